@@ -1,0 +1,37 @@
+//! Who did something, and from where.
+
+use crate::role::Role;
+
+/// The holder of a key, as the log names it. Never holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Actor {
+    /// The name that the key was given, or that the caller gave for himself (`X-Ripcord-Actor`, shown as `name (via key)`).
+    pub name: String,
+    /// What the key may do.
+    pub role: Role,
+    /// The key's id; absent for the admin key of the environment variable and for the server itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+impl Actor {
+    /// The server itself: merges, re-seeds.
+    pub fn server(node: &str) -> Self {
+        Self { name: format!("node {node}"), role: Role::Admin, key: None }
+    }
+}
+
+/// From where a change came.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Origin {
+    /// The node that took it.
+    pub node: String,
+    /// The caller's address, where there was a caller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// The request's id, which its answer and its log lines carry too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+}

@@ -1,0 +1,141 @@
+//! Checked names. A value of one of these types is well-formed; there is no other way to make one than to check it.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::fault::Faults;
+use crate::limits;
+
+/// Letters and digits (Unicode) and `. _ - : /`, starting with a letter or digit; case is kept.
+fn check_key(what: &str, text: &str) -> Result<(), Faults> {
+    let length = text.chars().count();
+    if length == 0 || length > limits::KEY_CHARACTERS {
+        return Err(Faults::one("", format!("{what} has {length} characters; it must have 1 to {}", limits::KEY_CHARACTERS)));
+    }
+    let inside = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | ':' | '/');
+    if let Some(bad) = text.chars().find(|c| !inside(*c)) {
+        return Err(Faults::one("", format!("{what} {text:?} holds {bad:?}; letters, digits and . _ - : / are allowed")));
+    }
+    if !text.starts_with(char::is_alphanumeric) {
+        return Err(Faults::one("", format!("{what} {text:?} must start with a letter or a digit")));
+    }
+    Ok(())
+}
+
+/// Lower-case letters, digits and `-`, starting with a letter or digit, at most 63: fit for a URL, a folder and a Redis hash tag.
+fn check_environment(what: &str, text: &str) -> Result<(), Faults> {
+    let fits = !text.is_empty()
+        && text.len() <= limits::ENVIRONMENT_CHARACTERS
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !text.starts_with('-');
+    if fits && text != "system" {
+        return Ok(());
+    }
+    let problem = if text == "system" {
+        "the name \"system\" is taken by the log of keys and environments; choose another".to_owned()
+    } else {
+        format!("{what} {text:?} must be 1 to {} lower-case letters, digits or -, not starting with -", limits::ENVIRONMENT_CHARACTERS)
+    };
+    Err(Faults::one("", problem))
+}
+
+macro_rules! checked_name {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $check:path) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Checks `text`.
+            pub fn new(text: &str) -> Result<Self, Faults> {
+                $check($what, text)?;
+                Ok(Self(Arc::from(text)))
+            }
+
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = Faults;
+            fn from_str(text: &str) -> Result<Self, Faults> {
+                Self::new(text)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", &*self.0)
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                Self::new(&text).map_err(serde::de::Error::custom)
+            }
+        }
+
+        #[cfg(feature = "openapi")]
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                String::schema()
+            }
+        }
+
+        #[cfg(feature = "openapi")]
+        impl utoipa::ToSchema for $name {}
+    };
+}
+
+checked_name!(
+    /// The key of a flag: 1 to 255 letters, digits and `. _ - : /`, starting with a letter or digit.
+    FlagKey, "a flag key", check_key
+);
+checked_name!(
+    /// The key of a segment; the same form as a [`FlagKey`].
+    SegmentKey, "a segment key", check_key
+);
+checked_name!(
+    /// The name of a variant; the same form as a [`FlagKey`].
+    VariantName, "a variant name", check_key
+);
+checked_name!(
+    /// The id of a rule, unique within its flag; the same form as a [`FlagKey`].
+    RuleId, "a rule id", check_key
+);
+checked_name!(
+    /// A tag of a flag; the same form as a [`FlagKey`].
+    Tag, "a tag", check_key
+);
+checked_name!(
+    /// The name of an environment: 1 to 63 lower-case letters, digits or `-`. `system` is reserved.
+    EnvironmentKey, "an environment's name", check_environment
+);

@@ -1,0 +1,160 @@
+//! Kills: overlay entries that force flags to their safe variant. They are no part of a flag's definition.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::actor::Actor;
+use crate::fault::Faults;
+use crate::key::{FlagKey, Tag};
+use crate::table::Member;
+
+/// The id of a kill: `k_` and 26 lower-case letters or digits, made once by the node that took it. It sorts by time of making.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(transparent)]
+pub struct KillId(String);
+
+impl KillId {
+    /// Checks `text`.
+    pub fn new(text: impl Into<String>) -> Result<Self, Faults> {
+        let text = text.into();
+        let digits = text.strip_prefix("k_").unwrap_or_default();
+        if digits.len() == 26 && digits.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase()) {
+            return Ok(Self(text));
+        }
+        Err(Faults::one("", format!("{text:?} is no kill's id; it looks like k_01jd3x7q8v9w0y2z4a6b8c0d2e, and `ripcord kill --list` shows those in force")))
+    }
+
+    /// From 130 bits of which the upper 48 are milliseconds since 1970 and the rest random: [Crockford's base 32], lower case.
+    ///
+    /// [Crockford's base 32]: https://www.crockford.com/base32.html
+    pub fn from_parts(unix_ms: u64, random: u128) -> Self {
+        const DIGITS: [char; 32] = [
+            '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'j', 'k', 'm', 'n', 'p', 'q', 'r', 's', 't', 'v', 'w', 'x', 'y', 'z',
+        ];
+        let bits = (u128::from(unix_ms) << 80) | (random & ((1 << 80) - 1));
+        let digit = |place: u32| DIGITS.get(((bits >> (5 * place)) & 31) as usize).copied().unwrap_or('0');
+        Self("k_".chars().chain((0..26).rev().map(digit)).collect())
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::borrow::Borrow<str> for KillId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for KillId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for KillId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::str::FromStr for KillId {
+    type Err = Faults;
+
+    fn from_str(text: &str) -> Result<Self, Faults> {
+        Self::new(text)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for KillId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// What a kill covers: `{"flag": "checkout"}`, `{"tag": "payments"}` or `{"all": true}`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum KillScope {
+    /// One flag.
+    Flag(FlagKey),
+    /// Every flag that carries the tag when the kill is made, or is given it later.
+    Tag(Tag),
+    /// Every flag of the environment, also those made later.
+    All(All),
+}
+
+/// `true`: the only value that `{"all": …}` can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(try_from = "bool", into = "bool")]
+pub struct All;
+
+impl TryFrom<bool> for All {
+    type Error = &'static str;
+
+    fn try_from(all: bool) -> Result<Self, Self::Error> {
+        if all { Ok(Self) } else { Err("\"all\" can only be true; to kill less, name a flag or a tag") }
+    }
+}
+
+impl From<All> for bool {
+    fn from(_: All) -> Self {
+        true
+    }
+}
+
+impl fmt::Display for KillScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(key) => write!(f, "flag {key}"),
+            Self::Tag(tag) => write!(f, "tag {tag}"),
+            Self::All(_) => f.write_str("all flags"),
+        }
+    }
+}
+
+/// A kill in force.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Kill {
+    /// Its id.
+    pub id: KillId,
+    /// What it was asked to cover.
+    pub scope: KillScope,
+    /// Why; `None` while nobody has said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Who pulled it.
+    pub actor: Actor,
+    /// When, by the clock of the node that took it.
+    pub at: jiff::Timestamp,
+    /// The flags that it has latched onto: covered until it is restored, through untagging, deletion and re-creation. Empty
+    /// for `all`, which covers every key.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub flags: BTreeSet<FlagKey>,
+}
+
+impl Kill {
+    /// Whether it forces `key` to its safe variant.
+    pub fn covers(&self, key: &str) -> bool {
+        match &self.scope {
+            KillScope::All(_) => true,
+            KillScope::Flag(flag) => flag.as_str() == key,
+            KillScope::Tag(_) => self.flags.contains(key),
+        }
+    }
+}
+
+impl Member for Kill {
+    type Key = KillId;
+    const KIND: &'static str = "kill";
+
+    fn parse(json: &str) -> Result<Self, Faults> {
+        serde_json::from_str(json).map_err(|error| Faults::one("", error.to_string()))
+    }
+}

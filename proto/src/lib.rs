@@ -1,0 +1,42 @@
+//! Ripcord's words as types: what a flag is, what a commit changes, what a snapshot holds, what goes over the wire.
+//!
+//! This crate parses and validates; it knows no I/O, no clock and no thread. Everything that comes from outside becomes
+//! one of these types at the edge or is refused with [`Faults`], which name every field that is wrong and the way out.
+//!
+//! ```text
+//! key  value  variant  condition  split  rule  lease   ->  flag, segment            the definitions
+//! actor  change  kill                                  ->  commit (one log entry)   what happened
+//! table (entries by key, each with its digest)         ->  snapshot, delta          the state, and the way from one to the next
+//! frame  rest  problem                                                              what goes over the wire
+//! ```
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test that fails may panic"))]
+
+pub mod actor;
+pub mod condition;
+pub mod confirmation;
+pub mod digest;
+pub mod fault;
+pub mod flag;
+pub mod key;
+pub mod kill;
+pub mod lease;
+pub mod limits;
+pub mod outcome;
+pub mod revision;
+pub mod role;
+pub mod rule;
+pub mod segment;
+pub mod settings;
+pub mod snapshot;
+pub mod split;
+pub mod table;
+pub mod value;
+pub mod variant;
+
+pub use fault::{Fault, Faults};
+pub use flag::Flag;
+pub use key::{EnvironmentKey, FlagKey, RuleId, SegmentKey, Tag, VariantName};
+pub use kill::{Kill, KillId, KillScope};
+pub use revision::{Epoch, Position, Revision, Sequence};
+pub use segment::Segment;
+pub use snapshot::Snapshot;

@@ -1,0 +1,42 @@
+//! The limits that validation enforces, in one place. Each error that comes from one of them states it.
+
+/// Characters of a key, at most.
+pub const KEY_CHARACTERS: usize = 255;
+/// Characters of an environment's name, at most.
+pub const ENVIRONMENT_CHARACTERS: usize = 63;
+/// Variants of a flag, at most.
+pub const VARIANTS: usize = 64;
+/// Rules of a flag, at most.
+pub const RULES: usize = 256;
+/// Nesting of a condition, at most.
+pub const CONDITION_DEPTH: usize = 16;
+/// Values of a `one_of` or `in_cidr` list, at most.
+pub const LIST_VALUES: usize = 10_000;
+/// Tags of a flag, at most.
+pub const TAGS: usize = 64;
+/// Flags that one flag may require, at most.
+pub const REQUIREMENTS: usize = 32;
+/// Bytes of a flag as JSON, at most.
+pub const FLAG_BYTES: usize = 64 * 1024;
+/// Bytes of a segment as JSON, at most.
+pub const SEGMENT_BYTES: usize = 64 * 1024;
+/// Flags of an environment, at most.
+pub const FLAGS: usize = 50_000;
+/// Segments of an environment, at most.
+pub const SEGMENTS: usize = 5_000;
+/// Bytes of a snapshot as JSON, at most.
+pub const SNAPSHOT_BYTES: usize = 64 * 1024 * 1024;
+/// Sum of the weights of a split, at most: what a signed 32-bit engine can hold.
+pub const WEIGHT_SUM: u64 = 2_147_483_647;
+/// Bytes of a compiled regular expression, at most.
+pub const REGEX_BYTES: usize = 256 * 1024;
+/// Characters of a reason, a description or an owner, at most.
+pub const TEXT_CHARACTERS: usize = 2_000;
+/// Seconds of a lease: at least.
+pub const LEASE_SECONDS_MIN: u32 = 5;
+/// Seconds of a lease: at most, 30 days.
+pub const LEASE_SECONDS_MAX: u32 = 30 * 24 * 60 * 60;
+/// Changes of one commit, at most.
+pub const CHANGES: usize = 60_000;
+/// Characters of an idempotency key, at most.
+pub const IDEMPOTENCY_KEY_CHARACTERS: usize = 255;

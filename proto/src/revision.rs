@@ -1,0 +1,90 @@
+//! Where in an environment's history something is.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::fault::Faults;
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        #[serde(transparent)]
+        pub struct $name(pub u64);
+
+        impl $name {
+            /// The one after this one.
+            #[must_use]
+            pub const fn next(self) -> Self {
+                Self(self.0 + 1)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+number!(
+    /// A number that only grows: one step each time a log is re-seeded or restored from a backup. The first is 1.
+    Epoch
+);
+number!(
+    /// The number of a commit that changes what flags answer: dense within an environment. 0 is the empty environment.
+    Revision
+);
+number!(
+    /// The place of a commit in its log, records included: dense, the first entry is 1.
+    Sequence
+);
+
+/// An epoch and a revision: what readers order by. Written `epoch:revision`, which is also the ETag of things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// The epoch, which weighs more.
+    pub epoch: Epoch,
+    /// The revision within it.
+    pub revision: Revision,
+}
+
+impl Position {
+    /// `epoch:revision`.
+    pub const fn new(epoch: u64, revision: u64) -> Self {
+        Self { epoch: Epoch(epoch), revision: Revision(revision) }
+    }
+
+    /// Where every environment starts: epoch 1, revision 0.
+    pub const START: Self = Self::new(1, 0);
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.epoch, self.revision)
+    }
+}
+
+impl FromStr for Position {
+    type Err = Faults;
+
+    fn from_str(text: &str) -> Result<Self, Faults> {
+        let parsed = text.split_once(':').and_then(|(epoch, revision)| Some(Self::new(epoch.parse().ok()?, revision.parse().ok()?)));
+        parsed.ok_or_else(|| Faults::one("", format!("{text:?} is no position; it must be epoch:revision, for example 1:42")))
+    }
+}
+
+impl serde::Serialize for Position {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Position {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}

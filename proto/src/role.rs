@@ -1,0 +1,106 @@
+//! Roles, and what each may do (DESIGN 7).
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::fault::Faults;
+
+/// What a key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Read, stream, acknowledge, report outcomes.
+    Sdk,
+    /// A public key for browsers: OFREP of the flags marked `client`, nothing else.
+    Client,
+    /// Read everything, explain.
+    Viewer,
+    /// Edit, apply, releases, rollouts, kill.
+    Pipeline,
+    /// Kill, restore, roll back, stop and approve rollouts, vouch, ping, drill, incidents; no edits.
+    Oncall,
+    /// What pipeline and oncall may, and triggers, policies.
+    Editor,
+    /// Everything, keys and environments among it.
+    Admin,
+}
+
+/// Something that a role may or may not do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    /// Read the snapshot and stream it, acknowledge, report outcomes.
+    Stream,
+    /// Read flags, segments, commits, connections, confirmations; explain.
+    Read,
+    /// Change flags and segments.
+    Edit,
+    /// Kill.
+    Kill,
+    /// Restore what was killed, and say afterwards why something was killed.
+    Restore,
+    /// Make, list and revoke keys; make, copy and delete environments; set what a whole environment answers by; back up.
+    Administer,
+}
+
+impl Role {
+    /// All roles, least first.
+    pub const ALL: [Self; 7] = [Self::Sdk, Self::Client, Self::Viewer, Self::Pipeline, Self::Oncall, Self::Editor, Self::Admin];
+
+    /// Whether a key of this role may do it.
+    pub const fn may(self, action: Action) -> bool {
+        match action {
+            Action::Stream => !matches!(self, Self::Client),
+            Action::Read => !matches!(self, Self::Client | Self::Sdk),
+            Action::Edit => matches!(self, Self::Pipeline | Self::Editor | Self::Admin),
+            Action::Kill => matches!(self, Self::Pipeline | Self::Oncall | Self::Editor | Self::Admin),
+            Action::Restore => matches!(self, Self::Oncall | Self::Editor | Self::Admin),
+            Action::Administer => matches!(self, Self::Admin),
+        }
+    }
+
+    /// Whether a person is behind it, who may prepare the mend of a killed flag; a pipeline may not.
+    pub const fn is_person(self) -> bool {
+        matches!(self, Self::Oncall | Self::Editor | Self::Admin)
+    }
+
+    /// As it is written in keys and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sdk => "sdk",
+            Self::Client => "client",
+            Self::Viewer => "viewer",
+            Self::Pipeline => "pipeline",
+            Self::Oncall => "oncall",
+            Self::Editor => "editor",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl Action {
+    /// All actions.
+    pub const ALL: [Self; 6] = [Self::Stream, Self::Read, Self::Edit, Self::Kill, Self::Restore, Self::Administer];
+
+    /// The roles that may do it.
+    pub fn roles(self) -> impl Iterator<Item = Role> {
+        Role::ALL.into_iter().filter(move |role| role.may(self))
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Role {
+    type Err = Faults;
+
+    fn from_str(text: &str) -> Result<Self, Faults> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| {
+            let known: Vec<_> = Self::ALL.iter().map(|role| role.as_str()).collect();
+            Faults::one("role", format!("{text:?} is no role; there are {}", known.join(", ")))
+        })
+    }
+}

@@ -1,0 +1,65 @@
+//! The whole state of an environment at a revision.
+
+use serde_json::value::RawValue;
+
+use crate::digest::Digest;
+use crate::flag::Flag;
+use crate::key::{EnvironmentKey, FlagKey, SegmentKey};
+use crate::kill::{Kill, KillId};
+use crate::revision::Position;
+use crate::segment::Segment;
+use crate::settings::Settings;
+use crate::table::Table;
+
+/// A content hash: SHA-256 over the digests of all flags, segments and kills (in this order, each by key), then of the
+/// settings' JSON. It covers committed state, not the overlay of provisional kills, and not the position.
+pub type ContentHash = Digest;
+
+/// An environment at a revision, immutable. Copying it copies reference counts.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Whose state.
+    pub environment: EnvironmentKey,
+    /// At which position.
+    pub position: Position,
+    /// What holds for all flags.
+    pub settings: Settings,
+    /// The flags.
+    pub flags: Table<Flag>,
+    /// The segments.
+    pub segments: Table<Segment>,
+    /// The committed kills in force.
+    pub kills: Table<Kill>,
+}
+
+impl Snapshot {
+    /// The empty environment at its start.
+    pub fn empty(environment: EnvironmentKey) -> Self {
+        Self { environment, position: Position::START, settings: Settings::default(), flags: Table::default(), segments: Table::default(), kills: Table::default() }
+    }
+
+    /// The content hash; one pass over the entries' digests (32 bytes each), not over their contents.
+    pub fn content_hash(&self) -> ContentHash {
+        let settings = serde_json::to_vec(&self.settings).unwrap_or_default();
+        let flags = self.flags.iter().map(|entry| entry.digest().bytes().as_slice());
+        let segments = self.segments.iter().map(|entry| entry.digest().bytes().as_slice());
+        let kills = self.kills.iter().map(|entry| entry.digest().bytes().as_slice());
+        Digest::of(flags.chain(segments).chain(kills).chain([settings.as_slice()]))
+    }
+
+    /// The kills that cover `key`, committed ones only.
+    pub fn kills_of<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a Kill> {
+        self.kills.iter().filter_map(|entry| entry.value().ok()).filter(move |kill| kill.covers(key))
+    }
+}
+
+/// Keys with their JSON, as they come over the wire.
+pub(crate) type RawMembers<K> = Vec<(K, Box<RawValue>)>;
+
+/// Flags, segments or kills of a frame, by kind.
+#[derive(Debug, Default)]
+pub(crate) struct RawTables {
+    pub(crate) flags: RawMembers<FlagKey>,
+    pub(crate) segments: RawMembers<SegmentKey>,
+    pub(crate) kills: RawMembers<KillId>,
+}

@@ -1,0 +1,170 @@
+//! Entries of a snapshot by key, sorted, each with its JSON and digest.
+//!
+//! A table is copied on every commit, so it is one `Vec` of shared entries: copying ten thousand of them is a run of
+//! reference counts, and the digest over all entries needs no second look at their contents. The JSON of an entry is kept as
+//! it was encoded, once; frames, stored states and digests are made of those same bytes.
+
+use std::borrow::Borrow;
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+
+use crate::digest::Digest;
+use crate::fault::Faults;
+use crate::revision::Position;
+
+/// Something that a [`Table`] can hold.
+pub trait Member: Sized + serde::Serialize {
+    /// The type of its key.
+    type Key: Clone + Ord + Borrow<str> + std::fmt::Debug;
+    /// Its kind, which separates the digests of equal texts of different kinds.
+    const KIND: &'static str;
+    /// Parses the JSON of one value and reports every problem.
+    fn parse(json: &str) -> Result<Self, Faults>;
+}
+
+/// One entry, immutable and shared between the snapshots that hold it.
+#[derive(Debug)]
+pub struct Entry<M: Member> {
+    key: M::Key,
+    json: Box<RawValue>,
+    digest: Digest,
+    changed: Position,
+    value: Result<M, Faults>,
+}
+
+impl<M: Member> Entry<M> {
+    /// An entry for a value that is valid. `changed` is the position of its last change, which is also its ETag.
+    pub fn new(key: M::Key, value: M, changed: Position) -> Result<Self, serde_json::Error> {
+        let json = serde_json::value::to_raw_value(&value)?;
+        let digest = Self::digest_of(&key, &json);
+        Ok(Self { key, json, digest, changed, value: Ok(value) })
+    }
+
+    /// An entry as it came from a store or over the wire. What cannot be parsed (made by a newer version, say) is kept with
+    /// its faults: one bad entry degrades itself, not the snapshot.
+    pub fn from_raw(key: M::Key, json: Box<RawValue>, changed: Position) -> Self {
+        let digest = Self::digest_of(&key, &json);
+        let value = M::parse(json.get());
+        Self { key, json, digest, changed, value }
+    }
+
+    fn digest_of(key: &M::Key, json: &RawValue) -> Digest {
+        let key: &str = key.borrow();
+        Digest::of([M::KIND.as_bytes(), &[0], key.as_bytes(), &[0], json.get().as_bytes()])
+    }
+
+    /// Its key.
+    pub fn key(&self) -> &M::Key {
+        &self.key
+    }
+
+    /// Its value, or why it has none.
+    pub fn value(&self) -> Result<&M, &Faults> {
+        self.value.as_ref()
+    }
+
+    /// Its JSON as it was encoded.
+    pub fn json(&self) -> &RawValue {
+        &self.json
+    }
+
+    /// SHA-256 over `kind 0x00 key 0x00 json`.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// The position of its last change.
+    pub fn changed(&self) -> Position {
+        self.changed
+    }
+}
+
+/// Entries sorted by key.
+#[derive(Debug)]
+pub struct Table<M: Member> {
+    entries: Vec<Arc<Entry<M>>>,
+}
+
+impl<M: Member> Clone for Table<M> {
+    fn clone(&self) -> Self {
+        Self { entries: self.entries.clone() }
+    }
+}
+
+impl<M: Member> Default for Table<M> {
+    fn default() -> Self {
+        Self { entries: Vec::new() }
+    }
+}
+
+impl<M: Member> Table<M> {
+    fn place(&self, key: &str) -> Result<usize, usize> {
+        self.entries.binary_search_by(|entry| {
+            let own: &str = entry.key.borrow();
+            own.cmp(key)
+        })
+    }
+
+    /// The entry of `key`.
+    pub fn get(&self, key: &str) -> Option<&Arc<Entry<M>>> {
+        self.place(key).ok().and_then(|place| self.entries.get(place))
+    }
+
+    /// The value of `key`, where it is there and can be read.
+    pub fn value(&self, key: &str) -> Option<&M> {
+        self.get(key).and_then(|entry| entry.value().ok())
+    }
+
+    /// Puts an entry in its place; answers the one that it replaces.
+    pub fn insert(&mut self, entry: Arc<Entry<M>>) -> Option<Arc<Entry<M>>> {
+        match self.place(entry.key.borrow()) {
+            Ok(place) => self.entries.get_mut(place).map(|slot| std::mem::replace(slot, entry)),
+            Err(place) => {
+                self.entries.insert(place, entry);
+                None
+            }
+        }
+    }
+
+    /// Takes an entry out.
+    pub fn remove(&mut self, key: &str) -> Option<Arc<Entry<M>>> {
+        self.place(key).ok().map(|place| self.entries.remove(place))
+    }
+
+    /// All entries, by key.
+    pub fn iter(&self) -> std::slice::Iter<'_, Arc<Entry<M>>> {
+        self.entries.iter()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
+impl<M: Member> FromIterator<Arc<Entry<M>>> for Table<M> {
+    /// Sorts; of two entries with one key the later stays.
+    fn from_iter<I: IntoIterator<Item = Arc<Entry<M>>>>(entries: I) -> Self {
+        let mut entries: Vec<_> = entries.into_iter().collect();
+        entries.reverse();
+        entries.sort_by(|a, b| a.key.cmp(&b.key));
+        entries.dedup_by(|later, kept| later.key == kept.key);
+        Self { entries }
+    }
+}
+
+/// Writes the entries as one JSON object, each with the bytes that it already has.
+impl<M: Member> serde::Serialize for Table<M>
+where
+    M::Key: serde::Serialize,
+{
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.entries.iter().map(|entry| (&entry.key, &*entry.json)))
+    }
+}
