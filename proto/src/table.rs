@@ -38,7 +38,13 @@ impl<M: Member> Entry<M> {
     pub fn new(key: M::Key, value: M, changed: Position) -> Result<Self, serde_json::Error> {
         let json = serde_json::value::to_raw_value(&value)?;
         let digest = Self::digest_of(&key, &json);
-        Ok(Self { key, json, digest, changed, value: Ok(value) })
+        Ok(Self {
+            key,
+            json,
+            digest,
+            changed,
+            value: Ok(value),
+        })
     }
 
     /// An entry as it came from a store or over the wire. What cannot be parsed (made by a newer version, say) is kept with
@@ -46,7 +52,13 @@ impl<M: Member> Entry<M> {
     pub fn from_raw(key: M::Key, json: Box<RawValue>, changed: Position) -> Self {
         let digest = Self::digest_of(&key, &json);
         let value = M::parse(json.get());
-        Self { key, json, digest, changed, value }
+        Self {
+            key,
+            json,
+            digest,
+            changed,
+            value,
+        }
     }
 
     fn digest_of(key: &M::Key, json: &RawValue) -> Digest {

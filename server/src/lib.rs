@@ -1,1 +1,4 @@
-//! x
+//! The Ripcord server.
+
+pub mod snapshot;
+pub mod store;
