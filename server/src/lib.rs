@@ -1,4 +1,5 @@
 //! The Ripcord server.
 
+pub mod commit;
 pub mod snapshot;
 pub mod store;
