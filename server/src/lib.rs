@@ -1,5 +1,9 @@
 //! The Ripcord server.
 
+pub mod clock;
 pub mod commit;
+pub mod environment;
 pub mod snapshot;
 pub mod store;
+pub mod system;
+pub mod tasks;
