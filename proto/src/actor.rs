@@ -18,7 +18,11 @@ pub struct Actor {
 impl Actor {
     /// The server itself: merges, re-seeds.
     pub fn server(node: &str) -> Self {
-        Self { name: format!("node {node}"), role: Role::Admin, key: None }
+        Self {
+            name: format!("node {node}"),
+            role: Role::Admin,
+            key: None,
+        }
     }
 }
 

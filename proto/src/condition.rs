@@ -28,7 +28,13 @@ impl AttributePath {
         if (1..=limits::NAME_CHARACTERS).contains(&length) && !text.chars().any(char::is_control) {
             return Ok(Self(text.to_owned()));
         }
-        Err(Faults::one("", format!("{text:?} is no attribute's path; it must have 1 to {} characters, none of them a control character", limits::NAME_CHARACTERS)))
+        Err(Faults::one(
+            "",
+            format!(
+                "{text:?} is no attribute's path; it must have 1 to {} characters, none of them a control character",
+                limits::NAME_CHARACTERS
+            ),
+        ))
     }
 
     /// As text.
@@ -168,7 +174,10 @@ impl Condition {
 
 /// Compiles the pattern of [`Test::Matches`], within [`limits::REGEX_BYTES`].
 pub fn compile_pattern(pattern: &str) -> Result<regex::Regex, regex::Error> {
-    regex::RegexBuilder::new(pattern).size_limit(limits::REGEX_BYTES).dfa_size_limit(limits::REGEX_BYTES).build()
+    regex::RegexBuilder::new(pattern)
+        .size_limit(limits::REGEX_BYTES)
+        .dfa_size_limit(limits::REGEX_BYTES)
+        .build()
 }
 
 /// Reads a version leniently, as an attribute may hold it: one leading `v` is dropped, and a missing minor or patch is 0.

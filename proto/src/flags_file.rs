@@ -82,7 +82,10 @@ where
         if map.len() > most {
             return reader.refuse(format!("holds {} entries; at most {most} are allowed", map.len()));
         }
-        let read: Vec<_> = map.iter().map(|(name, value)| reader.within(name, |reader| entry(reader, name, value, &parse))).collect();
+        let read: Vec<_> = map
+            .iter()
+            .map(|(name, value)| reader.within(name, |reader| entry(reader, name, value, &parse)))
+            .collect();
         read.into_iter().collect::<Read<IndexMap<_, _>>>()
     });
     read.unwrap_or_default()
@@ -110,7 +113,10 @@ fn parse_yaml(text: &str) -> Result<Value, Faults> {
     match serde_saphyr::from_str_with_options::<Strict>(text, options) {
         Ok(Strict(value)) => Ok(value),
         Err(error) => {
-            let place = error.location().map(|at| format!(" at line {} column {}", at.line(), at.column())).unwrap_or_default();
+            let place = error
+                .location()
+                .map(|at| format!(" at line {} column {}", at.line(), at.column()))
+                .unwrap_or_default();
             Err(Faults::one("", format!("is no valid YAML{place}: {}", error.without_snippet())))
         }
     }

@@ -12,7 +12,9 @@ pub(crate) struct Strict(pub(crate) Value);
 
 /// Reads JSON text; a syntax error is told with line and column.
 pub(crate) fn parse(text: &str) -> Result<Value, Faults> {
-    serde_json::from_str::<Strict>(text).map(|strict| strict.0).map_err(|error| Faults::one("", format!("is no valid JSON: {error}")))
+    serde_json::from_str::<Strict>(text)
+        .map(|strict| strict.0)
+        .map_err(|error| Faults::one("", format!("is no valid JSON: {error}")))
 }
 
 impl<'de> Deserialize<'de> for Strict {
@@ -43,15 +45,21 @@ impl<'de> Visitor<'de> for StrictVisitor {
     }
 
     fn visit_i128<E: Error>(self, value: i128) -> Result<Value, E> {
-        Number::from_i128(value).map(Value::Number).ok_or_else(|| E::custom(format!("the number {value} is too large")))
+        Number::from_i128(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom(format!("the number {value} is too large")))
     }
 
     fn visit_u128<E: Error>(self, value: u128) -> Result<Value, E> {
-        Number::from_u128(value).map(Value::Number).ok_or_else(|| E::custom(format!("the number {value} is too large")))
+        Number::from_u128(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom(format!("the number {value} is too large")))
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom(format!("{value} is no number that JSON can hold")))
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom(format!("{value} is no number that JSON can hold")))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {

@@ -11,11 +11,17 @@ use crate::limits;
 fn check_key(what: &str, text: &str) -> Result<(), Faults> {
     let length = text.chars().count();
     if length == 0 || length > limits::KEY_CHARACTERS {
-        return Err(Faults::one("", format!("{what} has {length} characters; it must have 1 to {}", limits::KEY_CHARACTERS)));
+        return Err(Faults::one(
+            "",
+            format!("{what} has {length} characters; it must have 1 to {}", limits::KEY_CHARACTERS),
+        ));
     }
     let inside = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | ':' | '/');
     if let Some(bad) = text.chars().find(|c| !inside(*c)) {
-        return Err(Faults::one("", format!("{what} {text:?} holds {bad:?}; letters, digits and . _ - : / are allowed")));
+        return Err(Faults::one(
+            "",
+            format!("{what} {text:?} holds {bad:?}; letters, digits and . _ - : / are allowed"),
+        ));
     }
     if !text.starts_with(char::is_alphanumeric) {
         return Err(Faults::one("", format!("{what} {text:?} must start with a letter or a digit")));
@@ -35,7 +41,10 @@ fn check_environment(what: &str, text: &str) -> Result<(), Faults> {
     let problem = if text == "system" {
         "the name \"system\" is taken by the log of keys and environments; choose another".to_owned()
     } else {
-        format!("{what} {text:?} must be 1 to {} lower-case letters, digits or -, not starting with -", limits::ENVIRONMENT_CHARACTERS)
+        format!(
+            "{what} {text:?} must be 1 to {} lower-case letters, digits or -, not starting with -",
+            limits::ENVIRONMENT_CHARACTERS
+        )
     };
     Err(Faults::one("", problem))
 }

@@ -22,7 +22,10 @@ impl KillId {
         if digits.len() == 26 && digits.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase()) {
             return Ok(Self(text));
         }
-        Err(Faults::one("", format!("{text:?} is no kill's id; it looks like k_01jd3x7q8v9w0y2z4a6b8c0d2e, and `ripcord kill --list` shows those in force")))
+        Err(Faults::one(
+            "",
+            format!("{text:?} is no kill's id; it looks like k_01jd3x7q8v9w0y2z4a6b8c0d2e, and `ripcord kill --list` shows those in force"),
+        ))
     }
 
     /// From 130 bits of which the upper 48 are milliseconds since 1970 and the rest random: [Crockford's base 32], lower case.
@@ -30,7 +33,8 @@ impl KillId {
     /// [Crockford's base 32]: https://www.crockford.com/base32.html
     pub fn from_parts(unix_ms: u64, random: u128) -> Self {
         const DIGITS: [char; 32] = [
-            '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'j', 'k', 'm', 'n', 'p', 'q', 'r', 's', 't', 'v', 'w', 'x', 'y', 'z',
+            '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'j', 'k', 'm', 'n', 'p', 'q', 'r', 's', 't', 'v', 'w',
+            'x', 'y', 'z',
         ];
         let bits = (u128::from(unix_ms) << 80) | (random & ((1 << 80) - 1));
         let digit = |place: u32| DIGITS.get(((bits >> (5 * place)) & 31) as usize).copied().unwrap_or('0');
@@ -98,7 +102,11 @@ impl TryFrom<bool> for All {
     type Error = &'static str;
 
     fn try_from(all: bool) -> Result<Self, Self::Error> {
-        if all { Ok(Self) } else { Err("\"all\" can only be true; to kill less, name a flag or a tag") }
+        if all {
+            Ok(Self)
+        } else {
+            Err("\"all\" can only be true; to kill less, name a flag or a tag")
+        }
     }
 }
 
@@ -132,6 +140,7 @@ pub struct Kill {
     /// Who pulled it.
     pub actor: Actor,
     /// When, by the clock of the node that took it.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: jiff::Timestamp,
     /// The flags that it has latched onto: covered until it is restored, through untagging, deletion and re-creation. Empty
     /// for `all`, which covers every key.

@@ -17,10 +17,15 @@ impl Lease {
         let map = reader.object(value)?;
         reader.members(map, "a lease", &["seconds"], &[]);
         reader.required(map, "seconds", "a number of seconds", |reader, value| {
-            let seconds = value.as_u64().and_then(|seconds| u32::try_from(seconds).ok()).filter(|seconds| (LEASE_SECONDS_MIN..=LEASE_SECONDS_MAX).contains(seconds));
+            let seconds = value
+                .as_u64()
+                .and_then(|seconds| u32::try_from(seconds).ok())
+                .filter(|seconds| (LEASE_SECONDS_MIN..=LEASE_SECONDS_MAX).contains(seconds));
             match seconds {
                 Some(seconds) => Ok(Self { seconds }),
-                None => reader.refuse(format!("must be a whole number of seconds from {LEASE_SECONDS_MIN} to {LEASE_SECONDS_MAX} (30 days), not {value}")),
+                None => reader.refuse(format!(
+                    "must be a whole number of seconds from {LEASE_SECONDS_MIN} to {LEASE_SECONDS_MAX} (30 days), not {value}"
+                )),
             }
         })
     }

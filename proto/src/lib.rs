@@ -9,21 +9,35 @@
 //! table (entries by key, each with its digest)         ->  snapshot, delta          the state, and the way from one to the next
 //! frame  rest  problem                                                              what goes over the wire
 //! ```
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test that fails may panic"))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        reason = "a test that fails may panic"
+    )
+)]
 
 pub mod actor;
+pub mod change;
+pub mod commit;
 pub mod condition;
 pub mod confirmation;
+pub mod delta;
 pub mod digest;
 pub mod fault;
 pub mod flag;
 pub mod flags_file;
-pub mod key;
+pub mod frame;
 mod json;
+pub mod key;
 pub mod kill;
 pub mod lease;
 pub mod limits;
 pub mod outcome;
+pub mod problem;
 mod reader;
 pub mod references;
 pub mod revision;

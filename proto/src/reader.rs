@@ -111,7 +111,13 @@ impl Reader {
     }
 
     /// The member `name`, which must be there; `what` says what it should hold.
-    pub(crate) fn required<'v, T>(&mut self, map: &'v Map<String, Value>, name: &str, what: &str, read: impl FnOnce(&mut Self, &'v Value) -> Read<T>) -> Read<T> {
+    pub(crate) fn required<'v, T>(
+        &mut self,
+        map: &'v Map<String, Value>,
+        name: &str,
+        what: &str,
+        read: impl FnOnce(&mut Self, &'v Value) -> Read<T>,
+    ) -> Read<T> {
         self.within(name, |reader| match map.get(name) {
             Some(value) => read(reader, value),
             None => reader.refuse(format!("is missing; it must be {what}")),
@@ -125,7 +131,11 @@ impl Reader {
                 self.within(name, |reader| reader.note("is reserved for a later version; leave it out"));
             } else {
                 let hint = hint(name, known.iter().copied());
-                let hint = if hint.is_empty() { format!("; known are {}", quoted(known.iter().copied())) } else { hint };
+                let hint = if hint.is_empty() {
+                    format!("; known are {}", quoted(known.iter().copied()))
+                } else {
+                    hint
+                };
                 self.within(name, |reader| reader.note(format!("is no member of {what}{hint}")));
             }
         }
@@ -143,7 +153,10 @@ impl Reader {
 
     /// An object.
     pub(crate) fn object<'v>(&mut self, value: &'v Value) -> Read<&'v Map<String, Value>> {
-        value.as_object().ok_or(()).or_else(|()| self.refuse(format!("must be an object, not {}", kind(value))))
+        value
+            .as_object()
+            .ok_or(())
+            .or_else(|()| self.refuse(format!("must be an object, not {}", kind(value))))
     }
 
     /// A list of at most `most` items.
@@ -160,7 +173,11 @@ impl Reader {
     /// Every item of a list, read by `read`; refused where one of them is, after all have been looked at.
     pub(crate) fn items<T>(&mut self, value: &Value, most: usize, mut read: impl FnMut(&mut Self, &Value) -> Read<T>) -> Read<Vec<T>> {
         let items = self.list(value, most)?;
-        let read: Vec<_> = items.iter().enumerate().map(|(index, item)| self.item(index, |reader| read(reader, item))).collect();
+        let read: Vec<_> = items
+            .iter()
+            .enumerate()
+            .map(|(index, item)| self.item(index, |reader| read(reader, item)))
+            .collect();
         read.into_iter().collect()
     }
 
@@ -184,7 +201,10 @@ impl Reader {
 
     /// A boolean.
     pub(crate) fn boolean(&mut self, value: &Value) -> Read<bool> {
-        value.as_bool().ok_or(()).or_else(|()| self.refuse(format!("must be true or false, not {}", kind(value))))
+        value
+            .as_bool()
+            .ok_or(())
+            .or_else(|()| self.refuse(format!("must be true or false, not {}", kind(value))))
     }
 
     /// A number within ±(2^53-1), which is what every JSON reader can hold.
@@ -207,7 +227,8 @@ impl Reader {
     /// An instant.
     pub(crate) fn instant(&mut self, value: &Value) -> Read<jiff::Timestamp> {
         let text = self.text(value)?;
-        text.parse().or_else(|_| self.refuse(format!("{text:?} is no instant; write it as RFC 3339, for example \"2026-12-31T23:59:59Z\"")))
+        text.parse()
+            .or_else(|_| self.refuse(format!("{text:?} is no instant; write it as RFC 3339, for example \"2026-12-31T23:59:59Z\"")))
     }
 
     /// Any JSON whose numbers are in range and whose nesting is at most `depth`.
@@ -220,11 +241,18 @@ impl Reader {
             Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),
             Value::Number(_) => self.number(value).map(drop),
             Value::Array(items) => {
-                let checked: Vec<_> = items.iter().enumerate().map(|(index, item)| self.item(index, |reader| reader.any(item, depth - 1))).collect();
+                let checked: Vec<_> = items
+                    .iter()
+                    .enumerate()
+                    .map(|(index, item)| self.item(index, |reader| reader.any(item, depth - 1)))
+                    .collect();
                 checked.into_iter().collect()
             }
             Value::Object(members) => {
-                let checked: Vec<_> = members.iter().map(|(name, member)| self.within(name, |reader| reader.any(member, depth - 1))).collect();
+                let checked: Vec<_> = members
+                    .iter()
+                    .map(|(name, member)| self.within(name, |reader| reader.any(member, depth - 1)))
+                    .collect();
                 checked.into_iter().collect()
             }
         }
@@ -242,7 +270,10 @@ fn in_range(number: &Number) -> bool {
 }
 
 fn out_of_range(number: &Number) -> String {
-    format!("{number} is out of range; numbers must lie within ±{} (2^53-1), which every JSON reader can hold", limits::NUMBER_MAX)
+    format!(
+        "{number} is out of range; numbers must lie within ±{} (2^53-1), which every JSON reader can hold",
+        limits::NUMBER_MAX
+    )
 }
 
 /// Counts what is written and keeps nothing.

@@ -29,7 +29,10 @@ pub struct Touched {
 impl Touched {
     /// Everything there is: for a state that comes from outside.
     pub fn everything(flags: &Table<Flag>, segments: &Table<Segment>) -> Self {
-        Self { flags: flags.iter().map(|entry| entry.key().clone()).collect(), segments: segments.iter().map(|entry| entry.key().clone()).collect() }
+        Self {
+            flags: flags.iter().map(|entry| entry.key().clone()).collect(),
+            segments: segments.iter().map(|entry| entry.key().clone()).collect(),
+        }
     }
 }
 
@@ -58,7 +61,10 @@ fn check_flag(key: &FlagKey, flag: &Flag, flags: &Table<Flag>, segments: &Table<
                 found.push(Fault::new(at("flag"), format!("\"{}\" is no flag of this environment{hint}", requirement.flag)));
             }
             Required::NoVariant(known) => {
-                found.push(Fault::new(at("variant"), format!("\"{}\" is no variant of \"{}\"; it has {known}", requirement.variant, requirement.flag)));
+                found.push(Fault::new(
+                    at("variant"),
+                    format!("\"{}\" is no variant of \"{}\"; it has {known}", requirement.variant, requirement.flag),
+                ));
             }
         }
     }
@@ -104,27 +110,52 @@ fn required(flags: &Table<Flag>, key: &str, variant: &VariantName) -> Required {
 fn check_requirers(flags: &Table<Flag>, touched: &Touched, found: &mut Vec<Fault>) {
     let untouched = flags.iter().filter(|entry| !touched.flags.contains(entry.key()));
     for (key, flag) in untouched.filter_map(|entry| Some((entry.key(), entry.value().ok()?))) {
-        for (index, requirement) in flag.requires.iter().enumerate().filter(|(_, requirement)| touched.flags.contains(&requirement.flag)) {
+        for (index, requirement) in flag
+            .requires
+            .iter()
+            .enumerate()
+            .filter(|(_, requirement)| touched.flags.contains(&requirement.flag))
+        {
             let path = format!("flags.{}", requirement.flag);
             match required(flags, requirement.flag.as_str(), &requirement.variant) {
                 Required::Holds => {}
-                Required::NoFlag => found.push(Fault::new(path, format!("cannot be removed: \"{key}\" requires it (requires[{index}]); change that flag first, or in the same commit"))),
+                Required::NoFlag => found.push(Fault::new(
+                    path,
+                    format!("cannot be removed: \"{key}\" requires it (requires[{index}]); change that flag first, or in the same commit"),
+                )),
                 Required::NoVariant(_) => {
-                    found.push(Fault::new(format!("{path}.variants"), format!("must keep \"{}\": \"{key}\" requires it (requires[{index}])", requirement.variant)));
+                    found.push(Fault::new(
+                        format!("{path}.variants"),
+                        format!("must keep \"{}\": \"{key}\" requires it (requires[{index}])", requirement.variant),
+                    ));
                 }
             }
         }
     }
 }
 
+<<<<<<< HEAD
 /// A new cycle runs through a touched flag; how deep requirements go may have changed for whoever leads to one.
 fn check_requirement_chains(flags: &Table<Flag>, touched: &Touched, found: &mut Vec<Fault>) {
     let requires = |key: &str| flags.value(key).map(|flag| flag.requires.iter().map(|requirement| requirement.flag.as_str()).collect()).unwrap_or_default();
+=======
+/// A new cycle runs through a touched flag.
+fn check_requirement_cycles(flags: &Table<Flag>, touched: &Touched, found: &mut Vec<Fault>) {
+    let requires = |key: &str| {
+        flags
+            .value(key)
+            .map(|flag| flag.requires.iter().map(|requirement| requirement.flag.as_str()).collect())
+            .unwrap_or_default()
+    };
+>>>>>>> main
     let starts = touched.flags.iter().map(FlagKey::as_str);
     let circles = cycles(starts, requires);
     for cycle in &circles {
         let start = cycle.first().copied().unwrap_or_default();
-        found.push(Fault::new(format!("flags.{start}.requires"), format!("goes in a circle: {}", cycle.join(" → "))));
+        found.push(Fault::new(
+            format!("flags.{start}.requires"),
+            format!("goes in a circle: {}", cycle.join(" → ")),
+        ));
     }
     if circles.is_empty() {
         let requiring = flags.iter().filter(|entry| entry.value().is_ok_and(|flag| !flag.requires.is_empty()));
@@ -190,8 +221,16 @@ fn check_segments(segments: &Table<Segment>, touched: &Touched, found: &mut Vec<
     if circles.is_empty() {
         let mut depths = HashMap::new();
         for (key, _) in conditions() {
+<<<<<<< HEAD
             if depth(key.as_str(), &inner, &mut depths, limits::SEGMENT_DEPTH) > limits::SEGMENT_DEPTH {
                 found.push(Fault::new(format!("segments.{key}"), format!("nests segments too deeply; {} may stand within each other", limits::SEGMENT_DEPTH)));
+=======
+            if depth(key.as_str(), &inner, &mut depths, 0) > limits::SEGMENT_DEPTH {
+                found.push(Fault::new(
+                    format!("segments.{key}"),
+                    format!("nests segments too deeply; {} may stand within each other", limits::SEGMENT_DEPTH),
+                ));
+>>>>>>> main
             }
         }
     }
@@ -225,7 +264,10 @@ fn check_users_of_removed_segments(flags: &Table<Flag>, segments: &Table<Segment
     for (key, flag) in untouched.filter_map(|entry| Some((entry.key(), entry.value().ok()?))) {
         segments_of(flag, |segment, place| {
             if removed.contains(segment) {
-                found.push(Fault::new(format!("segments.{segment}"), format!("cannot be removed: flag \"{key}\" uses it ({place}); change that flag first, or in the same commit")));
+                found.push(Fault::new(
+                    format!("segments.{segment}"),
+                    format!("cannot be removed: flag \"{key}\" uses it ({place}); change that flag first, or in the same commit"),
+                ));
             }
         });
     }

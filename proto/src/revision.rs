@@ -54,7 +54,10 @@ pub struct Position {
 impl Position {
     /// `epoch:revision`.
     pub const fn new(epoch: u64, revision: u64) -> Self {
-        Self { epoch: Epoch(epoch), revision: Revision(revision) }
+        Self {
+            epoch: Epoch(epoch),
+            revision: Revision(revision),
+        }
     }
 
     /// Where every environment starts: epoch 1, revision 0.
@@ -71,7 +74,9 @@ impl FromStr for Position {
     type Err = Faults;
 
     fn from_str(text: &str) -> Result<Self, Faults> {
-        let parsed = text.split_once(':').and_then(|(epoch, revision)| Some(Self::new(epoch.parse().ok()?, revision.parse().ok()?)));
+        let parsed = text
+            .split_once(':')
+            .and_then(|(epoch, revision)| Some(Self::new(epoch.parse().ok()?, revision.parse().ok()?)));
         parsed.ok_or_else(|| Faults::one("", format!("{text:?} is no position; it must be epoch:revision, for example 1:42")))
     }
 }

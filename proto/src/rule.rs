@@ -80,9 +80,10 @@ impl Serve {
                 }
                 None => Split::read(reader, value, names).map(Self::Split),
             },
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
-                reader.refuse(format!("must be the name of a variant, {{\"split\": […]}} or {{\"jsonlogic\": …}}, not {}", reader::kind(value)))
-            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => reader.refuse(format!(
+                "must be the name of a variant, {{\"split\": […]}} or {{\"jsonlogic\": …}}, not {}",
+                reader::kind(value)
+            )),
         }
     }
 }

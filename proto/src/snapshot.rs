@@ -1,11 +1,9 @@
 //! The whole state of an environment at a revision.
 
-use serde_json::value::RawValue;
-
 use crate::digest::Digest;
 use crate::flag::Flag;
-use crate::key::{EnvironmentKey, FlagKey, SegmentKey};
-use crate::kill::{Kill, KillId};
+use crate::key::EnvironmentKey;
+use crate::kill::Kill;
 use crate::revision::Position;
 use crate::segment::Segment;
 use crate::settings::Settings;
@@ -35,7 +33,14 @@ pub struct Snapshot {
 impl Snapshot {
     /// The empty environment at its start.
     pub fn empty(environment: EnvironmentKey) -> Self {
-        Self { environment, position: Position::START, settings: Settings::default(), flags: Table::default(), segments: Table::default(), kills: Table::default() }
+        Self {
+            environment,
+            position: Position::START,
+            settings: Settings::default(),
+            flags: Table::default(),
+            segments: Table::default(),
+            kills: Table::default(),
+        }
     }
 
     /// The content hash; one pass over the entries' digests (32 bytes each), not over their contents.
@@ -51,15 +56,4 @@ impl Snapshot {
     pub fn kills_of<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a Kill> {
         self.kills.iter().filter_map(|entry| entry.value().ok()).filter(move |kill| kill.covers(key))
     }
-}
-
-/// Keys with their JSON, as they come over the wire.
-pub(crate) type RawMembers<K> = Vec<(K, Box<RawValue>)>;
-
-/// Flags, segments or kills of a frame, by kind.
-#[derive(Debug, Default)]
-pub(crate) struct RawTables {
-    pub(crate) flags: RawMembers<FlagKey>,
-    pub(crate) segments: RawMembers<SegmentKey>,
-    pub(crate) kills: RawMembers<KillId>,
 }

@@ -36,13 +36,21 @@ impl Weight {
 
     fn read(reader: &mut Reader, value: &Value) -> Read<Self> {
         match value {
-            Value::Number(number) => match whole(number).and_then(|whole| u32::try_from(whole).ok()).filter(|count| u64::from(*count) <= limits::WEIGHT_SUM) {
+            Value::Number(number) => match whole(number)
+                .and_then(|whole| u32::try_from(whole).ok())
+                .filter(|count| u64::from(*count) <= limits::WEIGHT_SUM)
+            {
                 Some(count) => Ok(Self::Count(count)),
-                None => reader.refuse(format!("{number} is no weight; it must be a whole number from 0 to {}, or a percentage such as \"12.5%\"", limits::WEIGHT_SUM)),
+                None => reader.refuse(format!(
+                    "{number} is no weight; it must be a whole number from 0 to {}, or a percentage such as \"12.5%\"",
+                    limits::WEIGHT_SUM
+                )),
             },
             Value::String(text) => match percent(text) {
                 Some(thousandths) => Ok(Self::Percent(thousandths)),
-                None => reader.refuse(format!("{text:?} is no weight; a percentage is written \"25%\" or \"0.125%\": 0 to 100, with at most three decimals")),
+                None => reader.refuse(format!(
+                    "{text:?} is no weight; a percentage is written \"25%\" or \"0.125%\": 0 to 100, with at most three decimals"
+                )),
             },
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
                 reader.refuse(format!("must be a whole number or a percentage such as \"25%\", not {}", reader::kind(value)))
@@ -79,7 +87,11 @@ impl fmt::Display for Weight {
                 let (whole, decimals) = (thousandths / 1_000, thousandths % 1_000);
                 let decimals = format!("{decimals:03}");
                 let decimals = decimals.trim_end_matches('0');
-                if decimals.is_empty() { write!(f, "{whole}%") } else { write!(f, "{whole}.{decimals}%") }
+                if decimals.is_empty() {
+                    write!(f, "{whole}%")
+                } else {
+                    write!(f, "{whole}.{decimals}%")
+                }
             }
         }
     }
@@ -157,7 +169,10 @@ fn read_share(reader: &mut Reader, value: &Value, names: VariantNames<'_>) -> Re
     reader.members(map, "a share", &SHARE_MEMBERS, &[]);
     let variant = reader.required(map, "variant", "the name of a variant", |reader, value| names.read(reader, value));
     let weight = reader.required(map, "weight", "a whole number or a percentage such as \"25%\"", Weight::read);
-    Ok(Share { variant: variant?, weight: weight? })
+    Ok(Share {
+        variant: variant?,
+        weight: weight?,
+    })
 }
 
 fn check_salt(salt: Option<&str>) -> Result<(), Faults> {
@@ -165,7 +180,13 @@ fn check_salt(salt: Option<&str>) -> Result<(), Faults> {
     if (1..=limits::NAME_CHARACTERS).contains(&length) {
         return Ok(());
     }
-    Err(Faults::one("salt", format!("has {length} characters; it must have 1 to {}, or be left out for the flag's key", limits::NAME_CHARACTERS)))
+    Err(Faults::one(
+        "salt",
+        format!(
+            "has {length} characters; it must have 1 to {}, or be left out for the flag's key",
+            limits::NAME_CHARACTERS
+        ),
+    ))
 }
 
 fn check_weights(shares: &[Share]) -> Result<(), String> {

@@ -38,7 +38,13 @@ impl<M: Member> Entry<M> {
     pub fn new(key: M::Key, value: M, changed: Position) -> Result<Self, serde_json::Error> {
         let json = serde_json::value::to_raw_value(&value)?;
         let digest = Self::digest_of(&key, &json);
-        Ok(Self { key, json, digest, changed, value: Ok(value) })
+        Ok(Self {
+            key,
+            json,
+            digest,
+            changed,
+            value: Ok(value),
+        })
     }
 
     /// An entry as it came from a store or over the wire. What cannot be parsed (made by a newer version, say) is kept with
@@ -46,7 +52,13 @@ impl<M: Member> Entry<M> {
     pub fn from_raw(key: M::Key, json: Box<RawValue>, changed: Position) -> Self {
         let digest = Self::digest_of(&key, &json);
         let value = M::parse(json.get());
-        Self { key, json, digest, changed, value }
+        Self {
+            key,
+            json,
+            digest,
+            changed,
+            value,
+        }
     }
 
     fn digest_of(key: &M::Key, json: &RawValue) -> Digest {
@@ -78,23 +90,32 @@ impl<M: Member> Entry<M> {
     pub fn changed(&self) -> Position {
         self.changed
     }
+
+    fn bytes(&self) -> usize {
+        let key: &str = self.key.borrow();
+        key.len() + self.json.get().len()
+    }
 }
 
 /// Entries sorted by key.
 #[derive(Debug)]
 pub struct Table<M: Member> {
     entries: Vec<Arc<Entry<M>>>,
+    bytes: usize,
 }
 
 impl<M: Member> Clone for Table<M> {
     fn clone(&self) -> Self {
-        Self { entries: self.entries.clone() }
+        Self {
+            entries: self.entries.clone(),
+            bytes: self.bytes,
+        }
     }
 }
 
 impl<M: Member> Default for Table<M> {
     fn default() -> Self {
-        Self { entries: Vec::new() }
+        Self { entries: Vec::new(), bytes: 0 }
     }
 }
 
@@ -118,8 +139,13 @@ impl<M: Member> Table<M> {
 
     /// Puts an entry in its place; answers the one that it replaces.
     pub fn insert(&mut self, entry: Arc<Entry<M>>) -> Option<Arc<Entry<M>>> {
+        self.bytes += entry.bytes();
         match self.place(entry.key.borrow()) {
-            Ok(place) => self.entries.get_mut(place).map(|slot| std::mem::replace(slot, entry)),
+            Ok(place) => {
+                let replaced = self.entries.get_mut(place).map(|slot| std::mem::replace(slot, entry))?;
+                self.bytes -= replaced.bytes();
+                Some(replaced)
+            }
             Err(place) => {
                 self.entries.insert(place, entry);
                 None
@@ -129,7 +155,14 @@ impl<M: Member> Table<M> {
 
     /// Takes an entry out.
     pub fn remove(&mut self, key: &str) -> Option<Arc<Entry<M>>> {
-        self.place(key).ok().map(|place| self.entries.remove(place))
+        let removed = self.entries.remove(self.place(key).ok()?);
+        self.bytes -= removed.bytes();
+        Some(removed)
+    }
+
+    /// Bytes of all keys and their JSON, which is about what the table takes in a frame.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// All entries, by key.
@@ -155,7 +188,8 @@ impl<M: Member> FromIterator<Arc<Entry<M>>> for Table<M> {
         entries.reverse();
         entries.sort_by(|a, b| a.key.cmp(&b.key));
         entries.dedup_by(|later, kept| later.key == kept.key);
-        Self { entries }
+        let bytes = entries.iter().map(|entry| entry.bytes()).sum();
+        Self { entries, bytes }
     }
 }
 

@@ -57,7 +57,10 @@ impl Variants {
             return reader.refuse(format!("holds {} variants; a flag has 1 to {}", map.len(), limits::VARIANTS));
         }
         let first = map.iter().find_map(|(name, value)| Some((name.as_str(), value_type_of(value)?)));
-        let read: Vec<_> = map.iter().map(|(name, value)| reader.within(name, |reader| read_variant(reader, name, value, first))).collect();
+        let read: Vec<_> = map
+            .iter()
+            .map(|(name, value)| reader.within(name, |reader| read_variant(reader, name, value, first)))
+            .collect();
         let values: IndexMap<_, _> = read.into_iter().collect::<Read<_>>()?;
         let value_type = values.first().map_or(ValueType::Boolean, |(_, value)| value.value_type());
         Ok(Self { values, value_type })
@@ -78,7 +81,10 @@ fn read_variant(reader: &mut Reader, name: &str, value: &serde_json::Value, firs
     let checked = VariantName::new(name).or_else(|faults| reader.refuse_all(faults));
     let value = Value::read(reader, value)?;
     if let Some((other, value_type)) = first.filter(|(_, value_type)| *value_type != value.value_type()) {
-        return reader.refuse(format!("is of type {}, but {other:?} is of type {value_type}; all variants of a flag have one type", value.value_type()));
+        return reader.refuse(format!(
+            "is of type {}, but {other:?} is of type {value_type}; all variants of a flag have one type",
+            value.value_type()
+        ));
     }
     Ok((checked?, value))
 }

@@ -14,14 +14,35 @@ use crate::value::Scalar;
 const FORMS: [&str; 5] = ["all", "any", "not", "segment", "jsonlogic"];
 /// The operators of a test on an attribute.
 const OPERATORS: [&str; 20] = [
-    "equals", "one_of", "contains", "starts_with", "ends_with", "matches", "lt", "lte", "gt", "gte", "semver_eq", "semver_lt", "semver_lte", "semver_gt", "semver_gte",
-    "semver_in", "before", "after", "in_cidr", "exists",
+    "equals",
+    "one_of",
+    "contains",
+    "starts_with",
+    "ends_with",
+    "matches",
+    "lt",
+    "lte",
+    "gt",
+    "gte",
+    "semver_eq",
+    "semver_lt",
+    "semver_lte",
+    "semver_gt",
+    "semver_gte",
+    "semver_in",
+    "before",
+    "after",
+    "in_cidr",
+    "exists",
 ];
 
 pub(super) fn condition(reader: &mut Reader, value: &Value, depth: usize) -> Read<Condition> {
     let map = reader.object(value)?;
     let Some(depth) = depth.checked_sub(1) else {
-        return reader.refuse(format!("is nested too deeply; a condition may be {} deep, and segments can hold parts of it", limits::CONDITION_DEPTH));
+        return reader.refuse(format!(
+            "is nested too deeply; a condition may be {} deep, and segments can hold parts of it",
+            limits::CONDITION_DEPTH
+        ));
     };
     if map.contains_key("attribute") {
         return attribute(reader, map);
@@ -34,8 +55,12 @@ pub(super) fn condition(reader: &mut Reader, value: &Value, depth: usize) -> Rea
     };
     reader.members(map, "a condition of this form", &[form], &[]);
     reader.within(form, |reader| match form {
-        "all" => reader.items(inner, limits::LIST_VALUES, |reader, item| condition(reader, item, depth)).map(Condition::All),
-        "any" => reader.items(inner, limits::LIST_VALUES, |reader, item| condition(reader, item, depth)).map(Condition::Any),
+        "all" => reader
+            .items(inner, limits::LIST_VALUES, |reader, item| condition(reader, item, depth))
+            .map(Condition::All),
+        "any" => reader
+            .items(inner, limits::LIST_VALUES, |reader, item| condition(reader, item, depth))
+            .map(Condition::Any),
         "not" => condition(reader, inner, depth).map(|inner| Condition::Not(Box::new(inner))),
         "segment" => reader.parsed(inner).map(Condition::Segment),
         _ => reader.any(inner, limits::JSON_DEPTH).map(|()| Condition::JsonLogic(inner.clone())),
@@ -59,7 +84,9 @@ fn attribute(reader: &mut Reader, map: &Map<String, Value>) -> Read<Condition> {
         (Some(test), None) => test,
         (None, _) => return reader.refuse("has no operator; add one, for example \"equals\": \"…\""),
         (Some((one, _)), Some((other, _))) if OPERATORS.contains(&one.as_str()) && OPERATORS.contains(&other.as_str()) => {
-            return reader.refuse(format!("has two operators, {one:?} and {other:?}; put each in a condition of its own within \"all\""));
+            return reader.refuse(format!(
+                "has two operators, {one:?} and {other:?}; put each in a condition of its own within \"all\""
+            ));
         }
         (Some((one, _)), Some((other, _))) => {
             let unknown = if OPERATORS.contains(&one.as_str()) { other } else { one };
@@ -70,12 +97,19 @@ fn attribute(reader: &mut Reader, map: &Map<String, Value>) -> Read<Condition> {
         return unknown_operator(reader, operator);
     }
     let test = reader.within(operator, |reader| test(reader, operator, value));
-    Ok(Condition::Attribute { attribute: attribute?, test: test? })
+    Ok(Condition::Attribute {
+        attribute: attribute?,
+        test: test?,
+    })
 }
 
 fn unknown_operator<T>(reader: &mut Reader, name: &str) -> Read<T> {
     let hint = reader::hint(name, OPERATORS);
-    let hint = if hint.is_empty() { format!("; known are {}", reader::quoted(OPERATORS)) } else { hint };
+    let hint = if hint.is_empty() {
+        format!("; known are {}", reader::quoted(OPERATORS))
+    } else {
+        hint
+    };
     reader.within(name, |reader| reader.refuse(format!("is no operator{hint}")))
 }
 
@@ -108,7 +142,10 @@ fn pattern(reader: &mut Reader, value: &Value) -> Read<String> {
     let text = reader.text(value)?;
     match crate::condition::compile_pattern(text) {
         Ok(_) => Ok(text.to_owned()),
-        Err(regex::Error::CompiledTooBig(_)) => reader.refuse(format!("is too large as a regular expression: compiled it may take {} KiB at most; use \"one_of\" or \"starts_with\" where they serve", limits::REGEX_BYTES / 1024)),
+        Err(regex::Error::CompiledTooBig(_)) => reader.refuse(format!(
+            "is too large as a regular expression: compiled it may take {} KiB at most; use \"one_of\" or \"starts_with\" where they serve",
+            limits::REGEX_BYTES / 1024
+        )),
         Err(error) => {
             let last = error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
             reader.refuse(format!("{text:?} is no regular expression: {last}"))
@@ -120,18 +157,25 @@ fn version(reader: &mut Reader, value: &Value) -> Read<semver::Version> {
     let text = reader.text(value)?;
     match crate::condition::parse_version(text) {
         Some(version) => Ok(version),
-        None => reader.refuse(format!("{text:?} is no version; write it as major.minor.patch, for example \"2.1.0\" or \"2.1.0-beta.1\"")),
+        None => reader.refuse(format!(
+            "{text:?} is no version; write it as major.minor.patch, for example \"2.1.0\" or \"2.1.0-beta.1\""
+        )),
     }
 }
 
 fn version_range(reader: &mut Reader, value: &Value) -> Read<semver::VersionReq> {
     let text = reader.text(value)?;
-    text.parse().or_else(|error| reader.refuse(format!("{text:?} is no range of versions ({error}); write it like \">=1.2, <2\"")))
+    text.parse()
+        .or_else(|error| reader.refuse(format!("{text:?} is no range of versions ({error}); write it like \">=1.2, <2\"")))
 }
 
 /// One network, or a list of them; an address alone is a network of its own.
 fn networks(reader: &mut Reader, value: &Value) -> Read<Vec<IpNet>> {
-    if value.is_string() { network(reader, value).map(|net| vec![net]) } else { reader.items(value, limits::LIST_VALUES, network) }
+    if value.is_string() {
+        network(reader, value).map(|net| vec![net])
+    } else {
+        reader.items(value, limits::LIST_VALUES, network)
+    }
 }
 
 fn network(reader: &mut Reader, value: &Value) -> Read<IpNet> {

@@ -39,14 +39,35 @@ fn every_operator_is_read_and_written_the_same() {
 
 #[test]
 fn what_is_no_condition_is_refused_with_the_way_out() {
-    assert_eq!(problem(&json!({"al": []})), "is no condition; it must hold one of \"all\", \"any\", \"not\", \"segment\", \"jsonlogic\", \"attribute\"; did you mean \"all\"?");
-    assert_eq!(problem(&json!({"all": [], "any": []})), "holds both \"all\" and \"any\"; a condition has one form");
-    assert_eq!(problem(&json!({"equals": 1})), "has the operator \"equals\" but no \"attribute\" for it to look at");
+    assert_eq!(
+        problem(&json!({"al": []})),
+        "is no condition; it must hold one of \"all\", \"any\", \"not\", \"segment\", \"jsonlogic\", \"attribute\"; did you mean \"all\"?"
+    );
+    assert_eq!(
+        problem(&json!({"all": [], "any": []})),
+        "holds both \"all\" and \"any\"; a condition has one form"
+    );
+    assert_eq!(
+        problem(&json!({"equals": 1})),
+        "has the operator \"equals\" but no \"attribute\" for it to look at"
+    );
     assert_eq!(problem(&json!({"attribute": "a"})), "has no operator; add one, for example \"equals\": \"…\"");
-    assert_eq!(problem(&json!({"attribute": "a", "lt": 1, "gt": 0})), "has two operators, \"lt\" and \"gt\"; put each in a condition of its own within \"all\"");
-    assert_eq!(problem(&json!({"attribute": "a", "starts_width": ""})), "starts_width: is no operator; did you mean \"starts_with\"?");
-    assert_eq!(problem(&json!({"attribute": "a", "semver_gte": 2.1})), "semver_gte: must be a string, not a number; put it in quotes");
-    assert_eq!(problem(&json!({"any": [{"attribute": "a", "in_cidr": ["10.0.0.0/33"]}]})), "any[0].in_cidr[0]: \"10.0.0.0/33\" is no network; write it like \"10.0.0.0/8\" or \"2001:db8::/32\"");
+    assert_eq!(
+        problem(&json!({"attribute": "a", "lt": 1, "gt": 0})),
+        "has two operators, \"lt\" and \"gt\"; put each in a condition of its own within \"all\""
+    );
+    assert_eq!(
+        problem(&json!({"attribute": "a", "starts_width": ""})),
+        "starts_width: is no operator; did you mean \"starts_with\"?"
+    );
+    assert_eq!(
+        problem(&json!({"attribute": "a", "semver_gte": 2.1})),
+        "semver_gte: must be a string, not a number; put it in quotes"
+    );
+    assert_eq!(
+        problem(&json!({"any": [{"attribute": "a", "in_cidr": ["10.0.0.0/33"]}]})),
+        "any[0].in_cidr[0]: \"10.0.0.0/33\" is no network; write it like \"10.0.0.0/8\" or \"2001:db8::/32\""
+    );
     assert!(problem(&json!({"attribute": "a", "matches": "("})).starts_with("matches: \"(\" is no regular expression: "));
     assert!(problem(&json!({"attribute": "a", "matches": "(?:a{1000}){1000}"})).contains("too large"));
     assert!(problem(&json!({"attribute": "a", "semver_eq": "2.0.0.0"})).contains("is no version"));

@@ -11,7 +11,20 @@ use crate::reader::{Read, Reader};
 use crate::rule::{Rule, VariantNames};
 use crate::variant::Variants;
 
-const MEMBERS: [&str; 12] = ["description", "owner", "tags", "enabled", "variants", "default", "safe", "rules", "requires", "lease", "metadata", "expires_at"];
+const MEMBERS: [&str; 12] = [
+    "description",
+    "owner",
+    "tags",
+    "enabled",
+    "variants",
+    "default",
+    "safe",
+    "rules",
+    "requires",
+    "lease",
+    "metadata",
+    "expires_at",
+];
 const RESERVED: [&str; 3] = ["one_way", "checks", "client"];
 const NAMED: &str = "the name of a variant, or null for the caller's own default";
 
@@ -59,7 +72,11 @@ fn note_repeated_ids(reader: &mut Reader, rules: &Value) {
     for (index, rule) in rules.as_array().into_iter().flatten().enumerate() {
         let Some(id) = rule.get("id").and_then(Value::as_str) else { continue };
         if !seen.insert(id) {
-            reader.item(index, |reader| reader.within("id", |reader| reader.note(format!("{id:?} is the id of an earlier rule too; ids are unique within a flag"))));
+            reader.item(index, |reader| {
+                reader.within("id", |reader| {
+                    reader.note(format!("{id:?} is the id of an earlier rule too; ids are unique within a flag"))
+                })
+            });
         }
     }
 }
@@ -70,7 +87,10 @@ fn requirements(reader: &mut Reader, value: &Value) -> Read<Vec<Requirement>> {
         reader.members(map, "a requirement", &["flag", "variant"], &[]);
         let flag = reader.required(map, "flag", "the key of a flag", Reader::parsed);
         let variant = reader.required(map, "variant", "the name of a variant of that flag", Reader::parsed);
-        Ok(Requirement { flag: flag?, variant: variant? })
+        Ok(Requirement {
+            flag: flag?,
+            variant: variant?,
+        })
     })
 }
 

@@ -75,10 +75,25 @@ fn weights_that_make_no_sense_are_refused() {
     assert!(problem(json!("25%"), json!("70%")).contains("sums to 95%; the percentages of a split must sum to 100%"));
     assert!(problem(json!("25%"), json!(75)).contains("mixes counts and percentages"));
     assert!(problem(json!("0.1234%"), json!("99.8766%")).contains("at most three decimals"));
-    for bad in [json!(0.5), json!(-1), json!("25"), json!("%"), json!("1e1%"), json!("101%"), json!("+5%"), json!(null), json!(1e20)] {
+    for bad in [
+        json!(0.5),
+        json!(-1),
+        json!("25"),
+        json!("%"),
+        json!("1e1%"),
+        json!("101%"),
+        json!("+5%"),
+        json!(null),
+        json!(1e20),
+    ] {
         assert!(!faults(split(bad.clone(), json!(1))).is_empty(), "{bad}");
     }
-    for (on, off) in [(json!(0), json!(1)), (json!("0%"), json!("100%")), (json!("33.333%"), json!("66.667%")), (json!("0.5%"), json!("99.5%"))] {
+    for (on, off) in [
+        (json!(0), json!(1)),
+        (json!("0%"), json!("100%")),
+        (json!("33.333%"), json!("66.667%")),
+        (json!("0.5%"), json!("99.5%")),
+    ] {
         let value = split(on, off);
         assert_eq!(serde_json::to_value(Flag::from_value(&value).unwrap()).unwrap()["rules"], value["rules"]);
     }
@@ -87,7 +102,12 @@ fn weights_that_make_no_sense_are_refused() {
 
 #[test]
 fn numbers_that_some_readers_cannot_hold_are_refused() {
-    for bad in [json!(9_007_199_254_740_992_i64), json!(u64::MAX), json!(-9_007_199_254_740_992_i64), json!(1e300)] {
+    for bad in [
+        json!(9_007_199_254_740_992_i64),
+        json!(u64::MAX),
+        json!(-9_007_199_254_740_992_i64),
+        json!(1e300),
+    ] {
         let problems = faults(json!({"variants": {"a": bad}, "default": "a", "safe": "a"}));
         assert!(problems[0].starts_with("variants.a: ") && problems[0].contains("out of range"), "{problems:?}");
         let nested = faults(json!({"variants": {"a": {"list": [1, bad]}}, "default": "a", "safe": "a"}));
@@ -119,7 +139,18 @@ fn wrong_types_are_named() {
     assert_eq!(faults(with("enabled", json!("yes"))), ["enabled: must be true or false, not a string"]);
     assert_eq!(faults(with("tags", json!([1]))), ["tags[0]: must be a string, not a number; put it in quotes"]);
     assert_eq!(faults(with("description", json!(null))), ["description: must be a string, not null"]);
-    assert_eq!(faults(with("expires_at", json!("soon"))), ["expires_at: \"soon\" is no instant; write it as RFC 3339, for example \"2026-12-31T23:59:59Z\""]);
-    assert_eq!(Flag::parse("{\"a\":").unwrap_err().to_string(), "is no valid JSON: EOF while parsing a value at line 1 column 5");
-    assert!(Flag::parse(r#"{"variants":{"a":1,"a":2},"default":"a","safe":"a"}"#).unwrap_err().to_string().contains("the member \"a\" stands twice"));
+    assert_eq!(
+        faults(with("expires_at", json!("soon"))),
+        ["expires_at: \"soon\" is no instant; write it as RFC 3339, for example \"2026-12-31T23:59:59Z\""]
+    );
+    assert_eq!(
+        Flag::parse("{\"a\":").unwrap_err().to_string(),
+        "is no valid JSON: EOF while parsing a value at line 1 column 5"
+    );
+    assert!(
+        Flag::parse(r#"{"variants":{"a":1,"a":2},"default":"a","safe":"a"}"#)
+            .unwrap_err()
+            .to_string()
+            .contains("the member \"a\" stands twice")
+    );
 }

@@ -31,8 +31,14 @@ fn on_off_yes_and_no_stay_strings_and_a_percentage_is_a_weight() {
     let file = FlagsFile::parse(FILE).unwrap();
     assert_eq!(file.environment.as_ref().unwrap().as_str(), "production");
     assert_eq!(file.segments.len(), 2);
-    assert_eq!(serde_json::to_string(&file.flags["checkout-v2"].rules[0].serve).unwrap(), r#"{"split":[{"variant":"on","weight":"25%"},{"variant":"off","weight":"75%"}]}"#);
-    assert_eq!(serde_json::to_string(&file.flags["theme"]).unwrap(), r#"{"enabled":true,"variants":{"no":"yes","yes":"no"},"default":"no","safe":null}"#);
+    assert_eq!(
+        serde_json::to_string(&file.flags["checkout-v2"].rules[0].serve).unwrap(),
+        r#"{"split":[{"variant":"on","weight":"25%"},{"variant":"off","weight":"75%"}]}"#
+    );
+    assert_eq!(
+        serde_json::to_string(&file.flags["theme"]).unwrap(),
+        r#"{"enabled":true,"variants":{"no":"yes","yes":"no"},"default":"no","safe":null}"#
+    );
 }
 
 #[test]

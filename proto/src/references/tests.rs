@@ -5,7 +5,10 @@ use crate::revision::Position;
 use crate::table::{Entry, Member};
 
 fn table<M: Member>(entries: &[(&str, &str)], key: impl Fn(&str) -> M::Key) -> Table<M> {
-    entries.iter().map(|(name, json)| Arc::new(Entry::new(key(name), M::parse(json).unwrap(), Position::START).unwrap())).collect()
+    entries
+        .iter()
+        .map(|(name, json)| Arc::new(Entry::new(key(name), M::parse(json).unwrap(), Position::START).unwrap()))
+        .collect()
 }
 
 fn flags(entries: &[(&str, &str)]) -> Table<Flag> {
@@ -17,7 +20,10 @@ fn segments(entries: &[(&str, &str)]) -> Table<Segment> {
 }
 
 fn touched(flags: &[&str], segments: &[&str]) -> Touched {
-    Touched { flags: flags.iter().map(|key| FlagKey::new(key).unwrap()).collect(), segments: segments.iter().map(|key| SegmentKey::new(key).unwrap()).collect() }
+    Touched {
+        flags: flags.iter().map(|key| FlagKey::new(key).unwrap()).collect(),
+        segments: segments.iter().map(|key| SegmentKey::new(key).unwrap()).collect(),
+    }
 }
 
 fn problems(flags: &Table<Flag>, segments: &Table<Segment>, touched: &Touched) -> Vec<String> {
@@ -39,10 +45,20 @@ fn a_flag_may_only_refer_to_what_is_there() {
             "flags.c.rules[0].when.any[1].not.segment: \"beta\" is no segment of this environment; did you mean \"betta\"?"
         ]
     );
-    assert_eq!(problems(&all, &segments(&[]), &touched(&[], &[])), Vec::<String>::new(), "what was not touched is not looked at");
+    assert_eq!(
+        problems(&all, &segments(&[]), &touched(&[], &[])),
+        Vec::<String>::new(),
+        "what was not touched is not looked at"
+    );
     let wrong = flags(&[("a", r#"{"variants":{"x":1},"default":"x","safe":"x"}"#), ("b", REQUIRES_A)]);
-    assert_eq!(problems(&wrong, &segments(&[]), &touched(&["b"], &[])), ["flags.b.requires[0].variant: \"on\" is no variant of \"a\"; it has \"x\""]);
-    assert_eq!(problems(&wrong, &segments(&[]), &touched(&["a"], &[])), ["flags.a.variants: must keep \"on\": \"b\" requires it (requires[0])"]);
+    assert_eq!(
+        problems(&wrong, &segments(&[]), &touched(&["b"], &[])),
+        ["flags.b.requires[0].variant: \"on\" is no variant of \"a\"; it has \"x\""]
+    );
+    assert_eq!(
+        problems(&wrong, &segments(&[]), &touched(&["a"], &[])),
+        ["flags.a.variants: must keep \"on\": \"b\" requires it (requires[0])"]
+    );
 }
 
 #[test]
@@ -65,22 +81,43 @@ fn what_others_refer_to_cannot_be_removed() {
 #[test]
 fn circles_are_refused() {
     let both = flags(&[("a", REQUIRES_B), ("b", REQUIRES_A)]);
-    assert_eq!(problems(&both, &segments(&[]), &touched(&["a"], &[])), ["flags.a.requires: goes in a circle: a → b → a"]);
+    assert_eq!(
+        problems(&both, &segments(&[]), &touched(&["a"], &[])),
+        ["flags.a.requires: goes in a circle: a → b → a"]
+    );
     let own = flags(&[("a", REQUIRES_A)]);
-    assert_eq!(problems(&own, &segments(&[]), &touched(&["a"], &[])), ["flags.a.requires: goes in a circle: a → a"]);
+    assert_eq!(
+        problems(&own, &segments(&[]), &touched(&["a"], &[])),
+        ["flags.a.requires: goes in a circle: a → a"]
+    );
     let circle = segments(&[("a", r#"{"segment":"b"}"#), ("b", r#"{"not":{"segment":"a"}}"#)]);
-    assert_eq!(problems(&flags(&[]), &circle, &touched(&[], &["a", "b"])), ["segments.a: goes in a circle: a → b → a"]);
+    assert_eq!(
+        problems(&flags(&[]), &circle, &touched(&[], &["a", "b"])),
+        ["segments.a: goes in a circle: a → b → a"]
+    );
 }
 
 #[test]
 fn segments_may_stand_within_each_other_only_so_deep() {
     let chain: Vec<(String, String)> = (0..=limits::SEGMENT_DEPTH)
-        .map(|n| (format!("s{n:02}"), if n == 0 { r#"{"all":[]}"#.to_owned() } else { format!(r#"{{"segment":"s{:02}"}}"#, n - 1) }))
+        .map(|n| {
+            (
+                format!("s{n:02}"),
+                if n == 0 {
+                    r#"{"all":[]}"#.to_owned()
+                } else {
+                    format!(r#"{{"segment":"s{:02}"}}"#, n - 1)
+                },
+            )
+        })
         .collect();
     let chain: Vec<(&str, &str)> = chain.iter().map(|(key, json)| (key.as_str(), json.as_str())).collect();
     let found = problems(&flags(&[]), &segments(&chain), &touched(&[], &["s00"]));
     assert_eq!(found, ["segments.s16: nests segments too deeply; 16 may stand within each other"]);
-    assert_eq!(problems(&flags(&[]), &segments(&chain[..limits::SEGMENT_DEPTH]), &touched(&[], &["s00"])), Vec::<String>::new());
+    assert_eq!(
+        problems(&flags(&[]), &segments(&chain[..limits::SEGMENT_DEPTH]), &touched(&[], &["s00"])),
+        Vec::<String>::new()
+    );
 }
 
 #[test]

@@ -20,8 +20,44 @@ use super::evaluate::Scope;
 /// JSONLogic's operators and flagd's own. The interpreter knows more, which other engines do not: what uses them would answer
 /// differently elsewhere, so it is refused here.
 const OPERATORS: [&str; 38] = [
-    "var", "missing", "missing_some", "if", "?:", "==", "===", "!=", "!==", "!", "!!", "or", "and", ">", ">=", "<", "<=", "max", "min", "+", "-", "*", "/", "%", "map", "filter",
-    "reduce", "all", "none", "some", "merge", "in", "cat", "substr", "fractional", "sem_ver", "starts_with", "ends_with",
+    "var",
+    "missing",
+    "missing_some",
+    "if",
+    "?:",
+    "==",
+    "===",
+    "!=",
+    "!==",
+    "!",
+    "!!",
+    "or",
+    "and",
+    ">",
+    ">=",
+    "<",
+    "<=",
+    "max",
+    "min",
+    "+",
+    "-",
+    "*",
+    "/",
+    "%",
+    "map",
+    "filter",
+    "reduce",
+    "all",
+    "none",
+    "some",
+    "merge",
+    "in",
+    "cat",
+    "substr",
+    "fractional",
+    "sem_ver",
+    "starts_with",
+    "ends_with",
 ];
 /// A scratch arena that has grown beyond this is given back.
 const SCRATCH_BYTES: usize = 256 * 1024;
@@ -78,7 +114,10 @@ impl Interpreter {
             .add_operator("starts_with", operators::Affix::Start)
             .add_operator("ends_with", operators::Affix::End)
             .build();
-        Self { engine: Arc::new(engine), bucketing }
+        Self {
+            engine: Arc::new(engine),
+            bucketing,
+        }
     }
 
     /// The generation that its rules and the splits beside them bucket by.
@@ -91,8 +130,14 @@ impl Interpreter {
         if let Some(unknown) = unknown_operator(rule) {
             return Err(format!("the JSONLogic rule uses {unknown:?}, which is no operator"));
         }
-        let logic = self.engine.compile(rule.to_string().as_str()).map_err(|error| format!("the JSONLogic rule cannot be compiled: {error}"))?;
-        Ok(Program { engine: Arc::clone(&self.engine), logic })
+        let logic = self
+            .engine
+            .compile(rule.to_string().as_str())
+            .map_err(|error| format!("the JSONLogic rule cannot be compiled: {error}"))?;
+        Ok(Program {
+            engine: Arc::clone(&self.engine),
+            logic,
+        })
     }
 }
 
@@ -102,7 +147,9 @@ fn unknown_operator(rule: &Value) -> Option<&str> {
         Value::Array(items) => items.iter().find_map(unknown_operator),
         Value::Object(members) => {
             let operator = members.keys().next().filter(|_| members.len() == 1).map(String::as_str);
-            operator.filter(|name| !OPERATORS.contains(name)).or_else(|| members.values().find_map(unknown_operator))
+            operator
+                .filter(|name| !OPERATORS.contains(name))
+                .or_else(|| members.values().find_map(unknown_operator))
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     }
@@ -134,7 +181,11 @@ impl Program {
                 return self.run_in(&Bump::new(), scope, read);
             };
             let answer = self.run_in(&arena, scope, read);
-            if arena.allocated_bytes() > SCRATCH_BYTES { *arena = Bump::new() } else { arena.reset() }
+            if arena.allocated_bytes() > SCRATCH_BYTES {
+                *arena = Bump::new()
+            } else {
+                arena.reset()
+            }
             answer
         })
     }

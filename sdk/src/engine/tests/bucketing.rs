@@ -73,7 +73,11 @@ fn the_generation_is_the_environments() {
     assert_eq!(answer(&v3, "fractional-flag", &context), "spades SPLIT");
     snapshot.settings.bucketing = Bucketing::V2;
     let v2 = v3.with_overlay(&[]).update(&snapshot, &Touched::default());
-    assert_eq!(answer(&v2, "fractional-flag", &context), "clubs SPLIT", "changing the generation compiles everything anew");
+    assert_eq!(
+        answer(&v2, "fractional-flag", &context),
+        "clubs SPLIT",
+        "changing the generation compiles everything anew"
+    );
 }
 
 #[test]
@@ -82,7 +86,13 @@ fn what_cannot_be_bucketed_gets_the_default_and_no_later_rule() {
     assert_eq!(answer(&compiled, "f", &Context::anonymous()), "none DEFAULT");
     assert_eq!(answer(&compiled, "f", &Context::new("")), "none DEFAULT");
     let list = json!([1]);
-    for odd in [Attribute::Null, Attribute::from(&list), Attribute::Texts(&["a"]), Attribute::Number(f64::NAN), Attribute::Text("")] {
+    for odd in [
+        Attribute::Null,
+        Attribute::from(&list),
+        Attribute::Texts(&["a"]),
+        Attribute::Number(f64::NAN),
+        Attribute::Text(""),
+    ] {
         assert_eq!(answer(&compiled, "by", &Context::new("u").with("id", odd)), "none DEFAULT", "{odd:?}");
         assert_eq!(compiled.resolve("by", &Context::new("u").with("id", odd), Unheard::FRESH).rule, None);
     }
@@ -115,7 +125,9 @@ fn numbers_and_booleans_are_bucketed_as_the_text_that_cat_makes_of_them() {
 
 #[test]
 fn a_share_of_nothing_serves_nobody_and_a_salt_moves_everybody() {
-    let split = |on: Value, off: Value, salt: Value| flag(json!([{"serve": {"split": [{"variant": "on", "weight": on}, {"variant": "off", "weight": off}], "salt": salt}}]));
+    let split = |on: Value, off: Value, salt: Value| {
+        flag(json!([{"serve": {"split": [{"variant": "on", "weight": on}, {"variant": "off", "weight": off}], "salt": salt}}]))
+    };
     let compiled = compiled(json!({
         "none": split(json!("0%"), json!("100%"), json!("a")), "all": split(json!(1), json!(0), json!("a")),
         "half-a": split(json!("50%"), json!("50%"), json!("a")), "half-b": split(json!("50%"), json!("50%"), json!("b")),

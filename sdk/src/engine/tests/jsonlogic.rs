@@ -61,7 +61,10 @@ fn as_a_condition_a_rule_is_truthy_or_not() {
 fn time_is_seen_only_where_it_is_handed_in_and_flagd_cannot_be_spoofed() {
     let rule = json!({"if": [{"==": [{"var": "$flagd.timestamp"}, 1000]}, "on", "off"]});
     let spoof = json!({"timestamp": 1000, "flagKey": "x"});
-    assert_eq!(served(rule.clone(), &Context::anonymous().with("$flagd", &spoof), Bucketing::V3), "off TARGETING_MATCH");
+    assert_eq!(
+        served(rule.clone(), &Context::anonymous().with("$flagd", &spoof), Bucketing::V3),
+        "off TARGETING_MATCH"
+    );
     assert_eq!(served(rule, &Context::anonymous().at(1000), Bucketing::V3), "on TARGETING_MATCH");
 }
 
@@ -69,22 +72,50 @@ fn time_is_seen_only_where_it_is_handed_in_and_flagd_cannot_be_spoofed() {
 fn fractional_buckets_as_published_in_both_generations() {
     let heads = json!({"fractional": [["heads", 1], ["tails", 1]]});
     let jon = Context::new("jon@company.com");
-    assert_eq!(served_as("fractional-flag-shorthand", heads.clone(), &jon, Bucketing::V2), "heads TARGETING_MATCH");
-    assert_eq!(served_as("fractional-flag-shorthand", heads.clone(), &jon, Bucketing::V3), "tails TARGETING_MATCH");
+    assert_eq!(
+        served_as("fractional-flag-shorthand", heads.clone(), &jon, Bucketing::V2),
+        "heads TARGETING_MATCH"
+    );
+    assert_eq!(
+        served_as("fractional-flag-shorthand", heads.clone(), &jon, Bucketing::V3),
+        "tails TARGETING_MATCH"
+    );
     for context in [Context::anonymous(), Context::new(""), Context::anonymous().with("targetingKey", 7)] {
         assert_eq!(served(heads.clone(), &context, Bucketing::V3), "off DEFAULT");
     }
     let clamped = json!({"fractional": [["a", -10], ["b", 3], ["c"]]});
     for (user, expected) in [("user-7", "c"), ("user-8", "b"), ("user-9", "b")] {
-        assert_eq!(served_as("neg", clamped.clone(), &Context::new(user), Bucketing::V2), format!("{expected} TARGETING_MATCH"));
+        assert_eq!(
+            served_as("neg", clamped.clone(), &Context::new(user), Bucketing::V2),
+            format!("{expected} TARGETING_MATCH")
+        );
     }
     assert_eq!(served_as("neg", clamped, &Context::new("user-7"), Bucketing::V3), "b TARGETING_MATCH");
-    for malformed in [json!([["a", 0.5], ["b", 1]]), json!([["a", 2_147_483_648_i64], ["b", 1]]), json!([["a", 0]]), json!([[], ["a", 1]]), json!(["x", "a"])] {
-        assert_eq!(served(json!({ "fractional": malformed }), &Context::new("u"), Bucketing::V3), "off DEFAULT", "{malformed}");
+    for malformed in [
+        json!([["a", 0.5], ["b", 1]]),
+        json!([["a", 2_147_483_648_i64], ["b", 1]]),
+        json!([["a", 0]]),
+        json!([[], ["a", 1]]),
+        json!(["x", "a"]),
+    ] {
+        assert_eq!(
+            served(json!({ "fractional": malformed }), &Context::new("u"), Bucketing::V3),
+            "off DEFAULT",
+            "{malformed}"
+        );
     }
-    assert_eq!(served(json!({"fractional": [["a", 10.0]]}), &Context::new("u"), Bucketing::V3), "a TARGETING_MATCH");
-    assert_eq!(served(json!({"fractional": [null, ["a", 1]]}), &Context::new("u"), Bucketing::V3), "off DEFAULT");
-    assert_eq!(served(json!({"fractional": [null, ["a", 1]]}), &Context::new("u"), Bucketing::V2), "a TARGETING_MATCH");
+    assert_eq!(
+        served(json!({"fractional": [["a", 10.0]]}), &Context::new("u"), Bucketing::V3),
+        "a TARGETING_MATCH"
+    );
+    assert_eq!(
+        served(json!({"fractional": [null, ["a", 1]]}), &Context::new("u"), Bucketing::V3),
+        "off DEFAULT"
+    );
+    assert_eq!(
+        served(json!({"fractional": [null, ["a", 1]]}), &Context::new("u"), Bucketing::V2),
+        "a TARGETING_MATCH"
+    );
 }
 
 #[test]
@@ -95,7 +126,14 @@ fn v3_buckets_values_of_any_type_by_their_cbor() {
     rule.extend(buckets);
     let flag = json!({"variants": variants, "default": null, "safe": null, "rules": [{"serve": {"jsonlogic": {"fractional": rule}}}]});
     let compiled = compiled(json!({ "f": flag }));
-    for (value, bucket) in [(json!(123), 20), (json!(1.23), 14), (json!(true), 5), (json!(-25), 16), (json!({"b": 2, "a": 1}), 23), (json!(123.0), 20)] {
+    for (value, bucket) in [
+        (json!(123), 20),
+        (json!(1.23), 14),
+        (json!(true), 5),
+        (json!(-25), 16),
+        (json!({"b": 2, "a": 1}), 23),
+        (json!(123.0), 20),
+    ] {
         let context = Context::anonymous().with("value", &value);
         assert_eq!(answer(&compiled, "f", &context), format!("bucket{bucket} TARGETING_MATCH"), "{value}");
     }
@@ -103,7 +141,13 @@ fn v3_buckets_values_of_any_type_by_their_cbor() {
 
 #[test]
 fn versions_and_affixes_answer_null_where_they_cannot_tell() {
-    let version = |one: Value, operator: &str, other: Value| served(json!({"if": [{"sem_ver": [one, operator, other]}, "on", "off"]}), &Context::anonymous(), Bucketing::V3);
+    let version = |one: Value, operator: &str, other: Value| {
+        served(
+            json!({"if": [{"sem_ver": [one, operator, other]}, "on", "off"]}),
+            &Context::anonymous(),
+            Bucketing::V3,
+        )
+    };
     for (one, operator, other) in [
         (json!("1.0.0+a"), "=", json!("1.0.0+b")),
         (json!(1), "=", json!("1.0.0")),
@@ -115,8 +159,16 @@ fn versions_and_affixes_answer_null_where_they_cannot_tell() {
         assert_eq!(version(one.clone(), operator, other.clone()), "on TARGETING_MATCH", "{one} {operator} {other}");
     }
     assert_eq!(version(json!("2.0.0.0"), "=", json!("2.0.0")), "off TARGETING_MATCH");
-    for rule in [json!({"sem_ver": ["1.0.0", "?", "1.0.0"]}), json!({"sem_ver": ["x", "=", "1.0.0"]}), json!({"starts_with": [1, "a"]}), json!({"ends_with": ["abc"]})] {
+    for rule in [
+        json!({"sem_ver": ["1.0.0", "?", "1.0.0"]}),
+        json!({"sem_ver": ["x", "=", "1.0.0"]}),
+        json!({"starts_with": [1, "a"]}),
+        json!({"ends_with": ["abc"]}),
+    ] {
         assert_eq!(served(rule.clone(), &Context::anonymous(), Bucketing::V3), "off DEFAULT", "{rule}");
     }
-    assert_eq!(served(json!({"starts_with": ["abc", "ab"]}), &Context::anonymous(), Bucketing::V3), "true TARGETING_MATCH");
+    assert_eq!(
+        served(json!({"starts_with": ["abc", "ab"]}), &Context::anonymous(), Bucketing::V3),
+        "true TARGETING_MATCH"
+    );
 }

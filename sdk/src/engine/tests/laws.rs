@@ -7,7 +7,12 @@ use super::*;
 const KEYS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 
 fn scalar() -> impl Strategy<Value = Value> {
-    prop_oneof![Just(json!("x")), Just(json!("y")), (0..4_i64).prop_map(Value::from), any::<bool>().prop_map(Value::from)]
+    prop_oneof![
+        Just(json!("x")),
+        Just(json!("y")),
+        (0..4_i64).prop_map(Value::from),
+        any::<bool>().prop_map(Value::from)
+    ]
 }
 
 fn condition() -> impl Strategy<Value = Value> {
@@ -35,26 +40,38 @@ fn rule() -> impl Strategy<Value = Value> {
 /// A flag that may require one of those before it, so that there are no circles.
 fn any_flag(place: usize) -> impl Strategy<Value = Value> {
     let requires = prop::option::weighted(0.3, 0..place.max(1));
-    (prop::collection::vec(rule(), 0..4), any::<bool>(), requires, prop::option::weighted(0.3, 5..100_u32)).prop_map(move |(rules, enabled, requires, lease)| {
-        let mut made = flag(json!(rules));
-        made["enabled"] = json!(enabled);
-        if let Some(required) = requires.filter(|required| *required < place) {
-            made["requires"] = json!([{"flag": KEYS[required], "variant": "on"}]);
-        }
-        if let Some(seconds) = lease {
-            made["lease"] = json!({ "seconds": seconds });
-        }
-        made
-    })
+    (
+        prop::collection::vec(rule(), 0..4),
+        any::<bool>(),
+        requires,
+        prop::option::weighted(0.3, 5..100_u32),
+    )
+        .prop_map(move |(rules, enabled, requires, lease)| {
+            let mut made = flag(json!(rules));
+            made["enabled"] = json!(enabled);
+            if let Some(required) = requires.filter(|required| *required < place) {
+                made["requires"] = json!([{"flag": KEYS[required], "variant": "on"}]);
+            }
+            if let Some(seconds) = lease {
+                made["lease"] = json!({ "seconds": seconds });
+            }
+            made
+        })
 }
 
 fn state() -> impl Strategy<Value = Vec<Option<Value>>> {
-    KEYS.iter().enumerate().map(|(place, _)| prop::option::weighted(0.8, any_flag(place))).collect::<Vec<_>>()
+    KEYS.iter()
+        .enumerate()
+        .map(|(place, _)| prop::option::weighted(0.8, any_flag(place)))
+        .collect::<Vec<_>>()
 }
 
 fn contexts() -> impl Strategy<Value = Vec<serde_json::Map<String, Value>>> {
     let member = prop_oneof![Just("a"), Just("b"), Just("c"), Just("targetingKey")].prop_map(str::to_owned);
-    prop::collection::vec(prop::collection::btree_map(member, scalar(), 0..4).prop_map(|members| members.into_iter().collect()), 1..6)
+    prop::collection::vec(
+        prop::collection::btree_map(member, scalar(), 0..4).prop_map(|members| members.into_iter().collect()),
+        1..6,
+    )
 }
 
 fn put(snapshot: &mut Snapshot, state: &[Option<Value>]) {
@@ -67,14 +84,20 @@ fn put(snapshot: &mut Snapshot, state: &[Option<Value>]) {
 }
 
 fn any_kill() -> impl Strategy<Value = Kill> {
-    let scope = prop_oneof![Just((json!({"all": true}), vec![])), (0..KEYS.len()).prop_map(|key| (json!({"flag": KEYS[key]}), vec![])), Just((json!({"tag": "t"}), vec!["a", "d"]))];
+    let scope = prop_oneof![
+        Just((json!({"all": true}), vec![])),
+        (0..KEYS.len()).prop_map(|key| (json!({"flag": KEYS[key]}), vec![])),
+        Just((json!({"tag": "t"}), vec!["a", "d"]))
+    ];
     (scope, 0..50_u64).prop_map(|((scope, flags), number)| kill(scope, &flags, number))
 }
 
 fn answers(compiled: &Compiled, contexts: &[serde_json::Map<String, Value>], unheard: Unheard) -> Vec<String> {
     let each = |context: &serde_json::Map<String, Value>| {
         let context = Context::from_json(context);
-        KEYS.iter().map(|key| format!("{key} {:?}", compiled.resolve(key, &context, unheard))).collect::<Vec<_>>()
+        KEYS.iter()
+            .map(|key| format!("{key} {:?}", compiled.resolve(key, &context, unheard)))
+            .collect::<Vec<_>>()
     };
     contexts.iter().flat_map(each).collect()
 }

@@ -1,0 +1,174 @@
+//! A commit: one entry of a log, sealed into the hash chain.
+//!
+//! `digest = SHA-256(digest of the entry before ‖ body)`, where the body is the commit's JSON exactly as it is stored. The first
+//! entry of a log follows [`Digest::ZERO`]. Whoever has the bodies can prove the chain with nothing but SHA-256.
+
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+
+use crate::actor::{Actor, Origin};
+use crate::change::{Change, RawChange};
+use crate::digest::Digest;
+use crate::fault::Faults;
+use crate::revision::{Epoch, Position, Revision, Sequence};
+use crate::snapshot::ContentHash;
+
+/// One atomic change with an actor and a reason.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Commit {
+    /// Its place in the log.
+    pub sequence: Sequence,
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The revision that it made; absent for a commit of records, which changes no answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision: Option<Revision>,
+    /// When, by the clock of the node that made it.
+    pub at: jiff::Timestamp,
+    /// Who.
+    pub actor: Actor,
+    /// From where.
+    pub origin: Origin,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Whether it went ahead of everything that was queued: kills, restores, rollbacks.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub urgent: bool,
+    /// What it changed, in order. Empty only where it records the answer to an idempotent call that changed nothing.
+    pub changes: Vec<Change>,
+    /// The content hash of the snapshot that it made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hash: Option<ContentHash>,
+    /// The idempotent call that it answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idempotency: Option<Recorded>,
+}
+
+/// An idempotent call and what it was answered, kept in the commit that it made so that both are there or neither.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub struct Recorded {
+    /// Who called: the key's id, or `admin`.
+    pub caller: String,
+    /// Method and path.
+    pub route: String,
+    /// The caller's `Idempotency-Key`.
+    pub key: String,
+    /// SHA-256 of the request's body.
+    pub request: Digest,
+    /// The answer's status.
+    pub status: u16,
+    /// The answer's body, without the members that are looked up anew (confirmation) or never shown twice (a key's secret).
+    pub answer: Box<RawValue>,
+}
+
+#[derive(serde::Deserialize)]
+struct RawCommit {
+    sequence: Sequence,
+    epoch: Epoch,
+    #[serde(default)]
+    revision: Option<Revision>,
+    at: jiff::Timestamp,
+    actor: Actor,
+    origin: Origin,
+    #[serde(default)]
+    reason: Option<String>,
+    #[serde(default)]
+    urgent: bool,
+    changes: Vec<RawChange>,
+    #[serde(default)]
+    hash: Option<ContentHash>,
+    #[serde(default)]
+    idempotency: Option<Recorded>,
+}
+
+impl Commit {
+    /// Parses a body.
+    pub fn parse(body: &str) -> Result<Self, Faults> {
+        let raw: RawCommit = serde_json::from_str(body).map_err(|error| Faults::one("", format!("not a commit: {error}")))?;
+        let at = Position {
+            epoch: raw.epoch,
+            revision: raw.revision.unwrap_or_default(),
+        };
+        Ok(Self {
+            sequence: raw.sequence,
+            epoch: raw.epoch,
+            revision: raw.revision,
+            at: raw.at,
+            actor: raw.actor,
+            origin: raw.origin,
+            reason: raw.reason,
+            urgent: raw.urgent,
+            changes: raw.changes.into_iter().map(|change| change.at(at)).collect(),
+            hash: raw.hash,
+            idempotency: raw.idempotency,
+        })
+    }
+
+    /// The position that it made, where it made one.
+    pub fn position(&self) -> Option<Position> {
+        self.revision.map(|revision| Position { epoch: self.epoch, revision })
+    }
+}
+
+/// A commit with its bytes and its place in the chain.
+#[derive(Debug, Clone)]
+pub struct Sealed {
+    /// The commit.
+    pub commit: Arc<Commit>,
+    /// Its JSON, as stored and digested.
+    pub body: Arc<str>,
+    /// The digest that the next entry follows.
+    pub digest: Digest,
+}
+
+/// An entry does not follow the one before it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChainError {
+    /// The body was altered, or an entry before it.
+    #[error("entry {sequence} does not follow the entry before it: its digest is {stated}, its contents give {computed}")]
+    Broken {
+        /// The entry.
+        sequence: Sequence,
+        /// As stored.
+        stated: Digest,
+        /// As computed.
+        computed: Digest,
+    },
+    /// The body cannot be read.
+    #[error("entry {sequence} cannot be read: {faults}")]
+    Unreadable {
+        /// The entry.
+        sequence: Sequence,
+        /// Why.
+        faults: Faults,
+    },
+}
+
+impl Sealed {
+    /// Seals a commit behind `previous`.
+    pub fn seal(commit: Commit, previous: &Digest) -> Result<Self, serde_json::Error> {
+        let body: Arc<str> = serde_json::to_string(&commit)?.into();
+        let digest = Digest::of([previous.bytes().as_slice(), body.as_bytes()]);
+        Ok(Self {
+            commit: Arc::new(commit),
+            body,
+            digest,
+        })
+    }
+
+    /// A stored entry, proven to follow `previous`.
+    pub fn open(sequence: Sequence, body: &str, stated: Digest, previous: &Digest) -> Result<Self, ChainError> {
+        let computed = Digest::of([previous.bytes().as_slice(), body.as_bytes()]);
+        if computed != stated {
+            return Err(ChainError::Broken { sequence, stated, computed });
+        }
+        let commit = Commit::parse(body).map_err(|faults| ChainError::Unreadable { sequence, faults })?;
+        Ok(Self {
+            commit: Arc::new(commit),
+            body: body.into(),
+            digest: stated,
+        })
+    }
+}

@@ -1,0 +1,228 @@
+//! The way from one snapshot to a later one.
+
+use std::sync::Arc;
+
+use crate::flag::Flag;
+use crate::key::{FlagKey, SegmentKey};
+use crate::kill::{Kill, KillId};
+use crate::revision::{Position, Revision};
+use crate::segment::Segment;
+use crate::settings::Settings;
+use crate::snapshot::{ContentHash, Snapshot};
+use crate::table::{Member, Table};
+
+/// How soon a revision must reach its readers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Urgency {
+    /// In its turn.
+    Ordinary,
+    /// Kills, restores and rollbacks: what is queued for a connection is dropped for it.
+    Urgent,
+}
+
+/// What changed from one revision to a later one of the same epoch. One delta may span many revisions.
+#[derive(Debug, Clone)]
+pub struct Delta {
+    /// The revision that it must be applied to.
+    pub from: Revision,
+    /// Where it leads.
+    pub to: Position,
+    /// The content hash there.
+    pub hash: ContentHash,
+    /// Whether it carries a kill or a rollback.
+    pub urgency: Urgency,
+    /// Entries put, each as a whole.
+    pub changed: Changed,
+    /// Keys taken out.
+    pub removed: Removed,
+}
+
+/// The entries that a delta puts.
+#[derive(Debug, Clone, Default)]
+pub struct Changed {
+    /// Flags.
+    pub flags: Table<Flag>,
+    /// Segments.
+    pub segments: Table<Segment>,
+    /// Kills.
+    pub kills: Table<Kill>,
+    /// The settings, where they changed.
+    pub settings: Option<Settings>,
+}
+
+/// The keys that a delta takes out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Removed {
+    /// Flags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<FlagKey>,
+    /// Segments.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<SegmentKey>,
+    /// Kills.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kills: Vec<KillId>,
+}
+
+/// Why a delta could not be applied. In each case the reader takes a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ApplyError {
+    /// It starts elsewhere.
+    #[error("a delta from {from} to {to} does not start at {at}")]
+    Gap {
+        /// Where the snapshot is.
+        at: Position,
+        /// Where the delta starts.
+        from: Revision,
+        /// Where it leads.
+        to: Position,
+    },
+    /// The result is not what the sender has.
+    #[error("after the delta to {at} the content hash is {own}, the server's is {theirs}")]
+    Hash {
+        /// The position.
+        at: Position,
+        /// Own hash.
+        own: ContentHash,
+        /// The server's.
+        theirs: ContentHash,
+    },
+}
+
+impl Snapshot {
+    /// The snapshot that `delta` leads to. Copies reference counts, not entries, and proves the content hash.
+    pub fn apply(&self, delta: &Delta) -> Result<Self, ApplyError> {
+        if delta.to.epoch != self.position.epoch || delta.from != self.position.revision || delta.to < self.position {
+            return Err(ApplyError::Gap {
+                at: self.position,
+                from: delta.from,
+                to: delta.to,
+            });
+        }
+        let next = self.with(delta);
+        let own = next.content_hash();
+        if own != delta.hash {
+            return Err(ApplyError::Hash {
+                at: delta.to,
+                own,
+                theirs: delta.hash,
+            });
+        }
+        Ok(next)
+    }
+
+    /// The same without the proof, for the server, which makes the hash.
+    #[must_use]
+    pub fn with(&self, delta: &Delta) -> Self {
+        let mut next = self.clone();
+        next.position = delta.to;
+        put(&mut next.flags, &delta.changed.flags, &delta.removed.flags);
+        put(&mut next.segments, &delta.changed.segments, &delta.removed.segments);
+        put(&mut next.kills, &delta.changed.kills, &delta.removed.kills);
+        if let Some(settings) = delta.changed.settings {
+            next.settings = settings;
+        }
+        next
+    }
+}
+
+fn put<M: Member>(table: &mut Table<M>, changed: &Table<M>, removed: &[M::Key]) {
+    table.merge(changed);
+    for key in removed {
+        table.remove(std::borrow::Borrow::borrow(key));
+    }
+}
+
+impl Delta {
+    /// This delta and then `next` as one. `next` must start where this one leads; the caller keeps them in order.
+    #[must_use]
+    pub fn then(mut self, next: &Self) -> Self {
+        self.to = next.to;
+        self.hash = next.hash;
+        self.urgency = self.urgency.max(next.urgency);
+        join(&mut self.changed.flags, &mut self.removed.flags, &next.changed.flags, &next.removed.flags);
+        join(
+            &mut self.changed.segments,
+            &mut self.removed.segments,
+            &next.changed.segments,
+            &next.removed.segments,
+        );
+        join(&mut self.changed.kills, &mut self.removed.kills, &next.changed.kills, &next.removed.kills);
+        self.changed.settings = next.changed.settings.or(self.changed.settings);
+        self
+    }
+
+    /// The difference between two snapshots, of which `hash` is the content hash of the second. Entries that both share are told
+    /// by their address, so the cost is one pass over the two tables.
+    pub fn between(from: &Snapshot, to: &Snapshot, hash: ContentHash, urgency: Urgency) -> Self {
+        let (mut changed, mut removed) = (Changed::default(), Removed::default());
+        (changed.flags, removed.flags) = from.flags.difference(&to.flags);
+        (changed.segments, removed.segments) = from.segments.difference(&to.segments);
+        (changed.kills, removed.kills) = from.kills.difference(&to.kills);
+        changed.settings = (from.settings != to.settings).then_some(to.settings);
+        Self {
+            from: from.position.revision,
+            to: to.position,
+            hash,
+            urgency,
+            changed,
+            removed,
+        }
+    }
+}
+
+fn join<M: Member>(changed: &mut Table<M>, removed: &mut Vec<M::Key>, next_changed: &Table<M>, next_removed: &[M::Key]) {
+    changed.merge(next_changed);
+    for key in next_removed {
+        changed.remove(std::borrow::Borrow::borrow(key));
+    }
+    removed.retain(|key| next_changed.get(std::borrow::Borrow::borrow(key)).is_none());
+    removed.extend(next_removed.iter().cloned());
+    removed.sort();
+    removed.dedup();
+}
+
+impl<M: Member> Table<M> {
+    /// Puts every entry of `other`. A few are put one by one; many are merged in one pass.
+    pub fn merge(&mut self, other: &Self) {
+        if other.len() <= 16 {
+            for entry in other.iter() {
+                self.insert(Arc::clone(entry));
+            }
+        } else {
+            *self = self.iter().chain(other.iter()).cloned().collect();
+        }
+    }
+
+    /// What must be put and what must be taken out to come from this table to `to`.
+    pub fn difference(&self, to: &Self) -> (Self, Vec<M::Key>) {
+        let (mut changed, mut removed) = (Vec::new(), Vec::new());
+        let (mut old, mut new) = (self.iter().peekable(), to.iter().peekable());
+        loop {
+            match (old.peek(), new.peek()) {
+                (None, None) => break,
+                (Some(was), Some(is)) if Arc::ptr_eq(was, is) => {
+                    old.next();
+                    new.next();
+                }
+                (Some(was), Some(is)) if was.key() == is.key() => {
+                    if was.digest() != is.digest() {
+                        changed.push(Arc::clone(is));
+                    }
+                    old.next();
+                    new.next();
+                }
+                (Some(was), is) if is.is_none_or(|is| was.key() < is.key()) => {
+                    removed.push(was.key().clone());
+                    old.next();
+                }
+                (_, Some(is)) => {
+                    changed.push(Arc::clone(is));
+                    new.next();
+                }
+                (Some(_), None) => break,
+            }
+        }
+        (changed.into_iter().collect(), removed)
+    }
+}

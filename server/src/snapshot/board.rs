@@ -1,0 +1,91 @@
+//! The board: one `ArcSwap` for each environment, and the only place where one is swapped.
+//!
+//! Readers load and go on; they never wait. Whoever must hear of a swap (the streams' hubs, the confirmations) registers a
+//! [`Listener`], which is called on the thread that swaps, right after the swap, in the order of revisions. Only after that is
+//! the caller of a commit answered.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use ripcord_proto::EnvironmentKey;
+
+use super::publication::{Publication, Served};
+
+/// Hears of every swap. Must return at once: it runs on the commit path.
+pub trait Listener: Send + Sync {
+    /// `environment` was swapped.
+    fn published(&self, environment: &EnvironmentKey, publication: &Publication);
+    /// `environment` was deleted; its readers are to be sent away.
+    fn removed(&self, environment: &EnvironmentKey);
+}
+
+/// All environments that this node serves.
+#[derive(Default)]
+pub struct Board {
+    environments: ArcSwap<BTreeMap<EnvironmentKey, Arc<ArcSwap<Served>>>>,
+    listeners: ArcSwap<Vec<Arc<dyn Listener>>>,
+    /// Serialises writers; readers never touch it.
+    swapping: Mutex<()>,
+}
+
+impl std::fmt::Debug for Board {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Board")
+            .field("environments", &self.environments.load().keys())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Board {
+    /// What is served of `environment` now.
+    pub fn served(&self, environment: &str) -> Option<Arc<Served>> {
+        self.environments.load().get(environment).map(|slot| slot.load_full())
+    }
+
+    /// The slot of `environment`, for readers that come back often: a load of it is a few nanoseconds.
+    pub fn slot(&self, environment: &str) -> Option<Arc<ArcSwap<Served>>> {
+        self.environments.load().get(environment).cloned()
+    }
+
+    /// The names of all environments.
+    pub fn environments(&self) -> Vec<EnvironmentKey> {
+        self.environments.load().keys().cloned().collect()
+    }
+
+    /// Registers a listener for swaps from now on.
+    pub fn listen(&self, listener: Arc<dyn Listener>) {
+        let _swapping = self.swapping.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut listeners = self.listeners.load().to_vec();
+        listeners.push(listener);
+        self.listeners.store(Arc::new(listeners));
+    }
+
+    /// Swaps, then tells the listeners.
+    pub fn publish(&self, publication: &Publication) {
+        let environment = &publication.served.snapshot.environment;
+        let _swapping = self.swapping.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = self.environments.load().get(environment.as_str()) {
+            slot.store(Arc::clone(&publication.served));
+        } else {
+            let mut environments = BTreeMap::clone(&self.environments.load());
+            environments.insert(environment.clone(), Arc::new(ArcSwap::from(Arc::clone(&publication.served))));
+            self.environments.store(Arc::new(environments));
+        }
+        for listener in self.listeners.load().iter() {
+            listener.published(environment, publication);
+        }
+    }
+
+    /// Takes an environment down.
+    pub fn remove(&self, environment: &EnvironmentKey) {
+        let _swapping = self.swapping.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut environments = BTreeMap::clone(&self.environments.load());
+        if environments.remove(environment.as_str()).is_some() {
+            self.environments.store(Arc::new(environments));
+            for listener in self.listeners.load().iter() {
+                listener.removed(environment);
+            }
+        }
+    }
+}
