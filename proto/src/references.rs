@@ -134,20 +134,14 @@ fn check_requirers(flags: &Table<Flag>, touched: &Touched, found: &mut Vec<Fault
     }
 }
 
-<<<<<<< HEAD
 /// A new cycle runs through a touched flag; how deep requirements go may have changed for whoever leads to one.
 fn check_requirement_chains(flags: &Table<Flag>, touched: &Touched, found: &mut Vec<Fault>) {
-    let requires = |key: &str| flags.value(key).map(|flag| flag.requires.iter().map(|requirement| requirement.flag.as_str()).collect()).unwrap_or_default();
-=======
-/// A new cycle runs through a touched flag.
-fn check_requirement_cycles(flags: &Table<Flag>, touched: &Touched, found: &mut Vec<Fault>) {
     let requires = |key: &str| {
         flags
             .value(key)
             .map(|flag| flag.requires.iter().map(|requirement| requirement.flag.as_str()).collect())
             .unwrap_or_default()
     };
->>>>>>> main
     let starts = touched.flags.iter().map(FlagKey::as_str);
     let circles = cycles(starts, requires);
     for cycle in &circles {
@@ -162,7 +156,10 @@ fn check_requirement_cycles(flags: &Table<Flag>, touched: &Touched, found: &mut 
         let mut depths = HashMap::new();
         for key in requiring.map(|entry| entry.key()) {
             if depth(key.as_str(), &requires, &mut depths, limits::REQUIREMENT_DEPTH) > limits::REQUIREMENT_DEPTH {
-                found.push(Fault::new(format!("flags.{key}.requires"), format!("goes too deep; {} flags may require each other in a row", limits::REQUIREMENT_DEPTH)));
+                found.push(Fault::new(
+                    format!("flags.{key}.requires"),
+                    format!("goes too deep; {} flags may require each other in a row", limits::REQUIREMENT_DEPTH),
+                ));
             }
         }
     }
@@ -221,16 +218,11 @@ fn check_segments(segments: &Table<Segment>, touched: &Touched, found: &mut Vec<
     if circles.is_empty() {
         let mut depths = HashMap::new();
         for (key, _) in conditions() {
-<<<<<<< HEAD
             if depth(key.as_str(), &inner, &mut depths, limits::SEGMENT_DEPTH) > limits::SEGMENT_DEPTH {
-                found.push(Fault::new(format!("segments.{key}"), format!("nests segments too deeply; {} may stand within each other", limits::SEGMENT_DEPTH)));
-=======
-            if depth(key.as_str(), &inner, &mut depths, 0) > limits::SEGMENT_DEPTH {
                 found.push(Fault::new(
                     format!("segments.{key}"),
                     format!("nests segments too deeply; {} may stand within each other", limits::SEGMENT_DEPTH),
                 ));
->>>>>>> main
             }
         }
     }

@@ -9,8 +9,41 @@ use crate::{Flag, FlagsFile, Segment};
 /// Any JSON, made mostly of the words that a flag is made of.
 fn any_json() -> impl Strategy<Value = Value> {
     let words = prop::sample::select(vec![
-        "variants", "default", "safe", "rules", "when", "serve", "split", "variant", "weight", "by", "salt", "attribute", "equals", "one_of", "matches", "semver_in", "in_cidr", "before", "all",
-        "any", "not", "segment", "jsonlogic", "lease", "seconds", "requires", "flag", "on", "off", "25%", "1.2.3", "10.0.0.0/8", "2026-01-01T00:00:00Z", "(", "",
+        "variants",
+        "default",
+        "safe",
+        "rules",
+        "when",
+        "serve",
+        "split",
+        "variant",
+        "weight",
+        "by",
+        "salt",
+        "attribute",
+        "equals",
+        "one_of",
+        "matches",
+        "semver_in",
+        "in_cidr",
+        "before",
+        "all",
+        "any",
+        "not",
+        "segment",
+        "jsonlogic",
+        "lease",
+        "seconds",
+        "requires",
+        "flag",
+        "on",
+        "off",
+        "25%",
+        "1.2.3",
+        "10.0.0.0/8",
+        "2026-01-01T00:00:00Z",
+        "(",
+        "",
     ]);
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -24,19 +57,32 @@ fn any_json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(6, 48, 6, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-            prop::collection::vec((words.clone(), inner), 0..6).prop_map(|members| Value::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())),
+            prop::collection::vec((words.clone(), inner), 0..6)
+                .prop_map(|members| Value::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())),
         ]
     })
 }
 
 fn condition() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
-        any::<f64>().prop_filter("in range", |number| number.abs() < 9e15).prop_map(|number| json!({"attribute": "n", "gte": number})),
+        any::<f64>()
+            .prop_filter("in range", |number| number.abs() < 9e15)
+            .prop_map(|number| json!({"attribute": "n", "gte": number})),
         ".{0,12}".prop_map(|text| json!({"attribute": "a.b", "equals": text})),
-        prop::collection::vec(prop_oneof![any::<i32>().prop_map(Value::from), ".{0,5}".prop_map(Value::from), any::<bool>().prop_map(Value::from)], 0..12).prop_map(|values| json!({"attribute": "a", "one_of": values})),
-        (0..9_u64, 0..9_u64, 0..9_u64, "(-[a-z]{1,4})?").prop_map(|(major, minor, patch, pre)| json!({"attribute": "v", "semver_lt": format!("{major}.{minor}.{patch}{pre}")})),
+        prop::collection::vec(
+            prop_oneof![
+                any::<i32>().prop_map(Value::from),
+                ".{0,5}".prop_map(Value::from),
+                any::<bool>().prop_map(Value::from)
+            ],
+            0..12
+        )
+        .prop_map(|values| json!({"attribute": "a", "one_of": values})),
+        (0..9_u64, 0..9_u64, 0..9_u64, "(-[a-z]{1,4})?")
+            .prop_map(|(major, minor, patch, pre)| json!({"attribute": "v", "semver_lt": format!("{major}.{minor}.{patch}{pre}")})),
         prop::sample::select(vec![">=1.2, <2", "^1", "~1.2.3", "*", "=1.0.0-rc.1"]).prop_map(|range| json!({"attribute": "v", "semver_in": range})),
-        (any::<[u8; 4]>(), 0..=32_u8).prop_map(|(address, length)| json!({"attribute": "ip", "in_cidr": format!("{}/{length}", std::net::Ipv4Addr::from(address))})),
+        (any::<[u8; 4]>(), 0..=32_u8)
+            .prop_map(|(address, length)| json!({"attribute": "ip", "in_cidr": format!("{}/{length}", std::net::Ipv4Addr::from(address))})),
         (-9_000_000_000_i64..9_000_000_000).prop_map(|seconds| json!({"attribute": "t", "after": jiff::Timestamp::from_second(seconds).unwrap().to_string()})),
         Just(json!({"segment": "s"})),
         Just(json!({"jsonlogic": {"in": ["x", {"var": "list"}]}})),
@@ -60,7 +106,11 @@ fn flag() -> impl Strategy<Value = Value> {
         members.extend(salt.map(|salt| ("salt".to_owned(), json!(salt))));
         split
     });
-    let rule = (condition(), prop_oneof![Just(json!("on")), split, Just(json!({"jsonlogic": {"if": [true, "on"]}}))]).prop_map(|(when, serve)| json!({"when": when, "serve": serve}));
+    let rule = (
+        condition(),
+        prop_oneof![Just(json!("on")), split, Just(json!({"jsonlogic": {"if": [true, "on"]}}))],
+    )
+        .prop_map(|(when, serve)| json!({"when": when, "serve": serve}));
     (prop::collection::vec(rule, 0..4), any::<bool>(), prop::option::of(5..10_000_u32), any::<[Option<()>; 3]>()).prop_map(|(rules, enabled, lease, given)| {
         let mut flag = json!({"variants": {"on": 1.5, "off": 2}, "default": given[0].map(|()| "on"), "safe": given[1].map(|()| "off"), "enabled": enabled, "rules": rules, "tags": ["b", "a"]});
         if let Some(seconds) = lease {
