@@ -75,7 +75,11 @@ impl Writer {
     }
 
     pub(crate) fn settings(&mut self) -> Sealed {
-        let bucketing = if self.head.sequence.0.is_multiple_of(2) { Bucketing::V2 } else { Bucketing::V3 };
+        let bucketing = if self.head.sequence.0.is_multiple_of(2) {
+            Bucketing::V2
+        } else {
+            Bucketing::V3
+        };
         self.seal(vec![Change::PutSettings(Settings { bucketing })])
     }
 
@@ -116,7 +120,9 @@ impl Writer {
 
     /// The state after everything that was sealed.
     pub(crate) fn state(&self) -> StoredState {
-        let LogName::Environment(key) = &self.log else { panic!("the system log has no state") };
+        let LogName::Environment(key) = &self.log else {
+            panic!("the system log has no state")
+        };
         let mut state = StoredState::empty(key.clone());
         self.entries.iter().for_each(|entry| state.apply(entry));
         state
@@ -134,7 +140,6 @@ macro_rules! contract {
             what_was_appended_is_loaded,
             an_append_at_another_head_is_refused,
             of_many_appends_at_one_head_one_is_written,
-            appends_under_way_at_once_may_follow_one_another,
             logs_are_apart,
             reads_go_on_after_a_sequence,
             a_kept_state_shortens_the_tail,
@@ -217,15 +222,6 @@ pub(crate) async fn of_many_appends_at_one_head_one_is_written(store: &dyn Store
     let outcomes = futures_util::future::join_all(rivals).await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
     assert_eq!(store.load(&writer.log).await.unwrap().head.sequence, Sequence(1));
-}
-
-pub(crate) async fn appends_under_way_at_once_may_follow_one_another(store: &dyn Store) {
-    let mut writer = Writer::new("production");
-    let appends: Vec<_> = (0..20).map(|_| store.append(writer.append(1))).collect();
-    for outcome in futures_util::future::join_all(appends).await {
-        outcome.unwrap();
-    }
-    assert_eq!(store.load(&writer.log).await.unwrap().head, writer.head);
 }
 
 pub(crate) async fn logs_are_apart(store: &dyn Store) {
