@@ -1,5 +1,12 @@
 //! The Ripcord server.
 
+pub mod clock;
 pub mod commit;
+pub mod environment;
+pub mod kill;
+pub mod peer;
+pub mod secret;
 pub mod snapshot;
 pub mod store;
+pub mod system;
+pub mod tasks;
