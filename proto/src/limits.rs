@@ -50,3 +50,5 @@ pub const JSON_DEPTH: usize = 64;
 pub const SEGMENT_DEPTH: usize = 16;
 /// Characters of a salt or of an attribute's path, at most.
 pub const NAME_CHARACTERS: usize = 255;
+/// Environments that one key names, at most.
+pub const KEY_ENVIRONMENTS: usize = 256;
