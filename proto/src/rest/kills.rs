@@ -1,7 +1,5 @@
 //! `kills` and `kills/{id}`.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value};
 
 use super::Members;
@@ -54,8 +52,10 @@ pub struct KillAnswer {
     /// Whether nobody has said why; `PATCH kills/{id}` adds it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reason_missing: bool,
-    /// The flags that it covers now and what each serves; `null` = the caller's own default.
-    pub flags: BTreeMap<FlagKey, Option<VariantName>>,
+    /// The flags that it covers now and what each serves; at most the first 1,000.
+    pub flags: Vec<ServedFlag>,
+    /// How many flags it covers now.
+    pub flags_total: usize,
     /// What the caller should know although all went well.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -63,6 +63,19 @@ pub struct KillAnswer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmation: Option<Confirmation>,
 }
+
+/// A killed flag and what it serves.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ServedFlag {
+    /// The flag.
+    pub flag: FlagKey,
+    /// The variant; `null` = the caller's own default.
+    pub serves: Option<VariantName>,
+}
+
+/// Flags that an answer names, at most.
+pub const NAMED_FLAGS: usize = 1_000;
 
 /// The answer to `DELETE kills/{id}`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -77,9 +90,9 @@ pub struct RestoreAnswer {
     /// Whether a kill that was not in the log yet was withdrawn by the node that had taken it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub withdrawn: bool,
-    /// The flags that it covered and the kills that still cover them.
+    /// Flags that it covered and that other kills still cover; at most the first 1,000.
     #[serde(default)]
-    pub flags: BTreeMap<FlagKey, Vec<KillId>>,
+    pub still_killed: Vec<FlagKey>,
     /// Who has confirmed it: after the time of `?wait=`, or else at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmation: Option<Confirmation>,
@@ -102,8 +115,10 @@ pub struct KillView {
     /// Whether nobody has said why.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reason_missing: bool,
-    /// The flags that it covers now and what each serves; `null` = the caller's own default.
-    pub serves: BTreeMap<FlagKey, Option<VariantName>>,
+    /// The flags that it covers now and what each serves; at most the first 1,000.
+    pub serves: Vec<ServedFlag>,
+    /// How many flags it covers now.
+    pub serves_total: usize,
 }
 
 pub(super) const SCOPE: &str = "{\"flag\": key}, {\"tag\": tag} or {\"all\": true}";
