@@ -3,3 +3,5 @@
 pub mod commit;
 pub mod snapshot;
 pub mod store;
+pub mod http;
+pub mod telemetry;
