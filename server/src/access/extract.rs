@@ -74,12 +74,16 @@ fn environment(request: &HttpRequest, holder: &Holder) -> Result<EnvironmentKey,
     let asked = in_path.or_else(|| web::Query::<Asked>::from_query(request.query_string()).ok()?.into_inner().environment);
     match (asked, &holder.reach) {
         (Some(name), _) => EnvironmentKey::new(&name).map_err(|faults| Refusal::new(Code::EnvironmentNotFound, format!("There is no such environment: {faults}."))),
-        (None, Reach::Only(own)) if let [only] = &**own => Ok(only.clone()),
-        (None, Reach::Only(_) | Reach::Everywhere) => Err(Refusal::new(
-            Code::BadRequest,
-            "This key is valid in more than one environment; name one as ?environment=production.",
-        )),
+        (None, Reach::Only(own)) if own.len() == 1 => own.iter().cloned().next().ok_or_else(unnamed),
+        (None, Reach::Only(_) | Reach::Everywhere) => Err(unnamed()),
     }
+}
+
+fn unnamed() -> Refusal {
+    Refusal::new(
+        Code::BadRequest,
+        "This key is valid in more than one environment; name one as ?environment=production.",
+    )
 }
 
 #[derive(serde::Deserialize)]
