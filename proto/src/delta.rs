@@ -163,7 +163,7 @@ impl Delta {
         Self {
             from: from.position.revision,
             to: to.position,
-            hash: to.content_hash(),
+            hash,
             urgency,
             changed,
             removed,

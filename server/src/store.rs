@@ -10,6 +10,8 @@
 #[cfg(test)]
 mod contract;
 pub mod embedded;
+#[cfg(test)]
+pub(crate) mod faulty;
 pub mod journal;
 pub mod memory;
 pub mod redis;
