@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use ripcord_proto::fault::{Fault, Faults};
 
+use crate::access::keys;
 use crate::secret::Secret;
 
-/// Characters of a secret or of the admin key's random part, at least.
+/// Characters of the peers' secret, at least.
 const SECRET_CHARACTERS: usize = 32;
 
 /// The settings as they are given: by flags, or by environment variables of the same names.
@@ -149,9 +150,10 @@ impl Settings {
             }
         }
         check_peer_secret(&self.peers, self.peer_secret.as_deref(), &mut found);
-        if let Some(key) = &self.admin_key {
-            check_admin_key(key, &mut found);
-        }
+        let admin_key = self.admin_key.as_deref().map(keys::admin).transpose().unwrap_or_else(|faults| {
+            found.extend(faults);
+            None
+        });
         let config = Config {
             listen: self.listen,
             data_dir: data_dir.unwrap_or_default(),
@@ -159,7 +161,7 @@ impl Settings {
             node: self.node,
             peers: self.peers.iter().map(|url| url.trim_end_matches('/').to_owned()).collect(),
             peer_secret: self.peer_secret.map(Secret::new),
-            admin_key: self.admin_key.map(Secret::new),
+            admin_key,
             stale_after: self.stale_after,
             tls: self.tls_cert.zip(self.tls_key),
             restore_backup: self.restore_backup,
@@ -186,14 +188,5 @@ fn check_peer_secret(peers: &[String], secret: Option<&str>, found: &mut Vec<Fau
             found.push(Fault::new("RIPCORD_PEER_SECRET", format!("it has {} characters; it must have {SECRET_CHARACTERS} or more", secret.len())));
         }
         Some(_) | None => {}
-    }
-}
-
-fn check_admin_key(key: &str, found: &mut Vec<Fault>) {
-    let random = key.strip_prefix("rc_admin_");
-    let fits = |random: &str| random.len() >= SECRET_CHARACTERS && random.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-    if !random.is_some_and(fits) {
-        let problem = format!("it must be rc_admin_ and {SECRET_CHARACTERS} or more letters, digits, - or _; `openssl rand -hex 24` makes a good second part");
-        found.push(Fault::new("RIPCORD_ADMIN_KEY", problem));
     }
 }
