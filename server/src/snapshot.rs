@@ -1,4 +1,9 @@
 //! What this node serves: an immutable snapshot of each environment, swapped as a whole.
 
 pub mod board;
+pub mod frames;
+pub mod history;
 pub mod publication;
+
+#[cfg(test)]
+pub(crate) mod fixture;
