@@ -142,7 +142,7 @@ pub(super) fn no_flag(served: &Served, key: &FlagKey) -> Refusal {
     responses((status = 200, description = "Changed, or so already", body = Written), (status = 201, description = "Made", body = Written), (status = "4XX", body = Problem)))]
 pub(super) async fn put(write: Write<Edit>, key: Named<FlagKey>, body: Body<Flag>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
     let Named(key) = key;
-    let status = if rooms.exists(&write.permit, &key)? { StatusCode::OK } else { StatusCode::CREATED };
+    let status = if rooms.has_flag(&write.permit, &key)? { StatusCode::OK } else { StatusCode::CREATED };
     let asked = Asked::one(Ask::PutFlag(key.clone(), Box::new(body.value))).under(of_flag(write.condition, &key));
     let wait = write.wait();
     let prepared = write.prepare(asked, &body.digest, move |made| written(made, status));
