@@ -1,0 +1,53 @@
+//! `connections`: who is connected, and what each evaluates at.
+
+use crate::confirmation::Instance;
+use crate::revision::{Epoch, Revision};
+
+/// A connection: an item of `GET connections`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ConnectionView {
+    /// Who.
+    #[serde(flatten)]
+    pub instance: Instance,
+    /// How.
+    pub transport: Transport,
+    /// What its confirmations are worth.
+    pub level: Level,
+    /// The epoch that it has confirmed, or was sent where it cannot confirm.
+    pub epoch: Option<Epoch>,
+    /// The revision that it has confirmed, or was sent where it cannot confirm.
+    pub revision: Option<Revision>,
+    /// Since when it is connected.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub since: jiff::Timestamp,
+    /// Whether its connection is lost; it is shown for a minute.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
+}
+
+/// How a client is connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// A WebSocket.
+    Websocket,
+    /// Server-sent events.
+    Sse,
+    /// Another protocol.
+    Other,
+}
+
+/// What a client's confirmation is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ConnectionLevel))]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// It acknowledges what it evaluates at.
+    Applied,
+    /// It fetched the answers.
+    Fetched,
+    /// It was sent the state and cannot answer.
+    Sent,
+}

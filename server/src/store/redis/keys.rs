@@ -1,0 +1,134 @@
+//! What is where in Redis. All keys of one log share a hash tag, so that one script may touch them and a cluster keeps them
+//! together: `ripcord:{production}:log`, `ripcord:{production}:state`.
+
+use ripcord_proto::change::Change;
+use ripcord_proto::commit::Sealed;
+use ripcord_proto::table::{Entry, Member};
+use ripcord_proto::{Epoch, Revision, Sequence};
+use std::collections::BTreeMap;
+
+use crate::store::state::StoredState;
+use crate::store::{Head, LogName};
+
+/// The stream of a log's entries. The id of an entry is its sequence, so that ids are dense and a read by sequence is direct.
+pub(super) fn log(name: &LogName) -> String {
+    format!("ripcord:{{{name}}}:log")
+}
+
+/// The hash of an environment's state: `head`, `settings`, `hash` and one field for each flag (`f:`), segment (`s:`), kill (`k:`)
+/// and ended kill (`ended:`). Of the system log it holds the head alone.
+pub(super) fn state(name: &LogName) -> String {
+    format!("ripcord:{{{name}}}:state")
+}
+
+/// The hash of the claims of nodes that would fill a lost log again.
+pub(super) fn claims(name: &LogName) -> String {
+    format!("ripcord:{{{name}}}:claims")
+}
+
+/// A key in which `node` fills a log aside.
+pub(super) fn aside(name: &LogName, node: &str, what: &str) -> String {
+    format!("ripcord:{{{name}}}:aside:{node}:{what}")
+}
+
+/// The log of a stream's key.
+pub(super) fn log_of(key: &str) -> Option<LogName> {
+    let name = key.strip_prefix("ripcord:{")?.strip_suffix("}:log")?;
+    LogName::parse(name).ok()
+}
+
+/// The id of an entry.
+pub(super) fn id(sequence: Sequence) -> String {
+    format!("{sequence}-0")
+}
+
+/// The sequence of an id.
+pub(super) fn sequence(id: &str) -> Option<Sequence> {
+    id.strip_suffix("-0")?.parse().ok().map(Sequence)
+}
+
+/// A head as it is stored; nothing for the head of a log that has no entry.
+pub(super) fn head_text(head: Head) -> String {
+    if head.sequence == Sequence(0) {
+        return String::new();
+    }
+    format!("{} {} {} {}", head.epoch, head.revision, head.sequence, head.chain)
+}
+
+/// What the field `head` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StoredHead {
+    /// Where the log ends.
+    At(Head),
+    /// It is being filled again.
+    Reseeding,
+}
+
+/// A head that no append can expect: the log is being filled again.
+pub(super) const RESEEDING: &str = "reseeding";
+
+/// Reads the field `head`; `None` where it is nothing that was ever written.
+pub(super) fn parse_head(text: &str) -> Option<StoredHead> {
+    if text.is_empty() {
+        return Some(StoredHead::At(Head::START));
+    }
+    if text == RESEEDING {
+        return Some(StoredHead::Reseeding);
+    }
+    let mut parts = text.split(' ');
+    let head = Head {
+        epoch: Epoch(parts.next()?.parse().ok()?),
+        revision: Revision(parts.next()?.parse().ok()?),
+        sequence: Sequence(parts.next()?.parse().ok()?),
+        chain: parts.next()?.parse().ok()?,
+    };
+    Some(StoredHead::At(head))
+}
+
+/// All fields of a state but its head.
+pub(super) fn state_fields(state: &StoredState) -> Vec<(String, String)> {
+    let snapshot = &state.snapshot;
+    let settings = serde_json::to_string(&snapshot.settings).unwrap_or_default();
+    let mut fields = vec![("settings".to_owned(), settings), ("hash".to_owned(), snapshot.content_hash().to_string())];
+    fields.extend(snapshot.flags.iter().map(|flag| (format!("f:{}", flag.key()), entry_text(flag))));
+    fields.extend(snapshot.segments.iter().map(|segment| (format!("s:{}", segment.key()), entry_text(segment))));
+    fields.extend(snapshot.kills.iter().map(|kill| (format!("k:{}", kill.key()), entry_text(kill))));
+    fields.extend(state.ended_kills.iter().map(|id| (format!("ended:{id}"), String::new())));
+    fields
+}
+
+/// An entry as it is stored: the position of its last change, then its JSON.
+fn entry_text<M: Member>(entry: &Entry<M>) -> String {
+    format!("{} {}", entry.changed(), entry.json())
+}
+
+/// What entries leave of each field of the state: a value, or nothing.
+pub(super) fn fields(entries: &[Sealed]) -> BTreeMap<String, Option<String>> {
+    let mut fields = BTreeMap::new();
+    for entry in entries {
+        for change in &entry.commit.changes {
+            match change {
+                Change::PutFlag(flag) => _ = fields.insert(format!("f:{}", flag.key()), Some(entry_text(flag))),
+                Change::DeleteFlag(key) => _ = fields.insert(format!("f:{key}"), None),
+                Change::PutSegment(segment) => {
+                    fields.insert(format!("s:{}", segment.key()), Some(entry_text(segment)));
+                }
+                Change::DeleteSegment(key) => _ = fields.insert(format!("s:{key}"), None),
+                Change::PutKill(kill) => _ = fields.insert(format!("k:{}", kill.key()), Some(entry_text(kill))),
+                Change::Restore(id) => {
+                    fields.insert(format!("k:{id}"), None);
+                    fields.insert(format!("ended:{id}"), Some(String::new()));
+                }
+                Change::PutSettings(settings) => {
+                    let json = serde_json::to_string(settings).unwrap_or_default();
+                    fields.insert("settings".to_owned(), Some(json));
+                }
+                Change::NewEpoch(_) | Change::PutEnvironment(_) | Change::DeleteEnvironment(_) | Change::PutKey(_) | Change::RevokeKey(_) => {}
+            }
+        }
+        if let Some(hash) = &entry.commit.hash {
+            fields.insert("hash".to_owned(), Some(hash.to_string()));
+        }
+    }
+    fields
+}
