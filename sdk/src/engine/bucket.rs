@@ -31,9 +31,17 @@ const fn mix(hash: u32, block: u32) -> u32 {
 impl Murmur3 {
     #[inline]
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "halves of 64 bits are taken; the algorithm takes the length modulo 2^32")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "halves of 64 bits are taken; the algorithm takes the length modulo 2^32"
+    )]
     fn fed(self, bytes: &[u8]) -> Self {
-        let Self { mut hash, carry, mut carried, length } = self;
+        let Self {
+            mut hash,
+            carry,
+            mut carried,
+            length,
+        } = self;
         let mut carry = u64::from(carry);
         let (blocks, rest) = bytes.as_chunks::<4>();
         for block in blocks {
@@ -49,7 +57,12 @@ impl Murmur3 {
             carry >>= 32;
             carried -= 32;
         }
-        Self { hash, carry: carry as u32, carried, length: length.wrapping_add(bytes.len() as u32) }
+        Self {
+            hash,
+            carry: carry as u32,
+            carried,
+            length: length.wrapping_add(bytes.len() as u32),
+        }
     }
 
     #[inline]
@@ -87,7 +100,11 @@ impl Salt {
             Bucketing::V3 => 0..=READY,
         };
         let ready = lengths.map(|length| begin(bucketing, text, length)).collect();
-        Self { text: text.into(), bucketing, ready }
+        Self {
+            text: text.into(),
+            bucketing,
+            ready,
+        }
     }
 
     /// The hash of the text `salt + value` in the generation: of its CBOR in v3, of its UTF-8 bytes in v2.
@@ -98,7 +115,10 @@ impl Salt {
             Bucketing::V3 => value.len(),
         };
         let begun = self.ready.get(length).copied();
-        begun.unwrap_or_else(|| begin(self.bucketing, &self.text, length)).fed(value.as_bytes()).finish()
+        begun
+            .unwrap_or_else(|| begin(self.bucketing, &self.text, length))
+            .fed(value.as_bytes())
+            .finish()
     }
 
     pub(super) const fn text(&self) -> &str {
