@@ -53,6 +53,14 @@ impl Change {
         if let Self::PutFlag(entry) = self { Some(entry.key()) } else { None }
     }
 
+    /// The segment that it puts or deletes.
+    pub fn segment(&self) -> Option<&SegmentKey> {
+        if let Self::DeleteSegment(key) = self {
+            return Some(key);
+        }
+        if let Self::PutSegment(entry) = self { Some(entry.key()) } else { None }
+    }
+
     /// The kill that it puts.
     pub fn kill(&self) -> Option<&Kill> {
         if let Self::PutKill(entry) = self { entry.value().ok() } else { None }

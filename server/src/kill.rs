@@ -15,7 +15,6 @@ mod provisional;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ripcord_proto::commit::Recorded;
 use ripcord_proto::{EnvironmentKey, FlagKey, Kill, KillId, KillScope, Position};
 use tokio::sync::Notify;
 
@@ -113,7 +112,15 @@ struct Inner {
 impl Kills {
     /// Opens the room: what the journal holds is merged as soon as the store can take it.
     pub fn start(environments: Environments, journal: Journal, peers: Peers, node: String) -> Self {
-        let kills = Self { inner: Arc::new(Inner { environments, journal, peers, node, pending: Notify::new() }) };
+        let kills = Self {
+            inner: Arc::new(Inner {
+                environments,
+                journal,
+                peers,
+                node,
+                pending: Notify::new(),
+            }),
+        };
         let tasks = kills.inner.environments.tasks();
         tasks.long_lived("merging of kills", merge::run(kills.clone(), tasks.stop_token()));
         kills
@@ -128,7 +135,7 @@ impl Kills {
             return Ok(self.replay(&order, answer));
         }
         if let Some(existing) = self.provisional_of(&order.environment, &order.scope)? {
-            return Ok(self.existing(&order, existing));
+            return self.existing(&order, existing);
         }
         let kill = Kill {
             id: self.new_id(),
@@ -176,7 +183,13 @@ impl Kills {
     fn replay(&self, order: &Order, answer: Answer) -> Outcome {
         let provisional = serde_json::from_str::<Named>(answer.body.get()).ok().map(|named| named.id);
         let provisional = provisional.filter(|id| self.is_provisional(&order.environment, id).unwrap_or(false));
-        Outcome { answer, replayed: true, provisional, position: None, at: Instant::now() }
+        Outcome {
+            answer,
+            replayed: true,
+            provisional,
+            position: None,
+            at: Instant::now(),
+        }
     }
 }
 
@@ -217,7 +230,15 @@ impl Order {
 /// A kill of a draft, as its caller is told. A draft that made none has an answer of its own.
 fn answer_to(answer: &KillAnswerer, made: &Made) -> Answer {
     let Some((kill, standing)) = &made.kill else {
-        return Answer { status: 500, body: Box::default() };
+        return Answer {
+            status: 500,
+            body: Box::default(),
+        };
     };
-    (answer.0)(&Killed { kill: Arc::clone(kill), standing: *standing, held: Held::Committed(made.position), flags: made.flags.clone() })
+    (answer.0)(&Killed {
+        kill: Arc::clone(kill),
+        standing: *standing,
+        held: Held::Committed(made.position),
+        flags: made.flags.clone(),
+    })
 }

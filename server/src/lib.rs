@@ -3,6 +3,9 @@
 pub mod clock;
 pub mod commit;
 pub mod environment;
+pub mod kill;
+pub mod peer;
+pub mod secret;
 pub mod snapshot;
 pub mod store;
 pub mod http;

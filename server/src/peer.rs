@@ -58,8 +58,19 @@ pub struct Reached {
 impl Peers {
     /// The peers at `urls`, spoken to with `secret`.
     pub fn new(urls: Vec<String>, secret: Option<Secret>, http: reqwest::Client) -> Self {
-        let reached = Reached { reached: Vec::new(), not_reached: urls.clone() };
-        Self { inner: Arc::new(Inner { urls, secret, http, tell: Notify::new(), reached: watch::Sender::new(reached) }) }
+        let reached = Reached {
+            reached: Vec::new(),
+            not_reached: urls.clone(),
+        };
+        Self {
+            inner: Arc::new(Inner {
+                urls,
+                secret,
+                http,
+                tell: Notify::new(),
+                reached: watch::Sender::new(reached),
+            }),
+        }
     }
 
     /// Whether there are any.
@@ -102,14 +113,20 @@ impl Peers {
 
     async fn run(self, kills: Kills, node: String, stop: CancellationToken) {
         loop {
-            let sync = PeerSync { node: node.clone(), overlays: kills.overlays() };
+            let sync = PeerSync {
+                node: node.clone(),
+                overlays: kills.overlays(),
+            };
             let calls = self.inner.urls.iter().map(|url| self.exchange(url, &sync));
             let answers = futures_util::future::join_all(calls).await;
             let mut reached = Reached::default();
             for (url, answer) in self.inner.urls.iter().zip(answers) {
                 if let Some(theirs) = answer {
                     reached.reached.push(url.clone());
-                    theirs.overlays.into_iter().for_each(|(environment, overlay)| kills.accept(&theirs.node, &environment, overlay));
+                    theirs
+                        .overlays
+                        .into_iter()
+                        .for_each(|(environment, overlay)| kills.accept(&theirs.node, &environment, overlay));
                 } else {
                     reached.not_reached.push(url.clone());
                 }
@@ -125,12 +142,21 @@ impl Peers {
 
     async fn exchange(&self, url: &str, sync: &PeerSync) -> Option<PeerSync> {
         let secret = self.inner.secret.as_ref()?;
-        let call = self.inner.http.post(format!("{url}/v1/peer/sync")).bearer_auth(secret.expose()).json(sync).timeout(PATIENCE).send();
+        let call = self
+            .inner
+            .http
+            .post(format!("{url}/v1/peer/sync"))
+            .bearer_auth(secret.expose())
+            .json(sync)
+            .timeout(PATIENCE)
+            .send();
         let answer = match call.await.and_then(reqwest::Response::error_for_status) {
             Ok(answer) => answer.json().await,
             Err(error) => Err(error),
         };
-        answer.map_err(|error| tracing::debug!(url, error = %error.without_url(), "a peer does not answer")).ok()
+        answer
+            .map_err(|error| tracing::debug!(url, error = %error.without_url(), "a peer does not answer"))
+            .ok()
     }
 }
 
@@ -139,5 +165,8 @@ pub fn answer(kills: &Kills, node: &str, theirs: PeerSync) -> PeerSync {
     for (environment, overlay) in theirs.overlays {
         kills.accept(&theirs.node, &environment, overlay);
     }
-    PeerSync { node: node.to_owned(), overlays: kills.overlays() }
+    PeerSync {
+        node: node.to_owned(),
+        overlays: kills.overlays(),
+    }
 }

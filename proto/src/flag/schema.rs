@@ -20,11 +20,16 @@ fn instant(description: &str) -> ObjectBuilder {
 }
 
 fn variant_or_null(description: &str) -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null])).description(Some(description))
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+        .description(Some(description))
 }
 
 fn condition(description: &str) -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::Object).description(Some(description)).additional_properties(Some(AdditionalProperties::FreeForm(true)))
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some(description))
+        .additional_properties(Some(AdditionalProperties::FreeForm(true)))
 }
 
 const CONDITION: &str = "A condition, at most 16 deep: one of {\"all\": [condition, …]}, {\"any\": [condition, …]}, {\"not\": condition}, {\"segment\": key}, \
@@ -33,9 +38,17 @@ const CONDITION: &str = "A condition, at most 16 deep: one of {\"all\": [conditi
 
 fn split() -> ObjectBuilder {
     let weight = OneOfBuilder::new()
-        .item(ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).maximum(Some(2_147_483_647)).description(Some("A whole number")))
+        .item(
+            ObjectBuilder::new()
+                .schema_type(Type::Integer)
+                .minimum(Some(0))
+                .maximum(Some(2_147_483_647))
+                .description(Some("A whole number")),
+        )
         .item(text("A percentage with at most three decimals: \"12.5%\""))
-        .description(Some("All weights of a split are written in one way. Counts sum to 1 up to 2^31-1, percentages to 100%."));
+        .description(Some(
+            "All weights of a split are written in one way. Counts sum to 1 up to 2^31-1, percentages to 100%.",
+        ));
     let share = ObjectBuilder::new()
         .schema_type(Type::Object)
         .property("variant", text("A variant of the flag"))
@@ -52,10 +65,12 @@ fn split() -> ObjectBuilder {
 }
 
 fn rule() -> ObjectBuilder {
-    let serve = OneOfBuilder::new()
-        .item(text("A variant of the flag"))
-        .item(split())
-        .item(ObjectBuilder::new().schema_type(Type::Object).property("jsonlogic", anything("A JSONLogic rule that names the variant")).required("jsonlogic"));
+    let serve = OneOfBuilder::new().item(text("A variant of the flag")).item(split()).item(
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .property("jsonlogic", anything("A JSONLogic rule that names the variant"))
+            .required("jsonlogic"),
+    );
     ObjectBuilder::new()
         .schema_type(Type::Object)
         .property("id", text("Unique within the flag"))
@@ -69,7 +84,11 @@ fn variants() -> ObjectBuilder {
         .item(ObjectBuilder::new().schema_type(Type::Boolean))
         .item(ObjectBuilder::new().schema_type(Type::String))
         .item(ObjectBuilder::new().schema_type(Type::Number))
-        .item(ObjectBuilder::new().schema_type(Type::Object).additional_properties(Some(AdditionalProperties::FreeForm(true))));
+        .item(
+            ObjectBuilder::new()
+                .schema_type(Type::Object)
+                .additional_properties(Some(AdditionalProperties::FreeForm(true))),
+        );
     ObjectBuilder::new()
         .schema_type(Type::Object)
         .description(Some("1 to 64 named values, all of one type"))
@@ -89,7 +108,9 @@ fn lease() -> ObjectBuilder {
     let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(5)).maximum(Some(2_592_000));
     ObjectBuilder::new()
         .schema_type(Type::Object)
-        .description(Some("How long an application may serve the flag without hearing from the server, before it falls to the safe variant"))
+        .description(Some(
+            "How long an application may serve the flag without hearing from the server, before it falls to the safe variant",
+        ))
         .property("seconds", seconds)
         .required("seconds")
 }
@@ -101,13 +122,39 @@ impl PartialSchema for Flag {
             .description(Some("A flag: typed variants, rules, a default and a safe variant. At most 64 KiB as JSON."))
             .property("description", text("For people"))
             .property("owner", text("Who answers for it"))
-            .property("tags", ArrayBuilder::new().items(text("What kills and releases can name it by")).max_items(Some(64)))
-            .property("enabled", ObjectBuilder::new().schema_type(Type::Boolean).description(Some("Off serves the caller's own default; true where it is left out")))
+            .property(
+                "tags",
+                ArrayBuilder::new().items(text("What kills and releases can name it by")).max_items(Some(64)),
+            )
+            .property(
+                "enabled",
+                ObjectBuilder::new()
+                    .schema_type(Type::Boolean)
+                    .description(Some("Off serves the caller's own default; true where it is left out")),
+            )
             .property("variants", variants())
-            .property("default", variant_or_null("What it serves when no rule matches; null = the caller's own default"))
-            .property("safe", variant_or_null("What it serves when it is killed or its lease has run out; null = the caller's own default"))
-            .property("rules", ArrayBuilder::new().items(rule()).max_items(Some(256)).description(Some("Tried in order; the first whose condition holds serves")))
-            .property("requires", ArrayBuilder::new().items(requirement()).max_items(Some(32)).description(Some("Flags that must serve a given variant before the rules are tried")))
+            .property(
+                "default",
+                variant_or_null("What it serves when no rule matches; null = the caller's own default"),
+            )
+            .property(
+                "safe",
+                variant_or_null("What it serves when it is killed or its lease has run out; null = the caller's own default"),
+            )
+            .property(
+                "rules",
+                ArrayBuilder::new()
+                    .items(rule())
+                    .max_items(Some(256))
+                    .description(Some("Tried in order; the first whose condition holds serves")),
+            )
+            .property(
+                "requires",
+                ArrayBuilder::new()
+                    .items(requirement())
+                    .max_items(Some(32))
+                    .description(Some("Flags that must serve a given variant before the rules are tried")),
+            )
             .property("lease", lease())
             .property("metadata", condition("Free members for other tools"))
             .property("expires_at", instant("When a temporary flag should be gone"))
@@ -123,8 +170,16 @@ impl ToSchema for Flag {}
 
 impl PartialSchema for Segment {
     fn schema() -> RefOr<Schema> {
-        let described = ObjectBuilder::new().schema_type(Type::Object).property("description", text("For people")).property("when", condition(CONDITION)).required("when");
-        OneOfBuilder::new().item(condition(CONDITION)).item(described).description(Some("A named, reusable condition: the bare condition, or one with a description")).into()
+        let described = ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .property("description", text("For people"))
+            .property("when", condition(CONDITION))
+            .required("when");
+        OneOfBuilder::new()
+            .item(condition(CONDITION))
+            .item(described)
+            .description(Some("A named, reusable condition: the bare condition, or one with a description"))
+            .into()
     }
 }
 

@@ -67,7 +67,11 @@ impl fmt::Display for Problem {
 
 impl fmt::Debug for Compiled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Compiled").field("environment", &self.environment).field("position", &self.position).field("flags", &self.flags.len()).finish_non_exhaustive()
+        f.debug_struct("Compiled")
+            .field("environment", &self.environment)
+            .field("position", &self.position)
+            .field("flags", &self.flags.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -136,7 +140,11 @@ impl Compiled {
     pub fn with_overlay(&self, kills: &[Kill]) -> Self {
         let mut compiled = self.clone();
         compiled.unmark_kills();
-        compiled.overlay = kills.iter().filter_map(|kill| Entry::new(kill.id.clone(), kill.clone(), self.position).ok()).map(Arc::new).collect();
+        compiled.overlay = kills
+            .iter()
+            .filter_map(|kill| Entry::new(kill.id.clone(), kill.clone(), self.position).ok())
+            .map(Arc::new)
+            .collect();
         compiled.mark_kills();
         compiled
     }
@@ -173,9 +181,27 @@ impl Compiled {
 
     /// The entries that could not be compiled, each with what is wrong.
     pub fn problems(&self) -> Vec<Problem> {
-        let flags = self.flags().filter_map(|flag| Some(Problem { kind: "flag", key: flag.key().to_string(), problem: flag.problem()?.to_owned() }));
-        let segments = self.segments.iter().filter_map(|(key, segment)| Some(Problem { kind: "segment", key: key.to_string(), problem: segment.condition.as_ref().err()?.clone() }));
-        let kills = self.kills.iter().filter_map(|kill| Some(Problem { kind: "kill", key: kill.key().to_string(), problem: kill.value().err()?.to_string() }));
+        let flags = self.flags().filter_map(|flag| {
+            Some(Problem {
+                kind: "flag",
+                key: flag.key().to_string(),
+                problem: flag.problem()?.to_owned(),
+            })
+        });
+        let segments = self.segments.iter().filter_map(|(key, segment)| {
+            Some(Problem {
+                kind: "segment",
+                key: key.to_string(),
+                problem: segment.condition.as_ref().err()?.clone(),
+            })
+        });
+        let kills = self.kills.iter().filter_map(|kill| {
+            Some(Problem {
+                kind: "kill",
+                key: kill.key().to_string(),
+                problem: kill.value().err()?.to_string(),
+            })
+        });
         let mut problems: Vec<Problem> = flags.chain(segments).chain(kills).collect();
         problems.sort_by(|one, other| (one.kind, &one.key).cmp(&(other.kind, &other.key)));
         problems
@@ -199,7 +225,13 @@ impl Compiled {
             Ok(segment) => Condition::new(&segment.when, &self.interpreter),
             Err(faults) => Err(faults.to_string()),
         };
-        self.segments.insert(entry.key().clone(), Arc::new(CompiledSegment { entry: Arc::clone(entry), condition }));
+        self.segments.insert(
+            entry.key().clone(),
+            Arc::new(CompiledSegment {
+                entry: Arc::clone(entry),
+                condition,
+            }),
+        );
     }
 
     fn put_flag(&mut self, entry: &Arc<Entry<ripcord_proto::Flag>>) {
@@ -214,12 +246,18 @@ impl Compiled {
                 } else {
                     self.counters = self.counters.saturating_add(u32::try_from(flag.counters()).unwrap_or(u32::MAX));
                 }
-                *place.get_mut() = Slot { flag: Arc::new(flag), kill: None };
+                *place.get_mut() = Slot {
+                    flag: Arc::new(flag),
+                    kill: None,
+                };
             }
             TableEntry::Vacant(place) => {
                 let flag = CompiledFlag::new(entry, &self.interpreter, self.counters);
                 self.counters = self.counters.saturating_add(u32::try_from(flag.counters()).unwrap_or(u32::MAX));
-                place.insert(Slot { flag: Arc::new(flag), kill: None });
+                place.insert(Slot {
+                    flag: Arc::new(flag),
+                    kill: None,
+                });
             }
         }
     }

@@ -158,7 +158,10 @@ impl Condition {
             source::Condition::Not(inner) => Self::Not(Box::new(Self::new(inner, interpreter)?)),
             source::Condition::Segment(key) => Self::Segment(key.clone()),
             source::Condition::JsonLogic(rule) => Self::JsonLogic(interpreter.compile(rule)?),
-            source::Condition::Attribute { attribute, test } => Self::Attribute { path: Path::new(attribute), test: Test::new(test)? },
+            source::Condition::Attribute { attribute, test } => Self::Attribute {
+                path: Path::new(attribute),
+                test: Test::new(test)?,
+            },
         })
     }
 
@@ -235,9 +238,7 @@ impl Test {
             Self::LessOrEqual(number) => order(number).is_some_and(Ordering::is_le),
             Self::Greater(number) => order(number).is_some_and(Ordering::is_gt),
             Self::GreaterOrEqual(number) => order(number).is_some_and(Ordering::is_ge),
-            Self::Version(comparison, version) => {
-                with_version(attribute, |own| comparison.accepts(own.cmp(version)))
-            }
+            Self::Version(comparison, version) => with_version(attribute, |own| comparison.accepts(own.cmp(version))),
             Self::VersionIn(range) => with_version(attribute, |own| own.to_version().is_some_and(|own| range.matches(&own))),
             Self::Before(instant) => instant_of(attribute).is_some_and(|own| own < *instant),
             Self::After(instant) => instant_of(attribute).is_some_and(|own| own > *instant),

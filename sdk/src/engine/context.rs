@@ -61,7 +61,15 @@ impl<'a> Context<'a> {
 
     #[inline]
     const fn keyed(targeting_key: Attribute<'a>) -> Self {
-        Self { targeting_key, traffic: Traffic::Real, unix_seconds: None, nested: false, count: 0, inline: [("", Attribute::Null); INLINE], spilled: Vec::new() }
+        Self {
+            targeting_key,
+            traffic: Traffic::Real,
+            unix_seconds: None,
+            nested: false,
+            count: 0,
+            inline: [("", Attribute::Null); INLINE],
+            spilled: Vec::new(),
+        }
     }
 
     /// The members of a JSON object; `targetingKey` is the targeting key.
@@ -90,7 +98,11 @@ impl<'a> Context<'a> {
             return;
         }
         if name == "traffic" {
-            self.traffic = if value == Attribute::Text("synthetic") { Traffic::Synthetic } else { Traffic::Real };
+            self.traffic = if value == Attribute::Text("synthetic") {
+                Traffic::Synthetic
+            } else {
+                Traffic::Real
+            };
         }
         self.nested |= matches!(value, Attribute::Json(_) | Attribute::Texts(_));
         match self.inline.get_mut(self.count) {

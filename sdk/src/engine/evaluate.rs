@@ -33,7 +33,11 @@ pub(super) struct Outcome {
 
 impl Outcome {
     pub(super) const fn new(variant: Place, reason: Reason) -> Self {
-        Self { variant, rule: NO_RULE, reason }
+        Self {
+            variant,
+            rule: NO_RULE,
+            reason,
+        }
     }
 
     pub(super) const fn error(code: ErrorCode) -> Self {
@@ -41,7 +45,10 @@ impl Outcome {
     }
 
     fn by_rule(self, index: usize) -> Self {
-        Self { rule: u16::try_from(index).unwrap_or(NO_RULE), ..self }
+        Self {
+            rule: u16::try_from(index).unwrap_or(NO_RULE),
+            ..self
+        }
     }
 }
 
@@ -62,7 +69,10 @@ pub(super) struct Limits {
 
 impl Limits {
     pub(super) const fn full() -> Self {
-        Self { left: Cell::new(BUDGET), depth: Cell::new(0) }
+        Self {
+            left: Cell::new(BUDGET),
+            depth: Cell::new(0),
+        }
     }
 
     /// Runs `inside` one level deeper, if it may.
@@ -118,8 +128,16 @@ impl Compiled {
     #[inline]
     pub fn evaluate<'c>(&'c self, key: &str, context: &Context<'_>, unheard: Unheard) -> Evaluation<'c> {
         match self.slot(key) {
-            Some(slot) => Evaluation { compiled: self, slot: Some(slot), outcome: decide(self, slot, context, unheard) },
-            None => Evaluation { compiled: self, slot: None, outcome: Outcome::error(ErrorCode::FlagNotFound) },
+            Some(slot) => Evaluation {
+                compiled: self,
+                slot: Some(slot),
+                outcome: decide(self, slot, context, unheard),
+            },
+            None => Evaluation {
+                compiled: self,
+                slot: None,
+                outcome: Outcome::error(ErrorCode::FlagNotFound),
+            },
         }
     }
 
@@ -158,7 +176,11 @@ impl<'c> Evaluation<'c> {
     #[inline]
     pub fn boolean(&self) -> Result<Option<bool>, TypeMismatch> {
         let Some((flag, index)) = self.served() else { return Ok(None) };
-        if flag.value_type() == Some(ripcord_proto::value::ValueType::Boolean) { Ok(Some(flag.boolean(index))) } else { Err(TypeMismatch) }
+        if flag.value_type() == Some(ripcord_proto::value::ValueType::Boolean) {
+            Ok(Some(flag.boolean(index)))
+        } else {
+            Err(TypeMismatch)
+        }
     }
 
     /// The string; `None` = the caller's own default.
@@ -232,7 +254,13 @@ impl<'c> Evaluation<'c> {
 
     /// The whole answer to somebody who asked for another type.
     pub fn mismatch(&self) -> Detail<'c> {
-        Detail { value: None, variant: None, reason: Reason::Error(ErrorCode::TypeMismatch), rule: None, ..self.detail() }
+        Detail {
+            value: None,
+            variant: None,
+            reason: Reason::Error(ErrorCode::TypeMismatch),
+            rule: None,
+            ..self.detail()
+        }
     }
 
     fn rule(&self) -> Option<RuleRef<'c>> {
@@ -266,7 +294,9 @@ fn forced(slot: &Slot, unheard: Unheard) -> Option<Outcome> {
     if slot.kill.is_some() {
         return Some(Outcome::new(slot.flag.safe, Reason::Killed));
     }
-    unheard.reaches(slot.flag.lease_seconds).then(|| Outcome::new(slot.flag.safe, Reason::LeaseExpired))
+    unheard
+        .reaches(slot.flag.lease_seconds)
+        .then(|| Outcome::new(slot.flag.safe, Reason::LeaseExpired))
 }
 
 fn decide_within(compiled: &Compiled, slot: &Slot, context: &Context<'_>, unheard: Unheard, limits: &Limits) -> Outcome {
@@ -278,7 +308,13 @@ fn decide_within(compiled: &Compiled, slot: &Slot, context: &Context<'_>, unhear
         Plan::Fixed(outcome) => return *outcome,
         Plan::Rules { requires, rules } => (requires, rules),
     };
-    let scope = Scope { compiled, context, flag_key: flag.key().as_str(), unheard, limits };
+    let scope = Scope {
+        compiled,
+        context,
+        flag_key: flag.key().as_str(),
+        unheard,
+        limits,
+    };
     decide_by_rules(flag, requires, rules, &scope).unwrap_or_else(Outcome::error)
 }
 

@@ -145,17 +145,24 @@ impl Compiled {
 
     fn steps(&self, slot: &Slot, context: &Context<'_>, unheard: Unheard, limits: &Limits) -> Vec<Step> {
         let compiled = &*slot.flag;
-        let mut steps = vec![Step::Kill { kill: slot.kill.as_ref().map(|kill| kill.key().clone()) }];
+        let mut steps = vec![Step::Kill {
+            kill: slot.kill.as_ref().map(|kill| kill.key().clone()),
+        }];
         if slot.kill.is_some() {
             return steps;
         }
         let Ok(flag) = compiled.entry().value() else {
-            steps.push(Step::Unreadable { problem: compiled.problem().unwrap_or_default().to_owned() });
+            steps.push(Step::Unreadable {
+                problem: compiled.problem().unwrap_or_default().to_owned(),
+            });
             return steps;
         };
         if let Some(lease) = flag.lease {
             let expired = unheard.reaches(lease.seconds);
-            steps.push(Step::Lease { seconds: lease.seconds, expired });
+            steps.push(Step::Lease {
+                seconds: lease.seconds,
+                expired,
+            });
             if expired {
                 return steps;
             }
@@ -168,7 +175,13 @@ impl Compiled {
             steps.push(Step::Unreadable { problem: problem.to_owned() });
             return steps;
         }
-        let scope = Scope { compiled: self, context, flag_key: compiled.key().as_str(), unheard, limits };
+        let scope = Scope {
+            compiled: self,
+            context,
+            flag_key: compiled.key().as_str(),
+            unheard,
+            limits,
+        };
         if requirements(flag, &scope, &mut steps) && rules(flag, compiled, &scope, &mut steps) {
             steps.push(Step::Default);
         }
@@ -181,7 +194,12 @@ fn requirements(flag: &Flag, scope: &Scope<'_>, steps: &mut Vec<Step>) -> bool {
     for requirement in &flag.requires {
         let serves = scope.compiled.resolve(requirement.flag.as_str(), scope.context, scope.unheard).variant.cloned();
         let met = serves.as_ref() == Some(&requirement.variant);
-        steps.push(Step::Requirement { flag: requirement.flag.clone(), variant: requirement.variant.clone(), serves, met });
+        steps.push(Step::Requirement {
+            flag: requirement.flag.clone(),
+            variant: requirement.variant.clone(),
+            serves,
+            met,
+        });
         if !met {
             return false;
         }
@@ -194,8 +212,18 @@ fn rules(flag: &Flag, compiled: &CompiledFlag, scope: &Scope<'_>, steps: &mut Ve
     for (index, rule) in flag.rules.iter().enumerate() {
         let when = rule.when.as_ref().map(|when| see(when, scope));
         let matches = when.as_ref().map_or(Some(true), |saw| saw.holds);
-        let bucket = if matches == Some(true) { bucket_of(rule, index, compiled, scope.context) } else { None };
-        steps.push(Step::Rule { index, id: rule.id.clone(), when, matches, bucket });
+        let bucket = if matches == Some(true) {
+            bucket_of(rule, index, compiled, scope.context)
+        } else {
+            None
+        };
+        steps.push(Step::Rule {
+            index,
+            id: rule.id.clone(),
+            when,
+            matches,
+            bucket,
+        });
         if matches != Some(false) {
             return false;
         }
@@ -215,21 +243,61 @@ fn bucket_of(rule: &Rule, index: usize, compiled: &CompiledFlag, context: &Conte
 
 fn explain_split(split: &CompiledSplit, context: &Context<'_>) -> Bucket {
     let saw = split.by.find(context);
-    let place = with_text(saw, |value| (!value.is_empty()).then(|| bucket::project(bucket::hash_text(split.bucketing, &split.salt, value), split.total)));
-    Bucket { by: split.by_name().to_owned(), saw: json_of(saw), salt: split.salt.to_string(), place: place.flatten(), of: split.total }
+    let place = with_text(saw, |value| {
+        (!value.is_empty()).then(|| bucket::project(bucket::hash_text(split.bucketing, &split.salt, value), split.total))
+    });
+    Bucket {
+        by: split.by_name().to_owned(),
+        saw: json_of(saw),
+        salt: split.salt.to_string(),
+        place: place.flatten(),
+        of: split.total,
+    }
 }
 
 fn see(condition: &source::Condition, scope: &Scope<'_>) -> Saw {
-    let holds = Condition::new(condition, scope.compiled.interpreter()).ok().and_then(|compiled| compiled.holds(scope).ok());
+    let holds = Condition::new(condition, scope.compiled.interpreter())
+        .ok()
+        .and_then(|compiled| compiled.holds(scope).ok());
     let kind = |name: &str| serde_json::Value::from(name);
     let whole = || serde_json::to_value(condition).unwrap_or_default();
     match condition {
-        source::Condition::All(items) => Saw { condition: kind("all"), holds, saw: None, within: items.iter().map(|item| see(item, scope)).collect() },
-        source::Condition::Any(items) => Saw { condition: kind("any"), holds, saw: None, within: items.iter().map(|item| see(item, scope)).collect() },
-        source::Condition::Not(inner) => Saw { condition: kind("not"), holds, saw: None, within: vec![see(inner, scope)] },
-        source::Condition::Segment(key) => Saw { condition: whole(), holds, saw: None, within: scope.inside_segment(key, see).into_iter().collect() },
-        source::Condition::JsonLogic(_) => Saw { condition: whole(), holds, saw: None, within: Vec::new() },
-        source::Condition::Attribute { attribute, .. } => Saw { condition: whole(), holds, saw: Some(json_of(Path::new(attribute).find(scope.context))), within: Vec::new() },
+        source::Condition::All(items) => Saw {
+            condition: kind("all"),
+            holds,
+            saw: None,
+            within: items.iter().map(|item| see(item, scope)).collect(),
+        },
+        source::Condition::Any(items) => Saw {
+            condition: kind("any"),
+            holds,
+            saw: None,
+            within: items.iter().map(|item| see(item, scope)).collect(),
+        },
+        source::Condition::Not(inner) => Saw {
+            condition: kind("not"),
+            holds,
+            saw: None,
+            within: vec![see(inner, scope)],
+        },
+        source::Condition::Segment(key) => Saw {
+            condition: whole(),
+            holds,
+            saw: None,
+            within: scope.inside_segment(key, see).into_iter().collect(),
+        },
+        source::Condition::JsonLogic(_) => Saw {
+            condition: whole(),
+            holds,
+            saw: None,
+            within: Vec::new(),
+        },
+        source::Condition::Attribute { attribute, .. } => Saw {
+            condition: whole(),
+            holds,
+            saw: Some(json_of(Path::new(attribute).find(scope.context))),
+            within: Vec::new(),
+        },
     }
 }
 

@@ -28,7 +28,9 @@ impl Place {
     pub(super) const NONE: Self = Self(u16::MAX);
 
     fn of(flag: &Flag, name: Option<&VariantName>) -> Self {
-        name.and_then(|name| flag.variants.index_of(name.as_str())).and_then(|index| u16::try_from(index).ok()).map_or(Self::NONE, Self)
+        name.and_then(|name| flag.variants.index_of(name.as_str()))
+            .and_then(|index| u16::try_from(index).ok())
+            .map_or(Self::NONE, Self)
     }
 
     #[inline]
@@ -127,7 +129,11 @@ impl CompiledRule {
             Serve::Split(split) => CompiledServe::Split(CompiledSplit::new(split, flag, key, interpreter.bucketing())),
             Serve::JsonLogic(rule) => CompiledServe::JsonLogic(interpreter.compile(rule)?),
         };
-        Ok(Self { when, serve, id: rule.id.clone() })
+        Ok(Self {
+            when,
+            serve,
+            id: rule.id.clone(),
+        })
     }
 
     pub(super) fn id(&self) -> Option<&str> {
@@ -162,10 +168,20 @@ impl CompiledFlag {
             _ if !flag.enabled => (Plan::Fixed(Outcome::new(Place::NONE, Reason::Disabled)), None),
             Err(problem) => (Plan::Fixed(Outcome::error(ErrorCode::ParseError)), Some(problem)),
             Ok(rules) if rules.is_empty() && flag.requires.is_empty() => (Plan::Fixed(Outcome::new(default, Reason::Static)), None),
-            Ok(rules) => (Plan::Rules { requires: flag.requires.clone().into(), rules }, None),
+            Ok(rules) => (
+                Plan::Rules {
+                    requires: flag.requires.clone().into(),
+                    rules,
+                },
+                None,
+            ),
         };
         let values: Box<[Value]> = flag.variants.iter().map(|(_, value)| value.clone()).collect();
-        let booleans = values.iter().enumerate().filter(|(_, value)| **value == Value::Boolean(true)).fold(0, |bits, (index, _)| bits | (1 << index));
+        let booleans = values
+            .iter()
+            .enumerate()
+            .filter(|(_, value)| **value == Value::Boolean(true))
+            .fold(0, |bits, (index, _)| bits | (1 << index));
         Self {
             lease_seconds: flag.lease.map_or(NO_LEASE, |lease| lease.seconds),
             safe: Place::of(flag, flag.safe.as_ref()),
@@ -237,6 +253,10 @@ impl CompiledFlag {
     }
 
     pub(super) fn place(&self, name: &str) -> Option<Place> {
-        self.names.iter().position(|own| own.as_str() == name).and_then(|index| u16::try_from(index).ok()).map(Place)
+        self.names
+            .iter()
+            .position(|own| own.as_str() == name)
+            .and_then(|index| u16::try_from(index).ok())
+            .map(Place)
     }
 }

@@ -72,7 +72,10 @@ impl Interpreter {
             .add_operator("starts_with", operators::Affix::Start)
             .add_operator("ends_with", operators::Affix::End)
             .build();
-        Self { engine: Arc::new(engine), bucketing }
+        Self {
+            engine: Arc::new(engine),
+            bucketing,
+        }
     }
 
     /// The generation that its rules and the splits beside them bucket by.
@@ -82,8 +85,14 @@ impl Interpreter {
 
     /// Compiles a rule; the error says why it cannot be (an unknown operator, say).
     pub(super) fn compile(&self, rule: &Value) -> Result<Program, String> {
-        let logic = self.engine.compile(rule.to_string().as_str()).map_err(|error| format!("the JSONLogic rule cannot be compiled: {error}"))?;
-        Ok(Program { engine: Arc::clone(&self.engine), logic })
+        let logic = self
+            .engine
+            .compile(rule.to_string().as_str())
+            .map_err(|error| format!("the JSONLogic rule cannot be compiled: {error}"))?;
+        Ok(Program {
+            engine: Arc::clone(&self.engine),
+            logic,
+        })
     }
 }
 
@@ -113,7 +122,11 @@ impl Program {
                 return self.run_in(&Bump::new(), scope, read);
             };
             let answer = self.run_in(&arena, scope, read);
-            if arena.allocated_bytes() > SCRATCH_BYTES { *arena = Bump::new() } else { arena.reset() }
+            if arena.allocated_bytes() > SCRATCH_BYTES {
+                *arena = Bump::new()
+            } else {
+                arena.reset()
+            }
             answer
         })
     }

@@ -38,5 +38,8 @@ impl Networks {
 
 fn within<T: PartialOrd + Copy>(ranges: &[(T, T)], address: T) -> bool {
     let after = ranges.partition_point(|(first, _)| *first <= address);
-    after.checked_sub(1).and_then(|place| ranges.get(place)).is_some_and(|(_, last)| address <= *last)
+    after
+        .checked_sub(1)
+        .and_then(|place| ranges.get(place))
+        .is_some_and(|(_, last)| address <= *last)
 }

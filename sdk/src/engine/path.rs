@@ -13,10 +13,7 @@ pub(super) enum Path {
     /// A name without dots.
     Plain(Box<str>),
     /// A name with dots: a way into a nested attribute, or the name of a flat one.
-    Dotted {
-        whole: Box<str>,
-        steps: Box<[Box<str>]>,
-    },
+    Dotted { whole: Box<str>, steps: Box<[Box<str>]> },
 }
 
 impl Path {
@@ -28,7 +25,10 @@ impl Path {
         if !text.contains('.') {
             return Self::Plain(text.into());
         }
-        Self::Dotted { whole: text.into(), steps: text.split('.').map(Box::from).collect() }
+        Self::Dotted {
+            whole: text.into(),
+            steps: text.split('.').map(Box::from).collect(),
+        }
     }
 
     /// What it leads to; `Null` where that is nothing. Nested comes before flat, as JSONLogic's `var` sees it.
@@ -55,9 +55,18 @@ fn descend<'a>(context: &Context<'a>, steps: &[Box<str>]) -> Attribute<'a> {
         return Attribute::Null;
     };
     match (context.get(first), rest) {
-        (Attribute::Json(json), _) => rest.iter().try_fold(json, |value, step| step_into(value, step)).map_or(Attribute::Null, Attribute::from),
-        (Attribute::Texts(texts), [index]) => index.parse().ok().and_then(|index: usize| texts.get(index)).map_or(Attribute::Null, |text| Attribute::Text(text)),
-        (Attribute::Null | Attribute::Boolean(_) | Attribute::Integer(_) | Attribute::Number(_) | Attribute::Text(_) | Attribute::Texts(_), _) => Attribute::Null,
+        (Attribute::Json(json), _) => rest
+            .iter()
+            .try_fold(json, |value, step| step_into(value, step))
+            .map_or(Attribute::Null, Attribute::from),
+        (Attribute::Texts(texts), [index]) => index
+            .parse()
+            .ok()
+            .and_then(|index: usize| texts.get(index))
+            .map_or(Attribute::Null, |text| Attribute::Text(text)),
+        (Attribute::Null | Attribute::Boolean(_) | Attribute::Integer(_) | Attribute::Number(_) | Attribute::Text(_) | Attribute::Texts(_), _) => {
+            Attribute::Null
+        }
     }
 }
 

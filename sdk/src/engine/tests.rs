@@ -32,7 +32,9 @@ fn snapshot(flags: Value, segments: Value) -> Snapshot {
 
 fn put_flag(snapshot: &mut Snapshot, key: &str, flag: &Value) {
     let flag = Flag::from_value(flag).unwrap_or_else(|faults| panic!("{key}: {faults}"));
-    snapshot.flags.insert(Arc::new(Entry::new(FlagKey::new(key).unwrap(), flag, snapshot.position).unwrap()));
+    snapshot
+        .flags
+        .insert(Arc::new(Entry::new(FlagKey::new(key).unwrap(), flag, snapshot.position).unwrap()));
 }
 
 fn kill(scope: Value, flags: &[&str], number: u64) -> Kill {
@@ -51,7 +53,10 @@ fn put_kill(snapshot: &mut Snapshot, kill: Kill) {
 }
 
 fn touched(flags: &[&str]) -> Touched {
-    Touched { flags: flags.iter().map(|key| FlagKey::new(key).unwrap()).collect(), ..Touched::default() }
+    Touched {
+        flags: flags.iter().map(|key| FlagKey::new(key).unwrap()).collect(),
+        ..Touched::default()
+    }
 }
 
 fn compiled(flags: Value) -> Compiled {

@@ -15,7 +15,10 @@ pub(super) struct NumberText {
 
 impl NumberText {
     fn as_str(&self) -> &str {
-        self.bytes.get(..self.length).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+        self.bytes
+            .get(..self.length)
+            .and_then(|bytes| std::str::from_utf8(bytes).ok())
+            .unwrap_or_default()
     }
 }
 
@@ -43,7 +46,10 @@ pub(super) fn with_text<T>(attribute: Attribute<'_>, read: impl FnOnce(&str) -> 
 #[cold]
 #[inline(never)]
 fn with_number_text<T>(attribute: Attribute<'_>, read: impl FnOnce(&str) -> T) -> Option<T> {
-    let mut text = NumberText { bytes: [0; CAPACITY], length: 0 };
+    let mut text = NumberText {
+        bytes: [0; CAPACITY],
+        length: 0,
+    };
     let written = match attribute {
         Attribute::Integer(number) => write!(text, "{number}"),
         // Negative zero is zero to everybody else.

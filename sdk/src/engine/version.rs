@@ -29,7 +29,12 @@ impl<'a> Borrowed<'a> {
         if parts.next().is_some() {
             return None;
         }
-        Some(Self { major, minor, patch, pre: pre.unwrap_or_default() })
+        Some(Self {
+            major,
+            minor,
+            patch,
+            pre: pre.unwrap_or_default(),
+        })
     }
 
     pub(super) const fn major(&self) -> u64 {
@@ -49,7 +54,13 @@ impl<'a> Borrowed<'a> {
     /// With a pre-release of its own; allocates only where that is longer than eight bytes.
     pub(super) fn to_version(self) -> Option<Version> {
         let pre = Prerelease::new(self.pre).ok()?;
-        Some(Version { major: self.major, minor: self.minor, patch: self.patch, pre, build: BuildMetadata::EMPTY })
+        Some(Version {
+            major: self.major,
+            minor: self.minor,
+            patch: self.patch,
+            pre,
+            build: BuildMetadata::EMPTY,
+        })
     }
 }
 

@@ -45,7 +45,13 @@ impl Kills {
         let mut unmerged = self.inner.journal.pending();
         for (environment, overlay) in self.overlays() {
             let unwritten = overlay.kills.into_values().filter(|kill| !self.inner.journal.holds(&kill.id));
-            let pending = |kill| Pending { environment: environment.clone(), kill, node: self.inner.node.clone(), withdrawn: false, answered: None };
+            let pending = |kill| Pending {
+                environment: environment.clone(),
+                kill,
+                node: self.inner.node.clone(),
+                withdrawn: false,
+                answered: None,
+            };
             unmerged.extend(unwritten.map(pending));
         }
         unmerged
@@ -53,7 +59,10 @@ impl Kills {
 
     /// Merges one provisional kill now.
     pub(super) async fn merge_one(&self, environment: &EnvironmentKey, id: &KillId) -> Result<(), CommitError> {
-        let pending = self.unmerged().into_iter().find(|pending| pending.environment == *environment && pending.kill.id == *id);
+        let pending = self
+            .unmerged()
+            .into_iter()
+            .find(|pending| pending.environment == *environment && pending.kill.id == *id);
         match pending {
             Some(pending) => self.submit_merge(&pending).await,
             None => Err(CommitError::NoKill(id.clone())),
@@ -89,11 +98,24 @@ fn merge_draft(pending: &Pending) -> Draft {
     } else {
         (Ask::Merge(Box::new(pending.kill.clone())), pending.kill.reason.clone())
     };
-    let recorded = pending.answered.as_ref().map(|recorded| Answer { status: recorded.status, body: recorded.answer.clone() });
-    let answer = recorded.unwrap_or_else(|| Answer { status: 200, body: to_raw_value(id).unwrap_or_default() });
+    let recorded = pending.answered.as_ref().map(|recorded| Answer {
+        status: recorded.status,
+        body: recorded.answer.clone(),
+    });
+    let answer = recorded.unwrap_or_else(|| Answer {
+        status: 200,
+        body: to_raw_value(id).unwrap_or_default(),
+    });
     Draft {
         environment: pending.environment.clone(),
-        author: Author { actor: pending.kill.actor.clone(), origin: Origin { node: pending.node.clone(), address: None, request: None } },
+        author: Author {
+            actor: pending.kill.actor.clone(),
+            origin: Origin {
+                node: pending.node.clone(),
+                address: None,
+                request: None,
+            },
+        },
         reason,
         asks: vec![ask],
         precondition: None,

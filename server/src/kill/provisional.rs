@@ -33,8 +33,19 @@ impl Kills {
         let held = if self.inner.journal.holds(&kill.id) { Held::Journaled } else { Held::Memory };
         let flags = covered_by(&self.inner.environments.running(&order.environment)?.publisher.served(), &kill);
         let provisional = Some(kill.id.clone());
-        let killed = Killed { kill: Arc::new(kill), standing: Standing::Existing, held, flags };
-        Ok(Outcome { answer: (order.answer.0)(&killed), replayed: false, provisional, position: None, at: Instant::now() })
+        let killed = Killed {
+            kill: Arc::new(kill),
+            standing: Standing::Existing,
+            held,
+            flags,
+        };
+        Ok(Outcome {
+            answer: (order.answer.0)(&killed),
+            replayed: false,
+            provisional,
+            position: None,
+            at: Instant::now(),
+        })
     }
 
     /// Takes effect here and now, whatever the store does.
@@ -48,7 +59,12 @@ impl Kills {
         }
         latch(&served, &mut kill);
         let id = kill.id.clone();
-        let killed = |held| Killed { kill: Arc::new(kill.clone()), standing: Standing::New, held, flags: covered_by(&served, &kill) };
+        let killed = |held| Killed {
+            kill: Arc::new(kill.clone()),
+            standing: Standing::New,
+            held,
+            flags: covered_by(&served, &kill),
+        };
         let mut answer = (order.answer.0)(&killed(Held::Journaled));
         let recorded = order.call.as_ref().map(|call| call.record(&answer));
         let held = self.write_down(&order.environment, &kill, recorded.clone()).await;
@@ -56,19 +72,37 @@ impl Kills {
             answer = (order.answer.0)(&killed(Held::Memory));
         }
         if let Some(recorded) = recorded {
-            running.committer.answered().remember(kill.at, Recorded { status: answer.status, answer: answer.body.clone(), ..recorded });
+            running.committer.answered().remember(
+                kill.at,
+                Recorded {
+                    status: answer.status,
+                    answer: answer.body.clone(),
+                    ..recorded
+                },
+            );
         }
         running.publisher.overlay(|overlay| drop(overlay.kills.insert(id.clone(), kill.clone())));
         let at = Instant::now();
         tracing::warn!(env = %order.environment, kill = %id, scope = %kill.scope, ?held, "killed without the store: provisional until it is back");
         self.inner.peers.tell();
         self.inner.pending.notify_one();
-        Ok(Outcome { answer, replayed: false, provisional: Some(id), position: None, at })
+        Ok(Outcome {
+            answer,
+            replayed: false,
+            provisional: Some(id),
+            position: None,
+            at,
+        })
     }
 
     /// Journals a kill, off this thread: a disk that hangs must not hold it up.
     async fn write_down(&self, environment: &EnvironmentKey, kill: &Kill, answered: Option<Recorded>) -> Held {
-        let record = Record::Taken { environment: environment.clone(), kill: kill.clone(), node: self.inner.node.clone(), answered };
+        let record = Record::Taken {
+            environment: environment.clone(),
+            kill: kill.clone(),
+            node: self.inner.node.clone(),
+            answered,
+        };
         let journal = self.inner.journal.clone();
         let written = tokio::task::spawn_blocking(move || journal.append(&record));
         match tokio::time::timeout(JOURNAL_PATIENCE, written).await {
@@ -87,9 +121,14 @@ impl Kills {
     /// Withdraws a provisional kill that this node took, while the store is away.
     pub(super) fn withdraw(&self, environment: &EnvironmentKey, id: &KillId) -> Result<KillId, CommitError> {
         if self.inner.journal.holds(id) && !self.inner.journal.taken_by(id, &self.inner.node) {
-            return Err(CommitError::Unavailable(format!("kill {id} was taken by another node: withdraw it there, or restore it when the store is back")));
+            return Err(CommitError::Unavailable(format!(
+                "kill {id} was taken by another node: withdraw it there, or restore it when the store is back"
+            )));
         }
-        let record = Record::Withdrawn { environment: environment.clone(), id: id.clone() };
+        let record = Record::Withdrawn {
+            environment: environment.clone(),
+            id: id.clone(),
+        };
         let unwritten = |error| CommitError::Internal(format!("the withdrawal cannot be written down, so the kill stands: {error}"));
         self.inner.journal.append(&record).map_err(unwritten)?;
         self.end(environment, id, Ended::Withdrawn)?;
@@ -112,7 +151,9 @@ impl Kills {
     pub(crate) fn overlays(&self) -> Vec<(EnvironmentKey, Overlay)> {
         let board = self.inner.environments.board();
         let environments = board.environments().into_iter();
-        environments.filter_map(|key| board.served(key.as_str()).map(|served| (key, (*served.overlay).clone()))).collect()
+        environments
+            .filter_map(|key| board.served(key.as_str()).map(|served| (key, (*served.overlay).clone())))
+            .collect()
     }
 
     /// Takes in a peer's provisional kills. What has ended here stays ended; what is new takes effect at once and is journaled,
@@ -126,15 +167,26 @@ impl Kills {
             in_overlay || state.ended_kills.contains(id) || state.snapshot.kills.get(id.as_str()).is_some()
         };
         let news: Vec<Kill> = overlay.kills.into_values().filter(|kill| !known(&kill.id)).collect();
-        let ended = overlay.ended.into_iter().filter(|(id, how)| *how != Ended::Merged && served.overlay.kills.contains_key(id));
+        let ended = overlay
+            .ended
+            .into_iter()
+            .filter(|(id, how)| *how != Ended::Merged && served.overlay.kills.contains_key(id));
         let ended: Vec<(KillId, Ended)> = ended.collect();
         for kill in &news {
             running.publisher.overlay(|overlay| drop(overlay.kills.insert(kill.id.clone(), kill.clone())));
             tracing::warn!(env = %environment, kill = %kill.id, peer, "a peer killed without the store");
-            self.journal(&Record::Taken { environment: environment.clone(), kill: kill.clone(), node: peer.to_owned(), answered: None });
+            self.journal(&Record::Taken {
+                environment: environment.clone(),
+                kill: kill.clone(),
+                node: peer.to_owned(),
+                answered: None,
+            });
         }
         for (id, how) in &ended {
-            self.journal(&Record::Withdrawn { environment: environment.clone(), id: id.clone() });
+            self.journal(&Record::Withdrawn {
+                environment: environment.clone(),
+                id: id.clone(),
+            });
             // The environment was there a moment ago; one that is gone has no overlay.
             let _ = self.end(environment, id, *how);
         }
@@ -154,14 +206,25 @@ impl Kills {
 /// Latches a kill by tag onto the flags that carry the tag now.
 fn latch(served: &Served, kill: &mut Kill) {
     if let KillScope::Tag(tag) = &kill.scope {
-        let flags = served.snapshot.flags.iter().filter(|entry| entry.value().is_ok_and(|flag| flag.tags.contains(tag)));
+        let flags = served
+            .snapshot
+            .flags
+            .iter()
+            .filter(|entry| entry.value().is_ok_and(|flag| flag.tags.contains(tag)));
         kill.flags.extend(flags.map(|entry| entry.key().clone()));
     }
 }
 
 /// The flags that exist and are covered.
 fn covered_by(served: &Served, kill: &Kill) -> Vec<FlagKey> {
-    served.snapshot.flags.iter().map(|entry| entry.key()).filter(|key| kill.covers(key.as_str())).cloned().collect()
+    served
+        .snapshot
+        .flags
+        .iter()
+        .map(|entry| entry.key())
+        .filter(|key| kill.covers(key.as_str()))
+        .cloned()
+        .collect()
 }
 
 /// The overlay that a start lays over an environment: what the journal holds and the log has not settled yet.

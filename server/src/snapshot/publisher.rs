@@ -3,15 +3,14 @@
 //! Two things change what an environment serves: commits, which the writer hands over in order, and provisional kills, which
 //! must take effect while a writer may be stuck behind a store that does not answer. Both meet here, under one short lock.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use ripcord_proto::change::Change;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::delta::{Delta, Urgency};
 use ripcord_proto::frame::{Ended, Overlay};
-use ripcord_proto::{EnvironmentKey, FlagKey, Kill, KillId};
+use ripcord_proto::references::Touched;
+use ripcord_proto::{EnvironmentKey, Kill, KillId};
 use ripcord_sdk::engine::Compiled;
 use tokio::sync::mpsc;
 
@@ -67,7 +66,7 @@ impl Publisher {
         orphaned: mpsc::UnboundedSender<Orphaned>,
         keeper: mpsc::Sender<(LogName, StoredState)>,
     ) -> Self {
-        let served = Arc::new(serve(state, Arc::new(overlay), None));
+        let served = Arc::new(serve_anew(state, Arc::new(overlay)));
         board.publish(&Publication {
             served: Arc::clone(&served),
             step: Step::Replaced,
@@ -115,7 +114,7 @@ impl Publisher {
         let served = Arc::new(Served {
             snapshot: was.snapshot.clone(),
             hash: was.hash,
-            compiled: was.compiled.update(&was.snapshot, &kills, &[]),
+            compiled: was.compiled.with_overlay(&kills),
             overlay,
             urgent: was.urgent,
         });
@@ -194,17 +193,15 @@ impl Sink<EnvironmentState> for Publisher {
         } else {
             Step::Replaced
         };
-        let changed = changed_flags(entries);
-        let overlay = Arc::clone(&inner.served.overlay);
-        let served = Arc::new(serve(after, overlay, Some((&inner.served.compiled, &changed))));
+        let compiled = inner.served.compiled.update(&after.snapshot, &touched(entries));
+        let served = Arc::new(serve(after, Arc::clone(&inner.served.overlay), compiled));
         self.show(&mut inner, served, step);
         self.settle_overlay(&mut inner, after);
     }
 
     fn replaced(&self, after: &EnvironmentState, orphaned: Vec<Sealed>) {
         let mut inner = self.lock();
-        let overlay = Arc::clone(&inner.served.overlay);
-        let served = Arc::new(serve(after, overlay, None));
+        let served = Arc::new(serve_anew(after, Arc::clone(&inner.served.overlay)));
         self.show(&mut inner, served, Step::Replaced);
         self.settle_overlay(&mut inner, after);
         if !orphaned.is_empty() {
@@ -218,12 +215,13 @@ impl Sink<EnvironmentState> for Publisher {
     }
 }
 
-fn serve(state: &EnvironmentState, overlay: Arc<Overlay>, from: Option<(&Compiled, &[FlagKey])>) -> Served {
+fn serve_anew(state: &EnvironmentState, overlay: Arc<Overlay>) -> Served {
     let kills: Vec<Kill> = overlay.kills.values().cloned().collect();
-    let compiled = match from {
-        Some((compiled, changed)) => compiled.update(&state.snapshot, &kills, changed),
-        None => Compiled::new(&state.snapshot, &kills),
-    };
+    let compiled = Compiled::new(&state.snapshot).with_overlay(&kills);
+    serve(state, overlay, compiled)
+}
+
+fn serve(state: &EnvironmentState, overlay: Arc<Overlay>, compiled: Compiled) -> Served {
     Served {
         snapshot: state.snapshot.clone(),
         hash: state.hash,
@@ -233,8 +231,12 @@ fn serve(state: &EnvironmentState, overlay: Arc<Overlay>, from: Option<(&Compile
     }
 }
 
-fn changed_flags(entries: &[Sealed]) -> Vec<FlagKey> {
-    let changes = entries.iter().flat_map(|entry| &entry.commit.changes);
-    let keys: BTreeSet<&FlagKey> = changes.filter_map(Change::flag).collect();
-    keys.into_iter().cloned().collect()
+/// The flags and segments that entries put or delete.
+fn touched(entries: &[Sealed]) -> Touched {
+    let mut touched = Touched::default();
+    for change in entries.iter().flat_map(|entry| &entry.commit.changes) {
+        touched.flags.extend(change.flag().cloned());
+        touched.segments.extend(change.segment().cloned());
+    }
+    touched
 }

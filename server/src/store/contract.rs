@@ -75,7 +75,11 @@ impl Writer {
     }
 
     pub(crate) fn settings(&mut self) -> Sealed {
-        let bucketing = if self.head.sequence.0.is_multiple_of(2) { Bucketing::V2 } else { Bucketing::V3 };
+        let bucketing = if self.head.sequence.0.is_multiple_of(2) {
+            Bucketing::V2
+        } else {
+            Bucketing::V3
+        };
         self.seal(vec![Change::PutSettings(Settings { bucketing })])
     }
 
@@ -116,7 +120,9 @@ impl Writer {
 
     /// The state after everything that was sealed.
     pub(crate) fn state(&self) -> StoredState {
-        let LogName::Environment(key) = &self.log else { panic!("the system log has no state") };
+        let LogName::Environment(key) = &self.log else {
+            panic!("the system log has no state")
+        };
         let mut state = StoredState::empty(key.clone());
         self.entries.iter().for_each(|entry| state.apply(entry));
         state

@@ -77,11 +77,7 @@ impl StoredState {
                     self.ended_kills.insert(id.clone());
                 }
                 Change::PutSettings(settings) => self.snapshot.settings = *settings,
-                Change::NewEpoch(_)
-                | Change::PutEnvironment(_)
-                | Change::DeleteEnvironment(_)
-                | Change::PutKey(_)
-                | Change::RevokeKey(_) => {}
+                Change::NewEpoch(_) | Change::PutEnvironment(_) | Change::DeleteEnvironment(_) | Change::PutKey(_) | Change::RevokeKey(_) => {}
             }
         }
         put(&mut self.snapshot.flags, flags);

@@ -79,7 +79,11 @@ fn encode_number(number: NumberValue, bytes: &mut Vec<u8>) {
             // Both bounds are powers of two, so they are exact.
             let whole = float.fract() == 0.0 && (-9_223_372_036_854_775_808.0..18_446_744_073_709_551_616.0).contains(&float);
             #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and in range")]
-            if whole { encode_whole(float as i128, bytes) } else { encode_float(float, bytes) }
+            if whole {
+                encode_whole(float as i128, bytes)
+            } else {
+                encode_float(float, bytes)
+            }
         }
     }
 }

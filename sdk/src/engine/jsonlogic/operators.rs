@@ -107,7 +107,9 @@ pub(super) struct SemVer;
 impl CustomOperator for SemVer {
     fn evaluate<'a>(&self, args: &[&'a DataValue<'a>], _: &mut EvalContext<'_, 'a>, arena: &'a Bump) -> Result<&'a DataValue<'a>> {
         let answer = match args {
-            [one, DataValue::String(operator), other] => with_text(attribute_of(one), |one| with_text(attribute_of(other), |other| compare(one, operator, other))),
+            [one, DataValue::String(operator), other] => {
+                with_text(attribute_of(one), |one| with_text(attribute_of(other), |other| compare(one, operator, other)))
+            }
             _ => None,
         };
         Ok(answer.flatten().flatten().map_or_else(|| arena.null(), |holds| arena.bool(holds)))

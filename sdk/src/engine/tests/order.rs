@@ -11,7 +11,10 @@ fn everything() -> Snapshot {
     unsafe_flag["safe"] = json!(null);
     let plain = json!({"variants": {"on": true, "off": false}, "default": "on", "safe": "off"});
     let unset = json!({"variants": {"on": true}, "default": null, "safe": "on"});
-    snapshot(json!({"leased": leased, "disabled": disabled, "requiring": requiring, "null-safe": unsafe_flag, "plain": plain, "unset": unset}), json!({}))
+    snapshot(
+        json!({"leased": leased, "disabled": disabled, "requiring": requiring, "null-safe": unsafe_flag, "plain": plain, "unset": unset}),
+        json!({}),
+    )
 }
 
 #[test]
@@ -34,11 +37,21 @@ fn the_order_is_the_documented_one() {
 
     put_kill(&mut snapshot, kill(json!({"all": true}), &[], 1));
     let killed = compiled.update(&snapshot, &Touched::default());
-    for (key, expected) in [("leased", "off KILLED"), ("disabled", "off KILLED"), ("null-safe", "- KILLED"), ("plain", "off KILLED"), ("nowhere", "- ERROR FLAG_NOT_FOUND")] {
+    for (key, expected) in [
+        ("leased", "off KILLED"),
+        ("disabled", "off KILLED"),
+        ("null-safe", "- KILLED"),
+        ("plain", "off KILLED"),
+        ("nowhere", "- ERROR FLAG_NOT_FOUND"),
+    ] {
         assert_eq!(answer(&killed, key, &context), expected, "{key}");
     }
     let detail = killed.resolve("leased", &context, Unheard::FOREVER);
-    assert_eq!((detail.reason, detail.kill.cloned()), (Reason::Killed, Some(KillId::from_parts(1, 0))), "a kill comes before a lease, and is named");
+    assert_eq!(
+        (detail.reason, detail.kill.cloned()),
+        (Reason::Killed, Some(KillId::from_parts(1, 0))),
+        "a kill comes before a lease, and is named"
+    );
 }
 
 #[test]
@@ -53,12 +66,19 @@ fn a_type_that_was_not_asked_for_gives_the_callers_default() {
     assert!(compiled.boolean("bool", &context, Unheard::FRESH, false));
     assert_eq!(compiled.string("text", &context, Unheard::FRESH, "d"), "x");
     assert!((compiled.number("number", &context, Unheard::FRESH, 0.0) - 10.0).abs() < f64::EPSILON);
-    assert_eq!(serde_json::to_string(compiled.resolve("number", &context, Unheard::FRESH).value.unwrap()).unwrap(), "10.0", "the spelling is kept");
+    assert_eq!(
+        serde_json::to_string(compiled.resolve("number", &context, Unheard::FRESH).value.unwrap()).unwrap(),
+        "10.0",
+        "the spelling is kept"
+    );
     assert_eq!(compiled.object("object", &context, Unheard::FRESH).unwrap()["n"], 1);
     assert_eq!(compiled.string("bool", &context, Unheard::FRESH, "d"), "d");
     assert!(compiled.boolean("text", &context, Unheard::FRESH, true));
     assert_eq!(compiled.evaluate("bool", &context, Unheard::FRESH).number(), Err(TypeMismatch));
-    assert_eq!(compiled.evaluate("bool", &context, Unheard::FRESH).mismatch().reason.error_code(), Some(ErrorCode::TypeMismatch));
+    assert_eq!(
+        compiled.evaluate("bool", &context, Unheard::FRESH).mismatch().reason.error_code(),
+        Some(ErrorCode::TypeMismatch)
+    );
     assert_eq!(compiled.evaluate("text", &context, Unheard::FRESH).boolean(), Err(TypeMismatch));
     assert_eq!(compiled.evaluate("nowhere", &context, Unheard::FRESH).boolean(), Ok(None));
 }
@@ -67,9 +87,19 @@ fn a_type_that_was_not_asked_for_gives_the_callers_default() {
 fn an_entry_that_cannot_be_compiled_degrades_itself_alone() {
     let mut snapshot = everything();
     let raw = serde_json::value::RawValue::from_string(r#"{"variants":{"on":true},"default":"on","safe":"on","from_the_future":1}"#.into()).unwrap();
-    snapshot.flags.insert(Arc::new(Entry::from_raw(FlagKey::new("newer").unwrap(), raw, snapshot.position)));
-    put_flag(&mut snapshot, "unknown-operator", &flag(json!([{"when": {"jsonlogic": {"frobnicate": [1]}}, "serve": "on"}])));
-    put_flag(&mut snapshot, "lost-segment", &flag(json!([{"when": {"not": {"segment": "nowhere"}}, "serve": "on"}])));
+    snapshot
+        .flags
+        .insert(Arc::new(Entry::from_raw(FlagKey::new("newer").unwrap(), raw, snapshot.position)));
+    put_flag(
+        &mut snapshot,
+        "unknown-operator",
+        &flag(json!([{"when": {"jsonlogic": {"frobnicate": [1]}}, "serve": "on"}])),
+    );
+    put_flag(
+        &mut snapshot,
+        "lost-segment",
+        &flag(json!([{"when": {"not": {"segment": "nowhere"}}, "serve": "on"}])),
+    );
     let compiled = Compiled::new(&snapshot);
     let context = Context::new("u");
     for key in ["newer", "unknown-operator", "lost-segment"] {
@@ -81,7 +111,11 @@ fn an_entry_that_cannot_be_compiled_degrades_itself_alone() {
 
     put_kill(&mut snapshot, kill(json!({"all": true}), &[], 1));
     let killed = Compiled::new(&snapshot);
-    assert_eq!(answer(&killed, "unknown-operator", &context), "off KILLED", "a flag whose rules cannot be compiled still has its safe variant");
+    assert_eq!(
+        answer(&killed, "unknown-operator", &context),
+        "off KILLED",
+        "a flag whose rules cannot be compiled still has its safe variant"
+    );
 }
 
 #[test]
@@ -105,7 +139,11 @@ fn an_overlay_of_provisional_kills_lies_over_any_revision() {
     let gone = updated.update(&snapshot, &touched(&["leased"]));
     assert_eq!(answer(&gone, "leased", &context), "- ERROR FLAG_NOT_FOUND");
     put_flag(&mut snapshot, "leased", &flag(json!([{"serve": "on"}])));
-    assert_eq!(answer(&gone.update(&snapshot, &touched(&["leased"])), "leased", &context), "off KILLED", "nor does a flag made anew");
+    assert_eq!(
+        answer(&gone.update(&snapshot, &touched(&["leased"])), "leased", &context),
+        "off KILLED",
+        "nor does a flag made anew"
+    );
 }
 
 #[test]
@@ -116,15 +154,29 @@ fn a_flag_keeps_its_counters_while_its_variants_stay() {
     put_flag(&mut snapshot, "leased", &flag(json!([])));
     let edited = compiled.update(&snapshot, &touched(&["leased"]));
     assert_eq!((edited.flag("leased").unwrap().counter_base(), edited.counters()), (base, compiled.counters()));
-    put_flag(&mut snapshot, "leased", &json!({"variants": {"on": true, "off": false, "x": true}, "default": "on", "safe": "off"}));
+    put_flag(
+        &mut snapshot,
+        "leased",
+        &json!({"variants": {"on": true, "off": false, "x": true}, "default": "on", "safe": "off"}),
+    );
     let widened = edited.update(&snapshot, &touched(&["leased"]));
-    assert_eq!((widened.flag("leased").unwrap().counter_base(), widened.counters()), (compiled.counters(), compiled.counters() + 4));
-    let mut bases: Vec<_> = compiled.flags().flat_map(|flag| flag.counter_base()..flag.counter_base() + flag.counters()).collect();
+    assert_eq!(
+        (widened.flag("leased").unwrap().counter_base(), widened.counters()),
+        (compiled.counters(), compiled.counters() + 4)
+    );
+    let mut bases: Vec<_> = compiled
+        .flags()
+        .flat_map(|flag| flag.counter_base()..flag.counter_base() + flag.counters())
+        .collect();
     bases.sort_unstable();
     assert_eq!(bases, (0..compiled.counters()).collect::<Vec<_>>(), "they are dense");
     let context = Context::new("u");
     let evaluation = compiled.evaluate("disabled", &context, Unheard::FRESH);
-    assert_eq!(evaluation.counter(), Some(compiled.flag("disabled").unwrap().counter_base() + 2), "the caller's own default is counted last");
+    assert_eq!(
+        evaluation.counter(),
+        Some(compiled.flag("disabled").unwrap().counter_base() + 2),
+        "the caller's own default is counted last"
+    );
 }
 
 #[test]

@@ -25,10 +25,7 @@ impl DirectoryLock {
             source,
         })?;
         let path = directory.join(LOCK);
-        let failed = |source| StoreError::File {
-            path: path.clone(),
-            source,
-        };
+        let failed = |source| StoreError::File { path: path.clone(), source };
         let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),

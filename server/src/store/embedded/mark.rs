@@ -86,10 +86,7 @@ impl Mark {
             .truncate(count == 0)
             .write(true)
             .open(&path)
-            .map_err(|source| StoreError::File {
-                path: path.clone(),
-                source,
-            })?;
+            .map_err(|source| StoreError::File { path: path.clone(), source })?;
         Ok(Self { path, file, count })
     }
 

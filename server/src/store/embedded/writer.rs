@@ -29,7 +29,12 @@ pub(super) type Answer<E> = oneshot::Sender<Result<(), E>>;
 #[derive(Debug)]
 pub(super) enum Job {
     Append(Append, Answer<AppendError>),
-    KeepState { log: LogName, head: Head, bytes: Vec<u8>, answer: Answer<StoreError> },
+    KeepState {
+        log: LogName,
+        head: Head,
+        bytes: Vec<u8>,
+        answer: Answer<StoreError>,
+    },
     Install(Vec<Contents>, Answer<StoreError>),
     Drop(LogName, Answer<StoreError>),
     Flush(Answer<StoreError>),

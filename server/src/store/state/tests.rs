@@ -37,7 +37,10 @@ fn a_state_is_due_after_many_entries_or_many_bytes() {
     assert!(!policy.is_due(511, 0, 0));
     assert!(policy.is_due(512, 0, 0));
     assert!(policy.is_due(3, policy.bytes, 0));
-    assert!(!policy.is_due(3, policy.bytes, policy.bytes + 1), "a huge state is not rewritten for less log than it weighs");
+    assert!(
+        !policy.is_due(3, policy.bytes, policy.bytes + 1),
+        "a huge state is not rewritten for less log than it weighs"
+    );
 }
 
 #[test]
