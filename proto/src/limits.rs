@@ -48,6 +48,8 @@ pub const SHARES: usize = 256;
 pub const JSON_DEPTH: usize = 64;
 /// How many segments may stand within each other, at most.
 pub const SEGMENT_DEPTH: usize = 16;
+/// How many flags may require each other in a row, at most.
+pub const REQUIREMENT_DEPTH: usize = 16;
 /// Characters of a salt or of an attribute's path, at most.
 pub const NAME_CHARACTERS: usize = 255;
 /// Environments that one key names, at most.

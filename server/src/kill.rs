@@ -11,6 +11,10 @@
 
 mod merge;
 mod provisional;
+#[cfg(test)]
+mod tests;
+
+pub use self::provisional::overlay_from;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -41,7 +41,7 @@ pub struct Peers {
 struct Inner {
     urls: Vec<String>,
     secret: Option<Secret>,
-    http: reqwest::Client,
+    http: Option<reqwest::Client>,
     tell: Notify,
     reached: watch::Sender<Reached>,
 }
@@ -56,8 +56,8 @@ pub struct Reached {
 }
 
 impl Peers {
-    /// The peers at `urls`, spoken to with `secret`.
-    pub fn new(urls: Vec<String>, secret: Option<Secret>, http: reqwest::Client) -> Self {
+    /// The peers at `urls`, spoken to with `secret`, through `http`. Without a client there is nobody to speak to.
+    pub fn new(urls: Vec<String>, secret: Option<Secret>, http: Option<reqwest::Client>) -> Self {
         let reached = Reached {
             reached: Vec::new(),
             not_reached: urls.clone(),
@@ -100,8 +100,8 @@ impl Peers {
     }
 
     /// A client and the secret, for questions to peers.
-    pub(crate) fn http(&self) -> (&reqwest::Client, Option<&Secret>) {
-        (&self.inner.http, self.inner.secret.as_ref())
+    pub(crate) fn http(&self) -> Option<(&reqwest::Client, &Secret)> {
+        self.inner.http.as_ref().zip(self.inner.secret.as_ref())
     }
 
     /// Keeps up the exchange.
@@ -141,10 +141,8 @@ impl Peers {
     }
 
     async fn exchange(&self, url: &str, sync: &PeerSync) -> Option<PeerSync> {
-        let secret = self.inner.secret.as_ref()?;
-        let call = self
-            .inner
-            .http
+        let (http, secret) = self.http()?;
+        let call = http
             .post(format!("{url}/v1/peer/sync"))
             .bearer_auth(secret.expose())
             .json(sync)

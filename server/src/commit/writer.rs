@@ -281,9 +281,6 @@ impl<S: LogState> Writer<S> {
     /// Writes until `stop`, or until nobody can submit any more. Orders that were taken are finished.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         loop {
-            if self.doubt.is_some() {
-                self.settle().await;
-            }
             let first = tokio::select! {
                 biased;
                 Some(order) = self.urgent.recv() => order,
@@ -293,7 +290,10 @@ impl<S: LogState> Writer<S> {
                 }
                 Some(order) = self.ordinary.recv() => order,
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(SETTLE_EVERY), if self.doubt.is_some() => continue,
+                () = tokio::time::sleep(SETTLE_EVERY), if self.doubt.is_some() => {
+                    self.settle().await;
+                    continue;
+                }
                 else => return,
             };
             let orders = self.gather(first);
@@ -321,6 +321,9 @@ impl<S: LogState> Writer<S> {
 
     async fn commit(&mut self, mut orders: Vec<Order<S::Draft>>) {
         while !orders.is_empty() {
+            if self.doubt.is_some() {
+                self.settle().await;
+            }
             if self.doubt.is_some() {
                 return refuse(orders, &CommitError::Unavailable("an earlier write is still in doubt".to_owned()));
             }
