@@ -6,20 +6,29 @@
 //! ```
 
 mod apply;
+mod audit;
+mod backup;
 mod changes;
 mod client;
+mod completions;
 mod confirm;
+mod doctor;
+mod env;
 mod exit;
 mod export;
 mod flags;
 mod input;
 mod invocation;
+mod keys;
 mod kill;
+mod lint;
 pub mod local;
 mod output;
 mod plan;
 mod restore;
+mod segments;
 mod target;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -77,18 +86,36 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List, show, set, switch, delete and explain flags
-    Flags(flags::Flags),
+    /// Say what is wrong where, and what to do
+    Doctor(doctor::Doctor),
     /// Make the environment what a flags file says, in one atomic commit
     Apply(apply::Apply),
     /// Show what `apply` would change, with a hash that `apply --plan` holds it to
     Plan(plan::Plan),
+    /// Check a flags file without a server
+    Lint(lint::Lint),
+    /// Print the environment as a flags file
+    Export(export::Export),
     /// Force flags to their safe variant, now, with proof
     Kill(kill::KillCommand),
     /// Lift a kill
     Restore(restore::Restore),
-    /// Print the environment as a flags file
-    Export(export::Export),
+    /// Show revisions, kills and confirmations as they happen
+    Watch(watch::Watch),
+    /// List who changed what, when and why; prove that the record is whole
+    Audit(audit::Audit),
+    /// List, show, set, switch, delete and explain flags
+    Flags(flags::Flags),
+    /// List, show, set and delete segments
+    Segments(segments::Segments),
+    /// List, show, make, copy and delete environments
+    Env(env::Env),
+    /// Make, list and revoke keys
+    Keys(keys::Keys),
+    /// Write everything that the server knows into a file
+    Backup(backup::Backup),
+    /// Print a completion script for a shell
+    Completions(completions::Completions),
 }
 
 /// Reads the command line, does what it says, and answers with the exit code.
@@ -116,21 +143,39 @@ pub fn run() -> ExitCode {
 }
 
 fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Local(format!("No runtime can be started: {error}.")))?;
-    let call = Invocation::new(&arguments.global, output)?;
-    runtime.block_on(async {
-        match arguments.command {
-            Command::Flags(command) => flags::run(&call, command).await,
-            Command::Apply(command) => apply::run(&call, command).await,
-            Command::Plan(command) => plan::run(&call, command).await,
-            Command::Kill(command) => kill::run(&call, command).await,
-            Command::Restore(command) => restore::run(&call, command).await,
-            Command::Export(command) => export::run(&call, command).await,
+    match arguments.command {
+        Command::Lint(command) => lint::run(output, &command),
+        Command::Completions(command) => Ok(completions::run(output, &command)),
+        remote => {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(|error| Failure::Local(format!("No runtime can be started: {error}.")))?;
+            let call = Invocation::new(&arguments.global, output)?;
+            runtime.block_on(ask(&call, remote))
         }
-    })
+    }
+}
+
+/// The commands that ask a server.
+async fn ask(call: &Invocation, command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Doctor(command) => doctor::run(call, command).await,
+        Command::Apply(command) => apply::run(call, command).await,
+        Command::Plan(command) => plan::run(call, command).await,
+        Command::Export(command) => export::run(call, command).await,
+        Command::Kill(command) => kill::run(call, command).await,
+        Command::Restore(command) => restore::run(call, command).await,
+        Command::Watch(command) => watch::run(call, command).await,
+        Command::Audit(command) => audit::run(call, command).await,
+        Command::Flags(command) => flags::run(call, command).await,
+        Command::Segments(command) => segments::run(call, command).await,
+        Command::Env(command) => env::run(call, command).await,
+        Command::Keys(command) => keys::run(call, command).await,
+        Command::Backup(command) => backup::run(call, command).await,
+        Command::Lint(command) => lint::run(call.output, &command),
+        Command::Completions(command) => Ok(completions::run(call.output, &command)),
+    }
 }
 
 #[cfg(test)]

@@ -223,12 +223,23 @@ impl Client {
 
     /// Reads a list to its end; at most `most` items.
     pub(crate) async fn list<T: DeserializeOwned>(&self, path: &[&str], most: usize) -> Result<Answer<Vec<T>>, ClientError> {
+        self.list_with(path, &[], most).await
+    }
+
+    /// The same, with query parameters.
+    pub(crate) async fn list_with<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&'static str, &str)],
+        most: usize,
+    ) -> Result<Answer<Vec<T>>, ClientError> {
         let mut items: Vec<Box<RawValue>> = Vec::new();
         let mut after: Option<String> = None;
         let mut stale = false;
         loop {
             let limit = (most - items.len()).clamp(1, 1_000);
             let call = Call::get(path.iter().copied()).query("limit", Some(limit)).query("after", after.take());
+            let call = query.iter().fold(call, |call, (name, value)| call.query(name, Some(value)));
             let page: Answer<Page<Box<RawValue>>> = self.call(call).await?;
             items.extend(page.value.items);
             after = page.value.next;

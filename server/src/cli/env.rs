@@ -124,9 +124,7 @@ pub(crate) async fn run(call: &Invocation, command: Env) -> Result<Exit, Failure
             create(call, &request).await
         }
         Action::Delete { name, confirm, reason } => delete(call, &name, confirm.as_ref(), reason.as_deref()).await,
-        Action::Bucketing {
-            generation: None, ..
-        } => bucketing(call).await,
+        Action::Bucketing { generation: None, .. } => bucketing(call).await,
         Action::Bucketing {
             generation: Some(generation),
             rebuckets_everybody,
@@ -183,7 +181,11 @@ async fn create(call: &Invocation, request: &EnvironmentRequest) -> Result<Exit,
         if let Some(from) = &request.copy_of {
             let _ = write!(text, " from {from}");
         }
-        let _ = write!(text, ".\nMake a key for its applications with\n  ripcord keys create NAME --role sdk --env {}", made.key);
+        let _ = write!(
+            text,
+            ".\nMake a key for its applications with\n  ripcord keys create NAME --role sdk --env {}",
+            made.key
+        );
         text
     });
     Ok(Exit::Done)
@@ -208,7 +210,9 @@ async fn delete(call: &Invocation, name: &EnvironmentKey, confirm: Option<&Envir
 
 async fn bucketing(call: &Invocation) -> Result<Exit, Failure> {
     let view: Answer<SettingsView> = call.client.call(Call::get(call.path(&["settings"]))).await?;
-    call.output.answer(&view, |view| format!("{} buckets by generation {}.", call.environment(), named(view.settings.bucketing)));
+    call.output.answer(&view, |view| {
+        format!("{} buckets by generation {}.", call.environment(), named(view.settings.bucketing))
+    });
     Ok(Exit::Done)
 }
 

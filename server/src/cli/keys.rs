@@ -89,7 +89,11 @@ async fn create(call: &Invocation, request: &KeyRequest) -> Result<Exit, Failure
     let answer: Answer<KeyCreated> = call.client.call(Call::post(["v1", "keys"]).json(request)?).await?;
     call.output.answer(&answer, |made| {
         let environments: Vec<_> = request.environments.iter().map(ToString::to_string).collect();
-        let reach = if environments.is_empty() { "every environment".to_owned() } else { environments.join(", ") };
+        let reach = if environments.is_empty() {
+            "every environment".to_owned()
+        } else {
+            environments.join(", ")
+        };
         match &made.key {
             Some(key) => format!(
                 "Made key {} ({}) for {reach}. It is shown this once:\n\n  {}",

@@ -133,7 +133,10 @@ fn of_flag(advice: &mut Vec<Fault>, path: &str, flag: &Flag, now: Timestamp) {
     for (index, rule) in flag.rules.iter().enumerate() {
         let ends = rule.when.is_none() && !matches!(rule.serve, Serve::JsonLogic(_));
         if ends && index < last {
-            advice.push(Fault::new(format!("{path}.rules[{index}]"), "always serves, so that the rules after it never do"));
+            advice.push(Fault::new(
+                format!("{path}.rules[{index}]"),
+                "always serves, so that the rules after it never do",
+            ));
             break;
         }
     }

@@ -1,20 +1,25 @@
 //! How a newcomer's first command finds the server on this machine: a file that only its owner can read.
 //!
-//! `ripcord serve` writes it when it starts and takes it away when it ends. It names an address and a key; the key is what the
-//! file is protected for. A file that others can read is refused, and so is one in a directory that another could have made.
+//! Each data folder's server has a file of its own, which it writes when it starts and locks while it runs. It names the
+//! server's address and an admin key. The key is made once, at the first start, so the file stays when the server ends: the
+//! next start finds the key in it. A file that others can read is refused.
 
+use std::fs::{File, TryLockError};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+
+use ripcord_proto::digest::Digest;
 
 /// What a server says of itself.
 #[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Announced {
     /// Its address: `http://127.0.0.1:8016`.
     pub(crate) address: String,
-    /// A key that it accepts.
-    pub(crate) key: String,
-    /// Its process, so that it takes away no other server's file.
-    pub(crate) pid: u32,
+    /// A key that it accepts, where one is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<String>,
+    /// Its data folder.
+    pub(crate) data_dir: PathBuf,
 }
 
 /// Shows no key.
@@ -22,12 +27,12 @@ impl std::fmt::Debug for Announced {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Announced")
             .field("address", &self.address)
-            .field("pid", &self.pid)
+            .field("data_dir", &self.data_dir)
             .finish_non_exhaustive()
     }
 }
 
-/// Why the file cannot be written or used.
+/// Why a file cannot be written or used.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
     /// There is no place for it.
@@ -54,46 +59,87 @@ pub enum LocalError {
     },
 }
 
-/// The file of a server that runs; dropping it takes the file away.
+/// What becomes of the file when the server ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// It stays: the next start over the same data folder needs the key.
+    ForNextStart,
+    /// It goes: the data folder goes too.
+    WhileRunning,
+}
+
+/// The file of a server that runs. Dropping it says that the server has ended.
 #[derive(Debug)]
 pub struct Announcement {
     path: PathBuf,
-    pid: u32,
+    keep: Keep,
+    /// Locked as long as it is open.
+    _lock: File,
 }
 
 /// Says where a server runs and with which key it can be reached, to its owner alone. `address` has a scheme:
-/// `http://127.0.0.1:8016`. A second server on the machine takes the place of the first.
-pub fn announce(address: &str, key: &str) -> Result<Announcement, LocalError> {
+/// `http://127.0.0.1:8016`. Without a key, the one that the folder's server announced before stays.
+///
+/// # Errors
+/// The file cannot be written; the server can run all the same, its commands then need `--key`.
+pub fn announce(address: &str, data_dir: &Path, key: Option<&str>, keep: Keep) -> Result<Announcement, LocalError> {
+    let directory = directory().ok_or(LocalError::Homeless)?;
+    announce_in(&directory, address, data_dir, key, keep)
+}
+
+fn announce_in(directory: &Path, address: &str, data_dir: &Path, key: Option<&str>, keep: Keep) -> Result<Announcement, LocalError> {
+    let data_dir = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned());
+    let name = Digest::of([data_dir.as_os_str().as_encoded_bytes()]).to_string();
+    let path = directory.join(format!("{}.json", name.get(..16).unwrap_or(&name)));
+    let known = || read(&path).ok().flatten().and_then(|before| before.key);
     let announced = Announced {
         address: address.to_owned(),
-        key: key.to_owned(),
-        pid: std::process::id(),
+        key: key.map(str::to_owned).or_else(known),
+        data_dir,
     };
-    let path = path().ok_or(LocalError::Homeless)?;
-    announced.write(&path).map_err(|source| LocalError::File { path: path.clone(), source })?;
-    Ok(Announcement { path, pid: announced.pid })
+    let lock = write(&announced, &path).map_err(|source| LocalError::File { path: path.clone(), source })?;
+    Ok(Announcement { path, keep, _lock: lock })
 }
 
 impl Drop for Announcement {
     fn drop(&mut self) {
-        let own = read(&self.path).ok().flatten().is_some_and(|announced| announced.pid == self.pid);
-        if own {
-            // Nobody is left to be told; a file that stays names a server that does not answer.
+        if self.keep == Keep::WhileRunning {
+            // Nobody is left to be told; a file that stays names a server that does not run.
             let _ = std::fs::remove_file(&self.path);
         }
     }
 }
 
-/// The server on this machine, where one has said so.
+/// The server on this machine: one that runs, else the last one that did.
 pub(crate) fn find() -> Result<Option<Announced>, LocalError> {
-    path().map_or(Ok(None), |path| read(&path))
+    directory().map_or(Ok(None), |directory| find_in(&directory))
 }
 
-/// `$XDG_STATE_HOME/ripcord/local.json`, else under `~/.local/state`.
-fn path() -> Option<PathBuf> {
+fn find_in(directory: &Path) -> Result<Option<Announced>, LocalError> {
+    let Ok(entries) = std::fs::read_dir(directory) else { return Ok(None) };
+    let files = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|end| end == "json"));
+    let written = |path: &Path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    let mut files: Vec<_> = files.map(|path| (runs(&path), written(&path), path)).collect();
+    files.sort();
+    match files.pop() {
+        Some((.., path)) => read(&path),
+        None => Ok(None),
+    }
+}
+
+/// Whether the server that wrote the file still holds its lock.
+fn runs(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
+/// `$XDG_STATE_HOME/ripcord`, else `~/.local/state/ripcord`.
+fn directory() -> Option<PathBuf> {
     let directory = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let state = directory("XDG_STATE_HOME").or_else(|| directory("HOME").map(|home| home.join(".local/state")))?;
-    Some(state.join("ripcord/local.json"))
+    Some(state.join("ripcord"))
 }
 
 fn read(path: &Path) -> Result<Option<Announced>, LocalError> {
@@ -122,22 +168,20 @@ fn exposed(_: &Path) -> std::io::Result<Option<u32>> {
     Ok(None)
 }
 
-impl Announced {
-    /// Writes it beside its place, closed to others from the first byte, and moves it there.
-    fn write(&self, path: &Path) -> std::io::Result<()> {
-        let directory = path.parent().unwrap_or(Path::new("."));
-        let mut builder = std::fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(directory)?;
-        // A temporary file is made with mode 0600.
-        let mut file = tempfile::NamedTempFile::new_in(directory)?;
-        serde_json::to_writer(&mut file, self)?;
-        file.write_all(b"\n")?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
-    }
+/// Writes the file beside its place, closed to others from the first byte, locks it, and moves it there.
+fn write(announced: &Announced, path: &Path) -> std::io::Result<File> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory)?;
+    // A temporary file is made with mode 0600.
+    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    serde_json::to_writer(&mut file, announced)?;
+    file.write_all(b"\n")?;
+    file.as_file().lock()?;
+    file.persist(path).map_err(|error| error.error)
 }
 
 #[cfg(test)]

@@ -87,7 +87,7 @@ impl Target {
         let server = normal(&server);
         let (key, key_from) = match (key, local) {
             (Some((key, from)), _) => (Some(key), from),
-            (None, Some(local)) if normal(&local.address) == server => (Some(local.key), From::Local),
+            (None, Some(local)) if normal(&local.address) == server => (local.key, From::Local),
             (None, _) => (None, From::Default),
         };
         Self {

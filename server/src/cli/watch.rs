@@ -136,7 +136,11 @@ async fn revisions(call: &Invocation, from: Revision, to: Revision) -> Result<()
     if many > SHOWN {
         call.output.print(&format!("{} revisions at once; the newest of them:", many));
     }
-    let fresh = entries.value.iter().rev().filter(|entry| entry.revision.is_some_and(|revision| revision > from));
+    let fresh = entries
+        .value
+        .iter()
+        .rev()
+        .filter(|entry| entry.revision.is_some_and(|revision| revision > from));
     for entry in fresh {
         call.output.print(&report::entry(entry, call.output.paint()));
     }

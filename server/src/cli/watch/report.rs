@@ -6,6 +6,7 @@ use ripcord_proto::Snapshot;
 use ripcord_proto::frame::{Ended, Overlay};
 use ripcord_proto::rest::log::LogEntry;
 
+use crate::cli::audit::changes;
 use crate::cli::output::{Paint, count, moment};
 
 /// Changes of an entry that are shown.
@@ -28,22 +29,16 @@ pub(super) fn snapshot(snapshot: &Snapshot, overlay: &Overlay, paint: Paint) -> 
 }
 
 /// One commit: when, which revision, what, who and why.
-pub(crate) fn entry(entry: &LogEntry, paint: Paint) -> String {
+pub(super) fn entry(entry: &LogEntry, paint: Paint) -> String {
     let revision = entry.revision.map_or_else(|| "-".to_owned(), |revision| revision.to_string());
-    let changes: Vec<_> = entry
-        .changes
-        .iter()
-        .take(SHOWN)
-        .map(|change| format!("{} {}", change.change.replace('_', " "), change.what))
-        .collect();
-    let mut what = changes.join(", ");
-    let more = entry.changes_total.saturating_sub(changes.len());
-    // Writing to a String cannot fail.
-    if more > 0 {
-        let _ = write!(what, " and {more} more");
-    }
+    let what = changes(entry, SHOWN);
     let what = if entry.urgent { paint.bad(&what) } else { what };
-    let mut text = format!("{}  {:>5}  {what}  {}", paint.faint(&moment(entry.at)), revision, paint.faint(&entry.actor.name));
+    let mut text = format!(
+        "{}  {:>5}  {what}  {}",
+        paint.faint(&moment(entry.at)),
+        revision,
+        paint.faint(&entry.actor.name)
+    );
     if let Some(reason) = &entry.reason {
         let _ = write!(text, ": {reason}");
     }
