@@ -1,11 +1,71 @@
 //! Conditions: what must hold for a rule to serve.
 
+mod read;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde_json::Value;
+
+use crate::fault::Faults;
 use crate::key::SegmentKey;
+use crate::limits;
+use crate::reader::{self, Read, Reader};
 use crate::value::Scalar;
 
-/// A dotted path into the context: `app.version`.
+/// A dotted path into the context: `app.version`. It names the member `version` of the attribute `app`, or an attribute that
+/// is itself called `app.version`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttributePath(String);
+
+impl AttributePath {
+    /// 1 to 255 characters, none of them a control character.
+    pub fn new(text: &str) -> Result<Self, Faults> {
+        let length = text.chars().count();
+        if (1..=limits::NAME_CHARACTERS).contains(&length) && !text.chars().any(char::is_control) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(Faults::one(
+            "",
+            format!(
+                "{text:?} is no attribute's path; it must have 1 to {} characters, none of them a control character",
+                limits::NAME_CHARACTERS
+            ),
+        ))
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn read(reader: &mut Reader, value: &Value) -> Read<Self> {
+        reader.parsed(value)
+    }
+}
+
+impl FromStr for AttributePath {
+    type Err = Faults;
+
+    fn from_str(text: &str) -> Result<Self, Faults> {
+        Self::new(text)
+    }
+}
+
+impl fmt::Display for AttributePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl serde::Serialize for AttributePath {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
 
 /// A condition tree, at most 16 deep. A missing attribute makes a test false, never an error.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,4 +132,66 @@ pub enum Test {
     InCidr(Vec<ipnet::IpNet>),
     /// Whether the attribute is there at all.
     Exists(bool),
+}
+
+impl Condition {
+    /// Reads the JSON form and reports every problem.
+    pub fn from_value(value: &Value) -> Result<Self, Faults> {
+        reader::read(value, Self::read)
+    }
+
+    pub(crate) fn read(reader: &mut Reader, value: &Value) -> Read<Self> {
+        read::condition(reader, value, limits::CONDITION_DEPTH)
+    }
+
+    /// Calls `visit` with the key of each segment that it names, and where it stands in it: `all[1].segment`.
+    pub fn segments<'c>(&'c self, visit: &mut impl FnMut(&'c SegmentKey, &str)) {
+        self.segments_within(&mut String::new(), visit);
+    }
+
+    fn segments_within<'c>(&'c self, path: &mut String, visit: &mut impl FnMut(&'c SegmentKey, &str)) {
+        let end = path.len();
+        let separator = if end == 0 { "" } else { "." };
+        match self {
+            Self::Segment(key) => visit(key, &format!("{path}{separator}segment")),
+            Self::Not(inner) => {
+                path.push_str(&format!("{separator}not"));
+                inner.segments_within(path, visit);
+                path.truncate(end);
+            }
+            Self::All(items) | Self::Any(items) => {
+                let name = if matches!(self, Self::All(_)) { "all" } else { "any" };
+                for (index, item) in items.iter().enumerate() {
+                    path.push_str(&format!("{separator}{name}[{index}]"));
+                    item.segments_within(path, visit);
+                    path.truncate(end);
+                }
+            }
+            Self::JsonLogic(_) | Self::Attribute { .. } => {}
+        }
+    }
+}
+
+/// Compiles the pattern of [`Test::Matches`], within [`limits::REGEX_BYTES`].
+pub fn compile_pattern(pattern: &str) -> Result<regex::Regex, regex::Error> {
+    regex::RegexBuilder::new(pattern)
+        .size_limit(limits::REGEX_BYTES)
+        .dfa_size_limit(limits::REGEX_BYTES)
+        .build()
+}
+
+/// Reads a version leniently, as an attribute may hold it: one leading `v` is dropped, and a missing minor or patch is 0.
+pub fn parse_version(text: &str) -> Option<semver::Version> {
+    let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
+    if let Ok(version) = semver::Version::parse(text) {
+        return Some(version);
+    }
+    let end = text.find(['-', '+']).unwrap_or(text.len());
+    let (numbers, rest) = text.split_at_checked(end)?;
+    let padded = match numbers.matches('.').count() {
+        0 => format!("{numbers}.0.0{rest}"),
+        1 => format!("{numbers}.0{rest}"),
+        _ => return None,
+    };
+    semver::Version::parse(&padded).ok()
 }

@@ -152,9 +152,9 @@ impl Delta {
         self
     }
 
-    /// The difference between two snapshots. Entries that both share are told by their address, so the cost is one pass over
-    /// the two tables.
-    pub fn between(from: &Snapshot, to: &Snapshot, urgency: Urgency) -> Self {
+    /// The difference between two snapshots, of which `hash` is the content hash of the second. Entries that both share are told
+    /// by their address, so the cost is one pass over the two tables.
+    pub fn between(from: &Snapshot, to: &Snapshot, hash: ContentHash, urgency: Urgency) -> Self {
         let (mut changed, mut removed) = (Changed::default(), Removed::default());
         (changed.flags, removed.flags) = from.flags.difference(&to.flags);
         (changed.segments, removed.segments) = from.segments.difference(&to.segments);
@@ -163,7 +163,7 @@ impl Delta {
         Self {
             from: from.position.revision,
             to: to.position,
-            hash: to.content_hash(),
+            hash,
             urgency,
             changed,
             removed,

@@ -1,14 +1,26 @@
 //! The definition of a flag.
 
+mod read;
+#[cfg(feature = "openapi")]
+mod schema;
+#[cfg(test)]
+mod tests;
+mod write;
+
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
+use crate::fault::Faults;
 use crate::key::{FlagKey, Tag, VariantName};
 use crate::lease::Lease;
 use crate::rule::Rule;
+use crate::table::Member;
 use crate::variant::Variants;
+use crate::{json, reader};
 
 /// A flag: typed variants, rules, a default and a safe variant. A value of this type is valid in itself; what it refers to
-/// outside of itself (segments, required flags) is checked against a snapshot.
+/// outside of itself (segments, required flags) is checked against a snapshot, see [`crate::references`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Flag {
     /// For people.
@@ -32,16 +44,39 @@ pub struct Flag {
     /// How long it may be served unheard.
     pub lease: Option<Lease>,
     /// Free members for other tools.
-    pub metadata: serde_json::Map<String, serde_json::Value>,
+    pub metadata: serde_json::Map<String, Value>,
     /// When a temporary flag should be gone.
     pub expires_at: Option<jiff::Timestamp>,
 }
 
 /// A prerequisite: `flag` must serve `variant`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Requirement {
     /// The required flag.
     pub flag: FlagKey,
     /// What it must serve.
     pub variant: VariantName,
+}
+
+impl Flag {
+    /// Reads the JSON form and reports every problem.
+    pub fn from_value(value: &Value) -> Result<Self, Faults> {
+        reader::read(value, read::flag)
+    }
+}
+
+impl Member for Flag {
+    type Key = FlagKey;
+    const KIND: &'static str = "flag";
+
+    fn parse(json: &str) -> Result<Self, Faults> {
+        Self::from_value(&json::parse(json)?)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Flag {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json::Strict(value) = json::Strict::deserialize(deserializer)?;
+        Self::from_value(&value).map_err(serde::de::Error::custom)
+    }
 }

@@ -40,3 +40,13 @@ pub const LEASE_SECONDS_MAX: u32 = 30 * 24 * 60 * 60;
 pub const CHANGES: usize = 60_000;
 /// Characters of an idempotency key, at most.
 pub const IDEMPOTENCY_KEY_CHARACTERS: usize = 255;
+/// The largest absolute value of a number: 2^53-1.
+pub const NUMBER_MAX: u64 = 9_007_199_254_740_991;
+/// Shares of a split, at most.
+pub const SHARES: usize = 256;
+/// Nesting of a JSONLogic rule, of an object value and of metadata, at most.
+pub const JSON_DEPTH: usize = 64;
+/// How many segments may stand within each other, at most.
+pub const SEGMENT_DEPTH: usize = 16;
+/// Characters of a salt or of an attribute's path, at most.
+pub const NAME_CHARACTERS: usize = 255;

@@ -1,8 +1,15 @@
 //! Rules: when → serve, tried in order.
 
+use serde::ser::SerializeMap as _;
+use serde_json::{Map, Value};
+
 use crate::condition::Condition;
 use crate::key::{RuleId, VariantName};
+use crate::limits;
+use crate::reader::{self, Read, Reader};
 use crate::split::Split;
+
+const MEMBERS: [&str; 3] = ["id", "when", "serve"];
 
 /// One rule.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,5 +30,84 @@ pub enum Serve {
     /// A variant by bucket.
     Split(Split),
     /// The variant that an imported JSONLogic rule names.
-    JsonLogic(serde_json::Value),
+    JsonLogic(Value),
+}
+
+/// The names of the variants that a rule may serve, as the flag states them; unknown where it states none at all.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct VariantNames<'a>(pub(crate) Option<&'a Map<String, Value>>);
+
+impl VariantNames<'_> {
+    /// The name of one of them.
+    pub(crate) fn read(self, reader: &mut Reader, value: &Value) -> Read<VariantName> {
+        let name: VariantName = reader.parsed(value)?;
+        match self.0 {
+            Some(names) if !names.contains_key(name.as_str()) => {
+                let known = reader::quoted(names.keys().map(String::as_str));
+                reader.refuse(format!("\"{name}\" is no variant of this flag; it has {known}"))
+            }
+            Some(_) | None => Ok(name),
+        }
+    }
+
+    /// The name of one of them, or null for the caller's own default.
+    pub(crate) fn read_or_null(self, reader: &mut Reader, value: &Value) -> Read<Option<VariantName>> {
+        if value.is_null() { Ok(None) } else { self.read(reader, value).map(Some) }
+    }
+}
+
+impl Rule {
+    pub(crate) fn read(reader: &mut Reader, value: &Value, names: VariantNames<'_>) -> Read<Self> {
+        let map = reader.object(value)?;
+        reader.members(map, "a rule", &MEMBERS, &[]);
+        let id = reader.optional(map, "id", Reader::parsed);
+        let when = reader.optional(map, "when", Condition::read);
+        let what = "the name of a variant, {\"split\": […]} or {\"jsonlogic\": …}";
+        let serve = reader.required(map, "serve", what, |reader, value| Serve::read(reader, value, names))?;
+        Ok(Self { id, when, serve })
+    }
+}
+
+impl Serve {
+    fn read(reader: &mut Reader, value: &Value, names: VariantNames<'_>) -> Read<Self> {
+        match value {
+            Value::String(_) => names.read(reader, value).map(Self::Variant),
+            Value::Object(map) => match map.get("jsonlogic") {
+                Some(rule) => {
+                    reader.members(map, "a JSONLogic rule", &["jsonlogic"], &[]);
+                    reader.within("jsonlogic", |reader| reader.any(rule, limits::JSON_DEPTH))?;
+                    Ok(Self::JsonLogic(rule.clone()))
+                }
+                None => Split::read(reader, value, names).map(Self::Split),
+            },
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => reader.refuse(format!(
+                "must be the name of a variant, {{\"split\": […]}} or {{\"jsonlogic\": …}}, not {}",
+                reader::kind(value)
+            )),
+        }
+    }
+}
+
+impl serde::Serialize for Rule {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(id) = &self.id {
+            map.serialize_entry("id", id)?;
+        }
+        if let Some(when) = &self.when {
+            map.serialize_entry("when", when)?;
+        }
+        map.serialize_entry("serve", &self.serve)?;
+        map.end()
+    }
+}
+
+impl serde::Serialize for Serve {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Variant(name) => name.serialize(serializer),
+            Self::Split(split) => split.serialize(serializer),
+            Self::JsonLogic(rule) => serializer.collect_map([("jsonlogic", rule)]),
+        }
+    }
 }

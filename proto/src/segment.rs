@@ -1,6 +1,16 @@
 //! Segments: named, reusable conditions.
 
+use serde::ser::SerializeMap as _;
+use serde_json::Value;
+
 use crate::condition::Condition;
+use crate::fault::Faults;
+use crate::key::SegmentKey;
+use crate::reader::{self, Read, Reader};
+use crate::table::Member;
+use crate::{json, limits};
+
+const MEMBERS: [&str; 2] = ["description", "when"];
 
 /// A segment. Its JSON is the bare condition, or `{"description": …, "when": condition}`.
 #[derive(Debug, Clone, PartialEq)]
@@ -9,4 +19,53 @@ pub struct Segment {
     pub description: Option<String>,
     /// The condition.
     pub when: Condition,
+}
+
+impl Segment {
+    /// Reads the JSON form and reports every problem.
+    pub fn from_value(value: &Value) -> Result<Self, Faults> {
+        reader::read(value, |reader, value| {
+            reader.size(value, limits::SEGMENT_BYTES)?;
+            Self::read(reader, value)
+        })
+    }
+
+    fn read(reader: &mut Reader, value: &Value) -> Read<Self> {
+        let map = reader.object(value)?;
+        if !MEMBERS.iter().any(|member| map.contains_key(*member)) {
+            return Condition::read(reader, value).map(|when| Self { description: None, when });
+        }
+        reader.members(map, "a segment", &MEMBERS, &[]);
+        let description = reader.optional(map, "description", Reader::prose);
+        let when = reader.required(map, "when", "a condition", Condition::read)?;
+        Ok(Self { description, when })
+    }
+}
+
+impl Member for Segment {
+    type Key = SegmentKey;
+    const KIND: &'static str = "segment";
+
+    fn parse(json: &str) -> Result<Self, Faults> {
+        Self::from_value(&json::parse(json)?)
+    }
+}
+
+impl serde::Serialize for Segment {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Some(description) = &self.description else {
+            return self.when.serialize(serializer);
+        };
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("description", description)?;
+        map.serialize_entry("when", &self.when)?;
+        map.end()
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Segment {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json::Strict(value) = json::Strict::deserialize(deserializer)?;
+        Self::from_value(&value).map_err(serde::de::Error::custom)
+    }
 }

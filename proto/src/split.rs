@@ -1,7 +1,21 @@
 //! Splits: weights over variants, bucketed by an attribute.
 
+use std::fmt;
+
+use serde::ser::SerializeMap as _;
+use serde_json::Value;
+
 use crate::condition::AttributePath;
+use crate::fault::Faults;
 use crate::key::VariantName;
+use crate::limits;
+use crate::reader::{self, Read, Reader};
+use crate::rule::VariantNames;
+
+/// A whole, in the unit of [`Weight::Percent`].
+const WHOLE: u64 = 100_000;
+const MEMBERS: [&str; 3] = ["split", "by", "salt"];
+const SHARE_MEMBERS: [&str; 2] = ["variant", "weight"];
 
 /// A weight as it was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,8 +26,88 @@ pub enum Weight {
     Percent(u32),
 }
 
+impl Weight {
+    /// The number that counts: a share of [`Split::total`].
+    pub const fn units(self) -> u32 {
+        match self {
+            Self::Count(units) | Self::Percent(units) => units,
+        }
+    }
+
+    fn read(reader: &mut Reader, value: &Value) -> Read<Self> {
+        match value {
+            Value::Number(number) => match whole(number)
+                .and_then(|whole| u32::try_from(whole).ok())
+                .filter(|count| u64::from(*count) <= limits::WEIGHT_SUM)
+            {
+                Some(count) => Ok(Self::Count(count)),
+                None => reader.refuse(format!(
+                    "{number} is no weight; it must be a whole number from 0 to {}, or a percentage such as \"12.5%\"",
+                    limits::WEIGHT_SUM
+                )),
+            },
+            Value::String(text) => match percent(text) {
+                Some(thousandths) => Ok(Self::Percent(thousandths)),
+                None => reader.refuse(format!(
+                    "{text:?} is no weight; a percentage is written \"25%\" or \"0.125%\": 0 to 100, with at most three decimals"
+                )),
+            },
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
+                reader.refuse(format!("must be a whole number or a percentage such as \"25%\", not {}", reader::kind(value)))
+            }
+        }
+    }
+}
+
+/// A whole number, however it is spelled: `10` or `10.0`.
+fn whole(number: &serde_json::Number) -> Option<u64> {
+    let float = || number.as_f64().filter(|float| float.fract() == 0.0 && (0.0..=4_294_967_295.0).contains(float));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be whole and within 32 bits")]
+    number.as_u64().or_else(|| float().map(|float| float as u64))
+}
+
+/// `12.5%` → 12 500; nothing with more than three decimals, nothing beyond 100 %.
+fn percent(text: &str) -> Option<u32> {
+    let text = text.strip_suffix('%')?.trim_end();
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |part: &str, most: usize| (1..=most).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole, 3) || !digits(decimals, 3) {
+        return None;
+    }
+    let thousandths = whole.parse::<u32>().ok()? * 1_000 + format!("{decimals:0<3}").parse::<u32>().ok()?;
+    (u64::from(thousandths) <= WHOLE).then_some(thousandths)
+}
+
+/// `25`, or `12.5%`.
+impl fmt::Display for Weight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(count) => count.fmt(f),
+            Self::Percent(thousandths) => {
+                let (whole, decimals) = (thousandths / 1_000, thousandths % 1_000);
+                let decimals = format!("{decimals:03}");
+                let decimals = decimals.trim_end_matches('0');
+                if decimals.is_empty() {
+                    write!(f, "{whole}%")
+                } else {
+                    write!(f, "{whole}.{decimals}%")
+                }
+            }
+        }
+    }
+}
+
+impl serde::Serialize for Weight {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Count(count) => serializer.serialize_u32(*count),
+            Self::Percent(_) => serializer.collect_str(self),
+        }
+    }
+}
+
 /// One share of a split.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Share {
     /// What it serves.
     pub variant: VariantName,
@@ -27,4 +121,106 @@ pub struct Split {
     shares: Vec<Share>,
     by: Option<AttributePath>,
     salt: Option<String>,
+}
+
+impl Split {
+    /// Checks the weights. `by` is the bucketing attribute (`targetingKey` where `None`), `salt` what is hashed before its
+    /// value (the flag's key where `None`).
+    pub fn new(shares: Vec<Share>, by: Option<AttributePath>, salt: Option<String>) -> Result<Self, Faults> {
+        check_salt(salt.as_deref())?;
+        check_weights(&shares).map_err(|problem| Faults::one("split", problem))?;
+        Ok(Self { shares, by, salt })
+    }
+
+    /// The shares, in order.
+    pub fn shares(&self) -> &[Share] {
+        &self.shares
+    }
+
+    /// The bucketing attribute; `None` = `targetingKey`.
+    pub const fn by(&self) -> Option<&AttributePath> {
+        self.by.as_ref()
+    }
+
+    /// What is hashed before the attribute's value; `None` = the flag's key.
+    pub fn salt(&self) -> Option<&str> {
+        self.salt.as_deref()
+    }
+
+    /// The sum of all weights, 1 to 2^31-1.
+    pub fn total(&self) -> u32 {
+        self.shares.iter().fold(0, |sum, share| sum.saturating_add(share.weight.units()))
+    }
+
+    pub(crate) fn read(reader: &mut Reader, value: &Value, names: VariantNames<'_>) -> Read<Self> {
+        let map = reader.object(value)?;
+        reader.members(map, "a split", &MEMBERS, &[]);
+        let by = reader.optional(map, "by", AttributePath::read);
+        let salt = reader.optional(map, "salt", |reader, value| reader.text(value).map(str::to_owned));
+        let shares = reader.required(map, "split", "a list of shares", |reader, value| {
+            reader.items(value, limits::SHARES, |reader, share| read_share(reader, share, names))
+        })?;
+        Self::new(shares, by, salt).or_else(|faults| reader.refuse_all(faults))
+    }
+}
+
+fn read_share(reader: &mut Reader, value: &Value, names: VariantNames<'_>) -> Read<Share> {
+    let map = reader.object(value)?;
+    reader.members(map, "a share", &SHARE_MEMBERS, &[]);
+    let variant = reader.required(map, "variant", "the name of a variant", |reader, value| names.read(reader, value));
+    let weight = reader.required(map, "weight", "a whole number or a percentage such as \"25%\"", Weight::read);
+    Ok(Share {
+        variant: variant?,
+        weight: weight?,
+    })
+}
+
+fn check_salt(salt: Option<&str>) -> Result<(), Faults> {
+    let length = salt.map_or(1, |salt| salt.chars().count());
+    if (1..=limits::NAME_CHARACTERS).contains(&length) {
+        return Ok(());
+    }
+    Err(Faults::one(
+        "salt",
+        format!(
+            "has {length} characters; it must have 1 to {}, or be left out for the flag's key",
+            limits::NAME_CHARACTERS
+        ),
+    ))
+}
+
+fn check_weights(shares: &[Share]) -> Result<(), String> {
+    if shares.is_empty() {
+        return Err("is empty; a split needs at least one share".to_owned());
+    }
+    let percentages = shares.iter().filter(|share| matches!(share.weight, Weight::Percent(_))).count();
+    let sum: u64 = shares.iter().map(|share| u64::from(share.weight.units())).sum();
+    if percentages != 0 && percentages != shares.len() {
+        return Err("mixes counts and percentages; write all weights of a split in one way".to_owned());
+    }
+    if percentages != 0 && sum != WHOLE {
+        let sum = Weight::Percent(u32::try_from(sum).unwrap_or(u32::MAX));
+        return Err(format!("sums to {sum}; the percentages of a split must sum to 100%"));
+    }
+    if sum == 0 {
+        return Err("sums to 0; at least one weight must be greater than 0".to_owned());
+    }
+    if sum > limits::WEIGHT_SUM {
+        return Err(format!("sums to {sum}; the weights of a split may sum to {} at most", limits::WEIGHT_SUM));
+    }
+    Ok(())
+}
+
+impl serde::Serialize for Split {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("split", &self.shares)?;
+        if let Some(by) = &self.by {
+            map.serialize_entry("by", by)?;
+        }
+        if let Some(salt) = &self.salt {
+            map.serialize_entry("salt", salt)?;
+        }
+        map.end()
+    }
 }

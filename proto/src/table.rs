@@ -90,23 +90,32 @@ impl<M: Member> Entry<M> {
     pub fn changed(&self) -> Position {
         self.changed
     }
+
+    fn bytes(&self) -> usize {
+        let key: &str = self.key.borrow();
+        key.len() + self.json.get().len()
+    }
 }
 
 /// Entries sorted by key.
 #[derive(Debug)]
 pub struct Table<M: Member> {
     entries: Vec<Arc<Entry<M>>>,
+    bytes: usize,
 }
 
 impl<M: Member> Clone for Table<M> {
     fn clone(&self) -> Self {
-        Self { entries: self.entries.clone() }
+        Self {
+            entries: self.entries.clone(),
+            bytes: self.bytes,
+        }
     }
 }
 
 impl<M: Member> Default for Table<M> {
     fn default() -> Self {
-        Self { entries: Vec::new() }
+        Self { entries: Vec::new(), bytes: 0 }
     }
 }
 
@@ -130,8 +139,13 @@ impl<M: Member> Table<M> {
 
     /// Puts an entry in its place; answers the one that it replaces.
     pub fn insert(&mut self, entry: Arc<Entry<M>>) -> Option<Arc<Entry<M>>> {
+        self.bytes += entry.bytes();
         match self.place(entry.key.borrow()) {
-            Ok(place) => self.entries.get_mut(place).map(|slot| std::mem::replace(slot, entry)),
+            Ok(place) => {
+                let replaced = self.entries.get_mut(place).map(|slot| std::mem::replace(slot, entry))?;
+                self.bytes -= replaced.bytes();
+                Some(replaced)
+            }
             Err(place) => {
                 self.entries.insert(place, entry);
                 None
@@ -141,7 +155,14 @@ impl<M: Member> Table<M> {
 
     /// Takes an entry out.
     pub fn remove(&mut self, key: &str) -> Option<Arc<Entry<M>>> {
-        self.place(key).ok().map(|place| self.entries.remove(place))
+        let removed = self.entries.remove(self.place(key).ok()?);
+        self.bytes -= removed.bytes();
+        Some(removed)
+    }
+
+    /// Bytes of all keys and their JSON, which is about what the table takes in a frame.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// All entries, by key.
@@ -167,7 +188,8 @@ impl<M: Member> FromIterator<Arc<Entry<M>>> for Table<M> {
         entries.reverse();
         entries.sort_by(|a, b| a.key.cmp(&b.key));
         entries.dedup_by(|later, kept| later.key == kept.key);
-        Self { entries }
+        let bytes = entries.iter().map(|entry| entry.bytes()).sum();
+        Self { entries, bytes }
     }
 }
 

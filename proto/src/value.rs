@@ -1,5 +1,8 @@
 //! Values: what a variant holds and what an attribute may be compared with.
 
+use crate::limits;
+use crate::reader::{self, Read, Reader};
+
 /// The type of all variants of a flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -39,4 +42,55 @@ pub enum Scalar {
     String(String),
     /// A number.
     Number(serde_json::Number),
+}
+
+impl Value {
+    /// Its type.
+    pub const fn value_type(&self) -> ValueType {
+        match self {
+            Self::Boolean(_) => ValueType::Boolean,
+            Self::String(_) => ValueType::String,
+            Self::Number(_) => ValueType::Number,
+            Self::Object(_) => ValueType::Object,
+        }
+    }
+
+    pub(crate) fn read(reader: &mut Reader, value: &serde_json::Value) -> Read<Self> {
+        match value {
+            serde_json::Value::Bool(boolean) => Ok(Self::Boolean(*boolean)),
+            serde_json::Value::String(text) => Ok(Self::String(text.clone())),
+            serde_json::Value::Number(_) => reader.number(value).map(Self::Number),
+            serde_json::Value::Object(members) => {
+                reader.any(value, limits::JSON_DEPTH)?;
+                Ok(Self::Object(members.clone()))
+            }
+            serde_json::Value::Null | serde_json::Value::Array(_) => {
+                reader.refuse(format!("must be a boolean, a string, a number or an object, not {}", reader::kind(value)))
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for ValueType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Boolean => "boolean",
+            Self::String => "string",
+            Self::Number => "number",
+            Self::Object => "object",
+        })
+    }
+}
+
+impl Scalar {
+    pub(crate) fn read(reader: &mut Reader, value: &serde_json::Value) -> Read<Self> {
+        match value {
+            serde_json::Value::Bool(boolean) => Ok(Self::Boolean(*boolean)),
+            serde_json::Value::String(text) => Ok(Self::String(text.clone())),
+            serde_json::Value::Number(_) => reader.number(value).map(Self::Number),
+            serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => {
+                reader.refuse(format!("must be a boolean, a string or a number, not {}", reader::kind(value)))
+            }
+        }
+    }
 }

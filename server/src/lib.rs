@@ -1,5 +1,22 @@
 //! The Ripcord server.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        reason = "a test that fails may panic"
+    )
+)]
 
+pub mod clock;
 pub mod commit;
+pub mod environment;
+pub mod kill;
+pub mod peer;
+pub mod secret;
 pub mod snapshot;
 pub mod store;
+pub mod system;
+pub mod tasks;

@@ -2,3 +2,4 @@
 
 pub mod board;
 pub mod publication;
+pub(crate) mod publisher;

@@ -1,0 +1,84 @@
+use serde_json::json;
+
+use super::*;
+
+fn problem(value: &Value) -> String {
+    Condition::from_value(value).unwrap_err().to_string()
+}
+
+#[test]
+fn every_operator_is_read_and_written_the_same() {
+    for test in [
+        json!({"equals": "x"}),
+        json!({"equals": 29.0}),
+        json!({"one_of": ["a", 1, true]}),
+        json!({"contains": "x"}),
+        json!({"starts_with": "x"}),
+        json!({"ends_with": "x"}),
+        json!({"matches": "^a+$"}),
+        json!({"lt": 1}),
+        json!({"lte": 1.5}),
+        json!({"gt": -1}),
+        json!({"gte": 0}),
+        json!({"semver_eq": "1.2.3-rc.1+build"}),
+        json!({"semver_lt": "1.2.3"}),
+        json!({"semver_lte": "1.2.3"}),
+        json!({"semver_gt": "1.2.3"}),
+        json!({"semver_gte": "1.2.3"}),
+        json!({"semver_in": ">=1.2, <2"}),
+        json!({"before": "2026-01-01T00:00:00Z"}),
+        json!({"after": "2026-01-01T00:00:00Z"}),
+        json!({"in_cidr": ["10.0.0.0/8", "2001:db8::/32"]}),
+        json!({"exists": false}),
+    ] {
+        let mut condition = json!({"attribute": "a.b"});
+        condition.as_object_mut().unwrap().extend(test.as_object().unwrap().clone());
+        assert_eq!(serde_json::to_value(Condition::from_value(&condition).unwrap()).unwrap(), condition);
+    }
+}
+
+#[test]
+fn what_is_no_condition_is_refused_with_the_way_out() {
+    assert_eq!(
+        problem(&json!({"al": []})),
+        "is no condition; it must hold one of \"all\", \"any\", \"not\", \"segment\", \"jsonlogic\", \"attribute\"; did you mean \"all\"?"
+    );
+    assert_eq!(
+        problem(&json!({"all": [], "any": []})),
+        "holds both \"all\" and \"any\"; a condition has one form"
+    );
+    assert_eq!(
+        problem(&json!({"equals": 1})),
+        "has the operator \"equals\" but no \"attribute\" for it to look at"
+    );
+    assert_eq!(problem(&json!({"attribute": "a"})), "has no operator; add one, for example \"equals\": \"…\"");
+    assert_eq!(
+        problem(&json!({"attribute": "a", "lt": 1, "gt": 0})),
+        "has two operators, \"lt\" and \"gt\"; put each in a condition of its own within \"all\""
+    );
+    assert_eq!(
+        problem(&json!({"attribute": "a", "starts_width": ""})),
+        "starts_width: is no operator; did you mean \"starts_with\"?"
+    );
+    assert_eq!(
+        problem(&json!({"attribute": "a", "semver_gte": 2.1})),
+        "semver_gte: must be a string, not a number; put it in quotes"
+    );
+    assert_eq!(
+        problem(&json!({"any": [{"attribute": "a", "in_cidr": ["10.0.0.0/33"]}]})),
+        "any[0].in_cidr[0]: \"10.0.0.0/33\" is no network; write it like \"10.0.0.0/8\" or \"2001:db8::/32\""
+    );
+    assert!(problem(&json!({"attribute": "a", "matches": "("})).starts_with("matches: \"(\" is no regular expression: "));
+    assert!(problem(&json!({"attribute": "a", "matches": "(?:a{1000}){1000}"})).contains("too large"));
+    assert!(problem(&json!({"attribute": "a", "semver_eq": "2.0.0.0"})).contains("is no version"));
+}
+
+#[test]
+fn versions_are_read_leniently() {
+    for (text, version) in [("v1", "1.0.0"), ("1.2", "1.2.0"), ("V1.2.3-rc.1", "1.2.3-rc.1"), ("1-beta", "1.0.0-beta")] {
+        assert_eq!(parse_version(text).unwrap().to_string(), version);
+    }
+    for text in ["", "v", "1.2.3.4", "a.b.c", "vv1", "1."] {
+        assert_eq!(parse_version(text), None, "{text:?}");
+    }
+}

@@ -1,0 +1,138 @@
+//! The flags file: the flags and segments of an environment in one YAML or JSON document, as people keep it in a repository.
+//!
+//! ```yaml
+//! environment: production
+//! segments:
+//!   beta: { attribute: plan, equals: beta }
+//! flags:
+//!   checkout-v2:
+//!     variants: { on: true, off: false }
+//!     default: off
+//!     safe: off
+//!     rules:
+//!       - when: { segment: beta }
+//!         serve: { split: [{ variant: on, weight: 25% }, { variant: off, weight: 75% }] }
+//! ```
+//!
+//! JSON is read by the same parser, since it is YAML. Booleans are `true` and `false` alone (YAML 1.2), so that `on`, `off`,
+//! `yes` and `no` stay the strings that they look like.
+
+#[cfg(test)]
+mod tests;
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+
+use crate::fault::Faults;
+use crate::flag::Flag;
+use crate::json::{self, Strict};
+use crate::key::{EnvironmentKey, FlagKey, SegmentKey};
+use crate::limits;
+use crate::reader::{self, Read, Reader};
+use crate::segment::Segment;
+
+const MEMBERS: [&str; 3] = ["environment", "segments", "flags"];
+
+/// A flags file. Its entries are valid in themselves; what they refer to is checked against the environment.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct FlagsFile {
+    /// The environment that it is meant for, where it says so.
+    pub environment: Option<EnvironmentKey>,
+    /// Segments, in the order of the file.
+    pub segments: IndexMap<SegmentKey, Segment>,
+    /// Flags, in the order of the file.
+    pub flags: IndexMap<FlagKey, Flag>,
+}
+
+impl FlagsFile {
+    /// Reads YAML or JSON. A syntax error is told with line and column; else all problems of all entries are told at once.
+    pub fn parse(text: &str) -> Result<Self, Faults> {
+        let value = if text.trim_start().starts_with('{') {
+            json::parse(text).or_else(|json_faults| parse_yaml(text).map_err(|_| json_faults))?
+        } else {
+            parse_yaml(text)?
+        };
+        reader::read(&value, Self::read)
+    }
+
+    fn read(reader: &mut Reader, value: &Value) -> Read<Self> {
+        if value.is_null() {
+            return reader.refuse("is empty; a flags file has \"flags\", and may have \"segments\" and \"environment\"");
+        }
+        let map = reader.object(value)?;
+        reader.members(map, "a flags file", &MEMBERS, &[]);
+        let environment = reader.optional(map, "environment", Reader::parsed);
+        let segments = entries(reader, map, "segments", limits::SEGMENTS, Segment::from_value);
+        let flags = entries(reader, map, "flags", limits::FLAGS, Flag::from_value);
+        Ok(Self { environment, segments, flags })
+    }
+
+    /// As YAML, in the order of the entries: the same file for the same content.
+    pub fn to_yaml(&self) -> Result<String, serde_saphyr::ser::Error> {
+        serde_saphyr::to_string(self)
+    }
+}
+
+fn entries<K, V>(reader: &mut Reader, file: &Map<String, Value>, member: &str, most: usize, parse: impl Fn(&Value) -> Result<V, Faults>) -> IndexMap<K, V>
+where
+    K: std::str::FromStr<Err = Faults> + std::hash::Hash + Eq,
+{
+    let read = reader.optional(file, member, |reader, value| {
+        let map = reader.object(value)?;
+        if map.len() > most {
+            return reader.refuse(format!("holds {} entries; at most {most} are allowed", map.len()));
+        }
+        let read: Vec<_> = map
+            .iter()
+            .map(|(name, value)| reader.within(name, |reader| entry(reader, name, value, &parse)))
+            .collect();
+        read.into_iter().collect::<Read<IndexMap<_, _>>>()
+    });
+    read.unwrap_or_default()
+}
+
+fn entry<K, V>(reader: &mut Reader, name: &str, value: &Value, parse: impl Fn(&Value) -> Result<V, Faults>) -> Read<(K, V)>
+where
+    K: std::str::FromStr<Err = Faults>,
+{
+    let key = name.parse().or_else(|faults| reader.refuse_all(faults));
+    let value = parse(value).or_else(|faults| reader.refuse_all(faults));
+    Ok((key?, value?))
+}
+
+fn parse_yaml(text: &str) -> Result<Value, Faults> {
+    let budget = serde_saphyr::budget! { max_events: 20_000_000, max_nodes: 10_000_000 };
+    let options = serde_saphyr::options! {
+        budget: budget,
+        strict_booleans: true,
+        legacy_octal_numbers: false,
+        duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::Error,
+        merge_keys: serde_saphyr::options::MergeKeyPolicy::Merge,
+        with_snippet: false,
+    };
+    match serde_saphyr::from_str_with_options::<Strict>(text, options) {
+        Ok(Strict(value)) => Ok(value),
+        Err(error) => {
+            let place = error
+                .location()
+                .map(|at| format!(" at line {} column {}", at.line(), at.column()))
+                .unwrap_or_default();
+            Err(Faults::one("", format!("is no valid YAML{place}: {}", error.without_snippet())))
+        }
+    }
+}
+
+impl serde::Serialize for FlagsFile {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap as _;
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(environment) = &self.environment {
+            map.serialize_entry("environment", environment)?;
+        }
+        if !self.segments.is_empty() {
+            map.serialize_entry("segments", &self.segments)?;
+        }
+        map.serialize_entry("flags", &self.flags)?;
+        map.end()
+    }
+}

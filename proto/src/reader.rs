@@ -1,0 +1,291 @@
+//! Reads [`serde_json::Value`]s into checked types and notes every problem on the way, each with the path of its field.
+
+use std::str::FromStr;
+
+use serde_json::{Map, Number, Value};
+
+use crate::fault::{Fault, Faults};
+use crate::limits;
+
+/// Token of a problem that has been noted: only [`Reader::refuse`] makes one, so that nothing is refused in silence.
+#[derive(Debug)]
+pub(crate) struct Refused(());
+
+/// What reading one thing gives.
+pub(crate) type Read<T> = Result<T, Refused>;
+
+/// Where reading has come to, and what it has found wrong so far.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    path: String,
+    faults: Vec<Fault>,
+}
+
+/// Reads `value` with `read`; gives what it made, or all problems.
+pub(crate) fn read<T>(value: &Value, read: impl FnOnce(&mut Reader, &Value) -> Read<T>) -> Result<T, Faults> {
+    let mut reader = Reader::default();
+    let made = read(&mut reader, value);
+    reader.finish(made)
+}
+
+/// What kind of JSON value it is, for a sentence: `a string`.
+pub(crate) const fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// `"on", "off"`
+pub(crate) fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
+}
+
+/// The name of `names` that `text` was most likely meant to be.
+pub(crate) fn nearest<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let near = names.into_iter().map(|name| (strsim::osa_distance(text, name), name));
+    let (distance, name) = near.min_by_key(|(distance, _)| *distance)?;
+    (distance <= 1 + name.chars().count() / 3).then_some(name)
+}
+
+/// `; did you mean "rules"?`, or nothing where no name is near.
+pub(crate) fn hint<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(text, names).map(|name| format!("; did you mean {name:?}?")).unwrap_or_default()
+}
+
+impl Reader {
+    /// The end of reading: what was made where nothing was wrong, else all problems.
+    pub(crate) fn finish<T>(self, made: Read<T>) -> Result<T, Faults> {
+        match made {
+            Ok(value) => Faults::check(self.faults, value),
+            Err(Refused(())) => Faults::check(self.faults, ()).and(Err(Faults::one("", "cannot be read"))),
+        }
+    }
+
+    /// Notes a problem with the field that is being read.
+    pub(crate) fn note(&mut self, problem: impl Into<String>) {
+        self.faults.push(Fault::new(self.path.clone(), problem));
+    }
+
+    /// Notes a problem, and gives up on the field that is being read.
+    pub(crate) fn refuse<T>(&mut self, problem: impl Into<String>) -> Read<T> {
+        self.note(problem);
+        Err(Refused(()))
+    }
+
+    /// Takes over the problems that something else found with the field that is being read.
+    pub(crate) fn refuse_all<T>(&mut self, faults: Faults) -> Read<T> {
+        self.faults.extend(faults.under(&self.path));
+        Err(Refused(()))
+    }
+
+    /// Reads within the member `name`.
+    pub(crate) fn within<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> T) -> T {
+        let end = self.path.len();
+        if end > 0 {
+            self.path.push('.');
+        }
+        self.path.push_str(name);
+        let made = read(self);
+        self.path.truncate(end);
+        made
+    }
+
+    /// Reads within the item `index`.
+    pub(crate) fn item<T>(&mut self, index: usize, read: impl FnOnce(&mut Self) -> T) -> T {
+        let end = self.path.len();
+        self.path.push_str(&format!("[{index}]"));
+        let made = read(self);
+        self.path.truncate(end);
+        made
+    }
+
+    /// The member `name`, which may be left out; `None` also where it is refused.
+    pub(crate) fn optional<'v, T>(&mut self, map: &'v Map<String, Value>, name: &str, read: impl FnOnce(&mut Self, &'v Value) -> Read<T>) -> Option<T> {
+        let value = map.get(name)?;
+        self.within(name, |reader| read(reader, value)).ok()
+    }
+
+    /// The member `name`, which must be there; `what` says what it should hold.
+    pub(crate) fn required<'v, T>(
+        &mut self,
+        map: &'v Map<String, Value>,
+        name: &str,
+        what: &str,
+        read: impl FnOnce(&mut Self, &'v Value) -> Read<T>,
+    ) -> Read<T> {
+        self.within(name, |reader| match map.get(name) {
+            Some(value) => read(reader, value),
+            None => reader.refuse(format!("is missing; it must be {what}")),
+        })
+    }
+
+    /// Notes each member that is neither in `known` nor in `reserved`, naming the nearest known one.
+    pub(crate) fn members(&mut self, map: &Map<String, Value>, what: &str, known: &[&str], reserved: &[&str]) {
+        for name in map.keys().filter(|name| !known.contains(&name.as_str())) {
+            if reserved.contains(&name.as_str()) {
+                self.within(name, |reader| reader.note("is reserved for a later version; leave it out"));
+            } else {
+                let hint = hint(name, known.iter().copied());
+                let hint = if hint.is_empty() {
+                    format!("; known are {}", quoted(known.iter().copied()))
+                } else {
+                    hint
+                };
+                self.within(name, |reader| reader.note(format!("is no member of {what}{hint}")));
+            }
+        }
+    }
+
+    /// Refuses what takes more than `most` bytes as compact JSON.
+    pub(crate) fn size(&mut self, value: &Value, most: usize) -> Read<()> {
+        let mut counter = ByteCounter(0);
+        let counted = serde_json::to_writer(&mut counter, value);
+        if counted.is_err() || counter.0 > most {
+            return self.refuse(format!("takes {} bytes as JSON; at most {most} are allowed", counter.0));
+        }
+        Ok(())
+    }
+
+    /// An object.
+    pub(crate) fn object<'v>(&mut self, value: &'v Value) -> Read<&'v Map<String, Value>> {
+        value
+            .as_object()
+            .ok_or(())
+            .or_else(|()| self.refuse(format!("must be an object, not {}", kind(value))))
+    }
+
+    /// A list of at most `most` items.
+    pub(crate) fn list<'v>(&mut self, value: &'v Value, most: usize) -> Read<&'v [Value]> {
+        let Value::Array(items) = value else {
+            return self.refuse(format!("must be a list, not {}", kind(value)));
+        };
+        if items.len() > most {
+            return self.refuse(format!("has {} items; at most {most} are allowed", items.len()));
+        }
+        Ok(items)
+    }
+
+    /// Every item of a list, read by `read`; refused where one of them is, after all have been looked at.
+    pub(crate) fn items<T>(&mut self, value: &Value, most: usize, mut read: impl FnMut(&mut Self, &Value) -> Read<T>) -> Read<Vec<T>> {
+        let items = self.list(value, most)?;
+        let read: Vec<_> = items
+            .iter()
+            .enumerate()
+            .map(|(index, item)| self.item(index, |reader| read(reader, item)))
+            .collect();
+        read.into_iter().collect()
+    }
+
+    /// A string.
+    pub(crate) fn text<'v>(&mut self, value: &'v Value) -> Read<&'v str> {
+        value.as_str().ok_or(()).or_else(|()| {
+            let quote = if value.is_number() || value.is_boolean() { "; put it in quotes" } else { "" };
+            self.refuse(format!("must be a string, not {}{quote}", kind(value)))
+        })
+    }
+
+    /// A string for people, of bounded length.
+    pub(crate) fn prose(&mut self, value: &Value) -> Read<String> {
+        let text = self.text(value)?;
+        let length = text.chars().count();
+        if length > limits::TEXT_CHARACTERS {
+            return self.refuse(format!("has {length} characters; at most {} are allowed", limits::TEXT_CHARACTERS));
+        }
+        Ok(text.to_owned())
+    }
+
+    /// A boolean.
+    pub(crate) fn boolean(&mut self, value: &Value) -> Read<bool> {
+        value
+            .as_bool()
+            .ok_or(())
+            .or_else(|()| self.refuse(format!("must be true or false, not {}", kind(value))))
+    }
+
+    /// A number within ±(2^53-1), which is what every JSON reader can hold.
+    pub(crate) fn number(&mut self, value: &Value) -> Read<Number> {
+        let Value::Number(number) = value else {
+            return self.refuse(format!("must be a number, not {}", kind(value)));
+        };
+        if !in_range(number) {
+            return self.refuse(out_of_range(number));
+        }
+        Ok(number.clone())
+    }
+
+    /// Something that is written as a string and checks itself.
+    pub(crate) fn parsed<T: FromStr<Err = Faults>>(&mut self, value: &Value) -> Read<T> {
+        let text = self.text(value)?;
+        text.parse().or_else(|faults| self.refuse_all(faults))
+    }
+
+    /// An instant.
+    pub(crate) fn instant(&mut self, value: &Value) -> Read<jiff::Timestamp> {
+        let text = self.text(value)?;
+        text.parse()
+            .or_else(|_| self.refuse(format!("{text:?} is no instant; write it as RFC 3339, for example \"2026-12-31T23:59:59Z\"")))
+    }
+
+    /// Any JSON whose numbers are in range and whose nesting is at most `depth`.
+    pub(crate) fn any(&mut self, value: &Value, depth: usize) -> Read<()> {
+        let nested = matches!(value, Value::Array(_) | Value::Object(_));
+        if nested && depth == 0 {
+            return self.refuse("is nested too deeply");
+        }
+        match value {
+            Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),
+            Value::Number(_) => self.number(value).map(drop),
+            Value::Array(items) => {
+                let checked: Vec<_> = items
+                    .iter()
+                    .enumerate()
+                    .map(|(index, item)| self.item(index, |reader| reader.any(item, depth - 1)))
+                    .collect();
+                checked.into_iter().collect()
+            }
+            Value::Object(members) => {
+                let checked: Vec<_> = members
+                    .iter()
+                    .map(|(name, member)| self.within(name, |reader| reader.any(member, depth - 1)))
+                    .collect();
+                checked.into_iter().collect()
+            }
+        }
+    }
+}
+
+fn in_range(number: &Number) -> bool {
+    let most = limits::NUMBER_MAX;
+    match (number.as_i64(), number.as_u64()) {
+        (Some(whole), _) => whole.unsigned_abs() <= most,
+        (None, Some(_)) => false,
+        #[expect(clippy::cast_precision_loss, reason = "2^53-1 is exact")]
+        (None, None) => number.as_f64().is_some_and(|float| float.abs() <= most as f64),
+    }
+}
+
+fn out_of_range(number: &Number) -> String {
+    format!(
+        "{number} is out of range; numbers must lie within ±{} (2^53-1), which every JSON reader can hold",
+        limits::NUMBER_MAX
+    )
+}
+
+/// Counts what is written and keeps nothing.
+struct ByteCounter(usize);
+
+impl std::io::Write for ByteCounter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,253 @@
+//! What flags and segments refer to outside of themselves, checked over a whole candidate state.
+//!
+//! Only what a change can have broken is looked at: what the touched entries refer to, and who refers to the touched ones.
+//! The latter costs one look at each flag's `requires`; the rules of all flags are read only where a segment went away.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use crate::condition::Condition;
+use crate::fault::Fault;
+use crate::flag::Flag;
+use crate::key::{FlagKey, SegmentKey, VariantName};
+use crate::limits;
+use crate::reader::{hint, quoted};
+use crate::segment::Segment;
+use crate::table::Table;
+
+/// The keys that a change adds, changes or removes.
+#[derive(Debug, Clone, Default)]
+pub struct Touched {
+    /// Flags.
+    pub flags: BTreeSet<FlagKey>,
+    /// Segments.
+    pub segments: BTreeSet<SegmentKey>,
+}
+
+impl Touched {
+    /// Everything there is: for a state that comes from outside.
+    pub fn everything(flags: &Table<Flag>, segments: &Table<Segment>) -> Self {
+        Self {
+            flags: flags.iter().map(|entry| entry.key().clone()).collect(),
+            segments: segments.iter().map(|entry| entry.key().clone()).collect(),
+        }
+    }
+}
+
+/// Checks a candidate state, `touched` having changed. Paths start at the environment: `flags.checkout.rules[0].when.segment`.
+pub fn check(flags: &Table<Flag>, segments: &Table<Segment>, touched: &Touched) -> Vec<Fault> {
+    let mut found = Vec::new();
+    for key in &touched.flags {
+        if let Some(flag) = flags.value(key.as_str()) {
+            check_flag(key, flag, flags, segments, &mut found);
+        }
+    }
+    check_requirers(flags, touched, &mut found);
+    check_requirement_cycles(flags, touched, &mut found);
+    check_segments(segments, touched, &mut found);
+    check_users_of_removed_segments(flags, segments, touched, &mut found);
+    found
+}
+
+fn check_flag(key: &FlagKey, flag: &Flag, flags: &Table<Flag>, segments: &Table<Segment>, found: &mut Vec<Fault>) {
+    for (index, requirement) in flag.requires.iter().enumerate() {
+        let at = |member: &str| format!("flags.{key}.requires[{index}].{member}");
+        match required(flags, requirement.flag.as_str(), &requirement.variant) {
+            Required::Holds => {}
+            Required::NoFlag => {
+                let hint = hint(requirement.flag.as_str(), flags.iter().map(|entry| entry.key().as_str()));
+                found.push(Fault::new(at("flag"), format!("\"{}\" is no flag of this environment{hint}", requirement.flag)));
+            }
+            Required::NoVariant(known) => {
+                found.push(Fault::new(
+                    at("variant"),
+                    format!("\"{}\" is no variant of \"{}\"; it has {known}", requirement.variant, requirement.flag),
+                ));
+            }
+        }
+    }
+    segments_of(flag, |segment, place| {
+        if segments.get(segment.as_str()).is_none() {
+            found.push(Fault::new(format!("flags.{key}.{place}"), unknown_segment(segment, segments)));
+        }
+    });
+}
+
+fn unknown_segment(key: &SegmentKey, segments: &Table<Segment>) -> String {
+    let hint = hint(key.as_str(), segments.iter().map(|entry| entry.key().as_str()));
+    format!("\"{key}\" is no segment of this environment{hint}")
+}
+
+/// Calls `visit` with each segment that the rules name, and where: `rules[0].when.any[1].segment`.
+fn segments_of<'f>(flag: &'f Flag, mut visit: impl FnMut(&'f SegmentKey, String)) {
+    for (index, rule) in flag.rules.iter().enumerate() {
+        if let Some(when) = &rule.when {
+            when.segments(&mut |segment, place| visit(segment, format!("rules[{index}].when.{place}")));
+        }
+    }
+}
+
+enum Required {
+    Holds,
+    NoFlag,
+    NoVariant(String),
+}
+
+/// A flag that is there but cannot be read here is left to those who can.
+fn required(flags: &Table<Flag>, key: &str, variant: &VariantName) -> Required {
+    let Some(entry) = flags.get(key) else {
+        return Required::NoFlag;
+    };
+    match entry.value() {
+        Ok(flag) if flag.variants.get(variant.as_str()).is_none() => Required::NoVariant(quoted(flag.variants.names().map(VariantName::as_str))),
+        Ok(_) | Err(_) => Required::Holds,
+    }
+}
+
+/// Flags that were not touched and require one that was.
+fn check_requirers(flags: &Table<Flag>, touched: &Touched, found: &mut Vec<Fault>) {
+    let untouched = flags.iter().filter(|entry| !touched.flags.contains(entry.key()));
+    for (key, flag) in untouched.filter_map(|entry| Some((entry.key(), entry.value().ok()?))) {
+        for (index, requirement) in flag
+            .requires
+            .iter()
+            .enumerate()
+            .filter(|(_, requirement)| touched.flags.contains(&requirement.flag))
+        {
+            let path = format!("flags.{}", requirement.flag);
+            match required(flags, requirement.flag.as_str(), &requirement.variant) {
+                Required::Holds => {}
+                Required::NoFlag => found.push(Fault::new(
+                    path,
+                    format!("cannot be removed: \"{key}\" requires it (requires[{index}]); change that flag first, or in the same commit"),
+                )),
+                Required::NoVariant(_) => {
+                    found.push(Fault::new(
+                        format!("{path}.variants"),
+                        format!("must keep \"{}\": \"{key}\" requires it (requires[{index}])", requirement.variant),
+                    ));
+                }
+            }
+        }
+    }
+}
+
+/// A new cycle runs through a touched flag.
+fn check_requirement_cycles(flags: &Table<Flag>, touched: &Touched, found: &mut Vec<Fault>) {
+    let requires = |key: &str| {
+        flags
+            .value(key)
+            .map(|flag| flag.requires.iter().map(|requirement| requirement.flag.as_str()).collect())
+            .unwrap_or_default()
+    };
+    let starts = touched.flags.iter().map(FlagKey::as_str);
+    for cycle in cycles(starts, requires) {
+        let start = cycle.first().copied().unwrap_or_default();
+        found.push(Fault::new(
+            format!("flags.{start}.requires"),
+            format!("goes in a circle: {}", cycle.join(" → ")),
+        ));
+    }
+}
+
+/// The cycles that can be reached from `starts`, each once, each ending with the name that it starts with.
+fn cycles<'k>(starts: impl Iterator<Item = &'k str>, next: impl Fn(&str) -> Vec<&'k str>) -> Vec<Vec<&'k str>> {
+    let mut done = HashSet::new();
+    let mut found = Vec::new();
+    for start in starts {
+        let mut path: Vec<&str> = Vec::new();
+        let mut open: Vec<(&str, Vec<&str>)> = Vec::new();
+        if done.insert(start) {
+            path.push(start);
+            open.push((start, next(start)));
+        }
+        while let Some((key, pending)) = open.last_mut() {
+            match pending.pop() {
+                None => {
+                    done.insert(*key);
+                    path.pop();
+                    open.pop();
+                }
+                Some(follower) => match path.iter().position(|on_path| *on_path == follower) {
+                    Some(place) => found.push(path.iter().skip(place).copied().chain([follower]).collect()),
+                    None if done.insert(follower) => {
+                        path.push(follower);
+                        open.push((follower, next(follower)));
+                    }
+                    None => {}
+                },
+            }
+        }
+    }
+    found
+}
+
+fn check_segments(segments: &Table<Segment>, touched: &Touched, found: &mut Vec<Fault>) {
+    if touched.segments.is_empty() {
+        return;
+    }
+    let conditions = || segments.iter().filter_map(|entry| Some((entry.key(), &entry.value().ok()?.when)));
+    for (key, when) in conditions() {
+        when.segments(&mut |inner, place| {
+            if segments.get(inner.as_str()).is_none() && (touched.segments.contains(key) || touched.segments.contains(inner)) {
+                found.push(Fault::new(format!("segments.{key}.{place}"), unknown_segment(inner, segments)));
+            }
+        });
+    }
+    let inner = |key: &str| segments.value(key).map(|segment| names(&segment.when)).unwrap_or_default();
+    let circles = cycles(touched.segments.iter().map(SegmentKey::as_str), inner);
+    for cycle in &circles {
+        let start = cycle.first().copied().unwrap_or_default();
+        found.push(Fault::new(format!("segments.{start}"), format!("goes in a circle: {}", cycle.join(" → "))));
+    }
+    if circles.is_empty() {
+        let mut depths = HashMap::new();
+        for (key, _) in conditions() {
+            if depth(key.as_str(), &inner, &mut depths, 0) > limits::SEGMENT_DEPTH {
+                found.push(Fault::new(
+                    format!("segments.{key}"),
+                    format!("nests segments too deeply; {} may stand within each other", limits::SEGMENT_DEPTH),
+                ));
+            }
+        }
+    }
+}
+
+fn names(condition: &Condition) -> Vec<&str> {
+    let mut names = Vec::new();
+    condition.segments(&mut |segment, _| names.push(segment.as_str()));
+    names
+}
+
+/// How many segments stand within each other below and including `key`; `above` bounds the walk.
+fn depth<'k>(key: &'k str, inner: &impl Fn(&str) -> Vec<&'k str>, known: &mut HashMap<&'k str, usize>, above: usize) -> usize {
+    if let Some(depth) = known.get(key) {
+        return *depth;
+    }
+    if above > limits::SEGMENT_DEPTH {
+        return 1;
+    }
+    let below = inner(key).into_iter().map(|inside| depth(inside, inner, known, above + 1)).max().unwrap_or(0);
+    known.insert(key, below + 1);
+    below + 1
+}
+
+fn check_users_of_removed_segments(flags: &Table<Flag>, segments: &Table<Segment>, touched: &Touched, found: &mut Vec<Fault>) {
+    let removed: HashSet<&SegmentKey> = touched.segments.iter().filter(|key| segments.get(key.as_str()).is_none()).collect();
+    if removed.is_empty() {
+        return;
+    }
+    let untouched = flags.iter().filter(|entry| !touched.flags.contains(entry.key()));
+    for (key, flag) in untouched.filter_map(|entry| Some((entry.key(), entry.value().ok()?))) {
+        segments_of(flag, |segment, place| {
+            if removed.contains(segment) {
+                found.push(Fault::new(
+                    format!("segments.{segment}"),
+                    format!("cannot be removed: flag \"{key}\" uses it ({place}); change that flag first, or in the same commit"),
+                ));
+            }
+        });
+    }
+}

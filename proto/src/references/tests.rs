@@ -1,0 +1,128 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::revision::Position;
+use crate::table::{Entry, Member};
+
+fn table<M: Member>(entries: &[(&str, &str)], key: impl Fn(&str) -> M::Key) -> Table<M> {
+    entries
+        .iter()
+        .map(|(name, json)| Arc::new(Entry::new(key(name), M::parse(json).unwrap(), Position::START).unwrap()))
+        .collect()
+}
+
+fn flags(entries: &[(&str, &str)]) -> Table<Flag> {
+    table(entries, |name| FlagKey::new(name).unwrap())
+}
+
+fn segments(entries: &[(&str, &str)]) -> Table<Segment> {
+    table(entries, |name| SegmentKey::new(name).unwrap())
+}
+
+fn touched(flags: &[&str], segments: &[&str]) -> Touched {
+    Touched {
+        flags: flags.iter().map(|key| FlagKey::new(key).unwrap()).collect(),
+        segments: segments.iter().map(|key| SegmentKey::new(key).unwrap()).collect(),
+    }
+}
+
+fn problems(flags: &Table<Flag>, segments: &Table<Segment>, touched: &Touched) -> Vec<String> {
+    check(flags, segments, touched).iter().map(ToString::to_string).collect()
+}
+
+const PLAIN: &str = r#"{"variants":{"on":true,"off":false},"default":"off","safe":"off"}"#;
+const REQUIRES_A: &str = r#"{"variants":{"on":true},"default":"on","safe":"on","requires":[{"flag":"a","variant":"on"}]}"#;
+const REQUIRES_B: &str = r#"{"variants":{"on":true},"default":"on","safe":"on","requires":[{"flag":"b","variant":"on"}]}"#;
+const USES_BETA: &str = r#"{"variants":{"on":true},"default":"on","safe":"on","rules":[{"when":{"any":[{"attribute":"x","exists":true},{"not":{"segment":"beta"}}]},"serve":"on"}]}"#;
+
+#[test]
+fn a_flag_may_only_refer_to_what_is_there() {
+    let all = flags(&[("b", REQUIRES_A), ("c", USES_BETA)]);
+    assert_eq!(
+        problems(&all, &segments(&[("betta", r#"{"all":[]}"#)]), &touched(&["b", "c"], &[])),
+        [
+            "flags.b.requires[0].flag: \"a\" is no flag of this environment; did you mean \"b\"?",
+            "flags.c.rules[0].when.any[1].not.segment: \"beta\" is no segment of this environment; did you mean \"betta\"?"
+        ]
+    );
+    assert_eq!(
+        problems(&all, &segments(&[]), &touched(&[], &[])),
+        Vec::<String>::new(),
+        "what was not touched is not looked at"
+    );
+    let wrong = flags(&[("a", r#"{"variants":{"x":1},"default":"x","safe":"x"}"#), ("b", REQUIRES_A)]);
+    assert_eq!(
+        problems(&wrong, &segments(&[]), &touched(&["b"], &[])),
+        ["flags.b.requires[0].variant: \"on\" is no variant of \"a\"; it has \"x\""]
+    );
+    assert_eq!(
+        problems(&wrong, &segments(&[]), &touched(&["a"], &[])),
+        ["flags.a.variants: must keep \"on\": \"b\" requires it (requires[0])"]
+    );
+}
+
+#[test]
+fn what_others_refer_to_cannot_be_removed() {
+    assert_eq!(
+        problems(&flags(&[("b", REQUIRES_A)]), &segments(&[]), &touched(&["a"], &[])),
+        ["flags.a: cannot be removed: \"b\" requires it (requires[0]); change that flag first, or in the same commit"]
+    );
+    assert_eq!(
+        problems(&flags(&[("c", USES_BETA)]), &segments(&[]), &touched(&[], &["beta"])),
+        ["segments.beta: cannot be removed: flag \"c\" uses it (rules[0].when.any[1].not.segment); change that flag first, or in the same commit"]
+    );
+    assert_eq!(
+        problems(&flags(&[]), &segments(&[("outer", r#"{"segment":"beta"}"#)]), &touched(&[], &["beta"])),
+        ["segments.outer.segment: \"beta\" is no segment of this environment"]
+    );
+    assert_eq!(problems(&flags(&[]), &segments(&[]), &touched(&["a"], &["beta"])), Vec::<String>::new());
+}
+
+#[test]
+fn circles_are_refused() {
+    let both = flags(&[("a", REQUIRES_B), ("b", REQUIRES_A)]);
+    assert_eq!(
+        problems(&both, &segments(&[]), &touched(&["a"], &[])),
+        ["flags.a.requires: goes in a circle: a → b → a"]
+    );
+    let own = flags(&[("a", REQUIRES_A)]);
+    assert_eq!(
+        problems(&own, &segments(&[]), &touched(&["a"], &[])),
+        ["flags.a.requires: goes in a circle: a → a"]
+    );
+    let circle = segments(&[("a", r#"{"segment":"b"}"#), ("b", r#"{"not":{"segment":"a"}}"#)]);
+    assert_eq!(
+        problems(&flags(&[]), &circle, &touched(&[], &["a", "b"])),
+        ["segments.a: goes in a circle: a → b → a"]
+    );
+}
+
+#[test]
+fn segments_may_stand_within_each_other_only_so_deep() {
+    let chain: Vec<(String, String)> = (0..=limits::SEGMENT_DEPTH)
+        .map(|n| {
+            (
+                format!("s{n:02}"),
+                if n == 0 {
+                    r#"{"all":[]}"#.to_owned()
+                } else {
+                    format!(r#"{{"segment":"s{:02}"}}"#, n - 1)
+                },
+            )
+        })
+        .collect();
+    let chain: Vec<(&str, &str)> = chain.iter().map(|(key, json)| (key.as_str(), json.as_str())).collect();
+    let found = problems(&flags(&[]), &segments(&chain), &touched(&[], &["s00"]));
+    assert_eq!(found, ["segments.s16: nests segments too deeply; 16 may stand within each other"]);
+    assert_eq!(
+        problems(&flags(&[]), &segments(&chain[..limits::SEGMENT_DEPTH]), &touched(&[], &["s00"])),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn flags_that_require_and_are_required_by_plain_ones_pass() {
+    let all = flags(&[("a", PLAIN), ("b", REQUIRES_A), ("c", REQUIRES_B), ("d", USES_BETA)]);
+    let segments = segments(&[("beta", r#"{"attribute":"plan","equals":"beta"}"#)]);
+    assert_eq!(problems(&all, &segments, &Touched::everything(&all, &segments)), Vec::<String>::new());
+}
