@@ -10,9 +10,11 @@
     )
 )]
 
+pub mod access;
 pub mod clock;
 pub mod commit;
 pub mod environment;
+pub mod http;
 pub mod kill;
 pub mod peer;
 pub mod secret;
@@ -20,3 +22,4 @@ pub mod snapshot;
 pub mod store;
 pub mod system;
 pub mod tasks;
+pub mod telemetry;

@@ -269,8 +269,9 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Everything about a log that a start needs.
     fn load<'a>(&'a self, log: &'a LogName) -> BoxFuture<'a, Result<Loaded, StoreError>>;
 
-    /// Appends atomically, and durably before it answers. Appends of different logs may be written in one go, and several to
-    /// one log that are under way at once may follow one another. Dropping the future does not take the append back.
+    /// Appends atomically, and durably before it answers. Appends of different logs may be written in one go. Of
+    /// several to one log that are under way at once, one that arrives before its predecessor is refused as moved. Dropping the
+    /// future does not take the append back.
     fn append(&self, append: Append) -> BoxFuture<'_, Result<(), AppendError>>;
 
     /// Up to `limit` entries after `after`, in order, proven to follow one another. Works without the network.
@@ -291,7 +292,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Replaces each of these logs as a whole, one that is not named stays. For restoring a backup.
     fn install(&self, contents: Vec<Contents>) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// Removes a log and its states. Its name may be used again, from the start.
+    /// Removes a log and its states. Its name may be used again, from the start. An environment's log is removed after the system
+    /// log has said that the environment is gone: other nodes take a log that vanishes without that for a loss, and refill it.
     fn drop_log<'a>(&'a self, log: &'a LogName) -> BoxFuture<'a, Result<(), StoreError>>;
 
     /// How it is, now and from now on.

@@ -12,7 +12,7 @@ use ripcord_proto::value::{Value, ValueType};
 pub enum Reason {
     /// The default variant of a flag that has neither rules nor prerequisites.
     Static,
-    /// The default variant, since no rule matched or a split could not bucket.
+    /// The default variant, since no rule matched or a split could not bucket; or nothing, since there is no default variant.
     Default,
     /// A rule named the variant.
     TargetingMatch,

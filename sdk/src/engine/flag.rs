@@ -167,6 +167,8 @@ impl CompiledFlag {
         let (plan, problem) = match rules {
             _ if !flag.enabled => (Plan::Fixed(Outcome::new(Place::NONE, Reason::Disabled)), None),
             Err(problem) => (Plan::Fixed(Outcome::error(ErrorCode::ParseError)), Some(problem)),
+            // A flag that leaves everything to the caller promises nothing that could be cached, as flagd sees it too.
+            Ok(rules) if rules.is_empty() && flag.requires.is_empty() && default == Place::NONE => (Plan::Fixed(Outcome::new(default, Reason::Default)), None),
             Ok(rules) if rules.is_empty() && flag.requires.is_empty() => (Plan::Fixed(Outcome::new(default, Reason::Static)), None),
             Ok(rules) => (
                 Plan::Rules {

@@ -17,6 +17,48 @@ use super::context::{Attribute, Context, TARGETING_KEY};
 use super::detail::ErrorCode;
 use super::evaluate::Scope;
 
+/// JSONLogic's operators and flagd's own. The interpreter knows more, which other engines do not: what uses them would answer
+/// differently elsewhere, so it is refused here.
+const OPERATORS: [&str; 38] = [
+    "var",
+    "missing",
+    "missing_some",
+    "if",
+    "?:",
+    "==",
+    "===",
+    "!=",
+    "!==",
+    "!",
+    "!!",
+    "or",
+    "and",
+    ">",
+    ">=",
+    "<",
+    "<=",
+    "max",
+    "min",
+    "+",
+    "-",
+    "*",
+    "/",
+    "%",
+    "map",
+    "filter",
+    "reduce",
+    "all",
+    "none",
+    "some",
+    "merge",
+    "in",
+    "cat",
+    "substr",
+    "fractional",
+    "sem_ver",
+    "starts_with",
+    "ends_with",
+];
 /// A scratch arena that has grown beyond this is given back.
 const SCRATCH_BYTES: usize = 256 * 1024;
 
@@ -85,6 +127,9 @@ impl Interpreter {
 
     /// Compiles a rule; the error says why it cannot be (an unknown operator, say).
     pub(super) fn compile(&self, rule: &Value) -> Result<Program, String> {
+        if let Some(unknown) = unknown_operator(rule) {
+            return Err(format!("the JSONLogic rule uses {unknown:?}, which is no operator"));
+        }
         let logic = self
             .engine
             .compile(rule.to_string().as_str())
@@ -93,6 +138,20 @@ impl Interpreter {
             engine: Arc::clone(&self.engine),
             logic,
         })
+    }
+}
+
+/// The first operator that is not in [`OPERATORS`]: an object of one member is an operation.
+fn unknown_operator(rule: &Value) -> Option<&str> {
+    match rule {
+        Value::Array(items) => items.iter().find_map(unknown_operator),
+        Value::Object(members) => {
+            let operator = members.keys().next().filter(|_| members.len() == 1).map(String::as_str);
+            operator
+                .filter(|name| !OPERATORS.contains(name))
+                .or_else(|| members.values().find_map(unknown_operator))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     }
 }
 

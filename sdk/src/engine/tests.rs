@@ -7,7 +7,7 @@ mod order;
 use std::sync::Arc;
 
 use ripcord_proto::actor::Actor;
-use ripcord_proto::kill::{Kill, KillId, KillScope};
+use ripcord_proto::kill::{Kill, KillId};
 use ripcord_proto::references::Touched;
 use ripcord_proto::revision::Position;
 use ripcord_proto::table::{Entry, Member};

@@ -140,7 +140,6 @@ macro_rules! contract {
             what_was_appended_is_loaded,
             an_append_at_another_head_is_refused,
             of_many_appends_at_one_head_one_is_written,
-            appends_under_way_at_once_may_follow_one_another,
             logs_are_apart,
             reads_go_on_after_a_sequence,
             a_kept_state_shortens_the_tail,
@@ -223,15 +222,6 @@ pub(crate) async fn of_many_appends_at_one_head_one_is_written(store: &dyn Store
     let outcomes = futures_util::future::join_all(rivals).await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
     assert_eq!(store.load(&writer.log).await.unwrap().head.sequence, Sequence(1));
-}
-
-pub(crate) async fn appends_under_way_at_once_may_follow_one_another(store: &dyn Store) {
-    let mut writer = Writer::new("production");
-    let appends: Vec<_> = (0..20).map(|_| store.append(writer.append(1))).collect();
-    for outcome in futures_util::future::join_all(appends).await {
-        outcome.unwrap();
-    }
-    assert_eq!(store.load(&writer.log).await.unwrap().head, writer.head);
 }
 
 pub(crate) async fn logs_are_apart(store: &dyn Store) {

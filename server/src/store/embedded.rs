@@ -20,6 +20,7 @@ mod schema;
 mod tests;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -35,7 +36,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use self::directory::DirectoryLock;
 use self::writer::{Answer, Job};
 use super::state::StoredState;
-use super::{Append, AppendError, Contents, FeedEvent, Loaded, LogName, Settled, Store, StoreError, StoreHealth, StoreState};
+use super::{Append, AppendError, Contents, FeedEvent, Head, Loaded, LogName, Settled, Store, StoreError, StoreHealth, StoreState};
 
 /// Jobs that may wait for the writer; more wait in their callers.
 const QUEUE: usize = 1024;
@@ -94,6 +95,11 @@ impl EmbeddedStore {
             health: healthy,
             lock: Mutex::new(Some(lock)),
         })
+    }
+
+    /// Where each log ends.
+    pub async fn heads(&self) -> Result<BTreeMap<LogName, Head>, StoreError> {
+        self.reading(read::heads).await
     }
 
     /// Flushes what was committed lazily.

@@ -27,7 +27,7 @@ fn the_order_is_the_documented_one() {
     assert_eq!(answer(&compiled, "disabled", &context), "- DISABLED");
     assert_eq!(answer(&compiled, "requiring", &context), "on TARGETING_MATCH");
     assert_eq!(answer(&compiled, "plain", &context), "on STATIC");
-    assert_eq!(answer(&compiled, "unset", &context), "- STATIC");
+    assert_eq!(answer(&compiled, "unset", &context), "- DEFAULT");
     let unheard = |key: &str, seconds| compiled.resolve(key, &context, Unheard::seconds(seconds)).reason;
     assert_eq!(unheard("leased", 299), Reason::TargetingMatch);
     assert_eq!(unheard("leased", 300), Reason::LeaseExpired);

@@ -1,7 +1,9 @@
 //! Reading: every entry that leaves here is proven to follow the one before it.
 
+use std::collections::BTreeMap;
+
 use redb::{Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _};
-use ripcord_proto::commit::Sealed;
+use ripcord_proto::commit::{Commit, Sealed};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::{Position, Sequence};
 
@@ -14,10 +16,11 @@ pub(super) const WAY_OUT: &str = "restore a backup with `ripcord serve --restore
 
 /// An error of the database as one of ours.
 pub(super) fn failed(error: impl Into<redb::Error>) -> StoreError {
-    match error.into() {
-        redb::Error::Corrupted(why) => StoreError::Corrupt(format!("the store's file ripcord.redb is damaged ({why}); {WAY_OUT}")),
-        other => StoreError::Unavailable(other.to_string()),
+    let error = error.into();
+    if let redb::Error::Corrupted(why) = &error {
+        return StoreError::Corrupt(format!("the store's file ripcord.redb is damaged ({why}); {WAY_OUT}"));
     }
+    StoreError::Unavailable(error.to_string())
 }
 
 /// A log within one read transaction: what is read of it belongs together.
@@ -54,6 +57,25 @@ impl View {
         };
         let record = Record::parse(bytes.value()).ok_or_else(|| self.missing(sequence))?;
         Ok(Some(record.digest))
+    }
+
+    /// Where the log ends, as its last entry tells.
+    fn head(&self) -> Result<Head, StoreError> {
+        let Some(id) = self.id else { return Ok(Head::START) };
+        let table = self.transaction.open_table(ENTRIES).map_err(failed)?;
+        let last = table.range(entries_after(id, Sequence(0))).map_err(failed)?.next_back();
+        let Some((key, bytes)) = last.transpose().map_err(failed)? else {
+            return Ok(Head::START);
+        };
+        let sequence = Sequence(key.value().1);
+        let record = Record::parse(bytes.value()).ok_or_else(|| self.missing(sequence))?;
+        let commit = Commit::parse(record.body).map_err(|_| self.missing(sequence))?;
+        Ok(Head {
+            epoch: commit.epoch,
+            revision: record.revision,
+            sequence,
+            chain: record.digest,
+        })
     }
 
     /// Up to `limit` entries after `head`, each proven to follow the one before, and the head after them.
@@ -132,6 +154,15 @@ pub(super) fn logs(database: &Database) -> Result<Vec<LogName>, StoreError> {
         logs.push(name(row.map_err(failed)?.0.value())?);
     }
     Ok(logs)
+}
+
+pub(super) fn heads(database: &Database) -> Result<BTreeMap<LogName, Head>, StoreError> {
+    let mut heads = BTreeMap::new();
+    for log in logs(database)? {
+        let head = View::of(database, &log)?.head()?;
+        heads.insert(log, head);
+    }
+    Ok(heads)
 }
 
 /// The log of a stored name.

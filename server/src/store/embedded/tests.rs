@@ -53,3 +53,14 @@ async fn a_second_process_is_kept_out() {
     store.close().await.unwrap();
     open(directory.path()).unwrap();
 }
+
+#[tokio::test]
+async fn appends_that_gather_may_follow_one_another() {
+    let fresh = fresh().await;
+    let mut writer = Writer::new("production");
+    let appends: Vec<_> = (0..20).map(|_| fresh.store.append(writer.append(1))).collect();
+    for outcome in futures_util::future::join_all(appends).await {
+        outcome.unwrap();
+    }
+    assert_eq!(fresh.store.load(&writer.log).await.unwrap().head, writer.head);
+}

@@ -1,0 +1,82 @@
+//! Every metric that the server has: its name, what it counts, and in what. Labels are named beside each.
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+
+/// Upper bounds of the buckets of every time, in seconds: from a commit on a fast disk to a lost client.
+pub const SECONDS: [f64; 18] = [
+    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+];
+
+/// Upper bounds of the buckets of batch sizes.
+pub const BATCH_SIZES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
+macro_rules! metrics_of_the_server {
+    ($($(#[$doc:meta])* $constant:ident = $name:literal, $describe:ident, $unit:expr, $help:literal;)*) => {
+        $(#[doc = $help] $(#[$doc])* pub const $constant: &str = $name;)*
+
+        /// Every name.
+        pub const ALL: &[&str] = &[$($name),*];
+
+        /// Gives each metric its help text.
+        pub fn describe() {
+            $($describe!($name, $unit, $help);)*
+        }
+    };
+}
+
+metrics_of_the_server! {
+    /// Labels: `method`, `route` (the template), `status`.
+    HTTP_SECONDS = "ripcord_http_request_seconds", describe_histogram, Unit::Seconds, "Time from a request's head to its answer's head";
+    /// Labels: `limit`.
+    RATE_LIMITED = "ripcord_rate_limited_total", describe_counter, Unit::Count, "Requests refused because their key sent too many";
+    /// Labels: `code`.
+    REFUSED_KEYS = "ripcord_refused_keys_total", describe_counter, Unit::Count, "Requests refused for their key";
+    /// Labels: `env`.
+    COMMIT_SECONDS = "ripcord_commit_seconds", describe_histogram, Unit::Seconds, "Time from a draft's arrival at the writer to its swap into memory";
+    /// Labels: `env`, `outcome`.
+    COMMITS = "ripcord_commits_total", describe_counter, Unit::Count, "Drafts by what became of them";
+    /// Labels: `env`.
+    COMMIT_BATCH = "ripcord_commit_batch_size", describe_histogram, Unit::Count, "Drafts that went into one append";
+    /// Labels: `env`.
+    REVISION = "ripcord_revision", describe_gauge, Unit::Count, "The newest revision in memory";
+    /// Labels: `env`.
+    FLAGS = "ripcord_flags", describe_gauge, Unit::Count, "Flags of the environment";
+    /// Labels: `env`, `provisional`.
+    KILLS = "ripcord_kills", describe_gauge, Unit::Count, "Kills in force";
+    /// Labels: `env`.
+    PROVISIONAL_KILLS = "ripcord_provisional_kills_total", describe_counter, Unit::Count, "Kills that took effect without the store";
+    STORE_UP = "ripcord_store_up", describe_gauge, Unit::Count, "1 while appends can succeed, else 0";
+    APPEND_SECONDS = "ripcord_store_append_seconds", describe_histogram, Unit::Seconds, "Time of an append, until it is durable";
+    /// Labels: `env`, `transport`.
+    CONNECTIONS = "ripcord_stream_connections", describe_gauge, Unit::Count, "Connected clients";
+    /// Labels: `frame`.
+    FRAMES = "ripcord_stream_frames_total", describe_counter, Unit::Count, "Frames handed to connections";
+    BYTES = "ripcord_stream_bytes_total", describe_counter, Unit::Bytes, "Bytes of frames handed to connections";
+    COLLAPSES = "ripcord_stream_collapses_total", describe_counter, Unit::Count, "Times that what was queued for a slow client gave way to one newer frame";
+    /// Labels: `why`.
+    STREAMS_REFUSED = "ripcord_streams_refused_total", describe_counter, Unit::Count, "Streams that were refused or told to come back later";
+    /// Labels: `env`.
+    PROPAGATION_SECONDS = "ripcord_propagation_seconds", describe_histogram, Unit::Seconds, "Time from a revision's swap to a client's acknowledgement";
+    /// Labels: `env`.
+    CONFIRMATIONS = "ripcord_confirmations_total", describe_counter, Unit::Count, "Acknowledgements of clients";
+    /// Labels: `env`, `flag`, `variant`, `traffic`.
+    EVALUATIONS = "ripcord_evaluations_total", describe_counter, Unit::Count, "Evaluations that applications have reported";
+    /// Labels: `env`, `flag`, `variant`, `traffic`, `result`.
+    OUTCOMES = "ripcord_outcomes_total", describe_counter, Unit::Count, "Outcomes that applications have reported";
+    /// Labels: `why`.
+    OUTCOMES_DROPPED = "ripcord_outcomes_dropped_total", describe_counter, Unit::Count, "Reported counts that were not taken";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ALL;
+
+    #[test]
+    fn names_are_unique_and_say_whose_they_are() {
+        let mut names = ALL.to_vec();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ALL.len());
+        assert!(ALL.iter().all(|name| name.starts_with("ripcord_")));
+    }
+}
