@@ -59,7 +59,7 @@ async fn sdk_views_agree(app: App, watch: Arc<Watch>) -> Outcome {
         for _ in 0..1_000 {
             let view = app.client().view();
             let (left, right) = (view.bool("left", &user, false), view.bool("right", &user, false));
-            ensure!(left == right, "an SDK view at {:?} has left {left}, right {right}", view.revision());
+            ensure!(left == right, "an SDK view at {:?} has left {left}, right {right}", view.position());
         }
         tokio::task::yield_now().await;
     }
@@ -75,7 +75,10 @@ async fn remote_reads_agree(api: Api, watch: Arc<Watch>) -> Outcome {
         let list = api.get("flags").await?.ok()?;
         let listed = |key: &str| {
             let items = list["items"].as_array().into_iter().flatten();
-            items.filter(|item| item["key"] == key).map(|item| item["flag"]["default"].to_string()).collect::<String>()
+            items
+                .filter(|item| item["key"] == key)
+                .map(|item| item["flag"]["default"].to_string())
+                .collect::<String>()
         };
         agree(&listed("left"), &listed("right"), "the list of flags")?;
     }

@@ -18,7 +18,9 @@ const WRITERS: u64 = 8;
 /// Each writer counts its own flag up; what it was last answered must be there afterwards, or the one that was under way.
 async fn count_up(admin: Api, writer: u64, from: u64, answered: Arc<Vec<AtomicU64>>) {
     for n in from..from + COMMITS / WRITERS {
-        let Ok(answer) = admin.put_flag(&format!("writer-{writer}"), &flags::number(n)).await else { return };
+        let Ok(answer) = admin.put_flag(&format!("writer-{writer}"), &flags::number(n)).await else {
+            return;
+        };
         if answer.status >= 300 {
             return;
         }
@@ -118,14 +120,21 @@ async fn refused_or_whole(server: &mut Server, damage: &str) -> anyhow::Result<b
     if let Some(said) = server.start_or_refusal().await.with_context(|| damage.to_owned())? {
         ensure!(!said.contains("panicked"), "{damage}: it panicked instead of refusing:\n{said}");
         let data = server.data();
-        ensure!(said.contains(&data.display().to_string()), "{damage}: the refusal does not name {}:\n{said}", data.display());
+        ensure!(
+            said.contains(&data.display().to_string()),
+            "{damage}: the refusal does not name {}:\n{said}",
+            data.display()
+        );
         return Ok(true);
     }
     let admin = server.admin();
     ensure!(admin.revision().await? == 20, "{damage}: revisions were lost in silence");
     let snapshot = admin.snapshot().await?;
     for flag in 0..10 {
-        ensure!(snapshot["flags"][format!("flag-{flag}")]["variants"]["now"] == 19, "{damage}: flag-{flag} is not what it was");
+        ensure!(
+            snapshot["flags"][format!("flag-{flag}")]["variants"]["now"] == 19,
+            "{damage}: flag-{flag} is not what it was"
+        );
     }
     chain_is_whole(&admin).await.with_context(|| damage.to_owned())?;
     server.stop()?;
@@ -158,7 +167,12 @@ async fn a_data_directory_with_flipped_bytes_is_refused_or_whole() -> Outcome {
     let whole = std::fs::read(&file)?;
     // In the header, and wherever the words of a commit stand.
     let needle = b"a test";
-    let words: Vec<_> = whole.windows(needle.len()).enumerate().filter(|(_, bytes)| bytes == needle).map(|(at, _)| at).collect();
+    let words: Vec<_> = whole
+        .windows(needle.len())
+        .enumerate()
+        .filter(|(_, bytes)| bytes == needle)
+        .map(|(at, _)| at)
+        .collect();
     ensure!(!words.is_empty(), "no commit's reason stands in the file");
     let places = [8, 40].into_iter().chain(words.iter().step_by(words.len().div_ceil(6)).copied());
     let mut refusals = 0;
@@ -191,12 +205,20 @@ async fn two_servers_never_share_a_data_directory() -> Outcome {
 async fn a_redis_that_can_lose_acknowledged_data_is_named_at_start_and_in_readyz() -> Outcome {
     for (durability, arguments, word) in [
         (Durability::Nothing, &[][..], "appendonly"),
-        (Durability::Always, &["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"][..], "maxmemory-policy"),
+        (
+            Durability::Always,
+            &["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"][..],
+            "maxmemory-policy",
+        ),
     ] {
         let redis = Redis::with(durability, arguments).await?;
         let server = Server::start(Setup::on(&redis)).await?;
         let ready = server.readyz().await?;
-        ensure!(ready.body["warnings"].to_string().contains(word), "/readyz does not name {word}: {}", ready.body);
+        ensure!(
+            ready.body["warnings"].to_string().contains(word),
+            "/readyz does not name {word}: {}",
+            ready.body
+        );
         ensure!(server.output().contains(word), "the start does not name {word}:\n{}", server.output());
     }
     let redis = Redis::start().await?;

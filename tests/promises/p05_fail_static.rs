@@ -41,11 +41,19 @@ impl Loss {
 async fn reads_go_on(api: &Api) -> Outcome {
     let answer = api.post("explain", &json!({"flag": "checkout", "context": {"targetingKey": "u"}})).await?;
     ensure!(answer.status == 200, "{} {}", answer.status, answer.body);
-    ensure!(answer.body["value"] == true && answer.body["reason"] == "STATIC", "the reason of an answer stays what it is: {}", answer.body);
+    ensure!(
+        answer.body["value"] == true && answer.body["reason"] == "STATIC",
+        "the reason of an answer stays what it is: {}",
+        answer.body
+    );
     let flag = api.get("flags/checkout").await?;
     ensure!(flag.status == 200 && flag.body["flag"]["default"] == "on", "{}", flag.body);
     let snapshot = api.get_root("/v1/snapshot?environment=production").await?;
-    ensure!(snapshot.status == 200 && snapshot.body["flags"]["checkout"]["default"] == "on", "{}", snapshot.body);
+    ensure!(
+        snapshot.status == 200 && snapshot.body["flags"]["checkout"]["default"] == "on",
+        "{}",
+        snapshot.body
+    );
     Ok(())
 }
 
@@ -66,18 +74,36 @@ async fn without_its_store(loss: Loss) -> Outcome {
     stream.expect("snapshot", SOON).await?;
 
     loss.happen(&mut redis)?;
-    server.readyz_until("degraded, and ready all the same", |ready| ready.status == 200 && ready.body["status"] == "degraded").await?;
+    server
+        .readyz_until("degraded, and ready all the same", |ready| {
+            ready.status == 200 && ready.body["status"] == "degraded"
+        })
+        .await?;
     let ready = server.readyz().await?.body;
     let parts = ready["parts"].as_object().into_iter().flatten();
-    ensure!(parts.clone().any(|(_, part)| part["state"] == "degraded" && part["why"] != json!("") && part["since"].is_string()), "{ready}");
+    ensure!(
+        parts
+            .clone()
+            .any(|(_, part)| part["state"] == "degraded" && part["why"] != json!("") && part["since"].is_string()),
+        "{ready}"
+    );
     eventually(SOON, "reads are marked", || is_marked_stale(&admin)).await?;
     throughout(Duration::from_secs(1), "reads go on", || reads_go_on(&admin)).await?;
     ensure!(app.on("checkout"), "the SDK lost the flag");
     let refused = admin.put_flag("checkout", &flags::boolean("off")).await?;
     let code = refused.body["code"].as_str().unwrap_or_default();
-    ensure!(refused.status == 503 && ["STORE_UNAVAILABLE", "OUTCOME_UNKNOWN"].contains(&code), "{} {}", refused.status, refused.body);
+    ensure!(
+        refused.status == 503 && ["STORE_UNAVAILABLE", "OUTCOME_UNKNOWN"].contains(&code),
+        "{} {}",
+        refused.status,
+        refused.body
+    );
     let heartbeat = stream.expect("heartbeat", Duration::from_secs(40)).await?;
-    ensure!(heartbeat.data["fresh"] == false, "without store and without peers a heartbeat is not fresh: {}", heartbeat.data);
+    ensure!(
+        heartbeat.data["fresh"] == false,
+        "without store and without peers a heartbeat is not fresh: {}",
+        heartbeat.data
+    );
     // New readers are served from memory too.
     let mut mirror = Mirror::default();
     mirror.apply(&WebSocket::connect(&admin, "late").await?.expect("snapshot", SOON).await?)?;
@@ -85,7 +111,10 @@ async fn without_its_store(loss: Loss) -> Outcome {
 
     loss.end(&mut redis).await?;
     server.readyz_until("ready again", |ready| ready.body["status"] == "ready").await?;
-    eventually(SOON, "writes go through again", || async { admin.put_flag("later", &flags::boolean("on")).await?.ok().map(drop) }).await?;
+    eventually(SOON, "writes go through again", || async {
+        admin.put_flag("later", &flags::boolean("on")).await?.ok().map(drop)
+    })
+    .await?;
     eventually(SOON, "the SDK has heard of it", || async {
         ensure!(app.on("later"));
         Ok(())
@@ -153,8 +182,14 @@ async fn a_node_that_cannot_reach_its_store_for_long_is_no_longer_ready() -> Out
     let server = Server::start(Setup::on(&redis).argument("--stale-after").argument("2s")).await?;
     server.admin().put_flag("checkout", &flags::boolean("on")).await?.ok()?;
     redis.kill();
-    server.readyz_until("degraded first", |ready| ready.status == 200 && ready.body["status"] == "degraded").await?;
-    server.readyz_until("not ready after the stated time", |ready| ready.status == 503 && ready.body["status"] == "not_ready").await?;
+    server
+        .readyz_until("degraded first", |ready| ready.status == 200 && ready.body["status"] == "degraded")
+        .await?;
+    server
+        .readyz_until("not ready after the stated time", |ready| {
+            ready.status == 503 && ready.body["status"] == "not_ready"
+        })
+        .await?;
     reads_go_on(&server.admin()).await?;
     redis.restart().await?;
     server.readyz_until("ready again", |ready| ready.status == 200).await?;
@@ -178,7 +213,11 @@ async fn under_traffic_a_redis_that_comes_and_goes_loses_no_answered_commit() ->
                     if *stop.borrow() {
                         break;
                     }
-                    if api.put_flag(&format!("node-{node}"), &flags::number(n)).await.is_ok_and(|answer| answer.status < 300) {
+                    if api
+                        .put_flag(&format!("node-{node}"), &flags::number(n))
+                        .await
+                        .is_ok_and(|answer| answer.status < 300)
+                    {
                         answered = n;
                     }
                 }

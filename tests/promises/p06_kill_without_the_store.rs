@@ -27,7 +27,11 @@ pub async fn provisional(api: &Api, flag: &str) -> anyhow::Result<String> {
 
 fn assert_provisional(answer: &Answer) -> Outcome {
     ensure!(answer.status == 201, "{} {}", answer.status, answer.body);
-    ensure!(answer.body["provisional"] == true && answer.body["revision"].is_null(), "not provisional: {}", answer.body);
+    ensure!(
+        answer.body["provisional"] == true && answer.body["revision"].is_null(),
+        "not provisional: {}",
+        answer.body
+    );
     Ok(())
 }
 
@@ -45,7 +49,11 @@ pub async fn merged(api: &Api, id: &str) -> Outcome {
 pub async fn in_the_log(api: &Api, id: &str) -> anyhow::Result<(usize, usize)> {
     let log = api.log().await?;
     let changes = || log.iter().flat_map(|entry| entry["changes"].as_array().into_iter().flatten());
-    let count = |name: &str| changes().filter(|change| change["change"] == name && change["what"].to_string().contains(id)).count();
+    let count = |name: &str| {
+        changes()
+            .filter(|change| change["change"] == name && change["what"].to_string().contains(id))
+            .count()
+    };
     Ok((count("put_kill"), count("restore")))
 }
 
@@ -61,10 +69,18 @@ async fn with_redis_paused_or_gone_a_kill_takes_effect_and_is_merged_later() -> 
         let mut stream = WebSocket::connect(&sdk, "raw").await?;
         let mut mirror = Mirror::default();
         mirror.apply(&stream.expect("snapshot", SOON).await?)?;
-        if paused { redis.pause()? } else { redis.kill() }
+        if paused {
+            redis.pause()?
+        } else {
+            redis.kill()
+        }
         let id = provisional(&admin, "checkout").await?;
         mirror.apply(&stream.expect("overlay", SOON).await?)?;
-        ensure!(mirror.overlay.contains_key(&id) && mirror.revision == 1, "an overlay lies on revision {}", mirror.revision);
+        ensure!(
+            mirror.overlay.contains_key(&id) && mirror.revision == 1,
+            "an overlay lies on revision {}",
+            mirror.revision
+        );
         eventually(SOON, "the SDK serves safe", || async {
             ensure!(!app.on("checkout") && app.reason("checkout") == "KILLED");
             Ok(())
@@ -73,14 +89,22 @@ async fn with_redis_paused_or_gone_a_kill_takes_effect_and_is_merged_later() -> 
         assert_killed(&admin, "checkout").await?;
         let snapshot = admin.snapshot().await?;
         ensure!(snapshot["revision"] == 1 && !snapshot["overlay"]["kills"][&id].is_null(), "{snapshot}");
-        if paused { redis.resume()? } else { redis.restart().await? }
+        if paused {
+            redis.resume()?
+        } else {
+            redis.restart().await?
+        }
         merged(&admin, &id).await?;
         while mirror.ended.get(&id).is_none_or(|how| how != "merged") || !mirror.kills.contains_key(&id) {
             mirror.apply(&stream.frame(SOON).await?)?;
             let covered = mirror.overlay.contains_key(&id) || mirror.kills.contains_key(&id);
             ensure!(covered, "between overlay and log a frame was without the kill");
         }
-        ensure!(in_the_log(&admin, &id).await? == (1, 0), "it is in the log {:?} times", in_the_log(&admin, &id).await?);
+        ensure!(
+            in_the_log(&admin, &id).await? == (1, 0),
+            "it is in the log {:?} times",
+            in_the_log(&admin, &id).await?
+        );
         ensure!(!app.on("checkout"), "the merge lifted the kill");
         admin.restore(&id).await?.ok()?;
         eventually(SOON, "the SDK is lifted", || async {
@@ -168,7 +192,12 @@ async fn the_node_that_took_a_provisional_kill_may_withdraw_it() -> Outcome {
     let id = provisional(&a, "checkout").await?;
     eventually(SOON, "the peer has it", || assert_killed(&b, "checkout")).await?;
     let withdrawn = a.restore(&id).await?;
-    ensure!(withdrawn.status == 200 && withdrawn.body["withdrawn"] == true, "{} {}", withdrawn.status, withdrawn.body);
+    ensure!(
+        withdrawn.status == 200 && withdrawn.body["withdrawn"] == true,
+        "{} {}",
+        withdrawn.status,
+        withdrawn.body
+    );
     assert_alive(&a, "checkout").await?;
     eventually(SOON, "the peer has heard of it", || assert_alive(&b, "checkout")).await?;
     eventually(SOON, "the SDK has heard of it", || async {
@@ -178,7 +207,10 @@ async fn the_node_that_took_a_provisional_kill_may_withdraw_it() -> Outcome {
     .await?;
     cluster.redis.restart().await?;
     cluster.a.readyz_until("ready again", |ready| ready.body["status"] == "ready").await?;
-    eventually(SOON, "writes go through", || async { a.put_flag("later", &flags::boolean("on")).await?.ok().map(drop) }).await?;
+    eventually(SOON, "writes go through", || async {
+        a.put_flag("later", &flags::boolean("on")).await?.ok().map(drop)
+    })
+    .await?;
     cluster.agree().await?;
     assert_alive(&a, "checkout").await?;
     ensure!(in_the_log(&a, &id).await?.0 == 0, "a withdrawn kill came into the log");
@@ -232,7 +264,11 @@ async fn a_kill_whose_journal_cannot_be_written_takes_effect_and_says_that_a_res
     let answer = admin.kill(&json!({"flag": "checkout"})).await?;
     assert_provisional(&answer)?;
     ensure!(answer.body["lost_on_restart"] == true, "{}", answer.body);
-    ensure!(answer.body["warnings"].to_string().contains("restart"), "the answer does not say so plainly: {}", answer.body);
+    ensure!(
+        answer.body["warnings"].to_string().contains("restart"),
+        "the answer does not say so plainly: {}",
+        answer.body
+    );
     assert_killed(&admin, "checkout").await
 }
 
@@ -249,7 +285,10 @@ async fn a_provisional_kill_is_confirmed_by_its_id() -> Outcome {
     assert_provisional(&answer)?;
     let confirmation = &answer.body["confirmation"];
     ensure!(confirmation["complete"] == true && confirmation["applied"]["confirmed"] == 1, "{confirmation}");
-    ensure!(confirmation["kill"] == answer.body["id"] && confirmation["revision"].is_null(), "{confirmation}");
+    ensure!(
+        confirmation["kill"] == answer.body["id"] && confirmation["revision"].is_null(),
+        "{confirmation}"
+    );
     Ok(())
 }
 

@@ -18,7 +18,12 @@ fn leased() -> Value {
 
 async fn runs_out(app: &App) -> Outcome {
     eventually(LEASE * 3, "the lease runs out", || async {
-        ensure!(!app.on("risky") && app.reason("risky") == "LEASE_EXPIRED", "{} {}", app.on("risky"), app.reason("risky"));
+        ensure!(
+            !app.on("risky") && app.reason("risky") == "LEASE_EXPIRED",
+            "{} {}",
+            app.on("risky"),
+            app.reason("risky")
+        );
         Ok(())
     })
     .await?;
@@ -100,6 +105,10 @@ async fn a_disk_cache_keeps_when_the_server_was_last_heard() -> Outcome {
         Ok(())
     })
     .await?;
-    ensure!(!app.on("risky") && app.reason("risky") == "LEASE_EXPIRED", "a lease began anew with the process: {}", app.reason("risky"));
+    ensure!(
+        !app.on("risky") && app.reason("risky") == "LEASE_EXPIRED",
+        "a lease began anew with the process: {}",
+        app.reason("risky")
+    );
     Ok(())
 }

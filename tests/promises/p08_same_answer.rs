@@ -1,7 +1,6 @@
 //! Promise 8: the same snapshot and context give the same answer in the SDK and in the server's remote evaluation.
 
-use anyhow::ensure;
-use ripcord_sdk::Context;
+use anyhow::{Context as _, ensure};
 use ripcord_tests::{App, flags, on_both_stores};
 use serde_json::{Value, json};
 
@@ -10,22 +9,50 @@ fn model() -> Vec<(&'static str, Value)> {
     let string = |rules: Value| json!({"variants": {"a": "A", "b": "B", "c": "C"}, "default": "c", "safe": null, "rules": rules});
     vec![
         ("static", flags::boolean("on")),
-        ("off-switch", json!({"variants": {"on": true, "off": false}, "default": "on", "safe": "off", "enabled": false})),
+        (
+            "off-switch",
+            json!({"variants": {"on": true, "off": false}, "default": "on", "safe": "off", "enabled": false}),
+        ),
         ("rollout", flags::rollout(30)),
-        ("number", json!({"variants": {"few": 1.5, "many": 900}, "default": "few", "safe": "few", "rules": [{"when": {"attribute": "age", "gte": 40}, "serve": "many"}]})),
-        ("object", json!({"variants": {"x": {"deep": {"n": [1, 2]}}, "y": {}}, "default": "x", "safe": "y"})),
-        ("text", string(json!([
-            {"id": "staff", "when": {"any": [{"attribute": "email", "ends_with": "@example.com"}, {"segment": "beta"}]}, "serve": "a"},
-            {"id": "semver", "when": {"attribute": "app.version", "semver_in": ">=2.1, <3"}, "serve": "b"},
-            {"id": "split", "when": {"attribute": "country", "one_of": ["CH", "AT"]}, "serve": {"split": [{"variant": "a", "weight": 1}, {"variant": "b", "weight": 1}, {"variant": "c", "weight": 2}], "by": "country", "salt": "s"}}
-        ]))),
-        ("network", string(json!([
-            {"when": {"all": [{"attribute": "ip", "in_cidr": ["10.0.0.0/8"]}, {"not": {"attribute": "email", "exists": true}}]}, "serve": "a"},
-            {"when": {"attribute": "joined", "before": "2024-01-01T00:00:00Z"}, "serve": "b"}
-        ]))),
-        ("logic", string(json!([{"when": {"jsonlogic": {"in": ["x", {"var": "tags"}]}}, "serve": "a"}, {"serve": {"jsonlogic": {"if": [{"==": [{"var": "country"}, "CH"]}, "b", "c"]}}}]))),
-        ("pattern", string(json!([{"when": {"attribute": "email", "matches": "^[a-m].*@"}, "serve": "a"}, {"when": {"attribute": "tags", "contains": "x"}, "serve": "b"}]))),
-        ("needy", json!({"variants": {"on": true, "off": false}, "default": "off", "safe": "off", "requires": [{"flag": "static", "variant": "on"}, {"flag": "rollout", "variant": "on"}], "rules": [{"serve": "on"}]})),
+        (
+            "number",
+            json!({"variants": {"few": 1.5, "many": 900}, "default": "few", "safe": "few", "rules": [{"when": {"attribute": "age", "gte": 40}, "serve": "many"}]}),
+        ),
+        (
+            "object",
+            json!({"variants": {"x": {"deep": {"n": [1, 2]}}, "y": {}}, "default": "x", "safe": "y"}),
+        ),
+        (
+            "text",
+            string(json!([
+                {"id": "staff", "when": {"any": [{"attribute": "email", "ends_with": "@example.com"}, {"segment": "beta"}]}, "serve": "a"},
+                {"id": "semver", "when": {"attribute": "app.version", "semver_in": ">=2.1, <3"}, "serve": "b"},
+                {"id": "split", "when": {"attribute": "country", "one_of": ["CH", "AT"]}, "serve": {"split": [{"variant": "a", "weight": 1}, {"variant": "b", "weight": 1}, {"variant": "c", "weight": 2}], "by": "country", "salt": "s"}}
+            ])),
+        ),
+        (
+            "network",
+            string(json!([
+                {"when": {"all": [{"attribute": "ip", "in_cidr": ["10.0.0.0/8"]}, {"not": {"attribute": "email", "exists": true}}]}, "serve": "a"},
+                {"when": {"attribute": "joined", "before": "2024-01-01T00:00:00Z"}, "serve": "b"}
+            ])),
+        ),
+        (
+            "logic",
+            string(
+                json!([{"when": {"jsonlogic": {"in": ["x", {"var": "tags"}]}}, "serve": "a"}, {"serve": {"jsonlogic": {"if": [{"==": [{"var": "country"}, "CH"]}, "b", "c"]}}}]),
+            ),
+        ),
+        (
+            "pattern",
+            string(
+                json!([{"when": {"attribute": "email", "matches": "^[a-m].*@"}, "serve": "a"}, {"when": {"attribute": "tags", "contains": "x"}, "serve": "b"}]),
+            ),
+        ),
+        (
+            "needy",
+            json!({"variants": {"on": true, "off": false}, "default": "off", "safe": "off", "requires": [{"flag": "static", "variant": "on"}, {"flag": "rollout", "variant": "on"}], "rules": [{"serve": "on"}]}),
+        ),
         ("killed", flags::boolean("on")),
     ]
 }
@@ -69,7 +96,7 @@ on_both_stores! {
         for (key, flag) in model() {
             for context in contexts() {
                 let remote = admin.post("explain", &json!({"flag": key, "context": context})).await?.ok()?;
-                let local = app.evaluate(key, &flag, &context)?;
+                let local = app.evaluate(key, &flag, context.as_object().context("a context is an object")?)?;
                 for member in ["value", "variant", "reason", "rule"] {
                     ensure!(remote[member] == local[member], "{key} for {context}: the server says {member} {}, the SDK {}", remote[member], local[member]);
                 }
@@ -78,11 +105,4 @@ on_both_stores! {
         }
         ensure!(seen.len() >= 20, "the contexts tell too little apart: {seen:?}");
     }
-}
-
-/// Used by the evaluations above; here so that a context of JSON is built in one way only.
-#[test]
-fn a_context_of_json_keeps_every_attribute() {
-    let context = Context::from_json(&json!({"targetingKey": "u", "app": {"version": "2.0.0"}, "tags": ["x"]}));
-    assert!(format!("{context:?}").contains("2.0.0"));
 }

@@ -25,7 +25,14 @@ fn lasting(answer: &Answer) -> Value {
 }
 
 fn same(first: &Answer, again: &Answer) -> Outcome {
-    ensure!(first.status == again.status, "first {} {}, then {} {}", first.status, first.body, again.status, again.body);
+    ensure!(
+        first.status == again.status,
+        "first {} {}, then {} {}",
+        first.status,
+        first.body,
+        again.status,
+        again.body
+    );
     ensure!(lasting(first) == lasting(again), "first {}, then {}", first.body, again.body);
     Ok(())
 }
@@ -172,6 +179,10 @@ async fn a_repeated_provisional_kill_is_the_same_kill_before_and_after_its_merge
     })
     .await?;
     let again = kill(&admin, "checkout", "call-1").await?;
-    ensure!(again.body["id"] == first.body["id"] && admin.kills().await?.len() == 1, "after the merge {}", again.body);
+    ensure!(
+        again.body["id"] == first.body["id"] && admin.kills().await?.len() == 1,
+        "after the merge {}",
+        again.body
+    );
     Ok(())
 }

@@ -102,7 +102,10 @@ async fn a_redis_that_was_tampered_with_is_noticed() -> Outcome {
     let mut server = Server::start(Setup::on(&redis)).await?;
     let admin = server.admin();
     for n in 0..5 {
-        admin.put(&format!("flags/counter?reason=the-truth-about-this-change-{n}"), &flags::number(n)).await?.ok()?;
+        admin
+            .put(&format!("flags/counter?reason=the-truth-about-this-change-{n}"), &flags::number(n))
+            .await?
+            .ok()?;
     }
     server.stop()?;
     redis.kill();
@@ -131,7 +134,12 @@ fn replace_everywhere(directory: &std::path::Path, from: &[u8], to: &[u8]) -> an
             continue;
         }
         let mut bytes = std::fs::read(&path)?;
-        let places: Vec<_> = bytes.windows(from.len()).enumerate().filter(|(_, window)| *window == from).map(|(at, _)| at).collect();
+        let places: Vec<_> = bytes
+            .windows(from.len())
+            .enumerate()
+            .filter(|(_, window)| *window == from)
+            .map(|(at, _)| at)
+            .collect();
         for &at in &places {
             bytes[at..at + to.len()].copy_from_slice(to);
         }

@@ -13,7 +13,9 @@ use serde_json::Value;
 pub fn names(problem: &Value, path: &str, words: &str) -> Outcome {
     let errors = problem["errors"].as_array().cloned().unwrap_or_default();
     let named = errors.iter().find(|error| error["path"] == path);
-    let Some(named) = named else { anyhow::bail!("{path:?} is not named: {problem}") };
+    let Some(named) = named else {
+        anyhow::bail!("{path:?} is not named: {problem}")
+    };
     let text = named["problem"].as_str().unwrap_or_default();
     ensure!(text.contains(words), "{path} should say {words:?}, it says {text:?}");
     Ok(())
@@ -23,6 +25,10 @@ pub fn names(problem: &Value, path: &str, words: &str) -> Outcome {
 pub fn refused(answer: &Answer, statuses: &[u16], what: &str) -> Outcome {
     ensure!(statuses.contains(&answer.status), "{what}: {} {}", answer.status, answer.body);
     let code = answer.body["code"].as_str().unwrap_or_default();
-    ensure!(!code.is_empty() && answer.body["detail"].is_string(), "{what} is answered without code or detail: {}", answer.body);
+    ensure!(
+        !code.is_empty() && answer.body["detail"].is_string(),
+        "{what} is answered without code or detail: {}",
+        answer.body
+    );
     Ok(())
 }

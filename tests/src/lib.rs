@@ -13,6 +13,7 @@
 //! Every process is ended by its owner's drop; every wait has a deadline. Folders beside this one are the test binaries.
 
 pub mod api;
+pub mod app;
 pub mod cluster;
 pub mod flags;
 pub mod mirror;
@@ -25,6 +26,7 @@ pub mod waiting;
 pub mod world;
 
 pub use api::{Answer, Api};
+pub use app::App;
 pub use cluster::Cluster;
 pub use mirror::Mirror;
 pub use redis::{Durability, Redis};

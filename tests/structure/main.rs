@@ -100,7 +100,10 @@ fn crates_depend_one_way() {
     for (own, name) in CRATES.iter().enumerate() {
         let manifest = std::fs::read_to_string(root().join(name).join("Cargo.toml")).expect("every crate has a manifest");
         for other in &CRATES[own..] {
-            if manifest.lines().any(|line| line.starts_with(&format!("ripcord-{other}.")) || line.starts_with(&format!("ripcord-{other} "))) {
+            if manifest
+                .lines()
+                .any(|line| line.starts_with(&format!("ripcord-{other}.")) || line.starts_with(&format!("ripcord-{other} ")))
+            {
                 wrong.push(format!("{name} depends on {other}"));
             }
         }

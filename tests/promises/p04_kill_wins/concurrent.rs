@@ -19,7 +19,10 @@ async fn rage(api: Api, flag: &'static str, over: Arc<AtomicBool>) -> Outcome {
             0 => api.put_flag(flag, &flags::tagged("on", &["payments"])).await?,
             1 => api.put_flag(flag, &flags::boolean("on")).await?,
             2 => api.delete(&format!("flags/{flag}?reason=a+test")).await?,
-            _ => api.commit(&[flags::delete(flag), flags::put(flag, &flags::tagged("on", &["payments", "other"]))]).await?,
+            _ => {
+                api.commit(&[flags::delete(flag), flags::put(flag, &flags::tagged("on", &["payments", "other"]))])
+                    .await?
+            }
         };
         ensure!(answer.status < 500, "{} {}", answer.status, answer.body);
         turn += 1;
@@ -32,7 +35,9 @@ async fn never_without(mut reader: WebSocket, id: String, over: Arc<AtomicBool>)
     let mut mirror = Mirror::default();
     let mut seen = false;
     while !over.load(Ordering::Relaxed) {
-        let Ok(frame) = reader.frame(Duration::from_millis(300)).await else { continue };
+        let Ok(frame) = reader.frame(Duration::from_millis(300)).await else {
+            continue;
+        };
         mirror.apply(&frame)?;
         let there = mirror.kills.contains_key(&id);
         ensure!(there || !seen, "the kill was gone at revision {}", mirror.revision);
@@ -131,7 +136,10 @@ async fn a_kill_survives_the_death_of_the_node_that_took_it() -> Outcome {
     cluster.agree().await?;
     let over = Arc::new(AtomicBool::new(false));
     let raging = tokio::spawn(rage(b.clone(), "checkout", Arc::clone(&over)));
-    let id = eventually(SOON, "the kill is taken", || async { ripcord_tests::api::id_of(&a.kill(&json!({"tag": "payments"})).await?.ok()?) }).await?;
+    let id = eventually(SOON, "the kill is taken", || async {
+        ripcord_tests::api::id_of(&a.kill(&json!({"tag": "payments"})).await?.ok()?)
+    })
+    .await?;
     cluster.a.kill();
     eventually(SOON, "the other node has the kill", || async {
         ensure!(b.kills().await? == [id.clone()]);

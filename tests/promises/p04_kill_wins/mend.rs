@@ -14,7 +14,8 @@ fn mended() -> Value {
 }
 
 async fn commit_knowingly(api: &Api, changes: &[Value]) -> anyhow::Result<Answer> {
-    api.post("commits", &json!({"reason": "a test", "changes": changes, "changes_served": true})).await
+    api.post("commits", &json!({"reason": "a test", "changes": changes, "changes_served": true}))
+        .await
 }
 
 on_both_stores! {

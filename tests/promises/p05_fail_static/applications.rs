@@ -51,7 +51,11 @@ async fn an_sdk_starts_from_its_disk_cache_when_the_server_is_away() -> Outcome 
         Ok(())
     })
     .await?;
-    ensure!(!app.on("risky") && app.reason("risky") == "KILLED", "the kill is not in the cache: {}", app.reason("risky"));
+    ensure!(
+        !app.on("risky") && app.reason("risky") == "KILLED",
+        "the kill is not in the cache: {}",
+        app.reason("risky")
+    );
     server.restart().await?;
     admin.put_flag("checkout", &flags::boolean("off")).await?.ok()?;
     eventually(SOON, "it goes on from there when the server is back", || async {
@@ -69,7 +73,10 @@ async fn before_any_data_the_callers_defaults_are_served_and_the_reason_says_so(
     let app = App::uncached(&sdk, "app")?;
     ensure!(!app.on("checkout"));
     ensure!(app.reason("checkout") != "STATIC", "{}", app.reason("checkout"));
-    ensure!(tokio::time::timeout(Duration::from_millis(300), app.ready()).await.is_err(), "it says that it is ready without data");
+    ensure!(
+        tokio::time::timeout(Duration::from_millis(300), app.ready()).await.is_err(),
+        "it says that it is ready without data"
+    );
     server.restart().await?;
     server.admin().put_flag("checkout", &flags::boolean("on")).await?.ok()?;
     app.ready().await?;

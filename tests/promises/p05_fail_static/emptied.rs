@@ -23,13 +23,19 @@ async fn is_filled_again(api: &Api, viewer: &Api, kill: &str, epoch: u64) -> Out
         Ok(snapshot)
     })
     .await?;
-    ensure!(snapshot["flags"].as_object().is_some_and(|flags| flags.len() >= 21), "flags are missing: {snapshot}");
+    ensure!(
+        snapshot["flags"].as_object().is_some_and(|flags| flags.len() >= 21),
+        "flags are missing: {snapshot}"
+    );
     ensure!(api.kills().await? == [kill], "the kill is missing");
     viewer.get("flags").await?.ok()?;
     ensure!(api.log().await?.len() > 21, "history is missing");
     let report = api.get_root("/v1/audit/verify").await?.ok()?;
     ensure!(report["whole"] == true, "{report}");
-    eventually(SOON, "writes go through", || async { api.put_flag("after", &flags::boolean("on")).await?.ok().map(drop) }).await
+    eventually(SOON, "writes go through", || async {
+        api.put_flag("after", &flags::boolean("on")).await?.ok().map(drop)
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -97,7 +103,12 @@ async fn a_fresh_node_on_an_emptied_redis_yields_to_a_node_that_knows() -> Outco
     is_filled_again(&admin, &viewer, &kill, 1).await?;
     eventually(SOON, "the fresh node has everything", || async {
         let (there, here) = (fresh.admin().snapshot().await?, admin.snapshot().await?);
-        ensure!(there["hash"] == here["hash"] && there["epoch"] == here["epoch"], "epoch {} revision {}", there["epoch"], there["revision"]);
+        ensure!(
+            there["hash"] == here["hash"] && there["epoch"] == here["epoch"],
+            "epoch {} revision {}",
+            there["epoch"],
+            there["revision"]
+        );
         Ok(())
     })
     .await

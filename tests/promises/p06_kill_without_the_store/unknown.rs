@@ -15,7 +15,12 @@ async fn a_write_into_a_paused_redis_is_answered_as_unknown_and_applied_at_most_
     let path = admin.path("flags/counter?reason=a+test");
     let answer = admin.send(reqwest::Method::PUT, &path, Some(&flags::number(1)), &key).await?;
     let code = answer.body["code"].as_str().unwrap_or_default().to_owned();
-    ensure!(answer.status == 503 && ["OUTCOME_UNKNOWN", "STORE_UNAVAILABLE"].contains(&code.as_str()), "{} {}", answer.status, answer.body);
+    ensure!(
+        answer.status == 503 && ["OUTCOME_UNKNOWN", "STORE_UNAVAILABLE"].contains(&code.as_str()),
+        "{} {}",
+        answer.status,
+        answer.body
+    );
     redis.resume()?;
     server.readyz_until("ready again", |ready| ready.body["status"] == "ready").await?;
     let again = eventually(SOON, "the repeat is answered", || async {
@@ -45,7 +50,10 @@ async fn after_an_unknown_outcome_memory_and_store_agree_again() -> Outcome {
         cluster.redis.resume()?;
         cluster.a.readyz_until("ready again", |ready| ready.body["status"] == "ready").await?;
         cluster.b.readyz_until("ready again", |ready| ready.body["status"] == "ready").await?;
-        eventually(SOON, "writes go through", || async { a.put_flag("after", &flags::number(n)).await?.ok().map(drop) }).await?;
+        eventually(SOON, "writes go through", || async {
+            a.put_flag("after", &flags::number(n)).await?.ok().map(drop)
+        })
+        .await?;
         cluster.agree().await?;
     }
     for api in [a, b] {

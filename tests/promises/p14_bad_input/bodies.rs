@@ -26,7 +26,11 @@ async fn text_that_is_no_json_is_refused_saying_where() -> Outcome {
     let answer = raw(&admin, Method::POST, "commits", "application/json", b"{\"reason\": \"\xff\xfe\"}".to_vec()).await?;
     refused(&answer, &[400], "bad UTF-8")?;
     let twice = r#"{"reason": "a", "reason": "b", "changes": []}"#;
-    refused(&raw(&admin, Method::POST, "commits", "application/json", twice).await?, &[400, 422], "a member twice")?;
+    refused(
+        &raw(&admin, Method::POST, "commits", "application/json", twice).await?,
+        &[400, 422],
+        "a member twice",
+    )?;
     for body in ["null", "7", "\"text\"", "[]", "{}"] {
         refused(&raw(&admin, Method::POST, "commits", "application/json", body).await?, &[422], body)?;
     }
@@ -39,9 +43,17 @@ async fn json_that_is_nested_without_end_is_refused_and_hurts_nobody() -> Outcom
     let server = Server::start(Setup::embedded()).await?;
     let admin = server.admin();
     let body = "[".repeat(100_000);
-    refused(&raw(&admin, Method::POST, "commits", "application/json", body).await?, &[400], "100,000 brackets")?;
+    refused(
+        &raw(&admin, Method::POST, "commits", "application/json", body).await?,
+        &[400],
+        "100,000 brackets",
+    )?;
     let body = format!("{{\"flag\": \"f\", \"context\": {}1{}}}", "{\"a\":".repeat(5_000), "}".repeat(5_000));
-    refused(&raw(&admin, Method::POST, "explain", "application/json", body).await?, &[400, 422], "5,000 objects in one another")?;
+    refused(
+        &raw(&admin, Method::POST, "explain", "application/json", body).await?,
+        &[400, 422],
+        "5,000 objects in one another",
+    )?;
     admin.put_flag("alive", &flags::boolean("on")).await?.ok()?;
     Ok(())
 }
@@ -111,7 +123,9 @@ async fn a_wrong_acknowledgement_is_not_counted() -> Outcome {
     let snapshot = stream.expect("snapshot", SOON).await?;
     stream.ack(&snapshot).await?;
     // It claims a revision that nobody has made yet; that must not confirm it in advance.
-    stream.send(&serde_json::json!({"type": "ack", "epoch": 1, "revision": 2, "hash": snapshot.data["hash"]})).await?;
+    stream
+        .send(&serde_json::json!({"type": "ack", "epoch": 1, "revision": 2, "hash": snapshot.data["hash"]}))
+        .await?;
     tokio::time::sleep(Duration::from_millis(200)).await;
     let answer = admin.put("flags/checkout?reason=a+test&wait=300ms", &flags::boolean("off")).await?.ok()?;
     ensure!(answer["confirmation"]["applied"]["confirmed"] != 1, "a lie was counted: {answer}");

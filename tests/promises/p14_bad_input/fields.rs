@@ -60,8 +60,16 @@ fn wrong_flags() -> Vec<(Value, &'static str, &'static str)> {
         (when(&json!({"attribute": "a", "matches": "("})), "rules[0].when.matches", ""),
         (when(&json!({"attribute": "a", "matches": "(a{1000}){1000}"})), "rules[0].when.matches", ""),
         (split(&json!([])), "rules[0].serve.split", ""),
-        (split(&json!([{"variant": "on", "weight": 0}, {"variant": "off", "weight": 0}])), "rules[0].serve.split", "0"),
-        (split(&json!([{"variant": "on", "weight": 2_147_483_647_u32}, {"variant": "off", "weight": 1}])), "rules[0].serve.split", "2147483647"),
+        (
+            split(&json!([{"variant": "on", "weight": 0}, {"variant": "off", "weight": 0}])),
+            "rules[0].serve.split",
+            "0",
+        ),
+        (
+            split(&json!([{"variant": "on", "weight": 2_147_483_647_u32}, {"variant": "off", "weight": 1}])),
+            "rules[0].serve.split",
+            "2147483647",
+        ),
         (split(&json!([{"variant": "blue", "weight": 1}])), "rules[0].serve.split[0].variant", "\"on\""),
         (split(&json!([{"variant": "on", "weight": -1}])), "rules[0].serve.split[0].weight", ""),
     ]
@@ -95,7 +103,11 @@ async fn every_problem_is_told_at_once() -> Outcome {
     for path in ["default", "safe", "enabeld"] {
         names(&problem, path, "")?;
     }
-    names(&problem, "rules[2].serve.split[1].variant", "\"blue\" is no variant of this flag; it has \"on\", \"off\"")
+    names(
+        &problem,
+        "rules[2].serve.split[1].variant",
+        "\"blue\" is no variant of this flag; it has \"on\", \"off\"",
+    )
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -114,9 +126,19 @@ async fn limits_are_stated_and_kept() -> Outcome {
         let all: serde_json::Map<_, _> = (0..count).map(|n| (format!("v{n}"), json!(n))).collect();
         json!({"variants": all, "default": "v0", "safe": "v0"})
     };
-    let rules = |count: usize| with("rules", (0..count).map(|n| json!({"when": {"attribute": "a", "equals": n}, "serve": "on"})).collect());
+    let rules = |count: usize| {
+        with(
+            "rules",
+            (0..count).map(|n| json!({"when": {"attribute": "a", "equals": n}, "serve": "on"})).collect(),
+        )
+    };
     let within = [variants(64), rules(256), when(&deep(15))];
-    let beyond = [(variants(65), "64"), (rules(257), "256"), (when(&deep(17)), "16"), (flags::large(65 * 1024, 'x'), "")];
+    let beyond = [
+        (variants(65), "64"),
+        (rules(257), "256"),
+        (when(&deep(17)), "16"),
+        (flags::large(65 * 1024, 'x'), ""),
+    ];
     for flag in within {
         admin.put_flag("flag", &flag).await?.ok()?;
     }
@@ -163,7 +185,10 @@ async fn unknown_references_and_cycles_are_refused() -> Outcome {
     let problem = admin.put_flag("flag", &unknown_variant).await?.problem(422, "INVALID")?;
     ensure!(problem["errors"].to_string().contains("blue"), "{problem}");
     admin.get("flags/nobody").await?.problem(404, "FLAG_NOT_FOUND")?;
-    admin.post("explain", &json!({"flag": "nobody", "context": {}})).await?.problem(404, "FLAG_NOT_FOUND")?;
+    admin
+        .post("explain", &json!({"flag": "nobody", "context": {}}))
+        .await?
+        .problem(404, "FLAG_NOT_FOUND")?;
     admin.environment("nowhere").get("flags").await?.problem(404, "ENVIRONMENT_NOT_FOUND")?;
     ensure!(admin.revision().await? == 1);
     Ok(())
@@ -173,10 +198,18 @@ async fn unknown_references_and_cycles_are_refused() -> Outcome {
 async fn a_segment_that_rules_name_cannot_be_deleted() -> Outcome {
     let server = Server::start(Setup::embedded()).await?;
     let admin = server.admin();
-    admin.put("segments/beta?reason=a+test", &json!({"attribute": "plan", "equals": "beta"})).await?.ok()?;
+    admin
+        .put("segments/beta?reason=a+test", &json!({"attribute": "plan", "equals": "beta"}))
+        .await?
+        .ok()?;
     admin.put_flag("flag", &when(&json!({"segment": "beta"}))).await?.ok()?;
     let answer = admin.delete("segments/beta?reason=a+test").await?;
-    ensure!([409, 422].contains(&answer.status) && answer.body.to_string().contains("flag"), "{} {}", answer.status, answer.body);
+    ensure!(
+        [409, 422].contains(&answer.status) && answer.body.to_string().contains("flag"),
+        "{} {}",
+        answer.status,
+        answer.body
+    );
     admin.get("segments/beta").await?.ok()?;
     Ok(())
 }

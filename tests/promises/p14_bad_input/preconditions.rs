@@ -101,4 +101,3 @@ on_both_stores! {
         ensure!(bad.status == 422, "an environment named like the system log: {} {}", bad.status, bad.body);
     }
 }
-
