@@ -70,7 +70,13 @@ pub fn start_logs(config: &Config) -> Result<(), TelemetryError> {
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match config.format {
         LogFormat::Pretty => lines.with_target(false).finish().try_init()?,
-        LogFormat::Json => lines.json().flatten_event(true).with_current_span(true).with_span_list(false).finish().try_init()?,
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .finish()
+            .try_init()?,
     }
     Ok(())
 }

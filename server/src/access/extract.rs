@@ -73,7 +73,9 @@ fn environment(request: &HttpRequest, holder: &Holder) -> Result<EnvironmentKey,
     let in_path = request.match_info().get("env").map(ToOwned::to_owned);
     let asked = in_path.or_else(|| web::Query::<Asked>::from_query(request.query_string()).ok()?.into_inner().environment);
     match (asked, &holder.reach) {
-        (Some(name), _) => EnvironmentKey::new(&name).map_err(|faults| Refusal::new(Code::EnvironmentNotFound, format!("There is no such environment: {faults}."))),
+        (Some(name), _) => {
+            EnvironmentKey::new(&name).map_err(|faults| Refusal::new(Code::EnvironmentNotFound, format!("There is no such environment: {faults}.")))
+        }
         (None, Reach::Only(own)) if own.len() == 1 => own.iter().cloned().next().ok_or_else(unnamed),
         (None, Reach::Only(_) | Reach::Everywhere) => Err(unnamed()),
     }

@@ -83,10 +83,7 @@ impl Holder {
         if actions.iter().any(|action| self.role.may(*action)) {
             return Ok(());
         }
-        let may: Vec<Role> = Role::ALL
-            .into_iter()
-            .filter(|role| actions.iter().any(|action| role.may(*action)))
-            .collect();
+        let may: Vec<Role> = Role::ALL.into_iter().filter(|role| actions.iter().any(|action| role.may(*action))).collect();
         Err(forbidden(self.role, &may))
     }
 
@@ -95,10 +92,7 @@ impl Holder {
         if actions.iter().all(|action| self.role.may(*action)) {
             return Ok(());
         }
-        let may: Vec<Role> = Role::ALL
-            .into_iter()
-            .filter(|role| actions.iter().all(|action| role.may(*action)))
-            .collect();
+        let may: Vec<Role> = Role::ALL.into_iter().filter(|role| actions.iter().all(|action| role.may(*action))).collect();
         Err(forbidden(self.role, &may))
     }
 

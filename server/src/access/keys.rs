@@ -59,7 +59,9 @@ pub fn presented(headers: &HeaderMap) -> Result<&str, Problem> {
         (Some(value), _) => value.to_str().ok().and_then(strip_bearer),
         (None, Some(value)) => value.to_str().ok(),
         (None, None) => {
-            return Err(refuse("Send a key as Authorization: Bearer rc_… or as X-API-Key; `ripcord keys create` makes one."));
+            return Err(refuse(
+                "Send a key as Authorization: Bearer rc_… or as X-API-Key; `ripcord keys create` makes one.",
+            ));
         }
     };
     let fits = |text: &&str| text.starts_with("rc_") && text.len() <= LONGEST;

@@ -47,7 +47,8 @@ pub struct Limits {
 impl Limits {
     /// Nobody has sent anything yet.
     pub fn new(config: Config) -> Self {
-        let keyed = |rate: NonZeroU32| RateLimiter::hashmap(Quota::per_second(rate).allow_burst(rate.saturating_mul(NonZeroU32::MIN.saturating_add(BURST - 1))));
+        let keyed =
+            |rate: NonZeroU32| RateLimiter::hashmap(Quota::per_second(rate).allow_burst(rate.saturating_mul(NonZeroU32::MIN.saturating_add(BURST - 1))));
         Self {
             reads: keyed(config.reads),
             writes: keyed(config.writes),

@@ -115,7 +115,12 @@ impl Access {
         holder.check_reach(environment)?;
         let system = self.environments().system();
         if !system.environments.contains_key(environment.as_str()) {
-            let names: Vec<&str> = system.environments.keys().filter(|key| holder.reach.covers(key)).map(EnvironmentKey::as_str).collect();
+            let names: Vec<&str> = system
+                .environments
+                .keys()
+                .filter(|key| holder.reach.covers(key))
+                .map(EnvironmentKey::as_str)
+                .collect();
             let detail = format!("There is no environment {environment}; there are {}.", names.join(", "));
             return Err(Problem::new(Code::EnvironmentNotFound, detail).into());
         }
@@ -144,9 +149,11 @@ impl Access {
                 author,
                 allows: PhantomData,
             }),
-            super::Reach::Only(_) => {
-                Err(Problem::new(Code::Forbidden, "This key is valid in some environments only; this needs one that is valid everywhere: an admin's.").into())
-            }
+            super::Reach::Only(_) => Err(Problem::new(
+                Code::Forbidden,
+                "This key is valid in some environments only; this needs one that is valid everywhere: an admin's.",
+            )
+            .into()),
         }
     }
 }

@@ -124,7 +124,12 @@ fn check_kind(request: &HttpRequest) -> Result<(), Refusal> {
 }
 
 async fn collect(request: &HttpRequest, payload: web::Payload, most: usize) -> Result<web::Bytes, Refusal> {
-    let too_large = || Refusal::new(Code::TooLarge, format!("The body is larger than {most} bytes, which is the most that this path takes."));
+    let too_large = || {
+        Refusal::new(
+            Code::TooLarge,
+            format!("The body is larger than {most} bytes, which is the most that this path takes."),
+        )
+    };
     let stated = request
         .headers()
         .get(header::CONTENT_LENGTH)

@@ -35,15 +35,16 @@ fn read(request: &HttpRequest) -> Result<Condition, Refusal> {
     let header = |name: &HeaderName| request.headers().get(name);
     match (header(&header::IF_MATCH), header(&header::IF_NONE_MATCH)) {
         (None, None) => Ok(Condition::Unconditional),
-        (Some(value), None) => etag(value)
-            .map(Condition::At)
-            .map_err(|faults| Refusal::bad_parameter("If-Match", faults)),
+        (Some(value), None) => etag(value).map(Condition::At).map_err(|faults| Refusal::bad_parameter("If-Match", faults)),
         (None, Some(value)) if value.as_bytes() == b"*" => Ok(Condition::Absent),
         (None, Some(_)) => {
             let problem = "on a write it can only be *, which means that the thing must not exist yet";
             Err(Refusal::bad_parameter("If-None-Match", Faults::one("", problem)))
         }
-        (Some(_), Some(_)) => Err(Refusal::bad_parameter("If-Match", Faults::one("", "it contradicts If-None-Match; send one of them"))),
+        (Some(_), Some(_)) => Err(Refusal::bad_parameter(
+            "If-Match",
+            Faults::one("", "it contradicts If-None-Match; send one of them"),
+        )),
     }
 }
 
