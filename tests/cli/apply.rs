@@ -15,17 +15,15 @@ async fn apply(server: &Server, text: &str, more: &[&str]) -> anyhow::Result<Ran
 }
 
 fn many(bad: &[(usize, &str)]) -> String {
-    let mut text = String::from("flags:\n");
-    for n in 0..100 {
-        let wrong = bad.iter().find(|(at, _)| *at == n).map_or("", |(_, line)| *line);
-        text.push_str(&format!(
-            "  flag-{n}:\n    variants: {{on: true, off: false}}\n    default: on\n    safe: off\n"
-        ));
-        if !wrong.is_empty() {
-            text.push_str(&format!("    {wrong}\n"));
-        }
-    }
-    text
+    let flag = |n: usize| {
+        let wrong = bad
+            .iter()
+            .find(|(at, _)| *at == n)
+            .map_or_else(String::new, |(_, line)| format!("    {line}\n"));
+        format!("  flag-{n}:\n    variants: {{on: true, off: false}}\n    default: on\n    safe: off\n{wrong}")
+    };
+    let flags: String = (0..100).map(flag).collect();
+    format!("flags:\n{flags}")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -70,9 +70,9 @@ async fn with_redis_paused_or_gone_a_kill_takes_effect_and_is_merged_later() -> 
         let mut mirror = Mirror::default();
         mirror.apply(&stream.expect("snapshot", SOON).await?)?;
         if paused {
-            redis.pause()?
+            redis.pause()?;
         } else {
-            redis.kill()
+            redis.kill();
         }
         let id = provisional(&admin, "checkout").await?;
         mirror.apply(&stream.expect("overlay", SOON).await?)?;
@@ -90,9 +90,9 @@ async fn with_redis_paused_or_gone_a_kill_takes_effect_and_is_merged_later() -> 
         let snapshot = admin.snapshot().await?;
         ensure!(snapshot["revision"] == 1 && !snapshot["overlay"]["kills"][&id].is_null(), "{snapshot}");
         if paused {
-            redis.resume()?
+            redis.resume()?;
         } else {
-            redis.restart().await?
+            redis.restart().await?;
         }
         merged(&admin, &id).await?;
         while mirror.ended.get(&id).is_none_or(|how| how != "merged") || !mirror.kills.contains_key(&id) {
@@ -150,7 +150,7 @@ async fn a_provisional_kill_is_journaled_and_survives_kill_9() -> Outcome {
     server.kill();
     server.restart().await?;
     assert_killed(&admin, "checkout").await?;
-    ensure!(admin.kills().await? == [id.clone()]);
+    ensure!(admin.kills().await? == std::slice::from_ref(&id));
     redis.restart().await?;
     merged(&admin, &id).await?;
     ensure!(in_the_log(&admin, &id).await? == (1, 0));

@@ -59,6 +59,7 @@ fn model() -> Vec<(&'static str, Value)> {
 
 fn contexts() -> Vec<Value> {
     let mut all = vec![json!({}), json!({"targetingKey": ""}), json!({"age": "40", "email": 7, "tags": "x"})];
+    let countries = ["CH", "AT", "FR"];
     for n in 0..40_u32 {
         let name = char::from(b'a' + u8::try_from(n % 26).unwrap_or_default());
         all.push(json!({
@@ -66,7 +67,7 @@ fn contexts() -> Vec<Value> {
             "email": format!("{name}@{}", if n % 3 == 0 { "example.com" } else { "elsewhere.net" }),
             "age": n * 2,
             "app": {"version": format!("{}.{}.0", n % 4, n % 7)},
-            "country": ["CH", "AT", "FR"][n as usize % 3],
+            "country": countries[n as usize % countries.len()],
             "ip": format!("{}.0.0.{n}", if n % 2 == 0 { 10 } else { 192 }),
             "joined": format!("20{:02}-06-01T00:00:00Z", 20 + n % 8),
             "tags": if n % 5 == 0 { json!(["x", "y"]) } else { json!([]) },

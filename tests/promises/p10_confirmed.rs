@@ -173,11 +173,9 @@ async fn confirmations_are_over_all_nodes_and_a_node_that_is_not_reached_is_name
     let from_b = confirmation(&b, 2).await?;
     ensure!(from_b["applied"]["confirmed"] == 2, "the other node knows less: {from_b}");
     cluster.b.process()?.signal(Signal::Stop)?;
-    let answer = a.put("flags/checkout?reason=a+test&wait=500ms", &{
-        let mut flag = flags::boolean("on");
-        flag["description"] = json!("again");
-        flag
-    });
+    let mut edited = flags::boolean("on");
+    edited["description"] = json!("again");
+    let answer = a.put("flags/checkout?reason=a+test&wait=500ms", &edited);
     let confirmed = tokio::time::timeout(Duration::from_secs(10), answer).await??.ok()?["confirmation"].clone();
     ensure!(confirmed["complete"] == false, "{confirmed}");
     ensure!(confirmed["nodes_not_reached"].as_array().is_some_and(|nodes| nodes.len() == 1), "{confirmed}");

@@ -48,7 +48,7 @@ on_both_stores! {
             let text = admin.request(reqwest::Method::GET, &admin.path(&format!("revisions/{revision}"))).send().await?.text().await?;
             let entry: serde_json::Value = serde_json::from_str(&text)?;
             ensure!(entry["previous"] == json!(previous), "revision {revision} follows {}, not {previous}", entry["previous"]);
-            previous = entry["digest"].as_str().unwrap_or_default().to_owned();
+            entry["digest"].as_str().unwrap_or_default().clone_into(&mut previous);
         }
         let head = report["logs"].as_array().into_iter().flatten().find(|log| log["log"] == "production").cloned().unwrap_or_default();
         ensure!(head["head"] == json!(previous) && head["entries"] == 5, "{head}");

@@ -46,7 +46,8 @@ macro_rules! on_both_stores {
             #[allow(unused_imports, reason = "a body may need nothing from around it")]
             use super::*;
 
-            async fn check($world: $crate::World) -> $crate::Outcome {
+            #[allow(unused_mut, reason = "most bodies leave their world as it is")]
+            async fn check(mut $world: $crate::World) -> $crate::Outcome {
                 $body
                 #[allow(unreachable_code, reason = "a body may end with an error")]
                 Ok(())

@@ -142,7 +142,7 @@ async fn a_kill_survives_the_death_of_the_node_that_took_it() -> Outcome {
     .await?;
     cluster.a.kill();
     eventually(SOON, "the other node has the kill", || async {
-        ensure!(b.kills().await? == [id.clone()]);
+        ensure!(b.kills().await? == std::slice::from_ref(&id));
         Ok(())
     })
     .await?;

@@ -19,7 +19,7 @@ on_both_stores! {
         let patch = json!({"enabled": false, "reason": "a test"});
         admin.send(reqwest::Method::PATCH, &admin.path("flags/checkout"), Some(&patch), &[]).await?.ok()?;
         assert_killed(&admin, "checkout").await?;
-        ensure!(admin.kills().await? == [id.clone()]);
+        ensure!(admin.kills().await? == std::slice::from_ref(&id));
         admin.restore(&id).await?.ok()?;
         assert_alive(&admin, "checkout").await?;
     }

@@ -15,7 +15,7 @@ use crate::waiting::{SOON, eventually};
 /// A running application.
 #[derive(Debug)]
 pub struct Process {
-    process: process::Process,
+    running: process::Process,
     output: PathBuf,
     _directory: TempDir,
 }
@@ -28,7 +28,7 @@ impl Process {
         let mut command = Command::new(beside_the_tests("ripcord-test-app"));
         command.args([api.url(), instance, flag]).env("RIPCORD_KEY", api.key());
         let app = Self {
-            process: process::Process::start(instance, &mut command, &output)?,
+            running: process::Process::start(instance, &mut command, &output)?,
             output,
             _directory: directory,
         };
@@ -50,7 +50,7 @@ impl Process {
     pub async fn serves(&self, value: &str) -> anyhow::Result<Value> {
         eventually(SOON, "the application serves it", || async {
             let last = self.last()?;
-            ensure!(last["value"].to_string() == value, "it serves {last}");
+            ensure!(last["value"].to_string().as_str() == value, "it serves {last}");
             Ok(last)
         })
         .await
@@ -58,13 +58,13 @@ impl Process {
 
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
-        self.process.signal(signal)
+        self.running.signal(signal)
     }
 
     /// Asks it to end; it says goodbye.
     pub async fn end(mut self) -> anyhow::Result<()> {
-        self.process.signal(Signal::Term)?;
-        let status = tokio::task::spawn_blocking(move || self.process.wait(SOON)).await??;
+        self.running.signal(Signal::Term)?;
+        let status = tokio::task::spawn_blocking(move || self.running.wait(SOON)).await??;
         ensure!(status.success(), "the application ended with {status}");
         Ok(())
     }
