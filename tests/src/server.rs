@@ -50,6 +50,15 @@ pub struct Setup {
     arguments: Vec<String>,
     variables: Vec<(String, String)>,
     port: Option<u16>,
+    scheme: Scheme,
+}
+
+/// What a server speaks.
+#[derive(Debug, Clone, Copy, Default)]
+enum Scheme {
+    #[default]
+    Http,
+    Https,
 }
 
 impl Setup {
@@ -75,6 +84,16 @@ impl Setup {
     pub fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Over TLS with this certificate and key.
+    #[must_use]
+    pub fn tls(mut self, certificate: &Path, key: &Path) -> Self {
+        self.scheme = Scheme::Https;
+        self.argument("--tls-cert")
+            .argument(certificate.display().to_string())
+            .argument("--tls-key")
+            .argument(key.display().to_string())
     }
 
     /// On this port.
@@ -122,7 +141,10 @@ impl Server {
 
     /// Its address.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        match self.setup.scheme {
+            Scheme::Http => format!("http://127.0.0.1:{}", self.port),
+            Scheme::Https => format!("https://127.0.0.1:{}", self.port),
+        }
     }
 
     /// Its port.

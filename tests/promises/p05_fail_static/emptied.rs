@@ -148,3 +148,31 @@ async fn of_two_nodes_the_one_that_knows_more_fills_the_store() -> Outcome {
     cluster.agree().await?;
     Ok(())
 }
+
+/// The node that knows less has filled the store before the other came back: what only that one knows is not dropped.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kill_that_only_a_later_node_knows_is_merged() -> Outcome {
+    let mut cluster = Cluster::start().await?;
+    let a = cluster.a.admin();
+    a.put_flag("early", &flags::boolean("on")).await?.ok()?;
+    cluster.agree().await?;
+    cluster.b.kill();
+    a.put_flag("later", &flags::boolean("on")).await?.ok()?;
+    let kill = a.kill_flag("early").await?;
+    cluster.a.kill();
+    cluster.redis.lose_everything()?;
+    cluster.redis.restart().await?;
+    cluster.b.restart().await?;
+    let b = cluster.b.admin();
+    eventually(SOON, "the node that knows less has filled the store", || async {
+        b.put_flag("meanwhile", &flags::boolean("on")).await?.ok().map(drop)
+    })
+    .await?;
+    cluster.a.restart().await?;
+    cluster.agree().await?;
+    for api in [&a, &b] {
+        assert_killed(api, "early").await?;
+        ensure!(api.kills().await? == std::slice::from_ref(&kill), "{:?}", api.kills().await?);
+    }
+    Ok(())
+}
