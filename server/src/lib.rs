@@ -11,12 +11,15 @@
 )]
 
 pub mod access;
+pub mod api;
+pub mod audit;
 pub mod clock;
 pub mod commit;
 pub mod environment;
 pub mod fleet;
 pub mod http;
 pub mod kill;
+pub mod outcome;
 pub mod peer;
 pub mod secret;
 pub mod snapshot;

@@ -9,6 +9,8 @@ use ripcord_proto::Faults;
 use ripcord_proto::problem::{Code, Problem};
 
 use super::span::RequestId;
+use crate::commit::CommitError;
+use crate::store::StoreError;
 
 /// The media type of problem documents.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -81,6 +83,27 @@ impl From<Problem> for Refusal {
             Code::Reseeding => refusal.retry_after(2),
             Code::StoreUnavailable | Code::OutcomeUnknown | Code::NotReady => refusal.retry_after(5),
             _ => refusal,
+        }
+    }
+}
+
+impl From<CommitError> for Refusal {
+    fn from(error: CommitError) -> Self {
+        Problem::from(error).into()
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(why) => Self::new(
+                Code::StoreUnavailable,
+                format!("The history cannot be read: the store cannot be reached ({why}). Flags go on being served from memory, and kills work."),
+            ),
+            StoreError::InUse(_) | StoreError::File { .. } | StoreError::Corrupt(_) | StoreError::Chain { .. } => {
+                tracing::error!(%error, "the store cannot be read");
+                Self::new(Code::Internal, format!("The history cannot be read: {error}."))
+            }
         }
     }
 }

@@ -49,7 +49,7 @@ pub struct WriteQuery {
 impl WriteQuery {
     /// The reason as text.
     pub fn reason(self) -> Option<String> {
-        self.reason.map(|Reason(text)| text)
+        self.reason.map(Reason::into_text)
     }
 }
 
@@ -125,6 +125,13 @@ impl<'de> serde::Deserialize<'de> for Wait {
 /// A reason that is text with something in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason(String);
+
+impl Reason {
+    /// As text.
+    pub fn into_text(self) -> String {
+        self.0
+    }
+}
 
 impl<'de> serde::Deserialize<'de> for Reason {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
