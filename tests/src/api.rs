@@ -255,9 +255,9 @@ impl Api {
         self.snapshot().await?["revision"].as_u64().context("a snapshot without revision")
     }
 
-    /// Every commit of the log, oldest first.
+    /// Every commit that made a revision, newest first.
     pub async fn log(&self) -> anyhow::Result<Vec<Value>> {
-        self.pages("commits").await
+        self.pages("revisions?limit=1000").await
     }
 
     /// All items of a list, page after page.

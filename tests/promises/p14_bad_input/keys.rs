@@ -60,8 +60,8 @@ fn table() -> Vec<Row> {
             Some(json!({"role": "viewer", "environment": "production", "name": "n"})),
             ADMINS,
         ),
-        row(Method::POST, "/v1/environments?reason=x", Some(json!({"key": "other"})), ADMINS),
-        row(Method::PUT, own("settings?reason=x"), Some(json!({"bucketing": "v3"})), ADMINS),
+        row(Method::POST, "/v1/environments", Some(json!({"key": "other", "reason": "x"})), ADMINS),
+        row(Method::PUT, own("settings"), Some(json!({"bucketing": "v3", "reason": "x"})), ADMINS),
     ]
 }
 
@@ -113,7 +113,7 @@ on_both_stores! {
 
     async fn a_key_is_for_its_environments_only(world) {
         let admin = ready(&world).await?;
-        admin.send(Method::POST, "/v1/environments?reason=x", Some(&json!({"key": "staging"})), &[]).await?.ok()?;
+        admin.send(Method::POST, "/v1/environments", Some(&json!({"key": "staging", "reason": "x"})), &[]).await?.ok()?;
         let editor = admin.role("editor").await?;
         editor.environment("staging").get("flags").await?.problem(403, "FORBIDDEN")?;
         editor.environment("staging").put_flag("f", &flags::boolean("on")).await?.problem(403, "FORBIDDEN")?;

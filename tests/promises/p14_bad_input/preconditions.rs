@@ -83,21 +83,21 @@ on_both_stores! {
         let admin = world.admin();
         admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
         admin.kill_flag("checkout").await?;
-        let copy = json!({"key": "staging", "copy_of": "production"});
-        let made = admin.send(Method::POST, "/v1/environments?reason=a+test", Some(&copy), &[]).await?;
+        let copy = json!({"key": "staging", "copy_of": "production", "reason": "a test"});
+        let made = admin.send(Method::POST, "/v1/environments", Some(&copy), &[]).await?;
         ensure!(made.status == 201, "{} {}", made.status, made.body);
         let staging = admin.environment("staging");
         ensure!(staging.value("checkout").await? == true, "kills are not copied");
         staging.put_flag("only-here", &flags::boolean("on")).await?.ok()?;
         admin.get("flags/only-here").await?.problem(404, "FLAG_NOT_FOUND")?;
-        admin.send(Method::POST, "/v1/environments?reason=a+test", Some(&copy), &[]).await?.problem(409, "ALREADY_EXISTS")?;
+        admin.send(Method::POST, "/v1/environments", Some(&copy), &[]).await?.problem(409, "ALREADY_EXISTS")?;
         let once = admin.send(Method::DELETE, "/v1/environments/staging?reason=a+test", None, &[]).await?;
         ensure!([400, 422].contains(&once.status), "{} {}", once.status, once.body);
         let wrong = admin.send(Method::DELETE, "/v1/environments/staging?confirm=production&reason=a+test", None, &[]).await?;
         ensure!([400, 422].contains(&wrong.status), "{} {}", wrong.status, wrong.body);
         admin.send(Method::DELETE, "/v1/environments/staging?confirm=staging&reason=a+test", None, &[]).await?.ok()?;
         staging.get("flags").await?.problem(404, "ENVIRONMENT_NOT_FOUND")?;
-        let bad = admin.send(Method::POST, "/v1/environments?reason=a+test", Some(&json!({"key": "system"})), &[]).await?;
+        let bad = admin.send(Method::POST, "/v1/environments", Some(&json!({"key": "system"})), &[]).await?;
         ensure!(bad.status == 422, "an environment named like the system log: {} {}", bad.status, bad.body);
     }
 }
