@@ -74,6 +74,7 @@ impl Outcome {
             8 => Reason::Error(ErrorCode::FlagNotFound),
             9 => Reason::Error(ErrorCode::TypeMismatch),
             10 => Reason::Error(ErrorCode::ParseError),
+            12 => Reason::NotReady,
             _ => Reason::Error(ErrorCode::General),
         }
     }
@@ -94,6 +95,7 @@ const fn number(reason: Reason) -> u32 {
         Reason::Error(ErrorCode::TypeMismatch) => 9,
         Reason::Error(ErrorCode::ParseError) => 10,
         Reason::Error(ErrorCode::General) => 11,
+        Reason::NotReady => 12,
     }
 }
 
