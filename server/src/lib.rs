@@ -22,6 +22,7 @@ pub mod kill;
 pub mod outcome;
 pub mod peer;
 pub mod secret;
+pub mod serve;
 pub mod snapshot;
 pub mod store;
 pub mod stream;

@@ -18,7 +18,7 @@ fn at_the_machine(server: &Server, arguments: &[&str]) -> anyhow::Result<Ran> {
 
 /// A server that was started without a setting but its port and its directory.
 async fn without_settings() -> anyhow::Result<Server> {
-    Server::start(Setup::embedded().variable("RIPCORD_ADMIN_KEY", "")).await
+    Server::start(Setup::embedded().without("RIPCORD_ADMIN_KEY")).await
 }
 
 /// The file by which the server is found.

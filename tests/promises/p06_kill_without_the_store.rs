@@ -295,7 +295,7 @@ async fn a_provisional_kill_is_confirmed_by_its_id() -> Outcome {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn peers_need_a_shared_secret() -> Outcome {
     let redis = Redis::start().await?;
-    let mut server = Server::prepare(Setup::on(&redis).peer(ripcord_tests::ports::free()).variable("RIPCORD_PEER_SECRET", ""))?;
+    let mut server = Server::prepare(Setup::on(&redis).peer(ripcord_tests::ports::free()).without("RIPCORD_PEER_SECRET"))?;
     let (status, said) = server.refused()?;
     ensure!(!status.success() && said.contains("RIPCORD_PEER_SECRET"), "{status}: {said}");
     Ok(())

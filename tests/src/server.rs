@@ -48,7 +48,7 @@ pub fn beside_the_tests(name: &str) -> PathBuf {
 #[derive(Debug, Clone, Default)]
 pub struct Setup {
     arguments: Vec<String>,
-    variables: Vec<(String, String)>,
+    variables: Vec<(String, Option<String>)>,
     port: Option<u16>,
     scheme: Scheme,
 }
@@ -82,7 +82,14 @@ impl Setup {
     /// With an environment variable.
     #[must_use]
     pub fn variable(mut self, name: &str, value: &str) -> Self {
-        self.variables.push((name.to_owned(), value.to_owned()));
+        self.variables.push((name.to_owned(), Some(value.to_owned())));
+        self
+    }
+
+    /// Without an environment variable that every other server of the tests has.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.variables.push((name.to_owned(), None));
         self
     }
 
@@ -253,8 +260,13 @@ impl Server {
             .env_remove("XDG_CONFIG_HOME")
             .env("HOME", self.directory.path())
             .env("RIPCORD_ADMIN_KEY", ADMIN_KEY)
-            .env("RIPCORD_PEER_SECRET", PEER_SECRET)
-            .envs(self.setup.variables.iter().map(|(name, value)| (name, value)));
+            .env("RIPCORD_PEER_SECRET", PEER_SECRET);
+        for (name, value) in &self.setup.variables {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
         command
     }
 

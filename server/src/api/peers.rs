@@ -12,7 +12,7 @@ use crate::http::{Refusal, Reply};
 use crate::peer::{self, PeerSync};
 
 /// The longest that a peer is kept waiting.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 /// Bytes of a peer's message, at most.
 pub(super) const BYTES: usize = 16 * 1024 * 1024;
 

@@ -45,14 +45,14 @@ pub struct Parts {
 
 /// All that handlers may reach, each part behind the permit for it.
 #[derive(Debug)]
-pub struct Rooms {
+pub(super) struct Rooms {
     parts: Parts,
     health: watch::Receiver<StoreHealth>,
 }
 
 impl Rooms {
     /// Opens them.
-    pub fn new(parts: Parts) -> Self {
+    pub(super) fn new(parts: Parts) -> Self {
         let health = parts.environments.store().health();
         Self { parts, health }
     }

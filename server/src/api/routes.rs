@@ -100,11 +100,7 @@ fn environment_routes(config: &mut web::ServiceConfig) {
         .service(at(
             "/{env}/segments/{key}",
             "GET, PUT, DELETE",
-            [
-                web::get().to(segments::get),
-                web::put().to(segments::put),
-                web::delete().to(segments::delete),
-            ],
+            [web::get().to(segments::get), web::put().to(segments::put), web::delete().to(segments::delete)],
         ))
         .service(at("/{env}/commits", "POST", [web::post().to(commits::commit)]))
         .service(at("/{env}/commits/plan", "POST", [web::post().to(commits::plan)]))
@@ -112,11 +108,7 @@ fn environment_routes(config: &mut web::ServiceConfig) {
         .service(at(
             "/{env}/kills/{key}",
             "GET, PATCH, DELETE",
-            [
-                web::get().to(kills::get),
-                web::patch().to(kills::give_reason),
-                web::delete().to(kills::restore),
-            ],
+            [web::get().to(kills::get), web::patch().to(kills::give_reason), web::delete().to(kills::restore)],
         ))
         .service(at("/{env}/settings", "GET, PUT", [web::get().to(settings::get), web::put().to(settings::put)]))
         .service(at("/{env}/revisions", "GET", [web::get().to(revisions::list)]))
@@ -134,5 +126,8 @@ fn at(path: &str, methods: &'static str, routes: impl IntoIterator<Item = Route>
         let refusal = Refusal::new(Code::MethodNotAllowed, detail).with_header(ALLOW, HeaderValue::from_static(methods));
         Err::<actix_web::HttpResponse, _>(refusal)
     };
-    routes.into_iter().fold(web::resource(path.to_owned()), Resource::route).default_service(web::to(refuse))
+    routes
+        .into_iter()
+        .fold(web::resource(path.to_owned()), Resource::route)
+        .default_service(web::to(refuse))
 }

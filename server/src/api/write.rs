@@ -150,11 +150,6 @@ impl<A> Prepared<A> {
         self.permit.environment()
     }
 
-    /// The permit.
-    pub(super) fn permit(&self) -> &Permit<A> {
-        &self.permit
-    }
-
     /// The draft.
     pub(super) fn draft(&self) -> &Draft {
         &self.draft
@@ -233,10 +228,7 @@ pub(super) fn written_with(made: &Made, status: StatusCode, warnings: Vec<String
 pub(super) fn answer(status: StatusCode, body: &impl serde::Serialize) -> Result<Answer, Refusal> {
     let body = serde_json::value::to_raw_value(body);
     let body = body.map_err(|error| Refusal::new(Code::Internal, format!("The answer could not be written: {error}.")))?;
-    Ok(Answer {
-        status: status.as_u16(),
-        body,
-    })
+    Ok(Answer { status: status.as_u16(), body })
 }
 
 pub(super) fn failed(refusal: &Refusal) -> Answer {

@@ -82,8 +82,32 @@ impl From<Problem> for Refusal {
             Code::Unauthenticated => refusal.with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"ripcord\"")),
             Code::Reseeding => refusal.retry_after(2),
             Code::StoreUnavailable | Code::OutcomeUnknown | Code::NotReady => refusal.retry_after(5),
-            _ => refusal,
+            Code::ParseError
+            | Code::BadRequest
+            | Code::Forbidden
+            | Code::EnvironmentNotFound
+            | Code::FlagNotFound
+            | Code::NotFound
+            | Code::MethodNotAllowed
+            | Code::StaleRevision
+            | Code::FlagKilled
+            | Code::PlanStale
+            | Code::AlreadyExists
+            | Code::InUse
+            | Code::TooLarge
+            | Code::UnsupportedMediaType
+            | Code::Invalid
+            | Code::ReasonRequired
+            | Code::IdempotencyMismatch
+            | Code::RateLimited
+            | Code::Internal => refusal,
         }
+    }
+}
+
+impl From<Box<Problem>> for Refusal {
+    fn from(problem: Box<Problem>) -> Self {
+        (*problem).into()
     }
 }
 

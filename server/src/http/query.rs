@@ -98,7 +98,7 @@ impl<'de> serde::Deserialize<'de> for Limit {
 pub struct Wait(pub Duration);
 
 /// The longest wait.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 impl std::str::FromStr for Wait {
     type Err = Faults;

@@ -173,7 +173,7 @@ async fn a_key_revoked_on_one_node_ends_its_streams_on_the_other() -> Outcome {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_an_admin_key_given_the_first_start_makes_one_and_prints_it_once() -> Outcome {
-    let setup = ripcord_tests::Setup::embedded().variable("RIPCORD_ADMIN_KEY", "");
+    let setup = ripcord_tests::Setup::embedded().without("RIPCORD_ADMIN_KEY");
     let mut server = ripcord_tests::Server::start(setup).await?;
     let printed = |text: &str| text.split_whitespace().filter(|word| word.contains("rc_admin_")).count();
     let first = server.output();
