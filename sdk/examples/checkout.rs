@@ -24,9 +24,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         tokio::select! {
             _ = second.tick() => {
                 let answer = client.bool_detail("checkout-v2", &customer, false);
-                let served = answer.variant.as_ref().map_or("the default", |variant| variant.as_str());
+                let variant = answer.variant.as_ref().map_or("the default", |variant| variant.as_str());
                 let revision = answer.position.map_or_else(|| "-".to_owned(), |position| position.revision.to_string());
-                println!("checkout-v2 serves {served:<11} {reason:<16} revision {revision}", reason = answer.reason.as_str());
+                println!("checkout-v2 serves {variant:<11} {reason:<16} revision {revision}", reason = answer.reason.as_str());
             }
             Some(now) = status.next() => {
                 if now.state != state {

@@ -309,6 +309,9 @@ impl Protocol {
 
     /// A frame came. One that cannot be read may have carried a kill: a snapshot makes up for it.
     pub(crate) fn frame(&mut self, text: &str, now: Moment) {
+        if matches!(self.link, Link::Closed) {
+            return;
+        }
         self.heard(now);
         match ServerFrame::parse(text) {
             Ok(ServerFrame::Snapshot(snapshot, hash, overlay)) => self.snapshot(*snapshot, hash, &overlay, Via::Stream, now),
@@ -375,7 +378,9 @@ impl Protocol {
     fn fresh(&mut self, now: Moment) {
         self.leases.heard(now);
         self.tell_unheard(now);
-        let due = self.noted.is_none_or(|noted| self.leases.noted_every().is_some_and(|period| now.since(noted) >= period));
+        let due = self
+            .noted
+            .is_none_or(|noted| self.leases.noted_every().is_some_and(|period| now.since(noted) >= period));
         if due {
             self.noted = Some(now.instant);
             self.effects.push(Effect::Cache(Urgency::Ordinary));
@@ -471,4 +476,4 @@ impl Protocol {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

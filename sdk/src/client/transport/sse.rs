@@ -24,7 +24,9 @@ impl Events {
     /// Opens the stream; the hello goes with the request.
     pub(super) async fn open(server: &Server, hello: &Hello) -> Result<Self, Lost> {
         let response = server.events(hello).await?;
-        let chunks = response.bytes_stream().map(|chunk| chunk.map(|bytes| bytes.to_vec()).map_err(|error| error.to_string()));
+        let chunks = response
+            .bytes_stream()
+            .map(|chunk| chunk.map(|bytes| bytes.to_vec()).map_err(|error| error.to_string()));
         Ok(Self {
             chunks: chunks.boxed(),
             parser: Parser::default(),
@@ -94,7 +96,9 @@ mod tests {
 
     fn events(chunks: &[&[u8]]) -> Vec<String> {
         let mut parser = Parser::default();
-        chunks.iter().for_each(|chunk| parser.feed(chunk).unwrap());
+        for chunk in chunks {
+            parser.feed(chunk).unwrap();
+        }
         std::iter::from_fn(|| parser.next()).collect()
     }
 
