@@ -11,14 +11,19 @@
 )]
 
 pub mod access;
+pub mod api;
+pub mod audit;
+pub mod cli;
 pub mod clock;
 pub mod commit;
 pub mod environment;
 pub mod fleet;
 pub mod http;
 pub mod kill;
+pub mod outcome;
 pub mod peer;
 pub mod secret;
+pub mod serve;
 pub mod snapshot;
 pub mod store;
 pub mod stream;
