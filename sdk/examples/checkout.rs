@@ -16,6 +16,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let environment = std::env::var("RIPCORD_ENV").unwrap_or_else(|_| "production".to_owned());
     let client = Client::builder(&server, &key).environment(&environment).instance("checkout-1").start()?;
 
+    // Evaluations answer from the first moment on; this only lets the first line be the server's answer.
+    if let Err(late) = client.ready_within(Duration::from_secs(2)).await {
+        println!("-- {late}");
+    }
     let mut status = client.watch_status();
     let mut second = tokio::time::interval(Duration::from_secs(1));
     let mut state = client.status().state;
