@@ -7,6 +7,7 @@ use ripcord_proto::problem::Code;
 use super::hello::Query;
 use super::refusal::Refusal;
 use super::sse::HubHandle;
+use crate::http::reply::STALE;
 
 /// Answers with the snapshot frame, or 304 where the client has it.
 pub(super) async fn snapshot(request: HttpRequest, hub: web::Data<HubHandle>) -> HttpResponse {
@@ -29,6 +30,10 @@ fn answer(request: &HttpRequest, hub: &HubHandle) -> Result<HttpResponse, Refusa
     response
         .insert_header((ETAG, document.etag.as_ref()))
         .insert_header((CACHE_CONTROL, "no-cache"));
+    if !*hub.0.shared.fresh.borrow() {
+        // Who polls has no heartbeats: this is how it learns that a kill may have passed this node by.
+        response.insert_header((STALE, "true"));
+    }
     Ok(if known {
         response.finish()
     } else {
