@@ -44,6 +44,34 @@ pub enum Change {
     RevokeKey(String),
 }
 
+impl Change {
+    /// The flag that it puts or deletes.
+    pub fn flag(&self) -> Option<&FlagKey> {
+        if let Self::DeleteFlag(key) = self {
+            return Some(key);
+        }
+        if let Self::PutFlag(entry) = self { Some(entry.key()) } else { None }
+    }
+
+    /// The segment that it puts or deletes.
+    pub fn segment(&self) -> Option<&SegmentKey> {
+        if let Self::DeleteSegment(key) = self {
+            return Some(key);
+        }
+        if let Self::PutSegment(entry) = self { Some(entry.key()) } else { None }
+    }
+
+    /// The kill that it puts.
+    pub fn kill(&self) -> Option<&Kill> {
+        if let Self::PutKill(entry) = self { entry.value().ok() } else { None }
+    }
+
+    /// The kill that it lifts.
+    pub fn restored(&self) -> Option<&KillId> {
+        if let Self::Restore(id) = self { Some(id) } else { None }
+    }
+}
+
 /// Why an epoch began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -1,5 +1,7 @@
 //! The definition of a flag.
 
+#[cfg(test)]
+mod laws;
 mod read;
 #[cfg(feature = "openapi")]
 mod schema;

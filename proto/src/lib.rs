@@ -40,6 +40,7 @@ pub mod outcome;
 pub mod problem;
 mod reader;
 pub mod references;
+pub mod rest;
 pub mod revision;
 pub mod role;
 pub mod rule;

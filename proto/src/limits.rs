@@ -48,5 +48,11 @@ pub const SHARES: usize = 256;
 pub const JSON_DEPTH: usize = 64;
 /// How many segments may stand within each other, at most.
 pub const SEGMENT_DEPTH: usize = 16;
+/// How many flags may require each other in a row, at most.
+pub const REQUIREMENT_DEPTH: usize = 16;
 /// Characters of a salt or of an attribute's path, at most.
 pub const NAME_CHARACTERS: usize = 255;
+/// Environments that one key names, at most.
+pub const KEY_ENVIRONMENTS: usize = 256;
+/// Bytes of the body of a commit, at most.
+pub const COMMIT_BYTES: usize = 32 * 1024 * 1024;

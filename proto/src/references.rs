@@ -45,7 +45,7 @@ pub fn check(flags: &Table<Flag>, segments: &Table<Segment>, touched: &Touched) 
         }
     }
     check_requirers(flags, touched, &mut found);
-    check_requirement_cycles(flags, touched, &mut found);
+    check_requirement_chains(flags, touched, &mut found);
     check_segments(segments, touched, &mut found);
     check_users_of_removed_segments(flags, segments, touched, &mut found);
     found
@@ -134,8 +134,8 @@ fn check_requirers(flags: &Table<Flag>, touched: &Touched, found: &mut Vec<Fault
     }
 }
 
-/// A new cycle runs through a touched flag.
-fn check_requirement_cycles(flags: &Table<Flag>, touched: &Touched, found: &mut Vec<Fault>) {
+/// A new cycle runs through a touched flag; how deep requirements go may have changed for whoever leads to one.
+fn check_requirement_chains(flags: &Table<Flag>, touched: &Touched, found: &mut Vec<Fault>) {
     let requires = |key: &str| {
         flags
             .value(key)
@@ -143,12 +143,25 @@ fn check_requirement_cycles(flags: &Table<Flag>, touched: &Touched, found: &mut 
             .unwrap_or_default()
     };
     let starts = touched.flags.iter().map(FlagKey::as_str);
-    for cycle in cycles(starts, requires) {
+    let circles = cycles(starts, requires);
+    for cycle in &circles {
         let start = cycle.first().copied().unwrap_or_default();
         found.push(Fault::new(
             format!("flags.{start}.requires"),
             format!("goes in a circle: {}", cycle.join(" → ")),
         ));
+    }
+    if circles.is_empty() {
+        let requiring = flags.iter().filter(|entry| entry.value().is_ok_and(|flag| !flag.requires.is_empty()));
+        let mut depths = HashMap::new();
+        for key in requiring.map(|entry| entry.key()) {
+            if depth(key.as_str(), &requires, &mut depths, limits::REQUIREMENT_DEPTH) > limits::REQUIREMENT_DEPTH {
+                found.push(Fault::new(
+                    format!("flags.{key}.requires"),
+                    format!("goes too deep; {} flags may require each other in a row", limits::REQUIREMENT_DEPTH),
+                ));
+            }
+        }
     }
 }
 
@@ -205,7 +218,7 @@ fn check_segments(segments: &Table<Segment>, touched: &Touched, found: &mut Vec<
     if circles.is_empty() {
         let mut depths = HashMap::new();
         for (key, _) in conditions() {
-            if depth(key.as_str(), &inner, &mut depths, 0) > limits::SEGMENT_DEPTH {
+            if depth(key.as_str(), &inner, &mut depths, limits::SEGMENT_DEPTH) > limits::SEGMENT_DEPTH {
                 found.push(Fault::new(
                     format!("segments.{key}"),
                     format!("nests segments too deeply; {} may stand within each other", limits::SEGMENT_DEPTH),
@@ -221,15 +234,15 @@ fn names(condition: &Condition) -> Vec<&str> {
     names
 }
 
-/// How many segments stand within each other below and including `key`; `above` bounds the walk.
-fn depth<'k>(key: &'k str, inner: &impl Fn(&str) -> Vec<&'k str>, known: &mut HashMap<&'k str, usize>, above: usize) -> usize {
+/// How many stand in a row from `key` on, itself included. The walk stops where more than `most` are certain.
+fn depth<'k>(key: &'k str, next: &impl Fn(&str) -> Vec<&'k str>, known: &mut HashMap<&'k str, usize>, most: usize) -> usize {
     if let Some(depth) = known.get(key) {
         return *depth;
     }
-    if above > limits::SEGMENT_DEPTH {
+    let Some(most) = most.checked_sub(1) else {
         return 1;
-    }
-    let below = inner(key).into_iter().map(|inside| depth(inside, inner, known, above + 1)).max().unwrap_or(0);
+    };
+    let below = next(key).into_iter().map(|follower| depth(follower, next, known, most)).max().unwrap_or(0);
     known.insert(key, below + 1);
     below + 1
 }

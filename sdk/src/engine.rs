@@ -1,22 +1,36 @@
-//! The evaluation engine: a snapshot compiled for reading. No I/O, no clock, no lock, no allocation on the hot path.
+//! The evaluation engine: a snapshot compiled into a form built for reading, and the reading of it.
+//!
+//! It does no I/O, reads no clock, takes no lock, and an evaluation allocates nothing (imported JSONLogic rules aside, which
+//! work in a scratch arena). [`Compiled`] is immutable and `Send + Sync`: whoever holds one answers from one revision.
+//!
+//! ```text
+//! Snapshot ──► Compiled::new ──► evaluate(key, &Context, Unheard) ──► Evaluation ──► boolean(), string(), … or detail()
+//!   delta ───► Compiled::update   recompiles what was touched, shares the rest
+//! ```
+//!
+//! The order of an evaluation is the one that the design fixes: unknown, killed, lease run out, disabled, cannot be compiled,
+//! prerequisites, rules in order, default.
 
-use ripcord_proto::{FlagKey, Kill, Snapshot};
+mod bucket;
+mod compile;
+mod condition;
+mod context;
+mod detail;
+mod evaluate;
+mod explain;
+mod flag;
+mod jsonlogic;
+mod network;
+mod path;
+mod text;
+mod version;
 
-/// A snapshot with its overlay, compiled.
-#[derive(Debug, Clone)]
-pub struct Compiled;
+#[cfg(test)]
+mod tests;
 
-impl Compiled {
-    /// Compiles everything.
-    pub fn new(snapshot: &Snapshot, overlay: &[Kill]) -> Self {
-        let _ = (snapshot, overlay);
-        Self
-    }
-
-    /// Compiles what changed and shares the rest.
-    #[must_use]
-    pub fn update(&self, next: &Snapshot, overlay: &[Kill], changed: &[FlagKey]) -> Self {
-        let _ = (next, overlay, changed);
-        Self
-    }
-}
+pub use compile::{Compiled, Problem};
+pub use context::{Attribute, Context};
+pub use detail::{Detail, ErrorCode, Reason, RuleRef, TypeMismatch, Unheard};
+pub use evaluate::Evaluation;
+pub use explain::{Explanation, Saw, Step};
+pub use flag::CompiledFlag;

@@ -1,2 +1,13 @@
-//! Ripcord in an application: evaluates flags in-process and goes on working when everything else is down.
+//! Evaluates Ripcord's flags in-process.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        reason = "a test that fails may panic"
+    )
+)]
+
 pub mod engine;

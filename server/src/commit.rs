@@ -4,20 +4,30 @@
 //! Draft -> Valid -> sealed commit -> store.append (durable) -> board (swap) -> streams -> the caller is answered
 //! ```
 //!
-//! One [`writer`](self) task for each log takes drafts from two queues, urgent ones first, validates each against the state
+//! One writer task for each log takes drafts from two queues, urgent ones first, validates each against the state
 //! that the ones before it make, appends a whole batch in one atomic step and only then swaps and answers. A caller that hangs
 //! up takes nothing back. Kills come through [`crate::kill`], which gives the store a quarter of a second.
+
+mod guard;
+pub mod idempotency;
+pub mod plan;
+pub mod state;
+pub(crate) mod validate;
+pub(crate) mod writer;
 
 use std::sync::Arc;
 
 use ripcord_proto::actor::{Actor, Origin};
-use ripcord_proto::commit::Commit;
+use ripcord_proto::commit::{Commit, Recorded};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::fault::Faults;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::settings::Settings;
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Kill, KillId, Position, Segment, SegmentKey};
 use serde_json::value::RawValue;
+
+use self::state::EnvironmentState;
+use self::writer::LogDraft;
 
 /// Who asks, and from where.
 #[derive(Debug, Clone)]
@@ -47,6 +57,8 @@ pub struct Draft {
     pub changes_served: ChangesServed,
     /// The idempotent call that this is, where it is one.
     pub call: Option<Call>,
+    /// An answer that was given already, while the store was away, to be recorded with the commit.
+    pub answered: Option<Recorded>,
     /// Makes the answer's body from what was made; called before the append so that the answer is stored with it.
     pub answer: Answerer,
 }
@@ -66,8 +78,12 @@ pub enum Ask {
     DeleteSegment(SegmentKey),
     /// The settings shall be these.
     PutSettings(Settings),
-    /// A kill, whole except for the flags it latches onto, which the commit finds.
+    /// A kill, whole except for the flags it latches onto, which the commit finds. A scope that is killed already stays as it is.
     Kill(Box<Kill>),
+    /// A provisional kill comes into the log, once, beside whatever else covers its flags.
+    Merge(Box<Kill>),
+    /// A provisional kill was withdrawn: its id never enters the log, and leaves it where another node had merged it.
+    Withdraw(KillId),
     /// A kill shall be lifted.
     Restore(KillId),
     /// A kill shall have this reason.
@@ -140,8 +156,17 @@ pub struct Made {
     pub changes: Vec<ripcord_proto::change::Change>,
     /// Flags whose definition or cover by kills changed.
     pub flags: Vec<FlagKey>,
-    /// Where the draft was a kill of a scope that is killed already: that kill.
-    pub existing_kill: Option<Arc<Kill>>,
+    /// The kill, where the draft asked for one.
+    pub kill: Option<(Arc<Kill>, Standing)>,
+}
+
+/// Whether a kill was in force before it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It was made by this order.
+    New,
+    /// Its scope was killed already.
+    Existing,
 }
 
 /// What was committed, or found committed.
@@ -174,6 +199,23 @@ pub enum CommitError {
     /// It names a kill that is not in force.
     #[error("there is no kill {0} in force")]
     NoKill(KillId),
+    /// It names a key that is not there.
+    #[error("there is no key {0}")]
+    NoKey(String),
+    /// It is there already.
+    #[error("{what} exists already")]
+    Exists {
+        /// What.
+        what: String,
+    },
+    /// Something else needs it.
+    #[error("{what} is used by {by}")]
+    InUse {
+        /// What.
+        what: String,
+        /// By what, and the way out.
+        by: String,
+    },
     /// It would leave the environment in a state that is not valid.
     #[error("{0}")]
     Invalid(Faults),
@@ -247,6 +289,9 @@ impl CommitError {
                 format!("There is no segment {key} in this environment; `ripcord segments list` shows those that exist."),
             ),
             Self::NoKill(id) => Problem::new(Code::NotFound, format!("No kill {id} is in force; `ripcord kill --list` shows those that are.")),
+            Self::NoKey(id) => Problem::new(Code::NotFound, format!("There is no key {id}; `ripcord keys list` shows those that are valid.")),
+            Self::Exists { what } => Problem::new(Code::AlreadyExists, format!("There is already {what}; nothing was changed.")),
+            Self::InUse { what, by } => Problem::new(Code::InUse, format!("Nothing was changed: {what} is used by {by}.")),
             Self::Invalid(faults) => {
                 Problem::new(Code::Invalid, "Nothing was changed; each field that is wrong is listed in errors.").with_errors(faults.all().iter().cloned())
             }
@@ -293,5 +338,33 @@ impl CommitError {
             ),
             Self::Internal(why) => Problem::new(Code::Internal, why.clone()),
         }
+    }
+}
+
+/// What a draft would do to `state`, and the hash that does exactly that.
+pub(crate) fn plan_of(draft: &Draft, state: &EnvironmentState) -> Result<plan::Plan, CommitError> {
+    let (after, touched) = validate::candidate(draft, state)?;
+    Ok(plan::make(draft, state, &after, &touched))
+}
+
+impl LogDraft for Draft {
+    fn author(&self) -> &Author {
+        &self.author
+    }
+
+    fn reason(&self) -> Option<String> {
+        self.reason.clone()
+    }
+
+    fn call(&self) -> Option<&Call> {
+        self.call.as_ref()
+    }
+
+    fn answered(&self) -> Option<&Recorded> {
+        self.answered.as_ref()
+    }
+
+    fn answer(&self) -> &Answerer {
+        &self.answer
     }
 }

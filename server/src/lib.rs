@@ -1,9 +1,31 @@
 //! The Ripcord server.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        reason = "a test that fails may panic"
+    )
+)]
 
+pub mod access;
+pub mod clock;
 pub mod commit;
+pub mod environment;
 pub mod fleet;
-pub mod serve;
+pub mod http;
+pub mod kill;
+pub mod peer;
+pub mod secret;
+/// The composition root.
+pub mod serve {
+    pub mod entry;
+}
 pub mod snapshot;
 pub mod store;
 pub mod stream;
+pub mod system;
+pub mod tasks;
 pub mod telemetry;

@@ -4,6 +4,7 @@ pub mod board;
 pub mod frames;
 pub mod history;
 pub mod publication;
+pub(crate) mod publisher;
 
 #[cfg(test)]
 pub(crate) mod fixture;

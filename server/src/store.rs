@@ -7,18 +7,23 @@
 //! A log is a chain of sealed commits. State is a function of the log; backends keep it beside the log (derived from the
 //! changes of each commit) so that a start does not replay everything.
 
+#[cfg(test)]
+mod contract;
 pub mod embedded;
+#[cfg(test)]
+pub(crate) mod faulty;
 pub mod journal;
 pub mod memory;
 pub mod redis;
 pub mod state;
 
 use std::fmt;
+use std::path::PathBuf;
 
 use futures_util::future::BoxFuture;
 use ripcord_proto::commit::{ChainError, Sealed};
 use ripcord_proto::digest::Digest;
-use ripcord_proto::{EnvironmentKey, Epoch, Position, Revision, Sequence};
+use ripcord_proto::{EnvironmentKey, Epoch, Faults, Position, Revision, Sequence};
 use tokio::sync::{mpsc, watch};
 
 use self::state::StoredState;
@@ -39,6 +44,14 @@ impl LogName {
             Self::System => "system",
             Self::Environment(key) => key.as_str(),
         }
+    }
+
+    /// The log that is written so.
+    pub fn parse(text: &str) -> Result<Self, Faults> {
+        if text == "system" {
+            return Ok(Self::System);
+        }
+        EnvironmentKey::new(text).map(Self::Environment)
     }
 }
 
@@ -119,10 +132,39 @@ pub struct Loaded {
     pub head: Head,
 }
 
+/// A whole log, as it is backed up, restored and seeded.
+#[derive(Debug, Clone)]
+pub struct Contents {
+    /// The log.
+    pub log: LogName,
+    /// Every entry from the first on, each following the one before it.
+    pub entries: Vec<Sealed>,
+    /// The newest state known, so that a start need not replay everything; `None` for the system log.
+    pub state: Option<StoredState>,
+}
+
+impl Contents {
+    /// Where the log ends.
+    pub fn head(&self) -> Head {
+        self.entries.iter().fold(Head::START, |head, entry| head.after(entry))
+    }
+}
+
+/// What became of an append whose answer never came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// It is in the log.
+    Written,
+    /// It is not in the log. A request that is still on its way finds the log moved as soon as anything is appended.
+    NotWritten,
+}
+
 /// Something that came from other nodes, or from a repair.
 #[derive(Debug)]
 pub enum FeedEvent {
-    /// Entries that follow what was seen before; own appends are not repeated.
+    /// Entries that follow what was seen before, one behind the other. Own appends are not repeated once they were answered
+    /// with success; one whose answer never came, or whose caller went away, comes here when it turns out to be written. What
+    /// follows an own append may come before that append is answered: go by the sequence, and ignore what is known already.
     Entries {
         /// The log.
         log: LogName,
@@ -192,12 +234,23 @@ pub enum AppendError {
     Unknown(String),
 }
 
-/// Why a read, a load or maintenance failed.
+/// Why a start, a read, a load or maintenance failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// It cannot be reached.
     #[error("the store cannot be reached: {0}")]
     Unavailable(String),
+    /// Another process has the data directory.
+    #[error("the data directory {} is in use by another process; stop that one, or give this one its own with --data-dir", .0.display())]
+    InUse(PathBuf),
+    /// A file cannot be opened, read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// What is stored is not what was written: a clear refusal, never a silent loss.
     #[error("{0}")]
     Corrupt(String),
@@ -216,7 +269,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Everything about a log that a start needs.
     fn load<'a>(&'a self, log: &'a LogName) -> BoxFuture<'a, Result<Loaded, StoreError>>;
 
-    /// Appends atomically, and durably before it answers. Appends of different logs may be written in one go. Dropping the
+    /// Appends atomically, and durably before it answers. Appends of different logs may be written in one go. Of
+    /// several to one log that are under way at once, one that arrives before its predecessor is refused as moved. Dropping the
     /// future does not take the append back.
     fn append(&self, append: Append) -> BoxFuture<'_, Result<(), AppendError>>;
 
@@ -229,7 +283,17 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Keeps a state, so that starts and looks back replay less. Called now and then by the follower, off the commit path.
     fn keep_state<'a>(&'a self, log: &'a LogName, state: StoredState) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    /// Removes a log and its states.
+    /// Whether an append that ended in [`AppendError::Unknown`] was written after all.
+    fn settle<'a>(&'a self, append: &'a Append) -> BoxFuture<'a, Result<Settled, StoreError>>;
+
+    /// The logs that there are, the system log among them once it has an entry.
+    fn logs(&self) -> BoxFuture<'_, Result<Vec<LogName>, StoreError>>;
+
+    /// Replaces each of these logs as a whole, one that is not named stays. For restoring a backup.
+    fn install(&self, contents: Vec<Contents>) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Removes a log and its states. Its name may be used again, from the start. An environment's log is removed after the system
+    /// log has said that the environment is gone: other nodes take a log that vanishes without that for a loss, and refill it.
     fn drop_log<'a>(&'a self, log: &'a LogName) -> BoxFuture<'a, Result<(), StoreError>>;
 
     /// How it is, now and from now on.

@@ -1,3 +1,144 @@
-//! What the server tells of itself.
+//! What operators see: logs and metrics.
+//!
+//! A span for each commit, session and request; `env`, `revision`, `flag`, `actor` and `request_id` are spelled alike
+//! everywhere. All metric names are in [`names`]. An error is logged once, where it is handled.
 
 pub mod names;
+
+use std::str::FromStr;
+
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people at a terminal.
+    #[default]
+    Pretty,
+    /// One JSON object a line, for machines.
+    Json,
+}
+
+/// Settings.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How log lines are written.
+    pub format: LogFormat,
+    /// What is logged, as `RUST_LOG` says it: `info`, `ripcord_server=debug,info`.
+    pub filter: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::default(),
+            filter: "info".to_owned(),
+        }
+    }
+}
+
+/// Why telemetry could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The log filter cannot be read.
+    #[error("the log filter {filter:?} cannot be read ({source}); write it like info, or ripcord_server=debug,info")]
+    Filter {
+        /// As given.
+        filter: String,
+        /// Why.
+        source: tracing_subscriber::filter::ParseError,
+    },
+    /// Logs are set up already in this process.
+    #[error("logs: {0}")]
+    Logs(#[from] tracing_subscriber::util::TryInitError),
+    /// The recorder of metrics cannot be made.
+    #[error("metrics: {0}")]
+    Recorder(#[from] BuildError),
+    /// Metrics are set up already in this process.
+    #[error("metrics: {0}")]
+    Metrics(String),
+}
+
+/// Sends log lines to standard error. To be called once a process.
+pub fn start_logs(config: &Config) -> Result<(), TelemetryError> {
+    let filter = EnvFilter::from_str(&config.filter).map_err(|source| TelemetryError::Filter {
+        filter: config.filter.clone(),
+        source,
+    })?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.format {
+        LogFormat::Pretty => lines.with_target(false).finish().try_init()?,
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .finish()
+            .try_init()?,
+    }
+    Ok(())
+}
+
+/// The metrics of this process.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    handle: PrometheusHandle,
+}
+
+impl Metrics {
+    /// Collects every metric of the process from now on. To be called once a process.
+    pub fn start() -> Result<Self, TelemetryError> {
+        let recorder = builder()?.build_recorder();
+        let handle = recorder.handle();
+        metrics::set_global_recorder(recorder).map_err(|error| TelemetryError::Metrics(error.to_string()))?;
+        names::describe();
+        Ok(Self { handle })
+    }
+
+    /// The Prometheus text exposition.
+    pub fn render(&self) -> String {
+        self.handle.render()
+    }
+
+    /// Folds what histograms have gathered since the last time. To be called every few seconds, or memory grows between
+    /// scrapes.
+    pub fn upkeep(&self) {
+        self.handle.run_upkeep();
+    }
+}
+
+fn builder() -> Result<PrometheusBuilder, BuildError> {
+    PrometheusBuilder::new()
+        .set_buckets(&names::SECONDS)?
+        .set_buckets_for_metric(Matcher::Full(names::COMMIT_BATCH.to_owned()), &names::BATCH_SIZES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_metric_is_exposed_with_its_help_and_buckets() {
+        let recorder = builder().unwrap().build_recorder();
+        let handle = recorder.handle();
+        metrics::with_local_recorder(&recorder, || {
+            names::describe();
+            metrics::histogram!(names::COMMIT_SECONDS, "env" => "production").record(0.0004);
+        });
+        let text = handle.render();
+        assert!(text.contains("# HELP ripcord_commit_seconds"), "{text}");
+        assert!(text.contains("ripcord_commit_seconds_bucket{env=\"production\",le=\"0.0005\"} 1"), "{text}");
+    }
+
+    #[test]
+    fn a_filter_that_cannot_be_read_is_told_with_one_that_can() {
+        let config = Config {
+            filter: "ripcord=loud=x".to_owned(),
+            ..Config::default()
+        };
+        let told = start_logs(&config).unwrap_err().to_string();
+        assert!(told.contains("ripcord_server=debug,info"), "{told}");
+    }
+}

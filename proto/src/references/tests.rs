@@ -126,3 +126,23 @@ fn flags_that_require_and_are_required_by_plain_ones_pass() {
     let segments = segments(&[("beta", r#"{"attribute":"plan","equals":"beta"}"#)]);
     assert_eq!(problems(&all, &segments, &Touched::everything(&all, &segments)), Vec::<String>::new());
 }
+
+#[test]
+fn flags_may_require_each_other_only_so_far() {
+    let requiring = |n: usize| {
+        format!(
+            r#"{{"variants":{{"on":true}},"default":"on","safe":"on","requires":[{{"flag":"f{:02}","variant":"on"}}]}}"#,
+            n - 1
+        )
+    };
+    let chain: Vec<(String, String)> = (0..=limits::REQUIREMENT_DEPTH)
+        .map(|n| (format!("f{n:02}"), if n == 0 { PLAIN.to_owned() } else { requiring(n) }))
+        .collect();
+    let chain: Vec<(&str, &str)> = chain.iter().map(|(key, json)| (key.as_str(), json.as_str())).collect();
+    let found = problems(&flags(&chain), &segments(&[]), &touched(&["f00"], &[]));
+    assert_eq!(found, ["flags.f16.requires: goes too deep; 16 flags may require each other in a row"]);
+    assert_eq!(
+        problems(&flags(&chain[..limits::REQUIREMENT_DEPTH]), &segments(&[]), &touched(&["f00"], &[])),
+        Vec::<String>::new()
+    );
+}

@@ -1,1 +1,228 @@
-//! pending
+//! The embedded store: one redb file in the data directory, one thread that writes it, an fsync before every answer.
+//!
+//! ```text
+//! append ─┐                       ┌─ while one transaction is flushed, what arrives gathers ─┐
+//! append ─┼─ channel ─> writer ───┤  and goes into the next one together                     ├─> fsync ─> mark ─> answers
+//! append ─┘                       └──────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! A commit writes one entry of one table; heads are kept in memory and derived from the last entry of each log when the file is
+//! opened. Two small files lie beside the database: `ripcord.lock` keeps a second process out, and `ripcord.head` ([`mark`])
+//! tells after every commit which entry was the last: redb itself goes back to the commit before when the newest one is
+//! damaged, and that must never pass for the truth.
+
+mod directory;
+mod mark;
+mod open;
+mod read;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use arc_swap::ArcSwapOption;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use redb::Database;
+use ripcord_proto::commit::Sealed;
+use ripcord_proto::{Position, Sequence};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use self::directory::DirectoryLock;
+use self::writer::{Answer, Job};
+use super::state::StoredState;
+use super::{Append, AppendError, Contents, FeedEvent, Head, Loaded, LogName, Settled, Store, StoreError, StoreHealth, StoreState};
+
+/// Jobs that may wait for the writer; more wait in their callers.
+const QUEUE: usize = 1024;
+
+/// When a commit is flushed to the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flush {
+    /// Before it is answered.
+    EachCommit,
+    /// Now and then, and when [`EmbeddedStore::flush`] asks: for the mirror of a store that keeps its own promise.
+    Lazily,
+}
+
+/// The embedded store.
+pub struct EmbeddedStore {
+    jobs: Mutex<Option<mpsc::Sender<Job>>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    database: ArcSwapOption<Database>,
+    health: watch::Receiver<StoreHealth>,
+    // Last, so that the file is closed before another process may open it.
+    lock: Mutex<Option<DirectoryLock>>,
+}
+
+impl std::fmt::Debug for EmbeddedStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EmbeddedStore").field("health", &*self.health.borrow()).finish_non_exhaustive()
+    }
+}
+
+impl EmbeddedStore {
+    /// Opens the store in `directory`, which is made where it is missing. Verifies every page of the file and the newest part
+    /// of every log; refuses a file that is damaged or that lost an acknowledged entry. Blocks.
+    pub fn open(directory: &Path, flush: Flush) -> Result<Self, StoreError> {
+        let lock = DirectoryLock::take(directory)?;
+        let opened = open::open(directory)?;
+        let database = Arc::new(opened.database);
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let (health, healthy) = watch::channel(StoreHealth {
+            state: StoreState::Available,
+            since: jiff::Timestamp::now(),
+            why: String::new(),
+            warnings: Vec::new(),
+        });
+        let writer = writer::Writer::new(Arc::clone(&database), opened.logs, opened.mark, flush, health);
+        let thread = std::thread::Builder::new()
+            .name("ripcord-store".to_owned())
+            .spawn(move || writer.run(queue))
+            .map_err(|source| StoreError::File {
+                path: directory.to_owned(),
+                source,
+            })?;
+        Ok(Self {
+            jobs: Mutex::new(Some(jobs)),
+            writer: Mutex::new(Some(thread)),
+            database: ArcSwapOption::from(Some(database)),
+            health: healthy,
+            lock: Mutex::new(Some(lock)),
+        })
+    }
+
+    /// Where each log ends.
+    pub async fn heads(&self) -> Result<BTreeMap<LogName, Head>, StoreError> {
+        self.reading(read::heads).await
+    }
+
+    /// Flushes what was committed lazily.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        self.ask(Job::Flush).await
+    }
+
+    fn jobs(&self) -> Option<mpsc::Sender<Job>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn ask(&self, job: impl FnOnce(Answer<StoreError>) -> Job + Send) -> Result<(), StoreError> {
+        let closed = || StoreError::Unavailable("it is closed".to_owned());
+        let (answer, answered) = oneshot::channel();
+        let jobs = self.jobs().ok_or_else(closed)?;
+        jobs.send(job(answer)).await.map_err(|_| closed())?;
+        drop(jobs);
+        answered.await.map_err(|_| closed())?
+    }
+
+    /// Runs `read` on a thread that may wait for the disk.
+    async fn reading<T: Send + 'static>(&self, read: impl FnOnce(&Database) -> Result<T, StoreError> + Send + 'static) -> Result<T, StoreError> {
+        let database = self.database.load_full().ok_or_else(|| StoreError::Unavailable("it is closed".to_owned()))?;
+        tokio::task::spawn_blocking(move || read(&database))
+            .await
+            .map_err(|error| StoreError::Unavailable(format!("a read did not end: {error}")))?
+    }
+
+    /// Ends the writer, once its queue is empty, and closes the file. The second time nothing happens.
+    fn shut(&self) {
+        drop(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if writer.is_some_and(|writer| writer.join().is_err()) {
+            tracing::error!("the store's writer ended in a panic; the file is verified at the next start");
+        }
+        self.database.store(None);
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+impl Drop for EmbeddedStore {
+    fn drop(&mut self) {
+        self.shut();
+    }
+}
+
+impl Store for EmbeddedStore {
+    fn load<'a>(&'a self, log: &'a LogName) -> BoxFuture<'a, Result<Loaded, StoreError>> {
+        let log = log.clone();
+        self.reading(move |database| read::load(database, &log)).boxed()
+    }
+
+    fn append(&self, append: Append) -> BoxFuture<'_, Result<(), AppendError>> {
+        let closed = || AppendError::Unavailable("it is closed".to_owned());
+        async move {
+            let (answer, answered) = oneshot::channel();
+            let jobs = self.jobs().ok_or_else(closed)?;
+            jobs.send(Job::Append(append, answer)).await.map_err(|_| closed())?;
+            drop(jobs);
+            let lost = |_| Err(AppendError::Unknown("the writer ended before it answered".to_owned()));
+            answered.await.unwrap_or_else(lost)
+        }
+        .boxed()
+    }
+
+    fn read<'a>(&'a self, log: &'a LogName, after: Sequence, limit: usize) -> BoxFuture<'a, Result<Vec<Sealed>, StoreError>> {
+        let log = log.clone();
+        self.reading(move |database| read::entries(database, &log, after, limit)).boxed()
+    }
+
+    fn state_before<'a>(&'a self, log: &'a LogName, at: Position) -> BoxFuture<'a, Result<Option<StoredState>, StoreError>> {
+        let log = log.clone();
+        self.reading(move |database| read::state_before(database, &log, at)).boxed()
+    }
+
+    fn keep_state<'a>(&'a self, log: &'a LogName, state: StoredState) -> BoxFuture<'a, Result<(), StoreError>> {
+        async move {
+            let head = state.head;
+            let bytes = tokio::task::spawn_blocking(move || state.encode())
+                .await
+                .map_err(|error| StoreError::Unavailable(format!("a state was not encoded: {error}")))?
+                .map_err(|error| StoreError::Corrupt(error.to_string()))?;
+            let log = log.clone();
+            self.ask(|answer| Job::KeepState { log, head, bytes, answer }).await
+        }
+        .boxed()
+    }
+
+    fn settle<'a>(&'a self, append: &'a Append) -> BoxFuture<'a, Result<Settled, StoreError>> {
+        let (log, head) = (append.log.clone(), append.head());
+        self.reading(move |database| read::settle(database, &log, head)).boxed()
+    }
+
+    fn logs(&self) -> BoxFuture<'_, Result<Vec<LogName>, StoreError>> {
+        self.reading(read::logs).boxed()
+    }
+
+    fn install(&self, contents: Vec<Contents>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.ask(|answer| Job::Install(contents, answer)).boxed()
+    }
+
+    fn drop_log<'a>(&'a self, log: &'a LogName) -> BoxFuture<'a, Result<(), StoreError>> {
+        let log = log.clone();
+        self.ask(|answer| Job::Drop(log, answer)).boxed()
+    }
+
+    fn health(&self) -> watch::Receiver<StoreHealth> {
+        self.health.clone()
+    }
+
+    fn feed(&self) -> Option<mpsc::Receiver<FeedEvent>> {
+        None
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move {
+            let flushed = self.ask(Job::Flush).await;
+            self.shut();
+            match flushed {
+                Err(StoreError::Unavailable(_)) | Ok(()) => Ok(()),
+                Err(error) => Err(error),
+            }
+        }
+        .boxed()
+    }
+}

@@ -1,1 +1,247 @@
-//! pending
+//! The journal of kills: what this node took, or was told by a peer, while the store was away, until the log has settled it.
+//!
+//! A text file of lines, each `checksum json`, where the checksum is the first 16 hexadecimal digits of the JSON's SHA-256.
+//! Every line is synced before the kill is answered. A last line that is torn was never answered, and is cut off; damage before
+//! it is refused, since a kill could be lost in it. When nothing is pending the file is emptied.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ripcord_proto::commit::Recorded;
+use ripcord_proto::digest::Digest;
+use ripcord_proto::{EnvironmentKey, Kill, KillId};
+
+/// Hexadecimal digits of a line's checksum.
+const CHECKSUM: usize = 16;
+
+/// One line.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Record {
+    /// A kill took effect without the store.
+    Taken {
+        /// Where.
+        environment: EnvironmentKey,
+        /// The kill.
+        kill: Kill,
+        /// The node that took it.
+        node: String,
+        /// The idempotent call that it answered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answered: Option<Recorded>,
+    },
+    /// A kill was withdrawn; the log is to learn that its id has ended.
+    Withdrawn {
+        /// Where.
+        environment: EnvironmentKey,
+        /// Which.
+        id: KillId,
+    },
+    /// The log has settled these: nothing is left to do.
+    Merged {
+        /// Which.
+        ids: Vec<KillId>,
+    },
+}
+
+/// A kill that the log has not settled yet.
+#[derive(Debug, Clone)]
+pub struct Pending {
+    /// Where.
+    pub environment: EnvironmentKey,
+    /// The kill.
+    pub kill: Kill,
+    /// The node that took it.
+    pub node: String,
+    /// Whether it was withdrawn, so that only its end is to be logged.
+    pub withdrawn: bool,
+    /// The idempotent call that it answered.
+    pub answered: Option<Recorded>,
+}
+
+/// Why the journal cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The disk refused.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A line before the last one is damaged.
+    #[error(
+        "{path}: line {line} is damaged, and a kill may be lost in it. Look at the file; move it away to start without it, after killing again what must stay killed"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// A record cannot be written as JSON.
+    #[error("a record cannot be encoded: {0}")]
+    Encode(#[from] serde_json::Error),
+}
+
+/// The journal. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// `None` for a node that keeps nothing on disk.
+    file: Option<File>,
+    pending: BTreeMap<KillId, Pending>,
+}
+
+impl Journal {
+    /// Opens the journal at `path`, made where it is missing, and reads what is pending.
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
+        let io = |source| JournalError::Io { path: path.to_owned(), source };
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(io)?;
+        let (pending, whole) = replay(path, &bytes)?;
+        if whole < bytes.len() {
+            tracing::warn!(path = %path.display(), "the journal's last line was torn, and was never answered; it is cut off");
+            file.set_len(whole as u64).and_then(|()| file.sync_all()).map_err(io)?;
+        }
+        file.seek(SeekFrom::End(0)).map_err(io)?;
+        let state = Mutex::new(State { file: Some(file), pending });
+        Ok(Self {
+            inner: Arc::new(Inner { path: path.to_owned(), state }),
+        })
+    }
+
+    /// A journal in memory, for a node that keeps nothing on disk.
+    pub fn in_memory() -> Self {
+        let state = Mutex::new(State {
+            file: None,
+            pending: BTreeMap::new(),
+        });
+        Self {
+            inner: Arc::new(Inner { path: PathBuf::new(), state }),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes a record and syncs it. What it says holds for [`pending`](Self::pending) only if this succeeds. Blocks on the disk.
+    pub fn append(&self, record: &Record) -> Result<(), JournalError> {
+        let io = |source| JournalError::Io {
+            path: self.inner.path.clone(),
+            source,
+        };
+        let json = serde_json::to_string(record)?;
+        let mut state = self.lock();
+        if let Some(file) = &mut state.file {
+            let end = file.stream_position().map_err(io)?;
+            let line = format!("{} {json}\n", checksum(&json));
+            if let Err(error) = file.write_all(line.as_bytes()).and_then(|()| file.sync_data()) {
+                // Half a line must not stand before the next one.
+                let _ = file.set_len(end).and_then(|()| file.seek(SeekFrom::Start(end)));
+                return Err(io(error));
+            }
+        }
+        follow(&mut state.pending, record.clone());
+        if state.pending.is_empty()
+            && let Some(file) = &mut state.file
+        {
+            file.set_len(0)
+                .and_then(|()| file.seek(SeekFrom::Start(0)))
+                .and_then(|_| file.sync_data())
+                .map_err(io)?;
+        }
+        Ok(())
+    }
+
+    /// What the log has not settled yet, by id.
+    pub fn pending(&self) -> Vec<Pending> {
+        self.lock().pending.values().cloned().collect()
+    }
+
+    /// Whether the kill is pending here.
+    pub fn holds(&self, id: &KillId) -> bool {
+        self.lock().pending.contains_key(id)
+    }
+
+    /// Whether the kill is pending here and `node` took it.
+    pub fn taken_by(&self, id: &KillId, node: &str) -> bool {
+        self.lock().pending.get(id).is_some_and(|pending| pending.node == node)
+    }
+}
+
+/// What the lines add up to, and how many bytes of them are whole.
+fn replay(path: &Path, bytes: &[u8]) -> Result<(BTreeMap<KillId, Pending>, usize), JournalError> {
+    let (mut pending, mut whole) = (BTreeMap::new(), 0);
+    for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        match read(line) {
+            Some(record) => follow(&mut pending, record),
+            None if whole + line.len() == bytes.len() => return Ok((pending, whole)),
+            None => {
+                return Err(JournalError::Damaged {
+                    path: path.to_owned(),
+                    line: index + 1,
+                });
+            }
+        }
+        whole += line.len();
+    }
+    Ok((pending, whole))
+}
+
+fn read(line: &[u8]) -> Option<Record> {
+    let line = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
+    let (stated, json) = line.split_once(' ')?;
+    if stated == checksum(json) { serde_json::from_str(json).ok() } else { None }
+}
+
+fn checksum(json: &str) -> String {
+    let mut digits = Digest::of([json.as_bytes()]).to_string();
+    digits.truncate(CHECKSUM);
+    digits
+}
+
+fn follow(pending: &mut BTreeMap<KillId, Pending>, record: Record) {
+    match record {
+        Record::Taken {
+            environment,
+            kill,
+            node,
+            answered,
+        } => {
+            let id = kill.id.clone();
+            pending.entry(id).or_insert(Pending {
+                environment,
+                kill,
+                node,
+                withdrawn: false,
+                answered,
+            });
+        }
+        Record::Withdrawn { id, .. } => {
+            if let Some(pending) = pending.get_mut(&id) {
+                pending.withdrawn = true;
+            }
+        }
+        Record::Merged { ids } => ids.iter().for_each(|id| drop(pending.remove(id))),
+    }
+}

@@ -1,1 +1,294 @@
-//! pending
+//! The store on Redis: many nodes over one Redis, each with a mirror of everything in its data directory.
+//!
+//! ```text
+//! append ──> Lua: is the head the expected one? then log (stream), state (hash) and head in one step ──> answer
+//!                                       │
+//! feed   <── XREAD BLOCK over all logs ─┘  each entry proven against the chain, own ones not repeated
+//! mirror <── every entry, own and foreign, off the commit path
+//! watch      asks every quarter of a second where the logs end: gone, paused, emptied, older, diverged
+//! ```
+//!
+//! [`ledger`] is where own appends and the feed meet. All keys of a log share one hash tag ([`keys`]).
+
+mod durability;
+mod feed;
+mod keys;
+mod ledger;
+mod link;
+mod mirror;
+mod node;
+mod query;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use ripcord_proto::commit::Sealed;
+use ripcord_proto::{Position, Sequence};
+use tokio::sync::{mpsc, oneshot, watch as health};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::ledger::Ledger;
+use self::link::Link;
+use self::mirror::Mirror;
+use self::node::Node;
+use super::embedded::{EmbeddedStore, Flush};
+use super::state::StoredState;
+use super::{Append, AppendError, Contents, FeedEvent, Head, Loaded, LogName, Settled, Store, StoreError, StoreHealth, StoreState};
+
+/// Events that may wait for the follower; then the feed waits.
+const EVENTS: usize = 1024;
+/// How long a start waits for Redis before it goes on without it.
+const FIRST_CONTACT: Duration = Duration::from_secs(3);
+/// Entries of a log behind which the state is taken from Redis instead of replaying them at every start.
+const WORTH_A_STATE: u64 = 512;
+
+/// What a Redis store needs to know.
+pub struct RedisConfig {
+    /// `redis://[user:password@]host:port[/database]`.
+    pub url: String,
+    /// The data directory, for the mirror.
+    pub directory: PathBuf,
+    /// How this node is called among the others.
+    pub node: String,
+}
+
+impl std::fmt::Debug for RedisConfig {
+    // The address can hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedisConfig")
+            .field("directory", &self.directory)
+            .field("node", &self.node)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The store on Redis.
+#[derive(Debug)]
+pub struct RedisStore {
+    node: Arc<Node>,
+    tasks: TaskTracker,
+    events: Mutex<Option<mpsc::Receiver<FeedEvent>>>,
+}
+
+impl RedisStore {
+    /// Opens the mirror, connects, and fetches what the mirror lacks. Where Redis cannot be reached within a few seconds it goes on
+    /// from the mirror; [`Store::health`] tells.
+    pub async fn open(config: RedisConfig) -> Result<Self, StoreError> {
+        let unavailable = |error: redis::RedisError| StoreError::Unavailable(format!("the address of the store is not one of Redis: {error}"));
+        let link = Link::new(&config.url).map_err(unavailable)?;
+        let directory = config.directory;
+        let opened = tokio::task::spawn_blocking(move || EmbeddedStore::open(&directory, Flush::Lazily));
+        let embedded = opened.await.map_err(|error| StoreError::Unavailable(error.to_string()))??;
+        let (mirror, batches) = Mirror::new(embedded).await?;
+        let (feed, events) = mpsc::channel(EVENTS);
+        let node = Arc::new(Node {
+            name: config.node,
+            link,
+            ledger: Ledger::default(),
+            mirror,
+            append_script: query::append_script(),
+            health: health::Sender::new(StoreHealth {
+                state: StoreState::Unreachable,
+                since: jiff::Timestamp::now(),
+                why: "it has not been reached yet".to_owned(),
+                warnings: Vec::new(),
+            }),
+            feed,
+            suspicion: tokio::sync::Notify::new(),
+            closing: CancellationToken::new(),
+        });
+        let mirrored = node.mirror.heads().clone();
+        mirrored.iter().for_each(|(log, head)| node.ledger.set(log, *head));
+        let store = Self {
+            node,
+            tasks: TaskTracker::new(),
+            events: Mutex::new(Some(events)),
+        };
+        store.start(batches).await;
+        Ok(store)
+    }
+
+    async fn start(&self, batches: mpsc::Receiver<mirror::Batch>) {
+        let node = Arc::clone(&self.node);
+        self.tasks
+            .spawn(async move { node.mirror.run(batches, &node.link, node.closing.clone()).await });
+        self.tasks.spawn(watch::run(Arc::clone(&self.node)));
+        let mut health = self.node.health.subscribe();
+        let reached = health.wait_for(|health| health.state != StoreState::Unreachable);
+        if tokio::time::timeout(FIRST_CONTACT, reached).await.is_ok()
+            && let Err(error) = self.fetch_all().await
+        {
+            tracing::warn!(%error, "what the mirror lacks could not be fetched before the start; the feed brings it");
+        }
+        self.tasks.spawn(feed::run(Arc::clone(&self.node)));
+    }
+
+    /// Fetches what the mirror lacks: first the system log, which names the environments, then theirs.
+    async fn fetch_all(&self) -> Result<(), StoreError> {
+        self.fetch(&LogName::System).await?;
+        let system = self.node.mirror.store.read(&LogName::System, Sequence(0), usize::MAX).await?;
+        self.node.follow_environments(&system).await;
+        for log in self.node.ledger.heads().keys().filter(|log| **log != LogName::System) {
+            self.fetch(log).await?;
+        }
+        Ok(())
+    }
+
+    async fn fetch(&self, log: &LogName) -> Result<(), StoreError> {
+        let fetched = self.node.mirror.catch_up(log, &self.node.link).await?;
+        self.node.ledger.set(log, self.node.mirror.head(log));
+        if let LogName::Environment(environment) = log
+            && fetched > WORTH_A_STATE
+            && let Ok(live) = self.node.link.live()
+            && let Ok(Some(state)) = query::state(&live, environment).await
+        {
+            self.node.mirror.store.keep_state(log, state).await?;
+        }
+        Ok(())
+    }
+
+    async fn append_on(node: Arc<Node>, append: Append, answer: oneshot::Sender<Result<(), AppendError>>) {
+        node.ledger.begin(&append);
+        let outcome = match query::append(&node.link, &node.append_script, &append).await {
+            // The feed has brought it: it is written, whatever became of the answer.
+            Err(AppendError::Unknown(_)) if node.ledger.ended(&append) => Ok(()),
+            Err(AppendError::Moved { actual }) => Err(refused(&node, &append, actual)),
+            outcome => outcome,
+        };
+        match &outcome {
+            Ok(()) => {
+                node.ledger.written(&append);
+                node.mirror.offer(&append.log, append.entries.clone());
+                if append.log == LogName::System {
+                    node.follow_environments(&append.entries).await;
+                }
+            }
+            Err(_) => _ = node.ledger.ended(&append),
+        }
+        let is_written = outcome.is_ok();
+        if answer.send(outcome).is_err() && is_written {
+            node.tell_entries(&append.log, append.entries).await;
+        }
+    }
+}
+
+/// A log that ends before what this node knows has not moved on: it was lost.
+fn refused(node: &Node, append: &Append, actual: Head) -> AppendError {
+    node.suspicion.notify_one();
+    let known = node.ledger.head(&append.log);
+    if actual.epoch <= known.epoch && actual.sequence < known.sequence {
+        return AppendError::Reseeding;
+    }
+    AppendError::Moved { actual }
+}
+
+impl Store for RedisStore {
+    fn load<'a>(&'a self, log: &'a LogName) -> BoxFuture<'a, Result<Loaded, StoreError>> {
+        self.node.load(log).boxed()
+    }
+
+    fn append(&self, append: Append) -> BoxFuture<'_, Result<(), AppendError>> {
+        // A task of its own: it goes on when the caller hangs up.
+        let (answer, answered) = oneshot::channel();
+        self.tasks.spawn(Self::append_on(Arc::clone(&self.node), append, answer));
+        let lost = |_| Err(AppendError::Unknown("the store closed before it answered".to_owned()));
+        answered.map(move |outcome| outcome.unwrap_or_else(lost)).boxed()
+    }
+
+    fn read<'a>(&'a self, log: &'a LogName, after: Sequence, limit: usize) -> BoxFuture<'a, Result<Vec<Sealed>, StoreError>> {
+        async move {
+            let known = self.node.ledger.head(log).sequence;
+            let limit_sequence = after.0.saturating_add(u64::try_from(limit).unwrap_or(u64::MAX));
+            self.node.mirror.reach(log, known.min(Sequence(limit_sequence))).await;
+            self.node.mirror.store.read(log, after, limit).await
+        }
+        .boxed()
+    }
+
+    fn state_before<'a>(&'a self, log: &'a LogName, at: Position) -> BoxFuture<'a, Result<Option<StoredState>, StoreError>> {
+        self.node.mirror.store.state_before(log, at)
+    }
+
+    fn keep_state<'a>(&'a self, log: &'a LogName, state: StoredState) -> BoxFuture<'a, Result<(), StoreError>> {
+        async move {
+            self.node.mirror.reach(log, state.head.sequence).await;
+            self.node.mirror.store.keep_state(log, state).await
+        }
+        .boxed()
+    }
+
+    fn settle<'a>(&'a self, append: &'a Append) -> BoxFuture<'a, Result<Settled, StoreError>> {
+        async move {
+            if self.node.mirror.store.settle(append).await? == Settled::Written {
+                return Ok(Settled::Written);
+            }
+            let unavailable = |error: link::CallError| StoreError::Unavailable(error.to_string());
+            let live = self.node.link.live().map_err(unavailable)?;
+            let head = append.head();
+            let before = Sequence(head.sequence.0.saturating_sub(1));
+            let found = query::entries(&live, &append.log, before, 1).await.map_err(unavailable)?;
+            let is_written = found.first().is_some_and(|raw| raw.sequence == head.sequence && raw.digest == head.chain);
+            Ok(if is_written { Settled::Written } else { Settled::NotWritten })
+        }
+        .boxed()
+    }
+
+    fn logs(&self) -> BoxFuture<'_, Result<Vec<LogName>, StoreError>> {
+        async move {
+            for (log, head) in self.node.ledger.heads() {
+                self.node.mirror.reach(&log, head.sequence).await;
+            }
+            self.node.mirror.store.logs().await
+        }
+        .boxed()
+    }
+
+    fn install(&self, contents: Vec<Contents>) -> BoxFuture<'_, Result<(), StoreError>> {
+        let logs: Vec<_> = contents.iter().map(|contents| contents.log.to_string()).collect();
+        let why = format!("{} cannot be replaced in Redis by this version", logs.join(", "));
+        std::future::ready(Err(StoreError::Unavailable(why))).boxed()
+    }
+
+    fn drop_log<'a>(&'a self, log: &'a LogName) -> BoxFuture<'a, Result<(), StoreError>> {
+        async move {
+            let unavailable = |error: link::CallError| StoreError::Unavailable(error.to_string());
+            let live = self.node.link.live().map_err(unavailable)?;
+            self.node.ledger.forget(log);
+            query::remove(&live, log).await.map_err(unavailable)?;
+            self.node.mirror.drop_log(log).await
+        }
+        .boxed()
+    }
+
+    fn health(&self) -> health::Receiver<StoreHealth> {
+        self.node.health.subscribe()
+    }
+
+    fn feed(&self) -> Option<mpsc::Receiver<FeedEvent>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move {
+            self.node.closing.cancel();
+            self.tasks.close();
+            self.tasks.wait().await;
+            self.node.link.put(None);
+            self.node.mirror.store.close().await
+        }
+        .boxed()
+    }
+}
+
+impl Drop for RedisStore {
+    fn drop(&mut self) {
+        self.node.closing.cancel();
+    }
+}

@@ -177,11 +177,6 @@ impl Session {
         matches!(self.standing, Standing::Greeting)
     }
 
-    /// Whether the client waits for its first payload.
-    pub(super) fn is_waiting(&self) -> bool {
-        matches!(self.standing, Standing::Waiting)
-    }
-
     /// Where the reader is once it has read everything that was handed out.
     pub(super) fn position(&self) -> Option<Position> {
         self.position

@@ -1,20 +1,86 @@
-//! The names of all metrics, each with its unit. Labels: `environment`, `transport` (`websocket`, `sse`), `level`.
+//! Every metric that the server has: its name, what it counts, and in what. Labels are named beside each.
 
-/// Gauge: open streams, by transport and environment.
-pub const STREAM_CONNECTIONS: &str = "ripcord_stream_connections";
-/// Counter: frames handed to sockets, by transport and environment.
-pub const STREAM_FRAMES: &str = "ripcord_stream_frames_total";
-/// Counter, bytes: what those frames took, by transport and environment.
-pub const STREAM_BYTES: &str = "ripcord_stream_bytes_total";
-/// Counter: frames that took a reader over more than one revision because it was slow, by transport and environment.
-pub const STREAM_COLLAPSES: &str = "ripcord_stream_collapses_total";
-/// Counter: streams that were ended because the client was silent, stuck, or sent what it must not, by transport and environment.
-pub const STREAM_CUTS: &str = "ripcord_stream_cuts_total";
-/// Histogram, seconds: from the swap on this node to a client's acknowledgement, by environment.
-pub const STREAM_PROPAGATION: &str = "ripcord_stream_propagation_seconds";
-/// Gauge: clients that wait for their first payload.
-pub const STREAM_ADMISSIONS_WAITING: &str = "ripcord_stream_admissions_waiting";
-/// Counter: connections refused because too many clients were waiting or connected.
-pub const STREAM_REFUSALS: &str = "ripcord_stream_refusals_total";
-/// Counter: confirmations counted, by level and environment.
-pub const CONFIRMATIONS: &str = "ripcord_confirmations_total";
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+
+/// Upper bounds of the buckets of every time, in seconds: from a commit on a fast disk to a lost client.
+pub const SECONDS: [f64; 18] = [
+    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+];
+
+/// Upper bounds of the buckets of batch sizes.
+pub const BATCH_SIZES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
+macro_rules! metrics_of_the_server {
+    ($($(#[$doc:meta])* $constant:ident = $name:literal, $describe:ident, $unit:expr, $help:literal;)*) => {
+        $(#[doc = $help] $(#[$doc])* pub const $constant: &str = $name;)*
+
+        /// Every name.
+        pub const ALL: &[&str] = &[$($name),*];
+
+        /// Gives each metric its help text.
+        pub fn describe() {
+            $($describe!($name, $unit, $help);)*
+        }
+    };
+}
+
+metrics_of_the_server! {
+    /// Labels: `method`, `route` (the template), `status`.
+    HTTP_SECONDS = "ripcord_http_request_seconds", describe_histogram, Unit::Seconds, "Time from a request's head to its answer's head";
+    /// Labels: `limit`.
+    RATE_LIMITED = "ripcord_rate_limited_total", describe_counter, Unit::Count, "Requests refused because their key sent too many";
+    /// Labels: `code`.
+    REFUSED_KEYS = "ripcord_refused_keys_total", describe_counter, Unit::Count, "Requests refused for their key";
+    /// Labels: `env`.
+    COMMIT_SECONDS = "ripcord_commit_seconds", describe_histogram, Unit::Seconds, "Time from a draft's arrival at the writer to its swap into memory";
+    /// Labels: `env`, `outcome`.
+    COMMITS = "ripcord_commits_total", describe_counter, Unit::Count, "Drafts by what became of them";
+    /// Labels: `env`.
+    COMMIT_BATCH = "ripcord_commit_batch_size", describe_histogram, Unit::Count, "Drafts that went into one append";
+    /// Labels: `env`.
+    REVISION = "ripcord_revision", describe_gauge, Unit::Count, "The newest revision in memory";
+    /// Labels: `env`.
+    FLAGS = "ripcord_flags", describe_gauge, Unit::Count, "Flags of the environment";
+    /// Labels: `env`, `provisional`.
+    KILLS = "ripcord_kills", describe_gauge, Unit::Count, "Kills in force";
+    /// Labels: `env`.
+    PROVISIONAL_KILLS = "ripcord_provisional_kills_total", describe_counter, Unit::Count, "Kills that took effect without the store";
+    STORE_UP = "ripcord_store_up", describe_gauge, Unit::Count, "1 while appends can succeed, else 0";
+    APPEND_SECONDS = "ripcord_store_append_seconds", describe_histogram, Unit::Seconds, "Time of an append, until it is durable";
+    /// Labels: `env`, `transport`.
+    CONNECTIONS = "ripcord_stream_connections", describe_gauge, Unit::Count, "Connected clients";
+    /// Labels: `env`, `transport`.
+    FRAMES = "ripcord_stream_frames_total", describe_counter, Unit::Count, "Frames handed to connections";
+    /// Labels: `env`, `transport`.
+    BYTES = "ripcord_stream_bytes_total", describe_counter, Unit::Bytes, "Bytes of frames handed to connections";
+    /// Labels: `env`, `transport`.
+    COLLAPSES = "ripcord_stream_collapses_total", describe_counter, Unit::Count, "Times that what was queued for a slow client gave way to one newer frame";
+    /// Labels: `env`, `transport`.
+    CUTS = "ripcord_stream_cuts_total", describe_counter, Unit::Count, "Streams cut off: the client was silent, stuck, or sent what it must not";
+    ADMISSIONS_WAITING = "ripcord_stream_admissions_waiting", describe_gauge, Unit::Count, "Clients that wait for their first payload";
+    STREAMS_REFUSED = "ripcord_streams_refused_total", describe_counter, Unit::Count, "Streams that were refused or told to come back later";
+    /// Labels: `env`.
+    PROPAGATION_SECONDS = "ripcord_propagation_seconds", describe_histogram, Unit::Seconds, "Time from a revision's swap to a client's acknowledgement";
+    /// Labels: `env`, `level`.
+    CONFIRMATIONS = "ripcord_confirmations_total", describe_counter, Unit::Count, "Acknowledgements of clients";
+    /// Labels: `env`, `flag`, `variant`, `traffic`.
+    EVALUATIONS = "ripcord_evaluations_total", describe_counter, Unit::Count, "Evaluations that applications have reported";
+    /// Labels: `env`, `flag`, `variant`, `traffic`, `result`.
+    OUTCOMES = "ripcord_outcomes_total", describe_counter, Unit::Count, "Outcomes that applications have reported";
+    /// Labels: `why`.
+    OUTCOMES_DROPPED = "ripcord_outcomes_dropped_total", describe_counter, Unit::Count, "Reported counts that were not taken";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ALL;
+
+    #[test]
+    fn names_are_unique_and_say_whose_they_are() {
+        let mut names = ALL.to_vec();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ALL.len());
+        assert!(ALL.iter().all(|name| name.starts_with("ripcord_")));
+    }
+}

@@ -8,7 +8,7 @@ use actix_web::App;
 use actix_web::http::header::HeaderMap;
 use futures_util::{SinkExt as _, StreamExt as _};
 use ripcord_proto::frame::{Ack, ClientFrame, Hello, ServerFrame};
-use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::problem::Code;
 use ripcord_proto::role::Role;
 use ripcord_proto::{EnvironmentKey, KillId, Position};
 use tokio::sync::watch;
@@ -16,26 +16,29 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 
+use crate::access::{Holder, Reach};
 use crate::fleet::{self, Fleet, Solitary};
+use crate::http::Refusal;
 use crate::serve::entry;
 use crate::snapshot::fixture::Stage;
-use crate::stream::{Authorise, Environments, Grant, Settings, Streams};
+use crate::stream::{Authorise, Settings, Streams};
 
 /// Keys by name: `good` and `other` stream, `browser` may not, `wrong` is none.
 struct Keys(EnvironmentKey);
 
 impl Authorise for Keys {
-    fn authorise(&self, headers: &HeaderMap) -> Result<Grant, Box<Problem>> {
+    fn authorise(&self, headers: &HeaderMap) -> Result<Holder, Refusal> {
         let key = headers.get("x-api-key").and_then(|key| key.to_str().ok()).unwrap_or_default();
         let role = match key {
             "good" | "other" => Role::Sdk,
             "browser" => Role::Client,
-            _ => return Err(Box::new(Problem::new(Code::Unauthenticated, "a valid key is needed"))),
+            _ => return Err(Refusal::new(Code::Unauthenticated, "A valid key is needed.")),
         };
-        Ok(Grant {
-            key_id: key.into(),
-            environments: Environments::Only([self.0.clone()].into()),
+        Ok(Holder {
+            id: key.into(),
+            name: key.to_owned(),
             role,
+            reach: Reach::Only([self.0.clone()].into()),
         })
     }
 }

@@ -1,0 +1,93 @@
+//! Bodies of the REST API (DESIGN 7) that are not one of the other types already, a file per resource.
+//!
+//! What comes in is a [`Request`]: read strictly, every problem at once, a member that is not known refused with the nearest
+//! one that is. What goes out is plain serde on both sides, so that a client written against these types reads it back; there
+//! an unknown member is skipped, so that an older client lives with a newer server.
+
+pub mod commits;
+pub mod connections;
+pub mod environments;
+pub mod explain;
+pub mod flags;
+pub mod health;
+pub mod keys;
+pub mod kills;
+pub mod list;
+pub mod log;
+pub mod plan;
+pub mod segments;
+pub mod settings;
+#[cfg(test)]
+mod tests;
+pub mod written;
+
+use serde_json::Value;
+
+use crate::fault::Faults;
+use crate::flag::Flag;
+use crate::reader::{self, Read, Reader};
+use crate::segment::Segment;
+
+/// A body that comes in.
+pub trait Request: Sized {
+    /// Reads the JSON form and reports every problem.
+    fn from_value(value: &Value) -> Result<Self, Faults>;
+}
+
+impl Request for Flag {
+    fn from_value(value: &Value) -> Result<Self, Faults> {
+        Self::from_value(value)
+    }
+}
+
+impl Request for Segment {
+    fn from_value(value: &Value) -> Result<Self, Faults> {
+        Self::from_value(value)
+    }
+}
+
+impl Request for crate::outcome::OutcomeBatch {
+    fn from_value(value: &Value) -> Result<Self, Faults> {
+        serde_json::from_value(value.clone()).map_err(|error| Faults::one("", error.to_string()))
+    }
+}
+
+/// Reads JSON text as every request is read: a member that stands twice is refused, a syntax error is told with line and
+/// column.
+pub fn parse_json(text: &str) -> Result<Value, Faults> {
+    crate::json::parse(text)
+}
+
+/// What the requests of this module share: an object with these members.
+trait Members: Sized {
+    /// What it is called in an error.
+    const WHAT: &'static str;
+    /// The members that it has.
+    const KNOWN: &'static [&'static str];
+    /// Reads them.
+    fn read(reader: &mut Reader, map: &serde_json::Map<String, Value>) -> Read<Self>;
+
+    /// Reads the object.
+    fn read_object(reader: &mut Reader, value: &Value) -> Read<Self> {
+        let map = reader.object(value)?;
+        reader.members(map, Self::WHAT, Self::KNOWN, &[]);
+        Self::read(reader, map)
+    }
+}
+
+impl<T: Members> Request for T {
+    fn from_value(value: &Value) -> Result<Self, Faults> {
+        reader::read(value, Self::read_object)
+    }
+}
+
+/// A reason that may be given: text with something in it.
+fn reason(reader: &mut Reader, map: &serde_json::Map<String, Value>) -> Option<String> {
+    let text = reader.optional(map, "reason", Reader::prose)?;
+    let text = text.trim();
+    if text.is_empty() {
+        reader.within("reason", |reader| reader.note("is empty; say why, or leave it out"));
+        return None;
+    }
+    Some(text.to_owned())
+}

@@ -1,0 +1,184 @@
+//! `commits`: one atomic change of any number of things.
+
+#[cfg(feature = "openapi")]
+mod schema;
+
+use serde_json::{Map, Value};
+
+use super::settings::SettingsRequest;
+use super::{Members, Request as _};
+use crate::digest::Digest;
+use crate::flag::Flag;
+use crate::key::{FlagKey, SegmentKey};
+use crate::kill::{KillId, KillScope};
+use crate::limits;
+use crate::reader::{Read, Reader};
+use crate::role::Action;
+use crate::segment::Segment;
+
+/// `POST commits` and `POST commits/plan`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CommitRequest {
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What, in order: all of it or nothing.
+    pub changes: Vec<ChangeRequest>,
+    /// The hash of the plan that must still hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub plan: Option<Digest>,
+    /// Whether the caller knows that it changes what a killed flag serves.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub changes_served: bool,
+}
+
+/// One change of a commit: an object with one member that names it.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeRequest {
+    /// `{"put_flag": {"key", "flag"}}`: a flag as it shall be.
+    PutFlag {
+        /// Its key.
+        key: FlagKey,
+        /// The flag.
+        flag: Box<Flag>,
+    },
+    /// `{"delete_flag": "key"}`: a flag shall be gone.
+    DeleteFlag(FlagKey),
+    /// `{"set_enabled": {"key", "enabled"}}`: a flag shall be on or off.
+    SetEnabled {
+        /// Its key.
+        key: FlagKey,
+        /// Off serves the caller's own default.
+        enabled: bool,
+    },
+    /// `{"put_segment": {"key", "segment"}}`: a segment as it shall be.
+    PutSegment {
+        /// Its key.
+        key: SegmentKey,
+        /// The segment.
+        segment: Box<Segment>,
+    },
+    /// `{"delete_segment": "key"}`: a segment shall be gone.
+    DeleteSegment(SegmentKey),
+    /// `{"kill": {"scope"}}`: flags shall serve their safe variant.
+    Kill {
+        /// Which.
+        scope: KillScope,
+    },
+    /// `{"restore": "k_…"}`: a kill shall be lifted.
+    Restore(KillId),
+    /// `{"put_settings": {…}}`: the settings shall be these.
+    PutSettings(SettingsRequest),
+}
+
+const NAMES: [&str; 8] = [
+    "put_flag",
+    "delete_flag",
+    "set_enabled",
+    "put_segment",
+    "delete_segment",
+    "kill",
+    "restore",
+    "put_settings",
+];
+
+impl ChangeRequest {
+    /// What a key must be allowed to do.
+    pub const fn action(&self) -> Action {
+        match self {
+            Self::PutFlag { .. } | Self::DeleteFlag(_) | Self::SetEnabled { .. } | Self::PutSegment { .. } | Self::DeleteSegment(_) => Action::Edit,
+            Self::Kill { .. } => Action::Kill,
+            Self::Restore(_) => Action::Restore,
+            Self::PutSettings(_) => Action::Administer,
+        }
+    }
+
+    fn read(reader: &mut Reader, value: &Value) -> Read<Self> {
+        let map = reader.object(value)?;
+        reader.members(map, "a change", &NAMES, &[]);
+        let mut named = NAMES.iter().filter_map(|name| map.get(*name).map(|value| (*name, value)));
+        let Some((name, value)) = named.next() else {
+            return reader.refuse(format!("names no change; it must be an object with one of {}", NAMES.join(", ")));
+        };
+        if let Some((second, _)) = named.next() {
+            return reader.refuse(format!("names two changes, {name} and {second}; give each an object of its own"));
+        }
+        reader.within(name, |reader| Self::read_named(reader, name, value))
+    }
+
+    fn read_named(reader: &mut Reader, name: &str, value: &Value) -> Read<Self> {
+        match name {
+            "put_flag" => {
+                let (key, flag) = put(reader, value, "flag", Flag::from_value)?;
+                Ok(Self::PutFlag { key, flag: Box::new(flag) })
+            }
+            "put_segment" => {
+                let (key, segment) = put(reader, value, "segment", Segment::from_value)?;
+                Ok(Self::PutSegment {
+                    key,
+                    segment: Box::new(segment),
+                })
+            }
+            "set_enabled" => {
+                let map = reader.object(value)?;
+                reader.members(map, "set_enabled", &["key", "enabled"], &[]);
+                let key = reader.required(map, "key", "the key of a flag", Reader::parsed);
+                let enabled = reader.required(map, "enabled", "true or false", Reader::boolean);
+                Ok(Self::SetEnabled { key: key?, enabled: enabled? })
+            }
+            "kill" => {
+                let map = reader.object(value)?;
+                reader.members(map, "kill", &["scope"], &[]);
+                let scope = reader.required(map, "scope", super::kills::SCOPE, super::kills::scope)?;
+                Ok(Self::Kill { scope })
+            }
+            "delete_flag" => reader.parsed(value).map(Self::DeleteFlag),
+            "delete_segment" => reader.parsed(value).map(Self::DeleteSegment),
+            "restore" => reader.parsed(value).map(Self::Restore),
+            _ => SettingsRequest::from_value(value)
+                .map(Self::PutSettings)
+                .or_else(|faults| reader.refuse_all(faults)),
+        }
+    }
+}
+
+/// `{"key": …, MEMBER: …}`
+fn put<K, V>(reader: &mut Reader, value: &Value, member: &str, parse: impl Fn(&Value) -> Result<V, crate::Faults>) -> Read<(K, V)>
+where
+    K: std::str::FromStr<Err = crate::Faults>,
+{
+    let map = reader.object(value)?;
+    reader.members(map, &format!("put_{member}"), &["key", member], &[]);
+    let key = reader.required(map, "key", &format!("the key of the {member}"), Reader::parsed);
+    let value = reader.required(map, member, &format!("the {member}"), |reader, value| {
+        parse(value).or_else(|faults| reader.refuse_all(faults))
+    });
+    Ok((key?, value?))
+}
+
+impl Members for CommitRequest {
+    const WHAT: &'static str = "a commit";
+    const KNOWN: &'static [&'static str] = &["reason", "changes", "plan", "changes_served"];
+
+    fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
+        let reason = super::reason(reader, map);
+        let changes = reader.required(map, "changes", "a list of changes", |reader, value| {
+            let changes = reader.items(value, limits::CHANGES, ChangeRequest::read)?;
+            if changes.is_empty() {
+                return reader.refuse("is empty; a commit changes at least one thing");
+            }
+            Ok(changes)
+        });
+        let plan = reader.optional(map, "plan", Reader::parsed);
+        let changes_served = reader.optional(map, "changes_served", Reader::boolean).unwrap_or_default();
+        Ok(Self {
+            reason,
+            changes: changes?,
+            plan,
+            changes_served,
+        })
+    }
+}

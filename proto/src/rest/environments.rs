@@ -1,0 +1,82 @@
+//! `/v1/environments`.
+
+use serde_json::{Map, Value};
+
+use super::Members;
+use crate::key::EnvironmentKey;
+use crate::reader::{Read, Reader};
+use crate::revision::{Epoch, Revision};
+
+/// `POST /v1/environments`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EnvironmentRequest {
+    /// Its name.
+    pub key: EnvironmentKey,
+    /// For people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// An environment whose flags, segments and settings it starts with; kills are not copied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copy_of: Option<EnvironmentKey>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// An environment: `GET /v1/environments/{env}`, and an item of `GET /v1/environments`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EnvironmentView {
+    /// Its name.
+    pub key: EnvironmentKey,
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// When it was made.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub created: jiff::Timestamp,
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// Its newest revision; with the epoch the ETag that `commits` takes.
+    pub revision: Revision,
+    /// How many flags it has.
+    pub flags: usize,
+    /// How many segments it has.
+    pub segments: usize,
+    /// How many kills are in force, provisional ones among them.
+    pub kills: usize,
+    /// Whether it was read while the store could not be reached.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stale: bool,
+}
+
+/// The answer to making or deleting an environment.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EnvironmentWritten {
+    /// Its name.
+    pub key: EnvironmentKey,
+    /// The epoch of the `system` log.
+    pub epoch: Epoch,
+    /// The environment's newest revision where flags were copied into it; else `null`: environments are records.
+    pub revision: Option<Revision>,
+}
+
+impl Members for EnvironmentRequest {
+    const WHAT: &'static str = "an environment";
+    const KNOWN: &'static [&'static str] = &["key", "description", "copy_of", "reason"];
+
+    fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
+        let key = reader.required(map, "key", "the environment's name", Reader::parsed);
+        let description = reader.optional(map, "description", Reader::prose);
+        let copy_of = reader.optional(map, "copy_of", Reader::parsed);
+        let reason = super::reason(reader, map);
+        Ok(Self {
+            key: key?,
+            description,
+            copy_of,
+            reason,
+        })
+    }
+}

@@ -1,0 +1,108 @@
+//! `/v1/keys`.
+
+use serde_json::{Map, Value};
+
+use super::Members;
+use crate::key::EnvironmentKey;
+use crate::limits;
+use crate::reader::{Read, Reader};
+use crate::revision::{Epoch, Revision};
+use crate::role::Role;
+
+/// `POST /v1/keys`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct KeyRequest {
+    /// What it may do.
+    pub role: Role,
+    /// Where it may do it; empty only for an admin key, which may everywhere. `"environment": NAME` says the same of one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub environments: Vec<EnvironmentKey>,
+    /// What it is called; the log names its holder by it.
+    pub name: String,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// The answer to `POST /v1/keys`: the only time that the key is shown.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct KeyCreated {
+    /// Its id, which is no secret.
+    pub id: String,
+    /// The key; absent where the answer to a repeated call is given again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The epoch of the `system` log.
+    pub epoch: Epoch,
+    /// Always `null`: keys are records.
+    pub revision: Option<Revision>,
+}
+
+/// A key: an item of `GET /v1/keys`. Never the secret.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct KeyView {
+    /// Its id.
+    pub id: String,
+    /// What it is called.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// Where it may do it; empty = everywhere.
+    #[serde(default)]
+    pub environments: Vec<EnvironmentKey>,
+    /// When it was made.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub created: jiff::Timestamp,
+}
+
+impl Members for KeyRequest {
+    const WHAT: &'static str = "a key";
+    const KNOWN: &'static [&'static str] = &["role", "environment", "environments", "name", "reason"];
+
+    fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
+        let role = reader.required(map, "role", "a role", |reader, value| {
+            let text = reader.text(value)?;
+            text.parse::<Role>()
+                .or_else(|faults| reader.refuse(faults.into_iter().map(|fault| fault.problem).collect::<String>()))
+        });
+        let one = reader.optional(map, "environment", Reader::parsed::<EnvironmentKey>);
+        let many = reader.optional(map, "environments", |reader, value| {
+            reader.items(value, limits::KEY_ENVIRONMENTS, Reader::parsed)
+        });
+        let name = reader.required(map, "name", "what the key is called", name);
+        let reason = super::reason(reader, map);
+        let (role, name) = (role?, name?);
+        let mut environments: Vec<EnvironmentKey> = many.unwrap_or_default();
+        environments.extend(one);
+        environments.sort();
+        environments.dedup();
+        if environments.is_empty() && role != Role::Admin {
+            return reader.within("environments", |reader| {
+                reader.refuse(format!("is empty; a key of role {role} names the environments that it is for"))
+            });
+        }
+        if !environments.is_empty() && role == Role::Admin {
+            return reader.within("environments", |reader| {
+                reader.refuse("must be left out: an admin key is for every environment")
+            });
+        }
+        Ok(Self {
+            role,
+            environments,
+            name,
+            reason,
+        })
+    }
+}
+
+fn name(reader: &mut Reader, value: &Value) -> Read<String> {
+    let text = reader.text(value)?.trim();
+    let length = text.chars().count();
+    if length == 0 || length > limits::KEY_CHARACTERS || text.chars().any(char::is_control) {
+        return reader.refuse(format!("must be 1 to {} characters on one line", limits::KEY_CHARACTERS));
+    }
+    Ok(text.to_owned())
+}

@@ -1,0 +1,117 @@
+//! `revisions`, `diff` and `/v1/audit`: what stands in the logs.
+
+use serde_json::value::RawValue;
+
+use crate::actor::{Actor, Origin};
+use crate::digest::Digest;
+use crate::revision::{Epoch, Revision, Sequence};
+
+/// A commit in a list, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LogEntry {
+    /// The log: an environment's name, or `system`.
+    pub log: String,
+    /// Its place in the log.
+    pub sequence: Sequence,
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The revision that it made; `null` for a commit of records.
+    pub revision: Option<Revision>,
+    /// When.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub at: jiff::Timestamp,
+    /// Who.
+    pub actor: Actor,
+    /// From where.
+    pub origin: Origin,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Whether it went ahead of everything that was queued.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub urgent: bool,
+    /// What it changed, in order; at most the first 100.
+    pub changes: Vec<ChangeSummary>,
+    /// How many changes it has.
+    pub changes_total: usize,
+    /// The digest that the next entry follows.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub digest: Digest,
+}
+
+/// A change in short.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ChangeSummary {
+    /// Its name: `put_flag`.
+    pub change: String,
+    /// What it is about: a key, a kill's id and scope.
+    pub what: String,
+}
+
+/// `GET revisions/{n}`: one commit, whole.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LogEntryView {
+    /// The log.
+    pub log: String,
+    /// The commit as it is stored: its digest is SHA-256 over `previous` (32 bytes) and these bytes.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub commit: Box<RawValue>,
+    /// Its digest.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub digest: Digest,
+    /// The digest of the entry before it; all zeros for the first.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub previous: Digest,
+}
+
+/// `GET diff?from=&to=`: how two revisions differ.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Diff {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The older revision.
+    pub from: Revision,
+    /// The newer revision.
+    pub to: Revision,
+    /// Flags that differ.
+    pub flags: Vec<super::plan::FlagStep>,
+    /// Segments that differ.
+    pub segments: Vec<super::plan::SegmentStep>,
+    /// Kills that were pulled in between and stand.
+    pub killed: Vec<crate::Kill>,
+    /// Kills that were lifted in between.
+    pub restored: Vec<crate::Kill>,
+    /// The settings, where they differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<super::plan::SettingsStep>,
+}
+
+/// `GET /v1/audit/verify`: the chains, proven entry by entry from what is stored.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AuditReport {
+    /// Whether every log is whole.
+    pub whole: bool,
+    /// Log by log.
+    pub logs: Vec<LogReport>,
+}
+
+/// A log's proof.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LogReport {
+    /// The log.
+    pub log: String,
+    /// How many entries follow one another from the first.
+    pub entries: u64,
+    /// The digest of the last of them, to be compared with one that was noted elsewhere.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub head: Digest,
+    /// Where and how the chain is broken, or what could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+}

@@ -1,0 +1,79 @@
+//! `commits/plan`: what a commit would do.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+use crate::digest::Digest;
+use crate::key::{FlagKey, SegmentKey};
+use crate::kill::KillId;
+use crate::revision::{Epoch, Revision};
+use crate::settings::Settings;
+
+/// The answer to `POST commits/plan`. Committing with `hash` as `plan` does exactly this, or is refused.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PlanAnswer {
+    /// What to give as `plan`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub hash: Digest,
+    /// The epoch that it was made against.
+    pub epoch: Epoch,
+    /// The revision that it was made against; the hash does not depend on it.
+    pub revision: Revision,
+    /// Flags that would change.
+    pub flags: Vec<FlagStep>,
+    /// Segments that would change.
+    pub segments: Vec<SegmentStep>,
+    /// The settings, where they would change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<SettingsStep>,
+    /// Kills that stay on flags of the plan: these go on serving their safe variant.
+    #[serde(default)]
+    pub kills: BTreeMap<FlagKey, Vec<KillId>>,
+    /// What to think of before going on.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+}
+
+/// A flag, as it is and as it would be.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FlagStep {
+    /// Which.
+    pub key: FlagKey,
+    /// As it is; absent = it is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::Flag>))]
+    pub from: Option<Box<RawValue>>,
+    /// As it would be; absent = it would be gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::Flag>))]
+    pub to: Option<Box<RawValue>>,
+}
+
+/// A segment, as it is and as it would be.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SegmentStep {
+    /// Which.
+    pub key: SegmentKey,
+    /// As it is; absent = it is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::Segment>))]
+    pub from: Option<Box<RawValue>>,
+    /// As it would be; absent = it would be gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::Segment>))]
+    pub to: Option<Box<RawValue>>,
+}
+
+/// The settings, as they are and as they would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SettingsStep {
+    /// Now.
+    pub from: Settings,
+    /// Then.
+    pub to: Settings,
+}

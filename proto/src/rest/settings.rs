@@ -1,0 +1,64 @@
+//! `settings`: what an environment fixes for all of its flags.
+
+use serde_json::{Map, Value};
+
+use super::Members;
+use crate::reader::{Read, Reader};
+use crate::revision::{Epoch, Revision};
+use crate::settings::{Bucketing, Settings};
+
+/// `GET settings`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SettingsView {
+    /// The epoch of the environment.
+    pub epoch: Epoch,
+    /// The revision of the environment.
+    pub revision: Revision,
+    /// The settings.
+    pub settings: Settings,
+    /// Whether they were read while the store could not be reached.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stale: bool,
+}
+
+/// Settings as they shall be; the body of `PUT settings`, and of `put_settings` in a commit.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SettingsRequest {
+    /// The bucketing generation.
+    pub bucketing: Bucketing,
+    /// Whether the caller knows what another generation does: `true` is needed to change it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rebuckets_everybody: bool,
+    /// Why; in a commit the commit's reason is meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl SettingsRequest {
+    /// The settings that are asked for.
+    pub const fn settings(&self) -> Settings {
+        Settings { bucketing: self.bucketing }
+    }
+}
+
+impl Members for SettingsRequest {
+    const WHAT: &'static str = "the settings";
+    const KNOWN: &'static [&'static str] = &["bucketing", "rebuckets_everybody", "reason"];
+
+    fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
+        let bucketing = reader.required(map, "bucketing", "\"v2\" or \"v3\"", |reader, value| match reader.text(value)? {
+            "v2" => Ok(Bucketing::V2),
+            "v3" => Ok(Bucketing::V3),
+            other => reader.refuse(format!("{other:?} is no bucketing generation; there are \"v2\" and \"v3\"")),
+        });
+        let rebuckets_everybody = reader.optional(map, "rebuckets_everybody", Reader::boolean).unwrap_or_default();
+        let reason = super::reason(reader, map);
+        Ok(Self {
+            bucketing: bucketing?,
+            rebuckets_everybody,
+            reason,
+        })
+    }
+}

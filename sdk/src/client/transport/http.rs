@@ -1,0 +1,219 @@
+//! Requests to the server: the stream's opening over SSE, the whole state, acknowledgements, outcomes. One HTTP client for all.
+
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, IF_NONE_MATCH, RETRY_AFTER};
+use reqwest::{RequestBuilder, Response, StatusCode, Url};
+use ripcord_proto::frame::{Ack, Hello};
+use ripcord_proto::outcome::OutcomeBatch;
+use ripcord_proto::problem::Problem;
+use ripcord_proto::{EnvironmentKey, Position};
+
+use super::tls::Tls;
+use crate::client::options::StartError;
+use crate::client::protocol::{Freshness, Lost};
+
+/// How long a connection may take to come about, and a small request to be answered.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a whole state may take to come.
+const DOWNLOAD: Duration = Duration::from_secs(120);
+/// Set by a node that cannot reach its store.
+const STALE: &str = "ripcord-stale";
+
+/// A server, and the right to talk to it.
+#[derive(Clone)]
+pub(crate) struct Server {
+    client: reqwest::Client,
+    base: Url,
+    environment: Option<EnvironmentKey>,
+    authorization: HeaderValue,
+    tls: Tls,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server")
+            .field("base", &self.base.as_str())
+            .field("environment", &self.environment)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The answer to a request for the whole state.
+#[derive(Debug)]
+pub(crate) enum Whole {
+    /// It is still the one that was named.
+    Unchanged(Freshness),
+    /// The snapshot frame.
+    State(String, Freshness),
+}
+
+impl Server {
+    /// Checks address and key; connects to nothing.
+    pub(crate) fn new(address: &str, key: &str, environment: Option<EnvironmentKey>, root_certificates: &[Vec<u8>]) -> Result<Self, StartError> {
+        let mut base = Url::parse(address).map_err(|error| StartError::Address {
+            address: address.to_owned(),
+            why: error.to_string(),
+        })?;
+        if !matches!(base.scheme(), "http" | "https") || base.host().is_none() {
+            return Err(StartError::Address {
+                address: address.to_owned(),
+                why: "it must start with http:// or https:// and name a host".to_owned(),
+            });
+        }
+        if !base.path().ends_with('/') {
+            base.set_path(&format!("{}/", base.path()));
+        }
+        let mut authorization = HeaderValue::try_from(format!("Bearer {key}")).map_err(|_| StartError::Key)?;
+        authorization.set_sensitive(true);
+        let tls = Tls::new(&base, root_certificates)?;
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls.config())
+            .no_proxy()
+            .connect_timeout(PATIENCE)
+            .tcp_nodelay(true)
+            .user_agent(concat!("ripcord-rust/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| StartError::Tls(error.to_string()))?;
+        Ok(Self {
+            client,
+            base,
+            environment,
+            authorization,
+            tls,
+        })
+    }
+
+    /// The address, as it was given.
+    pub(crate) fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// What proves the right to talk.
+    pub(super) fn authorization(&self) -> &HeaderValue {
+        &self.authorization
+    }
+
+    /// How its certificate is checked.
+    pub(super) fn tls(&self) -> &Tls {
+        &self.tls
+    }
+
+    /// The address of `path`, for this client's environment.
+    pub(super) fn url(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{path}", self.base.path()));
+        if let Some(environment) = &self.environment {
+            url.query_pairs_mut().append_pair("environment", environment.as_str());
+        }
+        url
+    }
+
+    fn get(&self, url: Url) -> RequestBuilder {
+        self.client.get(url).header(AUTHORIZATION, self.authorization.clone())
+    }
+
+    fn post(&self, path: &str) -> RequestBuilder {
+        self.client
+            .post(self.url(path))
+            .header(AUTHORIZATION, self.authorization.clone())
+            .timeout(PATIENCE)
+    }
+
+    /// The whole state, unless it is still at `known`.
+    pub(crate) async fn whole(&self, known: Option<Position>) -> Result<Whole, Lost> {
+        let mut request = self.get(self.url("v1/snapshot")).timeout(DOWNLOAD);
+        if let Some(position) = known {
+            request = request.header(IF_NONE_MATCH, format!("\"{position}\""));
+        }
+        let response = request.send().await.map_err(|error| broken(&error))?;
+        let freshness = if response.headers().contains_key(STALE) { Freshness::Stale } else { Freshness::Fresh };
+        if response.status() == StatusCode::NOT_MODIFIED {
+            return Ok(Whole::Unchanged(freshness));
+        }
+        let response = accepted(response).await?;
+        let text = response.text().await.map_err(|error| broken(&error))?;
+        Ok(Whole::State(text, freshness))
+    }
+
+    /// Opens the stream as server-sent events.
+    pub(super) async fn events(&self, hello: &Hello) -> Result<Response, Lost> {
+        let mut url = self.url("v1/stream");
+        let members = serde_json::to_value(hello).map_err(|error| Lost::Broken(error.to_string()))?;
+        for (name, value) in members.as_object().into_iter().flatten() {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            url.query_pairs_mut().append_pair(name, &value);
+        }
+        let mut request = self.get(url).header(ACCEPT, "text/event-stream");
+        if let Some(position) = hello.position() {
+            request = request.header("last-event-id", position.to_string());
+        }
+        let opening = tokio::time::timeout(PATIENCE, request.send()).await;
+        let response = opening.map_err(|_| Lost::Broken("the stream was not opened in time".to_owned()))?;
+        accepted(response.map_err(|error| broken(&error))?).await
+    }
+
+    /// Acknowledges beside a stream that cannot carry it.
+    pub(super) async fn acknowledge(&self, instance_id: &str, ack: &Ack) -> Result<(), Lost> {
+        #[derive(serde::Serialize)]
+        struct Body<'a> {
+            instance_id: &'a str,
+            #[serde(flatten)]
+            ack: &'a Ack,
+        }
+        let request = self.post("v1/stream/ack").json(&Body { instance_id, ack });
+        accepted(request.send().await.map_err(|error| broken(&error))?).await.map(drop)
+    }
+
+    /// Sends a batch of outcomes.
+    pub(crate) async fn outcomes(&self, batch: &OutcomeBatch) -> Result<(), Lost> {
+        let request = self.post("v1/outcomes").json(batch);
+        accepted(request.send().await.map_err(|error| broken(&error))?).await.map(drop)
+    }
+}
+
+/// The response where it is a good one.
+async fn accepted(response: Response) -> Result<Response, Lost> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let wait = retry_after(response.headers());
+    let body = tokio::time::timeout(PATIENCE, response.text()).await;
+    let detail = describe(&body.ok().and_then(Result::ok).unwrap_or_default());
+    Err(refusal(status.as_u16(), wait, detail))
+}
+
+/// What a status that is no success means for the next try.
+pub(super) fn refusal(status: u16, retry_after: Option<Duration>, detail: String) -> Lost {
+    match (status, retry_after) {
+        (400 | 401 | 403 | 404 | 422, _) => Lost::Refused { status, detail },
+        (_, Some(wait)) => Lost::Later(format!("HTTP {status}: {detail}"), wait),
+        (_, None) => Lost::Broken(format!("HTTP {status}: {detail}")),
+    }
+}
+
+/// The whole seconds of `Retry-After`.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// The detail of a problem document, or the beginning of what else came.
+pub(super) fn describe(body: &str) -> String {
+    match serde_json::from_str::<Problem>(body) {
+        Ok(problem) => problem.detail,
+        Err(_) => body.chars().take(200).collect(),
+    }
+}
+
+/// An error with its causes, which name the address that did not answer.
+fn broken(error: &reqwest::Error) -> Lost {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    Lost::Broken(text)
+}

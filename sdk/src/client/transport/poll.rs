@@ -1,0 +1,77 @@
+//! No stream at all: the whole state is asked for now and then, for places where long connections are cut.
+
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use ripcord_proto::frame::Hello;
+use ripcord_proto::Position;
+
+use super::http::{Server, Whole};
+use crate::client::moment::Moment;
+use crate::client::protocol::{Freshness, Lost};
+
+/// What a poll found.
+#[derive(Debug)]
+pub(crate) struct Polled {
+    /// The snapshot frame; `None` = nothing new.
+    pub(crate) text: Option<String>,
+    /// Whether the node vouches for it.
+    pub(crate) freshness: Freshness,
+    /// When it was asked.
+    pub(crate) asked: Moment,
+}
+
+/// Polls.
+pub(crate) struct Poll {
+    server: Server,
+    every: Duration,
+    known: Option<Position>,
+    wait: Duration,
+    under_way: Option<BoxFuture<'static, Result<Polled, Lost>>>,
+}
+
+impl Poll {
+    /// The first poll is made at once, the next ones every `every`.
+    pub(super) fn open(server: &Server, every: Duration, hello: &Hello) -> Self {
+        Self {
+            server: server.clone(),
+            every,
+            known: hello.position(),
+            wait: Duration::ZERO,
+            under_way: None,
+        }
+    }
+
+    /// Names the state that is in force, so that it is not sent again.
+    pub(super) fn in_force(&mut self, position: Position) {
+        self.known = Some(position);
+    }
+
+    /// Forgets which state is in force: the next poll asks for all of it, at once.
+    pub(super) fn resync(&mut self) {
+        self.known = None;
+        self.wait = Duration::ZERO;
+        self.under_way = None;
+    }
+
+    /// What the next poll finds. May be dropped while it waits.
+    pub(super) async fn receive(&mut self) -> Result<Polled, Lost> {
+        let wait = std::mem::replace(&mut self.wait, self.every);
+        let (server, known) = (&self.server, self.known);
+        let under_way = self.under_way.get_or_insert_with(|| ask(server.clone(), known, wait).boxed());
+        let polled = under_way.await;
+        self.under_way = None;
+        polled
+    }
+}
+
+async fn ask(server: Server, known: Option<Position>, wait: Duration) -> Result<Polled, Lost> {
+    tokio::time::sleep(wait).await;
+    let asked = Moment::now();
+    let (text, freshness) = match server.whole(known).await? {
+        Whole::Unchanged(freshness) => (None, freshness),
+        Whole::State(text, freshness) => (Some(text), freshness),
+    };
+    Ok(Polled { text, freshness, asked })
+}

@@ -1,0 +1,289 @@
+//! Conditions, compiled: paths parsed, lists hashed, versions, patterns and networks ready to be asked.
+
+use std::cmp::Ordering;
+
+use jiff::Timestamp;
+use regex::Regex;
+use ripcord_proto::condition as source;
+use ripcord_proto::key::SegmentKey;
+use ripcord_proto::value::Scalar;
+use rustc_hash::FxBuildHasher;
+use semver::{Version, VersionReq};
+use serde_json::{Number, Value};
+
+use super::context::Attribute;
+use super::detail::ErrorCode;
+use super::evaluate::Scope;
+use super::jsonlogic::{Interpreter, Program};
+use super::network::Networks;
+use super::path::Path;
+use super::text::with_text;
+use super::version::Borrowed;
+
+/// Up to so many texts, comparing them one by one is faster than hashing.
+const FEW: usize = 8;
+
+#[derive(Debug)]
+pub(super) enum Condition {
+    All(Box<[Condition]>),
+    Any(Box<[Condition]>),
+    Not(Box<Condition>),
+    Segment(SegmentKey),
+    JsonLogic(Program),
+    Attribute { path: Path, test: Test },
+}
+
+#[derive(Debug)]
+pub(super) enum Test {
+    Text(Box<str>),
+    Boolean(bool),
+    Number(Ordered),
+    OneOf(Box<OneOf>),
+    ContainsText(Box<str>),
+    Contains(Scalar),
+    StartsWith(Box<str>),
+    EndsWith(Box<str>),
+    Matches(Box<Regex>),
+    Less(Ordered),
+    LessOrEqual(Ordered),
+    Greater(Ordered),
+    GreaterOrEqual(Ordered),
+    Version(Comparison, Box<Version>),
+    VersionIn(Box<VersionReq>),
+    Before(Timestamp),
+    After(Timestamp),
+    InNetworks(Box<Networks>),
+    Exists(bool),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Comparison {
+    Equal,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+impl Comparison {
+    const fn accepts(self, order: Ordering) -> bool {
+        match self {
+            Self::Equal => order.is_eq(),
+            Self::Less => order.is_lt(),
+            Self::LessOrEqual => order.is_le(),
+            Self::Greater => order.is_gt(),
+            Self::GreaterOrEqual => order.is_ge(),
+        }
+    }
+}
+
+/// A number to compare with; whole numbers compare exactly.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Ordered {
+    Integer(i64),
+    Float(f64),
+}
+
+impl Ordered {
+    fn new(number: &Number) -> Self {
+        number.as_i64().map_or_else(|| Self::Float(number.as_f64().unwrap_or(f64::NAN)), Self::Integer)
+    }
+
+    /// How the attribute stands to it; `None` where it is no number.
+    #[inline]
+    fn compare(self, attribute: Attribute<'_>) -> Option<Ordering> {
+        #[expect(clippy::cast_precision_loss, reason = "a whole number meets a float as a float, as in JavaScript")]
+        match (attribute, self) {
+            (Attribute::Integer(own), Self::Integer(other)) => Some(own.cmp(&other)),
+            (Attribute::Integer(own), Self::Float(other)) => (own as f64).partial_cmp(&other),
+            (Attribute::Number(own), Self::Integer(other)) => own.partial_cmp(&(other as f64)),
+            (Attribute::Number(own), Self::Float(other)) => own.partial_cmp(&other),
+            (Attribute::Null | Attribute::Boolean(_) | Attribute::Text(_) | Attribute::Texts(_) | Attribute::Json(_), _) => None,
+        }
+    }
+}
+
+/// The values of a `one_of`, by type.
+#[derive(Debug, Default)]
+pub(super) struct OneOf {
+    few: Box<[Box<str>]>,
+    many: hashbrown::HashSet<Box<str>, FxBuildHasher>,
+    numbers: Box<[Ordered]>,
+    holds_true: bool,
+    holds_false: bool,
+}
+
+impl OneOf {
+    fn new(values: &[Scalar]) -> Self {
+        let mut texts: Vec<Box<str>> = Vec::new();
+        let mut numbers = Vec::new();
+        let mut made = Self::default();
+        for value in values {
+            match value {
+                Scalar::String(text) => texts.push(text.as_str().into()),
+                Scalar::Number(number) => numbers.push(Ordered::new(number)),
+                Scalar::Boolean(true) => made.holds_true = true,
+                Scalar::Boolean(false) => made.holds_false = true,
+            }
+        }
+        if texts.len() > FEW {
+            made.many = texts.into_iter().collect();
+        } else {
+            made.few = texts.into();
+        }
+        made.numbers = numbers.into();
+        made
+    }
+
+    #[inline]
+    fn holds(&self, attribute: Attribute<'_>) -> bool {
+        match attribute {
+            Attribute::Text(text) if self.many.is_empty() => self.few.iter().any(|own| **own == *text),
+            Attribute::Text(text) => self.many.contains(text),
+            Attribute::Boolean(true) => self.holds_true,
+            Attribute::Boolean(false) => self.holds_false,
+            Attribute::Integer(_) | Attribute::Number(_) => self.numbers.iter().any(|number| number.compare(attribute) == Some(Ordering::Equal)),
+            Attribute::Null | Attribute::Texts(_) | Attribute::Json(_) => false,
+        }
+    }
+}
+
+impl Condition {
+    /// Compiles; the error says what cannot be.
+    pub(super) fn new(condition: &source::Condition, interpreter: &Interpreter) -> Result<Self, String> {
+        let all = |items: &[source::Condition]| items.iter().map(|item| Self::new(item, interpreter)).collect::<Result<_, _>>();
+        Ok(match condition {
+            source::Condition::All(items) => Self::All(all(items)?),
+            source::Condition::Any(items) => Self::Any(all(items)?),
+            source::Condition::Not(inner) => Self::Not(Box::new(Self::new(inner, interpreter)?)),
+            source::Condition::Segment(key) => Self::Segment(key.clone()),
+            source::Condition::JsonLogic(rule) => Self::JsonLogic(interpreter.compile(rule)?),
+            source::Condition::Attribute { attribute, test } => Self::Attribute {
+                path: Path::new(attribute),
+                test: Test::new(test)?,
+            },
+        })
+    }
+
+    /// Whether it holds; an error where a segment or an imported rule cannot be evaluated.
+    pub(super) fn holds(&self, scope: &Scope<'_>) -> Result<bool, ErrorCode> {
+        match self {
+            Self::Attribute { path, test } => Ok(test.holds(path.find(scope.context))),
+            Self::All(items) => {
+                for item in items {
+                    if !item.holds(scope)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+            Self::Any(items) => {
+                for item in items {
+                    if item.holds(scope)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            Self::Not(inner) => inner.holds(scope).map(|holds| !holds),
+            Self::Segment(key) => scope.segment(key),
+            Self::JsonLogic(program) => program.is_truthy(scope),
+        }
+    }
+}
+
+impl Test {
+    fn new(test: &source::Test) -> Result<Self, String> {
+        Ok(match test {
+            source::Test::Equals(Scalar::String(text)) => Self::Text(text.as_str().into()),
+            source::Test::Equals(Scalar::Boolean(boolean)) => Self::Boolean(*boolean),
+            source::Test::Equals(Scalar::Number(number)) => Self::Number(Ordered::new(number)),
+            source::Test::OneOf(values) => Self::OneOf(Box::new(OneOf::new(values))),
+            source::Test::Contains(Scalar::String(text)) => Self::ContainsText(text.as_str().into()),
+            source::Test::Contains(scalar) => Self::Contains(scalar.clone()),
+            source::Test::StartsWith(text) => Self::StartsWith(text.as_str().into()),
+            source::Test::EndsWith(text) => Self::EndsWith(text.as_str().into()),
+            source::Test::Matches(pattern) => Self::Matches(Box::new(source::compile_pattern(pattern).map_err(|error| error.to_string())?)),
+            source::Test::Lt(number) => Self::Less(Ordered::new(number)),
+            source::Test::Lte(number) => Self::LessOrEqual(Ordered::new(number)),
+            source::Test::Gt(number) => Self::Greater(Ordered::new(number)),
+            source::Test::Gte(number) => Self::GreaterOrEqual(Ordered::new(number)),
+            source::Test::SemverEq(version) => Self::Version(Comparison::Equal, Box::new(version.clone())),
+            source::Test::SemverLt(version) => Self::Version(Comparison::Less, Box::new(version.clone())),
+            source::Test::SemverLte(version) => Self::Version(Comparison::LessOrEqual, Box::new(version.clone())),
+            source::Test::SemverGt(version) => Self::Version(Comparison::Greater, Box::new(version.clone())),
+            source::Test::SemverGte(version) => Self::Version(Comparison::GreaterOrEqual, Box::new(version.clone())),
+            source::Test::SemverIn(range) => Self::VersionIn(Box::new(range.clone())),
+            source::Test::Before(instant) => Self::Before(*instant),
+            source::Test::After(instant) => Self::After(*instant),
+            source::Test::InCidr(networks) => Self::InNetworks(Box::new(Networks::new(networks))),
+            source::Test::Exists(exists) => Self::Exists(*exists),
+        })
+    }
+
+    #[inline]
+    pub(super) fn holds(&self, attribute: Attribute<'_>) -> bool {
+        let order = |number: &Ordered| number.compare(attribute);
+        match self {
+            Self::Text(text) => matches!(attribute, Attribute::Text(own) if *own == **text),
+            Self::Boolean(boolean) => matches!(attribute, Attribute::Boolean(own) if own == *boolean),
+            Self::Number(number) => order(number).is_some_and(Ordering::is_eq),
+            Self::OneOf(values) => values.holds(attribute),
+            Self::ContainsText(text) => contains_text(attribute, text),
+            Self::Contains(scalar) => contains(attribute, scalar),
+            Self::StartsWith(text) => matches!(attribute, Attribute::Text(own) if own.starts_with(&**text)),
+            Self::EndsWith(text) => matches!(attribute, Attribute::Text(own) if own.ends_with(&**text)),
+            Self::Matches(pattern) => matches!(attribute, Attribute::Text(own) if pattern.is_match(own)),
+            Self::Less(number) => order(number).is_some_and(Ordering::is_lt),
+            Self::LessOrEqual(number) => order(number).is_some_and(Ordering::is_le),
+            Self::Greater(number) => order(number).is_some_and(Ordering::is_gt),
+            Self::GreaterOrEqual(number) => order(number).is_some_and(Ordering::is_ge),
+            Self::Version(comparison, version) => with_version(attribute, |own| comparison.accepts(own.cmp(version))),
+            Self::VersionIn(range) => with_version(attribute, |own| own.to_version().is_some_and(|own| range.matches(&own))),
+            Self::Before(instant) => instant_of(attribute).is_some_and(|own| own < *instant),
+            Self::After(instant) => instant_of(attribute).is_some_and(|own| own > *instant),
+            Self::InNetworks(networks) => matches!(attribute, Attribute::Text(own) if networks.contains(own)),
+            Self::Exists(exists) => (attribute != Attribute::Null) == *exists,
+        }
+    }
+}
+
+fn with_version(attribute: Attribute<'_>, accepts: impl FnOnce(Borrowed<'_>) -> bool) -> bool {
+    match attribute {
+        Attribute::Text(text) => Borrowed::parse(text).is_some_and(accepts),
+        Attribute::Integer(_) | Attribute::Number(_) => with_text(attribute, |text| Borrowed::parse(text).is_some_and(accepts)).unwrap_or(false),
+        Attribute::Null | Attribute::Boolean(_) | Attribute::Texts(_) | Attribute::Json(_) => false,
+    }
+}
+
+fn instant_of(attribute: Attribute<'_>) -> Option<Timestamp> {
+    match attribute {
+        Attribute::Text(text) => text.parse().ok(),
+        Attribute::Null | Attribute::Boolean(_) | Attribute::Integer(_) | Attribute::Number(_) | Attribute::Texts(_) | Attribute::Json(_) => None,
+    }
+}
+
+/// A text that holds this one, or a list that has it as an item.
+fn contains_text(attribute: Attribute<'_>, text: &str) -> bool {
+    match attribute {
+        Attribute::Text(own) => own.contains(text),
+        Attribute::Texts(own) => own.contains(&text),
+        Attribute::Json(Value::Array(items)) => items.iter().any(|item| item.as_str() == Some(text)),
+        Attribute::Null | Attribute::Boolean(_) | Attribute::Integer(_) | Attribute::Number(_) | Attribute::Json(_) => false,
+    }
+}
+
+/// A list that has the number or boolean as an item.
+fn contains(attribute: Attribute<'_>, scalar: &Scalar) -> bool {
+    let Attribute::Json(Value::Array(items)) = attribute else {
+        return false;
+    };
+    match scalar {
+        Scalar::String(_) => false,
+        Scalar::Boolean(boolean) => items.iter().any(|item| item.as_bool() == Some(*boolean)),
+        Scalar::Number(number) => {
+            let number = Ordered::new(number);
+            items.iter().any(|item| number.compare(Attribute::from(item)) == Some(Ordering::Equal))
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Whom a flag is evaluated for: a targeting key and attributes, borrowed from the caller.
+
+use ripcord_proto::outcome::Traffic;
+use serde_json::{Map, Value};
+
+/// The name under which rules see the targeting key.
+pub(super) const TARGETING_KEY: &str = "targetingKey";
+/// Attributes that need no allocation.
+const INLINE: usize = 8;
+
+/// The value of an attribute, borrowed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Attribute<'a> {
+    /// Nothing: the same as an attribute that is not there.
+    Null,
+    /// A boolean.
+    Boolean(bool),
+    /// A whole number.
+    Integer(i64),
+    /// A number with a fraction, or one beyond 64 bits.
+    Number(f64),
+    /// Text.
+    Text(&'a str),
+    /// A list of texts.
+    Texts(&'a [&'a str]),
+    /// A JSON list or object; paths reach into it.
+    Json(&'a Value),
+}
+
+/// Whom a flag is evaluated for. Building one of up to eight attributes allocates nothing.
+///
+/// ```
+/// use ripcord_sdk::engine::Context;
+/// let context = Context::new("user-42").with("email", "ada@example.com").with("age", 36).with("beta", true);
+/// assert_eq!(context.targeting_key(), Some("user-42"));
+/// ```
+#[derive(Debug, Clone)]
+pub struct Context<'a> {
+    targeting_key: Attribute<'a>,
+    traffic: Traffic,
+    unix_seconds: Option<i64>,
+    /// Whether some attribute is a list or an object, which dotted paths reach into.
+    nested: bool,
+    count: usize,
+    inline: [(&'a str, Attribute<'a>); INLINE],
+    spilled: Vec<(&'a str, Attribute<'a>)>,
+}
+
+impl<'a> Context<'a> {
+    /// A context for `targeting_key`: what splits bucket by unless a rule says otherwise.
+    #[inline]
+    pub const fn new(targeting_key: &'a str) -> Self {
+        Self::keyed(Attribute::Text(targeting_key))
+    }
+
+    /// A context without a targeting key: splits by it serve the default variant.
+    #[inline]
+    pub const fn anonymous() -> Self {
+        Self::keyed(Attribute::Null)
+    }
+
+    #[inline]
+    const fn keyed(targeting_key: Attribute<'a>) -> Self {
+        Self {
+            targeting_key,
+            traffic: Traffic::Real,
+            unix_seconds: None,
+            nested: false,
+            count: 0,
+            inline: [("", Attribute::Null); INLINE],
+            spilled: Vec::new(),
+        }
+    }
+
+    /// The members of a JSON object; `targetingKey` is the targeting key.
+    pub fn from_json(members: &'a Map<String, Value>) -> Self {
+        let mut context = Self::anonymous();
+        for (name, value) in members {
+            context.set(name, value);
+        }
+        context
+    }
+
+    /// With one more attribute; one of the same name is replaced.
+    #[inline]
+    #[must_use]
+    pub fn with(mut self, name: &'a str, value: impl Into<Attribute<'a>>) -> Self {
+        self.set(name, value);
+        self
+    }
+
+    /// Adds an attribute; one of the same name is replaced.
+    #[inline]
+    pub fn set(&mut self, name: &'a str, value: impl Into<Attribute<'a>>) {
+        let value = value.into();
+        if name == TARGETING_KEY {
+            self.targeting_key = value;
+            return;
+        }
+        if name == "traffic" {
+            self.traffic = if value == Attribute::Text("synthetic") {
+                Traffic::Synthetic
+            } else {
+                Traffic::Real
+            };
+        }
+        self.nested |= matches!(value, Attribute::Json(_) | Attribute::Texts(_));
+        match self.inline.get_mut(self.count) {
+            Some(place) => {
+                *place = (name, value);
+                self.count += 1;
+            }
+            None => self.spilled.push((name, value)),
+        }
+    }
+
+    /// With the time, in seconds since 1970, which imported rules may ask for (`$flagd.timestamp`). The engine reads no clock.
+    #[inline]
+    #[must_use]
+    pub fn at(mut self, unix_seconds: i64) -> Self {
+        self.unix_seconds = Some(unix_seconds);
+        self
+    }
+
+    pub(super) const fn unix_seconds(&self) -> Option<i64> {
+        self.unix_seconds
+    }
+
+    /// The targeting key, where it is text.
+    pub const fn targeting_key(&self) -> Option<&'a str> {
+        match self.targeting_key {
+            Attribute::Text(key) => Some(key),
+            Attribute::Null | Attribute::Boolean(_) | Attribute::Integer(_) | Attribute::Number(_) | Attribute::Texts(_) | Attribute::Json(_) => None,
+        }
+    }
+
+    /// Whether a person or a machine is served: `synthetic` where the attribute `traffic` says so.
+    #[inline]
+    pub const fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
+    /// All attributes but the targeting key; of two with one name the later counts.
+    pub fn attributes(&self) -> impl Iterator<Item = (&'a str, Attribute<'a>)> {
+        self.inline.iter().take(self.count).chain(&self.spilled).copied()
+    }
+
+    #[inline]
+    pub(super) const fn targeting_attribute(&self) -> Attribute<'a> {
+        self.targeting_key
+    }
+
+    /// Whether a dotted path may reach into something.
+    #[inline]
+    pub(super) const fn is_nested(&self) -> bool {
+        self.nested
+    }
+
+    /// The attribute of exactly this name; `Null` where there is none.
+    #[inline]
+    pub(super) fn get(&self, name: &str) -> Attribute<'a> {
+        if !self.spilled.is_empty()
+            && let Some((_, value)) = self.spilled.iter().rev().find(|(own, _)| *own == name)
+        {
+            return *value;
+        }
+        let inline = self.inline.get(..self.count).unwrap_or_default();
+        inline.iter().rev().find(|(own, _)| *own == name).map_or(Attribute::Null, |(_, value)| *value)
+    }
+}
+
+impl<'a> From<&'a str> for Attribute<'a> {
+    #[inline]
+    fn from(text: &'a str) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'a> From<&'a String> for Attribute<'a> {
+    #[inline]
+    fn from(text: &'a String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'a> From<&'a [&'a str]> for Attribute<'a> {
+    #[inline]
+    fn from(texts: &'a [&'a str]) -> Self {
+        Self::Texts(texts)
+    }
+}
+
+impl From<bool> for Attribute<'_> {
+    #[inline]
+    fn from(boolean: bool) -> Self {
+        Self::Boolean(boolean)
+    }
+}
+
+impl From<f64> for Attribute<'_> {
+    #[inline]
+    fn from(number: f64) -> Self {
+        Self::Number(number)
+    }
+}
+
+macro_rules! whole_numbers {
+    ($($number:ty),*) => {$(
+        impl From<$number> for Attribute<'_> {
+            #[inline]
+            fn from(number: $number) -> Self {
+                Self::Integer(i64::from(number))
+            }
+        }
+    )*};
+}
+
+whole_numbers!(i8, i16, i32, i64, u8, u16, u32);
+
+impl From<u64> for Attribute<'_> {
+    #[inline]
+    fn from(number: u64) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "beyond 63 bits a number is as near as a float can be")]
+        i64::try_from(number).map_or(Self::Number(number as f64), Self::Integer)
+    }
+}
+
+impl<'a> From<&'a Value> for Attribute<'a> {
+    fn from(value: &'a Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(boolean) => Self::Boolean(*boolean),
+            Value::Number(number) => number.as_i64().map_or_else(|| Self::Number(number.as_f64().unwrap_or(f64::NAN)), Self::Integer),
+            Value::String(text) => Self::Text(text),
+            Value::Array(_) | Value::Object(_) => Self::Json(value),
+        }
+    }
+}
+
+impl<'a, T: Into<Self>> From<Option<T>> for Attribute<'a> {
+    #[inline]
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+impl serde::Serialize for Attribute<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Boolean(boolean) => serializer.serialize_bool(*boolean),
+            Self::Integer(number) => serializer.serialize_i64(*number),
+            Self::Number(number) => serializer.serialize_f64(*number),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Texts(texts) => serializer.collect_seq(*texts),
+            Self::Json(value) => value.serialize(serializer),
+        }
+    }
+}

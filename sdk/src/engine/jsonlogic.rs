@@ -1,0 +1,251 @@
+//! Imported JSONLogic rules, compiled once, with flagd's operators of the environment's bucketing generation.
+
+mod cbor;
+mod operators;
+
+use std::cell::RefCell;
+use std::fmt;
+use std::sync::Arc;
+
+use datalogic_rs::bumpalo::Bump;
+use datalogic_rs::bumpalo::collections::Vec as ArenaVec;
+use datalogic_rs::{ArenaExt as _, DataValue, DivisionByZeroHandling, Engine, EvaluationConfig, Logic, NanHandling};
+use ripcord_proto::settings::Bucketing;
+use serde_json::Value;
+
+use super::context::{Attribute, Context, TARGETING_KEY};
+use super::detail::ErrorCode;
+use super::evaluate::Scope;
+
+/// JSONLogic's operators and flagd's own. The interpreter knows more, which other engines do not: what uses them would answer
+/// differently elsewhere, so it is refused here.
+const OPERATORS: [&str; 38] = [
+    "var",
+    "missing",
+    "missing_some",
+    "if",
+    "?:",
+    "==",
+    "===",
+    "!=",
+    "!==",
+    "!",
+    "!!",
+    "or",
+    "and",
+    ">",
+    ">=",
+    "<",
+    "<=",
+    "max",
+    "min",
+    "+",
+    "-",
+    "*",
+    "/",
+    "%",
+    "map",
+    "filter",
+    "reduce",
+    "all",
+    "none",
+    "some",
+    "merge",
+    "in",
+    "cat",
+    "substr",
+    "fractional",
+    "sem_ver",
+    "starts_with",
+    "ends_with",
+];
+/// A scratch arena that has grown beyond this is given back.
+const SCRATCH_BYTES: usize = 256 * 1024;
+
+thread_local! {
+    /// One arena a thread, so that a rule allocates nothing once it has run; it holds nothing between two runs.
+    static SCRATCH: RefCell<Bump> = RefCell::new(Bump::new());
+}
+
+/// Compiles and runs rules of one bucketing generation.
+#[derive(Clone)]
+pub(super) struct Interpreter {
+    engine: Arc<Engine>,
+    bucketing: Bucketing,
+}
+
+impl fmt::Debug for Interpreter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Interpreter")
+    }
+}
+
+/// A compiled rule.
+pub(super) struct Program {
+    engine: Arc<Engine>,
+    logic: Logic,
+}
+
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Program")
+    }
+}
+
+/// What a rule that names a variant gave.
+#[derive(Debug, PartialEq)]
+pub(super) enum Named<T> {
+    /// Null: the default variant.
+    Nothing,
+    /// The name, or a boolean or number as its text.
+    Name(T),
+}
+
+impl Interpreter {
+    pub(super) fn new(bucketing: Bucketing) -> Self {
+        let mut config = EvaluationConfig::default();
+        config.arithmetic_nan_handling = NanHandling::ReturnNull;
+        config.division_by_zero = DivisionByZeroHandling::ReturnNull;
+        config.loose_equality_errors = false;
+        let engine = Engine::builder()
+            .with_config(config)
+            .add_operator("fractional", operators::Fractional(bucketing))
+            .add_operator("sem_ver", operators::SemVer)
+            .add_operator("starts_with", operators::Affix::Start)
+            .add_operator("ends_with", operators::Affix::End)
+            .build();
+        Self {
+            engine: Arc::new(engine),
+            bucketing,
+        }
+    }
+
+    /// The generation that its rules and the splits beside them bucket by.
+    pub(super) const fn bucketing(&self) -> Bucketing {
+        self.bucketing
+    }
+
+    /// Compiles a rule; the error says why it cannot be (an unknown operator, say).
+    pub(super) fn compile(&self, rule: &Value) -> Result<Program, String> {
+        if let Some(unknown) = unknown_operator(rule) {
+            return Err(format!("the JSONLogic rule uses {unknown:?}, which is no operator"));
+        }
+        let logic = self
+            .engine
+            .compile(rule.to_string().as_str())
+            .map_err(|error| format!("the JSONLogic rule cannot be compiled: {error}"))?;
+        Ok(Program {
+            engine: Arc::clone(&self.engine),
+            logic,
+        })
+    }
+}
+
+/// The first operator that is not in [`OPERATORS`]: an object of one member is an operation.
+fn unknown_operator(rule: &Value) -> Option<&str> {
+    match rule {
+        Value::Array(items) => items.iter().find_map(unknown_operator),
+        Value::Object(members) => {
+            let operator = members.keys().next().filter(|_| members.len() == 1).map(String::as_str);
+            operator
+                .filter(|name| !OPERATORS.contains(name))
+                .or_else(|| members.values().find_map(unknown_operator))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    }
+}
+
+impl Program {
+    /// Whether the rule gives something truthy.
+    pub(super) fn is_truthy(&self, scope: &Scope<'_>) -> Result<bool, ErrorCode> {
+        self.run(scope, |engine, value| Ok(engine.truthy(value)))
+    }
+
+    /// Runs a rule that names a variant; `find` looks the name up.
+    pub(super) fn name<T>(&self, scope: &Scope<'_>, find: impl FnOnce(&str) -> Option<T>) -> Result<Named<T>, ErrorCode> {
+        self.run(scope, |_, value| {
+            let found = match value {
+                DataValue::Null => return Ok(Named::Nothing),
+                DataValue::String(name) => find(name),
+                DataValue::Bool(boolean) => find(if *boolean { "true" } else { "false" }),
+                DataValue::Number(_) => super::text::with_text(operators::attribute_of(value), find).flatten(),
+                _ => None,
+            };
+            found.map(Named::Name).ok_or(ErrorCode::General)
+        })
+    }
+
+    fn run<T>(&self, scope: &Scope<'_>, read: impl FnOnce(&Engine, &DataValue<'_>) -> Result<T, ErrorCode>) -> Result<T, ErrorCode> {
+        SCRATCH.with(|scratch| {
+            let Ok(mut arena) = scratch.try_borrow_mut() else {
+                return self.run_in(&Bump::new(), scope, read);
+            };
+            let answer = self.run_in(&arena, scope, read);
+            if arena.allocated_bytes() > SCRATCH_BYTES {
+                *arena = Bump::new()
+            } else {
+                arena.reset()
+            }
+            answer
+        })
+    }
+
+    fn run_in<T>(&self, arena: &Bump, scope: &Scope<'_>, read: impl FnOnce(&Engine, &DataValue<'_>) -> Result<T, ErrorCode>) -> Result<T, ErrorCode> {
+        let data = data_of(scope.context, scope.flag_key, arena);
+        match self.engine.evaluate(&self.logic, data, arena) {
+            Ok(value) => read(&self.engine, value),
+            Err(_) => Err(ErrorCode::General),
+        }
+    }
+}
+
+/// The context as a rule sees it: the attributes, `targetingKey`, and `$flagd`, which replaces what the caller sent.
+fn data_of<'a>(context: &Context<'a>, flag_key: &'a str, arena: &'a Bump) -> DataValue<'a> {
+    let mut members = ArenaVec::new_in(arena);
+    for (name, value) in context.attributes() {
+        let taken = |(own, _): &(&str, DataValue<'_>)| *own == name;
+        let value = data_of_attribute(value, arena);
+        match members.iter_mut().find(|member| taken(member)) {
+            Some(member) => *member = (name, value),
+            None if name != "$flagd" => members.push((name, value)),
+            None => {}
+        }
+    }
+    members.push((TARGETING_KEY, data_of_attribute(context.targeting_attribute(), arena)));
+    let mut flagd = ArenaVec::new_in(arena);
+    flagd.push(("flagKey", DataValue::String(flag_key)));
+    if let Some(seconds) = context.unix_seconds() {
+        flagd.push(("timestamp", DataValue::from_i64(seconds)));
+    }
+    members.push(("$flagd", *arena.object(&flagd)));
+    *arena.object(&members)
+}
+
+fn data_of_attribute<'a>(attribute: Attribute<'a>, arena: &'a Bump) -> DataValue<'a> {
+    match attribute {
+        Attribute::Null => DataValue::Null,
+        Attribute::Boolean(boolean) => DataValue::Bool(boolean),
+        Attribute::Integer(number) => DataValue::from_i64(number),
+        Attribute::Number(number) => DataValue::from_f64(number),
+        Attribute::Text(text) => DataValue::String(text),
+        Attribute::Texts(texts) => {
+            let items = ArenaVec::from_iter_in(texts.iter().map(|text| DataValue::String(text)), arena);
+            *arena.array(&items)
+        }
+        Attribute::Json(value) => data_of_json(value, arena),
+    }
+}
+
+fn data_of_json<'a>(value: &'a Value, arena: &'a Bump) -> DataValue<'a> {
+    match value {
+        Value::Array(items) => {
+            let items = ArenaVec::from_iter_in(items.iter().map(|item| data_of_json(item, arena)), arena);
+            *arena.array(&items)
+        }
+        Value::Object(members) => {
+            let members = ArenaVec::from_iter_in(members.iter().map(|(name, member)| (name.as_str(), data_of_json(member, arena))), arena);
+            *arena.object(&members)
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => data_of_attribute(Attribute::from(value), arena),
+    }
+}

@@ -1,0 +1,128 @@
+//! Requests → holders and permits, as extractors. They come first among a handler's arguments, so that nothing of a body is
+//! read for a caller who may not send it.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
+use ripcord_proto::actor::Origin;
+use ripcord_proto::problem::Code;
+use ripcord_proto::{EnvironmentKey, Faults, limits};
+
+use super::permit::Allows;
+use super::{Access, Clearance, Holder, Permit, Reach};
+use crate::commit::Author;
+use crate::http::Refusal;
+use crate::http::span::RequestId;
+
+/// A caller who is known: the holder of his key, and who he is for the log.
+#[derive(Debug)]
+pub struct Caller {
+    /// The holder.
+    pub holder: Holder,
+    /// As the log names him.
+    pub author: Author,
+}
+
+fn access(request: &HttpRequest) -> Result<&Access, Refusal> {
+    let found = request.app_data::<web::Data<Access>>().map(web::Data::get_ref);
+    found.ok_or_else(|| Refusal::new(Code::Internal, "This route was set up without access control."))
+}
+
+fn caller(request: &HttpRequest) -> Result<Caller, Refusal> {
+    let access = access(request)?;
+    let holder = access.authenticate(request.headers())?;
+    let actor = holder.actor(said_name(request)?);
+    tracing::Span::current().record("actor", actor.name.as_str());
+    let origin = Origin {
+        node: access.node().to_owned(),
+        address: request.peer_addr().map(|address| address.ip().to_string()),
+        request: request.extensions().get::<RequestId>().map(ToString::to_string),
+    };
+    Ok(Caller {
+        holder,
+        author: Author { actor, origin },
+    })
+}
+
+/// The name that the caller gives for himself.
+fn said_name(request: &HttpRequest) -> Result<Option<&str>, Refusal> {
+    let Some(value) = request.headers().get("x-ripcord-actor") else {
+        return Ok(None);
+    };
+    let text = std::str::from_utf8(value.as_bytes()).unwrap_or_default().trim();
+    let length = text.chars().count();
+    if length == 0 || length > limits::KEY_CHARACTERS || text.chars().any(char::is_control) {
+        let problem = format!("it must be 1 to {} characters of UTF-8", limits::KEY_CHARACTERS);
+        return Err(Refusal::bad_parameter("X-Ripcord-Actor", Faults::one("", problem)));
+    }
+    Ok(Some(text))
+}
+
+fn permit<A: Allows>(request: &HttpRequest) -> Result<Permit<A>, Refusal> {
+    let Caller { holder, author } = caller(request)?;
+    let environment = environment(request, &holder)?;
+    tracing::Span::current().record("env", environment.as_str());
+    let permit = access(request)?.permit(&holder, author, &environment)?;
+    access(request)?.limits().check(&holder.id, A::COUNTS_AS)?;
+    Ok(permit)
+}
+
+/// The environment that the path or `?environment=` names, else the key's only one.
+fn environment(request: &HttpRequest, holder: &Holder) -> Result<EnvironmentKey, Refusal> {
+    let in_path = request.match_info().get("env").map(ToOwned::to_owned);
+    let asked = in_path.or_else(|| web::Query::<Asked>::from_query(request.query_string()).ok()?.into_inner().environment);
+    match (asked, &holder.reach) {
+        (Some(name), _) => {
+            EnvironmentKey::new(&name).map_err(|faults| Refusal::new(Code::EnvironmentNotFound, format!("There is no such environment: {faults}.")))
+        }
+        (None, Reach::Only(own)) if own.len() == 1 => own.iter().cloned().next().ok_or_else(unnamed),
+        (None, Reach::Only(_) | Reach::Everywhere) => Err(unnamed()),
+    }
+}
+
+fn unnamed() -> Refusal {
+    Refusal::new(
+        Code::BadRequest,
+        "This key is valid in more than one environment; name one as ?environment=production.",
+    )
+}
+
+#[derive(serde::Deserialize)]
+struct Asked {
+    environment: Option<String>,
+}
+
+fn clearance<A: Allows>(request: &HttpRequest) -> Result<Clearance<A>, Refusal> {
+    let Caller { holder, author } = caller(request)?;
+    let clearance = access(request)?.clear(&holder, author)?;
+    access(request)?.limits().check(&holder.id, A::COUNTS_AS)?;
+    Ok(clearance)
+}
+
+impl FromRequest for Caller {
+    type Error = Refusal;
+    type Future = Ready<Result<Self, Refusal>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(caller(request))
+    }
+}
+
+impl<A: Allows> FromRequest for Permit<A> {
+    type Error = Refusal;
+    type Future = Ready<Result<Self, Refusal>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(permit(request))
+    }
+}
+
+impl<A: Allows> FromRequest for Clearance<A> {
+    type Error = Refusal;
+    type Future = Ready<Result<Self, Refusal>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(clearance(request))
+    }
+}

@@ -1,0 +1,121 @@
+//! Plans: what a draft would do, with a hash that holds as long as it would do exactly that.
+//!
+//! The hash covers what each touched flag and segment is and would be, and the kills that stay on them; not the environment's
+//! revision, the time, or the order of members (DESIGN, promise 12). So a plan survives unrelated changes, and only those.
+
+use std::collections::BTreeMap;
+
+use ripcord_proto::digest::Digest;
+use ripcord_proto::references::Touched;
+use ripcord_proto::settings::Settings;
+use ripcord_proto::table::{Member, Table};
+use ripcord_proto::{FlagKey, KillId, Position, SegmentKey};
+use serde_json::value::RawValue;
+
+use super::state::EnvironmentState;
+use super::{CommitError, Draft};
+
+/// What would happen.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Plan {
+    /// Execute with this hash to do exactly this.
+    pub hash: Digest,
+    /// The position that it was made against; not part of the hash.
+    pub at: Position,
+    /// Flags that would change.
+    pub flags: Vec<Step<FlagKey>>,
+    /// Segments that would change.
+    pub segments: Vec<Step<SegmentKey>>,
+    /// The settings, where they would change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settings: Option<SettingsStep>,
+    /// Kills that stay on flags of the plan.
+    pub kills: BTreeMap<FlagKey, Vec<KillId>>,
+}
+
+/// One thing, as it is and as it would be.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Step<K> {
+    /// Which.
+    pub key: K,
+    /// As it is; absent = it is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<Box<RawValue>>,
+    /// As it would be; absent = it would be gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<Box<RawValue>>,
+}
+
+/// The settings, as they are and as they would be.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct SettingsStep {
+    /// Now.
+    pub from: Settings,
+    /// Then.
+    pub to: Settings,
+}
+
+/// Makes the plan of the way from `before` to `after`.
+pub(super) fn make(draft: &Draft, before: &EnvironmentState, after: &EnvironmentState, touched: &Touched) -> Plan {
+    let (was, is) = (&before.snapshot, &after.snapshot);
+    let flags: Vec<_> = touched.flags.iter().filter_map(|key| step(key, &was.flags, &is.flags)).collect();
+    let segments: Vec<_> = touched.segments.iter().filter_map(|key| step(key, &was.segments, &is.segments)).collect();
+    let settings = (was.settings != is.settings).then_some(SettingsStep {
+        from: was.settings,
+        to: is.settings,
+    });
+    let kills_of = |key: &FlagKey| is.kills_of(key.as_str()).map(|kill| kill.id.clone()).collect::<Vec<_>>();
+    let kills = flags
+        .iter()
+        .map(|step| (step.key.clone(), kills_of(&step.key)))
+        .filter(|(_, kills)| !kills.is_empty())
+        .collect();
+    let mut plan = Plan {
+        hash: Digest::ZERO,
+        at: was.position,
+        flags,
+        segments,
+        settings,
+        kills,
+    };
+    plan.hash = hash(draft, &plan);
+    plan
+}
+
+/// Refuses where the way is no longer the planned one.
+pub(super) fn check(expected: Digest, draft: &Draft, before: &EnvironmentState, after: &EnvironmentState, touched: &Touched) -> Result<(), CommitError> {
+    let plan = make(draft, before, after, touched);
+    if plan.hash == expected {
+        return Ok(());
+    }
+    let moved: Vec<String> = touched
+        .flags
+        .iter()
+        .map(|key| key.to_string())
+        .chain(touched.segments.iter().map(|key| format!("segment {key}")))
+        .collect();
+    let moved = if moved.is_empty() {
+        "everything that the plan would change is as it asks already".to_owned()
+    } else {
+        format!("what would happen to {} is not what the plan showed", moved.join(", "))
+    };
+    Err(CommitError::PlanStale { moved, now: plan.hash })
+}
+
+fn step<M: Member>(key: &M::Key, was: &Table<M>, is: &Table<M>) -> Option<Step<M::Key>> {
+    let text: &str = std::borrow::Borrow::borrow(key);
+    let (from, to) = (was.get(text), is.get(text));
+    if from.map(|entry| entry.digest()) == to.map(|entry| entry.digest()) {
+        return None;
+    }
+    Some(Step {
+        key: key.clone(),
+        from: from.map(|entry| entry.json().to_owned()),
+        to: to.map(|entry| entry.json().to_owned()),
+    })
+}
+
+fn hash(draft: &Draft, plan: &Plan) -> Digest {
+    let body = serde_json::to_vec(&(&plan.flags, &plan.segments, &plan.settings, &plan.kills)).unwrap_or_default();
+    Digest::of([b"plan\0".as_slice(), draft.environment.as_str().as_bytes(), b"\0", &body])
+}

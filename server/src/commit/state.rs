@@ -1,0 +1,160 @@
+//! An environment as the commit path holds it: the snapshot, where it stands in the log, and which kills have ended.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use ripcord_proto::change::Change;
+use ripcord_proto::commit::{Commit, Sealed};
+use ripcord_proto::digest::Digest;
+use ripcord_proto::snapshot::ContentHash;
+use ripcord_proto::{EnvironmentKey, KillId, Position, Snapshot};
+
+use super::CommitError;
+use super::writer::{Admitted, LogState};
+use super::{Draft, validate};
+use crate::store::state::StoredState;
+use crate::store::{Head, Loaded};
+
+/// The state of an environment's log. Copying it copies reference counts.
+#[derive(Debug, Clone)]
+pub struct EnvironmentState {
+    /// Where the log ends.
+    pub head: Head,
+    /// What flags answer.
+    pub snapshot: Snapshot,
+    /// The snapshot's content hash.
+    pub hash: ContentHash,
+    /// Ids of kills that ended: they never enter the log again.
+    pub ended_kills: Arc<BTreeSet<KillId>>,
+    /// The newest urgent revision.
+    pub urgent: Position,
+}
+
+impl EnvironmentState {
+    /// An environment whose log is empty.
+    pub fn empty(environment: EnvironmentKey) -> Self {
+        let snapshot = Snapshot::empty(environment);
+        let hash = snapshot.content_hash();
+        Self {
+            head: Head::START,
+            snapshot,
+            hash,
+            ended_kills: Arc::default(),
+            urgent: Position::START,
+        }
+    }
+
+    /// What a store holds of `environment`: its stored state, and the entries since.
+    pub fn restore(environment: EnvironmentKey, loaded: &Loaded) -> Self {
+        let start = match &loaded.state {
+            Some(stored) => Self {
+                head: stored.head,
+                hash: stored.snapshot.content_hash(),
+                snapshot: stored.snapshot.clone(),
+                ended_kills: Arc::new(stored.ended_kills.clone()),
+                urgent: stored.head.position(),
+            },
+            None => Self::empty(environment),
+        };
+        loaded.tail.iter().fold(start, |state, entry| state.after(entry))
+    }
+
+    /// As a store keeps it.
+    pub fn stored(&self) -> StoredState {
+        StoredState {
+            head: self.head,
+            snapshot: self.snapshot.clone(),
+            ended_kills: (*self.ended_kills).clone(),
+        }
+    }
+
+    /// Applies changes; the head stays.
+    pub(super) fn change(&mut self, changes: &[Change], position: Position) {
+        for change in changes {
+            match change {
+                Change::PutFlag(entry) => drop(self.snapshot.flags.insert(Arc::clone(entry))),
+                Change::DeleteFlag(key) => drop(self.snapshot.flags.remove(key.as_str())),
+                Change::PutSegment(entry) => drop(self.snapshot.segments.insert(Arc::clone(entry))),
+                Change::DeleteSegment(key) => drop(self.snapshot.segments.remove(key.as_str())),
+                Change::PutKill(entry) => drop(self.snapshot.kills.insert(Arc::clone(entry))),
+                Change::Restore(id) => {
+                    self.snapshot.kills.remove(id.as_str());
+                    Arc::make_mut(&mut self.ended_kills).insert(id.clone());
+                }
+                Change::PutSettings(settings) => self.snapshot.settings = *settings,
+                Change::NewEpoch(_) | Change::PutEnvironment(_) | Change::DeleteEnvironment(_) | Change::PutKey(_) | Change::RevokeKey(_) => {}
+            }
+        }
+        self.snapshot.position = position;
+    }
+}
+
+/// Whether any of the changes alters what flags answer. A kill that ended before it was ever in force here does not.
+fn makes_revision(changes: &[Change], state: &EnvironmentState) -> bool {
+    changes.iter().any(|change| match change {
+        Change::Restore(id) => state.snapshot.kills.get(id.as_str()).is_some(),
+        Change::PutFlag(_)
+        | Change::DeleteFlag(_)
+        | Change::PutSegment(_)
+        | Change::DeleteSegment(_)
+        | Change::PutKill(_)
+        | Change::PutSettings(_)
+        | Change::NewEpoch(_) => true,
+        Change::PutEnvironment(_) | Change::DeleteEnvironment(_) | Change::PutKey(_) | Change::RevokeKey(_) => false,
+    })
+}
+
+impl LogState for EnvironmentState {
+    type Draft = Draft;
+
+    fn head(&self) -> Head {
+        self.head
+    }
+
+    fn admit(&self, draft: &Draft) -> Result<Admitted, CommitError> {
+        validate::admit(draft, self)
+    }
+
+    fn seal(&self, mut commit: Commit) -> Result<(Sealed, Self), serde_json::Error> {
+        let mut next = self.clone();
+        let revises = makes_revision(&commit.changes, self);
+        if revises {
+            let position = Position {
+                epoch: commit.epoch,
+                revision: self.head.revision.next(),
+            };
+            next.change(&commit.changes, position);
+            next.hash = next.snapshot.content_hash();
+            commit.revision = Some(position.revision);
+            commit.hash = Some(next.hash);
+            if commit.urgent {
+                next.urgent = position;
+            }
+        } else {
+            next.change(&commit.changes, self.head.position());
+        }
+        let sealed = Sealed::seal(commit, &self.head.chain)?;
+        next.head = self.head.after(&sealed);
+        Ok((sealed, next))
+    }
+
+    fn after(&self, entry: &Sealed) -> Self {
+        let mut next = self.clone();
+        next.head = self.head.after(entry);
+        next.change(&entry.commit.changes, next.head.position());
+        if entry.commit.revision.is_some() {
+            next.hash = next.snapshot.content_hash();
+            if entry.commit.urgent {
+                next.urgent = next.head.position();
+            }
+        }
+        next
+    }
+
+    fn agrees(&self, entry: &Sealed) -> Result<(), Digest> {
+        match entry.commit.hash {
+            Some(stated) if stated != self.hash => Err(self.hash),
+            _ => Ok(()),
+        }
+    }
+}

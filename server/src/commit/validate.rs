@@ -1,0 +1,355 @@
+//! Draft + state → what has to change, or a refusal. Nothing here touches the state that is served.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use ripcord_proto::change::Change;
+use ripcord_proto::fault::{Fault, Faults};
+use ripcord_proto::key::Tag;
+use ripcord_proto::references::{self, Touched};
+use ripcord_proto::settings::Settings;
+use ripcord_proto::table::{Entry, Member};
+use ripcord_proto::{Flag, FlagKey, Kill, KillId, KillScope, Position, Segment, SegmentKey, limits};
+
+use super::guard;
+use super::state::EnvironmentState;
+use super::writer::Admitted;
+use super::{Ask, CommitError, Draft, Made, Precondition, Standing, plan};
+
+/// Decides what a draft changes, in order, or why it may not.
+pub(super) fn admit(draft: &Draft, state: &EnvironmentState) -> Result<Admitted, CommitError> {
+    check_precondition(draft, state)?;
+    let mut candidate = Candidate::new(state);
+    for ask in &draft.asks {
+        candidate.ask(ask)?;
+    }
+    candidate.latch_kills()?;
+    candidate.check()?;
+    let (before, after) = (state, &candidate.state);
+    guard::check(draft, before, after, &candidate.touched.flags)?;
+    if let Some(expected) = draft.plan {
+        plan::check(expected, draft, before, after, &candidate.touched)?;
+    }
+    let urgent = draft.asks.iter().any(Ask::is_urgent);
+    Ok(Admitted {
+        urgent,
+        made: candidate.made(),
+    })
+}
+
+/// What a draft would lead to, without doing it.
+pub(super) fn candidate(draft: &Draft, state: &EnvironmentState) -> Result<(EnvironmentState, Touched), CommitError> {
+    let mut candidate = Candidate::new(state);
+    for ask in &draft.asks {
+        candidate.ask(ask)?;
+    }
+    candidate.latch_kills()?;
+    candidate.check()?;
+    Ok((candidate.state, candidate.touched))
+}
+
+impl Ask {
+    /// Whether it goes ahead of everything that is queued.
+    pub fn is_urgent(&self) -> bool {
+        match self {
+            Self::Kill(_) | Self::Merge(_) | Self::Withdraw(_) | Self::Restore(_) => true,
+            Self::PutFlag(..)
+            | Self::DeleteFlag(_)
+            | Self::SetEnabled(..)
+            | Self::PutSegment(..)
+            | Self::DeleteSegment(_)
+            | Self::PutSettings(_)
+            | Self::GiveReason(..) => false,
+        }
+    }
+}
+
+fn check_precondition(draft: &Draft, state: &EnvironmentState) -> Result<(), CommitError> {
+    let Some(precondition) = &draft.precondition else { return Ok(()) };
+    let flag = |key: &FlagKey| state.snapshot.flags.get(key.as_str()).map(|entry| entry.changed());
+    let segment = |key: &SegmentKey| state.snapshot.segments.get(key.as_str()).map(|entry| entry.changed());
+    let (what, expected, current) = match precondition {
+        Precondition::Environment(expected) => (format!("environment {}", draft.environment), Some(*expected), Some(state.head.position())),
+        Precondition::Flag(key, expected) => (format!("flag {key}"), Some(*expected), flag(key)),
+        Precondition::Segment(key, expected) => (format!("segment {key}"), Some(*expected), segment(key)),
+        Precondition::NoFlag(key) => (format!("flag {key}"), None, flag(key)),
+        Precondition::NoSegment(key) => (format!("segment {key}"), None, segment(key)),
+    };
+    if expected == current {
+        return Ok(());
+    }
+    Err(CommitError::Stale {
+        what,
+        current: current.unwrap_or_else(|| state.head.position()),
+    })
+}
+
+/// The state as the asks so far would make it, and the way there.
+struct Candidate<'a> {
+    before: &'a EnvironmentState,
+    state: EnvironmentState,
+    position: Position,
+    changes: Vec<Change>,
+    touched: Touched,
+    kill: Option<(Arc<Kill>, Standing)>,
+}
+
+impl<'a> Candidate<'a> {
+    fn new(before: &'a EnvironmentState) -> Self {
+        let mut position = before.head.position();
+        position.revision = position.revision.next();
+        Self {
+            before,
+            state: before.clone(),
+            position,
+            changes: Vec::new(),
+            touched: Touched::default(),
+            kill: None,
+        }
+    }
+
+    fn ask(&mut self, ask: &Ask) -> Result<(), CommitError> {
+        match ask {
+            Ask::PutFlag(key, flag) => self.put_flag(key, flag),
+            Ask::DeleteFlag(key) => self.delete_flag(key),
+            Ask::SetEnabled(key, enabled) => self.set_enabled(key, *enabled),
+            Ask::PutSegment(key, segment) => self.put_segment(key, segment),
+            Ask::DeleteSegment(key) => self.delete_segment(key),
+            Ask::PutSettings(settings) => {
+                self.put_settings(*settings);
+                Ok(())
+            }
+            Ask::Kill(kill) => self.kill(kill),
+            Ask::Merge(kill) => self.merge(kill),
+            Ask::Withdraw(id) => {
+                self.withdraw(id);
+                Ok(())
+            }
+            Ask::Restore(id) => self.restore(id),
+            Ask::GiveReason(id, reason) => self.give_reason(id, reason),
+        }
+    }
+
+    fn push(&mut self, change: Change) {
+        self.state.change(std::slice::from_ref(&change), self.before.head.position());
+        self.changes.push(change);
+    }
+
+    fn put_flag(&mut self, key: &FlagKey, flag: &Flag) -> Result<(), CommitError> {
+        let entry = entry(key.clone(), flag.clone(), self.position)?;
+        if entry.json().get().len() > limits::FLAG_BYTES {
+            let problem = format!("it takes {} bytes as JSON; a flag may take {}", entry.json().get().len(), limits::FLAG_BYTES);
+            return Err(CommitError::Invalid(Faults::one(format!("flags.{key}"), problem)));
+        }
+        if self.state.snapshot.flags.get(key.as_str()).is_some_and(|old| old.digest() == entry.digest()) {
+            return Ok(());
+        }
+        self.touched.flags.insert(key.clone());
+        self.push(Change::PutFlag(entry));
+        Ok(())
+    }
+
+    fn delete_flag(&mut self, key: &FlagKey) -> Result<(), CommitError> {
+        if self.state.snapshot.flags.get(key.as_str()).is_none() {
+            return Err(CommitError::NoFlag(key.clone()));
+        }
+        self.touched.flags.insert(key.clone());
+        self.push(Change::DeleteFlag(key.clone()));
+        Ok(())
+    }
+
+    fn set_enabled(&mut self, key: &FlagKey, enabled: bool) -> Result<(), CommitError> {
+        let Some(flag) = self.state.snapshot.flags.value(key.as_str()) else {
+            return Err(CommitError::NoFlag(key.clone()));
+        };
+        let flag = Flag { enabled, ..flag.clone() };
+        self.put_flag(key, &flag)
+    }
+
+    fn put_segment(&mut self, key: &SegmentKey, segment: &Segment) -> Result<(), CommitError> {
+        let entry = entry(key.clone(), segment.clone(), self.position)?;
+        if entry.json().get().len() > limits::SEGMENT_BYTES {
+            let problem = format!(
+                "it takes {} bytes as JSON; a segment may take {}",
+                entry.json().get().len(),
+                limits::SEGMENT_BYTES
+            );
+            return Err(CommitError::Invalid(Faults::one(format!("segments.{key}"), problem)));
+        }
+        if self.state.snapshot.segments.get(key.as_str()).is_some_and(|old| old.digest() == entry.digest()) {
+            return Ok(());
+        }
+        self.touched.segments.insert(key.clone());
+        self.push(Change::PutSegment(entry));
+        Ok(())
+    }
+
+    fn delete_segment(&mut self, key: &SegmentKey) -> Result<(), CommitError> {
+        if self.state.snapshot.segments.get(key.as_str()).is_none() {
+            return Err(CommitError::NoSegment(key.clone()));
+        }
+        self.touched.segments.insert(key.clone());
+        self.push(Change::DeleteSegment(key.clone()));
+        Ok(())
+    }
+
+    fn put_settings(&mut self, settings: Settings) {
+        if self.state.snapshot.settings != settings {
+            self.push(Change::PutSettings(settings));
+        }
+    }
+
+    fn kill(&mut self, kill: &Kill) -> Result<(), CommitError> {
+        if let KillScope::Flag(key) = &kill.scope
+            && self.state.snapshot.flags.get(key.as_str()).is_none()
+            && !self.is_covered(key)
+        {
+            return Err(CommitError::NoFlag(key.clone()));
+        }
+        let in_force = self.state.snapshot.kills.iter().filter_map(|entry| entry.value().ok());
+        if let Some(existing) = in_force.clone().find(|other| other.scope == kill.scope || other.id == kill.id) {
+            self.kill = Some((Arc::new(existing.clone()), Standing::Existing));
+            return Ok(());
+        }
+        if self.state.ended_kills.contains(&kill.id) {
+            return Err(CommitError::NoKill(kill.id.clone()));
+        }
+        let kill = self.put_kill(kill.clone())?;
+        self.kill = Some((Arc::new(kill), Standing::New));
+        Ok(())
+    }
+
+    fn is_covered(&self, key: &FlagKey) -> bool {
+        self.state.snapshot.kills_of(key.as_str()).next().is_some()
+    }
+
+    fn merge(&mut self, kill: &Kill) -> Result<(), CommitError> {
+        let known = self.state.snapshot.kills.get(kill.id.as_str()).is_some() || self.state.ended_kills.contains(&kill.id);
+        if known { Ok(()) } else { self.put_kill(kill.clone()).map(drop) }
+    }
+
+    fn withdraw(&mut self, id: &KillId) {
+        if !self.state.ended_kills.contains(id) {
+            self.push(Change::Restore(id.clone()));
+        }
+    }
+
+    fn restore(&mut self, id: &KillId) -> Result<(), CommitError> {
+        if self.state.snapshot.kills.get(id.as_str()).is_none() {
+            return Err(CommitError::NoKill(id.clone()));
+        }
+        self.push(Change::Restore(id.clone()));
+        Ok(())
+    }
+
+    fn give_reason(&mut self, id: &KillId, reason: &str) -> Result<(), CommitError> {
+        let Some(kill) = self.state.snapshot.kills.value(id.as_str()) else {
+            return Err(CommitError::NoKill(id.clone()));
+        };
+        if kill.reason.as_deref() == Some(reason) {
+            return Ok(());
+        }
+        self.put_kill(Kill {
+            reason: Some(reason.to_owned()),
+            ..kill.clone()
+        })
+        .map(drop)
+    }
+
+    /// Puts a kill, latched onto every flag that carries its tag now, beside those that it has latched onto before.
+    fn put_kill(&mut self, mut kill: Kill) -> Result<Kill, CommitError> {
+        if let KillScope::Tag(tag) = &kill.scope {
+            kill.flags.extend(tagged(&self.state, tag));
+        }
+        let entry = entry(kill.id.clone(), kill.clone(), self.position)?;
+        self.push(Change::PutKill(entry));
+        Ok(kill)
+    }
+
+    /// A kill by tag covers flags tagged later: they are latched in the commit that tags them.
+    fn latch_kills(&mut self) -> Result<(), CommitError> {
+        let touched: Vec<(FlagKey, BTreeSet<Tag>)> = self
+            .touched
+            .flags
+            .iter()
+            .filter_map(|key| Some((key.clone(), self.state.snapshot.flags.value(key.as_str())?.tags.clone())))
+            .collect();
+        let latches = |kill: &Kill, tag: &Tag| {
+            let mut flags = touched.iter().filter(|(key, tags)| tags.contains(tag) && !kill.flags.contains(key));
+            flags.next().is_some()
+        };
+        let grown: Vec<Kill> = self
+            .state
+            .snapshot
+            .kills
+            .iter()
+            .filter_map(|entry| entry.value().ok())
+            .filter(|kill| matches!(&kill.scope, KillScope::Tag(tag) if latches(kill, tag)))
+            .cloned()
+            .collect();
+        grown.into_iter().try_for_each(|kill| self.put_kill(kill).map(drop))
+    }
+
+    /// The state as a whole: references, sizes.
+    fn check(&self) -> Result<(), CommitError> {
+        let snapshot = &self.state.snapshot;
+        let mut found = references::check(&snapshot.flags, &snapshot.segments, &self.touched);
+        let limit = |found: &mut Vec<Fault>, what: &str, has: usize, may: usize| {
+            if has > may {
+                found.push(Fault::new("", format!("the environment would hold {has} {what}; it may hold {may}")));
+            }
+        };
+        limit(&mut found, "flags", snapshot.flags.len(), limits::FLAGS);
+        limit(&mut found, "segments", snapshot.segments.len(), limits::SEGMENTS);
+        limit(
+            &mut found,
+            "bytes",
+            snapshot.flags.bytes() + snapshot.segments.bytes() + snapshot.kills.bytes(),
+            limits::SNAPSHOT_BYTES,
+        );
+        Faults::check(found, ()).map_err(CommitError::Invalid)
+    }
+
+    fn made(self) -> Made {
+        let mut flags = self.touched.flags;
+        for change in &self.changes {
+            let lifted = change.restored().and_then(|id| self.before.snapshot.kills.value(id.as_str()));
+            if let Some(kill) = change.kill().or(lifted) {
+                let covered = self
+                    .state
+                    .snapshot
+                    .flags
+                    .iter()
+                    .map(|entry| entry.key())
+                    .filter(|key| kill.covers(key.as_str()));
+                flags.extend(covered.cloned());
+            }
+        }
+        let position = if self.changes.is_empty() {
+            self.before.head.position()
+        } else {
+            self.position
+        };
+        Made {
+            position,
+            changes: self.changes,
+            flags: flags.into_iter().collect(),
+            kill: self.kill,
+        }
+    }
+}
+
+/// The flags that carry a tag.
+pub(crate) fn tagged(state: &EnvironmentState, tag: &Tag) -> BTreeSet<FlagKey> {
+    let flags = state.snapshot.flags.iter();
+    flags
+        .filter(|entry| entry.value().is_ok_and(|flag| flag.tags.contains(tag)))
+        .map(|entry| entry.key().clone())
+        .collect()
+}
+
+fn entry<M: Member>(key: M::Key, value: M, position: Position) -> Result<Arc<Entry<M>>, CommitError> {
+    Entry::new(key, value, position)
+        .map(Arc::new)
+        .map_err(|error| CommitError::Internal(error.to_string()))
+}

@@ -1,0 +1,355 @@
+//! Environments at work: for each a writer and a publisher, started when the system log says that it exists and stopped when it
+//! says that it is gone. [`Environments`] is the way to all of them.
+
+mod feed;
+mod orphans;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use ripcord_proto::frame::Overlay;
+use ripcord_proto::{EnvironmentKey, Position, Sequence};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+pub use self::orphans::Orphans;
+use crate::clock::Clock;
+use crate::commit::idempotency::{Answered, REMEMBERED};
+use crate::commit::plan::Plan;
+use crate::commit::state::EnvironmentState;
+use crate::commit::writer::{Abandoned, Around, Committer, Fed, LogState, Queue, Sink, Writer};
+use crate::commit::{self, CommitError, Committed, Draft};
+use crate::snapshot::board::Board;
+use crate::snapshot::publisher::{self, Orphaned, Publisher};
+use crate::store::{Loaded, LogName, Store, StoreError};
+use crate::system::{SystemDraft, SystemState};
+use crate::tasks::TaskSet;
+
+/// Entries that are read at once when the answered calls of the last day are looked up at a start.
+const LOOK_BACK: usize = 4_096;
+
+/// An environment at work.
+#[derive(Debug, Clone)]
+pub(crate) struct Running {
+    /// The way to its writer.
+    pub(crate) committer: Committer<EnvironmentState>,
+    /// The way onto the board.
+    pub(crate) publisher: Arc<Publisher>,
+    stop: CancellationToken,
+}
+
+/// All environments and the system log. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Environments {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    running: ArcSwap<BTreeMap<EnvironmentKey, Running>>,
+    changed: watch::Sender<()>,
+    system: Committer<SystemState>,
+    store: Arc<dyn Store>,
+    board: Arc<Board>,
+    clock: Arc<dyn Clock>,
+    tasks: TaskSet,
+    orphaned: mpsc::UnboundedSender<Orphaned>,
+    keeper: mpsc::Sender<(LogName, crate::store::state::StoredState)>,
+    overlays: Overlays,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inner").field("running", &self.running.load().keys()).finish_non_exhaustive()
+    }
+}
+
+/// The provisional kills that a start finds in the journal, for each environment.
+pub type Overlays = Arc<dyn Fn(&EnvironmentKey) -> Overlay + Send + Sync>;
+
+/// What environments work with.
+pub struct Rooms {
+    /// Where commits become durable.
+    pub store: Arc<dyn Store>,
+    /// Where snapshots are served from.
+    pub board: Arc<Board>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Who runs tasks.
+    pub tasks: TaskSet,
+    /// Where entries go that a re-seeded log no longer holds.
+    pub orphans: Orphans,
+}
+
+impl std::fmt::Debug for Rooms {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rooms").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+/// The system log shows itself by its watch alone.
+struct SystemSink;
+
+impl Sink<SystemState> for SystemSink {
+    fn advance(&self, _: &SystemState, _: &SystemState, _: &[ripcord_proto::commit::Sealed]) {}
+
+    fn replaced(&self, _: &SystemState, _: Vec<ripcord_proto::commit::Sealed>) {}
+}
+
+impl Environments {
+    /// Loads the system log and every environment that it names, and starts them.
+    pub async fn start(rooms: Rooms, overlays: Overlays) -> Result<Self, StoreError> {
+        let Rooms {
+            store,
+            board,
+            clock,
+            tasks,
+            orphans,
+        } = rooms;
+        let loaded = store.load(&LogName::System).await?;
+        let answered = Arc::new(Answered::default());
+        answered.follow(&loaded.tail);
+        let around = Around {
+            store: Arc::clone(&store),
+            sink: Arc::new(SystemSink) as Arc<dyn Sink<SystemState>>,
+            clock: Arc::clone(&clock),
+            restore: |_, loaded| Some(SystemState::restore(loaded)),
+        };
+        let (writer, system) = Writer::new(LogName::System, SystemState::restore(&loaded), answered, around);
+        tasks.long_lived("writer of the system log", writer.run(tasks.stop_token()));
+        let (orphaned, orphaned_rx) = mpsc::unbounded_channel();
+        let (keeper, states) = mpsc::channel(4);
+        tasks.short_lived(publisher::keep_states(Arc::clone(&store), states));
+        let inner = Inner {
+            running: ArcSwap::default(),
+            changed: watch::Sender::new(()),
+            system,
+            store,
+            board,
+            clock,
+            tasks,
+            orphaned,
+            keeper,
+            overlays,
+        };
+        let environments = Self { inner: Arc::new(inner) };
+        environments.reconcile().await?;
+        let (tasks, stop) = (&environments.inner.tasks, environments.inner.tasks.stop_token());
+        tasks.long_lived("environments", environments.clone().keep_reconciled(stop.clone()));
+        tasks.long_lived("orphans", orphans.take(environments.clone(), orphaned_rx, stop.clone()));
+        if let Some(events) = environments.inner.store.feed() {
+            tasks.long_lived("feed", feed::follow(environments.clone(), events, stop));
+        }
+        Ok(environments)
+    }
+
+    /// Submits a draft; answers when everybody is served by it.
+    pub async fn submit(&self, draft: Draft) -> Result<Committed, CommitError> {
+        let urgent = draft.asks.iter().any(commit::Ask::is_urgent);
+        let queue = if urgent { Queue::Urgent } else { Queue::Ordinary };
+        self.running(&draft.environment)?.committer.submit(draft, queue, Abandoned::Finish).await
+    }
+
+    /// What a draft would do, and the hash that does exactly that.
+    pub fn plan(&self, draft: &Draft) -> Result<Plan, CommitError> {
+        let state = self.running(&draft.environment)?.committer.state();
+        commit::plan_of(draft, &state)
+    }
+
+    /// Submits to the system log. An environment that was made is being served when this answers.
+    pub async fn submit_system(&self, draft: SystemDraft) -> Result<Committed, CommitError> {
+        let committed = self.inner.system.submit(draft, Queue::Ordinary, Abandoned::Finish).await?;
+        let mut changed = self.inner.changed.subscribe();
+        let settled = |environments: &Self| {
+            let running = environments.inner.running.load();
+            let wanted = environments.inner.system.state();
+            wanted.environments.keys().eq(running.keys())
+        };
+        while !settled(self) {
+            if changed.changed().await.is_err() {
+                break;
+            }
+        }
+        Ok(committed)
+    }
+
+    /// Environments and keys as they are now.
+    pub fn system(&self) -> Arc<SystemState> {
+        self.inner.system.state()
+    }
+
+    /// Changes of environments and keys from now on.
+    pub fn watch_system(&self) -> watch::Receiver<Arc<SystemState>> {
+        self.inner.system.watch()
+    }
+
+    /// The state of an environment's log as of the last swap.
+    pub fn state(&self, environment: &EnvironmentKey) -> Result<Arc<EnvironmentState>, CommitError> {
+        Ok(self.running(environment)?.committer.state())
+    }
+
+    /// The store, for readers of logs.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.inner.store
+    }
+
+    /// The board, for readers of snapshots.
+    pub fn board(&self) -> &Arc<Board> {
+        &self.inner.board
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.inner.clock
+    }
+
+    /// The task set.
+    pub(crate) fn tasks(&self) -> &TaskSet {
+        &self.inner.tasks
+    }
+
+    pub(crate) fn running(&self, environment: &EnvironmentKey) -> Result<Running, CommitError> {
+        self.inner
+            .running
+            .load()
+            .get(environment)
+            .cloned()
+            .ok_or_else(|| CommitError::NoEnvironment(environment.clone()))
+    }
+
+    /// The environment's state at an earlier position: the newest stored one before it, and the log from there.
+    pub async fn state_at(&self, environment: &EnvironmentKey, position: Position) -> Result<Option<EnvironmentState>, StoreError> {
+        let log = LogName::Environment(environment.clone());
+        let stored = self.inner.store.state_before(&log, position).await?;
+        let loaded = Loaded {
+            head: stored.as_ref().map_or(crate::store::Head::START, |stored| stored.head),
+            state: stored,
+            tail: Vec::new(),
+        };
+        let mut state = EnvironmentState::restore(environment.clone(), &loaded);
+        loop {
+            if state.head.position() == position {
+                return Ok(Some(state));
+            }
+            let entries = self.inner.store.read(&log, state.head.sequence, LOOK_BACK).await?;
+            if entries.is_empty() || state.head.position() > position {
+                return Ok(None);
+            }
+            for entry in &entries {
+                state = state.after(entry);
+                if state.head.position() == position {
+                    return Ok(Some(state));
+                }
+            }
+        }
+    }
+
+    /// Starts and stops environments as the system log says, whenever it says something new.
+    async fn keep_reconciled(self, stop: CancellationToken) {
+        let mut system = self.watch_system();
+        loop {
+            tokio::select! {
+                changed = system.changed() => if changed.is_err() { return },
+                () = stop.cancelled() => return,
+            }
+            while let Err(error) = self.reconcile().await {
+                tracing::warn!(%error, "an environment cannot be loaded yet");
+                tokio::select! {
+                    () = tokio::time::sleep(std::time::Duration::from_secs(1)) => {}
+                    () = stop.cancelled() => return,
+                }
+            }
+        }
+    }
+
+    async fn reconcile(&self) -> Result<(), StoreError> {
+        let wanted = self.system();
+        for (key, running) in self.inner.running.load().iter() {
+            if !wanted.environments.contains_key(key.as_str()) {
+                running.stop.cancel();
+                self.change_running(|all| drop(all.remove(key)));
+                self.inner.board.remove(key);
+                self.inner.store.drop_log(&LogName::Environment(key.clone())).await?;
+            }
+        }
+        for key in wanted.environments.keys() {
+            if !self.inner.running.load().contains_key(key.as_str()) {
+                self.start_one(key).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn change_running(&self, change: impl FnOnce(&mut BTreeMap<EnvironmentKey, Running>)) {
+        let mut all = BTreeMap::clone(&self.inner.running.load());
+        change(&mut all);
+        self.inner.running.store(Arc::new(all));
+        self.inner.changed.send_replace(());
+    }
+
+    async fn start_one(&self, key: &EnvironmentKey) -> Result<(), StoreError> {
+        let inner = &self.inner;
+        let log = LogName::Environment(key.clone());
+        let loaded = inner.store.load(&log).await?;
+        let answered = Arc::new(Answered::default());
+        self.remember(&log, &loaded, &answered).await?;
+        let state = EnvironmentState::restore(key.clone(), &loaded);
+        let publisher = Publisher::start(
+            Arc::clone(&inner.board),
+            &state,
+            (inner.overlays)(key),
+            inner.orphaned.clone(),
+            inner.keeper.clone(),
+        );
+        let publisher = Arc::new(publisher);
+        let around = Around {
+            store: Arc::clone(&inner.store),
+            sink: Arc::clone(&publisher) as Arc<dyn Sink<EnvironmentState>>,
+            clock: Arc::clone(&inner.clock),
+            restore: restore_environment,
+        };
+        let (writer, committer) = Writer::new(log, state, answered, around);
+        let stop = inner.tasks.stop_token().child_token();
+        inner.tasks.short_lived(writer.run(stop.clone()));
+        self.change_running(|all| {
+            drop(all.insert(
+                key.clone(),
+                Running {
+                    committer: committer.clone(),
+                    publisher,
+                    stop,
+                },
+            ))
+        });
+        // What came in between loading and now went to nobody.
+        committer.feed(Fed::Look).await;
+        Ok(())
+    }
+
+    /// Looks up the answered calls of the last 24 hours in the log.
+    async fn remember(&self, log: &LogName, loaded: &Loaded, answered: &Answered) -> Result<(), StoreError> {
+        let oldest = self.inner.clock.now() - REMEMBERED;
+        let mut before = loaded.head.sequence;
+        let mut pages = Vec::new();
+        while before > Sequence(0) {
+            let after = Sequence(before.0.saturating_sub(LOOK_BACK as u64));
+            let mut page = self.inner.store.read(log, after, LOOK_BACK.min(before.0 as usize)).await?;
+            let went_past = page.first().is_none_or(|entry| entry.commit.at < oldest);
+            page.retain(|entry| entry.commit.at >= oldest && entry.commit.idempotency.is_some());
+            pages.push(page);
+            if went_past {
+                break;
+            }
+            before = after;
+        }
+        pages.iter().rev().for_each(|page| answered.follow(page));
+        Ok(())
+    }
+}
+
+fn restore_environment(log: &LogName, loaded: &Loaded) -> Option<EnvironmentState> {
+    match log {
+        LogName::Environment(key) => Some(EnvironmentState::restore(key.clone(), loaded)),
+        LogName::System => None,
+    }
+}

@@ -1,0 +1,161 @@
+//! Bodies that come in: bounded, JSON, read strictly.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
+use ripcord_proto::digest::Digest;
+use ripcord_proto::outcome::OutcomeBatch;
+use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::rest::commits::CommitRequest;
+use ripcord_proto::rest::environments::EnvironmentRequest;
+use ripcord_proto::rest::explain::ExplainRequest;
+use ripcord_proto::rest::flags::FlagPatch;
+use ripcord_proto::rest::keys::KeyRequest;
+use ripcord_proto::rest::kills::{KillRequest, ReasonRequest};
+use ripcord_proto::rest::settings::SettingsRequest;
+use ripcord_proto::rest::{self, Request};
+use ripcord_proto::{Faults, Flag, Segment, limits};
+
+use super::Refusal;
+
+/// How large a body of this type may be.
+pub trait Bounded: Request {
+    /// Bytes, at most.
+    const BYTES: usize;
+}
+
+/// Spaces and line breaks of a body that was written for people, in bytes.
+const SLACK: usize = 64 * 1024;
+/// A small body.
+const SMALL: usize = 16 * 1024;
+
+impl Bounded for Flag {
+    const BYTES: usize = limits::FLAG_BYTES + SLACK;
+}
+impl Bounded for Segment {
+    const BYTES: usize = limits::SEGMENT_BYTES + SLACK;
+}
+impl Bounded for CommitRequest {
+    const BYTES: usize = limits::COMMIT_BYTES;
+}
+impl Bounded for OutcomeBatch {
+    const BYTES: usize = 1024 * 1024;
+}
+impl Bounded for ExplainRequest {
+    const BYTES: usize = 256 * 1024;
+}
+impl Bounded for FlagPatch {
+    const BYTES: usize = SMALL;
+}
+impl Bounded for KillRequest {
+    const BYTES: usize = SMALL;
+}
+impl Bounded for ReasonRequest {
+    const BYTES: usize = SMALL;
+}
+impl Bounded for SettingsRequest {
+    const BYTES: usize = SMALL;
+}
+impl Bounded for KeyRequest {
+    const BYTES: usize = SMALL;
+}
+impl Bounded for EnvironmentRequest {
+    const BYTES: usize = SMALL;
+}
+
+/// A body and its digest, by which a repeated call is told from another one.
+#[derive(Debug)]
+pub struct Body<T> {
+    /// What it says.
+    pub value: T,
+    /// SHA-256 of its bytes.
+    pub digest: Digest,
+}
+
+impl<T: Bounded + 'static> FromRequest for Body<T> {
+    type Error = Refusal;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Refusal>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let taken = web::Payload::from_request(request, payload);
+        let request = request.clone();
+        Box::pin(async move {
+            check_kind(&request)?;
+            let payload = taken.await.map_err(|error| Refusal::new(Code::BadRequest, error.to_string()))?;
+            let bytes = collect(&request, payload, T::BYTES).await?;
+            Ok(Self {
+                digest: Digest::of([bytes.as_ref()]),
+                value: read(&bytes)?,
+            })
+        })
+    }
+}
+
+/// A body that may be left out.
+impl<T: Bounded + 'static> Body<Option<T>> {
+    /// Reads what is there.
+    pub async fn optional(request: &HttpRequest, payload: web::Payload) -> Result<Self, Refusal> {
+        let bytes = collect(request, payload, T::BYTES).await?;
+        let digest = Digest::of([bytes.as_ref()]);
+        if bytes.is_empty() {
+            return Ok(Self { value: None, digest });
+        }
+        check_kind(request)?;
+        Ok(Self {
+            value: Some(read(&bytes)?),
+            digest,
+        })
+    }
+}
+
+/// JSON, or no kind at all: `curl -d` without a header says that it sends a form.
+fn check_kind(request: &HttpRequest) -> Result<(), Refusal> {
+    let kind = request.content_type();
+    if kind.is_empty() || kind.eq_ignore_ascii_case("application/json") || kind.to_ascii_lowercase().ends_with("+json") {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        Code::UnsupportedMediaType,
+        format!("The body is said to be {kind:?}; send JSON, with the header Content-Type: application/json."),
+    ))
+}
+
+async fn collect(request: &HttpRequest, payload: web::Payload, most: usize) -> Result<web::Bytes, Refusal> {
+    let too_large = || {
+        Refusal::new(
+            Code::TooLarge,
+            format!("The body is larger than {most} bytes, which is the most that this path takes."),
+        )
+    };
+    let stated = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if stated.is_some_and(|stated| stated > most as u64) {
+        return Err(too_large());
+    }
+    match payload.to_bytes_limited(most).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) => Err(Refusal::new(Code::ParseError, format!("The body could not be read to its end: {error}."))),
+        Err(_) => Err(too_large()),
+    }
+}
+
+/// Bytes → text → JSON → `T`.
+fn read<T: Request>(bytes: &[u8]) -> Result<T, Refusal> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let detail = format!("The body is not UTF-8: byte {} does not belong.", error.valid_up_to());
+        Refusal::new(Code::ParseError, detail)
+    })?;
+    let value = rest::parse_json(text).map_err(not_json)?;
+    T::from_value(&value).map_err(Refusal::invalid)
+}
+
+fn not_json(faults: Faults) -> Refusal {
+    Problem::new(Code::ParseError, format!("The body {faults}."))
+        .with_errors(faults.into_iter())
+        .into()
+}

@@ -1,0 +1,62 @@
+//! `Idempotency-Key`: a repeat by the same caller on the same route gets the first answer and changes nothing.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use ripcord_proto::digest::Digest;
+use ripcord_proto::{Faults, limits};
+
+use super::Refusal;
+use crate::commit::Call;
+
+/// What identifies a call beside its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    key: Option<String>,
+    route: String,
+    query: String,
+}
+
+impl Identity {
+    /// The call, where the caller gave it a key. `caller` is the key's id, or `admin`.
+    pub fn call(self, caller: &str, body: &Digest) -> Option<Call> {
+        let key = self.key?;
+        Some(Call {
+            caller: caller.to_owned(),
+            route: self.route,
+            key,
+            request: Digest::of([body.bytes().as_slice(), self.query.as_bytes()]),
+        })
+    }
+}
+
+impl FromRequest for Identity {
+    type Error = Refusal;
+    type Future = Ready<Result<Self, Refusal>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let key = match request.headers().get("idempotency-key") {
+            None => Ok(None),
+            Some(value) => match value.to_str() {
+                Ok(text) if (1..=limits::IDEMPOTENCY_KEY_CHARACTERS).contains(&text.len()) => Ok(Some(text.to_owned())),
+                _ => {
+                    let most = limits::IDEMPOTENCY_KEY_CHARACTERS;
+                    let problem = format!("it must be 1 to {most} visible ASCII characters, for example a UUID");
+                    Err(Refusal::bad_parameter("Idempotency-Key", Faults::one("", problem)))
+                }
+            },
+        };
+        ready(key.map(|key| Self {
+            key,
+            route: format!("{} {}", request.method(), request.path()),
+            query: repeatable(request.query_string()),
+        }))
+    }
+}
+
+/// The query without `wait`: a repeat may wait longer than the first call did.
+fn repeatable(query: &str) -> String {
+    let kept: Vec<&str> = query.split('&').filter(|parameter| !parameter.starts_with("wait=")).collect();
+    kept.join("&")
+}

@@ -1,0 +1,129 @@
+//! Errors as problem documents (RFC 9457).
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use ripcord_proto::Faults;
+use ripcord_proto::problem::{Code, Problem};
+
+use super::span::RequestId;
+
+/// The media type of problem documents.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// A request that is refused, or that failed: the problem document, and the headers that go with it.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    problem: Box<Problem>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Refusal {
+    /// Refused with this code.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Problem::new(code, detail).into()
+    }
+
+    /// Fields of the body that are wrong.
+    pub fn invalid(faults: Faults) -> Self {
+        Problem::new(Code::Invalid, "Nothing was changed; each field that is wrong is listed in errors.")
+            .with_errors(faults)
+            .into()
+    }
+
+    /// A header or a query parameter that is wrong.
+    pub fn bad_parameter(name: &str, faults: Faults) -> Self {
+        let detail = format!("{name} is wrong: {faults}");
+        Problem::new(Code::BadRequest, detail).with_errors(faults.under(name)).into()
+    }
+
+    /// With a header.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// With the seconds after which another try makes sense.
+    #[must_use]
+    pub fn retry_after(self, seconds: u64) -> Self {
+        self.with_header(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)))
+    }
+
+    /// The problem.
+    pub fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
+    /// The answer.
+    pub fn render(&self, id: Option<&RequestId>) -> HttpResponse {
+        let mut problem = (*self.problem).clone();
+        problem.request_id = id.map(ToString::to_string);
+        let mut response = HttpResponse::build(self.status_code());
+        for header in &self.headers {
+            response.insert_header(header.clone());
+        }
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        response.content_type(MEDIA_TYPE).body(body)
+    }
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        let refusal = Self {
+            headers: Vec::new(),
+            problem: Box::new(problem),
+        };
+        match refusal.problem.code {
+            Code::Unauthenticated => refusal.with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"ripcord\"")),
+            Code::Reseeding => refusal.retry_after(2),
+            Code::StoreUnavailable | Code::OutcomeUnknown | Code::NotReady => refusal.retry_after(5),
+            _ => refusal,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.problem.code.as_str(), self.problem.detail)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl ResponseError for Refusal {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.render(None)
+    }
+}
+
+/// A path that leads nowhere.
+pub async fn no_such_path(request: HttpRequest) -> Result<HttpResponse, Refusal> {
+    Err(Refusal::new(
+        Code::NotFound,
+        format!("There is nothing at {}; /openapi.json lists every path.", request.path()),
+    ))
+}
+
+/// The problem of an answer that the framework made by itself; `None` where the status is no error.
+pub(super) fn of_status(status: StatusCode, path: &str) -> Option<Refusal> {
+    let refusal = match status {
+        StatusCode::NOT_FOUND => Refusal::new(Code::NotFound, format!("There is nothing at {path}; /openapi.json lists every path.")),
+        StatusCode::METHOD_NOT_ALLOWED => Refusal::new(
+            Code::MethodNotAllowed,
+            format!("{path} does not take this method; /openapi.json lists what it takes."),
+        ),
+        StatusCode::PAYLOAD_TOO_LARGE => Refusal::new(Code::TooLarge, "The body is larger than this path takes."),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Refusal::new(Code::UnsupportedMediaType, "This path takes application/json."),
+        status if status.is_client_error() => Refusal::new(Code::BadRequest, "The request is malformed."),
+        status if status.is_server_error() => Refusal::new(Code::Internal, "The server failed; its log has the cause under this request id."),
+        _ => return None,
+    };
+    Some(refusal)
+}

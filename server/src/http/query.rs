@@ -1,0 +1,140 @@
+//! Query parameters, read strictly: one that is not known is refused.
+
+use std::future::{Ready, ready};
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest, web};
+use ripcord_proto::problem::Code;
+use ripcord_proto::{Faults, limits};
+use serde::de::{DeserializeOwned, Deserializer, Error as _};
+
+use super::Refusal;
+
+/// The parameters of a request as a struct that denies unknown members.
+#[derive(Debug)]
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest for Query<T> {
+    type Error = Refusal;
+    type Future = Ready<Result<Self, Refusal>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let read = web::Query::<T>::from_query(request.query_string());
+        ready(read.map(|query| Self(query.into_inner())).map_err(|error| {
+            let detail = error.to_string();
+            let detail = detail.strip_prefix("Query deserialize error: ").unwrap_or(&detail).to_owned();
+            Refusal::new(Code::BadRequest, format!("A query parameter is wrong: {detail}."))
+        }))
+    }
+}
+
+/// What every write takes: `?wait=2s&reason=why`.
+#[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct WriteQuery {
+    /// How long to wait for the confirmations of all clients before the answer: `2s`, `500ms`, at most `60s`.
+    #[param(value_type = Option<String>, example = "2s")]
+    pub wait: Option<Wait>,
+    /// Why, where the body is the thing itself or there is none.
+    #[param(value_type = Option<String>, example = "launch")]
+    pub reason: Option<Reason>,
+    /// Whether the caller knows that it changes what a killed flag serves.
+    #[serde(default)]
+    #[param(value_type = Option<bool>)]
+    pub changes_served: bool,
+}
+
+impl WriteQuery {
+    /// The reason as text.
+    pub fn reason(self) -> Option<String> {
+        self.reason.map(|Reason(text)| text)
+    }
+}
+
+/// What every list takes: `?after=…&limit=100`.
+#[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// The `next` of the page before.
+    pub after: Option<String>,
+    /// Items of a page: 1 to 1,000, else 100.
+    #[serde(default)]
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 1000)]
+    pub limit: Limit,
+}
+
+/// Items of a page: 1 to 1,000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit(usize);
+
+impl Limit {
+    /// As a number.
+    pub const fn get(self) -> usize {
+        self.0
+    }
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(100)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Limit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.parse() {
+            Ok(limit @ 1..=1_000) => Ok(Self(limit)),
+            _ => Err(D::Error::custom(format!("limit is {text:?}; it must be a number from 1 to 1000"))),
+        }
+    }
+}
+
+/// How long a write waits for confirmations: up to a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait(pub Duration);
+
+/// The longest wait.
+const LONGEST: Duration = Duration::from_secs(60);
+
+impl std::str::FromStr for Wait {
+    type Err = Faults;
+
+    fn from_str(text: &str) -> Result<Self, Faults> {
+        let refuse = || Faults::one("", format!("{text:?} is no time to wait; write 2s or 500ms, at most {}s", LONGEST.as_secs()));
+        let (number, unit) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
+            (Some(number), _) => (number, 1),
+            (None, Some(number)) => (number, 1_000),
+            (None, None) => return Err(refuse()),
+        };
+        let number: u64 = number.parse().map_err(|_| refuse())?;
+        let wait = number.checked_mul(unit).map(Duration::from_millis).filter(|wait| *wait <= LONGEST);
+        wait.map(Self).ok_or_else(refuse)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Wait {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+/// A reason that is text with something in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason(String);
+
+impl<'de> serde::Deserialize<'de> for Reason {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let text = text.trim();
+        let length = text.chars().count();
+        if length == 0 || length > limits::TEXT_CHARACTERS {
+            let most = limits::TEXT_CHARACTERS;
+            return Err(D::Error::custom(format!("reason has {length} characters; it must have 1 to {most}")));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}

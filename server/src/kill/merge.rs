@@ -1,0 +1,128 @@
+//! Merging: provisional kills enter the log as soon as the store can take them. Safest wins: an id enters at most once, two kills
+//! of one scope both enter, and a withdrawn id is written down as ended so that no other node can bring it in later.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ripcord_proto::actor::Origin;
+use ripcord_proto::{EnvironmentKey, KillId};
+use serde_json::value::to_raw_value;
+use tokio_util::sync::CancellationToken;
+
+use super::Kills;
+use crate::commit::writer::{Abandoned, Queue};
+use crate::commit::{Answer, Answerer, Ask, Author, ChangesServed, CommitError, Draft};
+use crate::store::StoreState;
+use crate::store::journal::{Pending, Record};
+
+/// How often merging is tried while something is pending and the store seems to be there.
+const EVERY: Duration = Duration::from_millis(500);
+/// How long one merge may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Merges whatever is pending until `stop`.
+pub(super) async fn run(kills: Kills, stop: CancellationToken) {
+    let mut health = kills.inner.environments.store().health();
+    loop {
+        if health.borrow_and_update().state == StoreState::Available {
+            for one in kills.unmerged() {
+                kills.merge(one).await;
+            }
+        }
+        let waiting = !kills.unmerged().is_empty();
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = health.changed() => if changed.is_err() { return },
+            () = kills.inner.pending.notified() => {}
+            () = tokio::time::sleep(EVERY), if waiting => {}
+        }
+    }
+}
+
+impl Kills {
+    /// What the journal holds, and kills in memory that could not be journaled.
+    fn unmerged(&self) -> Vec<Pending> {
+        let mut unmerged = self.inner.journal.pending();
+        for (environment, overlay) in self.overlays() {
+            let unwritten = overlay.kills.into_values().filter(|kill| !self.inner.journal.holds(&kill.id));
+            let pending = |kill| Pending {
+                environment: environment.clone(),
+                kill,
+                node: self.inner.node.clone(),
+                withdrawn: false,
+                answered: None,
+            };
+            unmerged.extend(unwritten.map(pending));
+        }
+        unmerged
+    }
+
+    /// Merges one provisional kill now.
+    pub(super) async fn merge_one(&self, environment: &EnvironmentKey, id: &KillId) -> Result<(), CommitError> {
+        let pending = self
+            .unmerged()
+            .into_iter()
+            .find(|pending| pending.environment == *environment && pending.kill.id == *id);
+        match pending {
+            Some(pending) => self.submit_merge(&pending).await,
+            None => Err(CommitError::NoKill(id.clone())),
+        }
+    }
+
+    async fn merge(&self, pending: Pending) {
+        match self.submit_merge(&pending).await {
+            Ok(()) => {
+                tracing::info!(env = %pending.environment, kill = %pending.kill.id, "a provisional kill is settled in the log");
+                self.journal(&Record::Merged { ids: vec![pending.kill.id] });
+            }
+            // Its environment is gone, and with it every flag that it covered.
+            Err(CommitError::NoEnvironment(_)) => self.journal(&Record::Merged { ids: vec![pending.kill.id] }),
+            Err(error) => tracing::debug!(kill = %pending.kill.id, %error, "a provisional kill cannot be merged yet"),
+        }
+    }
+
+    async fn submit_merge(&self, pending: &Pending) -> Result<(), CommitError> {
+        let running = self.inner.environments.running(&pending.environment)?;
+        let submitted = running.committer.submit(merge_draft(pending), Queue::Urgent, Abandoned::Finish);
+        match tokio::time::timeout(PATIENCE, submitted).await {
+            Ok(merged) => merged.map(drop),
+            Err(_) => Err(CommitError::OutcomeUnknown),
+        }
+    }
+}
+
+fn merge_draft(pending: &Pending) -> Draft {
+    let id = &pending.kill.id;
+    let (ask, reason) = if pending.withdrawn {
+        (Ask::Withdraw(id.clone()), Some("withdrawn while the store was away".to_owned()))
+    } else {
+        (Ask::Merge(Box::new(pending.kill.clone())), pending.kill.reason.clone())
+    };
+    let recorded = pending.answered.as_ref().map(|recorded| Answer {
+        status: recorded.status,
+        body: recorded.answer.clone(),
+    });
+    let answer = recorded.unwrap_or_else(|| Answer {
+        status: 200,
+        body: to_raw_value(id).unwrap_or_default(),
+    });
+    Draft {
+        environment: pending.environment.clone(),
+        author: Author {
+            actor: pending.kill.actor.clone(),
+            origin: Origin {
+                node: pending.node.clone(),
+                address: None,
+                request: None,
+            },
+        },
+        reason,
+        asks: vec![ask],
+        precondition: None,
+        plan: None,
+        changes_served: ChangesServed::Refuse,
+        call: None,
+        answered: pending.answered.clone(),
+        answer: Answerer(Arc::new(move |_| answer.clone())),
+    }
+}

@@ -1,0 +1,242 @@
+//! Kills without the store: journaled on disk, laid over the snapshot, told to the peers.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ripcord_proto::commit::Recorded;
+use ripcord_proto::frame::{Ended, Overlay};
+use ripcord_proto::{EnvironmentKey, FlagKey, Kill, KillId, KillScope};
+
+use super::{Held, Killed, Kills, Order, Outcome};
+use crate::commit::{CommitError, Standing};
+use crate::snapshot::publication::Served;
+use crate::store::journal::{Journal, Record};
+
+/// How long a kill waits for its journal before it takes effect without it.
+const JOURNAL_PATIENCE: Duration = Duration::from_millis(250);
+
+impl Kills {
+    /// The provisional kill of exactly this scope, where there is one.
+    pub(super) fn provisional_of(&self, environment: &EnvironmentKey, scope: &KillScope) -> Result<Option<Kill>, CommitError> {
+        let served = self.inner.environments.running(environment)?.publisher.served();
+        Ok(served.overlay.kills.values().find(|kill| kill.scope == *scope).cloned())
+    }
+
+    /// Whether the kill lies over the snapshot and is not in the log yet.
+    pub(super) fn is_provisional(&self, environment: &EnvironmentKey, id: &KillId) -> Result<bool, CommitError> {
+        let served = self.inner.environments.running(environment)?.publisher.served();
+        Ok(served.overlay.kills.contains_key(id))
+    }
+
+    /// The answer for a scope that is provisionally killed already.
+    pub(super) fn existing(&self, order: &Order, kill: Kill) -> Result<Outcome, CommitError> {
+        let held = if self.inner.journal.holds(&kill.id) { Held::Journaled } else { Held::Memory };
+        let flags = covered_by(&self.inner.environments.running(&order.environment)?.publisher.served(), &kill);
+        let provisional = Some(kill.id.clone());
+        let killed = Killed {
+            kill: Arc::new(kill),
+            standing: Standing::Existing,
+            held,
+            flags,
+        };
+        Ok(Outcome {
+            answer: (order.answer.0)(&killed),
+            replayed: false,
+            provisional,
+            position: None,
+            at: Instant::now(),
+        })
+    }
+
+    /// Takes effect here and now, whatever the store does.
+    pub(super) async fn take_provisionally(&self, order: &Order, mut kill: Kill) -> Result<Outcome, CommitError> {
+        let running = self.inner.environments.running(&order.environment)?;
+        let served = running.publisher.served();
+        if let KillScope::Flag(key) = &kill.scope
+            && served.snapshot.flags.get(key.as_str()).is_none()
+        {
+            return Err(CommitError::NoFlag(key.clone()));
+        }
+        latch(&served, &mut kill);
+        let id = kill.id.clone();
+        let killed = |held| Killed {
+            kill: Arc::new(kill.clone()),
+            standing: Standing::New,
+            held,
+            flags: covered_by(&served, &kill),
+        };
+        let mut answer = (order.answer.0)(&killed(Held::Journaled));
+        let recorded = order.call.as_ref().map(|call| call.record(&answer));
+        let held = self.write_down(&order.environment, &kill, recorded.clone()).await;
+        if held == Held::Memory {
+            answer = (order.answer.0)(&killed(Held::Memory));
+        }
+        if let Some(recorded) = recorded {
+            running.committer.answered().remember(
+                kill.at,
+                Recorded {
+                    status: answer.status,
+                    answer: answer.body.clone(),
+                    ..recorded
+                },
+            );
+        }
+        running.publisher.overlay(|overlay| drop(overlay.kills.insert(id.clone(), kill.clone())));
+        let at = Instant::now();
+        tracing::warn!(env = %order.environment, kill = %id, scope = %kill.scope, ?held, "killed without the store: provisional until it is back");
+        self.inner.peers.tell();
+        self.inner.pending.notify_one();
+        Ok(Outcome {
+            answer,
+            replayed: false,
+            provisional: Some(id),
+            position: None,
+            at,
+        })
+    }
+
+    /// Journals a kill, off this thread: a disk that hangs must not hold it up.
+    async fn write_down(&self, environment: &EnvironmentKey, kill: &Kill, answered: Option<Recorded>) -> Held {
+        let record = Record::Taken {
+            environment: environment.clone(),
+            kill: kill.clone(),
+            node: self.inner.node.clone(),
+            answered,
+        };
+        let journal = self.inner.journal.clone();
+        let written = tokio::task::spawn_blocking(move || journal.append(&record));
+        match tokio::time::timeout(JOURNAL_PATIENCE, written).await {
+            Ok(Ok(Ok(()))) => Held::Journaled,
+            Ok(Ok(Err(error))) => {
+                tracing::error!(kill = %kill.id, %error, "the journal cannot be written: this kill would not survive a restart");
+                Held::Memory
+            }
+            Ok(Err(_)) | Err(_) => {
+                tracing::error!(kill = %kill.id, "the journal does not answer: this kill may not survive a restart");
+                Held::Memory
+            }
+        }
+    }
+
+    /// Withdraws a provisional kill that this node took, while the store is away.
+    pub(super) fn withdraw(&self, environment: &EnvironmentKey, id: &KillId) -> Result<KillId, CommitError> {
+        if self.inner.journal.holds(id) && !self.inner.journal.taken_by(id, &self.inner.node) {
+            return Err(CommitError::Unavailable(format!(
+                "kill {id} was taken by another node: withdraw it there, or restore it when the store is back"
+            )));
+        }
+        let record = Record::Withdrawn {
+            environment: environment.clone(),
+            id: id.clone(),
+        };
+        let unwritten = |error| CommitError::Internal(format!("the withdrawal cannot be written down, so the kill stands: {error}"));
+        self.inner.journal.append(&record).map_err(unwritten)?;
+        self.end(environment, id, Ended::Withdrawn)?;
+        self.inner.peers.tell();
+        self.inner.pending.notify_one();
+        Ok(id.clone())
+    }
+
+    fn end(&self, environment: &EnvironmentKey, id: &KillId, how: Ended) -> Result<(), CommitError> {
+        let running = self.inner.environments.running(environment)?;
+        running.publisher.overlay(|overlay| {
+            if overlay.kills.remove(id).is_some() {
+                overlay.ended.insert(id.clone(), how);
+            }
+        });
+        Ok(())
+    }
+
+    /// The provisional kills of every environment, for peers.
+    pub(crate) fn overlays(&self) -> Vec<(EnvironmentKey, Overlay)> {
+        let board = self.inner.environments.board();
+        let environments = board.environments().into_iter();
+        environments
+            .filter_map(|key| board.served(key.as_str()).map(|served| (key, (*served.overlay).clone())))
+            .collect()
+    }
+
+    /// Takes in a peer's provisional kills. What has ended here stays ended; what is new takes effect at once and is journaled,
+    /// so that it is merged even if the peer never comes back.
+    pub(crate) fn accept(&self, peer: &str, environment: &EnvironmentKey, overlay: Overlay) {
+        let Ok(running) = self.inner.environments.running(environment) else { return };
+        let state = running.committer.state();
+        let served = running.publisher.served();
+        let known = |id: &KillId| {
+            let in_overlay = served.overlay.kills.contains_key(id) || served.overlay.ended.contains_key(id);
+            in_overlay || state.ended_kills.contains(id) || state.snapshot.kills.get(id.as_str()).is_some()
+        };
+        let news: Vec<Kill> = overlay.kills.into_values().filter(|kill| !known(&kill.id)).collect();
+        let ended = overlay
+            .ended
+            .into_iter()
+            .filter(|(id, how)| *how != Ended::Merged && served.overlay.kills.contains_key(id));
+        let ended: Vec<(KillId, Ended)> = ended.collect();
+        for kill in &news {
+            running.publisher.overlay(|overlay| drop(overlay.kills.insert(kill.id.clone(), kill.clone())));
+            tracing::warn!(env = %environment, kill = %kill.id, peer, "a peer killed without the store");
+            self.journal(&Record::Taken {
+                environment: environment.clone(),
+                kill: kill.clone(),
+                node: peer.to_owned(),
+                answered: None,
+            });
+        }
+        for (id, how) in &ended {
+            self.journal(&Record::Withdrawn {
+                environment: environment.clone(),
+                id: id.clone(),
+            });
+            // The environment was there a moment ago; one that is gone has no overlay.
+            let _ = self.end(environment, id, *how);
+        }
+        if !news.is_empty() || !ended.is_empty() {
+            self.inner.pending.notify_one();
+        }
+    }
+
+    /// Writes a record whose loss would cost a restart some work, and nothing else.
+    pub(super) fn journal(&self, record: &Record) {
+        if let Err(error) = self.inner.journal.append(record) {
+            tracing::error!(%error, "the journal of kills cannot be written");
+        }
+    }
+}
+
+/// Latches a kill by tag onto the flags that carry the tag now.
+fn latch(served: &Served, kill: &mut Kill) {
+    if let KillScope::Tag(tag) = &kill.scope {
+        let flags = served
+            .snapshot
+            .flags
+            .iter()
+            .filter(|entry| entry.value().is_ok_and(|flag| flag.tags.contains(tag)));
+        kill.flags.extend(flags.map(|entry| entry.key().clone()));
+    }
+}
+
+/// The flags that exist and are covered.
+fn covered_by(served: &Served, kill: &Kill) -> Vec<FlagKey> {
+    served
+        .snapshot
+        .flags
+        .iter()
+        .map(|entry| entry.key())
+        .filter(|key| kill.covers(key.as_str()))
+        .cloned()
+        .collect()
+}
+
+/// The overlay that a start lays over an environment: what the journal holds and the log has not settled yet.
+pub fn overlay_from(journal: &Journal, environment: &EnvironmentKey) -> Overlay {
+    let mut overlay = Overlay::default();
+    for pending in journal.pending().into_iter().filter(|pending| pending.environment == *environment) {
+        let id = pending.kill.id.clone();
+        if pending.withdrawn {
+            overlay.ended.insert(id, Ended::Withdrawn);
+        } else {
+            overlay.kills.insert(id, pending.kill);
+        }
+    }
+    overlay
+}

@@ -1,0 +1,389 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use ripcord_proto::actor::{Actor, Origin};
+use ripcord_proto::change::EnvironmentRecord;
+use ripcord_proto::frame::{Ended, Overlay};
+use ripcord_proto::key::Tag;
+use ripcord_proto::kill::All;
+use ripcord_proto::role::Role;
+use ripcord_proto::table::Member;
+use ripcord_proto::{EnvironmentKey, Flag, FlagKey, KillId, KillScope, Position};
+use serde_json::value::to_raw_value;
+
+use super::provisional::overlay_from;
+use super::{KillAnswerer, Kills, Order, Outcome, Restored};
+use crate::clock::SystemClock;
+use crate::commit::{Answer, Answerer, Ask, Author, Call, ChangesServed, CommitError, Committed, Draft};
+use crate::environment::{Environments, Orphans, Rooms};
+use crate::peer::Peers;
+use crate::snapshot::publication::Served;
+use crate::store::faulty::{Fault, FaultyStore};
+use crate::store::journal::Journal;
+use crate::store::memory::MemoryStore;
+use crate::system::{SystemAsk, SystemDraft};
+use crate::tasks::TaskSet;
+
+fn production() -> EnvironmentKey {
+    EnvironmentKey::new("production").unwrap()
+}
+
+fn author(role: Role) -> Author {
+    Author {
+        actor: Actor {
+            name: "ada".to_owned(),
+            role,
+            key: None,
+        },
+        origin: Origin {
+            node: "a".to_owned(),
+            address: None,
+            request: None,
+        },
+    }
+}
+
+fn empty_answer() -> Answerer {
+    Answerer(Arc::new(|_| Answer {
+        status: 200,
+        body: to_raw_value(&()).unwrap(),
+    }))
+}
+
+/// A node: environments, kills and a store that fails on command.
+struct Node {
+    store: Arc<FaultyStore<MemoryStore>>,
+    environments: Environments,
+    kills: Kills,
+    journal: Journal,
+}
+
+impl Node {
+    async fn start() -> Self {
+        let store = FaultyStore::new(MemoryStore::new());
+        let node = Self::over(Arc::clone(&store), Journal::in_memory()).await;
+        let record = EnvironmentRecord {
+            key: production(),
+            description: None,
+            created: jiff::Timestamp::now(),
+        };
+        let draft = SystemDraft {
+            author: author(Role::Admin),
+            reason: None,
+            asks: vec![SystemAsk::CreateEnvironment(record)],
+            call: None,
+            answer: empty_answer(),
+        };
+        node.environments.submit_system(draft).await.unwrap();
+        node
+    }
+
+    async fn over(store: Arc<FaultyStore<MemoryStore>>, journal: Journal) -> Self {
+        let rooms = Rooms {
+            store: store.clone(),
+            board: Arc::default(),
+            clock: Arc::new(SystemClock),
+            tasks: TaskSet::default(),
+            orphans: Orphans::default(),
+        };
+        let overlays = journal.clone();
+        let environments = Environments::start(rooms, Arc::new(move |key| overlay_from(&overlays, key))).await.unwrap();
+        let peers = Peers::new(Vec::new(), None, None);
+        let kills = Kills::start(environments.clone(), journal.clone(), peers, "a".to_owned());
+        Self {
+            store,
+            environments,
+            kills,
+            journal,
+        }
+    }
+
+    fn served(&self) -> Arc<Served> {
+        self.environments.board().served("production").unwrap()
+    }
+
+    fn variant(&self, flag: &str) -> Option<String> {
+        let served = self.served();
+        let context = ripcord_sdk::engine::Context::new("user-1");
+        let detail = served.compiled.resolve(flag, &context, ripcord_sdk::engine::Unheard::FRESH);
+        detail.variant.map(|name| name.to_string())
+    }
+
+    async fn submit(&self, role: Role, asks: Vec<Ask>) -> Result<Committed, CommitError> {
+        self.environments.submit(draft(role, asks)).await
+    }
+
+    async fn put(&self, key: &str, tags: &str) {
+        self.submit(Role::Editor, vec![put(key, tags)]).await.unwrap();
+    }
+
+    async fn kill(&self, scope: KillScope) -> Outcome {
+        self.kills.kill(order(scope)).await.unwrap()
+    }
+
+    async fn eventually(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        for _ in 0..500 {
+            if holds(self) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{what} did not come true");
+    }
+}
+
+fn draft(role: Role, asks: Vec<Ask>) -> Draft {
+    Draft {
+        environment: production(),
+        author: author(role),
+        reason: Some("test".to_owned()),
+        asks,
+        precondition: None,
+        plan: None,
+        changes_served: ChangesServed::Refuse,
+        call: None,
+        answered: None,
+        answer: empty_answer(),
+    }
+}
+
+fn order(scope: KillScope) -> Order {
+    Order {
+        environment: production(),
+        author: author(Role::Oncall),
+        scope,
+        reason: Some("5xx spike".to_owned()),
+        call: None,
+        answer: KillAnswerer(Arc::new(|killed| Answer {
+            status: 201,
+            body: to_raw_value(&serde_json::json!({"id": killed.kill.id, "held": format!("{:?}", killed.held)})).unwrap(),
+        })),
+    }
+}
+
+fn flag_json(tags: &str, safe: &str) -> String {
+    format!(r#"{{"enabled": true, "tags": [{tags}], "variants": {{"on": true, "off": false}}, "default": "on", "safe": "{safe}", "rules": []}}"#)
+}
+
+fn put(key: &str, tags: &str) -> Ask {
+    Ask::PutFlag(FlagKey::new(key).unwrap(), Box::new(Flag::parse(&flag_json(tags, "off")).unwrap()))
+}
+
+fn flag(key: &str) -> KillScope {
+    KillScope::Flag(FlagKey::new(key).unwrap())
+}
+
+fn restore(id: &KillId) -> Draft {
+    draft(Role::Oncall, vec![Ask::Restore(id.clone())])
+}
+
+fn id_of(outcome: &Outcome) -> KillId {
+    let body: serde_json::Value = serde_json::from_str(outcome.answer.body.get()).unwrap();
+    KillId::new(body["id"].as_str().unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn a_killed_flag_serves_its_safe_variant_until_it_is_restored() {
+    let node = Node::start().await;
+    node.put("checkout", "").await;
+    assert_eq!(node.variant("checkout").as_deref(), Some("on"));
+    let outcome = node.kill(flag("checkout")).await;
+    assert_eq!(node.variant("checkout").as_deref(), Some("off"));
+    assert_eq!(outcome.position, Some(Position::new(1, 2)));
+    node.kills.restore(id_of(&outcome), restore(&id_of(&outcome))).await.unwrap();
+    assert_eq!(node.variant("checkout").as_deref(), Some("on"));
+}
+
+#[tokio::test]
+async fn killing_a_scope_again_answers_with_the_kill_in_force() {
+    let node = Node::start().await;
+    node.put("checkout", "").await;
+    let (first, second) = (node.kill(flag("checkout")).await, node.kill(flag("checkout")).await);
+    assert_eq!(id_of(&first), id_of(&second));
+    assert_eq!(node.served().snapshot.position, Position::new(1, 2), "the second kill made no revision");
+}
+
+#[tokio::test]
+async fn no_edit_lifts_a_kill_not_even_untagging_deletion_and_re_creation() {
+    let node = Node::start().await;
+    node.put("checkout", r#""payments""#).await;
+    node.kill(KillScope::Tag(Tag::new("payments").unwrap())).await;
+    node.put("late", r#""payments""#).await;
+    assert_eq!(node.variant("late").as_deref(), Some("off"), "a flag tagged later is covered");
+    node.put("late", "").await;
+    assert_eq!(node.variant("late").as_deref(), Some("off"), "untagging does not lift it");
+    let delete = Draft {
+        changes_served: ChangesServed::Accept,
+        ..draft(Role::Editor, vec![Ask::DeleteFlag(FlagKey::new("late").unwrap())])
+    };
+    node.environments.submit(delete).await.unwrap();
+    node.put("late", "").await;
+    assert_eq!(node.variant("late").as_deref(), Some("off"), "nor does making it anew");
+}
+
+#[tokio::test]
+async fn a_kill_of_everything_covers_flags_made_later() {
+    let node = Node::start().await;
+    node.kill(KillScope::All(All)).await;
+    node.put("new", "").await;
+    assert_eq!(node.variant("new").as_deref(), Some("off"));
+}
+
+#[tokio::test]
+async fn a_pipeline_may_not_change_a_killed_flag_and_a_person_may_prepare_the_mend() {
+    let node = Node::start().await;
+    node.put("checkout", "").await;
+    node.kill(flag("checkout")).await;
+    let refused = node.submit(Role::Pipeline, vec![put("checkout", r#""x""#)]).await;
+    assert!(matches!(refused, Err(CommitError::Killed { .. })));
+    node.submit(Role::Pipeline, vec![put("checkout", "")]).await.unwrap();
+    node.submit(Role::Editor, vec![put("checkout", r#""x""#)]).await.unwrap();
+    let other_safe = || Ask::PutFlag(FlagKey::new("checkout").unwrap(), Box::new(Flag::parse(&flag_json("", "on")).unwrap()));
+    assert!(matches!(node.submit(Role::Editor, vec![other_safe()]).await, Err(CommitError::Killed { .. })));
+    let knowing = Draft {
+        changes_served: ChangesServed::Accept,
+        ..draft(Role::Editor, vec![other_safe()])
+    };
+    node.environments.submit(knowing).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_edit_that_cannot_be_made_whole_changes_nothing() {
+    let node = Node::start().await;
+    node.put("checkout", "").await;
+    let bad = vec![put("other", ""), Ask::DeleteFlag(FlagKey::new("missing").unwrap())];
+    assert!(matches!(node.submit(Role::Editor, bad).await, Err(CommitError::NoFlag(_))));
+    assert_eq!(node.served().snapshot.flags.len(), 1);
+}
+
+#[tokio::test]
+async fn a_kill_without_the_store_takes_effect_and_is_merged_when_it_is_back() {
+    for fault in [Fault::Away, Fault::Silent, Fault::UnknownLost, Fault::UnknownWritten] {
+        let node = Node::start().await;
+        node.put("checkout", "").await;
+        node.store.set(fault);
+        let outcome = node.kill(flag("checkout")).await;
+        assert_eq!(outcome.provisional, Some(id_of(&outcome)), "{fault:?}");
+        assert_eq!(node.variant("checkout").as_deref(), Some("off"), "{fault:?}");
+        if fault == Fault::Silent {
+            continue;
+        }
+        node.store.set(Fault::None);
+        let id = id_of(&outcome);
+        node.eventually("the merge", |node| node.served().snapshot.kills.get(id.as_str()).is_some())
+            .await;
+        node.eventually("the end of the overlay", |node| node.served().overlay.ended.get(&id) == Some(&Ended::Merged))
+            .await;
+        node.eventually("an empty journal", |node| node.journal.pending().is_empty()).await;
+        assert_eq!(node.variant("checkout").as_deref(), Some("off"), "{fault:?}");
+        assert_eq!(node.served().snapshot.kills.len(), 1, "an id enters the log once: {fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_withdrawn_kill_lifts_here_and_never_enters_the_log() {
+    let node = Node::start().await;
+    node.put("checkout", "").await;
+    node.store.set(Fault::Away);
+    let id = id_of(&node.kill(flag("checkout")).await);
+    assert!(matches!(node.kills.restore(id.clone(), restore(&id)).await, Ok(Restored::Withdrawn(_))));
+    assert_eq!(node.variant("checkout").as_deref(), Some("on"));
+    node.store.set(Fault::None);
+    node.eventually("the end in the log", |node| {
+        node.environments.state(&production()).unwrap().ended_kills.contains(&id)
+    })
+    .await;
+    let peers_view = Overlay {
+        kills: [(id.clone(), ripcord_kill(&id))].into(),
+        ..Overlay::default()
+    };
+    node.kills.accept("b", &production(), peers_view);
+    assert_eq!(node.variant("checkout").as_deref(), Some("on"), "a peer cannot bring it back");
+}
+
+fn ripcord_kill(id: &KillId) -> ripcord_proto::Kill {
+    ripcord_proto::Kill {
+        id: id.clone(),
+        scope: flag("checkout"),
+        reason: None,
+        actor: author(Role::Oncall).actor,
+        at: jiff::Timestamp::now(),
+        flags: std::collections::BTreeSet::new(),
+    }
+}
+
+#[tokio::test]
+async fn two_provisional_kills_of_one_scope_both_merge_and_a_restore_lifts_only_its_own() {
+    let node = Node::start().await;
+    node.put("checkout", "").await;
+    node.store.set(Fault::Away);
+    let own = id_of(&node.kill(flag("checkout")).await);
+    let theirs = KillId::from_parts(1, 7);
+    node.kills.accept(
+        "b",
+        &production(),
+        Overlay {
+            kills: [(theirs.clone(), ripcord_kill(&theirs))].into(),
+            ..Overlay::default()
+        },
+    );
+    node.store.set(Fault::None);
+    node.eventually("both merges", |node| node.served().snapshot.kills.len() == 2).await;
+    node.kills.restore(own.clone(), restore(&own)).await.unwrap();
+    assert_eq!(node.variant("checkout").as_deref(), Some("off"));
+    node.kills.restore(theirs.clone(), restore(&theirs)).await.unwrap();
+    assert_eq!(node.variant("checkout").as_deref(), Some("on"));
+}
+
+#[tokio::test]
+async fn a_provisional_kill_survives_a_restart_of_its_node() {
+    let node = Node::start().await;
+    node.put("checkout", "").await;
+    node.store.set(Fault::Away);
+    let id = id_of(&node.kill(flag("checkout")).await);
+    let again = Node::over(Arc::clone(&node.store), node.journal.clone()).await;
+    assert_eq!(again.variant("checkout").as_deref(), Some("off"));
+    assert!(again.served().overlay.kills.contains_key(&id));
+}
+
+#[tokio::test]
+async fn a_repeated_call_gets_the_first_answer_and_changes_nothing() {
+    let node = Node::start().await;
+    node.put("checkout", "").await;
+    let call = |body: &str| Call {
+        caller: "k".to_owned(),
+        route: "POST kills".to_owned(),
+        key: "1".to_owned(),
+        request: ripcord_proto::digest::Digest::of([body.as_bytes()]),
+    };
+    let ask = |body: &str| Order {
+        call: Some(call(body)),
+        ..order(flag("checkout"))
+    };
+    let first = node.kills.kill(ask("a")).await.unwrap();
+    let id = id_of(&first);
+    node.kills.restore(id.clone(), restore(&id)).await.unwrap();
+    let again = node.kills.kill(ask("a")).await.unwrap();
+    assert!(again.replayed && id_of(&again) == id);
+    assert_eq!(node.variant("checkout").as_deref(), Some("on"), "the repeat did not kill again");
+    assert!(matches!(node.kills.kill(ask("b")).await, Err(CommitError::IdempotencyMismatch)));
+    let restarted = Node::over(Arc::clone(&node.store), Journal::in_memory()).await;
+    assert!(restarted.kills.kill(ask("a")).await.unwrap().replayed, "it is remembered over a restart");
+}
+
+#[tokio::test]
+async fn a_write_in_doubt_is_applied_once_or_not_at_all() {
+    for (fault, written) in [(Fault::UnknownWritten, true), (Fault::UnknownLost, false)] {
+        let node = Node::start().await;
+        node.store.set(fault);
+        assert!(matches!(
+            node.submit(Role::Editor, vec![put("checkout", "")]).await,
+            Err(CommitError::OutcomeUnknown)
+        ));
+        node.store.set(Fault::None);
+        node.eventually("the settlement", |node| node.served().snapshot.flags.len() == usize::from(written) || !written)
+            .await;
+        node.put("next", "").await;
+        assert_eq!(node.served().snapshot.flags.get("checkout").is_some(), written);
+    }
+}

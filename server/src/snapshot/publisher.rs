@@ -1,0 +1,242 @@
+//! The publisher: one for each environment, the only way onto the board.
+//!
+//! Two things change what an environment serves: commits, which the writer hands over in order, and provisional kills, which
+//! must take effect while a writer may be stuck behind a store that does not answer. Both meet here, under one short lock.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use ripcord_proto::commit::Sealed;
+use ripcord_proto::delta::{Delta, Urgency};
+use ripcord_proto::frame::{Ended, Overlay};
+use ripcord_proto::references::Touched;
+use ripcord_proto::{EnvironmentKey, Kill, KillId};
+use ripcord_sdk::engine::Compiled;
+use tokio::sync::mpsc;
+
+use super::board::Board;
+use super::publication::{Publication, Served, Step};
+use crate::commit::state::EnvironmentState;
+use crate::commit::writer::Sink;
+use crate::store::LogName;
+use crate::store::Store;
+use crate::store::state::StoredState;
+use crate::store::state::policy::StatePolicy;
+
+/// Ids of ended provisional kills that an overlay goes on naming, so that clients which were away learn of it.
+const ENDED_REMEMBERED: usize = 1_000;
+
+/// Entries that a re-seeded log no longer holds.
+#[derive(Debug)]
+pub(crate) struct Orphaned {
+    /// Whose.
+    pub(crate) environment: EnvironmentKey,
+    /// Which.
+    pub(crate) entries: Vec<Sealed>,
+}
+
+/// Shows an environment's state to its readers.
+#[derive(Debug)]
+pub(crate) struct Publisher {
+    board: Arc<Board>,
+    inner: Mutex<Inner>,
+    orphaned: mpsc::UnboundedSender<Orphaned>,
+    keeper: mpsc::Sender<(LogName, StoredState)>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    served: Arc<Served>,
+    since_kept: SinceKept,
+}
+
+/// What was logged since a state was last kept.
+#[derive(Debug, Default)]
+struct SinceKept {
+    entries: u64,
+    bytes: u64,
+}
+
+impl Publisher {
+    /// Shows `state`, with `overlay` over it, for the first time.
+    pub(crate) fn start(
+        board: Arc<Board>,
+        state: &EnvironmentState,
+        overlay: Overlay,
+        orphaned: mpsc::UnboundedSender<Orphaned>,
+        keeper: mpsc::Sender<(LogName, StoredState)>,
+    ) -> Self {
+        let served = Arc::new(serve_anew(state, Arc::new(overlay)));
+        board.publish(&Publication {
+            served: Arc::clone(&served),
+            step: Step::Replaced,
+            at: Instant::now(),
+        });
+        Self {
+            board,
+            inner: Mutex::new(Inner {
+                served,
+                since_kept: SinceKept::default(),
+            }),
+            orphaned,
+            keeper,
+        }
+    }
+
+    /// What is served now.
+    pub(crate) fn served(&self) -> Arc<Served> {
+        Arc::clone(&self.lock().served)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lays provisional kills over what is served, or ends some of them. Answers whether anything changed.
+    pub(crate) fn overlay(&self, alter: impl FnOnce(&mut Overlay)) -> bool {
+        let mut inner = self.lock();
+        let mut overlay = Overlay::clone(&inner.served.overlay);
+        alter(&mut overlay);
+        if overlay == *inner.served.overlay {
+            return false;
+        }
+        self.swap_overlay(&mut inner, overlay);
+        true
+    }
+
+    fn swap_overlay(&self, inner: &mut Inner, mut overlay: Overlay) {
+        while overlay.ended.len() > ENDED_REMEMBERED {
+            overlay.ended.pop_first();
+        }
+        let was = Arc::clone(&inner.served);
+        let overlay = Arc::new(overlay);
+        let kills: Vec<Kill> = overlay.kills.values().cloned().collect();
+        let served = Arc::new(Served {
+            snapshot: was.snapshot.clone(),
+            hash: was.hash,
+            compiled: was.compiled.with_overlay(&kills),
+            overlay,
+            urgent: was.urgent,
+        });
+        self.show(inner, served, Step::Overlay);
+    }
+
+    fn show(&self, inner: &mut Inner, served: Arc<Served>, step: Step) {
+        inner.served = Arc::clone(&served);
+        self.board.publish(&Publication {
+            served,
+            step,
+            at: Instant::now(),
+        });
+    }
+
+    /// Provisional kills whose end stands in `state` leave the overlay: they are committed kills now, or restored.
+    fn settle_overlay(&self, inner: &mut Inner, state: &EnvironmentState) {
+        let mut overlay = Overlay::clone(&inner.served.overlay);
+        let how = |id: &KillId| {
+            if state.snapshot.kills.get(id.as_str()).is_some() {
+                Some(Ended::Merged)
+            } else if state.ended_kills.contains(id) {
+                Some(Ended::Restored)
+            } else {
+                None
+            }
+        };
+        let ended: Vec<(KillId, Ended)> = overlay.kills.keys().filter_map(|id| Some((id.clone(), how(id)?))).collect();
+        if ended.is_empty() {
+            return;
+        }
+        for (id, how) in ended {
+            overlay.kills.remove(&id);
+            overlay.ended.insert(id, how);
+        }
+        self.swap_overlay(inner, overlay);
+    }
+
+    /// Has the state kept now and then, so that a start need not replay the whole log.
+    fn keep(&self, inner: &mut Inner, state: &EnvironmentState, entries: &[Sealed]) {
+        let since = &mut inner.since_kept;
+        since.entries += entries.len() as u64;
+        since.bytes += entries.iter().map(|entry| entry.body.len() as u64).sum::<u64>();
+        let snapshot = &state.snapshot;
+        let weighs = snapshot.flags.bytes() + snapshot.segments.bytes() + snapshot.kills.bytes();
+        if StatePolicy::default().is_due(since.entries, since.bytes, weighs as u64) {
+            *since = SinceKept::default();
+            let log = LogName::Environment(state.snapshot.environment.clone());
+            if self.keeper.try_send((log, state.stored())).is_err() {
+                tracing::debug!(env = %state.snapshot.environment, "a state is not kept this time: the last one is still being written");
+            }
+        }
+    }
+}
+
+/// Keeps states, one after the other, off the commit path. Ends when every publisher is gone.
+pub(crate) async fn keep_states(store: Arc<dyn Store>, mut states: mpsc::Receiver<(LogName, StoredState)>) {
+    while let Some((log, state)) = states.recv().await {
+        if let Err(error) = store.keep_state(&log, state).await {
+            tracing::warn!(%log, %error, "a state could not be kept; the next start replays more of the log");
+        }
+    }
+}
+
+impl Sink<EnvironmentState> for Publisher {
+    fn advance(&self, before: &EnvironmentState, after: &EnvironmentState, entries: &[Sealed]) {
+        let mut inner = self.lock();
+        self.keep(&mut inner, after, entries);
+        if before.head.position() == after.head.position() {
+            return self.settle_overlay(&mut inner, after);
+        }
+        let step = if before.head.epoch == after.head.epoch {
+            let urgent = entries.iter().any(|entry| entry.commit.urgent);
+            let urgency = if urgent { Urgency::Urgent } else { Urgency::Ordinary };
+            Step::Delta(Arc::new(Delta::between(&before.snapshot, &after.snapshot, after.hash, urgency)))
+        } else {
+            Step::Replaced
+        };
+        let compiled = inner.served.compiled.update(&after.snapshot, &touched(entries));
+        let served = Arc::new(serve(after, Arc::clone(&inner.served.overlay), compiled));
+        self.show(&mut inner, served, step);
+        self.settle_overlay(&mut inner, after);
+    }
+
+    fn replaced(&self, after: &EnvironmentState, orphaned: Vec<Sealed>) {
+        let mut inner = self.lock();
+        let served = Arc::new(serve_anew(after, Arc::clone(&inner.served.overlay)));
+        self.show(&mut inner, served, Step::Replaced);
+        self.settle_overlay(&mut inner, after);
+        if !orphaned.is_empty() {
+            let environment = after.snapshot.environment.clone();
+            // The receiver lives as long as the server.
+            let _ = self.orphaned.send(Orphaned {
+                environment,
+                entries: orphaned,
+            });
+        }
+    }
+}
+
+fn serve_anew(state: &EnvironmentState, overlay: Arc<Overlay>) -> Served {
+    let kills: Vec<Kill> = overlay.kills.values().cloned().collect();
+    let compiled = Compiled::new(&state.snapshot).with_overlay(&kills);
+    serve(state, overlay, compiled)
+}
+
+fn serve(state: &EnvironmentState, overlay: Arc<Overlay>, compiled: Compiled) -> Served {
+    Served {
+        snapshot: state.snapshot.clone(),
+        hash: state.hash,
+        overlay,
+        compiled,
+        urgent: state.urgent,
+    }
+}
+
+/// The flags and segments that entries put or delete.
+fn touched(entries: &[Sealed]) -> Touched {
+    let mut touched = Touched::default();
+    for change in entries.iter().flat_map(|entry| &entry.commit.changes) {
+        touched.flags.extend(change.flag().cloned());
+        touched.segments.extend(change.segment().cloned());
+    }
+    touched
+}

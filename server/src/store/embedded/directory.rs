@@ -1,0 +1,36 @@
+//! The data directory and its lock: two servers on one directory would tear each other's log apart.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+
+use crate::store::StoreError;
+
+/// The name of the database within the data directory.
+pub(super) const DATABASE: &str = "ripcord.redb";
+/// The name of the file that tells the last entry.
+pub(super) const MARK: &str = "ripcord.head";
+const LOCK: &str = "ripcord.lock";
+
+/// Holds the data directory until it is dropped. The kernel lets go of it when the process dies, however it dies.
+#[derive(Debug)]
+pub(super) struct DirectoryLock {
+    _file: File,
+}
+
+impl DirectoryLock {
+    /// Makes `directory` where it is missing, and takes it.
+    pub(super) fn take(directory: &Path) -> Result<Self, StoreError> {
+        std::fs::create_dir_all(directory).map_err(|source| StoreError::File {
+            path: directory.to_owned(),
+            source,
+        })?;
+        let path = directory.join(LOCK);
+        let failed = |source| StoreError::File { path: path.clone(), source };
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::InUse(directory.to_owned())),
+            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+}

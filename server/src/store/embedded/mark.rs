@@ -1,0 +1,137 @@
+//! The mark: a file that tells, after every commit, which entry was written last.
+//!
+//! redb keeps two commits and goes back to the older one when the newer one is damaged; an acknowledged entry would be gone
+//! without a word. The mark is a second witness. It is written after a commit is durable and before it is answered, with one
+//! `pwrite` and no flush, so it never tells more than the database held: after a power cut it may be older, which proves
+//! nothing and harms nothing. Where the database lacks what the mark tells, the start is refused.
+//!
+//! Two slots are written in turn, each a line of text with its own digest, so that a torn write leaves the other one.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use ripcord_proto::Sequence;
+use ripcord_proto::digest::Digest;
+
+use super::directory::MARK;
+use crate::store::{LogName, StoreError};
+
+/// Bytes of a slot: a line of text, padded with spaces.
+const SLOT: usize = 512;
+
+/// What the mark told when it was opened.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// There is no such file: a new directory, or a copy without it.
+    Nothing,
+    /// Neither slot can be read.
+    Unreadable,
+    /// The last commit.
+    Last(Last),
+}
+
+/// The last commit.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Last {
+    /// Grows by one with each mark; the higher one of the two slots counts.
+    pub(super) count: u64,
+    /// How often logs were dropped or replaced; where the database has moved past this, the entry need not be there.
+    pub(super) replaced: u64,
+    /// The entry; `None` before the first one.
+    pub(super) entry: Option<LastEntry>,
+}
+
+/// The last entry.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct LastEntry {
+    /// Its log, as written.
+    pub(super) log: String,
+    /// Its place.
+    pub(super) sequence: Sequence,
+    /// Its digest.
+    pub(super) digest: Digest,
+}
+
+/// The open file.
+#[derive(Debug)]
+pub(super) struct Mark {
+    path: PathBuf,
+    file: File,
+    count: u64,
+}
+
+impl Mark {
+    /// What the mark of `directory` tells.
+    pub(super) fn read(directory: &Path) -> Result<Told, StoreError> {
+        let path = directory.join(MARK);
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Told::Nothing),
+            Err(source) => return Err(StoreError::File { path, source }),
+        };
+        let newest = bytes.chunks(SLOT).filter_map(parse).max_by_key(|last| last.count);
+        Ok(newest.map_or(Told::Unreadable, Told::Last))
+    }
+
+    /// Opens the file for writing, anew where nothing of it could be used.
+    pub(super) fn open(directory: &Path, told: &Told) -> Result<Self, StoreError> {
+        let path = directory.join(MARK);
+        let count = match told {
+            Told::Nothing | Told::Unreadable => 0,
+            Told::Last(last) => last.count,
+        };
+        let file = File::options()
+            .create(true)
+            .truncate(count == 0)
+            .write(true)
+            .open(&path)
+            .map_err(|source| StoreError::File { path: path.clone(), source })?;
+        Ok(Self { path, file, count })
+    }
+
+    /// Tells the last commit.
+    pub(super) fn tell(&mut self, replaced: u64, entry: Option<(&LogName, Sequence, Digest)>) -> Result<(), StoreError> {
+        self.count += 1;
+        let entry = entry.map(|(log, sequence, digest)| LastEntry {
+            log: log.as_str().to_owned(),
+            sequence,
+            digest,
+        });
+        let last = Last {
+            count: self.count,
+            replaced,
+            entry,
+        };
+        let place = (self.count % 2) * SLOT as u64;
+        let written = line(&last).and_then(|line| self.file.write_all_at(&line, place));
+        written.map_err(|source| self.failed(source))
+    }
+
+    /// Flushes it.
+    pub(super) fn flush(&self) -> Result<(), StoreError> {
+        self.file.sync_data().map_err(|source| self.failed(source))
+    }
+
+    fn failed(&self, source: std::io::Error) -> StoreError {
+        StoreError::File {
+            path: self.path.clone(),
+            source,
+        }
+    }
+}
+
+fn line(last: &Last) -> std::io::Result<Vec<u8>> {
+    let json = serde_json::to_string(last)?;
+    let mut line = format!("{json} {}", Digest::of([json.as_bytes()])).into_bytes();
+    line.resize(SLOT - 1, b' ');
+    line.push(b'\n');
+    Ok(line)
+}
+
+fn parse(slot: &[u8]) -> Option<Last> {
+    let line = std::str::from_utf8(slot).ok()?.trim_matches(['\0', ' ', '\n']);
+    let (json, digest) = line.rsplit_once(' ')?;
+    let digest: Digest = digest.parse().ok()?;
+    (Digest::of([json.as_bytes()]) == digest).then(|| serde_json::from_str(json).ok())?
+}

@@ -1,0 +1,222 @@
+//! Opening: nothing is served from a file that does not prove to be whole.
+//!
+//! redb verifies the checksum of every page. Then the newest part of each log, from its newest state on, is proven against the
+//! hash chain, and the mark must agree. Where something is odd (the mark is missing or cannot be read) all entries are proven.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use redb::{Builder, Database, ReadableDatabase as _, ReadableTable as _, Table, WriteTransaction};
+use ripcord_proto::commit::Commit;
+use ripcord_proto::digest::Digest;
+use ripcord_proto::{Epoch, Sequence};
+
+use super::directory::{DATABASE, MARK};
+use super::mark::{Last, Mark, Told};
+use super::read::{WAY_OUT, failed, name};
+use super::schema::{ENTRIES, FORMAT, LOGS, META, NEXT_LOG, REPLACED, Record, STATES, VERSION, entries_after, states_of};
+use crate::store::{Head, LogName, StoreError};
+
+/// Bytes that redb may keep in memory. Reads of flags never come here, and the newest pages are all that commits touch.
+const CACHE: usize = 16 * 1024 * 1024;
+
+/// What opening found.
+pub(super) struct Opened {
+    pub(super) database: Database,
+    pub(super) logs: Logs,
+    pub(super) mark: Mark,
+}
+
+/// A log that is known to the writer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known {
+    pub(super) id: u32,
+    pub(super) head: Head,
+}
+
+/// Every log, and the two counters of the database.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Logs {
+    pub(super) by_name: BTreeMap<LogName, Known>,
+    pub(super) next_id: u32,
+    pub(super) replaced: u64,
+}
+
+/// How much of a log is proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    /// What lies behind its newest state.
+    Tail,
+    /// All of it.
+    Whole,
+}
+
+pub(super) fn open(directory: &Path) -> Result<Opened, StoreError> {
+    let told = Mark::read(directory)?;
+    let database = database(directory, &told)?;
+    prepare(&database)?;
+    let proof = match told {
+        Told::Last(_) => Proof::Tail,
+        Told::Nothing | Told::Unreadable => Proof::Whole,
+    };
+    if told == Told::Unreadable {
+        tracing::warn!(file = MARK, "the file cannot be read; every entry of every log is verified instead");
+    }
+    let logs = logs(&database, proof)?;
+    if let Told::Last(last) = &told {
+        agree(&database, &logs, last)?;
+    }
+    let mut mark = Mark::open(directory, &told)?;
+    if !matches!(told, Told::Last(_)) {
+        let newest = logs.by_name.iter().max_by_key(|(_, known)| known.head.sequence);
+        mark.tell(logs.replaced, newest.map(|(name, known)| (name, known.head.sequence, known.head.chain)))?;
+        mark.flush()?;
+    }
+    Ok(Opened { database, logs, mark })
+}
+
+fn database(directory: &Path, told: &Told) -> Result<Database, StoreError> {
+    let path = directory.join(DATABASE);
+    let is_empty = std::fs::metadata(&path).map_or(true, |file| file.len() == 0);
+    if is_empty && matches!(told, Told::Last(Last { entry: Some(_), .. }) | Told::Unreadable) {
+        return Err(damaged(&path, "it is missing or empty, but entries were written to it"));
+    }
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE).set_check_integrity_on_open(true);
+    // A damaged file can make redb panic, above all where its debug assertions are compiled in.
+    match catch_unwind(AssertUnwindSafe(|| builder.create(&path))) {
+        Ok(Ok(database)) => Ok(database),
+        Ok(Err(redb::DatabaseError::DatabaseAlreadyOpen)) => Err(StoreError::InUse(directory.to_owned())),
+        Ok(Err(error)) => Err(damaged(&path, &error.to_string())),
+        Err(_) => Err(damaged(&path, "its pages do not fit together")),
+    }
+}
+
+fn damaged(path: &Path, why: &str) -> StoreError {
+    StoreError::Corrupt(format!("{} is damaged or cut short ({why}); nothing was started. {WAY_OUT}", path.display()))
+}
+
+/// Makes the tables of a new database; refuses one of another version.
+fn prepare(database: &Database) -> Result<(), StoreError> {
+    let transaction = database.begin_read().map_err(failed)?;
+    let version = match transaction.open_table(META) {
+        Ok(meta) => meta.get(FORMAT).map_err(failed)?.map(|version| version.value()),
+        Err(redb::TableError::TableDoesNotExist(_)) => None,
+        Err(error) => return Err(failed(error)),
+    };
+    match version {
+        Some(VERSION) => Ok(()),
+        Some(other) => Err(StoreError::Corrupt(format!(
+            "the data directory has format {other}, and this version of ripcord knows format {VERSION}; start the version that wrote it"
+        ))),
+        None => {
+            let transaction = database.begin_write().map_err(failed)?;
+            make_tables(&transaction)?;
+            transaction.commit().map_err(failed)
+        }
+    }
+}
+
+fn make_tables(transaction: &WriteTransaction) -> Result<(), StoreError> {
+    let mut meta: Table<&str, u64> = transaction.open_table(META).map_err(failed)?;
+    meta.insert(FORMAT, VERSION).map_err(failed)?;
+    transaction.open_table(LOGS).map_err(failed)?;
+    transaction.open_table(ENTRIES).map_err(failed)?;
+    transaction.open_table(STATES).map_err(failed)?;
+    Ok(())
+}
+
+fn logs(database: &Database, proof: Proof) -> Result<Logs, StoreError> {
+    let transaction = database.begin_read().map_err(failed)?;
+    let meta = transaction.open_table(META).map_err(failed)?;
+    let number = |key| Ok::<_, StoreError>(meta.get(key).map_err(failed)?.map_or(0, |number| number.value()));
+    let mut logs = Logs {
+        by_name: BTreeMap::new(),
+        next_id: u32::try_from(number(NEXT_LOG)?).unwrap_or(u32::MAX),
+        replaced: number(REPLACED)?,
+    };
+    let entries = transaction.open_table(ENTRIES).map_err(failed)?;
+    let states = transaction.open_table(STATES).map_err(failed)?;
+    for row in transaction.open_table(LOGS).map_err(failed)?.iter().map_err(failed)? {
+        let (text, id) = row.map_err(failed)?;
+        let (log, id) = (name(text.value())?, id.value());
+        let newest_state = match proof {
+            Proof::Tail => states.range(states_of(id)).map_err(failed)?.next_back(),
+            Proof::Whole => None,
+        };
+        let from = newest_state.transpose().map_err(failed)?.map_or(0, |(key, _)| key.value().3);
+        let head = prove(&entries, &log, id, Sequence(from))?;
+        logs.by_name.insert(log, Known { id, head });
+    }
+    Ok(logs)
+}
+
+/// Proves the entries of a log after `from` against the chain, and that none is missing; answers the head.
+fn prove(entries: &impl redb::ReadableTable<(u32, u64), &'static [u8]>, log: &LogName, id: u32, from: Sequence) -> Result<Head, StoreError> {
+    let bad = |sequence: u64, what: &str| StoreError::Corrupt(format!("entry {sequence} of the log {log} {what}; nothing was started. {WAY_OUT}"));
+    let mut head = Head {
+        sequence: Sequence(from.0.saturating_sub(1)),
+        ..Head::START
+    };
+    for row in entries.range(entries_after(id, Sequence(from.0.saturating_sub(1)))).map_err(failed)? {
+        let (key, bytes) = row.map_err(failed)?;
+        let sequence = key.value().1;
+        let record = Record::parse(bytes.value()).ok_or_else(|| bad(sequence, "cannot be read"))?;
+        if sequence != head.sequence.0 + 1 {
+            return Err(bad(head.sequence.0 + 1, "is missing"));
+        }
+        // The first entry of a tail is the one that the state stands at: what it follows is proven with the state.
+        let follows_known = sequence != from.0;
+        if follows_known && Digest::of([head.chain.bytes().as_slice(), record.body.as_bytes()]) != record.digest {
+            return Err(bad(sequence, "was altered, or an entry before it"));
+        }
+        head.sequence = Sequence(sequence);
+        head.chain = record.digest;
+        head.revision = record.revision;
+    }
+    if head.sequence.0 < from.0 {
+        return Err(bad(from.0, "is missing"));
+    }
+    head.epoch = epoch(entries, id, head.sequence).ok_or_else(|| bad(head.sequence.0, "cannot be read"))?;
+    Ok(head)
+}
+
+fn epoch(entries: &impl redb::ReadableTable<(u32, u64), &'static [u8]>, id: u32, last: Sequence) -> Option<Epoch> {
+    if last == Sequence(0) {
+        return Some(Head::START.epoch);
+    }
+    let bytes = entries.get((id, last.0)).ok()??;
+    let commit = Commit::parse(Record::parse(bytes.value())?.body).ok()?;
+    Some(commit.epoch)
+}
+
+/// Refuses a database that lacks the entry that the mark tells.
+fn agree(database: &Database, logs: &Logs, last: &Last) -> Result<(), StoreError> {
+    let lost = |what: String| {
+        Err(StoreError::Corrupt(format!(
+            "{DATABASE} has lost what was written last: {what}, as {MARK} tells. It is damaged or an older copy; nothing was started. {WAY_OUT}, or, \
+             if an older copy was put there on purpose, remove {MARK} and start again"
+        )))
+    };
+    if logs.replaced > last.replaced {
+        return Ok(());
+    }
+    if logs.replaced < last.replaced {
+        return lost("a log was replaced or removed".to_owned());
+    }
+    let Some(entry) = &last.entry else { return Ok(()) };
+    let found = match logs.by_name.get(&name(&entry.log)?) {
+        Some(known) => {
+            let transaction = database.begin_read().map_err(failed)?;
+            let entries = transaction.open_table(ENTRIES).map_err(failed)?;
+            let bytes = entries.get((known.id, entry.sequence.0)).map_err(failed)?;
+            bytes.and_then(|bytes| Record::parse(bytes.value()).map(|record| record.digest))
+        }
+        None => None,
+    };
+    if found == Some(entry.digest) {
+        return Ok(());
+    }
+    lost(format!("entry {} of the log {}", entry.sequence, entry.log))
+}

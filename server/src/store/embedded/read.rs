@@ -1,0 +1,171 @@
+//! Reading: every entry that leaves here is proven to follow the one before it.
+
+use std::collections::BTreeMap;
+
+use redb::{Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _};
+use ripcord_proto::commit::{Commit, Sealed};
+use ripcord_proto::digest::Digest;
+use ripcord_proto::{Position, Sequence};
+
+use super::schema::{ENTRIES, LOGS, Record, STATES, entries_after, states_of};
+use crate::store::state::StoredState;
+use crate::store::{Head, Loaded, LogName, Settled, StoreError};
+
+/// What to do about a damaged data directory, for the end of every message that tells of one.
+pub(super) const WAY_OUT: &str = "restore a backup with `ripcord serve --restore-backup FILE`, or start from a copy of the data directory";
+
+/// An error of the database as one of ours.
+pub(super) fn failed(error: impl Into<redb::Error>) -> StoreError {
+    let error = error.into();
+    if let redb::Error::Corrupted(why) = &error {
+        return StoreError::Corrupt(format!("the store's file ripcord.redb is damaged ({why}); {WAY_OUT}"));
+    }
+    StoreError::Unavailable(error.to_string())
+}
+
+/// A log within one read transaction: what is read of it belongs together.
+struct View {
+    transaction: ReadTransaction,
+    name: LogName,
+    id: Option<u32>,
+}
+
+impl View {
+    fn of(database: &Database, name: &LogName) -> Result<Self, StoreError> {
+        let transaction = database.begin_read().map_err(failed)?;
+        let id = transaction.open_table(LOGS).map_err(failed)?.get(name.as_str()).map_err(failed)?;
+        Ok(Self {
+            transaction,
+            name: name.clone(),
+            id: id.map(|id| id.value()),
+        })
+    }
+
+    fn missing(&self, sequence: Sequence) -> StoreError {
+        StoreError::Corrupt(format!("entry {sequence} of the log {} is missing or cannot be read; {WAY_OUT}", self.name))
+    }
+
+    /// The digest of the entry at `sequence`; that of no entry for 0. `None` where the log ends before it.
+    fn digest(&self, sequence: Sequence) -> Result<Option<Digest>, StoreError> {
+        if sequence == Sequence(0) {
+            return Ok(Some(Digest::ZERO));
+        }
+        let Some(id) = self.id else { return Ok(None) };
+        let entries = self.transaction.open_table(ENTRIES).map_err(failed)?;
+        let Some(bytes) = entries.get((id, sequence.0)).map_err(failed)? else {
+            return Ok(None);
+        };
+        let record = Record::parse(bytes.value()).ok_or_else(|| self.missing(sequence))?;
+        Ok(Some(record.digest))
+    }
+
+    /// Where the log ends, as its last entry tells.
+    fn head(&self) -> Result<Head, StoreError> {
+        let Some(id) = self.id else { return Ok(Head::START) };
+        let table = self.transaction.open_table(ENTRIES).map_err(failed)?;
+        let last = table.range(entries_after(id, Sequence(0))).map_err(failed)?.next_back();
+        let Some((key, bytes)) = last.transpose().map_err(failed)? else {
+            return Ok(Head::START);
+        };
+        let sequence = Sequence(key.value().1);
+        let record = Record::parse(bytes.value()).ok_or_else(|| self.missing(sequence))?;
+        let commit = Commit::parse(record.body).map_err(|_| self.missing(sequence))?;
+        Ok(Head {
+            epoch: commit.epoch,
+            revision: record.revision,
+            sequence,
+            chain: record.digest,
+        })
+    }
+
+    /// Up to `limit` entries after `head`, each proven to follow the one before, and the head after them.
+    fn entries(&self, mut head: Head, limit: usize) -> Result<(Vec<Sealed>, Head), StoreError> {
+        let Some(id) = self.id else { return Ok((Vec::new(), head)) };
+        let table = self.transaction.open_table(ENTRIES).map_err(failed)?;
+        let mut entries = Vec::new();
+        for row in table.range(entries_after(id, head.sequence)).map_err(failed)?.take(limit) {
+            let (key, bytes) = row.map_err(failed)?;
+            let expected = head.sequence.next();
+            let record = Record::parse(bytes.value()).filter(|_| key.value() == (id, expected.0));
+            let record = record.ok_or_else(|| self.missing(expected))?;
+            let entry = Sealed::open(expected, record.body, record.digest, &head.chain).map_err(|source| StoreError::Chain {
+                log: self.name.clone(),
+                source,
+            })?;
+            head = head.after(&entry);
+            entries.push(entry);
+        }
+        Ok((entries, head))
+    }
+
+    /// The newest state at or before `at` that can be used. States are copies: one that cannot be used is passed over.
+    fn state(&self, at: Position) -> Result<Option<StoredState>, StoreError> {
+        let Some(id) = self.id else { return Ok(None) };
+        let table = self.transaction.open_table(STATES).map_err(failed)?;
+        let upto = *states_of(id).start()..=(id, at.epoch.0, at.revision.0, u64::MAX);
+        for row in table.range(upto).map_err(failed)?.rev() {
+            let (_, bytes) = row.map_err(failed)?;
+            match StoredState::decode(bytes.value()) {
+                Ok(state) if self.digest(state.head.sequence)? == Some(state.head.chain) => return Ok(Some(state)),
+                Ok(state) => tracing::warn!(log = %self.name, sequence = %state.head.sequence, "a stored state stands beside the log and is passed over"),
+                Err(error) => tracing::warn!(log = %self.name, %error, "a stored state is passed over"),
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The end of all positions.
+const LAST: Position = Position::new(u64::MAX, u64::MAX);
+
+pub(super) fn load(database: &Database, log: &LogName) -> Result<Loaded, StoreError> {
+    let view = View::of(database, log)?;
+    let state = view.state(LAST)?;
+    let start = state.as_ref().map_or(Head::START, |state| state.head);
+    let (tail, head) = view.entries(start, usize::MAX)?;
+    Ok(Loaded { state, tail, head })
+}
+
+pub(super) fn entries(database: &Database, log: &LogName, after: Sequence, limit: usize) -> Result<Vec<Sealed>, StoreError> {
+    let view = View::of(database, log)?;
+    let Some(chain) = view.digest(after)? else { return Ok(Vec::new()) };
+    let from = Head {
+        sequence: after,
+        chain,
+        ..Head::START
+    };
+    Ok(view.entries(from, limit)?.0)
+}
+
+pub(super) fn state_before(database: &Database, log: &LogName, at: Position) -> Result<Option<StoredState>, StoreError> {
+    View::of(database, log)?.state(at)
+}
+
+pub(super) fn settle(database: &Database, log: &LogName, head: Head) -> Result<Settled, StoreError> {
+    let found = View::of(database, log)?.digest(head.sequence)?;
+    Ok(if found == Some(head.chain) { Settled::Written } else { Settled::NotWritten })
+}
+
+pub(super) fn logs(database: &Database) -> Result<Vec<LogName>, StoreError> {
+    let transaction = database.begin_read().map_err(failed)?;
+    let table = transaction.open_table(LOGS).map_err(failed)?;
+    let mut logs = Vec::new();
+    for row in table.iter().map_err(failed)? {
+        logs.push(name(row.map_err(failed)?.0.value())?);
+    }
+    Ok(logs)
+}
+
+pub(super) fn heads(database: &Database) -> Result<BTreeMap<LogName, Head>, StoreError> {
+    let mut heads = BTreeMap::new();
+    for log in logs(database)? {
+        let head = View::of(database, &log)?.head()?;
+        heads.insert(log, head);
+    }
+    Ok(heads)
+}
+
+/// The log of a stored name.
+pub(super) fn name(text: &str) -> Result<LogName, StoreError> {
+    LogName::parse(text).map_err(|faults| StoreError::Corrupt(format!("the store holds a log that cannot be ({faults}); {WAY_OUT}")))
+}

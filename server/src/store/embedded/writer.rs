@@ -1,0 +1,357 @@
+//! The writer: the only thread that writes the file. It takes whatever has gathered, writes it in one transaction, and answers
+//! when that is on the disk.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use redb::{Database, Durability, ReadableTable as _, WriteTransaction};
+use ripcord_proto::Sequence;
+use ripcord_proto::digest::Digest;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::Flush;
+use super::mark::Mark;
+use super::open::{Known, Logs};
+use super::read::failed;
+use super::schema::{ENTRIES, LOGS, META, NEXT_LOG, REPLACED, Record, STATES, entries_after, states_of};
+use crate::store::state::policy::StatePolicy;
+use crate::store::{Append, AppendError, Contents, Head, LogName, StoreError, StoreHealth, StoreState};
+
+/// Jobs of one transaction, at most.
+const GATHER: usize = 512;
+/// How long a lazy commit may stay unflushed while others follow.
+const LAZY: Duration = Duration::from_millis(500);
+
+pub(super) type Answer<E> = oneshot::Sender<Result<(), E>>;
+
+/// What the writer is asked for.
+#[derive(Debug)]
+pub(super) enum Job {
+    Append(Append, Answer<AppendError>),
+    KeepState {
+        log: LogName,
+        head: Head,
+        bytes: Vec<u8>,
+        answer: Answer<StoreError>,
+    },
+    Install(Vec<Contents>, Answer<StoreError>),
+    Drop(LogName, Answer<StoreError>),
+    Flush(Answer<StoreError>),
+}
+
+/// Whom to answer once the transaction is on the disk.
+enum Waiting {
+    Append(Answer<AppendError>, Result<(), AppendError>),
+    Other(Answer<StoreError>),
+}
+
+/// How a transaction failed.
+enum Failure {
+    /// Before the commit: nothing was written.
+    Before(StoreError),
+    /// In the commit: whether it was written is not known.
+    During(StoreError),
+}
+
+pub(super) struct Writer {
+    database: Arc<Database>,
+    logs: Logs,
+    mark: Mark,
+    flush: Flush,
+    flushed: Instant,
+    policy: StatePolicy,
+    health: watch::Sender<StoreHealth>,
+}
+
+/// What one transaction does, beside its tables.
+struct Batch {
+    logs: Logs,
+    waiting: Vec<Waiting>,
+    last: Option<LogName>,
+    durability: Durability,
+    /// Whether there is anything to commit: appends that were refused write nothing.
+    is_dirty: bool,
+}
+
+impl Writer {
+    pub(super) fn new(database: Arc<Database>, logs: Logs, mark: Mark, flush: Flush, health: watch::Sender<StoreHealth>) -> Self {
+        Self {
+            database,
+            logs,
+            mark,
+            flush,
+            flushed: Instant::now(),
+            policy: StatePolicy::default(),
+            health,
+        }
+    }
+
+    /// Until the queue is closed and empty.
+    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+        while let Some(first) = queue.blocking_recv() {
+            let mut jobs = VecDeque::from([first]);
+            while jobs.len() < GATHER
+                && let Ok(next) = queue.try_recv()
+            {
+                jobs.push_back(next);
+            }
+            self.write(jobs);
+        }
+        if let Err(error) = self.end() {
+            tracing::error!(%error, "the store was not flushed at its end");
+        }
+    }
+
+    fn end(&mut self) -> Result<(), StoreError> {
+        if self.flush == Flush::Lazily {
+            self.database.begin_write().map_err(failed)?.commit().map_err(failed)?;
+            self.tell(None)?;
+        }
+        self.mark.flush()
+    }
+
+    fn write(&mut self, jobs: VecDeque<Job>) {
+        let mut batch = Batch {
+            logs: self.logs.clone(),
+            waiting: Vec::with_capacity(jobs.len()),
+            last: None,
+            durability: match self.flush {
+                Flush::Lazily if self.flushed.elapsed() < LAZY => Durability::None,
+                Flush::Lazily | Flush::EachCommit => Durability::Immediate,
+            },
+            is_dirty: false,
+        };
+        match self.transact(&mut batch, jobs) {
+            Ok(()) => {
+                self.logs = batch.logs;
+                if batch.is_dirty && matches!(batch.durability, Durability::Immediate) {
+                    self.flushed = Instant::now();
+                    // The entries are on the disk: a mark that cannot be written is reported, and takes nothing back.
+                    if let Err(error) = self.tell(batch.last.as_ref()) {
+                        tracing::error!(%error, "the mark beside the store cannot be written");
+                    }
+                }
+                batch.waiting.into_iter().for_each(Waiting::succeed);
+            }
+            Err(failure) => {
+                self.report(&failure);
+                batch.waiting.into_iter().for_each(|waiting| waiting.fail(&failure));
+            }
+        }
+    }
+
+    fn transact(&self, batch: &mut Batch, jobs: VecDeque<Job>) -> Result<(), Failure> {
+        let begun = self.database.begin_write().map_err(failed);
+        let mut transaction = match begun {
+            Ok(transaction) => transaction,
+            Err(error) => {
+                batch.waiting.extend(jobs.into_iter().map(Job::waiting));
+                return Err(Failure::Before(error));
+            }
+        };
+        let mut outcome = Ok(());
+        for job in jobs {
+            // Once one has failed the others are only noted: the whole transaction is given up.
+            if outcome.is_ok() {
+                outcome = batch.take(&transaction, job, self.policy);
+            } else {
+                batch.waiting.push(job.waiting());
+            }
+        }
+        outcome.map_err(Failure::Before)?;
+        if !batch.is_dirty {
+            return transaction.abort().map_err(|error| Failure::Before(failed(error)));
+        }
+        let set = transaction.set_durability(batch.durability).map_err(failed);
+        set.map_err(Failure::Before)?;
+        transaction.commit().map_err(|error| Failure::During(failed(error)))
+    }
+
+    /// Writes the mark: the last entry of `last`, or of the longest log.
+    fn tell(&mut self, last: Option<&LogName>) -> Result<(), StoreError> {
+        let logs = &self.logs.by_name;
+        let entry = match last.and_then(|log| logs.get_key_value(log)) {
+            Some(found) => Some(found),
+            None => logs.iter().max_by_key(|(_, known)| known.head.sequence),
+        };
+        let entry = entry.map(|(log, known)| (log, known.head.sequence, known.head.chain));
+        self.mark.tell(self.logs.replaced, entry.filter(|(_, sequence, _)| *sequence > Sequence(0)))
+    }
+
+    fn report(&self, failure: &Failure) {
+        let (Failure::Before(error) | Failure::During(error)) = failure;
+        tracing::error!(%error, "the store cannot write");
+        self.health.send_modify(|health| {
+            if health.state == StoreState::Available {
+                health.state = StoreState::Unreachable;
+                health.since = jiff::Timestamp::now();
+            }
+            health.why = format!("the data directory cannot be written: {error}; free space or repair the disk, then start again");
+        });
+    }
+}
+
+impl Batch {
+    fn take(&mut self, transaction: &WriteTransaction, job: Job, policy: StatePolicy) -> Result<(), StoreError> {
+        match job {
+            Job::Append(append, answer) => {
+                let outcome = self.append(transaction, &append);
+                let (verdict, outcome) = match outcome {
+                    Ok(verdict) => (verdict, Ok(())),
+                    Err(error) => (Ok(()), Err(error)),
+                };
+                self.waiting.push(Waiting::Append(answer, verdict));
+                outcome
+            }
+            Job::KeepState { log, head, bytes, answer } => {
+                self.waiting.push(Waiting::Other(answer));
+                self.keep_state(transaction, &log, head, &bytes, policy)
+            }
+            Job::Install(contents, answer) => {
+                self.waiting.push(Waiting::Other(answer));
+                contents.iter().try_for_each(|contents| self.install(transaction, contents))
+            }
+            Job::Drop(log, answer) => {
+                self.waiting.push(Waiting::Other(answer));
+                self.drop_log(transaction, &log)
+            }
+            Job::Flush(answer) => {
+                self.waiting.push(Waiting::Other(answer));
+                self.durability = Durability::Immediate;
+                self.is_dirty = true;
+                Ok(())
+            }
+        }
+    }
+
+    fn append(&mut self, transaction: &WriteTransaction, append: &Append) -> Result<Result<(), AppendError>, StoreError> {
+        let actual = self.logs.by_name.get(&append.log).map_or(Head::START, |known| known.head);
+        if actual != append.expected {
+            return Ok(Err(AppendError::Moved { actual }));
+        }
+        let id = self.id(transaction, &append.log)?;
+        let mut head = append.expected;
+        let mut entries = transaction.open_table(ENTRIES).map_err(failed)?;
+        for entry in &append.entries {
+            head = head.after(entry);
+            entries
+                .insert((id, head.sequence.0), Record::write(entry, head.revision).as_slice())
+                .map_err(failed)?;
+        }
+        self.is_dirty = true;
+        self.logs.by_name.insert(append.log.clone(), Known { id, head });
+        self.last = Some(append.log.clone());
+        Ok(Ok(()))
+    }
+
+    /// The id of a log, which it is given now where it is new.
+    fn id(&mut self, transaction: &WriteTransaction, log: &LogName) -> Result<u32, StoreError> {
+        if let Some(known) = self.logs.by_name.get(log) {
+            return Ok(known.id);
+        }
+        let id = self.logs.next_id;
+        self.logs.next_id = id.saturating_add(1);
+        let mut logs = transaction.open_table(LOGS).map_err(failed)?;
+        logs.insert(log.as_str(), id).map_err(failed)?;
+        let mut meta = transaction.open_table(META).map_err(failed)?;
+        meta.insert(NEXT_LOG, u64::from(self.logs.next_id)).map_err(failed)?;
+        Ok(id)
+    }
+
+    fn keep_state(&mut self, transaction: &WriteTransaction, log: &LogName, head: Head, bytes: &[u8], policy: StatePolicy) -> Result<(), StoreError> {
+        let Some(known) = self.logs.by_name.get(log).copied() else { return Ok(()) };
+        if !holds(transaction, known.id, head)? {
+            tracing::warn!(%log, sequence = %head.sequence, "a state that does not stand in the log is not kept");
+            return Ok(());
+        }
+        self.is_dirty = true;
+        let mut states = transaction.open_table(STATES).map_err(failed)?;
+        let key = (known.id, head.epoch.0, head.revision.0, head.sequence.0);
+        states.insert(key, bytes).map_err(failed)?;
+        let mut kept = Vec::new();
+        for row in states.range(states_of(known.id)).map_err(failed)? {
+            kept.push(row.map_err(failed)?.0.value());
+        }
+        let sequences: Vec<_> = kept.iter().map(|key| Sequence(key.3)).collect();
+        for gone in policy.superfluous(&sequences) {
+            if let Some(key) = kept.iter().find(|key| key.3 == gone.0) {
+                states.remove(key).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn install(&mut self, transaction: &WriteTransaction, contents: &Contents) -> Result<(), StoreError> {
+        self.drop_log(transaction, &contents.log)?;
+        let append = Append {
+            log: contents.log.clone(),
+            expected: Head::START,
+            entries: contents.entries.clone(),
+        };
+        // The log was dropped just now, so that it starts where this append expects it to.
+        self.append(transaction, &append)?.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        if let Some(state) = &contents.state {
+            let bytes = state.encode().map_err(|error| StoreError::Corrupt(error.to_string()))?;
+            self.keep_state(transaction, &contents.log, state.head, &bytes, StatePolicy::default())?;
+        }
+        Ok(())
+    }
+
+    fn drop_log(&mut self, transaction: &WriteTransaction, log: &LogName) -> Result<(), StoreError> {
+        let Some(known) = self.logs.by_name.remove(log) else { return Ok(()) };
+        self.is_dirty = true;
+        self.logs.replaced += 1;
+        let mut meta = transaction.open_table(META).map_err(failed)?;
+        meta.insert(REPLACED, self.logs.replaced).map_err(failed)?;
+        transaction.open_table(LOGS).map_err(failed)?.remove(log.as_str()).map_err(failed)?;
+        let mut entries = transaction.open_table(ENTRIES).map_err(failed)?;
+        entries.retain_in(entries_after(known.id, Sequence(0)), |_, _| false).map_err(failed)?;
+        let mut states = transaction.open_table(STATES).map_err(failed)?;
+        states.retain_in(states_of(known.id), |_, _| false).map_err(failed)
+    }
+}
+
+/// Whether the log holds the entry that `head` stands at.
+fn holds(transaction: &WriteTransaction, id: u32, head: Head) -> Result<bool, StoreError> {
+    if head.sequence == Sequence(0) {
+        return Ok(head.chain == Digest::ZERO);
+    }
+    let entries = transaction.open_table(ENTRIES).map_err(failed)?;
+    let bytes = entries.get((id, head.sequence.0)).map_err(failed)?;
+    Ok(bytes.and_then(|bytes| Record::parse(bytes.value()).map(|record| record.digest)) == Some(head.chain))
+}
+
+impl Job {
+    fn waiting(self) -> Waiting {
+        match self {
+            Self::Append(_, answer) => Waiting::Append(answer, Ok(())),
+            Self::KeepState { answer, .. } | Self::Install(_, answer) | Self::Drop(_, answer) | Self::Flush(answer) => Waiting::Other(answer),
+        }
+    }
+}
+
+impl Waiting {
+    // Whoever went away without waiting for the answer does not get one.
+    fn succeed(self) {
+        match self {
+            Self::Append(answer, verdict) => _ = answer.send(verdict),
+            Self::Other(answer) => _ = answer.send(Ok(())),
+        }
+    }
+
+    fn fail(self, failure: &Failure) {
+        let (Failure::Before(error) | Failure::During(error)) = failure;
+        let why = error.to_string();
+        match self {
+            Self::Append(answer, Err(refused)) => _ = answer.send(Err(refused)),
+            Self::Append(answer, Ok(())) => {
+                _ = answer.send(Err(match failure {
+                    Failure::Before(_) => AppendError::Unavailable(why),
+                    Failure::During(_) => AppendError::Unknown(why),
+                }));
+            }
+            Self::Other(answer) => _ = answer.send(Err(StoreError::Unavailable(why))),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! A store that fails on command, laid around a real one, for tests of what must go on working without it.
+
+use std::sync::{Arc, Mutex};
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use ripcord_proto::commit::Sealed;
+use ripcord_proto::{Position, Sequence};
+use tokio::sync::{mpsc, watch};
+
+use super::state::StoredState;
+use super::{Append, AppendError, Contents, FeedEvent, Loaded, LogName, Settled, Store, StoreError, StoreHealth, StoreState};
+
+/// What the store does with an append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// What it should.
+    None,
+    /// It refuses.
+    Away,
+    /// It never answers.
+    Silent,
+    /// It writes and says that it does not know.
+    UnknownWritten,
+    /// It does not write and says that it does not know.
+    UnknownLost,
+}
+
+/// The wrapper.
+#[derive(Debug)]
+pub(crate) struct FaultyStore<S> {
+    inner: S,
+    fault: Mutex<Fault>,
+    health: watch::Sender<StoreHealth>,
+}
+
+impl<S: Store> FaultyStore<S> {
+    pub(crate) fn new(inner: S) -> Arc<Self> {
+        let health = watch::Sender::new(inner.health().borrow().clone());
+        Arc::new(Self {
+            inner,
+            fault: Mutex::new(Fault::None),
+            health,
+        })
+    }
+
+    pub(crate) fn set(&self, fault: Fault) {
+        *self.fault.lock().unwrap() = fault;
+        let state = if fault == Fault::None {
+            StoreState::Available
+        } else {
+            StoreState::Unreachable
+        };
+        self.health.send_modify(|health| health.state = state);
+    }
+}
+
+impl<S: Store> Store for FaultyStore<S> {
+    fn load<'a>(&'a self, log: &'a LogName) -> BoxFuture<'a, Result<Loaded, StoreError>> {
+        self.inner.load(log)
+    }
+
+    fn append(&self, append: Append) -> BoxFuture<'_, Result<(), AppendError>> {
+        let fault = *self.fault.lock().unwrap();
+        async move {
+            match fault {
+                Fault::None => self.inner.append(append).await,
+                Fault::Away => Err(AppendError::Unavailable("it is away".to_owned())),
+                Fault::Silent => std::future::pending().await,
+                Fault::UnknownWritten => {
+                    self.inner.append(append).await?;
+                    Err(AppendError::Unknown("no answer".to_owned()))
+                }
+                Fault::UnknownLost => Err(AppendError::Unknown("no answer".to_owned())),
+            }
+        }
+        .boxed()
+    }
+
+    fn read<'a>(&'a self, log: &'a LogName, after: Sequence, limit: usize) -> BoxFuture<'a, Result<Vec<Sealed>, StoreError>> {
+        self.inner.read(log, after, limit)
+    }
+
+    fn state_before<'a>(&'a self, log: &'a LogName, at: Position) -> BoxFuture<'a, Result<Option<StoredState>, StoreError>> {
+        self.inner.state_before(log, at)
+    }
+
+    fn keep_state<'a>(&'a self, log: &'a LogName, state: StoredState) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.inner.keep_state(log, state)
+    }
+
+    fn settle<'a>(&'a self, append: &'a Append) -> BoxFuture<'a, Result<Settled, StoreError>> {
+        self.inner.settle(append)
+    }
+
+    fn logs(&self) -> BoxFuture<'_, Result<Vec<LogName>, StoreError>> {
+        self.inner.logs()
+    }
+
+    fn install(&self, contents: Vec<Contents>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.inner.install(contents)
+    }
+
+    fn drop_log<'a>(&'a self, log: &'a LogName) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.inner.drop_log(log)
+    }
+
+    fn health(&self) -> watch::Receiver<StoreHealth> {
+        self.health.subscribe()
+    }
+
+    fn feed(&self) -> Option<mpsc::Receiver<FeedEvent>> {
+        self.inner.feed()
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.inner.close()
+    }
+}

@@ -1,0 +1,91 @@
+//! The feed: one connection that waits on the streams of all logs at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+
+use super::link::Live;
+use super::node::Node;
+use super::query::{self, Rows};
+use super::{keys, ledger::Stray};
+use crate::store::LogName;
+
+/// How long one wait lasts. New logs are waited on from the next one on; the system log, which announces them, ends it at once.
+const WAIT: Duration = Duration::from_millis(1000);
+/// Entries of a stream taken at once, at most.
+const TAKE: usize = 512;
+/// How long to hold back after something that does not fit, until the watch has seen to it.
+const HOLD: Duration = Duration::from_millis(100);
+
+type Reply = Option<Vec<(String, Rows)>>;
+
+/// Reads until the store closes.
+pub(super) async fn run(node: Arc<Node>) {
+    while !node.closing.is_cancelled() {
+        let Ok(live) = node.link.live() else {
+            hold(&node).await;
+            continue;
+        };
+        match node.link.connect_patient().await {
+            Ok(connection) => {
+                tokio::select! {
+                    () = follow(&node, connection) => {}
+                    () = live.is_lost() => {}
+                    () = node.closing.cancelled() => {}
+                }
+            }
+            Err(error) => tracing::debug!(%error, "the feed's connection cannot be made"),
+        }
+        hold_unless_lost(&node, &live).await;
+    }
+}
+
+async fn hold(node: &Node) {
+    tokio::select! {
+        () = tokio::time::sleep(HOLD) => {}
+        () = node.closing.cancelled() => {}
+    }
+}
+
+async fn hold_unless_lost(node: &Node, live: &Live) {
+    tokio::select! {
+        () = hold(node) => {}
+        () = live.is_lost() => {}
+    }
+}
+
+async fn follow(node: &Node, mut connection: MultiplexedConnection) {
+    loop {
+        match wait(node, &mut connection).await {
+            Ok(reply) => {
+                for (key, rows) in reply.into_iter().flatten() {
+                    let Some(log) = keys::log_of(&key) else { continue };
+                    if let Err(stray) = take(node, &log, rows).await {
+                        tracing::warn!(%log, %stray, "the log in Redis does not follow what this node knows");
+                        node.suspicion.notify_one();
+                        hold(node).await;
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the feed's connection was lost");
+                return;
+            }
+        }
+    }
+}
+
+async fn wait(node: &Node, connection: &mut MultiplexedConnection) -> Result<Reply, redis::RedisError> {
+    node.ledger.track(&LogName::System);
+    let heads = node.ledger.heads();
+    let mut command = redis::cmd("XREAD");
+    command.arg("COUNT").arg(TAKE).arg("BLOCK").arg(WAIT.as_millis() as u64).arg("STREAMS");
+    heads.keys().for_each(|log| _ = command.arg(keys::log(log)));
+    heads.values().for_each(|head| _ = command.arg(keys::id(head.sequence)));
+    command.query_async(connection).await
+}
+
+async fn take(node: &Node, log: &LogName, rows: Rows) -> Result<(), Stray> {
+    node.ingest(log, query::raw(rows)).await
+}

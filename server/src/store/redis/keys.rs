@@ -1,0 +1,105 @@
+//! What is where in Redis. All keys of one log share a hash tag, so that one script may touch them and a cluster keeps them
+//! together: `ripcord:{production}:log`, `ripcord:{production}:state`.
+
+use ripcord_proto::change::Change;
+use ripcord_proto::commit::Sealed;
+use ripcord_proto::{Epoch, Revision, Sequence};
+use std::collections::BTreeMap;
+
+use crate::store::{Head, LogName};
+
+/// The stream of a log's entries. The id of an entry is its sequence, so that ids are dense and a read by sequence is direct.
+pub(super) fn log(name: &LogName) -> String {
+    format!("ripcord:{{{name}}}:log")
+}
+
+/// The hash of an environment's state: `head`, `settings`, `hash` and one field for each flag (`f:`), segment (`s:`), kill (`k:`)
+/// and ended kill (`ended:`). Of the system log it holds the head alone.
+pub(super) fn state(name: &LogName) -> String {
+    format!("ripcord:{{{name}}}:state")
+}
+
+/// The log of a stream's key.
+pub(super) fn log_of(key: &str) -> Option<LogName> {
+    let name = key.strip_prefix("ripcord:{")?.strip_suffix("}:log")?;
+    LogName::parse(name).ok()
+}
+
+/// The id of an entry.
+pub(super) fn id(sequence: Sequence) -> String {
+    format!("{sequence}-0")
+}
+
+/// The sequence of an id.
+pub(super) fn sequence(id: &str) -> Option<Sequence> {
+    id.strip_suffix("-0")?.parse().ok().map(Sequence)
+}
+
+/// A head as it is stored; nothing for the head of a log that has no entry.
+pub(super) fn head_text(head: Head) -> String {
+    if head.sequence == Sequence(0) {
+        return String::new();
+    }
+    format!("{} {} {} {}", head.epoch, head.revision, head.sequence, head.chain)
+}
+
+/// What the field `head` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StoredHead {
+    /// Where the log ends.
+    At(Head),
+    /// It is being filled again.
+    Reseeding,
+}
+
+/// What starts a head that no append can expect: the log is being filled again.
+pub(super) const RESEEDING: &str = "reseeding";
+
+/// Reads the field `head`; `None` where it is nothing that was ever written.
+pub(super) fn parse_head(text: &str) -> Option<StoredHead> {
+    if text.is_empty() {
+        return Some(StoredHead::At(Head::START));
+    }
+    if text.starts_with(RESEEDING) {
+        return Some(StoredHead::Reseeding);
+    }
+    let mut parts = text.split(' ');
+    let head = Head {
+        epoch: Epoch(parts.next()?.parse().ok()?),
+        revision: Revision(parts.next()?.parse().ok()?),
+        sequence: Sequence(parts.next()?.parse().ok()?),
+        chain: parts.next()?.parse().ok()?,
+    };
+    Some(StoredHead::At(head))
+}
+
+/// What entries leave of each field of the state: a value, or nothing.
+pub(super) fn fields(entries: &[Sealed]) -> BTreeMap<String, Option<String>> {
+    let mut fields = BTreeMap::new();
+    for entry in entries {
+        for change in &entry.commit.changes {
+            match change {
+                Change::PutFlag(flag) => _ = fields.insert(format!("f:{}", flag.key()), Some(format!("{} {}", flag.changed(), flag.json()))),
+                Change::DeleteFlag(key) => _ = fields.insert(format!("f:{key}"), None),
+                Change::PutSegment(segment) => {
+                    fields.insert(format!("s:{}", segment.key()), Some(format!("{} {}", segment.changed(), segment.json())));
+                }
+                Change::DeleteSegment(key) => _ = fields.insert(format!("s:{key}"), None),
+                Change::PutKill(kill) => _ = fields.insert(format!("k:{}", kill.key()), Some(format!("{} {}", kill.changed(), kill.json()))),
+                Change::Restore(id) => {
+                    fields.insert(format!("k:{id}"), None);
+                    fields.insert(format!("ended:{id}"), Some(String::new()));
+                }
+                Change::PutSettings(settings) => {
+                    let json = serde_json::to_string(settings).unwrap_or_default();
+                    fields.insert("settings".to_owned(), Some(json));
+                }
+                Change::NewEpoch(_) | Change::PutEnvironment(_) | Change::DeleteEnvironment(_) | Change::PutKey(_) | Change::RevokeKey(_) => {}
+            }
+        }
+        if let Some(hash) = &entry.commit.hash {
+            fields.insert("hash".to_owned(), Some(hash.to_string()));
+        }
+    }
+    fields
+}

@@ -1,0 +1,181 @@
+//! What this node knows of each log: where it ends, and which own appends are under way. Own appends and the feed meet here, so
+//! that every entry is taken once.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use ripcord_proto::Sequence;
+use ripcord_proto::commit::{ChainError, Sealed};
+use ripcord_proto::digest::Digest;
+
+use crate::store::{Append, Head, LogName};
+
+/// An entry as the feed brings it.
+#[derive(Debug, Clone)]
+pub(super) struct Raw {
+    pub(super) sequence: Sequence,
+    pub(super) digest: Digest,
+    pub(super) body: String,
+}
+
+/// What the feed's entries were to this node.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    /// New to it, in order.
+    pub(super) foreign: Vec<Sealed>,
+    /// All that move the head, its own included.
+    pub(super) all: Vec<Sealed>,
+}
+
+/// The feed's entries do not follow what this node knows.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Stray {
+    /// Another entry stands where this node knows one.
+    #[error("entry {0} is another one than this node knows")]
+    Other(Sequence),
+    /// Entries are missing in between.
+    #[error("entry {0} is missing")]
+    Missing(Sequence),
+    /// The chain is broken.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+}
+
+#[derive(Debug)]
+struct Tracked {
+    head: Head,
+    under_way: Vec<UnderWay>,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    expected: Head,
+    entries: Vec<Sealed>,
+    /// The feed has brought its last entry.
+    is_seen: bool,
+}
+
+impl UnderWay {
+    fn last(&self) -> Option<Digest> {
+        self.entries.last().map(|entry| entry.digest)
+    }
+}
+
+/// What this node knows of all logs.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    logs: Mutex<BTreeMap<LogName, Tracked>>,
+}
+
+impl Ledger {
+    fn logs(&self) -> MutexGuard<'_, BTreeMap<LogName, Tracked>> {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where each known log ends.
+    pub(super) fn heads(&self) -> BTreeMap<LogName, Head> {
+        self.logs().iter().map(|(log, tracked)| (log.clone(), tracked.head)).collect()
+    }
+
+    /// Where a log ends.
+    pub(super) fn head(&self, log: &LogName) -> Head {
+        self.logs().get(log).map_or(Head::START, |tracked| tracked.head)
+    }
+
+    /// Knows a log from now on, from its start where it is new.
+    pub(super) fn track(&self, log: &LogName) {
+        self.logs().entry(log.clone()).or_insert_with(|| Tracked {
+            head: Head::START,
+            under_way: Vec::new(),
+        });
+    }
+
+    /// Knows a log to end here.
+    pub(super) fn set(&self, log: &LogName, head: Head) {
+        self.track(log);
+        if let Some(tracked) = self.logs().get_mut(log) {
+            tracked.head = head;
+        }
+    }
+
+    /// Forgets a log.
+    pub(super) fn forget(&self, log: &LogName) {
+        self.logs().remove(log);
+    }
+
+    /// An own append sets out.
+    pub(super) fn begin(&self, append: &Append) {
+        self.track(&append.log);
+        if let Some(tracked) = self.logs().get_mut(&append.log) {
+            tracked.under_way.push(UnderWay {
+                expected: append.expected,
+                entries: append.entries.clone(),
+                is_seen: false,
+            });
+        }
+    }
+
+    /// An own append was answered: it is written.
+    pub(super) fn written(&self, append: &Append) {
+        let (mut logs, head) = (self.logs(), append.head());
+        let Some(tracked) = logs.get_mut(&append.log) else { return };
+        // The feed may have brought some of it already.
+        if (append.expected.sequence..head.sequence).contains(&tracked.head.sequence) {
+            tracked.head = head;
+        }
+        tracked.under_way.retain(|under_way| under_way.last() != Some(head.chain));
+    }
+
+    /// An own append was refused, or its answer never came; answers whether the feed has brought it all the same.
+    pub(super) fn ended(&self, append: &Append) -> bool {
+        let (mut logs, head) = (self.logs(), append.head());
+        let Some(tracked) = logs.get_mut(&append.log) else { return false };
+        let own = |under_way: &UnderWay| under_way.last() == Some(head.chain) && under_way.expected == append.expected;
+        let is_seen = tracked.under_way.iter().any(|under_way| own(under_way) && under_way.is_seen);
+        tracked.under_way.retain(|under_way| !own(under_way));
+        is_seen
+    }
+
+    /// Takes what the feed brings, in order, each entry proven to follow the one before.
+    pub(super) fn take(&self, log: &LogName, raw: Vec<Raw>) -> Result<Taken, Stray> {
+        let mut logs = self.logs();
+        let mut taken = Taken::default();
+        // A log that was forgotten meanwhile has nothing to take.
+        let Some(tracked) = logs.get_mut(log) else { return Ok(taken) };
+        for raw in raw {
+            tracked.take(&raw, &mut taken)?;
+        }
+        Ok(taken)
+    }
+}
+
+impl Tracked {
+    fn take(&mut self, raw: &Raw, taken: &mut Taken) -> Result<(), Stray> {
+        if raw.sequence <= self.head.sequence {
+            let differs = raw.sequence == self.head.sequence && raw.digest != self.head.chain;
+            return if differs { Err(Stray::Other(raw.sequence)) } else { Ok(()) };
+        }
+        let next = self.head.sequence.next();
+        if raw.sequence != next {
+            return Err(Stray::Missing(next));
+        }
+        let entry = if let Some(own) = self.own(raw) {
+            own
+        } else {
+            let entry = Sealed::open(raw.sequence, &raw.body, raw.digest, &self.head.chain)?;
+            taken.foreign.push(entry.clone());
+            entry
+        };
+        self.head = self.head.after(&entry);
+        taken.all.push(entry);
+        Ok(())
+    }
+
+    fn own(&mut self, raw: &Raw) -> Option<Sealed> {
+        self.under_way.iter_mut().find_map(|under_way| {
+            let entry = under_way.entries.iter().find(|entry| entry.digest == raw.digest)?;
+            under_way.is_seen |= under_way.entries.last().map(|entry| entry.digest) == Some(raw.digest);
+            Some(entry.clone())
+        })
+    }
+}

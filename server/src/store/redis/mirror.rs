@@ -1,0 +1,201 @@
+//! The mirror: the same logs in the data directory, so that this node can start without Redis, read history without the network,
+//! and fill an emptied Redis again.
+//!
+//! It is fed off the commit path, by a bounded channel that nobody waits for: what does not fit is fetched from Redis afterwards.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ripcord_proto::Sequence;
+use ripcord_proto::commit::Sealed;
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use super::link::Link;
+use super::query;
+use crate::store::embedded::EmbeddedStore;
+use crate::store::{Append, AppendError, Head, LogName, Store as _, StoreError};
+
+/// Batches that may wait for the disk.
+pub(super) const QUEUE: usize = 4096;
+/// Entries fetched from Redis at once.
+const BATCH: usize = 1000;
+/// How often it is flushed.
+const FLUSH: Duration = Duration::from_millis(500);
+/// How long a reader waits for entries that are known and not mirrored yet.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Entries of one log, one behind the other.
+pub(super) type Batch = (LogName, Vec<Sealed>);
+
+/// The mirror.
+#[derive(Debug)]
+pub(super) struct Mirror {
+    pub(super) store: EmbeddedStore,
+    queue: mpsc::Sender<Batch>,
+    heads: Mutex<BTreeMap<LogName, Head>>,
+    /// Logs of which something did not fit, or did not follow.
+    behind: Mutex<BTreeSet<LogName>>,
+    advanced: Notify,
+}
+
+impl Mirror {
+    /// The mirror over `store`, and the queue that [`Self::run`] works off.
+    pub(super) async fn new(store: EmbeddedStore) -> Result<(Self, mpsc::Receiver<Batch>), StoreError> {
+        let heads = store.heads().await?;
+        let (queue, batches) = mpsc::channel(QUEUE);
+        let mirror = Self {
+            store,
+            queue,
+            heads: Mutex::new(heads),
+            behind: Mutex::default(),
+            advanced: Notify::new(),
+        };
+        Ok((mirror, batches))
+    }
+
+    /// Where each mirrored log ends.
+    pub(super) fn heads(&self) -> MutexGuard<'_, BTreeMap<LogName, Head>> {
+        self.heads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn behind(&self) -> MutexGuard<'_, BTreeSet<LogName>> {
+        self.behind.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where a mirrored log ends.
+    pub(super) fn head(&self, log: &LogName) -> Head {
+        self.heads().get(log).copied().unwrap_or(Head::START)
+    }
+
+    /// Takes entries, in the order in which they are offered. Never waits.
+    pub(super) fn offer(&self, log: &LogName, entries: Vec<Sealed>) {
+        if !entries.is_empty() && self.queue.try_send((log.clone(), entries)).is_err() {
+            self.behind().insert(log.clone());
+        }
+    }
+
+    /// Waits until the mirror has the entry at `sequence`, for a while.
+    pub(super) async fn reach(&self, log: &LogName, sequence: Sequence) {
+        let reached = async {
+            loop {
+                let advanced = self.advanced.notified();
+                if self.head(log).sequence >= sequence {
+                    return;
+                }
+                advanced.await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, reached).await.is_err() {
+            tracing::warn!(%log, %sequence, "the mirror is behind");
+        }
+    }
+
+    /// Works off the queue until `closing`, then what is left of it.
+    pub(super) async fn run(&self, mut batches: mpsc::Receiver<Batch>, link: &Link, closing: CancellationToken) {
+        let mut flush = tokio::time::interval(FLUSH);
+        flush.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut is_dirty = false;
+        loop {
+            tokio::select! {
+                Some((log, entries)) = batches.recv() => {
+                    is_dirty = true;
+                    self.take(&log, entries).await;
+                }
+                _ = flush.tick() => {
+                    self.catch_up_where_behind(link).await;
+                    if std::mem::take(&mut is_dirty) {
+                        self.report(self.store.flush().await, "flushed");
+                    }
+                }
+                () = closing.cancelled() => break,
+            }
+        }
+        while let Ok((log, entries)) = batches.try_recv() {
+            self.take(&log, entries).await;
+        }
+    }
+
+    fn report(&self, outcome: Result<(), StoreError>, done: &str) {
+        if let Err(error) = outcome {
+            tracing::error!(%error, "the mirror in the data directory cannot be {done}; this node cannot start without Redis until it can");
+        }
+    }
+
+    async fn take(&self, log: &LogName, entries: Vec<Sealed>) {
+        let expected = self.head(log);
+        let entries: Vec<_> = entries.into_iter().filter(|entry| entry.commit.sequence > expected.sequence).collect();
+        let Some(first) = entries.first() else { return };
+        if first.commit.sequence != expected.sequence.next() {
+            self.behind().insert(log.clone());
+            return;
+        }
+        let outcome = self.append(log, expected, entries).await;
+        self.report(outcome, "written");
+    }
+
+    async fn append(&self, log: &LogName, expected: Head, entries: Vec<Sealed>) -> Result<(), StoreError> {
+        let append = Append {
+            log: log.clone(),
+            expected,
+            entries,
+        };
+        let head = append.head();
+        match self.store.append(append).await {
+            Ok(()) => {
+                self.heads().insert(log.clone(), head);
+                self.advanced.notify_waiters();
+                Ok(())
+            }
+            Err(AppendError::Moved { actual }) => {
+                self.heads().insert(log.clone(), actual);
+                self.behind().insert(log.clone());
+                Ok(())
+            }
+            Err(error) => {
+                self.behind().insert(log.clone());
+                Err(StoreError::Unavailable(error.to_string()))
+            }
+        }
+    }
+
+    async fn catch_up_where_behind(&self, link: &Link) {
+        let behind = std::mem::take(&mut *self.behind());
+        for log in behind {
+            if let Err(error) = self.catch_up(&log, link).await {
+                tracing::debug!(%log, %error, "the mirror is still behind");
+                self.behind().insert(log);
+            }
+        }
+    }
+
+    /// Fetches what the mirror of `log` lacks; answers how many entries that were. Ends where the entries in Redis do not follow
+    /// the mirror's: the watch sees to that.
+    pub(super) async fn catch_up(&self, log: &LogName, link: &Link) -> Result<u64, StoreError> {
+        let from = self.head(log);
+        loop {
+            let head = self.head(log);
+            let live = link.live().map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            let raw = query::entries(&live, log, head.sequence, BATCH).await;
+            let raw = raw.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            if raw.is_empty() {
+                return Ok(head.sequence.0 - from.sequence.0);
+            }
+            let (mut chain, mut entries) = (head.chain, Vec::with_capacity(raw.len()));
+            for raw in raw {
+                let entry = Sealed::open(raw.sequence, &raw.body, raw.digest, &chain).map_err(|source| StoreError::Chain { log: log.clone(), source })?;
+                chain = entry.digest;
+                entries.push(entry);
+            }
+            self.append(log, head, entries).await?;
+        }
+    }
+
+    /// Forgets a log.
+    pub(super) async fn drop_log(&self, log: &LogName) -> Result<(), StoreError> {
+        self.heads().remove(log);
+        self.behind().remove(log);
+        self.store.drop_log(log).await
+    }
+}

@@ -1,0 +1,129 @@
+//! What the tasks of a Redis store share.
+
+use ripcord_proto::change::Change;
+use ripcord_proto::commit::Sealed;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::ledger::{Ledger, Raw, Stray};
+use super::link::{Link, Script};
+use super::mirror::Mirror;
+use crate::store::{FeedEvent, Loaded, LogName, Store as _, StoreError, StoreHealth, StoreState};
+
+/// What the tasks share.
+#[derive(Debug)]
+pub(super) struct Node {
+    /// How this node is called among the others.
+    pub(super) name: String,
+    pub(super) link: Link,
+    pub(super) ledger: Ledger,
+    pub(super) mirror: Mirror,
+    pub(super) append_script: Script,
+    pub(super) health: watch::Sender<StoreHealth>,
+    pub(super) feed: mpsc::Sender<FeedEvent>,
+    /// Something did not fit: the watch is to compare heads at once.
+    pub(super) suspicion: Notify,
+    pub(super) closing: CancellationToken,
+}
+
+impl Node {
+    /// States how the store is. `since` is when it began to be so.
+    pub(super) fn report(&self, state: StoreState, why: &str) {
+        self.health.send_if_modified(|health| {
+            if health.state == state && health.why == why {
+                return false;
+            }
+            if health.state != state {
+                health.since = jiff::Timestamp::now();
+                match state {
+                    StoreState::Available => tracing::info!("the store is available"),
+                    StoreState::Unreachable => tracing::warn!(why, "the store cannot be reached"),
+                    StoreState::Reseeding => tracing::warn!(why, "the store is being filled again"),
+                }
+            }
+            health.state = state;
+            why.clone_into(&mut health.why);
+            true
+        });
+    }
+
+    /// Takes entries that the feed brings: proves them, mirrors them, and passes on what is new to this node.
+    pub(super) async fn ingest(&self, log: &LogName, raw: Vec<Raw>) -> Result<(), Stray> {
+        let taken = self.ledger.take(log, raw)?;
+        self.mirror.offer(log, taken.all.clone());
+        if *log == LogName::System {
+            self.follow_environments(&taken.all).await;
+        }
+        let begins_epoch = |entry: &Sealed| entry.commit.changes.iter().any(|change| matches!(change, Change::NewEpoch(_)));
+        if taken.foreign.iter().any(begins_epoch) {
+            self.tell_replaced(log, Vec::new()).await;
+        } else {
+            self.tell_entries(log, taken.foreign).await;
+        }
+        Ok(())
+    }
+
+    /// Knows the environments that the system log makes, and forgets those that it removes.
+    pub(super) async fn follow_environments(&self, entries: &[Sealed]) {
+        for change in entries.iter().flat_map(|entry| &entry.commit.changes) {
+            match change {
+                Change::PutEnvironment(record) => self.ledger.track(&LogName::Environment(record.key.clone())),
+                Change::DeleteEnvironment(key) => self.lose_environment(&LogName::Environment(key.clone())).await,
+                Change::PutFlag(_)
+                | Change::DeleteFlag(_)
+                | Change::PutSegment(_)
+                | Change::DeleteSegment(_)
+                | Change::PutKill(_)
+                | Change::Restore(_)
+                | Change::PutSettings(_)
+                | Change::NewEpoch(_)
+                | Change::PutKey(_)
+                | Change::RevokeKey(_) => {}
+            }
+        }
+    }
+
+    /// Forgets the log of an environment that is gone.
+    pub(super) async fn lose_environment(&self, log: &LogName) {
+        self.ledger.forget(log);
+        if let Err(error) = self.mirror.drop_log(log).await {
+            tracing::error!(%log, %error, "the mirror of a deleted environment is not removed");
+        }
+        self.tell(FeedEvent::Dropped { log: log.clone() }).await;
+    }
+
+    pub(super) async fn tell_entries(&self, log: &LogName, entries: Vec<Sealed>) {
+        if !entries.is_empty() {
+            self.tell(FeedEvent::Entries { log: log.clone(), entries }).await;
+        }
+    }
+
+    /// Passes on that a log goes on in a new epoch.
+    pub(super) async fn tell_replaced(&self, log: &LogName, orphaned: Vec<Sealed>) {
+        match self.load(log).await {
+            Ok(loaded) => {
+                let event = FeedEvent::Replaced {
+                    log: log.clone(),
+                    loaded: Box::new(loaded),
+                    orphaned,
+                };
+                self.tell(event).await;
+            }
+            Err(error) => tracing::error!(%log, %error, "a log that was replaced cannot be read from the mirror"),
+        }
+    }
+
+    async fn tell(&self, event: FeedEvent) {
+        tokio::select! {
+            // Nobody takes the feed any more: there is nobody to tell.
+            _ = self.feed.send(event) => {}
+            () = self.closing.cancelled() => {}
+        }
+    }
+
+    /// Everything about a log, from the mirror, once that has what is known.
+    pub(super) async fn load(&self, log: &LogName) -> Result<Loaded, StoreError> {
+        self.mirror.reach(log, self.ledger.head(log).sequence).await;
+        self.mirror.store.load(log).await
+    }
+}

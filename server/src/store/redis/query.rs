@@ -1,0 +1,150 @@
+//! What is asked of Redis, one function for each question.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use redis::Value;
+use ripcord_proto::table::{Entry, Member, Table};
+use ripcord_proto::{EnvironmentKey, KillId, Position, Sequence, Snapshot};
+use serde_json::value::RawValue;
+
+use super::keys::{self, StoredHead};
+use super::ledger::Raw;
+use super::link::{CallError, Link, Live, Script};
+use crate::store::state::StoredState;
+use crate::store::{Append, AppendError, Head, LogName};
+
+/// Entries of a stream as they are answered: id, then name and value of each field.
+pub(super) type Rows = Vec<(String, Vec<String>)>;
+
+/// The script that appends.
+pub(super) fn append_script() -> Script {
+    Script::new(include_str!("append.lua"))
+}
+
+/// Appends in one atomic step.
+pub(super) async fn append(link: &Link, script: &Script, append: &Append) -> Result<(), AppendError> {
+    let (state, log) = (keys::state(&append.log), keys::log(&append.log));
+    let mut command = script.over(&[&state, &log]);
+    command.arg(keys::head_text(append.expected)).arg(append.entries.len());
+    for entry in &append.entries {
+        command
+            .arg(keys::id(entry.commit.sequence))
+            .arg(entry.digest.to_string())
+            .arg(entry.body.as_bytes());
+    }
+    let fields = keys::fields(&append.entries);
+    let set = fields.iter().filter_map(|(field, value)| value.as_ref().map(|value| (field, value)));
+    command.arg(1 + set.clone().count()).arg("head").arg(keys::head_text(append.head()));
+    set.for_each(|(field, value)| _ = command.arg(field).arg(value));
+    let gone = fields.iter().filter(|(_, value)| value.is_none());
+    gone.for_each(|(field, _)| _ = command.arg(field));
+
+    let live = link.live().map_err(unavailable)?;
+    match live.run(script, &command).await.map_err(unavailable)? {
+        Value::Okay => Ok(()),
+        Value::BulkString(actual) => Err(moved(&actual)),
+        other => Err(AppendError::Unknown(format!("the append script answered {other:?}"))),
+    }
+}
+
+fn unavailable(error: CallError) -> AppendError {
+    match error {
+        CallError::NotSent | CallError::Refused(_) => AppendError::Unavailable(error.to_string()),
+        CallError::NoAnswer(why) => AppendError::Unknown(why),
+    }
+}
+
+fn moved(actual: &[u8]) -> AppendError {
+    match std::str::from_utf8(actual).ok().and_then(keys::parse_head) {
+        Some(StoredHead::At(actual)) => AppendError::Moved { actual },
+        Some(StoredHead::Reseeding) => AppendError::Reseeding,
+        None => AppendError::Unavailable("the state in Redis has a head that ripcord never wrote".to_owned()),
+    }
+}
+
+/// Up to `count` entries after `after`.
+pub(super) async fn entries(live: &Live, log: &LogName, after: Sequence, count: usize) -> Result<Vec<Raw>, CallError> {
+    let mut command = redis::cmd("XRANGE");
+    command.arg(keys::log(log)).arg(keys::id(after.next())).arg("+").arg("COUNT").arg(count);
+    let rows: Rows = live.call(&command).await?;
+    Ok(raw(rows))
+}
+
+/// Rows as entries; one that ripcord did not write ends them, and is missed where it should be.
+pub(super) fn raw(rows: Rows) -> Vec<Raw> {
+    let entry = |(id, fields): (String, Vec<String>)| {
+        let mut fields = fields.into_iter();
+        let digest = fields.by_ref().nth(1)?.parse().ok()?;
+        let body = fields.nth(1)?;
+        Some(Raw {
+            sequence: keys::sequence(&id)?,
+            digest,
+            body,
+        })
+    };
+    rows.into_iter().map_while(entry).collect()
+}
+
+/// Where each log ends, asked in one go.
+pub(super) async fn heads(live: &Live, logs: impl IntoIterator<Item = &LogName>) -> Result<Vec<Option<StoredHead>>, CallError> {
+    let mut commands = redis::pipe();
+    for log in logs {
+        commands.cmd("HGET").arg(keys::state(log)).arg("head");
+    }
+    // A pipeline of nothing sends nothing, and the answer is what tells that the server is there.
+    commands.cmd("PING");
+    let answers: Vec<Value> = live.call_all(&commands).await?;
+    let heads = answers.iter().rev().skip(1).rev().map(|answer| match answer {
+        Value::Nil => Some(StoredHead::At(Head::START)),
+        Value::BulkString(text) => std::str::from_utf8(text).ok().and_then(keys::parse_head),
+        _ => None,
+    });
+    Ok(heads.collect())
+}
+
+/// The state of an environment as Redis has it; `None` where it has none, or where it does not agree with its own content hash.
+pub(super) async fn state(live: &Live, environment: &EnvironmentKey) -> Result<Option<StoredState>, CallError> {
+    let mut command = redis::cmd("HGETALL");
+    command.arg(keys::state(&LogName::Environment(environment.clone())));
+    let mut fields: BTreeMap<String, String> = live.call(&command).await?;
+    let Some(StoredHead::At(head)) = fields.remove("head").as_deref().and_then(keys::parse_head) else {
+        return Ok(None);
+    };
+    let stated = fields.remove("hash");
+    let mut state = StoredState::empty(environment.clone());
+    state.head = head;
+    state.snapshot = Snapshot {
+        environment: environment.clone(),
+        position: head.position(),
+        settings: fields.get("settings").and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default(),
+        flags: table(&fields, "f:"),
+        segments: table(&fields, "s:"),
+        kills: table(&fields, "k:"),
+    };
+    let ended = fields.keys().filter_map(|field| field.strip_prefix("ended:"));
+    state.ended_kills = ended.filter_map(|id| KillId::new(id).ok()).collect();
+    let agrees = stated.is_none_or(|stated| stated == state.snapshot.content_hash().to_string());
+    Ok(agrees.then_some(state))
+}
+
+fn table<M: Member>(fields: &BTreeMap<String, String>, prefix: &str) -> Table<M>
+where
+    M::Key: std::str::FromStr,
+{
+    let entry = |(field, value): (&String, &String)| {
+        let key = field.strip_prefix(prefix)?.parse().ok()?;
+        let (changed, json) = value.split_once(' ')?;
+        let changed: Position = changed.parse().ok()?;
+        let json = RawValue::from_string(json.to_owned()).ok()?;
+        Some(Arc::new(Entry::from_raw(key, json, changed)))
+    };
+    fields.iter().filter_map(entry).collect()
+}
+
+/// Removes a log.
+pub(super) async fn remove(live: &Live, log: &LogName) -> Result<(), CallError> {
+    let mut command = redis::cmd("DEL");
+    command.arg(keys::log(log)).arg(keys::state(log));
+    live.call(&command).await
+}

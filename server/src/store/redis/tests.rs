@@ -1,0 +1,39 @@
+mod server;
+
+use self::server::RedisServer;
+use super::{RedisConfig, RedisStore};
+use crate::store::Store;
+use crate::store::contract::{Fresh, contract};
+
+struct OnRedis {
+    store: RedisStore,
+    _redis: RedisServer,
+    _directory: tempfile::TempDir,
+}
+
+impl Fresh for OnRedis {
+    fn store(&self) -> &dyn Store {
+        &self.store
+    }
+}
+
+async fn fresh() -> OnRedis {
+    let redis = RedisServer::start(&[]).await;
+    let directory = tempfile::tempdir().unwrap();
+    OnRedis {
+        store: open(&redis, &directory, "a").await,
+        _redis: redis,
+        _directory: directory,
+    }
+}
+
+async fn open(redis: &RedisServer, directory: &tempfile::TempDir, node: &str) -> RedisStore {
+    let config = RedisConfig {
+        url: redis.url(),
+        directory: directory.path().to_owned(),
+        node: node.to_owned(),
+    };
+    RedisStore::open(config).await.unwrap()
+}
+
+contract!(fresh);

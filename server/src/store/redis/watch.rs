@@ -1,0 +1,142 @@
+//! The watch: makes the connection, asks at short intervals where the logs end, and so notices within a second when Redis is gone,
+//! paused, or no longer holds what it held.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::RngExt as _;
+
+use super::keys::StoredHead;
+use super::link::{CallError, Live};
+use super::node::Node;
+use super::{durability, query};
+use crate::store::{Head, LogName, StoreState};
+
+/// How often heads are compared.
+const INTERVAL: Duration = Duration::from_millis(250);
+/// How long the comparison may take before the server counts as gone.
+const SILENCE: Duration = Duration::from_millis(700);
+/// The longest pause between two attempts to connect.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Watches until the store closes.
+pub(super) async fn run(node: Arc<Node>) {
+    let mut attempt = 0;
+    while !node.closing.is_cancelled() {
+        match arrive(&node).await {
+            Ok(live) => {
+                attempt = 0;
+                let why = stay(&node, &live).await;
+                node.link.put(None);
+                node.report(StoreState::Unreachable, &why);
+            }
+            Err(why) => node.report(StoreState::Unreachable, &why),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause(attempt)) => attempt += 1,
+            () = node.closing.cancelled() => {}
+        }
+    }
+}
+
+/// Full jitter over a pause that doubles from 50 ms.
+fn pause(attempt: u32) -> Duration {
+    let longest = Duration::from_millis(50).saturating_mul(1 << attempt.min(10)).min(LONGEST_PAUSE);
+    longest.mul_f64(rand::rng().random_range(0.2..1.0))
+}
+
+async fn arrive(node: &Node) -> Result<Arc<Live>, String> {
+    let connected = tokio::select! {
+        connected = node.link.connect() => connected,
+        () = node.closing.cancelled() => return Err("it is closing".to_owned()),
+    };
+    let live = Arc::new(connected.map_err(|error| error.to_string())?);
+    let stands = tokio::time::timeout(SILENCE, compare(node, &live)).await;
+    stands
+        .map_err(|_| "it accepts connections and does not answer".to_owned())?
+        .map_err(|error| error.to_string())?;
+    let warnings = durability::warnings(&live).await;
+    node.health.send_modify(|health| {
+        for warning in warnings.iter().filter(|warning| !health.warnings.contains(warning)) {
+            tracing::warn!("{warning}");
+        }
+        health.warnings.clone_from(&warnings);
+    });
+    node.link.put(Some(Arc::clone(&live)));
+    Ok(live)
+}
+
+/// Stays while Redis answers; answers why it did not.
+async fn stay(node: &Arc<Node>, live: &Live) -> String {
+    loop {
+        let compared = tokio::time::timeout(SILENCE, compare(node, live)).await;
+        match compared {
+            Ok(Ok(standings)) => see_to(node, live, &standings).await,
+            Ok(Err(error)) => return error.to_string(),
+            Err(_) => return format!("it has not answered for {} ms", SILENCE.as_millis()),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(INTERVAL) => {}
+            () = node.suspicion.notified() => {}
+            () = live.is_lost() => return "the connection was lost".to_owned(),
+            () = node.closing.cancelled() => return "it is closing".to_owned(),
+        }
+    }
+}
+
+/// How a log in Redis stands to the same log as this node knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is the same, or goes on from there.
+    Whole,
+    /// It ends before what this node knows: Redis came back empty or older.
+    Behind(Head),
+    /// It is another one.
+    Other(Head),
+    /// Nodes are filling it again.
+    Reseeding,
+}
+
+async fn compare(node: &Node, live: &Live) -> Result<BTreeMap<LogName, Standing>, CallError> {
+    // Heads are taken before Redis is asked: what this node knew then, Redis had confirmed.
+    let known = node.ledger.heads();
+    let stored = query::heads(live, known.keys()).await?;
+    let mut standings = BTreeMap::new();
+    for ((log, known), stored) in known.into_iter().zip(stored) {
+        let standing = match stored {
+            Some(StoredHead::At(stored)) if stored == known => Standing::Whole,
+            Some(StoredHead::At(stored)) if stored.sequence > known.sequence => {
+                if goes_on(live, &log, known).await? {
+                    Standing::Whole
+                } else {
+                    Standing::Other(stored)
+                }
+            }
+            Some(StoredHead::At(stored)) if stored.epoch > known.epoch => Standing::Other(stored),
+            Some(StoredHead::At(stored)) => Standing::Behind(stored),
+            Some(StoredHead::Reseeding) => Standing::Reseeding,
+            None => Standing::Behind(Head::START),
+        };
+        standings.insert(log, standing);
+    }
+    Ok(standings)
+}
+
+/// Whether the log in Redis holds the entry that this node knows as the last.
+async fn goes_on(live: &Live, log: &LogName, known: Head) -> Result<bool, CallError> {
+    let Some(before) = known.sequence.0.checked_sub(1) else { return Ok(true) };
+    let found = query::entries(live, log, ripcord_proto::Sequence(before), 1).await?;
+    Ok(found.first().is_some_and(|raw| raw.sequence == known.sequence && raw.digest == known.chain))
+}
+
+async fn see_to(node: &Arc<Node>, live: &Live, standings: &BTreeMap<LogName, Standing>) {
+    let _ = live;
+    match standings.iter().find(|(_, standing)| **standing != Standing::Whole) {
+        None => node.report(StoreState::Available, ""),
+        Some((log, standing)) => node.report(
+            StoreState::Reseeding,
+            &format!("the log {log} in Redis is not the one that this node knows: {standing:?}"),
+        ),
+    }
+}

@@ -1,0 +1,194 @@
+//! The system log: which environments there are, and which keys.
+
+use std::collections::{BTreeMap, HashMap};
+
+use ripcord_proto::EnvironmentKey;
+use ripcord_proto::change::{Change, EnvironmentRecord, KeyRecord};
+use ripcord_proto::commit::{Commit, Sealed};
+use ripcord_proto::digest::Digest;
+
+use crate::commit::writer::{Admitted, LogDraft, LogState};
+use crate::commit::{Answerer, Author, Call, CommitError, Made};
+use crate::store::{Head, Loaded};
+
+/// Environments and keys. Copying it copies them; there are few.
+#[derive(Debug, Clone)]
+pub struct SystemState {
+    /// Where the log ends.
+    pub head: Head,
+    /// All environments.
+    pub environments: BTreeMap<EnvironmentKey, EnvironmentRecord>,
+    /// All valid keys, by id.
+    pub keys: BTreeMap<String, KeyRecord>,
+    by_hash: HashMap<Digest, String>,
+}
+
+impl Default for SystemState {
+    fn default() -> Self {
+        Self {
+            head: Head::START,
+            environments: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            by_hash: HashMap::new(),
+        }
+    }
+}
+
+impl SystemState {
+    /// What a store holds of the system log.
+    pub fn restore(loaded: &Loaded) -> Self {
+        loaded.tail.iter().fold(Self::default(), |state, entry| state.after(entry))
+    }
+
+    /// The key whose secret has this SHA-256.
+    pub fn key_by_hash(&self, hash: &Digest) -> Option<&KeyRecord> {
+        self.by_hash.get(hash).and_then(|id| self.keys.get(id))
+    }
+
+    fn change(&mut self, changes: &[Change]) {
+        for change in changes {
+            match change {
+                Change::PutEnvironment(record) => drop(self.environments.insert(record.key.clone(), record.clone())),
+                Change::DeleteEnvironment(key) => drop(self.environments.remove(key.as_str())),
+                Change::PutKey(record) => {
+                    self.by_hash.insert(record.hash, record.id.clone());
+                    self.keys.insert(record.id.clone(), record.clone());
+                }
+                Change::RevokeKey(id) => {
+                    if let Some(record) = self.keys.remove(id) {
+                        self.by_hash.remove(&record.hash);
+                    }
+                }
+                Change::PutFlag(_)
+                | Change::DeleteFlag(_)
+                | Change::PutSegment(_)
+                | Change::DeleteSegment(_)
+                | Change::PutKill(_)
+                | Change::Restore(_)
+                | Change::PutSettings(_)
+                | Change::NewEpoch(_) => {}
+            }
+        }
+    }
+}
+
+/// What is asked of the system log.
+#[derive(Debug, Clone)]
+pub struct SystemDraft {
+    /// By whom.
+    pub author: Author,
+    /// Why.
+    pub reason: Option<String>,
+    /// What, in order. All of it or nothing.
+    pub asks: Vec<SystemAsk>,
+    /// The idempotent call that this is, where it is one.
+    pub call: Option<Call>,
+    /// Makes the answer's body.
+    pub answer: Answerer,
+}
+
+/// One thing that is asked.
+#[derive(Debug, Clone)]
+pub enum SystemAsk {
+    /// An environment shall exist.
+    CreateEnvironment(EnvironmentRecord),
+    /// An environment shall be gone.
+    DeleteEnvironment(EnvironmentKey),
+    /// A key shall exist.
+    CreateKey(KeyRecord),
+    /// A key shall be worth nothing.
+    RevokeKey(String),
+}
+
+impl LogDraft for SystemDraft {
+    fn author(&self) -> &Author {
+        &self.author
+    }
+
+    fn reason(&self) -> Option<String> {
+        self.reason.clone()
+    }
+
+    fn call(&self) -> Option<&Call> {
+        self.call.as_ref()
+    }
+
+    fn answer(&self) -> &Answerer {
+        &self.answer
+    }
+}
+
+impl LogState for SystemState {
+    type Draft = SystemDraft;
+
+    fn head(&self) -> Head {
+        self.head
+    }
+
+    fn admit(&self, draft: &SystemDraft) -> Result<Admitted, CommitError> {
+        let mut candidate = self.clone();
+        let mut changes = Vec::with_capacity(draft.asks.len());
+        for ask in &draft.asks {
+            let change = candidate.decide(ask)?;
+            candidate.change(std::slice::from_ref(&change));
+            changes.push(change);
+        }
+        let made = Made {
+            position: self.head.position(),
+            changes,
+            flags: Vec::new(),
+            kill: None,
+        };
+        Ok(Admitted { urgent: false, made })
+    }
+
+    fn seal(&self, commit: Commit) -> Result<(Sealed, Self), serde_json::Error> {
+        let sealed = Sealed::seal(commit, &self.head.chain)?;
+        let next = self.after(&sealed);
+        Ok((sealed, next))
+    }
+
+    fn after(&self, entry: &Sealed) -> Self {
+        let mut next = self.clone();
+        next.change(&entry.commit.changes);
+        next.head = self.head.after(entry);
+        next
+    }
+
+    fn agrees(&self, _: &Sealed) -> Result<(), Digest> {
+        Ok(())
+    }
+}
+
+impl SystemState {
+    fn decide(&self, ask: &SystemAsk) -> Result<Change, CommitError> {
+        match ask {
+            SystemAsk::CreateEnvironment(record) if self.environments.contains_key(record.key.as_str()) => Err(CommitError::Exists {
+                what: format!("environment {}", record.key),
+            }),
+            SystemAsk::CreateEnvironment(record) => Ok(Change::PutEnvironment(record.clone())),
+            SystemAsk::DeleteEnvironment(key) if !self.environments.contains_key(key.as_str()) => Err(CommitError::NoEnvironment(key.clone())),
+            SystemAsk::DeleteEnvironment(key) => {
+                let holders: Vec<&str> = self
+                    .keys
+                    .values()
+                    .filter(|record| record.environments.as_slice() == [key.clone()])
+                    .map(|record| record.id.as_str())
+                    .collect();
+                if holders.is_empty() {
+                    return Ok(Change::DeleteEnvironment(key.clone()));
+                }
+                Err(CommitError::InUse {
+                    what: format!("environment {key}"),
+                    by: format!("keys that are for it alone ({}); revoke them first", holders.join(", ")),
+                })
+            }
+            SystemAsk::CreateKey(record) => match record.environments.iter().find(|key| !self.environments.contains_key(key.as_str())) {
+                Some(missing) => Err(CommitError::NoEnvironment(missing.clone())),
+                None => Ok(Change::PutKey(record.clone())),
+            },
+            SystemAsk::RevokeKey(id) if self.keys.contains_key(id) => Ok(Change::RevokeKey(id.clone())),
+            SystemAsk::RevokeKey(id) => Err(CommitError::NoKey(id.clone())),
+        }
+    }
+}
