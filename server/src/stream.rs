@@ -82,7 +82,7 @@ impl Default for Settings {
             admissions_per_second: 2_000.0,
             waiting: 50_000,
             connections: 200_000,
-            stuck: Duration::from_secs(60),
+            stuck: Duration::from_mins(1),
             history: Limits::default(),
         }
     }
@@ -227,7 +227,7 @@ impl Shared {
         metrics::gauge!(names::ADMISSIONS_WAITING).increment(f64::from(change));
     }
 
-    fn refused(&self, refusal: &Refusal) {
+    fn refused(refusal: &Refusal) {
         metrics::counter!(names::STREAMS_REFUSED, "why" => refusal.problem().code.as_str()).increment(1);
     }
 

@@ -78,7 +78,8 @@ const STRIDE: usize = 2_048;
 
 impl Hub {
     pub(super) fn new(shared: Arc<Shared>, mailbox: Arc<Mailbox>) -> Rc<Self> {
-        let rate = shared.settings.admissions_per_second / shared.settings.workers.max(1) as f64;
+        let workers = u32::try_from(shared.settings.workers.max(1)).unwrap_or(u32::MAX);
+        let rate = shared.settings.admissions_per_second / f64::from(workers);
         Rc::new(Self {
             shared,
             scratch: RefCell::new(vec![0; 16 * 1024].into_boxed_slice()),

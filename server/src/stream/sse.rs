@@ -11,6 +11,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use ripcord_proto::problem::Code;
 
+use super::Shared;
 use super::connection::{Connection, End, Opening, Outlet};
 use super::hello::Query;
 use super::hub::Hub;
@@ -19,7 +20,7 @@ use crate::http::Refusal;
 
 /// Answers `GET /v1/stream` without an upgrade.
 pub(super) async fn stream(request: HttpRequest, hub: web::Data<HubHandle>) -> Result<HttpResponse, Refusal> {
-    open(&request, &hub.0).inspect_err(|refusal| hub.0.shared.refused(refusal))
+    open(&request, &hub.0).inspect_err(Shared::refused)
 }
 
 /// The hub of the thread that a request is handled on.

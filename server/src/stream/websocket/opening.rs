@@ -13,12 +13,12 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::{Socket, drive};
 use crate::http::Refusal;
-use crate::stream::STREAM_PATH;
 use crate::stream::connection::{Opening, Outlet};
 use crate::stream::feed::Feed;
 use crate::stream::hello::Query;
 use crate::stream::hub::Hub;
 use crate::stream::transport::Transport;
+use crate::stream::{STREAM_PATH, Shared};
 
 /// Answers a WebSocket's opening request and, where it is granted, drives the connection to its end.
 pub(in crate::stream) async fn accept(hub: Rc<Hub>, request: Request, mut transport: Transport, early: Bytes) {
@@ -28,7 +28,7 @@ pub(in crate::stream) async fn accept(hub: Rc<Hub>, request: Request, mut transp
     let (response, (feed, key_id)) = match granted {
         Ok(granted) => granted,
         Err(refusal) => {
-            hub.shared.refused(&refusal);
+            Shared::refused(&refusal);
             // Whether a refused client still listens is its own affair.
             let _ = transport.write_all(&http1(&refusal)).await;
             let _ = transport.shutdown().await;
