@@ -11,18 +11,18 @@
 )]
 
 pub mod access;
+pub mod api;
+pub mod audit;
 pub mod clock;
 pub mod commit;
 pub mod environment;
 pub mod fleet;
 pub mod http;
 pub mod kill;
+pub mod outcome;
 pub mod peer;
 pub mod secret;
-/// The composition root.
-pub mod serve {
-    pub mod entry;
-}
+pub mod serve;
 pub mod snapshot;
 pub mod store;
 pub mod stream;

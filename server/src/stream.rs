@@ -224,11 +224,11 @@ impl Shared {
         } else {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
         }
-        metrics::gauge!(names::ADMISSIONS_WAITING).increment(f64::from(change));
+        metrics::gauge!(names::STREAM_ADMISSIONS_WAITING).increment(f64::from(change));
     }
 
     fn refused(refusal: &Refusal) {
-        metrics::counter!(names::STREAMS_REFUSED, "why" => refusal.problem().code.as_str()).increment(1);
+        metrics::counter!(names::STREAM_REFUSALS, "why" => refusal.problem().code.as_str()).increment(1);
     }
 
     /// Sessions are tracked, so that the end of the server can wait for theirs.

@@ -125,7 +125,8 @@ pub struct Config {
 /// A time as people write it: `250ms`, `15s`, `10m`, `2h`.
 fn duration(text: &str) -> Result<Duration, String> {
     let span = jiff::SignedDuration::from_str(text).ok().and_then(|span| Duration::try_from(span).ok());
-    span.filter(|span| !span.is_zero()).ok_or_else(|| "write a time such as 500ms, 15s, 10m or 2h".to_owned())
+    span.filter(|span| !span.is_zero())
+        .ok_or_else(|| "write a time such as 500ms, 15s, 10m or 2h".to_owned())
 }
 
 impl Settings {
@@ -165,7 +166,10 @@ impl Settings {
             stale_after: self.stale_after,
             tls: self.tls_cert.zip(self.tls_key),
             restore_backup: self.restore_backup,
-            workers: self.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from)).max(1),
+            workers: self
+                .workers
+                .unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from))
+                .max(1),
             heartbeat: self.heartbeat,
             log_format: self.log_format,
         };
@@ -182,10 +186,16 @@ fn default_data_dir() -> Option<PathBuf> {
 fn check_peer_secret(peers: &[String], secret: Option<&str>, found: &mut Vec<Fault>) {
     match secret {
         None if !peers.is_empty() => {
-            found.push(Fault::new("RIPCORD_PEER_SECRET", "nodes that tell each other of kills must share a secret; set the same on every node"));
+            found.push(Fault::new(
+                "RIPCORD_PEER_SECRET",
+                "nodes that tell each other of kills must share a secret; set the same on every node",
+            ));
         }
         Some(secret) if secret.len() < SECRET_CHARACTERS => {
-            found.push(Fault::new("RIPCORD_PEER_SECRET", format!("it has {} characters; it must have {SECRET_CHARACTERS} or more", secret.len())));
+            found.push(Fault::new(
+                "RIPCORD_PEER_SECRET",
+                format!("it has {} characters; it must have {SECRET_CHARACTERS} or more", secret.len()),
+            ));
         }
         Some(_) | None => {}
     }

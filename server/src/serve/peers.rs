@@ -7,19 +7,8 @@ use futures_util::future::{BoxFuture, join_all};
 use ripcord_proto::EnvironmentKey;
 
 use super::config::Config;
-use crate::fleet::{self, Answer, Report, Target};
+use crate::fleet::{self, Answer, Question, Report, Target};
 use crate::peer::Peers;
-
-/// What is asked of a node: `POST /v1/peer/confirmations`.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
-pub struct Question {
-    /// Where.
-    pub environment: EnvironmentKey,
-    /// What is to be confirmed.
-    pub target: Target,
-    /// How long the asked node may wait for its clients, in milliseconds.
-    pub patience_ms: u64,
-}
 
 /// What an answer may take beyond the patience that was asked for.
 const ON_THE_WAY: Duration = Duration::from_millis(250);
@@ -43,7 +32,11 @@ impl OtherNodes {
     async fn post(&self, url: &str, question: &Question) -> Option<Report> {
         let (http, secret) = self.peers.http()?;
         let patience = Duration::from_millis(question.patience_ms) + ON_THE_WAY;
-        let call = http.post(format!("{url}/v1/peer/confirmations")).bearer_auth(secret.expose()).json(question).timeout(patience);
+        let call = http
+            .post(format!("{url}/v1/peer/confirmations"))
+            .bearer_auth(secret.expose())
+            .json(question)
+            .timeout(patience);
         let answer = call.send().await.and_then(reqwest::Response::error_for_status);
         match answer {
             Ok(answer) => answer.json().await.ok(),
@@ -58,7 +51,11 @@ impl OtherNodes {
 impl fleet::Peers for OtherNodes {
     fn ask<'a>(&'a self, environment: &'a EnvironmentKey, target: &'a Target, patience: Duration) -> BoxFuture<'a, Vec<Answer>> {
         let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
-        let question = Question { environment: environment.clone(), target: target.clone(), patience_ms };
+        let question = Question {
+            environment: environment.clone(),
+            target: target.clone(),
+            patience_ms,
+        };
         Box::pin(async move { join_all(self.peers.urls().iter().map(|url| self.ask_one(url, &question))).await })
     }
 }

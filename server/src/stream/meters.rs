@@ -29,11 +29,11 @@ impl Lane {
     fn new(environment: &str, transport: Transport) -> Self {
         let labels = [("env", environment.to_owned()), ("transport", transport.as_str().to_owned())];
         Self {
-            connections: metrics::gauge!(names::CONNECTIONS, &labels),
-            frames: metrics::counter!(names::FRAMES, &labels),
-            bytes: metrics::counter!(names::BYTES, &labels),
-            collapses: metrics::counter!(names::COLLAPSES, &labels),
-            cuts: metrics::counter!(names::CUTS, &labels),
+            connections: metrics::gauge!(names::STREAM_CONNECTIONS, &labels),
+            frames: metrics::counter!(names::STREAM_FRAMES, &labels),
+            bytes: metrics::counter!(names::STREAM_BYTES, &labels),
+            collapses: metrics::counter!(names::STREAM_COLLAPSES, &labels),
+            cuts: metrics::counter!(names::STREAM_CUTS, &labels),
         }
     }
 }
@@ -44,7 +44,7 @@ impl Meters {
         Self {
             websocket: Lane::new(environment, Transport::WebSocket),
             sse: Lane::new(environment, Transport::Sse),
-            propagation: metrics::histogram!(names::PROPAGATION_SECONDS, "env" => environment.to_owned()),
+            propagation: metrics::histogram!(names::STREAM_PROPAGATION, "env" => environment.to_owned()),
         }
     }
 
