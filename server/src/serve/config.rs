@@ -9,6 +9,7 @@ use ripcord_proto::fault::{Fault, Faults};
 
 use crate::access::keys;
 use crate::secret::Secret;
+use crate::telemetry::LogFormat;
 
 /// Characters of the peers' secret, at least.
 const SECRET_CHARACTERS: usize = 32;
@@ -71,15 +72,6 @@ pub struct Settings {
     /// How log lines are written
     #[arg(long, env = "RIPCORD_LOG_FORMAT", default_value = "pretty", value_name = "FORMAT")]
     pub log_format: LogFormat,
-}
-
-/// How log lines are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum LogFormat {
-    /// For people.
-    Pretty,
-    /// One JSON object a line.
-    Json,
 }
 
 /// Where commits are kept.
