@@ -68,6 +68,8 @@ pub struct Settings {
     pub waiting: usize,
     /// Open streams; further ones are refused with 503.
     pub connections: usize,
+    /// How long after its handshake a WebSocket's client may take to say hello.
+    pub hello: Duration,
     /// How long a reader may take no byte of what is to be written before it is cut off.
     pub stuck: Duration,
     /// How much history is kept for combined deltas.
@@ -82,6 +84,7 @@ impl Default for Settings {
             admissions_per_second: 2_000.0,
             waiting: 50_000,
             connections: 200_000,
+            hello: Duration::from_secs(10),
             stuck: Duration::from_mins(1),
             history: Limits::default(),
         }
@@ -91,7 +94,7 @@ impl Default for Settings {
 impl Settings {
     fn patience(&self) -> Patience {
         Patience {
-            hello: Duration::from_secs(10),
+            hello: self.hello,
             silence: self.heartbeat * 3,
             stuck: self.stuck,
             goodbye: Duration::from_secs(5),
@@ -229,11 +232,6 @@ impl Shared {
 
     fn refused(refusal: &Refusal) {
         metrics::counter!(names::STREAM_REFUSALS, "why" => refusal.problem().code.as_str()).increment(1);
-    }
-
-    /// Sessions are tracked, so that the end of the server can wait for theirs.
-    fn spawn(&self, session: impl Future<Output = ()> + 'static) {
-        actix_web::rt::spawn(self.tracker.track_future(session));
     }
 }
 

@@ -57,7 +57,8 @@ pub(in crate::stream) async fn accept(hub: Rc<Hub>, request: Request, mut transp
     if !early.is_empty() {
         connection.take_in(&hub, &early);
     }
-    hub.shared.spawn(drive(Rc::clone(&hub), connection));
+    // The connection holds a token, by which the end of the server waits for it.
+    actix_web::rt::spawn(drive(Rc::clone(&hub), connection));
 }
 
 fn grant(hub: &Hub, request: &Request) -> Result<(Arc<Feed>, Arc<str>), Refusal> {
