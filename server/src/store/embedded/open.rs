@@ -178,11 +178,11 @@ fn prove(entries: &impl redb::ReadableTable<(u32, u64), &'static [u8]>, log: &Lo
     if head.sequence.0 < from.0 {
         return Err(bad(from.0, "is missing"));
     }
-    head.epoch = epoch(entries, id, head.sequence).ok_or_else(|| bad(head.sequence.0, "cannot be read"))?;
+    head.epoch = epoch_at(entries, id, head.sequence).ok_or_else(|| bad(head.sequence.0, "cannot be read"))?;
     Ok(head)
 }
 
-fn epoch(entries: &impl redb::ReadableTable<(u32, u64), &'static [u8]>, id: u32, last: Sequence) -> Option<Epoch> {
+fn epoch_at(entries: &impl redb::ReadableTable<(u32, u64), &'static [u8]>, id: u32, last: Sequence) -> Option<Epoch> {
     if last == Sequence(0) {
         return Some(Head::START.epoch);
     }

@@ -1,3 +1,4 @@
+mod asking;
 mod reseeding;
 mod server;
 mod traffic;
