@@ -1,1 +1,4 @@
-//! placeholder
+//! What the benches share: how figures are printed, and a Redis of their own.
+
+pub mod redis_server;
+pub mod table;

@@ -14,6 +14,7 @@ pub mod keys;
 pub mod kills;
 pub mod list;
 pub mod log;
+pub mod outcomes;
 pub mod plan;
 pub mod segments;
 pub mod settings;

@@ -1,7 +1,6 @@
 //! The system log: which environments there are, and which keys.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::change::{Change, EnvironmentRecord, KeyRecord};
@@ -193,6 +192,3 @@ impl SystemState {
         }
     }
 }
-
-/// Hears which environments and keys there are, each time that changes.
-pub(crate) type SystemChanges = tokio::sync::watch::Receiver<Arc<SystemState>>;

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use ripcord_proto::fault::{Fault, Faults};
 
+use crate::access::keys;
 use crate::secret::Secret;
+use crate::telemetry::LogFormat;
 
-/// Characters of a secret or of the admin key's random part, at least.
+/// Characters of the peers' secret, at least.
 const SECRET_CHARACTERS: usize = 32;
 
 /// The settings as they are given: by flags, or by environment variables of the same names.
@@ -72,15 +74,6 @@ pub struct Settings {
     pub log_format: LogFormat,
 }
 
-/// How log lines are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum LogFormat {
-    /// For people.
-    Pretty,
-    /// One JSON object a line.
-    Json,
-}
-
 /// Where commits are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreChoice {
@@ -124,7 +117,8 @@ pub struct Config {
 /// A time as people write it: `250ms`, `15s`, `10m`, `2h`.
 fn duration(text: &str) -> Result<Duration, String> {
     let span = jiff::SignedDuration::from_str(text).ok().and_then(|span| Duration::try_from(span).ok());
-    span.filter(|span| !span.is_zero()).ok_or_else(|| "write a time such as 500ms, 15s, 10m or 2h".to_owned())
+    span.filter(|span| !span.is_zero())
+        .ok_or_else(|| "write a time such as 500ms, 15s, 10m or 2h".to_owned())
 }
 
 impl Settings {
@@ -149,9 +143,10 @@ impl Settings {
             }
         }
         check_peer_secret(&self.peers, self.peer_secret.as_deref(), &mut found);
-        if let Some(key) = &self.admin_key {
-            check_admin_key(key, &mut found);
-        }
+        let admin_key = self.admin_key.as_deref().map(keys::admin).transpose().unwrap_or_else(|faults| {
+            found.extend(faults);
+            None
+        });
         let config = Config {
             listen: self.listen,
             data_dir: data_dir.unwrap_or_default(),
@@ -159,11 +154,14 @@ impl Settings {
             node: self.node,
             peers: self.peers.iter().map(|url| url.trim_end_matches('/').to_owned()).collect(),
             peer_secret: self.peer_secret.map(Secret::new),
-            admin_key: self.admin_key.map(Secret::new),
+            admin_key,
             stale_after: self.stale_after,
             tls: self.tls_cert.zip(self.tls_key),
             restore_backup: self.restore_backup,
-            workers: self.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from)).max(1),
+            workers: self
+                .workers
+                .unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from))
+                .max(1),
             heartbeat: self.heartbeat,
             log_format: self.log_format,
         };
@@ -180,20 +178,17 @@ fn default_data_dir() -> Option<PathBuf> {
 fn check_peer_secret(peers: &[String], secret: Option<&str>, found: &mut Vec<Fault>) {
     match secret {
         None if !peers.is_empty() => {
-            found.push(Fault::new("RIPCORD_PEER_SECRET", "nodes that tell each other of kills must share a secret; set the same on every node"));
+            found.push(Fault::new(
+                "RIPCORD_PEER_SECRET",
+                "nodes that tell each other of kills must share a secret; set the same on every node",
+            ));
         }
         Some(secret) if secret.len() < SECRET_CHARACTERS => {
-            found.push(Fault::new("RIPCORD_PEER_SECRET", format!("it has {} characters; it must have {SECRET_CHARACTERS} or more", secret.len())));
+            found.push(Fault::new(
+                "RIPCORD_PEER_SECRET",
+                format!("it has {} characters; it must have {SECRET_CHARACTERS} or more", secret.len()),
+            ));
         }
         Some(_) | None => {}
-    }
-}
-
-fn check_admin_key(key: &str, found: &mut Vec<Fault>) {
-    let random = key.strip_prefix("rc_admin_");
-    let fits = |random: &str| random.len() >= SECRET_CHARACTERS && random.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-    if !random.is_some_and(fits) {
-        let problem = format!("it must be rc_admin_ and {SECRET_CHARACTERS} or more letters, digits, - or _; `openssl rand -hex 24` makes a good second part");
-        found.push(Fault::new("RIPCORD_ADMIN_KEY", problem));
     }
 }

@@ -1,0 +1,30 @@
+//! The REST API (DESIGN 7), a file per resource: extract → permit → one call → reply. No rule is decided here; the shapes are
+//! [`ripcord_proto::rest`]'s, and `/openapi.json` is generated from these handlers.
+
+mod audit;
+mod commits;
+mod confirm;
+mod confirmations;
+mod connections;
+mod environments;
+mod explain;
+mod flags;
+mod front;
+mod keys;
+mod kills;
+mod metrics;
+mod named;
+mod openapi;
+mod outcomes;
+mod peers;
+mod revisions;
+mod rooms;
+mod routes;
+mod segments;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod write;
+
+pub use self::rooms::Parts;
+pub use self::routes::Api;

@@ -1,0 +1,221 @@
+//! `/v1/environments`: made, listed, copied, and deleted by naming them twice.
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::web;
+use ripcord_proto::EnvironmentKey;
+use ripcord_proto::change::EnvironmentRecord;
+use ripcord_proto::digest::Digest;
+use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::rest::environments::{EnvironmentRequest, EnvironmentView, EnvironmentWritten};
+use ripcord_proto::rest::list::Page;
+
+use super::rooms::Rooms;
+use super::write::{NO_BODY, answer, reply};
+use crate::access::extract::Caller;
+use crate::access::permit::{Administer, Read};
+use crate::access::{Access, Clearance, Permit};
+use crate::commit::{Answerer, Ask, ChangesServed, Draft};
+use crate::http::idempotency::Identity;
+use crate::http::query::{Query, Reason};
+use crate::http::{Body, Refusal, Reply};
+use crate::system::{SystemAsk, SystemDraft};
+
+/// The environments that the key reaches.
+#[utoipa::path(get, path = "/v1/environments", tag = "environments",
+    responses((status = 200, description = "All of them", body = Page<EnvironmentView>), (status = "4XX", body = Problem)))]
+pub(super) async fn list(caller: Caller, access: web::Data<Access>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let permits = access.permits::<Read>(&caller.holder, &caller.author)?;
+    let items: Vec<_> = permits.iter().filter_map(|permit| view(permit, &rooms).ok()).collect();
+    let stale = rooms.stale();
+    let page = Page {
+        items,
+        next: None,
+        stale: stale.is_some(),
+    };
+    Ok(Reply::ok(&page)?.stale(stale))
+}
+
+/// One environment. Its ETag is what `If-Match` of a commit takes.
+#[utoipa::path(get, path = "/v1/environments/{env}", tag = "environments", params(("env" = String, Path, example = "production")),
+    responses((status = 200, description = "The environment", body = EnvironmentView), (status = "4XX", body = Problem)))]
+pub(super) async fn get(permit: Permit<Read>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let served = rooms.served(&permit)?;
+    Ok(Reply::ok(&view(&permit, &rooms)?)?.etag(served.snapshot.position).stale(rooms.stale()))
+}
+
+fn view(permit: &Permit<Read>, rooms: &Rooms) -> Result<EnvironmentView, Refusal> {
+    let served = rooms.served(permit)?;
+    let record = rooms.record(permit);
+    Ok(EnvironmentView {
+        key: permit.environment().clone(),
+        description: record.as_ref().and_then(|record| record.description.clone()),
+        created: record.map_or_else(|| rooms.now(), |record| record.created),
+        epoch: served.snapshot.position.epoch,
+        revision: served.snapshot.position.revision,
+        flags: served.snapshot.flags.len(),
+        segments: served.snapshot.segments.len(),
+        kills: served.snapshot.kills.len() + served.overlay.kills.len(),
+        stale: rooms.stale().is_some(),
+    })
+}
+
+/// Makes an environment, empty or with the flags, segments and settings of another one.
+#[utoipa::path(post, path = "/v1/environments", tag = "environments",
+    request_body(content = EnvironmentRequest, example = json!({"key": "staging", "copy_of": "production"})),
+    responses((status = 201, description = "Made", body = EnvironmentWritten), (status = "4XX", body = Problem)))]
+pub(super) async fn create(
+    clearance: Clearance<Administer>,
+    identity: Identity,
+    body: Body<EnvironmentRequest>,
+    rooms: web::Data<Rooms>,
+) -> Result<Reply, Refusal> {
+    let EnvironmentRequest {
+        key,
+        description,
+        copy_of,
+        reason,
+    } = body.value;
+    let source = copy_of.map(|source| rooms.source(&clearance, &source)).transpose()?;
+    let record = EnvironmentRecord {
+        key: key.clone(),
+        description,
+        created: rooms.now(),
+    };
+    let draft = draft(
+        &clearance,
+        SystemAsk::CreateEnvironment(record),
+        reason.clone(),
+        (&identity, &body.digest),
+        key.clone(),
+        StatusCode::CREATED,
+    );
+    let committed = rooms.submit_system(&clearance, draft).await?;
+    let Some(source) = source.filter(|_| !committed.replayed) else {
+        return reply(&committed.answer, committed.replayed, None);
+    };
+    copy(&clearance, &rooms, key, &source, reason).await
+}
+
+/// Fills a new environment; one that cannot be filled is taken back.
+async fn copy(
+    clearance: &Clearance<Administer>,
+    rooms: &Rooms,
+    key: EnvironmentKey,
+    source: &ripcord_proto::Snapshot,
+    reason: Option<String>,
+) -> Result<Reply, Refusal> {
+    let draft = Draft {
+        environment: key.clone(),
+        author: clearance.author(),
+        reason: Some(reason.unwrap_or_else(|| format!("copy of {} at {}", source.environment, source.position))),
+        asks: contents(source),
+        precondition: None,
+        plan: None,
+        changes_served: ChangesServed::Refuse,
+        call: None,
+        answered: None,
+        answer: Answerer(Arc::new({
+            let key = key.clone();
+            move |made| {
+                let body = EnvironmentWritten {
+                    key: key.clone(),
+                    epoch: made.position.epoch,
+                    revision: Some(made.position.revision),
+                };
+                answer(StatusCode::CREATED, &body).unwrap_or_else(|refusal| super::write::failed(&refusal))
+            }
+        })),
+    };
+    match rooms.fill(clearance, draft).await {
+        Ok(committed) => reply(&committed.answer, false, None),
+        Err(refusal) => {
+            let undo = SystemAsk::DeleteEnvironment(key.clone());
+            let undo = draft_of(clearance, undo, Some("its copy could not be filled".to_owned()), key, StatusCode::OK);
+            if let Err(left) = rooms.submit_system(clearance, undo).await {
+                tracing::warn!(%left, "an environment whose copy failed is still there, empty");
+            }
+            Err(refusal)
+        }
+    }
+}
+
+/// Everything but the kills: they belong to what happens in an environment.
+fn contents(source: &ripcord_proto::Snapshot) -> Vec<Ask> {
+    let segments = source.segments.iter().filter_map(|entry| {
+        let segment = entry.value().ok()?;
+        Some(Ask::PutSegment(entry.key().clone(), Box::new(segment.clone())))
+    });
+    let flags = source.flags.iter().filter_map(|entry| {
+        let flag = entry.value().ok()?;
+        Some(Ask::PutFlag(entry.key().clone(), Box::new(flag.clone())))
+    });
+    std::iter::once(Ask::PutSettings(source.settings)).chain(segments).chain(flags).collect()
+}
+
+/// `DELETE /v1/environments/{env}`: what it takes.
+#[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct DeleteQuery {
+    /// The environment's name again.
+    confirm: Option<String>,
+    /// Why.
+    #[param(value_type = Option<String>)]
+    reason: Option<Reason>,
+}
+
+/// Deletes an environment and its log, for good. It must be named twice.
+#[utoipa::path(delete, path = "/v1/environments/{env}", tag = "environments", params(("env" = String, Path, example = "staging"), DeleteQuery),
+    responses((status = 200, description = "Deleted", body = EnvironmentWritten), (status = "4XX", body = Problem)))]
+pub(super) async fn delete(
+    clearance: Clearance<Administer>,
+    permit: Permit<Administer>,
+    identity: Identity,
+    query: Query<DeleteQuery>,
+    rooms: web::Data<Rooms>,
+) -> Result<Reply, Refusal> {
+    let (key, Query(query)) = (permit.environment().clone(), query);
+    if query.confirm.as_deref() != Some(key.as_str()) {
+        return Err(Refusal::new(
+            Code::BadRequest,
+            format!("Nothing was deleted. Deleting {key} ends its streams and removes its flags and its history for good; name it twice, with ?confirm={key}."),
+        ));
+    }
+    let ask = SystemAsk::DeleteEnvironment(key.clone());
+    let draft = draft(&clearance, ask, query.reason.map(Reason::into_text), (&identity, &NO_BODY), key, StatusCode::OK);
+    let committed = rooms.submit_system(&clearance, draft).await?;
+    reply(&committed.answer, committed.replayed, None)
+}
+
+fn draft(
+    clearance: &Clearance<Administer>,
+    ask: SystemAsk,
+    reason: Option<String>,
+    (identity, body): (&Identity, &Digest),
+    key: EnvironmentKey,
+    status: StatusCode,
+) -> SystemDraft {
+    SystemDraft {
+        call: identity.clone().call(clearance.caller(), body),
+        ..draft_of(clearance, ask, reason, key, status)
+    }
+}
+
+fn draft_of(clearance: &Clearance<Administer>, ask: SystemAsk, reason: Option<String>, key: EnvironmentKey, status: StatusCode) -> SystemDraft {
+    SystemDraft {
+        author: clearance.author(),
+        reason,
+        asks: vec![ask],
+        call: None,
+        answer: Answerer(Arc::new(move |made| {
+            let body = EnvironmentWritten {
+                key: key.clone(),
+                epoch: made.position.epoch,
+                revision: None,
+            };
+            answer(status, &body).unwrap_or_else(|refusal| super::write::failed(&refusal))
+        })),
+    }
+}

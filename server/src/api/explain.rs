@@ -1,0 +1,47 @@
+//! `explain`: one evaluation, rule by rule.
+
+use actix_web::web;
+use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::rest::explain::{ExplainRequest, Explanation};
+use ripcord_sdk::engine::{Context, Unheard};
+use serde_json::Value;
+
+use super::flags::no_flag;
+use super::rooms::Rooms;
+use crate::access::Permit;
+use crate::access::permit::Read;
+use crate::http::{Body, Refusal, Reply};
+
+/// Evaluates a flag as an application does, and tells how: rule by rule, with what each condition saw.
+#[utoipa::path(post, path = "/v1/environments/{env}/explain", tag = "evaluation", params(("env" = String, Path, example = "production")),
+    request_body(content = ExplainRequest, example = json!({"flag": "checkout-v2", "context": {"targetingKey": "user-7", "email": "ada@example.com"}})),
+    responses((status = 200, description = "What is served, and why", body = Explanation), (status = "4XX", body = Problem)))]
+pub(super) async fn explain(permit: Permit<Read>, body: Body<ExplainRequest>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let (served, stale) = (rooms.served(&permit)?, rooms.stale());
+    let ExplainRequest { flag, context } = body.value;
+    if served.snapshot.flags.get(flag.as_str()).is_none() {
+        return Err(no_flag(&served, &flag));
+    }
+    let told = served.compiled.explain(flag.as_str(), &Context::from_json(&context), Unheard::FRESH);
+    let kills = served.snapshot.kills_of(flag.as_str()).chain(served.overlay.kills.values());
+    let kill = kills.filter(|kill| kill.covers(flag.as_str())).map(|kill| kill.id.clone()).next();
+    let steps = told.steps.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>().map_err(unwritable)?;
+    let explanation = Explanation {
+        value: told.value.map_or(Ok(Value::Null), serde_json::to_value).map_err(unwritable)?,
+        variant: told.variant.map(|variant| variant.to_string()),
+        reason: told.reason.to_string(),
+        rule: told.rule,
+        kill,
+        epoch: served.snapshot.position.epoch,
+        revision: told.revision,
+        steps,
+        stale: stale.is_some(),
+        flag,
+    };
+    Ok(Reply::ok(&explanation)?.stale(stale))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what map_err gives")]
+fn unwritable(error: serde_json::Error) -> Refusal {
+    Refusal::new(Code::Internal, format!("The explanation could not be written: {error}."))
+}

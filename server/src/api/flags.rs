@@ -1,0 +1,211 @@
+//! `flags` and `flags/{key}`.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, web};
+use ripcord_proto::flag::Flag;
+use ripcord_proto::key::Tag;
+use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::rest::flags::{FlagKill, FlagPatch, FlagView};
+use ripcord_proto::rest::list::Page;
+use ripcord_proto::rest::written::Written;
+use ripcord_proto::table::Entry;
+use ripcord_proto::{FlagKey, Position};
+
+use super::confirm::Subject;
+use super::named::Named;
+use super::rooms::Rooms;
+use super::write::{Asked, Write, etag_after, of_flag, reply, written};
+use crate::access::Permit;
+use crate::access::permit::{Edit, Read};
+use crate::commit::{Ask, Committed};
+use crate::http::precondition::has_already;
+use crate::http::query::{Limit, Query, Wait};
+use crate::http::{Body, Refusal, Reply};
+use crate::snapshot::publication::Served;
+
+/// `GET flags`: which of them.
+#[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct FlagsQuery {
+    /// The `next` of the page before.
+    after: Option<String>,
+    /// Items of a page: 1 to 1,000, else 100.
+    #[serde(default)]
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 1000)]
+    limit: Limit,
+    /// Only those with this tag.
+    #[param(value_type = Option<String>)]
+    tag: Option<Tag>,
+    /// Only those whose key, description or owner holds this text, in any case.
+    search: Option<String>,
+    /// Only those that are killed, or that are not.
+    killed: Option<bool>,
+    /// Only those that are switched on, or off.
+    enabled: Option<bool>,
+}
+
+impl FlagsQuery {
+    fn takes(&self, entry: &Entry<Flag>, served: &Served) -> bool {
+        let flag = entry.value().ok();
+        let tag = |tag: &Tag| flag.is_some_and(|flag| flag.tags.contains(tag));
+        self.tag.as_ref().is_none_or(tag)
+            && self.enabled.is_none_or(|enabled| flag.is_some_and(|flag| flag.enabled == enabled))
+            && self.killed.is_none_or(|killed| killed == is_killed(served, entry.key()))
+            && self.search.as_ref().is_none_or(|text| found_in(&text.to_lowercase(), entry))
+    }
+}
+
+fn found_in(text: &str, entry: &Entry<Flag>) -> bool {
+    let flag = entry.value().ok();
+    let prose = flag.into_iter().flat_map(|flag| [flag.description.as_deref(), flag.owner.as_deref()]).flatten();
+    std::iter::once(entry.key().as_str())
+        .chain(prose)
+        .any(|candidate| candidate.to_lowercase().contains(text))
+}
+
+fn is_killed(served: &Served, key: &FlagKey) -> bool {
+    served.snapshot.kills_of(key.as_str()).next().is_some() || served.overlay.kills.values().any(|kill| kill.covers(key.as_str()))
+}
+
+fn view(entry: &Entry<Flag>, served: &Served, stale: bool) -> FlagView {
+    let key = entry.key();
+    let committed = served.snapshot.kills_of(key.as_str()).map(|kill| (kill, false));
+    let provisional = served.overlay.kills.values().filter(|kill| kill.covers(key.as_str())).map(|kill| (kill, true));
+    let kills = committed.chain(provisional).map(|(kill, provisional)| FlagKill {
+        id: kill.id.clone(),
+        reason: kill.reason.clone(),
+        provisional,
+    });
+    FlagView {
+        key: key.clone(),
+        epoch: entry.changed().epoch,
+        revision: entry.changed().revision,
+        flag: entry.json().to_owned(),
+        kills: kills.collect(),
+        stale,
+    }
+}
+
+/// The flags of an environment, by key.
+#[utoipa::path(get, path = "/v1/environments/{env}/flags", tag = "flags",
+    params(("env" = String, Path, description = "The environment", example = "production"), FlagsQuery),
+    responses((status = 200, description = "A page of flags", body = Page<FlagView>), (status = "4XX", body = Problem)))]
+pub(super) async fn list(permit: Permit<Read>, query: Query<FlagsQuery>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let (served, stale, Query(query)) = (rooms.served(&permit)?, rooms.stale(), query);
+    let after = query.after.as_deref().unwrap_or_default();
+    let mut found = served
+        .snapshot
+        .flags
+        .iter()
+        .filter(|entry| entry.key().as_str() > after && query.takes(entry, &served));
+    let items: Vec<FlagView> = found.by_ref().take(query.limit.get()).map(|entry| view(entry, &served, false)).collect();
+    let next = found.next().and(items.last().map(|item| item.key.to_string()));
+    let page = Page {
+        items,
+        next,
+        stale: stale.is_some(),
+    };
+    Ok(Reply::ok(&page)?.etag(served.snapshot.position).stale(stale))
+}
+
+/// One flag, as it was put, and the kills that cover it.
+#[utoipa::path(get, path = "/v1/environments/{env}/flags/{key}", tag = "flags",
+    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "A / within it is sent as %2F", example = "checkout-v2")),
+    responses((status = 200, description = "The flag; its ETag is what If-Match takes", body = FlagView), (status = 304, description = "If-None-Match names its ETag"),
+        (status = "4XX", body = Problem)))]
+pub(super) async fn get(permit: Permit<Read>, key: Named<FlagKey>, request: HttpRequest, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let (served, stale, Named(key)) = (rooms.served(&permit)?, rooms.stale(), key);
+    let entry = served.snapshot.flags.get(key.as_str()).ok_or_else(|| no_flag(&served, &key))?;
+    let kills_since = served.snapshot.kills.iter().map(|kill| kill.changed()).max().unwrap_or(Position::START);
+    // The kills are part of the answer and not of the ETag: a 304 must not hide one that came since.
+    if kills_since <= entry.changed() && served.overlay.kills.is_empty() && has_already(&request, entry.changed()) {
+        return Ok(Reply::unchanged(entry.changed()));
+    }
+    Ok(Reply::ok(&view(entry, &served, stale.is_some()))?.etag(entry.changed()).stale(stale))
+}
+
+/// The problem that names the flag that was most likely meant.
+pub(super) fn no_flag(served: &Served, key: &FlagKey) -> Refusal {
+    let near = served.snapshot.flags.iter().map(|entry| entry.key().as_str());
+    let hint = near.map(|name| (strsim::osa_distance(name, key.as_str()), name)).min();
+    let hint = hint
+        .filter(|(distance, name)| *distance <= 1 + name.len() / 3)
+        .map(|(_, name)| format!(" Did you mean {name}?"));
+    let detail = format!(
+        "There is no flag {key} in environment {}.{}",
+        served.snapshot.environment,
+        hint.unwrap_or_default()
+    );
+    Refusal::new(Code::FlagNotFound, detail)
+}
+
+/// Makes a flag, or puts it as it shall be from now on.
+#[utoipa::path(put, path = "/v1/environments/{env}/flags/{key}", tag = "flags",
+    params(("env" = String, Path, example = "production"), ("key" = String, Path, example = "checkout-v2"), crate::http::query::WriteQuery),
+    request_body(content = Flag, example = json!({"description": "New checkout", "variants": {"on": true, "off": false}, "default": "off", "safe": "off",
+        "rules": [{"serve": {"split": [{"variant": "on", "weight": 25}, {"variant": "off", "weight": 75}]}}]})),
+    responses((status = 200, description = "Changed, or so already", body = Written), (status = 201, description = "Made", body = Written), (status = "4XX", body = Problem)))]
+pub(super) async fn put(write: Write<Edit>, key: Named<FlagKey>, body: Body<Flag>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let Named(key) = key;
+    let status = if rooms.has_flag(&write.permit, &key)? {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
+    let asked = Asked::one(Ask::PutFlag(key.clone(), Box::new(body.value))).under(of_flag(write.condition, &key));
+    let wait = write.wait();
+    let prepared = write.prepare(asked, &body.digest, move |made| written(made, status));
+    let environment = prepared.environment().clone();
+    let committed = rooms.submit(prepared).await?;
+    answer(&rooms, &environment, &key, &committed, wait).await
+}
+
+/// Switches a flag on or off and leaves the rest of it as it is.
+#[utoipa::path(patch, path = "/v1/environments/{env}/flags/{key}", tag = "flags",
+    params(("env" = String, Path, example = "production"), ("key" = String, Path, example = "checkout-v2"), crate::http::query::WriteQuery),
+    request_body(content = FlagPatch, example = json!({"enabled": false, "reason": "not ready"})),
+    responses((status = 200, description = "Switched, or so already", body = Written), (status = "4XX", body = Problem)))]
+pub(super) async fn patch(write: Write<Edit>, key: Named<FlagKey>, body: Body<FlagPatch>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let Named(key) = key;
+    let asked = Asked::one(Ask::SetEnabled(key.clone(), body.value.enabled))
+        .under(of_flag(write.condition, &key))
+        .because(body.value.reason);
+    let wait = write.wait();
+    let prepared = write.prepare(asked, &body.digest, |made| written(made, StatusCode::OK));
+    let environment = prepared.environment().clone();
+    let committed = rooms.submit(prepared).await?;
+    answer(&rooms, &environment, &key, &committed, wait).await
+}
+
+/// Deletes a flag. Kills that cover it stay, and cover a flag that is made under its key again.
+#[utoipa::path(delete, path = "/v1/environments/{env}/flags/{key}", tag = "flags",
+    params(("env" = String, Path, example = "production"), ("key" = String, Path, example = "checkout-v2"), crate::http::query::WriteQuery),
+    responses((status = 200, description = "Deleted", body = Written), (status = "4XX", body = Problem)))]
+pub(super) async fn delete(write: Write<Edit>, key: Named<FlagKey>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let Named(key) = key;
+    let asked = Asked::one(Ask::DeleteFlag(key.clone())).under(of_flag(write.condition, &key));
+    let wait = write.wait();
+    let prepared = write.prepare(asked, &super::write::NO_BODY, |made| written(made, StatusCode::OK));
+    let environment = prepared.environment().clone();
+    let committed = rooms.submit(prepared).await?;
+    answer(&rooms, &environment, &key, &committed, wait).await
+}
+
+async fn answer(
+    rooms: &Rooms,
+    environment: &ripcord_proto::EnvironmentKey,
+    key: &FlagKey,
+    committed: &Committed,
+    wait: Option<Wait>,
+) -> Result<Reply, Refusal> {
+    let span = tracing::Span::current();
+    span.record("flag", key.as_str()).record("revision", committed.position.revision.0);
+    let confirmation = rooms.confirmed(environment, Subject::Revision(committed.position), wait).await;
+    let reply = reply(&committed.answer, committed.replayed, confirmation)?;
+    let last_change = rooms.last_change_of_flag(environment, key);
+    Ok(match etag_after(&committed.answer, committed.position, last_change) {
+        Some(position) => reply.etag(position),
+        None => reply,
+    })
+}

@@ -1,0 +1,137 @@
+//! `/v1/keys`: made, listed, revoked. A key is shown once, when it is made.
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::web;
+use ripcord_proto::change::KeyRecord;
+use ripcord_proto::digest::Digest;
+use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::rest::keys::{KeyCreated, KeyRequest, KeyView};
+use ripcord_proto::rest::list::Page;
+use ripcord_proto::rest::written::Recorded;
+
+use super::rooms::Rooms;
+use super::write::{NO_BODY, answer, reply};
+use crate::access::permit::Administer;
+use crate::access::{Clearance, keys};
+use crate::commit::{Answer, Answerer, Made};
+use crate::http::idempotency::Identity;
+use crate::http::query::{PageQuery, Query, WriteQuery};
+use crate::http::{Body, Refusal, Reply};
+use crate::system::{SystemAsk, SystemDraft};
+
+/// The valid keys, without their secrets.
+#[utoipa::path(get, path = "/v1/keys", tag = "keys", params(PageQuery),
+    responses((status = 200, description = "A page of keys", body = Page<KeyView>), (status = "4XX", body = Problem)))]
+pub(super) async fn list(clearance: Clearance<Administer>, query: Query<PageQuery>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let (system, stale, Query(query)) = (rooms.system(&clearance), rooms.stale(), query);
+    let after = query.after.unwrap_or_default();
+    let mut found = system.keys.values().filter(|record| record.id > after);
+    let items: Vec<KeyView> = found.by_ref().take(query.limit.get()).map(view).collect();
+    let next = found.next().and(items.last().map(|item| item.id.clone()));
+    let page = Page {
+        items,
+        next,
+        stale: stale.is_some(),
+    };
+    Ok(Reply::ok(&page)?.stale(stale))
+}
+
+fn view(record: &KeyRecord) -> KeyView {
+    KeyView {
+        id: record.id.clone(),
+        name: record.name.clone(),
+        role: record.role,
+        environments: record.environments.clone(),
+        created: record.created,
+    }
+}
+
+/// Makes a key. The answer is the only place where it is shown; a repeated call is answered without it.
+#[utoipa::path(post, path = "/v1/keys", tag = "keys",
+    request_body(content = KeyRequest, example = json!({"role": "sdk", "environment": "production", "name": "checkout service"})),
+    responses((status = 201, description = "Made", body = KeyCreated), (status = "4XX", body = Problem)))]
+pub(super) async fn create(clearance: Clearance<Administer>, identity: Identity, body: Body<KeyRequest>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let KeyRequest {
+        role,
+        environments,
+        name,
+        reason,
+    } = body.value;
+    let secret = keys::mint(role);
+    let record = KeyRecord {
+        id: keys::mint_id(),
+        name,
+        role,
+        environments,
+        hash: keys::hash(secret.expose()),
+        created: rooms.now(),
+    };
+    let id = record.id.clone();
+    let answer = move |made: &Made| created(&id, made);
+    let draft = draft(&clearance, SystemAsk::CreateKey(record), reason, (&identity, &body.digest), answer);
+    let committed = rooms.submit_system(&clearance, draft).await?;
+    if committed.replayed {
+        return reply(&committed.answer, true, None);
+    }
+    let shown: KeyCreated = serde_json::from_str(committed.answer.body.get())
+        .map_err(|error| Refusal::new(Code::Internal, format!("The key was made, and its answer could not be read back: {error}.")))?;
+    let shown = KeyCreated {
+        key: Some(secret.expose().to_owned()),
+        ..shown
+    };
+    Reply::json(StatusCode::CREATED, &shown)
+}
+
+/// What is recorded of the making of a key: everything but the key.
+fn created(id: &str, made: &Made) -> Result<Answer, Refusal> {
+    let body = KeyCreated {
+        id: id.to_owned(),
+        key: None,
+        epoch: made.position.epoch,
+        revision: None,
+    };
+    answer(StatusCode::CREATED, &body)
+}
+
+/// Revokes a key: it is worth nothing from now on, and its streams end.
+#[utoipa::path(delete, path = "/v1/keys/{key}", tag = "keys", params(("key" = String, Path, description = "The key's id", example = "key_4fK2mQ9xWz1B"), WriteQuery),
+    responses((status = 200, description = "Revoked", body = Recorded), (status = "4XX", body = Problem)))]
+pub(super) async fn revoke(
+    clearance: Clearance<Administer>,
+    identity: Identity,
+    id: web::Path<String>,
+    query: Query<WriteQuery>,
+    rooms: web::Data<Rooms>,
+) -> Result<Reply, Refusal> {
+    let (id, Query(query)) = (id.into_inner(), query);
+    let recorded = id.clone();
+    let answer = move |made: &Made| {
+        let body = Recorded {
+            id: recorded.clone(),
+            epoch: made.position.epoch,
+            revision: None,
+        };
+        answer(StatusCode::OK, &body)
+    };
+    let draft = draft(&clearance, SystemAsk::RevokeKey(id), query.reason(), (&identity, &NO_BODY), answer);
+    let committed = rooms.submit_system(&clearance, draft).await?;
+    reply(&committed.answer, committed.replayed, None)
+}
+
+fn draft(
+    clearance: &Clearance<Administer>,
+    ask: SystemAsk,
+    reason: Option<String>,
+    (identity, body): (&Identity, &Digest),
+    answer: impl Fn(&Made) -> Result<Answer, Refusal> + Send + Sync + 'static,
+) -> SystemDraft {
+    SystemDraft {
+        author: clearance.author(),
+        reason,
+        asks: vec![ask],
+        call: identity.clone().call(clearance.caller(), body),
+        answer: Answerer(Arc::new(move |made| answer(made).unwrap_or_else(|refusal| super::write::failed(&refusal)))),
+    }
+}

@@ -1,0 +1,216 @@
+//! `kills` and `kills/{id}`.
+
+mod view;
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, web};
+use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::rest::kills::{KillAnswer, KillRequest, KillView, NAMED_FLAGS, ReasonRequest, RestoreAnswer};
+use ripcord_proto::rest::list::Page;
+use ripcord_proto::rest::written::Written;
+use ripcord_proto::{EnvironmentKey, KillId};
+
+use super::confirm::Subject;
+use super::named::Named;
+use super::rooms::Rooms;
+use super::write::{Asked, Prepared, Write, answer, reply, written};
+use crate::access::Permit;
+use crate::access::permit::{Kill, Read, Restore};
+use crate::commit::{Answer, Ask, Standing};
+use crate::http::query::{PageQuery, Query, Wait, WriteQuery};
+use crate::http::{Body, Refusal, Reply};
+use crate::kill::{Held, KillAnswerer, Killed, Order, Restored};
+use crate::snapshot::publication::Served;
+
+/// The kills in force, newest first; provisional ones among them.
+#[utoipa::path(get, path = "/v1/environments/{env}/kills", tag = "kills",
+    params(("env" = String, Path, example = "production"), PageQuery),
+    responses((status = 200, description = "A page of kills", body = Page<KillView>), (status = "4XX", body = Problem)))]
+pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let (served, stale, Query(query)) = (rooms.served(&permit)?, rooms.stale(), query);
+    let mut kills = view::all(&served);
+    kills.sort_by(|a, b| b.kill.id.cmp(&a.kill.id));
+    let before = |id: &KillId| query.after.as_deref().is_none_or(|after| id.as_str() < after);
+    let mut found = kills.into_iter().filter(|view| before(&view.kill.id));
+    let items: Vec<KillView> = found.by_ref().take(query.limit.get()).collect();
+    let next = found.next().and(items.last().map(|view| view.kill.id.to_string()));
+    let page = Page {
+        items,
+        next,
+        stale: stale.is_some(),
+    };
+    Ok(Reply::ok(&page)?.stale(stale))
+}
+
+/// One kill in force.
+#[utoipa::path(get, path = "/v1/environments/{env}/kills/{key}", tag = "kills",
+    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The kill's id", example = "k_01jd3x7q8v9w0y2z4a6b8c0d2e")),
+    responses((status = 200, description = "The kill", body = KillView), (status = "4XX", body = Problem)))]
+pub(super) async fn get(permit: Permit<Read>, id: Named<KillId>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let (served, stale, Named(id)) = (rooms.served(&permit)?, rooms.stale(), id);
+    let found = view::all(&served).into_iter().find(|view| view.kill.id == id);
+    let view = found.ok_or_else(|| Refusal::new(Code::NotFound, format!("No kill {id} is in force; it was restored, or never made.")))?;
+    Ok(Reply::ok(&view)?.stale(stale))
+}
+
+/// Forces flags to their safe variant, at once. It waits for no reason, no approval and no store.
+#[utoipa::path(post, path = "/v1/environments/{env}/kills", tag = "kills",
+    params(("env" = String, Path, example = "production"), WriteQuery),
+    request_body(content = KillRequest, example = json!({"scope": {"flag": "checkout-v2"}, "reason": "5xx spike"})),
+    responses((status = 201, description = "Killed", body = KillAnswer), (status = 200, description = "The scope was killed already", body = KillAnswer), (status = "4XX", body = Problem)))]
+pub(super) async fn kill(write: Write<Kill>, body: Body<KillRequest>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let (environment, wait) = (write.permit.environment().clone(), write.wait());
+    let served = rooms.served_to_killers(&write.permit)?;
+    let order = Order {
+        environment: environment.clone(),
+        author: write.permit.author(),
+        scope: body.value.scope,
+        call: write.call(&body.digest),
+        reason: body.value.reason.or_else(|| write.query.reason()),
+        answer: KillAnswerer(Arc::new(move |killed| kill_answer(killed, &served))),
+    };
+    let outcome = rooms.kill(&write.permit, order).await?;
+    let subject = match (outcome.provisional, outcome.position) {
+        (Some(id), _) => Some(Subject::Kill(id)),
+        (None, Some(position)) => Some(Subject::Revision(position)),
+        (None, None) => view::position_in(&outcome.answer).map(Subject::Revision),
+    };
+    let confirmation = match subject {
+        Some(subject) => rooms.confirmed(&environment, subject, wait).await,
+        None => None,
+    };
+    reply(&outcome.answer, outcome.replayed, confirmation)
+}
+
+fn kill_answer(killed: &Killed, served: &Served) -> Answer {
+    let (epoch, revision) = match killed.held {
+        Held::Committed(position) => (position.epoch, Some(position.revision)),
+        Held::Journaled | Held::Memory => (served.snapshot.position.epoch, None),
+    };
+    let body = KillAnswer {
+        id: killed.kill.id.clone(),
+        epoch,
+        revision,
+        provisional: revision.is_none(),
+        lost_on_restart: killed.held == Held::Memory,
+        scope: killed.kill.scope.clone(),
+        reason: killed.kill.reason.clone(),
+        reason_missing: killed.kill.reason.is_none(),
+        flags: view::serving(served, killed.flags.iter()),
+        flags_total: killed.flags.len(),
+        warnings: warnings(killed),
+        confirmation: None,
+    };
+    let status = match killed.standing {
+        Standing::New => StatusCode::CREATED,
+        Standing::Existing => StatusCode::OK,
+    };
+    answer(status, &body).unwrap_or_else(|refusal| super::write::failed(&refusal))
+}
+
+fn warnings(killed: &Killed) -> Vec<String> {
+    let held = match killed.held {
+        Held::Committed(_) => None,
+        Held::Journaled => {
+            Some("The store cannot be reached. The kill is in force here and on the peers that could be reached, and goes into the log when the store is back.")
+        }
+        Held::Memory => Some(
+            "Neither the store nor this node's journal could be written. The kill is in force, and would not survive a restart of this node: leave it running, and pull the kill again when the store is back.",
+        ),
+    };
+    let empty = killed
+        .flags
+        .is_empty()
+        .then_some("It covers no flag now; flags that match its scope later are covered.");
+    held.into_iter().chain(empty).map(ToOwned::to_owned).collect()
+}
+
+/// Lifts one kill, and nothing but that one. A reason is needed, in the body or as `?reason=`.
+#[utoipa::path(delete, path = "/v1/environments/{env}/kills/{key}", tag = "kills",
+    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The kill's id", example = "k_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
+    request_body(content = Option<ReasonRequest>, example = json!({"reason": "fixed in 2.1.1"})),
+    responses((status = 200, description = "Lifted", body = RestoreAnswer), (status = "4XX", body = Problem)))]
+pub(super) async fn restore(
+    write: Write<Restore>,
+    id: Named<KillId>,
+    request: HttpRequest,
+    payload: web::Payload,
+    rooms: web::Data<Rooms>,
+) -> Result<Reply, Refusal> {
+    let Named(id) = id;
+    let body = Body::<Option<ReasonRequest>>::optional(&request, payload).await?;
+    let wait = write.wait();
+    let served = rooms.served_to_restorers(&write.permit)?;
+    let asked = Asked::one(Ask::Restore(id.clone())).because(body.value.map(|body| body.reason));
+    let lifted = restored(&id, &served);
+    let withdrawn = RestoreAnswer {
+        withdrawn: true,
+        epoch: served.snapshot.position.epoch,
+        ..lifted.clone()
+    };
+    let prepared = write.prepare(asked, &body.digest, move |made| {
+        let body = RestoreAnswer {
+            epoch: made.position.epoch,
+            revision: Some(made.position.revision),
+            ..lifted.clone()
+        };
+        answer(StatusCode::OK, &body)
+    });
+    let environment = prepared.environment().clone();
+    match rooms.restore(id.clone(), prepared).await? {
+        Restored::Committed(committed) => {
+            let confirmation = rooms.confirmed(&environment, Subject::Revision(committed.position), wait).await;
+            reply(&committed.answer, committed.replayed, confirmation)
+        }
+        Restored::Withdrawn(id) => {
+            let confirmation = rooms.confirmed(&environment, Subject::Kill(id), wait).await;
+            reply(&answer(StatusCode::OK, &withdrawn)?, false, confirmation)
+        }
+    }
+}
+
+/// The answer to a restore, without its position.
+fn restored(id: &KillId, served: &Served) -> RestoreAnswer {
+    let kills = || {
+        served
+            .snapshot
+            .kills
+            .iter()
+            .filter_map(|entry| entry.value().ok())
+            .chain(served.overlay.kills.values())
+    };
+    let lifted = kills().find(|kill| kill.id == *id);
+    let others = |key: &str| kills().any(|kill| kill.id != *id && kill.covers(key));
+    let flags = served.snapshot.flags.iter().map(|entry| entry.key());
+    let still = flags.filter(|key| lifted.is_some_and(|kill| kill.covers(key.as_str())) && others(key.as_str()));
+    RestoreAnswer {
+        id: id.clone(),
+        epoch: served.snapshot.position.epoch,
+        revision: None,
+        withdrawn: false,
+        still_killed: still.take(NAMED_FLAGS).cloned().collect(),
+        confirmation: None,
+    }
+}
+
+/// Says afterwards why something was killed.
+#[utoipa::path(patch, path = "/v1/environments/{env}/kills/{key}", tag = "kills",
+    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The kill's id", example = "k_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
+    request_body(content = ReasonRequest, example = json!({"reason": "5xx spike since 14:02"})),
+    responses((status = 200, description = "Noted", body = Written), (status = "4XX", body = Problem)))]
+pub(super) async fn give_reason(write: Write<Restore>, id: Named<KillId>, body: Body<ReasonRequest>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let Named(id) = id;
+    let wait = write.wait();
+    let asked = Asked::one(Ask::GiveReason(id, body.value.reason.clone())).because(Some(body.value.reason));
+    let prepared = write.prepare(asked, &body.digest, |made| written(made, StatusCode::OK));
+    commit(&rooms, prepared, wait).await
+}
+
+async fn commit(rooms: &Rooms, prepared: Prepared<Restore>, wait: Option<Wait>) -> Result<Reply, Refusal> {
+    let environment: EnvironmentKey = prepared.environment().clone();
+    let committed = rooms.submit(prepared).await?;
+    let confirmation = rooms.confirmed(&environment, Subject::Revision(committed.position), wait).await;
+    reply(&committed.answer, committed.replayed, confirmation)
+}

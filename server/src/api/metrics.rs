@@ -1,0 +1,15 @@
+//! `/metrics`, for Prometheus. Open to whoever reaches the port, as scrapers expect it: it names flags and variants, and holds
+//! no values, users or secrets.
+
+use actix_web::{HttpResponse, web};
+
+use super::rooms::Rooms;
+
+/// The metrics of this node.
+#[utoipa::path(get, path = "/metrics", tag = "operation", security(()),
+    responses((status = 200, description = "Prometheus text exposition", body = String, content_type = "text/plain")))]
+pub(super) async fn scrape(rooms: web::Data<Rooms>) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4; charset=utf-8")
+        .body(rooms.metrics().render())
+}

@@ -1,0 +1,132 @@
+//! `segments` and `segments/{key}`.
+
+use std::collections::BTreeMap;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, web};
+use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::rest::list::Page;
+use ripcord_proto::rest::segments::SegmentView;
+use ripcord_proto::rest::written::Written;
+use ripcord_proto::table::Entry;
+use ripcord_proto::{FlagKey, Segment, SegmentKey};
+
+use super::confirm::Subject;
+use super::named::Named;
+use super::rooms::Rooms;
+use super::write::{Asked, NO_BODY, Prepared, Write, etag_after, of_segment, reply, written};
+use crate::access::Permit;
+use crate::access::permit::{Edit, Read};
+use crate::commit::Ask;
+use crate::http::precondition::has_already;
+use crate::http::query::{PageQuery, Query, Wait, WriteQuery};
+use crate::http::{Body, Refusal, Reply};
+use crate::snapshot::publication::Served;
+
+/// The flags whose rules name each segment.
+fn users(served: &Served) -> BTreeMap<SegmentKey, Vec<FlagKey>> {
+    let mut users: BTreeMap<SegmentKey, Vec<FlagKey>> = BTreeMap::new();
+    for entry in served.snapshot.flags.iter() {
+        let whens = entry.value().into_iter().flat_map(|flag| &flag.rules).filter_map(|rule| rule.when.as_ref());
+        for when in whens {
+            when.segments(&mut |segment, _| {
+                let flags = users.entry(segment.clone()).or_default();
+                if flags.last() != Some(entry.key()) {
+                    flags.push(entry.key().clone());
+                }
+            });
+        }
+    }
+    users
+}
+
+fn view(entry: &Entry<Segment>, users: &BTreeMap<SegmentKey, Vec<FlagKey>>, stale: bool) -> SegmentView {
+    SegmentView {
+        key: entry.key().clone(),
+        epoch: entry.changed().epoch,
+        revision: entry.changed().revision,
+        segment: entry.json().to_owned(),
+        used_by: users.get(entry.key()).cloned().unwrap_or_default(),
+        stale,
+    }
+}
+
+/// The segments of an environment, by key.
+#[utoipa::path(get, path = "/v1/environments/{env}/segments", tag = "segments",
+    params(("env" = String, Path, example = "production"), PageQuery),
+    responses((status = 200, description = "A page of segments", body = Page<SegmentView>), (status = "4XX", body = Problem)))]
+pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let (served, stale, Query(query)) = (rooms.served(&permit)?, rooms.stale(), query);
+    let after = query.after.unwrap_or_default();
+    let users = users(&served);
+    let mut found = served.snapshot.segments.iter().filter(|entry| *entry.key().as_str() > *after);
+    let items: Vec<SegmentView> = found.by_ref().take(query.limit.get()).map(|entry| view(entry, &users, false)).collect();
+    let next = found.next().and(items.last().map(|item| item.key.to_string()));
+    let page = Page {
+        items,
+        next,
+        stale: stale.is_some(),
+    };
+    Ok(Reply::ok(&page)?.etag(served.snapshot.position).stale(stale))
+}
+
+/// One segment, as it was put, and the flags whose rules name it.
+#[utoipa::path(get, path = "/v1/environments/{env}/segments/{key}", tag = "segments",
+    params(("env" = String, Path, example = "production"), ("key" = String, Path, example = "beta")),
+    responses((status = 200, description = "The segment; its ETag is what If-Match takes", body = SegmentView),
+        (status = 304, description = "If-None-Match names its ETag"), (status = "4XX", body = Problem)))]
+pub(super) async fn get(permit: Permit<Read>, key: Named<SegmentKey>, request: HttpRequest, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let (served, stale, Named(key)) = (rooms.served(&permit)?, rooms.stale(), key);
+    let entry = served.snapshot.segments.get(key.as_str());
+    let entry = entry.ok_or_else(|| {
+        Refusal::new(
+            Code::NotFound,
+            format!("There is no segment {key} in environment {}.", served.snapshot.environment),
+        )
+    })?;
+    if has_already(&request, entry.changed()) {
+        return Ok(Reply::unchanged(entry.changed()));
+    }
+    let view = view(entry, &users(&served), stale.is_some());
+    Ok(Reply::ok(&view)?.etag(entry.changed()).stale(stale))
+}
+
+/// Makes a segment, or puts it as it shall be from now on.
+#[utoipa::path(put, path = "/v1/environments/{env}/segments/{key}", tag = "segments",
+    params(("env" = String, Path, example = "production"), ("key" = String, Path, example = "beta"), WriteQuery),
+    request_body(content = Segment, example = json!({"attribute": "plan", "equals": "beta"})),
+    responses((status = 200, description = "Changed, or so already", body = Written), (status = 201, description = "Made", body = Written), (status = "4XX", body = Problem)))]
+pub(super) async fn put(write: Write<Edit>, key: Named<SegmentKey>, body: Body<Segment>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let Named(key) = key;
+    let known = rooms.last_change_of_segment(write.permit.environment(), &key).is_some();
+    let status = if known { StatusCode::OK } else { StatusCode::CREATED };
+    let asked = Asked::one(Ask::PutSegment(key.clone(), Box::new(body.value))).under(of_segment(write.condition, &key));
+    let wait = write.wait();
+    let prepared = write.prepare(asked, &body.digest, move |made| written(made, status));
+    commit(&rooms, prepared, &key, wait).await
+}
+
+/// Deletes a segment that no flag names.
+#[utoipa::path(delete, path = "/v1/environments/{env}/segments/{key}", tag = "segments",
+    params(("env" = String, Path, example = "production"), ("key" = String, Path, example = "beta"), WriteQuery),
+    responses((status = 200, description = "Deleted", body = Written), (status = "4XX", body = Problem)))]
+pub(super) async fn delete(write: Write<Edit>, key: Named<SegmentKey>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let Named(key) = key;
+    let asked = Asked::one(Ask::DeleteSegment(key.clone())).under(of_segment(write.condition, &key));
+    let wait = write.wait();
+    let prepared = write.prepare(asked, &NO_BODY, |made| written(made, StatusCode::OK));
+    commit(&rooms, prepared, &key, wait).await
+}
+
+async fn commit(rooms: &Rooms, prepared: Prepared<Edit>, key: &SegmentKey, wait: Option<Wait>) -> Result<Reply, Refusal> {
+    let environment = prepared.environment().clone();
+    let committed = rooms.submit(prepared).await?;
+    tracing::Span::current().record("revision", committed.position.revision.0);
+    let confirmation = rooms.confirmed(&environment, Subject::Revision(committed.position), wait).await;
+    let reply = reply(&committed.answer, committed.replayed, confirmation)?;
+    let last_change = rooms.last_change_of_segment(&environment, key);
+    Ok(match etag_after(&committed.answer, committed.position, last_change) {
+        Some(position) => reply.etag(position),
+        None => reply,
+    })
+}

@@ -1,0 +1,83 @@
+//! `settings`: what an environment fixes for all of its flags.
+
+use actix_web::http::StatusCode;
+use actix_web::web;
+use ripcord_proto::Faults;
+use ripcord_proto::problem::Problem;
+use ripcord_proto::rest::settings::{SettingsRequest, SettingsView};
+use ripcord_proto::rest::written::Written;
+
+use super::confirm::Subject;
+use super::rooms::Rooms;
+use super::write::{Asked, Write, of_environment, reply, written_with};
+use crate::access::Permit;
+use crate::access::permit::{Administer, Read};
+use crate::commit::Ask;
+use crate::http::{Body, Refusal, Reply};
+
+/// The environment's settings.
+#[utoipa::path(get, path = "/v1/environments/{env}/settings", tag = "settings", params(("env" = String, Path, example = "production")),
+    responses((status = 200, description = "The settings", body = SettingsView), (status = "4XX", body = Problem)))]
+pub(super) async fn get(permit: Permit<Read>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let (served, stale) = (rooms.served(&permit)?, rooms.stale());
+    let position = served.snapshot.position;
+    let view = SettingsView {
+        epoch: position.epoch,
+        revision: position.revision,
+        settings: served.snapshot.settings,
+        stale: stale.is_some(),
+    };
+    Ok(Reply::ok(&view)?.etag(position).stale(stale))
+}
+
+/// Puts the settings. Another bucketing generation re-buckets everybody; the request must say that this is known.
+#[utoipa::path(put, path = "/v1/environments/{env}/settings", tag = "settings",
+    params(("env" = String, Path, example = "production"), crate::http::query::WriteQuery),
+    request_body(content = SettingsRequest, example = json!({"bucketing": "v2", "rebuckets_everybody": true, "reason": "our flagd clients bucket by v2"})),
+    responses((status = 200, description = "Changed, or so already", body = Written), (status = "4XX", body = Problem)))]
+pub(super) async fn put(write: Write<Administer>, body: Body<SettingsRequest>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let ask = if rooms.has_settings(&write.permit, body.value.settings())? {
+        Ask::PutSettings(body.value.settings())
+    } else {
+        rebuckets(&body.value).map_err(Refusal::invalid)?
+    };
+    let warnings: Vec<String> = warning(&ask).into_iter().collect();
+    let asked = Asked::one(ask).under(of_environment(write.condition)?).because(body.value.reason);
+    let wait = write.wait();
+    let prepared = write.prepare(asked, &body.digest, move |made| {
+        let warnings = if made.changes.is_empty() { Vec::new() } else { warnings.clone() };
+        written_with(made, StatusCode::OK, warnings)
+    });
+    let environment = prepared.environment().clone();
+    let committed = rooms.submit(prepared).await?;
+    let confirmation = rooms.confirmed(&environment, Subject::Revision(committed.position), wait).await;
+    Ok(reply(&committed.answer, committed.replayed, confirmation)?.etag(committed.position))
+}
+
+/// The ask for settings whose caller says that he knows what they do.
+pub(super) fn rebuckets(request: &SettingsRequest) -> Result<Ask, Faults> {
+    if request.rebuckets_everybody {
+        return Ok(Ask::PutSettings(request.settings()));
+    }
+    Err(Faults::one(
+        "rebuckets_everybody",
+        "must be true: another bucketing generation gives most users of a split another variant. Plan it with commits/plan first",
+    ))
+}
+
+/// What the caller should know of an ask although all goes well.
+pub(super) fn warning(ask: &Ask) -> Option<String> {
+    match ask {
+        Ask::PutSettings(_) => Some("A change of the bucketing generation re-buckets everybody: most users of a split get another variant.".to_owned()),
+        Ask::PutFlag(..)
+        | Ask::DeleteFlag(_)
+        | Ask::SetEnabled(..)
+        | Ask::PutSegment(..)
+        | Ask::DeleteSegment(_)
+        | Ask::Kill(_)
+        | Ask::Merge(_)
+        | Ask::Withdraw(_)
+        | Ask::Restore(_)
+        | Ask::GiveReason(..) => None,
+    }
+}

@@ -1,0 +1,56 @@
+//! Commits in short.
+
+use ripcord_proto::change::Change;
+use ripcord_proto::commit::Sealed;
+use ripcord_proto::rest::log::{ChangeSummary, LogEntry};
+
+use crate::store::LogName;
+
+/// Changes that a list names, at most.
+const NAMED_CHANGES: usize = 100;
+
+/// A commit as a list shows it.
+pub fn summary(log: &LogName, entry: &Sealed) -> LogEntry {
+    let commit = &entry.commit;
+    LogEntry {
+        log: log.to_string(),
+        sequence: commit.sequence,
+        epoch: commit.epoch,
+        revision: commit.revision,
+        at: commit.at,
+        actor: commit.actor.clone(),
+        origin: commit.origin.clone(),
+        reason: commit.reason.clone(),
+        urgent: commit.urgent,
+        changes: commit.changes.iter().take(NAMED_CHANGES).map(change).collect(),
+        changes_total: commit.changes.len(),
+        digest: entry.digest,
+    }
+}
+
+fn change(change: &Change) -> ChangeSummary {
+    let (name, what) = match change {
+        Change::PutFlag(entry) => ("put_flag", entry.key().to_string()),
+        Change::DeleteFlag(key) => ("delete_flag", key.to_string()),
+        Change::PutSegment(entry) => ("put_segment", entry.key().to_string()),
+        Change::DeleteSegment(key) => ("delete_segment", key.to_string()),
+        Change::PutKill(entry) => match entry.value() {
+            Ok(kill) => ("put_kill", format!("{} of {}", kill.id, kill.scope)),
+            Err(_) => ("put_kill", entry.key().to_string()),
+        },
+        Change::Restore(id) => ("restore", id.to_string()),
+        Change::PutSettings(_) => ("put_settings", String::new()),
+        Change::NewEpoch(cause) => (
+            "new_epoch",
+            serde_json::to_value(cause)
+                .ok()
+                .and_then(|cause| cause.as_str().map(ToOwned::to_owned))
+                .unwrap_or_default(),
+        ),
+        Change::PutEnvironment(record) => ("put_environment", record.key.to_string()),
+        Change::DeleteEnvironment(key) => ("delete_environment", key.to_string()),
+        Change::PutKey(record) => ("put_key", format!("{} ({}, {})", record.id, record.name, record.role)),
+        Change::RevokeKey(id) => ("revoke_key", id.clone()),
+    };
+    ChangeSummary { change: name.to_owned(), what }
+}

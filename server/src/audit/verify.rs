@@ -1,0 +1,47 @@
+//! The proof that a log is whole: every entry's digest follows from the one before and its own bytes, from the first on.
+
+use ripcord_proto::Sequence;
+use ripcord_proto::digest::Digest;
+use ripcord_proto::rest::log::LogReport;
+
+use super::PAGE;
+use crate::store::{LogName, Store};
+
+/// Proves a log entry by entry. `head` is where memory says that it ends: a log that is cut short is not whole.
+pub async fn verify(store: &dyn Store, log: &LogName, head: Sequence) -> LogReport {
+    let mut report = LogReport {
+        log: log.to_string(),
+        entries: 0,
+        head: Digest::ZERO,
+        fault: None,
+    };
+    loop {
+        match store.read(log, Sequence(report.entries), PAGE).await {
+            Ok(page) if page.is_empty() => break,
+            Ok(page) => {
+                for entry in page {
+                    let expected = Sequence(report.entries + 1);
+                    let computed = Digest::of([report.head.bytes().as_slice(), entry.body.as_bytes()]);
+                    if entry.commit.sequence != expected || computed != entry.digest {
+                        let found = entry.commit.sequence;
+                        report.fault = Some(format!(
+                            "entry {expected} does not follow the one before it: found is entry {found} with digest {}, its contents give {computed}",
+                            entry.digest
+                        ));
+                        return report;
+                    }
+                    report.entries = expected.0;
+                    report.head = entry.digest;
+                }
+            }
+            Err(error) => {
+                report.fault = Some(error.to_string());
+                return report;
+            }
+        }
+    }
+    if report.entries < head.0 {
+        report.fault = Some(format!("the log ends after entry {}; memory knows {head}", report.entries));
+    }
+    report
+}

@@ -1,0 +1,290 @@
+//! The fleet: the applications that are connected to this node, what each has confirmed, and how fast.
+//!
+//! ```text
+//! Board::publish -> roll.open(revision)         the denominator: who is connected now
+//! stream: hello -> Membership, ack -> roll      one member moved forward; cheap, whatever it passed over
+//! api: confirmation(n), wait(n)  -> report      of this node, merged with those of the peers that can be reached
+//! ```
+//!
+//! Everything is in memory: by name for the last 1,000 revisions, figures after that. What is asked of other nodes goes
+//! through [`Peers`].
+
+mod connections;
+mod peers;
+mod report;
+mod roll;
+mod tally;
+mod wait;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use ripcord_proto::confirmation::Confirmation;
+use ripcord_proto::{EnvironmentKey, KillId, Position};
+
+pub use self::connections::{Connected, Rung, Transport};
+pub use self::peers::{Answer, Peers, Question, Solitary};
+pub use self::report::{Report, merge};
+use self::roll::{MemberId, Roll};
+pub use self::wait::Waiting;
+use crate::snapshot::board::{Board, Listener};
+use crate::snapshot::publication::{Publication, Step};
+
+/// How the fleet is counted.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// This node's name, as confirmations show it.
+    pub node: String,
+    /// Who reconnects within this time after a commit counts as connected at it.
+    pub grace: Duration,
+    /// Who is lost for longer than this is gone: no longer missing.
+    pub gone: Duration,
+    /// Revisions kept by name.
+    pub revisions: usize,
+    /// Older revisions of which the figures are kept.
+    pub figures: usize,
+}
+
+impl Settings {
+    /// The usual ones, for a node of this name.
+    pub fn new(node: impl Into<String>) -> Self {
+        Self {
+            node: node.into(),
+            grace: Duration::from_secs(30),
+            gone: Duration::from_secs(60),
+            revisions: 1_000,
+            figures: 20_000,
+        }
+    }
+}
+
+/// What is asked to be confirmed.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// A revision.
+    Revision(Position),
+    /// A provisional kill.
+    Kill(KillId),
+}
+
+/// Who joins.
+#[derive(Debug, Clone)]
+pub struct Joining {
+    /// The instance's name.
+    pub name: String,
+    /// Random, new for each process.
+    pub id: String,
+    /// Name and version of its SDK.
+    pub sdk: String,
+    /// What it has already.
+    pub position: Option<Position>,
+    /// Whether it will acknowledge (`applied`), or can only be sent to (`sent`).
+    pub acknowledges: bool,
+    /// What it is connected by.
+    pub transport: Transport,
+}
+
+/// The applications of all environments on this node. Cheap to clone.
+#[derive(Clone)]
+pub struct Fleet(Arc<Shared>);
+
+struct Shared {
+    settings: Settings,
+    peers: Arc<dyn Peers>,
+    rolls: ArcSwap<BTreeMap<EnvironmentKey, Arc<Mutex<Roll>>>>,
+    writing: Mutex<()>,
+    /// When lost members were last looked through.
+    tended: Mutex<Instant>,
+}
+
+impl fmt::Debug for Fleet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fleet").field("settings", &self.0.settings).finish_non_exhaustive()
+    }
+}
+
+/// How often lost members and old revisions are looked through.
+const TENDING: Duration = Duration::from_secs(1);
+
+impl Fleet {
+    /// A fleet that counts what is published on `board` from now on.
+    pub fn new(board: &Board, settings: Settings, peers: Arc<dyn Peers>) -> Self {
+        let fleet = Self(Arc::new(Shared {
+            settings,
+            peers,
+            rolls: ArcSwap::default(),
+            writing: Mutex::default(),
+            tended: Mutex::new(Instant::now()),
+        }));
+        board.listen(Arc::new(fleet.clone()));
+        for environment in board.environments() {
+            if let Some(served) = board.served(environment.as_str()) {
+                let first = Publication {
+                    served,
+                    step: Step::Replaced,
+                    at: Instant::now(),
+                };
+                fleet.with_roll(&environment, |roll| roll.begin(&first));
+            }
+        }
+        fleet
+    }
+
+    fn roll(&self, environment: &EnvironmentKey) -> Arc<Mutex<Roll>> {
+        if let Some(roll) = self.0.rolls.load().get(environment.as_str()) {
+            return Arc::clone(roll);
+        }
+        let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rolls = BTreeMap::clone(&self.0.rolls.load());
+        let roll = Arc::clone(
+            rolls
+                .entry(environment.clone())
+                .or_insert_with(|| Arc::new(Mutex::new(Roll::new(environment, &self.0.settings)))),
+        );
+        self.0.rolls.store(Arc::new(rolls));
+        roll
+    }
+
+    fn with_roll<T>(&self, environment: &EnvironmentKey, act: impl FnOnce(&mut Roll) -> T) -> T {
+        act(&mut self.roll(environment).lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// An application connects. It counts until the membership says that it left; one that is dropped is lost.
+    pub fn join(&self, environment: &EnvironmentKey, joining: Joining) -> Membership {
+        let roll = self.roll(environment);
+        let member = roll.lock().unwrap_or_else(PoisonError::into_inner).join(joining, Instant::now());
+        Membership {
+            roll,
+            member,
+            on_drop: OnDrop::Lost,
+        }
+    }
+
+    /// An application without a connection of its own acknowledges: a reader of the event stream, by its instance id. Says
+    /// whether it is known.
+    pub fn acknowledged(&self, environment: &EnvironmentKey, instance_id: &str, at: Position, kills: &[KillId], now: Instant) -> bool {
+        self.with_roll(environment, |roll| match roll.member_of(instance_id) {
+            Some(member) => {
+                roll.acknowledged(member, at, kills, now);
+                true
+            }
+            None => false,
+        })
+    }
+
+    /// A client that polls (OFREP) was answered at `at`. It is known by `joining`'s id, connected while it comes back, and
+    /// counted as `fetched`.
+    pub fn fetched(&self, environment: &EnvironmentKey, joining: Joining, at: Position) {
+        self.with_roll(environment, |roll| roll.fetched(joining, at, Instant::now()));
+    }
+
+    /// Who is connected to this node, by name.
+    pub fn connections(&self, environment: &EnvironmentKey) -> Vec<Connected> {
+        self.with_roll(environment, |roll| roll.connections())
+    }
+
+    /// What this node knows of a revision or a provisional kill; `None` where it was never published here.
+    pub fn report(&self, environment: &EnvironmentKey, target: &Target) -> Option<Report> {
+        self.with_roll(environment, |roll| roll.report(target, Instant::now()))
+    }
+
+    /// The confirmation of a revision or a provisional kill over all nodes that can be reached within `patience`.
+    pub async fn confirmation(&self, environment: &EnvironmentKey, target: &Target, patience: Duration) -> Option<Confirmation> {
+        let answers = self.0.peers.ask(environment, target, patience).await;
+        self.merged(environment, target, answers)
+    }
+
+    fn merged(&self, environment: &EnvironmentKey, target: &Target, answers: Vec<Answer>) -> Option<Confirmation> {
+        let own = self.report(environment, target)?;
+        Some(merge(target, own, answers))
+    }
+
+    /// Marks those who are lost for too long as gone, and lets old revisions go to figures. Called often; works once a second.
+    pub fn tend(&self, now: Instant) {
+        let Ok(mut tended) = self.0.tended.try_lock() else {
+            return;
+        };
+        if now.saturating_duration_since(*tended) < TENDING {
+            return;
+        }
+        *tended = now;
+        for roll in self.0.rolls.load().values() {
+            roll.lock().unwrap_or_else(PoisonError::into_inner).tend(now);
+        }
+    }
+}
+
+impl Listener for Fleet {
+    fn published(&self, environment: &EnvironmentKey, publication: &Publication) {
+        self.with_roll(environment, |roll| roll.published(publication));
+    }
+
+    fn removed(&self, environment: &EnvironmentKey) {
+        let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rolls = BTreeMap::clone(&self.0.rolls.load());
+        rolls.remove(environment.as_str());
+        self.0.rolls.store(Arc::new(rolls));
+    }
+}
+
+/// A connected application's place in the fleet.
+pub struct Membership {
+    roll: Arc<Mutex<Roll>>,
+    member: MemberId,
+    on_drop: OnDrop,
+}
+
+#[derive(Clone, Copy)]
+enum OnDrop {
+    Lost,
+    Left,
+}
+
+impl Membership {
+    fn with<T>(&self, act: impl FnOnce(&mut Roll, MemberId) -> T) -> T {
+        act(&mut self.roll.lock().unwrap_or_else(PoisonError::into_inner), self.member)
+    }
+
+    /// It now evaluates at `at`, and at every revision before; these provisional kills are in force there.
+    pub fn acknowledged(&self, at: Position, kills: &[KillId], now: Instant) {
+        self.with(|roll, member| roll.acknowledged(member, at, kills, now));
+    }
+
+    /// It was sent `at`. Counts for clients that cannot acknowledge.
+    pub fn sent(&self, at: Position) {
+        self.with(|roll, member| roll.sent(member, at, Instant::now()));
+    }
+
+    /// It said goodbye: it leaves the denominator of what it has not confirmed.
+    pub fn left(mut self) {
+        self.on_drop = OnDrop::Left;
+    }
+
+    /// This node sent it away. It counts as lost until it is back, here or elsewhere.
+    pub fn sent_away(self) {
+        drop(self);
+    }
+}
+
+impl fmt::Debug for Membership {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Membership").field("member", &self.member).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        let now = Instant::now();
+        self.with(|roll, member| match self.on_drop {
+            OnDrop::Lost => roll.lost(member, now),
+            OnDrop::Left => roll.left(member),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

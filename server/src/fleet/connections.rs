@@ -1,0 +1,64 @@
+//! Who is connected, as it is shown.
+
+use ripcord_proto::Position;
+use ripcord_proto::confirmation::Instance;
+
+/// What an application is connected by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// A WebSocket.
+    WebSocket,
+    /// An event stream.
+    Sse,
+    /// Another protocol.
+    Other,
+}
+
+impl Transport {
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::WebSocket => "websocket",
+            Self::Sse => "sse",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// What an application's confirmation is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Rung {
+    /// It acknowledges what it evaluates at.
+    Applied,
+    /// It fetched the answers.
+    Fetched,
+    /// It was sent the state and cannot answer.
+    Sent,
+}
+
+impl Rung {
+    /// All three.
+    pub const ALL: [Self; 3] = [Self::Applied, Self::Fetched, Self::Sent];
+}
+
+/// One connected application.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+pub struct Connected {
+    /// Who.
+    #[serde(flatten)]
+    pub instance: Instance,
+    /// What it is connected by.
+    pub transport: Transport,
+    /// What its confirmations are worth.
+    pub level: Rung,
+    /// What it last confirmed, as `epoch:revision`.
+    #[schema(value_type = Option<String>)]
+    pub confirmed: Option<Position>,
+    /// Since when it is connected.
+    #[schema(value_type = String, format = DateTime)]
+    pub since: jiff::Timestamp,
+    /// Whether its connection is lost; it is shown for a minute.
+    pub lost: bool,
+}

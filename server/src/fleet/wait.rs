@@ -1,0 +1,53 @@
+//! Waiting until everybody has confirmed, or the time is up.
+
+use std::time::{Duration, Instant};
+
+use ripcord_proto::EnvironmentKey;
+use ripcord_proto::confirmation::Confirmation;
+use tokio::sync::watch;
+
+use super::{Fleet, Report, Target, merge};
+
+/// Progress of a wait, for those who show it.
+pub type Waiting = watch::Sender<Option<Confirmation>>;
+
+/// How often the count is taken while somebody waits. Counting ten thousand clients takes a tenth of a millisecond.
+const LOOK: Duration = Duration::from_millis(5);
+
+impl Fleet {
+    /// Returns when every client of every node has confirmed `target`, or after `patience`; `None` where it was never
+    /// published here. `progress`, where there is one, is told of this node's count while it changes.
+    pub async fn wait(&self, environment: &EnvironmentKey, target: &Target, patience: Duration, progress: Option<&Waiting>) -> Option<Confirmation> {
+        let (own, others) = tokio::join!(
+            self.settle(environment, target, patience, progress),
+            self.0.peers.ask(environment, target, patience)
+        );
+        Some(merge(target, own?, others))
+    }
+
+    /// This node's report when its clients have all confirmed, or after `patience`. What a peer that asks is answered.
+    pub async fn settled(&self, environment: &EnvironmentKey, target: &Target, patience: Duration) -> Option<Report> {
+        self.settle(environment, target, patience, None).await
+    }
+
+    async fn settle(&self, environment: &EnvironmentKey, target: &Target, patience: Duration, progress: Option<&Waiting>) -> Option<Report> {
+        let until = Instant::now() + patience;
+        loop {
+            let report = self.report(environment, target);
+            let complete = report.as_ref().is_some_and(Report::is_complete);
+            if let (Some(progress), Some(report)) = (progress, &report) {
+                let seen = merge(target, report.clone(), Vec::new());
+                progress.send_if_modified(|last| {
+                    let changed = last.as_ref() != Some(&seen);
+                    *last = Some(seen);
+                    changed
+                });
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if complete || left.is_zero() {
+                return report;
+            }
+            tokio::time::sleep(left.min(LOOK)).await;
+        }
+    }
+}

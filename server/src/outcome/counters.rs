@@ -1,0 +1,118 @@
+//! Sums, here and as metrics.
+
+use std::collections::BTreeMap;
+
+use ripcord_proto::outcome::{OutcomeCount, Traffic};
+use ripcord_proto::{EnvironmentKey, FlagKey, Snapshot, VariantName};
+
+use crate::telemetry::names;
+
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// It was counted, except for this many of its counts.
+    New {
+        /// Counts of flags or variants that are not there.
+        unknown: usize,
+    },
+    /// It had been counted before.
+    Again,
+}
+
+/// The sum of a flag, variant and kind of traffic.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Total {
+    /// The flag.
+    pub flag: FlagKey,
+    /// The variant; `None` = the caller's own default.
+    pub variant: Option<VariantName>,
+    /// Whom it was served to.
+    pub traffic: Traffic,
+    /// How often it was served.
+    pub evaluations: u64,
+    /// How often that went well.
+    pub successes: u64,
+    /// How often that went wrong.
+    pub errors: u64,
+}
+
+type Series = (EnvironmentKey, FlagKey, Option<VariantName>, Traffic);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    evaluations: u64,
+    successes: u64,
+    errors: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    series: BTreeMap<Series, Sums>,
+}
+
+impl Counters {
+    pub(super) fn add(&mut self, environment: &EnvironmentKey, counts: &[OutcomeCount], snapshot: &Snapshot) -> Counted {
+        let mut unknown = 0;
+        for count in counts {
+            if !is_known(count, snapshot) {
+                unknown += 1;
+                continue;
+            }
+            let series = (environment.clone(), count.flag.clone(), count.variant.clone(), count.traffic);
+            let sums = self.series.entry(series).or_default();
+            sums.evaluations = sums.evaluations.saturating_add(count.evaluations);
+            sums.successes = sums.successes.saturating_add(count.successes);
+            sums.errors = sums.errors.saturating_add(count.errors);
+            meter(environment, count);
+        }
+        metrics::counter!(names::OUTCOMES_DROPPED, "why" => "unknown flag or variant").increment(unknown as u64);
+        Counted::New { unknown }
+    }
+
+    pub(super) fn totals(&self, environment: &EnvironmentKey) -> Vec<Total> {
+        let own = self.series.iter().filter(|((of, ..), _)| of == environment);
+        own.map(|((_, flag, variant, traffic), sums)| Total {
+            flag: flag.clone(),
+            variant: variant.clone(),
+            traffic: *traffic,
+            evaluations: sums.evaluations,
+            successes: sums.successes,
+            errors: sums.errors,
+        })
+        .collect()
+    }
+}
+
+fn is_known(count: &OutcomeCount, snapshot: &Snapshot) -> bool {
+    let Some(flag) = snapshot.flags.value(count.flag.as_str()) else {
+        return false;
+    };
+    count.variant.as_ref().is_none_or(|variant| flag.variants.get(variant.as_str()).is_some())
+}
+
+fn meter(environment: &EnvironmentKey, count: &OutcomeCount) {
+    let traffic = match count.traffic {
+        Traffic::Real => "real",
+        Traffic::Synthetic => "synthetic",
+    };
+    let labels = || {
+        vec![
+            metrics::Label::new("env", environment.to_string()),
+            metrics::Label::new("flag", count.flag.to_string()),
+            metrics::Label::new("variant", count.variant.as_ref().map(ToString::to_string).unwrap_or_default()),
+            metrics::Label::from_static_parts("traffic", traffic),
+        ]
+    };
+    let outcome = |result: &'static str| {
+        let mut labels = labels();
+        labels.push(metrics::Label::from_static_parts("result", result));
+        metrics::counter!(names::OUTCOMES, labels)
+    };
+    metrics::counter!(names::EVALUATIONS, labels()).increment(count.evaluations);
+    if count.successes > 0 {
+        outcome("success").increment(count.successes);
+    }
+    if count.errors > 0 {
+        outcome("error").increment(count.errors);
+    }
+}

@@ -1,0 +1,65 @@
+use std::sync::Arc;
+
+use ripcord_proto::outcome::{OutcomeBatch, OutcomeCount, Traffic};
+use ripcord_proto::table::{Entry, Member as _};
+use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Position, Snapshot, VariantName};
+
+use super::{Counted, Outcomes};
+
+fn production() -> EnvironmentKey {
+    EnvironmentKey::new("production").unwrap()
+}
+
+fn snapshot() -> Snapshot {
+    let flag = Flag::parse(r#"{"variants": {"on": true, "off": false}, "default": "off", "safe": "off"}"#).unwrap();
+    let entry = Entry::new(FlagKey::new("checkout").unwrap(), flag, Position::new(1, 1)).unwrap();
+    let mut snapshot = Snapshot::empty(production());
+    snapshot.flags.insert(Arc::new(entry));
+    snapshot
+}
+
+fn batch(number: u64, flag: &str, variant: &str) -> OutcomeBatch {
+    OutcomeBatch {
+        instance_id: "a1".to_owned(),
+        batch: number,
+        counts: vec![OutcomeCount {
+            flag: FlagKey::new(flag).unwrap(),
+            variant: Some(VariantName::new(variant).unwrap()),
+            traffic: Traffic::Real,
+            evaluations: 10,
+            successes: 3,
+            errors: 1,
+        }],
+    }
+}
+
+#[test]
+fn a_batch_that_is_sent_again_is_counted_once() {
+    let outcomes = Outcomes::default();
+    assert_eq!(
+        outcomes.count(&production(), &batch(1, "checkout", "on"), &snapshot()),
+        Counted::New { unknown: 0 }
+    );
+    assert_eq!(outcomes.count(&production(), &batch(1, "checkout", "on"), &snapshot()), Counted::Again);
+    assert_eq!(
+        outcomes.count(&production(), &batch(2, "checkout", "on"), &snapshot()),
+        Counted::New { unknown: 0 }
+    );
+    let totals = outcomes.totals(&production());
+    assert_eq!(totals.len(), 1);
+    assert_eq!((totals[0].evaluations, totals[0].successes, totals[0].errors), (20, 6, 2));
+}
+
+#[test]
+fn counts_of_what_does_not_exist_make_no_series() {
+    let outcomes = Outcomes::default();
+    assert_eq!(
+        outcomes.count(&production(), &batch(1, "made-up", "on"), &snapshot()),
+        Counted::New { unknown: 1 }
+    );
+    assert_eq!(
+        outcomes.count(&production(), &batch(2, "checkout", "made-up"), &snapshot()),
+        Counted::New { unknown: 1 }
+    );
+    assert!(outcomes.totals(&production()).is_empty());
+}

@@ -1,0 +1,74 @@
+//! The data folder: what is in it, and this node's name, which stays the same over restarts.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A data folder that exists and can be written.
+#[derive(Debug, Clone)]
+pub struct DataDir {
+    path: PathBuf,
+}
+
+/// Why the data folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the data folder {path} cannot be used: {source}. Name another with --data-dir")]
+pub struct DataDirError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl DataDir {
+    /// Makes the folder where it is missing, readable for its owner alone.
+    pub fn open(path: &Path) -> Result<Self, DataDirError> {
+        use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+        let refuse = |source| DataDirError { path: path.to_owned(), source };
+        if path.is_dir() {
+            let mode = std::fs::metadata(path).map_err(refuse)?.permissions().mode();
+            if mode & 0o077 != 0 {
+                tracing::debug!(path = %path.display(), "the data folder can be read by others than its owner");
+            }
+        } else {
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(refuse)?;
+        }
+        Ok(Self { path: path.to_owned() })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The journal of kills.
+    pub fn journal(&self) -> PathBuf {
+        self.path.join("kills.journal")
+    }
+
+    /// Entries that a re-seeded log no longer holds.
+    pub fn orphans(&self) -> PathBuf {
+        self.path.join("orphaned.jsonl")
+    }
+
+    /// This node's name: `given`, or the one in the folder, or a new one that is kept there.
+    pub fn node(&self, given: Option<&str>) -> Result<String, DataDirError> {
+        if let Some(given) = given {
+            return Ok(given.to_owned());
+        }
+        let file = self.path.join("node");
+        let refuse = |source| DataDirError { path: file.clone(), source };
+        match std::fs::read_to_string(&file) {
+            Ok(name) if !name.trim().is_empty() => Ok(name.trim().to_owned()),
+            Ok(_) => self.name_anew(&file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.name_anew(&file),
+            Err(error) => Err(refuse(error)),
+        }
+    }
+
+    fn name_anew(&self, file: &Path) -> Result<String, DataDirError> {
+        let name = format!("node-{:06x}", rand::random::<u32>() & 0x00ff_ffff);
+        std::fs::write(file, format!("{name}\n")).map_err(|source| DataDirError {
+            path: self.path.clone(),
+            source,
+        })?;
+        Ok(name)
+    }
+}

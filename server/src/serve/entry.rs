@@ -1,0 +1,119 @@
+//! The HTTP entry: listeners, TLS and worker threads, with the web framework behind them.
+//!
+//! It is built from the framework's parts instead of its `HttpServer`, because a WebSocket's socket is taken over: after the
+//! opening request nothing of the HTTP service remains of such a connection.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_http::body::MessageBody;
+use actix_http::{HttpService, Protocol, Request, Response};
+use actix_server::Server;
+use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt as _, fn_service, map_config};
+use actix_web::dev::AppConfig;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+
+use crate::stream::{Control, Streams, Transport, Worker};
+
+/// Where and how to listen.
+#[derive(Clone)]
+pub struct Settings {
+    /// Worker threads.
+    pub workers: usize,
+    /// TLS, where it is on.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// How long requests in progress may take when the server stops.
+    pub shutdown: Duration,
+    /// How long a connection may idle between two requests.
+    pub keep_alive: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            workers: std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get),
+            tls: None,
+            shutdown: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(75),
+        }
+    }
+}
+
+/// How long a TLS handshake or a request's head may take.
+const OPENING: Duration = Duration::from_secs(5);
+
+/// Connections of one worker, at most: streams beyond the limit are refused with an answer, which the framework would not give.
+const CONNECTIONS: usize = 1_000_000;
+
+/// Starts the server on sockets that are bound already. `app` makes the application of one worker thread; it must call
+/// [`Worker::routes`] so that streams and their acknowledgements are mounted. The server handles no signals: whoever starts
+/// it also stops it.
+pub fn start<F, I, S, B>(listeners: Vec<TcpListener>, settings: &Settings, streams: &Streams, app: F) -> io::Result<Server>
+where
+    F: Fn(Worker) -> I + Send + Clone + 'static,
+    I: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<Request, Config = AppConfig> + 'static,
+    S::Error: Into<actix_web::Error> + 'static,
+    S::InitError: std::fmt::Debug,
+    S::Response: Into<Response<B>> + 'static,
+    <S::Service as actix_service::Service<Request>>::Future: 'static,
+    B: MessageBody + 'static,
+{
+    let mut server = Server::build()
+        .workers(settings.workers)
+        .max_concurrent_connections(CONNECTIONS)
+        .shutdown_timeout(settings.shutdown.as_secs())
+        .disable_signals();
+    for listener in listeners {
+        let (app, streams, settings) = (app.clone(), streams.clone(), settings.clone());
+        let address = listener.local_addr()?;
+        server = server.listen(format!("http-{address}"), listener, move || {
+            let worker = streams.worker();
+            let (tls, keep_alive) = (settings.tls.clone(), settings.keep_alive);
+            let app = app(worker.clone()).into_factory().map_err(|error: S::Error| error.into().error_response());
+            let http = HttpService::build()
+                .keep_alive(keep_alive)
+                .client_request_timeout(OPENING)
+                .client_disconnect_timeout(Duration::from_secs(1))
+                .h1_allow_half_closed(false)
+                .local_addr(address)
+                .on_connect_ext(|transport: &Transport, extensions| {
+                    extensions.insert(std::rc::Rc::<Control>::clone(transport.control()));
+                })
+                .upgrade(fn_service(
+                    move |(request, framed): (Request, actix_codec::Framed<Transport, actix_http::h1::Codec>)| {
+                        let worker = worker.clone();
+                        async move {
+                            let parts = framed.into_parts();
+                            worker.websocket(request, parts.io, parts.read_buf.freeze()).await;
+                            Ok::<_, actix_http::Error>(())
+                        }
+                    },
+                ))
+                .finish(map_config(app, |()| AppConfig::default()));
+            fn_service(move |stream: TcpStream| accept(stream, tls.clone()))
+                .map_err(|error: io::Error| actix_http::error::DispatchError::Io(error))
+                .and_then(http)
+        })?;
+    }
+    Ok(server.run())
+}
+
+/// Prepares a connection: no delay of small writes, and the TLS handshake where TLS is on.
+async fn accept(stream: TcpStream, tls: Option<Arc<rustls::ServerConfig>>) -> io::Result<(Transport, Protocol, Option<SocketAddr>)> {
+    stream.set_nodelay(true)?;
+    let peer = stream.peer_addr().ok();
+    let Some(tls) = tls else {
+        return Ok((Transport::plain(stream), Protocol::Http1, peer));
+    };
+    let handshake = TlsAcceptor::from(tls).accept(stream);
+    let stream = tokio::time::timeout(OPENING, handshake).await??;
+    let protocol = match stream.get_ref().1.alpn_protocol() {
+        Some(b"h2") => Protocol::Http2,
+        Some(_) | None => Protocol::Http1,
+    };
+    Ok((Transport::tls(stream), protocol, peer))
+}

@@ -1,0 +1,78 @@
+//! What the first start of a store makes: the environment `production`, and an admin key where none was given.
+
+use ripcord_proto::EnvironmentKey;
+use ripcord_proto::actor::{Actor, Origin};
+use ripcord_proto::change::{EnvironmentRecord, KeyRecord};
+use ripcord_proto::role::Role;
+use serde_json::value::to_raw_value;
+use std::sync::Arc;
+
+use crate::access::keys;
+use crate::commit::{Answer, Answerer, Author, CommitError};
+use crate::environment::Environments;
+use crate::secret::Secret;
+use crate::system::{SystemAsk, SystemDraft};
+
+/// The environment that exists from the first start.
+const PRODUCTION: &str = "production";
+
+/// Whether an admin key comes from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AdminKey {
+    /// It is in `RIPCORD_ADMIN_KEY`.
+    Given,
+    /// One must be made, unless the store knows an admin's key already.
+    Wanted,
+}
+
+/// Makes what is missing. Answers the admin key that it made, which is shown once and never again.
+pub async fn prepare(environments: &Environments, node: &str, admin: AdminKey) -> Result<Option<Secret>, CommitError> {
+    let system = environments.system();
+    if system.environments.is_empty() {
+        let key = EnvironmentKey::new(PRODUCTION).map_err(CommitError::Invalid)?;
+        let record = EnvironmentRecord {
+            key,
+            description: None,
+            created: environments.clock().now(),
+        };
+        match environments.submit_system(draft(node, SystemAsk::CreateEnvironment(record))).await {
+            // Another node over the same store was faster.
+            Ok(_) | Err(CommitError::Exists { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if admin == AdminKey::Given || system.keys.values().any(|record| record.role == Role::Admin) {
+        return Ok(None);
+    }
+    let secret = keys::mint(Role::Admin);
+    let record = KeyRecord {
+        id: keys::mint_id(),
+        name: "first admin".to_owned(),
+        role: Role::Admin,
+        environments: Vec::new(),
+        hash: keys::hash(secret.expose()),
+        created: environments.clock().now(),
+    };
+    environments.submit_system(draft(node, SystemAsk::CreateKey(record))).await?;
+    Ok(Some(secret))
+}
+
+fn draft(node: &str, ask: SystemAsk) -> SystemDraft {
+    SystemDraft {
+        author: Author {
+            actor: Actor::server(node),
+            origin: Origin {
+                node: node.to_owned(),
+                address: None,
+                request: None,
+            },
+        },
+        reason: Some("the first start".to_owned()),
+        asks: vec![ask],
+        call: None,
+        answer: Answerer(Arc::new(|_| Answer {
+            status: 201,
+            body: to_raw_value(&()).unwrap_or_default(),
+        })),
+    }
+}

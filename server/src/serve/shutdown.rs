@@ -1,0 +1,50 @@
+//! The end, in order and with a deadline: streams are told goodbye, no request is taken any more, those in progress finish, tasks
+//! end, the store writes out what it holds and closes.
+
+use actix_server::Server;
+use tokio_util::sync::CancellationToken;
+
+use super::stores::Opened;
+use super::{COME_BACK, DRAIN, ServeError};
+use crate::environment::Environments;
+use crate::stream::Streams;
+use crate::tasks::TaskSet;
+
+/// Serves until told to stop, or until something that must not end has ended; then drains.
+pub(super) async fn serve_until(stop: CancellationToken, server: Server, streams: &Streams, tasks: &TaskSet, opened: &Opened) -> Result<(), ServeError> {
+    let handle = server.handle();
+    let failed = tasks.failed();
+    let mut server = std::pin::pin!(server);
+    let ended = tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        () = failed.cancelled() => Err(ServeError::TaskEnded),
+        ended = &mut server => ended.map_err(ServeError::Http),
+    };
+    tracing::info!("shutting down");
+    streams.close(COME_BACK, DRAIN).await;
+    handle.stop(true).await;
+    if tokio::time::timeout(DRAIN, tasks.end()).await.is_err() {
+        tracing::warn!("some tasks did not end in time");
+    }
+    opened.store.close().await?;
+    ended
+}
+
+/// A key that is revoked loses its streams at once, on every node.
+pub(super) fn end_streams_of_revoked_keys(environments: &Environments, streams: &Streams, tasks: &TaskSet) {
+    let (mut system, streams, stop) = (environments.watch_system(), streams.clone(), tasks.stop_token());
+    tasks.long_lived("revocation", async move {
+        let mut known = system.borrow_and_update().keys.clone();
+        loop {
+            tokio::select! {
+                changed = system.changed() => if changed.is_err() { return },
+                () = stop.cancelled() => return,
+            }
+            let now = system.borrow_and_update().keys.clone();
+            for id in known.keys().filter(|id| !now.contains_key(*id)) {
+                streams.revoke(id);
+            }
+            known = now;
+        }
+    });
+}

@@ -1,0 +1,38 @@
+//! Opening the store that the settings name.
+
+use std::sync::Arc;
+
+use super::config::{Config, StoreChoice};
+use super::data_dir::DataDir;
+use crate::store::embedded::{EmbeddedStore, Flush};
+use crate::store::redis::{RedisConfig, RedisStore};
+use crate::store::{Store, StoreError};
+
+/// An opened store.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) store: Arc<dyn Store>,
+}
+
+/// Opens the store, restoring a backup into it first where that is asked for.
+pub(super) async fn open(config: &Config, data_dir: &DataDir, node: &str) -> Result<Opened, StoreError> {
+    let store: Arc<dyn Store> = match &config.store {
+        StoreChoice::Embedded => {
+            let path = data_dir.path().to_owned();
+            let opened = tokio::task::spawn_blocking(move || EmbeddedStore::open(&path, Flush::EachCommit)).await;
+            Arc::new(opened.map_err(|error| StoreError::Unavailable(error.to_string()))??)
+        }
+        StoreChoice::Redis(url) => Arc::new(
+            RedisStore::open(RedisConfig {
+                url: url.expose().to_owned(),
+                directory: data_dir.path().to_owned(),
+                node: node.to_owned(),
+            })
+            .await?,
+        ),
+    };
+    for warning in &store.health().borrow().warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(Opened { store })
+}

@@ -1,0 +1,259 @@
+//! Frames, encoded once and shared by everyone who is sent them.
+//!
+//! A [`Head`] is what an environment serves now, with every frame that leads to it: the delta from the revision before, one
+//! combined delta for each older revision that a reader still has, the snapshot, the overlay. Each is made when the first
+//! reader needs it, on that reader's thread, and then shared; a commit that nobody listens to encodes nothing.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use ripcord_proto::digest::Digest;
+use ripcord_proto::frame::{self, FrameKind, Goodbye, Heartbeat, Overlay};
+use ripcord_proto::{Position, Revision};
+
+use super::history::{self, History};
+use super::publication::Served;
+
+/// One encoded frame. Cloning it counts a reference.
+#[derive(Debug, Clone)]
+pub struct Frame(Arc<Encoded>);
+
+#[derive(Debug)]
+struct Encoded {
+    kind: FrameKind,
+    /// Where a reader is once it has it; only for snapshots and deltas.
+    leads_to: Option<Position>,
+    /// The WebSocket's header, then the JSON.
+    websocket: Bytes,
+    header: usize,
+    sse: OnceLock<Bytes>,
+}
+
+impl Frame {
+    /// Wraps the JSON of a frame. `leads_to` is where a reader is once it has it, for snapshots and deltas.
+    pub fn new(kind: FrameKind, leads_to: Option<Position>, json: &str) -> Self {
+        let mut bytes = BytesMut::with_capacity(json.len() + 10);
+        put_text_header(&mut bytes, json.len());
+        let header = bytes.len();
+        bytes.put_slice(json.as_bytes());
+        Self(Arc::new(Encoded {
+            kind,
+            leads_to,
+            websocket: bytes.freeze(),
+            header,
+            sse: OnceLock::new(),
+        }))
+    }
+
+    /// A heartbeat.
+    pub fn heartbeat(heartbeat: &Heartbeat) -> Option<Self> {
+        let json = encoded(FrameKind::Heartbeat, frame::encode_heartbeat(heartbeat))?;
+        Some(Self::new(FrameKind::Heartbeat, None, &json))
+    }
+
+    /// A goodbye.
+    pub fn goodbye(goodbye: &Goodbye) -> Self {
+        let json = encoded(FrameKind::Goodbye, frame::encode_goodbye(goodbye));
+        let json = json.as_deref().unwrap_or(r#"{"type":"goodbye","why":"the stream ends"}"#);
+        Self::new(FrameKind::Goodbye, None, json)
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> FrameKind {
+        self.0.kind
+    }
+
+    /// Where a reader is once it has it; `None` for frames that move nobody.
+    pub fn leads_to(&self) -> Option<Position> {
+        self.0.leads_to
+    }
+
+    /// As one unmasked text frame of a WebSocket, header and all.
+    pub fn websocket(&self) -> &Bytes {
+        &self.0.websocket
+    }
+
+    /// The bare JSON; shares the bytes.
+    pub fn json(&self) -> Bytes {
+        self.0.websocket.slice(self.0.header..)
+    }
+
+    /// As an event of an event stream.
+    pub fn sse(&self) -> &Bytes {
+        self.0.sse.get_or_init(|| {
+            let json = self.json();
+            let mut bytes = BytesMut::with_capacity(json.len() + 64);
+            bytes.put_slice(b"event: ");
+            bytes.put_slice(self.0.kind.as_str().as_bytes());
+            if let Some(position) = self.0.leads_to {
+                bytes.put_slice(format!("\nid: {position}").as_bytes());
+            }
+            // A line break can only be white space between tokens here, since JSON escapes it in strings.
+            for line in json.split(|byte| *byte == b'\n') {
+                bytes.put_slice(b"\ndata: ");
+                bytes.put_slice(line);
+            }
+            bytes.put_slice(b"\n\n");
+            bytes.freeze()
+        })
+    }
+}
+
+/// The header of a final, unmasked text frame (RFC 6455, 5.2).
+fn put_text_header(bytes: &mut BytesMut, length: usize) {
+    const FINAL_TEXT: u8 = 0x81;
+    bytes.put_u8(FINAL_TEXT);
+    if let Ok(short) = u8::try_from(length)
+        && short < 126
+    {
+        bytes.put_u8(short);
+    } else if let Ok(middle) = u16::try_from(length) {
+        bytes.put_u8(126);
+        bytes.put_u16(middle);
+    } else {
+        bytes.put_u8(127);
+        bytes.put_u64(length as u64);
+    }
+}
+
+/// Encoding what is in memory does not fail; should it all the same, the reader is sent away instead of being left behind.
+fn encoded(kind: FrameKind, json: Result<String, serde_json::Error>) -> Option<String> {
+    json.inspect_err(|error| tracing::error!(frame = kind.as_str(), %error, "a frame cannot be encoded"))
+        .ok()
+}
+
+/// What a poller gets: the snapshot frame's JSON and the tag that it goes by.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// The JSON.
+    pub body: Bytes,
+    /// The entity tag with its quotes.
+    pub etag: Bytes,
+}
+
+/// What an environment serves, and the frames that lead there.
+#[derive(Debug)]
+pub struct Head {
+    /// What is served.
+    pub served: Arc<Served>,
+    /// When it was swapped in.
+    pub at: Instant,
+    /// Grows by one with every change of the overlay.
+    pub overlay_number: u64,
+    history: Arc<Mutex<History>>,
+    /// Where the newest delta starts: what nearly every reader has when it arrives.
+    previous: Option<Revision>,
+    step: Way,
+    ways: Mutex<HashMap<Revision, Arc<Way>>>,
+    snapshot: Way,
+    overlay: Way,
+    document: OnceLock<Option<Document>>,
+}
+
+type Way = OnceLock<Option<Frame>>;
+
+impl Head {
+    /// What is served after a swap. `previous` is the revision that the newest delta of `history` starts from.
+    pub fn new(served: Arc<Served>, at: Instant, overlay_number: u64, history: Arc<Mutex<History>>, previous: Option<Revision>) -> Self {
+        Self {
+            served,
+            at,
+            overlay_number,
+            history,
+            previous,
+            step: OnceLock::new(),
+            ways: Mutex::default(),
+            snapshot: OnceLock::new(),
+            overlay: OnceLock::new(),
+            document: OnceLock::new(),
+        }
+    }
+
+    /// Where it is.
+    pub fn position(&self) -> Position {
+        self.served.snapshot.position
+    }
+
+    /// The revision that the newest delta starts from.
+    pub fn previous(&self) -> Option<Revision> {
+        self.previous
+    }
+
+    /// The frame that brings a reader from `from` here: one delta, or the snapshot where that is smaller, or where the
+    /// history does not reach back, or the epoch is another. `None` only where it cannot be encoded.
+    pub fn way_from(&self, from: Option<Position>) -> Option<Frame> {
+        match from {
+            Some(from) if from.epoch == self.position().epoch => self.way_within(from.revision),
+            _ => self.snapshot(),
+        }
+    }
+
+    fn way_within(&self, from: Revision) -> Option<Frame> {
+        if self.previous == Some(from) {
+            return self.step.get_or_init(|| self.encode_way(from)).clone();
+        }
+        let way = Arc::clone(self.ways.lock().unwrap_or_else(PoisonError::into_inner).entry(from).or_default());
+        way.get_or_init(|| self.encode_way(from)).clone()
+    }
+
+    fn encode_way(&self, from: Revision) -> Option<Frame> {
+        let to = self.position();
+        let deltas = self.history.lock().unwrap_or_else(PoisonError::into_inner).between(from, to);
+        let delta =
+            history::combined(&deltas).filter(|delta| delta.to == to && history::weight(delta) < history::snapshot_weight(&self.served.snapshot).max(SMALL));
+        match delta {
+            Some(delta) => {
+                let json = encoded(FrameKind::Delta, frame::encode_delta(&delta))?;
+                Some(Frame::new(FrameKind::Delta, Some(to), &json))
+            }
+            None => self.snapshot(),
+        }
+    }
+
+    /// Everything, the overlay with it.
+    pub fn snapshot(&self) -> Option<Frame> {
+        let encode = || {
+            let Served { snapshot, hash, overlay, .. } = &*self.served;
+            let json = encoded(FrameKind::Snapshot, frame::encode_snapshot(snapshot, hash, overlay))?;
+            Some(Frame::new(FrameKind::Snapshot, Some(self.position()), &json))
+        };
+        self.snapshot.get_or_init(encode).clone()
+    }
+
+    /// The overlay as it is now, also when it is empty.
+    pub fn overlay(&self) -> Option<Frame> {
+        let encode = || {
+            let json = encoded(FrameKind::Overlay, frame::encode_overlay(&self.served.overlay))?;
+            Some(Frame::new(FrameKind::Overlay, None, &json))
+        };
+        self.overlay.get_or_init(encode).clone()
+    }
+
+    /// Whether there is something in the overlay that a new reader must be told.
+    pub fn has_overlay(&self) -> bool {
+        let Overlay { kills, ended } = &*self.served.overlay;
+        !(kills.is_empty() && ended.is_empty())
+    }
+
+    /// The snapshot for those who poll, with a tag that changes with the revision and with the overlay.
+    pub fn document(&self) -> Option<&Document> {
+        let make = || {
+            let body = self.snapshot()?.json();
+            let overlay = serde_json::to_vec(&*self.served.overlay).ok()?;
+            let digest = Digest::of([self.served.hash.bytes().as_slice(), &overlay]).to_string();
+            let short = digest.get(..16).unwrap_or(&digest);
+            let etag = Bytes::from(format!("\"{}-{short}\"", self.position()));
+            Some(Document { body, etag })
+        };
+        self.document.get_or_init(make).as_ref()
+    }
+}
+
+/// A delta of less than this many bytes is sent even where the whole snapshot would be smaller still: it keeps the reader's
+/// entries, and says what changed.
+const SMALL: usize = 4 * 1024;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,267 @@
+//! An open stream on its worker's thread: a session and the way out to its reader.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, Bytes};
+use ripcord_proto::Position;
+use ripcord_proto::frame::{Ack, FrameKind, Hello};
+use tokio::io::AsyncWrite;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use super::feed::Feed;
+use super::session::Session;
+use super::transport::Control;
+use super::websocket::Socket;
+use crate::fleet::{Fleet, Joining, Membership, Transport};
+use crate::snapshot::frames::Frame;
+
+/// One open stream.
+pub(super) struct Connection {
+    /// What it is fed from.
+    pub(super) feed: Arc<Feed>,
+    /// Whose key opened it.
+    pub(super) key_id: Arc<str>,
+    /// Its session.
+    pub(super) session: RefCell<Session>,
+    /// Where it stands in its hub's list.
+    pub(super) place: Cell<usize>,
+    /// In which round of the heartbeat interval its heartbeat is due.
+    pub(super) phase: u32,
+    /// When the client was last heard.
+    pub(super) heard: Cell<Instant>,
+    opened: Instant,
+    ending: Cell<Option<Instant>>,
+    membership: RefCell<Option<Membership>>,
+    control: Rc<Control>,
+    outlet: Outlet,
+    _open: TaskTrackerToken,
+}
+
+/// The way out.
+pub(super) enum Outlet {
+    /// The socket itself.
+    WebSocket(RefCell<Socket>),
+    /// The body of a response, which asks for its next chunk when the one before is on its way.
+    Sse(RefCell<Option<Waker>>),
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The client said goodbye, or was told it and took it.
+    Left,
+    /// It broke off.
+    Lost,
+}
+
+/// How long what must be given up may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// Until the client's hello.
+    pub(super) hello: Duration,
+    /// Without a byte from a WebSocket's client.
+    pub(super) silence: Duration,
+    /// Without the reader taking a byte.
+    pub(super) stuck: Duration,
+    /// From the goodbye to the end.
+    pub(super) goodbye: Duration,
+}
+
+/// What opens a connection.
+pub(super) struct Opening {
+    pub(super) feed: Arc<Feed>,
+    pub(super) key_id: Arc<str>,
+    pub(super) control: Rc<Control>,
+    pub(super) outlet: Outlet,
+    pub(super) phase: u32,
+    pub(super) open: TaskTrackerToken,
+}
+
+impl Connection {
+    pub(super) fn new(opening: Opening, now: Instant) -> Self {
+        let Opening {
+            feed,
+            key_id,
+            control,
+            outlet,
+            phase,
+            open,
+        } = opening;
+        control.become_stream();
+        let connection = Self {
+            feed,
+            key_id,
+            session: RefCell::new(Session::greeting()),
+            place: Cell::new(usize::MAX),
+            phase,
+            heard: Cell::new(now),
+            opened: now,
+            ending: Cell::new(None),
+            membership: RefCell::new(None),
+            control,
+            outlet,
+            _open: open,
+        };
+        connection.feed.meters.lane(connection.transport()).connections.increment(1.0);
+        connection
+    }
+
+    /// What it is carried by.
+    pub(super) fn transport(&self) -> Transport {
+        match self.outlet {
+            Outlet::WebSocket(_) => Transport::WebSocket,
+            Outlet::Sse(_) => Transport::Sse,
+        }
+    }
+
+    /// Its way out.
+    pub(super) fn outlet(&self) -> &Outlet {
+        &self.outlet
+    }
+
+    /// The client is known by name from now on, and counted.
+    pub(super) fn join(&self, fleet: &Fleet, hello: Hello) {
+        let joining = Joining {
+            position: hello.position(),
+            acknowledges: hello.acknowledges,
+            name: hello.instance,
+            id: hello.instance_id,
+            sdk: hello.sdk,
+            transport: self.transport(),
+        };
+        *self.membership.borrow_mut() = Some(fleet.join(&self.feed.environment, joining));
+    }
+
+    /// The client confirms what it has in force.
+    pub(super) fn confirmed(&self, ack: &Ack) {
+        let now = Instant::now();
+        if let Some(membership) = self.membership.borrow().as_ref() {
+            let at = Position {
+                epoch: ack.epoch,
+                revision: ack.revision,
+            };
+            membership.acknowledged(at, &ack.kills, now);
+            let head = self.feed.head();
+            if at == head.position() {
+                self.feed.meters.propagation.record(now.saturating_duration_since(head.at).as_secs_f64());
+            }
+        }
+    }
+
+    /// The next frame to hand out, counted.
+    pub(super) fn next(&self) -> Option<Frame> {
+        let mut session = self.session.borrow_mut();
+        let frame = session.next(&self.feed.head())?;
+        let lane = self.feed.meters.lane(self.transport());
+        lane.collapses.increment(u64::from(session.take_collapses()));
+        lane.frames.increment(1);
+        lane.bytes.increment(frame.websocket().len() as u64);
+        Some(frame)
+    }
+
+    /// A frame that leads to `position` has left for the reader.
+    pub(super) fn handed(&self, position: Position) {
+        if let Some(membership) = self.membership.borrow().as_ref() {
+            membership.sent(position);
+        }
+    }
+
+    /// Hands out what is new as far as the reader takes it at once; the rest follows when it can take more. Never waits.
+    pub(super) fn push(&self) {
+        match &self.outlet {
+            Outlet::WebSocket(socket) => {
+                let pumped = self.pump(&mut socket.borrow_mut(), &mut Context::from_waker(Waker::noop()));
+                if !matches!(pumped, Poll::Ready(Ok(()))) || self.session.borrow().has_ended() {
+                    self.control.wake();
+                }
+            }
+            Outlet::Sse(waker) => {
+                if let Some(waker) = waker.borrow_mut().take() {
+                    waker.wake();
+                }
+            }
+        }
+    }
+
+    /// Writes to a WebSocket's socket until there is nothing more to write or the reader takes no more.
+    pub(super) fn pump(&self, socket: &mut Socket, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let Some((bytes, leads_to)) = &mut socket.writing else {
+                if let Some(next) = self.next_for(socket) {
+                    socket.writing = Some(next);
+                    continue;
+                }
+                return Pin::new(&mut socket.transport).poll_flush(cx);
+            };
+            let written = std::task::ready!(Pin::new(&mut socket.transport).poll_write(cx, bytes))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            bytes.advance(written);
+            if bytes.is_empty() {
+                if let Some(position) = leads_to {
+                    self.handed(*position);
+                }
+                socket.writing = None;
+            }
+        }
+    }
+
+    fn next_for(&self, socket: &mut Socket) -> Option<(Bytes, Option<Position>)> {
+        if let Some(control) = socket.take_control() {
+            return Some((control, None));
+        }
+        let frame = self.next()?;
+        if frame.kind() == FrameKind::Goodbye {
+            socket.close_after_goodbye();
+        }
+        Some((frame.websocket().clone(), frame.leads_to()))
+    }
+
+    /// The stream ends with this goodbye.
+    pub(super) fn end(&self, goodbye: &Frame) {
+        if self.session.borrow_mut().end(goodbye.clone()) {
+            self.ending.set(Some(Instant::now()));
+            if let Some(membership) = self.membership.borrow_mut().take() {
+                membership.sent_away();
+            }
+            self.push();
+        }
+    }
+
+    /// The connection is over.
+    pub(super) fn ended(&self, end: End) {
+        if let Some(membership) = self.membership.borrow_mut().take() {
+            match end {
+                End::Left => membership.left(),
+                End::Lost => drop(membership),
+            }
+        }
+    }
+
+    /// Gives up on a client that is too slow for `patience`.
+    pub(super) fn check(&self, patience: &Patience, now: Instant) {
+        let since = |then: Instant| now.saturating_duration_since(then);
+        let session = self.session.borrow();
+        let silent = matches!(self.outlet, Outlet::WebSocket(_)) && since(self.heard.get()) > patience.silence;
+        let unheard = session.is_greeting() && since(self.opened) > patience.hello;
+        let stuck = self.control.blocked_for(now) > patience.stuck;
+        let lingering = self.ending.get().is_some_and(|ending| since(ending) > patience.goodbye);
+        if silent || unheard || stuck || lingering {
+            self.feed.meters.lane(self.transport()).cuts.increment(1);
+            self.control.cut();
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.feed.meters.lane(self.transport()).connections.decrement(1.0);
+    }
+}

@@ -1,0 +1,89 @@
+//! Where a client introduces itself: in the query and headers of its request, or in its first frame.
+
+use actix_web::http::header::{HeaderMap, USER_AGENT};
+use percent_encoding::percent_decode_str;
+use rand::RngExt as _;
+use ripcord_proto::Position;
+use ripcord_proto::frame::Hello;
+use ripcord_proto::problem::{Code, Problem};
+
+/// Characters of each of the names in a hello, at most.
+const NAME_CHARACTERS: usize = 255;
+
+/// The members of a request's query that concern a stream.
+#[derive(Debug, Default)]
+pub(super) struct Query {
+    /// The environment that is asked for.
+    pub(super) environment: Option<String>,
+    members: Vec<(String, String)>,
+}
+
+impl Query {
+    pub(super) fn parse(query: &str) -> Self {
+        let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+        let mut members: Vec<_> = query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(name, value)| (decode(name), decode(value)))
+            .collect();
+        let environment = members.iter().position(|(name, _)| name == "environment").map(|at| members.swap_remove(at).1);
+        Self { environment, members }
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.members.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The hello of a client of the event stream. What it leaves out is filled in: one without an id of its own gets one,
+    /// and since it cannot acknowledge under it, counts as one that does not.
+    pub(super) fn hello(&self, headers: &HeaderMap) -> Result<Hello, Box<Problem>> {
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let own_id = self.get("instance_id");
+        let instance_id = own_id.map_or_else(|| format!("{:032x}", rand::rng().random::<u128>()), str::to_owned);
+        let position = match header("last-event-id").filter(|id| !id.is_empty()) {
+            Some(id) => Some(parsed("Last-Event-ID", id)?),
+            None => self.position()?,
+        };
+        let hello = Hello {
+            sdk: self.get("sdk").or_else(|| header(USER_AGENT.as_str())).unwrap_or("unknown").to_owned(),
+            instance: self.get("instance").unwrap_or("unnamed").to_owned(),
+            instance_id,
+            epoch: position.map(|position: Position| position.epoch),
+            revision: position.map(|position| position.revision),
+            hash: self.get("hash").map(|hash| parsed("hash", hash)).transpose()?,
+            acknowledges: own_id.is_some() && self.get("acknowledges").map_or(Ok(true), |flag| parsed("acknowledges", flag))?,
+        };
+        check(&hello).map_err(|why| Box::new(Problem::new(Code::BadRequest, why)))?;
+        Ok(hello)
+    }
+
+    fn position(&self) -> Result<Option<Position>, Box<Problem>> {
+        match (self.get("epoch"), self.get("revision")) {
+            (Some(epoch), Some(revision)) => Ok(Some(Position::new(parsed("epoch", epoch)?, parsed("revision", revision)?))),
+            _ => Ok(None),
+        }
+    }
+}
+
+fn parsed<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, Box<Problem>>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse()
+        .map_err(|error| Box::new(Problem::new(Code::BadRequest, format!("{name}: {text:?} is not valid: {error}"))))
+}
+
+/// Refuses names that are too long to be kept.
+pub(super) fn check(hello: &Hello) -> Result<(), &'static str> {
+    let fits = |text: &str| text.chars().take(NAME_CHARACTERS + 1).count() <= NAME_CHARACTERS;
+    if !(fits(&hello.sdk) && fits(&hello.instance) && fits(&hello.instance_id)) {
+        return Err("sdk, instance and instance_id must have at most 255 characters each");
+    }
+    if hello.instance_id.is_empty() {
+        return Err("instance_id must be random and not empty");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,294 @@
+//! One hub for each worker thread: it owns that thread's streams and hands every frame out itself, in one loop over sockets
+//! that never waits for any of them.
+//!
+//! Commits, revocations and the shutdown reach a hub through its [`Mailbox`], the only part that other threads touch.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashSet};
+use std::rc::{Rc, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use ripcord_proto::EnvironmentKey;
+use ripcord_proto::frame::{Goodbye, Heartbeat};
+use tokio::sync::Notify;
+
+use super::Shared;
+use super::admission::{Admission, Precedence};
+use super::connection::{Connection, End, Opening, Outlet};
+use crate::snapshot::frames::Frame;
+
+/// What other threads leave for a hub.
+#[derive(Debug, Default)]
+pub(super) struct Mailbox {
+    orders: Mutex<Vec<Order>>,
+    arrived: Notify,
+}
+
+/// Something for a hub to do.
+#[derive(Debug, Clone)]
+pub(super) enum Order {
+    /// An environment was swapped.
+    Published(EnvironmentKey),
+    /// An environment's streams end.
+    Removed(EnvironmentKey, Frame),
+    /// A key's streams end.
+    Revoked(Arc<str>, Frame),
+    /// All streams end.
+    Close(Frame),
+}
+
+impl Mailbox {
+    pub(super) fn post(&self, order: Order) {
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        let repeated = match (&order, orders.last()) {
+            (Order::Published(now), Some(Order::Published(before))) => now == before,
+            _ => false,
+        };
+        if !repeated {
+            orders.push(order);
+        }
+        drop(orders);
+        self.arrived.notify_one();
+    }
+
+    fn take(&self) -> Vec<Order> {
+        std::mem::take(&mut *self.orders.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The streams of one worker thread.
+pub(super) struct Hub {
+    pub(super) shared: Arc<Shared>,
+    /// Where bytes are read to before they are taken apart; one for all connections of the thread.
+    pub(super) scratch: RefCell<Box<[u8]>>,
+    mailbox: Arc<Mailbox>,
+    lists: RefCell<BTreeMap<EnvironmentKey, Vec<Rc<Connection>>>>,
+    admission: RefCell<Admission<Weak<Connection>>>,
+    /// Keys that were revoked: a connection that was authorised before and arrives after is sent away too.
+    revoked: RefCell<HashSet<Arc<str>>>,
+    opened: Cell<u32>,
+    round: Cell<u32>,
+}
+
+/// Rounds in which the heartbeats of one interval are spread.
+const ROUNDS: u32 = 60;
+/// Connections that are written to before other tasks of the thread get their turn.
+const STRIDE: usize = 2_048;
+
+impl Hub {
+    pub(super) fn new(shared: Arc<Shared>, mailbox: Arc<Mailbox>) -> Rc<Self> {
+        let rate = shared.settings.admissions_per_second / shared.settings.workers.max(1) as f64;
+        Rc::new(Self {
+            shared,
+            scratch: RefCell::new(vec![0; 16 * 1024].into_boxed_slice()),
+            mailbox,
+            lists: RefCell::default(),
+            admission: RefCell::new(Admission::new(rate.max(1.0), Instant::now())),
+            revoked: RefCell::default(),
+            opened: Cell::new(0),
+            round: Cell::new(0),
+        })
+    }
+
+    /// Runs until its thread ends.
+    pub(super) async fn run(self: Rc<Self>) {
+        let mut rounds = tokio::time::interval(self.shared.settings.heartbeat / ROUNDS);
+        rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let admission = self.admission_delay();
+            tokio::select! {
+                biased;
+                () = self.mailbox.arrived.notified() => self.obey().await,
+                () = async { tokio::time::sleep(admission.unwrap_or_default()).await }, if admission.is_some() => self.admit(),
+                _ = rounds.tick() => self.beat(),
+            }
+        }
+    }
+
+    /// Opens a connection. It is sent away at once where its key has been revoked or the server is closing.
+    pub(super) fn open(&self, mut opening: Opening) -> Rc<Connection> {
+        let opened = self.opened.get();
+        self.opened.set(opened.wrapping_add(1));
+        opening.phase = opened % ROUNDS;
+        let connection = Rc::new(Connection::new(opening, Instant::now()));
+        let mut lists = self.lists.borrow_mut();
+        let list = lists.entry(connection.feed.environment.clone()).or_default();
+        connection.place.set(list.len());
+        list.push(Rc::clone(&connection));
+        drop(lists);
+        connection
+    }
+
+    /// Ends a connection that may no longer be: its key was revoked, its environment deleted or the server is closing while
+    /// it was being opened.
+    pub(super) fn recheck(&self, connection: &Connection) {
+        if self.revoked.borrow().contains(&connection.key_id) {
+            connection.end(&self.shared.goodbyes.revoked);
+        } else if self.shared.feeds.of(connection.feed.environment.as_str()).is_none() {
+            connection.end(&self.shared.goodbyes.removed);
+        } else if let Some(goodbye) = self.shared.closing.get() {
+            connection.end(goodbye);
+        }
+    }
+
+    /// Forgets a connection that is over.
+    pub(super) fn close(&self, connection: &Connection, end: End) {
+        connection.ended(end);
+        let mut lists = self.lists.borrow_mut();
+        let Some(list) = lists.get_mut(connection.feed.environment.as_str()) else {
+            return;
+        };
+        let place = connection.place.replace(usize::MAX);
+        if place < list.len() {
+            list.swap_remove(place);
+            if let Some(moved) = list.get(place) {
+                moved.place.set(place);
+            }
+        }
+        if list.is_empty() {
+            lists.remove(connection.feed.environment.as_str());
+        }
+    }
+
+    /// Queues a connection for its first payload.
+    pub(super) fn queue(&self, connection: &Rc<Connection>, precedence: Precedence) {
+        self.admission.borrow_mut().push(Rc::downgrade(connection), precedence);
+        self.shared.waits(1);
+        self.mailbox.arrived.notify_one();
+    }
+
+    /// A heartbeat of an environment as it is now.
+    pub(super) fn heartbeat(&self, connection: &Connection) -> Option<Frame> {
+        let position = connection.feed.head().position();
+        Frame::heartbeat(&Heartbeat {
+            epoch: position.epoch,
+            revision: position.revision,
+            time: jiff::Timestamp::now(),
+            fresh: *self.shared.fresh.borrow(),
+        })
+    }
+
+    async fn obey(&self) {
+        for order in self.mailbox.take() {
+            match order {
+                Order::Published(environment) => self.fan_out(&environment).await,
+                Order::Removed(environment, goodbye) => self.end_where(&goodbye, |connection| connection.feed.environment == environment),
+                Order::Revoked(key_id, goodbye) => {
+                    self.revoked.borrow_mut().insert(Arc::clone(&key_id));
+                    self.end_where(&goodbye, |connection| connection.key_id == key_id);
+                }
+                Order::Close(goodbye) => self.end_where(&goodbye, |_| true),
+            }
+        }
+    }
+
+    /// Hands what is new to every reader of an environment. From the last to the first: one that ends meanwhile has its place
+    /// taken by the last, which was served already, so that nobody is left out.
+    async fn fan_out(&self, environment: &EnvironmentKey) {
+        let mut left = usize::MAX;
+        while left > 0 {
+            {
+                let lists = self.lists.borrow();
+                let list = lists.get(environment.as_str()).map(Vec::as_slice).unwrap_or_default();
+                left = left.min(list.len());
+                let stop = left.saturating_sub(STRIDE);
+                for connection in list.get(stop..left).unwrap_or_default().iter().rev() {
+                    connection.push();
+                }
+                left = stop;
+            }
+            if left > 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        self.admission.borrow_mut().promote(|waiting| {
+            waiting
+                .upgrade()
+                .is_some_and(|connection| connection.session.borrow().precedence(&connection.feed.head()) == Precedence::Urgent)
+        });
+    }
+
+    fn end_where(&self, goodbye: &Frame, matches: impl Fn(&Connection) -> bool) {
+        for connection in self.lists.borrow().values().flatten() {
+            if matches(connection) {
+                connection.end(goodbye);
+            }
+        }
+    }
+
+    fn admission_delay(&self) -> Option<std::time::Duration> {
+        let mut admission = self.admission.borrow_mut();
+        if admission.is_empty() { None } else { Some(admission.delay(Instant::now())) }
+    }
+
+    fn admit(&self) {
+        let now = Instant::now();
+        loop {
+            let next = self.admission.borrow_mut().next(now);
+            let Some(waiting) = next else {
+                return;
+            };
+            self.shared.waits(-1);
+            let Some(connection) = waiting.upgrade() else {
+                continue;
+            };
+            let payload = {
+                let mut session = connection.session.borrow_mut();
+                session.admit();
+                connection.feed.head().way_from(session.position()).map_or(0, |frame| frame.websocket().len())
+            };
+            self.admission.borrow_mut().pay(payload);
+            connection.push();
+        }
+    }
+
+    /// One round: a sixtieth of the connections get their heartbeat, and all are looked at for those to give up.
+    fn beat(&self) {
+        let round = self.round.get();
+        self.round.set((round + 1) % ROUNDS);
+        let now = Instant::now();
+        let patience = self.shared.settings.patience();
+        for list in self.lists.borrow().values() {
+            let heartbeat = list.first().and_then(|connection| self.heartbeat(connection));
+            for connection in list {
+                connection.check(&patience, now);
+                if connection.phase == round
+                    && let Some(heartbeat) = &heartbeat
+                {
+                    connection.session.borrow_mut().beat(heartbeat.clone());
+                    if let Outlet::WebSocket(socket) = connection.outlet()
+                        && now.saturating_duration_since(connection.heard.get()) > self.shared.settings.heartbeat
+                    {
+                        socket.borrow_mut().ping();
+                    }
+                    connection.push();
+                }
+            }
+        }
+        self.shared.fleet.tend(now);
+    }
+}
+
+/// The goodbyes that are the same for everybody, encoded once.
+#[derive(Debug)]
+pub(super) struct Goodbyes {
+    pub(super) revoked: Frame,
+    pub(super) removed: Frame,
+}
+
+impl Goodbyes {
+    pub(super) fn new() -> Self {
+        let last = |why: &str| {
+            Frame::goodbye(&Goodbye {
+                why: why.to_owned(),
+                retry_after_ms: None,
+                retry: Some(false),
+            })
+        };
+        Self {
+            revoked: last("the key was revoked"),
+            removed: last("the environment was deleted"),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! `GET /v1/snapshot`, for those who poll: the bytes that streams are sent, under a tag that is compared and nothing else.
+
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use actix_web::{HttpRequest, HttpResponse, web};
+use ripcord_proto::problem::Code;
+
+use super::hello::Query;
+use super::refusal::Refusal;
+use super::sse::HubHandle;
+
+/// Answers with the snapshot frame, or 304 where the client has it.
+pub(super) async fn snapshot(request: HttpRequest, hub: web::Data<HubHandle>) -> HttpResponse {
+    answer(&request, &hub).unwrap_or_else(|refusal| refusal.response())
+}
+
+fn answer(request: &HttpRequest, hub: &HubHandle) -> Result<HttpResponse, Refusal> {
+    let query = request.query_string();
+    let environment = if query.is_empty() { None } else { Query::parse(query).environment };
+    let (feed, _) = hub.0.shared.authorised(request.headers(), environment.as_deref())?;
+    let head = feed.head();
+    let document = head
+        .document()
+        .ok_or_else(|| Refusal::new(Code::Internal, "the snapshot cannot be encoded; the log of the server says why"))?;
+    let known = request
+        .headers()
+        .get_all(IF_NONE_MATCH)
+        .any(|tags| tags == "*" || tags.as_bytes().split(|byte| *byte == b',').any(|tag| same(tag, &document.etag)));
+    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response
+        .insert_header((ETAG, document.etag.as_ref()))
+        .insert_header((CACHE_CONTROL, "no-cache"));
+    Ok(if known {
+        response.finish()
+    } else {
+        response.insert_header((CONTENT_TYPE, "application/json")).body(document.body.clone())
+    })
+}
+
+/// Compares weakly (RFC 9110, 13.1.2): proxies that compress mark tags as weak.
+fn same(tag: &[u8], etag: &[u8]) -> bool {
+    let tag = tag.trim_ascii();
+    tag.strip_prefix(b"W/").unwrap_or(tag) == etag
+}

@@ -1,0 +1,245 @@
+//! One reader's stream, without its socket: what was written to it, and so what is next.
+//!
+//! There is no queue. A session knows the position that was last handed to its connection; asked for the next frame, it
+//! answers with the one that leads from there to the newest head, whatever happened in between. A slow reader thereby
+//! collapses to one delta or snapshot, the newest is never dropped, and an urgent revision has nothing old before it.
+//!
+//! ```text
+//! Greeting --hello--> Waiting --admitted--> Live --end--> Ending --goodbye written--> Ended
+//!              \-------- nothing new --------^
+//! ```
+
+use ripcord_proto::Position;
+use ripcord_proto::frame::{Ack, ClientFrame, FrameKind, Hello};
+use ripcord_proto::snapshot::ContentHash;
+
+use super::admission::Precedence;
+use crate::snapshot::frames::{Frame, Head};
+
+/// Where a session stands.
+#[derive(Debug)]
+enum Standing {
+    /// The client has not said hello.
+    Greeting,
+    /// It waits for its first payload.
+    Waiting,
+    /// It gets whatever is new.
+    Live,
+    /// It is about to be told goodbye.
+    Ending(Frame),
+    /// Nothing more is written.
+    Ended,
+}
+
+/// One reader's stream.
+#[derive(Debug)]
+pub(super) struct Session {
+    standing: Standing,
+    /// Where the reader is once it has read what was handed to its connection.
+    position: Option<Position>,
+    /// The number of the overlay that it was handed.
+    overlay: Option<u64>,
+    /// A heartbeat is due.
+    heartbeat: Option<Frame>,
+    /// The position at which its hash was found to differ; it is healed there once, not again and again.
+    healed: Option<Position>,
+    /// Whether it was handed a payload before.
+    fed: bool,
+    collapses: u32,
+}
+
+/// What a hello calls for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Greeted {
+    /// The client has everything.
+    UpToDate,
+    /// It must be let in to get its first payload.
+    Behind(Precedence),
+}
+
+/// What a client's frame calls for.
+#[derive(Debug, PartialEq)]
+pub(super) enum Reaction {
+    /// The client introduced itself.
+    Greeted(Hello, Greeted),
+    /// It confirms what it has.
+    Confirmed(Ack),
+    /// Nothing but what the session now has to write.
+    Heard,
+    /// It ends.
+    Left,
+    /// It must be cut off, for this reason.
+    Refused(&'static str),
+}
+
+impl Session {
+    /// A session whose client has yet to say hello.
+    pub(super) fn greeting() -> Self {
+        Self {
+            standing: Standing::Greeting,
+            position: None,
+            overlay: None,
+            heartbeat: None,
+            healed: None,
+            fed: false,
+            collapses: 0,
+        }
+    }
+
+    /// Takes the client's hello in.
+    pub(super) fn greet(&mut self, hello: &Hello, head: &Head) -> Greeted {
+        self.position = hello.position().filter(|position| !diverged(*position, hello.hash.as_ref(), head));
+        if self.position.is_some_and(|position| position >= head.position()) {
+            self.standing = Standing::Live;
+            return Greeted::UpToDate;
+        }
+        self.standing = Standing::Waiting;
+        Greeted::Behind(self.precedence(head))
+    }
+
+    /// How soon it must be let in: a client that has nothing yet serves its own defaults, one that a kill has passed by serves
+    /// what was killed.
+    pub(super) fn precedence(&self, head: &Head) -> Precedence {
+        if self.position.is_some_and(|position| position < head.served.urgent) {
+            Precedence::Urgent
+        } else {
+            Precedence::Ordinary
+        }
+    }
+
+    /// Lets a waiting client have its first payload.
+    pub(super) fn admit(&mut self) {
+        if matches!(self.standing, Standing::Waiting) {
+            self.standing = Standing::Live;
+        }
+    }
+
+    /// Takes a frame of the client in.
+    pub(super) fn hear(&mut self, frame: ClientFrame, head: &Head) -> Reaction {
+        match (frame, &self.standing) {
+            (ClientFrame::Hello(hello), Standing::Greeting) => {
+                let greeted = self.greet(&hello, head);
+                Reaction::Greeted(hello, greeted)
+            }
+            (ClientFrame::Hello(_), _) => Reaction::Refused("hello comes once, as the first frame"),
+            (ClientFrame::Goodbye(_), _) => Reaction::Left,
+            (ClientFrame::Ack(_) | ClientFrame::Resync(_) | ClientFrame::Heartbeat(_), Standing::Greeting) => {
+                Reaction::Refused("the first frame must be hello")
+            }
+            (ClientFrame::Ack(ack), _) => self.acknowledged(ack, head),
+            (ClientFrame::Resync(_), _) => {
+                self.position = None;
+                Reaction::Heard
+            }
+            (ClientFrame::Heartbeat(_), _) => Reaction::Heard,
+        }
+    }
+
+    /// An acknowledgement whose hash is not the server's confirms nothing: the client gets a snapshot, once for a position.
+    fn acknowledged(&mut self, ack: Ack, head: &Head) -> Reaction {
+        let at = Position {
+            epoch: ack.epoch,
+            revision: ack.revision,
+        };
+        if !diverged(at, Some(&ack.hash), head) {
+            return Reaction::Confirmed(ack);
+        }
+        if self.healed != Some(at) {
+            self.healed = Some(at);
+            self.position = None;
+        }
+        Reaction::Heard
+    }
+
+    /// A heartbeat is due. One that could not be written before is replaced.
+    pub(super) fn beat(&mut self, heartbeat: Frame) {
+        if matches!(self.standing, Standing::Live | Standing::Waiting) {
+            self.heartbeat = Some(heartbeat);
+        }
+    }
+
+    /// The stream ends with this goodbye; what is not written yet never will be. Says whether it was not ending already.
+    pub(super) fn end(&mut self, goodbye: Frame) -> bool {
+        let open = !matches!(self.standing, Standing::Ending(_) | Standing::Ended);
+        if open {
+            self.standing = Standing::Ending(goodbye);
+        }
+        open
+    }
+
+    /// Whether nothing more will be written.
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(self.standing, Standing::Ended)
+    }
+
+    /// Whether the client has yet to say hello.
+    pub(super) fn is_greeting(&self) -> bool {
+        matches!(self.standing, Standing::Greeting)
+    }
+
+    /// Whether the client waits for its first payload.
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self.standing, Standing::Waiting)
+    }
+
+    /// Where the reader is once it has read everything that was handed out.
+    pub(super) fn position(&self) -> Option<Position> {
+        self.position
+    }
+
+    /// How often since the last call a frame spanned revisions that the reader was too slow to get one by one.
+    pub(super) fn take_collapses(&mut self) -> u32 {
+        std::mem::take(&mut self.collapses)
+    }
+
+    /// The next frame to write, if there is one: what is new before signs of life. The frame counts as handed out.
+    pub(super) fn next(&mut self, head: &Head) -> Option<Frame> {
+        match &self.standing {
+            Standing::Greeting | Standing::Ended => None,
+            // A provisional kill is laid over whatever revision the client has; it does not wait.
+            Standing::Waiting if self.position.is_some() => self.overlay_news(head).or_else(|| self.heartbeat.take()),
+            Standing::Waiting => self.heartbeat.take(),
+            Standing::Ending(_) => match std::mem::replace(&mut self.standing, Standing::Ended) {
+                Standing::Ending(goodbye) => Some(goodbye),
+                Standing::Greeting | Standing::Waiting | Standing::Live | Standing::Ended => None,
+            },
+            Standing::Live => self.news(head).or_else(|| self.heartbeat.take()),
+        }
+    }
+
+    fn news(&mut self, head: &Head) -> Option<Frame> {
+        let to = head.position();
+        if self.position.is_none_or(|position| position < to) {
+            let Some(frame) = head.way_from(self.position) else {
+                self.standing = Standing::Ended;
+                return None;
+            };
+            let behind = self.position.is_some_and(|position| Some(position.revision) != head.previous());
+            self.collapses += u32::from(self.fed && behind);
+            self.fed = true;
+            self.position = Some(to);
+            if frame.kind() == FrameKind::Snapshot {
+                self.overlay = Some(head.overlay_number);
+            }
+            return Some(frame);
+        }
+        self.overlay_news(head)
+    }
+
+    fn overlay_news(&mut self, head: &Head) -> Option<Frame> {
+        let stale = match self.overlay {
+            Some(number) => number != head.overlay_number,
+            None => head.has_overlay(),
+        };
+        self.overlay = Some(head.overlay_number);
+        if stale { head.overlay() } else { None }
+    }
+}
+
+/// Whether a client that is at the head's position has other contents there.
+fn diverged(at: Position, hash: Option<&ContentHash>, head: &Head) -> bool {
+    at == head.position() && hash.is_some_and(|hash| *hash != head.served.hash)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! Streams as `text/event-stream`. The body hands out one frame each time the framework can take one, and so holds none back:
+//! a slow reader finds the newest when it asks.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE};
+use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
+use ripcord_proto::problem::Code;
+
+use super::connection::{Connection, End, Opening, Outlet};
+use super::hello::Query;
+use super::hub::Hub;
+use super::refusal::Refusal;
+use super::transport::Control;
+
+/// Answers `GET /v1/stream` without an upgrade.
+pub(super) async fn stream(request: HttpRequest, hub: web::Data<HubHandle>) -> HttpResponse {
+    open(&request, &hub.0).unwrap_or_else(|refusal| {
+        hub.0.shared.refused();
+        refusal.response()
+    })
+}
+
+/// The hub of the thread that a request is handled on.
+#[derive(Clone)]
+pub(super) struct HubHandle(pub(super) Rc<Hub>);
+
+fn open(request: &HttpRequest, hub: &Rc<Hub>) -> Result<HttpResponse, Refusal> {
+    let accepts = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or("*/*");
+    if !(accepts.contains("text/event-stream") || accepts.contains("*/*") || accepts.contains("text/*")) {
+        return Err(Refusal::new(
+            Code::BadRequest,
+            "this is a stream; ask for it with a WebSocket upgrade or with Accept: text/event-stream",
+        ));
+    }
+    let query = Query::parse(request.query_string());
+    let (feed, key_id) = hub.shared.grant(request.headers(), query.environment.as_deref())?;
+    let hello = query.hello(request.headers())?;
+    let connection = hub.open(Opening {
+        feed,
+        key_id,
+        control: request.conn_data::<Rc<Control>>().map(Rc::clone).unwrap_or_default(),
+        outlet: Outlet::Sse(None.into()),
+        phase: 0,
+        open: hub.shared.tracker.token(),
+    });
+    let greeted = connection.session.borrow_mut().greet(&hello, &connection.feed.head());
+    connection.greeted(hub, hello, greeted);
+    hub.recheck(&connection);
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/event-stream"))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((CONTENT_ENCODING, "identity"))
+        .insert_header(("x-accel-buffering", "no"))
+        .body(Events {
+            hub: Rc::clone(hub),
+            connection,
+        }))
+}
+
+/// The body of an event stream.
+struct Events {
+    hub: Rc<Hub>,
+    connection: Rc<Connection>,
+}
+
+impl MessageBody for Events {
+    type Error = std::convert::Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        if let Some(frame) = self.connection.next() {
+            if let Some(position) = frame.leads_to() {
+                self.connection.handed(position);
+            }
+            return Poll::Ready(Some(Ok(frame.sse().clone())));
+        }
+        if self.connection.session.borrow().has_ended() {
+            return Poll::Ready(None);
+        }
+        if let Outlet::Sse(waker) = self.connection.outlet() {
+            *waker.borrow_mut() = Some(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        let end = if self.connection.session.borrow().has_ended() { End::Left } else { End::Lost };
+        self.hub.close(&self.connection, end);
+    }
+}

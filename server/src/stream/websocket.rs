@@ -1,0 +1,279 @@
+//! Streams over WebSocket. The socket is taken over from the HTTP service after the handshake: what remains of a connection
+//! is its socket, its session and one small task that reads; writing is the hub's.
+
+mod codec;
+
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use actix_http::Request;
+use actix_http::ws::handshake;
+use actix_web::http::header::SEC_WEBSOCKET_ACCEPT;
+use bytes::Bytes;
+use ripcord_proto::Position;
+use ripcord_proto::frame::{ClientFrame, Goodbye};
+use ripcord_proto::problem::Code;
+use tokio::io::{AsyncRead, AsyncWriteExt as _, ReadBuf};
+
+use self::codec::{Decoder, Incoming};
+use super::connection::{Connection, End, Opening, Outlet};
+use super::hello::{self, Query};
+use super::hub::Hub;
+use super::refusal::Refusal;
+use super::session::{Greeted, Reaction};
+use super::transport::Transport;
+use crate::snapshot::frames::Frame;
+
+/// A WebSocket's socket with what is on its way through it.
+pub(super) struct Socket {
+    pub(super) transport: Transport,
+    /// What is left of the frame that is being written, and where it leads.
+    pub(super) writing: Option<(Bytes, Option<Position>)>,
+    /// Control frames that go before the next frame.
+    control: Vec<u8>,
+    decoder: Decoder,
+    close_code: u16,
+}
+
+/// The status code of an orderly end (RFC 6455, 7.4.1).
+const NORMAL: u16 = 1000;
+/// The status code of one who sent what it must not.
+const POLICY: u16 = 1008;
+/// Bytes of control frames that wait for a slow reader, at most: the pings of one who does not read go unanswered.
+const CONTROL_BYTES: usize = 512;
+
+impl Socket {
+    fn new(transport: Transport) -> Self {
+        Self {
+            transport,
+            writing: None,
+            control: Vec::new(),
+            decoder: Decoder::default(),
+            close_code: NORMAL,
+        }
+    }
+
+    /// Asks for a sign of life.
+    pub(super) fn ping(&mut self) {
+        self.put_control(&codec::PING_FRAME);
+    }
+
+    /// The goodbye is on its way; the close frame follows it.
+    pub(super) fn close_after_goodbye(&mut self) {
+        self.control = codec::close_frame(self.close_code).to_vec();
+    }
+
+    pub(super) fn take_control(&mut self) -> Option<Bytes> {
+        if self.control.is_empty() {
+            None
+        } else {
+            Some(std::mem::take(&mut self.control).into())
+        }
+    }
+
+    fn put_control(&mut self, frame: &[u8]) {
+        if self.control.len() + frame.len() <= CONTROL_BYTES {
+            self.control.extend_from_slice(frame);
+        }
+    }
+}
+
+/// What came with one read.
+enum Heard {
+    Messages(Vec<Incoming>),
+    Violation(codec::Violation),
+    Ended,
+}
+
+/// Answers a WebSocket's opening request and, where it is granted, drives the connection to its end.
+pub(super) async fn accept(hub: Rc<Hub>, request: Request, mut transport: Transport, early: Bytes) {
+    let granted = handshake(request.head())
+        .map_err(|error| Refusal::new(Code::BadRequest, error.to_string()))
+        .and_then(|mut response| Ok((response.finish(), grant(&hub, &request)?)));
+    let (response, (feed, key_id)) = match granted {
+        Ok(granted) => granted,
+        Err(refusal) => {
+            hub.shared.refused();
+            // Whether a refused client still listens is its own affair.
+            let _ = transport.write_all(&refusal.http1()).await;
+            let _ = transport.shutdown().await;
+            return;
+        }
+    };
+    drop(request);
+    let accept = response
+        .headers()
+        .get(SEC_WEBSOCKET_ACCEPT)
+        .and_then(|key| key.to_str().ok())
+        .unwrap_or_default();
+    let head = format!("HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: {accept}\r\n\r\n");
+    drop(response);
+    let mut socket = Socket::new(transport);
+    socket.writing = Some((head.into(), None));
+    let connection = hub.open(Opening {
+        feed,
+        key_id,
+        control: Rc::clone(socket.transport.control()),
+        outlet: Outlet::WebSocket(socket.into()),
+        phase: 0,
+        open: hub.shared.tracker.token(),
+    });
+    hub.recheck(&connection);
+    if !early.is_empty() {
+        connection.take_in(&hub, &early);
+    }
+    hub.shared.spawn(drive(Rc::clone(&hub), connection));
+}
+
+fn grant(hub: &Hub, request: &Request) -> Result<(std::sync::Arc<super::feed::Feed>, std::sync::Arc<str>), Refusal> {
+    if request.path() != super::STREAM_PATH {
+        return Err(Refusal::new(
+            Code::NotFound,
+            format!("there is no WebSocket at {}; streams are at {}", request.path(), super::STREAM_PATH),
+        ));
+    }
+    let query = Query::parse(request.uri().query().unwrap_or_default());
+    hub.shared.grant(&request.head().headers, query.environment.as_deref())
+}
+
+async fn drive(hub: Rc<Hub>, connection: Rc<Connection>) {
+    let end = std::future::poll_fn(|cx| connection.poll(&hub, cx)).await;
+    hub.close(&connection, end);
+}
+
+impl Connection {
+    /// Reads what there is, then writes what there is.
+    fn poll(self: &Rc<Self>, hub: &Rc<Hub>, cx: &mut Context<'_>) -> Poll<End> {
+        let Outlet::WebSocket(socket) = self.outlet() else {
+            return Poll::Ready(End::Lost);
+        };
+        loop {
+            let heard = match read(hub, &mut socket.borrow_mut(), cx) {
+                Poll::Pending => break,
+                Poll::Ready(Err(_)) => return Poll::Ready(End::Lost),
+                Poll::Ready(Ok(heard)) => heard,
+            };
+            self.heard.set(Instant::now());
+            match heard {
+                Heard::Ended => return Poll::Ready(End::Lost),
+                Heard::Violation(violation) => self.refuse(&violation.to_string(), violation.close_code()),
+                Heard::Messages(messages) => {
+                    for message in messages {
+                        if let Some(end) = self.hear(hub, message) {
+                            return Poll::Ready(end);
+                        }
+                    }
+                }
+            }
+        }
+        match self.pump(&mut socket.borrow_mut(), cx) {
+            Poll::Ready(Ok(())) if self.session.borrow().has_ended() => Poll::Ready(End::Left),
+            Poll::Ready(Err(_)) => Poll::Ready(End::Lost),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Takes in what came along with the opening request.
+    fn take_in(self: &Rc<Self>, hub: &Rc<Hub>, bytes: &[u8]) {
+        let Outlet::WebSocket(socket) = self.outlet() else {
+            return;
+        };
+        let mut messages = Vec::new();
+        let fed = socket.borrow_mut().decoder.feed(bytes, |incoming| messages.push(incoming));
+        if let Err(violation) = fed {
+            self.refuse(&violation.to_string(), violation.close_code());
+        }
+        for message in messages {
+            // One that closes already is seen to when its socket is read.
+            let _ = self.hear(hub, message);
+        }
+    }
+
+    fn hear(self: &Rc<Self>, hub: &Rc<Hub>, incoming: Incoming) -> Option<End> {
+        match incoming {
+            Incoming::Pong => None,
+            Incoming::Close => Some(End::Left),
+            Incoming::Ping(payload) => {
+                if let Outlet::WebSocket(socket) = self.outlet() {
+                    socket.borrow_mut().put_control(&codec::pong_frame(&payload));
+                }
+                None
+            }
+            Incoming::Text(text) => match serde_json::from_str::<ClientFrame>(&text) {
+                Ok(frame) => self.react(hub, frame),
+                Err(error) => {
+                    self.refuse(&format!("not a frame: {error}"), POLICY);
+                    None
+                }
+            },
+        }
+    }
+
+    fn react(self: &Rc<Self>, hub: &Rc<Hub>, frame: ClientFrame) -> Option<End> {
+        let reaction = self.session.borrow_mut().hear(frame, &self.feed.head());
+        match reaction {
+            Reaction::Greeted(hello, greeted) => {
+                if let Err(why) = hello::check(&hello) {
+                    self.refuse(why, POLICY);
+                    return None;
+                }
+                self.greeted(hub, hello, greeted);
+                None
+            }
+            Reaction::Confirmed(ack) => {
+                self.confirmed(&ack);
+                None
+            }
+            Reaction::Heard => None,
+            Reaction::Left => Some(End::Left),
+            Reaction::Refused(why) => {
+                self.refuse(why, POLICY);
+                None
+            }
+        }
+    }
+
+    /// The client has introduced itself: it is counted, and waits for its turn or hears that it has everything.
+    pub(super) fn greeted(self: &Rc<Self>, hub: &Rc<Hub>, hello: ripcord_proto::frame::Hello, greeted: Greeted) {
+        self.join(&hub.shared.fleet, hello);
+        match greeted {
+            Greeted::Behind(precedence) => hub.queue(self, precedence),
+            Greeted::UpToDate => {
+                if let Some(heartbeat) = hub.heartbeat(self) {
+                    self.session.borrow_mut().beat(heartbeat);
+                }
+            }
+        }
+    }
+
+    fn refuse(&self, why: &str, close_code: u16) {
+        if let Outlet::WebSocket(socket) = self.outlet() {
+            socket.borrow_mut().close_code = close_code;
+        }
+        self.feed.meters.lane(self.transport()).cuts.increment(1);
+        self.end(&Frame::goodbye(&Goodbye {
+            why: why.to_owned(),
+            retry_after_ms: None,
+            retry: Some(false),
+        }));
+    }
+}
+
+/// Reads once into the thread's shared buffer.
+fn read(hub: &Hub, socket: &mut Socket, cx: &mut Context<'_>) -> Poll<io::Result<Heard>> {
+    let mut scratch = hub.scratch.borrow_mut();
+    let mut buffer = ReadBuf::new(&mut scratch);
+    std::task::ready!(Pin::new(&mut socket.transport).poll_read(cx, &mut buffer))?;
+    if buffer.filled().is_empty() {
+        return Poll::Ready(Ok(Heard::Ended));
+    }
+    let mut messages = Vec::new();
+    let fed = socket.decoder.feed(buffer.filled(), |incoming| messages.push(incoming));
+    Poll::Ready(Ok(match fed {
+        Ok(()) => Heard::Messages(messages),
+        Err(violation) => Heard::Violation(violation),
+    }))
+}
