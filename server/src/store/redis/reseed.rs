@@ -6,9 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::change::{Change, EpochCause};
-use ripcord_proto::commit::{Commit, Sealed};
+use ripcord_proto::commit::Sealed;
 use ripcord_proto::{EnvironmentKey, Sequence};
 
 use super::fill::Filling;
@@ -17,6 +16,7 @@ use super::link::{CallError, Live};
 use super::node::Node;
 use super::query;
 use super::watch::Standing;
+use crate::store::epoch::{self, Beginning};
 use crate::store::state::StoredState;
 use crate::store::{Append, Contents, Head, Loaded, LogName, Store as _, StoreError};
 
@@ -122,24 +122,12 @@ fn state_at(log: &LogName, state: Option<StoredState>, tail: &[Sealed], last: &S
 
 /// The entry that begins the next epoch.
 fn epoch_entry(node: &Node, head: Head) -> Result<Sealed, serde_json::Error> {
-    let commit = Commit {
-        sequence: head.sequence.next(),
-        epoch: head.epoch.next(),
-        revision: None,
-        at: jiff::Timestamp::now(),
-        actor: Actor::server(&node.name),
-        origin: Origin {
-            node: node.name.clone(),
-            address: None,
-            request: None,
-        },
-        reason: Some("the store had lost this log, or held another one; it was filled again from what the nodes knew".to_owned()),
-        urgent: false,
-        changes: vec![Change::NewEpoch(EpochCause::Reseeded)],
-        hash: None,
-        idempotency: None,
+    let beginning = Beginning {
+        node: &node.name,
+        cause: EpochCause::Reseeded,
+        reason: "the store had lost this log, or held another one; it was filled again from what the nodes knew",
     };
-    Sealed::seal(commit, &head.chain)
+    epoch::begin(head, head.epoch.next(), beginning)
 }
 
 /// Begins an epoch in a log that was taken over within one: readers must not take two histories for one.
