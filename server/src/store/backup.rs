@@ -7,7 +7,7 @@
 //! {"state":{…}}                                the state at the log's end, so that a start need not replay it
 //! {"log":"system"}
 //! {"entry":{"digest":"…","body":"…"}}
-//! {"end":{"digest":"…"}}                       SHA-256 of every byte before this line
+//! {"end":"…"}                                  SHA-256 of every byte before this line
 //! ```
 //!
 //! A file that is cut short or altered is refused as a whole. Restoring begins a new epoch in every log, later than any that the

@@ -1,6 +1,6 @@
 //! The file of a backup, line by line.
 
-use std::io::{BufRead as _, BufReader, Read, Write};
+use std::io::{Read, Write};
 
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::digest::Digest;
@@ -26,7 +26,11 @@ enum Line {
     Log(String),
     Entry { digest: Digest, body: String },
     State(Box<RawValue>),
-    End { digest: Digest },
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct End {
+    end: Digest,
 }
 
 /// Writes lines and digests them.
@@ -62,8 +66,8 @@ pub(super) fn write(backup: &Backup, out: &mut impl Write) -> Result<(), BackupE
             out.line(&Line::State(RawValue::from_string(state.to_json()?)?))?;
         }
     }
-    let digest = Digest::from_bytes(out.hasher.clone().finalize().into());
-    out.line(&Line::End { digest })?;
+    let end = Digest::from_bytes(out.hasher.clone().finalize().into());
+    out.line(&End { end })?;
     Ok(out.out.flush()?)
 }
 
@@ -73,41 +77,29 @@ struct Reading {
     head: Head,
 }
 
-pub(super) fn read(from: impl Read) -> Result<Backup, BackupError> {
-    let mut lines = BufReader::new(from);
-    let (mut hasher, mut text, mut number) = (Sha256::new(), Vec::new(), 0);
-    let mut begin = None;
+pub(super) fn read(mut from: impl Read) -> Result<Backup, BackupError> {
+    let mut text = Vec::new();
+    from.read_to_end(&mut text)?;
+    let mut lines = text.split_inclusive(|byte| *byte == b'\n');
+    let first = lines.next().ok_or(BackupError::NoBackup)?;
+    let at = parse_begin(first)?;
+    let cut = || BackupError::Cut(text.iter().filter(|byte| **byte == b'\n').count());
+    let last = lines.next_back().ok_or_else(cut)?;
+    let End { end } = serde_json::from_slice(last).ok().filter(|_| last.ends_with(b"\n")).ok_or_else(cut)?;
+    let body = text.len().saturating_sub(last.len());
+    if Digest::of(text.get(..body)) != end {
+        return Err(BackupError::Damaged {
+            what: "its digest is not the one that it states".to_owned(),
+        });
+    }
     let mut reading = Reading {
         logs: Vec::new(),
         head: Head::START,
     };
-    loop {
-        text.clear();
-        lines.read_until(b'\n', &mut text)?;
-        if text.last() != Some(&b'\n') {
-            return Err(if begin.is_none() { BackupError::NoBackup } else { BackupError::Cut(number) });
-        }
-        number += 1;
-        let Some(at) = begin else {
-            begin = Some(parse_begin(&text)?);
-            hasher.update(&text);
-            continue;
-        };
-        let damaged = |what: String| BackupError::Damaged { what };
-        match serde_json::from_slice(&text).map_err(|error| damaged(format!("line {number}: {error}")))? {
-            Line::End { digest } => {
-                if Digest::from_bytes(hasher.finalize().into()) != digest {
-                    return Err(damaged("its digest is not the one that it states".to_owned()));
-                }
-                return Ok(Backup { at, logs: reading.logs });
-            }
-            line => reading.take(line).map_err(|error| match error {
-                BackupError::Damaged { what } => damaged(format!("line {number}: {what}")),
-                other => other,
-            })?,
-        }
-        hasher.update(&text);
+    for (index, line) in lines.enumerate() {
+        reading.take(line, index + 2)?;
     }
+    Ok(Backup { at, logs: reading.logs })
 }
 
 fn parse_begin(text: &[u8]) -> Result<jiff::Timestamp, BackupError> {
@@ -120,19 +112,25 @@ fn parse_begin(text: &[u8]) -> Result<jiff::Timestamp, BackupError> {
 }
 
 impl Reading {
-    fn take(&mut self, line: Line) -> Result<(), BackupError> {
-        let damaged = |what: String| BackupError::Damaged { what };
-        if let Line::Log(name) = &line {
-            let log = LogName::parse(name).map_err(|faults| damaged(faults.to_string()))?;
-            self.head = Head::START;
-            self.logs.push(Contents {
-                log,
-                entries: Vec::new(),
-                state: None,
-            });
-            return Ok(());
-        }
-        let contents = self.logs.last_mut().ok_or_else(|| damaged("it belongs to no log".to_owned()))?;
+    fn take(&mut self, text: &[u8], number: usize) -> Result<(), BackupError> {
+        let damaged = |what: &str| BackupError::Damaged {
+            what: format!("line {number}: {what}"),
+        };
+        let line: Line = serde_json::from_slice(text).map_err(|error| damaged(&error.to_string()))?;
+        let (line, contents) = match (line, self.logs.last_mut()) {
+            (Line::Log(name), _) => {
+                let log = LogName::parse(&name).map_err(|faults| damaged(&faults.to_string()))?;
+                self.head = Head::START;
+                self.logs.push(Contents {
+                    log,
+                    entries: Vec::new(),
+                    state: None,
+                });
+                return Ok(());
+            }
+            (_, None) => return Err(damaged("it belongs to no log")),
+            (line, Some(contents)) => (line, contents),
+        };
         match line {
             Line::Entry { digest, body } => {
                 let chained = Sealed::open(self.head.sequence.next(), &body, digest, &self.head.chain);
@@ -143,11 +141,8 @@ impl Reading {
                 self.head = self.head.after(&entry);
                 contents.entries.push(entry);
             }
-            Line::State(json) => {
-                let state = StoredState::from_json(json.get()).map_err(|error| damaged(error.to_string()))?;
-                contents.state = Some(state);
-            }
-            Line::Log(_) | Line::End { .. } => {}
+            Line::State(json) => contents.state = Some(StoredState::from_json(json.get()).map_err(|error| damaged(&error.to_string()))?),
+            Line::Log(_) => {}
         }
         Ok(())
     }

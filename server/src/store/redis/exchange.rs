@@ -71,7 +71,7 @@ struct Shared {
 struct Question {
     id: String,
     from: String,
-    question: Box<RawValue>,
+    text: Box<RawValue>,
 }
 
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
@@ -147,7 +147,7 @@ impl Exchange {
         Question {
             id: id.to_owned(),
             from: self.shared.node.id.clone(),
-            question: question.to_owned(),
+            text: question.to_owned(),
         }
     }
 
@@ -240,7 +240,7 @@ impl Exchange {
     async fn reply(&self, question: Question) {
         let node = &self.shared.node;
         let reply = Reply {
-            answer: self.shared.answerer.answer(&question.question).await,
+            answer: self.shared.answerer.answer(&question.text).await,
             id: question.id,
             from: node.id.clone(),
             name: node.name.clone(),

@@ -39,4 +39,4 @@ async fn open(redis: &RedisServer, directory: &tempfile::TempDir, node: &str) ->
     RedisStore::open(config).await.unwrap()
 }
 
-contract!(fresh);
+contract!(fresh());
