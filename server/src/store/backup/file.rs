@@ -83,7 +83,7 @@ pub(super) fn read(mut from: impl Read) -> Result<Backup, BackupError> {
     let mut lines = text.split_inclusive(|byte| *byte == b'\n');
     let first = lines.next().ok_or(BackupError::NoBackup)?;
     let at = parse_begin(first)?;
-    let cut = || BackupError::Cut(text.iter().filter(|byte| **byte == b'\n').count());
+    let cut = || BackupError::Cut(text.split_inclusive(|byte| *byte == b'\n').count());
     let last = lines.next_back().ok_or_else(cut)?;
     let End { end } = serde_json::from_slice(last).ok().filter(|_| last.ends_with(b"\n")).ok_or_else(cut)?;
     let body = text.len().saturating_sub(last.len());
