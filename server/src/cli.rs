@@ -1,0 +1,191 @@
+//! The command line: a file per command. Every command but `serve`, `demo`, `lint` and `completions` talks to a server over
+//! HTTP and nothing else, so that whatever it can do, any program can do.
+//!
+//! ```text
+//! Arguments -> Target (which server, which key) -> Invocation -> a command -> Output (text or --json) -> Exit
+//! ```
+
+mod apply;
+mod audit;
+mod backup;
+mod changes;
+mod client;
+mod completions;
+mod confirm;
+mod doctor;
+mod env;
+mod exit;
+mod export;
+mod flags;
+mod input;
+mod invocation;
+mod keys;
+mod kill;
+mod lint;
+pub mod local;
+mod output;
+mod plan;
+mod restore;
+mod segments;
+mod serve;
+mod target;
+mod watch;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use ripcord_proto::EnvironmentKey;
+
+use self::exit::{Exit, Failure};
+use self::invocation::Invocation;
+use self::output::{Format, Output};
+
+/// Feature flags that can be taken back in one atomic revision, with proof.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ripcord",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    after_help = "\
+Examples:
+  ripcord serve                                   start a server, flags and all in ./ripcord-data
+  ripcord apply -f flags.yaml                     make the environment what the file says, in one commit
+  ripcord kill checkout-v2 --reason \"5xx spike\"   every application serves the safe variant, with proof
+  ripcord demo                                    see all of it in one terminal
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by a guard, 4 not confirmed in time."
+)]
+struct Arguments {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Global {
+    /// Where the server answers [env: RIPCORD_SERVER] [default: the server on this machine]
+    #[arg(long, global = true, value_name = "URL")]
+    server: Option<String>,
+    /// The key to call with [env: RIPCORD_KEY]
+    #[arg(long, global = true, value_name = "KEY", hide_default_value = true)]
+    key: Option<String>,
+    /// The environment [env: RIPCORD_ENV] [default: production]
+    #[arg(long = "env", global = true, value_name = "NAME")]
+    environment: Option<EnvironmentKey>,
+    /// Print the API's JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// Trust the certificates in this PEM file too [env: RIPCORD_CA_CERT]
+    #[arg(long, global = true, value_name = "FILE", env = "RIPCORD_CA_CERT", hide_env = true)]
+    ca_cert: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start a server
+    Serve(Box<serve::Serve>),
+    #[command(flatten)]
+    Remote(Remote),
+    /// Check a flags file without a server
+    Lint(lint::Lint),
+    /// Print a completion script for a shell
+    Completions(completions::Completions),
+}
+
+/// The commands that ask a server.
+#[derive(Debug, Subcommand)]
+enum Remote {
+    /// Say what is wrong where, and what to do
+    Doctor(doctor::Doctor),
+    /// Make the environment what a flags file says, in one atomic commit
+    Apply(apply::Apply),
+    /// Show what `apply` would change, with a hash that `apply --plan` holds it to
+    Plan(plan::Plan),
+    /// Print the environment as a flags file
+    Export(export::Export),
+    /// Force flags to their safe variant, now, with proof
+    Kill(kill::KillCommand),
+    /// Lift a kill
+    Restore(restore::Restore),
+    /// Show revisions, kills and confirmations as they happen
+    Watch(watch::Watch),
+    /// List who changed what, when and why; prove that the record is whole
+    Audit(audit::Audit),
+    /// List, show, set, switch, delete and explain flags
+    Flags(flags::Flags),
+    /// List, show, set and delete segments
+    Segments(segments::Segments),
+    /// List, show, make, copy and delete environments
+    Env(env::Env),
+    /// Make, list and revoke keys
+    Keys(keys::Keys),
+    /// Write everything that the server knows into a file
+    Backup(backup::Backup),
+}
+
+/// Reads the command line, does what it says, and answers with the exit code.
+pub fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help that was asked for is printed by the same way and is no error.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    let format = if arguments.global.json { Format::Json } else { Format::Text };
+    let output = Output::new(format);
+    match dispatch(arguments, output) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            match format {
+                Format::Json => output.note(&failure.json()),
+                Format::Text => output.note(&failure.describe(output.error_paint())),
+            }
+            failure.exit().into()
+        }
+    }
+}
+
+fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, Failure> {
+    match arguments.command {
+        Command::Lint(command) => lint::run(output, &command),
+        Command::Completions(command) => Ok(completions::run(output, &command)),
+        Command::Serve(command) => serve::run(output, *command),
+        Command::Remote(remote) => {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(|error| Failure::Local(format!("No runtime can be started: {error}.")))?;
+            let call = Invocation::new(&arguments.global, output)?;
+            runtime.block_on(ask(&call, remote))
+        }
+    }
+}
+
+/// Asks the server.
+async fn ask(call: &Invocation, command: Remote) -> Result<Exit, Failure> {
+    match command {
+        Remote::Doctor(command) => doctor::run(call, command).await,
+        Remote::Apply(command) => apply::run(call, command).await,
+        Remote::Plan(command) => plan::run(call, command).await,
+        Remote::Export(command) => export::run(call, command).await,
+        Remote::Kill(command) => kill::run(call, command).await,
+        Remote::Restore(command) => restore::run(call, command).await,
+        Remote::Watch(command) => watch::run(call, command).await,
+        Remote::Audit(command) => audit::run(call, command).await,
+        Remote::Flags(command) => flags::run(call, command).await,
+        Remote::Segments(command) => segments::run(call, command).await,
+        Remote::Env(command) => env::run(call, command).await,
+        Remote::Keys(command) => keys::run(call, command).await,
+        Remote::Backup(command) => backup::run(call, command).await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! `ripcord audit`: who changed what, when and why; and the proof that the record is whole.
+
+use clap::{Args, Subcommand};
+use ripcord_proto::rest::log::{AuditReport, LogEntry};
+
+use super::client::{Answer, Call};
+use super::exit::{Exit, Failure};
+use super::invocation::Invocation;
+use super::output::{Paint, moment, table};
+
+/// Changes of an entry that are shown.
+const SHOWN: usize = 4;
+
+/// Lists what was changed by whom, when and why, newest first; or proves that the record is whole.
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  ripcord audit                        the newest entries of the environment
+  ripcord audit --limit 500
+  ripcord audit --system               keys and environments
+  ripcord audit verify                 proves every hash chain from its first entry on"
+)]
+pub(crate) struct Audit {
+    #[command(subcommand)]
+    action: Option<Action>,
+    /// How many entries to list
+    #[arg(long, default_value_t = 20, value_name = "NUMBER")]
+    limit: usize,
+    /// The log of keys and environments instead of the environment's
+    #[arg(long)]
+    system: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Prove the hash chains of all logs that the key may read
+    Verify,
+}
+
+/// Does it.
+pub(crate) async fn run(call: &Invocation, command: Audit) -> Result<Exit, Failure> {
+    match command.action {
+        Some(Action::Verify) => verify(call).await,
+        None => list(call, &command).await,
+    }
+}
+
+async fn list(call: &Invocation, command: &Audit) -> Result<Exit, Failure> {
+    let log = if command.system { "system" } else { call.environment().as_str() };
+    let path = ["v1", "audit"];
+    let entries: Answer<Vec<LogEntry>> = call.client.list_with(&path, &[("log", log)], command.limit.max(1)).await?;
+    call.output.answer(&entries, |entries| {
+        table(
+            ["entry", "revision", "when", "who", "what", "why"],
+            entries.iter().map(|entry| {
+                [
+                    entry.sequence.to_string(),
+                    entry.revision.map_or_else(|| "-".to_owned(), |revision| revision.to_string()),
+                    moment(entry.at),
+                    entry.actor.name.clone(),
+                    changes(entry, SHOWN),
+                    entry.reason.clone().unwrap_or_default(),
+                ]
+            }),
+        )
+    });
+    Ok(Exit::Done)
+}
+
+/// What an entry changed: the first few, and how many more.
+pub(crate) fn changes(entry: &LogEntry, most: usize) -> String {
+    let shown: Vec<_> = entry
+        .changes
+        .iter()
+        .take(most)
+        .map(|change| format!("{} {}", change.change.replace('_', " "), change.what))
+        .collect();
+    let more = entry.changes_total.saturating_sub(shown.len());
+    let shown = shown.join(", ");
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
+}
+
+async fn verify(call: &Invocation) -> Result<Exit, Failure> {
+    let report: Answer<AuditReport> = call.client.call(Call::get(["v1", "audit", "verify"])).await?;
+    call.output.answer(&report, |report| describe(report, call.output.paint()));
+    Ok(if report.value.whole { Exit::Done } else { Exit::Failed })
+}
+
+fn describe(report: &AuditReport, paint: Paint) -> String {
+    let rows = report.logs.iter().map(|log| {
+        let state = log.fault.clone().unwrap_or_else(|| "whole".to_owned());
+        [log.log.clone(), log.entries.to_string(), log.head.to_string(), state]
+    });
+    let logs = table(["log", "entries", "digest of the last", "state"], rows);
+    let verdict = if report.whole {
+        paint.good("Every log is whole: each entry follows the one before it. Note the digests elsewhere to prove it later, too.")
+    } else {
+        paint.bad("A log is NOT whole. Keep the data folder as it is, and compare with a backup.")
+    };
+    format!("{logs}\n\n{verdict}")
+}

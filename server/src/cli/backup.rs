@@ -1,0 +1,50 @@
+//! `ripcord backup`: everything that a server knows, in one file.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use futures_util::StreamExt as _;
+
+use super::client::Call;
+use super::exit::{Exit, Failure};
+use super::invocation::Invocation;
+
+/// Writes all logs (every environment, its history, hashed keys) into one file, which only you can read.
+///
+/// `ripcord serve --restore-backup FILE` starts from it, in a new epoch.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ripcord backup ripcord-backup
+  ripcord serve --restore-backup ripcord-backup      starts from it")]
+pub(crate) struct Backup {
+    /// The file to write; one that is there is not replaced
+    file: PathBuf,
+}
+
+/// Does it. A file that did not come whole is not left behind.
+pub(crate) async fn run(call: &Invocation, command: Backup) -> Result<Exit, Failure> {
+    let failed = |error: std::io::Error| Failure::Local(format!("{} cannot be written: {error}.", command.file.display()));
+    if command.file.exists() {
+        return Err(Failure::Usage(format!("{} is there already; name another file.", command.file.display())));
+    }
+    let directory = command.file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let response = call.client.open(Call::get(["v1", "backup"]), "*/*").await?;
+    let mut bytes = response.bytes_stream();
+    // A temporary file is made with mode 0600.
+    let mut file = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
+    let mut size = 0;
+    while let Some(chunk) = bytes.next().await {
+        let chunk = chunk.map_err(|error| Failure::Local(format!("The backup did not come whole, and was not kept: {error}.")))?;
+        size += chunk.len();
+        file.write_all(&chunk).map_err(failed)?;
+    }
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist_noclobber(&command.file).map_err(|error| failed(error.error))?;
+    call.output.note(&format!(
+        "Wrote {size} bytes to {}. Start from it with: ripcord serve --restore-backup {0}",
+        command.file.display()
+    ));
+    Ok(Exit::Done)
+}

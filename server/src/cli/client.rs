@@ -1,0 +1,359 @@
+//! The HTTP client of all commands: one call, one answer, as a type and as the text that came.
+
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH};
+use reqwest::{Method, StatusCode};
+use ripcord_proto::Position;
+use ripcord_proto::problem::Problem;
+use ripcord_proto::rest::list::Page;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use super::target::Target;
+
+/// How long an answer may take beyond what the server was asked to wait.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a connection may take.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How often a call without an answer is made again, under the same `Idempotency-Key`.
+const REPEATS: u32 = 2;
+/// What may stand in a path unescaped.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// An answer: as a type, and as the text that came, which is what `--json` prints.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer<T> {
+    /// What it says.
+    pub(crate) value: T,
+    /// As it came.
+    pub(crate) text: String,
+    /// Its status.
+    pub(crate) status: StatusCode,
+}
+
+/// Why a call has no answer that can be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ClientError {
+    /// The server refused.
+    #[error("{}", problem.title)]
+    Problem {
+        /// Why.
+        problem: Box<Problem>,
+        /// The document as it came.
+        text: String,
+    },
+    /// Nobody answers there.
+    #[error("no server answers at {address}: {why}")]
+    Unreachable {
+        /// Where it was looked for.
+        address: String,
+        /// Why not.
+        why: String,
+        /// What to do.
+        advice: String,
+    },
+    /// The answer did not come whole.
+    #[error("{address} did not answer: {why}")]
+    Silent {
+        /// Who was asked.
+        address: String,
+        /// Why not.
+        why: String,
+    },
+    /// Something answers that is no Ripcord, or another version of it.
+    #[error("{address} answered {status} with what is no answer of Ripcord: {why}")]
+    Foreign {
+        /// Who was asked.
+        address: String,
+        /// The status.
+        status: StatusCode,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// An address, a key or a certificate cannot be used.
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl ClientError {
+    /// What to do next, where it can be said.
+    pub(crate) fn advice(&self) -> Option<String> {
+        match self {
+            Self::Unreachable { advice, .. } => Some(advice.clone()),
+            Self::Silent { .. } => Some(
+                "Whether it was done is not known. Look with `ripcord audit`, or just repeat the command: `ripcord doctor` says what is wrong where."
+                    .to_owned(),
+            ),
+            Self::Foreign { address, .. } => Some(format!(
+                "Is {address} the address of a Ripcord server? Give another one with --server or RIPCORD_SERVER."
+            )),
+            Self::Problem { .. } | Self::Usage(_) => None,
+        }
+    }
+}
+
+/// A call that is about to be made.
+#[derive(Debug)]
+pub(crate) struct Call {
+    method: Method,
+    path: String,
+    query: Vec<(&'static str, String)>,
+    body: Option<Vec<u8>>,
+    if_match: Option<Position>,
+}
+
+impl Call {
+    fn new<'a>(method: Method, path: impl IntoIterator<Item = &'a str>) -> Self {
+        let path: String = path.into_iter().map(|part| format!("/{}", utf8_percent_encode(part, PATH))).collect();
+        Self {
+            method,
+            path,
+            query: Vec::new(),
+            body: None,
+            if_match: None,
+        }
+    }
+
+    /// A read.
+    pub(crate) fn get<'a>(path: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::new(Method::GET, path)
+    }
+
+    /// Something new, or a question with a body.
+    pub(crate) fn post<'a>(path: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::new(Method::POST, path)
+    }
+
+    /// A thing as it shall be.
+    pub(crate) fn put<'a>(path: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::new(Method::PUT, path)
+    }
+
+    /// A part of a thing as it shall be.
+    pub(crate) fn patch<'a>(path: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::new(Method::PATCH, path)
+    }
+
+    /// A thing that shall be gone.
+    pub(crate) fn delete<'a>(path: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::new(Method::DELETE, path)
+    }
+
+    /// With a query parameter, where it has a value.
+    pub(crate) fn query(mut self, name: &'static str, value: Option<impl ToString>) -> Self {
+        self.query.extend(value.map(|value| (name, value.to_string())));
+        self
+    }
+
+    /// With a body.
+    pub(crate) fn json(mut self, body: &impl serde::Serialize) -> Result<Self, ClientError> {
+        self.body = Some(serde_json::to_vec(body).map_err(|error| ClientError::Usage(error.to_string()))?);
+        Ok(self)
+    }
+
+    /// Only while the thing is as it was when it was read.
+    pub(crate) const fn if_match(mut self, position: Position) -> Self {
+        self.if_match = Some(position);
+        self
+    }
+}
+
+/// Talks to one server.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    target: Target,
+}
+
+impl Client {
+    /// A client for `target`.
+    pub(crate) fn new(target: Target) -> Result<Self, ClientError> {
+        // A second command in this process (the demo) finds it installed already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut headers = HeaderMap::new();
+        if let Some(key) = &target.key {
+            let mut value = HeaderValue::from_str(&format!("Bearer {key}"))
+                .map_err(|_| ClientError::Usage("The key has characters that no key has; give it as it was printed.".to_owned()))?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        if let Some(actor) = target.actor.as_deref().and_then(|actor| HeaderValue::from_str(actor).ok()) {
+            headers.insert("x-ripcord-actor", actor);
+        }
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("ripcord-cli/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT)
+            .default_headers(headers);
+        if let Some(path) = &target.ca_cert {
+            builder = builder.tls_certs_merge(certificates(path)?);
+        }
+        let http = builder
+            .build()
+            .map_err(|error| ClientError::Usage(format!("No connection can be set up: {}", root(&error))))?;
+        Ok(Self { http, target })
+    }
+
+    /// Whom it talks to.
+    pub(crate) const fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Makes a call and reads its answer.
+    pub(crate) async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<Answer<T>, ClientError> {
+        let (status, text) = self.exchange(call).await?;
+        if !status.is_success() {
+            return Err(self.refusal(status, text));
+        }
+        match serde_json::from_str(&text) {
+            Ok(value) => Ok(Answer { value, text, status }),
+            Err(error) => Err(self.foreign(status, &error)),
+        }
+    }
+
+    /// Makes a call whose answer may be of any status, and reads it.
+    pub(crate) async fn call_any_status<T: DeserializeOwned>(&self, call: Call) -> Result<Answer<T>, ClientError> {
+        let (status, text) = self.exchange(call).await?;
+        match serde_json::from_str(&text) {
+            Ok(value) => Ok(Answer { value, text, status }),
+            Err(_) => Err(self.refusal(status, text)),
+        }
+    }
+
+    /// Reads a list to its end; at most `most` items.
+    pub(crate) async fn list<T: DeserializeOwned>(&self, path: &[&str], most: usize) -> Result<Answer<Vec<T>>, ClientError> {
+        self.list_with(path, &[], most).await
+    }
+
+    /// The same, with query parameters.
+    pub(crate) async fn list_with<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&'static str, &str)],
+        most: usize,
+    ) -> Result<Answer<Vec<T>>, ClientError> {
+        let mut items: Vec<Box<RawValue>> = Vec::new();
+        let mut after: Option<String> = None;
+        let mut stale = false;
+        loop {
+            let limit = (most - items.len()).clamp(1, 1_000);
+            let call = Call::get(path.iter().copied()).query("limit", Some(limit)).query("after", after.take());
+            let call = query.iter().fold(call, |call, (name, value)| call.query(name, Some(value)));
+            let page: Answer<Page<Box<RawValue>>> = self.call(call).await?;
+            items.extend(page.value.items);
+            after = page.value.next;
+            stale |= page.value.stale;
+            if after.is_none() || items.len() >= most {
+                break;
+            }
+        }
+        let whole = Page { items, next: after, stale };
+        let text = serde_json::to_string(&whole).map_err(|error| self.foreign(StatusCode::OK, &error))?;
+        let read: Result<Vec<T>, _> = whole.items.iter().map(|item| serde_json::from_str(item.get())).collect();
+        Ok(Answer {
+            value: read.map_err(|error| self.foreign(StatusCode::OK, &error))?,
+            text,
+            status: StatusCode::OK,
+        })
+    }
+
+    /// Makes a call whose answer is read as it comes: a stream, a file.
+    pub(crate) async fn open(&self, call: Call, accept: &'static str) -> Result<reqwest::Response, ClientError> {
+        let request = self.request(&call, None).header(ACCEPT, accept);
+        let response = request.send().await.map_err(|error| self.unanswered(&error))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status();
+        let text = response.text().await.map_err(|error| self.unanswered(&error))?;
+        Err(self.refusal(status, text))
+    }
+
+    async fn exchange(&self, call: Call) -> Result<(StatusCode, String), ClientError> {
+        let writes = call.method != Method::GET;
+        let identity = writes.then(|| format!("{:032x}", rand::random::<u128>()));
+        let mut repeats = 0;
+        loop {
+            let request = self.request(&call, identity.as_deref()).timeout(PATIENCE);
+            match self.answer(request).await {
+                Err(ClientError::Silent { .. }) if repeats < REPEATS => repeats += 1,
+                answered => return answered,
+            }
+        }
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder) -> Result<(StatusCode, String), ClientError> {
+        let response = request.send().await.map_err(|error| self.unanswered(&error))?;
+        let status = response.status();
+        let text = response.text().await.map_err(|error| self.unanswered(&error))?;
+        Ok((status, text))
+    }
+
+    fn request(&self, call: &Call, identity: Option<&str>) -> reqwest::RequestBuilder {
+        let mut url = format!("{}{}", self.target.server, call.path);
+        for (index, (name, value)) in call.query.iter().enumerate() {
+            url.push(if index == 0 { '?' } else { '&' });
+            url.push_str(name);
+            url.push('=');
+            url.extend(utf8_percent_encode(value, PATH));
+        }
+        let mut request = self.http.request(call.method.clone(), url);
+        if let Some(body) = &call.body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
+        }
+        if let Some(position) = call.if_match {
+            request = request.header(IF_MATCH, format!("\"{position}\""));
+        }
+        if let Some(identity) = identity {
+            request = request.header("idempotency-key", identity);
+        }
+        request
+    }
+
+    fn unanswered(&self, error: &reqwest::Error) -> ClientError {
+        let address = self.target.server.clone();
+        if error.is_builder() {
+            return ClientError::Usage(format!("{address:?} is no address of a server: it looks like http://127.0.0.1:8016."));
+        }
+        let why = root(error);
+        if error.is_connect() {
+            let advice = self.target.advice();
+            return ClientError::Unreachable { address, why, advice };
+        }
+        ClientError::Silent { address, why }
+    }
+
+    fn refusal(&self, status: StatusCode, text: String) -> ClientError {
+        match serde_json::from_str::<Problem>(&text) {
+            Ok(problem) => ClientError::Problem {
+                problem: Box::new(problem),
+                text,
+            },
+            Err(error) => self.foreign(status, &error),
+        }
+    }
+
+    fn foreign(&self, status: StatusCode, error: &serde_json::Error) -> ClientError {
+        ClientError::Foreign {
+            address: self.target.server.clone(),
+            status,
+            why: error.to_string(),
+        }
+    }
+}
+
+fn certificates(path: &std::path::Path) -> Result<Vec<reqwest::Certificate>, ClientError> {
+    let refuse = |why: String| ClientError::Usage(format!("{} holds no certificate that can be used: {why}", path.display()));
+    let pem = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
+    reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| refuse(root(&error)))
+}
+
+/// The innermost reason, which is the one that says something.
+fn root(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}

@@ -1,0 +1,28 @@
+//! `ripcord completions`: for the shell.
+
+use clap::{Args, CommandFactory as _};
+use clap_complete::Shell;
+
+use super::Arguments;
+use super::exit::Exit;
+use super::output::Output;
+
+/// Prints a completion script for a shell.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ripcord completions bash > ~/.local/share/bash-completion/completions/ripcord
+  ripcord completions zsh > ~/.zfunc/_ripcord
+  ripcord completions fish > ~/.config/fish/completions/ripcord.fish")]
+pub(crate) struct Completions {
+    /// The shell
+    shell: Shell,
+}
+
+/// Does it.
+pub(crate) fn run(output: Output, command: &Completions) -> Exit {
+    let mut script = Vec::new();
+    clap_complete::generate(command.shell, &mut Arguments::command(), "ripcord", &mut script);
+    output.print(&String::from_utf8_lossy(&script));
+    Exit::Done
+}

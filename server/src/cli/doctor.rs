@@ -1,0 +1,105 @@
+//! `ripcord doctor`: what is wrong where, and what to do about it.
+
+mod checks;
+
+use clap::Args;
+
+use super::exit::{Exit, Failure};
+use super::invocation::Invocation;
+use super::output::{Format, Paint};
+
+/// Looks at everything between this terminal and the applications, says what is wrong where, and what to do.
+///
+/// Exit code 1 where something is wrong; warnings alone are no failure.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ripcord doctor
+  ripcord doctor --server https://flags.example.com --env staging
+  ripcord doctor --json")]
+pub(crate) struct Doctor {}
+
+/// How a thing is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Well,
+    Warning,
+    Wrong,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+struct Finding {
+    check: &'static str,
+    state: State,
+    found: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<String>,
+}
+
+impl Finding {
+    fn well(check: &'static str, found: impl Into<String>) -> Self {
+        Self::new(check, State::Well, found, None)
+    }
+
+    fn warning(check: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self::new(check, State::Warning, found, Some(advice.into()))
+    }
+
+    fn wrong(check: &'static str, found: impl Into<String>, advice: Option<String>) -> Self {
+        Self::new(check, State::Wrong, found, advice)
+    }
+
+    fn new(check: &'static str, state: State, found: impl Into<String>, advice: Option<String>) -> Self {
+        Self {
+            check,
+            state,
+            found: found.into(),
+            advice,
+        }
+    }
+}
+
+/// Does it.
+pub(crate) async fn run(call: &Invocation, _command: Doctor) -> Result<Exit, Failure> {
+    let findings = checks::all(call).await;
+    let well = !findings.iter().any(|finding| finding.state == State::Wrong);
+    match call.output.format() {
+        Format::Json => call.output.print(&serde_json::json!({"well": well, "checks": findings}).to_string()),
+        Format::Text => call.output.print(&describe(&findings, call.output.paint())),
+    }
+    Ok(if well { Exit::Done } else { Exit::Failed })
+}
+
+fn describe(findings: &[Finding], paint: Paint) -> String {
+    let width = findings.iter().map(|finding| finding.check.len()).max().unwrap_or_default();
+    let lines: Vec<_> = findings.iter().map(|finding| line(finding, width, paint)).collect();
+    let count = |state| findings.iter().filter(|finding| finding.state == state).count();
+    let verdict = match (count(State::Wrong), count(State::Warning)) {
+        (0, 0) => paint.good("All is well."),
+        (0, warnings) => paint.warn(&format!("It works; {} to look at.", super::output::count(warnings, "thing", "things"))),
+        (wrong, _) => paint.bad(&format!("{} wrong.", super::output::count(wrong, "thing is", "things are"))),
+    };
+    format!("{}\n\n{verdict}", lines.join("\n"))
+}
+
+fn line(finding: &Finding, width: usize, paint: Paint) -> String {
+    let sign = match finding.state {
+        State::Well => paint.good("ok   "),
+        State::Warning => paint.warn("look "),
+        State::Wrong => paint.bad("WRONG"),
+    };
+    let check = finding.check;
+    let margin = " ".repeat(width + 9);
+    let found = finding.found.replace('\n', &format!("\n{margin}"));
+    let mut text = format!("{sign}  {check:width$}  {found}");
+    if let Some(advice) = &finding.advice {
+        let advice = advice.replace('\n', &format!("\n{margin}"));
+        text.push_str(&format!("\n{margin}{advice}"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

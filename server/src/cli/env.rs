@@ -1,0 +1,234 @@
+//! `ripcord env`: environments.
+
+use std::fmt::Write as _;
+
+use clap::{Args, Subcommand, ValueEnum};
+use ripcord_proto::EnvironmentKey;
+use ripcord_proto::rest::environments::{EnvironmentRequest, EnvironmentView, EnvironmentWritten};
+use ripcord_proto::rest::settings::{SettingsRequest, SettingsView};
+use ripcord_proto::settings::Bucketing;
+
+use super::client::{Answer, Call};
+use super::exit::{Exit, Failure};
+use super::flags::written;
+use super::input::Write;
+use super::invocation::Invocation;
+use super::output::{facts, indented, moment, table};
+
+/// Lists, shows, makes, copies and deletes environments.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ripcord env list
+  ripcord env create staging --description \"before production\"
+  ripcord env copy production rehearsal          its flags, segments and settings; no kills
+  ripcord env delete rehearsal --confirm rehearsal
+  ripcord env bucketing v2 --rebuckets-everybody --reason \"flagd clients before v3\"")]
+pub(crate) struct Env {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// List the environments that the key reaches
+    List,
+    /// Show one environment; else that of --env
+    Show {
+        /// Its name
+        name: Option<EnvironmentKey>,
+    },
+    /// Make an empty environment
+    Create {
+        /// Its name
+        name: EnvironmentKey,
+        /// What it is, for people
+        #[arg(long, value_name = "TEXT")]
+        description: Option<String>,
+        /// Why; it goes into the log
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Make an environment with the flags, segments and settings of another
+    Copy {
+        /// The environment to copy
+        from: EnvironmentKey,
+        /// The name of the copy
+        to: EnvironmentKey,
+        /// What it is, for people
+        #[arg(long, value_name = "TEXT")]
+        description: Option<String>,
+        /// Why; it goes into the log
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Delete an environment, its flags and its history, for good
+    Delete {
+        /// Its name
+        name: EnvironmentKey,
+        /// Its name again
+        #[arg(long, value_name = "NAME")]
+        confirm: Option<EnvironmentKey>,
+        /// Why; it goes into the log
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Show or change the bucketing generation, which decides who falls where in every split
+    Bucketing {
+        /// v3 (the default) or v2 (older flagd clients)
+        generation: Option<Generation>,
+        /// Know that everybody may be served another variant afterwards
+        #[arg(long)]
+        rebuckets_everybody: bool,
+        #[command(flatten)]
+        write: Write,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Generation {
+    V2,
+    V3,
+}
+
+impl From<Generation> for Bucketing {
+    fn from(generation: Generation) -> Self {
+        match generation {
+            Generation::V2 => Self::V2,
+            Generation::V3 => Self::V3,
+        }
+    }
+}
+
+/// Does it.
+pub(crate) async fn run(call: &Invocation, command: Env) -> Result<Exit, Failure> {
+    match command.action {
+        Action::List => list(call).await,
+        Action::Show { name } => show(call, name.as_ref().unwrap_or(call.environment())).await,
+        Action::Create { name, description, reason } => {
+            let request = EnvironmentRequest {
+                key: name,
+                description,
+                copy_of: None,
+                reason,
+            };
+            create(call, &request).await
+        }
+        Action::Copy { from, to, description, reason } => {
+            let request = EnvironmentRequest {
+                key: to,
+                description,
+                copy_of: Some(from),
+                reason,
+            };
+            create(call, &request).await
+        }
+        Action::Delete { name, confirm, reason } => delete(call, &name, confirm.as_ref(), reason.as_deref()).await,
+        Action::Bucketing { generation: None, .. } => bucketing(call).await,
+        Action::Bucketing {
+            generation: Some(generation),
+            rebuckets_everybody,
+            write,
+        } => set_bucketing(call, generation, rebuckets_everybody, &write).await,
+    }
+}
+
+async fn list(call: &Invocation) -> Result<Exit, Failure> {
+    let environments: Answer<Vec<EnvironmentView>> = call.client.list(&["v1", "environments"], usize::MAX).await?;
+    call.output.answer(&environments, |environments| {
+        table(
+            ["environment", "flags", "segments", "kills", "revision", "created", "description"],
+            environments.iter().map(|view| {
+                [
+                    view.key.to_string(),
+                    view.flags.to_string(),
+                    view.segments.to_string(),
+                    view.kills.to_string(),
+                    view.revision.to_string(),
+                    moment(view.created),
+                    view.description.clone().unwrap_or_default(),
+                ]
+            }),
+        )
+    });
+    Ok(Exit::Done)
+}
+
+async fn show(call: &Invocation, name: &EnvironmentKey) -> Result<Exit, Failure> {
+    let view: Answer<EnvironmentView> = call.client.call(Call::get(["v1", "environments", name.as_str()])).await?;
+    call.output.answer(&view, |view| {
+        let mut members = vec![
+            ("flags", view.flags.to_string()),
+            ("segments", view.segments.to_string()),
+            ("kills in force", view.kills.to_string()),
+            ("revision", format!("{} (epoch {})", view.revision, view.epoch)),
+            ("created", moment(view.created)),
+        ];
+        members.extend(view.description.clone().map(|description| ("description", description)));
+        if view.stale {
+            members.push(("stale", "yes: the server cannot reach its store".to_owned()));
+        }
+        format!("{}\n{}", call.output.paint().strong(view.key.as_str()), indented(&facts(&members)))
+    });
+    Ok(Exit::Done)
+}
+
+async fn create(call: &Invocation, request: &EnvironmentRequest) -> Result<Exit, Failure> {
+    let answer: Answer<EnvironmentWritten> = call.client.call(Call::post(["v1", "environments"]).json(request)?).await?;
+    call.output.answer(&answer, |made| {
+        let mut text = format!("Made environment {}", made.key);
+        // Writing to a String cannot fail.
+        if let Some(from) = &request.copy_of {
+            let _ = write!(text, " from {from}");
+        }
+        let _ = write!(
+            text,
+            ".\nMake a key for its applications with\n  ripcord keys create NAME --role sdk --env {}",
+            made.key
+        );
+        text
+    });
+    Ok(Exit::Done)
+}
+
+async fn delete(call: &Invocation, name: &EnvironmentKey, confirm: Option<&EnvironmentKey>, reason: Option<&str>) -> Result<Exit, Failure> {
+    if confirm != Some(name) {
+        let view: Answer<EnvironmentView> = call.client.call(Call::get(["v1", "environments", name.as_str()])).await?;
+        return Err(Failure::Usage(format!(
+            "Nothing was deleted. This would delete {name} with its {} flags and its whole history, for good, and end its streams.\n  \
+             Keep a copy first (ripcord backup FILE), then name it twice: ripcord env delete {name} --confirm {name}",
+            view.value.flags
+        )));
+    }
+    let delete = Call::delete(["v1", "environments", name.as_str()])
+        .query("confirm", Some(name))
+        .query("reason", reason);
+    let answer: Answer<EnvironmentWritten> = call.client.call(delete).await?;
+    call.output.answer(&answer, |gone| format!("Deleted environment {}.", gone.key));
+    Ok(Exit::Done)
+}
+
+async fn bucketing(call: &Invocation) -> Result<Exit, Failure> {
+    let view: Answer<SettingsView> = call.client.call(Call::get(call.path(&["settings"]))).await?;
+    call.output.answer(&view, |view| {
+        format!("{} buckets by generation {}.", call.environment(), named(view.settings.bucketing))
+    });
+    Ok(Exit::Done)
+}
+
+async fn set_bucketing(call: &Invocation, generation: Generation, rebuckets_everybody: bool, write: &Write) -> Result<Exit, Failure> {
+    let request = SettingsRequest {
+        bucketing: generation.into(),
+        rebuckets_everybody,
+        reason: write.reason.clone(),
+    };
+    let put = Call::put(call.path(&["settings"])).json(&request)?;
+    written(call, put, &format!("Set bucketing {}", named(request.bucketing)), write).await
+}
+
+const fn named(bucketing: Bucketing) -> &'static str {
+    match bucketing {
+        Bucketing::V2 => "v2",
+        Bucketing::V3 => "v3",
+    }
+}

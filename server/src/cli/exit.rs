@@ -1,0 +1,200 @@
+//! How a command ends: the exit code, and what is said where it did not go well.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use ripcord_proto::Faults;
+use ripcord_proto::problem::{Code, Problem};
+
+use super::client::ClientError;
+use super::output::Paint;
+
+/// The exit codes, which scripts rely on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// 0: done.
+    Done,
+    /// 1: it failed.
+    Failed,
+    /// 2: the command line is wrong.
+    Usage,
+    /// 3: a guard or a gate refused it: a kill, a plan that no longer holds, a role.
+    Refused,
+    /// 4: it is done, and was not confirmed in time.
+    Unconfirmed,
+}
+
+impl Exit {
+    /// The number.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Refused => 3,
+            Self::Unconfirmed => 4,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The command line asks for something that cannot be.
+    #[error("{0}")]
+    Usage(String),
+    /// The server refused, or could not be asked.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// A file holds what is not valid; the faults' paths begin with the file's.
+    #[error("{file} is not valid; nothing was changed")]
+    File {
+        /// The file as it was named.
+        file: String,
+        /// Every problem in it.
+        faults: Faults,
+    },
+    /// Something on this machine went wrong: what, and what to do.
+    #[error("{0}")]
+    Local(String),
+}
+
+impl Failure {
+    /// The exit code that tells it.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) => Exit::Usage,
+            Self::Client(ClientError::Problem { problem, .. }) => of_code(problem.code),
+            Self::Client(ClientError::Usage(_)) => Exit::Usage,
+            Self::Client(_) | Self::File { .. } | Self::Local(_) => Exit::Failed,
+        }
+    }
+
+    /// What is said of it on the terminal.
+    pub(crate) fn describe(&self, paint: Paint) -> String {
+        let mut text = String::new();
+        let head = match self {
+            Self::Client(ClientError::Problem { problem, .. }) => format!("{} ({})", problem.title, problem.code.as_str()),
+            Self::Client(error) => error.to_string(),
+            Self::Usage(_) | Self::File { .. } | Self::Local(_) => self.to_string(),
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{} {head}", paint.bad("error:"));
+        match self {
+            Self::Client(ClientError::Problem { problem, .. }) => describe_problem(&mut text, problem),
+            Self::Client(error) => {
+                if let Some(advice) = error.advice() {
+                    let _ = writeln!(text, "  {advice}");
+                }
+            }
+            Self::File { file, faults } => {
+                for fault in faults.all() {
+                    let _ = writeln!(text, "  {file}: {fault}");
+                }
+            }
+            Self::Usage(_) | Self::Local(_) => {}
+        }
+        text
+    }
+
+    /// The problem document as it came, for `--json`.
+    pub(crate) fn json(&self) -> String {
+        match self {
+            Self::Client(ClientError::Problem { text, .. }) => text.trim_end().to_owned(),
+            Self::File { file, faults } => {
+                let errors: Vec<_> = faults
+                    .all()
+                    .iter()
+                    .map(|fault| serde_json::json!({"path": fault.path, "problem": fault.problem}))
+                    .collect();
+                serde_json::json!({"title": self.to_string(), "file": file, "errors": errors}).to_string()
+            }
+            Self::Client(error) => serde_json::json!({"title": error.to_string(), "detail": error.advice()}).to_string(),
+            Self::Usage(_) | Self::Local(_) => serde_json::json!({"title": self.to_string()}).to_string(),
+        }
+    }
+}
+
+/// Which of the codes are a guard's or a gate's.
+const fn of_code(code: Code) -> Exit {
+    match code {
+        Code::FlagKilled | Code::PlanStale | Code::StaleRevision | Code::Forbidden => Exit::Refused,
+        Code::ParseError
+        | Code::BadRequest
+        | Code::Unauthenticated
+        | Code::EnvironmentNotFound
+        | Code::FlagNotFound
+        | Code::NotFound
+        | Code::MethodNotAllowed
+        | Code::AlreadyExists
+        | Code::InUse
+        | Code::TooLarge
+        | Code::UnsupportedMediaType
+        | Code::Invalid
+        | Code::ReasonRequired
+        | Code::IdempotencyMismatch
+        | Code::RateLimited
+        | Code::Internal
+        | Code::StoreUnavailable
+        | Code::OutcomeUnknown
+        | Code::Reseeding
+        | Code::NotReady => Exit::Failed,
+    }
+}
+
+fn describe_problem(text: &mut String, problem: &Problem) {
+    if !problem.detail.is_empty() {
+        let _ = writeln!(text, "  {}", problem.detail);
+    }
+    // A problem of one field may say in `detail` what it says of the field.
+    for fault in problem.errors.iter().filter(|fault| fault.to_string() != problem.detail) {
+        let _ = writeln!(text, "  {fault}");
+    }
+    if let Some(next) = next_step(problem.code) {
+        let _ = writeln!(text, "  {next}");
+    }
+    if problem.status >= 500
+        && let Some(request) = &problem.request_id
+    {
+        let _ = writeln!(text, "  The server's log has more under request {request}.");
+    }
+}
+
+/// What to do next, where the server cannot know how it was called.
+const fn next_step(code: Code) -> Option<&'static str> {
+    match code {
+        Code::Unauthenticated => Some(
+            "Give a key with --key or RIPCORD_KEY. An admin makes one with `ripcord keys create NAME --role ROLE`; the first start of a server prints the admin key once.",
+        ),
+        Code::EnvironmentNotFound => Some("`ripcord env list` shows the environments; name one with --env or RIPCORD_ENV."),
+        Code::FlagNotFound => Some("`ripcord flags list` shows the flags."),
+        Code::ReasonRequired => Some("Say why with --reason \"…\"."),
+        Code::PlanStale => Some("Look at `ripcord plan` again, then apply with its new hash."),
+        Code::StoreUnavailable | Code::NotReady | Code::Reseeding => Some("`ripcord doctor` says what is wrong where."),
+        Code::ParseError
+        | Code::BadRequest
+        | Code::Forbidden
+        | Code::NotFound
+        | Code::MethodNotAllowed
+        | Code::StaleRevision
+        | Code::FlagKilled
+        | Code::AlreadyExists
+        | Code::InUse
+        | Code::TooLarge
+        | Code::UnsupportedMediaType
+        | Code::Invalid
+        | Code::IdempotencyMismatch
+        | Code::RateLimited
+        | Code::Internal
+        | Code::OutcomeUnknown => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

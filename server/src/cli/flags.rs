@@ -1,0 +1,124 @@
+//! `ripcord flags`: flags one by one.
+
+mod explain;
+mod list;
+mod set;
+
+use clap::{Args, Subcommand};
+use ripcord_proto::FlagKey;
+use ripcord_proto::rest::flags::FlagPatch;
+use ripcord_proto::rest::written::Written;
+
+use super::apply::confirmed;
+use super::client::{Answer, Call};
+use super::confirm;
+use super::exit::{Exit, Failure};
+use super::input::Write;
+use super::invocation::Invocation;
+
+/// Lists, shows, sets, switches, deletes and explains flags.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ripcord flags list
+  ripcord flags show checkout-v2
+  ripcord flags set checkout-v2 --boolean --percent 25 --tag checkout --reason \"launch\"
+  ripcord flags disable checkout-v2 --reason \"not needed any more\"
+  ripcord flags explain checkout-v2 --user u-17 -a email=ada@example.com")]
+pub(crate) struct Flags {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// List the flags of the environment
+    List,
+    /// Show one flag
+    Show {
+        /// Its key
+        flag: FlagKey,
+    },
+    /// Make a flag, or change parts of it
+    Set(set::Set),
+    /// Switch a flag on
+    Enable(Switch),
+    /// Switch a flag off: applications serve their own default
+    Disable(Switch),
+    /// Delete a flag
+    Delete {
+        /// Its key
+        flag: FlagKey,
+        #[command(flatten)]
+        write: Write,
+    },
+    /// Evaluate a flag for a user and tell how the answer came about
+    Explain(explain::Explain),
+}
+
+#[derive(Debug, Args)]
+struct Switch {
+    /// Its key
+    flag: FlagKey,
+    #[command(flatten)]
+    write: Write,
+}
+
+/// Does it.
+pub(crate) async fn run(call: &Invocation, command: Flags) -> Result<Exit, Failure> {
+    match command.action {
+        Action::List => list::list(call).await,
+        Action::Show { flag } => list::show(call, &flag).await,
+        Action::Set(set) => set::run(call, set).await,
+        Action::Enable(switch) => set_enabled(call, switch, Enabled::On).await,
+        Action::Disable(switch) => set_enabled(call, switch, Enabled::Off).await,
+        Action::Delete { flag, write } => delete(call, &flag, &write).await,
+        Action::Explain(command) => explain::run(call, command).await,
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Enabled {
+    On,
+    Off,
+}
+
+async fn set_enabled(call: &Invocation, switch: Switch, enabled: Enabled) -> Result<Exit, Failure> {
+    let patch = FlagPatch {
+        enabled: enabled == Enabled::On,
+        reason: switch.write.reason.clone(),
+    };
+    let patch = Call::patch(call.path(&["flags", switch.flag.as_str()])).json(&patch)?;
+    let done = match enabled {
+        Enabled::On => "Switched on",
+        Enabled::Off => "Switched off",
+    };
+    written(call, patch, &format!("{done} flag {}", switch.flag), &switch.write).await
+}
+
+async fn delete(call: &Invocation, flag: &FlagKey, write: &Write) -> Result<Exit, Failure> {
+    let delete = Call::delete(call.path(&["flags", flag.as_str()])).query("reason", write.reason.as_ref());
+    written(call, delete, &format!("Deleted flag {flag}"), write).await
+}
+
+/// Makes a write, says what it did, and waits for its confirmations.
+pub(crate) async fn written(call: &Invocation, write_call: Call, done: &str, write: &Write) -> Result<Exit, Failure> {
+    let write_call = write_call.query("wait", confirm::asked_of_server(call.output, write.patience()));
+    let answer: Answer<Written> = call.client.call(write_call).await?;
+    call.output.answer(&answer, |written| describe(call, written, done));
+    confirmed(call, call.environment(), &answer.value, write).await
+}
+
+fn describe(call: &Invocation, written: &Written, done: &str) -> String {
+    let revision = written.revision.map_or_else(String::new, |revision| format!(", revision {revision}"));
+    let mut text = if written.changed {
+        format!("{done} in {}{revision}.", call.environment())
+    } else {
+        format!("Nothing to change in {}: it is so already{revision}.", call.environment())
+    };
+    for warning in &written.warnings {
+        text.push('\n');
+        text.push_str(&call.output.paint().warn(warning));
+    }
+    text
+}

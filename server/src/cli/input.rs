@@ -1,0 +1,55 @@
+//! What comes from files, and what every write takes.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args;
+use ripcord_proto::FlagsFile;
+
+use super::exit::Failure;
+use crate::http::query::Wait;
+
+/// What every write takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Write {
+    /// Why; it goes into the log
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Wait until every application has confirmed, up to this long (2s, 500ms); exit code 4 where one has not
+    #[arg(long, value_name = "TIME")]
+    wait: Option<Wait>,
+}
+
+impl Write {
+    /// How long to wait; not at all unless it was asked for.
+    pub(crate) fn patience(&self) -> Duration {
+        self.wait.map_or(Duration::ZERO, |Wait(wait)| wait)
+    }
+}
+
+/// The text of a file; `-` is the standard input.
+pub(crate) fn text(file: &Path) -> Result<String, Failure> {
+    let failed = |error: std::io::Error| Failure::Local(format!("{} cannot be read: {error}.", file.display()));
+    if file != Path::new("-") {
+        return std::fs::read_to_string(file).map_err(failed);
+    }
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).map_err(failed)?;
+    Ok(text)
+}
+
+/// The name of a file in a message.
+pub(crate) fn name(file: &Path) -> String {
+    if file == Path::new("-") {
+        "standard input".to_owned()
+    } else {
+        file.display().to_string()
+    }
+}
+
+/// A flags file, whole and valid in itself, or every problem in it.
+pub(crate) fn flags_file(file: &Path) -> Result<FlagsFile, Failure> {
+    let text = text(file)?;
+    FlagsFile::parse(&text).map_err(|faults| Failure::File { file: name(file), faults })
+}

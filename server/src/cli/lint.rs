@@ -1,0 +1,146 @@
+//! `ripcord lint`: a flags file judged without a server.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use jiff::Timestamp;
+use ripcord_proto::references::{self, Touched};
+use ripcord_proto::rule::Serve;
+use ripcord_proto::table::{Entry, Member, Table};
+use ripcord_proto::{Fault, Faults, Flag, FlagsFile, Position, Segment};
+
+use super::exit::{Exit, Failure};
+use super::input;
+use super::output::{Format, Output, count};
+
+/// Checks a flags file without a server: what would be refused, and what is better done otherwise.
+///
+/// Exit code 1 where something would be refused; recommendations alone are no failure, unless --strict says so.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ripcord lint -f flags.yaml
+  ripcord lint -f flags.yaml --strict      recommendations fail too: for a pipeline")]
+pub(crate) struct Lint {
+    /// The flags file, YAML or JSON; `-` reads the standard input
+    #[arg(short, long, value_name = "FILE")]
+    file: PathBuf,
+    /// Fail on recommendations too
+    #[arg(long)]
+    strict: bool,
+}
+
+/// Does it. Needs no server.
+pub(crate) fn run(output: Output, command: &Lint) -> Result<Exit, Failure> {
+    let file = input::flags_file(&command.file)?;
+    let name = input::name(&command.file);
+    let faults = unmet(&file).map_err(|error| Failure::Local(format!("{name} cannot be checked: {error}.")))?;
+    if let Err(faults) = Faults::check(faults, ()) {
+        return Err(Failure::File { file: name, faults });
+    }
+    let advice = advise(&file, Timestamp::now());
+    match output.format() {
+        Format::Json => output.print(&serde_json::json!({"valid": true, "recommendations": advice}).to_string()),
+        Format::Text => {
+            for fault in &advice {
+                output.print(&format!("{} {name}: {fault}", output.paint().warn("advice:")));
+            }
+            let flags = count(file.flags.len(), "flag", "flags");
+            let segments = count(file.segments.len(), "segment", "segments");
+            let recommendations = count(advice.len(), "recommendation", "recommendations");
+            output.print(&format!("{name} is valid: {flags}, {segments}, {recommendations}."));
+        }
+    }
+    Ok(if command.strict && !advice.is_empty() { Exit::Failed } else { Exit::Done })
+}
+
+/// What refers to nothing within the file. An environment may have more than the file; a file that stands for itself should not
+/// rely on that.
+fn unmet(file: &FlagsFile) -> Result<Vec<Fault>, serde_json::Error> {
+    let flags: Table<Flag> = table(file.flags.iter())?;
+    let segments: Table<Segment> = table(file.segments.iter())?;
+    let touched = Touched::everything(&flags, &segments);
+    Ok(references::check(&flags, &segments, &touched))
+}
+
+fn table<'a, M: Member + Clone + 'a>(entries: impl Iterator<Item = (&'a M::Key, &'a M)>) -> Result<Table<M>, serde_json::Error>
+where
+    M::Key: 'a,
+{
+    entries
+        .map(|(key, value)| Entry::new(key.clone(), value.clone(), Position::START).map(std::sync::Arc::new))
+        .collect()
+}
+
+/// What is better done otherwise.
+fn advise(file: &FlagsFile, now: Timestamp) -> Vec<Fault> {
+    let mut advice = Vec::new();
+    for key in file.segments.keys() {
+        kebab(&mut advice, &format!("segments.{key}"), key.as_str());
+    }
+    for (key, flag) in &file.flags {
+        let path = format!("flags.{key}");
+        kebab(&mut advice, &path, key.as_str());
+        of_flag(&mut advice, &path, flag, now);
+    }
+    advice
+}
+
+fn kebab(advice: &mut Vec<Fault>, path: &str, key: &str) {
+    let good = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    if !key.split('-').all(good) {
+        let words: Vec<_> = words(key);
+        advice.push(Fault::new(path, format!("kebab-case is read alike everywhere; consider {:?}", words.join("-"))));
+    }
+}
+
+/// The words of a key, however they are joined: `newCheckout_v2` → new, checkout, v2.
+fn words(key: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut word = String::new();
+    let mut before_lower = false;
+    for character in key.chars() {
+        let starts = character.is_uppercase() && before_lower;
+        if !character.is_alphanumeric() || starts {
+            words.extend(Some(std::mem::take(&mut word)).filter(|word| !word.is_empty()));
+        }
+        if character.is_alphanumeric() {
+            word.extend(character.to_lowercase());
+        }
+        before_lower = character.is_lowercase() || character.is_numeric();
+    }
+    words.extend(Some(word).filter(|word| !word.is_empty()));
+    words
+}
+
+fn of_flag(advice: &mut Vec<Fault>, path: &str, flag: &Flag, now: Timestamp) {
+    if flag.owner.is_none() {
+        advice.push(Fault::new(path, "has no owner: when it misbehaves at night, nobody knows whom to ask"));
+    }
+    if flag.description.is_none() {
+        advice.push(Fault::new(path, "has no description"));
+    }
+    if flag.safe.is_none() {
+        advice.push(Fault::new(
+            format!("{path}.safe"),
+            "is null: a kill serves each caller's own default, which may differ from one application to the next",
+        ));
+    }
+    if let Some(at) = flag.expires_at.filter(|at| *at <= now) {
+        advice.push(Fault::new(format!("{path}.expires_at"), format!("was {at}: clean it up, or give it more time")));
+    }
+    let last = flag.rules.len().saturating_sub(1);
+    for (index, rule) in flag.rules.iter().enumerate() {
+        let ends = rule.when.is_none() && !matches!(rule.serve, Serve::JsonLogic(_));
+        if ends && index < last {
+            advice.push(Fault::new(
+                format!("{path}.rules[{index}]"),
+                "always serves, so that the rules after it never do",
+            ));
+            break;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

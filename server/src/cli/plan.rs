@@ -1,0 +1,56 @@
+//! `ripcord plan`: what an apply would change, and the hash that holds it to that.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use ripcord_proto::EnvironmentKey;
+use ripcord_proto::rest::commits::CommitRequest;
+use ripcord_proto::rest::plan::PlanAnswer;
+
+use super::apply::Source;
+use super::changes;
+use super::client::{Answer, Call, ClientError};
+use super::exit::{Exit, Failure};
+use super::invocation::{Invocation, path};
+
+/// Shows what `ripcord apply` would change, and changes nothing.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ripcord plan -f flags.yaml
+  ripcord plan -f flags.yaml --prune              also flags and segments that the file does not have
+  ripcord apply -f flags.yaml --plan HASH         does exactly what was shown, or refuses")]
+pub(crate) struct Plan {
+    /// The flags file, YAML or JSON; `-` reads the standard input
+    #[arg(short, long, value_name = "FILE")]
+    file: PathBuf,
+    /// Delete what the file does not have
+    #[arg(long)]
+    prune: bool,
+}
+
+/// Does it.
+pub(crate) async fn run(call: &Invocation, command: Plan) -> Result<Exit, Failure> {
+    let source = Source::read(call, &command.file, command.prune).await?;
+    let answer = of(call, &source.environment, &source.request(None)).await?;
+    call.output.answer(&answer, |plan| {
+        if changes::total(plan) == 0 {
+            return format!("Nothing would change: {} is as {} says.", source.environment, source.name);
+        }
+        let prune = if command.prune { " --prune" } else { "" };
+        let apply = call.command(&format!("apply -f {}{prune} --plan {}", command.file.display(), plan.hash));
+        format!(
+            "{}\nWould change {} of {}, planned at revision {}. Nothing is changed yet; do exactly this with\n  {apply}",
+            changes::describe(plan, call.output.paint()),
+            changes::summary(plan),
+            source.environment,
+            plan.revision,
+        )
+    });
+    Ok(Exit::Done)
+}
+
+/// Asks what a commit would do.
+pub(crate) async fn of(call: &Invocation, environment: &EnvironmentKey, request: &CommitRequest) -> Result<Answer<PlanAnswer>, ClientError> {
+    call.client.call(Call::post(path(environment, &["commits", "plan"])).json(request)?).await
+}

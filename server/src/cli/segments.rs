@@ -1,0 +1,128 @@
+//! `ripcord segments`: named conditions.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use ripcord_proto::rest::segments::SegmentView;
+use ripcord_proto::{FlagsFile, Segment, SegmentKey};
+use serde_json::Value;
+
+use super::client::{Answer, Call};
+use super::exit::{Exit, Failure};
+use super::flags::written;
+use super::input::{self, Write};
+use super::invocation::Invocation;
+use super::output::{facts, indented, table};
+
+/// Lists, shows, sets and deletes segments: named conditions that rules refer to.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ripcord segments list
+  ripcord segments set beta '{\"attribute\": \"plan\", \"equals\": \"beta\"}' --reason \"beta programme\"
+  ripcord segments set beta -f beta.yaml
+  ripcord segments delete beta --reason \"programme ended\"")]
+pub(crate) struct Segments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// List the segments of the environment
+    List,
+    /// Show one segment
+    Show {
+        /// Its key
+        segment: SegmentKey,
+    },
+    /// Make or change a segment
+    Set {
+        /// Its key
+        segment: SegmentKey,
+        /// The condition as JSON
+        #[arg(required_unless_present = "file", conflicts_with = "file", value_name = "CONDITION")]
+        condition: Option<String>,
+        /// The condition as YAML or JSON; `-` reads the standard input
+        #[arg(short, long, value_name = "FILE")]
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        write: Write,
+    },
+    /// Delete a segment that no flag uses
+    Delete {
+        /// Its key
+        segment: SegmentKey,
+        #[command(flatten)]
+        write: Write,
+    },
+}
+
+/// Does it.
+pub(crate) async fn run(call: &Invocation, command: Segments) -> Result<Exit, Failure> {
+    match command.action {
+        Action::List => list(call).await,
+        Action::Show { segment } => show(call, &segment).await,
+        Action::Set {
+            segment,
+            condition,
+            file,
+            write,
+        } => {
+            let parsed = read(&segment, condition, file)?;
+            let put = Call::put(call.path(&["segments", segment.as_str()]))
+                .query("reason", write.reason.as_ref())
+                .json(&parsed)?;
+            written(call, put, &format!("Set segment {segment}"), &write).await
+        }
+        Action::Delete { segment, write } => {
+            let delete = Call::delete(call.path(&["segments", segment.as_str()])).query("reason", write.reason.as_ref());
+            written(call, delete, &format!("Deleted segment {segment}"), &write).await
+        }
+    }
+}
+
+/// A condition of its own: read as the one segment of a flags file, so that YAML works here too.
+fn read(key: &SegmentKey, condition: Option<String>, file: Option<PathBuf>) -> Result<Segment, Failure> {
+    let (name, text) = match (condition, file) {
+        (Some(condition), _) => ("The condition".to_owned(), condition),
+        (None, Some(file)) => (input::name(&file), input::text(&file)?),
+        (None, None) => return Err(Failure::Usage("Give a condition, or a file with -f FILE.".to_owned())),
+    };
+    let indented: String = text.lines().map(|line| format!("    {line}\n")).collect();
+    let whole = format!("segments:\n  {}:\n{indented}", Value::String(key.to_string()));
+    let parsed = FlagsFile::parse(&whole).map_err(|faults| Failure::File { file: name.clone(), faults })?;
+    let segment = parsed.segments.into_iter().next().map(|(_, segment)| segment);
+    segment.ok_or_else(|| Failure::Usage(format!("{name} is empty.")))
+}
+
+async fn list(call: &Invocation) -> Result<Exit, Failure> {
+    let segments: Answer<Vec<SegmentView>> = call.client.list(&call.path(&["segments"]), usize::MAX).await?;
+    call.output.answer(&segments, |segments| {
+        if segments.is_empty() {
+            return format!("{} has no segments.", call.environment());
+        }
+        table(
+            ["segment", "revision", "used by", "condition"],
+            segments.iter().map(|view| {
+                let used = view.used_by.len().to_string();
+                [view.key.to_string(), view.revision.to_string(), used, view.segment.get().to_owned()]
+            }),
+        )
+    });
+    Ok(Exit::Done)
+}
+
+async fn show(call: &Invocation, key: &SegmentKey) -> Result<Exit, Failure> {
+    let view: Answer<SegmentView> = call.client.call(Call::get(call.path(&["segments", key.as_str()]))).await?;
+    call.output.answer(&view, |view| {
+        let used: Vec<_> = view.used_by.iter().map(ToString::to_string).collect();
+        let members = [
+            ("condition", view.segment.get().to_owned()),
+            ("revision", view.revision.to_string()),
+            ("used by", if used.is_empty() { "no flag".to_owned() } else { used.join(", ") }),
+        ];
+        format!("{}\n{}", call.output.paint().strong(view.key.as_str()), indented(&facts(&members)))
+    });
+    Ok(Exit::Done)
+}

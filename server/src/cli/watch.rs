@@ -1,0 +1,153 @@
+//! `ripcord watch`: revisions, kills and confirmations as they happen, over the stream that applications use.
+
+mod events;
+mod report;
+
+use std::time::Duration;
+
+use clap::Args;
+use futures_util::StreamExt as _;
+use ripcord_proto::frame::ServerFrame;
+use ripcord_proto::rest::log::LogEntry;
+use ripcord_proto::{Position, Revision};
+
+use self::events::Events;
+use super::client::{Answer, Call, ClientError};
+use super::confirm::{self, Subject};
+use super::exit::{Exit, Failure};
+use super::invocation::Invocation;
+use super::output::Format;
+
+/// How long confirmations of a revision are waited for before the next one is shown.
+const CONFIRMED: Duration = Duration::from_secs(1);
+/// Before a lost stream is opened again.
+const AGAIN: Duration = Duration::from_secs(1);
+/// Revisions of one delta that are shown one by one.
+const SHOWN: u64 = 20;
+
+/// Shows revisions, kills and confirmations as they happen, until Ctrl-C.
+///
+/// It reads the stream that applications read, and counts among the readers that cannot confirm.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ripcord watch
+  ripcord watch --env staging
+  ripcord watch --json              the stream's frames, one a line")]
+pub(crate) struct Watch {}
+
+/// Does it.
+pub(crate) async fn run(call: &Invocation, _command: Watch) -> Result<Exit, Failure> {
+    tokio::select! {
+        ended = follow(call) => ended,
+        _ = tokio::signal::ctrl_c() => Ok(Exit::Done),
+    }
+}
+
+/// What was seen last, over all connections.
+#[derive(Debug, Default)]
+struct Seen {
+    position: Option<Position>,
+    fresh: Option<bool>,
+}
+
+async fn follow(call: &Invocation) -> Result<Exit, Failure> {
+    let mut seen = Seen::default();
+    loop {
+        match stream(call, &mut seen).await {
+            Ok(Some(ending)) => return Ok(ending),
+            Ok(None) => call.output.note("The stream has ended; opening it again."),
+            // At the first try an error is the caller's to mend; later the server may just be away.
+            Err(error) if seen.position.is_none() => return Err(error.into()),
+            Err(error) => call.output.note(&format!("{error}; trying again.")),
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+async fn stream(call: &Invocation, seen: &mut Seen) -> Result<Option<Exit>, ClientError> {
+    let open = Call::get(["v1", "stream"])
+        .query("environment", Some(call.environment()))
+        .query("sdk", Some(concat!("ripcord-cli/", env!("CARGO_PKG_VERSION"))))
+        .query("instance", Some("ripcord watch"))
+        .query("acknowledges", Some(false));
+    let response = call.client.open(open, "text/event-stream").await?;
+    let mut bytes = response.bytes_stream();
+    let mut events = Events::default();
+    while let Some(chunk) = bytes.next().await {
+        let Ok(chunk) = chunk else { break };
+        for data in events.push(&chunk) {
+            if let Some(exit) = show(call, seen, &data).await? {
+                return Ok(Some(exit));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Shows one frame; answers with an exit where nothing can come any more.
+async fn show(call: &Invocation, seen: &mut Seen, data: &str) -> Result<Option<Exit>, ClientError> {
+    let frame = match ServerFrame::parse(data) {
+        Ok(frame) => frame,
+        Err(faults) => {
+            call.output.note(&format!("A frame cannot be read: {faults}"));
+            return Ok(None);
+        }
+    };
+    if call.output.format() == Format::Json {
+        call.output.print(data);
+    }
+    let paint = call.output.paint();
+    match frame {
+        ServerFrame::Snapshot(snapshot, _, overlay) => {
+            if seen.position != Some(snapshot.position) {
+                call.output.text(&report::snapshot(&snapshot, &overlay, paint));
+            }
+            seen.position = Some(snapshot.position);
+        }
+        ServerFrame::Delta(delta) => {
+            seen.position = Some(delta.to);
+            if call.output.format() == Format::Text {
+                revisions(call, delta.from, delta.to.revision).await?;
+            }
+        }
+        ServerFrame::Overlay(overlay) => call.output.text(&report::overlay(&overlay, paint)),
+        ServerFrame::Heartbeat(beat) => {
+            if seen.fresh.is_some_and(|fresh| fresh != beat.fresh) || (seen.fresh.is_none() && !beat.fresh) {
+                call.output.text(&report::freshness(beat.fresh, paint));
+            }
+            seen.fresh = Some(beat.fresh);
+        }
+        ServerFrame::Goodbye(goodbye) => {
+            call.output.note(&format!("The server says goodbye: {}.", goodbye.why));
+            if goodbye.retry == Some(false) {
+                return Ok(Some(Exit::Failed));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// What the revisions after `from` are, and who has confirmed the last of them.
+async fn revisions(call: &Invocation, from: Revision, to: Revision) -> Result<(), ClientError> {
+    let many = to.0.saturating_sub(from.0);
+    let shown = usize::try_from(many.min(SHOWN)).unwrap_or(1).max(1);
+    let entries: Answer<Vec<LogEntry>> = call.client.list(&call.path(&["revisions"]), shown).await?;
+    if many > SHOWN {
+        call.output.print(&format!("{} revisions at once; the newest of them:", many));
+    }
+    let fresh = entries
+        .value
+        .iter()
+        .rev()
+        .filter(|entry| entry.revision.is_some_and(|revision| revision > from));
+    for entry in fresh {
+        call.output.print(&report::entry(entry, call.output.paint()));
+    }
+    let confirmation = confirm::follow(&call.client, call.environment(), &Subject::Revision(to), None, CONFIRMED).await?;
+    if let Some(confirmation) = confirmation.filter(|confirmation| confirmation.applied.connected > 0) {
+        let text = confirm::describe(&confirmation, CONFIRMED, call.output.paint());
+        call.output.print(&super::output::indented(&text));
+    }
+    Ok(())
+}
