@@ -172,7 +172,7 @@ async fn reads_go_on_without_the_store_and_say_that_they_are_stale() {
 #[actix_web::test]
 async fn an_answer_that_never_came_is_told_as_unknown() {
     let node = Node::start().await;
-    node.store.set(Fault::UnknownAndWritten);
+    node.store.set(Fault::UnknownWritten);
     let write = node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(503);
     assert_eq!(write.code(), "OUTCOME_UNKNOWN");
 }

@@ -139,7 +139,7 @@ impl Node {
         };
         let environments = Environments::start(rooms, Arc::new(|_| Default::default())).await.unwrap();
         fill(&environments).await;
-        let peers = Peers::new(Vec::new(), Some(Secret::new(PEERS)), reqwest::Client::new());
+        let peers = Peers::new(Vec::new(), Some(Secret::new(PEERS)), None);
         let kills = Kills::start(environments.clone(), Journal::in_memory(), peers.clone(), "a".to_owned());
         let access = Access::new(environments.clone(), Some(&Secret::new(ADMIN)), "a".to_owned(), Limits::new(limits));
         let parts = Parts {
