@@ -47,10 +47,16 @@ async fn a_body_that_is_no_json_is_told_with_line_and_column() {
 #[actix_web::test]
 async fn all_fields_that_are_wrong_are_named_at_once() {
     let node = Node::start().await;
-    let body = json!({"variants": {"on": true, "off": false}, "default": "no", "saef": "off", "rules": [{"serve": {"split": [{"variant": "blue", "weight": 1}]}}]});
+    let body =
+        json!({"variants": {"on": true, "off": false}, "default": "no", "saef": "off", "rules": [{"serve": {"split": [{"variant": "blue", "weight": 1}]}}]});
     let got = node.put(&format!("{FLAG}?reason=r"), &body).await.expect(422);
     assert_eq!(got.code(), "INVALID");
-    let paths: Vec<&str> = got.body["errors"].as_array().unwrap().iter().map(|error| error["path"].as_str().unwrap()).collect();
+    let paths: Vec<&str> = got.body["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| error["path"].as_str().unwrap())
+        .collect();
     assert_eq!(paths, ["saef", "default", "safe", "rules[0].serve.split[0].variant"]);
     let hint = got.body["errors"][0]["problem"].as_str().unwrap();
     assert!(hint.contains("did you mean \"safe\"?"), "{hint}");
@@ -69,7 +75,10 @@ async fn a_body_of_the_wrong_kind_or_size_is_refused_before_it_is_read() {
     let large = node.call(Method::PUT, FLAG).key(ADMIN).header("content-type", "application/json").raw(large);
     let got = large.send().await.expect(413);
     assert_eq!(got.code(), "TOO_LARGE");
-    let stranger = node.call(Method::PUT, FLAG).header("content-type", "application/json").raw(vec![b' '; 200 * 1024]);
+    let stranger = node
+        .call(Method::PUT, FLAG)
+        .header("content-type", "application/json")
+        .raw(vec![b' '; 200 * 1024]);
     stranger.send().await.expect(401);
 }
 
@@ -113,7 +122,9 @@ async fn a_key_that_sends_too_much_is_held_back_and_can_still_kill() {
     let held_back = held_back.unwrap();
     assert_eq!(held_back.code(), "RATE_LIMITED");
     assert!(held_back.header("retry-after").parse::<u64>().unwrap() >= 1);
-    node.post("/v1/environments/production/kills", &json!({"scope": {"flag": "checkout"}})).await.expect(201);
+    node.post("/v1/environments/production/kills", &json!({"scope": {"flag": "checkout"}}))
+        .await
+        .expect(201);
 }
 
 #[actix_web::test]
@@ -121,10 +132,21 @@ async fn peers_are_asked_for_their_secret_and_keys_are_worth_nothing_there() {
     let node = Node::start().await;
     let sync = json!({"node": "b", "overlays": []});
     node.post("/v1/peer/sync", &sync).await.expect(401);
-    let got = node.call(Method::POST, "/v1/peer/sync").key(super::harness::PEERS).json(&sync).send().await.expect(200);
+    let got = node
+        .call(Method::POST, "/v1/peer/sync")
+        .key(super::harness::PEERS)
+        .json(&sync)
+        .send()
+        .await
+        .expect(200);
     assert_eq!(got.body["node"], "a");
     let question = json!({"environment": "production", "target": {"revision": "1:0"}, "patience_ms": 0});
-    let got = node.call(Method::POST, "/v1/peer/confirmations").key(super::harness::PEERS).json(&question).send().await;
+    let got = node
+        .call(Method::POST, "/v1/peer/confirmations")
+        .key(super::harness::PEERS)
+        .json(&question)
+        .send()
+        .await;
     assert!(matches!(got.status, 200 | 404), "{:#}", got.body);
     assert_ne!(got.body, Value::Null);
 }

@@ -13,13 +13,24 @@ const ENV: &str = "/v1/environments/production";
 async fn a_flag_is_made_read_changed_and_deleted() {
     let node = Node::start().await;
     let made = node.put(&format!("{FLAG}?reason=launch"), &flag()).await.expect(201);
-    assert_eq!((&made.body["epoch"], &made.body["revision"], &made.body["changed"]), (&json!(1), &json!(1), &json!(true)));
+    assert_eq!(
+        (&made.body["epoch"], &made.body["revision"], &made.body["changed"]),
+        (&json!(1), &json!(1), &json!(true))
+    );
     assert_eq!(made.header("etag"), "\"1:1\"");
     assert_eq!(made.body["confirmation"]["complete"], true);
     let read = node.get(FLAG).await.expect(200);
-    assert_eq!(read.body, json!({"key": "checkout", "epoch": 1, "revision": 1, "flag": flag_as_kept(), "kills": []}));
+    assert_eq!(
+        read.body,
+        json!({"key": "checkout", "epoch": 1, "revision": 1, "flag": flag_as_kept(), "kills": []})
+    );
     assert_eq!(read.header("etag"), "\"1:1\"");
-    node.call(Method::GET, FLAG).key(ADMIN).header("if-none-match", "\"1:1\"").send().await.expect(304);
+    node.call(Method::GET, FLAG)
+        .key(ADMIN)
+        .header("if-none-match", "\"1:1\"")
+        .send()
+        .await
+        .expect(304);
 
     let off = node.patch(FLAG, &json!({"enabled": false, "reason": "not ready"})).await.expect(200);
     assert_eq!(off.body["revision"], 2);
@@ -58,10 +69,29 @@ async fn an_edit_of_what_has_changed_meanwhile_is_refused_with_where_it_is_now()
     node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
     node.patch(FLAG, &json!({"enabled": false, "reason": "r"})).await.expect(200);
     let path = format!("{FLAG}?reason=r");
-    let stale = node.call(Method::PUT, &path).key(ADMIN).header("if-match", "\"1:1\"").json(&flag()).send().await.expect(409);
+    let stale = node
+        .call(Method::PUT, &path)
+        .key(ADMIN)
+        .header("if-match", "\"1:1\"")
+        .json(&flag())
+        .send()
+        .await
+        .expect(409);
     assert_eq!((stale.code(), &stale.body["current"]), ("STALE_REVISION", &json!("1:2")));
-    node.call(Method::PUT, &path).key(ADMIN).header("if-none-match", "*").json(&flag()).send().await.expect(409);
-    node.call(Method::PUT, &path).key(ADMIN).header("if-match", "\"1:2\"").json(&flag()).send().await.expect(200);
+    node.call(Method::PUT, &path)
+        .key(ADMIN)
+        .header("if-none-match", "*")
+        .json(&flag())
+        .send()
+        .await
+        .expect(409);
+    node.call(Method::PUT, &path)
+        .key(ADMIN)
+        .header("if-match", "\"1:2\"")
+        .json(&flag())
+        .send()
+        .await
+        .expect(200);
 }
 
 #[actix_web::test]
@@ -84,13 +114,20 @@ async fn a_repeated_call_gets_the_first_answer_and_changes_nothing() {
 #[actix_web::test]
 async fn a_commit_does_what_its_plan_showed_or_nothing() {
     let node = Node::start().await;
-    let changes = json!([{"put_segment": {"key": "beta", "segment": {"attribute": "plan", "equals": "beta"}}}, {"put_flag": {"key": "checkout", "flag": flag()}}]);
-    let plan = node.post(&format!("{ENV}/commits/plan"), &json!({"reason": "r", "changes": changes})).await.expect(200);
+    let changes =
+        json!([{"put_segment": {"key": "beta", "segment": {"attribute": "plan", "equals": "beta"}}}, {"put_flag": {"key": "checkout", "flag": flag()}}]);
+    let plan = node
+        .post(&format!("{ENV}/commits/plan"), &json!({"reason": "r", "changes": changes}))
+        .await
+        .expect(200);
     assert_eq!(plan.body["flags"][0]["key"], "checkout");
     assert!(plan.body["flags"][0].get("from").is_none());
     let hash = plan.body["hash"].clone();
     assert_eq!(node.get(FLAG).await.status, 404, "a plan changes nothing");
-    let done = node.post(&format!("{ENV}/commits"), &json!({"reason": "r", "changes": changes, "plan": hash})).await.expect(200);
+    let done = node
+        .post(&format!("{ENV}/commits"), &json!({"reason": "r", "changes": changes, "plan": hash}))
+        .await
+        .expect(200);
     assert_eq!(done.body["segments"], json!(["beta"]));
     let moved = json!({"reason": "r", "changes": [{"set_enabled": {"key": "checkout", "enabled": false}}], "plan": hash});
     let moved = node.post(&format!("{ENV}/commits"), &moved).await.expect(409);
@@ -109,7 +146,9 @@ async fn a_commit_with_one_bad_change_applies_nothing() {
 #[actix_web::test]
 async fn a_segment_that_is_used_says_by_whom_and_stays() {
     let node = Node::start().await;
-    node.put(&format!("{ENV}/segments/beta?reason=r"), &json!({"attribute": "plan", "equals": "beta"})).await.expect(201);
+    node.put(&format!("{ENV}/segments/beta?reason=r"), &json!({"attribute": "plan", "equals": "beta"}))
+        .await
+        .expect(201);
     let mut with_rule = flag();
     with_rule["rules"] = json!([{"when": {"segment": "beta"}, "serve": "on"}]);
     node.put(&format!("{FLAG}?reason=r"), &with_rule).await.expect(201);
@@ -128,7 +167,10 @@ async fn a_new_bucketing_generation_must_be_asked_for_knowingly() {
     let refused = node.put(&path, &json!({"bucketing": "v2", "reason": "r"})).await.expect(422);
     assert_eq!(refused.body["errors"][0]["path"], "rebuckets_everybody");
     node.put(&path, &json!({"bucketing": "v3", "reason": "r"})).await.expect(200);
-    let done = node.put(&path, &json!({"bucketing": "v2", "rebuckets_everybody": true, "reason": "r"})).await.expect(200);
+    let done = node
+        .put(&path, &json!({"bucketing": "v2", "rebuckets_everybody": true, "reason": "r"}))
+        .await
+        .expect(200);
     assert!(done.body["warnings"][0].as_str().unwrap().contains("re-buckets everybody"));
     assert_eq!(node.get(&path).await.body["settings"]["bucketing"], "v2");
 }
@@ -146,7 +188,12 @@ async fn a_list_is_paged_and_filtered() {
     assert_eq!((&second.body["items"][0]["key"], &second.body["next"]), (&json!("c"), &json!(null)));
     let keys = async |query: &str| {
         let got = node.get(&format!("{ENV}/flags?{query}")).await.expect(200);
-        got.body["items"].as_array().unwrap().iter().map(|item| item["key"].as_str().unwrap().to_owned()).collect::<String>()
+        got.body["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["key"].as_str().unwrap().to_owned())
+            .collect::<String>()
     };
     assert_eq!(keys("killed=true").await, "b");
     assert_eq!(keys("killed=false").await, "ac");
@@ -166,7 +213,10 @@ async fn reads_go_on_without_the_store_and_say_that_they_are_stale() {
     assert_eq!(read.body["stale"], true);
     assert!(read.header("ripcord-stale").starts_with("since="));
     let told = node.post(&format!("{ENV}/explain"), &json!({"flag": "checkout"})).await.expect(200);
-    assert_eq!((&told.body["value"], &told.body["reason"], &told.body["stale"]), (&json!(true), &json!("STATIC"), &json!(true)));
+    assert_eq!(
+        (&told.body["value"], &told.body["reason"], &told.body["stale"]),
+        (&json!(true), &json!("STATIC"), &json!(true))
+    );
 }
 
 #[actix_web::test]
@@ -180,10 +230,26 @@ async fn an_answer_that_never_came_is_told_as_unknown() {
 #[actix_web::test]
 async fn large_answers_are_compressed_where_the_caller_takes_it() {
     let node = Node::start().await;
-    let changes: Vec<_> = (0..50).map(|index| json!({"put_flag": {"key": format!("flag-{index}"), "flag": flag()}})).collect();
-    node.post(&format!("{ENV}/commits"), &json!({"reason": "r", "changes": changes})).await.expect(200);
-    let list = node.call(Method::GET, &format!("{ENV}/flags")).key(ADMIN).header("accept-encoding", "gzip").send().await.expect(200);
+    let changes: Vec<_> = (0..50)
+        .map(|index| json!({"put_flag": {"key": format!("flag-{index}"), "flag": flag()}}))
+        .collect();
+    node.post(&format!("{ENV}/commits"), &json!({"reason": "r", "changes": changes}))
+        .await
+        .expect(200);
+    let list = node
+        .call(Method::GET, &format!("{ENV}/flags"))
+        .key(ADMIN)
+        .header("accept-encoding", "gzip")
+        .send()
+        .await
+        .expect(200);
     assert_eq!(list.header("content-encoding"), "gzip");
-    let one = node.call(Method::GET, &format!("{ENV}/flags/flag-1")).key(ADMIN).header("accept-encoding", "gzip").send().await.expect(200);
+    let one = node
+        .call(Method::GET, &format!("{ENV}/flags/flag-1"))
+        .key(ADMIN)
+        .header("accept-encoding", "gzip")
+        .send()
+        .await
+        .expect(200);
     assert_eq!(one.header("content-encoding"), "");
 }

@@ -11,6 +11,7 @@ use actix_web::{App, web};
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::change::{EnvironmentRecord, KeyRecord};
+use ripcord_proto::frame::Overlay;
 use ripcord_proto::role::Role;
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
@@ -137,7 +138,7 @@ impl Node {
             tasks,
             orphans: Orphans::kept_in(folder),
         };
-        let environments = Environments::start(rooms, Arc::new(|_| Default::default())).await.unwrap();
+        let environments = Environments::start(rooms, Arc::new(|_| Overlay::default())).await.unwrap();
         fill(&environments).await;
         let peers = Peers::new(Vec::new(), Some(Secret::new(PEERS)), None);
         let kills = Kills::start(environments.clone(), Journal::in_memory(), peers.clone(), "a".to_owned());

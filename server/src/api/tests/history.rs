@@ -11,7 +11,10 @@ const ENV: &str = "/v1/environments/production";
 
 async fn with_history() -> Node {
     let node = Node::start().await;
-    let call = node.call(Method::PUT, &format!("{FLAG}?reason=launch")).key(ADMIN).header("x-ripcord-actor", "Ada");
+    let call = node
+        .call(Method::PUT, &format!("{FLAG}?reason=launch"))
+        .key(ADMIN)
+        .header("x-ripcord-actor", "Ada");
     call.header("x-request-id", "req-1").json(&flag()).send().await.expect(201);
     node.patch(FLAG, &json!({"enabled": false, "reason": "not ready"})).await.expect(200);
     node.post(&format!("{ENV}/kills"), &json!({"scope": {"flag": "checkout"}})).await.expect(201);
@@ -28,7 +31,10 @@ async fn every_change_names_who_when_why_and_from_where() {
     let first = node.get(&format!("{ENV}/revisions?after={next}")).await.expect(200);
     let first = &first.body["items"][0];
     assert_eq!(first["actor"], json!({"name": "Ada (via admin)", "role": "admin"}));
-    assert_eq!((&first["reason"], &first["origin"]["request"], &first["origin"]["node"]), (&json!("launch"), &json!("req-1"), &json!("a")));
+    assert_eq!(
+        (&first["reason"], &first["origin"]["request"], &first["origin"]["node"]),
+        (&json!("launch"), &json!("req-1"), &json!("a"))
+    );
     assert_eq!(first["changes"], json!([{"change": "put_flag", "what": "checkout"}]));
 }
 

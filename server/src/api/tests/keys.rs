@@ -9,7 +9,13 @@ use super::harness::{ADMIN, FLAG, Node, flag};
 async fn a_key_is_shown_once_works_at_once_and_is_worth_nothing_when_revoked() {
     let node = Node::start().await;
     let body = json!({"role": "viewer", "environment": "production", "name": "grafana"});
-    let create = || node.call(Method::POST, "/v1/keys").key(ADMIN).header("idempotency-key", "k1").json(&body).send();
+    let create = || {
+        node.call(Method::POST, "/v1/keys")
+            .key(ADMIN)
+            .header("idempotency-key", "k1")
+            .json(&body)
+            .send()
+    };
     let made = create().await.expect(201);
     let (id, key) = (made.body["id"].as_str().unwrap(), made.body["key"].as_str().unwrap());
     assert!(key.starts_with("rc_viewer_") && key.len() == "rc_viewer_".len() + 32);
@@ -36,8 +42,13 @@ async fn a_key_for_an_environment_that_is_not_there_is_refused() {
 async fn a_copy_has_the_flags_and_not_the_kills() {
     let node = Node::start().await;
     node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
-    node.post("/v1/environments/production/kills", &json!({"scope": {"all": true}})).await.expect(201);
-    let made = node.post("/v1/environments", &json!({"key": "preview", "copy_of": "production"})).await.expect(201);
+    node.post("/v1/environments/production/kills", &json!({"scope": {"all": true}}))
+        .await
+        .expect(201);
+    let made = node
+        .post("/v1/environments", &json!({"key": "preview", "copy_of": "production"}))
+        .await
+        .expect(201);
     assert_eq!(made.body["revision"], 1);
     let copy = node.get("/v1/environments/preview").await.expect(200);
     assert_eq!((&copy.body["flags"], &copy.body["kills"]), (&json!(1), &json!(0)));
@@ -66,11 +77,19 @@ async fn outcomes_are_counted_once_and_shown_as_metrics() {
     let node = Node::start().await;
     node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
     let batch = json!({"instance_id": "outcomes-test", "batch": 1, "counts": [{"flag": "checkout", "variant": "on", "evaluations": 3}, {"flag": "nothing", "evaluations": 1}]});
-    let report = || node.call(Method::POST, "/v1/outcomes").key(&super::harness::key_of(ripcord_proto::role::Role::Sdk)).json(&batch).send();
+    let report = || {
+        node.call(Method::POST, "/v1/outcomes")
+            .key(&super::harness::key_of(ripcord_proto::role::Role::Sdk))
+            .json(&batch)
+            .send()
+    };
     assert_eq!(report().await.expect(202).body, json!({"unknown": 1}));
     assert_eq!(report().await.expect(202).body, json!({"again": true, "unknown": 0}));
     let metrics = node.call(Method::GET, "/metrics").send().await.expect(200);
     let text = metrics.body.as_str().unwrap();
-    assert!(text.contains("ripcord_evaluations_total{env=\"production\",flag=\"checkout\",variant=\"on\",traffic=\"real\"} 3"), "{text}");
+    assert!(
+        text.contains("ripcord_evaluations_total{env=\"production\",flag=\"checkout\",variant=\"on\",traffic=\"real\"} 3"),
+        "{text}"
+    );
     assert!(text.contains("ripcord_revision{env=\"production\"}"), "{text}");
 }

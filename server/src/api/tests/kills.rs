@@ -22,14 +22,20 @@ fn id(body: &Value) -> String {
 #[actix_web::test]
 async fn a_kill_says_what_it_did_and_a_restore_needs_a_reason() {
     let node = with_flag().await;
-    let killed = node.post(KILLS, &json!({"scope": {"flag": "checkout"}, "reason": "5xx spike"})).await.expect(201);
+    let killed = node
+        .post(KILLS, &json!({"scope": {"flag": "checkout"}, "reason": "5xx spike"}))
+        .await
+        .expect(201);
     assert_eq!(killed.body["revision"], 2);
     assert_eq!(killed.body["flags"], json!([{"flag": "checkout", "serves": "off"}]));
     assert!(killed.body.get("provisional").is_none());
     let read = node.get(FLAG).await.expect(200);
     assert_eq!(read.body["kills"][0]["reason"], "5xx spike");
     let told = node.post("/v1/environments/production/explain", &json!({"flag": "checkout"})).await.expect(200);
-    assert_eq!((&told.body["reason"], &told.body["value"], &told.body["kill"]), (&json!("KILLED"), &json!(false), &killed.body["id"]));
+    assert_eq!(
+        (&told.body["reason"], &told.body["value"], &told.body["kill"]),
+        (&json!("KILLED"), &json!(false), &killed.body["id"])
+    );
 
     let again = node.post(KILLS, &json!({"scope": {"flag": "checkout"}})).await.expect(200);
     assert_eq!(again.body["id"], killed.body["id"]);
@@ -95,6 +101,16 @@ async fn a_kill_without_the_store_is_provisional_and_can_be_withdrawn() {
     let gone = node.delete(&format!("{KILLS}/{}?reason=mistake", id(&killed.body))).await.expect(200);
     assert_eq!((&gone.body["withdrawn"], &gone.body["revision"]), (&json!(true), &Value::Null));
     assert_eq!(node.get(KILLS).await.body["items"], json!([]));
+}
+
+#[actix_web::test]
+async fn nobody_who_kills_is_sent_back_for_a_header() {
+    let node = with_flag().await;
+    let call = node
+        .call(Method::POST, KILLS)
+        .key(&key_of(Role::Oncall))
+        .header("content-type", "application/x-www-form-urlencoded");
+    call.raw(r#"{"scope": {"flag": "checkout"}}"#).send().await.expect(201);
 }
 
 #[actix_web::test]

@@ -16,36 +16,120 @@ fn table() -> Vec<(Method, &'static str, &'static str, Value, Action)> {
     let at = |path: &str| -> &'static str { Box::leak(format!("{env}{path}").into_boxed_str()) };
     vec![
         (Method::GET, "/v1/environments", "/v1/environments", Value::Null, Action::Read),
-        (Method::POST, "/v1/environments", "/v1/environments", json!({"key": "production"}), Action::Administer),
+        (
+            Method::POST,
+            "/v1/environments",
+            "/v1/environments",
+            json!({"key": "production"}),
+            Action::Administer,
+        ),
         (Method::GET, "/v1/environments/{env}", env, Value::Null, Action::Read),
         (Method::DELETE, "/v1/environments/{env}", env, Value::Null, Action::Administer),
         (Method::GET, "/v1/environments/{env}/flags", at("/flags"), Value::Null, Action::Read),
         (Method::GET, "/v1/environments/{env}/flags/{key}", FLAG, Value::Null, Action::Read),
         (Method::PUT, "/v1/environments/{env}/flags/{key}", at("/flags/other"), flag(), Action::Edit),
-        (Method::PATCH, "/v1/environments/{env}/flags/{key}", at("/flags/other"), json!({"enabled": true, "reason": "r"}), Action::Edit),
-        (Method::DELETE, "/v1/environments/{env}/flags/{key}", at("/flags/other"), Value::Null, Action::Edit),
+        (
+            Method::PATCH,
+            "/v1/environments/{env}/flags/{key}",
+            at("/flags/other"),
+            json!({"enabled": true, "reason": "r"}),
+            Action::Edit,
+        ),
+        (
+            Method::DELETE,
+            "/v1/environments/{env}/flags/{key}",
+            at("/flags/other"),
+            Value::Null,
+            Action::Edit,
+        ),
         (Method::GET, "/v1/environments/{env}/segments", at("/segments"), Value::Null, Action::Read),
-        (Method::GET, "/v1/environments/{env}/segments/{key}", at("/segments/beta"), Value::Null, Action::Read),
-        (Method::PUT, "/v1/environments/{env}/segments/{key}", at("/segments/beta"), json!({"attribute": "a", "equals": 1}), Action::Edit),
-        (Method::DELETE, "/v1/environments/{env}/segments/{key}", at("/segments/beta"), Value::Null, Action::Edit),
+        (
+            Method::GET,
+            "/v1/environments/{env}/segments/{key}",
+            at("/segments/beta"),
+            Value::Null,
+            Action::Read,
+        ),
+        (
+            Method::PUT,
+            "/v1/environments/{env}/segments/{key}",
+            at("/segments/beta"),
+            json!({"attribute": "a", "equals": 1}),
+            Action::Edit,
+        ),
+        (
+            Method::DELETE,
+            "/v1/environments/{env}/segments/{key}",
+            at("/segments/beta"),
+            Value::Null,
+            Action::Edit,
+        ),
         (Method::POST, "/v1/environments/{env}/commits", at("/commits"), commit.clone(), Action::Edit),
         (Method::POST, "/v1/environments/{env}/commits/plan", at("/commits/plan"), commit, Action::Read),
         (Method::GET, "/v1/environments/{env}/kills", at("/kills"), Value::Null, Action::Read),
-        (Method::POST, "/v1/environments/{env}/kills", at("/kills"), json!({"scope": {"flag": "nothing"}}), Action::Kill),
+        (
+            Method::POST,
+            "/v1/environments/{env}/kills",
+            at("/kills"),
+            json!({"scope": {"flag": "nothing"}}),
+            Action::Kill,
+        ),
         (Method::GET, "/v1/environments/{env}/kills/{key}", KILL, Value::Null, Action::Read),
-        (Method::PATCH, "/v1/environments/{env}/kills/{key}", KILL, json!({"reason": "r"}), Action::Restore),
+        (
+            Method::PATCH,
+            "/v1/environments/{env}/kills/{key}",
+            KILL,
+            json!({"reason": "r"}),
+            Action::Restore,
+        ),
         (Method::DELETE, "/v1/environments/{env}/kills/{key}", KILL, Value::Null, Action::Restore),
         (Method::GET, "/v1/environments/{env}/settings", at("/settings"), Value::Null, Action::Read),
-        (Method::PUT, "/v1/environments/{env}/settings", at("/settings"), json!({"bucketing": "v3"}), Action::Administer),
+        (
+            Method::PUT,
+            "/v1/environments/{env}/settings",
+            at("/settings"),
+            json!({"bucketing": "v3"}),
+            Action::Administer,
+        ),
         (Method::GET, "/v1/environments/{env}/revisions", at("/revisions"), Value::Null, Action::Read),
-        (Method::GET, "/v1/environments/{env}/revisions/{key}", at("/revisions/1"), Value::Null, Action::Read),
+        (
+            Method::GET,
+            "/v1/environments/{env}/revisions/{key}",
+            at("/revisions/1"),
+            Value::Null,
+            Action::Read,
+        ),
         (Method::GET, "/v1/environments/{env}/diff", at("/diff?from=0"), Value::Null, Action::Read),
-        (Method::GET, "/v1/environments/{env}/confirmations/{key}", at("/confirmations/1"), Value::Null, Action::Read),
+        (
+            Method::GET,
+            "/v1/environments/{env}/confirmations/{key}",
+            at("/confirmations/1"),
+            Value::Null,
+            Action::Read,
+        ),
         (Method::GET, "/v1/environments/{env}/connections", at("/connections"), Value::Null, Action::Read),
-        (Method::POST, "/v1/environments/{env}/explain", at("/explain"), json!({"flag": "checkout"}), Action::Read),
-        (Method::POST, "/v1/outcomes", "/v1/outcomes?environment=production", json!({"instance_id": "i", "batch": 1, "counts": []}), Action::Stream),
+        (
+            Method::POST,
+            "/v1/environments/{env}/explain",
+            at("/explain"),
+            json!({"flag": "checkout"}),
+            Action::Read,
+        ),
+        (
+            Method::POST,
+            "/v1/outcomes",
+            "/v1/outcomes?environment=production",
+            json!({"instance_id": "i", "batch": 1, "counts": []}),
+            Action::Stream,
+        ),
         (Method::GET, "/v1/keys", "/v1/keys", Value::Null, Action::Administer),
-        (Method::POST, "/v1/keys", "/v1/keys", json!({"role": "sdk", "environment": "nowhere", "name": "n"}), Action::Administer),
+        (
+            Method::POST,
+            "/v1/keys",
+            "/v1/keys",
+            json!({"role": "sdk", "environment": "nowhere", "name": "n"}),
+            Action::Administer,
+        ),
         (Method::DELETE, "/v1/keys/{key}", "/v1/keys/key_nobody", Value::Null, Action::Administer),
         (Method::GET, "/v1/audit", "/v1/audit?log=production", Value::Null, Action::Read),
         (Method::GET, "/v1/audit/verify", "/v1/audit/verify", Value::Null, Action::Read),
@@ -131,8 +215,18 @@ async fn a_key_goes_in_either_header_and_nothing_else_passes_for_one() {
     let node = Node::start().await;
     let path = "/v1/environments/production/flags";
     node.call(Method::GET, path).header("x-api-key", ADMIN).send().await.expect(200);
-    node.call(Method::GET, path).header("authorization", &format!("bearer {ADMIN}")).send().await.expect(200);
-    for wrong in ["Bearer ", "Basic YWRtaW46", ADMIN, "Bearer rc_admin_0123456789abcdef0123456789abcdeg", "Bearer \u{e9}"] {
+    node.call(Method::GET, path)
+        .header("authorization", &format!("bearer {ADMIN}"))
+        .send()
+        .await
+        .expect(200);
+    for wrong in [
+        "Bearer ",
+        "Basic YWRtaW46",
+        ADMIN,
+        "Bearer rc_admin_0123456789abcdef0123456789abcdeg",
+        "Bearer \u{e9}",
+    ] {
         let got = node.call(Method::GET, path).header("authorization", wrong).send().await.expect(401);
         assert_eq!(got.header("www-authenticate"), "Bearer realm=\"ripcord\"");
         assert!(!got.body.to_string().contains("0123456789abcdeg"), "a secret is never echoed");
