@@ -49,12 +49,13 @@ use self::output::{Format, Output};
     arg_required_else_help = true,
     after_help = "\
 Examples:
-  ripcord serve                                   start a server, flags and all in ./ripcord-data
-  ripcord apply -f flags.yaml                     make the environment what the file says, in one commit
-  ripcord kill checkout-v2 --reason \"5xx spike\"   every application serves the safe variant, with proof
   ripcord demo                                    see all of it in one terminal
+  ripcord serve                                   start a server
+  ripcord apply -f flags.yaml                     what the file says, in one commit
+  ripcord kill checkout-v2 --reason \"5xx spike\"   the safe variant, everywhere, now
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by a guard, 4 not confirmed in time."
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by a guard,
+4 not confirmed in time."
 )]
 struct Arguments {
     #[command(flatten)]
@@ -86,35 +87,20 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Say what is wrong where, and what to do
     Doctor(doctor::Doctor),
-    /// Make the environment what a flags file says, in one atomic commit
     Apply(apply::Apply),
-    /// Show what `apply` would change, with a hash that `apply --plan` holds it to
     Plan(plan::Plan),
-    /// Check a flags file without a server
     Lint(lint::Lint),
-    /// Print the environment as a flags file
     Export(export::Export),
-    /// Force flags to their safe variant, now, with proof
     Kill(kill::KillCommand),
-    /// Lift a kill
     Restore(restore::Restore),
-    /// Show revisions, kills and confirmations as they happen
     Watch(watch::Watch),
-    /// List who changed what, when and why; prove that the record is whole
     Audit(audit::Audit),
-    /// List, show, set, switch, delete and explain flags
     Flags(flags::Flags),
-    /// List, show, set and delete segments
     Segments(segments::Segments),
-    /// List, show, make, copy and delete environments
     Env(env::Env),
-    /// Make, list and revoke keys
     Keys(keys::Keys),
-    /// Write everything that the server knows into a file
     Backup(backup::Backup),
-    /// Print a completion script for a shell
     Completions(completions::Completions),
 }
 

@@ -11,7 +11,7 @@ use super::output::{Paint, moment, table};
 /// Changes of an entry that are shown.
 const SHOWN: usize = 4;
 
-/// Lists what was changed by whom, when and why, newest first; or proves that the record is whole.
+/// List who changed what, when and why; prove that the record is whole
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -20,7 +20,7 @@ Examples:
   ripcord audit                        the newest entries of the environment
   ripcord audit --limit 500
   ripcord audit --system               keys and environments
-  ripcord audit verify                 proves every hash chain from its first entry on"
+  ripcord audit verify                 proves every hash chain"
 )]
 pub(crate) struct Audit {
     #[command(subcommand)]

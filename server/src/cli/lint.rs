@@ -13,9 +13,9 @@ use super::exit::{Exit, Failure};
 use super::input;
 use super::output::{Format, Output, count};
 
-/// Checks a flags file without a server: what would be refused, and what is better done otherwise.
+/// Check a flags file without a server
 ///
-/// Exit code 1 where something would be refused; recommendations alone are no failure, unless --strict says so.
+/// It says what would be refused, and what is better done otherwise. Exit code 1 where something would be refused; recommendations alone are no failure, unless --strict says so.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
