@@ -300,6 +300,15 @@ pub fn encode_snapshot(snapshot: &Snapshot, hash: &ContentHash, overlay: &Overla
     })
 }
 
+/// The entity tag of a snapshot frame at `GET /v1/snapshot`: another one with each revision and with each overlay. A client that
+/// heard it all on its stream makes the same one, and so asks without being sent anything.
+pub fn snapshot_tag(position: Position, hash: &ContentHash, overlay: &Overlay) -> Result<String, serde_json::Error> {
+    let overlay = serde_json::to_vec(overlay)?;
+    let digest = ContentHash::of([hash.bytes().as_slice(), &overlay]).to_string();
+    let short = digest.get(..16).unwrap_or(&digest);
+    Ok(format!("\"{position}-{short}\""))
+}
+
 /// Encodes a delta frame.
 pub fn encode_delta(delta: &Delta) -> Result<String, serde_json::Error> {
     #[derive(serde::Serialize)]

@@ -9,6 +9,7 @@ mod tests;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::condition::Condition;
+use crate::delta::Delta;
 use crate::fault::Fault;
 use crate::flag::Flag;
 use crate::key::{FlagKey, SegmentKey, VariantName};
@@ -27,6 +28,16 @@ pub struct Touched {
 }
 
 impl Touched {
+    /// What a delta puts and takes out.
+    pub fn by(delta: &Delta) -> Self {
+        let flags = delta.changed.flags.iter().map(|entry| entry.key());
+        let segments = delta.changed.segments.iter().map(|entry| entry.key());
+        Self {
+            flags: flags.chain(&delta.removed.flags).cloned().collect(),
+            segments: segments.chain(&delta.removed.segments).cloned().collect(),
+        }
+    }
+
     /// Everything there is: for a state that comes from outside.
     pub fn everything(flags: &Table<Flag>, segments: &Table<Segment>) -> Self {
         Self {

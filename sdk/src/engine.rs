@@ -21,9 +21,12 @@ mod explain;
 mod flag;
 mod jsonlogic;
 mod network;
+mod outcome;
 mod path;
+mod split;
 mod text;
 mod version;
+mod word;
 
 #[cfg(test)]
 mod tests;

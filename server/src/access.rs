@@ -14,6 +14,7 @@ pub mod holder;
 pub mod keys;
 pub mod limits;
 pub mod permit;
+mod streams;
 #[cfg(test)]
 mod tests;
 
@@ -60,7 +61,7 @@ impl Access {
     }
 
     /// The holder of the key that the headers carry.
-    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Holder, Problem> {
+    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Holder, Box<Problem>> {
         let found = keys::presented(headers).and_then(|presented| self.holder_of(presented));
         if let Err(problem) = &found {
             metrics::counter!(names::REFUSED_KEYS, "code" => problem.code.as_str()).increment(1);
@@ -68,7 +69,7 @@ impl Access {
         found
     }
 
-    fn holder_of(&self, presented: &str) -> Result<Holder, Problem> {
+    fn holder_of(&self, presented: &str) -> Result<Holder, Box<Problem>> {
         let hash = keys::hash(presented);
         let same = |stored: &Digest| bool::from(stored.bytes().ct_eq(hash.bytes()));
         if self.inner.admin.as_ref().is_some_and(same) {
@@ -77,10 +78,10 @@ impl Access {
         let system = self.inner.environments.system();
         match system.key_by_hash(&hash).filter(|record| same(&record.hash)) {
             Some(record) => Ok(Holder::of(record)),
-            None => Err(Problem::new(
+            None => Err(Box::new(Problem::new(
                 Code::Unauthenticated,
                 "This key is not valid: it was mistyped, belongs to another server, or was revoked. `ripcord keys create` makes one.",
-            )),
+            ))),
         }
     }
 

@@ -14,7 +14,7 @@ mod keys;
 mod kills;
 mod metrics;
 mod named;
-pub mod openapi;
+mod openapi;
 mod outcomes;
 mod peers;
 mod revisions;
@@ -26,5 +26,5 @@ mod settings;
 mod tests;
 mod write;
 
-pub use self::rooms::{Parts, Rooms};
-pub use self::routes::configure;
+pub use self::rooms::Parts;
+pub use self::routes::Api;

@@ -26,7 +26,7 @@ use ripcord_proto::confirmation::Confirmation;
 use ripcord_proto::{EnvironmentKey, KillId, Position};
 
 pub use self::connections::{Connected, Rung, Transport};
-pub use self::peers::{Answer, Peers, Solitary};
+pub use self::peers::{Answer, Peers, Question, Solitary};
 pub use self::report::{Report, merge};
 use self::roll::{MemberId, Roll};
 pub use self::wait::Waiting;

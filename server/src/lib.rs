@@ -12,14 +12,18 @@
 
 pub mod access;
 pub mod cli;
+pub mod api;
+pub mod audit;
 pub mod clock;
 pub mod commit;
 pub mod environment;
 pub mod fleet;
 pub mod http;
 pub mod kill;
+pub mod outcome;
 pub mod peer;
 pub mod secret;
+pub mod serve;
 pub mod snapshot;
 pub mod store;
 pub mod stream;

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ripcord_proto::outcome::OutcomeBatch;
 use ripcord_proto::{EnvironmentKey, Snapshot};
 
-pub use self::counters::{Counted, Total};
 use self::counters::Counters;
+pub use self::counters::{Counted, Total};
 use self::seen::Seen;
 
 /// What has been reported since this node started. Cheap to clone.

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use self::config::Config;
 use self::data_dir::{DataDir, DataDirError};
 use self::first_start::AdminKey;
+use self::health::Health;
 use crate::access::{Access, Limits};
 use crate::api;
 use crate::clock::SystemClock;
@@ -34,6 +35,8 @@ use crate::store::StoreError;
 use crate::store::journal::{Journal, JournalError};
 use crate::stream::{self, Streams};
 use crate::tasks::TaskSet;
+use crate::telemetry::{Metrics, TelemetryError};
+use crate::outcome::Outcomes;
 
 /// How long clients are asked to wait before they come back to a server that shuts down; they add full jitter.
 const COME_BACK: Duration = Duration::from_secs(2);
@@ -66,6 +69,9 @@ pub enum ServeError {
     /// Certificate or key.
     #[error(transparent)]
     Tls(#[from] tls::TlsError),
+    /// Metrics.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
     /// The HTTP server.
     #[error("the HTTP server failed: {0}")]
     Http(std::io::Error),
@@ -96,6 +102,8 @@ pub struct Started {
 /// # Errors
 /// A room could not be opened; nothing is served then.
 pub async fn run(config: Config, started: impl FnOnce(&Started), stop: CancellationToken) -> Result<(), ServeError> {
+    // Before any room looks up a counter.
+    let metrics = Metrics::of_process()?;
     let data_dir = DataDir::open(&config.data_dir)?;
     let node = data_dir.node(config.node.as_deref())?;
     let listener = listen(config.listen)?;
@@ -103,6 +111,7 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     let opened = stores::open(&config, &data_dir, &node).await?;
     let journal = Journal::open(&data_dir.journal())?;
     let tasks = TaskSet::default();
+    tasks.long_lived("folding of metrics", metrics.clone().keep_folded(tasks.stop_token()));
     let board = Arc::new(Board::default());
     let rooms = Rooms {
         store: Arc::clone(&opened.store),
@@ -128,11 +137,12 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     let streams = Streams::new(&board, settings, fleet.clone(), Arc::new(access.clone()), fresh);
     shutdown::end_streams_of_revoked_keys(&environments, &streams, &tasks);
 
-    let parts = api::Parts { environments, kills, fleet, peers, node: node.clone(), stale_after: config.stale_after };
+    let health = Health::new(environments.clone(), &peers, stop.clone(), config.stale_after, node.clone());
+    let parts = api::Parts { environments, kills, fleet, peers, outcomes: Outcomes::default(), metrics, node: node.clone() };
     let api = api::Api::new(parts, access);
     let entry = entry::Settings { workers: config.workers, tls: tls.clone(), shutdown: DRAIN, ..entry::Settings::default() };
     let address = listener.local_addr().map_err(ServeError::Http)?;
-    let server = entry::start(vec![listener], &entry, &streams, move |worker| api.app(worker)).map_err(ServeError::Http)?;
+    let server = entry::start(vec![listener], &entry, &streams, move |worker| api.app(&worker).configure(|config| health.routes(config))).map_err(ServeError::Http)?;
     started(&Started {
         address,
         scheme: if tls.is_some() { "https" } else { "http" },

@@ -6,8 +6,11 @@
 pub mod names;
 
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -88,26 +91,36 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Collects every metric of the process from now on. To be called once a process.
-    pub fn start() -> Result<Self, TelemetryError> {
+    /// The metrics of this process, collected from the first call on. Whoever looks a metric up before it counts nothing: this
+    /// comes first in a start.
+    pub fn of_process() -> Result<Self, TelemetryError> {
+        static PROCESS: Mutex<Option<Metrics>> = Mutex::new(None);
+        let mut process = PROCESS.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(metrics) = &*process {
+            return Ok(metrics.clone());
+        }
         let recorder = builder()?.build_recorder();
-        let handle = recorder.handle();
+        let metrics = Self { handle: recorder.handle() };
         metrics::set_global_recorder(recorder).map_err(|error| TelemetryError::Metrics(error.to_string()))?;
         names::describe();
-        Ok(Self { handle })
+        Ok(process.insert(metrics).clone())
+    }
+
+    /// Folds what histograms gather every few seconds, or memory would grow from scrape to scrape. Runs until `stop` fires.
+    pub async fn keep_folded(self, stop: CancellationToken) {
+        while stop.run_until_cancelled(tokio::time::sleep(FOLDING)).await.is_some() {
+            self.handle.run_upkeep();
+        }
     }
 
     /// The Prometheus text exposition.
     pub fn render(&self) -> String {
         self.handle.render()
     }
-
-    /// Folds what histograms have gathered since the last time. To be called every few seconds, or memory grows between
-    /// scrapes.
-    pub fn upkeep(&self) {
-        self.handle.run_upkeep();
-    }
 }
+
+/// How often histograms are folded.
+const FOLDING: Duration = Duration::from_secs(5);
 
 fn builder() -> Result<PrometheusBuilder, BuildError> {
     PrometheusBuilder::new()

@@ -12,15 +12,18 @@ pub struct ConnectionView {
     pub instance: Instance,
     /// How.
     pub transport: Transport,
-    /// Whether it acknowledges what it applies; one that does not is counted as `sent`.
-    pub acknowledges: bool,
-    /// The epoch that it has acknowledged, or was sent where it cannot acknowledge.
+    /// What its confirmations are worth.
+    pub level: Level,
+    /// The epoch that it has confirmed, or was sent where it cannot confirm.
     pub epoch: Option<Epoch>,
-    /// The revision that it has acknowledged, or was sent where it cannot acknowledge.
+    /// The revision that it has confirmed, or was sent where it cannot confirm.
     pub revision: Option<Revision>,
     /// Since when it is connected.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub since: jiff::Timestamp,
+    /// Whether its connection is lost; it is shown for a minute.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
 }
 
 /// How a client is connected.
@@ -32,4 +35,19 @@ pub enum Transport {
     Websocket,
     /// Server-sent events.
     Sse,
+    /// Another protocol.
+    Other,
+}
+
+/// What a client's confirmation is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ConnectionLevel))]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// It acknowledges what it evaluates at.
+    Applied,
+    /// It fetched the answers.
+    Fetched,
+    /// It was sent the state and cannot answer.
+    Sent,
 }

@@ -31,7 +31,7 @@ pub(crate) struct Image {
 
 /// The first line.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
-struct Head {
+struct About {
     ripcord_cache: u32,
     written: Timestamp,
     /// When a heartbeat marked fresh had come last; leases are counted from there.
@@ -77,12 +77,12 @@ impl Cache {
         };
         let damaged = |why: &str| CacheError::Damaged(why.to_owned());
         let text = String::from_utf8(text).map_err(|_| damaged("it is not UTF-8"))?;
-        let (head, frame) = text.split_once('\n').ok_or_else(|| damaged("it ends early"))?;
-        let head: Head = serde_json::from_str(head).map_err(|error| CacheError::Damaged(error.to_string()))?;
-        if head.ripcord_cache != FORM {
+        let (first, frame) = text.split_once('\n').ok_or_else(|| damaged("it ends early"))?;
+        let about: About = serde_json::from_str(first).map_err(|error| CacheError::Damaged(error.to_string()))?;
+        if about.ripcord_cache != FORM {
             return Err(damaged("it was written in another form"));
         }
-        if Digest::of([frame.as_bytes()]) != head.digest {
+        if Digest::of([frame.as_bytes()]) != about.digest {
             return Err(damaged("its digest does not agree"));
         }
         let frame = ServerFrame::parse(frame).map_err(|faults| CacheError::Damaged(faults.to_string()))?;
@@ -99,23 +99,23 @@ impl Cache {
         let restored = Restored {
             held,
             overlay,
-            last_fresh: head.last_fresh,
+            last_fresh: about.last_fresh,
         };
-        Ok(Some((restored, head.written)))
+        Ok(Some((restored, about.written)))
     }
 
     /// Replaces it. Blocks on the disk.
     pub(crate) fn store(&self, image: &Image, written: Timestamp) -> Result<(), CacheError> {
         let encoded = |error: serde_json::Error| CacheError::Damaged(error.to_string());
         let frame = encode_snapshot(&image.snapshot, &image.hash, &image.overlay).map_err(encoded)?;
-        let head = Head {
+        let about = About {
             ripcord_cache: FORM,
             written,
             last_fresh: image.last_fresh,
             digest: Digest::of([frame.as_bytes()]),
         };
-        let head = serde_json::to_string(&head).map_err(encoded)?;
-        let replaced = self.replace(&head, &frame);
+        let about = serde_json::to_string(&about).map_err(encoded)?;
+        let replaced = self.replace(&about, &frame);
         if replaced.is_err() {
             // What is left of the attempt is of no use to anyone.
             let _ = fs::remove_file(&self.beside);
@@ -123,11 +123,11 @@ impl Cache {
         Ok(replaced?)
     }
 
-    fn replace(&self, head: &str, frame: &str) -> io::Result<()> {
+    fn replace(&self, about: &str, frame: &str) -> io::Result<()> {
         let directory = self.path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(directory)?;
         let mut file = private(&self.beside)?;
-        file.write_all(head.as_bytes())?;
+        file.write_all(about.as_bytes())?;
         file.write_all(b"\n")?;
         file.write_all(frame.as_bytes())?;
         file.sync_all()?;

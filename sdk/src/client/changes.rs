@@ -64,20 +64,20 @@ impl Changes {
 
     /// What a delta that leads away from `before` concerns.
     pub(crate) fn of_delta(before: &Snapshot, delta: &Delta) -> Self {
-        let (changed, removed) = (&delta.changed, &delta.removed);
+        let Delta { changed, removed, .. } = delta;
         if changed.settings.is_some() || !changed.segments.is_empty() || !removed.segments.is_empty() {
             return Self::Everything;
         }
-        let mut changes = Self::none();
-        changes.add(changed.flags.iter().map(|entry| entry.key()).chain(&removed.flags));
+        let mut concerned = Self::none();
+        concerned.add(changed.flags.iter().map(|entry| entry.key()).chain(&removed.flags));
         let lifted = removed.kills.iter().map(|id| before.kills.value(id.as_str()));
         let replaced = changed.kills.iter().filter_map(|entry| before.kills.get(entry.key().as_str()));
         let named = changed.kills.iter().chain(replaced).map(|entry| entry.value().ok());
         for kill in lifted.chain(named) {
             // A kill that cannot be read may cover anything.
-            changes.merge(kill.map_or(Self::Everything, Self::of_kill));
+            concerned.merge(kill.map_or(Self::Everything, Self::of_kill));
         }
-        changes
+        concerned
     }
 
     /// What kills that came or went concern.

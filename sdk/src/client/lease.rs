@@ -14,7 +14,7 @@ use super::moment::Moment;
 /// Longer than any lease.
 const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
 /// The times between which a fresh heartbeat is written down again, so that a restart knows of it.
-const NOTED_EVERY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
+const NOTED_EVERY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(1));
 
 /// The clock that leases are counted on.
 #[derive(Debug)]

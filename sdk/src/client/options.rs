@@ -12,7 +12,7 @@ const SILENCE: Duration = Duration::from_secs(45);
 /// The client's own sign of life.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// The whole state is compared about this often beside the stream.
-const RECONCILE: Duration = Duration::from_secs(60);
+const RECONCILE: Duration = Duration::from_mins(1);
 /// Outcomes are sent this often.
 const OUTCOMES: Duration = Duration::from_secs(10);
 
@@ -36,7 +36,7 @@ pub enum Transport {
     /// A WebSocket: changes come at once and are confirmed on it.
     #[default]
     WebSocket,
-    /// Server-sent events, where a proxy knows no WebSockets: changes come at once, confirmations are requests of their own.
+    /// Server-sent events, where a proxy lets no WebSocket through: changes come at once, confirmations are requests of their own.
     Sse,
     /// Asking again and again, where no long connection lasts. Such a client confirms nothing.
     Poll {
@@ -195,7 +195,7 @@ impl Builder {
     /// Starts the client and returns at once. It connects on a thread of its own, so it needs no runtime here and takes nothing
     /// from one that is here; evaluations answer from the first moment on, as the [`StartPolicy`] says.
     pub fn start(self) -> Result<Client, StartError> {
-        super::start(self)
+        super::start(&self)
     }
 
     pub(super) fn environment_key(&self) -> Result<Option<EnvironmentKey>, StartError> {

@@ -18,12 +18,13 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use ripcord_proto::delta::Urgency;
-use ripcord_proto::frame::{Ack, ClientFrame, Goodbye, Heartbeat, Hello, ServerFrame};
+use ripcord_proto::frame::{Ack, ClientFrame, Goodbye, Heartbeat, Hello, Overlay, ServerFrame, snapshot_tag};
 use ripcord_proto::snapshot::ContentHash;
 use ripcord_proto::{EnvironmentKey, KillId, Position, Snapshot};
 
 use super::lease::LeaseClock;
 use super::moment::Moment;
+use super::options::{Builder, Transport};
 use super::status::{State, Trouble};
 use super::transport::backoff::Backoff;
 use apply::Via;
@@ -50,6 +51,31 @@ pub(crate) struct Rules {
     pub(crate) reconcile: Option<Duration>,
 }
 
+impl Rules {
+    /// As the application's settings say.
+    pub(crate) fn new(builder: &Builder, environment: Option<EnvironmentKey>, instance_id: String) -> Self {
+        let polling = match builder.transport {
+            Transport::WebSocket | Transport::Sse => None,
+            Transport::Poll { every } => Some(every),
+        };
+        Self {
+            environment,
+            instance: builder.instance.clone().unwrap_or_else(instance_name),
+            instance_id,
+            acknowledges: polling.is_none(),
+            silence: builder.silence.max(polling.unwrap_or_default() * 3),
+            heartbeat: builder.heartbeat,
+            reconcile: polling.is_none().then_some(builder.reconcile),
+        }
+    }
+}
+
+/// The host's name as the environment tells it, and the process id.
+fn instance_name() -> String {
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "app".to_owned());
+    format!("{host}-{}", std::process::id())
+}
+
 /// What is in force.
 #[derive(Debug, Clone)]
 pub(crate) struct Held {
@@ -68,8 +94,8 @@ pub(crate) enum Effect {
     Disconnect,
     /// Send a frame on the stream.
     Send(ClientFrame),
-    /// Ask for the whole state beside the stream, unless it is still the one named.
-    Fetch(Option<Position>),
+    /// Ask for the whole state beside the stream, unless it still has this entity tag.
+    Fetch(Option<String>),
     /// Compile this and swap it in.
     Apply(Apply),
     /// Tell evaluations how many seconds the server has been unheard; 0 = no lease has run out.
@@ -87,6 +113,16 @@ pub(crate) struct Apply {
     pub(crate) snapshot: Arc<Snapshot>,
     /// How it differs from the state before.
     pub(crate) difference: Difference,
+}
+
+impl Apply {
+    /// A state that no server sent.
+    pub(crate) fn by_hand(snapshot: Snapshot) -> Self {
+        Self {
+            snapshot: Arc::new(snapshot),
+            difference: Difference::anew(Vec::new()),
+        }
+    }
 }
 
 /// Why a stream is no more, or never was.
@@ -117,7 +153,7 @@ pub(crate) enum Fetched {
     /// The snapshot frame.
     State(String),
     /// No answer.
-    Failed(String),
+    Failed,
 }
 
 /// Where the client stands, for its status.
@@ -158,6 +194,8 @@ pub(crate) struct Protocol {
     last_heard: Option<Timestamp>,
     held: Option<Held>,
     kept: KeptKills,
+    /// The overlay as the server sent it last, which is part of the entity tag of its state.
+    theirs: Overlay,
     leases: LeaseClock,
     unheard: u32,
     noted: Option<Instant>,
@@ -185,6 +223,7 @@ impl Protocol {
             last_heard: None,
             held: None,
             kept: KeptKills::default(),
+            theirs: Overlay::default(),
             leases: LeaseClock::start(now),
             unheard: 0,
             noted: None,
@@ -213,8 +252,13 @@ impl Protocol {
         self.held.as_ref().map(|held| held.snapshot.position)
     }
 
+    /// Whether this client may be for `environment`.
+    pub(crate) fn is_for(&self, environment: &EnvironmentKey) -> bool {
+        self.rules.environment.as_ref().is_none_or(|own| own == environment)
+    }
+
     /// The provisional kills kept, as an overlay.
-    pub(crate) fn overlay(&self) -> ripcord_proto::frame::Overlay {
+    pub(crate) fn overlay(&self) -> Overlay {
         self.kept.as_overlay()
     }
 
@@ -391,6 +435,12 @@ impl Protocol {
         if matches!(self.link, Link::Up { .. }) {
             self.effects.push(Effect::Send(frame));
         }
+    }
+
+    /// The entity tag of the state in force.
+    fn tag(&self) -> Option<String> {
+        let held = self.held.as_ref()?;
+        snapshot_tag(held.snapshot.position, &held.hash, &self.theirs).ok()
     }
 
     fn hello(&self) -> Hello {

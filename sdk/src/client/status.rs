@@ -171,12 +171,12 @@ pub struct Status {
 
 impl Status {
     /// Before anything.
-    pub(crate) fn at_start(source: Source, now: Timestamp) -> Self {
+    pub(crate) fn at_start(now: Timestamp) -> Self {
         Self {
             state: State::Connecting,
             since: now,
             position: None,
-            source,
+            source: Source::Nothing,
             last_heard: None,
             last_fresh: None,
             provisional_kills: Vec::new(),
@@ -184,6 +184,16 @@ impl Status {
             cache: CacheStatus::Off,
             outcomes: OutcomeStatus::default(),
             may_start: false,
+        }
+    }
+
+    /// Of a client without a server.
+    pub(crate) fn offline() -> Self {
+        Self {
+            state: State::Ready,
+            source: Source::Offline,
+            may_start: true,
+            ..Self::at_start(Timestamp::now())
         }
     }
 

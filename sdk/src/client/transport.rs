@@ -9,7 +9,6 @@ mod websocket;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use ripcord_proto::Position;
 use ripcord_proto::frame::{Ack, ClientFrame, Hello};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -38,7 +37,7 @@ pub(crate) enum Stream {
 
 /// Server-sent events, and the acknowledgements that go beside them: one at a time, the newest next, since they are cumulative.
 pub(crate) struct Events {
-    events: sse::Events,
+    stream: sse::Events,
     server: Server,
     instance_id: String,
     under_way: Option<BoxFuture<'static, ()>>,
@@ -64,16 +63,15 @@ impl Stream {
                 Ok(Self::WebSocket(socket))
             }
             Transport::Sse => {
-                let events = sse::Events::open(&server, &hello).await?;
                 Ok(Self::Events(Events {
-                    events,
+                    stream: sse::Events::open(&server, &hello).await?,
                     server,
                     instance_id: hello.instance_id,
                     under_way: None,
                     next: None,
                 }))
             }
-            Transport::Poll { every } => Ok(Self::Poll(poll::Poll::open(&server, every, &hello))),
+            Transport::Poll { every } => Ok(Self::Poll(poll::Poll::open(server, every))),
         }
     }
 
@@ -103,13 +101,6 @@ impl Stream {
         }
     }
 
-    /// Names the state that is in force now.
-    pub(crate) fn in_force(&mut self, position: Position) {
-        if let Self::Poll(poll) = self {
-            poll.in_force(position);
-        }
-    }
-
     /// Lets it go.
     pub(crate) async fn close(self) {
         if let Self::WebSocket(socket) = self {
@@ -122,10 +113,10 @@ impl Events {
     async fn receive(&mut self) -> Result<Received, Lost> {
         loop {
             let Some(under_way) = &mut self.under_way else {
-                return Ok(self.events.receive().await?.map_or(Received::Life, Received::Frame));
+                return Ok(self.stream.receive().await?.map_or(Received::Life, Received::Frame));
             };
             tokio::select! {
-                received = self.events.receive() => return Ok(received?.map_or(Received::Life, Received::Frame)),
+                received = self.stream.receive() => return Ok(received?.map_or(Received::Life, Received::Frame)),
                 () = under_way => {
                     self.under_way = None;
                     self.acknowledge_next();

@@ -18,6 +18,7 @@ use rustc_hash::{FxBuildHasher, FxHasher};
 use super::condition::Condition;
 use super::flag::CompiledFlag;
 use super::jsonlogic::Interpreter;
+use super::word::same;
 
 /// A snapshot in the form that is evaluated. Immutable; making the next one shares what did not change.
 #[derive(Clone)]
@@ -209,7 +210,7 @@ impl Compiled {
 
     #[inline]
     pub(super) fn slot(&self, key: &str) -> Option<&Slot> {
-        self.flags.find(hash_of(key), |slot| slot.flag.key().as_str() == key)
+        self.flags.find(hash_of(key), |slot| same(slot.flag.key().as_str().as_bytes(), key.as_bytes()))
     }
 
     pub(super) fn segment(&self, key: &SegmentKey) -> Option<&CompiledSegment> {

@@ -12,16 +12,17 @@ use semver::{Version, VersionReq};
 use serde_json::{Number, Value};
 
 use super::context::Attribute;
-use super::detail::ErrorCode;
 use super::evaluate::Scope;
 use super::jsonlogic::{Interpreter, Program};
 use super::network::Networks;
+use super::outcome::Truth;
 use super::path::Path;
 use super::text::with_text;
 use super::version::Borrowed;
+use super::word::{Tag, Word, same};
 
-/// Up to so many texts, comparing them one by one is faster than hashing.
-const FEW: usize = 8;
+/// Up to so many texts, comparing their tags one by one is faster than hashing.
+const FEW: usize = 32;
 
 #[derive(Debug)]
 pub(super) enum Condition {
@@ -106,7 +107,8 @@ impl Ordered {
 /// The values of a `one_of`, by type.
 #[derive(Debug, Default)]
 pub(super) struct OneOf {
-    few: Box<[Box<str>]>,
+    tags: Box<[Tag]>,
+    few: Box<[Word]>,
     many: hashbrown::HashSet<Box<str>, FxBuildHasher>,
     numbers: Box<[Ordered]>,
     holds_true: bool,
@@ -129,16 +131,24 @@ impl OneOf {
         if texts.len() > FEW {
             made.many = texts.into_iter().collect();
         } else {
-            made.few = texts.into();
+            made.few = texts.iter().map(|text| Word::new(text)).collect();
+            made.tags = made.few.iter().map(Word::tag).collect();
         }
         made.numbers = numbers.into();
         made
     }
 
     #[inline]
+    fn is_one_of_few(&self, text: &str) -> bool {
+        let tag = Tag::of(text);
+        let known = self.tags.iter().fold(false, |known, own| known | (*own == tag));
+        known && (tag.is_whole() || self.few.iter().any(|own| own.is(tag, text)))
+    }
+
+    #[inline]
     fn holds(&self, attribute: Attribute<'_>) -> bool {
         match attribute {
-            Attribute::Text(text) if self.many.is_empty() => self.few.iter().any(|own| **own == *text),
+            Attribute::Text(text) if self.many.is_empty() => self.is_one_of_few(text),
             Attribute::Text(text) => self.many.contains(text),
             Attribute::Boolean(true) => self.holds_true,
             Attribute::Boolean(false) => self.holds_false,
@@ -165,29 +175,24 @@ impl Condition {
         })
     }
 
-    /// Whether it holds; an error where a segment or an imported rule cannot be evaluated.
-    pub(super) fn holds(&self, scope: &Scope<'_>) -> Result<bool, ErrorCode> {
+    /// Whether it holds.
+    #[inline]
+    pub(super) fn holds(&self, scope: &Scope<'_>) -> Truth {
         match self {
-            Self::Attribute { path, test } => Ok(test.holds(path.find(scope.context))),
-            Self::All(items) => {
-                for item in items {
-                    if !item.holds(scope)? {
-                        return Ok(false);
-                    }
-                }
-                Ok(true)
-            }
-            Self::Any(items) => {
-                for item in items {
-                    if item.holds(scope)? {
-                        return Ok(true);
-                    }
-                }
-                Ok(false)
-            }
-            Self::Not(inner) => inner.holds(scope).map(|holds| !holds),
+            Self::Attribute { path, test } => Truth::from(test.holds(path.find(scope.context))),
+            Self::All(_) | Self::Any(_) | Self::Not(_) | Self::Segment(_) | Self::JsonLogic(_) => self.holds_together(scope),
+        }
+    }
+
+    fn holds_together(&self, scope: &Scope<'_>) -> Truth {
+        let decided = |items: &[Self], otherwise: Truth| items.iter().map(|item| item.holds(scope)).find(|truth| *truth != otherwise).unwrap_or(otherwise);
+        match self {
+            Self::All(items) => decided(items, Truth::True),
+            Self::Any(items) => decided(items, Truth::False),
+            Self::Not(inner) => !inner.holds(scope),
             Self::Segment(key) => scope.segment(key),
             Self::JsonLogic(program) => program.is_truthy(scope),
+            Self::Attribute { path, test } => Truth::from(test.holds(path.find(scope.context))),
         }
     }
 }
@@ -225,14 +230,14 @@ impl Test {
     pub(super) fn holds(&self, attribute: Attribute<'_>) -> bool {
         let order = |number: &Ordered| number.compare(attribute);
         match self {
-            Self::Text(text) => matches!(attribute, Attribute::Text(own) if *own == **text),
+            Self::Text(text) => matches!(attribute, Attribute::Text(own) if same(own.as_bytes(), text.as_bytes())),
             Self::Boolean(boolean) => matches!(attribute, Attribute::Boolean(own) if own == *boolean),
             Self::Number(number) => order(number).is_some_and(Ordering::is_eq),
             Self::OneOf(values) => values.holds(attribute),
             Self::ContainsText(text) => contains_text(attribute, text),
             Self::Contains(scalar) => contains(attribute, scalar),
-            Self::StartsWith(text) => matches!(attribute, Attribute::Text(own) if own.starts_with(&**text)),
-            Self::EndsWith(text) => matches!(attribute, Attribute::Text(own) if own.ends_with(&**text)),
+            Self::StartsWith(text) => matches!(attribute, Attribute::Text(own) if own.as_bytes().get(..text.len()).is_some_and(|start| same(start, text.as_bytes()))),
+            Self::EndsWith(text) => matches!(attribute, Attribute::Text(own) if ends_with(own, text)),
             Self::Matches(pattern) => matches!(attribute, Attribute::Text(own) if pattern.is_match(own)),
             Self::Less(number) => order(number).is_some_and(Ordering::is_lt),
             Self::LessOrEqual(number) => order(number).is_some_and(Ordering::is_le),
@@ -286,4 +291,10 @@ fn contains(attribute: Attribute<'_>, scalar: &Scalar) -> bool {
             items.iter().any(|item| number.compare(Attribute::from(item)) == Some(Ordering::Equal))
         }
     }
+}
+
+#[inline]
+fn ends_with(text: &str, end: &str) -> bool {
+    let start = text.len().checked_sub(end.len());
+    start.and_then(|start| text.as_bytes().get(start..)).is_some_and(|own| same(own, end.as_bytes()))
 }

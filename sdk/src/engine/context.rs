@@ -3,6 +3,8 @@
 use ripcord_proto::outcome::Traffic;
 use serde_json::{Map, Value};
 
+use super::word::{Tag, Word};
+
 /// The name under which rules see the targeting key.
 pub(super) const TARGETING_KEY: &str = "targetingKey";
 /// Attributes that need no allocation.
@@ -42,6 +44,8 @@ pub struct Context<'a> {
     /// Whether some attribute is a list or an object, which dotted paths reach into.
     nested: bool,
     count: usize,
+    /// The tags of the inline names, side by side: looking a name up is eight comparisons of eight bytes.
+    tags: [Tag; INLINE],
     inline: [(&'a str, Attribute<'a>); INLINE],
     spilled: Vec<(&'a str, Attribute<'a>)>,
 }
@@ -67,6 +71,7 @@ impl<'a> Context<'a> {
             unix_seconds: None,
             nested: false,
             count: 0,
+            tags: [Tag::EMPTY; INLINE],
             inline: [("", Attribute::Null); INLINE],
             spilled: Vec::new(),
         }
@@ -105,12 +110,13 @@ impl<'a> Context<'a> {
             };
         }
         self.nested |= matches!(value, Attribute::Json(_) | Attribute::Texts(_));
-        match self.inline.get_mut(self.count) {
-            Some(place) => {
+        match (self.inline.get_mut(self.count), self.tags.get_mut(self.count)) {
+            (Some(place), Some(tag)) => {
                 *place = (name, value);
+                *tag = Tag::of(name);
                 self.count += 1;
             }
-            None => self.spilled.push((name, value)),
+            _ => self.spilled.push((name, value)),
         }
     }
 
@@ -158,14 +164,15 @@ impl<'a> Context<'a> {
 
     /// The attribute of exactly this name; `Null` where there is none.
     #[inline]
-    pub(super) fn get(&self, name: &str) -> Attribute<'a> {
+    pub(super) fn get(&self, name: &Word) -> Attribute<'a> {
         if !self.spilled.is_empty()
-            && let Some((_, value)) = self.spilled.iter().rev().find(|(own, _)| *own == name)
+            && let Some((_, value)) = self.spilled.iter().rev().find(|(own, _)| *own == name.text())
         {
             return *value;
         }
-        let inline = self.inline.get(..self.count).unwrap_or_default();
-        inline.iter().rev().find(|(own, _)| *own == name).map_or(Attribute::Null, |(_, value)| *value)
+        let named = self.tags.iter().zip(&self.inline).take(self.count).rev();
+        let mut found = named.filter(|(tag, (own, _))| name.is(**tag, own));
+        found.next().map_or(Attribute::Null, |(_, (_, value))| *value)
     }
 }
 

@@ -26,6 +26,8 @@ pub enum Reason {
     LeaseExpired,
     /// A required flag does not serve what is required: the default variant.
     Prerequisite,
+    /// There is no data yet: the caller's own default. The engine, which always has data, never says so; a client does.
+    NotReady,
     /// It could not be evaluated: the caller's own default.
     Error(ErrorCode),
 }
@@ -55,6 +57,7 @@ impl Reason {
             Self::Killed => "KILLED",
             Self::LeaseExpired => "LEASE_EXPIRED",
             Self::Prerequisite => "PREREQUISITE",
+            Self::NotReady => "NOT_READY",
             Self::Error(_) => "ERROR",
         }
     }
@@ -63,7 +66,7 @@ impl Reason {
     pub const fn error_code(self) -> Option<ErrorCode> {
         match self {
             Self::Error(code) => Some(code),
-            Self::Static | Self::Default | Self::TargetingMatch | Self::Split | Self::Disabled | Self::Killed | Self::LeaseExpired | Self::Prerequisite => None,
+            Self::Static | Self::Default | Self::TargetingMatch | Self::Split | Self::Disabled | Self::Killed | Self::LeaseExpired | Self::Prerequisite | Self::NotReady => None,
         }
     }
 }

@@ -7,12 +7,13 @@ use ripcord_proto::flag::Requirement;
 use ripcord_proto::key::SegmentKey;
 use ripcord_proto::value::Value;
 
-use super::bucket;
 use super::compile::{Compiled, Slot};
 use super::context::Context;
 use super::detail::{Detail, ErrorCode, Reason, RuleRef, TypeMismatch, Unheard};
-use super::flag::{CompiledFlag, CompiledRule, CompiledServe, CompiledSplit, Place, Plan};
+use super::flag::{CompiledFlag, CompiledRule, CompiledServe};
 use super::jsonlogic::Named;
+use super::outcome::{Outcome, Place, Truth};
+use super::split::CompiledSplit;
 use super::text::with_text;
 
 /// How many required flags and segments one evaluation may look at, over all levels. Validation keeps nesting shallow; this
@@ -20,38 +21,6 @@ use super::text::with_text;
 const BUDGET: u32 = 10_000;
 /// How deep required flags and segments may stand within each other, whatever the snapshot says.
 const DEPTH: u32 = 64;
-/// No rule served.
-const NO_RULE: u16 = u16::MAX;
-
-/// What was decided, in six bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Outcome {
-    pub(super) variant: Place,
-    rule: u16,
-    pub(super) reason: Reason,
-}
-
-impl Outcome {
-    pub(super) const fn new(variant: Place, reason: Reason) -> Self {
-        Self {
-            variant,
-            rule: NO_RULE,
-            reason,
-        }
-    }
-
-    pub(super) const fn error(code: ErrorCode) -> Self {
-        Self::new(Place::NONE, Reason::Error(code))
-    }
-
-    fn by_rule(self, index: usize) -> Self {
-        Self {
-            rule: u16::try_from(index).unwrap_or(NO_RULE),
-            ..self
-        }
-    }
-}
-
 /// What conditions see.
 pub(super) struct Scope<'s> {
     pub(super) compiled: &'s Compiled,
@@ -76,42 +45,41 @@ impl Limits {
     }
 
     /// Runs `inside` one level deeper, if it may.
-    fn deeper<T>(&self, inside: impl FnOnce() -> Result<T, ErrorCode>) -> Result<T, ErrorCode> {
-        let left = self.left.get().checked_sub(1).ok_or(ErrorCode::General)?;
+    fn deeper<T>(&self, inside: impl FnOnce() -> T) -> Option<T> {
+        let left = self.left.get().checked_sub(1)?;
         if self.depth.get() >= DEPTH {
-            return Err(ErrorCode::General);
+            return None;
         }
         self.left.set(left);
         self.depth.set(self.depth.get() + 1);
         let answer = inside();
         self.depth.set(self.depth.get() - 1);
-        answer
+        Some(answer)
     }
 }
 
 impl Scope<'_> {
     /// Whether a segment's condition holds.
-    pub(super) fn segment(&self, key: &SegmentKey) -> Result<bool, ErrorCode> {
-        let segment = self.compiled.segment(key).ok_or(ErrorCode::ParseError)?;
-        let condition = segment.condition.as_ref().map_err(|_| ErrorCode::ParseError)?;
-        self.limits.deeper(|| condition.holds(self))
+    pub(super) fn segment(&self, key: &SegmentKey) -> Truth {
+        match self.compiled.segment(key).map(|segment| &segment.condition) {
+            Some(Ok(condition)) => self.limits.deeper(|| condition.holds(self)).unwrap_or(Truth::Failed),
+            Some(Err(_)) | None => Truth::Unreadable,
+        }
     }
 
     /// What `look` makes of a segment's condition as it was written, where it can be read.
     pub(super) fn inside_segment<T>(&self, key: &SegmentKey, look: impl FnOnce(&source::Condition, &Self) -> T) -> Option<T> {
         let segment = self.compiled.segment(key)?.entry.value().ok()?;
-        self.limits.deeper(|| Ok(look(&segment.when, self))).ok()
+        self.limits.deeper(|| look(&segment.when, self))
     }
 
     /// Whether a required flag serves what is required.
-    fn meets(&self, requirement: &Requirement) -> Result<bool, ErrorCode> {
+    fn meets(&self, requirement: &Requirement) -> Truth {
         let Some(slot) = self.compiled.slot(requirement.flag.as_str()) else {
-            return Ok(false);
+            return Truth::False;
         };
-        self.limits.deeper(|| {
-            let outcome = decide_within(self.compiled, slot, self.context, self.unheard, self.limits);
-            Ok(slot.flag.name(outcome.variant) == Some(&requirement.variant))
-        })
+        let outcome = self.limits.deeper(|| decide_within(self.compiled, slot, self.context, self.unheard, self.limits));
+        outcome.map_or(Truth::Failed, |outcome| Truth::from(slot.flag.name(outcome.variant()) == Some(&requirement.variant)))
     }
 }
 
@@ -216,13 +184,13 @@ impl<'c> Evaluation<'c> {
     /// The value of any type; `None` = the caller's own default.
     #[inline]
     pub fn value(&self) -> Option<&'c Value> {
-        self.slot?.flag.value(self.outcome.variant)
+        self.slot?.flag.value(self.outcome.variant())
     }
 
     /// Why it answers so.
     #[inline]
     pub const fn reason(&self) -> Reason {
-        self.outcome.reason
+        self.outcome.reason()
     }
 
     /// The flag; `None` where there is none of the key.
@@ -235,16 +203,16 @@ impl<'c> Evaluation<'c> {
     #[inline]
     pub fn counter(&self) -> Option<usize> {
         let flag = self.flag()?;
-        Some(flag.counter_base() + self.outcome.variant.index().unwrap_or(flag.variants().len()))
+        Some(flag.counter_base() + self.outcome.variant().index().unwrap_or(flag.variants().len()))
     }
 
     /// The whole answer.
     pub fn detail(&self) -> Detail<'c> {
-        let killed = self.outcome.reason == Reason::Killed;
+        let killed = self.outcome.reason() == Reason::Killed;
         Detail {
             value: self.value(),
-            variant: self.slot.and_then(|slot| slot.flag.name(self.outcome.variant)),
-            reason: self.outcome.reason,
+            variant: self.slot.and_then(|slot| slot.flag.name(self.outcome.variant())),
+            reason: self.outcome.reason(),
             rule: self.rule(),
             kill: self.slot.filter(|_| killed).and_then(|slot| slot.kill.as_ref()).map(|kill| kill.key()),
             position: self.compiled.position(),
@@ -264,27 +232,30 @@ impl<'c> Evaluation<'c> {
     }
 
     fn rule(&self) -> Option<RuleRef<'c>> {
-        let index = usize::from(self.outcome.rule);
-        match &self.slot?.flag.plan {
-            Plan::Rules { rules, .. } => rules.get(index).map(|rule| RuleRef { index, id: rule.id() }),
-            Plan::Fixed(_) => None,
-        }
+        let index = self.outcome.rule()?;
+        let rule = self.slot?.flag.rules.get(index)?;
+        Some(RuleRef { index, id: rule.id() })
     }
 
     #[inline]
     fn served(&self) -> Option<(&'c CompiledFlag, usize)> {
-        Some((&*self.slot?.flag, self.outcome.variant.index()?))
+        Some((&*self.slot?.flag, self.outcome.variant().index()?))
     }
 }
 
 #[inline]
-pub(super) fn decide(compiled: &Compiled, slot: &Slot, context: &Context<'_>, unheard: Unheard) -> Outcome {
-    if let Some(forced) = forced(slot, unheard) {
-        return forced;
+fn decide(compiled: &Compiled, slot: &Slot, context: &Context<'_>, unheard: Unheard) -> Outcome {
+    match forced(slot, unheard).or(slot.flag.fixed) {
+        Some(outcome) => outcome,
+        None => decide_by_rules(compiled, &slot.flag, context, unheard, &Limits::full()),
     }
-    match &slot.flag.plan {
-        Plan::Fixed(outcome) => *outcome,
-        Plan::Rules { .. } => decide_within(compiled, slot, context, unheard, &Limits::full()),
+}
+
+/// The same below another evaluation, whose limits it shares.
+fn decide_within(compiled: &Compiled, slot: &Slot, context: &Context<'_>, unheard: Unheard, limits: &Limits) -> Outcome {
+    match forced(slot, unheard).or(slot.flag.fixed) {
+        Some(outcome) => outcome,
+        None => decide_by_rules(compiled, &slot.flag, context, unheard, limits),
     }
 }
 
@@ -294,20 +265,13 @@ fn forced(slot: &Slot, unheard: Unheard) -> Option<Outcome> {
     if slot.kill.is_some() {
         return Some(Outcome::new(slot.flag.safe, Reason::Killed));
     }
-    unheard
-        .reaches(slot.flag.lease_seconds)
-        .then(|| Outcome::new(slot.flag.safe, Reason::LeaseExpired))
+    if unheard.reaches(slot.flag.lease_seconds) {
+        return Some(Outcome::new(slot.flag.safe, Reason::LeaseExpired));
+    }
+    None
 }
 
-fn decide_within(compiled: &Compiled, slot: &Slot, context: &Context<'_>, unheard: Unheard, limits: &Limits) -> Outcome {
-    if let Some(forced) = forced(slot, unheard) {
-        return forced;
-    }
-    let flag = &*slot.flag;
-    let (requires, rules) = match &flag.plan {
-        Plan::Fixed(outcome) => return *outcome,
-        Plan::Rules { requires, rules } => (requires, rules),
-    };
+fn decide_by_rules(compiled: &Compiled, flag: &CompiledFlag, context: &Context<'_>, unheard: Unheard, limits: &Limits) -> Outcome {
     let scope = Scope {
         compiled,
         context,
@@ -315,49 +279,43 @@ fn decide_within(compiled: &Compiled, slot: &Slot, context: &Context<'_>, unhear
         unheard,
         limits,
     };
-    decide_by_rules(flag, requires, rules, &scope).unwrap_or_else(Outcome::error)
+    for requirement in &flag.requires {
+        match scope.meets(requirement) {
+            Truth::True => {}
+            Truth::False => return Outcome::new(flag.default, Reason::Prerequisite),
+            Truth::Unreadable => return Outcome::error(ErrorCode::ParseError),
+            Truth::Failed => return Outcome::error(ErrorCode::General),
+        }
+    }
+    for (index, rule) in flag.rules.iter().enumerate() {
+        match rule.when.as_ref().map_or(Truth::True, |when| when.holds(&scope)) {
+            Truth::True => return serve(flag, rule, index, &scope),
+            Truth::False => {}
+            Truth::Unreadable => return Outcome::error(ErrorCode::ParseError),
+            Truth::Failed => return Outcome::error(ErrorCode::General),
+        }
+    }
+    Outcome::new(flag.default, Reason::Default)
 }
 
 #[inline]
-fn decide_by_rules(flag: &CompiledFlag, requires: &[Requirement], rules: &[CompiledRule], scope: &Scope<'_>) -> Result<Outcome, ErrorCode> {
-    for requirement in requires {
-        if !scope.meets(requirement)? {
-            return Ok(Outcome::new(flag.default, Reason::Prerequisite));
-        }
-    }
-    for (index, rule) in rules.iter().enumerate() {
-        let matches = match &rule.when {
-            Some(when) => when.holds(scope)?,
-            None => true,
-        };
-        if matches {
-            return serve(flag, rule, index, scope);
-        }
-    }
-    Ok(Outcome::new(flag.default, Reason::Default))
-}
-
-#[inline]
-fn serve(flag: &CompiledFlag, rule: &CompiledRule, index: usize, scope: &Scope<'_>) -> Result<Outcome, ErrorCode> {
+fn serve(flag: &CompiledFlag, rule: &CompiledRule, index: usize, scope: &Scope<'_>) -> Outcome {
     match &rule.serve {
-        CompiledServe::Variant(place) => Ok(Outcome::new(*place, Reason::TargetingMatch).by_rule(index)),
-        CompiledServe::Split(split) => Ok(match bucket(split, scope.context) {
-            Some(place) => Outcome::new(place, Reason::Split).by_rule(index),
+        CompiledServe::Variant(place) => Outcome::by_rule(*place, Reason::TargetingMatch, index),
+        CompiledServe::Split(split) => match bucket(split, scope.context) {
+            Some(place) => Outcome::by_rule(place, Reason::Split, index),
             None => Outcome::new(flag.default, Reason::Default),
-        }),
-        CompiledServe::JsonLogic(program) => Ok(match program.name(scope, |name| flag.place(name))? {
-            Named::Nothing => Outcome::new(flag.default, Reason::Default),
-            Named::Name(place) => Outcome::new(place, Reason::TargetingMatch).by_rule(index),
-        }),
+        },
+        CompiledServe::JsonLogic(program) => match program.name(scope, |name| flag.place(name)) {
+            Ok(Named::Nothing) => Outcome::new(flag.default, Reason::Default),
+            Ok(Named::Name(place)) => Outcome::by_rule(place, Reason::TargetingMatch, index),
+            Err(code) => Outcome::error(code),
+        },
     }
 }
 
 /// What a split serves; `None` where the attribute is missing, empty or no scalar.
 #[inline]
 fn bucket(split: &CompiledSplit, context: &Context<'_>) -> Option<Place> {
-    with_text(split.by.find(context), |value| {
-        let hash = bucket::hash_text(split.bucketing, &split.salt, value);
-        (!value.is_empty()).then(|| split.at(bucket::project(hash, split.total)))
-    })
-    .flatten()
+    with_text(split.by.find(context), |value| split.bucket(value)).flatten()
 }

@@ -9,14 +9,14 @@ use ripcord_proto::revision::Revision;
 use ripcord_proto::rule::{Rule, Serve};
 use ripcord_proto::value::Value;
 
-use super::bucket;
 use super::compile::{Compiled, Slot};
 use super::condition::Condition;
 use super::context::{Attribute, Context};
 use super::detail::{ErrorCode, Reason, Unheard};
 use super::evaluate::{Limits, Scope};
-use super::flag::{CompiledFlag, CompiledServe, CompiledSplit, Plan};
+use super::flag::{CompiledFlag, CompiledServe};
 use super::path::Path;
+use super::split::CompiledSplit;
 use super::text::with_text;
 
 /// An answer and the way to it.
@@ -232,33 +232,27 @@ fn rules(flag: &Flag, compiled: &CompiledFlag, scope: &Scope<'_>, steps: &mut Ve
 }
 
 fn bucket_of(rule: &Rule, index: usize, compiled: &CompiledFlag, context: &Context<'_>) -> Option<Bucket> {
-    let (Serve::Split(_), Plan::Rules { rules, .. }) = (&rule.serve, &compiled.plan) else {
-        return None;
-    };
-    match &rules.get(index)?.serve {
-        CompiledServe::Split(split) => Some(explain_split(split, context)),
-        CompiledServe::Variant(_) | CompiledServe::JsonLogic(_) => None,
+    match (&rule.serve, &compiled.rules.get(index)?.serve) {
+        (Serve::Split(_), CompiledServe::Split(split)) => Some(explain_split(split, context)),
+        (Serve::Variant(_) | Serve::Split(_) | Serve::JsonLogic(_), _) => None,
     }
 }
 
 fn explain_split(split: &CompiledSplit, context: &Context<'_>) -> Bucket {
     let saw = split.by.find(context);
-    let place = with_text(saw, |value| {
-        (!value.is_empty()).then(|| bucket::project(bucket::hash_text(split.bucketing, &split.salt, value), split.total))
-    });
     Bucket {
         by: split.by_name().to_owned(),
         saw: json_of(saw),
-        salt: split.salt.to_string(),
-        place: place.flatten(),
-        of: split.total,
+        salt: split.salt().to_owned(),
+        place: with_text(saw, |value| split.place(value)).flatten(),
+        of: split.total(),
     }
 }
 
 fn see(condition: &source::Condition, scope: &Scope<'_>) -> Saw {
     let holds = Condition::new(condition, scope.compiled.interpreter())
         .ok()
-        .and_then(|compiled| compiled.holds(scope).ok());
+        .and_then(|compiled| compiled.holds(scope).known());
     let kind = |name: &str| serde_json::Value::from(name);
     let whole = || serde_json::to_value(condition).unwrap_or_default();
     match condition {

@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::context::{Attribute, Context, TARGETING_KEY};
 use super::detail::ErrorCode;
 use super::evaluate::Scope;
+use super::outcome::Truth;
 
 /// JSONLogic's operators and flagd's own. The interpreter knows more, which other engines do not: what uses them would answer
 /// differently elsewhere, so it is refused here.
@@ -157,8 +158,8 @@ fn unknown_operator(rule: &Value) -> Option<&str> {
 
 impl Program {
     /// Whether the rule gives something truthy.
-    pub(super) fn is_truthy(&self, scope: &Scope<'_>) -> Result<bool, ErrorCode> {
-        self.run(scope, |engine, value| Ok(engine.truthy(value)))
+    pub(super) fn is_truthy(&self, scope: &Scope<'_>) -> Truth {
+        self.run(scope, |engine, value| Ok(engine.truthy(value))).map_or(Truth::Failed, Truth::from)
     }
 
     /// Runs a rule that names a variant; `find` looks the name up.

@@ -4,6 +4,7 @@ use ripcord_proto::condition::AttributePath;
 use serde_json::Value;
 
 use super::context::{Attribute, Context, TARGETING_KEY};
+use super::word::Word;
 
 /// A path, ready to be looked up.
 #[derive(Debug)]
@@ -11,9 +12,9 @@ pub(super) enum Path {
     /// The targeting key.
     TargetingKey,
     /// A name without dots.
-    Plain(Box<str>),
+    Plain(Word),
     /// A name with dots: a way into a nested attribute, or the name of a flat one.
-    Dotted { whole: Box<str>, steps: Box<[Box<str>]> },
+    Dotted { whole: Word, steps: Box<[Word]> },
 }
 
 impl Path {
@@ -23,12 +24,9 @@ impl Path {
             return Self::TargetingKey;
         }
         if !text.contains('.') {
-            return Self::Plain(text.into());
+            return Self::Plain(Word::new(text));
         }
-        Self::Dotted {
-            whole: text.into(),
-            steps: text.split('.').map(Box::from).collect(),
-        }
+        Self::Dotted { whole: Word::new(text), steps: text.split('.').map(Word::new).collect() }
     }
 
     /// What it leads to; `Null` where that is nothing. Nested comes before flat, as JSONLogic's `var` sees it.
@@ -50,16 +48,17 @@ impl Path {
     }
 }
 
-fn descend<'a>(context: &Context<'a>, steps: &[Box<str>]) -> Attribute<'a> {
+fn descend<'a>(context: &Context<'a>, steps: &[Word]) -> Attribute<'a> {
     let Some((first, rest)) = steps.split_first() else {
         return Attribute::Null;
     };
     match (context.get(first), rest) {
         (Attribute::Json(json), _) => rest
             .iter()
-            .try_fold(json, |value, step| step_into(value, step))
+            .try_fold(json, |value, step| step_into(value, step.text()))
             .map_or(Attribute::Null, Attribute::from),
         (Attribute::Texts(texts), [index]) => index
+            .text()
             .parse()
             .ok()
             .and_then(|index: usize| texts.get(index))

@@ -15,26 +15,25 @@ pub(super) struct Borrowed<'a> {
 
 impl<'a> Borrowed<'a> {
     /// One leading `v` is dropped, a missing minor or patch is 0; anything else that is no SemVer 2 gives `None`.
+    #[inline]
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
-        let (text, build) = text.split_once('+').map_or((text, None), |(text, build)| (text, Some(build)));
-        let (numbers, pre) = text.split_once('-').map_or((text, None), |(numbers, pre)| (numbers, Some(pre)));
-        if build.is_some_and(|build| !identifiers(build, LeadingZeros::Allowed)) || pre.is_some_and(|pre| !identifiers(pre, LeadingZeros::Refused)) {
-            return None;
+        let bytes = text.as_bytes();
+        let mut numbers = [0_u64; 3];
+        let mut at = 0;
+        for (place, slot) in numbers.iter_mut().enumerate() {
+            if place > 0 {
+                match bytes.get(at) {
+                    Some(b'.') => at += 1,
+                    Some(_) | None => break,
+                }
+            }
+            let (number, end) = number(bytes, at)?;
+            (*slot, at) = (number, end);
         }
-        let mut parts = numbers.split('.');
-        let major = number(parts.next()?)?;
-        let minor = parts.next().map_or(Some(0), number)?;
-        let patch = parts.next().map_or(Some(0), number)?;
-        if parts.next().is_some() {
-            return None;
-        }
-        Some(Self {
-            major,
-            minor,
-            patch,
-            pre: pre.unwrap_or_default(),
-        })
+        let pre = if at == bytes.len() { "" } else { pre_release(text.get(at..)?)? };
+        let [major, minor, patch] = numbers;
+        Some(Self { major, minor, patch, pre })
     }
 
     pub(super) const fn major(&self) -> u64 {
@@ -64,17 +63,30 @@ impl<'a> Borrowed<'a> {
     }
 }
 
-/// Digits without a leading zero.
-fn number(text: &str) -> Option<u64> {
+/// Digits without a leading zero, from `start`: their value, and where they end.
+#[inline]
+fn number(bytes: &[u8], start: usize) -> Option<(u64, usize)> {
     let mut value: u64 = 0;
-    for byte in text.bytes() {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
+    let mut end = start;
+    while let Some(digit) = bytes.get(end).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit <= 9) {
         value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
+        end += 1;
     }
-    (!text.is_empty() && (text.len() == 1 || !text.starts_with('0'))).then_some(value)
+    let padded = end > start + 1 && bytes.get(start) == Some(&b'0');
+    (end > start && !padded).then_some((value, end))
+}
+
+/// The pre-release of what follows the numbers: `-rc.1+build` → `rc.1`.
+#[cold]
+fn pre_release(rest: &str) -> Option<&str> {
+    let (rest, build) = rest.split_once('+').map_or((rest, None), |(rest, build)| (rest, Some(build)));
+    if build.is_some_and(|build| !identifiers(build, LeadingZeros::Allowed)) {
+        return None;
+    }
+    if rest.is_empty() {
+        return Some("");
+    }
+    rest.strip_prefix('-').filter(|pre| identifiers(pre, LeadingZeros::Refused))
 }
 
 #[derive(Clone, Copy, PartialEq)]

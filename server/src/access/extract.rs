@@ -76,7 +76,7 @@ fn environment(request: &HttpRequest, holder: &Holder) -> Result<EnvironmentKey,
         (Some(name), _) => {
             EnvironmentKey::new(&name).map_err(|faults| Refusal::new(Code::EnvironmentNotFound, format!("There is no such environment: {faults}.")))
         }
-        (None, Reach::Only(own)) if own.len() == 1 => own.iter().cloned().next().ok_or_else(unnamed),
+        (None, Reach::Only(own)) if own.len() == 1 => own.first().cloned().ok_or_else(unnamed),
         (None, Reach::Only(_) | Reach::Everywhere) => Err(unnamed()),
     }
 }

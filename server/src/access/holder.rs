@@ -79,7 +79,7 @@ impl Holder {
     }
 
     /// Whether the role may do one of `actions`.
-    pub fn check_any(&self, actions: &[Action]) -> Result<(), Problem> {
+    pub fn check_any(&self, actions: &[Action]) -> Result<(), Box<Problem>> {
         if actions.iter().any(|action| self.role.may(*action)) {
             return Ok(());
         }
@@ -88,7 +88,7 @@ impl Holder {
     }
 
     /// Whether the role may do all of `actions`.
-    pub fn check_all(&self, actions: &[Action]) -> Result<(), Problem> {
+    pub fn check_all(&self, actions: &[Action]) -> Result<(), Box<Problem>> {
         if actions.iter().all(|action| self.role.may(*action)) {
             return Ok(());
         }
@@ -97,21 +97,21 @@ impl Holder {
     }
 
     /// Whether the key is valid in `environment`.
-    pub fn check_reach(&self, environment: &EnvironmentKey) -> Result<(), Problem> {
+    pub fn check_reach(&self, environment: &EnvironmentKey) -> Result<(), Box<Problem>> {
         match &self.reach {
             Reach::Everywhere => Ok(()),
             Reach::Only(own) if own.contains(environment) => Ok(()),
             Reach::Only(own) => {
                 let names: Vec<&str> = own.iter().map(EnvironmentKey::as_str).collect();
                 let detail = format!("This key is not valid in environment {environment}; it is valid in {}.", names.join(", "));
-                Err(Problem::new(Code::Forbidden, detail).with("environments", names))
+                Err(Box::new(Problem::new(Code::Forbidden, detail).with("environments", names)))
             }
         }
     }
 }
 
-fn forbidden(role: Role, may: &[Role]) -> Problem {
+fn forbidden(role: Role, may: &[Role]) -> Box<Problem> {
     let names: Vec<&str> = may.iter().map(|role| role.as_str()).collect();
     let detail = format!("A key of role {role} may not do this; keys of these roles may: {}.", names.join(", "));
-    Problem::new(Code::Forbidden, detail).with("roles", names)
+    Box::new(Problem::new(Code::Forbidden, detail).with("roles", names))
 }

@@ -52,8 +52,8 @@ pub fn admin(text: &str) -> Result<Secret, Faults> {
 }
 
 /// The key that a request carries: `Authorization: Bearer rc_…`, or `X-API-Key: rc_…`.
-pub fn presented(headers: &HeaderMap) -> Result<&str, Problem> {
-    let refuse = |detail: &str| Problem::new(Code::Unauthenticated, detail);
+pub fn presented(headers: &HeaderMap) -> Result<&str, Box<Problem>> {
+    let refuse = |detail: &str| Box::new(Problem::new(Code::Unauthenticated, detail));
     let bearer = headers.get(header::AUTHORIZATION);
     let text = match (bearer, headers.get("x-api-key")) {
         (Some(value), _) => value.to_str().ok().and_then(strip_bearer),

@@ -92,7 +92,9 @@ fn ask(change: ChangeRequest, author: &Author, reason: Option<&String>, rooms: &
 fn answer(plan: Plan, mut warnings: Vec<String>) -> PlanAnswer {
     let deleted = plan.flags.iter().filter(|step| step.to.is_none()).count();
     if deleted > 0 {
-        warnings.push(format!("{deleted} flags would be deleted; applications that still ask for them get their own defaults."));
+        warnings.push(format!(
+            "{deleted} flags would be deleted; applications that still ask for them get their own defaults."
+        ));
     }
     if !plan.kills.is_empty() {
         warnings.push(format!(

@@ -129,8 +129,14 @@ pub(super) async fn get(permit: Permit<Read>, key: Named<FlagKey>, request: Http
 pub(super) fn no_flag(served: &Served, key: &FlagKey) -> Refusal {
     let near = served.snapshot.flags.iter().map(|entry| entry.key().as_str());
     let hint = near.map(|name| (strsim::osa_distance(name, key.as_str()), name)).min();
-    let hint = hint.filter(|(distance, name)| *distance <= 1 + name.len() / 3).map(|(_, name)| format!(" Did you mean {name}?"));
-    let detail = format!("There is no flag {key} in environment {}.{}", served.snapshot.environment, hint.unwrap_or_default());
+    let hint = hint
+        .filter(|(distance, name)| *distance <= 1 + name.len() / 3)
+        .map(|(_, name)| format!(" Did you mean {name}?"));
+    let detail = format!(
+        "There is no flag {key} in environment {}.{}",
+        served.snapshot.environment,
+        hint.unwrap_or_default()
+    );
     Refusal::new(Code::FlagNotFound, detail)
 }
 
@@ -142,7 +148,11 @@ pub(super) fn no_flag(served: &Served, key: &FlagKey) -> Refusal {
     responses((status = 200, description = "Changed, or so already", body = Written), (status = 201, description = "Made", body = Written), (status = "4XX", body = Problem)))]
 pub(super) async fn put(write: Write<Edit>, key: Named<FlagKey>, body: Body<Flag>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
     let Named(key) = key;
-    let status = if rooms.exists(&write.permit, &key)? { StatusCode::OK } else { StatusCode::CREATED };
+    let status = if rooms.has_flag(&write.permit, &key)? {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
     let asked = Asked::one(Ask::PutFlag(key.clone(), Box::new(body.value))).under(of_flag(write.condition, &key));
     let wait = write.wait();
     let prepared = write.prepare(asked, &body.digest, move |made| written(made, status));
@@ -182,7 +192,13 @@ pub(super) async fn delete(write: Write<Edit>, key: Named<FlagKey>, rooms: web::
     answer(&rooms, &environment, &key, &committed, wait).await
 }
 
-async fn answer(rooms: &Rooms, environment: &ripcord_proto::EnvironmentKey, key: &FlagKey, committed: &Committed, wait: Option<Wait>) -> Result<Reply, Refusal> {
+async fn answer(
+    rooms: &Rooms,
+    environment: &ripcord_proto::EnvironmentKey,
+    key: &FlagKey,
+    committed: &Committed,
+    wait: Option<Wait>,
+) -> Result<Reply, Refusal> {
     let span = tracing::Span::current();
     span.record("flag", key.as_str()).record("revision", committed.position.revision.0);
     let confirmation = rooms.confirmed(environment, Subject::Revision(committed.position), wait).await;

@@ -13,7 +13,10 @@ pub(super) async fn page(request: HttpRequest, rooms: web::Data<Rooms>) -> HttpR
     if accepts.contains("text/html") {
         return HttpResponse::Ok()
             .content_type("text/html; charset=utf-8")
-            .insert_header(("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"))
+            .insert_header((
+                "content-security-policy",
+                "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+            ))
             .body(PAGE.replace("{version}", env!("CARGO_PKG_VERSION")));
     }
     HttpResponse::Ok().json(serde_json::json!({

@@ -113,12 +113,17 @@ fn kill_answer(killed: &Killed, served: &Served) -> Answer {
 fn warnings(killed: &Killed) -> Vec<String> {
     let held = match killed.held {
         Held::Committed(_) => None,
-        Held::Journaled => Some("The store cannot be reached. The kill is in force here and on the peers that could be reached, and goes into the log when the store is back."),
+        Held::Journaled => {
+            Some("The store cannot be reached. The kill is in force here and on the peers that could be reached, and goes into the log when the store is back.")
+        }
         Held::Memory => Some(
             "Neither the store nor this node's journal could be written. The kill is in force, and would not survive a restart of this node: leave it running, and pull the kill again when the store is back.",
         ),
     };
-    let empty = killed.flags.is_empty().then_some("It covers no flag now; flags that match its scope later are covered.");
+    let empty = killed
+        .flags
+        .is_empty()
+        .then_some("It covers no flag now; flags that match its scope later are covered.");
     held.into_iter().chain(empty).map(ToOwned::to_owned).collect()
 }
 
@@ -168,7 +173,14 @@ pub(super) async fn restore(
 
 /// The answer to a restore, without its position.
 fn restored(id: &KillId, served: &Served) -> RestoreAnswer {
-    let kills = || served.snapshot.kills.iter().filter_map(|entry| entry.value().ok()).chain(served.overlay.kills.values());
+    let kills = || {
+        served
+            .snapshot
+            .kills
+            .iter()
+            .filter_map(|entry| entry.value().ok())
+            .chain(served.overlay.kills.values())
+    };
     let lifted = kills().find(|kill| kill.id == *id);
     let others = |key: &str| kills().any(|kill| kill.id != *id && kill.covers(key));
     let flags = served.snapshot.flags.iter().map(|entry| entry.key());

@@ -1,21 +1,40 @@
 //! What nodes tell each other. Callers prove that they know the shared secret; keys are worth nothing here.
 
+use std::time::Duration;
+
 use actix_web::http::header;
 use actix_web::{HttpRequest, web};
 use ripcord_proto::problem::Code;
 
 use super::rooms::Rooms;
+use crate::fleet::Question;
 use crate::http::{Refusal, Reply};
 use crate::peer::{self, PeerSync};
 
+/// The longest that a peer is kept waiting.
+const LONGEST: Duration = Duration::from_mins(1);
 /// Bytes of a peer's message, at most.
 pub(super) const BYTES: usize = 16 * 1024 * 1024;
 
 /// Takes in a peer's provisional kills, and answers with the own.
 pub(super) async fn sync(request: HttpRequest, theirs: web::Bytes, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
     check(&request, &rooms)?;
-    let theirs: PeerSync = serde_json::from_slice(&theirs).map_err(|error| Refusal::new(Code::ParseError, format!("This is not what a peer says: {error}.")))?;
+    let theirs: PeerSync = read(&theirs)?;
     Reply::ok(&peer::answer(rooms.kills(), rooms.node(), theirs))
+}
+
+/// Tells a peer who has confirmed something on this node: at once where all have, else when its patience is over.
+pub(super) async fn confirmations(request: HttpRequest, question: web::Bytes, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    check(&request, &rooms)?;
+    let question: Question = read(&question)?;
+    let patience = Duration::from_millis(question.patience_ms).min(LONGEST);
+    let report = rooms.fleet().settled(&question.environment, &question.target, patience).await;
+    let report = report.ok_or_else(|| Refusal::new(Code::NotFound, "This node has not served that since it started."))?;
+    Reply::ok(&report)
+}
+
+fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| Refusal::new(Code::ParseError, format!("This is not what a peer says: {error}.")))
 }
 
 fn check(request: &HttpRequest, rooms: &Rooms) -> Result<(), Refusal> {

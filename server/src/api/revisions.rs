@@ -105,8 +105,12 @@ pub(super) async fn diff(permit: Permit<Read>, query: Query<DiffQuery>, rooms: w
 }
 
 fn between(old: &Snapshot, new: &Snapshot) -> Diff {
-    let delta = Delta::between(old, new, Urgency::Ordinary);
-    let flags = steps(&delta.changed.flags, &delta.removed.flags, &old.flags, |key, from, to| FlagStep { key, from, to });
+    let delta = Delta::between(old, new, new.content_hash(), Urgency::Ordinary);
+    let flags = steps(&delta.changed.flags, &delta.removed.flags, &old.flags, |key, from, to| FlagStep {
+        key,
+        from,
+        to,
+    });
     let segments = steps(&delta.changed.segments, &delta.removed.segments, &old.segments, |key, from, to| SegmentStep {
         key,
         from,

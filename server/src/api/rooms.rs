@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use ripcord_proto::EnvironmentKey;
 use ripcord_proto::problem::Code;
+use ripcord_proto::settings::Settings;
+use ripcord_proto::{EnvironmentKey, FlagKey, Position, SegmentKey, Snapshot};
 use tokio::sync::watch;
 
 use super::write::Prepared;
-use crate::access::permit::{Administer, Allows, Kill, Read, Report, Restore};
+use crate::access::permit::{Administer, Allows, Edit, Kill, Read, Report, Restore};
 use crate::access::{Clearance, Permit};
 use crate::commit::plan::Plan;
-use crate::commit::{Committed, Draft};
+use crate::commit::{CommitError, Committed, Draft};
 use crate::environment::Environments;
 use crate::fleet::Fleet;
 use crate::http::Refusal;
@@ -44,14 +45,14 @@ pub struct Parts {
 
 /// All that handlers may reach, each part behind the permit for it.
 #[derive(Debug)]
-pub struct Rooms {
+pub(super) struct Rooms {
     parts: Parts,
     health: watch::Receiver<StoreHealth>,
 }
 
 impl Rooms {
     /// Opens them.
-    pub fn new(parts: Parts) -> Self {
+    pub(super) fn new(parts: Parts) -> Self {
         let health = parts.environments.store().health();
         Self { parts, health }
     }
@@ -64,6 +65,36 @@ impl Rooms {
     /// What the environment serves, to check reports against.
     pub(super) fn served_to_reporters(&self, permit: &Permit<Report>) -> Result<Arc<Served>, Refusal> {
         self.board(permit.environment())
+    }
+
+    /// What the environment serves, to tell what a kill does to it.
+    pub(super) fn served_to_killers(&self, permit: &Permit<Kill>) -> Result<Arc<Served>, Refusal> {
+        self.board(permit.environment())
+    }
+
+    /// What the environment serves, to tell what a restore does to it.
+    pub(super) fn served_to_restorers(&self, permit: &Permit<Restore>) -> Result<Arc<Served>, Refusal> {
+        self.board(permit.environment())
+    }
+
+    /// Whether the flag exists already: who may put it may know.
+    pub(super) fn has_flag(&self, permit: &Permit<Edit>, key: &FlagKey) -> Result<bool, Refusal> {
+        Ok(self.board(permit.environment())?.snapshot.flags.get(key.as_str()).is_some())
+    }
+
+    /// Whether these are the settings already.
+    pub(super) fn has_settings(&self, permit: &Permit<Administer>, settings: Settings) -> Result<bool, Refusal> {
+        Ok(self.board(permit.environment())?.snapshot.settings == settings)
+    }
+
+    /// The position of the flag's last change, as its ETag tells it.
+    pub(super) fn last_change_of_flag(&self, environment: &EnvironmentKey, key: &FlagKey) -> Option<Position> {
+        Some(self.board(environment).ok()?.snapshot.flags.get(key.as_str())?.changed())
+    }
+
+    /// The position of the segment's last change, as its ETag tells it.
+    pub(super) fn last_change_of_segment(&self, environment: &EnvironmentKey, key: &SegmentKey) -> Option<Position> {
+        Some(self.board(environment).ok()?.snapshot.segments.get(key.as_str())?.changed())
     }
 
     fn board(&self, environment: &EnvironmentKey) -> Result<Arc<Served>, Refusal> {
@@ -86,8 +117,8 @@ impl Rooms {
     }
 
     /// What a draft would do; reading is enough for that.
-    pub(super) fn plan(&self, _: &Permit<Read>, draft: &Draft) -> Result<Plan, Refusal> {
-        Ok(self.parts.environments.plan(draft)?)
+    pub(super) fn plan(&self, prepared: &Prepared<Read>) -> Result<Plan, Refusal> {
+        Ok(self.parts.environments.plan(prepared.draft())?)
     }
 
     /// Kills.
@@ -116,8 +147,11 @@ impl Rooms {
     }
 
     /// What an environment that is to be copied serves.
-    pub(super) fn served_to_admins(&self, _: &Clearance<Administer>, environment: &EnvironmentKey) -> Result<Arc<Served>, Refusal> {
-        self.board(environment)
+    pub(super) fn source(&self, _: &Clearance<Administer>, environment: &EnvironmentKey) -> Result<Snapshot, Refusal> {
+        if !self.parts.environments.system().environments.contains_key(environment.as_str()) {
+            return Err(CommitError::NoEnvironment(environment.clone()).into());
+        }
+        Ok(self.board(environment)?.snapshot.clone())
     }
 
     /// How an environment is described.
@@ -137,7 +171,7 @@ impl Rooms {
     }
 
     /// The environment as it was.
-    pub(super) async fn state_at(&self, permit: &Permit<Read>, position: ripcord_proto::Position) -> Result<Option<ripcord_proto::Snapshot>, Refusal> {
+    pub(super) async fn state_at(&self, permit: &Permit<Read>, position: Position) -> Result<Option<Snapshot>, Refusal> {
         let state = self.parts.environments.state_at(permit.environment(), position).await?;
         Ok(state.map(|state| state.snapshot))
     }

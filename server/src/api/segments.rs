@@ -78,7 +78,12 @@ pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, rooms: w
 pub(super) async fn get(permit: Permit<Read>, key: Named<SegmentKey>, request: HttpRequest, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
     let (served, stale, Named(key)) = (rooms.served(&permit)?, rooms.stale(), key);
     let entry = served.snapshot.segments.get(key.as_str());
-    let entry = entry.ok_or_else(|| Refusal::new(Code::NotFound, format!("There is no segment {key} in environment {}.", served.snapshot.environment)))?;
+    let entry = entry.ok_or_else(|| {
+        Refusal::new(
+            Code::NotFound,
+            format!("There is no segment {key} in environment {}.", served.snapshot.environment),
+        )
+    })?;
     if has_already(&request, entry.changed()) {
         return Ok(Reply::unchanged(entry.changed()));
     }

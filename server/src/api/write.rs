@@ -11,16 +11,22 @@ use ripcord_proto::confirmation::Confirmation;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::Code;
 use ripcord_proto::rest::written::Written;
-use ripcord_proto::{FlagKey, Position, SegmentKey};
-use serde_json::value::RawValue;
+use ripcord_proto::role::Action;
+use ripcord_proto::{EnvironmentKey, FlagKey, Position, SegmentKey};
 
 use crate::access::Permit;
-use crate::access::permit::Allows;
+use crate::access::permit::{Allows, WriteSomething, WriteThis};
 use crate::commit::{Answer, Answerer, Ask, Call, ChangesServed, Draft, Made, Precondition};
 use crate::http::idempotency::Identity;
 use crate::http::precondition::Condition;
 use crate::http::query::{Query, Wait, WriteQuery};
 use crate::http::{Refusal, Reply};
+
+/// SHA-256 of nothing: the digest of a call without a body.
+pub(super) const NO_BODY: Digest = Digest::from_bytes([
+    0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95,
+    0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
+]);
 
 /// A write on its way in: the permit for it, and what its headers and its query say.
 #[derive(Debug)]
@@ -87,6 +93,18 @@ impl<A: Allows> Write<A> {
     }
 }
 
+impl Write<WriteSomething> {
+    /// The write, where the caller may do all of `actions`.
+    pub(super) fn narrow(self, actions: &[Action]) -> Result<Write<WriteThis>, Refusal> {
+        Ok(Write {
+            permit: self.permit.narrow(actions)?,
+            condition: self.condition,
+            identity: self.identity,
+            query: self.query,
+        })
+    }
+}
+
 /// What a write asks for.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
@@ -127,9 +145,18 @@ pub(super) struct Prepared<A> {
 }
 
 impl<A> Prepared<A> {
+    /// Where.
+    pub(super) fn environment(&self) -> &EnvironmentKey {
+        self.permit.environment()
+    }
+
+    /// The draft.
+    pub(super) fn draft(&self) -> &Draft {
+        &self.draft
+    }
+
     /// The draft, the permit having been shown.
     pub(super) fn into_draft(self) -> Draft {
-        debug_assert_eq!(self.permit.environment(), &self.draft.environment);
         self.draft
     }
 }
@@ -201,13 +228,10 @@ pub(super) fn written_with(made: &Made, status: StatusCode, warnings: Vec<String
 pub(super) fn answer(status: StatusCode, body: &impl serde::Serialize) -> Result<Answer, Refusal> {
     let body = serde_json::value::to_raw_value(body);
     let body = body.map_err(|error| Refusal::new(Code::Internal, format!("The answer could not be written: {error}.")))?;
-    Ok(Answer {
-        status: status.as_u16(),
-        body,
-    })
+    Ok(Answer { status: status.as_u16(), body })
 }
 
-fn failed(refusal: &Refusal) -> Answer {
+pub(super) fn failed(refusal: &Refusal) -> Answer {
     let body = serde_json::value::to_raw_value(refusal.problem()).unwrap_or_default();
     Answer { status: 500, body }
 }
@@ -222,7 +246,7 @@ pub(super) fn reply(answer: &Answer, replayed: bool, confirmation: Option<Confir
             body.insert("confirmation".to_owned(), serde_json::to_value(confirmation).map_err(internal)?);
             Reply::json(status, &body)?
         }
-        None => Reply::json(status, &*answer.body as &RawValue)?,
+        None => Reply::json(status, &answer.body)?,
     };
     Ok(if replayed {
         reply.header(actix_web::http::header::HeaderName::from_static("idempotency-replayed"), "true")

@@ -40,14 +40,17 @@ fn change(change: &Change) -> ChangeSummary {
         },
         Change::Restore(id) => ("restore", id.to_string()),
         Change::PutSettings(_) => ("put_settings", String::new()),
-        Change::NewEpoch(cause) => ("new_epoch", serde_json::to_value(cause).ok().and_then(|cause| cause.as_str().map(ToOwned::to_owned)).unwrap_or_default()),
+        Change::NewEpoch(cause) => (
+            "new_epoch",
+            serde_json::to_value(cause)
+                .ok()
+                .and_then(|cause| cause.as_str().map(ToOwned::to_owned))
+                .unwrap_or_default(),
+        ),
         Change::PutEnvironment(record) => ("put_environment", record.key.to_string()),
         Change::DeleteEnvironment(key) => ("delete_environment", key.to_string()),
         Change::PutKey(record) => ("put_key", format!("{} ({}, {})", record.id, record.name, record.role)),
         Change::RevokeKey(id) => ("revoke_key", id.clone()),
     };
-    ChangeSummary {
-        change: name.to_owned(),
-        what,
-    }
+    ChangeSummary { change: name.to_owned(), what }
 }

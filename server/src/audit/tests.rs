@@ -121,11 +121,7 @@ impl Store for Altered {
         self.0.append(append)
     }
 
-    fn state_before<'a>(
-        &'a self,
-        log: &'a LogName,
-        at: Position,
-    ) -> BoxFuture<'a, Result<Option<crate::store::state::StoredState>, crate::store::StoreError>> {
+    fn state_before<'a>(&'a self, log: &'a LogName, at: Position) -> BoxFuture<'a, Result<Option<crate::store::state::StoredState>, crate::store::StoreError>> {
         self.0.state_before(log, at)
     }
 

@@ -14,6 +14,17 @@ pub trait Peers: Send + Sync + 'static {
     fn ask<'a>(&'a self, environment: &'a EnvironmentKey, target: &'a Target, patience: Duration) -> BoxFuture<'a, Vec<Answer>>;
 }
 
+/// What a node asks another one: `POST /v1/peer/confirmations`.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub struct Question {
+    /// Where.
+    pub environment: EnvironmentKey,
+    /// What is to be confirmed.
+    pub target: Target,
+    /// How long the asked node may wait for its clients, in milliseconds.
+    pub patience_ms: u64,
+}
+
 /// What became of asking one node.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {

@@ -81,7 +81,7 @@ pub(super) struct Roll {
 
 impl Roll {
     pub(super) fn new(environment: &EnvironmentKey, settings: &Settings) -> Self {
-        let counter = |level: &'static str| metrics::counter!(names::CONFIRMATIONS, "environment" => environment.as_str().to_owned(), "level" => level);
+        let counter = |level: &'static str| metrics::counter!(names::CONFIRMATIONS, "env" => environment.as_str().to_owned(), "level" => level);
         Self {
             node: settings.node.as_str().into(),
             grace: settings.grace,

@@ -9,6 +9,8 @@ use ripcord_proto::Faults;
 use ripcord_proto::problem::{Code, Problem};
 
 use super::span::RequestId;
+use crate::commit::CommitError;
+use crate::store::StoreError;
 
 /// The media type of problem documents.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -80,7 +82,52 @@ impl From<Problem> for Refusal {
             Code::Unauthenticated => refusal.with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"ripcord\"")),
             Code::Reseeding => refusal.retry_after(2),
             Code::StoreUnavailable | Code::OutcomeUnknown | Code::NotReady => refusal.retry_after(5),
-            _ => refusal,
+            Code::ParseError
+            | Code::BadRequest
+            | Code::Forbidden
+            | Code::EnvironmentNotFound
+            | Code::FlagNotFound
+            | Code::NotFound
+            | Code::MethodNotAllowed
+            | Code::StaleRevision
+            | Code::FlagKilled
+            | Code::PlanStale
+            | Code::AlreadyExists
+            | Code::InUse
+            | Code::TooLarge
+            | Code::UnsupportedMediaType
+            | Code::Invalid
+            | Code::ReasonRequired
+            | Code::IdempotencyMismatch
+            | Code::RateLimited
+            | Code::Internal => refusal,
+        }
+    }
+}
+
+impl From<Box<Problem>> for Refusal {
+    fn from(problem: Box<Problem>) -> Self {
+        (*problem).into()
+    }
+}
+
+impl From<CommitError> for Refusal {
+    fn from(error: CommitError) -> Self {
+        Problem::from(error).into()
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(why) => Self::new(
+                Code::StoreUnavailable,
+                format!("The history cannot be read: the store cannot be reached ({why}). Flags go on being served from memory, and kills work."),
+            ),
+            StoreError::InUse(_) | StoreError::File { .. } | StoreError::Corrupt(_) | StoreError::Chain { .. } => {
+                tracing::error!(%error, "the store cannot be read");
+                Self::new(Code::Internal, format!("The history cannot be read: {error}."))
+            }
         }
     }
 }

@@ -49,7 +49,7 @@ pub struct WriteQuery {
 impl WriteQuery {
     /// The reason as text.
     pub fn reason(self) -> Option<String> {
-        self.reason.map(|Reason(text)| text)
+        self.reason.map(Reason::into_text)
     }
 }
 
@@ -98,7 +98,7 @@ impl<'de> serde::Deserialize<'de> for Limit {
 pub struct Wait(pub Duration);
 
 /// The longest wait.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 impl std::str::FromStr for Wait {
     type Err = Faults;
@@ -125,6 +125,13 @@ impl<'de> serde::Deserialize<'de> for Wait {
 /// A reason that is text with something in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason(String);
+
+impl Reason {
+    /// As text.
+    pub fn into_text(self) -> String {
+        self.0
+    }
+}
 
 impl<'de> serde::Deserialize<'de> for Reason {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -36,9 +36,15 @@ fn batch(number: u64, flag: &str, variant: &str) -> OutcomeBatch {
 #[test]
 fn a_batch_that_is_sent_again_is_counted_once() {
     let outcomes = Outcomes::default();
-    assert_eq!(outcomes.count(&production(), &batch(1, "checkout", "on"), &snapshot()), Counted::New { unknown: 0 });
+    assert_eq!(
+        outcomes.count(&production(), &batch(1, "checkout", "on"), &snapshot()),
+        Counted::New { unknown: 0 }
+    );
     assert_eq!(outcomes.count(&production(), &batch(1, "checkout", "on"), &snapshot()), Counted::Again);
-    assert_eq!(outcomes.count(&production(), &batch(2, "checkout", "on"), &snapshot()), Counted::New { unknown: 0 });
+    assert_eq!(
+        outcomes.count(&production(), &batch(2, "checkout", "on"), &snapshot()),
+        Counted::New { unknown: 0 }
+    );
     let totals = outcomes.totals(&production());
     assert_eq!(totals.len(), 1);
     assert_eq!((totals[0].evaluations, totals[0].successes, totals[0].errors), (20, 6, 2));
@@ -47,7 +53,10 @@ fn a_batch_that_is_sent_again_is_counted_once() {
 #[test]
 fn counts_of_what_does_not_exist_make_no_series() {
     let outcomes = Outcomes::default();
-    assert_eq!(outcomes.count(&production(), &batch(1, "made-up", "on"), &snapshot()), Counted::New { unknown: 1 });
+    assert_eq!(
+        outcomes.count(&production(), &batch(1, "made-up", "on"), &snapshot()),
+        Counted::New { unknown: 1 }
+    );
     assert_eq!(
         outcomes.count(&production(), &batch(2, "checkout", "made-up"), &snapshot()),
         Counted::New { unknown: 1 }

@@ -7,19 +7,8 @@ use futures_util::future::{BoxFuture, join_all};
 use ripcord_proto::EnvironmentKey;
 
 use super::config::Config;
-use crate::fleet::{self, Answer, Report, Target};
+use crate::fleet::{self, Answer, Question, Report, Target};
 use crate::peer::Peers;
-
-/// What is asked of a node: `POST /v1/peer/confirmations`.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
-pub struct Question {
-    /// Where.
-    pub environment: EnvironmentKey,
-    /// What is to be confirmed.
-    pub target: Target,
-    /// How long the asked node may wait for its clients, in milliseconds.
-    pub patience_ms: u64,
-}
 
 /// What an answer may take beyond the patience that was asked for.
 const ON_THE_WAY: Duration = Duration::from_millis(250);

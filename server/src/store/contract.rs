@@ -47,6 +47,16 @@ impl Writer {
         }
     }
 
+    /// One that goes on where a log ends.
+    pub(crate) fn at(log: &LogName, head: Head) -> Self {
+        Self {
+            log: log.clone(),
+            head,
+            entries: Vec::new(),
+            kills: Vec::new(),
+        }
+    }
+
     /// Seals a commit of these changes; one without a revision where there is none that changes an answer.
     pub(crate) fn seal(&mut self, changes: Vec<Change>) -> Sealed {
         let reseeded = changes.iter().any(|change| matches!(change, Change::NewEpoch(_)));

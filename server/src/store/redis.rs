@@ -12,12 +12,14 @@
 
 mod durability;
 mod feed;
+mod fill;
 mod keys;
 mod ledger;
 mod link;
 mod mirror;
 mod node;
 mod query;
+mod reseed;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -37,7 +39,8 @@ use tokio_util::task::TaskTracker;
 use self::ledger::Ledger;
 use self::link::Link;
 use self::mirror::Mirror;
-use self::node::Node;
+use self::node::{Node, Scripts};
+use self::reseed::ReseedError;
 use super::embedded::{EmbeddedStore, Flush};
 use super::state::StoredState;
 use super::{Append, AppendError, Contents, FeedEvent, Head, Loaded, LogName, Settled, Store, StoreError, StoreHealth, StoreState};
@@ -93,7 +96,7 @@ impl RedisStore {
             link,
             ledger: Ledger::default(),
             mirror,
-            append_script: query::append_script(),
+            scripts: Scripts::new(),
             health: health::Sender::new(StoreHealth {
                 state: StoreState::Unreachable,
                 since: jiff::Timestamp::now(),
@@ -156,7 +159,7 @@ impl RedisStore {
 
     async fn append_on(node: Arc<Node>, append: Append, answer: oneshot::Sender<Result<(), AppendError>>) {
         node.ledger.begin(&append);
-        let outcome = match query::append(&node.link, &node.append_script, &append).await {
+        let outcome = match query::append(&node.link, &node.scripts.append, &append).await {
             // The feed has brought it: it is written, whatever became of the answer.
             Err(AppendError::Unknown(_)) if node.ledger.ended(&append) => Ok(()),
             Err(AppendError::Moved { actual }) => Err(refused(&node, &append, actual)),
@@ -251,9 +254,17 @@ impl Store for RedisStore {
     }
 
     fn install(&self, contents: Vec<Contents>) -> BoxFuture<'_, Result<(), StoreError>> {
-        let logs: Vec<_> = contents.iter().map(|contents| contents.log.to_string()).collect();
-        let why = format!("{} cannot be replaced in Redis by this version", logs.join(", "));
-        std::future::ready(Err(StoreError::Unavailable(why))).boxed()
+        async move {
+            for contents in contents {
+                let failed = |error: ReseedError| match error {
+                    ReseedError::Store(error) => error,
+                    ReseedError::Call(_) | ReseedError::Encode(_) => StoreError::Unavailable(error.to_string()),
+                };
+                reseed::install(&self.node, contents).await.map_err(failed)?;
+            }
+            Ok(())
+        }
+        .boxed()
     }
 
     fn drop_log<'a>(&'a self, log: &'a LogName) -> BoxFuture<'a, Result<(), StoreError>> {

@@ -27,7 +27,7 @@ pub(super) struct Lane {
 
 impl Lane {
     fn new(environment: &str, transport: Transport) -> Self {
-        let labels = [("environment", environment.to_owned()), ("transport", transport.as_str().to_owned())];
+        let labels = [("env", environment.to_owned()), ("transport", transport.as_str().to_owned())];
         Self {
             connections: metrics::gauge!(names::STREAM_CONNECTIONS, &labels),
             frames: metrics::counter!(names::STREAM_FRAMES, &labels),
@@ -44,7 +44,7 @@ impl Meters {
         Self {
             websocket: Lane::new(environment, Transport::WebSocket),
             sse: Lane::new(environment, Transport::Sse),
-            propagation: metrics::histogram!(names::STREAM_PROPAGATION, "environment" => environment.to_owned()),
+            propagation: metrics::histogram!(names::STREAM_PROPAGATION, "env" => environment.to_owned()),
         }
     }
 

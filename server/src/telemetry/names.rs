@@ -47,21 +47,21 @@ metrics_of_the_server! {
     PROVISIONAL_KILLS = "ripcord_provisional_kills_total", describe_counter, Unit::Count, "Kills that took effect without the store";
     STORE_UP = "ripcord_store_up", describe_gauge, Unit::Count, "1 while appends can succeed, else 0";
     APPEND_SECONDS = "ripcord_store_append_seconds", describe_histogram, Unit::Seconds, "Time of an append, until it is durable";
-    /// Labels: `transport`, `environment`.
+    /// Labels: `env`, `transport` (`websocket`, `sse`).
     STREAM_CONNECTIONS = "ripcord_stream_connections", describe_gauge, Unit::Count, "Open streams";
-    /// Labels: `transport`, `environment`.
+    /// Labels: `env`, `transport` (`websocket`, `sse`).
     STREAM_FRAMES = "ripcord_stream_frames_total", describe_counter, Unit::Count, "Frames handed to sockets";
-    /// Labels: `transport`, `environment`.
+    /// Labels: `env`, `transport` (`websocket`, `sse`).
     STREAM_BYTES = "ripcord_stream_bytes_total", describe_counter, Unit::Bytes, "Bytes of frames handed to sockets";
-    /// Labels: `transport`, `environment`.
+    /// Labels: `env`, `transport` (`websocket`, `sse`).
     STREAM_COLLAPSES = "ripcord_stream_collapses_total", describe_counter, Unit::Count, "Frames that took a slow reader over more than one revision";
-    /// Labels: `transport`, `environment`.
+    /// Labels: `env`, `transport` (`websocket`, `sse`).
     STREAM_CUTS = "ripcord_stream_cuts_total", describe_counter, Unit::Count, "Streams ended because the client was silent, stuck, or sent what it must not";
-    /// Labels: `environment`.
+    /// Labels: `env`.
     STREAM_PROPAGATION = "ripcord_stream_propagation_seconds", describe_histogram, Unit::Seconds, "Time from a swap on this node to a client's acknowledgement";
     STREAM_ADMISSIONS_WAITING = "ripcord_stream_admissions_waiting", describe_gauge, Unit::Count, "Clients that wait for their first payload";
     STREAM_REFUSALS = "ripcord_stream_refusals_total", describe_counter, Unit::Count, "Streams refused because too many clients were waiting or connected";
-    /// Labels: `level`, `environment`.
+    /// Labels: `env`, `level` (`applied`, `fetched`, `sent`).
     CONFIRMATIONS = "ripcord_confirmations_total", describe_counter, Unit::Count, "Confirmations counted";
     /// Labels: `env`, `flag`, `variant`, `traffic`.
     EVALUATIONS = "ripcord_evaluations_total", describe_counter, Unit::Count, "Evaluations that applications have reported";

@@ -34,12 +34,17 @@ pub(crate) struct Difference {
 }
 
 impl Difference {
-    fn everything(kept: &KeptKills) -> Self {
+    /// Everything is new, and these provisional kills lie over it.
+    pub(super) fn anew(overlay: Vec<Kill>) -> Self {
         Self {
             step: Step::Anew,
-            overlay: Some(kept.in_force()),
+            overlay: Some(overlay),
             changes: Changes::Everything,
         }
+    }
+
+    fn everything(kept: &KeptKills) -> Self {
+        Self::anew(kept.in_force())
     }
 
     fn nothing() -> Self {
@@ -111,6 +116,7 @@ impl Protocol {
             self.disagree(format!("the snapshot at {theirs} has the content hash {real}, it came with {hash}"), now);
             return;
         }
+        self.theirs.clone_from(overlay);
         let mut kills = self.kept.learn(overlay, Some(&snapshot));
         kills.extend(self.kept.caught_up());
         let same = self.held.as_ref().is_some_and(|held| held.hash == hash && held.snapshot.position == theirs);
@@ -119,7 +125,7 @@ impl Protocol {
         } else {
             let difference = match &self.held {
                 Some(held) => {
-                    let delta = Delta::between(&held.snapshot, &snapshot, Urgency::Ordinary);
+                    let delta = Delta::between(&held.snapshot, &snapshot, hash, Urgency::Ordinary);
                     Difference::of_delta(&held.snapshot, &delta).with_kills(&kills, &self.kept)
                 }
                 None => Difference::everything(&self.kept),
@@ -210,6 +216,7 @@ impl Protocol {
 
     /// An overlay came. A provisional kill is as urgent as a committed one.
     pub(super) fn overlaid(&mut self, overlay: &Overlay, now: Moment) {
+        self.theirs.clone_from(overlay);
         let committed = self.held.as_ref().map(|held| Arc::clone(&held.snapshot));
         let touched = self.kept.learn(overlay, committed.as_deref());
         self.reapply(&touched, now);

@@ -14,7 +14,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// Disagreements in a row that are answered by asking again at once.
 const AT_ONCE: u32 = 3;
 /// The wait after one more, and the longest wait.
-const LATER: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(600));
+const LATER: (Duration, Duration) = (Duration::from_secs(30), Duration::from_mins(10));
 
 /// What is wrong, and when to ask next.
 #[derive(Debug, Default)]
@@ -88,17 +88,12 @@ impl Protocol {
     /// The time to ask again has come.
     pub(super) fn heal(&mut self, now: Moment) {
         if self.healing.next.is_some_and(|at| at <= now.instant) {
-            self.healing.next = None;
-            self.disagreements_stand(now);
+            let why = match &self.trouble {
+                Some(Trouble::Unfit(why)) => why.clone(),
+                None | Some(_) => "no snapshot came".to_owned(),
+            };
+            self.resync(why, now);
         }
-    }
-
-    fn disagreements_stand(&mut self, now: Moment) {
-        let why = match &self.trouble {
-            Some(Trouble::Unfit(why)) => why.clone(),
-            _ => "no snapshot came".to_owned(),
-        };
-        self.resync(why, now);
     }
 
     fn resync(&mut self, why: String, now: Moment) {

@@ -87,7 +87,7 @@ impl Protocol {
             && at <= now.instant
         {
             self.reconcile = Some(now.instant + self.backoff.around(period));
-            self.effects.push(Effect::Fetch(self.position()));
+            self.effects.push(Effect::Fetch(self.tag()));
         }
     }
 

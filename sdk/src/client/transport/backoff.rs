@@ -11,7 +11,7 @@ const FIRST: Duration = Duration::from_secs(1);
 /// The ceiling of every later one.
 const LAST: Duration = Duration::from_secs(30);
 /// The wait where coming back cannot help until a person has acted, a refused key for example.
-const SLOW: Duration = Duration::from_secs(60);
+const SLOW: Duration = Duration::from_mins(1);
 
 /// Counts failures and draws waits.
 #[derive(Debug)]

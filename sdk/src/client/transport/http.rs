@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, IF_NONE_MATCH, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use ripcord_proto::frame::{Ack, Hello};
 use ripcord_proto::outcome::OutcomeBatch;
 use ripcord_proto::problem::Problem;
-use ripcord_proto::{EnvironmentKey, Position};
+use ripcord_proto::EnvironmentKey;
 
 use super::tls::Tls;
 use crate::client::options::StartError;
@@ -16,7 +16,7 @@ use crate::client::protocol::{Freshness, Lost};
 /// How long a connection may take to come about, and a small request to be answered.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a whole state may take to come.
-const DOWNLOAD: Duration = Duration::from_secs(120);
+const DOWNLOAD: Duration = Duration::from_mins(2);
 /// Set by a node that cannot reach its store.
 const STALE: &str = "ripcord-stale";
 
@@ -41,11 +41,13 @@ impl std::fmt::Debug for Server {
 
 /// The answer to a request for the whole state.
 #[derive(Debug)]
-pub(crate) enum Whole {
-    /// It is still the one that was named.
-    Unchanged(Freshness),
-    /// The snapshot frame.
-    State(String, Freshness),
+pub(crate) struct Whole {
+    /// The snapshot frame; `None` = it is still the one that was named.
+    pub(crate) state: Option<String>,
+    /// Its entity tag.
+    pub(crate) tag: Option<String>,
+    /// Whether the node vouches for it.
+    pub(crate) freshness: Freshness,
 }
 
 impl Server {
@@ -120,20 +122,21 @@ impl Server {
             .timeout(PATIENCE)
     }
 
-    /// The whole state, unless it is still at `known`.
-    pub(crate) async fn whole(&self, known: Option<Position>) -> Result<Whole, Lost> {
+    /// The whole state, unless its entity tag is still `known`.
+    pub(crate) async fn whole(&self, known: Option<&str>) -> Result<Whole, Lost> {
         let mut request = self.get(self.url("v1/snapshot")).timeout(DOWNLOAD);
-        if let Some(position) = known {
-            request = request.header(IF_NONE_MATCH, format!("\"{position}\""));
+        if let Some(tag) = known {
+            request = request.header(IF_NONE_MATCH, tag);
         }
         let response = request.send().await.map_err(|error| broken(&error))?;
         let freshness = if response.headers().contains_key(STALE) { Freshness::Stale } else { Freshness::Fresh };
-        if response.status() == StatusCode::NOT_MODIFIED {
-            return Ok(Whole::Unchanged(freshness));
-        }
-        let response = accepted(response).await?;
-        let text = response.text().await.map_err(|error| broken(&error))?;
-        Ok(Whole::State(text, freshness))
+        let tag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
+        let state = if response.status() == StatusCode::NOT_MODIFIED {
+            None
+        } else {
+            Some(accepted(response).await?.text().await.map_err(|error| broken(&error))?)
+        };
+        Ok(Whole { state, tag, freshness })
     }
 
     /// Opens the stream as server-sent events.

@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use ripcord_proto::frame::Hello;
-use ripcord_proto::Position;
 
 use super::http::{Server, Whole};
 use crate::client::moment::Moment;
@@ -26,26 +24,21 @@ pub(crate) struct Polled {
 pub(crate) struct Poll {
     server: Server,
     every: Duration,
-    known: Option<Position>,
+    known: Option<String>,
     wait: Duration,
-    under_way: Option<BoxFuture<'static, Result<Polled, Lost>>>,
+    under_way: Option<BoxFuture<'static, Result<(Whole, Moment), Lost>>>,
 }
 
 impl Poll {
     /// The first poll is made at once, the next ones every `every`.
-    pub(super) fn open(server: &Server, every: Duration, hello: &Hello) -> Self {
+    pub(super) fn open(server: Server, every: Duration) -> Self {
         Self {
-            server: server.clone(),
+            server,
             every,
-            known: hello.position(),
+            known: None,
             wait: Duration::ZERO,
             under_way: None,
         }
-    }
-
-    /// Names the state that is in force, so that it is not sent again.
-    pub(super) fn in_force(&mut self, position: Position) {
-        self.known = Some(position);
     }
 
     /// Forgets which state is in force: the next poll asks for all of it, at once.
@@ -58,20 +51,23 @@ impl Poll {
     /// What the next poll finds. May be dropped while it waits.
     pub(super) async fn receive(&mut self) -> Result<Polled, Lost> {
         let wait = std::mem::replace(&mut self.wait, self.every);
-        let (server, known) = (&self.server, self.known);
-        let under_way = self.under_way.get_or_insert_with(|| ask(server.clone(), known, wait).boxed());
-        let polled = under_way.await;
+        let (server, known) = (&self.server, &self.known);
+        let under_way = self.under_way.get_or_insert_with(|| ask(server.clone(), known.clone(), wait).boxed());
+        let answered = under_way.await;
         self.under_way = None;
-        polled
+        let (whole, asked) = answered?;
+        self.known = whole.tag;
+        Ok(Polled {
+            text: whole.state,
+            freshness: whole.freshness,
+            asked,
+        })
     }
 }
 
-async fn ask(server: Server, known: Option<Position>, wait: Duration) -> Result<Polled, Lost> {
+async fn ask(server: Server, known: Option<String>, wait: Duration) -> Result<(Whole, Moment), Lost> {
     tokio::time::sleep(wait).await;
     let asked = Moment::now();
-    let (text, freshness) = match server.whole(known).await? {
-        Whole::Unchanged(freshness) => (None, freshness),
-        Whole::State(text, freshness) => (Some(text), freshness),
-    };
-    Ok(Polled { text, freshness, asked })
+    let whole = server.whole(known.as_deref()).await?;
+    Ok((whole, asked))
 }

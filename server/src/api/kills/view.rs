@@ -34,12 +34,13 @@ fn view(kill: &Kill, changed: Option<Position>, served: &Served) -> KillView {
 
 /// Killed flags and what each serves.
 pub(super) fn serving<'a>(served: &Served, keys: impl Iterator<Item = &'a FlagKey>) -> Vec<ServedFlag> {
-    let serves = |key: &FlagKey| served.snapshot.flags.value(key.as_str()).and_then(|flag| flag.safe.clone());
-    let flag = |key: &FlagKey| ServedFlag {
-        flag: key.clone(),
-        serves: serves(key),
-    };
-    keys.take(NAMED_FLAGS).map(flag).collect()
+    let safe = |key: &FlagKey| served.snapshot.flags.value(key.as_str()).and_then(|flag| flag.safe.clone());
+    keys.take(NAMED_FLAGS)
+        .map(|key| ServedFlag {
+            flag: key.clone(),
+            serves: safe(key),
+        })
+        .collect()
 }
 
 /// The position that a recorded answer names.

@@ -1,5 +1,8 @@
 use std::path::Path;
 
+mod crash;
+mod damage;
+
 use super::{EmbeddedStore, Flush};
 use crate::store::contract::{Fresh, Writer, contract};
 use crate::store::{Store, StoreError};

@@ -3,9 +3,11 @@
 
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::Sealed;
+use ripcord_proto::table::{Entry, Member};
 use ripcord_proto::{Epoch, Revision, Sequence};
 use std::collections::BTreeMap;
 
+use crate::store::state::StoredState;
 use crate::store::{Head, LogName};
 
 /// The stream of a log's entries. The id of an entry is its sequence, so that ids are dense and a read by sequence is direct.
@@ -17,6 +19,16 @@ pub(super) fn log(name: &LogName) -> String {
 /// and ended kill (`ended:`). Of the system log it holds the head alone.
 pub(super) fn state(name: &LogName) -> String {
     format!("ripcord:{{{name}}}:state")
+}
+
+/// The hash of the claims of nodes that would fill a lost log again.
+pub(super) fn claims(name: &LogName) -> String {
+    format!("ripcord:{{{name}}}:claims")
+}
+
+/// A key in which `node` fills a log aside.
+pub(super) fn aside(name: &LogName, node: &str, what: &str) -> String {
+    format!("ripcord:{{{name}}}:aside:{node}:{what}")
 }
 
 /// The log of a stream's key.
@@ -52,7 +64,7 @@ pub(super) enum StoredHead {
     Reseeding,
 }
 
-/// What starts a head that no append can expect: the log is being filled again.
+/// A head that no append can expect: the log is being filled again.
 pub(super) const RESEEDING: &str = "reseeding";
 
 /// Reads the field `head`; `None` where it is nothing that was ever written.
@@ -60,7 +72,7 @@ pub(super) fn parse_head(text: &str) -> Option<StoredHead> {
     if text.is_empty() {
         return Some(StoredHead::At(Head::START));
     }
-    if text.starts_with(RESEEDING) {
+    if text == RESEEDING {
         return Some(StoredHead::Reseeding);
     }
     let mut parts = text.split(' ');
@@ -73,19 +85,36 @@ pub(super) fn parse_head(text: &str) -> Option<StoredHead> {
     Some(StoredHead::At(head))
 }
 
+/// All fields of a state but its head.
+pub(super) fn state_fields(state: &StoredState) -> Vec<(String, String)> {
+    let snapshot = &state.snapshot;
+    let settings = serde_json::to_string(&snapshot.settings).unwrap_or_default();
+    let mut fields = vec![("settings".to_owned(), settings), ("hash".to_owned(), snapshot.content_hash().to_string())];
+    fields.extend(snapshot.flags.iter().map(|flag| (format!("f:{}", flag.key()), entry_text(flag))));
+    fields.extend(snapshot.segments.iter().map(|segment| (format!("s:{}", segment.key()), entry_text(segment))));
+    fields.extend(snapshot.kills.iter().map(|kill| (format!("k:{}", kill.key()), entry_text(kill))));
+    fields.extend(state.ended_kills.iter().map(|id| (format!("ended:{id}"), String::new())));
+    fields
+}
+
+/// An entry as it is stored: the position of its last change, then its JSON.
+fn entry_text<M: Member>(entry: &Entry<M>) -> String {
+    format!("{} {}", entry.changed(), entry.json())
+}
+
 /// What entries leave of each field of the state: a value, or nothing.
 pub(super) fn fields(entries: &[Sealed]) -> BTreeMap<String, Option<String>> {
     let mut fields = BTreeMap::new();
     for entry in entries {
         for change in &entry.commit.changes {
             match change {
-                Change::PutFlag(flag) => _ = fields.insert(format!("f:{}", flag.key()), Some(format!("{} {}", flag.changed(), flag.json()))),
+                Change::PutFlag(flag) => _ = fields.insert(format!("f:{}", flag.key()), Some(entry_text(flag))),
                 Change::DeleteFlag(key) => _ = fields.insert(format!("f:{key}"), None),
                 Change::PutSegment(segment) => {
-                    fields.insert(format!("s:{}", segment.key()), Some(format!("{} {}", segment.changed(), segment.json())));
+                    fields.insert(format!("s:{}", segment.key()), Some(entry_text(segment)));
                 }
                 Change::DeleteSegment(key) => _ = fields.insert(format!("s:{key}"), None),
-                Change::PutKill(kill) => _ = fields.insert(format!("k:{}", kill.key()), Some(format!("{} {}", kill.changed(), kill.json()))),
+                Change::PutKill(kill) => _ = fields.insert(format!("k:{}", kill.key()), Some(entry_text(kill))),
                 Change::Restore(id) => {
                     fields.insert(format!("k:{id}"), None);
                     fields.insert(format!("ended:{id}"), Some(String::new()));

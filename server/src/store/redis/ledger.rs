@@ -82,6 +82,11 @@ impl Ledger {
         self.logs().get(log).map_or(Head::START, |tracked| tracked.head)
     }
 
+    /// Whether a log is known.
+    pub(super) fn tracks(&self, log: &LogName) -> bool {
+        self.logs().contains_key(log)
+    }
+
     /// Knows a log from now on, from its start where it is new.
     pub(super) fn track(&self, log: &LogName) {
         self.logs().entry(log.clone()).or_insert_with(|| Tracked {

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use ripcord_proto::Sequence;
 use ripcord_proto::commit::Sealed;
+use ripcord_proto::digest::Digest;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::link::Link;
 use super::query;
 use crate::store::embedded::EmbeddedStore;
-use crate::store::{Append, AppendError, Head, LogName, Store as _, StoreError};
+use crate::store::{Append, AppendError, Contents, Head, LogName, Store as _, StoreError};
 
 /// Batches that may wait for the disk.
 pub(super) const QUEUE: usize = 4096;
@@ -131,6 +132,11 @@ impl Mirror {
             self.behind().insert(log.clone());
             return;
         }
+        // What was offered before the log was replaced does not follow any more.
+        if Digest::of([expected.chain.bytes().as_slice(), first.body.as_bytes()]) != first.digest {
+            self.behind().insert(log.clone());
+            return;
+        }
         let outcome = self.append(log, expected, entries).await;
         self.report(outcome, "written");
     }
@@ -190,6 +196,15 @@ impl Mirror {
             }
             self.append(log, head, entries).await?;
         }
+    }
+
+    /// Replaces a log; answers where it ends now.
+    pub(super) async fn replace(&self, contents: Contents) -> Result<Head, StoreError> {
+        let (log, head) = (contents.log.clone(), contents.head());
+        self.store.install(vec![contents]).await?;
+        self.heads().insert(log, head);
+        self.advanced.notify_waiters();
+        Ok(head)
     }
 
     /// Forgets a log.

@@ -10,6 +10,24 @@ use super::link::{Link, Script};
 use super::mirror::Mirror;
 use crate::store::{FeedEvent, Loaded, LogName, Store as _, StoreError, StoreHealth, StoreState};
 
+/// The scripts that this store runs.
+#[derive(Debug)]
+pub(super) struct Scripts {
+    pub(super) append: Script,
+    pub(super) claim: Script,
+    pub(super) switch: Script,
+}
+
+impl Scripts {
+    pub(super) fn new() -> Self {
+        Self {
+            append: Script::new(include_str!("append.lua")),
+            claim: Script::new(include_str!("claim.lua")),
+            switch: Script::new(include_str!("switch.lua")),
+        }
+    }
+}
+
 /// What the tasks share.
 #[derive(Debug)]
 pub(super) struct Node {
@@ -18,7 +36,7 @@ pub(super) struct Node {
     pub(super) link: Link,
     pub(super) ledger: Ledger,
     pub(super) mirror: Mirror,
-    pub(super) append_script: Script,
+    pub(super) scripts: Scripts,
     pub(super) health: watch::Sender<StoreHealth>,
     pub(super) feed: mpsc::Sender<FeedEvent>,
     /// Something did not fit: the watch is to compare heads at once.

@@ -12,15 +12,10 @@ use super::keys::{self, StoredHead};
 use super::ledger::Raw;
 use super::link::{CallError, Link, Live, Script};
 use crate::store::state::StoredState;
-use crate::store::{Append, AppendError, Head, LogName};
+use crate::store::{Append, AppendError, LogName};
 
 /// Entries of a stream as they are answered: id, then name and value of each field.
 pub(super) type Rows = Vec<(String, Vec<String>)>;
-
-/// The script that appends.
-pub(super) fn append_script() -> Script {
-    Script::new(include_str!("append.lua"))
-}
 
 /// Appends in one atomic step.
 pub(super) async fn append(link: &Link, script: &Script, append: &Append) -> Result<(), AppendError> {
@@ -86,8 +81,8 @@ pub(super) fn raw(rows: Rows) -> Vec<Raw> {
     rows.into_iter().map_while(entry).collect()
 }
 
-/// Where each log ends, asked in one go.
-pub(super) async fn heads(live: &Live, logs: impl IntoIterator<Item = &LogName>) -> Result<Vec<Option<StoredHead>>, CallError> {
+/// The heads of logs as they are stored, asked in one go.
+pub(super) async fn heads(live: &Live, logs: impl IntoIterator<Item = &LogName>) -> Result<Vec<String>, CallError> {
     let mut commands = redis::pipe();
     for log in logs {
         commands.cmd("HGET").arg(keys::state(log)).arg("head");
@@ -96,9 +91,8 @@ pub(super) async fn heads(live: &Live, logs: impl IntoIterator<Item = &LogName>)
     commands.cmd("PING");
     let answers: Vec<Value> = live.call_all(&commands).await?;
     let heads = answers.iter().rev().skip(1).rev().map(|answer| match answer {
-        Value::Nil => Some(StoredHead::At(Head::START)),
-        Value::BulkString(text) => std::str::from_utf8(text).ok().and_then(keys::parse_head),
-        _ => None,
+        Value::BulkString(text) => String::from_utf8_lossy(text).into_owned(),
+        _ => String::new(),
     });
     Ok(heads.collect())
 }

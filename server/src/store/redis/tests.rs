@@ -1,4 +1,6 @@
+mod reseeding;
 mod server;
+mod traffic;
 
 use self::server::RedisServer;
 use super::{RedisConfig, RedisStore};

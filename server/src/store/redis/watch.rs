@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use rand::RngExt as _;
 
-use super::keys::StoredHead;
+use super::keys::{self, StoredHead};
 use super::link::{CallError, Live};
 use super::node::Node;
-use super::{durability, query};
+use super::{durability, query, reseed};
 use crate::store::{Head, LogName, StoreState};
 
 /// How often heads are compared.
@@ -72,12 +72,14 @@ async fn stay(node: &Arc<Node>, live: &Live) -> String {
     loop {
         let compared = tokio::time::timeout(SILENCE, compare(node, live)).await;
         match compared {
-            Ok(Ok(standings)) => see_to(node, live, &standings).await,
+            Ok(Ok(standings)) => see_to(node, live, standings).await,
             Ok(Err(error)) => return error.to_string(),
             Err(_) => return format!("it has not answered for {} ms", SILENCE.as_millis()),
         }
+        let is_reseeding = node.health.borrow().state == StoreState::Reseeding;
+        let interval = if is_reseeding { INTERVAL / 4 } else { INTERVAL };
         tokio::select! {
-            () = tokio::time::sleep(INTERVAL) => {}
+            () = tokio::time::sleep(interval) => {}
             () = node.suspicion.notified() => {}
             () = live.is_lost() => return "the connection was lost".to_owned(),
             () = node.closing.cancelled() => return "it is closing".to_owned(),
@@ -86,7 +88,7 @@ async fn stay(node: &Arc<Node>, live: &Live) -> String {
 }
 
 /// How a log in Redis stands to the same log as this node knows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Standing {
     /// It is the same, or goes on from there.
     Whole,
@@ -94,6 +96,8 @@ pub(super) enum Standing {
     Behind(Head),
     /// It is another one.
     Other(Head),
+    /// Its head is nothing that ripcord ever wrote.
+    Unreadable(String),
     /// Nodes are filling it again.
     Reseeding,
 }
@@ -104,7 +108,7 @@ async fn compare(node: &Node, live: &Live) -> Result<BTreeMap<LogName, Standing>
     let stored = query::heads(live, known.keys()).await?;
     let mut standings = BTreeMap::new();
     for ((log, known), stored) in known.into_iter().zip(stored) {
-        let standing = match stored {
+        let standing = match keys::parse_head(&stored) {
             Some(StoredHead::At(stored)) if stored == known => Standing::Whole,
             Some(StoredHead::At(stored)) if stored.sequence > known.sequence => {
                 if goes_on(live, &log, known).await? {
@@ -116,7 +120,7 @@ async fn compare(node: &Node, live: &Live) -> Result<BTreeMap<LogName, Standing>
             Some(StoredHead::At(stored)) if stored.epoch > known.epoch => Standing::Other(stored),
             Some(StoredHead::At(stored)) => Standing::Behind(stored),
             Some(StoredHead::Reseeding) => Standing::Reseeding,
-            None => Standing::Behind(Head::START),
+            None => Standing::Unreadable(stored),
         };
         standings.insert(log, standing);
     }
@@ -130,13 +134,24 @@ async fn goes_on(live: &Live, log: &LogName, known: Head) -> Result<bool, CallEr
     Ok(found.first().is_some_and(|raw| raw.sequence == known.sequence && raw.digest == known.chain))
 }
 
-async fn see_to(node: &Arc<Node>, live: &Live, standings: &BTreeMap<LogName, Standing>) {
-    let _ = live;
-    match standings.iter().find(|(_, standing)| **standing != Standing::Whole) {
-        None => node.report(StoreState::Available, ""),
-        Some((log, standing)) => node.report(
-            StoreState::Reseeding,
-            &format!("the log {log} in Redis is not the one that this node knows: {standing:?}"),
-        ),
+/// Settles the first log that does not stand as it should: the system log comes before the environments that it names.
+async fn see_to(node: &Node, live: &Live, standings: BTreeMap<LogName, Standing>) {
+    let odd = standings.into_iter().filter(|(_, standing)| *standing != Standing::Whole);
+    let (mut is_whole, mut is_reported) = (true, false);
+    for (log, standing) in odd {
+        is_whole = false;
+        if !is_reported {
+            node.report(StoreState::Reseeding, &format!("the log {log} in Redis is not the one that this node knows"));
+            is_reported = true;
+        }
+        if let Err(error) = reseed::settle(node, live, &log, standing).await {
+            tracing::warn!(%log, %error, "a log that Redis lost is not settled yet");
+        }
+        if log == LogName::System {
+            break;
+        }
+    }
+    if is_whole {
+        node.report(StoreState::Available, "");
     }
 }

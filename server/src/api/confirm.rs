@@ -1,0 +1,37 @@
+//! Who has confirmed a write, for its answer.
+
+use std::time::Duration;
+
+use ripcord_proto::confirmation::Confirmation;
+use ripcord_proto::{EnvironmentKey, KillId, Position};
+
+use super::rooms::Rooms;
+use crate::fleet::Target;
+use crate::http::query::Wait;
+
+/// What is confirmed: a revision, or a provisional kill.
+#[derive(Debug, Clone)]
+pub(super) enum Subject {
+    Revision(Position),
+    Kill(KillId),
+}
+
+impl From<Subject> for Target {
+    fn from(subject: Subject) -> Self {
+        match subject {
+            Subject::Revision(position) => Self::Revision(position),
+            Subject::Kill(id) => Self::Kill(id),
+        }
+    }
+}
+
+impl Rooms {
+    /// Who has confirmed it: when all have or the time of `?wait=` is up, else as far as this node knows at once.
+    pub(super) async fn confirmed(&self, environment: &EnvironmentKey, subject: Subject, wait: Option<Wait>) -> Option<Confirmation> {
+        let target = Target::from(subject);
+        match wait {
+            Some(Wait(patience)) => self.fleet().wait(environment, &target, patience, None).await,
+            None => self.fleet().confirmation(environment, &target, Duration::ZERO).await,
+        }
+    }
+}

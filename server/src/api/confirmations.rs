@@ -1,0 +1,49 @@
+//! `confirmations/{revision}`: who evaluates at a revision or a provisional kill, how fast, and who is missing.
+
+use actix_web::web;
+use ripcord_proto::KillId;
+use ripcord_proto::confirmation::Confirmation;
+use ripcord_proto::problem::{Code, Problem};
+
+use super::confirm::Subject;
+use super::revisions::position;
+use super::rooms::Rooms;
+use crate::access::Permit;
+use crate::access::permit::Read;
+use crate::http::query::{Query, Wait};
+use crate::http::{Refusal, Reply};
+
+/// `GET confirmations/{revision}`: whether to wait.
+#[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ConfirmationQuery {
+    /// How long to wait for everybody: `2s`, `500ms`, at most `60s`.
+    #[param(value_type = Option<String>, example = "2s")]
+    wait: Option<Wait>,
+}
+
+/// Who has confirmed a revision, over all nodes that can be reached. A provisional kill, which has no revision, is asked
+/// about by its id.
+#[utoipa::path(get, path = "/v1/environments/{env}/confirmations/{key}", tag = "confirmations",
+    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "A revision, epoch:revision, or a provisional kill's id", example = "42"), ConfirmationQuery),
+    responses((status = 200, description = "As far as is known", body = Confirmation), (status = "4XX", body = Problem)))]
+pub(super) async fn get(
+    permit: Permit<Read>,
+    path: web::Path<(String, String)>,
+    query: Query<ConfirmationQuery>,
+    rooms: web::Data<Rooms>,
+) -> Result<Reply, Refusal> {
+    let ((_, text), Query(query)) = (path.into_inner(), query);
+    let subject = if text.starts_with("k_") {
+        Subject::Kill(KillId::new(text.clone()).map_err(|faults| Refusal::bad_parameter("revision", faults))?)
+    } else {
+        Subject::Revision(position("revision", &text, rooms.served(&permit)?.snapshot.position)?)
+    };
+    let confirmation = rooms.confirmed(permit.environment(), subject, query.wait).await;
+    let confirmation = confirmation.ok_or_else(|| {
+        let detail = format!("Nothing is known of the confirmations of {text}: this node has not served it since it started.");
+        Refusal::new(Code::NotFound, detail)
+    })?;
+    Ok(Reply::ok(&confirmation)?.stale(rooms.stale()))
+}

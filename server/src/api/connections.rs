@@ -1,0 +1,54 @@
+//! `connections`: who is connected to this node, and what each evaluates at.
+
+use actix_web::web;
+use ripcord_proto::problem::Problem;
+use ripcord_proto::rest::connections::{ConnectionView, Level, Transport};
+use ripcord_proto::rest::list::Page;
+
+use super::rooms::Rooms;
+use crate::access::Permit;
+use crate::access::permit::Read;
+use crate::fleet::{self, Connected};
+use crate::http::query::{PageQuery, Query};
+use crate::http::{Refusal, Reply};
+
+/// The applications that are connected to this node, by instance.
+#[utoipa::path(get, path = "/v1/environments/{env}/connections", tag = "confirmations",
+    params(("env" = String, Path, example = "production"), PageQuery),
+    responses((status = 200, description = "A page of connections", body = Page<ConnectionView>), (status = "4XX", body = Problem)))]
+pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let Query(query) = query;
+    let mut connected = rooms.fleet().connections(permit.environment());
+    connected.sort_by(|a, b| a.instance.id.cmp(&b.instance.id));
+    let after = query.after.unwrap_or_default();
+    let mut found = connected.into_iter().filter(|connected| connected.instance.id > after);
+    let items: Vec<ConnectionView> = found.by_ref().take(query.limit.get()).map(view).collect();
+    let next = found.next().and(items.last().map(|item| item.instance.id.clone()));
+    let stale = rooms.stale();
+    let page = Page {
+        items,
+        next,
+        stale: stale.is_some(),
+    };
+    Ok(Reply::ok(&page)?.stale(stale))
+}
+
+fn view(connected: Connected) -> ConnectionView {
+    ConnectionView {
+        instance: connected.instance,
+        transport: match connected.transport {
+            fleet::Transport::WebSocket => Transport::Websocket,
+            fleet::Transport::Sse => Transport::Sse,
+            fleet::Transport::Other => Transport::Other,
+        },
+        level: match connected.level {
+            fleet::Rung::Applied => Level::Applied,
+            fleet::Rung::Fetched => Level::Fetched,
+            fleet::Rung::Sent => Level::Sent,
+        },
+        epoch: connected.confirmed.map(|position| position.epoch),
+        revision: connected.confirmed.map(|position| position.revision),
+        since: connected.since,
+        lost: connected.lost,
+    }
+}

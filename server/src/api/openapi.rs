@@ -1,0 +1,56 @@
+//! `/openapi.json`, generated from the handlers.
+
+use std::sync::LazyLock;
+
+use actix_web::HttpResponse;
+use actix_web::web::Bytes;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use super::{audit, commits, confirmations, connections, environments, explain, flags, front, keys, kills, metrics, outcomes, revisions, segments, settings};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Ripcord",
+        description = "Feature flags that can be taken back in one atomic revision, with proof. Every error is a problem document (RFC 9457) with a stable code. \
+            Every write takes an Idempotency-Key, an If-Match with the thing's ETag, ?wait= for confirmations, and a reason. Streams: /v1/stream (WebSocket or event \
+            stream), /v1/stream/ack and /v1/snapshot.",
+        license(name = "Apache-2.0")
+    ),
+    paths(
+        front::page, metrics::scrape, document, outcomes::report,
+        environments::list, environments::get, environments::create, environments::delete,
+        flags::list, flags::get, flags::put, flags::patch, flags::delete,
+        segments::list, segments::get, segments::put, segments::delete,
+        commits::commit, commits::plan,
+        kills::list, kills::get, kills::kill, kills::restore, kills::give_reason,
+        settings::get, settings::put,
+        revisions::list, revisions::get, revisions::diff,
+        confirmations::get, connections::list, explain::explain,
+        keys::list, keys::create, keys::revoke,
+        audit::list, audit::verify,
+    ),
+    modifiers(&Keys),
+    security(("bearer" = []), ("header" = []))
+)]
+struct Document;
+
+/// How keys are sent.
+struct Keys;
+
+impl Modify for Keys {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+        components.add_security_scheme("header", SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-API-Key"))));
+    }
+}
+
+static TEXT: LazyLock<Bytes> = LazyLock::new(|| Document::openapi().to_json().unwrap_or_default().into());
+
+/// This document.
+#[utoipa::path(get, path = "/openapi.json", tag = "operation", security(()), responses((status = 200, description = "OpenAPI 3.1")))]
+pub(super) async fn document() -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(TEXT.clone())
+}

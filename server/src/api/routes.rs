@@ -1,0 +1,133 @@
+//! Every route, in one place.
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{ALLOW, HeaderValue};
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::{App, Error, HttpRequest, Resource, Route, web};
+use ripcord_proto::problem::Code;
+
+use super::rooms::{Parts, Rooms};
+use super::{
+    audit, commits, confirmations, connections, environments, explain, flags, front, keys, kills, metrics, openapi, outcomes, peers, revisions, segments,
+    settings,
+};
+use crate::access::Access;
+use crate::http::{Refusal, compress, problem, span};
+use crate::stream::Worker;
+
+/// The API over its rooms. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Api {
+    rooms: web::Data<Rooms>,
+    access: web::Data<Access>,
+}
+
+impl Api {
+    /// Over these parts, for the callers that `access` knows.
+    pub fn new(parts: Parts, access: Access) -> Self {
+        Self {
+            rooms: web::Data::new(Rooms::new(parts)),
+            access: web::Data::new(access),
+        }
+    }
+
+    /// The application of one worker thread, its streams among it.
+    pub fn app(
+        &self,
+        worker: &Worker,
+    ) -> App<impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()> + use<>> {
+        App::new()
+            .configure(|config| worker.routes(config))
+            .configure(|config| self.configure(config))
+            .default_service(web::to(problem::no_such_path))
+            .wrap(from_fn(span::around))
+    }
+
+    /// Mounts all routes but the streams.
+    pub fn configure(&self, config: &mut web::ServiceConfig) {
+        config
+            .app_data(web::Data::clone(&self.rooms))
+            .app_data(web::Data::clone(&self.access))
+            .service(at("/", "GET", [web::get().to(front::page)]))
+            .service(at("/metrics", "GET", [web::get().to(metrics::scrape)]))
+            .service(at("/openapi.json", "GET", [web::get().to(openapi::document)]))
+            .service(at("/v1/outcomes", "POST", [web::post().to(outcomes::report)]))
+            .service(at("/v1/keys", "GET, POST", [web::get().to(keys::list), web::post().to(keys::create)]))
+            .service(at("/v1/keys/{key}", "DELETE", [web::delete().to(keys::revoke)]))
+            .service(
+                web::scope("/v1/peer")
+                    .app_data(web::PayloadConfig::new(peers::BYTES))
+                    .service(at("/sync", "POST", [web::post().to(peers::sync)]))
+                    .service(at("/confirmations", "POST", [web::post().to(peers::confirmations)])),
+            )
+            .service(
+                web::scope("/v1/audit")
+                    .service(at("", "GET", [web::get().to(audit::list)]))
+                    .service(at("/verify", "GET", [web::get().to(audit::verify)]))
+                    .wrap(from_fn(compress::spare_small))
+                    .wrap(Compress::default()),
+            )
+            .service(
+                web::scope("/v1/environments")
+                    .configure(environment_routes)
+                    .wrap(from_fn(compress::spare_small))
+                    .wrap(Compress::default()),
+            );
+    }
+}
+
+fn environment_routes(config: &mut web::ServiceConfig) {
+    config
+        .service(at("", "GET, POST", [web::get().to(environments::list), web::post().to(environments::create)]))
+        .service(at(
+            "/{env}",
+            "GET, DELETE",
+            [web::get().to(environments::get), web::delete().to(environments::delete)],
+        ))
+        .service(at("/{env}/flags", "GET", [web::get().to(flags::list)]))
+        .service(at(
+            "/{env}/flags/{key}",
+            "GET, PUT, PATCH, DELETE",
+            [
+                web::get().to(flags::get),
+                web::put().to(flags::put),
+                web::patch().to(flags::patch),
+                web::delete().to(flags::delete),
+            ],
+        ))
+        .service(at("/{env}/segments", "GET", [web::get().to(segments::list)]))
+        .service(at(
+            "/{env}/segments/{key}",
+            "GET, PUT, DELETE",
+            [web::get().to(segments::get), web::put().to(segments::put), web::delete().to(segments::delete)],
+        ))
+        .service(at("/{env}/commits", "POST", [web::post().to(commits::commit)]))
+        .service(at("/{env}/commits/plan", "POST", [web::post().to(commits::plan)]))
+        .service(at("/{env}/kills", "GET, POST", [web::get().to(kills::list), web::post().to(kills::kill)]))
+        .service(at(
+            "/{env}/kills/{key}",
+            "GET, PATCH, DELETE",
+            [web::get().to(kills::get), web::patch().to(kills::give_reason), web::delete().to(kills::restore)],
+        ))
+        .service(at("/{env}/settings", "GET, PUT", [web::get().to(settings::get), web::put().to(settings::put)]))
+        .service(at("/{env}/revisions", "GET", [web::get().to(revisions::list)]))
+        .service(at("/{env}/revisions/{key}", "GET", [web::get().to(revisions::get)]))
+        .service(at("/{env}/diff", "GET", [web::get().to(revisions::diff)]))
+        .service(at("/{env}/confirmations/{key}", "GET", [web::get().to(confirmations::get)]))
+        .service(at("/{env}/connections", "GET", [web::get().to(connections::list)]))
+        .service(at("/{env}/explain", "POST", [web::post().to(explain::explain)]));
+}
+
+/// A path and what it takes; any other method is told which those are.
+fn at(path: &str, methods: &'static str, routes: impl IntoIterator<Item = Route>) -> Resource {
+    let refuse = move |request: HttpRequest| async move {
+        let detail = format!("{} does not take {}; it takes {methods}.", request.path(), request.method());
+        let refusal = Refusal::new(Code::MethodNotAllowed, detail).with_header(ALLOW, HeaderValue::from_static(methods));
+        Err::<actix_web::HttpResponse, _>(refusal)
+    };
+    routes
+        .into_iter()
+        .fold(web::resource(path.to_owned()), Resource::route)
+        .default_service(web::to(refuse))
+}

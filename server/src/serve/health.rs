@@ -1,0 +1,162 @@
+//! `/healthz`: the process lives. `/readyz`: whether to send callers here, and why not (DESIGN, promise 5).
+//!
+//! Ready means fresh. A node that merely cannot reach its store is `degraded` and answers 200, since kills and streams must go
+//! on; past the time of `--stale-after` it is not ready. One that has not loaded an environment yet, or is shutting down, is
+//! not ready.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::web;
+use jiff::{SignedDuration, Timestamp};
+use ripcord_proto::rest::health::{PartHealth, ReadyState, Readiness};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::environment::Environments;
+use crate::http::{Refusal, Reply};
+use crate::peer::{Peers, Reached};
+use crate::store::{StoreHealth, StoreState};
+
+/// What readiness is told from. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Health {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    environments: Environments,
+    store: watch::Receiver<StoreHealth>,
+    peers: Option<watch::Receiver<Reached>>,
+    stopping: CancellationToken,
+    stale_after: Duration,
+    node: String,
+    started: Timestamp,
+}
+
+impl Health {
+    /// Of a node that has just started. It is not ready any more as soon as `stopping` fires.
+    pub fn new(environments: Environments, peers: &Peers, stopping: CancellationToken, stale_after: Duration, node: String) -> Self {
+        let inner = Inner {
+            store: environments.store().health(),
+            peers: (!peers.is_empty()).then(|| peers.reached()),
+            started: environments.clock().now(),
+            environments,
+            stopping,
+            stale_after,
+            node,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Mounts `/healthz` and `/readyz`.
+    pub fn routes(&self, config: &mut web::ServiceConfig) {
+        config
+            .app_data(web::Data::new(self.clone()))
+            .route("/healthz", web::get().to(alive))
+            .route("/readyz", web::get().to(ready));
+    }
+
+    /// The state of every part, and of the whole: the worst of them.
+    pub fn readiness(&self) -> Readiness {
+        let inner = &self.inner;
+        let store = inner.store.borrow().clone();
+        let mut parts = BTreeMap::from([
+            ("environments".to_owned(), inner.environments_part()),
+            ("store".to_owned(), store_part(&store, inner.environments.clock().now(), inner.stale_after)),
+        ]);
+        if let Some(peers) = &inner.peers {
+            parts.insert("peers".to_owned(), inner.part(peers_part(&peers.borrow())));
+        }
+        if inner.stopping.is_cancelled() {
+            let state = (ReadyState::NotReady, "the server is shutting down".to_owned());
+            parts.insert("server".to_owned(), inner.part(state));
+        }
+        Readiness {
+            status: parts.values().map(|part| part.state).max().unwrap_or(ReadyState::Ready),
+            node: inner.node.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            parts,
+            warnings: store.warnings,
+        }
+    }
+}
+
+impl Inner {
+    fn part(&self, (state, why): (ReadyState, String)) -> PartHealth {
+        PartHealth {
+            state,
+            since: self.started,
+            why,
+        }
+    }
+
+    /// Whether everything that the system log names is served.
+    fn environments_part(&self) -> PartHealth {
+        let system = self.environments.system();
+        let board = self.environments.board();
+        let missing: Vec<&str> = system
+            .environments
+            .keys()
+            .map(ripcord_proto::EnvironmentKey::as_str)
+            .filter(|key| board.served(key).is_none())
+            .collect();
+        self.part(if missing.is_empty() {
+            (ReadyState::Ready, String::new())
+        } else {
+            (ReadyState::NotReady, format!("not loaded yet: {}", missing.join(", ")))
+        })
+    }
+}
+
+fn store_part(health: &StoreHealth, now: Timestamp, stale_after: Duration) -> PartHealth {
+    let away = now.duration_since(health.since);
+    let too_long = SignedDuration::try_from(stale_after).is_ok_and(|limit| away > limit);
+    let (state, why) = match health.state {
+        StoreState::Available => (ReadyState::Ready, String::new()),
+        StoreState::Unreachable | StoreState::Reseeding if too_long => (
+            ReadyState::NotReady,
+            format!("{}; that is longer than the {} s of --stale-after", health.why, stale_after.as_secs()),
+        ),
+        StoreState::Unreachable => (
+            ReadyState::Degraded,
+            format!("{}. Flags are served from memory and kills work; other writes do not", health.why),
+        ),
+        StoreState::Reseeding => (
+            ReadyState::Degraded,
+            format!("the store had lost its state and is being filled again from memory: {}", health.why),
+        ),
+    };
+    PartHealth {
+        state,
+        since: health.since,
+        why,
+    }
+}
+
+fn peers_part(reached: &Reached) -> (ReadyState, String) {
+    if reached.not_reached.is_empty() {
+        return (ReadyState::Ready, String::new());
+    }
+    let why = format!("not reached: {}; a kill that is taken while the store is away would pass them by", reached.not_reached.join(", "));
+    (ReadyState::Degraded, why)
+}
+
+async fn alive() -> Result<Reply, Refusal> {
+    Reply::ok(&serde_json::json!({ "status": "alive" }))
+}
+
+async fn ready(health: web::Data<Health>) -> Result<Reply, Refusal> {
+    let readiness = health.readiness();
+    let status = match readiness.status {
+        ReadyState::Ready | ReadyState::Degraded => StatusCode::OK,
+        ReadyState::NotReady => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    Reply::json(status, &readiness)
+}

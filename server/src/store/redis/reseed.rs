@@ -1,0 +1,250 @@
+//! A Redis that came back empty, older, or as another one: nodes agree who knows most, that one fills it again in a new epoch, the
+//! others take over what it filled. Nothing in memory is emptied meanwhile, and what only one node knew is handed to its
+//! follower as orphaned.
+//!
+//! Each log is settled by itself, the system log first, since it tells which environments there are.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use ripcord_proto::actor::{Actor, Origin};
+use ripcord_proto::change::{Change, EpochCause};
+use ripcord_proto::commit::{Commit, Sealed};
+use ripcord_proto::{EnvironmentKey, Sequence};
+
+use super::fill::Filling;
+use super::keys;
+use super::link::{CallError, Live};
+use super::node::Node;
+use super::query;
+use super::watch::Standing;
+use crate::store::state::StoredState;
+use crate::store::{Append, Contents, Head, Loaded, LogName, Store as _, StoreError};
+
+/// How long nodes may claim.
+const WINDOW: Duration = Duration::from_millis(1500);
+/// How long a node that fills may be silent before another takes its place.
+const SILENCE: Duration = Duration::from_secs(5);
+/// Entries read from the mirror at once.
+const BATCH: usize = 1000;
+
+/// Why a log could not be settled this time. It is tried again at the next look.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReseedError {
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("a commit that begins an epoch cannot be encoded: {0}")]
+    Encode(#[from] serde_json::Error),
+}
+
+/// Does this node's part for a log that stands otherwise than this node knows it.
+pub(super) async fn settle(node: &Node, live: &Live, log: &LogName, standing: Standing) -> Result<(), ReseedError> {
+    let known = node.ledger.head(log);
+    match standing {
+        Standing::Whole => Ok(()),
+        Standing::Behind(stored) => claim(node, live, log, &keys::head_text(stored)).await,
+        Standing::Unreadable(head) => claim(node, live, log, &head).await,
+        Standing::Reseeding => claim(node, live, log, keys::RESEEDING).await,
+        // A later epoch was agreed upon without this node.
+        Standing::Other(stored) if stored.epoch > known.epoch => adopt(node, live, log).await,
+        Standing::Other(stored) if rank(stored) > rank(known) => {
+            adopt(node, live, log).await?;
+            begin_epoch(node, log).await
+        }
+        Standing::Other(stored) => claim(node, live, log, &keys::head_text(stored)).await,
+    }
+}
+
+/// What claims are compared by.
+fn rank(head: Head) -> String {
+    format!("{:020} {:020} {:020} {}", head.epoch.0, head.revision.0, head.sequence.0, head.chain)
+}
+
+async fn claim(node: &Node, live: &Live, log: &LogName, seen: &str) -> Result<(), ReseedError> {
+    // What the system log says comes first: an environment that was deleted is no loss.
+    let system = node.ledger.head(&LogName::System).sequence;
+    let is_news = *log != LogName::System && !query::entries(live, &LogName::System, system, 1).await?.is_empty();
+    if is_news || !node.ledger.tracks(log) {
+        return Ok(());
+    }
+    match ask(node, live, log, seen).await?.as_str() {
+        "fill" => fill(node, live, log).await,
+        _ => Ok(()),
+    }
+}
+
+/// Claims, and asks whose turn it is. The node that fills says with it that it is alive.
+async fn ask(node: &Node, live: &Live, log: &LogName, seen: &str) -> Result<String, CallError> {
+    let known = node.ledger.head(log);
+    let claim = if known == Head::START {
+        String::new()
+    } else {
+        format!("{} {}", rank(known), node.name)
+    };
+    let (state, claims) = (keys::state(log), keys::claims(log));
+    let mut command = node.scripts.claim.over(&[&state, &claims]);
+    command.arg(&node.name).arg(claim).arg(seen);
+    command.arg(WINDOW.as_millis() as u64).arg(SILENCE.as_millis() as u64);
+    live.run(&node.scripts.claim, &command).await
+}
+
+async fn fill(node: &Node, live: &Live, log: &LogName) -> Result<(), ReseedError> {
+    let Loaded { state, tail, head } = node.load(log).await?;
+    tracing::warn!(%log, epoch = %head.epoch.next(), revision = %head.revision, "filling the log in Redis from what this node knows");
+    let filling = Filling::begin(live, log, &node.name).await?;
+    let mut after = Sequence(0);
+    while after < head.sequence {
+        let entries = node.mirror.store.read(log, after, BATCH).await?;
+        let Some(last) = entries.last() else { break };
+        after = last.commit.sequence;
+        filling.add(&entries).await?;
+        if ask(node, live, log, keys::RESEEDING).await? != "fill" {
+            return Ok(());
+        }
+    }
+    let entry = epoch_entry(node, head)?;
+    filling.add(std::slice::from_ref(&entry)).await?;
+    let state = state_at(log, state, &tail, &entry);
+    filling.finish(head.after(&entry), state.as_ref()).await?;
+    if filling.switch(&node.scripts.switch, Some(&node.name)).await? {
+        tracing::warn!(%log, epoch = %entry.commit.epoch, "the log in Redis is filled again");
+    }
+    Ok(())
+}
+
+/// The state of an environment's log at its end.
+fn state_at(log: &LogName, state: Option<StoredState>, tail: &[Sealed], last: &Sealed) -> Option<StoredState> {
+    let LogName::Environment(environment) = log else { return None };
+    let mut state = state.unwrap_or_else(|| StoredState::empty(environment.clone()));
+    tail.iter().chain([last]).for_each(|entry| state.apply(entry));
+    Some(state)
+}
+
+/// The entry that begins the next epoch.
+fn epoch_entry(node: &Node, head: Head) -> Result<Sealed, serde_json::Error> {
+    let commit = Commit {
+        sequence: head.sequence.next(),
+        epoch: head.epoch.next(),
+        revision: None,
+        at: jiff::Timestamp::now(),
+        actor: Actor::server(&node.name),
+        origin: Origin {
+            node: node.name.clone(),
+            address: None,
+            request: None,
+        },
+        reason: Some("the store had lost this log, or held another one; it was filled again from what the nodes knew".to_owned()),
+        urgent: false,
+        changes: vec![Change::NewEpoch(EpochCause::Reseeded)],
+        hash: None,
+        idempotency: None,
+    };
+    Sealed::seal(commit, &head.chain)
+}
+
+/// Begins an epoch in a log that was taken over within one: readers must not take two histories for one.
+async fn begin_epoch(node: &Node, log: &LogName) -> Result<(), ReseedError> {
+    let expected = node.ledger.head(log);
+    let append = Append {
+        log: log.clone(),
+        expected,
+        entries: vec![epoch_entry(node, expected)?],
+    };
+    // Where another node was faster, its entry serves as well.
+    if let Err(error) = query::append(&node.link, &node.scripts.append, &append).await {
+        tracing::info!(%log, %error, "the epoch is begun by another node, or at the next look");
+    }
+    Ok(())
+}
+
+/// Takes over the log in Redis in place of the one that this node knows.
+async fn adopt(node: &Node, live: &Live, log: &LogName) -> Result<(), ReseedError> {
+    let entries = fetch(live, log).await?;
+    node.mirror.reach(log, node.ledger.head(log).sequence).await;
+    let known = node.mirror.store.read(log, Sequence(0), usize::MAX).await?;
+    let common = entries.iter().zip(&known).take_while(|(new, old)| new.digest == old.digest).count();
+    let orphaned: Vec<_> = known.iter().skip(common).cloned().collect();
+    tracing::warn!(%log, orphaned = orphaned.len(), "taking over the log in Redis, which other nodes filled or wrote meanwhile");
+    let state = match log {
+        LogName::Environment(environment) => query::state(live, environment).await?,
+        LogName::System => None,
+    };
+    let contents = Contents {
+        log: log.clone(),
+        entries,
+        // One that has moved on since the entries were fetched is kept another time.
+        state,
+    };
+    let entries = contents.entries.clone();
+    let head = node.mirror.replace(contents).await?;
+    node.ledger.set(log, head);
+    node.tell_replaced(log, orphaned).await;
+    if *log == LogName::System {
+        node.follow_environments(&entries).await;
+        let (before, now) = (environments(&known), environments(&entries));
+        for gone in before.difference(&now) {
+            node.lose_environment(&LogName::Environment(gone.clone())).await;
+        }
+    }
+    Ok(())
+}
+
+/// The whole log, proven.
+async fn fetch(live: &Live, log: &LogName) -> Result<Vec<Sealed>, ReseedError> {
+    let (mut entries, mut head) = (Vec::new(), Head::START);
+    loop {
+        let raw = query::entries(live, log, head.sequence, BATCH).await?;
+        if raw.is_empty() {
+            return Ok(entries);
+        }
+        for raw in raw {
+            let entry = Sealed::open(raw.sequence, &raw.body, raw.digest, &head.chain).map_err(|source| StoreError::Chain { log: log.clone(), source })?;
+            head = head.after(&entry);
+            entries.push(entry);
+        }
+    }
+}
+
+/// The environments that a system log leaves.
+fn environments(system: &[Sealed]) -> BTreeSet<EnvironmentKey> {
+    let mut environments = BTreeSet::new();
+    for change in system.iter().flat_map(|entry| &entry.commit.changes) {
+        if let Change::PutEnvironment(record) = change {
+            environments.insert(record.key.clone());
+        } else if let Change::DeleteEnvironment(key) = change {
+            environments.remove(key);
+        }
+    }
+    environments
+}
+
+/// Replaces a log by `contents`, whatever it held. For restoring a backup.
+pub(super) async fn install(node: &Node, contents: Contents) -> Result<(), ReseedError> {
+    let live = node.link.live()?;
+    let log = contents.log.clone();
+    let filling = Filling::begin(&live, &log, &node.name).await?;
+    filling.add(&contents.entries).await?;
+    let head = contents.head();
+    let state = state_of(&contents);
+    filling.finish(head, state.as_ref()).await?;
+    filling.switch(&node.scripts.switch, None).await?;
+    node.mirror.replace(contents).await?;
+    node.ledger.set(&log, head);
+    Ok(())
+}
+
+/// The state at the end of a log, from the newest one that is known.
+fn state_of(contents: &Contents) -> Option<StoredState> {
+    let LogName::Environment(environment) = &contents.log else { return None };
+    let state = contents.state.clone();
+    let mut state = state.unwrap_or_else(|| StoredState::empty(environment.clone()));
+    let from = state.head.sequence;
+    contents
+        .entries
+        .iter()
+        .filter(|entry| entry.commit.sequence > from)
+        .for_each(|entry| state.apply(entry));
+    Some(state)
+}

@@ -1,0 +1,200 @@
+//! Several nodes over one Redis while all is well, and while it is away.
+
+use std::time::{Duration, Instant};
+
+use ripcord_proto::Sequence;
+use ripcord_proto::commit::Sealed;
+use tokio::sync::mpsc;
+
+use super::server::RedisServer;
+use super::{RedisStore, open};
+use crate::store::contract::{Writer, digests, log};
+use crate::store::{Append, AppendError, FeedEvent, LogName, Settled, Store, StoreState};
+
+/// Polls until `check` holds, for ten seconds at most.
+pub(super) async fn eventually<F: Future<Output = bool>>(what: &str, mut check: impl FnMut() -> F) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !check().await {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+pub(super) async fn available(store: &RedisStore) {
+    eventually("the store is available", async || store.health().borrow().state == StoreState::Available).await;
+}
+
+/// An append of one entry where the log ends now, as far as this node knows.
+pub(super) async fn next(store: &RedisStore, log: &LogName) -> Append {
+    let head = store.load(log).await.unwrap().head;
+    Writer::at(log, head).append(1)
+}
+
+/// Appends one entry, again and again until it is written; answers it.
+pub(super) async fn commit(store: &RedisStore, log: &LogName) -> Sealed {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let append = next(store, log).await;
+        match store.append(append.clone()).await {
+            Ok(()) => return append.entries[0].clone(),
+            Err(error) => assert!(Instant::now() < deadline, "nothing is written: {error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+pub(super) async fn all(store: &RedisStore, log: &LogName) -> Vec<Sealed> {
+    store.read(log, Sequence(0), usize::MAX).await.unwrap()
+}
+
+/// Entries that the feed brings, until there are `count`.
+async fn fed(feed: &mut mpsc::Receiver<FeedEvent>, count: usize) -> Vec<Sealed> {
+    let mut all = Vec::new();
+    while all.len() < count {
+        let event = tokio::time::timeout(Duration::from_secs(10), feed.recv())
+            .await
+            .expect("the feed brings it in time");
+        match event {
+            Some(FeedEvent::Entries { entries, .. }) => all.extend(entries),
+            other => panic!("{other:?}"),
+        }
+    }
+    all
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_on_one_node_is_fed_to_the_other_and_not_to_itself() {
+    let redis = RedisServer::start(&[]).await;
+    let directories = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let (a, b) = (open(&redis, &directories[0], "a").await, open(&redis, &directories[1], "b").await);
+    let (mut feed_a, mut feed_b) = (a.feed().unwrap(), b.feed().unwrap());
+    assert!(a.feed().is_none(), "it can be taken once");
+    let production = log("production");
+    // Both know the log before it is written to, as an environment's creation makes them.
+    b.load(&production).await.unwrap();
+    b.node.ledger.track(&production);
+    let mut writer = Writer::new("production");
+    for _ in 0..50 {
+        a.append(writer.append(1)).await.unwrap();
+    }
+    assert_eq!(digests(&fed(&mut feed_b, 50).await), digests(&writer.entries));
+    b.append(writer.append(2)).await.unwrap();
+    assert_eq!(digests(&fed(&mut feed_a, 2).await), digests(&writer.entries[50..]));
+    assert!(feed_a.try_recv().is_err() && feed_b.try_recv().is_err());
+    assert_eq!(digests(&all(&b, &production).await), digests(&writer.entries));
+    a.close().await.unwrap();
+    b.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rivals_on_two_nodes_write_one_log_without_a_gap() {
+    let redis = RedisServer::start(&[]).await;
+    let directories = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let stores = [open(&redis, &directories[0], "a").await, open(&redis, &directories[1], "b").await];
+    let _feeds = stores.each_ref().map(|store| store.feed());
+    let production = log("production");
+    stores[1].node.ledger.track(&production);
+    let rival = async |store: &RedisStore| {
+        let mut written = Vec::new();
+        for _ in 0..30 {
+            written.push(commit(store, &production).await);
+        }
+        written
+    };
+    let (one, other) = tokio::join!(rival(&stores[0]), rival(&stores[1]));
+    eventually("both nodes know all", async || {
+        all(&stores[0], &production).await.len() == 60 && all(&stores[1], &production).await.len() == 60
+    })
+    .await;
+    let entries = all(&stores[0], &production).await;
+    assert_eq!(digests(&entries), digests(&all(&stores[1], &production).await));
+    let found = digests(&entries);
+    assert!(digests(&one).iter().chain(&digests(&other)).all(|written| found.contains(written)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_paused_redis_is_noticed_and_an_unknown_append_is_settled() {
+    let redis = RedisServer::start(&[]).await;
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&redis, &directory, "a").await;
+    let _feed = store.feed();
+    let production = log("production");
+    let first = commit(&store, &production).await;
+    redis.pause();
+    let paused = Instant::now();
+    let append = next(&store, &production).await;
+    let outcome = store.append(append.clone()).await;
+    assert!(matches!(outcome, Err(AppendError::Unknown(_))), "{outcome:?}");
+    assert!(paused.elapsed() < Duration::from_millis(1500), "{:?}", paused.elapsed());
+    eventually("the store is said to be unreachable", async || {
+        store.health().borrow().state == StoreState::Unreachable
+    })
+    .await;
+    assert!(!store.health().borrow().why.is_empty());
+    let outcome = store.append(append.clone()).await;
+    assert!(matches!(outcome, Err(AppendError::Unavailable(_))), "{outcome:?}");
+    assert!(store.settle(&append).await.is_err(), "it cannot be settled while the store is away");
+    assert_eq!(digests(&all(&store, &production).await), digests(&[first]), "the mirror is read all the while");
+    redis.resume();
+    available(&store).await;
+    let settled = store.settle(&append).await.unwrap();
+    eventually("the log has the entry if it was settled so", async || {
+        (all(&store, &production).await.len() == 2) == (settled == Settled::Written)
+    })
+    .await;
+    commit(&store, &production).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn acknowledged_commits_survive_kill_9_of_a_redis_that_flushes() {
+    let mut redis = RedisServer::start(&["--appendonly", "yes", "--appendfsync", "always"]).await;
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&redis, &directory, "a").await;
+    let _feed = store.feed();
+    let production = log("production");
+    let mut written = Vec::new();
+    for round in 0..20 {
+        written.push(commit(&store, &production).await);
+        if round % 10 == 5 {
+            redis.kill();
+            redis.restart().await;
+        }
+    }
+    assert_eq!(digests(&all(&store, &production).await), digests(&written));
+    let stored: usize = redis.ask(&["XLEN", "ripcord:{production}:log"]).await;
+    assert_eq!(stored, 20, "nothing was written twice");
+    assert_eq!(store.load(&production).await.unwrap().head.epoch.0, 1, "and nothing had to be filled again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_starts_without_redis_from_its_mirror() {
+    let mut redis = RedisServer::start(&["--appendonly", "yes"]).await;
+    let directory = tempfile::tempdir().unwrap();
+    let production = log("production");
+    let store = open(&redis, &directory, "a").await;
+    let mut written = Vec::new();
+    for _ in 0..5 {
+        written.push(commit(&store, &production).await);
+    }
+    store.close().await.unwrap();
+    drop(store);
+    redis.kill();
+    let store = open(&redis, &directory, "a").await;
+    assert_eq!(store.health().borrow().state, StoreState::Unreachable);
+    assert_eq!(digests(&all(&store, &production).await), digests(&written));
+    redis.restart().await;
+    available(&store).await;
+    commit(&store, &production).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settings_that_can_lose_data_are_warned_of() {
+    let careless = RedisServer::start(&["--maxmemory-policy", "allkeys-lru"]).await;
+    let careful = RedisServer::start(&["--appendonly", "yes", "--appendfsync", "always"]).await;
+    for (redis, count) in [(careless, 2), (careful, 0)] {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(&redis, &directory, "a").await;
+        let warnings = store.health().borrow().warnings.clone();
+        assert_eq!(warnings.len(), count, "{warnings:?}");
+    }
+}
