@@ -27,6 +27,7 @@ mod output;
 mod plan;
 mod restore;
 mod segments;
+mod serve;
 mod target;
 mod watch;
 
@@ -87,6 +88,7 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Serve(serve::Serve),
     Doctor(doctor::Doctor),
     Apply(apply::Apply),
     Plan(plan::Plan),
@@ -130,6 +132,7 @@ pub fn run() -> ExitCode {
 
 fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, Failure> {
     match arguments.command {
+        Command::Serve(command) => serve::run(output, command),
         Command::Lint(command) => lint::run(output, &command),
         Command::Completions(command) => Ok(completions::run(output, &command)),
         remote => {
@@ -159,6 +162,7 @@ async fn ask(call: &Invocation, command: Command) -> Result<Exit, Failure> {
         Command::Env(command) => env::run(call, command).await,
         Command::Keys(command) => keys::run(call, command).await,
         Command::Backup(command) => backup::run(call, command).await,
+        Command::Serve(command) => serve::run(call.output, command),
         Command::Lint(command) => lint::run(call.output, &command),
         Command::Completions(command) => Ok(completions::run(call.output, &command)),
     }

@@ -11,9 +11,9 @@
 )]
 
 pub mod access;
-pub mod cli;
 pub mod api;
 pub mod audit;
+pub mod cli;
 pub mod clock;
 pub mod commit;
 pub mod environment;

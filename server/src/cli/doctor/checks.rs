@@ -6,7 +6,7 @@ use futures_util::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::header::DATE;
 use ripcord_proto::problem::Code;
-use ripcord_proto::rest::connections::ConnectionView;
+use ripcord_proto::rest::connections::{ConnectionView, Level};
 use ripcord_proto::rest::environments::EnvironmentView;
 use ripcord_proto::rest::health::{Readiness, ReadyState};
 use ripcord_proto::rest::kills::KillView;
@@ -208,7 +208,7 @@ async fn kills(call: &Invocation) -> Option<Finding> {
 async fn applications(call: &Invocation) -> Option<Finding> {
     let connections: Answer<Vec<ConnectionView>> = call.client.list(&call.path(&["connections"]), usize::MAX).await.ok()?;
     let view: Answer<EnvironmentView> = call.client.call(Call::get(call.path(&[]))).await.ok()?;
-    let acknowledging: Vec<_> = connections.value.iter().filter(|connection| connection.acknowledges).collect();
+    let acknowledging: Vec<_> = connections.value.iter().filter(|connection| connection.level == Level::Applied).collect();
     let behind: Vec<_> = acknowledging
         .iter()
         .filter(|connection| connection.revision.is_none_or(|revision| revision < view.value.revision))

@@ -1,0 +1,156 @@
+//! `ripcord serve`: the server, until it is told to stop.
+
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use super::exit::{Exit, Failure};
+use super::local::{self, Announcement, Keep};
+use super::output::{Format, Output, Paint, facts, indented};
+use crate::serve::config::{Config, LogFormat, Settings};
+use crate::serve::{self, Started};
+use crate::telemetry;
+
+/// Start a server
+///
+/// It needs no settings: one node, all in one folder, reached from this machine alone. The first start makes the environment
+/// `production` and an admin key, which it prints once. Every setting is also an environment variable.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ripcord serve
+  ripcord serve --listen 0.0.0.0:8016 --tls-cert cert.pem --tls-key key.pem
+  ripcord serve --store redis://127.0.0.1:6379 --data-dir /var/lib/ripcord
+  ripcord serve --restore-backup ripcord-backup")]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Serves until Ctrl-C or SIGTERM.
+pub(crate) fn run(output: Output, command: Serve) -> Result<Exit, Failure> {
+    let config = check(command.settings)?;
+    logs(config.log_format)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Local(format!("No runtime can be started: {error}.")))?;
+    runtime.block_on(until_stopped(output, config))
+}
+
+/// Checked settings, or every fault in them.
+pub(crate) fn check(settings: Settings) -> Result<Config, Failure> {
+    settings.check().map_err(|faults| {
+        let lines: Vec<_> = faults.all().iter().map(|fault| format!("  {fault}")).collect();
+        Failure::Usage(format!("the settings cannot be used\n{}", lines.join("\n")))
+    })
+}
+
+fn logs(format: LogFormat) -> Result<(), Failure> {
+    let format = match format {
+        LogFormat::Pretty => telemetry::LogFormat::Pretty,
+        LogFormat::Json => telemetry::LogFormat::Json,
+    };
+    let filter = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
+    let config = telemetry::Config {
+        format,
+        filter: filter.unwrap_or_else(|| telemetry::Config::default().filter),
+    };
+    telemetry::start_logs(&config).map_err(|error| Failure::Local(error.to_string()))
+}
+
+async fn until_stopped(output: Output, config: Config) -> Result<Exit, Failure> {
+    // A key from outside is where its owner put it, and is written nowhere else.
+    let own_key = config.admin_key.is_none();
+    let mut announcement: Option<Announcement> = None;
+    let started = |started: &Started| {
+        announcement = own_key.then(|| announce(started, Keep::ForNextStart)).flatten();
+        match output.format() {
+            Format::Text => output.print(&greeting(started, announcement.is_some(), output.paint())),
+            Format::Json => output.print(&greeting_json(started)),
+        }
+    };
+    let told = told_to_stop().map_err(|error| Failure::Local(format!("Signals cannot be heard: {error}.")))?;
+    let stop = CancellationToken::new();
+    let mut serving = std::pin::pin!(serve::run(config, started, stop.clone()));
+    let ended = tokio::select! {
+        ended = &mut serving => ended,
+        () = told => {
+            output.note("Stopping: streams are told goodbye, requests finish, the store closes.");
+            stop.cancel();
+            serving.await
+        }
+    };
+    ended.map(|()| Exit::Done).map_err(|error| Failure::Local(error.to_string()))
+}
+
+/// Ends at the first Ctrl-C or SIGTERM.
+pub(crate) fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Lets the commands on this machine find the server; without it they need --server and --key.
+pub(crate) fn announce(started: &Started, keep: Keep) -> Option<Announcement> {
+    let address = url(started);
+    let key = started.admin_key.as_ref().map(crate::secret::Secret::expose);
+    match local::announce(&address, &started.data_dir, key, keep) {
+        Ok(announcement) => Some(announcement),
+        Err(error) => {
+            tracing::warn!(%error, "commands on this machine will need --server and --key");
+            None
+        }
+    }
+}
+
+/// Where it can be called: an address that means every one of this machine is called by the local one.
+pub(crate) fn url(started: &Started) -> String {
+    let mut address = started.address;
+    if address.ip().is_unspecified() {
+        let local: std::net::IpAddr = if address.is_ipv4() { std::net::Ipv4Addr::LOCALHOST.into() } else { std::net::Ipv6Addr::LOCALHOST.into() };
+        address.set_ip(local);
+    }
+    format!("{}://{address}", started.scheme)
+}
+
+fn greeting(started: &Started, announced: bool, paint: Paint) -> String {
+    let members = [
+        ("address", url(started)),
+        ("data", started.data_dir.display().to_string()),
+        ("node", started.node.clone()),
+    ];
+    let mut text = format!("{}\n{}\n", paint.strong("Ripcord is ready."), indented(&facts(&members)));
+    if let Some(key) = &started.admin_key {
+        text.push_str(&format!(
+            "\nThe admin key, shown this once. Keep it safe:\n  {}\n",
+            paint.strong(key.expose())
+        ));
+    }
+    for warning in &started.warnings {
+        text.push_str(&format!("\n{}\n", paint.warn(warning)));
+    }
+    text.push_str(if announced {
+        "\nCommands on this machine find the server by themselves. Try, in another terminal:\n  ripcord flags set checkout-v2 --boolean --reason \"first flag\"\n  ripcord kill checkout-v2 --reason \"trying it\"\n"
+    } else {
+        "\nCommands need --server and --key, or RIPCORD_SERVER and RIPCORD_KEY.\n"
+    });
+    text.push_str("\nCtrl-C stops it.");
+    text
+}
+
+fn greeting_json(started: &Started) -> String {
+    let key = started.admin_key.as_ref().map(crate::secret::Secret::expose);
+    serde_json::json!({
+        "address": url(started), "node": started.node, "data_dir": started.data_dir, "admin_key": key, "warnings": started.warnings,
+    })
+    .to_string()
+}
+
+#[cfg(test)]
+mod tests;
