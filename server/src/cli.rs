@@ -12,6 +12,7 @@ mod changes;
 mod client;
 mod completions;
 mod confirm;
+mod demo;
 mod doctor;
 mod env;
 mod exit;
@@ -88,6 +89,7 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Demo),
     Serve(serve::Serve),
     Doctor(doctor::Doctor),
     Apply(apply::Apply),
@@ -132,6 +134,7 @@ pub fn run() -> ExitCode {
 
 fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, Failure> {
     match arguments.command {
+        Command::Demo(command) => demo::run(output, &command),
         Command::Serve(command) => serve::run(output, command),
         Command::Lint(command) => lint::run(output, &command),
         Command::Completions(command) => Ok(completions::run(output, &command)),
@@ -162,6 +165,7 @@ async fn ask(call: &Invocation, command: Command) -> Result<Exit, Failure> {
         Command::Env(command) => env::run(call, command).await,
         Command::Keys(command) => keys::run(call, command).await,
         Command::Backup(command) => backup::run(call, command).await,
+        Command::Demo(command) => demo::run(call.output, &command),
         Command::Serve(command) => serve::run(call.output, command),
         Command::Lint(command) => lint::run(call.output, &command),
         Command::Completions(command) => Ok(completions::run(call.output, &command)),

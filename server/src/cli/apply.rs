@@ -85,6 +85,16 @@ impl Source {
     }
 }
 
+/// The commit that puts all of a file.
+pub(crate) fn whole(file: FlagsFile, reason: Option<String>) -> CommitRequest {
+    CommitRequest {
+        reason,
+        changes: changes_of(file, Vec::new()),
+        plan: None,
+        changes_served: false,
+    }
+}
+
 /// Segments first: that is how a person reads them. The server judges only the whole.
 fn changes_of(file: FlagsFile, gone: Vec<ChangeRequest>) -> Vec<ChangeRequest> {
     let segments = file.segments.into_iter().map(|(key, segment)| ChangeRequest::PutSegment {

@@ -75,11 +75,24 @@ pub(crate) fn changes(entry: &LogEntry, most: usize) -> String {
         .changes
         .iter()
         .take(most)
-        .map(|change| format!("{} {}", change.change.replace('_', " "), change.what))
+        .map(|change| format!("{} {}", verb(&change.change), change.what))
         .collect();
     let more = entry.changes_total.saturating_sub(shown.len());
     let shown = shown.join(", ");
     if more > 0 { format!("{shown} and {more} more") } else { shown }
+}
+
+/// The log's name of a change in the words of the commands that make it.
+fn verb(change: &str) -> String {
+    match change {
+        "put_flag" => "set flag".to_owned(),
+        "put_segment" => "set segment".to_owned(),
+        "put_settings" => "set settings".to_owned(),
+        "put_kill" => "kill".to_owned(),
+        "put_environment" => "make environment".to_owned(),
+        "put_key" => "make key".to_owned(),
+        other => other.replace('_', " "),
+    }
 }
 
 async fn verify(call: &Invocation) -> Result<Exit, Failure> {

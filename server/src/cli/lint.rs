@@ -72,6 +72,14 @@ where
         .collect()
 }
 
+/// Everything that can be said of a file, for a file that is a part of this program.
+#[cfg(test)]
+pub(crate) fn judge(file: &FlagsFile) -> Vec<Fault> {
+    let mut faults = unmet(file).unwrap_or_default();
+    faults.extend(advise(file, Timestamp::UNIX_EPOCH));
+    faults
+}
+
 /// What is better done otherwise.
 fn advise(file: &FlagsFile, now: Timestamp) -> Vec<Fault> {
     let mut advice = Vec::new();
