@@ -74,7 +74,10 @@ impl TestClient {
     /// A boolean flag that serves `value`; its safe variant is `false`.
     pub fn set_bool(&self, key: &str, value: bool) -> Result<(), TestError> {
         let served = if value { "on" } else { "off" };
-        self.put(key, &json!({"enabled": true, "variants": {"on": true, "off": false}, "default": served, "safe": "off"}))
+        self.put(
+            key,
+            &json!({"enabled": true, "variants": {"on": true, "off": false}, "default": served, "safe": "off"}),
+        )
     }
 
     /// A string flag that serves `value`; its safe variant is the caller's own default.

@@ -28,6 +28,7 @@ use crate::commit::CommitError;
 use crate::environment::{Environments, Orphans, Rooms};
 use crate::fleet::{self, Fleet};
 use crate::kill::{self, Kills};
+use crate::outcome::Outcomes;
 use crate::peer::Peers;
 use crate::secret::Secret;
 use crate::snapshot::board::Board;
@@ -36,7 +37,6 @@ use crate::store::journal::{Journal, JournalError};
 use crate::stream::{self, Streams};
 use crate::tasks::TaskSet;
 use crate::telemetry::{Metrics, TelemetryError};
-use crate::outcome::Outcomes;
 
 /// How long clients are asked to wait before they come back to a server that shuts down; they add full jitter.
 const COME_BACK: Duration = Duration::from_secs(2);
@@ -133,16 +133,36 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
 
     let access = Access::new(environments.clone(), config.admin_key.as_ref(), node.clone(), Limits::default());
     let fresh = fresh::watch(opened.store.health(), peers.clone(), &tasks);
-    let settings = stream::Settings { workers: config.workers, heartbeat: config.heartbeat, ..stream::Settings::default() };
+    let settings = stream::Settings {
+        workers: config.workers,
+        heartbeat: config.heartbeat,
+        ..stream::Settings::default()
+    };
     let streams = Streams::new(&board, settings, fleet.clone(), Arc::new(access.clone()), fresh);
     shutdown::end_streams_of_revoked_keys(&environments, &streams, &tasks);
 
     let health = Health::new(environments.clone(), &peers, stop.clone(), config.stale_after, node.clone());
-    let parts = api::Parts { environments, kills, fleet, peers, outcomes: Outcomes::default(), metrics, node: node.clone() };
+    let parts = api::Parts {
+        environments,
+        kills,
+        fleet,
+        peers,
+        outcomes: Outcomes::default(),
+        metrics,
+        node: node.clone(),
+    };
     let api = api::Api::new(parts, access);
-    let entry = entry::Settings { workers: config.workers, tls: tls.clone(), shutdown: DRAIN, ..entry::Settings::default() };
+    let entry = entry::Settings {
+        workers: config.workers,
+        tls: tls.clone(),
+        shutdown: DRAIN,
+        ..entry::Settings::default()
+    };
     let address = listener.local_addr().map_err(ServeError::Http)?;
-    let server = entry::start(vec![listener], &entry, &streams, move |worker| api.app(&worker).configure(|config| health.routes(config))).map_err(ServeError::Http)?;
+    let server = entry::start(vec![listener], &entry, &streams, move |worker| {
+        api.app(&worker).configure(|config| health.routes(config))
+    })
+    .map_err(ServeError::Http)?;
     started(&Started {
         address,
         scheme: if tls.is_some() { "https" } else { "http" },

@@ -133,9 +133,17 @@ impl Account {
             let totals = tally.totals();
             let before = self.read.get_mut(place).map(|read| std::mem::replace(read, totals.clone())).unwrap_or_default();
             let before = before.into_iter().chain(std::iter::repeat(0));
-            totals.into_iter().zip(before).map(|(now, before)| now.wrapping_sub(before)).collect::<Vec<u64>>()
+            totals
+                .into_iter()
+                .zip(before)
+                .map(|(now, before)| now.wrapping_sub(before))
+                .collect::<Vec<u64>>()
         };
-        let real = [since(0, &ledger.evaluations.real), since(1, &ledger.successes.real), since(2, &ledger.errors.real)];
+        let real = [
+            since(0, &ledger.evaluations.real),
+            since(1, &ledger.successes.real),
+            since(2, &ledger.errors.real),
+        ];
         let synthetic = [
             since(3, &ledger.evaluations.synthetic),
             since(4, &ledger.successes.synthetic),

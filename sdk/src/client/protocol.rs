@@ -375,7 +375,9 @@ impl Protocol {
     fn fresh(&mut self, now: Moment) {
         self.leases.heard(now);
         self.tell_unheard(now);
-        let due = self.noted.is_none_or(|noted| self.leases.noted_every().is_some_and(|period| now.since(noted) >= period));
+        let due = self
+            .noted
+            .is_none_or(|noted| self.leases.noted_every().is_some_and(|period| now.since(noted) >= period));
         if due {
             self.noted = Some(now.instant);
             self.effects.push(Effect::Cache(Urgency::Ordinary));

@@ -12,8 +12,8 @@ use futures_util::future::{Either, select};
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::status::{State, Status, Trouble};
 use super::Client;
+use super::status::{State, Status, Trouble};
 
 /// Why an application that waited may not go on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -82,11 +82,7 @@ impl Drop for Ended {
 }
 
 /// Starts the thread: the stream, beside it the disk cache, the counts, and the time of those who wait.
-pub(crate) fn spawn(
-    runner: Runner,
-    counting: Option<impl Future<Output = ()> + Send + 'static>,
-    alarms: UnboundedReceiver<Alarm>,
-) -> Result<(), StartError> {
+pub(crate) fn spawn(runner: Runner, counting: Option<impl Future<Output = ()> + Send + 'static>, alarms: UnboundedReceiver<Alarm>) -> Result<(), StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
     let thread = std::thread::Builder::new().name("ripcord-client".to_owned());
     let spawned = thread.spawn(move || {

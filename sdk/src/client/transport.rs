@@ -62,15 +62,13 @@ impl Stream {
                 socket.send(encode(&ClientFrame::Hello(hello))?).await?;
                 Ok(Self::WebSocket(socket))
             }
-            Transport::Sse => {
-                Ok(Self::Events(Events {
-                    stream: sse::Events::open(&server, &hello).await?,
-                    server,
-                    instance_id: hello.instance_id,
-                    under_way: None,
-                    next: None,
-                }))
-            }
+            Transport::Sse => Ok(Self::Events(Events {
+                stream: sse::Events::open(&server, &hello).await?,
+                server,
+                instance_id: hello.instance_id,
+                under_way: None,
+                next: None,
+            })),
             Transport::Poll { every } => Ok(Self::Poll(poll::Poll::open(server, every))),
         }
     }

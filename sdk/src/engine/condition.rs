@@ -185,7 +185,13 @@ impl Condition {
     }
 
     fn holds_together(&self, scope: &Scope<'_>) -> Truth {
-        let decided = |items: &[Self], otherwise: Truth| items.iter().map(|item| item.holds(scope)).find(|truth| *truth != otherwise).unwrap_or(otherwise);
+        let decided = |items: &[Self], otherwise: Truth| {
+            items
+                .iter()
+                .map(|item| item.holds(scope))
+                .find(|truth| *truth != otherwise)
+                .unwrap_or(otherwise)
+        };
         match self {
             Self::All(items) => decided(items, Truth::True),
             Self::Any(items) => decided(items, Truth::False),
@@ -236,7 +242,9 @@ impl Test {
             Self::OneOf(values) => values.holds(attribute),
             Self::ContainsText(text) => contains_text(attribute, text),
             Self::Contains(scalar) => contains(attribute, scalar),
-            Self::StartsWith(text) => matches!(attribute, Attribute::Text(own) if own.as_bytes().get(..text.len()).is_some_and(|start| same(start, text.as_bytes()))),
+            Self::StartsWith(text) => {
+                matches!(attribute, Attribute::Text(own) if own.as_bytes().get(..text.len()).is_some_and(|start| same(start, text.as_bytes())))
+            }
             Self::EndsWith(text) => matches!(attribute, Attribute::Text(own) if ends_with(own, text)),
             Self::Matches(pattern) => matches!(attribute, Attribute::Text(own) if pattern.is_match(own)),
             Self::Less(number) => order(number).is_some_and(Ordering::is_lt),
@@ -296,5 +304,7 @@ fn contains(attribute: Attribute<'_>, scalar: &Scalar) -> bool {
 #[inline]
 fn ends_with(text: &str, end: &str) -> bool {
     let start = text.len().checked_sub(end.len());
-    start.and_then(|start| text.as_bytes().get(start..)).is_some_and(|own| same(own, end.as_bytes()))
+    start
+        .and_then(|start| text.as_bytes().get(start..))
+        .is_some_and(|own| same(own, end.as_bytes()))
 }

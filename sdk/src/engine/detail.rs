@@ -66,7 +66,15 @@ impl Reason {
     pub const fn error_code(self) -> Option<ErrorCode> {
         match self {
             Self::Error(code) => Some(code),
-            Self::Static | Self::Default | Self::TargetingMatch | Self::Split | Self::Disabled | Self::Killed | Self::LeaseExpired | Self::Prerequisite | Self::NotReady => None,
+            Self::Static
+            | Self::Default
+            | Self::TargetingMatch
+            | Self::Split
+            | Self::Disabled
+            | Self::Killed
+            | Self::LeaseExpired
+            | Self::Prerequisite
+            | Self::NotReady => None,
         }
     }
 }

@@ -78,8 +78,12 @@ impl Scope<'_> {
         let Some(slot) = self.compiled.slot(requirement.flag.as_str()) else {
             return Truth::False;
         };
-        let outcome = self.limits.deeper(|| decide_within(self.compiled, slot, self.context, self.unheard, self.limits));
-        outcome.map_or(Truth::Failed, |outcome| Truth::from(slot.flag.name(outcome.variant()) == Some(&requirement.variant)))
+        let outcome = self
+            .limits
+            .deeper(|| decide_within(self.compiled, slot, self.context, self.unheard, self.limits));
+        outcome.map_or(Truth::Failed, |outcome| {
+            Truth::from(slot.flag.name(outcome.variant()) == Some(&requirement.variant))
+        })
     }
 }
 

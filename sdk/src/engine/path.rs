@@ -26,7 +26,10 @@ impl Path {
         if !text.contains('.') {
             return Self::Plain(Word::new(text));
         }
-        Self::Dotted { whole: Word::new(text), steps: text.split('.').map(Word::new).collect() }
+        Self::Dotted {
+            whole: Word::new(text),
+            steps: text.split('.').map(Word::new).collect(),
+        }
     }
 
     /// What it leads to; `Null` where that is nothing. Nested comes before flat, as JSONLogic's `var` sees it.

@@ -72,7 +72,10 @@ pub(super) struct Word {
 
 impl Word {
     pub(super) fn new(text: &str) -> Self {
-        Self { tag: Tag::of(text), text: text.into() }
+        Self {
+            tag: Tag::of(text),
+            text: text.into(),
+        }
     }
 
     pub(super) const fn text(&self) -> &str {

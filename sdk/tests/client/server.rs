@@ -28,11 +28,19 @@ pub struct Answer {
 
 impl Answer {
     pub fn status(status: u16) -> Self {
-        Self { status, headers: "", body: String::new() }
+        Self {
+            status,
+            headers: "",
+            body: String::new(),
+        }
     }
 
     pub fn body(body: String) -> Self {
-        Self { status: 200, headers: "", body }
+        Self {
+            status: 200,
+            headers: "",
+            body,
+        }
     }
 }
 
@@ -87,7 +95,12 @@ impl Server {
                 tasks.spawn(serve(socket, Arc::clone(&shared), accepted.clone()));
             }
         });
-        Self { address, script, streams, task }
+        Self {
+            address,
+            script,
+            streams,
+            task,
+        }
     }
 
     pub fn url(&self) -> String {
@@ -106,7 +119,14 @@ impl Server {
 
     /// The requests to `path` so far.
     pub fn requests(&self, path: &str) -> Vec<Request> {
-        self.script.lock().unwrap().requests.iter().filter(|request| request.path == path).cloned().collect()
+        self.script
+            .lock()
+            .unwrap()
+            .requests
+            .iter()
+            .filter(|request| request.path == path)
+            .cloned()
+            .collect()
     }
 
     /// The next socket on which a stream was asked for.
@@ -161,7 +181,10 @@ async fn serve(mut socket: TcpStream, script: Arc<Mutex<Script>>, streams: mpsc:
     let body = String::from_utf8(body).unwrap();
     script.lock().unwrap().requests.push(Request { path, head, body });
     let Answer { status, headers, body } = refused.unwrap_or_else(|| Answer::status(404));
-    let text = format!("HTTP/1.1 {status} x\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+    let text = format!(
+        "HTTP/1.1 {status} x\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
     let _ = socket.write_all(text.as_bytes()).await;
 }
 
@@ -187,7 +210,10 @@ fn path_of(head: &str) -> String {
 
 /// A header's value.
 pub fn header<'h>(head: &'h str, name: &str) -> Option<&'h str> {
-    head.lines().filter_map(|line| line.split_once(": ")).find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    head.lines()
+        .filter_map(|line| line.split_once(": "))
+        .find(|(own, _)| own.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value)
 }
 
 /// The server's end of a WebSocket.

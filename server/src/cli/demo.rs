@@ -21,10 +21,11 @@ use super::exit::{Exit, Failure};
 use super::invocation::path;
 use super::local::Keep;
 use super::output::Output;
-use super::serve::{announce, told_to_stop, url};
+use super::serve::{Signals, announce, url};
 use super::target::{From, Target};
-use crate::serve::config::{Config, LogFormat, StoreChoice};
+use crate::serve::config::{Config, StoreChoice};
 use crate::serve::{self, Started};
+use crate::telemetry::LogFormat;
 
 /// The flags that the demo starts with.
 const FLAGS: &str = include_str!("demo/flags.yaml");
@@ -88,7 +89,7 @@ fn config(listen: SocketAddr, folder: &std::path::Path) -> Config {
 }
 
 async fn play(output: Output, demo: &Demo, config: Config) -> Result<Exit, Failure> {
-    let told = told_to_stop().map_err(|error| Failure::Local(format!("Signals cannot be heard: {error}.")))?;
+    let mut signals = Signals::listen()?;
     let stop = CancellationToken::new();
     let (ready, is_ready) = oneshot::channel();
     let started = |started: &Started| {
@@ -99,7 +100,7 @@ async fn play(output: Output, demo: &Demo, config: Config) -> Result<Exit, Failu
     let ended = tokio::select! {
         ended = &mut serving => ended.map_err(|error| Failure::Local(error.to_string())),
         shown = show(output, demo, is_ready) => shown,
-        () = told => Ok(()),
+        () = signals.next() => Ok(()),
     };
     stop.cancel();
     // One that has ended already was the reason, and cannot be waited for again.

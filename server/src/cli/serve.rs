@@ -1,12 +1,13 @@
 //! `ripcord serve`: the server, until it is told to stop.
 
 use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::exit::{Exit, Failure};
 use super::local::{self, Announcement, Keep};
 use super::output::{Format, Output, Paint, facts, indented};
-use crate::serve::config::{Config, LogFormat, Settings};
+use crate::serve::config::{Config, Settings};
 use crate::serve::{self, Started};
 use crate::telemetry;
 
@@ -19,18 +20,28 @@ use crate::telemetry;
 Examples:
   ripcord serve
   ripcord serve --listen 0.0.0.0:8016 --tls-cert cert.pem --tls-key key.pem
-  ripcord serve --store redis://127.0.0.1:6379 --data-dir /var/lib/ripcord
-  ripcord serve --restore-backup ripcord-backup")]
+  ripcord serve --store redis://127.0.0.1:6379 --peer http://10.0.0.2:8016
+  ripcord serve --restore-backup ripcord-backup
+
+RIPCORD_ADMIN_KEY gives an admin key from outside, RIPCORD_PEER_SECRET what
+peers share; RUST_LOG says what is logged: info, or ripcord_server=debug.")]
 pub(crate) struct Serve {
     #[command(flatten)]
     settings: Settings,
 }
 
-/// Serves until Ctrl-C or SIGTERM.
+/// Serves until a signal ends it.
 pub(crate) fn run(output: Output, command: Serve) -> Result<Exit, Failure> {
     let config = check(command.settings)?;
-    logs(config.log_format)?;
+    let filter = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
+    let logs = telemetry::Config {
+        format: config.log_format,
+        filter: filter.unwrap_or_else(|| telemetry::Config::default().filter),
+    };
+    telemetry::start_logs(&logs).map_err(|error| Failure::Usage(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(config.workers)
+        .thread_name("ripcord")
         .enable_all()
         .build()
         .map_err(|error| Failure::Local(format!("No runtime can be started: {error}.")))?;
@@ -45,19 +56,6 @@ pub(crate) fn check(settings: Settings) -> Result<Config, Failure> {
     })
 }
 
-fn logs(format: LogFormat) -> Result<(), Failure> {
-    let format = match format {
-        LogFormat::Pretty => telemetry::LogFormat::Pretty,
-        LogFormat::Json => telemetry::LogFormat::Json,
-    };
-    let filter = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
-    let config = telemetry::Config {
-        format,
-        filter: filter.unwrap_or_else(|| telemetry::Config::default().filter),
-    };
-    telemetry::start_logs(&config).map_err(|error| Failure::Local(error.to_string()))
-}
-
 async fn until_stopped(output: Output, config: Config) -> Result<Exit, Failure> {
     // A key from outside is where its owner put it, and is written nowhere else.
     let own_key = config.admin_key.is_none();
@@ -69,31 +67,51 @@ async fn until_stopped(output: Output, config: Config) -> Result<Exit, Failure> 
             Format::Json => output.print(&greeting_json(started)),
         }
     };
-    let told = told_to_stop().map_err(|error| Failure::Local(format!("Signals cannot be heard: {error}.")))?;
+    let mut signals = Signals::listen()?;
     let stop = CancellationToken::new();
     let mut serving = std::pin::pin!(serve::run(config, started, stop.clone()));
     let ended = tokio::select! {
         ended = &mut serving => ended,
-        () = told => {
-            output.note("Stopping: streams are told goodbye, requests finish, the store closes.");
+        () = signals.next() => {
+            output.note("Stopping: streams are told goodbye, requests finish, the store closes. A second signal ends it at once.");
             stop.cancel();
-            serving.await
+            tokio::select! {
+                ended = serving => ended,
+                () = signals.next() => {
+                    return Err(Failure::Local("Ended by a second signal, without waiting for what was under way.".to_owned()));
+                }
+            }
         }
     };
-    ended.map(|()| Exit::Done).map_err(|error| Failure::Local(error.to_string()))
+    ended
+        .map(|()| Exit::Done)
+        .map_err(|error| Failure::Local(format!("the server has stopped: {error}")))
 }
 
-/// Ends at the first Ctrl-C or SIGTERM.
-pub(crate) fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
+/// Ctrl-C and SIGTERM.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// Hears them from now on.
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(|error| Failure::Local(format!("Signals cannot be heard: {error}.")));
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) {
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
-    })
+    }
 }
 
 /// Lets the commands on this machine find the server; without it they need --server and --key.

@@ -155,7 +155,5 @@ fn read<T: Request>(bytes: &[u8]) -> Result<T, Refusal> {
 }
 
 fn not_json(faults: Faults) -> Refusal {
-    Problem::new(Code::ParseError, format!("The body {faults}."))
-        .with_errors(faults)
-        .into()
+    Problem::new(Code::ParseError, format!("The body {faults}.")).with_errors(faults).into()
 }

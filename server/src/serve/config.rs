@@ -9,6 +9,7 @@ use ripcord_proto::fault::{Fault, Faults};
 
 use crate::access::keys;
 use crate::secret::Secret;
+use crate::telemetry::LogFormat;
 
 /// Characters of the peers' secret, at least.
 const SECRET_CHARACTERS: usize = 32;
@@ -73,15 +74,6 @@ pub struct Settings {
     pub log_format: LogFormat,
 }
 
-/// How log lines are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum LogFormat {
-    /// For people.
-    Pretty,
-    /// One JSON object a line.
-    Json,
-}
-
 /// Where commits are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreChoice {
@@ -125,7 +117,8 @@ pub struct Config {
 /// A time as people write it: `250ms`, `15s`, `10m`, `2h`.
 fn duration(text: &str) -> Result<Duration, String> {
     let span = jiff::SignedDuration::from_str(text).ok().and_then(|span| Duration::try_from(span).ok());
-    span.filter(|span| !span.is_zero()).ok_or_else(|| "write a time such as 500ms, 15s, 10m or 2h".to_owned())
+    span.filter(|span| !span.is_zero())
+        .ok_or_else(|| "write a time such as 500ms, 15s, 10m or 2h".to_owned())
 }
 
 impl Settings {
@@ -165,7 +158,10 @@ impl Settings {
             stale_after: self.stale_after,
             tls: self.tls_cert.zip(self.tls_key),
             restore_backup: self.restore_backup,
-            workers: self.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from)).max(1),
+            workers: self
+                .workers
+                .unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from))
+                .max(1),
             heartbeat: self.heartbeat,
             log_format: self.log_format,
         };
@@ -182,10 +178,16 @@ fn default_data_dir() -> Option<PathBuf> {
 fn check_peer_secret(peers: &[String], secret: Option<&str>, found: &mut Vec<Fault>) {
     match secret {
         None if !peers.is_empty() => {
-            found.push(Fault::new("RIPCORD_PEER_SECRET", "nodes that tell each other of kills must share a secret; set the same on every node"));
+            found.push(Fault::new(
+                "RIPCORD_PEER_SECRET",
+                "nodes that tell each other of kills must share a secret; set the same on every node",
+            ));
         }
         Some(secret) if secret.len() < SECRET_CHARACTERS => {
-            found.push(Fault::new("RIPCORD_PEER_SECRET", format!("it has {} characters; it must have {SECRET_CHARACTERS} or more", secret.len())));
+            found.push(Fault::new(
+                "RIPCORD_PEER_SECRET",
+                format!("it has {} characters; it must have {SECRET_CHARACTERS} or more", secret.len()),
+            ));
         }
         Some(_) | None => {}
     }

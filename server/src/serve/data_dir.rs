@@ -65,7 +65,10 @@ impl DataDir {
 
     fn name_anew(&self, file: &Path) -> Result<String, DataDirError> {
         let name = format!("node-{:06x}", rand::random::<u32>() & 0x00ff_ffff);
-        std::fs::write(file, format!("{name}\n")).map_err(|source| DataDirError { path: self.path.clone(), source })?;
+        std::fs::write(file, format!("{name}\n")).map_err(|source| DataDirError {
+            path: self.path.clone(),
+            source,
+        })?;
         Ok(name)
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::web;
 use jiff::{SignedDuration, Timestamp};
-use ripcord_proto::rest::health::{PartHealth, ReadyState, Readiness};
+use ripcord_proto::rest::health::{PartHealth, Readiness, ReadyState};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -144,7 +144,10 @@ fn peers_part(reached: &Reached) -> (ReadyState, String) {
     if reached.not_reached.is_empty() {
         return (ReadyState::Ready, String::new());
     }
-    let why = format!("not reached: {}; a kill that is taken while the store is away would pass them by", reached.not_reached.join(", "));
+    let why = format!(
+        "not reached: {}; a kill that is taken while the store is away would pass them by",
+        reached.not_reached.join(", ")
+    );
     (ReadyState::Degraded, why)
 }
 

@@ -32,7 +32,11 @@ impl OtherNodes {
     async fn post(&self, url: &str, question: &Question) -> Option<Report> {
         let (http, secret) = self.peers.http()?;
         let patience = Duration::from_millis(question.patience_ms) + ON_THE_WAY;
-        let call = http.post(format!("{url}/v1/peer/confirmations")).bearer_auth(secret.expose()).json(question).timeout(patience);
+        let call = http
+            .post(format!("{url}/v1/peer/confirmations"))
+            .bearer_auth(secret.expose())
+            .json(question)
+            .timeout(patience);
         let answer = call.send().await.and_then(reqwest::Response::error_for_status);
         match answer {
             Ok(answer) => answer.json().await.ok(),
@@ -47,7 +51,11 @@ impl OtherNodes {
 impl fleet::Peers for OtherNodes {
     fn ask<'a>(&'a self, environment: &'a EnvironmentKey, target: &'a Target, patience: Duration) -> BoxFuture<'a, Vec<Answer>> {
         let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
-        let question = Question { environment: environment.clone(), target: target.clone(), patience_ms };
+        let question = Question {
+            environment: environment.clone(),
+            target: target.clone(),
+            patience_ms,
+        };
         Box::pin(async move { join_all(self.peers.urls().iter().map(|url| self.ask_one(url, &question))).await })
     }
 }

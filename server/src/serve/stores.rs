@@ -22,12 +22,14 @@ pub(super) async fn open(config: &Config, data_dir: &DataDir, node: &str) -> Res
             let opened = tokio::task::spawn_blocking(move || EmbeddedStore::open(&path, Flush::EachCommit)).await;
             Arc::new(opened.map_err(|error| StoreError::Unavailable(error.to_string()))??)
         }
-        StoreChoice::Redis(url) => Arc::new(RedisStore::open(RedisConfig {
-            url: url.expose().to_owned(),
-            directory: data_dir.path().to_owned(),
-            node: node.to_owned(),
-        })
-        .await?),
+        StoreChoice::Redis(url) => Arc::new(
+            RedisStore::open(RedisConfig {
+                url: url.expose().to_owned(),
+                directory: data_dir.path().to_owned(),
+                node: node.to_owned(),
+            })
+            .await?,
+        ),
     };
     for warning in &store.health().borrow().warnings {
         tracing::warn!("{warning}");

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
+use ripcord_proto::EnvironmentKey;
 use ripcord_proto::frame::{Ack, Hello};
 use ripcord_proto::outcome::OutcomeBatch;
 use ripcord_proto::problem::Problem;
-use ripcord_proto::EnvironmentKey;
 
 use super::tls::Tls;
 use crate::client::options::StartError;
@@ -129,7 +129,11 @@ impl Server {
             request = request.header(IF_NONE_MATCH, tag);
         }
         let response = request.send().await.map_err(|error| broken(&error))?;
-        let freshness = if response.headers().contains_key(STALE) { Freshness::Stale } else { Freshness::Fresh };
+        let freshness = if response.headers().contains_key(STALE) {
+            Freshness::Stale
+        } else {
+            Freshness::Fresh
+        };
         let tag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
         let state = if response.status() == StatusCode::NOT_MODIFIED {
             None

@@ -24,7 +24,9 @@ impl Events {
     /// Opens the stream; the hello goes with the request.
     pub(super) async fn open(server: &Server, hello: &Hello) -> Result<Self, Lost> {
         let response = server.events(hello).await?;
-        let chunks = response.bytes_stream().map(|chunk| chunk.map(|bytes| bytes.to_vec()).map_err(|error| error.to_string()));
+        let chunks = response
+            .bytes_stream()
+            .map(|chunk| chunk.map(|bytes| bytes.to_vec()).map_err(|error| error.to_string()));
         Ok(Self {
             chunks: chunks.boxed(),
             parser: Parser::default(),

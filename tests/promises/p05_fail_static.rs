@@ -1,0 +1,252 @@
+//! Promise 5: reads come from memory alone, and a store that comes back otherwise than it went empties nothing.
+
+mod applications;
+mod emptied;
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use ripcord_tests::stream::{Reader, WebSocket};
+use ripcord_tests::waiting::throughout;
+use ripcord_tests::{Api, App, Cluster, Mirror, Outcome, Redis, SOON, Server, Setup, eventually, flags};
+use serde_json::json;
+
+/// How Redis goes away.
+#[derive(Debug, Clone, Copy)]
+pub enum Loss {
+    /// Its process is gone.
+    Killed,
+    /// It is frozen: connections stay open, answers do not come.
+    Paused,
+}
+
+impl Loss {
+    fn happen(self, redis: &mut Redis) -> Outcome {
+        match self {
+            Self::Killed => redis.kill(),
+            Self::Paused => redis.pause()?,
+        }
+        Ok(())
+    }
+
+    async fn end(self, redis: &mut Redis) -> Outcome {
+        match self {
+            Self::Killed => redis.restart().await,
+            Self::Paused => redis.resume(),
+        }
+    }
+}
+
+/// Reads go on, and say that they are stale.
+async fn reads_go_on(api: &Api) -> Outcome {
+    let answer = api.post("explain", &json!({"flag": "checkout", "context": {"targetingKey": "u"}})).await?;
+    ensure!(answer.status == 200, "{} {}", answer.status, answer.body);
+    ensure!(
+        answer.body["value"] == true && answer.body["reason"] == "STATIC",
+        "the reason of an answer stays what it is: {}",
+        answer.body
+    );
+    let flag = api.get("flags/checkout").await?;
+    ensure!(flag.status == 200 && flag.body["flag"]["default"] == "on", "{}", flag.body);
+    let snapshot = api.get_root("/v1/snapshot?environment=production").await?;
+    ensure!(
+        snapshot.status == 200 && snapshot.body["flags"]["checkout"]["default"] == "on",
+        "{}",
+        snapshot.body
+    );
+    Ok(())
+}
+
+async fn is_marked_stale(api: &Api) -> Outcome {
+    let answer = api.post("explain", &json!({"flag": "checkout", "context": {}})).await?;
+    ensure!(answer.body["stale"] == true, "not marked stale: {}", answer.body);
+    ensure!(answer.header("ripcord-stale").is_some(), "no Ripcord-Stale header");
+    Ok(())
+}
+
+async fn without_its_store(loss: Loss) -> Outcome {
+    let mut redis = Redis::start().await?;
+    let mut server = Server::start(Setup::on(&redis)).await?;
+    let admin = server.admin();
+    admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
+    let app = App::start(&admin.role("sdk").await?, "app").await?;
+    let mut stream = WebSocket::connect(&admin.role("sdk").await?, "raw").await?;
+    stream.expect("snapshot", SOON).await?;
+
+    loss.happen(&mut redis)?;
+    server
+        .readyz_until("degraded, and ready all the same", |ready| {
+            ready.status == 200 && ready.body["status"] == "degraded"
+        })
+        .await?;
+    let ready = server.readyz().await?.body;
+    let parts = ready["parts"].as_object().into_iter().flatten();
+    ensure!(
+        parts
+            .clone()
+            .any(|(_, part)| part["state"] == "degraded" && part["why"] != json!("") && part["since"].is_string()),
+        "{ready}"
+    );
+    eventually(SOON, "reads are marked", || is_marked_stale(&admin)).await?;
+    throughout(Duration::from_secs(1), "reads go on", || reads_go_on(&admin)).await?;
+    ensure!(app.on("checkout"), "the SDK lost the flag");
+    let refused = admin.put_flag("checkout", &flags::boolean("off")).await?;
+    let code = refused.body["code"].as_str().unwrap_or_default();
+    ensure!(
+        refused.status == 503 && ["STORE_UNAVAILABLE", "OUTCOME_UNKNOWN"].contains(&code),
+        "{} {}",
+        refused.status,
+        refused.body
+    );
+    let heartbeat = stream.expect("heartbeat", Duration::from_secs(40)).await?;
+    ensure!(
+        heartbeat.data["fresh"] == false,
+        "without store and without peers a heartbeat is not fresh: {}",
+        heartbeat.data
+    );
+    // New readers are served from memory too.
+    let mut mirror = Mirror::default();
+    mirror.apply(&WebSocket::connect(&admin, "late").await?.expect("snapshot", SOON).await?)?;
+    ensure!(mirror.default_variant("checkout") == Some("on"));
+
+    loss.end(&mut redis).await?;
+    server.readyz_until("ready again", |ready| ready.body["status"] == "ready").await?;
+    eventually(SOON, "writes go through again", || async {
+        admin.put_flag("later", &flags::boolean("on")).await?.ok().map(drop)
+    })
+    .await?;
+    eventually(SOON, "the SDK has heard of it", || async {
+        ensure!(app.on("later"));
+        Ok(())
+    })
+    .await?;
+    let answer = admin.explain("checkout", "u").await?;
+    ensure!(answer["stale"] != true, "{answer}");
+    server.kill();
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_its_redis_killed_a_node_goes_on_and_says_so() -> Outcome {
+    without_its_store(Loss::Killed).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_its_redis_paused_a_node_goes_on_and_says_so() -> Outcome {
+    without_its_store(Loss::Paused).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_never_saw_its_store_is_alive_and_not_ready() -> Outcome {
+    let mut redis = Redis::start().await?;
+    redis.kill();
+    let mut server = Server::prepare(Setup::on(&redis))?;
+    server.restart_unready().await?;
+    let ready = server.readyz().await?;
+    ensure!(ready.status == 503 && ready.body["status"] == "not_ready", "{} {}", ready.status, ready.body);
+    let answer = server.admin().get_root("/v1/snapshot?environment=production").await?;
+    ensure!(answer.status == 503, "a node without data answers {} {}", answer.status, answer.body);
+    redis.restart().await?;
+    server.until("/readyz", 200).await?;
+    server.admin().put_flag("checkout", &flags::boolean("on")).await?.ok()?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_starts_from_its_mirror_without_redis_with_keys_history_and_kills() -> Outcome {
+    let mut redis = Redis::start().await?;
+    let mut server = Server::start(Setup::on(&redis)).await?;
+    let admin = server.admin();
+    admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
+    admin.put_flag("risky", &flags::boolean("on")).await?.ok()?;
+    let kill = admin.kill_flag("risky").await?;
+    let viewer = admin.role("viewer").await?;
+    server.stop()?;
+    redis.kill();
+    server.restart().await?;
+    let ready = server.readyz().await?;
+    ensure!(ready.body["status"] == "degraded", "{}", ready.body);
+    reads_go_on(&viewer).await?;
+    is_marked_stale(&viewer).await?;
+    ensure!(viewer.kills().await? == [kill]);
+    ensure!(viewer.log().await?.len() >= 3, "the history is gone");
+    redis.restart().await?;
+    server.readyz_until("ready again", |ready| ready.body["status"] == "ready").await?;
+    admin.put_flag("later", &flags::boolean("on")).await?.ok()?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_cannot_reach_its_store_for_long_is_no_longer_ready() -> Outcome {
+    let mut redis = Redis::start().await?;
+    let server = Server::start(Setup::on(&redis).argument("--stale-after").argument("2s")).await?;
+    server.admin().put_flag("checkout", &flags::boolean("on")).await?.ok()?;
+    redis.kill();
+    server
+        .readyz_until("degraded first", |ready| ready.status == 200 && ready.body["status"] == "degraded")
+        .await?;
+    server
+        .readyz_until("not ready after the stated time", |ready| {
+            ready.status == 503 && ready.body["status"] == "not_ready"
+        })
+        .await?;
+    reads_go_on(&server.admin()).await?;
+    redis.restart().await?;
+    server.readyz_until("ready again", |ready| ready.status == 200).await?;
+    Ok(())
+}
+
+/// Redis stopped and started, killed and paused while two nodes take commits: the nodes agree, no answered commit is lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_traffic_a_redis_that_comes_and_goes_loses_no_answered_commit() -> Outcome {
+    let mut cluster = Cluster::start().await?;
+    let nodes = [cluster.a.admin(), cluster.b.admin()];
+    let (over, stop) = tokio::sync::watch::channel(false);
+    let writers: Vec<_> = nodes
+        .iter()
+        .enumerate()
+        .map(|(node, api)| {
+            let (api, stop) = (api.clone(), stop.clone());
+            tokio::spawn(async move {
+                let mut answered = 0;
+                for n in 1.. {
+                    if *stop.borrow() {
+                        break;
+                    }
+                    if api
+                        .put_flag(&format!("node-{node}"), &flags::number(n))
+                        .await
+                        .is_ok_and(|answer| answer.status < 300)
+                    {
+                        answered = n;
+                    }
+                }
+                answered
+            })
+        })
+        .collect();
+    for loss in [Loss::Killed, Loss::Paused, Loss::Killed, Loss::Paused] {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        loss.happen(&mut cluster.redis)?;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        loss.end(&mut cluster.redis).await?;
+        cluster.a.readyz_until("ready again", |ready| ready.body["status"] == "ready").await?;
+        cluster.b.readyz_until("ready again", |ready| ready.body["status"] == "ready").await?;
+    }
+    over.send(true)?;
+    let mut answered = Vec::new();
+    for writer in writers {
+        answered.push(writer.await?);
+    }
+    cluster.agree().await?;
+    let snapshot = nodes[0].snapshot().await?;
+    for (node, answered) in answered.into_iter().enumerate() {
+        let there = snapshot["flags"][format!("node-{node}")]["variants"]["now"].as_u64().unwrap_or_default();
+        ensure!(answered > 0 && there >= answered, "node {node} answered {answered}, there is {there}");
+    }
+    for api in &nodes {
+        let report = api.get_root("/v1/audit/verify").await?.ok()?;
+        ensure!(report["whole"] == true, "{report}");
+    }
+    Ok(())
+}

@@ -1,0 +1,215 @@
+//! Fields of flags, segments and commits.
+
+use anyhow::ensure;
+use ripcord_tests::{Outcome, Server, Setup, flags};
+use serde_json::{Value, json};
+
+use super::names;
+
+/// A valid flag with one part replaced.
+fn with(member: &str, value: Value) -> Value {
+    let mut flag = flags::boolean("on");
+    flag[member] = value;
+    flag
+}
+
+fn rule(rule: &Value) -> Value {
+    with("rules", json!([rule]))
+}
+
+fn when(condition: &Value) -> Value {
+    rule(&json!({"when": condition, "serve": "on"}))
+}
+
+fn split(shares: &Value) -> Value {
+    rule(&json!({"serve": {"split": shares}}))
+}
+
+fn deep(depth: usize) -> Value {
+    (0..depth).fold(json!({"attribute": "a", "exists": true}), |inner, _| json!({"not": inner}))
+}
+
+/// A flag, the field that is wrong, and words of what is said about it.
+fn wrong_flags() -> Vec<(Value, &'static str, &'static str)> {
+    vec![
+        (with("enabeld", json!(true)), "enabeld", "enabled"),
+        (json!({"variants": {"on": true}, "default": "on"}), "safe", "missing"),
+        (json!({"variants": {"on": true}, "safe": null}), "default", "missing"),
+        (json!({"default": null, "safe": null}), "variants", "missing"),
+        (with("default", json!("onn")), "default", "\"on\""),
+        (with("safe", json!("blue")), "safe", "blue"),
+        (with("default", json!(7)), "default", ""),
+        (with("variants", json!({"on": true, "off": "false"})), "variants.off", ""),
+        (with("variants", json!({"on": [1], "off": [2]})), "variants.on", ""),
+        (with("variants", json!({})), "variants", ""),
+        (with("enabled", json!("yes")), "enabled", "true or false"),
+        (with("tags", json!("payments")), "tags", "list"),
+        (with("lease", json!({"seconds": 1})), "lease.seconds", "5"),
+        (with("lease", json!({"minutes": 1})), "lease.minutes", ""),
+        (with("one_way", json!(true)), "one_way", ""),
+        (with("expires_at", json!("tomorrow")), "expires_at", ""),
+        (rule(&json!({"serve": "blue"})), "rules[0].serve", "\"on\""),
+        (rule(&json!({"when": {"attribute": "a", "equals": 1}})), "rules[0].serve", "missing"),
+        (when(&json!({"attribute": "a"})), "rules[0].when", ""),
+        (when(&json!({"attribute": "a", "equalz": 1})), "rules[0].when.equalz", "equals"),
+        (when(&json!({"attribute": "a", "equals": 1, "lt": 3})), "rules[0].when", ""),
+        (when(&json!({"attribute": "a", "lt": "three"})), "rules[0].when.lt", "number"),
+        (when(&json!({"attribute": "a", "semver_gte": "two"})), "rules[0].when.semver_gte", ""),
+        (when(&json!({"attribute": "a", "before": "yesterday"})), "rules[0].when.before", ""),
+        (when(&json!({"attribute": "a", "in_cidr": ["10.0.0.0/99"]})), "rules[0].when.in_cidr[0]", ""),
+        (when(&json!({"attribute": "a", "matches": "("})), "rules[0].when.matches", ""),
+        (when(&json!({"attribute": "a", "matches": "(a{1000}){1000}"})), "rules[0].when.matches", ""),
+        (split(&json!([])), "rules[0].serve.split", ""),
+        (
+            split(&json!([{"variant": "on", "weight": 0}, {"variant": "off", "weight": 0}])),
+            "rules[0].serve.split",
+            "0",
+        ),
+        (
+            split(&json!([{"variant": "on", "weight": 2_147_483_647_u32}, {"variant": "off", "weight": 1}])),
+            "rules[0].serve.split",
+            "2147483647",
+        ),
+        (split(&json!([{"variant": "blue", "weight": 1}])), "rules[0].serve.split[0].variant", "\"on\""),
+        (split(&json!([{"variant": "on", "weight": -1}])), "rules[0].serve.split[0].weight", ""),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_wrong_field_of_a_flag_is_named_with_the_way_out() -> Outcome {
+    let server = Server::start(Setup::embedded()).await?;
+    let admin = server.admin();
+    let mut wrong = Vec::new();
+    for (flag, path, words) in wrong_flags() {
+        let answer = admin.put_flag("flag", &flag).await?;
+        let judged = answer.problem(422, "INVALID").and_then(|problem| names(&problem, path, words));
+        if let Err(error) = judged {
+            wrong.push(format!("{flag}\n  {error}"));
+        }
+    }
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    ensure!(admin.revision().await? == 0, "something was applied");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_problem_is_told_at_once() -> Outcome {
+    let server = Server::start(Setup::embedded()).await?;
+    let flag = json!({
+        "variants": {"on": true, "off": false}, "default": "onn", "safe": "of", "enabeld": true,
+        "rules": [{"serve": "on"}, {"serve": "on"}, {"serve": {"split": [{"variant": "on", "weight": 1}, {"variant": "blue", "weight": 1}]}}]
+    });
+    let problem = server.admin().put_flag("flag", &flag).await?.problem(422, "INVALID")?;
+    for path in ["default", "safe", "enabeld"] {
+        names(&problem, path, "")?;
+    }
+    names(
+        &problem,
+        "rules[2].serve.split[1].variant",
+        "\"blue\" is no variant of this flag; it has \"on\", \"off\"",
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_single_weight_of_zero_is_fine() -> Outcome {
+    let server = Server::start(Setup::embedded()).await?;
+    server.admin().put_flag("flag", &flags::rollout(0)).await?.ok()?;
+    server.admin().put_flag("flag", &flags::rollout(100)).await?.ok()?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn limits_are_stated_and_kept() -> Outcome {
+    let server = Server::start(Setup::embedded()).await?;
+    let admin = server.admin();
+    let variants = |count: usize| -> Value {
+        let all: serde_json::Map<_, _> = (0..count).map(|n| (format!("v{n}"), json!(n))).collect();
+        json!({"variants": all, "default": "v0", "safe": "v0"})
+    };
+    let rules = |count: usize| {
+        with(
+            "rules",
+            (0..count).map(|n| json!({"when": {"attribute": "a", "equals": n}, "serve": "on"})).collect(),
+        )
+    };
+    let within = [variants(64), rules(256), when(&deep(15))];
+    let beyond = [
+        (variants(65), "64"),
+        (rules(257), "256"),
+        (when(&deep(17)), "16"),
+        (flags::large(65 * 1024, 'x'), ""),
+    ];
+    for flag in within {
+        admin.put_flag("flag", &flag).await?.ok()?;
+    }
+    let before = admin.revision().await?;
+    for (flag, limit) in beyond {
+        let problem = admin.put_flag("flag", &flag).await?.problem(422, "INVALID")?;
+        ensure!(problem["errors"].to_string().contains(limit), "the limit {limit} is not stated: {problem}");
+    }
+    ensure!(admin.revision().await? == before);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_are_checked_and_keep_their_case() -> Outcome {
+    let server = Server::start(Setup::embedded()).await?;
+    let admin = server.admin();
+    for good in ["Checkout_V2", "a", "team:checkout.new-flow", "Zürich", &"x".repeat(255)] {
+        admin.commit(&[flags::put(good, &flags::boolean("on"))]).await?.ok()?;
+        ensure!(admin.snapshot().await?["flags"][good].is_object(), "{good} is not there");
+    }
+    for bad in ["", "-x", ".x", "a b", "a?b", "a\u{0}b", &"x".repeat(256)] {
+        let problem = admin.commit(&[flags::put(bad, &flags::boolean("on"))]).await?.problem(422, "INVALID")?;
+        names(&problem, "changes[0].put_flag.key", "")?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unknown_references_and_cycles_are_refused() -> Outcome {
+    let server = Server::start(Setup::embedded()).await?;
+    let admin = server.admin();
+    let needs = |flag: &str| with("requires", json!([{"flag": flag, "variant": "on"}]));
+    let unknown_segment = admin.put_flag("flag", &when(&json!({"segment": "nobody"}))).await?.problem(422, "INVALID")?;
+    ensure!(unknown_segment["errors"].to_string().contains("nobody"), "{unknown_segment}");
+    let unknown_flag = admin.put_flag("flag", &needs("nobody")).await?.problem(422, "INVALID")?;
+    ensure!(unknown_flag["errors"].to_string().contains("nobody"), "{unknown_flag}");
+    let itself = admin.put_flag("flag", &needs("flag")).await?;
+    itself.problem(422, "INVALID")?;
+    let cycle = [flags::put("a", &needs("b")), flags::put("b", &needs("c")), flags::put("c", &needs("a"))];
+    let problem = admin.commit(&cycle).await?.problem(422, "INVALID")?;
+    ensure!(problem["errors"].to_string().contains('a'), "{problem}");
+    admin.put_flag("base", &flags::boolean("on")).await?.ok()?;
+    let unknown_variant = with("requires", json!([{"flag": "base", "variant": "blue"}]));
+    let problem = admin.put_flag("flag", &unknown_variant).await?.problem(422, "INVALID")?;
+    ensure!(problem["errors"].to_string().contains("blue"), "{problem}");
+    admin.get("flags/nobody").await?.problem(404, "FLAG_NOT_FOUND")?;
+    admin
+        .post("explain", &json!({"flag": "nobody", "context": {}}))
+        .await?
+        .problem(404, "FLAG_NOT_FOUND")?;
+    admin.environment("nowhere").get("flags").await?.problem(404, "ENVIRONMENT_NOT_FOUND")?;
+    ensure!(admin.revision().await? == 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_segment_that_rules_name_cannot_be_deleted() -> Outcome {
+    let server = Server::start(Setup::embedded()).await?;
+    let admin = server.admin();
+    admin
+        .put("segments/beta?reason=a+test", &json!({"attribute": "plan", "equals": "beta"}))
+        .await?
+        .ok()?;
+    admin.put_flag("flag", &when(&json!({"segment": "beta"}))).await?.ok()?;
+    let answer = admin.delete("segments/beta?reason=a+test").await?;
+    ensure!(
+        [409, 422].contains(&answer.status) && answer.body.to_string().contains("flag"),
+        "{} {}",
+        answer.status,
+        answer.body
+    );
+    admin.get("segments/beta").await?.ok()?;
+    Ok(())
+}

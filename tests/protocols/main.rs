@@ -1,0 +1,10 @@
+//! What goes over the wire (DESIGN 6 and 7), read by clients that know nothing but the protocol.
+
+mod http;
+mod slow_reader;
+mod snapshot;
+mod sse;
+mod storm;
+mod telemetry;
+mod tls;
+mod websocket;

@@ -1,0 +1,49 @@
+//! Many clients that come back at the same time.
+
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use ripcord_tests::stream::{Reader, WebSocket, hello_having};
+use ripcord_tests::{Outcome, SOON, Server, Setup, flags};
+
+const CLIENTS: usize = 300;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_clients_of_a_reconnect_storm_get_in_and_have_the_kill() -> Outcome {
+    let mut server = Server::start(Setup::embedded()).await?;
+    let admin = server.admin();
+    let sdk = admin.role("sdk").await?;
+    admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
+    let first = WebSocket::connect(&sdk, "first").await?.expect("snapshot", SOON).await?;
+    let id = admin.kill_flag("checkout").await?;
+    server.restart().await?;
+    let started = Instant::now();
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|n| {
+            let (sdk, first, id) = (sdk.clone(), first.clone(), id.clone());
+            tokio::spawn(async move {
+                let mut stream = WebSocket::resume(&sdk, &hello_having(&format!("client-{n}"), &first)).await?;
+                loop {
+                    let frame = stream.frame(Duration::from_secs(30)).await?;
+                    let kills = if frame.kind == "snapshot" {
+                        &frame.data["kills"]
+                    } else {
+                        &frame.data["changed"]["kills"]
+                    };
+                    if !kills[&id].is_null() {
+                        stream.ack(&frame).await?;
+                        return anyhow::Ok(stream);
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut streams = Vec::new();
+    for client in clients {
+        streams.push(client.await??);
+    }
+    ensure!(started.elapsed() < Duration::from_secs(30), "{CLIENTS} clients took {:?}", started.elapsed());
+    let answer = admin.put("flags/other?reason=a+test&wait=100ms", &flags::boolean("on")).await?.ok()?;
+    ensure!(answer["confirmation"]["applied"]["connected"] == CLIENTS, "{}", answer["confirmation"]);
+    Ok(())
+}
