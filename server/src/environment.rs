@@ -119,7 +119,7 @@ impl Environments {
         tasks.long_lived("writer of the system log", writer.run(tasks.stop_token()));
         let (orphaned, orphaned_rx) = mpsc::unbounded_channel();
         let (keeper, states) = mpsc::channel(4);
-        tasks.short_lived(publisher::keep_states(Arc::clone(&store), states));
+        tasks.long_lived("keeping of states", publisher::keep_states(Arc::clone(&store), states, tasks.stop_token()));
         let inner = Inner {
             running: ArcSwap::default(),
             changed: watch::Sender::new(()),

@@ -18,11 +18,17 @@ pub(super) async fn serve_until(stop: CancellationToken, server: Server, streams
     let ended = tokio::select! {
         () = stop.cancelled() => Ok(()),
         () = failed.cancelled() => Err(ServeError::TaskEnded),
-        ended = &mut server => ended.map_err(ServeError::Http),
+        ended = &mut server => Err(ServeError::Http(ended.err().unwrap_or_else(|| std::io::Error::other("it ended by itself")))),
     };
     tracing::info!("shutting down");
-    streams.close(COME_BACK, DRAIN).await;
-    handle.stop(true).await;
+    if !matches!(ended, Err(ServeError::Http(_))) {
+        streams.close(COME_BACK, DRAIN).await;
+        // The server does what its handle says only while it is polled.
+        let (ended, ()) = tokio::join!(server, handle.stop(true));
+        if let Err(error) = ended {
+            tracing::warn!(%error, "the HTTP server did not end well");
+        }
+    }
     if tokio::time::timeout(DRAIN, tasks.end()).await.is_err() {
         tracing::warn!("some tasks did not end in time");
     }

@@ -13,6 +13,7 @@ use ripcord_proto::references::Touched;
 use ripcord_proto::{EnvironmentKey, Kill, KillId};
 use ripcord_sdk::engine::Compiled;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::board::Board;
 use super::publication::{Publication, Served, Step};
@@ -170,9 +171,9 @@ impl Publisher {
     }
 }
 
-/// Keeps states, one after the other, off the commit path. Ends when every publisher is gone.
-pub(crate) async fn keep_states(store: Arc<dyn Store>, mut states: mpsc::Receiver<(LogName, StoredState)>) {
-    while let Some((log, state)) = states.recv().await {
+/// Keeps states, one after the other, off the commit path, until `stop`.
+pub(crate) async fn keep_states(store: Arc<dyn Store>, mut states: mpsc::Receiver<(LogName, StoredState)>, stop: CancellationToken) {
+    while let Some(Some((log, state))) = stop.run_until_cancelled(states.recv()).await {
         if let Err(error) = store.keep_state(&log, state).await {
             tracing::warn!(%log, %error, "a state could not be kept; the next start replays more of the log");
         }
