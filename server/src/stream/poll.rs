@@ -7,6 +7,7 @@ use ripcord_proto::problem::{Code, Problem};
 use super::hello::Query;
 use super::sse::HubHandle;
 use crate::http::Refusal;
+use crate::http::reply::STALE;
 
 /// The snapshot frame of an environment, overlay and all, or 304 where the client has it.
 #[utoipa::path(get, path = "/v1/snapshot", tag = "streams",
@@ -28,6 +29,10 @@ pub(super) async fn snapshot(request: HttpRequest, hub: web::Data<HubHandle>) ->
     response
         .insert_header((ETAG, document.etag.as_ref()))
         .insert_header((CACHE_CONTROL, "no-cache"));
+    if !*hub.0.shared.fresh.borrow() {
+        // Who polls has no heartbeats: this is how it learns that a kill may have passed this node by.
+        response.insert_header((STALE, "true"));
+    }
     Ok(if known {
         response.finish()
     } else {
