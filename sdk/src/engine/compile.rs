@@ -1,5 +1,6 @@
 //! Snapshot → compiled snapshot, whole or by what a delta touched.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::Hasher as _;
 use std::sync::Arc;
@@ -110,14 +111,17 @@ impl Compiled {
     /// was touched is compiled; the overlay stays.
     #[must_use]
     pub fn update(&self, next: &Snapshot, touched: &Touched) -> Self {
-        if next.settings.bucketing != self.interpreter.bucketing() {
-            let mut compiled = Self::new(next);
-            compiled.overlay.clone_from(&self.overlay);
-            compiled.mark_kills();
-            return compiled;
+        let mut touched = Cow::Borrowed(touched);
+        let mut interpreter = self.interpreter.clone();
+        if next.settings.bucketing != interpreter.bucketing() {
+            interpreter = Interpreter::new(next.settings.bucketing);
+            let all = touched.to_mut();
+            all.flags.extend(next.flags.iter().map(|entry| entry.key().clone()));
+            all.segments.extend(next.segments.iter().map(|entry| entry.key().clone()));
         }
         let mut compiled = self.clone();
         compiled.position = next.position;
+        compiled.interpreter = interpreter;
         compiled.unmark_kills();
         compiled.kills = next.kills.iter().cloned().collect();
         for key in &touched.segments {

@@ -60,7 +60,7 @@ impl Fractional {
         let targeting_key = member(root, TARGETING_KEY)?.as_str().filter(|key| !key.is_empty())?;
         let flag_key = member(member(root, "$flagd")?, "flagKey")?.as_str()?;
         Some(match self.0 {
-            Bucketing::V2 => bucket::hash_text(Bucketing::V2, flag_key, targeting_key),
+            Bucketing::V2 => bucket::hash_bytes(format!("{flag_key}{targeting_key}").as_bytes()),
             Bucketing::V3 => bucket::hash_bytes(&cbor::pair(flag_key, targeting_key)),
         })
     }
