@@ -58,7 +58,7 @@ impl Stage {
         let kills: Vec<_> = overlay.kills.values().cloned().collect();
         Arc::new(Served {
             hash: snapshot.content_hash(),
-            compiled: Compiled::new(&snapshot, &kills),
+            compiled: Compiled::new(&snapshot).with_overlay(&kills),
             snapshot,
             overlay: Arc::new(overlay),
             urgent,
