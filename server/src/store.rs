@@ -7,9 +7,11 @@
 //! A log is a chain of sealed commits. State is a function of the log; backends keep it beside the log (derived from the
 //! changes of each commit) so that a start does not replay everything.
 
+pub mod backup;
 #[cfg(test)]
 mod contract;
 pub mod embedded;
+mod epoch;
 #[cfg(test)]
 pub(crate) mod faulty;
 pub mod journal;

@@ -1,9 +1,12 @@
 //! Opening the store that the settings name.
 
+use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::config::{Config, StoreChoice};
 use super::data_dir::DataDir;
+use crate::store::backup::{Backup, BackupError};
 use crate::store::embedded::{EmbeddedStore, Flush};
 use crate::store::redis::{RedisConfig, RedisStore};
 use crate::store::{Store, StoreError};
@@ -31,8 +34,29 @@ pub(super) async fn open(config: &Config, data_dir: &DataDir, node: &str) -> Res
             .await?,
         ),
     };
+    if let Some(file) = &config.restore_backup {
+        restore(file, &*store, node).await?;
+    }
     for warning in &store.health().borrow().warnings {
         tracing::warn!("{warning}");
     }
     Ok(Opened { store })
+}
+
+/// Puts the backup in `file` in the place of what the store holds.
+async fn restore(file: &Path, store: &dyn Store, node: &str) -> Result<(), StoreError> {
+    let open = |source| StoreError::File { path: file.to_owned(), source };
+    let backup = Backup::read(File::open(file).map_err(open)?);
+    let restored = match backup {
+        Ok(backup) => backup.restore(store, node).await,
+        Err(error) => Err(error),
+    };
+    restored.map_err(|error| {
+        if let BackupError::Store(error) = error {
+            return error;
+        }
+        StoreError::Corrupt(format!("{}: {error}", file.display()))
+    })?;
+    tracing::warn!(file = %file.display(), "the backup is restored, in a new epoch; leave --restore-backup out at the next start");
+    Ok(())
 }

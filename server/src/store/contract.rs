@@ -1,6 +1,6 @@
 //! What every backend must do, as one suite, and the hand that seals entries for it.
 //!
-//! A backend's tests name the suite once: `contract!(fresh)`, where `fresh` makes a store and whatever it needs to live.
+//! A backend's tests name the suite once: `contract!(fresh())`, where the expression is a future of a store and whatever it needs to live.
 
 use std::sync::Arc;
 
@@ -145,8 +145,8 @@ pub(crate) fn digests(entries: &[Sealed]) -> Vec<String> {
 }
 
 macro_rules! contract {
-    ($fresh:path) => {
-        $crate::store::contract::contract!(@each $fresh:
+    ($fresh:expr) => {
+        $crate::store::contract::contract!(@each $fresh;
             what_was_appended_is_loaded,
             an_append_at_another_head_is_refused,
             of_many_appends_at_one_head_one_is_written,
@@ -160,11 +160,11 @@ macro_rules! contract {
             a_commit_of_many_changes_is_one_entry,
         );
     };
-    (@each $fresh:path: $($law:ident,)*) => {
+    (@each $fresh:expr; $($law:ident,)*) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $law() {
-                let fresh = $fresh().await;
+                let fresh = $fresh.await;
                 $crate::store::contract::$law($crate::store::contract::Fresh::store(&fresh)).await;
             }
         )*

@@ -194,9 +194,5 @@ mod tests {
         }
     }
 
-    async fn fresh() -> MemoryStore {
-        MemoryStore::new()
-    }
-
-    contract!(fresh);
+    contract!(std::future::ready(MemoryStore::new()));
 }

@@ -11,6 +11,7 @@
 //! [`ledger`] is where own appends and the feed meet. All keys of a log share one hash tag ([`keys`]).
 
 mod durability;
+mod exchange;
 mod feed;
 mod fill;
 mod keys;
@@ -30,12 +31,12 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use rand::RngExt as _;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::{Position, Sequence};
 use tokio::sync::{mpsc, oneshot, watch as health};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
+pub use self::exchange::{Answerer, Answers, Exchange};
 use self::ledger::Ledger;
 use self::link::Link;
 use self::mirror::Mirror;
@@ -44,6 +45,7 @@ use self::reseed::ReseedError;
 use super::embedded::{EmbeddedStore, Flush};
 use super::state::StoredState;
 use super::{Append, AppendError, Contents, FeedEvent, Head, Loaded, LogName, Settled, Store, StoreError, StoreHealth, StoreState};
+use crate::tasks::TaskSet;
 
 /// Events that may wait for the follower; then the feed waits.
 const EVENTS: usize = 1024;
@@ -76,7 +78,7 @@ impl std::fmt::Debug for RedisConfig {
 #[derive(Debug)]
 pub struct RedisStore {
     node: Arc<Node>,
-    tasks: TaskTracker,
+    tasks: TaskSet,
     events: Mutex<Option<mpsc::Receiver<FeedEvent>>>,
 }
 
@@ -91,7 +93,9 @@ impl RedisStore {
         let embedded = opened.await.map_err(|error| StoreError::Unavailable(error.to_string()))??;
         let (mirror, batches) = Mirror::new(embedded).await?;
         let (feed, events) = mpsc::channel(EVENTS);
+        let tasks = TaskSet::default();
         let node = Arc::new(Node {
+            id: format!("{}-{:08x}", config.node, rand::rng().random::<u32>()),
             name: config.node,
             link,
             ledger: Ledger::default(),
@@ -105,24 +109,30 @@ impl RedisStore {
             }),
             feed,
             suspicion: tokio::sync::Notify::new(),
-            closing: CancellationToken::new(),
+            closing: tasks.stop_token(),
         });
-        let mirrored = node.mirror.heads().clone();
-        mirrored.iter().for_each(|(log, head)| node.ledger.set(log, *head));
+        for (log, head) in node.mirror.heads().clone() {
+            node.ledger.set(&log, head);
+        }
         let store = Self {
             node,
-            tasks: TaskTracker::new(),
+            tasks,
             events: Mutex::new(Some(events)),
         };
         store.start(batches).await;
         Ok(store)
     }
 
+    /// The way to the other nodes over the same Redis, whose questions `answerer` answers. To be opened once.
+    pub fn exchange(&self, answerer: Arc<dyn Answerer>) -> Exchange {
+        Exchange::start(Arc::clone(&self.node), answerer, &self.tasks)
+    }
+
     async fn start(&self, batches: mpsc::Receiver<mirror::Batch>) {
         let node = Arc::clone(&self.node);
-        self.tasks
-            .spawn(async move { node.mirror.run(batches, &node.link, node.closing.clone()).await });
-        self.tasks.spawn(watch::run(Arc::clone(&self.node)));
+        let mirroring = async move { node.mirror.run(batches, &node.link, node.closing.clone()).await };
+        self.tasks.long_lived("redis mirror", mirroring);
+        self.tasks.long_lived("redis watch", watch::run(Arc::clone(&self.node)));
         let mut health = self.node.health.subscribe();
         let reached = health.wait_for(|health| health.state != StoreState::Unreachable);
         if tokio::time::timeout(FIRST_CONTACT, reached).await.is_ok()
@@ -130,7 +140,7 @@ impl RedisStore {
         {
             tracing::warn!(%error, "what the mirror lacks could not be fetched before the start; the feed brings it");
         }
-        self.tasks.spawn(feed::run(Arc::clone(&self.node)));
+        self.tasks.long_lived("redis feed", feed::run(Arc::clone(&self.node)));
     }
 
     /// Fetches what the mirror lacks: first the system log, which names the environments, then theirs.
@@ -200,7 +210,7 @@ impl Store for RedisStore {
     fn append(&self, append: Append) -> BoxFuture<'_, Result<(), AppendError>> {
         // A task of its own: it goes on when the caller hangs up.
         let (answer, answered) = oneshot::channel();
-        self.tasks.spawn(Self::append_on(Arc::clone(&self.node), append, answer));
+        self.tasks.short_lived(Self::append_on(Arc::clone(&self.node), append, answer));
         let lost = |_| Err(AppendError::Unknown("the store closed before it answered".to_owned()));
         answered.map(move |outcome| outcome.unwrap_or_else(lost)).boxed()
     }
@@ -288,9 +298,8 @@ impl Store for RedisStore {
 
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
-            self.node.closing.cancel();
-            self.tasks.close();
-            self.tasks.wait().await;
+            exchange::say_goodbye(&self.node).await;
+            self.tasks.end().await;
             self.node.link.put(None);
             self.node.mirror.store.close().await
         }

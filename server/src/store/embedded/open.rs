@@ -178,11 +178,11 @@ fn prove(entries: &impl redb::ReadableTable<(u32, u64), &'static [u8]>, log: &Lo
     if head.sequence.0 < from.0 {
         return Err(bad(from.0, "is missing"));
     }
-    head.epoch = epoch(entries, id, head.sequence).ok_or_else(|| bad(head.sequence.0, "cannot be read"))?;
+    head.epoch = epoch_at(entries, id, head.sequence).ok_or_else(|| bad(head.sequence.0, "cannot be read"))?;
     Ok(head)
 }
 
-fn epoch(entries: &impl redb::ReadableTable<(u32, u64), &'static [u8]>, id: u32, last: Sequence) -> Option<Epoch> {
+fn epoch_at(entries: &impl redb::ReadableTable<(u32, u64), &'static [u8]>, id: u32, last: Sequence) -> Option<Epoch> {
     if last == Sequence(0) {
         return Some(Head::START.epoch);
     }
@@ -192,20 +192,20 @@ fn epoch(entries: &impl redb::ReadableTable<(u32, u64), &'static [u8]>, id: u32,
 }
 
 /// Refuses a database that lacks the entry that the mark tells.
-fn agree(database: &Database, logs: &Logs, last: &Last) -> Result<(), StoreError> {
+fn agree(database: &Database, logs: &Logs, told: &Last) -> Result<(), StoreError> {
     let lost = |what: String| {
         Err(StoreError::Corrupt(format!(
             "{DATABASE} has lost what was written last: {what}, as {MARK} tells. It is damaged or an older copy; nothing was started. {WAY_OUT}, or, \
              if an older copy was put there on purpose, remove {MARK} and start again"
         )))
     };
-    if logs.replaced > last.replaced {
+    if logs.replaced > told.replaced {
         return Ok(());
     }
-    if logs.replaced < last.replaced {
+    if logs.replaced < told.replaced {
         return lost("a log was replaced or removed".to_owned());
     }
-    let Some(entry) = &last.entry else { return Ok(()) };
+    let Some(entry) = &told.entry else { return Ok(()) };
     let found = match logs.by_name.get(&name(&entry.log)?) {
         Some(known) => {
             let transaction = database.begin_read().map_err(failed)?;

@@ -18,7 +18,7 @@ impl Fresh for Embedded {
     }
 }
 
-async fn fresh() -> Embedded {
+fn fresh() -> Embedded {
     let directory = tempfile::tempdir().unwrap();
     Embedded {
         store: open(directory.path()).unwrap(),
@@ -30,7 +30,7 @@ fn open(directory: &Path) -> Result<EmbeddedStore, StoreError> {
     EmbeddedStore::open(directory, Flush::EachCommit)
 }
 
-contract!(fresh);
+contract!(std::future::ready(fresh()));
 
 #[tokio::test]
 async fn what_was_committed_is_there_after_a_restart() {
@@ -59,7 +59,7 @@ async fn a_second_process_is_kept_out() {
 
 #[tokio::test]
 async fn appends_that_gather_may_follow_one_another() {
-    let fresh = fresh().await;
+    let fresh = fresh();
     let mut writer = Writer::new("production");
     let appends: Vec<_> = (0..20).map(|_| fresh.store.append(writer.append(1))).collect();
     for outcome in futures_util::future::join_all(appends).await {

@@ -11,8 +11,8 @@ use super::query::{self, Rows};
 use super::{keys, ledger::Stray};
 use crate::store::LogName;
 
-/// How long one wait lasts. New logs are waited on from the next one on; the system log, which announces them, ends it at once.
-const WAIT: Duration = Duration::from_millis(1000);
+/// How long one wait lasts, in milliseconds. New logs are waited on from the next one on; the system log, which announces them, ends it at once.
+const WAIT_MS: u64 = 1000;
 /// Entries of a stream taken at once, at most.
 const TAKE: usize = 512;
 /// How long to hold back after something that does not fit, until the watch has seen to it.
@@ -80,9 +80,9 @@ async fn wait(node: &Node, connection: &mut MultiplexedConnection) -> Result<Rep
     node.ledger.track(&LogName::System);
     let heads = node.ledger.heads();
     let mut command = redis::cmd("XREAD");
-    command.arg("COUNT").arg(TAKE).arg("BLOCK").arg(WAIT.as_millis() as u64).arg("STREAMS");
-    heads.keys().for_each(|log| _ = command.arg(keys::log(log)));
-    heads.values().for_each(|head| _ = command.arg(keys::id(head.sequence)));
+    command.arg("COUNT").arg(TAKE).arg("BLOCK").arg(WAIT_MS).arg("STREAMS");
+    command.arg(heads.keys().map(keys::log).collect::<Vec<_>>());
+    command.arg(heads.values().map(|head| keys::id(head.sequence)).collect::<Vec<_>>());
     command.query_async(connection).await
 }
 

@@ -31,6 +31,21 @@ pub(super) fn aside(name: &LogName, node: &str, what: &str) -> String {
     format!("ripcord:{{{name}}}:aside:{node}:{what}")
 }
 
+/// The nodes that are alive.
+pub(super) fn nodes() -> String {
+    "ripcord:{system}:nodes".to_owned()
+}
+
+/// The channel of questions to all nodes.
+pub(super) fn questions() -> String {
+    "ripcord:{system}:questions".to_owned()
+}
+
+/// The channel of answers to the node of this id.
+pub(super) fn replies(id: &str) -> String {
+    format!("ripcord:{{system}}:replies:{id}")
+}
+
 /// The log of a stream's key.
 pub(super) fn log_of(key: &str) -> Option<LogName> {
     let name = key.strip_prefix("ripcord:{")?.strip_suffix("}:log")?;

@@ -27,6 +27,12 @@ const FLUSH: Duration = Duration::from_millis(500);
 /// How long a reader waits for entries that are known and not mirrored yet.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+fn report(outcome: Result<(), StoreError>, done: &str) {
+    if let Err(error) = outcome {
+        tracing::error!(%error, "the mirror in the data directory cannot be {done}; this node cannot start without Redis until it can");
+    }
+}
+
 /// Entries of one log, one behind the other.
 pub(super) type Batch = (LogName, Vec<Sealed>);
 
@@ -107,7 +113,7 @@ impl Mirror {
                 _ = flush.tick() => {
                     self.catch_up_where_behind(link).await;
                     if std::mem::take(&mut is_dirty) {
-                        self.report(self.store.flush().await, "flushed");
+                        report(self.store.flush().await, "flushed");
                     }
                 }
                 () = closing.cancelled() => break,
@@ -115,12 +121,6 @@ impl Mirror {
         }
         while let Ok((log, entries)) = batches.try_recv() {
             self.take(&log, entries).await;
-        }
-    }
-
-    fn report(&self, outcome: Result<(), StoreError>, done: &str) {
-        if let Err(error) = outcome {
-            tracing::error!(%error, "the mirror in the data directory cannot be {done}; this node cannot start without Redis until it can");
         }
     }
 
@@ -138,7 +138,7 @@ impl Mirror {
             return;
         }
         let outcome = self.append(log, expected, entries).await;
-        self.report(outcome, "written");
+        report(outcome, "written");
     }
 
     async fn append(&self, log: &LogName, expected: Head, entries: Vec<Sealed>) -> Result<(), StoreError> {

@@ -16,6 +16,7 @@ pub(super) struct Scripts {
     pub(super) append: Script,
     pub(super) claim: Script,
     pub(super) switch: Script,
+    pub(super) beat: Script,
 }
 
 impl Scripts {
@@ -24,6 +25,7 @@ impl Scripts {
             append: Script::new(include_str!("append.lua")),
             claim: Script::new(include_str!("claim.lua")),
             switch: Script::new(include_str!("switch.lua")),
+            beat: Script::new(include_str!("beat.lua")),
         }
     }
 }
@@ -31,8 +33,10 @@ impl Scripts {
 /// What the tasks share.
 #[derive(Debug)]
 pub(super) struct Node {
-    /// How this node is called among the others.
+    /// How this node is called, for people.
     pub(super) name: String,
+    /// What tells it from the others, even from one of the same name: made anew at each start.
+    pub(super) id: String,
     pub(super) link: Link,
     pub(super) ledger: Ledger,
     pub(super) mirror: Mirror,

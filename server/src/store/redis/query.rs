@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use redis::Value;
+use redis::{FromRedisValue as _, Value};
 use ripcord_proto::table::{Entry, Member, Table};
 use ripcord_proto::{EnvironmentKey, KillId, Position, Sequence, Snapshot};
 use serde_json::value::RawValue;
@@ -31,16 +31,20 @@ pub(super) async fn append(link: &Link, script: &Script, append: &Append) -> Res
     let fields = keys::fields(&append.entries);
     let set = fields.iter().filter_map(|(field, value)| value.as_ref().map(|value| (field, value)));
     command.arg(1 + set.clone().count()).arg("head").arg(keys::head_text(append.head()));
-    set.for_each(|(field, value)| _ = command.arg(field).arg(value));
-    let gone = fields.iter().filter(|(_, value)| value.is_none());
-    gone.for_each(|(field, _)| _ = command.arg(field));
+    for (field, value) in set {
+        command.arg(field).arg(value);
+    }
+    for (field, _) in fields.iter().filter(|(_, value)| value.is_none()) {
+        command.arg(field);
+    }
 
     let live = link.live().map_err(unavailable)?;
-    match live.run(script, &command).await.map_err(unavailable)? {
-        Value::Okay => Ok(()),
-        Value::BulkString(actual) => Err(moved(&actual)),
-        other => Err(AppendError::Unknown(format!("the append script answered {other:?}"))),
+    let answer: Value = live.run(script, &command).await.map_err(unavailable)?;
+    if answer == Value::Okay {
+        return Ok(());
     }
+    let actual = Vec::<u8>::from_redis_value(answer).map_err(|error| AppendError::Unknown(format!("the append script answers otherwise: {error}")))?;
+    Err(moved(&actual))
 }
 
 fn unavailable(error: CallError) -> AppendError {
@@ -89,12 +93,9 @@ pub(super) async fn heads(live: &Live, logs: impl IntoIterator<Item = &LogName>)
     }
     // A pipeline of nothing sends nothing, and the answer is what tells that the server is there.
     commands.cmd("PING");
-    let answers: Vec<Value> = live.call_all(&commands).await?;
-    let heads = answers.iter().rev().skip(1).rev().map(|answer| match answer {
-        Value::BulkString(text) => String::from_utf8_lossy(text).into_owned(),
-        _ => String::new(),
-    });
-    Ok(heads.collect())
+    let mut answers: Vec<Option<String>> = live.call_all(&commands).await?;
+    answers.pop();
+    Ok(answers.into_iter().map(Option::unwrap_or_default).collect())
 }
 
 /// The state of an environment as Redis has it; `None` where it has none, or where it does not agree with its own content hash.

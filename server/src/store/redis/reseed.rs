@@ -5,11 +5,9 @@
 //! Each log is settled by itself, the system log first, since it tells which environments there are.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::change::{Change, EpochCause};
-use ripcord_proto::commit::{Commit, Sealed};
+use ripcord_proto::commit::Sealed;
 use ripcord_proto::{EnvironmentKey, Sequence};
 
 use super::fill::Filling;
@@ -18,13 +16,14 @@ use super::link::{CallError, Live};
 use super::node::Node;
 use super::query;
 use super::watch::Standing;
+use crate::store::epoch::{self, Beginning};
 use crate::store::state::StoredState;
 use crate::store::{Append, Contents, Head, Loaded, LogName, Store as _, StoreError};
 
-/// How long nodes may claim.
-const WINDOW: Duration = Duration::from_millis(1500);
-/// How long a node that fills may be silent before another takes its place.
-const SILENCE: Duration = Duration::from_secs(5);
+/// How long nodes may claim, in milliseconds.
+const WINDOW_MS: u64 = 1500;
+/// How long a node that fills may be silent before another takes its place, in milliseconds.
+const SILENCE_MS: u64 = 5000;
 /// Entries read from the mirror at once.
 const BATCH: usize = 1000;
 
@@ -44,7 +43,6 @@ pub(super) async fn settle(node: &Node, live: &Live, log: &LogName, standing: St
     let known = node.ledger.head(log);
     match standing {
         Standing::Whole => Ok(()),
-        Standing::Behind(stored) => claim(node, live, log, &keys::head_text(stored)).await,
         Standing::Unreadable(head) => claim(node, live, log, &head).await,
         Standing::Reseeding => claim(node, live, log, keys::RESEEDING).await,
         // A later epoch was agreed upon without this node.
@@ -53,7 +51,7 @@ pub(super) async fn settle(node: &Node, live: &Live, log: &LogName, standing: St
             adopt(node, live, log).await?;
             begin_epoch(node, log).await
         }
-        Standing::Other(stored) => claim(node, live, log, &keys::head_text(stored)).await,
+        Standing::Behind(stored) | Standing::Other(stored) => claim(node, live, log, &keys::head_text(stored)).await,
     }
 }
 
@@ -81,19 +79,19 @@ async fn ask(node: &Node, live: &Live, log: &LogName, seen: &str) -> Result<Stri
     let claim = if known == Head::START {
         String::new()
     } else {
-        format!("{} {}", rank(known), node.name)
+        format!("{} {}", rank(known), node.id)
     };
     let (state, claims) = (keys::state(log), keys::claims(log));
     let mut command = node.scripts.claim.over(&[&state, &claims]);
-    command.arg(&node.name).arg(claim).arg(seen);
-    command.arg(WINDOW.as_millis() as u64).arg(SILENCE.as_millis() as u64);
+    command.arg(&node.id).arg(claim).arg(seen);
+    command.arg(WINDOW_MS).arg(SILENCE_MS);
     live.run(&node.scripts.claim, &command).await
 }
 
 async fn fill(node: &Node, live: &Live, log: &LogName) -> Result<(), ReseedError> {
     let Loaded { state, tail, head } = node.load(log).await?;
     tracing::warn!(%log, epoch = %head.epoch.next(), revision = %head.revision, "filling the log in Redis from what this node knows");
-    let filling = Filling::begin(live, log, &node.name).await?;
+    let filling = Filling::begin(live, log, &node.id).await?;
     let mut after = Sequence(0);
     while after < head.sequence {
         let entries = node.mirror.store.read(log, after, BATCH).await?;
@@ -108,7 +106,7 @@ async fn fill(node: &Node, live: &Live, log: &LogName) -> Result<(), ReseedError
     filling.add(std::slice::from_ref(&entry)).await?;
     let state = state_at(log, state, &tail, &entry);
     filling.finish(head.after(&entry), state.as_ref()).await?;
-    if filling.switch(&node.scripts.switch, Some(&node.name)).await? {
+    if filling.switch(&node.scripts.switch, Some(&node.id)).await? {
         tracing::warn!(%log, epoch = %entry.commit.epoch, "the log in Redis is filled again");
     }
     Ok(())
@@ -124,24 +122,12 @@ fn state_at(log: &LogName, state: Option<StoredState>, tail: &[Sealed], last: &S
 
 /// The entry that begins the next epoch.
 fn epoch_entry(node: &Node, head: Head) -> Result<Sealed, serde_json::Error> {
-    let commit = Commit {
-        sequence: head.sequence.next(),
-        epoch: head.epoch.next(),
-        revision: None,
-        at: jiff::Timestamp::now(),
-        actor: Actor::server(&node.name),
-        origin: Origin {
-            node: node.name.clone(),
-            address: None,
-            request: None,
-        },
-        reason: Some("the store had lost this log, or held another one; it was filled again from what the nodes knew".to_owned()),
-        urgent: false,
-        changes: vec![Change::NewEpoch(EpochCause::Reseeded)],
-        hash: None,
-        idempotency: None,
+    let beginning = Beginning {
+        node: &node.name,
+        cause: EpochCause::Reseeded,
+        reason: "the store had lost this log, or held another one; it was filled again from what the nodes knew",
     };
-    Sealed::seal(commit, &head.chain)
+    epoch::begin(head, head.epoch.next(), beginning)
 }
 
 /// Begins an epoch in a log that was taken over within one: readers must not take two histories for one.
@@ -224,7 +210,7 @@ fn environments(system: &[Sealed]) -> BTreeSet<EnvironmentKey> {
 pub(super) async fn install(node: &Node, contents: Contents) -> Result<(), ReseedError> {
     let live = node.link.live()?;
     let log = contents.log.clone();
-    let filling = Filling::begin(&live, &log, &node.name).await?;
+    let filling = Filling::begin(&live, &log, &node.id).await?;
     filling.add(&contents.entries).await?;
     let head = contents.head();
     let state = state_of(&contents);

@@ -1,3 +1,4 @@
+mod asking;
 mod reseeding;
 mod server;
 mod traffic;
@@ -38,4 +39,4 @@ async fn open(redis: &RedisServer, directory: &tempfile::TempDir, node: &str) ->
     RedisStore::open(config).await.unwrap()
 }
 
-contract!(fresh);
+contract!(fresh());

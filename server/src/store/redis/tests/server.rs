@@ -36,10 +36,6 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    pub(crate) fn directory(&self) -> &Path {
-        self.directory.path()
-    }
-
     /// Kills it as `kill -9` does.
     pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();

@@ -91,7 +91,7 @@ async fn rivals_on_two_nodes_write_one_log_without_a_gap() {
     let redis = RedisServer::start(&[]).await;
     let directories = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let stores = [open(&redis, &directories[0], "a").await, open(&redis, &directories[1], "b").await];
-    let _feeds = stores.each_ref().map(|store| store.feed());
+    let _feeds = stores.each_ref().map(Store::feed);
     let production = log("production");
     stores[1].node.ledger.track(&production);
     let rival = async |store: &RedisStore| {

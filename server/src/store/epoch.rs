@@ -1,0 +1,41 @@
+//! The entry with which a log goes on in a new epoch.
+
+use ripcord_proto::Epoch;
+use ripcord_proto::actor::{Actor, Origin};
+use ripcord_proto::change::{Change, EpochCause};
+use ripcord_proto::commit::{Commit, Sealed};
+
+use super::Head;
+
+/// Why and by whom an epoch is begun.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Beginning<'a> {
+    /// The node that begins it.
+    pub(super) node: &'a str,
+    /// Why.
+    pub(super) cause: EpochCause,
+    /// Why, in words.
+    pub(super) reason: &'a str,
+}
+
+/// The entry that begins `epoch` after `head`. It makes no revision: what flags answer stays as it is.
+pub(super) fn begin(head: Head, epoch: Epoch, beginning: Beginning<'_>) -> Result<Sealed, serde_json::Error> {
+    let commit = Commit {
+        sequence: head.sequence.next(),
+        epoch,
+        revision: None,
+        at: jiff::Timestamp::now(),
+        actor: Actor::server(beginning.node),
+        origin: Origin {
+            node: beginning.node.to_owned(),
+            address: None,
+            request: None,
+        },
+        reason: Some(beginning.reason.to_owned()),
+        urgent: false,
+        changes: vec![Change::NewEpoch(beginning.cause)],
+        hash: None,
+        idempotency: None,
+    };
+    Sealed::seal(commit, &head.chain)
+}

@@ -1,0 +1,281 @@
+//! Questions from one node to all others, over publish and subscribe: who has confirmed what, on every node.
+//!
+//! Nodes say every second that they are alive. A question goes to all of them at once; answers are gathered until every live
+//! node has answered, or for as long as the asker will wait. Those that did not answer are named.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use rand::RngExt as _;
+use redis::aio::PubSub;
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+
+use super::keys;
+use super::link::CallError;
+use super::node::Node;
+use crate::tasks::TaskSet;
+
+/// How often a node says that it is alive.
+const BEAT: Duration = Duration::from_secs(1);
+/// How long its word counts.
+const COUNTS: Duration = Duration::from_millis(3500);
+/// How long to wait before listening is tried again.
+const PAUSE: Duration = Duration::from_millis(200);
+/// How long a goodbye may take.
+const GOODBYE: Duration = Duration::from_millis(300);
+/// Answers to one question that may wait to be gathered.
+const ANSWERS: usize = 256;
+
+/// Answers the questions of other nodes.
+pub trait Answerer: Send + Sync + 'static {
+    /// The answer to `question`; `None` where this node has nothing to say, which counts as an answer.
+    fn answer<'a>(&'a self, question: &'a RawValue) -> BoxFuture<'a, Option<Box<RawValue>>>;
+}
+
+/// What the nodes answered.
+#[derive(Debug, Clone, Default)]
+pub struct Answers {
+    /// By the names of the nodes; those that had nothing to say are here without an answer.
+    pub answered: BTreeMap<String, Option<Box<RawValue>>>,
+    /// The names of live nodes that did not answer in time.
+    pub missing: Vec<String>,
+}
+
+/// The way to the other nodes. Cheap to clone.
+#[derive(Clone)]
+pub struct Exchange {
+    shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Exchange").field("node", &self.shared.node.name).finish_non_exhaustive()
+    }
+}
+
+struct Shared {
+    node: Arc<Node>,
+    answerer: Arc<dyn Answerer>,
+    tasks: TaskSet,
+    /// The other nodes, as last heard: name by id.
+    others: Mutex<BTreeMap<String, String>>,
+    /// Questions that are being asked.
+    asking: Mutex<HashMap<String, mpsc::Sender<Reply>>>,
+}
+
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Question {
+    id: String,
+    from: String,
+    text: Box<RawValue>,
+}
+
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Reply {
+    id: String,
+    from: String,
+    name: String,
+    answer: Option<Box<RawValue>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Exchange {
+    pub(super) fn start(node: Arc<Node>, answerer: Arc<dyn Answerer>, tasks: &TaskSet) -> Self {
+        let exchange = Self {
+            shared: Arc::new(Shared {
+                node,
+                answerer,
+                tasks: tasks.clone(),
+                others: Mutex::default(),
+                asking: Mutex::default(),
+            }),
+        };
+        tasks.long_lived("redis beat", exchange.clone().beat_on());
+        tasks.long_lived("redis questions", exchange.clone().listen_on());
+        exchange
+    }
+
+    /// The names of the other nodes that are alive, as last heard.
+    pub fn others(&self) -> Vec<String> {
+        lock(&self.shared.others).values().cloned().collect()
+    }
+
+    /// Asks all other nodes, and waits until all have answered, or for `patience`. Without Redis nobody is reached, and all that
+    /// were alive are missing.
+    pub async fn ask(&self, question: &RawValue, patience: Duration) -> Answers {
+        let id = format!("{:016x}", rand::rng().random::<u64>());
+        let (sender, replies) = mpsc::channel(ANSWERS);
+        lock(&self.shared.asking).insert(id.clone(), sender);
+        let answers = self.gather(&id, question, replies, patience).await;
+        lock(&self.shared.asking).remove(&id);
+        answers
+    }
+
+    async fn gather(&self, id: &str, question: &RawValue, mut replies: mpsc::Receiver<Reply>, patience: Duration) -> Answers {
+        let mut answers = Answers::default();
+        let mut missing = lock(&self.shared.others).clone();
+        let asked = async {
+            // Whoever came or went in the last second counts as it is now.
+            missing = self.beat().await?;
+            self.publish(&keys::questions(), &self.question(id, question)).await
+        };
+        let deadline = tokio::time::Instant::now() + patience;
+        match tokio::time::timeout_at(deadline, asked).await {
+            Ok(Ok(())) => {
+                while !missing.is_empty()
+                    && let Ok(Some(reply)) = tokio::time::timeout_at(deadline, replies.recv()).await
+                {
+                    missing.remove(&reply.from);
+                    answers.answered.insert(reply.name, reply.answer);
+                }
+            }
+            Ok(Err(error)) => tracing::debug!(%error, "other nodes could not be asked"),
+            Err(_) => tracing::debug!("other nodes could not be asked in time"),
+        }
+        answers.missing = missing.into_values().collect();
+        answers
+    }
+
+    fn question(&self, id: &str, question: &RawValue) -> Question {
+        Question {
+            id: id.to_owned(),
+            from: self.shared.node.id.clone(),
+            text: question.to_owned(),
+        }
+    }
+
+    async fn publish(&self, channel: &str, message: &impl serde::Serialize) -> Result<(), CallError> {
+        let json = serde_json::to_string(message).unwrap_or_default();
+        let mut command = redis::cmd("PUBLISH");
+        command.arg(channel).arg(json);
+        self.shared.node.link.live()?.call::<()>(&command).await
+    }
+
+    /// Says that this node is alive; answers and remembers the others that are.
+    async fn beat(&self) -> Result<BTreeMap<String, String>, CallError> {
+        let node = &self.shared.node;
+        let mut command = node.scripts.beat.over(&[&keys::nodes()]);
+        command.arg(member(node)).arg(millis(COUNTS));
+        let members: Vec<String> = node.link.live()?.run(&node.scripts.beat, &command).await?;
+        let member = |member: String| member.split_once(' ').map(|(id, name)| (id.to_owned(), name.to_owned()));
+        let others: BTreeMap<_, _> = members.into_iter().filter_map(member).filter(|(id, _)| *id != node.id).collect();
+        lock(&self.shared.others).clone_from(&others);
+        Ok(others)
+    }
+
+    async fn beat_on(self) {
+        let node = &self.shared.node;
+        let mut beat = tokio::time::interval(BEAT);
+        loop {
+            tokio::select! {
+                _ = beat.tick() => {}
+                () = node.closing.cancelled() => return,
+            }
+            if let Err(error) = self.beat().await {
+                tracing::debug!(%error, "this node could not say that it is alive");
+            }
+        }
+    }
+
+    async fn listen_on(self) {
+        let node = &self.shared.node;
+        while !node.closing.is_cancelled() {
+            if let Ok(listening) = node.link.connect_listening().await {
+                tokio::select! {
+                    heard = self.listen(listening) => {
+                        if let Err(error) = heard {
+                            tracing::debug!(%error, "the connection for questions was lost");
+                        }
+                    }
+                    () = node.closing.cancelled() => return,
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE) => {}
+                () = node.closing.cancelled() => {}
+            }
+        }
+    }
+
+    async fn listen(&self, mut listening: PubSub) -> Result<(), redis::RedisError> {
+        let (questions, replies) = (keys::questions(), keys::replies(&self.shared.node.id));
+        listening.subscribe(&questions).await?;
+        listening.subscribe(&replies).await?;
+        let mut messages = listening.on_message();
+        while let Some(message) = messages.next().await {
+            let payload: String = message.get_payload()?;
+            if message.get_channel_name() == questions {
+                self.hear_question(&payload);
+            } else {
+                self.hear_reply(&payload);
+            }
+        }
+        Ok(())
+    }
+
+    fn hear_question(&self, payload: &str) {
+        let Ok(question) = serde_json::from_str::<Question>(payload) else {
+            tracing::warn!("a question of another node cannot be read; do all nodes run the same version?");
+            return;
+        };
+        if question.from == self.shared.node.id {
+            return;
+        }
+        let exchange = self.clone();
+        self.shared.tasks.short_lived(async move {
+            tokio::select! {
+                () = exchange.reply(question) => {}
+                () = exchange.shared.node.closing.cancelled() => {}
+            }
+        });
+    }
+
+    async fn reply(&self, question: Question) {
+        let node = &self.shared.node;
+        let reply = Reply {
+            answer: self.shared.answerer.answer(&question.text).await,
+            id: question.id,
+            from: node.id.clone(),
+            name: node.name.clone(),
+        };
+        if let Err(error) = self.publish(&keys::replies(&question.from), &reply).await {
+            tracing::debug!(%error, "a question could not be answered");
+        }
+    }
+
+    fn hear_reply(&self, payload: &str) {
+        let Ok(reply) = serde_json::from_str::<Reply>(payload) else {
+            tracing::warn!("an answer of another node cannot be read; do all nodes run the same version?");
+            return;
+        };
+        // A late answer to a question that nobody asks any more is dropped, and so is one more than can be gathered.
+        if let Some(asking) = lock(&self.shared.asking).get(&reply.id) {
+            _ = asking.try_send(reply);
+        }
+    }
+}
+
+/// Says that `node` is going, so that nobody waits for its answers. One that cannot say it is waited for until its last word no
+/// longer counts.
+pub(super) async fn say_goodbye(node: &Node) {
+    let mut command = redis::cmd("ZREM");
+    command.arg(keys::nodes()).arg(member(node));
+    if let Ok(live) = node.link.live() {
+        _ = tokio::time::timeout(GOODBYE, live.call::<()>(&command)).await;
+    }
+}
+
+fn member(node: &Node) -> String {
+    format!("{} {}", node.id, node.name)
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
