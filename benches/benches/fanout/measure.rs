@@ -62,10 +62,7 @@ fn fan_out() -> Result<Vec<Row>> {
             rows.push(cpu_row(readers, &ours, &floor, 1.6));
             if transport == Transport::WebSocket {
                 let confirmed = served(transport, readers, Acks::Yes)?;
-                let row = Row::new(
-                    format!("{readers} {name}: confirmations counted"),
-                    confirmed.figure(),
-                );
+                let row = Row::new(format!("{readers} {name}: confirmations counted"), confirmed.figure());
                 rows.push(row.ratio(confirmed.last / floor.last, 2.3));
                 rows.push(cpu_row(readers, &confirmed, &floor, 2.0));
             }
@@ -152,7 +149,12 @@ fn kills(server: &mut Process, readers: &mut [Process], count: usize, acks: Acks
     lasts.sort_by(f64::total_cmp);
     let last = *lasts.get(KILLS / 2).context("no kill")?;
     let kills = Kills { last, cpu };
-    eprintln!("{count} readers: {}, from {:.1} to {:.1} ms", kills.figure(), lasts.first().unwrap_or(&last), lasts.last().unwrap_or(&last));
+    eprintln!(
+        "{count} readers: {}, from {:.1} to {:.1} ms",
+        kills.figure(),
+        lasts.first().unwrap_or(&last),
+        lasts.last().unwrap_or(&last)
+    );
     Ok(kills)
 }
 

@@ -62,7 +62,10 @@ fn connect(address: SocketAddr, transport: Transport, number: usize) -> Result<R
             "upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
             "?environment=production".to_owned(),
         ),
-        Transport::Sse => ("accept: text/event-stream\r\n", format!("?environment=production&instance=bench&instance_id={id}&epoch=1&revision=1")),
+        Transport::Sse => (
+            "accept: text/event-stream\r\n",
+            format!("?environment=production&instance=bench&instance_id={id}&epoch=1&revision=1"),
+        ),
     };
     write!(stream, "GET /v1/stream{query} HTTP/1.1\r\nhost: bench\r\nx-api-key: {KEY}\r\n{upgrade}\r\n")?;
     let mut head = Vec::new();

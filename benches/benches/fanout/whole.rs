@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use ripcord_server::secret::Secret;
-use ripcord_server::serve::config::{Config, LogFormat, StoreChoice};
+use ripcord_server::serve::config::{Config, StoreChoice};
+use ripcord_server::telemetry::LogFormat;
 use tokio_util::sync::CancellationToken;
 
 use crate::process::{KEY, now};

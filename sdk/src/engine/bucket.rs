@@ -156,7 +156,5 @@ fn feed_text_head(hasher: Murmur3, length: usize) -> Murmur3 {
 /// The place of a hash on a line of `total` units.
 #[inline]
 pub(super) const fn project(hash: u32, total: u32) -> u32 {
-    #[expect(clippy::cast_possible_truncation, reason = "the product of two 32-bit numbers, shifted by 32")]
-    let place = ((hash as u64 * total as u64) >> 32) as u32;
-    place
+    ((hash as u64 * total as u64) >> 32) as u32
 }

@@ -58,12 +58,12 @@ pub struct Problem {
     /// Its key.
     pub key: String,
     /// What is wrong.
-    pub problem: String,
+    pub fault: String,
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {}", self.kind, self.key, self.problem)
+        write!(f, "{} {}: {}", self.kind, self.key, self.fault)
     }
 }
 
@@ -190,21 +190,21 @@ impl Compiled {
             Some(Problem {
                 kind: "flag",
                 key: flag.key().to_string(),
-                problem: flag.problem()?.to_owned(),
+                fault: flag.problem()?.to_owned(),
             })
         });
         let segments = self.segments.iter().filter_map(|(key, segment)| {
             Some(Problem {
                 kind: "segment",
                 key: key.to_string(),
-                problem: segment.condition.as_ref().err()?.clone(),
+                fault: segment.condition.as_ref().err()?.clone(),
             })
         });
         let kills = self.kills.iter().filter_map(|kill| {
             Some(Problem {
                 kind: "kill",
                 key: kill.key().to_string(),
-                problem: kill.value().err()?.to_string(),
+                fault: kill.value().err()?.to_string(),
             })
         });
         let mut problems: Vec<Problem> = flags.chain(segments).chain(kills).collect();

@@ -153,7 +153,10 @@ async fn fill(client: &Client) -> Result<EnvironmentKey, Failure> {
         file: "flags.yaml".to_owned(),
         faults,
     })?;
-    let environment = file.environment.clone().ok_or_else(|| Failure::Local("The demo's flags name no environment.".to_owned()))?;
+    let environment = file
+        .environment
+        .clone()
+        .ok_or_else(|| Failure::Local("The demo's flags name no environment.".to_owned()))?;
     let request = apply::whole(file, Some("the demo begins".to_owned()));
     let _: Answer<serde::de::IgnoredAny> = client.call(Call::post(path(&environment, &["commits"])).json(&request)?).await?;
     Ok(environment)
@@ -167,7 +170,9 @@ async fn application_key(client: &Client, environment: &EnvironmentKey) -> Resul
         reason: None,
     };
     let made: Answer<KeyCreated> = client.call(Call::post(["v1", "keys"]).json(&request)?).await?;
-    made.value.key.ok_or_else(|| Failure::Local("The server made a key and did not show it.".to_owned()))
+    made.value
+        .key
+        .ok_or_else(|| Failure::Local("The server made a key and did not show it.".to_owned()))
 }
 
 #[cfg(test)]

@@ -131,7 +131,11 @@ pub(crate) fn announce(started: &Started, keep: Keep) -> Option<Announcement> {
 pub(crate) fn url(started: &Started) -> String {
     let mut address = started.address;
     if address.ip().is_unspecified() {
-        let local: std::net::IpAddr = if address.is_ipv4() { std::net::Ipv4Addr::LOCALHOST.into() } else { std::net::Ipv6Addr::LOCALHOST.into() };
+        let local: std::net::IpAddr = if address.is_ipv4() {
+            std::net::Ipv4Addr::LOCALHOST.into()
+        } else {
+            std::net::Ipv6Addr::LOCALHOST.into()
+        };
         address.set_ip(local);
     }
     format!("{}://{address}", started.scheme)
@@ -145,10 +149,7 @@ fn greeting(started: &Started, announced: bool, paint: Paint) -> String {
     ];
     let mut text = format!("{}\n{}\n", paint.strong("Ripcord is ready."), indented(&facts(&members)));
     if let Some(key) = &started.admin_key {
-        text.push_str(&format!(
-            "\nThe admin key, shown this once. Keep it safe:\n  {}\n",
-            paint.strong(key.expose())
-        ));
+        text.push_str(&format!("\nThe admin key, shown this once. Keep it safe:\n  {}\n", paint.strong(key.expose())));
     }
     for warning in &started.warnings {
         text.push_str(&format!("\n{}\n", paint.warn(warning)));

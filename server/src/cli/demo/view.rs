@@ -71,7 +71,11 @@ impl View {
         if self.redraws {
             let text = self.screen(exposure, newest);
             // Up to where the last one began, and away with it.
-            let back = if self.lines == 0 { String::new() } else { format!("\x1b[{}A\x1b[J", self.lines) };
+            let back = if self.lines == 0 {
+                String::new()
+            } else {
+                format!("\x1b[{}A\x1b[J", self.lines)
+            };
             self.lines = text.lines().count();
             self.output.text(&format!("{back}{text}"));
         } else {
@@ -126,7 +130,13 @@ fn line(feature: Feature, exposure: &Exposure, paint: Paint) -> String {
     let (served, users) = counted(feature, exposure);
     let full = (served as usize * BAR).div_ceil(users.max(1) as usize).min(BAR);
     let bar = format!("[{}{}]", "#".repeat(full), " ".repeat(BAR - full));
-    let text = format!("{:15} {:7} {bar} {:>6} %  {}", feature.key, feature.counted, percent(served, users), variants(exposure));
+    let text = format!(
+        "{:15} {:7} {bar} {:>6} %  {}",
+        feature.key,
+        feature.counted,
+        percent(served, users),
+        variants(exposure)
+    );
     if exposure.killed { format!("{text}  {}", paint.bad("killed")) } else { text }
 }
 
@@ -152,10 +162,19 @@ fn steps(before: &[(Feature, Exposure)], now: &[(Feature, Exposure)]) -> Vec<Str
     let changed = now.iter().filter(|one| !before.contains(one));
     let step = |(feature, exposure): &(Feature, Exposure)| {
         let (served, users) = counted(*feature, exposure);
-        let was = before.iter().find(|(other, _)| other == feature).map(|(_, exposure)| counted(*feature, exposure));
+        let was = before
+            .iter()
+            .find(|(other, _)| other == feature)
+            .map(|(_, exposure)| counted(*feature, exposure));
         let was = was.map_or_else(String::new, |(served, users)| format!("{} % -> ", percent(served, users)));
         let killed = if exposure.killed { "  killed" } else { "" };
-        format!("{}  {was}{} % {}{killed}  ({})", feature.key, percent(served, users), feature.counted, variants(exposure))
+        format!(
+            "{}  {was}{} % {}{killed}  ({})",
+            feature.key,
+            percent(served, users),
+            feature.counted,
+            variants(exposure)
+        )
     };
     changed.map(step).collect()
 }

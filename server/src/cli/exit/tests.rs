@@ -32,7 +32,10 @@ fn guards_and_gates_have_an_exit_code_of_their_own() {
 fn a_problem_is_told_with_each_field_and_the_next_step() {
     let faults = [
         Fault::new("changes[0].put_flag.flag.safe", "is missing"),
-        Fault::new("changes[3].put_flag.flag.default", "\"blue\" is no variant of this flag; it has \"on\", \"off\""),
+        Fault::new(
+            "changes[3].put_flag.flag.default",
+            "\"blue\" is no variant of this flag; it has \"on\", \"off\"",
+        ),
     ];
     insta::assert_snapshot!(failed(problem(Code::Invalid).with_errors(faults)).describe(Paint::Plain), @r#"
     error: The request is not valid (INVALID)
@@ -43,7 +46,7 @@ fn a_problem_is_told_with_each_field_and_the_next_step() {
     insta::assert_snapshot!(failed(problem(Code::Unauthenticated)).describe(Paint::Plain), @r"
     error: A valid key is needed (UNAUTHENTICATED)
       What happened.
-      Give a key with --key or RIPCORD_KEY. An admin makes one with `ripcord keys create NAME --role ROLE`; the first start of a server prints the admin key once.
+      Give it with --key or RIPCORD_KEY. An admin makes one with `ripcord keys create NAME --role ROLE`; a server prints its first admin key once.
     ");
 }
 
@@ -63,7 +66,11 @@ fn a_server_that_is_not_there_is_told_with_how_to_start_one() {
 
 #[test]
 fn a_file_that_is_not_valid_is_told_fault_by_fault_with_its_name() {
-    let faults = Faults::check(vec![Fault::new("flags.a.safe", "is missing"), Fault::new("flags.b.rules[0].serve", "is missing")], ()).unwrap_err();
+    let faults = Faults::check(
+        vec![Fault::new("flags.a.safe", "is missing"), Fault::new("flags.b.rules[0].serve", "is missing")],
+        (),
+    )
+    .unwrap_err();
     let failure = Failure::File {
         file: "flags.yaml".to_owned(),
         faults,
@@ -80,6 +87,8 @@ fn a_file_that_is_not_valid_is_told_fault_by_fault_with_its_name() {
 #[test]
 fn with_json_a_problem_is_the_document_as_it_came() {
     let failure = failed(problem(Code::FlagKilled));
-    let Failure::Client(ClientError::Problem { text, .. }) = &failure else { unreachable!() };
+    let Failure::Client(ClientError::Problem { text, .. }) = &failure else {
+        unreachable!()
+    };
     assert_eq!(failure.json(), *text);
 }

@@ -29,7 +29,16 @@ fn the_key_of_the_first_start_is_kept_for_the_next() {
 fn a_server_that_runs_is_preferred_to_one_that_has_ended() {
     let state = tempfile::tempdir().unwrap();
     let _running = announce_in(state.path(), ADDRESS, Path::new("/data/one"), Some("rc_admin_1"), Keep::ForNextStart).unwrap();
-    drop(announce_in(state.path(), "http://127.0.0.1:9000", Path::new("/data/two"), Some("rc_admin_2"), Keep::ForNextStart).unwrap());
+    drop(
+        announce_in(
+            state.path(),
+            "http://127.0.0.1:9000",
+            Path::new("/data/two"),
+            Some("rc_admin_2"),
+            Keep::ForNextStart,
+        )
+        .unwrap(),
+    );
     assert_eq!(find_in(state.path()).unwrap().unwrap().address, ADDRESS);
 }
 
@@ -45,7 +54,14 @@ fn a_demo_leaves_nothing_behind() {
 fn the_file_is_for_its_owner_alone_and_refused_otherwise() {
     use std::os::unix::fs::PermissionsExt as _;
     let state = tempfile::tempdir().unwrap();
-    let running = announce_in(&state.path().join("ripcord"), ADDRESS, Path::new("/data"), Some("rc_admin_1"), Keep::ForNextStart).unwrap();
+    let running = announce_in(
+        &state.path().join("ripcord"),
+        ADDRESS,
+        Path::new("/data"),
+        Some("rc_admin_1"),
+        Keep::ForNextStart,
+    )
+    .unwrap();
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&running.path), 0o600);
     assert_eq!(mode(running.path.parent().unwrap()), 0o700);

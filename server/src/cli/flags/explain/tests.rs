@@ -44,4 +44,3 @@ fn a_killed_flag_says_by_which_kill() {
     let killed = json!({"step": "kill", "kill": "k_01jd3x7q8v9w0y2z4a6b8c0d2e"});
     assert_eq!(step(&killed), ["kill", "killed", "k_01jd3x7q8v9w0y2z4a6b8c0d2e"].map(str::to_owned));
 }
-

@@ -60,7 +60,14 @@ fn a_percentage_is_for_booleans() {
 
 #[test]
 fn percentages_are_taken_to_a_thousandth() {
-    for (text, written) in [("25", "25%"), ("0.001", "0.001%"), ("12.50", "12.5%"), ("100", "100%"), ("0", "0%"), ("33.333%", "33.333%")] {
+    for (text, written) in [
+        ("25", "25%"),
+        ("0.001", "0.001%"),
+        ("12.50", "12.5%"),
+        ("100", "100%"),
+        ("0", "0%"),
+        ("33.333%", "33.333%"),
+    ] {
         assert_eq!(text.parse::<Percent>().unwrap().written(), written);
     }
     for text in ["101", "100.001", "-1", "1.2345", "", ".", "5.", "a", "+5", "99999999999"] {
@@ -75,7 +82,11 @@ fn a_flag_in_a_file_is_read_as_yaml_and_as_json() {
     let yaml = directory.path().join("flag.yaml");
     std::fs::write(&yaml, "variants: { on: true, off: false }\ndefault: off\nsafe: off\n").unwrap();
     let json = directory.path().join("flag.json");
-    std::fs::write(&json, "{\"variants\": {\"on\": true, \"off\": false},\n \"default\": \"off\", \"safe\": \"off\"}\n").unwrap();
+    std::fs::write(
+        &json,
+        "{\"variants\": {\"on\": true, \"off\": false},\n \"default\": \"off\", \"safe\": \"off\"}\n",
+    )
+    .unwrap();
     assert_eq!(read(&key, &yaml).unwrap(), read(&key, &json).unwrap());
     std::fs::write(&yaml, "variants: { on: true }\ndefault: blue\n").unwrap();
     let error = read(&key, &yaml).unwrap_err();

@@ -1,0 +1,50 @@
+//! `/v1/backup`: every log of the store, in one file that proves itself.
+
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
+use actix_web::{HttpResponse, web};
+use ripcord_proto::problem::{Code, Problem};
+
+use super::rooms::Rooms;
+use crate::access::Clearance;
+use crate::access::permit::Administer;
+use crate::http::Refusal;
+use crate::store::backup::{Backup, BackupError};
+
+/// Everything that the store holds: environments, their history, hashed keys. `ripcord serve --restore-backup` starts from it.
+#[utoipa::path(get, path = "/v1/backup", tag = "operation",
+    responses((status = 200, description = "The backup, as JSON lines", body = String, content_type = "application/x-ndjson"), (status = "4XX", body = Problem)))]
+pub(super) async fn download(clearance: Clearance<Administer>, rooms: web::Data<Rooms>) -> Result<HttpResponse, Refusal> {
+    let backup = Backup::take(&**rooms.whole_store(&clearance)).await?;
+    let name = format!("ripcord-backup-{}.jsonl", backup.at.strftime("%Y%m%dT%H%M%SZ"));
+    let written = web::block(move || {
+        let mut file = Vec::new();
+        backup.write(&mut file).map(|()| file)
+    });
+    let file = written
+        .await
+        .map_err(|error| Refusal::new(Code::Internal, format!("The backup could not be written: {error}.")))??;
+    tracing::info!(bytes = file.len(), "a backup was taken");
+    Ok(HttpResponse::Ok()
+        .content_type("application/x-ndjson")
+        .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .body(file))
+}
+
+impl From<BackupError> for Refusal {
+    fn from(error: BackupError) -> Self {
+        match error {
+            BackupError::Store(error) => error.into(),
+            BackupError::File(_)
+            | BackupError::NoBackup
+            | BackupError::Version(_)
+            | BackupError::Cut(_)
+            | BackupError::Damaged { .. }
+            | BackupError::Chain { .. }
+            | BackupError::Encode(_) => {
+                tracing::error!(%error, "a backup could not be taken");
+                Self::new(Code::Internal, format!("The backup could not be taken: {error}."))
+            }
+        }
+    }
+}
