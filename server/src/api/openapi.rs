@@ -7,7 +7,9 @@ use actix_web::web::Bytes;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{audit, commits, confirmations, connections, environments, explain, flags, front, keys, kills, metrics, outcomes, revisions, segments, settings};
+use super::{
+    audit, backup, commits, confirmations, connections, environments, explain, flags, front, keys, kills, metrics, outcomes, revisions, segments, settings,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -29,7 +31,7 @@ use super::{audit, commits, confirmations, connections, environments, explain, f
         revisions::list, revisions::get, revisions::diff,
         confirmations::get, connections::list, explain::explain,
         keys::list, keys::create, keys::revoke,
-        audit::list, audit::verify,
+        audit::list, audit::verify, backup::take,
     ),
     modifiers(&Keys),
     security(("bearer" = []), ("header" = []))

@@ -181,6 +181,11 @@ impl Rooms {
         self.parts.environments.store()
     }
 
+    /// The store, to back up all of it.
+    pub(super) fn whole_store(&self, _: &Clearance<Administer>) -> &Arc<dyn Store> {
+        self.parts.environments.store()
+    }
+
     /// Who is connected. Confirmations tell figures; names are told to those who may read.
     pub(super) fn fleet(&self) -> &Fleet {
         &self.parts.fleet

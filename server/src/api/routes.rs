@@ -9,8 +9,8 @@ use ripcord_proto::problem::Code;
 
 use super::rooms::{Parts, Rooms};
 use super::{
-    audit, commits, confirmations, connections, environments, explain, flags, front, keys, kills, metrics, openapi, outcomes, peers, revisions, segments,
-    settings,
+    audit, backup, commits, confirmations, connections, environments, explain, flags, front, keys, kills, metrics, openapi, outcomes, peers, revisions,
+    segments, settings,
 };
 use crate::access::Access;
 use crate::http::{Refusal, compress, problem, span};
@@ -53,6 +53,7 @@ impl Api {
             .service(at("/metrics", "GET", [web::get().to(metrics::scrape)]))
             .service(at("/openapi.json", "GET", [web::get().to(openapi::document)]))
             .service(at("/v1/outcomes", "POST", [web::post().to(outcomes::report)]))
+            .service(at("/v1/backup", "GET", [web::get().to(backup::take)]))
             .service(at("/v1/keys", "GET, POST", [web::get().to(keys::list), web::post().to(keys::create)]))
             .service(at("/v1/keys/{key}", "DELETE", [web::delete().to(keys::revoke)]))
             .service(
