@@ -5,7 +5,7 @@ mod read;
 mod tests;
 mod write;
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use serde_json::Value;
@@ -155,14 +155,16 @@ impl Condition {
         match self {
             Self::Segment(key) => visit(key, &format!("{path}{separator}segment")),
             Self::Not(inner) => {
-                path.push_str(&format!("{separator}not"));
+                path.push_str(separator);
+                path.push_str("not");
                 inner.segments_within(path, visit);
                 path.truncate(end);
             }
             Self::All(items) | Self::Any(items) => {
                 let name = if matches!(self, Self::All(_)) { "all" } else { "any" };
                 for (index, item) in items.iter().enumerate() {
-                    path.push_str(&format!("{separator}{name}[{index}]"));
+                    // Writing to a String cannot fail.
+                    let _ = write!(path, "{separator}{name}[{index}]");
                     item.segments_within(path, visit);
                     path.truncate(end);
                 }

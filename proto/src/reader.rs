@@ -1,5 +1,6 @@
 //! Reads [`serde_json::Value`]s into checked types and notes every problem on the way, each with the path of its field.
 
+use std::fmt::Write as _;
 use std::str::FromStr;
 
 use serde_json::{Map, Number, Value};
@@ -98,7 +99,8 @@ impl Reader {
     /// Reads within the item `index`.
     pub(crate) fn item<T>(&mut self, index: usize, read: impl FnOnce(&mut Self) -> T) -> T {
         let end = self.path.len();
-        self.path.push_str(&format!("[{index}]"));
+        // Writing to a String cannot fail.
+        let _ = write!(self.path, "[{index}]");
         let made = read(self);
         self.path.truncate(end);
         made

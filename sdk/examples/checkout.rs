@@ -16,6 +16,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let environment = std::env::var("RIPCORD_ENV").unwrap_or_else(|_| "production".to_owned());
     let client = Client::builder(&server, &key).environment(&environment).instance("checkout-1").start()?;
 
+    // Evaluations answer from the first moment on; this only lets the first line be the server's answer.
+    if let Err(late) = client.ready_within(Duration::from_secs(2)).await {
+        println!("-- {late}");
+    }
     let mut status = client.watch_status();
     let mut second = tokio::time::interval(Duration::from_secs(1));
     let mut state = client.status().state;
@@ -24,9 +28,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         tokio::select! {
             _ = second.tick() => {
                 let answer = client.bool_detail("checkout-v2", &customer, false);
-                let served = answer.variant.as_ref().map_or("the default", |variant| variant.as_str());
+                let variant = answer.variant.as_ref().map_or("the default", |variant| variant.as_str());
                 let revision = answer.position.map_or_else(|| "-".to_owned(), |position| position.revision.to_string());
-                println!("checkout-v2 serves {served:<11} {reason:<16} revision {revision}", reason = answer.reason.as_str());
+                println!("checkout-v2 serves {variant:<11} {reason:<16} revision {revision}", reason = answer.reason.as_str());
             }
             Some(now) = status.next() => {
                 if now.state != state {

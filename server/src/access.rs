@@ -14,7 +14,6 @@ pub mod holder;
 pub mod keys;
 pub mod limits;
 pub mod permit;
-mod streams;
 #[cfg(test)]
 mod tests;
 

@@ -12,6 +12,7 @@ mod changes;
 mod client;
 mod completions;
 mod confirm;
+mod demo;
 mod doctor;
 mod env;
 mod exit;
@@ -50,12 +51,13 @@ use self::output::{Format, Output};
     arg_required_else_help = true,
     after_help = "\
 Examples:
-  ripcord serve                                   start a server, flags and all in ./ripcord-data
-  ripcord apply -f flags.yaml                     make the environment what the file says, in one commit
-  ripcord kill checkout-v2 --reason \"5xx spike\"   every application serves the safe variant, with proof
   ripcord demo                                    see all of it in one terminal
+  ripcord serve                                   start a server
+  ripcord apply -f flags.yaml                     what the file says, in one commit
+  ripcord kill checkout-v2 --reason \"5xx spike\"   the safe variant, everywhere, now
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by a guard, 4 not confirmed in time."
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by a guard,
+4 not confirmed in time."
 )]
 struct Arguments {
     #[command(flatten)]
@@ -87,45 +89,23 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Start a server
-    Serve(Box<serve::Serve>),
-    #[command(flatten)]
-    Remote(Remote),
-    /// Check a flags file without a server
-    Lint(lint::Lint),
-    /// Print a completion script for a shell
-    Completions(completions::Completions),
-}
-
-/// The commands that ask a server.
-#[derive(Debug, Subcommand)]
-enum Remote {
-    /// Say what is wrong where, and what to do
+    Demo(demo::Demo),
+    Serve(serve::Serve),
     Doctor(doctor::Doctor),
-    /// Make the environment what a flags file says, in one atomic commit
     Apply(apply::Apply),
-    /// Show what `apply` would change, with a hash that `apply --plan` holds it to
     Plan(plan::Plan),
-    /// Print the environment as a flags file
+    Lint(lint::Lint),
     Export(export::Export),
-    /// Force flags to their safe variant, now, with proof
     Kill(kill::KillCommand),
-    /// Lift a kill
     Restore(restore::Restore),
-    /// Show revisions, kills and confirmations as they happen
     Watch(watch::Watch),
-    /// List who changed what, when and why; prove that the record is whole
     Audit(audit::Audit),
-    /// List, show, set, switch, delete and explain flags
     Flags(flags::Flags),
-    /// List, show, set and delete segments
     Segments(segments::Segments),
-    /// List, show, make, copy and delete environments
     Env(env::Env),
-    /// Make, list and revoke keys
     Keys(keys::Keys),
-    /// Write everything that the server knows into a file
     Backup(backup::Backup),
+    Completions(completions::Completions),
 }
 
 /// Reads the command line, does what it says, and answers with the exit code.
@@ -154,10 +134,11 @@ pub fn run() -> ExitCode {
 
 fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, Failure> {
     match arguments.command {
+        Command::Demo(command) => demo::run(output, &command),
+        Command::Serve(command) => serve::run(output, command),
         Command::Lint(command) => lint::run(output, &command),
         Command::Completions(command) => Ok(completions::run(output, &command)),
-        Command::Serve(command) => serve::run(output, *command),
-        Command::Remote(remote) => {
+        remote => {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
@@ -168,22 +149,26 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, Failure> {
     }
 }
 
-/// Asks the server.
-async fn ask(call: &Invocation, command: Remote) -> Result<Exit, Failure> {
+/// The commands that ask a server.
+async fn ask(call: &Invocation, command: Command) -> Result<Exit, Failure> {
     match command {
-        Remote::Doctor(command) => doctor::run(call, command).await,
-        Remote::Apply(command) => apply::run(call, command).await,
-        Remote::Plan(command) => plan::run(call, command).await,
-        Remote::Export(command) => export::run(call, command).await,
-        Remote::Kill(command) => kill::run(call, command).await,
-        Remote::Restore(command) => restore::run(call, command).await,
-        Remote::Watch(command) => watch::run(call, command).await,
-        Remote::Audit(command) => audit::run(call, command).await,
-        Remote::Flags(command) => flags::run(call, command).await,
-        Remote::Segments(command) => segments::run(call, command).await,
-        Remote::Env(command) => env::run(call, command).await,
-        Remote::Keys(command) => keys::run(call, command).await,
-        Remote::Backup(command) => backup::run(call, command).await,
+        Command::Doctor(command) => doctor::run(call, command).await,
+        Command::Apply(command) => apply::run(call, command).await,
+        Command::Plan(command) => plan::run(call, command).await,
+        Command::Export(command) => export::run(call, command).await,
+        Command::Kill(command) => kill::run(call, command).await,
+        Command::Restore(command) => restore::run(call, command).await,
+        Command::Watch(command) => watch::run(call, command).await,
+        Command::Audit(command) => audit::run(call, command).await,
+        Command::Flags(command) => flags::run(call, command).await,
+        Command::Segments(command) => segments::run(call, command).await,
+        Command::Env(command) => env::run(call, command).await,
+        Command::Keys(command) => keys::run(call, command).await,
+        Command::Backup(command) => backup::run(call, command).await,
+        Command::Demo(command) => demo::run(call.output, &command),
+        Command::Serve(command) => serve::run(call.output, command),
+        Command::Lint(command) => lint::run(call.output, &command),
+        Command::Completions(command) => Ok(completions::run(call.output, &command)),
     }
 }
 

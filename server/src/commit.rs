@@ -10,6 +10,7 @@
 
 mod guard;
 pub mod idempotency;
+mod meters;
 pub mod plan;
 pub mod state;
 pub(crate) mod validate;

@@ -54,7 +54,7 @@ impl Settings {
         Self {
             node: node.into(),
             grace: Duration::from_secs(30),
-            gone: Duration::from_secs(60),
+            gone: Duration::from_mins(1),
             revisions: 1_000,
             figures: 20_000,
         }

@@ -123,7 +123,7 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     let overlays = journal.clone();
     let environments = Environments::start(rooms, Arc::new(move |key| kill::overlay_from(&overlays, key))).await?;
     let admin = if config.admin_key.is_some() { AdminKey::Given } else { AdminKey::Wanted };
-    let admin_key = first_start::prepare(&environments, &node, admin).await?;
+    let admin_key = first_start::prepare_or_wait(&environments, &node, admin).await?;
 
     let peers = Peers::new(config.peers.clone(), config.peer_secret.clone(), peers::http_client(&config));
     let kills = Kills::start(environments.clone(), journal, peers.clone(), node.clone());

@@ -18,7 +18,6 @@ mod hello;
 mod hub;
 mod meters;
 mod poll;
-mod refusal;
 mod session;
 mod sse;
 mod transport;
@@ -39,14 +38,14 @@ use ripcord_proto::problem::Code;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-pub use self::authorise::{Authorise, Environments, Grant};
+pub use self::authorise::Authorise;
 use self::connection::Patience;
 use self::feed::{Feed, Feeds};
 use self::hub::{Goodbyes, Hub, Mailbox, Order};
-use self::refusal::Refusal;
 use self::sse::HubHandle;
 pub use self::transport::{Control, Transport};
 use crate::fleet::Fleet;
+use crate::http::Refusal;
 use crate::snapshot::board::{Board, Listener};
 use crate::snapshot::frames::Frame;
 use crate::snapshot::history::Limits;
@@ -69,6 +68,8 @@ pub struct Settings {
     pub waiting: usize,
     /// Open streams; further ones are refused with 503.
     pub connections: usize,
+    /// How long after its handshake a WebSocket's client may take to say hello.
+    pub hello: Duration,
     /// How long a reader may take no byte of what is to be written before it is cut off.
     pub stuck: Duration,
     /// How much history is kept for combined deltas.
@@ -83,7 +84,8 @@ impl Default for Settings {
             admissions_per_second: 2_000.0,
             waiting: 50_000,
             connections: 200_000,
-            stuck: Duration::from_secs(60),
+            hello: Duration::from_secs(10),
+            stuck: Duration::from_mins(1),
             history: Limits::default(),
         }
     }
@@ -92,7 +94,7 @@ impl Default for Settings {
 impl Settings {
     fn patience(&self) -> Patience {
         Patience {
-            hello: Duration::from_secs(10),
+            hello: self.hello,
             silence: self.heartbeat * 3,
             stuck: self.stuck,
             goodbye: Duration::from_secs(5),
@@ -197,24 +199,24 @@ impl Shared {
 
     /// The feed that a request may read, and the key's id.
     fn authorised(&self, headers: &HeaderMap, environment: Option<&str>) -> Result<(Arc<Feed>, Arc<str>), Refusal> {
-        let grant = self.authorise.authorise(headers)?;
-        let environment = grant.environment(environment)?;
+        let holder = self.authorise.authorise(headers)?;
+        let environment = authorise::environment_of(&holder, environment)?;
         let feed = self
             .feeds
             .of(environment.as_str())
-            .ok_or_else(|| Refusal::new(Code::EnvironmentNotFound, format!("there is no environment {environment}")))?;
-        Ok((feed, grant.key_id))
+            .ok_or_else(|| Refusal::new(Code::EnvironmentNotFound, format!("There is no environment {environment}.")))?;
+        Ok((feed, holder.id))
     }
 
     /// The same for a new stream, while there is room for one.
     fn grant(&self, headers: &HeaderMap, environment: Option<&str>) -> Result<(Arc<Feed>, Arc<str>), Refusal> {
         let granted = self.authorised(headers, environment)?;
         if self.closing.get().is_some() {
-            return Err(Refusal::later("the server is shutting down; try again in a moment", 1));
+            return Err(Refusal::new(Code::NotReady, "This node is shutting down; try again in a moment.").retry_after(1));
         }
         let waiting = self.waiting.load(Ordering::Relaxed);
         if waiting >= self.settings.waiting || self.tracker.len() >= self.settings.connections {
-            return Err(Refusal::later("the server has as many streams as it can take; try again later", 5));
+            return Err(Refusal::new(Code::NotReady, "This node has as many streams as it can take; try again later.").retry_after(5));
         }
         Ok(granted)
     }
@@ -228,13 +230,8 @@ impl Shared {
         metrics::gauge!(names::STREAM_ADMISSIONS_WAITING).increment(f64::from(change));
     }
 
-    fn refused(&self) {
-        metrics::counter!(names::STREAM_REFUSALS).increment(1);
-    }
-
-    /// Sessions are tracked, so that the end of the server can wait for theirs.
-    fn spawn(&self, session: impl Future<Output = ()> + 'static) {
-        actix_web::rt::spawn(self.tracker.track_future(session));
+    fn refused(refusal: &Refusal) {
+        metrics::counter!(names::STREAM_REFUSALS, "why" => refusal.problem().code.as_str()).increment(1);
     }
 }
 
@@ -274,6 +271,3 @@ impl Worker {
         websocket::accept(self.0, request, transport, early).await;
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -5,6 +5,7 @@
 
 pub mod names;
 
+use std::io::IsTerminal as _;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -70,7 +71,10 @@ pub fn start_logs(config: &Config) -> Result<(), TelemetryError> {
         filter: config.filter.clone(),
         source,
     })?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     match config.format {
         LogFormat::Pretty => lines.with_target(false).finish().try_init()?,
         LogFormat::Json => lines

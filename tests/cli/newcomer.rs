@@ -25,7 +25,9 @@ async fn without_settings() -> anyhow::Result<Server> {
 fn announcement(server: &Server) -> anyhow::Result<PathBuf> {
     let directory = server.scratch().join(".local/state/ripcord");
     let files = std::fs::read_dir(&directory).with_context(|| directory.display().to_string())?;
-    let mut files = files.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.extension().is_some_and(|end| end == "json"));
+    let mut files = files
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|end| end == "json"));
     files.next().context("the server announces itself nowhere")
 }
 
@@ -33,7 +35,9 @@ fn announcement(server: &Server) -> anyhow::Result<PathBuf> {
 async fn on_the_servers_machine_the_first_kill_needs_no_setting() -> Outcome {
     let mut server = without_settings().await?;
     at_the_machine(&server, &["flags", "set", "checkout", "--boolean", "--default", "on", "--reason", "x"])?.expect(0)?;
-    at_the_machine(&server, &["kill", "checkout", "--reason", "x"])?.expect(0)?.says(&["checkout", "ripcord restore k_"])?;
+    at_the_machine(&server, &["kill", "checkout", "--reason", "x"])?
+        .expect(0)?
+        .says(&["checkout", "ripcord restore k_"])?;
     at_the_machine(&server, &["flags", "list"])?.expect(0)?.says(&["checkout"])?;
     at_the_machine(&server, &["doctor"])?.expect(0)?;
     server.stop()?;

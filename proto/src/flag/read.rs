@@ -72,11 +72,8 @@ fn note_repeated_ids(reader: &mut Reader, rules: &Value) {
     for (index, rule) in rules.as_array().into_iter().flatten().enumerate() {
         let Some(id) = rule.get("id").and_then(Value::as_str) else { continue };
         if !seen.insert(id) {
-            reader.item(index, |reader| {
-                reader.within("id", |reader| {
-                    reader.note(format!("{id:?} is the id of an earlier rule too; ids are unique within a flag"))
-                })
-            });
+            let problem = format!("{id:?} is the id of an earlier rule too; ids are unique within a flag");
+            reader.item(index, |reader| reader.within("id", |reader| reader.note(problem)));
         }
     }
 }

@@ -1,3 +1,8 @@
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "json! makes values, and a table of them reads better without references"
+)]
+
 use serde_json::json;
 
 use super::*;

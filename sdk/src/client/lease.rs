@@ -107,6 +107,3 @@ impl LeaseClock {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

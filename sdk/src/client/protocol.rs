@@ -309,6 +309,9 @@ impl Protocol {
 
     /// A frame came. One that cannot be read may have carried a kill: a snapshot makes up for it.
     pub(crate) fn frame(&mut self, text: &str, now: Moment) {
+        if matches!(self.link, Link::Closed) {
+            return;
+        }
         self.heard(now);
         match ServerFrame::parse(text) {
             Ok(ServerFrame::Snapshot(snapshot, hash, overlay)) => self.snapshot(*snapshot, hash, &overlay, Via::Stream, now),
@@ -473,4 +476,4 @@ impl Protocol {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,6 +1,7 @@
 //! Waiting for a client, on any executor or on none: time is kept by the client's own thread.
 
-use std::future::Future;
+use std::convert::Infallible;
+use std::future::{Future, pending};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -108,8 +109,8 @@ impl Timers {
     }
 }
 
-/// Keeps time until nobody can ask any more.
-pub(super) async fn keep_time(mut alarms: mpsc::UnboundedReceiver<Alarm>) {
+/// Keeps time, until it is dropped.
+pub(super) async fn keep_time(mut alarms: mpsc::UnboundedReceiver<Alarm>) -> Infallible {
     let mut sleeping = FuturesUnordered::new();
     loop {
         tokio::select! {
@@ -119,7 +120,8 @@ pub(super) async fn keep_time(mut alarms: mpsc::UnboundedReceiver<Alarm>) {
                     // Who asked may have stopped waiting.
                     let _ = alarm.send(());
                 }),
-                None => return,
+                // Nobody can ask any more. The end is not for this to say: a goodbye may still be under way.
+                None => pending().await,
             },
             Some(()) = sleeping.next() => {}
         }

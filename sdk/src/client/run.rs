@@ -96,7 +96,7 @@ pub(crate) fn spawn(runner: Runner, counting: Option<impl Future<Output = ()> + 
             let working = async { tokio::join!(run(runner), counting) };
             tokio::select! {
                 _ = working => {}
-                () = keep_time(alarms) => {}
+                never = keep_time(alarms) => match never {},
             }
         });
     });

@@ -1,110 +1,160 @@
-//! Bucketing: murmur3 (x86, 32 bit, seed 0) over pieces, and its projection onto cumulative weights.
+//! Bucketing: murmur3 (x86, 32 bit, seed 0), fed in pieces of which nothing is copied, and its projection onto a line of weights.
 
 use ripcord_proto::settings::Bucketing;
 
 const C1: u32 = 0xcc9e_2d51;
 const C2: u32 = 0x1b87_3593;
+/// Values up to this length find the hash of all that stands before them ready: ids, e-mail addresses, UUIDs.
+const READY: usize = 40;
 
-/// The hash of what it has been fed so far, in pieces of any length; nothing is copied.
+/// A hash of what it has been fed so far.
 #[derive(Debug, Clone, Copy, Default)]
 struct Murmur3 {
     hash: u32,
-    /// Bytes that do not fill a block yet, lowest first.
-    carry: u64,
+    /// Bytes that do not fill a block yet, the first lowest.
+    carry: u32,
     /// How many bits of `carry` are in use: 0, 8, 16 or 24.
     carried: u32,
     length: u32,
 }
 
+#[inline]
 const fn scramble(block: u32) -> u32 {
     block.wrapping_mul(C1).rotate_left(15).wrapping_mul(C2)
 }
 
+#[inline]
+const fn mix(hash: u32, block: u32) -> u32 {
+    (hash ^ scramble(block)).rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64)
+}
+
 impl Murmur3 {
     #[inline]
-    fn block(&mut self, block: u32) {
-        self.hash = (self.hash ^ scramble(block)).rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64);
-    }
-
-    #[inline]
-    fn feed(&mut self, bytes: &[u8]) {
-        #[expect(clippy::cast_possible_truncation, reason = "the algorithm takes the length modulo 2^32")]
-        let length = bytes.len() as u32;
-        self.length = self.length.wrapping_add(length);
+    #[must_use]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "halves of 64 bits are taken; the algorithm takes the length modulo 2^32"
+    )]
+    fn fed(self, bytes: &[u8]) -> Self {
+        let Self {
+            mut hash,
+            carry,
+            mut carried,
+            length,
+        } = self;
+        let mut carry = u64::from(carry);
         let (blocks, rest) = bytes.as_chunks::<4>();
         for block in blocks {
-            self.carry |= u64::from(u32::from_le_bytes(*block)) << self.carried;
-            self.take_block();
+            carry |= u64::from(u32::from_le_bytes(*block)) << carried;
+            hash = mix(hash, carry as u32);
+            carry >>= 32;
         }
-        for byte in rest {
-            self.carry |= u64::from(*byte) << self.carried;
-            self.carried += 8;
+        let bits = 8 * rest.len() as u32;
+        carry |= last_bits(bytes, rest, bits) << carried;
+        carried += bits;
+        if carried >= 32 {
+            hash = mix(hash, carry as u32);
+            carry >>= 32;
+            carried -= 32;
         }
-        if self.carried >= 32 {
-            self.take_block();
-            self.carried -= 32;
+        Self {
+            hash,
+            carry: carry as u32,
+            carried,
+            length: length.wrapping_add(bytes.len() as u32),
         }
     }
 
     #[inline]
-    fn take_block(&mut self) {
-        #[expect(clippy::cast_possible_truncation, reason = "the lower half is the block")]
-        self.block(self.carry as u32);
-        self.carry >>= 32;
-    }
-
-    #[inline]
-    fn finish(mut self) -> u32 {
-        if self.carried > 0 {
-            #[expect(clippy::cast_possible_truncation, reason = "at most 24 bits are carried")]
-            let tail = self.carry as u32;
-            self.hash ^= scramble(tail);
-        }
-        let mut hash = self.hash ^ self.length;
+    const fn finish(self) -> u32 {
+        // An empty carry scrambles to nothing.
+        let mut hash = self.hash ^ scramble(self.carry) ^ self.length;
         hash = (hash ^ (hash >> 16)).wrapping_mul(0x85eb_ca6b);
         hash = (hash ^ (hash >> 13)).wrapping_mul(0xc2b2_ae35);
         hash ^ (hash >> 16)
     }
 }
 
-/// The hash of the text `salt + value` in a generation: of its CBOR in v3, of its UTF-8 bytes in v2.
+/// The up to three bytes of `rest`, read in one go from the last four where there are as many.
 #[inline]
-pub(super) fn hash_text(bucketing: Bucketing, salt: &str, value: &str) -> u32 {
-    let mut hasher = Murmur3::default();
-    if bucketing == Bucketing::V3 {
-        feed_cbor_head(&mut hasher, 0x60, salt.len() + value.len());
+fn last_bits(bytes: &[u8], rest: &[u8], bits: u32) -> u64 {
+    match bytes.last_chunk::<4>() {
+        Some(last) => u64::from(u32::from_le_bytes(*last)) >> (32 - bits),
+        None => rest.iter().rev().fold(0, |all, byte| all << 8 | u64::from(*byte)),
     }
-    hasher.feed(salt.as_bytes());
-    hasher.feed(value.as_bytes());
-    hasher.finish()
+}
+
+/// A salt, hashed as far as that can be before the value is known.
+#[derive(Debug)]
+pub(super) struct Salt {
+    text: Box<str>,
+    bucketing: Bucketing,
+    /// The hash of head and salt, for each length of the value. In v2 there is no head, and one for all.
+    ready: Box<[Murmur3]>,
+}
+
+impl Salt {
+    pub(super) fn new(text: &str, bucketing: Bucketing) -> Self {
+        let lengths = match bucketing {
+            Bucketing::V2 => 0..=0,
+            Bucketing::V3 => 0..=READY,
+        };
+        let ready = lengths.map(|length| begin(bucketing, text, length)).collect();
+        Self {
+            text: text.into(),
+            bucketing,
+            ready,
+        }
+    }
+
+    /// The hash of the text `salt + value` in the generation: of its CBOR in v3, of its UTF-8 bytes in v2.
+    #[inline]
+    pub(super) fn hash(&self, value: &str) -> u32 {
+        let length = match self.bucketing {
+            Bucketing::V2 => 0,
+            Bucketing::V3 => value.len(),
+        };
+        let begun = self.ready.get(length).copied();
+        begun
+            .unwrap_or_else(|| begin(self.bucketing, &self.text, length))
+            .fed(value.as_bytes())
+            .finish()
+    }
+
+    pub(super) const fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+/// The hash of what stands before a value of this length.
+#[cold]
+fn begin(bucketing: Bucketing, salt: &str, length: usize) -> Murmur3 {
+    let hasher = Murmur3::default();
+    let headed = match bucketing {
+        Bucketing::V2 => hasher,
+        Bucketing::V3 => feed_text_head(hasher, salt.len() + length),
+    };
+    headed.fed(salt.as_bytes())
 }
 
 /// The hash of bytes that are already encoded.
 pub(super) fn hash_bytes(bytes: &[u8]) -> u32 {
-    let mut hasher = Murmur3::default();
-    hasher.feed(bytes);
-    hasher.finish()
+    Murmur3::default().fed(bytes).finish()
 }
 
-/// Major type (in the upper three bits) and argument in the fewest bytes, as RFC 8949 wants it.
-#[inline]
+/// The head of a CBOR text: its length in the fewest bytes, as RFC 8949 wants it.
 #[expect(clippy::cast_possible_truncation, reason = "each arm has checked the range")]
-fn feed_cbor_head(hasher: &mut Murmur3, major: u8, argument: usize) {
-    match argument {
-        0..=23 => hasher.feed(&[major | argument as u8]),
-        24..=0xff => hasher.feed(&[major | 24, argument as u8]),
-        0x100..=0xffff => hasher.feed(&[major | 25, (argument >> 8) as u8, argument as u8]),
-        _ => {
-            hasher.feed(&[major | 26]);
-            hasher.feed(&(argument as u32).to_be_bytes());
-        }
+fn feed_text_head(hasher: Murmur3, length: usize) -> Murmur3 {
+    match length {
+        0..=23 => hasher.fed(&[0x60 | length as u8]),
+        24..=0xff => hasher.fed(&[0x78, length as u8]),
+        0x100..=0xffff => hasher.fed(&[0x79]).fed(&(length as u16).to_be_bytes()),
+        _ => hasher.fed(&[0x7a]).fed(&(length as u32).to_be_bytes()),
     }
 }
 
 /// The place of a hash on a line of `total` units.
 #[inline]
 pub(super) const fn project(hash: u32, total: u32) -> u32 {
-    #[expect(clippy::cast_possible_truncation, reason = "the product of two 32-bit numbers, shifted by 32")]
-    let place = ((hash as u64 * total as u64) >> 32) as u32;
-    place
+    ((hash as u64 * total as u64) >> 32) as u32
 }

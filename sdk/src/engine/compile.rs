@@ -1,5 +1,6 @@
 //! Snapshot → compiled snapshot, whole or by what a delta touched.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::Hasher as _;
 use std::sync::Arc;
@@ -57,12 +58,12 @@ pub struct Problem {
     /// Its key.
     pub key: String,
     /// What is wrong.
-    pub problem: String,
+    pub fault: String,
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {}", self.kind, self.key, self.problem)
+        write!(f, "{} {}: {}", self.kind, self.key, self.fault)
     }
 }
 
@@ -110,14 +111,17 @@ impl Compiled {
     /// was touched is compiled; the overlay stays.
     #[must_use]
     pub fn update(&self, next: &Snapshot, touched: &Touched) -> Self {
-        if next.settings.bucketing != self.interpreter.bucketing() {
-            let mut compiled = Self::new(next);
-            compiled.overlay.clone_from(&self.overlay);
-            compiled.mark_kills();
-            return compiled;
+        let mut touched = Cow::Borrowed(touched);
+        let mut interpreter = self.interpreter.clone();
+        if next.settings.bucketing != interpreter.bucketing() {
+            interpreter = Interpreter::new(next.settings.bucketing);
+            let all = touched.to_mut();
+            all.flags.extend(next.flags.iter().map(|entry| entry.key().clone()));
+            all.segments.extend(next.segments.iter().map(|entry| entry.key().clone()));
         }
         let mut compiled = self.clone();
         compiled.position = next.position;
+        compiled.interpreter = interpreter;
         compiled.unmark_kills();
         compiled.kills = next.kills.iter().cloned().collect();
         for key in &touched.segments {
@@ -186,21 +190,21 @@ impl Compiled {
             Some(Problem {
                 kind: "flag",
                 key: flag.key().to_string(),
-                problem: flag.problem()?.to_owned(),
+                fault: flag.problem()?.to_owned(),
             })
         });
         let segments = self.segments.iter().filter_map(|(key, segment)| {
             Some(Problem {
                 kind: "segment",
                 key: key.to_string(),
-                problem: segment.condition.as_ref().err()?.clone(),
+                fault: segment.condition.as_ref().err()?.clone(),
             })
         });
         let kills = self.kills.iter().filter_map(|kill| {
             Some(Problem {
                 kind: "kill",
                 key: kill.key().to_string(),
-                problem: kill.value().err()?.to_string(),
+                fault: kill.value().err()?.to_string(),
             })
         });
         let mut problems: Vec<Problem> = flags.chain(segments).chain(kills).collect();

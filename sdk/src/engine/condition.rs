@@ -141,7 +141,8 @@ impl OneOf {
     #[inline]
     fn is_one_of_few(&self, text: &str) -> bool {
         let tag = Tag::of(text);
-        let known = self.tags.iter().fold(false, |known, own| known | (*own == tag));
+        // Looked at in full, so that it is done several tags at a time.
+        let known = self.tags.iter().filter(|own| **own == tag).count() > 0;
         known && (tag.is_whole() || self.few.iter().any(|own| own.is(tag, text)))
     }
 

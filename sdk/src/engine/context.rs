@@ -244,7 +244,7 @@ impl<'a> From<&'a Value> for Attribute<'a> {
     }
 }
 
-impl<'a, T: Into<Self>> From<Option<T>> for Attribute<'a> {
+impl<T: Into<Self>> From<Option<T>> for Attribute<'_> {
     #[inline]
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Into::into)

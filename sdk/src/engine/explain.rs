@@ -84,7 +84,7 @@ pub enum Step {
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<RuleId>,
         /// What its condition saw; null = it always holds.
-        when: Option<Saw>,
+        when: Option<Box<Saw>>,
         /// Whether it serves; null where its condition cannot be told.
         matches: Option<bool>,
         /// How its split chose, where it has one and matches.
@@ -118,8 +118,8 @@ pub struct Saw {
     /// Whether it holds; null where it cannot be told.
     pub holds: Option<bool>,
     /// The attribute's value; left out where the condition looks at none, null where it is missing.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub saw: Option<serde_json::Value>,
+    #[serde(rename = "saw", skip_serializing_if = "Option::is_none")]
+    pub attribute: Option<serde_json::Value>,
     /// What the conditions within it saw.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub within: Vec<Saw>,
@@ -210,7 +210,7 @@ fn requirements(flag: &Flag, scope: &Scope<'_>, steps: &mut Vec<Step>) -> bool {
 /// Whether none of them decided.
 fn rules(flag: &Flag, compiled: &CompiledFlag, scope: &Scope<'_>, steps: &mut Vec<Step>) -> bool {
     for (index, rule) in flag.rules.iter().enumerate() {
-        let when = rule.when.as_ref().map(|when| see(when, scope));
+        let when = rule.when.as_ref().map(|when| Box::new(see(when, scope)));
         let matches = when.as_ref().map_or(Some(true), |saw| saw.holds);
         let bucket = if matches == Some(true) {
             bucket_of(rule, index, compiled, scope.context)
@@ -259,37 +259,37 @@ fn see(condition: &source::Condition, scope: &Scope<'_>) -> Saw {
         source::Condition::All(items) => Saw {
             condition: kind("all"),
             holds,
-            saw: None,
+            attribute: None,
             within: items.iter().map(|item| see(item, scope)).collect(),
         },
         source::Condition::Any(items) => Saw {
             condition: kind("any"),
             holds,
-            saw: None,
+            attribute: None,
             within: items.iter().map(|item| see(item, scope)).collect(),
         },
         source::Condition::Not(inner) => Saw {
             condition: kind("not"),
             holds,
-            saw: None,
+            attribute: None,
             within: vec![see(inner, scope)],
         },
         source::Condition::Segment(key) => Saw {
             condition: whole(),
             holds,
-            saw: None,
+            attribute: None,
             within: scope.inside_segment(key, see).into_iter().collect(),
         },
         source::Condition::JsonLogic(_) => Saw {
             condition: whole(),
             holds,
-            saw: None,
+            attribute: None,
             within: Vec::new(),
         },
-        source::Condition::Attribute { attribute, .. } => Saw {
+        source::Condition::Attribute { attribute: path, .. } => Saw {
             condition: whole(),
             holds,
-            saw: Some(json_of(Path::new(attribute).find(scope.context))),
+            attribute: Some(json_of(Path::new(path).find(scope.context))),
             within: Vec::new(),
         },
     }

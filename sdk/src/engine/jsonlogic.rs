@@ -170,7 +170,7 @@ impl Program {
                 DataValue::String(name) => find(name),
                 DataValue::Bool(boolean) => find(if *boolean { "true" } else { "false" }),
                 DataValue::Number(_) => super::text::with_text(operators::attribute_of(value), find).flatten(),
-                _ => None,
+                DataValue::Array(_) | DataValue::Object(_) => None,
             };
             found.map(Named::Name).ok_or(ErrorCode::General)
         })
@@ -183,9 +183,9 @@ impl Program {
             };
             let answer = self.run_in(&arena, scope, read);
             if arena.allocated_bytes() > SCRATCH_BYTES {
-                *arena = Bump::new()
+                *arena = Bump::new();
             } else {
-                arena.reset()
+                arena.reset();
             }
             answer
         })

@@ -4,7 +4,7 @@ use ripcord_proto::key::{FlagKey, VariantName};
 use ripcord_proto::settings::Bucketing;
 use ripcord_proto::split::Split;
 
-use super::bucket::{hash_text, project};
+use super::bucket::{Salt, project};
 use super::context::TARGETING_KEY;
 use super::outcome::Place;
 use super::path::Path;
@@ -12,8 +12,7 @@ use super::path::Path;
 #[derive(Debug)]
 pub(super) struct CompiledSplit {
     pub(super) by: Path,
-    salt: Box<str>,
-    bucketing: Bucketing,
+    salt: Salt,
     total: u32,
     /// Where the first share ends on the line of `total` units, what it serves, and what the last share serves: all there is to
     /// a percentage rollout.
@@ -34,8 +33,7 @@ impl CompiledSplit {
         let between = ends.get(1..ends.len().saturating_sub(1)).unwrap_or_default();
         Self {
             by: split.by().map_or(Path::TargetingKey, Path::new),
-            salt: split.salt().unwrap_or(key.as_str()).into(),
-            bucketing,
+            salt: Salt::new(split.salt().unwrap_or(key.as_str()), bucketing),
             total: split.total(),
             first: ends.first().copied().unwrap_or((0, Place::NONE)),
             last: ends.last().map_or(Place::NONE, |(_, variant)| *variant),
@@ -55,7 +53,7 @@ impl CompiledSplit {
         if value.is_empty() {
             return None;
         }
-        Some(project(hash_text(self.bucketing, &self.salt, value), self.total))
+        Some(project(self.salt.hash(value), self.total))
     }
 
     #[inline]
@@ -82,7 +80,7 @@ impl CompiledSplit {
 
     /// What is hashed before the value.
     pub(super) fn salt(&self) -> &str {
-        &self.salt
+        self.salt.text()
     }
 
     /// The sum of all weights.

@@ -1,3 +1,10 @@
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::too_many_lines,
+    clippy::wildcard_enum_match_arm,
+    reason = "json! makes values; tables are long"
+)]
+
 mod bucketing;
 mod conditions;
 mod jsonlogic;

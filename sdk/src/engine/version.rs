@@ -14,7 +14,7 @@ pub(super) struct Borrowed<'a> {
 }
 
 impl<'a> Borrowed<'a> {
-    /// One leading `v` is dropped, a missing minor or patch is 0; anything else that is no SemVer 2 gives `None`.
+    /// One leading `v` is dropped, a missing minor or patch is 0; anything else that is no `SemVer` 2 gives `None`.
     #[inline]
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
@@ -44,7 +44,7 @@ impl<'a> Borrowed<'a> {
         self.minor
     }
 
-    /// By SemVer 2's precedence.
+    /// By `SemVer` 2's precedence.
     pub(super) fn cmp(&self, other: &Version) -> Ordering {
         let numbers = (self.major, self.minor, self.patch).cmp(&(other.major, other.minor, other.patch));
         numbers.then_with(|| compare_pre(self.pre, other.pre.as_str()))

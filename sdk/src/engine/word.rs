@@ -42,25 +42,15 @@ impl Tag {
     }
 }
 
-/// Seven bytes: all of a short text, the first four and the last three of a longer one.
+/// Seven bytes: the first four and the last three, or all of a text that is shorter than four.
 #[inline]
 fn body(bytes: &[u8]) -> u64 {
-    match bytes {
-        [] => 0,
-        [a] => u64::from(*a),
-        [a, b] => u64::from(u16::from_le_bytes([*a, *b])),
-        [a, b, c] => u64::from(u32::from_le_bytes([*a, *b, *c, 0])),
-        [a, b, c, d, rest @ ..] => {
-            let first = u64::from(u32::from_le_bytes([*a, *b, *c, *d]));
-            let last = match rest {
-                [] => 0,
-                [e] => u32::from(*e),
-                [e, f] => u32::from(u16::from_le_bytes([*e, *f])),
-                [.., e, f, g] => u32::from_le_bytes([*e, *f, *g, 0]),
-            };
-            first | u64::from(last) << 32
-        }
-    }
+    let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<3>()) else {
+        return bytes.iter().take(3).rev().fold(0, |all, byte| all << 8 | u64::from(*byte));
+    };
+    // Of a text of four to seven bytes the two parts overlap, which tells as much.
+    let [last, middle, end] = last.map(u64::from);
+    u64::from(u32::from_le_bytes(*first)) | last << 32 | middle << 40 | end << 48
 }
 
 /// A text and its tag.

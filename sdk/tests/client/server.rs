@@ -79,9 +79,17 @@ impl Server {
         Self::listen(TcpListener::bind("127.0.0.1:0").await.unwrap())
     }
 
-    /// Again at the address of one that is gone.
+    /// Again at the address of one that is gone, once the system has let go of it.
     pub async fn restart(address: SocketAddr) -> Self {
-        Self::listen(TcpListener::bind(address).await.unwrap())
+        let binding = async {
+            loop {
+                match TcpListener::bind(address).await {
+                    Ok(listener) => return listener,
+                    Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+                }
+            }
+        };
+        Self::listen(tokio::time::timeout(PATIENCE, binding).await.expect("the address is free again"))
     }
 
     fn listen(listener: TcpListener) -> Self {

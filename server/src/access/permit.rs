@@ -141,7 +141,7 @@ impl Access {
     }
 
     /// Permits `A` everywhere, or says who may.
-    pub fn clear<A: Allows>(&self, holder: &Holder, author: Author) -> Result<Clearance<A>, Refusal> {
+    pub fn clear<A: Allows>(holder: &Holder, author: Author) -> Result<Clearance<A>, Refusal> {
         holder.check_any(A::ACTIONS)?;
         match &holder.reach {
             super::Reach::Everywhere => Ok(Clearance {

@@ -54,7 +54,7 @@ fn readable(caller: &Caller, access: &Access, rooms: &Rooms, name: &str) -> Resu
     let log = LogName::parse(name).map_err(|faults| Refusal::bad_parameter("log", faults))?;
     match log {
         LogName::System => {
-            let clearance = access.clear::<Administer>(&caller.holder, caller.author.clone())?;
+            let clearance = Access::clear::<Administer>(&caller.holder, caller.author.clone())?;
             Ok(rooms.system_log(&clearance))
         }
         LogName::Environment(key) => {
@@ -94,7 +94,7 @@ pub(super) async fn verify(caller: Caller, access: web::Data<Access>, query: Que
 }
 
 fn all_readable(caller: &Caller, access: &Access, rooms: &Rooms) -> Result<Vec<(LogName, Sequence)>, Refusal> {
-    let system = access.clear::<Administer>(&caller.holder, caller.author.clone()).ok();
+    let system = Access::clear::<Administer>(&caller.holder, caller.author.clone()).ok();
     let mut logs: Vec<_> = system.iter().map(|clearance| rooms.system_log(clearance)).collect();
     for permit in access.permits::<Read>(&caller.holder, &caller.author)? {
         logs.push(rooms.log(&permit)?);

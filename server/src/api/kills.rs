@@ -72,6 +72,9 @@ pub(super) async fn kill(write: Write<Kill>, body: Body<KillRequest>, rooms: web
         answer: KillAnswerer(Arc::new(move |killed| kill_answer(killed, &served))),
     };
     let outcome = rooms.kill(&write.permit, order).await?;
+    if let Some(position) = outcome.position {
+        tracing::Span::current().record("revision", position.revision.0);
+    }
     let subject = match (outcome.provisional, outcome.position) {
         (Some(id), _) => Some(Subject::Kill(id)),
         (None, Some(position)) => Some(Subject::Revision(position)),

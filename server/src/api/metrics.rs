@@ -9,6 +9,7 @@ use super::rooms::Rooms;
 #[utoipa::path(get, path = "/metrics", tag = "operation", security(()),
     responses((status = 200, description = "Prometheus text exposition", body = String, content_type = "text/plain")))]
 pub(super) async fn scrape(rooms: web::Data<Rooms>) -> HttpResponse {
+    rooms.gauge();
     HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
         .body(rooms.metrics().render())

@@ -56,3 +56,27 @@ static TEXT: LazyLock<Bytes> = LazyLock::new(|| Document::openapi().to_json().un
 pub(super) async fn document() -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(TEXT.clone())
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use utoipa::OpenApi as _;
+
+    use super::Document;
+
+    /// The document.
+    pub(in crate::api) fn document() -> serde_json::Value {
+        serde_json::to_value(Document::openapi()).unwrap()
+    }
+
+    /// Every operation that needs a key, as `GET /v1/keys`.
+    pub(in crate::api) fn operations() -> Vec<String> {
+        let document = document();
+        let mut operations = Vec::new();
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            let needs_key = methods.as_object().unwrap().iter().filter(|(_, operation)| operation.get("security").is_none());
+            operations.extend(needs_key.map(|(method, _)| format!("{} {path}", method.to_uppercase())));
+        }
+        operations.sort();
+        operations
+    }
+}

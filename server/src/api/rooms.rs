@@ -22,7 +22,7 @@ use crate::peer::Peers;
 use crate::snapshot::publication::Served;
 use crate::store::{LogName, Store, StoreHealth, StoreState};
 use crate::system::{SystemDraft, SystemState};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, names};
 
 /// What the rooms are made of.
 #[derive(Debug, Clone)]
@@ -196,6 +196,27 @@ impl Rooms {
         &self.parts.outcomes
     }
 
+    /// Takes the readings that are taken when somebody looks.
+    pub(super) fn gauge(&self) {
+        let up = self.health.borrow().state == StoreState::Available;
+        metrics::gauge!(names::STORE_UP).set(if up { 1.0 } else { 0.0 });
+        let board = self.parts.environments.board();
+        for environment in board.environments() {
+            let Some(served) = board.served(environment.as_str()) else {
+                continue;
+            };
+            let env = environment.to_string();
+            let set = |name: &'static str, value: u64| metrics::gauge!(name, "env" => env.clone()).set(reading(value));
+            set(names::REVISION, served.snapshot.position.revision.0);
+            set(names::FLAGS, served.snapshot.flags.len() as u64);
+            let kills = |provisional: &'static str, count: usize| {
+                metrics::gauge!(names::KILLS, "env" => env.clone(), "provisional" => provisional).set(reading(count as u64));
+            };
+            kills("false", served.snapshot.kills.len());
+            kills("true", served.overlay.kills.len());
+        }
+    }
+
     /// The metrics.
     pub(super) fn metrics(&self) -> &Metrics {
         &self.parts.metrics
@@ -220,4 +241,9 @@ impl Rooms {
     pub(super) fn now(&self) -> Timestamp {
         self.parts.environments.clock().now()
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a count is far below 2^53")]
+const fn reading(count: u64) -> f64 {
+    count as f64
 }

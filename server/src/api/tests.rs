@@ -1,1 +1,10 @@
+//! The whole API over the memory store, call by call as callers make them.
 
+mod bad_input;
+mod edits;
+mod harness;
+mod history;
+mod keys;
+mod kills;
+mod openapi;
+mod permissions;

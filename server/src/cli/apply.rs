@@ -22,15 +22,16 @@ use super::{changes, plan};
 /// How often the plan is made again when somebody else changed the same flags in between.
 const TRIES: u32 = 3;
 
-/// Makes the environment what a flags file says: all of it in one commit, or nothing where one flag is bad.
+/// Make the environment what a flags file says, in one atomic commit
 ///
-/// Flags and segments that the file does not have stay, unless --prune deletes them.
+/// All of it, or nothing where one flag is bad. Flags and segments that the file does not have stay, unless --prune deletes them.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   ripcord apply -f flags.yaml --reason \"release 2.14\"
-  ripcord apply -f flags.yaml --prune --wait 5s     delete what the file does not have; wait for the proof
-  ripcord apply -f flags.yaml --plan HASH           do exactly what `ripcord plan` showed, or refuse")]
+  ripcord apply -f flags.yaml --prune       delete what the file does not have
+  ripcord apply -f flags.yaml --wait 5s     wait for the applications' proof
+  ripcord apply -f flags.yaml --plan HASH   exactly what `plan` showed, or nothing")]
 pub(crate) struct Apply {
     /// The flags file, YAML or JSON; `-` reads the standard input
     #[arg(short, long, value_name = "FILE")]
@@ -81,6 +82,16 @@ impl Source {
             plan: None,
             changes_served: false,
         }
+    }
+}
+
+/// The commit that puts all of a file.
+pub(crate) fn whole(file: FlagsFile, reason: Option<String>) -> CommitRequest {
+    CommitRequest {
+        reason,
+        changes: changes_of(file, Vec::new()),
+        plan: None,
+        changes_served: false,
     }
 }
 

@@ -11,7 +11,7 @@ use super::output::{Paint, moment, table};
 /// Changes of an entry that are shown.
 const SHOWN: usize = 4;
 
-/// Lists what was changed by whom, when and why, newest first; or proves that the record is whole.
+/// List who changed what, when and why; prove that the record is whole
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -20,7 +20,7 @@ Examples:
   ripcord audit                        the newest entries of the environment
   ripcord audit --limit 500
   ripcord audit --system               keys and environments
-  ripcord audit verify                 proves every hash chain from its first entry on"
+  ripcord audit verify                 proves every hash chain"
 )]
 pub(crate) struct Audit {
     #[command(subcommand)]
@@ -75,11 +75,24 @@ pub(crate) fn changes(entry: &LogEntry, most: usize) -> String {
         .changes
         .iter()
         .take(most)
-        .map(|change| format!("{} {}", change.change.replace('_', " "), change.what))
+        .map(|change| format!("{} {}", verb(&change.change), change.what))
         .collect();
     let more = entry.changes_total.saturating_sub(shown.len());
     let shown = shown.join(", ");
     if more > 0 { format!("{shown} and {more} more") } else { shown }
+}
+
+/// The log's name of a change in the words of the commands that make it.
+fn verb(change: &str) -> String {
+    match change {
+        "put_flag" => "set flag".to_owned(),
+        "put_segment" => "set segment".to_owned(),
+        "put_settings" => "set settings".to_owned(),
+        "put_kill" => "kill".to_owned(),
+        "put_environment" => "make environment".to_owned(),
+        "put_key" => "make key".to_owned(),
+        other => other.replace('_', " "),
+    }
 }
 
 async fn verify(call: &Invocation) -> Result<Exit, Failure> {

@@ -10,9 +10,9 @@ use super::client::Call;
 use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
 
-/// Writes all logs (every environment, its history, hashed keys) into one file, which only you can read.
+/// Write everything that the server knows into a file
 ///
-/// `ripcord serve --restore-backup FILE` starts from it, in a new epoch.
+/// Every environment with its history, and the hashed keys; only you can read the file. `ripcord serve --restore-backup FILE` starts from it, in a new epoch.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -7,11 +7,11 @@ use super::Arguments;
 use super::exit::Exit;
 use super::output::Output;
 
-/// Prints a completion script for a shell.
+/// Print a completion script for a shell
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  ripcord completions bash > ~/.local/share/bash-completion/completions/ripcord
+  ripcord completions bash > /etc/bash_completion.d/ripcord
   ripcord completions zsh > ~/.zfunc/_ripcord
   ripcord completions fish > ~/.config/fish/completions/ripcord.fish")]
 pub(crate) struct Completions {

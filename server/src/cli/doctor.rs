@@ -8,9 +8,9 @@ use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
 use super::output::{Format, Paint};
 
-/// Looks at everything between this terminal and the applications, says what is wrong where, and what to do.
+/// Say what is wrong where, and what to do
 ///
-/// Exit code 1 where something is wrong; warnings alone are no failure.
+/// It looks at everything between this terminal and the applications. Exit code 1 where something is wrong; warnings alone are no failure.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -15,15 +15,15 @@ use super::input::Write;
 use super::invocation::Invocation;
 use super::output::{facts, indented, moment, table};
 
-/// Lists, shows, makes, copies and deletes environments.
+/// List, show, make, copy and delete environments
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   ripcord env list
   ripcord env create staging --description \"before production\"
-  ripcord env copy production rehearsal          its flags, segments and settings; no kills
+  ripcord env copy production rehearsal     flags, segments, settings; no kills
   ripcord env delete rehearsal --confirm rehearsal
-  ripcord env bucketing v2 --rebuckets-everybody --reason \"flagd clients before v3\"")]
+  ripcord env bucketing v2 --rebuckets-everybody --reason \"older flagd\"")]
 pub(crate) struct Env {
     #[command(subcommand)]
     action: Action,

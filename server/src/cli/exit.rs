@@ -149,7 +149,8 @@ const fn of_code(code: Code) -> Exit {
 }
 
 fn describe_problem(text: &mut String, problem: &Problem) {
-    if !problem.detail.is_empty() {
+    // What the API calls `reason` is `--reason` here.
+    if !problem.detail.is_empty() && problem.code != Code::ReasonRequired {
         let _ = writeln!(text, "  {}", problem.detail);
     }
     // A problem of one field may say in `detail` what it says of the field.
@@ -174,7 +175,7 @@ const fn next_step(code: Code) -> Option<&'static str> {
         ),
         Code::EnvironmentNotFound => Some("`ripcord env list` shows the environments; name one with --env or RIPCORD_ENV."),
         Code::FlagNotFound => Some("`ripcord flags list` shows the flags."),
-        Code::ReasonRequired => Some("Say why with --reason \"…\"."),
+        Code::ReasonRequired => Some("Say why with --reason \"…\"; it goes into the log."),
         Code::PlanStale => Some("Look at `ripcord plan` again, then apply with its new hash."),
         Code::StoreUnavailable | Code::NotReady | Code::Reseeding => Some("`ripcord doctor` says what is wrong where."),
         Code::ParseError

@@ -11,13 +11,15 @@ use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
 use super::output::{Format, count};
 
-/// Prints the environment as a flags file: what `ripcord apply` takes, whole at one revision.
+/// Print the environment as a flags file
+///
+/// It is what `ripcord apply` takes, whole at one revision.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   ripcord export > flags.yaml
   ripcord export --env staging -o staging.yaml
-  ripcord export --json                          the same as JSON")]
+  ripcord export --json                        the same as JSON")]
 pub(crate) struct Export {
     /// Write to this file instead of the standard output
     #[arg(short, long, value_name = "FILE")]

@@ -16,15 +16,15 @@ use super::exit::{Exit, Failure};
 use super::input::Write;
 use super::invocation::Invocation;
 
-/// Lists, shows, sets, switches, deletes and explains flags.
+/// List, show, set, switch, delete and explain flags
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   ripcord flags list
   ripcord flags show checkout-v2
-  ripcord flags set checkout-v2 --boolean --percent 25 --tag checkout --reason \"launch\"
+  ripcord flags set checkout-v2 --boolean --percent 25 --reason \"launch\"
   ripcord flags disable checkout-v2 --reason \"not needed any more\"
-  ripcord flags explain checkout-v2 --user u-17 -a email=ada@example.com")]
+  ripcord flags explain checkout-v2 --user u-17 -a plan=beta")]
 pub(crate) struct Flags {
     #[command(subcommand)]
     action: Action,

@@ -11,16 +11,19 @@ use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
 use super::output::{moment, table};
 
-/// Makes, lists and revokes keys. A key is shown once, when it is made; the server keeps only its hash.
+/// Make, list and revoke keys
+///
+/// A key is shown once, when it is made; the server keeps only its hash.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   ripcord keys create \"checkout service\" --role sdk
   ripcord keys create ci --role pipeline --for production --for staging
   ripcord keys list
-  ripcord keys revoke key_4fK2mQ9xWz1B --reason \"left the company\"   its streams end at once
+  ripcord keys revoke key_4fK2mQ9xWz1B --reason \"lost laptop\"
 
-Roles: sdk (applications), viewer, pipeline (edit and kill), oncall (kill and restore), editor (both), admin.")]
+Roles: sdk (applications), viewer, pipeline (edit and kill),
+oncall (kill and restore), editor (both), admin.")]
 pub(crate) struct Keys {
     #[command(subcommand)]
     action: Action,

@@ -18,19 +18,20 @@ use crate::http::query::Wait;
 /// Flags that are listed one by one; of more the number is told.
 const LISTED: usize = 20;
 
-/// Forces flags to their safe variant in every application, until `ripcord restore` lifts it.
+/// Force flags to their safe variant, now, with proof
 ///
-/// A kill never waits for a reason, an approval, other writes or a slow store. No edit of a flag can lift it.
+/// It holds in every application until `ripcord restore` lifts it; no edit of a flag can. A kill never waits for a reason, an
+/// approval, other writes or a slow store.
 #[derive(Debug, Args)]
 #[command(
     group = ArgGroup::new("scope").required(true),
     after_help = "\
 Examples:
   ripcord kill checkout-v2 --reason \"5xx spike\"
-  ripcord kill --tag payments --reason \"provider down\"   every flag with the tag, also those tagged later
-  ripcord kill --all                                     every flag of the environment; the reason can follow:
-  ripcord kill --all --reason \"bad deployment\"           says why of the same kill, and kills nothing twice
-  ripcord kill --list                                    kills in force"
+  ripcord kill --tag payments --reason \"provider down\"
+  ripcord kill --all                              first the kill; then, of the
+  ripcord kill --all --reason \"bad deployment\"    same kill, the reason
+  ripcord kill --list                             kills in force"
 )]
 pub(crate) struct KillCommand {
     /// The flag to kill

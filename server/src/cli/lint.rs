@@ -13,9 +13,9 @@ use super::exit::{Exit, Failure};
 use super::input;
 use super::output::{Format, Output, count};
 
-/// Checks a flags file without a server: what would be refused, and what is better done otherwise.
+/// Check a flags file without a server
 ///
-/// Exit code 1 where something would be refused; recommendations alone are no failure, unless --strict says so.
+/// It says what would be refused, and what is better done otherwise. Exit code 1 where something would be refused; recommendations alone are no failure, unless --strict says so.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -70,6 +70,14 @@ where
     entries
         .map(|(key, value)| Entry::new(key.clone(), value.clone(), Position::START).map(std::sync::Arc::new))
         .collect()
+}
+
+/// Everything that can be said of a file, for a file that is a part of this program.
+#[cfg(test)]
+pub(crate) fn judge(file: &FlagsFile) -> Vec<Fault> {
+    let mut faults = unmet(file).unwrap_or_default();
+    faults.extend(advise(file, Timestamp::UNIX_EPOCH));
+    faults
 }
 
 /// What is better done otherwise.

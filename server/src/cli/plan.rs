@@ -13,13 +13,13 @@ use super::client::{Answer, Call, ClientError};
 use super::exit::{Exit, Failure};
 use super::invocation::{Invocation, path};
 
-/// Shows what `ripcord apply` would change, and changes nothing.
+/// Show what `apply` would change, with a hash that holds it to that
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   ripcord plan -f flags.yaml
-  ripcord plan -f flags.yaml --prune              also flags and segments that the file does not have
-  ripcord apply -f flags.yaml --plan HASH         does exactly what was shown, or refuses")]
+  ripcord plan -f flags.yaml --prune        also what the file does not have
+  ripcord apply -f flags.yaml --plan HASH   does exactly what was shown, or refuses")]
 pub(crate) struct Plan {
     /// The flags file, YAML or JSON; `-` reads the standard input
     #[arg(short, long, value_name = "FILE")]

@@ -13,12 +13,14 @@ use super::invocation::Invocation;
 use super::output::Format;
 use crate::http::query::Wait;
 
-/// Lifts a kill: the flags that it covered answer by their rules again, unless another kill covers them.
+/// Lift a kill
+///
+/// The flags that it covered answer by their rules again, unless another kill covers them.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   ripcord restore k_01jd3x7q8v9w0y2z4a6b8c0d2e --reason \"fixed by 2.14.1\"
-  ripcord kill --list                          shows the kills in force, with their ids")]
+  ripcord kill --list                  the kills in force, with their ids")]
 pub(crate) struct Restore {
     /// The kill's id
     #[arg(value_name = "KILL_ID")]

@@ -14,13 +14,13 @@ use super::input::{self, Write};
 use super::invocation::Invocation;
 use super::output::{facts, indented, table};
 
-/// Lists, shows, sets and deletes segments: named conditions that rules refer to.
+/// List, show, set and delete segments: named conditions
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   ripcord segments list
-  ripcord segments set beta '{\"attribute\": \"plan\", \"equals\": \"beta\"}' --reason \"beta programme\"
-  ripcord segments set beta -f beta.yaml
+  ripcord segments set beta '{\"attribute\": \"plan\", \"equals\": \"beta\"}'
+  ripcord segments set beta -f beta.yaml --reason \"beta programme\"
   ripcord segments delete beta --reason \"programme ended\"")]
 pub(crate) struct Segments {
     #[command(subcommand)]

@@ -1,26 +1,30 @@
-//! `ripcord serve`: the server itself.
+//! `ripcord serve`: the server, until it is told to stop.
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::exit::{Exit, Failure};
 use super::local::{self, Announcement, Keep};
-use super::output::Output;
+use super::output::{Format, Output, Paint, facts, indented};
 use crate::serve::config::{Config, Settings};
 use crate::serve::{self, Started};
 use crate::telemetry;
 
-/// Start a server.
+/// Start a server
+///
+/// It needs no settings: one node, all in one folder, reached from this machine alone. The first start makes the environment
+/// `production` and an admin key, which it prints once. Every setting is also an environment variable.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  ripcord serve                                            one node, everything on this machine
-  ripcord serve --listen 0.0.0.0:8016 --data-dir /var/lib/ripcord
+  ripcord serve
+  ripcord serve --listen 0.0.0.0:8016 --tls-cert cert.pem --tls-key key.pem
   ripcord serve --store redis://127.0.0.1:6379 --peer http://10.0.0.2:8016
+  ripcord serve --restore-backup ripcord-backup
 
-The first start makes an admin key and prints it once. RIPCORD_ADMIN_KEY gives one from outside instead.
-RUST_LOG says what is logged: info, or ripcord_server=debug,info.")]
+RIPCORD_ADMIN_KEY gives an admin key from outside, RIPCORD_PEER_SECRET what
+peers share; RUST_LOG says what is logged: info, or ripcord_server=debug.")]
 pub(crate) struct Serve {
     #[command(flatten)]
     settings: Settings,
@@ -28,10 +32,11 @@ pub(crate) struct Serve {
 
 /// Serves until a signal ends it.
 pub(crate) fn run(output: Output, command: Serve) -> Result<Exit, Failure> {
-    let config = command.settings.check().map_err(|faults| Failure::Usage(faults.to_string()))?;
+    let config = check(command.settings)?;
+    let filter = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
     let logs = telemetry::Config {
         format: config.log_format,
-        filter: std::env::var("RUST_LOG").unwrap_or_else(|_| telemetry::Config::default().filter),
+        filter: filter.unwrap_or_else(|| telemetry::Config::default().filter),
     };
     telemetry::start_logs(&logs).map_err(|error| Failure::Usage(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -40,71 +45,131 @@ pub(crate) fn run(output: Output, command: Serve) -> Result<Exit, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::Local(format!("No runtime can be started: {error}.")))?;
-    runtime.block_on(serve(output, config))
+    runtime.block_on(until_stopped(output, config))
 }
 
-async fn serve(output: Output, config: Config) -> Result<Exit, Failure> {
-    let stop = CancellationToken::new();
-    let signals = stop_on_signals(&stop)?;
-    let mut announcement = None;
-    let served = serve::run(config, |started| announcement = announce(output, started), stop.clone());
-    let served = tokio::select! {
-        served = served => served,
-        () = signals => return Err(Failure::Local("Ended by a second signal, without waiting for what was under way.".to_owned())),
-    };
-    drop(announcement);
-    served
-        .map(|()| Exit::Done)
-        .map_err(|error| Failure::Local(format!("The server has stopped: {error}.")))
-}
-
-/// Cancels `stop` at the first signal to end; the future ends at the second.
-fn stop_on_signals(stop: &CancellationToken) -> Result<impl Future<Output = ()> + use<>, Failure> {
-    let listen = |kind| signal(kind).map_err(|error| Failure::Local(format!("Signals cannot be listened to: {error}.")));
-    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
-    let stop = stop.clone();
-    Ok(async move {
-        for _ in 0..2 {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            stop.cancel();
-        }
+/// Checked settings, or every fault in them.
+pub(crate) fn check(settings: Settings) -> Result<Config, Failure> {
+    settings.check().map_err(|faults| {
+        let lines: Vec<_> = faults.all().iter().map(|fault| format!("  {fault}")).collect();
+        Failure::Usage(format!("the settings cannot be used\n{}", lines.join("\n")))
     })
 }
 
-/// Says where the server is, and writes it down for the commands on this machine.
-fn announce(output: Output, started: &Started) -> Option<Announcement> {
-    let address = format!("{}://{}", started.scheme, reachable(started.address));
-    let key = started.admin_key.as_ref().map(crate::secret::Secret::expose);
-    output.text(&format!(
-        "Ripcord {} is ready at {address} (node {}, data in {})",
-        env!("CARGO_PKG_VERSION"),
-        started.node,
-        started.data_dir.display()
-    ));
-    for warning in &started.warnings {
-        output.text(&format!("Warning: {warning}"));
-    }
-    if let Some(key) = key {
-        output.text(&format!("Admin key, shown this once: {key}"));
-        output.text("Commands on this machine find it by themselves. Next: `ripcord apply -f flags.yaml`, or `ripcord doctor`.");
-    }
-    let announced = local::announce(&address, &started.data_dir, key, Keep::ForNextStart);
-    announced
-        .inspect_err(|error| tracing::warn!(%error, "commands on this machine will need --server and --key"))
-        .ok()
+async fn until_stopped(output: Output, config: Config) -> Result<Exit, Failure> {
+    // A key from outside is where its owner put it, and is written nowhere else.
+    let own_key = config.admin_key.is_none();
+    let mut announcement: Option<Announcement> = None;
+    let started = |started: &Started| {
+        announcement = own_key.then(|| announce(started, Keep::ForNextStart)).flatten();
+        match output.format() {
+            Format::Text => output.print(&greeting(started, announcement.is_some(), output.paint())),
+            Format::Json => output.print(&greeting_json(started)),
+        }
+    };
+    let mut signals = Signals::listen()?;
+    let stop = CancellationToken::new();
+    let mut serving = std::pin::pin!(serve::run(config, started, stop.clone()));
+    let ended = tokio::select! {
+        ended = &mut serving => ended,
+        () = signals.next() => {
+            output.note("Stopping: streams are told goodbye, requests finish, the store closes. A second signal ends it at once.");
+            stop.cancel();
+            tokio::select! {
+                ended = serving => ended,
+                () = signals.next() => {
+                    return Err(Failure::Local("Ended by a second signal, without waiting for what was under way.".to_owned()));
+                }
+            }
+        }
+    };
+    ended
+        .map(|()| Exit::Done)
+        .map_err(|error| Failure::Local(format!("the server has stopped: {error}")))
 }
 
-/// An address that this machine reaches: one that means "everywhere" is reached at loopback.
-fn reachable(address: std::net::SocketAddr) -> std::net::SocketAddr {
-    let mut reachable = address;
-    if address.ip().is_unspecified() {
-        reachable.set_ip(match address {
-            std::net::SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-            std::net::SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    reachable
+/// Ctrl-C and SIGTERM.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
 }
+
+impl Signals {
+    /// Hears them from now on.
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(|error| Failure::Local(format!("Signals cannot be heard: {error}.")));
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Lets the commands on this machine find the server; without it they need --server and --key.
+pub(crate) fn announce(started: &Started, keep: Keep) -> Option<Announcement> {
+    let address = url(started);
+    let key = started.admin_key.as_ref().map(crate::secret::Secret::expose);
+    match local::announce(&address, &started.data_dir, key, keep) {
+        Ok(announcement) => Some(announcement),
+        Err(error) => {
+            tracing::warn!(%error, "commands on this machine will need --server and --key");
+            None
+        }
+    }
+}
+
+/// Where it can be called: an address that means every one of this machine is called by the local one.
+pub(crate) fn url(started: &Started) -> String {
+    let mut address = started.address;
+    if address.ip().is_unspecified() {
+        let local: std::net::IpAddr = if address.is_ipv4() {
+            std::net::Ipv4Addr::LOCALHOST.into()
+        } else {
+            std::net::Ipv6Addr::LOCALHOST.into()
+        };
+        address.set_ip(local);
+    }
+    format!("{}://{address}", started.scheme)
+}
+
+fn greeting(started: &Started, announced: bool, paint: Paint) -> String {
+    let members = [
+        ("address", url(started)),
+        ("data", started.data_dir.display().to_string()),
+        ("node", started.node.clone()),
+    ];
+    let mut text = format!("{}\n{}\n", paint.strong("Ripcord is ready."), indented(&facts(&members)));
+    if let Some(key) = &started.admin_key {
+        text.push_str(&format!("\nThe admin key, shown this once. Keep it safe:\n  {}\n", paint.strong(key.expose())));
+    }
+    for warning in &started.warnings {
+        text.push_str(&format!("\n{}\n", paint.warn(warning)));
+    }
+    text.push_str(if announced {
+        "\nCommands on this machine find the server by themselves. Try, in another terminal:\n  ripcord flags set checkout-v2 --boolean --reason \"first flag\"\n  ripcord kill checkout-v2 --reason \"trying it\"\n"
+    } else {
+        "\nCommands need --server and --key, or RIPCORD_SERVER and RIPCORD_KEY.\n"
+    });
+    text.push_str("\nCtrl-C stops it.");
+    text
+}
+
+fn greeting_json(started: &Started) -> String {
+    let key = started.admin_key.as_ref().map(crate::secret::Secret::expose);
+    serde_json::json!({
+        "address": url(started), "node": started.node, "data_dir": started.data_dir, "admin_key": key, "warnings": started.warnings,
+    })
+    .to_string()
+}
+
+#[cfg(test)]
+mod tests;

@@ -25,9 +25,9 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// Revisions of one delta that are shown one by one.
 const SHOWN: u64 = 20;
 
-/// Shows revisions, kills and confirmations as they happen, until Ctrl-C.
+/// Show revisions, kills and confirmations as they happen
 ///
-/// It reads the stream that applications read, and counts among the readers that cannot confirm.
+/// Until Ctrl-C. It reads the stream that applications read, and counts among the readers that cannot confirm.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

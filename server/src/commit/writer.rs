@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::idempotency::Answered;
+use super::meters::Meters;
 use super::{Answer, Answerer, Author, Call, CommitError, Committed, Made};
 use crate::clock::Clock;
 use crate::store::{Append, AppendError, Head, Loaded, LogName, Settled, Store, StoreHealth, StoreState};
@@ -118,6 +119,7 @@ pub(crate) struct Committer<S: LogState> {
     feed: mpsc::Sender<Fed<S>>,
     state: watch::Receiver<Arc<S>>,
     answered: Arc<Answered>,
+    meters: Meters,
 }
 
 impl<D> std::fmt::Debug for Order<D> {
@@ -134,6 +136,7 @@ impl<S: LogState> Clone for Committer<S> {
             feed: self.feed.clone(),
             state: self.state.clone(),
             answered: Arc::clone(&self.answered),
+            meters: self.meters.clone(),
         }
     }
 }
@@ -162,8 +165,11 @@ impl<S: LogState> Committer<S> {
             Queue::Ordinary => &self.ordinary,
         };
         let ended = || CommitError::Internal("the server is shutting down".to_owned());
+        let since = Instant::now();
         lane.send(order).await.map_err(|_| ended())?;
-        answer.await.map_err(|_| ended())?
+        let answer = answer.await.map_err(|_| ended())?;
+        self.meters.answered(since, &answer);
+        answer
     }
 
     /// The state as of the last swap.
@@ -202,6 +208,7 @@ pub(crate) struct Writer<S: LogState> {
     feed: mpsc::Receiver<Fed<S>>,
     publish: watch::Sender<Arc<S>>,
     answered: Arc<Answered>,
+    meters: Meters,
     doubt: Option<Append>,
 }
 
@@ -247,6 +254,7 @@ enum Admission {
 impl<S: LogState> Writer<S> {
     /// A writer that goes on from `state`, and the way to it. `answered` holds the calls of the last 24 hours.
     pub(crate) fn new(log: LogName, state: S, answered: Arc<Answered>, around: Around<S>) -> (Self, Committer<S>) {
+        let meters = Meters::new(&log);
         let (urgent, urgent_rx) = mpsc::channel(QUEUE);
         let (ordinary, ordinary_rx) = mpsc::channel(QUEUE);
         let (feed, feed_rx) = mpsc::channel(64);
@@ -258,6 +266,7 @@ impl<S: LogState> Writer<S> {
             feed,
             state: watch,
             answered: Arc::clone(&answered),
+            meters: meters.clone(),
         };
         let health = around.store.health();
         let writer = Self {
@@ -273,6 +282,7 @@ impl<S: LogState> Writer<S> {
             feed: feed_rx,
             publish,
             answered,
+            meters,
             doubt: None,
         };
         (writer, committer)
@@ -336,8 +346,10 @@ impl<S: LogState> Writer<S> {
                 expected: self.state.head(),
                 entries: batch.entries.clone(),
             };
+            let since = Instant::now();
             match self.store.append(append.clone()).await {
                 Ok(()) => {
+                    self.meters.appended(batch.entries.len(), since);
                     self.advance(batch.state.clone(), &batch.entries);
                     return self.answer(batch);
                 }

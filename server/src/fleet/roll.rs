@@ -6,6 +6,7 @@
 
 mod kills;
 mod reading;
+mod tending;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use ripcord_proto::{EnvironmentKey, Epoch, KillId, Position};
 use self::kills::KillTallies;
 use super::connections::{Rung, Transport};
 use super::report::Report;
-use super::tally::{Departed, Passage, Tally};
+use super::tally::{Departed, Passage, Rungs, Tally};
 use super::{Joining, Settings};
 use crate::snapshot::publication::{Publication, Step};
 use crate::telemetry::names;
@@ -68,6 +69,8 @@ pub(super) struct Roll {
     /// The revision of the first tally; the others follow densely, the last is the newest.
     first: u64,
     tallies: VecDeque<Tally>,
+    /// The differences that the next tally starts with.
+    departed: Rungs<Departed>,
     passages: VecDeque<Passage>,
     kills: KillTallies,
     /// Reports of revisions that are no longer kept by name, newest last.
@@ -91,6 +94,7 @@ impl Roll {
             epoch: Epoch(0),
             first: 0,
             tallies: VecDeque::new(),
+            departed: Rungs::default(),
             passages: VecDeque::new(),
             kills: KillTallies::default(),
             figures: VecDeque::new(),
@@ -127,7 +131,8 @@ impl Roll {
             Step::Overlay => {}
             Step::Delta(_) if self.epoch == position.epoch && !self.tallies.is_empty() => {
                 while self.head() < revision {
-                    self.tallies.push_back(Tally::new(publication.at));
+                    let departed = std::mem::take(&mut self.departed);
+                    self.tallies.push_back(Tally::new(publication.at, departed));
                 }
             }
             Step::Delta(_) | Step::Replaced => self.start_epoch(position, publication.at),
@@ -140,7 +145,8 @@ impl Roll {
     fn start_epoch(&mut self, position: Position, at: Instant) {
         self.epoch = position.epoch;
         self.first = position.revision.0;
-        self.tallies = VecDeque::from([Tally::new(at)]);
+        self.tallies = VecDeque::from([Tally::new(at, Rungs::default())]);
+        self.departed = Rungs::default();
         self.passages.clear();
         let (first, places) = (self.first, 0..self.members.len());
         for place in places {
@@ -328,79 +334,6 @@ impl Roll {
         self.depart(rung, from, self.head(), confirmed, Gone::Forgotten);
         self.forget(id.place);
     }
-
-    /// A member that counted for `from..=last` leaves the roll: what it confirmed stays counted.
-    fn depart(&mut self, rung: Rung, from: u64, last: u64, confirmed: Option<Position>, gone: Gone) {
-        let from = from.max(self.first);
-        let confirmed = confirmed
-            .filter(|confirmed| confirmed.epoch == self.epoch)
-            .map(|confirmed| confirmed.revision.0.min(last));
-        let open = confirmed.map_or(from, |confirmed| from.max(confirmed + 1));
-        self.add_between(rung, from, open, |departed, change| departed.confirmed += change);
-        if gone == Gone::Counted {
-            self.add_between(rung, open, last + 1, |departed, change| departed.gone += change);
-        }
-    }
-
-    /// Adds one to the revisions `from..to`, as a difference at each end.
-    fn add_between(&mut self, rung: Rung, from: u64, to: u64, add: impl Fn(&mut Departed, i64)) {
-        if from < to {
-            for (at, change) in [(from, 1), (to, -1)] {
-                if let Some(tally) = self.tally_mut(at) {
-                    add(tally.departed.of_mut(rung), change);
-                }
-            }
-        }
-    }
-
-    /// Marks the long lost as gone and lets old revisions go to figures.
-    pub(super) fn tend(&mut self, now: Instant) {
-        let head = self.head();
-        for place in 0..self.members.len() {
-            let Some(Some(member)) = self.members.get_mut(place) else {
-                continue;
-            };
-            match member.state {
-                State::Polling(last) if now.saturating_duration_since(last) > self.gone => member.state = State::Lost(last, head),
-                State::Lost(since, last) if now.saturating_duration_since(since) > self.gone => {
-                    let (rung, from, confirmed, instance) = (member.rung, member.counts_from, member.confirmed, Arc::clone(&member.instance));
-                    self.kills.gone(&instance);
-                    self.depart(rung, from, last, confirmed, Gone::Counted);
-                    self.forget(place);
-                }
-                State::Connected | State::Polling(_) | State::Lost(..) => {}
-            }
-        }
-        while self.tallies.len() > self.revisions {
-            self.retire_oldest(now);
-        }
-    }
-
-    fn retire_oldest(&mut self, now: Instant) {
-        let position = Position::new(self.epoch.0, self.first);
-        if let Some(report) = self.report_of(position, now) {
-            if self.figures.len() >= self.figures_kept {
-                self.figures.pop_front();
-            }
-            self.figures.push_back((position, report.without_names()));
-        }
-        let Some(oldest) = self.tallies.pop_front() else {
-            return;
-        };
-        self.first += 1;
-        let first = self.first;
-        // The differences of the revisions that follow are taken against the one that goes.
-        if let Some(next) = self.tallies.front_mut() {
-            for rung in Rung::ALL {
-                let (into, from) = (next.departed.of_mut(rung), oldest.departed.of(rung));
-                into.confirmed += from.confirmed;
-                into.gone += from.gone;
-            }
-        }
-        while self.passages.front().is_some_and(|passage| passage.to < first) {
-            self.passages.pop_front();
-        }
-    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -410,3 +343,6 @@ enum Gone {
     /// It said goodbye: it leaves the denominator.
     Forgotten,
 }
+
+#[cfg(test)]
+mod tests;

@@ -90,11 +90,11 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn new(at: Instant) -> Self {
+    pub(super) fn new(at: Instant, departed: Rungs<Departed>) -> Self {
         Self {
             at,
             times: Rungs::default(),
-            departed: Rungs::default(),
+            departed,
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Waiting until everybody has confirmed, or the time is up.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::confirmation::Confirmation;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::{Fleet, Report, Target, merge};
 

@@ -25,6 +25,18 @@ use super::Refusal;
 pub trait Bounded: Request {
     /// Bytes, at most.
     const BYTES: usize;
+    /// What it may call itself.
+    const KIND: Kind = Kind::Json;
+}
+
+/// What a body may call itself in `Content-Type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// JSON, or nothing at all.
+    Json,
+    /// Whatever it likes, as long as it is JSON: nobody who kills is sent back for a header, such as the one that a bare
+    /// `curl -d` sends.
+    Any,
 }
 
 /// Spaces and line breaks of a body that was written for people, in bytes.
@@ -52,6 +64,7 @@ impl Bounded for FlagPatch {
 }
 impl Bounded for KillRequest {
     const BYTES: usize = SMALL;
+    const KIND: Kind = Kind::Any;
 }
 impl Bounded for ReasonRequest {
     const BYTES: usize = SMALL;
@@ -83,7 +96,7 @@ impl<T: Bounded + 'static> FromRequest for Body<T> {
         let taken = web::Payload::from_request(request, payload);
         let request = request.clone();
         Box::pin(async move {
-            check_kind(&request)?;
+            check_kind(&request, T::KIND)?;
             let payload = taken.await.map_err(|error| Refusal::new(Code::BadRequest, error.to_string()))?;
             let bytes = collect(&request, payload, T::BYTES).await?;
             Ok(Self {
@@ -103,7 +116,7 @@ impl<T: Bounded + 'static> Body<Option<T>> {
         if bytes.is_empty() {
             return Ok(Self { value: None, digest });
         }
-        check_kind(request)?;
+        check_kind(request, T::KIND)?;
         Ok(Self {
             value: Some(read(&bytes)?),
             digest,
@@ -111,10 +124,9 @@ impl<T: Bounded + 'static> Body<Option<T>> {
     }
 }
 
-/// JSON, or no kind at all: `curl -d` without a header says that it sends a form.
-fn check_kind(request: &HttpRequest) -> Result<(), Refusal> {
+fn check_kind(request: &HttpRequest, allowed: Kind) -> Result<(), Refusal> {
     let kind = request.content_type();
-    if kind.is_empty() || kind.eq_ignore_ascii_case("application/json") || kind.to_ascii_lowercase().ends_with("+json") {
+    if allowed == Kind::Any || kind.is_empty() || kind.eq_ignore_ascii_case("application/json") || kind.to_ascii_lowercase().ends_with("+json") {
         return Ok(());
     }
     Err(Refusal::new(

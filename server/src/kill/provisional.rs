@@ -11,6 +11,7 @@ use super::{Held, Killed, Kills, Order, Outcome};
 use crate::commit::{CommitError, Standing};
 use crate::snapshot::publication::Served;
 use crate::store::journal::{Journal, Record};
+use crate::telemetry::names;
 
 /// How long a kill waits for its journal before it takes effect without it.
 const JOURNAL_PATIENCE: Duration = Duration::from_millis(250);
@@ -83,6 +84,7 @@ impl Kills {
         }
         running.publisher.overlay(|overlay| drop(overlay.kills.insert(id.clone(), kill.clone())));
         let at = Instant::now();
+        metrics::counter!(names::PROVISIONAL_KILLS, "env" => order.environment.to_string()).increment(1);
         tracing::warn!(env = %order.environment, kill = %id, scope = %kill.scope, ?held, "killed without the store: provisional until it is back");
         self.inner.peers.tell();
         self.inner.pending.notify_one();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// A data folder that exists and can be written.
 #[derive(Debug, Clone)]
-pub struct DataDir {
+pub(super) struct DataDir {
     path: PathBuf,
 }
 
@@ -19,7 +19,7 @@ pub struct DataDirError {
 
 impl DataDir {
     /// Makes the folder where it is missing, readable for its owner alone.
-    pub fn open(path: &Path) -> Result<Self, DataDirError> {
+    pub(super) fn open(path: &Path) -> Result<Self, DataDirError> {
         use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
         let refuse = |source| DataDirError { path: path.to_owned(), source };
         if path.is_dir() {
@@ -34,22 +34,22 @@ impl DataDir {
     }
 
     /// The folder.
-    pub fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
     /// The journal of kills.
-    pub fn journal(&self) -> PathBuf {
+    pub(super) fn journal(&self) -> PathBuf {
         self.path.join("kills.journal")
     }
 
     /// Entries that a re-seeded log no longer holds.
-    pub fn orphans(&self) -> PathBuf {
+    pub(super) fn orphans(&self) -> PathBuf {
         self.path.join("orphaned.jsonl")
     }
 
     /// This node's name: `given`, or the one in the folder, or a new one that is kept there.
-    pub fn node(&self, given: Option<&str>) -> Result<String, DataDirError> {
+    pub(super) fn node(&self, given: Option<&str>) -> Result<String, DataDirError> {
         if let Some(given) = given {
             return Ok(given.to_owned());
         }

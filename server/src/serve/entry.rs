@@ -117,3 +117,6 @@ async fn accept(stream: TcpStream, tls: Option<Arc<rustls::ServerConfig>>) -> io
     };
     Ok((Transport::tls(stream), protocol, peer))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,13 @@
 //! What the first start of a store makes: the environment `production`, and an admin key where none was given.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::change::{EnvironmentRecord, KeyRecord};
 use ripcord_proto::role::Role;
 use serde_json::value::to_raw_value;
-use std::sync::Arc;
 
 use crate::access::keys;
 use crate::commit::{Answer, Answerer, Author, CommitError};
@@ -18,15 +20,50 @@ const PRODUCTION: &str = "production";
 
 /// Whether an admin key comes from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AdminKey {
+pub(super) enum AdminKey {
     /// It is in `RIPCORD_ADMIN_KEY`.
     Given,
     /// One must be made, unless the store knows an admin's key already.
     Wanted,
 }
 
+/// How often a start that could not reach its store looks again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Makes what is missing now, or, where the store is away, as soon as it is back: the node lives meanwhile, serves what its
+/// mirror holds, and says that it is not ready where that is nothing. Answers the admin key that it made.
+pub(super) async fn prepare_or_wait(environments: &Environments, node: &str, admin: AdminKey) -> Result<Option<Secret>, CommitError> {
+    match prepare(environments, node, admin).await {
+        Err(CommitError::Unavailable(why)) => {
+            tracing::warn!(why, "the store is away at the start; what the first start makes has to wait");
+            let (waiting, node, stop) = (environments.clone(), node.to_owned(), environments.tasks().stop_token());
+            environments.tasks().short_lived(async move {
+                let ended = stop.run_until_cancelled(keep_trying(&waiting, &node, admin));
+                ended.await;
+            });
+            Ok(None)
+        }
+        prepared => prepared,
+    }
+}
+
+/// Tries until the store takes it. A key that nobody would see is not made.
+async fn keep_trying(environments: &Environments, node: &str, admin: AdminKey) {
+    while let Err(error) = prepare(environments, node, AdminKey::Given).await {
+        tracing::debug!(%error, "the first start still waits for the store");
+        tokio::time::sleep(AGAIN).await;
+    }
+    if admin == AdminKey::Wanted && !has_admin_key(environments) {
+        tracing::warn!("there is no admin key yet: restart this node to have one made and shown, or set RIPCORD_ADMIN_KEY");
+    }
+}
+
+fn has_admin_key(environments: &Environments) -> bool {
+    environments.system().keys.values().any(|record| record.role == Role::Admin)
+}
+
 /// Makes what is missing. Answers the admin key that it made, which is shown once and never again.
-pub async fn prepare(environments: &Environments, node: &str, admin: AdminKey) -> Result<Option<Secret>, CommitError> {
+async fn prepare(environments: &Environments, node: &str, admin: AdminKey) -> Result<Option<Secret>, CommitError> {
     let system = environments.system();
     if system.environments.is_empty() {
         let key = EnvironmentKey::new(PRODUCTION).map_err(CommitError::Invalid)?;
@@ -41,7 +78,7 @@ pub async fn prepare(environments: &Environments, node: &str, admin: AdminKey) -
             Err(error) => return Err(error),
         }
     }
-    if admin == AdminKey::Given || system.keys.values().any(|record| record.role == Role::Admin) {
+    if admin == AdminKey::Given || has_admin_key(environments) {
         return Ok(None);
     }
     let secret = keys::mint(Role::Admin);

@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use ripcord_proto::digest::Digest;
 use ripcord_proto::frame::{self, FrameKind, Goodbye, Heartbeat, Overlay};
 use ripcord_proto::{Position, Revision};
 
@@ -241,11 +240,8 @@ impl Head {
     pub fn document(&self) -> Option<&Document> {
         let make = || {
             let body = self.snapshot()?.json();
-            let overlay = serde_json::to_vec(&*self.served.overlay).ok()?;
-            let digest = Digest::of([self.served.hash.bytes().as_slice(), &overlay]).to_string();
-            let short = digest.get(..16).unwrap_or(&digest);
-            let etag = Bytes::from(format!("\"{}-{short}\"", self.position()));
-            Some(Document { body, etag })
+            let tag = frame::snapshot_tag(self.position(), &self.served.hash, &self.served.overlay).ok()?;
+            Some(Document { body, etag: Bytes::from(tag) })
         };
         self.document.get_or_init(make).as_ref()
     }

@@ -9,8 +9,8 @@ use ripcord_proto::frame::Ack;
 use ripcord_proto::problem::Code;
 
 use super::hello::Query;
-use super::refusal::Refusal;
 use super::sse::HubHandle;
+use crate::http::Refusal;
 
 /// What is posted: an acknowledgement and whose it is.
 #[derive(Debug, serde::Deserialize)]
@@ -24,19 +24,12 @@ struct Posted {
 pub(super) const BODY_BYTES: usize = 64 * 1024;
 
 /// Answers 204 where the acknowledgement was counted.
-pub(super) async fn acknowledge(request: HttpRequest, body: Bytes, hub: web::Data<HubHandle>) -> HttpResponse {
-    match take(&request, &body, &hub) {
-        Ok(()) => HttpResponse::NoContent().finish(),
-        Err(refusal) => refusal.response(),
-    }
-}
-
-fn take(request: &HttpRequest, body: &[u8], hub: &HubHandle) -> Result<(), Refusal> {
+pub(super) async fn acknowledge(request: HttpRequest, body: Bytes, hub: web::Data<HubHandle>) -> Result<HttpResponse, Refusal> {
     let shared = &hub.0.shared;
     let query = Query::parse(request.query_string());
     let (feed, _) = shared.authorised(request.headers(), query.environment.as_deref())?;
-    let Posted { instance_id, ack } = serde_json::from_slice(body).map_err(|error| {
-        let detail = format!("not an acknowledgement: {error}; it has instance_id, epoch, revision, hash and, where there are any, kills");
+    let Posted { instance_id, ack } = serde_json::from_slice(&body).map_err(|error| {
+        let detail = format!("The body is no acknowledgement: {error}; it has instance_id, epoch, revision, hash and, where there are any, kills.");
         Refusal::new(Code::ParseError, detail)
     })?;
     let at = Position {
@@ -46,18 +39,18 @@ fn take(request: &HttpRequest, body: &[u8], hub: &HubHandle) -> Result<(), Refus
     let head = feed.head();
     if at == head.position() && ack.hash != head.served.hash {
         let detail = format!(
-            "at {at} the content hash is {}; open the stream again without a revision to get a snapshot",
+            "At {at} the content hash is {}; open the stream again without a revision to get a snapshot.",
             head.served.hash
         );
         return Err(Refusal::new(Code::StaleRevision, detail));
     }
     let now = Instant::now();
     if !shared.fleet.acknowledged(&feed.environment, &instance_id, at, &ack.kills, now) {
-        let detail = format!("instance {instance_id:?} has no open stream on this node; open one before acknowledging");
+        let detail = format!("Instance {instance_id:?} has no open stream on this node; open one before acknowledging.");
         return Err(Refusal::new(Code::NotFound, detail));
     }
     if at == head.position() {
         feed.meters.propagation.record(now.saturating_duration_since(head.at).as_secs_f64());
     }
-    Ok(())
+    Ok(HttpResponse::NoContent().finish())
 }

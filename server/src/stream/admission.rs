@@ -89,11 +89,6 @@ impl<T> Admission<T> {
         self.bucket.tokens -= 1.0 + f64::from(tokens);
     }
 
-    /// How many wait.
-    pub(super) fn len(&self) -> usize {
-        self.urgent.len() + self.ordinary.len()
-    }
-
     /// Whether nobody waits.
     pub(super) fn is_empty(&self) -> bool {
         self.urgent.is_empty() && self.ordinary.is_empty()

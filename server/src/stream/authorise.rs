@@ -1,77 +1,52 @@
-//! Who may stream: asked once for each connection or request, answered elsewhere.
-
-use std::sync::Arc;
+//! Who may stream: asked once for each connection or request.
 
 use actix_web::http::header::HeaderMap;
 use ripcord_proto::problem::{Code, Problem};
-use ripcord_proto::role::{Action, Role};
+use ripcord_proto::role::Action;
 use ripcord_proto::{EnvironmentKey, Faults};
+
+use crate::access::{Access, Holder, Reach};
+use crate::http::Refusal;
 
 /// Tells whose key a request carries.
 pub trait Authorise: Send + Sync + 'static {
-    /// What the key in these headers grants. A key that is revoked later is passed to [`Streams::revoke`], **after** this
-    /// method no longer accepts it.
-    ///
-    /// [`Streams::revoke`]: super::Streams::revoke
-    fn authorise(&self, headers: &HeaderMap) -> Result<Grant, Box<Problem>>;
+    /// The holder of the key in these headers. Once a key is no longer accepted here, it is to be passed to
+    /// [`Streams::revoke`](super::Streams::revoke); in this order, so that no stream slips through in between.
+    fn authorise(&self, headers: &HeaderMap) -> Result<Holder, Refusal>;
 }
 
-/// What a key grants.
-#[derive(Debug, Clone)]
-pub struct Grant {
-    /// The key's id, which is no secret.
-    pub key_id: Arc<str>,
-    /// Where it is valid.
-    pub environments: Environments,
-    /// What it may do there.
-    pub role: Role,
-}
-
-/// The environments of a key.
-#[derive(Debug, Clone)]
-pub enum Environments {
-    /// All, also those made later: an admin's.
-    All,
-    /// These.
-    Only(Arc<[EnvironmentKey]>),
-}
-
-impl Grant {
-    /// The environment to stream: the one that was asked for where the key covers it, else the key's only one.
-    ///
-    /// # Errors
-    /// The role may not stream, the environment is not the key's, or it was not named where that is needed.
-    pub(super) fn environment(&self, asked: Option<&str>) -> Result<EnvironmentKey, Box<Problem>> {
-        if !self.role.may(Action::Stream) {
-            return Err(Box::new(self.role_refused()));
-        }
-        let asked = asked.map(EnvironmentKey::new).transpose().map_err(|faults| bad_environment(&faults))?;
-        match (&self.environments, asked) {
-            (Environments::All, Some(asked)) => Ok(asked),
-            (Environments::Only(own), Some(asked)) if own.contains(&asked) => Ok(asked),
-            (Environments::Only(_), Some(asked)) => Err(Box::new(Problem::new(
-                Code::Forbidden,
-                format!("the key is not valid in environment {asked}; use a key of that environment"),
-            ))),
-            (Environments::Only(own), None) if own.len() == 1 => own.first().cloned().ok_or_else(|| Box::new(unnamed())),
-            (Environments::All | Environments::Only(_), None) => Err(Box::new(unnamed())),
-        }
-    }
-
-    fn role_refused(&self) -> Problem {
-        let roles: Vec<_> = Action::Stream.roles().map(Role::as_str).collect();
-        let detail = format!("a {} key may not stream; the roles that may are {}", self.role, roles.join(", "));
-        Problem::new(Code::Forbidden, detail).with("roles", roles)
+impl Authorise for Access {
+    fn authorise(&self, headers: &HeaderMap) -> Result<Holder, Refusal> {
+        Ok(self.authenticate(headers)?)
     }
 }
 
-fn unnamed() -> Problem {
-    Problem::new(
-        Code::BadRequest,
-        "the key is valid in more than one environment; name one, for example ?environment=production",
-    )
+/// The environment to stream: the one that was asked for, else the key's only one.
+///
+/// # Errors
+/// The role may not stream, the environment is not the key's, or it was not named where that is needed.
+pub(super) fn environment_of(holder: &Holder, asked: Option<&str>) -> Result<EnvironmentKey, Refusal> {
+    holder.check_any(&[Action::Stream])?;
+    if let Some(asked) = asked {
+        let asked = EnvironmentKey::new(asked).map_err(|faults: Faults| Refusal::bad_parameter("environment", faults))?;
+        holder.check_reach(&asked)?;
+        return Ok(asked);
+    }
+    match &holder.reach {
+        Reach::Only(own) => match &**own {
+            [only] => Ok(only.clone()),
+            several => Err(unnamed(several.iter().map(EnvironmentKey::as_str).collect())),
+        },
+        Reach::Everywhere => Err(unnamed(Vec::new())),
+    }
 }
 
-fn bad_environment(faults: &Faults) -> Box<Problem> {
-    Box::new(Problem::new(Code::BadRequest, format!("environment: {faults}")))
+fn unnamed(environments: Vec<&str>) -> Refusal {
+    let detail = "This key is valid in more than one environment; name one, for example ?environment=production.";
+    let problem = Problem::new(Code::BadRequest, detail);
+    if environments.is_empty() {
+        problem.into()
+    } else {
+        problem.with("environments", environments).into()
+    }
 }

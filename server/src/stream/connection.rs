@@ -127,8 +127,10 @@ impl Connection {
 
     /// The client is known by name from now on, and counted.
     pub(super) fn join(&self, fleet: &Fleet, hello: Hello) {
+        // A state that is not the server's is one to come back with, and confirms nothing.
+        let nowhere = Position::new(0, 0);
         let joining = Joining {
-            position: hello.position(),
+            position: hello.position().map(|_| self.session.borrow().position().unwrap_or(nowhere)),
             acknowledges: hello.acknowledges,
             name: hello.instance,
             id: hello.instance_id,

@@ -72,7 +72,7 @@ impl Feed {
 #[derive(Debug, Default)]
 pub(super) struct Feeds {
     limits: Limits,
-    feeds: ArcSwap<BTreeMap<EnvironmentKey, Arc<Feed>>>,
+    by_environment: ArcSwap<BTreeMap<EnvironmentKey, Arc<Feed>>>,
     /// Serialises writers.
     writing: Mutex<()>,
 }
@@ -84,13 +84,13 @@ impl Feeds {
 
     /// The feed of `environment`.
     pub(super) fn of(&self, environment: &str) -> Option<Arc<Feed>> {
-        self.feeds.load().get(environment).cloned()
+        self.by_environment.load().get(environment).cloned()
     }
 
     /// Takes a publication in.
     pub(super) fn publish(&self, environment: &EnvironmentKey, publication: &Publication) {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(feed) = self.feeds.load().get(environment.as_str()) {
+        if let Some(feed) = self.by_environment.load().get(environment.as_str()) {
             feed.advance(publication);
             return;
         }
@@ -100,22 +100,22 @@ impl Feeds {
     /// Takes in what was served before this node's streams began to listen, unless something newer came since.
     pub(super) fn begin(&self, environment: &EnvironmentKey, publication: &Publication) {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.feeds.load().contains_key(environment.as_str()) {
+        if !self.by_environment.load().contains_key(environment.as_str()) {
             self.insert(environment, publication);
         }
     }
 
     fn insert(&self, environment: &EnvironmentKey, publication: &Publication) {
-        let mut feeds = BTreeMap::clone(&self.feeds.load());
+        let mut feeds = BTreeMap::clone(&self.by_environment.load());
         feeds.insert(environment.clone(), Arc::new(Feed::new(environment.clone(), publication, self.limits)));
-        self.feeds.store(Arc::new(feeds));
+        self.by_environment.store(Arc::new(feeds));
     }
 
     /// Drops the feed of a deleted environment.
     pub(super) fn remove(&self, environment: &EnvironmentKey) {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut feeds = BTreeMap::clone(&self.feeds.load());
+        let mut feeds = BTreeMap::clone(&self.by_environment.load());
         feeds.remove(environment.as_str());
-        self.feeds.store(Arc::new(feeds));
+        self.by_environment.store(Arc::new(feeds));
     }
 }

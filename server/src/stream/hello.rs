@@ -3,9 +3,11 @@
 use actix_web::http::header::{HeaderMap, USER_AGENT};
 use percent_encoding::percent_decode_str;
 use rand::RngExt as _;
-use ripcord_proto::Position;
 use ripcord_proto::frame::Hello;
-use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::problem::Code;
+use ripcord_proto::{Faults, Position};
+
+use crate::http::Refusal;
 
 /// Characters of each of the names in a hello, at most.
 const NAME_CHARACTERS: usize = 255;
@@ -36,7 +38,7 @@ impl Query {
 
     /// The hello of a client of the event stream. What it leaves out is filled in: one without an id of its own gets one,
     /// and since it cannot acknowledge under it, counts as one that does not.
-    pub(super) fn hello(&self, headers: &HeaderMap) -> Result<Hello, Box<Problem>> {
+    pub(super) fn hello(&self, headers: &HeaderMap) -> Result<Hello, Refusal> {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let own_id = self.get("instance_id");
         let instance_id = own_id.map_or_else(|| format!("{:032x}", rand::rng().random::<u128>()), str::to_owned);
@@ -53,11 +55,11 @@ impl Query {
             hash: self.get("hash").map(|hash| parsed("hash", hash)).transpose()?,
             acknowledges: own_id.is_some() && self.get("acknowledges").map_or(Ok(true), |flag| parsed("acknowledges", flag))?,
         };
-        check(&hello).map_err(|why| Box::new(Problem::new(Code::BadRequest, why)))?;
+        check(&hello).map_err(|why| Refusal::new(Code::BadRequest, why))?;
         Ok(hello)
     }
 
-    fn position(&self) -> Result<Option<Position>, Box<Problem>> {
+    fn position(&self) -> Result<Option<Position>, Refusal> {
         match (self.get("epoch"), self.get("revision")) {
             (Some(epoch), Some(revision)) => Ok(Some(Position::new(parsed("epoch", epoch)?, parsed("revision", revision)?))),
             _ => Ok(None),
@@ -65,12 +67,12 @@ impl Query {
     }
 }
 
-fn parsed<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, Box<Problem>>
+fn parsed<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, Refusal>
 where
     T::Err: std::fmt::Display,
 {
-    text.parse()
-        .map_err(|error| Box::new(Problem::new(Code::BadRequest, format!("{name}: {text:?} is not valid: {error}"))))
+    let faults = |error: T::Err| Faults::one("", format!("{text:?}: {error}"));
+    text.parse().map_err(|error| Refusal::bad_parameter(name, faults(error)))
 }
 
 /// Refuses names that are too long to be kept.

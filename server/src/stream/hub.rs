@@ -78,7 +78,8 @@ const STRIDE: usize = 2_048;
 
 impl Hub {
     pub(super) fn new(shared: Arc<Shared>, mailbox: Arc<Mailbox>) -> Rc<Self> {
-        let rate = shared.settings.admissions_per_second / shared.settings.workers.max(1) as f64;
+        let workers = u32::try_from(shared.settings.workers.max(1)).unwrap_or(u32::MAX);
+        let rate = shared.settings.admissions_per_second / f64::from(workers);
         Rc::new(Self {
             shared,
             scratch: RefCell::new(vec![0; 16 * 1024].into_boxed_slice()),
@@ -97,8 +98,8 @@ impl Hub {
         rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let admission = self.admission_delay();
+            // Whatever is ready has the same chance: a flood of commits holds up neither heartbeats nor those who wait.
             tokio::select! {
-                biased;
                 () = self.mailbox.arrived.notified() => self.obey().await,
                 () = async { tokio::time::sleep(admission.unwrap_or_default()).await }, if admission.is_some() => self.admit(),
                 _ = rounds.tick() => self.beat(),
@@ -202,6 +203,17 @@ impl Hub {
                 tokio::task::yield_now().await;
             }
         }
+        let urgent = self.shared.feeds.of(environment.as_str()).is_some_and(|feed| {
+            let head = feed.head();
+            head.served.urgent == head.position()
+        });
+        if urgent {
+            self.promote();
+        }
+    }
+
+    /// Those who wait and whom an urgent revision has passed by since go first.
+    fn promote(&self) {
         self.admission.borrow_mut().promote(|waiting| {
             waiting
                 .upgrade()
@@ -258,7 +270,7 @@ impl Hub {
                 {
                     connection.session.borrow_mut().beat(heartbeat.clone());
                     if let Outlet::WebSocket(socket) = connection.outlet()
-                        && now.saturating_duration_since(connection.heard.get()) > self.shared.settings.heartbeat
+                        && now.saturating_duration_since(connection.heard.get()) > self.shared.settings.heartbeat / 2
                     {
                         socket.borrow_mut().ping();
                     }

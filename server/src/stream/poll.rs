@@ -5,22 +5,19 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use ripcord_proto::problem::Code;
 
 use super::hello::Query;
-use super::refusal::Refusal;
 use super::sse::HubHandle;
+use crate::http::Refusal;
+use crate::http::reply::STALE;
 
 /// Answers with the snapshot frame, or 304 where the client has it.
-pub(super) async fn snapshot(request: HttpRequest, hub: web::Data<HubHandle>) -> HttpResponse {
-    answer(&request, &hub).unwrap_or_else(|refusal| refusal.response())
-}
-
-fn answer(request: &HttpRequest, hub: &HubHandle) -> Result<HttpResponse, Refusal> {
+pub(super) async fn snapshot(request: HttpRequest, hub: web::Data<HubHandle>) -> Result<HttpResponse, Refusal> {
     let query = request.query_string();
     let environment = if query.is_empty() { None } else { Query::parse(query).environment };
     let (feed, _) = hub.0.shared.authorised(request.headers(), environment.as_deref())?;
     let head = feed.head();
     let document = head
         .document()
-        .ok_or_else(|| Refusal::new(Code::Internal, "the snapshot cannot be encoded; the log of the server says why"))?;
+        .ok_or_else(|| Refusal::new(Code::Internal, "The snapshot cannot be encoded; the server's log says why."))?;
     let known = request
         .headers()
         .get_all(IF_NONE_MATCH)
@@ -29,6 +26,10 @@ fn answer(request: &HttpRequest, hub: &HubHandle) -> Result<HttpResponse, Refusa
     response
         .insert_header((ETAG, document.etag.as_ref()))
         .insert_header((CACHE_CONTROL, "no-cache"));
+    if !*hub.0.shared.fresh.borrow() {
+        // Who polls has no heartbeats: this is how it learns that a kill may have passed this node by.
+        response.insert_header((STALE, "true"));
+    }
     Ok(if known {
         response.finish()
     } else {

@@ -151,9 +151,10 @@ impl Session {
         Reaction::Heard
     }
 
-    /// A heartbeat is due. One that could not be written before is replaced.
+    /// A heartbeat is due. One that could not be written before is replaced. Who waits gets none: it would renew the leases of
+    /// a client that may not have heard of a kill.
     pub(super) fn beat(&mut self, heartbeat: Frame) {
-        if matches!(self.standing, Standing::Live | Standing::Waiting) {
+        if matches!(self.standing, Standing::Live) {
             self.heartbeat = Some(heartbeat);
         }
     }
@@ -177,11 +178,6 @@ impl Session {
         matches!(self.standing, Standing::Greeting)
     }
 
-    /// Whether the client waits for its first payload.
-    pub(super) fn is_waiting(&self) -> bool {
-        matches!(self.standing, Standing::Waiting)
-    }
-
     /// Where the reader is once it has read everything that was handed out.
     pub(super) fn position(&self) -> Option<Position> {
         self.position
@@ -197,8 +193,8 @@ impl Session {
         match &self.standing {
             Standing::Greeting | Standing::Ended => None,
             // A provisional kill is laid over whatever revision the client has; it does not wait.
-            Standing::Waiting if self.position.is_some() => self.overlay_news(head).or_else(|| self.heartbeat.take()),
-            Standing::Waiting => self.heartbeat.take(),
+            Standing::Waiting if self.position.is_some() => self.overlay_news(head),
+            Standing::Waiting => None,
             Standing::Ending(_) => match std::mem::replace(&mut self.standing, Standing::Ended) {
                 Standing::Ending(goodbye) => Some(goodbye),
                 Standing::Greeting | Standing::Waiting | Standing::Live | Standing::Ended => None,

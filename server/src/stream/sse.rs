@@ -11,18 +11,16 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use ripcord_proto::problem::Code;
 
+use super::Shared;
 use super::connection::{Connection, End, Opening, Outlet};
 use super::hello::Query;
 use super::hub::Hub;
-use super::refusal::Refusal;
 use super::transport::Control;
+use crate::http::Refusal;
 
 /// Answers `GET /v1/stream` without an upgrade.
-pub(super) async fn stream(request: HttpRequest, hub: web::Data<HubHandle>) -> HttpResponse {
-    open(&request, &hub.0).unwrap_or_else(|refusal| {
-        hub.0.shared.refused();
-        refusal.response()
-    })
+pub(super) async fn stream(request: HttpRequest, hub: web::Data<HubHandle>) -> Result<HttpResponse, Refusal> {
+    open(&request, &hub.0).inspect_err(Shared::refused)
 }
 
 /// The hub of the thread that a request is handled on.
@@ -34,7 +32,7 @@ fn open(request: &HttpRequest, hub: &Rc<Hub>) -> Result<HttpResponse, Refusal> {
     if !(accepts.contains("text/event-stream") || accepts.contains("*/*") || accepts.contains("text/*")) {
         return Err(Refusal::new(
             Code::BadRequest,
-            "this is a stream; ask for it with a WebSocket upgrade or with Accept: text/event-stream",
+            "This is a stream; ask for it with a WebSocket upgrade, or with the header Accept: text/event-stream.",
         ));
     }
     let query = Query::parse(request.query_string());

@@ -2,6 +2,7 @@
 //! is its socket, its session and one small task that reads; writing is the hub's.
 
 mod codec;
+mod opening;
 
 use std::io;
 use std::pin::Pin;
@@ -9,20 +10,16 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use actix_http::Request;
-use actix_http::ws::handshake;
-use actix_web::http::header::SEC_WEBSOCKET_ACCEPT;
 use bytes::Bytes;
 use ripcord_proto::Position;
 use ripcord_proto::frame::{ClientFrame, Goodbye};
-use ripcord_proto::problem::Code;
-use tokio::io::{AsyncRead, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 
 use self::codec::{Decoder, Incoming};
-use super::connection::{Connection, End, Opening, Outlet};
-use super::hello::{self, Query};
+pub(super) use self::opening::accept;
+use super::connection::{Connection, End, Outlet};
+use super::hello;
 use super::hub::Hub;
-use super::refusal::Refusal;
 use super::session::{Greeted, Reaction};
 use super::transport::Transport;
 use crate::snapshot::frames::Frame;
@@ -86,57 +83,6 @@ enum Heard {
     Messages(Vec<Incoming>),
     Violation(codec::Violation),
     Ended,
-}
-
-/// Answers a WebSocket's opening request and, where it is granted, drives the connection to its end.
-pub(super) async fn accept(hub: Rc<Hub>, request: Request, mut transport: Transport, early: Bytes) {
-    let granted = handshake(request.head())
-        .map_err(|error| Refusal::new(Code::BadRequest, error.to_string()))
-        .and_then(|mut response| Ok((response.finish(), grant(&hub, &request)?)));
-    let (response, (feed, key_id)) = match granted {
-        Ok(granted) => granted,
-        Err(refusal) => {
-            hub.shared.refused();
-            // Whether a refused client still listens is its own affair.
-            let _ = transport.write_all(&refusal.http1()).await;
-            let _ = transport.shutdown().await;
-            return;
-        }
-    };
-    drop(request);
-    let accept = response
-        .headers()
-        .get(SEC_WEBSOCKET_ACCEPT)
-        .and_then(|key| key.to_str().ok())
-        .unwrap_or_default();
-    let head = format!("HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: {accept}\r\n\r\n");
-    drop(response);
-    let mut socket = Socket::new(transport);
-    socket.writing = Some((head.into(), None));
-    let connection = hub.open(Opening {
-        feed,
-        key_id,
-        control: Rc::clone(socket.transport.control()),
-        outlet: Outlet::WebSocket(socket.into()),
-        phase: 0,
-        open: hub.shared.tracker.token(),
-    });
-    hub.recheck(&connection);
-    if !early.is_empty() {
-        connection.take_in(&hub, &early);
-    }
-    hub.shared.spawn(drive(Rc::clone(&hub), connection));
-}
-
-fn grant(hub: &Hub, request: &Request) -> Result<(std::sync::Arc<super::feed::Feed>, std::sync::Arc<str>), Refusal> {
-    if request.path() != super::STREAM_PATH {
-        return Err(Refusal::new(
-            Code::NotFound,
-            format!("there is no WebSocket at {}; streams are at {}", request.path(), super::STREAM_PATH),
-        ));
-    }
-    let query = Query::parse(request.uri().query().unwrap_or_default());
-    hub.shared.grant(&request.head().headers, query.environment.as_deref())
 }
 
 async fn drive(hub: Rc<Hub>, connection: Rc<Connection>) {

@@ -60,6 +60,7 @@ metrics_of_the_server! {
     /// Labels: `env`.
     STREAM_PROPAGATION = "ripcord_stream_propagation_seconds", describe_histogram, Unit::Seconds, "Time from a swap on this node to a client's acknowledgement";
     STREAM_ADMISSIONS_WAITING = "ripcord_stream_admissions_waiting", describe_gauge, Unit::Count, "Clients that wait for their first payload";
+    /// Labels: `why`.
     STREAM_REFUSALS = "ripcord_stream_refusals_total", describe_counter, Unit::Count, "Streams refused because too many clients were waiting or connected";
     /// Labels: `env`, `level` (`applied`, `fetched`, `sent`).
     CONFIRMATIONS = "ripcord_confirmations_total", describe_counter, Unit::Count, "Confirmations counted";

@@ -16,11 +16,20 @@ const AT_ONCE: u32 = 3;
 /// The wait after one more, and the longest wait.
 const LATER: (Duration, Duration) = (Duration::from_secs(30), Duration::from_mins(10));
 
+/// What is waited for.
+#[derive(Debug, Clone, Copy)]
+enum Awaited {
+    /// The answer to a resync, until then.
+    Answer(Instant),
+    /// The time to ask again.
+    Asking(Instant),
+}
+
 /// What is wrong, and when to ask next.
 #[derive(Debug, Default)]
 pub(crate) struct Healing {
     disagreements: u32,
-    next: Option<Instant>,
+    awaited: Option<Awaited>,
     ahead: Option<(Position, Position)>,
     behind: Option<Position>,
 }
@@ -34,7 +43,7 @@ impl Healing {
     /// A new stream: what was asked on the old one will not be answered, what disagreed still counts.
     pub(super) fn reconnected(&mut self) {
         if self.disagreements <= AT_ONCE {
-            self.next = None;
+            self.awaited = None;
         }
         self.ahead = None;
     }
@@ -56,16 +65,16 @@ impl Healing {
         self.behind = None;
     }
 
-    /// When to ask again.
+    /// When to look again.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.next
+        self.awaited.map(|(Awaited::Answer(at) | Awaited::Asking(at))| at)
     }
 }
 
 impl Protocol {
     /// Something came that does not fit: asks for a snapshot, unless one was asked for already.
     pub(super) fn ask_resync(&mut self, why: String, now: Moment) {
-        if self.healing.next.is_none() {
+        if self.healing.awaited.is_none() {
             self.resync(why, now);
         }
     }
@@ -80,24 +89,22 @@ impl Protocol {
         }
         let (first, last) = LATER;
         let wait = first.saturating_mul(1 << (excess - 1).min(8)).min(last);
-        self.healing.next = Some(now.instant + self.backoff.around(wait));
+        self.healing.awaited = Some(Awaited::Asking(now.instant + self.backoff.around(wait)));
         let state = if self.held.is_some() { State::Stale } else { State::Connecting };
         self.enter(state, Some(Trouble::Unfit(why)), now);
     }
 
-    /// The time to ask again has come.
+    /// Asks where it is time to; an answer that did not come is as good as a wrong one.
     pub(super) fn heal(&mut self, now: Moment) {
-        if self.healing.next.is_some_and(|at| at <= now.instant) {
-            let why = match &self.trouble {
-                Some(Trouble::Unfit(why)) => why.clone(),
-                None | Some(_) => "no snapshot came".to_owned(),
-            };
-            self.resync(why, now);
+        match self.healing.awaited {
+            Some(Awaited::Answer(at)) if at <= now.instant => self.disagree("no snapshot came".to_owned(), now),
+            Some(Awaited::Asking(at)) if at <= now.instant => self.resync("the last snapshots did not fit".to_owned(), now),
+            None | Some(_) => {}
         }
     }
 
     fn resync(&mut self, why: String, now: Moment) {
-        self.healing.next = Some(now.instant + ANSWER);
+        self.healing.awaited = Some(Awaited::Answer(now.instant + ANSWER));
         let state = if self.held.is_some() { State::Resyncing } else { State::Connecting };
         self.enter(state, Some(Trouble::Unfit(why.clone())), now);
         self.send(ClientFrame::Resync(Resync { why }));

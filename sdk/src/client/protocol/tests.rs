@@ -1,1 +1,167 @@
+//! The protocol in every order of events that it is made for. No test waits: time is told.
 
+mod healing;
+mod kills;
+mod laws;
+mod leases;
+mod line;
+#[allow(missing_docs, unreachable_pub, reason = "shared with the tests over real sockets")]
+#[path = "../../../tests/client/world.rs"]
+pub(in crate::client) mod world;
+
+use ripcord_proto::frame::Goodbye;
+
+use super::*;
+use world::World;
+
+/// A client's end, and what it was told to do.
+struct Bench {
+    protocol: Protocol,
+    now: Moment,
+    done: Vec<Effect>,
+}
+
+impl Bench {
+    /// Started, nothing done yet.
+    fn new() -> Self {
+        Self::seeded(7)
+    }
+
+    fn seeded(seed: u64) -> Self {
+        let now = Moment {
+            instant: Instant::now(),
+            wall: "2026-03-01T12:00:00Z".parse().unwrap(),
+        };
+        let rules = Rules {
+            environment: EnvironmentKey::new("production").ok(),
+            instance: "checkout-1".to_owned(),
+            instance_id: "1".to_owned(),
+            acknowledges: true,
+            silence: Duration::from_secs(45),
+            heartbeat: Duration::from_secs(15),
+            reconcile: Some(Duration::from_mins(1)),
+        };
+        Self {
+            protocol: Protocol::new(rules, seed, now),
+            now,
+            done: Vec::new(),
+        }
+    }
+
+    /// Connected, nothing sent yet.
+    fn connected() -> Self {
+        let mut bench = Self::new();
+        bench.connect();
+        bench
+    }
+
+    /// Connected, and in sync with `world`.
+    fn ready(world: &World) -> Self {
+        let mut bench = Self::connected();
+        bench.hear(&world.frame());
+        assert_eq!(bench.state(), State::Ready);
+        bench.forget();
+        bench
+    }
+
+    fn collect(&mut self) {
+        let effects = self.protocol.effects();
+        self.done.extend(effects);
+    }
+
+    /// Opens the stream that is due, whenever that is; answers with what the client says of itself.
+    fn connect(&mut self) -> Hello {
+        for _ in 0..1_000 {
+            self.protocol.due(self.now);
+            self.collect();
+            let hello = self.done.iter().rev().find_map(|effect| {
+                if let Effect::Connect(hello) = effect {
+                    Some(Hello::clone(hello))
+                } else {
+                    None
+                }
+            });
+            if let Some(hello) = hello {
+                self.protocol.opened(self.now);
+                self.forget();
+                return hello;
+            }
+            let wait = self.protocol.deadline(self.now).expect("something is due");
+            self.pass(wait.saturating_duration_since(self.now.instant));
+        }
+        panic!("the client never connects");
+    }
+
+    fn hear(&mut self, text: &str) {
+        self.protocol.frame(text, self.now);
+        self.collect();
+    }
+
+    /// Lets time pass, waking the protocol whenever it wants to be woken.
+    fn pass(&mut self, time: Duration) {
+        let end = self.now.later(time);
+        for _ in 0..10_000 {
+            let next = self.protocol.deadline(self.now).filter(|at| *at < end.instant);
+            let Some(at) = next else { break };
+            self.now = self.now.later(at.saturating_duration_since(self.now.instant));
+            self.protocol.due(self.now);
+            self.collect();
+        }
+        self.now = end;
+        self.protocol.due(self.now);
+        self.collect();
+    }
+
+    fn lose(&mut self) {
+        self.protocol.lost(Lost::Broken("cut".to_owned()), self.now);
+        self.collect();
+        self.forget();
+    }
+
+    fn forget(&mut self) {
+        self.collect();
+        self.done.clear();
+    }
+
+    fn state(&self) -> State {
+        self.protocol.standing().state
+    }
+
+    fn position(&self) -> Option<Position> {
+        self.protocol.position()
+    }
+
+    fn trouble(&self) -> String {
+        self.protocol.standing().trouble.map(|trouble| trouble.to_string()).unwrap_or_default()
+    }
+
+    /// The acknowledgements since the last look.
+    fn acks(&mut self) -> Vec<Ack> {
+        let effects = std::mem::take(&mut self.done);
+        effects
+            .into_iter()
+            .filter_map(|effect| if let Effect::Send(ClientFrame::Ack(ack)) = effect { Some(ack) } else { None })
+            .collect()
+    }
+
+    fn resyncs(&self) -> usize {
+        self.done.iter().filter(|effect| matches!(effect, Effect::Send(ClientFrame::Resync(_)))).count()
+    }
+
+    fn applies(&self) -> usize {
+        self.done.iter().filter(|effect| matches!(effect, Effect::Apply(_))).count()
+    }
+
+    fn disconnects(&self) -> usize {
+        self.done.iter().filter(|effect| matches!(effect, Effect::Disconnect)).count()
+    }
+
+    fn kills(&self) -> Vec<KillId> {
+        self.protocol.standing().provisional_kills
+    }
+}
+
+fn goodbye(retry: Option<bool>, retry_after_ms: Option<u64>) -> String {
+    let why = "shutting down".to_owned();
+    ripcord_proto::frame::encode_goodbye(&Goodbye { why, retry_after_ms, retry }).unwrap()
+}

@@ -56,7 +56,9 @@ impl Poll {
         let answered = under_way.await;
         self.under_way = None;
         let (whole, asked) = answered?;
-        self.known = whole.tag;
+        if whole.state.is_some() {
+            self.known = whole.tag;
+        }
         Ok(Polled {
             text: whole.state,
             freshness: whole.freshness,

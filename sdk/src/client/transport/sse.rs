@@ -96,7 +96,9 @@ mod tests {
 
     fn events(chunks: &[&[u8]]) -> Vec<String> {
         let mut parser = Parser::default();
-        chunks.iter().for_each(|chunk| parser.feed(chunk).unwrap());
+        for chunk in chunks {
+            parser.feed(chunk).unwrap();
+        }
         std::iter::from_fn(|| parser.next()).collect()
     }
 

@@ -27,7 +27,7 @@ pub(super) fn encode(value: &DataValue<'_>, bytes: &mut Vec<u8>) {
                 encode(member, bytes);
             }
         }
-        _ => bytes.push(0xf6),
+        DataValue::Null => bytes.push(0xf6),
     }
 }
 
@@ -55,17 +55,17 @@ fn encode_text(text: &str, bytes: &mut Vec<u8>) {
 fn encode_head(major: u8, argument: u64, bytes: &mut Vec<u8>) {
     match argument {
         0..=23 => bytes.push(major | argument as u8),
-        24..=0xff => bytes.extend([major | 24, argument as u8]),
+        24..=0xff => bytes.extend([major | 0x18, argument as u8]),
         0x100..=0xffff => {
-            bytes.push(major | 25);
+            bytes.push(major | 0x19);
             bytes.extend((argument as u16).to_be_bytes());
         }
         0x1_0000..=0xffff_ffff => {
-            bytes.push(major | 26);
+            bytes.push(major | 0x1a);
             bytes.extend((argument as u32).to_be_bytes());
         }
         _ => {
-            bytes.push(major | 27);
+            bytes.push(major | 0x1b);
             bytes.extend(argument.to_be_bytes());
         }
     }
@@ -80,9 +80,9 @@ fn encode_number(number: NumberValue, bytes: &mut Vec<u8>) {
             let whole = float.fract() == 0.0 && (-9_223_372_036_854_775_808.0..18_446_744_073_709_551_616.0).contains(&float);
             #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and in range")]
             if whole {
-                encode_whole(float as i128, bytes)
+                encode_whole(float as i128, bytes);
             } else {
-                encode_float(float, bytes)
+                encode_float(float, bytes);
             }
         }
     }
@@ -118,7 +118,7 @@ fn half(single: f32) -> Option<u16> {
         128 => (fraction == 0).then_some(0x7c00)?,
         -14..=15 => {
             let exponent = u32::try_from(exponent + 15).ok()?;
-            (fraction & 0x1fff == 0).then_some((exponent << 10) | (fraction >> 13))?
+            (fraction.trailing_zeros() >= 13).then_some((exponent << 10) | (fraction >> 13))?
         }
         -24..=-15 => {
             let shift = u32::try_from(-1 - exponent).ok()?;

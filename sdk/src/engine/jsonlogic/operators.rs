@@ -60,7 +60,7 @@ impl Fractional {
         let targeting_key = member(root, TARGETING_KEY)?.as_str().filter(|key| !key.is_empty())?;
         let flag_key = member(member(root, "$flagd")?, "flagKey")?.as_str()?;
         Some(match self.0 {
-            Bucketing::V2 => bucket::hash_text(Bucketing::V2, flag_key, targeting_key),
+            Bucketing::V2 => bucket::hash_bytes(format!("{flag_key}{targeting_key}").as_bytes()),
             Bucketing::V3 => bucket::hash_bytes(&cbor::pair(flag_key, targeting_key)),
         })
     }
@@ -86,7 +86,7 @@ fn share<'a>(entry: &DataValue<'a>) -> Option<(&'a DataValue<'a>, i64)> {
 fn member<'v, 'a>(value: &'v DataValue<'a>, name: &str) -> Option<&'v DataValue<'a>> {
     match value {
         DataValue::Object(members) => members.iter().find(|(own, _)| *own == name).map(|(_, value)| value),
-        _ => None,
+        DataValue::Null | DataValue::Bool(_) | DataValue::Number(_) | DataValue::String(_) | DataValue::Array(_) => None,
     }
 }
 
@@ -97,7 +97,7 @@ pub(super) fn attribute_of<'a>(value: &DataValue<'a>) -> Attribute<'a> {
         DataValue::Number(NumberValue::Integer(number)) => Attribute::Integer(*number),
         DataValue::Number(NumberValue::Float(number)) => Attribute::Number(*number),
         DataValue::String(text) => Attribute::Text(text),
-        _ => Attribute::Null,
+        DataValue::Null | DataValue::Array(_) | DataValue::Object(_) => Attribute::Null,
     }
 }
 

@@ -2,8 +2,13 @@
 
 use ripcord_proto::settings::Bucketing;
 
-use super::super::bucket::{hash_bytes, hash_text, project};
+use super::super::bucket::{Salt, hash_bytes, project};
 use super::*;
+
+/// The hash of `salt + value`.
+fn hash_text(bucketing: Bucketing, salt: &str, value: &str) -> u32 {
+    Salt::new(salt, bucketing).hash(value)
+}
 
 #[test]
 fn the_hash_is_that_of_the_reference_implementation_however_it_is_fed() {

@@ -117,7 +117,9 @@ proptest! {
             let entry = Entry::new(SegmentKey::new("s").unwrap(), Segment::from_value(&segment).unwrap(), snapshot.position).unwrap();
             snapshot.segments.insert(Arc::new(entry));
         }
-        kills.into_iter().for_each(|kill| put_kill(&mut snapshot, kill));
+        for kill in kills {
+            put_kill(&mut snapshot, kill);
+        }
         snapshot.position = Position::new(1, 2);
         let mut changed = touched(&KEYS);
         changed.segments.insert(SegmentKey::new("s").unwrap());
@@ -141,7 +143,7 @@ proptest! {
             let context = Context::from_json(context);
             for key in KEYS.iter().zip(&state).filter_map(|(key, flag)| flag.as_ref().map(|_| key)) {
                 let detail = compiled.resolve(key, &context, Unheard::seconds(unheard));
-                prop_assert_eq!((detail.reason, detail.variant.map(|variant| variant.as_str())), (Reason::Killed, Some("off")));
+                prop_assert_eq!((detail.reason, detail.variant.map(ripcord_proto::VariantName::as_str)), (Reason::Killed, Some("off")));
             }
         }
     }

@@ -1,1 +1,74 @@
-//! Tests.
+use serde_json::json;
+
+use super::*;
+
+fn plan(body: &Value) -> PlanAnswer {
+    let mut whole = json!({"hash": "0".repeat(64), "epoch": 1, "revision": 7, "flags": [], "segments": []});
+    whole.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
+    serde_json::from_str(&whole.to_string()).unwrap()
+}
+
+#[test]
+fn a_plan_is_told_thing_by_thing_and_member_by_member() {
+    let boolean = json!({"enabled": true, "variants": {"on": true, "off": false}, "default": "off", "safe": "off"});
+    let mut raised = boolean.clone();
+    raised["default"] = json!("on");
+    raised["tags"] = json!(["checkout"]);
+    let plan = plan(&json!({
+        "segments": [{"key": "beta", "from": {"attribute": "plan", "equals": "beta"}, "to": {"attribute": "plan", "equals": "pilot"}}],
+        "flags": [
+            {"key": "checkout-v2", "from": boolean, "to": raised},
+            {"key": "new-search", "to": {"enabled": true, "default": "off"}},
+            {"key": "old-search", "from": {"enabled": false}},
+        ],
+        "kills": {"checkout-v2": ["k_01jd3x7q8v9w0y2z4a6b8c0d2e"]},
+        "warnings": ["old-search is required by nothing."],
+    }));
+    insta::assert_snapshot!(describe(&plan, Paint::Plain), @r#"
+    ~ segment beta
+      ~ equals: "beta" -> "pilot"
+    ~ flag checkout-v2
+      ~ default: "off" -> "on"
+      + tags: ["checkout"]
+        stays killed by k_01jd3x7q8v9w0y2z4a6b8c0d2e: it goes on serving its safe variant
+    + flag new-search
+        enabled: true
+        default: "off"
+    - flag old-search
+    ! old-search is required by nothing.
+    "#);
+    assert_eq!(summary(&plan), "3 flags and 1 segment");
+    assert_eq!(total(&plan), 4);
+}
+
+#[test]
+fn lists_are_compared_place_by_place() {
+    let from = json!({"rules": [{"serve": "on"}, {"serve": "off"}]});
+    let shorter = json!({"rules": [{"serve": "off"}]});
+    let mut text = String::new();
+    differences(&mut text, Paint::Plain, "", &from, &shorter);
+    differences(&mut text, Paint::Plain, "", &shorter, &from);
+    insta::assert_snapshot!(text, @r#"
+    ~ rules[0].serve: "on" -> "off"
+    - rules[1]: {"serve":"off"}
+    ~ rules[0].serve: "off" -> "on"
+    + rules[1]: {"serve":"off"}
+    "#);
+}
+
+#[test]
+fn a_change_of_settings_is_told() {
+    let plan = plan(&json!({"settings": {"from": {"bucketing": "v3"}, "to": {"bucketing": "v2"}}}));
+    insta::assert_snapshot!(describe(&plan, Paint::Plain), @r#"
+    ~ settings
+      ~ bucketing: "v3" -> "v2"
+    "#);
+    assert_eq!(summary(&plan), "the settings");
+}
+
+#[test]
+fn a_long_value_is_cut() {
+    let text = shown(&json!("é".repeat(500)));
+    assert_eq!(text.chars().count(), SHOWN + 2);
+    assert!(text.ends_with('…'));
+}

@@ -214,6 +214,9 @@ async fn applications(call: &Invocation) -> Option<Finding> {
         .filter(|connection| connection.revision.is_none_or(|revision| revision < view.value.revision))
         .map(|connection| connection.instance.name.clone())
         .collect();
+    if acknowledging.is_empty() {
+        return Some(Finding::well("applications", "none is connected"));
+    }
     let connected = count(acknowledging.len(), "application", "applications");
     if behind.is_empty() {
         return Some(Finding::well("applications", format!("{connected} connected, none behind")));

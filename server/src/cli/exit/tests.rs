@@ -1,1 +1,94 @@
-//! Tests.
+use ripcord_proto::Fault;
+
+use super::*;
+
+fn problem(code: Code) -> Problem {
+    Problem::new(code, "What happened.")
+}
+
+fn failed(problem: Problem) -> Failure {
+    let text = serde_json::to_string(&problem).unwrap();
+    Failure::Client(ClientError::Problem {
+        problem: Box::new(problem),
+        text,
+    })
+}
+
+#[test]
+fn guards_and_gates_have_an_exit_code_of_their_own() {
+    for code in Code::ALL {
+        let expected = match code {
+            Code::FlagKilled | Code::PlanStale | Code::StaleRevision | Code::Forbidden => 3,
+            _ => 1,
+        };
+        assert_eq!(failed(problem(*code)).exit().code(), expected, "{}", code.as_str());
+    }
+    assert_eq!(Failure::Usage(String::new()).exit().code(), 2);
+    assert_eq!(Failure::Local(String::new()).exit().code(), 1);
+    assert_eq!(Exit::Unconfirmed.code(), 4);
+}
+
+#[test]
+fn a_problem_is_told_with_each_field_and_the_next_step() {
+    let faults = [
+        Fault::new("changes[0].put_flag.flag.safe", "is missing"),
+        Fault::new(
+            "changes[3].put_flag.flag.default",
+            "\"blue\" is no variant of this flag; it has \"on\", \"off\"",
+        ),
+    ];
+    insta::assert_snapshot!(failed(problem(Code::Invalid).with_errors(faults)).describe(Paint::Plain), @r#"
+    error: The request is not valid (INVALID)
+      What happened.
+      changes[0].put_flag.flag.safe: is missing
+      changes[3].put_flag.flag.default: "blue" is no variant of this flag; it has "on", "off"
+    "#);
+    insta::assert_snapshot!(failed(problem(Code::Unauthenticated)).describe(Paint::Plain), @r"
+    error: A valid key is needed (UNAUTHENTICATED)
+      What happened.
+      Give a key with --key or RIPCORD_KEY. An admin makes one with `ripcord keys create NAME --role ROLE`; the first start of a server prints the admin key once.
+    ");
+}
+
+#[test]
+fn a_server_that_is_not_there_is_told_with_how_to_start_one() {
+    let failure = Failure::Client(ClientError::Unreachable {
+        address: "http://127.0.0.1:8016".to_owned(),
+        why: "Connection refused".to_owned(),
+        advice: "Start a server with `ripcord serve`.".to_owned(),
+    });
+    assert_eq!(failure.exit(), Exit::Failed);
+    insta::assert_snapshot!(failure.describe(Paint::Plain), @r"
+    error: no server answers at http://127.0.0.1:8016: Connection refused
+      Start a server with `ripcord serve`.
+    ");
+}
+
+#[test]
+fn a_file_that_is_not_valid_is_told_fault_by_fault_with_its_name() {
+    let faults = Faults::check(
+        vec![Fault::new("flags.a.safe", "is missing"), Fault::new("flags.b.rules[0].serve", "is missing")],
+        (),
+    )
+    .unwrap_err();
+    let failure = Failure::File {
+        file: "flags.yaml".to_owned(),
+        faults,
+    };
+    assert_eq!(failure.exit(), Exit::Failed);
+    insta::assert_snapshot!(failure.describe(Paint::Plain), @r"
+    error: flags.yaml is not valid; nothing was changed
+      flags.yaml: flags.a.safe: is missing
+      flags.yaml: flags.b.rules[0].serve: is missing
+    ");
+    insta::assert_snapshot!(failure.json(), @r#"{"title":"flags.yaml is not valid; nothing was changed","file":"flags.yaml","errors":[{"path":"flags.a.safe","problem":"is missing"},{"path":"flags.b.rules[0].serve","problem":"is missing"}]}"#);
+}
+
+#[test]
+fn with_json_a_problem_is_the_document_as_it_came() {
+    let failure = failed(problem(Code::FlagKilled));
+    let Failure::Client(ClientError::Problem { text, .. }) = &failure else {
+        unreachable!()
+    };
+    assert_eq!(failure.json(), *text);
+}

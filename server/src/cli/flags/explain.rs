@@ -13,7 +13,7 @@ use crate::cli::input;
 use crate::cli::invocation::Invocation;
 use crate::cli::output::{Paint, indented, table};
 
-/// Evaluates a flag for a user, and tells rule by rule how the answer came about.
+/// Evaluate a flag for a user and tell, rule by rule, how the answer came about
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -17,14 +17,16 @@ use crate::cli::invocation::Invocation;
 /// The id of the rule that `--percent` puts.
 const ROLLOUT: &str = "percent";
 
-/// Makes a flag, or changes the parts of it that are named and leaves the others as they are.
+/// Make a flag, or change parts of it
+///
+/// The parts that are not named stay as they are.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  ripcord flags set checkout-v2 --boolean --reason \"new flag\"        on and off; serves off
-  ripcord flags set checkout-v2 --percent 25 --reason \"a quarter\"    on for a quarter of the users
-  ripcord flags set checkout-v2 --default on --reason \"for all\"      serves on where no rule says otherwise
-  ripcord flags set checkout-v2 -f checkout-v2.yaml                  the whole flag as the file says")]
+  ripcord flags set checkout-v2 --boolean --reason \"new flag\"
+  ripcord flags set checkout-v2 --percent 25 --reason \"a quarter of the users\"
+  ripcord flags set checkout-v2 --default on --reason \"for all\"
+  ripcord flags set checkout-v2 -f checkout-v2.yaml --reason \"as reviewed\"")]
 pub(crate) struct Set {
     /// Its key
     flag: FlagKey,

@@ -18,7 +18,7 @@ fn store(state: StoreState) -> StoreHealth {
 
 fn after(state: StoreState, seconds: i64) -> ReadyState {
     let now = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds);
-    store_part(&store(state), now, Duration::from_secs(600)).state
+    store_part(&store(state), now, Duration::from_mins(10)).state
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn a_store_that_is_away_degrades_a_node_and_takes_it_out_after_a_stated_time() {
 
 #[test]
 fn a_part_that_is_not_well_says_why() {
-    let told = store_part(&store(StoreState::Unreachable), Timestamp::UNIX_EPOCH, Duration::from_secs(600));
+    let told = store_part(&store(StoreState::Unreachable), Timestamp::UNIX_EPOCH, Duration::from_mins(10));
     assert!(told.why.contains("connection refused") && told.why.contains("kills work"), "{}", told.why);
     let reached = Reached {
         reached: Vec::new(),

@@ -142,11 +142,14 @@ fn header(bytes: &[u8]) -> Result<Option<Header>, Violation> {
     if reserved != 0 || !masked || (control && (!last || short > 125)) {
         return Err(Violation::Protocol);
     }
-    let (length, after) = match (short, bytes) {
-        (126, &[_, _, a, b, ..]) => (u64::from(u16::from_be_bytes([a, b])), 4),
-        (127, &[_, _, a, b, c, d, e, f, g, h, ..]) => (u64::from_be_bytes([a, b, c, d, e, f, g, h]), 10),
-        (126 | 127, _) => return Ok(None),
-        (short, _) => (u64::from(short), 2),
+    let extended = bytes.get(2..).unwrap_or_default();
+    let (length, after) = match short {
+        126 => (extended.first_chunk().map(|length| u64::from(u16::from_be_bytes(*length))), 4),
+        127 => (extended.first_chunk().map(|length| u64::from_be_bytes(*length)), 10),
+        short => (Some(u64::from(short)), 2),
+    };
+    let Some(length) = length else {
+        return Ok(None);
     };
     let length = usize::try_from(length).unwrap_or(usize::MAX);
     if length > MESSAGE_BYTES {

@@ -1,6 +1,8 @@
 //! Streams from end to end: a real server on a free port, real sockets.
 
+mod faults;
 mod harness;
+mod tls;
 
 use std::time::Duration;
 

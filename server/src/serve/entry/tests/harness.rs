@@ -8,34 +8,39 @@ use actix_web::App;
 use actix_web::http::header::HeaderMap;
 use futures_util::{SinkExt as _, StreamExt as _};
 use ripcord_proto::frame::{Ack, ClientFrame, Hello, ServerFrame};
-use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::problem::Code;
 use ripcord_proto::role::Role;
 use ripcord_proto::{EnvironmentKey, KillId, Position};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 
+use crate::access::{Holder, Reach};
 use crate::fleet::{self, Fleet, Solitary};
+use crate::http::Refusal;
 use crate::serve::entry;
 use crate::snapshot::fixture::Stage;
-use crate::stream::{Authorise, Environments, Grant, Settings, Streams};
+use crate::stream::{Authorise, Settings, Streams};
 
 /// Keys by name: `good` and `other` stream, `browser` may not, `wrong` is none.
 struct Keys(EnvironmentKey);
 
 impl Authorise for Keys {
-    fn authorise(&self, headers: &HeaderMap) -> Result<Grant, Box<Problem>> {
+    fn authorise(&self, headers: &HeaderMap) -> Result<Holder, Refusal> {
         let key = headers.get("x-api-key").and_then(|key| key.to_str().ok()).unwrap_or_default();
         let role = match key {
             "good" | "other" => Role::Sdk,
             "browser" => Role::Client,
-            _ => return Err(Box::new(Problem::new(Code::Unauthenticated, "a valid key is needed"))),
+            _ => return Err(Refusal::new(Code::Unauthenticated, "A valid key is needed.")),
         };
-        Ok(Grant {
-            key_id: key.into(),
-            environments: Environments::Only([self.0.clone()].into()),
+        Ok(Holder {
+            id: key.into(),
+            name: key.to_owned(),
             role,
+            reach: Reach::Only([self.0.clone()].into()),
         })
     }
 }
@@ -51,10 +56,11 @@ pub(super) struct Node {
 impl Node {
     /// Runs `test` against a server that ends with it.
     pub(super) fn run(stage: Stage, test: impl AsyncFnOnce(Arc<Self>)) {
-        Self::run_with(stage, |_| {}, test);
+        Self::run_with(stage, |_, _| {}, test);
     }
 
-    pub(super) fn run_with(stage: Stage, set: impl FnOnce(&mut Settings), test: impl AsyncFnOnce(Arc<Self>)) {
+    /// The same with other settings.
+    pub(super) fn run_with(stage: Stage, set: impl FnOnce(&mut Settings, &mut entry::Settings), test: impl AsyncFnOnce(Arc<Self>)) {
         // Another test of the process may have been first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         actix_web::rt::System::new().block_on(async {
@@ -62,7 +68,12 @@ impl Node {
                 workers: 2,
                 ..Settings::default()
             };
-            set(&mut settings);
+            let mut entry = entry::Settings {
+                workers: 2,
+                shutdown: Duration::from_secs(1),
+                ..entry::Settings::default()
+            };
+            set(&mut settings, &mut entry);
             let (fresh, freshness) = watch::channel(true);
             let fleet = Fleet::new(&stage.board, fleet::Settings::new("node-1"), Arc::new(Solitary));
             let keys = Arc::new(Keys(stage.environment()));
@@ -75,13 +86,8 @@ impl Node {
                 stage: Mutex::new(stage),
                 _fresh: fresh,
             });
-            let settings = entry::Settings {
-                workers: 2,
-                shutdown: Duration::from_secs(1),
-                ..entry::Settings::default()
-            };
             let app = |worker: crate::stream::Worker| App::new().configure(move |config| worker.routes(config));
-            let server = entry::start(vec![listener], &settings, &streams, app).unwrap();
+            let server = entry::start(vec![listener], &entry, &streams, app).unwrap();
             let handle = server.handle();
             let running = actix_web::rt::spawn(server);
             tokio::time::timeout(Duration::from_secs(30), test(node))
@@ -134,10 +140,7 @@ impl Node {
         }
         let response = request.send().await.unwrap();
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Events {
-            response,
-            buffer: String::new(),
-        }
+        Events::of(response)
     }
 }
 
@@ -148,6 +151,13 @@ pub(super) struct Events {
 }
 
 impl Events {
+    pub(super) fn of(response: reqwest::Response) -> Self {
+        Self {
+            response,
+            buffer: String::new(),
+        }
+    }
+
     /// The next event but heartbeats: its id and its frame.
     pub(super) async fn next(&mut self) -> (Option<String>, ServerFrame) {
         loop {
@@ -173,10 +183,8 @@ impl Events {
     }
 }
 
-type Socket = tokio_tungstenite::WebSocketStream<tokio::net::TcpStream>;
-
 /// A client over WebSocket.
-pub(super) struct Client(Socket);
+pub(super) struct Client<S = tokio::net::TcpStream>(WebSocketStream<S>);
 
 pub(super) fn hello(name: &str, position: Option<Position>) -> Hello {
     Hello {
@@ -191,7 +199,7 @@ pub(super) fn hello(name: &str, position: Option<Position>) -> Hello {
 }
 
 impl Client {
-    fn request(node: &Node, key: &str) -> Request {
+    pub(super) fn request(node: &Node, key: &str) -> Request {
         let mut request = format!("ws://{}/v1/stream", node.address).into_client_request().unwrap();
         request.headers_mut().insert("x-api-key", key.parse().unwrap());
         request
@@ -203,10 +211,7 @@ impl Client {
 
     pub(super) async fn connect_as(node: &Node, key: &str, hello: Hello) -> Self {
         let stream = tokio::net::TcpStream::connect(node.address).await.unwrap();
-        let (socket, _) = tokio_tungstenite::client_async(Self::request(node, key), stream).await.unwrap();
-        let mut client = Self(socket);
-        client.send(&ClientFrame::Hello(hello)).await;
-        client
+        Self::over(stream, node, key, hello).await
     }
 
     /// The status with which a connection is refused.
@@ -216,6 +221,16 @@ impl Client {
             Err(tokio_tungstenite::tungstenite::Error::Http(response)) => response.status().as_u16(),
             other => panic!("not refused: {other:?}"),
         }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    /// Over a connection that is there.
+    pub(super) async fn over(stream: S, node: &Node, key: &str, hello: Hello) -> Self {
+        let (socket, _) = tokio_tungstenite::client_async(Client::request(node, key), stream).await.unwrap();
+        let mut client = Self(socket);
+        client.send(&ClientFrame::Hello(hello)).await;
+        client
     }
 
     pub(super) async fn send(&mut self, frame: &ClientFrame) {

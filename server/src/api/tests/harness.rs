@@ -1,0 +1,228 @@
+//! A node over the memory store, and a caller with a key of each role.
+
+use std::sync::Arc;
+
+use actix_web::body::MessageBody as _;
+use actix_web::http::Method;
+use actix_web::http::header::HeaderMap;
+use actix_web::middleware::from_fn;
+use actix_web::test::{self, TestRequest};
+use actix_web::{App, web};
+use ripcord_proto::EnvironmentKey;
+use ripcord_proto::actor::{Actor, Origin};
+use ripcord_proto::change::{EnvironmentRecord, KeyRecord};
+use ripcord_proto::frame::Overlay;
+use ripcord_proto::role::Role;
+use serde_json::value::to_raw_value;
+use serde_json::{Value, json};
+
+use crate::access::limits::{self, Limits};
+use crate::access::{Access, keys};
+use crate::api::{Api, Parts};
+use crate::clock::SystemClock;
+use crate::commit::{Answer, Answerer, Author};
+use crate::environment::{Environments, Orphans, Rooms};
+use crate::fleet::{Fleet, Settings, Solitary};
+use crate::http::{problem, span};
+use crate::kill::Kills;
+use crate::outcome::Outcomes;
+use crate::peer::Peers;
+use crate::secret::Secret;
+use crate::snapshot::board::Board;
+use crate::store::faulty::FaultyStore;
+use crate::store::journal::Journal;
+use crate::store::memory::MemoryStore;
+use crate::system::{SystemAsk, SystemDraft};
+use crate::tasks::TaskSet;
+use crate::telemetry::Metrics;
+
+pub(super) const ADMIN: &str = "rc_admin_0123456789abcdef0123456789abcdef";
+pub(super) const PEERS: &str = "a secret that peers share, and nobody else";
+pub(super) const FLAG: &str = "/v1/environments/production/flags/checkout";
+
+/// The key of each role; for `production`, where it needs an environment.
+pub(super) fn key_of(role: Role) -> String {
+    format!("rc_{role}_0123456789abcdef0123456789abcdef")
+}
+
+pub(super) fn flag() -> Value {
+    json!({"variants": {"on": true, "off": false}, "default": "on", "safe": "off", "tags": ["payments"]})
+}
+
+pub(super) struct Node {
+    pub(super) store: Arc<FaultyStore<MemoryStore>>,
+    api: Api,
+}
+
+/// An answer.
+pub(super) struct Got {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Value,
+}
+
+impl Got {
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    pub(super) fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+
+    /// The answer, where it is of this status.
+    #[track_caller]
+    pub(super) fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{:#}", self.body);
+        self
+    }
+}
+
+/// A call on its way.
+pub(super) struct Call<'a> {
+    node: &'a Node,
+    request: TestRequest,
+}
+
+impl Call<'_> {
+    pub(super) fn key(self, key: &str) -> Self {
+        self.header("authorization", &format!("Bearer {key}"))
+    }
+
+    pub(super) fn header(self, name: &str, value: &str) -> Self {
+        Self {
+            request: self.request.insert_header((name, value)),
+            ..self
+        }
+    }
+
+    pub(super) fn json(self, body: &Value) -> Self {
+        self.header("content-type", "application/json").raw(body.to_string())
+    }
+
+    pub(super) fn raw(self, body: impl Into<web::Bytes>) -> Self {
+        Self {
+            request: self.request.set_payload(body),
+            ..self
+        }
+    }
+
+    pub(super) async fn send(self) -> Got {
+        let app = App::new()
+            .configure(|config| self.node.api.configure(config))
+            .default_service(web::to(problem::no_such_path))
+            .wrap(from_fn(span::around));
+        let app = test::init_service(app).await;
+        let response = test::call_service(&app, self.request.to_request()).await;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let bytes = response.into_body().try_into_bytes().unwrap_or_default();
+        let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
+        Got { status, headers, body }
+    }
+}
+
+impl Node {
+    pub(super) async fn start() -> Self {
+        Self::limited(limits::Config::default()).await
+    }
+
+    pub(super) async fn limited(limits: limits::Config) -> Self {
+        let store = FaultyStore::new(MemoryStore::new());
+        let board = Arc::new(Board::default());
+        let tasks = TaskSet::default();
+        let folder = std::env::temp_dir().join(format!("ripcord-api-{:x}", rand::random::<u64>()));
+        let rooms = Rooms {
+            store: Arc::clone(&store) as _,
+            board: Arc::clone(&board),
+            clock: Arc::new(SystemClock),
+            tasks,
+            orphans: Orphans::kept_in(folder),
+        };
+        let environments = Environments::start(rooms, Arc::new(|_| Overlay::default())).await.unwrap();
+        fill(&environments).await;
+        let peers = Peers::new(Vec::new(), Some(Secret::new(PEERS)), None);
+        let kills = Kills::start(environments.clone(), Journal::in_memory(), peers.clone(), "a".to_owned());
+        let access = Access::new(environments.clone(), Some(&Secret::new(ADMIN)), "a".to_owned(), Limits::new(limits));
+        let parts = Parts {
+            fleet: Fleet::new(&board, Settings::new("a"), Arc::new(Solitary)),
+            environments,
+            kills,
+            peers,
+            outcomes: Outcomes::default(),
+            metrics: Metrics::of_process().unwrap(),
+            node: "a".to_owned(),
+        };
+        Self {
+            store,
+            api: Api::new(parts, access),
+        }
+    }
+
+    pub(super) fn call(&self, method: Method, path: &str) -> Call<'_> {
+        Call {
+            node: self,
+            request: TestRequest::default().method(method).uri(path),
+        }
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Got {
+        self.call(Method::GET, path).key(ADMIN).send().await
+    }
+
+    pub(super) async fn put(&self, path: &str, body: &Value) -> Got {
+        self.call(Method::PUT, path).key(ADMIN).json(body).send().await
+    }
+
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Got {
+        self.call(Method::POST, path).key(ADMIN).json(body).send().await
+    }
+
+    pub(super) async fn patch(&self, path: &str, body: &Value) -> Got {
+        self.call(Method::PATCH, path).key(ADMIN).json(body).send().await
+    }
+
+    pub(super) async fn delete(&self, path: &str) -> Got {
+        self.call(Method::DELETE, path).key(ADMIN).send().await
+    }
+}
+
+/// Environments `production` and `staging`, and a key of each role.
+async fn fill(environments: &Environments) {
+    let now = jiff::Timestamp::now();
+    let environment = |name: &str| EnvironmentKey::new(name).unwrap();
+    let made = ["production", "staging"].map(|name| {
+        SystemAsk::CreateEnvironment(EnvironmentRecord {
+            key: environment(name),
+            description: None,
+            created: now,
+        })
+    });
+    let keys = Role::ALL.map(|role| {
+        SystemAsk::CreateKey(KeyRecord {
+            id: format!("key_{role}"),
+            name: format!("the {role} key"),
+            role,
+            environments: if role == Role::Admin { Vec::new() } else { vec![environment("production")] },
+            hash: keys::hash(&key_of(role)),
+            created: now,
+        })
+    });
+    let draft = SystemDraft {
+        author: Author {
+            actor: Actor::server("a"),
+            origin: Origin {
+                node: "a".to_owned(),
+                address: None,
+                request: None,
+            },
+        },
+        reason: None,
+        asks: made.into_iter().chain(keys).collect(),
+        call: None,
+        answer: Answerer(Arc::new(|_| Answer {
+            status: 200,
+            body: to_raw_value(&()).unwrap(),
+        })),
+    };
+    environments.submit_system(draft).await.unwrap();
+}

@@ -1,0 +1,95 @@
+//! Keys and environments.
+
+use actix_web::http::Method;
+use serde_json::{Value, json};
+
+use super::harness::{ADMIN, FLAG, Node, flag};
+
+#[actix_web::test]
+async fn a_key_is_shown_once_works_at_once_and_is_worth_nothing_when_revoked() {
+    let node = Node::start().await;
+    let body = json!({"role": "viewer", "environment": "production", "name": "grafana"});
+    let create = || {
+        node.call(Method::POST, "/v1/keys")
+            .key(ADMIN)
+            .header("idempotency-key", "k1")
+            .json(&body)
+            .send()
+    };
+    let made = create().await.expect(201);
+    let (id, key) = (made.body["id"].as_str().unwrap(), made.body["key"].as_str().unwrap());
+    assert!(key.starts_with("rc_viewer_") && key.len() == "rc_viewer_".len() + 32);
+    let again = create().await.expect(201);
+    assert_eq!((&again.body["id"], again.body.get("key")), (&json!(id), None));
+
+    let list = node.get("/v1/keys").await.expect(200);
+    assert!(!list.body.to_string().contains(key));
+    let path = "/v1/environments/production/flags";
+    node.call(Method::GET, path).key(key).send().await.expect(200);
+    node.delete(&format!("/v1/keys/{id}")).await.expect(200);
+    assert_eq!(node.call(Method::GET, path).key(key).send().await.expect(401).code(), "UNAUTHENTICATED");
+    assert_eq!(node.delete(&format!("/v1/keys/{id}")).await.expect(404).code(), "NOT_FOUND");
+}
+
+#[actix_web::test]
+async fn a_key_for_an_environment_that_is_not_there_is_refused() {
+    let node = Node::start().await;
+    let body = json!({"role": "sdk", "environments": ["production", "nowhere"], "name": "n"});
+    assert_eq!(node.post("/v1/keys", &body).await.expect(404).code(), "ENVIRONMENT_NOT_FOUND");
+}
+
+#[actix_web::test]
+async fn a_copy_has_the_flags_and_not_the_kills() {
+    let node = Node::start().await;
+    node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
+    node.post("/v1/environments/production/kills", &json!({"scope": {"all": true}}))
+        .await
+        .expect(201);
+    let made = node
+        .post("/v1/environments", &json!({"key": "preview", "copy_of": "production"}))
+        .await
+        .expect(201);
+    assert_eq!(made.body["revision"], 1);
+    let copy = node.get("/v1/environments/preview").await.expect(200);
+    assert_eq!((&copy.body["flags"], &copy.body["kills"]), (&json!(1), &json!(0)));
+    let again = node.post("/v1/environments", &json!({"key": "preview"})).await.expect(409);
+    assert_eq!(again.code(), "ALREADY_EXISTS");
+    let nowhere = node.post("/v1/environments", &json!({"key": "other", "copy_of": "nowhere"})).await.expect(404);
+    assert_eq!(nowhere.code(), "ENVIRONMENT_NOT_FOUND");
+}
+
+#[actix_web::test]
+async fn an_environment_is_deleted_only_by_naming_it_twice() {
+    let node = Node::start().await;
+    let path = "/v1/environments/staging";
+    let refused = node.delete(path).await.expect(400);
+    assert!(refused.body["detail"].as_str().unwrap().contains("?confirm=staging"));
+    node.delete(&format!("{path}?confirm=production")).await.expect(400);
+    let gone = node.delete(&format!("{path}?confirm=staging")).await.expect(200);
+    assert_eq!(gone.body["revision"], Value::Null);
+    node.get(path).await.expect(404);
+    let held = node.delete("/v1/environments/production?confirm=production").await.expect(409);
+    assert_eq!(held.code(), "IN_USE");
+}
+
+#[actix_web::test]
+async fn outcomes_are_counted_once_and_shown_as_metrics() {
+    let node = Node::start().await;
+    node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
+    let batch = json!({"instance_id": "outcomes-test", "batch": 1, "counts": [{"flag": "checkout", "variant": "on", "evaluations": 3}, {"flag": "nothing", "evaluations": 1}]});
+    let report = || {
+        node.call(Method::POST, "/v1/outcomes")
+            .key(&super::harness::key_of(ripcord_proto::role::Role::Sdk))
+            .json(&batch)
+            .send()
+    };
+    assert_eq!(report().await.expect(202).body, json!({"unknown": 1}));
+    assert_eq!(report().await.expect(202).body, json!({"again": true, "unknown": 0}));
+    let metrics = node.call(Method::GET, "/metrics").send().await.expect(200);
+    let text = metrics.body.as_str().unwrap();
+    assert!(
+        text.contains("ripcord_evaluations_total{env=\"production\",flag=\"checkout\",variant=\"on\",traffic=\"real\"} 3"),
+        "{text}"
+    );
+    assert!(text.contains("ripcord_revision{env=\"production\"}"), "{text}");
+}

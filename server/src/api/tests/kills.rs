@@ -1,0 +1,122 @@
+//! Kills over HTTP.
+
+use actix_web::http::Method;
+use ripcord_proto::role::Role;
+use serde_json::{Value, json};
+
+use super::harness::{FLAG, Node, flag, key_of};
+use crate::store::faulty::Fault;
+
+const KILLS: &str = "/v1/environments/production/kills";
+
+async fn with_flag() -> Node {
+    let node = Node::start().await;
+    node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
+    node
+}
+
+fn id(body: &Value) -> String {
+    body["id"].as_str().unwrap().to_owned()
+}
+
+#[actix_web::test]
+async fn a_kill_says_what_it_did_and_a_restore_needs_a_reason() {
+    let node = with_flag().await;
+    let killed = node
+        .post(KILLS, &json!({"scope": {"flag": "checkout"}, "reason": "5xx spike"}))
+        .await
+        .expect(201);
+    assert_eq!(killed.body["revision"], 2);
+    assert_eq!(killed.body["flags"], json!([{"flag": "checkout", "serves": "off"}]));
+    assert!(killed.body.get("provisional").is_none());
+    let read = node.get(FLAG).await.expect(200);
+    assert_eq!(read.body["kills"][0]["reason"], "5xx spike");
+    let told = node.post("/v1/environments/production/explain", &json!({"flag": "checkout"})).await.expect(200);
+    assert_eq!(
+        (&told.body["reason"], &told.body["value"], &told.body["kill"]),
+        (&json!("KILLED"), &json!(false), &killed.body["id"])
+    );
+
+    let again = node.post(KILLS, &json!({"scope": {"flag": "checkout"}})).await.expect(200);
+    assert_eq!(again.body["id"], killed.body["id"]);
+
+    let path = format!("{KILLS}/{}", id(&killed.body));
+    assert_eq!(node.delete(&path).await.expect(422).code(), "REASON_REQUIRED");
+    let restored = node.delete(&format!("{path}?reason=fixed")).await.expect(200);
+    assert_eq!(restored.body["revision"], 3);
+    assert_eq!(node.delete(&format!("{path}?reason=fixed")).await.expect(404).code(), "NOT_FOUND");
+    assert_eq!(node.get(KILLS).await.body["items"], json!([]));
+}
+
+#[actix_web::test]
+async fn a_restore_takes_its_reason_in_the_body_and_names_what_stays_killed() {
+    let node = with_flag().await;
+    let by_flag = node.post(KILLS, &json!({"scope": {"flag": "checkout"}})).await.expect(201);
+    node.post(KILLS, &json!({"scope": {"tag": "payments"}})).await.expect(201);
+    let path = format!("{KILLS}/{}", id(&by_flag.body));
+    let call = node.call(Method::DELETE, &path).key(&key_of(Role::Oncall)).json(&json!({"reason": "fixed"}));
+    assert_eq!(call.send().await.expect(200).body["still_killed"], json!(["checkout"]));
+}
+
+#[actix_web::test]
+async fn a_reason_may_be_given_afterwards() {
+    let node = with_flag().await;
+    let killed = node.post(KILLS, &json!({"scope": {"all": true}})).await.expect(201);
+    assert_eq!(killed.body["reason_missing"], true);
+    let path = format!("{KILLS}/{}", id(&killed.body));
+    node.patch(&path, &json!({"reason": "database down"})).await.expect(200);
+    let read = node.get(&path).await.expect(200);
+    assert_eq!(read.body["reason"], "database down");
+    assert!(read.body.get("reason_missing").is_none());
+}
+
+#[actix_web::test]
+async fn a_pipeline_may_not_change_a_killed_flag_and_is_told_which_kill() {
+    let node = with_flag().await;
+    let killed = node.post(KILLS, &json!({"scope": {"flag": "checkout"}})).await.expect(201);
+    let mut changed = flag();
+    changed["default"] = json!("off");
+    let call = |role| node.call(Method::PUT, &format!("{FLAG}?reason=r")).key(&key_of(role)).json(&changed).send();
+    let refused = call(Role::Pipeline).await.expect(409);
+    assert_eq!((refused.code(), &refused.body["kill"]["id"]), ("FLAG_KILLED", &killed.body["id"]));
+    call(Role::Editor).await.expect(200);
+    let mut serves = changed.clone();
+    serves["safe"] = json!("on");
+    assert_eq!(node.put(&format!("{FLAG}?reason=r"), &serves).await.expect(409).code(), "FLAG_KILLED");
+    node.put(&format!("{FLAG}?reason=r&changes_served=true"), &serves).await.expect(200);
+}
+
+#[actix_web::test]
+async fn a_kill_without_the_store_is_provisional_and_can_be_withdrawn() {
+    let node = with_flag().await;
+    node.store.set(Fault::Away);
+    let killed = node.post(KILLS, &json!({"scope": {"flag": "checkout"}})).await.expect(201);
+    assert_eq!((&killed.body["revision"], &killed.body["provisional"]), (&Value::Null, &json!(true)));
+    assert!(!killed.body["warnings"].as_array().unwrap().is_empty());
+    let read = node.get(FLAG).await.expect(200);
+    assert_eq!(read.body["kills"][0]["provisional"], true);
+    let path = format!("/v1/environments/production/confirmations/{}", id(&killed.body));
+    let confirmed = node.get(&path).await.expect(200);
+    assert_eq!(confirmed.body["complete"], true);
+    let gone = node.delete(&format!("{KILLS}/{}?reason=mistake", id(&killed.body))).await.expect(200);
+    assert_eq!((&gone.body["withdrawn"], &gone.body["revision"]), (&json!(true), &Value::Null));
+    assert_eq!(node.get(KILLS).await.body["items"], json!([]));
+}
+
+#[actix_web::test]
+async fn nobody_who_kills_is_sent_back_for_a_header() {
+    let node = with_flag().await;
+    let call = node
+        .call(Method::POST, KILLS)
+        .key(&key_of(Role::Oncall))
+        .header("content-type", "application/x-www-form-urlencoded");
+    call.raw(r#"{"scope": {"flag": "checkout"}}"#).send().await.expect(201);
+}
+
+#[actix_web::test]
+async fn a_kill_of_what_is_not_there_is_refused() {
+    let node = with_flag().await;
+    let got = node.post(KILLS, &json!({"scope": {"flag": "chekout"}})).await.expect(404);
+    assert_eq!(got.code(), "FLAG_NOT_FOUND");
+    node.post(KILLS, &json!({"scope": {"tag": "nothing-yet"}})).await.expect(201);
+}

@@ -1,0 +1,234 @@
+//! The permission table, walked whole: every route × every role.
+
+use actix_web::http::Method;
+use ripcord_proto::role::{Action, Role};
+use serde_json::{Value, json};
+
+use super::harness::{ADMIN, FLAG, Node, flag, key_of};
+use crate::api::openapi::tests::operations;
+
+const KILL: &str = "/v1/environments/production/kills/k_01jd3x7q8v9w0y2z4a6b8c0d2e";
+
+/// Every operation that needs a key, and what the key must be allowed to do.
+fn table() -> Vec<(Method, &'static str, &'static str, Value, Action)> {
+    let env = "/v1/environments/production";
+    let commit = json!({"reason": "r", "changes": [{"set_enabled": {"key": "nothing", "enabled": true}}]});
+    let at = |path: &str| -> &'static str { Box::leak(format!("{env}{path}").into_boxed_str()) };
+    vec![
+        (Method::GET, "/v1/environments", "/v1/environments", Value::Null, Action::Read),
+        (
+            Method::POST,
+            "/v1/environments",
+            "/v1/environments",
+            json!({"key": "production"}),
+            Action::Administer,
+        ),
+        (Method::GET, "/v1/environments/{env}", env, Value::Null, Action::Read),
+        (Method::DELETE, "/v1/environments/{env}", env, Value::Null, Action::Administer),
+        (Method::GET, "/v1/environments/{env}/flags", at("/flags"), Value::Null, Action::Read),
+        (Method::GET, "/v1/environments/{env}/flags/{key}", FLAG, Value::Null, Action::Read),
+        (Method::PUT, "/v1/environments/{env}/flags/{key}", at("/flags/other"), flag(), Action::Edit),
+        (
+            Method::PATCH,
+            "/v1/environments/{env}/flags/{key}",
+            at("/flags/other"),
+            json!({"enabled": true, "reason": "r"}),
+            Action::Edit,
+        ),
+        (
+            Method::DELETE,
+            "/v1/environments/{env}/flags/{key}",
+            at("/flags/other"),
+            Value::Null,
+            Action::Edit,
+        ),
+        (Method::GET, "/v1/environments/{env}/segments", at("/segments"), Value::Null, Action::Read),
+        (
+            Method::GET,
+            "/v1/environments/{env}/segments/{key}",
+            at("/segments/beta"),
+            Value::Null,
+            Action::Read,
+        ),
+        (
+            Method::PUT,
+            "/v1/environments/{env}/segments/{key}",
+            at("/segments/beta"),
+            json!({"attribute": "a", "equals": 1}),
+            Action::Edit,
+        ),
+        (
+            Method::DELETE,
+            "/v1/environments/{env}/segments/{key}",
+            at("/segments/beta"),
+            Value::Null,
+            Action::Edit,
+        ),
+        (Method::POST, "/v1/environments/{env}/commits", at("/commits"), commit.clone(), Action::Edit),
+        (Method::POST, "/v1/environments/{env}/commits/plan", at("/commits/plan"), commit, Action::Read),
+        (Method::GET, "/v1/environments/{env}/kills", at("/kills"), Value::Null, Action::Read),
+        (
+            Method::POST,
+            "/v1/environments/{env}/kills",
+            at("/kills"),
+            json!({"scope": {"flag": "nothing"}}),
+            Action::Kill,
+        ),
+        (Method::GET, "/v1/environments/{env}/kills/{key}", KILL, Value::Null, Action::Read),
+        (
+            Method::PATCH,
+            "/v1/environments/{env}/kills/{key}",
+            KILL,
+            json!({"reason": "r"}),
+            Action::Restore,
+        ),
+        (Method::DELETE, "/v1/environments/{env}/kills/{key}", KILL, Value::Null, Action::Restore),
+        (Method::GET, "/v1/environments/{env}/settings", at("/settings"), Value::Null, Action::Read),
+        (
+            Method::PUT,
+            "/v1/environments/{env}/settings",
+            at("/settings"),
+            json!({"bucketing": "v3"}),
+            Action::Administer,
+        ),
+        (Method::GET, "/v1/environments/{env}/revisions", at("/revisions"), Value::Null, Action::Read),
+        (
+            Method::GET,
+            "/v1/environments/{env}/revisions/{key}",
+            at("/revisions/1"),
+            Value::Null,
+            Action::Read,
+        ),
+        (Method::GET, "/v1/environments/{env}/diff", at("/diff?from=0"), Value::Null, Action::Read),
+        (
+            Method::GET,
+            "/v1/environments/{env}/confirmations/{key}",
+            at("/confirmations/1"),
+            Value::Null,
+            Action::Read,
+        ),
+        (Method::GET, "/v1/environments/{env}/connections", at("/connections"), Value::Null, Action::Read),
+        (
+            Method::POST,
+            "/v1/environments/{env}/explain",
+            at("/explain"),
+            json!({"flag": "checkout"}),
+            Action::Read,
+        ),
+        (
+            Method::POST,
+            "/v1/outcomes",
+            "/v1/outcomes?environment=production",
+            json!({"instance_id": "i", "batch": 1, "counts": []}),
+            Action::Stream,
+        ),
+        (Method::GET, "/v1/keys", "/v1/keys", Value::Null, Action::Administer),
+        (
+            Method::POST,
+            "/v1/keys",
+            "/v1/keys",
+            json!({"role": "sdk", "environment": "nowhere", "name": "n"}),
+            Action::Administer,
+        ),
+        (Method::DELETE, "/v1/keys/{key}", "/v1/keys/key_nobody", Value::Null, Action::Administer),
+        (Method::GET, "/v1/audit", "/v1/audit?log=production", Value::Null, Action::Read),
+        (Method::GET, "/v1/audit/verify", "/v1/audit/verify", Value::Null, Action::Read),
+    ]
+}
+
+#[actix_web::test]
+async fn every_role_may_do_what_the_table_says_and_nothing_else() {
+    let node = Node::start().await;
+    node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
+    for (method, _, path, body, action) in table() {
+        let call = || {
+            let call = node.call(method.clone(), path);
+            if body.is_null() { call } else { call.json(&body) }
+        };
+        let got = call().send().await;
+        assert_eq!((got.status, got.code()), (401, "UNAUTHENTICATED"), "{method} {path} without a key");
+        for role in Role::ALL {
+            let got = call().key(&key_of(role)).send().await;
+            if role.may(action) {
+                assert!(!matches!(got.status, 401 | 403 | 500), "{method} {path} as {role}: {:#}", got.body);
+            } else {
+                assert_eq!((got.status, got.code()), (403, "FORBIDDEN"), "{method} {path} as {role}: {:#}", got.body);
+                let may: Vec<&str> = action.roles().map(Role::as_str).collect();
+                let told = got.body["roles"].as_array().unwrap();
+                // A commit may hold anything, so that what is told are the roles that may write something.
+                assert!(may.iter().all(|role| told.contains(&json!(role))), "{method} {path} as {role}: {:#}", got.body);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_table_has_every_operation_that_needs_a_key() {
+    let mut listed: Vec<String> = table().iter().map(|(method, template, ..)| format!("{method} {template}")).collect();
+    listed.sort();
+    listed.dedup();
+    assert_eq!(listed, operations());
+}
+
+#[actix_web::test]
+async fn a_key_is_worth_nothing_in_another_environment_and_learns_nothing_of_it() {
+    let node = Node::start().await;
+    for name in ["staging", "nowhere"] {
+        let got = node
+            .call(Method::GET, &format!("/v1/environments/{name}/flags"))
+            .key(&key_of(Role::Editor))
+            .send()
+            .await
+            .expect(403);
+        assert_eq!(got.body["environments"], json!(["production"]));
+    }
+    let got = node.get("/v1/environments/nowhere/flags").await.expect(404);
+    assert_eq!(got.code(), "ENVIRONMENT_NOT_FOUND");
+    let got = node.call(Method::GET, "/v1/environments").key(&key_of(Role::Viewer)).send().await.expect(200);
+    assert_eq!(got.body["items"].as_array().unwrap().len(), 1);
+}
+
+#[actix_web::test]
+async fn a_commit_needs_the_right_to_each_of_its_changes() {
+    let node = Node::start().await;
+    node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
+    let settings = json!({"put_settings": {"bucketing": "v2", "rebuckets_everybody": true}});
+    let edit = json!({"set_enabled": {"key": "checkout", "enabled": false}});
+    let kill = json!({"kill": {"scope": {"flag": "checkout"}}});
+    let commit = async |role: Role, changes: Value| {
+        let body = json!({"reason": "r", "changes": changes});
+        node.call(Method::POST, "/v1/environments/production/commits")
+            .key(&key_of(role))
+            .json(&body)
+            .send()
+            .await
+            .status
+    };
+    assert_eq!(commit(Role::Editor, json!([edit, settings])).await, 403);
+    assert_eq!(commit(Role::Oncall, json!([edit])).await, 403);
+    assert_eq!(commit(Role::Oncall, json!([kill])).await, 200);
+    assert_eq!(commit(Role::Admin, json!([settings])).await, 200);
+}
+
+#[actix_web::test]
+async fn a_key_goes_in_either_header_and_nothing_else_passes_for_one() {
+    let node = Node::start().await;
+    let path = "/v1/environments/production/flags";
+    node.call(Method::GET, path).header("x-api-key", ADMIN).send().await.expect(200);
+    node.call(Method::GET, path)
+        .header("authorization", &format!("bearer {ADMIN}"))
+        .send()
+        .await
+        .expect(200);
+    for wrong in [
+        "Bearer ",
+        "Basic YWRtaW46",
+        ADMIN,
+        "Bearer rc_admin_0123456789abcdef0123456789abcdeg",
+        "Bearer \u{e9}",
+    ] {
+        let got = node.call(Method::GET, path).header("authorization", wrong).send().await.expect(401);
+        assert_eq!(got.header("www-authenticate"), "Bearer realm=\"ripcord\"");
+        assert!(!got.body.to_string().contains("0123456789abcdeg"), "a secret is never echoed");
+    }
+}

@@ -1,0 +1,41 @@
+use std::path::PathBuf;
+
+use super::*;
+use crate::secret::Secret;
+
+fn started(address: &str) -> Started {
+    Started {
+        address: address.parse().unwrap(),
+        scheme: "http",
+        admin_key: Some(Secret::new("rc_admin_0123456789")),
+        node: "node-1".to_owned(),
+        data_dir: PathBuf::from("/var/lib/ripcord"),
+        warnings: Vec::new(),
+    }
+}
+
+#[test]
+fn the_first_start_shows_its_admin_key_and_what_to_try() {
+    insta::assert_snapshot!(greeting(&started("127.0.0.1:8016"), true, Paint::Plain), @r#"
+    Ripcord is ready.
+      address  http://127.0.0.1:8016
+      data     /var/lib/ripcord
+      node     node-1
+
+    The admin key, shown this once. Keep it safe:
+      rc_admin_0123456789
+
+    Commands on this machine find the server by themselves. Try, in another terminal:
+      ripcord flags set checkout-v2 --boolean --reason "first flag"
+      ripcord kill checkout-v2 --reason "trying it"
+
+    Ctrl-C stops it.
+    "#);
+}
+
+#[test]
+fn a_server_that_listens_everywhere_is_called_at_home() {
+    assert_eq!(url(&started("0.0.0.0:9000")), "http://127.0.0.1:9000");
+    assert_eq!(url(&started("[::]:9000")), "http://[::1]:9000");
+    assert_eq!(url(&started("10.0.0.5:9000")), "http://10.0.0.5:9000");
+}
