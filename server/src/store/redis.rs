@@ -90,7 +90,7 @@ impl RedisStore {
         let link = Link::new(&config.url).map_err(unavailable)?;
         let directory = config.directory;
         let opened = tokio::task::spawn_blocking(move || EmbeddedStore::open(&directory, Flush::Lazily));
-        let embedded = opened.await.map_err(|error| StoreError::Unavailable(error.to_string()))??;
+        let embedded = opened.await.map_err(|error| StoreError::Unavailable(error.to_string()))?.map_err(of_mirror)?;
         let (mirror, batches) = Mirror::new(embedded).await?;
         let (feed, events) = mpsc::channel(EVENTS);
         let tasks = TaskSet::default();
@@ -190,6 +190,17 @@ impl RedisStore {
             node.tell_entries(&append.log, append.entries).await;
         }
     }
+}
+
+/// The same error, told as one of the mirror, which is a copy of what Redis holds.
+fn of_mirror(error: StoreError) -> StoreError {
+    if let StoreError::Corrupt(why) = error {
+        return StoreError::Corrupt(format!(
+            "{why}. This is this node's mirror of Redis: where Redis, or another node, still has everything, move ripcord.redb and ripcord.head away and \
+             start again, and it is fetched anew"
+        ));
+    }
+    error
 }
 
 /// A log that ends before what this node knows has not moved on: it was lost.

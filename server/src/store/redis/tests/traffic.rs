@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use ripcord_proto::Sequence;
+use ripcord_proto::change::{Change, EnvironmentRecord};
 use ripcord_proto::commit::Sealed;
 use tokio::sync::mpsc;
 
 use super::server::RedisServer;
 use super::{RedisStore, open};
-use crate::store::contract::{Writer, digests, log};
+use crate::store::contract::{Writer, digests, environment, log, one};
 use crate::store::{Append, AppendError, FeedEvent, LogName, Settled, Store, StoreState};
 
 /// Polls until `check` holds, for ten seconds at most.
@@ -197,4 +198,48 @@ async fn settings_that_can_lose_data_are_warned_of() {
         let warnings = store.health().borrow().warnings.clone();
         assert_eq!(warnings.len(), count, "{warnings:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_environment_comes_and_goes_on_every_node_and_its_end_is_no_loss() {
+    let redis = RedisServer::start(&[]).await;
+    let directories = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let (a, b) = (open(&redis, &directories[0], "a").await, open(&redis, &directories[1], "b").await);
+    let (_feed_a, mut feed_b) = (a.feed().unwrap(), b.feed().unwrap());
+    let (staging, mut system) = (log("staging"), Writer::new("system"));
+    let record = EnvironmentRecord {
+        key: environment("staging"),
+        description: None,
+        created: jiff::Timestamp::now(),
+    };
+    let made = one(&system.log.clone(), system.head, system.seal(vec![Change::PutEnvironment(record)]));
+    a.append(made).await.unwrap();
+    let mut written = Vec::new();
+    for _ in 0..3 {
+        written.push(commit(&a, &staging).await);
+    }
+    assert_eq!(
+        fed(&mut feed_b, 4).await.len(),
+        4,
+        "the environment's log is followed as soon as the system log names it"
+    );
+    assert_eq!(digests(&all(&b, &staging).await), digests(&written));
+
+    let gone = one(
+        &system.log.clone(),
+        system.head,
+        system.seal(vec![Change::DeleteEnvironment(environment("staging"))]),
+    );
+    a.append(gone).await.unwrap();
+    a.drop_log(&staging).await.unwrap();
+    let event = tokio::time::timeout(Duration::from_secs(10), feed_b.recv()).await.unwrap();
+    assert!(matches!(&event, Some(FeedEvent::Dropped { log }) if *log == staging), "{event:?}");
+    eventually("b has no log of it", async || b.logs().await.unwrap() == [LogName::System]).await;
+    // A few looks at the heads later nobody has tried to fill it again.
+    for _ in 0..5 {
+        assert_eq!(a.health().borrow().state, StoreState::Available);
+        assert_eq!(b.health().borrow().state, StoreState::Available);
+        tokio::time::sleep(Duration::from_millis(150)).await;
+    }
+    assert_eq!(redis.ask::<usize>(&["EXISTS", "ripcord:{staging}:state", "ripcord:{staging}:claims"]).await, 0);
 }
