@@ -42,9 +42,6 @@ pub(crate) struct Apply {
     /// The hash that `ripcord plan` printed: do exactly that, or refuse because the world has moved
     #[arg(long, value_name = "HASH")]
     plan: Option<Digest>,
-    /// Change what a killed flag serves, if it comes to that
-    #[arg(long)]
-    changes_served: bool,
     #[command(flatten)]
     write: Write,
 }
@@ -122,7 +119,7 @@ pub(crate) async fn run(call: &Invocation, command: Apply) -> Result<Exit, Failu
         return Ok(Exit::Done);
     }
     let mut request = source.request(command.write.reason.clone());
-    request.changes_served = command.changes_served;
+    request.changes_served = command.write.changes_served;
     let written = commit(call, &source, request, command.plan, &command.write).await?;
     let Some(written) = written else {
         call.output

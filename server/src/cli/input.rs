@@ -19,6 +19,9 @@ pub(crate) struct Write {
     /// Wait until every application has confirmed, up to this long (2s, 500ms); exit code 4 where one has not
     #[arg(long, value_name = "TIME")]
     wait: Option<Wait>,
+    /// Change what a killed flag serves, if it comes to that
+    #[arg(long)]
+    pub(crate) changes_served: bool,
 }
 
 impl Write {

@@ -73,6 +73,7 @@ pub(crate) async fn run(call: &Invocation, command: KillCommand) -> Result<Exit,
     };
     let post = Call::post(call.path(&["kills"]))
         .query("wait", confirm::asked_of_server(call.output, command.wait.0))
+        .urgent(command.wait.0)
         .json(&request)?;
     let mut answer: Answer<KillAnswer> = call.client.call(post).await?;
     if call.output.format() == Format::Json {

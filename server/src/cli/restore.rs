@@ -38,6 +38,7 @@ pub(crate) async fn run(call: &Invocation, command: Restore) -> Result<Exit, Fai
     let request = ReasonRequest { reason: command.reason };
     let delete = Call::delete(call.path(&["kills", command.id.as_str()]))
         .query("wait", confirm::asked_of_server(call.output, command.wait.0))
+        .urgent(command.wait.0)
         .json(&request)?;
     let answer: Answer<RestoreAnswer> = call.client.call(delete).await?;
     call.output.answer(&answer, describe);

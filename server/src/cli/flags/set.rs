@@ -54,9 +54,6 @@ pub(crate) struct Set {
     /// What it is, for people
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
-    /// Change what it serves while it is killed, if it comes to that
-    #[arg(long)]
-    changes_served: bool,
     #[command(flatten)]
     write: Write,
 }
@@ -113,9 +110,7 @@ pub(super) async fn run(call: &Invocation, set: Set) -> Result<Exit, Failure> {
             }
         }
     };
-    let put = put
-        .query("reason", set.write.reason.as_ref())
-        .query("changes_served", set.changes_served.then_some(true));
+    let put = put.query("reason", set.write.reason.as_ref());
     written(call, put, &format!("Set flag {}", set.flag), &set.write).await
 }
 
