@@ -25,7 +25,7 @@ use ripcord_proto::{EnvironmentKey, KillId, Position, Snapshot};
 use super::lease::LeaseClock;
 use super::moment::Moment;
 use super::options::{Builder, Transport};
-use super::status::{State, Trouble};
+use super::status::{Source, State, Trouble};
 use super::transport::backoff::Backoff;
 use apply::Via;
 pub(crate) use apply::{Difference, Restored};
@@ -162,6 +162,7 @@ pub(crate) struct Standing {
     pub(crate) state: State,
     pub(crate) since: Timestamp,
     pub(crate) position: Option<Position>,
+    pub(crate) source: Source,
     pub(crate) last_heard: Option<Timestamp>,
     pub(crate) last_fresh: Option<Timestamp>,
     pub(crate) provisional_kills: Vec<KillId>,
@@ -192,6 +193,7 @@ pub(crate) struct Protocol {
     trouble: Option<Trouble>,
     tried: bool,
     last_heard: Option<Timestamp>,
+    source: Source,
     held: Option<Held>,
     kept: KeptKills,
     /// The overlay as the server sent it last, which is part of the entity tag of its state.
@@ -221,6 +223,7 @@ impl Protocol {
             trouble: None,
             tried: false,
             last_heard: None,
+            source: Source::Nothing,
             held: None,
             kept: KeptKills::default(),
             theirs: Overlay::default(),
@@ -268,6 +271,7 @@ impl Protocol {
             state: self.state,
             since: self.since,
             position: self.position(),
+            source: self.source,
             last_heard: self.last_heard,
             last_fresh: self.leases.last_fresh(),
             provisional_kills: self.kept.ids(),
@@ -282,7 +286,6 @@ impl Protocol {
             heard: now.instant,
             beat: now.instant + self.rules.heartbeat,
         };
-        self.healing.reconnected();
         self.heard(now);
     }
 
@@ -302,6 +305,7 @@ impl Protocol {
             return;
         }
         self.tried = true;
+        self.healing.disconnected();
         self.link = Link::Down { retry: now.instant + wait };
         let state = if self.held.is_some() { State::Stale } else { State::Connecting };
         self.enter(state, Some(trouble), now);
@@ -437,9 +441,14 @@ impl Protocol {
 
     /// Frames go out on an open stream only; a new stream begins with a hello that says it all.
     fn send(&mut self, frame: ClientFrame) {
-        if matches!(self.link, Link::Up { .. }) {
+        if self.is_up() {
             self.effects.push(Effect::Send(frame));
         }
+    }
+
+    /// Whether a stream is open.
+    fn is_up(&self) -> bool {
+        matches!(self.link, Link::Up { .. })
     }
 
     /// The entity tag of the state in force.
