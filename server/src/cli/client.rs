@@ -109,7 +109,10 @@ pub(crate) struct Call {
 
 impl Call {
     fn new<'a>(method: Method, path: impl IntoIterator<Item = &'a str>) -> Self {
-        let path: String = path.into_iter().map(|part| format!("/{}", utf8_percent_encode(part, PATH))).collect();
+        let path = path
+            .into_iter()
+            .flat_map(|part| std::iter::once("/").chain(utf8_percent_encode(part, PATH)))
+            .collect();
         Self {
             method,
             path,

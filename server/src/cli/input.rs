@@ -42,6 +42,11 @@ pub(crate) fn text(file: &Path) -> Result<String, Failure> {
     Ok(text)
 }
 
+/// The lines of a document as the value of a member that stands two levels deep.
+pub(crate) fn nested(document: &str) -> String {
+    document.lines().flat_map(|line| ["    ", line, "\n"]).collect()
+}
+
 /// The name of a file in a message.
 pub(crate) fn name(file: &Path) -> String {
     if file == Path::new("-") {

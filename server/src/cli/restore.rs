@@ -10,7 +10,7 @@ use super::client::{Answer, Call};
 use super::confirm::{self, Subject};
 use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
-use super::output::Format;
+use super::output::{Format, print};
 use crate::http::query::Wait;
 
 /// Lift a kill
@@ -49,7 +49,7 @@ pub(crate) async fn run(call: &Invocation, command: Restore) -> Result<Exit, Fai
     {
         confirmation = confirm::follow(&call.client, call.environment(), &Subject::Revision(revision), confirmation, command.wait.0).await?;
         if let Some(confirmation) = &confirmation {
-            call.output.print(&confirm::describe(confirmation, command.wait.0, call.output.paint()));
+            print(&confirm::describe(confirmation, command.wait.0, call.output.paint()));
         }
     }
     Ok(confirm::exit(confirmation.as_ref(), command.wait.0))
