@@ -133,6 +133,7 @@ fn table() -> Vec<(Method, &'static str, &'static str, Value, Action)> {
         (Method::DELETE, "/v1/keys/{key}", "/v1/keys/key_nobody", Value::Null, Action::Administer),
         (Method::GET, "/v1/audit", "/v1/audit?log=production", Value::Null, Action::Read),
         (Method::GET, "/v1/audit/verify", "/v1/audit/verify", Value::Null, Action::Read),
+        (Method::GET, "/v1/backup", "/v1/backup", Value::Null, Action::Administer),
     ]
 }
 
