@@ -186,7 +186,7 @@ impl<M: Member> Table<M> {
     /// Puts every entry of `other`. A few are put one by one; many are merged in one pass.
     pub fn merge(&mut self, other: &Self) {
         if other.len() <= 16 {
-            for entry in other.iter() {
+            for entry in other {
                 self.insert(Arc::clone(entry));
             }
         } else {
@@ -200,7 +200,6 @@ impl<M: Member> Table<M> {
         let (mut old, mut new) = (self.iter().peekable(), to.iter().peekable());
         loop {
             match (old.peek(), new.peek()) {
-                (None, None) => break,
                 (Some(was), Some(is)) if Arc::ptr_eq(was, is) => {
                     old.next();
                     new.next();
@@ -220,7 +219,7 @@ impl<M: Member> Table<M> {
                     changed.push(Arc::clone(is));
                     new.next();
                 }
-                (Some(_), None) => break,
+                (_, None) => break,
             }
         }
         (changed.into_iter().collect(), removed)

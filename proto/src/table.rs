@@ -181,6 +181,15 @@ impl<M: Member> Table<M> {
     }
 }
 
+impl<'a, M: Member> IntoIterator for &'a Table<M> {
+    type Item = &'a Arc<Entry<M>>;
+    type IntoIter = std::slice::Iter<'a, Arc<Entry<M>>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
 impl<M: Member> FromIterator<Arc<Entry<M>>> for Table<M> {
     /// Sorts; of two entries with one key the later stays.
     fn from_iter<I: IntoIterator<Item = Arc<Entry<M>>>>(entries: I) -> Self {

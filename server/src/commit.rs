@@ -8,10 +8,14 @@
 //! that the ones before it make, appends a whole batch in one atomic step and only then swaps and answers. A caller that hangs
 //! up takes nothing back. Kills come through [`crate::kill`], which gives the store a quarter of a second.
 
+mod batch;
+pub(crate) mod committer;
 mod guard;
 pub mod idempotency;
+pub(crate) mod log;
 mod meters;
 pub mod plan;
+mod refusal;
 pub mod state;
 pub(crate) mod validate;
 pub(crate) mod writer;
@@ -21,14 +25,13 @@ use std::sync::Arc;
 use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::commit::{Commit, Recorded};
 use ripcord_proto::digest::Digest;
-use ripcord_proto::fault::Faults;
-use ripcord_proto::problem::Problem;
 use ripcord_proto::settings::Settings;
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Kill, KillId, Position, Segment, SegmentKey};
 use serde_json::value::RawValue;
 
+use self::log::LogDraft;
+pub use self::refusal::CommitError;
 use self::state::EnvironmentState;
-use self::writer::LogDraft;
 
 /// Who asks, and from where.
 #[derive(Debug, Clone)]
@@ -185,166 +188,9 @@ pub struct Committed {
     pub at: std::time::Instant,
 }
 
-/// Why nothing was committed.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum CommitError {
-    /// There is no such environment here.
-    #[error("there is no environment {0}")]
-    NoEnvironment(EnvironmentKey),
-    /// It names a flag that is not there.
-    #[error("there is no flag {0}")]
-    NoFlag(FlagKey),
-    /// It names a segment that is not there.
-    #[error("there is no segment {0}")]
-    NoSegment(SegmentKey),
-    /// It names a kill that is not in force.
-    #[error("there is no kill {0} in force")]
-    NoKill(KillId),
-    /// It names a key that is not there.
-    #[error("there is no key {0}")]
-    NoKey(String),
-    /// It is there already.
-    #[error("{what} exists already")]
-    Exists {
-        /// What.
-        what: String,
-    },
-    /// Something else needs it.
-    #[error("{what} is used by {by}")]
-    InUse {
-        /// What.
-        what: String,
-        /// By what, and the way out.
-        by: String,
-    },
-    /// It would leave the environment in a state that is not valid.
-    #[error("{0}")]
-    Invalid(Faults),
-    /// A kill stands in the way.
-    #[error("flag {flag} is killed by {}: {why}", kill.id)]
-    Killed {
-        /// The flag.
-        flag: FlagKey,
-        /// The kill.
-        kill: Box<Kill>,
-        /// What was refused and what would be accepted.
-        why: &'static str,
-    },
-    /// The thing has changed since the caller read it.
-    #[error("{what} has changed: it is at {current} now")]
-    Stale {
-        /// The thing.
-        what: String,
-        /// Where it is now; `None` = it is not there (or, for `NoFlag`, it is).
-        current: Position,
-    },
-    /// The plan no longer holds.
-    #[error("the plan no longer holds: {moved}")]
-    PlanStale {
-        /// What moved.
-        moved: String,
-        /// The hash of what would happen now.
-        now: Digest,
-    },
-    /// Somebody's edit or restore came without a reason.
-    #[error("a reason is needed")]
-    ReasonRequired,
-    /// The idempotency key was used for something else.
-    #[error("the Idempotency-Key was used for another request")]
-    IdempotencyMismatch,
-    /// Nothing was written.
-    #[error("the store cannot be reached: {0}")]
-    Unavailable(String),
-    /// The log is being re-seeded.
-    #[error("the store is being filled again")]
-    Reseeding,
-    /// It may have been written; settled when the store is back.
-    #[error("it is not known whether it was written")]
-    OutcomeUnknown,
-    /// The server is shutting down, or failed inside.
-    #[error("{0}")]
-    Internal(String),
-}
-
-impl From<CommitError> for Problem {
-    fn from(error: CommitError) -> Self {
-        error.problem()
-    }
-}
-
-impl CommitError {
-    /// The problem document for the caller, with the way out.
-    pub fn problem(&self) -> Problem {
-        use ripcord_proto::problem::Code;
-        match self {
-            Self::NoEnvironment(key) => Problem::new(
-                Code::EnvironmentNotFound,
-                format!("There is no environment {key}; `ripcord env list` shows those that exist."),
-            ),
-            Self::NoFlag(key) => Problem::new(
-                Code::FlagNotFound,
-                format!("There is no flag {key} in this environment; `ripcord flags list` shows those that exist."),
-            ),
-            Self::NoSegment(key) => Problem::new(
-                Code::NotFound,
-                format!("There is no segment {key} in this environment; `ripcord segments list` shows those that exist."),
-            ),
-            Self::NoKill(id) => Problem::new(Code::NotFound, format!("No kill {id} is in force; `ripcord kill --list` shows those that are.")),
-            Self::NoKey(id) => Problem::new(Code::NotFound, format!("There is no key {id}; `ripcord keys list` shows those that are valid.")),
-            Self::Exists { what } => Problem::new(Code::AlreadyExists, format!("There is already {what}; nothing was changed.")),
-            Self::InUse { what, by } => Problem::new(Code::InUse, format!("Nothing was changed: {what} is used by {by}.")),
-            Self::Invalid(faults) => {
-                Problem::new(Code::Invalid, "Nothing was changed; each field that is wrong is listed in errors.").with_errors(faults.all().iter().cloned())
-            }
-            Self::Killed { flag, kill, why } => Problem::new(
-                Code::FlagKilled,
-                format!(
-                    "Flag {flag} is killed by {} ({}{}): {why}",
-                    kill.id,
-                    kill.scope,
-                    kill.reason.as_ref().map(|reason| format!(", {reason}")).unwrap_or_default()
-                ),
-            )
-            .with("kill", serde_json::to_value(kill).unwrap_or_default())
-            .with("flag", flag.as_str()),
-            Self::Stale { what, current } => {
-                Problem::new(Code::StaleRevision, format!("{what} is at {current} now; read it again and decide anew.")).with("current", current.to_string())
-            }
-            Self::PlanStale { moved, now } => Problem::new(
-                Code::PlanStale,
-                format!("Nothing was changed: {moved}. Plan again and look at what would happen now."),
-            )
-            .with("plan", now.to_string()),
-            Self::ReasonRequired => Problem::new(
-                Code::ReasonRequired,
-                "Say why: as \"reason\" in the body, or as ?reason= where the body is the thing itself. It goes into the log.",
-            ),
-            Self::IdempotencyMismatch => Problem::new(
-                Code::IdempotencyMismatch,
-                "This Idempotency-Key was used for a request with another body within 24 hours; use a new key for a new request.",
-            ),
-            Self::Unavailable(why) => Problem::new(
-                Code::StoreUnavailable,
-                format!(
-                    "Nothing was changed: the store cannot be reached ({why}). Flags go on being served from memory, and kills work. Try again when `ripcord doctor` is well."
-                ),
-            ),
-            Self::Reseeding => Problem::new(
-                Code::Reseeding,
-                "Nothing was changed: the store had lost its state and is being filled again from memory. Try again in a few seconds.",
-            ),
-            Self::OutcomeUnknown => Problem::new(
-                Code::OutcomeUnknown,
-                "The store did not say whether it wrote. It is settled when the store is back, and applied at most once; repeat the call with the same Idempotency-Key, or look at `ripcord audit`.",
-            ),
-            Self::Internal(why) => Problem::new(Code::Internal, why.clone()),
-        }
-    }
-}
-
 /// What a draft would do to `state`, and the hash that does exactly that.
 pub(crate) fn plan_of(draft: &Draft, state: &EnvironmentState) -> Result<plan::Plan, CommitError> {
-    let (after, touched) = validate::candidate(draft, state)?;
+    let (after, touched) = validate::preview(draft, state)?;
     Ok(plan::make(draft, state, &after, &touched))
 }
 

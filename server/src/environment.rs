@@ -15,10 +15,12 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::orphans::Orphans;
 use crate::clock::Clock;
+use crate::commit::committer::{Abandoned, Committer, Queue};
 use crate::commit::idempotency::{Answered, REMEMBERED};
+use crate::commit::log::{Fed, LogState, Sink};
 use crate::commit::plan::Plan;
 use crate::commit::state::EnvironmentState;
-use crate::commit::writer::{Abandoned, Around, Committer, Fed, LogState, Queue, Sink, Writer};
+use crate::commit::writer::{Around, Writer};
 use crate::commit::{self, CommitError, Committed, Draft};
 use crate::snapshot::board::Board;
 use crate::snapshot::publisher::{self, Orphaned, Publisher};
@@ -27,7 +29,7 @@ use crate::system::{SystemDraft, SystemState};
 use crate::tasks::TaskSet;
 
 /// Entries that are read at once when the answered calls of the last day are looked up at a start.
-const LOOK_BACK: usize = 4_096;
+const LOOK_BACK: u32 = 4_096;
 
 /// An environment at work.
 #[derive(Debug, Clone)]
@@ -231,7 +233,7 @@ impl Environments {
             if state.head.position() == position {
                 return Ok(Some(state));
             }
-            let entries = self.inner.store.read(&log, state.head.sequence, LOOK_BACK).await?;
+            let entries = self.inner.store.read(&log, state.head.sequence, LOOK_BACK as usize).await?;
             if entries.is_empty() || state.head.position() > position {
                 return Ok(None);
             }
@@ -310,16 +312,12 @@ impl Environments {
         let (writer, committer) = Writer::new(log, state, answered, around);
         let stop = inner.tasks.stop_token().child_token();
         inner.tasks.short_lived(writer.run(stop.clone()));
-        self.change_running(|all| {
-            drop(all.insert(
-                key.clone(),
-                Running {
-                    committer: committer.clone(),
-                    publisher,
-                    stop,
-                },
-            ))
-        });
+        let running = Running {
+            committer: committer.clone(),
+            publisher,
+            stop,
+        };
+        self.change_running(|all| drop(all.insert(key.clone(), running)));
         // What came in between loading and now went to nobody.
         committer.feed(Fed::Look).await;
         Ok(())
@@ -331,8 +329,12 @@ impl Environments {
         let mut before = loaded.head.sequence;
         let mut pages = Vec::new();
         while before > Sequence(0) {
-            let after = Sequence(before.0.saturating_sub(LOOK_BACK as u64));
-            let mut page = self.inner.store.read(log, after, LOOK_BACK.min(before.0 as usize)).await?;
+            let after = Sequence(before.0.saturating_sub(u64::from(LOOK_BACK)));
+            let mut page = self
+                .inner
+                .store
+                .read(log, after, usize::try_from(before.0 - after.0).unwrap_or_default())
+                .await?;
             let went_past = page.first().is_none_or(|entry| entry.commit.at < oldest);
             page.retain(|entry| entry.commit.at >= oldest && entry.commit.idempotency.is_some());
             pages.push(page);

@@ -156,10 +156,12 @@ impl Fleet {
     /// An application connects. It counts until the membership says that it left; one that is dropped is lost.
     pub fn join(&self, environment: &EnvironmentKey, joining: Joining) -> Membership {
         let roll = self.roll(environment);
+        let acknowledges = joining.acknowledges;
         let member = roll.lock().unwrap_or_else(PoisonError::into_inner).join(joining, Instant::now());
         Membership {
             roll,
             member,
+            acknowledges,
             on_drop: OnDrop::Lost,
         }
     }
@@ -235,6 +237,7 @@ impl Listener for Fleet {
 pub struct Membership {
     roll: Arc<Mutex<Roll>>,
     member: MemberId,
+    acknowledges: bool,
     on_drop: OnDrop,
 }
 
@@ -254,8 +257,11 @@ impl Membership {
         self.with(|roll, member| roll.acknowledged(member, at, kills, now));
     }
 
-    /// It was sent `at`. Counts for clients that cannot acknowledge.
+    /// It was sent `at`. Counts for clients that cannot acknowledge; nothing is done for the others.
     pub fn sent(&self, at: Position) {
+        if self.acknowledges {
+            return;
+        }
         self.with(|roll, member| roll.sent(member, at, Instant::now()));
     }
 

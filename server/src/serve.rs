@@ -21,6 +21,7 @@ use self::config::Config;
 use self::data_dir::{DataDir, DataDirError};
 use self::first_start::AdminKey;
 use self::health::Health;
+use self::stores::Opened;
 use crate::access::{Access, Limits};
 use crate::api;
 use crate::clock::SystemClock;
@@ -113,15 +114,7 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     let tasks = TaskSet::default();
     tasks.long_lived("folding of metrics", metrics.clone().keep_folded(tasks.stop_token()));
     let board = Arc::new(Board::default());
-    let rooms = Rooms {
-        store: Arc::clone(&opened.store),
-        board: Arc::clone(&board),
-        clock: Arc::new(SystemClock),
-        tasks: tasks.clone(),
-        orphans: Orphans::kept_in(data_dir.orphans()),
-    };
-    let overlays = journal.clone();
-    let environments = Environments::start(rooms, Arc::new(move |key| kill::overlay_from(&overlays, key))).await?;
+    let environments = open_environments(&opened, &board, &tasks, &data_dir, &journal).await?;
     let admin = if config.admin_key.is_some() { AdminKey::Given } else { AdminKey::Wanted };
     let admin_key = first_start::prepare_or_wait(&environments, &node, admin).await?;
 
@@ -133,12 +126,7 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
 
     let access = Access::new(environments.clone(), config.admin_key.as_ref(), node.clone(), Limits::default());
     let fresh = fresh::watch(opened.store.health(), peers.clone(), &tasks);
-    let settings = stream::Settings {
-        workers: config.workers,
-        heartbeat: config.heartbeat,
-        ..stream::Settings::default()
-    };
-    let streams = Streams::new(&board, settings, fleet.clone(), Arc::new(access.clone()), fresh);
+    let streams = Streams::new(&board, stream_settings(&config), fleet.clone(), Arc::new(access.clone()), fresh);
     shutdown::end_streams_of_revoked_keys(&environments, &streams, &tasks);
 
     let health = Health::new(environments.clone(), &peers, stop.clone(), config.stale_after, node.clone());
@@ -172,6 +160,27 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
         warnings: opened.store.health().borrow().warnings.clone(),
     });
     shutdown::serve_until(stop, server, &streams, &tasks, &opened).await
+}
+
+/// Loads what the store holds and starts every environment, with the journal's kills lying over it.
+async fn open_environments(opened: &Opened, board: &Arc<Board>, tasks: &TaskSet, data_dir: &DataDir, journal: &Journal) -> Result<Environments, StoreError> {
+    let rooms = Rooms {
+        store: Arc::clone(&opened.store),
+        board: Arc::clone(board),
+        clock: Arc::new(SystemClock),
+        tasks: tasks.clone(),
+        orphans: Orphans::kept_in(data_dir.orphans()),
+    };
+    let journal = journal.clone();
+    Environments::start(rooms, Arc::new(move |key| kill::overlay_from(&journal, key))).await
+}
+
+fn stream_settings(config: &Config) -> stream::Settings {
+    stream::Settings {
+        workers: config.workers,
+        heartbeat: config.heartbeat,
+        ..stream::Settings::default()
+    }
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {

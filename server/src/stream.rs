@@ -52,6 +52,11 @@ use crate::snapshot::history::Limits;
 use crate::snapshot::publication::{Publication, Step};
 use crate::telemetry::names;
 
+/// The paths of this room, for the OpenAPI document.
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(sse::stream, ack::acknowledge, poll::snapshot))]
+pub struct Paths;
+
 /// Where streams are.
 const STREAM_PATH: &str = "/v1/stream";
 

@@ -30,7 +30,6 @@ impl TaskSet {
     /// Runs a task that lives as long as the server. It must end soon after the stop token fires.
     pub fn long_lived(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         let (stop, failed) = (self.stop.clone(), self.failed.clone());
-        #[expect(clippy::disallowed_methods, reason = "the task set is the one place that spawns")]
         self.tracker.spawn(async move {
             task.await;
             if !stop.is_cancelled() {
@@ -42,7 +41,6 @@ impl TaskSet {
 
     /// Runs a task that ends by itself.
     pub fn short_lived(&self, task: impl Future<Output = ()> + Send + 'static) {
-        #[expect(clippy::disallowed_methods, reason = "the task set is the one place that spawns")]
         self.tracker.spawn(task);
     }
 

@@ -38,7 +38,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             format: LogFormat::default(),
-            filter: "info".to_owned(),
+            // The framework's own start is of no use to an operator.
+            filter: "info,actix_server=warn".to_owned(),
         }
     }
 }

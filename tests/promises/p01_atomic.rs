@@ -13,6 +13,9 @@ use serde_json::json;
 /// How often the coupled flags are flipped together.
 const FLIPS: u64 = 2_000;
 
+/// Between two remote reads of everything.
+const PAUSE: Duration = Duration::from_millis(2);
+
 /// The two flags that must always agree.
 const COUPLED: [&str; 2] = ["left", "right"];
 
@@ -56,12 +59,13 @@ async fn flip_for_long(api: &Api, watch: &Watch) -> Outcome {
 async fn sdk_views_agree(app: App, watch: Arc<Watch>) -> Outcome {
     let user = Context::new("user-1");
     while watch.goes_on() {
-        for _ in 0..1_000 {
+        for _ in 0..100 {
             let view = app.client().view();
             let (left, right) = (view.bool("left", &user, false), view.bool("right", &user, false));
             ensure!(left == right, "an SDK view at {:?} has left {left}, right {right}", view.position());
         }
-        tokio::task::yield_now().await;
+        // Looks often, and leaves the machine to the writer in between.
+        tokio::time::sleep(Duration::from_micros(500)).await;
     }
     Ok(())
 }
@@ -81,6 +85,7 @@ async fn remote_reads_agree(api: Api, watch: Arc<Watch>) -> Outcome {
                 .collect::<String>()
         };
         agree(&listed("left"), &listed("right"), "the list of flags")?;
+        tokio::time::sleep(PAUSE).await;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ mod unknown;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use ripcord_tests::stream::{Reader, WebSocket};
 use ripcord_tests::{Answer, Api, App, Cluster, Mirror, Outcome, Redis, SOON, Server, Setup, eventually, flags};
 use serde_json::json;
@@ -252,7 +252,7 @@ async fn an_sdk_keeps_a_provisional_kill_over_reconnects_and_in_its_disk_cache()
     Ok(())
 }
 
-/// Even the journal cannot be written: the data directory is gone from under the server.
+/// Even the journal cannot be written: the disk is full.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kill_whose_journal_cannot_be_written_takes_effect_and_says_that_a_restart_loses_it() -> Outcome {
     let redis = Redis::start().await?;
@@ -260,7 +260,7 @@ async fn a_kill_whose_journal_cannot_be_written_takes_effect_and_says_that_a_res
     let admin = server.admin();
     admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
     redis.pause()?;
-    std::fs::remove_dir_all(server.data()).context("take the data directory away")?;
+    server.process()?.fill_its_disk()?;
     let answer = admin.kill(&json!({"flag": "checkout"})).await?;
     assert_provisional(&answer)?;
     ensure!(answer.body["lost_on_restart"] == true, "{}", answer.body);

@@ -89,6 +89,13 @@ impl Process {
         }
     }
 
+    /// From now on it can write nothing into files, as on a full disk.
+    pub fn fill_its_disk(&self) -> anyhow::Result<()> {
+        let status = Command::new("prlimit").args(["--fsize=0", "--pid", &self.id().to_string()]).status()?;
+        ensure!(status.success(), "prlimit --fsize=0 --pid {} failed", self.id());
+        Ok(())
+    }
+
     /// Resident memory in bytes.
     pub fn resident(&self) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()))?;

@@ -239,7 +239,8 @@ impl Server {
     fn launch(&mut self) -> anyhow::Result<()> {
         self.process = None;
         let output = self.directory.path().join("output.log");
-        let mut command = self.command();
+        // A write beyond a limit of file size is an error then, as on a full disk, and not the end of the process.
+        let mut command = self.wrapped("trap '' XFSZ; exec \"$@\"");
         command
             .args(["serve", "--listen", &format!("127.0.0.1:{}", self.port), "--data-dir"])
             .arg(self.data())
@@ -248,9 +249,21 @@ impl Server {
         Ok(())
     }
 
+    fn wrapped(&self, script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script, "sh"]).arg(binary());
+        self.set_variables(&mut command);
+        command
+    }
+
     /// The binary with the variables of this server and a home of its own, so that nothing of this machine plays a part.
     pub fn command(&self) -> Command {
         let mut command = Command::new(binary());
+        self.set_variables(&mut command);
+        command
+    }
+
+    fn set_variables(&self, command: &mut Command) {
         command
             .env_remove("RIPCORD_SERVER")
             .env_remove("RIPCORD_KEY")
@@ -267,7 +280,6 @@ impl Server {
                 None => command.env_remove(name),
             };
         }
-        command
     }
 
     /// Waits until `path` answers `status`; a server that ends meanwhile is an error at once.

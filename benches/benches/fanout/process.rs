@@ -85,6 +85,9 @@ where
     Ok(words.get(at).with_context(|| format!("too few words: {words:?}"))?.parse()?)
 }
 
+/// The key that everything of this bench goes by.
+pub const KEY: &str = "rc_admin_bench_bench_bench_bench_bench_bench";
+
 /// Nanoseconds since 1970: what processes of one machine have in common.
 pub fn now() -> u64 {
     SystemTime::now()

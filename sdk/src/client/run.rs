@@ -17,7 +17,7 @@ use super::options::{StartError, StartPolicy, Transport};
 use super::protocol::{Effect, Fetched, Lost, Protocol};
 use super::ready::{Alarm, keep_time};
 use super::shared::Shared;
-use super::status::{CacheStatus, Source, State};
+use super::status::{CacheStatus, State};
 use super::transport::http::{Server, Whole};
 use super::transport::{Received, Sent, Stream};
 
@@ -143,12 +143,7 @@ fn restore(runner: &mut Runner) {
             CacheStatus::Ignored { why: error.to_string() }
         }
     };
-    runner.shared.set_status(|own| {
-        if matches!(status, CacheStatus::Loaded { .. }) && runner.policy == StartPolicy::LastKnown {
-            own.source = Source::Cache;
-        }
-        own.cache = status;
-    });
+    runner.shared.set_status(|own| own.cache = status);
 }
 
 impl Loop {
@@ -269,9 +264,6 @@ impl Loop {
         let standing = self.runner.protocol.standing();
         let policy = self.runner.policy;
         self.runner.shared.set_status(|status| {
-            if standing.state == State::Ready {
-                status.source = Source::Server;
-            }
             status.may_start |= match policy {
                 StartPolicy::LastKnown => standing.state == State::Ready || (standing.tried && standing.position.is_some()),
                 StartPolicy::CallersDefaults => standing.tried,
@@ -280,6 +272,7 @@ impl Loop {
             status.state = standing.state;
             status.since = standing.since;
             status.position = standing.position;
+            status.source = standing.source;
             status.last_heard = standing.last_heard;
             status.last_fresh = standing.last_fresh;
             status.provisional_kills = standing.provisional_kills;

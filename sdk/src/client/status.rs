@@ -84,7 +84,9 @@ pub enum Trouble {
     #[error("the server said goodbye: {0}")]
     Goodbye(String),
     /// The node that is connected has an older state than the one in force here, which therefore stays.
-    #[error("the server is at {theirs}, behind {own} which is in force here; waiting until it has caught up")]
+    #[error(
+        "the server is at {theirs}, behind {own} which is in force here and stays until it has caught up; if the server was emptied on purpose, start this client anew without its disk cache"
+    )]
     Behind {
         /// In force here.
         own: Position,

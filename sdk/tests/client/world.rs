@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ripcord_proto::actor::Actor;
 use ripcord_proto::delta::{Delta, Urgency};
 use ripcord_proto::frame::{Heartbeat, Overlay, encode_delta, encode_heartbeat, encode_overlay, encode_snapshot};
+use ripcord_proto::settings::Bucketing;
 use ripcord_proto::snapshot::ContentHash;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Kill, KillId, KillScope, Position, Snapshot};
@@ -65,6 +66,11 @@ impl World {
         self.change(Urgency::Ordinary, |snapshot| {
             snapshot.flags.remove(key);
         })
+    }
+
+    /// Changes how users are bucketed.
+    pub fn rebucket(&mut self, bucketing: Bucketing) -> Delta {
+        self.change(Urgency::Ordinary, |snapshot| snapshot.settings.bucketing = bucketing)
     }
 
     /// Commits a kill.

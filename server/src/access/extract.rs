@@ -7,6 +7,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use ripcord_proto::actor::Origin;
 use ripcord_proto::problem::Code;
+use ripcord_proto::role::Action;
 use ripcord_proto::{EnvironmentKey, Faults, limits};
 
 use super::permit::Allows;
@@ -104,8 +105,13 @@ impl FromRequest for Caller {
     type Error = Refusal;
     type Future = Ready<Result<Self, Refusal>>;
 
+    /// What such a caller does is read over several environments; it counts as a read.
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(caller(request))
+        let counted = |caller: Caller| {
+            access(request)?.limits().check(&caller.holder.id, Action::Read)?;
+            Ok(caller)
+        };
+        ready(caller(request).and_then(counted))
     }
 }
 

@@ -1,1 +1,82 @@
+use std::num::NonZeroU32;
+use std::sync::Arc;
 
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use ripcord_proto::EnvironmentKey;
+use ripcord_proto::role::{Action, Role};
+
+use super::limits::{Config, Limits};
+use super::{Holder, Reach, keys};
+
+#[test]
+fn a_new_key_has_its_role_in_it_and_is_never_made_twice() {
+    let (one, other) = (keys::mint(Role::Sdk), keys::mint(Role::Sdk));
+    let random = one.expose().strip_prefix("rc_sdk_").unwrap();
+    assert!(random.len() == 32 && random.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    assert_ne!(one, other);
+    assert_ne!(keys::hash(one.expose()), keys::hash(other.expose()));
+    assert!(
+        keys::admin(keys::mint(Role::Admin).expose()).is_ok(),
+        "a key that was made serves as RIPCORD_ADMIN_KEY"
+    );
+}
+
+#[test]
+fn an_admin_key_from_outside_is_long_enough_or_refused() {
+    assert!(keys::admin("rc_admin_0123456789abcdef0123456789_-CDEF").is_ok());
+    for wrong in [
+        "",
+        "rc_admin_",
+        "rc_admin_short",
+        "rc_sdk_0123456789abcdef0123456789abcdef",
+        "rc_admin_0123456789abcdef0123456789abcde!",
+    ] {
+        let told = keys::admin(wrong).unwrap_err().to_string();
+        assert!(told.starts_with("RIPCORD_ADMIN_KEY: must be rc_admin_ and 32"), "{told}");
+        assert!(wrong.is_empty() || !told.contains("0123456789abcdef"), "a secret is never echoed");
+    }
+}
+
+#[test]
+fn a_key_is_found_in_either_header() {
+    let with = |name: &'static str, value: &str| {
+        let mut headers = HeaderMap::new();
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+        headers
+    };
+    let found = |headers: &HeaderMap| keys::presented(headers).map(ToOwned::to_owned).ok();
+    assert_eq!(found(&with("authorization", "Bearer rc_sdk_a")).as_deref(), Some("rc_sdk_a"));
+    assert_eq!(found(&with("authorization", "BEARER  rc_sdk_a")).as_deref(), Some("rc_sdk_a"));
+    assert_eq!(found(&with("x-api-key", "rc_sdk_a")).as_deref(), Some("rc_sdk_a"));
+    assert_eq!(found(&with("x-api-key", "sk_a")), None);
+    assert_eq!(found(&HeaderMap::new()), None);
+}
+
+#[test]
+fn kills_restores_and_streams_are_never_held_back() {
+    let one = NonZeroU32::MIN;
+    let limits = Limits::new(Config { reads: one, writes: one });
+    let (runaway, other): (Arc<str>, Arc<str>) = ("key_a".into(), "key_b".into());
+    let allowed = (0..100).filter(|_| limits.check(&runaway, Action::Edit).is_ok()).count();
+    assert_eq!(allowed, 10, "ten seconds' worth at once");
+    assert!(limits.check(&other, Action::Edit).is_ok(), "each key has its own");
+    for action in [Action::Kill, Action::Restore, Action::Stream] {
+        assert!((0..1_000).all(|_| limits.check(&runaway, action).is_ok()), "{action:?}");
+    }
+}
+
+#[test]
+fn a_role_that_may_not_is_told_who_may() {
+    let holder = Holder {
+        id: "key_a".into(),
+        name: "checkout".to_owned(),
+        role: Role::Sdk,
+        reach: Reach::Only([EnvironmentKey::new("production").unwrap()].into()),
+    };
+    let refused = holder.check_all(&[Action::Edit, Action::Restore]).unwrap_err();
+    assert_eq!(refused.members["roles"], serde_json::json!(["editor", "admin"]));
+    let refused = holder.check_any(&[Action::Kill]).unwrap_err();
+    assert_eq!(refused.members["roles"], serde_json::json!(["pipeline", "oncall", "editor", "admin"]));
+    assert!(holder.check_reach(&EnvironmentKey::new("staging").unwrap()).is_err());
+    assert_eq!(holder.actor(Some("Ada")).name, "Ada (via checkout)");
+}

@@ -1,5 +1,6 @@
-//! `/v1/backup`: everything that the server knows, in one file that proves itself.
+//! `/v1/backup`: every log of the store, in one file that proves itself.
 
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
 use actix_web::{HttpResponse, web};
 use ripcord_proto::problem::{Code, Problem};
 
@@ -9,30 +10,41 @@ use crate::access::permit::Administer;
 use crate::http::Refusal;
 use crate::store::backup::{Backup, BackupError};
 
-/// All logs, whole, as lines of JSON. `ripcord serve --restore-backup FILE` starts from it. Holds the SHA-256 of keys, never the
-/// keys.
+/// Everything that the store holds: environments, their history, hashed keys. `ripcord serve --restore-backup` starts from it.
 #[utoipa::path(get, path = "/v1/backup", tag = "operation",
-    responses((status = 200, description = "A backup", body = String, content_type = "application/jsonl"), (status = "4XX", body = Problem)))]
-pub(super) async fn take(clearance: Clearance<Administer>, rooms: web::Data<Rooms>) -> Result<HttpResponse, Refusal> {
-    let backup = Backup::take(&**rooms.whole_store(&clearance)).await.map_err(refusal)?;
+    responses((status = 200, description = "The backup, as JSON lines", body = String, content_type = "application/x-ndjson"), (status = "4XX", body = Problem)))]
+pub(super) async fn download(clearance: Clearance<Administer>, rooms: web::Data<Rooms>) -> Result<HttpResponse, Refusal> {
+    let backup = Backup::take(&**rooms.whole_store(&clearance)).await?;
+    let name = format!("ripcord-backup-{}.jsonl", backup.at.strftime("%Y%m%dT%H%M%SZ"));
     let written = web::block(move || {
-        let mut bytes = Vec::new();
-        backup.write(&mut bytes).map(|()| bytes)
+        let mut file = Vec::new();
+        backup.write(&mut file).map(|()| file)
     });
-    let bytes = written
+    let file = written
         .await
-        .map_err(|error| Refusal::new(Code::Internal, error.to_string()))?
-        .map_err(refusal)?;
+        .map_err(|error| Refusal::new(Code::Internal, format!("The backup could not be written: {error}.")))??;
+    tracing::info!(bytes = file.len(), "a backup was taken");
     Ok(HttpResponse::Ok()
-        .content_type("application/jsonl")
-        .insert_header(("Content-Disposition", "attachment; filename=\"ripcord-backup\""))
-        .body(bytes))
+        .content_type("application/x-ndjson")
+        .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .body(file))
 }
 
-fn refusal(error: BackupError) -> Refusal {
-    if let BackupError::Store(error) = error {
-        return error.into();
+impl From<BackupError> for Refusal {
+    fn from(error: BackupError) -> Self {
+        match error {
+            BackupError::Store(error) => error.into(),
+            BackupError::File(_)
+            | BackupError::NoBackup
+            | BackupError::Version(_)
+            | BackupError::Cut(_)
+            | BackupError::Damaged { .. }
+            | BackupError::Chain { .. }
+            | BackupError::Encode(_) => {
+                tracing::error!(%error, "a backup could not be taken");
+                Self::new(Code::Internal, format!("The backup could not be taken: {error}."))
+            }
+        }
     }
-    tracing::error!(%error, "a backup could not be taken");
-    Refusal::new(Code::Internal, format!("The backup could not be taken: {error}."))
 }

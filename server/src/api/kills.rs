@@ -10,7 +10,7 @@ use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rest::kills::{KillAnswer, KillRequest, KillView, NAMED_FLAGS, ReasonRequest, RestoreAnswer};
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::written::Written;
-use ripcord_proto::{EnvironmentKey, KillId};
+use ripcord_proto::{EnvironmentKey, FlagKey, KillId};
 
 use super::confirm::Subject;
 use super::named::Named;
@@ -92,6 +92,14 @@ fn kill_answer(killed: &Killed, served: &Served) -> Answer {
         Held::Committed(position) => (position.epoch, Some(position.revision)),
         Held::Journaled | Held::Memory => (served.snapshot.position.epoch, None),
     };
+    // What an order changes is nothing where the scope was killed already; what the kill covers is told all the same.
+    let covered: Vec<&FlagKey> = match killed.standing {
+        Standing::New => killed.flags.iter().collect(),
+        Standing::Existing => {
+            let keys = served.snapshot.flags.iter().map(|entry| entry.key());
+            keys.filter(|key| killed.kill.covers(key.as_str())).collect()
+        }
+    };
     let body = KillAnswer {
         id: killed.kill.id.clone(),
         epoch,
@@ -101,9 +109,9 @@ fn kill_answer(killed: &Killed, served: &Served) -> Answer {
         scope: killed.kill.scope.clone(),
         reason: killed.kill.reason.clone(),
         reason_missing: killed.kill.reason.is_none(),
-        flags: view::serving(served, killed.flags.iter()),
-        flags_total: killed.flags.len(),
-        warnings: warnings(killed),
+        flags: view::serving(served, covered.iter().copied()),
+        flags_total: covered.len(),
+        warnings: warnings(killed, &covered),
         confirmation: None,
     };
     let status = match killed.standing {
@@ -113,7 +121,7 @@ fn kill_answer(killed: &Killed, served: &Served) -> Answer {
     answer(status, &body).unwrap_or_else(|refusal| super::write::failed(&refusal))
 }
 
-fn warnings(killed: &Killed) -> Vec<String> {
+fn warnings(killed: &Killed, covered: &[&FlagKey]) -> Vec<String> {
     let held = match killed.held {
         Held::Committed(_) => None,
         Held::Journaled => {
@@ -123,8 +131,7 @@ fn warnings(killed: &Killed) -> Vec<String> {
             "Neither the store nor this node's journal could be written. The kill is in force, and would not survive a restart of this node: leave it running, and pull the kill again when the store is back.",
         ),
     };
-    let empty = killed
-        .flags
+    let empty = covered
         .is_empty()
         .then_some("It covers no flag now; flags that match its scope later are covered.");
     held.into_iter().chain(empty).map(ToOwned::to_owned).collect()

@@ -10,14 +10,14 @@ use utoipa::{Modify, OpenApi};
 use super::{
     audit, backup, commits, confirmations, connections, environments, explain, flags, front, keys, kills, metrics, outcomes, revisions, segments, settings,
 };
+use crate::stream;
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Ripcord",
         description = "Feature flags that can be taken back in one atomic revision, with proof. Every error is a problem document (RFC 9457) with a stable code. \
-            Every write takes an Idempotency-Key, an If-Match with the thing's ETag, ?wait= for confirmations, and a reason. Streams: /v1/stream (WebSocket or event \
-            stream), /v1/stream/ack and /v1/snapshot.",
+            Every write takes an Idempotency-Key, an If-Match with the thing's ETag, ?wait= for confirmations, and a reason.",
         license(name = "Apache-2.0")
     ),
     paths(
@@ -31,7 +31,7 @@ use super::{
         revisions::list, revisions::get, revisions::diff,
         confirmations::get, connections::list, explain::explain,
         keys::list, keys::create, keys::revoke,
-        audit::list, audit::verify, backup::take,
+        audit::list, audit::verify, backup::download,
     ),
     modifiers(&Keys),
     security(("bearer" = []), ("header" = []))
@@ -49,7 +49,11 @@ impl Modify for Keys {
     }
 }
 
-static TEXT: LazyLock<Bytes> = LazyLock::new(|| Document::openapi().to_json().unwrap_or_default().into());
+static TEXT: LazyLock<Bytes> = LazyLock::new(|| {
+    let mut document = Document::openapi();
+    document.merge(stream::Paths::openapi());
+    document.to_json().unwrap_or_default().into()
+});
 
 /// This document.
 #[utoipa::path(get, path = "/openapi.json", tag = "operation", security(()), responses((status = 200, description = "OpenAPI 3.1")))]

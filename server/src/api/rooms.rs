@@ -181,7 +181,7 @@ impl Rooms {
         self.parts.environments.store()
     }
 
-    /// The store, to back up all of it.
+    /// The store, whole.
     pub(super) fn whole_store(&self, _: &Clearance<Administer>) -> &Arc<dyn Store> {
         self.parts.environments.store()
     }

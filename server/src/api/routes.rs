@@ -52,8 +52,8 @@ impl Api {
             .service(at("/", "GET", [web::get().to(front::page)]))
             .service(at("/metrics", "GET", [web::get().to(metrics::scrape)]))
             .service(at("/openapi.json", "GET", [web::get().to(openapi::document)]))
+            .service(at("/v1/backup", "GET", [web::get().to(backup::download)]))
             .service(at("/v1/outcomes", "POST", [web::post().to(outcomes::report)]))
-            .service(at("/v1/backup", "GET", [web::get().to(backup::take)]))
             .service(at("/v1/keys", "GET, POST", [web::get().to(keys::list), web::post().to(keys::create)]))
             .service(at("/v1/keys/{key}", "DELETE", [web::delete().to(keys::revoke)]))
             .service(

@@ -31,7 +31,7 @@ Examples:
   ripcord apply -f flags.yaml --reason \"release 2.14\"
   ripcord apply -f flags.yaml --prune       delete what the file does not have
   ripcord apply -f flags.yaml --wait 5s     wait for the applications' proof
-  ripcord apply -f flags.yaml --plan HASH   exactly what `plan` showed, or nothing")]
+  ripcord apply -f flags.yaml --plan HASH   what `plan` showed, or nothing")]
 pub(crate) struct Apply {
     /// The flags file, YAML or JSON; `-` reads the standard input
     #[arg(short, long, value_name = "FILE")]

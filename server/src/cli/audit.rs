@@ -77,6 +77,9 @@ pub(crate) fn changes(entry: &LogEntry, most: usize) -> String {
         .take(most)
         .map(|change| format!("{} {}", verb(&change.change), change.what))
         .collect();
+    if shown.is_empty() {
+        return "nothing; an answer is kept for a repeated call".to_owned();
+    }
     let more = entry.changes_total.saturating_sub(shown.len());
     let shown = shown.join(", ");
     if more > 0 { format!("{shown} and {more} more") } else { shown }

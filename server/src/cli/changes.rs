@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::output::{Paint, count};
 
 /// Characters of a value that are shown.
-const SHOWN: usize = 120;
+const SHOWN: usize = 160;
 
 /// How many things a plan changes.
 pub(crate) fn total(plan: &PlanAnswer) -> usize {
@@ -66,7 +66,7 @@ fn thing(text: &mut String, paint: Paint, name: &str, from: Option<&RawValue>, t
             let _ = writeln!(text, "{}", paint.good(&format!("+ {name}")));
             if let Value::Object(members) = read(to) {
                 for (member, value) in &members {
-                    let _ = writeln!(text, "    {member}: {}", shown(value));
+                    new_member(text, member, value);
                 }
             }
             Ok(())
@@ -79,6 +79,21 @@ fn thing(text: &mut String, paint: Paint, name: &str, from: Option<&RawValue>, t
         }
         (None, None) => Ok(()),
     };
+}
+
+/// A member of something new; of a list of objects (rules) each on a line of its own.
+fn new_member(text: &mut String, member: &str, value: &Value) {
+    match value {
+        Value::Array(items) if items.iter().any(Value::is_object) => {
+            for (index, item) in items.iter().enumerate() {
+                // Writing to a String cannot fail.
+                let _ = writeln!(text, "    {member}[{index}]: {}", shown(item));
+            }
+        }
+        value => {
+            let _ = writeln!(text, "    {member}: {}", shown(value));
+        }
+    }
 }
 
 /// The members that differ, by path, as deep as both sides have the same shape.

@@ -123,12 +123,14 @@ pub(crate) fn describe(confirmation: &Confirmation, patience: Duration, paint: P
     text
 }
 
-fn applied(confirmation: &Confirmation, patience: Duration, paint: Paint) -> String {
+/// The same of applications alone.
+pub(crate) fn applied(confirmation: &Confirmation, patience: Duration, paint: Paint) -> String {
     let level = &confirmation.applied;
     if level.connected == 0 {
         return "No application is connected that could confirm it.".to_owned();
     }
-    let applications = format!("{} of {} applications", level.confirmed, level.connected);
+    let noun = if level.connected == 1 { "application" } else { "applications" };
+    let applications = format!("{} of {} {noun}", level.confirmed, level.connected);
     if level.confirmed < level.connected {
         let after = if patience.is_zero() {
             String::new()

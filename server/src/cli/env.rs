@@ -13,7 +13,7 @@ use super::exit::{Exit, Failure};
 use super::flags::written;
 use super::input::Write;
 use super::invocation::Invocation;
-use super::output::{facts, indented, moment, table};
+use super::output::{count, facts, indented, moment, table};
 
 /// List, show, make, copy and delete environments
 #[derive(Debug, Args)]
@@ -129,7 +129,10 @@ pub(crate) async fn run(call: &Invocation, command: Env) -> Result<Exit, Failure
             generation: Some(generation),
             rebuckets_everybody,
             write,
-        } => set_bucketing(call, generation, rebuckets_everybody, &write).await,
+        } => {
+            let rebuckets = if rebuckets_everybody { Rebuckets::Everybody } else { Rebuckets::Unaware };
+            set_bucketing(call, generation, rebuckets, &write).await
+        }
     }
 }
 
@@ -195,9 +198,9 @@ async fn delete(call: &Invocation, name: &EnvironmentKey, confirm: Option<&Envir
     if confirm != Some(name) {
         let view: Answer<EnvironmentView> = call.client.call(Call::get(["v1", "environments", name.as_str()])).await?;
         return Err(Failure::Usage(format!(
-            "Nothing was deleted. This would delete {name} with its {} flags and its whole history, for good, and end its streams.\n  \
+            "nothing was deleted. This would delete {name} with its {} and its whole history, for good, and end its streams.\n  \
              Keep a copy first (ripcord backup FILE), then name it twice: ripcord env delete {name} --confirm {name}",
-            view.value.flags
+            count(view.value.flags, "flag", "flags")
         )));
     }
     let delete = Call::delete(["v1", "environments", name.as_str()])
@@ -216,10 +219,25 @@ async fn bucketing(call: &Invocation) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-async fn set_bucketing(call: &Invocation, generation: Generation, rebuckets_everybody: bool, write: &Write) -> Result<Exit, Failure> {
+/// Whether the caller knows what another generation does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rebuckets {
+    Everybody,
+    Unaware,
+}
+
+async fn set_bucketing(call: &Invocation, generation: Generation, rebuckets: Rebuckets, write: &Write) -> Result<Exit, Failure> {
+    let present: Answer<SettingsView> = call.client.call(Call::get(call.path(&["settings"]))).await?;
+    if present.value.settings.bucketing != Bucketing::from(generation) && rebuckets == Rebuckets::Unaware {
+        return Err(Failure::Usage(format!(
+            "nothing was changed. Another bucketing generation gives most users of every split in {} another variant, at once.\n  \
+             If that is meant, say so with --rebuckets-everybody.",
+            call.environment()
+        )));
+    }
     let request = SettingsRequest {
         bucketing: generation.into(),
-        rebuckets_everybody,
+        rebuckets_everybody: rebuckets == Rebuckets::Everybody,
         reason: write.reason.clone(),
     };
     let put = Call::put(call.path(&["settings"])).json(&request)?;

@@ -157,7 +157,7 @@ fn describe_problem(text: &mut String, problem: &Problem) {
     for fault in problem.errors.iter().filter(|fault| fault.to_string() != problem.detail) {
         let _ = writeln!(text, "  {fault}");
     }
-    if let Some(next) = next_step(problem.code) {
+    if let Some(next) = next_step(problem) {
         let _ = writeln!(text, "  {next}");
     }
     if problem.status >= 500
@@ -167,24 +167,25 @@ fn describe_problem(text: &mut String, problem: &Problem) {
     }
 }
 
-/// What to do next, where the server cannot know how it was called.
-const fn next_step(code: Code) -> Option<&'static str> {
-    match code {
-        Code::Unauthenticated => Some(
-            "Give a key with --key or RIPCORD_KEY. An admin makes one with `ripcord keys create NAME --role ROLE`; the first start of a server prints the admin key once.",
-        ),
+/// What to do next, where the server cannot know that it was called from here, or has not said it already.
+fn next_step(problem: &Problem) -> Option<&'static str> {
+    let said = |command: &str| problem.detail.contains(command);
+    match problem.code {
+        Code::Unauthenticated => {
+            Some("Give it with --key or RIPCORD_KEY. An admin makes one with `ripcord keys create NAME --role ROLE`; a server prints its first admin key once.")
+        }
         Code::EnvironmentNotFound => Some("`ripcord env list` shows the environments; name one with --env or RIPCORD_ENV."),
-        Code::FlagNotFound => Some("`ripcord flags list` shows the flags."),
+        Code::FlagNotFound => Some("`ripcord flags list` shows the flags.").filter(|_| !said("ripcord flags list")),
+        Code::FlagKilled => Some("Here that is --changes-served.").filter(|_| said("changes_served")),
         Code::ReasonRequired => Some("Say why with --reason \"…\"; it goes into the log."),
         Code::PlanStale => Some("Look at `ripcord plan` again, then apply with its new hash."),
-        Code::StoreUnavailable | Code::NotReady | Code::Reseeding => Some("`ripcord doctor` says what is wrong where."),
+        Code::StoreUnavailable | Code::NotReady | Code::Reseeding => Some("`ripcord doctor` says what is wrong where.").filter(|_| !said("ripcord doctor")),
         Code::ParseError
         | Code::BadRequest
         | Code::Forbidden
         | Code::NotFound
         | Code::MethodNotAllowed
         | Code::StaleRevision
-        | Code::FlagKilled
         | Code::AlreadyExists
         | Code::InUse
         | Code::TooLarge

@@ -134,7 +134,8 @@ fn describe(kill: &KillAnswer, existed: bool, environment: &str, paint: Paint) -
         text.push_str(&indented(&served(&kill.flags, kill.flags_total)));
         text.push('\n');
     }
-    for warning in &kill.warnings {
+    // Of a provisional kill and of one that covers nothing more has been said than the API says.
+    for warning in kill.warnings.iter().filter(|_| !kill.provisional && kill.flags_total > 0) {
         let _ = writeln!(text, "{}", paint.warn(warning));
     }
     text

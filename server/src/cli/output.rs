@@ -11,6 +11,9 @@ use jiff::tz::TimeZone;
 
 use super::client::Answer;
 
+/// Columns that a terminal has, for a table to be fitted into it.
+const WIDTH: u16 = 60;
+
 /// How answers are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
@@ -132,7 +135,10 @@ pub(crate) fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<I
     table.load_style(TableStyle::new());
     table.set_header(header);
     table.add_rows(rows);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
+    // What is narrower, or says that it has no width, is better left to wrap by itself.
+    if table.width().is_some_and(|width| width >= WIDTH) {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+    }
     let last = N.saturating_sub(1);
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, if index == last { 0 } else { 2 }));

@@ -16,7 +16,7 @@ use super::client::{Answer, Call, ClientError};
 use super::confirm::{self, Subject};
 use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
-use super::output::Format;
+use super::output::{Format, indented};
 
 /// How long confirmations of a revision are waited for before the next one is shown.
 const CONFIRMED: Duration = Duration::from_secs(1);
@@ -146,8 +146,8 @@ async fn revisions(call: &Invocation, from: Revision, to: Revision) -> Result<()
     }
     let confirmation = confirm::follow(&call.client, call.environment(), &Subject::Revision(to), None, CONFIRMED).await?;
     if let Some(confirmation) = confirmation.filter(|confirmation| confirmation.applied.connected > 0) {
-        let text = confirm::describe(&confirmation, CONFIRMED, call.output.paint());
-        call.output.print(&super::output::indented(&text));
+        let text = confirm::applied(&confirmation, CONFIRMED, call.output.paint());
+        call.output.print(&indented(&text));
     }
     Ok(())
 }

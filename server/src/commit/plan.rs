@@ -91,7 +91,7 @@ pub(super) fn check(expected: Digest, draft: &Draft, before: &EnvironmentState, 
     let moved: Vec<String> = touched
         .flags
         .iter()
-        .map(|key| key.to_string())
+        .map(FlagKey::to_string)
         .chain(touched.segments.iter().map(|key| format!("segment {key}")))
         .collect();
     let moved = if moved.is_empty() {

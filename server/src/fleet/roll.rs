@@ -253,10 +253,12 @@ impl Roll {
 
     /// A member acknowledges.
     pub(super) fn acknowledged(&mut self, id: MemberId, at: Position, kills: &[KillId], now: Instant) {
-        if let Some(instance) = self.member(id).map(|member| Arc::clone(&member.instance)) {
+        if !kills.is_empty()
+            && let Some(instance) = self.member(id).map(|member| Arc::clone(&member.instance))
+        {
             self.kills.confirmed(&instance, kills, now);
-            self.move_forward(id, at, now);
         }
+        self.move_forward(id, at, now);
     }
 
     /// A member was sent a revision; counts where that is all that can be known.

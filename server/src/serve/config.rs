@@ -33,7 +33,7 @@ pub struct Settings {
     #[arg(long, env = "RIPCORD_NODE", value_name = "NAME")]
     pub node: Option<String>,
 
-    /// Another node, told of kills directly while the store is away; needs RIPCORD_PEER_SECRET. Repeat for each
+    /// Another node, told of kills directly while the store is away; needs `RIPCORD_PEER_SECRET`. Repeat for each
     #[arg(long = "peer", env = "RIPCORD_PEERS", value_delimiter = ',', value_name = "URL")]
     pub peers: Vec<String>,
 

@@ -65,6 +65,8 @@ pub(super) fn http_client(config: &Config) -> Option<reqwest::Client> {
     if config.peers.is_empty() {
         return None;
     }
+    // Somebody else in this process (the demo's commands) may have done it already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder().tcp_nodelay(true).connect_timeout(Duration::from_millis(500));
     builder.build().inspect_err(|error| tracing::error!(%error, "peers cannot be spoken to")).ok()
 }

@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::board::Board;
 use super::publication::{Publication, Served, Step};
+use crate::commit::log::Sink;
 use crate::commit::state::EnvironmentState;
-use crate::commit::writer::Sink;
 use crate::store::LogName;
 use crate::store::Store;
 use crate::store::state::StoredState;
@@ -63,10 +63,12 @@ impl Publisher {
     pub(crate) fn start(
         board: Arc<Board>,
         state: &EnvironmentState,
-        overlay: Overlay,
+        mut overlay: Overlay,
         orphaned: mpsc::UnboundedSender<Orphaned>,
         keeper: mpsc::Sender<(LogName, StoredState)>,
     ) -> Self {
+        // The log may have settled meanwhile what the journal of an earlier process still holds.
+        settle(&mut overlay, state);
         let served = Arc::new(serve_anew(state, Arc::new(overlay)));
         board.publish(&Publication {
             served: Arc::clone(&served),
@@ -131,27 +133,12 @@ impl Publisher {
         });
     }
 
-    /// Provisional kills whose end stands in `state` leave the overlay: they are committed kills now, or restored.
+    /// Provisional kills whose end stands in `state` leave the overlay.
     fn settle_overlay(&self, inner: &mut Inner, state: &EnvironmentState) {
         let mut overlay = Overlay::clone(&inner.served.overlay);
-        let how = |id: &KillId| {
-            if state.snapshot.kills.get(id.as_str()).is_some() {
-                Some(Ended::Merged)
-            } else if state.ended_kills.contains(id) {
-                Some(Ended::Restored)
-            } else {
-                None
-            }
-        };
-        let ended: Vec<(KillId, Ended)> = overlay.kills.keys().filter_map(|id| Some((id.clone(), how(id)?))).collect();
-        if ended.is_empty() {
-            return;
+        if settle(&mut overlay, state) {
+            self.swap_overlay(inner, overlay);
         }
-        for (id, how) in ended {
-            overlay.kills.remove(&id);
-            overlay.ended.insert(id, how);
-        }
-        self.swap_overlay(inner, overlay);
     }
 
     /// Has the state kept now and then, so that a start need not replay the whole log.
@@ -169,6 +156,26 @@ impl Publisher {
             }
         }
     }
+}
+
+/// Takes provisional kills whose end stands in `state` out of the overlay: they are committed kills now, or restored. Answers
+/// whether there were any.
+fn settle(overlay: &mut Overlay, state: &EnvironmentState) -> bool {
+    let how = |id: &KillId| {
+        if state.snapshot.kills.get(id.as_str()).is_some() {
+            Some(Ended::Merged)
+        } else if state.ended_kills.contains(id) {
+            Some(Ended::Restored)
+        } else {
+            None
+        }
+    };
+    let ended: Vec<(KillId, Ended)> = overlay.kills.keys().filter_map(|id| Some((id.clone(), how(id)?))).collect();
+    for (id, how) in &ended {
+        overlay.kills.remove(id);
+        overlay.ended.insert(id.clone(), *how);
+    }
+    !ended.is_empty()
 }
 
 /// Keeps states, one after the other, off the commit path, until `stop`.

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use ripcord_proto::Position;
 use ripcord_proto::frame::Ack;
-use ripcord_proto::problem::Code;
+use ripcord_proto::problem::{Code, Problem};
 
 use super::hello::Query;
 use super::sse::HubHandle;
@@ -23,7 +23,13 @@ struct Posted {
 /// Bytes of the body, at most.
 pub(super) const BODY_BYTES: usize = 64 * 1024;
 
-/// Answers 204 where the acknowledgement was counted.
+/// A reader of the event stream confirms what it now evaluates at.
+#[utoipa::path(post, path = "/v1/stream/ack", tag = "streams",
+    params(("environment" = Option<String>, Query, description = "Which, for keys of several")),
+    request_body(description = "`instance_id`, `epoch`, `revision`, `hash`, and `kills`: the provisional kills in force", content_type = "application/json"),
+    responses(
+        (status = 204, description = "Counted"), (status = 404, description = "No open stream of this instance", body = Problem),
+        (status = 409, description = "The content hash is another; open the stream anew without a revision", body = Problem), (status = "4XX", body = Problem)))]
 pub(super) async fn acknowledge(request: HttpRequest, body: Bytes, hub: web::Data<HubHandle>) -> Result<HttpResponse, Refusal> {
     let shared = &hub.0.shared;
     let query = Query::parse(request.query_string());

@@ -161,7 +161,10 @@ impl Connection {
         let mut session = self.session.borrow_mut();
         let frame = session.next(&self.feed.head())?;
         let lane = self.feed.meters.lane(self.transport());
-        lane.collapses.increment(u64::from(session.take_collapses()));
+        let collapses = session.take_collapses();
+        if collapses > 0 {
+            lane.collapses.increment(u64::from(collapses));
+        }
         lane.frames.increment(1);
         lane.bytes.increment(frame.websocket().len() as u64);
         Some(frame)

@@ -2,14 +2,17 @@
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use actix_web::{HttpRequest, HttpResponse, web};
-use ripcord_proto::problem::Code;
+use ripcord_proto::problem::{Code, Problem};
 
 use super::hello::Query;
 use super::sse::HubHandle;
 use crate::http::Refusal;
 use crate::http::reply::STALE;
 
-/// Answers with the snapshot frame, or 304 where the client has it.
+/// The snapshot frame of an environment, overlay and all, or 304 where the client has it.
+#[utoipa::path(get, path = "/v1/snapshot", tag = "streams",
+    params(("environment" = Option<String>, Query, description = "Which, for keys of several")),
+    responses((status = 200, description = "The snapshot frame; its ETag covers the overlay too"), (status = 304), (status = "4XX", body = Problem)))]
 pub(super) async fn snapshot(request: HttpRequest, hub: web::Data<HubHandle>) -> Result<HttpResponse, Refusal> {
     let query = request.query_string();
     let environment = if query.is_empty() { None } else { Query::parse(query).environment };

@@ -193,8 +193,10 @@ impl Session {
         match &self.standing {
             Standing::Greeting | Standing::Ended => None,
             // A provisional kill is laid over whatever revision the client has; it does not wait.
-            Standing::Waiting if self.position.is_some() => self.overlay_news(head),
-            Standing::Waiting => None,
+            Standing::Waiting => {
+                self.position?;
+                self.overlay_news(head)
+            }
             Standing::Ending(_) => match std::mem::replace(&mut self.standing, Standing::Ended) {
                 Standing::Ending(goodbye) => Some(goodbye),
                 Standing::Greeting | Standing::Waiting | Standing::Live | Standing::Ended => None,

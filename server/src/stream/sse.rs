@@ -9,7 +9,7 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
-use ripcord_proto::problem::Code;
+use ripcord_proto::problem::{Code, Problem};
 
 use super::Shared;
 use super::connection::{Connection, End, Opening, Outlet};
@@ -18,7 +18,24 @@ use super::hub::Hub;
 use super::transport::Control;
 use crate::http::Refusal;
 
-/// Answers `GET /v1/stream` without an upgrade.
+/// The stream of an environment: with a WebSocket upgrade duplex JSON text frames, else the same frames as events. Over SSE the
+/// members of a hello are query parameters.
+#[utoipa::path(get, path = "/v1/stream", tag = "streams",
+    params(
+        ("environment" = Option<String>, Query, description = "Which, for keys of several"),
+        ("sdk" = Option<String>, Query, description = "Name and version of the SDK"),
+        ("instance" = Option<String>, Query, description = "The instance's name"),
+        ("instance_id" = Option<String>, Query, description = "Random, new for each process; by it the reader acknowledges"),
+        ("epoch" = Option<u64>, Query, description = "The epoch that the reader has"),
+        ("revision" = Option<u64>, Query, description = "The revision that it has"),
+        ("hash" = Option<String>, Query, description = "The content hash that it has"),
+        ("acknowledges" = Option<bool>, Query, description = "Whether it will acknowledge"),
+        ("Last-Event-ID" = Option<String>, Header, description = "epoch:revision, where the reader left off")
+    ),
+    responses(
+        (status = 101, description = "The WebSocket is open; the client's first frame is hello"),
+        (status = 200, description = "Frames as events", content_type = "text/event-stream"),
+        (status = "4XX", body = Problem), (status = 503, description = "As many streams as this node can take", body = Problem)))]
 pub(super) async fn stream(request: HttpRequest, hub: web::Data<HubHandle>) -> Result<HttpResponse, Refusal> {
     open(&request, &hub.0).inspect_err(Shared::refused)
 }

@@ -93,10 +93,11 @@ async fn a_kill_taken_by_a_node_that_was_cut_off_wins_over_edits_made_meanwhile(
     cluster.b.kill();
     cluster.redis.resume()?;
     eventually(SOON, "the other node writes", || async {
-        a.commit(&[flags::delete("checkout")]).await?.ok()?;
-        a.put_flag("checkout", &flags::boolean("on")).await?.ok().map(drop)
+        a.put_flag("other", &flags::boolean("on")).await?.ok().map(drop)
     })
     .await?;
+    a.commit(&[flags::delete("checkout")]).await?.ok()?;
+    a.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
     assert_alive(&a, "checkout").await?;
     cluster.b.restart().await?;
     merged(&a, &id).await?;

@@ -63,6 +63,7 @@ pub(crate) async fn run(shared: Arc<Shared>, server: Server, instance_id: String
         waiting: VecDeque::new(),
         next: 1,
         instance_id,
+        refused: false,
     };
     let mut backoff = Backoff::new(rand::random());
     while !close.is_cancelled() {
@@ -86,6 +87,8 @@ struct Outbox {
     waiting: VecDeque<OutcomeBatch>,
     next: u64,
     instance_id: String,
+    /// Whether the server has refused a batch before.
+    refused: bool,
 }
 
 impl Outbox {
@@ -108,8 +111,10 @@ impl Outbox {
             match server.outcomes(batch).await {
                 Ok(()) => shared.outcomes_sent(),
                 Err(Lost::Refused { status, detail }) => {
-                    // It would be refused again.
-                    tracing::warn!(status, detail, "the server does not take this client's outcomes");
+                    // It would be refused again. Said once, not every few seconds.
+                    if !std::mem::replace(&mut self.refused, true) {
+                        tracing::warn!(status, detail, "the server does not take this client's outcomes; they are dropped");
+                    }
                     shared.outcomes_dropped(size(batch));
                 }
                 Err(lost) => {

@@ -9,9 +9,10 @@ use ripcord_proto::snapshot::ContentHash;
 use ripcord_proto::{EnvironmentKey, Kill, Position, Snapshot};
 
 use super::overlay::KeptKills;
-use super::{Apply, Effect, Fetched, Held, Link, Protocol, State, Trouble};
+use super::{Apply, Effect, Fetched, Held, Protocol, State, Trouble};
 use crate::client::changes::{Changes, Step};
 use crate::client::moment::Moment;
+use crate::client::status::Source;
 
 /// By which way a snapshot came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,15 +56,15 @@ impl Difference {
         }
     }
 
-    fn of_delta(before: &Snapshot, delta: &Delta) -> Self {
-        Self {
-            step: Step::of_delta(delta),
-            overlay: None,
-            changes: Changes::of_delta(before, delta),
-        }
+    /// What `delta` changes, and the provisional kills that came or went with it.
+    fn of_delta(before: &Snapshot, delta: &Delta, kills: &[Kill], kept: &KeptKills) -> Self {
+        let step = Step::of_delta(delta);
+        // What is compiled anew has no provisional kills on it.
+        let overlay = matches!(step, Step::Anew).then(|| kept.in_force());
+        let changes = Changes::of_delta(before, delta);
+        Self { step, overlay, changes }.with_kills(kills, kept)
     }
 
-    /// These provisional kills came or went too.
     fn with_kills(mut self, kills: &[Kill], kept: &KeptKills) -> Self {
         if !kills.is_empty() {
             self.overlay = Some(kept.in_force());
@@ -91,6 +92,7 @@ impl Protocol {
         self.kept.learn(&restored.overlay, Some(&restored.held.snapshot));
         let everything = Difference::everything(&self.kept);
         self.put(restored.held, everything, now);
+        self.source = Source::Cache;
     }
 
     /// Takes only the provisional kills from the disk cache: a client that does not start from its state still may not forget
@@ -126,7 +128,7 @@ impl Protocol {
             let difference = match &self.held {
                 Some(held) => {
                     let delta = Delta::between(&held.snapshot, &snapshot, hash, Urgency::Ordinary);
-                    Difference::of_delta(&held.snapshot, &delta).with_kills(&kills, &self.kept)
+                    Difference::of_delta(&held.snapshot, &delta, &kills, &self.kept)
                 }
                 None => Difference::everything(&self.kept),
             };
@@ -149,7 +151,7 @@ impl Protocol {
             self.acknowledge(now);
         }
         let news = own.is_none_or(|own| own < theirs);
-        if !news || !matches!(self.link, Link::Up { .. }) {
+        if !news || !self.is_up() {
             return;
         }
         if self.fetched_ahead.replace(theirs).is_some() {
@@ -190,7 +192,7 @@ impl Protocol {
         match held.snapshot.apply(delta) {
             Ok(next) => {
                 let committed = self.kept.settle(&next);
-                let difference = Difference::of_delta(&held.snapshot, delta).with_kills(&committed, &self.kept);
+                let difference = Difference::of_delta(&held.snapshot, delta, &committed, &self.kept);
                 let held = Held {
                     snapshot: Arc::new(next),
                     hash: delta.hash,
@@ -248,6 +250,7 @@ impl Protocol {
             difference,
         }));
         self.held = Some(held);
+        self.source = Source::Server;
         self.effects.push(Effect::Status);
     }
 

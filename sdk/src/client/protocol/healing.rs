@@ -40,11 +40,9 @@ impl Healing {
         *self = Self::default();
     }
 
-    /// A new stream: what was asked on the old one will not be answered, what disagreed still counts.
-    pub(super) fn reconnected(&mut self) {
-        if self.disagreements <= AT_ONCE {
-            self.awaited = None;
-        }
+    /// The stream is gone: what was asked on it will not be answered, what disagreed still counts.
+    pub(super) fn disconnected(&mut self) {
+        self.awaited = None;
         self.ahead = None;
     }
 
@@ -74,13 +72,17 @@ impl Healing {
 impl Protocol {
     /// Something came that does not fit: asks for a snapshot, unless one was asked for already.
     pub(super) fn ask_resync(&mut self, why: String, now: Moment) {
-        if self.healing.awaited.is_none() {
+        if self.healing.awaited.is_none() && self.is_up() {
             self.resync(why, now);
         }
     }
 
     /// A state came that differs from its own hash.
     pub(super) fn disagree(&mut self, why: String, now: Moment) {
+        if !self.is_up() {
+            // It came beside the stream while there is none; the next stream begins with a state of its own.
+            return;
+        }
         self.healing.disagreements = self.healing.disagreements.saturating_add(1);
         let excess = self.healing.disagreements.saturating_sub(AT_ONCE);
         if excess == 0 {

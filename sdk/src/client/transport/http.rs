@@ -194,7 +194,7 @@ async fn accepted(response: Response) -> Result<Response, Lost> {
 /// What a status that is no success means for the next try.
 pub(super) fn refusal(status: u16, retry_after: Option<Duration>, detail: String) -> Lost {
     match (status, retry_after) {
-        (400 | 401 | 403 | 404 | 422, _) => Lost::Refused { status, detail },
+        (400 | 401 | 403 | 404 | 413 | 422, _) => Lost::Refused { status, detail },
         (_, Some(wait)) => Lost::Later(format!("HTTP {status}: {detail}"), wait),
         (_, None) => Lost::Broken(format!("HTTP {status}: {detail}")),
     }

@@ -79,3 +79,19 @@ async fn the_audit_lists_what_the_key_may_read_and_proves_it() {
     assert_eq!(all.body["logs"].as_array().unwrap().len(), 3);
     assert_eq!(all.body["logs"][1]["entries"], 3);
 }
+
+#[actix_web::test]
+async fn a_backup_holds_every_log_and_proves_itself() {
+    let node = with_history().await;
+    let got = node.get("/v1/backup").await.expect(200);
+    assert!(got.header("content-disposition").starts_with("attachment; filename=\"ripcord-backup-"));
+    let text = got.body.as_str().unwrap();
+    let backup = crate::store::backup::Backup::read(text.as_bytes()).unwrap();
+    let logs: Vec<String> = backup
+        .logs
+        .iter()
+        .map(|contents| format!("{} {}", contents.log, contents.entries.len()))
+        .collect();
+    assert!(logs.contains(&"production 3".to_owned()) && logs.contains(&"system 1".to_owned()), "{logs:?}");
+    assert!(!text.contains(&key_of(Role::Viewer)), "keys are kept hashed");
+}

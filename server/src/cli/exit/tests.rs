@@ -46,7 +46,7 @@ fn a_problem_is_told_with_each_field_and_the_next_step() {
     insta::assert_snapshot!(failed(problem(Code::Unauthenticated)).describe(Paint::Plain), @r"
     error: A valid key is needed (UNAUTHENTICATED)
       What happened.
-      Give a key with --key or RIPCORD_KEY. An admin makes one with `ripcord keys create NAME --role ROLE`; the first start of a server prints the admin key once.
+      Give it with --key or RIPCORD_KEY. An admin makes one with `ripcord keys create NAME --role ROLE`; a server prints its first admin key once.
     ");
 }
 

@@ -41,7 +41,7 @@ impl Play {
     }
 
     fn commit(&mut self) -> u64 {
-        let delta = self.stage.put(self.stage.position().revision.0 % 2 == 0);
+        let delta = self.stage.put(self.stage.position().revision.0.is_multiple_of(2));
         self.publish(Step::Delta(delta));
         self.stage.position().revision.0
     }

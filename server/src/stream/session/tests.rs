@@ -37,14 +37,14 @@ impl Play {
     }
 
     fn put(&mut self) {
-        let on = self.stage.position().revision.0 % 2 == 0;
+        let on = self.stage.position().revision.0.is_multiple_of(2);
         let delta = self.stage.put(on);
         self.previous = Some(delta.from);
         self.history.lock().unwrap().push(delta);
     }
 
     fn pull(&mut self) {
-        let on = self.stage.position().revision.0 % 2 == 0;
+        let on = self.stage.position().revision.0.is_multiple_of(2);
         let delta = self.stage.pull(on);
         self.previous = Some(delta.from);
         self.history.lock().unwrap().push(delta);

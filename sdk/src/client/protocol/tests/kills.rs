@@ -98,6 +98,21 @@ fn a_committed_snapshot_that_holds_the_id_takes_over() {
 }
 
 #[test]
+fn a_state_that_is_compiled_anew_has_the_kill_on_it_too() {
+    let (mut bench, mut world, kill) = killed();
+    bench.forget();
+    bench.hear(&frame_of(&world.rebucket(ripcord_proto::settings::Bucketing::V2)));
+    let overlay = bench.done.iter().find_map(|effect| {
+        if let Effect::Apply(apply) = effect {
+            apply.difference.overlay.clone()
+        } else {
+            None
+        }
+    });
+    assert_eq!(overlay, Some(vec![kill]));
+}
+
+#[test]
 fn a_kill_is_kept_over_a_restart_whatever_the_start_policy() {
     let (bench, world, kill) = killed();
     let overlay = bench.protocol.overlay();

@@ -45,8 +45,8 @@ fn a_flag_is_shown_with_its_rules_and_its_kills() {
       lease        {"seconds":300}
       killed by k_01jd3x7q8v9w0y2z4a6b8c0d2e, provisional: nobody has said why
 
-      rule      serves             when
-      staff     on                 {"attribute":"email","ends_with":"@example.com"}
+      rule      serves               when
+      staff     on                   {"attribute":"email","ends_with":"@example.com"}
       rules[1]  on 12.5%, off 87.5%  always
     "#);
 }

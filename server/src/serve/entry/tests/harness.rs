@@ -254,9 +254,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// The next frame but heartbeats.
     pub(super) async fn next(&mut self) -> ServerFrame {
         loop {
-            match self.frame().await {
-                ServerFrame::Heartbeat(_) => {}
-                frame => return frame,
+            let frame = self.frame().await;
+            if !matches!(frame, ServerFrame::Heartbeat(_)) {
+                return frame;
             }
         }
     }
@@ -264,17 +264,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// The next frame.
     pub(super) async fn frame(&mut self) -> ServerFrame {
         loop {
-            match self.0.next().await.expect("the stream goes on").unwrap() {
-                Message::Text(text) => return ServerFrame::parse(&text).unwrap(),
-                Message::Ping(_) | Message::Pong(_) => {}
-                other => panic!("not a frame: {other:?}"),
+            let message = self.0.next().await.expect("the stream goes on").unwrap();
+            if let Message::Text(text) = &message {
+                return ServerFrame::parse(text).unwrap();
             }
+            assert!(matches!(message, Message::Ping(_) | Message::Pong(_)), "not a frame: {message:?}");
         }
     }
 
     /// Whether the server closes after what was read.
     pub(super) async fn is_closed(&mut self) -> bool {
-        matches!(self.0.next().await, Some(Ok(Message::Close(_)) | Err(_)) | None)
+        let closing = matches!(self.0.next().await, Some(Ok(Message::Close(_)) | Err(_)) | None);
+        // Reading on answers the close frame.
+        closing && !matches!(self.0.next().await, Some(Ok(_)))
     }
 }
 
