@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ripcord_proto::Sequence;
-use ripcord_proto::change::{Change, EnvironmentRecord};
+use ripcord_proto::change::Change;
 use ripcord_proto::commit::Sealed;
 use tokio::sync::mpsc;
 
@@ -207,12 +207,7 @@ async fn an_environment_comes_and_goes_on_every_node_and_its_end_is_no_loss() {
     let (a, b) = (open(&redis, &directories[0], "a").await, open(&redis, &directories[1], "b").await);
     let (_feed_a, mut feed_b) = (a.feed().unwrap(), b.feed().unwrap());
     let (staging, mut system) = (log("staging"), Writer::new("system"));
-    let record = EnvironmentRecord {
-        key: environment("staging"),
-        description: None,
-        created: jiff::Timestamp::now(),
-    };
-    let made = one(&system.log.clone(), system.head, system.seal(vec![Change::PutEnvironment(record)]));
+    let made = one(&system.log.clone(), system.head, system.make("staging"));
     a.append(made).await.unwrap();
     let mut written = Vec::new();
     for _ in 0..3 {
@@ -231,7 +226,6 @@ async fn an_environment_comes_and_goes_on_every_node_and_its_end_is_no_loss() {
         system.seal(vec![Change::DeleteEnvironment(environment("staging"))]),
     );
     a.append(gone).await.unwrap();
-    a.drop_log(&staging).await.unwrap();
     let event = tokio::time::timeout(Duration::from_secs(10), feed_b.recv()).await.unwrap();
     assert!(matches!(&event, Some(FeedEvent::Dropped { log }) if *log == staging), "{event:?}");
     eventually("b has no log of it", async || b.logs().await.unwrap() == [LogName::System]).await;
@@ -242,4 +236,40 @@ async fn an_environment_comes_and_goes_on_every_node_and_its_end_is_no_loss() {
         tokio::time::sleep(Duration::from_millis(150)).await;
     }
     assert_eq!(redis.ask::<usize>(&["EXISTS", "ripcord:{staging}:state", "ripcord:{staging}:claims"]).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_environment_made_again_while_a_node_was_away_starts_anew_there() {
+    let redis = RedisServer::start(&[]).await;
+    let directories = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let staging = log("staging");
+    let mut system = Writer::new("system");
+    let (a, b) = (open(&redis, &directories[0], "a").await, open(&redis, &directories[1], "b").await);
+    let (_feed_a, feed_b) = (a.feed(), b.feed());
+    let made = one(&system.log.clone(), system.head, system.make("staging"));
+    a.append(made).await.unwrap();
+    for _ in 0..9 {
+        commit(&a, &staging).await;
+    }
+    eventually("b has the old one", async || all(&b, &staging).await.len() == 9).await;
+    b.close().await.unwrap();
+    drop((b, feed_b));
+
+    let gone = one(
+        &system.log.clone(),
+        system.head,
+        system.seal(vec![Change::DeleteEnvironment(environment("staging"))]),
+    );
+    a.append(gone).await.unwrap();
+    // As a node leaves it that dies between the two: the environment is gone, and its log is not.
+    redis.ask::<usize>(&["HSET", "ripcord:{staging}:state", "head", "1 9 9 left"]).await;
+    let again = one(&system.log.clone(), system.head, system.make("staging"));
+    a.append(again).await.unwrap();
+    let new = [commit(&a, &staging).await, commit(&a, &staging).await];
+
+    let b = open(&redis, &directories[1], "b").await;
+    let _feed_b = b.feed();
+    eventually("b has the new one", async || digests(&all(&b, &staging).await) == digests(&new)).await;
+    commit(&b, &staging).await;
+    assert_eq!(b.load(&staging).await.unwrap().head.epoch.0, 1, "nothing was filled again");
 }
