@@ -107,9 +107,8 @@ impl Inner {
             .map(ripcord_proto::EnvironmentKey::as_str)
             .filter(|key| board.served(key).is_none())
             .collect();
-        let nothing_yet = system.environments.is_empty() && self.store.borrow().state != StoreState::Available;
-        self.part(if nothing_yet {
-            let why = "nothing has been loaded yet: there is no copy here, and the store cannot be reached";
+        self.part(if system.environments.is_empty() {
+            let why = "no environment is known yet: there is no copy here, and the store has not told of any";
             (ReadyState::NotReady, why.to_owned())
         } else if missing.is_empty() {
             (ReadyState::Ready, String::new())
