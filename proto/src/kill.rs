@@ -5,8 +5,9 @@ use std::fmt;
 
 use crate::actor::Actor;
 use crate::fault::Faults;
+use crate::flag::Flag;
 use crate::key::{FlagKey, Tag};
-use crate::table::Member;
+use crate::table::{Member, Table};
 
 /// The id of a kill: `k_` and 26 lower-case letters or digits, made once by the node that took it. It sorts by time of making.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -155,6 +156,16 @@ impl Kill {
             KillScope::All(_) => true,
             KillScope::Flag(flag) => flag.as_str() == key,
             KillScope::Tag(_) => self.flags.contains(key),
+        }
+    }
+
+    /// Those of `flags` that it forces to their safe variant.
+    pub fn covered(&self, flags: &Table<Flag>) -> Vec<FlagKey> {
+        let there = |key: &FlagKey| flags.get(key.as_str()).is_some();
+        match &self.scope {
+            KillScope::All(_) => flags.iter().map(|entry| entry.key().clone()).collect(),
+            KillScope::Flag(flag) => Some(flag.clone()).filter(there).into_iter().collect(),
+            KillScope::Tag(_) => self.flags.iter().filter(|key| there(key)).cloned().collect(),
         }
     }
 }

@@ -8,8 +8,11 @@
 //! that the ones before it make, appends a whole batch in one atomic step and only then swaps and answers. A caller that hangs
 //! up takes nothing back. Kills come through [`crate::kill`], which gives the store a quarter of a second.
 
+mod batch;
+pub(crate) mod committer;
 mod guard;
 pub mod idempotency;
+pub(crate) mod log;
 mod meters;
 pub mod plan;
 mod refusal;
@@ -26,9 +29,9 @@ use ripcord_proto::settings::Settings;
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Kill, KillId, Position, Segment, SegmentKey};
 use serde_json::value::RawValue;
 
+use self::log::LogDraft;
 pub use self::refusal::CommitError;
 use self::state::EnvironmentState;
-use self::writer::LogDraft;
 
 /// Who asks, and from where.
 #[derive(Debug, Clone)]
@@ -187,7 +190,7 @@ pub struct Committed {
 
 /// What a draft would do to `state`, and the hash that does exactly that.
 pub(crate) fn plan_of(draft: &Draft, state: &EnvironmentState) -> Result<plan::Plan, CommitError> {
-    let (after, touched) = validate::candidate(draft, state)?;
+    let (after, touched) = validate::preview(draft, state)?;
     Ok(plan::make(draft, state, &after, &touched))
 }
 

@@ -15,10 +15,12 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::orphans::Orphans;
 use crate::clock::Clock;
+use crate::commit::committer::{Abandoned, Committer, Queue};
 use crate::commit::idempotency::{Answered, REMEMBERED};
+use crate::commit::log::{Fed, LogState, Sink};
 use crate::commit::plan::Plan;
 use crate::commit::state::EnvironmentState;
-use crate::commit::writer::{Abandoned, Around, Committer, Fed, LogState, Queue, Sink, Writer};
+use crate::commit::writer::{Around, Writer};
 use crate::commit::{self, CommitError, Committed, Draft};
 use crate::snapshot::board::Board;
 use crate::snapshot::publisher::{self, Orphaned, Publisher};
@@ -269,7 +271,6 @@ impl Environments {
                 running.stop.cancel();
                 self.change_running(|all| drop(all.remove(key)));
                 self.inner.board.remove(key);
-                self.inner.store.drop_log(&LogName::Environment(key.clone())).await?;
             }
         }
         for key in wanted.environments.keys() {

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use ripcord_proto::{EnvironmentKey, FlagKey, Kill, KillId, KillScope, Position};
 use tokio::sync::Notify;
 
-use crate::commit::writer::{Abandoned, Queue};
+use crate::commit::committer::{Abandoned, Queue};
 use crate::commit::{Answer, Answerer, Ask, Author, Call, ChangesServed, CommitError, Draft, Made, Standing};
 use crate::environment::Environments;
 use crate::peer::Peers;

@@ -7,7 +7,7 @@ use ripcord_proto::change::{Change, EnvironmentRecord, KeyRecord};
 use ripcord_proto::commit::{Commit, Sealed};
 use ripcord_proto::digest::Digest;
 
-use crate::commit::writer::{Admitted, LogDraft, LogState};
+use crate::commit::log::{Admitted, LogDraft, LogState};
 use crate::commit::{Answerer, Author, Call, CommitError, Made};
 use crate::store::{Head, Loaded};
 
@@ -125,7 +125,7 @@ impl LogState for SystemState {
         self.head
     }
 
-    fn admit(&self, draft: &SystemDraft) -> Result<Admitted, CommitError> {
+    fn admit(&self, draft: &SystemDraft) -> Result<Admitted<Self>, CommitError> {
         let mut candidate = self.clone();
         let mut changes = Vec::with_capacity(draft.asks.len());
         for ask in &draft.asks {
@@ -139,13 +139,17 @@ impl LogState for SystemState {
             flags: Vec::new(),
             kill: None,
         };
-        Ok(Admitted { urgent: false, made })
+        Ok(Admitted {
+            urgent: false,
+            made,
+            candidate,
+        })
     }
 
-    fn seal(&self, commit: Commit) -> Result<(Sealed, Self), serde_json::Error> {
+    fn seal(&self, candidate: Self, commit: Commit) -> Result<(Sealed, Self), serde_json::Error> {
         let sealed = Sealed::seal(commit, &self.head.chain)?;
-        let next = self.after(&sealed);
-        Ok((sealed, next))
+        let head = self.head.after(&sealed);
+        Ok((sealed, Self { head, ..candidate }))
     }
 
     fn after(&self, entry: &Sealed) -> Self {

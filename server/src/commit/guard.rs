@@ -12,6 +12,11 @@ use super::{Ask, ChangesServed, CommitError, Draft};
 /// Refuses what a kill or a missing reason forbids.
 pub(super) fn check(draft: &Draft, before: &EnvironmentState, after: &EnvironmentState, touched: &BTreeSet<FlagKey>) -> Result<(), CommitError> {
     check_reason(draft)?;
+    check_kills(draft, before, after, touched)
+}
+
+/// Refuses what a kill forbids.
+pub(super) fn check_kills(draft: &Draft, before: &EnvironmentState, after: &EnvironmentState, touched: &BTreeSet<FlagKey>) -> Result<(), CommitError> {
     for key in touched {
         check_killed(draft, before, after, key)?;
     }

@@ -10,7 +10,7 @@ use ripcord_proto::snapshot::ContentHash;
 use ripcord_proto::{EnvironmentKey, KillId, Position, Snapshot};
 
 use super::CommitError;
-use super::writer::{Admitted, LogState};
+use super::log::{Admitted, LogState};
 use super::{Draft, validate};
 use crate::store::state::StoredState;
 use crate::store::{Head, Loaded};
@@ -111,27 +111,24 @@ impl LogState for EnvironmentState {
         self.head
     }
 
-    fn admit(&self, draft: &Draft) -> Result<Admitted, CommitError> {
+    fn admit(&self, draft: &Draft) -> Result<Admitted<Self>, CommitError> {
         validate::admit(draft, self)
     }
 
-    fn seal(&self, mut commit: Commit) -> Result<(Sealed, Self), serde_json::Error> {
-        let mut next = self.clone();
-        let revises = makes_revision(&commit.changes, self);
-        if revises {
+    fn seal(&self, candidate: Self, mut commit: Commit) -> Result<(Sealed, Self), serde_json::Error> {
+        let mut next = candidate;
+        if makes_revision(&commit.changes, self) {
             let position = Position {
                 epoch: commit.epoch,
                 revision: self.head.revision.next(),
             };
-            next.change(&commit.changes, position);
+            next.snapshot.position = position;
             next.hash = next.snapshot.content_hash();
             commit.revision = Some(position.revision);
             commit.hash = Some(next.hash);
             if commit.urgent {
                 next.urgent = position;
             }
-        } else {
-            next.change(&commit.changes, self.head.position());
         }
         let sealed = Sealed::seal(commit, &self.head.chain)?;
         next.head = self.head.after(&sealed);

@@ -12,12 +12,12 @@ use ripcord_proto::table::{Entry, Member};
 use ripcord_proto::{Flag, FlagKey, Kill, KillId, KillScope, Position, Segment, SegmentKey, limits};
 
 use super::guard;
+use super::log::Admitted;
 use super::state::EnvironmentState;
-use super::writer::Admitted;
 use super::{Ask, CommitError, Draft, Made, Precondition, Standing, plan};
 
 /// Decides what a draft changes, in order, or why it may not.
-pub(super) fn admit(draft: &Draft, state: &EnvironmentState) -> Result<Admitted, CommitError> {
+pub(super) fn admit(draft: &Draft, state: &EnvironmentState) -> Result<Admitted<EnvironmentState>, CommitError> {
     check_precondition(draft, state)?;
     let mut candidate = Candidate::new(state);
     for ask in &draft.asks {
@@ -31,20 +31,19 @@ pub(super) fn admit(draft: &Draft, state: &EnvironmentState) -> Result<Admitted,
         plan::check(expected, draft, before, after, &candidate.touched)?;
     }
     let urgent = draft.asks.iter().any(Ask::is_urgent);
-    Ok(Admitted {
-        urgent,
-        made: candidate.made(),
-    })
+    let (made, candidate) = candidate.made();
+    Ok(Admitted { urgent, made, candidate })
 }
 
-/// What a draft would lead to, without doing it.
-pub(super) fn candidate(draft: &Draft, state: &EnvironmentState) -> Result<(EnvironmentState, Touched), CommitError> {
+/// What a draft would lead to, without doing it, or why a kill forbids it.
+pub(super) fn preview(draft: &Draft, state: &EnvironmentState) -> Result<(EnvironmentState, Touched), CommitError> {
     let mut candidate = Candidate::new(state);
     for ask in &draft.asks {
         candidate.ask(ask)?;
     }
     candidate.latch_kills()?;
     candidate.check()?;
+    guard::check_kills(draft, state, &candidate.state, &candidate.touched.flags)?;
     Ok((candidate.state, candidate.touched))
 }
 
@@ -310,19 +309,12 @@ impl<'a> Candidate<'a> {
         Faults::check(found, ()).map_err(CommitError::Invalid)
     }
 
-    fn made(self) -> Made {
+    fn made(self) -> (Made, EnvironmentState) {
         let mut flags = self.touched.flags;
         for change in &self.changes {
             let lifted = change.restored().and_then(|id| self.before.snapshot.kills.value(id.as_str()));
             if let Some(kill) = change.kill().or(lifted) {
-                let covered = self
-                    .state
-                    .snapshot
-                    .flags
-                    .iter()
-                    .map(|entry| entry.key())
-                    .filter(|key| kill.covers(key.as_str()));
-                flags.extend(covered.cloned());
+                flags.extend(kill.covered(&self.state.snapshot.flags));
             }
         }
         let position = if self.changes.is_empty() {
@@ -330,12 +322,13 @@ impl<'a> Candidate<'a> {
         } else {
             self.position
         };
-        Made {
+        let made = Made {
             position,
             changes: self.changes,
             flags: flags.into_iter().collect(),
             kill: self.kill,
-        }
+        };
+        (made, self.state)
     }
 }
 

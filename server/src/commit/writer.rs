@@ -8,14 +8,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ripcord_proto::commit::{Commit, Recorded, Sealed};
-use ripcord_proto::digest::Digest;
-use tokio::sync::{mpsc, oneshot, watch};
+use ripcord_proto::commit::Sealed;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::CommitError;
+use super::batch::Batch;
+use super::committer::{Abandoned, Committer, Order};
 use super::idempotency::Answered;
+use super::log::{Fed, LogState, Sink};
 use super::meters::Meters;
-use super::{Answer, Answerer, Author, Call, CommitError, Committed, Made};
 use crate::clock::Clock;
 use crate::store::{Append, AppendError, Head, Loaded, LogName, Settled, Store, StoreHealth, StoreState};
 
@@ -25,174 +27,8 @@ const BATCH: usize = 256;
 const QUEUE: usize = 1024;
 /// How long the writer waits for the feed to bring what moved the log, before it looks itself.
 const FEED_PATIENCE: Duration = Duration::from_millis(500);
-/// How often an order is admitted anew because other nodes were faster, at most.
-const ATTEMPTS: u32 = 20;
 /// How often an append in doubt is asked about while the store seems to be there.
 const SETTLE_EVERY: Duration = Duration::from_millis(250);
-
-/// What a draft of any log has.
-pub(crate) trait LogDraft: Send + 'static {
-    /// By whom.
-    fn author(&self) -> &Author;
-    /// Why.
-    fn reason(&self) -> Option<String>;
-    /// The idempotent call that it is.
-    fn call(&self) -> Option<&Call>;
-    /// An answer that was given before, to be recorded with it.
-    fn answered(&self) -> Option<&Recorded> {
-        None
-    }
-    /// Makes its answer.
-    fn answer(&self) -> &Answerer;
-}
-
-/// A draft that may be committed.
-#[derive(Debug)]
-pub(crate) struct Admitted {
-    /// Whether it goes ahead of everything on its way to the readers.
-    pub(crate) urgent: bool,
-    /// What it makes.
-    pub(crate) made: Made,
-}
-
-/// The state of a log: what its commits add up to.
-pub(crate) trait LogState: Clone + Send + Sync + 'static {
-    /// What may be asked of it.
-    type Draft: LogDraft;
-    /// Where its log ends.
-    fn head(&self) -> Head;
-    /// Whether the draft may be committed, and what that changes.
-    fn admit(&self, draft: &Self::Draft) -> Result<Admitted, CommitError>;
-    /// Seals a commit behind the head; answers it with the state that it makes.
-    fn seal(&self, commit: Commit) -> Result<(Sealed, Self), serde_json::Error>;
-    /// The state that a sealed entry makes.
-    fn after(&self, entry: &Sealed) -> Self;
-    /// Whether the state is what the entry that made it says; else its own hash.
-    fn agrees(&self, entry: &Sealed) -> Result<(), Digest>;
-}
-
-/// Where states become visible.
-pub(crate) trait Sink<S>: Send + Sync + 'static {
-    /// `entries` are durable and lead from `before` to `after`. Returns when readers see it.
-    fn advance(&self, before: &S, after: &S, entries: &[Sealed]);
-    /// The log goes on in a new epoch with this state; `orphaned` entries are no longer part of it.
-    fn replaced(&self, after: &S, orphaned: Vec<Sealed>);
-}
-
-/// What the feed brings a writer.
-#[derive(Debug)]
-pub(crate) enum Fed<S> {
-    /// Entries of other nodes.
-    Entries(Vec<Sealed>),
-    /// Something may have been missed: look at the store.
-    Look,
-    /// A whole new state.
-    Replaced {
-        /// The state.
-        state: Box<S>,
-        /// Entries that are no longer part of the log.
-        orphaned: Vec<Sealed>,
-    },
-}
-
-/// What becomes of an order whose caller has gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Abandoned {
-    /// It is carried out all the same.
-    Finish,
-    /// It is left, unless it is on its way to the store: its caller has found another way.
-    Skip,
-}
-
-struct Order<D> {
-    draft: D,
-    abandoned: Abandoned,
-    reply: oneshot::Sender<Result<Committed, CommitError>>,
-    attempts: u32,
-}
-
-/// The way to a writer. Cheap to clone; the writer ends when the last one is dropped.
-#[derive(Debug)]
-pub(crate) struct Committer<S: LogState> {
-    urgent: mpsc::Sender<Order<S::Draft>>,
-    ordinary: mpsc::Sender<Order<S::Draft>>,
-    feed: mpsc::Sender<Fed<S>>,
-    state: watch::Receiver<Arc<S>>,
-    answered: Arc<Answered>,
-    meters: Meters,
-}
-
-impl<D> std::fmt::Debug for Order<D> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Order").field("attempts", &self.attempts).finish_non_exhaustive()
-    }
-}
-
-impl<S: LogState> Clone for Committer<S> {
-    fn clone(&self) -> Self {
-        Self {
-            urgent: self.urgent.clone(),
-            ordinary: self.ordinary.clone(),
-            feed: self.feed.clone(),
-            state: self.state.clone(),
-            answered: Arc::clone(&self.answered),
-            meters: self.meters.clone(),
-        }
-    }
-}
-
-/// Which queue an order waits in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Queue {
-    /// Ahead of everything.
-    Urgent,
-    /// In its turn.
-    Ordinary,
-}
-
-impl<S: LogState> Committer<S> {
-    /// Submits a draft and waits for what becomes of it. A caller that stops waiting takes nothing back.
-    pub(crate) async fn submit(&self, draft: S::Draft, queue: Queue, abandoned: Abandoned) -> Result<Committed, CommitError> {
-        let (reply, answer) = oneshot::channel();
-        let order = Order {
-            draft,
-            abandoned,
-            reply,
-            attempts: 0,
-        };
-        let lane = match queue {
-            Queue::Urgent => &self.urgent,
-            Queue::Ordinary => &self.ordinary,
-        };
-        let ended = || CommitError::Internal("the server is shutting down".to_owned());
-        let since = Instant::now();
-        lane.send(order).await.map_err(|_| ended())?;
-        let answer = answer.await.map_err(|_| ended())?;
-        self.meters.answered(since, &answer);
-        answer
-    }
-
-    /// The state as of the last swap.
-    pub(crate) fn state(&self) -> Arc<S> {
-        Arc::clone(&self.state.borrow())
-    }
-
-    /// Changes of the state from now on.
-    pub(crate) fn watch(&self) -> watch::Receiver<Arc<S>> {
-        self.state.clone()
-    }
-
-    /// The calls that were answered.
-    pub(crate) fn answered(&self) -> &Arc<Answered> {
-        &self.answered
-    }
-
-    /// Hands over what the feed brought.
-    pub(crate) async fn feed(&self, fed: Fed<S>) {
-        // A writer that is gone is being shut down; what it would have shown is in the store.
-        let _ = self.feed.send(fed).await;
-    }
-}
 
 /// What a writer needs.
 pub(crate) struct Writer<S: LogState> {
@@ -230,25 +66,6 @@ enum Followed {
     UpToDate,
     /// Entries between the state and them are missing.
     Gap,
-}
-
-/// A batch that was admitted: the orders with what they made, the entries, and the state after the last of them.
-struct Batch<S: LogState> {
-    orders: Vec<(Order<S::Draft>, Admission)>,
-    entries: Vec<Sealed>,
-    state: S,
-}
-
-/// What becomes of one order of a batch, once the batch is durable.
-enum Admission {
-    /// The entry of this index is its commit.
-    Commits(usize, Answer, Made),
-    /// Nothing had to change.
-    Nothing(Answer, Made),
-    /// It was answered before.
-    Replayed(Answer),
-    /// It may not be.
-    Refused(CommitError),
 }
 
 impl<S: LogState> Writer<S> {
@@ -335,11 +152,12 @@ impl<S: LogState> Writer<S> {
                 self.settle().await;
             }
             if self.doubt.is_some() {
-                return refuse(orders, &CommitError::Unavailable("an earlier write is still in doubt".to_owned()));
+                let in_doubt = CommitError::Unavailable("an earlier write is still in doubt".to_owned());
+                return Batch::admit(&*self.state, orders, &self.answered, &*self.clock).refuse(&in_doubt);
             }
-            let batch = self.admit(orders);
+            let batch = Batch::admit(&*self.state, orders, &self.answered, &*self.clock);
             if batch.entries.is_empty() {
-                return self.answer(batch);
+                return batch.answer();
             }
             let append = Append {
                 log: self.log.clone(),
@@ -351,70 +169,21 @@ impl<S: LogState> Writer<S> {
                 Ok(()) => {
                     self.meters.appended(batch.entries.len(), since);
                     self.advance(batch.state.clone(), &batch.entries);
-                    return self.answer(batch);
+                    return batch.answer();
                 }
                 Err(AppendError::Moved { actual }) => {
                     self.catch_up(actual).await;
-                    orders = again(batch);
+                    orders = batch.again();
                 }
-                Err(AppendError::Unavailable(why)) => return refuse_batch(batch, &CommitError::Unavailable(why)),
-                Err(AppendError::Reseeding) => return refuse_batch(batch, &CommitError::Reseeding),
+                Err(AppendError::Unavailable(why)) => return batch.refuse(&CommitError::Unavailable(why)),
+                Err(AppendError::Reseeding) => return batch.refuse(&CommitError::Reseeding),
                 Err(AppendError::Unknown(why)) => {
                     tracing::warn!(log = %self.log, why, "a write is in doubt; it is settled when the store is back");
                     self.doubt = Some(append);
-                    return refuse_batch(batch, &CommitError::OutcomeUnknown);
+                    return batch.refuse(&CommitError::OutcomeUnknown);
                 }
             }
         }
-    }
-
-    /// Admits orders one behind the other, each on the state that the ones before it make.
-    fn admit(&self, orders: Vec<Order<S::Draft>>) -> Batch<S> {
-        let mut batch = Batch {
-            orders: Vec::with_capacity(orders.len()),
-            entries: Vec::new(),
-            state: S::clone(&self.state),
-        };
-        for order in orders {
-            let admission = self.admit_one(&order.draft, &mut batch).unwrap_or_else(Admission::Refused);
-            batch.orders.push((order, admission));
-        }
-        batch
-    }
-
-    fn admit_one(&self, draft: &S::Draft, batch: &mut Batch<S>) -> Result<Admission, CommitError> {
-        if let Some(call) = draft.call() {
-            if let Some(answer) = self.answered.find(call)? {
-                return Ok(Admission::Replayed(answer));
-            }
-            if let Some(answer) = answered_in(batch, call)? {
-                return Ok(Admission::Replayed(answer));
-            }
-        }
-        let Admitted { urgent, made } = batch.state.admit(draft)?;
-        let answer = (draft.answer().0)(&made);
-        let idempotency = draft.call().map(|call| call.record(&answer)).or_else(|| draft.answered().cloned());
-        if made.changes.is_empty() && idempotency.is_none() {
-            return Ok(Admission::Nothing(answer, made));
-        }
-        let head = batch.state.head();
-        let commit = Commit {
-            sequence: head.sequence.next(),
-            epoch: head.epoch,
-            revision: None,
-            at: self.clock.now(),
-            actor: draft.author().actor.clone(),
-            origin: draft.author().origin.clone(),
-            reason: draft.reason(),
-            urgent,
-            changes: made.changes.clone(),
-            hash: None,
-            idempotency,
-        };
-        let (sealed, next) = batch.state.seal(commit).map_err(|error| CommitError::Internal(error.to_string()))?;
-        batch.state = next;
-        batch.entries.push(sealed);
-        Ok(Admission::Commits(batch.entries.len() - 1, answer, made))
     }
 
     /// Shows durable entries, then remembers where the log stands.
@@ -423,41 +192,6 @@ impl<S: LogState> Writer<S> {
         self.sink.advance(&self.state, &after, entries);
         self.state = Arc::new(after);
         self.publish.send_replace(Arc::clone(&self.state));
-    }
-
-    fn answer(&self, batch: Batch<S>) {
-        let at = Instant::now();
-        for (order, admission) in batch.orders {
-            let answer = match admission {
-                Admission::Commits(index, answer, made) => {
-                    let commit = batch.entries.get(index).map(|entry| Arc::clone(&entry.commit));
-                    Ok(Committed {
-                        position: made.position,
-                        commit,
-                        answer,
-                        replayed: false,
-                        at,
-                    })
-                }
-                Admission::Nothing(answer, made) => Ok(Committed {
-                    position: made.position,
-                    commit: None,
-                    answer,
-                    replayed: false,
-                    at,
-                }),
-                Admission::Replayed(answer) => Ok(Committed {
-                    position: self.state.head().position(),
-                    commit: None,
-                    answer,
-                    replayed: true,
-                    at,
-                }),
-                Admission::Refused(error) => Err(error),
-            };
-            // A caller that has gone does not need its answer.
-            let _ = order.reply.send(answer);
-        }
     }
 
     /// Takes in what other nodes committed, up to `actual`, from the feed or, where that is silent, from the store itself.
@@ -547,66 +281,5 @@ impl<S: LogState> Writer<S> {
             }
             Err(error) => tracing::debug!(log = %self.log, %error, "still in doubt"),
         }
-    }
-}
-
-/// The answer that an earlier order of the same batch gives to the same call.
-fn answered_in<S: LogState>(batch: &Batch<S>, call: &Call) -> Result<Option<Answer>, CommitError> {
-    let same = |other: &Call| other.caller == call.caller && other.route == call.route && other.key == call.key;
-    for (order, admission) in &batch.orders {
-        let Some(other) = order.draft.call().filter(|other| same(other)) else {
-            continue;
-        };
-        match admission {
-            Admission::Commits(_, answer, _) | Admission::Nothing(answer, _) | Admission::Replayed(answer) => {
-                return if other.request == call.request {
-                    Ok(Some(answer.clone()))
-                } else {
-                    Err(CommitError::IdempotencyMismatch)
-                };
-            }
-            Admission::Refused(_) => {}
-        }
-    }
-    Ok(None)
-}
-
-/// The orders of a batch whose append found the log moved, to be admitted anew.
-fn again<S: LogState>(batch: Batch<S>) -> Vec<Order<S::Draft>> {
-    let mut orders = Vec::with_capacity(batch.orders.len());
-    for (mut order, _) in batch.orders {
-        order.attempts += 1;
-        if order.attempts < ATTEMPTS {
-            orders.push(order);
-        } else {
-            let _ = order.reply.send(Err(CommitError::Unavailable("other nodes kept writing faster".to_owned())));
-        }
-    }
-    orders
-}
-
-fn refuse<D>(orders: Vec<Order<D>>, error: &CommitError) {
-    for order in orders {
-        let _ = order.reply.send(Err(error.clone()));
-    }
-}
-
-/// Nothing of the batch was written: refusals stay what they were, replays are answered, the rest gets `error`.
-fn refuse_batch<S: LogState>(batch: Batch<S>, error: &CommitError) {
-    let at = Instant::now();
-    let position = batch.state.head().position();
-    for (order, admission) in batch.orders {
-        let answer = match admission {
-            Admission::Refused(refusal) => Err(refusal),
-            Admission::Replayed(answer) => Ok(Committed {
-                position,
-                commit: None,
-                answer,
-                replayed: true,
-                at,
-            }),
-            Admission::Nothing(..) | Admission::Commits(..) => Err(error.clone()),
-        };
-        let _ = order.reply.send(answer);
     }
 }

@@ -4,8 +4,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Environments;
+use crate::commit::log::Fed;
 use crate::commit::state::EnvironmentState;
-use crate::commit::writer::Fed;
 use crate::store::{FeedEvent, LogName};
 use crate::system::SystemState;
 

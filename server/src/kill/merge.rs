@@ -10,7 +10,7 @@ use serde_json::value::to_raw_value;
 use tokio_util::sync::CancellationToken;
 
 use super::Kills;
-use crate::commit::writer::{Abandoned, Queue};
+use crate::commit::committer::{Abandoned, Queue};
 use crate::commit::{Answer, Answerer, Ask, Author, ChangesServed, CommitError, Draft};
 use crate::store::StoreState;
 use crate::store::journal::{Pending, Record};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ripcord_proto::commit::Recorded;
 use ripcord_proto::frame::{Ended, Overlay};
-use ripcord_proto::{EnvironmentKey, FlagKey, Kill, KillId, KillScope};
+use ripcord_proto::{EnvironmentKey, Kill, KillId, KillScope};
 
 use super::{Held, Killed, Kills, Order, Outcome};
 use crate::commit::{CommitError, Standing};
@@ -32,7 +32,7 @@ impl Kills {
     /// The answer for a scope that is provisionally killed already.
     pub(super) fn existing(&self, order: &Order, kill: Kill) -> Result<Outcome, CommitError> {
         let held = if self.inner.journal.holds(&kill.id) { Held::Journaled } else { Held::Memory };
-        let flags = covered_by(&self.inner.environments.running(&order.environment)?.publisher.served(), &kill);
+        let flags = kill.covered(&self.inner.environments.running(&order.environment)?.publisher.served().snapshot.flags);
         let provisional = Some(kill.id.clone());
         let killed = Killed {
             kill: Arc::new(kill),
@@ -64,7 +64,7 @@ impl Kills {
             kill: Arc::new(kill.clone()),
             standing: Standing::New,
             held,
-            flags: covered_by(&served, &kill),
+            flags: kill.covered(&served.snapshot.flags),
         };
         let mut answer = (order.answer.0)(&killed(Held::Journaled));
         let recorded = order.call.as_ref().map(|call| call.record(&answer));
@@ -215,18 +215,6 @@ fn latch(served: &Served, kill: &mut Kill) {
             .filter(|entry| entry.value().is_ok_and(|flag| flag.tags.contains(tag)));
         kill.flags.extend(flags.map(|entry| entry.key().clone()));
     }
-}
-
-/// The flags that exist and are covered.
-fn covered_by(served: &Served, kill: &Kill) -> Vec<FlagKey> {
-    served
-        .snapshot
-        .flags
-        .iter()
-        .map(|entry| entry.key())
-        .filter(|key| kill.covers(key.as_str()))
-        .cloned()
-        .collect()
 }
 
 /// The overlay that a start lays over an environment: what the journal holds and the log has not settled yet.

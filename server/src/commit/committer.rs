@@ -1,0 +1,112 @@
+//! The way to a writer: orders wait in two queues, and each has its reply.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::idempotency::Answered;
+use super::log::{Fed, LogState};
+use super::meters::Meters;
+use super::{CommitError, Committed};
+
+/// What becomes of an order whose caller has gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Abandoned {
+    /// It is carried out all the same.
+    Finish,
+    /// It is left, unless it is on its way to the store: its caller has found another way.
+    Skip,
+}
+
+/// A draft that waits for its commit.
+pub(super) struct Order<D> {
+    pub(super) draft: D,
+    pub(super) abandoned: Abandoned,
+    pub(super) reply: oneshot::Sender<Result<Committed, CommitError>>,
+    /// How often it was admitted and found the log moved.
+    pub(super) attempts: u32,
+}
+
+/// The way to a writer. Cheap to clone; the writer ends when the last one is dropped.
+#[derive(Debug)]
+pub(crate) struct Committer<S: LogState> {
+    pub(super) urgent: mpsc::Sender<Order<S::Draft>>,
+    pub(super) ordinary: mpsc::Sender<Order<S::Draft>>,
+    pub(super) feed: mpsc::Sender<Fed<S>>,
+    pub(super) state: watch::Receiver<Arc<S>>,
+    pub(super) answered: Arc<Answered>,
+    pub(super) meters: Meters,
+}
+
+impl<D> std::fmt::Debug for Order<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Order").field("attempts", &self.attempts).finish_non_exhaustive()
+    }
+}
+
+impl<S: LogState> Clone for Committer<S> {
+    fn clone(&self) -> Self {
+        Self {
+            urgent: self.urgent.clone(),
+            ordinary: self.ordinary.clone(),
+            feed: self.feed.clone(),
+            state: self.state.clone(),
+            answered: Arc::clone(&self.answered),
+            meters: self.meters.clone(),
+        }
+    }
+}
+
+/// Which queue an order waits in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Queue {
+    /// Ahead of everything.
+    Urgent,
+    /// In its turn.
+    Ordinary,
+}
+
+impl<S: LogState> Committer<S> {
+    /// Submits a draft and waits for what becomes of it. A caller that stops waiting takes nothing back.
+    pub(crate) async fn submit(&self, draft: S::Draft, queue: Queue, abandoned: Abandoned) -> Result<Committed, CommitError> {
+        let (reply, answer) = oneshot::channel();
+        let order = Order {
+            draft,
+            abandoned,
+            reply,
+            attempts: 0,
+        };
+        let lane = match queue {
+            Queue::Urgent => &self.urgent,
+            Queue::Ordinary => &self.ordinary,
+        };
+        let ended = || CommitError::Internal("the server is shutting down".to_owned());
+        let since = Instant::now();
+        lane.send(order).await.map_err(|_| ended())?;
+        let answer = answer.await.map_err(|_| ended())?;
+        self.meters.answered(since, &answer);
+        answer
+    }
+
+    /// The state as of the last swap.
+    pub(crate) fn state(&self) -> Arc<S> {
+        Arc::clone(&self.state.borrow())
+    }
+
+    /// Changes of the state from now on.
+    pub(crate) fn watch(&self) -> watch::Receiver<Arc<S>> {
+        self.state.clone()
+    }
+
+    /// The calls that were answered.
+    pub(crate) fn answered(&self) -> &Arc<Answered> {
+        &self.answered
+    }
+
+    /// Hands over what the feed brought.
+    pub(crate) async fn feed(&self, fed: Fed<S>) {
+        // A writer that is gone is being shut down; what it would have shown is in the store.
+        let _ = self.feed.send(fed).await;
+    }
+}

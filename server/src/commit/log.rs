@@ -1,0 +1,75 @@
+//! What a log is to its writer: drafts that can be admitted, a state that its commits add up to, and a sink that shows it.
+
+use ripcord_proto::commit::{Commit, Recorded, Sealed};
+use ripcord_proto::digest::Digest;
+
+use super::{Answerer, Author, Call, CommitError, Made};
+use crate::store::Head;
+
+/// What a draft of any log has.
+pub(crate) trait LogDraft: Send + 'static {
+    /// By whom.
+    fn author(&self) -> &Author;
+    /// Why.
+    fn reason(&self) -> Option<String>;
+    /// The idempotent call that it is.
+    fn call(&self) -> Option<&Call>;
+    /// An answer that was given before, to be recorded with it.
+    fn answered(&self) -> Option<&Recorded> {
+        None
+    }
+    /// Makes its answer.
+    fn answer(&self) -> &Answerer;
+}
+
+/// A draft that may be committed.
+#[derive(Debug)]
+pub(crate) struct Admitted<S> {
+    /// Whether it goes ahead of everything on its way to the readers.
+    pub(crate) urgent: bool,
+    /// What it makes.
+    pub(crate) made: Made,
+    /// The state with its changes made, whose head has not moved yet.
+    pub(crate) candidate: S,
+}
+
+/// The state of a log: what its commits add up to.
+pub(crate) trait LogState: Clone + Send + Sync + 'static {
+    /// What may be asked of it.
+    type Draft: LogDraft;
+    /// Where its log ends.
+    fn head(&self) -> Head;
+    /// Whether the draft may be committed, and what that changes.
+    fn admit(&self, draft: &Self::Draft) -> Result<Admitted<Self>, CommitError>;
+    /// Seals a commit behind the head; `candidate` is this state with the commit's changes made, and becomes the state that it
+    /// makes.
+    fn seal(&self, candidate: Self, commit: Commit) -> Result<(Sealed, Self), serde_json::Error>;
+    /// The state that a sealed entry makes.
+    fn after(&self, entry: &Sealed) -> Self;
+    /// Whether the state is what the entry that made it says; else its own hash.
+    fn agrees(&self, entry: &Sealed) -> Result<(), Digest>;
+}
+
+/// Where states become visible.
+pub(crate) trait Sink<S>: Send + Sync + 'static {
+    /// `entries` are durable and lead from `before` to `after`. Returns when readers see it.
+    fn advance(&self, before: &S, after: &S, entries: &[Sealed]);
+    /// The log goes on in a new epoch with this state; `orphaned` entries are no longer part of it.
+    fn replaced(&self, after: &S, orphaned: Vec<Sealed>);
+}
+
+/// What the feed brings a writer.
+#[derive(Debug)]
+pub(crate) enum Fed<S> {
+    /// Entries of other nodes.
+    Entries(Vec<Sealed>),
+    /// Something may have been missed: look at the store.
+    Look,
+    /// A whole new state.
+    Replaced {
+        /// The state.
+        state: Box<S>,
+        /// Entries that are no longer part of the log.
+        orphaned: Vec<Sealed>,
+    },
+}
