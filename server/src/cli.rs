@@ -40,7 +40,7 @@ use ripcord_proto::EnvironmentKey;
 
 use self::exit::{Exit, Failure};
 use self::invocation::Invocation;
-use self::output::{Format, Output};
+use self::output::{Format, Output, note};
 
 /// Feature flags that can be taken back in one atomic revision, with proof.
 #[derive(Debug, Parser)]
@@ -51,10 +51,10 @@ use self::output::{Format, Output};
     arg_required_else_help = true,
     after_help = "\
 Examples:
-  ripcord demo                                    see all of it in one terminal
-  ripcord serve                                   start a server
-  ripcord apply -f flags.yaml                     what the file says, in one commit
-  ripcord kill checkout-v2 --reason \"5xx spike\"   the safe variant, everywhere, now
+  ripcord demo                                    all of it in one terminal
+  ripcord serve                                   a server
+  ripcord apply -f flags.yaml                     what the file says
+  ripcord kill checkout-v2 --reason \"5xx spike\"   the safe variant, now
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by a guard,
 4 not confirmed in time."
@@ -69,6 +69,7 @@ struct Arguments {
 /// What every command takes.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Everywhere")]
+#[expect(clippy::doc_markdown, reason = "these comments are the help, which is no markdown")]
 pub(crate) struct Global {
     /// Where the server answers [env: RIPCORD_SERVER] [default: the server on this machine]
     #[arg(long, global = true, value_name = "URL")]
@@ -89,23 +90,30 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Demo(demo::Demo),
     Serve(serve::Serve),
-    Doctor(doctor::Doctor),
-    Apply(apply::Apply),
-    Plan(plan::Plan),
+    Demo(demo::Demo),
+    #[command(flatten)]
+    Remote(Remote),
     Lint(lint::Lint),
-    Export(export::Export),
+    Completions(completions::Completions),
+}
+
+/// The commands that ask a server.
+#[derive(Debug, Subcommand)]
+enum Remote {
+    Doctor(doctor::Doctor),
     Kill(kill::KillCommand),
     Restore(restore::Restore),
     Watch(watch::Watch),
     Audit(audit::Audit),
+    Apply(apply::Apply),
+    Plan(plan::Plan),
+    Export(export::Export),
     Flags(flags::Flags),
     Segments(segments::Segments),
     Env(env::Env),
     Keys(keys::Keys),
     Backup(backup::Backup),
-    Completions(completions::Completions),
 }
 
 /// Reads the command line, does what it says, and answers with the exit code.
@@ -124,8 +132,8 @@ pub fn run() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(failure) => {
             match format {
-                Format::Json => output.note(&failure.json()),
-                Format::Text => output.note(&failure.describe(output.error_paint())),
+                Format::Json => note(&failure.json()),
+                Format::Text => note(&failure.describe(output.error_paint())),
             }
             failure.exit().into()
         }
@@ -134,41 +142,36 @@ pub fn run() -> ExitCode {
 
 fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, Failure> {
     match arguments.command {
-        Command::Demo(command) => demo::run(output, &command),
         Command::Serve(command) => serve::run(output, command),
+        Command::Demo(command) => demo::run(output, &command),
         Command::Lint(command) => lint::run(output, &command),
-        Command::Completions(command) => Ok(completions::run(output, &command)),
-        remote => {
+        Command::Completions(command) => Ok(completions::run(&command)),
+        Command::Remote(command) => {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
                 .map_err(|error| Failure::Local(format!("No runtime can be started: {error}.")))?;
             let call = Invocation::new(&arguments.global, output)?;
-            runtime.block_on(ask(&call, remote))
+            runtime.block_on(ask(&call, command))
         }
     }
 }
 
-/// The commands that ask a server.
-async fn ask(call: &Invocation, command: Command) -> Result<Exit, Failure> {
+async fn ask(call: &Invocation, command: Remote) -> Result<Exit, Failure> {
     match command {
-        Command::Doctor(command) => doctor::run(call, command).await,
-        Command::Apply(command) => apply::run(call, command).await,
-        Command::Plan(command) => plan::run(call, command).await,
-        Command::Export(command) => export::run(call, command).await,
-        Command::Kill(command) => kill::run(call, command).await,
-        Command::Restore(command) => restore::run(call, command).await,
-        Command::Watch(command) => watch::run(call, command).await,
-        Command::Audit(command) => audit::run(call, command).await,
-        Command::Flags(command) => flags::run(call, command).await,
-        Command::Segments(command) => segments::run(call, command).await,
-        Command::Env(command) => env::run(call, command).await,
-        Command::Keys(command) => keys::run(call, command).await,
-        Command::Backup(command) => backup::run(call, command).await,
-        Command::Demo(command) => demo::run(call.output, &command),
-        Command::Serve(command) => serve::run(call.output, command),
-        Command::Lint(command) => lint::run(call.output, &command),
-        Command::Completions(command) => Ok(completions::run(call.output, &command)),
+        Remote::Doctor(command) => doctor::run(call, command).await,
+        Remote::Kill(command) => kill::run(call, command).await,
+        Remote::Restore(command) => restore::run(call, command).await,
+        Remote::Watch(command) => watch::run(call, command).await,
+        Remote::Audit(command) => audit::run(call, command).await,
+        Remote::Apply(command) => apply::run(call, command).await,
+        Remote::Plan(command) => plan::run(call, command).await,
+        Remote::Export(command) => export::run(call, command).await,
+        Remote::Flags(command) => flags::run(call, command).await,
+        Remote::Segments(command) => segments::run(call, command).await,
+        Remote::Env(command) => env::run(call, command).await,
+        Remote::Keys(command) => keys::run(call, command).await,
+        Remote::Backup(command) => backup::run(call, command).await,
     }
 }
 

@@ -16,7 +16,7 @@ use super::confirm::{self, Subject};
 use super::exit::{Exit, Failure};
 use super::input::{self, Write};
 use super::invocation::{Invocation, path};
-use super::output::Format;
+use super::output::{Format, note, print};
 use super::{changes, plan};
 
 /// How often the plan is made again when somebody else changed the same flags in between.
@@ -42,9 +42,6 @@ pub(crate) struct Apply {
     /// The hash that `ripcord plan` printed: do exactly that, or refuse because the world has moved
     #[arg(long, value_name = "HASH")]
     plan: Option<Digest>,
-    /// Change what a killed flag serves, if it comes to that
-    #[arg(long)]
-    changes_served: bool,
     #[command(flatten)]
     write: Write,
 }
@@ -118,11 +115,11 @@ async fn missing(call: &Invocation, environment: &EnvironmentKey, file: &FlagsFi
 pub(crate) async fn run(call: &Invocation, command: Apply) -> Result<Exit, Failure> {
     let source = Source::read(call, &command.file, command.prune).await?;
     if source.changes.is_empty() {
-        call.output.note(&format!("{} has no flags and no segments; nothing to do.", source.name));
+        note(&format!("{} has no flags and no segments; nothing to do.", source.name));
         return Ok(Exit::Done);
     }
     let mut request = source.request(command.write.reason.clone());
-    request.changes_served = command.changes_served;
+    request.changes_served = command.write.changes_served;
     let written = commit(call, &source, request, command.plan, &command.write).await?;
     let Some(written) = written else {
         call.output
@@ -148,7 +145,7 @@ async fn commit(
             if changes::total(&plan) == 0 {
                 return Ok(None);
             }
-            call.output.print(&changes::describe(&plan, call.output.paint()));
+            print(&changes::describe(&plan, call.output.paint()));
             request.plan = Some(plan.hash);
         }
         let post = Call::post(path(&source.environment, &["commits"]))
@@ -157,7 +154,7 @@ async fn commit(
         match call.client.call(post).await {
             Ok(written) => return Ok(Some(written)),
             Err(ClientError::Problem { problem, .. }) if problem.code == Code::PlanStale && hash.is_none() && attempt < TRIES => {
-                call.output.note("Somebody else changed some of it meanwhile; looking again.");
+                note("Somebody else changed some of it meanwhile; looking again.");
             }
             Err(error) => return Err(error.into()),
         }
@@ -189,7 +186,7 @@ pub(crate) async fn confirmed(call: &Invocation, environment: &EnvironmentKey, w
     {
         confirmation = confirm::follow(&call.client, environment, &Subject::Revision(revision), confirmation, patience).await?;
         if let Some(confirmation) = &confirmation {
-            call.output.print(&confirm::describe(confirmation, patience, call.output.paint()));
+            print(&confirm::describe(confirmation, patience, call.output.paint()));
         }
     }
     Ok(confirm::exit(confirmation.as_ref(), patience))

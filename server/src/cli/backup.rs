@@ -9,6 +9,7 @@ use futures_util::StreamExt as _;
 use super::client::Call;
 use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
+use super::output::note;
 
 /// Write everything that the server knows into a file
 ///
@@ -42,7 +43,7 @@ pub(crate) async fn run(call: &Invocation, command: Backup) -> Result<Exit, Fail
     }
     file.as_file().sync_all().map_err(failed)?;
     file.persist_noclobber(&command.file).map_err(|error| failed(error.error))?;
-    call.output.note(&format!(
+    note(&format!(
         "Wrote {size} bytes to {}. Start from it with: ripcord serve --restore-backup {0}",
         command.file.display()
     ));

@@ -90,7 +90,7 @@ fn new_member(text: &mut String, member: &str, value: &Value) {
                 let _ = writeln!(text, "    {member}[{index}]: {}", shown(item));
             }
         }
-        value => {
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
             let _ = writeln!(text, "    {member}: {}", shown(value));
         }
     }

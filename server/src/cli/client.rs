@@ -13,8 +13,10 @@ use serde_json::value::RawValue;
 
 use super::target::Target;
 
-/// How long an answer may take beyond what the server was asked to wait.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long an answer may take, unless a call says otherwise.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// How long an urgent answer may take beyond what the server was asked to wait.
+const URGENT: Duration = Duration::from_secs(5);
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(5);
 /// How often a call without an answer is made again, under the same `Idempotency-Key`.
@@ -102,17 +104,22 @@ pub(crate) struct Call {
     query: Vec<(&'static str, String)>,
     body: Option<Vec<u8>>,
     if_match: Option<Position>,
+    patience: Duration,
 }
 
 impl Call {
     fn new<'a>(method: Method, path: impl IntoIterator<Item = &'a str>) -> Self {
-        let path: String = path.into_iter().map(|part| format!("/{}", utf8_percent_encode(part, PATH))).collect();
+        let path = path
+            .into_iter()
+            .flat_map(|part| std::iter::once("/").chain(utf8_percent_encode(part, PATH)))
+            .collect();
         Self {
             method,
             path,
             query: Vec::new(),
             body: None,
             if_match: None,
+            patience: PATIENCE,
         }
     }
 
@@ -151,6 +158,12 @@ impl Call {
     pub(crate) fn json(mut self, body: &impl serde::Serialize) -> Result<Self, ClientError> {
         self.body = Some(serde_json::to_vec(body).map_err(|error| ClientError::Usage(error.to_string()))?);
         Ok(self)
+    }
+
+    /// Must be answered soon, `wait` being what the server may wait for confirmations; else it is asked again.
+    pub(crate) fn urgent(mut self, wait: Duration) -> Self {
+        self.patience = wait + URGENT;
+        self
     }
 
     /// Only while the thing is as it was when it was read.
@@ -275,7 +288,7 @@ impl Client {
         let identity = writes.then(|| format!("{:032x}", rand::random::<u128>()));
         let mut repeats = 0;
         loop {
-            let request = self.request(&call, identity.as_deref()).timeout(PATIENCE);
+            let request = self.request(&call, identity.as_deref()).timeout(call.patience);
             match self.answer(request).await {
                 Err(ClientError::Silent { .. }) if repeats < REPEATS => repeats += 1,
                 answered => return answered,

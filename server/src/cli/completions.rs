@@ -5,7 +5,7 @@ use clap_complete::Shell;
 
 use super::Arguments;
 use super::exit::Exit;
-use super::output::Output;
+use super::output::print;
 
 /// Print a completion script for a shell
 #[derive(Debug, Args)]
@@ -20,9 +20,9 @@ pub(crate) struct Completions {
 }
 
 /// Does it.
-pub(crate) fn run(output: Output, command: &Completions) -> Exit {
+pub(crate) fn run(command: &Completions) -> Exit {
     let mut script = Vec::new();
     clap_complete::generate(command.shell, &mut Arguments::command(), "ripcord", &mut script);
-    output.print(&String::from_utf8_lossy(&script));
+    print(&String::from_utf8_lossy(&script));
     Exit::Done
 }

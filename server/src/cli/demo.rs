@@ -20,7 +20,7 @@ use super::client::{Answer, Call, Client};
 use super::exit::{Exit, Failure};
 use super::invocation::path;
 use super::local::Keep;
-use super::output::Output;
+use super::output::{Output, note};
 use super::serve::{Signals, announce, url};
 use super::target::{From, Target};
 use crate::serve::config::{Config, StoreChoice};
@@ -106,7 +106,7 @@ async fn play(output: Output, demo: &Demo, config: Config) -> Result<Exit, Failu
     // One that has ended already was the reason, and cannot be waited for again.
     if ended.is_ok() {
         serving.await.map_err(|error| Failure::Local(error.to_string()))?;
-        output.note("The demo has ended; its folder is gone.");
+        note("The demo has ended; its folder is gone.");
     }
     ended.map(|()| Exit::Done)
 }

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
-use super::output::{Format, Paint};
+use super::output::{Format, Paint, print};
 
 /// Say what is wrong where, and what to do
 ///
@@ -66,8 +66,8 @@ pub(crate) async fn run(call: &Invocation, _command: Doctor) -> Result<Exit, Fai
     let findings = checks::all(call).await;
     let well = !findings.iter().any(|finding| finding.state == State::Wrong);
     match call.output.format() {
-        Format::Json => call.output.print(&serde_json::json!({"well": well, "checks": findings}).to_string()),
-        Format::Text => call.output.print(&describe(&findings, call.output.paint())),
+        Format::Json => print(&serde_json::json!({"well": well, "checks": findings}).to_string()),
+        Format::Text => print(&describe(&findings, call.output.paint())),
     }
     Ok(if well { Exit::Done } else { Exit::Failed })
 }
@@ -96,7 +96,9 @@ fn line(finding: &Finding, width: usize, paint: Paint) -> String {
     let mut text = format!("{sign}  {check:width$}  {found}");
     if let Some(advice) = &finding.advice {
         let advice = advice.replace('\n', &format!("\n{margin}"));
-        text.push_str(&format!("\n{margin}{advice}"));
+        text.push('\n');
+        text.push_str(&margin);
+        text.push_str(&advice);
     }
     text
 }

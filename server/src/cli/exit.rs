@@ -69,9 +69,8 @@ impl Failure {
     /// The exit code that tells it.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Usage(_) => Exit::Usage,
+            Self::Usage(_) | Self::Client(ClientError::Usage(_)) => Exit::Usage,
             Self::Client(ClientError::Problem { problem, .. }) => of_code(problem.code),
-            Self::Client(ClientError::Usage(_)) => Exit::Usage,
             Self::Client(_) | Self::File { .. } | Self::Local(_) => Exit::Failed,
         }
     }

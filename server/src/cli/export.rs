@@ -9,7 +9,7 @@ use ripcord_proto::{FlagsFile, Snapshot};
 use super::client::{Answer, Call};
 use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
-use super::output::{Format, count};
+use super::output::{Format, count, note, print};
 
 /// Print the environment as a flags file
 ///
@@ -42,13 +42,13 @@ pub(crate) async fn run(call: &Invocation, command: Export) -> Result<Exit, Fail
         Format::Text => file.to_yaml().map_err(|error| unwritable(error.to_string()))?,
     };
     let Some(path) = command.output else {
-        call.output.print(&text);
+        print(&text);
         return Ok(Exit::Done);
     };
     std::fs::write(&path, format!("{}\n", text.trim_end())).map_err(|error| unwritable(format!("{}: {error}", path.display())))?;
     let flags = count(file.flags.len(), "flag", "flags");
     let segments = count(file.segments.len(), "segment", "segments");
-    call.output.note(&format!(
+    note(&format!(
         "Wrote {flags} and {segments} at revision {} to {}.",
         snapshot.position.revision,
         path.display()
@@ -77,11 +77,11 @@ fn flags_file(snapshot: &Snapshot) -> Result<FlagsFile, Failure> {
         environment: Some(snapshot.environment.clone()),
         ..FlagsFile::default()
     };
-    for entry in snapshot.segments.iter() {
+    for entry in &snapshot.segments {
         let segment = entry.value().map_err(|faults| unreadable("Segment", entry.key().as_str(), faults))?;
         file.segments.insert(entry.key().clone(), segment.clone());
     }
-    for entry in snapshot.flags.iter() {
+    for entry in &snapshot.flags {
         let flag = entry.value().map_err(|faults| unreadable("Flag", entry.key().as_str(), faults))?;
         file.flags.insert(entry.key().clone(), flag.clone());
     }

@@ -103,7 +103,9 @@ async fn delete(call: &Invocation, flag: &FlagKey, write: &Write) -> Result<Exit
 
 /// Makes a write, says what it did, and waits for its confirmations.
 pub(crate) async fn written(call: &Invocation, write_call: Call, done: &str, write: &Write) -> Result<Exit, Failure> {
-    let write_call = write_call.query("wait", confirm::asked_of_server(call.output, write.patience()));
+    let write_call = write_call
+        .query("wait", confirm::asked_of_server(call.output, write.patience()))
+        .query("changes_served", write.changes_served.then_some(true));
     let answer: Answer<Written> = call.client.call(write_call).await?;
     call.output.answer(&answer, |written| describe(call, written, done));
     confirmed(call, call.environment(), &answer.value, write).await

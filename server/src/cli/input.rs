@@ -19,6 +19,9 @@ pub(crate) struct Write {
     /// Wait until every application has confirmed, up to this long (2s, 500ms); exit code 4 where one has not
     #[arg(long, value_name = "TIME")]
     wait: Option<Wait>,
+    /// Change what a killed flag serves, if it comes to that
+    #[arg(long)]
+    pub(crate) changes_served: bool,
 }
 
 impl Write {
@@ -37,6 +40,11 @@ pub(crate) fn text(file: &Path) -> Result<String, Failure> {
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text).map_err(failed)?;
     Ok(text)
+}
+
+/// The lines of a document as the value of a member that stands two levels deep.
+pub(crate) fn nested(document: &str) -> String {
+    document.lines().flat_map(|line| ["    ", line, "\n"]).collect()
 }
 
 /// The name of a file in a message.

@@ -12,7 +12,7 @@ use super::client::{Answer, Call, ClientError};
 use super::confirm::{self, Subject};
 use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
-use super::output::{Format, Paint, count, indented, moment, table};
+use super::output::{Format, Paint, count, indented, moment, print, table};
 use crate::http::query::Wait;
 
 /// Flags that are listed one by one; of more the number is told.
@@ -73,30 +73,31 @@ pub(crate) async fn run(call: &Invocation, command: KillCommand) -> Result<Exit,
     };
     let post = Call::post(call.path(&["kills"]))
         .query("wait", confirm::asked_of_server(call.output, command.wait.0))
+        .urgent(command.wait.0)
         .json(&request)?;
     let mut answer: Answer<KillAnswer> = call.client.call(post).await?;
     if call.output.format() == Format::Json {
         if answer.value.reason_missing && command.reason.is_some() {
             give_reason(call, &answer.value, command.reason.as_deref()).await?;
         }
-        call.output.print(&answer.text);
+        print(&answer.text);
         return Ok(confirm::exit(answer.value.confirmation.as_ref(), command.wait.0));
     }
     let existed = answer.status == StatusCode::OK;
-    call.output.print(&headline(call, &answer.value, existed));
+    print(&headline(call, &answer.value, existed));
     if existed && answer.value.reason_missing && command.reason.is_some() {
         give_reason(call, &answer.value, command.reason.as_deref()).await?;
         answer.value.reason = command.reason;
         answer.value.reason_missing = false;
-        call.output.print("Its reason is recorded now.");
+        print("Its reason is recorded now.");
     }
     let kill = &answer.value;
     let subject = kill.revision.map_or_else(|| Subject::Kill(kill.id.clone()), Subject::Revision);
     let followed = confirm::follow(&call.client, call.environment(), &subject, kill.confirmation.clone(), command.wait.0).await?;
     if let Some(confirmation) = &followed {
-        call.output.print(&confirm::describe(confirmation, command.wait.0, call.output.paint()));
+        print(&confirm::describe(confirmation, command.wait.0, call.output.paint()));
     }
-    call.output.print(&afterwards(call, kill));
+    print(&afterwards(call, kill));
     Ok(confirm::exit(followed.as_ref(), command.wait.0))
 }
 

@@ -11,7 +11,7 @@ use ripcord_proto::{Fault, Faults, Flag, FlagsFile, Position, Segment};
 
 use super::exit::{Exit, Failure};
 use super::input;
-use super::output::{Format, Output, count};
+use super::output::{Format, Output, count, print};
 
 /// Check a flags file without a server
 ///
@@ -20,7 +20,7 @@ use super::output::{Format, Output, count};
 #[command(after_help = "\
 Examples:
   ripcord lint -f flags.yaml
-  ripcord lint -f flags.yaml --strict      recommendations fail too: for a pipeline")]
+  ripcord lint -f flags.yaml --strict       recommendations fail too")]
 pub(crate) struct Lint {
     /// The flags file, YAML or JSON; `-` reads the standard input
     #[arg(short, long, value_name = "FILE")]
@@ -40,15 +40,15 @@ pub(crate) fn run(output: Output, command: &Lint) -> Result<Exit, Failure> {
     }
     let advice = advise(&file, Timestamp::now());
     match output.format() {
-        Format::Json => output.print(&serde_json::json!({"valid": true, "recommendations": advice}).to_string()),
+        Format::Json => print(&serde_json::json!({"valid": true, "recommendations": advice}).to_string()),
         Format::Text => {
             for fault in &advice {
-                output.print(&format!("{} {name}: {fault}", output.paint().warn("advice:")));
+                print(&format!("{} {name}: {fault}", output.paint().warn("advice:")));
             }
             let flags = count(file.flags.len(), "flag", "flags");
             let segments = count(file.segments.len(), "segment", "segments");
             let recommendations = count(advice.len(), "recommendation", "recommendations");
-            output.print(&format!("{name} is valid: {flags}, {segments}, {recommendations}."));
+            print(&format!("{name} is valid: {flags}, {segments}, {recommendations}."));
         }
     }
     Ok(if command.strict && !advice.is_empty() { Exit::Failed } else { Exit::Done })

@@ -44,46 +44,46 @@ impl Output {
     }
 
     /// How answers are printed.
-    pub(crate) const fn format(&self) -> Format {
+    pub(crate) const fn format(self) -> Format {
         self.format
     }
 
     /// The colours of the standard output.
-    pub(crate) const fn paint(&self) -> Paint {
+    pub(crate) const fn paint(self) -> Paint {
         self.paint
     }
 
     /// The colours of the standard error.
-    pub(crate) const fn error_paint(&self) -> Paint {
+    pub(crate) const fn error_paint(self) -> Paint {
         self.error_paint
     }
 
     /// Shows an answer: its JSON as it came, or what `text` makes of it.
-    pub(crate) fn answer<T>(&self, answer: &Answer<T>, text: impl FnOnce(&T) -> String) {
+    pub(crate) fn answer<T>(self, answer: &Answer<T>, text: impl FnOnce(&T) -> String) {
         match self.format {
-            Format::Json => self.print(&answer.text),
-            Format::Text => self.print(&text(&answer.value)),
+            Format::Json => print(&answer.text),
+            Format::Text => print(&text(&answer.value)),
         }
     }
 
     /// Prints text for people; nothing with `--json`.
-    pub(crate) fn text(&self, text: &str) {
+    pub(crate) fn text(self, text: &str) {
         if self.format == Format::Text {
-            self.print(text);
+            print(text);
         }
     }
+}
 
-    /// Prints to the standard output and ends the line. A reader that has gone (`| head`) is no error.
-    pub(crate) fn print(&self, text: &str) {
-        let mut out = std::io::stdout().lock();
-        let _ = writeln!(out, "{}", text.trim_end_matches('\n'));
-        let _ = out.flush();
-    }
+/// Prints to the standard output and ends the line. A reader that has gone (`| head`) is no error.
+pub(crate) fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{}", text.trim_end_matches('\n'));
+    let _ = out.flush();
+}
 
-    /// Says something beside the answer, on the standard error.
-    pub(crate) fn note(&self, text: &str) {
-        let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end_matches('\n'));
-    }
+/// Says something beside the answer, on the standard error.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end_matches('\n'));
 }
 
 /// Colours, or none.

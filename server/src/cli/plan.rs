@@ -19,7 +19,7 @@ use super::invocation::{Invocation, path};
 Examples:
   ripcord plan -f flags.yaml
   ripcord plan -f flags.yaml --prune        also what the file does not have
-  ripcord apply -f flags.yaml --plan HASH   does exactly what was shown, or refuses")]
+  ripcord apply -f flags.yaml --plan HASH   does exactly that, or refuses")]
 pub(crate) struct Plan {
     /// The flags file, YAML or JSON; `-` reads the standard input
     #[arg(short, long, value_name = "FILE")]

@@ -10,7 +10,7 @@ use super::client::{Answer, Call};
 use super::confirm::{self, Subject};
 use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
-use super::output::Format;
+use super::output::{Format, print};
 use crate::http::query::Wait;
 
 /// Lift a kill
@@ -38,6 +38,7 @@ pub(crate) async fn run(call: &Invocation, command: Restore) -> Result<Exit, Fai
     let request = ReasonRequest { reason: command.reason };
     let delete = Call::delete(call.path(&["kills", command.id.as_str()]))
         .query("wait", confirm::asked_of_server(call.output, command.wait.0))
+        .urgent(command.wait.0)
         .json(&request)?;
     let answer: Answer<RestoreAnswer> = call.client.call(delete).await?;
     call.output.answer(&answer, describe);
@@ -48,7 +49,7 @@ pub(crate) async fn run(call: &Invocation, command: Restore) -> Result<Exit, Fai
     {
         confirmation = confirm::follow(&call.client, call.environment(), &Subject::Revision(revision), confirmation, command.wait.0).await?;
         if let Some(confirmation) = &confirmation {
-            call.output.print(&confirm::describe(confirmation, command.wait.0, call.output.paint()));
+            print(&confirm::describe(confirmation, command.wait.0, call.output.paint()));
         }
     }
     Ok(confirm::exit(confirmation.as_ref(), command.wait.0))

@@ -89,8 +89,7 @@ fn read(key: &SegmentKey, condition: Option<String>, file: Option<PathBuf>) -> R
         (None, Some(file)) => (input::name(&file), input::text(&file)?),
         (None, None) => return Err(Failure::Usage("Give a condition, or a file with -f FILE.".to_owned())),
     };
-    let indented: String = text.lines().map(|line| format!("    {line}\n")).collect();
-    let whole = format!("segments:\n  {}:\n{indented}", Value::String(key.to_string()));
+    let whole = format!("segments:\n  {}:\n{}", Value::String(key.to_string()), input::nested(&text));
     let parsed = FlagsFile::parse(&whole).map_err(|faults| Failure::File { file: name.clone(), faults })?;
     let segment = parsed.segments.into_iter().next().map(|(_, segment)| segment);
     segment.ok_or_else(|| Failure::Usage(format!("{name} is empty.")))

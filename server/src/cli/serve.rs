@@ -1,15 +1,24 @@
 //! `ripcord serve`: the server, until it is told to stop.
 
+use std::fmt::Write as _;
+
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::exit::{Exit, Failure};
 use super::local::{self, Announcement, Keep};
-use super::output::{Format, Output, Paint, facts, indented};
+use super::output::{Format, Output, Paint, facts, indented, note, print};
 use crate::serve::config::{Config, Settings};
 use crate::serve::{self, Started};
 use crate::telemetry;
+
+/// What a newcomer can do next.
+const TRY: &str = "
+Commands on this machine find the server by themselves. Try, in another terminal:
+  ripcord flags set checkout-v2 --boolean --reason \"first flag\"
+  ripcord kill checkout-v2 --reason \"trying it\"
+";
 
 /// Start a server
 ///
@@ -63,8 +72,11 @@ async fn until_stopped(output: Output, config: Config) -> Result<Exit, Failure> 
     let started = |started: &Started| {
         announcement = own_key.then(|| announce(started, Keep::ForNextStart)).flatten();
         match output.format() {
-            Format::Text => output.print(&greeting(started, announcement.is_some(), output.paint())),
-            Format::Json => output.print(&greeting_json(started)),
+            Format::Text => {
+                let reach = if announcement.is_some() { Reach::Announced } else { Reach::Told };
+                print(&greeting(started, reach, output.paint()));
+            }
+            Format::Json => print(&greeting_json(started)),
         }
     };
     let mut signals = Signals::listen()?;
@@ -73,7 +85,7 @@ async fn until_stopped(output: Output, config: Config) -> Result<Exit, Failure> 
     let ended = tokio::select! {
         ended = &mut serving => ended,
         () = signals.next() => {
-            output.note("Stopping: streams are told goodbye, requests finish, the store closes. A second signal ends it at once.");
+            note("Stopping: streams are told goodbye, requests finish, the store closes. A second signal ends it at once.");
             stop.cancel();
             tokio::select! {
                 ended = serving => ended,
@@ -141,7 +153,16 @@ pub(crate) fn url(started: &Started) -> String {
     format!("{}://{address}", started.scheme)
 }
 
-fn greeting(started: &Started, announced: bool, paint: Paint) -> String {
+/// How commands on this machine find the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// By themselves.
+    Announced,
+    /// By being told.
+    Told,
+}
+
+fn greeting(started: &Started, reach: Reach, paint: Paint) -> String {
     let members = [
         ("address", url(started)),
         ("data", started.data_dir.display().to_string()),
@@ -149,15 +170,16 @@ fn greeting(started: &Started, announced: bool, paint: Paint) -> String {
     ];
     let mut text = format!("{}\n{}\n", paint.strong("Ripcord is ready."), indented(&facts(&members)));
     if let Some(key) = &started.admin_key {
-        text.push_str(&format!("\nThe admin key, shown this once. Keep it safe:\n  {}\n", paint.strong(key.expose())));
+        let key = paint.strong(key.expose());
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "\nThe admin key, shown this once. Keep it safe:\n  {key}");
     }
     for warning in &started.warnings {
-        text.push_str(&format!("\n{}\n", paint.warn(warning)));
+        let _ = writeln!(text, "\n{}", paint.warn(warning));
     }
-    text.push_str(if announced {
-        "\nCommands on this machine find the server by themselves. Try, in another terminal:\n  ripcord flags set checkout-v2 --boolean --reason \"first flag\"\n  ripcord kill checkout-v2 --reason \"trying it\"\n"
-    } else {
-        "\nCommands need --server and --key, or RIPCORD_SERVER and RIPCORD_KEY.\n"
+    text.push_str(match reach {
+        Reach::Announced => TRY,
+        Reach::Told => "\nCommands need --server and --key, or RIPCORD_SERVER and RIPCORD_KEY.\n",
     });
     text.push_str("\nCtrl-C stops it.");
     text

@@ -16,7 +16,7 @@ fn what_every_command_takes_can_stand_before_or_after_it() {
         let arguments = Arguments::try_parse_from(line).unwrap();
         assert_eq!(arguments.global.environment.unwrap().as_str(), "staging");
         assert!(arguments.global.json);
-        assert!(matches!(arguments.command, Command::Kill(_)));
+        assert!(matches!(arguments.command, Command::Remote(Remote::Kill(_))));
     }
 }
 

@@ -16,7 +16,7 @@ use super::client::{Answer, Call, ClientError};
 use super::confirm::{self, Subject};
 use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
-use super::output::{Format, indented};
+use super::output::{Format, indented, note, print};
 
 /// How long confirmations of a revision are waited for before the next one is shown.
 const CONFIRMED: Duration = Duration::from_secs(1);
@@ -56,10 +56,10 @@ async fn follow(call: &Invocation) -> Result<Exit, Failure> {
     loop {
         match stream(call, &mut seen).await {
             Ok(Some(ending)) => return Ok(ending),
-            Ok(None) => call.output.note("The stream has ended; opening it again."),
+            Ok(None) => note("The stream has ended; opening it again."),
             // At the first try an error is the caller's to mend; later the server may just be away.
             Err(error) if seen.position.is_none() => return Err(error.into()),
-            Err(error) => call.output.note(&format!("{error}; trying again.")),
+            Err(error) => note(&format!("{error}; trying again.")),
         }
         tokio::time::sleep(AGAIN).await;
     }
@@ -90,12 +90,12 @@ async fn show(call: &Invocation, seen: &mut Seen, data: &str) -> Result<Option<E
     let frame = match ServerFrame::parse(data) {
         Ok(frame) => frame,
         Err(faults) => {
-            call.output.note(&format!("A frame cannot be read: {faults}"));
+            note(&format!("A frame cannot be read: {faults}"));
             return Ok(None);
         }
     };
     if call.output.format() == Format::Json {
-        call.output.print(data);
+        print(data);
     }
     let paint = call.output.paint();
     match frame {
@@ -119,7 +119,7 @@ async fn show(call: &Invocation, seen: &mut Seen, data: &str) -> Result<Option<E
             seen.fresh = Some(beat.fresh);
         }
         ServerFrame::Goodbye(goodbye) => {
-            call.output.note(&format!("The server says goodbye: {}.", goodbye.why));
+            note(&format!("The server says goodbye: {}.", goodbye.why));
             if goodbye.retry == Some(false) {
                 return Ok(Some(Exit::Failed));
             }
@@ -134,7 +134,7 @@ async fn revisions(call: &Invocation, from: Revision, to: Revision) -> Result<()
     let shown = usize::try_from(many.min(SHOWN)).unwrap_or(1).max(1);
     let entries: Answer<Vec<LogEntry>> = call.client.list(&call.path(&["revisions"]), shown).await?;
     if many > SHOWN {
-        call.output.print(&format!("{} revisions at once; the newest of them:", many));
+        print(&format!("{many} revisions at once; the newest of them:"));
     }
     let fresh = entries
         .value
@@ -142,12 +142,12 @@ async fn revisions(call: &Invocation, from: Revision, to: Revision) -> Result<()
         .rev()
         .filter(|entry| entry.revision.is_some_and(|revision| revision > from));
     for entry in fresh {
-        call.output.print(&report::entry(entry, call.output.paint()));
+        print(&report::entry(entry, call.output.paint()));
     }
     let confirmation = confirm::follow(&call.client, call.environment(), &Subject::Revision(to), None, CONFIRMED).await?;
     if let Some(confirmation) = confirmation.filter(|confirmation| confirmation.applied.connected > 0) {
         let text = confirm::applied(&confirmation, CONFIRMED, call.output.paint());
-        call.output.print(&indented(&text));
+        print(&indented(&text));
     }
     Ok(())
 }

@@ -25,7 +25,9 @@ flags:
             ChangeRequest::PutFlag { key, .. } => format!("put flag {key}"),
             ChangeRequest::DeleteFlag(key) => format!("delete flag {key}"),
             ChangeRequest::DeleteSegment(key) => format!("delete segment {key}"),
-            other => format!("{other:?}"),
+            other @ (ChangeRequest::SetEnabled { .. } | ChangeRequest::Kill { .. } | ChangeRequest::Restore(_) | ChangeRequest::PutSettings(_)) => {
+                format!("{other:?}")
+            }
         })
         .collect();
     assert_eq!(names, ["put segment beta", "put flag b", "put flag a", "delete flag old", "delete segment old"]);

@@ -82,7 +82,11 @@ async fn readiness(call: &Invocation, findings: &mut Vec<Finding>) {
         let found = format!("{part}: {} (since {})", health.why, moment(health.since));
         match health.state {
             ReadyState::Ready => {}
-            ReadyState::Degraded => findings.push(Finding::warning("server", found, "Flags are served and kills work; other writes wait for it.")),
+            ReadyState::Degraded => findings.push(Finding::wrong(
+                "server",
+                found,
+                Some("Flags are served and kills work; other writes wait for it.".to_owned()),
+            )),
             ReadyState::NotReady => findings.push(Finding::wrong(
                 "server",
                 found,

@@ -17,10 +17,8 @@ fn failed(problem: Problem) -> Failure {
 #[test]
 fn guards_and_gates_have_an_exit_code_of_their_own() {
     for code in Code::ALL {
-        let expected = match code {
-            Code::FlagKilled | Code::PlanStale | Code::StaleRevision | Code::Forbidden => 3,
-            _ => 1,
-        };
+        let guards = [Code::FlagKilled, Code::PlanStale, Code::StaleRevision, Code::Forbidden];
+        let expected = if guards.contains(code) { 3 } else { 1 };
         assert_eq!(failed(problem(*code)).exit().code(), expected, "{}", code.as_str());
     }
     assert_eq!(Failure::Usage(String::new()).exit().code(), 2);

@@ -18,7 +18,7 @@ use crate::cli::output::{Paint, indented, table};
 #[command(after_help = "\
 Examples:
   ripcord flags explain checkout-v2 --user u-17
-  ripcord flags explain checkout-v2 --user u-17 -a email=ada@example.com -a age=42
+  ripcord flags explain checkout-v2 --user u-17 -a plan=beta -a age=42
   ripcord flags explain checkout-v2 --context user.json")]
 pub(crate) struct Explain {
     /// The flag

@@ -54,9 +54,6 @@ pub(crate) struct Set {
     /// What it is, for people
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
-    /// Change what it serves while it is killed, if it comes to that
-    #[arg(long)]
-    changes_served: bool,
     #[command(flatten)]
     write: Write,
 }
@@ -98,24 +95,21 @@ impl Percent {
 /// Does it.
 pub(super) async fn run(call: &Invocation, set: Set) -> Result<Exit, Failure> {
     let path = call.path(&["flags", set.flag.as_str()]);
-    let put = match &set.file {
-        Some(file) => Call::put(path).json(&read(&set.flag, file)?)?,
-        None => {
-            let existing = existing(call, &set.flag).await?;
-            let flag = edited(&set, existing.as_ref().map(|view| view.flag.get()))?;
-            let put = Call::put(path).json(&flag)?;
-            match existing {
-                Some(view) => put.if_match(Position {
-                    epoch: view.epoch,
-                    revision: view.revision,
-                }),
-                None => put,
-            }
+    let put = if let Some(file) = &set.file {
+        Call::put(path).json(&read(&set.flag, file)?)?
+    } else {
+        let existing = existing(call, &set.flag).await?;
+        let flag = edited(&set, existing.as_ref().map(|view| view.flag.get()))?;
+        let put = Call::put(path).json(&flag)?;
+        match existing {
+            Some(view) => put.if_match(Position {
+                epoch: view.epoch,
+                revision: view.revision,
+            }),
+            None => put,
         }
     };
-    let put = put
-        .query("reason", set.write.reason.as_ref())
-        .query("changes_served", set.changes_served.then_some(true));
+    let put = put.query("reason", set.write.reason.as_ref());
     written(call, put, &format!("Set flag {}", set.flag), &set.write).await
 }
 
@@ -123,11 +117,10 @@ pub(super) async fn run(call: &Invocation, set: Set) -> Result<Exit, Failure> {
 fn read(key: &FlagKey, file: &std::path::Path) -> Result<Flag, Failure> {
     let text = input::text(file)?;
     let name = input::name(file);
-    let indented: String = text.lines().map(|line| format!("    {line}\n")).collect();
     let whole = if text.trim_start().starts_with('{') {
         format!("{{\"flags\": {{{}: {text}}}}}", Value::String(key.to_string()))
     } else {
-        format!("flags:\n  {}:\n{indented}", Value::String(key.to_string()))
+        format!("flags:\n  {}:\n{}", Value::String(key.to_string()), input::nested(&text))
     };
     let parsed = FlagsFile::parse(&whole).map_err(|faults| Failure::File { file: name.clone(), faults })?;
     let flag = parsed.flags.into_iter().next().map(|(_, flag)| flag);

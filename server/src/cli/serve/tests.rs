@@ -16,7 +16,7 @@ fn started(address: &str) -> Started {
 
 #[test]
 fn the_first_start_shows_its_admin_key_and_what_to_try() {
-    insta::assert_snapshot!(greeting(&started("127.0.0.1:8016"), true, Paint::Plain), @r#"
+    insta::assert_snapshot!(greeting(&started("127.0.0.1:8016"), Reach::Announced, Paint::Plain), @r#"
     Ripcord is ready.
       address  http://127.0.0.1:8016
       data     /var/lib/ripcord
