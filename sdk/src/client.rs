@@ -18,6 +18,7 @@ mod handle;
 mod lease;
 mod listeners;
 mod moment;
+mod near;
 mod options;
 mod outcomes;
 mod protocol;
@@ -46,6 +47,7 @@ pub use ready::{NotReady, StatusWatch};
 pub use status::{CacheStatus, OutcomeStatus, Source, State, Status, Trouble};
 pub use view::View;
 
+use near::with_in_force;
 use reading::Reading;
 use shared::Shared;
 use view::Pinned;
@@ -90,21 +92,18 @@ impl Client {
     /// A boolean flag.
     #[inline]
     pub fn bool(&self, key: &str, context: &Context<'_>, default: bool) -> bool {
-        let loaded = self.shared.load();
-        self.read(&loaded).bool(key, context, default)
+        with_in_force(&self.shared, |loaded| self.read(loaded).bool(key, context, default))
     }
 
     /// A string flag. A [`View`] lends the text instead of copying it.
     pub fn string(&self, key: &str, context: &Context<'_>, default: &str) -> String {
-        let loaded = self.shared.load();
-        self.read(&loaded).string(key, context).unwrap_or(default).to_owned()
+        with_in_force(&self.shared, |loaded| self.read(loaded).string(key, context).unwrap_or(default).to_owned())
     }
 
     /// A number flag.
     #[inline]
     pub fn number(&self, key: &str, context: &Context<'_>, default: f64) -> f64 {
-        let loaded = self.shared.load();
-        self.read(&loaded).number(key, context, default)
+        with_in_force(&self.shared, |loaded| self.read(loaded).number(key, context, default))
     }
 
     /// An object flag. A [`View`] lends the object instead of copying it.
@@ -140,8 +139,7 @@ impl Client {
     /// A flag that was declared once, with its type and default.
     #[inline]
     pub fn get<H: Handle>(&self, flag: &H, context: &Context<'_>) -> H::Value {
-        let loaded = self.shared.load();
-        flag.read(self.read(&loaded), context)
+        with_in_force(&self.shared, |loaded| flag.read(self.read(loaded), context))
     }
 
     /// Pins what is in force, so that all flags of one request or session answer from one revision.
@@ -150,6 +148,7 @@ impl Client {
     }
 
     /// Says how something that was served went; it is counted for the variant that `answer` names.
+    #[expect(clippy::unused_self, reason = "an answer knows where it is counted; it is the client that is told")]
     pub fn outcome<T>(&self, answer: &Answer<T>, outcome: Outcome) {
         answer.went(outcome);
     }

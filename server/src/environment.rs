@@ -271,7 +271,6 @@ impl Environments {
                 running.stop.cancel();
                 self.change_running(|all| drop(all.remove(key)));
                 self.inner.board.remove(key);
-                self.inner.store.drop_log(&LogName::Environment(key.clone())).await?;
             }
         }
         for key in wanted.environments.keys() {

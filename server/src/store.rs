@@ -23,6 +23,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use futures_util::future::BoxFuture;
+use ripcord_proto::change::Change;
 use ripcord_proto::commit::{ChainError, Sealed};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::{EnvironmentKey, Epoch, Faults, Position, Revision, Sequence};
@@ -117,6 +118,15 @@ pub struct Append {
 }
 
 impl Append {
+    /// The logs of environments that this append says are gone.
+    fn ended_logs(&self) -> impl Iterator<Item = LogName> {
+        let changes = self.entries.iter().flat_map(|entry| &entry.commit.changes);
+        changes.filter_map(|change| match (&self.log, change) {
+            (LogName::System, Change::DeleteEnvironment(key)) => Some(LogName::Environment(key.clone())),
+            _ => None,
+        })
+    }
+
     /// The head after the last entry.
     pub fn head(&self) -> Head {
         self.entries.iter().fold(self.expected, |head, entry| head.after(entry))
@@ -294,8 +304,9 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Replaces each of these logs as a whole, one that is not named stays. For restoring a backup.
     fn install(&self, contents: Vec<Contents>) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// Removes a log and its states. Its name may be used again, from the start. An environment's log is removed after the system
-    /// log has said that the environment is gone: other nodes take a log that vanishes without that for a loss, and refill it.
+    /// Removes a log and its states. Its name may be used again, from the start. An environment's log need not be removed: it goes
+    /// with the entry of the system log that says that the environment is gone. One that vanishes without that is taken for a
+    /// loss by other nodes, and filled again.
     fn drop_log<'a>(&'a self, log: &'a LogName) -> BoxFuture<'a, Result<(), StoreError>>;
 
     /// How it is, now and from now on.

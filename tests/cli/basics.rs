@@ -60,7 +60,7 @@ on_both_stores! {
         world.admin().put_flag("checkout", &flags::boolean("on")).await?.ok()?;
         let first = ripcord(&world, &["kill", "checkout"]).await?.expect(0)?;
         first.says(&["Nobody has said why yet", "ripcord kill checkout --reason"])?;
-        ripcord(&world, &["kill", "checkout", "--reason", "5xx"]).await?.expect(0)?.says(&["Killed already", "5xx"])?;
+        ripcord(&world, &["kill", "checkout", "--reason", "5xx"]).await?.expect(0)?.says(&["Killed already", "reason is recorded"])?;
         ensure!(world.admin().kills().await?.len() == 1);
     }
 }

@@ -52,6 +52,7 @@ on_both_stores! {
             let first = admin.kill(&scope).await?;
             let again = admin.kill(&scope).await?;
             ensure!(first.status == 201 && again.status == 200, "{} then {} {}", first.status, again.status, again.body);
+            ensure!(first.body["flags"] == again.body["flags"], "{} then {}", first.body, again.body);
             ensure!(first.body["id"] == again.body["id"], "{} is another kill than {}", again.body["id"], first.body["id"]);
         }
         ensure!(admin.kills().await?.len() == 3);

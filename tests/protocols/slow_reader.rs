@@ -42,7 +42,8 @@ async fn readers_that_do_not_read_are_bounded_in_memory_and_delay_nobody() -> Ou
     prompt.expect("snapshot", SOON).await?;
     // Once around, so that what is bought for good is not counted as growth.
     for n in 0..40_u32 {
-        admin.put_flag(&format!("large-{}", n % 10), &flags::large(50_000, 'x')).await?.ok()?;
+        let fill = char::from(b'A' + u8::try_from(n % 26)?);
+        admin.put_flag(&format!("large-{}", n % 10), &flags::large(50_000, fill)).await?.ok()?;
         prompt.expect("delta", SOON).await?;
     }
     let stuck: Vec<_> = (0..STUCK).map(|n| stuck(&sdk, n)).collect::<Result<_, _>>()?;

@@ -2,7 +2,7 @@
 //! and counted; memory of an idle connection; the snapshot for those who poll.
 //!
 //! `cargo bench -p ripcord-benches --bench fanout` starts this program again in other roles: a server (the real entry, streams
-//! and fleet over a board that it publishes on), the bare threads, and readers. All run on the same cores; ratios are taken
+//! and fleet over a board that it publishes on), all of `ripcord serve`, the bare threads, and readers. All run on the same cores; ratios are taken
 //! within one run.
 
 mod bare;
@@ -12,6 +12,7 @@ mod publisher;
 mod readers;
 mod roles;
 mod snapshots;
+mod whole;
 
 use anyhow::Result;
 

@@ -7,18 +7,21 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use ripcord_benches::table::{self, Row};
 
-use crate::process::{Process, word};
+use crate::process::{KEY, Process, word};
 use crate::roles::{Acks, Transport};
 
 const KILLS: usize = 20;
 /// Processes that the readers are spread over: the limit of open files is per process.
 const READER_PROCESSES: usize = 2;
 
-/// All figures, or those whose names are given: `fanout`, `memory`, `snapshot`.
+/// All figures, or those whose names are given: `fanout`, `whole`, `memory`, `snapshot`.
 pub fn all(chosen: &[String]) -> Result<()> {
     let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|choice| choice == name);
     if wanted("fanout") {
         table::print("kill to the last reader, server and readers on the same cores", &fan_out()?);
+    }
+    if wanted("whole") {
+        table::print("kill over REST to the last reader, all of `ripcord serve` on the embedded store", &whole()?);
     }
     if wanted("memory") {
         table::print("resident memory of an idle connection", &memory()?);
@@ -37,6 +40,12 @@ struct Kills {
     cpu: Duration,
 }
 
+impl Kills {
+    fn figure(&self) -> String {
+        format!("{:.1} ms, {:.1} ms CPU", self.last, self.cpu.as_secs_f64() * 1e3)
+    }
+}
+
 fn fan_out() -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for transport in [Transport::Sse, Transport::WebSocket] {
@@ -48,15 +57,12 @@ fn fan_out() -> Result<Vec<Row>> {
                 format!("{:.1} ms, {:?} CPU", floor.last, floor.cpu),
             ));
             let ours = served(transport, readers, Acks::No)?;
-            let row = Row::new(format!("{readers} {name}: ripcord"), format!("{:.1} ms, {:?} CPU", ours.last, ours.cpu));
+            let row = Row::new(format!("{readers} {name}: ripcord"), ours.figure());
             rows.push(row.ratio(ours.last / floor.last, 1.3));
             rows.push(cpu_row(readers, &ours, &floor, 1.6));
             if transport == Transport::WebSocket {
                 let confirmed = served(transport, readers, Acks::Yes)?;
-                let row = Row::new(
-                    format!("{readers} {name}: confirmations counted"),
-                    format!("{:.1} ms, {:?} CPU", confirmed.last, confirmed.cpu),
-                );
+                let row = Row::new(format!("{readers} {name}: confirmations counted"), confirmed.figure());
                 rows.push(row.ratio(confirmed.last / floor.last, 2.3));
                 rows.push(cpu_row(readers, &confirmed, &floor, 2.0));
             }
@@ -66,7 +72,7 @@ fn fan_out() -> Result<Vec<Row>> {
 }
 
 fn cpu_row(readers: usize, ours: &Kills, floor: &Kills, limit: f64) -> Row {
-    let row = Row::new(format!("{readers}: CPU of one kill"), format!("{:?}", ours.cpu));
+    let row = Row::new(format!("{readers}: CPU of one kill"), format!("{:.1} ms", ours.cpu.as_secs_f64() * 1e3));
     row.ratio(ours.cpu.as_secs_f64() / floor.cpu.as_secs_f64().max(0.000_1), limit)
 }
 
@@ -94,6 +100,21 @@ fn served(transport: Transport, count: usize, acks: Acks) -> Result<Kills> {
     let address = server.address()?;
     let mut readers = start_readers(address, transport, count, acks)?;
     kills(&mut server, &mut readers, count, acks)
+}
+
+/// From sending the request, through the commit and its fsync, to the last reader.
+fn whole() -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for (transport, readers) in [(Transport::Sse, 10_000), (Transport::WebSocket, 10_000)] {
+        let floor = bare(transport, readers)?;
+        let mut server = Process::start("role-whole", &["100"])?;
+        let address = server.address()?;
+        let mut clients = start_readers(address, transport, readers, Acks::Yes)?;
+        let ours = kills(&mut server, &mut clients, readers, Acks::No)?;
+        let row = Row::new(format!("{readers} {}", transport.as_str()), ours.figure());
+        rows.push(row.ratio(ours.last / floor.last, 2.3));
+    }
+    Ok(rows)
 }
 
 fn kills(server: &mut Process, readers: &mut [Process], count: usize, acks: Acks) -> Result<Kills> {
@@ -127,7 +148,14 @@ fn kills(server: &mut Process, readers: &mut [Process], count: usize, acks: Acks
     let cpu = (server.cpu()? - before) / u32::try_from(KILLS)?;
     lasts.sort_by(f64::total_cmp);
     let last = *lasts.get(KILLS / 2).context("no kill")?;
-    Ok(Kills { last, cpu })
+    let kills = Kills { last, cpu };
+    eprintln!(
+        "{count} readers: {}, from {:.1} to {:.1} ms",
+        kills.figure(),
+        lasts.first().unwrap_or(&last),
+        lasts.last().unwrap_or(&last)
+    );
+    Ok(kills)
 }
 
 fn memory() -> Result<Vec<Row>> {
@@ -158,11 +186,11 @@ fn memory() -> Result<Vec<Row>> {
 fn snapshots() -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for flags in ["100", "1000"] {
-        let mut server = Process::start("role-server", &[flags])?;
-        let address = server.address()?;
+        let (mut bare_server, mut server) = (Process::start("role-server", &[flags])?, Process::start("role-whole", &[flags])?);
+        let (handler, address) = (bare_server.address()?, server.address()?);
         let tag = tag_of(address)?;
         for (status, known, bare) in [(200, "-", "/bare/200"), (304, tag.as_str(), "/bare/304")] {
-            let floor = rate(address, bare, "-")?;
+            let floor = rate(handler, bare, "-")?;
             let ours = rate(address, "/v1/snapshot", known)?;
             let row = Row::new(format!("{flags} flags, {status}"), format!("{ours:.0}/s (bare handler {floor:.0}/s)"));
             rows.push(row.at_least(ours / floor, 0.7));
@@ -177,7 +205,7 @@ fn rate(address: SocketAddr, path: &str, tag: &str) -> Result<f64> {
 
 fn tag_of(address: SocketAddr) -> Result<String> {
     let mut stream = TcpStream::connect(address)?;
-    stream.write_all(b"GET /v1/snapshot HTTP/1.1\r\nhost: bench\r\nx-api-key: bench\r\nconnection: close\r\n\r\n")?;
+    stream.write_all(format!("GET /v1/snapshot?environment=production HTTP/1.1\r\nhost: bench\r\nx-api-key: {KEY}\r\nconnection: close\r\n\r\n").as_bytes())?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     let answer = String::from_utf8_lossy(&answer);

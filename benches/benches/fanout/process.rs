@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -85,11 +85,12 @@ where
     Ok(words.get(at).with_context(|| format!("too few words: {words:?}"))?.parse()?)
 }
 
+/// The key that everything of this bench goes by.
+pub const KEY: &str = "rc_admin_bench_bench_bench_bench_bench_bench";
+
 /// Nanoseconds since 1970: what processes of one machine have in common.
 pub fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(0))
+    u64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(0)
 }
 
 /// A listener on a free port with room for a storm.

@@ -28,7 +28,7 @@ use ripcord_server::snapshot::publication::{Publication, Served, Step};
 use ripcord_server::stream::{self, Authorise, Streams};
 use tokio::sync::watch;
 
-use crate::process::{listener, now};
+use crate::process::{KEY, listener, now};
 
 /// An environment that is killed and restored in turn.
 pub struct Stage {
@@ -36,7 +36,8 @@ pub struct Stage {
     kill: KillId,
 }
 
-const FLAG: &str = r#"{"description": "One of many", "owner": "payments", "tags": ["checkout"], "enabled": true,
+/// One of the environment's flags.
+pub const FLAG: &str = r#"{"description": "One of many", "owner": "payments", "tags": ["checkout"], "enabled": true,
     "variants": {"on": true, "off": false}, "default": "off", "safe": "off",
     "rules": [{"id": "gradual", "serve": {"split": [{"variant": "on", "weight": 25}, {"variant": "off", "weight": 75}]}}]}"#;
 
@@ -120,7 +121,7 @@ struct Keys;
 
 impl Authorise for Keys {
     fn authorise(&self, headers: &HeaderMap) -> Result<Holder, Refusal> {
-        if headers.get("x-api-key").is_none_or(|key| key != "bench") {
+        if headers.get("x-api-key").is_none_or(|key| key != KEY) {
             return Err(Refusal::new(Code::Unauthenticated, "A key is needed."));
         }
         Ok(Holder {

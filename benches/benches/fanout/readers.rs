@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use mio::{Events, Interest, Poll, Token};
 
-use crate::process::now;
+use crate::process::{KEY, now};
 use crate::roles::{Acks, Transport};
 
 struct Reader {
@@ -39,7 +39,7 @@ pub fn run(address: SocketAddr, transport: Transport, count: usize, acks: Acks) 
                 let deltas = reader.deltas(transport, &buffer[..read]);
                 if deltas > 0 {
                     round.count(deltas, count);
-                    if acks == Acks::Yes {
+                    if acks == Acks::Yes && transport == Transport::WebSocket {
                         let ack = round.ack(&buffer[..read]);
                         reader.stream.write_all(ack)?;
                     }
@@ -60,11 +60,14 @@ fn connect(address: SocketAddr, transport: Transport, number: usize) -> Result<R
     let (upgrade, query) = match transport {
         Transport::WebSocket => (
             "upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
-            String::new(),
+            "?environment=production".to_owned(),
         ),
-        Transport::Sse => ("accept: text/event-stream\r\n", format!("?instance=bench&instance_id={id}&epoch=1&revision=1")),
+        Transport::Sse => (
+            "accept: text/event-stream\r\n",
+            format!("?environment=production&instance=bench&instance_id={id}&epoch=1&revision=1"),
+        ),
     };
-    write!(stream, "GET /v1/stream{query} HTTP/1.1\r\nhost: bench\r\nx-api-key: bench\r\n{upgrade}\r\n")?;
+    write!(stream, "GET /v1/stream{query} HTTP/1.1\r\nhost: bench\r\nx-api-key: {KEY}\r\n{upgrade}\r\n")?;
     let mut head = Vec::new();
     let mut byte = [0; 512];
     while !head.windows(4).any(|window| window == b"\r\n\r\n") {
@@ -173,6 +176,9 @@ impl Round {
 
     /// The acknowledgement of the delta in `bytes`; all readers acknowledge the same.
     fn ack(&mut self, bytes: &[u8]) -> &[u8] {
+        // A heartbeat may have come before it in the same read.
+        let delta = bytes.windows(14).position(|window| window == br#""type":"delta""#).unwrap_or_default();
+        let bytes = bytes.get(delta..).unwrap_or_default();
         let member = |name: &str| {
             let at = bytes.windows(name.len()).position(|window| window == name.as_bytes())? + name.len();
             let rest = bytes.get(at..)?;

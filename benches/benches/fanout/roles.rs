@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::{bare, publisher, readers, snapshots};
+use crate::{bare, publisher, readers, snapshots, whole};
 
 /// How a reader is connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Transport {
     }
 }
 
-/// Whether readers acknowledge.
+/// Whether readers acknowledge; those of the event stream never do, since each would need a connection more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Acks {
     Yes,
@@ -47,6 +47,7 @@ impl Acks {
 pub fn run(role: &str, arguments: &[String]) -> Result<()> {
     match (role, arguments) {
         ("role-server", [flags]) => publisher::run(flags.parse()?),
+        ("role-whole", [flags]) => whole::run(flags.parse()?),
         ("role-bare", [transport, readers]) => bare::run(Transport::parse(transport)?, readers.parse()?),
         ("role-readers", [address, transport, count, acks]) => {
             let acks = if acks == Acks::Yes.as_str() { Acks::Yes } else { Acks::No };

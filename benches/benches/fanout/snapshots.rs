@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use mio::{Events, Interest, Poll, Token};
 
+use crate::process::KEY;
+
 const CONNECTIONS: usize = 64;
 const LENGTH: Duration = Duration::from_secs(3);
 
@@ -19,7 +21,7 @@ struct Poller {
 /// Asks for `path`, with `tag` as what is known already unless it is `-`, and says how many answers a second came.
 pub fn poll(address: SocketAddr, path: &str, tag: &str) -> Result<()> {
     let known = if tag == "-" { String::new() } else { format!("if-none-match: {tag}\r\n") };
-    let request = format!("GET {path} HTTP/1.1\r\nhost: bench\r\nx-api-key: bench\r\n{known}\r\n").into_bytes();
+    let request = format!("GET {path}?environment=production HTTP/1.1\r\nhost: bench\r\nx-api-key: {KEY}\r\n{known}\r\n").into_bytes();
     let answer = first_answer(address, &request)?;
     let mut poll = Poll::new()?;
     let mut pollers = Vec::new();

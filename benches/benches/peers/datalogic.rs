@@ -1,13 +1,12 @@
 //! datalogic-rs: one compiled rule a flag, held in hand rather than looked up, over contexts that were parsed beforehand. Its arena
-//! is reset after each rule.
+//! is reset after each rule. flagd's operators are the crate's own.
 
 use std::cell::RefCell;
 use std::sync::Arc;
 
 use anyhow::anyhow;
 use datalogic_rs::bumpalo::Bump;
-use datalogic_rs::operator::EvalContext;
-use datalogic_rs::{ArenaExt as _, CustomOperator, DataValue, Engine as Interpreter, Logic, Result};
+use datalogic_rs::{DataValue, Engine as Interpreter, Logic};
 use ripcord_benches::rounds::batch;
 use ripcord_benches::workload::{ATTRIBUTES, DOMAIN, FIVE_RULES, ROLLOUT, USERS, countries};
 use serde_json::{Value, json};
@@ -18,62 +17,6 @@ use crate::Engine;
 #[derive(Default)]
 pub struct Arenas {
     contexts: Bump,
-}
-
-/// flagd's `fractional` as the crate's own feature has it. The feature cannot be switched on here: features are shared with the
-/// engine that is measured against it.
-struct Fractional;
-
-impl CustomOperator for Fractional {
-    fn evaluate<'a>(&self, args: &[&'a DataValue<'a>], _: &mut EvalContext<'_, 'a>, arena: &'a Bump) -> Result<&'a DataValue<'a>> {
-        let [DataValue::String(key), DataValue::Array([on, weight_on]), DataValue::Array([off, weight_off])] = args else {
-            return Ok(arena.null());
-        };
-        let weights = [weight_on, weight_off].map(|weight| weight.as_i64().unwrap_or(0).unsigned_abs());
-        let place = (u64::from(murmur3(key.as_bytes())) * (weights[0] + weights[1])) >> 32;
-        Ok(if place < weights[0] { on } else { off })
-    }
-}
-
-fn murmur3(bytes: &[u8]) -> u32 {
-    let scramble = |block: u32| block.wrapping_mul(0xcc9e_2d51).rotate_left(15).wrapping_mul(0x1b87_3593);
-    let (blocks, rest) = bytes.as_chunks::<4>();
-    let mut hash = blocks.iter().fold(0_u32, |hash, block| {
-        (hash ^ scramble(u32::from_le_bytes(*block)))
-            .rotate_left(13)
-            .wrapping_mul(5)
-            .wrapping_add(0xe654_6b64)
-    });
-    hash ^= scramble(rest.iter().rev().fold(0, |all, byte| all << 8 | u32::from(*byte)));
-    hash ^= bytes.len() as u32;
-    hash = (hash ^ (hash >> 16)).wrapping_mul(0x85eb_ca6b);
-    hash = (hash ^ (hash >> 13)).wrapping_mul(0xc2b2_ae35);
-    hash ^ (hash >> 16)
-}
-
-/// `ends_with` likewise.
-struct EndsWith;
-
-impl CustomOperator for EndsWith {
-    fn evaluate<'a>(&self, args: &[&'a DataValue<'a>], _: &mut EvalContext<'_, 'a>, arena: &'a Bump) -> Result<&'a DataValue<'a>> {
-        Ok(match args {
-            [DataValue::String(text), DataValue::String(end)] => arena.bool(text.ends_with(end)),
-            _ => arena.null(),
-        })
-    }
-}
-
-/// `sem_ver` likewise, for `>=`.
-struct SemVer;
-
-impl CustomOperator for SemVer {
-    fn evaluate<'a>(&self, args: &[&'a DataValue<'a>], _: &mut EvalContext<'_, 'a>, arena: &'a Bump) -> Result<&'a DataValue<'a>> {
-        let parse = |value: &DataValue<'_>| value.as_str().and_then(|text| semver::Version::parse(text).ok());
-        Ok(match args {
-            [one, _, other] => arena.bool(parse(one) >= parse(other)),
-            _ => arena.null(),
-        })
-    }
 }
 
 fn fractional(flag: &str) -> Value {
@@ -92,12 +35,7 @@ fn five_rules() -> Value {
 }
 
 pub fn engine<'b>(users: &[String], arenas: &'b Arenas) -> anyhow::Result<Engine<'b>> {
-    let interpreter = Interpreter::builder()
-        .add_operator("fractional", Fractional)
-        .add_operator("ends_with", EndsWith)
-        .add_operator("sem_ver", SemVer)
-        .build();
-    let interpreter = Arc::new(interpreter);
+    let interpreter = Arc::new(Interpreter::new());
     let contexts: anyhow::Result<Vec<&'b DataValue<'b>>> = users.iter().map(|user| context(user, &arenas.contexts)).collect();
     let contexts = Arc::new(contexts?);
     let ask = |rule: Value| -> anyhow::Result<_> {

@@ -9,167 +9,29 @@
 //! from the one that came with it; a provisional kill that is let go because nobody mentioned it.
 
 mod apply;
+mod effect;
 mod healing;
 mod overlay;
+mod rules;
 mod timers;
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use ripcord_proto::delta::Urgency;
 use ripcord_proto::frame::{Ack, ClientFrame, Goodbye, Heartbeat, Hello, Overlay, ServerFrame, snapshot_tag};
-use ripcord_proto::snapshot::ContentHash;
-use ripcord_proto::{EnvironmentKey, KillId, Position, Snapshot};
+use ripcord_proto::{EnvironmentKey, Position};
 
 use super::lease::LeaseClock;
 use super::moment::Moment;
-use super::options::{Builder, Transport};
 use super::status::{Source, State, Trouble};
 use super::transport::backoff::Backoff;
 use apply::Via;
 pub(crate) use apply::{Difference, Restored};
+pub(crate) use effect::{Apply, Effect, Fetched, Freshness, Held, Lost, Standing};
 use healing::Healing;
 use overlay::KeptKills;
-
-/// What the protocol is told once.
-#[derive(Debug, Clone)]
-pub(crate) struct Rules {
-    /// The environment that must come; `None` = the key's only one.
-    pub(crate) environment: Option<EnvironmentKey>,
-    /// The instance's name.
-    pub(crate) instance: String,
-    /// Random, new for each process.
-    pub(crate) instance_id: String,
-    /// Whether this client's way to the server can carry acknowledgements.
-    pub(crate) acknowledges: bool,
-    /// Without anything heard for this long the stream counts as dead.
-    pub(crate) silence: Duration,
-    /// How often the client gives a sign of life.
-    pub(crate) heartbeat: Duration,
-    /// About how often the whole state is compared beside the stream; `None` where polling is the way already.
-    pub(crate) reconcile: Option<Duration>,
-}
-
-impl Rules {
-    /// As the application's settings say.
-    pub(crate) fn new(builder: &Builder, environment: Option<EnvironmentKey>, instance_id: String) -> Self {
-        let polling = match builder.transport {
-            Transport::WebSocket | Transport::Sse => None,
-            Transport::Poll { every } => Some(every),
-        };
-        Self {
-            environment,
-            instance: builder.instance.clone().unwrap_or_else(instance_name),
-            instance_id,
-            acknowledges: polling.is_none(),
-            silence: builder.silence.max(polling.unwrap_or_default() * 3),
-            heartbeat: builder.heartbeat,
-            reconcile: polling.is_none().then_some(builder.reconcile),
-        }
-    }
-}
-
-/// The host's name as the environment tells it, and the process id.
-fn instance_name() -> String {
-    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "app".to_owned());
-    format!("{host}-{}", std::process::id())
-}
-
-/// What is in force.
-#[derive(Debug, Clone)]
-pub(crate) struct Held {
-    /// The committed state.
-    pub(crate) snapshot: Arc<Snapshot>,
-    /// Its content hash.
-    pub(crate) hash: ContentHash,
-}
-
-/// What is to be done, in this order.
-#[derive(Debug)]
-pub(crate) enum Effect {
-    /// Open the stream, saying this.
-    Connect(Box<Hello>),
-    /// Let the stream go.
-    Disconnect,
-    /// Send a frame on the stream.
-    Send(ClientFrame),
-    /// Ask for the whole state beside the stream, unless it still has this entity tag.
-    Fetch(Option<String>),
-    /// Compile this and swap it in.
-    Apply(Apply),
-    /// Tell evaluations how many seconds the server has been unheard; 0 = no lease has run out.
-    Unheard(u32),
-    /// Write the disk cache.
-    Cache(Urgency),
-    /// Publish [`Protocol::standing`].
-    Status,
-}
-
-/// A state to put in force.
-#[derive(Debug)]
-pub(crate) struct Apply {
-    /// The committed state.
-    pub(crate) snapshot: Arc<Snapshot>,
-    /// How it differs from the state before.
-    pub(crate) difference: Difference,
-}
-
-impl Apply {
-    /// A state that no server sent.
-    pub(crate) fn by_hand(snapshot: Snapshot) -> Self {
-        Self {
-            snapshot: Arc::new(snapshot),
-            difference: Difference::anew(Vec::new()),
-        }
-    }
-}
-
-/// Why a stream is no more, or never was.
-#[derive(Debug, Clone)]
-pub(crate) enum Lost {
-    /// It broke, or could not be opened.
-    Broken(String),
-    /// The server asked to come later.
-    Later(String, Duration),
-    /// The server refused this client.
-    Refused { status: u16, detail: String },
-}
-
-/// Whether the node that answered vouches that no kill has passed it by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Freshness {
-    /// It does.
-    Fresh,
-    /// It does not: it cannot reach its store.
-    Stale,
-}
-
-/// Beside the stream: the answer to [`Effect::Fetch`].
-#[derive(Debug)]
-pub(crate) enum Fetched {
-    /// It is still the state that was named.
-    Unchanged,
-    /// The snapshot frame.
-    State(String),
-    /// No answer.
-    Failed,
-}
-
-/// Where the client stands, for its status.
-#[derive(Debug, Clone)]
-pub(crate) struct Standing {
-    pub(crate) state: State,
-    pub(crate) since: Timestamp,
-    pub(crate) position: Option<Position>,
-    pub(crate) source: Source,
-    pub(crate) last_heard: Option<Timestamp>,
-    pub(crate) last_fresh: Option<Timestamp>,
-    pub(crate) provisional_kills: Vec<KillId>,
-    pub(crate) trouble: Option<Trouble>,
-    /// Whether the first try to reach the server has ended, well or not.
-    pub(crate) tried: bool,
-}
+pub(crate) use rules::Rules;
 
 /// The stream.
 #[derive(Debug, Clone, Copy)]

@@ -185,15 +185,20 @@ impl Loop {
         }
     }
 
-    /// Does what the protocol says until it says nothing more.
+    /// Does what the protocol says until it says nothing more. What the client says of itself comes last: whoever waits for a
+    /// revision must find it in force.
     async fn perform(&mut self) {
         loop {
             let effects = self.runner.protocol.effects();
             if effects.is_empty() {
                 return;
             }
+            let told = effects.iter().any(|effect| matches!(effect, Effect::Status));
             for effect in effects {
                 self.effect(effect).await;
+            }
+            if told {
+                self.publish();
             }
         }
     }
@@ -214,7 +219,8 @@ impl Loop {
             Effect::Apply(apply) => self.runner.shared.apply(apply),
             Effect::Unheard(seconds) => self.runner.shared.set_unheard(seconds),
             Effect::Cache(urgency) => self.keep(urgency),
-            Effect::Status => self.publish(),
+            // Once, after everything else.
+            Effect::Status => {}
         }
     }
 

@@ -2,7 +2,7 @@
 //! writes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
@@ -28,6 +28,8 @@ pub(crate) struct InForce {
 struct Hot {
     /// `None` before any data.
     in_force: ArcSwap<Option<InForce>>,
+    /// How often `in_force` has been swapped.
+    swaps: AtomicU64,
     /// Seconds without a fresh heartbeat once they exhaust a lease, else 0. Beside the state and not in it, so that a lease runs
     /// out in a pinned view too.
     unheard: AtomicU32,
@@ -64,6 +66,7 @@ impl Shared {
         Self {
             hot: Hot {
                 in_force: ArcSwap::from_pointee(None),
+                swaps: AtomicU64::new(0),
                 unheard: AtomicU32::new(0),
             },
             counted,
@@ -78,6 +81,12 @@ impl Shared {
     #[inline]
     pub(crate) fn load(&self) -> arc_swap::Guard<Arc<Option<InForce>>> {
         self.hot.in_force.load()
+    }
+
+    /// How often the state in force has been swapped: a state that was loaded after this number was is at least that new.
+    #[inline]
+    pub(crate) fn swaps(&self) -> u64 {
+        self.hot.swaps.load(Ordering::Acquire)
     }
 
     /// The state in force, to hold on to.
@@ -110,6 +119,7 @@ impl Shared {
         let in_use = (*before).as_ref().and_then(|before| before.ledger.as_ref());
         let ledger = (self.counted == Counted::Yes).then(|| self.book.ledger(&compiled, &step, in_use));
         self.hot.in_force.store(Arc::new(Some(InForce { compiled, ledger })));
+        self.hot.swaps.fetch_add(1, Ordering::Release);
         self.listeners.tell(changes);
     }
 

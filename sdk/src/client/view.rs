@@ -85,6 +85,7 @@ impl View {
     }
 
     /// Says how something that was served went; it is counted for the variant that `answer` names.
+    #[expect(clippy::unused_self, reason = "an answer knows where it is counted; it is the client that is told")]
     pub fn outcome<T>(&self, answer: &Answer<T>, outcome: Outcome) {
         answer.went(outcome);
     }

@@ -97,10 +97,10 @@ impl Compiled {
             interpreter: Interpreter::new(snapshot.settings.bucketing),
             counters: 0,
         };
-        for entry in snapshot.segments.iter() {
+        for entry in &snapshot.segments {
             compiled.put_segment(entry);
         }
-        for entry in snapshot.flags.iter() {
+        for entry in &snapshot.flags {
             compiled.put_flag(entry);
         }
         compiled.mark_kills();

@@ -18,7 +18,7 @@ use super::network::Networks;
 use super::outcome::Truth;
 use super::path::Path;
 use super::text::with_text;
-use super::version::Borrowed;
+use super::version::{Borrowed, compare};
 use super::word::{Tag, Word, same};
 
 /// Up to so many texts, comparing their tags one by one is faster than hashing.
@@ -252,8 +252,10 @@ impl Test {
             Self::LessOrEqual(number) => order(number).is_some_and(Ordering::is_le),
             Self::Greater(number) => order(number).is_some_and(Ordering::is_gt),
             Self::GreaterOrEqual(number) => order(number).is_some_and(Ordering::is_ge),
-            Self::Version(comparison, version) => with_version(attribute, |own| comparison.accepts(own.cmp(version))),
-            Self::VersionIn(range) => with_version(attribute, |own| own.to_version().is_some_and(|own| range.matches(&own))),
+            Self::Version(comparison, version) => with_version(attribute, |own| compare(own, version).is_some_and(|order| comparison.accepts(order))),
+            Self::VersionIn(range) => with_version(attribute, |own| {
+                Borrowed::parse(own).and_then(Borrowed::to_version).is_some_and(|own| range.matches(&own))
+            }),
             Self::Before(instant) => instant_of(attribute).is_some_and(|own| own < *instant),
             Self::After(instant) => instant_of(attribute).is_some_and(|own| own > *instant),
             Self::InNetworks(networks) => matches!(attribute, Attribute::Text(own) if networks.contains(own)),
@@ -262,10 +264,12 @@ impl Test {
     }
 }
 
-fn with_version(attribute: Attribute<'_>, accepts: impl FnOnce(Borrowed<'_>) -> bool) -> bool {
+/// Whether `accepts` takes what may hold a version: a text, or a number as its text.
+#[inline]
+fn with_version(attribute: Attribute<'_>, accepts: impl FnOnce(&str) -> bool) -> bool {
     match attribute {
-        Attribute::Text(text) => Borrowed::parse(text).is_some_and(accepts),
-        Attribute::Integer(_) | Attribute::Number(_) => with_text(attribute, |text| Borrowed::parse(text).is_some_and(accepts)).unwrap_or(false),
+        Attribute::Text(text) => accepts(text),
+        Attribute::Integer(_) | Attribute::Number(_) => with_text(attribute, accepts).unwrap_or(false),
         Attribute::Null | Attribute::Boolean(_) | Attribute::Texts(_) | Attribute::Json(_) => false,
     }
 }

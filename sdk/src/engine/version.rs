@@ -19,20 +19,10 @@ impl<'a> Borrowed<'a> {
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
         let bytes = text.as_bytes();
-        let mut numbers = [0_u64; 3];
-        let mut at = 0;
-        for (place, slot) in numbers.iter_mut().enumerate() {
-            if place > 0 {
-                match bytes.get(at) {
-                    Some(b'.') => at += 1,
-                    Some(_) | None => break,
-                }
-            }
-            let (number, end) = number(bytes, at)?;
-            (*slot, at) = (number, end);
-        }
-        let pre = if at == bytes.len() { "" } else { pre_release(text.get(at..)?)? };
-        let [major, minor, patch] = numbers;
+        let (major, end) = number(bytes, 0)?;
+        let (minor, end) = next_number(bytes, end)?;
+        let (patch, end) = next_number(bytes, end)?;
+        let pre = if end == bytes.len() { "" } else { pre_release(text.get(end..)?)? };
         Some(Self { major, minor, patch, pre })
     }
 
@@ -45,6 +35,7 @@ impl<'a> Borrowed<'a> {
     }
 
     /// By `SemVer` 2's precedence.
+    #[inline]
     pub(super) fn cmp(&self, other: &Version) -> Ordering {
         let numbers = (self.major, self.minor, self.patch).cmp(&(other.major, other.minor, other.patch));
         numbers.then_with(|| compare_pre(self.pre, other.pre.as_str()))
@@ -60,6 +51,21 @@ impl<'a> Borrowed<'a> {
             pre,
             build: BuildMetadata::EMPTY,
         })
+    }
+}
+
+/// How the version that `text` holds stands to `other`, without a detour through memory.
+pub(super) fn compare(text: &str, other: &Version) -> Option<Ordering> {
+    Borrowed::parse(text).map(|own| own.cmp(other))
+}
+
+/// The number after a point, or 0 where there is none.
+#[inline]
+fn next_number(bytes: &[u8], end: usize) -> Option<(u64, usize)> {
+    if bytes.get(end) == Some(&b'.') {
+        number(bytes, end + 1)
+    } else {
+        Some((0, end))
     }
 }
 

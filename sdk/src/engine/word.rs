@@ -42,15 +42,25 @@ impl Tag {
     }
 }
 
-/// Seven bytes: the first four and the last three, or all of a text that is shorter than four.
+/// Seven bytes: the first four and the last three, or all of a text that is shorter than four. Written out, so that the tag of a
+/// name that stands in the source is worked out by the compiler.
 #[inline]
 fn body(bytes: &[u8]) -> u64 {
-    let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<3>()) else {
-        return bytes.iter().take(3).rev().fold(0, |all, byte| all << 8 | u64::from(*byte));
-    };
-    // Of a text of four to seven bytes the two parts overlap, which tells as much.
-    let [last, middle, end] = last.map(u64::from);
-    u64::from(u32::from_le_bytes(*first)) | last << 32 | middle << 40 | end << 48
+    match bytes {
+        [] => 0,
+        [only] => u64::from(*only),
+        [first, last] => u64::from(u16::from_le_bytes([*first, *last])),
+        [first, middle, last] => u64::from(u32::from_le_bytes([*first, *middle, *last, 0])),
+        // Of a text of four to seven bytes the two parts overlap, which tells as much.
+        [first, second, third, fourth, .., _] | [first, second, third, fourth] => {
+            let head = u32::from_le_bytes([*first, *second, *third, *fourth]);
+            let tail = match bytes {
+                [.., near, next, last] => u32::from_le_bytes([*near, *next, *last, 0]),
+                _ => 0,
+            };
+            u64::from(head) | u64::from(tail) << 32
+        }
+    }
 }
 
 /// A text and its tag.

@@ -26,7 +26,7 @@ use crate::snapshot::publication::Served;
 /// The flags whose rules name each segment.
 fn users(served: &Served) -> BTreeMap<SegmentKey, Vec<FlagKey>> {
     let mut users: BTreeMap<SegmentKey, Vec<FlagKey>> = BTreeMap::new();
-    for entry in served.snapshot.flags.iter() {
+    for entry in &served.snapshot.flags {
         let whens = entry.value().into_iter().flat_map(|flag| &flag.rules).filter_map(|rule| rule.when.as_ref());
         for when in whens {
             when.segments(&mut |segment, _| {

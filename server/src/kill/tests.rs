@@ -106,7 +106,7 @@ impl Node {
         let served = self.served();
         let context = ripcord_sdk::engine::Context::new("user-1");
         let detail = served.compiled.resolve(flag, &context, ripcord_sdk::engine::Unheard::FRESH);
-        detail.variant.map(|name| name.to_string())
+        detail.variant.map(ToString::to_string)
     }
 
     async fn submit(&self, role: Role, asks: Vec<Ask>) -> Result<Committed, CommitError> {

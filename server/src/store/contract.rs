@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use ripcord_proto::actor::{Actor, Origin};
-use ripcord_proto::change::{Change, EpochCause};
+use ripcord_proto::change::{Change, EnvironmentRecord, EpochCause};
 use ripcord_proto::commit::{Commit, Sealed};
 use ripcord_proto::settings::{Bucketing, Settings};
 use ripcord_proto::table::Entry;
@@ -84,6 +84,15 @@ impl Writer {
         entry
     }
 
+    /// Makes an environment, in the system log.
+    pub(crate) fn make(&mut self, name: &str) -> Sealed {
+        self.seal(vec![Change::PutEnvironment(EnvironmentRecord {
+            key: environment(name),
+            description: None,
+            created: "2026-11-24T12:00:00Z".parse().unwrap(),
+        })])
+    }
+
     pub(crate) fn settings(&mut self) -> Sealed {
         let bucketing = if self.head.sequence.0.is_multiple_of(2) {
             Bucketing::V2
@@ -156,6 +165,7 @@ macro_rules! contract {
             a_state_beside_the_log_is_not_kept,
             an_append_is_settled,
             a_dropped_log_starts_anew,
+            the_log_of_an_environment_ends_with_it,
             an_installed_log_replaces_the_old_one,
             a_commit_of_many_changes_is_one_entry,
         );
@@ -311,6 +321,23 @@ pub(crate) async fn a_dropped_log_starts_anew(store: &dyn Store) {
     store.append(again.append(1)).await.unwrap();
     assert_eq!(store.load(&again.log).await.unwrap().head, again.head);
     assert_eq!(store.load(&other.log).await.unwrap().head, other.head);
+}
+
+pub(crate) async fn the_log_of_an_environment_ends_with_it(store: &dyn Store) {
+    let (mut system, mut staging) = (Writer::new("system"), Writer::new("staging"));
+    for round in 0..2 {
+        let expected = system.head;
+        store.append(one(&LogName::System, expected, system.make("staging"))).await.unwrap();
+        assert_eq!(store.load(&staging.log).await.unwrap().head, Head::START, "round {round}");
+        store.append(staging.append(3)).await.unwrap();
+        store.keep_state(&staging.log, staging.state()).await.unwrap();
+        let gone = system.seal(vec![Change::DeleteEnvironment(environment("staging"))]);
+        store.append(one(&LogName::System, before(&system, &gone), gone)).await.unwrap();
+        assert_eq!(store.logs().await.unwrap(), [LogName::System]);
+        staging = Writer::new("staging");
+    }
+    assert!(store.state_before(&staging.log, Position::new(9, 9)).await.unwrap().is_none());
+    assert_eq!(store.load(&LogName::System).await.unwrap().head, system.head);
 }
 
 pub(crate) async fn an_installed_log_replaces_the_old_one(store: &dyn Store) {

@@ -81,6 +81,7 @@ impl MemoryStore {
         if actual != append.expected {
             return Err(AppendError::Moved { actual });
         }
+        append.ended_logs().for_each(|ended| drop(logs.remove(&ended)));
         let log = logs.entry(append.log).or_default();
         for entry in append.entries {
             log.head = log.head.after(&entry);

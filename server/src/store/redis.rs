@@ -32,6 +32,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use rand::RngExt as _;
+use ripcord_proto::change::Change;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::{Position, Sequence};
 use tokio::sync::{mpsc, oneshot, watch as health};
@@ -90,7 +91,7 @@ impl RedisStore {
         let link = Link::new(&config.url).map_err(unavailable)?;
         let directory = config.directory;
         let opened = tokio::task::spawn_blocking(move || EmbeddedStore::open(&directory, Flush::Lazily));
-        let embedded = opened.await.map_err(|error| StoreError::Unavailable(error.to_string()))??;
+        let embedded = opened.await.map_err(|error| StoreError::Unavailable(error.to_string()))?.map_err(of_mirror)?;
         let (mirror, batches) = Mirror::new(embedded).await?;
         let (feed, events) = mpsc::channel(EVENTS);
         let tasks = TaskSet::default();
@@ -146,8 +147,15 @@ impl RedisStore {
     /// Fetches what the mirror lacks: first the system log, which names the environments, then theirs.
     async fn fetch_all(&self) -> Result<(), StoreError> {
         self.fetch(&LogName::System).await?;
+        // Logs of environments that are gone went with the entries that say so; one made again under the name starts anew.
+        let mirrored = self.node.mirror.look().await?;
+        for log in self.node.ledger.heads().into_keys().filter(|log| !mirrored.contains_key(log)) {
+            self.node.ledger.forget(&log);
+        }
         let system = self.node.mirror.store.read(&LogName::System, Sequence(0), usize::MAX).await?;
-        self.node.follow_environments(&system).await;
+        for environment in reseed::environments(&system) {
+            self.node.ledger.track(&LogName::Environment(environment));
+        }
         for log in self.node.ledger.heads().keys().filter(|log| **log != LogName::System) {
             self.fetch(log).await?;
         }
@@ -168,6 +176,7 @@ impl RedisStore {
     }
 
     async fn append_on(node: Arc<Node>, append: Append, answer: oneshot::Sender<Result<(), AppendError>>) {
+        clear_for_new(&node, &append).await;
         node.ledger.begin(&append);
         let outcome = match query::append(&node.link, &node.scripts.append, &append).await {
             // The feed has brought it: it is written, whatever became of the answer.
@@ -190,6 +199,42 @@ impl RedisStore {
             node.tell_entries(&append.log, append.entries).await;
         }
     }
+}
+
+/// Removes what a log of an earlier environment has left under the name of one that `append` makes.
+async fn clear_for_new(node: &Node, append: &Append) {
+    // A store without a system log is damaged: what else it holds is not thrown away.
+    if append.log != LogName::System || append.expected == Head::START {
+        return;
+    }
+    let Ok(live) = node.link.live() else { return };
+    for change in append.entries.iter().flat_map(|entry| &entry.commit.changes) {
+        let Change::PutEnvironment(record) = change else { continue };
+        let log = LogName::Environment(record.key.clone());
+        if node.ledger.tracks(&log) {
+            continue;
+        }
+        // In this order: as long as the system log has not moved the environment does not exist, and what was read is left over.
+        let left = query::heads(&live, [&log, &LogName::System]).await;
+        if let Ok([left, system]) = left.as_deref()
+            && !left.is_empty()
+            && *system == keys::head_text(append.expected)
+            && let Err(error) = query::remove(&live, &node.scripts.remove, &log, left).await
+        {
+            tracing::info!(%log, %error, "what an earlier environment left is not removed");
+        }
+    }
+}
+
+/// The same error, told as one of the mirror, which is a copy of what Redis holds.
+fn of_mirror(error: StoreError) -> StoreError {
+    if let StoreError::Corrupt(why) = error {
+        return StoreError::Corrupt(format!(
+            "{why}. This is this node's mirror of Redis: where Redis, or another node, still has everything, move ripcord.redb and ripcord.head away and \
+             start again, and it is fetched anew"
+        ));
+    }
+    error
 }
 
 /// A log that ends before what this node knows has not moved on: it was lost.
@@ -281,8 +326,10 @@ impl Store for RedisStore {
         async move {
             let unavailable = |error: link::CallError| StoreError::Unavailable(error.to_string());
             let live = self.node.link.live().map_err(unavailable)?;
+            let known = keys::head_text(self.node.ledger.head(log));
             self.node.ledger.forget(log);
-            query::remove(&live, log).await.map_err(unavailable)?;
+            let removed = query::remove(&live, &self.node.scripts.remove, log, &known).await;
+            removed.map_err(unavailable)?;
             self.node.mirror.drop_log(log).await
         }
         .boxed()

@@ -54,6 +54,7 @@ fn table() -> Vec<Row> {
         ),
         row(Method::POST, own("kills"), Some(json!({"scope": {"flag": "victim"}, "reason": "x"})), KILLERS),
         row(Method::GET, "/v1/keys", None, ADMINS),
+        row(Method::GET, "/v1/backup", None, ADMINS),
         row(
             Method::POST,
             "/v1/keys",

@@ -9,6 +9,7 @@ mod line;
 #[path = "../../../tests/client/world.rs"]
 pub(in crate::client) mod world;
 
+use ripcord_proto::KillId;
 use ripcord_proto::frame::Goodbye;
 
 use super::*;

@@ -21,9 +21,10 @@ proptest! {
         let from = &snapshots[from % snapshots.len()];
         let last = snapshots.last().unwrap();
         let deltas = history.between(from.position.revision, last.position);
-        match combined(&deltas) {
-            Some(delta) => prop_assert_eq!(from.apply(&delta).unwrap().content_hash(), last.content_hash()),
-            None => prop_assert_eq!(from.position, last.position),
+        if let Some(delta) = combined(&deltas) {
+            prop_assert_eq!(from.apply(&delta).unwrap().content_hash(), last.content_hash());
+        } else {
+            prop_assert_eq!(from.position, last.position);
         }
     }
 }

@@ -231,17 +231,12 @@ impl Batch {
             return Ok(Err(AppendError::Moved { actual }));
         }
         let id = self.id(transaction, &append.log)?;
-        let mut head = append.expected;
-        let mut entries = transaction.open_table(ENTRIES).map_err(failed)?;
-        for entry in &append.entries {
-            head = head.after(entry);
-            entries
-                .insert((id, head.sequence.0), Record::write(entry, head.revision).as_slice())
-                .map_err(failed)?;
-        }
+        let head = insert(transaction, id, append)?;
         self.is_dirty = true;
         self.logs.by_name.insert(append.log.clone(), Known { id, head });
         self.last = Some(append.log.clone());
+        // In the same transaction: an environment that is made again under the name must not find the old one's log.
+        append.ended_logs().try_for_each(|log| self.drop_log(transaction, &log))?;
         Ok(Ok(()))
     }
 
@@ -310,6 +305,19 @@ impl Batch {
         let mut states = transaction.open_table(STATES).map_err(failed)?;
         states.retain_in(states_of(known.id), |_, _| false).map_err(failed)
     }
+}
+
+/// Inserts the entries; answers the head after them.
+fn insert(transaction: &WriteTransaction, id: u32, append: &Append) -> Result<Head, StoreError> {
+    let mut head = append.expected;
+    let mut entries = transaction.open_table(ENTRIES).map_err(failed)?;
+    for entry in &append.entries {
+        head = head.after(entry);
+        entries
+            .insert((id, head.sequence.0), Record::write(entry, head.revision).as_slice())
+            .map_err(failed)?;
+    }
+    Ok(head)
 }
 
 /// Whether the log holds the entry that `head` stands at.

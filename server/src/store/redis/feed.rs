@@ -13,6 +13,8 @@ use crate::store::LogName;
 
 /// How long one wait lasts, in milliseconds. New logs are waited on from the next one on; the system log, which announces them, ends it at once.
 const WAIT_MS: u64 = 1000;
+/// How much later than that the answer may come.
+const GRACE: Duration = Duration::from_secs(2);
 /// Entries of a stream taken at once, at most.
 const TAKE: usize = 512;
 /// How long to hold back after something that does not fit, until the watch has seen to it.
@@ -83,7 +85,9 @@ async fn wait(node: &Node, connection: &mut MultiplexedConnection) -> Result<Rep
     command.arg("COUNT").arg(TAKE).arg("BLOCK").arg(WAIT_MS).arg("STREAMS");
     command.arg(heads.keys().map(keys::log).collect::<Vec<_>>());
     command.arg(heads.values().map(|head| keys::id(head.sequence)).collect::<Vec<_>>());
-    command.query_async(connection).await
+    // A connection that has died without a word would be waited on for ever.
+    let answered = tokio::time::timeout(Duration::from_millis(WAIT_MS) + GRACE, command.query_async(connection)).await;
+    answered.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
 }
 
 async fn take(node: &Node, log: &LogName, rows: Rows) -> Result<(), Stray> {

@@ -31,10 +31,15 @@ pub(super) enum CallError {
 }
 
 /// The connection in use.
-#[derive(Debug)]
 pub(super) struct Live {
     connection: MultiplexedConnection,
     lost: CancellationToken,
+}
+
+impl std::fmt::Debug for Live {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Live").field("lost", &self.lost.is_cancelled()).finish_non_exhaustive()
+    }
 }
 
 impl Live {
@@ -120,10 +125,16 @@ impl Script {
 }
 
 /// The server, and the connection in use.
-#[derive(Debug)]
 pub(super) struct Link {
     client: Client,
     live: ArcSwapOption<Live>,
+}
+
+impl std::fmt::Debug for Link {
+    // The client knows the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link").field("live", &self.live).finish_non_exhaustive()
+    }
 }
 
 impl Link {

@@ -207,6 +207,13 @@ impl Mirror {
         Ok(head)
     }
 
+    /// Looks anew where each log ends.
+    pub(super) async fn look(&self) -> Result<BTreeMap<LogName, Head>, StoreError> {
+        let heads = self.store.heads().await?;
+        self.heads().clone_from(&heads);
+        Ok(heads)
+    }
+
     /// Forgets a log.
     pub(super) async fn drop_log(&self, log: &LogName) -> Result<(), StoreError> {
         self.heads().remove(log);

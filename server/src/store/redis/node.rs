@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::ledger::{Ledger, Raw, Stray};
 use super::link::{Link, Script};
 use super::mirror::Mirror;
+use super::{keys, query};
 use crate::store::{FeedEvent, Loaded, LogName, Store as _, StoreError, StoreHealth, StoreState};
 
 /// The scripts that this store runs.
@@ -17,6 +18,7 @@ pub(super) struct Scripts {
     pub(super) claim: Script,
     pub(super) switch: Script,
     pub(super) beat: Script,
+    pub(super) remove: Script,
 }
 
 impl Scripts {
@@ -26,6 +28,7 @@ impl Scripts {
             claim: Script::new(include_str!("claim.lua")),
             switch: Script::new(include_str!("switch.lua")),
             beat: Script::new(include_str!("beat.lua")),
+            remove: Script::new(include_str!("remove.lua")),
         }
     }
 }
@@ -105,9 +108,16 @@ impl Node {
         }
     }
 
-    /// Forgets the log of an environment that is gone.
+    /// Forgets the log of an environment that is gone, and removes it everywhere.
     pub(super) async fn lose_environment(&self, log: &LogName) {
+        let known = self.ledger.head(log);
         self.ledger.forget(log);
+        // Every node tries; one that died over it leaves nothing that the others do not remove.
+        if let Ok(live) = self.link.live()
+            && let Err(error) = query::remove(&live, &self.scripts.remove, log, &keys::head_text(known)).await
+        {
+            tracing::info!(%log, %error, "the log of a deleted environment is not removed from Redis yet");
+        }
         if let Err(error) = self.mirror.drop_log(log).await {
             tracing::error!(%log, %error, "the mirror of a deleted environment is not removed");
         }

@@ -137,9 +137,10 @@ where
     fields.iter().filter_map(entry).collect()
 }
 
-/// Removes a log.
-pub(super) async fn remove(live: &Live, log: &LogName) -> Result<(), CallError> {
-    let mut command = redis::cmd("DEL");
-    command.arg(keys::log(log)).arg(keys::state(log));
-    live.call(&command).await
+/// Removes a log, unless it has moved on from `head`.
+pub(super) async fn remove(live: &Live, script: &Script, log: &LogName, head: &str) -> Result<(), CallError> {
+    let (state, stream, claims) = (keys::state(log), keys::log(log), keys::claims(log));
+    let mut command = script.over(&[&state, &stream, &claims]);
+    command.arg(head);
+    live.run(script, &command).await
 }

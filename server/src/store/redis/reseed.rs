@@ -194,7 +194,7 @@ async fn fetch(live: &Live, log: &LogName) -> Result<Vec<Sealed>, ReseedError> {
 }
 
 /// The environments that a system log leaves.
-fn environments(system: &[Sealed]) -> BTreeSet<EnvironmentKey> {
+pub(super) fn environments(system: &[Sealed]) -> BTreeSet<EnvironmentKey> {
     let mut environments = BTreeSet::new();
     for change in system.iter().flat_map(|entry| &entry.commit.changes) {
         if let Change::PutEnvironment(record) = change {

@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use ripcord_proto::Sequence;
+use ripcord_proto::change::Change;
 use ripcord_proto::commit::Sealed;
 use tokio::sync::mpsc;
 
 use super::server::RedisServer;
 use super::{RedisStore, open};
-use crate::store::contract::{Writer, digests, log};
+use crate::store::contract::{Writer, digests, environment, log, one};
 use crate::store::{Append, AppendError, FeedEvent, LogName, Settled, Store, StoreState};
 
 /// Polls until `check` holds, for ten seconds at most.
@@ -197,4 +198,78 @@ async fn settings_that_can_lose_data_are_warned_of() {
         let warnings = store.health().borrow().warnings.clone();
         assert_eq!(warnings.len(), count, "{warnings:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_environment_comes_and_goes_on_every_node_and_its_end_is_no_loss() {
+    let redis = RedisServer::start(&[]).await;
+    let directories = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let (a, b) = (open(&redis, &directories[0], "a").await, open(&redis, &directories[1], "b").await);
+    let (_feed_a, mut feed_b) = (a.feed().unwrap(), b.feed().unwrap());
+    let (staging, mut system) = (log("staging"), Writer::new("system"));
+    let made = one(&system.log.clone(), system.head, system.make("staging"));
+    a.append(made).await.unwrap();
+    let mut written = Vec::new();
+    for _ in 0..3 {
+        written.push(commit(&a, &staging).await);
+    }
+    assert_eq!(
+        fed(&mut feed_b, 4).await.len(),
+        4,
+        "the environment's log is followed as soon as the system log names it"
+    );
+    assert_eq!(digests(&all(&b, &staging).await), digests(&written));
+
+    let gone = one(
+        &system.log.clone(),
+        system.head,
+        system.seal(vec![Change::DeleteEnvironment(environment("staging"))]),
+    );
+    a.append(gone).await.unwrap();
+    let event = tokio::time::timeout(Duration::from_secs(10), feed_b.recv()).await.unwrap();
+    assert!(matches!(&event, Some(FeedEvent::Dropped { log }) if *log == staging), "{event:?}");
+    eventually("b has no log of it", async || b.logs().await.unwrap() == [LogName::System]).await;
+    // A few looks at the heads later nobody has tried to fill it again.
+    for _ in 0..5 {
+        assert_eq!(a.health().borrow().state, StoreState::Available);
+        assert_eq!(b.health().borrow().state, StoreState::Available);
+        tokio::time::sleep(Duration::from_millis(150)).await;
+    }
+    assert_eq!(redis.ask::<usize>(&["EXISTS", "ripcord:{staging}:state", "ripcord:{staging}:claims"]).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_environment_made_again_while_a_node_was_away_starts_anew_there() {
+    let redis = RedisServer::start(&[]).await;
+    let directories = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let staging = log("staging");
+    let mut system = Writer::new("system");
+    let (a, b) = (open(&redis, &directories[0], "a").await, open(&redis, &directories[1], "b").await);
+    let (_feed_a, feed_b) = (a.feed(), b.feed());
+    let made = one(&system.log.clone(), system.head, system.make("staging"));
+    a.append(made).await.unwrap();
+    for _ in 0..9 {
+        commit(&a, &staging).await;
+    }
+    eventually("b has the old one", async || all(&b, &staging).await.len() == 9).await;
+    b.close().await.unwrap();
+    drop((b, feed_b));
+
+    let gone = one(
+        &system.log.clone(),
+        system.head,
+        system.seal(vec![Change::DeleteEnvironment(environment("staging"))]),
+    );
+    a.append(gone).await.unwrap();
+    // As a node leaves it that dies between the two: the environment is gone, and its log is not.
+    redis.ask::<usize>(&["HSET", "ripcord:{staging}:state", "head", "1 9 9 left"]).await;
+    let again = one(&system.log.clone(), system.head, system.make("staging"));
+    a.append(again).await.unwrap();
+    let new = [commit(&a, &staging).await, commit(&a, &staging).await];
+
+    let b = open(&redis, &directories[1], "b").await;
+    let _feed_b = b.feed();
+    eventually("b has the new one", async || digests(&all(&b, &staging).await) == digests(&new)).await;
+    commit(&b, &staging).await;
+    assert_eq!(b.load(&staging).await.unwrap().head.epoch.0, 1, "nothing was filled again");
 }

@@ -10,11 +10,11 @@ fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     match payload.len() {
         short @ 0..126 => frame.push(0x80 | u8::try_from(short).unwrap()),
         middle @ 126..65_536 => {
-            frame.push(0x80 | 126);
+            frame.push(0x80 | 0x7E);
             frame.extend(u16::try_from(middle).unwrap().to_be_bytes());
         }
         long => {
-            frame.push(0x80 | 127);
+            frame.push(0x80 | 0x7F);
             frame.extend((long as u64).to_be_bytes());
         }
     }
@@ -85,7 +85,7 @@ fn what_the_protocol_forbids_is_a_violation_with_its_close_code() {
 
 #[test]
 fn a_length_that_was_never_meant_is_refused_before_anything_is_kept() {
-    let mut frame = vec![FIN | TEXT, 0x80 | 127];
+    let mut frame = vec![FIN | TEXT, 0x80 | 0x7F];
     frame.extend(u64::MAX.to_be_bytes());
     assert_eq!(decode(&frame), Err(Violation::TooLarge));
 }
