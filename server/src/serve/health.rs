@@ -107,7 +107,11 @@ impl Inner {
             .map(ripcord_proto::EnvironmentKey::as_str)
             .filter(|key| board.served(key).is_none())
             .collect();
-        self.part(if missing.is_empty() {
+        let nothing_yet = system.environments.is_empty() && self.store.borrow().state != StoreState::Available;
+        self.part(if nothing_yet {
+            let why = "nothing has been loaded yet: there is no copy here, and the store cannot be reached";
+            (ReadyState::NotReady, why.to_owned())
+        } else if missing.is_empty() {
             (ReadyState::Ready, String::new())
         } else {
             (ReadyState::NotReady, format!("not loaded yet: {}", missing.join(", ")))
