@@ -50,7 +50,8 @@ pub(crate) fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 pub(crate) fn nearest<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let near = names.into_iter().map(|name| (strsim::osa_distance(text, name), name));
     let (distance, name) = near.min_by_key(|(distance, _)| *distance)?;
-    (distance <= 1 + name.chars().count() / 3).then_some(name)
+    let length = name.chars().count();
+    (distance <= 1 + length / 3 && distance * 2 <= length).then_some(name)
 }
 
 /// `; did you mean "rules"?`, or nothing where no name is near.

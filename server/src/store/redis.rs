@@ -146,7 +146,7 @@ impl RedisStore {
 
     /// Fetches what the mirror lacks: first the system log, which names the environments, then theirs.
     async fn fetch_all(&self) -> Result<(), StoreError> {
-        self.fetch(&LogName::System).await?;
+        self.node.mirror.catch_up(&LogName::System, &self.node.link).await?;
         // Logs of environments that are gone went with the entries that say so; one made again under the name starts anew.
         let mirrored = self.node.mirror.look().await?;
         for log in self.node.ledger.heads().into_keys().filter(|log| !mirrored.contains_key(log)) {
@@ -156,6 +156,8 @@ impl RedisStore {
         for environment in reseed::environments(&system) {
             self.node.ledger.track(&LogName::Environment(environment));
         }
+        // Only now: the watch must not see the end of an environment before its log is forgotten.
+        self.node.ledger.set(&LogName::System, self.node.mirror.head(&LogName::System));
         for log in self.node.ledger.heads().keys().filter(|log| **log != LogName::System) {
             self.fetch(log).await?;
         }
@@ -186,10 +188,10 @@ impl RedisStore {
         };
         match &outcome {
             Ok(()) => {
-                node.ledger.written(&append);
+                let ended = node.ledger.written(&append);
                 node.mirror.offer(&append.log, append.entries.clone());
-                if append.log == LogName::System {
-                    node.follow_environments(&append.entries).await;
+                for ended in ended {
+                    node.lose(ended).await;
                 }
             }
             Err(_) => _ = node.ledger.ended(&append),
@@ -326,8 +328,8 @@ impl Store for RedisStore {
         async move {
             let unavailable = |error: link::CallError| StoreError::Unavailable(error.to_string());
             let live = self.node.link.live().map_err(unavailable)?;
-            let known = keys::head_text(self.node.ledger.head(log));
-            self.node.ledger.forget(log);
+            let known = self.node.ledger.forget(log).map_or(Head::START, |ended| ended.head);
+            let known = keys::head_text(known);
             let removed = query::remove(&live, &self.node.scripts.remove, log, &known).await;
             removed.map_err(unavailable)?;
             self.node.mirror.drop_log(log).await
