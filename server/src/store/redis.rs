@@ -120,7 +120,10 @@ impl RedisStore {
             tasks,
             events: Mutex::new(Some(events)),
         };
-        store.start(batches).await;
+        if let Err(error) = store.start(batches).await {
+            store.tasks.end().await;
+            return Err(error);
+        }
         Ok(store)
     }
 
@@ -129,19 +132,22 @@ impl RedisStore {
         Exchange::start(Arc::clone(&self.node), answerer, &self.tasks)
     }
 
-    async fn start(&self, batches: mpsc::Receiver<mirror::Batch>) {
+    async fn start(&self, batches: mpsc::Receiver<mirror::Batch>) -> Result<(), StoreError> {
         let node = Arc::clone(&self.node);
         let mirroring = async move { node.mirror.run(batches, &node.link, node.closing.clone()).await };
         self.tasks.long_lived("redis mirror", mirroring);
         self.tasks.long_lived("redis watch", watch::run(Arc::clone(&self.node)));
         let mut health = self.node.health.subscribe();
         let reached = health.wait_for(|health| health.state != StoreState::Unreachable);
-        if tokio::time::timeout(FIRST_CONTACT, reached).await.is_ok()
-            && let Err(error) = self.fetch_all().await
-        {
-            tracing::warn!(%error, "what the mirror lacks could not be fetched before the start; the feed brings it");
+        if tokio::time::timeout(FIRST_CONTACT, reached).await.is_ok() {
+            match self.fetch_all().await {
+                Ok(()) => {}
+                Err(error @ StoreError::Corrupt(_)) => return Err(error),
+                Err(error) => tracing::warn!(%error, "what the mirror lacks could not be fetched before the start; the feed brings it"),
+            }
         }
         self.tasks.long_lived("redis feed", feed::run(Arc::clone(&self.node)));
+        Ok(())
     }
 
     /// Fetches what the mirror lacks: first the system log, which names the environments, then theirs.
@@ -165,7 +171,14 @@ impl RedisStore {
     }
 
     async fn fetch(&self, log: &LogName) -> Result<(), StoreError> {
-        let fetched = self.node.mirror.catch_up(log, &self.node.link).await?;
+        let is_new_here = self.node.mirror.head(log) == Head::START;
+        let fetched = self.node.mirror.catch_up(log, &self.node.link).await.map_err(|error| match error {
+            // The mirror cannot have gone another way: it is Redis that does not hold what was written.
+            StoreError::Chain { .. } if is_new_here => StoreError::Corrupt(format!(
+                "in Redis {error}. Nothing is served from a log that does not prove itself: start a node whose mirror is whole, or restore a backup"
+            )),
+            error => error,
+        })?;
         self.node.ledger.set(log, self.node.mirror.head(log));
         if let LogName::Environment(environment) = log
             && fetched > WORTH_A_STATE
