@@ -36,7 +36,7 @@ fn main() -> anyhow::Result<()> {
     }
     let mut ids = users.iter().cycle();
     criterion.bench_function("context of five", |bencher| {
-        bencher.iter(|| ids.next().map(|user| drop(black_box(workload::context(user)))))
+        bencher.iter(|| ids.next().map(|user| black_box(&workload::context(user)).traffic()))
     });
     criterion.final_summary();
     Ok(())
@@ -67,7 +67,7 @@ fn figures(client: &Client, users: &[String], contexts: &[Context<'_>]) -> Vec<R
         let view = client.view();
         batch(USERS, move |number| view.bool(flag, &contexts[number % USERS], false))
     };
-    let build: Batch<'_> = batch(USERS, |number| black_box(workload::context(&users[number % USERS])).targeting_key().is_some());
+    let build: Batch<'_> = batch(USERS, |number| black_box(&workload::context(&users[number % USERS])).targeting_key().is_some());
     let batches = [
         ask(PLAIN),
         ask(ROLLOUT),

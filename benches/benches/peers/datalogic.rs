@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use datalogic_rs::bumpalo::Bump;
 use datalogic_rs::{DataValue, Engine as Interpreter, Logic};
 use ripcord_benches::rounds::batch;
-use ripcord_benches::workload::{ATTRIBUTES, DOMAIN, FIVE_RULES, ROLLOUT, USERS, countries};
+use ripcord_benches::workload::{ATTRIBUTES, DOMAIN, ROLLOUT, USERS, countries};
 use serde_json::{Value, json};
 
 use crate::Engine;
@@ -19,8 +19,9 @@ pub struct Arenas {
     contexts: Bump,
 }
 
-fn fractional(flag: &str) -> Value {
-    json!({"fractional": [{"cat": [flag, {"var": "targetingKey"}]}, ["on", 25], ["off", 75]]})
+/// As flagd's documentation writes a rollout.
+fn fractional() -> Value {
+    json!({"fractional": [{"cat": [{"var": "$flagd.flagKey"}, {"var": "targetingKey"}]}, ["on", 25], ["off", 75]]})
 }
 
 fn five_rules() -> Value {
@@ -30,7 +31,7 @@ fn five_rules() -> Value {
         {"sem_ver": [{"var": "version"}, ">=", "3.0.0"]}, "on",
         {"ends_with": [{"var": "email"}, DOMAIN]}, "on",
         {"==": [{"var": "device"}, "tablet"]}, "on",
-        fractional(FIVE_RULES)
+        fractional()
     ]})
 }
 
@@ -54,13 +55,14 @@ pub fn engine<'b>(users: &[String], arenas: &'b Arenas) -> anyhow::Result<Engine
     let bare = ask(json!({"==": [{"var": "plan"}, "free"]}))?;
     Ok(Engine {
         name: "datalogic-rs",
-        batches: [bare, ask(fractional(ROLLOUT))?, ask(five_rules())?],
+        batches: [bare, ask(fractional())?, ask(five_rules())?],
     })
 }
 
 fn context<'b>(user: &str, arena: &'b Bump) -> anyhow::Result<&'b DataValue<'b>> {
     let mut members: serde_json::Map<String, Value> = ATTRIBUTES.iter().map(|(name, value)| (name.replace("app.", ""), json!(value))).collect();
     members.insert("targetingKey".into(), json!(user));
+    members.insert("$flagd".into(), json!({"flagKey": ROLLOUT}));
     let text = arena.alloc_str(&Value::Object(members).to_string());
     let value = DataValue::from_str(text, arena).map_err(|error| anyhow!("{error:?}"))?;
     Ok(arena.alloc(value))

@@ -10,9 +10,9 @@ use ripcord_proto::value::Value;
 use super::compile::{Compiled, Slot};
 use super::context::Context;
 use super::detail::{Detail, ErrorCode, Reason, RuleRef, TypeMismatch, Unheard};
-use super::flag::{CompiledFlag, CompiledRule, CompiledServe};
+use super::flag::{CompiledFlag, CompiledRule, CompiledServe, Plan};
 use super::jsonlogic::Named;
-use super::outcome::{Outcome, Place, Truth};
+use super::outcome::{Outcome, Truth};
 use super::split::CompiledSplit;
 use super::text::with_text;
 
@@ -25,7 +25,7 @@ const DEPTH: u32 = 64;
 pub(super) struct Scope<'s> {
     pub(super) compiled: &'s Compiled,
     pub(super) context: &'s Context<'s>,
-    pub(super) flag_key: &'s str,
+    pub(super) flag: &'s CompiledFlag,
     pub(super) unheard: Unheard,
     pub(super) limits: &'s Limits,
 }
@@ -249,17 +249,25 @@ impl<'c> Evaluation<'c> {
 
 #[inline]
 fn decide(compiled: &Compiled, slot: &Slot, context: &Context<'_>, unheard: Unheard) -> Outcome {
-    match forced(slot, unheard).or(slot.flag.fixed) {
-        Some(outcome) => outcome,
-        None => decide_by_rules(compiled, &slot.flag, context, unheard, &Limits::full()),
+    if let Some(outcome) = forced(slot, unheard) {
+        return outcome;
+    }
+    match &slot.flag.plan {
+        Plan::Fixed(outcome) => *outcome,
+        Plan::Rollout(split) => serve_split(&slot.flag, split, 0, context),
+        Plan::Rules => decide_by_rules(compiled, &slot.flag, context, unheard, &Limits::full()),
     }
 }
 
 /// The same below another evaluation, whose limits it shares.
 fn decide_within(compiled: &Compiled, slot: &Slot, context: &Context<'_>, unheard: Unheard, limits: &Limits) -> Outcome {
-    match forced(slot, unheard).or(slot.flag.fixed) {
-        Some(outcome) => outcome,
-        None => decide_by_rules(compiled, &slot.flag, context, unheard, limits),
+    if let Some(outcome) = forced(slot, unheard) {
+        return outcome;
+    }
+    match &slot.flag.plan {
+        Plan::Fixed(outcome) => *outcome,
+        Plan::Rollout(split) => serve_split(&slot.flag, split, 0, context),
+        Plan::Rules => decide_by_rules(compiled, &slot.flag, context, unheard, limits),
     }
 }
 
@@ -279,7 +287,7 @@ fn decide_by_rules(compiled: &Compiled, flag: &CompiledFlag, context: &Context<'
     let scope = Scope {
         compiled,
         context,
-        flag_key: flag.key().as_str(),
+        flag,
         unheard,
         limits,
     };
@@ -306,10 +314,7 @@ fn decide_by_rules(compiled: &Compiled, flag: &CompiledFlag, context: &Context<'
 fn serve(flag: &CompiledFlag, rule: &CompiledRule, index: usize, scope: &Scope<'_>) -> Outcome {
     match &rule.serve {
         CompiledServe::Variant(place) => Outcome::by_rule(*place, Reason::TargetingMatch, index),
-        CompiledServe::Split(split) => match bucket(split, scope.context) {
-            Some(place) => Outcome::by_rule(place, Reason::Split, index),
-            None => Outcome::new(flag.default, Reason::Default),
-        },
+        CompiledServe::Split(split) => serve_split(flag, split, index, scope.context),
         CompiledServe::JsonLogic(program) => match program.name(scope, |name| flag.place(name)) {
             Ok(Named::Nothing) => Outcome::new(flag.default, Reason::Default),
             Ok(Named::Name(place)) => Outcome::by_rule(place, Reason::TargetingMatch, index),
@@ -318,8 +323,11 @@ fn serve(flag: &CompiledFlag, rule: &CompiledRule, index: usize, scope: &Scope<'
     }
 }
 
-/// What a split serves; `None` where the attribute is missing, empty or no scalar.
+/// What a split serves: the default variant where the attribute is missing, empty or no scalar.
 #[inline]
-fn bucket(split: &CompiledSplit, context: &Context<'_>) -> Option<Place> {
-    with_text(split.by.find(context), |value| split.bucket(value)).flatten()
+fn serve_split(flag: &CompiledFlag, split: &CompiledSplit, index: usize, context: &Context<'_>) -> Outcome {
+    match with_text(split.by.find(context), |value| split.bucket(value)).flatten() {
+        Some(place) => Outcome::by_rule(place, Reason::Split, index),
+        None => Outcome::new(flag.default, Reason::Default),
+    }
 }

@@ -178,7 +178,7 @@ impl Compiled {
         let scope = Scope {
             compiled: self,
             context,
-            flag_key: compiled.key().as_str(),
+            flag: compiled,
             unheard,
             limits,
         };

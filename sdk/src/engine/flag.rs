@@ -23,8 +23,7 @@ pub struct CompiledFlag {
     pub(super) lease_seconds: u32,
     pub(super) safe: Place,
     pub(super) default: Place,
-    /// What it answers everybody once neither a kill nor a lease forces it; `None` = by prerequisites and rules.
-    pub(super) fixed: Option<Outcome>,
+    pub(super) plan: Plan,
     pub(super) requires: Box<[Requirement]>,
     pub(super) rules: Box<[CompiledRule]>,
     value_type: Option<ValueType>,
@@ -37,6 +36,30 @@ pub struct CompiledFlag {
     problem: Option<String>,
 }
 
+/// How a flag answers once neither a kill nor a lease forces it.
+#[derive(Debug)]
+pub(super) enum Plan {
+    /// The same for everybody.
+    Fixed(Outcome),
+    /// By the split of its first rule, which holds for everybody: a plain rollout.
+    Rollout(Arc<CompiledSplit>),
+    /// By prerequisites and rules.
+    Rules,
+}
+
+impl Plan {
+    fn of_rules(rules: &[CompiledRule], requires: &[Requirement]) -> Self {
+        match rules.first() {
+            Some(CompiledRule {
+                when: None,
+                serve: CompiledServe::Split(split),
+                ..
+            }) if requires.is_empty() => Self::Rollout(Arc::clone(split)),
+            Some(_) | None => Self::Rules,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct CompiledRule {
     pub(super) when: Option<Condition>,
@@ -47,7 +70,7 @@ pub(super) struct CompiledRule {
 #[derive(Debug)]
 pub(super) enum CompiledServe {
     Variant(Place),
-    Split(CompiledSplit),
+    Split(Arc<CompiledSplit>),
     JsonLogic(Program),
 }
 
@@ -56,7 +79,10 @@ impl CompiledRule {
         let when = rule.when.as_ref().map(|when| Condition::new(when, interpreter)).transpose()?;
         let serve = match &rule.serve {
             Serve::Variant(name) => CompiledServe::Variant(place_of(flag, Some(name))),
-            Serve::Split(split) => CompiledServe::Split(CompiledSplit::new(split, key, interpreter.bucketing(), |name| place_of(flag, Some(name)))),
+            Serve::Split(split) => {
+                let split = CompiledSplit::new(split, key, interpreter.bucketing(), |name| place_of(flag, Some(name)));
+                CompiledServe::Split(Arc::new(split))
+            }
             Serve::JsonLogic(rule) => CompiledServe::JsonLogic(interpreter.compile(rule)?),
         };
         Ok(Self {
@@ -79,7 +105,7 @@ impl CompiledFlag {
                 lease_seconds: NO_LEASE,
                 safe: Place::NONE,
                 default: Place::NONE,
-                fixed: Some(Outcome::error(ErrorCode::ParseError)),
+                plan: Plan::Fixed(Outcome::error(ErrorCode::ParseError)),
                 requires: Box::default(),
                 rules: Box::default(),
                 value_type: None,
@@ -96,13 +122,13 @@ impl CompiledFlag {
     fn readable(flag: &Flag, entry: &Arc<Entry<Flag>>, interpreter: &Interpreter, counter_base: u32) -> Self {
         let rules: Result<Box<[_]>, String> = flag.rules.iter().map(|rule| CompiledRule::new(rule, flag, entry.key(), interpreter)).collect();
         let default = place_of(flag, flag.default.as_ref());
-        let (fixed, rules, problem) = match rules {
-            _ if !flag.enabled => (Some(Outcome::new(Place::NONE, Reason::Disabled)), Box::default(), None),
-            Err(problem) => (Some(Outcome::error(ErrorCode::ParseError)), Box::default(), Some(problem)),
-            Ok(rules) if !rules.is_empty() || !flag.requires.is_empty() => (None, rules, None),
+        let (plan, rules, problem) = match rules {
+            _ if !flag.enabled => (Plan::Fixed(Outcome::new(Place::NONE, Reason::Disabled)), Box::default(), None),
+            Err(problem) => (Plan::Fixed(Outcome::error(ErrorCode::ParseError)), Box::default(), Some(problem)),
+            Ok(rules) if !rules.is_empty() || !flag.requires.is_empty() => (Plan::of_rules(&rules, &flag.requires), rules, None),
             // A flag that leaves everything to the caller promises nothing that could be cached, as flagd sees it too.
-            Ok(rules) if default == Place::NONE => (Some(Outcome::new(default, Reason::Default)), rules, None),
-            Ok(rules) => (Some(Outcome::new(default, Reason::Static)), rules, None),
+            Ok(rules) if default == Place::NONE => (Plan::Fixed(Outcome::new(default, Reason::Default)), rules, None),
+            Ok(rules) => (Plan::Fixed(Outcome::new(default, Reason::Static)), rules, None),
         };
         let values: Box<[Value]> = flag.variants.iter().map(|(_, value)| value.clone()).collect();
         let booleans = values
@@ -114,7 +140,7 @@ impl CompiledFlag {
             lease_seconds: flag.lease.map_or(NO_LEASE, |lease| lease.seconds),
             safe: place_of(flag, flag.safe.as_ref()),
             default,
-            fixed,
+            plan,
             requires: flag.requires.clone().into(),
             rules,
             value_type: Some(flag.variants.value_type()),

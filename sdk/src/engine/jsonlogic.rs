@@ -192,7 +192,7 @@ impl Program {
     }
 
     fn run_in<T>(&self, arena: &Bump, scope: &Scope<'_>, read: impl FnOnce(&Engine, &DataValue<'_>) -> Result<T, ErrorCode>) -> Result<T, ErrorCode> {
-        let data = data_of(scope.context, scope.flag_key, arena);
+        let data = data_of(scope.context, scope.flag.key().as_str(), arena);
         match self.engine.evaluate(&self.logic, data, arena) {
             Ok(value) => read(&self.engine, value),
             Err(_) => Err(ErrorCode::General),
