@@ -172,12 +172,14 @@ impl RedisStore {
 
     async fn fetch(&self, log: &LogName) -> Result<(), StoreError> {
         let is_new_here = self.node.mirror.head(log) == Head::START;
-        let fetched = self.node.mirror.catch_up(log, &self.node.link).await.map_err(|error| match error {
+        let fetched = self.node.mirror.catch_up(log, &self.node.link).await.map_err(|error| {
             // The mirror cannot have gone another way: it is Redis that does not hold what was written.
-            StoreError::Chain { .. } if is_new_here => StoreError::Corrupt(format!(
-                "in Redis {error}. Nothing is served from a log that does not prove itself: start a node whose mirror is whole, or restore a backup"
-            )),
-            error => error,
+            if is_new_here && matches!(error, StoreError::Chain { .. }) {
+                return StoreError::Corrupt(format!(
+                    "in Redis {error}. Nothing is served from a log that does not prove itself: start a node whose mirror is whole, or restore a backup"
+                ));
+            }
+            error
         })?;
         self.node.ledger.set(log, self.node.mirror.head(log));
         if let LogName::Environment(environment) = log
