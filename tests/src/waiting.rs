@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 /// Long enough for whatever takes milliseconds, on a machine that is busy with other things.
-pub const SOON: Duration = Duration::from_secs(15);
+pub const SOON: Duration = Duration::from_secs(45);
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(10);

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A commit writes one entry of one table; heads are kept in memory and derived from the last entry of each log when the file is
-//! opened. Two small files lie beside the database: `ripcord.lock` keeps a second process out, and `ripcord.head` ([`mark`])
+//! opened. Two small files lie beside the database: `ripcord.lock` keeps a second process out, and `ripcord.head` (`mark`)
 //! tells after every commit which entry was the last: redb itself goes back to the commit before when the newest one is
 //! damaged, and that must never pass for the truth.
 

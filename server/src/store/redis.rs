@@ -8,7 +8,7 @@
 //! watch      asks every quarter of a second where the logs end: gone, paused, emptied, older, diverged
 //! ```
 //!
-//! [`ledger`] is where own appends and the feed meet. All keys of a log share one hash tag ([`keys`]).
+//! `ledger` is where own appends and the feed meet. All keys of a log share one hash tag (`keys`).
 
 mod durability;
 mod exchange;

@@ -24,7 +24,8 @@ async fn rage(api: Api, flag: &'static str, over: Arc<AtomicBool>) -> Outcome {
                     .await?
             }
         };
-        ensure!(answer.status < 500, "{} {}", answer.status, answer.body);
+        // A machine under load may find Redis silent for a moment: nothing is changed then, and the kill must hold all the same.
+        ensure!(answer.status < 500 || answer.status == 503, "{} {}", answer.status, answer.body);
         turn += 1;
     }
     Ok(())
