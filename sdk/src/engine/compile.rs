@@ -39,8 +39,6 @@ pub struct Compiled {
 /// A flag and the kill that covers it, if any.
 #[derive(Debug, Clone)]
 pub(super) struct Slot {
-    /// The flag's key once more: finding it here instead of in the flag's entry saves three steps from pointer to pointer.
-    key: FlagKey,
     pub(super) flag: Arc<CompiledFlag>,
     pub(super) kill: Option<Arc<Entry<Kill>>>,
 }
@@ -216,7 +214,7 @@ impl Compiled {
 
     #[inline]
     pub(super) fn slot(&self, key: &str) -> Option<&Slot> {
-        self.flags.find(hash_of(key), |slot| same(slot.key.as_str().as_bytes(), key.as_bytes()))
+        self.flags.find(hash_of(key), |slot| same(slot.flag.key().as_str().as_bytes(), key.as_bytes()))
     }
 
     pub(super) fn segment(&self, key: &SegmentKey) -> Option<&CompiledSegment> {
@@ -243,8 +241,8 @@ impl Compiled {
 
     fn put_flag(&mut self, entry: &Arc<Entry<ripcord_proto::Flag>>) {
         let key = entry.key().as_str();
-        let hash = |slot: &Slot| hash_of(slot.key.as_str());
-        match self.flags.entry(hash_of(key), |slot| slot.key.as_str() == key, hash) {
+        let hash = |slot: &Slot| hash_of(slot.flag.key().as_str());
+        match self.flags.entry(hash_of(key), |slot| slot.flag.key().as_str() == key, hash) {
             TableEntry::Occupied(mut place) => {
                 let before = &place.get().flag;
                 let mut flag = CompiledFlag::new(entry, &self.interpreter, self.counters);
@@ -254,7 +252,6 @@ impl Compiled {
                     self.counters = self.counters.saturating_add(u32::try_from(flag.counters()).unwrap_or(u32::MAX));
                 }
                 *place.get_mut() = Slot {
-                    key: entry.key().clone(),
                     flag: Arc::new(flag),
                     kill: None,
                 };
@@ -263,7 +260,6 @@ impl Compiled {
                 let flag = CompiledFlag::new(entry, &self.interpreter, self.counters);
                 self.counters = self.counters.saturating_add(u32::try_from(flag.counters()).unwrap_or(u32::MAX));
                 place.insert(Slot {
-                    key: entry.key().clone(),
                     flag: Arc::new(flag),
                     kill: None,
                 });
@@ -272,7 +268,7 @@ impl Compiled {
     }
 
     fn remove_flag(&mut self, key: &FlagKey) {
-        if let Ok(place) = self.flags.find_entry(hash_of(key.as_str()), |slot| slot.key == *key) {
+        if let Ok(place) = self.flags.find_entry(hash_of(key.as_str()), |slot| slot.flag.key() == key) {
             place.remove();
         }
     }
@@ -300,7 +296,7 @@ impl Compiled {
 }
 
 fn mark_one(flags: &mut HashTable<Slot>, key: &FlagKey, mark: impl Fn(&mut Slot)) {
-    if let Some(slot) = flags.find_mut(hash_of(key.as_str()), |slot| slot.key == *key) {
+    if let Some(slot) = flags.find_mut(hash_of(key.as_str()), |slot| slot.flag.key() == key) {
         mark(slot);
     }
 }
