@@ -119,8 +119,12 @@ fn required(flags: &Table<Flag>, key: &str, variant: &VariantName) -> Required {
 
 /// Flags that were not touched and require one that was.
 fn check_requirers(flags: &Table<Flag>, touched: &Touched, found: &mut Vec<Fault>) {
-    let untouched = flags.iter().filter(|entry| !touched.flags.contains(entry.key()));
-    for (key, flag) in untouched.filter_map(|entry| Some((entry.key(), entry.value().ok()?))) {
+    // Few flags require others: that is asked first, since this runs over all of them on every commit.
+    let requirers = flags
+        .iter()
+        .filter_map(|entry| Some((entry.key(), entry.value().ok()?)))
+        .filter(|(_, flag)| !flag.requires.is_empty());
+    for (key, flag) in requirers.filter(|(key, _)| !touched.flags.contains(*key)) {
         for (index, requirement) in flag
             .requires
             .iter()

@@ -1,7 +1,7 @@
 //! Entries of a snapshot by key, sorted, each with its JSON and digest.
 //!
-//! A table is copied on every commit, so it is one `Vec` of shared entries: copying ten thousand of them is a run of
-//! reference counts, and the digest over all entries needs no second look at their contents. The JSON of an entry is kept as
+//! A table is copied on every commit that changes it, so it is one `Vec` of shared entries: copying ten thousand of them is a run
+//! of reference counts, and the digest over all entries needs no second look at their contents. The JSON of an entry is kept as
 //! it was encoded, once; frames, stored states and digests are made of those same bytes.
 
 use std::borrow::Borrow;
@@ -100,14 +100,15 @@ impl<M: Member> Entry<M> {
 /// Entries sorted by key.
 #[derive(Debug)]
 pub struct Table<M: Member> {
-    entries: Vec<Arc<Entry<M>>>,
+    /// Shared until one of its copies changes: a snapshot that is handed on costs one reference count for each table.
+    entries: Arc<Vec<Arc<Entry<M>>>>,
     bytes: usize,
 }
 
 impl<M: Member> Clone for Table<M> {
     fn clone(&self) -> Self {
         Self {
-            entries: self.entries.clone(),
+            entries: Arc::clone(&self.entries),
             bytes: self.bytes,
         }
     }
@@ -115,7 +116,10 @@ impl<M: Member> Clone for Table<M> {
 
 impl<M: Member> Default for Table<M> {
     fn default() -> Self {
-        Self { entries: Vec::new(), bytes: 0 }
+        Self {
+            entries: Arc::default(),
+            bytes: 0,
+        }
     }
 }
 
@@ -142,12 +146,12 @@ impl<M: Member> Table<M> {
         self.bytes += entry.bytes();
         match self.place(entry.key.borrow()) {
             Ok(place) => {
-                let replaced = self.entries.get_mut(place).map(|slot| std::mem::replace(slot, entry))?;
+                let replaced = Arc::make_mut(&mut self.entries).get_mut(place).map(|slot| std::mem::replace(slot, entry))?;
                 self.bytes -= replaced.bytes();
                 Some(replaced)
             }
             Err(place) => {
-                self.entries.insert(place, entry);
+                Arc::make_mut(&mut self.entries).insert(place, entry);
                 None
             }
         }
@@ -155,7 +159,8 @@ impl<M: Member> Table<M> {
 
     /// Takes an entry out.
     pub fn remove(&mut self, key: &str) -> Option<Arc<Entry<M>>> {
-        let removed = self.entries.remove(self.place(key).ok()?);
+        let place = self.place(key).ok()?;
+        let removed = Arc::make_mut(&mut self.entries).remove(place);
         self.bytes -= removed.bytes();
         Some(removed)
     }
@@ -198,7 +203,10 @@ impl<M: Member> FromIterator<Arc<Entry<M>>> for Table<M> {
         entries.sort_by(|a, b| a.key.cmp(&b.key));
         entries.dedup_by(|later, kept| later.key == kept.key);
         let bytes = entries.iter().map(|entry| entry.bytes()).sum();
-        Self { entries, bytes }
+        Self {
+            entries: Arc::new(entries),
+            bytes,
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The Ripcord server.
+#![doc = include_str!("../ARCHITECTURE.md")]
 #![cfg_attr(
     test,
     allow(

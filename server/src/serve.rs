@@ -121,8 +121,9 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     let peers = Peers::new(config.peers.clone(), config.peer_secret.clone(), peers::http_client(&config));
     let kills = Kills::start(environments.clone(), journal, peers.clone(), node.clone());
     peers.start(kills.clone(), node.clone(), &tasks);
-    let others = Arc::new(peers::OtherNodes::new(peers.clone()));
-    let fleet = Fleet::new(&board, fleet::Settings::new(node.clone()), others);
+    let others = Arc::new(peers::OtherNodes::new(peers.clone(), opened.redis.clone()));
+    let fleet = Fleet::new(&board, fleet::Settings::new(node.clone()), Arc::clone(&others) as Arc<dyn fleet::Peers>);
+    others.answer_from(fleet.clone());
 
     let access = Access::new(environments.clone(), config.admin_key.as_ref(), node.clone(), Limits::default());
     let fresh = fresh::watch(opened.store.health(), peers.clone(), &tasks);

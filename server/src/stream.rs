@@ -28,7 +28,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use actix_http::Request;
+use actix_http::{Request, Response};
+use actix_web::body::BoxBody;
 use actix_web::http::header::HeaderMap;
 use actix_web::web;
 use bytes::Bytes;
@@ -267,7 +268,12 @@ impl Worker {
                     .app_data(web::PayloadConfig::new(ack::BODY_BYTES))
                     .route(web::post().to(ack::acknowledge)),
             )
-            .service(web::resource("/v1/snapshot").route(web::get().to(poll::snapshot)));
+            .service(web::resource(poll::PATH).route(web::get().to(poll::snapshot)));
+    }
+
+    /// The answer to a poll for the snapshot, where it needs nothing of the web framework.
+    pub fn front(&self, request: &Request) -> Option<Response<BoxBody>> {
+        poll::front(&self.0.shared, request)
     }
 
     /// Answers a WebSocket's opening request on a connection that was taken from the HTTP service. `early` is what came

@@ -13,6 +13,9 @@ use serde_json::json;
 /// How often the coupled flags are flipped together.
 const FLIPS: u64 = 2_000;
 
+/// These tests keep every core busy: one at a time, or their deadlines mean nothing.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// Between two remote reads of everything.
 const PAUSE: Duration = Duration::from_millis(2);
 
@@ -107,6 +110,7 @@ async fn frames_agree(mut reader: impl Reader, place: &str, watch: Arc<Watch>) -
 }
 
 async fn readers_of(api: Api, writer: Api, name: &str) -> Outcome {
+    let _alone = ALONE.lock().await;
     let watch = Arc::new(Watch::default());
     flip(&writer, "off").await?;
     eventually(SOON, "the flags are there", || async { api.with_key(Some(writer.key())).flag("right").await }).await?;
@@ -167,6 +171,7 @@ on_both_stores! {
 /// The same with the writer on one node and the readers on the other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn coupled_flags_are_never_seen_half_flipped_by_another_node() -> Outcome {
+    let _alone = ALONE.lock().await;
     let cluster = Cluster::start().await?;
     let writer = cluster.a.admin();
     let reader = writer.role("sdk").await?.at(&cluster.b.url());

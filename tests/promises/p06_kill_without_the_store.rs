@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use ripcord_tests::stream::{Reader, WebSocket};
-use ripcord_tests::{Answer, Api, App, Cluster, Mirror, Outcome, Redis, SOON, Server, Setup, eventually, flags};
+use ripcord_tests::waiting::{mirrored, throughout};
+use ripcord_tests::{Answer, Api, App, Cluster, Gate, Mirror, Outcome, Redis, SOON, Server, Setup, eventually, flags};
 use serde_json::json;
 
 use super::p04_kill_wins::{assert_alive, assert_killed};
@@ -145,6 +146,7 @@ async fn a_provisional_kill_is_journaled_and_survives_kill_9() -> Outcome {
     let mut server = Server::start(Setup::on(&redis)).await?;
     let admin = server.admin();
     admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
+    mirrored().await;
     redis.kill();
     let id = provisional(&admin, "checkout").await?;
     server.kill();
@@ -217,12 +219,14 @@ async fn the_node_that_took_a_provisional_kill_may_withdraw_it() -> Outcome {
     Ok(())
 }
 
+/// Behind one address stand two nodes that cannot hear each other; only one of them knows of the kill.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_sdk_keeps_a_provisional_kill_over_reconnects_and_in_its_disk_cache() -> Outcome {
-    let mut cluster = Cluster::strangers().await?;
+    let cluster = Cluster::strangers().await?;
     let (a, b) = (cluster.a.admin(), cluster.b.admin());
     a.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
-    let sdk = a.role("sdk").await?;
+    let gate = Gate::to(cluster.a.port()).await?;
+    let sdk = a.role("sdk").await?.at(&gate.url());
     cluster.agree().await?;
     let cache = tempfile::tempdir()?;
     let app = App::cached(&sdk, "app", cache.path())?;
@@ -234,12 +238,13 @@ async fn an_sdk_keeps_a_provisional_kill_over_reconnects_and_in_its_disk_cache()
         Ok(())
     })
     .await?;
+    gate.turn_to(cluster.b.port());
+    is_connected_and_still_killed(&b, &app).await?;
     app.close().await;
-    // Another node, which has never heard of the kill: the SDK that has seen it keeps it.
-    let app = App::cached(&sdk.at(b.url()), "app", cache.path())?;
+    let app = App::cached(&sdk, "app", cache.path())?;
     app.ready().await?;
+    is_connected_and_still_killed(&b, &app).await?;
     assert_alive(&b, "checkout").await?;
-    ensure!(!app.on("checkout"), "the SDK forgot a kill that it had seen");
     cluster.redis.resume()?;
     merged(&b, &id).await?;
     b.restore(&id).await?.ok()?;
@@ -247,16 +252,32 @@ async fn an_sdk_keeps_a_provisional_kill_over_reconnects_and_in_its_disk_cache()
         ensure!(app.on("checkout"), "{}", app.status());
         Ok(())
     })
+    .await
+}
+
+async fn is_connected_and_still_killed(node: &Api, app: &App) -> Outcome {
+    eventually(SOON, "the SDK is connected to the node that never heard of the kill", || async {
+        let connections = node.get("connections").await?.ok()?;
+        ensure!(
+            connections["items"][0]["revision"] == 1 && connections["items"][0]["lost"] != true,
+            "{connections}"
+        );
+        Ok(())
+    })
     .await?;
-    cluster.a.kill();
-    Ok(())
+    throughout(Duration::from_millis(300), "the kill is kept", || async {
+        ensure!(!app.on("checkout") && app.reason("checkout") == "KILLED", "{}", app.status());
+        Ok(())
+    })
+    .await
 }
 
 /// Even the journal cannot be written: the disk is full.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kill_whose_journal_cannot_be_written_takes_effect_and_says_that_a_restart_loses_it() -> Outcome {
     let redis = Redis::start().await?;
-    let server = Server::start(Setup::on(&redis)).await?;
+    // What it prints goes nowhere: that would be written to the full disk too.
+    let server = Server::start(Setup::on(&redis).quiet()).await?;
     let admin = server.admin();
     admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
     redis.pause()?;

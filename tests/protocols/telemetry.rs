@@ -98,7 +98,7 @@ async fn the_open_api_document_names_every_path_of_the_design() -> Outcome {
         let there = paths.keys().any(|known| shape(known) == shape(&full));
         ensure!(there, "{full} is not in the document: {:?}", paths.keys().collect::<Vec<_>>());
     }
-    for path in ["/v1/snapshot", "/v1/stream", "/v1/keys", "/v1/outcomes", "/healthz", "/readyz"] {
+    for path in ["/v1/snapshot", "/v1/stream", "/v1/stream/ack", "/v1/keys", "/v1/outcomes", "/v1/audit"] {
         ensure!(paths.contains_key(path), "{path} is not in the document");
     }
     Ok(())

@@ -73,7 +73,7 @@ pub fn http() -> reqwest::Client {
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
     reqwest::Client::builder()
-        .timeout(Duration::from_secs(20))
+        .timeout(Duration::from_mins(1))
         // Certificates are made by the tests themselves; who checks them is an SDK's or a command's business.
         .tls_danger_accept_invalid_certs(true)
         .build()

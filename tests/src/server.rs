@@ -51,6 +51,15 @@ pub struct Setup {
     variables: Vec<(String, Option<String>)>,
     port: Option<u16>,
     scheme: Scheme,
+    printed: Printed,
+}
+
+/// What becomes of what a server prints.
+#[derive(Debug, Clone, Copy, Default)]
+enum Printed {
+    #[default]
+    Kept,
+    Discarded,
 }
 
 /// What a server speaks.
@@ -101,6 +110,13 @@ impl Setup {
             .argument(certificate.display().to_string())
             .argument("--tls-key")
             .argument(key.display().to_string())
+    }
+
+    /// What it prints is not kept.
+    #[must_use]
+    pub fn quiet(mut self) -> Self {
+        self.printed = Printed::Discarded;
+        self
     }
 
     /// On this port.
@@ -238,7 +254,10 @@ impl Server {
 
     fn launch(&mut self) -> anyhow::Result<()> {
         self.process = None;
-        let output = self.directory.path().join("output.log");
+        let output = match self.setup.printed {
+            Printed::Kept => self.directory.path().join("output.log"),
+            Printed::Discarded => "/dev/null".into(),
+        };
         // A write beyond a limit of file size is an error then, as on a full disk, and not the end of the process.
         let mut command = self.wrapped("trap '' XFSZ; exec \"$@\"");
         command

@@ -148,8 +148,9 @@ const fn of_code(code: Code) -> Exit {
 }
 
 fn describe_problem(text: &mut String, problem: &Problem) {
-    // What the API calls `reason` is `--reason` here.
-    if !problem.detail.is_empty() && problem.code != Code::ReasonRequired {
+    // How a header or a member of a body is written is of no use here.
+    let of_http = problem.code == Code::ReasonRequired || problem.detail.contains("Authorization: Bearer");
+    if !problem.detail.is_empty() && !of_http {
         let _ = writeln!(text, "  {}", problem.detail);
     }
     // A problem of one field may say in `detail` what it says of the field.

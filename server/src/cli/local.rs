@@ -73,8 +73,25 @@ pub enum Keep {
 pub struct Announcement {
     path: PathBuf,
     keep: Keep,
+    key: Key,
     /// Locked as long as it is open.
     _lock: File,
+}
+
+/// Whether an announcement names a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    /// Commands need nothing more.
+    Known,
+    /// Commands find the address, and need a key.
+    Unknown,
+}
+
+impl Announcement {
+    /// Whether it names a key.
+    pub const fn key(&self) -> Key {
+        self.key
+    }
 }
 
 /// Says where a server runs and with which key it can be reached, to its owner alone. `address` has a scheme:
@@ -98,7 +115,8 @@ fn announce_in(directory: &Path, address: &str, data_dir: &Path, key: Option<&st
         data_dir,
     };
     let lock = write(&announced, &path).map_err(|source| LocalError::File { path: path.clone(), source })?;
-    Ok(Announcement { path, keep, _lock: lock })
+    let key = if announced.key.is_some() { Key::Known } else { Key::Unknown };
+    Ok(Announcement { path, keep, key, _lock: lock })
 }
 
 impl Drop for Announcement {

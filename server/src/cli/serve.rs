@@ -7,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::exit::{Exit, Failure};
-use super::local::{self, Announcement, Keep};
+use super::local::{self, Announcement, Keep, Key};
 use super::output::{Format, Output, Paint, facts, indented, note, print};
 use crate::serve::config::{Config, Settings};
 use crate::serve::{self, Started};
@@ -73,8 +73,8 @@ async fn until_stopped(output: Output, config: Config) -> Result<Exit, Failure> 
         announcement = own_key.then(|| announce(started, Keep::ForNextStart)).flatten();
         match output.format() {
             Format::Text => {
-                let reach = if announcement.is_some() { Reach::Announced } else { Reach::Told };
-                print(&greeting(started, reach, output.paint()));
+                let announced = announcement.as_ref().map(Announcement::key);
+                print(&greeting(started, announced, output.paint()));
             }
             Format::Json => print(&greeting_json(started)),
         }
@@ -153,16 +153,7 @@ pub(crate) fn url(started: &Started) -> String {
     format!("{}://{address}", started.scheme)
 }
 
-/// How commands on this machine find the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reach {
-    /// By themselves.
-    Announced,
-    /// By being told.
-    Told,
-}
-
-fn greeting(started: &Started, reach: Reach, paint: Paint) -> String {
+fn greeting(started: &Started, announced: Option<Key>, paint: Paint) -> String {
     let members = [
         ("address", url(started)),
         ("data", started.data_dir.display().to_string()),
@@ -177,9 +168,11 @@ fn greeting(started: &Started, reach: Reach, paint: Paint) -> String {
     for warning in &started.warnings {
         let _ = writeln!(text, "\n{}", paint.warn(warning));
     }
-    text.push_str(match reach {
-        Reach::Announced => TRY,
-        Reach::Told => "\nCommands need --server and --key, or RIPCORD_SERVER and RIPCORD_KEY.\n",
+    text.push_str(match announced {
+        Some(Key::Known) if started.admin_key.is_some() => TRY,
+        Some(Key::Known) => "\nCommands on this machine find the server by themselves.\n",
+        Some(Key::Unknown) => "\nCommands on this machine find the server by themselves, and need --key or RIPCORD_KEY.\n",
+        None => "\nCommands need --server and --key, or RIPCORD_SERVER and RIPCORD_KEY.\n",
     });
     text.push_str("\nCtrl-C stops it.");
     text

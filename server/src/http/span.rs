@@ -75,10 +75,12 @@ pub async fn around(request: ServiceRequest, next: Next<impl MessageBody + 'stat
 /// Gives a refusal its request id, and an error that the framework made by itself its problem document.
 fn as_problem(response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceResponse<BoxBody> {
     let own = response.response().error().and_then(|error| error.as_error::<Refusal>().cloned());
-    let is_problem = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == problem::MEDIA_TYPE);
+    // The framework makes no JSON by itself: `/readyz` says in JSON of its own why a node is not ready.
+    let is_ours = |kind: &HeaderValue| kind == problem::MEDIA_TYPE || kind.as_bytes().starts_with(b"application/json");
+    let is_ours = response.headers().get(header::CONTENT_TYPE).is_some_and(is_ours);
     let refusal = match own {
         Some(refusal) => Some(refusal),
-        None if is_problem => None,
+        None if is_ours => None,
         None => problem::of_status(response.status(), response.request().path()),
     };
     match refusal {

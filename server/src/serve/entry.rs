@@ -11,8 +11,10 @@ use std::time::Duration;
 use actix_http::body::MessageBody;
 use actix_http::{HttpService, Protocol, Request, Response};
 use actix_server::Server;
-use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt as _, fn_service, map_config};
+use actix_service::{IntoServiceFactory, Service as _, ServiceFactory, ServiceFactoryExt as _, apply_fn_factory, fn_service, map_config};
 use actix_web::dev::AppConfig;
+use futures_util::TryFutureExt as _;
+use futures_util::future::{Either, ready};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
@@ -72,6 +74,7 @@ where
         let address = listener.local_addr()?;
         server = server.listen(format!("http-{address}"), listener, move || {
             let worker = streams.worker();
+            let front = worker.clone();
             let (tls, keep_alive) = (settings.tls.clone(), settings.keep_alive);
             let app = app(worker.clone()).into_factory().map_err(|error: S::Error| error.into().error_response());
             let http = HttpService::build()
@@ -93,7 +96,12 @@ where
                         }
                     },
                 ))
-                .finish(map_config(app, |()| AppConfig::default()));
+                .finish(apply_fn_factory(map_config(app, |()| AppConfig::default()), move |request, app| {
+                    match front.front(&request) {
+                        Some(answer) => Either::Left(ready(Ok(answer))),
+                        None => Either::Right(app.call(request).map_ok(|answer| answer.into().map_into_boxed_body())),
+                    }
+                }));
             fn_service(move |stream: TcpStream| accept(stream, tls.clone()))
                 .map_err(|error: io::Error| actix_http::error::DispatchError::Io(error))
                 .and_then(http)

@@ -34,8 +34,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// mirror holds, and says that it is not ready where that is nothing. Answers the admin key that it made.
 pub(super) async fn prepare_or_wait(environments: &Environments, node: &str, admin: AdminKey) -> Result<Option<Secret>, CommitError> {
     match prepare(environments, node, admin).await {
-        Err(CommitError::Unavailable(why)) => {
-            tracing::warn!(why, "the store is away at the start; what the first start makes has to wait");
+        Err(error @ (CommitError::Unavailable(_) | CommitError::Reseeding | CommitError::OutcomeUnknown)) => {
+            tracing::warn!(%error, "the store takes nothing at the start; what the first start makes has to wait");
             let (waiting, node, stop) = (environments.clone(), node.to_owned(), environments.tasks().stop_token());
             environments.tasks().short_lived(async move {
                 let ended = stop.run_until_cancelled(keep_trying(&waiting, &node, admin));

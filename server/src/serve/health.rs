@@ -107,7 +107,10 @@ impl Inner {
             .map(ripcord_proto::EnvironmentKey::as_str)
             .filter(|key| board.served(key).is_none())
             .collect();
-        self.part(if missing.is_empty() {
+        self.part(if system.environments.is_empty() {
+            let why = "no environment is known yet: there is no copy here, and the store has not told of any";
+            (ReadyState::NotReady, why.to_owned())
+        } else if missing.is_empty() {
             (ReadyState::Ready, String::new())
         } else {
             (ReadyState::NotReady, format!("not loaded yet: {}", missing.join(", ")))

@@ -1,14 +1,19 @@
 //! Other nodes, asked for their confirmations: over the store's exchange while it is there, over HTTP from the configured peers
 //! where it is not.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
 use ripcord_proto::EnvironmentKey;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::config::Config;
-use crate::fleet::{self, Answer, Question, Report, Target};
+use crate::fleet::{self, Answer, Fleet, Question, Report, Target};
 use crate::peer::Peers;
+
+use crate::store::redis::{Answerer, Exchange, RedisStore};
+use crate::store::{Store as _, StoreState};
 
 /// What an answer may take beyond the patience that was asked for.
 const ON_THE_WAY: Duration = Duration::from_millis(250);
@@ -17,11 +22,36 @@ const ON_THE_WAY: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) struct OtherNodes {
     peers: Peers,
+    redis: Option<Arc<RedisStore>>,
+    /// There as soon as this node can answer, too.
+    exchange: OnceLock<Exchange>,
 }
 
 impl OtherNodes {
-    pub(super) fn new(peers: Peers) -> Self {
-        Self { peers }
+    pub(super) fn new(peers: Peers, redis: Option<Arc<RedisStore>>) -> Self {
+        let exchange = OnceLock::new();
+        Self { peers, redis, exchange }
+    }
+
+    /// Answers other nodes from `fleet`, and asks them over the store from now on.
+    pub(super) fn answer_from(&self, fleet: Fleet) {
+        if let Some(redis) = &self.redis {
+            self.exchange.get_or_init(|| redis.exchange(Arc::new(FleetAnswers { fleet })));
+        }
+    }
+
+    /// The exchange, while the store is there.
+    fn exchange(&self) -> Option<&Exchange> {
+        let available = self.redis.as_ref()?.health().borrow().state == StoreState::Available;
+        self.exchange.get().filter(|_| available)
+    }
+
+    async fn ask_over(&self, exchange: &Exchange, question: &Question) -> Vec<Answer> {
+        let Ok(text) = to_raw_value(question) else { return Vec::new() };
+        let answers = exchange.ask(&text, Duration::from_millis(question.patience_ms) + ON_THE_WAY).await;
+        let report = |answer: Box<RawValue>| serde_json::from_str(answer.get()).ok().map(Answer::Reported);
+        let reported = answers.answered.into_values().flatten().filter_map(report);
+        reported.chain(answers.missing.into_iter().map(Answer::NotReached)).collect()
     }
 
     async fn ask_one(&self, url: &str, question: &Question) -> Answer {
@@ -56,7 +86,28 @@ impl fleet::Peers for OtherNodes {
             target: target.clone(),
             patience_ms,
         };
-        Box::pin(async move { join_all(self.peers.urls().iter().map(|url| self.ask_one(url, &question))).await })
+        Box::pin(async move {
+            match self.exchange() {
+                Some(exchange) => self.ask_over(exchange, &question).await,
+                None => join_all(self.peers.urls().iter().map(|url| self.ask_one(url, &question))).await,
+            }
+        })
+    }
+}
+
+/// What other nodes are answered.
+struct FleetAnswers {
+    fleet: Fleet,
+}
+
+impl Answerer for FleetAnswers {
+    fn answer<'a>(&'a self, question: &'a RawValue) -> BoxFuture<'a, Option<Box<RawValue>>> {
+        Box::pin(async move {
+            let question: Question = serde_json::from_str(question.get()).ok()?;
+            let patience = Duration::from_millis(question.patience_ms);
+            let report = self.fleet.settled(&question.environment, &question.target, patience).await?;
+            to_raw_value(&report).ok()
+        })
     }
 }
 

@@ -15,24 +15,23 @@ use crate::store::{Store, StoreError};
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) store: Arc<dyn Store>,
+    /// The same store, where it is Redis: nodes can ask each other through it.
+    pub(super) redis: Option<Arc<RedisStore>>,
 }
 
 /// Opens the store, restoring a backup into it first where that is asked for.
 pub(super) async fn open(config: &Config, data_dir: &DataDir, node: &str) -> Result<Opened, StoreError> {
-    let store: Arc<dyn Store> = match &config.store {
+    let directory = data_dir.path().to_owned();
+    let (store, redis): (Arc<dyn Store>, _) = match &config.store {
         StoreChoice::Embedded => {
-            let path = data_dir.path().to_owned();
-            let opened = tokio::task::spawn_blocking(move || EmbeddedStore::open(&path, Flush::EachCommit)).await;
-            Arc::new(opened.map_err(|error| StoreError::Unavailable(error.to_string()))??)
+            let opened = tokio::task::spawn_blocking(move || EmbeddedStore::open(&directory, Flush::EachCommit)).await;
+            (Arc::new(opened.map_err(|error| StoreError::Unavailable(error.to_string()))??), None)
         }
-        StoreChoice::Redis(url) => Arc::new(
-            RedisStore::open(RedisConfig {
-                url: url.expose().to_owned(),
-                directory: data_dir.path().to_owned(),
-                node: node.to_owned(),
-            })
-            .await?,
-        ),
+        StoreChoice::Redis(url) => {
+            let (url, node) = (url.expose().to_owned(), node.to_owned());
+            let redis = Arc::new(RedisStore::open(RedisConfig { url, directory, node }).await?);
+            (Arc::clone(&redis) as Arc<dyn Store>, Some(redis))
+        }
     };
     if let Some(file) = &config.restore_backup {
         restore(file, &*store, node).await?;
@@ -40,7 +39,7 @@ pub(super) async fn open(config: &Config, data_dir: &DataDir, node: &str) -> Res
     for warning in &store.health().borrow().warnings {
         tracing::warn!("{warning}");
     }
-    Ok(Opened { store })
+    Ok(Opened { store, redis })
 }
 
 /// Puts the backup in `file` in the place of what the store holds.

@@ -120,7 +120,10 @@ impl RedisStore {
             tasks,
             events: Mutex::new(Some(events)),
         };
-        store.start(batches).await;
+        if let Err(error) = store.start(batches).await {
+            store.tasks.end().await;
+            return Err(error);
+        }
         Ok(store)
     }
 
@@ -129,24 +132,27 @@ impl RedisStore {
         Exchange::start(Arc::clone(&self.node), answerer, &self.tasks)
     }
 
-    async fn start(&self, batches: mpsc::Receiver<mirror::Batch>) {
+    async fn start(&self, batches: mpsc::Receiver<mirror::Batch>) -> Result<(), StoreError> {
         let node = Arc::clone(&self.node);
         let mirroring = async move { node.mirror.run(batches, &node.link, node.closing.clone()).await };
         self.tasks.long_lived("redis mirror", mirroring);
         self.tasks.long_lived("redis watch", watch::run(Arc::clone(&self.node)));
         let mut health = self.node.health.subscribe();
         let reached = health.wait_for(|health| health.state != StoreState::Unreachable);
-        if tokio::time::timeout(FIRST_CONTACT, reached).await.is_ok()
-            && let Err(error) = self.fetch_all().await
-        {
-            tracing::warn!(%error, "what the mirror lacks could not be fetched before the start; the feed brings it");
+        if tokio::time::timeout(FIRST_CONTACT, reached).await.is_ok() {
+            match self.fetch_all().await {
+                Ok(()) => {}
+                Err(error @ StoreError::Corrupt(_)) => return Err(error),
+                Err(error) => tracing::warn!(%error, "what the mirror lacks could not be fetched before the start; the feed brings it"),
+            }
         }
         self.tasks.long_lived("redis feed", feed::run(Arc::clone(&self.node)));
+        Ok(())
     }
 
     /// Fetches what the mirror lacks: first the system log, which names the environments, then theirs.
     async fn fetch_all(&self) -> Result<(), StoreError> {
-        self.fetch(&LogName::System).await?;
+        self.node.mirror.catch_up(&LogName::System, &self.node.link).await?;
         // Logs of environments that are gone went with the entries that say so; one made again under the name starts anew.
         let mirrored = self.node.mirror.look().await?;
         for log in self.node.ledger.heads().into_keys().filter(|log| !mirrored.contains_key(log)) {
@@ -156,6 +162,8 @@ impl RedisStore {
         for environment in reseed::environments(&system) {
             self.node.ledger.track(&LogName::Environment(environment));
         }
+        // Only now: the watch must not see the end of an environment before its log is forgotten.
+        self.node.ledger.set(&LogName::System, self.node.mirror.head(&LogName::System));
         for log in self.node.ledger.heads().keys().filter(|log| **log != LogName::System) {
             self.fetch(log).await?;
         }
@@ -163,7 +171,16 @@ impl RedisStore {
     }
 
     async fn fetch(&self, log: &LogName) -> Result<(), StoreError> {
-        let fetched = self.node.mirror.catch_up(log, &self.node.link).await?;
+        let is_new_here = self.node.mirror.head(log) == Head::START;
+        let fetched = self.node.mirror.catch_up(log, &self.node.link).await.map_err(|error| {
+            // The mirror cannot have gone another way: it is Redis that does not hold what was written.
+            if is_new_here && matches!(error, StoreError::Chain { .. }) {
+                return StoreError::Corrupt(format!(
+                    "in Redis {error}. Nothing is served from a log that does not prove itself: start a node whose mirror is whole, or restore a backup"
+                ));
+            }
+            error
+        })?;
         self.node.ledger.set(log, self.node.mirror.head(log));
         if let LogName::Environment(environment) = log
             && fetched > WORTH_A_STATE
@@ -186,10 +203,10 @@ impl RedisStore {
         };
         match &outcome {
             Ok(()) => {
-                node.ledger.written(&append);
+                let ended = node.ledger.written(&append);
                 node.mirror.offer(&append.log, append.entries.clone());
-                if append.log == LogName::System {
-                    node.follow_environments(&append.entries).await;
+                for ended in ended {
+                    node.lose(ended).await;
                 }
             }
             Err(_) => _ = node.ledger.ended(&append),
@@ -326,8 +343,8 @@ impl Store for RedisStore {
         async move {
             let unavailable = |error: link::CallError| StoreError::Unavailable(error.to_string());
             let live = self.node.link.live().map_err(unavailable)?;
-            let known = keys::head_text(self.node.ledger.head(log));
-            self.node.ledger.forget(log);
+            let known = self.node.ledger.forget(log).map_or(Head::START, |ended| ended.head);
+            let known = keys::head_text(known);
             let removed = query::remove(&live, &self.node.scripts.remove, log, &known).await;
             removed.map_err(unavailable)?;
             self.node.mirror.drop_log(log).await

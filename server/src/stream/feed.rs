@@ -1,10 +1,13 @@
 //! What each environment's readers are to be sent: the newest head, kept beside the board.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use ripcord_proto::EnvironmentKey;
+use ripcord_proto::table::Table;
+use ripcord_proto::{EnvironmentKey, Flag};
 
 use super::meters::Meters;
 use crate::snapshot::frames::Head;
@@ -20,6 +23,16 @@ pub(super) struct Feed {
     pub(super) meters: Meters,
     head: ArcSwap<Head>,
     history: Arc<Mutex<History>>,
+    /// Seconds of the shortest lease of its flags; [`NO_LEASE`] where none has one. May be shorter than that after the flag with
+    /// the shortest one has changed, until everything is replaced: heartbeats then come more often than they must.
+    shortest_lease: AtomicU32,
+}
+
+const NO_LEASE: u32 = u32::MAX;
+
+fn shortest_lease(flags: &Table<Flag>) -> u32 {
+    let leases = flags.iter().filter_map(|entry| entry.value().ok()?.lease);
+    leases.map(|lease| lease.seconds).min().unwrap_or(NO_LEASE)
 }
 
 impl Feed {
@@ -31,7 +44,14 @@ impl Feed {
             environment,
             head: ArcSwap::from_pointee(head),
             history,
+            shortest_lease: AtomicU32::new(shortest_lease(&publication.served.snapshot.flags)),
         }
+    }
+
+    /// The shortest lease of its flags: heartbeats must come well within it.
+    pub(super) fn shortest_lease(&self) -> Option<Duration> {
+        let seconds = self.shortest_lease.load(Ordering::Relaxed);
+        (seconds != NO_LEASE).then(|| Duration::from_secs(u64::from(seconds)))
     }
 
     /// The newest head. The guard is cheap and must not be held over an await.
@@ -42,6 +62,11 @@ impl Feed {
     /// Called by one thread at a time, in the order of revisions.
     fn advance(&self, publication: &Publication) {
         let before = self.head.load();
+        match &publication.step {
+            Step::Delta(delta) => drop(self.shortest_lease.fetch_min(shortest_lease(&delta.changed.flags), Ordering::Relaxed)),
+            Step::Overlay => {}
+            Step::Replaced => self.shortest_lease.store(shortest_lease(&publication.served.snapshot.flags), Ordering::Relaxed),
+        }
         let previous = {
             let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
             match &publication.step {

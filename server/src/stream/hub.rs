@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use super::Shared;
 use super::admission::{Admission, Precedence};
 use super::connection::{Connection, End, Opening, Outlet};
+use super::feed::Feed;
 use crate::snapshot::frames::Frame;
 
 /// What other threads leave for a hub.
@@ -255,7 +256,17 @@ impl Hub {
         }
     }
 
-    /// One round: a sixtieth of the connections get their heartbeat, and all are looked at for those to give up.
+    /// In how many rounds each connection of a feed gets one heartbeat: all of them, or as few as bring three heartbeats within
+    /// the shortest lease. A divisor of [`ROUNDS`], so that the rounds come full circle.
+    fn rounds_of(&self, feed: &Feed) -> u32 {
+        const DIVISORS: [u32; 12] = [60, 30, 20, 15, 12, 10, 6, 5, 4, 3, 2, 1];
+        let Some(lease) = feed.shortest_lease() else { return ROUNDS };
+        let round = self.shared.settings.heartbeat / ROUNDS;
+        DIVISORS.into_iter().find(|rounds| round * *rounds <= lease / 3).unwrap_or(1)
+    }
+
+    /// One round: a sixtieth of the connections get their heartbeat, more where a lease is short, and all are looked at for those
+    /// to give up.
     fn beat(&self) {
         let round = self.round.get();
         self.round.set((round + 1) % ROUNDS);
@@ -263,9 +274,10 @@ impl Hub {
         let patience = self.shared.settings.patience();
         for list in self.lists.borrow().values() {
             let heartbeat = list.first().and_then(|connection| self.heartbeat(connection));
+            let rounds = list.first().map_or(ROUNDS, |connection| self.rounds_of(&connection.feed));
             for connection in list {
                 connection.check(&patience, now);
-                if connection.phase == round
+                if connection.phase % rounds == round % rounds
                     && let Some(heartbeat) = &heartbeat
                 {
                     connection.session.borrow_mut().beat(heartbeat.clone());

@@ -219,15 +219,15 @@ async fn applications(call: &Invocation) -> Option<Finding> {
         .map(|connection| connection.instance.name.clone())
         .collect();
     if acknowledging.is_empty() {
-        return Some(Finding::well("applications", "none is connected"));
+        return Some(Finding::well("applications", "none is connected to this node"));
     }
     let connected = count(acknowledging.len(), "application", "applications");
     if behind.is_empty() {
-        return Some(Finding::well("applications", format!("{connected} connected, none behind")));
+        return Some(Finding::well("applications", format!("{connected} connected to this node, none behind")));
     }
     Some(Finding::warning(
         "applications",
-        format!("{connected} connected, {} behind: {}", behind.len(), behind.join(", ")),
+        format!("{connected} connected to this node, {} behind: {}", behind.len(), behind.join(", ")),
         "Look at their own logs: they are connected and have not applied the newest revision.",
     ))
 }

@@ -20,9 +20,10 @@ fn the_key_of_the_first_start_is_kept_for_the_next() {
     let state = tempfile::tempdir().unwrap();
     let data = Path::new("/data/one");
     drop(announce_in(state.path(), ADDRESS, data, Some("rc_admin_1"), Keep::ForNextStart).unwrap());
-    let _running = announce_in(state.path(), "http://127.0.0.1:9000", data, None, Keep::ForNextStart).unwrap();
+    let running = announce_in(state.path(), "http://127.0.0.1:9000", data, None, Keep::ForNextStart).unwrap();
     let found = find_in(state.path()).unwrap().unwrap();
     assert_eq!((found.address.as_str(), found.key.as_deref()), ("http://127.0.0.1:9000", Some("rc_admin_1")));
+    assert_eq!(running.key(), Key::Known);
 }
 
 #[test]

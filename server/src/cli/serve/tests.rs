@@ -16,7 +16,7 @@ fn started(address: &str) -> Started {
 
 #[test]
 fn the_first_start_shows_its_admin_key_and_what_to_try() {
-    insta::assert_snapshot!(greeting(&started("127.0.0.1:8016"), Reach::Announced, Paint::Plain), @r#"
+    insta::assert_snapshot!(greeting(&started("127.0.0.1:8016"), Some(Key::Known), Paint::Plain), @r#"
     Ripcord is ready.
       address  http://127.0.0.1:8016
       data     /var/lib/ripcord
@@ -31,6 +31,18 @@ fn the_first_start_shows_its_admin_key_and_what_to_try() {
 
     Ctrl-C stops it.
     "#);
+}
+
+#[test]
+fn later_starts_say_how_commands_find_the_server() {
+    let again = Started {
+        admin_key: None,
+        ..started("127.0.0.1:8016")
+    };
+    let said = |announced| greeting(&again, announced, Paint::Plain);
+    assert!(said(Some(Key::Known)).contains("find the server by themselves.") && !said(Some(Key::Known)).contains("Try"));
+    assert!(said(Some(Key::Unknown)).contains("need --key or RIPCORD_KEY"));
+    assert!(said(None).contains("need --server and --key"));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ripcord_proto::Sequence;
+use ripcord_proto::change::Change;
 use ripcord_proto::commit::{ChainError, Sealed};
 use ripcord_proto::digest::Digest;
 
@@ -25,6 +26,15 @@ pub(super) struct Taken {
     pub(super) foreign: Vec<Sealed>,
     /// All that move the head, its own included.
     pub(super) all: Vec<Sealed>,
+    /// Logs of environments that they end.
+    pub(super) ended: Vec<Ended>,
+}
+
+/// The log of an environment that is gone, and where it ended as far as this node knows.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) log: LogName,
+    pub(super) head: Head,
 }
 
 /// The feed's entries do not follow what this node knows.
@@ -89,10 +99,7 @@ impl Ledger {
 
     /// Knows a log from now on, from its start where it is new.
     pub(super) fn track(&self, log: &LogName) {
-        self.logs().entry(log.clone()).or_insert_with(|| Tracked {
-            head: Head::START,
-            under_way: Vec::new(),
-        });
+        self.logs().entry(log.clone()).or_insert_with(Tracked::new);
     }
 
     /// Knows a log to end here.
@@ -103,9 +110,13 @@ impl Ledger {
         }
     }
 
-    /// Forgets a log.
-    pub(super) fn forget(&self, log: &LogName) {
-        self.logs().remove(log);
+    /// Forgets a log; answers where it ended as far as this node knows.
+    pub(super) fn forget(&self, log: &LogName) -> Option<Ended> {
+        let tracked = self.logs().remove(log)?;
+        Some(Ended {
+            log: log.clone(),
+            head: tracked.head,
+        })
     }
 
     /// An own append sets out.
@@ -120,15 +131,19 @@ impl Ledger {
         }
     }
 
-    /// An own append was answered: it is written.
-    pub(super) fn written(&self, append: &Append) {
+    /// An own append was answered: it is written. Answers the logs of environments that it ends.
+    pub(super) fn written(&self, append: &Append) -> Vec<Ended> {
         let (mut logs, head) = (self.logs(), append.head());
-        let Some(tracked) = logs.get_mut(&append.log) else { return };
-        // The feed may have brought some of it already.
-        if (append.expected.sequence..head.sequence).contains(&tracked.head.sequence) {
-            tracked.head = head;
-        }
+        let Some(tracked) = logs.get_mut(&append.log) else { return Vec::new() };
+        let before = tracked.head.sequence;
         tracked.under_way.retain(|under_way| under_way.last() != Some(head.chain));
+        // The feed may have brought some of it already, or all.
+        if !(append.expected.sequence..head.sequence).contains(&before) {
+            return Vec::new();
+        }
+        tracked.head = head;
+        let new = append.entries.iter().filter(|entry| entry.commit.sequence > before);
+        follow_environments(&mut logs, &append.log, new)
     }
 
     /// An own append was refused, or its answer never came; answers whether the feed has brought it all the same.
@@ -150,11 +165,39 @@ impl Ledger {
         for raw in raw {
             tracked.take(&raw, &mut taken)?;
         }
+        taken.ended = follow_environments(&mut logs, log, &taken.all);
         Ok(taken)
     }
 }
 
+/// Knows the environments that entries of the system log make, and forgets those that they remove: in the same breath as the
+/// entries themselves, so that no look at Redis finds the one without the other and takes a deletion for a loss.
+fn follow_environments<'a>(logs: &mut BTreeMap<LogName, Tracked>, log: &LogName, entries: impl IntoIterator<Item = &'a Sealed>) -> Vec<Ended> {
+    let mut ended = Vec::new();
+    if *log != LogName::System {
+        return ended;
+    }
+    for change in entries.into_iter().flat_map(|entry| &entry.commit.changes) {
+        if let Change::PutEnvironment(record) = change {
+            logs.entry(LogName::Environment(record.key.clone())).or_insert_with(Tracked::new);
+        } else if let Change::DeleteEnvironment(key) = change {
+            let log = LogName::Environment(key.clone());
+            if let Some(tracked) = logs.remove(&log) {
+                ended.push(Ended { log, head: tracked.head });
+            }
+        }
+    }
+    ended
+}
+
 impl Tracked {
+    const fn new() -> Self {
+        Self {
+            head: Head::START,
+            under_way: Vec::new(),
+        }
+    }
+
     fn take(&mut self, raw: &Raw, taken: &mut Taken) -> Result<(), Stray> {
         if raw.sequence <= self.head.sequence {
             let differs = raw.sequence == self.head.sequence && raw.digest != self.head.chain;

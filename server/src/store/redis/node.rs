@@ -5,7 +5,7 @@ use ripcord_proto::commit::Sealed;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::ledger::{Ledger, Raw, Stray};
+use super::ledger::{Ended, Ledger, Raw, Stray};
 use super::link::{Link, Script};
 use super::mirror::Mirror;
 use super::{keys, query};
@@ -76,8 +76,8 @@ impl Node {
     pub(super) async fn ingest(&self, log: &LogName, raw: Vec<Raw>) -> Result<(), Stray> {
         let taken = self.ledger.take(log, raw)?;
         self.mirror.offer(log, taken.all.clone());
-        if *log == LogName::System {
-            self.follow_environments(&taken.all).await;
+        for ended in taken.ended {
+            self.lose(ended).await;
         }
         let begins_epoch = |entry: &Sealed| entry.commit.changes.iter().any(|change| matches!(change, Change::NewEpoch(_)));
         if taken.foreign.iter().any(begins_epoch) {
@@ -88,40 +88,19 @@ impl Node {
         Ok(())
     }
 
-    /// Knows the environments that the system log makes, and forgets those that it removes.
-    pub(super) async fn follow_environments(&self, entries: &[Sealed]) {
-        for change in entries.iter().flat_map(|entry| &entry.commit.changes) {
-            match change {
-                Change::PutEnvironment(record) => self.ledger.track(&LogName::Environment(record.key.clone())),
-                Change::DeleteEnvironment(key) => self.lose_environment(&LogName::Environment(key.clone())).await,
-                Change::PutFlag(_)
-                | Change::DeleteFlag(_)
-                | Change::PutSegment(_)
-                | Change::DeleteSegment(_)
-                | Change::PutKill(_)
-                | Change::Restore(_)
-                | Change::PutSettings(_)
-                | Change::NewEpoch(_)
-                | Change::PutKey(_)
-                | Change::RevokeKey(_) => {}
-            }
-        }
-    }
-
-    /// Forgets the log of an environment that is gone, and removes it everywhere.
-    pub(super) async fn lose_environment(&self, log: &LogName) {
-        let known = self.ledger.head(log);
-        self.ledger.forget(log);
+    /// Removes the log of an environment that is gone, wherever it is.
+    pub(super) async fn lose(&self, ended: Ended) {
+        let Ended { log, head } = ended;
         // Every node tries; one that died over it leaves nothing that the others do not remove.
         if let Ok(live) = self.link.live()
-            && let Err(error) = query::remove(&live, &self.scripts.remove, log, &keys::head_text(known)).await
+            && let Err(error) = query::remove(&live, &self.scripts.remove, &log, &keys::head_text(head)).await
         {
             tracing::info!(%log, %error, "the log of a deleted environment is not removed from Redis yet");
         }
-        if let Err(error) = self.mirror.drop_log(log).await {
+        if let Err(error) = self.mirror.drop_log(&log).await {
             tracing::error!(%log, %error, "the mirror of a deleted environment is not removed");
         }
-        self.tell(FeedEvent::Dropped { log: log.clone() }).await;
+        self.tell(FeedEvent::Dropped { log }).await;
     }
 
     pub(super) async fn tell_entries(&self, log: &LogName, entries: Vec<Sealed>) {

@@ -163,17 +163,17 @@ async fn adopt(node: &Node, live: &Live, log: &LogName) -> Result<(), ReseedErro
         // One that has moved on since the entries were fetched is kept another time.
         state,
     };
-    let entries = contents.entries.clone();
+    if *log == LogName::System {
+        let (before, now) = (environments(&known), environments(&contents.entries));
+        let gone = before.difference(&now).map(|key| LogName::Environment(key.clone()));
+        for ended in gone.filter_map(|log| node.ledger.forget(&log)) {
+            node.lose(ended).await;
+        }
+        now.into_iter().map(LogName::Environment).for_each(|log| node.ledger.track(&log));
+    }
     let head = node.mirror.replace(contents).await?;
     node.ledger.set(log, head);
     node.tell_replaced(log, orphaned).await;
-    if *log == LogName::System {
-        node.follow_environments(&entries).await;
-        let (before, now) = (environments(&known), environments(&entries));
-        for gone in before.difference(&now) {
-            node.lose_environment(&LogName::Environment(gone.clone())).await;
-        }
-    }
     Ok(())
 }
 
