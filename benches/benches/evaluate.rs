@@ -1,10 +1,9 @@
 //! How long an evaluation takes, through the public call, and that it allocates nothing.
 //!
-//! `cargo bench -p ripcord-benches --bench evaluate`. The comparison with other engines is the bench `peers`.
+//! `cargo bench -p ripcord-benches --bench evaluate`. The comparison with other engines is the bench
+//! `peers`; counting and two threads at once are measured by the bench `client`.
 
 use std::hint::black_box;
-use std::sync::Barrier;
-use std::time::Instant;
 
 use anyhow::ensure;
 use criterion::Criterion;
@@ -18,8 +17,6 @@ use ripcord_sdk::{Client, Context};
 static ALLOCATOR: Counting = Counting;
 
 const ROUNDS: usize = 400;
-/// Evaluations of one thread in a round of the scaling test.
-const SCALING: usize = 400_000;
 
 fn main() -> anyhow::Result<()> {
     let users = workload::user_ids();
@@ -92,39 +89,5 @@ fn figures(client: &Client, users: &[String], contexts: &[Context<'_>]) -> Vec<R
         .map(|(what, time)| Row::new(format!("{what}, 0 allocations"), format!("{time:.1} ns")))
         .collect();
     rows.push(Row::new("building a context of five attributes, 0 allocations", format!("{:.1} ns", times[6])).limit("20 ns"));
-    let (evaluations, empty) = scaling(|number| client.bool(ROLLOUT, &contexts[number % USERS], false));
-    rows.push(Row::new("two threads against one, evaluations", format!("{evaluations:.2} x")).at_least(evaluations / empty, 0.95));
-    rows.push(Row::new("two threads against one, an empty loop", format!("{empty:.2} x")));
     rows
-}
-
-/// How much more two threads do than one: of `call`, and of an empty loop of about the same length. Measured in turn, best of several.
-fn scaling(call: impl Fn(usize) -> bool + Sync) -> (f64, f64) {
-    let spin = |number: usize| (0..20_u64).fold(number as u64, |all, step| black_box(all.wrapping_mul(31).wrapping_add(step))) & 1 == 1;
-    let rates = (0..15).map(|_| [rate(1, &call), rate(2, &call), rate(1, &spin), rate(2, &spin)]);
-    let [one, two, one_empty, two_empty] = rates.fold([0.0_f64; 4], |best, rates| std::array::from_fn(|place| best[place].max(rates[place])));
-    (two / one, two_empty / one_empty)
-}
-
-/// Calls a second of `threads` threads together.
-fn rate(threads: usize, call: &(impl Fn(usize) -> bool + Sync)) -> f64 {
-    let ready = Barrier::new(threads + 1);
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads)
-            .map(|_| {
-                scope.spawn(|| {
-                    ready.wait();
-                    (0..SCALING).filter(|number| call(black_box(*number))).count()
-                })
-            })
-            .collect();
-        ready.wait();
-        let start = Instant::now();
-        for worker in workers {
-            black_box(worker.join().unwrap_or_default());
-        }
-        #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-        let calls = (threads * SCALING) as f64;
-        calls / start.elapsed().as_secs_f64()
-    })
 }

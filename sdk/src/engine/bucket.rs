@@ -35,14 +35,8 @@ impl Murmur3 {
         clippy::cast_possible_truncation,
         reason = "halves of 64 bits are taken; the algorithm takes the length modulo 2^32"
     )]
-    fn fed(self, bytes: &[u8]) -> Self {
-        let Self {
-            mut hash,
-            carry,
-            mut carried,
-            length,
-        } = self;
-        let mut carry = u64::from(carry);
+    fn fed(&self, bytes: &[u8]) -> Self {
+        let (mut hash, mut carry, mut carried) = (self.hash, u64::from(self.carry), self.carried);
         let (blocks, rest) = bytes.as_chunks::<4>();
         for block in blocks {
             carry |= u64::from(u32::from_le_bytes(*block)) << carried;
@@ -61,7 +55,7 @@ impl Murmur3 {
             hash,
             carry: carry as u32,
             carried,
-            length: length.wrapping_add(bytes.len() as u32),
+            length: self.length.wrapping_add(bytes.len() as u32),
         }
     }
 
@@ -114,11 +108,16 @@ impl Salt {
             Bucketing::V2 => 0,
             Bucketing::V3 => value.len(),
         };
-        let begun = self.ready.get(length).copied();
-        begun
-            .unwrap_or_else(|| begin(self.bucketing, &self.text, length))
-            .fed(value.as_bytes())
-            .finish()
+        match self.ready.get(length) {
+            // Read where it lies: a copy would go through the stack, on the way that everything waits for.
+            Some(begun) => begun.fed(value.as_bytes()).finish(),
+            None => self.hash_long(value),
+        }
+    }
+
+    #[cold]
+    fn hash_long(&self, value: &str) -> u32 {
+        begin(self.bucketing, &self.text, value.len()).fed(value.as_bytes()).finish()
     }
 
     pub(super) const fn text(&self) -> &str {
