@@ -13,10 +13,12 @@ use ripcord_benches::table::{Row, print};
 use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::change::EnvironmentRecord;
 use ripcord_proto::role::Role;
-use ripcord_proto::{EnvironmentKey, Flag, FlagKey, table::Member as _};
+use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Position, table::Member as _};
 use ripcord_server::clock::SystemClock;
 use ripcord_server::commit::{Answer, Answerer, Ask, Author, ChangesServed, Draft};
 use ripcord_server::environment::{Environments, Orphans, Rooms};
+use ripcord_server::snapshot::board::Listener;
+use ripcord_server::snapshot::publication::Publication;
 use ripcord_server::store::Store;
 use ripcord_server::store::embedded::{EmbeddedStore, Flush};
 use ripcord_server::store::memory::MemoryStore;
@@ -169,22 +171,35 @@ async fn concurrent(environments: &Environments) -> anyhow::Result<f64> {
 
 /// From the submission on one node to the swap on another.
 async fn handed_over(from: &Environments, to: &Environments, commits: usize) -> anyhow::Result<Vec<f64>> {
+    let (swapped, mut swaps) = tokio::sync::mpsc::unbounded_channel();
+    to.board().listen(Arc::new(Swaps(swapped)));
     let mut times = Vec::with_capacity(commits);
     for number in 0..commits {
         let draft = draft_of(vec![put(number % 100, 2_000_000 + number)?])?;
-        let committed = from.submit(draft).await?;
         let start = Instant::now();
-        while to
-            .board()
-            .served("production")
-            .is_none_or(|served| served.snapshot.position < committed.position)
-        {
-            tokio::task::yield_now().await;
-            anyhow::ensure!(start.elapsed() < Duration::from_secs(5), "the other node did not follow");
+        let committed = from.submit(draft).await?;
+        loop {
+            let swap = tokio::time::timeout(Duration::from_secs(5), swaps.recv()).await?;
+            let (position, at) = swap.ok_or_else(|| anyhow::anyhow!("the other node ended"))?;
+            if position >= committed.position {
+                times.push(at.saturating_duration_since(start).as_secs_f64());
+                break;
+            }
         }
-        times.push(start.elapsed().as_secs_f64());
     }
     Ok(times)
+}
+
+/// Tells what was swapped in, and when.
+struct Swaps(tokio::sync::mpsc::UnboundedSender<(Position, Instant)>);
+
+impl Listener for Swaps {
+    fn published(&self, _: &EnvironmentKey, publication: &Publication) {
+        // The bench has ended where nobody listens.
+        let _ = self.0.send((publication.served.snapshot.position, publication.at));
+    }
+
+    fn removed(&self, _: &EnvironmentKey) {}
 }
 
 fn production() -> anyhow::Result<EnvironmentKey> {

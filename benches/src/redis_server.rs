@@ -71,7 +71,7 @@ impl RedisServer {
         Ok(times)
     }
 
-    /// Seconds from the answer to an XADD to its arrival at a reader that blocks on the stream.
+    /// Seconds from an XADD to its arrival at a reader that blocks on the stream.
     pub async fn bare_hand_over(&self, calls: usize) -> anyhow::Result<Vec<f64>> {
         let mut writer = self.connection().await?;
         let mut reader = self.connection().await?;
@@ -91,8 +91,8 @@ impl RedisServer {
         let mut times = Vec::with_capacity(calls);
         let body = "x".repeat(600);
         for _ in 0..calls {
-            let _: String = writer.xadd("{bare}:feed", "*", &[("body", &body)]).await?;
             let written = Instant::now();
+            let _: String = writer.xadd("{bare}:feed", "*", &[("body", &body)]).await?;
             let arrived = heard.recv().await.ok_or_else(|| anyhow::anyhow!("the reader ended"))?;
             times.push(arrived.saturating_duration_since(written).as_secs_f64());
         }
