@@ -51,17 +51,14 @@ fn main() -> anyhow::Result<()> {
         ("five rules that miss, then 25 %", 2, 0.25),
     ];
     for (what, place, limit) in flags {
-        let (names, batches): (Vec<_>, Vec<Batch<'_>>) = engines
-            .iter()
-            .map(|engine| (engine.name, &engine.batches[place]))
-            .map(|(name, batch)| (name, Box::new(move || batch()) as Batch<'_>))
-            .unzip();
+        let names = engines.iter().map(|engine| engine.name);
+        let batches: Vec<Batch<'_>> = engines.iter().map(|engine| Box::new(&engine.batches[place]) as Batch<'_>).collect();
         let times = fastest(ROUNDS, USERS, &batches);
-        let against = names.iter().zip(&times).skip(1).filter(|(name, _)| place > 0 || **name == "unleash-yggdrasil");
+        let against = names.clone().zip(&times).skip(1).filter(|(name, _)| place > 0 || *name == "unleash-yggdrasil");
         let peer = against.map(|(_, time)| *time).fold(f64::MAX, f64::min);
-        for (name, time) in names.iter().zip(&times) {
+        for (name, time) in names.zip(&times) {
             let row = Row::new(format!("{what}: {name}"), format!("{time:.1} ns"));
-            rows.push(if *name == "ripcord" { row.ratio(time / peer, limit) } else { row });
+            rows.push(if name == "ripcord" { row.ratio(time / peer, limit) } else { row });
         }
         if place == 0 {
             rows.push(Row::new("boolean flag, against a bare datalogic-rs rule", "").ratio(times[0] / times[1], 1.0));
