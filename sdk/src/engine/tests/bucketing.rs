@@ -83,6 +83,7 @@ fn the_generation_is_the_environments() {
         "clubs SPLIT",
         "changing the generation compiles everything anew"
     );
+    assert_eq!(v2.counters(), v3.counters(), "what is counted keeps its numbers");
 }
 
 #[test]
