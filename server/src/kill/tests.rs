@@ -387,3 +387,14 @@ async fn a_write_in_doubt_is_applied_once_or_not_at_all() {
         assert_eq!(node.served().snapshot.flags.get("checkout").is_some(), written);
     }
 }
+
+#[tokio::test]
+async fn an_id_that_was_restored_never_enters_the_log_again() {
+    let node = Node::start().await;
+    node.put("checkout", "").await;
+    let id = id_of(&node.kill(flag("checkout")).await);
+    node.kills.restore(id.clone(), restore(&id)).await.unwrap();
+    node.submit(Role::Oncall, vec![Ask::Merge(Box::new(ripcord_kill(&id)))]).await.unwrap();
+    assert_eq!(node.served().snapshot.kills.len(), 0);
+    assert_eq!(node.variant("checkout").as_deref(), Some("on"));
+}
