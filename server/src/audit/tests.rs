@@ -89,7 +89,7 @@ async fn pages_go_from_the_newest_to_the_first_and_miss_nothing() {
     assert_eq!(seen, all);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_whole_log_is_proven_and_a_short_one_is_not() {
     let store = filled(700).await;
     let report = verify(&store, &log(), Sequence(700)).await;

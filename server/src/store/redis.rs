@@ -310,7 +310,21 @@ impl Store for RedisStore {
             let before = Sequence(head.sequence.0.saturating_sub(1));
             let found = query::entries(&live, &append.log, before, 1).await.map_err(unavailable)?;
             let is_written = found.first().is_some_and(|raw| raw.sequence == head.sequence && raw.digest == head.chain);
-            Ok(if is_written { Settled::Written } else { Settled::NotWritten })
+            if !is_written {
+                return Ok(Settled::NotWritten);
+            }
+            // The writer goes on from here at once, so the ledger and the mirror must know it too, even before the feed brings it.
+            let known = self.node.ledger.head(&append.log).sequence;
+            let missing = usize::try_from(head.sequence.0.saturating_sub(known.0)).unwrap_or_default();
+            if missing == 0 {
+                return Ok(Settled::Written);
+            }
+            let raw = query::entries(&live, &append.log, known, missing).await.map_err(unavailable)?;
+            if let Err(stray) = self.node.ingest(&append.log, raw).await {
+                tracing::warn!(log = %append.log, %stray, "the log in Redis does not follow what this node knows");
+                self.node.suspicion.notify_one();
+            }
+            Ok(Settled::Written)
         }
         .boxed()
     }
