@@ -56,3 +56,9 @@ pub const NAME_CHARACTERS: usize = 255;
 pub const KEY_ENVIRONMENTS: usize = 256;
 /// Bytes of the body of a commit, at most.
 pub const COMMIT_BYTES: usize = 32 * 1024 * 1024;
+/// Checks of a flag, a release or an environment, at most.
+pub const CHECKS: usize = 32;
+/// Steps of a staged rollback, at most.
+pub const LADDER_STEPS: usize = 32;
+/// Contexts of an uploaded sample, at most.
+pub const SAMPLE_CONTEXTS: usize = 10_000;

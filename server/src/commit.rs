@@ -15,7 +15,9 @@ pub mod idempotency;
 pub(crate) mod log;
 mod meters;
 pub mod plan;
+mod records;
 mod refusal;
+pub mod reversal;
 pub mod state;
 pub(crate) mod validate;
 pub(crate) mod writer;
@@ -25,12 +27,15 @@ use std::sync::Arc;
 use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::commit::{Commit, Recorded};
 use ripcord_proto::digest::Digest;
+use ripcord_proto::ping::PingId;
+use ripcord_proto::record::{Record, RecordKey};
 use ripcord_proto::settings::Settings;
-use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Kill, KillId, Position, Segment, SegmentKey};
+use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Kill, KillId, Position, ReleaseName, Segment, SegmentKey};
 use serde_json::value::RawValue;
 
 use self::log::LogDraft;
 pub use self::refusal::CommitError;
+use self::reversal::Reversal;
 use self::state::EnvironmentState;
 
 /// Who asks, and from where.
@@ -51,6 +56,8 @@ pub struct Draft {
     pub author: Author,
     /// Why.
     pub reason: Option<String>,
+    /// The release that it belongs to.
+    pub release: Option<ReleaseName>,
     /// What, in order. All of it or nothing.
     pub asks: Vec<Ask>,
     /// What must not have changed meanwhile (`If-Match`).
@@ -92,6 +99,25 @@ pub enum Ask {
     Restore(KillId),
     /// A kill shall have this reason.
     GiveReason(KillId, String),
+    /// A record shall be so, if it is as expected.
+    PutRecord(Record, Expected),
+    /// A record shall be gone, if it is as expected.
+    DeleteRecord(RecordKey, Expected),
+    /// A revision that changes nothing.
+    Ping(PingId),
+    /// Flags shall be as they were, and the record of that shall be kept.
+    Rollback(Box<Reversal>),
+}
+
+/// What a record must be before it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// Whatever it is.
+    Anything,
+    /// Not there.
+    Absent,
+    /// The one of this digest.
+    Digest(Digest),
 }
 
 /// Whether an edit may change what a killed flag serves (its safe variant, or that variant's value).
@@ -205,6 +231,10 @@ impl LogDraft for Draft {
 
     fn call(&self) -> Option<&Call> {
         self.call.as_ref()
+    }
+
+    fn release(&self) -> Option<&ReleaseName> {
+        self.release.as_ref()
     }
 
     fn answered(&self) -> Option<&Recorded> {

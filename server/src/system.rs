@@ -66,6 +66,9 @@ impl SystemState {
                 | Change::PutKill(_)
                 | Change::Restore(_)
                 | Change::PutSettings(_)
+                | Change::PutRecord(_)
+                | Change::DeleteRecord(_)
+                | Change::Ping(_)
                 | Change::NewEpoch(_) => {}
             }
         }

@@ -110,6 +110,7 @@ async fn copy(
         environment: key.clone(),
         author: clearance.author(),
         reason: Some(reason.unwrap_or_else(|| format!("copy of {} at {}", source.environment, source.position))),
+        release: None,
         asks: contents(source),
         precondition: None,
         plan: None,

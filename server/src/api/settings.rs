@@ -78,6 +78,10 @@ pub(super) fn warning(ask: &Ask) -> Option<String> {
         | Ask::Merge(_)
         | Ask::Withdraw(_)
         | Ask::Restore(_)
-        | Ask::GiveReason(..) => None,
+        | Ask::GiveReason(..)
+        | Ask::PutRecord(..)
+        | Ask::DeleteRecord(..)
+        | Ask::Ping(_)
+        | Ask::Rollback(_) => None,
     }
 }

@@ -81,6 +81,7 @@ impl<A: Allows> Write<A> {
             } else {
                 ChangesServed::Refuse
             },
+            release: self.query.release.clone(),
             reason: asked.reason.or_else(|| self.query.reason()),
             asks: asked.asks,
             precondition: asked.precondition,
@@ -206,6 +207,9 @@ pub(super) fn written_with(made: &Made, status: StatusCode, warnings: Vec<String
         | Change::PutKill(_)
         | Change::Restore(_)
         | Change::PutSettings(_)
+        | Change::PutRecord(_)
+        | Change::DeleteRecord(_)
+        | Change::Ping(_)
         | Change::NewEpoch(_)
         | Change::PutEnvironment(_)
         | Change::DeleteEnvironment(_)

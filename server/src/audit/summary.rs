@@ -2,6 +2,7 @@
 
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::Sealed;
+use ripcord_proto::record::RecordKey;
 use ripcord_proto::rest::log::{ChangeSummary, LogEntry};
 
 use crate::store::LogName;
@@ -28,6 +29,11 @@ pub fn summary(log: &LogName, entry: &Sealed) -> LogEntry {
     }
 }
 
+/// `checkpoint before-web-12`
+fn named(key: &RecordKey) -> String {
+    format!("{} {}", key.kind(), key.as_str())
+}
+
 fn change(change: &Change) -> ChangeSummary {
     let (name, what) = match change {
         Change::PutFlag(entry) => ("put_flag", entry.key().to_string()),
@@ -40,6 +46,9 @@ fn change(change: &Change) -> ChangeSummary {
         },
         Change::Restore(id) => ("restore", id.to_string()),
         Change::PutSettings(_) => ("put_settings", String::new()),
+        Change::PutRecord(record) => ("put_record", named(&record.key())),
+        Change::DeleteRecord(key) => ("delete_record", named(key)),
+        Change::Ping(id) => ("ping", id.to_string()),
         Change::NewEpoch(cause) => (
             "new_epoch",
             serde_json::to_value(cause)

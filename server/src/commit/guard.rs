@@ -30,7 +30,14 @@ fn check_reason(draft: &Draft) -> Result<(), CommitError> {
         Ask::PutFlag(..) | Ask::DeleteFlag(_) | Ask::SetEnabled(..) | Ask::PutSegment(..) | Ask::DeleteSegment(_) | Ask::PutSettings(_) => {
             draft.author.actor.role.is_person()
         }
-        Ask::Kill(_) | Ask::Merge(_) | Ask::Withdraw(_) | Ask::GiveReason(..) => false,
+        Ask::Kill(_)
+        | Ask::Merge(_)
+        | Ask::Withdraw(_)
+        | Ask::GiveReason(..)
+        | Ask::PutRecord(..)
+        | Ask::DeleteRecord(..)
+        | Ask::Ping(_)
+        | Ask::Rollback(_) => false,
     };
     let given = draft.reason.as_ref().is_some_and(|reason| !reason.trim().is_empty());
     if given || !draft.asks.iter().any(needs) {

@@ -60,6 +60,9 @@ impl Meters {
                 | CommitError::NoSegment(_)
                 | CommitError::NoKill(_)
                 | CommitError::NoKey(_)
+                | CommitError::NoRecord(_)
+                | CommitError::RecordMoved(_)
+                | CommitError::ReleaseFinished(_)
                 | CommitError::Exists { .. }
                 | CommitError::InUse { .. }
                 | CommitError::Invalid(_)

@@ -7,14 +7,16 @@ use ripcord_proto::change::Change;
 use ripcord_proto::fault::{Fault, Faults};
 use ripcord_proto::key::Tag;
 use ripcord_proto::references::{self, Touched};
+use ripcord_proto::rollback::Rollback;
 use ripcord_proto::settings::Settings;
 use ripcord_proto::table::{Entry, Member};
-use ripcord_proto::{Flag, FlagKey, Kill, KillId, KillScope, Position, Segment, SegmentKey, limits};
+use ripcord_proto::{Flag, FlagKey, Kill, KillId, KillScope, Position, ReleaseName, Segment, SegmentKey, limits};
 
 use super::guard;
 use super::log::Admitted;
+use super::reversal::Reversal;
 use super::state::EnvironmentState;
-use super::{Ask, CommitError, Draft, Made, Precondition, Standing, plan};
+use super::{Ask, CommitError, Draft, Made, Precondition, Standing, plan, records};
 
 /// Decides what a draft changes, in order, or why it may not.
 pub(super) fn admit(draft: &Draft, state: &EnvironmentState) -> Result<Admitted<EnvironmentState>, CommitError> {
@@ -25,6 +27,7 @@ pub(super) fn admit(draft: &Draft, state: &EnvironmentState) -> Result<Admitted<
     }
     candidate.latch_kills()?;
     candidate.check()?;
+    candidate.join_release(draft.release.as_ref())?;
     let (before, after) = (state, &candidate.state);
     guard::check(draft, before, after, &candidate.touched.flags)?;
     if let Some(expected) = draft.plan {
@@ -51,13 +54,16 @@ impl Ask {
     /// Whether it goes ahead of everything that is queued.
     pub fn is_urgent(&self) -> bool {
         match self {
-            Self::Kill(_) | Self::Merge(_) | Self::Withdraw(_) | Self::Restore(_) => true,
+            Self::Kill(_) | Self::Merge(_) | Self::Withdraw(_) | Self::Restore(_) | Self::Rollback(_) => true,
             Self::PutFlag(..)
             | Self::DeleteFlag(_)
             | Self::SetEnabled(..)
             | Self::PutSegment(..)
             | Self::DeleteSegment(_)
             | Self::PutSettings(_)
+            | Self::PutRecord(..)
+            | Self::DeleteRecord(..)
+            | Self::Ping(_)
             | Self::GiveReason(..) => false,
         }
     }
@@ -126,6 +132,25 @@ impl<'a> Candidate<'a> {
             }
             Ask::Restore(id) => self.restore(id),
             Ask::GiveReason(id, reason) => self.give_reason(id, reason),
+            Ask::PutRecord(record, expected) => {
+                records::check(&self.state.records, &record.key(), *expected)?;
+                if self.state.records.digest(&record.key()) != Some(*record.digest()) {
+                    self.push(Change::PutRecord(record.clone()));
+                }
+                Ok(())
+            }
+            Ask::DeleteRecord(key, expected) => {
+                records::check(&self.state.records, key, *expected)?;
+                if self.state.records.digest(key).is_some() {
+                    self.push(Change::DeleteRecord(key.clone()));
+                }
+                Ok(())
+            }
+            Ask::Ping(id) => {
+                self.push(Change::Ping(id.clone()));
+                Ok(())
+            }
+            Ask::Rollback(reversal) => self.roll_back(reversal),
         }
     }
 
@@ -218,6 +243,25 @@ impl<'a> Candidate<'a> {
         Ok(())
     }
 
+    fn roll_back(&mut self, reversal: &Reversal) -> Result<(), CommitError> {
+        for ask in reversal.asks(&self.state.snapshot) {
+            self.ask(&ask)?;
+        }
+        if self.changes.is_empty() {
+            return Ok(());
+        }
+        let record = Rollback {
+            epoch: self.position.epoch,
+            revision: self.position.revision,
+            flags: self.touched.flags.union(&reversal.record.flags).cloned().collect(),
+            segments: self.touched.segments.union(&reversal.record.segments).cloned().collect(),
+            ..reversal.record.clone()
+        };
+        let entry = entry(record.id.clone(), record, self.position)?;
+        self.push(Change::PutRecord(entry.into()));
+        Ok(())
+    }
+
     fn is_covered(&self, key: &FlagKey) -> bool {
         self.state.snapshot.kills_of(key.as_str()).next().is_some()
     }
@@ -287,6 +331,16 @@ impl<'a> Candidate<'a> {
             .cloned()
             .collect();
         grown.into_iter().try_for_each(|kill| self.put_kill(kill).map(drop))
+    }
+
+    /// Counts the commit to its release.
+    fn join_release(&mut self, release: Option<&ReleaseName>) -> Result<(), CommitError> {
+        let Some(name) = release else { return Ok(()) };
+        let joined = records::joined(&self.state.records, name, self.before.head.sequence.next())?;
+        if !self.changes.is_empty() {
+            self.push(Change::PutRecord(joined));
+        }
+        Ok(())
     }
 
     /// The state as a whole: references, sizes.
