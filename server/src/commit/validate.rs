@@ -7,7 +7,6 @@ use ripcord_proto::change::Change;
 use ripcord_proto::fault::{Fault, Faults};
 use ripcord_proto::key::Tag;
 use ripcord_proto::references::{self, Touched};
-use ripcord_proto::rollback::Rollback;
 use ripcord_proto::settings::Settings;
 use ripcord_proto::table::{Entry, Member};
 use ripcord_proto::{Flag, FlagKey, Kill, KillId, KillScope, Position, ReleaseName, Segment, SegmentKey, limits};
@@ -244,21 +243,11 @@ impl<'a> Candidate<'a> {
     }
 
     fn roll_back(&mut self, reversal: &Reversal) -> Result<(), CommitError> {
-        for ask in reversal.asks(&self.state.snapshot) {
-            self.ask(&ask)?;
+        for change in reversal.admitted(&self.state, self.before.head.position())? {
+            self.touched.flags.extend(change.flag().cloned());
+            self.touched.segments.extend(change.segment().cloned());
+            self.push(change);
         }
-        if self.changes.is_empty() {
-            return Ok(());
-        }
-        let record = Rollback {
-            epoch: self.position.epoch,
-            revision: self.position.revision,
-            flags: self.touched.flags.union(&reversal.record.flags).cloned().collect(),
-            segments: self.touched.segments.union(&reversal.record.segments).cloned().collect(),
-            ..reversal.record.clone()
-        };
-        let entry = entry(record.id.clone(), record, self.position)?;
-        self.push(Change::PutRecord(entry.into()));
         Ok(())
     }
 
