@@ -81,6 +81,7 @@ pub(super) fn warning(ask: &Ask) -> Option<String> {
         | Ask::GiveReason(..)
         | Ask::PutRecord(..)
         | Ask::DeleteRecord(..)
+        | Ask::Decide(_)
         | Ask::Ping(_)
         | Ask::Rollback(_) => None,
     }

@@ -36,6 +36,7 @@ fn check_reason(draft: &Draft) -> Result<(), CommitError> {
         | Ask::GiveReason(..)
         | Ask::PutRecord(..)
         | Ask::DeleteRecord(..)
+        | Ask::Decide(_)
         | Ask::Ping(_)
         | Ask::Rollback(_) => false,
     };

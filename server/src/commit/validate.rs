@@ -62,6 +62,7 @@ impl Ask {
             | Self::PutSettings(_)
             | Self::PutRecord(..)
             | Self::DeleteRecord(..)
+            | Self::Decide(_)
             | Self::Ping(_)
             | Self::GiveReason(..) => false,
         }
@@ -144,6 +145,10 @@ impl<'a> Candidate<'a> {
                     self.push(Change::DeleteRecord(key.clone()));
                 }
                 Ok(())
+            }
+            Ask::Decide(decider) => {
+                let asks = (decider.0)(&self.state)?;
+                asks.iter().try_for_each(|ask| self.ask(ask))
             }
             Ask::Ping(id) => {
                 self.push(Change::Ping(id.clone()));
