@@ -16,6 +16,7 @@ pub mod list;
 pub mod log;
 pub mod outcomes;
 pub mod plan;
+pub mod rollbacks;
 pub mod segments;
 pub mod settings;
 #[cfg(test)]

@@ -45,10 +45,8 @@ pub struct Reversal {
     pub segment: Option<SegmentKey>,
     /// The state that it goes back to.
     pub target: Arc<Snapshot>,
-    /// How far down this commit goes: exposure above it is capped; `None` = to the target.
-    pub cap: Option<Cap>,
-    /// The hash of the plan that must still hold.
-    pub expected: Option<Digest>,
+    /// How far down this commit goes: exposure above this percentage is capped; `None` = to the target.
+    pub cap: Option<f64>,
     /// The record of the rollback as it is after this commit, but for what the commit decides: revision, flags, segments, the
     /// plan's hash, which doors were passed.
     pub record: Rollback,
@@ -181,10 +179,17 @@ impl Reversal {
     }
 
     /// What this commit puts on `state`, whose log ends at `head`, or why it may not.
-    pub(super) fn admitted(&self, state: &EnvironmentState, head: Position) -> Result<Vec<Change>, CommitError> {
+    /// `expected` is the hash of the plan that must still hold.
+    pub(super) fn admitted(&self, state: &EnvironmentState, head: Position, expected: Option<Digest>) -> Result<Vec<Change>, CommitError> {
         let decision = self.decide(&state.snapshot)?;
         let hash = self.hash(&decision, &state.snapshot);
-        self.check(&decision, hash, &state.records)?;
+        if expected.is_some_and(|expected| expected != hash) {
+            return Err(CommitError::PlanStale {
+                moved: "what the rollback would do is not what the plan showed".to_owned(),
+                now: hash,
+            });
+        }
+        self.check(&decision, &state.records)?;
         self.changes(&decision, hash, head)
     }
 
@@ -195,12 +200,13 @@ impl Reversal {
         let mut changes = Vec::with_capacity(decision.flags.len() + 2);
         let segments = decision.segments.iter().filter(|_| last).chain(&decision.missing);
         changes.extend(segments.map(|entry| Change::PutSegment(Arc::clone(entry))));
+        let cap = self.cap.map(Cap::percent).transpose().map_err(CommitError::Invalid)?;
         for step in &decision.flags {
-            changes.extend(step.at(self.cap, next)?.map(Change::PutFlag));
+            changes.extend(step.at(cap, next)?.map(Change::PutFlag));
         }
         changes.extend(decision.settings.filter(|_| last).map(Change::PutSettings));
         let position = if changes.is_empty() { head } else { next };
-        let record = self.recorded(decision, hash, position);
+        let record = self.recorded(decision, hash, head, position);
         let entry = Entry::new(record.id.clone(), record, position).map_err(internal)?;
         changes.push(Change::PutRecord(Arc::new(entry).into()));
         Ok(changes)
@@ -208,11 +214,12 @@ impl Reversal {
 
     /// The record of a commit that stands at `position`: where it changes nothing, those who are at the revision that there is
     /// confirm it.
-    fn recorded(&self, decision: &Decision, hash: Digest, position: Position) -> Rollback {
+    fn recorded(&self, decision: &Decision, hash: Digest, head: Position, position: Position) -> Rollback {
         let first = self.record.revision == Revision::default();
         let mut record = self.record.clone();
         (record.epoch, record.revision) = (position.epoch, position.revision);
         if first {
+            record.before = head;
             record.plan = hash;
             record.skipped = decision.skipped();
             let doors: BTreeSet<_> = decision.doors.iter().map(|door| &door.flag).collect();
@@ -230,6 +237,23 @@ impl Reversal {
 }
 
 impl Decision {
+    /// How many flags each of `caps` changes after the one before it, the target itself last.
+    pub fn by_step(&self, caps: &[Cap], now: Position) -> Result<Vec<usize>, CommitError> {
+        let mut counts = vec![0; caps.len() + 1];
+        for step in &self.flags {
+            let mut known = step.from.as_deref().map(|from| *from.digest());
+            let caps = caps.iter().copied().map(Some).chain([None]);
+            for (count, cap) in counts.iter_mut().zip(caps) {
+                let put = step.at(cap, following(now))?.map(|entry| *entry.digest());
+                if put.is_some() && put != known {
+                    *count += 1;
+                    known = put;
+                }
+            }
+        }
+        Ok(counts)
+    }
+
     /// Whether nothing at all would change.
     pub fn is_empty(&self) -> bool {
         self.flags.is_empty() && self.segments.is_empty() && self.missing.is_empty() && self.settings.is_none()

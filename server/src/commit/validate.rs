@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ripcord_proto::change::Change;
+use ripcord_proto::digest::Digest;
 use ripcord_proto::fault::{Fault, Faults};
 use ripcord_proto::key::Tag;
 use ripcord_proto::references::{self, Touched};
@@ -21,6 +22,7 @@ use super::{Ask, CommitError, Draft, Made, Precondition, Standing, plan, records
 pub(super) fn admit(draft: &Draft, state: &EnvironmentState) -> Result<Admitted<EnvironmentState>, CommitError> {
     check_precondition(draft, state)?;
     let mut candidate = Candidate::new(state);
+    candidate.expected = draft.plan;
     for ask in &draft.asks {
         candidate.ask(ask)?;
     }
@@ -29,7 +31,9 @@ pub(super) fn admit(draft: &Draft, state: &EnvironmentState) -> Result<Admitted<
     candidate.join_release(draft.release.as_ref())?;
     let (before, after) = (state, &candidate.state);
     guard::check(draft, before, after, &candidate.touched.flags)?;
-    if let Some(expected) = draft.plan {
+    // A rollback has a plan of its own kind, and has held to it already.
+    let is_rollback = draft.asks.iter().any(|ask| matches!(ask, Ask::Rollback(_)));
+    if let Some(expected) = draft.plan.filter(|_| !is_rollback) {
         plan::check(expected, draft, before, after, &candidate.touched)?;
     }
     let urgent = draft.asks.iter().any(Ask::is_urgent);
@@ -96,6 +100,8 @@ struct Candidate<'a> {
     position: Position,
     changes: Vec<Change>,
     touched: Touched,
+    /// The hash of the plan that a rollback must still do.
+    expected: Option<Digest>,
     kill: Option<(Arc<Kill>, Standing)>,
 }
 
@@ -109,6 +115,7 @@ impl<'a> Candidate<'a> {
             position,
             changes: Vec::new(),
             touched: Touched::default(),
+            expected: None,
             kill: None,
         }
     }
@@ -248,7 +255,7 @@ impl<'a> Candidate<'a> {
     }
 
     fn roll_back(&mut self, reversal: &Reversal) -> Result<(), CommitError> {
-        for change in reversal.admitted(&self.state, self.before.head.position())? {
+        for change in reversal.admitted(&self.state, self.before.head.position(), self.expected)? {
             self.touched.flags.extend(change.flag().cloned());
             self.touched.segments.extend(change.segment().cloned());
             self.push(change);

@@ -1,9 +1,8 @@
-//! What stands in the way of a rollback: a plan that no longer holds, a rollback under way, a one-way door, rules that cannot
-//! say it, or nothing that it could do.
+//! What stands in the way of a rollback: another one under way, a one-way door, rules that cannot say it, or nothing that it
+//! could do.
 
 use std::collections::BTreeSet;
 
-use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::record::Records;
 use ripcord_proto::rollback::{Rollback, Scope};
@@ -16,13 +15,7 @@ const NAMED: usize = 20;
 
 impl Reversal {
     /// Refuses what may not be. The kills have their own guard, the references their own check.
-    pub(super) fn check(&self, decision: &Decision, hash: Digest, records: &Records) -> Result<(), CommitError> {
-        if self.expected.is_some_and(|expected| expected != hash) {
-            return Err(CommitError::PlanStale {
-                moved: "what the rollback would do is not what the plan showed".to_owned(),
-                now: hash,
-            });
-        }
+    pub(super) fn check(&self, decision: &Decision, records: &Records) -> Result<(), CommitError> {
         if !decision.cannot.is_empty() {
             return refuse(cannot(&decision.cannot));
         }

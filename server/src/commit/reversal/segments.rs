@@ -25,7 +25,7 @@ impl<'a> Segments<'a> {
     }
 
     fn named_by(condition: &Condition, used: &mut BTreeSet<SegmentKey>) {
-        condition.segments(&mut |key, _| drop(used.insert(key.clone())));
+        condition.segments(&mut |key, _| used.extend([key.clone()]));
     }
 
     /// Those of `used`, and of the segments within them, that were another way than they are; by key.
