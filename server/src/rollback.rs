@@ -18,7 +18,7 @@ mod share;
 mod stale;
 mod words;
 
-pub use self::commit::{Done, answer_of, commit};
+pub use self::commit::{Done, answer_of, commit, with_kills};
 pub use self::order::Order;
 pub use self::plan::{Users, plan};
 pub use self::prepare::{PrepareError, Prepared, prepare};

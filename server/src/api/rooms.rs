@@ -4,21 +4,27 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use ripcord_proto::problem::Code;
+use ripcord_proto::rest::rollbacks::RollbackPlan;
 use ripcord_proto::settings::Settings;
-use ripcord_proto::{EnvironmentKey, FlagKey, Position, SegmentKey, Snapshot};
+use ripcord_proto::{EnvironmentKey, FlagKey, Position, ReleaseName, SegmentKey, Snapshot, TargetName};
 use tokio::sync::watch;
 
 use super::write::Prepared;
-use crate::access::permit::{Administer, Allows, Edit, Kill, Read, Report, Restore};
+use crate::access::permit::{Administer, Allows, Edit, Kill, ManageRelease, Read, Report, Restore, RollBack};
 use crate::access::{Clearance, Permit};
+use crate::checkpoint::{self, Resolved};
 use crate::commit::plan::Plan;
+use crate::commit::state::EnvironmentState;
 use crate::commit::{CommitError, Committed, Draft};
+use crate::driver::Drivers;
 use crate::environment::Environments;
 use crate::fleet::Fleet;
 use crate::http::Refusal;
 use crate::kill::{self, Kills, Restored};
 use crate::outcome::Outcomes;
 use crate::peer::Peers;
+use crate::release::{self, Touched};
+use crate::rollback::{self, Order};
 use crate::snapshot::publication::Served;
 use crate::store::{LogName, Store, StoreHealth, StoreState};
 use crate::system::{SystemDraft, SystemState};
@@ -33,6 +39,8 @@ pub struct Parts {
     pub kills: Kills,
     /// Who is connected and has confirmed what.
     pub fleet: Fleet,
+    /// Which node drives what goes on by itself.
+    pub drivers: Drivers,
     /// Other nodes.
     pub peers: Peers,
     /// What applications report.
@@ -121,6 +129,28 @@ impl Rooms {
         Ok(self.parts.environments.plan(prepared.draft())?)
     }
 
+    /// Makes a rollback ready.
+    pub(super) async fn prepare_rollback(&self, permit: &Permit<RollBack>, order: &Order) -> Result<rollback::Prepared, Refusal> {
+        let (environments, environment) = (&self.parts.environments, permit.environment());
+        if self.stale().is_some() {
+            let away = CommitError::Unavailable("it does not answer".to_owned());
+            return Err(rollback::with_kills(away.into(), &order.scope, None));
+        }
+        Ok(rollback::prepare(environments, environment, &permit.author(), order).await?)
+    }
+
+    /// Commits a rollback that is ready.
+    pub(super) async fn roll_back(&self, draft: Prepared<RollBack>, prepared: &rollback::Prepared, order: &Order) -> Result<rollback::Done, Refusal> {
+        rollback::commit(&self.parts.environments, prepared, order, draft.into_draft()).await
+    }
+
+    /// What a rollback would do; reading is enough for that.
+    pub(super) async fn plan_rollback(&self, permit: &Permit<Read>, order: &Order, users: rollback::Users) -> Result<RollbackPlan, Refusal> {
+        let environments = &self.parts.environments;
+        let prepared = rollback::prepare(environments, permit.environment(), &permit.author(), order).await?;
+        Ok(rollback::plan(environments, &prepared, users).await?)
+    }
+
     /// Kills.
     pub(super) async fn kill(&self, _: &Permit<Kill>, order: kill::Order) -> Result<kill::Outcome, Refusal> {
         Ok(self.parts.kills.kill(order).await?)
@@ -174,6 +204,26 @@ impl Rooms {
     pub(super) async fn state_at(&self, permit: &Permit<Read>, position: Position) -> Result<Option<Snapshot>, Refusal> {
         let state = self.parts.environments.state_at(permit.environment(), position).await?;
         Ok(state.map(|state| state.snapshot))
+    }
+
+    /// Where the environment's log stands, and its records.
+    pub(super) fn state(&self, permit: &Permit<Read>) -> Result<Arc<EnvironmentState>, Refusal> {
+        Ok(self.parts.environments.state(permit.environment())?)
+    }
+
+    /// The same, to tell what a change of a release leads to.
+    pub(super) fn state_of_release(&self, permit: &Permit<ManageRelease>) -> Result<Arc<EnvironmentState>, Refusal> {
+        Ok(self.parts.environments.state(permit.environment())?)
+    }
+
+    /// The state that a name stands for.
+    pub(super) async fn resolve(&self, permit: &Permit<Read>, name: &TargetName) -> Result<Resolved, Refusal> {
+        Ok(checkpoint::resolve(&self.parts.environments, permit.environment(), name).await?)
+    }
+
+    /// What a release changed.
+    pub(super) async fn touched(&self, permit: &Permit<Read>, release: &ReleaseName) -> Result<Touched, Refusal> {
+        Ok(release::touched(&self.parts.environments, permit.environment(), release).await?)
     }
 
     /// The store, to read logs whose name a permit gave.

@@ -14,7 +14,7 @@ use super::order::Order;
 use super::prepare::Prepared;
 use super::stale;
 use crate::commit::reversal::Reach;
-use crate::commit::{Committed, CommitError, Draft, Made};
+use crate::commit::{CommitError, Committed, Draft, Made};
 use crate::environment::Environments;
 use crate::http::Refusal;
 

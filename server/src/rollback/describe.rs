@@ -29,7 +29,11 @@ impl Known<'_> {
 
     /// Flags that change, in words.
     pub(super) fn flags(&self, decision: &Decision, shares: &BTreeMap<FlagKey, FlagShare>) -> Vec<FlagView> {
-        decision.flags.iter().map(|step| self.flag(step, shares.get(&step.key).copied().unwrap_or_default())).collect()
+        decision
+            .flags
+            .iter()
+            .map(|step| self.flag(step, shares.get(&step.key).copied().unwrap_or_default()))
+            .collect()
     }
 
     fn flag(&self, step: &Move, users: FlagShare) -> FlagView {
@@ -75,7 +79,12 @@ impl Known<'_> {
                 flag: None,
                 segment: Some(key.clone()),
                 why,
-                changed: self.hands.segments.get(key).and_then(|hands| hands.last()).map(|hand| ChangedBy::clone(&hand.by)),
+                changed: self
+                    .hands
+                    .segments
+                    .get(key)
+                    .and_then(|hands| hands.last())
+                    .map(|hand| ChangedBy::clone(&hand.by)),
             },
         }
     }

@@ -6,8 +6,8 @@ use ripcord_sdk::engine::Compiled;
 
 use super::describe::{self, Known};
 use super::prepare::{PrepareError, Prepared};
-use super::share::{self, Comparison};
 pub use super::share::Users;
+use super::share::{self, Comparison};
 use crate::audit;
 use crate::commit::reversal::{Preview, Way};
 use crate::environment::Environments;
@@ -74,7 +74,11 @@ fn warnings(prepared: &Prepared, preview: &Preview, users: UserShare) -> Vec<Str
     if decision.settings.is_some() {
         warnings.push("The bucketing goes back too, which puts every user into another bucket of every split.".to_owned());
     }
-    let off = decision.flags.iter().filter(|step| prepared.reversal.target.flags.get(step.key.as_str()).is_none()).count();
+    let off = decision
+        .flags
+        .iter()
+        .filter(|step| prepared.reversal.target.flags.get(step.key.as_str()).is_none())
+        .count();
     if off > 0 {
         warnings.push(format!("Flags that the target does not have are switched off, not deleted: {off}."));
     }
@@ -88,7 +92,9 @@ fn warnings(prepared: &Prepared, preview: &Preview, users: UserShare) -> Vec<Str
     if prepared.reversal.record.ladder.is_some() {
         let whole = decision.flags.iter().filter(|step| step.way == Way::Whole).count();
         if whole > 0 {
-            warnings.push(format!("Flags that go back whole at the first step, since more than the weights of one split differs: {whole}."));
+            warnings.push(format!(
+                "Flags that go back whole at the first step, since more than the weights of one split differs: {whole}."
+            ));
         }
         if !decision.segments.is_empty() {
             warnings.push("Segments, and the flags that use them, go back at the last step.".to_owned());

@@ -152,7 +152,14 @@ fn satisfying(test: &Test) -> Vec<Value> {
         Test::SemverIn(range) => range
             .comparators
             .iter()
-            .map(|comparator| json!(format!("{}.{}.{}", comparator.major, comparator.minor.unwrap_or(0), comparator.patch.unwrap_or(0))))
+            .map(|comparator| {
+                json!(format!(
+                    "{}.{}.{}",
+                    comparator.major,
+                    comparator.minor.unwrap_or(0),
+                    comparator.patch.unwrap_or(0)
+                ))
+            })
             .collect(),
         Test::Before(instant) | Test::After(instant) => [-24_i64, 24]
             .iter()
@@ -167,7 +174,10 @@ fn satisfying(test: &Test) -> Vec<Value> {
 fn around(number: &Number) -> Vec<Value> {
     match number.as_i64() {
         Some(whole) => vec![json!(whole.saturating_sub(1)), json!(whole), json!(whole.saturating_add(1))],
-        None => number.as_f64().map(|number| vec![json!(number - 1.0), json!(number), json!(number + 1.0)]).unwrap_or_default(),
+        None => number
+            .as_f64()
+            .map(|number| vec![json!(number - 1.0), json!(number), json!(number + 1.0)])
+            .unwrap_or_default(),
     }
 }
 

@@ -54,7 +54,10 @@ pub(super) async fn reached(
         }
         Scope::Release(name) => {
             let touched = release::touched(environments, environment, name).await?;
-            let foreign = touched.flags.iter().filter_map(|(key, touch)| Some((key.clone(), Arc::clone(touch.foreign.last()?))));
+            let foreign = touched
+                .flags
+                .iter()
+                .filter_map(|(key, touch)| Some((key.clone(), Arc::clone(touch.foreign.last()?))));
             let foreign = foreign.collect();
             let left = touched.flags.into_iter().map(|(key, touch)| (key, touch.left)).collect();
             Ok(Reached {
@@ -85,7 +88,9 @@ fn of_rollback(hands: &Hands, rollback: &Rollback) -> Reached {
     let mut left = BTreeMap::new();
     let mut foreign = BTreeMap::new();
     for (key, hands) in hands.flags.iter().filter(|(key, _)| rollback.flags.contains(*key)) {
-        let Some(last) = hands.iter().rposition(|hand| is_own(&hand.by)) else { continue };
+        let Some(last) = hands.iter().rposition(|hand| is_own(&hand.by)) else {
+            continue;
+        };
         let (before, after) = hands.split_at(last);
         let mixed = if before.iter().skip_while(|hand| !is_own(&hand.by)).all(|hand| is_own(&hand.by)) {
             Mixed::Own

@@ -1,9 +1,9 @@
 //! What moved since a plan. The hash says nothing by itself: the state that it was made on is looked for, commit by commit back
 //! from now, and what came after it is told.
 
+use ripcord_proto::EnvironmentKey;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::EnvironmentKey;
 
 use super::order::Order;
 use super::prepare::{PrepareError, Prepared, prepare};
@@ -75,7 +75,13 @@ fn one(entry: &Sealed) -> String {
         .into_iter()
         .filter(|change| change.change != "put_record")
         .take(TOLD)
-        .map(|change| if change.what.is_empty() { change.change } else { format!("{} {}", change.change.replace('_', " "), change.what) })
+        .map(|change| {
+            if change.what.is_empty() {
+                change.change
+            } else {
+                format!("{} {}", change.change.replace('_', " "), change.what)
+            }
+        })
         .collect();
     let revision = commit.revision.map(|revision| format!("revision {revision} by ")).unwrap_or_default();
     format!("{revision}{} ({})", commit.actor.name, things.join(", "))

@@ -161,13 +161,24 @@ pub(super) fn differences(from: Option<&Flag>, to: Option<&Flag>) -> Vec<String>
     line("switched", on(from), on(to));
     line("default", variant(from.default.as_ref()), variant(to.default.as_ref()));
     line("safe", variant(from.safe.as_ref()), variant(to.safe.as_ref()));
-    let names: Vec<&VariantName> = from.variants.names().chain(to.variants.names().filter(|name| from.variants.get(name.as_str()).is_none())).collect();
+    let names: Vec<&VariantName> = from
+        .variants
+        .names()
+        .chain(to.variants.names().filter(|name| from.variants.get(name.as_str()).is_none()))
+        .collect();
     for name in names {
-        let value = |flag: &Flag| flag.variants.get(name.as_str()).map_or_else(|| "none".to_owned(), |value| cut(serde_json::to_string(value).unwrap_or_default()));
+        let value = |flag: &Flag| {
+            flag.variants
+                .get(name.as_str())
+                .map_or_else(|| "none".to_owned(), |value| cut(serde_json::to_string(value).unwrap_or_default()))
+        };
         line(&format!("variant {name}"), value(from), value(to));
     }
     let requires = |flag: &Flag| {
-        let all = flag.requires.iter().map(|requirement| format!("{} = {}", requirement.flag, requirement.variant));
+        let all = flag
+            .requires
+            .iter()
+            .map(|requirement| format!("{} = {}", requirement.flag, requirement.variant));
         let all: Vec<String> = all.collect();
         if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }
     };

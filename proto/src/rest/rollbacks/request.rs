@@ -133,7 +133,9 @@ impl Members for RollbackRequest {
             tags: named(reader, map, "tags", limits::TAGS),
             segment: reader.optional(map, "segment", Reader::parsed),
             steps: reader.optional(map, "steps", steps).unwrap_or_default(),
-            every_seconds: reader.optional(map, "every_seconds", |reader, value| whole(reader, value, "a number of seconds", EVERY_SECONDS_MAX)),
+            every_seconds: reader.optional(map, "every_seconds", |reader, value| {
+                whole(reader, value, "a number of seconds", EVERY_SECONDS_MAX)
+            }),
             latitude: Latitude {
                 include_conflicts: reader.optional(map, "include_conflicts", Reader::boolean).unwrap_or_default(),
                 with_segments: reader.optional(map, "with_segments", Reader::boolean).unwrap_or_default(),
@@ -168,15 +170,31 @@ fn together(reader: &mut Reader, map: &Map<String, Value>, request: &RollbackReq
         reader.within("steps", |reader| reader.note(problem));
     }
     if request.every_seconds.is_some() && !map.contains_key("steps") {
-        reader.within("every_seconds", |reader| reader.note("says how long steps are held; name them in steps, or leave it out"));
+        reader.within("every_seconds", |reader| {
+            reader.note("says how long steps are held; name them in steps, or leave it out")
+        });
     }
 }
 
 impl Members for PlanRequest {
     const WHAT: &'static str = "the plan of a rollback";
     const KNOWN: &'static [&'static str] = &[
-        KNOWN[0], KNOWN[1], KNOWN[2], KNOWN[3], KNOWN[4], KNOWN[5], KNOWN[6], KNOWN[7], KNOWN[8], KNOWN[9], KNOWN[10], KNOWN[11], KNOWN[12], KNOWN[13],
-        "sample", "population",
+        KNOWN[0],
+        KNOWN[1],
+        KNOWN[2],
+        KNOWN[3],
+        KNOWN[4],
+        KNOWN[5],
+        KNOWN[6],
+        KNOWN[7],
+        KNOWN[8],
+        KNOWN[9],
+        KNOWN[10],
+        KNOWN[11],
+        KNOWN[12],
+        KNOWN[13],
+        "sample",
+        "population",
     ];
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
@@ -189,7 +207,9 @@ impl Members for PlanRequest {
         });
         let population = reader.optional(map, "population", |reader, value| whole(reader, value, "a number of contexts", POPULATION));
         if sample.as_ref().is_some_and(Vec::is_empty) {
-            reader.within("sample", |reader| reader.note("is empty; give contexts, or leave it out for a made-up population"));
+            reader.within("sample", |reader| {
+                reader.note("is empty; give contexts, or leave it out for a made-up population")
+            });
         }
         if sample.is_some() && population.is_some() {
             reader.within("population", |reader| reader.note("cannot go with sample; its own contexts are all that count"));

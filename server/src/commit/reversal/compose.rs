@@ -106,7 +106,11 @@ impl<'a> Composer<'a> {
         if buckets(was) && self.now.settings != self.was.settings {
             return Err("the environment buckets users another way than it did".to_owned());
         }
-        if let Some(name) = served(was).into_iter().find(|name| is.variants.get(name.as_str()).is_some_and(|value| Some(value) != was.variants.get(name.as_str()))) {
+        if let Some(name) = served(was).into_iter().find(|name| {
+            is.variants
+                .get(name.as_str())
+                .is_some_and(|value| Some(value) != was.variants.get(name.as_str()))
+        }) {
             return Err(format!("its variant {name} has another value now"));
         }
         let imported = was.rules.iter().any(|rule| matches!(rule.serve, Serve::JsonLogic(_)));
@@ -202,7 +206,9 @@ fn moved(now: &Snapshot, was: &Snapshot) -> BTreeSet<SegmentKey> {
             moved.insert(entry.key().clone());
         }
         if let Ok(segment) = entry.value() {
-            segment.when.segments(&mut |key, _| within.entry(key.clone()).or_default().push(entry.key().clone()));
+            segment
+                .when
+                .segments(&mut |key, _| within.entry(key.clone()).or_default().push(entry.key().clone()));
         }
     }
     let mut open: Vec<SegmentKey> = moved.iter().cloned().collect();

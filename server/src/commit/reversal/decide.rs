@@ -57,7 +57,13 @@ impl Reversal {
         };
         let all = || {
             let pairs = join(&now.flags, was);
-            pairs.filter_map(|(is, was)| Some(Pair { key: is.or(was)?.key(), is, was }))
+            pairs.filter_map(|(is, was)| {
+                Some(Pair {
+                    key: is.or(was)?.key(),
+                    is,
+                    was,
+                })
+            })
         };
         match &self.reach {
             Reach::Environment => Box::new(all()),

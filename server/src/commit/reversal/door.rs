@@ -68,13 +68,15 @@ fn indirect<'a>(decision: &'a Decision, now: &'a Snapshot, target: &'a Snapshot)
         Some((entry.key(), flag, flag.one_way.as_ref()?))
     });
     let untouched: BTreeSet<&FlagKey> = decision.flags.iter().map(|step| &step.key).collect();
-    declaring.filter(move |(key, _, _)| !untouched.contains(key)).filter_map(move |(key, flag, door)| {
-        let served = may_serve(flag).contains(&door.from) && !serves_everybody(flag, &door.from) && now.kills_of(key.as_str()).next().is_none();
-        (served && reached(flag)).then(|| Door {
-            flag: key.clone(),
-            one_way: door.clone(),
+    declaring
+        .filter(move |(key, _, _)| !untouched.contains(key))
+        .filter_map(move |(key, flag, door)| {
+            let served = may_serve(flag).contains(&door.from) && !serves_everybody(flag, &door.from) && now.kills_of(key.as_str()).next().is_none();
+            (served && reached(flag)).then(|| Door {
+                flag: key.clone(),
+                one_way: door.clone(),
+            })
         })
-    })
 }
 
 /// Whether a flag requires one of `moved`, directly or by another.

@@ -210,7 +210,11 @@ fn written(split: &Split, weights: &[u64], total: u64) -> Option<Split> {
     let own = total / u64::from(split.total());
     let fits = weights.iter().all(|weight| weight % own == 0);
     let percent = split.shares().iter().all(|share| matches!(share.weight, Weight::Percent(_)));
-    let unit = if fits { own } else { weights.iter().fold(total, |divisor, weight| gcd(divisor, *weight)) };
+    let unit = if fits {
+        own
+    } else {
+        weights.iter().fold(total, |divisor, weight| gcd(divisor, *weight))
+    };
     let shares = split.shares().iter().zip(weights).map(|(share, weight)| {
         let units = u32::try_from(weight / unit).ok()?;
         Some(Share {
