@@ -17,6 +17,7 @@ pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod commit;
+pub mod driver;
 pub mod environment;
 pub mod fleet;
 pub mod http;
