@@ -15,6 +15,7 @@ pub mod idempotency;
 pub(crate) mod log;
 mod meters;
 pub mod plan;
+pub mod probes;
 mod records;
 mod refusal;
 pub mod reversal;

@@ -1,6 +1,7 @@
 //! Environments at work: for each a writer and a publisher, started when the system log says that it exists and stopped when it
 //! says that it is gone. [`Environments`] is the way to all of them.
 
+mod each;
 mod feed;
 mod orphans;
 
@@ -13,6 +14,7 @@ use ripcord_proto::{EnvironmentKey, Position, Sequence};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+pub use self::each::Place;
 pub use self::orphans::Orphans;
 use crate::clock::Clock;
 use crate::commit::committer::{Abandoned, Committer, Queue};
@@ -188,6 +190,11 @@ impl Environments {
     /// The state of an environment's log as of the last swap.
     pub fn state(&self, environment: &EnvironmentKey) -> Result<Arc<EnvironmentState>, CommitError> {
         Ok(self.running(environment)?.committer.state())
+    }
+
+    /// The state of an environment's log, now and from now on; it closes when the environment goes.
+    pub fn watch(&self, environment: &EnvironmentKey) -> Result<watch::Receiver<Arc<EnvironmentState>>, CommitError> {
+        Ok(self.running(environment)?.committer.watch())
     }
 
     /// The store, for readers of logs.

@@ -16,7 +16,7 @@ use super::guard;
 use super::log::Admitted;
 use super::reversal::Reversal;
 use super::state::EnvironmentState;
-use super::{Ask, CommitError, Draft, Made, Precondition, Standing, plan, records};
+use super::{Ask, CommitError, Draft, Made, Precondition, Standing, plan, probes, records};
 
 /// Decides what a draft changes, in order, or why it may not.
 pub(super) fn admit(draft: &Draft, state: &EnvironmentState) -> Result<Admitted<EnvironmentState>, CommitError> {
@@ -257,6 +257,9 @@ impl<'a> Candidate<'a> {
             revision: self.position.revision,
             flags: self.touched.flags.union(&reversal.record.flags).cloned().collect(),
             segments: self.touched.segments.union(&reversal.record.segments).cloned().collect(),
+            probes: probes::united(&reversal.record.probes, || {
+                probes::of(&self.touched.flags, &reversal.record.scope, [&self.before.snapshot, &reversal.target], &self.before.records)
+            }),
             ..reversal.record.clone()
         };
         let entry = entry(record.id.clone(), record, self.position)?;
