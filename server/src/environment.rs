@@ -154,6 +154,11 @@ impl Environments {
         self.running(&draft.environment)?.committer.submit(draft, queue, Abandoned::Finish).await
     }
 
+    /// The answer that a call got before, where it did; the same key with another request is an error.
+    pub fn answered(&self, environment: &EnvironmentKey, call: &commit::Call) -> Result<Option<commit::Answer>, CommitError> {
+        self.running(environment)?.committer.answered().find(call)
+    }
+
     /// What a draft would do, and the hash that does exactly that.
     pub fn plan(&self, draft: &Draft) -> Result<Plan, CommitError> {
         let state = self.running(&draft.environment)?.committer.state();

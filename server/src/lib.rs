@@ -24,6 +24,7 @@ pub mod http;
 pub mod kill;
 pub mod outcome;
 pub mod peer;
+pub mod ping;
 pub mod rollback;
 pub mod secret;
 pub mod serve;

@@ -258,7 +258,12 @@ impl<'a> Candidate<'a> {
             flags: self.touched.flags.union(&reversal.record.flags).cloned().collect(),
             segments: self.touched.segments.union(&reversal.record.segments).cloned().collect(),
             probes: probes::united(&reversal.record.probes, || {
-                probes::of(&self.touched.flags, &reversal.record.scope, [&self.before.snapshot, &reversal.target], &self.before.records)
+                probes::of(
+                    &self.touched.flags,
+                    &reversal.record.scope,
+                    [&self.before.snapshot, &reversal.target],
+                    &self.before.records,
+                )
             }),
             ..reversal.record.clone()
         };

@@ -93,7 +93,10 @@ impl Counters {
 
     /// The series of these flags, by the traffic that they count.
     pub(super) fn series_of(&self, environment: &EnvironmentKey, flags: &BTreeSet<FlagKey>, traffic: Traffic) -> HashSet<SeriesId> {
-        let own = self.series.iter().filter(|((of, flag, _, kind), _)| of == environment && *kind == traffic && flags.contains(flag));
+        let own = self
+            .series
+            .iter()
+            .filter(|((of, flag, _, kind), _)| of == environment && *kind == traffic && flags.contains(flag));
         own.map(|(_, sums)| sums.id).collect()
     }
 

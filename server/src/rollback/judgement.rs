@@ -174,7 +174,11 @@ async fn confirmations(progress: &Progress, environment: &EnvironmentKey, rollba
 /// Who acknowledges a later revision has acknowledged this one. A node that started after it counts for the one it started with.
 fn target(progress: &Progress, environment: &EnvironmentKey, position: Position) -> Target {
     let asked = Target::Revision(position);
-    let head = progress.environments.board().served(environment.as_str()).map(|served| served.snapshot.position);
+    let head = progress
+        .environments
+        .board()
+        .served(environment.as_str())
+        .map(|served| served.snapshot.position);
     match head {
         Some(head) if head > position && progress.fleet.report(environment, &asked).is_none() => Target::Revision(head),
         Some(_) | None => asked,

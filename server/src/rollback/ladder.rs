@@ -23,7 +23,10 @@ pub(super) enum Stepping {
 
 /// How many commits are left; the target itself is the last.
 pub(super) fn remaining(rollback: &Rollback) -> usize {
-    rollback.ladder.as_ref().map_or(0, |ladder| (ladder.steps.len() + 1).saturating_sub(done(ladder)))
+    rollback
+        .ladder
+        .as_ref()
+        .map_or(0, |ladder| (ladder.steps.len() + 1).saturating_sub(done(ladder)))
 }
 
 fn done(ladder: &Ladder) -> usize {

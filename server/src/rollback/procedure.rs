@@ -178,7 +178,9 @@ impl Procedure<'_> {
         let state = next.state;
         let was = entry.value().map(|rollback| rollback.state);
         let told = next.clone();
-        let Ok(put) = Entry::new(self.id.clone(), next, Position::START) else { return };
+        let Ok(put) = Entry::new(self.id.clone(), next, Position::START) else {
+            return;
+        };
         let put = Ask::PutRecord(Arc::new(put).into(), Expected::Digest(*entry.digest()));
         let reason = format!("rollback {}: {}", self.id, state.as_str());
         match self.submit(reason, vec![token.ask(), put], ChangesServed::Refuse).await {
@@ -194,7 +196,11 @@ impl Procedure<'_> {
     /// Commits a step, if the record is still the one that was looked at.
     async fn step(&mut self, token: Token, entry: &Arc<Entry<Rollback>>, reversal: Reversal) {
         let record = reversal.record.clone();
-        let served = if record.latitude.changes_served { ChangesServed::Accept } else { ChangesServed::Refuse };
+        let served = if record.latitude.changes_served {
+            ChangesServed::Accept
+        } else {
+            ChangesServed::Refuse
+        };
         let reason = format!("rollback {}: {}", self.id, ladder::step_in_words(&record));
         let Ok(rollback) = entry.value() else { return };
         // Putting the record as it is changes nothing, and refuses where it is another one by now.
@@ -209,7 +215,8 @@ impl Procedure<'_> {
             // A kill stands in the way of one flag: the ladder goes on with the rest.
             Err(CommitError::Killed { flag, .. }) => drop(self.left_out.insert(flag)),
             Err(error @ (CommitError::Invalid(_) | CommitError::InUse { .. } | CommitError::NoFlag(_) | CommitError::NoSegment(_))) => {
-                self.record(token, entry, ladder::cannot_step(rollback, &error.to_string(), self.environment)).await;
+                self.record(token, entry, ladder::cannot_step(rollback, &error.to_string(), self.environment))
+                    .await;
             }
             Err(error) => self.not_committed(error).await,
         }

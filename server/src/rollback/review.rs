@@ -2,15 +2,18 @@
 
 use jiff::Timestamp;
 use ripcord_proto::actor::Actor;
-use ripcord_proto::rollback::{Review, Reviewed, Rollback};
 use ripcord_proto::record::Records;
+use ripcord_proto::rollback::{Review, Reviewed, Rollback};
 
 use super::acts::WrongState;
 
 /// The record with its review.
 pub fn reviewed(rollback: &Rollback, by: Actor, note: String, at: Timestamp) -> Result<Rollback, WrongState> {
     if rollback.review.done.is_some() {
-        return Err(WrongState::of(rollback, "it has been reviewed. `ripcord rollback show` says by whom, and what was found"));
+        return Err(WrongState::of(
+            rollback,
+            "it has been reviewed. `ripcord rollback show` says by whom, and what was found",
+        ));
     }
     Ok(Rollback {
         review: Review {

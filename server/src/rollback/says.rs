@@ -17,10 +17,7 @@ const NAMED: usize = 5;
 
 /// What the state of `rollback` says.
 pub(super) fn state(rollback: &Rollback, environment: &EnvironmentKey) -> String {
-    let moves = Moves {
-        id: &rollback.id,
-        environment,
-    };
+    let moves = Moves { id: &rollback.id, environment };
     match rollback.state {
         RollbackState::Planned => "Nothing is committed yet.".to_owned(),
         RollbackState::Committed => committed(rollback, &moves),
@@ -36,17 +33,17 @@ pub(super) fn state(rollback: &Rollback, environment: &EnvironmentKey) -> String
         ),
         RollbackState::Undone => {
             let by = rollback.undone_by.as_ref().map(|id| format!(" by {id}")).unwrap_or_default();
-            format!("It was rolled forward again{by}. Its review stays due: {}.", moves.command("review", " --note \"…\""))
+            format!(
+                "It was rolled forward again{by}. Its review stays due: {}.",
+                moves.command("review", " --note \"…\"")
+            )
         }
     }
 }
 
 /// What a ladder says that cannot go on.
 pub(super) fn stuck(rollback: &Rollback, why: &str, environment: &EnvironmentKey) -> String {
-    let moves = Moves {
-        id: &rollback.id,
-        environment,
-    };
+    let moves = Moves { id: &rollback.id, environment };
     format!(
         "After {} the next one could not be made: {why}. {} tries again, {} leaves it here, {} goes forward again.",
         ladder::step_in_words(rollback),
@@ -59,7 +56,10 @@ pub(super) fn stuck(rollback: &Rollback, why: &str, environment: &EnvironmentKey
 fn committed(rollback: &Rollback, moves: &Moves<'_>) -> String {
     let (remaining, judged) = (ladder::remaining(rollback), ladder::is_judged(rollback));
     if remaining == 0 {
-        return format!("It is committed; confirmations and checks are awaited. {} shows them coming in.", moves.command("wait", ""));
+        return format!(
+            "It is committed; confirmations and checks are awaited. {} shows them coming in.",
+            moves.command("wait", "")
+        );
     }
     let stands = match &rollback.confirmation {
         Some(confirmation) if judged => format!(", confirmed by {}", of(confirmation)),
@@ -78,7 +78,11 @@ fn committed(rollback: &Rollback, moves: &Moves<'_>) -> String {
 fn confirmed(rollback: &Rollback, moves: &Moves<'_>) -> String {
     let who = match &rollback.confirmation {
         Some(confirmation) if confirmation.applied.connected > 0 => {
-            format!("Every connected application ({}) evaluates at revision {} or later", of(confirmation), rollback.revision)
+            format!(
+                "Every connected application ({}) evaluates at revision {} or later",
+                of(confirmation),
+                rollback.revision
+            )
         }
         Some(_) | None => "No application is connected that could still evaluate the state before it".to_owned(),
     };
@@ -122,10 +126,18 @@ fn failed(rollback: &Rollback, moves: &Moves<'_>) -> String {
     let remaining = ladder::remaining(rollback);
     let when = if remaining > 0 { When::Step } else { When::After };
     let failing: Vec<&CheckOutcome> = rollback.checks.iter().filter(|check| check.when == when && !check.passed).collect();
-    let named: Vec<String> = failing.iter().take(NAMED).map(|check| format!("{} of {} ({})", check.name, check.of, check.detail)).collect();
+    let named: Vec<String> = failing
+        .iter()
+        .take(NAMED)
+        .map(|check| format!("{} of {} ({})", check.name, check.of, check.detail))
+        .collect();
     let more = and_more(failing.len().saturating_sub(named.len()));
     let named = named.join(", ");
-    let who = rollback.confirmation.as_ref().map(|confirmation| format!(" Confirmed by {}.", of(confirmation))).unwrap_or_default();
+    let who = rollback
+        .confirmation
+        .as_ref()
+        .map(|confirmation| format!(" Confirmed by {}.", of(confirmation)))
+        .unwrap_or_default();
     if remaining > 0 {
         return format!(
             "The ladder was stopped after {} by a check: {named}{more}.{who} {} goes on step by step, {} does all that is left at once, {} leaves it here.",

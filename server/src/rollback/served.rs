@@ -30,7 +30,14 @@ pub(super) async fn onset(progress: &Progress, environment: &EnvironmentKey, rol
     let oldest = progress.clock().now() - KEPT;
     let is_bad = |entry: &Sealed| {
         let before = entry.commit.position().is_some_and(|position| position <= rollback.before);
-        let touches = || entry.commit.changes.iter().filter_map(|change| change.flag()).any(|key| rollback.flags.contains(key));
+        let touches = || {
+            entry
+                .commit
+                .changes
+                .iter()
+                .filter_map(|change| change.flag())
+                .any(|key| rollback.flags.contains(key))
+        };
         entry.commit.at < oldest || (before && touches())
     };
     let found = audit::newest_first(&**store, &log, head.next(), 1, is_bad).await.ok()?;
@@ -55,9 +62,10 @@ pub(super) fn count(progress: &Progress, environment: &EnvironmentKey, rollback:
     let served = progress.outcomes.served_between(environment, &rollback.flags, from, now);
     let gap = match (onset, served.since) {
         (None, _) => Some("When the trouble began is not known, so that how often the bad state was served is counted from the rollback on only.".to_owned()),
-        (Some(onset), Some(since)) if onset < since => {
-            Some(format!("How often the bad state was served is known from {} on only.", super::says::moment(since)))
-        }
+        (Some(onset), Some(since)) if onset < since => Some(format!(
+            "How often the bad state was served is known from {} on only.",
+            super::says::moment(since)
+        )),
         (Some(_), Some(_) | None) => None,
     };
     Served { counts: served.counts, gap }
