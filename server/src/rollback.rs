@@ -8,4 +8,6 @@ pub mod progress;
 pub mod review;
 mod says;
 mod served;
+#[cfg(test)]
+mod tests;
 pub mod wait;
