@@ -18,6 +18,7 @@ pub mod outcomes;
 pub mod pings;
 pub mod plan;
 pub mod rollback_acts;
+pub mod rollbacks;
 pub mod segments;
 pub mod settings;
 #[cfg(test)]

@@ -37,9 +37,9 @@ fn take(probes: &mut Vec<Probe>, of: &str, checks: &[Check]) {
 }
 
 /// Those that a rollback has from its first commit, and those of what a later step touches beside that.
-pub(super) fn united(known: &[Probe], found: impl FnOnce() -> Vec<Probe>) -> Vec<Probe> {
+pub(super) fn united(known: &[Probe], found: Vec<Probe>) -> Vec<Probe> {
     let mut probes = known.to_vec();
-    for probe in found() {
+    for probe in found {
         take(&mut probes, &probe.of, std::slice::from_ref(&probe.check));
     }
     probes

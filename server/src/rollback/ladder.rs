@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use ripcord_proto::rollback::{Ladder, Phases, Rollback, RollbackState};
-use ripcord_proto::{EnvironmentKey, FlagKey};
+use ripcord_proto::{EnvironmentKey, FlagKey, Snapshot};
 
 use super::progress::Progress;
 use super::says;
@@ -48,8 +48,8 @@ pub(super) fn step_in_words(rollback: &Rollback) -> String {
     )
 }
 
-/// What the next step commits. Flags that somebody has changed since the last step are left as they are, and so is what a kill
-/// keeps (`left_out`); nothing is ever raised.
+/// What the next step commits. Flags that somebody has changed since the last step are left as they are from then on, and so is
+/// what a kill keeps (`left_out`); nothing is ever raised.
 pub(super) async fn step(progress: &Progress, environment: &EnvironmentKey, rollback: &Rollback, left_out: &BTreeSet<FlagKey>) -> Result<Stepping, StoreError> {
     let (Some(target), Some(last)) = (
         progress.environments.state_at(environment, rollback.target.position()).await?,
@@ -57,16 +57,22 @@ pub(super) async fn step(progress: &Progress, environment: &EnvironmentKey, roll
     ) else {
         return Ok(Stepping::Impossible("the log no longer holds the state that it goes back to"));
     };
-    let left = |key: &FlagKey| Left {
-        digest: last.snapshot.flags.get(key.as_str()).map(|entry| *entry.digest()),
-        mixed: Mixed::Own,
-    };
-    let flags = rollback.flags.difference(left_out);
-    let reach: BTreeMap<FlagKey, Left> = flags.map(|key| (key.clone(), left(key))).collect();
-    let now = progress.clock().now();
-    let Some((cap, record)) = next(rollback, now, environment) else {
+    let Some((cap, mut record)) = next(rollback, progress.clock().now(), environment) else {
         return Ok(Stepping::Impossible("it has no step left"));
     };
+    let now = progress.environments.board().served(environment.as_str());
+    let digest = |snapshot: &Snapshot, key: &FlagKey| snapshot.flags.get(key.as_str()).map(|entry| *entry.digest());
+    let mut reach = BTreeMap::new();
+    for key in rollback.flags.iter().filter(|key| !left_out.contains(*key) && !rollback.skipped.contains(*key)) {
+        let left = digest(&last.snapshot, key);
+        if now.as_ref().is_some_and(|now| digest(&now.snapshot, key) != left) {
+            record.skipped.insert(key.clone());
+        } else {
+            let mixed = Mixed::Own;
+            reach.insert(key.clone(), Left { digest: left, mixed });
+        }
+    }
+    record.skipped.extend(left_out.iter().cloned());
     Ok(Stepping::Commit(Box::new(Reversal {
         reach: Reach::Left(reach),
         segment: rollback.segment.clone(),
@@ -99,15 +105,6 @@ fn next(rollback: &Rollback, now: Timestamp, environment: &EnvironmentKey) -> Op
     };
     after.says = says::state(&after, environment);
     Some((cap, after))
-}
-
-/// The record after a step that had nothing to change: everything was as low already.
-pub(super) fn stepped_over(after: &Rollback, before: &Rollback) -> Rollback {
-    Rollback {
-        phases: before.phases.clone(),
-        confirmation: if remaining(after) > 0 { before.confirmation.clone() } else { None },
-        ..after.clone()
-    }
 }
 
 /// The record where the ladder cannot go on.

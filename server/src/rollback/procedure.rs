@@ -207,14 +207,15 @@ impl Procedure<'_> {
         let unmoved = Ask::PutRecord(Arc::clone(entry).into(), Expected::Digest(*entry.digest()));
         let asks = vec![token.ask(), unmoved, Ask::Rollback(Box::new(reversal))];
         match self.submit(reason, asks, served).await {
-            Ok(committed) if committed.commit.is_some() => {
-                tracing::info!(env = %self.environment, rollback = %self.id, revision = committed.position.revision.0, step = ladder::step_in_words(&record), "rollback");
+            Ok(committed) => {
+                let (revision, step) = (committed.position.revision.0, ladder::step_in_words(&record));
+                tracing::info!(env = %self.environment, rollback = %self.id, revision, step, "a rollback went down one step");
             }
-            // Everything was as low as that already: the step is done all the same.
-            Ok(_) => self.record(token, entry, ladder::stepped_over(&record, rollback)).await,
             // A kill stands in the way of one flag: the ladder goes on with the rest.
             Err(CommitError::Killed { flag, .. }) => drop(self.left_out.insert(flag)),
-            Err(error @ (CommitError::Invalid(_) | CommitError::InUse { .. } | CommitError::NoFlag(_) | CommitError::NoSegment(_))) => {
+            Err(
+                error @ (CommitError::Refused(_) | CommitError::Invalid(_) | CommitError::InUse { .. } | CommitError::NoFlag(_) | CommitError::NoSegment(_)),
+            ) => {
                 self.record(token, entry, ladder::cannot_step(rollback, &error.to_string(), self.environment))
                     .await;
             }

@@ -147,7 +147,10 @@ impl World {
 
     /// The flag, on for so many percent; its checks are asked at these addresses.
     pub(super) async fn put(&self, key: &str, percent: u32, checks: &[&str]) -> Position {
-        let checks: Vec<_> = checks.iter().map(|url| serde_json::json!({"name": "health", "url": url, "when": ["after", "step"]})).collect();
+        let checks: Vec<_> = checks
+            .iter()
+            .map(|url| serde_json::json!({"name": "health", "url": url, "when": ["after", "step"]}))
+            .collect();
         let flag = serde_json::json!({
             "variants": {"on": true, "off": false}, "safe": "off", "default": "off", "checks": checks,
             "rules": [{"serve": {"split": [{"variant": "on", "weight": percent}, {"variant": "off", "weight": 100 - percent}]}}],
@@ -199,6 +202,7 @@ impl World {
             epoch: state.head.epoch,
             flags: BTreeSet::new(),
             segments: BTreeSet::new(),
+            skipped: BTreeSet::new(),
             acknowledged: BTreeSet::new(),
             latitude: Latitude::default(),
             ladder,
@@ -266,13 +270,13 @@ impl World {
     }
 
     /// How many percent are served `on` by the flag as it is.
-    pub(super) fn percent(&self, key: &str) -> f64 {
+    pub(super) fn percent(&self, key: &str) -> u64 {
         let state = self.environments.state(&production()).unwrap();
-        let Serve::Split(split) = &state.snapshot.flags.value(key).unwrap().rules[0].serve else {
+        let ripcord_proto::rule::Serve::Split(split) = &state.snapshot.flags.value(key).unwrap().rules[0].serve else {
             panic!("no split")
         };
-        let weights: Vec<u32> = split.shares().iter().map(|share| share.weight.get()).collect();
-        f64::from(weights[0]) * 100.0 / f64::from(weights[0] + weights[1])
+        let weights: Vec<u64> = split.shares().iter().map(|share| u64::from(share.weight.units())).collect();
+        weights[0] * 100 / (weights[0] + weights[1])
     }
 }
 

@@ -25,7 +25,10 @@ async fn it_is_confirmed_when_everybody_has_acknowledged_it() {
     assert_eq!(waiting.state, RollbackState::Committed);
     world.acknowledge(&b);
 
-    let settled = wait::settled(&world.environments, &production(), &id, Duration::from_secs(30)).await.unwrap().unwrap();
+    let settled = wait::settled(&world.environments, &production(), &id, Duration::from_secs(30))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(settled.state, RollbackState::Confirmed, "{}", settled.says);
     let confirmation = settled.confirmation.unwrap();
     assert_eq!((confirmation.applied.confirmed, confirmation.applied.connected), (2, 2));
@@ -60,7 +63,11 @@ async fn who_is_missing_is_named_and_it_is_confirmed_when_they_are_gone() {
     let partial = world.until(&id, RollbackState::Partial).await;
     let took = world.clock.now().duration_since(began);
     assert!((SignedDuration::from_secs(30)..SignedDuration::from_secs(31)).contains(&took), "{took}");
-    assert!(partial.says.contains("1 of 2 applications") && partial.says.contains("Missing: reports-7."), "{}", partial.says);
+    assert!(
+        partial.says.contains("1 of 2 applications") && partial.says.contains("Missing: reports-7."),
+        "{}",
+        partial.says
+    );
     assert!(partial.says.contains(&format!("`ripcord rollback wait {id}`")), "{}", partial.says);
     assert_eq!(partial.phases.applied, None);
     assert_eq!(partial.phases.healthy, None);
@@ -119,6 +126,9 @@ async fn how_often_the_bad_state_was_served_counts_from_its_commit_on() {
     report(2, 30);
     let id = world.roll_back(&["checkout"], good, &[]).await;
     let settled = world.until(&id, RollbackState::Confirmed).await;
-    assert_eq!((settled.served_bad.real, settled.served_bad.errors_real, settled.served_bad.synthetic), (30, 2, 0));
+    assert_eq!(
+        (settled.served_bad.real, settled.served_bad.errors_real, settled.served_bad.synthetic),
+        (30, 2, 0)
+    );
     assert!(!settled.says.contains("known from"), "{}", settled.says);
 }

@@ -64,10 +64,14 @@ async fn a_ladder_stops_where_it_is_told_to_and_goes_on_when_it_is_told_to() {
     assert_eq!((world.rollback(&id).state, world.percent("checkout")), (RollbackState::Stopped, 25));
     assert!(act(&world, &id, |rollback| acts::stopped(rollback, &production())).await.is_err());
 
-    act(&world, &id, |rollback| acts::resumed(rollback, Pace::Steps, world.clock.now(), &production())).await.unwrap();
+    act(&world, &id, |rollback| acts::resumed(rollback, Pace::Steps, world.clock.now(), &production()))
+        .await
+        .unwrap();
     world.until_it(&id, |rollback| rollback.ladder.as_ref().unwrap().done == 3).await;
     assert_eq!(world.percent("checkout"), 5);
-    act(&world, &id, |rollback| acts::resumed(rollback, Pace::Now, world.clock.now(), &production())).await.unwrap();
+    act(&world, &id, |rollback| acts::resumed(rollback, Pace::Now, world.clock.now(), &production()))
+        .await
+        .unwrap();
     let began = world.clock.now();
     world.until(&id, RollbackState::Confirmed).await;
     assert!(world.clock.now().duration_since(began) < SignedDuration::from_secs(2));
@@ -81,7 +85,9 @@ async fn a_ladder_that_is_hurried_makes_all_that_is_left_in_one_commit() {
     let id = ladder(&world).await;
     world.until_it(&id, |rollback| rollback.confirmation.is_some()).await;
     let before = world.rollback(&id).revision;
-    act(&world, &id, |rollback| acts::resumed(rollback, Pace::Now, world.clock.now(), &production())).await.unwrap();
+    act(&world, &id, |rollback| acts::resumed(rollback, Pace::Now, world.clock.now(), &production()))
+        .await
+        .unwrap();
     let confirmed = world.until(&id, RollbackState::Confirmed).await;
     assert_eq!(confirmed.revision, before.next());
     assert_eq!(world.percent("search"), 0);
@@ -95,7 +101,11 @@ async fn a_check_that_fails_after_a_step_stops_the_ladder() {
     world.put("checkout", 100, &["http://127.0.0.1:9/health"]).await;
     let id = world.roll_back(&["checkout"], good, &[50.0]).await;
     let failed = world.until(&id, RollbackState::Failed).await;
-    assert!(failed.says.contains("stopped after step 1 of 2, 50 % by a check: health of flag checkout"), "{}", failed.says);
+    assert!(
+        failed.says.contains("stopped after step 1 of 2, 50 % by a check: health of flag checkout"),
+        "{}",
+        failed.says
+    );
     tokio::time::sleep(Duration::from_mins(30)).await;
     assert_eq!(world.percent("checkout"), 50);
     assert!(failed.says.contains(&format!("`ripcord rollback resume {id} --now`")), "{}", failed.says);
