@@ -19,6 +19,7 @@ mod named;
 mod openapi;
 mod outcomes;
 mod peers;
+mod pings;
 mod policy;
 mod records;
 mod releases;

@@ -46,16 +46,29 @@ async fn an_environment_goes_back_to_a_revision_in_one_commit() {
     assert_eq!(plan["conflicts"], json!([]));
     assert_eq!(plan["users"]["source"], "synthetic");
 
-    let done = node.post(ROLLBACKS, &json!({"to": 2, "plan": plan["hash"], "reason": "5xx"})).await.expect(201).body;
-    assert_eq!((&done["revision"], &done["state"], &done["before"]), (&json!(6), &json!("committed"), &json!("1:5")));
+    let done = node
+        .post(ROLLBACKS, &json!({"to": 2, "plan": plan["hash"], "reason": "5xx"}))
+        .await
+        .expect(201)
+        .body;
+    assert_eq!(
+        (&done["revision"], &done["state"], &done["before"]),
+        (&json!(6), &json!("committed"), &json!("1:5"))
+    );
     assert_eq!(done["plan"], plan["hash"]);
     assert_eq!(done["flags"], json!(["checkout", "new", "search"]));
     assert!(done["phases"]["commit_ms"].as_f64().unwrap() > 0.0);
     assert_eq!(get(&node, "checkout").await, good);
-    assert_eq!(get(&node, "search").await, serde_json::to_value(serde_json::from_value::<ripcord_proto::Flag>(rollout(5)).unwrap()).unwrap());
+    assert_eq!(
+        get(&node, "search").await,
+        serde_json::to_value(serde_json::from_value::<ripcord_proto::Flag>(rollout(5)).unwrap()).unwrap()
+    );
     assert_eq!(get(&node, "new").await["enabled"], false);
     let log = node.get(&format!("{ENV}/revisions")).await.body["items"][0].clone();
-    assert_eq!((&log["urgent"], &log["reason"]), (&json!(true), &json!("roll back the environment to 1:2: 5xx")));
+    assert_eq!(
+        (&log["urgent"], &log["reason"]),
+        (&json!(true), &json!("roll back the environment to 1:2: 5xx"))
+    );
 }
 
 #[actix_web::test]
@@ -63,7 +76,13 @@ async fn a_repeated_call_gets_the_first_answer_and_makes_no_second_commit() {
     let node = Node::start().await;
     put(&node, "checkout", &rollout(0)).await;
     put(&node, "checkout", &rollout(100)).await;
-    let call = || node.call(Method::POST, ROLLBACKS).key(ADMIN).header("idempotency-key", "k1").json(&json!({"to": 1})).send();
+    let call = || {
+        node.call(Method::POST, ROLLBACKS)
+            .key(ADMIN)
+            .header("idempotency-key", "k1")
+            .json(&json!({"to": 1}))
+            .send()
+    };
     let (first, again) = (call().await.expect(201), call().await.expect(201));
     assert_eq!((&first.body["id"], &first.body["revision"]), (&again.body["id"], &again.body["revision"]));
     assert_eq!(again.header("idempotency-replayed"), "true");
@@ -75,14 +94,23 @@ async fn a_plan_that_no_longer_holds_says_what_moved_and_one_that_does_is_done()
     put(&node, "checkout", &rollout(0)).await;
     put(&node, "checkout", &rollout(100)).await;
     let hash = node.post(PLAN, &json!({"to": 1})).await.expect(200).body["hash"].clone();
-    node.put(&format!("{ENV}/segments/eu?reason=r"), &json!({"attribute": "region", "equals": "eu"})).await.expect(201);
+    node.put(&format!("{ENV}/segments/eu?reason=r"), &json!({"attribute": "region", "equals": "eu"}))
+        .await
+        .expect(201);
     put(&node, "checkout", &rollout(50)).await;
     let stale = node.post(ROLLBACKS, &json!({"to": 1, "plan": hash})).await.expect(409);
     assert_eq!(stale.code(), "PLAN_STALE");
     let detail = stale.body["detail"].as_str().unwrap();
     assert!(detail.contains("revision 4 by admin (put flag checkout)"), "{detail}");
-    let elsewhere = node.post("/v1/environments/staging/rollbacks", &json!({"to": 0, "plan": hash})).await.expect(409);
-    assert!(elsewhere.body["detail"].as_str().unwrap().contains("another environment"), "{:#}", elsewhere.body);
+    let elsewhere = node
+        .post("/v1/environments/staging/rollbacks", &json!({"to": 0, "plan": hash}))
+        .await
+        .expect(409);
+    assert!(
+        elsewhere.body["detail"].as_str().unwrap().contains("another environment"),
+        "{:#}",
+        elsewhere.body
+    );
     let again = node.post(ROLLBACKS, &json!({"to": 1, "plan": stale.body["plan"]})).await.expect(201);
     assert_eq!(again.body["revision"], 5);
 }
@@ -106,7 +134,7 @@ async fn two_rollbacks_at_once_one_wins_and_the_other_is_told_which() {
     put(&node, "checkout", &rollout(0)).await;
     put(&node, "checkout", &rollout(50)).await;
     put(&node, "checkout", &rollout(100)).await;
-    let first = node.post(ROLLBACKS, &json!({"to": 1, "flags": ["checkout"]})).await.expect(201).body;
+    let first = node.post(ROLLBACKS, &json!({"to": 1, "flags": ["checkout"], "steps": [20], "every_seconds": 600})).await.expect(201).body;
     let second = node.post(ROLLBACKS, &json!({"to": 2})).await.expect(409);
     assert_eq!((second.code(), &second.body["rollback"]), ("ROLLBACK_UNDER_WAY", &first["id"]));
     let plan = node.post(PLAN, &json!({"to": 2})).await.expect(200).body;
@@ -123,11 +151,22 @@ async fn targets_and_scopes_that_are_not_there_are_told_plainly() {
     let nothing = node.post(ROLLBACKS, &json!({"to": "last-known-good"})).await.expect(409);
     assert_eq!(nothing.code(), "NO_KNOWN_GOOD");
     assert!(nothing.body["detail"].as_str().unwrap().contains("ripcord checkpoint vouch"));
-    assert_eq!(node.post(ROLLBACKS, &json!({"to": 1, "tags": ["none"]})).await.expect(422).code(), "EMPTY_SCOPE");
-    assert_eq!(node.post(ROLLBACKS, &json!({"to": 1, "flags": ["none"]})).await.expect(404).code(), "FLAG_NOT_FOUND");
+    assert_eq!(
+        node.post(ROLLBACKS, &json!({"to": 1, "tags": ["none"]})).await.expect(422).code(),
+        "EMPTY_SCOPE"
+    );
+    assert_eq!(
+        node.post(ROLLBACKS, &json!({"to": 1, "flags": ["none"]})).await.expect(404).code(),
+        "FLAG_NOT_FOUND"
+    );
     assert_eq!(node.post(ROLLBACKS, &json!({"to": 1, "segment": "none"})).await.expect(404).code(), "NOT_FOUND");
     let wrong = node.post(ROLLBACKS, &json!({"flags": [], "steps": [1, 2], "sample": []})).await.expect(422);
-    let paths: Vec<_> = wrong.body["errors"].as_array().unwrap().iter().map(|error| error["path"].as_str().unwrap()).collect();
+    let paths: Vec<_> = wrong.body["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| error["path"].as_str().unwrap())
+        .collect();
     assert_eq!(paths, ["sample", "flags", "steps", "to"]);
 }
 
@@ -146,9 +185,18 @@ async fn a_one_way_door_is_passed_only_knowingly_and_by_those_who_may() {
     }
     assert_eq!(refused.body["doors"][0]["flag"], "orders");
     let plan = node.post(PLAN, &json!({"to": 1})).await.expect(200).body;
-    assert_eq!((&plan["one_way"][0]["flag"], &plan["one_way"][0]["acknowledged"]), (&json!("orders"), &json!(false)));
+    assert_eq!(
+        (&plan["one_way"][0]["flag"], &plan["one_way"][0]["acknowledged"]),
+        (&json!("orders"), &json!(false))
+    );
     let body = json!({"to": 1, "acknowledge_one_way": ["orders", "other"], "plan": plan["hash"]});
-    let done = node.call(Method::POST, ROLLBACKS).key(&key_of(Role::Oncall)).json(&body).send().await.expect(201);
+    let done = node
+        .call(Method::POST, ROLLBACKS)
+        .key(&key_of(Role::Oncall))
+        .json(&body)
+        .send()
+        .await
+        .expect(201);
     assert_eq!(done.body["acknowledged"], json!(["orders"]), "what was no door is not recorded as passed");
 }
 
@@ -159,7 +207,9 @@ async fn what_a_killed_flag_serves_changes_only_knowingly_and_the_kill_stays() {
     first["safe"] = json!("on");
     put(&node, "checkout", &first).await;
     put(&node, "checkout", &flag()).await;
-    node.post(&format!("{ENV}/kills"), &json!({"scope": {"flag": "checkout"}, "reason": "r"})).await.expect(201);
+    node.post(&format!("{ENV}/kills"), &json!({"scope": {"flag": "checkout"}, "reason": "r"}))
+        .await
+        .expect(201);
     let plan = node.post(PLAN, &json!({"to": 1})).await.expect(200).body;
     assert_eq!(plan["kills"][0]["changes_served"], true);
     assert_eq!(node.post(ROLLBACKS, &json!({"to": 1})).await.expect(409).code(), "FLAG_KILLED");
@@ -172,7 +222,9 @@ async fn a_protected_environment_never_stands_in_the_way() {
     let node = Node::start().await;
     put(&node, "checkout", &rollout(100)).await;
     put(&node, "checkout", &rollout(0)).await;
-    node.put(&format!("{ENV}/policy?reason=r"), &json!({"protection": "protected"})).await.expect(200);
+    node.put(&format!("{ENV}/policy?reason=r"), &json!({"protection": "protected"}))
+        .await
+        .expect(200);
     node.post(ROLLBACKS, &json!({"to": 1})).await.expect(201);
 }
 
@@ -189,7 +241,10 @@ async fn a_release_is_taken_back_and_what_others_changed_since_is_left_to_them()
     put(&node, "other", &rollout(60)).await;
     let plan = node.post(PLAN, &json!({"release": "web-1"})).await.expect(200).body;
     assert_eq!(plan["flags"].as_array().unwrap().len(), 1);
-    assert_eq!((&plan["conflicts"][0]["flag"], &plan["conflicts"][0]["changed"]["revision"]), (&json!("search"), &json!(5)));
+    assert_eq!(
+        (&plan["conflicts"][0]["flag"], &plan["conflicts"][0]["changed"]["revision"]),
+        (&json!("search"), &json!(5))
+    );
     let done = node.post(ROLLBACKS, &json!({"release": "web-1", "plan": plan["hash"]})).await.expect(201).body;
     assert_eq!((&done["flags"], &done["skipped"]), (&json!(["checkout"]), &json!(["search"])));
     assert_eq!(get(&node, "search").await["rules"][0]["serve"]["split"][1]["weight"], "60%");
@@ -204,8 +259,11 @@ async fn a_ladder_caps_exposure_and_says_its_steps_beforehand() {
     put(&node, "checkout", &rollout(80)).await;
     let body = json!({"to": 1, "steps": [50, 12.5], "every_seconds": 60});
     let plan = node.post(PLAN, &body).await.expect(200).body;
-    assert_eq!(plan["steps"]["steps"], json!([
-        {"percent": 50.0, "after_seconds": 0, "flags": 1}, {"percent": 12.5, "after_seconds": 60, "flags": 1}, {"percent": null, "after_seconds": 120, "flags": 1}]));
+    assert_eq!(
+        plan["steps"]["steps"],
+        json!([
+        {"percent": 50.0, "after_seconds": 0, "flags": 1}, {"percent": 12.5, "after_seconds": 60, "flags": 1}, {"percent": null, "after_seconds": 120, "flags": 1}])
+    );
     let done = node.post(ROLLBACKS, &body).await.expect(201).body;
     assert_eq!(done["ladder"]["done"], 1);
     assert_eq!(get(&node, "checkout").await["rules"][0]["serve"]["split"][1]["weight"], "50%");
@@ -236,4 +294,26 @@ async fn a_sample_of_real_users_says_whom_it_affects() {
     let made_up = node.post(PLAN, &json!({"to": 1, "population": 1000})).await.expect(200).body;
     let share = made_up["users"]["share"].as_f64().unwrap();
     assert!((0.4..0.6).contains(&share), "about half of a made-up population satisfies a test: {share}");
+}
+
+#[actix_web::test]
+async fn a_check_that_must_pass_before_refuses_and_is_named() {
+    let node = Node::start().await;
+    let mut checked = rollout(0);
+    checked["checks"] = json!([{"name": "backup is there", "url": "http://127.0.0.1:1/backup", "when": "before"}, {"name": "afterwards", "url": "http://127.0.0.1:1/"}]);
+    put(&node, "checkout", &checked).await;
+    put(&node, "checkout", &rollout(80)).await;
+    let refused = node.post(ROLLBACKS, &json!({"to": 1})).await.expect(409);
+    assert_eq!(refused.code(), "CHECK_FAILED");
+    assert!(refused.body["detail"].as_str().unwrap().contains("backup is there of flag checkout"), "{:#}", refused.body);
+    assert_eq!(refused.body["checks"].as_array().unwrap().len(), 1);
+    assert_eq!(get(&node, "checkout").await["rules"][0]["serve"]["split"][1]["weight"], "80%");
+}
+
+#[actix_web::test]
+async fn a_rollback_that_finds_everything_in_place_is_recorded_and_makes_no_revision() {
+    let node = Node::start().await;
+    put(&node, "checkout", &rollout(0)).await;
+    let done = node.post(&format!("{ROLLBACKS}?wait=5s"), &json!({"to": 1})).await.expect(201).body;
+    assert_eq!((&done["revision"], &done["flags"], &done["state"]), (&json!(1), &json!([]), &json!("confirmed")));
 }

@@ -29,7 +29,9 @@ pub(super) fn snapshot<'a>(flags: impl IntoIterator<Item = (&'a str, Value)>, se
     let mut snapshot = Snapshot::empty(EnvironmentKey::new("production").unwrap());
     for (key, flag) in flags {
         let flag = Flag::from_value(&flag).unwrap_or_else(|faults| panic!("{key}: {faults}\n{flag:#}"));
-        snapshot.flags.insert(Arc::new(Entry::new(key.parse().unwrap(), flag, Position::new(1, 1)).unwrap()));
+        snapshot
+            .flags
+            .insert(Arc::new(Entry::new(key.parse().unwrap(), flag, Position::new(1, 1)).unwrap()));
     }
     for (key, segment) in segments {
         let segment = Segment::from_value(&segment).unwrap();
@@ -67,6 +69,7 @@ pub(super) fn reversal(target: &Snapshot, reach: Reach, scope: Scope) -> Reversa
         ladder: None,
         phases: Phases::default(),
         confirmation: None,
+        probes: Vec::new(),
         checks: Vec::new(),
         served_bad: ServedBad::default(),
         undone_by: None,
@@ -111,7 +114,8 @@ pub(super) fn laddered(target: &Snapshot, steps: &[f64], cap: Option<f64>) -> Re
 /// What is served after the commit that this reversal makes.
 pub(super) fn after(reversal: &Reversal, now: &Snapshot) -> (Snapshot, Decision) {
     let decision = reversal.decide(now).unwrap();
-    let changes = reversal.changes(&decision, Digest::ZERO, now.position).unwrap();
+    let record = reversal.recorded(&decision, Digest::ZERO, now.position);
+    let changes = reversal.changes(&decision, record, now.position).unwrap();
     let mut next = now.clone();
     for change in changes {
         match change {

@@ -1,10 +1,10 @@
 //! One-way doors, and rollbacks that are in each other's way.
 
+use ripcord_proto::Position;
 use ripcord_proto::Snapshot;
 use ripcord_proto::record::Records;
 use ripcord_proto::rollback::{RollbackId, RollbackState, Scope};
 use ripcord_proto::table::Entry;
-use ripcord_proto::Position;
 use serde_json::{Value, json};
 
 use super::{environment, key, laddered, reversal, snapshot};
@@ -75,7 +75,10 @@ fn a_rollback_that_is_live_has_its_flags_to_itself() {
         record.id = RollbackId::from_parts(9, 9);
         record.flags = [key("f")].into();
         record.state = state;
-        record.ladder = record.ladder.zip(ladder).map(|(ladder, done)| ripcord_proto::rollback::Ladder { done, ..ladder });
+        record.ladder = record
+            .ladder
+            .zip(ladder)
+            .map(|(ladder, done)| ripcord_proto::rollback::Ladder { done, ..ladder });
         let mut records = Records::default();
         records.put(&std::sync::Arc::new(Entry::new(record.id.clone(), record, Position::START).unwrap()).into());
         records
@@ -91,5 +94,8 @@ fn a_rollback_that_is_live_has_its_flags_to_itself() {
         assert!(!blocks(&other(ended, Some(1)), "f"));
     }
     let undo = reversal(&target, Reach::Flags([key("f")].into()), Scope::Rollback(RollbackId::from_parts(9, 9))).record;
-    assert!(under_way(&other(RollbackState::Committed, None), &undo, &[key("f")].into()).is_none(), "what is undone is not in the way");
+    assert!(
+        under_way(&other(RollbackState::Committed, None), &undo, &[key("f")].into()).is_none(),
+        "what is undone is not in the way"
+    );
 }

@@ -65,8 +65,14 @@ fn tags_count_as_they_are_now_and_as_they_were() {
         flag["tags"] = json!([tag]);
         flag
     };
-    let target = snapshot([("was", tagged("off", "pay")), ("is", tagged("off", "other")), ("never", tagged("off", "other"))], []);
-    let now = snapshot([("was", tagged("on", "other")), ("is", tagged("on", "pay")), ("never", tagged("on", "other"))], []);
+    let target = snapshot(
+        [("was", tagged("off", "pay")), ("is", tagged("off", "other")), ("never", tagged("off", "other"))],
+        [],
+    );
+    let now = snapshot(
+        [("was", tagged("on", "other")), ("is", tagged("on", "pay")), ("never", tagged("on", "other"))],
+        [],
+    );
     let tags = || [ripcord_proto::Tag::new("pay").unwrap()].into();
     let decision = reversal(&target, Reach::Tags(tags()), Scope::Tags(tags())).decide(&now).unwrap();
     assert_eq!(decision.flags.iter().map(|step| step.key.as_str()).collect::<Vec<_>>(), ["is", "was"]);
@@ -75,7 +81,10 @@ fn tags_count_as_they_are_now_and_as_they_were() {
 #[test]
 fn what_others_changed_since_or_in_between_stays_unless_it_was_asked_for() {
     let target = snapshot([("own", plain("off")), ("since", plain("off")), ("between", plain("off"))], []);
-    let now = snapshot([("own", plain("on")), ("since", in_eu("on")), ("between", plain("on"))], [("eu", json!({"attribute": "r", "equals": "eu"}))]);
+    let now = snapshot(
+        [("own", plain("on")), ("since", in_eu("on")), ("between", plain("on"))],
+        [("eu", json!({"attribute": "r", "equals": "eu"}))],
+    );
     let digest = |flag: &str| now.flags.get(flag).map(|entry| *entry.digest());
     let left = |digest, mixed| Left { digest, mixed };
     let left = BTreeMap::from([
@@ -90,7 +99,10 @@ fn what_others_changed_since_or_in_between_stays_unless_it_was_asked_for() {
     let conflicts: Vec<_> = decision.conflicts.iter().map(|conflict| (conflict.thing.clone(), conflict.why)).collect();
     assert_eq!(
         conflicts,
-        [(Thing::Flag(key("between")), Why::ChangedBetween), (Thing::Flag(key("since")), Why::ChangedSince)]
+        [
+            (Thing::Flag(key("between")), Why::ChangedBetween),
+            (Thing::Flag(key("since")), Why::ChangedSince)
+        ]
     );
     reversal.record.latitude.include_conflicts = true;
     assert_eq!(reversal.decide(&now).unwrap().flags.len(), 3);
@@ -113,5 +125,9 @@ fn a_segment_that_differs_stays_in_a_narrower_scope_and_one_that_is_gone_comes_b
     let (next, decision) = after(&narrow, &gone);
     assert_eq!((decision.missing.len(), decision.conflicts.len()), (1, 0));
     assert!(is_valid(&next));
-    assert_eq!(environment(&target).decide(&moved).unwrap().segments.len(), 1, "in an environment segments go back too");
+    assert_eq!(
+        environment(&target).decide(&moved).unwrap().segments.len(),
+        1,
+        "in an environment segments go back too"
+    );
 }

@@ -81,8 +81,14 @@ fn what_rules_cannot_say_is_refused_with_the_reason() {
     refused(&on, Some(&flag(&json!({"variants": {"on": false, "off": true}}))), "another value now");
     let split = json!({"rules": [{"serve": {"split": [{"variant": "on", "weight": 1}, {"variant": "off", "weight": 1}]}}]});
     refused(&on, Some(&flag(&split)), "without the attribute");
-    let many: Vec<Value> = (0..256).map(|age| json!({"when": {"attribute": "age", "equals": age}, "serve": "on"})).collect();
-    refused(&flag(&json!({"default": "on", "rules": many})), Some(&flag(&json!({}))), "rules would not be valid");
+    let many: Vec<Value> = (0..256)
+        .map(|age| json!({"when": {"attribute": "age", "equals": age}, "serve": "on"}))
+        .collect();
+    refused(
+        &flag(&json!({"default": "on", "rules": many})),
+        Some(&flag(&json!({}))),
+        "rules would not be valid",
+    );
 }
 
 #[test]
@@ -94,5 +100,8 @@ fn a_segment_that_has_changed_since_is_told_as_it_was_within_the_rules() {
     let (next, decision) = after(&for_segment(&target, "eu"), &now);
     assert!(decision.cannot.is_empty());
     let rules = serde_json::to_value(next.flags.value("a").unwrap()).unwrap()["rules"].clone();
-    assert_eq!(rules[0], json!({"when": {"all": [{"segment": "eu"}, {"attribute": "plan", "equals": "beta"}]}, "serve": "on"}));
+    assert_eq!(
+        rules[0],
+        json!({"when": {"all": [{"segment": "eu"}, {"attribute": "plan", "equals": "beta"}]}, "serve": "on"})
+    );
 }
