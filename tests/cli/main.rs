@@ -1,6 +1,7 @@
 //! Commands as a user types them.
 
 mod apply;
+mod bad_release;
 mod basics;
 mod exit_codes;
 mod newcomer;
