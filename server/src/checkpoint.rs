@@ -11,9 +11,11 @@
 mod keep;
 mod resolve;
 mod show;
+mod soak;
 #[cfg(test)]
 mod tests;
 
 pub use self::keep::{Taking, delete, judge, record, take};
 pub use self::resolve::{ResolveError, Resolved, resolve};
-pub use self::show::{distance, view};
+pub use self::show::{distance, known_good, view};
+pub use self::soak::{Content, Soak, content, due};

@@ -2,6 +2,8 @@
 //! says that it is gone. [`Environments`] is the way to all of them.
 
 mod feed;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod history;
 mod orphans;
 

@@ -16,6 +16,7 @@ use super::write::{NO_BODY, answer, reply};
 use crate::access::extract::Caller;
 use crate::access::permit::{Administer, Read};
 use crate::access::{Access, Clearance, Permit};
+use crate::checkpoint;
 use crate::commit::{Answerer, Ask, ChangesServed, Draft};
 use crate::http::idempotency::Identity;
 use crate::http::query::{Query, Reason};
@@ -47,7 +48,7 @@ pub(super) async fn get(permit: Permit<Read>, rooms: web::Data<Rooms>) -> Result
 
 fn view(permit: &Permit<Read>, rooms: &Rooms) -> Result<EnvironmentView, Refusal> {
     let served = rooms.served(permit)?;
-    let record = rooms.record(permit);
+    let (record, state) = (rooms.record(permit), rooms.state(permit)?);
     Ok(EnvironmentView {
         key: permit.environment().clone(),
         description: record.as_ref().and_then(|record| record.description.clone()),
@@ -57,6 +58,8 @@ fn view(permit: &Permit<Read>, rooms: &Rooms) -> Result<EnvironmentView, Refusal
         flags: served.snapshot.flags.len(),
         segments: served.snapshot.segments.len(),
         kills: served.snapshot.kills.len() + served.overlay.kills.len(),
+        protection: state.records.policy().protection,
+        last_known_good: state.records.last_known_good().and_then(checkpoint::known_good),
         stale: rooms.stale().is_some(),
     })
 }
