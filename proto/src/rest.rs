@@ -16,9 +16,12 @@ pub mod kills;
 pub mod list;
 pub mod log;
 pub mod outcomes;
+pub mod pings;
 pub mod plan;
 pub mod policy;
 pub mod releases;
+pub mod rollback_acts;
+pub mod rollbacks;
 pub mod segments;
 pub mod settings;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use ripcord_proto::problem::Code;
 use super::rooms::{Parts, Rooms};
 use super::{
     audit, backup, checkpoints, commits, confirmations, connections, environments, explain, flags, front, keys, kills, metrics, openapi, outcomes, peers,
-    policy, releases, revisions, segments, settings,
+    pings, policy, releases, revisions, rollbacks, segments, settings,
 };
 use crate::access::Access;
 use crate::http::{Refusal, compress, problem, span};
@@ -115,11 +115,13 @@ fn environment_routes(config: &mut web::ServiceConfig) {
         .service(at("/{env}/policy", "GET, PUT", [web::get().to(policy::get), web::put().to(policy::put)]))
         .configure(checkpoint_routes)
         .configure(release_routes)
+        .configure(rollback_routes)
         .service(at("/{env}/revisions", "GET", [web::get().to(revisions::list)]))
         .service(at("/{env}/revisions/{key}", "GET", [web::get().to(revisions::get)]))
         .service(at("/{env}/diff", "GET", [web::get().to(revisions::diff)]))
         .service(at("/{env}/confirmations/{key}", "GET", [web::get().to(confirmations::get)]))
         .service(at("/{env}/connections", "GET", [web::get().to(connections::list)]))
+        .service(at("/{env}/pings", "GET, POST", [web::get().to(pings::list), web::post().to(pings::send)]))
         .service(at("/{env}/explain", "POST", [web::post().to(explain::explain)]));
 }
 
@@ -137,6 +139,20 @@ fn checkpoint_routes(config: &mut web::ServiceConfig) {
         ))
         .service(at("/{env}/checkpoints/{key}/vouch", "POST", [web::post().to(checkpoints::vouch)]))
         .service(at("/{env}/checkpoints/{key}/doubt", "POST", [web::post().to(checkpoints::doubt)]));
+}
+
+fn rollback_routes(config: &mut web::ServiceConfig) {
+    config
+        .service(at(
+            "/{env}/rollbacks",
+            "GET, POST",
+            [web::get().to(rollbacks::kept::list), web::post().to(rollbacks::made::create)],
+        ))
+        .service(at("/{env}/rollbacks/plan", "POST", [web::post().to(rollbacks::made::plan)]))
+        .service(at("/{env}/rollbacks/{key}", "GET", [web::get().to(rollbacks::kept::get)]))
+        .service(at("/{env}/rollbacks/{key}/stop", "POST", [web::post().to(rollbacks::acts::stop)]))
+        .service(at("/{env}/rollbacks/{key}/resume", "POST", [web::post().to(rollbacks::acts::resume)]))
+        .service(at("/{env}/rollbacks/{key}/review", "POST", [web::post().to(rollbacks::acts::review)]));
 }
 
 fn release_routes(config: &mut web::ServiceConfig) {

@@ -10,3 +10,4 @@ mod kills;
 mod openapi;
 mod permissions;
 mod releases;
+mod rollbacks;
