@@ -6,6 +6,7 @@
 //! ```text
 //! api/checkpoints.rs -> Ask::Decide (keep.rs: on the state that the commit finds) -> the log
 //! a name -> resolve.rs -> the state, read back and proven
+//! nothing happens for long -> soak.rs decides -> vouching.rs: the environment vouches by itself
 //! ```
 
 mod keep;
@@ -14,8 +15,10 @@ mod show;
 mod soak;
 #[cfg(test)]
 mod tests;
+mod vouching;
 
 pub use self::keep::{Taking, delete, judge, record, take};
 pub use self::resolve::{ResolveError, Resolved, resolve};
 pub use self::show::{distance, known_good, view};
 pub use self::soak::{Content, Soak, content, due};
+pub use self::vouching::Vouching;
