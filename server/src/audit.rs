@@ -85,7 +85,7 @@ async fn first_not(store: &dyn Store, log: &LogName, head: Sequence, earlier: im
 }
 
 /// The first entry after `after` that made a revision.
-pub(crate) async fn first_revision(store: &dyn Store, log: &LogName, after: Sequence) -> Result<Option<(Position, Sealed)>, StoreError> {
+async fn first_revision(store: &dyn Store, log: &LogName, after: Sequence) -> Result<Option<(Position, Sealed)>, StoreError> {
     let mut after = after;
     loop {
         let entries = store.read(log, after, 8).await?;

@@ -3,7 +3,9 @@
 mod apply;
 mod basics;
 mod exit_codes;
+mod known_good;
 mod newcomer;
+mod releases;
 mod straight_line;
 
 use std::process::Output;

@@ -3,13 +3,16 @@
 
 use jiff::{SignedDuration, Timestamp};
 use ripcord_proto::checkpoint::{Checkpoint, Standing};
-use ripcord_proto::commit::Sealed;
 use ripcord_proto::rollback::{Rollback, RollbackState};
 use ripcord_proto::{Position, Revision, Sequence};
 
-use crate::audit;
 use crate::commit::state::EnvironmentState;
 use crate::store::{LogName, Store, StoreError};
+
+/// Entries that are read first on the way back: the last change is seldom far.
+const FIRST_PAGE: u64 = 8;
+/// Entries that are read at once, at most.
+const LAST_PAGE: u64 = 512;
 
 /// Since when an environment's content is what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,13 +109,27 @@ fn judged<'a>(checkpoints: impl Iterator<Item = &'a Checkpoint>, content: Conten
 /// Since when the content is what it is. Looked for no further back than `horizon`: what is older has soaked long enough.
 pub async fn content(store: &dyn Store, state: &EnvironmentState, horizon: Timestamp) -> Result<Option<Content>, StoreError> {
     let log = LogName::Environment(state.snapshot.environment.clone());
-    let is_other = |entry: &Sealed| entry.commit.hash.is_some_and(|hash| hash != state.hash || entry.commit.at < horizon);
-    let found = audit::newest_first(store, &log, state.head.sequence.next(), 1, is_other).await?;
-    let last_other = found.entries.first().map_or(Sequence(0), |entry| match entry.commit.hash {
-        // It is of the same content, and only older than anybody asks for.
-        Some(hash) if hash == state.hash => Sequence(entry.commit.sequence.0.saturating_sub(1)),
-        Some(_) | None => entry.commit.sequence,
-    });
-    let first = audit::first_revision(store, &log, last_other).await?;
-    Ok(first.map(|(first, entry)| Content { since: entry.commit.at, first }))
+    let (mut end, mut page) = (state.head.sequence.0, FIRST_PAGE);
+    let mut found = None;
+    while end > 0 {
+        let start = end.saturating_sub(page);
+        let entries = store.read(&log, Sequence(start), usize::try_from(end - start).unwrap_or(usize::MAX)).await?;
+        for entry in entries.iter().rev() {
+            let (Some(position), Some(hash)) = (entry.commit.position(), entry.commit.hash) else {
+                continue;
+            };
+            if hash != state.hash {
+                return Ok(found);
+            }
+            found = Some(Content {
+                since: entry.commit.at,
+                first: position,
+            });
+            if entry.commit.at < horizon {
+                return Ok(found);
+            }
+        }
+        (end, page) = (start, (page * 8).min(LAST_PAGE));
+    }
+    Ok(found)
 }

@@ -1,7 +1,8 @@
 //! What a protected environment asks before more people are served anything but a flag's safe variant: an open release that says
 //! what is deployed, how it is judged, and how it is taken back.
 //!
-//! Going back never needs it: what lowers exposure, disables, kills or rolls back goes through as it does anywhere.
+//! Going back never needs it: what lowers exposure, disables, kills or rolls back goes through as it does anywhere. Another
+//! bucketing generation serves others, not more; it is an administrator's act that must be asked for knowingly by itself.
 
 mod exposure;
 #[cfg(test)]
