@@ -4,7 +4,9 @@ mod apply;
 mod bad_release;
 mod basics;
 mod exit_codes;
+mod known_good;
 mod newcomer;
+mod releases;
 mod straight_line;
 
 use std::process::Output;

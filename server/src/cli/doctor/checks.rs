@@ -121,7 +121,7 @@ const fn state(state: ReadyState) -> &'static str {
 }
 
 /// Whether the key is good, and reaches the environment.
-async fn environment(call: &Invocation) -> Result<[Finding; 2], Finding> {
+async fn environment(call: &Invocation) -> Result<[Finding; 3], Finding> {
     let target = call.client.target();
     let environment = call.environment();
     let answer: Result<Answer<EnvironmentView>, _> = call.client.call(Call::get(call.path(&[]))).await;
@@ -138,6 +138,7 @@ async fn environment(call: &Invocation) -> Result<[Finding; 2], Finding> {
             Ok([
                 Finding::well("key", format!("accepted (from {})", target.key_from)),
                 Finding::well("environment", found),
+                Finding::well("known good", known_good(&view)),
             ])
         }
         Err(error) => {
@@ -155,6 +156,14 @@ async fn environment(call: &Invocation) -> Result<[Finding; 2], Finding> {
             let advice: Vec<_> = described.lines().map(|line| line.trim().trim_start_matches("error: ")).collect();
             Err(Finding::wrong(check, head, Some(advice.join("\n"))))
         }
+    }
+}
+
+/// To which state everything could go back.
+fn known_good(view: &EnvironmentView) -> String {
+    match &view.last_known_good {
+        Some(good) => crate::cli::env::known_good(good),
+        None => "nobody has vouched for a state yet; `ripcord checkpoint create NAME` and `ripcord checkpoint vouch NAME` do".to_owned(),
     }
 }
 
