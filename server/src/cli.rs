@@ -29,6 +29,7 @@ mod output;
 mod plan;
 mod release;
 mod restore;
+mod rollback;
 mod segments;
 mod serve;
 mod span;
@@ -107,6 +108,7 @@ enum Remote {
     Doctor(doctor::Doctor),
     Kill(kill::KillCommand),
     Restore(restore::Restore),
+    Rollback(rollback::RollbackCommand),
     Checkpoint(checkpoint::Checkpoint),
     Release(release::Release),
     Watch(watch::Watch),
@@ -167,6 +169,7 @@ async fn ask(call: &Invocation, command: Remote) -> Result<Exit, Failure> {
         Remote::Doctor(command) => doctor::run(call, command).await,
         Remote::Kill(command) => kill::run(call, command).await,
         Remote::Restore(command) => restore::run(call, command).await,
+        Remote::Rollback(command) => rollback::run(call, command).await,
         Remote::Checkpoint(command) => checkpoint::run(call, command).await,
         Remote::Release(command) => release::run(call, command).await,
         Remote::Watch(command) => watch::run(call, command).await,
