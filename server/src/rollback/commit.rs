@@ -54,12 +54,39 @@ pub fn answer_of(made: &Made) -> Option<&Arc<Entry<Rollback>>> {
 
 /// Commits what was prepared; the draft asks for it. Answers when everybody is served by it. A dropped future takes nothing back.
 pub async fn commit(environments: &Environments, prepared: &Prepared, order: &Order, draft: Draft) -> Result<Done, Refusal> {
-    let (environment, author, expected) = (draft.environment.clone(), draft.author.clone(), draft.plan);
-    match environments.submit(draft).await {
-        Ok(committed) => done(environments, &environment, committed),
+    let submitted = environments.submit(draft.clone()).await;
+    concluded(environments, &draft, prepared, order, submitted).await
+}
+
+/// The answer that the same call got before, where it did.
+pub(super) fn replayed(environments: &Environments, draft: &Draft) -> Result<Option<Done>, Refusal> {
+    let Some(call) = &draft.call else { return Ok(None) };
+    let Some(answer) = environments.answered(&draft.environment, call)? else {
+        return Ok(None);
+    };
+    let committed = Committed {
+        position: environments.state(&draft.environment)?.head.position(),
+        commit: None,
+        answer,
+        replayed: true,
+        at: std::time::Instant::now(),
+    };
+    done(environments, &draft.environment, committed).map(Some)
+}
+
+/// What became of what `draft` asked for, with the way out where it was refused.
+pub(super) async fn concluded(
+    environments: &Environments,
+    draft: &Draft,
+    prepared: &Prepared,
+    order: &Order,
+    submitted: Result<Committed, CommitError>,
+) -> Result<Done, Refusal> {
+    match submitted {
+        Ok(committed) => done(environments, &draft.environment, committed),
         Err(CommitError::PlanStale { now, moved }) => {
-            let told = match expected {
-                Some(expected) => stale::told(environments, &environment, &author, order, expected).await,
+            let told = match draft.plan {
+                Some(expected) => stale::told(environments, &draft.environment, &draft.author, order, expected).await,
                 None => None,
             };
             let moved = told.unwrap_or(moved);
