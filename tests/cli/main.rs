@@ -7,6 +7,7 @@ mod exit_codes;
 mod known_good;
 mod newcomer;
 mod releases;
+mod rollback;
 mod straight_line;
 
 use std::process::Output;
