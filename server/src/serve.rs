@@ -137,12 +137,13 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     let streams = Streams::new(&board, stream_settings(&config), fleet.clone(), Arc::new(access.clone()), fresh);
     shutdown::end_streams_of_revoked_keys(&environments, &streams, &tasks);
 
+    let checks = Checks::new(Arc::new(SystemClock));
     let progress = Progress {
         environments: environments.clone(),
         fleet: fleet.clone(),
         outcomes: outcomes.clone(),
         elsewhere: Arc::clone(&others) as Arc<dyn Elsewhere>,
-        checks: Checks::new(Arc::new(SystemClock)),
+        checks: checks.clone(),
         drivers: drivers.clone(),
     };
     progress.start();
@@ -156,6 +157,7 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
         fleet,
         drivers,
         pings,
+        checks,
         peers,
         outcomes,
         metrics,

@@ -15,10 +15,11 @@ use tokio::sync::watch;
 use super::write::Prepared;
 use crate::access::permit::{Administer, Allows, Edit, Kill, ManageRelease, Read, Report, Restore, RollBack, SendPing};
 use crate::access::{Clearance, Permit};
+use crate::check::Checks;
 use crate::checkpoint::{self, Resolved};
 use crate::commit::plan::Plan;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{CommitError, Committed, Draft};
+use crate::commit::{Call, CommitError, Committed, Draft};
 use crate::driver::Drivers;
 use crate::environment::Environments;
 use crate::fleet::Fleet;
@@ -29,8 +30,7 @@ use crate::peer::Peers;
 use crate::ping::{self, Pings};
 use crate::release::{self, Touched};
 use crate::rollback::acts::{self, WrongState};
-use crate::rollback::{self, Order};
-use crate::rollback::{undo, wait};
+use crate::rollback::{self, Order, undo, wait};
 use crate::snapshot::publication::Served;
 use crate::store::{LogName, Store, StoreHealth, StoreState};
 use crate::system::{SystemDraft, SystemState};
@@ -49,6 +49,8 @@ pub struct Parts {
     pub drivers: Drivers,
     /// Sends pings.
     pub pings: Pings,
+    /// Asks the probes of a rollback before it commits.
+    pub checks: Checks,
     /// Other nodes.
     pub peers: Peers,
     /// What applications report.
@@ -147,9 +149,14 @@ impl Rooms {
         Ok(rollback::prepare(environments, environment, &permit.author(), order).await?)
     }
 
+    /// The rollback that a call made before.
+    pub(super) fn replayed_rollback(&self, permit: &Permit<RollBack>, call: &Call) -> Result<Option<rollback::Done>, Refusal> {
+        rollback::replayed(&self.parts.environments, permit.environment(), call)
+    }
+
     /// Commits a rollback that is ready.
     pub(super) async fn roll_back(&self, draft: Prepared<RollBack>, prepared: &rollback::Prepared, order: &Order) -> Result<rollback::Done, Refusal> {
-        rollback::commit(&self.parts.environments, prepared, order, draft.into_draft()).await
+        rollback::commit(&self.parts.environments, &self.parts.checks, prepared, order, draft.into_draft()).await
     }
 
     /// What a rollback would do; reading is enough for that.
@@ -214,7 +221,7 @@ impl Rooms {
 
     /// Rolls forward again from a rollback.
     pub(super) async fn undo_rollback(&self, prepared: &Prepared<RollBack>, order: &Order, id: &RollbackId) -> Result<rollback::Done, Refusal> {
-        undo::commit(&self.parts.environments, prepared.draft(), order, id).await
+        undo::commit(&self.parts.environments, &self.parts.checks, prepared.draft(), order, id).await
     }
 
     /// What becomes of a rollback within `patience`; as it is where that is over.

@@ -8,8 +8,9 @@ use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Position, RollbackId};
 
 use super::acts::WrongState;
-use super::commit::{Done, concluded, replayed};
+use super::commit::{Done, check, concluded, replayed};
 use super::{Order, prepare, says};
+use crate::check::Checks;
 use crate::commit::{Ask, ChangesServed, CommitError, Draft, Expected};
 use crate::environment::Environments;
 use crate::http::Refusal;
@@ -19,9 +20,11 @@ const ATTEMPTS: usize = 8;
 
 /// Commits what `order`, made by [`Order::undoing`], asks for; `draft` says who asks and how it is answered. Answers when everybody
 /// is served by it. A dropped future takes nothing back.
-pub async fn commit(environments: &Environments, draft: &Draft, order: &Order, id: &RollbackId) -> Result<Done, Refusal> {
+pub async fn commit(environments: &Environments, checks: &Checks, draft: &Draft, order: &Order, id: &RollbackId) -> Result<Done, Refusal> {
     let environment = &draft.environment;
-    if let Some(done) = replayed(environments, draft)? {
+    if let Some(call) = &draft.call
+        && let Some(done) = replayed(environments, environment, call)?
+    {
         return Ok(done);
     }
     let key = RecordKey::Rollback(id.clone());
@@ -37,6 +40,7 @@ pub async fn commit(environments: &Environments, draft: &Draft, order: &Order, i
             return Err(WrongState::of(rollback, why).into());
         }
         let prepared = prepare(environments, environment, &draft.author, order).await?;
+        check(checks, &prepared).await?;
         let record = &prepared.reversal.record;
         let undone = undone(rollback, &record.id, environment);
         let undone = Entry::new(id.clone(), undone, Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;

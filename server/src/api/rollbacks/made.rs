@@ -32,6 +32,11 @@ pub(in crate::api) async fn create(write: Write<RollBack>, body: Body<RollbackRe
     order.reason = order.reason.or_else(|| write.query.reason.clone().map(crate::http::query::Reason::into_text));
     order.latitude.changes_served |= write.query.changes_served;
     let (environment, wait) = (write.permit.environment().clone(), write.wait());
+    if let Some(call) = write.call(&body.digest)
+        && let Some(done) = rooms.replayed_rollback(&write.permit, &call)?
+    {
+        return answered(&rooms, &environment, done, wait).await;
+    }
     let prepared = rooms.prepare_rollback(&write.permit, &order).await?;
     let asked = Asked {
         asks: vec![Ask::Rollback(Box::new(prepared.reversal.clone()))],

@@ -134,7 +134,11 @@ async fn two_rollbacks_at_once_one_wins_and_the_other_is_told_which() {
     put(&node, "checkout", &rollout(0)).await;
     put(&node, "checkout", &rollout(50)).await;
     put(&node, "checkout", &rollout(100)).await;
-    let first = node.post(ROLLBACKS, &json!({"to": 1, "flags": ["checkout"]})).await.expect(201).body;
+    let first = node
+        .post(ROLLBACKS, &json!({"to": 1, "flags": ["checkout"], "steps": [20], "every_seconds": 600}))
+        .await
+        .expect(201)
+        .body;
     let second = node.post(ROLLBACKS, &json!({"to": 2})).await.expect(409);
     assert_eq!((second.code(), &second.body["rollback"]), ("ROLLBACK_UNDER_WAY", &first["id"]));
     let plan = node.post(PLAN, &json!({"to": 2})).await.expect(200).body;
@@ -294,4 +298,34 @@ async fn a_sample_of_real_users_says_whom_it_affects() {
     let made_up = node.post(PLAN, &json!({"to": 1, "population": 1000})).await.expect(200).body;
     let share = made_up["users"]["share"].as_f64().unwrap();
     assert!((0.4..0.6).contains(&share), "about half of a made-up population satisfies a test: {share}");
+}
+
+#[actix_web::test]
+async fn a_check_that_must_pass_before_refuses_and_is_named() {
+    let node = Node::start().await;
+    let mut checked = rollout(0);
+    checked["checks"] =
+        json!([{"name": "backup is there", "url": "http://127.0.0.1:1/backup", "when": "before"}, {"name": "afterwards", "url": "http://127.0.0.1:1/"}]);
+    put(&node, "checkout", &checked).await;
+    put(&node, "checkout", &rollout(80)).await;
+    let refused = node.post(ROLLBACKS, &json!({"to": 1})).await.expect(409);
+    assert_eq!(refused.code(), "CHECK_FAILED");
+    assert!(
+        refused.body["detail"].as_str().unwrap().contains("backup is there of flag checkout"),
+        "{:#}",
+        refused.body
+    );
+    assert_eq!(refused.body["checks"].as_array().unwrap().len(), 1);
+    assert_eq!(get(&node, "checkout").await["rules"][0]["serve"]["split"][1]["weight"], "80%");
+}
+
+#[actix_web::test]
+async fn a_rollback_that_finds_everything_in_place_is_recorded_and_makes_no_revision() {
+    let node = Node::start().await;
+    put(&node, "checkout", &rollout(0)).await;
+    let done = node.post(&format!("{ROLLBACKS}?wait=5s"), &json!({"to": 1})).await.expect(201).body;
+    assert_eq!(
+        (&done["revision"], &done["flags"], &done["state"]),
+        (&json!(1), &json!([]), &json!("confirmed"))
+    );
 }
