@@ -67,9 +67,15 @@ fn id(rollback: &Value) -> anyhow::Result<String> {
     Ok(rollback["id"].as_str().context("a rollback has an id")?.to_owned())
 }
 
+/// The log with its records, newest first.
+async fn audit(api: &Api) -> anyhow::Result<Vec<Value>> {
+    let page = api.get_root("/v1/audit?log=production&limit=1000").await?.ok()?;
+    Ok(page["items"].as_array().context("a page has items")?.clone())
+}
+
 /// The names of the nodes that drove, in order, as the log tells.
 async fn drivers(server: &Server) -> anyhow::Result<Vec<String>> {
-    let log = server.admin().pages("/v1/audit?log=production").await?;
+    let log = audit(&server.admin()).await?;
     let drove = |entry: &Value| {
         Some(
             entry["reason"]

@@ -48,7 +48,7 @@ on_both_stores! {
 
     async fn a_policy_has_pings_sent_by_the_node_that_drives(world) {
         let (admin, _apps) = shop(&world).await?;
-        policy(&admin, &json!({"ping_every_seconds": 1})).await?;
+        policy(&admin, &json!({"ping_every_seconds": 10})).await?;
         eventually(SOON, "two pings are kept", || async {
             let kept = admin.pages("pings").await?;
             ensure!(kept.len() >= 2 && kept[0]["confirmed"] == 3, "{kept:#?}");

@@ -7,7 +7,7 @@ use ripcord_tests::stream::{Reader, WebSocket};
 use ripcord_tests::{SOON, on_both_stores};
 use serde_json::{Value, json};
 
-use super::{connected, id, policy, roll_back, shop, until};
+use super::{audit, connected, id, policy, roll_back, shop, until};
 
 fn moment(rollback: &Value, phase: &str) -> Option<String> {
     rollback["phases"][phase].as_str().map(ToOwned::to_owned)
@@ -29,7 +29,7 @@ on_both_stores! {
         for app in &apps {
             app.serves("false").await?;
         }
-        let log = admin.pages("/v1/audit?log=production").await?;
+        let log = audit(&admin).await?;
         let finals = log.iter().filter(|entry| entry["reason"].as_str().is_some_and(|reason| reason.ends_with(": confirmed"))).count();
         ensure!(finals == 1, "one commit for the end: {log:#?}");
     }
@@ -48,7 +48,7 @@ on_both_stores! {
         ensure!(says.contains("3 of 4 applications") && says.contains("mute-7"), "{says}");
         let listed = admin.pages("rollbacks").await?;
         ensure!(listed.len() == 1 && listed[0]["state"] == "partial", "{listed:#?}");
-        mute.send(&json!({"type": "goodbye", "reason": "shutdown"})).await?;
+        mute.send(&json!({"type": "goodbye", "why": "application ends"})).await?;
         drop(mute);
         let confirmed = until(&admin, &id(&rollback)?, "confirmed").await?;
         ensure!(confirmed["confirmation"]["applied"]["connected"] == 3, "{confirmed:#}");

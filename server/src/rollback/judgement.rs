@@ -244,7 +244,8 @@ fn concluded(rollback: &Rollback, evidence: Evidence, environment: &EnvironmentK
 
 fn phases(known: &Phases, evidence: &Evidence, is_complete: bool) -> Phases {
     let level = evidence.confirmation.as_ref().map(|confirmation| &confirmation.applied);
-    let millis = |from: Timestamp, to: Timestamp| between(from, to).as_secs_f64() * 1_000.0;
+    // To the microsecond: what is finer is noise.
+    let millis = |from: Timestamp, to: Timestamp| (between(from, to).as_secs_f64() * 1_000_000.0).round() / 1_000.0;
     let last = level.and_then(|level| level.max_ms);
     let applied = is_complete.then(|| {
         let took = last.map_or(Duration::ZERO, |last| Duration::from_secs_f64(last / 1_000.0));
