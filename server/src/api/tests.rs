@@ -9,5 +9,6 @@ mod keys;
 mod kills;
 mod openapi;
 mod permissions;
+mod procedures;
 mod releases;
 mod rollbacks;
