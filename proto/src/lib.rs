@@ -56,6 +56,7 @@ pub mod revision;
 pub mod role;
 pub mod rollback;
 pub mod rule;
+pub mod scenario;
 pub mod segment;
 pub mod settings;
 pub mod snapshot;
@@ -63,6 +64,7 @@ pub mod split;
 pub mod table;
 pub mod value;
 pub mod variant;
+mod yaml;
 
 pub use fault::{Fault, Faults};
 pub use flag::Flag;

@@ -7,6 +7,7 @@ mod commits;
 mod confirm;
 mod confirmations;
 mod connections;
+mod drills;
 mod environments;
 mod explain;
 mod flags;

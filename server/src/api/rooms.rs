@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use ripcord_proto::drill::Drill;
 use ripcord_proto::problem::Code;
+use ripcord_proto::record::Records;
 use ripcord_proto::settings::Settings;
+use ripcord_proto::table::Table;
 use ripcord_proto::{EnvironmentKey, FlagKey, Position, SegmentKey, Snapshot};
 use tokio::sync::watch;
 
 use super::write::Prepared;
-use crate::access::permit::{Administer, Allows, Edit, Kill, Read, Report, Restore};
+use crate::access::permit::{Administer, Allows, Edit, KeepDrill, Kill, Read, Report, Restore};
 use crate::access::{Clearance, Permit};
 use crate::commit::plan::Plan;
 use crate::commit::{CommitError, Committed, Draft};
@@ -157,6 +160,16 @@ impl Rooms {
     /// How an environment is described.
     pub(super) fn record(&self, permit: &Permit<Read>) -> Option<ripcord_proto::change::EnvironmentRecord> {
         self.parts.environments.system().environments.get(permit.environment()).cloned()
+    }
+
+    /// What is kept beside the flags of the environment.
+    pub(super) fn records(&self, permit: &Permit<Read>) -> Result<Arc<Records>, Refusal> {
+        Ok(Arc::clone(&self.parts.environments.state(permit.environment())?.records))
+    }
+
+    /// The drills that are kept, to those who keep them.
+    pub(super) fn drills(&self, permit: &Permit<KeepDrill>) -> Result<Table<Drill>, Refusal> {
+        Ok(self.parts.environments.state(permit.environment())?.records.drills.clone())
     }
 
     /// The log of an environment and where it ends.

@@ -1,6 +1,7 @@
 //! The whole API over the memory store, call by call as callers make them.
 
 mod bad_input;
+mod drills;
 mod edits;
 mod harness;
 mod history;

@@ -10,6 +10,7 @@ use ripcord_proto::digest::Digest;
 use ripcord_proto::outcome::OutcomeBatch;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rest::commits::CommitRequest;
+use ripcord_proto::rest::drills::DrillRequest;
 use ripcord_proto::rest::environments::EnvironmentRequest;
 use ripcord_proto::rest::explain::ExplainRequest;
 use ripcord_proto::rest::flags::FlagPatch;
@@ -74,6 +75,9 @@ impl Bounded for SettingsRequest {
 }
 impl Bounded for KeyRequest {
     const BYTES: usize = SMALL;
+}
+impl Bounded for DrillRequest {
+    const BYTES: usize = 256 * 1024;
 }
 impl Bounded for EnvironmentRequest {
     const BYTES: usize = SMALL;
