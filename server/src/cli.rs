@@ -14,6 +14,7 @@ mod completions;
 mod confirm;
 mod demo;
 mod doctor;
+mod drill;
 mod env;
 mod exit;
 mod export;
@@ -114,6 +115,7 @@ enum Remote {
     Env(env::Env),
     Keys(keys::Keys),
     Backup(backup::Backup),
+    Drill(drill::DrillCommand),
 }
 
 /// Reads the command line, does what it says, and answers with the exit code.
@@ -172,6 +174,7 @@ async fn ask(call: &Invocation, command: Remote) -> Result<Exit, Failure> {
         Remote::Env(command) => env::run(call, command).await,
         Remote::Keys(command) => keys::run(call, command).await,
         Remote::Backup(command) => backup::run(call, command).await,
+        Remote::Drill(command) => drill::run(call, command).await,
     }
 }
 

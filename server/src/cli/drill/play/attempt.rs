@@ -1,0 +1,230 @@
+//! The rollback, as on-call staff does it: look at the plan, do exactly that; told no, do what the refusal says, and again.
+
+use std::time::{Duration, Instant};
+
+use ripcord_proto::FlagKey;
+use ripcord_proto::check::When;
+use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::rollback::Rollback;
+use ripcord_proto::scenario::{Aim, DrillFault, DrillScope, Moment};
+use serde_json::{Value, json};
+
+use super::{Play, fails_at, until};
+use crate::cli::drill::editors::Editors;
+use crate::cli::drill::probe::Health;
+use crate::cli::drill::staff::{CHECKPOINT, RELEASE, Staff};
+use crate::cli::drill::story::{EditStory, Refusal};
+use crate::cli::exit::Failure;
+
+/// How often it is tried, at most.
+const TRIES: usize = 30;
+/// After how many plans that did not hold it is done without a hash, as it may be.
+const PLANS: usize = 5;
+/// How long edits go on after the commit, so that some of them come after it.
+const AFTERMATH: Duration = Duration::from_millis(150);
+
+/// What is asked for, and how it changes from try to try.
+struct Order {
+    body: Value,
+    acknowledged: Vec<String>,
+    plan: PlanHash,
+}
+
+/// Whether a plan's hash is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PlanHash {
+    Given,
+    LeftOut,
+}
+
+impl Play<'_> {
+    /// Plans and rolls back; whether a rollback was committed.
+    pub(super) async fn roll_back(&mut self) -> Result<bool, Failure> {
+        let editors = self.begin_editing().await;
+        let done = self.attempts().await;
+        if let Some(editors) = editors {
+            tokio::time::sleep(AFTERMATH).await;
+            let edits = editors.end().await?;
+            self.progress.done(&format!("{} edits were acknowledged meanwhile", edits.len()));
+            self.story.edits.get_or_insert_default().edits = edits;
+        }
+        done
+    }
+
+    async fn begin_editing(&mut self) -> Option<Editors> {
+        let writers = self.brief.scenario.faults.iter().find_map(|fault| match fault {
+            DrillFault::ConcurrentEdits { writers } => Some(*writers),
+            DrillFault::StoreAway { .. }
+            | DrillFault::NodeKilled { .. }
+            | DrillFault::SlowReaders { .. }
+            | DrillFault::LostConnections { .. }
+            | DrillFault::Straggler { .. }
+            | DrillFault::FailingCheck { .. }
+            | DrillFault::OneWayDoor { .. } => None,
+        })?;
+        let flags: Vec<FlagKey> = self.expected.telling().cloned().collect();
+        let editors = Editors::begin(&self.staff, &flags, writers);
+        self.story.edits = Some(EditStory::default());
+        // Some edits lie between the bad release and the rollback.
+        until(Duration::from_secs(5), || (editors.count() >= 3).then_some(())).await;
+        Some(editors)
+    }
+
+    async fn attempts(&mut self) -> Result<bool, Failure> {
+        let mut order = Order {
+            body: self.body(),
+            acknowledged: Vec::new(),
+            plan: PlanHash::Given,
+        };
+        for _ in 0..TRIES {
+            let before = self.traffic.counts().1;
+            let decided = Instant::now();
+            let problem = match self.attempt(&mut order).await? {
+                Ok((rollback, asked)) => {
+                    self.committed(rollback, asked, before).await;
+                    return Ok(true);
+                }
+                Err(problem) => problem,
+            };
+            if !self.answer(&problem, &mut order, decided).await? {
+                self.progress.wrong(&format!("refused, with nothing that explains it: {}", problem.detail));
+                self.story.stopped = Some(*problem);
+                return Ok(false);
+            }
+        }
+        Err(Failure::Local(format!("The rollback was refused {TRIES} times; that is given up.")))
+    }
+
+    /// Once: plan, then exactly that.
+    async fn attempt(&mut self, order: &mut Order) -> Result<Result<(Rollback, Instant), Box<Problem>>, Failure> {
+        let began = Instant::now();
+        let plan = match self.staff.plan(&order.written(None)).await? {
+            Ok(plan) => plan,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        self.story.plan_took = began.elapsed();
+        self.story.planned = Staff::flags_of(&plan);
+        self.pass_own_doors(&plan, order);
+        self.strike(Moment::AfterPlan).await?;
+        let hash = (order.plan == PlanHash::Given).then(|| plan.get("hash").cloned()).flatten();
+        let asked = Instant::now();
+        let told = self.staff.roll_back(&order.written(hash)).await?;
+        Ok(told.map(|rollback| (rollback, asked)))
+    }
+
+    /// The one-way doors that the forked environment has by itself are acknowledged, as a person would who has read the plan.
+    fn pass_own_doors(&mut self, plan: &Value, order: &mut Order) {
+        let rehearsed = self.rehearses_door();
+        let doors = plan.get("one_way").and_then(Value::as_array).into_iter().flatten();
+        let named = doors.filter_map(|door| door.get("flag").or_else(|| door.get("key")).unwrap_or(door).as_str());
+        for flag in named.filter(|_| !rehearsed) {
+            if self.story.doors.insert(flag.to_owned()) {
+                order.acknowledged.push(flag.to_owned());
+            }
+        }
+    }
+
+    fn rehearses_door(&self) -> bool {
+        self.brief.scenario.faults.iter().any(|fault| matches!(fault, DrillFault::OneWayDoor { .. }))
+    }
+
+    async fn committed(&mut self, rollback: Rollback, asked: Instant, before: u64) {
+        self.progress
+            .done(&format!("rolled back to {} in revision {}", rollback.target.position(), rollback.revision));
+        self.story.bad_before = self.story.bad_before.max(before);
+        self.story.rollback = Some(rollback);
+        let patience = self.brief.confirm_within() + self.brief.ladder();
+        let clear = until(patience, || self.traffic.all_clear()).await;
+        self.story.clear_after = clear.map(|at| at.saturating_duration_since(asked));
+        let back = if self.story.outage.is_some() { None } else { self.traffic.all_good() };
+        self.story.back_after = back.map(|at| at.saturating_duration_since(asked));
+    }
+
+    /// Does what a refusal says, where the scenario explains it; whether it did.
+    async fn answer(&mut self, problem: &Problem, order: &mut Order, decided: Instant) -> Result<bool, Failure> {
+        match problem.code {
+            Code::PlanStale if self.story.edits.is_some() => {
+                let story = self.story.edits.get_or_insert_default();
+                story.stale += 1;
+                if story.stale >= PLANS {
+                    order.plan = PlanHash::LeftOut;
+                }
+                return Ok(true);
+            }
+            Code::OneWayDoor if self.rehearses_door() && order.acknowledged.is_empty() => {
+                let told = self
+                    .story
+                    .changed
+                    .iter()
+                    .filter(|flag| problem.detail.contains(flag.as_str()) || named_in(problem, flag));
+                order.acknowledged = told.cloned().collect();
+                if order.acknowledged.is_empty() {
+                    return Ok(false);
+                }
+            }
+            Code::CheckFailed if fails_at(self.brief, When::Before) && self.story.refusals.is_empty() => self.probe.set(Health::There),
+            Code::StoreUnavailable | Code::OutcomeUnknown if self.store_is_away() => {
+                self.refused(problem).await?;
+                self.make_safe(problem, decided).await?;
+                return Ok(true);
+            }
+            _ => return Ok(false),
+        }
+        self.refused(problem).await?;
+        Ok(true)
+    }
+
+    async fn refused(&mut self, problem: &Problem) -> Result<(), Failure> {
+        self.progress
+            .done(&format!("refused, as it must be: {} ({})", problem.title, problem.code.as_str()));
+        let moved = Some(self.staff.snapshot().await?.position) != self.story.bad;
+        self.story.refusals.push(Refusal {
+            code: problem.code,
+            detail: problem.detail.clone(),
+            moved,
+        });
+        Ok(())
+    }
+
+    /// The scenario's scope and target as the API takes them.
+    fn body(&self) -> Value {
+        let scenario = &self.brief.scenario;
+        let mut body = json!({"reason": "the release is bad"});
+        let members: &mut Value = &mut body;
+        match scenario.aim {
+            Aim::LastKnownGood => members["to"] = json!("last-known-good"),
+            Aim::Checkpoint => members["to"] = json!(CHECKPOINT),
+            Aim::Revision => members["to"] = json!(self.story.good.map(|good| good.revision)),
+            Aim::Baseline => {}
+        }
+        match &scenario.scope {
+            DrillScope::Environment => {}
+            DrillScope::Release => members["release"] = json!(RELEASE),
+            DrillScope::Flags(flags) => members["flags"] = json!(flags),
+            DrillScope::Tags(tags) => members["tags"] = json!(tags),
+        }
+        if let Some(steps) = &scenario.steps {
+            members["steps"] = json!(steps.percentages);
+            members["every_seconds"] = json!(steps.every_seconds);
+        }
+        body
+    }
+}
+
+/// Whether a problem names a flag as a field.
+fn named_in(problem: &Problem, flag: &str) -> bool {
+    problem.errors.iter().any(|fault| fault.path.contains(flag) || fault.problem.contains(flag))
+}
+
+impl Order {
+    fn written(&self, hash: Option<Value>) -> Value {
+        let mut body = self.body.clone();
+        if let Some(members) = body.as_object_mut() {
+            if !self.acknowledged.is_empty() {
+                members.insert("acknowledge_one_way".to_owned(), json!(self.acknowledged));
+            }
+            members.extend(hash.map(|hash| ("plan".to_owned(), hash)));
+        }
+        body
+    }
+}
