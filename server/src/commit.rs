@@ -99,6 +99,8 @@ pub enum Ask {
     Restore(KillId),
     /// A kill shall have this reason.
     GiveReason(KillId, String),
+    /// Nothing, if the driver of this token still drives; else everything beside it is refused.
+    Driven(u64),
     /// A record shall be so, if it is as expected.
     PutRecord(Record, Expected),
     /// A record shall be gone, if it is as expected.
@@ -170,6 +172,16 @@ pub struct Answer {
 /// Makes an answer from what a draft made.
 #[derive(Clone)]
 pub struct Answerer(pub Arc<dyn Fn(&Made) -> Answer + Send + Sync>);
+
+impl Answerer {
+    /// For those who submit what nobody waits for.
+    pub fn nothing() -> Self {
+        Self(Arc::new(|_| Answer {
+            status: 200,
+            body: RawValue::NULL.to_owned(),
+        }))
+    }
+}
 
 impl std::fmt::Debug for Answerer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

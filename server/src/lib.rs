@@ -16,6 +16,7 @@ pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod commit;
+pub mod driver;
 pub mod environment;
 pub mod fleet;
 pub mod http;

@@ -26,6 +26,7 @@ use crate::access::{Access, Limits};
 use crate::api;
 use crate::clock::SystemClock;
 use crate::commit::CommitError;
+use crate::driver::{Drivers, Presence};
 use crate::environment::{Environments, Orphans, Rooms};
 use crate::fleet::{self, Fleet};
 use crate::kill::{self, Kills};
@@ -125,6 +126,8 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     let fleet = Fleet::new(&board, fleet::Settings::new(node.clone()), Arc::clone(&others) as Arc<dyn fleet::Peers>);
     others.answer_from(fleet.clone());
 
+    let drivers = Drivers::new(environments.clone(), Arc::clone(&others) as Arc<dyn Presence>, &node, &others.own_id());
+
     let access = Access::new(environments.clone(), config.admin_key.as_ref(), node.clone(), Limits::default());
     let fresh = fresh::watch(opened.store.health(), peers.clone(), &tasks);
     let streams = Streams::new(&board, stream_settings(&config), fleet.clone(), Arc::new(access.clone()), fresh);
@@ -135,6 +138,7 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
         environments,
         kills,
         fleet,
+        drivers,
         peers,
         outcomes: Outcomes::default(),
         metrics,

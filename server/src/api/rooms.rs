@@ -16,6 +16,7 @@ use crate::access::permit::{Administer, Allows, Edit, KeepDrill, Kill, Read, Rep
 use crate::access::{Clearance, Permit};
 use crate::commit::plan::Plan;
 use crate::commit::{CommitError, Committed, Draft};
+use crate::driver::Drivers;
 use crate::environment::Environments;
 use crate::fleet::Fleet;
 use crate::http::Refusal;
@@ -36,6 +37,8 @@ pub struct Parts {
     pub kills: Kills,
     /// Who is connected and has confirmed what.
     pub fleet: Fleet,
+    /// Which node drives what goes on by itself.
+    pub drivers: Drivers,
     /// Other nodes.
     pub peers: Peers,
     /// What applications report.

@@ -79,6 +79,7 @@ pub(super) fn warning(ask: &Ask) -> Option<String> {
         | Ask::Withdraw(_)
         | Ask::Restore(_)
         | Ask::GiveReason(..)
+        | Ask::Driven(_)
         | Ask::PutRecord(..)
         | Ask::DeleteRecord(..)
         | Ask::Ping(_)

@@ -34,6 +34,7 @@ fn check_reason(draft: &Draft) -> Result<(), CommitError> {
         | Ask::Merge(_)
         | Ask::Withdraw(_)
         | Ask::GiveReason(..)
+        | Ask::Driven(_)
         | Ask::PutRecord(..)
         | Ask::DeleteRecord(..)
         | Ask::Ping(_)

@@ -62,6 +62,7 @@ impl Meters {
                 | CommitError::NoKey(_)
                 | CommitError::NoRecord(_)
                 | CommitError::RecordMoved(_)
+                | CommitError::NotDriving
                 | CommitError::ReleaseFinished(_)
                 | CommitError::Exists { .. }
                 | CommitError::InUse { .. }

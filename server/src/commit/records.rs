@@ -22,6 +22,14 @@ pub(super) fn check(records: &Records, key: &RecordKey, expected: Expected) -> R
     }
 }
 
+/// Refuses a driver that another one has replaced.
+pub(super) fn check_driver(records: &Records, token: u64) -> Result<(), CommitError> {
+    match records.driver() {
+        Some(driver) if driver.token == token => Ok(()),
+        Some(_) | None => Err(CommitError::NotDriving),
+    }
+}
+
 /// The release as it is after one more commit, whose place in the log is `sequence`.
 pub(super) fn joined(records: &Records, name: &ReleaseName, sequence: Sequence) -> Result<Record, CommitError> {
     let Some(release) = records.releases.value(name.as_str()) else {

@@ -27,6 +27,9 @@ pub enum CommitError {
     /// A record has changed since the caller read it.
     #[error("{} {} has changed meanwhile", .0.kind(), .0.as_str())]
     RecordMoved(RecordKey),
+    /// Another node drives the environment now.
+    #[error("another node drives this environment now")]
+    NotDriving,
     /// Changes can no longer join the release.
     #[error("release {0} is finished")]
     ReleaseFinished(ReleaseName),
@@ -134,6 +137,7 @@ impl CommitError {
                     key.as_str()
                 ),
             ),
+            Self::NotDriving => Problem::new(Code::StaleRevision, "Nothing was changed: another node drives this environment now."),
             Self::ReleaseFinished(name) => Problem::new(
                 Code::ReleaseFinished,
                 format!("Nothing was changed: release {name} is finished. Begin a new one with `ripcord release begin`, or leave --release out."),

@@ -61,6 +61,7 @@ impl Ask {
             | Self::PutSegment(..)
             | Self::DeleteSegment(_)
             | Self::PutSettings(_)
+            | Self::Driven(_)
             | Self::PutRecord(..)
             | Self::DeleteRecord(..)
             | Self::Ping(_)
@@ -132,6 +133,7 @@ impl<'a> Candidate<'a> {
             }
             Ask::Restore(id) => self.restore(id),
             Ask::GiveReason(id, reason) => self.give_reason(id, reason),
+            Ask::Driven(token) => records::check_driver(&self.state.records, *token),
             Ask::PutRecord(record, expected) => {
                 records::check(&self.state.records, &record.key(), *expected)?;
                 if self.state.records.digest(&record.key()) != Some(*record.digest()) {

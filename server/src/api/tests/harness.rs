@@ -21,6 +21,7 @@ use crate::access::{Access, keys};
 use crate::api::{Api, Parts};
 use crate::clock::SystemClock;
 use crate::commit::{Answer, Answerer, Author};
+use crate::driver::{Alone, Drivers};
 use crate::environment::{Environments, Orphans, Rooms};
 use crate::fleet::{Fleet, Settings, Solitary};
 use crate::http::{problem, span};
@@ -145,6 +146,7 @@ impl Node {
         let access = Access::new(environments.clone(), Some(&Secret::new(ADMIN)), "a".to_owned(), Limits::new(limits));
         let parts = Parts {
             fleet: Fleet::new(&board, Settings::new("a"), Arc::new(Solitary)),
+            drivers: Drivers::new(environments.clone(), Arc::new(Alone), "a", "id-a"),
             environments,
             kills,
             peers,
