@@ -8,8 +8,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    audit, backup, commits, confirmations, connections, drills, environments, explain, flags, front, keys, kills, metrics, outcomes, revisions, segments,
-    settings,
+    audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, front, keys, kills, metrics, outcomes, policy,
+    releases, revisions, segments, settings,
 };
 use crate::stream;
 
@@ -29,6 +29,9 @@ use crate::stream;
         commits::commit, commits::plan,
         kills::list, kills::get, kills::kill, kills::restore, kills::give_reason,
         settings::get, settings::put,
+        policy::get, policy::put,
+        checkpoints::list, checkpoints::get, checkpoints::create, checkpoints::delete, checkpoints::vouch, checkpoints::doubt,
+        releases::list, releases::get, releases::begin, releases::set, releases::finish,
         revisions::list, revisions::get, revisions::diff,
         confirmations::get, connections::list, explain::explain,
         drills::list, drills::get, drills::keep,

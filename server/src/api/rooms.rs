@@ -8,13 +8,15 @@ use ripcord_proto::problem::Code;
 use ripcord_proto::record::Records;
 use ripcord_proto::settings::Settings;
 use ripcord_proto::table::Table;
-use ripcord_proto::{EnvironmentKey, FlagKey, Position, SegmentKey, Snapshot};
+use ripcord_proto::{EnvironmentKey, FlagKey, Position, ReleaseName, SegmentKey, Snapshot, TargetName};
 use tokio::sync::watch;
 
 use super::write::Prepared;
-use crate::access::permit::{Administer, Allows, Edit, KeepDrill, Kill, Read, Report, Restore};
+use crate::access::permit::{Administer, Allows, Edit, KeepDrill, Kill, ManageRelease, Read, Report, Restore};
 use crate::access::{Clearance, Permit};
+use crate::checkpoint::{self, Resolved};
 use crate::commit::plan::Plan;
+use crate::commit::state::EnvironmentState;
 use crate::commit::{CommitError, Committed, Draft};
 use crate::driver::Drivers;
 use crate::environment::Environments;
@@ -23,6 +25,7 @@ use crate::http::Refusal;
 use crate::kill::{self, Kills, Restored};
 use crate::outcome::Outcomes;
 use crate::peer::Peers;
+use crate::release::{self, Touched};
 use crate::snapshot::publication::Served;
 use crate::store::{LogName, Store, StoreHealth, StoreState};
 use crate::system::{SystemDraft, SystemState};
@@ -190,6 +193,26 @@ impl Rooms {
     pub(super) async fn state_at(&self, permit: &Permit<Read>, position: Position) -> Result<Option<Snapshot>, Refusal> {
         let state = self.parts.environments.state_at(permit.environment(), position).await?;
         Ok(state.map(|state| state.snapshot))
+    }
+
+    /// Where the environment's log stands, and its records.
+    pub(super) fn state(&self, permit: &Permit<Read>) -> Result<Arc<EnvironmentState>, Refusal> {
+        Ok(self.parts.environments.state(permit.environment())?)
+    }
+
+    /// The same, to tell what a change of a release leads to.
+    pub(super) fn state_of_release(&self, permit: &Permit<ManageRelease>) -> Result<Arc<EnvironmentState>, Refusal> {
+        Ok(self.parts.environments.state(permit.environment())?)
+    }
+
+    /// The state that a name stands for.
+    pub(super) async fn resolve(&self, permit: &Permit<Read>, name: &TargetName) -> Result<Resolved, Refusal> {
+        Ok(checkpoint::resolve(&self.parts.environments, permit.environment(), name).await?)
+    }
+
+    /// What a release changed.
+    pub(super) async fn touched(&self, permit: &Permit<Read>, release: &ReleaseName) -> Result<Touched, Refusal> {
+        Ok(release::touched(&self.parts.environments, permit.environment(), release).await?)
     }
 
     /// The store, to read logs whose name a permit gave.

@@ -1,6 +1,7 @@
 //! The whole API over the memory store, call by call as callers make them.
 
 mod bad_input;
+mod checkpoints;
 mod drills;
 mod edits;
 mod harness;
@@ -9,3 +10,4 @@ mod keys;
 mod kills;
 mod openapi;
 mod permissions;
+mod releases;

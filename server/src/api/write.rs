@@ -18,8 +18,8 @@ use crate::access::Permit;
 use crate::access::permit::{Allows, WriteSomething, WriteThis};
 use crate::commit::{Answer, Answerer, Ask, Call, ChangesServed, Draft, Made, Precondition};
 use crate::http::idempotency::Identity;
-use crate::http::precondition::Condition;
-use crate::http::query::{Query, Wait, WriteQuery};
+use crate::http::precondition::{Condition, RecordCondition};
+use crate::http::query::{Query, Reason, Wait, WriteQuery};
 use crate::http::{Refusal, Reply};
 
 /// SHA-256 of nothing: the digest of a call without a body.
@@ -30,14 +30,17 @@ pub(super) const NO_BODY: Digest = Digest::from_bytes([
 
 /// A write on its way in: the permit for it, and what its headers and its query say.
 #[derive(Debug)]
-pub(super) struct Write<A> {
+pub(super) struct Write<A, C = Condition> {
     pub(super) permit: Permit<A>,
-    pub(super) condition: Condition,
+    pub(super) condition: C,
     pub(super) identity: Identity,
     pub(super) query: WriteQuery,
 }
 
-impl<A: Allows> FromRequest for Write<A> {
+/// A write of a record on its way in.
+pub(super) type WriteRecord<A> = Write<A, RecordCondition>;
+
+impl<A: Allows, C: FromRequest<Error = Refusal, Future = Ready<Result<C, Refusal>>> + 'static> FromRequest for Write<A, C> {
     type Error = Refusal;
     type Future = Ready<Result<Self, Refusal>>;
 
@@ -46,9 +49,13 @@ impl<A: Allows> FromRequest for Write<A> {
     }
 }
 
-fn read<A: Allows>(request: &HttpRequest, payload: &mut Payload) -> Result<Write<A>, Refusal> {
+fn read<A, C>(request: &HttpRequest, payload: &mut Payload) -> Result<Write<A, C>, Refusal>
+where
+    A: Allows,
+    C: FromRequest<Error = Refusal, Future = Ready<Result<C, Refusal>>>,
+{
     let permit = Permit::from_request(request, payload).into_inner()?;
-    let condition = Condition::from_request(request, payload).into_inner()?;
+    let condition = C::from_request(request, payload).into_inner()?;
     let identity = Identity::from_request(request, payload).into_inner()?;
     let Query(query) = Query::from_request(request, payload).into_inner()?;
     Ok(Write {
@@ -59,10 +66,15 @@ fn read<A: Allows>(request: &HttpRequest, payload: &mut Payload) -> Result<Write
     })
 }
 
-impl<A: Allows> Write<A> {
+impl<A: Allows, C> Write<A, C> {
     /// How long the answer waits for confirmations.
     pub(super) fn wait(&self) -> Option<Wait> {
         self.query.wait
+    }
+
+    /// The reason of the query.
+    pub(super) fn given_reason(&self) -> Option<String> {
+        self.query.reason.clone().map(Reason::into_text)
     }
 
     /// The call, where it was given a key.

@@ -16,7 +16,7 @@ use super::guard;
 use super::log::Admitted;
 use super::reversal::Reversal;
 use super::state::EnvironmentState;
-use super::{Ask, CommitError, Draft, Made, Precondition, Standing, plan, records};
+use super::{Ask, CommitError, Draft, Made, Precondition, Standing, plan, protect, records};
 
 /// Decides what a draft changes, in order, or why it may not.
 pub(super) fn admit(draft: &Draft, state: &EnvironmentState) -> Result<Admitted<EnvironmentState>, CommitError> {
@@ -30,6 +30,7 @@ pub(super) fn admit(draft: &Draft, state: &EnvironmentState) -> Result<Admitted<
     candidate.join_release(draft.release.as_ref())?;
     let (before, after) = (state, &candidate.state);
     guard::check(draft, before, after, &candidate.touched.flags)?;
+    protect::check(draft, before, after, &candidate.touched)?;
     if let Some(expected) = draft.plan {
         plan::check(expected, draft, before, after, &candidate.touched)?;
     }
@@ -64,6 +65,7 @@ impl Ask {
             | Self::Driven(_)
             | Self::PutRecord(..)
             | Self::DeleteRecord(..)
+            | Self::Decide(_)
             | Self::Ping(_)
             | Self::GiveReason(..) => false,
         }
@@ -147,6 +149,10 @@ impl<'a> Candidate<'a> {
                     self.push(Change::DeleteRecord(key.clone()));
                 }
                 Ok(())
+            }
+            Ask::Decide(decider) => {
+                let asks = (decider.0)(&self.state)?;
+                asks.iter().try_for_each(|ask| self.ask(ask))
             }
             Ask::Ping(id) => {
                 self.push(Change::Ping(id.clone()));
@@ -383,6 +389,7 @@ impl<'a> Candidate<'a> {
             changes: self.changes,
             flags: flags.into_iter().collect(),
             kill: self.kill,
+            records: Arc::clone(&self.state.records),
         };
         (made, self.state)
     }

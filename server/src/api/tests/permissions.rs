@@ -60,6 +60,33 @@ fn of_an_environment() -> Vec<Row> {
     ]
 }
 
+fn of_its_records() -> Vec<Row> {
+    let read = |template| (Method::GET, template, "", Value::Null, Action::Read);
+    let write = |method, template, body, action| (method, template, "", body, action);
+    let checkpoint = "/v1/environments/{env}/checkpoints/{key}";
+    let release = "/v1/environments/{env}/releases/{key}";
+    vec![
+        read("/v1/environments/{env}/policy"),
+        write(Method::PUT, "/v1/environments/{env}/policy", json!({"protection": "open"}), Action::SetPolicy),
+        read("/v1/environments/{env}/checkpoints"),
+        write(Method::POST, "/v1/environments/{env}/checkpoints", json!({"name": "other"}), Action::Checkpoint),
+        read(checkpoint),
+        write(Method::DELETE, checkpoint, Value::Null, Action::Checkpoint),
+        write(
+            Method::POST,
+            "/v1/environments/{env}/checkpoints/{key}/vouch",
+            json!({"evidence": "e"}),
+            Action::Vouch,
+        ),
+        write(Method::POST, "/v1/environments/{env}/checkpoints/{key}/doubt", Value::Null, Action::Vouch),
+        read("/v1/environments/{env}/releases"),
+        write(Method::POST, "/v1/environments/{env}/releases", json!({"name": "other"}), Action::Release),
+        read(release),
+        write(Method::PATCH, release, json!({"artifact": "web"}), Action::Release),
+        write(Method::POST, "/v1/environments/{env}/releases/{key}/finish", Value::Null, Action::Release),
+    ]
+}
+
 fn of_the_server() -> Vec<Row> {
     let batch = json!({"instance_id": "i", "batch": 1, "counts": []});
     let key = json!({"role": "sdk", "environment": "nowhere", "name": "n"});
@@ -75,7 +102,7 @@ fn of_the_server() -> Vec<Row> {
 }
 
 fn table() -> impl Iterator<Item = Row> {
-    of_an_environment().into_iter().chain(of_the_server())
+    of_an_environment().into_iter().chain(of_its_records()).chain(of_the_server())
 }
 
 #[actix_web::test]
