@@ -15,6 +15,7 @@ use ripcord_proto::rollback::{Rollback, RollbackState};
 use ripcord_proto::scenario::{DrillFault, Scenario};
 
 use super::story::Story;
+use crate::cli::exit::{self, Exit};
 
 /// What may lie between the time that a drill measures itself and the phases that the server reports: the applications' threads
 /// are looked at every few milliseconds, on a machine that does all of it at once.
@@ -61,7 +62,7 @@ pub(super) fn judge(scenario: &Scenario, confirm_within: Duration, story: &Story
     faults::refusals(&mut bench, scenario, story);
     let stopped = story.stopped.as_ref();
     bench.judge(
-        "no guard refused what should have been allowed",
+        "nothing was refused that should have been allowed",
         stopped.is_none(),
         stopped.map_or_else(
             || own_doors(story),
@@ -78,7 +79,7 @@ pub(super) fn judge(scenario: &Scenario, confirm_within: Duration, story: &Story
     Judgement {
         verdicts: bench.verdicts,
         figures: figures(story),
-        refused: stopped.is_some(),
+        refused: stopped.is_some_and(|problem| exit::of_code(problem.code) == Exit::Refused),
     }
 }
 

@@ -44,8 +44,7 @@ impl Play<'_> {
 
     /// What there is to see when all is over.
     pub(super) async fn look(mut self) -> Result<Story, Failure> {
-        let settled = until(SETTLE, || self.traffic.all_good()).await;
-        if settled.is_some() && self.story.stopped.is_none() {
+        if self.story.stopped.is_none() && until(SETTLE, || self.traffic.all_good()).await.is_some() {
             self.progress.done("every application is back at known-good");
         }
         self.traffic.end();
