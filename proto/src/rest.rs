@@ -20,6 +20,7 @@ pub mod outcomes;
 pub mod plan;
 pub mod policy;
 pub mod releases;
+pub mod rollbacks;
 pub mod segments;
 pub mod settings;
 #[cfg(test)]

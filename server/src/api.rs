@@ -24,6 +24,7 @@ mod policy;
 mod records;
 mod releases;
 mod revisions;
+mod rollbacks;
 mod rooms;
 mod routes;
 mod segments;

@@ -25,6 +25,7 @@ pub mod kill;
 pub mod outcome;
 pub mod peer;
 pub mod release;
+pub mod rollback;
 pub mod secret;
 pub mod serve;
 pub mod snapshot;

@@ -9,7 +9,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::{
     audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, front, keys, kills, metrics, outcomes, policy,
-    releases, revisions, segments, settings,
+    releases, revisions, rollbacks, segments, settings,
 };
 use crate::stream;
 
@@ -32,6 +32,7 @@ use crate::stream;
         policy::get, policy::put,
         checkpoints::list, checkpoints::get, checkpoints::create, checkpoints::delete, checkpoints::vouch, checkpoints::doubt,
         releases::list, releases::get, releases::begin, releases::set, releases::finish,
+        rollbacks::made::create, rollbacks::made::plan,
         revisions::list, revisions::get, revisions::diff,
         confirmations::get, connections::list, explain::explain,
         drills::list, drills::get, drills::keep,

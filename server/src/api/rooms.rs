@@ -6,13 +6,14 @@ use jiff::Timestamp;
 use ripcord_proto::drill::Drill;
 use ripcord_proto::problem::Code;
 use ripcord_proto::record::Records;
+use ripcord_proto::rest::rollbacks::RollbackPlan;
 use ripcord_proto::settings::Settings;
 use ripcord_proto::table::Table;
 use ripcord_proto::{EnvironmentKey, FlagKey, Position, ReleaseName, SegmentKey, Snapshot, TargetName};
 use tokio::sync::watch;
 
 use super::write::Prepared;
-use crate::access::permit::{Administer, Allows, Edit, KeepDrill, Kill, ManageRelease, Read, Report, Restore};
+use crate::access::permit::{Administer, Allows, Edit, KeepDrill, Kill, ManageRelease, Read, Report, Restore, RollBack};
 use crate::access::{Clearance, Permit};
 use crate::checkpoint::{self, Resolved};
 use crate::commit::plan::Plan;
@@ -26,6 +27,7 @@ use crate::kill::{self, Kills, Restored};
 use crate::outcome::Outcomes;
 use crate::peer::Peers;
 use crate::release::{self, Touched};
+use crate::rollback::{self, Order};
 use crate::snapshot::publication::Served;
 use crate::store::{LogName, Store, StoreHealth, StoreState};
 use crate::system::{SystemDraft, SystemState};
@@ -128,6 +130,28 @@ impl Rooms {
     /// What a draft would do; reading is enough for that.
     pub(super) fn plan(&self, prepared: &Prepared<Read>) -> Result<Plan, Refusal> {
         Ok(self.parts.environments.plan(prepared.draft())?)
+    }
+
+    /// Makes a rollback ready.
+    pub(super) async fn prepare_rollback(&self, permit: &Permit<RollBack>, order: &Order) -> Result<rollback::Prepared, Refusal> {
+        let (environments, environment) = (&self.parts.environments, permit.environment());
+        if self.stale().is_some() {
+            let away = CommitError::Unavailable("it does not answer".to_owned());
+            return Err(rollback::with_kills(away.into(), &order.scope, None));
+        }
+        Ok(rollback::prepare(environments, environment, &permit.author(), order).await?)
+    }
+
+    /// Commits a rollback that is ready.
+    pub(super) async fn roll_back(&self, draft: Prepared<RollBack>, prepared: &rollback::Prepared, order: &Order) -> Result<rollback::Done, Refusal> {
+        rollback::commit(&self.parts.environments, prepared, order, draft.into_draft()).await
+    }
+
+    /// What a rollback would do; reading is enough for that.
+    pub(super) async fn plan_rollback(&self, permit: &Permit<Read>, order: &Order, users: rollback::Users) -> Result<RollbackPlan, Refusal> {
+        let environments = &self.parts.environments;
+        let prepared = rollback::prepare(environments, permit.environment(), &permit.author(), order).await?;
+        Ok(rollback::plan(environments, &prepared, users).await?)
     }
 
     /// Kills.

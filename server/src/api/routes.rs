@@ -10,7 +10,7 @@ use ripcord_proto::problem::Code;
 use super::rooms::{Parts, Rooms};
 use super::{
     audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, front, keys, kills, metrics, openapi, outcomes,
-    peers, policy, releases, revisions, segments, settings,
+    peers, policy, releases, revisions, rollbacks, segments, settings,
 };
 use crate::access::Access;
 use crate::http::{Refusal, compress, problem, span};
@@ -115,6 +115,7 @@ fn environment_routes(config: &mut web::ServiceConfig) {
         .service(at("/{env}/policy", "GET, PUT", [web::get().to(policy::get), web::put().to(policy::put)]))
         .configure(checkpoint_routes)
         .configure(release_routes)
+        .configure(rollback_routes)
         .service(at("/{env}/revisions", "GET", [web::get().to(revisions::list)]))
         .service(at("/{env}/revisions/{key}", "GET", [web::get().to(revisions::get)]))
         .service(at("/{env}/diff", "GET", [web::get().to(revisions::diff)]))
@@ -139,6 +140,12 @@ fn checkpoint_routes(config: &mut web::ServiceConfig) {
         ))
         .service(at("/{env}/checkpoints/{key}/vouch", "POST", [web::post().to(checkpoints::vouch)]))
         .service(at("/{env}/checkpoints/{key}/doubt", "POST", [web::post().to(checkpoints::doubt)]));
+}
+
+fn rollback_routes(config: &mut web::ServiceConfig) {
+    config
+        .service(at("/{env}/rollbacks", "POST", [web::post().to(rollbacks::made::create)]))
+        .service(at("/{env}/rollbacks/plan", "POST", [web::post().to(rollbacks::made::plan)]));
 }
 
 fn release_routes(config: &mut web::ServiceConfig) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderName;
 use actix_web::{FromRequest, HttpRequest};
 use ripcord_proto::change::Change;
 use ripcord_proto::confirmation::Confirmation;
@@ -27,6 +28,9 @@ pub(super) const NO_BODY: Digest = Digest::from_bytes([
     0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95,
     0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
 ]);
+
+/// The header of an answer that was given before.
+pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// A write on its way in: the permit for it, and what its headers and its query say.
 #[derive(Debug)]
@@ -264,11 +268,7 @@ pub(super) fn reply(answer: &Answer, replayed: bool, confirmation: Option<Confir
         }
         None => Reply::json(status, &answer.body)?,
     };
-    Ok(if replayed {
-        reply.header(actix_web::http::header::HeaderName::from_static("idempotency-replayed"), "true")
-    } else {
-        reply
-    })
+    Ok(if replayed { reply.header(REPLAYED, "true") } else { reply })
 }
 
 /// The ETag of a thing after a write at `position`: that position where the thing changed, else that of its last change, if

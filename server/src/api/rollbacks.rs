@@ -1,0 +1,3 @@
+//! `rollbacks` and what is done to one.
+
+pub(super) mod made;
