@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::actor::Actor;
-use crate::check::CheckOutcome;
+use crate::check::{CheckOutcome, Probe};
 use crate::confirmation::Confirmation;
 use crate::digest::Digest;
 use crate::fault::Faults;
@@ -113,7 +113,12 @@ pub struct Rollback {
     /// Who has confirmed its newest commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmation: Option<Confirmation>,
-    /// What the checks said, newest last.
+    /// The probes that say how it goes: those of its flags as they were before it and as they are at the target, of its release,
+    /// and of the environment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Object>))]
+    pub probes: Vec<Probe>,
+    /// What the checks said when they were asked last on each occasion.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<CheckOutcome>,
     /// How often the bad state was served between onset and confirmation.

@@ -20,6 +20,7 @@ mod named;
 mod openapi;
 mod outcomes;
 mod peers;
+mod pings;
 mod policy;
 mod records;
 mod releases;

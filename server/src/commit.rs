@@ -15,6 +15,7 @@ pub mod idempotency;
 pub(crate) mod log;
 mod meters;
 pub mod plan;
+pub mod probes;
 pub mod protect;
 mod records;
 mod refusal;

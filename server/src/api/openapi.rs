@@ -8,8 +8,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, front, keys, kills, metrics, outcomes, policy,
-    releases, revisions, rollbacks, segments, settings,
+    audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, front, keys, kills, metrics, outcomes, pings,
+    policy, releases, revisions, rollbacks, segments, settings,
 };
 use crate::stream;
 
@@ -36,6 +36,9 @@ use crate::stream;
         revisions::list, revisions::get, revisions::diff,
         confirmations::get, connections::list, explain::explain,
         drills::list, drills::get, drills::keep,
+        rollbacks::kept::list, rollbacks::kept::get,
+        rollbacks::acts::stop, rollbacks::acts::resume, rollbacks::acts::review,
+        pings::list, pings::send,
         keys::list, keys::create, keys::revoke,
         audit::list, audit::verify, backup::download,
     ),

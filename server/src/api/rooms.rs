@@ -1,19 +1,21 @@
 //! What handlers work with, behind permits: each way in takes the proof that the caller may go it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use ripcord_proto::drill::Drill;
 use ripcord_proto::problem::Code;
-use ripcord_proto::record::Records;
+use ripcord_proto::record::{RecordKey, Records};
 use ripcord_proto::rest::rollbacks::RollbackPlan;
+use ripcord_proto::rollback::Rollback;
 use ripcord_proto::settings::Settings;
 use ripcord_proto::table::Table;
-use ripcord_proto::{EnvironmentKey, FlagKey, Position, ReleaseName, SegmentKey, Snapshot, TargetName};
+use ripcord_proto::{EnvironmentKey, FlagKey, Position, ReleaseName, RollbackId, SegmentKey, Snapshot, TargetName};
 use tokio::sync::watch;
 
 use super::write::Prepared;
-use crate::access::permit::{Administer, Allows, Edit, KeepDrill, Kill, ManageRelease, Read, Report, Restore, RollBack};
+use crate::access::permit::{Administer, Allows, Edit, KeepDrill, Kill, ManageRelease, Read, Report, Restore, RollBack, SendPing};
 use crate::access::{Clearance, Permit};
 use crate::checkpoint::{self, Resolved};
 use crate::commit::plan::Plan;
@@ -26,7 +28,10 @@ use crate::http::Refusal;
 use crate::kill::{self, Kills, Restored};
 use crate::outcome::Outcomes;
 use crate::peer::Peers;
+use crate::ping::{self, Pings};
 use crate::release::{self, Touched};
+use crate::rollback::acts::{self, WrongState};
+use crate::rollback::wait;
 use crate::rollback::{self, Order};
 use crate::snapshot::publication::Served;
 use crate::store::{LogName, Store, StoreHealth, StoreState};
@@ -44,6 +49,8 @@ pub struct Parts {
     pub fleet: Fleet,
     /// Which node drives what goes on by itself.
     pub drivers: Drivers,
+    /// Sends pings.
+    pub pings: Pings,
     /// Other nodes.
     pub peers: Peers,
     /// What applications report.
@@ -192,7 +199,7 @@ impl Rooms {
         self.parts.environments.system().environments.get(permit.environment()).cloned()
     }
 
-    /// What is kept beside the flags of the environment.
+    /// What is kept beside the environment's flags.
     pub(super) fn records(&self, permit: &Permit<Read>) -> Result<Arc<Records>, Refusal> {
         Ok(Arc::clone(&self.parts.environments.state(permit.environment())?.records))
     }
@@ -200,6 +207,27 @@ impl Rooms {
     /// The drills that are kept, to those who keep them.
     pub(super) fn drills(&self, permit: &Permit<KeepDrill>) -> Result<Table<Drill>, Refusal> {
         Ok(self.parts.environments.state(permit.environment())?.records.drills.clone())
+    }
+
+    /// Changes the record of a rollback by what `change` makes of it, as it is when that is committed.
+    pub(super) async fn amend_rollback(
+        &self,
+        prepared: &Prepared<RollBack>,
+        id: &RollbackId,
+        change: impl Fn(&Rollback) -> Result<Rollback, WrongState>,
+    ) -> Result<Committed, Refusal> {
+        Ok(acts::amend(&self.parts.environments, prepared.draft(), id, change).await?)
+    }
+
+    /// What becomes of a rollback within `patience`; as it is where that is over.
+    pub(super) async fn settled_rollback(&self, environment: &EnvironmentKey, id: &RollbackId, patience: Duration) -> Result<Rollback, Refusal> {
+        let settled = wait::settled(&self.parts.environments, environment, id, patience).await?;
+        settled.ok_or_else(|| CommitError::NoRecord(RecordKey::Rollback(id.clone())).into())
+    }
+
+    /// Sends a ping.
+    pub(super) async fn ping(&self, _: &Permit<SendPing>, order: ping::Order) -> Result<ping::Sent, Refusal> {
+        Ok(self.parts.pings.send(order).await?)
     }
 
     /// The log of an environment and where it ends.

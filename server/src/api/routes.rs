@@ -10,7 +10,7 @@ use ripcord_proto::problem::Code;
 use super::rooms::{Parts, Rooms};
 use super::{
     audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, front, keys, kills, metrics, openapi, outcomes,
-    peers, policy, releases, revisions, rollbacks, segments, settings,
+    peers, pings, policy, releases, revisions, rollbacks, segments, settings,
 };
 use crate::access::Access;
 use crate::http::{Refusal, compress, problem, span};
@@ -123,6 +123,12 @@ fn environment_routes(config: &mut web::ServiceConfig) {
         .service(at("/{env}/connections", "GET", [web::get().to(connections::list)]))
         .service(at("/{env}/drills", "GET, POST", [web::get().to(drills::list), web::post().to(drills::keep)]))
         .service(at("/{env}/drills/{key}", "GET", [web::get().to(drills::get)]))
+        .service(at("/{env}/rollbacks", "GET", [web::get().to(rollbacks::kept::list)]))
+        .service(at("/{env}/rollbacks/{key}", "GET", [web::get().to(rollbacks::kept::get)]))
+        .service(at("/{env}/rollbacks/{key}/stop", "POST", [web::post().to(rollbacks::acts::stop)]))
+        .service(at("/{env}/rollbacks/{key}/resume", "POST", [web::post().to(rollbacks::acts::resume)]))
+        .service(at("/{env}/rollbacks/{key}/review", "POST", [web::post().to(rollbacks::acts::review)]))
+        .service(at("/{env}/pings", "GET, POST", [web::get().to(pings::list), web::post().to(pings::send)]))
         .service(at("/{env}/explain", "POST", [web::post().to(explain::explain)]));
 }
 

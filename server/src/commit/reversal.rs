@@ -23,6 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ripcord_proto::change::Change;
+use ripcord_proto::check::Probe;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::rollback::Rollback;
 use ripcord_proto::settings::Settings;
@@ -33,8 +34,8 @@ pub use self::door::Door;
 pub use self::guard::under_way;
 pub use self::ladder::{Cap, Way};
 pub use self::preview::{KilledFlag, Preview};
-use super::CommitError;
 use super::state::EnvironmentState;
+use super::{CommitError, probes};
 
 /// What shall be as it was.
 #[derive(Debug, Clone)]
@@ -190,11 +191,19 @@ impl Reversal {
             });
         }
         self.check(&decision, &state.records)?;
-        self.changes(&decision, hash, head)
+        let mut record = self.recorded(&decision, hash, head);
+        record.probes = self.probes(&record.flags, state);
+        self.changes(&decision, record, head)
+    }
+
+    /// The probes that belong to what goes back, beside those that earlier commits of the same ladder found.
+    fn probes(&self, flags: &BTreeSet<FlagKey>, state: &EnvironmentState) -> Vec<Probe> {
+        let found = probes::of(flags, &self.record.scope, [&state.snapshot, &self.target], &state.records);
+        probes::united(&self.record.probes, found)
     }
 
     /// What this commit puts on a log that ends at `head`, and the record of it.
-    fn changes(&self, decision: &Decision, hash: Digest, head: Position) -> Result<Vec<Change>, CommitError> {
+    fn changes(&self, decision: &Decision, mut record: Rollback, head: Position) -> Result<Vec<Change>, CommitError> {
         let next = following(head);
         let last = self.cap.is_none();
         let mut changes = Vec::with_capacity(decision.flags.len() + 2);
@@ -206,18 +215,17 @@ impl Reversal {
         }
         changes.extend(decision.settings.filter(|_| last).map(Change::PutSettings));
         let position = if changes.is_empty() { head } else { next };
-        let record = self.recorded(decision, hash, head, position);
+        // Where it changes nothing, those who are at the revision that there is confirm it.
+        (record.epoch, record.revision) = (position.epoch, position.revision);
         let entry = Entry::new(record.id.clone(), record, position).map_err(internal)?;
         changes.push(Change::PutRecord(Arc::new(entry).into()));
         Ok(changes)
     }
 
-    /// The record of a commit that stands at `position`: where it changes nothing, those who are at the revision that there is
-    /// confirm it.
-    fn recorded(&self, decision: &Decision, hash: Digest, head: Position, position: Position) -> Rollback {
+    /// The record of a commit on a log that ends at `head`, but for its position.
+    fn recorded(&self, decision: &Decision, hash: Digest, head: Position) -> Rollback {
         let first = self.record.revision == Revision::default();
         let mut record = self.record.clone();
-        (record.epoch, record.revision) = (position.epoch, position.revision);
         if first {
             record.before = head;
             record.plan = hash;

@@ -19,6 +19,7 @@ use ripcord_proto::rest::flags::FlagPatch;
 use ripcord_proto::rest::keys::KeyRequest;
 use ripcord_proto::rest::kills::{KillRequest, ReasonRequest};
 use ripcord_proto::rest::releases::{ReleasePatch, ReleaseRequest};
+use ripcord_proto::rest::rollback_acts::{ResumeRequest, ReviewRequest};
 use ripcord_proto::rest::rollbacks::{PlanRequest, RollbackRequest};
 use ripcord_proto::rest::settings::SettingsRequest;
 use ripcord_proto::rest::{self, Request};
@@ -79,6 +80,13 @@ impl Bounded for PlanRequest {
     const BYTES: usize = 32 * 1024 * 1024;
 }
 impl Bounded for ReasonRequest {
+    const BYTES: usize = SMALL;
+}
+impl Bounded for ResumeRequest {
+    const BYTES: usize = SMALL;
+    const KIND: Kind = Kind::Any;
+}
+impl Bounded for ReviewRequest {
     const BYTES: usize = SMALL;
 }
 impl Bounded for SettingsRequest {

@@ -137,6 +137,7 @@ fn record(state: &EnvironmentState, target: Target, author: &Author, order: &Ord
             ..Phases::default()
         },
         confirmation: None,
+        probes: Vec::new(),
         checks: Vec::new(),
         served_bad: ServedBad::default(),
         undone_by: None,

@@ -56,6 +56,23 @@ fn of_an_environment() -> Vec<Row> {
             super::drills::report("happy-path", true),
             Action::Drill,
         ),
+        read("/v1/environments/{env}/rollbacks"),
+        read("/v1/environments/{env}/rollbacks/{key}"),
+        write(Method::POST, "/v1/environments/{env}/rollbacks/{key}/stop", Value::Null, Action::Rollback),
+        write(
+            Method::POST,
+            "/v1/environments/{env}/rollbacks/{key}/resume",
+            json!({"now": true}),
+            Action::Rollback,
+        ),
+        write(
+            Method::POST,
+            "/v1/environments/{env}/rollbacks/{key}/review",
+            json!({"note": "n"}),
+            Action::Rollback,
+        ),
+        read("/v1/environments/{env}/pings"),
+        write(Method::POST, "/v1/environments/{env}/pings", Value::Null, Action::Ping),
         write(Method::POST, "/v1/environments/{env}/explain", json!({"flag": "checkout"}), Action::Read),
     ]
 }
