@@ -67,7 +67,7 @@ async fn a_drill_that_fails_is_a_failed_step_of_a_pipeline() -> Outcome {
     std::fs::write(&scenario, "{name: too-good, expect: {state: failed}}")?;
     let (scenario, junit) = (scenario.display().to_string(), junit.display().to_string());
     let ran = ground.drill(&["--scenario", &scenario, "--junit", &junit, "--keep=false"]).await?.expect(1)?;
-    ran.says(&["✗ the rollback ended as failed: confirmed", "Failed. too-good on embedded"])?;
+    ran.says(&["✗ the rollback ended as failed: confirmed.", "Failed. too-good on embedded"])?;
     ensure!(!ran.out.contains("Kept as"), "{}", ran.out);
     let document = std::fs::read_to_string(&junit)?;
     let count = |what: &str| document.matches(what).count();

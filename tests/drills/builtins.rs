@@ -70,6 +70,6 @@ builtins! {
     a_node_is_killed_and_the_rollback_is_confirmed, "node-killed", [embedded, redis],
         ["a node was really killed", "the rollback ended as confirmed"];
     the_store_is_away_and_kills_make_it_safe, "store-outage", [redis],
-        ["the rollback was refused first with STORE_UNAVAILABLE", "the refusal printed the commands", "the kills took effect without the store",
-            "every application was safe without the store", "the kills came into the log", "the rollback ended as confirmed"];
+        ["the rollback was refused while the store was away", "the refusal printed the commands", "the kills took effect without the store",
+            "every application was safe without the store", "the kills came into the log", "the rollback was made exactly once", "the rollback ended as confirmed"];
 }

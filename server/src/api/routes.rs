@@ -123,7 +123,6 @@ fn environment_routes(config: &mut web::ServiceConfig) {
         .service(at("/{env}/connections", "GET", [web::get().to(connections::list)]))
         .service(at("/{env}/drills", "GET, POST", [web::get().to(drills::list), web::post().to(drills::keep)]))
         .service(at("/{env}/drills/{key}", "GET", [web::get().to(drills::get)]))
-        .service(at("/{env}/rollbacks", "GET", [web::get().to(rollbacks::kept::list)]))
         .service(at("/{env}/rollbacks/{key}", "GET", [web::get().to(rollbacks::kept::get)]))
         .service(at("/{env}/rollbacks/{key}/stop", "POST", [web::post().to(rollbacks::acts::stop)]))
         .service(at("/{env}/rollbacks/{key}/resume", "POST", [web::post().to(rollbacks::acts::resume)]))
@@ -150,7 +149,11 @@ fn checkpoint_routes(config: &mut web::ServiceConfig) {
 
 fn rollback_routes(config: &mut web::ServiceConfig) {
     config
-        .service(at("/{env}/rollbacks", "POST", [web::post().to(rollbacks::made::create)]))
+        .service(at(
+            "/{env}/rollbacks",
+            "GET, POST",
+            [web::get().to(rollbacks::kept::list), web::post().to(rollbacks::made::create)],
+        ))
         .service(at("/{env}/rollbacks/plan", "POST", [web::post().to(rollbacks::made::plan)]));
 }
 

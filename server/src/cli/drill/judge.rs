@@ -21,6 +21,9 @@ use crate::cli::exit::{self, Exit};
 /// are looked at every few milliseconds, on a machine that does all of it at once.
 const SLACK_MS: f64 = 750.0;
 
+/// Characters of what was seen, at most.
+const DETAIL: usize = 280;
+
 /// What a drill came to.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Judgement {
@@ -46,12 +49,22 @@ struct Bench {
 }
 
 impl Bench {
-    fn judge(&mut self, name: impl Into<String>, passed: bool, detail: impl Into<String>) {
+    fn judge(&mut self, name: impl Into<String>, passed: bool, detail: impl AsRef<str>) {
         self.verdicts.push(DrillVerdict {
             name: name.into(),
             passed,
-            detail: detail.into(),
+            detail: on_one_line(detail.as_ref()),
         });
+    }
+}
+
+/// A text on one line, and not too long for a list.
+fn on_one_line(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(DETAIL) {
+        None => line,
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or(&line)),
     }
 }
 
@@ -113,8 +126,13 @@ fn ended(bench: &mut Bench, scenario: &Scenario, story: &Story, rollback: &Rollb
     bench.judge("the plan named every flag that the release had changed", unplanned.is_empty(), detail);
     let wanted = wanted(scenario);
     let name = format!("the rollback ended as {}", wanted.as_str());
-    let detail = format!("{}: {}", rollback.state.as_str(), rollback.says);
+    let detail = format!("{}. {}", rollback.state.as_str(), first_sentence(&rollback.says));
     bench.judge(name, rollback.state == wanted, detail);
+}
+
+/// What a record says first. What follows names commands for a rollback that is gone with the drill.
+pub(super) fn first_sentence(text: &str) -> &str {
+    text.split_inclusive(". ").next().unwrap_or(text).trim_end()
 }
 
 /// The state in which the rollback must end: what the scenario says, else what follows from its faults.
@@ -159,7 +177,8 @@ fn back(bench: &mut Bench, scenario: &Scenario, confirm_within: Duration, story:
         let name = format!("nothing bad was served any more within {} ms", limit.as_millis());
         bench.judge(name, took.is_some_and(|took| took <= limit), detail);
     }
-    let alone = scenario.steps.is_none() && story.outage.is_none() && rollback.state == RollbackState::Confirmed;
+    // A node that was killed took along what it had measured.
+    let alone = scenario.steps.is_none() && story.outage.is_none() && story.node.is_none() && rollback.state == RollbackState::Confirmed;
     if let (true, Some(measured)) = (alone, story.back_after) {
         phases(bench, measured, rollback);
     }

@@ -18,7 +18,7 @@ const TOLD: [(&str, &str); 8] = [
     ("safe_ms", "decision to every application safe, without the store"),
     ("commit_ms", "decision to commit, as reported"),
     ("applied_p50_ms", "commit to the median application, as reported"),
-    ("applied_p99_ms", "commit to the 99th percentile, as reported"),
+    ("applied_p99_ms", "commit to 99 of 100 applications, as reported"),
     ("applied_last_ms", "commit to the last application, as reported"),
     ("back_ms", "decision to every application back, as measured"),
     ("healthy_ms", "commit to healthy, as reported"),

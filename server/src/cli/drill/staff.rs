@@ -164,10 +164,16 @@ impl Staff {
         told(self.on_call.call(call.urgent(URGENT)).await)
     }
 
-    /// Rolls back; the answer comes with the commit and waits for nothing else.
-    pub(super) async fn roll_back(&self, body: &Value) -> Result<Told<Rollback>, Failure> {
-        let call = Call::post(path(&self.environment, &["rollbacks"])).json(body)?;
+    /// Rolls back, under this `Idempotency-Key`; the answer comes with the commit and waits for nothing else.
+    pub(super) async fn roll_back(&self, body: &Value, identity: &str) -> Result<Told<Rollback>, Failure> {
+        let call = Call::post(path(&self.environment, &["rollbacks"])).json(body)?.identified(identity);
         told(self.on_call.call(call.urgent(URGENT)).await)
+    }
+
+    /// How many rollbacks there were.
+    pub(super) async fn rollbacks(&self) -> Result<usize, Failure> {
+        let rollbacks: Answer<Vec<serde::de::IgnoredAny>> = self.on_call.list(&path(&self.environment, &["rollbacks"]), usize::MAX).await?;
+        Ok(rollbacks.value.len())
     }
 
     /// How a rollback stands; `None` while nobody can be asked.

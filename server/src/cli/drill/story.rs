@@ -85,6 +85,8 @@ pub(super) struct OutageStory {
     pub(super) safe_after: Option<Duration>,
     /// Whether all kills stood in the log when the store was back.
     pub(super) merged: bool,
+    /// How many rollbacks the environment has had in the end.
+    pub(super) rollbacks: usize,
 }
 
 /// Edits while the rollback committed.

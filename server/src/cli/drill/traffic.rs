@@ -14,7 +14,7 @@ use super::expected::{Expected, Side};
 /// Threads, at most.
 const THREADS: usize = 3;
 /// Between two rounds of a thread.
-const PAUSE: Duration = Duration::from_millis(1);
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// What is seen of one application.
 #[derive(Debug, Default)]

@@ -7,12 +7,17 @@ use ripcord_proto::scenario::{DrillFault, Scenario};
 use super::{Bench, expected_refusals};
 use crate::cli::drill::CHECK;
 use crate::cli::drill::story::{OutageStory, Refusal, Story};
+use crate::cli::output::count;
 
 /// The refusals that had to come, and that they changed nothing.
 pub(super) fn refusals(bench: &mut Bench, scenario: &Scenario, story: &Story) {
     for code in expected_refusals(scenario) {
         let came = story.refusals.iter().find(|refusal| same(refusal.code, code));
-        let name = format!("the rollback was refused first with {}", code.as_str());
+        let name = if code == Code::StoreUnavailable {
+            "the rollback was refused while the store was away".to_owned()
+        } else {
+            format!("the rollback was refused first with {}", code.as_str())
+        };
         let detail = came.map_or_else(|| "it was not".to_owned(), |refusal| refusal.detail.clone());
         bench.judge(name, came.is_some(), detail);
         if let Some(refusal) = came {
@@ -55,6 +60,8 @@ fn without_the_store(bench: &mut Bench, outage: &OutageStory) {
     bench.judge("every application was safe without the store", outage.safe_after.is_some(), detail);
     let detail = if outage.merged { "all of them" } else { "not all of them" };
     bench.judge("the kills came into the log when the store was back", outage.merged, detail);
+    let detail = format!("{} of them in the log, after it had been asked for twice", outage.rollbacks);
+    bench.judge("the rollback was made exactly once", outage.rollbacks == 1, detail);
 }
 
 /// What the rollback's record must say.
@@ -95,7 +102,7 @@ pub(super) fn proof(bench: &mut Bench, scenario: &Scenario, story: &Story, rollb
     bench.judge(
         "the check was asked whether service is restored",
         story.asked > 0,
-        format!("{} times", story.asked),
+        count(usize::try_from(story.asked).unwrap_or(usize::MAX), "time", "times"),
     );
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{Play, fails_at, until};
 use crate::cli::drill::editors::Editors;
 use crate::cli::drill::probe::Health;
-use crate::cli::drill::staff::{CHECKPOINT, RELEASE, Staff};
+use crate::cli::drill::staff::{CHECKPOINT, RELEASE, Staff, Told};
 use crate::cli::drill::story::{EditStory, Refusal};
 use crate::cli::exit::Failure;
 
@@ -28,6 +28,18 @@ struct Order {
     body: Value,
     acknowledged: Vec<String>,
     plan: PlanHash,
+    /// What was sent last, and under which `Idempotency-Key`.
+    sent: Option<(Value, String)>,
+    next: Next,
+}
+
+/// What is sent next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// What a new plan says.
+    Planned,
+    /// The same again, under the same `Idempotency-Key`: nobody knows whether it was done.
+    SameAgain,
 }
 
 /// Whether a plan's hash is given.
@@ -75,6 +87,8 @@ impl Play<'_> {
             body: self.body(),
             acknowledged: Vec::new(),
             plan: PlanHash::Given,
+            sent: None,
+            next: Next::Planned,
         };
         for _ in 0..TRIES {
             let before = self.traffic.counts().1;
@@ -95,8 +109,14 @@ impl Play<'_> {
         Err(Failure::Local(format!("The rollback was refused {TRIES} times; that is given up.")))
     }
 
-    /// Once: plan, then exactly that.
-    async fn attempt(&mut self, order: &mut Order) -> Result<Result<(Rollback, Instant), Box<Problem>>, Failure> {
+    /// Once: plan, then exactly that; or the same as before.
+    async fn attempt(&mut self, order: &mut Order) -> Result<Told<(Rollback, Instant)>, Failure> {
+        if let (Next::SameAgain, Some((body, identity))) = (order.next, order.sent.take()) {
+            order.next = Next::Planned;
+            let asked = Instant::now();
+            let told = self.staff.roll_back(&body, &identity).await?;
+            return Ok(told.map(|rollback| (rollback, asked)));
+        }
         let began = Instant::now();
         let plan = match self.staff.plan(&order.written(None)).await? {
             Ok(plan) => plan,
@@ -107,8 +127,10 @@ impl Play<'_> {
         self.pass_own_doors(&plan, order);
         self.strike(Moment::AfterPlan).await?;
         let hash = (order.plan == PlanHash::Given).then(|| plan.get("hash").cloned()).flatten();
+        let (body, identity) = (order.written(hash), format!("{:032x}", rand::random::<u128>()));
         let asked = Instant::now();
-        let told = self.staff.roll_back(&order.written(hash)).await?;
+        let told = self.staff.roll_back(&body, &identity).await?;
+        order.sent = Some((body, identity));
         Ok(told.map(|rollback| (rollback, asked)))
     }
 
@@ -166,6 +188,9 @@ impl Play<'_> {
             Code::StoreUnavailable | Code::OutcomeUnknown if self.store_is_away() => {
                 self.refused(problem).await?;
                 self.make_safe(problem, decided).await?;
+                if problem.code == Code::OutcomeUnknown {
+                    order.next = Next::SameAgain;
+                }
                 return Ok(true);
             }
             _ => return Ok(false),

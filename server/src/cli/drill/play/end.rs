@@ -7,6 +7,7 @@ use ripcord_proto::rollback::RollbackState;
 
 use super::{PAUSE, Play, until};
 use crate::cli::drill::editors::Edit;
+use crate::cli::drill::judge::first_sentence;
 use crate::cli::drill::story::Story;
 use crate::cli::exit::Failure;
 
@@ -34,7 +35,8 @@ impl Play<'_> {
             tokio::time::sleep(PAUSE).await;
         }
         if let Some(rollback) = &self.story.rollback {
-            self.progress.done(&format!("the rollback is {}: {}", rollback.state.as_str(), rollback.says));
+            self.progress
+                .done(&format!("the rollback is {}. {}", rollback.state.as_str(), first_sentence(&rollback.says)));
         }
         for kill in std::mem::take(&mut self.kills) {
             self.staff.restore(&kill).await?;
@@ -53,6 +55,9 @@ impl Play<'_> {
         self.story.evaluations = self.traffic.counts();
         self.story.asked = self.probe.asked();
         self.look_at_edits().await?;
+        if let Some(outage) = &mut self.story.outage {
+            outage.rollbacks = self.staff.rollbacks().await?;
+        }
         self.applications.close().await;
         Ok(self.story)
     }

@@ -6,6 +6,7 @@ use ripcord_proto::kill::{All, KillScope};
 use ripcord_proto::problem::Problem;
 use ripcord_proto::scenario::Outage;
 use ripcord_proto::{FlagKey, KillId, Tag};
+use serde_json::Value;
 
 use super::{PAUSE, Play, until};
 use crate::cli::drill::story::OutageStory;
@@ -39,7 +40,17 @@ impl Play<'_> {
     /// Does what the refusal says: kills; then the store comes back, and the kills come into the log.
     pub(super) async fn make_safe(&mut self, problem: &Problem, decided: Instant) -> Result<(), Failure> {
         let commands = commands(&problem.detail);
-        let scopes: Vec<KillScope> = commands.iter().filter_map(|command| scope(command)).collect();
+        // Of many commands the text shows the first; programs are given all of them.
+        let whole = problem
+            .members
+            .get("commands")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str);
+        let whole: Vec<String> = whole.map(str::to_owned).collect();
+        let taken = if whole.len() > commands.len() { &whole } else { &commands };
+        let scopes: Vec<KillScope> = taken.iter().filter_map(|command| scope(command)).collect();
         let mut kills = Vec::new();
         let mut provisional = 0;
         for scope in scopes {
@@ -66,6 +77,7 @@ impl Play<'_> {
             kills: (self.kills.len(), provisional),
             safe_after,
             merged,
+            rollbacks: 0,
         });
         Ok(())
     }
