@@ -96,12 +96,16 @@ impl Ground {
         Ok(())
     }
 
-    /// The command lines of the processes that drills have started.
+    /// The processes that drills have started: they name the folder, or work in it.
     pub fn processes(&self) -> Vec<String> {
         let folder = self.folder.path().display().to_string();
         let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-        let lines = all.filter_map(|process| std::fs::read_to_string(process.path().join("cmdline")).ok());
-        lines.filter(|line| line.contains(&folder)).collect()
+        let seen = all.filter_map(|process| {
+            let line = std::fs::read_to_string(process.path().join("cmdline")).ok()?.replace('\0', " ");
+            let works_in = std::fs::read_link(process.path().join("cwd")).unwrap_or_default();
+            Some(format!("{line} in {}", works_in.display()))
+        });
+        seen.filter(|process| process.contains(&folder)).collect()
     }
 }
 

@@ -80,7 +80,7 @@ impl Node {
         command
             .env("RIPCORD_ADMIN_KEY", &self.place.admin_key)
             .env("RIPCORD_PEER_SECRET", &self.place.peer_secret)
-            .args(["serve", "--json", "--listen", "127.0.0.1:0", "--heartbeat", "1s", "--workers", "2"])
+            .args(["serve", "--json", "--listen", "127.0.0.1:0", "--workers", "2"])
             .args(["--node", self.name, "--store", &self.place.store, "--data-dir"])
             .arg(self.place.folder.join(format!("data-{}", self.name)));
         for peer in peers {
