@@ -8,7 +8,7 @@ use crate::json::{self, Strict};
 
 /// Reads YAML or JSON text; a syntax error is told with line and column.
 pub(crate) fn parse(text: &str) -> Result<Value, Faults> {
-    if text.trim_start().starts_with('{') {
+    if text.trim_start().starts_with(['{', '[']) {
         json::parse(text).or_else(|json_faults| strict(text).map_err(|_| json_faults))
     } else {
         strict(text)

@@ -31,7 +31,7 @@ mod tests;
 pub mod wait;
 mod words;
 
-pub use self::commit::{Done, answer_of, commit, with_kills};
+pub use self::commit::{Done, answer_of, commit, replayed, with_kills};
 pub use self::order::Order;
 pub use self::plan::{Users, plan};
 pub use self::prepare::{PrepareError, Prepared, prepare};

@@ -137,11 +137,12 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     shutdown::end_streams_of_revoked_keys(&environments, &streams, &tasks);
 
     let outcomes = Outcomes::default();
+    let checks = Checks::new(Arc::new(SystemClock));
     let progress = Progress {
         environments: environments.clone(),
         fleet: fleet.clone(),
         outcomes: outcomes.clone(),
-        checks: Checks::new(Arc::new(SystemClock)),
+        checks: checks.clone(),
         drivers: drivers.clone(),
     };
     progress.start();
@@ -155,6 +156,7 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
         fleet,
         drivers,
         pings,
+        checks,
         peers,
         outcomes,
         metrics,

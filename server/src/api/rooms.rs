@@ -17,10 +17,11 @@ use tokio::sync::watch;
 use super::write::Prepared;
 use crate::access::permit::{Administer, Allows, Edit, KeepDrill, Kill, ManageRelease, Read, Report, Restore, RollBack, SendPing};
 use crate::access::{Clearance, Permit};
+use crate::check::Checks;
 use crate::checkpoint::{self, Resolved};
 use crate::commit::plan::Plan;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{CommitError, Committed, Draft};
+use crate::commit::{Call, CommitError, Committed, Draft};
 use crate::driver::Drivers;
 use crate::environment::Environments;
 use crate::fleet::Fleet;
@@ -31,8 +32,7 @@ use crate::peer::Peers;
 use crate::ping::{self, Pings};
 use crate::release::{self, Touched};
 use crate::rollback::acts::{self, WrongState};
-use crate::rollback::wait;
-use crate::rollback::{self, Order};
+use crate::rollback::{self, Order, wait};
 use crate::snapshot::publication::Served;
 use crate::store::{LogName, Store, StoreHealth, StoreState};
 use crate::system::{SystemDraft, SystemState};
@@ -51,6 +51,8 @@ pub struct Parts {
     pub drivers: Drivers,
     /// Sends pings.
     pub pings: Pings,
+    /// Asks the probes of a rollback before it commits.
+    pub checks: Checks,
     /// Other nodes.
     pub peers: Peers,
     /// What applications report.
@@ -149,9 +151,14 @@ impl Rooms {
         Ok(rollback::prepare(environments, environment, &permit.author(), order).await?)
     }
 
+    /// The rollback that a call made before.
+    pub(super) fn replayed_rollback(&self, permit: &Permit<RollBack>, call: &Call) -> Result<Option<rollback::Done>, Refusal> {
+        rollback::replayed(&self.parts.environments, permit.environment(), call)
+    }
+
     /// Commits a rollback that is ready.
     pub(super) async fn roll_back(&self, draft: Prepared<RollBack>, prepared: &rollback::Prepared, order: &Order) -> Result<rollback::Done, Refusal> {
-        rollback::commit(&self.parts.environments, prepared, order, draft.into_draft()).await
+        rollback::commit(&self.parts.environments, &self.parts.checks, prepared, order, draft.into_draft()).await
     }
 
     /// What a rollback would do; reading is enough for that.

@@ -123,10 +123,6 @@ fn environment_routes(config: &mut web::ServiceConfig) {
         .service(at("/{env}/connections", "GET", [web::get().to(connections::list)]))
         .service(at("/{env}/drills", "GET, POST", [web::get().to(drills::list), web::post().to(drills::keep)]))
         .service(at("/{env}/drills/{key}", "GET", [web::get().to(drills::get)]))
-        .service(at("/{env}/rollbacks/{key}", "GET", [web::get().to(rollbacks::kept::get)]))
-        .service(at("/{env}/rollbacks/{key}/stop", "POST", [web::post().to(rollbacks::acts::stop)]))
-        .service(at("/{env}/rollbacks/{key}/resume", "POST", [web::post().to(rollbacks::acts::resume)]))
-        .service(at("/{env}/rollbacks/{key}/review", "POST", [web::post().to(rollbacks::acts::review)]))
         .service(at("/{env}/pings", "GET, POST", [web::get().to(pings::list), web::post().to(pings::send)]))
         .service(at("/{env}/explain", "POST", [web::post().to(explain::explain)]));
 }
@@ -154,7 +150,11 @@ fn rollback_routes(config: &mut web::ServiceConfig) {
             "GET, POST",
             [web::get().to(rollbacks::kept::list), web::post().to(rollbacks::made::create)],
         ))
-        .service(at("/{env}/rollbacks/plan", "POST", [web::post().to(rollbacks::made::plan)]));
+        .service(at("/{env}/rollbacks/plan", "POST", [web::post().to(rollbacks::made::plan)]))
+        .service(at("/{env}/rollbacks/{key}", "GET", [web::get().to(rollbacks::kept::get)]))
+        .service(at("/{env}/rollbacks/{key}/stop", "POST", [web::post().to(rollbacks::acts::stop)]))
+        .service(at("/{env}/rollbacks/{key}/resume", "POST", [web::post().to(rollbacks::acts::resume)]))
+        .service(at("/{env}/rollbacks/{key}/review", "POST", [web::post().to(rollbacks::acts::review)]));
 }
 
 fn release_routes(config: &mut web::ServiceConfig) {

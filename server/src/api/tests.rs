@@ -11,3 +11,4 @@ mod kills;
 mod openapi;
 mod permissions;
 mod releases;
+mod rollbacks;

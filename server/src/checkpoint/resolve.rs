@@ -139,7 +139,7 @@ impl From<ResolveError> for Refusal {
             }
             ResolveError::Altered { .. } => {
                 tracing::error!(%error, "a checkpoint does not prove itself");
-                let detail = format!("Nothing was changed: {error}. `ripcord audit --verify` tells where the log was altered; use another checkpoint.");
+                let detail = format!("Nothing was changed: {error}. `ripcord audit verify` tells where the log was altered; use another checkpoint.");
                 Problem::new(Code::Internal, detail)
             }
         };

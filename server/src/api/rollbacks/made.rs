@@ -3,20 +3,20 @@
 use actix_web::http::StatusCode;
 use actix_web::web;
 use jiff::Timestamp;
-use ripcord_proto::Faults;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rest::rollbacks::{PlanRequest, RollbackPlan, RollbackRequest};
 use ripcord_proto::role::Action;
 use ripcord_proto::rollback::Rollback;
+use ripcord_proto::{EnvironmentKey, Faults};
 
 use crate::access::permit::{Read, RollBack};
 use crate::api::confirm::Subject;
 use crate::api::rooms::Rooms;
 use crate::api::write::{Asked, REPLAYED, Write};
 use crate::commit::{Answer, Ask, Made};
-use crate::http::query::WriteQuery;
+use crate::http::query::{Wait, WriteQuery};
 use crate::http::{Body, Refusal, Reply};
-use crate::rollback::{self, Order, Users};
+use crate::rollback::{self, Done, Order, Users};
 
 /// Puts the flags of a scope back to a known state, in one commit whatever its size. It waits for no approval; a review falls due.
 #[utoipa::path(post, path = "/v1/environments/{env}/rollbacks", tag = "rollbacks",
@@ -32,6 +32,11 @@ pub(in crate::api) async fn create(write: Write<RollBack>, body: Body<RollbackRe
     order.reason = order.reason.or_else(|| write.query.reason.clone().map(crate::http::query::Reason::into_text));
     order.latitude.changes_served |= write.query.changes_served;
     let (environment, wait) = (write.permit.environment().clone(), write.wait());
+    if let Some(call) = write.call(&body.digest)
+        && let Some(done) = rooms.replayed_rollback(&write.permit, &call)?
+    {
+        return created(&rooms, &environment, done, wait).await;
+    }
     let prepared = rooms.prepare_rollback(&write.permit, &order).await?;
     let asked = Asked {
         asks: vec![Ask::Rollback(Box::new(prepared.reversal.clone()))],
@@ -42,10 +47,18 @@ pub(in crate::api) async fn create(write: Write<RollBack>, body: Body<RollbackRe
     };
     let draft = write.prepare(asked, &body.digest, recorded);
     let done = rooms.roll_back(draft, &prepared, &order).await?;
-    let mut rollback = done.rollback;
+    created(&rooms, &environment, done, wait).await
+}
+
+/// The rollback as it is when its end is known, or as it is at once.
+async fn created(rooms: &Rooms, environment: &EnvironmentKey, done: Done, wait: Option<Wait>) -> Result<Reply, Refusal> {
+    let mut rollback = match wait {
+        Some(Wait(patience)) => rooms.settled_rollback(environment, &done.rollback.id, patience).await?,
+        None => done.rollback,
+    };
     tracing::Span::current().record("revision", rollback.revision.0);
     if rollback.confirmation.is_none() {
-        rollback.confirmation = rooms.confirmed(&environment, Subject::Revision(rollback.position()), wait).await;
+        rollback.confirmation = rooms.confirmed(environment, Subject::Revision(rollback.position()), None).await;
     }
     let reply = Reply::json(StatusCode::CREATED, &rollback)?;
     Ok(if done.committed.replayed { reply.header(REPLAYED, "true") } else { reply })

@@ -157,8 +157,10 @@ impl Node {
             checks: Checks::new(Arc::new(SystemClock)),
             drivers: drivers.clone(),
         };
+        let checks = progress.checks.clone();
         progress.start();
         let parts = Parts {
+            checks,
             pings: Pings::new(environments.clone(), fleet.clone(), drivers.clone()),
             fleet,
             drivers,

@@ -43,6 +43,8 @@ fn of_an_environment() -> Vec<Row> {
         write(Method::DELETE, "/v1/environments/{env}/kills/{key}", Value::Null, Action::Restore),
         read("/v1/environments/{env}/settings"),
         write(Method::PUT, "/v1/environments/{env}/settings", json!({"bucketing": "v3"}), Action::Administer),
+        write(Method::POST, "/v1/environments/{env}/rollbacks", json!({"to": 1}), Action::Rollback),
+        write(Method::POST, "/v1/environments/{env}/rollbacks/plan", json!({"to": 1}), Action::Read),
         read("/v1/environments/{env}/revisions"),
         read("/v1/environments/{env}/revisions/{key}"),
         read("/v1/environments/{env}/diff"),
