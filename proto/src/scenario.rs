@@ -249,7 +249,7 @@ fn steps(reader: &mut Reader, map: &Map<String, Value>) -> Option<Steps> {
     });
     if every.is_some() && !map.contains_key("steps") {
         reader.within("every_seconds", |reader| {
-            reader.note("says how long each step is held, and there are no steps; add steps")
+            reader.note("says how long each step is held, and there are no steps; add steps");
         });
     }
     percentages.map(|percentages| Steps {

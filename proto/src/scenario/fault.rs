@@ -94,7 +94,7 @@ impl DrillFault {
                 let hint = crate::reader::hint(name, NAMES);
                 return reader.refuse(format!("{name:?} is no fault{hint}; there are {}", NAMES.join(", ")));
             }
-            return Self::read_named(reader, name, &Map::new());
+            return Ok(Self::read_named(reader, name, &Map::new()));
         }
         let map = reader.object(value)?;
         reader.members(map, "a fault", &NAMES, &[]);
@@ -102,61 +102,61 @@ impl DrillFault {
         match (named.next(), named.next()) {
             (Some((name, settings)), None) => reader.within(name, |reader| {
                 let settings = reader.object(settings)?;
-                Self::read_named(reader, name, settings)
+                Ok(Self::read_named(reader, name, settings))
             }),
             (None, _) => reader.refuse(format!("names no fault; there are {}", NAMES.join(", "))),
             (Some((first, _)), Some((second, _))) => reader.refuse(format!("names two faults, {first} and {second}; give each an item of its own")),
         }
     }
 
-    fn read_named(reader: &mut Reader, name: &str, map: &Map<String, Value>) -> Read<Self> {
+    fn read_named(reader: &mut Reader, name: &str, map: &Map<String, Value>) -> Self {
         let members = |reader: &mut Reader, known: &[&str]| reader.members(map, &format!("the fault {name}"), known, &[]);
         match name {
             "store-away" => {
                 members(reader, &["how"]);
                 let how = reader.optional(map, "how", outage).unwrap_or(Outage::Frozen);
-                Ok(Self::StoreAway { how })
+                Self::StoreAway { how }
             }
             "node-killed" => {
                 members(reader, &["at"]);
                 let at = moment(reader, map, Moment::AfterCommit);
-                Ok(Self::NodeKilled { at })
+                Self::NodeKilled { at }
             }
             "slow-readers" => {
                 members(reader, &["count", "delay_ms"]);
                 let delay = reader.optional(map, "delay_ms", |reader, value| whole(reader, value, "milliseconds", 1, 60_000));
-                Ok(Self::SlowReaders {
+                Self::SlowReaders {
                     count: count(reader, map, "count"),
                     delay_ms: delay.unwrap_or(200),
-                })
+                }
             }
             "lost-connections" => {
                 members(reader, &["count", "at"]);
-                Ok(Self::LostConnections {
+                Self::LostConnections {
                     count: count(reader, map, "count"),
                     at: moment(reader, map, Moment::BeforeRollback),
-                })
+                }
             }
             "straggler" => {
                 members(reader, &["count"]);
-                Ok(Self::Straggler {
+                Self::Straggler {
                     count: count(reader, map, "count"),
-                })
+                }
             }
             "failing-check" => {
                 members(reader, &["when"]);
                 let when = reader.optional(map, "when", when).unwrap_or(When::After);
-                Ok(Self::FailingCheck { when })
+                Self::FailingCheck { when }
             }
             "one-way-door" => {
                 members(reader, &["flag"]);
                 let flag = reader.optional(map, "flag", Reader::parsed);
-                Ok(Self::OneWayDoor { flag })
+                Self::OneWayDoor { flag }
             }
             _ => {
                 members(reader, &["writers"]);
                 let writers = reader.optional(map, "writers", |reader, value| whole(reader, value, "a number of writers", 1, 16));
-                Ok(Self::ConcurrentEdits { writers: writers.unwrap_or(2) })
+                Self::ConcurrentEdits { writers: writers.unwrap_or(2) }
             }
         }
     }

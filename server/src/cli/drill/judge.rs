@@ -212,9 +212,8 @@ fn torn(bench: &mut Bench, scenario: &Scenario, story: &Story) {
     positions.extend(story.rollback.as_ref().filter(|_| !in_steps).map(Rollback::position));
     let views = positions.iter().filter_map(|position| Some((position, story.views.get(position)?)));
     let (whole, torn) = views.clone().fold((0, 0), |(whole, torn), (_, views)| (whole + views.whole, torn + views.torn));
-    let example = views
-        .filter_map(|(position, views)| Some(format!("at {position} {}", views.example.as_ref()?)))
-        .next();
+    let mut views = views;
+    let example = views.find_map(|(position, views)| Some(format!("at {position} {}", views.example.as_ref()?)));
     let detail = match example {
         Some(example) if torn > 0 => format!("{torn} of {} views were: {example}", whole + torn),
         _ => format!("{whole} views of {} flags that changed together", story.telling),

@@ -215,7 +215,7 @@ impl<'a> Play<'a> {
 
 /// Whether a check of the scenario fails at this moment.
 pub(super) fn fails_at(brief: &Brief, when: When) -> bool {
-    brief.scenario.faults.iter().any(|fault| *fault == DrillFault::FailingCheck { when })
+    brief.scenario.faults.contains(&DrillFault::FailingCheck { when })
 }
 
 /// The fork, with the one-way door that the scenario asks for.

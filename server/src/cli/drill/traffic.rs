@@ -13,18 +13,20 @@ use super::expected::{Expected, Side};
 
 /// Threads, at most.
 const THREADS: usize = 3;
-/// Between two rounds of a thread.
+/// Between two rounds of a thread, at least.
 const PAUSE: Duration = Duration::from_millis(2);
+/// How much longer a thread rests than a round took, so that traffic leaves the machine to what it is driven against.
+const REST: u32 = 3;
 
-/// What is seen of one application.
+/// What is seen of one application, each since when.
 #[derive(Debug, Default)]
 pub(super) struct Sight {
-    /// Since when it has served nothing of the bad release.
-    clear_since: Option<Instant>,
-    /// Since when all that it served was known-good.
-    good_since: Option<Instant>,
-    /// Since when all that it served was bad or forced.
-    bad_since: Option<Instant>,
+    /// It has served nothing of the bad release.
+    clear: Option<Instant>,
+    /// All that it served was known-good.
+    good: Option<Instant>,
+    /// All that it served was bad or forced.
+    bad: Option<Instant>,
 }
 
 /// Views by what they held, at one position.
@@ -87,17 +89,17 @@ impl Traffic {
 
     /// When the last application had all that is bad, where all have.
     pub(super) fn all_bad(&self) -> Option<Instant> {
-        self.last(|sight| sight.bad_since)
+        self.last(|sight| sight.bad)
     }
 
     /// When the last application had ceased to serve anything bad, where all have.
     pub(super) fn all_clear(&self) -> Option<Instant> {
-        self.last(|sight| sight.clear_since)
+        self.last(|sight| sight.clear)
     }
 
     /// When the last application was back at known-good, where all are.
     pub(super) fn all_good(&self) -> Option<Instant> {
-        self.last(|sight| sight.good_since)
+        self.last(|sight| sight.good)
     }
 
     fn last(&self, when: impl Fn(&Sight) -> Option<Instant>) -> Option<Instant> {
@@ -145,11 +147,12 @@ impl Shared {
     /// One thread's rounds over its share of the applications.
     fn drive(&self, thread: usize, threads: usize) {
         while !self.ends.load(Ordering::Relaxed) {
+            let began = Instant::now();
             let own = self.applications.iter().zip(&self.sights).skip(thread).step_by(threads);
             for (application, sight) in own {
                 self.serve(application, sight);
             }
-            std::thread::sleep(PAUSE);
+            std::thread::sleep(PAUSE.max(began.elapsed() * REST));
         }
     }
 
@@ -209,9 +212,9 @@ impl Look {
 impl Sight {
     fn update(&mut self, look: &Look) {
         let since = |before: Option<Instant>, holds: bool| holds.then(|| before.unwrap_or_else(Instant::now));
-        self.clear_since = since(self.clear_since, look.bad == 0 && look.other == 0);
-        self.good_since = since(self.good_since, look.bad == 0 && look.other == 0 && look.forced == 0);
-        self.bad_since = since(self.bad_since, look.bad > 0 && look.good == 0 && look.other == 0);
+        self.clear = since(self.clear, look.bad == 0 && look.other == 0);
+        self.good = since(self.good, look.bad == 0 && look.other == 0 && look.forced == 0);
+        self.bad = since(self.bad, look.bad > 0 && look.good == 0 && look.other == 0);
     }
 }
 

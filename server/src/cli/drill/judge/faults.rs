@@ -72,11 +72,7 @@ pub(super) fn proof(bench: &mut Bench, scenario: &Scenario, story: &Story, rollb
     for fault in &scenario.faults {
         match fault {
             DrillFault::FailingCheck { when } => {
-                let outcome = rollback
-                    .checks
-                    .iter()
-                    .filter(|outcome| outcome.name == CHECK && outcome.when == *when)
-                    .next_back();
+                let outcome = rollback.checks.iter().rfind(|outcome| outcome.name == CHECK && outcome.when == *when);
                 let named = rollback.says.contains(CHECK) || outcome.is_some_and(|outcome| !outcome.passed);
                 let detail = outcome.map_or_else(|| rollback.says.clone(), |outcome| format!("{}: {}", outcome.name, outcome.detail));
                 if *when != ripcord_proto::check::When::Before {

@@ -7,7 +7,7 @@ use ripcord_proto::check::When;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rollback::Rollback;
 use ripcord_proto::scenario::{Aim, DrillFault, DrillScope, Moment};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Play, fails_at, until};
 use crate::cli::drill::editors::Editors;
@@ -20,12 +20,14 @@ use crate::cli::exit::Failure;
 const TRIES: usize = 30;
 /// After how many plans that did not hold it is done without a hash, as it may be.
 const PLANS: usize = 5;
+/// Users over whom a plan says who is affected.
+const POPULATION: u64 = 1_000;
 /// How long edits go on after the commit, so that some of them come after it.
 const AFTERMATH: Duration = Duration::from_millis(150);
 
 /// What is asked for, and how it changes from try to try.
 struct Order {
-    body: Value,
+    body: Map<String, Value>,
     acknowledged: Vec<String>,
     plan: PlanHash,
     /// What was sent last, and under which `Idempotency-Key`.
@@ -118,7 +120,7 @@ impl Play<'_> {
             return Ok(told.map(|rollback| (rollback, asked)));
         }
         let began = Instant::now();
-        let plan = match self.staff.plan(&order.written(None)).await? {
+        let plan = match self.staff.plan(&order.question()).await? {
             Ok(plan) => plan,
             Err(problem) => return Ok(Err(problem)),
         };
@@ -164,36 +166,33 @@ impl Play<'_> {
 
     /// Does what a refusal says, where the scenario explains it; whether it did.
     async fn answer(&mut self, problem: &Problem, order: &mut Order, decided: Instant) -> Result<bool, Failure> {
-        match problem.code {
-            Code::PlanStale if self.story.edits.is_some() => {
-                let story = self.story.edits.get_or_insert_default();
-                story.stale += 1;
-                if story.stale >= PLANS {
-                    order.plan = PlanHash::LeftOut;
-                }
-                return Ok(true);
+        let code = problem.code;
+        if code == Code::PlanStale && self.story.edits.is_some() {
+            let story = self.story.edits.get_or_insert_default();
+            story.stale += 1;
+            if story.stale >= PLANS {
+                order.plan = PlanHash::LeftOut;
             }
-            Code::OneWayDoor if self.rehearses_door() && order.acknowledged.is_empty() => {
-                let told = self
-                    .story
-                    .changed
-                    .iter()
-                    .filter(|flag| problem.detail.contains(flag.as_str()) || named_in(problem, flag));
-                order.acknowledged = told.cloned().collect();
-                if order.acknowledged.is_empty() {
-                    return Ok(false);
-                }
+            return Ok(true);
+        }
+        if matches!(code, Code::StoreUnavailable | Code::OutcomeUnknown) && self.store_is_away() {
+            self.refused(problem).await?;
+            self.make_safe(problem, decided).await?;
+            if code == Code::OutcomeUnknown {
+                order.next = Next::SameAgain;
             }
-            Code::CheckFailed if fails_at(self.brief, When::Before) && self.story.refusals.is_empty() => self.probe.set(Health::There),
-            Code::StoreUnavailable | Code::OutcomeUnknown if self.store_is_away() => {
-                self.refused(problem).await?;
-                self.make_safe(problem, decided).await?;
-                if problem.code == Code::OutcomeUnknown {
-                    order.next = Next::SameAgain;
-                }
-                return Ok(true);
+            return Ok(true);
+        }
+        if code == Code::OneWayDoor && self.rehearses_door() && order.acknowledged.is_empty() {
+            let told = self.story.changed.iter().filter(|flag| names(problem, flag));
+            order.acknowledged = told.cloned().collect();
+            if order.acknowledged.is_empty() {
+                return Ok(false);
             }
-            _ => return Ok(false),
+        } else if code == Code::CheckFailed && fails_at(self.brief, When::Before) && self.story.refusals.is_empty() {
+            self.probe.set(Health::There);
+        } else {
+            return Ok(false);
         }
         self.refused(problem).await?;
         Ok(true)
@@ -212,44 +211,53 @@ impl Play<'_> {
     }
 
     /// The scenario's scope and target as the API takes them.
-    fn body(&self) -> Value {
+    fn body(&self) -> Map<String, Value> {
         let scenario = &self.brief.scenario;
-        let mut body = json!({"reason": "the release is bad"});
-        let members: &mut Value = &mut body;
-        match scenario.aim {
-            Aim::LastKnownGood => members["to"] = json!("last-known-good"),
-            Aim::Checkpoint => members["to"] = json!(CHECKPOINT),
-            Aim::Revision => members["to"] = json!(self.story.good.map(|good| good.revision)),
-            Aim::Baseline => {}
-        }
-        match &scenario.scope {
-            DrillScope::Environment => {}
-            DrillScope::Release => members["release"] = json!(RELEASE),
-            DrillScope::Flags(flags) => members["flags"] = json!(flags),
-            DrillScope::Tags(tags) => members["tags"] = json!(tags),
-        }
-        if let Some(steps) = &scenario.steps {
-            members["steps"] = json!(steps.percentages);
-            members["every_seconds"] = json!(steps.every_seconds);
-        }
-        body
+        let target = match scenario.aim {
+            Aim::LastKnownGood => Some(json!("last-known-good")),
+            Aim::Checkpoint => Some(json!(CHECKPOINT)),
+            Aim::Revision => self.story.good.map(|good| json!(good.revision)),
+            Aim::Baseline => None,
+        };
+        let scope = match &scenario.scope {
+            DrillScope::Environment => None,
+            DrillScope::Release => Some(("release", json!(RELEASE))),
+            DrillScope::Flags(flags) => Some(("flags", json!(flags))),
+            DrillScope::Tags(tags) => Some(("tags", json!(tags))),
+        };
+        let steps = scenario.steps.as_ref();
+        let members = [
+            Some(("reason", json!("the release is bad"))),
+            target.map(|target| ("to", target)),
+            scope,
+            steps.map(|steps| ("steps", json!(steps.percentages))),
+            steps.map(|steps| ("every_seconds", json!(steps.every_seconds))),
+        ];
+        members.into_iter().flatten().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 
-/// Whether a problem names a flag as a field.
-fn named_in(problem: &Problem, flag: &str) -> bool {
-    problem.errors.iter().any(|fault| fault.path.contains(flag) || fault.problem.contains(flag))
+/// Whether a problem names a flag, in its text or as a field.
+fn names(problem: &Problem, flag: &str) -> bool {
+    let in_errors = || problem.errors.iter().any(|fault| fault.path.contains(flag) || fault.problem.contains(flag));
+    problem.detail.contains(flag) || in_errors()
 }
 
 impl Order {
+    /// What is sent, with the plan's hash where one is given.
     fn written(&self, hash: Option<Value>) -> Value {
+        self.with(hash.map(|hash| ("plan", hash)))
+    }
+
+    /// What a plan is asked for with.
+    fn question(&self) -> Value {
+        self.with(Some(("population", json!(POPULATION))))
+    }
+
+    fn with(&self, member: Option<(&str, Value)>) -> Value {
+        let acknowledged = (!self.acknowledged.is_empty()).then(|| ("acknowledge_one_way", json!(self.acknowledged)));
         let mut body = self.body.clone();
-        if let Some(members) = body.as_object_mut() {
-            if !self.acknowledged.is_empty() {
-                members.insert("acknowledge_one_way".to_owned(), json!(self.acknowledged));
-            }
-            members.extend(hash.map(|hash| ("plan".to_owned(), hash)));
-        }
-        body
+        body.extend(acknowledged.into_iter().chain(member).map(|(name, value)| (name.to_owned(), value)));
+        Value::Object(body)
     }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ripcord_proto::Flag;
-use ripcord_proto::rollback::RollbackState;
+use ripcord_proto::rollback::{Rollback, RollbackState};
 
 use super::{PAUSE, Play, until};
 use crate::cli::drill::editors::Edit;
@@ -73,13 +73,13 @@ impl Play<'_> {
             entries.any(|entry| entry.reason.as_deref() == Some(edit.words.as_str()))
         };
         story.lost = story.edits.iter().filter(|edit| !in_log(edit)).cloned().collect();
-        let Some(rolled_back) = self.story.rollback.as_ref().map(|rollback| rollback.position()) else {
+        let Some(rolled_back) = self.story.rollback.as_ref().map(Rollback::position) else {
             return Ok(());
         };
         let snapshot = self.staff.snapshot().await?;
         for (key, before) in self.brief.fork.flags() {
             let now: Option<&Flag> = snapshot.flags.value(key.as_str());
-            let last = story.edits.iter().filter(|edit| edit.flag == *key && edit.at > rolled_back).next_back();
+            let last = story.edits.iter().rfind(|edit| edit.flag == *key && edit.at > rolled_back);
             let wanted = last.map_or(before.description.as_deref(), |edit| Some(edit.words.as_str()));
             if now.and_then(|flag| flag.description.as_deref()) != wanted {
                 story.wrong.push(key.to_string());
