@@ -8,6 +8,7 @@
 //! actor  change  kill                                  ->  commit (one log entry)   what happened
 //! table (entries by key, each with its digest)         ->  snapshot, delta          the state, and the way from one to the next
 //! checkpoint  release  rollback  policy  ping  drill   ->  record                   what is kept beside the flags
+//! scenario                                             ->  drill                    what is rehearsed, and what came of it
 //! frame  rest  problem                                                              what goes over the wire
 //! ```
 #![cfg_attr(

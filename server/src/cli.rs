@@ -1,5 +1,6 @@
 //! The command line: a file per command. Every command but `serve`, `demo`, `lint` and `completions` talks to a server over
-//! HTTP and nothing else, so that whatever it can do, any program can do.
+//! HTTP and nothing else, so that whatever it can do, any program can do. `drill` starts servers and applications of its own
+//! beside that.
 //!
 //! ```text
 //! Arguments -> Target (which server, which key) -> Invocation -> a command -> Output (text or --json) -> Exit

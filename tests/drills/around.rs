@@ -109,6 +109,39 @@ async fn a_staged_rollback_is_rehearsed_step_by_step() -> Outcome {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_that_fails_beforehand_refuses_and_one_at_a_step_stops() -> Outcome {
+    let ground = Ground::prepare().await?;
+    let file = ground.file("own.yaml").display().to_string();
+    let before = json!({"name": "before", "faults": [{"failing-check": {"when": "before"}}]});
+    std::fs::write(&file, before.to_string())?;
+    let report = ground.drill(&["--scenario", &file, "--json"]).await?.expect(0)?.json()?;
+    for name in [
+        "the rollback was refused first with CHECK_FAILED",
+        "the refusal CHECK_FAILED changed nothing",
+        "the rollback ended as confirmed",
+    ] {
+        ensure!(verdict(&report, name)?["passed"] == true, "{report:#}");
+    }
+    let wide = ripcord_tests::flags::rollout(100);
+    let step = json!({"name": "step", "scope": {"flags": ["gradual"]}, "steps": [50, 0], "change": [super::put("gradual", &wide)],
+        "faults": [{"failing-check": {"when": "step"}}]});
+    std::fs::write(&file, step.to_string())?;
+    let report = ground.drill(&["--scenario", &file, "--json"]).await?.expect(0)?.json()?;
+    ensure!(verdict(&report, "the rollback ended as failed")?["passed"] == true, "{report:#}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_is_killed_comes_back_with_what_it_had() -> Outcome {
+    let ground = Ground::prepare().await?;
+    let file = ground.file("own.yaml").display().to_string();
+    std::fs::write(&file, "{name: store-killed, store: redis, faults: [{store-away: {how: killed}}]}")?;
+    let report = ground.drill(&["--scenario", &file, "--json"]).await?.expect(0)?.json()?;
+    ensure!(verdict(&report, "the rollback was made exactly once")?["passed"] == true, "{report:#}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_of_the_environment_are_forked_and_stay() -> Outcome {
     let ground = Ground::prepare().await?;
     ground.server.admin().kill_flag("ranking").await?;

@@ -29,6 +29,7 @@ use super::stage::Stage;
 use super::story::Story;
 use super::traffic::Traffic;
 use crate::cli::exit::Failure;
+use crate::clock::{Clock as _, SystemClock};
 
 /// How long the bad release may take to reach everybody.
 const SPREAD: Duration = Duration::from_secs(10);
@@ -174,6 +175,7 @@ impl<'a> Play<'a> {
         let reached = until(SPREAD, || self.traffic.all_bad()).await;
         self.story.reached = reached.map(|at| at.saturating_duration_since(began));
         self.story.bad_before = self.traffic.counts().1;
+        self.story.detected = (self.story.bad_before > 0).then(|| SystemClock.now());
         let spread = self.story.reached.map_or("it did not reach every application".to_owned(), |took| {
             format!("at every application after {} ms, and errors rise", took.as_millis())
         });

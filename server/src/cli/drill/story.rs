@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use ripcord_proto::Position;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rollback::Rollback;
@@ -25,6 +26,8 @@ pub(super) struct Story {
     pub(super) bad: Option<Position>,
     /// How long the bad release took to reach every application; `None` where it did not.
     pub(super) reached: Option<Duration>,
+    /// When errors were seen.
+    pub(super) detected: Option<Timestamp>,
     /// Evaluations that served what the bad release serves, when the rollback began.
     pub(super) bad_before: u64,
     /// The flags that the release changed.

@@ -228,6 +228,7 @@ impl Play<'_> {
         let steps = scenario.steps.as_ref();
         let members = [
             Some(("reason", json!("the release is bad"))),
+            self.story.detected.map(|detected| ("detected_at", json!(detected))),
             target.map(|target| ("to", target)),
             scope,
             steps.map(|steps| ("steps", json!(steps.percentages))),
