@@ -282,3 +282,6 @@ fn touched(entries: &[Sealed]) -> Touched {
     }
     touched
 }
+
+#[cfg(test)]
+mod tests;
