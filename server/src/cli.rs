@@ -26,9 +26,11 @@ mod kill;
 mod lint;
 pub mod local;
 mod output;
+mod ping;
 mod plan;
 mod release;
 mod restore;
+mod rollback;
 mod segments;
 mod serve;
 mod span;
@@ -107,8 +109,10 @@ enum Remote {
     Doctor(doctor::Doctor),
     Kill(kill::KillCommand),
     Restore(restore::Restore),
+    Rollback(rollback::RollbackCommand),
     Checkpoint(checkpoint::Checkpoint),
     Release(release::Release),
+    Ping(ping::Ping),
     Watch(watch::Watch),
     Audit(audit::Audit),
     Apply(apply::Apply),
@@ -167,8 +171,10 @@ async fn ask(call: &Invocation, command: Remote) -> Result<Exit, Failure> {
         Remote::Doctor(command) => doctor::run(call, command).await,
         Remote::Kill(command) => kill::run(call, command).await,
         Remote::Restore(command) => restore::run(call, command).await,
+        Remote::Rollback(command) => rollback::run(call, command).await,
         Remote::Checkpoint(command) => checkpoint::run(call, command).await,
         Remote::Release(command) => release::run(call, command).await,
+        Remote::Ping(command) => ping::run(call, command).await,
         Remote::Watch(command) => watch::run(call, command).await,
         Remote::Audit(command) => audit::run(call, command).await,
         Remote::Apply(command) => apply::run(call, command).await,

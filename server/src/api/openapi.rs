@@ -36,7 +36,7 @@ use crate::stream;
         revisions::list, revisions::get, revisions::diff,
         confirmations::get, connections::list, explain::explain,
         rollbacks::kept::list, rollbacks::kept::get,
-        rollbacks::acts::stop, rollbacks::acts::resume, rollbacks::acts::review,
+        rollbacks::acts::stop, rollbacks::acts::resume, rollbacks::acts::review, rollbacks::undo::create, rollbacks::undo::plan,
         pings::list, pings::send,
         keys::list, keys::create, keys::revoke,
         audit::list, audit::verify, backup::download,

@@ -18,6 +18,7 @@ use super::flags::written;
 use super::input::Write;
 use super::invocation::Invocation;
 use super::output::{count, facts, indented, moment, table};
+use super::ping;
 use super::span::in_words;
 
 /// List, show, make, copy and delete environments
@@ -157,6 +158,7 @@ async fn list(call: &Invocation) -> Result<Exit, Failure> {
                 "revision",
                 "last known good",
                 "created",
+                "last ping",
                 "description",
             ],
             environments.iter().map(|view| {
@@ -168,6 +170,7 @@ async fn list(call: &Invocation) -> Result<Exit, Failure> {
                     view.revision.to_string(),
                     view.last_known_good.as_ref().map_or_else(|| "-".to_owned(), known_good),
                     moment(view.created),
+                    ping::last(view.last_ping.as_ref(), Timestamp::now()),
                     view.description.clone().unwrap_or_default(),
                 ]
             }),
@@ -189,9 +192,14 @@ async fn show(call: &Invocation, name: &EnvironmentKey) -> Result<Exit, Failure>
                 view.last_known_good.as_ref().map_or_else(|| NOTHING_GOOD.to_owned(), known_good),
             ),
             ("created", moment(view.created)),
+            ("last ping", ping::last(view.last_ping.as_ref(), Timestamp::now())),
         ];
         if view.protection == Protection::Protected {
             members.push(("protected", "yes: `ripcord env policy show`".to_owned()));
+        }
+        if view.reviews_overdue > 0 {
+            let overdue = count(view.reviews_overdue, "review of a rollback", "reviews of rollbacks");
+            members.push(("overdue", format!("{overdue}; see `ripcord rollback list`")));
         }
         members.extend(view.description.clone().map(|description| ("description", description)));
         if view.stale {
