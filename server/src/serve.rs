@@ -177,7 +177,7 @@ async fn open_environments(opened: &Opened, board: &Arc<Board>, tasks: &TaskSet,
     Environments::start(rooms, Arc::new(move |key| kill::overlay_from(&journal, key))).await
 }
 
-fn entry_settings(config: &Config, tls: Option<tls::Tls>) -> entry::Settings {
+fn entry_settings(config: &Config, tls: Option<Arc<rustls::ServerConfig>>) -> entry::Settings {
     entry::Settings {
         workers: config.workers,
         tls,
