@@ -94,7 +94,8 @@ pub(super) async fn concluded(
                 None => None,
             };
             let moved = told.unwrap_or(moved);
-            Err(CommitError::PlanStale { moved, now }.into())
+            let detail = format!("Nothing was changed: {moved}. `ripcord rollback plan` shows what would happen now.");
+            Err(Problem::new(Code::PlanStale, detail).with("plan", now.to_string()).into())
         }
         Err(error @ (CommitError::Unavailable(_) | CommitError::OutcomeUnknown | CommitError::Reseeding)) => {
             Err(with_kills(error.into(), &order.scope, Some(&prepared.reversal.reach)))

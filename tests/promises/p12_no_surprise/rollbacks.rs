@@ -99,7 +99,10 @@ on_both_stores! {
 
     async fn of_two_rollbacks_at_once_one_wins_and_the_other_is_told_which(world) {
         let admin = world.admin();
-        released(&admin).await?;
+        for (percent, variant) in [(0, "off"), (80, "on")] {
+            let changes = [flags::put("checkout", &flags::rollout(percent)), flags::put("search", &flags::boolean(variant))];
+            admin.commit(&changes).await?.ok()?;
+        }
         let staged = json!({"to": 1, "flags": ["checkout"], "steps": [50], "every_seconds": 3600});
         let (one, other) = tokio::join!(admin.post("rollbacks", &staged), admin.post("rollbacks", &staged));
         let (one, other) = (one?, other?);
