@@ -28,6 +28,7 @@ mod kill;
 mod lint;
 pub mod local;
 mod output;
+mod ping;
 mod plan;
 mod release;
 mod restore;
@@ -113,6 +114,7 @@ enum Remote {
     Rollback(rollback::RollbackCommand),
     Checkpoint(checkpoint::Checkpoint),
     Release(release::Release),
+    Ping(ping::Ping),
     Watch(watch::Watch),
     Audit(audit::Audit),
     Apply(apply::Apply),
@@ -175,6 +177,7 @@ async fn ask(call: &Invocation, command: Remote) -> Result<Exit, Failure> {
         Remote::Rollback(command) => rollback::run(call, command).await,
         Remote::Checkpoint(command) => checkpoint::run(call, command).await,
         Remote::Release(command) => release::run(call, command).await,
+        Remote::Ping(command) => ping::run(call, command).await,
         Remote::Watch(command) => watch::run(call, command).await,
         Remote::Audit(command) => audit::run(call, command).await,
         Remote::Apply(command) => apply::run(call, command).await,

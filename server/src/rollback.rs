@@ -28,6 +28,7 @@ mod share;
 mod stale;
 #[cfg(test)]
 mod tests;
+pub mod undo;
 pub mod wait;
 mod words;
 

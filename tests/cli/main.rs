@@ -4,6 +4,7 @@ mod apply;
 mod basics;
 mod exit_codes;
 mod newcomer;
+mod rollback;
 mod straight_line;
 
 use std::process::Output;

@@ -37,7 +37,7 @@ use crate::stream;
         confirmations::get, connections::list, explain::explain,
         drills::list, drills::get, drills::keep,
         rollbacks::kept::list, rollbacks::kept::get,
-        rollbacks::acts::stop, rollbacks::acts::resume, rollbacks::acts::review,
+        rollbacks::acts::stop, rollbacks::acts::resume, rollbacks::acts::review, rollbacks::undo::create, rollbacks::undo::plan,
         pings::list, pings::send,
         keys::list, keys::create, keys::revoke,
         audit::list, audit::verify, backup::download,

@@ -32,7 +32,8 @@ use crate::peer::Peers;
 use crate::ping::{self, Pings};
 use crate::release::{self, Touched};
 use crate::rollback::acts::{self, WrongState};
-use crate::rollback::{self, Order, wait};
+use crate::rollback::{self, Order};
+use crate::rollback::{undo, wait};
 use crate::snapshot::publication::Served;
 use crate::store::{LogName, Store, StoreHealth, StoreState};
 use crate::system::{SystemDraft, SystemState};
@@ -224,6 +225,11 @@ impl Rooms {
         change: impl Fn(&Rollback) -> Result<Rollback, WrongState>,
     ) -> Result<Committed, Refusal> {
         Ok(acts::amend(&self.parts.environments, prepared.draft(), id, change).await?)
+    }
+
+    /// Rolls forward again from a rollback.
+    pub(super) async fn undo_rollback(&self, prepared: &Prepared<RollBack>, order: &Order, id: &RollbackId) -> Result<rollback::Done, Refusal> {
+        undo::commit(&self.parts.environments, &self.parts.checks, prepared.draft(), order, id).await
     }
 
     /// What becomes of a rollback within `patience`; as it is where that is over.

@@ -154,6 +154,8 @@ fn rollback_routes(config: &mut web::ServiceConfig) {
         .service(at("/{env}/rollbacks/{key}", "GET", [web::get().to(rollbacks::kept::get)]))
         .service(at("/{env}/rollbacks/{key}/stop", "POST", [web::post().to(rollbacks::acts::stop)]))
         .service(at("/{env}/rollbacks/{key}/resume", "POST", [web::post().to(rollbacks::acts::resume)]))
+        .service(at("/{env}/rollbacks/{key}/undo", "POST", [web::post().to(rollbacks::undo::create)]))
+        .service(at("/{env}/rollbacks/{key}/undo/plan", "POST", [web::post().to(rollbacks::undo::plan)]))
         .service(at("/{env}/rollbacks/{key}/review", "POST", [web::post().to(rollbacks::acts::review)]));
 }
 

@@ -5,6 +5,7 @@ mod policy;
 use std::fmt::Write as _;
 
 use clap::{Args, Subcommand, ValueEnum};
+use jiff::Timestamp;
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::rest::environments::{EnvironmentRequest, EnvironmentView, EnvironmentWritten};
 use ripcord_proto::rest::settings::{SettingsRequest, SettingsView};
@@ -16,6 +17,7 @@ use super::flags::written;
 use super::input::Write;
 use super::invocation::Invocation;
 use super::output::{count, facts, indented, moment, table};
+use super::ping;
 
 /// List, show, make, copy and delete environments
 #[derive(Debug, Args)]
@@ -146,7 +148,7 @@ async fn list(call: &Invocation) -> Result<Exit, Failure> {
     let environments: Answer<Vec<EnvironmentView>> = call.client.list(&["v1", "environments"], usize::MAX).await?;
     call.output.answer(&environments, |environments| {
         table(
-            ["environment", "flags", "segments", "kills", "revision", "created", "description"],
+            ["environment", "flags", "segments", "kills", "revision", "created", "last ping", "description"],
             environments.iter().map(|view| {
                 [
                     view.key.to_string(),
@@ -155,6 +157,7 @@ async fn list(call: &Invocation) -> Result<Exit, Failure> {
                     view.kills.to_string(),
                     view.revision.to_string(),
                     moment(view.created),
+                    ping::last(view.last_ping.as_ref(), Timestamp::now()),
                     view.description.clone().unwrap_or_default(),
                 ]
             }),
@@ -172,7 +175,12 @@ async fn show(call: &Invocation, name: &EnvironmentKey) -> Result<Exit, Failure>
             ("kills in force", view.kills.to_string()),
             ("revision", format!("{} (epoch {})", view.revision, view.epoch)),
             ("created", moment(view.created)),
+            ("last ping", ping::last(view.last_ping.as_ref(), Timestamp::now())),
         ];
+        if view.reviews_overdue > 0 {
+            let overdue = count(view.reviews_overdue, "review of a rollback", "reviews of rollbacks");
+            members.push(("overdue", format!("{overdue}; see `ripcord rollback list`")));
+        }
         members.extend(view.description.clone().map(|description| ("description", description)));
         if view.stale {
             members.push(("stale", "yes: the server cannot reach its store".to_owned()));

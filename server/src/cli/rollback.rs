@@ -2,6 +2,8 @@
 
 mod ask;
 mod done;
+pub(crate) mod follow;
+mod kept;
 mod plan;
 
 use clap::{Args, Subcommand};
@@ -24,7 +26,8 @@ Examples:
   ripcord rollback --release web-2026.11.24       to where it began
   ripcord rollback --to quiet --flags checkout-v2,cart-v2 --wait 30
   ripcord rollback --to 41 --steps 50,25,5,0 --every 2m
-  ripcord rollback --to quiet --segment eu        for these users alone"
+  ripcord rollback --to quiet --segment eu        for these users alone
+  ripcord rollback undo rb_01jd3x7q8v9w0y2z4a6b8c0d2e             forward again"
 )]
 pub(crate) struct RollbackCommand {
     #[command(subcommand)]
@@ -37,12 +40,15 @@ pub(crate) struct RollbackCommand {
 enum Action {
     /// Show what a rollback would do, whom it would affect and what stands in the way; changes nothing
     Plan(plan::Plan),
+    #[command(flatten)]
+    Kept(kept::Kept),
 }
 
 /// Does it.
 pub(crate) async fn run(call: &Invocation, command: RollbackCommand) -> Result<Exit, Failure> {
     match command.action {
         Some(Action::Plan(command)) => plan::run(call, command).await,
+        Some(Action::Kept(action)) => kept::run(call, action).await,
         None => done::run(call, command.execute).await,
     }
 }

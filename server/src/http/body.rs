@@ -19,7 +19,7 @@ use ripcord_proto::rest::flags::FlagPatch;
 use ripcord_proto::rest::keys::KeyRequest;
 use ripcord_proto::rest::kills::{KillRequest, ReasonRequest};
 use ripcord_proto::rest::releases::{ReleasePatch, ReleaseRequest};
-use ripcord_proto::rest::rollback_acts::{ResumeRequest, ReviewRequest};
+use ripcord_proto::rest::rollback_acts::{ResumeRequest, ReviewRequest, UndoRequest};
 use ripcord_proto::rest::rollbacks::{PlanRequest, RollbackRequest};
 use ripcord_proto::rest::settings::SettingsRequest;
 use ripcord_proto::rest::{self, Request};
@@ -84,6 +84,10 @@ impl Bounded for ReasonRequest {
 }
 impl Bounded for ResumeRequest {
     const BYTES: usize = SMALL;
+    const KIND: Kind = Kind::Any;
+}
+impl Bounded for UndoRequest {
+    const BYTES: usize = 256 * 1024;
     const KIND: Kind = Kind::Any;
 }
 impl Bounded for ReviewRequest {

@@ -38,18 +38,25 @@ pub(super) struct Plan {
     population: Option<u64>,
 }
 
+impl Plan {
+    /// What is planned.
+    pub(super) const fn ask(&self) -> &Ask {
+        &self.ask
+    }
+}
+
 /// Does it.
 pub(super) async fn run(call: &Invocation, command: Plan) -> Result<Exit, Failure> {
-    command.ask.check()?;
+    command.ask().check()?;
     let request = PlanRequest {
-        rollback: command.ask.request(None),
+        rollback: command.ask().request(None),
         sample: command.sample.as_deref().map(sample).transpose()?,
         population: command.population,
     };
     let post = Call::post(call.path(&["rollbacks", "plan"])).json(&request)?;
     let plan: Answer<RollbackPlan> = call.client.call(post).await?;
     call.output.answer(&plan, |plan| {
-        let next = call.command(&command.ask.arguments(plan));
+        let next = call.command(&command.ask().arguments(plan));
         describe(plan, call.environment().as_str(), &next, call.output.paint())
     });
     Ok(Exit::Done)
