@@ -10,5 +10,6 @@ mod keys;
 mod kills;
 mod openapi;
 mod permissions;
+mod procedures;
 mod releases;
 mod rollbacks;

@@ -171,6 +171,3 @@ pub fn resumed(rollback: &Rollback, pace: Pace, now: Timestamp, environment: &En
     next.says = says::state(&next, environment);
     Ok(next)
 }
-
-#[cfg(test)]
-mod tests;
