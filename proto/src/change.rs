@@ -9,6 +9,8 @@ use crate::digest::Digest;
 use crate::flag::Flag;
 use crate::key::{EnvironmentKey, FlagKey, SegmentKey};
 use crate::kill::{Kill, KillId};
+use crate::ping::PingId;
+use crate::record::{Record, RecordKey};
 use crate::revision::Position;
 use crate::role::Role;
 use crate::segment::Segment;
@@ -32,6 +34,12 @@ pub enum Change {
     Restore(KillId),
     /// The environment's settings from now on.
     PutSettings(Settings),
+    /// A record as it is from now on.
+    PutRecord(Record),
+    /// A record is gone.
+    DeleteRecord(RecordKey),
+    /// Nothing changes: a revision to measure how fast one reaches everybody.
+    Ping(PingId),
     /// The log goes on in a new epoch.
     NewEpoch(EpochCause),
     /// (system log) An environment exists.
@@ -128,6 +136,9 @@ pub(crate) enum RawChange {
     PutKill { key: KillId, kill: Box<RawValue> },
     Restore(KillId),
     PutSettings(Settings),
+    PutRecord(Record),
+    DeleteRecord(RecordKey),
+    Ping(PingId),
     NewEpoch(EpochCause),
     PutEnvironment(EnvironmentRecord),
     DeleteEnvironment(EnvironmentKey),
@@ -146,6 +157,9 @@ impl RawChange {
             Self::PutKill { key, kill } => Change::PutKill(Arc::new(Entry::from_raw(key, kill, at))),
             Self::Restore(id) => Change::Restore(id),
             Self::PutSettings(settings) => Change::PutSettings(settings),
+            Self::PutRecord(record) => Change::PutRecord(record),
+            Self::DeleteRecord(key) => Change::DeleteRecord(key),
+            Self::Ping(id) => Change::Ping(id),
             Self::NewEpoch(cause) => Change::NewEpoch(cause),
             Self::PutEnvironment(record) => Change::PutEnvironment(record),
             Self::DeleteEnvironment(key) => Change::DeleteEnvironment(key),
@@ -199,6 +213,9 @@ impl serde::Serialize for Change {
             )?,
             Self::Restore(id) => map.serialize_entry("restore", id)?,
             Self::PutSettings(settings) => map.serialize_entry("put_settings", settings)?,
+            Self::PutRecord(record) => map.serialize_entry("put_record", record)?,
+            Self::DeleteRecord(key) => map.serialize_entry("delete_record", key)?,
+            Self::Ping(id) => map.serialize_entry("ping", id)?,
             Self::NewEpoch(cause) => map.serialize_entry("new_epoch", cause)?,
             Self::PutEnvironment(record) => map.serialize_entry("put_environment", record)?,
             Self::DeleteEnvironment(key) => map.serialize_entry("delete_environment", key)?,

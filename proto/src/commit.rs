@@ -11,6 +11,7 @@ use crate::actor::{Actor, Origin};
 use crate::change::{Change, RawChange};
 use crate::digest::Digest;
 use crate::fault::Faults;
+use crate::key::ReleaseName;
 use crate::revision::{Epoch, Position, Revision, Sequence};
 use crate::snapshot::ContentHash;
 
@@ -33,6 +34,9 @@ pub struct Commit {
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The release that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<ReleaseName>,
     /// Whether it went ahead of everything that was queued: kills, restores, rollbacks.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub urgent: bool,
@@ -75,6 +79,8 @@ struct RawCommit {
     #[serde(default)]
     reason: Option<String>,
     #[serde(default)]
+    release: Option<ReleaseName>,
+    #[serde(default)]
     urgent: bool,
     changes: Vec<RawChange>,
     #[serde(default)]
@@ -99,6 +105,7 @@ impl Commit {
             actor: raw.actor,
             origin: raw.origin,
             reason: raw.reason,
+            release: raw.release,
             urgent: raw.urgent,
             changes: raw.changes.into_iter().map(|change| change.at(at)).collect(),
             hash: raw.hash,

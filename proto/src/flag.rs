@@ -13,9 +13,11 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::check::Check;
 use crate::fault::Faults;
 use crate::key::{FlagKey, Tag, VariantName};
 use crate::lease::Lease;
+use crate::one_way::OneWay;
 use crate::rule::Rule;
 use crate::table::Member;
 use crate::variant::Variants;
@@ -45,6 +47,10 @@ pub struct Flag {
     pub requires: Vec<Requirement>,
     /// How long it may be served unheard.
     pub lease: Option<Lease>,
+    /// What going back does not undo.
+    pub one_way: Option<OneWay>,
+    /// Probes that a rollback of it asks.
+    pub checks: Vec<Check>,
     /// Free members for other tools.
     pub metadata: serde_json::Map<String, Value>,
     /// When a temporary flag should be gone.

@@ -49,6 +49,26 @@ fn check_environment(what: &str, text: &str) -> Result<(), Faults> {
     Err(Faults::one("", problem))
 }
 
+/// A key, but neither the one that stands for the newest known-good checkpoint, nor one that stands for a revision.
+fn check_checkpoint(what: &str, text: &str) -> Result<(), Faults> {
+    if text == LAST_KNOWN_GOOD {
+        return Err(Faults::one(
+            "",
+            format!("the name {LAST_KNOWN_GOOD:?} always stands for the newest checkpoint that was vouched for; choose another"),
+        ));
+    }
+    if crate::target::revision(text).is_some() {
+        return Err(Faults::one(
+            "",
+            format!("{text:?} stands for a revision; let a checkpoint's name begin with a letter"),
+        ));
+    }
+    check_key(what, text)
+}
+
+/// The name that stands for the newest checkpoint that was vouched for.
+pub const LAST_KNOWN_GOOD: &str = "last-known-good";
+
 macro_rules! checked_name {
     ($(#[$doc:meta])* $name:ident, $what:literal, $check:path) => {
         $(#[$doc])*
@@ -147,4 +167,12 @@ checked_name!(
 checked_name!(
     /// The name of an environment: 1 to 63 lower-case letters, digits or `-`. `system` is reserved.
     EnvironmentKey, "an environment's name", check_environment
+);
+checked_name!(
+    /// The name of a checkpoint; the same form as a [`FlagKey`]. `last-known-good` is reserved.
+    CheckpointName, "a checkpoint's name", check_checkpoint
+);
+checked_name!(
+    /// The name of a release; the same form as a [`FlagKey`].
+    ReleaseName, "a release's name", check_key
 );

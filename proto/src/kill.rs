@@ -6,79 +6,14 @@ use std::fmt;
 use crate::actor::Actor;
 use crate::fault::Faults;
 use crate::flag::Flag;
+use crate::id::made_id;
 use crate::key::{FlagKey, Tag};
 use crate::table::{Member, Table};
 
-/// The id of a kill: `k_` and 26 lower-case letters or digits, made once by the node that took it. It sorts by time of making.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(transparent)]
-pub struct KillId(String);
-
-impl KillId {
-    /// Checks `text`.
-    pub fn new(text: impl Into<String>) -> Result<Self, Faults> {
-        let text = text.into();
-        let digits = text.strip_prefix("k_").unwrap_or_default();
-        if digits.len() == 26 && digits.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase()) {
-            return Ok(Self(text));
-        }
-        Err(Faults::one(
-            "",
-            format!("{text:?} is no kill's id; it looks like k_01jd3x7q8v9w0y2z4a6b8c0d2e, and `ripcord kill --list` shows those in force"),
-        ))
-    }
-
-    /// From 130 bits of which the upper 48 are milliseconds since 1970 and the rest random: [Crockford's base 32], lower case.
-    ///
-    /// [Crockford's base 32]: https://www.crockford.com/base32.html
-    pub fn from_parts(unix_ms: u64, random: u128) -> Self {
-        const DIGITS: [char; 32] = [
-            '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'j', 'k', 'm', 'n', 'p', 'q', 'r', 's', 't', 'v', 'w',
-            'x', 'y', 'z',
-        ];
-        let bits = (u128::from(unix_ms) << 80) | (random & ((1 << 80) - 1));
-        let digit = |place: u32| DIGITS.get(((bits >> (5 * place)) & 31) as usize).copied().unwrap_or('0');
-        Self("k_".chars().chain((0..26).rev().map(digit)).collect())
-    }
-
-    /// As text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::borrow::Borrow<str> for KillId {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for KillId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for KillId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::str::FromStr for KillId {
-    type Err = Faults;
-
-    fn from_str(text: &str) -> Result<Self, Faults> {
-        Self::new(text)
-    }
-}
-
-impl<'de> serde::Deserialize<'de> for KillId {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
-    }
-}
+made_id!(
+    /// The id of a kill: `k_` and 26 lower-case letters or digits, made once by the node that took it. It sorts by time of making.
+    KillId, "k_", "kill", "ripcord kill --list"
+);
 
 /// What a kill covers: `{"flag": "checkout"}`, `{"tag": "payments"}` or `{"all": true}`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]

@@ -7,6 +7,7 @@
 //! key  value  variant  condition  split  rule  lease   ->  flag, segment            the definitions
 //! actor  change  kill                                  ->  commit (one log entry)   what happened
 //! table (entries by key, each with its digest)         ->  snapshot, delta          the state, and the way from one to the next
+//! checkpoint  release  rollback  policy  ping  drill   ->  record                   what is kept beside the flags
 //! frame  rest  problem                                                              what goes over the wire
 //! ```
 #![cfg_attr(
@@ -22,41 +23,55 @@
 
 pub mod actor;
 pub mod change;
+pub mod check;
+pub mod checkpoint;
 pub mod commit;
 pub mod condition;
 pub mod confirmation;
 pub mod delta;
 pub mod digest;
+pub mod drill;
+pub mod driver;
 pub mod fault;
 pub mod flag;
 pub mod flags_file;
 pub mod frame;
+mod id;
 mod json;
 pub mod key;
 pub mod kill;
 pub mod lease;
 pub mod limits;
+pub mod one_way;
 pub mod outcome;
+pub mod ping;
+pub mod policy;
 pub mod problem;
 mod reader;
+pub mod record;
 pub mod references;
+pub mod release;
 pub mod rest;
 pub mod revision;
 pub mod role;
+pub mod rollback;
 pub mod rule;
 pub mod segment;
 pub mod settings;
 pub mod snapshot;
 pub mod split;
 pub mod table;
+pub mod target;
 pub mod value;
 pub mod variant;
 
 pub use fault::{Fault, Faults};
 pub use flag::Flag;
 pub use flags_file::FlagsFile;
-pub use key::{EnvironmentKey, FlagKey, RuleId, SegmentKey, Tag, VariantName};
+pub use key::{CheckpointName, EnvironmentKey, FlagKey, ReleaseName, RuleId, SegmentKey, Tag, VariantName};
 pub use kill::{Kill, KillId, KillScope};
 pub use revision::{Epoch, Position, Revision, Sequence};
+pub use rollback::RollbackId;
 pub use segment::Segment;
 pub use snapshot::Snapshot;
+pub use target::TargetName;

@@ -56,6 +56,24 @@ codes! {
     FlagKilled = "FLAG_KILLED", 409, "The flag is killed";
     /// The plan no longer describes what would happen.
     PlanStale = "PLAN_STALE", 409, "The world has moved since the plan";
+    /// Changes can no longer join the release.
+    ReleaseFinished = "RELEASE_FINISHED", 409, "The release is finished";
+    /// No checkpoint is known to be good.
+    NoKnownGood = "NO_KNOWN_GOOD", 409, "Nothing is vouched for";
+    /// A one-way door stands in the way of going back.
+    OneWayDoor = "ONE_WAY_DOOR", 409, "Going back does not undo everything";
+    /// A check that must pass before has failed.
+    CheckFailed = "CHECK_FAILED", 409, "A check failed";
+    /// Another rollback of the same flags is under way.
+    RollbackUnderWay = "ROLLBACK_UNDER_WAY", 409, "Another rollback is under way";
+    /// It cannot be done in the state that the thing is in.
+    WrongState = "WRONG_STATE", 409, "It is not in a state for that";
+    /// The environment is protected, and the release does not say what it must.
+    Protected = "PROTECTED", 422, "The environment is protected";
+    /// There is nothing in the scope.
+    EmptyScope = "EMPTY_SCOPE", 422, "There is nothing in this scope";
+    /// Rules cannot say it.
+    CannotExpress = "CANNOT_EXPRESS", 422, "Rules cannot say this";
     /// It is there already.
     AlreadyExists = "ALREADY_EXISTS", 409, "It exists already";
     /// Something else refers to it.

@@ -39,6 +39,22 @@ pub enum Action {
     Kill,
     /// Restore what was killed, and say afterwards why something was killed.
     Restore,
+    /// Take checkpoints.
+    Checkpoint,
+    /// Vouch for checkpoints, and doubt them.
+    Vouch,
+    /// Begin, describe and finish releases.
+    Release,
+    /// Roll back, stop and hurry rollbacks, review them.
+    Rollback,
+    /// Take a rollback through a flag's one-way door.
+    PassOneWay,
+    /// Send a ping.
+    Ping,
+    /// Keep the report of a drill.
+    Drill,
+    /// Set an environment's policy.
+    SetPolicy,
     /// Make, list and revoke keys; make, copy and delete environments; set what a whole environment answers by; back up.
     Administer,
 }
@@ -54,7 +70,12 @@ impl Role {
             Action::Read => !matches!(self, Self::Client | Self::Sdk),
             Action::Edit => matches!(self, Self::Pipeline | Self::Editor | Self::Admin),
             Action::Kill => matches!(self, Self::Pipeline | Self::Oncall | Self::Editor | Self::Admin),
-            Action::Restore => matches!(self, Self::Oncall | Self::Editor | Self::Admin),
+            Action::Checkpoint | Action::Drill => matches!(self, Self::Pipeline | Self::Oncall | Self::Editor | Self::Admin),
+            Action::Release => matches!(self, Self::Pipeline | Self::Editor | Self::Admin),
+            Action::Restore | Action::Vouch | Action::Rollback | Action::PassOneWay | Action::Ping => {
+                matches!(self, Self::Oncall | Self::Editor | Self::Admin)
+            }
+            Action::SetPolicy => matches!(self, Self::Editor | Self::Admin),
             Action::Administer => matches!(self, Self::Admin),
         }
     }
@@ -80,7 +101,22 @@ impl Role {
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 6] = [Self::Stream, Self::Read, Self::Edit, Self::Kill, Self::Restore, Self::Administer];
+    pub const ALL: [Self; 14] = [
+        Self::Stream,
+        Self::Read,
+        Self::Edit,
+        Self::Kill,
+        Self::Restore,
+        Self::Checkpoint,
+        Self::Vouch,
+        Self::Release,
+        Self::Rollback,
+        Self::PassOneWay,
+        Self::Ping,
+        Self::Drill,
+        Self::SetPolicy,
+        Self::Administer,
+    ];
 
     /// The roles that may do it.
     pub fn roles(self) -> impl Iterator<Item = Role> {

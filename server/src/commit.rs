@@ -15,7 +15,11 @@ pub mod idempotency;
 pub(crate) mod log;
 mod meters;
 pub mod plan;
+pub mod probes;
+pub mod protect;
+mod records;
 mod refusal;
+pub mod reversal;
 pub mod state;
 pub(crate) mod validate;
 pub(crate) mod writer;
@@ -25,12 +29,15 @@ use std::sync::Arc;
 use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::commit::{Commit, Recorded};
 use ripcord_proto::digest::Digest;
+use ripcord_proto::ping::PingId;
+use ripcord_proto::record::{Record, RecordKey, Records};
 use ripcord_proto::settings::Settings;
-use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Kill, KillId, Position, Segment, SegmentKey};
+use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Kill, KillId, Position, ReleaseName, Segment, SegmentKey};
 use serde_json::value::RawValue;
 
 use self::log::LogDraft;
 pub use self::refusal::CommitError;
+use self::reversal::Reversal;
 use self::state::EnvironmentState;
 
 /// Who asks, and from where.
@@ -51,6 +58,8 @@ pub struct Draft {
     pub author: Author,
     /// Why.
     pub reason: Option<String>,
+    /// The release that it belongs to.
+    pub release: Option<ReleaseName>,
     /// What, in order. All of it or nothing.
     pub asks: Vec<Ask>,
     /// What must not have changed meanwhile (`If-Match`).
@@ -92,6 +101,29 @@ pub enum Ask {
     Restore(KillId),
     /// A kill shall have this reason.
     GiveReason(KillId, String),
+    /// Nothing, if the driver of this token still drives; else everything beside it is refused.
+    Driven(u64),
+    /// A record shall be so, if it is as expected.
+    PutRecord(Record, Expected),
+    /// A record shall be gone, if it is as expected.
+    DeleteRecord(RecordKey, Expected),
+    /// What is asked is decided on the state that the commit is admitted on.
+    Decide(Decider),
+    /// A revision that changes nothing.
+    Ping(PingId),
+    /// Flags shall be as they were, and the record of that shall be kept.
+    Rollback(Box<Reversal>),
+}
+
+/// What a record must be before it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// Whatever it is.
+    Anything,
+    /// Not there.
+    Absent,
+    /// The one of this digest.
+    Digest(Digest),
 }
 
 /// Whether an edit may change what a killed flag serves (its safe variant, or that variant's value).
@@ -145,9 +177,36 @@ pub struct Answer {
 #[derive(Clone)]
 pub struct Answerer(pub Arc<dyn Fn(&Made) -> Answer + Send + Sync>);
 
+impl Answerer {
+    /// For those who submit what nobody waits for.
+    pub fn nothing() -> Self {
+        Self(Arc::new(|_| Answer {
+            status: 200,
+            body: RawValue::NULL.to_owned(),
+        }))
+    }
+}
+
 impl std::fmt::Debug for Answerer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Answerer")
+    }
+}
+
+/// Decides what is asked from the state that the commit finds, so that nothing comes between what is read and what is written.
+#[derive(Clone)]
+pub struct Decider(pub Arc<dyn Fn(&EnvironmentState) -> Result<Vec<Ask>, CommitError> + Send + Sync>);
+
+impl Ask {
+    /// What is asked is decided by `decision`.
+    pub fn decide(decision: impl Fn(&EnvironmentState) -> Result<Vec<Self>, CommitError> + Send + Sync + 'static) -> Self {
+        Self::Decide(Decider(Arc::new(decision)))
+    }
+}
+
+impl std::fmt::Debug for Decider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Decider")
     }
 }
 
@@ -162,6 +221,8 @@ pub struct Made {
     pub flags: Vec<FlagKey>,
     /// The kill, where the draft asked for one.
     pub kill: Option<(Arc<Kill>, Standing)>,
+    /// The records as they are with it.
+    pub records: Arc<Records>,
 }
 
 /// Whether a kill was in force before it was asked for.
@@ -191,7 +252,11 @@ pub struct Committed {
 /// What a draft would do to `state`, and the hash that does exactly that.
 pub(crate) fn plan_of(draft: &Draft, state: &EnvironmentState) -> Result<plan::Plan, CommitError> {
     let (after, touched) = validate::preview(draft, state)?;
-    Ok(plan::make(draft, state, &after, &touched))
+    let refused = protect::check(draft, state, &after, &touched).err();
+    Ok(plan::Plan {
+        warnings: refused.iter().map(ToString::to_string).collect(),
+        ..plan::make(draft, state, &after, &touched)
+    })
 }
 
 impl LogDraft for Draft {
@@ -205,6 +270,10 @@ impl LogDraft for Draft {
 
     fn call(&self) -> Option<&Call> {
         self.call.as_ref()
+    }
+
+    fn release(&self) -> Option<&ReleaseName> {
+        self.release.as_ref()
     }
 
     fn answered(&self) -> Option<&Recorded> {

@@ -220,6 +220,7 @@ impl Order {
             environment: self.environment.clone(),
             author: self.author.clone(),
             reason: self.reason.clone(),
+            release: None,
             asks: vec![Ask::Kill(Box::new(kill))],
             precondition: None,
             plan: None,

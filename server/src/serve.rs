@@ -24,13 +24,17 @@ use self::health::Health;
 use self::stores::Opened;
 use crate::access::{Access, Limits};
 use crate::api;
+use crate::check::Checks;
 use crate::clock::SystemClock;
 use crate::commit::CommitError;
+use crate::driver::{Drivers, Presence};
 use crate::environment::{Environments, Orphans, Rooms};
 use crate::fleet::{self, Fleet};
 use crate::kill::{self, Kills};
 use crate::outcome::Outcomes;
 use crate::peer::Peers;
+use crate::ping::Pings;
+use crate::rollback::progress::Progress;
 use crate::secret::Secret;
 use crate::snapshot::board::Board;
 use crate::store::StoreError;
@@ -125,18 +129,36 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     let fleet = Fleet::new(&board, fleet::Settings::new(node.clone()), Arc::clone(&others) as Arc<dyn fleet::Peers>);
     others.answer_from(fleet.clone());
 
+    let drivers = Drivers::new(environments.clone(), Arc::clone(&others) as Arc<dyn Presence>, &node, &others.own_id());
+
     let access = Access::new(environments.clone(), config.admin_key.as_ref(), node.clone(), Limits::default());
     let fresh = fresh::watch(opened.store.health(), peers.clone(), &tasks);
     let streams = Streams::new(&board, stream_settings(&config), fleet.clone(), Arc::new(access.clone()), fresh);
     shutdown::end_streams_of_revoked_keys(&environments, &streams, &tasks);
+
+    let outcomes = Outcomes::default();
+    let checks = Checks::new(Arc::new(SystemClock));
+    let progress = Progress {
+        environments: environments.clone(),
+        fleet: fleet.clone(),
+        outcomes: outcomes.clone(),
+        checks: checks.clone(),
+        drivers: drivers.clone(),
+    };
+    progress.start();
+    let pings = Pings::new(environments.clone(), fleet.clone(), drivers.clone());
+    pings.start();
 
     let health = Health::new(environments.clone(), &peers, stop.clone(), config.stale_after, node.clone());
     let parts = api::Parts {
         environments,
         kills,
         fleet,
+        drivers,
+        pings,
+        checks,
         peers,
-        outcomes: Outcomes::default(),
+        outcomes,
         metrics,
         node: node.clone(),
     };

@@ -66,6 +66,9 @@ impl SystemState {
                 | Change::PutKill(_)
                 | Change::Restore(_)
                 | Change::PutSettings(_)
+                | Change::PutRecord(_)
+                | Change::DeleteRecord(_)
+                | Change::Ping(_)
                 | Change::NewEpoch(_) => {}
             }
         }
@@ -138,6 +141,7 @@ impl LogState for SystemState {
             changes,
             flags: Vec::new(),
             kill: None,
+            records: std::sync::Arc::default(),
         };
         Ok(Admitted {
             urgent: false,

@@ -89,6 +89,7 @@ pub fn draft_of(asks: Vec<Ask>) -> anyhow::Result<Draft> {
         environment: production()?,
         author: author(),
         reason: None,
+        release: None,
         asks,
         precondition: None,
         plan: None,

@@ -4,14 +4,16 @@ use std::collections::{BTreeSet, HashSet};
 
 use serde_json::{Map, Value};
 
+use crate::check::Check;
 use crate::flag::{Flag, Requirement};
 use crate::lease::Lease;
 use crate::limits;
+use crate::one_way::OneWay;
 use crate::reader::{Read, Reader};
 use crate::rule::{Rule, VariantNames};
 use crate::variant::Variants;
 
-const MEMBERS: [&str; 12] = [
+const MEMBERS: [&str; 14] = [
     "description",
     "owner",
     "tags",
@@ -22,10 +24,12 @@ const MEMBERS: [&str; 12] = [
     "rules",
     "requires",
     "lease",
+    "one_way",
+    "checks",
     "metadata",
     "expires_at",
 ];
-const RESERVED: [&str; 3] = ["one_way", "checks", "client"];
+const RESERVED: [&str; 1] = ["client"];
 const NAMED: &str = "the name of a variant, or null for the caller's own default";
 
 pub(super) fn flag(reader: &mut Reader, value: &Value) -> Read<Flag> {
@@ -43,6 +47,8 @@ pub(super) fn flag(reader: &mut Reader, value: &Value) -> Read<Flag> {
     let rules = reader.optional(map, "rules", |reader, value| rules(reader, value, names));
     let requires = reader.optional(map, "requires", requirements);
     let lease = reader.optional(map, "lease", Lease::read);
+    let one_way = reader.optional(map, "one_way", |reader, value| OneWay::read(reader, value, names));
+    let checks = reader.optional(map, "checks", Check::read_all);
     let metadata = reader.optional(map, "metadata", metadata);
     let expires_at = reader.optional(map, "expires_at", Reader::instant);
     Ok(Flag {
@@ -56,6 +62,8 @@ pub(super) fn flag(reader: &mut Reader, value: &Value) -> Read<Flag> {
         rules: rules.unwrap_or_default(),
         requires: requires.unwrap_or_default(),
         lease,
+        one_way,
+        checks: checks.unwrap_or_default(),
         metadata: metadata.unwrap_or_default(),
         expires_at,
     })

@@ -4,6 +4,7 @@ use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder,
 use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::check::Check;
 use crate::flag::Flag;
 use crate::segment::Segment;
 
@@ -35,6 +36,57 @@ fn condition(description: &str) -> ObjectBuilder {
 const CONDITION: &str = "A condition, at most 16 deep: one of {\"all\": [condition, …]}, {\"any\": [condition, …]}, {\"not\": condition}, {\"segment\": key}, \
     {\"jsonlogic\": rule} or {\"attribute\": path, OPERATOR: value} with one of the operators equals, one_of, contains, starts_with, ends_with, matches, lt, lte, gt, gte, \
     semver_eq, semver_lt, semver_lte, semver_gt, semver_gte, semver_in, before, after, in_cidr, exists. A missing attribute makes a test false.";
+
+fn one_way() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some(
+            "What going back does not undo: a rollback that takes the variant from anybody must name the flag",
+        ))
+        .property("from", text("The variant that cannot simply be taken back"))
+        .property("reason", text("Why, for the person who decides"))
+        .property("data_checkpoint", text("The checkpoint of the data from which it could be restored"))
+        .required("from")
+        .required("reason")
+}
+
+fn check() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some("An HTTP probe: a GET whose status, and one place of whose JSON body, must be as stated"))
+        .property("name", text("Unique among the checks of its owner"))
+        .property("url", text("http:// or https://"))
+        .property("when", anything("\"before\", \"step\" or \"after\" (the default), or a list of them"))
+        .property(
+            "expect",
+            ObjectBuilder::new()
+                .schema_type(Type::Integer)
+                .minimum(Some(100))
+                .maximum(Some(599))
+                .description(Some("The status; 200 unless stated")),
+        )
+        .property("pointer", text("RFC 6901, into the JSON body"))
+        .property("equals", anything("What must stand there"))
+        .property("below", ObjectBuilder::new().schema_type(Type::Number))
+        .property("above", ObjectBuilder::new().schema_type(Type::Number))
+        .property(
+            "timeout_ms",
+            ObjectBuilder::new()
+                .schema_type(Type::Integer)
+                .minimum(Some(1))
+                .maximum(Some(30_000))
+                .description(Some("2000 unless stated")),
+        )
+        .required("name")
+        .required("url")
+}
+
+fn checks() -> ArrayBuilder {
+    ArrayBuilder::new()
+        .items(check())
+        .max_items(Some(32))
+        .description(Some("Probes that a rollback of this flag asks"))
+}
 
 fn split() -> ObjectBuilder {
     let weight = OneOfBuilder::new()
@@ -156,6 +208,8 @@ impl PartialSchema for Flag {
                     .description(Some("Flags that must serve a given variant before the rules are tried")),
             )
             .property("lease", lease())
+            .property("one_way", one_way())
+            .property("checks", checks())
             .property("metadata", condition("Free members for other tools"))
             .property("expires_at", instant("When a temporary flag should be gone"))
             .required("variants")
@@ -184,3 +238,11 @@ impl PartialSchema for Segment {
 }
 
 impl ToSchema for Segment {}
+
+impl PartialSchema for Check {
+    fn schema() -> RefOr<Schema> {
+        check().into()
+    }
+}
+
+impl ToSchema for Check {}

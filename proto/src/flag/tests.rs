@@ -47,7 +47,7 @@ fn a_flag_is_written_as_it_was_put() {
 #[test]
 fn every_problem_is_told_at_once_with_its_path() {
     let problems = faults(json!({
-        "variants": {"on": true, "off": "no"}, "default": "of", "enabeld": true, "one_way": true,
+        "variants": {"on": true, "off": "no"}, "default": "of", "enabeld": true, "client": true,
         "rules": [
             {"id": "a", "serve": "on"},
             {"id": "a", "when": {"attribute": "x", "equls": 1}, "serve": "on"},
@@ -59,7 +59,7 @@ fn every_problem_is_told_at_once_with_its_path() {
         problems,
         [
             "enabeld: is no member of a flag; did you mean \"enabled\"?",
-            "one_way: is reserved for a later version; leave it out",
+            "client: is reserved for a later version; leave it out",
             "variants.off: is of type string, but \"on\" is of type boolean; all variants of a flag have one type",
             "default: \"of\" is no variant of this flag; it has \"on\", \"off\"",
             "safe: is missing; it must be the name of a variant, or null for the caller's own default",

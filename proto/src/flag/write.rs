@@ -30,6 +30,12 @@ impl Serialize for Flag {
         if let Some(lease) = &self.lease {
             map.serialize_entry("lease", lease)?;
         }
+        if let Some(one_way) = &self.one_way {
+            map.serialize_entry("one_way", one_way)?;
+        }
+        if !self.checks.is_empty() {
+            map.serialize_entry("checks", &self.checks)?;
+        }
         if !self.metadata.is_empty() {
             map.serialize_entry("metadata", &self.metadata)?;
         }

@@ -59,14 +59,16 @@ impl Limits {
     /// Counts a request of the key `id`, or refuses it.
     pub(super) fn check(&self, id: &Arc<str>, action: Action) -> Result<(), Refusal> {
         let (limiter, name) = match action {
-            Action::Stream | Action::Kill | Action::Restore => return Ok(()),
+            Action::Stream | Action::Kill | Action::Restore | Action::Rollback | Action::PassOneWay => return Ok(()),
             Action::Read => (&self.reads, "reads"),
-            Action::Edit | Action::Administer => (&self.writes, "writes"),
+            Action::Edit | Action::Checkpoint | Action::Vouch | Action::Release | Action::Ping | Action::Drill | Action::SetPolicy | Action::Administer => {
+                (&self.writes, "writes")
+            }
         };
         limiter.check_key(id).map_err(|until| {
             metrics::counter!(names::RATE_LIMITED, "limit" => name).increment(1);
             let seconds = until.wait_time_from(self.clock.now()).as_secs() + 1;
-            let detail = format!("This key sends too many {name}; go on in {seconds} s. Kills and restores are not limited.");
+            let detail = format!("This key sends too many {name}; go on in {seconds} s. Kills, restores and rollbacks are not limited.");
             Refusal::new(Code::RateLimited, detail).retry_after(seconds)
         })
     }

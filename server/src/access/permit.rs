@@ -41,6 +41,20 @@ allows! {
     Kill = &[Action::Kill], Action::Kill;
     /// To restore, and to say why something was killed.
     Restore = &[Action::Restore], Action::Restore;
+    /// To take checkpoints.
+    TakeCheckpoint = &[Action::Checkpoint], Action::Edit;
+    /// To vouch for checkpoints, and to doubt them.
+    Vouch = &[Action::Vouch], Action::Edit;
+    /// To begin, describe and finish releases.
+    ManageRelease = &[Action::Release], Action::Edit;
+    /// To roll back, and to stop, hurry and review rollbacks.
+    RollBack = &[Action::Rollback], Action::Kill;
+    /// To send a ping.
+    SendPing = &[Action::Ping], Action::Edit;
+    /// To keep the report of a drill.
+    KeepDrill = &[Action::Drill], Action::Edit;
+    /// To set an environment's policy.
+    SetPolicy = &[Action::SetPolicy], Action::Edit;
     /// To manage keys, environments and settings.
     Administer = &[Action::Administer], Action::Administer;
     /// To write something; what exactly is known when the body is read.
@@ -72,6 +86,13 @@ impl<A> Permit<A> {
     /// The key's id, or `admin`.
     pub fn caller(&self) -> &Arc<str> {
         &self.holder.id
+    }
+}
+
+impl<A> Permit<A> {
+    /// Whether the holder may do all of `actions` too.
+    pub fn also(&self, actions: &[Action]) -> Result<(), Refusal> {
+        Ok(self.holder.check_all(actions)?)
     }
 }
 

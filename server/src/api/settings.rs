@@ -78,6 +78,12 @@ pub(super) fn warning(ask: &Ask) -> Option<String> {
         | Ask::Merge(_)
         | Ask::Withdraw(_)
         | Ask::Restore(_)
-        | Ask::GiveReason(..) => None,
+        | Ask::GiveReason(..)
+        | Ask::Driven(_)
+        | Ask::PutRecord(..)
+        | Ask::DeleteRecord(..)
+        | Ask::Decide(_)
+        | Ask::Ping(_)
+        | Ask::Rollback(_) => None,
     }
 }

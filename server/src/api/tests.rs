@@ -1,6 +1,7 @@
 //! The whole API over the memory store, call by call as callers make them.
 
 mod bad_input;
+mod checkpoints;
 mod edits;
 mod harness;
 mod history;
@@ -8,3 +9,5 @@ mod keys;
 mod kills;
 mod openapi;
 mod permissions;
+mod releases;
+mod rollbacks;

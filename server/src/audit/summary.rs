@@ -2,6 +2,7 @@
 
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::Sealed;
+use ripcord_proto::record::RecordKey;
 use ripcord_proto::rest::log::{ChangeSummary, LogEntry};
 
 use crate::store::LogName;
@@ -21,11 +22,17 @@ pub fn summary(log: &LogName, entry: &Sealed) -> LogEntry {
         actor: commit.actor.clone(),
         origin: commit.origin.clone(),
         reason: commit.reason.clone(),
+        release: commit.release.clone(),
         urgent: commit.urgent,
         changes: commit.changes.iter().take(NAMED_CHANGES).map(change).collect(),
         changes_total: commit.changes.len(),
         digest: entry.digest,
     }
+}
+
+/// `checkpoint before-web-12`
+fn named(key: &RecordKey) -> String {
+    format!("{} {}", key.kind(), key.as_str())
 }
 
 fn change(change: &Change) -> ChangeSummary {
@@ -40,6 +47,9 @@ fn change(change: &Change) -> ChangeSummary {
         },
         Change::Restore(id) => ("restore", id.to_string()),
         Change::PutSettings(_) => ("put_settings", String::new()),
+        Change::PutRecord(record) => ("put_record", named(&record.key())),
+        Change::DeleteRecord(key) => ("delete_record", named(key)),
+        Change::Ping(id) => ("ping", id.to_string()),
         Change::NewEpoch(cause) => (
             "new_epoch",
             serde_json::to_value(cause)

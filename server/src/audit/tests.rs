@@ -34,6 +34,7 @@ async fn filled(count: u64) -> MemoryStore {
                 request: None,
             },
             reason: None,
+            release: None,
             urgent: false,
             changes: vec![Change::DeleteFlag(FlagKey::new("a").unwrap())],
             hash: None,

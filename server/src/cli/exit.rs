@@ -123,7 +123,18 @@ impl Failure {
 /// Which of the codes are a guard's or a gate's.
 const fn of_code(code: Code) -> Exit {
     match code {
-        Code::FlagKilled | Code::PlanStale | Code::StaleRevision | Code::Forbidden => Exit::Refused,
+        Code::FlagKilled
+        | Code::PlanStale
+        | Code::StaleRevision
+        | Code::Forbidden
+        | Code::ReleaseFinished
+        | Code::NoKnownGood
+        | Code::OneWayDoor
+        | Code::CheckFailed
+        | Code::RollbackUnderWay
+        | Code::WrongState
+        | Code::Protected
+        | Code::CannotExpress => Exit::Refused,
         Code::ParseError
         | Code::BadRequest
         | Code::Unauthenticated
@@ -136,6 +147,7 @@ const fn of_code(code: Code) -> Exit {
         | Code::TooLarge
         | Code::UnsupportedMediaType
         | Code::Invalid
+        | Code::EmptyScope
         | Code::ReasonRequired
         | Code::IdempotencyMismatch
         | Code::RateLimited
@@ -186,6 +198,15 @@ fn next_step(problem: &Problem) -> Option<&'static str> {
         | Code::NotFound
         | Code::MethodNotAllowed
         | Code::StaleRevision
+        | Code::ReleaseFinished
+        | Code::NoKnownGood
+        | Code::OneWayDoor
+        | Code::CheckFailed
+        | Code::RollbackUnderWay
+        | Code::WrongState
+        | Code::Protected
+        | Code::CannotExpress
+        | Code::EmptyScope
         | Code::AlreadyExists
         | Code::InUse
         | Code::TooLarge

@@ -72,6 +72,7 @@ impl<S: LogState> Batch<S> {
             actor: draft.author().actor.clone(),
             origin: draft.author().origin.clone(),
             reason: draft.reason(),
+            release: draft.release().cloned(),
             urgent,
             changes: made.changes.clone(),
             hash: None,

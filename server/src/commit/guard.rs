@@ -30,7 +30,16 @@ fn check_reason(draft: &Draft) -> Result<(), CommitError> {
         Ask::PutFlag(..) | Ask::DeleteFlag(_) | Ask::SetEnabled(..) | Ask::PutSegment(..) | Ask::DeleteSegment(_) | Ask::PutSettings(_) => {
             draft.author.actor.role.is_person()
         }
-        Ask::Kill(_) | Ask::Merge(_) | Ask::Withdraw(_) | Ask::GiveReason(..) => false,
+        Ask::Kill(_)
+        | Ask::Merge(_)
+        | Ask::Withdraw(_)
+        | Ask::GiveReason(..)
+        | Ask::Driven(_)
+        | Ask::PutRecord(..)
+        | Ask::DeleteRecord(..)
+        | Ask::Decide(_)
+        | Ask::Ping(_)
+        | Ask::Rollback(_) => false,
     };
     let given = draft.reason.as_ref().is_some_and(|reason| !reason.trim().is_empty());
     if given || !draft.asks.iter().any(needs) {
@@ -69,6 +78,6 @@ fn check_killed(draft: &Draft, before: &EnvironmentState, after: &EnvironmentSta
 }
 
 /// What a flag serves while it is killed; `None` = the caller's own default.
-fn served(flag: &Flag) -> Option<&Value> {
+pub(super) fn served(flag: &Flag) -> Option<&Value> {
     flag.safe.as_ref().and_then(|safe| flag.variants.get(safe.as_str()))
 }

@@ -1,5 +1,6 @@
 //! What a log is to its writer: drafts that can be admitted, a state that its commits add up to, and a sink that shows it.
 
+use ripcord_proto::ReleaseName;
 use ripcord_proto::commit::{Commit, Recorded, Sealed};
 use ripcord_proto::digest::Digest;
 
@@ -12,6 +13,10 @@ pub(crate) trait LogDraft: Send + 'static {
     fn author(&self) -> &Author;
     /// Why.
     fn reason(&self) -> Option<String>;
+    /// The release that it belongs to.
+    fn release(&self) -> Option<&ReleaseName> {
+        None
+    }
     /// The idempotent call that it is.
     fn call(&self) -> Option<&Call>;
     /// An answer that was given before, to be recorded with it.

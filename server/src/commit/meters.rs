@@ -60,12 +60,17 @@ impl Meters {
                 | CommitError::NoSegment(_)
                 | CommitError::NoKill(_)
                 | CommitError::NoKey(_)
+                | CommitError::NoRecord(_)
+                | CommitError::RecordMoved(_)
+                | CommitError::NotDriving
+                | CommitError::ReleaseFinished(_)
                 | CommitError::Exists { .. }
                 | CommitError::InUse { .. }
                 | CommitError::Invalid(_)
                 | CommitError::Killed { .. }
                 | CommitError::Stale { .. }
                 | CommitError::PlanStale { .. }
+                | CommitError::Refused(_)
                 | CommitError::ReasonRequired
                 | CommitError::IdempotencyMismatch,
             ) => &self.refused,

@@ -3,7 +3,8 @@
 use ripcord_proto::digest::Digest;
 use ripcord_proto::fault::Faults;
 use ripcord_proto::problem::{Code, Problem};
-use ripcord_proto::{EnvironmentKey, FlagKey, Kill, KillId, Position, SegmentKey};
+use ripcord_proto::record::RecordKey;
+use ripcord_proto::{EnvironmentKey, FlagKey, Kill, KillId, Position, ReleaseName, SegmentKey};
 
 /// Why nothing was committed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -20,6 +21,18 @@ pub enum CommitError {
     /// It names a kill that is not in force.
     #[error("there is no kill {0} in force")]
     NoKill(KillId),
+    /// It names a record that is not there.
+    #[error("there is no {} {}", .0.kind(), .0.as_str())]
+    NoRecord(RecordKey),
+    /// A record has changed since the caller read it.
+    #[error("{} {} has changed meanwhile", .0.kind(), .0.as_str())]
+    RecordMoved(RecordKey),
+    /// Another node drives the environment now.
+    #[error("another node drives this environment now")]
+    NotDriving,
+    /// Changes can no longer join the release.
+    #[error("release {0} is finished")]
+    ReleaseFinished(ReleaseName),
     /// It names a key that is not there.
     #[error("there is no key {0}")]
     NoKey(String),
@@ -66,6 +79,9 @@ pub enum CommitError {
         /// The hash of what would happen now.
         now: Digest,
     },
+    /// The rule of a room above forbids it.
+    #[error("{}", .0.detail)]
+    Refused(Box<Problem>),
     /// Somebody's edit or restore came without a reason.
     #[error("a reason is needed")]
     ReasonRequired,
@@ -109,6 +125,26 @@ impl CommitError {
                 format!("There is no segment {key} in this environment; `ripcord segments list` shows those that exist."),
             ),
             Self::NoKill(id) => Problem::new(Code::NotFound, format!("No kill {id} is in force; `ripcord kill --list` shows those that are.")),
+            Self::NoRecord(key) => {
+                let (kind, name) = (key.kind(), key.as_str());
+                Problem::new(
+                    Code::NotFound,
+                    format!("There is no {kind} {name} in this environment; `ripcord {kind} list` shows those that exist."),
+                )
+            }
+            Self::RecordMoved(key) => Problem::new(
+                Code::StaleRevision,
+                format!(
+                    "Nothing was changed: {} {} has changed meanwhile; read it again and decide anew.",
+                    key.kind(),
+                    key.as_str()
+                ),
+            ),
+            Self::NotDriving => Problem::new(Code::StaleRevision, "Nothing was changed: another node drives this environment now."),
+            Self::ReleaseFinished(name) => Problem::new(
+                Code::ReleaseFinished,
+                format!("Nothing was changed: release {name} is finished. Begin a new one with `ripcord release begin`, or leave --release out."),
+            ),
             Self::NoKey(id) => Problem::new(Code::NotFound, format!("There is no key {id}; `ripcord keys list` shows those that are valid.")),
             Self::Exists { what } => Problem::new(Code::AlreadyExists, format!("There is already {what}; nothing was changed.")),
             Self::InUse { what, by } => Problem::new(Code::InUse, format!("Nothing was changed: {what} is used by {by}.")),
@@ -123,6 +159,7 @@ impl CommitError {
                 let detail = format!("Nothing was changed: {moved}. Plan again and look at what would happen now.");
                 Problem::new(Code::PlanStale, detail).with("plan", now.to_string())
             }
+            Self::Refused(problem) => (**problem).clone(),
             Self::ReasonRequired => Problem::new(Code::ReasonRequired, REASON_REQUIRED),
             Self::IdempotencyMismatch => Problem::new(Code::IdempotencyMismatch, IDEMPOTENCY_MISMATCH),
             Self::Unavailable(why) => {

@@ -1,4 +1,4 @@
-//! An environment as the commit path holds it: the snapshot, where it stands in the log, and which kills have ended.
+//! An environment as the commit path holds it: the snapshot, where it stands in the log, which kills have ended, and the records.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::{Commit, Sealed};
 use ripcord_proto::digest::Digest;
+use ripcord_proto::record::Records;
 use ripcord_proto::snapshot::ContentHash;
 use ripcord_proto::{EnvironmentKey, KillId, Position, Snapshot};
 
@@ -28,6 +29,8 @@ pub struct EnvironmentState {
     pub ended_kills: Arc<BTreeSet<KillId>>,
     /// The newest urgent revision.
     pub urgent: Position,
+    /// What is kept beside the flags.
+    pub records: Arc<Records>,
 }
 
 impl EnvironmentState {
@@ -41,6 +44,7 @@ impl EnvironmentState {
             hash,
             ended_kills: Arc::default(),
             urgent: Position::START,
+            records: Arc::default(),
         }
     }
 
@@ -53,6 +57,7 @@ impl EnvironmentState {
                 snapshot: stored.snapshot.clone(),
                 ended_kills: Arc::new(stored.ended_kills.clone()),
                 urgent: stored.head.position(),
+                records: Arc::new(stored.records.clone()),
             },
             None => Self::empty(environment),
         };
@@ -65,6 +70,7 @@ impl EnvironmentState {
             head: self.head,
             snapshot: self.snapshot.clone(),
             ended_kills: (*self.ended_kills).clone(),
+            records: (*self.records).clone(),
         }
     }
 
@@ -82,7 +88,10 @@ impl EnvironmentState {
                     Arc::make_mut(&mut self.ended_kills).insert(id.clone());
                 }
                 Change::PutSettings(settings) => self.snapshot.settings = *settings,
-                Change::NewEpoch(_) | Change::PutEnvironment(_) | Change::DeleteEnvironment(_) | Change::PutKey(_) | Change::RevokeKey(_) => {}
+                Change::PutRecord(record) => Arc::make_mut(&mut self.records).put(record),
+                Change::DeleteRecord(key) => Arc::make_mut(&mut self.records).remove(key),
+                Change::Ping(_) | Change::NewEpoch(_) | Change::PutEnvironment(_) | Change::DeleteEnvironment(_) | Change::PutKey(_) | Change::RevokeKey(_) => {
+                }
             }
         }
         self.snapshot.position = position;
@@ -99,8 +108,14 @@ fn makes_revision(changes: &[Change], state: &EnvironmentState) -> bool {
         | Change::DeleteSegment(_)
         | Change::PutKill(_)
         | Change::PutSettings(_)
+        | Change::Ping(_)
         | Change::NewEpoch(_) => true,
-        Change::PutEnvironment(_) | Change::DeleteEnvironment(_) | Change::PutKey(_) | Change::RevokeKey(_) => false,
+        Change::PutRecord(_)
+        | Change::DeleteRecord(_)
+        | Change::PutEnvironment(_)
+        | Change::DeleteEnvironment(_)
+        | Change::PutKey(_)
+        | Change::RevokeKey(_) => false,
     })
 }
 

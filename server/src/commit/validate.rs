@@ -4,30 +4,37 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ripcord_proto::change::Change;
+use ripcord_proto::digest::Digest;
 use ripcord_proto::fault::{Fault, Faults};
 use ripcord_proto::key::Tag;
 use ripcord_proto::references::{self, Touched};
 use ripcord_proto::settings::Settings;
 use ripcord_proto::table::{Entry, Member};
-use ripcord_proto::{Flag, FlagKey, Kill, KillId, KillScope, Position, Segment, SegmentKey, limits};
+use ripcord_proto::{Flag, FlagKey, Kill, KillId, KillScope, Position, ReleaseName, Segment, SegmentKey, limits};
 
 use super::guard;
 use super::log::Admitted;
+use super::reversal::Reversal;
 use super::state::EnvironmentState;
-use super::{Ask, CommitError, Draft, Made, Precondition, Standing, plan};
+use super::{Ask, CommitError, Draft, Made, Precondition, Standing, plan, protect, records};
 
 /// Decides what a draft changes, in order, or why it may not.
 pub(super) fn admit(draft: &Draft, state: &EnvironmentState) -> Result<Admitted<EnvironmentState>, CommitError> {
     check_precondition(draft, state)?;
     let mut candidate = Candidate::new(state);
+    candidate.expected = draft.plan;
     for ask in &draft.asks {
         candidate.ask(ask)?;
     }
     candidate.latch_kills()?;
     candidate.check()?;
+    candidate.join_release(draft.release.as_ref())?;
     let (before, after) = (state, &candidate.state);
     guard::check(draft, before, after, &candidate.touched.flags)?;
-    if let Some(expected) = draft.plan {
+    protect::check(draft, before, after, &candidate.touched)?;
+    // A rollback has a plan of its own kind, and has held to it already.
+    let is_rollback = draft.asks.iter().any(|ask| matches!(ask, Ask::Rollback(_)));
+    if let Some(expected) = draft.plan.filter(|_| !is_rollback) {
         plan::check(expected, draft, before, after, &candidate.touched)?;
     }
     let urgent = draft.asks.iter().any(Ask::is_urgent);
@@ -51,13 +58,18 @@ impl Ask {
     /// Whether it goes ahead of everything that is queued.
     pub fn is_urgent(&self) -> bool {
         match self {
-            Self::Kill(_) | Self::Merge(_) | Self::Withdraw(_) | Self::Restore(_) => true,
+            Self::Kill(_) | Self::Merge(_) | Self::Withdraw(_) | Self::Restore(_) | Self::Rollback(_) => true,
             Self::PutFlag(..)
             | Self::DeleteFlag(_)
             | Self::SetEnabled(..)
             | Self::PutSegment(..)
             | Self::DeleteSegment(_)
             | Self::PutSettings(_)
+            | Self::Driven(_)
+            | Self::PutRecord(..)
+            | Self::DeleteRecord(..)
+            | Self::Decide(_)
+            | Self::Ping(_)
             | Self::GiveReason(..) => false,
         }
     }
@@ -90,6 +102,8 @@ struct Candidate<'a> {
     position: Position,
     changes: Vec<Change>,
     touched: Touched,
+    /// The hash of the plan that a rollback must still do.
+    expected: Option<Digest>,
     kill: Option<(Arc<Kill>, Standing)>,
 }
 
@@ -103,6 +117,7 @@ impl<'a> Candidate<'a> {
             position,
             changes: Vec::new(),
             touched: Touched::default(),
+            expected: None,
             kill: None,
         }
     }
@@ -126,6 +141,30 @@ impl<'a> Candidate<'a> {
             }
             Ask::Restore(id) => self.restore(id),
             Ask::GiveReason(id, reason) => self.give_reason(id, reason),
+            Ask::Driven(token) => records::check_driver(&self.state.records, *token),
+            Ask::PutRecord(record, expected) => {
+                records::check(&self.state.records, &record.key(), *expected)?;
+                if self.state.records.digest(&record.key()) != Some(*record.digest()) {
+                    self.push(Change::PutRecord(record.clone()));
+                }
+                Ok(())
+            }
+            Ask::DeleteRecord(key, expected) => {
+                records::check(&self.state.records, key, *expected)?;
+                if self.state.records.digest(key).is_some() {
+                    self.push(Change::DeleteRecord(key.clone()));
+                }
+                Ok(())
+            }
+            Ask::Decide(decider) => {
+                let asks = (decider.0)(&self.state)?;
+                asks.iter().try_for_each(|ask| self.ask(ask))
+            }
+            Ask::Ping(id) => {
+                self.push(Change::Ping(id.clone()));
+                Ok(())
+            }
+            Ask::Rollback(reversal) => self.roll_back(reversal),
         }
     }
 
@@ -218,6 +257,15 @@ impl<'a> Candidate<'a> {
         Ok(())
     }
 
+    fn roll_back(&mut self, reversal: &Reversal) -> Result<(), CommitError> {
+        for change in reversal.admitted(&self.state, self.before.head.position(), self.expected)? {
+            self.touched.flags.extend(change.flag().cloned());
+            self.touched.segments.extend(change.segment().cloned());
+            self.push(change);
+        }
+        Ok(())
+    }
+
     fn is_covered(&self, key: &FlagKey) -> bool {
         self.state.snapshot.kills_of(key.as_str()).next().is_some()
     }
@@ -289,6 +337,16 @@ impl<'a> Candidate<'a> {
         grown.into_iter().try_for_each(|kill| self.put_kill(kill).map(drop))
     }
 
+    /// Counts the commit to its release.
+    fn join_release(&mut self, release: Option<&ReleaseName>) -> Result<(), CommitError> {
+        let Some(name) = release else { return Ok(()) };
+        let joined = records::joined(&self.state.records, name, self.before.head.sequence.next())?;
+        if !self.changes.is_empty() {
+            self.push(Change::PutRecord(joined));
+        }
+        Ok(())
+    }
+
     /// The state as a whole: references, sizes.
     fn check(&self) -> Result<(), CommitError> {
         let snapshot = &self.state.snapshot;
@@ -327,6 +385,7 @@ impl<'a> Candidate<'a> {
             changes: self.changes,
             flags: flags.into_iter().collect(),
             kill: self.kill,
+            records: Arc::clone(&self.state.records),
         };
         (made, self.state)
     }

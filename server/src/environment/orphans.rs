@@ -104,6 +104,7 @@ fn merge_draft(environment: &EnvironmentKey, kill: &Kill, entry: &Sealed) -> Dra
             origin: entry.commit.origin.clone(),
         },
         reason: Some("a kill that the re-seeded log did not hold".to_owned()),
+        release: None,
         asks: vec![Ask::Merge(Box::new(kill.clone()))],
         precondition: None,
         plan: None,

@@ -92,6 +92,15 @@ impl From<Problem> for Refusal {
             | Code::StaleRevision
             | Code::FlagKilled
             | Code::PlanStale
+            | Code::ReleaseFinished
+            | Code::NoKnownGood
+            | Code::OneWayDoor
+            | Code::CheckFailed
+            | Code::RollbackUnderWay
+            | Code::WrongState
+            | Code::Protected
+            | Code::EmptyScope
+            | Code::CannotExpress
             | Code::AlreadyExists
             | Code::InUse
             | Code::TooLarge

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 use ripcord_proto::problem::Code;
-use ripcord_proto::{Faults, limits};
+use ripcord_proto::{Faults, ReleaseName, limits};
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 
 use super::Refusal;
@@ -44,6 +44,9 @@ pub struct WriteQuery {
     #[serde(default)]
     #[param(value_type = Option<bool>)]
     pub changes_served: bool,
+    /// The release that the change belongs to.
+    #[param(value_type = Option<String>, example = "web-2026.11.24")]
+    pub release: Option<ReleaseName>,
 }
 
 impl WriteQuery {

@@ -117,6 +117,7 @@ fn merge_draft(pending: &Pending) -> Draft {
             },
         },
         reason,
+        release: None,
         asks: vec![ask],
         precondition: None,
         plan: None,

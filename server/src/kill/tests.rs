@@ -137,6 +137,7 @@ fn draft(role: Role, asks: Vec<Ask>) -> Draft {
         environment: production(),
         author: author(role),
         reason: Some("test".to_owned()),
+        release: None,
         asks,
         precondition: None,
         plan: None,

@@ -1,6 +1,7 @@
 //! Other nodes, asked for their confirmations: over the store's exchange while it is there, over HTTP from the configured peers
 //! where it is not.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use ripcord_proto::EnvironmentKey;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::config::Config;
+use crate::driver::Presence;
 use crate::fleet::{self, Answer, Fleet, Question, Report, Target};
 use crate::peer::Peers;
 
@@ -31,6 +33,12 @@ impl OtherNodes {
     pub(super) fn new(peers: Peers, redis: Option<Arc<RedisStore>>) -> Self {
         let exchange = OnceLock::new();
         Self { peers, redis, exchange }
+    }
+
+    /// What tells this process from the others that share its logs.
+    pub(super) fn own_id(&self) -> String {
+        let alone = || format!("{:016x}", rand::random::<u64>());
+        self.redis.as_ref().map_or_else(alone, |redis| redis.id().to_owned())
     }
 
     /// Answers other nodes from `fleet`, and asks them over the store from now on.
@@ -90,6 +98,19 @@ impl fleet::Peers for OtherNodes {
             match self.exchange() {
                 Some(exchange) => self.ask_over(exchange, &question).await,
                 None => join_all(self.peers.urls().iter().map(|url| self.ask_one(url, &question))).await,
+            }
+        })
+    }
+}
+
+impl Presence for OtherNodes {
+    fn others(&self) -> BoxFuture<'_, Option<BTreeSet<String>>> {
+        Box::pin(async move {
+            match (&self.redis, self.exchange()) {
+                // Peers over HTTP have stores, and so logs, of their own.
+                (None, _) => Some(BTreeSet::new()),
+                (Some(_), Some(exchange)) => exchange.alive().await,
+                (Some(_), None) => None,
             }
         })
     }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::change::{Change, EnvironmentRecord, EpochCause};
 use ripcord_proto::commit::{Commit, Sealed};
+use ripcord_proto::policy::{Policy, Single};
+use ripcord_proto::record::RecordKey;
 use ripcord_proto::settings::{Bucketing, Settings};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Epoch, FlagKey, Kill, KillId, KillScope, Position, Revision, Sequence};
@@ -60,7 +62,8 @@ impl Writer {
     /// Seals a commit of these changes; one without a revision where there is none that changes an answer.
     pub(crate) fn seal(&mut self, changes: Vec<Change>) -> Sealed {
         let reseeded = changes.iter().any(|change| matches!(change, Change::NewEpoch(_)));
-        let answers = self.log != LogName::System && !changes.is_empty() && !reseeded;
+        let of_records = |change: &Change| matches!(change, Change::PutRecord(_) | Change::DeleteRecord(_));
+        let answers = self.log != LogName::System && !changes.iter().all(of_records) && !reseeded;
         let commit = Commit {
             sequence: self.head.sequence.next(),
             epoch: if reseeded { self.head.epoch.next() } else { self.head.epoch },
@@ -73,6 +76,7 @@ impl Writer {
                 request: None,
             },
             reason: Some(format!("entry {}", self.head.sequence.next())),
+            release: None,
             urgent: false,
             changes,
             hash: None,
@@ -118,6 +122,20 @@ impl Writer {
         };
         self.kills.push(id.clone());
         self.seal(vec![Change::PutKill(Arc::new(Entry::new(id, kill, at).unwrap()))])
+    }
+
+    /// Puts a record.
+    pub(crate) fn policy(&mut self, ping_every_seconds: u64) -> Sealed {
+        let policy = Policy {
+            ping_every_seconds: Some(ping_every_seconds),
+            ..Policy::default()
+        };
+        self.seal(vec![Change::PutRecord(Arc::new(Entry::new(Single, policy, Position::START).unwrap()).into())])
+    }
+
+    /// Takes that record out.
+    pub(crate) fn no_policy(&mut self) -> Sealed {
+        self.seal(vec![Change::DeleteRecord(RecordKey::Policy(Single))])
     }
 
     /// Restores the oldest kill in force.

@@ -32,6 +32,7 @@ pub(super) fn begin(head: Head, epoch: Epoch, beginning: Beginning<'_>) -> Resul
             request: None,
         },
         reason: Some(beginning.reason.to_owned()),
+        release: None,
         urgent: false,
         changes: vec![Change::NewEpoch(beginning.cause)],
         hash: None,

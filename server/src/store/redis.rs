@@ -127,6 +127,11 @@ impl RedisStore {
         Ok(store)
     }
 
+    /// What tells this process from every other on the same Redis.
+    pub fn id(&self) -> &str {
+        &self.node.id
+    }
+
     /// The way to the other nodes over the same Redis, whose questions `answerer` answers. To be opened once.
     pub fn exchange(&self, answerer: Arc<dyn Answerer>) -> Exchange {
         Exchange::start(Arc::clone(&self.node), answerer, &self.tasks)

@@ -1,4 +1,4 @@
-//! The stored form of an environment's state: a snapshot, where it stands in the log, and which kills have ended.
+//! The stored form of an environment's state: a snapshot, where it stands in the log, which kills have ended, and the records.
 //!
 //! A state is a function of the log: [`StoredState::apply`] is that function, one entry at a time. States are kept now and then
 //! ([`policy`]) so that a start and a look back replay a bounded number of entries.
@@ -15,6 +15,7 @@ use std::sync::Arc;
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::digest::Digest;
+use ripcord_proto::record::Records;
 use ripcord_proto::table::{Entry, Member, Table};
 use ripcord_proto::{EnvironmentKey, KillId, Snapshot};
 
@@ -29,6 +30,8 @@ pub struct StoredState {
     pub snapshot: Snapshot,
     /// Ids of kills that were restored or withdrawn: they never enter the log again.
     pub ended_kills: BTreeSet<KillId>,
+    /// What is kept beside the flags.
+    pub records: Records,
 }
 
 /// A stored state cannot be used.
@@ -57,6 +60,7 @@ impl StoredState {
             head: Head::START,
             snapshot: Snapshot::empty(environment),
             ended_kills: BTreeSet::new(),
+            records: Records::default(),
         }
     }
 
@@ -77,7 +81,10 @@ impl StoredState {
                     self.ended_kills.insert(id.clone());
                 }
                 Change::PutSettings(settings) => self.snapshot.settings = *settings,
-                Change::NewEpoch(_) | Change::PutEnvironment(_) | Change::DeleteEnvironment(_) | Change::PutKey(_) | Change::RevokeKey(_) => {}
+                Change::PutRecord(record) => self.records.put(record),
+                Change::DeleteRecord(key) => self.records.remove(key),
+                Change::Ping(_) | Change::NewEpoch(_) | Change::PutEnvironment(_) | Change::DeleteEnvironment(_) | Change::PutKey(_) | Change::RevokeKey(_) => {
+                }
             }
         }
         put(&mut self.snapshot.flags, flags);

@@ -46,6 +46,7 @@ impl Case {
                 request: None,
             },
             reason: None,
+            release: None,
             urgent: false,
             changes: vec![Change::PutFlag(Arc::new(Entry::new(key, flag(true), position).unwrap()))],
             hash: None,

@@ -3,7 +3,7 @@
 //! Nodes say every second that they are alive. A question goes to all of them at once; answers are gathered until every live
 //! node has answered, or for as long as the asker will wait. Those that did not answer are named.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -105,6 +105,11 @@ impl Exchange {
     /// The names of the other nodes that are alive, as last heard.
     pub fn others(&self) -> Vec<String> {
         lock(&self.shared.others).values().cloned().collect()
+    }
+
+    /// The ids of the other nodes that are alive now; `None` where Redis cannot be asked.
+    pub async fn alive(&self) -> Option<BTreeSet<String>> {
+        self.beat().await.ok().map(|others| others.into_keys().collect())
     }
 
     /// Asks all other nodes, and waits until all have answered, or for `patience`. Without Redis nobody is reached, and all that

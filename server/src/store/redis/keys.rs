@@ -3,8 +3,10 @@
 
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::Sealed;
+use ripcord_proto::record::{Record, RecordKey};
 use ripcord_proto::table::{Entry, Member};
 use ripcord_proto::{Epoch, Revision, Sequence};
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 use crate::store::state::StoredState;
@@ -15,8 +17,8 @@ pub(super) fn log(name: &LogName) -> String {
     format!("ripcord:{{{name}}}:log")
 }
 
-/// The hash of an environment's state: `head`, `settings`, `hash` and one field for each flag (`f:`), segment (`s:`), kill (`k:`)
-/// and ended kill (`ended:`). Of the system log it holds the head alone.
+/// The hash of an environment's state: `head`, `settings`, `hash` and one field for each flag (`f:`), segment (`s:`), kill (`k:`),
+/// ended kill (`ended:`) and record (`r:kind:`). Of the system log it holds the head alone.
 pub(super) fn state(name: &LogName) -> String {
     format!("ripcord:{{{name}}}:state")
 }
@@ -109,7 +111,20 @@ pub(super) fn state_fields(state: &StoredState) -> Vec<(String, String)> {
     fields.extend(snapshot.segments.iter().map(|segment| (format!("s:{}", segment.key()), entry_text(segment))));
     fields.extend(snapshot.kills.iter().map(|kill| (format!("k:{}", kill.key()), entry_text(kill))));
     fields.extend(state.ended_kills.iter().map(|id| (format!("ended:{id}"), String::new())));
+    fields.extend(state.records.iter().map(|record| (record_field(&record.key()), record.json().to_string())));
     fields
+}
+
+/// The field of a record: `r:checkpoint:before-web-12`.
+fn record_field(key: &RecordKey) -> String {
+    format!("r:{}:{}", key.kind(), key.as_str())
+}
+
+/// The record of a field; nothing where it is the field of something else.
+pub(super) fn record(field: &str, json: &str) -> Option<Record> {
+    let (kind, key) = field.strip_prefix("r:")?.split_once(':')?;
+    let json = RawValue::from_string(json.to_owned()).ok()?;
+    Record::from_raw(kind, key, json).ok()
 }
 
 /// An entry as it is stored: the position of its last change, then its JSON.
@@ -138,7 +153,10 @@ pub(super) fn fields(entries: &[Sealed]) -> BTreeMap<String, Option<String>> {
                     let json = serde_json::to_string(settings).unwrap_or_default();
                     fields.insert("settings".to_owned(), Some(json));
                 }
-                Change::NewEpoch(_) | Change::PutEnvironment(_) | Change::DeleteEnvironment(_) | Change::PutKey(_) | Change::RevokeKey(_) => {}
+                Change::PutRecord(record) => _ = fields.insert(record_field(&record.key()), Some(record.json().to_string())),
+                Change::DeleteRecord(key) => _ = fields.insert(record_field(key), None),
+                Change::Ping(_) | Change::NewEpoch(_) | Change::PutEnvironment(_) | Change::DeleteEnvironment(_) | Change::PutKey(_) | Change::RevokeKey(_) => {
+                }
             }
         }
         if let Some(hash) = &entry.commit.hash {

@@ -119,6 +119,9 @@ pub(super) async fn state(live: &Live, environment: &EnvironmentKey) -> Result<O
     };
     let ended = fields.keys().filter_map(|field| field.strip_prefix("ended:"));
     state.ended_kills = ended.filter_map(|id| KillId::new(id).ok()).collect();
+    for record in fields.iter().filter_map(|(field, json)| keys::record(field, json)) {
+        state.records.put(&record);
+    }
     let agrees = stated.is_none_or(|stated| stated == state.snapshot.content_hash().to_string());
     Ok(agrees.then_some(state))
 }

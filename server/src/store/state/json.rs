@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use ripcord_proto::record::{Record, Records};
 use ripcord_proto::settings::Settings;
 use ripcord_proto::table::{Entry, Member, Table};
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Kill, KillId, Position, Segment, SegmentKey, Snapshot};
@@ -20,6 +21,7 @@ struct Written<'a> {
     segments: Entries<'a, Segment>,
     kills: Entries<'a, Kill>,
     ended_kills: &'a BTreeSet<KillId>,
+    records: Vec<Record>,
 }
 
 struct Entries<'a, M: Member>(&'a Table<M>);
@@ -42,6 +44,9 @@ struct Read {
     segments: Vec<(SegmentKey, Position, Box<RawValue>)>,
     kills: Vec<(KillId, Position, Box<RawValue>)>,
     ended_kills: BTreeSet<KillId>,
+    /// Absent in states that were written before there were records.
+    #[serde(default)]
+    records: Vec<Record>,
 }
 
 pub(super) fn write(state: &StoredState) -> Result<String, serde_json::Error> {
@@ -53,11 +58,14 @@ pub(super) fn write(state: &StoredState) -> Result<String, serde_json::Error> {
         segments: Entries(&state.snapshot.segments),
         kills: Entries(&state.snapshot.kills),
         ended_kills: &state.ended_kills,
+        records: state.records.iter().collect(),
     })
 }
 
 pub(super) fn parse(json: &[u8]) -> Result<StoredState, serde_json::Error> {
     let read: Read = serde_json::from_slice(json)?;
+    let mut records = Records::default();
+    read.records.iter().for_each(|record| records.put(record));
     Ok(StoredState {
         head: read.head,
         snapshot: Snapshot {
@@ -69,6 +77,7 @@ pub(super) fn parse(json: &[u8]) -> Result<StoredState, serde_json::Error> {
             kills: table(read.kills),
         },
         ended_kills: read.ended_kills,
+        records,
     })
 }
 

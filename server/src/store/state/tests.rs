@@ -8,7 +8,14 @@ use crate::store::contract::{Writer, environment};
 fn a_state_is_read_as_it_was_written() {
     let mut writer = Writer::new("production");
     let mut state = StoredState::empty(environment("production"));
-    for entry in [writer.settings(), writer.kill("checkout"), writer.kill("search"), writer.restore_first()] {
+    let entries = [
+        writer.settings(),
+        writer.kill("checkout"),
+        writer.policy(60),
+        writer.kill("search"),
+        writer.restore_first(),
+    ];
+    for entry in entries {
         state.apply(&entry);
     }
     let read = StoredState::decode(&state.encode().unwrap()).unwrap();
@@ -16,8 +23,21 @@ fn a_state_is_read_as_it_was_written() {
     assert_eq!(read.snapshot.content_hash(), state.snapshot.content_hash());
     assert_eq!(read.ended_kills, state.ended_kills);
     assert_eq!(read.snapshot.kills.len(), 1);
+    assert_eq!(read.records.policy().ping_every_seconds, Some(60));
     let changed = |state: &StoredState| state.snapshot.kills.iter().map(|kill| kill.changed()).collect::<Vec<_>>();
     assert_eq!(changed(&read), changed(&state));
+}
+
+#[test]
+fn records_come_and_go_without_a_revision() {
+    let mut writer = Writer::new("production");
+    let mut state = StoredState::empty(environment("production"));
+    state.apply(&writer.policy(60));
+    assert_eq!(state.head.revision.0, 0);
+    assert_eq!(state.records.iter().count(), 1);
+    state.apply(&writer.no_policy());
+    assert_eq!(state.records.iter().count(), 0);
+    assert_eq!(state.head.sequence.0, 2);
 }
 
 #[test]

@@ -1,0 +1,215 @@
+//! Checks: HTTP probes that a rollback asks before it commits and after.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::fault::Faults;
+use crate::flags_file;
+use crate::limits;
+use crate::reader::{self, Read, Reader};
+
+/// An HTTP probe: a GET whose status, and one place of whose JSON body, must be as stated.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Check {
+    /// How it is called in answers and on the command line.
+    pub name: String,
+    /// What is asked: `http://` or `https://`.
+    pub url: String,
+    /// When it is asked; after the commit unless told otherwise.
+    pub when: BTreeSet<When>,
+    /// The status that must come.
+    pub expect: u16,
+    /// What must stand in the body.
+    #[serde(flatten)]
+    pub body: Option<BodyCheck>,
+    /// Milliseconds after which it has failed.
+    pub timeout_ms: u64,
+}
+
+/// When a check is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum When {
+    /// Before the commit: a failure refuses the rollback.
+    Before,
+    /// After each step of a staged rollback: a failure stops the ladder.
+    Step,
+    /// After the commit: it says whether service is restored.
+    After,
+}
+
+/// One place of a JSON body, and what must stand there.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct BodyCheck {
+    /// RFC 6901: `/status`, or the empty pointer for the whole body.
+    pub pointer: String,
+    /// How it is compared.
+    #[serde(flatten)]
+    pub comparison: Comparison,
+}
+
+/// How a value of the body is compared.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Comparison {
+    /// It is this JSON value.
+    Equals(Value),
+    /// It is a number below this.
+    Below(f64),
+    /// It is a number above this.
+    Above(f64),
+}
+
+impl Check {
+    /// Milliseconds that a check may take unless it says otherwise.
+    pub const TIMEOUT_MS: u64 = 2_000;
+    /// Milliseconds that a check may ask for, at most.
+    pub const TIMEOUT_MS_MAX: u64 = 30_000;
+
+    /// Reads the JSON form and reports every problem.
+    pub fn from_value(value: &Value) -> Result<Self, Faults> {
+        reader::read(value, Self::read)
+    }
+
+    /// Reads a file of checks, YAML or JSON: a list, or an object with the one member `checks`.
+    pub fn parse_file(text: &str) -> Result<Vec<Self>, Faults> {
+        let document = flags_file::document(text)?;
+        reader::read(&document, |reader, value| match value.as_object() {
+            Some(map) => {
+                reader.members(map, "a file of checks", &["checks"], &[]);
+                reader.required(map, "checks", "a list of checks", Self::read_all)
+            }
+            None => Self::read_all(reader, value),
+        })
+    }
+
+    /// Reads a list of checks, names unique.
+    pub(crate) fn read_all(reader: &mut Reader, value: &Value) -> Read<Vec<Self>> {
+        let checks = reader.items(value, limits::CHECKS, Self::read)?;
+        let mut names = BTreeSet::new();
+        match checks.iter().find(|check| !names.insert(check.name.as_str())) {
+            None => Ok(checks),
+            Some(repeated) => {
+                let problem = format!("{:?} is the name of two checks; names are unique", repeated.name);
+                reader.refuse(problem)
+            }
+        }
+    }
+
+    pub(crate) fn read(reader: &mut Reader, value: &Value) -> Read<Self> {
+        const MEMBERS: [&str; 9] = ["name", "url", "when", "expect", "pointer", "equals", "below", "above", "timeout_ms"];
+        let map = reader.object(value)?;
+        reader.members(map, "a check", &MEMBERS, &[]);
+        let name = reader.required(map, "name", "a short name", Reader::prose);
+        let url = reader.required(map, "url", "an address that starts with http:// or https://", url);
+        let when = reader.optional(map, "when", when);
+        let expect = reader.optional(map, "expect", |reader, value| whole(reader, value, "an HTTP status", 100, 599));
+        let timeout_ms = reader.optional(map, "timeout_ms", |reader, value| {
+            whole(reader, value, "a number of milliseconds", 1, Self::TIMEOUT_MS_MAX)
+        });
+        let body = BodyCheck::read(reader, map);
+        Ok(Self {
+            name: name?,
+            url: url?,
+            when: when.unwrap_or_else(|| BTreeSet::from([When::After])),
+            expect: expect.and_then(|status| u16::try_from(status).ok()).unwrap_or(200),
+            body: body?,
+            timeout_ms: timeout_ms.unwrap_or(Self::TIMEOUT_MS),
+        })
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Check {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        Self::from_value(&value).map_err(serde::de::Error::custom)
+    }
+}
+
+impl BodyCheck {
+    fn read(reader: &mut Reader, map: &serde_json::Map<String, Value>) -> Read<Option<Self>> {
+        let pointer = reader.optional(map, "pointer", |reader, value| {
+            let text = reader.text(value)?;
+            if text.is_empty() || text.starts_with('/') {
+                return Ok(text.to_owned());
+            }
+            reader.refuse(format!("{text:?} is no JSON pointer; it starts with /, as in \"/status\""))
+        });
+        let number = |reader: &mut Reader, value: &Value| reader.number(value).map(|number| number.as_f64().unwrap_or_default());
+        let equals = map.get("equals").cloned().map(Comparison::Equals);
+        let below = reader.optional(map, "below", number).map(Comparison::Below);
+        let above = reader.optional(map, "above", number).map(Comparison::Above);
+        let mut stated = [equals, below, above].into_iter().flatten();
+        let (comparison, another) = (stated.next(), stated.next());
+        if another.is_some() {
+            return reader.refuse("compares in two ways; state one of equals, below and above");
+        }
+        match (pointer, comparison) {
+            (Some(_), None) => reader.refuse("names a pointer and says not what must stand there; add equals, below or above"),
+            (pointer, Some(comparison)) => Ok(Some(Self {
+                pointer: pointer.unwrap_or_default(),
+                comparison,
+            })),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+fn url(reader: &mut Reader, value: &Value) -> Read<String> {
+    let text = reader.text(value)?;
+    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    if host.is_some_and(|host| !host.is_empty() && !host.starts_with('/')) && !text.contains(char::is_whitespace) {
+        return Ok(text.to_owned());
+    }
+    reader.refuse(format!("{text:?} is no address to ask; write it as \"http://host:port/path\""))
+}
+
+fn when(reader: &mut Reader, value: &Value) -> Read<BTreeSet<When>> {
+    let one = |reader: &mut Reader, value: &Value| match value.as_str() {
+        Some("before") => Ok(When::Before),
+        Some("step") => Ok(When::Step),
+        Some("after") => Ok(When::After),
+        _ => reader.refuse(format!("must be \"before\", \"step\" or \"after\", not {value}")),
+    };
+    if !value.is_array() {
+        return one(reader, value).map(|when| BTreeSet::from([when]));
+    }
+    reader.items(value, 3, one).map(BTreeSet::from_iter)
+}
+
+fn whole(reader: &mut Reader, value: &Value, what: &str, least: u64, most: u64) -> Read<u64> {
+    match value.as_u64().filter(|number| (least..=most).contains(number)) {
+        Some(number) => Ok(number),
+        None => reader.refuse(format!("must be {what} from {least} to {most}, not {value}")),
+    }
+}
+
+/// A check, and whose it is.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Probe {
+    /// `flag checkout-v2`, `release web-2026.11.24` or `environment`.
+    pub of: String,
+    /// What is asked.
+    pub check: Check,
+}
+
+/// What became of a check that was asked.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CheckOutcome {
+    /// The check's name.
+    pub name: String,
+    /// Whose it is: `flag checkout-v2`, `release web-2026.11.24` or `environment`.
+    pub of: String,
+    /// When it was asked.
+    pub when: When,
+    /// Whether all was as stated.
+    pub passed: bool,
+    /// What came, in words: `200 in 12 ms`, `503, expected 200`, `no answer within 2000 ms`.
+    pub detail: String,
+    /// When the answer was in.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub at: jiff::Timestamp,
+}

@@ -1,0 +1,109 @@
+//! Checkpoints: named pointers to revisions, known-good once somebody has vouched for them with evidence.
+
+use crate::actor::Actor;
+use crate::fault::Faults;
+use crate::key::CheckpointName;
+use crate::revision::{Position, Revision, Sequence};
+use crate::snapshot::ContentHash;
+use crate::table::Member;
+
+/// A named pointer to a revision. Its state is read back from the log; the hash proves it.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Checkpoint {
+    /// Its name.
+    pub name: CheckpointName,
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// The epoch of the revision that it points to.
+    pub epoch: crate::revision::Epoch,
+    /// The revision that it points to.
+    pub revision: Revision,
+    /// The last entry of the log that belongs to it.
+    pub sequence: Sequence,
+    /// The content hash of the snapshot there.
+    pub hash: ContentHash,
+    /// How many flags that snapshot holds.
+    pub flags: u64,
+    /// Who took it.
+    pub by: Actor,
+    /// When.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub at: jiff::Timestamp,
+    /// Who vouched for it or doubted it, in order. The last word counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub judgements: Vec<Judgement>,
+}
+
+/// Somebody, or something, says whether a checkpoint is known to be good.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Judgement {
+    /// What is said.
+    pub verdict: Verdict,
+    /// By whom.
+    pub by: Actor,
+    /// When.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub at: jiff::Timestamp,
+    /// Evidence, or the reason of the doubt, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<String>,
+    /// The figures of the evidence: `{"error_rate": 0.002, "soaked_seconds": 1800}`.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub figures: serde_json::Map<String, serde_json::Value>,
+}
+
+/// What a judgement says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It is known to be good.
+    Vouched,
+    /// It is not, or not any more.
+    Doubted,
+}
+
+/// How a checkpoint stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// Nobody has said anything about it.
+    Unvouched,
+    /// The last word on it is a vouch.
+    KnownGood,
+    /// The last word on it is a doubt.
+    Doubted,
+}
+
+impl Checkpoint {
+    /// Where it points to.
+    pub const fn position(&self) -> Position {
+        Position {
+            epoch: self.epoch,
+            revision: self.revision,
+        }
+    }
+
+    /// How it stands.
+    pub fn standing(&self) -> Standing {
+        match self.judgements.last().map(|judgement| judgement.verdict) {
+            None => Standing::Unvouched,
+            Some(Verdict::Vouched) => Standing::KnownGood,
+            Some(Verdict::Doubted) => Standing::Doubted,
+        }
+    }
+}
+
+impl Member for Checkpoint {
+    type Key = CheckpointName;
+    const KIND: &'static str = "checkpoint";
+
+    fn parse(json: &str) -> Result<Self, Faults> {
+        serde_json::from_str(json).map_err(|error| Faults::one("", error.to_string()))
+    }
+}

@@ -1,0 +1,26 @@
+//! Which node drives what goes on by itself in an environment: confirmations that are awaited, staged rollbacks, scheduled pings.
+
+use crate::fault::Faults;
+use crate::policy::Single;
+use crate::table::Member;
+
+/// The node that drives, and the fencing token that it got with it. A node whose token is not the newest has been replaced: what
+/// it still asks for is refused.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Driver {
+    /// The node's name, for people.
+    pub node: String,
+    /// The random id of its process.
+    pub id: String,
+    /// Grows by one with every change of the driver.
+    pub token: u64,
+}
+
+impl Member for Driver {
+    type Key = Single;
+    const KIND: &'static str = "driver";
+
+    fn parse(json: &str) -> Result<Self, Faults> {
+        serde_json::from_str(json).map_err(|error| Faults::one("", error.to_string()))
+    }
+}

@@ -1,0 +1,92 @@
+//! Ids that a node makes once: a prefix that says of what, and 26 lower-case letters or digits that sort by time of making.
+
+use crate::fault::Faults;
+
+/// Letters and digits behind the prefix.
+const DIGITS: usize = 26;
+
+/// 130 bits of which the upper 48 are milliseconds since 1970 and the rest random: [Crockford's base 32], lower case.
+///
+/// [Crockford's base 32]: https://www.crockford.com/base32.html
+pub(crate) fn from_parts(prefix: &str, unix_ms: u64, random: u128) -> String {
+    const ALPHABET: [char; 32] = [
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'j', 'k', 'm', 'n', 'p', 'q', 'r', 's', 't', 'v', 'w', 'x',
+        'y', 'z',
+    ];
+    let bits = (u128::from(unix_ms) << 80) | (random & ((1 << 80) - 1));
+    let digit = |place: u32| ALPHABET.get(((bits >> (5 * place)) & 31) as usize).copied().unwrap_or('0');
+    prefix.chars().chain((0..26).rev().map(digit)).collect()
+}
+
+/// Checks that `text` has the prefix and as many digits as an id has.
+pub(crate) fn check(what: &str, prefix: &str, list: &str, text: String) -> Result<String, Faults> {
+    let digits = text.strip_prefix(prefix).unwrap_or_default();
+    if digits.len() == DIGITS && digits.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase()) {
+        return Ok(text);
+    }
+    Err(Faults::one(
+        "",
+        format!("{text:?} is no {what}'s id; it looks like {prefix}01jd3x7q8v9w0y2z4a6b8c0d2e, and `{list}` shows those that there are"),
+    ))
+}
+
+/// A newtype for the ids of one kind of thing.
+macro_rules! made_id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal, $what:literal, $list:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Checks `text`.
+            pub fn new(text: impl Into<String>) -> Result<Self, $crate::fault::Faults> {
+                $crate::id::check($what, $prefix, $list, text.into()).map(Self)
+            }
+
+            /// From milliseconds since 1970 and 80 random bits.
+            pub fn from_parts(unix_ms: u64, random: u128) -> Self {
+                Self($crate::id::from_parts($prefix, unix_ms, random))
+            }
+
+            /// As text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::fault::Faults;
+
+            fn from_str(text: &str) -> Result<Self, $crate::fault::Faults> {
+                Self::new(text)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Self::new(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+pub(crate) use made_id;

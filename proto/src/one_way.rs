@@ -1,0 +1,35 @@
+//! One-way doors: what a flag has done that going back does not undo.
+
+use serde_json::Value;
+
+use crate::key::VariantName;
+use crate::reader::{Read, Reader};
+use crate::rule::VariantNames;
+
+/// A one-way door: once `from` was served, going back from it may not restore what it changed. A rollback that takes the variant
+/// from anybody is refused unless it names the flag.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct OneWay {
+    /// The variant that cannot simply be taken back.
+    pub from: VariantName,
+    /// Why, for the person who has to decide: `orders are written in the new format`.
+    pub reason: String,
+    /// The checkpoint of the data from which it could be restored: `backup job 118`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_checkpoint: Option<String>,
+}
+
+impl OneWay {
+    pub(crate) fn read(reader: &mut Reader, value: &Value, names: VariantNames<'_>) -> Read<Self> {
+        let map = reader.object(value)?;
+        reader.members(map, "a one-way door", &["from", "reason", "data_checkpoint"], &[]);
+        let from = reader.required(map, "from", "the name of a variant of this flag", |reader, value| names.read(reader, value));
+        let reason = reader.required(map, "reason", "a text that says what cannot be undone", Reader::prose);
+        let data_checkpoint = reader.optional(map, "data_checkpoint", Reader::prose);
+        Ok(Self {
+            from: from?,
+            reason: reason?,
+            data_checkpoint,
+        })
+    }
+}

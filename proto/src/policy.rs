@@ -1,0 +1,94 @@
+//! What an environment asks of those who change it, and what it does by itself.
+
+use std::fmt;
+
+use crate::check::Check;
+use crate::fault::Faults;
+use crate::table::Member;
+
+/// An environment's policy. It decides who may do what and when, never what a flag answers.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct Policy {
+    /// Whether exposure above zero needs an open release that says what it is, how it is judged and how it is taken back.
+    pub protection: Protection,
+    /// Seconds without a change of content, all probes green and nothing killed, after which the environment vouches for its
+    /// state by itself; absent = only people and pipelines vouch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vouch_after_seconds: Option<u64>,
+    /// Probes that every rollback here asks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
+    /// Seconds within which a rollback must be confirmed; 30 where it does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirm_within_seconds: Option<u64>,
+    /// Seconds between two pings that the server sends by itself; absent = none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ping_every_seconds: Option<u64>,
+    /// Seconds after a rollback within which its review is due; three days where it does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review_within_seconds: Option<u64>,
+}
+
+/// Whether an environment is protected.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Protection {
+    /// Exposure may be raised freely.
+    #[default]
+    Open,
+    /// Exposure above zero needs a complete release.
+    Protected,
+}
+
+impl Policy {
+    /// Seconds within which a rollback must be confirmed.
+    pub fn confirm_within_seconds(&self) -> u64 {
+        self.confirm_within_seconds.unwrap_or(30)
+    }
+
+    /// Seconds after a rollback within which its review is due.
+    pub fn review_within_seconds(&self) -> u64 {
+        self.review_within_seconds.unwrap_or(3 * 24 * 60 * 60)
+    }
+}
+
+/// The key of a record of which an environment has one: it is written `environment`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Single;
+
+const SINGLE: &str = "environment";
+
+impl std::borrow::Borrow<str> for Single {
+    fn borrow(&self) -> &str {
+        SINGLE
+    }
+}
+
+impl fmt::Display for Single {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(SINGLE)
+    }
+}
+
+impl std::str::FromStr for Single {
+    type Err = Faults;
+
+    fn from_str(text: &str) -> Result<Self, Faults> {
+        if text == SINGLE {
+            return Ok(Self);
+        }
+        Err(Faults::one("", format!("{text:?} is not {SINGLE:?}")))
+    }
+}
+
+impl Member for Policy {
+    type Key = Single;
+    const KIND: &'static str = "policy";
+
+    fn parse(json: &str) -> Result<Self, Faults> {
+        serde_json::from_str(json).map_err(|error| Faults::one("", error.to_string()))
+    }
+}

@@ -1,0 +1,241 @@
+//! Records: what a log keeps beside flags, segments and kills. They change no answer, so a commit of records alone takes no
+//! revision.
+//!
+//! All kinds go through the log, the stores and the mirrors in one way; this file is the list of them.
+
+use std::borrow::Borrow;
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+
+use crate::checkpoint::Checkpoint;
+use crate::digest::Digest;
+use crate::drill::Drill;
+use crate::driver::Driver;
+use crate::fault::Faults;
+use crate::key::LAST_KNOWN_GOOD;
+use crate::ping::Ping;
+use crate::policy::{Policy, Single};
+use crate::release::Release;
+use crate::revision::Position;
+use crate::rollback::Rollback;
+use crate::table::{Entry, Member, Table};
+
+/// What keys are made of, as text.
+fn text<K: Borrow<str>>(key: &K) -> &str {
+    key.borrow()
+}
+
+macro_rules! records {
+    ($($(#[$doc:meta])* $kind:ident in $table:ident,)*) => {
+        /// A record as it is from now on.
+        #[derive(Debug, Clone)]
+        pub enum Record {
+            $($(#[$doc])* $kind(Arc<Entry<$kind>>),)*
+        }
+
+        /// Which record.
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum RecordKey {
+            $($(#[$doc])* $kind(<$kind as Member>::Key),)*
+        }
+
+        /// All records of an environment. Copying them copies reference counts.
+        #[derive(Debug, Clone, Default)]
+        pub struct Records {
+            $($(#[$doc])* pub $table: Table<$kind>,)*
+        }
+
+        impl Record {
+            /// Which record it is.
+            pub fn key(&self) -> RecordKey {
+                match self {
+                    $(Self::$kind(entry) => RecordKey::$kind(entry.key().clone()),)*
+                }
+            }
+
+            /// Its JSON as it was encoded.
+            pub fn json(&self) -> &RawValue {
+                match self {
+                    $(Self::$kind(entry) => entry.json(),)*
+                }
+            }
+
+            /// SHA-256 over kind, key and JSON: the record's ETag.
+            pub fn digest(&self) -> &Digest {
+                match self {
+                    $(Self::$kind(entry) => entry.digest(),)*
+                }
+            }
+
+            /// A record as it came from a log or a store.
+            pub fn from_raw(kind: &str, key: &str, json: Box<RawValue>) -> Result<Self, Faults> {
+                match RecordKey::parse(kind, key)? {
+                    $(RecordKey::$kind(key) => Ok(Self::$kind(Arc::new(Entry::from_raw(key, json, Position::START)))),)*
+                }
+            }
+        }
+
+        impl RecordKey {
+            /// Its kind: `checkpoint`, `release`, …
+            pub fn kind(&self) -> &'static str {
+                match self {
+                    $(Self::$kind(_) => <$kind as Member>::KIND,)*
+                }
+            }
+
+            /// Its key as text.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$kind(key) => text(key),)*
+                }
+            }
+
+            /// The key that is written so.
+            pub fn parse(kind: &str, key: &str) -> Result<Self, Faults> {
+                $(if kind == <$kind as Member>::KIND {
+                    return key.parse().map(Self::$kind);
+                })*
+                Err(Faults::one("kind", format!("{kind:?} is no kind of record that this version knows")))
+            }
+        }
+
+        impl Records {
+            /// Puts a record in its place.
+            pub fn put(&mut self, record: &Record) {
+                match record {
+                    $(Record::$kind(entry) => drop(self.$table.insert(Arc::clone(entry))),)*
+                }
+            }
+
+            /// Takes a record out.
+            pub fn remove(&mut self, key: &RecordKey) {
+                match key {
+                    $(RecordKey::$kind(key) => drop(self.$table.remove(text(key))),)*
+                }
+            }
+
+            /// The digest of a record, where it is there.
+            pub fn digest(&self, key: &RecordKey) -> Option<Digest> {
+                match key {
+                    $(RecordKey::$kind(key) => self.$table.get(text(key)).map(|entry| *entry.digest()),)*
+                }
+            }
+
+            /// Every record, by kind and key.
+            pub fn iter(&self) -> impl Iterator<Item = Record> {
+                let records = std::iter::empty();
+                $(let records = records.chain(self.$table.iter().map(|entry| Record::$kind(Arc::clone(entry))));)*
+                records
+            }
+        }
+
+        $(impl From<Arc<Entry<$kind>>> for Record {
+            fn from(entry: Arc<Entry<$kind>>) -> Self {
+                Self::$kind(entry)
+            }
+        })*
+    };
+}
+
+records! {
+    /// Named pointers to revisions.
+    Checkpoint in checkpoints,
+    /// The commits of one deployment.
+    Release in releases,
+    /// Rollbacks from their commit to their end.
+    Rollback in rollbacks,
+    /// What the environment asks and does by itself; at most one.
+    Policy in policy,
+    /// Which node drives; at most one.
+    Driver in driver,
+    /// Measured propagations.
+    Ping in pings,
+    /// Rehearsed rollbacks.
+    Drill in drills,
+}
+
+impl Records {
+    /// The newest checkpoint that is known to be good.
+    pub fn last_known_good(&self) -> Option<&Checkpoint> {
+        let good = self.checkpoints.iter().filter_map(|entry| entry.value().ok());
+        good.filter(|checkpoint| checkpoint.standing() == crate::checkpoint::Standing::KnownGood)
+            .max_by_key(|checkpoint| (checkpoint.position(), checkpoint.sequence))
+    }
+
+    /// The checkpoint of a name, `last-known-good` among them.
+    pub fn checkpoint(&self, name: &str) -> Option<&Checkpoint> {
+        if name == LAST_KNOWN_GOOD {
+            return self.last_known_good();
+        }
+        self.checkpoints.value(name)
+    }
+
+    /// The environment's policy, the default where none was set.
+    pub fn policy(&self) -> Policy {
+        self.policy.value(text(&Single)).cloned().unwrap_or_default()
+    }
+
+    /// The node that drives, where one has begun to.
+    pub fn driver(&self) -> Option<&Driver> {
+        self.driver.value(text(&Single))
+    }
+}
+
+impl serde::Serialize for Record {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(serde::Serialize)]
+        struct Written<'a> {
+            kind: &'static str,
+            key: &'a str,
+            record: &'a RawValue,
+        }
+        let key = self.key();
+        let written = Written {
+            kind: key.kind(),
+            key: key.as_str(),
+            record: self.json(),
+        };
+        written.serialize(serializer)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Record {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        struct Read {
+            kind: String,
+            key: String,
+            record: Box<RawValue>,
+        }
+        let read = Read::deserialize(deserializer)?;
+        Self::from_raw(&read.kind, &read.key, read.record).map_err(serde::de::Error::custom)
+    }
+}
+
+impl serde::Serialize for RecordKey {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(serde::Serialize)]
+        struct Written<'a> {
+            kind: &'static str,
+            key: &'a str,
+        }
+        let written = Written {
+            kind: self.kind(),
+            key: self.as_str(),
+        };
+        written.serialize(serializer)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for RecordKey {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        struct Read {
+            kind: String,
+            key: String,
+        }
+        let read = Read::deserialize(deserializer)?;
+        Self::parse(&read.kind, &read.key).map_err(serde::de::Error::custom)
+    }
+}

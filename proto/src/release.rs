@@ -1,0 +1,109 @@
+//! Releases: the commits that one deployment made, with the checkpoint taken before the first of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::actor::Actor;
+use crate::check::Check;
+use crate::fault::Faults;
+use crate::key::{CheckpointName, FlagKey, ReleaseName, Tag};
+use crate::revision::Sequence;
+use crate::table::Member;
+
+/// A release. Its commits carry its name in the log.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Release {
+    /// Its name.
+    pub name: ReleaseName,
+    /// The checkpoint that was taken when it began.
+    pub baseline: CheckpointName,
+    /// Whether changes can still join it.
+    pub state: ReleaseState,
+    /// Who began it.
+    pub by: Actor,
+    /// When.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub at: jiff::Timestamp,
+    /// When it was finished, and by whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished: Option<Finished>,
+    /// What it says about itself.
+    #[serde(flatten)]
+    pub details: ReleaseDetails,
+    /// How many commits belong to it.
+    pub commits: u64,
+    /// The last of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Sequence>,
+}
+
+/// Whether changes can join a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum ReleaseState {
+    /// Yes.
+    Open,
+    /// No.
+    Finished,
+}
+
+/// The end of a release.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Finished {
+    /// By whom.
+    pub by: Actor,
+    /// When.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub at: jiff::Timestamp,
+}
+
+/// What a release says about itself. Everything may be left out; a protected environment names what it misses before exposure
+/// may go above zero.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ReleaseDetails {
+    /// Flags that it is meant to change; those that it does change belong to it in any case.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub flags: BTreeSet<FlagKey>,
+    /// Tags of flags that it is meant to change.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub tags: BTreeSet<Tag>,
+    /// What is deployed: `web 2026.11.24`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<String>,
+    /// The source's commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The image's digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// What must be seen for it to count as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub success: Vec<String>,
+    /// What must be seen for it to be taken back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failure: Vec<String>,
+    /// Seconds from its beginning within which it can be taken back as planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_seconds: Option<u64>,
+    /// How each flag's data is protected: `expand-contract migration 41, both formats are read`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub data: BTreeMap<FlagKey, String>,
+    /// Who answers for what: `commander`, `operations`, `communications`, …
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub owners: BTreeMap<String, String>,
+    /// Probes that a rollback of it asks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
+}
+
+impl Member for Release {
+    type Key = ReleaseName;
+    const KIND: &'static str = "release";
+
+    fn parse(json: &str) -> Result<Self, Faults> {
+        serde_json::from_str(json).map_err(|error| Faults::one("", error.to_string()))
+    }
+}

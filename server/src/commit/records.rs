@@ -1,0 +1,48 @@
+//! What the commit path knows of records: they are as expected before they are written, and a commit joins its release.
+
+use std::sync::Arc;
+
+use ripcord_proto::record::{Record, RecordKey, Records};
+use ripcord_proto::release::{Release, ReleaseState};
+use ripcord_proto::table::Entry;
+use ripcord_proto::{Position, ReleaseName, Sequence};
+
+use super::{CommitError, Expected};
+
+/// Refuses where a record is not as expected.
+pub(super) fn check(records: &Records, key: &RecordKey, expected: Expected) -> Result<(), CommitError> {
+    match (expected, records.digest(key)) {
+        (Expected::Anything, _) | (Expected::Absent, None) => Ok(()),
+        (Expected::Absent, Some(_)) => Err(CommitError::Exists {
+            what: format!("a {} {}", key.kind(), key.as_str()),
+        }),
+        (Expected::Digest(_), None) => Err(CommitError::NoRecord(key.clone())),
+        (Expected::Digest(digest), Some(actual)) if digest == actual => Ok(()),
+        (Expected::Digest(_), Some(_)) => Err(CommitError::RecordMoved(key.clone())),
+    }
+}
+
+/// Refuses a driver that another one has replaced.
+pub(super) fn check_driver(records: &Records, token: u64) -> Result<(), CommitError> {
+    match records.driver() {
+        Some(driver) if driver.token == token => Ok(()),
+        Some(_) | None => Err(CommitError::NotDriving),
+    }
+}
+
+/// The release as it is after one more commit, whose place in the log is `sequence`.
+pub(super) fn joined(records: &Records, name: &ReleaseName, sequence: Sequence) -> Result<Record, CommitError> {
+    let Some(release) = records.releases.value(name.as_str()) else {
+        return Err(CommitError::NoRecord(RecordKey::Release(name.clone())));
+    };
+    if release.state == ReleaseState::Finished {
+        return Err(CommitError::ReleaseFinished(name.clone()));
+    }
+    let joined = Release {
+        commits: release.commits + 1,
+        last: Some(sequence),
+        ..release.clone()
+    };
+    let entry = Entry::new(name.clone(), joined, Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
+    Ok(Arc::new(entry).into())
+}
