@@ -25,13 +25,14 @@ use self::stores::Opened;
 use crate::access::{Access, Limits};
 use crate::api;
 use crate::check::Checks;
+use crate::checkpoint::Vouching;
 use crate::clock::SystemClock;
 use crate::commit::CommitError;
 use crate::driver::{Drivers, Presence};
 use crate::environment::{Environments, Orphans, Rooms};
 use crate::fleet::{self, Fleet};
 use crate::kill::{self, Kills};
-use crate::outcome::Outcomes;
+use crate::outcome::{Elsewhere, Outcomes};
 use crate::peer::Peers;
 use crate::ping::Pings;
 use crate::rollback::progress::Progress;
@@ -127,7 +128,8 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     peers.start(kills.clone(), node.clone(), &tasks);
     let others = Arc::new(peers::OtherNodes::new(peers.clone(), opened.redis.clone()));
     let fleet = Fleet::new(&board, fleet::Settings::new(node.clone()), Arc::clone(&others) as Arc<dyn fleet::Peers>);
-    others.answer_from(fleet.clone());
+    let outcomes = Outcomes::default();
+    others.answer_from(fleet.clone(), outcomes.clone());
 
     let drivers = Drivers::new(environments.clone(), Arc::clone(&others) as Arc<dyn Presence>, &node, &others.own_id());
 
@@ -136,18 +138,25 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     let streams = Streams::new(&board, stream_settings(&config), fleet.clone(), Arc::new(access.clone()), fresh);
     shutdown::end_streams_of_revoked_keys(&environments, &streams, &tasks);
 
-    let outcomes = Outcomes::default();
     let checks = Checks::new(Arc::new(SystemClock));
     let progress = Progress {
         environments: environments.clone(),
         fleet: fleet.clone(),
         outcomes: outcomes.clone(),
+        elsewhere: Arc::clone(&others) as Arc<dyn Elsewhere>,
         checks: checks.clone(),
         drivers: drivers.clone(),
     };
     progress.start();
     let pings = Pings::new(environments.clone(), fleet.clone(), drivers.clone());
     pings.start();
+    let vouching = Vouching {
+        environments: environments.clone(),
+        fleet: fleet.clone(),
+        checks: checks.clone(),
+        drivers: drivers.clone(),
+    };
+    vouching.start();
 
     let health = Health::new(environments.clone(), &peers, stop.clone(), config.stale_after, node.clone());
     let parts = api::Parts {

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod checkpoints;
+mod drills;
 mod edits;
 mod harness;
 mod history;
@@ -9,5 +10,6 @@ mod keys;
 mod kills;
 mod openapi;
 mod permissions;
+mod procedures;
 mod releases;
 mod rollbacks;
