@@ -1,9 +1,10 @@
-//! What goes on by itself: rollbacks after their commit, and pings that policies ask for.
+//! What goes on by itself: rollbacks after their commit, pings that policies ask for, environments that vouch for themselves.
 
 use std::sync::Arc;
 
 use super::peers::OtherNodes;
 use crate::check::Checks;
+use crate::checkpoint::Vouching;
 use crate::clock::SystemClock;
 use crate::driver::{Drivers, Presence};
 use crate::environment::Environments;
@@ -34,5 +35,12 @@ pub(super) fn start(environments: &Environments, fleet: &Fleet, outcomes: &Outco
     progress.start();
     let pings = Pings::new(environments.clone(), fleet.clone(), drivers.clone());
     pings.start();
+    let vouching = Vouching {
+        environments: environments.clone(),
+        fleet: fleet.clone(),
+        checks: checks.clone(),
+        drivers: drivers.clone(),
+    };
+    vouching.start();
     Procedures { drivers, checks, pings }
 }
