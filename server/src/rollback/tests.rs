@@ -174,11 +174,10 @@ impl World {
         let id = RollbackId::from_parts(number, 1);
         let state = self.environments.state(&production()).unwrap();
         let target = self.environments.state_at(&production(), to).await.unwrap().unwrap();
-        let flags: BTreeSet<FlagKey> = flags.iter().map(|key| FlagKey::new(*key).unwrap()).collect();
-        let every_seconds = 120;
+        let flags: BTreeSet<FlagKey> = flags.iter().map(|key| FlagKey::new(key).unwrap()).collect();
         let ladder = (!steps.is_empty()).then(|| Ladder {
             steps: steps.to_vec(),
-            every_seconds,
+            every_seconds: 120,
             done: 1,
             next_at: Some(now + jiff::SignedDuration::from_secs(120)),
             whole: BTreeSet::new(),
