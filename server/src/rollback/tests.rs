@@ -168,6 +168,7 @@ impl World {
     }
 
     /// Rolls these flags back to `to`, step by step where there are any.
+    #[expect(clippy::too_many_lines, reason = "a record is written out whole")]
     pub(super) async fn roll_back(&self, flags: &[&str], to: Position, steps: &[f64]) -> RollbackId {
         let now = self.clock.now();
         let number = self.ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
