@@ -11,8 +11,16 @@ use crate::commit::state::EnvironmentState;
 use crate::store::state::StoredState;
 use crate::store::{Loaded, LogName, Store, StoreError};
 
-/// Entries that are read at once: few enough that little is read beyond the one that is looked for.
-const PAGE: usize = 256;
+/// Entries that are read at once, at least and at most: few enough that little is read beyond the one that is looked for.
+const PAGE: std::ops::RangeInclusive<u64> = 16..=256;
+
+/// How many entries are likely to lie on the way from one position to another: a revision is often followed by a commit of
+/// records.
+fn page(from: Position, to: Position) -> usize {
+    let revisions = to.revision.0.saturating_sub(from.revision.0);
+    let page = (2 * revisions).clamp(*PAGE.start(), *PAGE.end());
+    usize::try_from(page).unwrap_or(usize::MAX)
+}
 
 impl Environments {
     /// The environment's state at an earlier position, however old; `None` where its log never was there.
@@ -35,7 +43,7 @@ async fn read_back(store: &dyn Store, environment: &EnvironmentKey, position: Po
     let stored = store.state_before(&log, position).await?;
     let mut state = stored.unwrap_or_else(|| StoredState::empty(environment.clone()));
     while state.head.position() < position {
-        let entries = store.read(&log, state.head.sequence, PAGE).await?;
+        let entries = store.read(&log, state.head.sequence, page(state.head.position(), position)).await?;
         if entries.is_empty() {
             return Ok(None);
         }
