@@ -18,8 +18,10 @@ pub use self::summary::summary;
 pub use self::verify::verify;
 use crate::store::{LogName, Store, StoreError};
 
-/// Entries that are read at once.
+/// Entries that are read at once, at most.
 const PAGE: usize = 512;
+/// Entries that are read first where the newest are looked for: what is looked for often lies near the end.
+const FIRST: usize = 16;
 
 /// A page of a log, newest first.
 #[derive(Debug)]
@@ -33,12 +35,13 @@ pub struct Listed {
 /// Up to `limit` entries before `before` that `takes` takes, newest first.
 pub async fn newest_first(store: &dyn Store, log: &LogName, before: Sequence, limit: usize, takes: impl Fn(&Sealed) -> bool) -> Result<Listed, StoreError> {
     let mut entries = Vec::new();
-    let mut before = before;
+    let (mut before, mut page) = (before, limit.saturating_add(1).clamp(FIRST, PAGE));
     while before.0 > 1 {
-        let after = Sequence(before.0.saturating_sub(1).saturating_sub(PAGE as u64));
+        let after = Sequence(before.0.saturating_sub(1).saturating_sub(page as u64));
         let wanted = usize::try_from(before.0 - 1 - after.0).unwrap_or(PAGE);
-        let page = store.read(log, after, wanted).await?;
-        for entry in page.into_iter().rev().filter(|entry| entry.commit.sequence < before) {
+        let read = store.read(log, after, wanted).await?;
+        page = (2 * page).min(PAGE);
+        for entry in read.into_iter().rev().filter(|entry| entry.commit.sequence < before) {
             if entries.len() == limit {
                 return Ok(Listed {
                     entries,

@@ -252,16 +252,18 @@ fn phases(known: &Phases, evidence: &Evidence, is_complete: bool) -> Phases {
         evidence.committed.checked_add(took).unwrap_or(evidence.now)
     });
     let is_healthy = is_complete && evidence.checks.iter().all(|check| check.passed);
+    // The last acknowledgement is timed from the swap, this moment by the clock: service is restored when both are there.
+    let healthy = applied.filter(|_| is_healthy).map(|applied| applied.max(evidence.now));
     Phases {
         detected: known.detected,
         decided: known.decided,
         committed: Some(evidence.committed),
         applied,
-        healthy: is_healthy.then_some(evidence.now),
+        healthy,
         commit_ms: known.commit_ms.or_else(|| Some(millis(known.decided?, evidence.committed))),
         applied_p50_ms: level.and_then(|level| level.p50_ms),
         applied_p99_ms: level.and_then(|level| level.p99_ms),
         applied_last_ms: last,
-        healthy_ms: is_healthy.then(|| millis(evidence.committed, evidence.now)),
+        healthy_ms: healthy.map(|healthy| millis(evidence.committed, healthy)),
     }
 }
