@@ -1,7 +1,9 @@
-//! What the benches share: how figures are printed, flags to evaluate, a count of allocations, and a Redis of their own.
+//! What the benches share: how figures are printed, flags to evaluate, environments to commit to, a count of allocations, and a Redis
+//! of their own.
 
 pub mod allocations;
 pub mod redis_server;
 pub mod rounds;
 pub mod table;
 pub mod workload;
+pub mod world;

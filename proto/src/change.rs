@@ -69,6 +69,11 @@ impl Change {
         if let Self::PutSegment(entry) = self { Some(entry.key()) } else { None }
     }
 
+    /// The record that it puts.
+    pub fn record(&self) -> Option<&Record> {
+        if let Self::PutRecord(record) = self { Some(record) } else { None }
+    }
+
     /// The kill that it puts.
     pub fn kill(&self) -> Option<&Kill> {
         if let Self::PutKill(entry) = self { entry.value().ok() } else { None }

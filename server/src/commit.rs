@@ -76,6 +76,25 @@ pub struct Draft {
     pub answer: Answerer,
 }
 
+impl Draft {
+    /// What is asked plainly: for no stated reason, under no condition, and of nobody who waits for an answer of his own.
+    pub fn new(environment: EnvironmentKey, author: Author, asks: Vec<Ask>) -> Self {
+        Self {
+            environment,
+            author,
+            reason: None,
+            release: None,
+            asks,
+            precondition: None,
+            plan: None,
+            changes_served: ChangesServed::Refuse,
+            call: None,
+            answered: None,
+            answer: Answerer::nothing(),
+        }
+    }
+}
+
 /// One thing that is asked.
 #[derive(Debug, Clone)]
 pub enum Ask {

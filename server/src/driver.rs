@@ -21,7 +21,7 @@ use ripcord_proto::record::RecordKey;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Position};
 
-use crate::commit::{Answerer, Ask, Author, CommitError, Draft, Expected};
+use crate::commit::{Ask, Author, CommitError, Draft, Expected};
 use crate::environment::Environments;
 
 /// Which other nodes share this node's logs.
@@ -119,17 +119,8 @@ impl Drivers {
         };
         let entry = Entry::new(Single, driver, Position::START).ok()?;
         let draft = Draft {
-            environment: environment.clone(),
-            author: self.author(),
             reason: Some(format!("node {} drives what goes on by itself here", self.node)),
-            release: None,
-            asks: vec![Ask::PutRecord(Arc::new(entry).into(), expected)],
-            precondition: None,
-            plan: None,
-            changes_served: crate::commit::ChangesServed::Refuse,
-            call: None,
-            answered: None,
-            answer: Answerer::nothing(),
+            ..Draft::new(environment.clone(), self.author(), vec![Ask::PutRecord(Arc::new(entry).into(), expected)])
         };
         match self.environments.submit(draft).await {
             Ok(_) => Some(Token(token)),

@@ -23,7 +23,7 @@ use ripcord_proto::{EnvironmentKey, FlagKey, Kill, KillId, KillScope, Position};
 use tokio::sync::Notify;
 
 use crate::commit::committer::{Abandoned, Queue};
-use crate::commit::{Answer, Answerer, Ask, Author, Call, ChangesServed, CommitError, Draft, Made, Standing};
+use crate::commit::{Answer, Answerer, Ask, Author, Call, CommitError, Draft, Made, Standing};
 use crate::environment::Environments;
 use crate::peer::Peers;
 use crate::store::journal::Journal;
@@ -217,17 +217,10 @@ impl Order {
     fn draft(&self, kill: Kill) -> Draft {
         let answer = self.answer.clone();
         Draft {
-            environment: self.environment.clone(),
-            author: self.author.clone(),
             reason: self.reason.clone(),
-            release: None,
-            asks: vec![Ask::Kill(Box::new(kill))],
-            precondition: None,
-            plan: None,
-            changes_served: ChangesServed::Refuse,
             call: self.call.clone(),
-            answered: None,
             answer: Answerer(Arc::new(move |made| answer_to(&answer, made))),
+            ..Draft::new(self.environment.clone(), self.author.clone(), vec![Ask::Kill(Box::new(kill))])
         }
     }
 }

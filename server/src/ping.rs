@@ -15,7 +15,7 @@ use ripcord_proto::record::{RecordKey, Records};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Position};
 
-use crate::commit::{Answer, Answerer, Ask, Author, Call, ChangesServed, CommitError, Draft, Expected, Made};
+use crate::commit::{Answer, Answerer, Ask, Author, Call, CommitError, Draft, Expected, Made};
 use crate::driver::Drivers;
 use crate::environment::Environments;
 use crate::fleet::{Fleet, Target};
@@ -155,17 +155,10 @@ fn draft(order: &Order, id: PingId, conditions: Vec<Ask>) -> Draft {
     asks.push(Ask::Ping(id));
     let reason = order.reason.as_ref().map_or_else(|| "ping".to_owned(), |reason| format!("ping: {reason}"));
     Draft {
-        environment: order.environment.clone(),
-        author: order.author.clone(),
         reason: Some(reason),
-        release: None,
-        asks,
-        precondition: None,
-        plan: None,
-        changes_served: ChangesServed::Refuse,
         call: order.call.clone(),
-        answered: None,
         answer: Answerer(Arc::new(move |made: &Made| receipt_of(&receipt, made))),
+        ..Draft::new(order.environment.clone(), order.author.clone(), asks)
     }
 }
 

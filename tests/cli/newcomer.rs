@@ -10,10 +10,10 @@ use ripcord_tests::{Outcome, Server, Setup};
 use super::{Ran, ripcord};
 
 /// A command of somebody who sits at the server's machine and has set nothing.
-fn at_the_machine(server: &Server, arguments: &[&str]) -> anyhow::Result<Ran> {
+async fn at_the_machine(server: &Server, arguments: &[&str]) -> anyhow::Result<Ran> {
     let mut command: Command = server.command();
     command.env_remove("RIPCORD_ADMIN_KEY").env("NO_COLOR", "1").args(arguments);
-    Ran::of(&command.output()?)
+    Ran::of(command).await
 }
 
 /// A server that was started without a setting but its port and its directory.
@@ -34,15 +34,18 @@ fn announcement(server: &Server) -> anyhow::Result<PathBuf> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_the_servers_machine_the_first_kill_needs_no_setting() -> Outcome {
     let mut server = without_settings().await?;
-    at_the_machine(&server, &["flags", "set", "checkout", "--boolean", "--default", "on", "--reason", "x"])?.expect(0)?;
-    at_the_machine(&server, &["kill", "checkout", "--reason", "x"])?
+    at_the_machine(&server, &["flags", "set", "checkout", "--boolean", "--default", "on", "--reason", "x"])
+        .await?
+        .expect(0)?;
+    at_the_machine(&server, &["kill", "checkout", "--reason", "x"])
+        .await?
         .expect(0)?
         .says(&["checkout", "ripcord restore k_"])?;
-    at_the_machine(&server, &["flags", "list"])?.expect(0)?.says(&["checkout"])?;
-    at_the_machine(&server, &["doctor"])?.expect(0)?;
+    at_the_machine(&server, &["flags", "list"]).await?.expect(0)?.says(&["checkout"])?;
+    at_the_machine(&server, &["doctor"]).await?.expect(0)?;
     server.stop()?;
     server.restart().await?;
-    at_the_machine(&server, &["kill", "--list"])?.expect(0)?.says(&["checkout"])?;
+    at_the_machine(&server, &["kill", "--list"]).await?.expect(0)?.says(&["checkout"])?;
     Ok(())
 }
 
@@ -53,7 +56,7 @@ async fn the_file_by_which_it_is_found_is_its_owners_alone() -> Outcome {
     let mode = std::fs::metadata(&file)?.permissions().mode() & 0o777;
     ensure!(mode == 0o600, "its mode is {mode:o}");
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644))?;
-    let refused = at_the_machine(&server, &["flags", "list"])?.expect(1)?;
+    let refused = at_the_machine(&server, &["flags", "list"]).await?.expect(1)?;
     ensure!(refused.err.contains("chmod 600"), "{}", refused.err);
     Ok(())
 }

@@ -50,7 +50,7 @@ async fn an_on_call_key_may_drill_and_a_viewer_may_only_look() -> Outcome {
         let key = ground.server.admin().role(role).await?.key().to_owned();
         let mut command = ground.command(arguments);
         command.env("RIPCORD_KEY", key);
-        super::Ran::of(&tokio::task::spawn_blocking(move || command.output()).await??)
+        super::Ran::of(command).await
     };
     as_role("oncall", &["drill", "run", "--builtin", "happy-path"]).await?.expect(0)?;
     as_role("viewer", &["drill", "list"]).await?.expect(0)?.says(&["happy-path"])?;
@@ -168,7 +168,7 @@ async fn without_an_environment_or_in_an_empty_one_other_flags_are_taken() -> Ou
     let alone = ["--builtin", "happy-path", "--file", &file];
     ground.drill(&[&alone[..], &nowhere, &["--keep=false"]].concat()).await?.expect(0)?;
     let ran = ground.drill(&[&alone[..], &nowhere].concat()).await?.expect(1)?;
-    ran.says(&["no server answers", "127.0.0.1:1"])?;
+    ran.notes(&["no server answers", "127.0.0.1:1"])?;
     Ok(())
 }
 
@@ -178,25 +178,25 @@ async fn what_cannot_be_rehearsed_says_why_before_anything_is_started() -> Outco
     let file = ground.file("bad.yaml").display().to_string();
     std::fs::write(&file, "{applications: 0, faults: [stragler], sped: 1}")?;
     let ran = ground.drill(&["--scenario", &file]).await?.expect(1)?;
-    ran.says(&[
+    ran.notes(&[
         "name: is missing",
         "applications: must be",
         "did you mean \"straggler\"?",
         "sped: is no member of a scenario",
     ])?;
-    ground.drill(&["--builtin", "nonsense"]).await?.expect(2)?.says(&["there are happy-path"])?;
+    ground.drill(&["--builtin", "nonsense"]).await?.expect(2)?.notes(&["there are happy-path"])?;
     ground
         .drill(&["--builtin", "store-outage", "--store", "embedded"])
         .await?
         .expect(2)?
-        .says(&["--store redis"])?;
+        .notes(&["--store redis"])?;
     ground.drill(&[]).await?.expect(2)?;
     let mut command = ground.command(&["drill", "run", "--builtin", "happy-path", "--store", "redis"]);
     command.env("PATH", "/nowhere");
-    let ran = super::Ran::of(&command.output()?)?.expect(1)?;
-    ran.says(&["redis-server is not on this machine", "--store embedded"])?;
+    let ran = super::Ran::of(command).await?.expect(1)?;
+    ran.notes(&["redis-server is not on this machine", "--store embedded"])?;
     std::fs::write(&file, "{name: none, scope: {tags: [nobody-has-this]}}")?;
-    ground.drill(&["--scenario", &file]).await?.expect(2)?.says(&["Is the scope right?"])?;
+    ground.drill(&["--scenario", &file]).await?.expect(2)?.notes(&["Is the scope right?"])?;
     ground.nothing_is_left()
 }
 

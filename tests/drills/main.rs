@@ -4,10 +4,10 @@ mod around;
 mod builtins;
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use anyhow::{Context as _, ensure};
-use ripcord_tests::{Server, Setup, flags};
+use ripcord_tests::{Ran, Server, Setup, flags};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -17,17 +17,6 @@ pub struct Ground {
     /// The server of the environment that is forked.
     pub server: Server,
     folder: TempDir,
-}
-
-/// What a drill did.
-#[derive(Debug)]
-pub struct Ran {
-    /// Exit code.
-    pub code: i32,
-    /// What it printed.
-    pub out: String,
-    /// What it said beside that.
-    pub err: String,
 }
 
 impl Ground {
@@ -75,9 +64,7 @@ impl Ground {
 
     /// Runs it to its end.
     pub async fn run(&self, arguments: &[&str]) -> anyhow::Result<Ran> {
-        let mut command = self.command(arguments);
-        let output = tokio::task::spawn_blocking(move || command.output()).await??;
-        Ran::of(&output)
+        Ran::of(self.command(arguments)).await
     }
 
     /// Runs a drill, which must leave no file and no process behind.
@@ -106,42 +93,6 @@ impl Ground {
             Some(format!("{line} in {}", works_in.display()))
         });
         seen.filter(|process| process.contains(&folder)).collect()
-    }
-}
-
-impl Ran {
-    fn of(output: &Output) -> anyhow::Result<Self> {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok(Self {
-            code: output.status.code().context("it was ended by a signal")?,
-            out: text(&output.stdout),
-            err: text(&output.stderr),
-        })
-    }
-
-    /// It must have ended with this code.
-    pub fn expect(self, code: i32) -> anyhow::Result<Self> {
-        ensure!(!self.err.contains("panicked"), "{}", self.err);
-        ensure!(self.code == code, "exit code {} instead of {code}\n{}\n{}", self.code, self.out, self.err);
-        Ok(self)
-    }
-
-    /// What it printed, as JSON.
-    pub fn json(&self) -> anyhow::Result<Value> {
-        serde_json::from_str(&self.out).with_context(|| format!("no JSON: {}\n{}", self.out, self.err))
-    }
-
-    /// What it said, beside its answer too, holds these words.
-    pub fn says(&self, words: &[&str]) -> anyhow::Result<&Self> {
-        for word in words {
-            ensure!(
-                self.out.contains(word) || self.err.contains(word),
-                "{word:?} is missing in\n{}\n{}",
-                self.out,
-                self.err
-            );
-        }
-        Ok(self)
     }
 }
 

@@ -13,7 +13,9 @@ use ripcord_server::snapshot::publication::Publication;
 use ripcord_server::store::redis::{RedisConfig, RedisStore};
 use tokio::sync::mpsc;
 
-use crate::drafts::{attach, draft_of, put, start};
+use ripcord_benches::world::attach;
+
+use crate::drafts::{draft_of, put, start};
 use crate::statistics::{micros, p50, p99};
 use crate::{BLOCK, BLOCKS, timed};
 

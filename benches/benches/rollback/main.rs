@@ -3,7 +3,7 @@
 //!
 //! `cargo bench -p ripcord-benches --bench rollback`. Redis is measured where `redis-server` is installed.
 
-mod world;
+mod rollbacks;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use ripcord_benches::redis_server::{Durability, RedisServer};
 use ripcord_benches::table::{Row, print};
+use ripcord_benches::world;
 use ripcord_proto::rollback::Scope;
 use ripcord_proto::{FlagKey, TargetName};
 use ripcord_server::environment::Environments;
@@ -54,36 +55,36 @@ async fn over_redis(directory: &Path, redis: &RedisServer) -> anyhow::Result<Vec
 
 /// The environment goes forth and back between two states, of all flags and of one.
 async fn commits(store: &str, environments: &Environments, most: f64) -> anyhow::Result<Vec<Row>> {
-    world::put(environments, 0..FLAGS, 0).await?;
-    world::put(environments, 0..FLAGS, 1).await?;
+    rollbacks::put(environments, 0..FLAGS, 0).await?;
+    rollbacks::put(environments, 0..FLAGS, 1).await?;
     let one = FlagKey::new("flag-7")?;
     let single = forth_and_back(environments, &Scope::Flags([one].into())).await?;
     let whole = forth_and_back(environments, &Scope::Environment).await?;
     let mut plain = Vec::with_capacity(COMMITS);
     for turn in 0..COMMITS {
         let since = Instant::now();
-        world::put(environments, 7..8, turn % 2).await?;
+        rollbacks::put(environments, 7..8, turn % 2).await?;
         plain.push(since.elapsed().as_secs_f64());
     }
-    let (plain, single, whole) = (world::p50(&plain), world::p50(&single), world::p50(&whole));
+    let (plain, single, whole) = (rollbacks::p50(&plain), rollbacks::p50(&single), rollbacks::p50(&whole));
     Ok(vec![
-        Row::new(format!("commit of one flag, {store}, {FLAGS} flags, p50"), world::millis(plain)),
-        Row::new(format!("rollback of one flag, {store}, p50"), world::millis(single)).ratio(single / plain, most),
-        Row::new(format!("rollback of {FLAGS} flags in one commit, {store}, p50"), world::millis(whole)).ratio(whole / plain, most),
-        Row::new(format!("the same, against 10 ms, {store}"), world::millis(whole)).ratio(whole / 0.010, 1.0),
+        Row::new(format!("commit of one flag, {store}, {FLAGS} flags, p50"), rollbacks::millis(plain)),
+        Row::new(format!("rollback of one flag, {store}, p50"), rollbacks::millis(single)).ratio(single / plain, most),
+        Row::new(format!("rollback of {FLAGS} flags in one commit, {store}, p50"), rollbacks::millis(whole)).ratio(whole / plain, most),
+        Row::new(format!("the same, against 10 ms, {store}"), rollbacks::millis(whole)).ratio(whole / 0.010, 1.0),
     ])
 }
 
 async fn forth_and_back(environments: &Environments, scope: &Scope) -> anyhow::Result<Vec<f64>> {
     let mut times = Vec::with_capacity(COMMITS);
     for turn in 0..COMMITS {
-        let order = world::order(TargetName::Revision(ripcord_proto::Revision(1 + turn as u64 % 2)), scope.clone());
-        let prepared = world::prepared(environments, &order).await?;
-        let draft = world::rollback_of(&prepared)?;
+        let order = rollbacks::order(TargetName::Revision(ripcord_proto::Revision(1 + turn as u64 % 2)), scope.clone());
+        let prepared = rollbacks::prepared(environments, &order).await?;
+        let draft = rollbacks::rollback_of(&prepared)?;
         let since = Instant::now();
         let committed = environments.submit(draft).await?;
         times.push(since.elapsed().as_secs_f64());
-        world::ended(environments, &committed).await?;
+        rollbacks::ended(environments, &committed).await?;
     }
     Ok(times)
 }
@@ -92,13 +93,13 @@ async fn forth_and_back(environments: &Environments, scope: &Scope) -> anyhow::R
 async fn plans() -> anyhow::Result<Vec<Row>> {
     let (flags, differing, users) = PLANNED;
     let environments = world::start(Arc::new(MemoryStore::new())).await?;
-    world::put(&environments, 0..flags, 0).await?;
-    world::put(&environments, 0..differing, 1).await?;
-    let order: Order = world::order(TargetName::Revision(ripcord_proto::Revision(1)), Scope::Environment);
+    rollbacks::put(&environments, 0..flags, 0).await?;
+    rollbacks::put(&environments, 0..differing, 1).await?;
+    let order: Order = rollbacks::order(TargetName::Revision(ripcord_proto::Revision(1)), Scope::Environment);
     let mut times = Vec::with_capacity(PLANS);
     for _ in 0..PLANS {
         let since = Instant::now();
-        let prepared = world::prepared(&environments, &order).await?;
+        let prepared = rollbacks::prepared(&environments, &order).await?;
         let plan = rollback::plan(&environments, &prepared, Users::Synthetic(users)).await?;
         times.push(since.elapsed().as_secs_f64());
         anyhow::ensure!(
@@ -107,11 +108,11 @@ async fn plans() -> anyhow::Result<Vec<Row>> {
         );
         anyhow::ensure!(plan.users.changed > 0, "nobody is affected");
     }
-    let took = world::p50(&times);
+    let took = rollbacks::p50(&times);
     Ok(vec![
         Row::new(
             format!("plan of {flags} flags, {differing} of them different, {users} users, p50"),
-            world::millis(took),
+            rollbacks::millis(took),
         )
         .ratio(took / 2.0, 1.0),
     ])

@@ -16,7 +16,8 @@ use crate::reader::{self, Read, Reader};
 use crate::release::{Release, ReleaseDetails};
 use crate::revision::Revision;
 
-const DETAILS: [&str; 12] = [
+const REQUEST: [&str; 13] = [
+    "name",
     "flags",
     "tags",
     "artifact",
@@ -30,6 +31,8 @@ const DETAILS: [&str; 12] = [
     "checks",
     "reason",
 ];
+/// What can be changed of a release: all but its name.
+const DETAILS: &[&str] = REQUEST.split_at(1).1;
 
 /// `POST releases`: a release begins, and the checkpoint before it is taken, in one commit.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -144,21 +147,7 @@ pub struct ReleasedFlag {
 
 impl Members for ReleaseRequest {
     const WHAT: &'static str = "a release";
-    const KNOWN: &'static [&'static str] = &[
-        "name",
-        "flags",
-        "tags",
-        "artifact",
-        "commit",
-        "image",
-        "success",
-        "failure",
-        "window_seconds",
-        "data",
-        "owners",
-        "checks",
-        "reason",
-    ];
+    const KNOWN: &'static [&'static str] = &REQUEST;
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
         let name = reader.required(map, "name", "a name such as \"web-2026.11.24\"", Reader::parsed);
@@ -170,7 +159,7 @@ impl Members for ReleaseRequest {
 
 impl Members for ReleasePatch {
     const WHAT: &'static str = "a release";
-    const KNOWN: &'static [&'static str] = &DETAILS;
+    const KNOWN: &'static [&'static str] = DETAILS;
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
         let reason = super::reason(reader, map);

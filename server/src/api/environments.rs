@@ -18,7 +18,7 @@ use crate::access::extract::Caller;
 use crate::access::permit::{Administer, Read};
 use crate::access::{Access, Clearance, Permit};
 use crate::checkpoint;
-use crate::commit::{Answerer, Ask, ChangesServed, Draft};
+use crate::commit::{Answerer, Ask, Draft};
 use crate::http::idempotency::Identity;
 use crate::http::query::{Query, Reason};
 use crate::http::{Body, Refusal, Reply};
@@ -116,16 +116,7 @@ async fn copy(
     reason: Option<String>,
 ) -> Result<Reply, Refusal> {
     let draft = Draft {
-        environment: key.clone(),
-        author: clearance.author(),
         reason: Some(reason.unwrap_or_else(|| format!("copy of {} at {}", source.environment, source.position))),
-        release: None,
-        asks: contents(source),
-        precondition: None,
-        plan: None,
-        changes_served: ChangesServed::Refuse,
-        call: None,
-        answered: None,
         answer: Answerer(Arc::new({
             let key = key.clone();
             move |made| {
@@ -137,6 +128,7 @@ async fn copy(
                 answer(StatusCode::CREATED, &body).unwrap_or_else(|refusal| super::write::failed(&refusal))
             }
         })),
+        ..Draft::new(key.clone(), clearance.author(), contents(source))
     };
     match rooms.fill(clearance, draft).await {
         Ok(committed) => reply(&committed.answer, false, None),

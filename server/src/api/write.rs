@@ -90,8 +90,6 @@ impl<A: Allows, C> Write<A, C> {
     pub(super) fn prepare(self, asked: Asked, body: &Digest, answer: impl Fn(&Made) -> Result<Answer, Refusal> + Send + Sync + 'static) -> Prepared<A> {
         let call = self.call(body);
         let draft = Draft {
-            environment: self.permit.environment().clone(),
-            author: self.permit.author(),
             changes_served: if asked.changes_served || self.query.changes_served {
                 ChangesServed::Accept
             } else {
@@ -99,12 +97,11 @@ impl<A: Allows, C> Write<A, C> {
             },
             release: self.query.release.clone(),
             reason: asked.reason.or_else(|| self.query.reason()),
-            asks: asked.asks,
             precondition: asked.precondition,
             plan: asked.plan,
             call,
-            answered: None,
             answer: Answerer(Arc::new(move |made| answer(made).unwrap_or_else(|refusal| failed(&refusal)))),
+            ..Draft::new(self.permit.environment().clone(), self.permit.author(), asked.asks)
         };
         Prepared { permit: self.permit, draft }
     }
@@ -215,29 +212,12 @@ pub(super) fn written(made: &Made, status: StatusCode) -> Result<Answer, Refusal
 
 /// The answer to an edit, with what the caller should know although all went well.
 pub(super) fn written_with(made: &Made, status: StatusCode, warnings: Vec<String>) -> Result<Answer, Refusal> {
-    let segment = |change: &Change| match change {
-        Change::PutSegment(entry) => Some(entry.key().clone()),
-        Change::DeleteSegment(key) => Some(key.clone()),
-        Change::PutFlag(_)
-        | Change::DeleteFlag(_)
-        | Change::PutKill(_)
-        | Change::Restore(_)
-        | Change::PutSettings(_)
-        | Change::PutRecord(_)
-        | Change::DeleteRecord(_)
-        | Change::Ping(_)
-        | Change::NewEpoch(_)
-        | Change::PutEnvironment(_)
-        | Change::DeleteEnvironment(_)
-        | Change::PutKey(_)
-        | Change::RevokeKey(_) => None,
-    };
     let body = Written {
         epoch: made.position.epoch,
         revision: Some(made.position.revision),
         changed: !made.changes.is_empty(),
         flags: made.flags.clone(),
-        segments: made.changes.iter().filter_map(segment).collect(),
+        segments: made.changes.iter().filter_map(Change::segment).cloned().collect(),
         warnings,
         confirmation: None,
     };

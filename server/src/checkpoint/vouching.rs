@@ -13,7 +13,7 @@ use super::soak::{Content, Soak, Why, content, due};
 use super::{Taking, take};
 use crate::check::Checks;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Answerer, ChangesServed, Draft, Precondition};
+use crate::commit::{Draft, Precondition};
 use crate::driver::{Drivers, Token};
 use crate::environment::{Environments, Place};
 use crate::fleet::{Fleet, Target};
@@ -165,17 +165,9 @@ impl Vouching {
             judgement: Some(judgement),
         };
         Some(Draft {
-            environment: environment.clone(),
-            author,
             reason: Some(reason),
-            release: None,
-            asks: vec![token.ask(), take(taking)],
             precondition: Some(Precondition::Environment(position)),
-            plan: None,
-            changes_served: ChangesServed::Refuse,
-            call: None,
-            answered: None,
-            answer: Answerer::nothing(),
+            ..Draft::new(environment.clone(), author, vec![token.ask(), take(taking)])
         })
     }
 }

@@ -1,13 +1,7 @@
 use std::sync::Mutex;
 
-use ripcord_proto::change::EnvironmentRecord;
-
 use super::*;
-use crate::clock::SystemClock;
-use crate::environment::{Orphans, Rooms};
-use crate::store::memory::MemoryStore;
-use crate::system::{SystemAsk, SystemDraft};
-use crate::tasks::TaskSet;
+use crate::environment::fixture::{Node, production};
 
 /// The nodes that are said to be alive.
 #[derive(Debug, Default)]
@@ -26,59 +20,9 @@ impl Presence for Said {
     }
 }
 
-fn production() -> EnvironmentKey {
-    EnvironmentKey::new("production").unwrap()
-}
-
-async fn environments() -> Environments {
-    let rooms = Rooms {
-        store: Arc::new(MemoryStore::new()),
-        board: Arc::default(),
-        clock: Arc::new(SystemClock),
-        tasks: TaskSet::default(),
-        orphans: Orphans::default(),
-    };
-    let environments = Environments::start(rooms, Arc::new(|_| ripcord_proto::frame::Overlay::default()))
-        .await
-        .unwrap();
-    let record = EnvironmentRecord {
-        key: production(),
-        description: None,
-        created: jiff::Timestamp::UNIX_EPOCH,
-    };
-    let draft = SystemDraft {
-        author: Author {
-            actor: Actor::server("a"),
-            origin: Origin {
-                node: "a".to_owned(),
-                address: None,
-                request: None,
-            },
-        },
-        reason: None,
-        asks: vec![SystemAsk::CreateEnvironment(record)],
-        call: None,
-        answer: Answerer::nothing(),
-    };
-    environments.submit_system(draft).await.unwrap();
-    environments
-}
-
 /// Submits nothing but the question whether `token` still drives.
 async fn still_drives(drivers: &Drivers, token: Token) -> bool {
-    let draft = Draft {
-        environment: production(),
-        author: drivers.author(),
-        reason: None,
-        release: None,
-        asks: vec![token.ask()],
-        precondition: None,
-        plan: None,
-        changes_served: crate::commit::ChangesServed::Refuse,
-        call: None,
-        answered: None,
-        answer: Answerer::nothing(),
-    };
+    let draft = Draft::new(production(), drivers.author(), vec![token.ask()]);
     match drivers.environments.submit(draft).await {
         Ok(_) => true,
         Err(CommitError::NotDriving) => false,
@@ -88,7 +32,7 @@ async fn still_drives(drivers: &Drivers, token: Token) -> bool {
 
 #[tokio::test]
 async fn one_node_drives_and_another_takes_over_only_when_it_is_gone() {
-    let environments = environments().await;
+    let environments = Node::start().await.environments;
     let (of_a, of_b) = (Arc::new(Said::default()), Arc::new(Said::default()));
     let a = Drivers::new(environments.clone(), of_a.clone(), "a", "id-a");
     let b = Drivers::new(environments.clone(), of_b.clone(), "b", "id-b");
@@ -111,7 +55,7 @@ async fn one_node_drives_and_another_takes_over_only_when_it_is_gone() {
 
 #[tokio::test]
 async fn of_two_nodes_that_reach_for_it_at_once_one_drives() {
-    let environments = environments().await;
+    let environments = Node::start().await.environments;
     let nodes: Vec<_> = (0..8)
         .map(|number| {
             let said = Arc::new(Said::default());

@@ -10,7 +10,7 @@ use ripcord_proto::{EnvironmentKey, Flag, FlagKey, ReleaseName};
 
 use super::{Environments, Orphans, Rooms};
 use crate::clock::SystemClock;
-use crate::commit::{Answerer, Ask, Author, ChangesServed, CommitError, Committed, Draft};
+use crate::commit::{Answerer, Ask, Author, CommitError, Committed, Draft};
 use crate::store::Store;
 use crate::store::memory::MemoryStore;
 use crate::system::{SystemAsk, SystemDraft};
@@ -88,17 +88,9 @@ impl Node {
     /// Commits to a release, as `name`.
     pub(crate) async fn submit_to(&self, release: Option<&str>, name: &str, asks: Vec<Ask>) -> Result<Committed, CommitError> {
         let draft = Draft {
-            environment: production(),
-            author: author(name),
             reason: Some("r".to_owned()),
             release: release.map(|release| ReleaseName::new(release).unwrap()),
-            asks,
-            precondition: None,
-            plan: None,
-            changes_served: ChangesServed::Refuse,
-            call: None,
-            answered: None,
-            answer: Answerer::nothing(),
+            ..Draft::new(production(), author(name), asks)
         };
         self.environments.submit(draft).await
     }

@@ -12,7 +12,7 @@ use crate::store::state::StoredState;
 use crate::store::{Loaded, LogName, Store, StoreError};
 
 /// Entries that are read at once, at least and at most: few enough that little is read beyond the one that is looked for.
-const PAGE: std::ops::RangeInclusive<u64> = 16..=256;
+const PAGE: std::ops::RangeInclusive<u64> = 4..=256;
 
 /// How many entries are likely to lie on the way from one position to another: a revision is often followed by a commit of
 /// records.

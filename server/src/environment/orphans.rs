@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Environments;
-use crate::commit::{Answer, Answerer, Ask, Author, ChangesServed, Draft};
+use crate::commit::{Answer, Answerer, Ask, Author, Draft};
 use crate::snapshot::publisher::Orphaned;
 
 /// An entry that is no longer part of its log.
@@ -98,22 +98,18 @@ async fn merge(environments: &Environments, environment: &EnvironmentKey, kill: 
 
 fn merge_draft(environment: &EnvironmentKey, kill: &Kill, entry: &Sealed) -> Draft {
     Draft {
-        environment: environment.clone(),
-        author: Author {
-            actor: entry.commit.actor.clone(),
-            origin: entry.commit.origin.clone(),
-        },
         reason: Some("a kill that the re-seeded log did not hold".to_owned()),
-        release: None,
-        asks: vec![Ask::Merge(Box::new(kill.clone()))],
-        precondition: None,
-        plan: None,
-        changes_served: ChangesServed::Refuse,
-        call: None,
-        answered: None,
         answer: Answerer(Arc::new(|_| Answer {
             status: 200,
             body: to_raw_value(&()).unwrap_or_default(),
         })),
+        ..Draft::new(
+            environment.clone(),
+            Author {
+                actor: entry.commit.actor.clone(),
+                origin: entry.commit.origin.clone(),
+            },
+            vec![Ask::Merge(Box::new(kill.clone()))],
+        )
     }
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Kills;
 use crate::commit::committer::{Abandoned, Queue};
-use crate::commit::{Answer, Answerer, Ask, Author, ChangesServed, CommitError, Draft};
+use crate::commit::{Answer, Answerer, Ask, Author, CommitError, Draft};
 use crate::store::StoreState;
 use crate::store::journal::{Pending, Record};
 
@@ -107,23 +107,20 @@ fn merge_draft(pending: &Pending) -> Draft {
         body: to_raw_value(id).unwrap_or_default(),
     });
     Draft {
-        environment: pending.environment.clone(),
-        author: Author {
-            actor: pending.kill.actor.clone(),
-            origin: Origin {
-                node: pending.node.clone(),
-                address: None,
-                request: None,
-            },
-        },
         reason,
-        release: None,
-        asks: vec![ask],
-        precondition: None,
-        plan: None,
-        changes_served: ChangesServed::Refuse,
-        call: None,
         answered: pending.answered.clone(),
         answer: Answerer(Arc::new(move |_| answer.clone())),
+        ..Draft::new(
+            pending.environment.clone(),
+            Author {
+                actor: pending.kill.actor.clone(),
+                origin: Origin {
+                    node: pending.node.clone(),
+                    address: None,
+                    request: None,
+                },
+            },
+            vec![ask],
+        )
     }
 }

@@ -134,17 +134,9 @@ impl Node {
 
 fn draft(role: Role, asks: Vec<Ask>) -> Draft {
     Draft {
-        environment: production(),
-        author: author(role),
         reason: Some("test".to_owned()),
-        release: None,
-        asks,
-        precondition: None,
-        plan: None,
-        changes_served: ChangesServed::Refuse,
-        call: None,
-        answered: None,
         answer: empty_answer(),
+        ..Draft::new(production(), author(role), asks)
     }
 }
 

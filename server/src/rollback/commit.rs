@@ -36,24 +36,10 @@ pub struct Done {
 
 /// The record that a rollback's commit made, as it goes into the answer.
 pub fn answer_of(made: &Made) -> Option<&Arc<Entry<Rollback>>> {
-    made.changes.iter().find_map(|change| match change {
-        Change::PutRecord(Record::Rollback(entry)) => Some(entry),
-        Change::PutFlag(_)
-        | Change::DeleteFlag(_)
-        | Change::PutSegment(_)
-        | Change::DeleteSegment(_)
-        | Change::PutKill(_)
-        | Change::Restore(_)
-        | Change::PutSettings(_)
-        | Change::PutRecord(_)
-        | Change::DeleteRecord(_)
-        | Change::Ping(_)
-        | Change::NewEpoch(_)
-        | Change::PutEnvironment(_)
-        | Change::DeleteEnvironment(_)
-        | Change::PutKey(_)
-        | Change::RevokeKey(_) => None,
-    })
+    made.changes
+        .iter()
+        .filter_map(Change::record)
+        .find_map(|record| if let Record::Rollback(entry) = record { Some(entry) } else { None })
 }
 
 /// The rollback that an idempotent call made before, where it did.

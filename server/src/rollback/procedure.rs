@@ -16,7 +16,7 @@ use super::progress::Progress;
 use super::says;
 use crate::commit::reversal::Reversal;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Answerer, Ask, ChangesServed, CommitError, Committed, Draft, Expected};
+use crate::commit::{Ask, ChangesServed, CommitError, Committed, Draft, Expected};
 use crate::driver::Token;
 
 /// How long until a store that was away is tried again.
@@ -225,17 +225,9 @@ impl Procedure<'_> {
 
     async fn submit(&self, reason: String, asks: Vec<Ask>, changes_served: ChangesServed) -> Result<Committed, CommitError> {
         let draft = Draft {
-            environment: self.environment.clone(),
-            author: self.progress.drivers.author(),
             reason: Some(reason),
-            release: None,
-            asks,
-            precondition: None,
-            plan: None,
             changes_served,
-            call: None,
-            answered: None,
-            answer: Answerer::nothing(),
+            ..Draft::new(self.environment.clone(), self.progress.drivers.author(), asks)
         };
         self.progress.environments.submit(draft).await
     }

@@ -23,7 +23,7 @@ use super::progress::Progress;
 use crate::check::Checks;
 use crate::clock::{Clock, SystemClock};
 use crate::commit::reversal::{Reach, Reversal};
-use crate::commit::{Answerer, Ask, Author, ChangesServed, CommitError, Committed, Draft, Expected};
+use crate::commit::{Answerer, Ask, Author, CommitError, Committed, Draft, Expected};
 use crate::driver::{Alone, Drivers, Presence};
 use crate::environment::{Environments, Orphans, Rooms};
 use crate::fleet::{Fleet, Joining, Membership, Settings, Solitary, Transport};
@@ -131,17 +131,8 @@ impl World {
 
     pub(super) async fn submit(&self, asks: Vec<Ask>) -> Result<Committed, CommitError> {
         let draft = Draft {
-            environment: production(),
-            author: author(),
             reason: Some("a test".to_owned()),
-            release: None,
-            asks,
-            precondition: None,
-            plan: None,
-            changes_served: ChangesServed::Refuse,
-            call: None,
-            answered: None,
-            answer: Answerer::nothing(),
+            ..Draft::new(production(), author(), asks)
         };
         self.environments.submit(draft).await
     }

@@ -20,19 +20,7 @@ async fn act(
     id: &ripcord_proto::RollbackId,
     change: impl Fn(&ripcord_proto::rollback::Rollback) -> Result<ripcord_proto::rollback::Rollback, acts::WrongState>,
 ) -> Result<(), acts::ActError> {
-    let draft = crate::commit::Draft {
-        environment: production(),
-        author: super::author(),
-        reason: None,
-        release: None,
-        asks: Vec::new(),
-        precondition: None,
-        plan: None,
-        changes_served: crate::commit::ChangesServed::Refuse,
-        call: None,
-        answered: None,
-        answer: crate::commit::Answerer::nothing(),
-    };
+    let draft = crate::commit::Draft::new(production(), super::author(), Vec::new());
     acts::amend(&world.environments, &draft, id, change).await.map(drop)
 }
 

@@ -112,7 +112,7 @@ impl Exchange {
         self.beat().await.ok().map(|others| others.into_keys().collect())
     }
 
-    /// Asks all other nodes, and waits until all have answered, or for `patience`. Without Redis nobody is reached, and all that
+    /// Asks all other nodes, and waits until all that live have answered, or for `patience`. Without Redis nobody is reached, and all that
     /// were alive are missing.
     pub async fn ask(&self, question: &RawValue, patience: Duration) -> Answers {
         let id = format!("{:016x}", rand::rng().random::<u64>());
@@ -134,12 +134,24 @@ impl Exchange {
         let deadline = tokio::time::Instant::now() + patience;
         match tokio::time::timeout_at(deadline, asked).await {
             Ok(Ok(())) => {
-                while !missing.is_empty()
-                    && let Ok(Some(reply)) = tokio::time::timeout_at(deadline, replies.recv()).await
-                {
-                    missing.remove(&reply.from);
-                    answers.answered.insert(reply.name, reply.answer);
-                }
+                let gathered = async {
+                    while !missing.is_empty() {
+                        match tokio::time::timeout(BEAT, replies.recv()).await {
+                            Ok(Some(reply)) => {
+                                missing.remove(&reply.from);
+                                answers.answered.insert(reply.name, reply.answer);
+                            }
+                            Ok(None) => return,
+                            // A node that has died meanwhile will not answer, and has no client any more.
+                            Err(_) => {
+                                if let Ok(alive) = self.beat().await {
+                                    missing.retain(|id, _| alive.contains_key(id));
+                                }
+                            }
+                        }
+                    }
+                };
+                _ = tokio::time::timeout_at(deadline, gathered).await;
             }
             Ok(Err(error)) => tracing::debug!(%error, "other nodes could not be asked"),
             Err(_) => tracing::debug!("other nodes could not be asked in time"),

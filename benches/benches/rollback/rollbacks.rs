@@ -1,68 +1,18 @@
-//! Environments to go back in.
+//! Flags to go back, and rollbacks of them.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use ripcord_proto::actor::{Actor, Origin};
-use ripcord_proto::change::EnvironmentRecord;
+use ripcord_benches::world;
 use ripcord_proto::record::Record;
 use ripcord_proto::role::Role;
 use ripcord_proto::rollback::{Rollback, RollbackId, RollbackState, Scope};
 use ripcord_proto::table::{Entry, Member as _};
-use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Position, TargetName};
-use ripcord_server::clock::SystemClock;
-use ripcord_server::commit::{Answer, Answerer, Ask, Author, ChangesServed, Committed, Draft, Expected};
-use ripcord_server::environment::{Environments, Orphans, Rooms};
+use ripcord_proto::{Flag, FlagKey, Position, TargetName};
+use ripcord_server::commit::{Answer, Answerer, Ask, Committed, Draft, Expected};
+use ripcord_server::environment::Environments;
 use ripcord_server::http::Refusal;
 use ripcord_server::rollback::{self, Order, Prepared};
-use ripcord_server::store::Store;
-use ripcord_server::system::{SystemAsk, SystemDraft};
-use ripcord_server::tasks::TaskSet;
-
-/// Environments over `store`, with an empty `production`.
-pub async fn start(store: Arc<dyn Store>) -> anyhow::Result<Environments> {
-    let rooms = Rooms {
-        store,
-        board: Arc::default(),
-        clock: Arc::new(SystemClock),
-        tasks: TaskSet::default(),
-        orphans: Orphans::default(),
-    };
-    let environments = Environments::start(rooms, Arc::new(|_| ripcord_proto::frame::Overlay::default())).await?;
-    let record = EnvironmentRecord {
-        key: production()?,
-        description: None,
-        created: jiff::Timestamp::now(),
-    };
-    let draft = SystemDraft {
-        author: author(),
-        reason: None,
-        asks: vec![SystemAsk::CreateEnvironment(record)],
-        call: None,
-        answer: answer(),
-    };
-    environments.submit_system(draft).await?;
-    Ok(environments)
-}
-
-fn production() -> anyhow::Result<EnvironmentKey> {
-    Ok(EnvironmentKey::new("production")?)
-}
-
-fn author() -> Author {
-    Author {
-        actor: Actor {
-            name: "bench".to_owned(),
-            role: Role::Oncall,
-            key: None,
-        },
-        origin: Origin {
-            node: "bench".to_owned(),
-            address: None,
-            request: None,
-        },
-    }
-}
 
 fn answer() -> Answerer {
     Answerer(Arc::new(|made| Answer {
@@ -73,17 +23,9 @@ fn answer() -> Answerer {
 
 fn draft(asks: Vec<Ask>) -> anyhow::Result<Draft> {
     Ok(Draft {
-        environment: production()?,
-        author: author(),
         reason: Some("a bench".to_owned()),
-        release: None,
-        asks,
-        precondition: None,
-        plan: None,
-        changes_served: ChangesServed::Refuse,
-        call: None,
-        answered: None,
         answer: answer(),
+        ..Draft::new(world::production()?, world::author(Role::Oncall), asks)
     })
 }
 
@@ -123,7 +65,7 @@ pub fn order(to: TargetName, scope: Scope) -> Order {
 
 /// The order made ready.
 pub async fn prepared(environments: &Environments, order: &Order) -> anyhow::Result<Prepared> {
-    let prepared = rollback::prepare(environments, &production()?, &author(), order).await;
+    let prepared = rollback::prepare(environments, &world::production()?, &world::author(Role::Oncall), order).await;
     prepared.map_err(|error| anyhow::anyhow!("{:?}", Refusal::from(error)))
 }
 
