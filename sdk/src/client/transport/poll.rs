@@ -1,4 +1,4 @@
-//! No stream at all: the whole state is asked for now and then, for places where long connections are cut.
+//! No stream at all: the whole state is asked for from time to time, for places where long connections are cut.
 
 use std::time::Duration;
 
