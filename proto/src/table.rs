@@ -26,10 +26,16 @@ pub trait Member: Sized + serde::Serialize {
 /// One entry, immutable and shared between the snapshots that hold it.
 #[derive(Debug)]
 pub struct Entry<M: Member> {
+    changed: Position,
+    /// Shared with the entries that put it back later: a rollback copies no definition.
+    content: Arc<Content<M>>,
+}
+
+#[derive(Debug)]
+struct Content<M: Member> {
     key: M::Key,
     json: Box<RawValue>,
     digest: Digest,
-    changed: Position,
     value: Result<M, Faults>,
 }
 
@@ -37,68 +43,55 @@ impl<M: Member> Entry<M> {
     /// An entry for a value that is valid. `changed` is the position of its last change, which is also its ETag.
     pub fn new(key: M::Key, value: M, changed: Position) -> Result<Self, serde_json::Error> {
         let json = serde_json::value::to_raw_value(&value)?;
-        let digest = Self::digest_of(&key, &json);
-        Ok(Self {
-            key,
-            json,
-            digest,
-            changed,
-            value: Ok(value),
-        })
+        Ok(Self::of(key, json, Ok(value), changed))
     }
 
     /// An entry as it came from a store or over the wire. What cannot be parsed (made by a newer version, say) is kept with
     /// its faults: one bad entry degrades itself, not the snapshot.
     pub fn from_raw(key: M::Key, json: Box<RawValue>, changed: Position) -> Self {
-        let digest = Self::digest_of(&key, &json);
         let value = M::parse(json.get());
-        Self {
-            key,
-            json,
-            digest,
-            changed,
-            value,
-        }
+        Self::of(key, json, value, changed)
     }
 
-    fn digest_of(key: &M::Key, json: &RawValue) -> Digest {
-        let key: &str = key.borrow();
-        Digest::of([M::KIND.as_bytes(), &[0], key.as_bytes(), &[0], json.get().as_bytes()])
+    fn of(key: M::Key, json: Box<RawValue>, value: Result<M, Faults>, changed: Position) -> Self {
+        let digest = {
+            let key: &str = key.borrow();
+            Digest::of([M::KIND.as_bytes(), &[0], key.as_bytes(), &[0], json.get().as_bytes()])
+        };
+        let content = Content { key, json, digest, value };
+        Self {
+            changed,
+            content: Arc::new(content),
+        }
     }
 
     /// The same, byte for byte, as a change at `changed` puts it back.
     #[must_use]
-    pub fn put_back(&self, changed: Position) -> Self
-    where
-        M: Clone,
-    {
+    pub fn put_back(&self, changed: Position) -> Self {
         Self {
-            key: self.key.clone(),
-            json: self.json.clone(),
-            digest: self.digest,
             changed,
-            value: self.value.clone(),
+            content: Arc::clone(&self.content),
         }
     }
 
     /// Its key.
     pub fn key(&self) -> &M::Key {
-        &self.key
+        &self.content.key
     }
 
     /// Its value, or why it has none.
     pub fn value(&self) -> Result<&M, &Faults> {
-        self.value.as_ref()
+        self.content.value.as_ref()
     }
 
     /// Its JSON as it was encoded.
     pub fn json(&self) -> &RawValue {
-        &self.json
+        &self.content.json
     }
 
     /// SHA-256 over `kind 0x00 key 0x00 json`.
     pub fn digest(&self) -> &Digest {
-        &self.digest
+        &self.content.digest
     }
 
     /// The position of its last change.
@@ -107,8 +100,8 @@ impl<M: Member> Entry<M> {
     }
 
     fn bytes(&self) -> usize {
-        let key: &str = self.key.borrow();
-        key.len() + self.json.get().len()
+        let key: &str = self.content.key.borrow();
+        key.len() + self.content.json.get().len()
     }
 }
 
@@ -141,7 +134,7 @@ impl<M: Member> Default for Table<M> {
 impl<M: Member> Table<M> {
     fn place(&self, key: &str) -> Result<usize, usize> {
         self.entries.binary_search_by(|entry| {
-            let own: &str = entry.key.borrow();
+            let own: &str = entry.key().borrow();
             own.cmp(key)
         })
     }
@@ -159,7 +152,7 @@ impl<M: Member> Table<M> {
     /// Puts an entry in its place; answers the one that it replaces.
     pub fn insert(&mut self, entry: Arc<Entry<M>>) -> Option<Arc<Entry<M>>> {
         self.bytes += entry.bytes();
-        match self.place(entry.key.borrow()) {
+        match self.place(entry.key().borrow()) {
             Ok(place) => {
                 let replaced = Arc::make_mut(&mut self.entries).get_mut(place).map(|slot| std::mem::replace(slot, entry))?;
                 self.bytes -= replaced.bytes();
@@ -215,8 +208,8 @@ impl<M: Member> FromIterator<Arc<Entry<M>>> for Table<M> {
     fn from_iter<I: IntoIterator<Item = Arc<Entry<M>>>>(entries: I) -> Self {
         let mut entries: Vec<_> = entries.into_iter().collect();
         entries.reverse();
-        entries.sort_by(|a, b| a.key.cmp(&b.key));
-        entries.dedup_by(|later, kept| later.key == kept.key);
+        entries.sort_by(|a, b| a.key().cmp(b.key()));
+        entries.dedup_by(|later, kept| later.key() == kept.key());
         let bytes = entries.iter().map(|entry| entry.bytes()).sum();
         Self {
             entries: Arc::new(entries),
@@ -231,6 +224,6 @@ where
     M::Key: serde::Serialize,
 {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.entries.iter().map(|entry| (&entry.key, &*entry.json)))
+        serializer.collect_map(self.entries.iter().map(|entry| (entry.key(), entry.json())))
     }
 }

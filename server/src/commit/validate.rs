@@ -315,16 +315,9 @@ impl<'a> Candidate<'a> {
 
     /// A kill by tag covers flags tagged later: they are latched in the commit that tags them.
     fn latch_kills(&mut self) -> Result<(), CommitError> {
-        let touched: Vec<(FlagKey, BTreeSet<Tag>)> = self
-            .touched
-            .flags
-            .iter()
-            .filter_map(|key| Some((key.clone(), self.state.snapshot.flags.value(key.as_str())?.tags.clone())))
-            .collect();
-        let latches = |kill: &Kill, tag: &Tag| {
-            let mut flags = touched.iter().filter(|(key, tags)| tags.contains(tag) && !kill.flags.contains(key));
-            flags.next().is_some()
-        };
+        let flags = &self.state.snapshot.flags;
+        let carries = |key: &FlagKey, tag: &Tag| flags.value(key.as_str()).is_some_and(|flag| flag.tags.contains(tag));
+        let latches = |kill: &Kill, tag: &Tag| self.touched.flags.iter().any(|key| !kill.flags.contains(key) && carries(key, tag));
         let grown: Vec<Kill> = self
             .state
             .snapshot

@@ -6,11 +6,32 @@
 //! sampled figures.
 
 use ripcord_proto::digest::Digest;
+use ripcord_proto::rollback::Scope;
+use ripcord_proto::settings::Settings;
 use ripcord_proto::table::{Entry, Member};
-use ripcord_proto::{EnvironmentKey, KillId, Snapshot};
-use serde_json::{Value, json};
+use ripcord_proto::{FlagKey, KillId, SegmentKey, Snapshot};
 
-use super::{Conflict, Decision, Move, Reversal, Thing, Way};
+use super::{Conflict, Decision, Door, Move, Reversal, Thing, Way};
+
+/// A flag: its key, its digest as it is and as it will be, and the way there.
+type CoveredFlag<'a> = (&'a FlagKey, Option<Digest>, Digest, &'static str);
+
+/// All that the hash covers. It is written straight to bytes: a rollback of a thousand flags makes no tree of values first.
+#[derive(serde::Serialize)]
+struct Covered<'a> {
+    environment: &'a str,
+    scope: &'a Scope,
+    segment: Option<&'a SegmentKey>,
+    target: &'a Digest,
+    ladder: Option<(&'a Vec<f64>, u64)>,
+    flags: Vec<CoveredFlag<'a>>,
+    segments: Vec<(&'a SegmentKey, Option<Digest>, &'a Digest)>,
+    settings: Option<Settings>,
+    conflicts: Vec<(&'static str, &'a str, Option<Digest>)>,
+    doors: &'a [Door],
+    cannot: Vec<(&'a FlagKey, &'a str)>,
+    kills: Vec<(&'a FlagKey, Vec<&'a KillId>)>,
+}
 
 impl Reversal {
     /// The hash of what `decision` does to an environment that serves `now`.
@@ -21,50 +42,47 @@ impl Reversal {
             .flatten()
             .map(|to| (to.key(), now.segments.get(to.key().as_str()).map(digest), to.digest()))
             .collect();
-        let covered = json!({
-            "environment": environment(&now.environment),
-            "scope": self.record.scope,
-            "segment": self.segment,
-            "target": self.record.target.hash,
-            "ladder": ladder,
-            "flags": decision.flags.iter().map(flag).collect::<Vec<_>>(),
-            "segments": segments,
-            "settings": decision.settings,
-            "conflicts": decision.conflicts.iter().map(conflict).collect::<Vec<_>>(),
-            "doors": decision.doors,
-            "cannot": decision.cannot.iter().map(|cannot| (&cannot.flag, &cannot.why)).collect::<Vec<_>>(),
-            "kills": decision.flags.iter().filter_map(|step| kills(step, now)).collect::<Vec<_>>(),
-        });
-        Digest::of([b"rollback\0".as_slice(), covered.to_string().as_bytes()])
+        let covered = Covered {
+            environment: now.environment.as_str(),
+            scope: &self.record.scope,
+            segment: self.segment.as_ref(),
+            target: &self.record.target.hash,
+            ladder,
+            flags: decision.flags.iter().map(flag).collect(),
+            segments,
+            settings: decision.settings,
+            conflicts: decision.conflicts.iter().map(conflict).collect(),
+            doors: &decision.doors,
+            cannot: decision.cannot.iter().map(|cannot| (&cannot.flag, cannot.why.as_str())).collect(),
+            kills: decision.flags.iter().filter_map(|step| kills(step, now)).collect(),
+        };
+        let covered = serde_json::to_vec(&covered).unwrap_or_default();
+        Digest::of([b"rollback\0".as_slice(), &covered])
     }
-}
-
-fn environment(key: &EnvironmentKey) -> &str {
-    key.as_str()
 }
 
 fn digest<M: Member>(entry: &std::sync::Arc<Entry<M>>) -> Digest {
     *entry.digest()
 }
 
-fn flag(step: &Move) -> Value {
+fn flag(step: &Move) -> CoveredFlag<'_> {
     let way = match step.way {
         Way::Split(_) => "split",
         Way::Whole => "whole",
         Way::Last => "last",
     };
-    json!([step.key, step.from.as_ref().map(digest), step.to.digest(), way])
+    (&step.key, step.from.as_ref().map(digest), *step.to.digest(), way)
 }
 
-fn conflict(conflict: &Conflict) -> Value {
+fn conflict(conflict: &Conflict) -> (&'static str, &str, Option<Digest>) {
     let (kind, key) = match &conflict.thing {
         Thing::Flag(key) => ("flag", key.as_str()),
         Thing::Segment(key) => ("segment", key.as_str()),
     };
-    json!([kind, key, conflict.digest])
+    (kind, key, conflict.digest)
 }
 
-fn kills(step: &Move, now: &Snapshot) -> Option<Value> {
-    let ids: Vec<&KillId> = now.kills_of(step.key.as_str()).map(|kill| &kill.id).collect();
-    (!ids.is_empty()).then(|| json!([step.key, ids]))
+fn kills<'a>(step: &'a Move, now: &'a Snapshot) -> Option<(&'a FlagKey, Vec<&'a KillId>)> {
+    let ids: Vec<_> = now.kills_of(step.key.as_str()).map(|kill| &kill.id).collect();
+    (!ids.is_empty()).then_some((&step.key, ids))
 }
