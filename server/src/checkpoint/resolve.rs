@@ -114,7 +114,8 @@ async fn of_revision(environments: &Environments, environment: &EnvironmentKey, 
     if revision == Revision(0) {
         return Ok(Position::START);
     }
-    if revision >= newest.revision {
+    // In the first epoch there is but one place where it can lie.
+    if revision >= newest.revision || newest.epoch == Position::START.epoch {
         return Ok(Position { revision, ..newest });
     }
     let log = LogName::Environment(environment.clone());
