@@ -100,7 +100,7 @@ where
     Ok((key?, value?))
 }
 
-fn parse_yaml(text: &str) -> Result<Value, Faults> {
+pub(crate) fn parse_yaml(text: &str) -> Result<Value, Faults> {
     let budget = serde_saphyr::budget! { max_events: 20_000_000, max_nodes: 10_000_000 };
     let options = serde_saphyr::options! {
         budget: budget,

@@ -7,7 +7,7 @@
 //! key  value  variant  condition  split  rule  lease   ->  flag, segment            the definitions
 //! actor  change  kill                                  ->  commit (one log entry)   what happened
 //! table (entries by key, each with its digest)         ->  snapshot, delta          the state, and the way from one to the next
-//! checkpoint  release  rollback  policy  ping  drill   ->  record                   what is kept beside the flags
+//! checkpoint  release  rollback  rollout  policy  …     ->  record                   what is kept beside the flags
 //! frame  rest  problem                                                              what goes over the wire
 //! ```
 #![cfg_attr(
@@ -36,6 +36,7 @@ pub mod fault;
 pub mod flag;
 pub mod flags_file;
 pub mod frame;
+pub mod gate;
 mod id;
 mod json;
 pub mod key;
@@ -55,10 +56,12 @@ pub mod rest;
 pub mod revision;
 pub mod role;
 pub mod rollback;
+pub mod rollout;
 pub mod rule;
 pub mod segment;
 pub mod settings;
 pub mod snapshot;
+pub mod span;
 pub mod split;
 pub mod table;
 pub mod value;
@@ -71,5 +74,6 @@ pub use key::{CheckpointName, EnvironmentKey, FlagKey, ReleaseName, RuleId, Segm
 pub use kill::{Kill, KillId, KillScope};
 pub use revision::{Epoch, Position, Revision, Sequence};
 pub use rollback::RollbackId;
+pub use rollout::RolloutId;
 pub use segment::Segment;
 pub use snapshot::Snapshot;

@@ -23,6 +23,7 @@ pub mod http;
 pub mod kill;
 pub mod outcome;
 pub mod peer;
+pub mod rollout;
 pub mod secret;
 pub mod serve;
 pub mod snapshot;
