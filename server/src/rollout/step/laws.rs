@@ -26,7 +26,7 @@ fn served(flag: &Flag) -> Vec<Option<String>> {
         let name = format!("user-{user}");
         let plan = if user.is_multiple_of(10) { "beta" } else { "free" };
         let context = Context::new(&name).with("plan", plan);
-        compiled.resolve("checkout", &context, Unheard::Zero).variant.map(ToString::to_string)
+        compiled.resolve("checkout", &context, Unheard::FRESH).variant.map(ToString::to_string)
     };
     (0..USERS).map(variant).collect()
 }
