@@ -173,6 +173,15 @@ fn whole(reader: &mut Reader, value: &Value, what: &str, least: u64, most: u64) 
     }
 }
 
+/// A check, and whose it is.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Probe {
+    /// `flag checkout-v2`, `release web-2026.11.24` or `environment`.
+    pub of: String,
+    /// What is asked.
+    pub check: Check,
+}
+
 /// What became of a check that was asked.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

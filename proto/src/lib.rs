@@ -64,6 +64,7 @@ pub mod snapshot;
 pub mod span;
 pub mod split;
 pub mod table;
+pub mod target;
 pub mod value;
 pub mod variant;
 
@@ -77,3 +78,4 @@ pub use rollback::RollbackId;
 pub use rollout::RolloutId;
 pub use segment::Segment;
 pub use snapshot::Snapshot;
+pub use target::TargetName;

@@ -15,7 +15,10 @@ pub mod kills;
 pub mod list;
 pub mod log;
 pub mod outcomes;
+pub mod pings;
 pub mod plan;
+pub mod rollback_acts;
+pub mod rollbacks;
 pub mod segments;
 pub mod settings;
 #[cfg(test)]

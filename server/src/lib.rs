@@ -13,6 +13,8 @@
 pub mod access;
 pub mod api;
 pub mod audit;
+pub mod check;
+pub mod checkpoint;
 pub mod cli;
 pub mod clock;
 pub mod commit;
@@ -23,6 +25,9 @@ pub mod http;
 pub mod kill;
 pub mod outcome;
 pub mod peer;
+pub mod ping;
+pub mod release;
+pub mod rollback;
 pub mod rollout;
 pub mod secret;
 pub mod serve;

@@ -8,7 +8,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    audit, backup, commits, confirmations, connections, environments, explain, flags, front, keys, kills, metrics, outcomes, revisions, segments, settings,
+    audit, backup, commits, confirmations, connections, environments, explain, flags, front, keys, kills, metrics, outcomes, pings, revisions, rollbacks,
+    segments, settings,
 };
 use crate::stream;
 
@@ -30,6 +31,9 @@ use crate::stream;
         settings::get, settings::put,
         revisions::list, revisions::get, revisions::diff,
         confirmations::get, connections::list, explain::explain,
+        rollbacks::kept::list, rollbacks::kept::get,
+        rollbacks::acts::stop, rollbacks::acts::resume, rollbacks::acts::review,
+        pings::list, pings::send,
         keys::list, keys::create, keys::revoke,
         audit::list, audit::verify, backup::download,
     ),

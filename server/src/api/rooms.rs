@@ -1,15 +1,18 @@
 //! What handlers work with, behind permits: each way in takes the proof that the caller may go it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use ripcord_proto::problem::Code;
+use ripcord_proto::record::{RecordKey, Records};
+use ripcord_proto::rollback::Rollback;
 use ripcord_proto::settings::Settings;
-use ripcord_proto::{EnvironmentKey, FlagKey, Position, SegmentKey, Snapshot};
+use ripcord_proto::{EnvironmentKey, FlagKey, Position, RollbackId, SegmentKey, Snapshot};
 use tokio::sync::watch;
 
 use super::write::Prepared;
-use crate::access::permit::{Administer, Allows, Edit, Kill, Read, Report, Restore};
+use crate::access::permit::{Administer, Allows, Edit, Kill, Read, Report, Restore, RollBack, SendPing};
 use crate::access::{Clearance, Permit};
 use crate::commit::plan::Plan;
 use crate::commit::{CommitError, Committed, Draft};
@@ -20,6 +23,9 @@ use crate::http::Refusal;
 use crate::kill::{self, Kills, Restored};
 use crate::outcome::Outcomes;
 use crate::peer::Peers;
+use crate::ping::{self, Pings};
+use crate::rollback::acts::{self, WrongState};
+use crate::rollback::wait;
 use crate::snapshot::publication::Served;
 use crate::store::{LogName, Store, StoreHealth, StoreState};
 use crate::system::{SystemDraft, SystemState};
@@ -36,6 +42,8 @@ pub struct Parts {
     pub fleet: Fleet,
     /// Which node drives what goes on by itself.
     pub drivers: Drivers,
+    /// Sends pings.
+    pub pings: Pings,
     /// Other nodes.
     pub peers: Peers,
     /// What applications report.
@@ -160,6 +168,32 @@ impl Rooms {
     /// How an environment is described.
     pub(super) fn record(&self, permit: &Permit<Read>) -> Option<ripcord_proto::change::EnvironmentRecord> {
         self.parts.environments.system().environments.get(permit.environment()).cloned()
+    }
+
+    /// What is kept beside the environment's flags.
+    pub(super) fn records(&self, permit: &Permit<Read>) -> Result<Arc<Records>, Refusal> {
+        Ok(Arc::clone(&self.parts.environments.state(permit.environment())?.records))
+    }
+
+    /// Changes the record of a rollback by what `change` makes of it, as it is when that is committed.
+    pub(super) async fn amend_rollback(
+        &self,
+        prepared: &Prepared<RollBack>,
+        id: &RollbackId,
+        change: impl Fn(&Rollback) -> Result<Rollback, WrongState>,
+    ) -> Result<Committed, Refusal> {
+        Ok(acts::amend(&self.parts.environments, prepared.draft(), id, change).await?)
+    }
+
+    /// What becomes of a rollback within `patience`; as it is where that is over.
+    pub(super) async fn settled_rollback(&self, environment: &EnvironmentKey, id: &RollbackId, patience: Duration) -> Result<Rollback, Refusal> {
+        let settled = wait::settled(&self.parts.environments, environment, id, patience).await?;
+        settled.ok_or_else(|| CommitError::NoRecord(RecordKey::Rollback(id.clone())).into())
+    }
+
+    /// Sends a ping.
+    pub(super) async fn ping(&self, _: &Permit<SendPing>, order: ping::Order) -> Result<ping::Sent, Refusal> {
+        Ok(self.parts.pings.send(order).await?)
     }
 
     /// The log of an environment and where it ends.

@@ -9,8 +9,8 @@ use ripcord_proto::problem::Code;
 
 use super::rooms::{Parts, Rooms};
 use super::{
-    audit, backup, commits, confirmations, connections, environments, explain, flags, front, keys, kills, metrics, openapi, outcomes, peers, revisions,
-    segments, settings,
+    audit, backup, commits, confirmations, connections, environments, explain, flags, front, keys, kills, metrics, openapi, outcomes, peers, pings, revisions,
+    rollbacks, segments, settings,
 };
 use crate::access::Access;
 use crate::http::{Refusal, compress, problem, span};
@@ -117,6 +117,12 @@ fn environment_routes(config: &mut web::ServiceConfig) {
         .service(at("/{env}/diff", "GET", [web::get().to(revisions::diff)]))
         .service(at("/{env}/confirmations/{key}", "GET", [web::get().to(confirmations::get)]))
         .service(at("/{env}/connections", "GET", [web::get().to(connections::list)]))
+        .service(at("/{env}/rollbacks", "GET", [web::get().to(rollbacks::kept::list)]))
+        .service(at("/{env}/rollbacks/{key}", "GET", [web::get().to(rollbacks::kept::get)]))
+        .service(at("/{env}/rollbacks/{key}/stop", "POST", [web::post().to(rollbacks::acts::stop)]))
+        .service(at("/{env}/rollbacks/{key}/resume", "POST", [web::post().to(rollbacks::acts::resume)]))
+        .service(at("/{env}/rollbacks/{key}/review", "POST", [web::post().to(rollbacks::acts::review)]))
+        .service(at("/{env}/pings", "GET, POST", [web::get().to(pings::list), web::post().to(pings::send)]))
         .service(at("/{env}/explain", "POST", [web::post().to(explain::explain)]));
 }
 

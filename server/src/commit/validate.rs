@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ripcord_proto::change::Change;
+use ripcord_proto::digest::Digest;
 use ripcord_proto::fault::{Fault, Faults};
 use ripcord_proto::key::Tag;
 use ripcord_proto::references::{self, Touched};
-use ripcord_proto::rollback::Rollback;
 use ripcord_proto::settings::Settings;
 use ripcord_proto::table::{Entry, Member};
 use ripcord_proto::{Flag, FlagKey, Kill, KillId, KillScope, Position, ReleaseName, Segment, SegmentKey, limits};
@@ -22,6 +22,7 @@ use super::{Ask, CommitError, Draft, Made, Precondition, Standing, plan, records
 pub(super) fn admit(draft: &Draft, state: &EnvironmentState) -> Result<Admitted<EnvironmentState>, CommitError> {
     check_precondition(draft, state)?;
     let mut candidate = Candidate::new(state);
+    candidate.expected = draft.plan;
     for ask in &draft.asks {
         candidate.ask(ask)?;
     }
@@ -30,7 +31,9 @@ pub(super) fn admit(draft: &Draft, state: &EnvironmentState) -> Result<Admitted<
     candidate.join_release(draft.release.as_ref())?;
     let (before, after) = (state, &candidate.state);
     guard::check(draft, before, after, &candidate.touched.flags)?;
-    if let Some(expected) = draft.plan {
+    // A rollback has a plan of its own kind, and has held to it already.
+    let is_rollback = draft.asks.iter().any(|ask| matches!(ask, Ask::Rollback(_)));
+    if let Some(expected) = draft.plan.filter(|_| !is_rollback) {
         plan::check(expected, draft, before, after, &candidate.touched)?;
     }
     let urgent = draft.asks.iter().any(Ask::is_urgent);
@@ -64,6 +67,7 @@ impl Ask {
             | Self::Driven(_)
             | Self::PutRecord(..)
             | Self::DeleteRecord(..)
+            | Self::Decide(_)
             | Self::Ping(_)
             | Self::GiveReason(..) => false,
         }
@@ -97,6 +101,8 @@ struct Candidate<'a> {
     position: Position,
     changes: Vec<Change>,
     touched: Touched,
+    /// The hash of the plan that a rollback must still do.
+    expected: Option<Digest>,
     kill: Option<(Arc<Kill>, Standing)>,
 }
 
@@ -110,6 +116,7 @@ impl<'a> Candidate<'a> {
             position,
             changes: Vec::new(),
             touched: Touched::default(),
+            expected: None,
             kill: None,
         }
     }
@@ -147,6 +154,10 @@ impl<'a> Candidate<'a> {
                     self.push(Change::DeleteRecord(key.clone()));
                 }
                 Ok(())
+            }
+            Ask::Decide(decider) => {
+                let asks = (decider.0)(&self.state)?;
+                asks.iter().try_for_each(|ask| self.ask(ask))
             }
             Ask::Ping(id) => {
                 self.push(Change::Ping(id.clone()));
@@ -246,21 +257,11 @@ impl<'a> Candidate<'a> {
     }
 
     fn roll_back(&mut self, reversal: &Reversal) -> Result<(), CommitError> {
-        for ask in reversal.asks(&self.state.snapshot) {
-            self.ask(&ask)?;
+        for change in reversal.admitted(&self.state, self.before.head.position(), self.expected)? {
+            self.touched.flags.extend(change.flag().cloned());
+            self.touched.segments.extend(change.segment().cloned());
+            self.push(change);
         }
-        if self.changes.is_empty() {
-            return Ok(());
-        }
-        let record = Rollback {
-            epoch: self.position.epoch,
-            revision: self.position.revision,
-            flags: self.touched.flags.union(&reversal.record.flags).cloned().collect(),
-            segments: self.touched.segments.union(&reversal.record.segments).cloned().collect(),
-            ..reversal.record.clone()
-        };
-        let entry = entry(record.id.clone(), record, self.position)?;
-        self.push(Change::PutRecord(entry.into()));
         Ok(())
     }
 

@@ -15,6 +15,7 @@ use ripcord_proto::rest::explain::ExplainRequest;
 use ripcord_proto::rest::flags::FlagPatch;
 use ripcord_proto::rest::keys::KeyRequest;
 use ripcord_proto::rest::kills::{KillRequest, ReasonRequest};
+use ripcord_proto::rest::rollback_acts::{ResumeRequest, ReviewRequest};
 use ripcord_proto::rest::settings::SettingsRequest;
 use ripcord_proto::rest::{self, Request};
 use ripcord_proto::{Faults, Flag, Segment, limits};
@@ -67,6 +68,13 @@ impl Bounded for KillRequest {
     const KIND: Kind = Kind::Any;
 }
 impl Bounded for ReasonRequest {
+    const BYTES: usize = SMALL;
+}
+impl Bounded for ResumeRequest {
+    const BYTES: usize = SMALL;
+    const KIND: Kind = Kind::Any;
+}
+impl Bounded for ReviewRequest {
     const BYTES: usize = SMALL;
 }
 impl Bounded for SettingsRequest {

@@ -48,6 +48,23 @@ fn of_an_environment() -> Vec<Row> {
         read("/v1/environments/{env}/diff"),
         read("/v1/environments/{env}/confirmations/{key}"),
         read("/v1/environments/{env}/connections"),
+        read("/v1/environments/{env}/rollbacks"),
+        read("/v1/environments/{env}/rollbacks/{key}"),
+        write(Method::POST, "/v1/environments/{env}/rollbacks/{key}/stop", Value::Null, Action::Rollback),
+        write(
+            Method::POST,
+            "/v1/environments/{env}/rollbacks/{key}/resume",
+            json!({"now": true}),
+            Action::Rollback,
+        ),
+        write(
+            Method::POST,
+            "/v1/environments/{env}/rollbacks/{key}/review",
+            json!({"note": "n"}),
+            Action::Rollback,
+        ),
+        read("/v1/environments/{env}/pings"),
+        write(Method::POST, "/v1/environments/{env}/pings", Value::Null, Action::Ping),
         write(Method::POST, "/v1/environments/{env}/explain", json!({"flag": "checkout"}), Action::Read),
     ]
 }

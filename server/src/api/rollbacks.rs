@@ -1,0 +1,4 @@
+//! `rollbacks` and what is done to one.
+
+pub(super) mod acts;
+pub(super) mod kept;
