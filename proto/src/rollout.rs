@@ -54,6 +54,10 @@ pub struct Rollout {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub entered: Option<jiff::Timestamp>,
+    /// Since when outcomes count for the gates: when the step began, or went on after a gate had held it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    pub judged_since: Option<jiff::Timestamp>,
     /// A person's word that the next step shall begin now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advance: Option<Word>,

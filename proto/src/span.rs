@@ -44,7 +44,12 @@ impl FromStr for Span {
     type Err = Faults;
 
     fn from_str(text: &str) -> Result<Self, Faults> {
-        let refuse = || Faults::one("", format!("{text:?} is no length of time; write it as \"30s\", \"10m\", \"1h30m\" or \"2d\", at most 366d"));
+        let refuse = || {
+            Faults::one(
+                "",
+                format!("{text:?} is no length of time; write it as \"30s\", \"10m\", \"1h30m\" or \"2d\", at most 366d"),
+            )
+        };
         let mut rest = text;
         let mut sum: u64 = 0;
         while !rest.is_empty() {
@@ -57,7 +62,11 @@ impl FromStr for Span {
             sum = number.checked_mul(millis).and_then(|part| sum.checked_add(part)).ok_or_else(refuse)?;
             rest = after;
         }
-        if text.is_empty() || sum > Self::LONGEST.0 { Err(refuse()) } else { Ok(Self(sum)) }
+        if text.is_empty() || sum > Self::LONGEST.0 {
+            Err(refuse())
+        } else {
+            Ok(Self(sum))
+        }
     }
 }
 
@@ -96,7 +105,14 @@ mod tests {
 
     #[test]
     fn a_span_is_read_as_it_is_written() {
-        for (text, millis) in [("500ms", 500), ("1s", 1_000), ("10m", 600_000), ("1h30m", 5_400_000), ("1d", 86_400_000), ("0s", 0)] {
+        for (text, millis) in [
+            ("500ms", 500),
+            ("1s", 1_000),
+            ("10m", 600_000),
+            ("1h30m", 5_400_000),
+            ("1d", 86_400_000),
+            ("0s", 0),
+        ] {
             let span: Span = text.parse().unwrap();
             assert_eq!(span.millis(), millis);
             assert_eq!(span.to_string(), text);

@@ -21,6 +21,7 @@ mod peers;
 mod pings;
 mod revisions;
 mod rollbacks;
+mod rollouts;
 mod rooms;
 mod routes;
 mod segments;

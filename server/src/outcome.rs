@@ -1,7 +1,9 @@
 //! Outcomes: what applications report of the variants that they serve, summed up.
 
 mod counters;
+pub mod reports;
 mod seen;
+pub mod statistics;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -75,6 +77,12 @@ impl Outcomes {
             },
             since: inner.window.since(),
         }
+    }
+
+    /// The sums of these series, in their order.
+    pub fn sums(&self, environment: &EnvironmentKey, series: &[reports::Series]) -> Vec<reports::Served> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        series.iter().map(|series| inner.counters.served(environment, series)).collect()
     }
 
     /// The sums of an environment, by flag, variant and traffic.

@@ -32,9 +32,11 @@ use crate::environment::{Environments, Orphans, Rooms};
 use crate::fleet::{self, Fleet};
 use crate::kill::{self, Kills};
 use crate::outcome::Outcomes;
+use crate::outcome::reports::{OwnReports, Reports};
 use crate::peer::Peers;
 use crate::ping::Pings;
 use crate::rollback::progress::Progress;
+use crate::rollout::Rollouts;
 use crate::secret::Secret;
 use crate::snapshot::board::Board;
 use crate::store::StoreError;
@@ -127,16 +129,16 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     peers.start(kills.clone(), node.clone(), &tasks);
     let others = Arc::new(peers::OtherNodes::new(peers.clone(), opened.redis.clone()));
     let fleet = Fleet::new(&board, fleet::Settings::new(node.clone()), Arc::clone(&others) as Arc<dyn fleet::Peers>);
-    others.answer_from(fleet.clone());
+    let (own_id, outcomes) = (others.own_id(), Outcomes::default());
+    others.answer_from(fleet.clone(), OwnReports::new(outcomes.clone(), &own_id));
 
-    let drivers = Drivers::new(environments.clone(), Arc::clone(&others) as Arc<dyn Presence>, &node, &others.own_id());
+    let drivers = Drivers::new(environments.clone(), Arc::clone(&others) as Arc<dyn Presence>, &node, &own_id);
 
     let access = Access::new(environments.clone(), config.admin_key.as_ref(), node.clone(), Limits::default());
     let fresh = fresh::watch(opened.store.health(), peers.clone(), &tasks);
     let streams = Streams::new(&board, stream_settings(&config), fleet.clone(), Arc::new(access.clone()), fresh);
     shutdown::end_streams_of_revoked_keys(&environments, &streams, &tasks);
 
-    let outcomes = Outcomes::default();
     let progress = Progress {
         environments: environments.clone(),
         fleet: fleet.clone(),
@@ -148,6 +150,14 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     let pings = Pings::new(environments.clone(), fleet.clone(), drivers.clone());
     pings.start();
 
+    let rollouts = Rollouts::start(
+        environments.clone(),
+        drivers.clone(),
+        kills.clone(),
+        Checks::new(Arc::new(SystemClock)),
+        Arc::clone(&others) as Arc<dyn Reports>,
+    );
+
     let health = Health::new(environments.clone(), &peers, stop.clone(), config.stale_after, node.clone());
     let parts = api::Parts {
         environments,
@@ -155,6 +165,7 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
         fleet,
         drivers,
         pings,
+        rollouts,
         peers,
         outcomes,
         metrics,

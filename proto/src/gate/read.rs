@@ -93,17 +93,19 @@ impl Comparison {
             Some("control") => Ok(Against::Control),
             _ => reader.refuse(format!("must be \"control\", not {value}")),
         });
-        let worse_by = reader.required(map, "worse_by", "percentage points such as \"0.5%\"", percent);
+        let worse_by = reader.required(map, "worse_by", "percentage points such as \"0.5%\"", Percent::read);
         let confidence = reader.optional(map, "confidence", |reader, value| {
-            let confidence = percent(reader, value)?;
+            let confidence = Percent::read(reader, value)?;
             if (50_000..100_000).contains(&confidence.thousandths()) {
                 return Ok(confidence);
             }
             reader.refuse(format!("is {confidence}; it must be from 50% to 99.999%"))
         });
-        let min_samples = reader.optional(map, "min_samples", |reader, value| match value.as_u64().filter(|samples| (1..=1_000_000_000).contains(samples)) {
-            Some(samples) => Ok(samples),
-            None => reader.refuse(format!("must be a whole number from 1 to 1000000000, not {value}")),
+        let min_samples = reader.optional(map, "min_samples", |reader, value| {
+            match value.as_u64().filter(|samples| (1..=1_000_000_000).contains(samples)) {
+                Some(samples) => Ok(samples),
+                None => reader.refuse(format!("must be a whole number from 1 to 1000000000, not {value}")),
+            }
         });
         let traffic = reader.optional(map, "traffic", |reader, value| match value.as_str() {
             Some("real") => Ok(Traffic::Real),
@@ -128,7 +130,11 @@ impl Query {
         let number = |reader: &mut Reader, value: &Value| reader.number(value).map(|number| number.as_f64().unwrap_or_default());
         let prometheus = reader.required(map, "prometheus", "a query", |reader, value| {
             let query = reader.prose(value)?;
-            if query.trim().is_empty() { reader.refuse("is empty; it must be a query that gives one value") } else { Ok(query) }
+            if query.trim().is_empty() {
+                reader.refuse("is empty; it must be a query that gives one value")
+            } else {
+                Ok(query)
+            }
         });
         let url = reader.optional(map, "url", crate::check::url);
         let below = reader.optional(map, "below", number);
@@ -155,14 +161,16 @@ fn on_fail(reader: &mut Reader, value: &Value) -> Read<OnFail> {
     }
 }
 
-/// `0.5%`.
-fn percent(reader: &mut Reader, value: &Value) -> Read<Percent> {
-    match value.as_str().and_then(split::percent) {
-        Some(thousandths) => Ok(Percent::from_thousandths(thousandths)),
-        None => reader.refuse(format!(
-            "must be a percentage such as \"0.5%\", 0 to 100 with at most three decimals, not {} {value}",
-            reader::kind(value)
-        )),
+impl Percent {
+    /// `0.5%`.
+    pub(crate) fn read(reader: &mut Reader, value: &Value) -> Read<Self> {
+        match value.as_str().and_then(split::percent) {
+            Some(thousandths) => Ok(Self::from_thousandths(thousandths)),
+            None => reader.refuse(format!(
+                "must be a percentage such as \"0.5%\", 0 to 100 with at most three decimals, not {} {value}",
+                reader::kind(value)
+            )),
+        }
     }
 }
 
@@ -171,7 +179,11 @@ fn probe(reader: &mut Reader, value: &Value, name: &str) -> Read<Check> {
     const MEMBERS: [&str; 7] = ["url", "expect", "pointer", "equals", "below", "above", "timeout_ms"];
     let map = reader.object(value)?;
     reader.members(map, "a probe", &MEMBERS, &[]);
-    let mut whole: Map<String, Value> = map.iter().filter(|(name, _)| MEMBERS.contains(&name.as_str())).map(|(name, value)| (name.clone(), value.clone())).collect();
+    let mut whole: Map<String, Value> = map
+        .iter()
+        .filter(|(name, _)| MEMBERS.contains(&name.as_str()))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
     whole.insert("name".to_owned(), json!(name));
     Check::read(reader, &Value::Object(whole))
 }

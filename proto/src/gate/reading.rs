@@ -81,7 +81,11 @@ impl Arm {
     /// Errors as a share of what was served; 0 where nothing was.
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     pub fn rate(self) -> f64 {
-        if self.served == 0 { 0.0 } else { self.errors.min(self.served) as f64 / self.served as f64 }
+        if self.served == 0 {
+            0.0
+        } else {
+            self.errors.min(self.served) as f64 / self.served as f64
+        }
     }
 }
 

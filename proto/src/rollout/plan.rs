@@ -158,7 +158,11 @@ impl Plan {
     /// How long a step is held, the last one with its bake time.
     pub fn hold(&self, number: u32) -> Span {
         let hold = self.step(number).map_or(Span::ZERO, |step| step.hold);
-        if number == self.last() { hold.and(self.bake.unwrap_or_default()) } else { hold }
+        if number == self.last() {
+            hold.and(self.bake.unwrap_or_default())
+        } else {
+            hold
+        }
     }
 
     /// Whether a control is served beside the variant at a step. A segment's step has none: who is in the segment is no chance.
@@ -177,7 +181,9 @@ impl Plan {
     /// Steps that no gate judges, by number.
     pub fn unjudged_steps(&self) -> Vec<u32> {
         let armed: Vec<&Gate> = self.gates.iter().filter(|gate| gate.mode == Mode::Armed).collect();
-        (1..=self.last()).filter(|number| !armed.iter().any(|gate| self.can_judge(gate, *number))).collect()
+        (1..=self.last())
+            .filter(|number| !armed.iter().any(|gate| self.can_judge(gate, *number)))
+            .collect()
     }
 }
 

@@ -9,7 +9,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::{
     audit, backup, commits, confirmations, connections, environments, explain, flags, front, keys, kills, metrics, outcomes, pings, revisions, rollbacks,
-    segments, settings,
+    rollouts, segments, settings,
 };
 use crate::stream;
 
@@ -34,6 +34,8 @@ use crate::stream;
         rollbacks::kept::list, rollbacks::kept::get,
         rollbacks::acts::stop, rollbacks::acts::resume, rollbacks::acts::review,
         pings::list, pings::send,
+        rollouts::list, rollouts::start, rollouts::get, rollouts::acts::pause, rollouts::acts::resume, rollouts::acts::advance,
+        rollouts::acts::abort, rollouts::acts::rollback, rollouts::acts::approve, rollouts::replay,
         keys::list, keys::create, keys::revoke,
         audit::list, audit::verify, backup::download,
     ),

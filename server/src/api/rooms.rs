@@ -26,6 +26,7 @@ use crate::peer::Peers;
 use crate::ping::{self, Pings};
 use crate::rollback::acts::{self, WrongState};
 use crate::rollback::wait;
+use crate::rollout::Rollouts;
 use crate::snapshot::publication::Served;
 use crate::store::{LogName, Store, StoreHealth, StoreState};
 use crate::system::{SystemDraft, SystemState};
@@ -44,6 +45,8 @@ pub struct Parts {
     pub drivers: Drivers,
     /// Sends pings.
     pub pings: Pings,
+    /// Rollouts.
+    pub rollouts: Rollouts,
     /// Other nodes.
     pub peers: Peers,
     /// What applications report.
@@ -189,6 +192,11 @@ impl Rooms {
     pub(super) async fn settled_rollback(&self, environment: &EnvironmentKey, id: &RollbackId, patience: Duration) -> Result<Rollback, Refusal> {
         let settled = wait::settled(&self.parts.environments, environment, id, patience).await?;
         settled.ok_or_else(|| CommitError::NoRecord(RecordKey::Rollback(id.clone())).into())
+    }
+
+    /// What reads the gates of rollouts here, and waits for their end.
+    pub(super) fn rollouts(&self) -> &Rollouts {
+        &self.parts.rollouts
     }
 
     /// Sends a ping.

@@ -10,7 +10,7 @@ use ripcord_proto::problem::Code;
 use super::rooms::{Parts, Rooms};
 use super::{
     audit, backup, commits, confirmations, connections, environments, explain, flags, front, keys, kills, metrics, openapi, outcomes, peers, pings, revisions,
-    rollbacks, segments, settings,
+    rollbacks, rollouts, segments, settings,
 };
 use crate::access::Access;
 use crate::http::{Refusal, compress, problem, span};
@@ -123,7 +123,25 @@ fn environment_routes(config: &mut web::ServiceConfig) {
         .service(at("/{env}/rollbacks/{key}/resume", "POST", [web::post().to(rollbacks::acts::resume)]))
         .service(at("/{env}/rollbacks/{key}/review", "POST", [web::post().to(rollbacks::acts::review)]))
         .service(at("/{env}/pings", "GET, POST", [web::get().to(pings::list), web::post().to(pings::send)]))
+        .configure(rollout_routes)
         .service(at("/{env}/explain", "POST", [web::post().to(explain::explain)]));
+}
+
+fn rollout_routes(config: &mut web::ServiceConfig) {
+    config
+        .service(at(
+            "/{env}/rollouts",
+            "GET, POST",
+            [web::get().to(rollouts::list), web::post().to(rollouts::start)],
+        ))
+        .service(at("/{env}/rollouts/{key}", "GET", [web::get().to(rollouts::get)]))
+        .service(at("/{env}/rollouts/{key}/pause", "POST", [web::post().to(rollouts::acts::pause)]))
+        .service(at("/{env}/rollouts/{key}/resume", "POST", [web::post().to(rollouts::acts::resume)]))
+        .service(at("/{env}/rollouts/{key}/advance", "POST", [web::post().to(rollouts::acts::advance)]))
+        .service(at("/{env}/rollouts/{key}/abort", "POST", [web::post().to(rollouts::acts::abort)]))
+        .service(at("/{env}/rollouts/{key}/rollback", "POST", [web::post().to(rollouts::acts::rollback)]))
+        .service(at("/{env}/rollouts/{key}/approve", "POST", [web::post().to(rollouts::acts::approve)]))
+        .service(at("/{env}/rollouts/{key}/replay", "POST", [web::post().to(rollouts::replay)]));
 }
 
 /// A path and what it takes; any other method is told which those are.

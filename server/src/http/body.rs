@@ -16,8 +16,10 @@ use ripcord_proto::rest::flags::FlagPatch;
 use ripcord_proto::rest::keys::KeyRequest;
 use ripcord_proto::rest::kills::{KillRequest, ReasonRequest};
 use ripcord_proto::rest::rollback_acts::{ResumeRequest, ReviewRequest};
+use ripcord_proto::rest::rollouts::ReplayRequest;
 use ripcord_proto::rest::settings::SettingsRequest;
 use ripcord_proto::rest::{self, Request};
+use ripcord_proto::rollout::Plan;
 use ripcord_proto::{Faults, Flag, Segment, limits};
 
 use super::Refusal;
@@ -56,6 +58,12 @@ impl Bounded for CommitRequest {
 }
 impl Bounded for OutcomeBatch {
     const BYTES: usize = 1024 * 1024;
+}
+impl Bounded for Plan {
+    const BYTES: usize = limits::PLAN_BYTES + SLACK;
+}
+impl Bounded for ReplayRequest {
+    const BYTES: usize = SMALL;
 }
 impl Bounded for ExplainRequest {
     const BYTES: usize = 256 * 1024;

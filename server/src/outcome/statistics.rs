@@ -96,7 +96,10 @@ mod tests {
         assert!(!TEST.is_worse(arm(60, 7), arm(1_000_000, 0)));
         assert!(!TEST.is_worse(arm(0, 0), arm(100, 1)));
         assert!(!TEST.is_worse(arm(100, 100), arm(0, 0)));
-        assert!(TEST.evidence(arm(10, 30), arm(10, 0)).is_finite(), "more errors than evaluations are counted as all of them");
+        assert!(
+            TEST.evidence(arm(10, 30), arm(10, 0)).is_finite(),
+            "more errors than evaluations are counted as all of them"
+        );
     }
 
     #[test]

@@ -64,7 +64,10 @@ pub struct Moving {
 /// Walks all steps of a plan on a flag as it is: what would be refused later is refused now.
 pub fn rehearse(plan: &Plan, flag: &Flag) -> Result<(), Refused> {
     if !flag.enabled {
-        return Err(Refused::new("flag", format!("{} is off, so no step would change what it serves; turn it on first", plan.flag)));
+        return Err(Refused::new(
+            "flag",
+            format!("{} is off, so no step would change what it serves; turn it on first", plan.flag),
+        ));
     }
     let mut at = (flag.clone(), None);
     for number in 1..=plan.last() {
@@ -106,9 +109,6 @@ pub fn untouched(flag: &Flag, moved: &Moved) -> Result<(), String> {
             None => Err(format!("rule {id:?} was taken out")),
         }
     };
-    if !flag.enabled {
-        return Err("the flag was turned off".to_owned());
-    }
     as_left(&moved.left)?;
     moved.added.iter().try_for_each(as_left)
 }
@@ -154,7 +154,10 @@ fn rule_of(plan: &Plan, flag: &Flag) -> Result<Option<usize>, Refused> {
     if let Some(id) = &plan.rule {
         return match flag.rules.iter().position(|rule| rule.id.as_ref() == Some(id)) {
             Some(place) if flag.rules.get(place).is_some_and(splits) => Ok(Some(place)),
-            Some(_) => Err(Refused::new("rule", format!("{id} serves one variant to all; a rollout moves a rule that splits"))),
+            Some(_) => Err(Refused::new(
+                "rule",
+                format!("{id} serves one variant to all; a rollout moves a rule that splits"),
+            )),
             None => Err(Refused::new("rule", format!("{} has no rule {id}", plan.flag))),
         };
     }
@@ -162,9 +165,17 @@ fn rule_of(plan: &Plan, flag: &Flag) -> Result<Option<usize>, Refused> {
     match (places.next(), places.next()) {
         (place, None) => Ok(place),
         (_, Some(_)) => {
-            let name = |(place, rule): (usize, &Rule)| rule.id.as_ref().map_or_else(|| format!("rules[{place}], which has no id yet"), ToString::to_string);
+            let name = |(place, rule): (usize, &Rule)| {
+                rule.id
+                    .as_ref()
+                    .map_or_else(|| format!("rules[{place}], which has no id yet"), ToString::to_string)
+            };
             let names: Vec<String> = flag.rules.iter().enumerate().filter(|(_, rule)| splits(rule)).map(name).collect();
-            let problem = format!("is missing; {} has several rules that split: {}. Say which one is moved", plan.flag, names.join(", "));
+            let problem = format!(
+                "is missing; {} has several rules that split: {}. Say which one is moved",
+                plan.flag,
+                names.join(", ")
+            );
             Err(Refused::new("rule", problem))
         }
     }
@@ -222,11 +233,17 @@ fn make(plan: &Plan, flag: &Flag) -> Result<Moving, Refused> {
 fn control_of_made(plan: &Plan, flag: &Flag) -> Result<VariantName, Refused> {
     let refuse = |problem: String| Err(Refused::new("control", problem));
     let Some(default) = &flag.default else {
-        let problem = format!("{} serves the caller's own default, which no split can serve; give it a default variant first", plan.flag);
+        let problem = format!(
+            "{} serves the caller's own default, which no split can serve; give it a default variant first",
+            plan.flag
+        );
         return refuse(problem);
     };
     if *default == plan.variant {
-        let problem = format!("{} has no rule that splits, and serves \"{default}\" by default to everybody already: a rollout would lower that", plan.flag);
+        let problem = format!(
+            "{} has no rule that splits, and serves \"{default}\" by default to everybody already: a rollout would lower that",
+            plan.flag
+        );
         return Err(Refused::new("variant", problem));
     }
     match plan.control.as_ref().or(flag.safe.as_ref()) {
@@ -243,7 +260,10 @@ fn raise(moving: &mut Moving, plan: &Plan, share: Percent) -> Result<(), String>
     let control = moving.moved.control.clone();
     let id = moving.moved.rule.clone();
     let rule = moving.flag.rules.iter_mut().find(|rule| rule.id.as_ref() == Some(&id));
-    let Some(Rule { serve: Serve::Split(split), .. }) = rule else {
+    let Some(Rule {
+        serve: Serve::Split(split), ..
+    }) = rule
+    else {
         return Err(format!("the rule {id} that it moves is gone, or splits no longer"));
     };
     *split = share::raised(split, &plan.variant, &control, share)?;

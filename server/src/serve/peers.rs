@@ -12,13 +12,16 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::config::Config;
 use crate::driver::Presence;
 use crate::fleet::{self, Answer, Fleet, Question, Report, Target};
+use crate::outcome::reports::{NodeSums, OwnReports, Reports, Series};
 use crate::peer::Peers;
-
 use crate::store::redis::{Answerer, Exchange, RedisStore};
 use crate::store::{Store as _, StoreState};
 
 /// What an answer may take beyond the patience that was asked for.
 const ON_THE_WAY: Duration = Duration::from_millis(250);
+
+/// How long other nodes may take to say what was reported to them.
+const REPORTED_IN: Duration = Duration::from_millis(500);
 
 /// The nodes beside this one.
 #[derive(Debug)]
@@ -27,12 +30,19 @@ pub(super) struct OtherNodes {
     redis: Option<Arc<RedisStore>>,
     /// There as soon as this node can answer, too.
     exchange: OnceLock<Exchange>,
+    /// What applications reported to this node.
+    reports: OnceLock<OwnReports>,
 }
 
 impl OtherNodes {
     pub(super) fn new(peers: Peers, redis: Option<Arc<RedisStore>>) -> Self {
-        let exchange = OnceLock::new();
-        Self { peers, redis, exchange }
+        let (exchange, reports) = (OnceLock::new(), OnceLock::new());
+        Self {
+            peers,
+            redis,
+            exchange,
+            reports,
+        }
     }
 
     /// What tells this process from the others that share its logs.
@@ -41,10 +51,11 @@ impl OtherNodes {
         self.redis.as_ref().map_or_else(alone, |redis| redis.id().to_owned())
     }
 
-    /// Answers other nodes from `fleet`, and asks them over the store from now on.
-    pub(super) fn answer_from(&self, fleet: Fleet) {
+    /// Answers other nodes from `fleet` and `reports`, and asks them over the store from now on.
+    pub(super) fn answer_from(&self, fleet: Fleet, reports: OwnReports) {
+        let reports = self.reports.get_or_init(|| reports).clone();
         if let Some(redis) = &self.redis {
-            self.exchange.get_or_init(|| redis.exchange(Arc::new(FleetAnswers { fleet })));
+            self.exchange.get_or_init(|| redis.exchange(Arc::new(OwnAnswers { fleet, reports })));
         }
     }
 
@@ -116,14 +127,50 @@ impl Presence for OtherNodes {
     }
 }
 
-/// What other nodes are answered.
-struct FleetAnswers {
-    fleet: Fleet,
+impl Reports for OtherNodes {
+    fn sums<'a>(&'a self, environment: &'a EnvironmentKey, series: &'a [Series]) -> BoxFuture<'a, Vec<NodeSums>> {
+        Box::pin(async move {
+            let mut sums: Vec<NodeSums> = self.reports.get().map(|own| own.own(environment, series)).into_iter().collect();
+            let Some(exchange) = self.exchange().filter(|exchange| !exchange.others().is_empty()) else {
+                return sums;
+            };
+            let question = ReportQuestion {
+                environment: environment.clone(),
+                outcomes: series.to_vec(),
+            };
+            let Ok(text) = to_raw_value(&question) else { return sums };
+            let answers = exchange.ask(&text, REPORTED_IN).await;
+            sums.extend(
+                answers
+                    .answered
+                    .into_values()
+                    .flatten()
+                    .filter_map(|answer| serde_json::from_str(answer.get()).ok()),
+            );
+            sums
+        })
+    }
 }
 
-impl Answerer for FleetAnswers {
+/// What was reported to the node that is asked.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct ReportQuestion {
+    environment: EnvironmentKey,
+    outcomes: Vec<Series>,
+}
+
+/// What other nodes are answered.
+struct OwnAnswers {
+    fleet: Fleet,
+    reports: OwnReports,
+}
+
+impl Answerer for OwnAnswers {
     fn answer<'a>(&'a self, question: &'a RawValue) -> BoxFuture<'a, Option<Box<RawValue>>> {
         Box::pin(async move {
+            if let Ok(question) = serde_json::from_str::<ReportQuestion>(question.get()) {
+                return to_raw_value(&self.reports.own(&question.environment, &question.outcomes)).ok();
+            }
             let question: Question = serde_json::from_str(question.get()).ok()?;
             let patience = Duration::from_millis(question.patience_ms);
             let report = self.fleet.settled(&question.environment, &question.target, patience).await?;

@@ -103,11 +103,7 @@ fn step(reader: &mut Reader, value: &Value) -> Read<Step> {
     let to = reader.required(map, "to", "a percentage such as \"10%\", or \"segment beta\"", exposure);
     let hold = reader.required(map, "hold", "how long it is held, such as \"30m\"", Reader::parsed::<Span>);
     let approve = reader.optional(map, "approve", approver);
-    Ok(Step {
-        to: to?,
-        hold: hold?,
-        approve,
-    })
+    Ok(Step { to: to?, hold: hold?, approve })
 }
 
 fn exposure(reader: &mut Reader, value: &Value) -> Read<Exposure> {
@@ -118,10 +114,15 @@ fn exposure(reader: &mut Reader, value: &Value) -> Read<Exposure> {
     if let Some(thousandths) = split::percent(text) {
         return Ok(Exposure::Share(Percent::from_thousandths(thousandths)));
     }
-    if text.strip_suffix('%').is_some_and(|number| number.trim().parse::<f64>().is_ok_and(|number| number > 100.0)) {
+    if text
+        .strip_suffix('%')
+        .is_some_and(|number| number.trim().parse::<f64>().is_ok_and(|number| number > 100.0))
+    {
         return reader.refuse(format!("is {text}; a step goes to 100% at most"));
     }
-    reader.refuse(format!("{text:?} is no exposure; write a percentage such as \"10%\" (at most three decimals), or \"segment beta\""))
+    reader.refuse(format!(
+        "{text:?} is no exposure; write a percentage such as \"10%\" (at most three decimals), or \"segment beta\""
+    ))
 }
 
 fn approver(reader: &mut Reader, value: &Value) -> Read<Role> {
@@ -137,7 +138,11 @@ fn window(reader: &mut Reader, value: &Value) -> Read<Window> {
     reader.members(map, "a window", &["days", "hours", "zone"], &[]);
     let days = reader.optional(map, "days", |reader, value| {
         let days: BTreeSet<Day> = reader.items(value, DAYS.len(), day)?.into_iter().collect();
-        if days.is_empty() { reader.refuse("is empty; no step could ever begin") } else { Ok(days) }
+        if days.is_empty() {
+            reader.refuse("is empty; no step could ever begin")
+        } else {
+            Ok(days)
+        }
     });
     let hours = reader.required(map, "hours", "from when to when: \"09:00-16:00\"", hours);
     let zone = reader.required(map, "zone", "a time zone such as \"Europe/Amsterdam\"", Reader::prose);

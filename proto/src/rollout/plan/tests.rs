@@ -55,7 +55,10 @@ fn every_problem_is_told_with_its_field() {
 
 #[test]
 fn a_step_that_lowers_is_refused() {
-    let found = faults(&plan("  - {to: 10%, hold: 1s}\n  - {to: segment beta, hold: 1s}\n  - {to: 5%, hold: 1s}", "unjudged: true"));
+    let found = faults(&plan(
+        "  - {to: 10%, hold: 1s}\n  - {to: segment beta, hold: 1s}\n  - {to: 5%, hold: 1s}",
+        "unjudged: true",
+    ));
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].0, "steps[2].to");
     assert!(found[0].1.contains("lowers exposure from 10% to 5%"), "{found:?}");

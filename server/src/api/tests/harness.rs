@@ -28,9 +28,11 @@ use crate::fleet::{Fleet, Settings, Solitary};
 use crate::http::{problem, span};
 use crate::kill::Kills;
 use crate::outcome::Outcomes;
+use crate::outcome::reports::OwnReports;
 use crate::peer::Peers;
 use crate::ping::Pings;
 use crate::rollback::progress::Progress;
+use crate::rollout::Rollouts;
 use crate::secret::Secret;
 use crate::snapshot::board::Board;
 use crate::store::faulty::FaultyStore;
@@ -159,6 +161,13 @@ impl Node {
         };
         progress.start();
         let parts = Parts {
+            rollouts: Rollouts::start(
+                environments.clone(),
+                drivers.clone(),
+                kills.clone(),
+                Checks::new(Arc::new(SystemClock)),
+                Arc::new(OwnReports::new(outcomes.clone(), "id-a")),
+            ),
             pings: Pings::new(environments.clone(), fleet.clone(), drivers.clone()),
             fleet,
             drivers,

@@ -11,7 +11,12 @@ const WHOLE: u64 = 100_000;
 
 /// The variant whose share is lowered: the plan's, else the only other one, else the safe one.
 pub(super) fn control(plan: &Plan, split: &Split, safe: Option<&VariantName>) -> Result<VariantName, String> {
-    let others: Vec<&VariantName> = split.shares().iter().map(|share| &share.variant).filter(|name| **name != plan.variant).collect();
+    let others: Vec<&VariantName> = split
+        .shares()
+        .iter()
+        .map(|share| &share.variant)
+        .filter(|name| **name != plan.variant)
+        .collect();
     let names = || others.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
     match &plan.control {
         Some(control) if others.contains(&control) => Ok(control.clone()),
@@ -20,7 +25,10 @@ pub(super) fn control(plan: &Plan, split: &Split, safe: Option<&VariantName>) ->
             ([], _) => Err("the split serves nothing beside the variant that could be lowered for it".to_owned()),
             ([only], _) => Ok((*only).clone()),
             (_, Some(safe)) if others.contains(&safe) => Ok(safe.clone()),
-            (_, _) => Err(format!("is missing; the split serves {} beside the variant. Say which of them is lowered", names())),
+            (_, _) => Err(format!(
+                "is missing; the split serves {} beside the variant. Say which of them is lowered",
+                names()
+            )),
         },
     }
 }
@@ -43,7 +51,10 @@ pub(super) fn raised(split: &Split, variant: &VariantName, control: &VariantName
     let wanted = total * u64::from(share.thousandths()) / WHOLE;
     let (now, room) = (scaled(own), scaled(own) + scaled(other));
     if wanted < now {
-        return Err(format!("would lower \"{variant}\" from {} to {share}; steps only raise", percent_of(now, total)));
+        return Err(format!(
+            "would lower \"{variant}\" from {} to {share}; steps only raise",
+            percent_of(now, total)
+        ));
     }
     if wanted > room {
         return Err(format!(
@@ -93,7 +104,9 @@ fn factor(shares: &[Share], share: Percent) -> Result<u64, String> {
     let total: u64 = shares.iter().map(|share| u64::from(share.weight.units())).sum();
     let factor = WHOLE / gcd(total * u64::from(share.thousandths()), WHOLE);
     if total * factor > limits::WEIGHT_SUM {
-        return Err(format!("{share} is no whole part of weights that sum to {total}; write the split's weights as percentages"));
+        return Err(format!(
+            "{share} is no whole part of weights that sum to {total}; write the split's weights as percentages"
+        ));
     }
     Ok(factor)
 }
