@@ -18,6 +18,7 @@ mod env;
 mod exit;
 mod export;
 mod flags;
+mod gate;
 mod input;
 mod invocation;
 mod keys;
@@ -27,6 +28,7 @@ pub mod local;
 mod output;
 mod plan;
 mod restore;
+mod rollout;
 mod segments;
 mod serve;
 mod target;
@@ -104,6 +106,8 @@ enum Remote {
     Doctor(doctor::Doctor),
     Kill(kill::KillCommand),
     Restore(restore::Restore),
+    Rollout(rollout::RolloutCommand),
+    Gate(gate::GateCommand),
     Watch(watch::Watch),
     Audit(audit::Audit),
     Apply(apply::Apply),
@@ -162,6 +166,8 @@ async fn ask(call: &Invocation, command: Remote) -> Result<Exit, Failure> {
         Remote::Doctor(command) => doctor::run(call, command).await,
         Remote::Kill(command) => kill::run(call, command).await,
         Remote::Restore(command) => restore::run(call, command).await,
+        Remote::Rollout(command) => rollout::run(call, command).await,
+        Remote::Gate(command) => gate::run(call, command).await,
         Remote::Watch(command) => watch::run(call, command).await,
         Remote::Audit(command) => audit::run(call, command).await,
         Remote::Apply(command) => apply::run(call, command).await,

@@ -1,9 +1,6 @@
 //! What people and pipelines do to a rollout: start it, pause it, let it go on, approve a step, end it where it is or take it back.
 //! Each is a change of the record, from which the node that drives takes it up.
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::Arc;
 
 use jiff::Timestamp;

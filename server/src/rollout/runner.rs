@@ -242,7 +242,9 @@ impl Desk {
         let Some(tended) = self.tended.get(id) else { return };
         let Ok(rollout) = tended.entry.value() else { return };
         let hold = rollout.plan.hold(rollout.step);
-        let gates = tended.gates.iter().flatten().filter(|watch| !watch.asked).map(|watch| watch.next);
+        let held = tended.held(now);
+        let unasked = tended.gates.iter().flatten().filter(|watch| !watch.asked);
+        let gates = unasked.map(|watch| if watch.is_due(now, held, hold) { now } else { watch.next });
         let over = tended.instant_of(hold).filter(|at| *at > now);
         let wall = self.wall();
         let opens = match window::opening(rollout.plan.window.as_ref(), wall) {

@@ -56,6 +56,11 @@ impl Watch {
         }
     }
 
+    /// Whether it is to be asked: its time has come, or the hold is over and it was not asked since.
+    pub(in crate::rollout) fn is_due(&self, now: Instant, held: Span, hold: Span) -> bool {
+        !self.asked && (self.next <= now || (held >= hold && self.read_at < hold))
+    }
+
     /// Takes in the sums of all nodes; of each the variant's stands at `place` and the control's behind it.
     pub(in crate::rollout) fn counted(&mut self, gate: &Gate, comparison: &Comparison, nodes: &[NodeSums], place: usize, moment: Moment) {
         for node in nodes {

@@ -13,7 +13,6 @@ use super::{Desk, Done};
 use crate::outcome::reports::{NodeSums, Series};
 use crate::rollout::gate::prometheus;
 use crate::rollout::gate::watch::Moment;
-use crate::rollout::window::{self, Opening};
 
 /// Which gate of which step was asked.
 #[derive(Debug, Clone)]
@@ -67,18 +66,15 @@ impl Desk {
 
     /// The gates of a rollout whose time has come, and those that are to be read once more because the hold is over.
     fn due_gates(&mut self, id: &RolloutId, now: Instant) -> Vec<(Asked, Gate)> {
-        let wall = self.wall();
         let Some(tended) = self.tended.get_mut(id) else { return Vec::new() };
         let held = tended.held(now);
         let entry = Arc::clone(&tended.entry);
         let Ok(rollout) = entry.value() else { return Vec::new() };
         let hold = rollout.plan.hold(rollout.step);
-        let waits_for_window = rollout.step > 0 && window::opening(rollout.plan.window.as_ref(), wall) != Opening::Open;
         let mut due = Vec::new();
         for (place, (watch, gate)) in tended.gates.iter_mut().zip(&rollout.plan.gates).enumerate() {
             let Some(watch) = watch else { continue };
-            let once_more = held >= hold && watch.read_at < hold && !waits_for_window;
-            if watch.asked || (watch.next > now && !once_more) {
+            if !watch.is_due(now, held, hold) {
                 continue;
             }
             watch.asked = true;
