@@ -8,3 +8,4 @@ mod keys;
 mod kills;
 mod openapi;
 mod permissions;
+mod rollouts;

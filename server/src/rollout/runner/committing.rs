@@ -24,6 +24,8 @@ use crate::store::LogName;
 
 /// How long until something is tried again that the store did not take.
 const AWAY: Duration = Duration::from_millis(500);
+/// How long the store may take to put back what was moved, before the flag is killed meanwhile.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How often what the gates went by is recorded while nothing else is.
 const RECORD: Duration = Duration::from_secs(60);
 /// Entries of the log that are looked through for who made an edit.
@@ -67,7 +69,13 @@ impl Desk {
         }
         let environments = self.rollouts.environments.clone();
         self.jobs.push(Box::pin(async move {
-            let result = environments.submit(draft).await.map(drop);
+            let submitted = environments.submit(draft);
+            let result = match what {
+                // A store that is silent must not keep users exposed: what waits no longer is carried out all the same.
+                What::Back => tokio::time::timeout(PATIENCE, submitted).await.unwrap_or(Err(CommitError::OutcomeUnknown)),
+                What::Record | What::Step | What::Kill => submitted.await,
+            };
+            let result = result.map(drop);
             Done::Committed(Committed { ids, what, result })
         }));
     }

@@ -107,6 +107,30 @@ async fn one_failure_of_a_probe_takes_it_back() {
     assert_eq!(world.flag("checkout").rules, []);
 }
 
+/// Whether a kill without the store comes to lie over the flag.
+async fn is_killed_provisionally(world: &World) -> bool {
+    let board = world.environments.board();
+    for _ in 0..600 {
+        if board.served("production").unwrap().overlay.kills.values().any(|kill| kill.covers("checkout")) {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    false
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_silent_keeps_nobody_exposed() {
+    let world = World::new().await;
+    world.serves(&[("on", 50, 1), ("off", 50, 1)]);
+    let id = world.start(&["10% for 1h"], &errors(&json!({}))).await;
+    world.until_step(&id, 1).await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    world.store.set(Fault::Silent);
+    world.serves(&[("on", 500, 20), ("off", 50, 1)]);
+    assert!(is_killed_provisionally(&world).await);
+}
+
 #[tokio::test(start_paused = true)]
 async fn with_the_store_away_the_flag_is_killed_and_goes_back_when_it_is_there_again() {
     let world = World::new().await;
@@ -116,15 +140,7 @@ async fn with_the_store_away_the_flag_is_killed_and_goes_back_when_it_is_there_a
     tokio::time::sleep(Duration::from_secs(20)).await;
     world.store.set(Fault::Away);
     world.serves(&[("on", 500, 20), ("off", 50, 1)]);
-    let board = world.environments.board();
-    for _ in 0..600 {
-        if !board.served("production").unwrap().overlay.kills.is_empty() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    let overlay = Arc::clone(&board.served("production").unwrap().overlay);
-    assert!(overlay.kills.values().any(|kill| kill.covers("checkout")), "{overlay:?}");
+    assert!(is_killed_provisionally(&world).await);
     world.store.set(Fault::None);
     let rollout = world.until_it(&id, |rollout| rollout.state.is_final()).await;
     assert_eq!(rollout.state, RolloutState::RolledBack, "{}", rollout.reason);

@@ -101,7 +101,7 @@ async fn a_store_that_goes_away_delays_a_step_and_repeats_none() {
 
 #[tokio::test(start_paused = true)]
 async fn a_step_whose_append_is_in_doubt_is_neither_repeated_nor_skipped() {
-    for fault in [Fault::UnknownWritten, Fault::UnknownLost, Fault::Silent] {
+    for fault in [Fault::UnknownWritten, Fault::UnknownLost] {
         let world = World::new().await;
         let id = world.start(&["1% for 10s", "10% for 10s", "50% for 10s"], &json!({})).await;
         world.until_step(&id, 1).await;
