@@ -28,7 +28,10 @@ fn main() {
                 control: (control, rate),
             };
             let alarms = alarms(equal, test(0.0), runs, &mut dice);
-            let what = format!("false alarms, {} % errors on both sides, {treatment} and {control} a second, worse_by 0", rate * 100.0);
+            let what = format!(
+                "false alarms, {} % errors on both sides, {treatment} and {control} a second, worse_by 0",
+                rate * 100.0
+            );
             rows.push(Row::new(what, format!("{:.2} %", share(alarms.len(), runs) * 100.0)).limit("5 %"));
         }
     }
@@ -37,7 +40,13 @@ fn main() {
         control: (50, 0.01),
     };
     let found = alarms(equal, test(0.005), runs, &mut dice);
-    rows.push(Row::new("the same at 1 %, 50 and 50, worse_by 0.5 points", format!("{:.2} %", share(found.len(), runs) * 100.0)).limit("5 %"));
+    rows.push(
+        Row::new(
+            "the same at 1 %, 50 and 50, worse_by 0.5 points",
+            format!("{:.2} %", share(found.len(), runs) * 100.0),
+        )
+        .limit("5 %"),
+    );
     for (treatment, control) in [(50, 50), (10, 90), (5, 95)] {
         let rise = Traffic {
             treatment: (treatment, 0.03),
@@ -45,7 +54,11 @@ fn main() {
         };
         let mut found = alarms(rise, test(0.005), runs, &mut dice);
         found.sort_unstable();
-        let at = |part: usize| found.get(found.len() * part / 100).map_or_else(|| "never".to_owned(), |second| format!("{second} s"));
+        let at = |part: usize| {
+            found
+                .get(found.len() * part / 100)
+                .map_or_else(|| "never".to_owned(), |second| format!("{second} s"))
+        };
         let what = format!("a rise from 1 % to 3 %, {treatment} and {control} a second, is found in (median, 90 in 100)");
         rows.push(Row::new(what, format!("{}, {}", at(50), at(90))));
     }

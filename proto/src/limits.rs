@@ -68,3 +68,21 @@ pub const ROLLOUT_STEPS: usize = 64;
 pub const GATES: usize = 16;
 /// Bytes of a rollout's plan as JSON, at most.
 pub const PLAN_BYTES: usize = 64 * 1024;
+/// Figures of one piece of evidence, at most.
+pub const FIGURES: usize = 64;
+/// Flags, tags or data measures that one release names, at most.
+pub const RELEASE_FLAGS: usize = 5_000;
+/// Success criteria or failure signals of one release, at most.
+pub const RELEASE_TEXTS: usize = 64;
+/// Seconds of a release's rollback window, at most: 90 days.
+pub const WINDOW_SECONDS_MAX: u64 = 90 * 24 * 60 * 60;
+/// Seconds without a change after which an environment vouches by itself, at most: 30 days.
+pub const VOUCH_AFTER_SECONDS_MAX: u64 = 30 * 24 * 60 * 60;
+/// Seconds within which a rollback must be confirmed, at most: an hour.
+pub const CONFIRM_WITHIN_SECONDS_MAX: u64 = 60 * 60;
+/// Seconds between two pings that the server sends by itself, at least.
+pub const PING_EVERY_SECONDS_MIN: u64 = 10;
+/// Seconds between two pings that the server sends by itself, at most: a week.
+pub const PING_EVERY_SECONDS_MAX: u64 = 7 * 24 * 60 * 60;
+/// Seconds after a rollback within which its review is due, at most: 90 days.
+pub const REVIEW_WITHIN_SECONDS_MAX: u64 = 90 * 24 * 60 * 60;

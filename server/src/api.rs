@@ -3,6 +3,7 @@
 
 mod audit;
 mod backup;
+mod checkpoints;
 mod commits;
 mod confirm;
 mod confirmations;
@@ -19,6 +20,9 @@ mod openapi;
 mod outcomes;
 mod peers;
 mod pings;
+mod policy;
+mod records;
+mod releases;
 mod revisions;
 mod rollbacks;
 mod rollouts;

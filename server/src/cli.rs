@@ -9,6 +9,7 @@ mod apply;
 mod audit;
 mod backup;
 mod changes;
+mod checkpoint;
 mod client;
 mod completions;
 mod confirm;
@@ -26,11 +27,15 @@ mod kill;
 mod lint;
 pub mod local;
 mod output;
+mod ping;
 mod plan;
+mod release;
 mod restore;
+mod rollback;
 mod rollout;
 mod segments;
 mod serve;
+mod span;
 mod target;
 mod watch;
 
@@ -108,6 +113,10 @@ enum Remote {
     Restore(restore::Restore),
     Rollout(rollout::RolloutCommand),
     Gate(gate::GateCommand),
+    Rollback(rollback::RollbackCommand),
+    Ping(ping::Ping),
+    Checkpoint(checkpoint::Checkpoint),
+    Release(release::Release),
     Watch(watch::Watch),
     Audit(audit::Audit),
     Apply(apply::Apply),
@@ -168,6 +177,10 @@ async fn ask(call: &Invocation, command: Remote) -> Result<Exit, Failure> {
         Remote::Restore(command) => restore::run(call, command).await,
         Remote::Rollout(command) => rollout::run(call, command).await,
         Remote::Gate(command) => gate::run(call, command).await,
+        Remote::Rollback(command) => rollback::run(call, command).await,
+        Remote::Ping(command) => ping::run(call, command).await,
+        Remote::Checkpoint(command) => checkpoint::run(call, command).await,
+        Remote::Release(command) => release::run(call, command).await,
         Remote::Watch(command) => watch::run(call, command).await,
         Remote::Audit(command) => audit::run(call, command).await,
         Remote::Apply(command) => apply::run(call, command).await,

@@ -1,6 +1,7 @@
 //! Outcomes: what applications report of the variants that they serve, summed up.
 
 mod counters;
+mod elsewhere;
 pub mod reports;
 mod seen;
 pub mod statistics;
@@ -18,8 +19,8 @@ use ripcord_proto::{EnvironmentKey, FlagKey, Snapshot};
 
 use self::counters::Counters;
 pub use self::counters::{Counted, Total};
+pub use self::elsewhere::{Elsewhere, Nowhere, ServedElsewhere, ServedQuestion};
 use self::seen::Seen;
-pub use self::window::REPORTED_WITHIN;
 use self::window::{Counts, Window};
 
 /// What has been reported since this node started. Cheap to clone.

@@ -202,6 +202,3 @@ fn ping(order: &Order, id: PingId, position: Position, at: jiff::Timestamp, conf
         confirmation: confirmation.unwrap_or_else(unknown),
     }
 }
-
-#[cfg(test)]
-mod tests;

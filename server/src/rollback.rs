@@ -28,10 +28,11 @@ mod share;
 mod stale;
 #[cfg(test)]
 mod tests;
+pub mod undo;
 pub mod wait;
 mod words;
 
-pub use self::commit::{Done, answer_of, commit};
+pub use self::commit::{Done, answer_of, commit, replayed, with_kills};
 pub use self::order::Order;
 pub use self::plan::{Users, plan};
 pub use self::prepare::{PrepareError, Prepared, prepare};

@@ -31,8 +31,8 @@ use crate::driver::{Drivers, Presence};
 use crate::environment::{Environments, Orphans, Rooms};
 use crate::fleet::{self, Fleet};
 use crate::kill::{self, Kills};
-use crate::outcome::Outcomes;
 use crate::outcome::reports::{OwnReports, Reports};
+use crate::outcome::{Elsewhere, Outcomes};
 use crate::peer::Peers;
 use crate::ping::Pings;
 use crate::rollback::progress::Progress;
@@ -130,7 +130,7 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     let others = Arc::new(peers::OtherNodes::new(peers.clone(), opened.redis.clone()));
     let fleet = Fleet::new(&board, fleet::Settings::new(node.clone()), Arc::clone(&others) as Arc<dyn fleet::Peers>);
     let (own_id, outcomes) = (others.own_id(), Outcomes::default());
-    others.answer_from(fleet.clone(), OwnReports::new(outcomes.clone(), &own_id));
+    others.answer_from(fleet.clone(), outcomes.clone(), OwnReports::new(outcomes.clone(), &own_id));
 
     let drivers = Drivers::new(environments.clone(), Arc::clone(&others) as Arc<dyn Presence>, &node, &own_id);
 
@@ -139,11 +139,13 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     let streams = Streams::new(&board, stream_settings(&config), fleet.clone(), Arc::new(access.clone()), fresh);
     shutdown::end_streams_of_revoked_keys(&environments, &streams, &tasks);
 
+    let checks = Checks::new(Arc::new(SystemClock));
     let progress = Progress {
         environments: environments.clone(),
         fleet: fleet.clone(),
         outcomes: outcomes.clone(),
-        checks: Checks::new(Arc::new(SystemClock)),
+        elsewhere: Arc::clone(&others) as Arc<dyn Elsewhere>,
+        checks: checks.clone(),
         drivers: drivers.clone(),
     };
     progress.start();
@@ -154,7 +156,7 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
         environments.clone(),
         drivers.clone(),
         kills.clone(),
-        Checks::new(Arc::new(SystemClock)),
+        checks.clone(),
         Arc::clone(&others) as Arc<dyn Reports>,
     );
 
@@ -166,6 +168,7 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
         drivers,
         pings,
         rollouts,
+        checks,
         peers,
         outcomes,
         metrics,

@@ -13,13 +13,22 @@ const STEPS: [&str; 6] = ["1%", "5%", "10%", "20%", "50%", "100%"];
 async fn start(server: &Server) -> anyhow::Result<Value> {
     server.admin().put_flag("checkout", &flags::boolean("off")).await?.ok()?;
     let steps: Vec<Value> = STEPS.iter().map(|to| json!({"to": to, "hold": "1s"})).collect();
-    server.admin().post("rollouts", &json!({"flag": "checkout", "variant": "on", "steps": steps, "unjudged": true})).await?.ok()
+    server
+        .admin()
+        .post("rollouts", &json!({"flag": "checkout", "variant": "on", "steps": steps, "unjudged": true}))
+        .await?
+        .ok()
 }
 
 /// Each step once, in order, and nothing else that made a revision since the flag.
 async fn check_steps(server: &Server) -> anyhow::Result<()> {
     let rollout = newest(server).await?;
-    let past: Vec<u64> = rollout["past"].as_array().context("past")?.iter().filter_map(|past| past["step"].as_u64()).collect();
+    let past: Vec<u64> = rollout["past"]
+        .as_array()
+        .context("past")?
+        .iter()
+        .filter_map(|past| past["step"].as_u64())
+        .collect();
     ensure!(past == [1, 2, 3, 4, 5, 6], "{rollout}");
     let revision = server.admin().revision().await?;
     ensure!(revision == 7, "the flag and six steps make 7 revisions, not {revision}");
@@ -55,7 +64,11 @@ async fn another_node_goes_on_when_the_driver_dies() -> Outcome {
     .await?;
     // Whichever drives: the one that took the first step.
     let log = cluster.b.admin().log().await?;
-    let node = log.iter().rev().find(|entry| entry["reason"].as_str().is_some_and(|reason| reason.contains("step 1 of 6"))).context("step 1")?;
+    let node = log
+        .iter()
+        .rev()
+        .find(|entry| entry["reason"].as_str().is_some_and(|reason| reason.contains("step 1 of 6")))
+        .context("step 1")?;
     let name = node["origin"]["node"].as_str().context("a node")?.to_owned();
     let of_a = cluster.a.readyz().await?.body["node"] == name;
     let survivor = if of_a {

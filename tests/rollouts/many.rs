@@ -46,7 +46,13 @@ async fn a_thousand_rollouts_step_within_a_second_and_hold_for_a_tenth_of_a_core
             admin.post("rollouts", &plan).await?.ok()
         }
     };
-    futures_util::stream::iter(0..MANY).map(start).buffer_unordered(32).collect::<Vec<_>>().await.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+    futures_util::stream::iter(0..MANY)
+        .map(start)
+        .buffer_unordered(32)
+        .collect::<Vec<_>>()
+        .await
+        .into_iter()
+        .collect::<anyhow::Result<Vec<_>>>()?;
     let all_at = async |step: u64| {
         eventually(SOON + Duration::from_secs(60), "all rollouts have taken the step", || async {
             let rollouts = admin.pages("rollouts").await?;
@@ -68,7 +74,10 @@ async fn a_thousand_rollouts_step_within_a_second_and_hold_for_a_tenth_of_a_core
     }
     late.sort_by(f64::total_cmp);
     let (median, most) = (late[late.len() / 2], late[late.len() - 1]);
-    println!("{MANY} rollouts: steps late by {median:.3} s in the median, {most:.3} s at most; {:.1} % of a core while they hold", share * 100.0);
+    println!(
+        "{MANY} rollouts: steps late by {median:.3} s in the median, {most:.3} s at most; {:.1} % of a core while they hold",
+        share * 100.0
+    );
     ensure!(most <= STATED_LATENESS, "a step was {most:.3} s late");
     ensure!(share <= STATED_SHARE, "holding them took {:.1} % of a core", share * 100.0);
     Ok(())

@@ -46,7 +46,11 @@ async fn keep_coming(app: App, broken: Arc<AtomicBool>, flag: &str) {
             let answer = app.client().bool_detail(flag, &Context::new(&name), false);
             let fails = answer.value && broken.load(Ordering::Relaxed) && (user + round) % 5 == 0;
             // One in a hundred fails whatever it is served.
-            let outcome = if fails || (user + 7 * round) % 100 == 0 { Outcome::Error } else { Outcome::Success };
+            let outcome = if fails || (user + 7 * round) % 100 == 0 {
+                Outcome::Error
+            } else {
+                Outcome::Success
+            };
             app.client().outcome(&answer, outcome);
         }
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -10,7 +10,7 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::fault::Faults;
-use crate::flags_file::parse_yaml;
+use crate::flags_file::document;
 use crate::gate::{Gate, Mode, Percent};
 use crate::key::{FlagKey, ReleaseName, RuleId, SegmentKey, VariantName};
 use crate::role::Role;
@@ -136,12 +136,7 @@ impl Plan {
 
     /// Reads YAML or JSON. A syntax error is told with line and column; else all problems are told at once.
     pub fn parse(text: &str) -> Result<Self, Faults> {
-        let value = if text.trim_start().starts_with('{') {
-            json::parse(text).or_else(|faults| parse_yaml(text).map_err(|_| faults))?
-        } else {
-            parse_yaml(text)?
-        };
-        Self::from_value(&value)
+        Self::from_value(&document(text)?)
     }
 
     /// The step of a number that counts from 1.

@@ -2,3 +2,5 @@
 
 pub(super) mod acts;
 pub(super) mod kept;
+pub(super) mod made;
+pub(super) mod undo;

@@ -6,16 +6,20 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ripcord_proto::problem::Code;
 use ripcord_proto::record::{RecordKey, Records};
+use ripcord_proto::rest::rollbacks::RollbackPlan;
 use ripcord_proto::rollback::Rollback;
 use ripcord_proto::settings::Settings;
-use ripcord_proto::{EnvironmentKey, FlagKey, Position, RollbackId, SegmentKey, Snapshot};
+use ripcord_proto::{EnvironmentKey, FlagKey, Position, ReleaseName, RollbackId, SegmentKey, Snapshot, TargetName};
 use tokio::sync::watch;
 
 use super::write::Prepared;
-use crate::access::permit::{Administer, Allows, Edit, Kill, Read, Report, Restore, RollBack, SendPing};
+use crate::access::permit::{Administer, Allows, Edit, Kill, ManageRelease, Read, Report, Restore, RollBack, SendPing};
 use crate::access::{Clearance, Permit};
+use crate::check::Checks;
+use crate::checkpoint::{self, Resolved};
 use crate::commit::plan::Plan;
-use crate::commit::{CommitError, Committed, Draft};
+use crate::commit::state::EnvironmentState;
+use crate::commit::{Call, CommitError, Committed, Draft};
 use crate::driver::Drivers;
 use crate::environment::Environments;
 use crate::fleet::Fleet;
@@ -24,8 +28,9 @@ use crate::kill::{self, Kills, Restored};
 use crate::outcome::Outcomes;
 use crate::peer::Peers;
 use crate::ping::{self, Pings};
+use crate::release::{self, Touched};
 use crate::rollback::acts::{self, WrongState};
-use crate::rollback::wait;
+use crate::rollback::{self, Order, undo, wait};
 use crate::rollout::Rollouts;
 use crate::snapshot::publication::Served;
 use crate::store::{LogName, Store, StoreHealth, StoreState};
@@ -47,6 +52,8 @@ pub struct Parts {
     pub pings: Pings,
     /// Rollouts.
     pub rollouts: Rollouts,
+    /// Asks the probes of a rollback before it commits.
+    pub checks: Checks,
     /// Other nodes.
     pub peers: Peers,
     /// What applications report.
@@ -135,6 +142,33 @@ impl Rooms {
         Ok(self.parts.environments.plan(prepared.draft())?)
     }
 
+    /// Makes a rollback ready.
+    pub(super) async fn prepare_rollback(&self, permit: &Permit<RollBack>, order: &Order) -> Result<rollback::Prepared, Refusal> {
+        let (environments, environment) = (&self.parts.environments, permit.environment());
+        if self.stale().is_some() {
+            let away = CommitError::Unavailable("it does not answer".to_owned());
+            return Err(rollback::with_kills(away.into(), &order.scope, None));
+        }
+        Ok(rollback::prepare(environments, environment, &permit.author(), order).await?)
+    }
+
+    /// The rollback that a call made before.
+    pub(super) fn replayed_rollback(&self, permit: &Permit<RollBack>, call: &Call) -> Result<Option<rollback::Done>, Refusal> {
+        rollback::replayed(&self.parts.environments, permit.environment(), call)
+    }
+
+    /// Commits a rollback that is ready.
+    pub(super) async fn roll_back(&self, draft: Prepared<RollBack>, prepared: &rollback::Prepared, order: &Order) -> Result<rollback::Done, Refusal> {
+        rollback::commit(&self.parts.environments, &self.parts.checks, prepared, order, draft.into_draft()).await
+    }
+
+    /// What a rollback would do; reading is enough for that.
+    pub(super) async fn plan_rollback(&self, permit: &Permit<Read>, order: &Order, users: rollback::Users) -> Result<RollbackPlan, Refusal> {
+        let environments = &self.parts.environments;
+        let prepared = rollback::prepare(environments, permit.environment(), &permit.author(), order).await?;
+        Ok(rollback::plan(environments, &prepared, users).await?)
+    }
+
     /// Kills.
     pub(super) async fn kill(&self, _: &Permit<Kill>, order: kill::Order) -> Result<kill::Outcome, Refusal> {
         Ok(self.parts.kills.kill(order).await?)
@@ -188,6 +222,11 @@ impl Rooms {
         Ok(acts::amend(&self.parts.environments, prepared.draft(), id, change).await?)
     }
 
+    /// Rolls forward again from a rollback.
+    pub(super) async fn undo_rollback(&self, prepared: &Prepared<RollBack>, order: &Order, id: &RollbackId) -> Result<rollback::Done, Refusal> {
+        undo::commit(&self.parts.environments, &self.parts.checks, prepared.draft(), order, id).await
+    }
+
     /// What becomes of a rollback within `patience`; as it is where that is over.
     pub(super) async fn settled_rollback(&self, environment: &EnvironmentKey, id: &RollbackId, patience: Duration) -> Result<Rollback, Refusal> {
         let settled = wait::settled(&self.parts.environments, environment, id, patience).await?;
@@ -219,6 +258,26 @@ impl Rooms {
     pub(super) async fn state_at(&self, permit: &Permit<Read>, position: Position) -> Result<Option<Snapshot>, Refusal> {
         let state = self.parts.environments.state_at(permit.environment(), position).await?;
         Ok(state.map(|state| state.snapshot))
+    }
+
+    /// Where the environment's log stands, and its records.
+    pub(super) fn state(&self, permit: &Permit<Read>) -> Result<Arc<EnvironmentState>, Refusal> {
+        Ok(self.parts.environments.state(permit.environment())?)
+    }
+
+    /// The same, to tell what a change of a release leads to.
+    pub(super) fn state_of_release(&self, permit: &Permit<ManageRelease>) -> Result<Arc<EnvironmentState>, Refusal> {
+        Ok(self.parts.environments.state(permit.environment())?)
+    }
+
+    /// The state that a name stands for.
+    pub(super) async fn resolve(&self, permit: &Permit<Read>, name: &TargetName) -> Result<Resolved, Refusal> {
+        Ok(checkpoint::resolve(&self.parts.environments, permit.environment(), name).await?)
+    }
+
+    /// What a release changed.
+    pub(super) async fn touched(&self, permit: &Permit<Read>, release: &ReleaseName) -> Result<Touched, Refusal> {
+        Ok(release::touched(&self.parts.environments, permit.environment(), release).await?)
     }
 
     /// The store, to read logs whose name a permit gave.

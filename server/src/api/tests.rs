@@ -1,6 +1,7 @@
 //! The whole API over the memory store, call by call as callers make them.
 
 mod bad_input;
+mod checkpoints;
 mod edits;
 mod harness;
 mod history;
@@ -8,4 +9,7 @@ mod keys;
 mod kills;
 mod openapi;
 mod permissions;
+mod procedures;
+mod releases;
+mod rollbacks;
 mod rollouts;

@@ -84,7 +84,13 @@ async fn list(call: &Invocation, limit: usize) -> Result<Exit, Failure> {
         }
         let rows = rollouts.iter().map(|rollout| {
             let step = format!("{}/{}", rollout.step, rollout.plan.last());
-            [rollout.id.to_string(), rollout.plan.flag.to_string(), step, rollout.state.as_str().to_owned(), rollout.reason.clone()]
+            [
+                rollout.id.to_string(),
+                rollout.plan.flag.to_string(),
+                step,
+                rollout.state.as_str().to_owned(),
+                rollout.reason.clone(),
+            ]
         });
         table(["rollout", "flag", "step", "state", "reason"], rows)
     });

@@ -16,7 +16,7 @@ use super::guard;
 use super::log::Admitted;
 use super::reversal::Reversal;
 use super::state::EnvironmentState;
-use super::{Ask, CommitError, Draft, Made, Precondition, Standing, plan, records};
+use super::{Ask, CommitError, Draft, Made, Precondition, Standing, plan, protect, records};
 
 /// Decides what a draft changes, in order, or why it may not.
 pub(super) fn admit(draft: &Draft, state: &EnvironmentState) -> Result<Admitted<EnvironmentState>, CommitError> {
@@ -31,6 +31,7 @@ pub(super) fn admit(draft: &Draft, state: &EnvironmentState) -> Result<Admitted<
     candidate.join_release(draft.release.as_ref())?;
     let (before, after) = (state, &candidate.state);
     guard::check(draft, before, after, &candidate.touched.flags)?;
+    protect::check(draft, before, after, &candidate.touched)?;
     // A rollback has a plan of its own kind, and has held to it already.
     let is_rollback = draft.asks.iter().any(|ask| matches!(ask, Ask::Rollback(_)));
     if let Some(expected) = draft.plan.filter(|_| !is_rollback) {
@@ -384,6 +385,7 @@ impl<'a> Candidate<'a> {
             changes: self.changes,
             flags: flags.into_iter().collect(),
             kill: self.kill,
+            records: Arc::clone(&self.state.records),
         };
         (made, self.state)
     }

@@ -1,10 +1,13 @@
 //! One commit, whatever its size; and what is said where it may not be, or cannot be now.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Instant;
 
 use ripcord_proto::change::Change;
-use ripcord_proto::problem::Code;
+use ripcord_proto::check::When;
+use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::record::Record;
 use ripcord_proto::rollback::{Rollback, RollbackId, Scope};
 use ripcord_proto::table::Entry;
@@ -13,8 +16,9 @@ use ripcord_proto::{EnvironmentKey, FlagKey};
 use super::order::Order;
 use super::prepare::Prepared;
 use super::stale;
+use crate::check::Checks;
 use crate::commit::reversal::Reach;
-use crate::commit::{CommitError, Committed, Draft, Made};
+use crate::commit::{Call, CommitError, Committed, Draft, Made, probes};
 use crate::environment::Environments;
 use crate::http::Refusal;
 
@@ -52,14 +56,41 @@ pub fn answer_of(made: &Made) -> Option<&Arc<Entry<Rollback>>> {
     })
 }
 
+/// The rollback that an idempotent call made before, where it did.
+pub fn replayed(environments: &Environments, environment: &EnvironmentKey, call: &Call) -> Result<Option<Done>, Refusal> {
+    let Some(answer) = environments.answered(environment, call)? else {
+        return Ok(None);
+    };
+    let committed = Committed {
+        position: environments.state(environment)?.head.position(),
+        commit: None,
+        answer,
+        replayed: true,
+        at: Instant::now(),
+    };
+    done(environments, environment, committed).map(Some)
+}
+
 /// Commits what was prepared; the draft asks for it. Answers when everybody is served by it. A dropped future takes nothing back.
-pub async fn commit(environments: &Environments, prepared: &Prepared, order: &Order, draft: Draft) -> Result<Done, Refusal> {
-    let (environment, author, expected) = (draft.environment.clone(), draft.author.clone(), draft.plan);
-    match environments.submit(draft).await {
-        Ok(committed) => done(environments, &environment, committed),
+pub async fn commit(environments: &Environments, checks: &Checks, prepared: &Prepared, order: &Order, draft: Draft) -> Result<Done, Refusal> {
+    check(checks, prepared).await?;
+    let submitted = environments.submit(draft.clone()).await;
+    concluded(environments, &draft, prepared, order, submitted).await
+}
+
+/// What became of what `draft` asked for, with the way out where it was refused.
+pub(super) async fn concluded(
+    environments: &Environments,
+    draft: &Draft,
+    prepared: &Prepared,
+    order: &Order,
+    submitted: Result<Committed, CommitError>,
+) -> Result<Done, Refusal> {
+    match submitted {
+        Ok(committed) => done(environments, &draft.environment, committed),
         Err(CommitError::PlanStale { now, moved }) => {
-            let told = match expected {
-                Some(expected) => stale::told(environments, &environment, &author, order, expected).await,
+            let told = match draft.plan {
+                Some(expected) => stale::told(environments, &draft.environment, &draft.author, order, expected).await,
                 None => None,
             };
             let moved = told.unwrap_or(moved);
@@ -70,6 +101,29 @@ pub async fn commit(environments: &Environments, prepared: &Prepared, order: &Or
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Asks the probes that may refuse it beforehand.
+pub(super) async fn check(checks: &Checks, prepared: &Prepared) -> Result<(), Refusal> {
+    let (reversal, state) = (&prepared.reversal, &prepared.state);
+    let decision = reversal.decide(&state.snapshot)?;
+    let flags: BTreeSet<FlagKey> = decision.flags.into_iter().map(|step| step.key).collect();
+    let probes = probes::of(&flags, &reversal.record.scope, [&state.snapshot, &reversal.target], &state.records);
+    let outcomes = checks.run(&probes, When::Before).await;
+    let failed: Vec<_> = outcomes.iter().filter(|outcome| !outcome.passed).collect();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let told: Vec<String> = failed
+        .iter()
+        .map(|outcome| format!("{} of {}: {}", outcome.name, outcome.of, outcome.detail))
+        .collect();
+    let detail = format!(
+        "Nothing was changed: what must be so before going back is not. {}. Mend it, or take the check's \"before\" away.",
+        told.join("; ")
+    );
+    let failed = serde_json::to_value(failed).unwrap_or_default();
+    Err(Problem::new(Code::CheckFailed, detail).with("checks", failed).into())
 }
 
 /// The record as it stands, with what this node alone knows so soon after the commit.

@@ -27,7 +27,7 @@ use crate::commit::{Answerer, Ask, Author, ChangesServed, CommitError, Committed
 use crate::driver::{Alone, Drivers, Presence};
 use crate::environment::{Environments, Orphans, Rooms};
 use crate::fleet::{Fleet, Joining, Membership, Settings, Solitary, Transport};
-use crate::outcome::Outcomes;
+use crate::outcome::{Nowhere, Outcomes};
 use crate::snapshot::board::Board;
 use crate::store::memory::MemoryStore;
 use crate::system::{SystemAsk, SystemDraft};
@@ -117,6 +117,7 @@ impl World {
             environments: self.environments.clone(),
             fleet: self.fleet.clone(),
             outcomes: self.outcomes.clone(),
+            elsewhere: Arc::new(Nowhere),
             checks: Checks::new(Arc::clone(&self.clock)),
             drivers: drivers.clone(),
         };

@@ -13,6 +13,7 @@ use super::config::Config;
 use crate::driver::Presence;
 use crate::fleet::{self, Answer, Fleet, Question, Report, Target};
 use crate::outcome::reports::{NodeSums, OwnReports, Reports, Series};
+use crate::outcome::{Elsewhere, Outcomes, ServedElsewhere, ServedQuestion};
 use crate::peer::Peers;
 use crate::store::redis::{Answerer, Exchange, RedisStore};
 use crate::store::{Store as _, StoreState};
@@ -51,11 +52,12 @@ impl OtherNodes {
         self.redis.as_ref().map_or_else(alone, |redis| redis.id().to_owned())
     }
 
-    /// Answers other nodes from `fleet` and `reports`, and asks them over the store from now on.
-    pub(super) fn answer_from(&self, fleet: Fleet, reports: OwnReports) {
+    /// Answers other nodes from `fleet`, `outcomes` and `reports`, and asks them over the store from now on.
+    pub(super) fn answer_from(&self, fleet: Fleet, outcomes: Outcomes, reports: OwnReports) {
         let reports = self.reports.get_or_init(|| reports).clone();
         if let Some(redis) = &self.redis {
-            self.exchange.get_or_init(|| redis.exchange(Arc::new(OwnAnswers { fleet, reports })));
+            let answers = Answers { fleet, outcomes, reports };
+            self.exchange.get_or_init(|| redis.exchange(Arc::new(answers)));
         }
     }
 
@@ -152,7 +154,30 @@ impl Reports for OtherNodes {
     }
 }
 
-/// What was reported to the node that is asked.
+impl Elsewhere for OtherNodes {
+    fn served<'a>(&'a self, question: &'a ServedQuestion) -> BoxFuture<'a, ServedElsewhere> {
+        Box::pin(async move {
+            let question = Served { served: question.clone() };
+            let (Some(exchange), Ok(text)) = (self.exchange(), to_raw_value(&question)) else {
+                return ServedElsewhere::default();
+            };
+            let answers = exchange.ask(&text, ON_THE_WAY).await;
+            let counts = answers.answered.into_values().flatten();
+            ServedElsewhere {
+                counts: counts.filter_map(|answer| serde_json::from_str(answer.get()).ok()).collect(),
+                nodes_not_reached: answers.missing,
+            }
+        })
+    }
+}
+
+/// The question for what was served, told from that for confirmations by its one member.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Served {
+    served: ServedQuestion,
+}
+
+/// The question for the sums that were reported, told from the others by its second member.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct ReportQuestion {
     environment: EnvironmentKey,
@@ -160,14 +185,18 @@ struct ReportQuestion {
 }
 
 /// What other nodes are answered.
-struct OwnAnswers {
+struct Answers {
     fleet: Fleet,
+    outcomes: Outcomes,
     reports: OwnReports,
 }
 
-impl Answerer for OwnAnswers {
+impl Answerer for Answers {
     fn answer<'a>(&'a self, question: &'a RawValue) -> BoxFuture<'a, Option<Box<RawValue>>> {
         Box::pin(async move {
+            if let Ok(Served { served }) = serde_json::from_str(question.get()) {
+                return to_raw_value(&self.outcomes.answer(&served)).ok();
+            }
             if let Ok(question) = serde_json::from_str::<ReportQuestion>(question.get()) {
                 return to_raw_value(&self.reports.own(&question.environment, &question.outcomes)).ok();
             }

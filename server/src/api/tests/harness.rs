@@ -27,8 +27,8 @@ use crate::environment::{Environments, Orphans, Rooms};
 use crate::fleet::{Fleet, Settings, Solitary};
 use crate::http::{problem, span};
 use crate::kill::Kills;
-use crate::outcome::Outcomes;
 use crate::outcome::reports::OwnReports;
+use crate::outcome::{Nowhere, Outcomes};
 use crate::peer::Peers;
 use crate::ping::Pings;
 use crate::rollback::progress::Progress;
@@ -156,18 +156,21 @@ impl Node {
             environments: environments.clone(),
             fleet: fleet.clone(),
             outcomes: outcomes.clone(),
+            elsewhere: Arc::new(Nowhere),
             checks: Checks::new(Arc::new(SystemClock)),
             drivers: drivers.clone(),
         };
+        let checks = progress.checks.clone();
         progress.start();
         let parts = Parts {
             rollouts: Rollouts::start(
                 environments.clone(),
                 drivers.clone(),
                 kills.clone(),
-                Checks::new(Arc::new(SystemClock)),
+                checks.clone(),
                 Arc::new(OwnReports::new(outcomes.clone(), "id-a")),
             ),
+            checks,
             pings: Pings::new(environments.clone(), fleet.clone(), drivers.clone()),
             fleet,
             drivers,

@@ -93,7 +93,10 @@ async fn follow(call: &Invocation, id: &RolloutId, deadline: Option<Instant>, on
             () = ends.told() => return cancelled(call, id, on_cancel).await,
         }
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            note(&format!("The time is up, and rollout {id} goes on. `{}` waits again.", call.command(&format!("rollout wait {id}"))));
+            note(&format!(
+                "The time is up, and rollout {id} goes on. `{}` waits again.",
+                call.command(&format!("rollout wait {id}"))
+            ));
             return Ok(Exit::Unconfirmed);
         }
     }
@@ -115,7 +118,10 @@ async fn cancelled(call: &Invocation, id: &RolloutId, on_cancel: Option<OnCancel
     let reason = Some("the pipeline that waited for it was cancelled".to_owned());
     match on_cancel {
         None => {
-            note(&format!("Cancelled. Rollout {id} goes on by itself; `{}` ends it.", call.command(&format!("rollout abort {id}"))));
+            note(&format!(
+                "Cancelled. Rollout {id} goes on by itself; `{}` ends it.",
+                call.command(&format!("rollout abort {id}"))
+            ));
         }
         Some(OnCancel::Hold) => {
             let answer = act::post(call, "pause", id, reason).await?;
@@ -123,7 +129,10 @@ async fn cancelled(call: &Invocation, id: &RolloutId, on_cancel: Option<OnCancel
         }
         Some(OnCancel::Rollback) => {
             let answer = act::post(call, "rollback", id, reason).await?;
-            note(&format!("Cancelled, and rollout {id} is taken back: {}", words::line(&answer.value, Paint::Plain)));
+            note(&format!(
+                "Cancelled, and rollout {id} is taken back: {}",
+                words::line(&answer.value, Paint::Plain)
+            ));
         }
     }
     Ok(Exit::Refused)

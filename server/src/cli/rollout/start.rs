@@ -74,10 +74,17 @@ impl Start {
         let steps: Vec<Value> = self
             .steps
             .iter()
-            .map(|step| step.rsplit_once(':').map_or_else(|| json!({"to": step}), |(to, hold)| json!({"to": to, "hold": hold})))
+            .map(|step| {
+                step.rsplit_once(':')
+                    .map_or_else(|| json!({"to": step}), |(to, hold)| json!({"to": to, "hold": hold}))
+            })
             .collect();
         let mut gates = Vec::new();
-        gates.extend(self.probe.as_ref().map(|url| json!({"name": "probe", "probe": {"url": url}, "on_fail": "rollback"})));
+        gates.extend(
+            self.probe
+                .as_ref()
+                .map(|url| json!({"name": "probe", "probe": {"url": url}, "on_fail": "rollback"})),
+        );
         gates.extend(
             self.errors_worse_by
                 .as_ref()
@@ -104,7 +111,11 @@ pub(super) async fn run(call: &Invocation, command: Start) -> Result<Exit, Failu
     let answer: Answer<Rollout> = call.client.call(post).await?;
     call.output.answer(&answer, |rollout| {
         let wait = call.command(&format!("rollout wait {}", rollout.id));
-        format!("{}\n{}\nFollow it with\n  {wait}", call.output.paint().strong(rollout.id.as_str()), words::line(rollout, call.output.paint()))
+        format!(
+            "{}\n{}\nFollow it with\n  {wait}",
+            call.output.paint().strong(rollout.id.as_str()),
+            words::line(rollout, call.output.paint())
+        )
     });
     Ok(Exit::Done)
 }

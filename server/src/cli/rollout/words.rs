@@ -46,7 +46,13 @@ pub(super) fn gate(reading: &GateReading, paint: Paint) -> String {
 
 /// All of it.
 pub(super) fn whole(rollout: &Rollout, paint: Paint) -> String {
-    let mut text = format!("{} of {} to \"{}\": {}\n", paint.strong(rollout.id.as_str()), rollout.plan.flag, rollout.plan.variant, state(rollout.state, paint));
+    let mut text = format!(
+        "{} of {} to \"{}\": {}\n",
+        paint.strong(rollout.id.as_str()),
+        rollout.plan.flag,
+        rollout.plan.variant,
+        state(rollout.state, paint)
+    );
     text.push_str(&format!("{}\n\n", rollout.reason));
     text.push_str(&indented(&facts(&[
         ("step", step(rollout)),
@@ -75,7 +81,13 @@ fn steps(rollout: &Rollout) -> String {
             Some(approval) => format!("approved by {}", approval.word.by.name),
             None => format!("asks {role}"),
         });
-        Some([number.to_string(), step.to.to_string(), step.hold.to_string(), approve.unwrap_or_default(), when])
+        Some([
+            number.to_string(),
+            step.to.to_string(),
+            step.hold.to_string(),
+            approve.unwrap_or_default(),
+            when,
+        ])
     });
     table(["step", "to", "hold", "approval", "in force"], rows)
 }

@@ -77,7 +77,11 @@ const FINE: [Verdict; 2] = [Verdict::Pass, Verdict::Pass];
 fn a_step_is_held_then_read_once_more_and_then_the_next_asks_for_its_approval() {
     let mut rollout = rollout(1);
     assert_eq!(state(&after(&rollout, 59, FINE, 59)), (RolloutState::Holding, None));
-    assert_eq!(state(&after(&rollout, 60, FINE, 59)), (RolloutState::Holding, None), "not read since the hold is over");
+    assert_eq!(
+        state(&after(&rollout, 60, FINE, 59)),
+        (RolloutState::Holding, None),
+        "not read since the hold is over"
+    );
     assert_eq!(state(&after(&rollout, 60, FINE, 60)), (RolloutState::Waiting, Some(WaitsFor::Approval)));
     rollout.approvals.push(Approval { step: 2, word: word() });
     assert_eq!(after(&rollout, 60, FINE, 60), Next::Enter);
@@ -89,29 +93,51 @@ fn a_step_is_held_then_read_once_more_and_then_the_next_asks_for_its_approval() 
 fn what_takes_back_goes_before_what_holds_and_does_so_at_any_time() {
     let rollout = rollout(1);
     let taken = after(&rollout, 1, [Verdict::Fail, Verdict::Fail], 1);
-    assert!(matches!(&taken, Next::TakeBack(reason) if reason.contains("gate hard failed at step 1 of 2 (10%)")), "{taken:?}");
+    assert!(
+        matches!(&taken, Next::TakeBack(reason) if reason.contains("gate hard failed at step 1 of 2 (10%)")),
+        "{taken:?}"
+    );
     assert!(matches!(after(&rollout, 1, [Verdict::Pass, Verdict::Fail], 1), Next::Pause(_)));
     let paused = Rollout {
         state: RolloutState::Paused,
         ..rollout
     };
-    assert_eq!(state(&after(&paused, 1, [Verdict::Pass, Verdict::Fail], 1)).0, RolloutState::Paused, "held is held");
-    assert!(matches!(after(&paused, 1, [Verdict::Fail, Verdict::Pass], 1), Next::TakeBack(_)), "users are still exposed");
+    assert_eq!(
+        state(&after(&paused, 1, [Verdict::Pass, Verdict::Fail], 1)).0,
+        RolloutState::Paused,
+        "held is held"
+    );
+    assert!(
+        matches!(after(&paused, 1, [Verdict::Fail, Verdict::Pass], 1), Next::TakeBack(_)),
+        "users are still exposed"
+    );
 }
 
 #[test]
 fn silence_never_passes() {
     let rollout = rollout(1);
-    assert_eq!(state(&after(&rollout, 60, [Verdict::Unknown, Verdict::Pass], 60)), (RolloutState::Waiting, Some(WaitsFor::Gate)));
-    assert_eq!(state(&after(&rollout, 600, [Verdict::Samples, Verdict::Pass], 600)), (RolloutState::Waiting, Some(WaitsFor::Samples)));
-    assert!(matches!(after(&rollout, 660, [Verdict::Samples, Verdict::Pass], 660), Next::TakeBack(_)), "ten minutes after the hold");
+    assert_eq!(
+        state(&after(&rollout, 60, [Verdict::Unknown, Verdict::Pass], 60)),
+        (RolloutState::Waiting, Some(WaitsFor::Gate))
+    );
+    assert_eq!(
+        state(&after(&rollout, 600, [Verdict::Samples, Verdict::Pass], 600)),
+        (RolloutState::Waiting, Some(WaitsFor::Samples))
+    );
+    assert!(
+        matches!(after(&rollout, 660, [Verdict::Samples, Verdict::Pass], 660), Next::TakeBack(_)),
+        "ten minutes after the hold"
+    );
 }
 
 #[test]
 fn a_person_goes_past_what_a_machine_cannot_tell_but_not_past_an_approval_or_a_failure() {
     let mut rollout = rollout(1);
     rollout.advance = Some(word());
-    assert_eq!(state(&after(&rollout, 1, [Verdict::Samples, Verdict::Unknown], 1)), (RolloutState::Waiting, Some(WaitsFor::Approval)));
+    assert_eq!(
+        state(&after(&rollout, 1, [Verdict::Samples, Verdict::Unknown], 1)),
+        (RolloutState::Waiting, Some(WaitsFor::Approval))
+    );
     assert!(matches!(after(&rollout, 1, [Verdict::Fail, Verdict::Pass], 1), Next::TakeBack(_)));
     rollout.approvals.push(Approval { step: 2, word: word() });
     assert_eq!(after(&rollout, 1, [Verdict::Samples, Verdict::Unknown], 1), Next::Enter);

@@ -31,8 +31,8 @@ use crate::environment::{Environments, Orphans, Rooms};
 use crate::kill::Kills;
 use crate::outcome::reports::{NodeSums, Reports, Series, Served};
 use crate::peer::Peers;
-use crate::rollout::acts::{self, Act};
 use crate::rollout::Rollouts;
+use crate::rollout::acts::{self, Act};
 use crate::snapshot::board::Board;
 use crate::store::faulty::{Fault, FaultyStore};
 use crate::store::journal::Journal;
@@ -74,7 +74,10 @@ impl Reports for Traffic {
             rate.map_or_else(Served::default, |(_, a_second, errors)| {
                 let served = a_second * millis / 1_000;
                 Served {
-                    real: Arm { served, errors: served * errors / 100 },
+                    real: Arm {
+                        served,
+                        errors: served * errors / 100,
+                    },
                     synthetic: Arm { served: 7, errors: 7 },
                 }
             })
@@ -190,7 +193,9 @@ impl World {
         let flag = json!({"variants": {"on": true, "off": false}, "safe": "off", "default": "off", "rules": rules});
         let flag = Flag::from_value(&flag).unwrap();
         let key = FlagKey::new(key).unwrap();
-        self.submit(author("anna", Role::Editor), vec![Ask::PutFlag(key, Box::new(flag))]).await.unwrap();
+        self.submit(author("anna", Role::Editor), vec![Ask::PutFlag(key, Box::new(flag))])
+            .await
+            .unwrap();
     }
 
     async fn policy(&self, policy: Policy) {
@@ -265,7 +270,9 @@ impl World {
     /// How many percent are served `on` by the last rule of a flag.
     fn percent(&self, key: &str) -> u64 {
         let flag = self.flag(key);
-        let Some(Serve::Split(split)) = flag.rules.last().map(|rule| &rule.serve) else { return 0 };
+        let Some(Serve::Split(split)) = flag.rules.last().map(|rule| &rule.serve) else {
+            return 0;
+        };
         let on = split.shares().iter().find(|share| share.variant.as_str() == "on").unwrap();
         u64::from(on.weight.units()) * 100 / u64::from(split.total())
     }

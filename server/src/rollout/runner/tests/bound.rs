@@ -6,7 +6,9 @@ async fn two(world: &World) -> [RolloutId; 2] {
     world.put("other", &json!([])).await;
     // The release need not be known for its rollouts to be bound; joining it is the commit's affair.
     let first = world.start(&["10% for 10s", "50% for 10s"], &json!({"release": "web-1"})).await;
-    let second = world.start(&["10% for 30s", "50% for 10s"], &json!({"release": "web-1", "flag": "other"})).await;
+    let second = world
+        .start(&["10% for 30s", "50% for 10s"], &json!({"release": "web-1", "flag": "other"}))
+        .await;
     [first, second]
 }
 
@@ -41,5 +43,9 @@ async fn they_go_back_together() {
     let (first, second) = (world.rollout(&first), world.rollout(&second));
     assert_eq!((first.state, second.state), (RolloutState::RolledBack, RolloutState::RolledBack));
     assert_eq!(first.position, second.position);
-    assert!(second.reason.contains(&format!("rollout {} of checkout in the same release", first.id)), "{}", second.reason);
+    assert!(
+        second.reason.contains(&format!("rollout {} of checkout in the same release", first.id)),
+        "{}",
+        second.reason
+    );
 }

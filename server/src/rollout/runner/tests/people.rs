@@ -1,8 +1,8 @@
 //! What people do: hold, let go, approve, edit, kill.
 
+use ripcord_proto::KillId;
 use ripcord_proto::kill::{Kill, KillScope};
 use ripcord_proto::rollout::WaitsFor;
-use ripcord_proto::KillId;
 
 use super::*;
 
@@ -57,7 +57,10 @@ async fn an_edit_of_the_split_ends_it_and_names_who_made_it() {
     let edited = json!([{"id": "rollout", "serve": {"split": [{"variant": "on", "weight": "3%"}, {"variant": "off", "weight": "97%"}]}}]);
     world.put("checkout", &edited).await;
     let rollout = world.until(&id, RolloutState::Aborted).await;
-    assert_eq!(rollout.reason, "rule \"rollout\" was changed by anna: a test. It does not start again by itself");
+    assert_eq!(
+        rollout.reason,
+        "rule \"rollout\" was changed by anna: a test. It does not start again by itself"
+    );
     tokio::time::sleep(Duration::from_hours(1)).await;
     assert_eq!((world.percent("checkout"), world.rollout(&id).state), (3, RolloutState::Aborted));
     let refused = world.act(&id, Act::Resume, anna()).await.unwrap_err();
@@ -79,9 +82,16 @@ async fn a_kill_ends_it_and_restoring_does_not_start_it_again() {
         at: world.clock.now(),
         flags: BTreeSet::new(),
     };
-    world.submit(author("otto", Role::Oncall), vec![Ask::Kill(Box::new(kill.clone()))]).await.unwrap();
+    world
+        .submit(author("otto", Role::Oncall), vec![Ask::Kill(Box::new(kill.clone()))])
+        .await
+        .unwrap();
     let rollout = world.until(&id, RolloutState::Aborted).await;
-    assert!(rollout.reason.contains("otto killed") && rollout.reason.contains("5xx spike"), "{}", rollout.reason);
+    assert!(
+        rollout.reason.contains("otto killed") && rollout.reason.contains("5xx spike"),
+        "{}",
+        rollout.reason
+    );
     world.submit(author("otto", Role::Oncall), vec![Ask::Restore(kill.id)]).await.unwrap();
     tokio::time::sleep(Duration::from_hours(1)).await;
     assert_eq!((world.percent("checkout"), world.rollout(&id).step), (10, 1));
@@ -94,11 +104,17 @@ async fn it_is_taken_back_by_hand_and_what_others_changed_meanwhile_stays() {
     world.until_step(&id, 2).await;
     let mut flag = world.flag("checkout");
     flag.description = Some("new words".to_owned());
-    world.submit(anna(), vec![Ask::PutFlag(FlagKey::new("checkout").unwrap(), Box::new(flag))]).await.unwrap();
+    world
+        .submit(anna(), vec![Ask::PutFlag(FlagKey::new("checkout").unwrap(), Box::new(flag))])
+        .await
+        .unwrap();
     assert_eq!(world.rollout(&id).state, RolloutState::Holding, "words are no edit of the split");
     world.act(&id, Act::Rollback, author("otto", Role::Oncall)).await.unwrap();
     let rollout = world.rollout(&id);
     assert_eq!(rollout.state, RolloutState::RolledBack);
     assert!(rollout.reason.starts_with("otto took it back"), "{}", rollout.reason);
-    assert_eq!((world.flag("checkout").rules, world.flag("checkout").description), (vec![], Some("new words".to_owned())));
+    assert_eq!(
+        (world.flag("checkout").rules, world.flag("checkout").description),
+        (vec![], Some("new words".to_owned()))
+    );
 }

@@ -39,7 +39,12 @@ async fn a_flag_is_moved_by_one_rollout_at_a_time_and_one_that_cannot_follow_is_
     assert!(matches!(&refused, CommitError::InUse { by, .. } if by.contains(id.as_str())), "{refused}");
     let refused = world.try_start(&["2% for 1h"], &json!({"flag": "nothing"})).await.unwrap_err();
     assert!(matches!(refused, CommitError::NoFlag(_)), "{refused}");
-    world.put("twenty", &json!([{"serve": {"split": [{"variant": "on", "weight": "20%"}, {"variant": "off", "weight": "80%"}]}}])).await;
+    world
+        .put(
+            "twenty",
+            &json!([{"serve": {"split": [{"variant": "on", "weight": "20%"}, {"variant": "off", "weight": "80%"}]}}]),
+        )
+        .await;
     let refused = world.try_start(&["10% for 1h"], &json!({"flag": "twenty"})).await.unwrap_err();
     assert!(refused.to_string().contains("steps[0].to: would lower"), "{refused}");
 }
@@ -111,6 +116,10 @@ async fn a_step_whose_append_is_in_doubt_is_neither_repeated_nor_skipped() {
         world.store.set(Fault::None);
         let rollout = world.until(&id, RolloutState::Completed).await;
         assert_eq!(rollout.past.iter().map(|past| past.step).collect::<Vec<_>>(), [1, 2, 3], "{fault:?}");
-        assert_eq!(world.environments.state(&production()).unwrap().head.revision.0, 4, "{fault:?}: the flag, and three steps");
+        assert_eq!(
+            world.environments.state(&production()).unwrap().head.revision.0,
+            4,
+            "{fault:?}: the flag, and three steps"
+        );
     }
 }
