@@ -243,6 +243,7 @@ fn draft_of(asks: Vec<Ask>) -> anyhow::Result<Draft> {
         author: author(),
         reason: None,
         asks,
+        release: None,
         precondition: None,
         plan: None,
         changes_served: ChangesServed::Refuse,

@@ -68,6 +68,16 @@ pub const ROLLOUT_STEPS: usize = 64;
 pub const GATES: usize = 16;
 /// Bytes of a rollout's plan as JSON, at most.
 pub const PLAN_BYTES: usize = 64 * 1024;
+/// Reports of drills that an environment keeps: the newest.
+pub const DRILLS: usize = 200;
+/// Verdicts of a drill, at most.
+pub const DRILL_VERDICTS: usize = 100;
+/// Figures of a drill, at most.
+pub const DRILL_FIGURES: usize = 100;
+/// Faults of a drill's scenario, at most.
+pub const DRILL_FAULTS: usize = 16;
+/// Applications of a drill, at most.
+pub const DRILL_APPLICATIONS: u64 = 1_000;
 /// Figures of one piece of evidence, at most.
 pub const FIGURES: usize = 64;
 /// Flags, tags or data measures that one release names, at most.

@@ -1,5 +1,6 @@
 //! The command line: a file per command. Every command but `serve`, `demo`, `lint` and `completions` talks to a server over
-//! HTTP and nothing else, so that whatever it can do, any program can do.
+//! HTTP and nothing else, so that whatever it can do, any program can do. `drill` starts servers and applications of its own
+//! beside that.
 //!
 //! ```text
 //! Arguments -> Target (which server, which key) -> Invocation -> a command -> Output (text or --json) -> Exit
@@ -15,6 +16,7 @@ mod completions;
 mod confirm;
 mod demo;
 mod doctor;
+mod drill;
 mod env;
 mod exit;
 mod export;
@@ -127,6 +129,7 @@ enum Remote {
     Env(env::Env),
     Keys(keys::Keys),
     Backup(backup::Backup),
+    Drill(drill::DrillCommand),
 }
 
 /// Reads the command line, does what it says, and answers with the exit code.
@@ -191,6 +194,7 @@ async fn ask(call: &Invocation, command: Remote) -> Result<Exit, Failure> {
         Remote::Env(command) => env::run(call, command).await,
         Remote::Keys(command) => keys::run(call, command).await,
         Remote::Backup(command) => backup::run(call, command).await,
+        Remote::Drill(command) => drill::run(call, command).await,
     }
 }
 

@@ -3,6 +3,8 @@
 
 mod each;
 mod feed;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod history;
 mod orphans;
 

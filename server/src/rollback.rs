@@ -30,7 +30,7 @@ mod stale;
 mod tests;
 pub mod undo;
 pub mod wait;
-mod words;
+pub(crate) mod words;
 
 pub use self::commit::{Done, answer_of, commit, replayed, with_kills};
 pub use self::order::Order;

@@ -25,6 +25,7 @@ use self::stores::Opened;
 use crate::access::{Access, Limits};
 use crate::api;
 use crate::check::Checks;
+use crate::checkpoint::Vouching;
 use crate::clock::SystemClock;
 use crate::commit::CommitError;
 use crate::driver::{Drivers, Presence};
@@ -151,6 +152,13 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     progress.start();
     let pings = Pings::new(environments.clone(), fleet.clone(), drivers.clone());
     pings.start();
+    let vouching = Vouching {
+        environments: environments.clone(),
+        fleet: fleet.clone(),
+        checks: checks.clone(),
+        drivers: drivers.clone(),
+    };
+    vouching.start();
 
     let rollouts = Rollouts::start(
         environments.clone(),

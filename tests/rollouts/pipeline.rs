@@ -70,7 +70,7 @@ on_both_stores! {
             }
         }).await?;
         ensure!(code == 3, "the pipeline ended with {code}:\n{text}");
-        for words in ["step 1 of 3 (5%) holding", "gate errors pass", "step 2 of 3 (10%) rolled_back: gate errors failed at step 2 of 3 (10%)"] {
+        for words in ["holding: step 1 of 3 (5%) is held for 2s", "gate errors pass", "rolled_back: gate errors failed at step 2 of 3 (10%)"] {
             ensure!(text.contains(words), "{words:?} is missing in\n{text}");
         }
         let rollout = newest(&world).await?;

@@ -8,8 +8,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    audit, backup, checkpoints, commits, confirmations, connections, environments, explain, flags, front, keys, kills, metrics, outcomes, pings, policy,
-    releases, revisions, rollbacks, rollouts, segments, settings,
+    audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, front, keys, kills, metrics, outcomes, pings,
+    policy, releases, revisions, rollbacks, rollouts, segments, settings,
 };
 use crate::stream;
 
@@ -35,6 +35,7 @@ use crate::stream;
         rollbacks::made::create, rollbacks::made::plan,
         revisions::list, revisions::get, revisions::diff,
         confirmations::get, connections::list, explain::explain,
+        drills::list, drills::get, drills::keep,
         rollbacks::kept::list, rollbacks::kept::get,
         rollbacks::acts::stop, rollbacks::acts::resume, rollbacks::acts::review, rollbacks::undo::create, rollbacks::undo::plan,
         pings::list, pings::send,

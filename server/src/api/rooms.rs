@@ -4,16 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use ripcord_proto::drill::Drill;
 use ripcord_proto::problem::Code;
 use ripcord_proto::record::{RecordKey, Records};
 use ripcord_proto::rest::rollbacks::RollbackPlan;
 use ripcord_proto::rollback::Rollback;
 use ripcord_proto::settings::Settings;
+use ripcord_proto::table::Table;
 use ripcord_proto::{EnvironmentKey, FlagKey, Position, ReleaseName, RollbackId, SegmentKey, Snapshot, TargetName};
 use tokio::sync::watch;
 
 use super::write::Prepared;
-use crate::access::permit::{Administer, Allows, Edit, Kill, ManageRelease, Read, Report, Restore, RollBack, SendPing};
+use crate::access::permit::{Administer, Allows, Edit, KeepDrill, Kill, ManageRelease, Read, Report, Restore, RollBack, SendPing};
 use crate::access::{Clearance, Permit};
 use crate::check::Checks;
 use crate::checkpoint::{self, Resolved};
@@ -210,6 +212,11 @@ impl Rooms {
     /// What is kept beside the environment's flags.
     pub(super) fn records(&self, permit: &Permit<Read>) -> Result<Arc<Records>, Refusal> {
         Ok(Arc::clone(&self.parts.environments.state(permit.environment())?.records))
+    }
+
+    /// The drills that are kept, to those who keep them.
+    pub(super) fn drills(&self, permit: &Permit<KeepDrill>) -> Result<Table<Drill>, Refusal> {
+        Ok(self.parts.environments.state(permit.environment())?.records.drills.clone())
     }
 
     /// Changes the record of a rollback by what `change` makes of it, as it is when that is committed.

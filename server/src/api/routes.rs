@@ -9,8 +9,8 @@ use ripcord_proto::problem::Code;
 
 use super::rooms::{Parts, Rooms};
 use super::{
-    audit, backup, checkpoints, commits, confirmations, connections, environments, explain, flags, front, keys, kills, metrics, openapi, outcomes, peers,
-    pings, policy, releases, revisions, rollbacks, rollouts, segments, settings,
+    audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, front, keys, kills, metrics, openapi, outcomes,
+    peers, pings, policy, releases, revisions, rollbacks, rollouts, segments, settings,
 };
 use crate::access::Access;
 use crate::http::{Refusal, compress, problem, span};
@@ -122,6 +122,8 @@ fn environment_routes(config: &mut web::ServiceConfig) {
         .service(at("/{env}/diff", "GET", [web::get().to(revisions::diff)]))
         .service(at("/{env}/confirmations/{key}", "GET", [web::get().to(confirmations::get)]))
         .service(at("/{env}/connections", "GET", [web::get().to(connections::list)]))
+        .service(at("/{env}/drills", "GET, POST", [web::get().to(drills::list), web::post().to(drills::keep)]))
+        .service(at("/{env}/drills/{key}", "GET", [web::get().to(drills::get)]))
         .service(at("/{env}/pings", "GET, POST", [web::get().to(pings::list), web::post().to(pings::send)]))
         .service(at("/{env}/explain", "POST", [web::post().to(explain::explain)]));
 }

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod checkpoints;
+mod drills;
 mod edits;
 mod harness;
 mod history;

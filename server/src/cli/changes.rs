@@ -44,7 +44,7 @@ pub(crate) fn describe(plan: &PlanAnswer, paint: Paint) -> String {
 }
 
 /// A flag before and after.
-pub(crate) fn flag(step: &FlagStep, paint: Paint) -> String {
+fn flag(step: &FlagStep, paint: Paint) -> String {
     thing(paint, &format!("flag {}", step.key), step.from.as_deref(), step.to.as_deref())
 }
 

@@ -121,7 +121,7 @@ impl Failure {
 }
 
 /// Which of the codes are a guard's or a gate's.
-const fn of_code(code: Code) -> Exit {
+pub(crate) const fn of_code(code: Code) -> Exit {
     match code {
         Code::FlagKilled
         | Code::PlanStale

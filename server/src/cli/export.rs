@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use ripcord_proto::frame::ServerFrame;
-use ripcord_proto::{FlagsFile, Snapshot};
+use ripcord_proto::{EnvironmentKey, FlagsFile, Snapshot};
 
-use super::client::{Answer, Call};
+use super::client::{Answer, Call, Client};
 use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
 use super::output::{Format, count, note, print};
@@ -56,9 +56,15 @@ pub(crate) async fn run(call: &Invocation, command: Export) -> Result<Exit, Fail
     Ok(Exit::Done)
 }
 
-async fn snapshot(call: &Invocation) -> Result<Snapshot, Failure> {
-    let get = Call::get(["v1", "snapshot"]).query("environment", Some(call.environment()));
-    let answer: Answer<serde::de::IgnoredAny> = call.client.call(get).await?;
+/// The environment, whole at one revision.
+pub(crate) async fn snapshot(call: &Invocation) -> Result<Snapshot, Failure> {
+    snapshot_of(&call.client, call.environment()).await
+}
+
+/// The same of any server.
+pub(crate) async fn snapshot_of(client: &Client, environment: &EnvironmentKey) -> Result<Snapshot, Failure> {
+    let get = Call::get(["v1", "snapshot"]).query("environment", Some(environment));
+    let answer: Answer<serde::de::IgnoredAny> = client.call(get).await?;
     match ServerFrame::parse(&answer.text) {
         Ok(ServerFrame::Snapshot(snapshot, ..)) => Ok(*snapshot),
         Ok(_) => Err(Failure::Local("The server sent no snapshot.".to_owned())),
@@ -67,7 +73,7 @@ async fn snapshot(call: &Invocation) -> Result<Snapshot, Failure> {
 }
 
 /// A flag that this version cannot read would be lost in silence: it ends the export.
-fn flags_file(snapshot: &Snapshot) -> Result<FlagsFile, Failure> {
+pub(crate) fn flags_file(snapshot: &Snapshot) -> Result<FlagsFile, Failure> {
     let unreadable = |kind: &str, key: &str, faults: &ripcord_proto::Faults| {
         Failure::Local(format!(
             "{kind} {key} cannot be read by this version, and would be lost: {faults}. Use the server's own version."

@@ -12,6 +12,7 @@ use ripcord_proto::policy::Policy;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rest::checkpoints::{CheckpointRequest, DoubtRequest, VouchRequest};
 use ripcord_proto::rest::commits::CommitRequest;
+use ripcord_proto::rest::drills::DrillRequest;
 use ripcord_proto::rest::environments::EnvironmentRequest;
 use ripcord_proto::rest::explain::ExplainRequest;
 use ripcord_proto::rest::flags::FlagPatch;
@@ -123,6 +124,9 @@ impl Bounded for Policy {
 }
 impl Bounded for KeyRequest {
     const BYTES: usize = SMALL;
+}
+impl Bounded for DrillRequest {
+    const BYTES: usize = 256 * 1024;
 }
 impl Bounded for EnvironmentRequest {
     const BYTES: usize = SMALL;

@@ -17,7 +17,7 @@ const CONDITION: usize = 120;
 const CALLER: &str = "the caller's default";
 
 /// Whom a flag serves what.
-pub(super) fn flag(flag: &Flag) -> String {
+pub(crate) fn flag(flag: &Flag) -> String {
     if !flag.enabled {
         return format!("switched off: {CALLER}");
     }
@@ -145,7 +145,7 @@ fn cut(text: String) -> String {
 }
 
 /// In what a flag differs from what it would be, a line for each.
-pub(super) fn differences(from: Option<&Flag>, to: Option<&Flag>) -> Vec<String> {
+pub(crate) fn differences(from: Option<&Flag>, to: Option<&Flag>) -> Vec<String> {
     let (from, to) = match (from, to) {
         (Some(from), Some(to)) => (from, to),
         (None, _) => return vec!["it comes back".to_owned()],

@@ -27,6 +27,11 @@ use crate::store::state::policy::StatePolicy;
 /// Ids of ended provisional kills that an overlay goes on naming, so that clients which were away learn of it.
 const ENDED_REMEMBERED: usize = 1_000;
 
+/// When a state is kept.
+const POLICY: StatePolicy = StatePolicy::DEFAULT;
+/// Entries after which a state that could not be kept is tried again.
+const RETRY: u64 = 64;
+
 /// Entries that a re-seeded log no longer holds.
 #[derive(Debug)]
 pub(crate) struct Orphaned {
@@ -148,10 +153,13 @@ impl Publisher {
         since.bytes += entries.iter().map(|entry| entry.body.len() as u64).sum::<u64>();
         let snapshot = &state.snapshot;
         let weighs = snapshot.flags.bytes() + snapshot.segments.bytes() + snapshot.kills.bytes();
-        if StatePolicy::default().is_due(since.entries, since.bytes, weighs as u64) {
-            *since = SinceKept::default();
+        if POLICY.is_due(since.entries, since.bytes, weighs as u64) {
             let log = LogName::Environment(state.snapshot.environment.clone());
-            if self.keeper.try_send((log, state.stored())).is_err() {
+            let sent = self.keeper.try_send((log, state.stored()));
+            // One that is not kept now is kept soon: what lies between two kept states bounds every look back.
+            let entries = if sent.is_ok() { 0 } else { POLICY.entries - RETRY };
+            *since = SinceKept { entries, bytes: 0 };
+            if sent.is_err() {
                 tracing::debug!(env = %state.snapshot.environment, "a state is not kept this time: the last one is still being written");
             }
         }

@@ -48,6 +48,14 @@ fn of_an_environment() -> Vec<Row> {
         read("/v1/environments/{env}/diff"),
         read("/v1/environments/{env}/confirmations/{key}"),
         read("/v1/environments/{env}/connections"),
+        read("/v1/environments/{env}/drills"),
+        read("/v1/environments/{env}/drills/{key}"),
+        write(
+            Method::POST,
+            "/v1/environments/{env}/drills",
+            super::drills::report("happy-path", true),
+            Action::Drill,
+        ),
         write(Method::POST, "/v1/environments/{env}/explain", json!({"flag": "checkout"}), Action::Read),
     ]
 }

@@ -169,6 +169,7 @@ async fn environment(call: &Invocation) -> Result<Vec<Finding>, Finding> {
             let mut findings = vec![
                 Finding::well("key", format!("accepted (from {})", target.key_from)),
                 Finding::well("environment", found),
+                Finding::well("known good", known_good(&view)),
                 propagation(call, &view),
             ];
             findings.extend(reviews(call, &view));
@@ -189,6 +190,14 @@ async fn environment(call: &Invocation) -> Result<Vec<Finding>, Finding> {
             let advice: Vec<_> = described.lines().map(|line| line.trim().trim_start_matches("error: ")).collect();
             Err(Finding::wrong(check, head, Some(advice.join("\n"))))
         }
+    }
+}
+
+/// To which state everything could go back.
+fn known_good(view: &EnvironmentView) -> String {
+    match &view.last_known_good {
+        Some(good) => crate::cli::env::known_good(good),
+        None => "nobody has vouched for a state yet; `ripcord checkpoint create NAME` and `ripcord checkpoint vouch NAME` do".to_owned(),
     }
 }
 

@@ -35,7 +35,11 @@ pub(super) fn step(rollout: &Rollout) -> String {
 
 /// One line for a log.
 pub(super) fn line(rollout: &Rollout, paint: Paint) -> String {
-    format!("{} {}: {}", step(rollout), state(rollout.state, paint), rollout.reason)
+    let (step, state) = (step(rollout), state(rollout.state, paint));
+    if rollout.reason.contains(&step) {
+        return format!("{state}: {}", rollout.reason);
+    }
+    format!("{step} {state}: {}", rollout.reason)
 }
 
 /// A gate's line.
