@@ -7,6 +7,7 @@ mod first_start;
 mod fresh;
 pub mod health;
 mod peers;
+mod procedures;
 mod shutdown;
 mod stores;
 mod tls;
@@ -24,20 +25,14 @@ use self::health::Health;
 use self::stores::Opened;
 use crate::access::{Access, Limits};
 use crate::api;
-use crate::check::Checks;
-use crate::checkpoint::Vouching;
 use crate::clock::SystemClock;
 use crate::commit::CommitError;
-use crate::driver::{Drivers, Presence};
 use crate::environment::{Environments, Orphans, Rooms};
 use crate::fleet::{self, Fleet};
 use crate::kill::{self, Kills};
-use crate::outcome::reports::{OwnReports, Reports};
-use crate::outcome::{Elsewhere, Outcomes};
+use crate::outcome::Outcomes;
+use crate::outcome::reports::OwnReports;
 use crate::peer::Peers;
-use crate::ping::Pings;
-use crate::rollback::progress::Progress;
-use crate::rollout::Rollouts;
 use crate::secret::Secret;
 use crate::snapshot::board::Board;
 use crate::store::StoreError;
@@ -130,65 +125,31 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     peers.start(kills.clone(), node.clone(), &tasks);
     let others = Arc::new(peers::OtherNodes::new(peers.clone(), opened.redis.clone()));
     let fleet = Fleet::new(&board, fleet::Settings::new(node.clone()), Arc::clone(&others) as Arc<dyn fleet::Peers>);
-    let (own_id, outcomes) = (others.own_id(), Outcomes::default());
-    others.answer_from(fleet.clone(), outcomes.clone(), OwnReports::new(outcomes.clone(), &own_id));
-
-    let drivers = Drivers::new(environments.clone(), Arc::clone(&others) as Arc<dyn Presence>, &node, &own_id);
+    let outcomes = Outcomes::default();
+    others.answer_from(fleet.clone(), outcomes.clone(), OwnReports::new(outcomes.clone(), &node));
+    let procedures = procedures::start(&environments, &fleet, &outcomes, &others, &node, &kills);
 
     let access = Access::new(environments.clone(), config.admin_key.as_ref(), node.clone(), Limits::default());
     let fresh = fresh::watch(opened.store.health(), peers.clone(), &tasks);
     let streams = Streams::new(&board, stream_settings(&config), fleet.clone(), Arc::new(access.clone()), fresh);
     shutdown::end_streams_of_revoked_keys(&environments, &streams, &tasks);
 
-    let checks = Checks::new(Arc::new(SystemClock));
-    let progress = Progress {
-        environments: environments.clone(),
-        fleet: fleet.clone(),
-        outcomes: outcomes.clone(),
-        elsewhere: Arc::clone(&others) as Arc<dyn Elsewhere>,
-        checks: checks.clone(),
-        drivers: drivers.clone(),
-    };
-    progress.start();
-    let pings = Pings::new(environments.clone(), fleet.clone(), drivers.clone());
-    pings.start();
-    let vouching = Vouching {
-        environments: environments.clone(),
-        fleet: fleet.clone(),
-        checks: checks.clone(),
-        drivers: drivers.clone(),
-    };
-    vouching.start();
-
-    let rollouts = Rollouts::start(
-        environments.clone(),
-        drivers.clone(),
-        kills.clone(),
-        checks.clone(),
-        Arc::clone(&others) as Arc<dyn Reports>,
-    );
-
     let health = Health::new(environments.clone(), &peers, stop.clone(), config.stale_after, node.clone());
     let parts = api::Parts {
         environments,
         kills,
         fleet,
-        drivers,
-        pings,
-        rollouts,
-        checks,
+        drivers: procedures.drivers,
+        pings: procedures.pings,
+        checks: procedures.checks,
+        rollouts: procedures.rollouts,
         peers,
         outcomes,
         metrics,
         node: node.clone(),
     };
     let api = api::Api::new(parts, access);
-    let entry = entry::Settings {
-        workers: config.workers,
-        tls: tls.clone(),
-        shutdown: DRAIN,
-        ..entry::Settings::default()
-    };
+    let entry = entry_settings(&config, tls.clone());
     let address = listener.local_addr().map_err(ServeError::Http)?;
     let server = entry::start(vec![listener], &entry, &streams, move |worker| {
         api.app(&worker).configure(|config| health.routes(config))
@@ -216,6 +177,15 @@ async fn open_environments(opened: &Opened, board: &Arc<Board>, tasks: &TaskSet,
     };
     let journal = journal.clone();
     Environments::start(rooms, Arc::new(move |key| kill::overlay_from(&journal, key))).await
+}
+
+fn entry_settings(config: &Config, tls: Option<Arc<rustls::ServerConfig>>) -> entry::Settings {
+    entry::Settings {
+        workers: config.workers,
+        tls,
+        shutdown: DRAIN,
+        ..entry::Settings::default()
+    }
 }
 
 fn stream_settings(config: &Config) -> stream::Settings {

@@ -10,12 +10,11 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::fault::Faults;
-use crate::flags_file::document;
 use crate::gate::{Gate, Mode, Percent};
 use crate::key::{FlagKey, ReleaseName, RuleId, SegmentKey, VariantName};
 use crate::role::Role;
 use crate::span::Span;
-use crate::{json, reader};
+use crate::{json, reader, yaml};
 
 /// A plan that is valid in itself; whether the flag can follow it is known when it is started.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -136,7 +135,7 @@ impl Plan {
 
     /// Reads YAML or JSON. A syntax error is told with line and column; else all problems are told at once.
     pub fn parse(text: &str) -> Result<Self, Faults> {
-        Self::from_value(&document(text)?)
+        Self::from_value(&yaml::parse(text)?)
     }
 
     /// The step of a number that counts from 1.

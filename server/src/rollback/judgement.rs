@@ -82,18 +82,12 @@ impl Course {
             }
         };
         if ladder::remaining(rollback) > 0 {
-            until = until.min(self.due(rollback, now));
+            until = until.min(due(rollback, now));
         }
         Limits {
             not_before: not_before.min(until),
             until,
         }
-    }
-
-    /// When the next step is due. What is told by the wall clock is measured by the monotonic one from here on.
-    pub(super) fn due(&self, rollback: &Rollback, now: Timestamp) -> Instant {
-        let next_at = rollback.ladder.as_ref().and_then(|ladder| ladder.next_at).unwrap_or(now);
-        Instant::now() + between(now, next_at)
     }
 
     /// When it was committed, as far as this node can tell without looking it up.
@@ -103,6 +97,12 @@ impl Course {
             Found::Left => None,
         })
     }
+}
+
+/// When the next step is due. What is told by the wall clock is measured by the monotonic one from here on.
+pub(super) fn due(rollback: &Rollback, now: Timestamp) -> Instant {
+    let next_at = rollback.ladder.as_ref().and_then(|ladder| ladder.next_at).unwrap_or(now);
+    Instant::now() + between(now, next_at)
 }
 
 /// From one moment to a later one; nothing where it is none.
