@@ -13,6 +13,10 @@ use super::output::{Paint, table};
 
 /// Try another threshold of a gate on what was seen
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ripcord gate replay ro_01jd3x7q8v9w0y2z4a6b8c0d2e errors --worse-by 0.2%
+  ripcord gate replay ro_01jd3x7q8v9w0y2z4a6b8c0d2e p99 --below 0.5")]
 pub(crate) struct GateCommand {
     #[command(subcommand)]
     command: Command,
@@ -25,10 +29,6 @@ enum Command {
 
 /// Say which past steps of a rollout another threshold would have stopped, and which let through
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  ripcord gate replay ro_01jd3x7q8v9w0y2z4a6b8c0d2e errors --worse-by 0.2%
-  ripcord gate replay ro_01jd3x7q8v9w0y2z4a6b8c0d2e p99 --below 0.5")]
 struct ReplayCommand {
     /// The rollout's id
     #[arg(value_name = "ROLLOUT_ID")]

@@ -86,8 +86,12 @@ pub(super) fn take_back(members: Vec<(Member, String)>, now: Timestamp) -> Ask {
     let decide = move |state: &EnvironmentState| {
         let position = next_position(state);
         let mut asks = Vec::new();
-        for (member, reason) in &members {
-            asks.extend(back_of(state, member, reason, position, now)?);
+        for (place, (member, reason)) in members.iter().enumerate() {
+            match back_of(state, member, reason, position, now) {
+                // Of those that go along, one that people have edited since stays as they left it.
+                Err(CommitError::WrongState { .. }) if place > 0 => {}
+                back => asks.extend(back?),
+            }
         }
         Ok(asks)
     };

@@ -24,7 +24,7 @@ use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Position, RolloutId};
 use serde_json::{Value, json};
 
 use crate::check::Checks;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock as _, SystemClock};
 use crate::commit::{Answerer, Ask, Author, ChangesServed, CommitError, Committed, Draft, Expected};
 use crate::driver::{Alone, Drivers, Presence};
 use crate::environment::{Environments, Orphans, Rooms};
@@ -49,11 +49,19 @@ fn production() -> EnvironmentKey {
 struct TestClock {
     began: Timestamp,
     since: tokio::time::Instant,
+    /// By how much somebody has set it.
+    set: Mutex<jiff::SignedDuration>,
 }
 
-impl Clock for TestClock {
+impl TestClock {
+    fn jump(&self, seconds: i64) {
+        *self.set.lock().unwrap() += jiff::SignedDuration::from_secs(seconds);
+    }
+}
+
+impl crate::clock::Clock for TestClock {
     fn now(&self) -> Timestamp {
-        self.began + jiff::SignedDuration::try_from(self.since.elapsed()).unwrap()
+        self.began + jiff::SignedDuration::try_from(self.since.elapsed()).unwrap() + *self.set.lock().unwrap()
     }
 }
 
@@ -105,7 +113,7 @@ fn author(name: &str, role: Role) -> Author {
 struct World {
     environments: Environments,
     store: Arc<FaultyStore<MemoryStore>>,
-    clock: Arc<dyn Clock>,
+    clock: Arc<TestClock>,
     traffic: Arc<Traffic>,
     kills: Kills,
     ids: std::sync::atomic::AtomicU64,
@@ -121,15 +129,16 @@ impl World {
 
     async fn without_driver() -> Self {
         let since = tokio::time::Instant::now();
-        let clock: Arc<dyn Clock> = Arc::new(TestClock {
+        let clock = Arc::new(TestClock {
             began: SystemClock.now(),
             since,
+            set: Mutex::default(),
         });
         let store = FaultyStore::new(MemoryStore::new());
         let rooms = Rooms {
             store: Arc::clone(&store) as _,
             board: Arc::new(Board::default()),
-            clock: Arc::clone(&clock),
+            clock: Arc::clone(&clock) as _,
             tasks: TaskSet::default(),
             orphans: Orphans::default(),
         };
@@ -164,7 +173,7 @@ impl World {
 
     fn drive(&self, id: &str, presence: Arc<dyn Presence>) -> Rollouts {
         let drivers = Drivers::new(self.environments.clone(), presence, id, id);
-        let checks = Checks::new(Arc::clone(&self.clock));
+        let checks = Checks::new(Arc::clone(&self.clock) as _);
         Rollouts::start(self.environments.clone(), drivers, self.kills.clone(), checks, Arc::clone(&self.traffic) as _)
     }
 

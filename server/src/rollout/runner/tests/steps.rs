@@ -123,3 +123,32 @@ async fn a_step_whose_append_is_in_doubt_is_neither_repeated_nor_skipped() {
         );
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_wall_clock_that_jumps_makes_no_hold_shorter_or_longer() {
+    let world = World::new().await;
+    let id = world.start(&["1% for 1m", "10% for 1m", "50% for 1m"], &json!({})).await;
+    world.until_step(&id, 1).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    world.clock.jump(3_600);
+    world.until_step(&id, 2).await;
+    assert_eq!(world.second(), 60);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    world.clock.jump(-7_200);
+    world.until_step(&id, 3).await;
+    assert_eq!(world.second(), 120);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_begins_goes_on_with_what_is_left_of_a_hold() {
+    let world = World::without_driver().await;
+    let of_b = Arc::new(Said::default());
+    world.drive("a", Arc::new(Alone));
+    let id = world.start(&["1% for 1m", "10% for 1m"], &json!({})).await;
+    world.until_step(&id, 1).await;
+    tokio::time::sleep(Duration::from_secs(40)).await;
+    // A second process knows the rollout from its record alone; the first is said to be gone, and its token is worth nothing.
+    world.drive("b", of_b);
+    world.until_step(&id, 2).await;
+    assert!((60..62).contains(&world.second()), "{}", world.second());
+}
