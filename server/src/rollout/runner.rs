@@ -54,6 +54,8 @@ struct Desk {
     agenda: Agenda,
     jobs: FuturesUnordered<BoxFuture<'static, Done>>,
     token: Option<Token>,
+    /// When it was opened: what comparisons are made by is asked for in beats from then on.
+    opened: Instant,
     /// What the state looked like when it was last gone through.
     flags: BTreeMap<RolloutId, (Option<Digest>, usize)>,
 }
@@ -68,6 +70,7 @@ pub(super) async fn run(rollouts: Rollouts, place: Place) {
         agenda: Agenda::default(),
         jobs: FuturesUnordered::new(),
         token: None,
+        opened: Instant::now(),
         flags: BTreeMap::new(),
     };
     desk.follow();

@@ -1,6 +1,7 @@
 //! Asking gates beside the loop, and taking in what they answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ripcord_proto::RolloutId;
 use ripcord_proto::check::{Check, CheckOutcome, Probe, When};
@@ -13,6 +14,9 @@ use super::{Desk, Done};
 use crate::outcome::reports::{NodeSums, Series};
 use crate::rollout::gate::prometheus;
 use crate::rollout::gate::watch::Moment;
+
+/// Comparisons are made in beats, so that all rollouts together ask other nodes a few times a second and no more.
+const BEAT: Duration = Duration::from_millis(250);
 
 /// Which gate of which step was asked.
 #[derive(Debug, Clone)]
@@ -66,6 +70,7 @@ impl Desk {
 
     /// The gates of a rollout whose time has come, and those that are to be read once more because the hold is over.
     fn due_gates(&mut self, id: &RolloutId, now: Instant) -> Vec<(Asked, Gate)> {
+        let opened = self.opened;
         let Some(tended) = self.tended.get_mut(id) else { return Vec::new() };
         let held = tended.held(now);
         let entry = Arc::clone(&tended.entry);
@@ -79,6 +84,9 @@ impl Desk {
             }
             watch.asked = true;
             watch.next = now + gate.every.duration();
+            if gate.needs_control() {
+                watch.next = on_the_beat(opened, watch.next).max(now + BEAT);
+            }
             let asked = Asked {
                 id: id.clone(),
                 step: rollout.step,
@@ -153,6 +161,12 @@ impl Desk {
         self.rollouts.live().insert(asked.id.clone(), readings);
         Some(asked.id.clone())
     }
+}
+
+/// The last beat at or before a moment.
+fn on_the_beat(opened: Instant, at: Instant) -> Instant {
+    let into = at.saturating_duration_since(opened).as_nanos() % BEAT.as_nanos();
+    at.checked_sub(Duration::from_nanos(u64::try_from(into).unwrap_or_default())).unwrap_or(at)
 }
 
 /// The two series of a comparison.
