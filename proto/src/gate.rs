@@ -107,7 +107,7 @@ pub enum Against {
 /// A query of Prometheus, and between what its one value must lie.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Query {
-    /// PromQL that gives one value.
+    /// A query that gives one value.
     pub prometheus: String,
     /// Where Prometheus answers; the environment's policy says it where this does not.
     #[serde(skip_serializing_if = "Option::is_none")]

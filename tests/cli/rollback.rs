@@ -52,7 +52,13 @@ async fn a_plan_prints_the_command_that_does_exactly_that() -> Outcome {
 async fn a_rollback_says_what_it_did_and_how_far_it_got() -> Outcome {
     let server = released().await?;
     let done = ripcord(&server, &["rollback", "--to", "1", "--since", "10m"]).await?.expect(0)?;
-    done.says(&["Rolled back 1 flag to revision 1:1", "revision 3", "confirmed", "detected → decided", "10 min"])?;
+    done.says(&[
+        "Rolled production back to revision 1",
+        "1 flag, revision 3",
+        "Confirmed",
+        "detected",
+        "ripcord rollback undo rb_",
+    ])?;
     Ok(())
 }
 

@@ -105,9 +105,9 @@ pub(super) async fn replay(permit: Permit<Read>, id: Named<RolloutId>, body: Bod
 
 /// The first rollout that was recorded: the one that was asked for stands before those that are bound to it.
 fn recorded(made: &Made, status: StatusCode) -> Result<Answer, Refusal> {
-    let record = made.changes.iter().find_map(|change| match change {
-        Change::PutRecord(Record::Rollout(entry)) => Some(entry.json().to_owned()),
-        _ => None,
+    let record = made.changes.iter().find_map(|change| {
+        let Change::PutRecord(Record::Rollout(entry)) = change else { return None };
+        Some(entry.json().to_owned())
     });
     let body = record.ok_or_else(|| Refusal::new(Code::Internal, "Nothing was recorded."))?;
     Ok(Answer { status: status.as_u16(), body })

@@ -21,7 +21,7 @@ use crate::fleet::{Fleet, Target};
 /// How soon a node that does not drive, or could not look, looks again.
 const ASIDE: Duration = Duration::from_secs(5);
 /// How soon probes that were not green are asked again.
-const RETRY: Duration = Duration::from_secs(60);
+const RETRY: Duration = Duration::from_mins(1);
 /// How long other nodes may take to say who has confirmed the state.
 const PATIENCE: Duration = Duration::from_secs(2);
 

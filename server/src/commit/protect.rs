@@ -82,10 +82,11 @@ const DATA: &str = "does not say how the data of this flag is protected (a flag 
 /// The same where there is no release: all of it.
 fn missing_without<'a>(flags: impl Iterator<Item = (&'a FlagKey, &'a Flag)>) -> Vec<Fault> {
     let data = flags.filter(|(_, flag)| flag.one_way.is_none());
-    let data: String = data.map(|(key, _)| format!(" --data {key}=\"…\"")).collect();
+    let data: Vec<_> = data.map(|(key, _)| format!(" --data {key}=\"…\"")).collect();
     let begin = format!(
-        "is missing; begin one with `ripcord release begin NAME --artifact \"…\" --success \"…\" --failure \"…\" --window 2h --owner commander=NAME{data}`, \
-         then name it with `--release NAME`"
+        "is missing; begin one with `ripcord release begin NAME --artifact \"…\" --success \"…\" --failure \"…\" --window 2h --owner commander=NAME{}`, \
+         then name it with `--release NAME`",
+        data.concat()
     );
     vec![Fault::new("release", begin)]
 }

@@ -37,7 +37,7 @@ use crate::environment::Place;
 /// How often a node that does not drive looks whether it should.
 const ASIDE: Duration = Duration::from_secs(1);
 /// The longest that the loop sleeps: wall clocks may be set meanwhile.
-const NAP: Duration = Duration::from_secs(60);
+const NAP: Duration = Duration::from_mins(1);
 
 /// What was done beside the loop.
 enum Done {
@@ -169,9 +169,9 @@ impl Desk {
         }
         let Ok(rollout) = tended.entry.value() else { return };
         if let Some(reason) = tended.back.clone() {
-            return self.take_back(token, id, reason);
+            return self.take_back(token, id, &reason);
         }
-        if let Some(stop) = self.stopped(&state, rollout) {
+        if let Some(stop) = Self::stopped(&state, rollout) {
             return self.abort(id, token, stop);
         }
         let Some(view) = self.view(id, now) else { return };
@@ -179,8 +179,8 @@ impl Desk {
             Next::Stand(standing) => self.stand(token, id, standing),
             Next::Enter => self.enter(token, id, &state, now),
             Next::Complete => self.complete(token, id),
-            Next::Pause(reason) => self.pause(token, id, reason, now),
-            Next::TakeBack(reason) => self.take_back(token, id, reason),
+            Next::Pause(reason) => self.pause(token, id, &reason, now),
+            Next::TakeBack(reason) => self.take_back(token, id, &reason),
         }
         self.schedule(id, now);
     }
@@ -207,7 +207,7 @@ impl Desk {
     }
 
     /// What has ended a rollout from outside: a kill, a rollback, an edit of what it moved.
-    fn stopped(&self, state: &EnvironmentState, rollout: &Rollout) -> Option<Stop> {
+    fn stopped(state: &EnvironmentState, rollout: &Rollout) -> Option<Stop> {
         let key = rollout.plan.flag.as_str();
         if let Some(kill) = state.snapshot.kills_of(key).next() {
             return Some(Stop::Said(says::killed(kill)));

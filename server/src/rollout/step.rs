@@ -162,23 +162,21 @@ fn rule_of(plan: &Plan, flag: &Flag) -> Result<Option<usize>, Refused> {
         };
     }
     let mut places = flag.rules.iter().enumerate().filter(|(_, rule)| splits(rule)).map(|(place, _)| place);
-    match (places.next(), places.next()) {
-        (place, None) => Ok(place),
-        (_, Some(_)) => {
-            let name = |(place, rule): (usize, &Rule)| {
-                rule.id
-                    .as_ref()
-                    .map_or_else(|| format!("rules[{place}], which has no id yet"), ToString::to_string)
-            };
-            let names: Vec<String> = flag.rules.iter().enumerate().filter(|(_, rule)| splits(rule)).map(name).collect();
-            let problem = format!(
-                "is missing; {} has several rules that split: {}. Say which one is moved",
-                plan.flag,
-                names.join(", ")
-            );
-            Err(Refused::new("rule", problem))
-        }
+    let (place, another) = (places.next(), places.next());
+    if another.is_none() {
+        return Ok(place);
     }
+    let name = |(place, rule): (usize, &Rule)| {
+        let id = rule.id.as_ref().map(ToString::to_string);
+        id.unwrap_or_else(|| format!("rules[{place}], which has no id yet"))
+    };
+    let names: Vec<String> = flag.rules.iter().enumerate().filter(|(_, rule)| splits(rule)).map(name).collect();
+    let problem = format!(
+        "is missing; {} has several rules that split: {}. Say which one is moved",
+        plan.flag,
+        names.join(", ")
+    );
+    Err(Refused::new("rule", problem))
 }
 
 /// Takes over a rule that is there.

@@ -1,4 +1,5 @@
-//! What goes on by itself: rollbacks after their commit, rollouts, and the pings and the vouching that policies ask for.
+//! What goes on by itself: rollbacks after their commit, rollouts, pings that policies ask for, environments that vouch for
+//! themselves.
 
 use std::sync::Arc;
 

@@ -99,7 +99,10 @@ on_both_stores! {
 
     async fn of_two_rollbacks_at_once_one_wins_and_the_other_is_told_which(world) {
         let admin = world.admin();
-        released(&admin).await?;
+        for (percent, variant) in [(0, "off"), (80, "on")] {
+            let changes = [flags::put("checkout", &flags::rollout(percent)), flags::put("search", &flags::boolean(variant))];
+            admin.commit(&changes).await?.ok()?;
+        }
         let staged = json!({"to": 1, "flags": ["checkout"], "steps": [50], "every_seconds": 3600});
         let (one, other) = tokio::join!(admin.post("rollbacks", &staged), admin.post("rollbacks", &staged));
         let (one, other) = (one?, other?);
@@ -107,5 +110,6 @@ on_both_stores! {
         let (won, lost) = (won.ok()?, lost.problem(409, "ROLLBACK_UNDER_WAY")?);
         ensure!(lost["rollback"] == won["id"], "{lost}");
         admin.post("rollbacks", &json!({"to": 1, "flags": ["search"]})).await?.ok()?;
+        ensure!(admin.post("rollbacks", &json!({"to": 1})).await?.body["code"] == "ROLLBACK_UNDER_WAY", "everything holds what is on its way, too");
     }
 }

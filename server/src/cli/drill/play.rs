@@ -32,7 +32,7 @@ use crate::cli::exit::Failure;
 use crate::clock::{Clock as _, SystemClock};
 
 /// How long the bad release may take to reach everybody.
-const SPREAD: Duration = Duration::from_secs(10);
+const SPREAD: Duration = Duration::from_secs(30);
 /// Between two looks at what is awaited.
 const PAUSE: Duration = Duration::from_millis(5);
 

@@ -30,8 +30,8 @@ const ENVIRONMENT: &str = "production";
 pub(super) const CHECKPOINT: &str = "known-good";
 /// The release that is rolled back.
 pub(super) const RELEASE: &str = "bad-release";
-/// How long the rollback's answer may take.
-const URGENT: Duration = Duration::from_secs(15);
+/// How long the answer to a rollback or a kill may take: longer than anybody should wait, since what is late is judged, not cut off.
+const URGENT: Duration = Duration::from_mins(1);
 
 /// An answer, or the refusal of a guard.
 pub(super) type Told<T> = Result<T, Box<Problem>>;
@@ -161,7 +161,7 @@ impl Staff {
     /// Plans a rollback.
     pub(super) async fn plan(&self, body: &Value) -> Result<Told<Value>, Failure> {
         let call = Call::post(path(&self.environment, &["rollbacks", "plan"])).json(body)?;
-        told(self.on_call.call(call.urgent(URGENT)).await)
+        told(self.on_call.call(call).await)
     }
 
     /// Rolls back, under this `Idempotency-Key`; the answer comes with the commit and waits for nothing else.

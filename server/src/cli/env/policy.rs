@@ -52,7 +52,7 @@ struct Set {
     /// Whether the one who started a rollout may approve its steps: yes or no
     #[arg(long, value_name = "YES_OR_NO", value_parser = yes_or_no)]
     approve_own: Option<bool>,
-    /// Where Prometheus answers the gates of rollouts (http://127.0.0.1:9090)
+    /// Where Prometheus answers the gates of rollouts, such as <http://127.0.0.1:9090>
     #[arg(long, value_name = "URL")]
     prometheus: Option<String>,
     /// Probes that every rollback here asks: a file with a list of them, YAML or JSON; an empty list takes them away

@@ -19,7 +19,7 @@ use crate::cli::output::{Format, Paint, note, print};
 /// How often it is looked up.
 const EVERY: Duration = Duration::from_millis(250);
 /// How long a server that does not answer is asked again.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Wait until a rollout is over, line by line for a log
 ///

@@ -57,7 +57,8 @@ pub(super) fn whole(rollout: &Rollout, paint: Paint) -> String {
         rollout.plan.variant,
         state(rollout.state, paint)
     );
-    text.push_str(&format!("{}\n\n", rollout.reason));
+    text.push_str(&rollout.reason);
+    text.push_str("\n\n");
     text.push_str(&indented(&facts(&[
         ("step", step(rollout)),
         ("started", format!("{} by {}", moment(rollout.at), rollout.by.name)),

@@ -65,10 +65,8 @@ fn after(rollout: &Rollout, seconds: u64, verdicts: [Verdict; 2], read_at: u64) 
 }
 
 fn state(next: &Next) -> (RolloutState, Option<WaitsFor>) {
-    match next {
-        Next::Stand(standing) => (standing.state, standing.waits_for),
-        other => panic!("{other:?}"),
-    }
+    let Next::Stand(standing) = next else { panic!("{next:?}") };
+    (standing.state, standing.waits_for)
 }
 
 const FINE: [Verdict; 2] = [Verdict::Pass, Verdict::Pass];

@@ -27,7 +27,7 @@ const AWAY: Duration = Duration::from_millis(500);
 /// How long the store may take to put back what was moved, before the flag is killed meanwhile.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often what the gates went by is recorded while nothing else is.
-const RECORD: Duration = Duration::from_secs(60);
+const RECORD: Duration = Duration::from_mins(1);
 /// Entries of the log that are looked through for who made an edit.
 const LOOK_BACK: u64 = 256;
 
@@ -55,7 +55,7 @@ impl Desk {
         })
     }
 
-    fn draft(&self, rollout: &Rollout, reason: String, asks: Vec<Ask>) -> Draft {
+    fn draft(&self, rollout: &Rollout, reason: &str, asks: Vec<Ask>) -> Draft {
         let author = self.rollouts.drivers.author();
         let reason = format!("rollout {}: {reason}", rollout.id);
         moves::draft(&self.environment, author, rollout.plan.release.clone(), reason, asks)
@@ -87,7 +87,7 @@ impl Desk {
         let next = next(rollout, &member);
         let reason = next.reason.clone();
         let Ok(put) = moves::put(&member.entry, next) else { return };
-        let mut draft = self.draft(rollout, reason, vec![token.ask(), put]);
+        let mut draft = self.draft(rollout, &reason, vec![token.ask(), put]);
         // A record alone is no part of the release: a finished one must not keep a rollout from ending.
         draft.release = None;
         self.submit(vec![id.clone()], What::Record, draft);
@@ -119,10 +119,10 @@ impl Desk {
         });
     }
 
-    pub(super) fn pause(&mut self, token: Token, id: &RolloutId, reason: String, now: Instant) {
+    pub(super) fn pause(&mut self, token: Token, id: &RolloutId, reason: &str, now: Instant) {
         let held = self.tended.get(id).map(|tended| tended.held(now)).unwrap_or_default();
         self.record(token, id, |rollout, member| {
-            let mut next = transition::paused(rollout, held, says::held(rollout, &reason));
+            let mut next = transition::paused(rollout, held, says::held(rollout, reason));
             next.gates.clone_from(&member.seen.gates);
             next
         });
@@ -152,7 +152,7 @@ impl Desk {
         }
         let members: Vec<Member> = ids.iter().filter_map(|id| self.member(id)).collect();
         let reason = format!("{} of {}", says::step(&rollout, rollout.step + 1), rollout.plan.flag);
-        let draft = self.draft(&rollout, reason, moves::enter(token, members, self.wall()));
+        let draft = self.draft(&rollout, &reason, moves::enter(token, members, self.wall()));
         self.submit(ids, What::Step, draft);
     }
 
@@ -163,23 +163,23 @@ impl Desk {
     }
 
     /// What it moved goes back, and with it the other rollouts of its release.
-    pub(super) fn take_back(&mut self, token: Token, id: &RolloutId, reason: String) {
+    pub(super) fn take_back(&mut self, token: Token, id: &RolloutId, reason: &str) {
         let Some(member) = self.member(id) else { return };
         let Ok(rollout) = member.entry.value().cloned() else { return };
         let state = Arc::clone(&self.states.borrow());
         let mut ids = vec![id.clone()];
-        let mut members = vec![(member, reason.clone())];
+        let mut members = vec![(member, reason.to_owned())];
         for entry in moves::bound(&state, &rollout) {
             let seen = self.tended.get(entry.key()).map(super::tended::Tended::seen).unwrap_or_default();
             let other = Member {
                 entry: Arc::clone(entry),
                 seen,
             };
-            members.push((other, says::with_sibling(&rollout, &reason)));
+            members.push((other, says::with_sibling(&rollout, reason)));
             ids.push(entry.key().clone());
         }
         if let Some(tended) = self.tended.get_mut(id) {
-            tended.back = Some(reason.clone());
+            tended.back = Some(reason.to_owned());
         }
         let draft = self.draft(&rollout, reason, vec![token.ask(), moves::take_back(members, self.wall())]);
         self.submit(ids, What::Back, draft);
@@ -273,9 +273,9 @@ impl Desk {
             }
         }
         let again = |desk: &mut Self, after: Duration| {
-            ids.iter()
-                .filter(|id| desk.tended.contains_key(*id))
-                .for_each(|id| desk.agenda.no_later(id, now + after))
+            for id in ids.iter().filter(|id| desk.tended.contains_key(*id)) {
+                desk.agenda.no_later(id, now + after);
+            }
         };
         match result {
             Ok(()) => {
@@ -300,7 +300,9 @@ impl Desk {
             Err(CommitError::Unavailable(_) | CommitError::Reseeding | CommitError::OutcomeUnknown | CommitError::Internal(_)) => {
                 again(self, AWAY);
                 if what == What::Back {
-                    ids.iter().for_each(|id| self.kill(id));
+                    for id in &ids {
+                        self.kill(id);
+                    }
                 }
             }
             Err(error) => {
