@@ -67,7 +67,7 @@ on_both_stores! {
         step(&admin, &rollback, 1).await?;
         let kill = admin.kill_flag("search").await?;
         until(&admin, &rollback, "confirmed").await?;
-        ensure!(admin.kills().await? == [kill.clone()]);
+        ensure!(admin.kills().await?.contains(&kill));
         ensure!(exposed(&admin, "checkout").await? == 0);
         admin.restore(&kill).await?.ok()?;
         ensure!(exposed(&admin, "search").await? <= 70, "never raised");

@@ -25,7 +25,7 @@ fn collect(base: &Path, folder: &Path, found: &mut Vec<Source>) {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if path.is_dir() && !["target", "tests"].contains(&name) {
             collect(base, &path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") && name != "tests.rs" {
+        } else if path.extension().is_some_and(|extension| extension == "rs") && !["tests.rs", "fixture.rs"].contains(&name) {
             let text = std::fs::read_to_string(&path).expect("source is readable");
             found.push(Source::new(base, path, &text));
         }

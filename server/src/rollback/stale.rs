@@ -30,6 +30,13 @@ pub(super) async fn told(environments: &Environments, environment: &EnvironmentK
 async fn look(environments: &Environments, environment: &EnvironmentKey, author: &Author, order: &Order, expected: Digest) -> Result<String, PrepareError> {
     let log = LogName::Environment(environment.clone());
     let prepared = prepare(environments, environment, author, order).await?;
+    let mut kept = prepared.state.records.rollbacks.iter().filter_map(|entry| entry.value().ok());
+    if let Some(done) = kept.find(|rollback| rollback.plan == expected) {
+        return Ok(format!(
+            "this plan was carried out already, as rollback {} (revision {}); `ripcord rollback show {}` tells how it stands",
+            done.id, done.revision, done.id
+        ));
+    }
     let head = prepared.state.head.sequence;
     let listed = audit::newest_first(&**environments.store(), &log, head.next(), LOOK_BACK, |entry| entry.commit.revision.is_some()).await?;
     let mut entries = listed.entries;

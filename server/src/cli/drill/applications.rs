@@ -79,6 +79,7 @@ impl Applications {
             losing: troubles.losing.min(number),
             stragglers: Vec::new(),
         };
+        stage.until_known(key, environment).await?;
         for index in 0..number {
             let address = applications.address(stage, index, troubles).await?;
             let client = Client::builder(&address, key)

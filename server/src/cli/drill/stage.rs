@@ -8,8 +8,9 @@ mod redis;
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use ripcord_proto::EnvironmentKey;
 use ripcord_proto::drill::DrillStore;
 use tempfile::TempDir;
 
@@ -18,6 +19,7 @@ use self::node::{Node, Place};
 use self::redis::Redis;
 use crate::cli::client::Client;
 use crate::cli::exit::Failure;
+use crate::cli::export;
 use crate::cli::target::{From, Target};
 use crate::tasks::TaskSet;
 
@@ -59,17 +61,15 @@ impl Stage {
             DrillStore::Embedded => &["a"],
             DrillStore::Redis => &["a", "b"],
         };
-        let mut doors = Vec::new();
-        for _ in names {
-            doors.push(Door::open(&tasks, None, Pace::Plain).await?);
-        }
         let mut nodes = Vec::new();
-        for (name, door) in names.iter().zip(doors) {
-            nodes.push(Node::new(name, place.clone(), door));
+        for name in names {
+            let door = Door::open(&tasks, None, Pace::Plain).await?;
+            let entry = Door::open(&tasks, None, Pace::Plain).await?;
+            nodes.push(Node::new(name, place.clone(), door, entry));
         }
-        let addresses: Vec<String> = nodes.iter().map(|node| node.door().url()).collect();
+        let addresses: Vec<String> = nodes.iter().map(|node| node.entry().url()).collect();
         for node in &mut nodes {
-            let peers = addresses.iter().filter(|address| **address != node.door().url()).cloned().collect();
+            let peers = addresses.iter().filter(|address| **address != node.entry().url()).cloned().collect();
             node.start(peers).await?;
         }
         Ok(Self {
@@ -95,6 +95,25 @@ impl Stage {
     /// A client of the node that staff talks to, the first one, through its door: it finds the node again after a restart.
     pub(super) fn client(&self, key: Option<&str>, actor: &str) -> Result<Client, Failure> {
         let door = self.door_of(0).ok_or_else(|| Failure::Local("No node of the drill runs.".to_owned()))?;
+        self.client_at(door, key, actor)
+    }
+
+    /// Waits until every node knows the key: one that was made on another node is heard of a moment later.
+    pub(super) async fn until_known(&self, key: &str, environment: &EnvironmentKey) -> Result<(), Failure> {
+        for node in &self.nodes {
+            let client = self.client_at(node.door(), Some(key), "drill")?;
+            let began = Instant::now();
+            while let Err(failure) = export::snapshot_of(&client, environment).await {
+                if began.elapsed() > PATIENCE {
+                    return Err(failure);
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        Ok(())
+    }
+
+    fn client_at(&self, door: &Door, key: Option<&str>, actor: &str) -> Result<Client, Failure> {
         let target = Target {
             server: door.url(),
             server_from: From::Local,
@@ -131,18 +150,23 @@ impl Stage {
         self.redis.as_ref().ok_or_else(no_redis)
     }
 
-    /// Ends the last node on the spot (`kill -9`). Its applications are led to another one, as a load balancer would; where
-    /// there is none it is started again over the same folder. Says what was done.
+    /// Ends the last node on the spot (`kill -9`) and starts it again over the same folder. Where there is another one, its
+    /// applications are led there meanwhile, as a load balancer would, and stay. Says what was done.
     pub(super) async fn kill_node(&mut self) -> Result<String, Failure> {
         let survivor = (self.nodes.len() > 1).then(|| self.nodes.first().and_then(Node::address)).flatten();
         let Some(node) = self.nodes.last_mut() else { return Err(no_redis()) };
         node.kill().await;
-        if let Some(survivor) = survivor {
-            node.door().lead_to(survivor);
-            return Ok(format!("node {} was killed; its applications are led to the other one", node.name()));
-        }
-        node.start(Vec::new()).await?;
-        Ok(format!("node {} was killed and started again", node.name()))
+        let Some(survivor) = survivor else {
+            let address = node.start_again().await?;
+            node.door().lead_to(address);
+            return Ok(format!("node {} was killed and started again", node.name()));
+        };
+        node.door().lead_to(survivor);
+        node.start_again().await?;
+        Ok(format!(
+            "node {} was killed, its applications were led to the other one, and it was started again",
+            node.name()
+        ))
     }
 
     /// Ends every process and waits until it is gone.

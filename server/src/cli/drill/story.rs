@@ -88,6 +88,8 @@ pub(super) struct OutageStory {
     pub(super) safe_after: Option<Duration>,
     /// Whether all kills stood in the log when the store was back.
     pub(super) merged: bool,
+    /// Whether the rollback had to be planned anew, since the kills had moved the world.
+    pub(super) replanned: bool,
     /// How many rollbacks the environment has had in the end.
     pub(super) rollbacks: usize,
 }

@@ -152,6 +152,7 @@ fn without_its_store_it_must_have_been_made_safe_and_done_once() {
         kills: (1, 1),
         safe_after: Some(Duration::from_millis(400)),
         merged: true,
+        replanned: false,
         rollbacks: 1,
     });
     assert!(judged(scenario, &story).passed());

@@ -167,6 +167,9 @@ impl Play<'_> {
     /// Does what a refusal says, where the scenario explains it; whether it did.
     async fn answer(&mut self, problem: &Problem, order: &mut Order, decided: Instant) -> Result<bool, Failure> {
         let code = problem.code;
+        if code == Code::PlanStale && self.replans_after_the_outage() {
+            return Ok(true);
+        }
         if code == Code::PlanStale && self.story.edits.is_some() {
             let story = self.story.edits.get_or_insert_default();
             story.stale += 1;
@@ -196,6 +199,15 @@ impl Play<'_> {
         }
         self.refused(problem).await?;
         Ok(true)
+    }
+
+    /// The kills that made the scope safe have moved the world: that is worth one more look at the plan, and no more.
+    fn replans_after_the_outage(&mut self) -> bool {
+        let outage = self.story.outage.as_mut().filter(|outage| !outage.replanned);
+        outage.is_some_and(|outage| {
+            outage.replanned = true;
+            true
+        })
     }
 
     async fn refused(&mut self, problem: &Problem) -> Result<(), Failure> {

@@ -77,6 +77,7 @@ impl Play<'_> {
             kills: (self.kills.len(), provisional),
             safe_after,
             merged,
+            replanned: false,
             rollbacks: 0,
         });
         Ok(())

@@ -25,12 +25,16 @@ pub(super) struct Place {
     pub(super) peer_secret: String,
 }
 
-/// A node, running or not, and the door through which it is reached.
+/// A node, running or not, and the doors through which it is reached.
 #[derive(Debug)]
 pub(super) struct Node {
     name: &'static str,
     place: Place,
+    /// For applications and staff; it may lead to another node while this one is away.
     door: Door,
+    /// For other nodes; it leads here and nowhere else.
+    entry: Door,
+    peers: Vec<String>,
     process: Option<Process>,
     address: Option<SocketAddr>,
 }
@@ -43,11 +47,13 @@ struct Greeting {
 
 impl Node {
     /// One that does not run yet.
-    pub(super) fn new(name: &'static str, place: Place, door: Door) -> Self {
+    pub(super) fn new(name: &'static str, place: Place, door: Door, entry: Door) -> Self {
         Self {
             name,
             place,
             door,
+            entry,
+            peers: Vec::new(),
             process: None,
             address: None,
         }
@@ -58,9 +64,14 @@ impl Node {
         self.name
     }
 
-    /// The door that leads to it.
+    /// The door for applications and staff.
     pub(super) const fn door(&self) -> &Door {
         &self.door
+    }
+
+    /// The door for other nodes.
+    pub(super) const fn entry(&self) -> &Door {
+        &self.entry
     }
 
     /// Where it listens, while it runs.
@@ -68,8 +79,17 @@ impl Node {
         self.address
     }
 
-    /// Starts it, on a port that is free, over the folder that it had before; waits until it is ready.
+    /// Starts it with these peers.
     pub(super) async fn start(&mut self, peers: Vec<String>) -> Result<(), Failure> {
+        self.peers = peers;
+        let address = self.start_again().await?;
+        self.door.lead_to(address);
+        Ok(())
+    }
+
+    /// Starts it, on a port that is free, over the folder that it had before; where it listens, once it is ready. The door of
+    /// its applications leads where it led.
+    pub(super) async fn start_again(&mut self) -> Result<SocketAddr, Failure> {
         let program = std::env::current_exe().map_err(|error| failed("This program cannot be found", &error))?;
         let mut command = Command::new(program);
         // Settings of this machine's own server are not meant for the drill's.
@@ -83,15 +103,15 @@ impl Node {
             .args(["serve", "--json", "--listen", "127.0.0.1:0", "--workers", "2"])
             .args(["--node", self.name, "--store", &self.place.store, "--data-dir"])
             .arg(self.place.folder.join(format!("data-{}", self.name)));
-        for peer in peers {
-            command.args(["--peer", &peer]);
+        for peer in &self.peers {
+            command.args(["--peer", peer]);
         }
         self.process = Some(Process::start(&self.log(), command, &self.place.folder)?);
         let address = self.listening().await?;
         self.ready(address).await?;
         self.address = Some(address);
-        self.door.lead_to(address);
-        Ok(())
+        self.entry.lead_to(address);
+        Ok(address)
     }
 
     /// Ends it on the spot.
