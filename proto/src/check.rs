@@ -157,7 +157,7 @@ impl BodyCheck {
     }
 }
 
-fn url(reader: &mut Reader, value: &Value) -> Read<String> {
+pub(crate) fn url(reader: &mut Reader, value: &Value) -> Read<String> {
     let text = reader.text(value)?;
     let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     if host.is_some_and(|host| !host.is_empty() && !host.starts_with('/')) && !text.contains(char::is_whitespace) {

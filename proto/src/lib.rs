@@ -7,7 +7,7 @@
 //! key  value  variant  condition  split  rule  lease   ->  flag, segment            the definitions
 //! actor  change  kill                                  ->  commit (one log entry)   what happened
 //! table (entries by key, each with its digest)         ->  snapshot, delta          the state, and the way from one to the next
-//! checkpoint  release  rollback  policy  ping  drill   ->  record                   what is kept beside the flags
+//! checkpoint  release  rollback  rollout  policy  …     ->  record                   what is kept beside the flags
 //! scenario                                             ->  drill                    what is rehearsed, and what came of it
 //! frame  rest  problem                                                              what goes over the wire
 //! ```
@@ -37,6 +37,7 @@ pub mod fault;
 pub mod flag;
 pub mod flags_file;
 pub mod frame;
+pub mod gate;
 mod id;
 mod json;
 pub mod key;
@@ -56,11 +57,13 @@ pub mod rest;
 pub mod revision;
 pub mod role;
 pub mod rollback;
+pub mod rollout;
 pub mod rule;
 pub mod scenario;
 pub mod segment;
 pub mod settings;
 pub mod snapshot;
+pub mod span;
 pub mod split;
 pub mod table;
 pub mod target;
@@ -75,6 +78,7 @@ pub use key::{CheckpointName, EnvironmentKey, FlagKey, ReleaseName, RuleId, Segm
 pub use kill::{Kill, KillId, KillScope};
 pub use revision::{Epoch, Position, Revision, Sequence};
 pub use rollback::RollbackId;
+pub use rollout::RolloutId;
 pub use segment::Segment;
 pub use snapshot::Snapshot;
 pub use target::TargetName;

@@ -62,6 +62,12 @@ pub const CHECKS: usize = 32;
 pub const LADDER_STEPS: usize = 32;
 /// Contexts of an uploaded sample, at most.
 pub const SAMPLE_CONTEXTS: usize = 10_000;
+/// Steps of a rollout, at most.
+pub const ROLLOUT_STEPS: usize = 64;
+/// Gates of a rollout, at most.
+pub const GATES: usize = 16;
+/// Bytes of a rollout's plan as JSON, at most.
+pub const PLAN_BYTES: usize = 64 * 1024;
 /// Reports of drills that an environment keeps: the newest.
 pub const DRILLS: usize = 200;
 /// Verdicts of a drill, at most.

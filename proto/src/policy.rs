@@ -29,6 +29,12 @@ pub struct Policy {
     /// Seconds after a rollback within which its review is due; three days where it does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub review_within_seconds: Option<u64>,
+    /// Whether the one who started a rollout may approve its steps too; yes where it does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approve_own: Option<bool>,
+    /// Where Prometheus answers the gates that do not say it themselves: `http://127.0.0.1:9090`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prometheus: Option<String>,
 }
 
 /// Whether an environment is protected.
@@ -43,6 +49,15 @@ pub enum Protection {
     Protected,
 }
 
+/// Who may approve a step of a rollout, among those whose role may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Approvers {
+    /// The one who started it too.
+    Anybody,
+    /// Anybody else.
+    NotTheStarter,
+}
+
 impl Policy {
     /// Seconds within which a rollback must be confirmed.
     pub fn confirm_within_seconds(&self) -> u64 {
@@ -52,6 +67,14 @@ impl Policy {
     /// Seconds after a rollback within which its review is due.
     pub fn review_within_seconds(&self) -> u64 {
         self.review_within_seconds.unwrap_or(3 * 24 * 60 * 60)
+    }
+
+    /// Who may approve a step of a rollout.
+    pub fn approvers(&self) -> Approvers {
+        match self.approve_own {
+            Some(false) => Approvers::NotTheStarter,
+            Some(true) | None => Approvers::Anybody,
+        }
     }
 }
 

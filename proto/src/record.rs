@@ -19,6 +19,7 @@ use crate::policy::{Policy, Single};
 use crate::release::Release;
 use crate::revision::Position;
 use crate::rollback::Rollback;
+use crate::rollout::Rollout;
 use crate::table::{Entry, Member, Table};
 
 /// What keys are made of, as text.
@@ -145,6 +146,8 @@ records! {
     Release in releases,
     /// Rollbacks from their commit to their end.
     Rollback in rollbacks,
+    /// Rollouts from their start to their end.
+    Rollout in rollouts,
     /// What the environment asks and does by itself; at most one.
     Policy in policy,
     /// Which node drives; at most one.

@@ -23,6 +23,7 @@ pub mod policy;
 pub mod releases;
 pub mod rollback_acts;
 pub mod rollbacks;
+pub mod rollouts;
 pub mod segments;
 pub mod settings;
 #[cfg(test)]
@@ -49,6 +50,12 @@ impl Request for Flag {
 }
 
 impl Request for Segment {
+    fn from_value(value: &Value) -> Result<Self, Faults> {
+        Self::from_value(value)
+    }
+}
+
+impl Request for crate::rollout::Plan {
     fn from_value(value: &Value) -> Result<Self, Faults> {
         Self::from_value(value)
     }

@@ -49,6 +49,12 @@ pub enum Action {
     Rollback,
     /// Take a rollback through a flag's one-way door.
     PassOneWay,
+    /// Start rollouts, and let them go on.
+    Rollout,
+    /// Pause, abort and take back rollouts.
+    StopRollout,
+    /// Approve a step of a rollout.
+    ApproveRollout,
     /// Send a ping.
     Ping,
     /// Keep the report of a drill.
@@ -69,10 +75,10 @@ impl Role {
             Action::Stream => !matches!(self, Self::Client),
             Action::Read => !matches!(self, Self::Client | Self::Sdk),
             Action::Edit => matches!(self, Self::Pipeline | Self::Editor | Self::Admin),
-            Action::Kill => matches!(self, Self::Pipeline | Self::Oncall | Self::Editor | Self::Admin),
             Action::Checkpoint | Action::Drill => matches!(self, Self::Pipeline | Self::Oncall | Self::Editor | Self::Admin),
-            Action::Release => matches!(self, Self::Pipeline | Self::Editor | Self::Admin),
-            Action::Restore | Action::Vouch | Action::Rollback | Action::PassOneWay | Action::Ping => {
+            Action::Kill | Action::StopRollout => matches!(self, Self::Pipeline | Self::Oncall | Self::Editor | Self::Admin),
+            Action::Release | Action::Rollout => matches!(self, Self::Pipeline | Self::Editor | Self::Admin),
+            Action::Restore | Action::Vouch | Action::Rollback | Action::PassOneWay | Action::Ping | Action::ApproveRollout => {
                 matches!(self, Self::Oncall | Self::Editor | Self::Admin)
             }
             Action::SetPolicy => matches!(self, Self::Editor | Self::Admin),
@@ -101,7 +107,7 @@ impl Role {
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::Stream,
         Self::Read,
         Self::Edit,
@@ -112,6 +118,9 @@ impl Action {
         Self::Release,
         Self::Rollback,
         Self::PassOneWay,
+        Self::Rollout,
+        Self::StopRollout,
+        Self::ApproveRollout,
         Self::Ping,
         Self::Drill,
         Self::SetPolicy,

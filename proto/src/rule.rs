@@ -4,6 +4,7 @@ use serde::ser::SerializeMap as _;
 use serde_json::{Map, Value};
 
 use crate::condition::Condition;
+use crate::fault::Faults;
 use crate::key::{RuleId, VariantName};
 use crate::limits;
 use crate::reader::{self, Read, Reader};
@@ -57,6 +58,11 @@ impl VariantNames<'_> {
 }
 
 impl Rule {
+    /// Reads the JSON form; whether the flag has the variants that it names is for the flag to say.
+    pub fn from_value(value: &Value) -> Result<Self, Faults> {
+        reader::read(value, |reader, value| Self::read(reader, value, VariantNames(None)))
+    }
+
     pub(crate) fn read(reader: &mut Reader, value: &Value, names: VariantNames<'_>) -> Read<Self> {
         let map = reader.object(value)?;
         reader.members(map, "a rule", &MEMBERS, &[]);

@@ -67,7 +67,7 @@ fn whole(number: &serde_json::Number) -> Option<u64> {
 }
 
 /// `12.5%` → 12 500; nothing with more than three decimals, nothing beyond 100 %.
-fn percent(text: &str) -> Option<u32> {
+pub(crate) fn percent(text: &str) -> Option<u32> {
     let text = text.strip_suffix('%')?.trim_end();
     let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |part: &str, most: usize| (1..=most).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());

@@ -26,6 +26,7 @@ mod records;
 mod releases;
 mod revisions;
 mod rollbacks;
+mod rollouts;
 mod rooms;
 mod routes;
 mod segments;

@@ -21,6 +21,7 @@ mod env;
 mod exit;
 mod export;
 mod flags;
+mod gate;
 mod input;
 mod invocation;
 mod keys;
@@ -33,6 +34,7 @@ mod plan;
 mod release;
 mod restore;
 mod rollback;
+mod rollout;
 mod segments;
 mod serve;
 mod span;
@@ -111,6 +113,8 @@ enum Remote {
     Doctor(doctor::Doctor),
     Kill(kill::KillCommand),
     Restore(restore::Restore),
+    Rollout(rollout::RolloutCommand),
+    Gate(gate::GateCommand),
     Rollback(Box<rollback::RollbackCommand>),
     Ping(ping::Ping),
     Checkpoint(checkpoint::Checkpoint),
@@ -174,6 +178,8 @@ async fn ask(call: &Invocation, command: Remote) -> Result<Exit, Failure> {
         Remote::Doctor(command) => doctor::run(call, command).await,
         Remote::Kill(command) => kill::run(call, command).await,
         Remote::Restore(command) => restore::run(call, command).await,
+        Remote::Rollout(command) => rollout::run(call, command).await,
+        Remote::Gate(command) => gate::run(call, command).await,
         Remote::Rollback(command) => rollback::run(call, *command).await,
         Remote::Ping(command) => ping::run(call, command).await,
         Remote::Checkpoint(command) => checkpoint::run(call, command).await,

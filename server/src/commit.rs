@@ -128,6 +128,8 @@ pub enum Ask {
     DeleteRecord(RecordKey, Expected),
     /// What is asked is decided on the state that the commit is admitted on.
     Decide(Decider),
+    /// The same, ahead of everything that is queued: what takes something back.
+    DecideNow(Decider),
     /// A revision that changes nothing.
     Ping(PingId),
     /// Flags shall be as they were, and the record of that shall be kept.

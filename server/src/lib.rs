@@ -28,6 +28,7 @@ pub mod peer;
 pub mod ping;
 pub mod release;
 pub mod rollback;
+pub mod rollout;
 pub mod secret;
 pub mod serve;
 pub mod snapshot;

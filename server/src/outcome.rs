@@ -2,7 +2,9 @@
 
 mod counters;
 mod elsewhere;
+pub mod reports;
 mod seen;
+pub mod statistics;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -76,6 +78,12 @@ impl Outcomes {
             },
             since: inner.window.since(),
         }
+    }
+
+    /// The sums of these series, in their order.
+    pub fn sums(&self, environment: &EnvironmentKey, series: &[reports::Series]) -> Vec<reports::Served> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        series.iter().map(|series| inner.counters.served(environment, series)).collect()
     }
 
     /// The sums of an environment, by flag, variant and traffic.

@@ -31,6 +31,7 @@ use crate::environment::{Environments, Orphans, Rooms};
 use crate::fleet::{self, Fleet};
 use crate::kill::{self, Kills};
 use crate::outcome::Outcomes;
+use crate::outcome::reports::OwnReports;
 use crate::peer::Peers;
 use crate::secret::Secret;
 use crate::snapshot::board::Board;
@@ -125,8 +126,8 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     let others = Arc::new(peers::OtherNodes::new(peers.clone(), opened.redis.clone()));
     let fleet = Fleet::new(&board, fleet::Settings::new(node.clone()), Arc::clone(&others) as Arc<dyn fleet::Peers>);
     let outcomes = Outcomes::default();
-    others.answer_from(fleet.clone(), outcomes.clone());
-    let procedures = procedures::start(&environments, &fleet, &outcomes, &others, &node);
+    others.answer_from(fleet.clone(), outcomes.clone(), OwnReports::new(outcomes.clone(), &node));
+    let procedures = procedures::start(&environments, &fleet, &outcomes, &others, &node, &kills);
 
     let access = Access::new(environments.clone(), config.admin_key.as_ref(), node.clone(), Limits::default());
     let fresh = fresh::watch(opened.store.health(), peers.clone(), &tasks);
@@ -141,6 +142,7 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
         drivers: procedures.drivers,
         pings: procedures.pings,
         checks: procedures.checks,
+        rollouts: procedures.rollouts,
         peers,
         outcomes,
         metrics,

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::Members;
-use crate::check::Check;
+use crate::check::{self, Check};
 use crate::limits;
 use crate::policy::{Policy, Protection};
 use crate::reader::{Read, Reader};
@@ -30,6 +30,8 @@ impl Members for Policy {
         "confirm_within_seconds",
         "ping_every_seconds",
         "review_within_seconds",
+        "approve_own",
+        "prometheus",
     ];
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
@@ -47,6 +49,9 @@ impl Members for Policy {
         let ping_every_seconds = seconds("ping_every_seconds", limits::PING_EVERY_SECONDS_MIN, limits::PING_EVERY_SECONDS_MAX);
         let review_within_seconds = seconds("review_within_seconds", 60, limits::REVIEW_WITHIN_SECONDS_MAX);
         let checks = reader.optional(map, "checks", Check::read_all);
+        let given = |name: &str| map.get(name).is_some_and(|value| !value.is_null());
+        let approve_own = given("approve_own").then(|| reader.optional(map, "approve_own", Reader::boolean)).flatten();
+        let prometheus = given("prometheus").then(|| reader.optional(map, "prometheus", check::url)).flatten();
         Ok(Self {
             protection: protection.unwrap_or_default(),
             vouch_after_seconds,
@@ -54,6 +59,8 @@ impl Members for Policy {
             confirm_within_seconds,
             ping_every_seconds,
             review_within_seconds,
+            approve_own,
+            prometheus,
         })
     }
 }

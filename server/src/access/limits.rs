@@ -59,11 +59,18 @@ impl Limits {
     /// Counts a request of the key `id`, or refuses it.
     pub(super) fn check(&self, id: &Arc<str>, action: Action) -> Result<(), Refusal> {
         let (limiter, name) = match action {
-            Action::Stream | Action::Kill | Action::Restore | Action::Rollback | Action::PassOneWay => return Ok(()),
+            Action::Stream | Action::Kill | Action::Restore | Action::Rollback | Action::PassOneWay | Action::StopRollout => return Ok(()),
             Action::Read => (&self.reads, "reads"),
-            Action::Edit | Action::Checkpoint | Action::Vouch | Action::Release | Action::Ping | Action::Drill | Action::SetPolicy | Action::Administer => {
-                (&self.writes, "writes")
-            }
+            Action::Edit
+            | Action::Checkpoint
+            | Action::Vouch
+            | Action::Release
+            | Action::Rollout
+            | Action::ApproveRollout
+            | Action::Ping
+            | Action::Drill
+            | Action::SetPolicy
+            | Action::Administer => (&self.writes, "writes"),
         };
         limiter.check_key(id).map_err(|until| {
             metrics::counter!(names::RATE_LIMITED, "limit" => name).increment(1);

@@ -49,6 +49,12 @@ allows! {
     ManageRelease = &[Action::Release], Action::Edit;
     /// To roll back, and to stop, hurry and review rollbacks.
     RollBack = &[Action::Rollback], Action::Kill;
+    /// To start rollouts, and to let them go on.
+    RunRollout = &[Action::Rollout], Action::Edit;
+    /// To pause, abort and take back rollouts.
+    StopRollout = &[Action::StopRollout], Action::Kill;
+    /// To approve a step of a rollout.
+    ApproveRollout = &[Action::ApproveRollout], Action::Edit;
     /// To send a ping.
     SendPing = &[Action::Ping], Action::Edit;
     /// To keep the report of a drill.

@@ -9,7 +9,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::{
     audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, front, keys, kills, metrics, outcomes, pings,
-    policy, releases, revisions, rollbacks, segments, settings,
+    policy, releases, revisions, rollbacks, rollouts, segments, settings,
 };
 use crate::stream;
 
@@ -39,6 +39,8 @@ use crate::stream;
         rollbacks::kept::list, rollbacks::kept::get,
         rollbacks::acts::stop, rollbacks::acts::resume, rollbacks::acts::review, rollbacks::undo::create, rollbacks::undo::plan,
         pings::list, pings::send,
+        rollouts::list, rollouts::start, rollouts::get, rollouts::acts::pause, rollouts::acts::resume, rollouts::acts::advance,
+        rollouts::acts::abort, rollouts::acts::rollback, rollouts::acts::approve, rollouts::replay,
         keys::list, keys::create, keys::revoke,
         audit::list, audit::verify, backup::download,
     ),

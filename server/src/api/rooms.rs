@@ -33,6 +33,7 @@ use crate::ping::{self, Pings};
 use crate::release::{self, Touched};
 use crate::rollback::acts::{self, WrongState};
 use crate::rollback::{self, Order, undo, wait};
+use crate::rollout::Rollouts;
 use crate::snapshot::publication::Served;
 use crate::store::{LogName, Store, StoreHealth, StoreState};
 use crate::system::{SystemDraft, SystemState};
@@ -51,6 +52,8 @@ pub struct Parts {
     pub drivers: Drivers,
     /// Sends pings.
     pub pings: Pings,
+    /// Rollouts.
+    pub rollouts: Rollouts,
     /// Asks the probes of a rollback before it commits.
     pub checks: Checks,
     /// Other nodes.
@@ -235,6 +238,11 @@ impl Rooms {
     pub(super) async fn settled_rollback(&self, environment: &EnvironmentKey, id: &RollbackId, patience: Duration) -> Result<Rollback, Refusal> {
         let settled = wait::settled(&self.parts.environments, environment, id, patience).await?;
         settled.ok_or_else(|| CommitError::NoRecord(RecordKey::Rollback(id.clone())).into())
+    }
+
+    /// What reads the gates of rollouts here, and waits for their end.
+    pub(super) fn rollouts(&self) -> &Rollouts {
+        &self.parts.rollouts
     }
 
     /// Sends a ping.

@@ -10,7 +10,7 @@ use ripcord_proto::problem::Code;
 use super::rooms::{Parts, Rooms};
 use super::{
     audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, front, keys, kills, metrics, openapi, outcomes,
-    peers, pings, policy, releases, revisions, rollbacks, segments, settings,
+    peers, pings, policy, releases, revisions, rollbacks, rollouts, segments, settings,
 };
 use crate::access::Access;
 use crate::http::{Refusal, compress, problem, span};
@@ -116,6 +116,7 @@ fn environment_routes(config: &mut web::ServiceConfig) {
         .configure(checkpoint_routes)
         .configure(release_routes)
         .configure(rollback_routes)
+        .configure(rollout_routes)
         .service(at("/{env}/revisions", "GET", [web::get().to(revisions::list)]))
         .service(at("/{env}/revisions/{key}", "GET", [web::get().to(revisions::get)]))
         .service(at("/{env}/diff", "GET", [web::get().to(revisions::diff)]))
@@ -172,6 +173,23 @@ fn release_routes(config: &mut web::ServiceConfig) {
             [web::get().to(releases::get), web::patch().to(releases::set)],
         ))
         .service(at("/{env}/releases/{key}/finish", "POST", [web::post().to(releases::finish)]));
+}
+
+fn rollout_routes(config: &mut web::ServiceConfig) {
+    config
+        .service(at(
+            "/{env}/rollouts",
+            "GET, POST",
+            [web::get().to(rollouts::list), web::post().to(rollouts::start)],
+        ))
+        .service(at("/{env}/rollouts/{key}", "GET", [web::get().to(rollouts::get)]))
+        .service(at("/{env}/rollouts/{key}/pause", "POST", [web::post().to(rollouts::acts::pause)]))
+        .service(at("/{env}/rollouts/{key}/resume", "POST", [web::post().to(rollouts::acts::resume)]))
+        .service(at("/{env}/rollouts/{key}/advance", "POST", [web::post().to(rollouts::acts::advance)]))
+        .service(at("/{env}/rollouts/{key}/abort", "POST", [web::post().to(rollouts::acts::abort)]))
+        .service(at("/{env}/rollouts/{key}/rollback", "POST", [web::post().to(rollouts::acts::rollback)]))
+        .service(at("/{env}/rollouts/{key}/approve", "POST", [web::post().to(rollouts::acts::approve)]))
+        .service(at("/{env}/rollouts/{key}/replay", "POST", [web::post().to(rollouts::replay)]));
 }
 
 /// A path and what it takes; any other method is told which those are.

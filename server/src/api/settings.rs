@@ -83,6 +83,7 @@ pub(super) fn warning(ask: &Ask) -> Option<String> {
         | Ask::PutRecord(..)
         | Ask::DeleteRecord(..)
         | Ask::Decide(_)
+        | Ask::DecideNow(_)
         | Ask::Ping(_)
         | Ask::Rollback(_) => None,
     }

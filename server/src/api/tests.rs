@@ -13,3 +13,4 @@ mod permissions;
 mod procedures;
 mod releases;
 mod rollbacks;
+mod rollouts;

@@ -38,6 +38,7 @@ fn check_reason(draft: &Draft) -> Result<(), CommitError> {
         | Ask::PutRecord(..)
         | Ask::DeleteRecord(..)
         | Ask::Decide(_)
+        | Ask::DecideNow(_)
         | Ask::Ping(_)
         | Ask::Rollback(_) => false,
     };

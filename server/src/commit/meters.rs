@@ -64,6 +64,7 @@ impl Meters {
                 | CommitError::RecordMoved(_)
                 | CommitError::NotDriving
                 | CommitError::ReleaseFinished(_)
+                | CommitError::WrongState { .. }
                 | CommitError::Exists { .. }
                 | CommitError::InUse { .. }
                 | CommitError::Invalid(_)

@@ -33,6 +33,16 @@ pub enum CommitError {
     /// Changes can no longer join the release.
     #[error("release {0} is finished")]
     ReleaseFinished(ReleaseName),
+    /// It cannot be done in the state that a record is in.
+    #[error("{what} is {state}: {why}")]
+    WrongState {
+        /// The record.
+        what: String,
+        /// Its state.
+        state: &'static str,
+        /// Why, and what can be done instead.
+        why: String,
+    },
     /// It names a key that is not there.
     #[error("there is no key {0}")]
     NoKey(String),
@@ -145,6 +155,7 @@ impl CommitError {
                 Code::ReleaseFinished,
                 format!("Nothing was changed: release {name} is finished. Begin a new one with `ripcord release begin`, or leave --release out."),
             ),
+            Self::WrongState { what, state, why } => Problem::new(Code::WrongState, format!("Nothing was changed: {what} is {state}: {why}.")),
             Self::NoKey(id) => Problem::new(Code::NotFound, format!("There is no key {id}; `ripcord keys list` shows those that are valid.")),
             Self::Exists { what } => Problem::new(Code::AlreadyExists, format!("There is already {what}; nothing was changed.")),
             Self::InUse { what, by } => Problem::new(Code::InUse, format!("Nothing was changed: {what} is used by {by}.")),

@@ -58,7 +58,7 @@ impl Ask {
     /// Whether it goes ahead of everything that is queued.
     pub fn is_urgent(&self) -> bool {
         match self {
-            Self::Kill(_) | Self::Merge(_) | Self::Withdraw(_) | Self::Restore(_) | Self::Rollback(_) => true,
+            Self::Kill(_) | Self::Merge(_) | Self::Withdraw(_) | Self::Restore(_) | Self::Rollback(_) | Self::DecideNow(_) => true,
             Self::PutFlag(..)
             | Self::DeleteFlag(_)
             | Self::SetEnabled(..)
@@ -156,7 +156,7 @@ impl<'a> Candidate<'a> {
                 }
                 Ok(())
             }
-            Ask::Decide(decider) => {
+            Ask::Decide(decider) | Ask::DecideNow(decider) => {
                 let asks = (decider.0)(&self.state)?;
                 asks.iter().try_for_each(|ask| self.ask(ask))
             }

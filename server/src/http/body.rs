@@ -21,8 +21,10 @@ use ripcord_proto::rest::kills::{KillRequest, ReasonRequest};
 use ripcord_proto::rest::releases::{ReleasePatch, ReleaseRequest};
 use ripcord_proto::rest::rollback_acts::{ResumeRequest, ReviewRequest, UndoRequest};
 use ripcord_proto::rest::rollbacks::{PlanRequest, RollbackRequest};
+use ripcord_proto::rest::rollouts::ReplayRequest;
 use ripcord_proto::rest::settings::SettingsRequest;
 use ripcord_proto::rest::{self, Request};
+use ripcord_proto::rollout::Plan;
 use ripcord_proto::{Faults, Flag, Segment, limits};
 
 use super::Refusal;
@@ -61,6 +63,12 @@ impl Bounded for CommitRequest {
 }
 impl Bounded for OutcomeBatch {
     const BYTES: usize = 1024 * 1024;
+}
+impl Bounded for Plan {
+    const BYTES: usize = limits::PLAN_BYTES + SLACK;
+}
+impl Bounded for ReplayRequest {
+    const BYTES: usize = SMALL;
 }
 impl Bounded for ExplainRequest {
     const BYTES: usize = 256 * 1024;

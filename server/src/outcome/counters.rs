@@ -100,6 +100,20 @@ impl Counters {
         own.map(|(_, sums)| sums.id).collect()
     }
 
+    pub(super) fn served(&self, environment: &EnvironmentKey, series: &super::reports::Series) -> super::reports::Served {
+        let sum = |traffic| {
+            let key = (environment.clone(), series.flag.clone(), Some(series.variant.clone()), traffic);
+            self.series.get(&key).map_or_else(Default::default, |sums| ripcord_proto::gate::Arm {
+                served: sums.evaluations,
+                errors: sums.errors,
+            })
+        };
+        super::reports::Served {
+            real: sum(Traffic::Real),
+            synthetic: sum(Traffic::Synthetic),
+        }
+    }
+
     pub(super) fn totals(&self, environment: &EnvironmentKey) -> Vec<Total> {
         let own = self.series.iter().filter(|((of, ..), _)| of == environment);
         own.map(|((_, flag, variant, traffic), sums)| Total {

@@ -12,14 +12,17 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::config::Config;
 use crate::driver::Presence;
 use crate::fleet::{self, Answer, Fleet, Question, Report, Target};
+use crate::outcome::reports::{NodeSums, OwnReports, Reports, Series};
 use crate::outcome::{Elsewhere, Outcomes, ServedElsewhere, ServedQuestion};
 use crate::peer::Peers;
-
 use crate::store::redis::{Answerer, Exchange, RedisStore};
 use crate::store::{Store as _, StoreState};
 
 /// What an answer may take beyond the patience that was asked for.
 const ON_THE_WAY: Duration = Duration::from_millis(250);
+
+/// How long other nodes may take to say what was reported to them.
+const REPORTED_IN: Duration = Duration::from_millis(500);
 
 /// The nodes beside this one.
 #[derive(Debug)]
@@ -28,12 +31,19 @@ pub(super) struct OtherNodes {
     redis: Option<Arc<RedisStore>>,
     /// There as soon as this node can answer, too.
     exchange: OnceLock<Exchange>,
+    /// What applications reported to this node.
+    reports: OnceLock<OwnReports>,
 }
 
 impl OtherNodes {
     pub(super) fn new(peers: Peers, redis: Option<Arc<RedisStore>>) -> Self {
-        let exchange = OnceLock::new();
-        Self { peers, redis, exchange }
+        let (exchange, reports) = (OnceLock::new(), OnceLock::new());
+        Self {
+            peers,
+            redis,
+            exchange,
+            reports,
+        }
     }
 
     /// What tells this process from the others that share its logs.
@@ -42,10 +52,12 @@ impl OtherNodes {
         self.redis.as_ref().map_or_else(alone, |redis| redis.id().to_owned())
     }
 
-    /// Answers other nodes from `fleet`, and asks them over the store from now on.
-    pub(super) fn answer_from(&self, fleet: Fleet, outcomes: Outcomes) {
+    /// Answers other nodes from `fleet`, `outcomes` and `reports`, and asks them over the store from now on.
+    pub(super) fn answer_from(&self, fleet: Fleet, outcomes: Outcomes, reports: OwnReports) {
+        let reports = self.reports.get_or_init(|| reports).clone();
         if let Some(redis) = &self.redis {
-            self.exchange.get_or_init(|| redis.exchange(Arc::new(Answers { fleet, outcomes })));
+            let answers = Answers { fleet, outcomes, reports };
+            self.exchange.get_or_init(|| redis.exchange(Arc::new(answers)));
         }
     }
 
@@ -117,6 +129,31 @@ impl Presence for OtherNodes {
     }
 }
 
+impl Reports for OtherNodes {
+    fn sums<'a>(&'a self, environment: &'a EnvironmentKey, series: &'a [Series]) -> BoxFuture<'a, Vec<NodeSums>> {
+        Box::pin(async move {
+            let mut sums: Vec<NodeSums> = self.reports.get().map(|own| own.own(environment, series)).into_iter().collect();
+            let Some(exchange) = self.exchange().filter(|exchange| !exchange.others().is_empty()) else {
+                return sums;
+            };
+            let question = ReportQuestion {
+                environment: environment.clone(),
+                outcomes: series.to_vec(),
+            };
+            let Ok(text) = to_raw_value(&question) else { return sums };
+            let answers = exchange.ask(&text, REPORTED_IN).await;
+            sums.extend(
+                answers
+                    .answered
+                    .into_values()
+                    .flatten()
+                    .filter_map(|answer| serde_json::from_str(answer.get()).ok()),
+            );
+            sums
+        })
+    }
+}
+
 impl Elsewhere for OtherNodes {
     fn served<'a>(&'a self, question: &'a ServedQuestion) -> BoxFuture<'a, ServedElsewhere> {
         Box::pin(async move {
@@ -140,10 +177,18 @@ struct Served {
     served: ServedQuestion,
 }
 
+/// The question for the sums that were reported, told from the others by its second member.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct ReportQuestion {
+    environment: EnvironmentKey,
+    outcomes: Vec<Series>,
+}
+
 /// What other nodes are answered.
 struct Answers {
     fleet: Fleet,
     outcomes: Outcomes,
+    reports: OwnReports,
 }
 
 impl Answerer for Answers {
@@ -151,6 +196,9 @@ impl Answerer for Answers {
         Box::pin(async move {
             if let Ok(Served { served }) = serde_json::from_str(question.get()) {
                 return to_raw_value(&self.outcomes.answer(&served)).ok();
+            }
+            if let Ok(question) = serde_json::from_str::<ReportQuestion>(question.get()) {
+                return to_raw_value(&self.reports.own(&question.environment, &question.outcomes)).ok();
             }
             let question: Question = serde_json::from_str(question.get()).ok()?;
             let patience = Duration::from_millis(question.patience_ms);

@@ -1,4 +1,5 @@
-//! What goes on by itself: rollbacks after their commit, pings that policies ask for, environments that vouch for themselves.
+//! What goes on by itself: rollbacks after their commit, rollouts, pings that policies ask for, environments that vouch for
+//! themselves.
 
 use std::sync::Arc;
 
@@ -9,19 +10,23 @@ use crate::clock::SystemClock;
 use crate::driver::{Drivers, Presence};
 use crate::environment::Environments;
 use crate::fleet::Fleet;
+use crate::kill::Kills;
+use crate::outcome::reports::Reports;
 use crate::outcome::{Elsewhere, Outcomes};
 use crate::ping::Pings;
 use crate::rollback::progress::Progress;
+use crate::rollout::Rollouts;
 
 /// The rooms of it that the API works with.
 pub(super) struct Procedures {
     pub(super) drivers: Drivers,
     pub(super) checks: Checks,
     pub(super) pings: Pings,
+    pub(super) rollouts: Rollouts,
 }
 
 /// Starts all of it, on this node.
-pub(super) fn start(environments: &Environments, fleet: &Fleet, outcomes: &Outcomes, others: &Arc<OtherNodes>, node: &str) -> Procedures {
+pub(super) fn start(environments: &Environments, fleet: &Fleet, outcomes: &Outcomes, others: &Arc<OtherNodes>, node: &str, kills: &Kills) -> Procedures {
     let drivers = Drivers::new(environments.clone(), Arc::clone(others) as Arc<dyn Presence>, node, &others.own_id());
     let checks = Checks::new(Arc::new(SystemClock));
     let progress = Progress {
@@ -42,5 +47,12 @@ pub(super) fn start(environments: &Environments, fleet: &Fleet, outcomes: &Outco
         drivers: drivers.clone(),
     };
     vouching.start();
-    Procedures { drivers, checks, pings }
+    let reports = Arc::clone(others) as Arc<dyn Reports>;
+    let rollouts = Rollouts::start(environments.clone(), drivers.clone(), kills.clone(), checks.clone(), reports);
+    Procedures {
+        drivers,
+        checks,
+        pings,
+        rollouts,
+    }
 }

@@ -27,10 +27,12 @@ use crate::environment::{Environments, Orphans, Rooms};
 use crate::fleet::{Fleet, Settings, Solitary};
 use crate::http::{problem, span};
 use crate::kill::Kills;
+use crate::outcome::reports::OwnReports;
 use crate::outcome::{Nowhere, Outcomes};
 use crate::peer::Peers;
 use crate::ping::Pings;
 use crate::rollback::progress::Progress;
+use crate::rollout::Rollouts;
 use crate::secret::Secret;
 use crate::snapshot::board::Board;
 use crate::store::faulty::FaultyStore;
@@ -161,6 +163,13 @@ impl Node {
         let checks = progress.checks.clone();
         progress.start();
         let parts = Parts {
+            rollouts: Rollouts::start(
+                environments.clone(),
+                drivers.clone(),
+                kills.clone(),
+                checks.clone(),
+                Arc::new(OwnReports::new(outcomes.clone(), "id-a")),
+            ),
             checks,
             pings: Pings::new(environments.clone(), fleet.clone(), drivers.clone()),
             fleet,

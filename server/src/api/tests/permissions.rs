@@ -115,6 +115,29 @@ fn of_rollbacks_and_pings() -> Vec<Row> {
     ]
 }
 
+fn of_rollouts() -> Vec<Row> {
+    let plan = json!({"flag": "nothing", "variant": "on", "steps": [{"to": "1%", "hold": "1s"}], "unjudged": true});
+    let act = |template, action| (Method::POST, template, "", Value::Null, action);
+    vec![
+        (Method::GET, "/v1/environments/{env}/rollouts", "", Value::Null, Action::Read),
+        (Method::POST, "/v1/environments/{env}/rollouts", "", plan, Action::Rollout),
+        (Method::GET, "/v1/environments/{env}/rollouts/{key}", "", Value::Null, Action::Read),
+        act("/v1/environments/{env}/rollouts/{key}/pause", Action::StopRollout),
+        act("/v1/environments/{env}/rollouts/{key}/resume", Action::Rollout),
+        act("/v1/environments/{env}/rollouts/{key}/advance", Action::Rollout),
+        act("/v1/environments/{env}/rollouts/{key}/abort", Action::StopRollout),
+        act("/v1/environments/{env}/rollouts/{key}/rollback", Action::StopRollout),
+        act("/v1/environments/{env}/rollouts/{key}/approve", Action::ApproveRollout),
+        (
+            Method::POST,
+            "/v1/environments/{env}/rollouts/{key}/replay",
+            "",
+            json!({"gate": "g"}),
+            Action::Read,
+        ),
+    ]
+}
+
 fn of_the_server() -> Vec<Row> {
     let batch = json!({"instance_id": "i", "batch": 1, "counts": []});
     let key = json!({"role": "sdk", "environment": "nowhere", "name": "n"});
@@ -133,6 +156,7 @@ fn table() -> impl Iterator<Item = Row> {
     of_an_environment()
         .into_iter()
         .chain(of_rollbacks_and_pings())
+        .chain(of_rollouts())
         .chain(of_its_records())
         .chain(of_the_server())
 }

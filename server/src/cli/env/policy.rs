@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use ripcord_proto::policy::{Policy, Protection};
+use ripcord_proto::policy::{Approvers, Policy, Protection};
 use ripcord_proto::rest::policy::PolicyWritten;
 
 use crate::cli::client::{Answer, Call};
@@ -49,6 +49,12 @@ struct Set {
     /// How soon after a rollback its review is due (3d)
     #[arg(long, value_name = "TIME")]
     review_within: Option<Span>,
+    /// Whether the one who started a rollout may approve its steps: yes or no
+    #[arg(long, value_name = "YES_OR_NO", value_parser = yes_or_no)]
+    approve_own: Option<bool>,
+    /// Where Prometheus answers the gates of rollouts, such as <http://127.0.0.1:9090>
+    #[arg(long, value_name = "URL")]
+    prometheus: Option<String>,
     /// Probes that every rollback here asks: a file with a list of them, YAML or JSON; an empty list takes them away
     #[arg(long, value_name = "FILE")]
     checks: Option<PathBuf>,
@@ -95,7 +101,17 @@ impl Set {
                 Some(file) => input::checks(file)?,
                 None => present.checks,
             },
+            approve_own: self.approve_own.or(present.approve_own),
+            prometheus: self.prometheus.clone().or(present.prometheus),
         })
+    }
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("write yes or no".to_owned()),
     }
 }
 
@@ -111,6 +127,10 @@ fn describe(call: &Invocation, policy: &Policy) -> String {
     let pings = policy
         .ping_every_seconds
         .map_or_else(|| "none by itself".to_owned(), |seconds| format!("every {}", in_words(seconds)));
+    let approvers = match policy.approvers() {
+        Approvers::Anybody => "by whoever has the role",
+        Approvers::NotTheStarter => "by another than the one who started it",
+    };
     let checks: Vec<_> = policy.checks.iter().map(|check| format!("{} ({})", check.name, check.url)).collect();
     let members = [
         ("protection", protection.to_owned()),
@@ -118,6 +138,8 @@ fn describe(call: &Invocation, policy: &Policy) -> String {
         ("rollbacks confirmed", format!("within {}", in_words(policy.confirm_within_seconds()))),
         ("reviews due", format!("within {}", in_words(policy.review_within_seconds()))),
         ("pings", pings),
+        ("rollouts approved", approvers.to_owned()),
+        ("prometheus", policy.prometheus.clone().unwrap_or_else(|| "each gate says where".to_owned())),
         ("probes", if checks.is_empty() { "none".to_owned() } else { checks.join(", ") }),
     ];
     format!("{}\n{}", call.output.paint().strong(call.environment().as_str()), indented(&facts(&members)))

@@ -1,0 +1,191 @@
+//! Gates: conditions on measured outcomes, probes or figures of Prometheus that every step of a rollout must pass.
+
+mod read;
+mod reading;
+
+use std::fmt;
+
+use crate::check::Check;
+use crate::outcome::Traffic;
+use crate::span::Span;
+use crate::split::Weight;
+
+pub use self::reading::{Arm, Figures, GateReading, Look, Verdict};
+
+/// A percentage, in thousandths of a percent; written `0.5%`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Percent(u32);
+
+/// A gate of a plan.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Gate {
+    /// Its name, unique within the plan.
+    pub name: String,
+    /// What it measures, and what must hold.
+    #[serde(flatten)]
+    pub measure: Measure,
+    /// What happens when it fails.
+    pub on_fail: OnFail,
+    /// How often it is read while a step is held.
+    pub every: Span,
+    /// Whether it only says what it would have done.
+    #[serde(rename = "dry_run", serialize_with = "write_mode")]
+    pub mode: Mode,
+}
+
+/// Whether a gate acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// It does.
+    Armed,
+    /// It is read and shown, and nothing follows from it.
+    DryRun,
+}
+
+/// What happens when a gate fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum OnFail {
+    /// The rollout is paused where it stands.
+    Hold,
+    /// Exposure goes back to what it was before the first step.
+    Rollback,
+}
+
+/// What a gate measures.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[serde(untagged)]
+pub enum Measure {
+    /// How often an outcome follows the variant, compared with the control.
+    Outcome(Comparison),
+    /// A query of Prometheus.
+    Prometheus(Query),
+    /// An HTTP probe.
+    Probe {
+        /// What is asked.
+        #[serde(serialize_with = "write_probe")]
+        probe: Check,
+    },
+}
+
+/// A comparison of the variant with the control.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Comparison {
+    /// Which outcome.
+    pub outcome: Counted,
+    /// With what; always the control.
+    pub compare: Against,
+    /// By how many percentage points the variant may be worse.
+    pub worse_by: Percent,
+    /// How sure the gate must be before it fails: false alarms are at most one in a hundred where it says 99 %.
+    pub confidence: Percent,
+    /// Evaluations that each side needs before anything is said.
+    pub min_samples: u64,
+    /// Whose outcomes count.
+    pub traffic: Traffic,
+    /// How long after the end of a hold a gate may lack samples before it counts as failed.
+    pub deadline: Span,
+}
+
+/// An outcome that is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Counted {
+    /// What applications report as gone wrong.
+    Error,
+}
+
+/// With what a variant is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Against {
+    /// The control of the rollout.
+    Control,
+}
+
+/// A query of Prometheus, and between what its one value must lie.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Query {
+    /// A query that gives one value.
+    pub prometheus: String,
+    /// Where Prometheus answers; the environment's policy says it where this does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The value must be below this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub below: Option<f64>,
+    /// The value must be above this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub above: Option<f64>,
+    /// How long it must be otherwise before the gate fails.
+    #[serde(rename = "for")]
+    pub lasting: Span,
+}
+
+impl Query {
+    /// Whether a value is as it must be.
+    pub fn admits(&self, value: f64) -> bool {
+        self.below.is_none_or(|most| value < most) && self.above.is_none_or(|least| value > least)
+    }
+}
+
+impl Gate {
+    /// Whether it can judge a step only by a control that was served at the same time, or before.
+    pub const fn needs_control(&self) -> bool {
+        matches!(self.measure, Measure::Outcome(_))
+    }
+}
+
+impl Percent {
+    /// From thousandths of a percent; more than a whole is a whole.
+    pub const fn from_thousandths(thousandths: u32) -> Self {
+        if thousandths > 100_000 { Self(100_000) } else { Self(thousandths) }
+    }
+
+    /// In thousandths of a percent.
+    pub const fn thousandths(self) -> u32 {
+        self.0
+    }
+
+    /// As a share of one.
+    pub fn share(self) -> f64 {
+        f64::from(self.0) / 100_000.0
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Weight::Percent(self.0).fmt(f)
+    }
+}
+
+impl serde::Serialize for Percent {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn write_mode<S: serde::Serializer>(mode: &Mode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(*mode == Mode::DryRun)
+}
+
+/// A probe as a plan writes it: without the name and the moments that checks of a rollback have.
+fn write_probe<S: serde::Serializer>(check: &Check, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(serde::Serialize)]
+    struct Probe<'a> {
+        url: &'a str,
+        expect: u16,
+        #[serde(flatten)]
+        body: &'a Option<crate::check::BodyCheck>,
+        timeout_ms: u64,
+    }
+    let probe = Probe {
+        url: &check.url,
+        expect: check.expect,
+        body: &check.body,
+        timeout_ms: check.timeout_ms,
+    };
+    serde::Serialize::serialize(&probe, serializer)
+}

@@ -1,0 +1,104 @@
+//! What gates say, and the figures that they say it by.
+
+/// What a gate says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// All is as it must be.
+    Pass,
+    /// It is not.
+    Fail,
+    /// There is not enough to go by yet.
+    Samples,
+    /// It cannot be told: what it asks does not answer, or with nonsense. The step is held meanwhile.
+    Unknown,
+}
+
+impl Verdict {
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Samples => "samples",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What a gate said at a moment.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct GateReading {
+    /// The gate.
+    pub name: String,
+    /// What it said.
+    pub verdict: Verdict,
+    /// By what, in words: `3.1 % errors against 1.0 %: worse by more than 0.5 points`.
+    pub detail: String,
+    /// When.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub at: jiff::Timestamp,
+    /// Whether nothing follows from it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+    /// The counts, where it compares outcomes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub figures: Option<Figures>,
+    /// The value, where it measures one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+}
+
+/// Counts that a comparison went by, since its step began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Figures {
+    /// Of the variant.
+    pub treatment: Arm,
+    /// Of the control.
+    pub control: Arm,
+    /// Whether the control's are those of an earlier step, because this one has no control.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub frozen: bool,
+    /// Of the variant, traffic that does not count.
+    #[serde(default)]
+    pub aside: Arm,
+}
+
+/// Counts of one variant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Arm {
+    /// How often it was served.
+    pub served: u64,
+    /// How often that went wrong.
+    pub errors: u64,
+}
+
+impl Arm {
+    /// Errors as a share of what was served; 0 where nothing was.
+    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+    pub fn rate(self) -> f64 {
+        if self.served == 0 {
+            0.0
+        } else {
+            self.errors.min(self.served) as f64 / self.served as f64
+        }
+    }
+}
+
+/// What a gate had to go by at a moment of a step, kept so that another threshold can be tried on it.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Look {
+    /// Milliseconds since the step began.
+    pub after_ms: u64,
+    /// The counts, where it compares outcomes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub figures: Option<Figures>,
+    /// The value, where it measures one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+}

@@ -1,0 +1,217 @@
+//! A plan: which split is raised to what, how long each step is held, and what judges it.
+
+mod read;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::fault::Faults;
+use crate::gate::{Gate, Mode, Percent};
+use crate::key::{FlagKey, ReleaseName, RuleId, SegmentKey, VariantName};
+use crate::role::Role;
+use crate::span::Span;
+use crate::{json, reader, yaml};
+
+/// A plan that is valid in itself; whether the flag can follow it is known when it is started.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Plan {
+    /// The flag.
+    pub flag: FlagKey,
+    /// The variant whose share is raised.
+    pub variant: VariantName,
+    /// The variant whose share is lowered for it; the split's other one where this is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub control: Option<VariantName>,
+    /// The rule that is moved, where the flag has several that split.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<RuleId>,
+    /// The steps, in order; exposure never falls from one to the next.
+    pub steps: Vec<Step>,
+    /// What judges every step.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<Gate>,
+    /// When steps may begin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
+    /// How long it is watched on after the last step's hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bake: Option<Span>,
+    /// The release that its steps belong to. All rollouts of a release move and go back in lockstep.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<ReleaseName>,
+    /// The first step begins no sooner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_at: Option<jiff::Timestamp>,
+    /// Whether steps that no gate can judge are meant so.
+    #[serde(skip_serializing_if = "Judged::is_required", serialize_with = "write_judged", rename = "unjudged")]
+    pub judged: Judged,
+}
+
+/// Whether every step must have a gate that can judge it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judged {
+    /// Yes.
+    Required,
+    /// Time alone may do: the plan says `unjudged: true`.
+    Waived,
+}
+
+impl Judged {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    const fn is_required(&self) -> bool {
+        matches!(self, Self::Required)
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn write_judged<S: serde::Serializer>(judged: &Judged, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(*judged == Judged::Waived)
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Step {
+    /// Who gets the variant from this step on.
+    pub to: Exposure,
+    /// How long it is held before the next.
+    pub hold: Span,
+    /// The least role of a person who must approve it before it begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approve: Option<Role>,
+}
+
+/// Who gets the variant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exposure {
+    /// A segment, beside whoever gets it already.
+    Segment(SegmentKey),
+    /// A share of all users of the rule.
+    Share(Percent),
+}
+
+/// Days of the week.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "they are what they say")]
+pub enum Day {
+    Mon,
+    Tue,
+    Wed,
+    Thu,
+    Fri,
+    Sat,
+    Sun,
+}
+
+/// Times of the week within which steps may begin. Going back never waits for it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Window {
+    /// Days on which it opens.
+    pub days: BTreeSet<Day>,
+    /// From when to when.
+    pub hours: Hours,
+    /// The IANA name of the time zone: `Europe/Amsterdam`.
+    pub zone: String,
+}
+
+/// Minutes of a day, `09:00-16:00`; past midnight where the end is not after the beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hours {
+    /// Minutes after midnight at which it opens.
+    pub from: u16,
+    /// Minutes after midnight at which it closes.
+    pub to: u16,
+}
+
+impl Plan {
+    /// Reads the JSON form and reports every problem.
+    pub fn from_value(value: &Value) -> Result<Self, Faults> {
+        reader::read(value, read::plan)
+    }
+
+    /// Reads YAML or JSON. A syntax error is told with line and column; else all problems are told at once.
+    pub fn parse(text: &str) -> Result<Self, Faults> {
+        Self::from_value(&yaml::parse(text)?)
+    }
+
+    /// The step of a number that counts from 1.
+    pub fn step(&self, number: u32) -> Option<&Step> {
+        let place = usize::try_from(number).ok()?.checked_sub(1)?;
+        self.steps.get(place)
+    }
+
+    /// How many steps there are.
+    pub fn last(&self) -> u32 {
+        u32::try_from(self.steps.len()).unwrap_or(u32::MAX)
+    }
+
+    /// How long a step is held, the last one with its bake time.
+    pub fn hold(&self, number: u32) -> Span {
+        let hold = self.step(number).map_or(Span::ZERO, |step| step.hold);
+        if number == self.last() {
+            hold.and(self.bake.unwrap_or_default())
+        } else {
+            hold
+        }
+    }
+
+    /// Whether a control is served beside the variant at a step. A segment's step has none: who is in the segment is no chance.
+    pub fn has_control(&self, number: u32) -> bool {
+        match self.step(number).map(|step| &step.to) {
+            Some(Exposure::Share(share)) => (1..100_000).contains(&share.thousandths()),
+            Some(Exposure::Segment(_)) | None => false,
+        }
+    }
+
+    /// Whether a gate can judge a step: by a control of this step or of an earlier one, where it needs one.
+    pub fn can_judge(&self, gate: &Gate, number: u32) -> bool {
+        !gate.needs_control() || (1..=number).any(|earlier| self.has_control(earlier))
+    }
+
+    /// Steps that no gate judges, by number.
+    pub fn unjudged_steps(&self) -> Vec<u32> {
+        let armed: Vec<&Gate> = self.gates.iter().filter(|gate| gate.mode == Mode::Armed).collect();
+        (1..=self.last())
+            .filter(|number| !armed.iter().any(|gate| self.can_judge(gate, *number)))
+            .collect()
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Plan {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json::Strict(value) = json::Strict::deserialize(deserializer)?;
+        Self::from_value(&value).map_err(serde::de::Error::custom)
+    }
+}
+
+impl fmt::Display for Exposure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Segment(key) => write!(f, "segment {key}"),
+            Self::Share(share) => share.fmt(f),
+        }
+    }
+}
+
+impl serde::Serialize for Exposure {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl fmt::Display for Hours {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (from, to) = (self.from, self.to);
+        write!(f, "{:02}:{:02}-{:02}:{:02}", from / 60, from % 60, to / 60, to % 60)
+    }
+}
+
+impl serde::Serialize for Hours {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

@@ -1,0 +1,88 @@
+//! `ripcord gate replay`: another threshold tried on what was seen.
+
+use clap::{Args, Subcommand};
+use ripcord_proto::RolloutId;
+use ripcord_proto::gate::Verdict;
+use ripcord_proto::rest::rollouts::Replay;
+use serde_json::{Map, Value, json};
+
+use super::client::{Answer, Call};
+use super::exit::{Exit, Failure};
+use super::invocation::Invocation;
+use super::output::{Paint, table};
+
+/// Try another threshold of a gate on what was seen
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ripcord gate replay ro_01jd3x7q8v9w0y2z4a6b8c0d2e errors --worse-by 0.2%
+  ripcord gate replay ro_01jd3x7q8v9w0y2z4a6b8c0d2e p99 --below 0.5")]
+pub(crate) struct GateCommand {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Replay(ReplayCommand),
+}
+
+/// Say which past steps of a rollout another threshold would have stopped, and which let through
+#[derive(Debug, Args)]
+struct ReplayCommand {
+    /// The rollout's id
+    #[arg(value_name = "ROLLOUT_ID")]
+    id: RolloutId,
+    /// The gate
+    #[arg(value_name = "GATE")]
+    gate: String,
+    /// Percentage points by which the variant may be worse
+    #[arg(long, value_name = "PERCENT")]
+    worse_by: Option<String>,
+    /// How sure the gate must be
+    #[arg(long, value_name = "PERCENT")]
+    confidence: Option<String>,
+    /// Evaluations that each side needs
+    #[arg(long, value_name = "NUMBER")]
+    min_samples: Option<u64>,
+    /// The value must be below this
+    #[arg(long, value_name = "NUMBER")]
+    below: Option<f64>,
+    /// The value must be above this
+    #[arg(long, value_name = "NUMBER")]
+    above: Option<f64>,
+}
+
+/// Does it.
+pub(crate) async fn run(call: &Invocation, command: GateCommand) -> Result<Exit, Failure> {
+    let Command::Replay(replay) = command.command;
+    let given = [
+        ("gate", Some(json!(replay.gate))),
+        ("worse_by", replay.worse_by.map(Value::String)),
+        ("confidence", replay.confidence.map(Value::String)),
+        ("min_samples", replay.min_samples.map(|samples| json!(samples))),
+        ("below", replay.below.map(|most| json!(most))),
+        ("above", replay.above.map(|least| json!(least))),
+    ];
+    let body: Map<String, Value> = given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+    let post = Call::post(call.path(&["rollouts", replay.id.as_str(), "replay"])).json(&body)?;
+    let answer: Answer<Replay> = call.client.call(post).await?;
+    call.output.answer(&answer, |replay| describe(replay, call.output.paint()));
+    Ok(Exit::Done)
+}
+
+fn describe(replay: &Replay, paint: Paint) -> String {
+    if replay.steps.is_empty() {
+        return format!("No step is over yet, so nothing was kept of gate {}.", replay.gate);
+    }
+    let rows = replay.steps.iter().map(|step| {
+        let was = step.recorded.map_or("(not read)", Verdict::as_str);
+        let would = match step.verdict {
+            Verdict::Fail => paint.bad(&format!("stopped after {} s", step.after_ms / 1_000)),
+            Verdict::Pass => paint.good("let through"),
+            Verdict::Samples | Verdict::Unknown => paint.warn(step.verdict.as_str()),
+        };
+        [step.step.to_string(), was.to_owned(), would, step.detail.clone()]
+    });
+    table(["step", "was", "would be", "by"], rows)
+}

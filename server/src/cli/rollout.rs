@@ -1,0 +1,108 @@
+//! `ripcord rollout`: starts rollouts, follows them, and stops them.
+
+mod act;
+mod follow;
+mod start;
+mod words;
+
+use clap::{Args, Subcommand};
+use ripcord_proto::RolloutId;
+use ripcord_proto::rollout::Rollout;
+
+use super::client::{Answer, Call};
+use super::exit::{Exit, Failure};
+use super::invocation::Invocation;
+use super::output::table;
+
+/// Raise exposure step by step, judged by gates
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ripcord rollout start plan.yaml --reason \"checkout 2.14\"
+  ripcord rollout wait ro_01jd3x7q8v9w0y2z4a6b8c0d2e --timeout 2h
+  ripcord rollout show ro_01jd3x7q8v9w0y2z4a6b8c0d2e
+  ripcord rollout approve ro_01jd3x7q8v9w0y2z4a6b8c0d2e
+  ripcord rollout rollback ro_01jd3x7q8v9w0y2z4a6b8c0d2e --reason \"5xx\"")]
+pub(crate) struct RolloutCommand {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Start(start::Start),
+    /// List rollouts, newest first
+    List {
+        /// How many at most
+        #[arg(long, value_name = "NUMBER", default_value_t = 50)]
+        limit: usize,
+    },
+    /// Show how one stands, and why
+    Show {
+        /// The rollout's id
+        #[arg(value_name = "ROLLOUT_ID")]
+        id: RolloutId,
+    },
+    Watch(follow::Watch),
+    Wait(follow::Wait),
+    /// Hold it where it is
+    Pause(act::Act),
+    /// Let it go on from where it was held
+    Resume(act::Act),
+    /// Begin the next step now; approvals and failing gates still count
+    Advance(act::Act),
+    /// End it; exposure stays as it is
+    Abort(act::Act),
+    /// End it, and put back what it moved
+    Rollback(act::Act),
+    /// Approve the next step that asks for it
+    Approve(act::Act),
+}
+
+/// Does it.
+pub(crate) async fn run(call: &Invocation, command: RolloutCommand) -> Result<Exit, Failure> {
+    match command.command {
+        Command::Start(command) => start::run(call, command).await,
+        Command::List { limit } => list(call, limit).await,
+        Command::Show { id } => show(call, &id).await,
+        Command::Watch(command) => follow::watch(call, command).await,
+        Command::Wait(command) => follow::wait(call, command).await,
+        Command::Pause(command) => act::run(call, "pause", command).await,
+        Command::Resume(command) => act::run(call, "resume", command).await,
+        Command::Advance(command) => act::run(call, "advance", command).await,
+        Command::Abort(command) => act::run(call, "abort", command).await,
+        Command::Rollback(command) => act::run(call, "rollback", command).await,
+        Command::Approve(command) => act::run(call, "approve", command).await,
+    }
+}
+
+async fn list(call: &Invocation, limit: usize) -> Result<Exit, Failure> {
+    let rollouts: Answer<Vec<Rollout>> = call.client.list(&call.path(&["rollouts"]), limit).await?;
+    call.output.answer(&rollouts, |rollouts| {
+        if rollouts.is_empty() {
+            return format!("No rollout was started in {}. `ripcord rollout start FILE` starts one.", call.environment());
+        }
+        let rows = rollouts.iter().map(|rollout| {
+            let step = format!("{}/{}", rollout.step, rollout.plan.last());
+            [
+                rollout.id.to_string(),
+                rollout.plan.flag.to_string(),
+                step,
+                rollout.state.as_str().to_owned(),
+                rollout.reason.clone(),
+            ]
+        });
+        table(["rollout", "flag", "step", "state", "reason"], rows)
+    });
+    Ok(Exit::Done)
+}
+
+async fn show(call: &Invocation, id: &RolloutId) -> Result<Exit, Failure> {
+    let rollout = get(call, id).await?;
+    call.output.answer(&rollout, |rollout| words::whole(rollout, call.output.paint()));
+    Ok(Exit::Done)
+}
+
+async fn get(call: &Invocation, id: &RolloutId) -> Result<Answer<Rollout>, Failure> {
+    Ok(call.client.call(Call::get(call.path(&["rollouts", id.as_str()]))).await?)
+}

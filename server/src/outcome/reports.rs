@@ -1,0 +1,70 @@
+//! What applications have reported, over all nodes: sums that only grow, as long as a node's process lives.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use ripcord_proto::gate::Arm;
+use ripcord_proto::{EnvironmentKey, FlagKey, VariantName};
+
+use super::Outcomes;
+
+/// What is asked for: a flag that served a variant.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Series {
+    /// The flag.
+    pub flag: FlagKey,
+    /// The variant.
+    pub variant: VariantName,
+}
+
+/// Sums of a series, by whom it was served to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Served {
+    /// Users.
+    pub real: Arm,
+    /// Probes and load tests.
+    pub synthetic: Arm,
+}
+
+/// The sums of one node.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct NodeSums {
+    /// What tells its process from every other.
+    pub node: String,
+    /// In the order in which they were asked for.
+    pub sums: Vec<Served>,
+}
+
+/// Asks every node.
+pub trait Reports: Send + Sync + std::fmt::Debug + 'static {
+    /// The sums of every node that can be reached.
+    fn sums<'a>(&'a self, environment: &'a EnvironmentKey, series: &'a [Series]) -> BoxFuture<'a, Vec<NodeSums>>;
+}
+
+/// A node without others.
+#[derive(Debug, Clone)]
+pub struct OwnReports {
+    outcomes: Outcomes,
+    node: Arc<str>,
+}
+
+impl OwnReports {
+    /// What was reported to this node; `node` tells this process from every other.
+    pub fn new(outcomes: Outcomes, node: &str) -> Self {
+        Self { outcomes, node: node.into() }
+    }
+
+    /// This node's own sums.
+    pub fn own(&self, environment: &EnvironmentKey, series: &[Series]) -> NodeSums {
+        NodeSums {
+            node: self.node.to_string(),
+            sums: self.outcomes.sums(environment, series),
+        }
+    }
+}
+
+impl Reports for OwnReports {
+    fn sums<'a>(&'a self, environment: &'a EnvironmentKey, series: &'a [Series]) -> BoxFuture<'a, Vec<NodeSums>> {
+        Box::pin(std::future::ready(vec![self.own(environment, series)]))
+    }
+}

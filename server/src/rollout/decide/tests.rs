@@ -1,0 +1,142 @@
+use ripcord_proto::actor::Actor;
+use ripcord_proto::rollout::{Plan, Word};
+use ripcord_proto::{RolloutId, rollout::Approval};
+use serde_json::json;
+
+use super::*;
+use crate::rollout::acts;
+
+fn now() -> Timestamp {
+    "2026-11-25T12:00:00Z".parse().unwrap()
+}
+
+fn word() -> Word {
+    Word {
+        by: Actor::server("a"),
+        at: now(),
+        reason: None,
+    }
+}
+
+/// A rollout of two steps of a minute, with a gate that takes back and one that holds, at this step.
+fn rollout(step: u32) -> Rollout {
+    let plan = Plan::from_value(&json!({
+        "flag": "f", "variant": "on", "steps": [{"to": "10%", "hold": "1m"}, {"to": "50%", "hold": "1m", "approve": "oncall"}],
+        "gates": [
+            {"name": "hard", "outcome": "error", "worse_by": "1%", "on_fail": "rollback", "deadline": "10m"},
+            {"name": "soft", "probe": {"url": "http://h/"}, "on_fail": "hold"},
+        ],
+    }));
+    let begun = acts::begun(plan.unwrap(), RolloutId::from_parts(1, 1), word()).unwrap();
+    Rollout {
+        step,
+        state: RolloutState::Holding,
+        ..begun
+    }
+}
+
+fn reading(name: &str, verdict: Verdict) -> GateReading {
+    GateReading {
+        name: name.to_owned(),
+        verdict,
+        detail: "detail".to_owned(),
+        at: now(),
+        dry_run: false,
+        figures: None,
+        value: None,
+    }
+}
+
+/// What comes next when it has been held so many seconds and its gates said this, at that second.
+fn after(rollout: &Rollout, seconds: u64, verdicts: [Verdict; 2], read_at: u64) -> Next {
+    let readings = [reading("hard", verdicts[0]), reading("soft", verdicts[1])];
+    let gates = rollout.plan.gates.iter().zip(&readings).map(|(gate, reading)| Heard {
+        gate,
+        reading: Some(reading),
+        read_at: Span::from_millis(read_at * 1_000),
+    });
+    next(&View {
+        rollout,
+        now: now(),
+        held: Span::from_millis(seconds * 1_000),
+        gates: gates.collect(),
+        opening: Opening::Open,
+    })
+}
+
+fn state(next: &Next) -> (RolloutState, Option<WaitsFor>) {
+    let Next::Stand(standing) = next else { panic!("{next:?}") };
+    (standing.state, standing.waits_for)
+}
+
+const FINE: [Verdict; 2] = [Verdict::Pass, Verdict::Pass];
+
+#[test]
+fn a_step_is_held_then_read_once_more_and_then_the_next_asks_for_its_approval() {
+    let mut rollout = rollout(1);
+    assert_eq!(state(&after(&rollout, 59, FINE, 59)), (RolloutState::Holding, None));
+    assert_eq!(
+        state(&after(&rollout, 60, FINE, 59)),
+        (RolloutState::Holding, None),
+        "not read since the hold is over"
+    );
+    assert_eq!(state(&after(&rollout, 60, FINE, 60)), (RolloutState::Waiting, Some(WaitsFor::Approval)));
+    rollout.approvals.push(Approval { step: 2, word: word() });
+    assert_eq!(after(&rollout, 60, FINE, 60), Next::Enter);
+    rollout.step = 2;
+    assert_eq!(after(&rollout, 60, FINE, 60), Next::Complete);
+}
+
+#[test]
+fn what_takes_back_goes_before_what_holds_and_does_so_at_any_time() {
+    let rollout = rollout(1);
+    let taken = after(&rollout, 1, [Verdict::Fail, Verdict::Fail], 1);
+    assert!(
+        matches!(&taken, Next::TakeBack(reason) if reason.contains("gate hard failed at step 1 of 2 (10%)")),
+        "{taken:?}"
+    );
+    assert!(matches!(after(&rollout, 1, [Verdict::Pass, Verdict::Fail], 1), Next::Pause(_)));
+    let paused = Rollout {
+        state: RolloutState::Paused,
+        ..rollout
+    };
+    assert_eq!(
+        state(&after(&paused, 1, [Verdict::Pass, Verdict::Fail], 1)).0,
+        RolloutState::Paused,
+        "held is held"
+    );
+    assert!(
+        matches!(after(&paused, 1, [Verdict::Fail, Verdict::Pass], 1), Next::TakeBack(_)),
+        "users are still exposed"
+    );
+}
+
+#[test]
+fn silence_never_passes() {
+    let rollout = rollout(1);
+    assert_eq!(
+        state(&after(&rollout, 60, [Verdict::Unknown, Verdict::Pass], 60)),
+        (RolloutState::Waiting, Some(WaitsFor::Gate))
+    );
+    assert_eq!(
+        state(&after(&rollout, 600, [Verdict::Samples, Verdict::Pass], 600)),
+        (RolloutState::Waiting, Some(WaitsFor::Samples))
+    );
+    assert!(
+        matches!(after(&rollout, 660, [Verdict::Samples, Verdict::Pass], 660), Next::TakeBack(_)),
+        "ten minutes after the hold"
+    );
+}
+
+#[test]
+fn a_person_goes_past_what_a_machine_cannot_tell_but_not_past_an_approval_or_a_failure() {
+    let mut rollout = rollout(1);
+    rollout.advance = Some(word());
+    assert_eq!(
+        state(&after(&rollout, 1, [Verdict::Samples, Verdict::Unknown], 1)),
+        (RolloutState::Waiting, Some(WaitsFor::Approval))
+    );
+    assert!(matches!(after(&rollout, 1, [Verdict::Fail, Verdict::Pass], 1), Next::TakeBack(_)));
+    rollout.approvals.push(Approval { step: 2, word: word() });
+    assert_eq!(after(&rollout, 1, [Verdict::Samples, Verdict::Unknown], 1), Next::Enter);
+}

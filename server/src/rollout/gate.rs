@@ -1,0 +1,29 @@
+//! Reading gates: what is asked of whom, and what the answer means.
+
+pub(super) mod comparison;
+pub(super) mod prometheus;
+mod tally;
+pub(super) mod watch;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use ripcord_proto::gate::{Gate, GateReading, Mode, Verdict};
+
+pub(super) use self::watch::Watch;
+
+/// How long a condition has not been met.
+pub(super) type Lasting = Duration;
+
+/// A reading.
+pub(super) fn reading(gate: &Gate, verdict: Verdict, detail: String, at: Timestamp) -> GateReading {
+    GateReading {
+        name: gate.name.clone(),
+        verdict,
+        detail,
+        at,
+        dry_run: gate.mode == Mode::DryRun,
+        figures: None,
+        value: None,
+    }
+}

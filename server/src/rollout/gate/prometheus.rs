@@ -1,0 +1,158 @@
+//! A query of Prometheus over its HTTP API. Whatever is not one finite number is unknown, and unknown never passes.
+
+use std::time::Duration;
+
+use ripcord_proto::gate::{Query, Verdict};
+use ripcord_proto::span::Span;
+use serde_json::Value;
+
+use super::Lasting;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Bytes of an answer that are read, at most: one number needs few.
+const BYTES: usize = 256 * 1024;
+
+/// Asks for the one value of a query, or says why there is none.
+pub(in crate::rollout) async fn ask(http: &reqwest::Client, address: Option<&str>, query: &str) -> Result<f64, String> {
+    let Some(address) = address else {
+        return Err("nobody said where Prometheus is: say it as the gate's \"url\", or as \"prometheus\" of the environment's policy".to_owned());
+    };
+    let asked = tokio::time::timeout(PATIENCE, get(http, address, query)).await;
+    let text = asked.unwrap_or_else(|_| Err(format!("Prometheus did not answer within {} s", PATIENCE.as_secs())))?;
+    value_of(&text)
+}
+
+async fn get(http: &reqwest::Client, address: &str, query: &str) -> Result<Vec<u8>, String> {
+    let encoded = percent_encoding::utf8_percent_encode(query, percent_encoding::NON_ALPHANUMERIC);
+    let url = format!("{}/api/v1/query?query={encoded}", address.trim_end_matches('/'));
+    let away = |error: reqwest::Error| format!("Prometheus cannot be asked: {}", error.without_url());
+    let mut answer = http.get(url).send().await.map_err(away)?;
+    let status = answer.status();
+    let mut bytes = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(away)? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > BYTES {
+            return Err("Prometheus answered with more than one value could need".to_owned());
+        }
+    }
+    if status.is_success() {
+        return Ok(bytes);
+    }
+    let why = serde_json::from_slice::<Value>(&bytes)
+        .ok()
+        .and_then(|body| body.get("error")?.as_str().map(str::to_owned));
+    Err(format!(
+        "Prometheus answered {}{}",
+        status.as_u16(),
+        why.map(|why| format!(": {why}")).unwrap_or_default()
+    ))
+}
+
+/// The one finite number of an answer.
+fn value_of(text: &[u8]) -> Result<f64, String> {
+    let body: Value = serde_json::from_slice(text).map_err(|_| "what answered is no Prometheus: its answer is no JSON".to_owned())?;
+    let data = body.get("data").filter(|_| body.get("status").and_then(Value::as_str) == Some("success"));
+    let data = data.ok_or_else(|| "Prometheus answered without success".to_owned())?;
+    let result = data.get("result").ok_or_else(|| "Prometheus answered without a result".to_owned())?;
+    let pair = match data.get("resultType").and_then(Value::as_str) {
+        Some("scalar") => result,
+        Some("vector") => match result.as_array().map(Vec::as_slice) {
+            Some([one]) => one.get("value").unwrap_or(&Value::Null),
+            Some([]) => return Err("the query gives no value".to_owned()),
+            Some(several) => return Err(format!("the query gives {} values; a gate needs one", several.len())),
+            None => return Err("Prometheus answered without a result".to_owned()),
+        },
+        other => return Err(format!("the query gives a {}; a gate needs one value", other.unwrap_or("thing without a type"))),
+    };
+    let text = pair
+        .get(1)
+        .and_then(Value::as_str)
+        .ok_or_else(|| "Prometheus answered without a value".to_owned())?;
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() => Ok(value),
+        Ok(_) => Err(format!("the query gives {text}")),
+        Err(_) => Err(format!("Prometheus answered {text:?}, which is no number")),
+    }
+}
+
+/// What a value says that has not been as it must be for so long.
+pub(in crate::rollout) fn judge(query: &Query, value: f64, lasting: Option<Lasting>) -> (Verdict, String) {
+    let Some(lasting) = lasting else {
+        return (Verdict::Pass, format!("{value} is {}", bounds(query)));
+    };
+    let lasting = Span::from_millis(u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX));
+    if lasting >= query.lasting {
+        let long = if query.lasting == Span::ZERO {
+            String::new()
+        } else {
+            format!(" for {}", query.lasting)
+        };
+        return (Verdict::Fail, format!("{value} is not {}{long}", bounds(query)));
+    }
+    // Not failed yet, and nothing that a step may end on.
+    (
+        Verdict::Unknown,
+        format!("{value} is not {} since {lasting}; it fails after {}", bounds(query), query.lasting),
+    )
+}
+
+fn bounds(query: &Query) -> String {
+    let below = query.below.map(|most| format!("below {most}"));
+    let above = query.above.map(|least| format!("above {least}"));
+    below.into_iter().chain(above).collect::<Vec<_>>().join(" and ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vector(values: &str) -> String {
+        format!(r#"{{"status":"success","data":{{"resultType":"vector","result":[{values}]}}}}"#)
+    }
+
+    #[test]
+    fn one_finite_number_is_a_value() {
+        let answer = vector(r#"{"metric":{},"value":[1,"0.42"]}"#);
+        assert_eq!(value_of(answer.as_bytes()), Ok(0.42));
+        assert_eq!(value_of(br#"{"status":"success","data":{"resultType":"scalar","result":[1,"7"]}}"#), Ok(7.0));
+    }
+
+    #[test]
+    fn nothing_else_is() {
+        let two = vector(r#"{"value":[1,"1"]},{"value":[1,"2"]}"#);
+        for (answer, words) in [
+            (vector(""), "gives no value"),
+            (two, "2 values"),
+            (vector(r#"{"value":[1,"NaN"]}"#), "NaN"),
+            (vector(r#"{"value":[1,"+Inf"]}"#), "+Inf"),
+            (vector(r#"{"value":[1,"many"]}"#), "no number"),
+            (vector(r#"{"value":"1"}"#), "without a value"),
+            ("<html>".to_owned(), "no JSON"),
+            (r#"{"status":"error","error":"bad"}"#.to_owned(), "without success"),
+            (r#"{"status":"success","data":{"resultType":"matrix","result":[]}}"#.to_owned(), "a matrix"),
+            ("{}".to_owned(), "without success"),
+        ] {
+            let why = value_of(answer.as_bytes()).unwrap_err();
+            assert!(why.contains(words), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_value_fails_only_when_it_was_wrong_for_long_enough() {
+        let query = Query {
+            prometheus: "p99".to_owned(),
+            url: None,
+            below: Some(0.8),
+            above: None,
+            lasting: Span::from_millis(120_000),
+        };
+        let seconds = Duration::from_secs;
+        assert_eq!(judge(&query, 0.5, None), (Verdict::Pass, "0.5 is below 0.8".to_owned()));
+        assert_eq!(judge(&query, 0.9, Some(seconds(30))).0, Verdict::Unknown);
+        assert_eq!(
+            judge(&query, 0.9, Some(seconds(120))),
+            (Verdict::Fail, "0.9 is not below 0.8 for 2m".to_owned())
+        );
+    }
+}

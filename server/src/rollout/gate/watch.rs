@@ -1,0 +1,151 @@
+//! One gate over one step: when it is read next, what it said, and what it went by.
+
+use jiff::Timestamp;
+use ripcord_proto::check::CheckOutcome;
+use ripcord_proto::gate::{Arm, Comparison, Gate, GateReading, Look, Measure, Query, Verdict};
+use ripcord_proto::span::Span;
+use tokio::time::Instant;
+
+use super::tally::Tally;
+use super::{comparison, prometheus, reading};
+use crate::outcome::reports::NodeSums;
+
+/// Looks that are kept of a step, at most; of more, every other one.
+const LOOKS: usize = 64;
+
+/// A gate while a step is held.
+#[derive(Debug)]
+pub(in crate::rollout) struct Watch {
+    /// When it is read next.
+    pub(in crate::rollout) next: Instant,
+    /// Whether an answer is awaited.
+    pub(in crate::rollout) asked: bool,
+    /// What it said last.
+    pub(in crate::rollout) reading: Option<GateReading>,
+    /// How long the step had been held then.
+    pub(in crate::rollout) read_at: Span,
+    /// What it went by, thinned out.
+    pub(in crate::rollout) looks: Vec<Look>,
+    stride: usize,
+    count: usize,
+    tally: Tally,
+    /// Since when its value has not been as it must be.
+    wrong_since: Option<Instant>,
+    /// The control's figures of the last step that had one, where this one has none.
+    frozen: Option<Arm>,
+}
+
+impl Watch {
+    /// From now on. `recorded` is what was known of this step before this node took it up.
+    pub(in crate::rollout) fn new(gate: &Gate, recorded: Option<&GateReading>, frozen: Option<Arm>, now: Instant) -> Self {
+        let tally = match (&gate.measure, recorded.and_then(|reading| reading.figures)) {
+            (Measure::Outcome(comparison), Some(figures)) => Tally::from(&figures, comparison.traffic),
+            (Measure::Outcome(_) | Measure::Prometheus(_) | Measure::Probe { .. }, _) => Tally::default(),
+        };
+        Self {
+            next: now,
+            asked: false,
+            reading: recorded.cloned(),
+            read_at: Span::ZERO,
+            looks: Vec::new(),
+            stride: 1,
+            count: 0,
+            tally,
+            wrong_since: None,
+            frozen,
+        }
+    }
+
+    /// Whether it is to be asked: its time has come, or the hold is over and it was not asked since.
+    pub(in crate::rollout) fn is_due(&self, now: Instant, held: Span, hold: Span) -> bool {
+        !self.asked && (self.next <= now || (held >= hold && self.read_at < hold))
+    }
+
+    /// Takes in the sums of all nodes; of each the variant's stands at `place` and the control's behind it.
+    pub(in crate::rollout) fn counted(&mut self, gate: &Gate, comparison: &Comparison, nodes: &[NodeSums], place: usize, moment: Moment) {
+        for node in nodes {
+            if let (Some(variant), Some(control)) = (node.sums.get(place), node.sums.get(place + 1)) {
+                self.tally.take(&node.node, [*variant, *control]);
+            }
+        }
+        let figures = self.tally.figures(comparison.traffic, self.frozen);
+        let (verdict, detail) = comparison::judge(comparison, &figures);
+        // What an always-valid test has once found stays found, however the figures move on.
+        let failed = self.reading.clone().filter(|reading| reading.verdict == Verdict::Fail);
+        let mut made = failed.unwrap_or_else(|| reading(gate, verdict, detail, moment.at));
+        made.figures = Some(figures);
+        self.look(moment.held, |look| look.figures = Some(figures));
+        self.said(made, moment);
+    }
+
+    /// Takes in a value, or why there is none.
+    pub(in crate::rollout) fn measured(&mut self, gate: &Gate, query: &Query, value: Result<f64, String>, moment: Moment) {
+        let made = match value {
+            Ok(value) => {
+                let wrong_since = (!query.admits(value)).then(|| self.wrong_since.unwrap_or(moment.instant));
+                self.wrong_since = wrong_since;
+                let lasting = wrong_since.map(|since| moment.instant.saturating_duration_since(since));
+                let (verdict, detail) = prometheus::judge(query, value, lasting);
+                self.look(moment.held, |look| look.value = Some(value));
+                GateReading {
+                    value: Some(value),
+                    ..reading(gate, verdict, detail, moment.at)
+                }
+            }
+            Err(why) => reading(gate, Verdict::Unknown, why, moment.at),
+        };
+        self.said(made, moment);
+    }
+
+    /// Takes in the outcome of a probe.
+    pub(in crate::rollout) fn probed(&mut self, gate: &Gate, outcome: Option<CheckOutcome>, moment: Moment) {
+        let made = match outcome {
+            Some(outcome) => {
+                let verdict = if outcome.passed { Verdict::Pass } else { Verdict::Fail };
+                reading(gate, verdict, outcome.detail, moment.at)
+            }
+            None => reading(gate, Verdict::Unknown, "it was not asked".to_owned(), moment.at),
+        };
+        self.said(made, moment);
+    }
+
+    fn said(&mut self, made: GateReading, moment: Moment) {
+        self.asked = false;
+        self.read_at = moment.asked_at;
+        self.reading = Some(made);
+    }
+
+    fn look(&mut self, held: Span, fill: impl FnOnce(&mut Look)) {
+        if self.count.is_multiple_of(self.stride) {
+            let mut look = Look {
+                after_ms: held.millis(),
+                figures: None,
+                value: None,
+            };
+            fill(&mut look);
+            self.looks.push(look);
+        }
+        self.count += 1;
+        if self.looks.len() > LOOKS {
+            let mut keep = false;
+            self.looks.retain(|_| {
+                keep = !keep;
+                keep
+            });
+            self.stride *= 2;
+        }
+    }
+}
+
+/// When something was read.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::rollout) struct Moment {
+    /// By the wall clock.
+    pub(in crate::rollout) at: Timestamp,
+    /// By the monotonic clock.
+    pub(in crate::rollout) instant: Instant,
+    /// How long the step has been held.
+    pub(in crate::rollout) held: Span,
+    /// How long it had been held when the question was asked.
+    pub(in crate::rollout) asked_at: Span,
+}

@@ -1,0 +1,363 @@
+//! Commits beside the loop, and what their outcome means.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use ripcord_proto::actor::Actor;
+use ripcord_proto::kill::KillScope;
+use ripcord_proto::rollout::{Rollout, RolloutState, WaitsFor};
+use ripcord_proto::{EnvironmentKey, Position, RolloutId, Sequence};
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use super::{Desk, Done, Stop};
+use crate::commit::state::EnvironmentState;
+use crate::commit::{Answer, Ask, CommitError, Draft};
+use crate::driver::Token;
+use crate::environment::Environments;
+use crate::kill::{KillAnswerer, Order};
+use crate::rollout::decide::{self, Next, Standing};
+use crate::rollout::moves::{self, Member};
+use crate::rollout::{says, transition};
+use crate::store::LogName;
+
+/// How long until something is tried again that the store did not take.
+const AWAY: Duration = Duration::from_millis(500);
+/// How long the store may take to put back what was moved, before the flag is killed meanwhile.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often what the gates went by is recorded while nothing else is.
+const RECORD: Duration = Duration::from_mins(1);
+/// Entries of the log that are looked through for who made an edit.
+const LOOK_BACK: u64 = 256;
+
+/// What was to be committed, and what became of it.
+pub(super) struct Committed {
+    ids: Vec<RolloutId>,
+    what: What,
+    result: Result<(), CommitError>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Record,
+    Step,
+    Back,
+    Kill,
+}
+
+impl Desk {
+    fn member(&self, id: &RolloutId) -> Option<Member> {
+        let tended = self.tended.get(id)?;
+        Some(Member {
+            entry: Arc::clone(&tended.entry),
+            seen: tended.seen(),
+        })
+    }
+
+    fn draft(&self, rollout: &Rollout, reason: &str, asks: Vec<Ask>) -> Draft {
+        let author = self.rollouts.drivers.author();
+        let reason = format!("rollout {}: {reason}", rollout.id);
+        moves::draft(&self.environment, author, rollout.plan.release.clone(), reason, asks)
+    }
+
+    fn submit(&mut self, ids: Vec<RolloutId>, what: What, draft: Draft) {
+        for id in &ids {
+            if let Some(tended) = self.tended.get_mut(id) {
+                tended.busy = true;
+            }
+        }
+        let environments = self.rollouts.environments.clone();
+        self.jobs.push(Box::pin(async move {
+            let submitted = environments.submit(draft);
+            let result = match what {
+                // A store that is silent must not keep users exposed: what waits no longer is carried out all the same.
+                What::Back => tokio::time::timeout(PATIENCE, submitted).await.unwrap_or(Err(CommitError::OutcomeUnknown)),
+                What::Record | What::Step | What::Kill => submitted.await,
+            };
+            let result = result.map(drop);
+            Done::Committed(Committed { ids, what, result })
+        }));
+    }
+
+    /// Its record shall be what `next` makes of it.
+    fn record(&mut self, token: Token, id: &RolloutId, next: impl FnOnce(&Rollout, &Member) -> Rollout) {
+        let Some(member) = self.member(id) else { return };
+        let Ok(rollout) = member.entry.value() else { return };
+        let next = next(rollout, &member);
+        let reason = next.reason.clone();
+        let Ok(put) = moves::put(&member.entry, next) else { return };
+        let mut draft = self.draft(rollout, &reason, vec![token.ask(), put]);
+        // A record alone is no part of the release: a finished one must not keep a rollout from ending.
+        draft.release = None;
+        self.submit(vec![id.clone()], What::Record, draft);
+    }
+
+    /// Records how it stands, where that changed, and now and then what its gates went by.
+    pub(super) fn stand(&mut self, token: Token, id: &RolloutId, standing: Standing) {
+        let now = Instant::now();
+        let Some(tended) = self.tended.get_mut(id) else { return };
+        let Ok(rollout) = tended.entry.value() else { return };
+        let changed = (rollout.state, rollout.waits_for) != (standing.state, standing.waits_for);
+        let counted = tended
+            .gates
+            .iter()
+            .flatten()
+            .any(|watch| watch.reading.as_ref().is_some_and(|reading| reading.figures.is_some()));
+        let stale = counted && now.saturating_duration_since(tended.recorded) >= RECORD && tended.readings() != rollout.gates;
+        if !changed && !stale {
+            return;
+        }
+        tended.recorded = now;
+        self.record(token, id, |rollout, member| transition::stands(rollout, standing, &member.seen));
+    }
+
+    pub(super) fn complete(&mut self, token: Token, id: &RolloutId) {
+        let wall = self.wall();
+        self.record(token, id, |rollout, member| {
+            transition::over(rollout, &member.seen, RolloutState::Completed, says::completed(rollout), wall)
+        });
+    }
+
+    pub(super) fn pause(&mut self, token: Token, id: &RolloutId, reason: &str, now: Instant) {
+        let held = self.tended.get(id).map(|tended| tended.held(now)).unwrap_or_default();
+        self.record(token, id, |rollout, member| {
+            let mut next = transition::paused(rollout, held, says::held(rollout, reason));
+            next.gates.clone_from(&member.seen.gates);
+            next
+        });
+    }
+
+    /// The next step, together with the other rollouts of the release that are as far.
+    pub(super) fn enter(&mut self, token: Token, id: &RolloutId, state: &EnvironmentState, now: Instant) {
+        let Some(Ok(rollout)) = self.tended.get(id).map(|tended| tended.entry.value().cloned()) else {
+            return;
+        };
+        if self.covered_provisionally(&rollout) {
+            return self.agenda.no_later(id, now + AWAY);
+        }
+        let mut ids = vec![id.clone()];
+        for entry in moves::bound(state, &rollout) {
+            let Ok(other) = entry.value() else { continue };
+            if other.state.is_final() || other.step > rollout.step {
+                continue;
+            }
+            let ready = other.step == rollout.step && self.view(&other.id, now).is_some_and(|view| decide::next(&view) == Next::Enter);
+            let busy = self.tended.get(&other.id).is_none_or(|tended| tended.busy);
+            if !ready || busy {
+                let behind = format!("{} of {}", other.id, other.plan.flag);
+                return self.stand(token, id, Standing::waiting(WaitsFor::Release, says::lockstep(&rollout, &behind)));
+            }
+            ids.push(other.id.clone());
+        }
+        let members: Vec<Member> = ids.iter().filter_map(|id| self.member(id)).collect();
+        let reason = format!("{} of {}", says::step(&rollout, rollout.step + 1), rollout.plan.flag);
+        let draft = self.draft(&rollout, &reason, moves::enter(token, members, self.wall()));
+        self.submit(ids, What::Step, draft);
+    }
+
+    /// Whether a kill that the log does not know yet covers its flag: no step is taken over that.
+    fn covered_provisionally(&self, rollout: &Rollout) -> bool {
+        let served = self.rollouts.environments.board().served(self.environment.as_str());
+        served.is_some_and(|served| served.overlay.kills.values().any(|kill| kill.covers(rollout.plan.flag.as_str())))
+    }
+
+    /// What it moved goes back, and with it the other rollouts of its release.
+    pub(super) fn take_back(&mut self, token: Token, id: &RolloutId, reason: &str) {
+        let Some(member) = self.member(id) else { return };
+        let Ok(rollout) = member.entry.value().cloned() else { return };
+        let state = Arc::clone(&self.states.borrow());
+        let mut ids = vec![id.clone()];
+        let mut members = vec![(member, reason.to_owned())];
+        for entry in moves::bound(&state, &rollout) {
+            let seen = self.tended.get(entry.key()).map(super::tended::Tended::seen).unwrap_or_default();
+            let other = Member {
+                entry: Arc::clone(entry),
+                seen,
+            };
+            members.push((other, says::with_sibling(&rollout, reason)));
+            ids.push(entry.key().clone());
+        }
+        if let Some(tended) = self.tended.get_mut(id) {
+            tended.back = Some(reason.to_owned());
+        }
+        let draft = self.draft(&rollout, reason, vec![token.ask(), moves::take_back(members, self.wall())]);
+        self.submit(ids, What::Back, draft);
+    }
+
+    /// It ends where it is; with it the other rollouts of its release.
+    pub(super) fn abort(&mut self, id: &RolloutId, token: Token, stop: Stop) {
+        let Some(member) = self.member(id) else { return };
+        let Ok(rollout) = member.entry.value().cloned() else { return };
+        let state = Arc::clone(&self.states.borrow());
+        let live = |entry: &&Arc<ripcord_proto::table::Entry<Rollout>>| entry.value().is_ok_and(|other| !other.state.is_final());
+        let bound: Vec<Member> = moves::bound(&state, &rollout)
+            .filter(live)
+            .filter_map(|entry| self.member(entry.key()))
+            .collect();
+        let ids: Vec<RolloutId> = std::iter::once(id.clone())
+            .chain(bound.iter().map(|member| member.entry.key().clone()))
+            .collect();
+        for id in &ids {
+            if let Some(tended) = self.tended.get_mut(id) {
+                tended.busy = true;
+            }
+        }
+        let (environments, environment, author, wall) = (
+            self.rollouts.environments.clone(),
+            self.environment.clone(),
+            self.rollouts.drivers.author(),
+            self.wall(),
+        );
+        self.jobs.push(Box::pin(async move {
+            let reason = match stop {
+                Stop::Said(reason) => reason,
+                Stop::Edit(what, at) => {
+                    let by = who(&environments, &environment, at).await;
+                    says::edited(&what, by.as_ref())
+                }
+            };
+            let result = match aborted(&rollout, &member, &bound, &reason, wall) {
+                Ok(mut asks) => {
+                    asks.insert(0, token.ask());
+                    let reason = format!("rollout {}: {reason}", rollout.id);
+                    environments.submit(moves::draft(&environment, author, None, reason, asks)).await.map(drop)
+                }
+                Err(error) => Err(error),
+            };
+            Done::Committed(Committed {
+                ids,
+                what: What::Record,
+                result,
+            })
+        }));
+    }
+
+    /// The store is away, and exposure cannot go back: its flag is killed, which needs no store.
+    fn kill(&mut self, id: &RolloutId) {
+        let Some(tended) = self.tended.get_mut(id) else { return };
+        let Ok(rollout) = tended.entry.value().cloned() else { return };
+        if tended.killed {
+            return;
+        }
+        (tended.killed, tended.busy) = (true, true);
+        let order = Order {
+            environment: self.environment.clone(),
+            author: self.rollouts.drivers.author(),
+            scope: KillScope::Flag(rollout.plan.flag.clone()),
+            reason: Some(format!(
+                "rollout {} was to be taken back and the store is away: {}",
+                rollout.id,
+                tended.back.as_deref().unwrap_or_default()
+            )),
+            call: None,
+            answer: KillAnswerer(Arc::new(|_| Answer {
+                status: 201,
+                body: RawValue::NULL.to_owned(),
+            })),
+        };
+        let (kills, ids) = (self.rollouts.kills.clone(), vec![id.clone()]);
+        self.jobs.push(Box::pin(async move {
+            let result = kills.kill(order).await.map(drop);
+            Done::Committed(Committed { ids, what: What::Kill, result })
+        }));
+    }
+
+    /// Takes in what became of a commit; whose rollouts are to be considered now.
+    pub(super) fn committed(&mut self, committed: Committed) -> Vec<RolloutId> {
+        let Committed { ids, what, result } = committed;
+        let now = Instant::now();
+        for id in &ids {
+            if let Some(tended) = self.tended.get_mut(id) {
+                tended.busy = false;
+            }
+        }
+        let again = |desk: &mut Self, after: Duration| {
+            for id in ids.iter().filter(|id| desk.tended.contains_key(*id)) {
+                desk.agenda.no_later(id, now + after);
+            }
+        };
+        match result {
+            Ok(()) => {
+                again(self, Duration::ZERO);
+                return Vec::new();
+            }
+            Err(CommitError::NotDriving) => {
+                self.token = None;
+                again(self, super::ASIDE);
+            }
+            // Somebody was faster; the state that says so is on its way.
+            Err(
+                CommitError::RecordMoved(_)
+                | CommitError::NoRecord(_)
+                | CommitError::Stale { .. }
+                | CommitError::WrongState { .. }
+                | CommitError::Killed { .. },
+            ) => {
+                self.forget_back(&ids);
+                again(self, AWAY);
+            }
+            Err(CommitError::Unavailable(_) | CommitError::Reseeding | CommitError::OutcomeUnknown | CommitError::Internal(_)) => {
+                again(self, AWAY);
+                if what == What::Back {
+                    for id in &ids {
+                        self.kill(id);
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::warn!(env = %self.environment, %error, "a rollout cannot go on");
+                again(self, AWAY);
+                self.fail(&ids, &error);
+            }
+        }
+        Vec::new()
+    }
+
+    fn forget_back(&mut self, ids: &[RolloutId]) {
+        for id in ids {
+            if let Some(tended) = self.tended.get_mut(id) {
+                tended.back = None;
+            }
+        }
+    }
+
+    /// It cannot go on: the commit path refuses what it is to do.
+    fn fail(&mut self, ids: &[RolloutId], error: &CommitError) {
+        let (Some(token), wall) = (self.token, self.wall()) else { return };
+        let why = error.problem();
+        let faults: Vec<String> = why.errors.iter().map(ToString::to_string).collect();
+        let why = if faults.is_empty() { error.to_string() } else { faults.join("; ") };
+        for id in ids {
+            self.record(token, id, |rollout, member| {
+                let reason = format!("{} could not be taken: {why}", says::step(rollout, rollout.step + 1));
+                transition::over(rollout, &member.seen, RolloutState::Failed, reason, wall)
+            });
+        }
+    }
+}
+
+/// What ends a rollout and those that are bound to it.
+fn aborted(rollout: &Rollout, member: &Member, bound: &[Member], reason: &str, now: Timestamp) -> Result<Vec<Ask>, CommitError> {
+    let own = transition::over(rollout, &member.seen, RolloutState::Aborted, reason.to_owned(), now);
+    let mut asks = vec![moves::put(&member.entry, own)?];
+    for other in bound {
+        if let Ok(record) = other.entry.value() {
+            let next = transition::over(record, &other.seen, RolloutState::Aborted, says::with_sibling(rollout, reason), now);
+            asks.push(moves::put(&other.entry, next)?);
+        }
+    }
+    Ok(asks)
+}
+
+/// Who committed at a position, and why, as far as the newest entries of the log tell.
+async fn who(environments: &Environments, environment: &EnvironmentKey, at: Position) -> Option<(Actor, Option<String>)> {
+    let head = environments.state(environment).ok()?.head.sequence;
+    let after = Sequence(head.0.saturating_sub(LOOK_BACK));
+    let limit = usize::try_from(LOOK_BACK).unwrap_or_default();
+    let entries = environments.store().read(&LogName::Environment(environment.clone()), after, limit).await.ok()?;
+    let made = entries
+        .iter()
+        .find(|entry| entry.commit.epoch == at.epoch && entry.commit.revision == Some(at.revision))?;
+    Some((made.commit.actor.clone(), made.commit.reason.clone()))
+}

@@ -1,0 +1,122 @@
+//! Why a rollout stands as it stands, in words, and what can be done next.
+
+use jiff::Timestamp;
+use ripcord_proto::Kill;
+use ripcord_proto::actor::Actor;
+use ripcord_proto::gate::{Gate, Measure};
+use ripcord_proto::role::Role;
+use ripcord_proto::rollout::Rollout;
+use ripcord_proto::span::Span;
+
+/// `step 2 of 5 (10%)`.
+pub(super) fn step(rollout: &Rollout, number: u32) -> String {
+    let to = rollout.plan.step(number).map(|step| format!(" ({})", step.to)).unwrap_or_default();
+    format!("step {number} of {}{to}", rollout.plan.last())
+}
+
+pub(super) fn started(rollout: &Rollout) -> String {
+    format!("{} is to begin", step(rollout, 1))
+}
+
+pub(super) fn scheduled(start: Timestamp) -> String {
+    format!("the first step begins at {start}")
+}
+
+pub(super) fn holding(rollout: &Rollout, hold: Span) -> String {
+    let baked = rollout.plan.bake.filter(|_| rollout.step == rollout.plan.last());
+    let baked = baked.map(|bake| format!(", {bake} of that to see how it bakes")).unwrap_or_default();
+    format!("{} is held for {hold}{baked}", step(rollout, rollout.step))
+}
+
+pub(super) fn samples(rollout: &Rollout, gate: &Gate, detail: &str) -> String {
+    let deadline = match &gate.measure {
+        Measure::Outcome(comparison) => comparison.deadline,
+        Measure::Prometheus(_) | Measure::Probe { .. } => Span::ZERO,
+    };
+    format!(
+        "gate {} lacks samples: {detail}; it counts as failed {deadline} after the hold. `ripcord rollout advance {}` goes on without it",
+        gate.name, rollout.id
+    )
+}
+
+pub(super) fn unknown(rollout: &Rollout, gate: &str, detail: &str) -> String {
+    format!(
+        "gate {gate} cannot be told: {detail}; the step is held until it can. `ripcord rollout advance {}` goes on without it",
+        rollout.id
+    )
+}
+
+pub(super) fn approval(rollout: &Rollout, number: u32, role: Role) -> String {
+    format!(
+        "{} needs the approval of {role}: `ripcord rollout approve {}`",
+        step(rollout, number),
+        rollout.id
+    )
+}
+
+pub(super) fn window(rollout: &Rollout, number: u32, at: Timestamp) -> String {
+    format!(
+        "{} begins when the window opens, at {at}; `ripcord rollout advance {}` begins it now",
+        step(rollout, number),
+        rollout.id
+    )
+}
+
+pub(super) fn no_window(rollout: &Rollout) -> String {
+    format!(
+        "when the window opens cannot be told: this server no longer knows its time zone; `ripcord rollout advance {}` goes on without it",
+        rollout.id
+    )
+}
+
+pub(super) fn lockstep(rollout: &Rollout, behind: &str) -> String {
+    format!(
+        "{} begins together with the other rollouts of its release; {behind} is not as far",
+        step(rollout, rollout.step + 1)
+    )
+}
+
+pub(super) fn failed(rollout: &Rollout, gate: &str, detail: &str) -> String {
+    format!("gate {gate} failed at {}: {detail}", step(rollout, rollout.step))
+}
+
+pub(super) fn held(rollout: &Rollout, why: &str) -> String {
+    format!(
+        "{why}. `ripcord rollout resume {0}` goes on, `ripcord rollout rollback {0}` takes it back",
+        rollout.id
+    )
+}
+
+pub(super) fn taken_back(why: &str) -> String {
+    format!("{why}. Exposure is as it was before the first step")
+}
+
+pub(super) fn completed(rollout: &Rollout) -> String {
+    format!("all {} steps were held to their end", rollout.plan.last())
+}
+
+/// `anna paused it: reason`.
+pub(super) fn by(actor: &Actor, did: &str, reason: Option<&str>) -> String {
+    let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("{} {did}{reason}", actor.name)
+}
+
+pub(super) fn killed(kill: &Kill) -> String {
+    let reason = kill.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!(
+        "{} killed {} ({}){reason}. It does not start again by itself",
+        kill.actor.name, kill.scope, kill.id
+    )
+}
+
+pub(super) fn edited(what: &str, by: Option<&(Actor, Option<String>)>) -> String {
+    let who = by.map(|(actor, reason)| {
+        let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        format!(" by {}{reason}", actor.name)
+    });
+    format!("{what}{}. It does not start again by itself", who.unwrap_or_default())
+}
+
+pub(super) fn with_sibling(sibling: &Rollout, why: &str) -> String {
+    format!("rollout {} of {} in the same release: {why}", sibling.id, sibling.plan.flag)
+}

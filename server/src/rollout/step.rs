@@ -1,0 +1,300 @@
+//! Which edit of a flag a step is: it moves the split of one rule, and nothing else of the flag.
+//!
+//! ```text
+//! 10 %          [on 1 %, off 99 %]  ->  [on 10 %, off 90 %]       taken from the control, which stands beside it
+//! segment beta  a rule in front: when segment beta, serve on      stays in later steps
+//! no such rule  one is made at the end: [on, control]
+//! ```
+//!
+//! The variant grows into the control next to it, so that whoever had the variant keeps it and nobody else's variant moves
+//! (DESIGN, promise 9). Whatever would break that is refused.
+
+#[cfg(test)]
+mod laws;
+mod share;
+#[cfg(test)]
+mod tests;
+
+use ripcord_proto::condition::Condition;
+use ripcord_proto::fault::Faults;
+use ripcord_proto::gate::Percent;
+use ripcord_proto::rollout::{Exposure, Moved, Plan};
+use ripcord_proto::rule::{Rule, Serve};
+use ripcord_proto::split::{Share, Split, Weight};
+use ripcord_proto::{Flag, RuleId, SegmentKey, VariantName};
+use serde_json::Value;
+
+/// The ids of rules that a rollout makes, and of those that it moves and that had none.
+const MADE: &str = "rollout";
+
+/// Why a flag cannot follow a plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}")]
+pub struct Refused {
+    /// The member of the plan that is at odds with the flag: `variant`, `steps[2].to`.
+    pub path: String,
+    /// What is wrong and what would be right.
+    pub problem: String,
+}
+
+impl Refused {
+    fn new(path: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            problem: problem.into(),
+        }
+    }
+}
+
+impl From<Refused> for Faults {
+    fn from(refused: Refused) -> Self {
+        Self::one(refused.path, refused.problem)
+    }
+}
+
+/// A flag as a step makes it, and what was moved in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Moving {
+    /// The flag.
+    pub flag: Flag,
+    /// What was moved, from before the first step on.
+    pub moved: Moved,
+}
+
+/// Walks all steps of a plan on a flag as it is: what would be refused later is refused now.
+pub fn rehearse(plan: &Plan, flag: &Flag) -> Result<(), Refused> {
+    if !flag.enabled {
+        return Err(Refused::new(
+            "flag",
+            format!("{} is off, so no step would change what it serves; turn it on first", plan.flag),
+        ));
+    }
+    let mut at = (flag.clone(), None);
+    for number in 1..=plan.last() {
+        let made = take(plan, number, &at.0, at.1.as_ref())?;
+        at = (made.flag, Some(made.moved));
+    }
+    Ok(())
+}
+
+/// The flag at step `number` of `plan`. `moved` is what the steps before it have moved.
+pub fn take(plan: &Plan, number: u32, flag: &Flag, moved: Option<&Moved>) -> Result<Moving, Refused> {
+    let place = number.saturating_sub(1);
+    let Some(step) = plan.step(number) else {
+        return Err(Refused::new("steps", format!("there is no step {number}")));
+    };
+    let mut moving = match moved {
+        Some(moved) => Moving {
+            flag: flag.clone(),
+            moved: moved.clone(),
+        },
+        None => begin(plan, flag)?,
+    };
+    match &step.to {
+        Exposure::Segment(key) => add_segment(&mut moving, plan, key)?,
+        Exposure::Share(share) => raise(&mut moving, plan, *share).map_err(|problem| Refused::new(format!("steps[{place}].to"), problem))?,
+    }
+    moving.moved.left = written(find(&moving.flag, &moving.moved.rule))?;
+    Ok(moving)
+}
+
+/// Whether what a rollout moved still is as it left it; else what differs, in words.
+pub fn untouched(flag: &Flag, moved: &Moved) -> Result<(), String> {
+    let as_left = |left: &Value| {
+        let id = left.get("id").and_then(Value::as_str).unwrap_or_default();
+        let rule = flag.rules.iter().find(|rule| rule.id.as_ref().is_some_and(|own| own.as_str() == id));
+        match rule.map(serde_json::to_value) {
+            Some(Ok(rule)) if rule == *left => Ok(()),
+            Some(_) => Err(format!("rule {id:?} was changed")),
+            None => Err(format!("rule {id:?} was taken out")),
+        }
+    };
+    as_left(&moved.left)?;
+    moved.added.iter().try_for_each(as_left)
+}
+
+/// The flag with what the rollout moved put back, and only that.
+pub fn take_back(flag: &Flag, moved: &Moved) -> Result<Flag, Faults> {
+    let mut flag = flag.clone();
+    let added: Vec<&str> = moved.added.iter().filter_map(|rule| rule.get("id").and_then(Value::as_str)).collect();
+    flag.rules.retain(|rule| rule.id.as_ref().is_none_or(|id| !added.contains(&id.as_str())));
+    let place = flag.rules.iter().position(|rule| rule.id.as_ref() == Some(&moved.rule));
+    match (&moved.before, place) {
+        (Some(before), Some(place)) => {
+            if let Some(slot) = flag.rules.get_mut(place) {
+                *slot = Rule::from_value(before)?;
+            }
+        }
+        // Somebody took the rule out: it comes back where rules that split stand, at the end.
+        (Some(before), None) => flag.rules.push(Rule::from_value(before)?),
+        (None, Some(place)) => drop(flag.rules.remove(place)),
+        (None, None) => {}
+    }
+    // A variant that the rule served may be gone since; then the flag says so.
+    let value = serde_json::to_value(&flag).map_err(|error| Faults::one("", error.to_string()))?;
+    Flag::from_value(&value)
+}
+
+/// Finds the rule that is moved, or makes one.
+fn begin(plan: &Plan, flag: &Flag) -> Result<Moving, Refused> {
+    if flag.variants.get(plan.variant.as_str()).is_none() {
+        let names: Vec<&str> = flag.variants.iter().map(|(name, _)| name.as_str()).collect();
+        let problem = format!("\"{}\" is no variant of {}; it has {}", plan.variant, plan.flag, names.join(", "));
+        return Err(Refused::new("variant", problem));
+    }
+    match rule_of(plan, flag)? {
+        Some(place) => adopt(plan, flag, place),
+        None => make(plan, flag),
+    }
+}
+
+/// The place of the rule whose split is moved; none where the flag has no rule that splits.
+fn rule_of(plan: &Plan, flag: &Flag) -> Result<Option<usize>, Refused> {
+    let splits = |rule: &Rule| matches!(rule.serve, Serve::Split(_));
+    if let Some(id) = &plan.rule {
+        return match flag.rules.iter().position(|rule| rule.id.as_ref() == Some(id)) {
+            Some(place) if flag.rules.get(place).is_some_and(splits) => Ok(Some(place)),
+            Some(_) => Err(Refused::new(
+                "rule",
+                format!("{id} serves one variant to all; a rollout moves a rule that splits"),
+            )),
+            None => Err(Refused::new("rule", format!("{} has no rule {id}", plan.flag))),
+        };
+    }
+    let mut places = flag.rules.iter().enumerate().filter(|(_, rule)| splits(rule)).map(|(place, _)| place);
+    let (place, another) = (places.next(), places.next());
+    if another.is_none() {
+        return Ok(place);
+    }
+    let name = |(place, rule): (usize, &Rule)| {
+        let id = rule.id.as_ref().map(ToString::to_string);
+        id.unwrap_or_else(|| format!("rules[{place}], which has no id yet"))
+    };
+    let names: Vec<String> = flag.rules.iter().enumerate().filter(|(_, rule)| splits(rule)).map(name).collect();
+    let problem = format!(
+        "is missing; {} has several rules that split: {}. Say which one is moved",
+        plan.flag,
+        names.join(", ")
+    );
+    Err(Refused::new("rule", problem))
+}
+
+/// Takes over a rule that is there.
+fn adopt(plan: &Plan, flag: &Flag, place: usize) -> Result<Moving, Refused> {
+    let mut flag = flag.clone();
+    let fresh = fresh_id(&flag, MADE);
+    let Some(rule) = flag.rules.get_mut(place) else {
+        return Err(Refused::new("rule", "is not there"));
+    };
+    let Serve::Split(split) = &rule.serve else {
+        return Err(Refused::new("rule", "does not split"));
+    };
+    let control = share::control(plan, split, flag.safe.as_ref()).map_err(|problem| Refused::new("control", problem))?;
+    let before = Some(written(Some(rule))?);
+    let id = rule.id.get_or_insert(fresh?).clone();
+    let moved = Moved {
+        rule: id,
+        before,
+        left: Value::Null,
+        added: Vec::new(),
+        control,
+    };
+    Ok(Moving { flag, moved })
+}
+
+/// Makes a rule at the end that serves what the default serves, to all.
+fn make(plan: &Plan, flag: &Flag) -> Result<Moving, Refused> {
+    let control = control_of_made(plan, flag)?;
+    let mut flag = flag.clone();
+    let share = |variant: &VariantName, thousandths| Share {
+        variant: variant.clone(),
+        weight: Weight::Percent(thousandths),
+    };
+    let split = Split::new(vec![share(&plan.variant, 0), share(&control, 100_000)], None, None);
+    let id = fresh_id(&flag, MADE)?;
+    flag.rules.push(Rule {
+        id: Some(id.clone()),
+        when: None,
+        serve: Serve::Split(split.map_err(|faults| Refused::new("steps", faults.to_string()))?),
+    });
+    let moved = Moved {
+        rule: id,
+        before: None,
+        left: Value::Null,
+        added: Vec::new(),
+        control,
+    };
+    Ok(Moving { flag, moved })
+}
+
+/// A rule that is made serves the control to whoever does not get the variant: what they are served now.
+fn control_of_made(plan: &Plan, flag: &Flag) -> Result<VariantName, Refused> {
+    let refuse = |problem: String| Err(Refused::new("control", problem));
+    let Some(default) = &flag.default else {
+        let problem = format!(
+            "{} serves the caller's own default, which no split can serve; give it a default variant first",
+            plan.flag
+        );
+        return refuse(problem);
+    };
+    if *default == plan.variant {
+        let problem = format!(
+            "{} has no rule that splits, and serves \"{default}\" by default to everybody already: a rollout would lower that",
+            plan.flag
+        );
+        return Err(Refused::new("variant", problem));
+    }
+    match plan.control.as_ref().or(flag.safe.as_ref()) {
+        Some(control) if control != default => refuse(format!(
+            "would be \"{control}\", and {} serves \"{default}\" to whom no rule matches; make \"{default}\" the control, or add a rule that splits as it shall begin",
+            plan.flag
+        )),
+        Some(_) | None => Ok(default.clone()),
+    }
+}
+
+/// Raises the variant's share of the moved rule.
+fn raise(moving: &mut Moving, plan: &Plan, share: Percent) -> Result<(), String> {
+    let control = moving.moved.control.clone();
+    let id = moving.moved.rule.clone();
+    let rule = moving.flag.rules.iter_mut().find(|rule| rule.id.as_ref() == Some(&id));
+    let Some(Rule {
+        serve: Serve::Split(split), ..
+    }) = rule
+    else {
+        return Err(format!("the rule {id} that it moves is gone, or splits no longer"));
+    };
+    *split = share::raised(split, &plan.variant, &control, share)?;
+    Ok(())
+}
+
+/// Adds a rule for a segment in front of the moved one.
+fn add_segment(moving: &mut Moving, plan: &Plan, segment: &SegmentKey) -> Result<(), Refused> {
+    let id = fresh_id(&moving.flag, &format!("{MADE}-{segment}"))?;
+    let place = moving.flag.rules.iter().position(|rule| rule.id.as_ref() == Some(&moving.moved.rule));
+    let rule = Rule {
+        id: Some(id),
+        when: Some(Condition::Segment(segment.clone())),
+        serve: Serve::Variant(plan.variant.clone()),
+    };
+    moving.moved.added.push(written(Some(&rule))?);
+    moving.flag.rules.insert(place.unwrap_or_default(), rule);
+    Ok(())
+}
+
+/// An id that no rule of the flag has.
+fn fresh_id(flag: &Flag, wish: &str) -> Result<RuleId, Refused> {
+    let taken = |id: &str| flag.rules.iter().any(|rule| rule.id.as_ref().is_some_and(|own| own.as_str() == id));
+    let numbered = (2..).map(|number| format!("{wish}-{number}"));
+    let free = std::iter::once(wish.to_owned()).chain(numbered).find(|id| !taken(id)).unwrap_or_default();
+    RuleId::new(&free).map_err(|faults| Refused::new("rule", faults.to_string()))
+}
+
+fn find<'f>(flag: &'f Flag, id: &RuleId) -> Option<&'f Rule> {
+    flag.rules.iter().find(|rule| rule.id.as_ref() == Some(id))
+}
+
+fn written(rule: Option<&Rule>) -> Result<Value, Refused> {
+    let rule = rule.ok_or_else(|| Refused::new("rule", "is gone"))?;
+    serde_json::to_value(rule).map_err(|error| Refused::new("rule", error.to_string()))
+}

@@ -1,0 +1,107 @@
+//! From one record of a rollout to the next.
+
+use jiff::Timestamp;
+use ripcord_proto::Position;
+use ripcord_proto::gate::{GateReading, Verdict};
+use ripcord_proto::rollout::{Looks, Moved, PastStep, Rollout, RolloutState};
+use ripcord_proto::span::Span;
+
+use super::decide::Standing;
+use super::says;
+
+/// What was seen of a step while it was held.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Seen {
+    pub(super) gates: Vec<GateReading>,
+    pub(super) looks: Vec<Looks>,
+}
+
+/// It stands so from now on.
+pub(super) fn stands(rollout: &Rollout, standing: Standing, seen: &Seen) -> Rollout {
+    Rollout {
+        state: standing.state,
+        waits_for: standing.waits_for,
+        reason: standing.reason,
+        gates: seen.gates.clone(),
+        ..rollout.clone()
+    }
+}
+
+/// The next step has begun. `position` is where the split was moved, if it had to be.
+pub(super) fn entered(rollout: &Rollout, seen: &Seen, moved: Moved, position: Option<Position>, now: Timestamp) -> Rollout {
+    let step = rollout.step + 1;
+    let mut next = Rollout {
+        state: RolloutState::Holding,
+        waits_for: None,
+        past: past(rollout, seen, now),
+        step,
+        since: Some(now),
+        held_ms: 0,
+        entered: Some(now),
+        judged_since: Some(now),
+        advance: None,
+        moved: Some(moved),
+        gates: Vec::new(),
+        position: position.or(rollout.position),
+        ..rollout.clone()
+    };
+    next.reason = says::holding(&next, next.plan.hold(step));
+    next
+}
+
+/// It is held where it is, with what has run of its hold.
+pub(super) fn paused(rollout: &Rollout, held: Span, reason: String) -> Rollout {
+    Rollout {
+        state: RolloutState::Paused,
+        waits_for: None,
+        reason,
+        since: None,
+        held_ms: held.millis(),
+        ..rollout.clone()
+    }
+}
+
+/// It goes on from where it was held. A gate that had failed judges by what comes from now on.
+pub(super) fn resumed(rollout: &Rollout, now: Timestamp) -> Rollout {
+    let failed = rollout.gates.iter().any(|reading| reading.verdict == Verdict::Fail);
+    let mut next = Rollout {
+        state: if rollout.step == 0 { RolloutState::Scheduled } else { RolloutState::Holding },
+        waits_for: None,
+        since: Some(now).filter(|_| rollout.step > 0),
+        judged_since: if failed { Some(now) } else { rollout.judged_since },
+        ..rollout.clone()
+    };
+    next.reason = if rollout.step == 0 {
+        says::started(&next)
+    } else {
+        says::holding(&next, next.plan.hold(next.step))
+    };
+    next
+}
+
+/// It is over.
+pub(super) fn over(rollout: &Rollout, seen: &Seen, state: RolloutState, reason: String, now: Timestamp) -> Rollout {
+    Rollout {
+        state,
+        waits_for: None,
+        reason,
+        since: None,
+        advance: None,
+        past: past(rollout, seen, now),
+        gates: seen.gates.clone(),
+        finished: Some(now),
+        ..rollout.clone()
+    }
+}
+
+fn past(rollout: &Rollout, seen: &Seen, now: Timestamp) -> Vec<PastStep> {
+    let mut past = rollout.past.clone();
+    past.extend(rollout.entered.map(|entered| PastStep {
+        step: rollout.step,
+        entered,
+        left: now,
+        gates: seen.gates.clone(),
+        looks: seen.looks.clone(),
+    }));
+    past
+}

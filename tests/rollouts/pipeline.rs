@@ -1,0 +1,126 @@
+//! A pipeline script: it applies flags, starts a rollout, and waits for what becomes of it.
+
+use std::process::Stdio;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use ripcord_tests::{SOON, World, eventually, on_both_stores};
+use serde_json::Value;
+
+use super::users::Users;
+use super::{newest, shell};
+
+const FLAGS: &str = "\
+environment: production
+flags:
+  checkout-v2:
+    variants: {on: true, off: false}
+    default: off
+    safe: off
+";
+
+const PLAN: &str = "\
+flag: checkout-v2
+variant: on
+steps:
+  - {to: 5%, hold: 2s}
+  - {to: 10%, hold: 4s}
+  - {to: 100%, hold: 1s}
+gates:
+  - {name: errors, outcome: error, compare: control, worse_by: 1%, confidence: 99%, min_samples: 300, on_fail: rollback}
+";
+
+const SCRIPT: &str = "\
+set -eu
+ripcord apply -f flags.yaml --reason deploy
+id=$(ripcord rollout start plan.yaml --reason 'checkout 2.14' --json | sed 's/.*\"id\":\"\\(ro_[a-z0-9]*\\)\".*/\\1/')
+ripcord rollout wait \"$id\" --timeout 2m --on-cancel rollback
+";
+
+/// Runs the script beside users; `at` is told each time that the rollout was looked at.
+async fn run(world: &World, users: &Users, at: impl Fn(&Value, &Users)) -> anyhow::Result<(i32, String)> {
+    let mut command = shell(world, SCRIPT);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let pipeline = tokio::task::spawn_blocking(move || child.wait_with_output());
+    while !pipeline.is_finished() {
+        if let Ok(rollout) = newest(world).await {
+            at(&rollout, users);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let output = pipeline.await??;
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    Ok((output.status.code().context("it was ended by a signal")?, text))
+}
+
+async fn prepared(world: &World) -> anyhow::Result<Users> {
+    std::fs::write(world.scratch().join("flags.yaml"), FLAGS)?;
+    std::fs::write(world.scratch().join("plan.yaml"), PLAN)?;
+    world.admin().put_flag("checkout-v2", &ripcord_tests::flags::boolean("off")).await?.ok()?;
+    Users::come(&world.admin().role("sdk").await?, "checkout-v2").await
+}
+
+on_both_stores! {
+    async fn a_fault_at_ten_percent_is_found_and_exposure_goes_back(world) {
+        let users = prepared(&world).await?;
+        let (code, text) = run(&world, &users, |rollout, users| {
+            if rollout["step"] == 2 {
+                users.broken.store(true, Ordering::Relaxed);
+            }
+        }).await?;
+        ensure!(code == 3, "the pipeline ended with {code}:\n{text}");
+        for words in ["holding: step 1 of 3 (5%) is held for 2s", "gate errors pass", "rolled_back: gate errors failed at step 2 of 3 (10%)"] {
+            ensure!(text.contains(words), "{words:?} is missing in\n{text}");
+        }
+        let rollout = newest(&world).await?;
+        ensure!(rollout["state"] == "rolled_back", "{rollout}");
+        ensure!(rollout["reason"].as_str().is_some_and(|reason| reason.contains("worse by more than 1 points")), "{rollout}");
+        let served = rollout["gates"][0]["figures"]["treatment"]["errors"].as_u64().unwrap_or_default();
+        ensure!(served > 0, "{rollout}");
+        eventually(SOON, "nobody is exposed any more", || async {
+            ensure!(users.exposed("checkout-v2") == 0, "{} of 1000 are", users.exposed("checkout-v2"));
+            Ok(())
+        }).await?;
+        let flag = world.admin().flag("checkout-v2").await?;
+        ensure!(flag["flag"]["rules"].as_array().is_none_or(Vec::is_empty), "{flag}");
+        let log = world.admin().log().await?;
+        ensure!(log.iter().any(|entry| entry["reason"].as_str().is_some_and(|reason| reason.contains("gate errors failed"))), "the log does not tell why");
+    }
+
+    async fn without_a_fault_it_runs_to_a_hundred_percent(world) {
+        let users = prepared(&world).await?;
+        let (code, text) = run(&world, &users, |_, _| {}).await?;
+        ensure!(code == 0, "the pipeline ended with {code}:\n{text}");
+        ensure!(text.contains("completed: all 3 steps were held to their end"), "{text}");
+        eventually(SOON, "everybody is exposed", || async {
+            ensure!(users.exposed("checkout-v2") == 1_000, "{} of 1000 are", users.exposed("checkout-v2"));
+            Ok(())
+        }).await?;
+        let rollout = newest(&world).await?;
+        let frozen = &rollout["past"][2]["gates"][0]["figures"]["frozen"];
+        ensure!(frozen == true, "the last step has no control of its own: {rollout}");
+    }
+
+    async fn a_pipeline_that_is_cancelled_takes_its_rollout_back(world) {
+        let admin = world.admin();
+        admin.put_flag("checkout-v2", &ripcord_tests::flags::boolean("off")).await?.ok()?;
+        let plan = serde_json::json!({"flag": "checkout-v2", "variant": "on", "steps": [{"to": "10%", "hold": "1h"}], "unjudged": true});
+        let started = admin.post("rollouts", &plan).await?.ok()?;
+        let id = started["id"].as_str().context("an id")?.to_owned();
+        eventually(SOON, "the step is taken", || async {
+            ensure!(newest(&world).await?["step"] == 1, "not yet");
+            Ok(())
+        }).await?;
+        // The signal goes to the command itself, as a CI runner sends it.
+        let script = format!("ripcord rollout wait {id} --on-cancel rollback & waiting=$!; sleep 1; kill -TERM $waiting; wait $waiting");
+        let mut command = shell(&world, &script);
+        let output = tokio::task::spawn_blocking(move || command.output()).await??;
+        let text = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.code() == Some(3), "{:?}: {text}", output.status);
+        ensure!(text.contains("is taken back"), "{text}");
+        let rollout = newest(&world).await?;
+        ensure!(rollout["state"] == "rolled_back", "{rollout}");
+        ensure!(admin.value("checkout-v2").await? == false);
+    }
+}
