@@ -61,6 +61,7 @@ pub mod settings;
 pub mod snapshot;
 pub mod split;
 pub mod table;
+pub mod target;
 pub mod value;
 pub mod variant;
 
@@ -73,3 +74,4 @@ pub use revision::{Epoch, Position, Revision, Sequence};
 pub use rollback::RollbackId;
 pub use segment::Segment;
 pub use snapshot::Snapshot;
+pub use target::TargetName;

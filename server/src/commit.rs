@@ -105,6 +105,8 @@ pub enum Ask {
     PutRecord(Record, Expected),
     /// A record shall be gone, if it is as expected.
     DeleteRecord(RecordKey, Expected),
+    /// What is asked is decided on the state that the commit is admitted on.
+    Decide(Decider),
     /// A revision that changes nothing.
     Ping(PingId),
     /// Flags shall be as they were, and the record of that shall be kept.
@@ -186,6 +188,16 @@ impl Answerer {
 impl std::fmt::Debug for Answerer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Answerer")
+    }
+}
+
+/// Decides what is asked from the state that the commit finds, so that nothing comes between what is read and what is written.
+#[derive(Clone)]
+pub struct Decider(pub Arc<dyn Fn(&EnvironmentState) -> Result<Vec<Ask>, CommitError> + Send + Sync>);
+
+impl std::fmt::Debug for Decider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Decider")
     }
 }
 

@@ -2,6 +2,7 @@
 //! says that it is gone. [`Environments`] is the way to all of them.
 
 mod feed;
+mod history;
 mod orphans;
 
 use std::collections::BTreeMap;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use ripcord_proto::frame::Overlay;
-use ripcord_proto::{EnvironmentKey, Position, Sequence};
+use ripcord_proto::{EnvironmentKey, Sequence};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +18,7 @@ pub use self::orphans::Orphans;
 use crate::clock::Clock;
 use crate::commit::committer::{Abandoned, Committer, Queue};
 use crate::commit::idempotency::{Answered, REMEMBERED};
-use crate::commit::log::{Fed, LogState, Sink};
+use crate::commit::log::{Fed, Sink};
 use crate::commit::plan::Plan;
 use crate::commit::state::EnvironmentState;
 use crate::commit::writer::{Around, Writer};
@@ -217,33 +218,6 @@ impl Environments {
             .get(environment)
             .cloned()
             .ok_or_else(|| CommitError::NoEnvironment(environment.clone()))
-    }
-
-    /// The environment's state at an earlier position: the newest stored one before it, and the log from there.
-    pub async fn state_at(&self, environment: &EnvironmentKey, position: Position) -> Result<Option<EnvironmentState>, StoreError> {
-        let log = LogName::Environment(environment.clone());
-        let stored = self.inner.store.state_before(&log, position).await?;
-        let loaded = Loaded {
-            head: stored.as_ref().map_or(crate::store::Head::START, |stored| stored.head),
-            state: stored,
-            tail: Vec::new(),
-        };
-        let mut state = EnvironmentState::restore(environment.clone(), &loaded);
-        loop {
-            if state.head.position() == position {
-                return Ok(Some(state));
-            }
-            let entries = self.inner.store.read(&log, state.head.sequence, LOOK_BACK as usize).await?;
-            if entries.is_empty() || state.head.position() > position {
-                return Ok(None);
-            }
-            for entry in &entries {
-                state = state.after(entry);
-                if state.head.position() == position {
-                    return Ok(Some(state));
-                }
-            }
-        }
     }
 
     /// Starts and stops environments as the system log says, whenever it says something new.

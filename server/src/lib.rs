@@ -13,6 +13,7 @@
 pub mod access;
 pub mod api;
 pub mod audit;
+pub mod checkpoint;
 pub mod cli;
 pub mod clock;
 pub mod commit;
@@ -23,6 +24,7 @@ pub mod http;
 pub mod kill;
 pub mod outcome;
 pub mod peer;
+pub mod release;
 pub mod secret;
 pub mod serve;
 pub mod snapshot;

@@ -37,6 +37,7 @@ fn check_reason(draft: &Draft) -> Result<(), CommitError> {
         | Ask::Driven(_)
         | Ask::PutRecord(..)
         | Ask::DeleteRecord(..)
+        | Ask::Decide(_)
         | Ask::Ping(_)
         | Ask::Rollback(_) => false,
     };

@@ -64,6 +64,7 @@ impl Ask {
             | Self::Driven(_)
             | Self::PutRecord(..)
             | Self::DeleteRecord(..)
+            | Self::Decide(_)
             | Self::Ping(_)
             | Self::GiveReason(..) => false,
         }
@@ -147,6 +148,10 @@ impl<'a> Candidate<'a> {
                     self.push(Change::DeleteRecord(key.clone()));
                 }
                 Ok(())
+            }
+            Ask::Decide(decider) => {
+                let asks = (decider.0)(&self.state)?;
+                asks.iter().try_for_each(|ask| self.ask(ask))
             }
             Ask::Ping(id) => {
                 self.push(Change::Ping(id.clone()));
