@@ -17,6 +17,7 @@ pub mod log;
 pub mod outcomes;
 pub mod plan;
 pub mod segments;
+pub mod sets;
 pub mod settings;
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,7 @@ mod revisions;
 mod rooms;
 mod routes;
 mod segments;
+mod sets;
 mod settings;
 #[cfg(test)]
 mod tests;

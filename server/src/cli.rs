@@ -17,6 +17,7 @@ mod doctor;
 mod env;
 mod exit;
 mod export;
+mod files;
 mod flags;
 mod input;
 mod invocation;

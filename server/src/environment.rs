@@ -153,10 +153,10 @@ impl Environments {
         self.running(&draft.environment)?.committer.submit(draft, queue, Abandoned::Finish).await
     }
 
-    /// What a draft would do, and the hash that does exactly that.
-    pub fn plan(&self, draft: &Draft) -> Result<Plan, CommitError> {
+    /// What a draft would do, the hash that does exactly that, and the state that it was planned on.
+    pub fn plan(&self, draft: &Draft) -> Result<(Plan, Arc<EnvironmentState>), CommitError> {
         let state = self.running(&draft.environment)?.committer.state();
-        commit::plan_of(draft, &state)
+        Ok((commit::plan_of(draft, &state)?, state))
     }
 
     /// Submits to the system log. An environment that was made is being served when this answers.

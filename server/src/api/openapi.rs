@@ -8,7 +8,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    audit, backup, commits, confirmations, connections, environments, explain, flags, front, keys, kills, metrics, outcomes, revisions, segments, settings,
+    audit, backup, commits, confirmations, connections, environments, explain, flags, front, keys, kills, metrics, outcomes, revisions, segments, sets,
+    settings,
 };
 use crate::stream;
 
@@ -25,6 +26,7 @@ use crate::stream;
         environments::list, environments::get, environments::create, environments::delete,
         flags::list, flags::get, flags::put, flags::patch, flags::delete,
         segments::list, segments::get, segments::put, segments::delete,
+        sets::list,
         commits::commit, commits::plan,
         kills::list, kills::get, kills::kill, kills::restore, kills::give_reason,
         settings::get, settings::put,

@@ -12,6 +12,7 @@ use super::write::Prepared;
 use crate::access::permit::{Administer, Allows, Edit, Kill, Read, Report, Restore};
 use crate::access::{Clearance, Permit};
 use crate::commit::plan::Plan;
+use crate::commit::state::EnvironmentState;
 use crate::commit::{CommitError, Committed, Draft};
 use crate::driver::Drivers;
 use crate::environment::Environments;
@@ -119,8 +120,8 @@ impl Rooms {
         Ok(self.parts.environments.submit(prepared.into_draft()).await?)
     }
 
-    /// What a draft would do; reading is enough for that.
-    pub(super) fn plan(&self, prepared: &Prepared<Read>) -> Result<Plan, Refusal> {
+    /// What a draft would do, and the state that it was planned on; reading is enough for that.
+    pub(super) fn plan(&self, prepared: &Prepared<Read>) -> Result<(Plan, Arc<EnvironmentState>), Refusal> {
         Ok(self.parts.environments.plan(prepared.draft())?)
     }
 
@@ -160,6 +161,11 @@ impl Rooms {
     /// How an environment is described.
     pub(super) fn record(&self, permit: &Permit<Read>) -> Option<ripcord_proto::change::EnvironmentRecord> {
         self.parts.environments.system().environments.get(permit.environment()).cloned()
+    }
+
+    /// The environment as its log has it, records and all.
+    pub(super) fn state(&self, permit: &Permit<Read>) -> Result<Arc<EnvironmentState>, Refusal> {
+        Ok(self.parts.environments.state(permit.environment())?)
     }
 
     /// The log of an environment and where it ends.

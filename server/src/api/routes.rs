@@ -10,7 +10,7 @@ use ripcord_proto::problem::Code;
 use super::rooms::{Parts, Rooms};
 use super::{
     audit, backup, commits, confirmations, connections, environments, explain, flags, front, keys, kills, metrics, openapi, outcomes, peers, revisions,
-    segments, settings,
+    segments, sets, settings,
 };
 use crate::access::Access;
 use crate::http::{Refusal, compress, problem, span};
@@ -103,6 +103,7 @@ fn environment_routes(config: &mut web::ServiceConfig) {
             "GET, PUT, DELETE",
             [web::get().to(segments::get), web::put().to(segments::put), web::delete().to(segments::delete)],
         ))
+        .service(at("/{env}/sets", "GET", [web::get().to(sets::list)]))
         .service(at("/{env}/commits", "POST", [web::post().to(commits::commit)]))
         .service(at("/{env}/commits/plan", "POST", [web::post().to(commits::plan)]))
         .service(at("/{env}/kills", "GET, POST", [web::get().to(kills::list), web::post().to(kills::kill)]))

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod edits;
+mod file_sets;
 mod harness;
 mod history;
 mod keys;

@@ -17,7 +17,7 @@ fn failed(problem: Problem) -> Failure {
 #[test]
 fn guards_and_gates_have_an_exit_code_of_their_own() {
     for code in Code::ALL {
-        let guards = [Code::FlagKilled, Code::PlanStale, Code::StaleRevision, Code::Forbidden];
+        let guards = [Code::FlagKilled, Code::PlanStale, Code::OtherOwner, Code::StaleRevision, Code::Forbidden];
         let expected = if guards.contains(code) { 3 } else { 1 };
         assert_eq!(failed(problem(*code)).exit().code(), expected, "{}", code.as_str());
     }
