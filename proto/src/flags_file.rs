@@ -18,6 +18,7 @@
 //! JSON is read by the same parser, since it is YAML. Booleans are `true` and `false` alone (YAML 1.2), so that `on`, `off`,
 //! `yes` and `no` stay the strings that they look like.
 
+pub mod schema;
 #[cfg(test)]
 mod tests;
 

@@ -19,6 +19,7 @@ pub mod plan;
 pub mod segments;
 pub mod sets;
 pub mod settings;
+pub mod stale_flags;
 #[cfg(test)]
 mod tests;
 pub mod written;

@@ -24,6 +24,7 @@ mod routes;
 mod segments;
 mod sets;
 mod settings;
+mod stale_flags;
 #[cfg(test)]
 mod tests;
 mod write;

@@ -1,4 +1,4 @@
-//! The command line: a file per command. Every command but `serve`, `demo`, `lint` and `completions` talks to a server over
+//! The command line: a file per command. Every command but `serve`, `demo`, `lint`, `schema` and `completions` talks to a server over
 //! HTTP and nothing else, so that whatever it can do, any program can do.
 //!
 //! ```text
@@ -27,7 +27,9 @@ mod lint;
 pub mod local;
 mod output;
 mod plan;
+mod promote;
 mod restore;
+mod schema;
 mod segments;
 mod serve;
 mod target;
@@ -97,6 +99,7 @@ enum Command {
     Remote(Remote),
     Lint(lint::Lint),
     Completions(completions::Completions),
+    Schema(schema::SchemaCommand),
 }
 
 /// The commands that ask a server.
@@ -109,6 +112,7 @@ enum Remote {
     Audit(audit::Audit),
     Apply(apply::Apply),
     Plan(plan::Plan),
+    Promote(promote::Promote),
     Export(export::Export),
     Flags(flags::Flags),
     Segments(segments::Segments),
@@ -147,6 +151,7 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, Failure> {
         Command::Demo(command) => demo::run(output, &command),
         Command::Lint(command) => lint::run(output, &command),
         Command::Completions(command) => Ok(completions::run(&command)),
+        Command::Schema(command) => schema::run(&command),
         Command::Remote(command) => {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -167,6 +172,7 @@ async fn ask(call: &Invocation, command: Remote) -> Result<Exit, Failure> {
         Remote::Audit(command) => audit::run(call, command).await,
         Remote::Apply(command) => apply::run(call, command).await,
         Remote::Plan(command) => plan::run(call, command).await,
+        Remote::Promote(command) => promote::run(call, command).await,
         Remote::Export(command) => export::run(call, command).await,
         Remote::Flags(command) => flags::run(call, command).await,
         Remote::Segments(command) => segments::run(call, command).await,

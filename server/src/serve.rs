@@ -24,7 +24,7 @@ use self::health::Health;
 use self::stores::Opened;
 use crate::access::{Access, Limits};
 use crate::api;
-use crate::clock::SystemClock;
+use crate::clock::{Clock as _, SystemClock};
 use crate::commit::CommitError;
 use crate::driver::{Drivers, Presence};
 use crate::environment::{Environments, Orphans, Rooms};
@@ -140,7 +140,7 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
         fleet,
         drivers,
         peers,
-        outcomes: Outcomes::default(),
+        outcomes: Outcomes::new(SystemClock.now()),
         metrics,
         node: node.clone(),
     };

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use ripcord_proto::frame::ServerFrame;
 use ripcord_proto::rest::sets::SetView;
-use ripcord_proto::{FlagsFile, SetName, Snapshot};
+use ripcord_proto::{EnvironmentKey, FlagsFile, SetName, Snapshot};
 
 use super::client::{Answer, Call};
 use super::exit::{Exit, Failure};
@@ -38,7 +38,7 @@ pub(crate) struct Export {
 
 /// Does it.
 pub(crate) async fn run(call: &Invocation, command: Export) -> Result<Exit, Failure> {
-    let snapshot = snapshot(call).await?;
+    let snapshot = snapshot(call, call.environment()).await?;
     let mut file = flags_file(&snapshot)?;
     if command.portable {
         file.environment = None;
@@ -92,8 +92,9 @@ async fn narrow(call: &Invocation, file: &mut FlagsFile, set: &SetName) -> Resul
     Ok(())
 }
 
-async fn snapshot(call: &Invocation) -> Result<Snapshot, Failure> {
-    let get = Call::get(["v1", "snapshot"]).query("environment", Some(call.environment()));
+/// What an environment serves, whole.
+pub(crate) async fn snapshot(call: &Invocation, environment: &EnvironmentKey) -> Result<Snapshot, Failure> {
+    let get = Call::get(["v1", "snapshot"]).query("environment", Some(environment));
     let answer: Answer<serde::de::IgnoredAny> = call.client.call(get).await?;
     match ServerFrame::parse(&answer.text) {
         Ok(ServerFrame::Snapshot(snapshot, ..)) => Ok(*snapshot),
@@ -102,8 +103,8 @@ async fn snapshot(call: &Invocation) -> Result<Snapshot, Failure> {
     }
 }
 
-/// A flag that this version cannot read would be lost in silence: it ends the export.
-fn flags_file(snapshot: &Snapshot) -> Result<FlagsFile, Failure> {
+/// A snapshot as a flags file. A flag that this version cannot read would be lost in silence: it ends the export.
+pub(crate) fn flags_file(snapshot: &Snapshot) -> Result<FlagsFile, Failure> {
     let unreadable = |kind: &str, key: &str, faults: &ripcord_proto::Faults| {
         Failure::Local(format!(
             "{kind} {key} cannot be read by this version, and would be lost: {faults}. Use the server's own version."

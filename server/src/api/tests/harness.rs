@@ -150,7 +150,7 @@ impl Node {
             environments,
             kills,
             peers,
-            outcomes: Outcomes::default(),
+            outcomes: Outcomes::new(jiff::Timestamp::now()),
             metrics: Metrics::of_process().unwrap(),
             node: "a".to_owned(),
         };
