@@ -2,8 +2,10 @@
 
 mod apply;
 mod basics;
+mod declarative;
 mod exit_codes;
 mod newcomer;
+mod pipelines;
 mod straight_line;
 
 use std::process::Output;
