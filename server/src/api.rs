@@ -3,6 +3,7 @@
 
 mod audit;
 mod backup;
+mod checkpoints;
 mod commits;
 mod confirm;
 mod confirmations;
@@ -18,7 +19,12 @@ mod named;
 mod openapi;
 mod outcomes;
 mod peers;
+mod pings;
+mod policy;
+mod records;
+mod releases;
 mod revisions;
+mod rollbacks;
 mod rooms;
 mod routes;
 mod segments;

@@ -9,6 +9,7 @@ mod apply;
 mod audit;
 mod backup;
 mod changes;
+mod checkpoint;
 mod client;
 mod completions;
 mod confirm;
@@ -28,10 +29,12 @@ pub mod local;
 mod output;
 mod plan;
 mod promote;
+mod release;
 mod restore;
 mod schema;
 mod segments;
 mod serve;
+mod span;
 mod target;
 mod watch;
 
@@ -108,6 +111,8 @@ enum Remote {
     Doctor(doctor::Doctor),
     Kill(kill::KillCommand),
     Restore(restore::Restore),
+    Checkpoint(checkpoint::Checkpoint),
+    Release(release::Release),
     Watch(watch::Watch),
     Audit(audit::Audit),
     Apply(apply::Apply),
@@ -168,6 +173,8 @@ async fn ask(call: &Invocation, command: Remote) -> Result<Exit, Failure> {
         Remote::Doctor(command) => doctor::run(call, command).await,
         Remote::Kill(command) => kill::run(call, command).await,
         Remote::Restore(command) => restore::run(call, command).await,
+        Remote::Checkpoint(command) => checkpoint::run(call, command).await,
+        Remote::Release(command) => release::run(call, command).await,
         Remote::Watch(command) => watch::run(call, command).await,
         Remote::Audit(command) => audit::run(call, command).await,
         Remote::Apply(command) => apply::run(call, command).await,

@@ -15,6 +15,8 @@ pub mod idempotency;
 pub(crate) mod log;
 mod meters;
 pub mod plan;
+pub mod probes;
+pub mod protect;
 mod records;
 mod refusal;
 pub mod reversal;
@@ -28,7 +30,7 @@ use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::commit::{Commit, Recorded};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::ping::PingId;
-use ripcord_proto::record::{Record, RecordKey};
+use ripcord_proto::record::{Record, RecordKey, Records};
 use ripcord_proto::settings::Settings;
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Kill, KillId, Position, ReleaseName, Segment, SegmentKey};
 use serde_json::value::RawValue;
@@ -195,6 +197,13 @@ impl std::fmt::Debug for Answerer {
 #[derive(Clone)]
 pub struct Decider(pub Arc<dyn Fn(&EnvironmentState) -> Result<Vec<Ask>, CommitError> + Send + Sync>);
 
+impl Ask {
+    /// What is asked is decided by `decision`.
+    pub fn decide(decision: impl Fn(&EnvironmentState) -> Result<Vec<Self>, CommitError> + Send + Sync + 'static) -> Self {
+        Self::Decide(Decider(Arc::new(decision)))
+    }
+}
+
 impl std::fmt::Debug for Decider {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Decider")
@@ -212,6 +221,8 @@ pub struct Made {
     pub flags: Vec<FlagKey>,
     /// The kill, where the draft asked for one.
     pub kill: Option<(Arc<Kill>, Standing)>,
+    /// The records as they are with it.
+    pub records: Arc<Records>,
 }
 
 /// Whether a kill was in force before it was asked for.
@@ -239,9 +250,19 @@ pub struct Committed {
 }
 
 /// What a draft would do to `state`, and the hash that does exactly that.
-pub(crate) fn plan_of(draft: &Draft, state: &EnvironmentState) -> Result<plan::Plan, CommitError> {
-    let (after, touched) = validate::preview(draft, state)?;
-    Ok(plan::make(draft, state, &after, &touched))
+pub(crate) fn plan_of(draft: &Draft, state: Arc<EnvironmentState>) -> Result<plan::Planned, CommitError> {
+    let (after, touched) = validate::preview(draft, &state)?;
+    let refused = protect::check(draft, &state, &after, &touched).err();
+    let plan = plan::Plan {
+        warnings: refused.iter().map(ToString::to_string).collect(),
+        ..plan::make(draft, &state, &after, &touched)
+    };
+    Ok(plan::Planned {
+        plan,
+        before: state,
+        after: after.snapshot,
+        touched,
+    })
 }
 
 impl LogDraft for Draft {

@@ -1,6 +1,7 @@
 //! Environments at work: for each a writer and a publisher, started when the system log says that it exists and stopped when it
 //! says that it is gone. [`Environments`] is the way to all of them.
 
+mod each;
 mod feed;
 mod history;
 mod orphans;
@@ -14,12 +15,13 @@ use ripcord_proto::{EnvironmentKey, Sequence};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+pub use self::each::Place;
 pub use self::orphans::Orphans;
 use crate::clock::Clock;
 use crate::commit::committer::{Abandoned, Committer, Queue};
 use crate::commit::idempotency::{Answered, REMEMBERED};
 use crate::commit::log::{Fed, Sink};
-use crate::commit::plan::Plan;
+use crate::commit::plan::Planned;
 use crate::commit::state::EnvironmentState;
 use crate::commit::writer::{Around, Writer};
 use crate::commit::{self, CommitError, Committed, Draft};
@@ -153,10 +155,15 @@ impl Environments {
         self.running(&draft.environment)?.committer.submit(draft, queue, Abandoned::Finish).await
     }
 
-    /// What a draft would do, the hash that does exactly that, and the state that it was planned on.
-    pub fn plan(&self, draft: &Draft) -> Result<(Plan, Arc<EnvironmentState>), CommitError> {
+    /// The answer that a call got before, where it did; the same key with another request is an error.
+    pub fn answered(&self, environment: &EnvironmentKey, call: &commit::Call) -> Result<Option<commit::Answer>, CommitError> {
+        self.running(environment)?.committer.answered().find(call)
+    }
+
+    /// What a draft would do, and the hash that does exactly that.
+    pub fn plan(&self, draft: &Draft) -> Result<Planned, CommitError> {
         let state = self.running(&draft.environment)?.committer.state();
-        Ok((commit::plan_of(draft, &state)?, state))
+        commit::plan_of(draft, state)
     }
 
     /// Submits to the system log. An environment that was made is being served when this answers.
@@ -189,6 +196,11 @@ impl Environments {
     /// The state of an environment's log as of the last swap.
     pub fn state(&self, environment: &EnvironmentKey) -> Result<Arc<EnvironmentState>, CommitError> {
         Ok(self.running(environment)?.committer.state())
+    }
+
+    /// The state of an environment's log, now and from now on; it closes when the environment goes.
+    pub fn watch(&self, environment: &EnvironmentKey) -> Result<watch::Receiver<Arc<EnvironmentState>>, CommitError> {
+        Ok(self.running(environment)?.committer.watch())
     }
 
     /// The store, for readers of logs.

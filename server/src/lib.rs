@@ -13,6 +13,7 @@
 pub mod access;
 pub mod api;
 pub mod audit;
+pub mod check;
 pub mod checkpoint;
 pub mod cli;
 pub mod clock;
@@ -25,7 +26,9 @@ pub mod http;
 pub mod kill;
 pub mod outcome;
 pub mod peer;
+pub mod ping;
 pub mod release;
+pub mod rollback;
 pub mod secret;
 pub mod serve;
 pub mod snapshot;

@@ -24,6 +24,7 @@ use self::health::Health;
 use self::stores::Opened;
 use crate::access::{Access, Limits};
 use crate::api;
+use crate::check::Checks;
 use crate::clock::{Clock as _, SystemClock};
 use crate::commit::CommitError;
 use crate::driver::{Drivers, Presence};
@@ -32,6 +33,8 @@ use crate::fleet::{self, Fleet};
 use crate::kill::{self, Kills};
 use crate::outcome::Outcomes;
 use crate::peer::Peers;
+use crate::ping::Pings;
+use crate::rollback::progress::Progress;
 use crate::secret::Secret;
 use crate::snapshot::board::Board;
 use crate::store::StoreError;
@@ -133,14 +136,29 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     let streams = Streams::new(&board, stream_settings(&config), fleet.clone(), Arc::new(access.clone()), fresh);
     shutdown::end_streams_of_revoked_keys(&environments, &streams, &tasks);
 
+    let outcomes = Outcomes::new(SystemClock.now());
+    let checks = Checks::new(Arc::new(SystemClock));
+    let progress = Progress {
+        environments: environments.clone(),
+        fleet: fleet.clone(),
+        outcomes: outcomes.clone(),
+        checks: checks.clone(),
+        drivers: drivers.clone(),
+    };
+    progress.start();
+    let pings = Pings::new(environments.clone(), fleet.clone(), drivers.clone());
+    pings.start();
+
     let health = Health::new(environments.clone(), &peers, stop.clone(), config.stale_after, node.clone());
     let parts = api::Parts {
         environments,
         kills,
         fleet,
         drivers,
+        pings,
+        checks,
         peers,
-        outcomes: Outcomes::new(SystemClock.now()),
+        outcomes,
         metrics,
         node: node.clone(),
     };

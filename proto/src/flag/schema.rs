@@ -1,10 +1,11 @@
-//! The places of flags and segments in the OpenAPI document. What stands there is the definition of
+//! The places of flags, segments and checks in the OpenAPI document. What stands there is the definition of
 //! [`crate::flags_file::schema`], whose JSON Schema says more than the document's own types can hold.
 
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::check::Check;
 use crate::flag::Flag;
 use crate::segment::Segment;
 
@@ -23,3 +24,11 @@ impl PartialSchema for Segment {
 }
 
 impl ToSchema for Segment {}
+
+impl PartialSchema for Check {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().into()
+    }
+}
+
+impl ToSchema for Check {}

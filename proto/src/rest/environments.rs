@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::Members;
+use super::pings::LastPing;
 use crate::key::EnvironmentKey;
 use crate::reader::{Read, Reader};
 use crate::revision::{Epoch, Revision};
@@ -25,7 +26,7 @@ pub struct EnvironmentRequest {
 }
 
 /// An environment: `GET /v1/environments/{env}`, and an item of `GET /v1/environments`.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EnvironmentView {
     /// Its name.
@@ -46,6 +47,12 @@ pub struct EnvironmentView {
     pub segments: usize,
     /// How many kills are in force, provisional ones among them.
     pub kills: usize,
+    /// The newest ping: how fast a change reaches everybody, as it was measured last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_ping: Option<LastPing>,
+    /// Rollbacks whose review is overdue.
+    #[serde(default)]
+    pub reviews_overdue: usize,
     /// Whether it was read while the store could not be reached.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stale: bool,

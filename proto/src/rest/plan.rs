@@ -6,6 +6,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::log::ChangedBy;
+use super::rollbacks::{FlagShare, UserShare};
 use crate::digest::Digest;
 use crate::key::{FlagKey, SegmentKey, SetName};
 use crate::kill::KillId;
@@ -40,6 +41,12 @@ pub struct PlanAnswer {
     /// What the file set takes over.
     #[serde(default)]
     pub adopted: Vec<Adopted>,
+    /// How many users would be served otherwise, computed by the engine that applications evaluate with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users: Option<UserShare>,
+    /// The same for each flag that would answer somebody otherwise.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shares: BTreeMap<FlagKey, FlagShare>,
     /// Kills that stay on flags of the plan: these go on serving their safe variant.
     #[serde(default)]
     pub kills: BTreeMap<FlagKey, Vec<KillId>>,

@@ -3,7 +3,7 @@
 mod kept;
 mod warnings;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use actix_web::http::StatusCode;
 use actix_web::web;
@@ -15,16 +15,18 @@ use ripcord_proto::rest::plan::{FlagStep, PlanAnswer, SegmentStep, SettingsStep}
 use ripcord_proto::rest::written::Written;
 use ripcord_proto::role::Action;
 use ripcord_proto::{Faults, KillId};
+use ripcord_sdk::engine::Compiled;
 
 use super::confirm::Subject;
 use super::rooms::Rooms;
 use super::settings::{rebuckets, warning};
 use super::write::{Asked, Write, of_environment, reply, written, written_with};
 use crate::access::permit::{Read, WriteSomething, WriteThis};
-use crate::commit::plan::{Plan, Step};
+use crate::commit::plan::{Plan, Planned, Step};
 use crate::commit::{Ask, Author, CommitError};
 use crate::file_set;
 use crate::http::{Body, Refusal, Reply};
+use crate::rollback::{self, Comparison, Users};
 
 /// Changes many things at once. `If-Match` takes the environment's ETag.
 #[utoipa::path(post, path = "/v1/environments/{env}/commits", tag = "commits",
@@ -62,16 +64,27 @@ pub(super) async fn plan(write: Write<Read>, body: Body<CommitRequest>, rooms: w
     asked.precondition = of_environment(write.condition)?;
     let warnings: Vec<String> = asked.asks.iter().filter_map(warning).collect();
     let prepared = write.prepare(asked, &body.digest, |made| written(made, StatusCode::OK));
-    let (plan, state) = rooms.plan(&prepared)?;
+    let Planned { plan, before, after, touched } = rooms.plan(&prepared)?;
     let warnings = warnings
         .into_iter()
         .chain(warnings::of(&plan, &rooms.outcomes().totals(prepared.environment())));
     let mut answer = answer(plan, warnings.collect());
+    if !touched.flags.is_empty() || !touched.segments.is_empty() {
+        let comparison = Comparison {
+            now: Compiled::new(&before.snapshot),
+            before: before.snapshot.clone(),
+            after,
+            touched,
+        };
+        let shares = rollback::shares(comparison, Users::default()).await?;
+        answer.users = Some(shares.users);
+        answer.shares = shares.flags.into_iter().filter(|(_, share)| share.changed > 0).collect();
+    }
     for set in &sets {
-        let decision = file_set::decide(set, &state)?;
+        let decision = file_set::decide(set, &before)?;
         answer.unchanged += decision.unchanged;
         answer.adopted.extend(decision.adopted);
-        answer.kept.extend(kept::told(decision.kept, &prepared, &state, &rooms).await?);
+        answer.kept.extend(kept::told(decision.kept, &prepared, &before, &rooms).await?);
     }
     Reply::ok(&answer)
 }
@@ -119,7 +132,8 @@ fn ask(change: ChangeRequest, author: &Author, reason: Option<&String>, rooms: &
     })
 }
 
-fn answer(plan: Plan, warnings: Vec<String>) -> PlanAnswer {
+fn answer(plan: Plan, mut warnings: Vec<String>) -> PlanAnswer {
+    warnings.extend(plan.warnings);
     PlanAnswer {
         hash: plan.hash,
         epoch: plan.at.epoch,
@@ -130,6 +144,8 @@ fn answer(plan: Plan, warnings: Vec<String>) -> PlanAnswer {
         unchanged: 0,
         kept: Vec::new(),
         adopted: Vec::new(),
+        users: None,
+        shares: BTreeMap::new(),
         kills: plan.kills,
         warnings,
     }

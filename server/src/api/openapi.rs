@@ -10,8 +10,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    audit, backup, commits, confirmations, connections, environments, explain, flags, front, keys, kills, metrics, outcomes, revisions, segments, sets,
-    settings, stale_flags,
+    audit, backup, checkpoints, commits, confirmations, connections, environments, explain, flags, front, keys, kills, metrics, outcomes, pings, policy,
+    releases, revisions, rollbacks, segments, sets, settings, stale_flags,
 };
 use crate::stream;
 
@@ -32,8 +32,15 @@ use crate::stream;
         commits::commit, commits::plan,
         kills::list, kills::get, kills::kill, kills::restore, kills::give_reason,
         settings::get, settings::put,
+        policy::get, policy::put,
+        checkpoints::list, checkpoints::get, checkpoints::create, checkpoints::delete, checkpoints::vouch, checkpoints::doubt,
+        releases::list, releases::get, releases::begin, releases::set, releases::finish,
+        rollbacks::made::create, rollbacks::made::plan,
         revisions::list, revisions::get, revisions::diff,
         confirmations::get, connections::list, explain::explain,
+        rollbacks::kept::list, rollbacks::kept::get,
+        rollbacks::acts::stop, rollbacks::acts::resume, rollbacks::acts::review,
+        pings::list, pings::send,
         keys::list, keys::create, keys::revoke,
         audit::list, audit::verify, backup::download,
     ),

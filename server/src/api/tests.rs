@@ -1,6 +1,7 @@
 //! The whole API over the memory store, call by call as callers make them.
 
 mod bad_input;
+mod checkpoints;
 mod edits;
 mod file_sets;
 mod harness;
@@ -9,3 +10,5 @@ mod keys;
 mod kills;
 mod openapi;
 mod permissions;
+mod releases;
+mod rollbacks;

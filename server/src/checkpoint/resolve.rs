@@ -1,6 +1,7 @@
 //! From a name to the state that it stands for, proven.
 
 use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::record::Records;
 use ripcord_proto::rollback::Target;
 use ripcord_proto::snapshot::ContentHash;
 use ripcord_proto::{CheckpointName, EnvironmentKey, Position, Revision, TargetName};
@@ -27,17 +28,9 @@ pub struct Resolved {
 /// Why a name stands for no state.
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
-    /// `last-known-good`, and nobody has vouched for anything.
-    #[error("no checkpoint of {0} is known to be good")]
-    NoKnownGood(EnvironmentKey),
-    /// There is no such checkpoint.
-    #[error("there is no checkpoint {name}")]
-    NoCheckpoint {
-        /// As it was named.
-        name: CheckpointName,
-        /// Those whose names are nearest to it.
-        nearest: Vec<CheckpointName>,
-    },
+    /// No such checkpoint, or nothing is known to be good: what there is instead.
+    #[error("{}", .0.detail)]
+    NotFound(Box<Problem>),
     /// A state that is still to come.
     #[error("{named} lies ahead of {newest}")]
     Ahead {
@@ -78,12 +71,12 @@ pub async fn resolve(environments: &Environments, environment: &EnvironmentKey, 
     let (position, checkpoint) = match name {
         TargetName::LastKnownGood => {
             let good = now.records.last_known_good();
-            let good = good.ok_or_else(|| ResolveError::NoKnownGood(environment.clone()))?;
+            let good = good.ok_or_else(|| ResolveError::NotFound(Box::new(no_known_good(environment))))?;
             (good.position(), Some(good))
         }
         TargetName::Checkpoint(wanted) => {
             let found = now.records.checkpoints.value(wanted.as_str());
-            let found = found.ok_or_else(|| unknown(&now, wanted))?;
+            let found = found.ok_or_else(|| ResolveError::NotFound(Box::new(no_checkpoint(wanted, &now.records))))?;
             (found.position(), Some(found))
         }
         TargetName::Revision(revision) => (of_revision(environments, environment, &now, *revision).await?, None),
@@ -130,42 +123,23 @@ async fn of_revision(environments: &Environments, environment: &EnvironmentKey, 
     found.ok_or(ResolveError::NoRevision { named, newest })
 }
 
-/// The refusal of a checkpoint that is not there, with those that may have been meant.
-pub(super) fn unknown(state: &EnvironmentState, name: &CheckpointName) -> ResolveError {
-    let distance = |other: &CheckpointName| strsim::osa_distance(name.as_str(), other.as_str());
-    let mut names: Vec<_> = state.records.checkpoints.iter().map(|entry| entry.key().clone()).collect();
-    names.sort_by_key(distance);
-    names.truncate(NEAREST);
-    ResolveError::NoCheckpoint {
-        name: name.clone(),
-        nearest: names,
-    }
-}
-
 impl From<ResolveError> for Refusal {
     fn from(error: ResolveError) -> Self {
         let problem = match error {
             ResolveError::Environment(error) => return error.into(),
             ResolveError::Store(error) => return error.into(),
-            ResolveError::NoKnownGood(environment) => Problem::new(
-                Code::NoKnownGood,
-                format!(
-                    "Nobody has vouched for a state of {environment} yet. Take a checkpoint of a state that is known to work \
-                     (`ripcord checkpoint create NAME`) and vouch for it (`ripcord checkpoint vouch NAME --evidence \"…\"`), or name a revision."
-                ),
-            ),
-            ResolveError::NoCheckpoint { name, nearest } => no_checkpoint(&name, &nearest),
+            ResolveError::NotFound(problem) => *problem,
             ResolveError::Ahead { named, newest } => {
-                let problem = format!("Revision {named} lies ahead: the newest is {newest}. Name an earlier one, or a checkpoint.");
-                Problem::new(Code::Invalid, problem).with("newest", newest.to_string())
+                let detail = format!("Revision {named} lies ahead: the newest is {newest}. Name an earlier one, or a checkpoint.");
+                Problem::new(Code::Invalid, detail).with("newest", newest.to_string())
             }
             ResolveError::NoRevision { named, newest } => {
-                let problem = format!("There never was a revision {named} in this environment; the newest is {newest}. `ripcord audit` lists them.");
-                Problem::new(Code::NotFound, problem).with("newest", newest.to_string())
+                let detail = format!("There never was a revision {named} in this environment; the newest is {newest}. `ripcord audit` lists them.");
+                Problem::new(Code::NotFound, detail).with("newest", newest.to_string())
             }
             ResolveError::Altered { .. } => {
                 tracing::error!(%error, "a checkpoint does not prove itself");
-                let detail = format!("Nothing was changed: {error}. `ripcord audit --verify` tells where the log was altered; use another checkpoint.");
+                let detail = format!("Nothing was changed: {error}. `ripcord audit verify` tells where the log was altered; use another checkpoint.");
                 Problem::new(Code::Internal, detail)
             }
         };
@@ -173,11 +147,23 @@ impl From<ResolveError> for Refusal {
     }
 }
 
-fn no_checkpoint(name: &CheckpointName, nearest: &[CheckpointName]) -> Problem {
-    let others = if nearest.is_empty() {
+/// `last-known-good`, and nobody has vouched for anything.
+pub(super) fn no_known_good(environment: &EnvironmentKey) -> Problem {
+    let detail = format!(
+        "Nobody has vouched for a state of {environment} yet. Take a checkpoint of a state that is known to work (`ripcord checkpoint create NAME`) \
+         and vouch for it (`ripcord checkpoint vouch NAME --evidence \"…\"`), or name a revision."
+    );
+    Problem::new(Code::NoKnownGood, detail)
+}
+
+/// There is no such checkpoint; those that may have been meant are named.
+pub(super) fn no_checkpoint(name: &CheckpointName, records: &Records) -> Problem {
+    let mut names: Vec<&str> = records.checkpoints.iter().map(|entry| entry.key().as_str()).collect();
+    names.sort_by_key(|other| strsim::osa_distance(name.as_str(), other));
+    names.truncate(NEAREST);
+    let others = if names.is_empty() {
         "none has been taken yet; `ripcord checkpoint create NAME` takes one".to_owned()
     } else {
-        let names: Vec<_> = nearest.iter().map(CheckpointName::as_str).collect();
         format!("the nearest are {}; `ripcord checkpoint list` shows all", names.join(", "))
     };
     Problem::new(Code::NotFound, format!("There is no checkpoint {name}: {others}."))

@@ -127,12 +127,13 @@ async fn commit(call: &Invocation, source: &Source, mut request: CommitRequest, 
     let mut tries = TRIES;
     loop {
         if call.output.format() == Format::Text && hash.is_none() {
-            let plan = plan::of(call, &source.environment, &request).await?.value;
+            let plan = plan::of(call, &source.environment, &request, write.release.as_ref()).await?.value;
             call.output.text(&changes::describe(&plan, call.output.paint()));
             request.plan = Some(plan.hash);
         }
         let post = Call::post(path(&source.environment, &["commits"]))
             .query("wait", confirm::asked_of_server(call.output, write.patience()))
+            .query("release", write.release.as_ref())
             .json(&request)?;
         tries -= 1;
         match call.client.call(post).await {

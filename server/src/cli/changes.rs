@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use ripcord_proto::KillId;
-use ripcord_proto::rest::plan::{Adopted, PlanAnswer};
+use ripcord_proto::rest::plan::{Adopted, FlagStep, PlanAnswer, SegmentStep};
+use ripcord_proto::rest::rollbacks::Population;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -21,22 +22,22 @@ pub(crate) fn total(plan: &PlanAnswer) -> usize {
 pub(crate) fn describe(plan: &PlanAnswer, paint: Paint) -> String {
     let mut groups = [("Added", String::new(), 0), ("Changed", String::new(), 0), ("Removed", String::new(), 0)];
     let [added, changed, removed] = &mut groups;
-    let mut tell = |name: String, from: Option<&RawValue>, to: Option<&RawValue>, kills: &[KillId]| {
+    let mut tell = |told: String, from: Option<&RawValue>, to: Option<&RawValue>, kills: &[KillId]| {
         let (_, text, count) = match (from, to) {
             (None, _) => &mut *added,
             (Some(_), Some(_)) => &mut *changed,
             (Some(_), None) => &mut *removed,
         };
         *count += 1;
-        thing(text, paint, &name, from, to);
+        text.push_str(&told);
         killed(text, paint, kills);
     };
     for step in &plan.segments {
-        tell(format!("segment {}", step.key), step.from.as_deref(), step.to.as_deref(), &[]);
+        tell(segment(step, paint), step.from.as_deref(), step.to.as_deref(), &[]);
     }
     for step in &plan.flags {
         let kills = plan.kills.get(&step.key).map_or(&[][..], Vec::as_slice);
-        tell(format!("flag {}", step.key), step.from.as_deref(), step.to.as_deref(), kills);
+        tell(flag(step, paint), step.from.as_deref(), step.to.as_deref(), kills);
     }
     if let Some(settings) = &plan.settings {
         let (_, text, count) = &mut *changed;
@@ -54,6 +55,7 @@ pub(crate) fn describe(plan: &PlanAnswer, paint: Paint) -> String {
     if plan.unchanged > 0 {
         let _ = writeln!(text, "{}\n", paint.faint(&format!("Unchanged ({})", plan.unchanged)));
     }
+    users(&mut text, plan, paint);
     kept(&mut text, plan, paint);
     adopted(&mut text, plan, paint);
     for warning in &plan.warnings {
@@ -69,6 +71,32 @@ fn killed(text: &mut String, paint: Paint, kills: &[KillId]) {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{}", paint.warn(&stays));
     }
+}
+
+/// How many users would be served otherwise.
+fn users(text: &mut String, plan: &PlanAnswer, paint: Paint) {
+    let Some(users) = &plan.users else { return };
+    let of_whom = match users.source {
+        Population::Synthetic => format!("{} made-up users", users.contexts),
+        Population::Sample => format!("{} users of the sample", users.contexts),
+    };
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        text,
+        "{}: {} of {of_whom} would be served otherwise",
+        paint.strong("Users"),
+        percent(users.share)
+    );
+    for (key, share) in &plan.shares {
+        let _ = writeln!(text, "  {key}: {}", percent(share.share));
+    }
+    text.push('\n');
+}
+
+/// A share of 1 as a percentage.
+fn percent(share: f64) -> String {
+    let text = format!("{:.2}", share * 100.0);
+    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
 /// What stays although the files say otherwise, and who changed it last.
@@ -107,6 +135,16 @@ fn adopted(text: &mut String, plan: &PlanAnswer, paint: Paint) {
     text.push('\n');
 }
 
+/// A flag before and after.
+pub(crate) fn flag(step: &FlagStep, paint: Paint) -> String {
+    thing(paint, &format!("flag {}", step.key), step.from.as_deref(), step.to.as_deref())
+}
+
+/// A segment before and after.
+pub(crate) fn segment(step: &SegmentStep, paint: Paint) -> String {
+    thing(paint, &format!("segment {}", step.key), step.from.as_deref(), step.to.as_deref())
+}
+
 /// `2 flags and 1 segment`
 pub(crate) fn summary(plan: &PlanAnswer) -> String {
     let mut parts = Vec::new();
@@ -122,27 +160,27 @@ pub(crate) fn summary(plan: &PlanAnswer) -> String {
     parts.join(" and ")
 }
 
-fn thing(text: &mut String, paint: Paint, name: &str, from: Option<&RawValue>, to: Option<&RawValue>) {
+fn thing(paint: Paint, name: &str, from: Option<&RawValue>, to: Option<&RawValue>) -> String {
     let read = |json: &RawValue| serde_json::from_str::<Value>(json.get()).unwrap_or_default();
+    let mut text = String::new();
     // Writing to a String cannot fail.
-    let _ = match (from, to) {
+    match (from, to) {
         (None, Some(to)) => {
             let _ = writeln!(text, "{}", paint.good(&format!("+ {name}")));
             if let Value::Object(members) = read(to) {
                 for (member, value) in &members {
-                    new_member(text, member, value);
+                    new_member(&mut text, member, value);
                 }
             }
-            Ok(())
         }
-        (Some(_), None) => writeln!(text, "{}", paint.bad(&format!("- {name}"))),
+        (Some(_), None) => drop(writeln!(text, "{}", paint.bad(&format!("- {name}")))),
         (Some(from), Some(to)) => {
             let _ = writeln!(text, "{} {name}", paint.warn("~"));
-            differences(text, paint, "", &read(from), &read(to));
-            Ok(())
+            differences(&mut text, paint, "", &read(from), &read(to));
         }
-        (None, None) => Ok(()),
-    };
+        (None, None) => {}
+    }
+    text
 }
 
 /// A member of something new; of a list of objects (rules) each on a line of its own.

@@ -1,5 +1,7 @@
 //! `ripcord env`: environments.
 
+mod policy;
+
 use std::fmt::Write as _;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -23,6 +25,7 @@ Examples:
   ripcord env create staging --description \"before production\"
   ripcord env copy production rehearsal     flags, segments, settings; no kills
   ripcord env delete rehearsal --confirm rehearsal
+  ripcord env policy set --protected --vouch-after 30m --ping-every 10m
   ripcord env bucketing v2 --rebuckets-everybody --reason \"older flagd\"")]
 pub(crate) struct Env {
     #[command(subcommand)]
@@ -73,6 +76,8 @@ enum Action {
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
+    /// Show or change what the environment asks of those who change it, and what it does by itself
+    Policy(Box<policy::PolicyCommand>),
     /// Show or change the bucketing generation, which decides who falls where in every split
     Bucketing {
         /// v3 (the default) or v2 (older flagd clients)
@@ -124,6 +129,7 @@ pub(crate) async fn run(call: &Invocation, command: Env) -> Result<Exit, Failure
             create(call, &request).await
         }
         Action::Delete { name, confirm, reason } => delete(call, &name, confirm.as_ref(), reason.as_deref()).await,
+        Action::Policy(command) => policy::run(call, *command).await,
         Action::Bucketing { generation: None, .. } => bucketing(call).await,
         Action::Bucketing {
             generation: Some(generation),

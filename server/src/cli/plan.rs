@@ -1,9 +1,9 @@
 //! `ripcord plan`: what an apply would change, and the hash that holds it to that.
 
 use clap::Args;
-use ripcord_proto::EnvironmentKey;
 use ripcord_proto::rest::commits::CommitRequest;
 use ripcord_proto::rest::plan::PlanAnswer;
+use ripcord_proto::{EnvironmentKey, ReleaseName};
 
 use super::apply::Source;
 use super::changes;
@@ -22,18 +22,22 @@ Examples:
 pub(crate) struct Plan {
     #[command(flatten)]
     which: Which,
+    /// The release that the change would belong to
+    #[arg(long, value_name = "NAME")]
+    release: Option<ReleaseName>,
 }
 
 /// Does it.
 pub(crate) async fn run(call: &Invocation, command: Plan) -> Result<Exit, Failure> {
     let source = Source::read(call, &command.which)?;
-    let answer = of(call, &source.environment, &source.request(None)).await?;
+    let answer = of(call, &source.environment, &source.request(None), command.release.as_ref()).await?;
     call.output.answer(&answer, |plan| {
         let told = changes::describe(plan, call.output.paint());
         if changes::total(plan) == 0 {
             return format!("{told}Nothing would change in what {} answers.", source.environment);
         }
-        let apply = call.command(&format!("apply {} --plan {}", command.which.options(), plan.hash));
+        let release = command.release.as_ref().map(|release| format!(" --release {release}")).unwrap_or_default();
+        let apply = call.command(&format!("apply {}{release} --plan {}", command.which.options(), plan.hash));
         format!(
             "{told}\nWould change {} of {}, planned at revision {}. Nothing is changed yet; do exactly this with\n  {apply}",
             changes::summary(plan),
@@ -45,6 +49,12 @@ pub(crate) async fn run(call: &Invocation, command: Plan) -> Result<Exit, Failur
 }
 
 /// Asks what a commit would do.
-pub(crate) async fn of(call: &Invocation, environment: &EnvironmentKey, request: &CommitRequest) -> Result<Answer<PlanAnswer>, ClientError> {
-    call.client.call(Call::post(path(environment, &["commits", "plan"])).json(request)?).await
+pub(crate) async fn of(
+    call: &Invocation,
+    environment: &EnvironmentKey,
+    request: &CommitRequest,
+    release: Option<&ReleaseName>,
+) -> Result<Answer<PlanAnswer>, ClientError> {
+    let post = Call::post(path(environment, &["commits", "plan"])).query("release", release);
+    call.client.call(post.json(request)?).await
 }

@@ -65,7 +65,7 @@ pub(crate) async fn run(call: &Invocation, command: Promote) -> Result<Exit, Fai
     let target = export::snapshot(call, &command.to).await?;
     let mut promotion = promotion(&command, &export::flags_file(&source)?, &target)?;
     if command.plan.is_none() {
-        let answer = plan::of(call, &command.to, &promotion.request).await?;
+        let answer = plan::of(call, &command.to, &promotion.request, command.write.release.as_ref()).await?;
         call.output
             .answer(&answer, |plan| describe(plan, &promotion.differing, &command, call, call.output.paint()));
         return Ok(Exit::Done);
@@ -82,6 +82,7 @@ pub(crate) async fn run(call: &Invocation, command: Promote) -> Result<Exit, Fai
     promotion.request.changes_served = command.write.changes_served;
     let post = Call::post(path(&command.to, &["commits"]))
         .query("wait", confirm::asked_of_server(call.output, command.write.patience()))
+        .query("release", command.write.release.as_ref())
         .json(&promotion.request)?;
     let answer: Answer<Written> = call.client.call(post).await?;
     call.output.answer(&answer, |written| {

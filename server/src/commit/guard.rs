@@ -78,6 +78,6 @@ fn check_killed(draft: &Draft, before: &EnvironmentState, after: &EnvironmentSta
 }
 
 /// What a flag serves while it is killed; `None` = the caller's own default.
-fn served(flag: &Flag) -> Option<&Value> {
+pub(super) fn served(flag: &Flag) -> Option<&Value> {
     flag.safe.as_ref().and_then(|safe| flag.variants.get(safe.as_str()))
 }

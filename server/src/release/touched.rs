@@ -23,6 +23,8 @@ pub struct Touched {
     pub flags: BTreeMap<FlagKey, Touch>,
     /// Segments that it put or deleted.
     pub segments: BTreeMap<SegmentKey, Touch>,
+    /// Its own commits that put or deleted any of them, oldest first.
+    pub own: Vec<Arc<ChangedBy>>,
 }
 
 /// What a release did to one flag or segment.
@@ -70,9 +72,15 @@ pub async fn touched(environments: &Environments, environment: &EnvironmentKey, 
 pub(super) fn of_hands(hands: &Hands, release: &ReleaseName) -> Touched {
     let rollbacks = rollbacks_of(hands, release);
     let is_own = |by: &ChangedBy| by.release.as_ref() == Some(release) || rollbacks.contains(&by.sequence);
+    let all = hands.flags.values().chain(hands.segments.values()).flatten();
+    let own: BTreeMap<Sequence, _> = all
+        .filter(|hand| is_own(&hand.by))
+        .map(|hand| (hand.by.sequence, Arc::clone(&hand.by)))
+        .collect();
     Touched {
         flags: of_things(&hands.flags, is_own),
         segments: of_things(&hands.segments, is_own),
+        own: own.into_values().collect(),
     }
 }
 

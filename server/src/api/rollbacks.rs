@@ -1,0 +1,5 @@
+//! `rollbacks` and what is done to one.
+
+pub(super) mod acts;
+pub(super) mod kept;
+pub(super) mod made;
