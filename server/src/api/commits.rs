@@ -64,11 +64,18 @@ pub(super) async fn plan(write: Write<Read>, body: Body<CommitRequest>, rooms: w
     asked.precondition = of_environment(write.condition)?;
     let warnings: Vec<String> = asked.asks.iter().filter_map(warning).collect();
     let prepared = write.prepare(asked, &body.digest, |made| written(made, StatusCode::OK));
-    let Planned { plan, before, after, touched } = rooms.plan(&prepared)?;
+    let Planned {
+        plan,
+        before,
+        after,
+        mut touched,
+    } = rooms.plan(&prepared)?;
     let warnings = warnings
         .into_iter()
         .chain(warnings::of(&plan, &rooms.outcomes().totals(prepared.environment())));
     let mut answer = answer(plan, warnings.collect());
+    // Nobody loses or changes what he was served by a flag that is new.
+    touched.flags.retain(|key| before.snapshot.flags.get(key.as_str()).is_some());
     if !touched.flags.is_empty() || !touched.segments.is_empty() {
         let comparison = Comparison {
             now: Compiled::new(&before.snapshot),

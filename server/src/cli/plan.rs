@@ -39,7 +39,8 @@ pub(crate) async fn run(call: &Invocation, command: Plan) -> Result<Exit, Failur
         let release = command.release.as_ref().map(|release| format!(" --release {release}")).unwrap_or_default();
         let apply = call.command(&format!("apply {}{release} --plan {}", command.which.options(), plan.hash));
         format!(
-            "{told}\nWould change {} of {}, planned at revision {}. Nothing is changed yet; do exactly this with\n  {apply}",
+            "{}\n\nWould change {} of {}, planned at revision {}. Nothing is changed yet; do exactly this with\n  {apply}",
+            told.trim_end(),
             changes::summary(plan),
             source.environment,
             plan.revision,

@@ -205,7 +205,11 @@ async fn a_plan_warns_of_what_would_be_lost() {
     let batch = json!({"instance_id": "i", "batch": 1, "counts": [{"flag": "gone", "variant": "on", "evaluations": 7}]});
     node.post("/v1/outcomes?environment=production", &batch).await.expect(202);
     let lowered = json!({"set": "s", "flags": {"a": flag(10), "b": flag(60)}, "absent": "delete"});
-    let warnings = plan(&node, &lowered).await["warnings"].to_string();
+    let planned = plan(&node, &lowered).await;
+    let share = planned["shares"]["a"]["share"].as_f64().unwrap();
+    assert!((0.38..0.42).contains(&share), "{planned:#}");
+    assert_eq!(planned["users"]["contexts"], 10_000);
+    let warnings = planned["warnings"].to_string();
     for words in [
         "gone would be deleted and is still evaluated: 7 evaluations",
         "a would lower the exposure of rule gradual from 50 % to 10 %",

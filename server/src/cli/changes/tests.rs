@@ -23,6 +23,8 @@ fn a_plan_is_told_thing_by_thing_and_member_by_member() {
         ],
         "kills": {"checkout-v2": ["k_01jd3x7q8v9w0y2z4a6b8c0d2e"]},
         "unchanged": 7,
+        "users": {"source": "synthetic", "contexts": 10_000, "changed": 1_250, "share": 0.125},
+        "shares": {"checkout-v2": {"changed": 1_250, "share": 0.125}},
         "kept": [{"path": "flags.search.enabled", "file": true, "now": false, "last_change": {"sequence": 50, "epoch": 1, "revision": 41,
             "at": "2026-01-01T00:00:00Z", "actor": {"name": "anna", "role": "oncall"}, "reason": "too slow"}}],
         "adopted": [{"path": "flags.ranking", "from": "search"}, {"path": "flags.theme"}],
@@ -46,6 +48,9 @@ fn a_plan_is_told_thing_by_thing_and_member_by_member() {
     - flag old-search
 
     Unchanged (7)
+
+    Users: 12.5 % of 10000 made-up users would be served otherwise
+      checkout-v2: 12.5 %
 
     Left as it is (1): changed by hand since the last apply, and not by the files
       flags.search.enabled: false stays; the files say true
