@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::fault::Faults;
-use crate::flags_file;
 use crate::limits;
 use crate::reader::{self, Read, Reader};
+use crate::yaml;
 
 /// An HTTP probe: a GET whose status, and one place of whose JSON body, must be as stated.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -75,7 +75,7 @@ impl Check {
 
     /// Reads a file of checks, YAML or JSON: a list, or an object with the one member `checks`.
     pub fn parse_file(text: &str) -> Result<Vec<Self>, Faults> {
-        let document = flags_file::document(text)?;
+        let document = yaml::parse(text)?;
         reader::read(&document, |reader, value| match value.as_object() {
             Some(map) => {
                 reader.members(map, "a file of checks", &["checks"], &[]);

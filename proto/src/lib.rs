@@ -8,6 +8,7 @@
 //! actor  change  kill                                  ->  commit (one log entry)   what happened
 //! table (entries by key, each with its digest)         ->  snapshot, delta          the state, and the way from one to the next
 //! checkpoint  release  rollback  policy  ping  drill   ->  record                   what is kept beside the flags
+//! scenario                                             ->  drill                    what is rehearsed, and what came of it
 //! frame  rest  problem                                                              what goes over the wire
 //! ```
 #![cfg_attr(
@@ -58,6 +59,7 @@ pub mod revision;
 pub mod role;
 pub mod rollback;
 pub mod rule;
+pub mod scenario;
 pub mod segment;
 pub mod settings;
 pub mod snapshot;
@@ -66,6 +68,7 @@ pub mod table;
 pub mod target;
 pub mod value;
 pub mod variant;
+mod yaml;
 
 pub use fault::{Fault, Faults};
 pub use flag::Flag;

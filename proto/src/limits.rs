@@ -62,6 +62,16 @@ pub const CHECKS: usize = 32;
 pub const LADDER_STEPS: usize = 32;
 /// Contexts of an uploaded sample, at most.
 pub const SAMPLE_CONTEXTS: usize = 10_000;
+/// Reports of drills that an environment keeps: the newest.
+pub const DRILLS: usize = 200;
+/// Verdicts of a drill, at most.
+pub const DRILL_VERDICTS: usize = 100;
+/// Figures of a drill, at most.
+pub const DRILL_FIGURES: usize = 100;
+/// Faults of a drill's scenario, at most.
+pub const DRILL_FAULTS: usize = 16;
+/// Applications of a drill, at most.
+pub const DRILL_APPLICATIONS: u64 = 1_000;
 /// Figures of one piece of evidence, at most.
 pub const FIGURES: usize = 64;
 /// Flags, tags or data measures that one release names, at most.

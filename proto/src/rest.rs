@@ -7,6 +7,7 @@
 pub mod checkpoints;
 pub mod commits;
 pub mod connections;
+pub mod drills;
 pub mod environments;
 pub mod explain;
 pub mod flags;

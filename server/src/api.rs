@@ -8,6 +8,7 @@ mod commits;
 mod confirm;
 mod confirmations;
 mod connections;
+mod drills;
 mod environments;
 mod explain;
 mod flags;

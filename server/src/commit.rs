@@ -195,7 +195,10 @@ impl std::fmt::Debug for Answerer {
 
 /// Decides what is asked from the state that the commit finds, so that nothing comes between what is read and what is written.
 #[derive(Clone)]
-pub struct Decider(pub Arc<dyn Fn(&EnvironmentState) -> Result<Vec<Ask>, CommitError> + Send + Sync>);
+pub struct Decider(pub Arc<Decision>);
+
+/// From the state that a commit finds to what is asked of it, or why nothing may be.
+pub type Decision = dyn Fn(&EnvironmentState) -> Result<Vec<Ask>, CommitError> + Send + Sync;
 
 impl Ask {
     /// What is asked is decided by `decision`.

@@ -3,6 +3,8 @@
 
 mod each;
 mod feed;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod history;
 mod orphans;
 
@@ -10,6 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use ripcord_proto::commit::Sealed;
 use ripcord_proto::frame::Overlay;
 use ripcord_proto::{EnvironmentKey, Sequence};
 use tokio::sync::{mpsc, watch};
@@ -96,9 +99,11 @@ impl std::fmt::Debug for Rooms {
 struct SystemSink;
 
 impl Sink<SystemState> for SystemSink {
-    fn advance(&self, _: &SystemState, _: &SystemState, _: &[ripcord_proto::commit::Sealed]) {}
+    fn prepare(&self, _: &SystemState, _: &SystemState, _: &[Sealed]) {}
 
-    fn replaced(&self, _: &SystemState, _: Vec<ripcord_proto::commit::Sealed>) {}
+    fn advance(&self, _: &SystemState, _: &SystemState, _: &[Sealed]) {}
+
+    fn replaced(&self, _: &SystemState, _: Vec<Sealed>) {}
 }
 
 impl Environments {

@@ -1,6 +1,7 @@
 //! Outcomes: what applications report of the variants that they serve, summed up.
 
 mod counters;
+mod elsewhere;
 mod seen;
 mod stale;
 #[cfg(test)]
@@ -17,9 +18,9 @@ use ripcord_proto::{EnvironmentKey, FlagKey, Snapshot};
 
 use self::counters::Counters;
 pub use self::counters::{Counted, Total};
+pub use self::elsewhere::{Elsewhere, Nowhere, ServedElsewhere, ServedQuestion};
 use self::seen::Seen;
 pub use self::stale::stale;
-pub use self::window::REPORTED_WITHIN;
 use self::window::{Counts, Window};
 
 /// What has been reported since this node started. Cheap to clone.

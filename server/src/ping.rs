@@ -109,12 +109,11 @@ impl Pings {
         }
         // One that was closed says more than what this node would count for an old revision.
         let closed = self.environments.state(&order.environment)?.records.pings.value(receipt.id.as_str()).cloned();
-        let known = match closed {
-            Some(closed) => closed,
-            None => {
-                let confirmation = self.fleet.wait(&order.environment, &target, order.wait, None).await;
-                ping(&order, receipt.id, receipt.position, at, confirmation)
-            }
+        let known = if let Some(closed) = closed {
+            closed
+        } else {
+            let confirmation = self.fleet.wait(&order.environment, &target, order.wait, None).await;
+            ping(&order, receipt.id, receipt.position, at, confirmation)
         };
         Ok(Sent {
             ping: known,
@@ -202,6 +201,3 @@ fn ping(order: &Order, id: PingId, position: Position, at: jiff::Timestamp, conf
         confirmation: confirmation.unwrap_or_else(unknown),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -28,8 +28,9 @@ mod share;
 mod stale;
 #[cfg(test)]
 mod tests;
+pub mod undo;
 pub mod wait;
-mod words;
+pub(crate) mod words;
 
 pub use self::commit::{Done, answer_of, commit, replayed, with_kills};
 pub use self::order::Order;

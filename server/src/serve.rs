@@ -7,6 +7,7 @@ mod first_start;
 mod fresh;
 pub mod health;
 mod peers;
+mod procedures;
 mod shutdown;
 mod stores;
 mod tls;
@@ -24,17 +25,13 @@ use self::health::Health;
 use self::stores::Opened;
 use crate::access::{Access, Limits};
 use crate::api;
-use crate::check::Checks;
 use crate::clock::{Clock as _, SystemClock};
 use crate::commit::CommitError;
-use crate::driver::{Drivers, Presence};
 use crate::environment::{Environments, Orphans, Rooms};
 use crate::fleet::{self, Fleet};
 use crate::kill::{self, Kills};
 use crate::outcome::Outcomes;
 use crate::peer::Peers;
-use crate::ping::Pings;
-use crate::rollback::progress::Progress;
 use crate::secret::Secret;
 use crate::snapshot::board::Board;
 use crate::store::StoreError;
@@ -127,48 +124,30 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     peers.start(kills.clone(), node.clone(), &tasks);
     let others = Arc::new(peers::OtherNodes::new(peers.clone(), opened.redis.clone()));
     let fleet = Fleet::new(&board, fleet::Settings::new(node.clone()), Arc::clone(&others) as Arc<dyn fleet::Peers>);
-    others.answer_from(fleet.clone());
-
-    let drivers = Drivers::new(environments.clone(), Arc::clone(&others) as Arc<dyn Presence>, &node, &others.own_id());
+    let outcomes = Outcomes::new(SystemClock.now());
+    others.answer_from(fleet.clone(), outcomes.clone());
+    let procedures = procedures::start(&environments, &fleet, &outcomes, &others, &node);
 
     let access = Access::new(environments.clone(), config.admin_key.as_ref(), node.clone(), Limits::default());
     let fresh = fresh::watch(opened.store.health(), peers.clone(), &tasks);
     let streams = Streams::new(&board, stream_settings(&config), fleet.clone(), Arc::new(access.clone()), fresh);
     shutdown::end_streams_of_revoked_keys(&environments, &streams, &tasks);
 
-    let outcomes = Outcomes::new(SystemClock.now());
-    let checks = Checks::new(Arc::new(SystemClock));
-    let progress = Progress {
-        environments: environments.clone(),
-        fleet: fleet.clone(),
-        outcomes: outcomes.clone(),
-        checks: checks.clone(),
-        drivers: drivers.clone(),
-    };
-    progress.start();
-    let pings = Pings::new(environments.clone(), fleet.clone(), drivers.clone());
-    pings.start();
-
     let health = Health::new(environments.clone(), &peers, stop.clone(), config.stale_after, node.clone());
     let parts = api::Parts {
         environments,
         kills,
         fleet,
-        drivers,
-        pings,
-        checks,
+        drivers: procedures.drivers,
+        pings: procedures.pings,
+        checks: procedures.checks,
         peers,
         outcomes,
         metrics,
         node: node.clone(),
     };
     let api = api::Api::new(parts, access);
-    let entry = entry::Settings {
-        workers: config.workers,
-        tls: tls.clone(),
-        shutdown: DRAIN,
-        ..entry::Settings::default()
-    };
+    let entry = entry_settings(&config, tls.clone());
     let address = listener.local_addr().map_err(ServeError::Http)?;
     let server = entry::start(vec![listener], &entry, &streams, move |worker| {
         api.app(&worker).configure(|config| health.routes(config))
@@ -196,6 +175,15 @@ async fn open_environments(opened: &Opened, board: &Arc<Board>, tasks: &TaskSet,
     };
     let journal = journal.clone();
     Environments::start(rooms, Arc::new(move |key| kill::overlay_from(&journal, key))).await
+}
+
+fn entry_settings(config: &Config, tls: Option<Arc<rustls::ServerConfig>>) -> entry::Settings {
+    entry::Settings {
+        workers: config.workers,
+        tls,
+        shutdown: DRAIN,
+        ..entry::Settings::default()
+    }
 }
 
 fn stream_settings(config: &Config) -> stream::Settings {

@@ -1,11 +1,15 @@
 //! Commands as a user types them.
 
 mod apply;
+mod bad_release;
 mod basics;
 mod declarative;
 mod exit_codes;
+mod known_good;
 mod newcomer;
 mod pipelines;
+mod releases;
+mod rollback;
 mod straight_line;
 
 use std::process::Output;

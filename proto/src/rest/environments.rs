@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 
 use super::Members;
 use super::pings::LastPing;
-use crate::key::EnvironmentKey;
+use crate::key::{CheckpointName, EnvironmentKey};
+use crate::policy::Protection;
 use crate::reader::{Read, Reader};
 use crate::revision::{Epoch, Revision};
 
@@ -47,6 +48,12 @@ pub struct EnvironmentView {
     pub segments: usize,
     /// How many kills are in force, provisional ones among them.
     pub kills: usize,
+    /// Whether exposure above zero needs a complete release.
+    #[serde(default)]
+    pub protection: Protection,
+    /// The checkpoint that `last-known-good` stands for; absent while nobody has vouched for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_known_good: Option<KnownGood>,
     /// The newest ping: how fast a change reaches everybody, as it was measured last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_ping: Option<LastPing>,
@@ -56,6 +63,23 @@ pub struct EnvironmentView {
     /// Whether it was read while the store could not be reached.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stale: bool,
+}
+
+/// The newest state of an environment that is known to be good.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct KnownGood {
+    /// The checkpoint.
+    pub checkpoint: CheckpointName,
+    /// The epoch of its revision.
+    pub epoch: Epoch,
+    /// Its revision.
+    pub revision: Revision,
+    /// When it was last vouched for.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub vouched: jiff::Timestamp,
+    /// By whom.
+    pub by: String,
 }
 
 /// The answer to making or deleting an environment.

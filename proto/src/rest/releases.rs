@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::Members;
 use super::log::ChangedBy;
-use super::plan::{FlagStep, SegmentStep};
+use super::plan::SegmentStep;
 use crate::check::Check;
 use crate::fault::{Fault, Faults};
 use crate::key::{FlagKey, ReleaseName, SegmentKey};
@@ -100,7 +101,7 @@ pub struct ReleaseDetail {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReleaseDiff {
     /// Flags that it changed and that are not as they were.
-    pub flags: Vec<FlagStep>,
+    pub flags: Vec<ReleasedFlag>,
     /// Segments that it changed and that are not as they were.
     pub segments: Vec<SegmentStep>,
     /// Flags that it changed and that are as they were again.
@@ -114,6 +115,31 @@ pub struct ReleaseDiff {
     pub foreign_segments: BTreeMap<SegmentKey, Vec<ChangedBy>>,
     /// The release's own commits, oldest first; at most the last 100.
     pub commits: Vec<ChangedBy>,
+}
+
+/// A flag that a release changed.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ReleasedFlag {
+    /// Which.
+    pub key: FlagKey,
+    /// As it was at the baseline; absent = it was not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::Flag>))]
+    pub from: Option<Box<RawValue>>,
+    /// As it is now; absent = it is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::Flag>))]
+    pub to: Option<Box<RawValue>>,
+    /// Whom it served what, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub was: Option<String>,
+    /// Whom it serves what now, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is: Option<String>,
+    /// In what it differs, a line for each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differs: Vec<String>,
 }
 
 impl Members for ReleaseRequest {

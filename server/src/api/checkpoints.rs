@@ -34,7 +34,7 @@ pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, rooms: w
     let mut checkpoints: Vec<&Checkpoint> = state.records.checkpoints.iter().filter_map(|entry| entry.value().ok()).collect();
     checkpoints.sort_by(|a, b| (b.position(), b.sequence, &b.name).cmp(&(a.position(), a.sequence, &a.name)));
     let view = |checkpoint: &&Checkpoint| checkpoint::view(&state.records, checkpoint);
-    let page = page(checkpoints, |checkpoint| checkpoint.name.to_string(), view, &query, stale.is_some());
+    let page = page(&checkpoints, |checkpoint| checkpoint.name.to_string(), view, &query, stale.is_some());
     Ok(Reply::ok(&page)?.stale(stale))
 }
 

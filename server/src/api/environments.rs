@@ -17,6 +17,7 @@ use super::write::{NO_BODY, answer, reply};
 use crate::access::extract::Caller;
 use crate::access::permit::{Administer, Read};
 use crate::access::{Access, Clearance, Permit};
+use crate::checkpoint;
 use crate::commit::{Answerer, Ask, ChangesServed, Draft};
 use crate::http::idempotency::Identity;
 use crate::http::query::{Query, Reason};
@@ -61,6 +62,8 @@ fn view(permit: &Permit<Read>, rooms: &Rooms) -> Result<EnvironmentView, Refusal
         flags: served.snapshot.flags.len(),
         segments: served.snapshot.segments.len(),
         kills: served.snapshot.kills.len() + served.overlay.kills.len(),
+        protection: records.policy().protection,
+        last_known_good: records.last_known_good().and_then(checkpoint::known_good),
         last_ping: ping::newest(&records).map(LastPing::from),
         reviews_overdue: review::overdue(&records, rooms.now()).count(),
         stale: rooms.stale().is_some(),

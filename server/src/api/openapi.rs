@@ -10,8 +10,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    audit, backup, checkpoints, commits, confirmations, connections, environments, explain, flags, front, keys, kills, metrics, outcomes, pings, policy,
-    releases, revisions, rollbacks, segments, sets, settings, stale_flags,
+    audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, front, keys, kills, metrics, outcomes, pings,
+    policy, releases, revisions, rollbacks, segments, sets, settings, stale_flags,
 };
 use crate::stream;
 
@@ -38,8 +38,9 @@ use crate::stream;
         rollbacks::made::create, rollbacks::made::plan,
         revisions::list, revisions::get, revisions::diff,
         confirmations::get, connections::list, explain::explain,
+        drills::list, drills::get, drills::keep,
         rollbacks::kept::list, rollbacks::kept::get,
-        rollbacks::acts::stop, rollbacks::acts::resume, rollbacks::acts::review,
+        rollbacks::acts::stop, rollbacks::acts::resume, rollbacks::acts::review, rollbacks::undo::create, rollbacks::undo::plan,
         pings::list, pings::send,
         keys::list, keys::create, keys::revoke,
         audit::list, audit::verify, backup::download,

@@ -51,7 +51,7 @@ fn answered(status: StatusCode, body: impl serde::Serialize) -> Result<Answer, R
 }
 
 /// The page of `items` (in the order of the list) that comes after the item of the name `query.after`.
-pub(super) fn page<T, V>(items: Vec<T>, name: impl Fn(&T) -> String, view: impl Fn(&T) -> V, query: &PageQuery, is_stale: bool) -> Page<V> {
+pub(super) fn page<T, V>(items: &[T], name: impl Fn(&T) -> String, view: impl Fn(&T) -> V, query: &PageQuery, is_stale: bool) -> Page<V> {
     let after = query.after.as_deref();
     let from = after.map_or(0, |after| {
         items.iter().position(|item| name(item) == after).map_or(items.len(), |place| place + 1)

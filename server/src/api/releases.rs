@@ -34,7 +34,7 @@ pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, rooms: w
     releases.sort_by(|a, b| (b.at, &b.name).cmp(&(a.at, &a.name)));
     let now = rooms.now();
     let view = |release: &&Release| release::view(&state, release, &BTreeSet::new(), now);
-    let page = page(releases, |release| release.name.to_string(), view, &query, stale.is_some());
+    let page = page(&releases, |release| release.name.to_string(), view, &query, stale.is_some());
     Ok(Reply::ok(&page)?.stale(stale))
 }
 

@@ -3,3 +3,4 @@
 pub(super) mod acts;
 pub(super) mod kept;
 pub(super) mod made;
+pub(super) mod undo;

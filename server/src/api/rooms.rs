@@ -4,16 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use ripcord_proto::drill::Drill;
 use ripcord_proto::problem::Code;
 use ripcord_proto::record::{RecordKey, Records};
 use ripcord_proto::rest::rollbacks::RollbackPlan;
 use ripcord_proto::rollback::Rollback;
 use ripcord_proto::settings::Settings;
+use ripcord_proto::table::Table;
 use ripcord_proto::{EnvironmentKey, FlagKey, Position, ReleaseName, RollbackId, SegmentKey, Snapshot, TargetName};
 use tokio::sync::watch;
 
 use super::write::Prepared;
-use crate::access::permit::{Administer, Allows, Edit, Kill, ManageRelease, Read, Report, Restore, RollBack, SendPing};
+use crate::access::permit::{Administer, Allows, Edit, KeepDrill, Kill, ManageRelease, Read, Report, Restore, RollBack, SendPing};
 use crate::access::{Clearance, Permit};
 use crate::check::Checks;
 use crate::checkpoint::{self, Resolved};
@@ -30,7 +32,7 @@ use crate::peer::Peers;
 use crate::ping::{self, Pings};
 use crate::release::{self, Touched};
 use crate::rollback::acts::{self, WrongState};
-use crate::rollback::{self, Order, wait};
+use crate::rollback::{self, Order, undo, wait};
 use crate::snapshot::publication::Served;
 use crate::store::{LogName, Store, StoreHealth, StoreState};
 use crate::system::{SystemDraft, SystemState};
@@ -144,7 +146,7 @@ impl Rooms {
         let (environments, environment) = (&self.parts.environments, permit.environment());
         if self.stale().is_some() {
             let away = CommitError::Unavailable("it does not answer".to_owned());
-            return Err(rollback::with_kills(away.into(), &order.scope, None));
+            return Err(rollback::with_kills(&away.into(), &order.scope, None));
         }
         Ok(rollback::prepare(environments, environment, &permit.author(), order).await?)
     }
@@ -209,6 +211,11 @@ impl Rooms {
         Ok(Arc::clone(&self.parts.environments.state(permit.environment())?.records))
     }
 
+    /// The drills that are kept, to those who keep them.
+    pub(super) fn drills(&self, permit: &Permit<KeepDrill>) -> Result<Table<Drill>, Refusal> {
+        Ok(self.parts.environments.state(permit.environment())?.records.drills.clone())
+    }
+
     /// Changes the record of a rollback by what `change` makes of it, as it is when that is committed.
     pub(super) async fn amend_rollback(
         &self,
@@ -217,6 +224,11 @@ impl Rooms {
         change: impl Fn(&Rollback) -> Result<Rollback, WrongState>,
     ) -> Result<Committed, Refusal> {
         Ok(acts::amend(&self.parts.environments, prepared.draft(), id, change).await?)
+    }
+
+    /// Rolls forward again from a rollback.
+    pub(super) async fn undo_rollback(&self, prepared: &Prepared<RollBack>, order: &Order, id: &RollbackId) -> Result<rollback::Done, Refusal> {
+        undo::commit(&self.parts.environments, &self.parts.checks, prepared.draft(), order, id).await
     }
 
     /// What becomes of a rollback within `patience`; as it is where that is over.

@@ -9,8 +9,8 @@ use ripcord_proto::problem::Code;
 
 use super::rooms::{Parts, Rooms};
 use super::{
-    audit, backup, checkpoints, commits, confirmations, connections, environments, explain, flags, front, keys, kills, metrics, openapi, outcomes, peers,
-    pings, policy, releases, revisions, rollbacks, segments, sets, settings, stale_flags,
+    audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, front, keys, kills, metrics, openapi, outcomes,
+    peers, pings, policy, releases, revisions, rollbacks, segments, sets, settings, stale_flags,
 };
 use crate::access::Access;
 use crate::http::{Refusal, compress, problem, span};
@@ -124,6 +124,8 @@ fn environment_routes(config: &mut web::ServiceConfig) {
         .service(at("/{env}/diff", "GET", [web::get().to(revisions::diff)]))
         .service(at("/{env}/confirmations/{key}", "GET", [web::get().to(confirmations::get)]))
         .service(at("/{env}/connections", "GET", [web::get().to(connections::list)]))
+        .service(at("/{env}/drills", "GET, POST", [web::get().to(drills::list), web::post().to(drills::keep)]))
+        .service(at("/{env}/drills/{key}", "GET", [web::get().to(drills::get)]))
         .service(at("/{env}/pings", "GET, POST", [web::get().to(pings::list), web::post().to(pings::send)]))
         .service(at("/{env}/explain", "POST", [web::post().to(explain::explain)]));
 }
@@ -155,6 +157,8 @@ fn rollback_routes(config: &mut web::ServiceConfig) {
         .service(at("/{env}/rollbacks/{key}", "GET", [web::get().to(rollbacks::kept::get)]))
         .service(at("/{env}/rollbacks/{key}/stop", "POST", [web::post().to(rollbacks::acts::stop)]))
         .service(at("/{env}/rollbacks/{key}/resume", "POST", [web::post().to(rollbacks::acts::resume)]))
+        .service(at("/{env}/rollbacks/{key}/undo", "POST", [web::post().to(rollbacks::undo::create)]))
+        .service(at("/{env}/rollbacks/{key}/undo/plan", "POST", [web::post().to(rollbacks::undo::plan)]))
         .service(at("/{env}/rollbacks/{key}/review", "POST", [web::post().to(rollbacks::acts::review)]));
 }
 

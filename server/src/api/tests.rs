@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod checkpoints;
+mod drills;
 mod edits;
 mod file_sets;
 mod harness;
@@ -10,5 +11,6 @@ mod keys;
 mod kills;
 mod openapi;
 mod permissions;
+mod procedures;
 mod releases;
 mod rollbacks;

@@ -42,7 +42,9 @@ pub async fn hands(store: &dyn Store, log: &LogName, after: Sequence) -> Result<
         let entries = store.read(log, after, PAGE).await?;
         let Some(last) = entries.last() else { return Ok(hands) };
         after = last.commit.sequence;
-        entries.iter().for_each(|entry| hands.take(entry));
+        for entry in &entries {
+            hands.take(entry);
+        }
     }
 }
 

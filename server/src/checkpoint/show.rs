@@ -4,6 +4,7 @@ use ripcord_proto::Snapshot;
 use ripcord_proto::checkpoint::Checkpoint;
 use ripcord_proto::record::Records;
 use ripcord_proto::rest::checkpoints::{CheckpointView, Moved};
+use ripcord_proto::rest::environments::KnownGood;
 use ripcord_proto::table::{Member, Table};
 
 /// A checkpoint beside the other records.
@@ -16,6 +17,18 @@ pub fn view(records: &Records, checkpoint: &Checkpoint) -> CheckpointView {
         last_known_good: records.last_known_good().is_some_and(|good| good.name == checkpoint.name),
         baseline_of: begun.map(|release| release.name.clone()).collect(),
     }
+}
+
+/// A checkpoint that is known to be good, in short; `None` where nobody has judged it.
+pub fn known_good(checkpoint: &Checkpoint) -> Option<KnownGood> {
+    let judgement = checkpoint.judgements.last()?;
+    Some(KnownGood {
+        checkpoint: checkpoint.name.clone(),
+        epoch: checkpoint.epoch,
+        revision: checkpoint.revision,
+        vouched: judgement.at,
+        by: judgement.by.name.clone(),
+    })
 }
 
 /// How far `now` has moved from `then`.

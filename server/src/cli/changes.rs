@@ -136,7 +136,7 @@ fn adopted(text: &mut String, plan: &PlanAnswer, paint: Paint) {
 }
 
 /// A flag before and after.
-pub(crate) fn flag(step: &FlagStep, paint: Paint) -> String {
+fn flag(step: &FlagStep, paint: Paint) -> String {
     thing(paint, &format!("flag {}", step.key), step.from.as_deref(), step.to.as_deref())
 }
 

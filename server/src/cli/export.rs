@@ -9,7 +9,7 @@ use ripcord_proto::frame::ServerFrame;
 use ripcord_proto::rest::sets::SetView;
 use ripcord_proto::{EnvironmentKey, FlagsFile, SetName, Snapshot};
 
-use super::client::{Answer, Call};
+use super::client::{Answer, Call, Client};
 use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
 use super::output::{Format, count, note, print};
@@ -38,7 +38,7 @@ pub(crate) struct Export {
 
 /// Does it.
 pub(crate) async fn run(call: &Invocation, command: Export) -> Result<Exit, Failure> {
-    let snapshot = snapshot(call, call.environment()).await?;
+    let snapshot = snapshot(call).await?;
     let mut file = flags_file(&snapshot)?;
     if command.portable {
         file.environment = None;
@@ -92,10 +92,15 @@ async fn narrow(call: &Invocation, file: &mut FlagsFile, set: &SetName) -> Resul
     Ok(())
 }
 
-/// What an environment serves, whole.
-pub(crate) async fn snapshot(call: &Invocation, environment: &EnvironmentKey) -> Result<Snapshot, Failure> {
+/// The environment, whole at one revision.
+pub(crate) async fn snapshot(call: &Invocation) -> Result<Snapshot, Failure> {
+    snapshot_of(&call.client, call.environment()).await
+}
+
+/// The same of any server.
+pub(crate) async fn snapshot_of(client: &Client, environment: &EnvironmentKey) -> Result<Snapshot, Failure> {
     let get = Call::get(["v1", "snapshot"]).query("environment", Some(environment));
-    let answer: Answer<serde::de::IgnoredAny> = call.client.call(get).await?;
+    let answer: Answer<serde::de::IgnoredAny> = client.call(get).await?;
     match ServerFrame::parse(&answer.text) {
         Ok(ServerFrame::Snapshot(snapshot, ..)) => Ok(*snapshot),
         Ok(_) => Err(Failure::Local("The server sent no snapshot.".to_owned())),

@@ -61,8 +61,8 @@ pub(crate) async fn run(call: &Invocation, command: Promote) -> Result<Exit, Fai
     if command.from == command.to {
         return Err(Failure::Usage(format!("--from and --to are both {}.", command.from)));
     }
-    let source = export::snapshot(call, &command.from).await?;
-    let target = export::snapshot(call, &command.to).await?;
+    let source = export::snapshot_of(&call.client, &command.from).await?;
+    let target = export::snapshot_of(&call.client, &command.to).await?;
     let mut promotion = promotion(&command, &export::flags_file(&source)?, &target)?;
     if command.plan.is_none() {
         let answer = plan::of(call, &command.to, &promotion.request, command.write.release.as_ref()).await?;

@@ -1,7 +1,8 @@
 //! What a protected environment asks before more people are served anything but a flag's safe variant: an open release that says
 //! what is deployed, how it is judged, and how it is taken back.
 //!
-//! Going back never needs it: what lowers exposure, disables, kills or rolls back goes through as it does anywhere.
+//! Going back never needs it: what lowers exposure, disables, kills or rolls back goes through as it does anywhere. Another
+//! bucketing generation serves others, not more; it is an administrator's act that must be asked for knowingly by itself.
 
 mod exposure;
 #[cfg(test)]
@@ -71,20 +72,21 @@ pub fn missing<'a>(release: &Release, flags: impl Iterator<Item = (&'a FlagKey, 
     missing
 }
 
-const WHAT: &str = "says not what is deployed; name the artifact, the commit or the image";
-const SUCCESS: &str = "says not what must be seen for it to count as well";
-const FAILURE: &str = "says not what must be seen for it to be taken back";
-const WINDOW: &str = "says not within which time it can be taken back as planned";
-const OWNER: &str = "names nobody who decides";
-const DATA: &str = "says not how the data of this flag is protected (a flag that declares `one_way` needs no measure)";
+const WHAT: &str = "does not say what is deployed (the artifact, the commit or the image)";
+const SUCCESS: &str = "does not say what must be seen for it to count as well";
+const FAILURE: &str = "does not say what must be seen for it to be taken back";
+const WINDOW: &str = "does not say within which time it can be taken back as planned";
+const OWNER: &str = "does not name who decides";
+const DATA: &str = "does not say how the data of this flag is protected (a flag that declares `one_way` needs no measure)";
 
 /// The same where there is no release: all of it.
 fn missing_without<'a>(flags: impl Iterator<Item = (&'a FlagKey, &'a Flag)>) -> Vec<Fault> {
     let data = flags.filter(|(_, flag)| flag.one_way.is_none());
-    let data: String = data.map(|(key, _)| format!(" --data {key}=\"…\"")).collect();
+    let data: Vec<_> = data.map(|(key, _)| format!(" --data {key}=\"…\"")).collect();
     let begin = format!(
-        "is missing; begin one with `ripcord release begin NAME --artifact \"…\" --success \"…\" --failure \"…\" --window 2h --owner commander=NAME{data}`, \
-         then name it with `--release NAME`"
+        "is missing; begin one with `ripcord release begin NAME --artifact \"…\" --success \"…\" --failure \"…\" --window 2h --owner commander=NAME{}`, \
+         then name it with `--release NAME`",
+        data.concat()
     );
     vec![Fault::new("release", begin)]
 }
@@ -98,8 +100,8 @@ fn refusal(draft: &Draft, release: Option<&ReleaseName>, raised: &BTreeSet<FlagK
         |name| format!("release {name} does not say yet all that it must"),
     );
     let detail = format!(
-        "Nothing was changed. Environment {} is protected: more people would be served {}{more}, and {lacks}; errors lists each thing with the command \
-         that adds it. Lowering, disabling, killing and rolling back need none of it.",
+        "Nothing was changed. Environment {} is protected: more people would be served {}{more}, and {lacks}; what is missing is listed \
+         with the command that adds it. Lowering, disabling, killing and rolling back need none of it.",
         draft.environment,
         names.join(", ")
     );

@@ -217,7 +217,7 @@ impl Reversal {
         let position = if changes.is_empty() { head } else { next };
         // Where it changes nothing, those who are at the revision that there is confirm it.
         (record.epoch, record.revision) = (position.epoch, position.revision);
-        let entry = Entry::new(record.id.clone(), record, position).map_err(internal)?;
+        let entry = Entry::new(record.id.clone(), record, position).map_err(|error| CommitError::Internal(error.to_string()))?;
         changes.push(Change::PutRecord(Arc::new(entry).into()));
         Ok(changes)
     }
@@ -282,8 +282,4 @@ const fn following(head: Position) -> Position {
         epoch: head.epoch,
         revision: head.revision.next(),
     }
-}
-
-fn internal(error: serde_json::Error) -> CommitError {
-    CommitError::Internal(error.to_string())
 }

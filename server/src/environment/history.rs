@@ -1,6 +1,9 @@
 //! An environment as it was. The log never forgets an entry, so that every state there ever was can be made again: from the newest
 //! stored state before it, and the entries since.
 
+#[cfg(test)]
+mod tests;
+
 use ripcord_proto::{EnvironmentKey, Position};
 
 use super::Environments;

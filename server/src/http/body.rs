@@ -12,13 +12,14 @@ use ripcord_proto::policy::Policy;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rest::checkpoints::{CheckpointRequest, DoubtRequest, VouchRequest};
 use ripcord_proto::rest::commits::CommitRequest;
+use ripcord_proto::rest::drills::DrillRequest;
 use ripcord_proto::rest::environments::EnvironmentRequest;
 use ripcord_proto::rest::explain::ExplainRequest;
 use ripcord_proto::rest::flags::FlagPatch;
 use ripcord_proto::rest::keys::KeyRequest;
 use ripcord_proto::rest::kills::{KillRequest, ReasonRequest};
 use ripcord_proto::rest::releases::{ReleasePatch, ReleaseRequest};
-use ripcord_proto::rest::rollback_acts::{ResumeRequest, ReviewRequest};
+use ripcord_proto::rest::rollback_acts::{ResumeRequest, ReviewRequest, UndoRequest};
 use ripcord_proto::rest::rollbacks::{PlanRequest, RollbackRequest};
 use ripcord_proto::rest::settings::SettingsRequest;
 use ripcord_proto::rest::{self, Request};
@@ -85,6 +86,10 @@ impl Bounded for ResumeRequest {
     const BYTES: usize = SMALL;
     const KIND: Kind = Kind::Any;
 }
+impl Bounded for UndoRequest {
+    const BYTES: usize = 256 * 1024;
+    const KIND: Kind = Kind::Any;
+}
 impl Bounded for ReviewRequest {
     const BYTES: usize = SMALL;
 }
@@ -111,6 +116,9 @@ impl Bounded for Policy {
 }
 impl Bounded for KeyRequest {
     const BYTES: usize = SMALL;
+}
+impl Bounded for DrillRequest {
+    const BYTES: usize = 256 * 1024;
 }
 impl Bounded for EnvironmentRequest {
     const BYTES: usize = SMALL;

@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 /// Seconds of a slot.
 const SLOT: i64 = 5;
@@ -109,9 +109,6 @@ impl Window {
 fn number(at: Timestamp) -> i64 {
     at.as_second().div_euclid(SLOT)
 }
-
-/// How long a report may be on its way: applications send theirs every ten seconds.
-pub const REPORTED_WITHIN: SignedDuration = SignedDuration::from_secs(15);
 
 #[cfg(test)]
 mod tests {

@@ -8,8 +8,8 @@ use ripcord_proto::fault::Fault;
 use ripcord_proto::policy::Protection;
 use ripcord_proto::release::Release;
 use ripcord_proto::rest::log::ChangedBy;
-use ripcord_proto::rest::plan::{FlagStep, SegmentStep};
-use ripcord_proto::rest::releases::{ReleaseDiff, ReleaseView, Window};
+use ripcord_proto::rest::plan::SegmentStep;
+use ripcord_proto::rest::releases::{ReleaseDiff, ReleaseView, ReleasedFlag, Window};
 use ripcord_proto::table::{Member, Table};
 use ripcord_proto::{FlagKey, Snapshot};
 use serde_json::value::RawValue;
@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 use super::{Touch, Touched};
 use crate::commit::protect;
 use crate::commit::state::EnvironmentState;
+use crate::rollback::words;
 
 /// Own commits that a diff names, at most.
 const NAMED_COMMITS: usize = 100;
@@ -59,12 +60,29 @@ pub fn diff(baseline: &Snapshot, now: &Snapshot, touched: &Touched) -> ReleaseDi
     let segments = steps(touched.segments.keys(), &baseline.segments, &now.segments);
     let own = touched.own.iter().skip(touched.own.len().saturating_sub(NAMED_COMMITS));
     ReleaseDiff {
-        flags: flags.into_iter().map(|(key, from, to)| FlagStep { key, from, to }).collect(),
+        flags: flags.into_iter().map(|step| in_words(step, baseline, now)).collect(),
         segments: segments.into_iter().map(|(key, from, to)| SegmentStep { key, from, to }).collect(),
         back: touched.flags.keys().filter(|key| !differs(key)).cloned().collect(),
         foreign_flags: foreign(&touched.flags),
         foreign_segments: foreign(&touched.segments),
         commits: own.map(|by| ChangedBy::clone(by)).collect(),
+    }
+}
+
+/// A flag before and after, and what that means.
+fn in_words((key, from, to): (FlagKey, Json, Json), baseline: &Snapshot, now: &Snapshot) -> ReleasedFlag {
+    let (was, is) = (baseline.flags.value(key.as_str()), now.flags.value(key.as_str()));
+    let differs = match (was, is) {
+        (Some(was), Some(is)) => words::differences(Some(was), Some(is)),
+        (Some(_) | None, _) => Vec::new(),
+    };
+    ReleasedFlag {
+        key,
+        from,
+        to,
+        was: was.map(words::flag),
+        is: is.map(words::flag),
+        differs,
     }
 }
 

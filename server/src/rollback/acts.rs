@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
+use ripcord_proto::problem::Code;
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rollback::{Rollback, RollbackState};
 use ripcord_proto::table::Entry;
@@ -13,6 +14,7 @@ use ripcord_proto::{EnvironmentKey, Position, RollbackId};
 use super::{ladder, says};
 use crate::commit::{Ask, CommitError, Committed, Draft, Expected};
 use crate::environment::Environments;
+use crate::http::Refusal;
 
 /// How a rollback goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +49,22 @@ pub struct WrongState {
     pub state: RollbackState,
     /// What can be done instead.
     pub why: &'static str,
+}
+
+impl From<WrongState> for Refusal {
+    fn from(wrong: WrongState) -> Self {
+        let detail = format!("Rollback {} is {}: {}.", wrong.id, wrong.state.as_str(), wrong.why);
+        Self::new(Code::WrongState, detail)
+    }
+}
+
+impl From<ActError> for Refusal {
+    fn from(error: ActError) -> Self {
+        match error {
+            ActError::WrongState(wrong) => wrong.into(),
+            ActError::Commit(error) => error.into(),
+        }
+    }
 }
 
 impl WrongState {
@@ -153,6 +171,3 @@ pub fn resumed(rollback: &Rollback, pace: Pace, now: Timestamp, environment: &En
     next.says = says::state(&next, environment);
     Ok(next)
 }
-
-#[cfg(test)]
-mod tests;

@@ -74,26 +74,38 @@ pub fn replayed(environments: &Environments, environment: &EnvironmentKey, call:
 /// Commits what was prepared; the draft asks for it. Answers when everybody is served by it. A dropped future takes nothing back.
 pub async fn commit(environments: &Environments, checks: &Checks, prepared: &Prepared, order: &Order, draft: Draft) -> Result<Done, Refusal> {
     check(checks, prepared).await?;
-    let (environment, author, expected) = (draft.environment.clone(), draft.author.clone(), draft.plan);
-    match environments.submit(draft).await {
-        Ok(committed) => done(environments, &environment, committed),
+    let submitted = environments.submit(draft.clone()).await;
+    concluded(environments, &draft, prepared, order, submitted).await
+}
+
+/// What became of what `draft` asked for, with the way out where it was refused.
+pub(super) async fn concluded(
+    environments: &Environments,
+    draft: &Draft,
+    prepared: &Prepared,
+    order: &Order,
+    submitted: Result<Committed, CommitError>,
+) -> Result<Done, Refusal> {
+    match submitted {
+        Ok(committed) => done(environments, &draft.environment, committed),
         Err(CommitError::PlanStale { now, moved }) => {
-            let told = match expected {
-                Some(expected) => stale::told(environments, &environment, &author, order, expected).await,
+            let told = match draft.plan {
+                Some(expected) => stale::told(environments, &draft.environment, &draft.author, order, expected).await,
                 None => None,
             };
             let moved = told.unwrap_or(moved);
-            Err(CommitError::PlanStale { moved, now }.into())
+            let detail = format!("Nothing was changed: {moved}. `ripcord rollback plan` shows what would happen now.");
+            Err(Problem::new(Code::PlanStale, detail).with("plan", now.to_string()).into())
         }
         Err(error @ (CommitError::Unavailable(_) | CommitError::OutcomeUnknown | CommitError::Reseeding)) => {
-            Err(with_kills(error.into(), &order.scope, Some(&prepared.reversal.reach)))
+            Err(with_kills(&error.into(), &order.scope, Some(&prepared.reversal.reach)))
         }
         Err(error) => Err(error.into()),
     }
 }
 
 /// Asks the probes that may refuse it beforehand.
-async fn check(checks: &Checks, prepared: &Prepared) -> Result<(), Refusal> {
+pub(super) async fn check(checks: &Checks, prepared: &Prepared) -> Result<(), Refusal> {
     let (reversal, state) = (&prepared.reversal, &prepared.state);
     let decision = reversal.decide(&state.snapshot)?;
     let flags: BTreeSet<FlagKey> = decision.flags.into_iter().map(|step| step.key).collect();
@@ -137,7 +149,7 @@ fn done(environments: &Environments, environment: &EnvironmentKey, committed: Co
 }
 
 /// A refusal with the commands that make a scope safe while the store is away: kills wait for nothing.
-pub fn with_kills(refusal: Refusal, scope: &Scope, reach: Option<&Reach>) -> Refusal {
+pub fn with_kills(refusal: &Refusal, scope: &Scope, reach: Option<&Reach>) -> Refusal {
     let mut problem = refusal.problem().clone();
     let commands = commands(scope, reach);
     let _ = write!(

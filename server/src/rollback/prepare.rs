@@ -68,8 +68,10 @@ pub async fn prepare(environments: &Environments, environment: &EnvironmentKey, 
     let state = environments.state(environment)?;
     let named = named(&state, order)?;
     let resolved = checkpoint::resolve(environments, environment, &named).await?;
-    let Reached { reach, foreign } = reach::reached(environments, environment, &state, &resolved, &order.scope).await?;
-    let record = record(&state, resolved.target.clone(), author, order, decided);
+    let Reached { reach, foreign, segments } = reach::reached(environments, environment, &state, &resolved, &order.scope).await?;
+    let mut record = record(&state, resolved.target.clone(), author, order, decided);
+    record.latitude.with_segments |= !segments.is_empty();
+    record.segments = segments;
     let reversal = Reversal {
         reach,
         segment: order.segment.clone(),

@@ -155,7 +155,7 @@ impl Procedure<'_> {
                 (judged.state != RollbackState::Partial).then(|| Turn::Record(Box::new(judged)))
             }
             Stage::Hold => {
-                tokio::time::sleep_until(self.course.due(rollback, self.progress.clock().now())).await;
+                tokio::time::sleep_until(judgement::due(rollback, self.progress.clock().now())).await;
                 match ladder::step(self.progress, self.environment, rollback, &self.left_out).await {
                     Ok(Stepping::Commit(reversal)) => Some(Turn::Step(reversal)),
                     Ok(Stepping::Impossible(why)) => Some(Turn::Record(Box::new(ladder::cannot_step(rollback, why, self.environment)))),
@@ -242,13 +242,12 @@ impl Procedure<'_> {
 
     async fn not_committed(&mut self, error: CommitError) {
         let key = RecordKey::Rollback(self.id.clone());
-        match error {
-            CommitError::RecordMoved(moved) | CommitError::NoRecord(moved) if moved == key => {}
-            CommitError::NotDriving => self.found = Found::Left,
-            error => {
-                tracing::warn!(env = %self.environment, rollback = %self.id, %error, "what became of a rollback could not be recorded; it is tried again");
-                tokio::time::sleep(AWAY).await;
-            }
+        let has_moved = matches!(&error, CommitError::RecordMoved(moved) | CommitError::NoRecord(moved) if *moved == key);
+        if matches!(error, CommitError::NotDriving) {
+            self.found = Found::Left;
+        } else if !has_moved {
+            tracing::warn!(env = %self.environment, rollback = %self.id, %error, "what became of a rollback could not be recorded; it is tried again");
+            tokio::time::sleep(AWAY).await;
         }
     }
 }

@@ -24,7 +24,7 @@ use crate::clock::Clock;
 use crate::driver::Drivers;
 use crate::environment::{Environments, Place};
 use crate::fleet::Fleet;
-use crate::outcome::Outcomes;
+use crate::outcome::{Elsewhere, Outcomes};
 
 /// What rollbacks are seen through with. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -33,8 +33,10 @@ pub struct Progress {
     pub environments: Environments,
     /// Who has confirmed what.
     pub fleet: Fleet,
-    /// What was served.
+    /// What was served, as reported here.
     pub outcomes: Outcomes,
+    /// What was reported to other nodes.
+    pub elsewhere: Arc<dyn Elsewhere>,
     /// Asks probes.
     pub checks: Checks,
     /// Says whether this node drives.

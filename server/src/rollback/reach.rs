@@ -1,12 +1,12 @@
 //! What a scope reaches, and who else had a hand in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rest::log::ChangedBy;
 use ripcord_proto::rollback::{Rollback, RollbackId, Scope};
-use ripcord_proto::{EnvironmentKey, FlagKey, Sequence};
+use ripcord_proto::{EnvironmentKey, FlagKey, SegmentKey, Sequence};
 
 use super::PrepareError;
 use crate::audit::{self, Hands};
@@ -23,6 +23,8 @@ pub(super) struct Reached {
     pub(super) reach: Reach,
     /// For flags in which others had a hand: the last commit of theirs.
     pub(super) foreign: BTreeMap<FlagKey, Arc<ChangedBy>>,
+    /// Segments that an earlier rollback put back and nobody has changed since: undoing it takes them along.
+    pub(super) segments: BTreeSet<SegmentKey>,
 }
 
 impl From<Reach> for Reached {
@@ -30,6 +32,7 @@ impl From<Reach> for Reached {
         Self {
             reach,
             foreign: BTreeMap::new(),
+            segments: BTreeSet::new(),
         }
     }
 }
@@ -63,6 +66,7 @@ pub(super) async fn reached(
             Ok(Reached {
                 reach: Reach::Left(left),
                 foreign,
+                segments: BTreeSet::new(),
             })
         }
         Scope::Rollback(id) => {
@@ -103,8 +107,13 @@ fn of_rollback(hands: &Hands, rollback: &Rollback) -> Reached {
             foreign.insert(key.clone(), Arc::clone(&hand.by));
         }
     }
+    let untouched = |key: &&SegmentKey| {
+        let last = hands.segments.get(*key).and_then(|hands| hands.last());
+        last.is_some_and(|hand| is_own(&hand.by))
+    };
     Reached {
         reach: Reach::Left(left),
         foreign,
+        segments: rollback.segments.iter().filter(untouched).cloned().collect(),
     }
 }

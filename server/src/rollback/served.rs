@@ -6,7 +6,9 @@ use ripcord_proto::rollback::{Rollback, ServedBad};
 use ripcord_proto::{EnvironmentKey, Position, Sequence};
 
 use super::progress::Progress;
+use super::says::moment;
 use crate::audit;
+use crate::outcome::ServedQuestion;
 use crate::store::{LogName, Store};
 
 /// How far back counts are kept; what began earlier need not be looked for.
@@ -56,17 +58,39 @@ fn log<'a>(progress: &'a Progress, environment: &EnvironmentKey) -> Option<(&'a 
     Some((progress.environments.store(), LogName::Environment(environment.clone()), head))
 }
 
-/// What was reported between the onset and now.
-pub(super) fn count(progress: &Progress, environment: &EnvironmentKey, rollback: &Rollback, onset: Option<Timestamp>, now: Timestamp) -> Served {
-    let from = onset.unwrap_or(rollback.phases.decided.unwrap_or(now));
-    let served = progress.outcomes.served_between(environment, &rollback.flags, from, now);
-    let gap = match (onset, served.since) {
-        (None, _) => Some("When the trouble began is not known, so that how often the bad state was served is counted from the rollback on only.".to_owned()),
-        (Some(onset), Some(since)) if onset < since => Some(format!(
-            "How often the bad state was served is known from {} on only.",
-            super::says::moment(since)
-        )),
+/// What was reported between the onset and now, on all nodes.
+pub(super) async fn count(progress: &Progress, environment: &EnvironmentKey, rollback: &Rollback, onset: Option<Timestamp>, now: Timestamp) -> Served {
+    let question = ServedQuestion {
+        environment: environment.clone(),
+        flags: rollback.flags.clone(),
+        from: onset.or(rollback.phases.decided).unwrap_or(now),
+        to: now,
+    };
+    let elsewhere = progress.elsewhere.served(&question).await;
+    let mut all = elsewhere.counts;
+    all.push(progress.outcomes.answer(&question));
+    let mut counts = ServedBad::default();
+    for one in all.iter().map(|served| served.counts) {
+        counts.real = counts.real.saturating_add(one.real);
+        counts.synthetic = counts.synthetic.saturating_add(one.synthetic);
+        counts.errors_real = counts.errors_real.saturating_add(one.errors_real);
+        counts.errors_synthetic = counts.errors_synthetic.saturating_add(one.errors_synthetic);
+    }
+    let since = all.iter().filter_map(|served| served.since).max();
+    Served {
+        counts,
+        gap: gap(onset, since, &elsewhere.nodes_not_reached),
+    }
+}
+
+/// What the counts lack, in words.
+fn gap(onset: Option<Timestamp>, since: Option<Timestamp>, not_reached: &[String]) -> Option<String> {
+    let reach = match (onset, since) {
+        (None, _) => Some("When the trouble began is not known: how often the bad state was served is counted from the rollback on only.".to_owned()),
+        (Some(onset), Some(since)) if onset < since => Some(format!("How often the bad state was served is known from {} on only.", moment(since))),
         (Some(_), Some(_) | None) => None,
     };
-    Served { counts: served.counts, gap }
+    let nodes = (!not_reached.is_empty()).then(|| format!("What was served through {} is not counted.", not_reached.join(", ")));
+    let gaps: Vec<String> = reach.into_iter().chain(nodes).collect();
+    (!gaps.is_empty()).then(|| gaps.join(" "))
 }

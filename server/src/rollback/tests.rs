@@ -27,7 +27,7 @@ use crate::commit::{Answerer, Ask, Author, ChangesServed, CommitError, Committed
 use crate::driver::{Alone, Drivers, Presence};
 use crate::environment::{Environments, Orphans, Rooms};
 use crate::fleet::{Fleet, Joining, Membership, Settings, Solitary, Transport};
-use crate::outcome::Outcomes;
+use crate::outcome::{Nowhere, Outcomes};
 use crate::snapshot::board::Board;
 use crate::store::memory::MemoryStore;
 use crate::system::{SystemAsk, SystemDraft};
@@ -117,6 +117,7 @@ impl World {
             environments: self.environments.clone(),
             fleet: self.fleet.clone(),
             outcomes: self.outcomes.clone(),
+            elsewhere: Arc::new(Nowhere),
             checks: Checks::new(Arc::clone(&self.clock)),
             drivers: drivers.clone(),
         };
@@ -173,11 +174,10 @@ impl World {
         let id = RollbackId::from_parts(number, 1);
         let state = self.environments.state(&production()).unwrap();
         let target = self.environments.state_at(&production(), to).await.unwrap().unwrap();
-        let flags: BTreeSet<FlagKey> = flags.iter().map(|key| FlagKey::new(*key).unwrap()).collect();
-        let every_seconds = 120;
+        let flags: BTreeSet<FlagKey> = flags.iter().map(|key| FlagKey::new(key).unwrap()).collect();
         let ladder = (!steps.is_empty()).then(|| Ladder {
             steps: steps.to_vec(),
-            every_seconds,
+            every_seconds: 120,
             done: 1,
             next_at: Some(now + jiff::SignedDuration::from_secs(120)),
             whole: BTreeSet::new(),

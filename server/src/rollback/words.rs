@@ -17,7 +17,7 @@ const CONDITION: usize = 120;
 const CALLER: &str = "the caller's default";
 
 /// Whom a flag serves what.
-pub(super) fn flag(flag: &Flag) -> String {
+pub(crate) fn flag(flag: &Flag) -> String {
     if !flag.enabled {
         return format!("switched off: {CALLER}");
     }
@@ -27,13 +27,11 @@ pub(super) fn flag(flag: &Flag) -> String {
         let _ = write!(text, "where {} serves {}: ", requirement.flag, requirement.variant);
     }
     for rule in flag.rules.iter().take(RULES) {
-        match &rule.when {
-            Some(when) => drop(write!(text, "{} if {}; ", serve(&rule.serve), cut(condition(when)))),
-            None => {
-                text.push_str(&serve(&rule.serve));
-                return text;
-            }
-        }
+        let Some(when) = &rule.when else {
+            text.push_str(&serve(&rule.serve));
+            return text;
+        };
+        let _ = write!(text, "{} if {}; ", serve(&rule.serve), cut(condition(when)));
     }
     if flag.rules.len() > RULES {
         let _ = write!(text, "{} more rules; ", flag.rules.len() - RULES);
@@ -145,7 +143,7 @@ fn cut(text: String) -> String {
 }
 
 /// In what a flag differs from what it would be, a line for each.
-pub(super) fn differences(from: Option<&Flag>, to: Option<&Flag>) -> Vec<String> {
+pub(crate) fn differences(from: Option<&Flag>, to: Option<&Flag>) -> Vec<String> {
     let (from, to) = match (from, to) {
         (Some(from), Some(to)) => (from, to),
         (None, _) => return vec!["it comes back".to_owned()],

@@ -3,10 +3,8 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
 use ripcord_proto::RollbackId;
-use ripcord_proto::change::Change;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::{Code, Problem};
-use ripcord_proto::record::Record;
 use ripcord_proto::rest::kills::ReasonRequest;
 use ripcord_proto::rest::rollback_acts::{ResumeRequest, ReviewRequest};
 use ripcord_proto::rollback::Rollback;
@@ -18,8 +16,8 @@ use crate::api::write::{Asked, Write, reply};
 use crate::commit::{Answer, Made};
 use crate::http::query::{Wait, WriteQuery};
 use crate::http::{Body, Refusal, Reply};
-use crate::rollback::acts::{self, ActError, Pace, WrongState};
-use crate::rollback::review;
+use crate::rollback::acts::{self, Pace, WrongState};
+use crate::rollback::{self, review};
 
 /// Leaves a staged rollback where it is.
 #[utoipa::path(post, path = "/v1/environments/{env}/rollbacks/{key}/stop", tag = "rollbacks",
@@ -99,25 +97,9 @@ async fn amend(
 
 /// The rollback as it was recorded.
 fn recorded(made: &Made) -> Result<Answer, Refusal> {
-    let record = made.changes.iter().find_map(|change| match change {
-        Change::PutRecord(Record::Rollback(entry)) => Some(entry.json().to_owned()),
-        _ => None,
-    });
-    let body = record.ok_or_else(|| Refusal::new(Code::Internal, "Nothing was recorded."))?;
+    let record = rollback::answer_of(made).ok_or_else(|| Refusal::new(Code::Internal, "Nothing was recorded."))?;
     Ok(Answer {
         status: StatusCode::OK.as_u16(),
-        body,
+        body: record.json().to_owned(),
     })
-}
-
-impl From<ActError> for Refusal {
-    fn from(error: ActError) -> Self {
-        match error {
-            ActError::WrongState(wrong) => {
-                let detail = format!("Rollback {} is {}: {}.", wrong.id, wrong.state.as_str(), wrong.why);
-                Self::new(Code::WrongState, detail)
-            }
-            ActError::Commit(error) => error.into(),
-        }
-    }
 }

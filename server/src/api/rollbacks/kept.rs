@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use actix_web::web;
-use ripcord_proto::RollbackId;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rollback::{Rollback, RollbackState};
+use ripcord_proto::{EnvironmentKey, RollbackId};
 
 use crate::access::Permit;
 use crate::access::permit::Read;
@@ -55,16 +55,16 @@ pub(in crate::api) async fn get(permit: Permit<Read>, id: Named<RollbackId>, que
     let (Named(id), Query(query)) = (id, query);
     let patience = query.wait.map_or(Duration::ZERO, |Wait(patience)| patience);
     let rollback = rooms.settled_rollback(permit.environment(), &id, patience).await?;
-    let rollback = with_confirmation(&rooms, &permit, rollback).await;
+    let rollback = with_confirmation(&rooms, permit.environment(), rollback).await;
     Ok(Reply::ok(&rollback)?.stale(rooms.stale()))
 }
 
 /// What is recorded of a rollback's confirmations is of the moment at which its state changed last; while they come in, they are
 /// looked up.
-async fn with_confirmation(rooms: &Rooms, permit: &Permit<Read>, mut rollback: Rollback) -> Rollback {
+pub(super) async fn with_confirmation(rooms: &Rooms, environment: &EnvironmentKey, mut rollback: Rollback) -> Rollback {
     if matches!(rollback.state, RollbackState::Committed | RollbackState::Partial) {
         let subject = Subject::Revision(rollback.position());
-        let now = rooms.confirmed(permit.environment(), subject, None).await;
+        let now = rooms.confirmed(environment, subject, None).await;
         rollback.confirmation = now.or(rollback.confirmation);
     }
     rollback

@@ -9,8 +9,8 @@ use ripcord_proto::role::Action;
 use ripcord_proto::rollback::Rollback;
 use ripcord_proto::{EnvironmentKey, Faults};
 
+use super::kept::with_confirmation;
 use crate::access::permit::{Read, RollBack};
-use crate::api::confirm::Subject;
 use crate::api::rooms::Rooms;
 use crate::api::write::{Asked, REPLAYED, Write};
 use crate::commit::{Answer, Ask, Made};
@@ -35,7 +35,7 @@ pub(in crate::api) async fn create(write: Write<RollBack>, body: Body<RollbackRe
     if let Some(call) = write.call(&body.digest)
         && let Some(done) = rooms.replayed_rollback(&write.permit, &call)?
     {
-        return created(&rooms, &environment, done, wait).await;
+        return answered(&rooms, &environment, done, wait).await;
     }
     let prepared = rooms.prepare_rollback(&write.permit, &order).await?;
     let asked = Asked {
@@ -47,19 +47,20 @@ pub(in crate::api) async fn create(write: Write<RollBack>, body: Body<RollbackRe
     };
     let draft = write.prepare(asked, &body.digest, recorded);
     let done = rooms.roll_back(draft, &prepared, &order).await?;
-    created(&rooms, &environment, done, wait).await
+    answered(&rooms, &environment, done, wait).await
 }
 
-/// The rollback as it is when its end is known, or as it is at once.
-async fn created(rooms: &Rooms, environment: &EnvironmentKey, done: Done, wait: Option<Wait>) -> Result<Reply, Refusal> {
-    let mut rollback = match wait {
-        Some(Wait(patience)) => rooms.settled_rollback(environment, &done.rollback.id, patience).await?,
-        None => done.rollback,
-    };
+/// The answer to a rollback that was committed: what became of it within `wait`, or how it stands.
+pub(super) async fn answered(rooms: &Rooms, environment: &EnvironmentKey, done: Done, wait: Option<Wait>) -> Result<Reply, Refusal> {
+    let mut rollback = done.rollback;
     tracing::Span::current().record("revision", rollback.revision.0);
-    if rollback.confirmation.is_none() {
-        rollback.confirmation = rooms.confirmed(environment, Subject::Revision(rollback.position()), None).await;
+    if let Some(Wait(patience)) = wait {
+        let phases = rollback.phases;
+        rollback = rooms.settled_rollback(environment, &rollback.id, patience).await?;
+        rollback.phases.committed = rollback.phases.committed.or(phases.committed);
+        rollback.phases.commit_ms = rollback.phases.commit_ms.or(phases.commit_ms);
     }
+    let rollback = with_confirmation(rooms, environment, rollback).await;
     let reply = Reply::json(StatusCode::CREATED, &rollback)?;
     Ok(if done.committed.replayed { reply.header(REPLAYED, "true") } else { reply })
 }
@@ -93,7 +94,7 @@ fn order(request: &RollbackRequest, now: Timestamp) -> Result<Order, Refusal> {
 }
 
 /// The record as the commit made it.
-fn recorded(made: &Made) -> Result<Answer, Refusal> {
+pub(super) fn recorded(made: &Made) -> Result<Answer, Refusal> {
     let record = rollback::answer_of(made).ok_or_else(|| Refusal::new(Code::Internal, "Nothing was recorded."))?;
     Ok(Answer {
         status: StatusCode::CREATED.as_u16(),

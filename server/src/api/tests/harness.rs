@@ -27,7 +27,7 @@ use crate::environment::{Environments, Orphans, Rooms};
 use crate::fleet::{Fleet, Settings, Solitary};
 use crate::http::{problem, span};
 use crate::kill::Kills;
-use crate::outcome::Outcomes;
+use crate::outcome::{Nowhere, Outcomes};
 use crate::peer::Peers;
 use crate::ping::Pings;
 use crate::rollback::progress::Progress;
@@ -154,6 +154,7 @@ impl Node {
             environments: environments.clone(),
             fleet: fleet.clone(),
             outcomes: outcomes.clone(),
+            elsewhere: Arc::new(Nowhere),
             checks: Checks::new(Arc::new(SystemClock)),
             drivers: drivers.clone(),
         };

@@ -45,30 +45,19 @@ fn of_an_environment() -> Vec<Row> {
         write(Method::DELETE, "/v1/environments/{env}/kills/{key}", Value::Null, Action::Restore),
         read("/v1/environments/{env}/settings"),
         write(Method::PUT, "/v1/environments/{env}/settings", json!({"bucketing": "v3"}), Action::Administer),
-        write(Method::POST, "/v1/environments/{env}/rollbacks", json!({"to": 1}), Action::Rollback),
-        write(Method::POST, "/v1/environments/{env}/rollbacks/plan", json!({"to": 1}), Action::Read),
         read("/v1/environments/{env}/revisions"),
         read("/v1/environments/{env}/revisions/{key}"),
         read("/v1/environments/{env}/diff"),
         read("/v1/environments/{env}/confirmations/{key}"),
         read("/v1/environments/{env}/connections"),
-        read("/v1/environments/{env}/rollbacks"),
-        read("/v1/environments/{env}/rollbacks/{key}"),
-        write(Method::POST, "/v1/environments/{env}/rollbacks/{key}/stop", Value::Null, Action::Rollback),
+        read("/v1/environments/{env}/drills"),
+        read("/v1/environments/{env}/drills/{key}"),
         write(
             Method::POST,
-            "/v1/environments/{env}/rollbacks/{key}/resume",
-            json!({"now": true}),
-            Action::Rollback,
+            "/v1/environments/{env}/drills",
+            super::drills::report("happy-path", true),
+            Action::Drill,
         ),
-        write(
-            Method::POST,
-            "/v1/environments/{env}/rollbacks/{key}/review",
-            json!({"note": "n"}),
-            Action::Rollback,
-        ),
-        read("/v1/environments/{env}/pings"),
-        write(Method::POST, "/v1/environments/{env}/pings", Value::Null, Action::Ping),
         write(Method::POST, "/v1/environments/{env}/explain", json!({"flag": "checkout"}), Action::Read),
     ]
 }
@@ -100,6 +89,34 @@ fn of_its_records() -> Vec<Row> {
     ]
 }
 
+fn of_rollbacks_and_pings() -> Vec<Row> {
+    let read = |template| (Method::GET, template, "", Value::Null, Action::Read);
+    let write = |method, template, body, action| (method, template, "", body, action);
+    vec![
+        write(Method::POST, "/v1/environments/{env}/rollbacks", json!({"to": 1}), Action::Rollback),
+        write(Method::POST, "/v1/environments/{env}/rollbacks/plan", json!({"to": 1}), Action::Read),
+        read("/v1/environments/{env}/rollbacks"),
+        read("/v1/environments/{env}/rollbacks/{key}"),
+        write(Method::POST, "/v1/environments/{env}/rollbacks/{key}/stop", Value::Null, Action::Rollback),
+        write(
+            Method::POST,
+            "/v1/environments/{env}/rollbacks/{key}/resume",
+            json!({"now": true}),
+            Action::Rollback,
+        ),
+        write(
+            Method::POST,
+            "/v1/environments/{env}/rollbacks/{key}/review",
+            json!({"note": "n"}),
+            Action::Rollback,
+        ),
+        read("/v1/environments/{env}/pings"),
+        write(Method::POST, "/v1/environments/{env}/pings", Value::Null, Action::Ping),
+        write(Method::POST, "/v1/environments/{env}/rollbacks/{key}/undo", Value::Null, Action::Rollback),
+        write(Method::POST, "/v1/environments/{env}/rollbacks/{key}/undo/plan", Value::Null, Action::Read),
+    ]
+}
+
 fn of_the_server() -> Vec<Row> {
     let batch = json!({"instance_id": "i", "batch": 1, "counts": []});
     let key = json!({"role": "sdk", "environment": "nowhere", "name": "n"});
@@ -115,7 +132,11 @@ fn of_the_server() -> Vec<Row> {
 }
 
 fn table() -> impl Iterator<Item = Row> {
-    of_an_environment().into_iter().chain(of_its_records()).chain(of_the_server())
+    of_an_environment()
+        .into_iter()
+        .chain(of_rollbacks_and_pings())
+        .chain(of_its_records())
+        .chain(of_the_server())
 }
 
 #[actix_web::test]

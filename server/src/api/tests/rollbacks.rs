@@ -51,10 +51,8 @@ async fn an_environment_goes_back_to_a_revision_in_one_commit() {
         .await
         .expect(201)
         .body;
-    assert_eq!(
-        (&done["revision"], &done["state"], &done["before"]),
-        (&json!(6), &json!("committed"), &json!("1:5"))
-    );
+    assert_eq!((&done["revision"], &done["before"]), (&json!(6), &json!("1:5")));
+    assert!(matches!(done["state"].as_str(), Some("committed" | "confirmed")), "{done:#}");
     assert_eq!(done["plan"], plan["hash"]);
     assert_eq!(done["flags"], json!(["checkout", "new", "search"]));
     assert!(done["phases"]["commit_ms"].as_f64().unwrap() > 0.0);

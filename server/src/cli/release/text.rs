@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use ripcord_proto::FlagKey;
 use ripcord_proto::release::ReleaseState;
 use ripcord_proto::rest::log::ChangedBy;
-use ripcord_proto::rest::releases::{ReleaseDetail, ReleaseDiff, ReleaseView, Window};
+use ripcord_proto::rest::releases::{ReleaseDetail, ReleaseDiff, ReleaseView, ReleasedFlag, Window};
 
 use crate::cli::changes;
 use crate::cli::invocation::Invocation;
@@ -153,7 +153,7 @@ fn diff(diff: &ReleaseDiff, paint: Paint) -> String {
         others(&mut text, diff.foreign_segments.get(&step.key), paint);
     }
     for step in &diff.flags {
-        text.push_str(&changes::flag(step, paint));
+        text.push_str(&flag(step, paint));
         others(&mut text, diff.foreign_flags.get(&step.key), paint);
     }
     let back: Vec<_> = diff.back.iter().map(FlagKey::as_str).collect();
@@ -162,6 +162,20 @@ fn diff(diff: &ReleaseDiff, paint: Paint) -> String {
         let _ = writeln!(text, "As they were again: {}", back.join(", "));
     }
     text
+}
+
+/// A flag, as it was and as it is.
+fn flag(step: &ReleasedFlag, paint: Paint) -> String {
+    let head = match (&step.from, &step.to) {
+        (None, _) => paint.good(&format!("+ flag {}", step.key)),
+        (Some(_), None) => paint.bad(&format!("- flag {}", step.key)),
+        (Some(_), Some(_)) => format!("{} flag {}", paint.warn("~"), step.key),
+    };
+    let was = step.was.iter().map(|words| format!("    was  {words}"));
+    let is = step.is.iter().map(|words| format!("    is   {words}"));
+    let differs = step.differs.iter().map(|line| format!("    {line}"));
+    let lines: Vec<_> = std::iter::once(head).chain(was).chain(is).chain(differs).collect();
+    format!("{}\n", lines.join("\n"))
 }
 
 /// Who else changed it.

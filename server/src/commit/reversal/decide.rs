@@ -176,6 +176,8 @@ impl Deciding<'_> {
             }
             return;
         }
+        // What an earlier step, or the rollback that is undone, put back is part of it too.
+        self.used.extend(reversal.record.segments.iter().cloned());
         for was in segments.differing(&self.used) {
             match self.now.segments.get(was.key().as_str()) {
                 None => decision.missing.push(segments.back(was)),
