@@ -50,7 +50,7 @@ pub(crate) async fn run(call: &Invocation, command: Export) -> Result<Exit, Fail
         None => print(&written(call, &file)?),
         Some(folder) if folder.is_dir() => folder::write(&folder, &file)?,
         Some(path) => {
-            std::fs::write(&path, format!("{}\n", written(call, &file)?.trim_end())).map_err(|error| unwritable(format!("{}: {error}", path.display())))?;
+            std::fs::write(&path, format!("{}\n", written(call, &file)?.trim_end())).map_err(|error| unwritable(&format!("{}: {error}", path.display())))?;
             let flags = count(file.flags.len(), "flag", "flags");
             let segments = count(file.segments.len(), "segment", "segments");
             note(&format!(
@@ -65,12 +65,12 @@ pub(crate) async fn run(call: &Invocation, command: Export) -> Result<Exit, Fail
 
 fn written(call: &Invocation, file: &FlagsFile) -> Result<String, Failure> {
     match call.output.format() {
-        Format::Json => serde_json::to_string_pretty(file).map_err(|error| unwritable(error.to_string())),
-        Format::Text => file.to_yaml().map_err(|error| unwritable(error.to_string())),
+        Format::Json => serde_json::to_string_pretty(file).map_err(|error| unwritable(&error.to_string())),
+        Format::Text => file.to_yaml().map_err(|error| unwritable(&error.to_string())),
     }
 }
 
-fn unwritable(why: String) -> Failure {
+fn unwritable(why: &str) -> Failure {
     Failure::Local(format!("The flags file cannot be written: {why}."))
 }
 

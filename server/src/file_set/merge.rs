@@ -135,8 +135,8 @@ mod tests {
 
     use super::*;
 
-    fn of(base: Value, file: Value, now: Value) -> (Value, Vec<String>) {
-        let merged = merge("f", &base, &file, Some(&now));
+    fn of(base: &Value, file: &Value, now: &Value) -> (Value, Vec<String>) {
+        let merged = merge("f", base, file, Some(now));
         (merged.value.unwrap(), merged.kept.into_iter().map(|kept| kept.path).collect())
     }
 
@@ -149,7 +149,7 @@ mod tests {
         let base = json!({"enabled": true, "owner": "a", "rules": [rule("gradual", 10)]});
         let file = json!({"enabled": true, "owner": "b", "rules": [rule("gradual", 10)]});
         let now = json!({"enabled": false, "owner": "a", "rules": [rule("gradual", 50)]});
-        let (merged, kept) = of(base, file, now);
+        let (merged, kept) = of(&base, &file, &now);
         assert_eq!(merged, json!({"enabled": false, "owner": "b", "rules": [rule("gradual", 50)]}));
         assert_eq!(kept, ["f.enabled", "f.rules[gradual].serve.split"]);
     }
@@ -157,9 +157,9 @@ mod tests {
     #[test]
     fn the_file_wins_where_it_changed_the_same() {
         let (merged, kept) = of(
-            json!({"rules": [rule("gradual", 10)]}),
-            json!({"rules": [rule("gradual", 25)]}),
-            json!({"rules": [rule("gradual", 50)]}),
+            &json!({"rules": [rule("gradual", 10)]}),
+            &json!({"rules": [rule("gradual", 25)]}),
+            &json!({"rules": [rule("gradual", 50)]}),
         );
         assert_eq!((merged, kept.len()), (json!({"rules": [rule("gradual", 25)]}), 0));
     }
@@ -167,9 +167,9 @@ mod tests {
     #[test]
     fn a_new_rule_of_the_file_leaves_the_weights_of_another_as_they_are() {
         let (merged, kept) = of(
-            json!({"rules": [rule("gradual", 10)]}),
-            json!({"rules": [rule("staff", 100), rule("gradual", 10)]}),
-            json!({"rules": [rule("beta", 100), rule("gradual", 50), rule("last", 1)]}),
+            &json!({"rules": [rule("gradual", 10)]}),
+            &json!({"rules": [rule("staff", 100), rule("gradual", 10)]}),
+            &json!({"rules": [rule("beta", 100), rule("gradual", 50), rule("last", 1)]}),
         );
         assert_eq!(
             merged,
@@ -182,7 +182,7 @@ mod tests {
     fn an_order_that_was_changed_by_hand_stays() {
         let file = json!({"rules": [rule("a", 1), rule("b", 2)]});
         let now = json!({"rules": [rule("b", 2), rule("a", 1)]});
-        let (merged, kept) = of(file.clone(), file, now.clone());
+        let (merged, kept) = of(&file, &file, &now);
         assert_eq!((merged, kept), (now, vec!["f.rules".to_owned()]));
     }
 
@@ -197,9 +197,9 @@ mod tests {
     #[test]
     fn a_rule_that_the_file_gave_up_is_gone_whatever_was_done_to_it() {
         let (merged, kept) = of(
-            json!({"rules": [rule("a", 10), rule("b", 10)]}),
-            json!({"rules": [rule("a", 10)]}),
-            json!({"rules": [rule("a", 10), rule("b", 90)]}),
+            &json!({"rules": [rule("a", 10), rule("b", 10)]}),
+            &json!({"rules": [rule("a", 10)]}),
+            &json!({"rules": [rule("a", 10), rule("b", 90)]}),
         );
         assert_eq!((merged, kept.len()), (json!({"rules": [rule("a", 10)]}), 0));
     }

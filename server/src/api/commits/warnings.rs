@@ -88,7 +88,7 @@ fn of_split(split: &Split, safe: Option<&VariantName>) -> f64 {
     let exposed = split.shares().iter().filter(|share| safe != Some(&share.variant));
     let exposed: u64 = exposed.map(|share| u64::from(share.weight.units())).sum();
     #[expect(clippy::cast_precision_loss, reason = "weights are below 2^31")]
-    let share = exposed as f64 * 100.0 / (split.total() as f64);
+    let share = exposed as f64 * 100.0 / f64::from(split.total());
     share
 }
 

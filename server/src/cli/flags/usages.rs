@@ -1,6 +1,7 @@
 //! `ripcord flags usages`: where the keys of flags stand in a source tree.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -72,7 +73,7 @@ pub(super) async fn run(call: &Invocation, command: Usages) -> Result<Exit, Fail
     } else {
         command.flags
     };
-    let found = search(&command.directory, &command.exclude, keys)?;
+    let found = search(&command.directory, &command.exclude, &keys)?;
     match call.output.format() {
         Format::Json => print(&serde_json::to_string(&found).unwrap_or_default()),
         Format::Text => print(&describe(&found, call.output.paint())),
@@ -100,7 +101,7 @@ fn walk(directory: &Path, exclude: &[String]) -> Result<Walk, Failure> {
     Ok(builder.build())
 }
 
-fn search(directory: &Path, exclude: &[String], keys: Vec<FlagKey>) -> Result<Found, Failure> {
+fn search(directory: &Path, exclude: &[String], keys: &[FlagKey]) -> Result<Found, Failure> {
     let by_text: HashMap<&str, &FlagKey> = keys.iter().map(|key| (key.as_str(), key)).collect();
     let mut found = Found::default();
     let mut told = 0;
@@ -160,18 +161,19 @@ fn keys_in<'k>(line: &str, keys: &HashMap<&str, &'k FlagKey>) -> Vec<&'k FlagKey
 fn describe(found: &Found, paint: Paint) -> String {
     let mut text = String::new();
     for (key, usages) in &found.usages {
-        text.push_str(&format!("{}\n", paint.strong(key.as_str())));
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{}", paint.strong(key.as_str()));
         for usage in usages {
-            text.push_str(&format!("  {}:{}\n", usage.file, usage.line));
+            let _ = writeln!(text, "  {}:{}", usage.file, usage.line);
         }
     }
     if !found.unused.is_empty() {
         let keys: Vec<_> = found.unused.iter().map(FlagKey::as_str).collect();
-        text.push_str(&format!("{} {}\n", paint.warn("Not found:"), keys.join(", ")));
+        let _ = writeln!(text, "{} {}", paint.warn("Not found:"), keys.join(", "));
     }
     let files = count(found.files, "file", "files");
     let flags = count(found.usages.len(), "flag", "flags");
-    text.push_str(&format!("Looked into {files}; {flags} found."));
+    let _ = write!(text, "Looked into {files}; {flags} found.");
     if found.truncated {
         text.push_str(" There is more than can be told: look into a smaller folder, or for one --flag.");
     }
@@ -209,8 +211,8 @@ mod tests {
         write("image.png", b"checkout\0");
         write("notes.md", b"checkout");
         write(".gitignore", b"built/\n");
-        let keys = vec![FlagKey::new("checkout").unwrap(), FlagKey::new("gone").unwrap()];
-        let found = search(folder.path(), &["*.md".to_owned()], keys).unwrap();
+        let keys = ["checkout", "gone"].map(|key| FlagKey::new(key).unwrap());
+        let found = search(folder.path(), &["*.md".to_owned()], &keys).unwrap();
         let usages = &found.usages[&FlagKey::new("checkout").unwrap()];
         assert_eq!(usages.len(), 1, "{usages:?}");
         assert!(usages[0].file.ends_with("src/main.rs") && usages[0].line == 2);
@@ -220,7 +222,7 @@ mod tests {
     #[test]
     fn a_pattern_that_is_none_is_a_mistake() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(search(folder.path(), &["[".to_owned()], Vec::new()).is_err());
-        assert!(search(Path::new("/no/such/folder"), &[], Vec::new()).is_err());
+        assert!(search(folder.path(), &["[".to_owned()], &[]).is_err());
+        assert!(search(Path::new("/no/such/folder"), &[], &[]).is_err());
     }
 }
