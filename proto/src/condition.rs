@@ -16,6 +16,8 @@ use crate::limits;
 use crate::reader::{self, Read, Reader};
 use crate::value::Scalar;
 
+pub(crate) use self::read::{FORMS, OPERATORS};
+
 /// A dotted path into the context: `app.version`. It names the member `version` of the attribute `app`, or an attribute that
 /// is itself called `app.version`.
 #[derive(Debug, Clone, PartialEq, Eq)]

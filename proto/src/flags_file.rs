@@ -2,6 +2,7 @@
 //!
 //! ```yaml
 //! environment: production
+//! set: payments
 //! segments:
 //!   beta: { attribute: plan, equals: beta }
 //! flags:
@@ -17,6 +18,7 @@
 //! JSON is read by the same parser, since it is YAML. Booleans are `true` and `false` alone (YAML 1.2), so that `on`, `off`,
 //! `yes` and `no` stay the strings that they look like.
 
+pub mod schema;
 #[cfg(test)]
 mod tests;
 
@@ -25,19 +27,21 @@ use serde_json::{Map, Value};
 
 use crate::fault::Faults;
 use crate::flag::Flag;
-use crate::key::{EnvironmentKey, FlagKey, SegmentKey};
+use crate::key::{EnvironmentKey, FlagKey, SegmentKey, SetName};
 use crate::limits;
 use crate::reader::{self, Read, Reader};
 use crate::segment::Segment;
 use crate::yaml;
 
-const MEMBERS: [&str; 3] = ["environment", "segments", "flags"];
+const MEMBERS: [&str; 4] = ["environment", "set", "segments", "flags"];
 
 /// A flags file. Its entries are valid in themselves; what they refer to is checked against the environment.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct FlagsFile {
     /// The environment that it is meant for, where it says so.
     pub environment: Option<EnvironmentKey>,
+    /// The file set that it belongs to, where it says so.
+    pub set: Option<SetName>,
     /// Segments, in the order of the file.
     pub segments: IndexMap<SegmentKey, Segment>,
     /// Flags, in the order of the file.
@@ -52,14 +56,20 @@ impl FlagsFile {
 
     fn read(reader: &mut Reader, value: &Value) -> Read<Self> {
         if value.is_null() {
-            return reader.refuse("is empty; a flags file has \"flags\", and may have \"segments\" and \"environment\"");
+            return reader.refuse("is empty; a flags file has \"flags\", and may have \"segments\", \"environment\" and \"set\"");
         }
         let map = reader.object(value)?;
         reader.members(map, "a flags file", &MEMBERS, &[]);
         let environment = reader.optional(map, "environment", Reader::parsed);
+        let set = reader.optional(map, "set", Reader::parsed);
         let segments = entries(reader, map, "segments", limits::SEGMENTS, Segment::from_value);
         let flags = entries(reader, map, "flags", limits::FLAGS, Flag::from_value);
-        Ok(Self { environment, segments, flags })
+        Ok(Self {
+            environment,
+            set,
+            segments,
+            flags,
+        })
     }
 
     /// As YAML, in the order of the entries: the same file for the same content.
@@ -68,7 +78,14 @@ impl FlagsFile {
     }
 }
 
-fn entries<K, V>(reader: &mut Reader, file: &Map<String, Value>, member: &str, most: usize, parse: impl Fn(&Value) -> Result<V, Faults>) -> IndexMap<K, V>
+/// The entries of a member that is a map by key; none where it is left out or refused.
+pub(crate) fn entries<K, V>(
+    reader: &mut Reader,
+    file: &Map<String, Value>,
+    member: &str,
+    most: usize,
+    parse: impl Fn(&Value) -> Result<V, Faults>,
+) -> IndexMap<K, V>
 where
     K: std::str::FromStr<Err = Faults> + std::hash::Hash + Eq,
 {
@@ -101,6 +118,9 @@ impl serde::Serialize for FlagsFile {
         let mut map = serializer.serialize_map(None)?;
         if let Some(environment) = &self.environment {
             map.serialize_entry("environment", environment)?;
+        }
+        if let Some(set) = &self.set {
+            map.serialize_entry("set", set)?;
         }
         if !self.segments.is_empty() {
             map.serialize_entry("segments", &self.segments)?;

@@ -176,3 +176,14 @@ checked_name!(
     /// The name of a release; the same form as a [`FlagKey`].
     ReleaseName, "a release's name", check_key
 );
+checked_name!(
+    /// The name of a file set; the same form as a [`FlagKey`].
+    SetName, "a set's name", check_key
+);
+
+impl Default for SetName {
+    /// The set of the files that name none. It owns whatever no other set does.
+    fn default() -> Self {
+        Self(Arc::from("default"))
+    }
+}

@@ -56,6 +56,8 @@ codes! {
     FlagKilled = "FLAG_KILLED", 409, "The flag is killed";
     /// The plan no longer describes what would happen.
     PlanStale = "PLAN_STALE", 409, "The world has moved since the plan";
+    /// Another file set, or nobody, owns what a file set would change.
+    OtherOwner = "OTHER_OWNER", 409, "It belongs to somebody else";
     /// Changes can no longer join the release.
     ReleaseFinished = "RELEASE_FINISHED", 409, "The release is finished";
     /// No checkpoint is known to be good.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use crate::checkpoint::Checkpoint;
+use crate::claim::Claim;
 use crate::digest::Digest;
 use crate::drill::Drill;
 use crate::driver::Driver;
@@ -156,6 +157,8 @@ records! {
     Ping in pings,
     /// Rehearsed rollbacks.
     Drill in drills,
+    /// What file sets own.
+    Claim in claims,
 }
 
 impl Records {

@@ -25,7 +25,9 @@ pub mod rollback_acts;
 pub mod rollbacks;
 pub mod rollouts;
 pub mod segments;
+pub mod sets;
 pub mod settings;
+pub mod stale_flags;
 #[cfg(test)]
 mod tests;
 pub mod written;

@@ -30,7 +30,9 @@ mod rollouts;
 mod rooms;
 mod routes;
 mod segments;
+mod sets;
 mod settings;
+mod stale_flags;
 #[cfg(test)]
 mod tests;
 mod write;

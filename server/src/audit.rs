@@ -13,7 +13,7 @@ use ripcord_proto::commit::Sealed;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::{Position, Revision, Sequence};
 
-pub use self::hands::{Hand, Hands, hands};
+pub use self::hands::{Hand, Hands, changed_by, hands};
 pub use self::summary::summary;
 pub use self::verify::verify;
 use crate::store::{LogName, Store, StoreError};

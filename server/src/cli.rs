@@ -1,4 +1,4 @@
-//! The command line: a file per command. Every command but `serve`, `demo`, `lint` and `completions` talks to a server over
+//! The command line: a file per command. Every command but `serve`, `demo`, `lint`, `schema` and `completions` talks to a server over
 //! HTTP and nothing else, so that whatever it can do, any program can do. `drill` starts servers and applications of its own
 //! beside that.
 //!
@@ -20,6 +20,7 @@ mod drill;
 mod env;
 mod exit;
 mod export;
+mod files;
 mod flags;
 mod gate;
 mod input;
@@ -31,10 +32,12 @@ pub mod local;
 mod output;
 mod ping;
 mod plan;
+mod promote;
 mod release;
 mod restore;
 mod rollback;
 mod rollout;
+mod schema;
 mod segments;
 mod serve;
 mod span;
@@ -105,6 +108,7 @@ enum Command {
     Remote(Remote),
     Lint(lint::Lint),
     Completions(completions::Completions),
+    Schema(schema::SchemaCommand),
 }
 
 /// The commands that ask a server.
@@ -123,6 +127,7 @@ enum Remote {
     Audit(audit::Audit),
     Apply(apply::Apply),
     Plan(plan::Plan),
+    Promote(promote::Promote),
     Export(export::Export),
     Flags(flags::Flags),
     Segments(segments::Segments),
@@ -162,6 +167,7 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, Failure> {
         Command::Demo(command) => demo::run(output, &command),
         Command::Lint(command) => lint::run(output, &command),
         Command::Completions(command) => Ok(completions::run(&command)),
+        Command::Schema(command) => schema::run(&command),
         Command::Remote(command) => {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -188,6 +194,7 @@ async fn ask(call: &Invocation, command: Remote) -> Result<Exit, Failure> {
         Remote::Audit(command) => audit::run(call, command).await,
         Remote::Apply(command) => apply::run(call, command).await,
         Remote::Plan(command) => plan::run(call, command).await,
+        Remote::Promote(command) => promote::run(call, command).await,
         Remote::Export(command) => export::run(call, command).await,
         Remote::Flags(command) => flags::run(call, command).await,
         Remote::Segments(command) => segments::run(call, command).await,

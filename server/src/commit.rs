@@ -274,12 +274,18 @@ pub struct Committed {
 }
 
 /// What a draft would do to `state`, and the hash that does exactly that.
-pub(crate) fn plan_of(draft: &Draft, state: &EnvironmentState) -> Result<plan::Plan, CommitError> {
-    let (after, touched) = validate::preview(draft, state)?;
-    let refused = protect::check(draft, state, &after, &touched).err();
-    Ok(plan::Plan {
+pub(crate) fn plan_of(draft: &Draft, state: Arc<EnvironmentState>) -> Result<plan::Planned, CommitError> {
+    let (after, touched) = validate::preview(draft, &state)?;
+    let refused = protect::check(draft, &state, &after, &touched).err();
+    let plan = plan::Plan {
         warnings: refused.iter().map(ToString::to_string).collect(),
-        ..plan::make(draft, state, &after, &touched)
+        ..plan::make(draft, &state, &after, &touched)
+    };
+    Ok(plan::Planned {
+        plan,
+        before: state,
+        after: after.snapshot,
+        touched,
     })
 }
 

@@ -24,7 +24,7 @@ use crate::clock::Clock;
 use crate::commit::committer::{Abandoned, Committer, Queue};
 use crate::commit::idempotency::{Answered, REMEMBERED};
 use crate::commit::log::{Fed, Sink};
-use crate::commit::plan::Plan;
+use crate::commit::plan::Planned;
 use crate::commit::state::EnvironmentState;
 use crate::commit::writer::{Around, Writer};
 use crate::commit::{self, CommitError, Committed, Draft};
@@ -166,9 +166,9 @@ impl Environments {
     }
 
     /// What a draft would do, and the hash that does exactly that.
-    pub fn plan(&self, draft: &Draft) -> Result<Plan, CommitError> {
+    pub fn plan(&self, draft: &Draft) -> Result<Planned, CommitError> {
         let state = self.running(&draft.environment)?.committer.state();
-        commit::plan_of(draft, &state)
+        commit::plan_of(draft, state)
     }
 
     /// Submits to the system log. An environment that was made is being served when this answers.

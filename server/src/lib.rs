@@ -20,6 +20,7 @@ pub mod clock;
 pub mod commit;
 pub mod driver;
 pub mod environment;
+pub mod file_set;
 pub mod fleet;
 pub mod http;
 pub mod kill;

@@ -4,6 +4,7 @@ mod counters;
 mod elsewhere;
 pub mod reports;
 mod seen;
+mod stale;
 pub mod statistics;
 #[cfg(test)]
 mod tests;
@@ -21,11 +22,13 @@ use self::counters::Counters;
 pub use self::counters::{Counted, Total};
 pub use self::elsewhere::{Elsewhere, Nowhere, ServedElsewhere, ServedQuestion};
 use self::seen::Seen;
+pub use self::stale::stale;
 use self::window::{Counts, Window};
 
 /// What has been reported since this node started. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Outcomes {
+    since: Timestamp,
     inner: Arc<Mutex<Inner>>,
 }
 
@@ -46,6 +49,19 @@ pub struct ServedBetween {
 }
 
 impl Outcomes {
+    /// Counts from now on.
+    pub fn new(now: Timestamp) -> Self {
+        Self {
+            since: now,
+            inner: Arc::default(),
+        }
+    }
+
+    /// Since when this node counts.
+    pub const fn since(&self) -> Timestamp {
+        self.since
+    }
+
     /// Counts a batch once, however often it is sent. Counts of flags and variants that the environment does not have are
     /// left out, so that nobody can make up series without end; the answer says how many.
     pub fn count(&self, environment: &EnvironmentKey, batch: &OutcomeBatch, snapshot: &Snapshot, now: Timestamp) -> Counted {

@@ -36,3 +36,4 @@ pub use self::commit::{Done, answer_of, commit, replayed, with_kills};
 pub use self::order::Order;
 pub use self::plan::{Users, plan};
 pub use self::prepare::{PrepareError, Prepared, prepare};
+pub(crate) use self::share::{Comparison, shares};

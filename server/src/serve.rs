@@ -25,7 +25,7 @@ use self::health::Health;
 use self::stores::Opened;
 use crate::access::{Access, Limits};
 use crate::api;
-use crate::clock::SystemClock;
+use crate::clock::{Clock as _, SystemClock};
 use crate::commit::CommitError;
 use crate::environment::{Environments, Orphans, Rooms};
 use crate::fleet::{self, Fleet};
@@ -125,7 +125,7 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     peers.start(kills.clone(), node.clone(), &tasks);
     let others = Arc::new(peers::OtherNodes::new(peers.clone(), opened.redis.clone()));
     let fleet = Fleet::new(&board, fleet::Settings::new(node.clone()), Arc::clone(&others) as Arc<dyn fleet::Peers>);
-    let outcomes = Outcomes::default();
+    let outcomes = Outcomes::new(SystemClock.now());
     others.answer_from(fleet.clone(), outcomes.clone(), OwnReports::new(outcomes.clone(), &node));
     let procedures = procedures::start(&environments, &fleet, &outcomes, &others, &node, &kills);
 

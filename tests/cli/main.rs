@@ -3,9 +3,11 @@
 mod apply;
 mod bad_release;
 mod basics;
+mod declarative;
 mod exit_codes;
 mod known_good;
 mod newcomer;
+mod pipelines;
 mod releases;
 mod rollback;
 mod straight_line;

@@ -1,6 +1,7 @@
 //! What goes over the wire (DESIGN 6 and 7), read by clients that know nothing but the protocol.
 
 mod http;
+mod monitoring;
 mod slow_reader;
 mod snapshot;
 mod sse;

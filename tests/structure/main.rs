@@ -16,6 +16,7 @@ const ROOMS: &[&[&str]] = &[
         "audit",
         "checkpoint",
         "release",
+        "file_set",
         "rollback",
         "rollout",
         "trigger",

@@ -11,9 +11,9 @@ use crate::reader::{self, Read, Reader};
 use crate::value::Scalar;
 
 /// The forms of a condition that are not a test on an attribute.
-const FORMS: [&str; 5] = ["all", "any", "not", "segment", "jsonlogic"];
+pub(crate) const FORMS: [&str; 5] = ["all", "any", "not", "segment", "jsonlogic"];
 /// The operators of a test on an attribute.
-const OPERATORS: [&str; 20] = [
+pub(crate) const OPERATORS: [&str; 20] = [
     "equals",
     "one_of",
     "contains",

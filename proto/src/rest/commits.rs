@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::settings::SettingsRequest;
 use super::{Members, Request as _};
 use crate::digest::Digest;
+use crate::file_set::FileSet;
 use crate::flag::Flag;
 use crate::key::{FlagKey, SegmentKey};
 use crate::kill::{KillId, KillScope};
@@ -72,9 +73,11 @@ pub enum ChangeRequest {
     Restore(KillId),
     /// `{"put_settings": {…}}`: the settings shall be these.
     PutSettings(SettingsRequest),
+    /// `{"apply_set": {…}}`: what a file set owns shall be as its files say.
+    ApplySet(Box<FileSet>),
 }
 
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     "put_flag",
     "delete_flag",
     "set_enabled",
@@ -83,13 +86,16 @@ const NAMES: [&str; 8] = [
     "kill",
     "restore",
     "put_settings",
+    "apply_set",
 ];
 
 impl ChangeRequest {
     /// What a key must be allowed to do.
     pub const fn action(&self) -> Action {
         match self {
-            Self::PutFlag { .. } | Self::DeleteFlag(_) | Self::SetEnabled { .. } | Self::PutSegment { .. } | Self::DeleteSegment(_) => Action::Edit,
+            Self::PutFlag { .. } | Self::DeleteFlag(_) | Self::SetEnabled { .. } | Self::PutSegment { .. } | Self::DeleteSegment(_) | Self::ApplySet(_) => {
+                Action::Edit
+            }
             Self::Kill { .. } => Action::Kill,
             Self::Restore(_) => Action::Restore,
             Self::PutSettings(_) => Action::Administer,
@@ -137,6 +143,7 @@ impl ChangeRequest {
             }
             "delete_flag" => reader.parsed(value).map(Self::DeleteFlag),
             "delete_segment" => reader.parsed(value).map(Self::DeleteSegment),
+            "apply_set" => FileSet::read(reader, value).map(|set| Self::ApplySet(Box::new(set))),
             "restore" => reader.parsed(value).map(Self::Restore),
             _ => SettingsRequest::from_value(value)
                 .map(Self::PutSettings)

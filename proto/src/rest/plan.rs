@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::log::ChangedBy;
+use super::rollbacks::{FlagShare, UserShare};
 use crate::digest::Digest;
-use crate::key::{FlagKey, SegmentKey};
+use crate::key::{FlagKey, SegmentKey, SetName};
 use crate::kill::KillId;
 use crate::revision::{Epoch, Revision};
 use crate::settings::Settings;
@@ -28,12 +31,56 @@ pub struct PlanAnswer {
     /// The settings, where they would change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings: Option<SettingsStep>,
+    /// How many flags and segments a file set has that are as its files say, or stay as they are.
+    #[serde(default)]
+    pub unchanged: usize,
+    /// What stays otherwise than a file set says, because it was changed by hand since the set was last applied and its files say
+    /// what they said then.
+    #[serde(default)]
+    pub kept: Vec<Kept>,
+    /// What the file set takes over.
+    #[serde(default)]
+    pub adopted: Vec<Adopted>,
+    /// How many users would be served otherwise, computed by the engine that applications evaluate with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users: Option<UserShare>,
+    /// The same for each flag that would answer somebody otherwise.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shares: BTreeMap<FlagKey, FlagShare>,
     /// Kills that stay on flags of the plan: these go on serving their safe variant.
     #[serde(default)]
     pub kills: BTreeMap<FlagKey, Vec<KillId>>,
     /// What to think of before going on.
     #[serde(default)]
     pub warnings: Vec<String>,
+}
+
+/// A part of a flag or a segment that stays otherwise than its file says.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Kept {
+    /// Where it is: `flags.checkout-v2.rules[gradual].serve.split`.
+    pub path: String,
+    /// What the file says; absent = it has nothing there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<Value>,
+    /// What stays; absent = it was taken away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub now: Option<Value>,
+    /// The last change of the flag or segment, where it is still there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_change: Option<ChangedBy>,
+}
+
+/// A flag or a segment that gets another owner.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Adopted {
+    /// Which: `flags.checkout-v2`.
+    pub path: String,
+    /// The set that owned it; absent = nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<SetName>,
 }
 
 /// A flag, as it is and as it would be.

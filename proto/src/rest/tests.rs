@@ -25,7 +25,8 @@ fn a_commit_reads_back_what_it_writes() {
             {"delete_segment": "gone"},
             {"kill": {"scope": {"tag": "payments"}}},
             {"restore": "k_01jd3x7q8v9w0y2z4a6b8c0d2e"},
-            {"put_settings": {"bucketing": "v2", "rebuckets_everybody": true}}
+            {"put_settings": {"bucketing": "v2", "rebuckets_everybody": true}},
+            {"apply_set": {"set": "payments", "segments": {}, "flags": {"a": {"variants": {"on": true}, "default": "on", "safe": "on"}}, "absent": "delete"}}
         ],
         "plan": "00000000000000000000000000000000000000000000000000000000000000ff"
     });
@@ -43,6 +44,7 @@ fn every_problem_of_a_commit_is_told_at_once_with_its_path() {
             {"delete_flag": "a", "restore": "b"},
             {"put_flag": {"key": "-", "flag": {"variants": {}, "default": null}}},
             {"kill": {"scope": {"all": false}}},
+            {"apply_set": {"flags": {"a": {}}, "prune": true, "takeover": "yes"}},
             7
         ]
     });
@@ -54,7 +56,10 @@ fn every_problem_of_a_commit_is_told_at_once_with_its_path() {
     starts("changes[2].put_flag.key: a flag key");
     starts("changes[2].put_flag.flag.safe: is missing");
     starts("changes[3].kill.scope.all: \"all\" can only be true");
-    starts("changes[4]: must be an object");
+    starts("changes[4].apply_set.flags.a.variants: is missing");
+    starts("changes[4].apply_set.prune: is no member of a file set");
+    starts("changes[4].apply_set.takeover: must be \"refuse\" or \"adopt\"");
+    starts("changes[5]: must be an object");
 }
 
 #[test]

@@ -1,9 +1,13 @@
 //! `commits`: many changes at once, all of them or none; and `commits/plan`: what they would do.
 
-use std::collections::BTreeSet;
+mod kept;
+mod warnings;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use actix_web::http::StatusCode;
 use actix_web::web;
+use ripcord_proto::file_set::FileSet;
 use ripcord_proto::kill::Kill;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::commits::{ChangeRequest, CommitRequest};
@@ -11,15 +15,18 @@ use ripcord_proto::rest::plan::{FlagStep, PlanAnswer, SegmentStep, SettingsStep}
 use ripcord_proto::rest::written::Written;
 use ripcord_proto::role::Action;
 use ripcord_proto::{Faults, KillId};
+use ripcord_sdk::engine::Compiled;
 
 use super::confirm::Subject;
 use super::rooms::Rooms;
 use super::settings::{rebuckets, warning};
 use super::write::{Asked, Write, of_environment, reply, written, written_with};
-use crate::access::permit::{Read, WriteSomething};
-use crate::commit::plan::{Plan, Step};
-use crate::commit::{Ask, Author};
+use crate::access::permit::{Read, WriteSomething, WriteThis};
+use crate::commit::plan::{Plan, Planned, Step};
+use crate::commit::{Ask, Author, CommitError};
+use crate::file_set;
 use crate::http::{Body, Refusal, Reply};
+use crate::rollback::{self, Comparison, Users};
 
 /// Changes many things at once. `If-Match` takes the environment's ETag.
 #[utoipa::path(post, path = "/v1/environments/{env}/commits", tag = "commits",
@@ -30,6 +37,10 @@ pub(super) async fn commit(write: Write<WriteSomething>, body: Body<CommitReques
     let actions: BTreeSet<Action> = body.value.changes.iter().map(ChangeRequest::action).collect();
     let actions: Vec<Action> = actions.into_iter().collect();
     let write = write.narrow(&actions)?;
+    // A file set is decided on when it is committed; that an edit by a person says why is known before.
+    if body.value.changes.iter().any(|change| set_of(change).is_some()) && !gives_reason(&write, &body.value) {
+        return Err(CommitError::ReasonRequired.into());
+    }
     let mut asked = asked(body.value, &write.permit.author(), &rooms)?;
     asked.precondition = of_environment(write.condition)?;
     let warnings: Vec<String> = asked.asks.iter().filter_map(warning).collect();
@@ -48,12 +59,50 @@ pub(super) async fn commit(write: Write<WriteSomething>, body: Body<CommitReques
     request_body(content = CommitRequest, example = json!({"changes": [{"set_enabled": {"key": "checkout-v2", "enabled": true}}]})),
     responses((status = 200, description = "What would happen", body = PlanAnswer), (status = "4XX", body = Problem)))]
 pub(super) async fn plan(write: Write<Read>, body: Body<CommitRequest>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let sets: Vec<FileSet> = body.value.changes.iter().filter_map(set_of).cloned().collect();
     let mut asked = asked(body.value, &write.permit.author(), &rooms)?;
     asked.precondition = of_environment(write.condition)?;
     let warnings: Vec<String> = asked.asks.iter().filter_map(warning).collect();
     let prepared = write.prepare(asked, &body.digest, |made| written(made, StatusCode::OK));
-    let plan = rooms.plan(&prepared)?;
-    Reply::ok(&answer(plan, warnings))
+    let Planned {
+        plan,
+        before,
+        after,
+        mut touched,
+    } = rooms.plan(&prepared)?;
+    let warnings = warnings
+        .into_iter()
+        .chain(warnings::of(&plan, &rooms.outcomes().totals(prepared.environment())));
+    let mut answer = answer(plan, warnings.collect());
+    // Nobody loses or changes what he was served by a flag that is new.
+    touched.flags.retain(|key| before.snapshot.flags.get(key.as_str()).is_some());
+    if !touched.flags.is_empty() || !touched.segments.is_empty() {
+        let comparison = Comparison {
+            now: Compiled::new(&before.snapshot),
+            before: before.snapshot.clone(),
+            after,
+            touched,
+        };
+        let shares = rollback::shares(comparison, Users::default()).await?;
+        answer.users = Some(shares.users);
+        answer.shares = shares.flags.into_iter().filter(|(_, share)| share.changed > 0).collect();
+    }
+    for set in &sets {
+        let decision = file_set::decide(set, &before)?;
+        answer.unchanged += decision.unchanged;
+        answer.adopted.extend(decision.adopted);
+        answer.kept.extend(kept::told(decision.kept, &prepared, &before, &rooms).await?);
+    }
+    Reply::ok(&answer)
+}
+
+fn gives_reason(write: &Write<WriteThis>, request: &CommitRequest) -> bool {
+    let given = request.reason.is_some() || write.query.reason.is_some();
+    given || !write.permit.author().actor.role.is_person()
+}
+
+fn set_of(change: &ChangeRequest) -> Option<&FileSet> {
+    if let ChangeRequest::ApplySet(set) = change { Some(set) } else { None }
 }
 
 fn asked(request: CommitRequest, author: &Author, rooms: &Rooms) -> Result<Asked, Refusal> {
@@ -86,22 +135,11 @@ fn ask(change: ChangeRequest, author: &Author, reason: Option<&String>, rooms: &
         })),
         ChangeRequest::Restore(id) => Ask::Restore(id),
         ChangeRequest::PutSettings(request) => rebuckets(&request).map_err(|faults| faults.under("put_settings"))?,
+        ChangeRequest::ApplySet(set) => file_set::ask(*set),
     })
 }
 
 fn answer(plan: Plan, mut warnings: Vec<String>) -> PlanAnswer {
-    let deleted = plan.flags.iter().filter(|step| step.to.is_none()).count();
-    if deleted > 0 {
-        warnings.push(format!(
-            "{deleted} flags would be deleted; applications that still ask for them get their own defaults."
-        ));
-    }
-    if !plan.kills.is_empty() {
-        warnings.push(format!(
-            "{} of these flags are killed and go on serving their safe variant until the kills are restored.",
-            plan.kills.len()
-        ));
-    }
     warnings.extend(plan.warnings);
     PlanAnswer {
         hash: plan.hash,
@@ -110,6 +148,11 @@ fn answer(plan: Plan, mut warnings: Vec<String>) -> PlanAnswer {
         flags: plan.flags.into_iter().map(|Step { key, from, to }| FlagStep { key, from, to }).collect(),
         segments: plan.segments.into_iter().map(|Step { key, from, to }| SegmentStep { key, from, to }).collect(),
         settings: plan.settings.map(|step| SettingsStep { from: step.from, to: step.to }),
+        unchanged: 0,
+        kept: Vec::new(),
+        adopted: Vec::new(),
+        users: None,
+        shares: BTreeMap::new(),
         kills: plan.kills,
         warnings,
     }

@@ -4,12 +4,14 @@ use std::sync::LazyLock;
 
 use actix_web::HttpResponse;
 use actix_web::web::Bytes;
+use ripcord_proto::flags_file::schema;
+use serde_json::{Map, Value};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::{
     audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, front, keys, kills, metrics, outcomes, pings,
-    policy, releases, revisions, rollbacks, rollouts, segments, settings,
+    policy, releases, revisions, rollbacks, rollouts, segments, sets, settings, stale_flags,
 };
 use crate::stream;
 
@@ -22,10 +24,11 @@ use crate::stream;
         license(name = "Apache-2.0")
     ),
     paths(
-        front::page, metrics::scrape, document, outcomes::report,
+        front::page, metrics::scrape, document, flags_schema, outcomes::report,
         environments::list, environments::get, environments::create, environments::delete,
         flags::list, flags::get, flags::put, flags::patch, flags::delete,
         segments::list, segments::get, segments::put, segments::delete,
+        sets::list, stale_flags::list,
         commits::commit, commits::plan,
         kills::list, kills::get, kills::kill, kills::restore, kills::give_reason,
         settings::get, settings::put,
@@ -60,16 +63,38 @@ impl Modify for Keys {
     }
 }
 
+/// What the handlers say, with the definitions of the flags file's schema in their places.
+fn defined(document: &utoipa::openapi::OpenApi) -> Result<Value, serde_json::Error> {
+    let mut document = serde_json::to_value(document)?;
+    let definitions = schema::definitions().to_string().replace("#/$defs/", "#/components/schemas/");
+    let definitions: Map<String, Value> = serde_json::from_str(&definitions)?;
+    if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
+        schemas.extend(definitions);
+    }
+    Ok(document)
+}
+
 static TEXT: LazyLock<Bytes> = LazyLock::new(|| {
     let mut document = Document::openapi();
     document.merge(stream::Paths::openapi());
-    document.to_json().unwrap_or_default().into()
+    defined(&document).map(|document| document.to_string()).unwrap_or_default().into()
 });
+
+static FLAGS: LazyLock<Bytes> = LazyLock::new(|| schema::schema().to_string().into());
 
 /// This document.
 #[utoipa::path(get, path = "/openapi.json", tag = "operation", security(()), responses((status = 200, description = "OpenAPI 3.1")))]
 pub(super) async fn document() -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(TEXT.clone())
+}
+
+/// The JSON Schema of flags files.
+#[utoipa::path(get, path = "/schema/flags.json", tag = "operation", security(()), responses((status = 200, description = "JSON Schema, draft 2020-12")))]
+pub(super) async fn flags_schema() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("application/schema+json")
+        .insert_header(("access-control-allow-origin", "*"))
+        .body(FLAGS.clone())
 }
 
 #[cfg(test)]
@@ -80,7 +105,7 @@ pub(super) mod tests {
 
     /// The document.
     pub(in crate::api) fn document() -> serde_json::Value {
-        serde_json::to_value(Document::openapi()).unwrap()
+        super::defined(&Document::openapi()).unwrap()
     }
 
     /// Every operation that needs a key, as `GET /v1/keys`.

@@ -19,7 +19,7 @@ use crate::access::permit::{Administer, Allows, Edit, KeepDrill, Kill, ManageRel
 use crate::access::{Clearance, Permit};
 use crate::check::Checks;
 use crate::checkpoint::{self, Resolved};
-use crate::commit::plan::Plan;
+use crate::commit::plan::Planned;
 use crate::commit::state::EnvironmentState;
 use crate::commit::{Call, CommitError, Committed, Draft};
 use crate::driver::Drivers;
@@ -140,7 +140,7 @@ impl Rooms {
     }
 
     /// What a draft would do; reading is enough for that.
-    pub(super) fn plan(&self, prepared: &Prepared<Read>) -> Result<Plan, Refusal> {
+    pub(super) fn plan(&self, prepared: &Prepared<Read>) -> Result<Planned, Refusal> {
         Ok(self.parts.environments.plan(prepared.draft())?)
     }
 

@@ -10,7 +10,7 @@ use ripcord_proto::problem::Code;
 use super::rooms::{Parts, Rooms};
 use super::{
     audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, front, keys, kills, metrics, openapi, outcomes,
-    peers, pings, policy, releases, revisions, rollbacks, rollouts, segments, settings,
+    peers, pings, policy, releases, revisions, rollbacks, rollouts, segments, sets, settings, stale_flags,
 };
 use crate::access::Access;
 use crate::http::{Refusal, compress, problem, span};
@@ -52,6 +52,7 @@ impl Api {
             .service(at("/", "GET", [web::get().to(front::page)]))
             .service(at("/metrics", "GET", [web::get().to(metrics::scrape)]))
             .service(at("/openapi.json", "GET", [web::get().to(openapi::document)]))
+            .service(at("/schema/flags.json", "GET", [web::get().to(openapi::flags_schema)]))
             .service(at("/v1/backup", "GET", [web::get().to(backup::download)]))
             .service(at("/v1/outcomes", "POST", [web::post().to(outcomes::report)]))
             .service(at("/v1/keys", "GET, POST", [web::get().to(keys::list), web::post().to(keys::create)]))
@@ -103,6 +104,8 @@ fn environment_routes(config: &mut web::ServiceConfig) {
             "GET, PUT, DELETE",
             [web::get().to(segments::get), web::put().to(segments::put), web::delete().to(segments::delete)],
         ))
+        .service(at("/{env}/stale-flags", "GET", [web::get().to(stale_flags::list)]))
+        .service(at("/{env}/sets", "GET", [web::get().to(sets::list)]))
         .service(at("/{env}/commits", "POST", [web::post().to(commits::commit)]))
         .service(at("/{env}/commits/plan", "POST", [web::post().to(commits::plan)]))
         .service(at("/{env}/kills", "GET, POST", [web::get().to(kills::list), web::post().to(kills::kill)]))

@@ -4,6 +4,7 @@ mod bad_input;
 mod checkpoints;
 mod drills;
 mod edits;
+mod file_sets;
 mod harness;
 mod history;
 mod keys;

@@ -215,7 +215,10 @@ pub(super) fn written_with(made: &Made, status: StatusCode, warnings: Vec<String
     let body = Written {
         epoch: made.position.epoch,
         revision: Some(made.position.revision),
-        changed: !made.changes.is_empty(),
+        changed: made
+            .changes
+            .iter()
+            .any(|change| !matches!(change, Change::PutRecord(_) | Change::DeleteRecord(_))),
         flags: made.flags.clone(),
         segments: made.changes.iter().filter_map(Change::segment).cloned().collect(),
         warnings,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ripcord_proto::change::Change;
-use ripcord_proto::commit::Sealed;
+use ripcord_proto::commit::{Commit, Sealed};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::record::Record;
 use ripcord_proto::rest::log::ChangedBy;
@@ -48,20 +48,25 @@ pub async fn hands(store: &dyn Store, log: &LogName, after: Sequence) -> Result<
     }
 }
 
+/// Who made a position, and why.
+pub fn changed_by(commit: &Commit, position: Position) -> ChangedBy {
+    ChangedBy {
+        sequence: commit.sequence,
+        epoch: position.epoch,
+        revision: position.revision,
+        at: commit.at,
+        actor: commit.actor.clone(),
+        reason: commit.reason.clone(),
+        release: commit.release.clone(),
+    }
+}
+
 impl Hands {
     fn take(&mut self, entry: &Sealed) {
         let commit = &entry.commit;
         // Flags and segments change in commits that make a revision, and in no others.
-        let Some(Position { epoch, revision }) = commit.position() else { return };
-        let by = Arc::new(ChangedBy {
-            sequence: commit.sequence,
-            epoch,
-            revision,
-            at: commit.at,
-            actor: commit.actor.clone(),
-            reason: commit.reason.clone(),
-            release: commit.release.clone(),
-        });
+        let Some(position) = commit.position() else { return };
+        let by = Arc::new(changed_by(commit, position));
         let hand = |left| Hand { by: Arc::clone(&by), left };
         for change in &commit.changes {
             match change {

@@ -1,20 +1,18 @@
-//! `ripcord apply`: makes an environment what a flags file says, in one atomic commit.
-
-use std::path::{Path, PathBuf};
+//! `ripcord apply`: makes what a file set owns as its files say, in one atomic commit.
 
 use clap::Args;
 use ripcord_proto::digest::Digest;
+use ripcord_proto::file_set::{Absent, FileSet, Takeover};
 use ripcord_proto::problem::Code;
 use ripcord_proto::rest::commits::{ChangeRequest, CommitRequest};
-use ripcord_proto::rest::flags::FlagView;
-use ripcord_proto::rest::segments::SegmentView;
 use ripcord_proto::rest::written::Written;
-use ripcord_proto::{EnvironmentKey, FlagsFile, limits};
+use ripcord_proto::{EnvironmentKey, FlagsFile, SetName};
 
 use super::client::{Answer, Call, ClientError};
 use super::confirm::{self, Subject};
 use super::exit::{Exit, Failure};
-use super::input::{self, Write};
+use super::files::{Files, Which};
+use super::input::Write;
 use super::invocation::{Invocation, path};
 use super::output::{Format, note, print};
 use super::{changes, plan};
@@ -22,23 +20,22 @@ use super::{changes, plan};
 /// How often the plan is made again when somebody else changed the same flags in between.
 const TRIES: u32 = 3;
 
-/// Make the environment what a flags file says, in one atomic commit
+/// Make the environment what flags files say, in one atomic commit
 ///
-/// All of it, or nothing where one flag is bad. Flags and segments that the file does not have stay, unless --prune deletes them.
+/// All of it, or nothing where one flag is bad. Flags and segments that the files do not have stay, unless --prune deletes those
+/// that the file set owns. What was changed by hand since the last apply stays too, unless the files changed just that; the plan
+/// names it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   ripcord apply -f flags.yaml --reason \"release 2.14\"
-  ripcord apply -f flags.yaml --prune       delete what the file does not have
+  ripcord apply -f flags/ --prune           a folder; delete what it gave up
   ripcord apply -f flags.yaml --wait 5s     wait for the applications' proof
-  ripcord apply -f flags.yaml --plan HASH   what `plan` showed, or nothing")]
+  ripcord apply -f flags.yaml --plan HASH   what `plan` showed, or nothing
+  ripcord apply -f flags.yaml --adopt       the files win over everybody")]
 pub(crate) struct Apply {
-    /// The flags file, YAML or JSON; `-` reads the standard input
-    #[arg(short, long, value_name = "FILE")]
-    file: PathBuf,
-    /// Delete what the file does not have
-    #[arg(long)]
-    prune: bool,
+    #[command(flatten)]
+    which: Which,
     /// The hash that `ripcord plan` printed: do exactly that, or refuse because the world has moved
     #[arg(long, value_name = "HASH")]
     plan: Option<Digest>,
@@ -49,118 +46,105 @@ pub(crate) struct Apply {
 /// What is to be applied, to which environment.
 #[derive(Debug)]
 pub(crate) struct Source {
-    /// The file, as it is called in messages.
+    /// The files, as they are called in messages.
     pub(crate) name: String,
-    /// The environment that it is for.
+    /// The environment that they are for.
     pub(crate) environment: EnvironmentKey,
-    changes: Vec<ChangeRequest>,
+    set: FileSet,
 }
 
 impl Source {
-    /// Reads the file, and with `prune` looks up what it does not have.
-    pub(crate) async fn read(call: &Invocation, file: &Path, prune: bool) -> Result<Self, Failure> {
-        let name = input::name(file);
-        let flags = input::flags_file(file)?;
-        let environment = call.for_file(&name, flags.environment.as_ref())?;
-        let gone = if prune { missing(call, &environment, &flags).await? } else { Vec::new() };
-        let changes = changes_of(flags, gone);
-        if changes.len() > limits::CHANGES {
-            let most = limits::CHANGES;
-            return Err(Failure::Usage(format!("{name} makes {} changes; a commit can have {most}.", changes.len())));
-        }
-        Ok(Self { name, environment, changes })
+    /// Reads the files.
+    pub(crate) fn read(call: &Invocation, which: &Which) -> Result<Self, Failure> {
+        let files = Files::read(&which.file)?;
+        let environment = call.for_file(&files.name, files.environment.as_ref())?;
+        let set = files.set(which.set.as_ref())?;
+        Ok(Self {
+            environment,
+            set: FileSet {
+                absent: if which.prune { Absent::Delete } else { Absent::Stay },
+                takeover: if which.adopt { Takeover::Adopt } else { Takeover::Refuse },
+                ..file_set(set, files.whole())
+            },
+            name: files.name,
+        })
     }
 
     /// The commit that it asks for.
     pub(crate) fn request(&self, reason: Option<String>) -> CommitRequest {
-        CommitRequest {
-            reason,
-            changes: self.changes.clone(),
-            plan: None,
-            changes_served: false,
-        }
+        of(self.set.clone(), reason)
+    }
+
+    /// Whether there is nothing in it that could change anything.
+    fn is_empty(&self) -> bool {
+        self.set.flags.is_empty() && self.set.segments.is_empty() && self.set.absent == Absent::Stay
     }
 }
 
-/// The commit that puts all of a file.
-pub(crate) fn whole(file: FlagsFile, reason: Option<String>) -> CommitRequest {
+fn file_set(set: SetName, file: FlagsFile) -> FileSet {
+    FileSet {
+        set,
+        segments: file.segments,
+        flags: file.flags,
+        absent: Absent::Stay,
+        takeover: Takeover::Refuse,
+    }
+}
+
+fn of(set: FileSet, reason: Option<String>) -> CommitRequest {
     CommitRequest {
         reason,
-        changes: changes_of(file, Vec::new()),
+        changes: vec![ChangeRequest::ApplySet(Box::new(set))],
         plan: None,
         changes_served: false,
     }
 }
 
-/// Segments first: that is how a person reads them. The server judges only the whole.
-fn changes_of(file: FlagsFile, gone: Vec<ChangeRequest>) -> Vec<ChangeRequest> {
-    let segments = file.segments.into_iter().map(|(key, segment)| ChangeRequest::PutSegment {
-        key,
-        segment: Box::new(segment),
-    });
-    let flags = file.flags.into_iter().map(|(key, flag)| ChangeRequest::PutFlag { key, flag: Box::new(flag) });
-    segments.chain(flags).chain(gone).collect()
-}
-
-/// Deletions of what the environment has and the file has not.
-async fn missing(call: &Invocation, environment: &EnvironmentKey, file: &FlagsFile) -> Result<Vec<ChangeRequest>, ClientError> {
-    let flags: Answer<Vec<FlagView>> = call.client.list(&path(environment, &["flags"]), usize::MAX).await?;
-    let segments: Answer<Vec<SegmentView>> = call.client.list(&path(environment, &["segments"]), usize::MAX).await?;
-    let flags = flags.value.into_iter().map(|view| view.key).filter(|key| !file.flags.contains_key(key));
-    let segments = segments.value.into_iter().map(|view| view.key).filter(|key| !file.segments.contains_key(key));
-    Ok(flags.map(ChangeRequest::DeleteFlag).chain(segments.map(ChangeRequest::DeleteSegment)).collect())
+/// The commit that applies a file that names no set.
+pub(crate) fn whole(file: FlagsFile, reason: Option<String>) -> CommitRequest {
+    of(file_set(SetName::default(), file), reason)
 }
 
 /// Does it.
 pub(crate) async fn run(call: &Invocation, command: Apply) -> Result<Exit, Failure> {
-    let source = Source::read(call, &command.file, command.prune).await?;
-    if source.changes.is_empty() {
+    let source = Source::read(call, &command.which)?;
+    if source.is_empty() {
         note(&format!("{} has no flags and no segments; nothing to do.", source.name));
         return Ok(Exit::Done);
     }
     let mut request = source.request(command.write.reason.clone());
     request.changes_served = command.write.changes_served;
     let written = commit(call, &source, request, command.plan, &command.write).await?;
-    let Some(written) = written else {
-        call.output
-            .text(&format!("Nothing to change: {} is as {} says.", source.environment, source.name));
-        return Ok(Exit::Done);
-    };
     call.output.answer(&written, |written| describe(written, &source));
     confirmed(call, &source.environment, &written.value, &command.write).await
 }
 
 /// Shows the plan, then commits exactly that. Without a hash of his own the caller is shown a new plan when the world moves.
-async fn commit(
-    call: &Invocation,
-    source: &Source,
-    mut request: CommitRequest,
-    hash: Option<Digest>,
-    write: &Write,
-) -> Result<Option<Answer<Written>>, Failure> {
-    for attempt in 1.. {
-        request.plan = hash;
+///
+/// A plan that changes no flag is committed too: the set may own more than before, and its files may say otherwise than they did.
+async fn commit(call: &Invocation, source: &Source, mut request: CommitRequest, hash: Option<Digest>, write: &Write) -> Result<Answer<Written>, Failure> {
+    request.plan = hash;
+    let mut tries = TRIES;
+    loop {
         if call.output.format() == Format::Text && hash.is_none() {
             let plan = plan::of(call, &source.environment, &request, write.release.as_ref()).await?.value;
-            if changes::total(&plan) == 0 {
-                return Ok(None);
-            }
-            print(&changes::describe(&plan, call.output.paint()));
+            call.output.text(&changes::describe(&plan, call.output.paint()));
             request.plan = Some(plan.hash);
         }
         let post = Call::post(path(&source.environment, &["commits"]))
             .query("wait", confirm::asked_of_server(call.output, write.patience()))
             .query("release", write.release.as_ref())
             .json(&request)?;
+        tries -= 1;
         match call.client.call(post).await {
-            Ok(written) => return Ok(Some(written)),
-            Err(ClientError::Problem { problem, .. }) if problem.code == Code::PlanStale && hash.is_none() && attempt < TRIES => {
+            Ok(written) => return Ok(written),
+            Err(ClientError::Problem { problem, .. }) if problem.code == Code::PlanStale && hash.is_none() && tries > 0 => {
                 note("Somebody else changed some of it meanwhile; looking again.");
+                request.plan = None;
             }
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(None)
 }
 
 fn describe(written: &Written, source: &Source) -> String {

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use ripcord_proto::rest::plan::{FlagStep, PlanAnswer, SegmentStep};
+use ripcord_proto::KillId;
+use ripcord_proto::rest::plan::{Adopted, FlagStep, PlanAnswer, SegmentStep};
+use ripcord_proto::rest::rollbacks::Population;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -16,31 +18,121 @@ pub(crate) fn total(plan: &PlanAnswer) -> usize {
     plan.flags.len() + plan.segments.len() + usize::from(plan.settings.is_some())
 }
 
-/// The plan, thing by thing: `+` new, `-` gone, `~` changed, each with what differs.
+/// The plan by kind of change: `+` new, `~` changed with what differs, `-` gone; then what stays as it is and why, and warnings.
 pub(crate) fn describe(plan: &PlanAnswer, paint: Paint) -> String {
-    let mut text = String::new();
+    let mut groups = [("Added", String::new(), 0), ("Changed", String::new(), 0), ("Removed", String::new(), 0)];
+    let [added, changed, removed] = &mut groups;
+    let mut tell = |told: String, from: Option<&RawValue>, to: Option<&RawValue>, kills: &[KillId]| {
+        let (_, text, count) = match (from, to) {
+            (None, _) => &mut *added,
+            (Some(_), Some(_)) => &mut *changed,
+            (Some(_), None) => &mut *removed,
+        };
+        *count += 1;
+        text.push_str(&told);
+        killed(text, paint, kills);
+    };
     for step in &plan.segments {
-        text.push_str(&segment(step, paint));
+        tell(segment(step, paint), step.from.as_deref(), step.to.as_deref(), &[]);
     }
     for step in &plan.flags {
-        text.push_str(&flag(step, paint));
-        if let Some(kills) = plan.kills.get(&step.key) {
-            let ids: Vec<_> = kills.iter().map(ToString::to_string).collect();
-            let stays = format!("    stays killed by {}: it goes on serving its safe variant", ids.join(", "));
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "{}", paint.warn(&stays));
-        }
+        let kills = plan.kills.get(&step.key).map_or(&[][..], Vec::as_slice);
+        tell(flag(step, paint), step.from.as_deref(), step.to.as_deref(), kills);
     }
     if let Some(settings) = &plan.settings {
+        let (_, text, count) = &mut *changed;
+        *count += 1;
         let before = serde_json::to_value(settings.from).unwrap_or_default();
         let after = serde_json::to_value(settings.to).unwrap_or_default();
+        // Writing to a String cannot fail.
         let _ = writeln!(text, "{} settings", paint.warn("~"));
-        differences(&mut text, paint, "", &before, &after);
+        differences(text, paint, "", &before, &after);
     }
+    let mut text = String::new();
+    for (title, things, count) in groups.iter().filter(|(.., count)| *count > 0) {
+        let _ = writeln!(text, "{}\n{things}", paint.strong(&format!("{title} ({count})")));
+    }
+    if plan.unchanged > 0 {
+        let _ = writeln!(text, "{}\n", paint.faint(&format!("Unchanged ({})", plan.unchanged)));
+    }
+    users(&mut text, plan, paint);
+    kept(&mut text, plan, paint);
+    adopted(&mut text, plan, paint);
     for warning in &plan.warnings {
         let _ = writeln!(text, "{}", paint.warn(&format!("! {warning}")));
     }
     text
+}
+
+fn killed(text: &mut String, paint: Paint, kills: &[KillId]) {
+    if !kills.is_empty() {
+        let ids: Vec<_> = kills.iter().map(ToString::to_string).collect();
+        let stays = format!("    stays killed by {}: it goes on serving its safe variant", ids.join(", "));
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{}", paint.warn(&stays));
+    }
+}
+
+/// How many users would be served otherwise.
+fn users(text: &mut String, plan: &PlanAnswer, paint: Paint) {
+    let Some(users) = &plan.users else { return };
+    let of_whom = match users.source {
+        Population::Synthetic => format!("{} made-up users", users.contexts),
+        Population::Sample => format!("{} users of the sample", users.contexts),
+    };
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        text,
+        "{}: {} of {of_whom} would be served otherwise",
+        paint.strong("Users"),
+        percent(users.share)
+    );
+    for (key, share) in &plan.shares {
+        let _ = writeln!(text, "  {key}: {}", percent(share.share));
+    }
+    text.push('\n');
+}
+
+/// A share of 1 as a percentage.
+fn percent(share: f64) -> String {
+    let text = format!("{:.2}", share * 100.0);
+    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// What stays although the files say otherwise, and who changed it last.
+fn kept(text: &mut String, plan: &PlanAnswer, paint: Paint) {
+    if plan.kept.is_empty() {
+        return;
+    }
+    let title = format!(
+        "Left as it is ({}): changed by hand since the last apply, and not by the files",
+        plan.kept.len()
+    );
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "{}", paint.strong(&title));
+    for kept in &plan.kept {
+        let value = |value: &Option<Value>| value.as_ref().map_or_else(|| "nothing".to_owned(), shown);
+        let _ = writeln!(text, "  {}: {} stays; the files say {}", kept.path, value(&kept.now), value(&kept.file));
+        if let Some(last) = &kept.last_change {
+            let reason = last.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            let by = format!("    changed last in revision {} by {}{reason}", last.revision, last.actor.name);
+            let _ = writeln!(text, "{}", paint.faint(&by));
+        }
+    }
+    let _ = writeln!(text, "  {}\n", paint.faint("Take it into the files, or let them win with --adopt."));
+}
+
+fn adopted(text: &mut String, plan: &PlanAnswer, paint: Paint) {
+    if plan.adopted.is_empty() {
+        return;
+    }
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "{}", paint.strong(&format!("Taken over ({})", plan.adopted.len())));
+    for Adopted { path, from } in &plan.adopted {
+        let owner = from.as_ref().map_or_else(|| "nobody".to_owned(), |set| format!("set {set}"));
+        let _ = writeln!(text, "  {path}: belongs to {owner} now");
+    }
+    text.push('\n');
 }
 
 /// A flag before and after.

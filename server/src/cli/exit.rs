@@ -60,9 +60,26 @@ pub(crate) enum Failure {
         /// Every problem in it.
         faults: Faults,
     },
+    /// Files of a folder hold what is not valid.
+    #[error("{name} is not valid; nothing was changed")]
+    Files {
+        /// The folder as it was named.
+        name: String,
+        /// The files, each with every problem in it.
+        faulty: Vec<Faulty>,
+    },
     /// Something on this machine went wrong: what, and what to do.
     #[error("{0}")]
     Local(String),
+}
+
+/// A file and every problem in it.
+#[derive(Debug)]
+pub(crate) struct Faulty {
+    /// The file.
+    pub(crate) file: String,
+    /// What is wrong.
+    pub(crate) faults: Faults,
 }
 
 impl Failure {
@@ -71,7 +88,7 @@ impl Failure {
         match self {
             Self::Usage(_) | Self::Client(ClientError::Usage(_)) => Exit::Usage,
             Self::Client(ClientError::Problem { problem, .. }) => of_code(problem.code),
-            Self::Client(_) | Self::File { .. } | Self::Local(_) => Exit::Failed,
+            Self::Client(_) | Self::File { .. } | Self::Files { .. } | Self::Local(_) => Exit::Failed,
         }
     }
 
@@ -81,7 +98,7 @@ impl Failure {
         let head = match self {
             Self::Client(ClientError::Problem { problem, .. }) => format!("{} ({})", problem.title, problem.code.as_str()),
             Self::Client(error) => error.to_string(),
-            Self::Usage(_) | Self::File { .. } | Self::Local(_) => self.to_string(),
+            Self::Usage(_) | Self::File { .. } | Self::Files { .. } | Self::Local(_) => self.to_string(),
         };
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{} {head}", paint.bad("error:"));
@@ -95,6 +112,13 @@ impl Failure {
             Self::File { file, faults } => {
                 for fault in faults.all() {
                     let _ = writeln!(text, "  {file}: {fault}");
+                }
+            }
+            Self::Files { faulty, .. } => {
+                for Faulty { file, faults } in faulty {
+                    for fault in faults.all() {
+                        let _ = writeln!(text, "  {file}: {fault}");
+                    }
                 }
             }
             Self::Usage(_) | Self::Local(_) => {}
@@ -114,6 +138,13 @@ impl Failure {
                     .collect();
                 serde_json::json!({"title": self.to_string(), "file": file, "errors": errors}).to_string()
             }
+            Self::Files { name, faulty } => {
+                let faults = faulty.iter().flat_map(|faulty| faulty.faults.all().iter().map(|fault| (&faulty.file, fault)));
+                let errors: Vec<_> = faults
+                    .map(|(file, fault)| serde_json::json!({"file": file, "path": fault.path, "problem": fault.problem}))
+                    .collect();
+                serde_json::json!({"title": self.to_string(), "file": name, "errors": errors}).to_string()
+            }
             Self::Client(error) => serde_json::json!({"title": error.to_string(), "detail": error.advice()}).to_string(),
             Self::Usage(_) | Self::Local(_) => serde_json::json!({"title": self.to_string()}).to_string(),
         }
@@ -125,6 +156,7 @@ pub(crate) const fn of_code(code: Code) -> Exit {
     match code {
         Code::FlagKilled
         | Code::PlanStale
+        | Code::OtherOwner
         | Code::StaleRevision
         | Code::Forbidden
         | Code::ReleaseFinished
@@ -190,6 +222,7 @@ fn next_step(problem: &Problem) -> Option<&'static str> {
         Code::FlagNotFound => Some("`ripcord flags list` shows the flags.").filter(|_| !said("ripcord flags list")),
         Code::FlagKilled => Some("Here that is --changes-served.").filter(|_| said("changes_served")),
         Code::ReasonRequired => Some("Say why with --reason \"…\"; it goes into the log."),
+        Code::OtherOwner => Some("Leave it out of the files, or take it over with --adopt."),
         Code::PlanStale => Some("Look at `ripcord plan` again, then apply with its new hash.").filter(|_| !said("ripcord rollback plan")),
         Code::StoreUnavailable | Code::NotReady | Code::Reseeding => Some("`ripcord doctor` says what is wrong where.").filter(|_| !said("ripcord doctor")),
         Code::ParseError

@@ -3,6 +3,8 @@
 mod explain;
 mod list;
 mod set;
+mod stale;
+mod usages;
 
 use clap::{Args, Subcommand};
 use ripcord_proto::FlagKey;
@@ -16,7 +18,7 @@ use super::exit::{Exit, Failure};
 use super::input::Write;
 use super::invocation::Invocation;
 
-/// List, show, set, switch, delete and explain flags
+/// List, show, set, switch, delete and explain flags, and find those that may go
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -24,7 +26,9 @@ Examples:
   ripcord flags show checkout-v2
   ripcord flags set checkout-v2 --boolean --percent 25 --reason \"launch\"
   ripcord flags disable checkout-v2 --reason \"not needed any more\"
-  ripcord flags explain checkout-v2 --user u-17 -a plan=beta")]
+  ripcord flags explain checkout-v2 --user u-17 -a plan=beta
+  ripcord flags stale
+  ripcord flags usages src/")]
 pub(crate) struct Flags {
     #[command(subcommand)]
     action: Action,
@@ -54,6 +58,9 @@ enum Action {
     },
     /// Evaluate a flag for a user and tell how the answer came about
     Explain(explain::Explain),
+    /// List flags that are served by one variant only, never evaluated, or past their time
+    Stale,
+    Usages(usages::Usages),
 }
 
 #[derive(Debug, Args)]
@@ -74,6 +81,8 @@ pub(crate) async fn run(call: &Invocation, command: Flags) -> Result<Exit, Failu
         Action::Disable(switch) => set_enabled(call, switch, Enabled::Off).await,
         Action::Delete { flag, write } => delete(call, &flag, &write).await,
         Action::Explain(command) => explain::run(call, command).await,
+        Action::Stale => stale::run(call).await,
+        Action::Usages(command) => usages::run(call, command).await,
     }
 }
 

@@ -10,21 +10,24 @@ use ripcord_proto::table::{Entry, Member, Table};
 use ripcord_proto::{Fault, Faults, Flag, FlagsFile, Position, Segment};
 
 use super::exit::{Exit, Failure};
-use super::input;
+use super::files::Files;
 use super::output::{Format, Output, count, print};
 
-/// Check a flags file without a server
+/// Check flags files without a server
 ///
 /// It says what would be refused, and what is better done otherwise. Exit code 1 where something would be refused; recommendations alone are no failure, unless --strict says so.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  ripcord lint -f flags.yaml
-  ripcord lint -f flags.yaml --strict       recommendations fail too")]
+  ripcord lint flags/
+  ripcord lint flags.yaml --strict          recommendations fail too")]
 pub(crate) struct Lint {
-    /// The flags file, YAML or JSON; `-` reads the standard input
-    #[arg(short, long, value_name = "FILE")]
-    file: PathBuf,
+    /// A flags file (YAML or JSON), or a folder of them; `-` reads the standard input
+    #[arg(value_name = "PATH", required_unless_present = "file")]
+    path: Option<PathBuf>,
+    /// The same
+    #[arg(short, long, value_name = "PATH", conflicts_with = "path")]
+    file: Option<PathBuf>,
     /// Fail on recommendations too
     #[arg(long)]
     strict: bool,
@@ -32,11 +35,14 @@ pub(crate) struct Lint {
 
 /// Does it. Needs no server.
 pub(crate) fn run(output: Output, command: &Lint) -> Result<Exit, Failure> {
-    let file = input::flags_file(&command.file)?;
-    let name = input::name(&command.file);
+    let Some(path) = command.path.as_ref().or(command.file.as_ref()) else {
+        return Err(Failure::Usage("Name a flags file or a folder of them.".to_owned()));
+    };
+    let files = Files::read(path)?;
+    let (name, file) = (&files.name, files.whole());
     let faults = unmet(&file).map_err(|error| Failure::Local(format!("{name} cannot be checked: {error}.")))?;
     if let Err(faults) = Faults::check(faults, ()) {
-        return Err(Failure::File { file: name, faults });
+        return Err(Failure::File { file: name.clone(), faults });
     }
     let advice = advise(&file, Timestamp::now());
     match output.format() {

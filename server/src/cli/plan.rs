@@ -1,7 +1,5 @@
 //! `ripcord plan`: what an apply would change, and the hash that holds it to that.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use ripcord_proto::rest::commits::CommitRequest;
 use ripcord_proto::rest::plan::PlanAnswer;
@@ -11,22 +9,19 @@ use super::apply::Source;
 use super::changes;
 use super::client::{Answer, Call, ClientError};
 use super::exit::{Exit, Failure};
+use super::files::Which;
 use super::invocation::{Invocation, path};
 
 /// Show what `apply` would change, with a hash that holds it to that
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  ripcord plan -f flags.yaml
-  ripcord plan -f flags.yaml --prune        also what the file does not have
+  ripcord plan -f flags/
+  ripcord plan -f flags.yaml --prune        also what the file gave up
   ripcord apply -f flags.yaml --plan HASH   does exactly that, or refuses")]
 pub(crate) struct Plan {
-    /// The flags file, YAML or JSON; `-` reads the standard input
-    #[arg(short, long, value_name = "FILE")]
-    file: PathBuf,
-    /// Delete what the file does not have
-    #[arg(long)]
-    prune: bool,
+    #[command(flatten)]
+    which: Which,
     /// The release that the change would belong to
     #[arg(long, value_name = "NAME")]
     release: Option<ReleaseName>,
@@ -34,18 +29,18 @@ pub(crate) struct Plan {
 
 /// Does it.
 pub(crate) async fn run(call: &Invocation, command: Plan) -> Result<Exit, Failure> {
-    let source = Source::read(call, &command.file, command.prune).await?;
+    let source = Source::read(call, &command.which)?;
     let answer = of(call, &source.environment, &source.request(None), command.release.as_ref()).await?;
     call.output.answer(&answer, |plan| {
+        let told = changes::describe(plan, call.output.paint());
         if changes::total(plan) == 0 {
-            return format!("Nothing would change: {} is as {} says.", source.environment, source.name);
+            return format!("{told}Nothing would change in what {} answers.", source.environment);
         }
-        let prune = if command.prune { " --prune" } else { "" };
         let release = command.release.as_ref().map(|release| format!(" --release {release}")).unwrap_or_default();
-        let apply = call.command(&format!("apply -f {}{prune}{release} --plan {}", command.file.display(), plan.hash));
+        let apply = call.command(&format!("apply {}{release} --plan {}", command.which.options(), plan.hash));
         format!(
-            "{}\nWould change {} of {}, planned at revision {}. Nothing is changed yet; do exactly this with\n  {apply}",
-            changes::describe(plan, call.output.paint()),
+            "{}\n\nWould change {} of {}, planned at revision {}. Nothing is changed yet; do exactly this with\n  {apply}",
+            told.trim_end(),
             changes::summary(plan),
             source.environment,
             plan.revision,

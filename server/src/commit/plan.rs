@@ -4,12 +4,13 @@
 //! revision, the time, or the order of members (DESIGN, promise 12). So a plan survives unrelated changes, and only those.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ripcord_proto::digest::Digest;
 use ripcord_proto::references::Touched;
 use ripcord_proto::settings::Settings;
 use ripcord_proto::table::{Member, Table};
-use ripcord_proto::{FlagKey, KillId, Position, SegmentKey};
+use ripcord_proto::{FlagKey, KillId, Position, SegmentKey, Snapshot};
 use serde_json::value::RawValue;
 
 use super::state::EnvironmentState;
@@ -33,6 +34,19 @@ pub struct Plan {
     pub kills: BTreeMap<FlagKey, Vec<KillId>>,
     /// What stands in the way of doing it now; not part of the hash.
     pub warnings: Vec<String>,
+}
+
+/// A plan and what it leads from and to.
+#[derive(Debug)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// The state that it was made on.
+    pub before: Arc<EnvironmentState>,
+    /// What would be served.
+    pub after: Snapshot,
+    /// What would change between the two.
+    pub touched: Touched,
 }
 
 /// One thing, as it is and as it would be.

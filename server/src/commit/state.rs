@@ -99,7 +99,7 @@ impl EnvironmentState {
 }
 
 /// Whether any of the changes alters what flags answer. A kill that ended before it was ever in force here does not.
-fn makes_revision(changes: &[Change], state: &EnvironmentState) -> bool {
+pub(super) fn makes_revision(changes: &[Change], state: &EnvironmentState) -> bool {
     changes.iter().any(|change| match change {
         Change::Restore(id) => state.snapshot.kills.get(id.as_str()).is_some(),
         Change::PutFlag(_)

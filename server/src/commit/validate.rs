@@ -15,7 +15,7 @@ use ripcord_proto::{Flag, FlagKey, Kill, KillId, KillScope, Position, ReleaseNam
 use super::guard;
 use super::log::Admitted;
 use super::reversal::Reversal;
-use super::state::EnvironmentState;
+use super::state::{self, EnvironmentState};
 use super::{Ask, CommitError, Draft, Made, Precondition, Standing, plan, protect, records};
 
 /// Decides what a draft changes, in order, or why it may not.
@@ -368,10 +368,10 @@ impl<'a> Candidate<'a> {
                 flags.extend(kill.covered(&self.state.snapshot.flags));
             }
         }
-        let position = if self.changes.is_empty() {
-            self.before.head.position()
-        } else {
+        let position = if state::makes_revision(&self.changes, self.before) {
             self.position
+        } else {
+            self.before.head.position()
         };
         let made = Made {
             position,

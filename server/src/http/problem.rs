@@ -92,6 +92,7 @@ impl From<Problem> for Refusal {
             | Code::StaleRevision
             | Code::FlagKilled
             | Code::PlanStale
+            | Code::OtherOwner
             | Code::ReleaseFinished
             | Code::NoKnownGood
             | Code::OneWayDoor

@@ -39,7 +39,7 @@ fn batch(number: u64, flag: &str, variant: &str) -> OutcomeBatch {
 
 #[test]
 fn a_batch_that_is_sent_again_is_counted_once() {
-    let outcomes = Outcomes::default();
+    let outcomes = Outcomes::new(jiff::Timestamp::UNIX_EPOCH);
     assert_eq!(
         outcomes.count(&production(), &batch(1, "checkout", "on"), &snapshot(), now()),
         Counted::New { unknown: 0 }
@@ -56,7 +56,7 @@ fn a_batch_that_is_sent_again_is_counted_once() {
 
 #[test]
 fn counts_of_what_does_not_exist_make_no_series() {
-    let outcomes = Outcomes::default();
+    let outcomes = Outcomes::new(jiff::Timestamp::UNIX_EPOCH);
     assert_eq!(
         outcomes.count(&production(), &batch(1, "made-up", "on"), &snapshot(), now()),
         Counted::New { unknown: 1 }

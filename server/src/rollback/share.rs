@@ -19,11 +19,11 @@ const EVALUATIONS: usize = 20_000_000;
 const THREADS: usize = 2;
 
 /// What is compared.
-pub(super) struct Comparison {
-    pub(super) now: Compiled,
-    pub(super) before: Snapshot,
-    pub(super) after: Snapshot,
-    pub(super) touched: Touched,
+pub(crate) struct Comparison {
+    pub(crate) now: Compiled,
+    pub(crate) before: Snapshot,
+    pub(crate) after: Snapshot,
+    pub(crate) touched: Touched,
 }
 
 /// Over whom.
@@ -43,13 +43,13 @@ impl Default for Users {
 
 /// Who is affected.
 #[derive(Debug)]
-pub(super) struct Shares {
-    pub(super) flags: BTreeMap<FlagKey, FlagShare>,
-    pub(super) users: UserShare,
+pub(crate) struct Shares {
+    pub(crate) flags: BTreeMap<FlagKey, FlagShare>,
+    pub(crate) users: UserShare,
 }
 
 /// Counts who is affected.
-pub(super) async fn shares(comparison: Comparison, users: Users) -> Result<Shares, CommitError> {
+pub(crate) async fn shares(comparison: Comparison, users: Users) -> Result<Shares, CommitError> {
     let counted = tokio::task::spawn_blocking(move || comparison.count(users)).await;
     counted.map_err(|error| CommitError::Internal(format!("the share of users could not be computed: {error}")))
 }

@@ -92,6 +92,65 @@ async fn every_wrong_field_of_a_flag_is_named_with_the_way_out() -> Outcome {
     Ok(())
 }
 
+/// What the schema cannot see in a wrong flag: names that stand elsewhere in it, sums, and what an expression says.
+const BEYOND_THE_SCHEMA: [&str; 11] = [
+    "\"onn\"",
+    "\"safe\":\"blue\"",
+    "tomorrow",
+    "\"serve\":\"blue\"",
+    "\"semver_gte\"",
+    "yesterday",
+    "10.0.0.0/99",
+    "\"matches\"",
+    "\"weight\":0",
+    "2147483647",
+    "\"variant\":\"blue\"",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_published_schema_takes_what_is_right_and_refuses_what_it_can_see_is_wrong() -> Outcome {
+    let server = Server::start(Setup::embedded()).await?;
+    let schema: Value = reqwest::get(format!("{}/schema/flags.json", server.url())).await?.json().await?;
+    let mut schemas = boon::Schemas::new();
+    let mut compiler = boon::Compiler::new();
+    compiler
+        .add_resource("http://schema/flags.json", schema)
+        .map_err(|error| anyhow::anyhow!("{error}"))?;
+    let index = compiler
+        .compile("http://schema/flags.json", &mut schemas)
+        .map_err(|error| anyhow::anyhow!("{error:#}"))?;
+    let takes = |flag: &Value| schemas.validate(&json!({"flags": {"checkout-v2": flag}}), index).is_ok();
+    let large = json!({"attribute": "a", "one_of": ["x", 1, true]});
+    let conditions = [
+        json!({"all": [{"attribute": "a", "exists": true}, {"not": {"segment": "beta"}}]}),
+        json!({"attribute": "app.version", "semver_in": ">=1.2, <2"}),
+        json!({"attribute": "ip", "in_cidr": ["10.0.0.0/8"]}),
+        json!({"jsonlogic": {"==": [1, 1]}}),
+        large,
+    ];
+    let mut right: Vec<Value> = vec![flags::boolean("on"), flags::rollout(30), flags::number(7), flags::large(1024, 'x')];
+    right.extend(conditions.iter().map(when));
+    right.push(split(&json!([{"variant": "on", "weight": "12.5%"}, {"variant": "off", "weight": "87.5%"}])));
+    right.push(with(
+        "checks",
+        json!([{"name": "up", "url": "http://127.0.0.1:1/x", "pointer": "/a", "equals": 1, "when": ["before", "after"]}]),
+    ));
+    right.push(with("one_way", json!({"from": "on", "reason": "orders are written in the new format"})));
+    right.push(with("expires_at", json!("2026-12-31T23:59:59Z")));
+    for flag in &right {
+        ensure!(takes(flag), "the schema refuses what the parser takes: {flag}");
+        ripcord_proto::Flag::from_value(flag).map_err(|faults| anyhow::anyhow!("{flag}: {faults}"))?;
+    }
+    for (flag, path, _) in wrong_flags() {
+        let beyond = BEYOND_THE_SCHEMA.iter().any(|words| flag.to_string().contains(words));
+        ensure!(takes(&flag) == beyond, "{path} of {flag}: beyond the schema is {beyond}");
+    }
+    ensure!(!takes(
+        &json!({"variants": {"on": true}, "default": "on", "safe": "on", "rules": [{"serve": {"split": [{"variant": "on", "weight": "101%"}]}}]})
+    ));
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_problem_is_told_at_once() -> Outcome {
     let server = Server::start(Setup::embedded()).await?;

@@ -5,6 +5,7 @@ use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::ChangeRequest;
+use crate::file_set::FileSet;
 
 fn named(name: &str, value: impl Into<RefOr<Schema>>) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Object).property(name, value).required(name)
@@ -29,6 +30,7 @@ impl PartialSchema for ChangeRequest {
             .item(named("kill", named("scope", Ref::from_schema_name("KillScope"))))
             .item(named("restore", text("The id of a kill")))
             .item(named("put_settings", Ref::from_schema_name("SettingsRequest")))
+            .item(named("apply_set", Ref::from_schema_name("FileSet")))
             .description(Some("One change: an object with one member that names it"))
             .into()
     }
@@ -39,6 +41,8 @@ impl ToSchema for ChangeRequest {
         schemas.push((crate::Flag::name().into_owned(), crate::Flag::schema()));
         schemas.push((crate::Segment::name().into_owned(), crate::Segment::schema()));
         schemas.push((crate::KillScope::name().into_owned(), crate::KillScope::schema()));
+        schemas.push((FileSet::name().into_owned(), <FileSet as PartialSchema>::schema()));
+        <FileSet as ToSchema>::schemas(schemas);
         schemas.push((super::SettingsRequest::name().into_owned(), <super::SettingsRequest as PartialSchema>::schema()));
     }
 }

@@ -151,7 +151,7 @@ impl Node {
         let access = Access::new(environments.clone(), Some(&Secret::new(ADMIN)), "a".to_owned(), Limits::new(limits));
         let fleet = Fleet::new(&board, Settings::new("a"), Arc::new(Solitary));
         let drivers = Drivers::new(environments.clone(), Arc::new(Alone), "a", "id-a");
-        let outcomes = Outcomes::default();
+        let outcomes = Outcomes::new(jiff::Timestamp::now());
         let progress = Progress {
             environments: environments.clone(),
             fleet: fleet.clone(),

@@ -29,6 +29,8 @@ fn of_an_environment() -> Vec<Row> {
         read("/v1/environments/{env}/segments/{key}"),
         write(Method::PUT, "/v1/environments/{env}/segments/{key}", segment, Action::Edit),
         write(Method::DELETE, "/v1/environments/{env}/segments/{key}", Value::Null, Action::Edit),
+        read("/v1/environments/{env}/stale-flags"),
+        read("/v1/environments/{env}/sets"),
         write(Method::POST, "/v1/environments/{env}/commits", commit.clone(), Action::Edit),
         write(Method::POST, "/v1/environments/{env}/commits/plan", commit, Action::Read),
         read("/v1/environments/{env}/kills"),

@@ -22,19 +22,45 @@ fn a_plan_is_told_thing_by_thing_and_member_by_member() {
             {"key": "old-search", "from": {"enabled": false}},
         ],
         "kills": {"checkout-v2": ["k_01jd3x7q8v9w0y2z4a6b8c0d2e"]},
+        "unchanged": 7,
+        "users": {"source": "synthetic", "contexts": 10_000, "changed": 1_250, "share": 0.125},
+        "shares": {"checkout-v2": {"changed": 1_250, "share": 0.125}},
+        "kept": [{"path": "flags.search.enabled", "file": true, "now": false, "last_change": {"sequence": 50, "epoch": 1, "revision": 41,
+            "at": "2026-01-01T00:00:00Z", "actor": {"name": "anna", "role": "oncall"}, "reason": "too slow"}}],
+        "adopted": [{"path": "flags.ranking", "from": "search"}, {"path": "flags.theme"}],
         "warnings": ["old-search is required by nothing."],
     }));
     insta::assert_snapshot!(describe(&plan, Paint::Plain), @r#"
+    Added (1)
+    + flag new-search
+        enabled: true
+        default: "off"
+
+    Changed (2)
     ~ segment beta
       ~ equals: "beta" -> "pilot"
     ~ flag checkout-v2
       ~ default: "off" -> "on"
       + tags: ["checkout"]
         stays killed by k_01jd3x7q8v9w0y2z4a6b8c0d2e: it goes on serving its safe variant
-    + flag new-search
-        enabled: true
-        default: "off"
+
+    Removed (1)
     - flag old-search
+
+    Unchanged (7)
+
+    Users: 12.5 % of 10000 made-up users would be served otherwise
+      checkout-v2: 12.5 %
+
+    Left as it is (1): changed by hand since the last apply, and not by the files
+      flags.search.enabled: false stays; the files say true
+        changed last in revision 41 by anna: too slow
+      Take it into the files, or let them win with --adopt.
+
+    Taken over (2)
+      flags.ranking: belongs to set search now
+      flags.theme: belongs to nobody now
+
     ! old-search is required by nothing.
     "#);
     assert_eq!(summary(&plan), "3 flags and 1 segment");
@@ -60,6 +86,7 @@ fn lists_are_compared_place_by_place() {
 fn a_change_of_settings_is_told() {
     let plan = plan(&json!({"settings": {"from": {"bucketing": "v3"}, "to": {"bucketing": "v2"}}}));
     insta::assert_snapshot!(describe(&plan, Paint::Plain), @r#"
+    Changed (1)
     ~ settings
       ~ bucketing: "v3" -> "v2"
     "#);

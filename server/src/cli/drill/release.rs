@@ -56,7 +56,7 @@ impl BadRelease {
                 ChangeRequest::DeleteSegment(key) => drop(after.segments.remove(key.as_str())),
                 ChangeRequest::PutSettings(settings) => after.settings = settings.settings(),
                 // Refused when the release was made.
-                ChangeRequest::Kill { .. } | ChangeRequest::Restore(_) => {}
+                ChangeRequest::Kill { .. } | ChangeRequest::Restore(_) | ChangeRequest::ApplySet(_) => {}
             }
         }
         Ok(after)
@@ -124,9 +124,9 @@ fn flags_of(changes: &[ChangeRequest], scenario: &Scenario) -> Result<BTreeSet<F
                 flags.insert(key.clone());
             }
             ChangeRequest::PutSegment { .. } | ChangeRequest::DeleteSegment(_) | ChangeRequest::PutSettings(_) => {}
-            ChangeRequest::Kill { .. } | ChangeRequest::Restore(_) => {
+            ChangeRequest::Kill { .. } | ChangeRequest::Restore(_) | ChangeRequest::ApplySet(_) => {
                 return Err(Failure::Usage(format!(
-                    "The scenario {} changes a kill; a bad release changes flags, segments and settings.",
+                    "The scenario {} changes a kill or applies a file set; a bad release changes flags, segments and settings.",
                     scenario.name
                 )));
             }

@@ -1,0 +1,115 @@
+//! Claims: which file set owns a flag or a segment, and what its file said of it when it was last applied.
+//!
+//! There is one claim for each thing that a set owns, so that a thing has at most one owner, and a commit that changes one flag
+//! of a large set writes one claim. What the file said is kept whole: where it says the same again and the flag says otherwise,
+//! somebody has changed the flag by hand since, and that stays.
+
+use std::borrow::Borrow;
+use std::fmt;
+
+use serde_json::value::RawValue;
+
+use crate::fault::Faults;
+use crate::key::{FlagKey, SegmentKey, SetName};
+use crate::table::Member;
+
+/// A file set's claim on a flag or a segment.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claim {
+    /// The set.
+    pub set: SetName,
+    /// The thing as the set's file had it when it was last applied.
+    pub said: Box<RawValue>,
+}
+
+/// What can be claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claimed {
+    /// A flag.
+    Flag(FlagKey),
+    /// A segment.
+    Segment(SegmentKey),
+}
+
+/// What a claim is on: `flag/checkout-v2`, `segment/beta`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ClaimKey(String);
+
+impl ClaimKey {
+    /// The claim on a flag.
+    pub fn flag(key: &FlagKey) -> Self {
+        Self(format!("flag/{key}"))
+    }
+
+    /// The claim on a segment.
+    pub fn segment(key: &SegmentKey) -> Self {
+        Self(format!("segment/{key}"))
+    }
+
+    /// What it is on.
+    pub fn claimed(&self) -> Result<Claimed, Faults> {
+        if let Some(key) = self.0.strip_prefix("flag/") {
+            return key.parse().map(Claimed::Flag);
+        }
+        if let Some(key) = self.0.strip_prefix("segment/") {
+            return key.parse().map(Claimed::Segment);
+        }
+        let problem = format!("{:?} names nothing that a set can own; it is written flag/KEY or segment/KEY", self.0);
+        Err(Faults::one("", problem))
+    }
+}
+
+impl std::str::FromStr for ClaimKey {
+    type Err = Faults;
+
+    fn from_str(text: &str) -> Result<Self, Faults> {
+        let key = Self(text.to_owned());
+        key.claimed().map(|_| key)
+    }
+}
+
+impl Borrow<str> for ClaimKey {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ClaimKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Member for Claim {
+    type Key = ClaimKey;
+    const KIND: &'static str = "claim";
+
+    fn parse(json: &str) -> Result<Self, Faults> {
+        serde_json::from_str(json).map_err(|error| Faults::one("", error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_says_what_it_is_on_whatever_its_key_is_made_of() {
+        let key = ClaimKey::flag(&FlagKey::new("segment/a/b").unwrap());
+        assert_eq!(key.to_string(), "flag/segment/a/b");
+        assert_eq!(
+            key.to_string().parse::<ClaimKey>().unwrap().claimed().unwrap(),
+            Claimed::Flag(FlagKey::new("segment/a/b").unwrap())
+        );
+        assert!("checkout".parse::<ClaimKey>().is_err());
+        assert!("flag/".parse::<ClaimKey>().is_err());
+    }
+
+    #[test]
+    fn a_claim_reads_back_what_it_writes() {
+        let text = r#"{"set":"payments","said":{"variants":{"on":true},"default":"on","safe":null}}"#;
+        let claim = Claim::parse(text).unwrap();
+        assert_eq!(serde_json::to_string(&claim).unwrap(), text);
+    }
+}

@@ -1,0 +1,41 @@
+#!/bin/sh
+# Flags from a pipeline, in two steps: `plan` shows what would change and keeps the plan, `apply` does exactly that or nothing.
+#
+#   RIPCORD_SERVER, RIPCORD_KEY   where, and the key (role `pipeline`)
+#   RIPCORD_ENV                   the environment; else what the files say, else production
+#   RIPCORD_FLAGS                 a flags file or a folder of them; else flags/
+#   RIPCORD_OPTIONS               options of both steps, as in: --set payments --prune
+#   RIPCORD_PLAN                  where the plan is kept in between; else ripcord-plan.json
+#   RIPCORD_WAIT                  how long `apply` waits for every application's confirmation; else 30s
+#   RIPCORD_REASON                why, for the log; else the commit that the pipeline runs for
+#
+# Ends as `ripcord` does: 0 done, 1 failed, 2 wrong usage, 3 refused by a guard, 4 not confirmed in time.
+set -eu
+
+flags=${RIPCORD_FLAGS:-flags/}
+options=${RIPCORD_OPTIONS:-}
+plan=${RIPCORD_PLAN:-ripcord-plan.json}
+commit=${GITHUB_SHA:-${CI_COMMIT_SHA:-}}
+reason=${RIPCORD_REASON:-"pipeline${commit:+ of commit $commit}"}
+
+# The options are several words on purpose.
+# shellcheck disable=SC2086
+case ${1:-} in
+plan)
+    ripcord lint "$flags"
+    ripcord plan -f "$flags" $options
+    ripcord plan -f "$flags" $options --json >"$plan"
+    ;;
+apply)
+    hash=$(sed -n 's/^{"hash":"\([0-9a-f]\{64\}\)".*/\1/p' "$plan")
+    if [ -z "$hash" ]; then
+        echo "$plan holds no plan: run \`$0 plan\` first, and hand the file on to this step." >&2
+        exit 2
+    fi
+    ripcord apply -f "$flags" $options --plan "$hash" --reason "$reason" --wait "${RIPCORD_WAIT:-30s}"
+    ;;
+*)
+    echo "usage: $0 plan|apply" >&2
+    exit 2
+    ;;
+esac

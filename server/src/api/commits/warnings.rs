@@ -1,0 +1,102 @@
+//! What to think of before a commit goes on: what is asked for still, who would lose what, and which kills stay.
+
+use ripcord_proto::rule::{Rule, Serve};
+use ripcord_proto::split::Split;
+use ripcord_proto::table::Member as _;
+use ripcord_proto::{Flag, FlagKey, VariantName};
+use serde_json::value::RawValue;
+
+use crate::commit::plan::{Plan, Step};
+use crate::outcome::Total;
+
+/// Warnings that are listed one by one, at most.
+const LISTED: usize = 200;
+
+/// The warnings of a plan; `totals` is what applications have reported of their evaluations.
+pub(super) fn of(plan: &Plan, totals: &[Total]) -> Vec<String> {
+    let mut warnings: Vec<String> = plan.flags.iter().filter_map(|step| removed(step, totals)).collect();
+    warnings.extend(plan.flags.iter().flat_map(lowered));
+    let more = warnings.len().saturating_sub(LISTED);
+    if more > 0 {
+        warnings.truncate(LISTED);
+        warnings.push(format!("{more} more flags would be deleted or lose exposure."));
+    }
+    if !plan.kills.is_empty() {
+        warnings.push(format!(
+            "{} of these flags are killed and go on serving their safe variant until the kills are restored.",
+            plan.kills.len()
+        ));
+    }
+    warnings
+}
+
+fn removed(step: &Step<FlagKey>, totals: &[Total]) -> Option<String> {
+    if step.to.is_some() {
+        return None;
+    }
+    let key = &step.key;
+    let evaluations: u64 = totals.iter().filter(|total| total.flag == *key).map(|total| total.evaluations).sum();
+    Some(if evaluations > 0 {
+        format!(
+            "{key} would be deleted and is still evaluated: {evaluations} evaluations since this node began to count; applications that ask for it get their own defaults."
+        )
+    } else {
+        format!("{key} would be deleted; applications that still ask for it get their own defaults.")
+    })
+}
+
+fn lowered(step: &Step<FlagKey>) -> Vec<String> {
+    let read = |json: &Option<Box<RawValue>>| json.as_ref().and_then(|json| Flag::parse(json.get()).ok());
+    let (Some(from), Some(to)) = (read(&step.from), read(&step.to)) else {
+        return Vec::new();
+    };
+    let key = &step.key;
+    if from.enabled && !to.enabled {
+        return vec![format!("{key} would be switched off: applications get their own defaults.")];
+    }
+    let safe = from.safe.as_ref();
+    let mut lowered: Vec<String> = from.rules.iter().filter_map(|rule| lowered_rule(key, rule, &to, safe)).collect();
+    if from.default.as_ref() != safe && to.default != from.default {
+        let (was, is) = (named(from.default.as_ref()), named(to.default.as_ref()));
+        lowered.push(format!("{key} would serve {is} by default, and serves {was} now."));
+    }
+    lowered
+}
+
+fn lowered_rule(key: &FlagKey, rule: &Rule, to: &Flag, safe: Option<&VariantName>) -> Option<String> {
+    let was = exposure(&rule.serve, safe)?;
+    let like = |other: &&Rule| if rule.id.is_some() { other.id == rule.id } else { other.when == rule.when };
+    let name = rule.id.as_ref().map_or_else(|| "a rule".to_owned(), |id| format!("rule {id}"));
+    let Some(other) = to.rules.iter().find(like) else {
+        return (was > 0.0).then(|| format!("{key} would lose {name}, which exposes {}.", percent(was)));
+    };
+    let is = exposure(&other.serve, safe)?;
+    (is < was).then(|| format!("{key} would lower the exposure of {name} from {} to {}.", percent(was), percent(is)))
+}
+
+/// The share of those whom a rule matches that get another variant than the safe one, 0 to 100; unknown where another rule
+/// language decides.
+fn exposure(serve: &Serve, safe: Option<&VariantName>) -> Option<f64> {
+    match serve {
+        Serve::Variant(variant) => Some(if safe == Some(variant) { 0.0 } else { 100.0 }),
+        Serve::Split(split) => Some(of_split(split, safe)),
+        Serve::JsonLogic(_) => None,
+    }
+}
+
+fn of_split(split: &Split, safe: Option<&VariantName>) -> f64 {
+    let exposed = split.shares().iter().filter(|share| safe != Some(&share.variant));
+    let exposed: u64 = exposed.map(|share| u64::from(share.weight.units())).sum();
+    #[expect(clippy::cast_precision_loss, reason = "weights are below 2^31")]
+    let share = exposed as f64 * 100.0 / f64::from(split.total());
+    share
+}
+
+fn percent(share: f64) -> String {
+    let text = format!("{share:.3}");
+    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+fn named(variant: Option<&VariantName>) -> String {
+    variant.map_or_else(|| "the caller's own default".to_owned(), ToString::to_string)
+}

@@ -1,0 +1,184 @@
+//! `ripcord promote`: flags of one environment, as they are there, into another.
+//!
+//! The plan's hash covers what each flag is in the target and would be: when either environment moves between the plan and its
+//! execution, the execution is refused.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use clap::Args;
+use ripcord_proto::digest::Digest;
+use ripcord_proto::rest::commits::{ChangeRequest, CommitRequest};
+use ripcord_proto::rest::plan::PlanAnswer;
+use ripcord_proto::rest::written::Written;
+use ripcord_proto::{EnvironmentKey, Flag, FlagKey, FlagsFile, SegmentKey, Snapshot};
+
+use super::apply::confirmed;
+use super::client::{Answer, Call};
+use super::exit::{Exit, Failure};
+use super::input::Write;
+use super::invocation::{Invocation, path};
+use super::output::Paint;
+use super::{changes, confirm, export, plan};
+
+/// Bring flags of one environment, as they are there, into another
+///
+/// Without --plan it shows what would change and the hash that does exactly that. Segments that the flags need and the other environment lacks come along; those that differ stay, unless --with-segments brings them too.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ripcord promote --from staging --to production --flags checkout-v2,theme
+  ripcord promote --from staging --to production --flags checkout-v2 --plan HASH")]
+pub(crate) struct Promote {
+    /// Where the flags are as they shall be
+    #[arg(long, value_name = "NAME")]
+    from: EnvironmentKey,
+    /// Where they shall be so
+    #[arg(long, value_name = "NAME")]
+    to: EnvironmentKey,
+    /// Which, separated by commas
+    #[arg(long, value_name = "KEYS", value_delimiter = ',', required = true)]
+    flags: Vec<FlagKey>,
+    /// Bring the segments too that are otherwise there
+    #[arg(long)]
+    with_segments: bool,
+    /// The hash that the plan printed: do exactly that, or refuse because the world has moved
+    #[arg(long, value_name = "HASH")]
+    plan: Option<Digest>,
+    #[command(flatten)]
+    write: Write,
+}
+
+/// What is brought, and what would have been but stays.
+struct Promotion {
+    request: CommitRequest,
+    /// Segments that are otherwise in the target, and stay so.
+    differing: Vec<SegmentKey>,
+}
+
+/// Does it.
+pub(crate) async fn run(call: &Invocation, command: Promote) -> Result<Exit, Failure> {
+    if command.from == command.to {
+        return Err(Failure::Usage(format!("--from and --to are both {}.", command.from)));
+    }
+    let source = export::snapshot_of(&call.client, &command.from).await?;
+    let target = export::snapshot_of(&call.client, &command.to).await?;
+    let mut promotion = promotion(&command, &export::flags_file(&source)?, &target)?;
+    if command.plan.is_none() {
+        let answer = plan::of(call, &command.to, &promotion.request, command.write.release.as_ref()).await?;
+        call.output
+            .answer(&answer, |plan| describe(plan, &promotion.differing, &command, call, call.output.paint()));
+        return Ok(Exit::Done);
+    }
+    let written = format!("promoted from {} at revision {}", command.from, source.position.revision);
+    promotion.request.plan = command.plan;
+    promotion.request.reason = Some(
+        command
+            .write
+            .reason
+            .as_ref()
+            .map_or_else(|| written.clone(), |reason| format!("{reason} ({written})")),
+    );
+    promotion.request.changes_served = command.write.changes_served;
+    let post = Call::post(path(&command.to, &["commits"]))
+        .query("wait", confirm::asked_of_server(call.output, command.write.patience()))
+        .query("release", command.write.release.as_ref())
+        .json(&promotion.request)?;
+    let answer: Answer<Written> = call.client.call(post).await?;
+    call.output.answer(&answer, |written| {
+        let revision = written.revision.map_or_else(String::new, |revision| format!(", revision {revision}"));
+        let flags = written.flags.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        format!("Promoted {flags} from {} to {}{revision}.", command.from, command.to)
+    });
+    confirmed(call, &command.to, &answer.value, &command.write).await
+}
+
+fn promotion(command: &Promote, source: &FlagsFile, target: &Snapshot) -> Result<Promotion, Failure> {
+    let mut changes = Vec::new();
+    let mut needed = BTreeSet::new();
+    for key in &command.flags {
+        let Some(flag) = source.flags.get(key) else {
+            return Err(Failure::Usage(format!(
+                "{} has no flag {key}; `ripcord flags list --env {}` shows those that it has.",
+                command.from, command.from
+            )));
+        };
+        segments_of(flag, source, &mut needed);
+        changes.push(ChangeRequest::PutFlag {
+            key: key.clone(),
+            flag: Box::new(flag.clone()),
+        });
+    }
+    let mut differing = Vec::new();
+    let mut brought = Vec::new();
+    for key in needed {
+        let Some(segment) = source.segments.get(&key) else { continue };
+        match target.segments.value(key.as_str()) {
+            Some(there) if there == segment => {}
+            Some(_) if !command.with_segments => differing.push(key),
+            Some(_) | None => brought.push(ChangeRequest::PutSegment {
+                key,
+                segment: Box::new(segment.clone()),
+            }),
+        }
+    }
+    brought.extend(changes);
+    Ok(Promotion {
+        request: CommitRequest {
+            reason: None,
+            changes: brought,
+            plan: None,
+            changes_served: false,
+        },
+        differing,
+    })
+}
+
+/// The segments that a flag names, and those that they name.
+fn segments_of(flag: &Flag, source: &FlagsFile, needed: &mut BTreeSet<SegmentKey>) {
+    let mut waiting: Vec<SegmentKey> = Vec::new();
+    for when in flag.rules.iter().filter_map(|rule| rule.when.as_ref()) {
+        when.segments(&mut |key, _| waiting.push(key.clone()));
+    }
+    while let Some(key) = waiting.pop() {
+        if needed.insert(key.clone())
+            && let Some(segment) = source.segments.get(&key)
+        {
+            segment.when.segments(&mut |inner, _| waiting.push(inner.clone()));
+        }
+    }
+}
+
+fn describe(plan: &PlanAnswer, differing: &[SegmentKey], command: &Promote, call: &Invocation, paint: Paint) -> String {
+    let mut text = changes::describe(plan, paint);
+    for key in differing {
+        let warning = format!(
+            "! segment {key} is otherwise in {}, and stays so: the flags may match other users there. --with-segments brings it too.",
+            command.to
+        );
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{}", paint.warn(&warning));
+    }
+    if changes::total(plan) == 0 {
+        let _ = write!(text, "Nothing would change: {} has these flags as they are in {}.", command.to, command.from);
+        return text;
+    }
+    let flags: Vec<_> = command.flags.iter().map(FlagKey::as_str).collect();
+    let with = if command.with_segments { " --with-segments" } else { "" };
+    let line = format!(
+        "promote --from {} --to {} --flags {}{with} --plan {}",
+        command.from,
+        command.to,
+        flags.join(","),
+        plan.hash
+    );
+    let _ = write!(
+        text,
+        "\nWould change {} of {}, planned at revision {}. Nothing is changed yet; do exactly this with\n  {}",
+        changes::summary(plan),
+        command.to,
+        plan.revision,
+        call.command(&line)
+    );
+    text
+}

@@ -1,0 +1,295 @@
+//! File sets: what the files of a set say, against what is there, decided on the state that the commit is admitted on.
+//!
+//! ```text
+//! what the file said when it was last applied (the claim) --+
+//! what it says now -----------------------------------------+--> merge: what shall be, and what stays although it says otherwise
+//! what is there now ----------------------------------------+
+//! ```
+//!
+//! A set changes what it owns, and nothing else. What people changed by hand since its last apply stays unless its files changed
+//! just that: weights under a live rollout, a flag that was switched off at night. Kills are no part of a flag, so no file can
+//! lift one.
+
+mod merge;
+
+use std::sync::Arc;
+
+use ripcord_proto::claim::{Claim, ClaimKey, Claimed};
+use ripcord_proto::file_set::{Absent, FileSet, Takeover};
+use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::record::RecordKey;
+use ripcord_proto::rest::plan::Adopted;
+use ripcord_proto::table::{Entry, Member, Table};
+use ripcord_proto::{Fault, Faults, Flag, FlagKey, Position, Segment, SegmentKey, SetName, Snapshot};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+pub use self::merge::Difference;
+use self::merge::Merged;
+use crate::commit::state::EnvironmentState;
+use crate::commit::{Ask, CommitError, Decider, Expected};
+
+/// What becomes of an environment by a file set.
+#[derive(Debug, Default)]
+pub struct Decision {
+    /// What has to be asked, in order.
+    pub asks: Vec<Ask>,
+    /// What stays although the files say otherwise.
+    pub kept: Vec<Kept>,
+    /// What the set takes over.
+    pub adopted: Vec<Adopted>,
+    /// How many flags and segments of the files stay as they are.
+    pub unchanged: usize,
+}
+
+/// What stays although the files say otherwise, and the last change of the thing that it is a part of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept {
+    /// What it is, with the thing's path before it.
+    pub difference: Difference,
+    /// When the thing was changed last; `None` = it was deleted.
+    pub changed: Option<Position>,
+}
+
+/// The ask that a file set is.
+pub fn ask(set: FileSet) -> Ask {
+    Ask::Decide(Decider(Arc::new(move |state| decide(&set, state).map(|decision| decision.asks))))
+}
+
+/// Decides what a file set changes.
+///
+/// # Errors
+/// It would change what is not its own, or what was changed by hand does not fit what the files say now.
+pub fn decide(set: &FileSet, state: &EnvironmentState) -> Result<Decision, CommitError> {
+    let mut deciding = Deciding {
+        set,
+        state,
+        decision: Decision::default(),
+        foreign: Vec::new(),
+        unfit: Vec::new(),
+    };
+    for (key, segment) in &set.segments {
+        deciding.thing(key, segment)?;
+    }
+    for (key, flag) in &set.flags {
+        deciding.thing(key, flag)?;
+    }
+    if set.absent == Absent::Delete {
+        deciding.prune();
+    }
+    deciding.end()
+}
+
+/// What a file set can have: flags and segments.
+trait Thing: Member + Clone {
+    /// As a path begins: `flags`.
+    const PLURAL: &'static str;
+    fn table(snapshot: &Snapshot) -> &Table<Self>;
+    fn claim(key: &Self::Key) -> ClaimKey;
+    fn read(value: &Value) -> Result<Self, Faults>;
+    fn put(key: Self::Key, value: Self) -> Ask;
+}
+
+impl Thing for Flag {
+    const PLURAL: &'static str = "flags";
+
+    fn table(snapshot: &Snapshot) -> &Table<Self> {
+        &snapshot.flags
+    }
+
+    fn claim(key: &FlagKey) -> ClaimKey {
+        ClaimKey::flag(key)
+    }
+
+    fn read(value: &Value) -> Result<Self, Faults> {
+        Self::from_value(value)
+    }
+
+    fn put(key: FlagKey, value: Self) -> Ask {
+        Ask::PutFlag(key, Box::new(value))
+    }
+}
+
+impl Thing for Segment {
+    const PLURAL: &'static str = "segments";
+
+    fn table(snapshot: &Snapshot) -> &Table<Self> {
+        &snapshot.segments
+    }
+
+    fn claim(key: &SegmentKey) -> ClaimKey {
+        ClaimKey::segment(key)
+    }
+
+    fn read(value: &Value) -> Result<Self, Faults> {
+        Self::from_value(value)
+    }
+
+    fn put(key: SegmentKey, value: Self) -> Ask {
+        Ask::PutSegment(key, Box::new(value))
+    }
+}
+
+/// Whose a thing is, seen from the set.
+enum Owner<'a> {
+    /// The set's, whose file said this of it.
+    Own(&'a RawValue),
+    /// Nobody's.
+    Nobody,
+    /// Another set's.
+    Other(&'a SetName),
+}
+
+struct Deciding<'a> {
+    set: &'a FileSet,
+    state: &'a EnvironmentState,
+    decision: Decision,
+    /// What belongs to others.
+    foreign: Vec<Fault>,
+    /// Where what was changed by hand does not fit the files.
+    unfit: Vec<Fault>,
+}
+
+impl<'a> Deciding<'a> {
+    fn owner(&self, claim: &ClaimKey) -> Owner<'a> {
+        let text: &str = std::borrow::Borrow::borrow(claim);
+        match self.state.records.claims.value(text) {
+            Some(claim) if claim.set == self.set.set => Owner::Own(&claim.said),
+            Some(claim) => Owner::Other(&claim.set),
+            None => Owner::Nobody,
+        }
+    }
+
+    fn thing<T: Thing>(&mut self, key: &T::Key, said: &T) -> Result<(), CommitError> {
+        let text: &str = std::borrow::Borrow::borrow(key);
+        let path = format!("{}.{text}", T::PLURAL);
+        let claim = T::claim(key);
+        let now = T::table(&self.state.snapshot).get(text);
+        let said_json = serde_json::value::to_raw_value(said).map_err(|error| CommitError::Internal(error.to_string()))?;
+        let is_so = now.is_some_and(|now| now.json().get() == said_json.get());
+        let owner = self.owner(&claim);
+        if self.set.takeover == Takeover::Adopt {
+            self.adopts(&path, &owner, now.is_some());
+            return self.put(key, said.clone(), is_so, said_json);
+        }
+        match owner {
+            Owner::Own(base) if is_so && base.get() == said_json.get() => {
+                self.decision.unchanged += 1;
+                Ok(())
+            }
+            Owner::Own(base) => self.merge(key, &path, base, said_json, now),
+            Owner::Nobody if now.is_none() || is_so || self.set.set == SetName::default() => self.put(key, said.clone(), is_so, said_json),
+            Owner::Nobody => {
+                self.foreign.push(Fault::new(
+                    path,
+                    "is there already and belongs to no set; take it over, or leave it out of the files",
+                ));
+                Ok(())
+            }
+            Owner::Other(_) if is_so => {
+                self.decision.unchanged += 1;
+                Ok(())
+            }
+            Owner::Other(other) => {
+                self.foreign.push(Fault::new(path, format!("belongs to set {other}")));
+                Ok(())
+            }
+        }
+    }
+
+    fn adopts(&mut self, path: &str, owner: &Owner<'a>, is_there: bool) {
+        let from = match owner {
+            Owner::Own(_) => return,
+            Owner::Nobody if !is_there || self.set.set == SetName::default() => return,
+            Owner::Nobody => None,
+            Owner::Other(set) => Some((*set).clone()),
+        };
+        self.decision.adopted.push(Adopted { path: path.to_owned(), from });
+    }
+
+    fn put<T: Thing>(&mut self, key: &T::Key, value: T, is_so: bool, said: Box<RawValue>) -> Result<(), CommitError> {
+        if is_so {
+            self.decision.unchanged += 1;
+        } else {
+            self.decision.asks.push(T::put(key.clone(), value));
+        }
+        let claim = Claim {
+            set: self.set.set.clone(),
+            said,
+        };
+        let entry = Entry::new(T::claim(key), claim, Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
+        self.decision.asks.push(Ask::PutRecord(Arc::new(entry).into(), Expected::Anything));
+        Ok(())
+    }
+
+    /// What the set owns: the file's word where the file has changed, else what is there.
+    fn merge<T: Thing>(&mut self, key: &T::Key, path: &str, base: &RawValue, said: Box<RawValue>, now: Option<&Arc<Entry<T>>>) -> Result<(), CommitError> {
+        let value = |json: &RawValue| serde_json::from_str::<Value>(json.get()).map_err(|error| CommitError::Internal(error.to_string()));
+        let (base, file) = (value(base)?, value(&said)?);
+        let now_json = now.map(|now| value(now.json())).transpose()?;
+        let Merged { value: merged, kept } = merge::merge(path, &base, &file, now_json.as_ref());
+        let changed = now.map(|now| now.changed());
+        self.decision.kept.extend(kept.into_iter().map(|difference| Kept { difference, changed }));
+        let Some(merged) = merged else {
+            self.decision.unchanged += 1;
+            return Ok(());
+        };
+        match T::read(&merged) {
+            Ok(thing) => self.put(key, thing, now_json.as_ref() == Some(&merged), said),
+            Err(faults) => {
+                self.unfit.extend(faults.under(path));
+                Ok(())
+            }
+        }
+    }
+
+    /// Deletes what the set owns and its files do not have any more.
+    fn prune(&mut self) {
+        let snapshot = &self.state.snapshot;
+        for claim in &self.state.records.claims {
+            if claim.value().is_ok_and(|claim| claim.set == self.set.set) {
+                let gone = match claim.key().claimed() {
+                    Ok(Claimed::Flag(key)) if !self.set.flags.contains_key(&key) => snapshot.flags.get(key.as_str()).map(|_| Ask::DeleteFlag(key)),
+                    Ok(Claimed::Segment(key)) if !self.set.segments.contains_key(&key) => snapshot.segments.get(key.as_str()).map(|_| Ask::DeleteSegment(key)),
+                    Ok(Claimed::Flag(_) | Claimed::Segment(_)) | Err(_) => continue,
+                };
+                self.decision.asks.extend(gone);
+                let key = RecordKey::Claim(claim.key().clone());
+                self.decision.asks.push(Ask::DeleteRecord(key, Expected::Anything));
+            }
+        }
+        if self.set.set == SetName::default() {
+            self.prune_what_nobody_owns();
+        }
+    }
+
+    /// The default set owns whatever no other set does.
+    fn prune_what_nobody_owns(&mut self) {
+        let snapshot = &self.state.snapshot;
+        let flags = snapshot.flags.iter().map(|entry| entry.key());
+        let flags = flags.filter(|key| !self.set.flags.contains_key(*key) && matches!(self.owner(&ClaimKey::flag(key)), Owner::Nobody));
+        let segments = snapshot.segments.iter().map(|entry| entry.key());
+        let segments = segments.filter(|key| !self.set.segments.contains_key(*key) && matches!(self.owner(&ClaimKey::segment(key)), Owner::Nobody));
+        let gone: Vec<Ask> = flags
+            .map(|key| Ask::DeleteFlag(key.clone()))
+            .chain(segments.map(|key| Ask::DeleteSegment(key.clone())))
+            .collect();
+        self.decision.asks.extend(gone);
+    }
+
+    fn end(self) -> Result<Decision, CommitError> {
+        if !self.foreign.is_empty() {
+            let detail = format!(
+                "Nothing was changed: set {} would change what is not its own; each is listed in errors. With \"takeover\": \"adopt\" it takes all of it over.",
+                self.set.set
+            );
+            return Err(CommitError::Refused(Box::new(Problem::new(Code::OtherOwner, detail).with_errors(self.foreign))));
+        }
+        if !self.unfit.is_empty() {
+            let detail = "Nothing was changed: what was changed by hand since the last apply does not fit what the files say now; each problem is listed \
+                in errors. Take it into the files, or let them win with \"takeover\": \"adopt\".";
+            return Err(CommitError::Refused(Box::new(Problem::new(Code::Invalid, detail).with_errors(self.unfit))));
+        }
+        Ok(self.decision)
+    }
+}
