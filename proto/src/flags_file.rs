@@ -47,12 +47,12 @@ pub struct FlagsFile {
 impl FlagsFile {
     /// Reads YAML or JSON. A syntax error is told with line and column; else all problems of all entries are told at once.
     pub fn parse(text: &str) -> Result<Self, Faults> {
-        let value = if text.trim_start().starts_with('{') {
-            json::parse(text).or_else(|json_faults| parse_yaml(text).map_err(|_| json_faults))?
-        } else {
-            parse_yaml(text)?
-        };
-        reader::read(&value, Self::read)
+        Self::from_value(&document(text)?)
+    }
+
+    /// Reads the JSON form and reports every problem.
+    pub fn from_value(value: &Value) -> Result<Self, Faults> {
+        reader::read(value, Self::read)
     }
 
     fn read(reader: &mut Reader, value: &Value) -> Read<Self> {
@@ -98,6 +98,15 @@ where
     let key = name.parse().or_else(|faults| reader.refuse_all(faults));
     let value = parse(value).or_else(|faults| reader.refuse_all(faults));
     Ok((key?, value?))
+}
+
+/// The document in a text that is YAML or JSON.
+pub(crate) fn document(text: &str) -> Result<Value, Faults> {
+    if text.trim_start().starts_with('{') {
+        json::parse(text).or_else(|json_faults| parse_yaml(text).map_err(|_| json_faults))
+    } else {
+        parse_yaml(text)
+    }
 }
 
 fn parse_yaml(text: &str) -> Result<Value, Faults> {

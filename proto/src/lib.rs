@@ -34,6 +34,7 @@ pub mod drill;
 pub mod driver;
 pub mod fault;
 pub mod flag;
+pub mod flagd;
 pub mod flags_file;
 pub mod frame;
 mod id;

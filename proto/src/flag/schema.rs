@@ -15,6 +15,10 @@ fn anything(description: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(SchemaType::AnyValue).description(Some(description))
 }
 
+fn boolean(description: &str) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Boolean).description(Some(description))
+}
+
 fn instant(description: &str) -> ObjectBuilder {
     text(description).format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
 }
@@ -206,6 +210,11 @@ impl PartialSchema for Flag {
             .property("lease", lease())
             .property("one_way", one_way())
             .property("checks", checks())
+            .property("client", boolean("Whether browsers with a public key may see it; false unless stated"))
+            .property(
+                "flagd_without_lease",
+                boolean("Whether flagd's clients may have it although they cannot keep its lease; false unless stated"),
+            )
             .property("metadata", condition("Free members for other tools"))
             .property("expires_at", instant("When a temporary flag should be gone"))
             .required("variants")
