@@ -18,6 +18,7 @@ mod env;
 mod exit;
 mod export;
 mod flags;
+mod import;
 mod input;
 mod invocation;
 mod keys;
@@ -109,6 +110,7 @@ enum Remote {
     Apply(apply::Apply),
     Plan(plan::Plan),
     Export(export::Export),
+    Import(import::Import),
     Flags(flags::Flags),
     Segments(segments::Segments),
     Env(env::Env),
@@ -167,6 +169,7 @@ async fn ask(call: &Invocation, command: Remote) -> Result<Exit, Failure> {
         Remote::Apply(command) => apply::run(call, command).await,
         Remote::Plan(command) => plan::run(call, command).await,
         Remote::Export(command) => export::run(call, command).await,
+        Remote::Import(command) => import::run(call, command).await,
         Remote::Flags(command) => flags::run(call, command).await,
         Remote::Segments(command) => segments::run(call, command).await,
         Remote::Env(command) => env::run(call, command).await,

@@ -24,7 +24,7 @@ const TRIES: u32 = 3;
 
 /// Make the environment what a flags file says, in one atomic commit
 ///
-/// All of it, or nothing where one flag is bad. Flags and segments that the file does not have stay, unless --prune deletes them.
+/// All of it, or nothing where one flag is bad. flagd's files are taken too (see `ripcord import flagd`). Flags and segments that the file does not have stay, unless --prune deletes them.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -63,7 +63,15 @@ impl Source {
         let flags = input::flags_file(file)?;
         let environment = call.for_file(&name, flags.environment.as_ref())?;
         let gone = if prune { missing(call, &environment, &flags).await? } else { Vec::new() };
-        let changes = changes_of(flags, gone);
+        Self::new(name, environment, changes_of(flags, gone))
+    }
+
+    /// What was read already.
+    pub(crate) fn of(name: String, environment: EnvironmentKey, flags: FlagsFile) -> Result<Self, Failure> {
+        Self::new(name, environment, changes_of(flags, Vec::new()))
+    }
+
+    fn new(name: String, environment: EnvironmentKey, changes: Vec<ChangeRequest>) -> Result<Self, Failure> {
         if changes.len() > limits::CHANGES {
             let most = limits::CHANGES;
             return Err(Failure::Usage(format!("{name} makes {} changes; a commit can have {most}.", changes.len())));
@@ -114,20 +122,25 @@ async fn missing(call: &Invocation, environment: &EnvironmentKey, file: &FlagsFi
 /// Does it.
 pub(crate) async fn run(call: &Invocation, command: Apply) -> Result<Exit, Failure> {
     let source = Source::read(call, &command.file, command.prune).await?;
+    carry_out(call, source, command.plan, command.write).await
+}
+
+/// Shows what changes, commits it, and waits for the confirmations.
+pub(crate) async fn carry_out(call: &Invocation, source: Source, plan: Option<Digest>, write: Write) -> Result<Exit, Failure> {
     if source.changes.is_empty() {
         note(&format!("{} has no flags and no segments; nothing to do.", source.name));
         return Ok(Exit::Done);
     }
-    let mut request = source.request(command.write.reason.clone());
-    request.changes_served = command.write.changes_served;
-    let written = commit(call, &source, request, command.plan, &command.write).await?;
+    let mut request = source.request(write.reason.clone());
+    request.changes_served = write.changes_served;
+    let written = commit(call, &source, request, plan, &write).await?;
     let Some(written) = written else {
         call.output
             .text(&format!("Nothing to change: {} is as {} says.", source.environment, source.name));
         return Ok(Exit::Done);
     };
     call.output.answer(&written, |written| describe(written, &source));
-    confirmed(call, &source.environment, &written.value, &command.write).await
+    confirmed(call, &source.environment, &written.value, &write).await
 }
 
 /// Shows the plan, then commits exactly that. Without a hash of his own the caller is shown a new plan when the world moves.

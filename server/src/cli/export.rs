@@ -2,24 +2,28 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
-use ripcord_proto::frame::ServerFrame;
-use ripcord_proto::{FlagsFile, Snapshot};
+use clap::{Args, ValueEnum};
+use ripcord_proto::frame::{Overlay, ServerFrame};
+use ripcord_proto::{FlagsFile, Snapshot, flagd};
 
 use super::client::{Answer, Call};
 use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
 use super::output::{Format, count, note, print};
 
+/// Where flagd's clients find what a file of flags may hold.
+const FLAGD_SCHEMA: &str = "https://flagd.dev/schema/v0/flags.json";
+
 /// Print the environment as a flags file
 ///
-/// It is what `ripcord apply` takes, whole at one revision.
+/// It is what `ripcord apply` takes, whole at one revision. With `--format flagd` it is what flagd and its clients take: every flag gives everybody the same variant there; one that flagd cannot express is left out, and named.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   ripcord export > flags.yaml
   ripcord export --env staging -o staging.yaml
-  ripcord export --json                        the same as JSON")]
+  ripcord export --json                        the same as JSON
+  ripcord export --format flagd -o flagd.json  for flagd")]
 pub(crate) struct Export {
     /// Write to this file instead of the standard output
     #[arg(short, long, value_name = "FILE")]
@@ -27,40 +31,88 @@ pub(crate) struct Export {
     /// Leave `environment` out, so that the file can be applied anywhere
     #[arg(long)]
     portable: bool,
+    /// What kind of file
+    #[arg(long, value_enum, default_value_t = Kind::Ripcord, value_name = "KIND")]
+    format: Kind,
+}
+
+/// Kinds of files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// A flags file of Ripcord
+    Ripcord,
+    /// flagd's flags, JSON
+    Flagd,
+}
+
+/// A file that was written.
+struct Written {
+    text: String,
+    what: String,
+    notes: Vec<String>,
 }
 
 /// Does it.
 pub(crate) async fn run(call: &Invocation, command: Export) -> Result<Exit, Failure> {
-    let snapshot = snapshot(call).await?;
-    let mut file = flags_file(&snapshot)?;
-    if command.portable {
-        file.environment = None;
-    }
-    let unwritable = |why: String| Failure::Local(format!("The flags file cannot be written: {why}."));
-    let text = match call.output.format() {
-        Format::Json => serde_json::to_string_pretty(&file).map_err(|error| unwritable(error.to_string()))?,
-        Format::Text => file.to_yaml().map_err(|error| unwritable(error.to_string()))?,
+    let (snapshot, overlay) = snapshot(call).await?;
+    let written = match command.format {
+        Kind::Ripcord => as_ripcord(&snapshot, call.output.format(), command.portable)?,
+        Kind::Flagd => as_flagd(&snapshot, &overlay)?,
     };
+    for line in &written.notes {
+        note(line);
+    }
     let Some(path) = command.output else {
-        print(&text);
+        print(&written.text);
         return Ok(Exit::Done);
     };
-    std::fs::write(&path, format!("{}\n", text.trim_end())).map_err(|error| unwritable(format!("{}: {error}", path.display())))?;
-    let flags = count(file.flags.len(), "flag", "flags");
-    let segments = count(file.segments.len(), "segment", "segments");
+    std::fs::write(&path, format!("{}\n", written.text.trim_end())).map_err(|error| unwritable(format!("{}: {error}", path.display())))?;
     note(&format!(
-        "Wrote {flags} and {segments} at revision {} to {}.",
+        "Wrote {} at revision {} to {}.",
+        written.what,
         snapshot.position.revision,
         path.display()
     ));
     Ok(Exit::Done)
 }
 
-async fn snapshot(call: &Invocation) -> Result<Snapshot, Failure> {
+fn unwritable(why: impl std::fmt::Display) -> Failure {
+    Failure::Local(format!("The flags file cannot be written: {why}."))
+}
+
+fn as_ripcord(snapshot: &Snapshot, format: Format, portable: bool) -> Result<Written, Failure> {
+    let mut file = flags_file(snapshot)?;
+    if portable {
+        file.environment = None;
+    }
+    let flags = count(file.flags.len(), "flag", "flags");
+    let segments = count(file.segments.len(), "segment", "segments");
+    Ok(Written {
+        text: match format {
+            Format::Json => serde_json::to_string_pretty(&file).map_err(unwritable)?,
+            Format::Text => file.to_yaml().map_err(unwritable)?,
+        },
+        what: format!("{flags} and {segments}"),
+        notes: Vec::new(),
+    })
+}
+
+/// Kills stand in the definitions: flagd has no others.
+fn as_flagd(snapshot: &Snapshot, overlay: &Overlay) -> Result<Written, Failure> {
+    let export = flagd::export(snapshot, overlay.kills.values());
+    let document = serde_json::json!({"$schema": FLAGD_SCHEMA, "flags": export.document(None)["flags"]});
+    Ok(Written {
+        text: serde_json::to_string_pretty(&document).map_err(unwritable)?,
+        what: count(export.flags.len(), "flag", "flags"),
+        notes: export.left_out.iter().map(|out| format!("Left out {}: {}.", out.flag, out.why)).collect(),
+    })
+}
+
+async fn snapshot(call: &Invocation) -> Result<(Snapshot, Overlay), Failure> {
     let get = Call::get(["v1", "snapshot"]).query("environment", Some(call.environment()));
     let answer: Answer<serde::de::IgnoredAny> = call.client.call(get).await?;
     match ServerFrame::parse(&answer.text) {
-        Ok(ServerFrame::Snapshot(snapshot, ..)) => Ok(*snapshot),
+        Ok(ServerFrame::Snapshot(snapshot, _, overlay)) => Ok((*snapshot, overlay)),
         Ok(_) => Err(Failure::Local("The server sent no snapshot.".to_owned())),
         Err(faults) => Err(Failure::Local(format!("The server's snapshot cannot be read: {faults}."))),
     }
