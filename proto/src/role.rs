@@ -31,6 +31,8 @@ pub enum Role {
 pub enum Action {
     /// Read the snapshot and stream it, acknowledge, report outcomes.
     Stream,
+    /// Have flags evaluated remotely; a public key sees only those that are marked for it.
+    Evaluate,
     /// Read flags, segments, commits, connections, confirmations; explain.
     Read,
     /// Change flags and segments.
@@ -66,6 +68,7 @@ impl Role {
     /// Whether a key of this role may do it.
     pub const fn may(self, action: Action) -> bool {
         match action {
+            Action::Evaluate => true,
             Action::Stream => !matches!(self, Self::Client),
             Action::Read => !matches!(self, Self::Client | Self::Sdk),
             Action::Edit => matches!(self, Self::Pipeline | Self::Editor | Self::Admin),
@@ -101,8 +104,9 @@ impl Role {
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Stream,
+        Self::Evaluate,
         Self::Read,
         Self::Edit,
         Self::Kill,

@@ -30,6 +30,7 @@ use crate::driver::{Drivers, Presence};
 use crate::environment::{Environments, Orphans, Rooms};
 use crate::fleet::{self, Fleet};
 use crate::kill::{self, Kills};
+use crate::ofrep::Ofrep;
 use crate::outcome::Outcomes;
 use crate::peer::Peers;
 use crate::secret::Secret;
@@ -133,6 +134,7 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     let streams = Streams::new(&board, stream_settings(&config), fleet.clone(), Arc::new(access.clone()), fresh);
     shutdown::end_streams_of_revoked_keys(&environments, &streams, &tasks);
 
+    let ofrep = Ofrep::new(&environments, access.clone(), fleet.clone(), stop.clone());
     let health = Health::new(environments.clone(), &peers, stop.clone(), config.stale_after, node.clone());
     let parts = api::Parts {
         environments,
@@ -153,7 +155,9 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     };
     let address = listener.local_addr().map_err(ServeError::Http)?;
     let server = entry::start(vec![listener], &entry, &streams, move |worker| {
-        api.app(&worker).configure(|config| health.routes(config))
+        api.app(&worker)
+            .configure(|config| health.routes(config))
+            .configure(|config| ofrep.routes(config))
     })
     .map_err(ServeError::Http)?;
     started(&Started {

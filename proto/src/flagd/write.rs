@@ -10,16 +10,15 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use self::targeting::Writer;
+use super::sets;
 use crate::flag::Flag;
-use crate::key::{FlagKey, Tag, VariantName};
+use crate::key::{FlagKey, VariantName};
 use crate::kill::{Kill, KillId};
 use crate::snapshot::Snapshot;
 use crate::variant::Variants;
 
 /// The member of a flag's metadata that names the kill which forces its safe variant.
 pub const KILL_METADATA: &str = "ripcord.kill";
-/// The member of a flag's metadata that names its flag set.
-const FLAG_SET: &str = "flagSetId";
 
 /// An environment as flagd's flags.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -49,18 +48,13 @@ pub struct Definition {
     default: Option<VariantName>,
     targeting: Option<Value>,
     metadata: Map<String, Value>,
-    sets: Vec<Tag>,
+    sets: Vec<String>,
 }
 
 impl Definition {
-    /// Whether it belongs to the flag set: its metadata says so, or it has a tag of that name. The empty name is that of the flags
-    /// that belong to none.
+    /// Whether it belongs to the flag set; see [`super::belongs_to`].
     pub fn is_of_set(&self, set: &str) -> bool {
-        match self.metadata.get(FLAG_SET).and_then(Value::as_str) {
-            Some(own) => own == set,
-            None if set.is_empty() => self.sets.is_empty(),
-            None => self.sets.iter().any(|tag| tag.as_str() == set),
-        }
+        sets::is_among(set, self.sets.iter().map(String::as_str))
     }
 }
 
@@ -131,7 +125,7 @@ fn definition(writer: &Writer<'_>, key: &FlagKey, flag: &Flag) -> Result<Definit
         default: if kill.is_some() { flag.safe.clone() } else { flag.default.clone() },
         targeting,
         metadata: metadata(flag, kill.map(|kill| &kill.id)),
-        sets: flag.tags.iter().cloned().collect(),
+        sets: sets::of(flag).map(str::to_owned).collect(),
     })
 }
 
