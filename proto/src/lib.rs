@@ -37,6 +37,8 @@ pub mod flag;
 pub mod flagd;
 pub mod flags_file;
 pub mod frame;
+#[cfg(feature = "grpc")]
+pub mod grpc;
 mod id;
 mod json;
 pub mod key;

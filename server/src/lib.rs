@@ -18,6 +18,7 @@ pub mod clock;
 pub mod commit;
 pub mod driver;
 pub mod environment;
+pub mod flagd;
 pub mod fleet;
 pub mod http;
 pub mod kill;

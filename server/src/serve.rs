@@ -28,6 +28,7 @@ use crate::clock::SystemClock;
 use crate::commit::CommitError;
 use crate::driver::{Drivers, Presence};
 use crate::environment::{Environments, Orphans, Rooms};
+use crate::flagd;
 use crate::fleet::{self, Fleet};
 use crate::kill::{self, Kills};
 use crate::ofrep::Ofrep;
@@ -75,6 +76,9 @@ pub enum ServeError {
     /// Metrics.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
+    /// flagd's protocols.
+    #[error("the gRPC listeners could not be started: {0}")]
+    Grpc(std::io::Error),
     /// The HTTP server.
     #[error("the HTTP server failed: {0}")]
     Http(std::io::Error),
@@ -98,6 +102,8 @@ pub struct Started {
     pub data_dir: std::path::PathBuf,
     /// What the store says could lose data.
     pub warnings: Vec<String>,
+    /// What is served beside HTTP, and where.
+    pub grpc: Vec<(&'static str, SocketAddr)>,
 }
 
 /// Serves until `stop` fires, having called `started` once requests are answered.
@@ -135,6 +141,9 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     shutdown::end_streams_of_revoked_keys(&environments, &streams, &tasks);
 
     let ofrep = Ofrep::new(&environments, access.clone(), fleet.clone(), stop.clone());
+    let grpc = flagd::start(&config.flagd, &environments, access.clone(), fleet.clone(), &tasks, stop.clone())
+        .await
+        .map_err(ServeError::Grpc)?;
     let health = Health::new(environments.clone(), &peers, stop.clone(), config.stale_after, node.clone());
     let parts = api::Parts {
         environments,
@@ -167,6 +176,7 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
         node,
         data_dir: data_dir.path().to_owned(),
         warnings: opened.store.health().borrow().warnings.clone(),
+        grpc,
     });
     shutdown::serve_until(stop, server, &streams, &tasks, &opened).await
 }
