@@ -31,8 +31,6 @@ pub struct Case {
     pub profile: Profile,
     #[serde(default)]
     pub selector: Option<String>,
-    #[serde(default)]
-    pub ofrep_also_ok: Option<Value>,
 }
 
 /// What is asked for.

@@ -193,7 +193,10 @@ impl Settings {
     fn flagd(&self, found: &mut Vec<Fault>) -> flagd::Config {
         if let Some(key) = &self.grpc_key {
             if keys::fit(key).is_err() || !key.starts_with("rc_sdk_") {
-                found.push(Fault::new("--grpc-key", "it must be a key of role sdk; `ripcord keys create sdk` makes one"));
+                found.push(Fault::new(
+                    "--grpc-key",
+                    "it must be a key of role sdk; `ripcord keys create NAME --role sdk` makes one",
+                ));
             }
             let open = [self.grpc_sync_listen, self.grpc_eval_listen]
                 .into_iter()
