@@ -3,12 +3,13 @@
 //!
 //! `cargo bench -p ripcord-benches --bench client`
 
-use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use ripcord_benches::rounds::{fastest_together, shared_batch};
 use ripcord_benches::table::{Row, print};
+use ripcord_benches::workload::{self, USERS};
 use ripcord_proto::delta::{Delta, Urgency};
 use ripcord_proto::frame::{Overlay, encode_delta, encode_snapshot};
 use ripcord_proto::table::Entry;
@@ -22,10 +23,10 @@ use tokio_tungstenite::tungstenite::Message;
 
 /// Flags of the environment.
 const FLAGS: usize = 1_000;
-/// Evaluations in one measurement.
-const EVALUATIONS: u32 = 5_000_000;
-/// Measurements, of which the best counts: whatever disturbs only slows down.
-const ROUNDS: usize = 7;
+/// Evaluations in one measurement: so few that the fastest was not interrupted.
+const CALLS: usize = 16 * USERS;
+/// Measurements, of which the fastest counts.
+const ROUNDS: usize = 400;
 /// Changes that are timed.
 const CHANGES: usize = 400;
 
@@ -70,8 +71,7 @@ fn environment() -> anyhow::Result<Snapshot> {
     for number in 0..FLAGS {
         put(&mut snapshot, number, number % 2 == 0)?;
     }
-    let plain = json!({"enabled": true, "variants": {"on": true, "off": false}, "default": "on", "safe": "off"});
-    let entry = Entry::new(FlagKey::new("plain")?, Flag::from_value(&plain)?, snapshot.position)?;
+    let entry = Entry::new(FlagKey::new(workload::PLAIN)?, Flag::from_value(&workload::plain())?, snapshot.position)?;
     snapshot.flags.insert(Arc::new(entry));
     Ok(snapshot)
 }
@@ -91,40 +91,26 @@ fn put(snapshot: &mut Snapshot, number: usize, staff: bool) -> anyhow::Result<()
     Ok(())
 }
 
+/// The very loop of the peers' bench: the flag's name and the users' contexts as they come, made beforehand.
 fn evaluations(plain: &Client, counted: &Client) -> Vec<Row> {
-    let user = Context::new("user-42");
-    let uncounted = || black_box(plain.bool(black_box("plain"), &user, false));
-    let counting = || black_box(counted.bool(black_box("plain"), &user, false));
-    let empty = || black_box(black_box(7_u32) < 9);
-    let (alone, with_counts) = (best(1, &uncounted), best(1, &counting));
-    let gain = |work: &(dyn Fn() -> bool + Sync)| best(1, work) / best(2, work);
-    let (ideal, shared, shared_counting) = (gain(&empty), gain(&uncounted), gain(&counting));
-    vec![
-        Row::new("client.bool, a flag without rules, not counted", nanos(alone)),
-        Row::new("the same, counted", nanos(with_counts)),
-        Row::new("what counting adds", nanos(with_counts - alone)).limit("5 ns"),
-        Row::new("two threads against one, not counted", format!("{shared:.2}")).at_least(shared / ideal, 0.95),
-        Row::new("two threads against one, counted", format!("{shared_counting:.2}")).at_least(shared_counting / ideal, 0.95),
-        Row::new("two threads against one, an empty loop", format!("{ideal:.2}")),
-    ]
-}
-
-/// Seconds that one evaluation takes, seen from all of `threads` together: the best of some rounds.
-fn best(threads: u32, work: &(dyn Fn() -> bool + Sync)) -> f64 {
-    let round = || {
-        let started = Instant::now();
-        std::thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(|| {
-                    for _ in 0..EVALUATIONS {
-                        work();
-                    }
-                });
-            }
-        });
-        started.elapsed().as_secs_f64() / f64::from(EVALUATIONS * threads)
+    let users = workload::user_ids();
+    let contexts: Vec<Context<'_>> = users.iter().map(|user| workload::context(user)).collect();
+    let ask = |client: &Client| {
+        let (client, contexts) = (client.clone(), &contexts);
+        shared_batch(CALLS, move |number| client.bool(workload::PLAIN, &contexts[number % USERS], false))
     };
-    (0..ROUNDS).map(|_| round()).fold(f64::INFINITY, f64::min)
+    let batches = [ask(plain), ask(counted), shared_batch(CALLS, |number| number < CALLS)];
+    let alone = fastest_together(1, ROUNDS, CALLS, &batches);
+    let both = fastest_together(2, ROUNDS, CALLS, &batches);
+    let gains: Vec<f64> = alone.iter().zip(&both).map(|(alone, both)| alone / both).collect();
+    vec![
+        Row::new("client.bool, a flag without rules, not counted", nanos(alone[0])),
+        Row::new("the same, counted", nanos(alone[1])),
+        Row::new("what counting adds", nanos(alone[1] - alone[0])).limit("5 ns"),
+        Row::new("two threads against one, not counted", format!("{:.2}", gains[0])).at_least(gains[0] / gains[2], 0.95),
+        Row::new("two threads against one, counted", format!("{:.2}", gains[1])).at_least(gains[1] / gains[2], 0.95),
+        Row::new("two threads against one, an empty loop", format!("{:.2}", gains[2])),
+    ]
 }
 
 /// From the moment that a frame of one changed flag is handed to the socket to the moment that evaluations answer from it.
@@ -153,8 +139,8 @@ fn changes(runtime: &Runtime, served: &mut Served) -> anyhow::Result<Vec<Row>> {
     ])
 }
 
-fn nanos(seconds: f64) -> String {
-    format!("{:.1} ns", seconds * 1e9)
+fn nanos(nanos: f64) -> String {
+    format!("{nanos:.1} ns")
 }
 
 fn micros(seconds: f64) -> String {

@@ -1,5 +1,4 @@
-//! A Redis of the bench's own, with appendfsync off as redis-server starts by default, and the bare calls that its figures are
-//! compared with.
+//! A Redis of the bench's own, and the bare calls that its figures are compared with.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -14,21 +13,47 @@ pub struct RedisServer {
     port: u16,
 }
 
-/// What a commit of one flag writes: the comparison of the head, the log entry, the flag, the head.
-const SCRIPT: &str = r"
-if redis.call('HGET', KEYS[1], 'sequence') ~= ARGV[1] then return 0 end
-redis.call('XADD', KEYS[2], ARGV[2] .. '-0', 'body', ARGV[3], 'digest', ARGV[4])
-redis.call('HSET', KEYS[3], 'f:flag', ARGV[5])
-redis.call('HSET', KEYS[1], 'sequence', ARGV[2], 'epoch', '1', 'revision', ARGV[2], 'chain', ARGV[4])
-return 1";
+/// What a Redis keeps when it dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// Nothing: no append-only file, no snapshots.
+    None,
+    /// Every write that it answered.
+    Always,
+}
+
+impl Durability {
+    /// For the rows.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "appendonly no",
+            Self::Always => "appendfsync always",
+        }
+    }
+
+    fn settings(self) -> &'static [&'static str] {
+        match self {
+            Self::None => &["--appendonly", "no"],
+            Self::Always => &["--appendonly", "yes", "--appendfsync", "always"],
+        }
+    }
+}
+
+/// The script by which the store appends.
+const SCRIPT: &str = include_str!("../../server/src/store/redis/append.lua");
 
 impl RedisServer {
     /// Starts one on a free port; `None` where it is not installed.
-    pub fn start(directory: &Path) -> anyhow::Result<Option<Self>> {
+    pub fn start(directory: &Path, durability: Durability) -> anyhow::Result<Option<Self>> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut command = Command::new("redis-server");
-        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"]);
-        let spawned = command.arg(directory).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"]);
+        let spawned = command
+            .arg(directory)
+            .args(durability.settings())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
         let process = match spawned {
             Ok(process) => process,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -52,29 +77,30 @@ impl RedisServer {
         Ok(redis::Client::open(self.url())?.get_multiplexed_async_connection().await?)
     }
 
-    /// Seconds of each of `calls` EVALSHA calls that do what a commit does.
-    pub async fn bare_scripts(&self, calls: usize) -> anyhow::Result<Vec<f64>> {
+    /// Calls of the store's script that write what the newest commit wrote, to the log `log`.
+    pub async fn bare_scripts(&self, log: &str) -> anyhow::Result<BareScripts> {
         let mut connection = self.connection().await?;
         let hash: String = redis::cmd("SCRIPT").arg("LOAD").arg(SCRIPT).query_async(&mut connection).await?;
-        let _: () = connection.hset("{bare}:head", "sequence", "0").await?;
-        let (body, digest, flag) = ("x".repeat(600), "0".repeat(64), "y".repeat(300));
-        let mut times = Vec::with_capacity(calls);
-        for number in 0..calls {
-            let mut call = redis::cmd("EVALSHA");
-            call.arg(&hash).arg(3).arg("{bare}:head").arg("{bare}:log").arg("{bare}:state");
-            call.arg(number.to_string()).arg((number + 1).to_string()).arg(&body).arg(&digest).arg(&flag);
-            let start = Instant::now();
-            let written: u8 = call.query_async(&mut connection).await?;
-            times.push(start.elapsed().as_secs_f64());
-            anyhow::ensure!(written == 1, "the bare script did not write");
-        }
-        Ok(times)
+        let newest: redis::streams::StreamRangeReply = connection.xrevrange_count("ripcord:{production}:log", "+", "-", 1).await?;
+        let newest = newest.ids.first().ok_or_else(|| anyhow::anyhow!("nothing was committed yet"))?;
+        let body = newest.get("body").ok_or_else(|| anyhow::anyhow!("an entry without a body"))?;
+        let fields = ["hash", "f:flag-0"];
+        let values: Vec<String> = connection.hmget("ripcord:{production}:state", &fields).await?;
+        Ok(BareScripts {
+            connection,
+            hash,
+            body,
+            fields: fields.into_iter().zip(values).collect(),
+            keys: [format!("bare:{{{log}}}:state"), format!("bare:{{{log}}}:log")],
+            number: 0,
+        })
     }
 
     /// Seconds from an XADD to its arrival at a reader that blocks on the stream.
     pub async fn bare_hand_over(&self, calls: usize) -> anyhow::Result<Vec<f64>> {
         let mut writer = self.connection().await?;
         let mut reader = self.connection().await?;
+        let _: u32 = writer.del("{bare}:feed").await?;
         let (told, mut heard) = tokio::sync::mpsc::channel::<Instant>(1);
         let reading = tokio::spawn(async move {
             let mut last = "0".to_owned();
@@ -98,6 +124,53 @@ impl RedisServer {
         }
         reading.await??;
         Ok(times)
+    }
+}
+
+/// Calls of the store's script over one connection.
+pub struct BareScripts {
+    connection: redis::aio::MultiplexedConnection,
+    hash: String,
+    body: String,
+    fields: Vec<(&'static str, String)>,
+    keys: [String; 2],
+    number: u64,
+}
+
+impl BareScripts {
+    /// Seconds of each of `calls` more.
+    pub async fn block(&mut self, calls: usize) -> anyhow::Result<Vec<f64>> {
+        let mut times = Vec::with_capacity(calls);
+        for _ in 0..calls {
+            let call = self.next();
+            let start = Instant::now();
+            let answer: redis::Value = call.query_async(&mut self.connection).await?;
+            times.push(start.elapsed().as_secs_f64());
+            anyhow::ensure!(answer == redis::Value::Okay, "the bare script did not write");
+        }
+        Ok(times)
+    }
+
+    fn next(&mut self) -> redis::Cmd {
+        let digest = |number: u64| format!("{number:064x}");
+        let head = |number: u64| {
+            if number == 0 {
+                String::new()
+            } else {
+                format!("1 {number} {number} {}", digest(number))
+            }
+        };
+        let before = self.number;
+        self.number += 1;
+        let mut call = redis::cmd("EVALSHA");
+        call.arg(&self.hash).arg(2).arg(&self.keys);
+        call.arg(head(before)).arg(1);
+        call.arg(format!("{}-0", self.number)).arg(digest(self.number)).arg(&self.body);
+        call.arg(1 + self.fields.len()).arg("head").arg(head(self.number));
+        for (field, value) in &self.fields {
+            call.arg(field).arg(value);
+        }
+        call
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::fault::Faults;
 use crate::limits;
 use crate::reader::{self, Read, Reader};
+use crate::yaml;
 
 /// An HTTP probe: a GET whose status, and one place of whose JSON body, must be as stated.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -70,6 +71,18 @@ impl Check {
     /// Reads the JSON form and reports every problem.
     pub fn from_value(value: &Value) -> Result<Self, Faults> {
         reader::read(value, Self::read)
+    }
+
+    /// Reads a file of checks, YAML or JSON: a list, or an object with the one member `checks`.
+    pub fn parse_file(text: &str) -> Result<Vec<Self>, Faults> {
+        let document = yaml::parse(text)?;
+        reader::read(&document, |reader, value| match value.as_object() {
+            Some(map) => {
+                reader.members(map, "a file of checks", &["checks"], &[]);
+                reader.required(map, "checks", "a list of checks", Self::read_all)
+            }
+            None => Self::read_all(reader, value),
+        })
     }
 
     /// Reads a list of checks, names unique.
@@ -171,6 +184,15 @@ fn whole(reader: &mut Reader, value: &Value, what: &str, least: u64, most: u64) 
         Some(number) => Ok(number),
         None => reader.refuse(format!("must be {what} from {least} to {most}, not {value}")),
     }
+}
+
+/// A check, and whose it is.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Probe {
+    /// `flag checkout-v2`, `release web-2026.11.24` or `environment`.
+    pub of: String,
+    /// What is asked.
+    pub check: Check,
 }
 
 /// What became of a check that was asked.

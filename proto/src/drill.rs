@@ -18,8 +18,10 @@ pub struct Drill {
     pub id: DrillId,
     /// The scenario's name.
     pub scenario: String,
-    /// On which store it ran: `embedded` or `redis`.
-    pub store: String,
+    /// On which store it ran.
+    pub store: DrillStore,
+    /// What was rehearsed on: `production at 1:41`, the name of a file, or that the built-in flags were taken.
+    pub fork: String,
     /// Whether everything was judged to be as it must be.
     pub passed: bool,
     /// Who ran it.
@@ -33,6 +35,45 @@ pub struct Drill {
     pub verdicts: Vec<DrillVerdict>,
     /// Figures to compare with other runs, by name: `applied_p99_ms`, `evaluations_bad`, …
     pub figures: std::collections::BTreeMap<String, f64>,
+}
+
+/// The store that a drill runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum DrillStore {
+    /// One node with its log in a file of its own.
+    Embedded,
+    /// Two nodes over one Redis.
+    Redis,
+}
+
+impl DrillStore {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Embedded, Self::Redis];
+
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Redis => "redis",
+        }
+    }
+}
+
+impl std::fmt::Display for DrillStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::str::FromStr for DrillStore {
+    type Err = Faults;
+
+    fn from_str(text: &str) -> Result<Self, Faults> {
+        let found = Self::ALL.into_iter().find(|store| store.as_str() == text);
+        found.ok_or_else(|| Faults::one("", format!("{text:?} is no store of a drill; it is \"embedded\" or \"redis\"")))
+    }
 }
 
 /// One thing that a drill judged.

@@ -25,11 +25,11 @@ use serde_json::{Map, Value};
 
 use crate::fault::Faults;
 use crate::flag::Flag;
-use crate::json::{self, Strict};
 use crate::key::{EnvironmentKey, FlagKey, SegmentKey};
 use crate::limits;
 use crate::reader::{self, Read, Reader};
 use crate::segment::Segment;
+use crate::yaml;
 
 const MEMBERS: [&str; 3] = ["environment", "segments", "flags"];
 
@@ -47,7 +47,7 @@ pub struct FlagsFile {
 impl FlagsFile {
     /// Reads YAML or JSON. A syntax error is told with line and column; else all problems of all entries are told at once.
     pub fn parse(text: &str) -> Result<Self, Faults> {
-        Self::from_value(&document(text)?)
+        Self::from_value(&yaml::parse(text)?)
     }
 
     /// Reads the JSON form and reports every problem.
@@ -98,37 +98,6 @@ where
     let key = name.parse().or_else(|faults| reader.refuse_all(faults));
     let value = parse(value).or_else(|faults| reader.refuse_all(faults));
     Ok((key?, value?))
-}
-
-/// The document in a text that is YAML or JSON.
-pub(crate) fn document(text: &str) -> Result<Value, Faults> {
-    if text.trim_start().starts_with('{') {
-        json::parse(text).or_else(|json_faults| parse_yaml(text).map_err(|_| json_faults))
-    } else {
-        parse_yaml(text)
-    }
-}
-
-fn parse_yaml(text: &str) -> Result<Value, Faults> {
-    let budget = serde_saphyr::budget! { max_events: 20_000_000, max_nodes: 10_000_000 };
-    let options = serde_saphyr::options! {
-        budget: budget,
-        strict_booleans: true,
-        legacy_octal_numbers: false,
-        duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::Error,
-        merge_keys: serde_saphyr::options::MergeKeyPolicy::Merge,
-        with_snippet: false,
-    };
-    match serde_saphyr::from_str_with_options::<Strict>(text, options) {
-        Ok(Strict(value)) => Ok(value),
-        Err(error) => {
-            let place = error
-                .location()
-                .map(|at| format!(" at line {} column {}", at.line(), at.column()))
-                .unwrap_or_default();
-            Err(Faults::one("", format!("is no valid YAML{place}: {}", error.without_snippet())))
-        }
-    }
 }
 
 impl serde::Serialize for FlagsFile {

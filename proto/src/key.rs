@@ -49,12 +49,18 @@ fn check_environment(what: &str, text: &str) -> Result<(), Faults> {
     Err(Faults::one("", problem))
 }
 
-/// A key, but not the one that stands for the newest known-good checkpoint.
+/// A key, but neither the one that stands for the newest known-good checkpoint, nor one that stands for a revision.
 fn check_checkpoint(what: &str, text: &str) -> Result<(), Faults> {
     if text == LAST_KNOWN_GOOD {
         return Err(Faults::one(
             "",
             format!("the name {LAST_KNOWN_GOOD:?} always stands for the newest checkpoint that was vouched for; choose another"),
+        ));
+    }
+    if crate::target::revision(text).is_some() {
+        return Err(Faults::one(
+            "",
+            format!("{text:?} stands for a revision; let a checkpoint's name begin with a letter"),
         ));
     }
     check_key(what, text)

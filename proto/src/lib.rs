@@ -8,6 +8,7 @@
 //! actor  change  kill                                  ->  commit (one log entry)   what happened
 //! table (entries by key, each with its digest)         ->  snapshot, delta          the state, and the way from one to the next
 //! checkpoint  release  rollback  policy  ping  drill   ->  record                   what is kept beside the flags
+//! scenario                                             ->  drill                    what is rehearsed, and what came of it
 //! frame  rest  problem                                                              what goes over the wire
 //! ```
 #![cfg_attr(
@@ -59,13 +60,16 @@ pub mod revision;
 pub mod role;
 pub mod rollback;
 pub mod rule;
+pub mod scenario;
 pub mod segment;
 pub mod settings;
 pub mod snapshot;
 pub mod split;
 pub mod table;
+pub mod target;
 pub mod value;
 pub mod variant;
+mod yaml;
 
 pub use fault::{Fault, Faults};
 pub use flag::Flag;
@@ -76,3 +80,4 @@ pub use revision::{Epoch, Position, Revision, Sequence};
 pub use rollback::RollbackId;
 pub use segment::Segment;
 pub use snapshot::Snapshot;
+pub use target::TargetName;

@@ -62,3 +62,31 @@ pub const CHECKS: usize = 32;
 pub const LADDER_STEPS: usize = 32;
 /// Contexts of an uploaded sample, at most.
 pub const SAMPLE_CONTEXTS: usize = 10_000;
+/// Reports of drills that an environment keeps: the newest.
+pub const DRILLS: usize = 200;
+/// Verdicts of a drill, at most.
+pub const DRILL_VERDICTS: usize = 100;
+/// Figures of a drill, at most.
+pub const DRILL_FIGURES: usize = 100;
+/// Faults of a drill's scenario, at most.
+pub const DRILL_FAULTS: usize = 16;
+/// Applications of a drill, at most.
+pub const DRILL_APPLICATIONS: u64 = 1_000;
+/// Figures of one piece of evidence, at most.
+pub const FIGURES: usize = 64;
+/// Flags, tags or data measures that one release names, at most.
+pub const RELEASE_FLAGS: usize = 5_000;
+/// Success criteria or failure signals of one release, at most.
+pub const RELEASE_TEXTS: usize = 64;
+/// Seconds of a release's rollback window, at most: 90 days.
+pub const WINDOW_SECONDS_MAX: u64 = 90 * 24 * 60 * 60;
+/// Seconds without a change after which an environment vouches by itself, at most: 30 days.
+pub const VOUCH_AFTER_SECONDS_MAX: u64 = 30 * 24 * 60 * 60;
+/// Seconds within which a rollback must be confirmed, at most: an hour.
+pub const CONFIRM_WITHIN_SECONDS_MAX: u64 = 60 * 60;
+/// Seconds between two pings that the server sends by itself, at least.
+pub const PING_EVERY_SECONDS_MIN: u64 = 10;
+/// Seconds between two pings that the server sends by itself, at most: a week.
+pub const PING_EVERY_SECONDS_MAX: u64 = 7 * 24 * 60 * 60;
+/// Seconds after a rollback within which its review is due, at most: 90 days.
+pub const REVIEW_WITHIN_SECONDS_MAX: u64 = 90 * 24 * 60 * 60;

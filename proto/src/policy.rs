@@ -8,6 +8,7 @@ use crate::table::Member;
 
 /// An environment's policy. It decides who may do what and when, never what a flag answers.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {
     /// Whether exposure above zero needs an open release that says what it is, how it is judged and how it is taken back.

@@ -11,6 +11,7 @@ use crate::table::Member;
 
 /// A release. Its commits carry its name in the log.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Release {
     /// Its name.
     pub name: ReleaseName,
@@ -21,6 +22,7 @@ pub struct Release {
     /// Who began it.
     pub by: Actor,
     /// When.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: jiff::Timestamp,
     /// When it was finished, and by whom.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,6 +62,7 @@ pub struct Finished {
 /// What a release says about itself. Everything may be left out; a protected environment names what it misses before exposure
 /// may go above zero.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReleaseDetails {
     /// Flags that it is meant to change; those that it does change belong to it in any case.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]

@@ -4,8 +4,10 @@
 //! one that is. What goes out is plain serde on both sides, so that a client written against these types reads it back; there
 //! an unknown member is skipped, so that an older client lives with a newer server.
 
+pub mod checkpoints;
 pub mod commits;
 pub mod connections;
+pub mod drills;
 pub mod environments;
 pub mod explain;
 pub mod flags;
@@ -15,7 +17,12 @@ pub mod kills;
 pub mod list;
 pub mod log;
 pub mod outcomes;
+pub mod pings;
 pub mod plan;
+pub mod policy;
+pub mod releases;
+pub mod rollback_acts;
+pub mod rollbacks;
 pub mod segments;
 pub mod settings;
 #[cfg(test)]
@@ -91,4 +98,12 @@ fn reason(reader: &mut Reader, map: &serde_json::Map<String, Value>) -> Option<S
         return None;
     }
     Some(text.to_owned())
+}
+
+/// A whole number of seconds.
+fn seconds(reader: &mut Reader, value: &Value, least: u64, most: u64) -> Read<u64> {
+    match value.as_u64().filter(|seconds| (least..=most).contains(seconds)) {
+        Some(seconds) => Ok(seconds),
+        None => reader.refuse(format!("must be a whole number of seconds from {least} to {most}, not {value}")),
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::actor::Actor;
-use crate::check::CheckOutcome;
+use crate::check::{CheckOutcome, Probe};
 use crate::confirmation::Confirmation;
 use crate::digest::Digest;
 use crate::fault::Faults;
@@ -96,6 +96,9 @@ pub struct Rollback {
     /// The segments that it puts back.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub segments: BTreeSet<SegmentKey>,
+    /// Flags in its scope that it left as they are, because others had changed them since.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub skipped: BTreeSet<FlagKey>,
     /// Flags whose one-way door it was told to pass.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub acknowledged: BTreeSet<FlagKey>,
@@ -110,7 +113,12 @@ pub struct Rollback {
     /// Who has confirmed its newest commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmation: Option<Confirmation>,
-    /// What the checks said, newest last.
+    /// The probes that say how it goes: those of its flags as they were before it and as they are at the target, of its release,
+    /// and of the environment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Object>))]
+    pub probes: Vec<Probe>,
+    /// What the checks said when they were asked last on each occasion.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<CheckOutcome>,
     /// How often the bad state was served between onset and confirmation.
@@ -199,6 +207,18 @@ pub struct Ladder {
     pub whole: BTreeSet<FlagKey>,
 }
 
+impl Ladder {
+    /// How many commits it makes: one for each step, and the one that reaches the target.
+    pub const fn commits(&self) -> usize {
+        self.steps.len() + 1
+    }
+
+    /// Whether commits are still to come.
+    pub const fn is_running(&self) -> bool {
+        (self.done as usize) < self.commits()
+    }
+}
+
 /// The phases of a rollback: when each was reached.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -282,6 +302,15 @@ pub struct Reviewed {
 }
 
 impl Rollback {
+    /// Whether it still has its flags to itself: its proof or further steps are awaited.
+    pub fn is_live(&self) -> bool {
+        match self.state {
+            RollbackState::Committed => true,
+            RollbackState::Partial => self.ladder.as_ref().is_some_and(Ladder::is_running),
+            RollbackState::Planned | RollbackState::Confirmed | RollbackState::Failed | RollbackState::Stopped | RollbackState::Undone => false,
+        }
+    }
+
     /// The position of its newest commit.
     pub const fn position(&self) -> Position {
         Position {

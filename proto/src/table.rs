@@ -66,6 +66,21 @@ impl<M: Member> Entry<M> {
         Digest::of([M::KIND.as_bytes(), &[0], key.as_bytes(), &[0], json.get().as_bytes()])
     }
 
+    /// The same, byte for byte, as a change at `changed` puts it back.
+    #[must_use]
+    pub fn put_back(&self, changed: Position) -> Self
+    where
+        M: Clone,
+    {
+        Self {
+            key: self.key.clone(),
+            json: self.json.clone(),
+            digest: self.digest,
+            changed,
+            value: self.value.clone(),
+        }
+    }
+
     /// Its key.
     pub fn key(&self) -> &M::Key {
         &self.key

@@ -3,10 +3,12 @@
 
 mod audit;
 mod backup;
+mod checkpoints;
 mod commits;
 mod confirm;
 mod confirmations;
 mod connections;
+mod drills;
 mod environments;
 mod explain;
 mod flags;
@@ -18,7 +20,12 @@ mod named;
 mod openapi;
 mod outcomes;
 mod peers;
+mod pings;
+mod policy;
+mod records;
+mod releases;
 mod revisions;
+mod rollbacks;
 mod rooms;
 mod routes;
 mod segments;

@@ -3,6 +3,7 @@
 //! It reads what the store holds, not what memory makes of it, and proves chains by itself: a store that says that all is well
 //! is not believed.
 
+mod hands;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -10,8 +11,9 @@ mod verify;
 
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::{Position, Sequence};
+use ripcord_proto::{Position, Revision, Sequence};
 
+pub use self::hands::{Hand, Hands, hands};
 pub use self::summary::summary;
 pub use self::verify::verify;
 use crate::store::{LogName, Store, StoreError};
@@ -54,22 +56,32 @@ pub async fn newest_first(store: &dyn Store, log: &LogName, before: Sequence, li
 
 /// The commit that made `position`, and the digest of the entry before it. `head` is the log's last entry.
 pub async fn at(store: &dyn Store, log: &LogName, head: Sequence, position: Position) -> Result<Option<(Digest, Sealed)>, StoreError> {
-    // Positions grow with sequences, so that halving finds the place after which the first position is not an earlier one.
-    let (mut low, mut high) = (0, head.0);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        match first_revision(store, log, Sequence(middle)).await? {
-            Some((found, _)) if found < position => low = middle + 1,
-            Some(_) | None => high = middle,
-        }
-    }
-    match first_revision(store, log, Sequence(low)).await? {
+    match first_not(store, log, head, |found| found < position).await? {
         Some((found, entry)) if found == position => {
             let before = Sequence(entry.commit.sequence.0.saturating_sub(1));
             Ok(Some((digest_of(store, log, before).await?, entry)))
         }
         Some(_) | None => Ok(None),
     }
+}
+
+/// The position of a revision, in whichever epoch it was made. `head` is the log's last entry.
+pub async fn position_of(store: &dyn Store, log: &LogName, head: Sequence, revision: Revision) -> Result<Option<Position>, StoreError> {
+    let found = first_not(store, log, head, |found| found.revision < revision).await?;
+    Ok(found.map(|(position, _)| position).filter(|position| position.revision == revision))
+}
+
+/// The first commit whose position is not an `earlier` one. Epochs and revisions both grow with sequences, so that halving finds it.
+async fn first_not(store: &dyn Store, log: &LogName, head: Sequence, earlier: impl Fn(Position) -> bool) -> Result<Option<(Position, Sealed)>, StoreError> {
+    let (mut low, mut high) = (0, head.0);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match first_revision(store, log, Sequence(middle)).await? {
+            Some((found, _)) if earlier(found) => low = middle + 1,
+            Some(_) | None => high = middle,
+        }
+    }
+    first_revision(store, log, Sequence(low)).await
 }
 
 /// The first entry after `after` that made a revision.

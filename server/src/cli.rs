@@ -1,5 +1,6 @@
 //! The command line: a file per command. Every command but `serve`, `demo`, `lint` and `completions` talks to a server over
-//! HTTP and nothing else, so that whatever it can do, any program can do.
+//! HTTP and nothing else, so that whatever it can do, any program can do. `drill` starts servers and applications of its own
+//! beside that.
 //!
 //! ```text
 //! Arguments -> Target (which server, which key) -> Invocation -> a command -> Output (text or --json) -> Exit
@@ -9,11 +10,13 @@ mod apply;
 mod audit;
 mod backup;
 mod changes;
+mod checkpoint;
 mod client;
 mod completions;
 mod confirm;
 mod demo;
 mod doctor;
+mod drill;
 mod env;
 mod exit;
 mod export;
@@ -26,10 +29,14 @@ mod kill;
 mod lint;
 pub mod local;
 mod output;
+mod ping;
 mod plan;
+mod release;
 mod restore;
+mod rollback;
 mod segments;
 mod serve;
+mod span;
 mod target;
 mod watch;
 
@@ -105,6 +112,10 @@ enum Remote {
     Doctor(doctor::Doctor),
     Kill(kill::KillCommand),
     Restore(restore::Restore),
+    Rollback(rollback::RollbackCommand),
+    Ping(ping::Ping),
+    Checkpoint(checkpoint::Checkpoint),
+    Release(release::Release),
     Watch(watch::Watch),
     Audit(audit::Audit),
     Apply(apply::Apply),
@@ -116,6 +127,7 @@ enum Remote {
     Env(env::Env),
     Keys(keys::Keys),
     Backup(backup::Backup),
+    Drill(drill::DrillCommand),
 }
 
 /// Reads the command line, does what it says, and answers with the exit code.
@@ -164,6 +176,10 @@ async fn ask(call: &Invocation, command: Remote) -> Result<Exit, Failure> {
         Remote::Doctor(command) => doctor::run(call, command).await,
         Remote::Kill(command) => kill::run(call, command).await,
         Remote::Restore(command) => restore::run(call, command).await,
+        Remote::Rollback(command) => rollback::run(call, command).await,
+        Remote::Ping(command) => ping::run(call, command).await,
+        Remote::Checkpoint(command) => checkpoint::run(call, command).await,
+        Remote::Release(command) => release::run(call, command).await,
         Remote::Watch(command) => watch::run(call, command).await,
         Remote::Audit(command) => audit::run(call, command).await,
         Remote::Apply(command) => apply::run(call, command).await,
@@ -175,6 +191,7 @@ async fn ask(call: &Invocation, command: Remote) -> Result<Exit, Failure> {
         Remote::Env(command) => env::run(call, command).await,
         Remote::Keys(command) => keys::run(call, command).await,
         Remote::Backup(command) => backup::run(call, command).await,
+        Remote::Drill(command) => drill::run(call, command).await,
     }
 }
 

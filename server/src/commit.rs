@@ -15,6 +15,8 @@ pub mod idempotency;
 pub(crate) mod log;
 mod meters;
 pub mod plan;
+pub mod probes;
+pub mod protect;
 mod records;
 mod refusal;
 pub mod reversal;
@@ -28,7 +30,7 @@ use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::commit::{Commit, Recorded};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::ping::PingId;
-use ripcord_proto::record::{Record, RecordKey};
+use ripcord_proto::record::{Record, RecordKey, Records};
 use ripcord_proto::settings::Settings;
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Kill, KillId, Position, ReleaseName, Segment, SegmentKey};
 use serde_json::value::RawValue;
@@ -105,6 +107,8 @@ pub enum Ask {
     PutRecord(Record, Expected),
     /// A record shall be gone, if it is as expected.
     DeleteRecord(RecordKey, Expected),
+    /// What is asked is decided on the state that the commit is admitted on.
+    Decide(Decider),
     /// A revision that changes nothing.
     Ping(PingId),
     /// Flags shall be as they were, and the record of that shall be kept.
@@ -189,6 +193,26 @@ impl std::fmt::Debug for Answerer {
     }
 }
 
+/// Decides what is asked from the state that the commit finds, so that nothing comes between what is read and what is written.
+#[derive(Clone)]
+pub struct Decider(pub Arc<Decision>);
+
+/// From the state that a commit finds to what is asked of it, or why nothing may be.
+pub type Decision = dyn Fn(&EnvironmentState) -> Result<Vec<Ask>, CommitError> + Send + Sync;
+
+impl Ask {
+    /// What is asked is decided by `decision`.
+    pub fn decide(decision: impl Fn(&EnvironmentState) -> Result<Vec<Self>, CommitError> + Send + Sync + 'static) -> Self {
+        Self::Decide(Decider(Arc::new(decision)))
+    }
+}
+
+impl std::fmt::Debug for Decider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Decider")
+    }
+}
+
 /// What a draft made.
 #[derive(Debug, Clone)]
 pub struct Made {
@@ -200,6 +224,8 @@ pub struct Made {
     pub flags: Vec<FlagKey>,
     /// The kill, where the draft asked for one.
     pub kill: Option<(Arc<Kill>, Standing)>,
+    /// The records as they are with it.
+    pub records: Arc<Records>,
 }
 
 /// Whether a kill was in force before it was asked for.
@@ -229,7 +255,11 @@ pub struct Committed {
 /// What a draft would do to `state`, and the hash that does exactly that.
 pub(crate) fn plan_of(draft: &Draft, state: &EnvironmentState) -> Result<plan::Plan, CommitError> {
     let (after, touched) = validate::preview(draft, state)?;
-    Ok(plan::make(draft, state, &after, &touched))
+    let refused = protect::check(draft, state, &after, &touched).err();
+    Ok(plan::Plan {
+        warnings: refused.iter().map(ToString::to_string).collect(),
+        ..plan::make(draft, state, &after, &touched)
+    })
 }
 
 impl LogDraft for Draft {

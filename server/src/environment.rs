@@ -1,23 +1,29 @@
 //! Environments at work: for each a writer and a publisher, started when the system log says that it exists and stopped when it
 //! says that it is gone. [`Environments`] is the way to all of them.
 
+mod each;
 mod feed;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod history;
 mod orphans;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use ripcord_proto::commit::Sealed;
 use ripcord_proto::frame::Overlay;
-use ripcord_proto::{EnvironmentKey, Position, Sequence};
+use ripcord_proto::{EnvironmentKey, Sequence};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+pub use self::each::Place;
 pub use self::orphans::Orphans;
 use crate::clock::Clock;
 use crate::commit::committer::{Abandoned, Committer, Queue};
 use crate::commit::idempotency::{Answered, REMEMBERED};
-use crate::commit::log::{Fed, LogState, Sink};
+use crate::commit::log::{Fed, Sink};
 use crate::commit::plan::Plan;
 use crate::commit::state::EnvironmentState;
 use crate::commit::writer::{Around, Writer};
@@ -93,9 +99,11 @@ impl std::fmt::Debug for Rooms {
 struct SystemSink;
 
 impl Sink<SystemState> for SystemSink {
-    fn advance(&self, _: &SystemState, _: &SystemState, _: &[ripcord_proto::commit::Sealed]) {}
+    fn prepare(&self, _: &SystemState, _: &SystemState, _: &[Sealed]) {}
 
-    fn replaced(&self, _: &SystemState, _: Vec<ripcord_proto::commit::Sealed>) {}
+    fn advance(&self, _: &SystemState, _: &SystemState, _: &[Sealed]) {}
+
+    fn replaced(&self, _: &SystemState, _: Vec<Sealed>) {}
 }
 
 impl Environments {
@@ -152,6 +160,11 @@ impl Environments {
         self.running(&draft.environment)?.committer.submit(draft, queue, Abandoned::Finish).await
     }
 
+    /// The answer that a call got before, where it did; the same key with another request is an error.
+    pub fn answered(&self, environment: &EnvironmentKey, call: &commit::Call) -> Result<Option<commit::Answer>, CommitError> {
+        self.running(environment)?.committer.answered().find(call)
+    }
+
     /// What a draft would do, and the hash that does exactly that.
     pub fn plan(&self, draft: &Draft) -> Result<Plan, CommitError> {
         let state = self.running(&draft.environment)?.committer.state();
@@ -190,6 +203,11 @@ impl Environments {
         Ok(self.running(environment)?.committer.state())
     }
 
+    /// The state of an environment's log, now and from now on; it closes when the environment goes.
+    pub fn watch(&self, environment: &EnvironmentKey) -> Result<watch::Receiver<Arc<EnvironmentState>>, CommitError> {
+        Ok(self.running(environment)?.committer.watch())
+    }
+
     /// The store, for readers of logs.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.inner.store
@@ -217,33 +235,6 @@ impl Environments {
             .get(environment)
             .cloned()
             .ok_or_else(|| CommitError::NoEnvironment(environment.clone()))
-    }
-
-    /// The environment's state at an earlier position: the newest stored one before it, and the log from there.
-    pub async fn state_at(&self, environment: &EnvironmentKey, position: Position) -> Result<Option<EnvironmentState>, StoreError> {
-        let log = LogName::Environment(environment.clone());
-        let stored = self.inner.store.state_before(&log, position).await?;
-        let loaded = Loaded {
-            head: stored.as_ref().map_or(crate::store::Head::START, |stored| stored.head),
-            state: stored,
-            tail: Vec::new(),
-        };
-        let mut state = EnvironmentState::restore(environment.clone(), &loaded);
-        loop {
-            if state.head.position() == position {
-                return Ok(Some(state));
-            }
-            let entries = self.inner.store.read(&log, state.head.sequence, LOOK_BACK as usize).await?;
-            if entries.is_empty() || state.head.position() > position {
-                return Ok(None);
-            }
-            for entry in &entries {
-                state = state.after(entry);
-                if state.head.position() == position {
-                    return Ok(Some(state));
-                }
-            }
-        }
     }
 
     /// Starts and stops environments as the system log says, whenever it says something new.

@@ -1,18 +1,25 @@
 //! Outcomes: what applications report of the variants that they serve, summed up.
 
 mod counters;
+mod elsewhere;
 mod seen;
 #[cfg(test)]
 mod tests;
+mod window;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ripcord_proto::outcome::OutcomeBatch;
-use ripcord_proto::{EnvironmentKey, Snapshot};
+use jiff::Timestamp;
+use ripcord_proto::outcome::{OutcomeBatch, Traffic};
+use ripcord_proto::rollback::ServedBad;
+use ripcord_proto::{EnvironmentKey, FlagKey, Snapshot};
 
 use self::counters::Counters;
 pub use self::counters::{Counted, Total};
+pub use self::elsewhere::{Elsewhere, Nowhere, ServedElsewhere, ServedQuestion};
 use self::seen::Seen;
+use self::window::{Counts, Window};
 
 /// What has been reported since this node started. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -24,17 +31,51 @@ pub struct Outcomes {
 struct Inner {
     counters: Counters,
     seen: Seen,
+    window: Window,
+}
+
+/// How often flags were served between two moments, as far as applications have reported it to this node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ServedBetween {
+    /// How often.
+    pub counts: ServedBad,
+    /// From when on every report is counted; `None` where nothing was ever reported.
+    pub since: Option<Timestamp>,
 }
 
 impl Outcomes {
     /// Counts a batch once, however often it is sent. Counts of flags and variants that the environment does not have are
     /// left out, so that nobody can make up series without end; the answer says how many.
-    pub fn count(&self, environment: &EnvironmentKey, batch: &OutcomeBatch, snapshot: &Snapshot) -> Counted {
+    pub fn count(&self, environment: &EnvironmentKey, batch: &OutcomeBatch, snapshot: &Snapshot, now: Timestamp) -> Counted {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if !inner.seen.is_new(&batch.instance_id, batch.batch) {
             return Counted::Again;
         }
-        inner.counters.add(environment, &batch.counts, snapshot)
+        let Inner { counters, window, .. } = &mut *inner;
+        counters.add(environment, &batch.counts, snapshot, |series, count| {
+            let counts = Counts {
+                evaluations: count.evaluations,
+                errors: count.errors,
+            };
+            window.add(series, counts, now);
+        })
+    }
+
+    /// How often these flags were served between two moments of the last hour, whatever the variant, by the moment at which
+    /// applications reported it: to the nearest five seconds.
+    pub fn served_between(&self, environment: &EnvironmentKey, flags: &BTreeSet<FlagKey>, from: Timestamp, to: Timestamp) -> ServedBetween {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = |traffic| inner.window.between(&inner.counters.series_of(environment, flags, traffic), from, to);
+        let (real, synthetic) = (of(Traffic::Real), of(Traffic::Synthetic));
+        ServedBetween {
+            counts: ServedBad {
+                real: real.evaluations,
+                synthetic: synthetic.evaluations,
+                errors_real: real.errors,
+                errors_synthetic: synthetic.errors,
+            },
+            since: inner.window.since(),
+        }
     }
 
     /// The sums of an environment, by flag, variant and traffic.

@@ -7,6 +7,7 @@ mod first_start;
 mod fresh;
 pub mod health;
 mod peers;
+mod procedures;
 mod shutdown;
 mod stores;
 mod tls;
@@ -26,7 +27,6 @@ use crate::access::{Access, Limits};
 use crate::api;
 use crate::clock::SystemClock;
 use crate::commit::CommitError;
-use crate::driver::{Drivers, Presence};
 use crate::environment::{Environments, Orphans, Rooms};
 use crate::flagd;
 use crate::fleet::{self, Fleet};
@@ -131,9 +131,9 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     peers.start(kills.clone(), node.clone(), &tasks);
     let others = Arc::new(peers::OtherNodes::new(peers.clone(), opened.redis.clone()));
     let fleet = Fleet::new(&board, fleet::Settings::new(node.clone()), Arc::clone(&others) as Arc<dyn fleet::Peers>);
-    others.answer_from(fleet.clone());
-
-    let drivers = Drivers::new(environments.clone(), Arc::clone(&others) as Arc<dyn Presence>, &node, &others.own_id());
+    let outcomes = Outcomes::default();
+    others.answer_from(fleet.clone(), outcomes.clone());
+    let procedures = procedures::start(&environments, &fleet, &outcomes, &others, &node);
 
     let access = Access::new(environments.clone(), config.admin_key.as_ref(), node.clone(), Limits::default());
     let fresh = fresh::watch(opened.store.health(), peers.clone(), &tasks);
@@ -149,19 +149,16 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
         environments,
         kills,
         fleet,
-        drivers,
+        drivers: procedures.drivers,
+        pings: procedures.pings,
+        checks: procedures.checks,
         peers,
-        outcomes: Outcomes::default(),
+        outcomes,
         metrics,
         node: node.clone(),
     };
     let api = api::Api::new(parts, access);
-    let entry = entry::Settings {
-        workers: config.workers,
-        tls: tls.clone(),
-        shutdown: DRAIN,
-        ..entry::Settings::default()
-    };
+    let entry = entry_settings(&config, tls.clone());
     let address = listener.local_addr().map_err(ServeError::Http)?;
     let server = entry::start(vec![listener], &entry, &streams, move |worker| {
         api.app(&worker)
@@ -192,6 +189,15 @@ async fn open_environments(opened: &Opened, board: &Arc<Board>, tasks: &TaskSet,
     };
     let journal = journal.clone();
     Environments::start(rooms, Arc::new(move |key| kill::overlay_from(&journal, key))).await
+}
+
+fn entry_settings(config: &Config, tls: Option<Arc<rustls::ServerConfig>>) -> entry::Settings {
+    entry::Settings {
+        workers: config.workers,
+        tls,
+        shutdown: DRAIN,
+        ..entry::Settings::default()
+    }
 }
 
 fn stream_settings(config: &Config) -> stream::Settings {

@@ -141,6 +141,7 @@ impl LogState for SystemState {
             changes,
             flags: Vec::new(),
             kill: None,
+            records: std::sync::Arc::default(),
         };
         Ok(Admitted {
             urgent: false,

@@ -1,9 +1,13 @@
 //! Commands as a user types them.
 
 mod apply;
+mod bad_release;
 mod basics;
 mod exit_codes;
+mod known_good;
 mod newcomer;
+mod releases;
+mod rollback;
 mod straight_line;
 
 use std::process::Output;

@@ -1,5 +1,7 @@
 //! Promise 1: a reader sees revision N whole or not at all.
 
+mod rollbacks;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! Promise 12: executing with a plan's hash does exactly what the plan showed, or refuses because the world has moved.
 
+mod rollbacks;
+
 use anyhow::{Context as _, ensure};
 use ripcord_tests::{Answer, Api, flags, on_both_stores};
 use serde_json::{Value, json};

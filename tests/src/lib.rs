@@ -6,6 +6,7 @@
 //! Cluster                         two nodes over one Redis, peers of each other
 //! Api                             a caller with a key: REST as a program outside writes it
 //! stream::{WebSocket, Sse}        frames as they come; Mirror applies them
+//! shop                            applications, their users, and a health endpoint
 //! app                             an application with the SDK, in this process or in one of its own
 //! eventually                      the only place that waits
 //! ```
@@ -22,6 +23,7 @@ pub mod ports;
 pub mod process;
 pub mod redis;
 pub mod server;
+pub mod shop;
 pub mod stream;
 pub mod waiting;
 pub mod world;

@@ -46,7 +46,7 @@ pub fn run(transport: Transport, readers: usize) -> Result<()> {
         if let Ok(mut bytes) = bytes.lock() {
             *bytes = match transport {
                 Transport::WebSocket => frame.websocket().to_vec(),
-                Transport::Sse => chunk(frame.sse()),
+                Transport::Sse => frame.sse_chunk().to_vec(),
             };
         }
         let began = now();
@@ -69,12 +69,4 @@ fn greet(stream: &mut TcpStream, transport: Transport) -> Result<()> {
         Transport::Sse => b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-type: text/event-stream\r\n\r\n",
     };
     Ok(stream.write_all(answer)?)
-}
-
-/// One chunk of a chunked body.
-fn chunk(bytes: &[u8]) -> Vec<u8> {
-    let mut chunk = format!("{:X}\r\n", bytes.len()).into_bytes();
-    chunk.extend_from_slice(bytes);
-    chunk.extend_from_slice(b"\r\n");
-    chunk
 }

@@ -4,6 +4,7 @@ use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder,
 use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::check::Check;
 use crate::flag::Flag;
 use crate::segment::Segment;
 
@@ -53,8 +54,8 @@ fn one_way() -> ObjectBuilder {
         .required("reason")
 }
 
-fn checks() -> ArrayBuilder {
-    let check = ObjectBuilder::new()
+fn check() -> ObjectBuilder {
+    ObjectBuilder::new()
         .schema_type(Type::Object)
         .description(Some("An HTTP probe: a GET whose status, and one place of whose JSON body, must be as stated"))
         .property("name", text("Unique among the checks of its owner"))
@@ -81,9 +82,12 @@ fn checks() -> ArrayBuilder {
                 .description(Some("2000 unless stated")),
         )
         .required("name")
-        .required("url");
+        .required("url")
+}
+
+fn checks() -> ArrayBuilder {
     ArrayBuilder::new()
-        .items(check)
+        .items(check())
         .max_items(Some(32))
         .description(Some("Probes that a rollback of this flag asks"))
 }
@@ -243,3 +247,11 @@ impl PartialSchema for Segment {
 }
 
 impl ToSchema for Segment {}
+
+impl PartialSchema for Check {
+    fn schema() -> RefOr<Schema> {
+        check().into()
+    }
+}
+
+impl ToSchema for Check {}

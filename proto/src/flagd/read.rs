@@ -13,12 +13,12 @@ use self::references::Evaluators;
 use super::safe::Safe;
 use crate::fault::{Fault, Faults};
 use crate::flag::Flag;
-use crate::flags_file::{self, FlagsFile};
+use crate::flags_file::FlagsFile;
 use crate::key::{FlagKey, VariantName};
-use crate::limits;
 use crate::reader::{self, Read, Reader};
 use crate::rule::{Rule, Serve};
 use crate::variant::Variants;
+use crate::{limits, yaml};
 
 const DOCUMENT: [&str; 4] = ["flags", "$evaluators", "metadata", "$schema"];
 const FLAG: [&str; 6] = ["key", "state", "variants", "defaultVariant", "targeting", "metadata"];
@@ -35,12 +35,12 @@ pub struct Imported {
 /// Reads flagd's flags, JSON or YAML. Every flag that flagd accepts is accepted within the limits of keys and sizes and with one
 /// type for all of its variants; all others are refused, each by name.
 pub fn parse(text: &str, safe: &Safe) -> Result<Imported, Faults> {
-    read(&flags_file::document(text)?, safe)
+    read(&yaml::parse(text)?, safe)
 }
 
 /// Reads a flags file or flagd's flags, whichever the text is.
 pub fn parse_either(text: &str) -> Result<FlagsFile, Faults> {
-    let document = flags_file::document(text)?;
+    let document = yaml::parse(text)?;
     if !is_flagd(&document) {
         return FlagsFile::from_value(&document);
     }

@@ -96,7 +96,7 @@ impl ChangeRequest {
         }
     }
 
-    fn read(reader: &mut Reader, value: &Value) -> Read<Self> {
+    pub(crate) fn read(reader: &mut Reader, value: &Value) -> Read<Self> {
         let map = reader.object(value)?;
         reader.members(map, "a change", &NAMES, &[]);
         let mut named = NAMES.iter().filter_map(|name| map.get(*name).map(|value| (*name, value)));

@@ -3,7 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::Members;
-use crate::key::EnvironmentKey;
+use super::pings::LastPing;
+use crate::key::{CheckpointName, EnvironmentKey};
+use crate::policy::Protection;
 use crate::reader::{Read, Reader};
 use crate::revision::{Epoch, Revision};
 
@@ -25,7 +27,7 @@ pub struct EnvironmentRequest {
 }
 
 /// An environment: `GET /v1/environments/{env}`, and an item of `GET /v1/environments`.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EnvironmentView {
     /// Its name.
@@ -46,9 +48,38 @@ pub struct EnvironmentView {
     pub segments: usize,
     /// How many kills are in force, provisional ones among them.
     pub kills: usize,
+    /// Whether exposure above zero needs a complete release.
+    #[serde(default)]
+    pub protection: Protection,
+    /// The checkpoint that `last-known-good` stands for; absent while nobody has vouched for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_known_good: Option<KnownGood>,
+    /// The newest ping: how fast a change reaches everybody, as it was measured last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_ping: Option<LastPing>,
+    /// Rollbacks whose review is overdue.
+    #[serde(default)]
+    pub reviews_overdue: usize,
     /// Whether it was read while the store could not be reached.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stale: bool,
+}
+
+/// The newest state of an environment that is known to be good.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct KnownGood {
+    /// The checkpoint.
+    pub checkpoint: CheckpointName,
+    /// The epoch of its revision.
+    pub epoch: Epoch,
+    /// Its revision.
+    pub revision: Revision,
+    /// When it was last vouched for.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub vouched: jiff::Timestamp,
+    /// By whom.
+    pub by: String,
 }
 
 /// The answer to making or deleting an environment.

@@ -4,6 +4,7 @@ use serde_json::value::RawValue;
 
 use crate::actor::{Actor, Origin};
 use crate::digest::Digest;
+use crate::key::ReleaseName;
 use crate::revision::{Epoch, Revision, Sequence};
 
 /// A commit in a list, newest first.
@@ -28,6 +29,9 @@ pub struct LogEntry {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The release that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<ReleaseName>,
     /// Whether it went ahead of everything that was queued.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub urgent: bool,
@@ -48,6 +52,29 @@ pub struct ChangeSummary {
     pub change: String,
     /// What it is about: a key, a kill's id and scope.
     pub what: String,
+}
+
+/// A commit as somebody who is surprised by it needs it: which one, and whom to ask.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ChangedBy {
+    /// Its place in the log.
+    pub sequence: Sequence,
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The revision that it made.
+    pub revision: Revision,
+    /// When.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub at: jiff::Timestamp,
+    /// Who.
+    pub actor: Actor,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The release that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<ReleaseName>,
 }
 
 /// `GET revisions/{n}`: one commit, whole.

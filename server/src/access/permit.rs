@@ -102,6 +102,13 @@ impl Permit<Evaluate> {
     }
 }
 
+impl<A> Permit<A> {
+    /// Whether the holder may do all of `actions` too.
+    pub fn also(&self, actions: &[Action]) -> Result<(), Refusal> {
+        Ok(self.holder.check_all(actions)?)
+    }
+}
+
 impl Permit<WriteSomething> {
     /// The permit to do all of `actions`.
     pub fn narrow(self, actions: &[Action]) -> Result<Permit<WriteThis>, Refusal> {

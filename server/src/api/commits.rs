@@ -102,6 +102,7 @@ fn answer(plan: Plan, mut warnings: Vec<String>) -> PlanAnswer {
             plan.kills.len()
         ));
     }
+    warnings.extend(plan.warnings);
     PlanAnswer {
         hash: plan.hash,
         epoch: plan.at.epoch,

@@ -10,16 +10,20 @@ use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rest::environments::{EnvironmentRequest, EnvironmentView, EnvironmentWritten};
 use ripcord_proto::rest::list::Page;
+use ripcord_proto::rest::pings::LastPing;
 
 use super::rooms::Rooms;
 use super::write::{NO_BODY, answer, reply};
 use crate::access::extract::Caller;
 use crate::access::permit::{Administer, Read};
 use crate::access::{Access, Clearance, Permit};
+use crate::checkpoint;
 use crate::commit::{Answerer, Ask, ChangesServed, Draft};
 use crate::http::idempotency::Identity;
 use crate::http::query::{Query, Reason};
 use crate::http::{Body, Refusal, Reply};
+use crate::ping;
+use crate::rollback::review;
 use crate::system::{SystemAsk, SystemDraft};
 
 /// The environments that the key reaches.
@@ -48,6 +52,7 @@ pub(super) async fn get(permit: Permit<Read>, rooms: web::Data<Rooms>) -> Result
 fn view(permit: &Permit<Read>, rooms: &Rooms) -> Result<EnvironmentView, Refusal> {
     let served = rooms.served(permit)?;
     let record = rooms.record(permit);
+    let records = rooms.records(permit)?;
     Ok(EnvironmentView {
         key: permit.environment().clone(),
         description: record.as_ref().and_then(|record| record.description.clone()),
@@ -57,6 +62,10 @@ fn view(permit: &Permit<Read>, rooms: &Rooms) -> Result<EnvironmentView, Refusal
         flags: served.snapshot.flags.len(),
         segments: served.snapshot.segments.len(),
         kills: served.snapshot.kills.len() + served.overlay.kills.len(),
+        protection: records.policy().protection,
+        last_known_good: records.last_known_good().and_then(checkpoint::known_good),
+        last_ping: ping::newest(&records).map(LastPing::from),
+        reviews_overdue: review::overdue(&records, rooms.now()).count(),
         stale: rooms.stale().is_some(),
     })
 }

@@ -8,7 +8,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    audit, backup, commits, confirmations, connections, environments, explain, flags, front, keys, kills, metrics, outcomes, revisions, segments, settings,
+    audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, front, keys, kills, metrics, outcomes, pings,
+    policy, releases, revisions, rollbacks, segments, settings,
 };
 use crate::stream;
 
@@ -28,8 +29,16 @@ use crate::stream;
         commits::commit, commits::plan,
         kills::list, kills::get, kills::kill, kills::restore, kills::give_reason,
         settings::get, settings::put,
+        policy::get, policy::put,
+        checkpoints::list, checkpoints::get, checkpoints::create, checkpoints::delete, checkpoints::vouch, checkpoints::doubt,
+        releases::list, releases::get, releases::begin, releases::set, releases::finish,
+        rollbacks::made::create, rollbacks::made::plan,
         revisions::list, revisions::get, revisions::diff,
         confirmations::get, connections::list, explain::explain,
+        drills::list, drills::get, drills::keep,
+        rollbacks::kept::list, rollbacks::kept::get,
+        rollbacks::acts::stop, rollbacks::acts::resume, rollbacks::acts::review, rollbacks::undo::create, rollbacks::undo::plan,
+        pings::list, pings::send,
         keys::list, keys::create, keys::revoke,
         audit::list, audit::verify, backup::download,
     ),

@@ -19,7 +19,7 @@ use crate::outcome::Counted;
     responses((status = 202, description = "Taken", body = OutcomesTaken), (status = "4XX", body = Problem)))]
 pub(super) async fn report(permit: Permit<Report>, body: Body<OutcomeBatch>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
     let served = rooms.served_to_reporters(&permit)?;
-    let counted = rooms.outcomes().count(permit.environment(), &body.value, &served.snapshot);
+    let counted = rooms.outcomes().count(permit.environment(), &body.value, &served.snapshot, rooms.now());
     let taken = match counted {
         Counted::New { unknown } => OutcomesTaken { again: false, unknown },
         Counted::Again => OutcomesTaken { again: true, unknown: 0 },

@@ -1,18 +1,27 @@
 //! What handlers work with, behind permits: each way in takes the proof that the caller may go it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
+use ripcord_proto::drill::Drill;
 use ripcord_proto::problem::Code;
+use ripcord_proto::record::{RecordKey, Records};
+use ripcord_proto::rest::rollbacks::RollbackPlan;
+use ripcord_proto::rollback::Rollback;
 use ripcord_proto::settings::Settings;
-use ripcord_proto::{EnvironmentKey, FlagKey, Position, SegmentKey, Snapshot};
+use ripcord_proto::table::Table;
+use ripcord_proto::{EnvironmentKey, FlagKey, Position, ReleaseName, RollbackId, SegmentKey, Snapshot, TargetName};
 use tokio::sync::watch;
 
 use super::write::Prepared;
-use crate::access::permit::{Administer, Allows, Edit, Kill, Read, Report, Restore};
+use crate::access::permit::{Administer, Allows, Edit, KeepDrill, Kill, ManageRelease, Read, Report, Restore, RollBack, SendPing};
 use crate::access::{Clearance, Permit};
+use crate::check::Checks;
+use crate::checkpoint::{self, Resolved};
 use crate::commit::plan::Plan;
-use crate::commit::{CommitError, Committed, Draft};
+use crate::commit::state::EnvironmentState;
+use crate::commit::{Call, CommitError, Committed, Draft};
 use crate::driver::Drivers;
 use crate::environment::Environments;
 use crate::fleet::Fleet;
@@ -20,6 +29,10 @@ use crate::http::Refusal;
 use crate::kill::{self, Kills, Restored};
 use crate::outcome::Outcomes;
 use crate::peer::Peers;
+use crate::ping::{self, Pings};
+use crate::release::{self, Touched};
+use crate::rollback::acts::{self, WrongState};
+use crate::rollback::{self, Order, undo, wait};
 use crate::snapshot::publication::Served;
 use crate::store::{LogName, Store, StoreHealth, StoreState};
 use crate::system::{SystemDraft, SystemState};
@@ -36,6 +49,10 @@ pub struct Parts {
     pub fleet: Fleet,
     /// Which node drives what goes on by itself.
     pub drivers: Drivers,
+    /// Sends pings.
+    pub pings: Pings,
+    /// Asks the probes of a rollback before it commits.
+    pub checks: Checks,
     /// Other nodes.
     pub peers: Peers,
     /// What applications report.
@@ -124,6 +141,33 @@ impl Rooms {
         Ok(self.parts.environments.plan(prepared.draft())?)
     }
 
+    /// Makes a rollback ready.
+    pub(super) async fn prepare_rollback(&self, permit: &Permit<RollBack>, order: &Order) -> Result<rollback::Prepared, Refusal> {
+        let (environments, environment) = (&self.parts.environments, permit.environment());
+        if self.stale().is_some() {
+            let away = CommitError::Unavailable("it does not answer".to_owned());
+            return Err(rollback::with_kills(away.into(), &order.scope, None));
+        }
+        Ok(rollback::prepare(environments, environment, &permit.author(), order).await?)
+    }
+
+    /// The rollback that a call made before.
+    pub(super) fn replayed_rollback(&self, permit: &Permit<RollBack>, call: &Call) -> Result<Option<rollback::Done>, Refusal> {
+        rollback::replayed(&self.parts.environments, permit.environment(), call)
+    }
+
+    /// Commits a rollback that is ready.
+    pub(super) async fn roll_back(&self, draft: Prepared<RollBack>, prepared: &rollback::Prepared, order: &Order) -> Result<rollback::Done, Refusal> {
+        rollback::commit(&self.parts.environments, &self.parts.checks, prepared, order, draft.into_draft()).await
+    }
+
+    /// What a rollback would do; reading is enough for that.
+    pub(super) async fn plan_rollback(&self, permit: &Permit<Read>, order: &Order, users: rollback::Users) -> Result<RollbackPlan, Refusal> {
+        let environments = &self.parts.environments;
+        let prepared = rollback::prepare(environments, permit.environment(), &permit.author(), order).await?;
+        Ok(rollback::plan(environments, &prepared, users).await?)
+    }
+
     /// Kills.
     pub(super) async fn kill(&self, _: &Permit<Kill>, order: kill::Order) -> Result<kill::Outcome, Refusal> {
         Ok(self.parts.kills.kill(order).await?)
@@ -162,6 +206,42 @@ impl Rooms {
         self.parts.environments.system().environments.get(permit.environment()).cloned()
     }
 
+    /// What is kept beside the environment's flags.
+    pub(super) fn records(&self, permit: &Permit<Read>) -> Result<Arc<Records>, Refusal> {
+        Ok(Arc::clone(&self.parts.environments.state(permit.environment())?.records))
+    }
+
+    /// The drills that are kept, to those who keep them.
+    pub(super) fn drills(&self, permit: &Permit<KeepDrill>) -> Result<Table<Drill>, Refusal> {
+        Ok(self.parts.environments.state(permit.environment())?.records.drills.clone())
+    }
+
+    /// Changes the record of a rollback by what `change` makes of it, as it is when that is committed.
+    pub(super) async fn amend_rollback(
+        &self,
+        prepared: &Prepared<RollBack>,
+        id: &RollbackId,
+        change: impl Fn(&Rollback) -> Result<Rollback, WrongState>,
+    ) -> Result<Committed, Refusal> {
+        Ok(acts::amend(&self.parts.environments, prepared.draft(), id, change).await?)
+    }
+
+    /// Rolls forward again from a rollback.
+    pub(super) async fn undo_rollback(&self, prepared: &Prepared<RollBack>, order: &Order, id: &RollbackId) -> Result<rollback::Done, Refusal> {
+        undo::commit(&self.parts.environments, &self.parts.checks, prepared.draft(), order, id).await
+    }
+
+    /// What becomes of a rollback within `patience`; as it is where that is over.
+    pub(super) async fn settled_rollback(&self, environment: &EnvironmentKey, id: &RollbackId, patience: Duration) -> Result<Rollback, Refusal> {
+        let settled = wait::settled(&self.parts.environments, environment, id, patience).await?;
+        settled.ok_or_else(|| CommitError::NoRecord(RecordKey::Rollback(id.clone())).into())
+    }
+
+    /// Sends a ping.
+    pub(super) async fn ping(&self, _: &Permit<SendPing>, order: ping::Order) -> Result<ping::Sent, Refusal> {
+        Ok(self.parts.pings.send(order).await?)
+    }
+
     /// The log of an environment and where it ends.
     pub(super) fn log(&self, permit: &Permit<Read>) -> Result<(LogName, ripcord_proto::Sequence), Refusal> {
         let state = self.parts.environments.state(permit.environment())?;
@@ -177,6 +257,26 @@ impl Rooms {
     pub(super) async fn state_at(&self, permit: &Permit<Read>, position: Position) -> Result<Option<Snapshot>, Refusal> {
         let state = self.parts.environments.state_at(permit.environment(), position).await?;
         Ok(state.map(|state| state.snapshot))
+    }
+
+    /// Where the environment's log stands, and its records.
+    pub(super) fn state(&self, permit: &Permit<Read>) -> Result<Arc<EnvironmentState>, Refusal> {
+        Ok(self.parts.environments.state(permit.environment())?)
+    }
+
+    /// The same, to tell what a change of a release leads to.
+    pub(super) fn state_of_release(&self, permit: &Permit<ManageRelease>) -> Result<Arc<EnvironmentState>, Refusal> {
+        Ok(self.parts.environments.state(permit.environment())?)
+    }
+
+    /// The state that a name stands for.
+    pub(super) async fn resolve(&self, permit: &Permit<Read>, name: &TargetName) -> Result<Resolved, Refusal> {
+        Ok(checkpoint::resolve(&self.parts.environments, permit.environment(), name).await?)
+    }
+
+    /// What a release changed.
+    pub(super) async fn touched(&self, permit: &Permit<Read>, release: &ReleaseName) -> Result<Touched, Refusal> {
+        Ok(release::touched(&self.parts.environments, permit.environment(), release).await?)
     }
 
     /// The store, to read logs whose name a permit gave.

@@ -9,8 +9,8 @@ use ripcord_proto::problem::Code;
 
 use super::rooms::{Parts, Rooms};
 use super::{
-    audit, backup, commits, confirmations, connections, environments, explain, flags, front, keys, kills, metrics, openapi, outcomes, peers, revisions,
-    segments, settings,
+    audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, front, keys, kills, metrics, openapi, outcomes,
+    peers, pings, policy, releases, revisions, rollbacks, segments, settings,
 };
 use crate::access::Access;
 use crate::http::{Refusal, compress, problem, span};
@@ -112,12 +112,66 @@ fn environment_routes(config: &mut web::ServiceConfig) {
             [web::get().to(kills::get), web::patch().to(kills::give_reason), web::delete().to(kills::restore)],
         ))
         .service(at("/{env}/settings", "GET, PUT", [web::get().to(settings::get), web::put().to(settings::put)]))
+        .service(at("/{env}/policy", "GET, PUT", [web::get().to(policy::get), web::put().to(policy::put)]))
+        .configure(checkpoint_routes)
+        .configure(release_routes)
+        .configure(rollback_routes)
         .service(at("/{env}/revisions", "GET", [web::get().to(revisions::list)]))
         .service(at("/{env}/revisions/{key}", "GET", [web::get().to(revisions::get)]))
         .service(at("/{env}/diff", "GET", [web::get().to(revisions::diff)]))
         .service(at("/{env}/confirmations/{key}", "GET", [web::get().to(confirmations::get)]))
         .service(at("/{env}/connections", "GET", [web::get().to(connections::list)]))
+        .service(at("/{env}/drills", "GET, POST", [web::get().to(drills::list), web::post().to(drills::keep)]))
+        .service(at("/{env}/drills/{key}", "GET", [web::get().to(drills::get)]))
+        .service(at("/{env}/pings", "GET, POST", [web::get().to(pings::list), web::post().to(pings::send)]))
         .service(at("/{env}/explain", "POST", [web::post().to(explain::explain)]));
+}
+
+fn checkpoint_routes(config: &mut web::ServiceConfig) {
+    config
+        .service(at(
+            "/{env}/checkpoints",
+            "GET, POST",
+            [web::get().to(checkpoints::list), web::post().to(checkpoints::create)],
+        ))
+        .service(at(
+            "/{env}/checkpoints/{key}",
+            "GET, DELETE",
+            [web::get().to(checkpoints::get), web::delete().to(checkpoints::delete)],
+        ))
+        .service(at("/{env}/checkpoints/{key}/vouch", "POST", [web::post().to(checkpoints::vouch)]))
+        .service(at("/{env}/checkpoints/{key}/doubt", "POST", [web::post().to(checkpoints::doubt)]));
+}
+
+fn rollback_routes(config: &mut web::ServiceConfig) {
+    config
+        .service(at(
+            "/{env}/rollbacks",
+            "GET, POST",
+            [web::get().to(rollbacks::kept::list), web::post().to(rollbacks::made::create)],
+        ))
+        .service(at("/{env}/rollbacks/plan", "POST", [web::post().to(rollbacks::made::plan)]))
+        .service(at("/{env}/rollbacks/{key}", "GET", [web::get().to(rollbacks::kept::get)]))
+        .service(at("/{env}/rollbacks/{key}/stop", "POST", [web::post().to(rollbacks::acts::stop)]))
+        .service(at("/{env}/rollbacks/{key}/resume", "POST", [web::post().to(rollbacks::acts::resume)]))
+        .service(at("/{env}/rollbacks/{key}/undo", "POST", [web::post().to(rollbacks::undo::create)]))
+        .service(at("/{env}/rollbacks/{key}/undo/plan", "POST", [web::post().to(rollbacks::undo::plan)]))
+        .service(at("/{env}/rollbacks/{key}/review", "POST", [web::post().to(rollbacks::acts::review)]));
+}
+
+fn release_routes(config: &mut web::ServiceConfig) {
+    config
+        .service(at(
+            "/{env}/releases",
+            "GET, POST",
+            [web::get().to(releases::list), web::post().to(releases::begin)],
+        ))
+        .service(at(
+            "/{env}/releases/{key}",
+            "GET, PATCH",
+            [web::get().to(releases::get), web::patch().to(releases::set)],
+        ))
+        .service(at("/{env}/releases/{key}/finish", "POST", [web::post().to(releases::finish)]));
 }
 
 /// A path and what it takes; any other method is told which those are.

@@ -82,6 +82,7 @@ pub(super) fn warning(ask: &Ask) -> Option<String> {
         | Ask::Driven(_)
         | Ask::PutRecord(..)
         | Ask::DeleteRecord(..)
+        | Ask::Decide(_)
         | Ask::Ping(_)
         | Ask::Rollback(_) => None,
     }

@@ -1,6 +1,8 @@
 //! The whole API over the memory store, call by call as callers make them.
 
 mod bad_input;
+mod checkpoints;
+mod drills;
 mod edits;
 mod harness;
 mod history;
@@ -8,3 +10,6 @@ mod keys;
 mod kills;
 mod openapi;
 mod permissions;
+mod procedures;
+mod releases;
+mod rollbacks;

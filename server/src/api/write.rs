@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderName;
 use actix_web::{FromRequest, HttpRequest};
 use ripcord_proto::change::Change;
 use ripcord_proto::confirmation::Confirmation;
@@ -18,8 +19,8 @@ use crate::access::Permit;
 use crate::access::permit::{Allows, WriteSomething, WriteThis};
 use crate::commit::{Answer, Answerer, Ask, Call, ChangesServed, Draft, Made, Precondition};
 use crate::http::idempotency::Identity;
-use crate::http::precondition::Condition;
-use crate::http::query::{Query, Wait, WriteQuery};
+use crate::http::precondition::{Condition, RecordCondition};
+use crate::http::query::{Query, Reason, Wait, WriteQuery};
 use crate::http::{Refusal, Reply};
 
 /// SHA-256 of nothing: the digest of a call without a body.
@@ -28,16 +29,22 @@ pub(super) const NO_BODY: Digest = Digest::from_bytes([
     0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
 ]);
 
+/// The header of an answer that was given before.
+pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
 /// A write on its way in: the permit for it, and what its headers and its query say.
 #[derive(Debug)]
-pub(super) struct Write<A> {
+pub(super) struct Write<A, C = Condition> {
     pub(super) permit: Permit<A>,
-    pub(super) condition: Condition,
+    pub(super) condition: C,
     pub(super) identity: Identity,
     pub(super) query: WriteQuery,
 }
 
-impl<A: Allows> FromRequest for Write<A> {
+/// A write of a record on its way in.
+pub(super) type WriteRecord<A> = Write<A, RecordCondition>;
+
+impl<A: Allows, C: FromRequest<Error = Refusal, Future = Ready<Result<C, Refusal>>> + 'static> FromRequest for Write<A, C> {
     type Error = Refusal;
     type Future = Ready<Result<Self, Refusal>>;
 
@@ -46,9 +53,13 @@ impl<A: Allows> FromRequest for Write<A> {
     }
 }
 
-fn read<A: Allows>(request: &HttpRequest, payload: &mut Payload) -> Result<Write<A>, Refusal> {
+fn read<A, C>(request: &HttpRequest, payload: &mut Payload) -> Result<Write<A, C>, Refusal>
+where
+    A: Allows,
+    C: FromRequest<Error = Refusal, Future = Ready<Result<C, Refusal>>>,
+{
     let permit = Permit::from_request(request, payload).into_inner()?;
-    let condition = Condition::from_request(request, payload).into_inner()?;
+    let condition = C::from_request(request, payload).into_inner()?;
     let identity = Identity::from_request(request, payload).into_inner()?;
     let Query(query) = Query::from_request(request, payload).into_inner()?;
     Ok(Write {
@@ -59,10 +70,15 @@ fn read<A: Allows>(request: &HttpRequest, payload: &mut Payload) -> Result<Write
     })
 }
 
-impl<A: Allows> Write<A> {
+impl<A: Allows, C> Write<A, C> {
     /// How long the answer waits for confirmations.
     pub(super) fn wait(&self) -> Option<Wait> {
         self.query.wait
+    }
+
+    /// The reason of the query.
+    pub(super) fn given_reason(&self) -> Option<String> {
+        self.query.reason.clone().map(Reason::into_text)
     }
 
     /// The call, where it was given a key.
@@ -252,11 +268,7 @@ pub(super) fn reply(answer: &Answer, replayed: bool, confirmation: Option<Confir
         }
         None => Reply::json(status, &answer.body)?,
     };
-    Ok(if replayed {
-        reply.header(actix_web::http::header::HeaderName::from_static("idempotency-replayed"), "true")
-    } else {
-        reply
-    })
+    Ok(if replayed { reply.header(REPLAYED, "true") } else { reply })
 }
 
 /// The ETag of a thing after a write at `position`: that position where the thing changed, else that of its last change, if

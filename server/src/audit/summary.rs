@@ -22,6 +22,7 @@ pub fn summary(log: &LogName, entry: &Sealed) -> LogEntry {
         actor: commit.actor.clone(),
         origin: commit.origin.clone(),
         reason: commit.reason.clone(),
+        release: commit.release.clone(),
         urgent: commit.urgent,
         changes: commit.changes.iter().take(NAMED_CHANGES).map(change).collect(),
         changes_total: commit.changes.len(),

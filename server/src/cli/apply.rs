@@ -154,7 +154,7 @@ async fn commit(
     for attempt in 1.. {
         request.plan = hash;
         if call.output.format() == Format::Text && hash.is_none() {
-            let plan = plan::of(call, &source.environment, &request).await?.value;
+            let plan = plan::of(call, &source.environment, &request, write.release.as_ref()).await?.value;
             if changes::total(&plan) == 0 {
                 return Ok(None);
             }
@@ -163,6 +163,7 @@ async fn commit(
         }
         let post = Call::post(path(&source.environment, &["commits"]))
             .query("wait", confirm::asked_of_server(call.output, write.patience()))
+            .query("release", write.release.as_ref())
             .json(&request)?;
         match call.client.call(post).await {
             Ok(written) => return Ok(Some(written)),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use ripcord_proto::rest::plan::PlanAnswer;
+use ripcord_proto::rest::plan::{FlagStep, PlanAnswer, SegmentStep};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -20,10 +20,10 @@ pub(crate) fn total(plan: &PlanAnswer) -> usize {
 pub(crate) fn describe(plan: &PlanAnswer, paint: Paint) -> String {
     let mut text = String::new();
     for step in &plan.segments {
-        thing(&mut text, paint, &format!("segment {}", step.key), step.from.as_deref(), step.to.as_deref());
+        text.push_str(&segment(step, paint));
     }
     for step in &plan.flags {
-        thing(&mut text, paint, &format!("flag {}", step.key), step.from.as_deref(), step.to.as_deref());
+        text.push_str(&flag(step, paint));
         if let Some(kills) = plan.kills.get(&step.key) {
             let ids: Vec<_> = kills.iter().map(ToString::to_string).collect();
             let stays = format!("    stays killed by {}: it goes on serving its safe variant", ids.join(", "));
@@ -43,6 +43,16 @@ pub(crate) fn describe(plan: &PlanAnswer, paint: Paint) -> String {
     text
 }
 
+/// A flag before and after.
+fn flag(step: &FlagStep, paint: Paint) -> String {
+    thing(paint, &format!("flag {}", step.key), step.from.as_deref(), step.to.as_deref())
+}
+
+/// A segment before and after.
+pub(crate) fn segment(step: &SegmentStep, paint: Paint) -> String {
+    thing(paint, &format!("segment {}", step.key), step.from.as_deref(), step.to.as_deref())
+}
+
 /// `2 flags and 1 segment`
 pub(crate) fn summary(plan: &PlanAnswer) -> String {
     let mut parts = Vec::new();
@@ -58,27 +68,27 @@ pub(crate) fn summary(plan: &PlanAnswer) -> String {
     parts.join(" and ")
 }
 
-fn thing(text: &mut String, paint: Paint, name: &str, from: Option<&RawValue>, to: Option<&RawValue>) {
+fn thing(paint: Paint, name: &str, from: Option<&RawValue>, to: Option<&RawValue>) -> String {
     let read = |json: &RawValue| serde_json::from_str::<Value>(json.get()).unwrap_or_default();
+    let mut text = String::new();
     // Writing to a String cannot fail.
-    let _ = match (from, to) {
+    match (from, to) {
         (None, Some(to)) => {
             let _ = writeln!(text, "{}", paint.good(&format!("+ {name}")));
             if let Value::Object(members) = read(to) {
                 for (member, value) in &members {
-                    new_member(text, member, value);
+                    new_member(&mut text, member, value);
                 }
             }
-            Ok(())
         }
-        (Some(_), None) => writeln!(text, "{}", paint.bad(&format!("- {name}"))),
+        (Some(_), None) => drop(writeln!(text, "{}", paint.bad(&format!("- {name}")))),
         (Some(from), Some(to)) => {
             let _ = writeln!(text, "{} {name}", paint.warn("~"));
-            differences(text, paint, "", &read(from), &read(to));
-            Ok(())
+            differences(&mut text, paint, "", &read(from), &read(to));
         }
-        (None, None) => Ok(()),
-    };
+        (None, None) => {}
+    }
+    text
 }
 
 /// A member of something new; of a list of objects (rules) each on a line of its own.

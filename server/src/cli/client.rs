@@ -104,6 +104,7 @@ pub(crate) struct Call {
     query: Vec<(&'static str, String)>,
     body: Option<Vec<u8>>,
     if_match: Option<Position>,
+    identity: Option<String>,
     patience: Duration,
 }
 
@@ -119,6 +120,7 @@ impl Call {
             query: Vec::new(),
             body: None,
             if_match: None,
+            identity: None,
             patience: PATIENCE,
         }
     }
@@ -163,6 +165,12 @@ impl Call {
     /// Must be answered soon, `wait` being what the server may wait for confirmations; else it is asked again.
     pub(crate) fn urgent(mut self, wait: Duration) -> Self {
         self.patience = wait + URGENT;
+        self
+    }
+
+    /// Under this `Idempotency-Key`, by which it can be made again later.
+    pub(crate) fn identified(mut self, identity: &str) -> Self {
+        self.identity = Some(identity.to_owned());
         self
     }
 
@@ -285,7 +293,7 @@ impl Client {
 
     async fn exchange(&self, call: Call) -> Result<(StatusCode, String), ClientError> {
         let writes = call.method != Method::GET;
-        let identity = writes.then(|| format!("{:032x}", rand::random::<u128>()));
+        let identity = writes.then(|| call.identity.clone().unwrap_or_else(|| format!("{:032x}", rand::random::<u128>())));
         let mut repeats = 0;
         loop {
             let request = self.request(&call, identity.as_deref()).timeout(call.patience);

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ripcord_proto::confirmation::{Confirmation, Level};
-use ripcord_proto::{EnvironmentKey, KillId, Revision};
+use ripcord_proto::{EnvironmentKey, Faults, KillId, Revision};
 
 use super::client::{Call, Client, ClientError};
 use super::exit::Exit;
 use super::invocation::path;
 use super::output::{Format, Output, Paint, count, indented, table};
+use crate::http::query::Wait;
 
 /// How often it is looked up.
 const EVERY: Duration = Duration::from_millis(50);
@@ -44,6 +45,12 @@ pub(crate) fn asked_of_server(output: Output, patience: Duration) -> Option<Stri
     (output.format() == Format::Json && !patience.is_zero()).then(|| format!("{}ms", patience.as_millis()))
 }
 
+/// A time to wait: `30s`, `500ms`, or a number of seconds.
+pub(crate) fn patience(text: &str) -> Result<Wait, Faults> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { format!("{text}s").parse() } else { text.parse() }
+}
+
 /// Waits until `subject` is confirmed or the time is up, and answers with what is known then.
 pub(crate) async fn follow(
     client: &Client,
@@ -74,7 +81,7 @@ pub(crate) async fn follow(
 }
 
 /// Draws progress on a terminal's standard error.
-fn show(bar: &mut Option<ProgressBar>, confirmation: &Confirmation, elapsed: Duration) {
+pub(crate) fn show(bar: &mut Option<ProgressBar>, confirmation: &Confirmation, elapsed: Duration) {
     if elapsed < SOON || !std::io::stderr().is_terminal() {
         return;
     }

@@ -28,8 +28,8 @@ use crate::serve::config::{Config, StoreChoice};
 use crate::serve::{self, Started};
 use crate::telemetry::LogFormat;
 
-/// The flags that the demo starts with.
-const FLAGS: &str = include_str!("demo/flags.yaml");
+/// The flags that the demo starts with, and a drill where there are no others.
+pub(crate) const FLAGS: &str = include_str!("demo/flags.yaml");
 /// How often the users are asked anew.
 const EVERY: Duration = Duration::from_millis(250);
 

@@ -1,10 +1,14 @@
 //! `ripcord env`: environments.
 
+mod policy;
+
 use std::fmt::Write as _;
 
 use clap::{Args, Subcommand, ValueEnum};
+use jiff::Timestamp;
 use ripcord_proto::EnvironmentKey;
-use ripcord_proto::rest::environments::{EnvironmentRequest, EnvironmentView, EnvironmentWritten};
+use ripcord_proto::policy::Protection;
+use ripcord_proto::rest::environments::{EnvironmentRequest, EnvironmentView, EnvironmentWritten, KnownGood};
 use ripcord_proto::rest::settings::{SettingsRequest, SettingsView};
 use ripcord_proto::settings::Bucketing;
 
@@ -14,6 +18,8 @@ use super::flags::written;
 use super::input::Write;
 use super::invocation::Invocation;
 use super::output::{count, facts, indented, moment, table};
+use super::ping;
+use super::span::in_words;
 
 /// List, show, make, copy and delete environments
 #[derive(Debug, Args)]
@@ -23,6 +29,7 @@ Examples:
   ripcord env create staging --description \"before production\"
   ripcord env copy production rehearsal     flags, segments, settings; no kills
   ripcord env delete rehearsal --confirm rehearsal
+  ripcord env policy set --protected --vouch-after 30m --ping-every 10m
   ripcord env bucketing v2 --rebuckets-everybody --reason \"older flagd\"")]
 pub(crate) struct Env {
     #[command(subcommand)]
@@ -73,6 +80,8 @@ enum Action {
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
+    /// Show or change what the environment asks of those who change it, and what it does by itself
+    Policy(Box<policy::PolicyCommand>),
     /// Show or change the bucketing generation, which decides who falls where in every split
     Bucketing {
         /// v3 (the default) or v2 (older flagd clients)
@@ -124,6 +133,7 @@ pub(crate) async fn run(call: &Invocation, command: Env) -> Result<Exit, Failure
             create(call, &request).await
         }
         Action::Delete { name, confirm, reason } => delete(call, &name, confirm.as_ref(), reason.as_deref()).await,
+        Action::Policy(command) => policy::run(call, *command).await,
         Action::Bucketing { generation: None, .. } => bucketing(call).await,
         Action::Bucketing {
             generation: Some(generation),
@@ -140,7 +150,17 @@ async fn list(call: &Invocation) -> Result<Exit, Failure> {
     let environments: Answer<Vec<EnvironmentView>> = call.client.list(&["v1", "environments"], usize::MAX).await?;
     call.output.answer(&environments, |environments| {
         table(
-            ["environment", "flags", "segments", "kills", "revision", "created", "description"],
+            [
+                "environment",
+                "flags",
+                "segments",
+                "kills",
+                "revision",
+                "last known good",
+                "created",
+                "last ping",
+                "description",
+            ],
             environments.iter().map(|view| {
                 [
                     view.key.to_string(),
@@ -148,7 +168,9 @@ async fn list(call: &Invocation) -> Result<Exit, Failure> {
                     view.segments.to_string(),
                     view.kills.to_string(),
                     view.revision.to_string(),
+                    view.last_known_good.as_ref().map_or_else(|| "-".to_owned(), known_good),
                     moment(view.created),
+                    ping::last(view.last_ping.as_ref(), Timestamp::now()),
                     view.description.clone().unwrap_or_default(),
                 ]
             }),
@@ -165,8 +187,20 @@ async fn show(call: &Invocation, name: &EnvironmentKey) -> Result<Exit, Failure>
             ("segments", view.segments.to_string()),
             ("kills in force", view.kills.to_string()),
             ("revision", format!("{} (epoch {})", view.revision, view.epoch)),
+            (
+                "last known good",
+                view.last_known_good.as_ref().map_or_else(|| NOTHING_GOOD.to_owned(), known_good),
+            ),
             ("created", moment(view.created)),
+            ("last ping", ping::last(view.last_ping.as_ref(), Timestamp::now())),
         ];
+        if view.protection == Protection::Protected {
+            members.push(("protected", "yes: `ripcord env policy show`".to_owned()));
+        }
+        if view.reviews_overdue > 0 {
+            let overdue = count(view.reviews_overdue, "review of a rollback", "reviews of rollbacks");
+            members.push(("overdue", format!("{overdue}; see `ripcord rollback list`")));
+        }
         members.extend(view.description.clone().map(|description| ("description", description)));
         if view.stale {
             members.push(("stale", "yes: the server cannot reach its store".to_owned()));
@@ -174,6 +208,15 @@ async fn show(call: &Invocation, name: &EnvironmentKey) -> Result<Exit, Failure>
         format!("{}\n{}", call.output.paint().strong(view.key.as_str()), indented(&facts(&members)))
     });
     Ok(Exit::Done)
+}
+
+const NOTHING_GOOD: &str = "nothing: nobody has vouched for a state (`ripcord checkpoint vouch`)";
+
+/// `quiet, revision 41, vouched for 3 h ago`
+pub(super) fn known_good(good: &KnownGood) -> String {
+    let age = Timestamp::now().duration_since(good.vouched).as_secs();
+    let age = in_words(u64::try_from(age).unwrap_or_default());
+    format!("{}, revision {}, vouched for {age} ago", good.checkpoint, good.revision)
 }
 
 async fn create(call: &Invocation, request: &EnvironmentRequest) -> Result<Exit, Failure> {

@@ -121,7 +121,7 @@ impl Failure {
 }
 
 /// Which of the codes are a guard's or a gate's.
-const fn of_code(code: Code) -> Exit {
+pub(crate) const fn of_code(code: Code) -> Exit {
     match code {
         Code::FlagKilled
         | Code::PlanStale
@@ -190,7 +190,7 @@ fn next_step(problem: &Problem) -> Option<&'static str> {
         Code::FlagNotFound => Some("`ripcord flags list` shows the flags.").filter(|_| !said("ripcord flags list")),
         Code::FlagKilled => Some("Here that is --changes-served.").filter(|_| said("changes_served")),
         Code::ReasonRequired => Some("Say why with --reason \"…\"; it goes into the log."),
-        Code::PlanStale => Some("Look at `ripcord plan` again, then apply with its new hash."),
+        Code::PlanStale => Some("Look at `ripcord plan` again, then apply with its new hash.").filter(|_| !said("ripcord rollback plan")),
         Code::StoreUnavailable | Code::NotReady | Code::Reseeding => Some("`ripcord doctor` says what is wrong where.").filter(|_| !said("ripcord doctor")),
         Code::ParseError
         | Code::BadRequest

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use ripcord_proto::frame::{Overlay, ServerFrame};
-use ripcord_proto::{FlagsFile, Snapshot, flagd};
+use ripcord_proto::{EnvironmentKey, FlagsFile, Snapshot, flagd};
 
-use super::client::{Answer, Call};
+use super::client::{Answer, Call, Client};
 use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
 use super::output::{Format, count, note, print};
@@ -54,7 +54,7 @@ struct Written {
 
 /// Does it.
 pub(crate) async fn run(call: &Invocation, command: Export) -> Result<Exit, Failure> {
-    let (snapshot, overlay) = snapshot(call).await?;
+    let (snapshot, overlay) = whole(&call.client, call.environment()).await?;
     let written = match command.format {
         Kind::Ripcord => as_ripcord(&snapshot, call.output.format(), command.portable)?,
         Kind::Flagd => as_flagd(&snapshot, &overlay)?,
@@ -108,9 +108,20 @@ fn as_flagd(snapshot: &Snapshot, overlay: &Overlay) -> Result<Written, Failure> 
     })
 }
 
-async fn snapshot(call: &Invocation) -> Result<(Snapshot, Overlay), Failure> {
-    let get = Call::get(["v1", "snapshot"]).query("environment", Some(call.environment()));
-    let answer: Answer<serde::de::IgnoredAny> = call.client.call(get).await?;
+/// The environment, whole at one revision.
+pub(crate) async fn snapshot(call: &Invocation) -> Result<Snapshot, Failure> {
+    snapshot_of(&call.client, call.environment()).await
+}
+
+/// The same of any server.
+pub(crate) async fn snapshot_of(client: &Client, environment: &EnvironmentKey) -> Result<Snapshot, Failure> {
+    Ok(whole(client, environment).await?.0)
+}
+
+/// The same with the provisional kills over it.
+async fn whole(client: &Client, environment: &EnvironmentKey) -> Result<(Snapshot, Overlay), Failure> {
+    let get = Call::get(["v1", "snapshot"]).query("environment", Some(environment));
+    let answer: Answer<serde::de::IgnoredAny> = client.call(get).await?;
     match ServerFrame::parse(&answer.text) {
         Ok(ServerFrame::Snapshot(snapshot, _, overlay)) => Ok((*snapshot, overlay)),
         Ok(_) => Err(Failure::Local("The server sent no snapshot.".to_owned())),
@@ -119,7 +130,7 @@ async fn snapshot(call: &Invocation) -> Result<(Snapshot, Overlay), Failure> {
 }
 
 /// A flag that this version cannot read would be lost in silence: it ends the export.
-fn flags_file(snapshot: &Snapshot) -> Result<FlagsFile, Failure> {
+pub(crate) fn flags_file(snapshot: &Snapshot) -> Result<FlagsFile, Failure> {
     let unreadable = |kind: &str, key: &str, faults: &ripcord_proto::Faults| {
         Failure::Local(format!(
             "{kind} {key} cannot be read by this version, and would be lost: {faults}. Use the server's own version."

@@ -105,6 +105,7 @@ async fn delete(call: &Invocation, flag: &FlagKey, write: &Write) -> Result<Exit
 pub(crate) async fn written(call: &Invocation, write_call: Call, done: &str, write: &Write) -> Result<Exit, Failure> {
     let write_call = write_call
         .query("wait", confirm::asked_of_server(call.output, write.patience()))
+        .query("release", write.release.as_ref())
         .query("changes_served", write.changes_served.then_some(true));
     let answer: Answer<Written> = call.client.call(write_call).await?;
     call.output.answer(&answer, |written| describe(call, written, done));

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
-use ripcord_proto::{FlagsFile, flagd};
+use ripcord_proto::check::Check;
+use ripcord_proto::{FlagsFile, ReleaseName, flagd};
 
 use super::exit::Failure;
 use crate::http::query::Wait;
@@ -19,6 +20,9 @@ pub(crate) struct Write {
     /// Wait until every application has confirmed, up to this long (2s, 500ms); exit code 4 where one has not
     #[arg(long, value_name = "TIME")]
     wait: Option<Wait>,
+    /// The release that the change belongs to
+    #[arg(long, value_name = "NAME")]
+    pub(crate) release: Option<ReleaseName>,
     /// Change what a killed flag serves, if it comes to that
     #[arg(long)]
     pub(crate) changes_served: bool,
@@ -60,4 +64,10 @@ pub(crate) fn name(file: &Path) -> String {
 pub(crate) fn flags_file(file: &Path) -> Result<FlagsFile, Failure> {
     let text = text(file)?;
     flagd::parse_either(&text).map_err(|faults| Failure::File { file: name(file), faults })
+}
+
+/// A file of checks, valid in itself, or every problem in it.
+pub(crate) fn checks(file: &Path) -> Result<Vec<Check>, Failure> {
+    let text = text(file)?;
+    Check::parse_file(&text).map_err(|faults| Failure::File { file: name(file), faults })
 }

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use ripcord_proto::EnvironmentKey;
 use ripcord_proto::rest::commits::CommitRequest;
 use ripcord_proto::rest::plan::PlanAnswer;
+use ripcord_proto::{EnvironmentKey, ReleaseName};
 
 use super::apply::Source;
 use super::changes;
@@ -27,18 +27,22 @@ pub(crate) struct Plan {
     /// Delete what the file does not have
     #[arg(long)]
     prune: bool,
+    /// The release that the change would belong to
+    #[arg(long, value_name = "NAME")]
+    release: Option<ReleaseName>,
 }
 
 /// Does it.
 pub(crate) async fn run(call: &Invocation, command: Plan) -> Result<Exit, Failure> {
     let source = Source::read(call, &command.file, command.prune).await?;
-    let answer = of(call, &source.environment, &source.request(None)).await?;
+    let answer = of(call, &source.environment, &source.request(None), command.release.as_ref()).await?;
     call.output.answer(&answer, |plan| {
         if changes::total(plan) == 0 {
             return format!("Nothing would change: {} is as {} says.", source.environment, source.name);
         }
         let prune = if command.prune { " --prune" } else { "" };
-        let apply = call.command(&format!("apply -f {}{prune} --plan {}", command.file.display(), plan.hash));
+        let release = command.release.as_ref().map(|release| format!(" --release {release}")).unwrap_or_default();
+        let apply = call.command(&format!("apply -f {}{prune}{release} --plan {}", command.file.display(), plan.hash));
         format!(
             "{}\nWould change {} of {}, planned at revision {}. Nothing is changed yet; do exactly this with\n  {apply}",
             changes::describe(plan, call.output.paint()),
@@ -51,6 +55,12 @@ pub(crate) async fn run(call: &Invocation, command: Plan) -> Result<Exit, Failur
 }
 
 /// Asks what a commit would do.
-pub(crate) async fn of(call: &Invocation, environment: &EnvironmentKey, request: &CommitRequest) -> Result<Answer<PlanAnswer>, ClientError> {
-    call.client.call(Call::post(path(environment, &["commits", "plan"])).json(request)?).await
+pub(crate) async fn of(
+    call: &Invocation,
+    environment: &EnvironmentKey,
+    request: &CommitRequest,
+    release: Option<&ReleaseName>,
+) -> Result<Answer<PlanAnswer>, ClientError> {
+    let post = Call::post(path(environment, &["commits", "plan"])).query("release", release);
+    call.client.call(post.json(request)?).await
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use clap::Args;
 use futures_util::StreamExt as _;
+use jiff::Timestamp;
 use ripcord_proto::frame::ServerFrame;
+use ripcord_proto::rest::environments::EnvironmentView;
 use ripcord_proto::rest::log::LogEntry;
 use ripcord_proto::{Position, Revision};
 
@@ -17,6 +19,7 @@ use super::confirm::{self, Subject};
 use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
 use super::output::{Format, indented, note, print};
+use super::ping;
 
 /// How long confirmations of a revision are waited for before the next one is shown.
 const CONFIRMED: Duration = Duration::from_secs(1);
@@ -85,6 +88,15 @@ async fn stream(call: &Invocation, seen: &mut Seen) -> Result<Option<Exit>, Clie
     Ok(None)
 }
 
+/// How fast a change reached everybody when that was measured last; nothing where the key may not read it.
+async fn propagation(call: &Invocation) {
+    let answer: Result<Answer<EnvironmentView>, ClientError> = call.client.call(Call::get(call.path(&[]))).await;
+    if let Ok(answer) = answer {
+        let last = ping::last(answer.value.last_ping.as_ref(), Timestamp::now());
+        call.output.text(&call.output.paint().faint(&format!("Last ping: {last}.")));
+    }
+}
+
 /// Shows one frame; answers with an exit where nothing can come any more.
 async fn show(call: &Invocation, seen: &mut Seen, data: &str) -> Result<Option<Exit>, ClientError> {
     let frame = match ServerFrame::parse(data) {
@@ -102,6 +114,7 @@ async fn show(call: &Invocation, seen: &mut Seen, data: &str) -> Result<Option<E
         ServerFrame::Snapshot(snapshot, _, overlay) => {
             if seen.position != Some(snapshot.position) {
                 call.output.text(&report::snapshot(&snapshot, &overlay, paint));
+                propagation(call).await;
             }
             seen.position = Some(snapshot.position);
         }

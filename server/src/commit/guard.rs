@@ -37,6 +37,7 @@ fn check_reason(draft: &Draft) -> Result<(), CommitError> {
         | Ask::Driven(_)
         | Ask::PutRecord(..)
         | Ask::DeleteRecord(..)
+        | Ask::Decide(_)
         | Ask::Ping(_)
         | Ask::Rollback(_) => false,
     };
@@ -77,6 +78,6 @@ fn check_killed(draft: &Draft, before: &EnvironmentState, after: &EnvironmentSta
 }
 
 /// What a flag serves while it is killed; `None` = the caller's own default.
-fn served(flag: &Flag) -> Option<&Value> {
+pub(super) fn served(flag: &Flag) -> Option<&Value> {
     flag.safe.as_ref().and_then(|safe| flag.variants.get(safe.as_str()))
 }

@@ -57,6 +57,9 @@ pub(crate) trait LogState: Clone + Send + Sync + 'static {
 
 /// Where states become visible.
 pub(crate) trait Sink<S>: Send + Sync + 'static {
+    /// `entries` are on their way to the store, and will lead from `before` to `after` if it takes them: time to work out what
+    /// [`Self::advance`] will show. Nothing may be seen of them yet.
+    fn prepare(&self, before: &S, after: &S, entries: &[Sealed]);
     /// `entries` are durable and lead from `before` to `after`. Returns when readers see it.
     fn advance(&self, before: &S, after: &S, entries: &[Sealed]);
     /// The log goes on in a new epoch with this state; `orphaned` entries are no longer part of it.

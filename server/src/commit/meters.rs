@@ -70,6 +70,7 @@ impl Meters {
                 | CommitError::Killed { .. }
                 | CommitError::Stale { .. }
                 | CommitError::PlanStale { .. }
+                | CommitError::Refused(_)
                 | CommitError::ReasonRequired
                 | CommitError::IdempotencyMismatch,
             ) => &self.refused,

@@ -31,6 +31,8 @@ pub struct Plan {
     pub settings: Option<SettingsStep>,
     /// Kills that stay on flags of the plan.
     pub kills: BTreeMap<FlagKey, Vec<KillId>>,
+    /// What stands in the way of doing it now; not part of the hash.
+    pub warnings: Vec<String>,
 }
 
 /// One thing, as it is and as it would be.
@@ -77,6 +79,7 @@ pub(super) fn make(draft: &Draft, before: &EnvironmentState, after: &Environment
         segments,
         settings,
         kills,
+        warnings: Vec::new(),
     };
     plan.hash = hash(draft, &plan);
     plan

@@ -79,6 +79,9 @@ pub enum CommitError {
         /// The hash of what would happen now.
         now: Digest,
     },
+    /// The rule of a room above forbids it.
+    #[error("{}", .0.detail)]
+    Refused(Box<Problem>),
     /// Somebody's edit or restore came without a reason.
     #[error("a reason is needed")]
     ReasonRequired,
@@ -156,6 +159,7 @@ impl CommitError {
                 let detail = format!("Nothing was changed: {moved}. Plan again and look at what would happen now.");
                 Problem::new(Code::PlanStale, detail).with("plan", now.to_string())
             }
+            Self::Refused(problem) => (**problem).clone(),
             Self::ReasonRequired => Problem::new(Code::ReasonRequired, REASON_REQUIRED),
             Self::IdempotencyMismatch => Problem::new(Code::IdempotencyMismatch, IDEMPOTENCY_MISMATCH),
             Self::Unavailable(why) => {

@@ -1,14 +1,41 @@
 //! Going back: which changes put the flags in a scope back to a target's state, decided anew on the state that the commit is
 //! admitted on, so that a rollback never loses against those who write meanwhile.
+//!
+//! ```text
+//! Reversal + snapshot ──► decide ──► Decision: each flag now → then, segments, conflicts, one-way doors, what cannot be
+//!                                      ├──► plan     shows it
+//!                                      └──► commit   guard, then what this step of the ladder puts
+//! ```
+
+mod compose;
+mod decide;
+mod door;
+mod guard;
+mod hash;
+mod join;
+mod ladder;
+mod preview;
+mod segments;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use ripcord_proto::change::Change;
+use ripcord_proto::check::Probe;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::rollback::Rollback;
-use ripcord_proto::{Flag, FlagKey, SegmentKey, Snapshot, Tag};
+use ripcord_proto::settings::Settings;
+use ripcord_proto::table::Entry;
+use ripcord_proto::{Flag, FlagKey, Position, Revision, Segment, SegmentKey, Snapshot, Tag};
 
-use super::Ask;
+pub use self::door::Door;
+pub use self::guard::under_way;
+pub use self::ladder::{Cap, Way};
+pub use self::preview::{KilledFlag, Preview};
+use super::state::EnvironmentState;
+use super::{CommitError, probes};
 
 /// What shall be as it was.
 #[derive(Debug, Clone)]
@@ -21,7 +48,8 @@ pub struct Reversal {
     pub target: Arc<Snapshot>,
     /// How far down this commit goes: exposure above this percentage is capped; `None` = to the target.
     pub cap: Option<f64>,
-    /// The record of the rollback as it is after this commit, but for what the commit decides: revision, flags, segments.
+    /// The record of the rollback as it is after this commit, but for what the commit decides: revision, flags, segments, the
+    /// plan's hash, which doors were passed.
     pub record: Rollback,
 }
 
@@ -36,26 +64,6 @@ pub enum Reach {
     Tags(BTreeSet<Tag>),
     /// What a release or an earlier rollback changed, each with what it left.
     Left(BTreeMap<FlagKey, Left>),
-}
-
-impl Reversal {
-    /// What has to be asked of an environment that serves `now`, in order.
-    pub(super) fn asks(&self, now: &Snapshot) -> Vec<Ask> {
-        let was = &self.target;
-        let is_meant = |key: &FlagKey, flag: Option<&Flag>| match &self.reach {
-            Reach::Environment => true,
-            Reach::Flags(flags) => flags.contains(key),
-            Reach::Tags(tags) => flag.is_some_and(|flag| !flag.tags.is_disjoint(tags)),
-            Reach::Left(left) => left.contains_key(key),
-        };
-        let back = was.flags.iter().filter_map(|entry| Some((entry.key(), entry.value().ok()?)));
-        let back = back.filter(|(key, flag)| is_meant(key, Some(flag)) || is_meant(key, now.flags.value(key.as_str())));
-        let back = back.map(|(key, flag)| Ask::PutFlag(key.clone(), Box::new(flag.clone())));
-        let new = now.flags.iter().filter(|entry| was.flags.get(entry.key().as_str()).is_none());
-        let off = new.filter(|entry| is_meant(entry.key(), entry.value().ok()));
-        let off = off.map(|entry| Ask::SetEnabled(entry.key().clone(), false));
-        back.chain(off).collect()
-    }
 }
 
 /// What was left of a flag by those commits that are to be taken back.
@@ -75,4 +83,207 @@ pub enum Mixed {
     Own,
     /// Yes: putting it back takes their change with it.
     Others,
+}
+
+/// What a reversal comes to on a given state, over all steps of its ladder.
+#[derive(Debug, Clone, Default)]
+pub struct Decision {
+    /// Flags that change, by key.
+    pub flags: Vec<Move>,
+    /// Segments that go back with their differences, by key.
+    pub segments: Vec<Arc<Entry<Segment>>>,
+    /// Segments that are gone and that flags which go back need.
+    pub missing: Vec<Arc<Entry<Segment>>>,
+    /// The settings, where they go back.
+    pub settings: Option<Settings>,
+    /// What stays as it is because others have changed it.
+    pub conflicts: Vec<Conflict>,
+    /// One-way doors that it would pass.
+    pub doors: Vec<Door>,
+    /// Flags for which rules cannot say it.
+    pub cannot: Vec<Cannot>,
+    /// How many flags the scope holds, changed or not.
+    pub reached: usize,
+}
+
+/// A flag on its way back.
+#[derive(Debug, Clone)]
+pub struct Move {
+    /// Which.
+    pub key: FlagKey,
+    /// As it is; `None` = it was deleted.
+    pub from: Option<Arc<Entry<Flag>>>,
+    /// As it is at the end.
+    pub to: Arc<Entry<Flag>>,
+    /// How it goes down a ladder.
+    pub way: Way,
+}
+
+/// Something that stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// What.
+    pub thing: Thing,
+    /// Why.
+    pub why: Why,
+    /// The position of its last change; `None` where it is gone.
+    pub changed: Option<Position>,
+    /// As it is; `None` where it is gone.
+    pub digest: Option<Digest>,
+}
+
+/// A flag or a segment.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Thing {
+    /// A flag.
+    Flag(FlagKey),
+    /// A segment.
+    Segment(SegmentKey),
+}
+
+/// Why something is a conflict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// Others changed it after those commits that are to be taken back.
+    ChangedSince,
+    /// Others changed it between the target and the last of those commits.
+    ChangedBetween,
+    /// The segment is not what it was, and others may rely on it.
+    SegmentDiffers,
+}
+
+/// A flag for which rules cannot say what is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cannot {
+    /// Which.
+    pub flag: FlagKey,
+    /// Why not, as the end of a sentence.
+    pub why: String,
+}
+
+impl Why {
+    /// In words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ChangedSince => "changed by others since",
+            Self::ChangedBetween => "changed by others in between",
+            Self::SegmentDiffers => "the segment differs",
+        }
+    }
+}
+
+impl Reversal {
+    /// The keys of all flags that it would change, over all steps.
+    fn flags(&self, decision: &Decision) -> BTreeSet<FlagKey> {
+        let moved = decision.flags.iter().map(|step| step.key.clone());
+        moved.chain(self.record.flags.iter().cloned()).collect()
+    }
+
+    /// What this commit puts on `state`, whose log ends at `head`, or why it may not.
+    /// `expected` is the hash of the plan that must still hold.
+    pub(super) fn admitted(&self, state: &EnvironmentState, head: Position, expected: Option<Digest>) -> Result<Vec<Change>, CommitError> {
+        let decision = self.decide(&state.snapshot)?;
+        let hash = self.hash(&decision, &state.snapshot);
+        if expected.is_some_and(|expected| expected != hash) {
+            return Err(CommitError::PlanStale {
+                moved: "what the rollback would do is not what the plan showed".to_owned(),
+                now: hash,
+            });
+        }
+        self.check(&decision, &state.records)?;
+        let mut record = self.recorded(&decision, hash, head);
+        record.probes = self.probes(&record.flags, state);
+        self.changes(&decision, record, head)
+    }
+
+    /// The probes that belong to what goes back, beside those that earlier commits of the same ladder found.
+    fn probes(&self, flags: &BTreeSet<FlagKey>, state: &EnvironmentState) -> Vec<Probe> {
+        let found = probes::of(flags, &self.record.scope, [&state.snapshot, &self.target], &state.records);
+        probes::united(&self.record.probes, found)
+    }
+
+    /// What this commit puts on a log that ends at `head`, and the record of it.
+    fn changes(&self, decision: &Decision, mut record: Rollback, head: Position) -> Result<Vec<Change>, CommitError> {
+        let next = following(head);
+        let last = self.cap.is_none();
+        let mut changes = Vec::with_capacity(decision.flags.len() + 2);
+        let segments = decision.segments.iter().filter(|_| last).chain(&decision.missing);
+        changes.extend(segments.map(|entry| Change::PutSegment(Arc::clone(entry))));
+        let cap = self.cap.map(Cap::percent).transpose().map_err(CommitError::Invalid)?;
+        for step in &decision.flags {
+            changes.extend(step.at(cap, next)?.map(Change::PutFlag));
+        }
+        changes.extend(decision.settings.filter(|_| last).map(Change::PutSettings));
+        let position = if changes.is_empty() { head } else { next };
+        // Where it changes nothing, those who are at the revision that there is confirm it.
+        (record.epoch, record.revision) = (position.epoch, position.revision);
+        let entry = Entry::new(record.id.clone(), record, position).map_err(internal)?;
+        changes.push(Change::PutRecord(Arc::new(entry).into()));
+        Ok(changes)
+    }
+
+    /// The record of a commit on a log that ends at `head`, but for its position.
+    fn recorded(&self, decision: &Decision, hash: Digest, head: Position) -> Rollback {
+        let first = self.record.revision == Revision::default();
+        let mut record = self.record.clone();
+        if first {
+            record.before = head;
+            record.plan = hash;
+            record.skipped = decision.skipped();
+            let doors: BTreeSet<_> = decision.doors.iter().map(|door| &door.flag).collect();
+            record.acknowledged.retain(|flag| doors.contains(flag));
+        }
+        record.flags = self.flags(decision);
+        let segments = decision.segments.iter().chain(&decision.missing);
+        record.segments.extend(segments.map(|entry| entry.key().clone()));
+        if let Some(ladder) = &mut record.ladder {
+            let whole = decision.flags.iter().filter(|step| step.way == Way::Whole);
+            ladder.whole.extend(whole.map(|step| step.key.clone()));
+        }
+        record
+    }
+}
+
+impl Decision {
+    /// How many flags each of `caps` changes after the one before it, the target itself last.
+    pub fn by_step(&self, caps: &[Cap], now: Position) -> Result<Vec<usize>, CommitError> {
+        let mut counts = vec![0; caps.len() + 1];
+        for step in &self.flags {
+            let mut known = step.from.as_deref().map(|from| *from.digest());
+            let caps = caps.iter().copied().map(Some).chain([None]);
+            for (count, cap) in counts.iter_mut().zip(caps) {
+                let put = step.at(cap, following(now))?.map(|entry| *entry.digest());
+                if put.is_some() && put != known {
+                    *count += 1;
+                    known = put;
+                }
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Whether nothing at all would change.
+    pub fn is_empty(&self) -> bool {
+        self.flags.is_empty() && self.segments.is_empty() && self.missing.is_empty() && self.settings.is_none()
+    }
+
+    fn skipped(&self) -> BTreeSet<FlagKey> {
+        let flags = self.conflicts.iter().filter_map(|conflict| match &conflict.thing {
+            Thing::Flag(key) => Some(key.clone()),
+            Thing::Segment(_) => None,
+        });
+        flags.collect()
+    }
+}
+
+/// The position of the commit that follows one at `head`.
+const fn following(head: Position) -> Position {
+    Position {
+        epoch: head.epoch,
+        revision: head.revision.next(),
+    }
+}
+
+fn internal(error: serde_json::Error) -> CommitError {
+    CommitError::Internal(error.to_string())
 }

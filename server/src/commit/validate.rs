@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ripcord_proto::change::Change;
+use ripcord_proto::digest::Digest;
 use ripcord_proto::fault::{Fault, Faults};
 use ripcord_proto::key::Tag;
 use ripcord_proto::references::{self, Touched};
-use ripcord_proto::rollback::Rollback;
 use ripcord_proto::settings::Settings;
 use ripcord_proto::table::{Entry, Member};
 use ripcord_proto::{Flag, FlagKey, Kill, KillId, KillScope, Position, ReleaseName, Segment, SegmentKey, limits};
@@ -16,12 +16,13 @@ use super::guard;
 use super::log::Admitted;
 use super::reversal::Reversal;
 use super::state::EnvironmentState;
-use super::{Ask, CommitError, Draft, Made, Precondition, Standing, plan, records};
+use super::{Ask, CommitError, Draft, Made, Precondition, Standing, plan, protect, records};
 
 /// Decides what a draft changes, in order, or why it may not.
 pub(super) fn admit(draft: &Draft, state: &EnvironmentState) -> Result<Admitted<EnvironmentState>, CommitError> {
     check_precondition(draft, state)?;
     let mut candidate = Candidate::new(state);
+    candidate.expected = draft.plan;
     for ask in &draft.asks {
         candidate.ask(ask)?;
     }
@@ -30,7 +31,10 @@ pub(super) fn admit(draft: &Draft, state: &EnvironmentState) -> Result<Admitted<
     candidate.join_release(draft.release.as_ref())?;
     let (before, after) = (state, &candidate.state);
     guard::check(draft, before, after, &candidate.touched.flags)?;
-    if let Some(expected) = draft.plan {
+    protect::check(draft, before, after, &candidate.touched)?;
+    // A rollback has a plan of its own kind, and has held to it already.
+    let is_rollback = draft.asks.iter().any(|ask| matches!(ask, Ask::Rollback(_)));
+    if let Some(expected) = draft.plan.filter(|_| !is_rollback) {
         plan::check(expected, draft, before, after, &candidate.touched)?;
     }
     let urgent = draft.asks.iter().any(Ask::is_urgent);
@@ -64,6 +68,7 @@ impl Ask {
             | Self::Driven(_)
             | Self::PutRecord(..)
             | Self::DeleteRecord(..)
+            | Self::Decide(_)
             | Self::Ping(_)
             | Self::GiveReason(..) => false,
         }
@@ -97,6 +102,8 @@ struct Candidate<'a> {
     position: Position,
     changes: Vec<Change>,
     touched: Touched,
+    /// The hash of the plan that a rollback must still do.
+    expected: Option<Digest>,
     kill: Option<(Arc<Kill>, Standing)>,
 }
 
@@ -110,6 +117,7 @@ impl<'a> Candidate<'a> {
             position,
             changes: Vec::new(),
             touched: Touched::default(),
+            expected: None,
             kill: None,
         }
     }
@@ -147,6 +155,10 @@ impl<'a> Candidate<'a> {
                     self.push(Change::DeleteRecord(key.clone()));
                 }
                 Ok(())
+            }
+            Ask::Decide(decider) => {
+                let asks = (decider.0)(&self.state)?;
+                asks.iter().try_for_each(|ask| self.ask(ask))
             }
             Ask::Ping(id) => {
                 self.push(Change::Ping(id.clone()));
@@ -246,21 +258,11 @@ impl<'a> Candidate<'a> {
     }
 
     fn roll_back(&mut self, reversal: &Reversal) -> Result<(), CommitError> {
-        for ask in reversal.asks(&self.state.snapshot) {
-            self.ask(&ask)?;
+        for change in reversal.admitted(&self.state, self.before.head.position(), self.expected)? {
+            self.touched.flags.extend(change.flag().cloned());
+            self.touched.segments.extend(change.segment().cloned());
+            self.push(change);
         }
-        if self.changes.is_empty() {
-            return Ok(());
-        }
-        let record = Rollback {
-            epoch: self.position.epoch,
-            revision: self.position.revision,
-            flags: self.touched.flags.union(&reversal.record.flags).cloned().collect(),
-            segments: self.touched.segments.union(&reversal.record.segments).cloned().collect(),
-            ..reversal.record.clone()
-        };
-        let entry = entry(record.id.clone(), record, self.position)?;
-        self.push(Change::PutRecord(entry.into()));
         Ok(())
     }
 
@@ -383,6 +385,7 @@ impl<'a> Candidate<'a> {
             changes: self.changes,
             flags: flags.into_iter().collect(),
             kill: self.kill,
+            records: Arc::clone(&self.state.records),
         };
         (made, self.state)
     }

@@ -165,7 +165,7 @@ impl<S: LogState> Writer<S> {
                 entries: batch.entries.clone(),
             };
             let since = Instant::now();
-            match self.store.append(append.clone()).await {
+            match self.append(append.clone(), &batch).await {
                 Ok(()) => {
                     self.meters.appended(batch.entries.len(), since);
                     self.advance(batch.state.clone(), &batch.entries);
@@ -184,6 +184,17 @@ impl<S: LogState> Writer<S> {
                 }
             }
         }
+    }
+
+    /// Appends, and prepares what will be shown while the store is at it.
+    async fn append(&self, append: Append, batch: &Batch<S>) -> Result<(), AppendError> {
+        let preparing = async {
+            // The store first: what carries the append to it may be a task of this same thread.
+            tokio::task::yield_now().await;
+            self.sink.prepare(&self.state, &batch.state, &batch.entries);
+        };
+        let (outcome, ()) = tokio::join!(self.store.append(append), preparing);
+        outcome
     }
 
     /// Shows durable entries, then remembers where the log stands.

@@ -12,8 +12,10 @@ use super::{Fleet, Report, Target, merge};
 /// Progress of a wait, for those who show it.
 pub type Waiting = watch::Sender<Option<Confirmation>>;
 
-/// How often the count is taken while somebody waits. Counting ten thousand clients takes a tenth of a millisecond.
+/// How often the count is taken while somebody waits, at first. Counting ten thousand clients takes a tenth of a millisecond.
 const LOOK: Duration = Duration::from_millis(5);
+/// How often it is taken at the least: who has not confirmed within seconds is not measured in milliseconds.
+const LOOK_LATE: Duration = Duration::from_millis(100);
 
 impl Fleet {
     /// Returns when every client of every node has confirmed `target`, or after `patience`; `None` where it was never
@@ -32,7 +34,8 @@ impl Fleet {
     }
 
     async fn settle(&self, environment: &EnvironmentKey, target: &Target, patience: Duration, progress: Option<&Waiting>) -> Option<Report> {
-        let until = Instant::now() + patience;
+        let began = Instant::now();
+        let until = began + patience;
         loop {
             let report = self.report(environment, target);
             let complete = report.as_ref().is_some_and(Report::is_complete);
@@ -48,7 +51,7 @@ impl Fleet {
             if complete || left.is_zero() {
                 return report;
             }
-            tokio::time::sleep(left.min(LOOK)).await;
+            tokio::time::sleep(left.min((began.elapsed() / 100).clamp(LOOK, LOOK_LATE))).await;
         }
     }
 }

@@ -8,13 +8,19 @@ use actix_web::http::header;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::outcome::OutcomeBatch;
+use ripcord_proto::policy::Policy;
 use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::rest::checkpoints::{CheckpointRequest, DoubtRequest, VouchRequest};
 use ripcord_proto::rest::commits::CommitRequest;
+use ripcord_proto::rest::drills::DrillRequest;
 use ripcord_proto::rest::environments::EnvironmentRequest;
 use ripcord_proto::rest::explain::ExplainRequest;
 use ripcord_proto::rest::flags::FlagPatch;
 use ripcord_proto::rest::keys::KeyRequest;
 use ripcord_proto::rest::kills::{KillRequest, ReasonRequest};
+use ripcord_proto::rest::releases::{ReleasePatch, ReleaseRequest};
+use ripcord_proto::rest::rollback_acts::{ResumeRequest, ReviewRequest, UndoRequest};
+use ripcord_proto::rest::rollbacks::{PlanRequest, RollbackRequest};
 use ripcord_proto::rest::settings::SettingsRequest;
 use ripcord_proto::rest::{self, Request};
 use ripcord_proto::{Faults, Flag, Segment, limits};
@@ -66,14 +72,53 @@ impl Bounded for KillRequest {
     const BYTES: usize = SMALL;
     const KIND: Kind = Kind::Any;
 }
+impl Bounded for RollbackRequest {
+    const BYTES: usize = 4 * 1024 * 1024;
+    const KIND: Kind = Kind::Any;
+}
+impl Bounded for PlanRequest {
+    const BYTES: usize = 32 * 1024 * 1024;
+}
 impl Bounded for ReasonRequest {
+    const BYTES: usize = SMALL;
+}
+impl Bounded for ResumeRequest {
+    const BYTES: usize = SMALL;
+    const KIND: Kind = Kind::Any;
+}
+impl Bounded for UndoRequest {
+    const BYTES: usize = 256 * 1024;
+    const KIND: Kind = Kind::Any;
+}
+impl Bounded for ReviewRequest {
     const BYTES: usize = SMALL;
 }
 impl Bounded for SettingsRequest {
     const BYTES: usize = SMALL;
 }
+impl Bounded for CheckpointRequest {
+    const BYTES: usize = SMALL;
+}
+impl Bounded for VouchRequest {
+    const BYTES: usize = 256 * 1024;
+}
+impl Bounded for DoubtRequest {
+    const BYTES: usize = SMALL;
+}
+impl Bounded for ReleaseRequest {
+    const BYTES: usize = 4 * 1024 * 1024;
+}
+impl Bounded for ReleasePatch {
+    const BYTES: usize = 4 * 1024 * 1024;
+}
+impl Bounded for Policy {
+    const BYTES: usize = 256 * 1024;
+}
 impl Bounded for KeyRequest {
     const BYTES: usize = SMALL;
+}
+impl Bounded for DrillRequest {
+    const BYTES: usize = 256 * 1024;
 }
 impl Bounded for EnvironmentRequest {
     const BYTES: usize = SMALL;

@@ -1,12 +1,14 @@
 //! `If-Match` and `If-None-Match`: what must not have changed since the caller read it.
 //!
-//! The ETag of a thing is the position of its last change, `"epoch:revision"`; that of an environment is its own position.
+//! The ETag of a thing is the position of its last change, `"epoch:revision"`; that of an environment is its own position. A
+//! record has no position: its ETag is its digest.
 
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{FromRequest, HttpRequest};
+use ripcord_proto::digest::Digest;
 use ripcord_proto::{Faults, Position};
 
 use super::Refusal;
@@ -22,21 +24,56 @@ pub enum Condition {
     Absent,
 }
 
+/// What the caller's headers ask of the record that a write is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordCondition {
+    /// Nothing.
+    Unconditional,
+    /// It must be the one of this digest.
+    Is(Digest),
+    /// It must not exist.
+    Absent,
+}
+
 impl FromRequest for Condition {
     type Error = Refusal;
     type Future = Ready<Result<Self, Refusal>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(read(request))
+        ready(read(request, etag).map(|asked| match asked {
+            Asked::Nothing => Self::Unconditional,
+            Asked::Match(position) => Self::At(position),
+            Asked::Absence => Self::Absent,
+        }))
     }
 }
 
-fn read(request: &HttpRequest) -> Result<Condition, Refusal> {
+impl FromRequest for RecordCondition {
+    type Error = Refusal;
+    type Future = Ready<Result<Self, Refusal>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(read(request, record_etag).map(|asked| match asked {
+            Asked::Nothing => Self::Unconditional,
+            Asked::Match(digest) => Self::Is(digest),
+            Asked::Absence => Self::Absent,
+        }))
+    }
+}
+
+/// What the two headers say together.
+enum Asked<T> {
+    Nothing,
+    Match(T),
+    Absence,
+}
+
+fn read<T>(request: &HttpRequest, etag: impl Fn(&HeaderValue) -> Result<T, Faults>) -> Result<Asked<T>, Refusal> {
     let header = |name: &HeaderName| request.headers().get(name);
     match (header(&header::IF_MATCH), header(&header::IF_NONE_MATCH)) {
-        (None, None) => Ok(Condition::Unconditional),
-        (Some(value), None) => etag(value).map(Condition::At).map_err(|faults| Refusal::bad_parameter("If-Match", faults)),
-        (None, Some(value)) if value.as_bytes() == b"*" => Ok(Condition::Absent),
+        (None, None) => Ok(Asked::Nothing),
+        (Some(value), None) => etag(value).map(Asked::Match).map_err(|faults| Refusal::bad_parameter("If-Match", faults)),
+        (None, Some(value)) if value.as_bytes() == b"*" => Ok(Asked::Absence),
         (None, Some(_)) => {
             let problem = "on a write it can only be *, which means that the thing must not exist yet";
             Err(Refusal::bad_parameter("If-None-Match", Faults::one("", problem)))
@@ -53,6 +90,19 @@ fn etag(value: &HeaderValue) -> Result<Position, Faults> {
     let text = value.to_str().unwrap_or_default().trim();
     let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
     let wrong = || Faults::one("", format!("{text:?} is no ETag of this server; one looks like \"1:42\", with the quotes"));
+    inner.ok_or_else(wrong)?.parse().map_err(|_| wrong())
+}
+
+/// The digest that the ETag of a record names.
+fn record_etag(value: &HeaderValue) -> Result<Digest, Faults> {
+    let text = value.to_str().unwrap_or_default().trim();
+    let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    let wrong = || {
+        Faults::one(
+            "",
+            format!("{text:?} is no ETag of a record; one is 64 hexadecimal digits, with quotes around them"),
+        )
+    };
     inner.ok_or_else(wrong)?.parse().map_err(|_| wrong())
 }
 

@@ -5,6 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use ripcord_proto::Position;
+use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::Code;
 
 use super::Refusal;
@@ -61,6 +62,13 @@ impl Reply {
     pub fn etag(self, position: Position) -> Self {
         // `no-store` would keep a cache from using the ETag; the answer is the caller's own, and must be asked for again.
         self.header(header::ETAG, &etag_of(position)).header(header::CACHE_CONTROL, "private, no-cache")
+    }
+
+    /// With the ETag of a record.
+    #[must_use]
+    pub fn record_etag(self, digest: &Digest) -> Self {
+        self.header(header::ETAG, &format!("\"{digest}\""))
+            .header(header::CACHE_CONTROL, "private, no-cache")
     }
 
     /// Marked as read without the store, since `since`; unmarked where that is `None`.

@@ -1,10 +1,11 @@
 //! Sums, here and as metrics.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use ripcord_proto::outcome::{OutcomeCount, Traffic};
 use ripcord_proto::{EnvironmentKey, FlagKey, Snapshot, VariantName};
 
+use super::window::SeriesId;
 use crate::telemetry::names;
 
 /// What became of a batch.
@@ -38,11 +39,23 @@ pub struct Total {
 
 type Series = (EnvironmentKey, FlagKey, Option<VariantName>, Traffic);
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Sums {
+    id: SeriesId,
     evaluations: u64,
     successes: u64,
     errors: u64,
+}
+
+impl Sums {
+    const fn new(id: SeriesId) -> Self {
+        Self {
+            id,
+            evaluations: 0,
+            successes: 0,
+            errors: 0,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -51,7 +64,14 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    pub(super) fn add(&mut self, environment: &EnvironmentKey, counts: &[OutcomeCount], snapshot: &Snapshot) -> Counted {
+    /// Adds counts of what the environment has; each goes to `taken` too, with the series that it belongs to.
+    pub(super) fn add(
+        &mut self,
+        environment: &EnvironmentKey,
+        counts: &[OutcomeCount],
+        snapshot: &Snapshot,
+        mut taken: impl FnMut(SeriesId, &OutcomeCount),
+    ) -> Counted {
         let mut unknown = 0;
         for count in counts {
             if !is_known(count, snapshot) {
@@ -59,14 +79,25 @@ impl Counters {
                 continue;
             }
             let series = (environment.clone(), count.flag.clone(), count.variant.clone(), count.traffic);
-            let sums = self.series.entry(series).or_default();
+            let next = SeriesId(u32::try_from(self.series.len()).unwrap_or(u32::MAX));
+            let sums = self.series.entry(series).or_insert_with(|| Sums::new(next));
             sums.evaluations = sums.evaluations.saturating_add(count.evaluations);
             sums.successes = sums.successes.saturating_add(count.successes);
             sums.errors = sums.errors.saturating_add(count.errors);
+            taken(sums.id, count);
             meter(environment, count);
         }
         metrics::counter!(names::OUTCOMES_DROPPED, "why" => "unknown flag or variant").increment(unknown as u64);
         Counted::New { unknown }
+    }
+
+    /// The series of these flags, by the traffic that they count.
+    pub(super) fn series_of(&self, environment: &EnvironmentKey, flags: &BTreeSet<FlagKey>, traffic: Traffic) -> HashSet<SeriesId> {
+        let own = self
+            .series
+            .iter()
+            .filter(|((of, flag, _, kind), _)| of == environment && *kind == traffic && flags.contains(flag));
+        own.map(|(_, sums)| sums.id).collect()
     }
 
     pub(super) fn totals(&self, environment: &EnvironmentKey) -> Vec<Total> {

@@ -10,6 +10,10 @@ fn production() -> EnvironmentKey {
     EnvironmentKey::new("production").unwrap()
 }
 
+fn now() -> jiff::Timestamp {
+    jiff::Timestamp::from_second(1_790_000_000).unwrap()
+}
+
 fn snapshot() -> Snapshot {
     let flag = Flag::parse(r#"{"variants": {"on": true, "off": false}, "default": "off", "safe": "off"}"#).unwrap();
     let entry = Entry::new(FlagKey::new("checkout").unwrap(), flag, Position::new(1, 1)).unwrap();
@@ -37,12 +41,12 @@ fn batch(number: u64, flag: &str, variant: &str) -> OutcomeBatch {
 fn a_batch_that_is_sent_again_is_counted_once() {
     let outcomes = Outcomes::default();
     assert_eq!(
-        outcomes.count(&production(), &batch(1, "checkout", "on"), &snapshot()),
+        outcomes.count(&production(), &batch(1, "checkout", "on"), &snapshot(), now()),
         Counted::New { unknown: 0 }
     );
-    assert_eq!(outcomes.count(&production(), &batch(1, "checkout", "on"), &snapshot()), Counted::Again);
+    assert_eq!(outcomes.count(&production(), &batch(1, "checkout", "on"), &snapshot(), now()), Counted::Again);
     assert_eq!(
-        outcomes.count(&production(), &batch(2, "checkout", "on"), &snapshot()),
+        outcomes.count(&production(), &batch(2, "checkout", "on"), &snapshot(), now()),
         Counted::New { unknown: 0 }
     );
     let totals = outcomes.totals(&production());
@@ -54,12 +58,29 @@ fn a_batch_that_is_sent_again_is_counted_once() {
 fn counts_of_what_does_not_exist_make_no_series() {
     let outcomes = Outcomes::default();
     assert_eq!(
-        outcomes.count(&production(), &batch(1, "made-up", "on"), &snapshot()),
+        outcomes.count(&production(), &batch(1, "made-up", "on"), &snapshot(), now()),
         Counted::New { unknown: 1 }
     );
     assert_eq!(
-        outcomes.count(&production(), &batch(2, "checkout", "made-up"), &snapshot()),
+        outcomes.count(&production(), &batch(2, "checkout", "made-up"), &snapshot(), now()),
         Counted::New { unknown: 1 }
     );
     assert!(outcomes.totals(&production()).is_empty());
+}
+
+#[test]
+fn what_was_served_between_two_moments_is_told_by_traffic() {
+    let outcomes = Outcomes::default();
+    let mut synthetic = batch(2, "checkout", "off");
+    synthetic.counts[0].traffic = Traffic::Synthetic;
+    outcomes.count(&production(), &batch(1, "checkout", "on"), &snapshot(), now());
+    outcomes.count(&production(), &synthetic, &snapshot(), now());
+    let flags = std::collections::BTreeSet::from([FlagKey::new("checkout").unwrap()]);
+    let minute = jiff::SignedDuration::from_mins(1);
+    let served = outcomes.served_between(&production(), &flags, now() - minute, now());
+    let counts = served.counts;
+    assert_eq!((counts.real, counts.synthetic, counts.errors_real, counts.errors_synthetic), (10, 10, 1, 1));
+    assert_eq!(served.since, Some(now()));
+    let before = outcomes.served_between(&production(), &flags, now() - minute, now() - minute / 2);
+    assert_eq!(before.counts.real, 0);
 }

@@ -12,6 +12,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::config::Config;
 use crate::driver::Presence;
 use crate::fleet::{self, Answer, Fleet, Question, Report, Target};
+use crate::outcome::{Elsewhere, Outcomes, ServedElsewhere, ServedQuestion};
 use crate::peer::Peers;
 
 use crate::store::redis::{Answerer, Exchange, RedisStore};
@@ -42,9 +43,9 @@ impl OtherNodes {
     }
 
     /// Answers other nodes from `fleet`, and asks them over the store from now on.
-    pub(super) fn answer_from(&self, fleet: Fleet) {
+    pub(super) fn answer_from(&self, fleet: Fleet, outcomes: Outcomes) {
         if let Some(redis) = &self.redis {
-            self.exchange.get_or_init(|| redis.exchange(Arc::new(FleetAnswers { fleet })));
+            self.exchange.get_or_init(|| redis.exchange(Arc::new(Answers { fleet, outcomes })));
         }
     }
 
@@ -116,14 +117,41 @@ impl Presence for OtherNodes {
     }
 }
 
-/// What other nodes are answered.
-struct FleetAnswers {
-    fleet: Fleet,
+impl Elsewhere for OtherNodes {
+    fn served<'a>(&'a self, question: &'a ServedQuestion) -> BoxFuture<'a, ServedElsewhere> {
+        Box::pin(async move {
+            let question = Served { served: question.clone() };
+            let (Some(exchange), Ok(text)) = (self.exchange(), to_raw_value(&question)) else {
+                return ServedElsewhere::default();
+            };
+            let answers = exchange.ask(&text, ON_THE_WAY).await;
+            let counts = answers.answered.into_values().flatten();
+            ServedElsewhere {
+                counts: counts.filter_map(|answer| serde_json::from_str(answer.get()).ok()).collect(),
+                nodes_not_reached: answers.missing,
+            }
+        })
+    }
 }
 
-impl Answerer for FleetAnswers {
+/// The question for what was served, told from that for confirmations by its one member.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Served {
+    served: ServedQuestion,
+}
+
+/// What other nodes are answered.
+struct Answers {
+    fleet: Fleet,
+    outcomes: Outcomes,
+}
+
+impl Answerer for Answers {
     fn answer<'a>(&'a self, question: &'a RawValue) -> BoxFuture<'a, Option<Box<RawValue>>> {
         Box::pin(async move {
+            if let Ok(Served { served }) = serde_json::from_str(question.get()) {
+                return to_raw_value(&self.outcomes.answer(&served)).ok();
+            }
             let question: Question = serde_json::from_str(question.get()).ok()?;
             let patience = Duration::from_millis(question.patience_ms);
             let report = self.fleet.settled(&question.environment, &question.target, patience).await?;

@@ -27,8 +27,12 @@ struct Encoded {
     /// The WebSocket's header, then the JSON.
     websocket: Bytes,
     header: usize,
+    /// One chunk of a chunked body: its length, the event, a line break.
     sse: OnceLock<Bytes>,
 }
+
+/// What ends a chunk's length, and the chunk.
+const LINE_BREAK: &[u8] = b"\r\n";
 
 impl Frame {
     /// Wraps the JSON of a frame. `leads_to` is where a reader is once it has it, for snapshots and deltas.
@@ -79,24 +83,38 @@ impl Frame {
         self.0.websocket.slice(self.0.header..)
     }
 
-    /// As an event of an event stream.
-    pub fn sse(&self) -> &Bytes {
+    /// As an event of an event stream; shares the bytes of [`Self::sse_chunk`].
+    pub fn sse(&self) -> Bytes {
+        let chunk = self.sse_chunk();
+        let length = chunk.windows(LINE_BREAK.len()).position(|bytes| bytes == LINE_BREAK).unwrap_or_default();
+        chunk.slice(length + LINE_BREAK.len()..chunk.len() - LINE_BREAK.len())
+    }
+
+    /// As an event that is one chunk of a chunked body (RFC 9112, 7.1).
+    pub fn sse_chunk(&self) -> &Bytes {
         self.0.sse.get_or_init(|| {
-            let json = self.json();
-            let mut bytes = BytesMut::with_capacity(json.len() + 64);
-            bytes.put_slice(b"event: ");
-            bytes.put_slice(self.0.kind.as_str().as_bytes());
-            if let Some(position) = self.0.leads_to {
-                bytes.put_slice(format!("\nid: {position}").as_bytes());
-            }
-            // A line break can only be white space between tokens here, since JSON escapes it in strings.
-            for line in json.split(|byte| *byte == b'\n') {
-                bytes.put_slice(b"\ndata: ");
-                bytes.put_slice(line);
-            }
-            bytes.put_slice(b"\n\n");
-            bytes.freeze()
+            let event = self.event();
+            let length = format!("{:X}", event.len());
+            let parts = [length.as_bytes(), LINE_BREAK, &event, LINE_BREAK];
+            Bytes::from(parts.concat())
         })
+    }
+
+    fn event(&self) -> BytesMut {
+        let json = self.json();
+        let mut bytes = BytesMut::with_capacity(json.len() + 64);
+        bytes.put_slice(b"event: ");
+        bytes.put_slice(self.0.kind.as_str().as_bytes());
+        if let Some(position) = self.0.leads_to {
+            bytes.put_slice(format!("\nid: {position}").as_bytes());
+        }
+        // A line break can only be white space between tokens here, since JSON escapes it in strings.
+        for line in json.split(|byte| *byte == b'\n') {
+            bytes.put_slice(b"\ndata: ");
+            bytes.put_slice(line);
+        }
+        bytes.put_slice(b"\n\n");
+        bytes
     }
 }
 

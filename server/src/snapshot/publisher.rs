@@ -19,13 +19,17 @@ use super::board::Board;
 use super::publication::{Publication, Served, Step};
 use crate::commit::log::Sink;
 use crate::commit::state::EnvironmentState;
-use crate::store::LogName;
-use crate::store::Store;
 use crate::store::state::StoredState;
 use crate::store::state::policy::StatePolicy;
+use crate::store::{Head, LogName, Store};
 
 /// Ids of ended provisional kills that an overlay goes on naming, so that clients which were away learn of it.
 const ENDED_REMEMBERED: usize = 1_000;
+
+/// When a state is kept.
+const POLICY: StatePolicy = StatePolicy::DEFAULT;
+/// Entries after which a state that could not be kept is tried again.
+const RETRY: u64 = 64;
 
 /// Entries that a re-seeded log no longer holds.
 #[derive(Debug)]
@@ -48,7 +52,19 @@ pub(crate) struct Publisher {
 #[derive(Debug)]
 struct Inner {
     served: Arc<Served>,
+    prepared: Option<Prepared>,
     since_kept: SinceKept,
+}
+
+/// What a commit will show, worked out while the store makes it durable.
+#[derive(Debug)]
+struct Prepared {
+    /// What is served without it, and where the log ends with it: it holds for these alone.
+    upon: Arc<Served>,
+    head: Head,
+    /// What will be served.
+    served: Arc<Served>,
+    step: Step,
 }
 
 /// What was logged since a state was last kept.
@@ -79,6 +95,7 @@ impl Publisher {
             board,
             inner: Mutex::new(Inner {
                 served,
+                prepared: None,
                 since_kept: SinceKept::default(),
             }),
             orphaned,
@@ -148,10 +165,13 @@ impl Publisher {
         since.bytes += entries.iter().map(|entry| entry.body.len() as u64).sum::<u64>();
         let snapshot = &state.snapshot;
         let weighs = snapshot.flags.bytes() + snapshot.segments.bytes() + snapshot.kills.bytes();
-        if StatePolicy::default().is_due(since.entries, since.bytes, weighs as u64) {
-            *since = SinceKept::default();
+        if POLICY.is_due(since.entries, since.bytes, weighs as u64) {
             let log = LogName::Environment(state.snapshot.environment.clone());
-            if self.keeper.try_send((log, state.stored())).is_err() {
+            let sent = self.keeper.try_send((log, state.stored()));
+            // One that is not kept now is kept soon: what lies between two kept states bounds every look back.
+            let entries = if sent.is_ok() { 0 } else { POLICY.entries - RETRY };
+            *since = SinceKept { entries, bytes: 0 };
+            if sent.is_err() {
                 tracing::debug!(env = %state.snapshot.environment, "a state is not kept this time: the last one is still being written");
             }
         }
@@ -188,21 +208,25 @@ pub(crate) async fn keep_states(store: Arc<dyn Store>, mut states: mpsc::Receive
 }
 
 impl Sink<EnvironmentState> for Publisher {
+    fn prepare(&self, before: &EnvironmentState, after: &EnvironmentState, entries: &[Sealed]) {
+        if before.head.position() == after.head.position() {
+            return;
+        }
+        let served = self.served();
+        let prepared = prepare(&served, before, after, entries);
+        self.lock().prepared = Some(prepared);
+    }
+
     fn advance(&self, before: &EnvironmentState, after: &EnvironmentState, entries: &[Sealed]) {
         let mut inner = self.lock();
         self.keep(&mut inner, after, entries);
         if before.head.position() == after.head.position() {
             return self.settle_overlay(&mut inner, after);
         }
-        let step = if before.head.epoch == after.head.epoch {
-            let urgent = entries.iter().any(|entry| entry.commit.urgent);
-            let urgency = if urgent { Urgency::Urgent } else { Urgency::Ordinary };
-            Step::Delta(Arc::new(Delta::between(&before.snapshot, &after.snapshot, after.hash, urgency)))
-        } else {
-            Step::Replaced
-        };
-        let compiled = inner.served.compiled.update(&after.snapshot, &touched(entries));
-        let served = Arc::new(serve(after, Arc::clone(&inner.served.overlay), compiled));
+        let prepared = inner.prepared.take();
+        // A kill may have been laid over it meanwhile, or the store may have refused and something else came first.
+        let prepared = prepared.filter(|prepared| prepared.head == after.head && Arc::ptr_eq(&prepared.upon, &inner.served));
+        let Prepared { served, step, .. } = prepared.unwrap_or_else(|| prepare(&inner.served, before, after, entries));
         self.show(&mut inner, served, step);
         self.settle_overlay(&mut inner, after);
     }
@@ -220,6 +244,24 @@ impl Sink<EnvironmentState> for Publisher {
                 entries: orphaned,
             });
         }
+    }
+}
+
+/// What the commits from `before` to `after` will show upon what is served now.
+fn prepare(upon: &Arc<Served>, before: &EnvironmentState, after: &EnvironmentState, entries: &[Sealed]) -> Prepared {
+    let step = if before.head.epoch == after.head.epoch {
+        let urgent = entries.iter().any(|entry| entry.commit.urgent);
+        let urgency = if urgent { Urgency::Urgent } else { Urgency::Ordinary };
+        Step::Delta(Arc::new(Delta::between(&before.snapshot, &after.snapshot, after.hash, urgency)))
+    } else {
+        Step::Replaced
+    };
+    let compiled = upon.compiled.update(&after.snapshot, &touched(entries));
+    Prepared {
+        upon: Arc::clone(upon),
+        head: after.head,
+        served: Arc::new(serve(after, Arc::clone(&upon.overlay), compiled)),
+        step,
     }
 }
 
@@ -248,3 +290,6 @@ fn touched(entries: &[Sealed]) -> Touched {
     }
     touched
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,7 +44,7 @@ use self::mirror::Mirror;
 use self::node::{Node, Scripts};
 use self::reseed::ReseedError;
 use super::embedded::{EmbeddedStore, Flush};
-use super::state::StoredState;
+use super::state::{StoredState, keep_along};
 use super::{Append, AppendError, Contents, FeedEvent, Head, Loaded, LogName, Settled, Store, StoreError, StoreHealth, StoreState};
 use crate::tasks::TaskSet;
 
@@ -176,7 +176,8 @@ impl RedisStore {
     }
 
     async fn fetch(&self, log: &LogName) -> Result<(), StoreError> {
-        let is_new_here = self.node.mirror.head(log) == Head::START;
+        let before = self.node.mirror.head(log);
+        let is_new_here = before == Head::START;
         let fetched = self.node.mirror.catch_up(log, &self.node.link).await.map_err(|error| {
             // The mirror cannot have gone another way: it is Redis that does not hold what was written.
             if is_new_here && matches!(error, StoreError::Chain { .. }) {
@@ -189,10 +190,15 @@ impl RedisStore {
         self.node.ledger.set(log, self.node.mirror.head(log));
         if let LogName::Environment(environment) = log
             && fetched > WORTH_A_STATE
-            && let Ok(live) = self.node.link.live()
-            && let Ok(Some(state)) = query::state(&live, environment).await
         {
-            self.node.mirror.store.keep_state(log, state).await?;
+            let mirror = &self.node.mirror.store;
+            let kept = mirror.state_before(log, before.position()).await?;
+            keep_along(mirror, log, kept.unwrap_or_else(|| StoredState::empty(environment.clone()))).await?;
+            if let Ok(live) = self.node.link.live()
+                && let Ok(Some(state)) = query::state(&live, environment).await
+            {
+                mirror.keep_state(log, state).await?;
+            }
         }
         Ok(())
     }

@@ -48,7 +48,50 @@ pub(super) enum Outlet {
     /// The socket itself.
     WebSocket(RefCell<Socket>),
     /// The body of a response, which asks for its next chunk when the one before is on its way.
-    Sse(RefCell<Option<Waker>>),
+    Sse(EventBody),
+}
+
+/// The body of an event stream, seen from its hub.
+pub(super) struct EventBody {
+    framing: Framing,
+    /// Set while the framework waits for the body's next chunk.
+    waker: RefCell<Option<Waker>>,
+}
+
+/// How the chunks of a body are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// As HTTP/1.1 does it: each chunk stands for itself.
+    Chunked,
+    /// As the framework sees fit.
+    Other,
+}
+
+impl EventBody {
+    pub(super) fn new(framing: Framing) -> Self {
+        Self {
+            framing,
+            waker: RefCell::new(None),
+        }
+    }
+
+    /// The framework was told that there is nothing; it is to be woken when there is.
+    pub(super) fn waits(&self, cx: &Context<'_>) {
+        let mut waker = self.waker.borrow_mut();
+        if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            *waker = Some(cx.waker().clone());
+        }
+    }
+
+    fn may_be_passed(&self) -> bool {
+        self.framing == Framing::Chunked && self.waker.borrow().is_some()
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.waker.borrow_mut().take() {
+            waker.wake();
+        }
+    }
 }
 
 /// How a connection ended.
@@ -186,12 +229,28 @@ impl Connection {
                     self.control.wake();
                 }
             }
-            Outlet::Sse(waker) => {
-                if let Some(waker) = waker.borrow_mut().take() {
-                    waker.wake();
+            Outlet::Sse(body) => self.push_events(body),
+        }
+    }
+
+    /// Where the framework waits for the body and has written everything of it, a chunk goes to the socket at once, in the form
+    /// in which the framework would write it: to wake a task for each reader costs half as much again. What the reader does not
+    /// take, and the end, are left to the framework.
+    fn push_events(&self, body: &EventBody) {
+        if body.may_be_passed() {
+            while self.control.is_idle()
+                && let Some(frame) = self.next()
+            {
+                self.control.write_ahead(frame.sse_chunk());
+                if let Some(position) = frame.leads_to() {
+                    self.handed(position);
                 }
             }
+            if self.control.is_idle() && !self.control.is_cut() && !self.session.borrow().has_ended() {
+                return;
+            }
         }
+        body.wake();
     }
 
     /// Writes to a WebSocket's socket until there is nothing more to write or the reader takes no more.

@@ -1,18 +1,19 @@
 //! Streams as `text/event-stream`. The body hands out one frame each time the framework can take one, and so holds none back:
-//! a slow reader finds the newest when it asks.
+//! a slow reader finds the newest when it asks. While the framework waits for the body, its hub writes to the socket itself.
 
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, MessageBody};
+use actix_web::http::Version;
 use actix_web::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use ripcord_proto::problem::{Code, Problem};
 
 use super::Shared;
-use super::connection::{Connection, End, Opening, Outlet};
+use super::connection::{Connection, End, EventBody, Framing, Opening, Outlet};
 use super::hello::Query;
 use super::hub::Hub;
 use super::transport::Control;
@@ -55,11 +56,16 @@ fn open(request: &HttpRequest, hub: &Rc<Hub>) -> Result<HttpResponse, Refusal> {
     let query = Query::parse(request.query_string());
     let (feed, key_id) = hub.shared.grant(request.headers(), query.environment.as_deref())?;
     let hello = query.hello(request.headers())?;
+    let framing = if request.version() == Version::HTTP_11 {
+        Framing::Chunked
+    } else {
+        Framing::Other
+    };
     let connection = hub.open(Opening {
         feed,
         key_id,
         control: request.conn_data::<Rc<Control>>().map(Rc::clone).unwrap_or_default(),
-        outlet: Outlet::Sse(None.into()),
+        outlet: Outlet::Sse(EventBody::new(framing)),
         phase: 0,
         open: hub.shared.tracker.token(),
     });
@@ -95,13 +101,13 @@ impl MessageBody for Events {
             if let Some(position) = frame.leads_to() {
                 self.connection.handed(position);
             }
-            return Poll::Ready(Some(Ok(frame.sse().clone())));
+            return Poll::Ready(Some(Ok(frame.sse())));
         }
         if self.connection.session.borrow().has_ended() {
             return Poll::Ready(None);
         }
-        if let Outlet::Sse(waker) = self.connection.outlet() {
-            *waker.borrow_mut() = Some(cx.waker().clone());
+        if let Outlet::Sse(body) = self.connection.outlet() {
+            body.waits(cx);
         }
         Poll::Pending
     }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -17,7 +18,6 @@ const SEND_BUFFER: usize = 16 * 1024;
 /// A connection as the HTTP service is given it.
 #[derive(Debug)]
 pub struct Transport {
-    wire: Wire,
     control: Rc<Control>,
 }
 
@@ -27,9 +27,13 @@ enum Wire {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// What is known of a connection outside of the task that drives it. It lives on that task's thread.
+/// A connection as it is known outside of the task that drives it. It lives on that task's thread.
 #[derive(Debug, Default)]
 pub struct Control {
+    /// Gone with its [`Transport`].
+    wire: RefCell<Option<Wire>>,
+    /// What is left of what was written past the task that drives the connection: it goes before anything of that task's.
+    ahead: RefCell<Bytes>,
     /// Since when the peer has taken no byte of what is to be written.
     blocked: Cell<Option<Instant>>,
     cut: Cell<bool>,
@@ -67,11 +71,93 @@ impl Control {
         }
     }
 
+    /// Whether it is about to end, whatever it is doing.
+    pub(super) fn is_cut(&self) -> bool {
+        self.cut.get()
+    }
+
     /// Wakes the task that drives the connection.
     pub(super) fn wake(&self) {
         if let Some(waker) = self.waker.borrow().as_ref() {
             waker.wake_by_ref();
         }
+    }
+
+    /// Whether nothing waits to be written, as far as the task that drives the connection has handed it over.
+    pub(super) fn is_idle(&self) -> bool {
+        self.blocked.get().is_none() && self.ahead.borrow().is_empty()
+    }
+
+    /// Writes past the task that drives the connection, as far as the peer takes it. That task has to be woken unless the
+    /// connection [`is_idle`](Self::is_idle) afterwards: it writes the rest, or finds the connection broken.
+    pub(super) fn write_ahead(&self, bytes: &Bytes) {
+        let cx = &mut Context::from_waker(Waker::noop());
+        let mut written = 0;
+        while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
+            match self.poll_write(cx, rest) {
+                Poll::Ready(Ok(taken)) if taken > 0 => written += taken,
+                Poll::Ready(_) => return self.cut.set(true),
+                Poll::Pending => return drop(self.ahead.replace(bytes.slice(written..))),
+            }
+        }
+        if let Poll::Ready(Err(_)) = self.poll_flush(cx) {
+            self.cut.set(true);
+        }
+    }
+
+    fn poll_wire<T>(&self, poll: impl FnOnce(&mut Wire) -> Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        match self.wire.borrow_mut().as_mut() {
+            Some(wire) => poll(wire),
+            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.before_write()?;
+        let written = self.poll_wire(|wire| match wire {
+            Wire::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Wire::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        });
+        self.progress(&written);
+        written
+    }
+
+    fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_wire(|wire| match wire {
+            Wire::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Wire::Tls(stream) => {
+                let flushed = Pin::new(stream).poll_flush(cx);
+                self.progress(&flushed);
+                flushed
+            }
+        })
+    }
+
+    /// Writes what is left of what was written ahead.
+    fn poll_ahead(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut ahead = self.ahead.borrow_mut();
+        while !ahead.is_empty() {
+            let written = std::task::ready!(self.poll_write(cx, &ahead))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            ahead.advance(written);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn before_write(&self) -> io::Result<()> {
+        if self.cut.get() {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        if self.narrow.get() == Narrow::Wanted
+            && let Some(wire) = self.wire.borrow().as_ref()
+        {
+            self.narrow.set(Narrow::Done);
+            // A kernel that refuses only costs memory.
+            let _ = socket2::SockRef::from(wire.socket()).set_send_buffer_size(SEND_BUFFER);
+        }
+        Ok(())
     }
 
     fn progress<T>(&self, written: &Poll<T>) {
@@ -90,21 +176,32 @@ impl Control {
     }
 }
 
+impl Wire {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+        }
+    }
+}
+
 impl Transport {
     /// A connection without TLS.
     pub fn plain(stream: TcpStream) -> Self {
-        Self {
-            wire: Wire::Plain(stream),
-            control: Rc::default(),
-        }
+        Self::over(Wire::Plain(stream))
     }
 
     /// A connection after its TLS handshake.
     pub fn tls(stream: TlsStream<TcpStream>) -> Self {
-        Self {
-            wire: Wire::Tls(Box::new(stream)),
-            control: Rc::default(),
-        }
+        Self::over(Wire::Tls(Box::new(stream)))
+    }
+
+    fn over(wire: Wire) -> Self {
+        let control = Control {
+            wire: RefCell::new(Some(wire)),
+            ..Control::default()
+        };
+        Self { control: Rc::new(control) }
     }
 
     /// What is known of it.
@@ -114,38 +211,25 @@ impl Transport {
 
     /// The address of the other end.
     pub fn peer(&self) -> Option<std::net::SocketAddr> {
-        self.socket().peer_addr().ok()
+        self.control.wire.borrow().as_ref()?.socket().peer_addr().ok()
     }
+}
 
-    fn socket(&self) -> &TcpStream {
-        match &self.wire {
-            Wire::Plain(stream) => stream,
-            Wire::Tls(stream) => stream.get_ref().0,
-        }
-    }
-
-    fn before_write(&self) -> io::Result<()> {
-        if self.control.cut.get() {
-            return Err(io::ErrorKind::ConnectionAborted.into());
-        }
-        if self.control.narrow.get() == Narrow::Wanted {
-            self.control.narrow.set(Narrow::Done);
-            // A kernel that refuses only costs memory.
-            let _ = socket2::SockRef::from(self.socket()).set_send_buffer_size(SEND_BUFFER);
-        }
-        Ok(())
+impl Drop for Transport {
+    fn drop(&mut self) {
+        drop(self.control.wire.take());
     }
 }
 
 impl AsyncRead for Transport {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.control.cut.get() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
-        let read = match &mut self.wire {
+        let read = self.control.poll_wire(|wire| match wire {
             Wire::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             Wire::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-        };
+        });
         if read.is_pending() {
             self.control.watch(cx);
         }
@@ -154,31 +238,20 @@ impl AsyncRead for Transport {
 }
 
 impl AsyncWrite for Transport {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.before_write()?;
-        let written = match &mut self.wire {
-            Wire::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Wire::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
-        };
-        self.control.progress(&written);
-        written
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        std::task::ready!(self.control.poll_ahead(cx))?;
+        self.control.poll_write(cx, bytes)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.wire {
-            Wire::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Wire::Tls(stream) => {
-                let flushed = Pin::new(stream).poll_flush(cx);
-                self.control.progress(&flushed);
-                flushed
-            }
-        }
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        std::task::ready!(self.control.poll_ahead(cx))?;
+        self.control.poll_flush(cx)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.wire {
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.control.poll_wire(|wire| match wire {
             Wire::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Wire::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
+        })
     }
 }

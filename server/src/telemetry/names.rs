@@ -45,6 +45,12 @@ metrics_of_the_server! {
     KILLS = "ripcord_kills", describe_gauge, Unit::Count, "Kills in force";
     /// Labels: `env`.
     PROVISIONAL_KILLS = "ripcord_provisional_kills_total", describe_counter, Unit::Count, "Kills that took effect without the store";
+    /// Labels: `env`, `state`.
+    ROLLBACKS = "ripcord_rollbacks_total", describe_counter, Unit::Count, "Rollbacks by the state that they came to";
+    /// Labels: `env`, `phase` (`decided`, `committed`, `applied`, `healthy`).
+    ROLLBACK_SECONDS = "ripcord_rollback_seconds", describe_histogram, Unit::Seconds, "Time that a phase of a rollback took: detected to decided, decided to committed, committed to applied by the last, committed to healthy";
+    /// Labels: `env`.
+    PINGS = "ripcord_pings_total", describe_counter, Unit::Count, "Pings sent";
     STORE_UP = "ripcord_store_up", describe_gauge, Unit::Count, "1 while appends can succeed, else 0";
     APPEND_SECONDS = "ripcord_store_append_seconds", describe_histogram, Unit::Seconds, "Time of an append, until it is durable";
     /// Labels: `env`, `transport` (`websocket`, `sse`).

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use crate::access::limits::{self, Limits};
 use crate::access::{Access, keys};
 use crate::api::{Api, Parts};
+use crate::check::Checks;
 use crate::clock::SystemClock;
 use crate::commit::{Answer, Answerer, Author};
 use crate::driver::{Alone, Drivers};
@@ -26,8 +27,10 @@ use crate::environment::{Environments, Orphans, Rooms};
 use crate::fleet::{Fleet, Settings, Solitary};
 use crate::http::{problem, span};
 use crate::kill::Kills;
-use crate::outcome::Outcomes;
+use crate::outcome::{Nowhere, Outcomes};
 use crate::peer::Peers;
+use crate::ping::Pings;
+use crate::rollback::progress::Progress;
 use crate::secret::Secret;
 use crate::snapshot::board::Board;
 use crate::store::faulty::FaultyStore;
@@ -144,13 +147,28 @@ impl Node {
         let peers = Peers::new(Vec::new(), Some(Secret::new(PEERS)), None);
         let kills = Kills::start(environments.clone(), Journal::in_memory(), peers.clone(), "a".to_owned());
         let access = Access::new(environments.clone(), Some(&Secret::new(ADMIN)), "a".to_owned(), Limits::new(limits));
+        let fleet = Fleet::new(&board, Settings::new("a"), Arc::new(Solitary));
+        let drivers = Drivers::new(environments.clone(), Arc::new(Alone), "a", "id-a");
+        let outcomes = Outcomes::default();
+        let progress = Progress {
+            environments: environments.clone(),
+            fleet: fleet.clone(),
+            outcomes: outcomes.clone(),
+            elsewhere: Arc::new(Nowhere),
+            checks: Checks::new(Arc::new(SystemClock)),
+            drivers: drivers.clone(),
+        };
+        let checks = progress.checks.clone();
+        progress.start();
         let parts = Parts {
-            fleet: Fleet::new(&board, Settings::new("a"), Arc::new(Solitary)),
-            drivers: Drivers::new(environments.clone(), Arc::new(Alone), "a", "id-a"),
+            checks,
+            pings: Pings::new(environments.clone(), fleet.clone(), drivers.clone()),
+            fleet,
+            drivers,
             environments,
             kills,
             peers,
-            outcomes: Outcomes::default(),
+            outcomes,
             metrics: Metrics::of_process().unwrap(),
             node: "a".to_owned(),
         };

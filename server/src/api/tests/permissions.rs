@@ -48,7 +48,70 @@ fn of_an_environment() -> Vec<Row> {
         read("/v1/environments/{env}/diff"),
         read("/v1/environments/{env}/confirmations/{key}"),
         read("/v1/environments/{env}/connections"),
+        read("/v1/environments/{env}/drills"),
+        read("/v1/environments/{env}/drills/{key}"),
+        write(
+            Method::POST,
+            "/v1/environments/{env}/drills",
+            super::drills::report("happy-path", true),
+            Action::Drill,
+        ),
         write(Method::POST, "/v1/environments/{env}/explain", json!({"flag": "checkout"}), Action::Read),
+    ]
+}
+
+fn of_its_records() -> Vec<Row> {
+    let read = |template| (Method::GET, template, "", Value::Null, Action::Read);
+    let write = |method, template, body, action| (method, template, "", body, action);
+    let checkpoint = "/v1/environments/{env}/checkpoints/{key}";
+    let release = "/v1/environments/{env}/releases/{key}";
+    vec![
+        read("/v1/environments/{env}/policy"),
+        write(Method::PUT, "/v1/environments/{env}/policy", json!({"protection": "open"}), Action::SetPolicy),
+        read("/v1/environments/{env}/checkpoints"),
+        write(Method::POST, "/v1/environments/{env}/checkpoints", json!({"name": "other"}), Action::Checkpoint),
+        read(checkpoint),
+        write(Method::DELETE, checkpoint, Value::Null, Action::Checkpoint),
+        write(
+            Method::POST,
+            "/v1/environments/{env}/checkpoints/{key}/vouch",
+            json!({"evidence": "e"}),
+            Action::Vouch,
+        ),
+        write(Method::POST, "/v1/environments/{env}/checkpoints/{key}/doubt", Value::Null, Action::Vouch),
+        read("/v1/environments/{env}/releases"),
+        write(Method::POST, "/v1/environments/{env}/releases", json!({"name": "other"}), Action::Release),
+        read(release),
+        write(Method::PATCH, release, json!({"artifact": "web"}), Action::Release),
+        write(Method::POST, "/v1/environments/{env}/releases/{key}/finish", Value::Null, Action::Release),
+    ]
+}
+
+fn of_rollbacks_and_pings() -> Vec<Row> {
+    let read = |template| (Method::GET, template, "", Value::Null, Action::Read);
+    let write = |method, template, body, action| (method, template, "", body, action);
+    vec![
+        write(Method::POST, "/v1/environments/{env}/rollbacks", json!({"to": 1}), Action::Rollback),
+        write(Method::POST, "/v1/environments/{env}/rollbacks/plan", json!({"to": 1}), Action::Read),
+        read("/v1/environments/{env}/rollbacks"),
+        read("/v1/environments/{env}/rollbacks/{key}"),
+        write(Method::POST, "/v1/environments/{env}/rollbacks/{key}/stop", Value::Null, Action::Rollback),
+        write(
+            Method::POST,
+            "/v1/environments/{env}/rollbacks/{key}/resume",
+            json!({"now": true}),
+            Action::Rollback,
+        ),
+        write(
+            Method::POST,
+            "/v1/environments/{env}/rollbacks/{key}/review",
+            json!({"note": "n"}),
+            Action::Rollback,
+        ),
+        read("/v1/environments/{env}/pings"),
+        write(Method::POST, "/v1/environments/{env}/pings", Value::Null, Action::Ping),
+        write(Method::POST, "/v1/environments/{env}/rollbacks/{key}/undo", Value::Null, Action::Rollback),
+        write(Method::POST, "/v1/environments/{env}/rollbacks/{key}/undo/plan", Value::Null, Action::Read),
     ]
 }
 
@@ -67,7 +130,11 @@ fn of_the_server() -> Vec<Row> {
 }
 
 fn table() -> impl Iterator<Item = Row> {
-    of_an_environment().into_iter().chain(of_the_server())
+    of_an_environment()
+        .into_iter()
+        .chain(of_rollbacks_and_pings())
+        .chain(of_its_records())
+        .chain(of_the_server())
 }
 
 #[actix_web::test]

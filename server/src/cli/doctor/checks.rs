@@ -16,6 +16,7 @@ use crate::cli::client::{Answer, Call, ClientError};
 use crate::cli::exit::Failure;
 use crate::cli::invocation::Invocation;
 use crate::cli::output::{Paint, count, moment};
+use crate::cli::ping;
 
 /// A clock that differs by more makes times in the log hard to read.
 const SKEW: SignedDuration = SignedDuration::from_secs(5);
@@ -48,6 +49,36 @@ pub(super) async fn all(call: &Invocation) -> Vec<Finding> {
     findings.extend(kills(call).await);
     findings.extend(applications(call).await);
     findings
+}
+
+/// How fast a change reached everybody when that was measured last.
+fn propagation(call: &Invocation, view: &EnvironmentView) -> Finding {
+    let now = Timestamp::now();
+    let found = format!("last ping {}", ping::last(view.last_ping.as_ref(), now));
+    match &view.last_ping {
+        None => Finding::well("propagation", format!("never measured; `{}` does", call.command("ping"))),
+        Some(last) if last.figures.confirmed < last.figures.connected => Finding::warning(
+            "propagation",
+            found,
+            format!("`{}` measures it again and names who is missing.", call.command("ping")),
+        ),
+        Some(_) => Finding::well("propagation", found),
+    }
+}
+
+/// Whether people still have to look back at a rollback.
+fn reviews(call: &Invocation, view: &EnvironmentView) -> Option<Finding> {
+    let overdue = count(view.reviews_overdue, "rollback has", "rollbacks have");
+    (view.reviews_overdue > 0).then(|| {
+        Finding::warning(
+            "reviews",
+            format!("{overdue} not been reviewed in time"),
+            format!(
+                "`{}` shows which; then `ripcord rollback review ID --note \"…\"`.",
+                call.command("rollback list")
+            ),
+        )
+    })
 }
 
 /// Whether anything answers, and what time it thinks it is.
@@ -121,7 +152,7 @@ const fn state(state: ReadyState) -> &'static str {
 }
 
 /// Whether the key is good, and reaches the environment.
-async fn environment(call: &Invocation) -> Result<[Finding; 2], Finding> {
+async fn environment(call: &Invocation) -> Result<Vec<Finding>, Finding> {
     let target = call.client.target();
     let environment = call.environment();
     let answer: Result<Answer<EnvironmentView>, _> = call.client.call(Call::get(call.path(&[]))).await;
@@ -135,10 +166,14 @@ async fn environment(call: &Invocation) -> Result<[Finding; 2], Finding> {
                 count(view.flags, "flag", "flags"),
                 count(view.kills, "kill in force", "kills in force")
             );
-            Ok([
+            let mut findings = vec![
                 Finding::well("key", format!("accepted (from {})", target.key_from)),
                 Finding::well("environment", found),
-            ])
+                Finding::well("known good", known_good(&view)),
+                propagation(call, &view),
+            ];
+            findings.extend(reviews(call, &view));
+            Ok(findings)
         }
         Err(error) => {
             let check = match &error {
@@ -155,6 +190,14 @@ async fn environment(call: &Invocation) -> Result<[Finding; 2], Finding> {
             let advice: Vec<_> = described.lines().map(|line| line.trim().trim_start_matches("error: ")).collect();
             Err(Finding::wrong(check, head, Some(advice.join("\n"))))
         }
+    }
+}
+
+/// To which state everything could go back.
+fn known_good(view: &EnvironmentView) -> String {
+    match &view.last_known_good {
+        Some(good) => crate::cli::env::known_good(good),
+        None => "nobody has vouched for a state yet; `ripcord checkpoint create NAME` and `ripcord checkpoint vouch NAME` do".to_owned(),
     }
 }
 

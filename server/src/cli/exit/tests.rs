@@ -17,7 +17,20 @@ fn failed(problem: Problem) -> Failure {
 #[test]
 fn guards_and_gates_have_an_exit_code_of_their_own() {
     for code in Code::ALL {
-        let guards = [Code::FlagKilled, Code::PlanStale, Code::StaleRevision, Code::Forbidden];
+        let guards = [
+            Code::FlagKilled,
+            Code::PlanStale,
+            Code::StaleRevision,
+            Code::Forbidden,
+            Code::ReleaseFinished,
+            Code::NoKnownGood,
+            Code::OneWayDoor,
+            Code::CheckFailed,
+            Code::RollbackUnderWay,
+            Code::WrongState,
+            Code::Protected,
+            Code::CannotExpress,
+        ];
         let expected = if guards.contains(code) { 3 } else { 1 };
         assert_eq!(failed(problem(*code)).exit().code(), expected, "{}", code.as_str());
     }

@@ -279,3 +279,26 @@ fn a_stuck_reader_delays_nobody_and_gets_the_newest_when_it_reads_again() {
         assert!(frames <= 200, "{frames} frames");
     });
 }
+
+#[test]
+fn a_stuck_reader_of_events_gets_whole_frames_and_the_newest_when_it_reads_again() {
+    Node::run(Stage::new(2_000), async |node| {
+        let mut stuck = node.events("?instance=stuck&instance_id=i1", None).await;
+        let mut quick = node.events("?instance=quick&instance_id=i2", None).await;
+        quick.next().await;
+        for _ in 0..40 {
+            node.stage().next_epoch();
+            assert!(matches!(quick.next().await.1, ServerFrame::Snapshot(..)));
+        }
+        let mut positions = vec![Position::START];
+        while positions.last() < Some(&Position::new(41, 1)) {
+            let (_, frame) = stuck.next().await;
+            assert!(matches!(&frame, ServerFrame::Snapshot(snapshot, ..) if snapshot.flags.len() == 2_000));
+            if let ServerFrame::Snapshot(snapshot, ..) = frame {
+                positions.push(snapshot.position);
+            }
+        }
+        assert!(positions.is_sorted(), "{positions:?}");
+        assert!(positions.len() < 40, "{positions:?}");
+    });
+}

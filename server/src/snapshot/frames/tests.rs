@@ -65,6 +65,7 @@ fn the_header_of_a_text_frame_states_its_length() {
 fn an_event_has_a_name_an_id_and_the_frame_as_its_data() {
     let frame = Frame::new(FrameKind::Delta, Some(Position::new(1, 42)), "{\"a\":\n1}");
     assert_eq!(frame.sse().as_ref(), b"event: delta\nid: 1:42\ndata: {\"a\":\ndata: 1}\n\n");
+    assert_eq!(frame.sse_chunk().as_ref(), b"2C\r\nevent: delta\nid: 1:42\ndata: {\"a\":\ndata: 1}\n\n\r\n");
     let heartbeat = Frame::new(FrameKind::Heartbeat, None, "{}");
     assert_eq!(heartbeat.sse().as_ref(), b"event: heartbeat\ndata: {}\n\n");
 }

@@ -16,6 +16,7 @@ use super::open::{Known, Logs};
 use super::read::failed;
 use super::schema::{ENTRIES, LOGS, META, NEXT_LOG, REPLACED, Record, STATES, entries_after, states_of};
 use crate::store::state::policy::StatePolicy;
+use crate::store::state::{StoredState, along};
 use crate::store::{Append, AppendError, Contents, Head, LogName, StoreError, StoreHealth, StoreState};
 
 /// Jobs of one transaction, at most.
@@ -286,7 +287,11 @@ impl Batch {
         };
         // The log was dropped just now, so that it starts where this append expects it to.
         self.append(transaction, &append)?.map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        if let Some(state) = &contents.state {
+        let states = match &contents.log {
+            LogName::Environment(environment) => Some(along(StoredState::empty(environment.clone()), contents.entries.iter().cloned())),
+            LogName::System => None,
+        };
+        for state in states.into_iter().flatten().chain(contents.state.clone()) {
             let bytes = state.encode().map_err(|error| StoreError::Corrupt(error.to_string()))?;
             self.keep_state(transaction, &contents.log, state.head, &bytes, StatePolicy::default())?;
         }

@@ -2,6 +2,8 @@
 //! and fill an emptied Redis again.
 //!
 //! It is fed off the commit path, by a bounded channel that nobody waits for: what does not fit is fetched from Redis afterwards.
+//! Entries gather for some milliseconds and are written together: it is flushed twice a second anyway, and a write of its own
+//! for each commit would take the processor from the next one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,6 +24,8 @@ use crate::store::{Append, AppendError, Contents, Head, LogName, Store as _, Sto
 pub(super) const QUEUE: usize = 4096;
 /// Entries fetched from Redis at once.
 const BATCH: usize = 1000;
+/// How long entries gather before they are written, unless somebody waits for them.
+const GATHER: Duration = Duration::from_millis(10);
 /// How often it is flushed.
 const FLUSH: Duration = Duration::from_millis(500);
 /// How long a reader waits for entries that are known and not mirrored yet.
@@ -45,6 +49,8 @@ pub(super) struct Mirror {
     /// Logs of which something did not fit, or did not follow.
     behind: Mutex<BTreeSet<LogName>>,
     advanced: Notify,
+    /// Somebody waits for entries that may still gather.
+    wanted: Notify,
 }
 
 impl Mirror {
@@ -58,6 +64,7 @@ impl Mirror {
             heads: Mutex::new(heads),
             behind: Mutex::default(),
             advanced: Notify::new(),
+            wanted: Notify::new(),
         };
         Ok((mirror, batches))
     }
@@ -91,6 +98,7 @@ impl Mirror {
                 if self.head(log).sequence >= sequence {
                     return;
                 }
+                self.wanted.notify_one();
                 advanced.await;
             }
         };
@@ -106,9 +114,14 @@ impl Mirror {
         let mut is_dirty = false;
         loop {
             tokio::select! {
-                Some((log, entries)) = batches.recv() => {
+                Some(first) = batches.recv() => {
                     is_dirty = true;
-                    self.take(&log, entries).await;
+                    tokio::select! {
+                        () = tokio::time::sleep(GATHER) => {}
+                        () = self.wanted.notified() => {}
+                        () = closing.cancelled() => {}
+                    }
+                    self.take_gathered(first, &mut batches).await;
                 }
                 _ = flush.tick() => {
                     self.catch_up_where_behind(link).await;
@@ -119,26 +132,42 @@ impl Mirror {
                 () = closing.cancelled() => break,
             }
         }
+        while let Ok(first) = batches.try_recv() {
+            self.take_gathered(first, &mut batches).await;
+        }
+    }
+
+    /// Writes what has gathered, each log's entries together.
+    async fn take_gathered(&self, first: Batch, batches: &mut mpsc::Receiver<Batch>) {
+        let mut gathered = BTreeMap::from([first]);
         while let Ok((log, entries)) = batches.try_recv() {
+            gathered.entry(log).or_default().extend(entries);
+        }
+        for (log, entries) in gathered {
             self.take(&log, entries).await;
         }
     }
 
     async fn take(&self, log: &LogName, entries: Vec<Sealed>) {
         let expected = self.head(log);
-        let entries: Vec<_> = entries.into_iter().filter(|entry| entry.commit.sequence > expected.sequence).collect();
-        let Some(first) = entries.first() else { return };
-        if first.commit.sequence != expected.sequence.next() {
-            self.behind().insert(log.clone());
-            return;
+        let (mut head, mut news) = (expected, Vec::with_capacity(entries.len()));
+        for entry in entries {
+            // An own entry is offered when it was answered, and again where the feed was faster.
+            if entry.commit.sequence <= head.sequence {
+                continue;
+            }
+            // What was offered before the log was replaced does not follow any more.
+            let follows = Digest::of([head.chain.bytes().as_slice(), entry.body.as_bytes()]) == entry.digest;
+            if entry.commit.sequence != head.sequence.next() || !follows {
+                self.behind().insert(log.clone());
+                break;
+            }
+            head = head.after(&entry);
+            news.push(entry);
         }
-        // What was offered before the log was replaced does not follow any more.
-        if Digest::of([expected.chain.bytes().as_slice(), first.body.as_bytes()]) != first.digest {
-            self.behind().insert(log.clone());
-            return;
+        if !news.is_empty() {
+            report(self.append(log, expected, news).await, "written");
         }
-        let outcome = self.append(log, expected, entries).await;
-        report(outcome, "written");
     }
 
     async fn append(&self, log: &LogName, expected: Head, entries: Vec<Sealed>) -> Result<(), StoreError> {

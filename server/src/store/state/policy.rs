@@ -19,15 +19,18 @@ pub struct StatePolicy {
 
 impl Default for StatePolicy {
     fn default() -> Self {
-        Self {
-            entries: 512,
-            bytes: 4 * 1024 * 1024,
-            widest: 8 * 512,
-        }
+        Self::DEFAULT
     }
 }
 
 impl StatePolicy {
+    /// What everybody keeps by.
+    pub const DEFAULT: Self = Self {
+        entries: 512,
+        bytes: 4 * 1024 * 1024,
+        widest: 8 * 512,
+    };
+
     /// Whether it is time to keep a state: `entries` and `bytes` of log since the last one, of which `state_bytes` is the size.
     /// A state that is larger than the log since is not written again for the bytes alone.
     pub fn is_due(&self, entries: u64, bytes: u64, state_bytes: u64) -> bool {

@@ -1,0 +1,158 @@
+//! Environments to go back in.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use ripcord_proto::actor::{Actor, Origin};
+use ripcord_proto::change::EnvironmentRecord;
+use ripcord_proto::record::Record;
+use ripcord_proto::role::Role;
+use ripcord_proto::rollback::{Rollback, RollbackId, RollbackState, Scope};
+use ripcord_proto::table::{Entry, Member as _};
+use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Position, TargetName};
+use ripcord_server::clock::SystemClock;
+use ripcord_server::commit::{Answer, Answerer, Ask, Author, ChangesServed, Committed, Draft, Expected};
+use ripcord_server::environment::{Environments, Orphans, Rooms};
+use ripcord_server::http::Refusal;
+use ripcord_server::rollback::{self, Order, Prepared};
+use ripcord_server::store::Store;
+use ripcord_server::system::{SystemAsk, SystemDraft};
+use ripcord_server::tasks::TaskSet;
+
+/// Environments over `store`, with an empty `production`.
+pub async fn start(store: Arc<dyn Store>) -> anyhow::Result<Environments> {
+    let rooms = Rooms {
+        store,
+        board: Arc::default(),
+        clock: Arc::new(SystemClock),
+        tasks: TaskSet::default(),
+        orphans: Orphans::default(),
+    };
+    let environments = Environments::start(rooms, Arc::new(|_| ripcord_proto::frame::Overlay::default())).await?;
+    let record = EnvironmentRecord {
+        key: production()?,
+        description: None,
+        created: jiff::Timestamp::now(),
+    };
+    let draft = SystemDraft {
+        author: author(),
+        reason: None,
+        asks: vec![SystemAsk::CreateEnvironment(record)],
+        call: None,
+        answer: answer(),
+    };
+    environments.submit_system(draft).await?;
+    Ok(environments)
+}
+
+fn production() -> anyhow::Result<EnvironmentKey> {
+    Ok(EnvironmentKey::new("production")?)
+}
+
+fn author() -> Author {
+    Author {
+        actor: Actor {
+            name: "bench".to_owned(),
+            role: Role::Oncall,
+            key: None,
+        },
+        origin: Origin {
+            node: "bench".to_owned(),
+            address: None,
+            request: None,
+        },
+    }
+}
+
+fn answer() -> Answerer {
+    Answerer(Arc::new(|made| Answer {
+        status: 200,
+        body: rollback::answer_of(made).map_or_else(Box::default, |entry| entry.json().to_owned()),
+    }))
+}
+
+fn draft(asks: Vec<Ask>) -> anyhow::Result<Draft> {
+    Ok(Draft {
+        environment: production()?,
+        author: author(),
+        reason: Some("a bench".to_owned()),
+        release: None,
+        asks,
+        precondition: None,
+        plan: None,
+        changes_served: ChangesServed::Refuse,
+        call: None,
+        answered: None,
+        answer: answer(),
+    })
+}
+
+/// Puts flags, each with rules that ask for three attributes and split; `version` decides by how much.
+pub async fn put(environments: &Environments, flags: Range<usize>, version: usize) -> anyhow::Result<()> {
+    let on = 10 + 40 * version;
+    let asks = flags.map(|number| {
+        let json = format!(
+            r#"{{"description": "flag {number}", "tags": ["t{tag}"], "variants": {{"on": true, "off": false}}, "default": "off", "safe": "off",
+            "rules": [{{"when": {{"attribute": "email", "ends_with": "@example.com"}}, "serve": "on"}},
+                {{"when": {{"all": [{{"attribute": "plan", "one_of": ["beta", "pro"]}}, {{"attribute": "age", "gte": 18}}]}},
+                  "serve": {{"split": [{{"variant": "off", "weight": {off}}}, {{"variant": "on", "weight": {on}}}]}}}}]}}"#,
+            tag = number % 10,
+            off = 100 - on,
+        );
+        Ok(Ask::PutFlag(FlagKey::new(format!("flag-{number}"))?, Box::new(Flag::parse(&json)?)))
+    });
+    let asks = asks.collect::<anyhow::Result<Vec<_>>>()?;
+    environments.submit(draft(asks)?).await?;
+    Ok(())
+}
+
+/// An order for a rollback.
+pub fn order(to: TargetName, scope: Scope) -> Order {
+    Order {
+        to: Some(to),
+        scope,
+        segment: None,
+        steps: Vec::new(),
+        every_seconds: 0,
+        latitude: Default::default(),
+        acknowledged: Default::default(),
+        reason: None,
+        detected: None,
+    }
+}
+
+/// The order made ready.
+pub async fn prepared(environments: &Environments, order: &Order) -> anyhow::Result<Prepared> {
+    let prepared = rollback::prepare(environments, &production()?, &author(), order).await;
+    prepared.map_err(|error| anyhow::anyhow!("{:?}", Refusal::from(error)))
+}
+
+/// The draft of the commit.
+pub fn rollback_of(prepared: &Prepared) -> anyhow::Result<Draft> {
+    draft(vec![Ask::Rollback(Box::new(prepared.reversal.clone()))])
+}
+
+/// Nobody confirms here: the record is closed by hand, so that the next rollback is not refused.
+pub async fn ended(environments: &Environments, committed: &Committed) -> anyhow::Result<()> {
+    let made: Rollback = serde_json::from_str(committed.answer.body.get())?;
+    let id: RollbackId = made.id.clone();
+    let record = Rollback {
+        state: RollbackState::Confirmed,
+        ..made
+    };
+    let record: Record = Arc::new(Entry::new(id, record, Position::START)?).into();
+    environments.submit(draft(vec![Ask::PutRecord(record, Expected::Anything)])?).await?;
+    Ok(())
+}
+
+/// The median.
+pub fn p50(times: &[f64]) -> f64 {
+    let mut sorted = times.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
+}
+
+/// Seconds as milliseconds.
+pub fn millis(seconds: f64) -> String {
+    format!("{:.2} ms", seconds * 1e3)
+}

@@ -1,0 +1,155 @@
+//! `checkpoints` and `checkpoints/{name}`.
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::Members;
+use crate::checkpoint::{Checkpoint, Standing};
+use crate::key::{CheckpointName, ReleaseName};
+use crate::limits;
+use crate::reader::{self, Read, Reader};
+use crate::revision::Position;
+
+/// `POST checkpoints`: a name for the state as it is.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CheckpointRequest {
+    /// Its name.
+    pub name: CheckpointName,
+    /// For people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Why; added to what the commit says by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// `POST checkpoints/{name}/vouch`: its state is known to be good.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct VouchRequest {
+    /// What was seen that says so, in words.
+    pub evidence: String,
+    /// The figures of it: `{"error_rate": 0.002}`.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub figures: Map<String, Value>,
+}
+
+/// `POST checkpoints/{name}/doubt`: its state is not known to be good, or not any more. The body may be left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DoubtRequest {
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A checkpoint: an item of `GET checkpoints`, and the answer to what changes one.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CheckpointView {
+    /// The checkpoint; `epoch`, `revision` and `sequence` say where it points to.
+    #[serde(flatten)]
+    pub checkpoint: Checkpoint,
+    /// How it stands.
+    pub standing: Standing,
+    /// Whether `last-known-good` stands for it now.
+    pub last_known_good: bool,
+    /// Releases that began with it; while there are any it cannot be deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub baseline_of: Vec<ReleaseName>,
+}
+
+/// `GET checkpoints/{name}`: a checkpoint whose state was read back.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CheckpointDetail {
+    /// The checkpoint.
+    #[serde(flatten)]
+    pub view: CheckpointView,
+    /// Whether the state that the log gives has the hash that the checkpoint was taken with.
+    pub proven: bool,
+    /// How far the environment has moved since.
+    pub moved: Moved,
+    /// With `?state=true`, the whole state: settings, flags, segments and kills.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub state: Option<Box<RawValue>>,
+}
+
+/// How far an environment has moved from a state.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Moved {
+    /// Where it is now.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "1:57"))]
+    pub now: Position,
+    /// Revisions since.
+    pub revisions: u64,
+    /// Flags that differ, those that are new or gone among them.
+    pub flags: usize,
+    /// Segments that differ.
+    pub segments: usize,
+    /// Whether the settings differ.
+    pub settings: bool,
+}
+
+impl Members for CheckpointRequest {
+    const WHAT: &'static str = "a checkpoint";
+    const KNOWN: &'static [&'static str] = &["name", "note", "reason"];
+
+    fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
+        let name = reader.required(map, "name", "a name such as \"before-web-12\"", Reader::parsed);
+        let note = reader.optional(map, "note", Reader::prose);
+        let reason = super::reason(reader, map);
+        Ok(Self { name: name?, note, reason })
+    }
+}
+
+impl Members for VouchRequest {
+    const WHAT: &'static str = "a vouch";
+    const KNOWN: &'static [&'static str] = &["evidence", "figures"];
+
+    fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
+        let evidence = reader.required(map, "evidence", "what was seen that says that it is good, in words", |reader, value| {
+            let text = reader.prose(value)?.trim().to_owned();
+            if text.is_empty() {
+                return reader.refuse("is empty; say what was seen, as in \"an hour at 100% without an error\"");
+            }
+            Ok(text)
+        });
+        let figures = reader.optional(map, "figures", figures).unwrap_or_default();
+        Ok(Self { evidence: evidence?, figures })
+    }
+}
+
+/// Numbers, texts and truths by name.
+fn figures(reader: &mut Reader, value: &Value) -> Read<Map<String, Value>> {
+    let map = reader.object(value)?;
+    if map.len() > limits::FIGURES {
+        return reader.refuse(format!("has {} figures; at most {} are allowed", map.len(), limits::FIGURES));
+    }
+    let mut read = Vec::new();
+    for (name, value) in map {
+        read.push(reader.within(name, |reader| match value {
+            Value::Number(_) => reader.number(value).map(drop),
+            Value::String(_) => reader.prose(value).map(drop),
+            Value::Bool(_) => Ok(()),
+            Value::Null | Value::Array(_) | Value::Object(_) => reader.refuse(format!("must be a number, a string or a boolean, not {}", reader::kind(value))),
+        }));
+    }
+    read.into_iter().collect::<Read<()>>()?;
+    Ok(map.clone())
+}
+
+impl Members for DoubtRequest {
+    const WHAT: &'static str = "a doubt";
+    const KNOWN: &'static [&'static str] = &["reason"];
+
+    fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
+        Ok(Self {
+            reason: super::reason(reader, map),
+        })
+    }
+}

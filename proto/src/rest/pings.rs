@@ -1,0 +1,74 @@
+//! `pings`.
+
+use crate::ping::Ping;
+
+/// A ping with its figures in front: the answer to `POST pings`, and an item of `GET pings`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PingView {
+    /// The ping.
+    #[serde(flatten)]
+    pub ping: Ping,
+    /// Its figures.
+    #[serde(flatten)]
+    pub figures: PingFigures,
+}
+
+/// How far a ping got, and how fast: applications that acknowledge.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PingFigures {
+    /// How many were connected.
+    pub connected: u64,
+    /// How many of them have confirmed.
+    pub confirmed: u64,
+    /// Median milliseconds from the commit to the confirmation; `null` where nobody has confirmed.
+    pub p50_ms: Option<f64>,
+    /// 99th percentile.
+    pub p99_ms: Option<f64>,
+    /// The slowest.
+    pub max_ms: Option<f64>,
+}
+
+/// The newest ping of an environment, as its state shows it.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LastPing {
+    /// When it was sent.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub at: jiff::Timestamp,
+    /// Its figures.
+    #[serde(flatten)]
+    pub figures: PingFigures,
+}
+
+impl From<&Ping> for PingFigures {
+    fn from(ping: &Ping) -> Self {
+        let level = &ping.confirmation.applied;
+        Self {
+            connected: level.connected,
+            confirmed: level.confirmed,
+            p50_ms: level.p50_ms,
+            p99_ms: level.p99_ms,
+            max_ms: level.max_ms,
+        }
+    }
+}
+
+impl From<Ping> for PingView {
+    fn from(ping: Ping) -> Self {
+        Self {
+            figures: PingFigures::from(&ping),
+            ping,
+        }
+    }
+}
+
+impl From<&Ping> for LastPing {
+    fn from(ping: &Ping) -> Self {
+        Self {
+            at: ping.at,
+            figures: PingFigures::from(ping),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! `policy`: what an environment asks of those who change it, and what it does by itself.
+
+use serde_json::{Map, Value};
+
+use super::Members;
+use crate::check::Check;
+use crate::limits;
+use crate::policy::{Policy, Protection};
+use crate::reader::{Read, Reader};
+use crate::revision::Revision;
+
+/// The answer to `PUT policy`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PolicyWritten {
+    /// `null`: a policy changes no answer, so it makes no revision.
+    pub revision: Option<Revision>,
+    /// Whether it was another one before.
+    pub changed: bool,
+    /// The policy as it is now.
+    pub policy: Policy,
+}
+
+impl Members for Policy {
+    const WHAT: &'static str = "a policy";
+    const KNOWN: &'static [&'static str] = &[
+        "protection",
+        "vouch_after_seconds",
+        "checks",
+        "confirm_within_seconds",
+        "ping_every_seconds",
+        "review_within_seconds",
+    ];
+
+    fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
+        let protection = reader.optional(map, "protection", |reader, value| match reader.text(value)? {
+            "open" => Ok(Protection::Open),
+            "protected" => Ok(Protection::Protected),
+            other => reader.refuse(format!("{other:?} is neither \"open\" nor \"protected\"")),
+        });
+        let mut seconds = |name: &str, least: u64, most: u64| {
+            let value = map.get(name).filter(|value| !value.is_null())?;
+            reader.within(name, |reader| super::seconds(reader, value, least, most)).ok()
+        };
+        let vouch_after_seconds = seconds("vouch_after_seconds", 1, limits::VOUCH_AFTER_SECONDS_MAX);
+        let confirm_within_seconds = seconds("confirm_within_seconds", 1, limits::CONFIRM_WITHIN_SECONDS_MAX);
+        let ping_every_seconds = seconds("ping_every_seconds", limits::PING_EVERY_SECONDS_MIN, limits::PING_EVERY_SECONDS_MAX);
+        let review_within_seconds = seconds("review_within_seconds", 60, limits::REVIEW_WITHIN_SECONDS_MAX);
+        let checks = reader.optional(map, "checks", Check::read_all);
+        Ok(Self {
+            protection: protection.unwrap_or_default(),
+            vouch_after_seconds,
+            checks: checks.unwrap_or_default(),
+            confirm_within_seconds,
+            ping_every_seconds,
+            review_within_seconds,
+        })
+    }
+}

@@ -1,0 +1,213 @@
+//! The answer of `POST rollbacks/plan`.
+
+use serde_json::value::RawValue;
+
+use crate::digest::Digest;
+use crate::fault::Fault;
+use crate::key::{FlagKey, SegmentKey, VariantName};
+use crate::kill::KillId;
+use crate::rest::log::ChangedBy;
+use crate::rest::plan::{SegmentStep, SettingsStep};
+use crate::revision::{Epoch, Revision};
+use crate::rollback::{RollbackId, Scope, Target};
+
+/// What a rollback would do. Executing with `hash` as `plan` does exactly this, or is refused.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RollbackPlan {
+    /// What to give as `plan`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub hash: Digest,
+    /// Where it goes back to.
+    pub target: Target,
+    /// What it puts back.
+    pub scope: Scope,
+    /// Only for users in this segment, where it was asked so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment: Option<SegmentKey>,
+    /// The epoch that it was made against.
+    pub epoch: Epoch,
+    /// The revision that it was made against; the hash does not depend on it.
+    pub revision: Revision,
+    /// Flags that would change, by key.
+    pub flags: Vec<FlagView>,
+    /// Segments that would change.
+    pub segments: Vec<SegmentStep>,
+    /// The settings, where they would change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<SettingsStep>,
+    /// Flags and segments that stay as they are, because others have changed them.
+    pub conflicts: Vec<ConflictView>,
+    /// Flags of the plan that stay killed.
+    pub kills: Vec<KilledView>,
+    /// One-way doors that it would pass.
+    pub one_way: Vec<OneWayView>,
+    /// References that it would break, prerequisites among them: while there are any it is refused.
+    pub breaks: Vec<Fault>,
+    /// Flags for which rules cannot say what is asked: while there are any it is refused.
+    pub cannot: Vec<CannotView>,
+    /// Live rollouts that it would stop.
+    pub rollouts: Vec<RolloutView>,
+    /// A rollback of the same flags that is under way: while it is, this one is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under_way: Option<RollbackId>,
+    /// Whom it affects.
+    pub users: UserShare,
+    /// The steps, where it goes down a ladder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<LadderView>,
+    /// What to think of before going on.
+    pub warnings: Vec<String>,
+}
+
+/// A flag, as it is and as it would be.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FlagView {
+    /// Which.
+    pub key: FlagKey,
+    /// As it is; `null` = it was deleted.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::Flag>))]
+    pub from: Option<Box<RawValue>>,
+    /// As it would be.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::Flag>))]
+    pub to: Option<Box<RawValue>>,
+    /// Whom it serves what, in words, now.
+    pub now: String,
+    /// The same, then.
+    pub then: String,
+    /// What differs, in words.
+    pub differs: Vec<String>,
+    /// The commit that changed it last; absent where the log does not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<ChangedBy>,
+    /// Whose variant changes.
+    pub users: FlagShare,
+}
+
+/// Of how many contexts a flag's variant changes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FlagShare {
+    /// How many.
+    pub changed: u64,
+    /// Of one: 0.125 is an eighth.
+    pub share: f64,
+}
+
+/// Something that stays as it is; exactly one of `flag` and `segment` is there.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ConflictView {
+    /// A flag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flag: Option<FlagKey>,
+    /// A segment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment: Option<SegmentKey>,
+    /// Why, in words.
+    pub why: String,
+    /// The commit of somebody else; absent where the log does not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<ChangedBy>,
+}
+
+/// A flag that stays killed.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct KilledView {
+    /// Which.
+    pub flag: FlagKey,
+    /// By what.
+    pub kills: Vec<KillId>,
+    /// Whether what it serves meanwhile would change: then it is refused without `changes_served`.
+    pub changes_served: bool,
+}
+
+/// A one-way door.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OneWayView {
+    /// The flag.
+    pub flag: FlagKey,
+    /// The variant that is taken from somebody.
+    pub from: VariantName,
+    /// Why that cannot simply be undone.
+    pub reason: String,
+    /// The checkpoint of the data from which it could be restored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_checkpoint: Option<String>,
+    /// Whether the request named it in `acknowledge_one_way`.
+    pub acknowledged: bool,
+}
+
+/// A flag for which rules cannot say it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CannotView {
+    /// Which.
+    pub flag: FlagKey,
+    /// Why not.
+    pub why: String,
+}
+
+/// A live rollout.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RolloutView {
+    /// Its name.
+    pub name: String,
+}
+
+/// Of how many users at least one flag's variant changes.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct UserShare {
+    /// Who they are.
+    pub source: Population,
+    /// How many there are.
+    pub contexts: u64,
+    /// How many of them are served another variant of at least one flag.
+    pub changed: u64,
+    /// The same, of one: 0.125 is an eighth.
+    pub share: f64,
+}
+
+/// Over whom a share is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Population {
+    /// Made up: `user-1` to `user-n`, with attributes from the constants that rules and segments mention.
+    Synthetic,
+    /// As it was uploaded.
+    Sample,
+}
+
+/// The way down in steps.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LadderView {
+    /// Seconds that each is held.
+    pub every_seconds: u64,
+    /// Each step; the last is the target itself.
+    pub steps: Vec<StepView>,
+    /// Flags that go back whole at the first step, because more than the weights of one split differs.
+    pub whole: Vec<FlagKey>,
+    /// Flags that go back at the last step, because they expose more at the target.
+    pub last: Vec<FlagKey>,
+}
+
+/// One step of the way down.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct StepView {
+    /// Exposure is capped at this percentage; `null` = the target itself.
+    pub percent: Option<f64>,
+    /// Seconds after the first commit.
+    pub after_seconds: u64,
+    /// Flags that it changes.
+    pub flags: u64,
+}

@@ -1,0 +1,315 @@
+//! The bodies of `POST rollbacks` and `POST rollbacks/plan`.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use crate::digest::Digest;
+use crate::key::{FlagKey, ReleaseName, SegmentKey, Tag};
+use crate::limits;
+use crate::reader::{Read, Reader};
+use crate::rest::Members;
+use crate::revision::Revision;
+use crate::rollback::{Latitude, Scope};
+use crate::target::TargetName;
+
+/// Seconds that a step is held where it does not say.
+const EVERY_SECONDS: u64 = 120;
+/// Seconds that a step may be held, at most.
+const EVERY_SECONDS_MAX: u64 = 24 * 60 * 60;
+/// Contexts of a synthetic population, at most.
+const POPULATION: u64 = 10_000;
+/// What a target looks like.
+const TARGET: &str = "\"last-known-good\", the name of a checkpoint, or a revision such as 41 or \"1:41\"";
+
+/// `POST rollbacks`. Of `release`, `flags` and `tags` at most one; none = the environment.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RollbackRequest {
+    /// Where to go back to; a release goes back to its baseline where it does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<TargetName>,
+    /// What this release changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<ReleaseName>,
+    /// These flags.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub flags: BTreeSet<FlagKey>,
+    /// Every flag that carries one of these tags, now or at the target.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub tags: BTreeSet<Tag>,
+    /// Only for users in this segment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segment: Option<SegmentKey>,
+    /// Percentages, falling, by which exposure is lowered; after the last comes the target itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(example = json!([50, 25, 5, 0])))]
+    pub steps: Vec<f64>,
+    /// Seconds that each step is held: 1 to 86,400; 120 where it does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub every_seconds: Option<u64>,
+    /// What it may do beyond its scope.
+    #[serde(flatten)]
+    pub latitude: Latitude,
+    /// Flags whose one-way door it passes knowingly.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub acknowledge_one_way: BTreeSet<FlagKey>,
+    /// The hash of the plan that must still hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub plan: Option<Digest>,
+    /// Why; may be left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When the trouble was noticed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    pub detected_at: Option<jiff::Timestamp>,
+}
+
+/// `POST rollbacks/plan`: the same, and over whom the share of affected users is computed.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PlanRequest {
+    /// What is planned.
+    #[serde(flatten)]
+    pub rollback: RollbackRequest,
+    /// Contexts of real users, at most 10,000; without them a population is made up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<Object>>))]
+    pub sample: Option<Vec<Map<String, Value>>>,
+    /// How many contexts are made up: 1 to 10,000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub population: Option<u64>,
+}
+
+impl RollbackRequest {
+    /// What it puts back.
+    pub fn scope(&self) -> Scope {
+        if let Some(release) = &self.release {
+            return Scope::Release(release.clone());
+        }
+        if !self.flags.is_empty() {
+            return Scope::Flags(self.flags.clone());
+        }
+        if !self.tags.is_empty() {
+            return Scope::Tags(self.tags.clone());
+        }
+        Scope::Environment
+    }
+
+    /// Seconds that each step is held.
+    pub fn every_seconds(&self) -> u64 {
+        self.every_seconds.unwrap_or(EVERY_SECONDS)
+    }
+}
+
+const KNOWN: [&str; 14] = [
+    "to",
+    "release",
+    "flags",
+    "tags",
+    "segment",
+    "steps",
+    "every_seconds",
+    "include_conflicts",
+    "with_segments",
+    "changes_served",
+    "acknowledge_one_way",
+    "plan",
+    "reason",
+    "detected_at",
+];
+
+impl Members for RollbackRequest {
+    const WHAT: &'static str = "a rollback";
+    const KNOWN: &'static [&'static str] = &KNOWN;
+
+    fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
+        let request = Self {
+            to: reader.optional(map, "to", target),
+            release: reader.optional(map, "release", Reader::parsed),
+            flags: named(reader, map, "flags", limits::FLAGS),
+            tags: named(reader, map, "tags", limits::TAGS),
+            segment: reader.optional(map, "segment", Reader::parsed),
+            steps: reader.optional(map, "steps", steps).unwrap_or_default(),
+            every_seconds: reader.optional(map, "every_seconds", |reader, value| {
+                whole(reader, value, "a number of seconds", EVERY_SECONDS_MAX)
+            }),
+            latitude: Latitude {
+                include_conflicts: reader.optional(map, "include_conflicts", Reader::boolean).unwrap_or_default(),
+                with_segments: reader.optional(map, "with_segments", Reader::boolean).unwrap_or_default(),
+                changes_served: reader.optional(map, "changes_served", Reader::boolean).unwrap_or_default(),
+            },
+            acknowledge_one_way: named(reader, map, "acknowledge_one_way", limits::FLAGS),
+            plan: reader.optional(map, "plan", |reader, value| {
+                let text = reader.text(value)?;
+                let wrong = |_| reader.refuse("is no plan's hash; give `hash` as `rollbacks/plan` answered it");
+                text.parse().or_else(wrong)
+            }),
+            reason: crate::rest::reason(reader, map),
+            detected_at: reader.optional(map, "detected_at", Reader::instant),
+        };
+        together(reader, map, &request);
+        Ok(request)
+    }
+}
+
+/// What its members have to do with each other.
+fn together(reader: &mut Reader, map: &Map<String, Value>, request: &RollbackRequest) {
+    let scopes: Vec<&str> = ["release", "flags", "tags"].into_iter().filter(|name| map.contains_key(*name)).collect();
+    if let [first, second, ..] = scopes.as_slice() {
+        let problem = format!("cannot go with {first}; name one scope, or none for the whole environment");
+        reader.within(second, |reader| reader.note(problem));
+    }
+    if !map.contains_key("to") && !map.contains_key("release") {
+        reader.within("to", |reader| reader.note(format!("is missing; it must be {TARGET}")));
+    }
+    if map.contains_key("steps") && map.contains_key("segment") {
+        let problem = "cannot go with segment; go back for a segment at once, or for everybody step by step";
+        reader.within("steps", |reader| reader.note(problem));
+    }
+    if request.every_seconds.is_some() && !map.contains_key("steps") {
+        reader.within("every_seconds", |reader| {
+            reader.note("says how long steps are held; name them in steps, or leave it out")
+        });
+    }
+}
+
+impl Members for PlanRequest {
+    const WHAT: &'static str = "the plan of a rollback";
+    const KNOWN: &'static [&'static str] = &[
+        KNOWN[0],
+        KNOWN[1],
+        KNOWN[2],
+        KNOWN[3],
+        KNOWN[4],
+        KNOWN[5],
+        KNOWN[6],
+        KNOWN[7],
+        KNOWN[8],
+        KNOWN[9],
+        KNOWN[10],
+        KNOWN[11],
+        KNOWN[12],
+        KNOWN[13],
+        "sample",
+        "population",
+    ];
+
+    fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
+        let rollback = RollbackRequest::read(reader, map);
+        let sample = reader.optional(map, "sample", |reader, value| {
+            reader.items(value, limits::SAMPLE_CONTEXTS, |reader, context| {
+                reader.any(context, limits::JSON_DEPTH)?;
+                reader.object(context).cloned()
+            })
+        });
+        let population = reader.optional(map, "population", |reader, value| whole(reader, value, "a number of contexts", POPULATION));
+        if sample.as_ref().is_some_and(Vec::is_empty) {
+            reader.within("sample", |reader| {
+                reader.note("is empty; give contexts, or leave it out for a made-up population")
+            });
+        }
+        if sample.is_some() && population.is_some() {
+            reader.within("population", |reader| reader.note("cannot go with sample; its own contexts are all that count"));
+        }
+        Ok(Self {
+            rollback: rollback?,
+            sample,
+            population,
+        })
+    }
+}
+
+fn target(reader: &mut Reader, value: &Value) -> Read<TargetName> {
+    if let Some(revision) = value.as_u64() {
+        return Ok(TargetName::Revision(Revision(revision)));
+    }
+    if value.is_string() {
+        return reader.parsed(value);
+    }
+    reader.refuse(format!("must be {TARGET}"))
+}
+
+/// A list of names, not empty where it is there.
+fn named<T: std::str::FromStr<Err = crate::Faults> + Ord>(reader: &mut Reader, map: &Map<String, Value>, name: &str, most: usize) -> BTreeSet<T> {
+    let read = reader.optional(map, name, |reader, value| {
+        let items: Vec<T> = reader.items(value, most, Reader::parsed)?;
+        if items.is_empty() {
+            return reader.refuse("is empty; name at least one, or leave it out");
+        }
+        Ok(BTreeSet::from_iter(items))
+    });
+    read.unwrap_or_default()
+}
+
+fn steps(reader: &mut Reader, value: &Value) -> Read<Vec<f64>> {
+    let steps = reader.items(value, limits::LADDER_STEPS, |reader, value| {
+        let percent = value.as_f64().unwrap_or(f64::NAN);
+        let thousandths = (percent * 1_000.0).round() / 1_000.0;
+        if (0.0..=100.0).contains(&percent) && (thousandths - percent).abs() < 1e-9 {
+            Ok(percent)
+        } else {
+            reader.refuse(format!("must be a percentage from 0 to 100 with at most three decimals, not {value}"))
+        }
+    })?;
+    if steps.is_empty() {
+        return reader.refuse("is empty; name at least one step, or leave it out to go back at once");
+    }
+    if steps.windows(2).any(|pair| matches!(pair, [before, after] if after >= before)) {
+        return reader.refuse("must fall from step to step, as in [50, 25, 5, 0]");
+    }
+    Ok(steps)
+}
+
+fn whole(reader: &mut Reader, value: &Value, what: &str, most: u64) -> Read<u64> {
+    match value.as_u64().filter(|number| (1..=most).contains(number)) {
+        Some(number) => Ok(number),
+        None => reader.refuse(format!("must be {what} from 1 to {most}, not {value}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{PlanRequest, RollbackRequest};
+    use crate::rest::Request as _;
+    use crate::rollback::Scope;
+
+    fn paths(value: &serde_json::Value) -> Vec<String> {
+        let faults = RollbackRequest::from_value(value).unwrap_err();
+        faults.all().iter().map(|fault| fault.path.clone()).collect()
+    }
+
+    #[test]
+    fn a_rollback_is_read_as_it_is_written() {
+        let value = json!({"to": "before-web-12", "flags": ["a", "b"], "steps": [50.0, 12.5, 0.0], "every_seconds": 60, "include_conflicts": true,
+            "with_segments": false, "changes_served": false, "acknowledge_one_way": ["a"], "reason": "5xx", "detected_at": "2026-11-24T14:02:00Z"});
+        let read = RollbackRequest::from_value(&value).unwrap();
+        assert!(matches!(read.scope(), Scope::Flags(flags) if flags.len() == 2));
+        assert_eq!(serde_json::to_value(&read).unwrap(), value);
+        assert_eq!(RollbackRequest::from_value(&json!({"to": 41})).unwrap().scope(), Scope::Environment);
+    }
+
+    #[test]
+    fn every_problem_is_named_by_its_field() {
+        assert_eq!(paths(&json!({})), ["to"]);
+        assert_eq!(paths(&json!({"to": 41, "flags": [], "tags": ["t"]})), ["flags", "tags"]);
+        assert_eq!(
+            paths(&json!({"to": {}, "steps": [5, 50], "every_seconds": 0, "plan": "x", "detected_at": "now"})),
+            ["to", "steps", "every_seconds", "plan", "detected_at"]
+        );
+        assert_eq!(paths(&json!({"to": 1, "segment": "eu", "steps": [50]})), ["steps"]);
+        assert_eq!(paths(&json!({"to": 1, "sample": []})), ["sample"], "a sample is for plans");
+    }
+
+    #[test]
+    fn a_plan_takes_a_sample_or_a_population() {
+        let plan = |value| PlanRequest::from_value(&value);
+        assert_eq!(plan(json!({"to": 1, "sample": [{"targetingKey": "u"}]})).unwrap().sample.unwrap().len(), 1);
+        assert!(plan(json!({"to": 1, "sample": [{"targetingKey": "u"}], "population": 5})).is_err());
+        assert!(plan(json!({"to": 1, "population": 10_001})).is_err());
+    }
+}

@@ -1,0 +1,303 @@
+//! Scenarios: what a drill rehearses, as people write it in a YAML file.
+//!
+//! ```yaml
+//! name: one-zone-down
+//! about: The store freezes while the release is bad.
+//! applications: 20
+//! store: redis                        # or embedded
+//! scope: { tags: [checkout] }         # or environment (the default), release, { flags: […] }
+//! to: last-known-good                 # or checkpoint, revision, baseline
+//! steps: [50, 0]                      # a staged rollback; left out = one commit
+//! every_seconds: 1
+//! change:                             # the bad release; left out = every flag in scope serves another variant
+//!   - put_flag: { key: checkout-v2, flag: { … } }
+//! faults:
+//!   - store-away: { how: frozen }
+//!   - straggler                       # a name alone = with its defaults
+//! confirm_within_seconds: 5
+//! expect: { state: confirmed, within_ms: 2000, refused: STORE_UNAVAILABLE }
+//! ```
+
+mod fault;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+pub use self::fault::{DrillFault, Moment, Outage};
+use crate::check::When;
+use crate::drill::DrillStore;
+use crate::fault::Faults;
+use crate::key::{FlagKey, Tag};
+use crate::limits;
+use crate::problem::Code;
+use crate::reader::{self, Read, Reader};
+use crate::rest::commits::ChangeRequest;
+use crate::rollback::RollbackState;
+use crate::yaml;
+
+const MEMBERS: [&str; 12] = [
+    "name",
+    "about",
+    "applications",
+    "store",
+    "scope",
+    "to",
+    "steps",
+    "every_seconds",
+    "change",
+    "faults",
+    "confirm_within_seconds",
+    "expect",
+];
+
+/// A drill to run. What it names in the environment is checked when it runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// Its name, by which reports are compared.
+    pub name: String,
+    /// What it rehearses, in a sentence.
+    pub about: Option<String>,
+    /// How many applications are connected; 5 where it does not say.
+    pub applications: Option<u64>,
+    /// The store that it needs, where it needs one.
+    pub store: Option<DrillStore>,
+    /// What is rolled back.
+    pub scope: DrillScope,
+    /// How the known-good state is named.
+    pub aim: Aim,
+    /// The steps of a staged rollback, where it is one.
+    pub steps: Option<Steps>,
+    /// The bad release; `None` = every flag in scope serves another variant to everybody.
+    pub change: Option<Vec<ChangeRequest>>,
+    /// What goes wrong meanwhile.
+    pub faults: Vec<DrillFault>,
+    /// Seconds within which the rollback must be confirmed; `None` = what the environment's policy says.
+    pub confirm_within_seconds: Option<u64>,
+    /// What must come of it, beyond what follows from the faults.
+    pub expect: Expectation,
+}
+
+/// What a drill rolls back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DrillScope {
+    /// Everything.
+    Environment,
+    /// What the bad release changed.
+    Release,
+    /// These flags.
+    Flags(BTreeSet<FlagKey>),
+    /// The flags with one of these tags.
+    Tags(BTreeSet<Tag>),
+}
+
+/// How the target of a drill's rollback is named. It is the same state each time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aim {
+    /// `last-known-good`.
+    LastKnownGood,
+    /// The checkpoint's name.
+    Checkpoint,
+    /// The revision's number.
+    Revision,
+    /// Not at all: the release's own baseline.
+    Baseline,
+}
+
+/// The ladder of a staged rollback.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Steps {
+    /// Percentages, falling.
+    pub percentages: Vec<f64>,
+    /// Seconds that each is held.
+    pub every_seconds: u64,
+}
+
+/// What must come of a drill. What is not stated follows from the faults.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Expectation {
+    /// The state in which the rollback ends.
+    pub state: Option<RollbackState>,
+    /// Milliseconds from the decision until every application is back.
+    pub within_ms: Option<u64>,
+    /// The code with which the first attempt is refused.
+    pub refused: Option<Code>,
+}
+
+impl Scenario {
+    /// Reads YAML or JSON. A syntax error is told with line and column; else all problems are told at once.
+    pub fn parse(text: &str) -> Result<Self, Faults> {
+        reader::read(&yaml::parse(text)?, Self::read)
+    }
+
+    fn read(reader: &mut Reader, value: &Value) -> Read<Self> {
+        let map = reader.object(value)?;
+        reader.members(map, "a scenario", &MEMBERS, &[]);
+        let name = reader.required(map, "name", "a short name", name);
+        let about = reader.optional(map, "about", Reader::prose);
+        let applications = reader.optional(map, "applications", |reader, value| {
+            whole(reader, value, "a number of applications", 1, limits::DRILL_APPLICATIONS)
+        });
+        let store = reader.optional(map, "store", Reader::parsed);
+        let scope = reader.optional(map, "scope", scope).unwrap_or(DrillScope::Environment);
+        let aim = reader.optional(map, "to", aim).unwrap_or(Aim::LastKnownGood);
+        let steps = steps(reader, map);
+        let change = reader.optional(map, "change", changes);
+        let faults = reader.optional(map, "faults", |reader, value| reader.items(value, limits::DRILL_FAULTS, DrillFault::read));
+        let confirm_within_seconds = reader.optional(map, "confirm_within_seconds", |reader, value| whole(reader, value, "seconds", 1, 300));
+        let expect = reader.optional(map, "expect", expectation).unwrap_or_default();
+        let scenario = Self {
+            name: name?,
+            about,
+            applications,
+            store,
+            scope,
+            aim,
+            steps,
+            change,
+            faults: faults.unwrap_or_default(),
+            confirm_within_seconds,
+            expect,
+        };
+        scenario.agree(reader);
+        Ok(scenario)
+    }
+
+    /// What does not go together.
+    fn agree(&self, reader: &mut Reader) {
+        if self.aim == Aim::Baseline && self.scope != DrillScope::Release {
+            reader.within("to", |reader| {
+                reader.note("is the baseline of a release; say scope: release, or aim at last-known-good");
+            });
+        }
+        if self.needs_redis() && self.store == Some(DrillStore::Embedded) {
+            reader.within("store", |reader| {
+                reader.note("is embedded, which cannot go away from its node; a store-away fault needs redis");
+            });
+        }
+        let step = self.faults.iter().any(|fault| matches!(fault, DrillFault::FailingCheck { when: When::Step }));
+        if step && self.steps.is_none() {
+            reader.within("steps", |reader| reader.note("is missing; a check that fails at a step needs steps"));
+        }
+    }
+
+    /// Whether it cannot run on the embedded store, which never goes away from its node.
+    pub fn needs_redis(&self) -> bool {
+        self.faults.iter().any(|fault| matches!(fault, DrillFault::StoreAway { .. }))
+    }
+}
+
+fn name(reader: &mut Reader, value: &Value) -> Read<String> {
+    let text = reader.text(value)?;
+    let fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if text.is_empty() || text.len() > limits::ENVIRONMENT_CHARACTERS || !text.chars().all(fine) {
+        let most = limits::ENVIRONMENT_CHARACTERS;
+        return reader.refuse(format!("{text:?} is no name; it has 1 to {most} lower-case letters, digits and -"));
+    }
+    Ok(text.to_owned())
+}
+
+fn scope(reader: &mut Reader, value: &Value) -> Read<DrillScope> {
+    const HOW: &str = "it is environment, release, { flags: [ … ] } or { tags: [ … ] }";
+    match value.as_str() {
+        Some("environment") => return Ok(DrillScope::Environment),
+        Some("release") => return Ok(DrillScope::Release),
+        Some(other) => return reader.refuse(format!("{other:?} is no scope; {HOW}")),
+        None => {}
+    }
+    let map = reader.object(value)?;
+    reader.members(map, "a scope", &["flags", "tags"], &[]);
+    let flags = reader.optional(map, "flags", |reader, value| set(reader, value, limits::FLAGS));
+    let tags = reader.optional(map, "tags", |reader, value| set(reader, value, limits::TAGS));
+    match (flags, tags) {
+        (Some(flags), None) => Ok(DrillScope::Flags(flags)),
+        (None, Some(tags)) => Ok(DrillScope::Tags(tags)),
+        (Some(_), Some(_)) | (None, None) => reader.refuse(format!("names no scope, or two; {HOW}")),
+    }
+}
+
+fn set<T: std::str::FromStr<Err = Faults> + Ord>(reader: &mut Reader, value: &Value, most: usize) -> Read<BTreeSet<T>> {
+    let items = reader.items(value, most, Reader::parsed)?;
+    if items.is_empty() {
+        return reader.refuse("is empty; name at least one");
+    }
+    Ok(items.into_iter().collect())
+}
+
+fn aim(reader: &mut Reader, value: &Value) -> Read<Aim> {
+    match reader.text(value)? {
+        "last-known-good" => Ok(Aim::LastKnownGood),
+        "checkpoint" => Ok(Aim::Checkpoint),
+        "revision" => Ok(Aim::Revision),
+        "baseline" => Ok(Aim::Baseline),
+        other => reader.refuse(format!(
+            "{other:?} is no aim of a drill; it is last-known-good, checkpoint, revision or baseline"
+        )),
+    }
+}
+
+fn steps(reader: &mut Reader, map: &Map<String, Value>) -> Option<Steps> {
+    let every = reader.optional(map, "every_seconds", |reader, value| whole(reader, value, "seconds", 1, 60));
+    let percentages = reader.optional(map, "steps", |reader, value| {
+        let steps = reader.items(value, limits::LADDER_STEPS, percentage)?;
+        if steps.is_empty() || !steps.is_sorted_by(|a, b| a > b) {
+            return reader.refuse("must be falling percentages, such as [50, 25, 5, 0]");
+        }
+        Ok(steps)
+    });
+    if every.is_some() && !map.contains_key("steps") {
+        reader.within("every_seconds", |reader| {
+            reader.note("says how long each step is held, and there are no steps; add steps");
+        });
+    }
+    percentages.map(|percentages| Steps {
+        percentages,
+        every_seconds: every.unwrap_or(1),
+    })
+}
+
+fn percentage(reader: &mut Reader, value: &Value) -> Read<f64> {
+    let number = reader.number(value)?.as_f64().unwrap_or(-1.0);
+    if (0.0..100.0).contains(&number) {
+        return Ok(number);
+    }
+    reader.refuse(format!("must be a percentage below 100, not {value}"))
+}
+
+fn changes(reader: &mut Reader, value: &Value) -> Read<Vec<ChangeRequest>> {
+    let changes = reader.items(value, limits::CHANGES, ChangeRequest::read)?;
+    if changes.is_empty() {
+        return reader.refuse("is empty; name changes as a commit does, or leave it out");
+    }
+    Ok(changes)
+}
+
+fn expectation(reader: &mut Reader, value: &Value) -> Read<Expectation> {
+    let map = reader.object(value)?;
+    reader.members(map, "an expectation", &["state", "within_ms", "refused"], &[]);
+    let state = reader.optional(map, "state", |reader, value| match reader.text(value)? {
+        "confirmed" => Ok(RollbackState::Confirmed),
+        "partial" => Ok(RollbackState::Partial),
+        "failed" => Ok(RollbackState::Failed),
+        other => reader.refuse(format!("{other:?} is no end that a drill can expect; it is confirmed, partial or failed")),
+    });
+    let within_ms = reader.optional(map, "within_ms", |reader, value| whole(reader, value, "milliseconds", 1, 300_000));
+    let refused = reader.optional(map, "refused", |reader, value| {
+        let text = reader.text(value)?;
+        let found = Code::ALL.iter().copied().find(|code| code.as_str() == text);
+        found.map_or_else(
+            || reader.refuse(format!("{text:?} is no code of a refusal, such as ONE_WAY_DOOR or STORE_UNAVAILABLE")),
+            Ok,
+        )
+    });
+    Ok(Expectation { state, within_ms, refused })
+}
+
+fn whole(reader: &mut Reader, value: &Value, what: &str, least: u64, most: u64) -> Read<u64> {
+    match value.as_u64().filter(|number| (least..=most).contains(number)) {
+        Some(number) => Ok(number),
+        None => reader.refuse(format!("must be {what} from {least} to {most}, not {value}")),
+    }
+}

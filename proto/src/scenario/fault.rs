@@ -1,0 +1,195 @@
+//! What goes wrong in a drill.
+
+use serde_json::{Map, Value};
+
+use super::whole;
+use crate::check::When;
+use crate::key::FlagKey;
+use crate::reader::{Read, Reader};
+
+/// Something that goes wrong in a drill: a name with its settings, or the name alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DrillFault {
+    /// The store cannot be reached when the rollback is first tried, and comes back after a kill has made its scope safe.
+    StoreAway {
+        /// How.
+        how: Outage,
+    },
+    /// A node is ended on the spot (`kill -9`): one of two on Redis, else the only one, which is started again.
+    NodeKilled {
+        /// When.
+        at: Moment,
+    },
+    /// Some applications are sent everything late.
+    SlowReaders {
+        /// How many.
+        count: u64,
+        /// Milliseconds by which each piece is late.
+        delay_ms: u64,
+    },
+    /// Some applications lose their connections.
+    LostConnections {
+        /// How many.
+        count: u64,
+        /// When.
+        at: Moment,
+    },
+    /// Clients are connected that never confirm anything.
+    Straggler {
+        /// How many.
+        count: u64,
+    },
+    /// A check says that service is not there.
+    FailingCheck {
+        /// When it is asked.
+        when: When,
+    },
+    /// A flag has a one-way door that the rollback must pass.
+    OneWayDoor {
+        /// Which; `None` = the first one in scope.
+        flag: Option<FlagKey>,
+    },
+    /// People edit flags while the rollback commits.
+    ConcurrentEdits {
+        /// How many at once.
+        writers: u64,
+    },
+}
+
+/// How a store goes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outage {
+    /// It holds its connections and answers nothing.
+    Frozen,
+    /// It is gone, and started again with what it had on disk.
+    Killed,
+}
+
+/// When a fault strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// Before the rollback is planned.
+    BeforeRollback,
+    /// Between the plan and the rollback.
+    AfterPlan,
+    /// Once the rollback is committed.
+    AfterCommit,
+}
+
+const NAMES: [&str; 8] = [
+    "store-away",
+    "node-killed",
+    "slow-readers",
+    "lost-connections",
+    "straggler",
+    "failing-check",
+    "one-way-door",
+    "concurrent-edits",
+];
+
+impl DrillFault {
+    pub(super) fn read(reader: &mut Reader, value: &Value) -> Read<Self> {
+        if let Some(name) = value.as_str() {
+            if !NAMES.contains(&name) {
+                let hint = crate::reader::hint(name, NAMES);
+                return reader.refuse(format!("{name:?} is no fault{hint}; there are {}", NAMES.join(", ")));
+            }
+            return Ok(Self::read_named(reader, name, &Map::new()));
+        }
+        let map = reader.object(value)?;
+        reader.members(map, "a fault", &NAMES, &[]);
+        let mut named = NAMES.iter().filter_map(|name| map.get(*name).map(|value| (*name, value)));
+        match (named.next(), named.next()) {
+            (Some((name, settings)), None) => reader.within(name, |reader| {
+                let settings = reader.object(settings)?;
+                Ok(Self::read_named(reader, name, settings))
+            }),
+            (None, _) => reader.refuse(format!("names no fault; there are {}", NAMES.join(", "))),
+            (Some((first, _)), Some((second, _))) => reader.refuse(format!("names two faults, {first} and {second}; give each an item of its own")),
+        }
+    }
+
+    fn read_named(reader: &mut Reader, name: &str, map: &Map<String, Value>) -> Self {
+        let members = |reader: &mut Reader, known: &[&str]| reader.members(map, &format!("the fault {name}"), known, &[]);
+        match name {
+            "store-away" => {
+                members(reader, &["how"]);
+                let how = reader.optional(map, "how", outage).unwrap_or(Outage::Frozen);
+                Self::StoreAway { how }
+            }
+            "node-killed" => {
+                members(reader, &["at"]);
+                let at = moment(reader, map, Moment::AfterCommit);
+                Self::NodeKilled { at }
+            }
+            "slow-readers" => {
+                members(reader, &["count", "delay_ms"]);
+                let delay = reader.optional(map, "delay_ms", |reader, value| whole(reader, value, "milliseconds", 1, 60_000));
+                Self::SlowReaders {
+                    count: count(reader, map, "count"),
+                    delay_ms: delay.unwrap_or(200),
+                }
+            }
+            "lost-connections" => {
+                members(reader, &["count", "at"]);
+                Self::LostConnections {
+                    count: count(reader, map, "count"),
+                    at: moment(reader, map, Moment::BeforeRollback),
+                }
+            }
+            "straggler" => {
+                members(reader, &["count"]);
+                Self::Straggler {
+                    count: count(reader, map, "count"),
+                }
+            }
+            "failing-check" => {
+                members(reader, &["when"]);
+                let when = reader.optional(map, "when", when).unwrap_or(When::After);
+                Self::FailingCheck { when }
+            }
+            "one-way-door" => {
+                members(reader, &["flag"]);
+                let flag = reader.optional(map, "flag", Reader::parsed);
+                Self::OneWayDoor { flag }
+            }
+            _ => {
+                members(reader, &["writers"]);
+                let writers = reader.optional(map, "writers", |reader, value| whole(reader, value, "a number of writers", 1, 16));
+                Self::ConcurrentEdits { writers: writers.unwrap_or(2) }
+            }
+        }
+    }
+}
+
+fn count(reader: &mut Reader, map: &Map<String, Value>, member: &str) -> u64 {
+    let count = reader.optional(map, member, |reader, value| whole(reader, value, "a number", 1, 1_000));
+    count.unwrap_or(1)
+}
+
+fn outage(reader: &mut Reader, value: &Value) -> Read<Outage> {
+    match reader.text(value)? {
+        "frozen" => Ok(Outage::Frozen),
+        "killed" => Ok(Outage::Killed),
+        other => reader.refuse(format!("{other:?} is no way for a store to go; it is frozen or killed")),
+    }
+}
+
+fn moment(reader: &mut Reader, map: &Map<String, Value>, otherwise: Moment) -> Moment {
+    let at = reader.optional(map, "at", |reader, value| match reader.text(value)? {
+        "before-rollback" => Ok(Moment::BeforeRollback),
+        "after-plan" => Ok(Moment::AfterPlan),
+        "after-commit" => Ok(Moment::AfterCommit),
+        other => reader.refuse(format!("{other:?} is no moment of a drill; it is before-rollback, after-plan or after-commit")),
+    });
+    at.unwrap_or(otherwise)
+}
+
+fn when(reader: &mut Reader, value: &Value) -> Read<When> {
+    match reader.text(value)? {
+        "before" => Ok(When::Before),
+        "step" => Ok(When::Step),
+        "after" => Ok(When::After),
+        other => reader.refuse(format!("{other:?} is not when a check is asked; it is before, step or after")),
+    }
+}

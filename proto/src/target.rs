@@ -1,0 +1,127 @@
+//! What somebody wants to go back to, as it is named: a checkpoint, `last-known-good`, or a revision.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::fault::Faults;
+use crate::key::{CheckpointName, LAST_KNOWN_GOOD};
+use crate::revision::{Position, Revision};
+
+/// The name of a state. In JSON a revision may also be a number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetName {
+    /// `last-known-good`: the newest checkpoint that was vouched for.
+    LastKnownGood,
+    /// A checkpoint.
+    Checkpoint(CheckpointName),
+    /// `41`: a revision of whichever epoch it was made in.
+    Revision(Revision),
+    /// `1:41`: a revision of this epoch.
+    Position(Position),
+}
+
+/// The revision or position that `text` is, where it is one: no checkpoint can be called so.
+pub(crate) fn revision(text: &str) -> Option<TargetName> {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if digits(text) {
+        return text.parse().ok().map(Revision).map(TargetName::Revision);
+    }
+    let (epoch, revision) = text.split_once(':')?;
+    (digits(epoch) && digits(revision)).then(|| text.parse().ok())?.map(TargetName::Position)
+}
+
+impl fmt::Display for TargetName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LastKnownGood => f.write_str(LAST_KNOWN_GOOD),
+            Self::Checkpoint(name) => name.fmt(f),
+            Self::Revision(revision) => revision.fmt(f),
+            Self::Position(position) => position.fmt(f),
+        }
+    }
+}
+
+impl FromStr for TargetName {
+    type Err = Faults;
+
+    fn from_str(text: &str) -> Result<Self, Faults> {
+        if text == LAST_KNOWN_GOOD {
+            return Ok(Self::LastKnownGood);
+        }
+        revision(text).map_or_else(|| CheckpointName::new(text).map(Self::Checkpoint), Ok)
+    }
+}
+
+impl serde::Serialize for TargetName {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Revision(revision) => revision.serialize(serializer),
+            Self::LastKnownGood | Self::Checkpoint(_) | Self::Position(_) => serializer.collect_str(self),
+        }
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for TargetName {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Number(u64),
+            Text(String),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::Number(revision) => Ok(Self::Revision(Revision(revision))),
+            Written::Text(text) => text.parse().map_err(serde::de::Error::custom),
+        }
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for TargetName {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        String::schema()
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for TargetName {}
+
+#[cfg(test)]
+mod tests {
+    use super::TargetName;
+    use crate::{CheckpointName, Position, Revision};
+
+    #[test]
+    fn a_target_is_read_as_it_is_printed() {
+        let named = [
+            ("last-known-good", TargetName::LastKnownGood),
+            ("before-web-12", TargetName::Checkpoint(CheckpointName::new("before-web-12").unwrap())),
+            ("41", TargetName::Revision(Revision(41))),
+            ("1:41", TargetName::Position(Position::new(1, 41))),
+        ];
+        for (text, name) in named {
+            assert_eq!(text.parse::<TargetName>().unwrap(), name);
+            assert_eq!(name.to_string(), text);
+            let json = serde_json::to_string(&name).unwrap();
+            assert_eq!(serde_json::from_str::<TargetName>(&json).unwrap(), name);
+        }
+        assert!("no such name".parse::<TargetName>().is_err());
+    }
+
+    #[test]
+    fn a_revision_in_json_is_a_number_or_a_text() {
+        for json in ["41", "\"41\""] {
+            assert_eq!(serde_json::from_str::<TargetName>(json).unwrap(), TargetName::Revision(Revision(41)));
+        }
+    }
+
+    #[test]
+    fn no_checkpoint_is_called_as_a_revision_is() {
+        for text in ["41", "1:41", "last-known-good"] {
+            assert!(CheckpointName::new(text).is_err(), "{text}");
+        }
+        for text in ["v41", "1:a", "41-before"] {
+            assert!(CheckpointName::new(text).is_ok(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! `checkpoints` and `checkpoints/{name}`. In the place of a name, `last-known-good` stands for the newest one that was vouched for.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, web};
+use ripcord_proto::change::Change;
+use ripcord_proto::checkpoint::{Checkpoint, Judgement, Verdict};
+use ripcord_proto::digest::Digest;
+use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::record::Record;
+use ripcord_proto::rest::checkpoints::{CheckpointDetail, CheckpointRequest, CheckpointView, DoubtRequest, VouchRequest};
+use ripcord_proto::rest::list::Page;
+use ripcord_proto::settings::Settings;
+use ripcord_proto::table::Table;
+use ripcord_proto::{Flag, Kill, Segment, Snapshot, TargetName};
+use serde_json::value::RawValue;
+
+use super::named::Named;
+use super::records::{lost, page, read_before, reason, submit};
+use super::rooms::Rooms;
+use super::write::{NO_BODY, WriteRecord};
+use crate::access::Permit;
+use crate::access::permit::{Allows, Read, TakeCheckpoint, Vouch};
+use crate::checkpoint::{self, Taking};
+use crate::commit::Made;
+use crate::http::query::{PageQuery, Query, WriteQuery};
+use crate::http::{Body, Refusal, Reply};
+
+/// The checkpoints, newest first.
+#[utoipa::path(get, path = "/v1/environments/{env}/checkpoints", tag = "checkpoints",
+    params(("env" = String, Path, example = "production"), PageQuery),
+    responses((status = 200, description = "A page of checkpoints", body = Page<CheckpointView>), (status = "4XX", body = Problem)))]
+pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let (state, stale, Query(query)) = (rooms.state(&permit)?, rooms.stale(), query);
+    let mut checkpoints: Vec<&Checkpoint> = state.records.checkpoints.iter().filter_map(|entry| entry.value().ok()).collect();
+    checkpoints.sort_by(|a, b| (b.position(), b.sequence, &b.name).cmp(&(a.position(), a.sequence, &a.name)));
+    let view = |checkpoint: &&Checkpoint| checkpoint::view(&state.records, checkpoint);
+    let page = page(&checkpoints, |checkpoint| checkpoint.name.to_string(), view, &query, stale.is_some());
+    Ok(Reply::ok(&page)?.stale(stale))
+}
+
+/// `GET checkpoints/{name}`: what it shows.
+#[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ShowQuery {
+    /// Whether the whole state is shown.
+    #[serde(default)]
+    #[param(value_type = Option<bool>)]
+    state: bool,
+}
+
+/// One checkpoint, its state read back and proven against its hash, and how far the environment has moved since.
+#[utoipa::path(get, path = "/v1/environments/{env}/checkpoints/{key}", tag = "checkpoints",
+    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "Its name, or last-known-good", example = "last-known-good"), ShowQuery),
+    responses((status = 200, description = "The checkpoint", body = CheckpointDetail), (status = "4XX", body = Problem)))]
+pub(super) async fn get(permit: Permit<Read>, name: Named<TargetName>, query: Query<ShowQuery>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let (Named(name), Query(query), stale) = (name, query, rooms.stale());
+    let resolved = rooms.resolve(&permit, &name).await?;
+    let state = rooms.state(&permit)?;
+    let found = resolved
+        .target
+        .checkpoint
+        .as_ref()
+        .and_then(|name| state.records.checkpoints.get(name.as_str()));
+    let entry = found.ok_or_else(|| Refusal::new(Code::NotFound, format!("{name} is a revision, no checkpoint; GET diff compares revisions.")))?;
+    let checkpoint = entry
+        .value()
+        .map_err(|faults| Refusal::new(Code::Internal, format!("The checkpoint cannot be read: {faults}.")))?;
+    let then = &resolved.state.snapshot;
+    let detail = CheckpointDetail {
+        view: checkpoint::view(&state.records, checkpoint),
+        proven: resolved.state.hash == checkpoint.hash,
+        moved: checkpoint::distance(then, &state.snapshot),
+        state: if query.state { Some(whole(then)?) } else { None },
+    };
+    Ok(Reply::ok(&detail)?.record_etag(entry.digest()).stale(stale))
+}
+
+/// A snapshot as JSON, its entries as they were put.
+fn whole(snapshot: &Snapshot) -> Result<Box<RawValue>, Refusal> {
+    #[derive(serde::Serialize)]
+    struct Whole<'a> {
+        settings: Settings,
+        flags: &'a Table<Flag>,
+        segments: &'a Table<Segment>,
+        kills: &'a Table<Kill>,
+    }
+    let whole = Whole {
+        settings: snapshot.settings,
+        flags: &snapshot.flags,
+        segments: &snapshot.segments,
+        kills: &snapshot.kills,
+    };
+    serde_json::value::to_raw_value(&whole).map_err(|error| Refusal::new(Code::Internal, format!("The state could not be written: {error}.")))
+}
+
+/// Takes a checkpoint of the state as it is.
+#[utoipa::path(post, path = "/v1/environments/{env}/checkpoints", tag = "checkpoints",
+    params(("env" = String, Path, example = "production"), WriteQuery),
+    request_body(content = CheckpointRequest, example = json!({"name": "before-web-12", "note": "the last quiet evening"})),
+    responses((status = 201, description = "Taken", body = CheckpointView), (status = "4XX", body = Problem)))]
+pub(super) async fn create(write: WriteRecord<TakeCheckpoint>, body: Body<CheckpointRequest>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let CheckpointRequest { name, note, reason: given } = body.value;
+    let given = given.or_else(|| write.given_reason());
+    let why = reason(&format!("took checkpoint {name}"), given.as_deref());
+    let taking = Taking {
+        name,
+        note,
+        by: write.permit.author().actor,
+        at: rooms.now(),
+        judgement: None,
+    };
+    let asked = (checkpoint::take(taking), why);
+    let (_, reply) = submit(&rooms, write, &body.digest, asked, StatusCode::CREATED, put).await?;
+    Ok(reply)
+}
+
+/// Vouches for a checkpoint: its state is known to be good, and this is the evidence.
+#[utoipa::path(post, path = "/v1/environments/{env}/checkpoints/{key}/vouch", tag = "checkpoints",
+    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "Its name", example = "before-web-12"), WriteQuery),
+    request_body(content = VouchRequest, example = json!({"evidence": "an hour at full traffic", "figures": {"error_rate": 0.002}})),
+    responses((status = 200, description = "Vouched for", body = CheckpointView), (status = "4XX", body = Problem)))]
+pub(super) async fn vouch(write: WriteRecord<Vouch>, name: Named<TargetName>, body: Body<VouchRequest>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let Named(name) = name;
+    let VouchRequest { evidence, figures } = body.value;
+    let judgement = Judgement {
+        verdict: Verdict::Vouched,
+        by: write.permit.author().actor,
+        at: rooms.now(),
+        evidence: Some(evidence.clone()),
+        figures,
+    };
+    let own = format!("vouched for checkpoint {name}");
+    judge(&rooms, write, name, judgement, reason(&own, Some(&evidence)), &body.digest).await
+}
+
+/// Doubts a checkpoint: its state is not known to be good, or not any more.
+#[utoipa::path(post, path = "/v1/environments/{env}/checkpoints/{key}/doubt", tag = "checkpoints",
+    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "Its name", example = "before-web-12"), WriteQuery),
+    request_body(content = Option<DoubtRequest>, example = json!({"reason": "orders of that evening were lost"})),
+    responses((status = 200, description = "Doubted", body = CheckpointView), (status = "4XX", body = Problem)))]
+pub(super) async fn doubt(
+    write: WriteRecord<Vouch>,
+    name: Named<TargetName>,
+    request: HttpRequest,
+    payload: web::Payload,
+    rooms: web::Data<Rooms>,
+) -> Result<Reply, Refusal> {
+    let Named(name) = name;
+    let body = Body::<Option<DoubtRequest>>::optional(&request, payload).await?;
+    let given = body.value.unwrap_or_default().reason;
+    let given = given.or_else(|| write.given_reason());
+    let judgement = Judgement {
+        verdict: Verdict::Doubted,
+        by: write.permit.author().actor,
+        at: rooms.now(),
+        evidence: given.clone(),
+        figures: serde_json::Map::new(),
+    };
+    let why = reason(&format!("doubted checkpoint {name}"), given.as_deref());
+    judge(&rooms, write, name, judgement, why, &body.digest).await
+}
+
+async fn judge<A: Allows>(
+    rooms: &Rooms,
+    write: WriteRecord<A>,
+    name: TargetName,
+    judgement: Judgement,
+    why: String,
+    digest: &Digest,
+) -> Result<Reply, Refusal> {
+    let expected = read_before(write.condition)?;
+    let asked = (checkpoint::judge(name, judgement, expected), why);
+    let (_, reply) = submit(rooms, write, digest, asked, StatusCode::OK, put).await?;
+    Ok(reply)
+}
+
+/// Deletes a checkpoint that no release began with.
+#[utoipa::path(delete, path = "/v1/environments/{env}/checkpoints/{key}", tag = "checkpoints",
+    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "Its name", example = "before-web-12"), WriteQuery),
+    responses((status = 200, description = "Deleted; its revision stays in the log", body = Object), (status = "4XX", body = Problem)))]
+pub(super) async fn delete(write: WriteRecord<TakeCheckpoint>, name: Named<TargetName>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let Named(name) = name;
+    let expected = read_before(write.condition)?;
+    let given = write.given_reason();
+    let why = reason(&format!("deleted checkpoint {name}"), given.as_deref());
+    let asked = (checkpoint::delete(name, expected), why);
+    let deleted = |made: &Made| {
+        let name = made.changes.iter().find_map(deleted_name);
+        Ok(serde_json::json!({"name": name, "revision": null}))
+    };
+    let (_, reply) = submit(&rooms, write, &NO_BODY, asked, StatusCode::OK, deleted).await?;
+    Ok(reply)
+}
+
+fn deleted_name(change: &Change) -> Option<&str> {
+    if let Change::DeleteRecord(key) = change { Some(key.as_str()) } else { None }
+}
+
+/// The checkpoint that a commit has put.
+fn put(made: &Made) -> Result<CheckpointView, Refusal> {
+    let checkpoint = made.changes.iter().find_map(|change| {
+        let Change::PutRecord(Record::Checkpoint(entry)) = change else { return None };
+        entry.value().ok()
+    });
+    checkpoint.map(|checkpoint| checkpoint::view(&made.records, checkpoint)).ok_or_else(lost)
+}

@@ -1,0 +1,101 @@
+//! `drills`: reports of rehearsed rollbacks. A drill runs where it is started and never here; what comes here is its report.
+
+use std::borrow::Borrow as _;
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::web;
+use ripcord_proto::Position;
+use ripcord_proto::drill::{Drill, DrillId};
+use ripcord_proto::limits;
+use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::record::{Record, RecordKey};
+use ripcord_proto::rest::drills::{DrillKept, DrillRequest};
+use ripcord_proto::rest::list::Page;
+use ripcord_proto::table::{Entry, Table};
+
+use super::named::Named;
+use super::rooms::Rooms;
+use super::write::{Asked, Write, answer, reply};
+use crate::access::Permit;
+use crate::access::permit::{KeepDrill, Read};
+use crate::commit::{Ask, Expected};
+use crate::http::query::{PageQuery, Query, WriteQuery};
+use crate::http::{Body, Refusal, Reply};
+
+/// The reports that are kept, newest first.
+#[utoipa::path(get, path = "/v1/environments/{env}/drills", tag = "drills",
+    params(("env" = String, Path, example = "production"), PageQuery),
+    responses((status = 200, description = "A page of reports", body = Page<Drill>), (status = "4XX", body = Problem)))]
+pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let (records, stale, Query(query)) = (rooms.records(&permit)?, rooms.stale(), query);
+    let before = |id: &DrillId| query.after.as_deref().is_none_or(|after| id.as_str() < after);
+    // An id sorts by its time of making.
+    let newest_first = records.drills.iter().rev().filter_map(|entry| entry.value().ok());
+    let mut found = newest_first.filter(|drill| before(&drill.id));
+    let items: Vec<Drill> = found.by_ref().take(query.limit.get()).cloned().collect();
+    let next = found.next().and(items.last().map(|drill| drill.id.to_string()));
+    let page = Page {
+        items,
+        next,
+        stale: stale.is_some(),
+    };
+    Ok(Reply::ok(&page)?.stale(stale))
+}
+
+/// One report.
+#[utoipa::path(get, path = "/v1/environments/{env}/drills/{key}", tag = "drills",
+    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The drill's id", example = "d_01jd3x7q8v9w0y2z4a6b8c0d2e")),
+    responses((status = 200, description = "The report", body = Drill), (status = "4XX", body = Problem)))]
+pub(super) async fn get(permit: Permit<Read>, id: Named<DrillId>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let (records, Named(id)) = (rooms.records(&permit)?, id);
+    let found = records.drills.value(id.borrow());
+    let drill = found.ok_or_else(|| {
+        let kept = limits::DRILLS;
+        Refusal::new(
+            Code::NotFound,
+            format!("There is no drill {id}; the newest {kept} are kept, and `ripcord drill list` shows them."),
+        )
+    })?;
+    Ok(Reply::ok(drill)?.stale(rooms.stale()))
+}
+
+/// Keeps the report of a drill. The newest 200 stay.
+#[utoipa::path(post, path = "/v1/environments/{env}/drills", tag = "drills",
+    params(("env" = String, Path, example = "production"), WriteQuery),
+    request_body(content = DrillRequest, example = json!({"scenario": "happy-path", "store": "embedded", "fork": "production at 1:41", "applications": 5,
+        "verdicts": [{"name": "every application is back at known-good", "passed": true, "detail": "5 of 5"}], "figures": {"back_ms": 12.4}})),
+    responses((status = 201, description = "Kept", body = DrillKept), (status = "4XX", body = Problem)))]
+pub(super) async fn keep(write: Write<KeepDrill>, body: Body<DrillRequest>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let kept = rooms.drills(&write.permit)?;
+    let now = rooms.now();
+    let drill = Drill {
+        id: DrillId::from_parts(u64::try_from(now.as_millisecond()).unwrap_or_default(), rand::random()),
+        scenario: body.value.scenario,
+        store: body.value.store,
+        fork: body.value.fork,
+        passed: body.value.verdicts.iter().all(|verdict| verdict.passed),
+        by: write.permit.author().actor,
+        at: now,
+        applications: body.value.applications,
+        verdicts: body.value.verdicts,
+        figures: body.value.figures,
+    };
+    let entry = Entry::new(drill.id.clone(), drill.clone(), Position::START)
+        .map_err(|error| Refusal::new(Code::Internal, format!("The report could not be written: {error}.")))?;
+    let put = Ask::PutRecord(Record::from(Arc::new(entry)), Expected::Absent);
+    let asked = Asked {
+        asks: std::iter::once(put).chain(surplus(&kept)).collect(),
+        ..Asked::default()
+    };
+    let kept = DrillKept { drill, revision: None };
+    let prepared = write.prepare(asked, &body.digest, move |_| answer(StatusCode::CREATED, &kept));
+    let committed = rooms.submit(prepared).await?;
+    reply(&committed.answer, committed.replayed, None)
+}
+
+/// The oldest reports, which make room for one more.
+fn surplus(kept: &Table<Drill>) -> impl Iterator<Item = Ask> {
+    let oldest = kept.iter().take((kept.len() + 1).saturating_sub(limits::DRILLS));
+    oldest.map(|entry| Ask::DeleteRecord(RecordKey::Drill(entry.key().clone()), Expected::Anything))
+}

@@ -1,0 +1,75 @@
+//! `rollbacks/{id}/undo`: forward again, by the same act under the same guards.
+
+use actix_web::{HttpRequest, web};
+use ripcord_proto::RollbackId;
+use ripcord_proto::problem::Problem;
+use ripcord_proto::rest::rollback_acts::UndoRequest;
+use ripcord_proto::rest::rollbacks::RollbackPlan;
+use ripcord_proto::role::Action;
+use ripcord_proto::rollback::Rollback;
+
+use super::made::{answered, recorded};
+use crate::access::permit::{Read, RollBack};
+use crate::api::named::Named;
+use crate::api::rooms::Rooms;
+use crate::api::write::{Asked, Write};
+use crate::http::query::{Reason, WriteQuery};
+use crate::http::{Body, Refusal, Reply};
+use crate::rollback::{Order, Users};
+
+/// Rolls forward again: what a rollback put back is as it was before it. It is a rollback of its own, under the same guards, and
+/// marks the first one as undone.
+#[utoipa::path(post, path = "/v1/environments/{env}/rollbacks/{key}/undo", tag = "rollbacks",
+    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
+    request_body(content = Option<UndoRequest>, example = json!({"reason": "fixed in 2.1.1"})),
+    responses((status = 201, description = "Committed", body = Rollback), (status = "4XX", body = Problem)))]
+pub(in crate::api) async fn create(
+    write: Write<RollBack>,
+    id: Named<RollbackId>,
+    request: HttpRequest,
+    payload: web::Payload,
+    rooms: web::Data<Rooms>,
+) -> Result<Reply, Refusal> {
+    let Named(id) = id;
+    let body = Body::<Option<UndoRequest>>::optional(&request, payload).await?;
+    let asked = body.value.unwrap_or_default();
+    if !asked.acknowledge_one_way.is_empty() {
+        write.permit.also(&[Action::PassOneWay])?;
+    }
+    let (environment, wait, plan) = (write.permit.environment().clone(), write.wait(), asked.plan);
+    let mut order = order(&id, asked);
+    order.reason = order.reason.or_else(|| write.query.reason.clone().map(Reason::into_text));
+    order.latitude.changes_served |= write.query.changes_served;
+    let asked = Asked { plan, ..Asked::default() };
+    let prepared = write.prepare(asked, &body.digest, recorded);
+    let done = rooms.undo_rollback(&prepared, &order, &id).await?;
+    answered(&rooms, &environment, done, wait).await
+}
+
+/// What undoing a rollback would do, and the hash with which it does exactly that. Changes nothing.
+#[utoipa::path(post, path = "/v1/environments/{env}/rollbacks/{key}/undo/plan", tag = "rollbacks",
+    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
+    request_body(content = Option<UndoRequest>, example = json!({"include_conflicts": true})),
+    responses((status = 200, description = "What would happen", body = RollbackPlan), (status = "4XX", body = Problem)))]
+pub(in crate::api) async fn plan(
+    write: Write<Read>,
+    id: Named<RollbackId>,
+    request: HttpRequest,
+    payload: web::Payload,
+    rooms: web::Data<Rooms>,
+) -> Result<Reply, Refusal> {
+    let Named(id) = id;
+    let body = Body::<Option<UndoRequest>>::optional(&request, payload).await?;
+    let order = order(&id, body.value.unwrap_or_default());
+    let plan = rooms.plan_rollback(&write.permit, &order, Users::default()).await?;
+    Ok(Reply::ok(&plan)?.stale(rooms.stale()))
+}
+
+fn order(id: &RollbackId, asked: UndoRequest) -> Order {
+    Order {
+        latitude: asked.latitude,
+        acknowledged: asked.acknowledge_one_way,
+        reason: asked.reason,
+        ..Order::undoing(id.clone())
+    }
+}

@@ -1,0 +1,73 @@
+//! Checks: HTTP probes that say whether going back is safe, and afterwards whether service is restored.
+//!
+//! All probes of a set are asked side by side, and each ends at its own timeout, so that a set takes as long as its slowest
+//! probe and never longer than the longest timeout. An outcome is words for people: what came, and what was expected.
+
+mod body;
+mod probe;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use ripcord_proto::check::{CheckOutcome, Probe, When};
+
+use crate::clock::Clock;
+
+/// How long a connection may take; a shorter timeout of a check ends it sooner.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// Asks probes. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Checks {
+    http: Option<reqwest::Client>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Checks {
+    /// With a client of their own: no redirects are followed, since the status that comes is what is judged.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        // Somebody else in this process (the demo's commands) may have done it already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT)
+            .user_agent(concat!("ripcord-check/", env!("CARGO_PKG_VERSION")))
+            .build();
+        let http = http.inspect_err(|error| tracing::error!(%error, "checks cannot be asked: every one of them counts as failed"));
+        Self { http: http.ok(), clock }
+    }
+
+    /// Asks those of `probes` that are meant for `when`, and says what came of each, in their order. Dropping the future ends
+    /// the probes.
+    pub async fn run(&self, probes: &[Probe], when: When) -> Vec<CheckOutcome> {
+        let due = probes.iter().filter(|probe| probe.check.when.contains(&when));
+        join_all(due.map(|probe| self.ask(probe, when))).await
+    }
+
+    async fn ask(&self, probe: &Probe, when: When) -> CheckOutcome {
+        let asked = match &self.http {
+            Some(http) => probe::ask(http, &probe.check).await,
+            None => Err("this node cannot ask: its HTTP client could not be made; its log says why".to_owned()),
+        };
+        let outcome = CheckOutcome {
+            name: probe.check.name.clone(),
+            of: probe.of.clone(),
+            when,
+            passed: asked.is_ok(),
+            detail: asked.unwrap_or_else(std::convert::identity),
+            at: self.clock.now(),
+        };
+        tracing::debug!(
+            check = outcome.name,
+            of = outcome.of,
+            passed = outcome.passed,
+            detail = outcome.detail,
+            "checked"
+        );
+        outcome
+    }
+}
+
+#[cfg(test)]
+mod tests;

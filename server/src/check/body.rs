@@ -1,0 +1,44 @@
+//! What stands in a body, and whether it is what should stand there.
+
+use ripcord_proto::check::{BodyCheck, Comparison};
+use serde_json::Value;
+
+/// Characters of a found value that are shown.
+const SHOWN: usize = 80;
+
+/// Judges a body: what was found, in words, or what is wrong with it.
+pub(super) fn judge(expected: &BodyCheck, bytes: &[u8]) -> Result<String, String> {
+    let body: Value = serde_json::from_slice(bytes).map_err(|_| "the body is no JSON".to_owned())?;
+    let place = if expected.pointer.is_empty() { "the body" } else { &expected.pointer };
+    let found = body
+        .pointer(&expected.pointer)
+        .ok_or_else(|| format!("there is nothing at {place} in the body"))?;
+    let shown = shortened(found);
+    let number = || found.as_f64().ok_or_else(|| format!("{place} is {shown}, which is no number"));
+    let (holds, wanted) = match &expected.comparison {
+        Comparison::Equals(value) => (is_same(found, value), shortened(value)),
+        Comparison::Below(limit) => (number()? < *limit, format!("below {limit}")),
+        Comparison::Above(limit) => (number()? > *limit, format!("above {limit}")),
+    };
+    if holds {
+        Ok(format!("{place} is {shown}"))
+    } else {
+        Err(format!("{place} is {shown}, expected {wanted}"))
+    }
+}
+
+/// JSON has one kind of number: 3 and 3.0 are the same.
+fn is_same(found: &Value, wanted: &Value) -> bool {
+    match (found, wanted) {
+        (Value::Number(found), Value::Number(wanted)) => found == wanted || found.as_f64() == wanted.as_f64(),
+        (found, wanted) => found == wanted,
+    }
+}
+
+fn shortened(value: &Value) -> String {
+    let text = value.to_string();
+    if text.chars().count() <= SHOWN {
+        return text;
+    }
+    text.chars().take(SHOWN).chain("…".chars()).collect()
+}

@@ -1,0 +1,55 @@
+//! One probe: a GET, its status, and one place of its body.
+
+use std::error::Error as _;
+use std::time::{Duration, Instant};
+
+use ripcord_proto::check::Check;
+
+use super::body;
+
+/// Bytes of a body that are read, at most.
+const BODY: usize = 64 * 1024;
+
+/// Asks, and says in words what came: `Ok` where all was as the check states.
+pub(super) async fn ask(http: &reqwest::Client, check: &Check) -> Result<String, String> {
+    let began = Instant::now();
+    let patience = Duration::from_millis(check.timeout_ms);
+    match tokio::time::timeout(patience, get(http, check)).await {
+        Ok(Ok(came)) => Ok(format!("{came} in {} ms", began.elapsed().as_millis())),
+        Ok(Err(why)) => Err(why),
+        Err(_) => Err(format!("no answer within {} ms", check.timeout_ms)),
+    }
+}
+
+async fn get(http: &reqwest::Client, check: &Check) -> Result<String, String> {
+    let answer = http.get(&check.url).send().await.map_err(|error| unreachable_because(&error))?;
+    let status = answer.status().as_u16();
+    if status != check.expect {
+        return Err(format!("{status}, expected {}", check.expect));
+    }
+    let Some(expected) = &check.body else {
+        return Ok(status.to_string());
+    };
+    let bytes = read(answer).await?;
+    body::judge(expected, &bytes).map(|found| format!("{status}, {found}"))
+}
+
+async fn read(mut answer: reqwest::Response) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(|error| unreachable_because(&error))? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > BODY {
+            return Err(format!("the body is longer than {} KiB, which is as much as is read", BODY / 1024));
+        }
+    }
+    Ok(bytes)
+}
+
+/// The innermost cause: what stands around it repeats the address that everybody knows.
+fn unreachable_because(error: &reqwest::Error) -> String {
+    let mut cause = error.source();
+    while let Some(inner) = cause.and_then(std::error::Error::source) {
+        cause = Some(inner);
+    }
+    cause.map_or_else(|| "the request failed".to_owned(), |cause| format!("no answer: {cause}"))
+}

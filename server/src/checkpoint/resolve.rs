@@ -1,0 +1,170 @@
+//! From a name to the state that it stands for, proven.
+
+use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::record::Records;
+use ripcord_proto::rollback::Target;
+use ripcord_proto::snapshot::ContentHash;
+use ripcord_proto::{CheckpointName, EnvironmentKey, Position, Revision, TargetName};
+
+use crate::audit;
+use crate::commit::CommitError;
+use crate::commit::state::EnvironmentState;
+use crate::environment::Environments;
+use crate::http::Refusal;
+use crate::store::{LogName, StoreError};
+
+/// Names that are offered in place of one that nobody knows, at most.
+const NEAREST: usize = 3;
+
+/// A state that was named, read back whole.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// Which state it is; it names the checkpoint where one was named, also by `last-known-good`.
+    pub target: Target,
+    /// The state. Its records are those of that time.
+    pub state: EnvironmentState,
+}
+
+/// Why a name stands for no state.
+#[derive(Debug, thiserror::Error)]
+pub enum ResolveError {
+    /// No such checkpoint, or nothing is known to be good: what there is instead.
+    #[error("{}", .0.detail)]
+    NotFound(Box<Problem>),
+    /// A state that is still to come.
+    #[error("{named} lies ahead of {newest}")]
+    Ahead {
+        /// As it was named.
+        named: TargetName,
+        /// The newest that there is.
+        newest: Position,
+    },
+    /// A position at which this log never was.
+    #[error("there never was a revision {named}")]
+    NoRevision {
+        /// As it was named.
+        named: TargetName,
+        /// The newest that there is.
+        newest: Position,
+    },
+    /// The log gives another state than the one that the checkpoint was taken of.
+    #[error("checkpoint {name} was taken of a state with the hash {stated}; the log gives {computed}")]
+    Altered {
+        /// The checkpoint.
+        name: CheckpointName,
+        /// As it was taken.
+        stated: ContentHash,
+        /// As it is read back.
+        computed: ContentHash,
+    },
+    /// The environment is not there.
+    #[error(transparent)]
+    Environment(#[from] CommitError),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The state that `name` stands for, read back and, where it is a checkpoint's, proven against its hash.
+pub async fn resolve(environments: &Environments, environment: &EnvironmentKey, name: &TargetName) -> Result<Resolved, ResolveError> {
+    let now = environments.state(environment)?;
+    let (position, checkpoint) = match name {
+        TargetName::LastKnownGood => {
+            let good = now.records.last_known_good();
+            let good = good.ok_or_else(|| ResolveError::NotFound(Box::new(no_known_good(environment))))?;
+            (good.position(), Some(good))
+        }
+        TargetName::Checkpoint(wanted) => {
+            let found = now.records.checkpoints.value(wanted.as_str());
+            let found = found.ok_or_else(|| ResolveError::NotFound(Box::new(no_checkpoint(wanted, &now.records))))?;
+            (found.position(), Some(found))
+        }
+        TargetName::Revision(revision) => (of_revision(environments, environment, &now, *revision).await?, None),
+        TargetName::Position(position) => (*position, None),
+    };
+    let newest = now.head.position();
+    if position > newest {
+        return Err(ResolveError::Ahead { named: name.clone(), newest });
+    }
+    let state = if position == newest {
+        Some(EnvironmentState::clone(&now))
+    } else {
+        environments.state_at(environment, position).await?
+    };
+    let state = state.ok_or_else(|| ResolveError::NoRevision { named: name.clone(), newest })?;
+    if let Some(checkpoint) = checkpoint.filter(|checkpoint| checkpoint.hash != state.hash) {
+        return Err(ResolveError::Altered {
+            name: checkpoint.name.clone(),
+            stated: checkpoint.hash,
+            computed: state.hash,
+        });
+    }
+    let target = Target {
+        epoch: position.epoch,
+        revision: position.revision,
+        hash: state.hash,
+        checkpoint: checkpoint.map(|checkpoint| checkpoint.name.clone()),
+    };
+    Ok(Resolved { target, state })
+}
+
+/// Where a bare revision lies: in the current epoch where there is nothing newer, else in the one in which it was made.
+async fn of_revision(environments: &Environments, environment: &EnvironmentKey, now: &EnvironmentState, revision: Revision) -> Result<Position, ResolveError> {
+    let newest = now.head.position();
+    if revision == Revision(0) {
+        return Ok(Position::START);
+    }
+    if revision >= newest.revision {
+        return Ok(Position { revision, ..newest });
+    }
+    let log = LogName::Environment(environment.clone());
+    let found = audit::position_of(&**environments.store(), &log, now.head.sequence, revision).await?;
+    let named = TargetName::Revision(revision);
+    found.ok_or(ResolveError::NoRevision { named, newest })
+}
+
+impl From<ResolveError> for Refusal {
+    fn from(error: ResolveError) -> Self {
+        let problem = match error {
+            ResolveError::Environment(error) => return error.into(),
+            ResolveError::Store(error) => return error.into(),
+            ResolveError::NotFound(problem) => *problem,
+            ResolveError::Ahead { named, newest } => {
+                let detail = format!("Revision {named} lies ahead: the newest is {newest}. Name an earlier one, or a checkpoint.");
+                Problem::new(Code::Invalid, detail).with("newest", newest.to_string())
+            }
+            ResolveError::NoRevision { named, newest } => {
+                let detail = format!("There never was a revision {named} in this environment; the newest is {newest}. `ripcord audit` lists them.");
+                Problem::new(Code::NotFound, detail).with("newest", newest.to_string())
+            }
+            ResolveError::Altered { .. } => {
+                tracing::error!(%error, "a checkpoint does not prove itself");
+                let detail = format!("Nothing was changed: {error}. `ripcord audit verify` tells where the log was altered; use another checkpoint.");
+                Problem::new(Code::Internal, detail)
+            }
+        };
+        problem.into()
+    }
+}
+
+/// `last-known-good`, and nobody has vouched for anything.
+pub(super) fn no_known_good(environment: &EnvironmentKey) -> Problem {
+    let detail = format!(
+        "Nobody has vouched for a state of {environment} yet. Take a checkpoint of a state that is known to work (`ripcord checkpoint create NAME`) \
+         and vouch for it (`ripcord checkpoint vouch NAME --evidence \"…\"`), or name a revision."
+    );
+    Problem::new(Code::NoKnownGood, detail)
+}
+
+/// There is no such checkpoint; those that may have been meant are named.
+pub(super) fn no_checkpoint(name: &CheckpointName, records: &Records) -> Problem {
+    let mut names: Vec<&str> = records.checkpoints.iter().map(|entry| entry.key().as_str()).collect();
+    names.sort_by_key(|other| strsim::osa_distance(name.as_str(), other));
+    names.truncate(NEAREST);
+    let others = if names.is_empty() {
+        "none has been taken yet; `ripcord checkpoint create NAME` takes one".to_owned()
+    } else {
+        format!("the nearest are {}; `ripcord checkpoint list` shows all", names.join(", "))
+    };
+    Problem::new(Code::NotFound, format!("There is no checkpoint {name}: {others}."))
+}

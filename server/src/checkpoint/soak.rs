@@ -1,0 +1,135 @@
+//! Whether an environment may vouch for its own state: it has soaked, unchanged, for as long as the policy says, nothing is killed,
+//! and no rollback says that it is bad. Whether the probes are green is asked last, by whoever acts on the answer.
+
+use jiff::{SignedDuration, Timestamp};
+use ripcord_proto::checkpoint::{Checkpoint, Standing};
+use ripcord_proto::rollback::{Rollback, RollbackState};
+use ripcord_proto::{Position, Revision, Sequence};
+
+use crate::commit::state::EnvironmentState;
+use crate::store::{LogName, Store, StoreError};
+
+/// Entries that are read first on the way back: the last change is seldom far.
+const FIRST_PAGE: u64 = 8;
+/// Entries that are read at once, at most.
+const LAST_PAGE: u64 = 512;
+
+/// Since when an environment's content is what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Content {
+    /// When it became so.
+    pub since: Timestamp,
+    /// The first revision of it; later ones were pings, or changes and their undoing in one.
+    pub first: Position,
+}
+
+/// Whether an environment may vouch for its state by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Soak {
+    /// Not as things stand; look again when the log moves.
+    Not(Why),
+    /// Not before this.
+    NotBefore(Timestamp),
+    /// Yes, if the probes are green.
+    Due {
+        /// Seconds without a change.
+        seconds: u64,
+    },
+}
+
+/// Why an environment does not vouch for its state by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// Its policy does not say so.
+    NoPolicy,
+    /// There is nothing in it yet.
+    Empty,
+    /// Something is killed.
+    Killed,
+    /// A rollback is under way, or says that service is not restored.
+    RolledBack,
+    /// Its state is known to be good already.
+    KnownGood,
+    /// Somebody has doubted this very state.
+    Doubted,
+}
+
+/// Whether `state`, whose content is as `content` says, may be vouched for by its environment at `now`. `provisional` kills lie
+/// over it.
+pub fn due(state: &EnvironmentState, content: Content, provisional: usize, now: Timestamp) -> Soak {
+    let Some(soak) = state.records.policy().vouch_after_seconds else {
+        return Soak::Not(Why::NoPolicy);
+    };
+    if state.head.revision == Revision(0) {
+        return Soak::Not(Why::Empty);
+    }
+    if !state.snapshot.kills.is_empty() || provisional > 0 {
+        return Soak::Not(Why::Killed);
+    }
+    let mut rollbacks = state.records.rollbacks.iter().filter_map(|entry| entry.value().ok());
+    if rollbacks.any(|rollback| stands_in_the_way(rollback, content)) {
+        return Soak::Not(Why::RolledBack);
+    }
+    let checkpoints = state.records.checkpoints.iter().filter_map(|entry| entry.value().ok());
+    if let Some(why) = judged(checkpoints.filter(|checkpoint| checkpoint.hash == state.hash), content) {
+        return Soak::Not(why);
+    }
+    let soaked = now.duration_since(content.since);
+    let needed = SignedDuration::from_secs(i64::try_from(soak).unwrap_or(i64::MAX));
+    if soaked < needed {
+        return Soak::NotBefore(content.since.saturating_add(needed).unwrap_or(Timestamp::MAX));
+    }
+    Soak::Due {
+        seconds: u64::try_from(soaked.as_secs()).unwrap_or_default(),
+    }
+}
+
+fn stands_in_the_way(rollback: &Rollback, content: Content) -> bool {
+    match rollback.state {
+        RollbackState::Committed | RollbackState::Partial => true,
+        // What came of it was changed since.
+        RollbackState::Failed | RollbackState::Stopped => rollback.position() >= content.first,
+        RollbackState::Planned | RollbackState::Confirmed | RollbackState::Undone => false,
+    }
+}
+
+/// What was said of this very content since it came up.
+fn judged<'a>(checkpoints: impl Iterator<Item = &'a Checkpoint>, content: Content) -> Option<Why> {
+    let mut found = None;
+    for checkpoint in checkpoints {
+        match checkpoint.standing() {
+            Standing::Doubted => return Some(Why::Doubted),
+            Standing::KnownGood if checkpoint.position() >= content.first => found = Some(Why::KnownGood),
+            Standing::KnownGood | Standing::Unvouched => {}
+        }
+    }
+    found
+}
+
+/// Since when the content is what it is. Looked for no further back than `horizon`: what is older has soaked long enough.
+pub async fn content(store: &dyn Store, state: &EnvironmentState, horizon: Timestamp) -> Result<Option<Content>, StoreError> {
+    let log = LogName::Environment(state.snapshot.environment.clone());
+    let (mut end, mut page) = (state.head.sequence.0, FIRST_PAGE);
+    let mut found = None;
+    while end > 0 {
+        let start = end.saturating_sub(page);
+        let entries = store.read(&log, Sequence(start), usize::try_from(end - start).unwrap_or(usize::MAX)).await?;
+        for entry in entries.iter().rev() {
+            let (Some(position), Some(hash)) = (entry.commit.position(), entry.commit.hash) else {
+                continue;
+            };
+            if hash != state.hash {
+                return Ok(found);
+            }
+            found = Some(Content {
+                since: entry.commit.at,
+                first: position,
+            });
+            if entry.commit.at < horizon {
+                return Ok(found);
+            }
+        }
+        (end, page) = (start, (page * 8).min(LAST_PAGE));
+    }
+    Ok(found)
+}

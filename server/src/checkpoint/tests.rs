@@ -1,0 +1,140 @@
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use ripcord_proto::checkpoint::{Judgement, Verdict};
+use ripcord_proto::ping::PingId;
+use ripcord_proto::policy::{Policy, Single};
+use ripcord_proto::table::Entry;
+use ripcord_proto::{CheckpointName, Position, TargetName};
+
+use super::{Content, ResolveError, Soak, Taking, content, due, judge, resolve, take};
+use crate::checkpoint::soak::Why;
+use crate::commit::{Ask, Expected};
+use crate::environment::fixture::{Node, author, percent, production};
+use crate::store::Store;
+use crate::store::backup::Backup;
+use crate::store::memory::MemoryStore;
+
+fn taking(name: &str) -> Ask {
+    take(Taking {
+        name: CheckpointName::new(name).unwrap(),
+        note: None,
+        by: author("ana").actor,
+        at: Timestamp::now(),
+        judgement: None,
+    })
+}
+
+fn says(name: &str, verdict: Verdict) -> Ask {
+    let judgement = Judgement {
+        verdict,
+        by: author("ana").actor,
+        at: Timestamp::now(),
+        evidence: None,
+        figures: serde_json::Map::new(),
+    };
+    judge(name.parse().unwrap(), judgement, None)
+}
+
+fn policy(vouch_after_seconds: u64) -> Ask {
+    let policy = Policy {
+        vouch_after_seconds: Some(vouch_after_seconds),
+        ..Policy::default()
+    };
+    Ask::PutRecord(Arc::new(Entry::new(Single, policy, Position::START).unwrap()).into(), Expected::Anything)
+}
+
+async fn named(node: &Node, name: &str) -> Result<Position, ResolveError> {
+    let name: TargetName = name.parse().unwrap();
+    let resolved = resolve(&node.environments, &production(), &name).await?;
+    assert_eq!(resolved.target.hash, resolved.state.hash);
+    assert_eq!(resolved.target.position(), resolved.state.head.position());
+    Ok(resolved.target.position())
+}
+
+#[tokio::test]
+async fn a_name_stands_for_a_state_that_proves_itself() {
+    let node = Node::start().await;
+    node.submit(vec![percent("a", 1)]).await.unwrap();
+    node.submit(vec![taking("first"), says("first", Verdict::Vouched)]).await.unwrap();
+    node.submit(vec![percent("a", 2)]).await.unwrap();
+    node.submit(vec![percent("b", 3)]).await.unwrap();
+    for (name, position) in [
+        ("first", "1:1"),
+        ("last-known-good", "1:1"),
+        ("2", "1:2"),
+        ("3", "1:3"),
+        ("1:2", "1:2"),
+        ("0", "1:0"),
+    ] {
+        assert_eq!(named(&node, name).await.unwrap().to_string(), position, "{name}");
+    }
+    assert!(matches!(named(&node, "4").await, Err(ResolveError::Ahead { .. })));
+    assert!(matches!(named(&node, "2:1").await, Err(ResolveError::Ahead { .. })));
+    assert!(matches!(named(&node, "0:2").await, Err(ResolveError::NoRevision { .. })));
+    let Err(ResolveError::NotFound(problem)) = named(&node, "furst").await else {
+        panic!("found")
+    };
+    assert!(problem.detail.contains("the nearest are first"), "{}", problem.detail);
+}
+
+#[tokio::test]
+async fn a_checkpoint_can_be_read_back_after_its_log_was_restored_from_a_backup() {
+    let store = Arc::new(MemoryStore::new());
+    let node = Node::over(Arc::clone(&store) as Arc<dyn Store>).await;
+    node.submit(vec![percent("a", 1)]).await.unwrap();
+    node.submit(vec![taking("quiet")]).await.unwrap();
+    node.submit(vec![percent("a", 2)]).await.unwrap();
+    let backup = Backup::take(&*store).await.unwrap();
+    let other = Arc::new(MemoryStore::new());
+    backup.restore(&*other, "b").await.unwrap();
+    let node = Node::over(other as Arc<dyn Store>).await;
+    let now = node.environments.state(&production()).unwrap();
+    assert_eq!(now.head.position(), Position::new(2, 2));
+    for (name, position) in [("quiet", "1:1"), ("1", "1:1"), ("2", "2:2"), ("1:2", "1:2")] {
+        assert_eq!(named(&node, name).await.unwrap().to_string(), position, "{name}");
+    }
+    assert!(matches!(named(&node, "2:1").await, Err(ResolveError::NoRevision { .. })));
+}
+
+#[tokio::test]
+async fn the_content_is_as_old_as_its_last_change_whatever_pings_and_records_came_since() {
+    let node = Node::start().await;
+    node.submit(vec![percent("a", 1)]).await.unwrap();
+    let changed = node.submit(vec![percent("a", 2)]).await.unwrap();
+    node.submit(vec![taking("quiet")]).await.unwrap();
+    node.submit(vec![Ask::Ping(PingId::from_parts(1, 2))]).await.unwrap();
+    let state = node.environments.state(&production()).unwrap();
+    let found = content(&**node.environments.store(), &state, Timestamp::UNIX_EPOCH).await.unwrap().unwrap();
+    assert_eq!(found.first, changed.position);
+    assert_eq!(found.since, changed.commit.unwrap().at);
+    assert!(state.head.position() > found.first);
+    let soon = found.since + SignedDuration::from_secs(60);
+    let recent = content(&**node.environments.store(), &state, soon).await.unwrap().unwrap();
+    assert!(recent.since < soon, "what is older than the horizon has soaked long enough");
+}
+
+#[tokio::test]
+async fn an_environment_vouches_for_what_has_soaked_and_that_nobody_doubts() {
+    let node = Node::start().await;
+    let now = Timestamp::now();
+    let soak = |seconds: i64, provisional| {
+        let state = node.environments.state(&production()).unwrap();
+        let content = Content {
+            since: now - SignedDuration::from_secs(seconds),
+            first: state.head.position(),
+        };
+        due(&state, content, provisional, now)
+    };
+    assert_eq!(soak(100, 0), Soak::Not(Why::NoPolicy));
+    node.submit(vec![policy(60)]).await.unwrap();
+    assert_eq!(soak(100, 0), Soak::Not(Why::Empty));
+    node.submit(vec![percent("a", 1)]).await.unwrap();
+    assert_eq!(soak(20, 0), Soak::NotBefore(now + SignedDuration::from_secs(40)));
+    assert_eq!(soak(100, 0), Soak::Due { seconds: 100 });
+    assert_eq!(soak(100, 1), Soak::Not(Why::Killed));
+    node.submit(vec![taking("auto"), says("auto", Verdict::Vouched)]).await.unwrap();
+    assert_eq!(soak(100, 0), Soak::Not(Why::KnownGood));
+    node.submit(vec![says("auto", Verdict::Doubted)]).await.unwrap();
+    assert_eq!(soak(100, 0), Soak::Not(Why::Doubted));
+}

@@ -1,0 +1,111 @@
+//! What everybody must be served: in the known-good state, and while the release is bad.
+
+use ripcord_proto::{FlagKey, Snapshot};
+use ripcord_sdk::Client;
+use serde_json::Value;
+
+use super::users::{Feature, User};
+
+/// Flags that the traffic looks at, at most; what is judged at the end is all of them.
+const WATCHED: usize = 100;
+
+/// The answers of both states, for each user and flag.
+#[derive(Debug)]
+pub(super) struct Expected {
+    users: Vec<User>,
+    features: Vec<Feature>,
+    answers: Vec<Vec<Pair>>,
+    watched: Vec<usize>,
+}
+
+/// What a user is served of a flag.
+#[derive(Debug)]
+pub(super) struct Pair {
+    good: Value,
+    bad: Value,
+}
+
+/// Which of the two states an answer belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// The answer is the same in both.
+    Either,
+    /// Known-good.
+    Good,
+    /// As the bad release serves it.
+    Bad,
+    /// Neither.
+    Other,
+}
+
+impl Pair {
+    /// To which state an answer belongs.
+    pub(super) fn side(&self, served: &Value) -> Side {
+        match (*served == self.good, *served == self.bad) {
+            (true, true) => Side::Either,
+            (true, false) => Side::Good,
+            (false, true) => Side::Bad,
+            (false, false) => Side::Other,
+        }
+    }
+
+    fn tells(&self) -> bool {
+        self.good != self.bad
+    }
+
+    /// The known-good value.
+    pub(super) const fn good(&self) -> &Value {
+        &self.good
+    }
+}
+
+impl Expected {
+    /// Evaluated with the SDK's own engine, on both states.
+    pub(super) fn new(good: &Snapshot, bad: &Snapshot) -> Self {
+        let (users, features) = (User::all(), Feature::all(good));
+        let (good, bad) = (Client::offline(good.clone()).view(), Client::offline(bad.clone()).view());
+        let pairs = |user: &User| {
+            let context = user.context();
+            let pair = |feature: &Feature| Pair {
+                good: feature.ask(&good, &context).value(),
+                bad: feature.ask(&bad, &context).value(),
+            };
+            features.iter().map(pair).collect()
+        };
+        let answers: Vec<Vec<Pair>> = users.iter().map(pairs).collect();
+        let tells = |index: &usize| answers.iter().any(|pairs| pairs.get(*index).is_some_and(Pair::tells));
+        let watched = (0..features.len()).filter(tells).take(WATCHED).collect();
+        Self {
+            users,
+            features,
+            answers,
+            watched,
+        }
+    }
+
+    /// How many flags tell the two states apart, of those that are watched.
+    pub(super) fn watched(&self) -> usize {
+        self.watched.len()
+    }
+
+    /// A flag that tells the two states apart.
+    pub(super) fn telling(&self) -> impl Iterator<Item = &FlagKey> {
+        self.watched.iter().filter_map(|index| Some(&self.features.get(*index)?.key))
+    }
+
+    /// Each user with the watched flags and what is expected of them.
+    pub(super) fn watch(&self) -> impl Iterator<Item = (&User, impl Iterator<Item = (&Feature, &Pair)>)> {
+        self.users.iter().zip(&self.answers).map(|(user, pairs)| {
+            let watched = self.watched.iter();
+            (user, watched.filter_map(|index| Some((self.features.get(*index)?, pairs.get(*index)?))))
+        })
+    }
+
+    /// Each user with every flag and what is expected of it.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&User, impl Iterator<Item = (&Feature, &Pair)>)> {
+        self.users
+            .iter()
+            .zip(&self.answers)
+            .map(|(user, pairs)| (user, self.features.iter().zip(pairs)))
+    }
+}

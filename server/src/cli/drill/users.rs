@@ -1,0 +1,129 @@
+//! Simulated users, and what they are served: read through the SDK, as an application reads it.
+
+use ripcord_proto::value::ValueType;
+use ripcord_proto::{FlagKey, Snapshot};
+use ripcord_sdk::engine::Reason;
+use ripcord_sdk::{Answer, Client, Context, Outcome, View};
+use serde_json::{Map, Value};
+
+/// How many users there are.
+const USERS: u32 = 8;
+
+/// Somebody who is served.
+#[derive(Debug, Clone)]
+pub(super) struct User {
+    id: String,
+    email: String,
+    country: &'static str,
+    plan: &'static str,
+    version: &'static str,
+}
+
+impl User {
+    /// The same users each time.
+    pub(super) fn all() -> Vec<Self> {
+        const COUNTRIES: [&str; 4] = ["DE", "FR", "US", "JP"];
+        const PLANS: [&str; 3] = ["free", "pro", "beta"];
+        const VERSIONS: [&str; 2] = ["2.13.4", "2.14.1"];
+        let among = |choices: &[&'static str], number: u32| choices.get(number as usize % choices.len()).copied().unwrap_or_default();
+        let user = |number| Self {
+            id: format!("drill-user-{number}"),
+            email: format!("drill-{number}@example.com"),
+            country: among(&COUNTRIES, number),
+            plan: among(&PLANS, number),
+            version: among(&VERSIONS, number),
+        };
+        (0..USERS).map(user).collect()
+    }
+
+    /// As an application describes it.
+    pub(super) fn context(&self) -> Context<'_> {
+        Context::new(&self.id)
+            .with("email", self.email.as_str())
+            .with("country", self.country)
+            .with("plan", self.plan)
+            .with("app.version", self.version)
+    }
+}
+
+/// A flag as an application asks for it.
+#[derive(Debug, Clone)]
+pub(super) struct Feature {
+    /// Its key.
+    pub(super) key: FlagKey,
+    kind: ValueType,
+}
+
+impl Feature {
+    /// The flags of a snapshot that can be read.
+    pub(super) fn all(snapshot: &Snapshot) -> Vec<Self> {
+        let readable = snapshot.flags.iter().filter_map(|entry| Some((entry.key(), entry.value().ok()?)));
+        readable
+            .map(|(key, flag)| Self {
+                key: key.clone(),
+                kind: flag.variants.value_type(),
+            })
+            .collect()
+    }
+
+    /// What a view answers for somebody; without data the application's own default.
+    pub(super) fn ask(&self, view: &View, context: &Context<'_>) -> Seen {
+        let key = self.key.as_str();
+        match self.kind {
+            ValueType::Boolean => Seen::Boolean(view.bool_detail(key, context, false)),
+            ValueType::String => Seen::Text(view.string_detail(key, context, "")),
+            ValueType::Number => Seen::Number(view.number_detail(key, context, 0.0)),
+            ValueType::Object => Seen::Object(view.object_detail(key, context, Map::new())),
+        }
+    }
+}
+
+/// What was served, and where its outcome is counted.
+#[derive(Debug, Clone)]
+pub(super) enum Seen {
+    /// A boolean.
+    Boolean(Answer<bool>),
+    /// Text.
+    Text(Answer<String>),
+    /// A number.
+    Number(Answer<f64>),
+    /// An object.
+    Object(Answer<Map<String, Value>>),
+}
+
+impl Seen {
+    /// The value.
+    pub(super) fn value(&self) -> Value {
+        match self {
+            Self::Boolean(answer) => Value::Bool(answer.value),
+            Self::Text(answer) => Value::String(answer.value.clone()),
+            Self::Number(answer) => serde_json::Number::from_f64(answer.value).map_or(Value::Null, Value::Number),
+            Self::Object(answer) => Value::Object(answer.value.clone()),
+        }
+    }
+
+    /// Why.
+    pub(super) const fn reason(&self) -> Reason {
+        match self {
+            Self::Boolean(answer) => answer.reason,
+            Self::Text(answer) => answer.reason,
+            Self::Number(answer) => answer.reason,
+            Self::Object(answer) => answer.reason,
+        }
+    }
+
+    /// Whether it was forced on the application: by a kill, or because its lease ran out.
+    pub(super) const fn is_forced(&self) -> bool {
+        matches!(self.reason(), Reason::Killed | Reason::LeaseExpired)
+    }
+
+    /// Says how serving it went.
+    pub(super) fn went(&self, client: &Client, outcome: Outcome) {
+        match self {
+            Self::Boolean(answer) => client.outcome(answer, outcome),
+            Self::Text(answer) => client.outcome(answer, outcome),
+            Self::Number(answer) => client.outcome(answer, outcome),
+            Self::Object(answer) => client.outcome(answer, outcome),
+        }
+    }
+}

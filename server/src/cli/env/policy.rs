@@ -1,0 +1,124 @@
+//! `ripcord env policy`: what an environment asks of those who change it, and what it does by itself.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use ripcord_proto::policy::{Policy, Protection};
+use ripcord_proto::rest::policy::PolicyWritten;
+
+use crate::cli::client::{Answer, Call};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::input;
+use crate::cli::invocation::Invocation;
+use crate::cli::output::{facts, indented};
+use crate::cli::span::{After, Span, in_words};
+
+/// Show or change the policy
+#[derive(Debug, Args)]
+pub(super) struct PolicyCommand {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Show what holds
+    Show,
+    /// Change parts of it; what is not named stays as it is
+    Set(Set),
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+struct Set {
+    /// Ask for a complete release before more people are served a flag
+    #[arg(long, conflicts_with = "open")]
+    protected: bool,
+    /// Ask for nothing
+    #[arg(long)]
+    open: bool,
+    /// Vouch by itself after this long without a change and all probes green (30m, 2h), or never
+    #[arg(long, value_name = "TIME")]
+    vouch_after: Option<After>,
+    /// How soon a rollback must be confirmed (30s)
+    #[arg(long, value_name = "TIME")]
+    confirm_within: Option<Span>,
+    /// Send a ping by itself this often (10m), or never
+    #[arg(long, value_name = "TIME")]
+    ping_every: Option<After>,
+    /// How soon after a rollback its review is due (3d)
+    #[arg(long, value_name = "TIME")]
+    review_within: Option<Span>,
+    /// Probes that every rollback here asks: a file with a list of them, YAML or JSON; an empty list takes them away
+    #[arg(long, value_name = "FILE")]
+    checks: Option<PathBuf>,
+    /// Why; it goes into the log
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+/// Does it.
+pub(super) async fn run(call: &Invocation, command: PolicyCommand) -> Result<Exit, Failure> {
+    match command.action {
+        Action::Show => {
+            let policy: Answer<Policy> = call.client.call(Call::get(call.path(&["policy"]))).await?;
+            call.output.answer(&policy, |policy| describe(call, policy));
+        }
+        Action::Set(set) => {
+            let present: Answer<Policy> = call.client.call(Call::get(call.path(&["policy"]))).await?;
+            let policy = set.over(present.value)?;
+            let put = Call::put(call.path(&["policy"])).query("reason", set.reason.as_ref()).json(&policy)?;
+            let written: Answer<PolicyWritten> = call.client.call(put).await?;
+            call.output.answer(&written, |written| describe(call, &written.policy));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+impl Set {
+    /// The policy with the parts changed that the command line names.
+    fn over(&self, present: Policy) -> Result<Policy, Failure> {
+        let protection = match (self.protected, self.open) {
+            (true, _) => Protection::Protected,
+            (false, true) => Protection::Open,
+            (false, false) => present.protection,
+        };
+        let seconds = |given: Option<After>, present| given.map_or(present, After::seconds);
+        let span = |given: Option<Span>, present| given.map_or(present, |Span(seconds)| Some(seconds));
+        Ok(Policy {
+            protection,
+            vouch_after_seconds: seconds(self.vouch_after, present.vouch_after_seconds),
+            confirm_within_seconds: span(self.confirm_within, present.confirm_within_seconds),
+            ping_every_seconds: seconds(self.ping_every, present.ping_every_seconds),
+            review_within_seconds: span(self.review_within, present.review_within_seconds),
+            checks: match &self.checks {
+                Some(file) => input::checks(file)?,
+                None => present.checks,
+            },
+        })
+    }
+}
+
+fn describe(call: &Invocation, policy: &Policy) -> String {
+    let protection = match policy.protection {
+        Protection::Open => "open: exposure is raised freely",
+        Protection::Protected => "protected: more people are served a flag only by a complete release",
+    };
+    let vouches = match policy.vouch_after_seconds {
+        Some(seconds) => format!("by itself, after {} without a change and all probes green", in_words(seconds)),
+        None => "only people and pipelines".to_owned(),
+    };
+    let pings = policy
+        .ping_every_seconds
+        .map_or_else(|| "none by itself".to_owned(), |seconds| format!("every {}", in_words(seconds)));
+    let checks: Vec<_> = policy.checks.iter().map(|check| format!("{} ({})", check.name, check.url)).collect();
+    let members = [
+        ("protection", protection.to_owned()),
+        ("vouching", vouches),
+        ("rollbacks confirmed", format!("within {}", in_words(policy.confirm_within_seconds()))),
+        ("reviews due", format!("within {}", in_words(policy.review_within_seconds()))),
+        ("pings", pings),
+        ("probes", if checks.is_empty() { "none".to_owned() } else { checks.join(", ") }),
+    ];
+    format!("{}\n{}", call.output.paint().strong(call.environment().as_str()), indented(&facts(&members)))
+}

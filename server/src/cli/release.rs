@@ -1,0 +1,118 @@
+//! `ripcord release`: what one deployment changes, as one thing that can be taken back.
+
+mod details;
+mod text;
+
+use clap::{Args, Subcommand};
+use ripcord_proto::ReleaseName;
+use ripcord_proto::rest::releases::{ReleaseDetail, ReleaseView};
+use serde_json::{Map, Value};
+
+use self::details::Details;
+use super::client::{Answer, Call};
+use super::exit::{Exit, Failure};
+use super::invocation::Invocation;
+
+/// Begin, describe, show and finish releases: what one deployment changes
+///
+/// A release begins with a checkpoint. Changes that are made with `--release NAME` belong to it, and it is taken back as one.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ripcord release begin web-12 --artifact \"web 12\" --window 2h
+  ripcord apply -f flags.yaml --release web-12 --reason \"web 12\"
+  ripcord release set web-12 --owner commander=ana --data cart=\"both are read\"
+  ripcord release show web-12
+  ripcord release finish web-12")]
+pub(crate) struct Release {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Take a checkpoint, and open a release
+    Begin(Described),
+    /// Change what a release says about itself; lists are replaced, data and owners changed entry by entry
+    Set(Described),
+    /// List the releases, newest first
+    List,
+    /// Show what a release changed against its baseline, and how long it can be taken back as planned
+    Show {
+        /// Its name
+        name: ReleaseName,
+    },
+    /// Close a release: nothing joins it any more
+    Finish {
+        /// Its name
+        name: ReleaseName,
+        /// Why; it goes into the log
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Described {
+    /// Its name
+    name: ReleaseName,
+    #[command(flatten)]
+    details: Box<Details>,
+}
+
+/// Does it.
+pub(crate) async fn run(call: &Invocation, command: Release) -> Result<Exit, Failure> {
+    match command.action {
+        Action::Begin(begin) => {
+            let mut body = begin.details.members()?;
+            body.insert("name".to_owned(), Value::String(begin.name.to_string()));
+            let post = Call::post(call.path(&["releases"])).json(&body)?;
+            written(call, post, |view| text::begun(call, view)).await
+        }
+        Action::Set(set) => {
+            let body = set.details.members()?;
+            if body.is_empty() {
+                return Err(Failure::Usage(format!(
+                    "Say what changes, as in: ripcord release set {} --artifact \"web 12\"",
+                    set.name
+                )));
+            }
+            describe(call, &set.name, &body).await
+        }
+        Action::List => list(call).await,
+        Action::Show { name } => show(call, &name).await,
+        Action::Finish { name, reason } => {
+            let post = Call::post(call.path(&["releases", name.as_str(), "finish"])).query("reason", reason);
+            written(call, post, |view| text::finished(call, view)).await
+        }
+    }
+}
+
+async fn describe(call: &Invocation, name: &ReleaseName, body: &Map<String, Value>) -> Result<Exit, Failure> {
+    let patch = Call::patch(call.path(&["releases", name.as_str()])).json(body)?;
+    written(call, patch, |view| text::described(view, call.output.paint())).await
+}
+
+async fn written(call: &Invocation, write: Call, text: impl FnOnce(&ReleaseView) -> String) -> Result<Exit, Failure> {
+    let answer: Answer<ReleaseView> = call.client.call(write).await?;
+    call.output.answer(&answer, text);
+    Ok(Exit::Done)
+}
+
+async fn list(call: &Invocation) -> Result<Exit, Failure> {
+    let releases: Answer<Vec<ReleaseView>> = call.client.list(&call.path(&["releases"]), usize::MAX).await?;
+    call.output.answer(&releases, |releases| {
+        if releases.is_empty() {
+            let begin = call.command("release begin NAME");
+            return format!("{} has no releases. Begin one with\n  {begin}", call.environment());
+        }
+        text::list(releases)
+    });
+    Ok(Exit::Done)
+}
+
+async fn show(call: &Invocation, name: &ReleaseName) -> Result<Exit, Failure> {
+    let answer: Answer<ReleaseDetail> = call.client.call(Call::get(call.path(&["releases", name.as_str()]))).await?;
+    call.output.answer(&answer, |detail| text::detail(call, detail));
+    Ok(Exit::Done)
+}

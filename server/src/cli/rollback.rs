@@ -1,0 +1,57 @@
+//! `ripcord rollback`: puts flags back to a known state in one commit, and says with proof how far it got.
+
+mod ask;
+mod done;
+pub(crate) mod follow;
+mod kept;
+mod plan;
+
+use clap::{Args, Subcommand};
+
+use self::ask::Ask;
+use super::exit::{Exit, Failure};
+use super::invocation::Invocation;
+
+/// Put flags back to a known state, in one commit whatever its size, with proof
+///
+/// Of the whole environment, unless --release, --flags or --tags name less. It needs no approval; a review falls due afterwards.
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "\
+Examples:
+  ripcord rollback plan --to last-known-good      first look, then the command
+  ripcord rollback --to last-known-good --reason \"5xx since 14:02\"
+  ripcord rollback --release web-2026.11.24       to where it began
+  ripcord rollback --to quiet --flags checkout-v2,cart-v2 --wait 30
+  ripcord rollback --to 41 --steps 50,25,5,0 --every 2m
+  ripcord rollback --to quiet --segment eu        for these users alone
+  ripcord rollback undo rb_01jd3x7q8v9w0y2z4a6b8c0d2e             forward again"
+)]
+pub(crate) struct RollbackCommand {
+    #[command(subcommand)]
+    action: Option<Action>,
+    #[command(flatten)]
+    execute: done::Execute,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Show what a rollback would do, whom it would affect and what stands in the way; changes nothing
+    Plan(plan::Plan),
+    #[command(flatten)]
+    Kept(kept::Kept),
+}
+
+/// Does it.
+pub(crate) async fn run(call: &Invocation, command: RollbackCommand) -> Result<Exit, Failure> {
+    match command.action {
+        Some(Action::Plan(command)) => plan::run(call, command).await,
+        Some(Action::Kept(action)) => kept::run(call, action).await,
+        None => done::run(call, command.execute).await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

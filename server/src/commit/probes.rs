@@ -1,0 +1,46 @@
+//! Which probes say how a rollback goes.
+
+use std::collections::BTreeSet;
+
+use ripcord_proto::check::{Check, Probe};
+use ripcord_proto::record::Records;
+use ripcord_proto::rollback::Scope;
+use ripcord_proto::{FlagKey, Snapshot};
+
+/// The probes of `flags` in all of these states, of the release that is taken back, and of the environment. Of two that are
+/// called alike and belong to the same, the one of the earlier state counts.
+pub fn of(flags: &BTreeSet<FlagKey>, scope: &Scope, states: [&Snapshot; 2], records: &Records) -> Vec<Probe> {
+    let mut probes = Vec::new();
+    for snapshot in states {
+        for (key, flag) in flags.iter().filter_map(|key| Some((key, snapshot.flags.value(key.as_str())?))) {
+            take(&mut probes, &format!("flag {key}"), &flag.checks);
+        }
+    }
+    if let Scope::Release(name) = scope
+        && let Some(release) = records.releases.value(name.as_str())
+    {
+        take(&mut probes, &format!("release {name}"), &release.details.checks);
+    }
+    take(&mut probes, "environment", &records.policy().checks);
+    probes
+}
+
+fn take(probes: &mut Vec<Probe>, of: &str, checks: &[Check]) {
+    for check in checks {
+        if !probes.iter().any(|known| known.of == of && known.check.name == check.name) {
+            probes.push(Probe {
+                of: of.to_owned(),
+                check: check.clone(),
+            });
+        }
+    }
+}
+
+/// Those that a rollback has from its first commit, and those of what a later step touches beside that.
+pub(super) fn united(known: &[Probe], found: Vec<Probe>) -> Vec<Probe> {
+    let mut probes = known.to_vec();
+    for probe in found {
+        take(&mut probes, &probe.of, std::slice::from_ref(&probe.check));
+    }
+    probes
+}

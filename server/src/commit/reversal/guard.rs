@@ -1,0 +1,106 @@
+//! What stands in the way of a rollback: another one under way, a one-way door, rules that cannot say it, or nothing that it
+//! could do.
+
+use std::collections::BTreeSet;
+
+use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::record::Records;
+use ripcord_proto::rollback::{Rollback, Scope};
+use ripcord_proto::{FlagKey, Revision};
+
+use super::{Cannot, CommitError, Decision, Door, Reversal};
+
+/// Flags that a sentence names, at most.
+const NAMED: usize = 20;
+
+impl Reversal {
+    /// Refuses what may not be. The kills have their own guard, the references their own check.
+    pub(super) fn check(&self, decision: &Decision, records: &Records) -> Result<(), CommitError> {
+        if !decision.cannot.is_empty() {
+            return refuse(cannot(&decision.cannot));
+        }
+        if let Some(other) = under_way(records, &self.record, &self.flags(decision)) {
+            return refuse(busy(other));
+        }
+        let shut: Vec<&Door> = decision.doors.iter().filter(|door| !self.record.acknowledged.contains(&door.flag)).collect();
+        if !shut.is_empty() {
+            return refuse(one_way(&shut));
+        }
+        let first = self.record.revision == Revision::default();
+        if first && decision.is_empty() && (decision.reached == 0 || !decision.conflicts.is_empty()) {
+            return refuse(empty(decision));
+        }
+        Ok(())
+    }
+}
+
+/// The rollback under way that has one of `flags` to itself, where one has.
+pub fn under_way<'a>(records: &'a Records, own: &Rollback, flags: &BTreeSet<FlagKey>) -> Option<&'a Rollback> {
+    let others = records.rollbacks.iter().filter_map(|entry| entry.value().ok());
+    let mut live = others.filter(|other| other.id != own.id && other.is_live() && own.scope != Scope::Rollback(other.id.clone()));
+    live.find(|other| !other.flags.is_disjoint(flags))
+}
+
+fn refuse<T>(problem: Problem) -> Result<T, CommitError> {
+    Err(CommitError::Refused(Box::new(problem)))
+}
+
+fn busy(other: &Rollback) -> Problem {
+    let ladder = if other.ladder.as_ref().is_some_and(ripcord_proto::rollback::Ladder::is_running) {
+        format!(" It goes down step by step; `ripcord rollback stop {}` ends that.", other.id)
+    } else {
+        String::new()
+    };
+    let detail = format!(
+        "Nothing was changed: rollback {} by {} is putting some of these flags back. Look at it with `ripcord rollback show {}`, and try again when it has ended.{ladder}",
+        other.id, other.by.name, other.id
+    );
+    Problem::new(Code::RollbackUnderWay, detail).with("rollback", other.id.as_str())
+}
+
+fn one_way(doors: &[&Door]) -> Problem {
+    let lines: Vec<String> = doors
+        .iter()
+        .map(|door| {
+            let data = door.one_way.data_checkpoint.as_ref();
+            let data = data.map(|data| format!(" (data: {data})")).unwrap_or_default();
+            format!("{} serves {}: {}{data}", door.flag, door.one_way.from, door.one_way.reason)
+        })
+        .collect();
+    let flags: BTreeSet<&str> = doors.iter().map(|door| door.flag.as_str()).collect();
+    let flags: Vec<&str> = flags.into_iter().collect();
+    let option = format!("--acknowledge-one-way {}", flags.join(","));
+    let detail = format!(
+        "Nothing was changed: going back does not undo what these flags have done. {}. If that is understood, say so: {option}",
+        lines.join("; ")
+    );
+    Problem::new(Code::OneWayDoor, detail)
+        .with("doors", serde_json::to_value(doors).unwrap_or_default())
+        .with("acknowledge", option)
+}
+
+fn cannot(flags: &[Cannot]) -> Problem {
+    let mut lines: Vec<String> = flags.iter().take(NAMED).map(|cannot| format!("{}: {}", cannot.flag, cannot.why)).collect();
+    if flags.len() > NAMED {
+        lines.push(format!("and {} more", flags.len() - NAMED));
+    }
+    let list: Vec<_> = flags.iter().map(|cannot| serde_json::json!({"flag": cannot.flag, "why": cannot.why})).collect();
+    let detail = format!(
+        "Nothing was changed: rules cannot say this. {}. Name the other flags with --flags, or leave --segment out.",
+        lines.join("; ")
+    );
+    Problem::new(Code::CannotExpress, detail).with("flags", list)
+}
+
+fn empty(decision: &Decision) -> Problem {
+    let detail = if decision.reached == 0 {
+        "Nothing was changed: the scope holds no flag, neither now nor at the target.".to_owned()
+    } else {
+        let flags: Vec<String> = decision.skipped().iter().take(NAMED).map(ToString::to_string).collect();
+        let flags = if flags.is_empty() { "segments only".to_owned() } else { flags.join(", ") };
+        format!(
+            "Nothing was changed: all that would go back was changed by others since ({flags}). `ripcord rollback plan` shows by whom; --include-conflicts and --with-segments put it back all the same."
+        )
+    };
+    Problem::new(Code::EmptyScope, detail)
+}

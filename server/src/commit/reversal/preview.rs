@@ -1,0 +1,91 @@
+//! What a rollback would come to, for its plan.
+
+use ripcord_proto::digest::Digest;
+use ripcord_proto::references::{self, Touched};
+use ripcord_proto::{Fault, Flag, FlagKey, KillId, KillScope, RollbackId, Snapshot};
+
+use super::super::guard::served;
+use super::super::state::EnvironmentState;
+use super::{CommitError, Decision, Move, Reversal, under_way};
+
+/// What a rollback would come to. Nothing is changed by making it.
+#[derive(Debug, Clone)]
+pub struct Preview {
+    /// Each flag, and what stands in the way.
+    pub decision: Decision,
+    /// Execute with this hash to do exactly this.
+    pub hash: Digest,
+    /// What the environment would serve at the end.
+    pub after: Snapshot,
+    /// What changes on the way there.
+    pub touched: Touched,
+    /// References that it would break, prerequisites among them.
+    pub breaks: Vec<Fault>,
+    /// Flags that stay killed.
+    pub killed: Vec<KilledFlag>,
+    /// The rollback under way that is in the way.
+    pub under_way: Option<RollbackId>,
+}
+
+/// A flag of the plan that stays killed.
+#[derive(Debug, Clone)]
+pub struct KilledFlag {
+    /// Which.
+    pub flag: FlagKey,
+    /// By what.
+    pub kills: Vec<KillId>,
+    /// Whether what it serves meanwhile would change.
+    pub changes_served: bool,
+}
+
+impl Reversal {
+    /// What it would come to on `state`.
+    pub fn preview(&self, state: &EnvironmentState) -> Result<Preview, CommitError> {
+        let now = &state.snapshot;
+        let decision = self.decide(now)?;
+        let hash = self.hash(&decision, now);
+        let mut after = now.clone();
+        let mut touched = Touched::default();
+        for entry in decision.segments.iter().chain(&decision.missing) {
+            touched.segments.insert(entry.key().clone());
+            after.segments.insert(entry.clone());
+        }
+        for step in &decision.flags {
+            touched.flags.insert(step.key.clone());
+            after.flags.insert(step.to.clone());
+        }
+        after.settings = decision.settings.unwrap_or(now.settings);
+        let breaks = references::check(&after.flags, &after.segments, &touched);
+        let killed = decision.flags.iter().filter_map(|step| killed(step, now)).collect();
+        let under_way = under_way(&state.records, &self.record, &self.flags(&decision)).map(|other| other.id.clone());
+        Ok(Preview {
+            decision,
+            hash,
+            after,
+            touched,
+            breaks,
+            killed,
+            under_way,
+        })
+    }
+}
+
+fn killed(step: &Move, now: &Snapshot) -> Option<KilledFlag> {
+    let to = step.to.value().ok();
+    let standing: Vec<KillId> = now.kills_of(step.key.as_str()).map(|kill| kill.id.clone()).collect();
+    let is = step.from.as_deref().and_then(|from| from.value().ok());
+    let changes_served = !standing.is_empty() && is.is_some_and(|is| to.map(served) != Some(served(is)));
+    let kills = if standing.is_empty() { latching(to?, now) } else { standing };
+    (!kills.is_empty()).then(|| KilledFlag {
+        flag: step.key.clone(),
+        kills,
+        changes_served,
+    })
+}
+
+/// Kills that latch onto a flag that is given their tag.
+fn latching(to: &Flag, now: &Snapshot) -> Vec<KillId> {
+    let kills = now.kills.iter().filter_map(|entry| entry.value().ok());
+    let by_tag = kills.filter(|kill| matches!(&kill.scope, KillScope::Tag(tag) if to.tags.contains(tag)));
+    by_tag.map(|kill| kill.id.clone()).collect()
+}

@@ -1,0 +1,105 @@
+//! For tests: a node's environments, with `production` made, over a store of the test's choice.
+
+use std::sync::Arc;
+
+use ripcord_proto::actor::{Actor, Origin};
+use ripcord_proto::change::EnvironmentRecord;
+use ripcord_proto::frame::Overlay;
+use ripcord_proto::role::Role;
+use ripcord_proto::{EnvironmentKey, Flag, FlagKey, ReleaseName};
+
+use super::{Environments, Orphans, Rooms};
+use crate::clock::SystemClock;
+use crate::commit::{Answerer, Ask, Author, ChangesServed, CommitError, Committed, Draft};
+use crate::store::Store;
+use crate::store::memory::MemoryStore;
+use crate::system::{SystemAsk, SystemDraft};
+use crate::tasks::TaskSet;
+
+pub(crate) fn production() -> EnvironmentKey {
+    EnvironmentKey::new("production").unwrap()
+}
+
+pub(crate) fn author(name: &str) -> Author {
+    Author {
+        actor: Actor {
+            name: name.to_owned(),
+            role: Role::Editor,
+            key: None,
+        },
+        origin: Origin {
+            node: "a".to_owned(),
+            address: None,
+            request: None,
+        },
+    }
+}
+
+/// A flag that serves true to this percentage.
+pub(crate) fn percent(key: &str, percent: u32) -> Ask {
+    let flag = serde_json::json!({"variants": {"on": true, "off": false}, "default": "off", "safe": "off",
+        "rules": [{"serve": {"split": [{"variant": "on", "weight": percent}, {"variant": "off", "weight": 100 - percent}]}}]});
+    Ask::PutFlag(FlagKey::new(key).unwrap(), Box::new(Flag::from_value(&flag).unwrap()))
+}
+
+pub(crate) struct Node {
+    pub(crate) environments: Environments,
+}
+
+impl Node {
+    /// Over a store in memory.
+    pub(crate) async fn start() -> Self {
+        Self::over(Arc::new(MemoryStore::new())).await
+    }
+
+    /// Over this store, whose environment `production` is made where it is missing.
+    pub(crate) async fn over(store: Arc<dyn Store>) -> Self {
+        let rooms = Rooms {
+            store,
+            board: Arc::default(),
+            clock: Arc::new(SystemClock),
+            tasks: TaskSet::default(),
+            orphans: Orphans::default(),
+        };
+        let environments = Environments::start(rooms, Arc::new(|_| Overlay::default())).await.unwrap();
+        if !environments.system().environments.contains_key("production") {
+            let record = EnvironmentRecord {
+                key: production(),
+                description: None,
+                created: jiff::Timestamp::now(),
+            };
+            let draft = SystemDraft {
+                author: author("ana"),
+                reason: None,
+                asks: vec![SystemAsk::CreateEnvironment(record)],
+                call: None,
+                answer: Answerer::nothing(),
+            };
+            environments.submit_system(draft).await.unwrap();
+        }
+        Self { environments }
+    }
+
+    /// Commits, as somebody.
+    pub(crate) async fn submit(&self, asks: Vec<Ask>) -> Result<Committed, CommitError> {
+        self.submit_to(None, "ana", asks).await
+    }
+
+    /// Commits to a release, as `name`.
+    pub(crate) async fn submit_to(&self, release: Option<&str>, name: &str, asks: Vec<Ask>) -> Result<Committed, CommitError> {
+        let draft = Draft {
+            environment: production(),
+            author: author(name),
+            reason: Some("r".to_owned()),
+            release: release.map(|release| ReleaseName::new(release).unwrap()),
+            asks,
+            precondition: None,
+            plan: None,
+            changes_served: ChangesServed::Refuse,
+            call: None,
+            answered: None,
+            answer: Answerer::nothing(),
+        };
+        self.environments.submit(draft).await
+    }
+}

@@ -1,0 +1,50 @@
+//! An environment as it was. The log never forgets an entry, so that every state there ever was can be made again: from the newest
+//! stored state before it, and the entries since.
+
+#[cfg(test)]
+mod tests;
+
+use ripcord_proto::{EnvironmentKey, Position};
+
+use super::Environments;
+use crate::commit::state::EnvironmentState;
+use crate::store::state::StoredState;
+use crate::store::{Loaded, LogName, Store, StoreError};
+
+/// Entries that are read at once: few enough that little is read beyond the one that is looked for.
+const PAGE: usize = 256;
+
+impl Environments {
+    /// The environment's state at an earlier position, however old; `None` where its log never was there.
+    pub async fn state_at(&self, environment: &EnvironmentKey, position: Position) -> Result<Option<EnvironmentState>, StoreError> {
+        let Some(state) = read_back(&**self.store(), environment, position).await? else {
+            return Ok(None);
+        };
+        let loaded = Loaded {
+            head: state.head,
+            state: Some(state),
+            tail: Vec::new(),
+        };
+        Ok(Some(EnvironmentState::restore(environment.clone(), &loaded)))
+    }
+}
+
+/// The stored form of the state at `position`.
+async fn read_back(store: &dyn Store, environment: &EnvironmentKey, position: Position) -> Result<Option<StoredState>, StoreError> {
+    let log = LogName::Environment(environment.clone());
+    let stored = store.state_before(&log, position).await?;
+    let mut state = stored.unwrap_or_else(|| StoredState::empty(environment.clone()));
+    while state.head.position() < position {
+        let entries = store.read(&log, state.head.sequence, PAGE).await?;
+        if entries.is_empty() {
+            return Ok(None);
+        }
+        for entry in entries {
+            state.apply(&entry);
+            if state.head.position() >= position {
+                break;
+            }
+        }
+    }
+    Ok((state.head.position() == position).then_some(state))
+}

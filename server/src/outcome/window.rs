@@ -1,0 +1,173 @@
+//! What was served lately, by time: how often which flag was evaluated between two moments of the last hour.
+//!
+//! Counts lie in slots of five seconds, by the moment at which they were reported, and only where there are any. A slot is
+//! dropped whole, after an hour or when the window holds [`ENTRIES`] counts (some 20 MB); [`Window::since`] says how far back it
+//! reaches then.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use jiff::Timestamp;
+
+/// Seconds of a slot.
+const SLOT: i64 = 5;
+/// Slots that are kept: an hour.
+const SLOTS: i64 = 3_600 / SLOT;
+/// Counts that are kept over all slots, at most.
+const ENTRIES: usize = 500_000;
+
+/// A series of counters: one flag, variant and kind of traffic of an environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct SeriesId(pub(super) u32);
+
+/// Counts of one series in one slot, or of several together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) evaluations: u64,
+    pub(super) errors: u64,
+}
+
+impl Counts {
+    fn add(&mut self, other: Self) {
+        self.evaluations = self.evaluations.saturating_add(other.evaluations);
+        self.errors = self.errors.saturating_add(other.errors);
+    }
+}
+
+#[derive(Debug)]
+struct Slot {
+    number: i64,
+    counts: HashMap<SeriesId, Counts>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Window {
+    slots: VecDeque<Slot>,
+    entries: usize,
+    /// Where the newest slot that was dropped for want of room ended.
+    dropped: Option<i64>,
+    /// When the first count came.
+    began: Option<Timestamp>,
+}
+
+impl Window {
+    /// Takes in counts that were reported `now`. A clock that went back adds to the newest slot.
+    pub(super) fn add(&mut self, series: SeriesId, counts: Counts, now: Timestamp) {
+        self.began.get_or_insert(now);
+        let newest = self.slots.back().map_or(i64::MIN, |slot| slot.number);
+        let number = number(now).max(newest);
+        if number > newest {
+            self.slots.push_back(Slot {
+                number,
+                counts: HashMap::new(),
+            });
+            self.forget_before(number - SLOTS);
+        }
+        if let Some(slot) = self.slots.back_mut() {
+            let known = slot.counts.len();
+            slot.counts.entry(series).or_default().add(counts);
+            self.entries += slot.counts.len() - known;
+        }
+        while self.entries > ENTRIES && self.slots.len() > 1 {
+            self.drop_oldest();
+        }
+    }
+
+    fn forget_before(&mut self, oldest: i64) {
+        while self.slots.front().is_some_and(|slot| slot.number < oldest) {
+            self.drop_oldest();
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(slot) = self.slots.pop_front() {
+            self.entries -= slot.counts.len();
+            self.dropped = Some(slot.number + 1);
+        }
+    }
+
+    /// The sum of what was reported of `series` from the slot of `from` to the slot of `to`.
+    pub(super) fn between(&self, series: &HashSet<SeriesId>, from: Timestamp, to: Timestamp) -> Counts {
+        let (first, last) = (number(from), number(to));
+        let mut sum = Counts::default();
+        for slot in self.slots.iter().filter(|slot| (first..=last).contains(&slot.number)) {
+            for (id, counts) in &slot.counts {
+                if series.contains(id) {
+                    sum.add(*counts);
+                }
+            }
+        }
+        sum
+    }
+
+    /// The moment from which on every report is in the window; `None` where nothing was ever reported.
+    pub(super) fn since(&self) -> Option<Timestamp> {
+        let dropped = self.dropped.and_then(|number| Timestamp::from_second(number * SLOT).ok());
+        dropped.max(self.began)
+    }
+}
+
+fn number(at: Timestamp) -> i64 {
+    at.as_second().div_euclid(SLOT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_000_000 + second).unwrap()
+    }
+
+    fn counts(evaluations: u64) -> Counts {
+        Counts { evaluations, errors: 1 }
+    }
+
+    fn of(ids: &[u32]) -> HashSet<SeriesId> {
+        ids.iter().copied().map(SeriesId).collect()
+    }
+
+    #[test]
+    fn what_was_reported_between_two_moments_is_summed() {
+        let mut window = Window::default();
+        for second in 0..60 {
+            window.add(SeriesId(1), counts(10), at(second));
+            window.add(SeriesId(2), counts(1), at(second));
+        }
+        let sum = window.between(&of(&[1]), at(10), at(19));
+        assert_eq!((sum.evaluations, sum.errors), (100, 10));
+        assert_eq!(window.between(&of(&[1, 2]), at(0), at(59)).evaluations, 660);
+        assert_eq!(window.between(&of(&[3]), at(0), at(59)).evaluations, 0);
+        assert_eq!(window.since(), Some(at(0)));
+    }
+
+    #[test]
+    fn after_an_hour_it_says_how_far_back_it_reaches() {
+        let mut window = Window::default();
+        for minute in 0..90 {
+            window.add(SeriesId(1), counts(1), at(minute * 60));
+        }
+        let since = window.since().unwrap();
+        assert!(since > at(25 * 60) && since <= at(30 * 60), "{since}");
+        assert_eq!(window.between(&of(&[1]), at(0), at(90 * 60)).evaluations, 61);
+    }
+
+    #[test]
+    fn more_series_than_there_is_room_for_shorten_it() {
+        let mut window = Window::default();
+        for second in 0..4 {
+            for id in 0..200_000 {
+                window.add(SeriesId(id), counts(1), at(second * SLOT));
+            }
+        }
+        assert!(window.entries <= ENTRIES, "{}", window.entries);
+        assert_eq!(window.since(), Some(at(2 * SLOT)));
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_loses_nothing() {
+        let mut window = Window::default();
+        window.add(SeriesId(1), counts(1), at(100));
+        window.add(SeriesId(1), counts(1), at(50));
+        assert_eq!(window.between(&of(&[1]), at(0), at(200)).evaluations, 2);
+    }
+}

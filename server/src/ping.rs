@@ -1,0 +1,203 @@
+//! Pings: revisions with identical content, which change no answer and measure how fast a change reaches everybody.
+//!
+//! A ping goes the way of every commit. What came of it is closed by a task of the server, so that a caller who hangs up loses
+//! only the answer, and kept as a record: the newest [`KEPT`] are the environment's propagation history.
+
+mod schedule;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use ripcord_proto::confirmation::Confirmation;
+use ripcord_proto::ping::{Ping, PingId};
+use ripcord_proto::record::{RecordKey, Records};
+use ripcord_proto::table::Entry;
+use ripcord_proto::{EnvironmentKey, Position};
+
+use crate::commit::{Answer, Answerer, Ask, Author, Call, ChangesServed, CommitError, Draft, Expected, Made};
+use crate::driver::Drivers;
+use crate::environment::Environments;
+use crate::fleet::{Fleet, Target};
+use crate::telemetry::names;
+
+/// Pings that are kept for each environment.
+pub const KEPT: usize = 500;
+/// How long applications may take until a ping is closed, unless somebody waits longer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often the record of a ping is written anew while the store is away, and how long apart.
+const ATTEMPTS: u32 = 5;
+const APART: Duration = Duration::from_secs(1);
+
+/// Sends pings. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Pings {
+    environments: Environments,
+    fleet: Fleet,
+    drivers: Drivers,
+}
+
+/// A ping that is asked for.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// Of which environment.
+    pub environment: EnvironmentKey,
+    /// By whom.
+    pub author: Author,
+    /// Why, where it is said.
+    pub reason: Option<String>,
+    /// The idempotent call that it is, where it is one.
+    pub call: Option<Call>,
+    /// How long the caller waits for confirmations.
+    pub wait: Duration,
+}
+
+/// A ping that was sent.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    /// The ping, and who has confirmed it so far.
+    pub ping: Ping,
+    /// Whether it had been sent before.
+    pub replayed: bool,
+}
+
+/// What a repeated call finds its ping by.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Receipt {
+    id: PingId,
+    position: Position,
+}
+
+/// The newest ping that is closed.
+pub fn newest(records: &Records) -> Option<&Ping> {
+    newest_first(records).next()
+}
+
+/// All pings that are kept, newest first: their ids sort by time.
+pub fn newest_first(records: &Records) -> impl Iterator<Item = &Ping> {
+    let mut pings: Vec<&Ping> = records.pings.iter().filter_map(|entry| entry.value().ok()).collect();
+    pings.reverse();
+    pings.into_iter()
+}
+
+impl Pings {
+    /// Sent to the applications of `fleet`.
+    pub fn new(environments: Environments, fleet: Fleet, drivers: Drivers) -> Self {
+        Self { environments, fleet, drivers }
+    }
+
+    /// Sends a ping, and answers when every application has confirmed it or the caller's time is up. Dropping the future takes
+    /// nothing back.
+    pub async fn send(&self, order: Order) -> Result<Sent, CommitError> {
+        self.send_with(order, Vec::new()).await
+    }
+
+    async fn send_with(&self, order: Order, conditions: Vec<Ask>) -> Result<Sent, CommitError> {
+        let at = self.environments.clock().now();
+        let id = PingId::from_parts(u64::try_from(at.as_millisecond()).unwrap_or_default(), rand::random());
+        let draft = draft(&order, id, conditions);
+        let committed = self.environments.submit(draft).await?;
+        let receipt: Receipt = serde_json::from_str(committed.answer.body.get()).map_err(|error| CommitError::Internal(error.to_string()))?;
+        let target = Target::Revision(receipt.position);
+        if !committed.replayed {
+            metrics::counter!(names::PINGS, "env" => order.environment.to_string()).increment(1);
+            let (this, order, id, target) = (self.clone(), order.clone(), receipt.id.clone(), target.clone());
+            self.environments.tasks().short_lived(async move {
+                let confirmation = this.fleet.wait(&order.environment, &target, order.wait.max(PATIENCE), None).await;
+                this.close(&order, ping(&order, id, receipt.position, at, confirmation)).await;
+            });
+        }
+        // One that was closed says more than what this node would count for an old revision.
+        let closed = self.environments.state(&order.environment)?.records.pings.value(receipt.id.as_str()).cloned();
+        let known = if let Some(closed) = closed {
+            closed
+        } else {
+            let confirmation = self.fleet.wait(&order.environment, &target, order.wait, None).await;
+            ping(&order, receipt.id, receipt.position, at, confirmation)
+        };
+        Ok(Sent {
+            ping: known,
+            replayed: committed.replayed,
+        })
+    }
+
+    /// Keeps what came of a ping, in the place of the oldest where there are enough.
+    async fn close(&self, order: &Order, ping: Ping) {
+        let Ok(entry) = Entry::new(ping.id.clone(), ping, Position::START) else {
+            return;
+        };
+        let entry = Arc::new(entry);
+        for _ in 0..ATTEMPTS {
+            let Ok(state) = self.environments.state(&order.environment) else { return };
+            let excess = (state.records.pings.len() + 1).saturating_sub(KEPT);
+            let oldest = state.records.pings.iter().take(excess).map(|entry| RecordKey::Ping(entry.key().clone()));
+            let mut asks = vec![Ask::PutRecord(Arc::clone(&entry).into(), Expected::Anything)];
+            asks.extend(oldest.map(|key| Ask::DeleteRecord(key, Expected::Anything)));
+            let draft = Draft {
+                reason: Some("what a ping measured".to_owned()),
+                asks,
+                call: None,
+                answer: Answerer::nothing(),
+                ..draft(order, entry.key().clone(), Vec::new())
+            };
+            match self.environments.submit(draft).await {
+                Ok(_) => return,
+                Err(error) => tracing::warn!(env = %order.environment, ping = %entry.key(), %error, "what a ping measured could not be kept yet"),
+            }
+            tokio::time::sleep(APART).await;
+        }
+    }
+}
+
+fn draft(order: &Order, id: PingId, conditions: Vec<Ask>) -> Draft {
+    let receipt = id.clone();
+    let mut asks = conditions;
+    asks.push(Ask::Ping(id));
+    let reason = order.reason.as_ref().map_or_else(|| "ping".to_owned(), |reason| format!("ping: {reason}"));
+    Draft {
+        environment: order.environment.clone(),
+        author: order.author.clone(),
+        reason: Some(reason),
+        release: None,
+        asks,
+        precondition: None,
+        plan: None,
+        changes_served: ChangesServed::Refuse,
+        call: order.call.clone(),
+        answered: None,
+        answer: Answerer(Arc::new(move |made: &Made| receipt_of(&receipt, made))),
+    }
+}
+
+fn receipt_of(id: &PingId, made: &Made) -> Answer {
+    let receipt = Receipt {
+        id: id.clone(),
+        position: made.position,
+    };
+    Answer {
+        status: StatusCode::CREATED.as_u16(),
+        body: serde_json::value::to_raw_value(&receipt).unwrap_or_default(),
+    }
+}
+
+fn ping(order: &Order, id: PingId, position: Position, at: jiff::Timestamp, confirmation: Option<Confirmation>) -> Ping {
+    let unknown = || Confirmation {
+        epoch: position.epoch,
+        revision: Some(position.revision),
+        kill: None,
+        complete: false,
+        applied: ripcord_proto::confirmation::Level::default(),
+        fetched: ripcord_proto::confirmation::Level::default(),
+        sent: ripcord_proto::confirmation::Level::default(),
+        nodes: Vec::new(),
+        nodes_not_reached: Vec::new(),
+    };
+    Ping {
+        id,
+        epoch: position.epoch,
+        revision: position.revision,
+        by: order.author.actor.clone(),
+        at,
+        confirmation: confirmation.unwrap_or_else(unknown),
+    }
+}

@@ -1,0 +1,91 @@
+//! Pings that an environment's policy has sent, by the node that drives the environment.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use ripcord_proto::record::Records;
+
+use super::{Order, Pings, newest};
+use crate::environment::Place;
+
+/// How often a node that does not drive, or cannot send, looks again.
+const ASIDE: Duration = Duration::from_secs(5);
+
+impl Pings {
+    /// Sends what policies ask for, until the server stops.
+    pub fn start(&self) {
+        let this = self.clone();
+        self.environments.in_each("pings", move |place| this.clone().keep_sending(place));
+    }
+
+    async fn keep_sending(self, place: Place) {
+        let Place { environment, mut states } = place;
+        let clock = self.environments.clock();
+        loop {
+            let due = due(&states.borrow_and_update().records, clock.now());
+            let wait = async {
+                match due {
+                    Some(wait) => tokio::time::sleep(wait).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = wait => {}
+                changed = states.changed() => match changed {
+                    Ok(()) => continue,
+                    Err(_) => return,
+                },
+            }
+            let sent = match self.drivers.hold(&environment).await {
+                Some(token) => {
+                    let order = Order {
+                        environment: environment.clone(),
+                        author: self.drivers.author(),
+                        reason: Some("as the environment's policy asks".to_owned()),
+                        call: None,
+                        wait: super::PATIENCE,
+                    };
+                    self.send_with(order, vec![token.ask()]).await.is_ok()
+                }
+                None => false,
+            };
+            if !sent {
+                tokio::time::sleep(ASIDE).await;
+            }
+        }
+    }
+}
+
+/// How long until the next ping; `None` where none is asked for.
+fn due(records: &Records, now: Timestamp) -> Option<Duration> {
+    let every = Duration::from_secs(records.policy().ping_every_seconds?.max(1));
+    let last = newest(records).map(|ping| ping.at);
+    Some(last.map_or(Duration::ZERO, |last| {
+        let since = Duration::try_from(now.duration_since(last)).unwrap_or_default();
+        every.saturating_sub(since)
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use ripcord_proto::Position;
+    use ripcord_proto::policy::{Policy, Single};
+    use ripcord_proto::table::Entry;
+
+    use super::*;
+
+    #[test]
+    fn pings_are_due_as_the_policy_says_and_never_without_one() {
+        let now = Timestamp::from_second(1_790_000_000).unwrap();
+        let mut records = Records::default();
+        assert_eq!(due(&records, now), None);
+        let policy = Policy {
+            ping_every_seconds: Some(60),
+            ..Policy::default()
+        };
+        records.put(&Arc::new(Entry::new(Single, policy, Position::START).unwrap()).into());
+        assert_eq!(due(&records, now), Some(Duration::ZERO), "none was ever sent");
+    }
+}

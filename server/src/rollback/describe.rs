@@ -1,0 +1,159 @@
+//! A decision as a plan shows it: flags in words, conflicts with whom to ask, steps.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ripcord_proto::rest::log::ChangedBy;
+use ripcord_proto::rest::plan::{SegmentStep, SettingsStep};
+use ripcord_proto::rest::rollbacks::{CannotView, ConflictView, FlagShare, FlagView, KilledView, LadderView, OneWayView, StepView};
+use ripcord_proto::rollback::Ladder;
+use ripcord_proto::{FlagKey, Snapshot};
+
+use super::prepare::Prepared;
+use super::words;
+use crate::audit::Hands;
+use crate::commit::CommitError;
+use crate::commit::reversal::{Cap, Conflict, Decision, Move, Preview, Thing, Way, Why};
+
+/// What the log knows of whose hands things went through, for a plan.
+pub(super) struct Known<'a> {
+    pub(super) prepared: &'a Prepared,
+    pub(super) hands: &'a Hands,
+}
+
+impl Known<'_> {
+    fn last_of_flag(&self, key: &FlagKey) -> Option<ChangedBy> {
+        let hand = self.hands.flags.get(key)?.last()?;
+        Some(ChangedBy::clone(&hand.by))
+    }
+
+    /// Flags that change, in words.
+    pub(super) fn flags(&self, decision: &Decision, shares: &BTreeMap<FlagKey, FlagShare>) -> Vec<FlagView> {
+        decision
+            .flags
+            .iter()
+            .map(|step| self.flag(step, shares.get(&step.key).copied().unwrap_or_default()))
+            .collect()
+    }
+
+    fn flag(&self, step: &Move, users: FlagShare) -> FlagView {
+        let (from, to) = (step.from.as_deref(), &step.to);
+        let (is, then) = (from.and_then(|from| from.value().ok()), to.value().ok());
+        FlagView {
+            key: step.key.clone(),
+            from: from.map(|from| from.json().to_owned()),
+            to: Some(to.json().to_owned()),
+            now: match from {
+                None => "deleted: the caller's default".to_owned(),
+                Some(_) => is.map_or_else(|| "this version cannot read it".to_owned(), words::flag),
+            },
+            then: then.map_or_else(|| "this version cannot read it".to_owned(), words::flag),
+            differs: words::differences(is, then),
+            changed: self.last_of_flag(&step.key),
+            users,
+        }
+    }
+
+    /// What stays as it is, and by whom it was changed.
+    pub(super) fn conflicts(&self, decision: &Decision) -> Vec<ConflictView> {
+        decision.conflicts.iter().map(|conflict| self.conflict(conflict)).collect()
+    }
+
+    fn conflict(&self, conflict: &Conflict) -> ConflictView {
+        let why = conflict.why.as_str().to_owned();
+        match &conflict.thing {
+            Thing::Flag(key) => {
+                let between = || self.prepared.foreign.get(key).map(Arc::clone).map(|by| ChangedBy::clone(&by));
+                let changed = match conflict.why {
+                    Why::ChangedBetween => between(),
+                    Why::ChangedSince | Why::SegmentDiffers => self.last_of_flag(key).or_else(between),
+                };
+                ConflictView {
+                    flag: Some(key.clone()),
+                    segment: None,
+                    why,
+                    changed,
+                }
+            }
+            Thing::Segment(key) => ConflictView {
+                flag: None,
+                segment: Some(key.clone()),
+                why,
+                changed: self
+                    .hands
+                    .segments
+                    .get(key)
+                    .and_then(|hands| hands.last())
+                    .map(|hand| ChangedBy::clone(&hand.by)),
+            },
+        }
+    }
+}
+
+/// Segments that change.
+pub(super) fn segments(decision: &Decision, now: &Snapshot) -> Vec<SegmentStep> {
+    let back = decision.segments.iter().chain(&decision.missing);
+    let step = |entry: &Arc<ripcord_proto::table::Entry<ripcord_proto::Segment>>| SegmentStep {
+        key: entry.key().clone(),
+        from: now.segments.get(entry.key().as_str()).map(|entry| entry.json().to_owned()),
+        to: Some(entry.json().to_owned()),
+    };
+    let mut steps: Vec<SegmentStep> = back.map(step).collect();
+    steps.sort_by(|one, other| one.key.cmp(&other.key));
+    steps
+}
+
+/// The settings, where they change.
+pub(super) fn settings(decision: &Decision, now: &Snapshot) -> Option<SettingsStep> {
+    decision.settings.map(|to| SettingsStep { from: now.settings, to })
+}
+
+/// One-way doors, and which of them the order named.
+pub(super) fn doors(decision: &Decision, prepared: &Prepared) -> Vec<OneWayView> {
+    let doors = decision.doors.iter().map(|door| OneWayView {
+        flag: door.flag.clone(),
+        from: door.one_way.from.clone(),
+        reason: door.one_way.reason.clone(),
+        data_checkpoint: door.one_way.data_checkpoint.clone(),
+        acknowledged: prepared.reversal.record.acknowledged.contains(&door.flag),
+    });
+    doors.collect()
+}
+
+/// Flags that stay killed.
+pub(super) fn killed(preview: &Preview) -> Vec<KilledView> {
+    let killed = preview.killed.iter().map(|killed| KilledView {
+        flag: killed.flag.clone(),
+        kills: killed.kills.clone(),
+        changes_served: killed.changes_served,
+    });
+    killed.collect()
+}
+
+/// Flags for which rules cannot say it.
+pub(super) fn cannot(decision: &Decision) -> Vec<CannotView> {
+    let cannot = decision.cannot.iter().map(|cannot| CannotView {
+        flag: cannot.flag.clone(),
+        why: cannot.why.clone(),
+    });
+    cannot.collect()
+}
+
+/// The steps of a ladder, and what each changes.
+pub(super) fn ladder(ladder: &Ladder, decision: &Decision, now: &Snapshot) -> Result<LadderView, CommitError> {
+    let caps: Result<Vec<Cap>, _> = ladder.steps.iter().map(|percent| Cap::percent(*percent)).collect();
+    let counts = decision.by_step(&caps.map_err(CommitError::Invalid)?, now.position)?;
+    let percents = ladder.steps.iter().copied().map(Some).chain([None]);
+    let steps = percents.zip(counts).zip(0_u64..).map(|((percent, flags), place)| StepView {
+        percent,
+        after_seconds: place * ladder.every_seconds,
+        flags: flags as u64,
+    });
+    let of = |way: Way| decision.flags.iter().filter(move |step| step.way == way).map(|step| step.key.clone()).collect();
+    Ok(LadderView {
+        every_seconds: ladder.every_seconds,
+        steps: steps.collect(),
+        whole: of(Way::Whole),
+        last: of(Way::Last),
+    })
+}

@@ -1,0 +1,151 @@
+//! From an order to what the commit path decides on: the target's state read back, what the scope reaches, the record begun.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use rand::random;
+use ripcord_proto::digest::Digest;
+use ripcord_proto::rest::log::ChangedBy;
+use ripcord_proto::rollback::{Ladder, Phases, Review, Rollback, RollbackId, RollbackState, Scope, ServedBad, Target};
+use ripcord_proto::{EnvironmentKey, Epoch, FlagKey, Revision, Sequence, TargetName};
+
+use super::order::Order;
+use super::reach::{self, Reached};
+use crate::checkpoint::{self, ResolveError};
+use crate::commit::reversal::Reversal;
+use crate::commit::state::EnvironmentState;
+use crate::commit::{Author, CommitError};
+use crate::environment::Environments;
+use crate::http::Refusal;
+use crate::release::TouchedError;
+use crate::store::StoreError;
+
+/// A rollback that is ready to be planned, or committed.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// What the commit path decides on.
+    pub reversal: Reversal,
+    /// The environment as it was when this was prepared.
+    pub state: Arc<EnvironmentState>,
+    /// The entry of the log that made the target.
+    pub(super) since: Sequence,
+    /// For flags in which others had a hand: the last commit of theirs.
+    pub(super) foreign: BTreeMap<FlagKey, Arc<ChangedBy>>,
+}
+
+/// Why a rollback cannot be prepared.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// Its target stands for no state.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    /// It cannot be told what its release changed.
+    #[error(transparent)]
+    Touched(#[from] TouchedError),
+    /// It names something that is not there.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<PrepareError> for Refusal {
+    fn from(error: PrepareError) -> Self {
+        match error {
+            PrepareError::Resolve(error) => error.into(),
+            PrepareError::Touched(error) => error.into(),
+            PrepareError::Commit(error) => error.into(),
+            PrepareError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// Prepares a rollback. Changes nothing; a dropped future leaves nothing behind.
+pub async fn prepare(environments: &Environments, environment: &EnvironmentKey, author: &Author, order: &Order) -> Result<Prepared, PrepareError> {
+    let decided = environments.clock().now();
+    let state = environments.state(environment)?;
+    let named = named(&state, order)?;
+    let resolved = checkpoint::resolve(environments, environment, &named).await?;
+    let Reached { reach, foreign, segments } = reach::reached(environments, environment, &state, &resolved, &order.scope).await?;
+    let mut record = record(&state, resolved.target.clone(), author, order, decided);
+    record.latitude.with_segments |= !segments.is_empty();
+    record.segments = segments;
+    let reversal = Reversal {
+        reach,
+        segment: order.segment.clone(),
+        target: Arc::new(resolved.state.snapshot),
+        cap: order.steps.first().copied(),
+        record,
+    };
+    Ok(Prepared {
+        reversal,
+        state,
+        since: resolved.state.head.sequence,
+        foreign,
+    })
+}
+
+/// The name of the target, where the order leaves it to its scope.
+fn named(state: &EnvironmentState, order: &Order) -> Result<TargetName, CommitError> {
+    match (&order.to, &order.scope) {
+        (Some(named), _) => Ok(named.clone()),
+        (None, Scope::Release(name)) => {
+            let release = state.records.releases.value(name.as_str());
+            let missing = || CommitError::NoRecord(ripcord_proto::record::RecordKey::Release(name.clone()));
+            Ok(TargetName::Checkpoint(release.ok_or_else(missing)?.baseline.clone()))
+        }
+        (None, Scope::Rollback(id)) => Ok(TargetName::Position(reach::record(state, id)?.before)),
+        (None, Scope::Environment | Scope::Flags(_) | Scope::Tags(_)) => Ok(TargetName::LastKnownGood),
+    }
+}
+
+/// The record as it is after the first commit, but for what that commit decides.
+fn record(state: &EnvironmentState, target: Target, author: &Author, order: &Order, decided: Timestamp) -> Rollback {
+    let seconds = |seconds: u64| SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
+    let later = |period: u64| decided.checked_add(seconds(period)).unwrap_or(Timestamp::MAX);
+    let millis = u64::try_from(decided.as_millisecond()).unwrap_or_default();
+    let id = RollbackId::from_parts(millis, random());
+    let ladder = (!order.steps.is_empty()).then(|| Ladder {
+        steps: order.steps.clone(),
+        every_seconds: order.every_seconds,
+        done: 1,
+        next_at: Some(later(order.every_seconds)),
+        whole: BTreeSet::new(),
+    });
+    Rollback {
+        says: format!("It is committed, and the applications' confirmations are awaited. `ripcord rollback show {id}` tells how it goes."),
+        id,
+        scope: order.scope.clone(),
+        segment: order.segment.clone(),
+        target,
+        plan: Digest::ZERO,
+        state: RollbackState::Committed,
+        by: author.actor.clone(),
+        reason: order.reason.clone(),
+        before: state.head.position(),
+        revision: Revision::default(),
+        epoch: Epoch::default(),
+        flags: BTreeSet::new(),
+        segments: BTreeSet::new(),
+        skipped: BTreeSet::new(),
+        acknowledged: order.acknowledged.clone(),
+        latitude: order.latitude,
+        ladder,
+        phases: Phases {
+            detected: order.detected,
+            decided: Some(decided),
+            ..Phases::default()
+        },
+        confirmation: None,
+        probes: Vec::new(),
+        checks: Vec::new(),
+        served_bad: ServedBad::default(),
+        undone_by: None,
+        review: Review {
+            due: later(state.records.policy().review_within_seconds()),
+            done: None,
+        },
+    }
+}

@@ -1,0 +1,261 @@
+//! One rollback, from its commit to its end, or to the moment at which nothing goes on with it by itself.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ripcord_proto::record::RecordKey;
+use ripcord_proto::rollback::{Rollback, RollbackState};
+use ripcord_proto::table::Entry;
+use ripcord_proto::{EnvironmentKey, FlagKey, Position, RollbackId};
+use tokio::sync::watch;
+
+use super::judgement::{self, Course};
+use super::ladder::{self, Stepping};
+use super::progress::Progress;
+use super::says;
+use crate::commit::reversal::Reversal;
+use crate::commit::state::EnvironmentState;
+use crate::commit::{Answerer, Ask, ChangesServed, CommitError, Committed, Draft, Expected};
+use crate::driver::Token;
+
+/// How long until a store that was away is tried again.
+const AWAY: Duration = Duration::from_millis(250);
+/// How often a node that does not drive looks whether it should.
+const ASIDE: Duration = Duration::from_secs(1);
+/// How often the missing are looked for once the deadline is over.
+const WATCH: Duration = Duration::from_secs(1);
+
+/// How a rollback came to a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// It was committed while this node looked on.
+    Fresh,
+    /// Another process left it.
+    Left,
+}
+
+/// Goes on with a rollback for as long as there is something to go on with, and answers with its id.
+pub(super) async fn see_through(
+    progress: &Progress,
+    environment: &EnvironmentKey,
+    id: RollbackId,
+    found: Found,
+    states: watch::Receiver<Arc<EnvironmentState>>,
+) -> RollbackId {
+    let mut procedure = Procedure {
+        progress,
+        environment,
+        states,
+        course: Course::new(found, progress.clock().now()),
+        found,
+        left_out: BTreeSet::new(),
+        id,
+    };
+    while procedure.go_on().await == Onward::More {}
+    procedure.id
+}
+
+struct Procedure<'a> {
+    progress: &'a Progress,
+    environment: &'a EnvironmentKey,
+    id: RollbackId,
+    states: watch::Receiver<Arc<EnvironmentState>>,
+    found: Found,
+    course: Course,
+    /// Flags that a kill keeps as they are.
+    left_out: BTreeSet<FlagKey>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Onward {
+    More,
+    Over,
+}
+
+/// What is next for a rollback.
+enum Turn {
+    /// Its record is to be this.
+    Record(Box<Rollback>),
+    /// It goes down one step.
+    Step(Box<Reversal>),
+}
+
+/// What a record asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Its newest commit is to be confirmed and checked.
+    Judge,
+    /// The step that was judged last is held until the next is due.
+    Hold,
+    /// The deadline is over and applications are missing.
+    Watch,
+    /// Nothing.
+    Over,
+}
+
+fn stage(rollback: &Rollback) -> Stage {
+    match rollback.state {
+        RollbackState::Committed if ladder::is_judged(rollback) && ladder::remaining(rollback) > 0 => Stage::Hold,
+        RollbackState::Committed => Stage::Judge,
+        RollbackState::Partial => Stage::Watch,
+        RollbackState::Planned | RollbackState::Confirmed | RollbackState::Failed | RollbackState::Stopped | RollbackState::Undone => Stage::Over,
+    }
+}
+
+impl Procedure<'_> {
+    fn entry(&self) -> Option<Arc<Entry<Rollback>>> {
+        self.states.borrow().records.rollbacks.get(self.id.as_str()).map(Arc::clone)
+    }
+
+    async fn go_on(&mut self) -> Onward {
+        let Some(entry) = self.entry() else { return Onward::Over };
+        let Ok(rollback) = entry.value() else { return Onward::Over };
+        let stage = stage(rollback);
+        if stage == Stage::Over {
+            return Onward::Over;
+        }
+        let moved = moved(self.states.clone(), &entry);
+        tokio::pin!(moved);
+        let Some(token) = self.progress.drivers.hold(self.environment).await else {
+            // Whoever drives now may be gone when this node looks again: what was seen until then may not be all.
+            self.found = Found::Left;
+            let _ = tokio::time::timeout(ASIDE, moved).await;
+            return Onward::More;
+        };
+        self.course.reach(rollback.position(), self.found, self.progress.clock().now());
+        self.found = Found::Fresh;
+        let turn = tokio::select! {
+            biased;
+            () = &mut moved => return Onward::More,
+            turn = self.turn(rollback, stage) => turn,
+        };
+        match turn {
+            Some(Turn::Record(next)) => self.record(token, &entry, *next).await,
+            Some(Turn::Step(reversal)) => self.step(token, &entry, *reversal).await,
+            None => tokio::time::sleep(AWAY).await,
+        }
+        Onward::More
+    }
+
+    /// Waits for what is next; `None` where it cannot be said now.
+    async fn turn(&self, rollback: &Rollback, stage: Stage) -> Option<Turn> {
+        match stage {
+            Stage::Judge => {
+                let within = Duration::from_secs(self.policy().confirm_within_seconds());
+                let limits = self.course.limits(rollback, within, self.progress.clock().now());
+                let judged = judgement::judge(self.progress, self.environment, rollback, &self.course, limits).await;
+                Some(Turn::Record(Box::new(judged)))
+            }
+            Stage::Watch => {
+                judgement::watched(self.progress, self.environment, rollback, WATCH).await;
+                let within = Duration::from_secs(self.policy().confirm_within_seconds());
+                let limits = judgement::Limits::from_now(within);
+                let judged = judgement::judge(self.progress, self.environment, rollback, &self.course, limits).await;
+                (judged.state != RollbackState::Partial).then(|| Turn::Record(Box::new(judged)))
+            }
+            Stage::Hold => {
+                tokio::time::sleep_until(judgement::due(rollback, self.progress.clock().now())).await;
+                match ladder::step(self.progress, self.environment, rollback, &self.left_out).await {
+                    Ok(Stepping::Commit(reversal)) => Some(Turn::Step(reversal)),
+                    Ok(Stepping::Impossible(why)) => Some(Turn::Record(Box::new(ladder::cannot_step(rollback, why, self.environment)))),
+                    Err(error) => {
+                        tracing::warn!(env = %self.environment, rollback = %self.id, %error, "the next step cannot be worked out yet");
+                        None
+                    }
+                }
+            }
+            Stage::Over => None,
+        }
+    }
+
+    fn policy(&self) -> ripcord_proto::policy::Policy {
+        self.states.borrow().records.policy()
+    }
+
+    /// Commits the record as it is from now on, if it is still the one that was looked at.
+    async fn record(&mut self, token: Token, entry: &Entry<Rollback>, next: Rollback) {
+        let state = next.state;
+        let was = entry.value().map(|rollback| rollback.state);
+        let told = next.clone();
+        let Ok(put) = Entry::new(self.id.clone(), next, Position::START) else {
+            return;
+        };
+        let put = Ask::PutRecord(Arc::new(put).into(), Expected::Digest(*entry.digest()));
+        let reason = format!("rollback {}: {}", self.id, state.as_str());
+        match self.submit(reason, vec![token.ask(), put], ChangesServed::Refuse).await {
+            Ok(_) if was != Ok(state) => {
+                tracing::info!(env = %self.environment, rollback = %self.id, state = state.as_str(), says = told.says, "rollback");
+                says::meter(self.environment, &told);
+            }
+            Ok(_) => {}
+            Err(error) => self.not_committed(error).await,
+        }
+    }
+
+    /// Commits a step, if the record is still the one that was looked at.
+    async fn step(&mut self, token: Token, entry: &Arc<Entry<Rollback>>, reversal: Reversal) {
+        let record = reversal.record.clone();
+        let served = if record.latitude.changes_served {
+            ChangesServed::Accept
+        } else {
+            ChangesServed::Refuse
+        };
+        let reason = format!("rollback {}: {}", self.id, ladder::step_in_words(&record));
+        let Ok(rollback) = entry.value() else { return };
+        // Putting the record as it is changes nothing, and refuses where it is another one by now.
+        let unmoved = Ask::PutRecord(Arc::clone(entry).into(), Expected::Digest(*entry.digest()));
+        let asks = vec![token.ask(), unmoved, Ask::Rollback(Box::new(reversal))];
+        match self.submit(reason, asks, served).await {
+            Ok(committed) => {
+                let (revision, step) = (committed.position.revision.0, ladder::step_in_words(&record));
+                tracing::info!(env = %self.environment, rollback = %self.id, revision, step, "a rollback went down one step");
+            }
+            // A kill stands in the way of one flag: the ladder goes on with the rest.
+            Err(CommitError::Killed { flag, .. }) => drop(self.left_out.insert(flag)),
+            Err(
+                error @ (CommitError::Refused(_) | CommitError::Invalid(_) | CommitError::InUse { .. } | CommitError::NoFlag(_) | CommitError::NoSegment(_)),
+            ) => {
+                self.record(token, entry, ladder::cannot_step(rollback, &error.to_string(), self.environment))
+                    .await;
+            }
+            Err(error) => self.not_committed(error).await,
+        }
+    }
+
+    async fn submit(&self, reason: String, asks: Vec<Ask>, changes_served: ChangesServed) -> Result<Committed, CommitError> {
+        let draft = Draft {
+            environment: self.environment.clone(),
+            author: self.progress.drivers.author(),
+            reason: Some(reason),
+            release: None,
+            asks,
+            precondition: None,
+            plan: None,
+            changes_served,
+            call: None,
+            answered: None,
+            answer: Answerer::nothing(),
+        };
+        self.progress.environments.submit(draft).await
+    }
+
+    async fn not_committed(&mut self, error: CommitError) {
+        let key = RecordKey::Rollback(self.id.clone());
+        let has_moved = matches!(&error, CommitError::RecordMoved(moved) | CommitError::NoRecord(moved) if *moved == key);
+        if matches!(error, CommitError::NotDriving) {
+            self.found = Found::Left;
+        } else if !has_moved {
+            tracing::warn!(env = %self.environment, rollback = %self.id, %error, "what became of a rollback could not be recorded; it is tried again");
+            tokio::time::sleep(AWAY).await;
+        }
+    }
+}
+
+/// Returns when the record is no longer this one.
+async fn moved(mut states: watch::Receiver<Arc<EnvironmentState>>, entry: &Entry<Rollback>) {
+    let id = entry.key();
+    let is_other = |state: &Arc<EnvironmentState>| state.records.rollbacks.get(id.as_str()).is_none_or(|now| now.digest() != entry.digest());
+    // Where the environment goes, the procedure is dropped with it.
+    let _ = states.wait_for(is_other).await;
+}

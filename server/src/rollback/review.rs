@@ -1,0 +1,36 @@
+//! The review that falls due after a rollback: going back needs no approval, so people look at it afterwards.
+
+use jiff::Timestamp;
+use ripcord_proto::actor::Actor;
+use ripcord_proto::record::Records;
+use ripcord_proto::rollback::{Review, Reviewed, Rollback};
+
+use super::acts::WrongState;
+
+/// The record with its review.
+pub fn reviewed(rollback: &Rollback, by: Actor, note: String, at: Timestamp) -> Result<Rollback, WrongState> {
+    if rollback.review.done.is_some() {
+        return Err(WrongState::of(
+            rollback,
+            "it has been reviewed. `ripcord rollback show` says by whom, and what was found",
+        ));
+    }
+    Ok(Rollback {
+        review: Review {
+            done: Some(Reviewed { by, at, note }),
+            ..rollback.review.clone()
+        },
+        ..rollback.clone()
+    })
+}
+
+/// The rollbacks whose review is overdue, oldest first.
+pub fn overdue(records: &Records, now: Timestamp) -> impl Iterator<Item = &Rollback> {
+    let rollbacks = records.rollbacks.iter().filter_map(|entry| entry.value().ok());
+    rollbacks.filter(move |rollback| is_overdue(&rollback.review, now))
+}
+
+/// Whether a review should have been made by now.
+pub fn is_overdue(review: &Review, now: Timestamp) -> bool {
+    review.done.is_none() && review.due < now
+}

@@ -1,0 +1,299 @@
+//! Rollbacks on a node whose applications and clock are in the test's hands.
+
+mod confirming;
+mod stepping;
+mod taking_over;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use ripcord_proto::actor::{Actor, Origin};
+use ripcord_proto::change::EnvironmentRecord;
+use ripcord_proto::digest::Digest;
+use ripcord_proto::frame::Overlay;
+use ripcord_proto::policy::{Policy, Single};
+use ripcord_proto::rollback::{Ladder, Latitude, Phases, Review, Rollback, RollbackState, Scope, ServedBad, Target};
+use ripcord_proto::table::{Entry, Member as _};
+use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Position, RollbackId};
+
+use super::progress::Progress;
+use crate::check::Checks;
+use crate::clock::{Clock, SystemClock};
+use crate::commit::reversal::{Reach, Reversal};
+use crate::commit::{Answerer, Ask, Author, ChangesServed, CommitError, Committed, Draft, Expected};
+use crate::driver::{Alone, Drivers, Presence};
+use crate::environment::{Environments, Orphans, Rooms};
+use crate::fleet::{Fleet, Joining, Membership, Settings, Solitary, Transport};
+use crate::outcome::{Nowhere, Outcomes};
+use crate::snapshot::board::Board;
+use crate::store::memory::MemoryStore;
+use crate::system::{SystemAsk, SystemDraft};
+use crate::tasks::TaskSet;
+
+pub(super) fn production() -> EnvironmentKey {
+    EnvironmentKey::new("production").unwrap()
+}
+
+/// A clock that goes with tokio's, so that paused time is paused for it too.
+#[derive(Debug)]
+struct TestClock {
+    began: Timestamp,
+    since: tokio::time::Instant,
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        self.began + jiff::SignedDuration::try_from(self.since.elapsed()).unwrap()
+    }
+}
+
+/// A node, and what it knows.
+pub(super) struct World {
+    pub(super) environments: Environments,
+    pub(super) fleet: Fleet,
+    pub(super) outcomes: Outcomes,
+    pub(super) clock: Arc<dyn Clock>,
+    ids: std::sync::atomic::AtomicU64,
+}
+
+fn author() -> Author {
+    Author {
+        actor: Actor::server("a"),
+        origin: Origin {
+            node: "a".to_owned(),
+            address: None,
+            request: None,
+        },
+    }
+}
+
+impl World {
+    /// An environment with the flag `checkout`, off for everybody.
+    pub(super) async fn new() -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(TestClock {
+            began: SystemClock.now(),
+            since: tokio::time::Instant::now(),
+        });
+        let board = Arc::new(Board::default());
+        let rooms = Rooms {
+            store: Arc::new(MemoryStore::new()),
+            board: Arc::clone(&board),
+            clock: Arc::clone(&clock),
+            tasks: TaskSet::default(),
+            orphans: Orphans::default(),
+        };
+        let environments = Environments::start(rooms, Arc::new(|_| Overlay::default())).await.unwrap();
+        let record = EnvironmentRecord {
+            key: production(),
+            description: None,
+            created: clock.now(),
+        };
+        let draft = SystemDraft {
+            author: author(),
+            reason: None,
+            asks: vec![SystemAsk::CreateEnvironment(record)],
+            call: None,
+            answer: Answerer::nothing(),
+        };
+        environments.submit_system(draft).await.unwrap();
+        let world = Self {
+            fleet: Fleet::new(&board, Settings::new("a"), Arc::new(Solitary)),
+            environments,
+            outcomes: Outcomes::default(),
+            clock,
+            ids: std::sync::atomic::AtomicU64::new(1),
+        };
+        world.put("checkout", 0, &[]).await;
+        world
+    }
+
+    /// Begins to see rollbacks through, as the node of this id.
+    pub(super) fn drive(&self, id: &str, presence: Arc<dyn Presence>) -> Drivers {
+        let drivers = Drivers::new(self.environments.clone(), presence, id, id);
+        let progress = Progress {
+            environments: self.environments.clone(),
+            fleet: self.fleet.clone(),
+            outcomes: self.outcomes.clone(),
+            elsewhere: Arc::new(Nowhere),
+            checks: Checks::new(Arc::clone(&self.clock)),
+            drivers: drivers.clone(),
+        };
+        progress.start();
+        drivers
+    }
+
+    pub(super) fn drive_alone(&self) {
+        self.drive("a", Arc::new(Alone));
+    }
+
+    pub(super) async fn submit(&self, asks: Vec<Ask>) -> Result<Committed, CommitError> {
+        let draft = Draft {
+            environment: production(),
+            author: author(),
+            reason: Some("a test".to_owned()),
+            release: None,
+            asks,
+            precondition: None,
+            plan: None,
+            changes_served: ChangesServed::Refuse,
+            call: None,
+            answered: None,
+            answer: Answerer::nothing(),
+        };
+        self.environments.submit(draft).await
+    }
+
+    /// The flag, on for so many percent; its checks are asked at these addresses.
+    pub(super) async fn put(&self, key: &str, percent: u32, checks: &[&str]) -> Position {
+        let checks: Vec<_> = checks
+            .iter()
+            .map(|url| serde_json::json!({"name": "health", "url": url, "when": ["after", "step"]}))
+            .collect();
+        let flag = serde_json::json!({
+            "variants": {"on": true, "off": false}, "safe": "off", "default": "off", "checks": checks,
+            "rules": [{"serve": {"split": [{"variant": "on", "weight": percent}, {"variant": "off", "weight": 100 - percent}]}}],
+        });
+        let flag = Flag::parse(&flag.to_string()).unwrap();
+        let key = FlagKey::new(key).unwrap();
+        self.submit(vec![Ask::PutFlag(key, Box::new(flag))]).await.unwrap().position
+    }
+
+    pub(super) async fn policy(&self, policy: Policy) {
+        let entry = Entry::new(Single, policy, Position::START).unwrap();
+        let put = Ask::PutRecord(Arc::new(entry).into(), Expected::Anything);
+        self.submit(vec![put]).await.unwrap();
+    }
+
+    /// Rolls these flags back to `to`, step by step where there are any.
+    pub(super) async fn roll_back(&self, flags: &[&str], to: Position, steps: &[f64]) -> RollbackId {
+        let now = self.clock.now();
+        let number = self.ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let id = RollbackId::from_parts(number, 1);
+        let state = self.environments.state(&production()).unwrap();
+        let target = self.environments.state_at(&production(), to).await.unwrap().unwrap();
+        let flags: BTreeSet<FlagKey> = flags.iter().map(|key| FlagKey::new(*key).unwrap()).collect();
+        let every_seconds = 120;
+        let ladder = (!steps.is_empty()).then(|| Ladder {
+            steps: steps.to_vec(),
+            every_seconds,
+            done: 1,
+            next_at: Some(now + jiff::SignedDuration::from_secs(120)),
+            whole: BTreeSet::new(),
+        });
+        let record = Rollback {
+            id: id.clone(),
+            scope: Scope::Flags(flags.clone()),
+            segment: None,
+            target: Target {
+                epoch: to.epoch,
+                revision: to.revision,
+                hash: target.hash,
+                checkpoint: None,
+            },
+            plan: Digest::of([b"plan".as_slice()]),
+            state: RollbackState::Committed,
+            says: String::new(),
+            by: author().actor,
+            reason: None,
+            before: state.head.position(),
+            revision: ripcord_proto::Revision::default(),
+            epoch: state.head.epoch,
+            flags: BTreeSet::new(),
+            segments: BTreeSet::new(),
+            skipped: BTreeSet::new(),
+            acknowledged: BTreeSet::new(),
+            latitude: Latitude::default(),
+            ladder,
+            phases: Phases {
+                decided: Some(now),
+                ..Phases::default()
+            },
+            confirmation: None,
+            probes: Vec::new(),
+            checks: Vec::new(),
+            served_bad: ServedBad::default(),
+            undone_by: None,
+            review: Review {
+                due: now + jiff::SignedDuration::from_hours(72),
+                done: None,
+            },
+        };
+        let reversal = Reversal {
+            reach: Reach::Flags(flags),
+            segment: None,
+            target: Arc::new(target.snapshot),
+            cap: steps.first().copied(),
+            record,
+        };
+        self.submit(vec![Ask::Rollback(Box::new(reversal))]).await.unwrap();
+        id
+    }
+
+    pub(super) fn rollback(&self, id: &RollbackId) -> Rollback {
+        let state = self.environments.state(&production()).unwrap();
+        state.records.rollbacks.value(id.as_str()).unwrap().clone()
+    }
+
+    /// The rollback once it is in this state.
+    pub(super) async fn until(&self, id: &RollbackId, state: RollbackState) -> Rollback {
+        self.until_it(id, |rollback| rollback.state == state).await
+    }
+
+    /// The rollback once it is so. With paused time, ten minutes are nothing.
+    pub(super) async fn until_it(&self, id: &RollbackId, is_so: impl Fn(&Rollback) -> bool) -> Rollback {
+        let mut states = self.environments.watch(&production()).unwrap();
+        let found = states.wait_for(|state| state.records.rollbacks.value(id.as_str()).is_some_and(&is_so));
+        let waited = tokio::time::timeout(Duration::from_mins(10), found).await.map(drop);
+        assert!(waited.is_ok(), "{:#?}", self.rollback(id));
+        self.rollback(id)
+    }
+
+    /// An application that connects with what it has.
+    pub(super) fn app(&self, name: &str) -> Membership {
+        let position = self.environments.state(&production()).unwrap().head.position();
+        let joining = Joining {
+            name: name.to_owned(),
+            id: format!("id of {name}"),
+            sdk: "test/1".to_owned(),
+            position: Some(position),
+            acknowledges: true,
+            transport: Transport::WebSocket,
+        };
+        self.fleet.join(&production(), joining)
+    }
+
+    pub(super) fn acknowledge(&self, app: &Membership) {
+        let position = self.environments.state(&production()).unwrap().head.position();
+        app.acknowledged(position, &[], std::time::Instant::now());
+    }
+
+    /// How many percent are served `on` by the flag as it is.
+    pub(super) fn percent(&self, key: &str) -> u64 {
+        let state = self.environments.state(&production()).unwrap();
+        let ripcord_proto::rule::Serve::Split(split) = &state.snapshot.flags.value(key).unwrap().rules[0].serve else {
+            panic!("no split")
+        };
+        let weights: Vec<u64> = split.shares().iter().map(|share| u64::from(share.weight.units())).collect();
+        weights[0] * 100 / (weights[0] + weights[1])
+    }
+}
+
+/// The nodes that are said to be alive.
+#[derive(Debug, Default)]
+pub(super) struct Said(std::sync::Mutex<BTreeSet<String>>);
+
+impl Said {
+    pub(super) fn alive(&self, ids: &[&str]) {
+        *self.0.lock().unwrap() = ids.iter().map(ToString::to_string).collect();
+    }
+}
+
+impl Presence for Said {
+    fn others(&self) -> BoxFuture<'_, Option<BTreeSet<String>>> {
+        let said = self.0.lock().unwrap().clone();
+        Box::pin(std::future::ready(Some(said)))
+    }
+}

@@ -1,0 +1,123 @@
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use ripcord_proto::rollback::RollbackState;
+
+use super::{World, production};
+use crate::rollback::acts::{self, Pace};
+
+/// A ladder of which the first step has been made: `checkout` and `search` are on for everybody, and go down by 50, 25 and 5.
+async fn ladder(world: &World) -> ripcord_proto::RollbackId {
+    world.put("search", 0, &[]).await;
+    let good = world.environments.state(&production()).unwrap().head.position();
+    world.put("checkout", 100, &[]).await;
+    world.put("search", 100, &[]).await;
+    world.roll_back(&["checkout", "search"], good, &[50.0, 25.0, 5.0]).await
+}
+
+async fn act(
+    world: &World,
+    id: &ripcord_proto::RollbackId,
+    change: impl Fn(&ripcord_proto::rollback::Rollback) -> Result<ripcord_proto::rollback::Rollback, acts::WrongState>,
+) -> Result<(), acts::ActError> {
+    let draft = crate::commit::Draft {
+        environment: production(),
+        author: super::author(),
+        reason: None,
+        release: None,
+        asks: Vec::new(),
+        precondition: None,
+        plan: None,
+        changes_served: crate::commit::ChangesServed::Refuse,
+        call: None,
+        answered: None,
+        answer: crate::commit::Answerer::nothing(),
+    };
+    acts::amend(&world.environments, &draft, id, change).await.map(drop)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ladder_goes_down_step_by_step_and_is_confirmed_at_the_target() {
+    let world = World::new().await;
+    world.drive_alone();
+    let began = world.clock.now();
+    let id = ladder(&world).await;
+    for (done, percent) in [(1, 50), (2, 25), (3, 5), (4, 0)] {
+        world.until_it(&id, |rollback| rollback.ladder.as_ref().unwrap().done == done).await;
+        assert_eq!((world.percent("checkout"), world.percent("search")), (percent, percent));
+        let took = world.clock.now().duration_since(began);
+        let due = SignedDuration::from_secs(120 * i64::from(done - 1));
+        assert!(took >= due && took < due + SignedDuration::from_secs(2), "step {done} after {took}");
+    }
+    let confirmed = world.until(&id, RollbackState::Confirmed).await;
+    assert_eq!(confirmed.ladder.unwrap().next_at, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ladder_stops_where_it_is_told_to_and_goes_on_when_it_is_told_to() {
+    let world = World::new().await;
+    world.drive_alone();
+    let id = ladder(&world).await;
+    world.until_it(&id, |rollback| rollback.ladder.as_ref().unwrap().done == 2).await;
+    act(&world, &id, |rollback| acts::stopped(rollback, &production())).await.unwrap();
+    tokio::time::sleep(Duration::from_mins(30)).await;
+    assert_eq!((world.rollback(&id).state, world.percent("checkout")), (RollbackState::Stopped, 25));
+    assert!(act(&world, &id, |rollback| acts::stopped(rollback, &production())).await.is_err());
+
+    act(&world, &id, |rollback| acts::resumed(rollback, Pace::Steps, world.clock.now(), &production()))
+        .await
+        .unwrap();
+    world.until_it(&id, |rollback| rollback.ladder.as_ref().unwrap().done == 3).await;
+    assert_eq!(world.percent("checkout"), 5);
+    act(&world, &id, |rollback| acts::resumed(rollback, Pace::Now, world.clock.now(), &production()))
+        .await
+        .unwrap();
+    let began = world.clock.now();
+    world.until(&id, RollbackState::Confirmed).await;
+    assert!(world.clock.now().duration_since(began) < SignedDuration::from_secs(2));
+    assert_eq!(world.percent("checkout"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ladder_that_is_hurried_makes_all_that_is_left_in_one_commit() {
+    let world = World::new().await;
+    world.drive_alone();
+    let id = ladder(&world).await;
+    world.until_it(&id, |rollback| rollback.confirmation.is_some()).await;
+    let before = world.rollback(&id).revision;
+    act(&world, &id, |rollback| acts::resumed(rollback, Pace::Now, world.clock.now(), &production()))
+        .await
+        .unwrap();
+    let confirmed = world.until(&id, RollbackState::Confirmed).await;
+    assert_eq!(confirmed.revision, before.next());
+    assert_eq!(world.percent("search"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_fails_after_a_step_stops_the_ladder() {
+    let world = World::new().await;
+    world.drive_alone();
+    let good = world.environments.state(&production()).unwrap().head.position();
+    world.put("checkout", 100, &["http://127.0.0.1:9/health"]).await;
+    let id = world.roll_back(&["checkout"], good, &[50.0]).await;
+    let failed = world.until(&id, RollbackState::Failed).await;
+    assert!(
+        failed.says.contains("stopped after step 1 of 2, 50 % by a check: health of flag checkout"),
+        "{}",
+        failed.says
+    );
+    tokio::time::sleep(Duration::from_mins(30)).await;
+    assert_eq!(world.percent("checkout"), 50);
+    assert!(failed.says.contains(&format!("`ripcord rollback resume {id} --now`")), "{}", failed.says);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_person_changes_under_a_ladder_is_left_and_the_rest_goes_on() {
+    let world = World::new().await;
+    world.drive_alone();
+    let id = ladder(&world).await;
+    world.until_it(&id, |rollback| rollback.ladder.as_ref().unwrap().done == 2).await;
+    world.put("search", 40, &[]).await;
+    world.until(&id, RollbackState::Confirmed).await;
+    assert_eq!((world.percent("checkout"), world.percent("search")), (0, 40));
+}

@@ -1,0 +1,78 @@
+//! Forward again: an undo is a rollback of what a rollback did, under the same guards, that marks the first one in the same commit.
+
+use std::sync::Arc;
+
+use ripcord_proto::record::RecordKey;
+use ripcord_proto::rollback::{Rollback, RollbackState};
+use ripcord_proto::table::Entry;
+use ripcord_proto::{EnvironmentKey, Position, RollbackId};
+
+use super::acts::WrongState;
+use super::commit::{Done, check, concluded, replayed};
+use super::{Order, prepare, says};
+use crate::check::Checks;
+use crate::commit::{Ask, ChangesServed, CommitError, Draft, Expected};
+use crate::environment::Environments;
+use crate::http::Refusal;
+
+/// How often it is decided anew where the record changes just then.
+const ATTEMPTS: usize = 8;
+
+/// Commits what `order`, made by [`Order::undoing`], asks for; `draft` says who asks and how it is answered. Answers when everybody
+/// is served by it. A dropped future takes nothing back.
+pub async fn commit(environments: &Environments, checks: &Checks, draft: &Draft, order: &Order, id: &RollbackId) -> Result<Done, Refusal> {
+    let environment = &draft.environment;
+    if let Some(call) = &draft.call
+        && let Some(done) = replayed(environments, environment, call)?
+    {
+        return Ok(done);
+    }
+    let key = RecordKey::Rollback(id.clone());
+    let mut last = CommitError::RecordMoved(key.clone());
+    for _ in 0..ATTEMPTS {
+        let state = environments.state(environment)?;
+        let entry = state.records.rollbacks.get(id.as_str());
+        let Some((entry, rollback)) = entry.and_then(|entry| Some((entry, entry.value().ok()?))) else {
+            return Err(CommitError::NoRecord(key).into());
+        };
+        if rollback.state == RollbackState::Undone {
+            let why = "it has been rolled forward again already. `ripcord rollback show` names the rollback that did";
+            return Err(WrongState::of(rollback, why).into());
+        }
+        let prepared = prepare(environments, environment, &draft.author, order).await?;
+        check(checks, &prepared).await?;
+        let record = &prepared.reversal.record;
+        let undone = undone(rollback, &record.id, environment);
+        let undone = Entry::new(id.clone(), undone, Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
+        let draft = Draft {
+            reason: Some(order.in_words(&record.target)),
+            asks: vec![
+                Ask::Rollback(Box::new(prepared.reversal.clone())),
+                Ask::PutRecord(Arc::new(undone).into(), Expected::Digest(*entry.digest())),
+            ],
+            changes_served: if order.latitude.changes_served {
+                ChangesServed::Accept
+            } else {
+                ChangesServed::Refuse
+            },
+            ..draft.clone()
+        };
+        match environments.submit(draft.clone()).await {
+            Err(error @ CommitError::RecordMoved(_)) => last = error,
+            submitted => return concluded(environments, &draft, &prepared, order, submitted).await,
+        }
+    }
+    Err(last.into())
+}
+
+/// The record of the rollback that is taken forward again.
+fn undone(rollback: &Rollback, by: &RollbackId, environment: &EnvironmentKey) -> Rollback {
+    let mut next = rollback.clone();
+    next.state = RollbackState::Undone;
+    next.undone_by = Some(by.clone());
+    if let Some(ladder) = &mut next.ladder {
+        ladder.next_at = None;
+    }
+    next.says = says::state(&next, environment);
+    next
+}

@@ -1,0 +1,46 @@
+//! What goes on by itself: rollbacks after their commit, pings and vouching that policies ask for.
+
+use std::sync::Arc;
+
+use super::peers::OtherNodes;
+use crate::check::Checks;
+use crate::checkpoint::Vouching;
+use crate::clock::SystemClock;
+use crate::driver::{Drivers, Presence};
+use crate::environment::Environments;
+use crate::fleet::Fleet;
+use crate::outcome::{Elsewhere, Outcomes};
+use crate::ping::Pings;
+use crate::rollback::progress::Progress;
+
+/// The rooms of it that the API works with.
+pub(super) struct Procedures {
+    pub(super) drivers: Drivers,
+    pub(super) checks: Checks,
+    pub(super) pings: Pings,
+}
+
+/// Starts all of it, on this node.
+pub(super) fn start(environments: &Environments, fleet: &Fleet, outcomes: &Outcomes, others: &Arc<OtherNodes>, node: &str) -> Procedures {
+    let drivers = Drivers::new(environments.clone(), Arc::clone(others) as Arc<dyn Presence>, node, &others.own_id());
+    let checks = Checks::new(Arc::new(SystemClock));
+    let progress = Progress {
+        environments: environments.clone(),
+        fleet: fleet.clone(),
+        outcomes: outcomes.clone(),
+        elsewhere: Arc::clone(others) as Arc<dyn Elsewhere>,
+        checks: checks.clone(),
+        drivers: drivers.clone(),
+    };
+    progress.start();
+    let pings = Pings::new(environments.clone(), fleet.clone(), drivers.clone());
+    pings.start();
+    let vouching = Vouching {
+        environments: environments.clone(),
+        fleet: fleet.clone(),
+        checks: checks.clone(),
+        drivers: drivers.clone(),
+    };
+    vouching.start();
+    Procedures { drivers, checks, pings }
+}

@@ -1,0 +1,160 @@
+//! Drills as a user runs them: each built-in scenario on both stores, and what surrounds them.
+
+mod around;
+mod builtins;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use anyhow::{Context as _, ensure};
+use ripcord_tests::{Server, Setup, flags};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// An environment with flags, and a folder in which drills put what they start.
+#[derive(Debug)]
+pub struct Ground {
+    /// The server of the environment that is forked.
+    pub server: Server,
+    folder: TempDir,
+}
+
+/// What a drill did.
+#[derive(Debug)]
+pub struct Ran {
+    /// Exit code.
+    pub code: i32,
+    /// What it printed.
+    pub out: String,
+    /// What it said beside that.
+    pub err: String,
+}
+
+impl Ground {
+    /// A server with a few flags of all kinds, two of them coupled.
+    pub async fn prepare() -> anyhow::Result<Self> {
+        let server = Server::start(Setup::embedded()).await?;
+        let beta = json!({"put_segment": {"key": "beta", "segment": {"attribute": "plan", "equals": "beta"}}});
+        let targeted = json!({"variants": {"new": "new", "old": "old", "older": "older"}, "default": "old", "safe": "old",
+            "rules": [{"when": {"segment": "beta"}, "serve": "new"}], "tags": ["search"]});
+        let changes = [
+            beta,
+            put("cart-v2", &flags::boolean("off")),
+            put("checkout-v2", &flags::boolean("off")),
+            put("gradual", &flags::rollout(25)),
+            put("ranking", &targeted),
+        ];
+        server.admin().commit(&changes).await?.ok()?;
+        Ok(Self {
+            server,
+            folder: TempDir::with_prefix("ripcord-drills-")?,
+        })
+    }
+
+    /// A file beside what drills put here.
+    pub fn file(&self, name: &str) -> std::path::PathBuf {
+        self.server.scratch().join(name)
+    }
+
+    /// The folder in which drills put what they start.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// `ripcord ARGUMENTS` with the environment's server and a folder for what it starts.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.server.command();
+        command
+            .env("RIPCORD_SERVER", self.server.url())
+            .env("RIPCORD_KEY", self.server.admin().key())
+            .env("NO_COLOR", "1")
+            .env("TMPDIR", self.folder.path())
+            .args(arguments);
+        command
+    }
+
+    /// Runs it to its end.
+    pub async fn run(&self, arguments: &[&str]) -> anyhow::Result<Ran> {
+        let mut command = self.command(arguments);
+        let output = tokio::task::spawn_blocking(move || command.output()).await??;
+        Ran::of(&output)
+    }
+
+    /// Runs a drill, which must leave no file and no process behind.
+    pub async fn drill(&self, arguments: &[&str]) -> anyhow::Result<Ran> {
+        let ran = self.run(&[&["drill", "run"], arguments].concat()).await?;
+        self.nothing_is_left()?;
+        Ok(ran)
+    }
+
+    /// Nothing that a drill started is left.
+    pub fn nothing_is_left(&self) -> anyhow::Result<()> {
+        let left: Vec<_> = std::fs::read_dir(self.folder.path())?.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        ensure!(left.is_empty(), "a drill left {left:?}");
+        let processes = self.processes();
+        ensure!(processes.is_empty(), "a drill left processes: {processes:?}");
+        Ok(())
+    }
+
+    /// The processes that drills have started: they name the folder, or work in it.
+    pub fn processes(&self) -> Vec<String> {
+        let folder = self.folder.path().display().to_string();
+        let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let seen = all.filter_map(|process| {
+            let line = std::fs::read_to_string(process.path().join("cmdline")).ok()?.replace('\0', " ");
+            let works_in = std::fs::read_link(process.path().join("cwd")).unwrap_or_default();
+            Some(format!("{line} in {}", works_in.display()))
+        });
+        seen.filter(|process| process.contains(&folder)).collect()
+    }
+}
+
+impl Ran {
+    fn of(output: &Output) -> anyhow::Result<Self> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok(Self {
+            code: output.status.code().context("it was ended by a signal")?,
+            out: text(&output.stdout),
+            err: text(&output.stderr),
+        })
+    }
+
+    /// It must have ended with this code.
+    pub fn expect(self, code: i32) -> anyhow::Result<Self> {
+        ensure!(!self.err.contains("panicked"), "{}", self.err);
+        ensure!(self.code == code, "exit code {} instead of {code}\n{}\n{}", self.code, self.out, self.err);
+        Ok(self)
+    }
+
+    /// What it printed, as JSON.
+    pub fn json(&self) -> anyhow::Result<Value> {
+        serde_json::from_str(&self.out).with_context(|| format!("no JSON: {}\n{}", self.out, self.err))
+    }
+
+    /// What it said, beside its answer too, holds these words.
+    pub fn says(&self, words: &[&str]) -> anyhow::Result<&Self> {
+        for word in words {
+            ensure!(
+                self.out.contains(word) || self.err.contains(word),
+                "{word:?} is missing in\n{}\n{}",
+                self.out,
+                self.err
+            );
+        }
+        Ok(self)
+    }
+}
+
+/// A change of a commit.
+pub fn put(key: &str, flag: &Value) -> Value {
+    json!({"put_flag": {"key": key, "flag": flag}})
+}
+
+/// The verdict of a report whose name begins so.
+pub fn verdict<'r>(report: &'r Value, name: &str) -> anyhow::Result<&'r Value> {
+    let verdicts = report["verdicts"].as_array().context("no verdicts")?;
+    let found = verdicts
+        .iter()
+        .find(|verdict| verdict["name"].as_str().is_some_and(|text| text.starts_with(name)));
+    found.with_context(|| format!("no verdict {name:?} in {verdicts:#?}"))
+}

@@ -1,0 +1,91 @@
+//! Rollbacks from their commit to their end, with real applications, on both stores and over the death of nodes.
+
+mod ladder;
+mod nodes;
+mod pings;
+mod proof;
+
+use anyhow::{Context as _, ensure};
+use ripcord_tests::app::Process;
+use ripcord_tests::{Api, Outcome, SOON, Server, World, eventually, flags};
+use serde_json::{Value, json};
+
+/// So many applications are connected.
+async fn connected(api: &Api, count: usize) -> Outcome {
+    eventually(SOON, "the applications are connected", || async {
+        let connections = api.get("connections").await?.ok()?;
+        let there = connections["items"].as_array().map_or(0, Vec::len);
+        ensure!(there == count, "{there} of {count}: {connections}");
+        Ok(())
+    })
+    .await
+}
+
+/// Three applications that serve the bad state: `checkout` was off at revision 1 and is on.
+async fn shop(world: &World) -> anyhow::Result<(Api, Vec<Process>)> {
+    let admin = world.admin();
+    admin.put_flag("checkout", &flags::boolean("off")).await?.ok()?;
+    let sdk = admin.role("sdk").await?;
+    let mut apps = Vec::new();
+    for name in ["shop-1", "shop-2", "shop-3"] {
+        apps.push(Process::start(&sdk, name, "checkout").await?);
+    }
+    connected(&admin, 3).await?;
+    admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
+    for app in &apps {
+        app.serves("true").await?;
+    }
+    Ok((admin, apps))
+}
+
+/// Rolls `checkout` back to revision 1, with these members beside.
+async fn roll_back(api: &Api, wait: &str, beside: &Value) -> anyhow::Result<Value> {
+    let mut body = json!({"to": 1, "flags": ["checkout"], "reason": "a test"});
+    for (member, value) in beside.as_object().context("members")? {
+        body[member] = value.clone();
+    }
+    let answer = api.post(&format!("rollbacks?wait={wait}"), &body).await?;
+    ensure!(answer.status == 201, "{}: {}", answer.status, answer.body);
+    Ok(answer.body)
+}
+
+/// The rollback once it is in this state.
+async fn until(api: &Api, id: &str, state: &str) -> anyhow::Result<Value> {
+    eventually(SOON, &format!("the rollback is {state}"), || async {
+        let rollback = api.get(&format!("rollbacks/{id}?wait=1s")).await?.ok()?;
+        ensure!(rollback["state"] == state, "{rollback:#}");
+        Ok(rollback)
+    })
+    .await
+}
+
+async fn policy(api: &Api, policy: &Value) -> Outcome {
+    api.put("policy", policy).await?.ok().map(drop)
+}
+
+fn id(rollback: &Value) -> anyhow::Result<String> {
+    Ok(rollback["id"].as_str().context("a rollback has an id")?.to_owned())
+}
+
+/// The log with its records, newest first.
+async fn audit(api: &Api) -> anyhow::Result<Vec<Value>> {
+    let page = api.get_root("/v1/audit?log=production&limit=1000").await?.ok()?;
+    Ok(page["items"].as_array().context("a page has items")?.clone())
+}
+
+/// The names of the nodes that drove, in order, as the log tells.
+async fn drivers(server: &Server) -> anyhow::Result<Vec<String>> {
+    let log = audit(&server.admin()).await?;
+    let drove = |entry: &Value| {
+        Some(
+            entry["reason"]
+                .as_str()?
+                .strip_prefix("node ")?
+                .strip_suffix(" drives what goes on by itself here")?
+                .to_owned(),
+        )
+    };
+    let mut nodes: Vec<String> = log.iter().filter_map(drove).collect();
+    nodes.reverse();
+    Ok(nodes)
+}
