@@ -4,6 +4,7 @@ macro_rules! generated {
     ($(#[$doc:meta])* $name:ident = $package:literal) => {
         $(#[$doc])*
         #[allow(
+            clippy::all,
             clippy::pedantic,
             missing_docs,
             unreachable_pub,

@@ -62,10 +62,10 @@ impl Access {
 
     /// The holder of the key that the headers carry.
     pub fn authenticate(&self, headers: &HeaderMap) -> Result<Holder, Box<Problem>> {
-        self.told(keys::presented(headers).and_then(|presented| self.holder_of(presented)))
+        Self::told(keys::presented(headers).and_then(|presented| self.holder_of(presented)))
     }
 
-    fn told(&self, found: Result<Holder, Box<Problem>>) -> Result<Holder, Box<Problem>> {
+    fn told(found: Result<Holder, Box<Problem>>) -> Result<Holder, Box<Problem>> {
         if let Err(problem) = &found {
             metrics::counter!(names::REFUSED_KEYS, "code" => problem.code.as_str()).increment(1);
         }

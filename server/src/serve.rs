@@ -140,10 +140,7 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     let streams = Streams::new(&board, stream_settings(&config), fleet.clone(), Arc::new(access.clone()), fresh);
     shutdown::end_streams_of_revoked_keys(&environments, &streams, &tasks);
 
-    let ofrep = Ofrep::new(&environments, access.clone(), fleet.clone(), stop.clone());
-    let grpc = flagd::start(&config.flagd, &environments, access.clone(), fleet.clone(), &tasks, stop.clone())
-        .await
-        .map_err(ServeError::Grpc)?;
+    let (ofrep, grpc) = open_protocols(&config, &environments, &access, &fleet, &tasks, &stop).await?;
     let health = Health::new(environments.clone(), &peers, stop.clone(), config.stale_after, node.clone());
     let parts = api::Parts {
         environments,
@@ -176,6 +173,20 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
         grpc,
     });
     shutdown::serve_until(stop, server, &streams, &tasks, &opened).await
+}
+
+/// OpenFeature's protocols, and where those of gRPC listen.
+async fn open_protocols(
+    config: &Config,
+    environments: &Environments,
+    access: &Access,
+    fleet: &Fleet,
+    tasks: &TaskSet,
+    stop: &CancellationToken,
+) -> Result<(Ofrep, Vec<(&'static str, SocketAddr)>), ServeError> {
+    let ofrep = Ofrep::new(environments, access.clone(), fleet.clone(), stop.clone());
+    let grpc = flagd::start(&config.flagd, environments, access.clone(), fleet.clone(), tasks, stop.clone()).await;
+    Ok((ofrep, grpc.map_err(ServeError::Grpc)?))
 }
 
 /// Loads what the store holds and starts every environment, with the journal's kills lying over it.

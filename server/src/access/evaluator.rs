@@ -17,7 +17,7 @@ const EVENTS: &[u8] = b"ripcord ofrep events";
 impl Access {
     /// Permits evaluation to the holder of the key `presented`: at the environment that was asked for, else at the key's only one.
     pub fn evaluator(&self, presented: &str, asked: Option<&str>) -> Result<Permit<Evaluate>, Refusal> {
-        let holder = self.told(keys::fit(presented).and_then(|key| self.holder_of(key)))?;
+        let holder = Self::told(keys::fit(presented).and_then(|key| self.holder_of(key)))?;
         let environment = environment_of(&holder, asked)?;
         let author = Author {
             actor: holder.actor(None),

@@ -100,7 +100,7 @@ fn as_ripcord(snapshot: &Snapshot, format: Format, portable: bool) -> Result<Wri
 /// Kills stand in the definitions: flagd has no others.
 fn as_flagd(snapshot: &Snapshot, overlay: &Overlay) -> Result<Written, Failure> {
     let export = flagd::export(snapshot, overlay.kills.values());
-    let document = serde_json::json!({"$schema": FLAGD_SCHEMA, "flags": export.document(None)["flags"]});
+    let document = serde_json::json!({"$schema": FLAGD_SCHEMA, "flags": export.flags});
     Ok(Written {
         text: serde_json::to_string_pretty(&document).map_err(unwritable)?,
         what: count(export.flags.len(), "flag", "flags"),

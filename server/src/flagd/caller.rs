@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use ripcord_proto::EnvironmentKey;
-use ripcord_proto::problem::Code;
 use ripcord_proto::role::Role;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
@@ -56,12 +55,12 @@ impl Room {
 
 fn status(refusal: &Refusal) -> Status {
     let problem = refusal.problem();
-    let code = match problem.code {
-        Code::Unauthenticated => tonic::Code::Unauthenticated,
-        Code::Forbidden => tonic::Code::PermissionDenied,
-        Code::NotReady | Code::StoreUnavailable => tonic::Code::Unavailable,
-        _ if problem.status < 500 => tonic::Code::InvalidArgument,
-        _ => tonic::Code::Internal,
+    let code = match problem.status {
+        401 => tonic::Code::Unauthenticated,
+        403 => tonic::Code::PermissionDenied,
+        503 => tonic::Code::Unavailable,
+        ..500 => tonic::Code::InvalidArgument,
+        500.. => tonic::Code::Internal,
     };
     Status::new(code, problem.detail.clone())
 }
