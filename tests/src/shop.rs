@@ -111,8 +111,8 @@ async fn users(apps: Vec<App>, flag: &'static str, counted: Arc<Counted>) {
             let answer = app.client().bool_detail(flag, &context, false);
             if answer.value {
                 app.client().outcome(&answer, Outcome::Error);
-                let counter = if is_probe { &counted.synthetic } else { &counted.real };
-                counter.fetch_add(1, Ordering::Relaxed);
+                let whom = if is_probe { &counted.synthetic } else { &counted.real };
+                whom.fetch_add(1, Ordering::Relaxed);
             } else {
                 app.client().outcome(&answer, Outcome::Success);
             }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ripcord_benches::redis_server::RedisServer;
+use ripcord_benches::redis_server::{Durability, RedisServer};
 use ripcord_benches::table::{Row, print};
 use ripcord_proto::rollback::Scope;
 use ripcord_proto::{FlagKey, TargetName};
@@ -37,7 +37,7 @@ async fn measure() -> anyhow::Result<()> {
     let directory = tempfile::tempdir_in(std::env::current_dir()?)?;
     let store = EmbeddedStore::open(&directory.path().join("embedded"), Flush::EachCommit)?;
     let mut rows = commits("embedded", &world::start(Arc::new(store)).await?, 15.0).await?;
-    match RedisServer::start(directory.path())? {
+    match RedisServer::start(directory.path(), Durability::None)? {
         Some(redis) => rows.extend(over_redis(directory.path(), &redis).await?),
         None => eprintln!("redis-server is not installed; its rows are left out"),
     }

@@ -99,7 +99,7 @@ pub async fn put(environments: &Environments, flags: Range<usize>, version: usiz
             tag = number % 10,
             off = 100 - on,
         );
-        Ok(Ask::PutFlag(FlagKey::new(format!("flag-{number}"))?, Box::new(Flag::parse(&json)?)))
+        Ok(Ask::PutFlag(FlagKey::new(&format!("flag-{number}"))?, Box::new(Flag::parse(&json)?)))
     });
     let asks = asks.collect::<anyhow::Result<Vec<_>>>()?;
     environments.submit(draft(asks)?).await?;

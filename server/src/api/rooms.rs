@@ -146,7 +146,7 @@ impl Rooms {
         let (environments, environment) = (&self.parts.environments, permit.environment());
         if self.stale().is_some() {
             let away = CommitError::Unavailable("it does not answer".to_owned());
-            return Err(rollback::with_kills(away.into(), &order.scope, None));
+            return Err(rollback::with_kills(&away.into(), &order.scope, None));
         }
         Ok(rollback::prepare(environments, environment, &permit.author(), order).await?)
     }

@@ -173,8 +173,16 @@ impl Why {
 }
 
 impl Reversal {
-    /// The keys of all flags that it would change, over all steps.
-    fn flags(&self, decision: &Decision) -> BTreeSet<FlagKey> {
+    /// The keys of all flags that it would change, over all steps. Where nothing is left to change, those of its scope: the one
+    /// that was faster may have done it all, and is what the caller has to look at.
+    fn flags(&self, decision: &Decision, now: &Snapshot) -> BTreeSet<FlagKey> {
+        if decision.is_empty() {
+            return self.reached(now);
+        }
+        self.moved(decision)
+    }
+
+    fn moved(&self, decision: &Decision) -> BTreeSet<FlagKey> {
         let moved = decision.flags.iter().map(|step| step.key.clone());
         moved.chain(self.record.flags.iter().cloned()).collect()
     }
@@ -190,7 +198,7 @@ impl Reversal {
                 now: hash,
             });
         }
-        self.check(&decision, &state.records)?;
+        self.check(&decision, state)?;
         let mut record = self.recorded(&decision, hash, head);
         record.probes = self.probes(&record.flags, state);
         self.changes(&decision, record, head)
@@ -233,7 +241,7 @@ impl Reversal {
             let doors: BTreeSet<_> = decision.doors.iter().map(|door| &door.flag).collect();
             record.acknowledged.retain(|flag| doors.contains(flag));
         }
-        record.flags = self.flags(decision);
+        record.flags = self.moved(decision);
         let segments = decision.segments.iter().chain(&decision.missing);
         record.segments.extend(segments.map(|entry| entry.key().clone()));
         if let Some(ladder) = &mut record.ladder {
@@ -284,6 +292,7 @@ const fn following(head: Position) -> Position {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as map_err hands it on")]
 fn internal(error: serde_json::Error) -> CommitError {
     CommitError::Internal(error.to_string())
 }

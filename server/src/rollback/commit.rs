@@ -98,7 +98,7 @@ pub(super) async fn concluded(
             Err(Problem::new(Code::PlanStale, detail).with("plan", now.to_string()).into())
         }
         Err(error @ (CommitError::Unavailable(_) | CommitError::OutcomeUnknown | CommitError::Reseeding)) => {
-            Err(with_kills(error.into(), &order.scope, Some(&prepared.reversal.reach)))
+            Err(with_kills(&error.into(), &order.scope, Some(&prepared.reversal.reach)))
         }
         Err(error) => Err(error.into()),
     }
@@ -149,7 +149,7 @@ fn done(environments: &Environments, environment: &EnvironmentKey, committed: Co
 }
 
 /// A refusal with the commands that make a scope safe while the store is away: kills wait for nothing.
-pub fn with_kills(refusal: Refusal, scope: &Scope, reach: Option<&Reach>) -> Refusal {
+pub fn with_kills(refusal: &Refusal, scope: &Scope, reach: Option<&Reach>) -> Refusal {
     let mut problem = refusal.problem().clone();
     let commands = commands(scope, reach);
     let _ = write!(

@@ -168,17 +168,17 @@ impl World {
     }
 
     /// Rolls these flags back to `to`, step by step where there are any.
+    #[expect(clippy::too_many_lines, reason = "a record is written out whole")]
     pub(super) async fn roll_back(&self, flags: &[&str], to: Position, steps: &[f64]) -> RollbackId {
         let now = self.clock.now();
         let number = self.ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let id = RollbackId::from_parts(number, 1);
         let state = self.environments.state(&production()).unwrap();
         let target = self.environments.state_at(&production(), to).await.unwrap().unwrap();
-        let flags: BTreeSet<FlagKey> = flags.iter().map(|key| FlagKey::new(*key).unwrap()).collect();
-        let every_seconds = 120;
+        let flags: BTreeSet<FlagKey> = flags.iter().map(|key| FlagKey::new(key).unwrap()).collect();
         let ladder = (!steps.is_empty()).then(|| Ladder {
             steps: steps.to_vec(),
-            every_seconds,
+            every_seconds: 120,
             done: 1,
             next_at: Some(now + jiff::SignedDuration::from_secs(120)),
             whole: BTreeSet::new(),

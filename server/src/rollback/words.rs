@@ -27,13 +27,11 @@ pub(crate) fn flag(flag: &Flag) -> String {
         let _ = write!(text, "where {} serves {}: ", requirement.flag, requirement.variant);
     }
     for rule in flag.rules.iter().take(RULES) {
-        match &rule.when {
-            Some(when) => drop(write!(text, "{} if {}; ", serve(&rule.serve), cut(condition(when)))),
-            None => {
-                text.push_str(&serve(&rule.serve));
-                return text;
-            }
-        }
+        let Some(when) = &rule.when else {
+            text.push_str(&serve(&rule.serve));
+            return text;
+        };
+        let _ = write!(text, "{} if {}; ", serve(&rule.serve), cut(condition(when)));
     }
     if flag.rules.len() > RULES {
         let _ = write!(text, "{} more rules; ", flag.rules.len() - RULES);

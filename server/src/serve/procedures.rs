@@ -1,4 +1,4 @@
-//! What goes on by itself: rollbacks after their commit, pings and vouching that policies ask for.
+//! What goes on by itself: rollbacks after their commit, pings that policies ask for, environments that vouch for themselves.
 
 use std::sync::Arc;
 

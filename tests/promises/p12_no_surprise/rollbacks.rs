@@ -110,5 +110,6 @@ on_both_stores! {
         let (won, lost) = (won.ok()?, lost.problem(409, "ROLLBACK_UNDER_WAY")?);
         ensure!(lost["rollback"] == won["id"], "{lost}");
         admin.post("rollbacks", &json!({"to": 1, "flags": ["search"]})).await?.ok()?;
+        ensure!(admin.post("rollbacks", &json!({"to": 1})).await?.body["code"] == "ROLLBACK_UNDER_WAY", "everything holds what is on its way, too");
     }
 }

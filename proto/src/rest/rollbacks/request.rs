@@ -171,7 +171,7 @@ fn together(reader: &mut Reader, map: &Map<String, Value>, request: &RollbackReq
     }
     if request.every_seconds.is_some() && !map.contains_key("steps") {
         reader.within("every_seconds", |reader| {
-            reader.note("says how long steps are held; name them in steps, or leave it out")
+            reader.note("says how long steps are held; name them in steps, or leave it out");
         });
     }
 }
@@ -208,7 +208,7 @@ impl Members for PlanRequest {
         let population = reader.optional(map, "population", |reader, value| whole(reader, value, "a number of contexts", POPULATION));
         if sample.as_ref().is_some_and(Vec::is_empty) {
             reader.within("sample", |reader| {
-                reader.note("is empty; give contexts, or leave it out for a made-up population")
+                reader.note("is empty; give contexts, or leave it out for a made-up population");
             });
         }
         if sample.is_some() && population.is_some() {

@@ -48,6 +48,11 @@ impl Reversal {
         Ok(decision)
     }
 
+    /// The flags of its scope.
+    pub(super) fn reached(&self, now: &Snapshot) -> BTreeSet<FlagKey> {
+        self.pairs(now).map(|pair| pair.key.clone()).collect()
+    }
+
     fn pairs<'a>(&'a self, now: &'a Snapshot) -> Box<dyn Iterator<Item = Pair<'a>> + 'a> {
         let was = &self.target.flags;
         let looked_up = move |key: &'a FlagKey| Pair {

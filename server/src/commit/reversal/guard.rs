@@ -8,6 +8,8 @@ use ripcord_proto::record::Records;
 use ripcord_proto::rollback::{Rollback, Scope};
 use ripcord_proto::{FlagKey, Revision};
 
+use crate::commit::state::EnvironmentState;
+
 use super::{Cannot, CommitError, Decision, Door, Reversal};
 
 /// Flags that a sentence names, at most.
@@ -15,11 +17,11 @@ const NAMED: usize = 20;
 
 impl Reversal {
     /// Refuses what may not be. The kills have their own guard, the references their own check.
-    pub(super) fn check(&self, decision: &Decision, records: &Records) -> Result<(), CommitError> {
+    pub(super) fn check(&self, decision: &Decision, state: &EnvironmentState) -> Result<(), CommitError> {
         if !decision.cannot.is_empty() {
             return refuse(cannot(&decision.cannot));
         }
-        if let Some(other) = under_way(records, &self.record, &self.flags(decision)) {
+        if let Some(other) = under_way(&state.records, &self.record, &self.flags(decision, &state.snapshot)) {
             return refuse(busy(other));
         }
         let shut: Vec<&Door> = decision.doors.iter().filter(|door| !self.record.acknowledged.contains(&door.flag)).collect();

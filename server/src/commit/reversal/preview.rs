@@ -57,7 +57,7 @@ impl Reversal {
         after.settings = decision.settings.unwrap_or(now.settings);
         let breaks = references::check(&after.flags, &after.segments, &touched);
         let killed = decision.flags.iter().filter_map(|step| killed(step, now)).collect();
-        let under_way = under_way(&state.records, &self.record, &self.flags(&decision)).map(|other| other.id.clone());
+        let under_way = under_way(&state.records, &self.record, &self.flags(&decision, now)).map(|other| other.id.clone());
         Ok(Preview {
             decision,
             hash,
