@@ -146,6 +146,16 @@ impl Condition {
         read::condition(reader, value, limits::CONDITION_DEPTH)
     }
 
+    /// The operator of an imported rule within it that nobody knows, where there is one; see [`crate::flagd::unknown_operator`].
+    pub fn unknown_operator(&self) -> Option<&str> {
+        match self {
+            Self::All(items) | Self::Any(items) => items.iter().find_map(Self::unknown_operator),
+            Self::Not(inner) => inner.unknown_operator(),
+            Self::JsonLogic(rule) => crate::flagd::unknown_operator(rule),
+            Self::Segment(_) | Self::Attribute { .. } => None,
+        }
+    }
+
     /// Calls `visit` with the key of each segment that it names, and where it stands in it: `all[1].segment`.
     pub fn segments<'c>(&'c self, visit: &mut impl FnMut(&'c SegmentKey, &str)) {
         self.segments_within(&mut String::new(), visit);

@@ -51,6 +51,10 @@ pub struct Flag {
     pub one_way: Option<OneWay>,
     /// Probes that a rollback of it asks.
     pub checks: Vec<Check>,
+    /// Whether browsers may see it: public keys (role `client`) are told of no other flags.
+    pub client: bool,
+    /// Whether flagd's clients may have it although it has a lease, which they cannot keep.
+    pub flagd_without_lease: bool,
     /// Free members for other tools.
     pub metadata: serde_json::Map<String, Value>,
     /// When a temporary flag should be gone.

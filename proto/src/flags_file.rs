@@ -51,7 +51,12 @@ pub struct FlagsFile {
 impl FlagsFile {
     /// Reads YAML or JSON. A syntax error is told with line and column; else all problems of all entries are told at once.
     pub fn parse(text: &str) -> Result<Self, Faults> {
-        reader::read(&yaml::parse(text)?, Self::read)
+        Self::from_value(&yaml::parse(text)?)
+    }
+
+    /// Reads the JSON form and reports every problem.
+    pub fn from_value(value: &Value) -> Result<Self, Faults> {
+        reader::read(value, Self::read)
     }
 
     fn read(reader: &mut Reader, value: &Value) -> Read<Self> {

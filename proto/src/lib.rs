@@ -37,9 +37,12 @@ pub mod driver;
 pub mod fault;
 pub mod file_set;
 pub mod flag;
+pub mod flagd;
 pub mod flags_file;
 pub mod frame;
 pub mod gate;
+#[cfg(feature = "grpc")]
+pub mod grpc;
 mod id;
 mod json;
 pub mod key;

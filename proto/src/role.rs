@@ -31,6 +31,8 @@ pub enum Role {
 pub enum Action {
     /// Read the snapshot and stream it, acknowledge, report outcomes.
     Stream,
+    /// Have flags evaluated remotely; a public key sees only those that are marked for it.
+    Evaluate,
     /// Read flags, segments, commits, connections, confirmations; explain.
     Read,
     /// Change flags and segments.
@@ -72,6 +74,7 @@ impl Role {
     /// Whether a key of this role may do it.
     pub const fn may(self, action: Action) -> bool {
         match action {
+            Action::Evaluate => true,
             Action::Stream => !matches!(self, Self::Client),
             Action::Read => !matches!(self, Self::Client | Self::Sdk),
             Action::Edit => matches!(self, Self::Pipeline | Self::Editor | Self::Admin),
@@ -107,8 +110,9 @@ impl Role {
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Stream,
+        Self::Evaluate,
         Self::Read,
         Self::Edit,
         Self::Kill,

@@ -153,6 +153,13 @@ impl Client {
         answer.went(outcome);
     }
 
+    /// Says how it went for somebody without an answer at hand; it is counted for the variant that is served to `context` now, and
+    /// as no further evaluation.
+    pub fn track(&self, key: &str, context: &Context<'_>, outcome: Outcome) {
+        let loaded = self.shared.load();
+        self.read(&loaded).went(key, context, outcome);
+    }
+
     /// Where the client is with the server, now.
     pub fn status(&self) -> Status {
         self.shared.status()

@@ -87,6 +87,8 @@
 #[cfg(feature = "client")]
 mod client;
 pub mod engine;
+#[cfg(feature = "openfeature")]
+pub mod openfeature;
 #[cfg(feature = "client")]
 pub mod testing;
 

@@ -9,6 +9,7 @@
 //! Keys are kept as SHA-256 in the `system` log; the key of `RIPCORD_ADMIN_KEY` is kept in memory, as SHA-256 too. A key that
 //! is revoked is worth nothing from the moment in which its commit is in memory.
 
+pub mod evaluator;
 pub mod extract;
 pub mod holder;
 pub mod keys;
@@ -61,7 +62,10 @@ impl Access {
 
     /// The holder of the key that the headers carry.
     pub fn authenticate(&self, headers: &HeaderMap) -> Result<Holder, Box<Problem>> {
-        let found = keys::presented(headers).and_then(|presented| self.holder_of(presented));
+        Self::told(keys::presented(headers).and_then(|presented| self.holder_of(presented)))
+    }
+
+    fn told(found: Result<Holder, Box<Problem>>) -> Result<Holder, Box<Problem>> {
         if let Err(problem) = &found {
             metrics::counter!(names::REFUSED_KEYS, "code" => problem.code.as_str()).increment(1);
         }

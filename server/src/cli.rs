@@ -23,6 +23,7 @@ mod export;
 mod files;
 mod flags;
 mod gate;
+mod import;
 mod input;
 mod invocation;
 mod keys;
@@ -129,6 +130,7 @@ enum Remote {
     Plan(plan::Plan),
     Promote(promote::Promote),
     Export(export::Export),
+    Import(import::Import),
     Flags(flags::Flags),
     Segments(segments::Segments),
     Env(env::Env),
@@ -196,6 +198,7 @@ async fn ask(call: &Invocation, command: Remote) -> Result<Exit, Failure> {
         Remote::Plan(command) => plan::run(call, command).await,
         Remote::Promote(command) => promote::run(call, command).await,
         Remote::Export(command) => export::run(call, command).await,
+        Remote::Import(command) => import::run(call, command).await,
         Remote::Flags(command) => flags::run(call, command).await,
         Remote::Segments(command) => segments::run(call, command).await,
         Remote::Env(command) => env::run(call, command).await,

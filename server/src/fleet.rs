@@ -166,6 +166,22 @@ impl Fleet {
         }
     }
 
+    /// A client that fetches answers (OFREP) listens for changes: it is connected while it does, and counted as `fetched`. It has
+    /// what is served at `position`.
+    pub fn listens(&self, environment: &EnvironmentKey, joining: Joining, position: Option<Position>) -> Membership {
+        let roll = self.roll(environment);
+        let member = roll
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .listens(Joining { position, ..joining }, Instant::now());
+        Membership {
+            roll,
+            member,
+            acknowledges: true,
+            on_drop: OnDrop::Lost,
+        }
+    }
+
     /// An application without a connection of its own acknowledges: a reader of the event stream, by its instance id. Says
     /// whether it is known.
     pub fn acknowledged(&self, environment: &EnvironmentKey, instance_id: &str, at: Position, kills: &[KillId], now: Instant) -> bool {

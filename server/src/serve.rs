@@ -28,8 +28,10 @@ use crate::api;
 use crate::clock::{Clock as _, SystemClock};
 use crate::commit::CommitError;
 use crate::environment::{Environments, Orphans, Rooms};
+use crate::flagd;
 use crate::fleet::{self, Fleet};
 use crate::kill::{self, Kills};
+use crate::ofrep::Ofrep;
 use crate::outcome::Outcomes;
 use crate::outcome::reports::OwnReports;
 use crate::peer::Peers;
@@ -75,6 +77,9 @@ pub enum ServeError {
     /// Metrics.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
+    /// flagd's protocols.
+    #[error("the gRPC listeners could not be started: {0}")]
+    Grpc(std::io::Error),
     /// The HTTP server.
     #[error("the HTTP server failed: {0}")]
     Http(std::io::Error),
@@ -98,6 +103,8 @@ pub struct Started {
     pub data_dir: std::path::PathBuf,
     /// What the store says could lose data.
     pub warnings: Vec<String>,
+    /// What is served beside HTTP, and where.
+    pub grpc: Vec<(&'static str, SocketAddr)>,
 }
 
 /// Serves until `stop` fires, having called `started` once requests are answered.
@@ -124,9 +131,7 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     let kills = Kills::start(environments.clone(), journal, peers.clone(), node.clone());
     peers.start(kills.clone(), node.clone(), &tasks);
     let others = Arc::new(peers::OtherNodes::new(peers.clone(), opened.redis.clone()));
-    let fleet = Fleet::new(&board, fleet::Settings::new(node.clone()), Arc::clone(&others) as Arc<dyn fleet::Peers>);
-    let outcomes = Outcomes::new(SystemClock.now());
-    others.answer_from(fleet.clone(), outcomes.clone(), OwnReports::new(outcomes.clone(), &node));
+    let (fleet, outcomes) = open_fleet(&board, &node, &others);
     let procedures = procedures::start(&environments, &fleet, &outcomes, &others, &node, &kills);
 
     let access = Access::new(environments.clone(), config.admin_key.as_ref(), node.clone(), Limits::default());
@@ -134,6 +139,7 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     let streams = Streams::new(&board, stream_settings(&config), fleet.clone(), Arc::new(access.clone()), fresh);
     shutdown::end_streams_of_revoked_keys(&environments, &streams, &tasks);
 
+    let (ofrep, grpc) = open_protocols(&config, &environments, &access, &fleet, &tasks, &stop).await?;
     let health = Health::new(environments.clone(), &peers, stop.clone(), config.stale_after, node.clone());
     let parts = api::Parts {
         environments,
@@ -152,7 +158,9 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     let entry = entry_settings(&config, tls.clone());
     let address = listener.local_addr().map_err(ServeError::Http)?;
     let server = entry::start(vec![listener], &entry, &streams, move |worker| {
-        api.app(&worker).configure(|config| health.routes(config))
+        api.app(&worker)
+            .configure(|config| health.routes(config))
+            .configure(|config| ofrep.routes(config))
     })
     .map_err(ServeError::Http)?;
     started(&Started {
@@ -162,8 +170,31 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
         node,
         data_dir: data_dir.path().to_owned(),
         warnings: opened.store.health().borrow().warnings.clone(),
+        grpc,
     });
     shutdown::serve_until(stop, server, &streams, &tasks, &opened).await
+}
+
+/// What applications tell this node, and through it the others.
+fn open_fleet(board: &Arc<Board>, node: &str, others: &Arc<peers::OtherNodes>) -> (Fleet, Outcomes) {
+    let fleet = Fleet::new(board, fleet::Settings::new(node.to_owned()), Arc::clone(others) as Arc<dyn fleet::Peers>);
+    let outcomes = Outcomes::new(SystemClock.now());
+    others.answer_from(fleet.clone(), outcomes.clone(), OwnReports::new(outcomes.clone(), node));
+    (fleet, outcomes)
+}
+
+/// OpenFeature's protocols, and where those of gRPC listen.
+async fn open_protocols(
+    config: &Config,
+    environments: &Environments,
+    access: &Access,
+    fleet: &Fleet,
+    tasks: &TaskSet,
+    stop: &CancellationToken,
+) -> Result<(Ofrep, Vec<(&'static str, SocketAddr)>), ServeError> {
+    let ofrep = Ofrep::new(environments, access.clone(), fleet.clone(), stop.clone());
+    let grpc = flagd::start(&config.flagd, environments, access.clone(), fleet.clone(), tasks, stop.clone()).await;
+    Ok((ofrep, grpc.map_err(ServeError::Grpc)?))
 }
 
 /// Loads what the store holds and starts every environment, with the journal's kills lying over it.

@@ -27,7 +27,7 @@ const ROOMS: &[&[&str]] = &[
         "readiness",
         "ping",
     ],
-    &["kill", "peer"],
+    &["kill", "peer", "remote"],
     &["stream"],
     &["access"],
     &["driver", "check"],

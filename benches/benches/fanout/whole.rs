@@ -29,6 +29,12 @@ pub fn run(flags: usize) -> Result<()> {
         restore_backup: None,
         workers: 2,
         heartbeat: Duration::from_secs(15),
+        flagd: ripcord_server::flagd::Config {
+            sync: SocketAddr::from(([127, 0, 0, 1], 0)),
+            evaluation: SocketAddr::from(([127, 0, 0, 1], 0)),
+            key: None,
+            tls: None,
+        },
         log_format: LogFormat::Pretty,
     };
     let stop = CancellationToken::new();

@@ -13,7 +13,7 @@ use crate::reader::{Read, Reader};
 use crate::rule::{Rule, VariantNames};
 use crate::variant::Variants;
 
-const MEMBERS: [&str; 14] = [
+const MEMBERS: [&str; 16] = [
     "description",
     "owner",
     "tags",
@@ -26,16 +26,17 @@ const MEMBERS: [&str; 14] = [
     "lease",
     "one_way",
     "checks",
+    "client",
+    "flagd_without_lease",
     "metadata",
     "expires_at",
 ];
-const RESERVED: [&str; 1] = ["client"];
 const NAMED: &str = "the name of a variant, or null for the caller's own default";
 
 pub(super) fn flag(reader: &mut Reader, value: &Value) -> Read<Flag> {
     reader.size(value, limits::FLAG_BYTES)?;
     let map = reader.object(value)?;
-    reader.members(map, "a flag", &MEMBERS, &RESERVED);
+    reader.members(map, "a flag", &MEMBERS, &[]);
     let names = VariantNames(map.get("variants").and_then(Value::as_object));
     let description = reader.optional(map, "description", Reader::prose);
     let owner = reader.optional(map, "owner", Reader::prose);
@@ -49,6 +50,8 @@ pub(super) fn flag(reader: &mut Reader, value: &Value) -> Read<Flag> {
     let lease = reader.optional(map, "lease", Lease::read);
     let one_way = reader.optional(map, "one_way", |reader, value| OneWay::read(reader, value, names));
     let checks = reader.optional(map, "checks", Check::read_all);
+    let client = reader.optional(map, "client", Reader::boolean);
+    let flagd_without_lease = reader.optional(map, "flagd_without_lease", Reader::boolean);
     let metadata = reader.optional(map, "metadata", metadata);
     let expires_at = reader.optional(map, "expires_at", Reader::instant);
     Ok(Flag {
@@ -64,6 +67,8 @@ pub(super) fn flag(reader: &mut Reader, value: &Value) -> Read<Flag> {
         lease,
         one_way,
         checks: checks.unwrap_or_default(),
+        client: client.unwrap_or(false),
+        flagd_without_lease: flagd_without_lease.unwrap_or(false),
         metadata: metadata.unwrap_or_default(),
         expires_at,
     })

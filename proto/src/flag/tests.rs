@@ -47,7 +47,7 @@ fn a_flag_is_written_as_it_was_put() {
 #[test]
 fn every_problem_is_told_at_once_with_its_path() {
     let problems = faults(json!({
-        "variants": {"on": true, "off": "no"}, "default": "of", "enabeld": true, "client": true,
+        "variants": {"on": true, "off": "no"}, "default": "of", "enabeld": true, "client": 1,
         "rules": [
             {"id": "a", "serve": "on"},
             {"id": "a", "when": {"attribute": "x", "equls": 1}, "serve": "on"},
@@ -59,7 +59,6 @@ fn every_problem_is_told_at_once_with_its_path() {
         problems,
         [
             "enabeld: is no member of a flag; did you mean \"enabled\"?",
-            "client: is reserved for a later version; leave it out",
             "variants.off: is of type string, but \"on\" is of type boolean; all variants of a flag have one type",
             "default: \"of\" is no variant of this flag; it has \"on\", \"off\"",
             "safe: is missing; it must be the name of a variant, or null for the caller's own default",
@@ -67,6 +66,7 @@ fn every_problem_is_told_at_once_with_its_path() {
             "rules[1].when.equls: is no operator; did you mean \"equals\"?",
             "rules[2].serve.split[1].variant: \"blue\" is no variant of this flag; it has \"on\", \"off\"",
             "lease.seconds: must be a whole number of seconds from 5 to 2592000 (30 days), not 1",
+            "client: must be true or false, not a number",
         ]
     );
 }

@@ -36,6 +36,12 @@ impl Serialize for Flag {
         if !self.checks.is_empty() {
             map.serialize_entry("checks", &self.checks)?;
         }
+        if self.client {
+            map.serialize_entry("client", &true)?;
+        }
+        if self.flagd_without_lease {
+            map.serialize_entry("flagd_without_lease", &true)?;
+        }
         if !self.metadata.is_empty() {
             map.serialize_entry("metadata", &self.metadata)?;
         }

@@ -148,6 +148,11 @@ fn flag() -> Value {
                 },
             },
             "checks": {"description": "Probes that a rollback of this flag asks", "type": "array", "maxItems": limits::CHECKS, "items": reference("Check")},
+            "client": {"description": "Whether browsers with a public key may see it; false unless stated", "type": "boolean"},
+            "flagd_without_lease": {
+                "description": "Whether flagd's clients may have it although they cannot keep its lease; false unless stated",
+                "type": "boolean",
+            },
             "metadata": {"description": "Free members for other tools", "type": "object"},
             "expires_at": instant("When a temporary flag should be gone"),
         },

@@ -1,6 +1,7 @@
 //! `connections`: who is connected, and what each evaluates at.
 
 use crate::confirmation::Instance;
+use crate::flagd::LeftOut;
 use crate::revision::{Epoch, Revision};
 
 /// A connection: an item of `GET connections`.
@@ -24,6 +25,9 @@ pub struct ConnectionView {
     /// Whether its connection is lost; it is shown for a minute.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lost: bool,
+    /// The flags that it is not sent, since its protocol cannot express them, each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
 }
 
 /// How a client is connected.
@@ -35,8 +39,10 @@ pub enum Transport {
     Websocket,
     /// Server-sent events.
     Sse,
-    /// Another protocol.
-    Other,
+    /// OFREP.
+    Ofrep,
+    /// flagd's stream of flags.
+    Flagd,
 }
 
 /// What a client's confirmation is worth.

@@ -79,6 +79,15 @@ impl<'r> Reading<'r> {
         Some(evaluation)
     }
 
+    /// Counts an outcome for what is served, without counting an evaluation.
+    pub(super) fn went(&self, key: &str, context: &Context<'_>, outcome: Outcome) {
+        let Some(in_force) = self.in_force else { return };
+        let counter = in_force.compiled.evaluate(key, context, self.unheard).counter();
+        if let (Some(ledger), Some(counter)) = (&in_force.ledger, counter) {
+            ledger.went(counter, context.traffic(), outcome);
+        }
+    }
+
     #[inline]
     pub(super) fn bool(&self, key: &str, context: &Context<'_>, default: bool) -> bool {
         self.evaluate(key, context).and_then(|answer| answer.boolean().ok()?).unwrap_or(default)

@@ -81,6 +81,11 @@ impl StatusWatch {
         self.0.changed().await.ok()?;
         Some(self.0.borrow_and_update().clone())
     }
+
+    /// The same for a thread that has nothing else to do.
+    pub fn wait_next(&mut self) -> Option<Status> {
+        block_on(self.next())
+    }
 }
 
 /// When to ring, and whom to wake.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use datalogic_rs::bumpalo::Bump;
 use datalogic_rs::bumpalo::collections::Vec as ArenaVec;
 use datalogic_rs::{ArenaExt as _, DataValue, DivisionByZeroHandling, Engine, EvaluationConfig, Logic, NanHandling};
+use ripcord_proto::flagd::unknown_operator;
 use ripcord_proto::settings::Bucketing;
 use serde_json::Value;
 
@@ -18,48 +19,6 @@ use super::detail::ErrorCode;
 use super::evaluate::Scope;
 use super::outcome::Truth;
 
-/// JSONLogic's operators and flagd's own. The interpreter knows more, which other engines do not: what uses them would answer
-/// differently elsewhere, so it is refused here.
-const OPERATORS: [&str; 38] = [
-    "var",
-    "missing",
-    "missing_some",
-    "if",
-    "?:",
-    "==",
-    "===",
-    "!=",
-    "!==",
-    "!",
-    "!!",
-    "or",
-    "and",
-    ">",
-    ">=",
-    "<",
-    "<=",
-    "max",
-    "min",
-    "+",
-    "-",
-    "*",
-    "/",
-    "%",
-    "map",
-    "filter",
-    "reduce",
-    "all",
-    "none",
-    "some",
-    "merge",
-    "in",
-    "cat",
-    "substr",
-    "fractional",
-    "sem_ver",
-    "starts_with",
-    "ends_with",
-];
 /// A scratch arena that has grown beyond this is given back.
 const SCRATCH_BYTES: usize = 256 * 1024;
 
@@ -139,20 +98,6 @@ impl Interpreter {
             engine: Arc::clone(&self.engine),
             logic,
         })
-    }
-}
-
-/// The first operator that is not in [`OPERATORS`]: an object of one member is an operation.
-fn unknown_operator(rule: &Value) -> Option<&str> {
-    match rule {
-        Value::Array(items) => items.iter().find_map(unknown_operator),
-        Value::Object(members) => {
-            let operator = members.keys().next().filter(|_| members.len() == 1).map(String::as_str);
-            operator
-                .filter(|name| !OPERATORS.contains(name))
-                .or_else(|| members.values().find_map(unknown_operator))
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     }
 }
 

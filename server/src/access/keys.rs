@@ -64,13 +64,21 @@ pub fn presented(headers: &HeaderMap) -> Result<&str, Box<Problem>> {
             ));
         }
     };
-    let fits = |text: &&str| text.starts_with("rc_") && text.len() <= LONGEST;
-    text.map(str::trim)
-        .filter(fits)
-        .ok_or_else(|| refuse("What was sent is no key: one looks like rc_sdk_ and 32 letters and digits, sent as Authorization: Bearer rc_… or as X-API-Key."))
+    fit(text.unwrap_or_default())
 }
 
-fn strip_bearer(value: &str) -> Option<&str> {
+/// What looks like a key.
+pub fn fit(text: &str) -> Result<&str, Box<Problem>> {
+    let text = text.trim();
+    if text.starts_with("rc_") && text.len() <= LONGEST {
+        return Ok(text);
+    }
+    let detail = "What was sent is no key: one looks like rc_sdk_ and 32 letters and digits, sent as Authorization: Bearer rc_… or as X-API-Key.";
+    Err(Box::new(Problem::new(Code::Unauthenticated, detail)))
+}
+
+/// The key in the value of an `Authorization` header.
+pub fn strip_bearer(value: &str) -> Option<&str> {
     let (scheme, rest) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(rest)
 }

@@ -1,4 +1,4 @@
-//! How many requests a key may send. Kills, restores and streams are outside of it: a pipeline that has run away must not
+//! How many requests a key may send. Kills, restores, streams and evaluations are outside of it: a pipeline that has run away must not
 //! stand in the way of the kill that stops it.
 
 use std::num::NonZeroU32;
@@ -59,7 +59,7 @@ impl Limits {
     /// Counts a request of the key `id`, or refuses it.
     pub(super) fn check(&self, id: &Arc<str>, action: Action) -> Result<(), Refusal> {
         let (limiter, name) = match action {
-            Action::Stream | Action::Kill | Action::Restore | Action::Rollback | Action::PassOneWay | Action::StopRollout => return Ok(()),
+            Action::Stream | Action::Evaluate | Action::Kill | Action::Restore | Action::Rollback | Action::PassOneWay | Action::StopRollout => return Ok(()),
             Action::Read => (&self.reads, "reads"),
             Action::Edit
             | Action::Checkpoint

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::problem::{Code, Problem};
-use ripcord_proto::role::Action;
+use ripcord_proto::role::{Action, Role};
 
 use super::{Access, Holder};
 use crate::commit::Author;
@@ -33,6 +33,8 @@ macro_rules! allows {
 allows! {
     /// To report outcomes, as applications do.
     Report = &[Action::Stream], Action::Read;
+    /// To have flags evaluated.
+    Evaluate = &[Action::Evaluate], Action::Evaluate;
     /// To read.
     Read = &[Action::Read], Action::Read;
     /// To change flags and segments.
@@ -92,6 +94,17 @@ impl<A> Permit<A> {
     /// The key's id, or `admin`.
     pub fn caller(&self) -> &Arc<str> {
         &self.holder.id
+    }
+}
+
+impl Permit<Evaluate> {
+    /// Whose key it is: a public one sees less.
+    pub const fn role(&self) -> Role {
+        self.holder.role
+    }
+
+    pub(super) const fn holder(&self) -> &Holder {
+        &self.holder
     }
 }
 

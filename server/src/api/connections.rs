@@ -1,6 +1,7 @@
 //! `connections`: who is connected to this node, and what each evaluates at.
 
 use actix_web::web;
+use ripcord_proto::flagd;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::connections::{ConnectionView, Level, Transport};
 use ripcord_proto::rest::list::Page;
@@ -11,6 +12,7 @@ use crate::access::permit::Read;
 use crate::fleet::{self, Connected};
 use crate::http::query::{PageQuery, Query};
 use crate::http::{Refusal, Reply};
+use crate::snapshot::publication::Served;
 
 /// The applications that are connected to this node, by instance.
 #[utoipa::path(get, path = "/v1/environments/{env}/connections", tag = "confirmations",
@@ -22,7 +24,8 @@ pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, rooms: w
     connected.sort_by(|a, b| a.instance.id.cmp(&b.instance.id));
     let after = query.after.unwrap_or_default();
     let mut found = connected.into_iter().filter(|connected| connected.instance.id > after);
-    let items: Vec<ConnectionView> = found.by_ref().take(query.limit.get()).map(view).collect();
+    let mut items: Vec<ConnectionView> = found.by_ref().take(query.limit.get()).map(view).collect();
+    name_left_out(&mut items, &*rooms.served(&permit)?);
     let next = found.next().and(items.last().map(|item| item.instance.id.clone()));
     let stale = rooms.stale();
     let page = Page {
@@ -33,13 +36,24 @@ pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, rooms: w
     Ok(Reply::ok(&page)?.stale(stale))
 }
 
+/// Says of flagd's clients which flags they do not have.
+fn name_left_out(items: &mut [ConnectionView], served: &Served) {
+    let mut clients = items.iter_mut().filter(|item| item.transport == Transport::Flagd).peekable();
+    if clients.peek().is_none() {
+        return;
+    }
+    let left_out = flagd::export(&served.snapshot, served.overlay.kills.values()).left_out;
+    clients.for_each(|client| client.left_out.clone_from(&left_out));
+}
+
 fn view(connected: Connected) -> ConnectionView {
     ConnectionView {
         instance: connected.instance,
         transport: match connected.transport {
             fleet::Transport::WebSocket => Transport::Websocket,
             fleet::Transport::Sse => Transport::Sse,
-            fleet::Transport::Other => Transport::Other,
+            fleet::Transport::Ofrep => Transport::Ofrep,
+            fleet::Transport::Flagd => Transport::Flagd,
         },
         level: match connected.level {
             fleet::Rung::Applied => Level::Applied,
@@ -50,5 +64,6 @@ fn view(connected: Connected) -> ConnectionView {
         revision: connected.confirmed.map(|position| position.revision),
         since: connected.since,
         lost: connected.lost,
+        left_out: Vec::new(),
     }
 }

@@ -24,7 +24,7 @@ const TRIES: u32 = 3;
 ///
 /// All of it, or nothing where one flag is bad. Flags and segments that the files do not have stay, unless --prune deletes those
 /// that the file set owns. What was changed by hand since the last apply stays too, unless the files changed just that; the plan
-/// names it.
+/// names it. flagd's files are taken too (see `ripcord import flagd`).
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -70,6 +70,15 @@ impl Source {
         })
     }
 
+    /// What was read already, of the set that files without a name make.
+    pub(crate) fn of(name: String, environment: EnvironmentKey, file: FlagsFile) -> Self {
+        Self {
+            name,
+            environment,
+            set: file_set(SetName::default(), file),
+        }
+    }
+
     /// The commit that it asks for.
     pub(crate) fn request(&self, reason: Option<String>) -> CommitRequest {
         of(self.set.clone(), reason)
@@ -108,15 +117,20 @@ pub(crate) fn whole(file: FlagsFile, reason: Option<String>) -> CommitRequest {
 /// Does it.
 pub(crate) async fn run(call: &Invocation, command: Apply) -> Result<Exit, Failure> {
     let source = Source::read(call, &command.which)?;
+    carry_out(call, source, command.plan, command.write).await
+}
+
+/// Shows what changes, commits it, and waits for the confirmations.
+pub(crate) async fn carry_out(call: &Invocation, source: Source, plan: Option<Digest>, write: Write) -> Result<Exit, Failure> {
     if source.is_empty() {
         note(&format!("{} has no flags and no segments; nothing to do.", source.name));
         return Ok(Exit::Done);
     }
-    let mut request = source.request(command.write.reason.clone());
-    request.changes_served = command.write.changes_served;
-    let written = commit(call, &source, request, command.plan, &command.write).await?;
+    let mut request = source.request(write.reason.clone());
+    request.changes_served = write.changes_served;
+    let written = commit(call, &source, request, plan, &write).await?;
     call.output.answer(&written, |written| describe(written, &source));
-    confirmed(call, &source.environment, &written.value, &command.write).await
+    confirmed(call, &source.environment, &written.value, &write).await
 }
 
 /// Shows the plan, then commits exactly that. Without a hash of his own the caller is shown a new plan when the world moves.

@@ -23,6 +23,7 @@ use super::local::Keep;
 use super::output::{Output, note};
 use super::serve::{Signals, announce, url};
 use super::target::{From, Target};
+use crate::flagd;
 use crate::serve::config::{Config, StoreChoice};
 use crate::serve::{self, Started};
 use crate::telemetry::LogFormat;
@@ -84,6 +85,12 @@ fn config(listen: SocketAddr, folder: &std::path::Path) -> Config {
         restore_backup: None,
         workers: 2,
         heartbeat: Duration::from_secs(15),
+        flagd: flagd::Config {
+            sync: SocketAddr::from(([127, 0, 0, 1], 0)),
+            evaluation: SocketAddr::from(([127, 0, 0, 1], 0)),
+            key: None,
+            tls: None,
+        },
         log_format: LogFormat::Pretty,
     }
 }

@@ -4,26 +4,30 @@ mod folder;
 
 use std::path::PathBuf;
 
-use clap::Args;
-use ripcord_proto::frame::ServerFrame;
+use clap::{Args, ValueEnum};
+use ripcord_proto::frame::{Overlay, ServerFrame};
 use ripcord_proto::rest::sets::SetView;
-use ripcord_proto::{EnvironmentKey, FlagsFile, SetName, Snapshot};
+use ripcord_proto::{EnvironmentKey, FlagsFile, SetName, Snapshot, flagd};
 
 use super::client::{Answer, Call, Client};
 use super::exit::{Exit, Failure};
 use super::invocation::Invocation;
 use super::output::{Format, count, note, print};
 
+/// Where flagd's clients find what a file of flags may hold.
+const FLAGD_SCHEMA: &str = "https://flagd.dev/schema/v0/flags.json";
+
 /// Write the environment, or a file set of it, as flags files
 ///
-/// It is what `ripcord apply` takes, whole at one revision. In a folder that exists each flag goes back into the file that has it, in its place; new ones go into flags.yaml, and a file in which nothing changed is not touched.
+/// It is what `ripcord apply` takes, whole at one revision. In a folder that exists each flag goes back into the file that has it, in its place; new ones go into flags.yaml, and a file in which nothing changed is not touched. With `--format flagd` it is what flagd and its clients take: every flag gives everybody the same variant there; one that flagd cannot express is left out, and named.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   ripcord export > flags.yaml
   ripcord export --env staging -o staging.yaml
   ripcord export --set payments -o flags/      back into a folder
-  ripcord export --json                        the same as JSON")]
+  ripcord export --json                        the same as JSON
+  ripcord export --format flagd -o flagd.json  for flagd")]
 pub(crate) struct Export {
     /// Write to this file, or back into this folder, instead of the standard output
     #[arg(short, long, value_name = "PATH")]
@@ -34,11 +38,30 @@ pub(crate) struct Export {
     /// Leave `environment` out, so that the file can be applied anywhere
     #[arg(long)]
     portable: bool,
+    /// What kind of file
+    #[arg(long, value_enum, default_value_t = Kind::Ripcord, value_name = "KIND")]
+    format: Kind,
+}
+
+/// Kinds of files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// A flags file of Ripcord
+    Ripcord,
+    /// flagd's flags, JSON
+    Flagd,
+}
+
+/// A file that was written.
+struct Written {
+    text: String,
+    what: String,
+    notes: Vec<String>,
 }
 
 /// Does it.
 pub(crate) async fn run(call: &Invocation, command: Export) -> Result<Exit, Failure> {
-    let snapshot = snapshot(call).await?;
+    let (snapshot, overlay) = whole(&call.client, call.environment()).await?;
     let mut file = flags_file(&snapshot)?;
     if command.portable {
         file.environment = None;
@@ -46,31 +69,32 @@ pub(crate) async fn run(call: &Invocation, command: Export) -> Result<Exit, Fail
     if let Some(set) = &command.set {
         narrow(call, &mut file, set).await?;
     }
-    match command.output {
-        None => print(&written(call, &file)?),
-        Some(folder) if folder.is_dir() => folder::write(&folder, &file)?,
-        Some(path) => {
-            std::fs::write(&path, format!("{}\n", written(call, &file)?.trim_end())).map_err(|error| unwritable(&format!("{}: {error}", path.display())))?;
-            let flags = count(file.flags.len(), "flag", "flags");
-            let segments = count(file.segments.len(), "segment", "segments");
-            note(&format!(
-                "Wrote {flags} and {segments} at revision {} to {}.",
-                snapshot.position.revision,
-                path.display()
-            ));
+    let written = match (command.format, &command.output) {
+        (Kind::Ripcord, Some(folder)) if folder.is_dir() => {
+            folder::write(folder, &file)?;
+            return Ok(Exit::Done);
         }
+        (Kind::Ripcord, _) => as_ripcord(&file, call.output.format())?,
+        (Kind::Flagd, _) => as_flagd(&snapshot, &overlay, &file)?,
+    };
+    for line in &written.notes {
+        note(line);
     }
+    let Some(path) = command.output else {
+        print(&written.text);
+        return Ok(Exit::Done);
+    };
+    std::fs::write(&path, format!("{}\n", written.text.trim_end())).map_err(|error| unwritable(format!("{}: {error}", path.display())))?;
+    note(&format!(
+        "Wrote {} at revision {} to {}.",
+        written.what,
+        snapshot.position.revision,
+        path.display()
+    ));
     Ok(Exit::Done)
 }
 
-fn written(call: &Invocation, file: &FlagsFile) -> Result<String, Failure> {
-    match call.output.format() {
-        Format::Json => serde_json::to_string_pretty(file).map_err(|error| unwritable(&error.to_string())),
-        Format::Text => file.to_yaml().map_err(|error| unwritable(&error.to_string())),
-    }
-}
-
-fn unwritable(why: &str) -> Failure {
+fn unwritable(why: impl std::fmt::Display) -> Failure {
     Failure::Local(format!("The flags file cannot be written: {why}."))
 }
 
@@ -92,6 +116,32 @@ async fn narrow(call: &Invocation, file: &mut FlagsFile, set: &SetName) -> Resul
     Ok(())
 }
 
+fn as_ripcord(file: &FlagsFile, format: Format) -> Result<Written, Failure> {
+    let flags = count(file.flags.len(), "flag", "flags");
+    let segments = count(file.segments.len(), "segment", "segments");
+    Ok(Written {
+        text: match format {
+            Format::Json => serde_json::to_string_pretty(file).map_err(unwritable)?,
+            Format::Text => file.to_yaml().map_err(unwritable)?,
+        },
+        what: format!("{flags} and {segments}"),
+        notes: Vec::new(),
+    })
+}
+
+/// The flags that `file` holds. Kills stand in the definitions: flagd has no others.
+fn as_flagd(snapshot: &Snapshot, overlay: &Overlay, file: &FlagsFile) -> Result<Written, Failure> {
+    let mut export = flagd::export(snapshot, overlay.kills.values());
+    export.flags.retain(|key, _| file.flags.contains_key(key.as_str()));
+    export.left_out.retain(|out| file.flags.contains_key(&out.flag));
+    let document = serde_json::json!({"$schema": FLAGD_SCHEMA, "flags": export.flags});
+    Ok(Written {
+        text: serde_json::to_string_pretty(&document).map_err(unwritable)?,
+        what: count(export.flags.len(), "flag", "flags"),
+        notes: export.left_out.iter().map(|out| format!("Left out {}: {}.", out.flag, out.why)).collect(),
+    })
+}
+
 /// The environment, whole at one revision.
 pub(crate) async fn snapshot(call: &Invocation) -> Result<Snapshot, Failure> {
     snapshot_of(&call.client, call.environment()).await
@@ -99,10 +149,15 @@ pub(crate) async fn snapshot(call: &Invocation) -> Result<Snapshot, Failure> {
 
 /// The same of any server.
 pub(crate) async fn snapshot_of(client: &Client, environment: &EnvironmentKey) -> Result<Snapshot, Failure> {
+    Ok(whole(client, environment).await?.0)
+}
+
+/// The same with the provisional kills over it.
+async fn whole(client: &Client, environment: &EnvironmentKey) -> Result<(Snapshot, Overlay), Failure> {
     let get = Call::get(["v1", "snapshot"]).query("environment", Some(environment));
     let answer: Answer<serde::de::IgnoredAny> = client.call(get).await?;
     match ServerFrame::parse(&answer.text) {
-        Ok(ServerFrame::Snapshot(snapshot, ..)) => Ok(*snapshot),
+        Ok(ServerFrame::Snapshot(snapshot, _, overlay)) => Ok((*snapshot, overlay)),
         Ok(_) => Err(Failure::Local("The server sent no snapshot.".to_owned())),
         Err(faults) => Err(Failure::Local(format!("The server's snapshot cannot be read: {faults}."))),
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use ripcord_proto::check::Check;
-use ripcord_proto::{FlagsFile, ReleaseName};
+use ripcord_proto::{FlagsFile, ReleaseName, flagd};
 
 use super::exit::Failure;
 use crate::http::query::Wait;
@@ -60,10 +60,10 @@ pub(crate) fn name(file: &Path) -> String {
     }
 }
 
-/// A flags file, whole and valid in itself, or every problem in it.
+/// A flags file, or flagd's flags, whole and valid in themselves, or every problem in it.
 pub(crate) fn flags_file(file: &Path) -> Result<FlagsFile, Failure> {
     let text = text(file)?;
-    FlagsFile::parse(&text).map_err(|faults| Failure::File { file: name(file), faults })
+    flagd::parse_either(&text).map_err(|faults| Failure::File { file: name(file), faults })
 }
 
 /// A file of checks, valid in itself, or every problem in it.

@@ -154,11 +154,12 @@ pub(crate) fn url(started: &Started) -> String {
 }
 
 fn greeting(started: &Started, announced: Option<Key>, paint: Paint) -> String {
-    let members = [
+    let mut members = vec![
         ("address", url(started)),
         ("data", started.data_dir.display().to_string()),
         ("node", started.node.clone()),
     ];
+    members.extend(started.grpc.iter().map(|(name, address)| (*name, address.to_string())));
     let mut text = format!("{}\n{}\n", paint.strong("Ripcord is ready."), indented(&facts(&members)));
     if let Some(key) = &started.admin_key {
         let key = paint.strong(key.expose());
@@ -182,6 +183,7 @@ fn greeting_json(started: &Started) -> String {
     let key = started.admin_key.as_ref().map(crate::secret::Secret::expose);
     serde_json::json!({
         "address": url(started), "node": started.node, "data_dir": started.data_dir, "admin_key": key, "warnings": started.warnings,
+        "grpc": started.grpc.iter().map(|(name, address)| (*name, address.to_string())).collect::<std::collections::BTreeMap<_, _>>(),
     })
     .to_string()
 }

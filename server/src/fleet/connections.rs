@@ -11,8 +11,10 @@ pub enum Transport {
     WebSocket,
     /// An event stream.
     Sse,
-    /// Another protocol.
-    Other,
+    /// OFREP.
+    Ofrep,
+    /// flagd's stream of flags.
+    Flagd,
 }
 
 impl Transport {
@@ -21,7 +23,8 @@ impl Transport {
         match self {
             Self::WebSocket => "websocket",
             Self::Sse => "sse",
-            Self::Other => "other",
+            Self::Ofrep => "ofrep",
+            Self::Flagd => "flagd",
         }
     }
 }

@@ -46,6 +46,17 @@ struct Member {
     confirmed: Option<Position>,
 }
 
+impl Member {
+    /// Whether it fetches answers and is still here: it listens for changes, or was here a moment ago.
+    fn is_fetching(&self) -> bool {
+        match self.state {
+            State::Polling(_) => true,
+            State::Connected => self.rung == Rung::Fetched,
+            State::Lost(..) => false,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 enum State {
     Connected,
@@ -182,6 +193,11 @@ impl Roll {
         self.enter(joining, rung, State::Connected, now)
     }
 
+    /// A client that fetches answers listens for changes.
+    pub(super) fn listens(&mut self, joining: Joining, now: Instant) -> MemberId {
+        self.enter(joining, Rung::Fetched, State::Connected, now)
+    }
+
     fn enter(&mut self, joining: Joining, rung: Rung, state: State, now: Instant) -> MemberId {
         self.turns += 1;
         let turn = self.turns;
@@ -272,11 +288,13 @@ impl Roll {
     pub(super) fn fetched(&mut self, joining: Joining, at: Position, now: Instant) {
         let known = self.member_of(&joining.id);
         let id = match known {
-            Some(id) if self.member(id).is_some_and(|member| matches!(member.state, State::Polling(_))) => id,
+            Some(id) if self.member(id).is_some_and(Member::is_fetching) => id,
             Some(_) | None => self.enter(joining, Rung::Fetched, State::Polling(now), now),
         };
-        if let Some(Some(member)) = self.members.get_mut(id.place) {
-            member.state = State::Polling(now);
+        if let Some(Some(member)) = self.members.get_mut(id.place)
+            && let State::Polling(last) = &mut member.state
+        {
+            *last = now;
         }
         self.move_forward(id, at, now);
     }

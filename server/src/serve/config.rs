@@ -8,6 +8,7 @@ use std::time::Duration;
 use ripcord_proto::fault::{Fault, Faults};
 
 use crate::access::keys;
+use crate::flagd;
 use crate::secret::Secret;
 use crate::telemetry::LogFormat;
 
@@ -69,6 +70,22 @@ pub struct Settings {
     #[arg(long, env = "RIPCORD_HEARTBEAT", default_value = "15s", value_parser = duration, value_name = "TIME")]
     pub heartbeat: Duration,
 
+    /// Where flagd's in-process clients load flags by gRPC; left out with a warning where the port is taken
+    #[arg(long, env = "RIPCORD_GRPC_SYNC_LISTEN", default_value = "127.0.0.1:8015", value_name = "ADDRESS")]
+    pub grpc_sync_listen: SocketAddr,
+
+    /// Where flagd's remote clients evaluate by gRPC; left out with a warning where the port is taken
+    #[arg(long, env = "RIPCORD_GRPC_EVAL_LISTEN", default_value = "127.0.0.1:8013", value_name = "ADDRESS")]
+    pub grpc_eval_listen: SocketAddr,
+
+    /// An `sdk` key for gRPC callers that send none: whoever reaches the ports may read its environment
+    #[arg(long, env = "RIPCORD_GRPC_KEY", hide_env_values = true, value_name = "KEY")]
+    pub grpc_key: Option<String>,
+
+    /// Allow --grpc-key on addresses that other machines reach
+    #[arg(long, requires = "grpc_key")]
+    pub grpc_key_beyond_loopback: bool,
+
     /// How log lines are written
     #[arg(long, env = "RIPCORD_LOG_FORMAT", default_value = "pretty", value_name = "FORMAT")]
     pub log_format: LogFormat,
@@ -110,6 +127,8 @@ pub struct Config {
     pub workers: usize,
     /// Time between heartbeats.
     pub heartbeat: Duration,
+    /// flagd's protocols.
+    pub flagd: flagd::Config,
     /// How log lines are written.
     pub log_format: LogFormat,
 }
@@ -125,6 +144,7 @@ impl Settings {
     /// Checks everything and reports every fault at once.
     pub fn check(self) -> Result<Config, Faults> {
         let mut found = Vec::new();
+        let flagd = self.flagd(&mut found);
         let data_dir = self.data_dir.or_else(default_data_dir);
         if data_dir.is_none() {
             found.push(Fault::new("--data-dir", "there is no home folder to keep data in; name a folder"));
@@ -163,9 +183,37 @@ impl Settings {
                 .unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from))
                 .max(1),
             heartbeat: self.heartbeat,
+            flagd,
             log_format: self.log_format,
         };
         Faults::check(found, config)
+    }
+
+    /// A key that is given to everybody who reaches a port must be a harmless one, and the port one of this machine.
+    fn flagd(&self, found: &mut Vec<Fault>) -> flagd::Config {
+        if let Some(key) = &self.grpc_key {
+            if keys::fit(key).is_err() || !key.starts_with("rc_sdk_") {
+                found.push(Fault::new(
+                    "--grpc-key",
+                    "it must be a key of role sdk; `ripcord keys create NAME --role sdk` makes one",
+                ));
+            }
+            let open = [self.grpc_sync_listen, self.grpc_eval_listen]
+                .into_iter()
+                .find(|address| !address.ip().is_loopback());
+            if let Some(address) = open.filter(|_| !self.grpc_key_beyond_loopback) {
+                let problem = format!(
+                    "every caller of {address} would have this key, and other machines reach it; have callers send keys, or say --grpc-key-beyond-loopback"
+                );
+                found.push(Fault::new("--grpc-key", problem));
+            }
+        }
+        flagd::Config {
+            sync: self.grpc_sync_listen,
+            evaluation: self.grpc_eval_listen,
+            key: self.grpc_key.clone().map(Secret::new),
+            tls: self.tls_cert.clone().zip(self.tls_key.clone()),
+        }
     }
 }
 

@@ -52,7 +52,7 @@ impl Meters {
     pub(super) fn lane(&self, transport: Transport) -> &Lane {
         match transport {
             Transport::WebSocket => &self.websocket,
-            Transport::Sse | Transport::Other => &self.sse,
+            Transport::Sse | Transport::Ofrep | Transport::Flagd => &self.sse,
         }
     }
 }

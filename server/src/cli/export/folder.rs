@@ -71,11 +71,11 @@ fn spread(folder: &Path, each: &[(PathBuf, FlagsFile)], whole: &FlagsFile) -> Ve
 
 fn save(path: &Path, file: &FlagsFile) -> Result<(), Failure> {
     let text = if path.extension().is_some_and(|ending| ending == "json") {
-        serde_json::to_string_pretty(file).map_err(|error| unwritable(&error.to_string()))?
+        serde_json::to_string_pretty(file).map_err(|error| unwritable(error.to_string()))?
     } else {
-        file.to_yaml().map_err(|error| unwritable(&error.to_string()))?
+        file.to_yaml().map_err(|error| unwritable(error.to_string()))?
     };
-    std::fs::write(path, format!("{}\n", text.trim_end())).map_err(|error| unwritable(&format!("{}: {error}", path.display())))
+    std::fs::write(path, format!("{}\n", text.trim_end())).map_err(|error| unwritable(format!("{}: {error}", path.display())))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ fn started(address: &str) -> Started {
         node: "node-1".to_owned(),
         data_dir: PathBuf::from("/var/lib/ripcord"),
         warnings: Vec::new(),
+        grpc: Vec::new(),
     }
 }
 

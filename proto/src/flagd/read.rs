@@ -1,0 +1,234 @@
+//! flagd's JSON or YAML → native flags.
+
+mod references;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+
+use self::references::Evaluators;
+use super::safe::Safe;
+use crate::fault::{Fault, Faults};
+use crate::flag::Flag;
+use crate::flags_file::FlagsFile;
+use crate::key::{FlagKey, VariantName};
+use crate::reader::{self, Read, Reader};
+use crate::rule::{Rule, Serve};
+use crate::variant::Variants;
+use crate::{limits, yaml};
+
+const DOCUMENT: [&str; 4] = ["flags", "$evaluators", "metadata", "$schema"];
+const FLAG: [&str; 6] = ["key", "state", "variants", "defaultVariant", "targeting", "metadata"];
+
+/// What was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Imported {
+    /// The flags, in the order of the file.
+    pub flags: IndexMap<FlagKey, Flag>,
+    /// What was passed over, each with its place: flagd passes over it too.
+    pub warnings: Vec<Fault>,
+}
+
+/// Reads flagd's flags, JSON or YAML. Every flag that flagd accepts is accepted within the limits of keys and sizes and with one
+/// type for all of its variants; all others are refused, each by name.
+pub fn parse(text: &str, safe: &Safe) -> Result<Imported, Faults> {
+    read(&yaml::parse(text)?, safe)
+}
+
+/// Reads a flags file or flagd's flags, whichever the text is.
+pub fn parse_either(text: &str) -> Result<FlagsFile, Faults> {
+    let document = yaml::parse(text)?;
+    if !is_flagd(&document) {
+        return FlagsFile::from_value(&document);
+    }
+    read(&document, &Safe::default()).map(|imported| FlagsFile {
+        flags: imported.flags,
+        ..FlagsFile::default()
+    })
+}
+
+/// Whether a document is flagd's: it has what a flags file never has.
+pub fn is_flagd(document: &Value) -> bool {
+    let has = |member: &str| document.get(member).is_some();
+    let flags_are = |test: &dyn Fn(&Value) -> bool| document.get("flags").and_then(Value::as_object).is_some_and(|flags| flags.values().any(test));
+    has("$evaluators")
+        || has("$schema")
+        || document.get("flags").is_some_and(Value::is_array)
+        || flags_are(&|flag| ["state", "defaultVariant", "targeting"].iter().any(|member| flag.get(member).is_some()))
+}
+
+fn read(document: &Value, safe: &Safe) -> Result<Imported, Faults> {
+    let mut warnings = Vec::new();
+    let flags = reader::read(document, |reader, value| {
+        let map = reader.object(value)?;
+        warn_of_members(&mut warnings, map, "", &DOCUMENT);
+        let set = Set {
+            evaluators: Evaluators::new(map.get("$evaluators")),
+            metadata: reader.optional(map, "metadata", metadata).unwrap_or_default(),
+        };
+        let read = reader.required(map, "flags", "an object of flags", |reader, value| {
+            flags(reader, value, &set, safe, &mut warnings)
+        })?;
+        for key in safe.strangers(|key| stands_in(map.get("flags"), key)) {
+            reader.within("flags", |reader| {
+                reader.note(format!("there is no flag \"{key}\" to choose the safe variant of"));
+            });
+        }
+        Ok(read)
+    })?;
+    Ok(Imported { flags, warnings })
+}
+
+/// What holds for all flags of a document.
+struct Set {
+    evaluators: Evaluators,
+    metadata: Map<String, Value>,
+}
+
+fn warn_of_members(warnings: &mut Vec<Fault>, map: &Map<String, Value>, place: &str, known: &[&str]) {
+    let unknown = map.keys().filter(|name| !known.contains(&name.as_str()));
+    warnings.extend(unknown.map(|name| {
+        let place = if place.is_empty() { name.clone() } else { format!("{place}.{name}") };
+        Fault::new(place, "is nothing that flagd knows, and was passed over")
+    }));
+}
+
+fn stands_in(flags: Option<&Value>, key: &FlagKey) -> bool {
+    match flags {
+        Some(Value::Object(members)) => members.contains_key(key.as_str()),
+        Some(Value::Array(items)) => items.iter().any(|item| item.get("key").and_then(Value::as_str) == Some(key.as_str())),
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) | None => false,
+    }
+}
+
+/// The flags as an object by key, or as a list in which each names its own.
+fn flags(reader: &mut Reader, value: &Value, set: &Set, safe: &Safe, warnings: &mut Vec<Fault>) -> Read<IndexMap<FlagKey, Flag>> {
+    let mut found = IndexMap::new();
+    let mut take = |reader: &mut Reader, name: &str, value: &Value| {
+        let entry = reader.within(name, |reader| entry(reader, name, value, set, safe, warnings));
+        let Ok((key, flag)) = entry else { return };
+        if found.insert(key, flag).is_some() {
+            reader.within(name, |reader| {
+                reader.note("stands in two flag sets; an environment has one flag of each key, so import each set into an environment of its own");
+            });
+        }
+    };
+    match value {
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                match item.get("key").and_then(Value::as_str) {
+                    Some(key) => take(reader, key, item),
+                    None => reader.item(index, |reader| reader.note("has no \"key\"; in a list each flag names its own")),
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+            for (name, flag) in reader.object(value)? {
+                take(reader, name, flag);
+            }
+        }
+    }
+    if found.len() > limits::FLAGS {
+        return reader.refuse(format!("holds {} flags; at most {} are allowed", found.len(), limits::FLAGS));
+    }
+    Ok(found)
+}
+
+fn entry(reader: &mut Reader, name: &str, value: &Value, set: &Set, safe: &Safe, warnings: &mut Vec<Fault>) -> Read<(FlagKey, Flag)> {
+    let key: Result<FlagKey, _> = name.parse().or_else(|faults| reader.refuse_all(faults));
+    let map = reader.object(value)?;
+    warn_of_members(warnings, map, &format!("flags.{name}"), &FLAG);
+    if !map.contains_key("state") {
+        warnings.push(Fault::new(
+            format!("flags.{name}.state"),
+            "is missing; the flag counts as ENABLED, as it does in flagd",
+        ));
+    }
+    let flag = flag(reader, map, set);
+    let (key, mut flag) = (key?, flag?);
+    safe.choose(&key, &mut flag).or_else(|faults| reader.refuse_all(faults))?;
+    let native = serde_json::to_value(&flag).or_else(|error| reader.refuse(format!("cannot be kept: {error}")))?;
+    reader.size(&native, limits::FLAG_BYTES)?;
+    Ok((key, flag))
+}
+
+fn flag(reader: &mut Reader, map: &Map<String, Value>, set: &Set) -> Read<Flag> {
+    let enabled = reader.optional(map, "state", state);
+    let variants = reader.required(map, "variants", "an object of 1 to 64 names and values", Variants::read);
+    let own = reader.optional(map, "metadata", metadata).unwrap_or_default();
+    let targeting = reader.within("targeting", |reader| targeting(reader, map.get("targeting"), &set.evaluators));
+    let variants = variants?;
+    let default = reader.within("defaultVariant", |reader| default_variant(reader, map.get("defaultVariant"), &variants));
+    let (default, rule) = (default?, targeting?);
+    let mut metadata = set.metadata.clone();
+    metadata.extend(own);
+    let rules = rule.map(|rule| Rule {
+        id: None,
+        when: None,
+        serve: Serve::JsonLogic(rule),
+    });
+    Ok(Flag {
+        description: None,
+        owner: None,
+        tags: BTreeSet::new(),
+        enabled: enabled.unwrap_or(true),
+        variants,
+        safe: default.clone(),
+        default,
+        rules: rules.into_iter().collect(),
+        requires: Vec::new(),
+        lease: None,
+        one_way: None,
+        checks: Vec::new(),
+        client: false,
+        flagd_without_lease: false,
+        metadata,
+        expires_at: None,
+    })
+}
+
+fn state(reader: &mut Reader, value: &Value) -> Read<bool> {
+    match value.as_str() {
+        Some("ENABLED") => Ok(true),
+        Some("DISABLED") => Ok(false),
+        Some(_) | None => reader.refuse(format!("{value} is no state; it must be \"ENABLED\" or \"DISABLED\"")),
+    }
+}
+
+fn metadata(reader: &mut Reader, value: &Value) -> Read<Map<String, Value>> {
+    let map = reader.object(value)?;
+    reader.any(value, limits::JSON_DEPTH)?;
+    Ok(map.clone())
+}
+
+/// Null and the empty text stand for no default variant.
+fn default_variant(reader: &mut Reader, value: Option<&Value>, variants: &Variants) -> Read<Option<VariantName>> {
+    let Some(value) = value.filter(|value| !value.is_null()) else {
+        return Ok(None);
+    };
+    let text = reader.text(value)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if let Some(name) = variants.names().find(|name| name.as_str() == text) {
+        return Ok(Some(name.clone()));
+    }
+    let known = reader::quoted(variants.names().map(VariantName::as_str));
+    reader.refuse(format!("{text:?} is no variant of this flag; it has {known}"))
+}
+
+/// The rule with what it refers to in place; none where there is nothing to run.
+fn targeting(reader: &mut Reader, value: Option<&Value>, evaluators: &Evaluators) -> Read<Option<Value>> {
+    let nothing = |rule: &&Value| rule.is_null() || rule.as_object().is_some_and(Map::is_empty);
+    let Some(rule) = value.filter(|rule| !nothing(rule)) else {
+        return Ok(None);
+    };
+    let Some(whole) = evaluators.resolve(rule, limits::FLAG_BYTES) else {
+        return reader.refuse(format!("takes more than {} bytes with its evaluators in place", limits::FLAG_BYTES));
+    };
+    reader.any(&whole, limits::JSON_DEPTH)?;
+    Ok(Some(whole))
+}

@@ -1,0 +1,77 @@
+//! Which variant is the safe one of an imported flag: flagd knows none.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use crate::fault::Faults;
+use crate::flag::Flag;
+use crate::key::{FlagKey, VariantName};
+
+/// One choice, as it is written: `off` for every flag that has a variant `off`, `checkout=off` for one flag, `checkout=` for the
+/// caller's own default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SafeChoice {
+    flag: Option<FlagKey>,
+    variant: Option<VariantName>,
+}
+
+impl FromStr for SafeChoice {
+    type Err = Faults;
+
+    fn from_str(text: &str) -> Result<Self, Faults> {
+        let (flag, variant) = text.split_once('=').map_or((None, text), |(flag, variant)| (Some(flag), variant));
+        let own_default = flag.is_some() && variant.is_empty();
+        Ok(Self {
+            flag: flag.map(str::parse).transpose()?,
+            variant: if own_default { None } else { Some(variant.parse()?) },
+        })
+    }
+}
+
+/// The safe variants of imported flags. Without a choice it is the default variant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Safe {
+    everywhere: Vec<VariantName>,
+    of: BTreeMap<FlagKey, Option<VariantName>>,
+}
+
+impl FromIterator<SafeChoice> for Safe {
+    /// Of two choices for one flag the later counts; of several for all flags the first that a flag has.
+    fn from_iter<I: IntoIterator<Item = SafeChoice>>(choices: I) -> Self {
+        let mut safe = Self::default();
+        for choice in choices {
+            match (choice.flag, choice.variant) {
+                (Some(flag), variant) => {
+                    safe.of.insert(flag, variant);
+                }
+                (None, Some(variant)) => safe.everywhere.push(variant),
+                (None, None) => {}
+            }
+        }
+        safe
+    }
+}
+
+impl Safe {
+    /// Puts the safe variant into a flag that has its default variant there.
+    pub(super) fn choose(&self, key: &FlagKey, flag: &mut Flag) -> Result<(), Faults> {
+        match self.of.get(key) {
+            Some(Some(variant)) if flag.variants.get(variant.as_str()).is_none() => {
+                let known: Vec<&str> = flag.variants.names().map(VariantName::as_str).collect();
+                return Err(Faults::one("", format!("has no variant \"{variant}\" to be safe; it has {}", known.join(", "))));
+            }
+            Some(chosen) => flag.safe.clone_from(chosen),
+            None => {
+                if let Some(variant) = self.everywhere.iter().find(|variant| flag.variants.get(variant.as_str()).is_some()) {
+                    flag.safe = Some(variant.clone());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The flags that are named and not among `present`: most likely mistyped.
+    pub(super) fn strangers<'s>(&'s self, mut present: impl FnMut(&FlagKey) -> bool + 's) -> impl Iterator<Item = &'s FlagKey> {
+        self.of.keys().filter(move |key| !present(key))
+    }
+}

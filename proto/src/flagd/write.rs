@@ -1,0 +1,140 @@
+//! A snapshot → flagd's flags, each of which gives everybody the variant that this server gives.
+
+mod condition;
+mod logic;
+mod targeting;
+#[cfg(test)]
+mod tests;
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value, json};
+
+use self::targeting::Writer;
+use super::sets;
+use crate::flag::Flag;
+use crate::key::{FlagKey, VariantName};
+use crate::kill::{Kill, KillId};
+use crate::snapshot::Snapshot;
+use crate::variant::Variants;
+
+/// The member of a flag's metadata that names the kill which forces its safe variant.
+pub const KILL_METADATA: &str = "ripcord.kill";
+
+/// An environment as flagd's flags.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Export {
+    /// The flags, by key.
+    pub flags: IndexMap<FlagKey, Definition>,
+    /// The flags that flagd's clients would answer differently.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A flag that cannot be said in flagd's words.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LeftOut {
+    /// Which.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub flag: FlagKey,
+    /// Why, in one sentence for a person.
+    pub why: String,
+}
+
+/// One flag as flagd knows it: exactly the members that every client accepts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Definition {
+    enabled: bool,
+    variants: Variants,
+    default: Option<VariantName>,
+    targeting: Option<Value>,
+    metadata: Map<String, Value>,
+    sets: Vec<String>,
+}
+
+impl Definition {
+    /// Whether it belongs to the flag set; see [`super::belongs_to`].
+    pub fn is_of_set(&self, set: &str) -> bool {
+        sets::is_among(set, self.sets.iter().map(String::as_str))
+    }
+}
+
+impl serde::Serialize for Definition {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap as _;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("state", if self.enabled { "ENABLED" } else { "DISABLED" })?;
+        map.serialize_entry("variants", &self.variants)?;
+        // Some clients refuse the whole payload where it is null or missing; all read the empty text as absent.
+        map.serialize_entry("defaultVariant", self.default.as_ref().map_or("", VariantName::as_str))?;
+        if let Some(targeting) = &self.targeting {
+            map.serialize_entry("targeting", targeting)?;
+        }
+        if !self.metadata.is_empty() {
+            map.serialize_entry("metadata", &self.metadata)?;
+        }
+        map.end()
+    }
+}
+
+impl Export {
+    /// The flags of one flag set, or all, as the document that clients load.
+    pub fn document(&self, set: Option<&str>) -> Value {
+        let flags = self.flags.iter().filter(|(_, flag)| set.is_none_or(|set| flag.is_of_set(set)));
+        let flags: Map<String, Value> = flags
+            .map(|(key, flag)| (key.to_string(), serde_json::to_value(flag).unwrap_or_default()))
+            .collect();
+        json!({ "flags": flags })
+    }
+}
+
+/// Writes a snapshot, with `overlay` (the provisional kills) over it, as flagd's flags.
+pub fn export<'k>(snapshot: &'k Snapshot, overlay: impl IntoIterator<Item = &'k Kill>) -> Export {
+    let mut kills: Vec<&Kill> = snapshot.kills.iter().filter_map(|entry| entry.value().ok()).collect();
+    kills.extend(overlay);
+    let writer = Writer::new(snapshot, kills);
+    let mut export = Export::default();
+    for entry in &snapshot.flags {
+        let written = match entry.value() {
+            Ok(flag) => definition(&writer, entry.key(), flag),
+            Err(faults) => Err(format!("it cannot be read by this version: {faults}")),
+        };
+        match written {
+            Ok(definition) => {
+                export.flags.insert(entry.key().clone(), definition);
+            }
+            Err(why) => export.left_out.push(LeftOut {
+                flag: entry.key().clone(),
+                why,
+            }),
+        }
+    }
+    export
+}
+
+fn definition(writer: &Writer<'_>, key: &FlagKey, flag: &Flag) -> Result<Definition, String> {
+    let kill = writer.kill_of(key);
+    let targeting = match kill {
+        // Nothing that a client could take for a promise and keep, as it keeps what has no targeting.
+        Some(_) => Some(json!({"if": [true, null]})),
+        None if flag.enabled => writer.targeting(key, flag)?,
+        None => None,
+    };
+    Ok(Definition {
+        enabled: flag.enabled || kill.is_some(),
+        variants: flag.variants.clone(),
+        default: if kill.is_some() { flag.safe.clone() } else { flag.default.clone() },
+        targeting,
+        metadata: metadata(flag, kill.map(|kill| &kill.id)),
+        sets: sets::of(flag).map(str::to_owned).collect(),
+    })
+}
+
+/// What clients accept as metadata: texts, numbers and booleans.
+fn metadata(flag: &Flag, kill: Option<&KillId>) -> Map<String, Value> {
+    let simple = flag
+        .metadata
+        .iter()
+        .filter(|(_, value)| value.is_string() || value.is_number() || value.is_boolean());
+    let named = kill.map(|kill| (KILL_METADATA.to_owned(), json!(kill)));
+    simple.map(|(name, value)| (name.clone(), value.clone())).chain(named).collect()
+}

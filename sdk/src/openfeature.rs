@@ -1,0 +1,254 @@
+//! An OpenFeature provider: the same in-process evaluation behind OpenFeature's interface.
+//!
+//! ```no_run
+//! # async fn start() -> Result<(), Box<dyn std::error::Error>> {
+//! use open_feature::{EvaluationContext, OpenFeature};
+//! use ripcord_sdk::{Client, openfeature::Provider};
+//!
+//! let client = Client::builder("http://127.0.0.1:8016", "rc_sdk_…").start()?;
+//! OpenFeature::singleton_mut().await.set_provider(Provider::new(client)).await;
+//!
+//! let flags = OpenFeature::singleton().await.create_client();
+//! let user = EvaluationContext::default().with_targeting_key("user-42");
+//! let on = flags.get_bool_value("checkout-v2", Some(&user), None).await.unwrap_or(false);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! OpenFeature's Rust interface hands a provider no default: where a flag leaves its value to the caller's own default, an error
+//! says so, and the caller's `unwrap_or` is that default. It has neither events nor tracking yet; [`Provider::on_event`] and
+//! [`Provider::track`] are ours.
+//!
+//! Every evaluation is also a `tracing` event of the target [`EVENT_TARGET`] with the attributes that OpenTelemetry's conventions
+//! for feature flags name, for whoever exports them.
+
+mod context;
+mod event;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use open_feature::provider::{FeatureProvider, ProviderMetadata, ProviderStatus, ResolutionDetails};
+use open_feature::{EvaluationContext, EvaluationError, EvaluationErrorCode, EvaluationReason, EvaluationResult, FlagMetadata, StructValue, Value};
+
+pub use self::event::{Event, Events};
+use crate::engine::{Context, ErrorCode, Reason};
+use crate::{Answer, Client, Outcome, Source, State};
+
+/// The target of the `tracing` event that every evaluation is, at level `DEBUG`.
+pub const EVENT_TARGET: &str = "feature_flag.evaluation";
+/// What the provider is called.
+const NAME: &str = "ripcord";
+/// The member of an answer's metadata that names the kill which forces it.
+const KILL: &str = "ripcord.kill";
+/// The member of an answer's metadata that says what answered, as `epoch:revision`.
+const REVISION: &str = "ripcord.revision";
+/// How long a start waits for the server, unless told otherwise.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The provider. It shares its client with whoever else holds it.
+#[derive(Debug)]
+pub struct Provider {
+    client: Client,
+    metadata: ProviderMetadata,
+    patience: Duration,
+}
+
+impl Provider {
+    /// Over a client that was started.
+    pub fn new(client: Client) -> Self {
+        Self {
+            client,
+            metadata: ProviderMetadata::new(NAME),
+            patience: PATIENCE,
+        }
+    }
+
+    /// With another patience: how long its initialisation waits for the server. After that it is used all the same, and answers
+    /// once there is something to answer from.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// The client.
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Calls `listener` with every event of the provider, until the [`Events`] are dropped. It is called on threads of its own.
+    pub fn on_event(&self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Events {
+        Events::of(&self.client, listener)
+    }
+
+    /// Says how it went for somebody who was served a flag: OpenFeature's tracking, counted for the variant that is served now.
+    pub fn track(&self, flag: &str, context: &EvaluationContext, outcome: Outcome) {
+        let members = context::members(context);
+        self.client.track(flag, &Context::from_json(&members), outcome);
+    }
+
+    fn resolve<T, V>(
+        &self,
+        key: &str,
+        context: &EvaluationContext,
+        read: impl FnOnce(&Client, &Context<'_>) -> Answer<T>,
+        convert: impl FnOnce(T) -> Option<V>,
+    ) -> EvaluationResult<ResolutionDetails<V>> {
+        let members = context::members(context);
+        let answer = read(&self.client, &Context::from_json(&members));
+        tell(key, context, &answer);
+        if let Some(error) = error_of(&answer) {
+            return Err(error);
+        }
+        let metadata = metadata(&answer);
+        let value = convert(answer.value).ok_or_else(|| error(EvaluationErrorCode::TypeMismatch, "the value is of another type"))?;
+        Ok(ResolutionDetails {
+            value,
+            variant: answer.variant.map(|variant| variant.to_string()),
+            reason: Some(reason_of(answer.reason)),
+            flag_metadata: Some(metadata),
+        })
+    }
+}
+
+/// The evaluation as OpenTelemetry's conventions spell it.
+fn tell<T>(key: &str, context: &EvaluationContext, answer: &Answer<T>) {
+    tracing::event!(
+        target: EVENT_TARGET,
+        tracing::Level::DEBUG,
+        feature_flag.key = key,
+        feature_flag.provider.name = NAME,
+        feature_flag.context.id = context.targeting_key.as_deref(),
+        feature_flag.result.variant = answer.variant.as_ref().map(AsRef::<str>::as_ref),
+        feature_flag.result.reason = %answer.reason.as_str().to_ascii_lowercase(),
+        feature_flag.version = answer.position.map(tracing::field::display),
+        error.type = answer.error().map(|code| code.as_str().to_ascii_lowercase()),
+    );
+}
+
+fn error(code: EvaluationErrorCode, message: &str) -> EvaluationError {
+    EvaluationError {
+        code,
+        message: Some(message.to_owned()),
+    }
+}
+
+fn error_of<T>(answer: &Answer<T>) -> Option<EvaluationError> {
+    let own_default = |why: &str| {
+        error(
+            EvaluationErrorCode::General(why.to_owned()),
+            "the flag leaves its value to the caller's own default",
+        )
+    };
+    match answer.reason {
+        Reason::NotReady => Some(error(EvaluationErrorCode::ProviderNotReady, "there is no data yet")),
+        Reason::Error(ErrorCode::FlagNotFound) => Some(error(EvaluationErrorCode::FlagNotFound, "there is no flag of this key")),
+        Reason::Error(ErrorCode::TypeMismatch) => Some(error(EvaluationErrorCode::TypeMismatch, "the value is of another type")),
+        Reason::Error(ErrorCode::ParseError) => Some(error(EvaluationErrorCode::ParseError, "the flag cannot be read")),
+        Reason::Error(ErrorCode::General) => Some(error(
+            EvaluationErrorCode::General("GENERAL".to_owned()),
+            "the flag's rule names no variant of it",
+        )),
+        reason if answer.variant.is_none() => Some(own_default(reason.as_str())),
+        Reason::Static
+        | Reason::Default
+        | Reason::TargetingMatch
+        | Reason::Split
+        | Reason::Disabled
+        | Reason::Killed
+        | Reason::LeaseExpired
+        | Reason::Prerequisite => None,
+    }
+}
+
+fn reason_of(reason: Reason) -> EvaluationReason {
+    match reason {
+        Reason::Static => EvaluationReason::Static,
+        Reason::Default => EvaluationReason::Default,
+        Reason::TargetingMatch => EvaluationReason::TargetingMatch,
+        Reason::Split => EvaluationReason::Split,
+        Reason::Disabled => EvaluationReason::Disabled,
+        Reason::Killed | Reason::LeaseExpired | Reason::Prerequisite | Reason::NotReady => EvaluationReason::Other(reason.as_str().to_owned()),
+        Reason::Error(_) => EvaluationReason::Error,
+    }
+}
+
+fn metadata<T>(answer: &Answer<T>) -> FlagMetadata {
+    let kill = answer.kill.as_ref().map(|kill| (KILL, kill.to_string()));
+    let revision = answer.position.map(|position| (REVISION, position.to_string()));
+    let told = kill.into_iter().chain(revision);
+    told.fold(FlagMetadata::default(), |metadata, (name, value)| metadata.with_value(name, value))
+}
+
+/// A whole number that a double holds for certain.
+fn whole(number: f64) -> Option<i64> {
+    #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and in range")]
+    (number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_991.0).then_some(number as i64)
+}
+
+fn structure(members: serde_json::Map<String, serde_json::Value>) -> StructValue {
+    let fields: HashMap<String, Value> = members.into_iter().filter_map(|(name, value)| Some((name, value_of(value)?))).collect();
+    StructValue { fields }
+}
+
+/// OpenFeature has no null: a member that is null is left out.
+fn value_of(value: serde_json::Value) -> Option<Value> {
+    Some(match value {
+        serde_json::Value::Null => return None,
+        serde_json::Value::Bool(boolean) => Value::Bool(boolean),
+        serde_json::Value::Number(number) => match number.as_i64() {
+            Some(whole) => Value::Int(whole),
+            None => Value::Float(number.as_f64()?),
+        },
+        serde_json::Value::String(text) => Value::String(text),
+        serde_json::Value::Array(items) => Value::Array(items.into_iter().filter_map(value_of).collect()),
+        serde_json::Value::Object(members) => Value::Struct(structure(members)),
+    })
+}
+
+#[async_trait::async_trait]
+impl FeatureProvider for Provider {
+    async fn initialize(&mut self, _: &EvaluationContext) {
+        if let Err(not_ready) = self.client.ready_within(self.patience).await {
+            tracing::warn!(%not_ready, "the provider answers from what it has, and goes on trying");
+        }
+    }
+
+    fn status(&self) -> ProviderStatus {
+        let status = self.client.status();
+        match (status.source, status.state) {
+            (Source::Nothing, State::Connecting) => ProviderStatus::NotReady,
+            (Source::Nothing, _) => ProviderStatus::Error,
+            (Source::Offline, _) | (_, State::Ready) => ProviderStatus::Ready,
+            (_, State::Connecting | State::Stale | State::Resyncing | State::Closed) => ProviderStatus::STALE,
+        }
+    }
+
+    fn metadata(&self) -> &ProviderMetadata {
+        &self.metadata
+    }
+
+    async fn resolve_bool_value(&self, key: &str, context: &EvaluationContext) -> EvaluationResult<ResolutionDetails<bool>> {
+        self.resolve(key, context, |client, context| client.bool_detail(key, context, false), Some)
+    }
+
+    async fn resolve_int_value(&self, key: &str, context: &EvaluationContext) -> EvaluationResult<ResolutionDetails<i64>> {
+        self.resolve(key, context, |client, context| client.number_detail(key, context, 0.0), whole)
+    }
+
+    async fn resolve_float_value(&self, key: &str, context: &EvaluationContext) -> EvaluationResult<ResolutionDetails<f64>> {
+        self.resolve(key, context, |client, context| client.number_detail(key, context, 0.0), Some)
+    }
+
+    async fn resolve_string_value(&self, key: &str, context: &EvaluationContext) -> EvaluationResult<ResolutionDetails<String>> {
+        self.resolve(key, context, |client, context| client.string_detail(key, context, ""), Some)
+    }
+
+    async fn resolve_struct_value(&self, key: &str, context: &EvaluationContext) -> EvaluationResult<ResolutionDetails<StructValue>> {
+        let read = |client: &Client, context: &Context<'_>| client.object_detail(key, context, serde_json::Map::new());
+        self.resolve(key, context, read, |members| Some(structure(members)))
+    }
+}

@@ -1,0 +1,66 @@
+//! `ripcord import`: the flags of another system, in one atomic commit.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use ripcord_proto::FlagsFile;
+use ripcord_proto::flagd::{self, Safe, SafeChoice};
+
+use super::apply::{self, Source};
+use super::exit::{Exit, Failure};
+use super::input::{self, Write};
+use super::invocation::Invocation;
+use super::output::{count, note};
+
+/// Take over the flags of another system, in one atomic commit
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    #[command(subcommand)]
+    system: System,
+}
+
+#[derive(Debug, Subcommand)]
+enum System {
+    Flagd(Flagd),
+}
+
+/// Take over flagd's flags, JSON or YAML
+///
+/// All of them, or nothing where one cannot be taken. What changes is shown first. flagd knows no safe variant: it is the default variant, unless --safe names another. A flag without a default variant leaves both to the caller's own default.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ripcord import flagd flags.json
+  ripcord import flagd flags.json --safe off              `off` is safe wherever a flag has it
+  ripcord import flagd flags.json --safe checkout=legacy  of one flag
+  ripcord import flagd flags.json --safe checkout=        the caller's own default")]
+struct Flagd {
+    /// flagd's file; `-` reads the standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The safe variant: VARIANT of every flag that has it, or FLAG=VARIANT. Repeat for several
+    #[arg(long, value_name = "VARIANT")]
+    safe: Vec<SafeChoice>,
+    #[command(flatten)]
+    write: Write,
+}
+
+/// Does it.
+pub(crate) async fn run(call: &Invocation, command: Import) -> Result<Exit, Failure> {
+    let System::Flagd(Flagd { file, safe, mut write }) = command.system;
+    let name = input::name(&file);
+    let text = input::text(&file)?;
+    let safe: Safe = safe.into_iter().collect();
+    let imported = flagd::parse(&text, &safe).map_err(|faults| Failure::File { file: name.clone(), faults })?;
+    for warning in &imported.warnings {
+        note(&format!("Warning: {warning}."));
+    }
+    let what = format!("import of {} from flagd", count(imported.flags.len(), "flag", "flags"));
+    write.reason = Some(write.reason.map_or_else(|| what.clone(), |reason| format!("{what}: {reason}")));
+    let flags = FlagsFile {
+        flags: imported.flags,
+        ..FlagsFile::default()
+    };
+    let source = Source::of(name, call.environment().clone(), flags);
+    apply::carry_out(call, source, None, write).await
+}

@@ -1,0 +1,101 @@
+//! flagd's gRPC protocols, so that its clients work here as they do there.
+//!
+//! ```text
+//! flagd.sync.v1.FlagSyncService      sync        the flags themselves, for clients that evaluate by themselves
+//! flagd.evaluation.v1.Service        v1          remote evaluation for older clients
+//! flagd.evaluation.v2.Service        v2          remote evaluation in which an answer may hold no value
+//! ```
+//!
+//! Each of the two listeners serves one of the two; one whose port is taken is left out with a warning, since HTTP does without.
+//! Both read from the board alone. A change, a kill or a rollback reaches a sync client as one payload, made of one revision.
+
+mod caller;
+mod context;
+mod evaluation;
+mod events;
+mod export;
+mod listener;
+mod states;
+mod sync;
+mod v1;
+mod v2;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ripcord_proto::grpc::evaluation_v1::service_server::ServiceServer as EvaluationV1;
+use ripcord_proto::grpc::evaluation_v2::service_server::ServiceServer as EvaluationV2;
+use ripcord_proto::grpc::sync_v1::flag_sync_service_server::FlagSyncServiceServer;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+
+use self::states::States;
+use crate::access::Access;
+use crate::clock::Clock;
+use crate::environment::Environments;
+use crate::fleet::Fleet;
+use crate::secret::Secret;
+use crate::tasks::TaskSet;
+
+/// Settings, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the flags themselves are served.
+    pub sync: SocketAddr,
+    /// Where evaluation is served.
+    pub evaluation: SocketAddr,
+    /// The key of callers who cannot send one.
+    pub key: Option<Secret>,
+    /// Certificate and key files.
+    pub tls: Option<(PathBuf, PathBuf)>,
+}
+
+/// What the services work with.
+#[derive(Debug)]
+struct Room {
+    access: Access,
+    key: Option<Secret>,
+    states: Arc<States>,
+    clock: Arc<dyn Clock>,
+    fleet: Fleet,
+    stop: CancellationToken,
+}
+
+/// Starts both listeners, and answers with those that listen. Streams end when `stop` fires.
+///
+/// # Errors
+/// Certificate or key cannot be read.
+pub async fn start(
+    config: &Config,
+    environments: &Environments,
+    access: Access,
+    fleet: Fleet,
+    tasks: &TaskSet,
+    stop: CancellationToken,
+) -> std::io::Result<Vec<(&'static str, SocketAddr)>> {
+    let states = Arc::new(States::of(environments.board()));
+    environments.board().listen(Arc::clone(&states) as Arc<_>);
+    let room = Arc::new(Room {
+        access,
+        key: config.key.clone(),
+        states,
+        clock: Arc::clone(environments.clock()),
+        fleet,
+        stop: stop.clone(),
+    });
+    let sync = Routes::new(FlagSyncServiceServer::new(sync::Sync(Arc::clone(&room))));
+    let evaluation = Routes::new(EvaluationV1::new(v1::Evaluation(Arc::clone(&room)))).add_service(EvaluationV2::new(v2::Evaluation(room)));
+    let mut listening = Vec::new();
+    for (name, option, address, routes) in [
+        ("flagd sync", "--grpc-sync-listen", config.sync, sync),
+        ("flagd evaluation", "--grpc-eval-listen", config.evaluation, evaluation),
+    ] {
+        let Some(listener) = listener::bind(name, option, address).await else {
+            continue;
+        };
+        listening.push((name, listener.local_addr()?));
+        listener::serve(name, listener, config.tls.as_ref(), routes, tasks, stop.clone())?;
+    }
+    Ok(listening)
+}

@@ -1,0 +1,112 @@
+//! Remote evaluation, as both versions of the service have it.
+
+use prost_types::Struct;
+use ripcord_proto::value::{Value, ValueType};
+use ripcord_sdk::Context;
+use ripcord_sdk::engine::ErrorCode;
+use tonic::{Request, Status};
+
+use super::{Room, context};
+use crate::remote::Answer;
+
+/// What was asked for, whatever the type.
+pub(super) struct Asked {
+    pub(super) flag: String,
+    pub(super) context: Option<Struct>,
+}
+
+/// What a flag answers to somebody who asked for a type.
+pub(super) struct Resolved<T> {
+    /// The value and its variant; none = the caller's own default.
+    pub(super) served: Option<(T, String)>,
+    pub(super) reason: String,
+    pub(super) metadata: Struct,
+}
+
+/// Reads a value as a type; none where it is of another.
+pub(super) type Reading<T> = fn(&Value) -> Option<T>;
+
+impl Room {
+    /// Evaluates one flag.
+    pub(super) fn resolve<M, T>(&self, request: Request<M>, asked: impl FnOnce(M) -> Asked, reading: Reading<T>) -> Result<Resolved<T>, Status> {
+        let caller = self.caller(request.metadata(), "")?;
+        let asked = asked(request.into_inner());
+        let attributes = context::read(asked.context);
+        let context = Context::from_json(&attributes).at(self.clock.now().as_second());
+        let served = caller.state.served();
+        let answer = caller.selection.answer(&served.compiled, &asked.flag, &context);
+        resolved(&answer, &asked.flag, reading)
+    }
+}
+
+fn resolved<T>(answer: &Answer<'_>, key: &str, reading: Reading<T>) -> Result<Resolved<T>, Status> {
+    if let Some(code) = answer.error() {
+        return Err(status(code, answer.error_text(key)));
+    }
+    let mismatch = || status(ErrorCode::TypeMismatch, format!("The flag {key:?} has values of another type."));
+    let value = answer.value().map(|value| reading(value).ok_or_else(mismatch)).transpose()?;
+    Ok(Resolved {
+        served: value.zip(answer.variant().map(str::to_owned)),
+        reason: answer.reason().to_owned(),
+        metadata: context::write(answer.metadata().iter()),
+    })
+}
+
+/// The codes that clients know.
+fn status(code: ErrorCode, text: String) -> Status {
+    match code {
+        ErrorCode::FlagNotFound => Status::not_found(text),
+        ErrorCode::TypeMismatch => Status::invalid_argument(text),
+        ErrorCode::ParseError => Status::data_loss(text),
+        ErrorCode::General => Status::unknown(text),
+    }
+}
+
+/// What an older client is told who must have a value: of a flag that is switched off the zero value, which it takes for one; of one
+/// without a default variant that it is not there, so that it takes its own.
+pub(super) fn with_zero<T: Default>(resolved: Resolved<T>) -> Result<(T, String, String, Struct), Status> {
+    match resolved.served {
+        Some((value, variant)) => Ok((value, variant, resolved.reason, resolved.metadata)),
+        None if resolved.reason == "DISABLED" => Ok((T::default(), String::new(), resolved.reason, resolved.metadata)),
+        None => Err(Status::not_found("the flag leaves its value to the caller's own default")),
+    }
+}
+
+pub(super) fn boolean(value: &Value) -> Option<bool> {
+    if let Value::Boolean(boolean) = value { Some(*boolean) } else { None }
+}
+
+pub(super) fn string(value: &Value) -> Option<String> {
+    if let Value::String(text) = value { Some(text.clone()) } else { None }
+}
+
+/// Any number.
+pub(super) fn float(value: &Value) -> Option<f64> {
+    if let Value::Number(number) = value { number.as_f64() } else { None }
+}
+
+/// A whole number, however it is spelled.
+pub(super) fn integer(value: &Value) -> Option<i64> {
+    let Value::Number(number) = value else { return None };
+    let whole = |float: &f64| float.fract() == 0.0 && float.abs() <= 9_007_199_254_740_991.0;
+    #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and in range")]
+    number.as_i64().or_else(|| number.as_f64().filter(whole).map(|float| float as i64))
+}
+
+pub(super) fn object(value: &Value) -> Option<Struct> {
+    if let Value::Object(members) = value {
+        Some(context::write_object(members))
+    } else {
+        None
+    }
+}
+
+/// The zero value of a type.
+pub(super) fn zero_of(value_type: ValueType) -> Value {
+    match value_type {
+        ValueType::Boolean => Value::Boolean(false),
+        ValueType::String => Value::String(String::new()),
+        ValueType::Number => Value::Number(0.into()),
+        ValueType::Object => Value::Object(serde_json::Map::new()),
+    }
+}

@@ -1,0 +1,166 @@
+//! All flags that a caller sees, in one answer.
+
+use std::time::{Duration, Instant};
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH, USER_AGENT};
+use actix_web::{HttpRequest, HttpResponse, web};
+use ripcord_proto::digest::Digest;
+use ripcord_sdk::Context;
+use serde::ser::SerializeSeq as _;
+use serde_json::{Map, Value, json};
+
+use super::Room;
+use super::asked::{Asked, Subject};
+use super::evaluate::{mark_stale, with_entry};
+use super::events::EventStream;
+use super::fault::Fault;
+use super::heads::Tag;
+use crate::fleet::{Joining, Transport};
+use crate::remote::Answer;
+use crate::snapshot::publication::Served;
+
+/// How long an answer waits for a configuration that the caller has heard of and this node has not.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+#[derive(serde::Serialize)]
+struct Body<'a> {
+    flags: Flags<'a>,
+    metadata: Map<String, Value>,
+    #[serde(rename = "eventStreams")]
+    event_streams: [EventStream; 1],
+}
+
+/// Each flag as it was answered.
+struct Flags<'a>(&'a [(&'a str, Answer<'a>)]);
+
+impl serde::Serialize for Flags<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(Some(self.0.len()))?;
+        for (key, answer) in self.0 {
+            with_entry(key, answer, |entry| list.serialize_element(entry))?;
+        }
+        list.end()
+    }
+}
+
+/// Evaluates all flags.
+pub(super) async fn evaluate(request: HttpRequest, payload: web::Payload, room: web::Data<Room>) -> HttpResponse {
+    match answer(&request, payload, &room).await {
+        Ok(response) => response,
+        Err(fault) => fault.respond(None),
+    }
+}
+
+async fn answer(request: &HttpRequest, payload: web::Payload, room: &Room) -> Result<HttpResponse, Fault> {
+    let asked = Asked::of(request, room)?;
+    let subject = Subject::read(request, payload).await?;
+    if let Some(tag) = asked.query.flag_config_etag.as_deref().and_then(Tag::position) {
+        room.heads.reach(asked.permit.environment(), tag, PATIENCE).await;
+    }
+    let served = room.served(asked.permit.environment())?;
+    let context = Context::from_json(subject.attributes()).at(room.clock.now().as_second());
+    let answers = answers(&asked, &served, &context);
+    let client = client(request, &asked, &context);
+    confirm(request, room, &asked, &served, &client);
+    let etag = etag(room, &asked, &served, &answers);
+    if given(request).any(|tag| tag == "*" || tag == etag) {
+        let mut response = HttpResponse::NotModified().finish();
+        tagged(&mut response, &etag);
+        return Ok(response);
+    }
+    let body = Body {
+        flags: Flags(&answers),
+        metadata: metadata(room, &asked),
+        event_streams: [EventStream::of(room, &asked, &served, &client)],
+    };
+    let mut response = super::fault::json(StatusCode::OK, &body);
+    tagged(&mut response, &etag);
+    mark_stale(&mut response, room);
+    Ok(response)
+}
+
+fn answers<'a>(asked: &Asked, served: &'a Served, context: &Context<'_>) -> Vec<(&'a str, Answer<'a>)> {
+    let seen = |key: &str| served.snapshot.flags.value(key).is_some_and(|flag| asked.selection.shows(flag));
+    let keys = served.snapshot.flags.iter().map(|entry| entry.key().as_str());
+    keys.filter(|key| asked.selection.is_everything() || seen(key))
+        .map(|key| (key, asked.selection.answer(&served.compiled, key, context)))
+        .collect()
+}
+
+/// What the whole answer is under: what was selected, and whether it may be old.
+fn metadata(room: &Room, asked: &Asked) -> Map<String, Value> {
+    let set = asked.selection.set.as_ref().map(|set| (ripcord_proto::flagd::FLAG_SET.to_owned(), json!(set)));
+    let source = asked.selection.environment.as_ref().map(|source| ("source".to_owned(), json!(source)));
+    let stale = room.stale().map(|_| ("stale".to_owned(), json!(true)));
+    set.into_iter().chain(source).chain(stale).collect()
+}
+
+/// Over everything that decides the answer, and nothing else: the same flags answered in the same way have the same tag, whenever
+/// and in whatever order the context was sent.
+fn etag(room: &Room, asked: &Asked, served: &Served, answers: &[(&str, Answer<'_>)]) -> String {
+    let mut decisions = Vec::with_capacity(answers.len() * 24 + 128);
+    decisions.extend_from_slice(asked.permit.environment().as_str().as_bytes());
+    decisions.push(u8::from(room.stale().is_some()));
+    asked.selection.decisions(&mut decisions);
+    for (_, answer) in answers {
+        answer.decisions(&mut decisions);
+    }
+    let digest = Digest::of([served.hash.bytes().as_slice(), &decisions]).to_string();
+    format!("\"{}\"", digest.get(..32).unwrap_or(&digest))
+}
+
+fn tagged(response: &mut HttpResponse, etag: &str) {
+    if let Ok(value) = HeaderValue::from_str(etag) {
+        response.headers_mut().insert(ETAG, value);
+    }
+    // The tag would be no use to a cache that may keep nothing.
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+}
+
+/// The tags that the caller has; weak ones count as strong.
+fn given(request: &HttpRequest) -> impl Iterator<Item = &str> {
+    let values = request.headers().get_all(IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(|tag| {
+        let tag = tag.trim();
+        tag.strip_prefix("W/").unwrap_or(tag)
+    })
+}
+
+/// A name for the client that is the same whenever it comes back, and tells nothing of it.
+fn client(request: &HttpRequest, asked: &Asked, context: &Context<'_>) -> String {
+    let address = request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default();
+    let agent = request.headers().get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
+    let parts = [
+        asked.permit.caller().as_bytes(),
+        address.as_bytes(),
+        agent,
+        context.targeting_key().unwrap_or_default().as_bytes(),
+    ];
+    let digest = Digest::of(parts.into_iter().flat_map(|part| [part, &[0]])).to_string();
+    format!("ofrep-{}", digest.get(..16).unwrap_or(&digest))
+}
+
+/// Who comes back with what he was given earlier has fetched: what he is answered now is what he goes by.
+fn confirm(request: &HttpRequest, room: &Room, asked: &Asked, served: &Served, client: &str) {
+    let (environment, position) = (asked.permit.environment(), served.snapshot.position);
+    let presents = asked.query.flag_config_etag.is_some() || request.headers().contains_key(IF_NONE_MATCH);
+    if presents {
+        room.fleet.fetched(environment, joining(request, client), position);
+    } else {
+        room.fleet.acknowledged(environment, client, position, &[], Instant::now());
+    }
+}
+
+/// How a client is shown.
+pub(super) fn joining(request: &HttpRequest, client: &str) -> Joining {
+    let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or("ofrep");
+    Joining {
+        name: client.to_owned(),
+        id: client.to_owned(),
+        sdk: agent.chars().take(80).collect(),
+        position: None,
+        acknowledges: true,
+        transport: Transport::Ofrep,
+    }
+}

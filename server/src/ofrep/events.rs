@@ -1,0 +1,194 @@
+//! Server-sent events that tell a client to fetch again. They carry no flag data: the client asks for its own.
+//!
+//! A browser opens the stream with a URL and nothing else, so the URL that a bulk answer names carries a token: good for these events
+//! of one environment, as long as the key is valid.
+
+use std::convert::Infallible;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE};
+use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
+use ripcord_proto::EnvironmentKey;
+use ripcord_proto::digest::Digest;
+use ripcord_proto::problem::Code;
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::Room;
+use super::asked::Asked;
+use super::bulk::joining;
+use super::fault::Fault;
+use super::heads::{Head, Tag};
+use crate::fleet::Membership;
+use crate::http::Refusal;
+use crate::snapshot::publication::Served;
+
+/// How often a stream gets a sign of life, which proxies wait for.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How long a burst of changes may go on before it is told of again.
+const SPACING: Duration = Duration::from_millis(50);
+/// After how many seconds in the background a client may close its stream.
+const INACTIVITY: u32 = 120;
+/// Streams of a node, at most.
+const STREAMS: usize = 20_000;
+
+/// A stream as a bulk answer names it.
+#[derive(Debug, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EventStream {
+    r#type: &'static str,
+    endpoint: Endpoint,
+    inactivity_delay_sec: u32,
+}
+
+#[derive(Debug, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Endpoint {
+    request_uri: String,
+}
+
+impl EventStream {
+    /// The stream of those who were answered from `served`.
+    pub(super) fn of(room: &Room, asked: &Asked, served: &Served, client: &str) -> Self {
+        let token = room.access.events_token(&asked.permit).map(|token| token.to_string()).unwrap_or_default();
+        let (environment, key, at) = (asked.permit.environment(), asked.permit.caller(), Tag::of(served));
+        Self {
+            r#type: "sse",
+            endpoint: Endpoint {
+                request_uri: format!(
+                    "/ofrep/v1/events?environment={environment}&key={key}&token={token}&client={client}&at={}",
+                    at.as_str()
+                ),
+            },
+            inactivity_delay_sec: INACTIVITY,
+        }
+    }
+}
+
+#[derive(Debug, serde::Deserialize)]
+struct Query {
+    environment: EnvironmentKey,
+    key: String,
+    token: Digest,
+    client: String,
+    at: String,
+}
+
+/// Opens a stream.
+pub(super) async fn listen(request: HttpRequest, room: web::Data<Room>) -> HttpResponse {
+    match open(&request, &room) {
+        Ok(response) => response,
+        Err(fault) => fault.respond(None),
+    }
+}
+
+fn open(request: &HttpRequest, room: &web::Data<Room>) -> Result<HttpResponse, Fault> {
+    let refuse = || {
+        Refusal::new(
+            Code::Unauthenticated,
+            "This stream is opened with the URL that a bulk evaluation names, whole and unchanged.",
+        )
+    };
+    let query = web::Query::<Query>::from_query(request.query_string()).map_err(|_| refuse())?.into_inner();
+    if !room.access.knows_events_token(&query.key, query.environment.as_str(), &query.token) {
+        return Err(refuse().into());
+    }
+    let missing = || Refusal::new(Code::EnvironmentNotFound, format!("There is no environment {}.", query.environment));
+    let head = room.heads.watch(query.environment.as_str()).ok_or_else(missing)?;
+    let place =
+        Place::take(room).ok_or_else(|| Refusal::new(Code::NotReady, "This node has as many streams as it can take; try again later.").retry_after(5))?;
+    let last = request
+        .headers()
+        .get("last-event-id")
+        .and_then(|id| id.to_str().ok())
+        .unwrap_or(&query.at)
+        .to_owned();
+    let member = room.fleet.listens(&query.environment, joining(request, &query.client), Tag::position(&last));
+    let stream = Stream {
+        room: web::Data::clone(room),
+        head,
+        last,
+        query,
+        spaced_until: Instant::now(),
+        greeted: false,
+        _member: member,
+        _place: place,
+    };
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/event-stream"))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((CONTENT_ENCODING, "identity"))
+        .insert_header(("x-accel-buffering", "no"))
+        .streaming(futures_util::stream::unfold(stream, Stream::next)))
+}
+
+/// One of the streams that a node takes.
+struct Place(web::Data<Room>);
+
+impl Place {
+    fn take(room: &web::Data<Room>) -> Option<Self> {
+        let taken = room.streams.fetch_add(1, Ordering::Relaxed);
+        let place = Self(web::Data::clone(room));
+        (taken < STREAMS).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.streams.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// An open stream. Nothing is queued: a slow reader finds the newest when it takes the next event.
+struct Stream {
+    room: web::Data<Room>,
+    head: watch::Receiver<Head>,
+    query: Query,
+    /// The tag that the client knows.
+    last: String,
+    spaced_until: Instant,
+    greeted: bool,
+    _member: Membership,
+    _place: Place,
+}
+
+impl Stream {
+    async fn next(mut self) -> Option<(Result<Bytes, Infallible>, Self)> {
+        if !self.greeted {
+            self.greeted = true;
+            return Some((Ok(Bytes::from_static(b": listening\nretry: 2000\n\n")), self));
+        }
+        let heartbeat = Instant::now() + HEARTBEAT;
+        loop {
+            tokio::time::sleep_until(self.spaced_until).await;
+            let head = self.head.borrow_and_update().clone();
+            if !self
+                .room
+                .access
+                .knows_events_token(&self.query.key, self.query.environment.as_str(), &self.query.token)
+            {
+                return None;
+            }
+            if head.tag.as_str() != self.last {
+                self.last = head.tag.as_str().to_owned();
+                self.spaced_until = Instant::now() + SPACING;
+                return Some((Ok(event(&head)), self));
+            }
+            let stop = self.room.stop.clone();
+            tokio::select! {
+                changed = self.head.changed() => if changed.is_err() { return None },
+                () = tokio::time::sleep_until(heartbeat) => return Some((Ok(Bytes::from_static(b":\n\n")), self)),
+                () = stop.cancelled() => return None,
+            }
+        }
+    }
+}
+
+fn event(head: &Head) -> Bytes {
+    let tag = head.tag.as_str();
+    let data = json!({"type": "refetchEvaluation", "etag": tag, "lastModified": head.modified});
+    Bytes::from(format!("id: {tag}\ndata: {data}\n\n"))
+}

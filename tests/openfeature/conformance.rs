@@ -1,0 +1,172 @@
+//! The public flags and evaluation cases, where they are: in `RIPCORD_CONFORMANCE`, or in `../shared/conformance`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use ripcord_proto::flagd::{self, Safe};
+use ripcord_proto::settings::Bucketing;
+use ripcord_proto::table::Entry;
+use ripcord_proto::{FlagsFile, Position, Snapshot};
+use serde_json::{Map, Value};
+
+/// The folder of the cases; none where they are not on this machine.
+pub fn folder() -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/conformance");
+    let folder = std::env::var_os("RIPCORD_CONFORMANCE").map_or_else(beside, PathBuf::from).join("flagd");
+    folder.join("evaluation-cases.jsonl").is_file().then_some(folder)
+}
+
+/// One evaluation and what it must give.
+#[derive(Debug, Clone, serde::Deserialize)]
+pub struct Case {
+    pub id: String,
+    pub flags_file: String,
+    pub flag: String,
+    pub context: Map<String, Value>,
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    pub default: Value,
+    pub expect: Expected,
+    pub profile: Profile,
+    #[serde(default)]
+    pub selector: Option<String>,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Boolean,
+    String,
+    Integer,
+    Float,
+    Object,
+}
+
+/// Which generation of bucketing a case holds for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+pub enum Profile {
+    #[serde(rename = "core")]
+    Core,
+    #[serde(rename = "fractional-v1")]
+    V1,
+    #[serde(rename = "fractional-v2")]
+    V2,
+    #[serde(rename = "fractional-v3")]
+    V3,
+}
+
+/// What an evaluation gives, as far as a case says; an absent member may be anything.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+pub struct Expected {
+    pub value: Option<Value>,
+    #[serde(default, deserialize_with = "given")]
+    pub variant: Option<Option<String>>,
+    pub reason: Option<String>,
+    #[serde(rename = "errorCode")]
+    pub error_code: Option<String>,
+    pub metadata: Option<Map<String, Value>>,
+}
+
+/// Null is something else than nothing.
+fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    serde::Deserialize::deserialize(deserializer).map(Some)
+}
+
+/// What a way of evaluating gave.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Answer {
+    pub value: Option<Value>,
+    pub variant: Option<String>,
+    pub reason: Option<String>,
+    pub error_code: Option<String>,
+    pub metadata: Option<Map<String, Value>>,
+}
+
+impl Case {
+    /// Whether it holds where splits bucket by this generation.
+    pub fn holds_for(&self, bucketing: Bucketing) -> bool {
+        match self.profile {
+            Profile::Core => true,
+            Profile::V1 => false,
+            Profile::V2 => bucketing == Bucketing::V2,
+            Profile::V3 => bucketing == Bucketing::V3,
+        }
+    }
+
+    /// What is wrong with an answer; nothing where it is as it must be.
+    pub fn fault(&self, answer: &Answer) -> Option<String> {
+        let expected = &self.expect;
+        let value = answer.value.clone().unwrap_or_else(|| self.default.clone());
+        let fine = expected.value.as_ref().is_none_or(|wanted| same(wanted, &value))
+            && expected.variant.as_ref().is_none_or(|wanted| *wanted == answer.variant)
+            && expected
+                .reason
+                .as_ref()
+                .is_none_or(|wanted| answer.reason.as_ref().is_none_or(|reason| wanted == reason))
+            && expected.error_code == answer.error_code
+            && expected.metadata.as_ref().is_none_or(|wanted| {
+                answer
+                    .metadata
+                    .as_ref()
+                    .is_none_or(|own| same(&Value::Object(wanted.clone()), &Value::Object(own.clone())))
+            });
+        (!fine).then(|| format!("{} ({} of {}): expected {expected:?}, got {answer:?}", self.id, self.flag, self.flags_file))
+    }
+}
+
+/// Equal as JSON, 1 and 1.0 being one number.
+pub fn same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => one.as_f64() == other.as_f64(),
+        (Value::Array(one), Value::Array(other)) => one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other)),
+        (Value::Object(one), Value::Object(other)) => {
+            one.len() == other.len() && one.iter().all(|(name, value)| other.get(name).is_some_and(|other| same(value, other)))
+        }
+        _ => one == other,
+    }
+}
+
+/// The cases of a file of the folder.
+pub fn cases(folder: &Path, file: &str) -> Result<Vec<Case>> {
+    let text = std::fs::read_to_string(folder.join(file))?;
+    text.lines().map(|line| serde_json::from_str(line).with_context(|| line.to_owned())).collect()
+}
+
+/// The flags of a file of the folder, imported.
+pub fn flags(folder: &Path, file: &str) -> Result<FlagsFile> {
+    let text = std::fs::read_to_string(folder.join(file))?;
+    let imported = flagd::parse(&text, &Safe::default()).map_err(|faults| anyhow::anyhow!("{file}: {faults}"))?;
+    Ok(FlagsFile {
+        flags: imported.flags,
+        ..FlagsFile::default()
+    })
+}
+
+/// Flags as a snapshot.
+pub fn snapshot(flags: &FlagsFile, bucketing: Bucketing) -> Result<Snapshot> {
+    let mut snapshot = Snapshot::empty("production".parse().map_err(|faults: ripcord_proto::Faults| anyhow::anyhow!("{faults}"))?);
+    snapshot.settings.bucketing = bucketing;
+    let entries = flags
+        .flags
+        .iter()
+        .map(|(key, flag)| Entry::new(key.clone(), flag.clone(), Position::START).map(std::sync::Arc::new));
+    snapshot.flags = entries.collect::<Result<_, _>>()?;
+    Ok(snapshot)
+}
+
+/// The cases by the file that they need.
+pub fn by_file(cases: Vec<Case>) -> BTreeMap<String, Vec<Case>> {
+    let mut sorted: BTreeMap<String, Vec<Case>> = BTreeMap::new();
+    for case in cases {
+        sorted.entry(case.flags_file.clone()).or_default().push(case);
+    }
+    sorted
+}
+
+/// Says how many passed, and fails with all that did not.
+pub fn verdict(way: &str, ran: usize, faults: &[String]) -> Result<(), libtest_mimic::Failed> {
+    println!("{way}: {} of {ran} cases pass", ran - faults.len());
+    if faults.is_empty() { Ok(()) } else { Err(faults.join("\n").into()) }
+}
