@@ -5,6 +5,7 @@ use std::fmt;
 use crate::check::Check;
 use crate::fault::Faults;
 use crate::table::Member;
+use crate::trigger::TriggerMode;
 
 /// An environment's policy. It decides who may do what and when, never what a flag answers.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -35,6 +36,9 @@ pub struct Policy {
     /// Where Prometheus answers the gates that do not say it themselves: `http://127.0.0.1:9090`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prometheus: Option<String>,
+    /// What triggers do when they fire; `ask` where it does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub triggers: Option<TriggerMode>,
 }
 
 /// Whether an environment is protected.
@@ -67,6 +71,11 @@ impl Policy {
     /// Seconds after a rollback within which its review is due.
     pub fn review_within_seconds(&self) -> u64 {
         self.review_within_seconds.unwrap_or(3 * 24 * 60 * 60)
+    }
+
+    /// What triggers do when they fire.
+    pub fn triggers(&self) -> TriggerMode {
+        self.triggers.unwrap_or(TriggerMode::Ask)
     }
 
     /// Who may approve a step of a rollout.

@@ -57,6 +57,10 @@ pub enum Action {
     StopRollout,
     /// Approve a step of a rollout.
     ApproveRollout,
+    /// Make, change and delete triggers.
+    Trigger,
+    /// Answer what a trigger asks, and disarm triggers.
+    AnswerTrigger,
     /// Send a ping.
     Ping,
     /// Keep the report of a drill.
@@ -81,10 +85,16 @@ impl Role {
             Action::Checkpoint | Action::Drill => matches!(self, Self::Pipeline | Self::Oncall | Self::Editor | Self::Admin),
             Action::Kill | Action::StopRollout => matches!(self, Self::Pipeline | Self::Oncall | Self::Editor | Self::Admin),
             Action::Release | Action::Rollout => matches!(self, Self::Pipeline | Self::Editor | Self::Admin),
-            Action::Restore | Action::Vouch | Action::Rollback | Action::PassOneWay | Action::Ping | Action::ApproveRollout => {
+            Action::Restore
+            | Action::Vouch
+            | Action::Rollback
+            | Action::PassOneWay
+            | Action::Ping
+            | Action::ApproveRollout
+            | Action::AnswerTrigger => {
                 matches!(self, Self::Oncall | Self::Editor | Self::Admin)
             }
-            Action::SetPolicy => matches!(self, Self::Editor | Self::Admin),
+            Action::SetPolicy | Action::Trigger => matches!(self, Self::Editor | Self::Admin),
             Action::Administer => matches!(self, Self::Admin),
         }
     }
@@ -110,7 +120,7 @@ impl Role {
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Stream,
         Self::Evaluate,
         Self::Read,
@@ -125,6 +135,8 @@ impl Action {
         Self::Rollout,
         Self::StopRollout,
         Self::ApproveRollout,
+        Self::Trigger,
+        Self::AnswerTrigger,
         Self::Ping,
         Self::Drill,
         Self::SetPolicy,

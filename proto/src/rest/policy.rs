@@ -32,6 +32,7 @@ impl Members for Policy {
         "review_within_seconds",
         "approve_own",
         "prometheus",
+        "triggers",
     ];
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
@@ -52,6 +53,7 @@ impl Members for Policy {
         let given = |name: &str| map.get(name).is_some_and(|value| !value.is_null());
         let approve_own = given("approve_own").then(|| reader.optional(map, "approve_own", Reader::boolean)).flatten();
         let prometheus = given("prometheus").then(|| reader.optional(map, "prometheus", check::url)).flatten();
+        let triggers = given("triggers").then(|| reader.optional(map, "triggers", Reader::parsed)).flatten();
         Ok(Self {
             protection: protection.unwrap_or_default(),
             vouch_after_seconds,
@@ -61,6 +63,7 @@ impl Members for Policy {
             review_within_seconds,
             approve_own,
             prometheus,
+            triggers,
         })
     }
 }
