@@ -85,13 +85,7 @@ impl Role {
             Action::Checkpoint | Action::Drill => matches!(self, Self::Pipeline | Self::Oncall | Self::Editor | Self::Admin),
             Action::Kill | Action::StopRollout => matches!(self, Self::Pipeline | Self::Oncall | Self::Editor | Self::Admin),
             Action::Release | Action::Rollout => matches!(self, Self::Pipeline | Self::Editor | Self::Admin),
-            Action::Restore
-            | Action::Vouch
-            | Action::Rollback
-            | Action::PassOneWay
-            | Action::Ping
-            | Action::ApproveRollout
-            | Action::AnswerTrigger => {
+            Action::Restore | Action::Vouch | Action::Rollback | Action::PassOneWay | Action::Ping | Action::ApproveRollout | Action::AnswerTrigger => {
                 matches!(self, Self::Oncall | Self::Editor | Self::Admin)
             }
             Action::SetPolicy | Action::Trigger => matches!(self, Self::Editor | Self::Admin),

@@ -76,7 +76,6 @@ impl Trigger {
 
 /// Where signals come from, and how they are read: `"alertmanager"`, `"pagerduty"`, `{"json": …}` or `{"gate": …}`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
     /// Webhooks of Prometheus' Alertmanager.
@@ -84,7 +83,7 @@ pub enum Source {
     /// Webhooks of PagerDuty (version 3), and events as its Events API takes them (version 2).
     Pagerduty,
     /// Any JSON: one place of it says whether something is wrong.
-    Json(#[cfg_attr(feature = "openapi", schema(value_type = Object))] BodyCheck),
+    Json(BodyCheck),
     /// Gates of rollouts of this environment.
     Gate(GateFilter),
 }
@@ -274,13 +273,7 @@ macro_rules! words {
 }
 
 words!(TriggerMode, "mode of a trigger", Automatic = "automatic", Ask = "ask", Off = "off");
-words!(
-    TriggerState,
-    "state of a trigger",
-    Armed = "armed",
-    DryRun = "dry_run",
-    Disarmed = "disarmed"
-);
+words!(TriggerState, "state of a trigger", Armed = "armed", DryRun = "dry_run", Disarmed = "disarmed");
 words!(During, "time", Always = "always", OpenRelease = "open_release");
 words!(About, "kind of traffic", AllTraffic = "all_traffic", RealTraffic = "real_traffic");
 

@@ -32,7 +32,7 @@ pub mod undo;
 pub mod wait;
 pub(crate) mod words;
 
-pub use self::commit::{Done, answer_of, commit, replayed, with_kills};
+pub use self::commit::{Done, answer_of, check, commit, replayed, with_kills};
 pub use self::order::Order;
 pub use self::plan::{Users, plan};
 pub use self::prepare::{PrepareError, Prepared, prepare};

@@ -149,6 +149,7 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
         pings: procedures.pings,
         checks: procedures.checks,
         rollouts: procedures.rollouts,
+        triggers: procedures.triggers,
         peers,
         outcomes,
         metrics,

@@ -20,9 +20,9 @@ pub struct TriggerView {
     /// `null`: triggers are records, and make no revision.
     pub revision: Option<Revision>,
     /// Its name.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub name: TriggerName,
     /// Where its signals come from.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object, example = "alertmanager"))]
     pub source: Source,
     /// By what a signal proves that it is genuine: `bearer`, `hmac`, or `none` for a gate.
     pub credential: String,

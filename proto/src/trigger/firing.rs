@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{TriggerAction, TriggerMode};
+use super::TriggerAction;
 use crate::actor::Actor;
 use crate::digest::Digest;
 use crate::fault::Faults;
@@ -44,8 +44,6 @@ pub struct Firing {
     pub node: String,
     /// What the trigger was to do.
     pub action: TriggerAction,
-    /// How it was to do it.
-    pub mode: TriggerMode,
     /// What came of it.
     pub state: FiringState,
     /// The same in words, and what can be done next.

@@ -17,10 +17,7 @@ fn paths(more: Value) -> Vec<String> {
 
 #[test]
 fn what_is_asked_for_is_read_in_its_short_and_its_long_form() {
-    for (source, read) in [
-        (json!("pagerduty"), Source::Pagerduty),
-        (json!("gate"), Source::Gate(GateFilter::default())),
-    ] {
+    for (source, read) in [(json!("pagerduty"), Source::Pagerduty), (json!("gate"), Source::Gate(GateFilter::default()))] {
         let action = json!({"rollback": {"scope": "open_release"}});
         assert_eq!(asked(json!({"source": source, "action": action})).unwrap().source, read);
     }
@@ -43,23 +40,26 @@ fn what_is_asked_for_is_read_in_its_short_and_its_long_form() {
 #[test]
 fn every_problem_is_named_by_its_field() {
     assert_eq!(paths(json!({"source": "smoke", "action": "explode"})), ["source", "action"]);
-    assert_eq!(paths(json!({"name": "Error Rate", "cooldown": "2d", "max_per_hour": 0, "answer_within": "1s", "secret": "short"})), [
-        "name",
-        "secret",
-        "cooldown",
-        "max_per_hour",
-        "answer_within"
-    ]);
+    assert_eq!(
+        paths(json!({"name": "Error Rate", "cooldown": "2d", "max_per_hour": 0, "answer_within": "1s", "secret": "short"})),
+        ["name", "secret", "cooldown", "max_per_hour", "answer_within"]
+    );
     assert_eq!(paths(json!({"source": "gate", "credential": "hmac"})), ["credential"]);
     assert_eq!(paths(json!({"action": {"kill": {}}})), ["action.kill.flags"]);
     assert_eq!(paths(json!({"source": {"json": {"pointer": "/a"}}})), ["source.json"]);
-    assert_eq!(paths(json!({"action": {"rollback": {"scope": {"flags": []}}}})), ["action.rollback.scope.flags"]);
+    assert_eq!(
+        paths(json!({"action": {"rollback": {"scope": {"flags": []}}}})),
+        ["action.rollback.scope.flags"]
+    );
 }
 
 #[test]
 fn a_trigger_narrows_the_policy_and_never_widens_it() {
     let mut trigger = trigger();
-    let policy = |triggers| crate::policy::Policy { triggers, ..Default::default() };
+    let policy = |triggers| crate::policy::Policy {
+        triggers,
+        ..Default::default()
+    };
     for (own, says, comes_to) in [
         (None, None, TriggerMode::Ask),
         (None, Some(TriggerMode::Automatic), TriggerMode::Automatic),

@@ -91,7 +91,7 @@ pub(super) async fn concluded(
 }
 
 /// Asks the probes that may refuse it beforehand.
-pub(super) async fn check(checks: &Checks, prepared: &Prepared) -> Result<(), Refusal> {
+pub async fn check(checks: &Checks, prepared: &Prepared) -> Result<(), Refusal> {
     let (reversal, state) = (&prepared.reversal, &prepared.state);
     let decision = reversal.decide(&state.snapshot)?;
     let flags: BTreeSet<FlagKey> = decision.flags.into_iter().map(|step| step.key).collect();

@@ -38,9 +38,9 @@ impl std::str::FromStr for CredentialKind {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TriggerRequest {
     /// Its name.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub name: TriggerName,
     /// Where its signals come from.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object, example = "alertmanager"))]
     pub source: Source,
     /// By what kind of secret it knows them: `bearer` where it does not say. A gate needs none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -191,7 +191,9 @@ fn secret(reader: &mut Reader, value: &Value) -> Read<String> {
     let text = reader.text(value)?;
     let (least, most) = (limits::TRIGGER_SECRET_CHARACTERS_MIN, limits::KEY_CHARACTERS);
     if !(least..=most).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return reader.refuse(format!("must be {least} to {most} letters, digits and signs without spaces; leave it out to have one made"));
+        return reader.refuse(format!(
+            "must be {least} to {most} letters, digits and signs without spaces; leave it out to have one made"
+        ));
     }
     Ok(text.to_owned())
 }
@@ -217,7 +219,12 @@ impl Members for TriggerRequest {
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
         let name = reader.required(map, "name", "a name such as \"error-rate\"", Reader::parsed);
         let source = reader.required(map, "source", "where signals come from, such as \"alertmanager\"", Source::read);
-        let action = reader.required(map, "action", "what it does, such as {\"kill\": {\"flags\": [\"checkout\"]}}", TriggerAction::read);
+        let action = reader.required(
+            map,
+            "action",
+            "what it does, such as {\"kill\": {\"flags\": [\"checkout\"]}}",
+            TriggerAction::read,
+        );
         let request = Self {
             credential: reader.optional(map, "credential", Reader::parsed),
             secret: reader.optional(map, "secret", secret),
@@ -242,7 +249,9 @@ impl Members for TriggerRequest {
 fn together(reader: &mut Reader, request: &TriggerRequest) {
     let is_gate = matches!(request.source, Source::Gate(_));
     if is_gate && (request.credential.is_some() || request.secret.is_some()) {
-        reader.within("credential", |reader| reader.note("is not needed: a gate's signals come from this server itself"));
+        reader.within("credential", |reader| {
+            reader.note("is not needed: a gate's signals come from this server itself")
+        });
     }
     if is_gate && !request.conditions.labels.is_empty() {
         reader.within("conditions.labels", |reader| reader.note("cannot be asked of a gate; name the gate in source"));

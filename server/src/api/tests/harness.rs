@@ -40,6 +40,7 @@ use crate::store::journal::Journal;
 use crate::store::memory::MemoryStore;
 use crate::system::{SystemAsk, SystemDraft};
 use crate::tasks::TaskSet;
+use crate::trigger::Triggers;
 use crate::telemetry::Metrics;
 
 pub(super) const ADMIN: &str = "rc_admin_0123456789abcdef0123456789abcdef";
@@ -162,14 +163,11 @@ impl Node {
         };
         let checks = progress.checks.clone();
         progress.start();
+        let reports = Arc::new(OwnReports::new(outcomes.clone(), "id-a"));
+        let rollouts = Rollouts::start(environments.clone(), drivers.clone(), kills.clone(), checks.clone(), reports);
         let parts = Parts {
-            rollouts: Rollouts::start(
-                environments.clone(),
-                drivers.clone(),
-                kills.clone(),
-                checks.clone(),
-                Arc::new(OwnReports::new(outcomes.clone(), "id-a")),
-            ),
+            triggers: Triggers::start(environments.clone(), kills.clone(), checks.clone(), rollouts.alarms(), "a"),
+            rollouts,
             checks,
             pings: Pings::new(environments.clone(), fleet.clone(), drivers.clone()),
             fleet,
