@@ -43,6 +43,7 @@ mod segments;
 mod serve;
 mod span;
 mod target;
+mod trigger;
 mod watch;
 
 use std::path::PathBuf;
@@ -120,6 +121,7 @@ enum Remote {
     Restore(restore::Restore),
     Rollout(rollout::RolloutCommand),
     Gate(gate::GateCommand),
+    Trigger(trigger::TriggerCommand),
     Rollback(Box<rollback::RollbackCommand>),
     Ping(ping::Ping),
     Checkpoint(checkpoint::Checkpoint),
@@ -188,6 +190,7 @@ async fn ask(call: &Invocation, command: Remote) -> Result<Exit, Failure> {
         Remote::Restore(command) => restore::run(call, command).await,
         Remote::Rollout(command) => rollout::run(call, command).await,
         Remote::Gate(command) => gate::run(call, command).await,
+        Remote::Trigger(command) => trigger::run(call, command).await,
         Remote::Rollback(command) => rollback::run(call, *command).await,
         Remote::Ping(command) => ping::run(call, command).await,
         Remote::Checkpoint(command) => checkpoint::run(call, command).await,

@@ -1,8 +1,10 @@
-//! Rollouts from a pipeline, over real processes: a script, real SDK clients with simulated users, and servers that are killed.
+//! Rollouts from a pipeline, over real processes: a script, real SDK clients with simulated users, and servers that are killed; and
+//! what triggers make of alerts.
 
 mod drivers;
 mod many;
 mod pipeline;
+mod triggers;
 mod users;
 
 use std::process::Command;

@@ -22,14 +22,15 @@ use crate::trigger::signature::Proof;
     request_body(content = Object, example = json!({"version": "4", "groupKey": "{}:{alertname=\"HighErrorRate\"}", "status": "firing", "alerts": [{"status": "firing", "labels": {"alertname": "HighErrorRate", "severity": "page"}, "startsAt": "2026-11-24T14:02:00Z"}]})),
     responses((status = 200, description = "What it came to", body = HookAnswer), (status = 401, description = "It is forged, or too old", body = Problem), (status = "4XX", body = Problem)))]
 pub(super) async fn take(hook: web::Path<String>, request: HttpRequest, payload: web::Payload, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let body = collect(&request, payload, limits::SIGNAL_BYTES).await?;
+    let body = collect(&request, payload, limits::SIGNAL_BYTES).await;
+    let body = body.inspect_err(|refusal| rooms.triggers().refused(refusal))?;
     let header = |name: &str| text(request.headers(), name);
     let proof = Proof {
         authorization: header(AUTHORIZATION.as_str()),
         signature: header("ripcord-signature"),
         pagerduty: header("x-pagerduty-signature"),
     };
-    let answer: HookAnswer = rooms.triggers().deliver(&hook, &proof, &body).await?;
+    let answer: HookAnswer = rooms.triggers().deliver(&hook, &proof, body).await?;
     Reply::ok(&answer)
 }
 

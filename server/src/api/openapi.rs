@@ -11,8 +11,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::{
     audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, front, hooks, keys, kills, metrics, outcomes, pings,
-    policy, releases, revisions, rollbacks, rollouts, segments, sets, settings, stale_flags,
-    triggers,
+    policy, releases, revisions, rollbacks, rollouts, segments, sets, settings, stale_flags, triggers,
 };
 use crate::stream;
 

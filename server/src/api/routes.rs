@@ -9,8 +9,8 @@ use ripcord_proto::problem::Code;
 
 use super::rooms::{Parts, Rooms};
 use super::{
-    audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, front, hooks, keys, kills, metrics, openapi, outcomes,
-    peers, pings, policy, releases, revisions, rollbacks, rollouts, segments, sets, settings, stale_flags, triggers,
+    audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, front, hooks, keys, kills, metrics, openapi,
+    outcomes, peers, pings, policy, releases, revisions, rollbacks, rollouts, segments, sets, settings, stale_flags, triggers,
 };
 use crate::access::Access;
 use crate::http::{Refusal, compress, problem, span};

@@ -70,7 +70,12 @@ pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<Trigger
     let why = reason(&format!("made trigger {}: {}", request.name, request.action), given.as_deref());
     let view = viewer(&write, request.name);
     // What is recorded for a repeat of the call is everything but the secret.
-    let recorded = move |made: &Made| Ok(TriggerMade { trigger: view(made)?, secret: None });
+    let recorded = move |made: &Made| {
+        Ok(TriggerMade {
+            trigger: view(made)?,
+            secret: None,
+        })
+    };
     let (committed, shown) = submit(&rooms, write, &body.digest, (manage::create(made.trigger), why), StatusCode::CREATED, recorded).await?;
     let Some(secret) = made.secret.filter(|_| !committed.replayed) else {
         return Ok(shown);

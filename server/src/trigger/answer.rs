@@ -58,9 +58,10 @@ impl Triggers {
                 call,
             })),
         };
-        match self.act(incident, turn).await? {
+        let (this, firing) = (self.clone(), firing.clone());
+        match self.to_its_end(async move { this.act(incident, turn).await }).await?? {
             Kept::Written(firing) | Kept::Later(firing) => Ok(*firing),
-            Kept::Not => Err(unanswerable(firing, "somebody else was faster".to_owned())),
+            Kept::Not => Err(unanswerable(&firing, "somebody else was faster".to_owned())),
         }
     }
 

@@ -29,10 +29,11 @@ pub(super) fn refusal(why: &'static str) {
     metrics::counter!(names::TRIGGER_REFUSALS, "why" => why).increment(1);
 }
 
-/// The same, for what the body was.
-pub(super) fn refused_body(code: Code) {
-    refusal(match code {
-        Code::TooLarge => "too_large",
-        _ => "unreadable",
-    });
+/// The same, for a refusal by its code: one that is the store's fault is counted elsewhere.
+pub(super) fn refused(code: Code) {
+    if code == Code::TooLarge {
+        refusal("too_large");
+    } else if code == Code::Invalid {
+        refusal("unreadable");
+    }
 }

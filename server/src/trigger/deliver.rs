@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::web::Bytes;
 use jiff::Timestamp;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::Code;
 use ripcord_proto::rest::triggers::{HookAnswer, HookOutcome};
 use ripcord_proto::trigger::{Firing, FiringState, HookName, Source, Trigger, TriggerState};
 use ripcord_proto::{Faults, FiringId};
+use tokio::sync::oneshot;
 
 use super::fate::{self, Fate};
 use super::incident::{By, Incident, put};
@@ -27,35 +29,54 @@ use crate::http::Refusal;
 const COUNTING: Duration = Duration::from_secs(5);
 
 impl Triggers {
-    /// Takes a delivery and answers with what it came to. A dropped future takes nothing back that was begun.
+    /// Takes a delivery and answers with what it came to. A dropped future takes nothing back: what was begun is brought to its end.
     ///
     /// # Errors
     /// It is not genuine, is outside of the replay window, cannot be read, or nothing could be done about it.
-    pub async fn deliver(&self, hook: &str, proof: &Proof<'_>, body: &[u8]) -> Result<HookAnswer, Refusal> {
+    pub async fn deliver(&self, hook: &str, proof: &Proof<'_>, body: Bytes) -> Result<HookAnswer, Refusal> {
         let now = self.inner.environments.clock().now();
         let refused = |unproven: Unproven| {
             count::refusal(unproven.as_str());
             Refusal::from(unproven)
         };
         let (hook, trigger) = self.find(hook).ok_or_else(|| refused(Unproven::Forged))?;
-        let genuine = signature::check(&trigger, proof, body, now).map_err(refused)?;
+        let genuine = signature::check(&trigger, proof, &body, now).map_err(refused)?;
         let is_signed = genuine.sent != Sent::Unsaid;
         if is_signed && (self.inner.seen.take(genuine.digest, now) == Known::Taken || self.was_taken(&hook, &genuine.digest)) {
             count::delivery(&hook, HookOutcome::Duplicate);
             let says = "This very delivery was taken before; nothing was done".to_owned();
             return Ok(answer(HookOutcome::Duplicate, says));
         }
-        let came = self.take_in(&hook, trigger, &genuine, body, now).await;
-        match &came {
-            Ok(answer) => count::delivery(&hook, answer.outcome),
-            Err(refusal) => {
-                if is_signed {
-                    self.inner.seen.forget(&genuine.digest);
+        let this = self.clone();
+        let taken = self.to_its_end(async move {
+            let came = this.take_in(&hook, trigger, &genuine, &body, now).await;
+            match &came {
+                Ok(answer) => count::delivery(&hook, answer.outcome),
+                Err(refusal) => {
+                    if is_signed {
+                        this.inner.seen.forget(&genuine.digest);
+                    }
+                    this.refused(refusal);
                 }
-                count::refused_body(refusal.problem().code);
             }
-        }
-        came
+            came
+        });
+        taken.await?
+    }
+
+    /// Counts a delivery that was refused.
+    pub fn refused(&self, refusal: &Refusal) {
+        count::refused(refusal.problem().code);
+    }
+
+    /// Does something to its end, whether or not the caller goes on waiting for it.
+    pub(super) async fn to_its_end<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T, CommitError> {
+        let (done, waits) = oneshot::channel();
+        self.inner.environments.tasks().short_lived(async move {
+            // A caller who has gone is told nothing.
+            drop(done.send(work.await));
+        });
+        waits.await.map_err(|_| CommitError::Internal("the server is shutting down".to_owned()))
     }
 
     /// The trigger of a hook, where there is one that takes deliveries.
@@ -68,7 +89,9 @@ impl Triggers {
 
     /// Whether a delivery made a firing on another node, or before a restart.
     fn was_taken(&self, hook: &HookName, delivery: &Digest) -> bool {
-        let Ok(state) = self.inner.environments.state(&hook.environment) else { return false };
+        let Ok(state) = self.inner.environments.state(&hook.environment) else {
+            return false;
+        };
         let mut firings = state.records.firings.iter().filter_map(|entry| entry.value().ok());
         firings.any(|firing| firing.trigger == hook.trigger && firing.delivery == *delivery)
     }
@@ -214,12 +237,20 @@ impl Triggers {
         self.inner.repeats.written(&id, unwritten);
         Ok(HookAnswer {
             firing: Some(id),
-            ..answer(HookOutcome::Resolved, format!("The incident ended at {}; what was done about it stays", incident.signal.at))
+            ..answer(
+                HookOutcome::Resolved,
+                format!("The incident ended at {}; what was done about it stays", incident.signal.at),
+            )
         })
     }
 
     async fn ended_unbegun(&self, incident: Incident) -> Result<HookAnswer, Refusal> {
-        let mut firing = incident.firing(None, FiringState::Resolved, says::ended_unbegun(incident.signal.at), ripcord_proto::trigger::Effects::default());
+        let mut firing = incident.firing(
+            None,
+            FiringState::Resolved,
+            says::ended_unbegun(incident.signal.at),
+            ripcord_proto::trigger::Effects::default(),
+        );
         firing.resolved = Some(incident.signal.at);
         let (signal, trigger, now) = (incident.signal.clone(), Arc::clone(&incident.trigger), incident.now);
         let decide = move |state: &EnvironmentState| match fate::of(&state.records, &trigger, &signal, now) {
@@ -231,7 +262,11 @@ impl Triggers {
     }
 
     async fn commit_quietly(&self, incident: &Incident, ask: Ask) -> Result<(), CommitError> {
-        let phase = if incident.signal.phase == Phase::Resolved { "was told that it ended" } else { "was told again" };
+        let phase = if incident.signal.phase == Phase::Resolved {
+            "was told that it ended"
+        } else {
+            "was told again"
+        };
         let draft = crate::commit::Draft {
             reason: Some(format!("trigger {} {phase}: {}", incident.trigger.name, incident.signal.summary)),
             ..crate::commit::Draft::new(incident.environment.clone(), incident.author(), vec![ask])

@@ -135,10 +135,7 @@ fn check_during(records: &Records, trigger: &Trigger) -> Result<(), String> {
 /// Why it may not act now.
 fn limited(records: &Records, trigger: &Trigger, now: Timestamp) -> Option<String> {
     let firings = records.firings.iter().filter_map(|entry| entry.value().ok());
-    let acted: Vec<Timestamp> = firings
-        .filter(|firing| firing.trigger == trigger.name)
-        .filter_map(Firing::acted_at)
-        .collect();
+    let acted: Vec<Timestamp> = firings.filter(|firing| firing.trigger == trigger.name).filter_map(Firing::acted_at).collect();
     let until = |at: Timestamp, span: Span| at.checked_add(SignedDuration::from_millis(i64::try_from(span.millis()).unwrap_or(i64::MAX)));
     let last = acted.iter().max().copied();
     if let Some(end) = last.and_then(|last| until(last, trigger.cooldown).ok()).filter(|end| now < *end) {

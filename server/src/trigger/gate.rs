@@ -23,7 +23,10 @@ pub(super) async fn listen(triggers: Triggers, mut gates: broadcast::Receiver<Ga
         match heard {
             Ok(fired) => triggers.heard(&fired),
             Err(RecvError::Lagged(missed)) => {
-                tracing::error!(missed, "more gates failed at once than triggers could hear; a gate that goes on failing is heard again");
+                tracing::error!(
+                    missed,
+                    "more gates failed at once than triggers could hear; a gate that goes on failing is heard again"
+                );
             }
             // Nobody drives rollouts any more: the server ends.
             Err(RecvError::Closed) => return stop.cancelled().await,
@@ -34,7 +37,9 @@ pub(super) async fn listen(triggers: Triggers, mut gates: broadcast::Receiver<Ga
 impl Triggers {
     /// Fires the triggers that ask for a gate, each in a task of its own: none waits for another.
     fn heard(&self, fired: &GateFired) {
-        let Ok(state) = self.inner.environments.state(&fired.environment) else { return };
+        let Ok(state) = self.inner.environments.state(&fired.environment) else {
+            return;
+        };
         let triggers = state.records.triggers.iter().filter_map(|entry| entry.value().ok());
         for trigger in triggers.filter(|trigger| asks_for(trigger, fired)) {
             let hook = HookName {
@@ -56,7 +61,9 @@ impl Triggers {
 }
 
 fn asks_for(trigger: &Trigger, fired: &GateFired) -> bool {
-    let Source::Gate(GateFilter { name, flag }) = &trigger.source else { return false };
+    let Source::Gate(GateFilter { name, flag }) = &trigger.source else {
+        return false;
+    };
     let named = name.as_ref().is_none_or(|name| *name == fired.gate) && flag.as_ref().is_none_or(|flag| *flag == fired.flag);
     named && !(trigger.conditions.about == About::RealTraffic && fired.traffic == Traffic::Synthetic)
 }

@@ -203,7 +203,11 @@ fn surplus(records: &Records, now: Timestamp) -> Vec<Ask> {
         return Vec::new();
     }
     let rank = |firing: &Firing| {
-        let cooldown = records.triggers.value(firing.trigger.as_str()).map(|trigger| trigger.cooldown).unwrap_or_default();
+        let cooldown = records
+            .triggers
+            .value(firing.trigger.as_str())
+            .map(|trigger| trigger.cooldown)
+            .unwrap_or_default();
         (fate::still_counts(firing, cooldown, now), firing.is_open(), firing.at)
     };
     let firings = records.firings.iter();

@@ -64,7 +64,10 @@ fn random() -> String {
 pub fn create(trigger: Trigger) -> Ask {
     Ask::decide(move |state| {
         if state.records.triggers.len() >= limits::TRIGGERS {
-            let problem = format!("the environment has {} triggers, which is the most that it may have; delete one", limits::TRIGGERS);
+            let problem = format!(
+                "the environment has {} triggers, which is the most that it may have; delete one",
+                limits::TRIGGERS
+            );
             return Err(CommitError::Invalid(Faults::one("", problem)));
         }
         Ok(vec![Ask::PutRecord(entry(trigger.clone())?, Expected::Absent)])

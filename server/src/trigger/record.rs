@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ripcord_proto::change::Change;
 use jiff::Timestamp;
+use ripcord_proto::FiringId;
+use ripcord_proto::change::Change;
 use ripcord_proto::record::Record;
 use ripcord_proto::rest::triggers::FiringView;
 use ripcord_proto::trigger::{Effects, Firing, FiringState};
-use ripcord_proto::FiringId;
 use serde_json::value::to_raw_value;
 
 use super::fate::Step;
@@ -51,11 +51,10 @@ fn answer(made: &Made, id: &FiringId, now: Timestamp) -> Answer {
 /// The firing of this id that `changes` put.
 fn firing_of<'c>(changes: impl IntoIterator<Item = &'c Change>, id: &FiringId) -> Option<Firing> {
     let changes = changes.into_iter();
-    let mut firings = changes.filter_map(Change::record).filter_map(|record| match record {
-        Record::Firing(entry) if entry.key() == id => entry.value().ok().cloned(),
-        _ => None,
-    });
-    firings.next()
+    let mut firings = changes
+        .filter_map(Change::record)
+        .filter_map(|record| if let Record::Firing(entry) = record { Some(entry) } else { None });
+    firings.find(|entry| entry.key() == id)?.value().ok().cloned()
 }
 
 /// What decides on the state that the commit finds.
@@ -146,8 +145,18 @@ impl Triggers {
         let deciding = {
             let incident = incident.clone();
             move |now: &EnvironmentState| match incident.admitted(now)? {
-                Admitted::Acts(before, expected) => put(&now.records, incident.firing(before.as_deref(), state, says.clone(), effects.clone()), expected, incident.now),
-                Admitted::Steps(_) => put(&now.records, incident.firing(None, state, says.clone(), effects.clone()), Expected::Absent, incident.now),
+                Admitted::Acts(before, expected) => put(
+                    &now.records,
+                    incident.firing(before.as_deref(), state, says.clone(), effects.clone()),
+                    expected,
+                    incident.now,
+                ),
+                Admitted::Steps(_) => put(
+                    &now.records,
+                    incident.firing(None, state, says.clone(), effects.clone()),
+                    Expected::Absent,
+                    incident.now,
+                ),
                 Admitted::Nothing => added(now, &incident, &says, &effects),
             }
         };

@@ -16,7 +16,10 @@ pub(super) fn step(incident: &Incident, step: &Step, would: &str) -> String {
             "Waits for a person, at most {}: {would}. `ripcord trigger confirm {id}` does it, `ripcord trigger decline {id}` does not",
             incident.trigger.answer_within
         ),
-        Step::Record => format!("Recorded only, as the mode is off. It would {}. `ripcord trigger show {name}` tells more", incident.trigger.action),
+        Step::Record => format!(
+            "Recorded only, as the mode is off. It would {}. `ripcord trigger show {name}` tells more",
+            incident.trigger.action
+        ),
         Step::Rehearse => format!("Dry run, nothing was changed: {would}"),
         Step::HoldBack(why) => format!("Nothing was done: {why}. `ripcord trigger confirm {id}` does it all the same"),
     }

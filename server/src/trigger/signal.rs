@@ -82,7 +82,10 @@ pub(super) fn check(conditions: &Conditions, labels: &BTreeMap<String, String>) 
 
 /// `HighErrorRate, service=checkout, severity=page`.
 fn summary(head: &str, labels: &BTreeMap<String, String>) -> String {
-    let rest = labels.iter().filter(|(name, _)| *name != "alertname").map(|(name, value)| format!("{name}={value}"));
+    let rest = labels
+        .iter()
+        .filter(|(name, _)| *name != "alertname")
+        .map(|(name, value)| format!("{name}={value}"));
     let parts: Vec<String> = std::iter::once(head.to_owned()).filter(|head| !head.is_empty()).chain(rest).collect();
     shortened(&parts.join(", "))
 }

@@ -40,8 +40,8 @@ use crate::store::journal::Journal;
 use crate::store::memory::MemoryStore;
 use crate::system::{SystemAsk, SystemDraft};
 use crate::tasks::TaskSet;
-use crate::trigger::Triggers;
 use crate::telemetry::Metrics;
+use crate::trigger::Triggers;
 
 pub(super) const ADMIN: &str = "rc_admin_0123456789abcdef0123456789abcdef";
 pub(super) const PEERS: &str = "a secret that peers share, and nobody else";

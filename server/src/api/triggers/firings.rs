@@ -94,9 +94,9 @@ pub(in crate::api) async fn decline(
     let now = rooms.now();
     let asked = Asked::one(rooms.triggers().decline(id, answered)).because(Some(why));
     let prepared = write.prepare(asked, &digest, move |made| {
-        let put = made.changes.iter().find_map(|change| match change {
-            Change::PutRecord(Record::Firing(entry)) => entry.value().ok().cloned(),
-            _ => None,
+        let put = made.changes.iter().find_map(|change| {
+            let Change::PutRecord(Record::Firing(entry)) = change else { return None };
+            entry.value().ok().cloned()
         });
         answer(StatusCode::OK, &FiringView::of(put.ok_or_else(lost)?, now))
     });

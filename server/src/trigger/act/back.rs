@@ -60,7 +60,13 @@ impl Triggers {
             Stopped::Refused(why) => self.held_instead(incident, scope_of(&order.scope, flags), &why, turn).await,
             Stopped::Away(why) => {
                 let scopes = scopes(&state, &order.scope, prepared.as_ref().map(|_| flags));
-                let pulled = self.pull(&incident, scopes, &format!("{}; it was to be rolled back, and the store is away", incident.why())).await;
+                let pulled = self
+                    .pull(
+                        &incident,
+                        scopes,
+                        &format!("{}; it was to be rolled back, and the store is away", incident.why()),
+                    )
+                    .await;
                 let says = says::killed_instead(&says::killed(&pulled.flags, &pulled.effects, &pulled.failed), &why);
                 self.keep_deed(incident, (FiringState::Killed, says, pulled.effects), turn).await
             }
@@ -80,7 +86,10 @@ impl Triggers {
         }
         rollback::check(&self.inner.checks, prepared).await.map_err(|refusal| stopped(&refusal))?;
         let (incident, reversal) = (incident.clone(), prepared.reversal.clone());
-        let target = order.to.as_ref().map_or_else(|| reversal.record.target.position().to_string(), ToString::to_string);
+        let target = order
+            .to
+            .as_ref()
+            .map_or_else(|| reversal.record.target.position().to_string(), ToString::to_string);
         let effects = Effects {
             rollback: Some(reversal.record.id.clone()),
             flags: crate::trigger::trial::moves(prepared),
@@ -114,14 +123,16 @@ impl Triggers {
 /// What a refusal means for a trigger.
 fn stopped(refusal: &Refusal) -> Stopped {
     let problem = refusal.problem();
-    match problem.code {
-        Code::StoreUnavailable | Code::OutcomeUnknown | Code::Reseeding | Code::NotReady => Stopped::Away(problem.detail.clone()),
-        _ => {
-            let faults: Vec<String> = problem.errors.iter().map(ToString::to_string).collect();
-            let faults = if faults.is_empty() { String::new() } else { format!(" {}", faults.join("; ")) };
-            Stopped::Refused(format!("{}{faults}", problem.detail.trim_start_matches("Nothing was changed: ")))
-        }
+    if matches!(problem.code, Code::StoreUnavailable | Code::OutcomeUnknown | Code::Reseeding | Code::NotReady) {
+        return Stopped::Away(problem.detail.clone());
     }
+    let faults: Vec<String> = problem.errors.iter().map(ToString::to_string).collect();
+    let faults = if faults.is_empty() {
+        String::new()
+    } else {
+        format!(" {}", faults.join("; "))
+    };
+    Stopped::Refused(format!("{}{faults}", problem.detail.trim_start_matches("Nothing was changed: ")))
 }
 
 /// The order of a rollback, or why there is none.
@@ -151,7 +162,9 @@ pub(in crate::trigger) fn order(state: &EnvironmentState, back: &BackTo, inciden
 /// The flags that a rollback would put back.
 fn moved(prepared: &Prepared) -> BTreeSet<FlagKey> {
     let decision = prepared.reversal.decide(&prepared.state.snapshot);
-    decision.map(|decision| decision.flags.into_iter().map(|step| step.key).collect()).unwrap_or_default()
+    decision
+        .map(|decision| decision.flags.into_iter().map(|step| step.key).collect())
+        .unwrap_or_default()
 }
 
 /// Which rollouts are held where a scope cannot go back.
@@ -177,7 +190,9 @@ fn scopes(state: &EnvironmentState, scope: &Scope, moved: Option<BTreeSet<FlagKe
             let tags = details.iter().flat_map(|details| details.tags.iter().cloned().map(KillScope::Tag));
             let named = details.iter().flat_map(|details| details.flags.iter().cloned());
             let rollouts = state.records.rollouts.iter().filter_map(|entry| entry.value().ok());
-            let moving = rollouts.filter(|rollout| rollout.plan.release.as_ref() == Some(name)).map(|rollout| rollout.plan.flag.clone());
+            let moving = rollouts
+                .filter(|rollout| rollout.plan.release.as_ref() == Some(name))
+                .map(|rollout| rollout.plan.flag.clone());
             let named: BTreeSet<FlagKey> = named.chain(moving).collect();
             named.into_iter().map(KillScope::Flag).chain(tags).collect()
         }

@@ -40,7 +40,11 @@ impl Held {
 pub(in crate::trigger) fn live(state: &EnvironmentState, held: &Held) -> Vec<RolloutId> {
     let rollouts = state.records.rollouts.iter().filter_map(|entry| entry.value().ok());
     let goes_on = |rollout: &&Rollout| !rollout.state.is_final() && rollout.state != RolloutState::Paused;
-    rollouts.filter(goes_on).filter(|rollout| held.covers(rollout)).map(|rollout| rollout.id.clone()).collect()
+    rollouts
+        .filter(goes_on)
+        .filter(|rollout| held.covers(rollout))
+        .map(|rollout| rollout.id.clone())
+        .collect()
 }
 
 impl Triggers {
@@ -75,7 +79,12 @@ impl Triggers {
                         held: paused,
                         ..Effects::default()
                     };
-                    asks.extend(put(&state.records, incident.firing(before.as_deref(), firing, says, effects), expected, incident.now)?);
+                    asks.extend(put(
+                        &state.records,
+                        incident.firing(before.as_deref(), firing, says, effects),
+                        expected,
+                        incident.now,
+                    )?);
                     Ok(asks)
                 }
                 Admitted::Steps(step) => {

@@ -29,7 +29,11 @@ impl Triggers {
         let scopes: Vec<KillScope> = flags_or_own(&names.flags, &incident.signal).into_iter().map(KillScope::Flag).collect();
         let pulled = self.pull(&incident, scopes, &incident.why()).await;
         let says = says::killed(&pulled.flags, &pulled.effects, &pulled.failed);
-        let state = if pulled.effects.kills.is_empty() { FiringState::Recorded } else { FiringState::Acted };
+        let state = if pulled.effects.kills.is_empty() {
+            FiringState::Recorded
+        } else {
+            FiringState::Acted
+        };
         self.keep_deed(incident, (state, says, pulled.effects), turn).await
     }
 

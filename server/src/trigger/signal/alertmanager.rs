@@ -53,7 +53,11 @@ pub(super) fn read(payload: &Value, conditions: &Conditions, told: Timestamp) ->
     };
     let matching: Vec<&Alert> = webhook.alerts.iter().filter(counts).collect();
     if matching.is_empty() {
-        let others = if webhook.alerts.len() > 1 { "none of its alerts counts; of the last, " } else { "" };
+        let others = if webhook.alerts.len() > 1 {
+            "none of its alerts counts; of the last, "
+        } else {
+            ""
+        };
         return Ok(Reading::Nothing(format!("{others}{why}")));
     }
     let firing: Vec<&Alert> = matching.iter().filter(|alert| alert.status == Status::Firing).copied().collect();
@@ -65,7 +69,11 @@ pub(super) fn read(payload: &Value, conditions: &Conditions, told: Timestamp) ->
     };
     let labels = super::common(alerts.iter().map(|alert| &alert.labels));
     let name = labels.get("alertname").cloned().unwrap_or_default();
-    let head = if alerts.len() > 1 { format!("{name} ({} alerts)", alerts.len()) } else { name };
+    let head = if alerts.len() > 1 {
+        format!("{name} ({} alerts)", alerts.len())
+    } else {
+        name
+    };
     Ok(Reading::Signal(Signal {
         group: super::group(&webhook.group()),
         phase,

@@ -46,9 +46,23 @@ fn webhook(event: &Value, told: Timestamp) -> Result<Reading, Faults> {
     let id = text(data, "id").ok_or_else(|| missing("event.data.id", "the incident's id"))?;
     let at = time(event, "occurred_at", "event.occurred_at")?.ok_or_else(|| missing("event.occurred_at", "when it happened"))?;
     let mut labels = of(data);
-    let named = [("service", "/service/summary"), ("priority", "/priority/summary"), ("escalation_policy", "/escalation_policy/summary")];
-    labels.extend(named.iter().filter_map(|(name, pointer)| Some(((*name).to_owned(), data.pointer(pointer)?.as_str()?.to_owned()))));
-    Ok(Reading::Signal(signal(&id, phase, at.min(told), labels, &text(data, "title").unwrap_or_default())))
+    let named = [
+        ("service", "/service/summary"),
+        ("priority", "/priority/summary"),
+        ("escalation_policy", "/escalation_policy/summary"),
+    ];
+    labels.extend(
+        named
+            .iter()
+            .filter_map(|(name, pointer)| Some(((*name).to_owned(), data.pointer(pointer)?.as_str()?.to_owned()))),
+    );
+    Ok(Reading::Signal(signal(
+        &id,
+        phase,
+        at.min(told),
+        labels,
+        &text(data, "title").unwrap_or_default(),
+    )))
 }
 
 /// `{"event_action": "trigger", "dedup_key": …, "payload": {"summary": …, "severity": …, "custom_details": {…}}}`.
@@ -57,7 +71,12 @@ fn event(event: &Value, action: &Value, told: Timestamp) -> Result<Reading, Faul
         Some("trigger") => Phase::Firing,
         Some("resolve") => Phase::Resolved,
         Some("acknowledge") => return Ok(Reading::Nothing("an acknowledgement neither begins nor ends an incident".to_owned())),
-        Some(_) | None => return Err(Faults::one("event_action", format!("must be \"trigger\", \"acknowledge\" or \"resolve\", not {action}"))),
+        Some(_) | None => {
+            return Err(Faults::one(
+                "event_action",
+                format!("must be \"trigger\", \"acknowledge\" or \"resolve\", not {action}"),
+            ));
+        }
     };
     let payload = event.get("payload").unwrap_or(&Value::Null);
     let summary = text(payload, "summary").unwrap_or_default();
