@@ -143,7 +143,7 @@ on_both_stores! {
     async fn a_one_way_door_makes_a_hold_of_a_rollback(world) {
         let admin = world.admin();
         let mut flag = flags::boolean("off");
-        flag["one_way"] = json!([{"from": "on", "reason": "new orders are written in the new format"}]);
+        flag["one_way"] = json!({"from": "on", "reason": "new orders are written in the new format"});
         admin.put_flag("checkout", &flag).await?.ok()?;
         admin.post("releases", &json!({"name": "web-12"})).await?.ok()?;
         let plan = json!({"flag": "checkout", "variant": "on", "release": "web-12", "steps": [{"to": "10%", "hold": "1h"}], "unjudged": true});

@@ -24,11 +24,23 @@ struct Alert {
     status: Status,
     labels: BTreeMap<String, String>,
     #[serde(rename = "startsAt")]
-    starts: Timestamp,
+    starts: Moment,
     #[serde(rename = "endsAt", default)]
-    ends: Option<Timestamp>,
+    ends: Option<Moment>,
     #[serde(default)]
     fingerprint: Option<String>,
+}
+
+/// A moment whose error says what was written.
+#[derive(Clone, Copy)]
+struct Moment(Timestamp);
+
+impl<'de> serde::Deserialize<'de> for Moment {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let wrong = |_| serde::de::Error::custom(format!("{text:?} is no instant; it is written as RFC 3339"));
+        text.parse().map(Self).map_err(wrong)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, serde::Deserialize)]
@@ -62,10 +74,10 @@ pub(super) fn read(payload: &Value, conditions: &Conditions, told: Timestamp) ->
     }
     let firing: Vec<&Alert> = matching.iter().filter(|alert| alert.status == Status::Firing).copied().collect();
     let (phase, at, alerts) = if firing.is_empty() {
-        let ended = matching.iter().map(|alert| alert.ends.unwrap_or(told)).max();
+        let ended = matching.iter().map(|alert| alert.ends.map_or(told, |Moment(at)| at)).max();
         (Phase::Resolved, ended, &matching)
     } else {
-        (Phase::Firing, firing.iter().map(|alert| alert.starts).max(), &firing)
+        (Phase::Firing, firing.iter().map(|alert| alert.starts.0).max(), &firing)
     };
     let labels = super::common(alerts.iter().map(|alert| &alert.labels));
     let name = labels.get("alertname").cloned().unwrap_or_default();
