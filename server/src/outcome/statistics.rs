@@ -16,7 +16,12 @@
 //! Research 70(3), 2022 (the mSPRT and its use with estimated variances); H. Robbins, "Statistical Methods Related to the Law of the
 //! Iterated Logarithm", Annals of Mathematical Statistics 41(5), 1970 (the mixture, and its one-sided form). Counts are normal
 //! only for large numbers: each side's variance is estimated with half an error more, and [`ERRORS`] must have been seen at all.
+//! A rate that is compared with a limit instead of a control is the same test with a control that is known for sure, and whose
+//! variance is the variant's own at the limit. Means of numbers: [`means`].
+//!
 //! The rates of false alarms are measured in `benches/benches/gates.rs`.
+
+pub mod means;
 
 use ripcord_proto::gate::Arm;
 
@@ -45,15 +50,29 @@ impl Test {
         let supposed = treatment.rate() - self.margin;
         let variance = variance(treatment, 0.0) + variance(control, supposed);
         let scale = self.margin.max(LEAST_SCALE).powi(2);
-        let spread = variance + scale;
-        let standing = difference * (scale / (variance * spread)).sqrt();
-        2.0 * (variance / spread).sqrt() * (standing * standing / 2.0).exp() * below(standing)
+        mixture(difference, variance, scale)
     }
 
     /// Whether the variant is worse by more than the margin, as sure as is asked.
     pub fn is_worse(&self, treatment: Arm, control: Arm) -> bool {
         treatment.errors >= ERRORS && self.evidence(treatment, control) >= 1.0 / self.alpha
     }
+
+    /// Whether the variant's rate is above the margin, whatever the control's is, as sure as is asked.
+    pub fn is_above(&self, treatment: Arm) -> bool {
+        if treatment.served == 0 || treatment.errors < ERRORS {
+            return false;
+        }
+        let variance = variance(treatment, self.margin);
+        mixture(treatment.rate() - self.margin, variance, self.margin.max(LEAST_SCALE).powi(2)) >= 1.0 / self.alpha
+    }
+}
+
+/// Λ of a difference beyond the margin, its variance, and the variance τ² of the effects that are mixed.
+fn mixture(difference: f64, variance: f64, scale: f64) -> f64 {
+    let spread = variance + scale;
+    let standing = difference * (scale / (variance * spread)).sqrt();
+    2.0 * (variance / spread).sqrt() * (standing * standing / 2.0).exp() * below(standing)
 }
 
 /// The variance of a rate, which is never taken for nothing, and for no less than that of a rate of `least`.
@@ -81,7 +100,16 @@ mod tests {
     const TEST: Test = Test { margin: 0.005, alpha: 0.05 };
 
     fn arm(served: u64, errors: u64) -> Arm {
-        Arm { served, errors }
+        Arm::new(served, errors)
+    }
+
+    #[test]
+    fn a_rate_is_above_a_limit_when_that_is_sure() {
+        let limit = Test { margin: 0.01, alpha: 0.05 };
+        assert!(limit.is_above(arm(5_000, 100)));
+        assert!(!limit.is_above(arm(5_000, 55)));
+        assert!(!limit.is_above(arm(20, 7)), "too few say nothing");
+        assert!(!limit.is_above(arm(0, 0)));
     }
 
     #[test]

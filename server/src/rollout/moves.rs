@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rollout::{Rollout, RolloutState};
 use ripcord_proto::table::Entry;
-use ripcord_proto::{EnvironmentKey, Faults, FlagKey, Position, ReleaseName, RolloutId};
+use ripcord_proto::{EnvironmentKey, Faults, FlagKey, Position, ReleaseName, RolloutId, limits};
 
 use super::says;
 use super::step;
@@ -136,9 +136,27 @@ pub(super) fn begin(rollout: Rollout) -> Ask {
         let flag = state.snapshot.flags.value(rollout.plan.flag.as_str());
         let flag = flag.ok_or_else(|| CommitError::NoFlag(rollout.plan.flag.clone()))?;
         step::rehearse(&rollout.plan, flag).map_err(|refused| CommitError::Invalid(Faults::from(refused)))?;
-        Ok(vec![put_at(rollout.clone(), Expected::Absent)?])
+        let mut asks = surplus(state);
+        asks.push(put_at(rollout.clone(), Expected::Absent)?);
+        Ok(asks)
     };
     Ask::Decide(Decider(Arc::new(decide)))
+}
+
+/// What takes out the oldest rollouts of those that are over, beyond those that are kept. One whose release others are still bound to
+/// stays, since it goes back with them.
+fn surplus(state: &EnvironmentState) -> Vec<Ask> {
+    let rollouts = || state.records.rollouts.iter().filter_map(|entry| Some((entry, entry.value().ok()?)));
+    let live: Vec<&ReleaseName> = rollouts()
+        .filter(|(_, rollout)| !rollout.state.is_final())
+        .filter_map(|(_, rollout)| rollout.plan.release.as_ref())
+        .collect();
+    let is_bound = |rollout: &Rollout| rollout.plan.release.as_ref().is_some_and(|release| live.contains(&release));
+    let over: Vec<_> = rollouts().filter(|(_, rollout)| rollout.state.is_final()).collect();
+    let oldest = over.iter().take(over.len().saturating_sub(limits::ROLLOUTS_KEPT));
+    let gone = oldest.filter(|(_, rollout)| !is_bound(rollout));
+    gone.map(|(entry, rollout)| Ask::DeleteRecord(RecordKey::Rollout(rollout.id.clone()), Expected::Digest(*entry.digest())))
+        .collect()
 }
 
 /// The rollout that moves a flag.
