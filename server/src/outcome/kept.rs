@@ -35,7 +35,7 @@ struct KeptCounts {
     variant: Option<VariantName>,
     #[serde(default)]
     traffic: Traffic,
-    #[serde(flatten)]
+    // Not flattened: serde reads no numbers as keys from within a flattened member.
     counts: Counts,
 }
 
@@ -137,10 +137,17 @@ impl Folder {
 fn read(folder: &Path) -> io::Result<BTreeMap<i64, Line>> {
     let mut lines = BTreeMap::new();
     for path in files(folder)?.into_values() {
-        let text = std::fs::read(path)?;
-        // A line that was cut off by a crash is none.
-        let whole = text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Line>(line).ok());
-        lines.extend(whole.map(|line| (line.slot, line)));
+        let text = std::fs::read(&path)?;
+        let (whole, torn): (Vec<_>, Vec<_>) = text
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(serde_json::from_slice::<Line>)
+            .partition(Result::is_ok);
+        // A crash cuts off one line of a file, more are no crash's.
+        if torn.len() > 1 {
+            tracing::warn!(file = %path.display(), lines = torn.len(), "lines of the window of outcomes cannot be read");
+        }
+        lines.extend(whole.into_iter().flatten().map(|line| (line.slot, line)));
     }
     Ok(lines)
 }

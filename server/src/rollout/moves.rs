@@ -170,9 +170,11 @@ pub(super) fn live_on<'s>(state: &'s EnvironmentState, flag: &FlagKey) -> Option
 pub(super) fn bound<'s>(state: &'s EnvironmentState, rollout: &'s Rollout) -> impl Iterator<Item = &'s Arc<Entry<Rollout>>> {
     let is_bound = |other: &Rollout| {
         let live = !other.state.is_final() || other.state == RolloutState::Completed;
-        live && other.id != rollout.id && other.plan.release.is_some() && other.plan.release == rollout.plan.release
+        live && other.id != rollout.id && other.plan.release == rollout.plan.release
     };
-    state.records.rollouts.iter().filter(move |entry| entry.value().is_ok_and(is_bound))
+    // Most are of no release, and a thousand of them step at once: those do not look at all the others.
+    let others = rollout.plan.release.as_ref().map(|_| state.records.rollouts.iter());
+    others.into_iter().flatten().filter(move |entry| entry.value().is_ok_and(is_bound))
 }
 
 /// The record of `id`, where it is there and can be read.

@@ -8,6 +8,7 @@ use ripcord_proto::check::{Check, CheckOutcome, Probe, When};
 use ripcord_proto::gate::{Counted, Gate, Measure, Query};
 use ripcord_proto::span::Span;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::{Desk, Done};
 use crate::outcome::reports::{NodeSums, Series};
@@ -119,20 +120,29 @@ impl Desk {
             of: format!("rollout {}", asked.id),
             check,
         };
-        self.jobs.push(Box::pin(async move {
+        let span = self.span(&asked);
+        let job = async move {
             let outcomes = checks.run(&[probe], When::After).await;
             Done::Answered(Answer::Probe(asked, outcomes.into_iter().next()))
-        }));
+        };
+        self.jobs.push(Box::pin(job.instrument(span)));
     }
 
     fn query(&mut self, asked: Asked, query: &Query) {
         let http = self.rollouts.http.clone();
         let address = query.url.clone().or_else(|| self.states.borrow().records.policy().prometheus);
         let query = query.prometheus.clone();
-        self.jobs.push(Box::pin(async move {
+        let span = self.span(&asked);
+        let job = async move {
             let value = prometheus::ask(&http, address.as_deref(), &query).await;
             Done::Answered(Answer::Value(asked, value))
-        }));
+        };
+        self.jobs.push(Box::pin(job.instrument(span)));
+    }
+
+    /// The span of asking something outside for a gate.
+    fn span(&self, asked: &Asked) -> tracing::Span {
+        tracing::debug_span!("gate", env = %self.environment, rollout = %asked.id, step = asked.step, gate = asked.gate)
     }
 
     /// Takes in an answer; whose rollouts are to be considered now.
