@@ -1,7 +1,7 @@
 //! Rollouts from a pipeline, over real processes: a script, real SDK clients with simulated users, and servers that are killed.
 
 mod drivers;
-mod many;
+mod faults;
 mod pipeline;
 mod users;
 
