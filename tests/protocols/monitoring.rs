@@ -9,12 +9,15 @@ use ripcord_tests::{App, Outcome, SOON, Server, Setup, eventually, flags};
 use serde_json::{Value, json};
 
 /// Counters that are there from the first time that something goes wrong.
-const WHEN_IT_HAPPENS: [&str; 5] = [
+const WHEN_IT_HAPPENS: [&str; 8] = [
     "ripcord_rate_limited_total",
     "ripcord_stream_cuts_total",
     "ripcord_stream_refusals_total",
     "ripcord_stream_collapses_total",
     "ripcord_refused_keys_total",
+    "ripcord_trigger_deliveries_total",
+    "ripcord_trigger_firings_total",
+    "ripcord_trigger_refusals_total",
 ];
 
 fn text(file: &str) -> anyhow::Result<String> {
@@ -75,13 +78,19 @@ async fn busy() -> anyhow::Result<(Server, String)> {
     let batch = json!({"instance_id": "i", "batch": 1, "counts": [count]});
     let reported = sdk.request(reqwest::Method::POST, "/v1/outcomes").json(&batch);
     ensure!(ripcord_tests::api::read(reported).await?.status == 202);
-    let metrics = eventually(SOON, "applications have confirmed", || async {
+    let gate = json!({"name": "errors", "outcome": "error", "worse_by": "1%", "min_samples": 1, "on_fail": "hold", "dry_run": true});
+    let steps = json!([{"to": "10%", "hold": "1s"}, {"to": "20%", "hold": "1s"}]);
+    admin.put_flag("raised", &flags::boolean("off")).await?.ok()?;
+    let plan = json!({"flag": "raised", "variant": "on", "steps": steps, "gates": [gate], "unjudged": true});
+    admin.post("rollouts", &plan).await?.ok()?;
+    let metrics = eventually(SOON, "applications have confirmed, and a rollout has stepped", || async {
         let answer = admin.get_root("/metrics").await?;
         let metrics = answer.body.as_str().unwrap_or_default().to_owned();
         for name in [
             "ripcord_stream_propagation_seconds_bucket",
             "ripcord_outcomes_total",
             "ripcord_confirmations_total",
+            "ripcord_rollout_step_lateness_seconds_bucket",
         ] {
             ensure!(metrics.contains(name), "{name} is not there");
         }

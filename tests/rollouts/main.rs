@@ -2,7 +2,7 @@
 //! what triggers make of alerts.
 
 mod drivers;
-mod many;
+mod faults;
 mod pipeline;
 mod triggers;
 mod users;

@@ -4,13 +4,13 @@ use super::*;
 use crate::rest::Request as _;
 use crate::rest::triggers::{TriggerPatch, TriggerRequest};
 
-fn asked(more: Value) -> Result<TriggerRequest, Faults> {
+fn asked(more: &Value) -> Result<TriggerRequest, Faults> {
     let mut request = json!({"name": "error-rate", "source": "alertmanager", "action": {"kill": {"flags": ["checkout"]}}});
     request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     TriggerRequest::from_value(&request)
 }
 
-fn paths(more: Value) -> Vec<String> {
+fn paths(more: &Value) -> Vec<String> {
     let faults = asked(more).unwrap_err();
     faults.all().iter().map(|fault| fault.path.clone()).collect()
 }
@@ -19,9 +19,9 @@ fn paths(more: Value) -> Vec<String> {
 fn what_is_asked_for_is_read_in_its_short_and_its_long_form() {
     for (source, read) in [(json!("pagerduty"), Source::Pagerduty), (json!("gate"), Source::Gate(GateFilter::default()))] {
         let action = json!({"rollback": {"scope": "open_release"}});
-        assert_eq!(asked(json!({"source": source, "action": action})).unwrap().source, read);
+        assert_eq!(asked(&json!({"source": source, "action": action})).unwrap().source, read);
     }
-    let conditions = asked(json!({"conditions": {"labels": {"severity": "page", "team": ["a", "b"]}, "during": "open_release", "about": "real_traffic"}}));
+    let conditions = asked(&json!({"conditions": {"labels": {"severity": "page", "team": ["a", "b"]}, "during": "open_release", "about": "real_traffic"}}));
     let conditions = conditions.unwrap().conditions;
     assert_eq!(conditions.labels["team"].len(), 2);
     assert_eq!((conditions.during, conditions.about), (During::OpenRelease, About::RealTraffic));
@@ -31,7 +31,7 @@ fn what_is_asked_for_is_read_in_its_short_and_its_long_form() {
         json!({"rollback": {"scope": {"release": "web-12"}}}),
         json!({"kill": {"flags": ["a", "b"]}}),
     ] {
-        let read = asked(json!({"action": action})).unwrap().action;
+        let read = asked(&json!({"action": action})).unwrap().action;
         assert_eq!(serde_json::to_value(&read).unwrap(), action);
         assert_eq!(serde_json::from_value::<TriggerAction>(action).unwrap(), read);
     }
@@ -39,16 +39,16 @@ fn what_is_asked_for_is_read_in_its_short_and_its_long_form() {
 
 #[test]
 fn every_problem_is_named_by_its_field() {
-    assert_eq!(paths(json!({"source": "smoke", "action": "explode"})), ["source", "action"]);
+    assert_eq!(paths(&json!({"source": "smoke", "action": "explode"})), ["source", "action"]);
     assert_eq!(
-        paths(json!({"name": "Error Rate", "cooldown": "2d", "max_per_hour": 0, "answer_within": "1s", "secret": "short"})),
+        paths(&json!({"name": "Error Rate", "cooldown": "2d", "max_per_hour": 0, "answer_within": "1s", "secret": "short"})),
         ["name", "secret", "cooldown", "max_per_hour", "answer_within"]
     );
-    assert_eq!(paths(json!({"source": "gate", "credential": "hmac"})), ["credential"]);
-    assert_eq!(paths(json!({"action": {"kill": {}}})), ["action.kill.flags"]);
-    assert_eq!(paths(json!({"source": {"json": {"pointer": "/a"}}})), ["source.json"]);
+    assert_eq!(paths(&json!({"source": "gate", "credential": "hmac"})), ["credential"]);
+    assert_eq!(paths(&json!({"action": {"kill": {}}})), ["action.kill.flags"]);
+    assert_eq!(paths(&json!({"source": {"json": {"pointer": "/a"}}})), ["source.json"]);
     assert_eq!(
-        paths(json!({"action": {"rollback": {"scope": {"flags": []}}}})),
+        paths(&json!({"action": {"rollback": {"scope": {"flags": []}}}})),
         ["action.rollback.scope.flags"]
     );
 }
@@ -105,7 +105,7 @@ fn a_hook_names_its_environment_before_the_first_dot() {
 }
 
 fn trigger() -> Trigger {
-    let request = asked(json!({})).unwrap();
+    let request = asked(&json!({})).unwrap();
     Trigger {
         name: request.name,
         source: request.source,

@@ -9,6 +9,7 @@ use ripcord_proto::rest::triggers::HookAnswer;
 use super::rooms::Rooms;
 use crate::http::body::collect;
 use crate::http::{Refusal, Reply};
+use crate::trigger::Triggers;
 use crate::trigger::signature::Proof;
 
 /// Takes a signal for a trigger: an Alertmanager webhook, an event of PagerDuty, or JSON, as the trigger says.
@@ -23,7 +24,7 @@ use crate::trigger::signature::Proof;
     responses((status = 200, description = "What it came to", body = HookAnswer), (status = 401, description = "It is forged, or too old", body = Problem), (status = "4XX", body = Problem)))]
 pub(super) async fn take(hook: web::Path<String>, request: HttpRequest, payload: web::Payload, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
     let body = collect(&request, payload, limits::SIGNAL_BYTES).await;
-    let body = body.inspect_err(|refusal| rooms.triggers().refused(refusal))?;
+    let body = body.inspect_err(Triggers::refused)?;
     let header = |name: &str| text(request.headers(), name);
     let proof = Proof {
         authorization: header(AUTHORIZATION.as_str()),

@@ -130,7 +130,7 @@ async fn turn(call: &Invocation, switch: Switch, state: TriggerState) -> Result<
     };
     let patch = Call::patch(call.path(&["triggers", switch.name.as_str()])).json(&patch)?;
     let changed: Answer<TriggerView> = call.client.call(patch).await?;
-    call.output.answer(&changed, |trigger| words::state(trigger));
+    call.output.answer(&changed, words::state);
     Ok(Exit::Done)
 }
 

@@ -53,10 +53,10 @@ pub(super) fn start(environments: &Environments, fleet: &Fleet, outcomes: &Outco
     let rollouts = Rollouts::start(environments.clone(), drivers.clone(), kills.clone(), checks.clone(), reports);
     let triggers = Triggers::start(environments.clone(), kills.clone(), checks.clone(), rollouts.alarms(), node);
     Procedures {
-        triggers,
         drivers,
         checks,
         pings,
         rollouts,
+        triggers,
     }
 }

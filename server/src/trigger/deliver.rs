@@ -56,7 +56,7 @@ impl Triggers {
                     if is_signed {
                         this.inner.seen.forget(&genuine.digest);
                     }
-                    this.refused(refusal);
+                    Self::refused(refusal);
                 }
             }
             came
@@ -65,7 +65,7 @@ impl Triggers {
     }
 
     /// Counts a delivery that was refused.
-    pub fn refused(&self, refusal: &Refusal) {
+    pub fn refused(refusal: &Refusal) {
         count::refused(refusal.problem().code);
     }
 
@@ -140,7 +140,7 @@ impl Triggers {
         };
         match fate {
             Fate::Nothing(why) => Ok(answer(HookOutcome::Ignored, format!("Nothing was done: {why}"))),
-            Fate::Repeats(id) => Ok(self.repeated(&incident, id)),
+            Fate::Repeats(id) => Ok(self.repeated(&incident, &id)),
             Fate::Ends(id) => self.ended(incident, id).await,
             Fate::EndsUnbegun => self.ended_unbegun(incident).await,
             Fate::Acts | Fate::Fires(_) => self.fires(hook, incident, fate).await,
@@ -155,7 +155,7 @@ impl Triggers {
         // Whoever had the turn before may have dealt with it since this was decided.
         let state = self.inner.environments.state(&incident.environment)?;
         if let Fate::Repeats(id) = fate::of(&state.records, &incident.trigger, &incident.signal, incident.now) {
-            return Ok(self.repeated(&incident, id));
+            return Ok(self.repeated(&incident, &id));
         }
         let kept = match fate {
             Fate::Fires(step) => {
@@ -167,14 +167,14 @@ impl Triggers {
         Ok(match kept {
             Kept::Written(firing) => fired(&firing, HookOutcome::Fired, false),
             Kept::Later(firing) => fired(&firing, HookOutcome::Fired, true),
-            Kept::Not => self.repeated(&incident, incident.id()),
+            Kept::Not => self.repeated(&incident, &incident.id()),
         })
     }
 
     /// The turn to deal with an incident, or what whoever comes second is answered.
     fn turn(&self, hook: &HookName, incident: &Incident) -> Result<Turn, Result<HookAnswer, Refusal>> {
         self.inner.turns.take(hook.clone(), &incident.signal.group).map_err(|why| match why {
-            NoTurn::UnderWay => Ok(self.repeated(incident, incident.id())),
+            NoTurn::UnderWay => Ok(self.repeated(incident, &incident.id())),
             NoTurn::Full => {
                 let detail = "Too many incidents are being dealt with at once; send it again in a moment.";
                 Err(Refusal::new(Code::NotReady, detail).retry_after(1))
@@ -183,8 +183,8 @@ impl Triggers {
     }
 
     /// Counts a repeat, and sees to it that what was counted is written down in a while.
-    fn repeated(&self, incident: &Incident, id: FiringId) -> HookAnswer {
-        if self.inner.repeats.add(&id) == Writing::ToBeArranged {
+    fn repeated(&self, incident: &Incident, id: &FiringId) -> HookAnswer {
+        if self.inner.repeats.add(id) == Writing::ToBeArranged {
             let (triggers, incident, firing) = (self.clone(), incident.clone(), id.clone());
             let tasks = self.inner.environments.tasks();
             let stop = tasks.stop_token();
@@ -196,7 +196,7 @@ impl Triggers {
         }
         HookAnswer {
             firing: Some(id.clone()),
-            ..answer(HookOutcome::Repeat, says::repeat(&id))
+            ..answer(HookOutcome::Repeat, says::repeat(id))
         }
     }
 

@@ -28,16 +28,12 @@ impl Repeats {
     /// Counts one.
     pub(super) fn add(&self, id: &FiringId) -> Writing {
         let mut counts = self.counts();
-        match counts.get_mut(id) {
-            Some(count) => {
-                *count += 1;
-                Writing::Arranged
-            }
-            None => {
-                counts.insert(id.clone(), 1);
-                Writing::ToBeArranged
-            }
+        if let Some(count) = counts.get_mut(id) {
+            *count += 1;
+            return Writing::Arranged;
         }
+        counts.insert(id.clone(), 1);
+        Writing::ToBeArranged
     }
 
     /// What was counted and not written down.

@@ -1,5 +1,7 @@
 //! What is told, in words, for people who are woken by it.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 use ripcord_proto::FiringId;
 use ripcord_proto::span::Span;
@@ -40,7 +42,8 @@ pub(super) fn killed(flags: &[String], effects: &Effects, failed: &[String]) -> 
         says.push_str(&failed.join("; "));
     }
     if let Some(kill) = effects.kills.first() {
-        says.push_str(&format!(". When it is mended: `ripcord restore {kill} --reason \"…\"`"));
+        // Writing to a String cannot fail.
+        let _ = write!(says, ". When it is mended: `ripcord restore {kill} --reason \"…\"`");
     }
     says
 }

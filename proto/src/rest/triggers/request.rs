@@ -250,7 +250,7 @@ fn together(reader: &mut Reader, request: &TriggerRequest) {
     let is_gate = matches!(request.source, Source::Gate(_));
     if is_gate && (request.credential.is_some() || request.secret.is_some()) {
         reader.within("credential", |reader| {
-            reader.note("is not needed: a gate's signals come from this server itself")
+            reader.note("is not needed: a gate's signals come from this server itself");
         });
     }
     if is_gate && !request.conditions.labels.is_empty() {
@@ -278,7 +278,7 @@ impl Members for TriggerPatch {
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
         let mode = |reader: &mut Reader, value: &Value| match value {
             Value::Null => Ok(Narrowing::Not),
-            value => reader.parsed(value).map(Narrowing::To),
+            value @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_)) => reader.parsed(value).map(Narrowing::To),
         };
         Ok(Self {
             state: reader.optional(map, "state", Reader::parsed),

@@ -60,7 +60,7 @@ struct SourceArgs {
     /// Where signals come from
     #[arg(long, value_enum)]
     source: Kind,
-    /// json: the place that says how things are (/error_rate)
+    /// json: the place that says how things are, such as `/error_rate`
     #[arg(long, value_name = "POINTER")]
     pointer: Option<String>,
     /// json: something is wrong where it is above this

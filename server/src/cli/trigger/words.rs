@@ -126,5 +126,6 @@ pub(super) fn tried(answer: &TestAnswer) -> String {
 }
 
 fn moves(flags: &[FlagMove]) -> String {
-    flags.iter().map(|step| format!("\n  {}: {} -> {}", step.key, step.from, step.to)).collect()
+    let told = flags.iter().map(|step| format!("\n  {}: {} -> {}", step.key, step.from, step.to));
+    told.collect::<Vec<_>>().concat()
 }

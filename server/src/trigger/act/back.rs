@@ -173,7 +173,7 @@ fn scope_of(scope: &Scope, flags: BTreeSet<FlagKey>) -> Held {
         Scope::Environment => Held::All,
         Scope::Release(name) => Held::Release(name.clone(), flags),
         Scope::Flags(named) => Held::Of(named.clone()),
-        Scope::Tags(_) | Scope::Rollback(_) => Held::Of(flags),
+        Scope::Tags(_) | Scope::Rollback(_) | Scope::Rollout(_) => Held::Of(flags),
     }
 }
 
@@ -196,6 +196,6 @@ fn scopes(state: &EnvironmentState, scope: &Scope, moved: Option<BTreeSet<FlagKe
             let named: BTreeSet<FlagKey> = named.chain(moving).collect();
             named.into_iter().map(KillScope::Flag).chain(tags).collect()
         }
-        (None, Scope::Tags(_) | Scope::Rollback(_)) => Vec::new(),
+        (None, Scope::Tags(_) | Scope::Rollback(_) | Scope::Rollout(_)) => Vec::new(),
     }
 }
