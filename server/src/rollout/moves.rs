@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use ripcord_proto::proposal::Asked;
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rollout::{Rollout, RolloutState};
 use ripcord_proto::table::Entry;
@@ -13,7 +14,7 @@ use super::says;
 use super::step;
 use super::transition::{self, Seen};
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Answerer, Ask, Author, ChangesServed, CommitError, Decider, Draft, Expected};
+use crate::commit::{Approval, Ask, Author, CommitError, Decider, Draft, Expected};
 use crate::driver::Token;
 
 /// A rollout as it was when something was decided for it.
@@ -26,17 +27,11 @@ pub(super) struct Member {
 /// A draft of the node that drives.
 pub(super) fn draft(environment: &EnvironmentKey, author: Author, release: Option<ReleaseName>, reason: String, asks: Vec<Ask>) -> Draft {
     Draft {
-        environment: environment.clone(),
-        author,
         reason: Some(reason),
         release,
-        asks,
-        precondition: None,
-        plan: None,
-        changes_served: ChangesServed::Refuse,
-        call: None,
-        answered: None,
-        answer: Answerer::nothing(),
+        // Its plan was agreed on when it was started.
+        approval: Approval::Agreed,
+        ..Draft::new(environment.clone(), author, asks)
     }
 }
 
@@ -61,7 +56,7 @@ pub(super) fn enter(token: Token, members: Vec<Member>, now: Timestamp) -> Vec<A
         }
         Ok(asks)
     };
-    vec![token.ask(), Ask::Decide(Decider(Arc::new(decide)))]
+    vec![token.ask(), Ask::decide(decide)]
 }
 
 fn step_of(state: &EnvironmentState, member: &Member, position: Position, now: Timestamp) -> Result<Vec<Ask>, CommitError> {
@@ -95,7 +90,7 @@ pub(super) fn take_back(members: Vec<(Member, String)>, now: Timestamp) -> Ask {
         }
         Ok(asks)
     };
-    Ask::DecideNow(Decider(Arc::new(decide)))
+    Ask::DecideNow(Decider::new(decide))
 }
 
 fn back_of(state: &EnvironmentState, member: &Member, reason: &str, position: Position, now: Timestamp) -> Result<Vec<Ask>, CommitError> {
@@ -119,6 +114,7 @@ fn back_of(state: &EnvironmentState, member: &Member, reason: &str, position: Po
 
 /// A new rollout, unless another one moves its flag already.
 pub(super) fn begin(rollout: Rollout) -> Ask {
+    let kept = Asked::StartRollout(Box::new(rollout.clone()));
     let decide = move |state: &EnvironmentState| {
         if let Some(other) = live_on(state, &rollout.plan.flag) {
             return Err(CommitError::InUse {
@@ -138,7 +134,7 @@ pub(super) fn begin(rollout: Rollout) -> Ask {
         step::rehearse(&rollout.plan, flag).map_err(|refused| CommitError::Invalid(Faults::from(refused)))?;
         Ok(vec![put_at(rollout.clone(), Expected::Absent)?])
     };
-    Ask::Decide(Decider(Arc::new(decide)))
+    Ask::Decide(Decider::new(decide).kept_as(kept))
 }
 
 /// The rollout that moves a flag.
