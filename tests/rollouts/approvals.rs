@@ -6,6 +6,8 @@ use ripcord_tests::api::id_of;
 use ripcord_tests::{Answer, Api, Cluster, Outcome, Ran, SOON, Server, eventually, flags, on_both_stores};
 use serde_json::{Value, json};
 
+use super::newest;
+
 /// The holders of two keys.
 struct Two {
     /// Asks for things.
@@ -108,7 +110,7 @@ on_both_stores! {
         let waits = proposal(two.anna.post("rollouts", &plan).await?)?;
         two.approves(&waits).await?.ok()?;
         eventually(SOON, "it is completed by itself", || async {
-            let rollout = super::newest(&world).await?;
+            let rollout = newest(&world).await?;
             ensure!(rollout["state"] == "completed", "{} {}", rollout["state"], rollout["reason"]);
             Ok(())
         }).await?;
