@@ -61,17 +61,41 @@ pub enum Profile {
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 pub struct Expected {
     pub value: Option<Value>,
-    #[serde(default, deserialize_with = "given")]
-    pub variant: Option<Option<String>>,
+    #[serde(default)]
+    pub variant: Wanted,
     pub reason: Option<String>,
     #[serde(rename = "errorCode")]
     pub error_code: Option<String>,
     pub metadata: Option<Map<String, Value>>,
 }
 
-/// Null is something else than nothing.
-fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    serde::Deserialize::deserialize(deserializer).map(Some)
+/// Which variant a case wants. Null is something else than nothing.
+#[derive(Debug, Clone, Default, PartialEq, serde::Deserialize)]
+#[serde(from = "Option<String>")]
+pub enum Wanted {
+    /// It does not say.
+    #[default]
+    Any,
+    /// None: the caller's own default.
+    Nothing,
+    /// This one.
+    Variant(String),
+}
+
+impl From<Option<String>> for Wanted {
+    fn from(variant: Option<String>) -> Self {
+        variant.map_or(Self::Nothing, Self::Variant)
+    }
+}
+
+impl Wanted {
+    fn is(&self, variant: Option<&str>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Nothing => variant.is_none(),
+            Self::Variant(wanted) => variant == Some(wanted),
+        }
+    }
 }
 
 /// What a way of evaluating gave.
@@ -100,7 +124,7 @@ impl Case {
         let expected = &self.expect;
         let value = answer.value.clone().unwrap_or_else(|| self.default.clone());
         let fine = expected.value.as_ref().is_none_or(|wanted| same(wanted, &value))
-            && expected.variant.as_ref().is_none_or(|wanted| *wanted == answer.variant)
+            && expected.variant.is(answer.variant.as_deref())
             && expected
                 .reason
                 .as_ref()

@@ -14,7 +14,7 @@ use serde_json::{Map, Number, Value};
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
-use crate::conformance::{self, Answer, Case, Kind};
+use crate::conformance::{self, Answer, Case, Kind, Wanted};
 use crate::node::Node;
 use crate::trial;
 
@@ -48,9 +48,9 @@ async fn run(folder: &Path, bucketing: Bucketing) -> Result<()> {
     conformance::verdict(&format!("gRPC v1 and v2, {bucketing:?}"), ran, &faults).map_err(|failed| anyhow::anyhow!("{failed:?}"))
 }
 
-/// The older version has two answers of its own: the zero value of a flag that is switched off, and NOT_FOUND for the code default.
+/// The older version has two answers of its own: the zero value of a flag that is switched off, and `NOT_FOUND` for the code default.
 fn old_fault(case: &Case, answer: &Answer) -> Option<String> {
-    let by_default = case.expect.variant == Some(None) && case.expect.error_code.is_none();
+    let by_default = case.expect.variant == Wanted::Nothing && case.expect.error_code.is_none();
     if by_default && case.expect.reason.as_deref() == Some("DISABLED") {
         let fine = answer.reason.as_deref() == Some("DISABLED") && answer.variant.is_none();
         return (!fine).then(|| format!("{}: {answer:?}", case.id));
@@ -127,15 +127,39 @@ async fn through_v2(client: &mut V2<Channel>, case: &Case, key: &str) -> Answer 
 }
 
 async fn through_v1(client: &mut V1<Channel>, case: &Case, key: &str) -> Answer {
-    fn json<T: Into<Value>>(value: T) -> Option<Value> {
-        Some(value.into())
-    }
     let named = |variant: String| Some(variant).filter(|variant| !variant.is_empty());
     match case.kind {
-        Kind::Boolean => resolve!(client, v1, case, key, resolve_boolean, ResolveBooleanRequest, json, named),
-        Kind::String => resolve!(client, v1, case, key, resolve_string, ResolveStringRequest, json, named),
-        Kind::Integer => resolve!(client, v1, case, key, resolve_int, ResolveIntRequest, json, named),
-        Kind::Float => resolve!(client, v1, case, key, resolve_float, ResolveFloatRequest, json, named),
+        Kind::Boolean => resolve!(
+            client,
+            v1,
+            case,
+            key,
+            resolve_boolean,
+            ResolveBooleanRequest,
+            |value| Some(Value::from(value)),
+            named
+        ),
+        Kind::String => resolve!(
+            client,
+            v1,
+            case,
+            key,
+            resolve_string,
+            ResolveStringRequest,
+            |value| Some(Value::from(value)),
+            named
+        ),
+        Kind::Integer => resolve!(client, v1, case, key, resolve_int, ResolveIntRequest, |value| Some(Value::from(value)), named),
+        Kind::Float => resolve!(
+            client,
+            v1,
+            case,
+            key,
+            resolve_float,
+            ResolveFloatRequest,
+            |value| Some(Value::from(value)),
+            named
+        ),
         Kind::Object => {
             let object = |value: Option<Struct>| value.as_ref().map(|value| Value::Object(to_map(value)));
             resolve!(client, v1, case, key, resolve_object, ResolveObjectRequest, object, named)
