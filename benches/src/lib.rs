@@ -2,8 +2,10 @@
 //! of their own.
 
 pub mod allocations;
+pub mod process;
 pub mod redis_server;
 pub mod rounds;
+pub mod serving;
 pub mod table;
 pub mod workload;
 pub mod world;

@@ -12,8 +12,16 @@ use super::input::{self, Write};
 use super::invocation::Invocation;
 use super::output::{count, note};
 
+const EXAMPLES: &str = "\
+Examples:
+  ripcord import flagd flags.json
+  ripcord import flagd flags.json --safe off               where a flag has it
+  ripcord import flagd flags.json --safe checkout=legacy   of one flag
+  ripcord import flagd flags.json --safe checkout=         the caller's default";
+
 /// Take over the flags of another system, in one atomic commit
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Import {
     #[command(subcommand)]
     system: System,
@@ -28,12 +36,7 @@ enum System {
 ///
 /// All of them, or nothing where one cannot be taken. What changes is shown first. flagd knows no safe variant: it is the default variant, unless --safe names another. A flag without a default variant leaves both to the caller's own default.
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  ripcord import flagd flags.json
-  ripcord import flagd flags.json --safe off              `off` is safe wherever a flag has it
-  ripcord import flagd flags.json --safe checkout=legacy  of one flag
-  ripcord import flagd flags.json --safe checkout=        the caller's own default")]
+#[command(after_help = EXAMPLES)]
 struct Flagd {
     /// flagd's file; `-` reads the standard input
     #[arg(value_name = "FILE")]
