@@ -16,23 +16,13 @@ use tonic::{Code, Request, Status};
 
 use crate::conformance::{self, Answer, Case, Kind, Wanted};
 use crate::node::Node;
-use crate::trial;
 
 pub fn trials() -> Vec<Trial> {
-    [Bucketing::V2, Bucketing::V3]
-        .into_iter()
-        .map(|bucketing| {
-            let name = format!("every_case_passes_through_grpc_in_generation_{bucketing:?}").to_lowercase();
-            let folder = conformance::folder();
-            let is_missing = folder.is_none();
-            trial(name, move || async move { run(&folder.context("the cases are gone")?, bucketing).await }).with_ignored_flag(is_missing)
-        })
-        .collect()
+    conformance::trials("grpc", |_| true, |folder, bucketing| async move { run(&folder, bucketing).await })
 }
 
 async fn run(folder: &Path, bucketing: Bucketing) -> Result<()> {
-    let mut cases = conformance::cases(folder, "evaluation-cases.jsonl")?;
-    cases.retain(|case| case.holds_for(bucketing));
+    let cases = conformance::cases(folder, bucketing)?;
     let (ran, mut faults) = (2 * cases.len(), Vec::new());
     for (file, cases) in conformance::by_file(cases) {
         let node = Node::with_flags(&folder.join(&file), bucketing).await?;
@@ -45,7 +35,7 @@ async fn run(folder: &Path, bucketing: Bucketing) -> Result<()> {
             faults.extend(old_fault(&case, &answer).map(|fault| format!("v1: {fault}")));
         }
     }
-    conformance::verdict(&format!("gRPC v1 and v2, {bucketing:?}"), ran, &faults).map_err(|failed| anyhow::anyhow!("{failed:?}"))
+    conformance::verdict("gRPC v1 and v2", folder, bucketing, ran, &faults)
 }
 
 /// The older version has two answers of its own: the zero value of a flag that is switched off, and `NOT_FOUND` for the code default.

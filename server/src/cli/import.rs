@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use ripcord_proto::FlagsFile;
+use ripcord_proto::file_set::Takeover;
 use ripcord_proto::flagd::{self, Safe, SafeChoice};
 
 use super::apply::{self, Source};
@@ -44,13 +45,16 @@ struct Flagd {
     /// The safe variant: VARIANT of every flag that has it, or FLAG=VARIANT. Repeat for several
     #[arg(long, value_name = "VARIANT")]
     safe: Vec<SafeChoice>,
+    /// Take over what a file set owns, and what was changed by hand
+    #[arg(long)]
+    adopt: bool,
     #[command(flatten)]
     write: Write,
 }
 
 /// Does it.
 pub(crate) async fn run(call: &Invocation, command: Import) -> Result<Exit, Failure> {
-    let System::Flagd(Flagd { file, safe, mut write }) = command.system;
+    let System::Flagd(Flagd { file, safe, adopt, mut write }) = command.system;
     let name = input::name(&file);
     let text = input::text(&file)?;
     let safe: Safe = safe.into_iter().collect();
@@ -64,6 +68,7 @@ pub(crate) async fn run(call: &Invocation, command: Import) -> Result<Exit, Fail
         flags: imported.flags,
         ..FlagsFile::default()
     };
-    let source = Source::of(name, call.environment().clone(), flags);
+    let takeover = if adopt { Takeover::Adopt } else { Takeover::Refuse };
+    let source = Source::of(name, call.environment().clone(), flags, takeover);
     apply::carry_out(call, source, None, write).await
 }
