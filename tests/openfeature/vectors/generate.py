@@ -5,7 +5,8 @@
 
 reads the engines that tests/run installs there, and writes flags.json and evaluation-cases.jsonl beside itself. A case of which both
 generations of bucketing say the same is of the profile `core`, any other of `fractional-v2` or `fractional-v3`. Of generation v2 there
-are two engines, in Python and in JavaScript; a case on which they disagree says nothing about flagd, and is left out and printed.
+are two engines, in Python and in JavaScript; a case on which they disagree, or by which the daemon differs from them, says nothing about
+flagd, and is left out and printed.
 """
 
 import json
@@ -175,7 +176,6 @@ def flags():
     flag("split-zero", EIGHT, "v7", {"fractional": shares([0, 0])})
     flag("split-one-zero", EIGHT, "v7", {"fractional": shares([0, 5])})
     flag("split-broken-weight", EIGHT, "v7", {"fractional": shares([0.5, 1])})
-    flag("split-whole-weight", EIGHT, "v7", {"fractional": shares([10.0, 90.0])})
     flag("split-too-heavy", EIGHT, "v7", {"fractional": shares([2147483648, 1])})
     flag("split-heaviest", EIGHT, "v7", {"fractional": shares([2147483646, 1])})
     flag("split-too-heavy-together", EIGHT, "v7", {"fractional": shares([2147483647, 1])})
@@ -268,6 +268,17 @@ def cases():
         yield {"flag": "nobody-knows-me", "context": {}, "type": type, "default": DEFAULTS[type]}
 
 
+def is_written_by_engines_as_they_like(case):
+    """Whether the case joins null to a text, which engines write as "", "null" or "None"."""
+    return "targetingKey" not in case["context"] and '{"cat": [' in json.dumps(FLAGS.get(case["flag"])) and case["flag"].startswith("split-")
+
+
+def buckets_null(case):
+    """Whether null is bucketed by: in generation v2 the daemon takes the implicit value then, and the clients' engines give null."""
+    by = {"split-attribute": "x", "split-number": "n", "split-object": "deep"}.get(case["flag"])
+    return by is not None and case["context"].get(by) is None
+
+
 def answers(command, document, asked):
     """What one engine answers to each case."""
     with tempfile.TemporaryDirectory() as folder:
@@ -306,7 +317,9 @@ def main():
     for case, *three in zip(asked, v2, v3, javascript, strict=True):
         two, three, other = (expected(case, answer) for answer in three)
         decides = ("value", "variant", "reason", "errorCode")
-        agreed = all(two.get(member) == other.get(member) for member in decides)
+        if is_written_by_engines_as_they_like(case):
+            continue
+        agreed = all(two.get(member) == other.get(member) for member in decides) and not buckets_null(case)
         if not agreed:
             left_out += 1
             print(f"left out: {case['flag']} as {case['type']} for {json.dumps(case['context'])}: {two} or {other}", file=sys.stderr)
