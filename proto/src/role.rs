@@ -61,6 +61,10 @@ pub enum Action {
     Trigger,
     /// Answer what a trigger asks, and disarm triggers.
     AnswerTrigger,
+    /// Approve and decline what others propose, as far as one may do it oneself.
+    Decide,
+    /// Take back what one has proposed.
+    Withdraw,
     /// Send a ping.
     Ping,
     /// Keep the report of a drill.
@@ -81,6 +85,8 @@ impl Role {
             Action::Evaluate => true,
             Action::Stream => !matches!(self, Self::Client),
             Action::Read => !matches!(self, Self::Client | Self::Sdk),
+            Action::Decide => self.is_person(),
+            Action::Withdraw => matches!(self, Self::Pipeline | Self::Oncall | Self::Editor | Self::Admin),
             Action::Edit => matches!(self, Self::Pipeline | Self::Editor | Self::Admin),
             Action::Checkpoint | Action::Drill => matches!(self, Self::Pipeline | Self::Oncall | Self::Editor | Self::Admin),
             Action::Kill | Action::StopRollout => matches!(self, Self::Pipeline | Self::Oncall | Self::Editor | Self::Admin),
@@ -114,7 +120,7 @@ impl Role {
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Stream,
         Self::Evaluate,
         Self::Read,
@@ -131,6 +137,8 @@ impl Action {
         Self::ApproveRollout,
         Self::Trigger,
         Self::AnswerTrigger,
+        Self::Decide,
+        Self::Withdraw,
         Self::Ping,
         Self::Drill,
         Self::SetPolicy,

@@ -23,6 +23,7 @@ mod outcomes;
 mod peers;
 mod pings;
 mod policy;
+mod proposals;
 mod records;
 mod releases;
 mod revisions;

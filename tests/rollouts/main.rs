@@ -1,6 +1,7 @@
 //! Rollouts from a pipeline, over real processes: a script, real SDK clients with simulated users, and servers that are killed; and
 //! what triggers make of alerts.
 
+mod approvals;
 mod drivers;
 mod faults;
 mod pipeline;

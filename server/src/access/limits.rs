@@ -75,6 +75,8 @@ impl Limits {
             | Action::Rollout
             | Action::ApproveRollout
             | Action::Trigger
+            | Action::Decide
+            | Action::Withdraw
             | Action::Ping
             | Action::Drill
             | Action::SetPolicy

@@ -63,6 +63,10 @@ allows! {
     ChangeTrigger = &[Action::Trigger, Action::AnswerTrigger], Action::AnswerTrigger;
     /// To answer what a trigger asks.
     AnswerTrigger = &[Action::AnswerTrigger], Action::AnswerTrigger;
+    /// To approve and decline proposals; what they do must be permitted too.
+    DecideProposal = &[Action::Decide], Action::Edit;
+    /// To take back proposals of one's own.
+    WithdrawProposal = &[Action::Withdraw], Action::Edit;
     /// To send a ping.
     SendPing = &[Action::Ping], Action::Edit;
     /// To keep the report of a drill.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use ripcord_proto::rest::rollbacks::RollbackRequest;
-use ripcord_proto::rollback::{Latitude, RollbackId, Scope, Target};
+use ripcord_proto::rollback::{Latitude, Rollback, RollbackId, Scope, Target};
 use ripcord_proto::{FlagKey, SegmentKey, TargetName};
 
 /// Names that the log's reason tells, at most.
@@ -46,6 +46,26 @@ impl Order {
             acknowledged: request.acknowledge_one_way.clone(),
             reason: request.reason.clone(),
             detected: request.detected_at,
+        }
+    }
+
+    /// The order that a record was begun by, to the state that was found then.
+    pub fn again(record: &Rollback) -> Self {
+        let (steps, every_seconds) = record
+            .ladder
+            .as_ref()
+            .map(|ladder| (ladder.steps.clone(), ladder.every_seconds))
+            .unwrap_or_default();
+        Self {
+            to: Some(TargetName::Position(record.target.position())),
+            scope: record.scope.clone(),
+            segment: record.segment.clone(),
+            steps,
+            every_seconds,
+            latitude: record.latitude,
+            acknowledged: record.acknowledged.clone(),
+            reason: record.reason.clone(),
+            detected: record.phases.detected,
         }
     }
 

@@ -86,6 +86,16 @@ pub async fn prepare(environments: &Environments, environment: &EnvironmentKey, 
     })
 }
 
+/// Prepares once more the rollback that `record` begins, under the same id and to the same state, on the environment as it is now.
+pub async fn prepare_again(environments: &Environments, environment: &EnvironmentKey, author: &Author, record: &Rollback) -> Result<Prepared, PrepareError> {
+    let mut prepared = prepare(environments, environment, author, &Order::again(record)).await?;
+    let begun = &mut prepared.reversal.record;
+    begun.id = record.id.clone();
+    begun.says.clone_from(&record.says);
+    begun.target.checkpoint.clone_from(&record.target.checkpoint);
+    Ok(prepared)
+}
+
 /// The name of the target, where the order leaves it to its scope.
 fn named(state: &EnvironmentState, order: &Order) -> Result<TargetName, CommitError> {
     match (&order.to, &order.scope) {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use rand::random;
 use ripcord_proto::actor::Actor;
 use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::proposal::Asked;
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rollback::{Rollback, Scope, Target};
 use ripcord_proto::rollout::{Rollout, RolloutState};
@@ -18,7 +19,7 @@ use super::says;
 use super::step;
 use super::transition::{self, Seen};
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Ask, Author, CommitError, Decider, Draft, Expected, probes};
+use crate::commit::{Approval, Ask, Author, CommitError, Decider, Draft, Expected, probes};
 use crate::driver::Token;
 
 /// A rollout as it was when something was decided for it.
@@ -33,6 +34,8 @@ pub(super) fn draft(environment: &EnvironmentKey, author: Author, release: Optio
     Draft {
         reason: Some(reason),
         release,
+        // Its plan was agreed on when it was started.
+        approval: Approval::Agreed,
         ..Draft::new(environment.clone(), author, asks)
     }
 }
@@ -58,7 +61,7 @@ pub(super) fn enter(token: Token, members: Vec<Member>, now: Timestamp) -> Vec<A
         }
         Ok(asks)
     };
-    vec![token.ask(), Ask::Decide(Decider(Arc::new(decide)))]
+    vec![token.ask(), Ask::decide(decide)]
 }
 
 fn step_of(state: &EnvironmentState, member: &Member, position: Position, now: Timestamp) -> Result<Vec<Ask>, CommitError> {
@@ -109,7 +112,7 @@ pub(super) fn take_back(members: Vec<(Member, String)>, by: Actor, now: Timestam
         }
         Ok(asks)
     };
-    Ask::DecideNow(Decider(Arc::new(decide)))
+    Ask::DecideNow(Decider::new(decide))
 }
 
 /// How one rollout goes back.
@@ -183,6 +186,7 @@ fn target(state: &EnvironmentState) -> Target {
 
 /// A new rollout, unless another one moves its flag already.
 pub(super) fn begin(rollout: Rollout) -> Ask {
+    let kept = Asked::StartRollout(Box::new(rollout.clone()));
     let decide = move |state: &EnvironmentState| {
         if let Some(other) = live_on(state, &rollout.plan.flag) {
             return Err(CommitError::InUse {
@@ -204,7 +208,7 @@ pub(super) fn begin(rollout: Rollout) -> Ask {
         asks.push(put_at(rollout.clone(), Expected::Absent)?);
         Ok(asks)
     };
-    Ask::Decide(Decider(Arc::new(decide)))
+    Ask::Decide(Decider::new(decide).kept_as(kept))
 }
 
 /// What takes out the oldest rollouts of those that are over, beyond those that are kept. One whose release others are still bound to

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ripcord_proto::policy::Guarded;
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::span::Span;
 use ripcord_proto::trigger::{Answered, Firing, FiringState, HookName, Source, Trigger, TriggerAction};
@@ -33,6 +34,10 @@ impl Triggers {
         }
         let trigger = state.records.triggers.value(firing.trigger.as_str());
         let trigger = trigger.ok_or_else(|| CommitError::NoRecord(RecordKey::Trigger(firing.trigger.clone())))?;
+        if needs_another(&state, trigger, firing, &author) {
+            let why = "the environment's policy asks for a second person, and whoever made the trigger is the first".to_owned();
+            return Err(unanswerable(firing, why));
+        }
         let hook = HookName {
             environment: environment.clone(),
             trigger: trigger.name.clone(),
@@ -90,6 +95,12 @@ impl Triggers {
 fn found<'s>(state: &'s EnvironmentState, id: &FiringId) -> Result<&'s Firing, CommitError> {
     let firing = state.records.firings.value(id.as_str());
     firing.ok_or_else(|| CommitError::NoRecord(RecordKey::Firing(id.clone())))
+}
+
+/// Whether a rollback needs somebody else's word than that of the trigger's maker.
+fn needs_another(state: &EnvironmentState, trigger: &Trigger, firing: &Firing, author: &Author) -> bool {
+    let is_guarded = state.records.policy().second_person.contains(&Guarded::Rollback);
+    is_guarded && matches!(firing.action, TriggerAction::Rollback(_)) && author.actor.key == trigger.by.key
 }
 
 fn is_of_a_gate(state: &EnvironmentState, firing: &Firing) -> bool {

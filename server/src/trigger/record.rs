@@ -16,7 +16,7 @@ use super::incident::{Admitted, By, Incident, put};
 use super::turns::Turn;
 use super::{Triggers, count, says};
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Answer, Answerer, Ask, CommitError, Decider, Decision, Draft, Expected, Made};
+use crate::commit::{Answer, Answerer, Approval, Ask, CommitError, Decider, Draft, Expected, Made};
 
 /// How long the caller waits for a record before it is answered and the record is written behind.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -57,12 +57,9 @@ fn firing_of<'c>(changes: impl IntoIterator<Item = &'c Change>, id: &FiringId) -
     firings.find(|entry| entry.key() == id)?.value().ok().cloned()
 }
 
-/// What decides on the state that the commit finds.
-pub(super) type Deciding = Arc<Decision>;
-
 impl Triggers {
-    /// Commits what `deciding` comes to; the firing that it put, where it put one.
-    pub(super) async fn commit(&self, incident: &Incident, ask: Ask) -> Result<Option<Firing>, CommitError> {
+    /// Commits what `asks` come to; the firing that it put, where it put one.
+    pub(super) async fn commit(&self, incident: &Incident, asks: Vec<Ask>) -> Result<Option<Firing>, CommitError> {
         let call = match &incident.by {
             By::Person(confirming) => confirming.call.clone(),
             By::Itself => None,
@@ -70,9 +67,11 @@ impl Triggers {
         let (id, now) = (incident.id(), incident.now);
         let draft = Draft {
             reason: Some(incident.why()),
+            // What an armed trigger does was agreed on when it was made and its mode was set.
+            approval: Approval::Agreed,
             call,
             answer: Answerer(Arc::new(move |made| answer(made, &id, now))),
-            ..Draft::new(incident.environment.clone(), incident.author(), vec![ask])
+            ..Draft::new(incident.environment.clone(), incident.author(), asks)
         };
         let committed = self.inner.environments.submit(draft).await?;
         let firing = firing_of(committed.commit.iter().flat_map(|commit| &commit.changes), &incident.id());
@@ -84,8 +83,8 @@ impl Triggers {
     }
 
     /// Writes a record down. Where the store is away that goes on behind the answer, and the turn is kept until it is done.
-    pub(super) async fn keep(&self, incident: Incident, expected: Firing, deciding: Deciding, turn: Turn) -> Result<Kept, CommitError> {
-        let committing = self.commit(&incident, Ask::Decide(Decider(Arc::clone(&deciding))));
+    pub(super) async fn keep(&self, incident: Incident, expected: Firing, deciding: Decider, turn: Turn) -> Result<Kept, CommitError> {
+        let committing = self.commit(&incident, vec![Ask::Decide(deciding.clone())]);
         match tokio::time::timeout(PATIENCE, committing).await {
             Ok(Ok(Some(firing))) => Ok(Kept::Written(Box::new(firing))),
             Ok(Ok(None)) => Ok(Kept::Not),
@@ -98,7 +97,7 @@ impl Triggers {
         }
     }
 
-    fn write_behind(&self, incident: Incident, deciding: Deciding, turn: Turn) {
+    fn write_behind(&self, incident: Incident, deciding: Decider, turn: Turn) {
         let (triggers, tasks) = (self.clone(), self.inner.environments.tasks());
         let stop = tasks.stop_token();
         tasks.short_lived(async move {
@@ -107,7 +106,7 @@ impl Triggers {
                     tracing::error!(env = %incident.environment, firing = %incident.id(), "the server ends before this firing could be recorded");
                     break;
                 }
-                match triggers.commit(&incident, Ask::Decide(Decider(Arc::clone(&deciding)))).await {
+                match triggers.commit(&incident, vec![Ask::Decide(deciding.clone())]).await {
                     Ok(_) => break,
                     Err(error) if is_away(&error) => {}
                     Err(error) => {
@@ -136,7 +135,7 @@ impl Triggers {
                 put(&state.records, stepping(&incident, &step, &would, &effects), Expected::Absent, incident.now)
             }
         };
-        self.keep(incident, expected, Arc::new(deciding), turn).await
+        self.keep(incident, expected, Decider::new(deciding), turn).await
     }
 
     /// Records what was done already, whatever the records say now.
@@ -160,7 +159,7 @@ impl Triggers {
                 Admitted::Nothing => added(now, &incident, &says, &effects),
             }
         };
-        self.keep(incident, expected, Arc::new(deciding), turn).await
+        self.keep(incident, expected, Decider::new(deciding), turn).await
     }
 }
 

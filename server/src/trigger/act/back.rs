@@ -2,28 +2,38 @@
 //! same flags are killed instead.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use ripcord_proto::problem::Code;
+use ripcord_proto::record::RecordKey;
 use ripcord_proto::rollback::{Latitude, Scope};
-use ripcord_proto::trigger::{BackScope, BackTo, Effects, FiringState};
+use ripcord_proto::trigger::{BackScope, BackTo, Effects, Firing, FiringState};
 use ripcord_proto::{FlagKey, KillScope};
 
 use super::hold::Held;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Ask, CommitError, Decider, Expected};
+use crate::commit::{Ask, CommitError, Decider};
 use crate::http::Refusal;
 use crate::rollback::{self, Order, Prepared};
 use crate::store::StoreState;
 use crate::trigger::fate;
-use crate::trigger::incident::{Admitted, Incident, put};
-use crate::trigger::record::{Kept, is_away, stepping};
+use crate::trigger::incident::{Admitted, By, Incident, put};
+use crate::trigger::record::{Kept, is_away};
 use crate::trigger::turns::Turn;
 use crate::trigger::{Triggers, says};
 
 /// How long what is read and written for it may take, before its flags are killed meanwhile.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What became of a rollback.
+enum Back {
+    /// It is committed, and the firing's record with it.
+    Done(Box<Firing>),
+    /// The records have moved on: somebody else has dealt with the incident, or it is not to be acted on any more.
+    Overtaken,
+    /// It was not rolled back.
+    Stopped(Stopped),
+}
 
 /// Why it was not rolled back.
 enum Stopped {
@@ -48,10 +58,10 @@ impl Triggers {
             Err(_) => Err(Stopped::Away("the log did not answer in time".to_owned())),
         };
         let (stopped, prepared) = match prepared {
-            Ok(prepared) => match self.commit_back(&incident, &order, &prepared).await {
-                Ok(Some(firing)) => return Ok(Kept::Written(Box::new(firing))),
-                Ok(None) => return Ok(Kept::Not),
-                Err(stopped) => (stopped, Some(prepared)),
+            Ok(prepared) => match self.commit_back(&incident, &order, &prepared).await? {
+                Back::Done(firing) => return Ok(Kept::Written(firing)),
+                Back::Overtaken => return self.overtaken(incident, turn).await,
+                Back::Stopped(stopped) => (stopped, Some(prepared)),
             },
             Err(stopped) => (stopped, None),
         };
@@ -79,13 +89,27 @@ impl Triggers {
         self.pause(incident, held, told, turn).await
     }
 
-    /// The rollback and the firing's record in one commit; what it put.
-    async fn commit_back(&self, incident: &Incident, order: &Order, prepared: &Prepared) -> Result<Option<ripcord_proto::trigger::Firing>, Stopped> {
-        if self.inner.environments.store().health().borrow().state != StoreState::Available {
-            return Err(Stopped::Away("it does not answer".to_owned()));
+    /// The incident as it is now that the records have moved on.
+    async fn overtaken(&self, incident: Incident, turn: Turn) -> Result<Kept, CommitError> {
+        let state = self.inner.environments.state(&incident.environment)?;
+        match incident.admitted(&state)? {
+            Admitted::Steps(step) => {
+                let would = self.would(&incident).await;
+                self.keep_step(incident, step, would, turn).await
+            }
+            Admitted::Acts(..) | Admitted::Nothing => Ok(Kept::Not),
         }
-        rollback::check(&self.inner.checks, prepared).await.map_err(|refusal| stopped(&refusal))?;
-        let (incident, reversal) = (incident.clone(), prepared.reversal.clone());
+    }
+
+    /// The rollback and the firing's record in one commit.
+    async fn commit_back(&self, incident: &Incident, order: &Order, prepared: &Prepared) -> Result<Back, CommitError> {
+        if self.inner.environments.store().health().borrow().state != StoreState::Available {
+            return Ok(Back::Stopped(Stopped::Away("it does not answer".to_owned())));
+        }
+        if let Err(refusal) = rollback::ask_probes(&self.inner.checks, prepared).await {
+            return Ok(Back::Stopped(stopped(&refusal)));
+        }
+        let reversal = prepared.reversal.clone();
         let target = order
             .to
             .as_ref()
@@ -100,22 +124,19 @@ impl Triggers {
         let decide = move |state: &EnvironmentState| match asking.admitted(state)? {
             Admitted::Acts(before, expected) => {
                 let firing = asking.firing(before.as_deref(), FiringState::Acted, says.clone(), effects.clone());
-                let mut asks = put(&state.records, firing, expected, asking.now)?;
-                asks.push(Ask::Rollback(Box::new(reversal.clone())));
-                Ok(asks)
+                put(&state.records, firing, expected, asking.now)
             }
-            Admitted::Steps(step) => {
-                let firing = stepping(&asking, &step, &asking.trigger.action.to_string(), &Effects::default());
-                put(&state.records, firing, Expected::Absent, asking.now)
-            }
-            Admitted::Nothing => Ok(Vec::new()),
+            Admitted::Steps(_) | Admitted::Nothing => Err(CommitError::RecordMoved(RecordKey::Firing(asking.id()))),
         };
-        let committing = self.commit(&incident, Ask::DecideNow(Decider(Arc::new(decide))));
-        match tokio::time::timeout(PATIENCE, committing).await {
-            Ok(Ok(firing)) => Ok(firing),
-            Ok(Err(error)) if is_away(&error) => Err(Stopped::Away(error.to_string())),
-            Ok(Err(error)) => Err(stopped(&error.into())),
-            Err(_) => Err(Stopped::Away("it did not answer in time".to_owned())),
+        let asks = vec![Ask::DecideNow(Decider::new(decide)), Ask::Rollback(Box::new(reversal))];
+        match tokio::time::timeout(PATIENCE, self.commit(incident, asks)).await {
+            Ok(Ok(Some(firing))) => Ok(Back::Done(Box::new(firing))),
+            Ok(Ok(None) | Err(CommitError::RecordMoved(RecordKey::Firing(_)))) => Ok(Back::Overtaken),
+            // What a person was too late for, he is told.
+            Ok(Err(error @ CommitError::WrongState { .. })) if matches!(incident.by, By::Person(_)) => Err(error),
+            Ok(Err(error)) if is_away(&error) => Ok(Back::Stopped(Stopped::Away(error.to_string()))),
+            Ok(Err(error)) => Ok(Back::Stopped(stopped(&error.into()))),
+            Err(_) => Ok(Back::Stopped(Stopped::Away("it did not answer in time".to_owned()))),
         }
     }
 }

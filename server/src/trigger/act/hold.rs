@@ -1,14 +1,13 @@
 //! A hold: the live rollouts of a scope are paused, in one commit with the record.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use ripcord_proto::rollout::{Rollout, RolloutState, Word};
 use ripcord_proto::trigger::{Effects, FiringState, FlagNames};
 use ripcord_proto::{FlagKey, ReleaseName, RolloutId};
 
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Ask, CommitError};
+use crate::commit::{Ask, CommitError, Decider};
 use crate::rollout::acts::{self, Act};
 use crate::trigger::incident::{Admitted, Incident, put};
 use crate::trigger::record::{Kept, stepping};
@@ -94,6 +93,6 @@ impl Triggers {
                 Admitted::Nothing => Ok(Vec::new()),
             }
         };
-        self.keep(incident, expected, Arc::new(deciding), turn).await
+        self.keep(incident, expected, Decider::new(deciding), turn).await
     }
 }
