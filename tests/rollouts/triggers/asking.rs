@@ -71,6 +71,43 @@ on_both_stores! {
         ensure!(firings(&admin).await?.len() == 2, "a disarmed trigger leaves no record");
     }
 
+    async fn what_was_agreed_on_needs_no_second_person_and_its_maker_is_not_one(world) {
+        let admin = released(&world).await?;
+        let (editor, oncall) = (admin.role("editor").await?, admin.role("oncall").await?);
+        let made = make(&editor, &json!({"rollback": {"scope": "open_release"}}), &json!({"cooldown": "0s"})).await?;
+        admin.put("policy", &json!({"triggers": "automatic", "second_person": ["rollback"]})).await?.ok()?;
+        let came = sent(&admin, &made, &alert("firing", "a", 1, None), "fired").await?;
+        ensure!(firing(&admin, &came["firing"]).await?["state"] == "acted" && admin.value("checkout").await? == false, "{came}");
+        admin.put("policy", &json!({"triggers": "ask", "second_person": ["rollback"]})).await?.ok()?;
+        admin.put("flags/checkout?reason=again&release=web-12", &ripcord_tests::flags::boolean("on")).await?.ok()?;
+        let came = sent(&admin, &made, &alert("firing", "b", 2, None), "fired").await?;
+        let path = format!("firings/{}/confirm", came["firing"].as_str().unwrap_or_default());
+        editor.post(&path, &json!({"reason": "r"})).await?.problem(409, "WRONG_STATE")?;
+        ensure!(oncall.post(&path, &json!({"reason": "r"})).await?.ok()?["state"] == "acted");
+        ensure!(admin.value("checkout").await? == false);
+    }
+
+    async fn commands_make_try_and_show_a_trigger(world) {
+        let admin = released(&world).await?;
+        let line = ["trigger", "create", "error-rate", "--source", "json", "--pointer", "/error_rate", "--above", "0.05", "--hmac",
+            "--rollback", "flags", "--flags", "checkout", "--to", "last-known-good", "--while-release-open", "--cooldown", "30m"];
+        let ran = ripcord(&world, &admin, &line).await?.expect(0)?;
+        ran.says(&["it will roll back checkout to last-known-good", "/v1/hooks/production.error-rate", "rct_", "Ripcord-Signature: t=SECONDS,v1=HEX", "asks before it acts"])?;
+        std::fs::write(world.scratch().join("bad.json"), "{\"error_rate\": 0.2}")?;
+        std::fs::write(world.scratch().join("good.json"), "{\"error_rate\": 0.01}")?;
+        let file = |name: &str| world.scratch().join(name).display().to_string();
+        let ran = ripcord(&world, &admin, &["trigger", "test", "error-rate", &file("bad.json")]).await?.expect(0)?;
+        ran.says(&["It would ask a person", "could not"])?;
+        let ran = ripcord(&world, &admin, &["trigger", "test", "error-rate", &file("good.json")]).await?.expect(3)?;
+        ran.says(&["nothing is open that it could end"])?;
+        ripcord(&world, &admin, &["trigger", "show", "error-rate"]).await?.expect(0)?.says(&["roll back checkout", "hmac", "30m", "while a release is open", "No trigger has fired"])?;
+        ripcord(&world, &admin, &["trigger", "list"]).await?.expect(0)?.says(&["error-rate", "json", "armed", "ask"])?;
+        ripcord(&world, &admin, &["trigger", "dry-run", "error-rate"]).await?.expect(0)?.says(&["dry run"])?;
+        ripcord(&world, &admin, &["env", "policy", "set", "--triggers", "automatic"]).await?.expect(0)?.says(&["they act by themselves"])?;
+        ripcord(&world, &admin, &["trigger", "delete", "error-rate"]).await?.expect(0)?.says(&["Deleted trigger error-rate"])?;
+        ripcord(&world, &admin, &["trigger", "show", "error-rate"]).await?.expect(1)?;
+    }
+
     async fn the_cooldown_holds_over_a_restart_and_a_person_can_act_all_the_same(world) {
         let admin = released(&world).await?;
         mode(&admin, "automatic").await?;
