@@ -54,6 +54,7 @@ async fn run(world: &World, users: &Users, at: impl Fn(&Value, &Users)) -> anyho
     }
     let output = pipeline.await??;
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    println!("{text}");
     Ok((output.status.code().context("it was ended by a signal")?, text))
 }
 
@@ -110,7 +111,7 @@ on_both_stores! {
         for (fault, name, gate, words) in [
             (&users.faults.slow, "slow", "outcome: latency, below: 500ms, worse_by: 5%", "took 500ms or longer"),
             (&users.faults.slow, "limit", "outcome: latency, below: 500ms, share: 95%", "above 5%"),
-            (&users.faults.dear, "basket", "outcome: number basket, worse: lower, worse_by: 5%", "basket 9.0"),
+            (&users.faults.dear, "basket", "outcome: number basket, worse: lower, worse_by: 5%", "basket 9."),
         ] {
             let plan = format!(
                 "flag: checkout-v2\nvariant: on\nsteps: [{{to: 20%, hold: 2s}}, {{to: 50%, hold: 30s}}]\n\
