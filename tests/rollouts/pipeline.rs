@@ -15,6 +15,8 @@ const FLAGS: &str = "\
 environment: production
 flags:
   checkout-v2:
+    description: The new checkout
+    owner: payments
     variants: {on: true, off: false}
     default: off
     safe: off
@@ -61,7 +63,6 @@ async fn run(world: &World, users: &Users, at: impl Fn(&Value, &Users)) -> anyho
 async fn prepared(world: &World) -> anyhow::Result<Users> {
     std::fs::write(world.scratch().join("flags.yaml"), FLAGS)?;
     std::fs::write(world.scratch().join("rollout.yaml"), PLAN)?;
-    world.admin().put_flag("checkout-v2", &ripcord_tests::flags::boolean("off")).await?.ok()?;
     Users::come(&world.admin().role("sdk").await?, "checkout-v2").await
 }
 
@@ -74,12 +75,12 @@ on_both_stores! {
             }
         }).await?;
         ensure!(code == 3, "the pipeline ended with {code}:\n{text}");
-        for words in ["holding: step 1 of 3 (5%) is held for 2s", "gate errors pass", "rolled_back: gate errors failed at step 2 of 3 (10%)"] {
+        for words in ["+ flag checkout-v2", "holding: step 1 of 3 (5%) is held for 2s", "gate errors pass", "rolled_back: gate errors failed at step 2 of 3 (10%)"] {
             ensure!(text.contains(words), "{words:?} is missing in\n{text}");
         }
         let rollout = newest(&world).await?;
         ensure!(rollout["state"] == "rolled_back", "{rollout}");
-        ensure!(rollout["reason"].as_str().is_some_and(|reason| reason.contains("worse by more than 1 points")), "{rollout}");
+        ensure!(rollout["reason"].as_str().is_some_and(|reason| reason.contains("worse by more than 1 point,")), "{rollout}");
         let served = rollout["gates"][0]["figures"]["treatment"]["errors"].as_u64().unwrap_or_default();
         ensure!(served > 0, "{rollout}");
         eventually(SOON, "nobody is exposed any more", || async {
