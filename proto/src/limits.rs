@@ -70,6 +70,10 @@ pub const ROLLOUTS_KEPT: usize = 500;
 pub const GATES: usize = 16;
 /// Bytes of a rollout's plan as JSON, at most.
 pub const PLAN_BYTES: usize = 64 * 1024;
+/// Seconds within which a proposal must be decided on, at most: 30 days.
+pub const PROPOSALS_EXPIRE_SECONDS_MAX: u64 = 30 * 24 * 60 * 60;
+/// Proposals that an environment keeps: those that wait, and the newest of the others.
+pub const PROPOSALS: usize = 200;
 /// Reports of drills that an environment keeps: the newest.
 pub const DRILLS: usize = 200;
 /// Verdicts of a drill, at most.

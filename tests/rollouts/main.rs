@@ -1,5 +1,6 @@
 //! Rollouts from a pipeline, over real processes: a script, real SDK clients with simulated users, and servers that are killed.
 
+mod approvals;
 mod drivers;
 mod faults;
 mod pipeline;

@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 
 use crate::check::Checks;
 use crate::clock::{Clock as _, SystemClock};
-use crate::commit::{Answerer, Ask, Author, ChangesServed, CommitError, Committed, Draft, Expected};
+use crate::commit::{Answerer, Ask, Author, CommitError, Committed, Draft, Expected};
 use crate::driver::{Alone, Drivers, Presence};
 use crate::environment::{Environments, Orphans, Rooms};
 use crate::kill::Kills;
@@ -185,17 +185,8 @@ impl World {
 
     async fn submit(&self, who: Author, asks: Vec<Ask>) -> Result<Committed, CommitError> {
         let draft = Draft {
-            environment: production(),
-            author: who,
             reason: Some("a test".to_owned()),
-            release: None,
-            asks,
-            precondition: None,
-            plan: None,
-            changes_served: ChangesServed::Refuse,
-            call: None,
-            answered: None,
-            answer: Answerer::nothing(),
+            ..Draft::new(production(), who, asks)
         };
         self.environments.submit(draft).await
     }
