@@ -76,6 +76,12 @@ on_both_stores! {
         let rollout = newest(&world).await?;
         ensure!(rollout["state"] == "rolled_back", "{rollout}");
         ensure!(rollout["reason"].as_str().is_some_and(|reason| reason.contains("worse by more than 1 points")), "{rollout}");
+        let rollback = rollout["rollback"].as_str().unwrap_or_default();
+        eventually(SOON, "the rollback is confirmed", || async {
+            let rollback = world.admin().get(&format!("rollbacks/{rollback}")).await?.ok()?;
+            ensure!(rollback["state"] == "confirmed" && rollback["scope"]["rollout"] == rollout["id"], "{rollback}");
+            Ok(())
+        }).await?;
         let served = rollout["gates"][0]["figures"]["treatment"]["errors"].as_u64().unwrap_or_default();
         ensure!(served > 0, "{rollout}");
         eventually(SOON, "nobody is exposed any more", || async {

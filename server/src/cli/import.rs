@@ -14,6 +14,10 @@ use super::output::{count, note};
 
 /// Take over the flags of another system, in one atomic commit
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ripcord import flagd flags.json
+  ripcord import flagd flags.json --safe off   safe wherever a flag has it")]
 pub(crate) struct Import {
     #[command(subcommand)]
     system: System,
@@ -31,9 +35,9 @@ enum System {
 #[command(after_help = "\
 Examples:
   ripcord import flagd flags.json
-  ripcord import flagd flags.json --safe off              `off` is safe wherever a flag has it
-  ripcord import flagd flags.json --safe checkout=legacy  of one flag
-  ripcord import flagd flags.json --safe checkout=        the caller's own default")]
+  ripcord import flagd flags.json --safe off               wherever a flag has it
+  ripcord import flagd flags.json --safe checkout=legacy   of one flag
+  ripcord import flagd flags.json --safe checkout=         the caller's own default")]
 struct Flagd {
     /// flagd's file; `-` reads the standard input
     #[arg(value_name = "FILE")]

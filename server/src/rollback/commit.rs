@@ -157,7 +157,7 @@ fn commands(scope: &Scope, reach: Option<&Reach>) -> Vec<String> {
         (Scope::Environment, _) => vec!["ripcord kill --all".to_owned()],
         (Scope::Flags(flags), _) => flags.iter().map(flag).collect(),
         (Scope::Tags(tags), _) => tags.iter().map(|tag| format!("ripcord kill --tag {tag}")).collect(),
-        (Scope::Release(_) | Scope::Rollback(_), Some(Reach::Left(left))) => left.keys().map(flag).collect(),
-        (Scope::Release(_) | Scope::Rollback(_), _) => vec!["ripcord kill FLAG".to_owned()],
+        (Scope::Release(_) | Scope::Rollback(_) | Scope::Rollout(_), Some(Reach::Left(left))) => left.keys().map(flag).collect(),
+        (Scope::Release(_) | Scope::Rollback(_) | Scope::Rollout(_), _) => vec!["ripcord kill FLAG".to_owned()],
     }
 }

@@ -77,6 +77,7 @@ impl Order {
             Scope::Flags(flags) => format!("flags {}", listed(flags.iter())),
             Scope::Tags(tags) => format!("flags tagged {}", listed(tags.iter())),
             Scope::Rollback(id) => format!("rollback {id}"),
+            Scope::Rollout(id) => format!("rollout {id}"),
         };
         let verb = if matches!(self.scope, Scope::Rollback(_)) { "undo" } else { "roll back" };
         let segment = self.segment.as_ref().map(|segment| format!(" for segment {segment}")).unwrap_or_default();

@@ -58,6 +58,8 @@ pub fn begun(plan: Plan, id: RolloutId, word: Word) -> Result<Rollout, Faults> {
         advance: None,
         approvals: Vec::new(),
         moved: None,
+        before: None,
+        rollback: None,
         gates: Vec::new(),
         past: Vec::new(),
         position: None,
@@ -114,7 +116,7 @@ pub fn ask(id: RolloutId, act: Act, word: Word) -> Ask {
                     let seen = seen(&entry);
                     (Member { entry, seen }, reason)
                 });
-                Ok(vec![moves::take_back(members.collect(), word.at)])
+                Ok(vec![moves::take_back(members.collect(), word.by.clone(), word.at)])
             }
         }
     };

@@ -19,6 +19,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use ripcord_proto::digest::Digest;
+use ripcord_proto::one_way::OneWay;
 use ripcord_proto::rollout::Rollout;
 use ripcord_proto::{EnvironmentKey, RolloutId};
 use tokio::sync::watch;
@@ -203,7 +204,14 @@ impl Desk {
             held: tended.held(now),
             gates: gates.collect(),
             opening: window::opening(rollout.plan.window.as_ref(), wall),
+            door: self.door(rollout),
         })
+    }
+
+    fn door(&self, rollout: &Rollout) -> Option<OneWay> {
+        let state = self.states.borrow();
+        let flag = state.snapshot.flags.value(rollout.plan.flag.as_str())?;
+        step::door(&rollout.plan, flag).cloned()
     }
 
     /// What has ended a rollout from outside: a kill, a rollback, an edit of what it moved.

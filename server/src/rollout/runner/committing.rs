@@ -181,7 +181,13 @@ impl Desk {
         if let Some(tended) = self.tended.get_mut(id) {
             tended.back = Some(reason.to_owned());
         }
-        let draft = self.draft(&rollout, reason, vec![token.ask(), moves::take_back(members, self.wall())]);
+        let mut draft = self.draft(
+            &rollout,
+            reason,
+            vec![token.ask(), moves::take_back(members, self.rollouts.drivers.author().actor, self.wall())],
+        );
+        // A release that was finished meanwhile must not keep exposure from going back.
+        draft.release = draft.release.filter(|name| moves::is_open(&state, name));
         self.submit(ids, What::Back, draft);
     }
 
@@ -292,7 +298,8 @@ impl Desk {
                 | CommitError::NoRecord(_)
                 | CommitError::Stale { .. }
                 | CommitError::WrongState { .. }
-                | CommitError::Killed { .. },
+                | CommitError::Killed { .. }
+                | CommitError::Refused(_),
             ) => {
                 self.forget_back(&ids);
                 again(self, AWAY);

@@ -1,6 +1,7 @@
 //! Gates: what fails, what waits, and what neither passes nor fails.
 
 use ripcord_proto::gate::Verdict;
+use ripcord_proto::rollback::Scope;
 use ripcord_proto::rollout::WaitsFor;
 
 use super::*;
@@ -28,6 +29,33 @@ async fn a_variant_that_goes_wrong_more_often_is_taken_back_with_the_reason() {
     let figures = rollout.gates[0].figures.unwrap();
     assert_eq!(figures.aside, Arm::default(), "synthetic traffic is told apart and does not count");
     assert!(!rollout.past[1].looks[0].looks.is_empty());
+    let state = world.environments.state(&production()).unwrap();
+    let rollback = state.records.rollbacks.value(rollout.rollback.unwrap().as_str()).unwrap();
+    assert_eq!((&rollback.scope, rollback.position()), (&Scope::Rollout(id), rollout.position.unwrap()));
+    assert_eq!(rollback.target, rollout.before.unwrap());
+    assert!(
+        rollback.reason.as_ref().is_some_and(|reason| reason.contains("gate errors failed")),
+        "{:?}",
+        rollback.reason
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn through_a_one_way_door_nothing_goes_back_by_itself() {
+    let world = World::new().await;
+    let mut flag = serde_json::to_value(world.flag("checkout")).unwrap();
+    flag["one_way"] = json!({"from": "on", "reason": "orders are written in the new format"});
+    let put = Ask::PutFlag(FlagKey::new("checkout").unwrap(), Box::new(Flag::from_value(&flag).unwrap()));
+    world.submit(author("anna", Role::Editor), vec![put]).await.unwrap();
+    world.serves(&[("on", 50, 9), ("off", 50, 1)]);
+    let id = world.start(&["10% for 1h"], &errors(&json!({}))).await;
+    let rollout = world.until(&id, RolloutState::Paused).await;
+    for words in ["gate errors failed", "orders are written in the new format", "--acknowledge-one-way checkout"] {
+        assert!(rollout.reason.contains(words), "{}", rollout.reason);
+    }
+    let refused = world.act(&id, Act::Rollback, author("otto", Role::Oncall)).await.unwrap_err();
+    assert!(refused.to_string().contains("--acknowledge-one-way checkout"), "{refused}");
+    assert_eq!(world.percent("checkout"), 10);
 }
 
 #[tokio::test(start_paused = true)]
