@@ -4,6 +4,8 @@
 pub mod allocations;
 pub mod redis_server;
 pub mod rounds;
+pub mod served;
+pub mod serving;
 pub mod table;
 pub mod workload;
 pub mod world;

@@ -80,7 +80,7 @@ mod yaml;
 pub use fault::{Fault, Faults};
 pub use flag::Flag;
 pub use flags_file::FlagsFile;
-pub use key::{CheckpointName, EnvironmentKey, FlagKey, ReleaseName, RuleId, SegmentKey, SetName, Tag, VariantName};
+pub use key::{CheckpointName, EnvironmentKey, FlagKey, NumberName, ReleaseName, RuleId, SegmentKey, SetName, Tag, VariantName};
 pub use kill::{Kill, KillId, KillScope};
 
 pub use proposal::ProposalId;

@@ -64,6 +64,8 @@ pub const LADDER_STEPS: usize = 32;
 pub const SAMPLE_CONTEXTS: usize = 10_000;
 /// Steps of a rollout, at most.
 pub const ROLLOUT_STEPS: usize = 64;
+/// Rollouts that are over and that an environment keeps: the newest. The log has them all.
+pub const ROLLOUTS_KEPT: usize = 500;
 /// Gates of a rollout, at most.
 pub const GATES: usize = 16;
 /// Bytes of a rollout's plan as JSON, at most.

@@ -2,7 +2,7 @@
 
 mod approvals;
 mod drivers;
-mod many;
+mod faults;
 mod pipeline;
 mod users;
 

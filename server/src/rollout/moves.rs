@@ -13,7 +13,7 @@ use ripcord_proto::record::RecordKey;
 use ripcord_proto::rollback::{Rollback, Scope, Target};
 use ripcord_proto::rollout::{Rollout, RolloutState};
 use ripcord_proto::table::Entry;
-use ripcord_proto::{EnvironmentKey, Faults, Flag, FlagKey, Position, ReleaseName, RollbackId, RolloutId};
+use ripcord_proto::{EnvironmentKey, Faults, Flag, FlagKey, Position, ReleaseName, RollbackId, RolloutId, limits};
 
 use super::says;
 use super::step;
@@ -204,9 +204,27 @@ pub(super) fn begin(rollout: Rollout) -> Ask {
         let flag = state.snapshot.flags.value(rollout.plan.flag.as_str());
         let flag = flag.ok_or_else(|| CommitError::NoFlag(rollout.plan.flag.clone()))?;
         step::rehearse(&rollout.plan, flag).map_err(|refused| CommitError::Invalid(Faults::from(refused)))?;
-        Ok(vec![put_at(rollout.clone(), Expected::Absent)?])
+        let mut asks = surplus(state);
+        asks.push(put_at(rollout.clone(), Expected::Absent)?);
+        Ok(asks)
     };
     Ask::Decide(Decider::new(decide).kept_as(kept))
+}
+
+/// What takes out the oldest rollouts of those that are over, beyond those that are kept. One whose release others are still bound to
+/// stays, since it goes back with them.
+fn surplus(state: &EnvironmentState) -> Vec<Ask> {
+    let rollouts = || state.records.rollouts.iter().filter_map(|entry| Some((entry, entry.value().ok()?)));
+    let live: Vec<&ReleaseName> = rollouts()
+        .filter(|(_, rollout)| !rollout.state.is_final())
+        .filter_map(|(_, rollout)| rollout.plan.release.as_ref())
+        .collect();
+    let is_bound = |rollout: &Rollout| rollout.plan.release.as_ref().is_some_and(|release| live.contains(&release));
+    let over: Vec<_> = rollouts().filter(|(_, rollout)| rollout.state.is_final()).collect();
+    let oldest = over.iter().take(over.len().saturating_sub(limits::ROLLOUTS_KEPT));
+    let gone = oldest.filter(|(_, rollout)| !is_bound(rollout));
+    gone.map(|(entry, rollout)| Ask::DeleteRecord(RecordKey::Rollout(rollout.id.clone()), Expected::Digest(*entry.digest())))
+        .collect()
 }
 
 /// The rollout that moves a flag.
@@ -220,9 +238,11 @@ pub(super) fn live_on<'s>(state: &'s EnvironmentState, flag: &FlagKey) -> Option
 pub(super) fn bound<'s>(state: &'s EnvironmentState, rollout: &'s Rollout) -> impl Iterator<Item = &'s Arc<Entry<Rollout>>> {
     let is_bound = |other: &Rollout| {
         let live = !other.state.is_final() || other.state == RolloutState::Completed;
-        live && other.id != rollout.id && other.plan.release.is_some() && other.plan.release == rollout.plan.release
+        live && other.id != rollout.id && other.plan.release == rollout.plan.release
     };
-    state.records.rollouts.iter().filter(move |entry| entry.value().is_ok_and(is_bound))
+    // Most are of no release, and a thousand of them step at once: those do not look at all the others.
+    let others = rollout.plan.release.as_ref().map(|_| state.records.rollouts.iter());
+    others.into_iter().flatten().filter(move |entry| entry.value().is_ok_and(is_bound))
 }
 
 /// Whether commits can still join a release.

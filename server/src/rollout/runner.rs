@@ -5,6 +5,7 @@
 
 mod agenda;
 mod committing;
+mod meters;
 mod reading;
 mod tended;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use tokio::time::Instant;
 
 use self::agenda::Agenda;
 use self::committing::Committed;
+use self::meters::Meters;
 use self::reading::Answer;
 use self::tended::Tended;
 use super::decide::{self, Heard, Next, View};
@@ -59,12 +61,14 @@ struct Desk {
     opened: Instant,
     /// What the state looked like when it was last gone through.
     flags: BTreeMap<RolloutId, (Option<Digest>, usize)>,
+    meters: Meters,
 }
 
 /// Tends an environment's rollouts for as long as there is one.
 pub(super) async fn run(rollouts: Rollouts, place: Place) {
     let mut desk = Desk {
         rollouts,
+        meters: Meters::new(&place.environment),
         environment: place.environment,
         states: place.states,
         tended: BTreeMap::new(),
@@ -103,6 +107,9 @@ impl Desk {
             .cloned()
             .collect();
         for id in over {
+            if let Some((_, rollout)) = moves::entry_of(&state, &id) {
+                self.meters.ended(rollout.state);
+            }
             self.tended.remove(&id);
             self.flags.remove(&id);
             self.agenda.remove(&id);
@@ -122,6 +129,8 @@ impl Desk {
             }
             self.agenda.no_later(id, now);
         }
+        self.meters
+            .stand(self.tended.values().filter_map(|tended| Some(tended.entry.value().ok()?.state)));
     }
 
     /// Looks at all that is due, where this node drives.

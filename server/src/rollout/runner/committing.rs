@@ -10,6 +10,7 @@ use ripcord_proto::rollout::{Rollout, RolloutState, WaitsFor};
 use ripcord_proto::{EnvironmentKey, Position, RolloutId, Sequence};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::{Desk, Done, Stop};
 use crate::commit::state::EnvironmentState;
@@ -46,6 +47,17 @@ enum What {
     Kill,
 }
 
+impl What {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Record => "record",
+            Self::Step => "step",
+            Self::Back => "back",
+            Self::Kill => "kill",
+        }
+    }
+}
+
 impl Desk {
     fn member(&self, id: &RolloutId) -> Option<Member> {
         let tended = self.tended.get(id)?;
@@ -68,7 +80,8 @@ impl Desk {
             }
         }
         let environments = self.rollouts.environments.clone();
-        self.jobs.push(Box::pin(async move {
+        let span = tracing::info_span!("rollout", env = %self.environment, rollout = ids.first().map(tracing::field::display), what = what.as_str());
+        let job = async move {
             let submitted = environments.submit(draft);
             let result = match what {
                 // A store that is silent must not keep users exposed: what waits no longer is carried out all the same.
@@ -77,7 +90,8 @@ impl Desk {
             };
             let result = result.map(drop);
             Done::Committed(Committed { ids, what, result })
-        }));
+        };
+        self.jobs.push(Box::pin(job.instrument(span)));
     }
 
     /// Its record shall be what `next` makes of it.
@@ -149,6 +163,11 @@ impl Desk {
                 return self.stand(token, id, Standing::waiting(WaitsFor::Release, says::lockstep(&rollout, &behind)));
             }
             ids.push(other.id.clone());
+        }
+        for id in &ids {
+            if let Some(tended) = self.tended.get_mut(id) {
+                tended.due = tended.hold_over(now);
+            }
         }
         let members: Vec<Member> = ids.iter().filter_map(|id| self.member(id)).collect();
         let reason = format!("{} of {}", says::step(&rollout, rollout.step + 1), rollout.plan.flag);
@@ -286,6 +305,12 @@ impl Desk {
         match result {
             Ok(()) => {
                 again(self, Duration::ZERO);
+                if what == What::Step {
+                    for id in &ids {
+                        let late = self.tended.get_mut(id).and_then(|tended| tended.due.take());
+                        self.meters.stepped(late.map(|due| now.saturating_duration_since(due)));
+                    }
+                }
                 return Vec::new();
             }
             Err(CommitError::NotDriving) => {

@@ -82,16 +82,18 @@ impl Reports for Traffic {
             rate.map_or_else(Served::default, |(_, a_second, errors)| {
                 let served = a_second * millis / 1_000;
                 Served {
-                    real: Arm {
-                        served,
-                        errors: served * errors / 100,
-                    },
-                    synthetic: Arm { served: 7, errors: 7 },
+                    real: Arm::new(served, served * errors / 100),
+                    synthetic: Arm::new(7, 7),
                 }
             })
         };
-        let sums = series.iter().map(sum).collect();
-        Box::pin(std::future::ready(vec![NodeSums { node: "a".to_owned(), sums }]))
+        let sums: Vec<Served> = series.iter().map(sum).collect();
+        let node = NodeSums {
+            node: "a".to_owned(),
+            before: sums.clone(),
+            sums,
+        };
+        Box::pin(std::future::ready(vec![node]))
     }
 }
 

@@ -174,3 +174,15 @@ async fn with_the_store_away_the_flag_is_killed_and_goes_back_when_it_is_there_a
     assert_eq!(rollout.state, RolloutState::RolledBack, "{}", rollout.reason);
     assert_eq!(world.flag("checkout").rules, []);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_gate_said_before_a_person_let_it_go_on_does_not_hold_it_again() {
+    let world = World::new().await;
+    world.serves(&[("on", 50, 9), ("off", 50, 1)]);
+    let id = world.start(&["10% for 10m", "20% for 1m"], &errors(&json!({"on_fail": "hold"}))).await;
+    world.until(&id, RolloutState::Paused).await;
+    world.serves(&[("on", 50, 1), ("off", 50, 1)]);
+    world.act(&id, Act::Resume, author("anna", Role::Editor)).await.unwrap();
+    let rollout = world.until_step(&id, 2).await;
+    assert_eq!(rollout.past[0].gates[0].verdict, Verdict::Pass);
+}

@@ -1,6 +1,8 @@
 //! The gates' test, by simulation: how often it raises a false alarm when it is looked at every second for an hour, and how long
 //! it takes to find a rise. `cargo bench -p ripcord-benches --bench gates [-- RUNS]`.
 
+mod means;
+
 use ripcord_benches::table::{Row, print};
 use ripcord_proto::gate::Arm;
 use ripcord_server::outcome::statistics::Test;
@@ -62,7 +64,43 @@ fn main() {
         let what = format!("a rise from 1 % to 3 %, {treatment} and {control} a second, is found in (median, 90 in 100)");
         rows.push(Row::new(what, format!("{}, {}", at(50), at(90))));
     }
+    rows.extend(limits(runs, &mut dice));
     print("gates, a look every second for an hour, 95 % sure, min_samples 500", &rows);
+    // Drawn one by one, they take longer.
+    print("gates over numbers, the same", &means::rows(runs.div_ceil(8), &mut dice));
+}
+
+/// Rates that are compared with a limit instead of a control: as a latency gate does that says which share must be fast enough.
+fn limits(runs: usize, dice: &mut Dice) -> Vec<Row> {
+    let test = Test { margin: 0.01, alpha: 0.05 };
+    let seconds = |rate: f64, dice: &mut Dice| {
+        let draws = Draws::new((50, rate));
+        let alarm = |dice: &mut Dice| {
+            let mut arm = Arm::default();
+            (1..=SECONDS).find(|_| {
+                draws.add(&mut arm, dice);
+                arm.served >= MIN_SAMPLES && test.is_above(arm)
+            })
+        };
+        let mut found: Vec<usize> = (0..runs).filter_map(|_| alarm(dice)).collect();
+        found.sort_unstable();
+        found
+    };
+    let alarms = seconds(0.01, dice).len();
+    let found = seconds(0.03, dice);
+    vec![
+        Row::new(
+            "false alarms of a limit of 1 %, 1 % as it happens, 50 a second",
+            format!("{:.2} %", share(alarms, runs) * 100.0),
+        )
+        .limit("5 %"),
+        Row::new("3 % against a limit of 1 %, 50 a second, is found in (median)", median(&found)),
+    ]
+}
+
+/// The median of sorted seconds.
+fn median(found: &[usize]) -> String {
+    found.get(found.len() / 2).map_or_else(|| "never".to_owned(), |second| format!("{second} s"))
 }
 
 /// The seconds at which the runs raised an alarm; those that never did are left out.
