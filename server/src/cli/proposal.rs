@@ -10,7 +10,7 @@ use ripcord_proto::rest::kills::ReasonRequest;
 
 use super::client::{Answer, Call, Proposed};
 use super::exit::{Exit, Failure};
-use super::invocation::Invocation;
+use super::invocation::{Invocation, path};
 use super::output::{Format, moment, print, table};
 
 /// Look at, approve or decline what waits for a second person
@@ -95,7 +95,9 @@ pub(crate) async fn made(call: &Invocation, proposed: Proposed) -> Exit {
         return Exit::Refused;
     }
     // The figures take a look of their own; without them the rest is told all the same.
-    let proposal = get(call, &proposed.proposal.id).await.map_or(proposed.proposal, |answer| answer.value);
+    let own = path(&proposed.proposal.environment, &["proposals", proposed.proposal.id.as_str()]);
+    let asked: Result<Answer<Proposal>, _> = call.client.call(Call::get(own)).await;
+    let proposal = asked.map_or(proposed.proposal, |answer| answer.value);
     print(&words::made(&proposal, call));
     Exit::Refused
 }

@@ -63,9 +63,17 @@ pub(super) fn made(proposal: &Proposal, call: &Invocation) -> String {
         moment(proposal.expires)
     );
     let _ = writeln!(text, "Somebody else, with another key, runs");
-    let _ = writeln!(text, "  {}", call.command(&format!("proposal approve {}", proposal.id)));
+    let _ = writeln!(
+        text,
+        "  {}",
+        call.command_in(&proposal.environment, &format!("proposal approve {}", proposal.id))
+    );
     let _ = writeln!(text, "A script waits for it with");
-    let _ = writeln!(text, "  {}", call.command(&format!("proposal wait {} --timeout 1h", proposal.id)));
+    let _ = writeln!(
+        text,
+        "  {}",
+        call.command_in(&proposal.environment, &format!("proposal wait {} --timeout 1h", proposal.id))
+    );
     text
 }
 
