@@ -1,6 +1,7 @@
 //! What a command works with: the client, the environment, the output, and how it was called.
 
 use ripcord_proto::EnvironmentKey;
+use ripcord_proto::span::Span;
 
 use super::Global;
 use super::client::Client;
@@ -18,6 +19,8 @@ pub(crate) struct Invocation {
     pub(crate) client: Client,
     /// Prints.
     pub(crate) output: Output,
+    /// How long a second person is waited for, where one is needed.
+    pub(crate) await_approval: Option<Span>,
     environment: EnvironmentKey,
     environment_from: From,
 }
@@ -30,6 +33,7 @@ impl Invocation {
         Ok(Self {
             client,
             output,
+            await_approval: global.await_approval,
             environment,
             environment_from,
         })
