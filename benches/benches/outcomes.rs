@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use ripcord_benches::allocations::{Counting as Allocator, count};
+use ripcord_benches::apart::{Connection, Serving, is_role};
 use ripcord_benches::rounds::{batch, fastest};
 use ripcord_benches::served::Served;
-use ripcord_benches::serving::{Connection, Serving, is_role};
 use ripcord_benches::table::{Row, print};
 use ripcord_benches::workload;
 use ripcord_sdk::{Context, Counting, Outcome};

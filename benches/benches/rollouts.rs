@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use jiff::{SignedDuration, Timestamp};
-use ripcord_benches::serving::{Connection, Serving, is_role};
+use ripcord_benches::apart::{Connection, Serving, is_role};
 use ripcord_benches::table::{Row, print};
 use serde_json::{Value, json};
 

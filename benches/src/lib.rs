@@ -2,6 +2,8 @@
 //! of their own.
 
 pub mod allocations;
+pub mod apart;
+pub mod process;
 pub mod redis_server;
 pub mod rounds;
 pub mod served;

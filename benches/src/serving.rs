@@ -1,141 +1,98 @@
-//! All of `ripcord serve` on the embedded store, in a process of its own, and plain HTTP to it.
+//! All of `ripcord serve` in this process, on the embedded store, and calls of its REST interface.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context, Result, ensure};
 use ripcord_server::secret::Secret;
 use ripcord_server::serve::config::{Config, StoreChoice};
 use ripcord_server::telemetry::LogFormat;
-use serde_json::Value;
+use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-/// The key that everything goes by.
-pub const KEY: &str = "rc_admin_bench_bench_bench_bench_bench_bench";
-/// What this program is started with to be the server.
-const ROLE: &str = "role-serve";
+use crate::process::KEY;
 
-/// Serves, where this program was started for that, until its input ends; `true` then.
-pub fn is_role() -> Result<bool> {
-    if !std::env::args().any(|argument| argument == ROLE) {
-        return Ok(false);
+/// A server that is being served.
+pub struct Serving {
+    /// Where it listens.
+    pub address: SocketAddr,
+    stop: CancellationToken,
+    server: JoinHandle<Result<()>>,
+    /// Its data, which goes with it.
+    _folder: TempDir,
+}
+
+impl Serving {
+    /// Starts it on two threads, on a free port, with a folder of its own.
+    pub fn start() -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let config = config(&folder);
+        let stop = CancellationToken::new();
+        let (started, address) = std::sync::mpsc::channel();
+        let stopping = stop.clone();
+        let server = std::thread::spawn(move || -> Result<()> {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+            let told = |server: &ripcord_server::serve::Started| {
+                // The other end waits for nothing else.
+                let _ = started.send(server.address);
+            };
+            Ok(runtime.block_on(ripcord_server::serve::run(config, told, stopping))?)
+        });
+        Ok(Self {
+            address: address.recv().context("the server did not start")?,
+            stop,
+            server,
+            _folder: folder,
+        })
     }
-    let folder = tempfile::tempdir_in(std::env::current_dir()?)?;
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let config = Config {
-        listen: any,
+
+    /// Stops it.
+    pub fn stop(self) -> Result<()> {
+        self.stop.cancel();
+        self.server.join().map_err(|_| anyhow::anyhow!("the server panicked"))?
+    }
+}
+
+fn config(folder: &TempDir) -> Config {
+    let free = SocketAddr::from(([127, 0, 0, 1], 0));
+    Config {
+        listen: free,
         data_dir: folder.path().to_owned(),
         store: StoreChoice::Embedded,
         node: Some("bench".to_owned()),
         peers: Vec::new(),
         peer_secret: None,
         admin_key: Some(Secret::new(KEY)),
-        stale_after: Duration::from_mins(10),
+        stale_after: Duration::from_secs(600),
         tls: None,
         restore_backup: None,
         workers: 2,
         heartbeat: Duration::from_secs(15),
         flagd: ripcord_server::flagd::Config {
-            sync: any,
-            evaluation: any,
+            sync: free,
+            evaluation: free,
             key: None,
             tls: None,
         },
+        otlp_endpoint: None,
         log_format: LogFormat::Pretty,
-    };
-    let stop = CancellationToken::new();
-    let ended = stop.clone();
-    std::thread::spawn(move || {
-        let mut nothing = Vec::new();
-        let _ = std::io::stdin().read_to_end(&mut nothing);
-        ended.cancel();
-    });
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let told = |server: &ripcord_server::serve::Started| println!("{}", server.address);
-    runtime.block_on(ripcord_server::serve::run(config, told, stop))?;
-    Ok(true)
-}
-
-/// A server in a process of its own; it ends with this.
-#[derive(Debug)]
-pub struct Serving {
-    child: Child,
-    /// Where it answers.
-    pub address: SocketAddr,
-}
-
-impl Serving {
-    /// Starts this program again, as the server.
-    pub fn start() -> Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .arg(ROLE)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().context("no output")?).read_line(&mut line)?;
-        let address = line.trim().parse().context("the server did not start")?;
-        Ok(Self { child, address })
-    }
-
-    /// Processor time that it has used.
-    pub fn cpu(&self) -> Result<Duration> {
-        const TICK: u64 = 10;
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let fields: Vec<&str> = stat.rsplit_once(") ").context("no stat")?.1.split(' ').collect();
-        let ticks: u64 = [11, 12].iter().filter_map(|at| fields.get(*at)?.parse::<u64>().ok()).sum();
-        Ok(Duration::from_millis(ticks * TICK))
     }
 }
 
-impl Drop for Serving {
-    fn drop(&mut self) {
-        // The end of its input tells it to end; it may have ended by itself.
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
-    }
-}
-
-/// A connection that is kept.
-#[derive(Debug)]
-pub struct Connection {
-    stream: BufReader<TcpStream>,
-}
-
-impl Connection {
-    /// To a server.
-    pub fn open(address: SocketAddr) -> Result<Self> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        Ok(Self {
-            stream: BufReader::new(stream),
-        })
-    }
-
-    /// One request, whose body is JSON, or nothing; the body of the answer, which must be of success.
-    pub fn call(&mut self, method: &str, path: &str, body: &str) -> Result<Value> {
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: bench\r\nx-api-key: {KEY}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        self.stream.get_mut().write_all(head.as_bytes())?;
-        let (mut status, mut length) = (String::new(), 0);
-        self.stream.read_line(&mut status)?;
-        loop {
-            let mut line = String::new();
-            self.stream.read_line(&mut line)?;
-            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                length = value.trim().parse()?;
-            }
-            if line.trim().is_empty() {
-                break;
-            }
-        }
-        let mut answer = vec![0; length];
-        self.stream.read_exact(&mut answer)?;
-        ensure!(status.contains(" 2"), "{method} {path}: {}{}", status, String::from_utf8_lossy(&answer));
-        Ok(serde_json::from_slice(&answer).unwrap_or_default())
-    }
+/// One request to `/v1/{path}`; the body of the answer.
+pub fn call(address: SocketAddr, method: &str, path: &str, body: &str) -> Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    let head = format!(
+        "{method} /v1/{path} HTTP/1.1\r\nhost: bench\r\nx-api-key: {KEY}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(head.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    ensure!(answer.starts_with("HTTP/1.1 2"), "{method} {path}: {answer}");
+    Ok(answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
 }

@@ -15,7 +15,7 @@ mod sets;
 mod write;
 
 pub use operators::unknown_operator;
-pub use read::{Imported, is_flagd, parse, parse_either};
+pub use read::{Either, Imported, parse, parse_either};
 pub use safe::{Safe, SafeChoice};
 pub use sets::{FLAG_SET, belongs_to};
 pub use write::{Definition, Export, KILL_METADATA, LeftOut, export};

@@ -19,8 +19,8 @@
 //! says so, and the caller's `unwrap_or` is that default. It has neither events nor tracking yet; [`Provider::on_event`] and
 //! [`Provider::track`] are ours.
 //!
-//! Every evaluation is also a `tracing` event of the target [`EVENT_TARGET`] with the attributes that OpenTelemetry's conventions
-//! for feature flags name, for whoever exports them.
+//! Every evaluation is also a `tracing` event, `feature_flag.evaluation`, with the attributes that OpenTelemetry's conventions for
+//! feature flags name, for whoever exports events as log records, or the spans that they stand in.
 
 mod context;
 mod event;
@@ -37,7 +37,7 @@ pub use self::event::{Event, Events};
 use crate::engine::{Context, ErrorCode, Reason};
 use crate::{Answer, Client, Outcome, Source, State};
 
-/// The target of the `tracing` event that every evaluation is, at level `DEBUG`.
+/// The name and the target of the `tracing` event that every evaluation is, at level `DEBUG`.
 pub const EVENT_TARGET: &str = "feature_flag.evaluation";
 /// What the provider is called.
 const NAME: &str = "ripcord";
@@ -117,6 +117,7 @@ impl Provider {
 /// The evaluation as OpenTelemetry's conventions spell it.
 fn tell<T>(key: &str, context: &EvaluationContext, answer: &Answer<T>) {
     tracing::event!(
+        name: EVENT_TARGET,
         target: EVENT_TARGET,
         tracing::Level::DEBUG,
         feature_flag.key = key,

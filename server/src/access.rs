@@ -21,10 +21,12 @@ mod tests;
 use std::sync::Arc;
 
 use actix_web::http::header::HeaderMap;
+use arc_swap::ArcSwap;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::{Code, Problem};
 use subtle::ConstantTimeEq as _;
 
+use self::evaluator::Given;
 pub use self::holder::{Holder, Reach};
 pub use self::limits::Limits;
 pub use self::permit::{Clearance, Permit};
@@ -44,6 +46,8 @@ struct Inner {
     admin: Option<Digest>,
     node: String,
     limits: Limits,
+    /// Permits to evaluate that were given lately.
+    evaluators: ArcSwap<Given>,
 }
 
 impl Access {
@@ -56,6 +60,7 @@ impl Access {
                 admin,
                 node,
                 limits,
+                evaluators: ArcSwap::default(),
             }),
         }
     }
@@ -65,7 +70,7 @@ impl Access {
         Self::told(keys::presented(headers).and_then(|presented| self.holder_of(presented)))
     }
 
-    fn told(found: Result<Holder, Box<Problem>>) -> Result<Holder, Box<Problem>> {
+    fn told<T>(found: Result<T, Box<Problem>>) -> Result<T, Box<Problem>> {
         if let Err(problem) = &found {
             metrics::counter!(names::REFUSED_KEYS, "code" => problem.code.as_str()).increment(1);
         }

@@ -14,18 +14,26 @@ mod cors;
 mod evaluate;
 mod events;
 mod fault;
+mod front;
 mod heads;
+mod subject;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use actix_web::middleware::from_fn;
-use actix_web::web;
+use actix_http::body::BoxBody;
+use actix_http::{Request, Response};
+use actix_service::{IntoServiceFactory, Service as _, ServiceFactory, apply_fn_factory};
+use actix_web::Error;
+use actix_web::dev::{AppConfig, ServiceResponse};
+use futures_util::future::Either;
+use futures_util::{FutureExt as _, TryFutureExt as _};
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::problem::Code;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use self::front::{Meters, Route};
 use self::heads::Heads;
 use crate::access::Access;
 use crate::clock::Clock;
@@ -38,7 +46,7 @@ use crate::store::{StoreHealth, StoreState};
 
 /// The room. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Ofrep(web::Data<Room>);
+pub struct Ofrep(Arc<Room>);
 
 #[derive(Debug)]
 struct Room {
@@ -48,6 +56,7 @@ struct Room {
     health: watch::Receiver<StoreHealth>,
     fleet: Fleet,
     heads: Arc<Heads>,
+    meters: Meters,
     /// Open event streams.
     streams: AtomicUsize,
     stop: CancellationToken,
@@ -59,28 +68,33 @@ impl Ofrep {
         let (board, clock) = (Arc::clone(environments.board()), Arc::clone(environments.clock()));
         let heads = Arc::new(Heads::of(&board, Arc::clone(&clock)));
         board.listen(Arc::clone(&heads) as Arc<_>);
-        Self(web::Data::new(Room {
+        Self(Arc::new(Room {
             access,
             board,
             clock,
             health: environments.store().health(),
             fleet,
             heads,
+            meters: Meters::new(),
             streams: AtomicUsize::new(0),
             stop,
         }))
     }
 
-    /// Mounts it.
-    pub fn routes(&self, config: &mut web::ServiceConfig) {
-        config.service(
-            web::scope("/ofrep/v1")
-                .app_data(web::Data::clone(&self.0))
-                .service(web::resource("/evaluate/flags").route(web::post().to(bulk::evaluate)))
-                .service(web::resource("/evaluate/flags/{key}").route(web::post().to(evaluate::evaluate)))
-                .service(web::resource("/events").route(web::get().to(events::listen)))
-                .wrap(from_fn(cors::around)),
-        );
+    /// Puts it in front of `app`, which gets what is not for it.
+    pub fn before<A, S>(
+        &self,
+        app: A,
+    ) -> impl ServiceFactory<Request, Config = AppConfig, Response = Response<BoxBody>, Error = Error, InitError = ()> + use<A, S>
+    where
+        A: IntoServiceFactory<S, Request>,
+        S: ServiceFactory<Request, Config = AppConfig, Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()> + 'static,
+    {
+        let room = Arc::clone(&self.0);
+        apply_fn_factory(app, move |request: Request, app: &S::Service| match Route::of(&request) {
+            Some(route) => Either::Left(front::answer(Arc::clone(&room), route, request).map(Ok)),
+            None => Either::Right(app.call(request).map_ok(Response::from)),
+        })
     }
 }
 

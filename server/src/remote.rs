@@ -6,6 +6,7 @@
 
 mod answer;
 mod selection;
+pub mod trace;
 
 pub use self::answer::{Answer, Metadata};
 pub use self::selection::{Selection, SelectorError};

@@ -159,9 +159,7 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     let entry = entry_settings(&config, tls.clone());
     let address = listener.local_addr().map_err(ServeError::Http)?;
     let server = entry::start(vec![listener], &entry, &streams, move |worker| {
-        api.app(&worker)
-            .configure(|config| health.routes(config))
-            .configure(|config| ofrep.routes(config))
+        ofrep.before(api.app(&worker).configure(|config| health.routes(config)))
     })
     .map_err(ServeError::Http)?;
     started(&Started {

@@ -1,8 +1,9 @@
-//! What operators see: logs and metrics.
+//! What operators see: logs, metrics, and spans where a collector takes them.
 //!
 //! A span for each commit, session and request; `env`, `revision`, `flag`, `actor` and `request_id` are spelled alike
 //! everywhere. All metric names are in [`names`]. An error is logged once, where it is handled.
 
+pub mod export;
 pub mod names;
 
 use std::io::IsTerminal as _;
@@ -12,8 +13,11 @@ use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, Registry};
+
+use self::export::Exporter;
 
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -64,27 +68,27 @@ pub enum TelemetryError {
     /// Metrics are set up already in this process.
     #[error("metrics: {0}")]
     Metrics(String),
+    /// The collector's address cannot be used.
+    #[error("spans cannot be sent to {0} ({1}); name a collector like http://127.0.0.1:4318")]
+    Export(String, String),
 }
 
-/// Sends log lines to standard error. To be called once a process.
-pub fn start_logs(config: &Config) -> Result<(), TelemetryError> {
+/// Sends log lines to standard error, and spans to `exporter`, where there is one. To be called once a process.
+pub fn start_logs(config: &Config, exporter: Option<&Exporter>) -> Result<(), TelemetryError> {
     let filter = EnvFilter::from_str(&config.filter).map_err(|source| TelemetryError::Filter {
         filter: config.filter.clone(),
         source,
     })?;
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
-    match config.format {
-        LogFormat::Pretty => lines.with_target(false).finish().try_init()?,
-        LogFormat::Json => lines
-            .json()
-            .flatten_event(true)
-            .with_current_span(true)
-            .with_span_list(false)
-            .finish()
-            .try_init()?,
+    let lines = match config.format {
+        LogFormat::Pretty => lines.with_target(false).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed(),
+    };
+    match exporter {
+        None => Registry::default().with(lines).with(filter).try_init()?,
+        Some(exporter) => Registry::default().with(lines.with_filter(filter)).with(exporter.layer()).try_init()?,
     }
     Ok(())
 }
@@ -156,7 +160,7 @@ mod tests {
             filter: "ripcord=loud=x".to_owned(),
             ..Config::default()
         };
-        let told = start_logs(&config).unwrap_err().to_string();
+        let told = start_logs(&config, None).unwrap_err().to_string();
         assert!(told.contains("ripcord_server=debug,info"), "{told}");
     }
 }

@@ -1,4 +1,4 @@
-//! The official clients, as they come from PyPI and npm, against a live server: each sees a kill.
+//! The official clients, as they come from `PyPI` and npm, against a live server: each sees a kill.
 
 use std::path::PathBuf;
 use std::process::Stdio;

@@ -1,20 +1,46 @@
-//! The public flags and evaluation cases, where they are: in `RIPCORD_CONFORMANCE`, or in `../shared/conformance`.
+//! Flags, and what evaluating them must give: the project's own, which stand in `vectors`, and the public ones where they are, in
+//! `RIPCORD_CONFORMANCE` or in `../shared/conformance`.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
+use libtest_mimic::Trial;
 use ripcord_proto::flagd::{self, Safe};
 use ripcord_proto::settings::Bucketing;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{FlagsFile, Position, Snapshot};
 use serde_json::{Map, Value};
 
-/// The folder of the cases; none where they are not on this machine.
-pub fn folder() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/conformance");
-    let folder = std::env::var_os("RIPCORD_CONFORMANCE").map_or_else(beside, PathBuf::from).join("flagd");
-    folder.join("evaluation-cases.jsonl").is_file().then_some(folder)
+/// The file of the cases in a folder.
+pub const CASES: &str = "evaluation-cases.jsonl";
+
+/// The folders of cases, by what they are called; the public one may not be on this machine.
+fn folders() -> [(&'static str, PathBuf); 2] {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let beside = || here.join("../../shared/conformance");
+    let public = std::env::var_os("RIPCORD_CONFORMANCE").map_or_else(beside, PathBuf::from).join("flagd");
+    [("own", here.join("openfeature/vectors")), ("public", public)]
+}
+
+/// A trial of every folder of cases and every generation of bucketing: `way` says what the cases go through. Those whose cases, or
+/// whose tools by `has_tools`, are not on this machine are ignored.
+pub fn trials<F: Future<Output = Result<()>>>(
+    way: &'static str,
+    has_tools: fn(Bucketing) -> bool,
+    run: impl Fn(PathBuf, Bucketing) -> F + Copy + Send + 'static,
+) -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for (whose, folder) in folders() {
+        for bucketing in [Bucketing::V2, Bucketing::V3] {
+            let name = format!("every_{whose}_case_passes_through_{way}_in_generation_{bucketing:?}").to_lowercase();
+            let is_missing = !folder.join(CASES).is_file() || !has_tools(bucketing);
+            let folder = folder.clone();
+            trials.push(crate::trial(name, move || run(folder, bucketing)).with_ignored_flag(is_missing));
+        }
+    }
+    trials
 }
 
 /// One evaluation and what it must give.
@@ -61,17 +87,41 @@ pub enum Profile {
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 pub struct Expected {
     pub value: Option<Value>,
-    #[serde(default, deserialize_with = "given")]
-    pub variant: Option<Option<String>>,
+    #[serde(default)]
+    pub variant: Wanted,
     pub reason: Option<String>,
     #[serde(rename = "errorCode")]
     pub error_code: Option<String>,
     pub metadata: Option<Map<String, Value>>,
 }
 
-/// Null is something else than nothing.
-fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    serde::Deserialize::deserialize(deserializer).map(Some)
+/// Which variant a case wants. Null is something else than nothing.
+#[derive(Debug, Clone, Default, PartialEq, serde::Deserialize)]
+#[serde(from = "Option<String>")]
+pub enum Wanted {
+    /// It does not say.
+    #[default]
+    Any,
+    /// None: the caller's own default.
+    Nothing,
+    /// This one.
+    Variant(String),
+}
+
+impl From<Option<String>> for Wanted {
+    fn from(variant: Option<String>) -> Self {
+        variant.map_or(Self::Nothing, Self::Variant)
+    }
+}
+
+impl Wanted {
+    fn is(&self, variant: Option<&str>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Nothing => variant.is_none(),
+            Self::Variant(wanted) => variant == Some(wanted),
+        }
+    }
 }
 
 /// What a way of evaluating gave.
@@ -86,7 +136,7 @@ pub struct Answer {
 
 impl Case {
     /// Whether it holds where splits bucket by this generation.
-    pub fn holds_for(&self, bucketing: Bucketing) -> bool {
+    fn holds_for(&self, bucketing: Bucketing) -> bool {
         match self.profile {
             Profile::Core => true,
             Profile::V1 => false,
@@ -100,7 +150,7 @@ impl Case {
         let expected = &self.expect;
         let value = answer.value.clone().unwrap_or_else(|| self.default.clone());
         let fine = expected.value.as_ref().is_none_or(|wanted| same(wanted, &value))
-            && expected.variant.as_ref().is_none_or(|wanted| *wanted == answer.variant)
+            && expected.variant.is(answer.variant.as_deref())
             && expected
                 .reason
                 .as_ref()
@@ -128,10 +178,13 @@ pub fn same(one: &Value, other: &Value) -> bool {
     }
 }
 
-/// The cases of a file of the folder.
-pub fn cases(folder: &Path, file: &str) -> Result<Vec<Case>> {
-    let text = std::fs::read_to_string(folder.join(file))?;
-    text.lines().map(|line| serde_json::from_str(line).with_context(|| line.to_owned())).collect()
+/// The cases of a folder that hold for a generation.
+pub fn cases(folder: &Path, bucketing: Bucketing) -> Result<Vec<Case>> {
+    let text = std::fs::read_to_string(folder.join(CASES))?;
+    let read = |line: &str| serde_json::from_str::<Case>(line).with_context(|| line.to_owned());
+    let mut cases = text.lines().map(read).collect::<Result<Vec<_>>>()?;
+    cases.retain(|case| case.holds_for(bucketing));
+    Ok(cases)
 }
 
 /// The flags of a file of the folder, imported.
@@ -166,7 +219,9 @@ pub fn by_file(cases: Vec<Case>) -> BTreeMap<String, Vec<Case>> {
 }
 
 /// Says how many passed, and fails with all that did not.
-pub fn verdict(way: &str, ran: usize, faults: &[String]) -> Result<(), libtest_mimic::Failed> {
-    println!("{way}: {} of {ran} cases pass", ran - faults.len());
-    if faults.is_empty() { Ok(()) } else { Err(faults.join("\n").into()) }
+pub fn verdict(way: &str, folder: &Path, bucketing: Bucketing, ran: usize, faults: &[String]) -> Result<()> {
+    let passed = ran - faults.len();
+    println!("{way}, {bucketing:?}, {}: {passed} of {ran} cases pass", folder.display());
+    ensure!(faults.is_empty(), "{}", faults.join("\n"));
+    Ok(())
 }

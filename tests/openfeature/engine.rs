@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use libtest_mimic::{Failed, Trial};
+use libtest_mimic::Trial;
 use ripcord_proto::settings::Bucketing;
 use ripcord_sdk::Context;
 use ripcord_sdk::engine::{Compiled, Evaluation, Reason, TypeMismatch, Unheard};
@@ -12,26 +12,18 @@ use serde_json::{Value, json};
 use crate::conformance::{self, Answer, Case, Kind};
 
 pub fn trials() -> Vec<Trial> {
-    [Bucketing::V2, Bucketing::V3]
-        .into_iter()
-        .map(|bucketing| {
-            let name = format!("every_case_passes_through_the_engine_in_generation_{bucketing:?}").to_lowercase();
-            let folder = conformance::folder();
-            Trial::test(name, move || run(&conformance::folder().ok_or("the cases are gone")?, bucketing)).with_ignored_flag(folder.is_none())
-        })
-        .collect()
+    conformance::trials("the_engine", |_| true, |folder, bucketing| async move { run(&folder, bucketing) })
 }
 
-fn run(folder: &Path, bucketing: Bucketing) -> Result<(), Failed> {
-    let mut cases = conformance::cases(folder, "evaluation-cases.jsonl")?;
-    cases.retain(|case| case.holds_for(bucketing));
+fn run(folder: &Path, bucketing: Bucketing) -> Result<()> {
+    let cases = conformance::cases(folder, bucketing)?;
     let ran = cases.len();
     let mut faults = Vec::new();
     for (file, cases) in conformance::by_file(cases) {
         let compiled = Compiled::new(&conformance::snapshot(&conformance::flags(folder, &file)?, bucketing)?);
         faults.extend(cases.iter().filter_map(|case| case.fault(&answer(&compiled, case))));
     }
-    conformance::verdict(&format!("engine, {bucketing:?}"), ran, &faults)
+    conformance::verdict("the engine", folder, bucketing, ran, &faults)
 }
 
 fn answer(compiled: &Compiled, case: &Case) -> Answer {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use libtest_mimic::Trial;
 use prost_types::value::Kind as Wire;
 use prost_types::{ListValue, Struct};
@@ -14,25 +14,15 @@ use serde_json::{Map, Number, Value};
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
-use crate::conformance::{self, Answer, Case, Kind};
+use crate::conformance::{self, Answer, Case, Kind, Wanted};
 use crate::node::Node;
-use crate::trial;
 
 pub fn trials() -> Vec<Trial> {
-    [Bucketing::V2, Bucketing::V3]
-        .into_iter()
-        .map(|bucketing| {
-            let name = format!("every_case_passes_through_grpc_in_generation_{bucketing:?}").to_lowercase();
-            let folder = conformance::folder();
-            let is_missing = folder.is_none();
-            trial(name, move || async move { run(&folder.context("the cases are gone")?, bucketing).await }).with_ignored_flag(is_missing)
-        })
-        .collect()
+    conformance::trials("grpc", |_| true, |folder, bucketing| async move { run(&folder, bucketing).await })
 }
 
 async fn run(folder: &Path, bucketing: Bucketing) -> Result<()> {
-    let mut cases = conformance::cases(folder, "evaluation-cases.jsonl")?;
-    cases.retain(|case| case.holds_for(bucketing));
+    let cases = conformance::cases(folder, bucketing)?;
     let (ran, mut faults) = (2 * cases.len(), Vec::new());
     for (file, cases) in conformance::by_file(cases) {
         let node = Node::with_flags(&folder.join(&file), bucketing).await?;
@@ -45,12 +35,12 @@ async fn run(folder: &Path, bucketing: Bucketing) -> Result<()> {
             faults.extend(old_fault(&case, &answer).map(|fault| format!("v1: {fault}")));
         }
     }
-    conformance::verdict(&format!("gRPC v1 and v2, {bucketing:?}"), ran, &faults).map_err(|failed| anyhow::anyhow!("{failed:?}"))
+    conformance::verdict("gRPC v1 and v2", folder, bucketing, ran, &faults)
 }
 
-/// The older version has two answers of its own: the zero value of a flag that is switched off, and NOT_FOUND for the code default.
+/// The older version has two answers of its own: the zero value of a flag that is switched off, and `NOT_FOUND` for the code default.
 fn old_fault(case: &Case, answer: &Answer) -> Option<String> {
-    let by_default = case.expect.variant == Some(None) && case.expect.error_code.is_none();
+    let by_default = case.expect.variant == Wanted::Nothing && case.expect.error_code.is_none();
     if by_default && case.expect.reason.as_deref() == Some("DISABLED") {
         let fine = answer.reason.as_deref() == Some("DISABLED") && answer.variant.is_none();
         return (!fine).then(|| format!("{}: {answer:?}", case.id));
@@ -127,15 +117,39 @@ async fn through_v2(client: &mut V2<Channel>, case: &Case, key: &str) -> Answer 
 }
 
 async fn through_v1(client: &mut V1<Channel>, case: &Case, key: &str) -> Answer {
-    fn json<T: Into<Value>>(value: T) -> Option<Value> {
-        Some(value.into())
-    }
     let named = |variant: String| Some(variant).filter(|variant| !variant.is_empty());
     match case.kind {
-        Kind::Boolean => resolve!(client, v1, case, key, resolve_boolean, ResolveBooleanRequest, json, named),
-        Kind::String => resolve!(client, v1, case, key, resolve_string, ResolveStringRequest, json, named),
-        Kind::Integer => resolve!(client, v1, case, key, resolve_int, ResolveIntRequest, json, named),
-        Kind::Float => resolve!(client, v1, case, key, resolve_float, ResolveFloatRequest, json, named),
+        Kind::Boolean => resolve!(
+            client,
+            v1,
+            case,
+            key,
+            resolve_boolean,
+            ResolveBooleanRequest,
+            |value| Some(Value::from(value)),
+            named
+        ),
+        Kind::String => resolve!(
+            client,
+            v1,
+            case,
+            key,
+            resolve_string,
+            ResolveStringRequest,
+            |value| Some(Value::from(value)),
+            named
+        ),
+        Kind::Integer => resolve!(client, v1, case, key, resolve_int, ResolveIntRequest, |value| Some(Value::from(value)), named),
+        Kind::Float => resolve!(
+            client,
+            v1,
+            case,
+            key,
+            resolve_float,
+            ResolveFloatRequest,
+            |value| Some(Value::from(value)),
+            named
+        ),
         Kind::Object => {
             let object = |value: Option<Struct>| value.as_ref().map(|value| Value::Object(to_map(value)));
             resolve!(client, v1, case, key, resolve_object, ResolveObjectRequest, object, named)

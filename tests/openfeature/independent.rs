@@ -24,26 +24,19 @@ const CASES: usize = 10_000;
 const CONTEXTS: usize = 20;
 
 pub fn trials() -> Vec<Trial> {
-    let mut trials = Vec::new();
+    let has_engine = |bucketing| python(bucketing).is_some();
+    let run = |folder: PathBuf, bucketing| async move { all_cases(&engine(bucketing)?, &folder, bucketing) };
+    let mut trials = conformance::trials("the_export_and_an_independent_engine", has_engine, run);
     for bucketing in [Bucketing::V2, Bucketing::V3] {
-        let generation = format!("{bucketing:?}").to_lowercase();
-        let (engine, folder) = (python(bucketing), conformance::folder());
-        let is_missing = engine.is_none() || folder.is_none();
-        let name = format!("every_case_passes_through_the_export_and_an_independent_engine_in_generation_{generation}");
-        let given = engine.clone();
-        trials.push(
-            trial(name, move || async move {
-                public(&given.context("no engine")?, &folder.context("the cases are gone")?, bucketing)
-            })
-            .with_ignored_flag(is_missing),
-        );
-        let (name, is_missing) = (
-            format!("random_flags_serve_the_same_variant_in_an_independent_engine_in_generation_{generation}"),
-            engine.is_none(),
-        );
-        trials.push(trial(name, move || async move { at_random(&engine.context("no engine")?, bucketing) }).with_ignored_flag(is_missing));
+        let name = format!("random_flags_serve_the_same_variant_in_an_independent_engine_in_generation_{bucketing:?}").to_lowercase();
+        let test = move || async move { at_random(&engine(bucketing)?, bucketing) };
+        trials.push(trial(name, test).with_ignored_flag(!has_engine(bucketing)));
     }
     trials
+}
+
+fn engine(bucketing: Bucketing) -> Result<PathBuf> {
+    python(bucketing).context("the engine is not installed")
 }
 
 /// The engine of this generation, where it is installed.
@@ -80,10 +73,9 @@ fn evaluate(python: &Path, flags: &Value, cases: &str) -> Result<Vec<Answer>> {
         .collect()
 }
 
-fn public(python: &Path, folder: &Path, bucketing: Bucketing) -> Result<()> {
-    let text = std::fs::read_to_string(folder.join("evaluation-cases.jsonl"))?;
-    let mut cases = conformance::cases(folder, "evaluation-cases.jsonl")?;
-    cases.retain(|case| case.holds_for(bucketing));
+fn all_cases(python: &Path, folder: &Path, bucketing: Bucketing) -> Result<()> {
+    let text = std::fs::read_to_string(folder.join(conformance::CASES))?;
+    let cases = conformance::cases(folder, bucketing)?;
     let (ran, mut faults) = (cases.len(), Vec::new());
     for (file, cases) in conformance::by_file(cases) {
         let snapshot = conformance::snapshot(&conformance::flags(folder, &file)?, bucketing)?;
@@ -95,7 +87,7 @@ fn public(python: &Path, folder: &Path, bucketing: Bucketing) -> Result<()> {
         ensure!(answers.len() == cases.len(), "{} answers to {} cases", answers.len(), cases.len());
         faults.extend(cases.iter().zip(&answers).filter_map(|(case, answer)| case.fault(answer)));
     }
-    conformance::verdict(&format!("export and an independent engine, {bucketing:?}"), ran, &faults).map_err(|failed| anyhow::anyhow!("{failed:?}"))
+    conformance::verdict("the export and an independent engine", folder, bucketing, ran, &faults)
 }
 
 fn at_random(python: &Path, bucketing: Bucketing) -> Result<()> {

@@ -4,6 +4,7 @@
 //! `target/openfeature`.
 
 mod answers;
+mod bad_input;
 mod clients;
 mod conformance;
 mod engine;
@@ -13,6 +14,7 @@ mod node;
 mod ofrep;
 mod random;
 mod sync;
+mod traces;
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -27,6 +29,8 @@ fn main() -> ExitCode {
         answers::trials(),
         grpc::trials(),
         sync::trials(),
+        bad_input::trials(),
+        traces::trials(),
         independent::trials(),
         clients::trials(),
     ];

@@ -52,14 +52,15 @@ impl Node {
 
     /// What `ripcord ARGUMENTS` prints.
     pub fn run(&self, arguments: &[&str]) -> Result<String> {
-        let ran = self
-            .server
-            .command()
-            .args(arguments)
-            .args(["--server", &self.server.url(), "--key", self.api.key(), "--env", "production"])
-            .output()?;
+        let ran = self.server.command().args(arguments).args(self.access()).output()?;
         ensure!(ran.status.success(), "ripcord {arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
         Ok(String::from_utf8(ran.stdout)?)
+    }
+
+    /// What tells a command where to go, and as whom.
+    pub fn access(&self) -> [String; 6] {
+        let url = self.server.url();
+        ["--server", &url, "--key", self.api.key(), "--env", "production"].map(str::to_owned)
     }
 
     pub fn endpoint(port: u16) -> String {

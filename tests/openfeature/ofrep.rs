@@ -2,30 +2,20 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use libtest_mimic::Trial;
 use ripcord_proto::settings::Bucketing;
 use serde_json::{Value, json};
 
 use crate::conformance::{self, Answer, Case, Kind};
 use crate::node::Node;
-use crate::trial;
 
 pub fn trials() -> Vec<Trial> {
-    [Bucketing::V2, Bucketing::V3]
-        .into_iter()
-        .map(|bucketing| {
-            let name = format!("every_case_passes_through_ofrep_in_generation_{bucketing:?}").to_lowercase();
-            let folder = conformance::folder();
-            let is_missing = folder.is_none();
-            trial(name, move || async move { run(&folder.context("the cases are gone")?, bucketing).await }).with_ignored_flag(is_missing)
-        })
-        .collect()
+    conformance::trials("ofrep", |_| true, |folder, bucketing| async move { run(&folder, bucketing).await })
 }
 
 async fn run(folder: &Path, bucketing: Bucketing) -> Result<()> {
-    let mut cases = conformance::cases(folder, "evaluation-cases.jsonl")?;
-    cases.retain(|case| case.holds_for(bucketing));
+    let cases = conformance::cases(folder, bucketing)?;
     let (ran, mut faults) = (cases.len(), Vec::new());
     for (file, cases) in conformance::by_file(cases) {
         let node = Node::with_flags(&folder.join(&file), bucketing).await?;
@@ -34,7 +24,7 @@ async fn run(folder: &Path, bucketing: Bucketing) -> Result<()> {
             faults.extend(case.fault(&answer));
         }
     }
-    conformance::verdict(&format!("OFREP, {bucketing:?}"), ran, &faults).map_err(|failed| anyhow::anyhow!("{failed:?}"))
+    conformance::verdict("OFREP", folder, bucketing, ran, &faults)
 }
 
 async fn evaluate(node: &Node, case: &Case) -> Result<Answer> {

@@ -7,9 +7,9 @@ use std::thread;
 
 use anyhow::Result;
 
-use crate::process::{listener, now};
 use crate::publisher::Stage;
 use crate::roles::Transport;
+use ripcord_benches::process::{listener, now};
 
 const THREADS: usize = 2;
 

@@ -7,7 +7,6 @@
 
 mod bare;
 mod measure;
-mod process;
 mod publisher;
 mod readers;
 mod roles;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use ripcord_benches::table::{self, Row};
 
-use crate::process::{KEY, Process, word};
 use crate::roles::{Acks, Transport};
+use ripcord_benches::process::{KEY, Process, word};
 
 const KILLS: usize = 20;
 /// Processes that the readers are spread over: the limit of open files is per process.

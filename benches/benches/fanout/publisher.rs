@@ -28,7 +28,7 @@ use ripcord_server::snapshot::publication::{Publication, Served, Step};
 use ripcord_server::stream::{self, Authorise, Streams};
 use tokio::sync::watch;
 
-use crate::process::{KEY, listener, now};
+use ripcord_benches::process::{KEY, listener, now};
 
 /// An environment that is killed and restored in turn.
 pub struct Stage {

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use mio::{Events, Interest, Poll, Token};
 
-use crate::process::{KEY, now};
 use crate::roles::{Acks, Transport};
+use ripcord_benches::process::{KEY, now};
 
 struct Reader {
     stream: mio::net::TcpStream,

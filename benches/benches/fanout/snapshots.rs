@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use mio::{Events, Interest, Poll, Token};
 
-use crate::process::KEY;
+use ripcord_benches::process::KEY;
 
 const CONNECTIONS: usize = 64;
 const LENGTH: Duration = Duration::from_secs(3);

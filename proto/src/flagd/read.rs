@@ -38,20 +38,48 @@ pub fn parse(text: &str, safe: &Safe) -> Result<Imported, Faults> {
     read(&yaml::parse(text)?, safe)
 }
 
-/// Reads a flags file or flagd's flags, whichever the text is.
-pub fn parse_either(text: &str) -> Result<FlagsFile, Faults> {
-    let document = yaml::parse(text)?;
-    if !is_flagd(&document) {
-        return FlagsFile::from_value(&document);
+/// What a text was that may be either.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Either {
+    /// A flags file.
+    Native(FlagsFile),
+    /// flagd's flags.
+    Flagd(Imported),
+}
+
+impl Either {
+    /// As a flags file.
+    pub fn into_file(self) -> FlagsFile {
+        match self {
+            Self::Native(file) => file,
+            Self::Flagd(imported) => FlagsFile {
+                flags: imported.flags,
+                ..FlagsFile::default()
+            },
+        }
     }
-    read(&document, &Safe::default()).map(|imported| FlagsFile {
-        flags: imported.flags,
-        ..FlagsFile::default()
-    })
+
+    /// What was passed over.
+    pub fn warnings(&self) -> &[Fault] {
+        match self {
+            Self::Native(_) => &[],
+            Self::Flagd(imported) => &imported.warnings,
+        }
+    }
+}
+
+/// Reads a flags file or flagd's flags, whichever the text is.
+pub fn parse_either(text: &str) -> Result<Either, Faults> {
+    let document = yaml::parse(text)?;
+    if is_flagd(&document) {
+        read(&document, &Safe::default()).map(Either::Flagd)
+    } else {
+        FlagsFile::from_value(&document).map(Either::Native)
+    }
 }
 
 /// Whether a document is flagd's: it has what a flags file never has.
-pub fn is_flagd(document: &Value) -> bool {
+fn is_flagd(document: &Value) -> bool {
     let has = |member: &str| document.get(member).is_some();
     let flags_are = |test: &dyn Fn(&Value) -> bool| document.get("flags").and_then(Value::as_object).is_some_and(|flags| flags.values().any(test));
     has("$evaluators")

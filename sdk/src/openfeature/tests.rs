@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use open_feature::provider::FeatureProvider as _;
@@ -79,4 +80,67 @@ async fn a_kill_names_itself_and_is_an_event() {
     }
     assert!(told() && heard.lock().unwrap().contains(&Event::Ready));
     drop(events);
+}
+
+/// Keeps the fields of every event, as text.
+#[derive(Clone, Default)]
+struct Events(Arc<Mutex<Vec<BTreeMap<String, String>>>>);
+
+impl tracing::Subscriber for Events {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.target() == EVENT_TARGET && metadata.name() == EVENT_TARGET
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Fields(BTreeMap<String, String>);
+
+        impl tracing::field::Visit for Fields {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                self.0.insert(field.name().to_owned(), format!("{value:?}").trim_matches('"').to_owned());
+            }
+        }
+
+        let mut fields = Fields(BTreeMap::new());
+        event.record(&mut fields);
+        self.0.lock().unwrap().push(fields.0);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[test]
+fn every_evaluation_is_an_event_with_the_attributes_of_feature_flags() {
+    let (test, provider) = test();
+    test.set_bool("plain", true).unwrap();
+    let (events, user) = (Events::default(), EvaluationContext::default().with_targeting_key("user-7"));
+    tracing::subscriber::with_default(events.clone(), || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(provider.resolve_bool_value("plain", &user)).unwrap();
+        runtime.block_on(provider.resolve_bool_value("missing", &user)).unwrap_err();
+    });
+    let told = events.0.lock().unwrap().clone();
+    let [plain, missing] = told.as_slice() else { panic!("{told:?}") };
+    for (name, value) in [
+        ("feature_flag.key", "plain"),
+        ("feature_flag.provider.name", "ripcord"),
+        ("feature_flag.context.id", "user-7"),
+        ("feature_flag.result.reason", "static"),
+    ] {
+        assert_eq!(plain.get(name).map(String::as_str), Some(value), "{plain:?}");
+    }
+    assert!(
+        plain.contains_key("feature_flag.result.variant") && !plain.contains_key("error.type"),
+        "{plain:?}"
+    );
+    assert_eq!(missing.get("error.type").map(String::as_str), Some("flag_not_found"));
 }

@@ -1,4 +1,10 @@
 //! Who may have flags evaluated: asked with what a request carries, whatever protocol it came by.
+//!
+//! Callers ask thousands of times a second with the same key, so a permit that was given is given again as long as keys and
+//! environments are what they were then: a key that is revoked is worth nothing from the moment in which its commit is in memory.
+
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use ripcord_proto::actor::Origin;
 use ripcord_proto::digest::Digest;
@@ -10,14 +16,62 @@ use super::permit::Evaluate;
 use super::{Access, Holder, Permit, Reach, keys};
 use crate::commit::Author;
 use crate::http::Refusal;
+use crate::system::SystemState;
 
 /// What separates the digests of tokens from those of anything else.
 const EVENTS: &[u8] = b"ripcord ofrep events";
 
+/// The permits that were given while keys and environments stood as `system` has them. There are at most as many as keys times the
+/// environments that each reaches, since only what was permitted is kept.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    system: Arc<SystemState>,
+    /// By the key's digest, and the environment that was asked for.
+    permits: HashMap<Digest, Vec<Standing>>,
+}
+
+/// A permit, and the environment that was asked for.
+type Standing = (Option<Box<str>>, Arc<Permit<Evaluate>>);
+
+impl Given {
+    fn find(&self, hash: &Digest, asked: Option<&str>) -> Option<Arc<Permit<Evaluate>>> {
+        let permits = self.permits.get(hash)?;
+        let (_, permit) = permits.iter().find(|(own, _)| own.as_deref() == asked)?;
+        Some(Arc::clone(permit))
+    }
+
+    /// The same with one more.
+    fn with(&self, system: &Arc<SystemState>, hash: Digest, asked: Option<&str>, permit: &Arc<Permit<Evaluate>>) -> Self {
+        let still_stands = Arc::ptr_eq(&self.system, system);
+        let mut permits = if still_stands { self.permits.clone() } else { HashMap::new() };
+        permits.entry(hash).or_default().push((asked.map(Box::from), Arc::clone(permit)));
+        Self {
+            system: Arc::clone(system),
+            permits,
+        }
+    }
+}
+
 impl Access {
     /// Permits evaluation to the holder of the key `presented`: at the environment that was asked for, else at the key's only one.
-    pub fn evaluator(&self, presented: &str, asked: Option<&str>) -> Result<Permit<Evaluate>, Refusal> {
-        let holder = Self::told(keys::fit(presented).and_then(|key| self.holder_of(key)))?;
+    pub fn evaluator(&self, presented: &str, asked: Option<&str>) -> Result<Arc<Permit<Evaluate>>, Refusal> {
+        // Taken first: what is permitted by a later state is not kept as one of this.
+        let system = self.environments().system();
+        let key = Self::told(keys::fit(presented))?;
+        let hash = keys::hash(key);
+        let given = self.inner.evaluators.load();
+        if Arc::ptr_eq(&given.system, &system)
+            && let Some(permit) = given.find(&hash, asked)
+        {
+            return Ok(permit);
+        }
+        let permit = Arc::new(self.decide_evaluator(key, asked)?);
+        self.inner.evaluators.rcu(|given| given.with(&system, hash, asked, &permit));
+        Ok(permit)
+    }
+
+    fn decide_evaluator(&self, key: &str, asked: Option<&str>) -> Result<Permit<Evaluate>, Refusal> {
+        let holder = Self::told(self.holder_of(key))?;
         let environment = environment_of(&holder, asked)?;
         let author = Author {
             actor: holder.actor(None),

@@ -71,11 +71,14 @@ impl Source {
     }
 
     /// What was read already, of the set that files without a name make.
-    pub(crate) fn of(name: String, environment: EnvironmentKey, file: FlagsFile) -> Self {
+    pub(crate) fn of(name: String, environment: EnvironmentKey, file: FlagsFile, takeover: Takeover) -> Self {
         Self {
             name,
             environment,
-            set: file_set(SetName::default(), file),
+            set: FileSet {
+                takeover,
+                ..file_set(SetName::default(), file)
+            },
         }
     }
 

@@ -18,6 +18,8 @@ use crate::http::query::Wait;
 const EVERY: Duration = Duration::from_millis(50);
 /// When a progress bar appears: what is confirmed sooner needs none.
 const SOON: Duration = Duration::from_millis(150);
+/// How long it is looked up again after all have confirmed, until what is sent to those who cannot is on its way too.
+const SENDING: Duration = Duration::from_millis(250);
 /// Missing instances that are shown by name.
 const NAMED: usize = 10;
 
@@ -63,12 +65,12 @@ pub(crate) async fn follow(
     let text = subject.to_string();
     let mut bar: Option<ProgressBar> = None;
     let mut newest = known;
-    while !newest.as_ref().is_some_and(|confirmation| confirmation.complete) && began.elapsed() < patience {
+    while !newest.as_ref().is_some_and(|confirmation| is_settled(confirmation, began.elapsed())) && began.elapsed() < patience {
         let answer = client.call::<Confirmation>(Call::get(path(environment, &["confirmations", &text]))).await?;
         newest = Some(answer.value);
         if let Some(confirmation) = &newest {
             show(&mut bar, confirmation, began.elapsed());
-            if confirmation.complete {
+            if is_settled(confirmation, began.elapsed()) {
                 break;
             }
         }
@@ -78,6 +80,12 @@ pub(crate) async fn follow(
         bar.finish_and_clear();
     }
     Ok(newest)
+}
+
+/// Whether nothing more is to be waited for.
+fn is_settled(confirmation: &Confirmation, waited: Duration) -> bool {
+    let is_sent = confirmation.sent.confirmed >= confirmation.sent.connected;
+    confirmation.complete && (is_sent || waited >= SENDING)
 }
 
 /// Draws progress on a terminal's standard error.
@@ -110,11 +118,13 @@ pub(crate) fn describe(confirmation: &Confirmation, patience: Duration, paint: P
     // Writing to a String cannot fail.
     if confirmation.fetched.connected > 0 {
         let Level { confirmed, connected, .. } = confirmation.fetched;
-        let _ = write!(text, "\nFetched by {confirmed} of {connected} OFREP clients.");
+        let clients = count_of(connected, "OFREP client", "OFREP clients");
+        let _ = write!(text, "\nFetched by {confirmed} of {clients}.");
     }
     if confirmation.sent.connected > 0 {
         let Level { confirmed, connected, .. } = confirmation.sent;
-        let _ = write!(text, "\nSent to {confirmed} of {connected} readers that cannot confirm.");
+        let readers = count_of(connected, "reader that cannot confirm", "readers that cannot confirm");
+        let _ = write!(text, "\nSent to {confirmed} of {readers}.");
     }
     if !confirmation.nodes_not_reached.is_empty() {
         let nodes = confirmation.nodes_not_reached.join(", ");
@@ -128,6 +138,10 @@ pub(crate) fn describe(confirmation: &Confirmation, patience: Duration, paint: P
         let _ = write!(text, "\n{}", indented(&missing(&confirmation.applied)));
     }
     text
+}
+
+fn count_of(number: u64, one: &str, several: &str) -> String {
+    count(usize::try_from(number).unwrap_or(usize::MAX), one, several)
 }
 
 /// The same of applications alone.

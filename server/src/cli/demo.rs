@@ -91,6 +91,7 @@ fn config(listen: SocketAddr, folder: &std::path::Path) -> Config {
             key: None,
             tls: None,
         },
+        otlp_endpoint: None,
         log_format: LogFormat::Pretty,
     }
 }

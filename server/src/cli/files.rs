@@ -84,8 +84,8 @@ impl Files {
         }
         let (mut each, mut faulty) = (Vec::new(), Vec::new());
         for path in paths {
-            match FlagsFile::parse(&input::text(&path)?) {
-                Ok(file) => each.push((path, file)),
+            match input::either(&path)? {
+                Ok(read) => each.push((path, read.into_file())),
                 Err(faults) => faulty.push(Faulty {
                     file: input::name(&path),
                     faults,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use ripcord_proto::FlagsFile;
+use ripcord_proto::file_set::Takeover;
 use ripcord_proto::flagd::{self, Safe, SafeChoice};
 
 use super::apply::{self, Source};
@@ -12,12 +13,16 @@ use super::input::{self, Write};
 use super::invocation::Invocation;
 use super::output::{count, note};
 
-/// Take over the flags of another system, in one atomic commit
-#[derive(Debug, Args)]
-#[command(after_help = "\
+const EXAMPLES: &str = "\
 Examples:
   ripcord import flagd flags.json
-  ripcord import flagd flags.json --safe off   safe wherever a flag has it")]
+  ripcord import flagd flags.json --safe off               where a flag has it
+  ripcord import flagd flags.json --safe checkout=legacy   of one flag
+  ripcord import flagd flags.json --safe checkout=         the caller's default";
+
+/// Take over the flags of another system, in one atomic commit
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Import {
     #[command(subcommand)]
     system: System,
@@ -32,12 +37,7 @@ enum System {
 ///
 /// All of them, or nothing where one cannot be taken. What changes is shown first. flagd knows no safe variant: it is the default variant, unless --safe names another. A flag without a default variant leaves both to the caller's own default.
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  ripcord import flagd flags.json
-  ripcord import flagd flags.json --safe off               wherever a flag has it
-  ripcord import flagd flags.json --safe checkout=legacy   of one flag
-  ripcord import flagd flags.json --safe checkout=         the caller's own default")]
+#[command(after_help = EXAMPLES)]
 struct Flagd {
     /// flagd's file; `-` reads the standard input
     #[arg(value_name = "FILE")]
@@ -45,13 +45,16 @@ struct Flagd {
     /// The safe variant: VARIANT of every flag that has it, or FLAG=VARIANT. Repeat for several
     #[arg(long, value_name = "VARIANT")]
     safe: Vec<SafeChoice>,
+    /// Take over what a file set owns, and what was changed by hand
+    #[arg(long)]
+    adopt: bool,
     #[command(flatten)]
     write: Write,
 }
 
 /// Does it.
 pub(crate) async fn run(call: &Invocation, command: Import) -> Result<Exit, Failure> {
-    let System::Flagd(Flagd { file, safe, mut write }) = command.system;
+    let System::Flagd(Flagd { file, safe, adopt, mut write }) = command.system;
     let name = input::name(&file);
     let text = input::text(&file)?;
     let safe: Safe = safe.into_iter().collect();
@@ -65,6 +68,7 @@ pub(crate) async fn run(call: &Invocation, command: Import) -> Result<Exit, Fail
         flags: imported.flags,
         ..FlagsFile::default()
     };
-    let source = Source::of(name, call.environment().clone(), flags);
+    let takeover = if adopt { Takeover::Adopt } else { Takeover::Refuse };
+    let source = Source::of(name, call.environment().clone(), flags, takeover);
     apply::carry_out(call, source, None, write).await
 }

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use clap::Args;
 use ripcord_proto::check::Check;
-use ripcord_proto::{FlagsFile, ReleaseName, flagd};
+use ripcord_proto::flagd::Either;
+use ripcord_proto::{Faults, FlagsFile, ReleaseName, flagd};
 
 use super::exit::Failure;
+use super::output::note;
 use crate::http::query::Wait;
 
 /// What every write takes.
@@ -62,8 +64,18 @@ pub(crate) fn name(file: &Path) -> String {
 
 /// A flags file, or flagd's flags, whole and valid in themselves, or every problem in it.
 pub(crate) fn flags_file(file: &Path) -> Result<FlagsFile, Failure> {
-    let text = text(file)?;
-    flagd::parse_either(&text).map_err(|faults| Failure::File { file: name(file), faults })
+    Ok(either(file)?.map_err(|faults| Failure::File { file: name(file), faults })?.into_file())
+}
+
+/// The same, told apart, with its problems for whoever collects those of many files. What is passed over is told.
+pub(crate) fn either(file: &Path) -> Result<Result<Either, Faults>, Failure> {
+    let read = flagd::parse_either(&text(file)?);
+    if let Ok(read) = &read {
+        for warning in read.warnings() {
+            note(&format!("Warning: {}: {warning}.", name(file)));
+        }
+    }
+    Ok(read)
 }
 
 /// A file of checks, valid in itself, or every problem in it.

@@ -11,7 +11,8 @@ use super::local::{self, Announcement, Keep, Key};
 use super::output::{Format, Output, Paint, facts, indented, note, print};
 use crate::serve::config::{Config, Settings};
 use crate::serve::{self, Started};
-use crate::telemetry;
+use crate::telemetry::export::Exporter;
+use crate::telemetry::{self, TelemetryError};
 
 /// What a newcomer can do next.
 const TRY: &str = "
@@ -47,14 +48,22 @@ pub(crate) fn run(output: Output, command: Serve) -> Result<Exit, Failure> {
         format: config.log_format,
         filter: filter.unwrap_or_else(|| telemetry::Config::default().filter),
     };
-    telemetry::start_logs(&logs).map_err(|error| Failure::Usage(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.workers)
         .thread_name("ripcord")
         .enable_all()
         .build()
         .map_err(|error| Failure::Local(format!("No runtime can be started: {error}.")))?;
-    runtime.block_on(until_stopped(output, config))
+    let told = |error: TelemetryError| Failure::Usage(error.to_string());
+    let exporter = config
+        .otlp_endpoint
+        .as_deref()
+        .map(|endpoint| Exporter::start(endpoint, runtime.handle().clone()));
+    let exporter = exporter.transpose().map_err(told)?;
+    telemetry::start_logs(&logs, exporter.as_ref()).map_err(told)?;
+    let ended = runtime.block_on(until_stopped(output, config));
+    exporter.iter().for_each(Exporter::finish);
+    ended
 }
 
 /// Checked settings, or every fault in them.

@@ -4,10 +4,12 @@ use prost_types::Struct;
 use ripcord_proto::value::{Value, ValueType};
 use ripcord_sdk::Context;
 use ripcord_sdk::engine::ErrorCode;
+use tonic::metadata::MetadataMap;
 use tonic::{Request, Status};
 
 use super::{Room, context};
-use crate::remote::Answer;
+use crate::remote::{Answer, trace};
+use crate::telemetry::export::Parent;
 
 /// What was asked for, whatever the type.
 pub(super) struct Asked {
@@ -29,14 +31,24 @@ pub(super) type Reading<T> = fn(&Value) -> Option<T>;
 impl Room {
     /// Evaluates one flag.
     pub(super) fn resolve<M, T>(&self, request: Request<M>, asked: impl FnOnce(M) -> Asked, reading: Reading<T>) -> Result<Resolved<T>, Status> {
+        let _span = span(request.metadata()).entered();
         let caller = self.caller(request.metadata(), "")?;
         let asked = asked(request.into_inner());
         let attributes = context::read(asked.context);
         let context = Context::from_json(&attributes).at(self.clock.now().as_second());
         let served = caller.state.served();
+        trace::asked(caller.environment.as_str(), &caller.selection, served.snapshot.position, &context);
         let answer = caller.selection.answer(&served.compiled, &asked.flag, &context);
+        trace::answered(&asked.flag, &answer);
         resolved(&answer, &asked.flag, reading)
     }
+}
+
+/// The span of a call, on the caller's trace.
+pub(super) fn span(metadata: &MetadataMap) -> tracing::Span {
+    let text = |name: &str| metadata.get(name).and_then(|value| value.to_str().ok());
+    let (traceparent, tracestate) = (text("traceparent"), text("tracestate"));
+    trace::span("flagd.evaluation", Parent { traceparent, tracestate })
 }
 
 fn resolved<T>(answer: &Answer<'_>, key: &str, reading: Reading<T>) -> Result<Resolved<T>, Status> {

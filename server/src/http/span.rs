@@ -12,6 +12,7 @@ use tracing::Instrument as _;
 use tracing::field::Empty;
 
 use super::problem::{self, Refusal};
+use crate::telemetry::export::{self, Parent};
 use crate::telemetry::names;
 
 /// The header that carries the id, in and out.
@@ -25,7 +26,8 @@ const LONGEST: usize = 128;
 pub struct RequestId(String);
 
 impl RequestId {
-    fn of(headers: &HeaderMap) -> Self {
+    /// Of a request with these headers.
+    pub fn of(headers: &HeaderMap) -> Self {
         let fit = |text: &&str| !text.is_empty() && text.len() <= LONGEST && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
         match headers.get(HEADER).and_then(|value| value.to_str().ok()).filter(fit) {
             Some(given) => Self(given.to_owned()),
@@ -61,6 +63,9 @@ pub async fn around(request: ServiceRequest, next: Next<impl MessageBody + 'stat
         flag = Empty,
         revision = Empty,
     );
+    let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let (traceparent, tracestate) = (text("traceparent"), text("tracestate"));
+    export::follow(&span, Parent { traceparent, tracestate });
     let answered = next.call(request).instrument(span.clone()).await;
     let mut response = answered?.map_into_boxed_body();
     if response.status().is_client_error() || response.status().is_server_error() {
@@ -118,7 +123,8 @@ fn account(response: &ServiceResponse<BoxBody>, started: Instant) {
     }
 }
 
-fn finish(headers: &mut HeaderMap, id: &RequestId) {
+/// Gives an answer the headers that every answer has.
+pub fn finish(headers: &mut HeaderMap, id: &RequestId) {
     // It only tells the compression to leave an answer alone.
     if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "identity") {
         headers.remove(header::CONTENT_ENCODING);

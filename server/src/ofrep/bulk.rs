@@ -2,22 +2,24 @@
 
 use std::time::{Duration, Instant};
 
+use actix_http::{Payload, RequestHead};
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH, USER_AGENT};
-use actix_web::{HttpRequest, HttpResponse, web};
 use ripcord_proto::digest::Digest;
 use ripcord_sdk::Context;
 use serde::ser::SerializeSeq as _;
 use serde_json::{Map, Value, json};
 
 use super::Room;
-use super::asked::{Asked, Subject};
+use super::asked::Asked;
 use super::evaluate::{mark_stale, with_entry};
 use super::events::EventStream;
 use super::fault::Fault;
 use super::heads::Tag;
+use super::subject::{self, Subject};
 use crate::fleet::{Joining, Transport};
-use crate::remote::Answer;
+use crate::remote::{Answer, trace};
 use crate::snapshot::publication::Served;
 
 /// How long an answer waits for a configuration that the caller has heard of and this node has not.
@@ -45,26 +47,28 @@ impl serde::Serialize for Flags<'_> {
 }
 
 /// Evaluates all flags.
-pub(super) async fn evaluate(request: HttpRequest, payload: web::Payload, room: web::Data<Room>) -> HttpResponse {
-    match answer(&request, payload, &room).await {
+pub(super) async fn evaluate(head: &RequestHead, payload: Payload, room: &Room) -> HttpResponse {
+    match answer(head, payload, room).await {
         Ok(response) => response,
         Err(fault) => fault.respond(None),
     }
 }
 
-async fn answer(request: &HttpRequest, payload: web::Payload, room: &Room) -> Result<HttpResponse, Fault> {
-    let asked = Asked::of(request, room)?;
-    let subject = Subject::read(request, payload).await?;
+async fn answer(head: &RequestHead, payload: Payload, room: &Room) -> Result<HttpResponse, Fault> {
+    let asked = Asked::of(head, room)?;
+    let body = subject::body(&head.headers, payload).await?;
+    let subject = Subject::read(&head.headers, &body)?;
     if let Some(tag) = asked.query.flag_config_etag.as_deref().and_then(Tag::position) {
         room.heads.reach(asked.permit.environment(), tag, PATIENCE).await;
     }
     let served = room.served(asked.permit.environment())?;
-    let context = Context::from_json(subject.attributes()).at(room.clock.now().as_second());
+    let context = subject.context().at(room.clock.now().as_second());
+    trace::asked(asked.permit.environment().as_str(), &asked.selection, served.snapshot.position, &context);
     let answers = answers(&asked, &served, &context);
-    let client = client(request, &asked, &context);
-    confirm(request, room, &asked, &served, &client);
+    let client = client(head, &asked, &context);
+    confirm(head, room, &asked, &served, &client);
     let etag = etag(room, &asked, &served, &answers);
-    if given(request).any(|tag| tag == "*" || tag == etag) {
+    if given(head).any(|tag| tag == "*" || tag == etag) {
         let mut response = HttpResponse::NotModified().finish();
         tagged(&mut response, &etag);
         return Ok(response);
@@ -119,8 +123,8 @@ fn tagged(response: &mut HttpResponse, etag: &str) {
 }
 
 /// The tags that the caller has; weak ones count as strong.
-fn given(request: &HttpRequest) -> impl Iterator<Item = &str> {
-    let values = request.headers().get_all(IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
+fn given(head: &RequestHead) -> impl Iterator<Item = &str> {
+    let values = head.headers.get_all(IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).map(|tag| {
         let tag = tag.trim();
         tag.strip_prefix("W/").unwrap_or(tag)
@@ -128,9 +132,9 @@ fn given(request: &HttpRequest) -> impl Iterator<Item = &str> {
 }
 
 /// A name for the client that is the same whenever it comes back, and tells nothing of it.
-fn client(request: &HttpRequest, asked: &Asked, context: &Context<'_>) -> String {
-    let address = request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default();
-    let agent = request.headers().get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
+fn client(head: &RequestHead, asked: &Asked, context: &Context<'_>) -> String {
+    let address = head.peer_addr.map(|address| address.ip().to_string()).unwrap_or_default();
+    let agent = head.headers.get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
     let parts = [
         asked.permit.caller().as_bytes(),
         address.as_bytes(),
@@ -142,19 +146,19 @@ fn client(request: &HttpRequest, asked: &Asked, context: &Context<'_>) -> String
 }
 
 /// Who comes back with what he was given earlier has fetched: what he is answered now is what he goes by.
-fn confirm(request: &HttpRequest, room: &Room, asked: &Asked, served: &Served, client: &str) {
+fn confirm(head: &RequestHead, room: &Room, asked: &Asked, served: &Served, client: &str) {
     let (environment, position) = (asked.permit.environment(), served.snapshot.position);
-    let presents = asked.query.flag_config_etag.is_some() || request.headers().contains_key(IF_NONE_MATCH);
+    let presents = asked.query.flag_config_etag.is_some() || head.headers.contains_key(IF_NONE_MATCH);
     if presents {
-        room.fleet.fetched(environment, joining(request, client), position);
+        room.fleet.fetched(environment, joining(head, client), position);
     } else {
         room.fleet.acknowledged(environment, client, position, &[], Instant::now());
     }
 }
 
 /// How a client is shown.
-pub(super) fn joining(request: &HttpRequest, client: &str) -> Joining {
-    let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or("ofrep");
+pub(super) fn joining(head: &RequestHead, client: &str) -> Joining {
+    let agent = head.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or("ofrep");
     Joining {
         name: client.to_owned(),
         id: client.to_owned(),

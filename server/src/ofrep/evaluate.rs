@@ -1,16 +1,17 @@
 //! One flag.
 
+use actix_http::{Payload, RequestHead};
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
 use ripcord_proto::value::Value;
-use ripcord_sdk::Context;
 use ripcord_sdk::engine::ErrorCode;
 
 use super::Room;
-use super::asked::{Asked, Subject};
+use super::asked::Asked;
 use super::fault::{ErrorBody, Fault, json};
+use super::subject::{self, Subject};
 use crate::http::reply::STALE;
-use crate::remote::{Answer, Metadata};
+use crate::remote::{Answer, Metadata, trace};
 
 /// A flag that was evaluated: exactly these members. Without a value the caller's own default is meant.
 #[derive(Debug, serde::Serialize)]
@@ -54,20 +55,23 @@ pub(super) fn with_entry<T>(key: &str, answer: &Answer<'_>, with: impl FnOnce(&E
 }
 
 /// Evaluates one flag.
-pub(super) async fn evaluate(request: HttpRequest, key: web::Path<String>, payload: web::Payload, room: web::Data<Room>) -> HttpResponse {
-    match answer(&request, &key, payload, &room).await {
+pub(super) async fn evaluate(head: &RequestHead, key: &str, payload: Payload, room: &Room) -> HttpResponse {
+    match answer(head, key, payload, room).await {
         Ok(response) => response,
-        Err(fault) => fault.respond(Some(&key)),
+        Err(fault) => fault.respond(Some(key)),
     }
 }
 
-async fn answer(request: &HttpRequest, key: &str, payload: web::Payload, room: &Room) -> Result<HttpResponse, Fault> {
-    let asked = Asked::of(request, room)?;
-    let subject = Subject::read(request, payload).await?;
-    tracing::Span::current().record("flag", key);
-    let served = room.served(asked.permit.environment())?;
-    let context = Context::from_json(subject.attributes()).at(room.clock.now().as_second());
+async fn answer(head: &RequestHead, key: &str, payload: Payload, room: &Room) -> Result<HttpResponse, Fault> {
+    let asked = Asked::of(head, room)?;
+    let body = subject::body(&head.headers, payload).await?;
+    let subject = Subject::read(&head.headers, &body)?;
+    let environment = asked.permit.environment();
+    let served = room.served(environment)?;
+    let context = subject.context().at(room.clock.now().as_second());
+    trace::asked(environment.as_str(), &asked.selection, served.snapshot.position, &context);
     let answer = asked.selection.answer(&served.compiled, key, &context);
+    trace::answered(key, &answer);
     let status = match answer.error() {
         None => StatusCode::OK,
         Some(ErrorCode::FlagNotFound) => StatusCode::NOT_FOUND,

@@ -4,11 +4,13 @@
 //! of one environment, as long as the key is valid.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use actix_http::RequestHead;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use bytes::Bytes;
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::digest::Digest;
@@ -78,21 +80,23 @@ struct Query {
 }
 
 /// Opens a stream.
-pub(super) async fn listen(request: HttpRequest, room: web::Data<Room>) -> HttpResponse {
-    match open(&request, &room) {
+pub(super) fn listen(head: &RequestHead, room: &Arc<Room>) -> HttpResponse {
+    match open(head, room) {
         Ok(response) => response,
         Err(fault) => fault.respond(None),
     }
 }
 
-fn open(request: &HttpRequest, room: &web::Data<Room>) -> Result<HttpResponse, Fault> {
+fn open(request: &RequestHead, room: &Arc<Room>) -> Result<HttpResponse, Fault> {
     let refuse = || {
         Refusal::new(
             Code::Unauthenticated,
             "This stream is opened with the URL that a bulk evaluation names, whole and unchanged.",
         )
     };
-    let query = web::Query::<Query>::from_query(request.query_string()).map_err(|_| refuse())?.into_inner();
+    let query = web::Query::<Query>::from_query(request.uri.query().unwrap_or_default())
+        .map_err(|_| refuse())?
+        .into_inner();
     if !room.access.knows_events_token(&query.key, query.environment.as_str(), &query.token) {
         return Err(refuse().into());
     }
@@ -101,14 +105,14 @@ fn open(request: &HttpRequest, room: &web::Data<Room>) -> Result<HttpResponse, F
     let place =
         Place::take(room).ok_or_else(|| Refusal::new(Code::NotReady, "This node has as many streams as it can take; try again later.").retry_after(5))?;
     let last = request
-        .headers()
+        .headers
         .get("last-event-id")
         .and_then(|id| id.to_str().ok())
         .unwrap_or(&query.at)
         .to_owned();
     let member = room.fleet.listens(&query.environment, joining(request, &query.client), Tag::position(&last));
     let stream = Stream {
-        room: web::Data::clone(room),
+        room: Arc::clone(room),
         head,
         last,
         query,
@@ -126,12 +130,12 @@ fn open(request: &HttpRequest, room: &web::Data<Room>) -> Result<HttpResponse, F
 }
 
 /// One of the streams that a node takes.
-struct Place(web::Data<Room>);
+struct Place(Arc<Room>);
 
 impl Place {
-    fn take(room: &web::Data<Room>) -> Option<Self> {
+    fn take(room: &Arc<Room>) -> Option<Self> {
         let taken = room.streams.fetch_add(1, Ordering::Relaxed);
-        let place = Self(web::Data::clone(room));
+        let place = Self(Arc::clone(room));
         (taken < STREAMS).then_some(place)
     }
 }
@@ -144,7 +148,7 @@ impl Drop for Place {
 
 /// An open stream. Nothing is queued: a slow reader finds the newest when it takes the next event.
 struct Stream {
-    room: web::Data<Room>,
+    room: Arc<Room>,
     head: watch::Receiver<Head>,
     query: Query,
     /// The tag that the client knows.

@@ -83,7 +83,8 @@ fn kept(name: &HeaderName) -> bool {
     *name == actix_web::http::header::RETRY_AFTER || *name == actix_web::http::header::WWW_AUTHENTICATE
 }
 
-fn without_flag(status: StatusCode, details: &str) -> HttpResponse {
+/// An error that is of no flag.
+pub(super) fn without_flag(status: StatusCode, details: &str) -> HttpResponse {
     json(
         status,
         &ErrorBody {

@@ -86,6 +86,10 @@ pub struct Settings {
     #[arg(long, requires = "grpc_key")]
     pub grpc_key_beyond_loopback: bool,
 
+    /// Where an OpenTelemetry collector takes spans by OTLP over HTTP; `http://127.0.0.1:4318`, say [default: nowhere]
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
+
     /// How log lines are written
     #[arg(long, env = "RIPCORD_LOG_FORMAT", default_value = "pretty", value_name = "FORMAT")]
     pub log_format: LogFormat,
@@ -129,6 +133,8 @@ pub struct Config {
     pub heartbeat: Duration,
     /// flagd's protocols.
     pub flagd: flagd::Config,
+    /// A collector's URL.
+    pub otlp_endpoint: Option<String>,
     /// How log lines are written.
     pub log_format: LogFormat,
 }
@@ -158,9 +164,12 @@ impl Settings {
             }
         };
         for peer in &self.peers {
-            if !(peer.starts_with("http://") || peer.starts_with("https://")) {
+            if !is_http(peer) {
                 found.push(Fault::new("--peer", format!("{peer:?} is no URL; write http://HOST:PORT")));
             }
+        }
+        if let Some(url) = self.otlp_endpoint.as_deref().filter(|url| !url.is_empty() && !is_http(url)) {
+            found.push(Fault::new("--otlp-endpoint", format!("{url:?} is no URL; write http://HOST:4318")));
         }
         check_peer_secret(&self.peers, self.peer_secret.as_deref(), &mut found);
         let admin_key = self.admin_key.as_deref().map(keys::admin).transpose().unwrap_or_else(|faults| {
@@ -184,6 +193,7 @@ impl Settings {
                 .max(1),
             heartbeat: self.heartbeat,
             flagd,
+            otlp_endpoint: self.otlp_endpoint.filter(|url| !url.is_empty()),
             log_format: self.log_format,
         };
         Faults::check(found, config)
@@ -215,6 +225,10 @@ impl Settings {
             tls: self.tls_cert.clone().zip(self.tls_key.clone()),
         }
     }
+}
+
+fn is_http(url: &str) -> bool {
+    url.starts_with("http://") || url.starts_with("https://")
 }
 
 fn default_data_dir() -> Option<PathBuf> {

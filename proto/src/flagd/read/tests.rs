@@ -140,7 +140,7 @@ fn what_flagd_passes_over_is_passed_over_with_a_warning() {
 #[test]
 fn a_file_is_known_by_what_only_one_kind_has() {
     let native = "flags: {a: {variants: {x: 1}, default: x, safe: x}}";
-    assert_eq!(parse_either(native).unwrap(), FlagsFile::parse(native).unwrap());
-    assert_eq!(parse_either(FILE).unwrap().flags, imported(FILE));
-    assert_eq!(parse_either("flags: {}").unwrap(), FlagsFile::default());
+    assert_eq!(parse_either(native).unwrap().into_file(), FlagsFile::parse(native).unwrap());
+    assert_eq!(parse_either(FILE).unwrap().into_file().flags, imported(FILE));
+    assert_eq!(parse_either("flags: {}").unwrap(), Either::Native(FlagsFile::default()));
 }

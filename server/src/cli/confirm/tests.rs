@@ -57,7 +57,7 @@ fn the_missing_are_named_and_nodes_that_were_not_reached_too() {
     confirmation.sent.confirmed = 1;
     insta::assert_snapshot!(describe(&confirmation, PATIENCE, Paint::Plain), @r"
     Confirmed by 2 of 5 applications after 2 s.
-    Sent to 1 of 1 readers that cannot confirm.
+    Sent to 1 of 1 reader that cannot confirm.
     Nodes not reached, their applications not counted: b.
       missing        last at                       node
       checkout-7f9c  revision 41  connected        a

@@ -255,6 +255,28 @@ async fn kills(call: &Invocation) -> Option<Finding> {
     None
 }
 
+/// The clients that cannot apply, and what those of flagd do not have.
+fn others(connections: &[ConnectionView]) -> String {
+    let at = |level: Level| connections.iter().filter(|connection| connection.level == level && !connection.lost).count();
+    let mut text = String::new();
+    for (level, one, several) in [
+        (Level::Fetched, "client fetches answers", "clients fetch answers"),
+        (Level::Sent, "reader is sent states", "readers are sent states"),
+    ] {
+        if at(level) > 0 {
+            text.push_str("; ");
+            text.push_str(&count(at(level), one, several));
+        }
+    }
+    let left_out = connections.iter().map(|connection| &connection.left_out).find(|left_out| !left_out.is_empty());
+    if let Some(left_out) = left_out {
+        let flags: Vec<_> = left_out.iter().map(|out| out.flag.as_str()).collect();
+        text.push_str("; flagd's clients do not get ");
+        text.push_str(&flags.join(", "));
+    }
+    text
+}
+
 /// Who is connected, and who is behind.
 async fn applications(call: &Invocation) -> Option<Finding> {
     let connections: Answer<Vec<ConnectionView>> = call.client.list(&call.path(&["connections"]), usize::MAX).await.ok()?;
@@ -265,12 +287,16 @@ async fn applications(call: &Invocation) -> Option<Finding> {
         .filter(|connection| connection.revision.is_none_or(|revision| revision < view.value.revision))
         .map(|connection| connection.instance.name.clone())
         .collect();
+    let others = others(&connections.value);
     if acknowledging.is_empty() {
-        return Some(Finding::well("applications", "none is connected to this node"));
+        return Some(Finding::well("applications", format!("none is connected to this node{others}")));
     }
     let connected = count(acknowledging.len(), "application", "applications");
     if behind.is_empty() {
-        return Some(Finding::well("applications", format!("{connected} connected to this node, none behind")));
+        return Some(Finding::well(
+            "applications",
+            format!("{connected} connected to this node, none behind{others}"),
+        ));
     }
     Some(Finding::warning(
         "applications",

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use ripcord_proto::FlagsFile;
+use ripcord_proto::flagd::Either;
 
 use super::unwritable;
 use crate::cli::exit::Failure;
 use crate::cli::files::Files;
+use crate::cli::input;
 use crate::cli::output::{count, note};
 
 /// Where what no file has goes.
@@ -21,17 +23,22 @@ pub(super) fn write(folder: &Path, whole: &FlagsFile) -> Result<(), Failure> {
         Ok(false) | Err(_) => Files::read(folder)?.each,
     };
     let written = spread(folder, &each, whole);
-    let mut changed = 0;
-    for (path, file) in &written {
-        if each.iter().any(|(known, before)| known == path && before == file) {
-            continue;
+    let is_same = |path: &Path, file: &FlagsFile| each.iter().any(|(known, before)| known == path && before == file);
+    let changed: Vec<_> = written.iter().filter(|(path, file)| !is_same(path, file)).collect();
+    for (path, _) in &changed {
+        if path.is_file() && matches!(input::either(path)?, Ok(Either::Flagd(_))) {
+            return Err(unwritable(format!(
+                "{} holds flagd's flags, which `ripcord export --format flagd -o FILE` writes",
+                path.display()
+            )));
         }
+    }
+    for (path, file) in &changed {
         save(path, file)?;
-        changed += 1;
     }
     note(&format!(
         "Wrote {} of {} in {}.",
-        changed,
+        changed.len(),
         count(written.len(), "flags file", "flags files"),
         folder.display()
     ));
@@ -107,5 +114,17 @@ mod tests {
         let before = read_file("b.yaml");
         write(folder.path(), &parse(&whole)).unwrap();
         assert_eq!(read_file("b.yaml"), before);
+    }
+
+    #[test]
+    fn a_file_of_flagd_is_never_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        let text = r#"{"flags": {"a": {"state": "ENABLED", "variants": {"on": true, "off": false}, "defaultVariant": "off"}}}"#;
+        std::fs::write(&path, text).unwrap();
+        let told = write(folder.path(), &parse(&format!("flags:\n{}", flag("a", "on")))).unwrap_err();
+        assert!(told.describe(crate::cli::output::Paint::Plain).contains("--format flagd"));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        write(folder.path(), &parse(&format!("flags:\n{}", flag("a", "off")))).unwrap();
     }
 }

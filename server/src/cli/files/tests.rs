@@ -68,3 +68,21 @@ fn the_problems_of_all_files_are_told_at_once() {
 fn a_folder_without_flags_files_is_a_mistake() {
     assert!(refused(&[("README.md", "")]).contains("holds no flags file"));
 }
+
+#[test]
+fn flags_of_flagd_may_lie_among_the_others() {
+    let folder = folder(&[
+        ("a.yaml", &flag("a")),
+        (
+            "flagd/b.json",
+            r#"{"flags": {"b": {"state": "ENABLED", "variants": {"x": 1}, "defaultVariant": "x", "targeting": {"if": [true, "x"]}}}}"#,
+        ),
+        (
+            "flagd/c.yaml",
+            "$schema: https://flagd.dev/schema/v0/flags.json\nflags: {c: {state: DISABLED, variants: {x: 1}}}",
+        ),
+    ]);
+    let whole = Files::read(folder.path()).unwrap().whole();
+    let keys: Vec<_> = whole.flags.keys().map(ToString::to_string).collect();
+    assert_eq!(keys, ["a", "b", "c"]);
+}

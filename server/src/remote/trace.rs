@@ -1,0 +1,69 @@
+//! Evaluations as OpenTelemetry's conventions for feature flags spell them, on the span of the request that asked.
+//!
+//! The spans are of level `DEBUG`: there are as many as evaluations. Where nobody takes them they cost a comparison.
+
+use ripcord_proto::Position;
+use ripcord_sdk::Context;
+use tracing::Span;
+use tracing::field::{Empty, display};
+
+use super::{Answer, Selection};
+use crate::telemetry::export::{self, Parent};
+
+/// As the conventions call whoever answers.
+const PROVIDER: &str = "ripcord";
+
+/// The span of a request that asks for evaluations: `name` is its route or method. It goes on the caller's trace, where there is one.
+pub fn span(name: &'static str, parent: Parent<'_>) -> Span {
+    let span = tracing::debug_span!(
+        "evaluation",
+        otel.name = name,
+        otel.kind = "server",
+        request_id = Empty,
+        env = Empty,
+        feature_flag.key = Empty,
+        feature_flag.provider.name = PROVIDER,
+        feature_flag.context.id = Empty,
+        feature_flag.set.id = Empty,
+        feature_flag.version = Empty,
+        feature_flag.result.variant = Empty,
+        feature_flag.result.reason = Empty,
+        feature_flag.error.message = Empty,
+        error.r#type = Empty,
+    );
+    export::follow(&span, parent);
+    span
+}
+
+/// Tells the span which state answers, whom, and with which flags.
+pub fn asked(environment: &str, selection: &Selection, at: Position, context: &Context<'_>) {
+    let span = Span::current();
+    if span.is_disabled() {
+        return;
+    }
+    span.record("env", environment);
+    span.record("feature_flag.version", display(at));
+    if let Some(set) = &selection.set {
+        span.record("feature_flag.set.id", set);
+    }
+    if let Some(id) = context.targeting_key() {
+        span.record("feature_flag.context.id", id);
+    }
+}
+
+/// Tells the span what one flag answered.
+pub fn answered(key: &str, answer: &Answer<'_>) {
+    let span = Span::current();
+    if span.is_disabled() {
+        return;
+    }
+    span.record("feature_flag.key", key);
+    span.record("feature_flag.result.reason", answer.reason().to_ascii_lowercase());
+    if let Some(variant) = answer.variant() {
+        span.record("feature_flag.result.variant", variant);
+    }
+    if let Some(code) = answer.error() {
+        span.record("error.type", code.as_str().to_ascii_lowercase());
+        span.record("feature_flag.error.message", answer.error_text(key));
+    }
+}

@@ -1,0 +1,157 @@
+//! Spans to an OpenTelemetry collector: OTLP over HTTP, in batches, from a thread of their own. A collector that is away or slow
+//! costs spans, and nothing else.
+
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
+use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
+use opentelemetry_otlp::{WithExportConfig as _, WithHttpConfig as _};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
+use tokio::runtime::Handle;
+use tracing::{Level, Span, Subscriber};
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::registry::LookupSpan;
+
+use super::TelemetryError;
+
+/// Where collectors take spans.
+const PATH: &str = "/v1/traces";
+/// How long a collector may take for a batch.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The variable that names a service to OpenTelemetry.
+const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
+
+/// Spans on their way out.
+#[derive(Debug)]
+pub struct Exporter(SdkTracerProvider);
+
+impl Exporter {
+    /// Sends the spans of this process to the collector at `endpoint`, its base URL (`http://127.0.0.1:4318`). What OpenTelemetry's
+    /// own variables say of headers, sampling, batches and the resource holds. `runtime` does the sending.
+    ///
+    /// # Errors
+    /// The URL cannot be used.
+    pub fn start(endpoint: &str, runtime: Handle) -> Result<Self, TelemetryError> {
+        let unusable = |why: String| TelemetryError::Export(endpoint.to_owned(), why);
+        // Somebody else in this process may have done it already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder()
+            .timeout(PATIENCE)
+            .build()
+            .map_err(|error| unusable(error.to_string()))?;
+        let exporter = opentelemetry_otlp::SpanExporter::builder()
+            .with_http()
+            .with_http_client(client)
+            .with_endpoint(format!("{}{PATH}", endpoint.trim_end_matches('/')))
+            .build()
+            .map_err(|error| unusable(error.to_string()))?;
+        let exporter = OnRuntime {
+            exporter,
+            runtime,
+            is_failing: AtomicBool::new(false),
+        };
+        let resource = Resource::builder();
+        let resource = if std::env::var_os(SERVICE_NAME).is_some() {
+            resource
+        } else {
+            resource.with_service_name("ripcord")
+        };
+        let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource.build());
+        Ok(Self(provider.build()))
+    }
+
+    /// Takes the spans of a process: requests and what they do, and every evaluation for somebody far away.
+    pub fn layer<S: Subscriber + for<'s> LookupSpan<'s>>(&self) -> impl Layer<S> + use<S> {
+        let spans = Targets::new()
+            .with_target("ripcord_server", Level::INFO)
+            .with_target("ripcord_server::remote", Level::DEBUG);
+        tracing_opentelemetry::layer().with_tracer(self.0.tracer("ripcord")).with_filter(spans)
+    }
+
+    /// Sends what is left. Blocks, for a few seconds at most.
+    pub fn finish(&self) {
+        if let Err(error) = self.0.shutdown_with_timeout(Duration::from_secs(3)) {
+            tracing::warn!(%error, "the last spans could not be sent");
+        }
+    }
+}
+
+/// Batches are sent from a plain thread, and HTTP needs a runtime.
+#[derive(Debug)]
+struct OnRuntime {
+    exporter: opentelemetry_otlp::SpanExporter,
+    runtime: Handle,
+    is_failing: AtomicBool,
+}
+
+impl SpanExporter for OnRuntime {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        let mut sending = Box::pin(self.exporter.export(batch));
+        let sent = poll_fn(|context| {
+            let _within = self.runtime.enter();
+            sending.as_mut().poll(context)
+        })
+        .await;
+        let was_failing = self.is_failing.swap(sent.is_err(), Ordering::Relaxed);
+        match &sent {
+            Err(error) if !was_failing => tracing::warn!(%error, "spans cannot be sent to the collector; they are dropped until they can"),
+            Ok(()) if was_failing => tracing::info!("spans are sent to the collector again"),
+            Err(_) | Ok(()) => {}
+        }
+        sent
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.exporter.shutdown_with_timeout(timeout)
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.exporter.force_flush()
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.exporter.set_resource(resource);
+    }
+}
+
+/// The trace that a caller names (W3C Trace Context).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Parent<'a> {
+    /// The header `traceparent`.
+    pub traceparent: Option<&'a str>,
+    /// The header `tracestate`.
+    pub tracestate: Option<&'a str>,
+}
+
+impl Extractor for Parent<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        match key {
+            "traceparent" => self.traceparent,
+            "tracestate" => self.tracestate,
+            _ => None,
+        }
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        vec!["traceparent", "tracestate"]
+    }
+}
+
+/// Has a span go on the caller's trace, where there is one and somebody takes spans.
+pub fn follow(span: &Span, parent: Parent<'_>) {
+    if parent.traceparent.is_none() || span.is_disabled() {
+        return;
+    }
+    let context = TraceContextPropagator::new().extract(&parent);
+    if context.span().span_context().is_valid() {
+        // Without a collector nobody holds the trace, and nothing is lost.
+        let _ = span.set_parent(context);
+    }
+}
