@@ -8,17 +8,16 @@ use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use ripcord_benches::rounds::{fastest_together, shared_batch};
+use ripcord_benches::served::Served;
 use ripcord_benches::table::{Row, print};
 use ripcord_benches::workload::{self, USERS};
 use ripcord_proto::delta::{Delta, Urgency};
-use ripcord_proto::frame::{Overlay, encode_delta, encode_snapshot};
+use ripcord_proto::frame::encode_delta;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Position, Snapshot};
 use ripcord_sdk::{Client, Context, Counting};
 use serde_json::json;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 /// Flags of the environment.
@@ -32,37 +31,12 @@ const CHANGES: usize = 400;
 
 fn main() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut served = Served::start(&runtime, Counting::Off)?;
-    let counted = Served::start(&runtime, Counting::Every(Duration::from_secs(10)))?;
+    let mut served = Served::start(&runtime, environment()?, Counting::Off)?;
+    let counted = Served::start(&runtime, environment()?, Counting::Every(Duration::from_secs(10)))?;
     let mut rows = evaluations(&served.client, &counted.client);
     rows.extend(changes(&runtime, &mut served)?);
     print("client", &rows);
     Ok(())
-}
-
-/// A client that is in sync with this end of its stream.
-struct Served {
-    client: Client,
-    stream: WebSocketStream<TcpStream>,
-    snapshot: Snapshot,
-}
-
-impl Served {
-    fn start(runtime: &Runtime, counting: Counting) -> anyhow::Result<Self> {
-        let snapshot = environment()?;
-        let frame = encode_snapshot(&snapshot, &snapshot.content_hash(), &Overlay::default())?;
-        runtime.block_on(async {
-            let listener = TcpListener::bind("127.0.0.1:0").await?;
-            let address = format!("http://{}", listener.local_addr()?);
-            let client = Client::builder(&address, "rc_sdk_bench").environment("production").counting(counting).start()?;
-            let (socket, _) = listener.accept().await?;
-            socket.set_nodelay(true)?;
-            let mut stream = tokio_tungstenite::accept_async(socket).await?;
-            stream.send(Message::text(frame)).await?;
-            client.ready_within(Duration::from_secs(20)).await?;
-            Ok(Self { client, stream, snapshot })
-        })
-    }
 }
 
 fn environment() -> anyhow::Result<Snapshot> {

@@ -2,9 +2,11 @@
 //! of their own.
 
 pub mod allocations;
+pub mod apart;
 pub mod process;
 pub mod redis_server;
 pub mod rounds;
+pub mod served;
 pub mod serving;
 pub mod table;
 pub mod workload;

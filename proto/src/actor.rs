@@ -16,6 +16,14 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// The name that the caller gave for himself, where he did: `anna` of `anna (via release)`.
+    pub fn given_name(&self) -> Option<&str> {
+        self.name
+            .rsplit_once(" (via ")
+            .filter(|(_, key)| key.ends_with(')'))
+            .map(|(name, _)| name.trim())
+    }
+
     /// The server itself: merges, re-seeds.
     pub fn server(node: &str) -> Self {
         Self {

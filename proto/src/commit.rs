@@ -12,6 +12,7 @@ use crate::change::{Change, RawChange};
 use crate::digest::Digest;
 use crate::fault::Faults;
 use crate::key::ReleaseName;
+use crate::proposal::ProposalId;
 use crate::revision::{Epoch, Position, Revision, Sequence};
 use crate::snapshot::ContentHash;
 
@@ -37,6 +38,9 @@ pub struct Commit {
     /// The release that it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub release: Option<ReleaseName>,
+    /// The second person who approved it, where one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approved: Option<Approved>,
     /// Whether it went ahead of everything that was queued: kills, restores, rollbacks.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub urgent: bool,
@@ -48,6 +52,16 @@ pub struct Commit {
     /// The idempotent call that it answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idempotency: Option<Recorded>,
+}
+
+/// A second person's approval of a commit.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Approved {
+    /// Who approved it; the commit's actor asked for it.
+    pub by: Actor,
+    /// The proposal that it was.
+    pub proposal: ProposalId,
 }
 
 /// An idempotent call and what it was answered, kept in the commit that it made so that both are there or neither.
@@ -81,6 +95,8 @@ struct RawCommit {
     #[serde(default)]
     release: Option<ReleaseName>,
     #[serde(default)]
+    approved: Option<Approved>,
+    #[serde(default)]
     urgent: bool,
     changes: Vec<RawChange>,
     #[serde(default)]
@@ -106,6 +122,7 @@ impl Commit {
             origin: raw.origin,
             reason: raw.reason,
             release: raw.release,
+            approved: raw.approved,
             urgent: raw.urgent,
             changes: raw.changes.into_iter().map(|change| change.at(at)).collect(),
             hash: raw.hash,

@@ -1,15 +1,16 @@
 //! Gates: conditions on measured outcomes, probes or figures of Prometheus that every step of a rollout must pass.
 
+mod comparison;
 mod read;
 mod reading;
 
 use std::fmt;
 
 use crate::check::Check;
-use crate::outcome::Traffic;
 use crate::span::Span;
 use crate::split::Weight;
 
+pub use self::comparison::{Against, Amount, Comparison, Counted, Worse};
 pub use self::reading::{Arm, Figures, GateReading, Look, Verdict};
 
 /// A percentage, in thousandths of a percent; written `0.5%`.
@@ -57,7 +58,7 @@ pub enum OnFail {
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[serde(untagged)]
 pub enum Measure {
-    /// How often an outcome follows the variant, compared with the control.
+    /// What applications report of the variant, compared with its control or with a limit.
     Outcome(Comparison),
     /// A query of Prometheus.
     Prometheus(Query),
@@ -67,41 +68,6 @@ pub enum Measure {
         #[serde(serialize_with = "write_probe")]
         probe: Check,
     },
-}
-
-/// A comparison of the variant with the control.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct Comparison {
-    /// Which outcome.
-    pub outcome: Counted,
-    /// With what; always the control.
-    pub compare: Against,
-    /// By how many percentage points the variant may be worse.
-    pub worse_by: Percent,
-    /// How sure the gate must be before it fails: false alarms are at most one in a hundred where it says 99 %.
-    pub confidence: Percent,
-    /// Evaluations that each side needs before anything is said.
-    pub min_samples: u64,
-    /// Whose outcomes count.
-    pub traffic: Traffic,
-    /// How long after the end of a hold a gate may lack samples before it counts as failed.
-    pub deadline: Span,
-}
-
-/// An outcome that is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Counted {
-    /// What applications report as gone wrong.
-    Error,
-}
-
-/// With what a variant is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Against {
-    /// The control of the rollout.
-    Control,
 }
 
 /// A query of Prometheus, and between what its one value must lie.
@@ -133,6 +99,14 @@ impl Query {
 impl Gate {
     /// Whether it can judge a step only by a control that was served at the same time, or before.
     pub const fn needs_control(&self) -> bool {
+        match &self.measure {
+            Measure::Outcome(comparison) => matches!(comparison.against, Against::Control(_)),
+            Measure::Prometheus(_) | Measure::Probe { .. } => false,
+        }
+    }
+
+    /// Whether it goes by what applications report.
+    pub const fn counts_outcomes(&self) -> bool {
         matches!(self.measure, Measure::Outcome(_))
     }
 }

@@ -177,6 +177,10 @@ checked_name!(
     ReleaseName, "a release's name", check_key
 );
 checked_name!(
+    /// The name of a number that applications report; the same form as a [`FlagKey`].
+    NumberName, "a number's name", check_key
+);
+checked_name!(
     /// The name of a file set; the same form as a [`FlagKey`].
     SetName, "a set's name", check_key
 );

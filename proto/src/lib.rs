@@ -7,7 +7,7 @@
 //! key  value  variant  condition  split  rule  lease   ->  flag, segment            the definitions
 //! actor  change  kill                                  ->  commit (one log entry)   what happened
 //! table (entries by key, each with its digest)         ->  snapshot, delta          the state, and the way from one to the next
-//! checkpoint  release  rollback  rollout  policy  …     ->  record                   what is kept beside the flags
+//! checkpoint  release  rollback  rollout  proposal  …     ->  record                   what is kept beside the flags
 //! scenario                                             ->  drill                    what is rehearsed, and what came of it
 //! frame  rest  problem                                                              what goes over the wire
 //! ```
@@ -54,6 +54,7 @@ pub mod outcome;
 pub mod ping;
 pub mod policy;
 pub mod problem;
+pub mod proposal;
 mod reader;
 pub mod record;
 pub mod references;
@@ -79,8 +80,10 @@ mod yaml;
 pub use fault::{Fault, Faults};
 pub use flag::Flag;
 pub use flags_file::FlagsFile;
-pub use key::{CheckpointName, EnvironmentKey, FlagKey, ReleaseName, RuleId, SegmentKey, SetName, Tag, VariantName};
+pub use key::{CheckpointName, EnvironmentKey, FlagKey, NumberName, ReleaseName, RuleId, SegmentKey, SetName, Tag, VariantName};
 pub use kill::{Kill, KillId, KillScope};
+
+pub use proposal::ProposalId;
 pub use revision::{Epoch, Position, Revision, Sequence};
 pub use rollback::RollbackId;
 pub use rollout::RolloutId;

@@ -64,10 +64,16 @@ pub const LADDER_STEPS: usize = 32;
 pub const SAMPLE_CONTEXTS: usize = 10_000;
 /// Steps of a rollout, at most.
 pub const ROLLOUT_STEPS: usize = 64;
+/// Rollouts that are over and that an environment keeps: the newest. The log has them all.
+pub const ROLLOUTS_KEPT: usize = 500;
 /// Gates of a rollout, at most.
 pub const GATES: usize = 16;
 /// Bytes of a rollout's plan as JSON, at most.
 pub const PLAN_BYTES: usize = 64 * 1024;
+/// Seconds within which a proposal must be decided on, at most: 30 days.
+pub const PROPOSALS_EXPIRE_SECONDS_MAX: u64 = 30 * 24 * 60 * 60;
+/// Proposals that an environment keeps: those that wait, and the newest of the others.
+pub const PROPOSALS: usize = 200;
 /// Reports of drills that an environment keeps: the newest.
 pub const DRILLS: usize = 200;
 /// Verdicts of a drill, at most.

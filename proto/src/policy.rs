@@ -1,5 +1,6 @@
 //! What an environment asks of those who change it, and what it does by itself.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::check::Check;
@@ -35,6 +36,60 @@ pub struct Policy {
     /// Where Prometheus answers the gates that do not say it themselves: `http://127.0.0.1:9090`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prometheus: Option<String>,
+    /// What needs a second person: asked for by one, it waits as a proposal until the holder of another key approves it. What
+    /// limits harm never does: kills, pauses, stops, and the rollback of a rollout.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub second_person: BTreeSet<Guarded>,
+    /// Seconds after which a proposal that nobody decided on lapses; a day where it does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proposals_expire_seconds: Option<u64>,
+}
+
+/// Something that may need a second person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Guarded {
+    /// Changes of flags, segments, settings and the policy: edits, commits, applies, promotions.
+    Changes,
+    /// Rollouts: to start one, to let one go on that was held, to begin a step before its time.
+    Rollouts,
+    /// Rollbacks, and rolling forward again.
+    Rollback,
+    /// Restores of what was killed.
+    Restore,
+}
+
+impl Guarded {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Changes, Self::Rollouts, Self::Rollback, Self::Restore];
+
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Changes => "changes",
+            Self::Rollouts => "rollouts",
+            Self::Rollback => "rollback",
+            Self::Restore => "restore",
+        }
+    }
+}
+
+impl fmt::Display for Guarded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::str::FromStr for Guarded {
+    type Err = Faults;
+
+    fn from_str(text: &str) -> Result<Self, Faults> {
+        Self::ALL.into_iter().find(|guarded| guarded.as_str() == text).ok_or_else(|| {
+            let known = Self::ALL.map(Self::as_str).join(", ");
+            Faults::one("", format!("{text:?} is nothing that can need a second person; there are {known}"))
+        })
+    }
 }
 
 /// Whether an environment is protected.
@@ -72,9 +127,20 @@ impl Policy {
     /// Who may approve a step of a rollout.
     pub fn approvers(&self) -> Approvers {
         match self.approve_own {
+            _ if self.second_person.contains(&Guarded::Rollouts) => Approvers::NotTheStarter,
             Some(false) => Approvers::NotTheStarter,
             Some(true) | None => Approvers::Anybody,
         }
+    }
+
+    /// Seconds after which a proposal lapses.
+    pub fn proposals_expire_seconds(&self) -> u64 {
+        self.proposals_expire_seconds.unwrap_or(24 * 60 * 60)
+    }
+
+    /// Whether putting `next` in its place needs a second person: where changes do, and wherever less would need one.
+    pub fn guards_itself_against(&self, next: &Self) -> bool {
+        self.second_person.contains(&Guarded::Changes) || !self.second_person.is_subset(&next.second_person)
     }
 }
 

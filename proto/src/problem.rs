@@ -56,6 +56,10 @@ codes! {
     FlagKilled = "FLAG_KILLED", 409, "The flag is killed";
     /// The plan no longer describes what would happen.
     PlanStale = "PLAN_STALE", 409, "The world has moved since the plan";
+    /// What a proposal would do is no longer what was shown.
+    ProposalStale = "PROPOSAL_STALE", 409, "The world has moved since it was proposed";
+    /// A second person is needed, and a proposal cannot say what was asked.
+    SecondPersonNeeded = "SECOND_PERSON_NEEDED", 409, "A second person is needed";
     /// Another file set, or nobody, owns what a file set would change.
     OtherOwner = "OTHER_OWNER", 409, "It belongs to somebody else";
     /// Changes can no longer join the release.

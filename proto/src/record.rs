@@ -17,6 +17,7 @@ use crate::fault::Faults;
 use crate::key::LAST_KNOWN_GOOD;
 use crate::ping::Ping;
 use crate::policy::{Policy, Single};
+use crate::proposal::Proposal;
 use crate::release::Release;
 use crate::revision::Position;
 use crate::rollback::Rollback;
@@ -149,6 +150,8 @@ records! {
     Rollback in rollbacks,
     /// Rollouts from their start to their end.
     Rollout in rollouts,
+    /// Writes that wait for a second person, and what became of them.
+    Proposal in proposals,
     /// What the environment asks and does by itself; at most one.
     Policy in policy,
     /// Which node drives; at most one.

@@ -65,7 +65,8 @@ impl Request for crate::rollout::Plan {
 
 impl Request for crate::outcome::OutcomeBatch {
     fn from_value(value: &Value) -> Result<Self, Faults> {
-        serde_json::from_value(value.clone()).map_err(|error| Faults::one("", error.to_string()))
+        let batch: Self = serde_json::from_value(value.clone()).map_err(|error| Faults::one("", error.to_string()))?;
+        batch.check()
     }
 }
 

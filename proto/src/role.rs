@@ -57,6 +57,10 @@ pub enum Action {
     StopRollout,
     /// Approve a step of a rollout.
     ApproveRollout,
+    /// Approve and decline what others propose, as far as one may do it oneself.
+    Decide,
+    /// Take back what one has proposed.
+    Withdraw,
     /// Send a ping.
     Ping,
     /// Keep the report of a drill.
@@ -77,6 +81,8 @@ impl Role {
             Action::Evaluate => true,
             Action::Stream => !matches!(self, Self::Client),
             Action::Read => !matches!(self, Self::Client | Self::Sdk),
+            Action::Decide => self.is_person(),
+            Action::Withdraw => matches!(self, Self::Pipeline | Self::Oncall | Self::Editor | Self::Admin),
             Action::Edit => matches!(self, Self::Pipeline | Self::Editor | Self::Admin),
             Action::Checkpoint | Action::Drill => matches!(self, Self::Pipeline | Self::Oncall | Self::Editor | Self::Admin),
             Action::Kill | Action::StopRollout => matches!(self, Self::Pipeline | Self::Oncall | Self::Editor | Self::Admin),
@@ -110,7 +116,7 @@ impl Role {
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Stream,
         Self::Evaluate,
         Self::Read,
@@ -125,6 +131,8 @@ impl Action {
         Self::Rollout,
         Self::StopRollout,
         Self::ApproveRollout,
+        Self::Decide,
+        Self::Withdraw,
         Self::Ping,
         Self::Drill,
         Self::SetPolicy,

@@ -10,6 +10,7 @@ use crate::fault::Faults;
 use crate::id::made_id;
 use crate::key::{CheckpointName, FlagKey, ReleaseName, SegmentKey, Tag};
 use crate::revision::{Epoch, Position, Revision};
+use crate::rollout::RolloutId;
 use crate::snapshot::ContentHash;
 use crate::table::Member;
 
@@ -33,6 +34,8 @@ pub enum Scope {
     Tags(BTreeSet<Tag>),
     /// What an earlier rollback changed: the way forward again.
     Rollback(RollbackId),
+    /// What a rollout moved, and with it the other rollouts of its release.
+    Rollout(RolloutId),
 }
 
 /// A state to go back to.
@@ -302,6 +305,44 @@ pub struct Reviewed {
 }
 
 impl Rollback {
+    /// A rollback as it is with its first commit, which is made on the state at `before`: whole, of nothing yet, with no reason.
+    /// Its review falls due `review_seconds` after `decided`.
+    pub fn begun(id: RollbackId, scope: Scope, target: Target, before: Position, by: Actor, decided: jiff::Timestamp, review_seconds: u64) -> Self {
+        Self {
+            says: format!("It is committed, and the applications' confirmations are awaited. `ripcord rollback show {id}` tells how it goes."),
+            id,
+            scope,
+            segment: None,
+            target,
+            plan: Digest::ZERO,
+            state: RollbackState::Committed,
+            by,
+            reason: None,
+            before,
+            revision: Revision::default(),
+            epoch: Epoch::default(),
+            flags: BTreeSet::new(),
+            segments: BTreeSet::new(),
+            skipped: BTreeSet::new(),
+            acknowledged: BTreeSet::new(),
+            latitude: Latitude::default(),
+            ladder: None,
+            phases: Phases {
+                decided: Some(decided),
+                ..Phases::default()
+            },
+            confirmation: None,
+            probes: Vec::new(),
+            checks: Vec::new(),
+            served_bad: ServedBad::default(),
+            undone_by: None,
+            review: Review {
+                due: after(decided, review_seconds),
+                done: None,
+            },
+        }
+    }
+
     /// Whether it still has its flags to itself: its proof or further steps are awaited.
     pub fn is_live(&self) -> bool {
         match self.state {
@@ -318,6 +359,12 @@ impl Rollback {
             revision: self.revision,
         }
     }
+}
+
+/// So many seconds later, or the end of time.
+fn after(at: jiff::Timestamp, seconds: u64) -> jiff::Timestamp {
+    let span = jiff::SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
+    at.checked_add(span).unwrap_or(jiff::Timestamp::MAX)
 }
 
 impl Member for Rollback {

@@ -8,6 +8,7 @@ use crate::gate::{GateReading, Look};
 use crate::id::made_id;
 use crate::key::RuleId;
 use crate::revision::Position;
+use crate::rollback::{RollbackId, Target};
 use crate::table::Member;
 
 pub use self::plan::{Day, Exposure, Hours, Judged, Plan, Step, Window};
@@ -67,6 +68,13 @@ pub struct Rollout {
     /// What it moved, and how it left it; absent before the first step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved: Option<Moved>,
+    /// The state before its first step: that to which it goes back, as far as it moved anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Target>,
+    /// The rollback that took it back, which holds the proof of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub rollback: Option<RollbackId>,
     /// What the gates said last.
     #[serde(default)]
     pub gates: Vec<GateReading>,

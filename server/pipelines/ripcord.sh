@@ -1,5 +1,6 @@
 #!/bin/sh
-# Flags from a pipeline, in two steps: `plan` shows what would change and keeps the plan, `apply` does exactly that or nothing.
+# Flags from a pipeline, in steps: `plan` shows what would change and keeps the plan, `apply` does exactly that or nothing, `rollout`
+# starts the rollout of a plan and follows it to its end.
 #
 #   RIPCORD_SERVER, RIPCORD_KEY   where, and the key (role `pipeline`)
 #   RIPCORD_ENV                   the environment; else what the files say, else production
@@ -8,8 +9,12 @@
 #   RIPCORD_PLAN                  where the plan is kept in between; else ripcord-plan.json
 #   RIPCORD_WAIT                  how long `apply` waits for every application's confirmation; else 30s
 #   RIPCORD_REASON                why, for the log; else the commit that the pipeline runs for
+#   RIPCORD_ROLLOUT               the rollout's plan; else rollout.yaml
+#   RIPCORD_TIMEOUT               how long `rollout` waits; else 24h
+#   RIPCORD_ON_CANCEL             what becomes of the rollout of a pipeline that is cancelled, hold or rollback; else hold
 #
-# Ends as `ripcord` does: 0 done, 1 failed, 2 wrong usage, 3 refused by a guard, 4 not confirmed in time.
+# Ends as `ripcord` does: 0 done, 1 failed, 2 wrong usage, 3 refused by a guard, or the rollout failed or was taken back, 4 not
+# confirmed or not over in time.
 set -eu
 
 flags=${RIPCORD_FLAGS:-flags/}
@@ -34,8 +39,15 @@ apply)
     fi
     ripcord apply -f "$flags" $options --plan "$hash" --reason "$reason" --wait "${RIPCORD_WAIT:-30s}"
     ;;
+rollout)
+    started=$(ripcord rollout start "${RIPCORD_ROLLOUT:-rollout.yaml}" --reason "$reason" --json)
+    id=$(printf '%s\n' "$started" | sed -n 's/^{"id":"\(ro_[0-9a-z]*\)".*/\1/p')
+    echo "Started rollout $id."
+    # In the place of this shell, so that the signal of a cancelled pipeline reaches it.
+    exec ripcord rollout wait "$id" --timeout "${RIPCORD_TIMEOUT:-24h}" --on-cancel "${RIPCORD_ON_CANCEL:-hold}"
+    ;;
 *)
-    echo "usage: $0 plan|apply" >&2
+    echo "usage: $0 plan|apply|rollout" >&2
     exit 2
     ;;
 esac

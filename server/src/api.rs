@@ -22,6 +22,7 @@ mod outcomes;
 mod peers;
 mod pings;
 mod policy;
+mod proposals;
 mod records;
 mod releases;
 mod revisions;

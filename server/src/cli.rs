@@ -34,6 +34,7 @@ mod output;
 mod ping;
 mod plan;
 mod promote;
+mod proposal;
 mod release;
 mod restore;
 mod rollback;
@@ -51,6 +52,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use ripcord_proto::EnvironmentKey;
 
+use self::client::ClientError;
 use self::exit::{Exit, Failure};
 use self::invocation::Invocation;
 use self::output::{Format, Output, note};
@@ -69,8 +71,8 @@ Examples:
   ripcord apply -f flags.yaml                     what the file says
   ripcord kill checkout-v2 --reason \"5xx spike\"   the safe variant, now
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by a guard,
-4 not confirmed in time."
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by a guard or
+waiting for a second person, 4 not confirmed in time."
 )]
 struct Arguments {
     #[command(flatten)]
@@ -119,6 +121,7 @@ enum Remote {
     Kill(kill::KillCommand),
     Restore(restore::Restore),
     Rollout(rollout::RolloutCommand),
+    Proposal(proposal::ProposalCommand),
     Gate(gate::GateCommand),
     Rollback(Box<rollback::RollbackCommand>),
     Ping(ping::Ping),
@@ -182,11 +185,19 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, Failure> {
 }
 
 async fn ask(call: &Invocation, command: Remote) -> Result<Exit, Failure> {
+    match answer(call, command).await {
+        Err(Failure::Client(ClientError::Proposed(proposed))) => Ok(proposal::made(call, *proposed).await),
+        ended => ended,
+    }
+}
+
+async fn answer(call: &Invocation, command: Remote) -> Result<Exit, Failure> {
     match command {
         Remote::Doctor(command) => doctor::run(call, command).await,
         Remote::Kill(command) => kill::run(call, command).await,
         Remote::Restore(command) => restore::run(call, command).await,
         Remote::Rollout(command) => rollout::run(call, command).await,
+        Remote::Proposal(command) => proposal::run(call, command).await,
         Remote::Gate(command) => gate::run(call, command).await,
         Remote::Rollback(command) => rollback::run(call, *command).await,
         Remote::Ping(command) => ping::run(call, command).await,

@@ -8,6 +8,7 @@
 //! that the ones before it make, appends a whole batch in one atomic step and only then swaps and answers. A caller that hangs
 //! up takes nothing back. Kills come through [`crate::kill`], which gives the store a quarter of a second.
 
+pub mod approval;
 mod batch;
 pub(crate) mod committer;
 mod guard;
@@ -27,14 +28,17 @@ pub(crate) mod writer;
 use std::sync::Arc;
 
 use ripcord_proto::actor::{Actor, Origin};
-use ripcord_proto::commit::{Commit, Recorded};
+use ripcord_proto::commit::{Approved, Commit, Recorded};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::ping::PingId;
+use ripcord_proto::proposal::{Asked, Proposal};
 use ripcord_proto::record::{Record, RecordKey, Records};
 use ripcord_proto::settings::Settings;
+use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Kill, KillId, Position, ReleaseName, Segment, SegmentKey};
 use serde_json::value::RawValue;
 
+pub use self::approval::Approval;
 use self::log::LogDraft;
 pub use self::refusal::CommitError;
 use self::reversal::Reversal;
@@ -68,6 +72,8 @@ pub struct Draft {
     pub plan: Option<Digest>,
     /// Whether the caller knows that it changes what a killed flag serves.
     pub changes_served: ChangesServed,
+    /// Who has agreed to it beside its author.
+    pub approval: Approval,
     /// The idempotent call that this is, where it is one.
     pub call: Option<Call>,
     /// An answer that was given already, while the store was away, to be recorded with the commit.
@@ -88,6 +94,7 @@ impl Draft {
             precondition: None,
             plan: None,
             changes_served: ChangesServed::Refuse,
+            approval: Approval::default(),
             call: None,
             answered: None,
             answer: Answerer::nothing(),
@@ -216,7 +223,11 @@ impl std::fmt::Debug for Answerer {
 
 /// Decides what is asked from the state that the commit finds, so that nothing comes between what is read and what is written.
 #[derive(Clone)]
-pub struct Decider(pub Arc<Decision>);
+pub struct Decider {
+    decision: Arc<Decision>,
+    /// What a proposal keeps of it; `None` for what nobody proposes.
+    asked: Option<Asked>,
+}
 
 /// From the state that a commit finds to what is asked of it, or why nothing may be.
 pub type Decision = dyn Fn(&EnvironmentState) -> Result<Vec<Ask>, CommitError> + Send + Sync;
@@ -224,7 +235,23 @@ pub type Decision = dyn Fn(&EnvironmentState) -> Result<Vec<Ask>, CommitError> +
 impl Ask {
     /// What is asked is decided by `decision`.
     pub fn decide(decision: impl Fn(&EnvironmentState) -> Result<Vec<Self>, CommitError> + Send + Sync + 'static) -> Self {
-        Self::Decide(Decider(Arc::new(decision)))
+        Self::Decide(Decider::new(decision))
+    }
+}
+
+impl Decider {
+    /// What `decision` makes of the state.
+    pub fn new(decision: impl Fn(&EnvironmentState) -> Result<Vec<Ask>, CommitError> + Send + Sync + 'static) -> Self {
+        Self {
+            decision: Arc::new(decision),
+            asked: None,
+        }
+    }
+
+    /// The same, which a proposal keeps as `asked`.
+    #[must_use]
+    pub fn kept_as(self, asked: Asked) -> Self {
+        Self { asked: Some(asked), ..self }
     }
 }
 
@@ -247,6 +274,8 @@ pub struct Made {
     pub kill: Option<(Arc<Kill>, Standing)>,
     /// The records as they are with it.
     pub records: Arc<Records>,
+    /// The proposal that it became, where nothing of what was asked was done.
+    pub proposal: Option<Arc<Entry<Proposal>>>,
 }
 
 /// Whether a kill was in force before it was asked for.
@@ -273,12 +302,33 @@ pub struct Committed {
     pub at: std::time::Instant,
 }
 
+impl Committed {
+    /// What is told of it: an answer that tells of a proposal is no commit of what was asked.
+    fn told(self) -> Result<Self, CommitError> {
+        if self.answer.is_proposal() {
+            return Err(CommitError::Proposed {
+                answer: Box::new(self.answer),
+                replayed: self.replayed,
+            });
+        }
+        Ok(self)
+    }
+}
+
 /// What a draft would do to `state`, and the hash that does exactly that.
 pub(crate) fn plan_of(draft: &Draft, state: Arc<EnvironmentState>) -> Result<plan::Planned, CommitError> {
-    let (after, touched) = validate::preview(draft, &state)?;
+    let validate::Preview { after, touched, changes } = validate::preview(draft, &state)?;
     let refused = protect::check(draft, &state, &after, &touched).err();
+    let effect = approval::Effect {
+        draft,
+        before: &state,
+        after: &after,
+        touched: &touched,
+        changes: &changes,
+    };
+    let guarded = approval::warning(&approval::guarded(effect)?);
     let plan = plan::Plan {
-        warnings: refused.iter().map(ToString::to_string).collect(),
+        warnings: refused.iter().map(ToString::to_string).chain(guarded).collect(),
         ..plan::make(draft, &state, &after, &touched)
     };
     Ok(plan::Planned {
@@ -304,6 +354,10 @@ impl LogDraft for Draft {
 
     fn release(&self) -> Option<&ReleaseName> {
         self.release.as_ref()
+    }
+
+    fn approved(&self) -> Option<Approved> {
+        self.approval.named()
     }
 
     fn answered(&self) -> Option<&Recorded> {

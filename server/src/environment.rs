@@ -160,9 +160,15 @@ impl Environments {
         self.running(&draft.environment)?.committer.submit(draft, queue, Abandoned::Finish).await
     }
 
-    /// The answer that a call got before, where it did; the same key with another request is an error.
+    /// The answer that a call got before, where it did; the same key with another request is an error, and so is a proposal.
     pub fn answered(&self, environment: &EnvironmentKey, call: &commit::Call) -> Result<Option<commit::Answer>, CommitError> {
-        self.running(environment)?.committer.answered().find(call)
+        match self.running(environment)?.committer.answered().find(call)? {
+            Some(answer) if answer.is_proposal() => Err(CommitError::Proposed {
+                answer: Box::new(answer),
+                replayed: true,
+            }),
+            answer => Ok(answer),
+        }
     }
 
     /// What a draft would do, and the hash that does exactly that.

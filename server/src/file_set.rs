@@ -17,7 +17,9 @@ use std::sync::Arc;
 use ripcord_proto::claim::{Claim, ClaimKey, Claimed};
 use ripcord_proto::file_set::{Absent, FileSet, Takeover};
 use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::proposal::Asked;
 use ripcord_proto::record::RecordKey;
+use ripcord_proto::rest::commits::ChangeRequest;
 use ripcord_proto::rest::plan::Adopted;
 use ripcord_proto::table::{Entry, Member, Table};
 use ripcord_proto::{Fault, Faults, Flag, FlagKey, Position, Segment, SegmentKey, SetName, Snapshot};
@@ -53,7 +55,8 @@ pub struct Kept {
 
 /// The ask that a file set is.
 pub fn ask(set: FileSet) -> Ask {
-    Ask::Decide(Decider(Arc::new(move |state| decide(&set, state).map(|decision| decision.asks))))
+    let kept = Asked::Change(ChangeRequest::ApplySet(Box::new(set.clone())));
+    Ask::Decide(Decider::new(move |state| decide(&set, state).map(|decision| decision.asks)).kept_as(kept))
 }
 
 /// Decides what a file set changes.

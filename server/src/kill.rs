@@ -19,6 +19,7 @@ pub use self::provisional::overlay_from;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ripcord_proto::policy::Guarded;
 use ripcord_proto::{EnvironmentKey, FlagKey, Kill, KillId, KillScope, Position};
 use tokio::sync::Notify;
 
@@ -27,6 +28,9 @@ use crate::commit::{Answer, Answerer, Ask, Author, Call, CommitError, Draft, Mad
 use crate::environment::Environments;
 use crate::peer::Peers;
 use crate::store::journal::Journal;
+
+/// Why a provisional kill is not withdrawn where a restore needs a second person.
+const NEEDS_THE_STORE: &str = "a restore needs a second person here, and a proposal needs the store";
 
 /// How long a kill waits for the store before it takes effect without it.
 pub const PATIENCE: Duration = Duration::from_millis(250);
@@ -173,6 +177,10 @@ impl Kills {
                 return Err(CommitError::ReasonRequired);
             }
             if self.merge_one(&environment, &id).await.is_err() {
+                let policy = self.inner.environments.state(&environment)?.records.policy();
+                if policy.second_person.contains(&Guarded::Restore) {
+                    return Err(CommitError::Unavailable(NEEDS_THE_STORE.to_owned()));
+                }
                 return self.withdraw(&environment, &id).map(Restored::Withdrawn);
             }
         }

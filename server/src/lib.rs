@@ -29,6 +29,7 @@ pub mod ofrep;
 pub mod outcome;
 pub mod peer;
 pub mod ping;
+pub mod proposal;
 pub mod release;
 pub mod remote;
 pub mod rollback;

@@ -1,7 +1,9 @@
 //! Outcomes: what applications report of the variants that they serve, summed up.
 
 mod counters;
+mod counts;
 mod elsewhere;
+pub mod kept;
 pub mod reports;
 mod seen;
 mod stale;
@@ -23,7 +25,7 @@ pub use self::counters::{Counted, Total};
 pub use self::elsewhere::{Elsewhere, Nowhere, ServedElsewhere, ServedQuestion};
 use self::seen::Seen;
 pub use self::stale::stale;
-use self::window::{Counts, Window};
+use self::window::Window;
 
 /// What has been reported since this node started. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -70,13 +72,7 @@ impl Outcomes {
             return Counted::Again;
         }
         let Inner { counters, window, .. } = &mut *inner;
-        counters.add(environment, &batch.counts, snapshot, |series, count| {
-            let counts = Counts {
-                evaluations: count.evaluations,
-                errors: count.errors,
-            };
-            window.add(series, counts, now);
-        })
+        counters.add(environment, &batch.counts, snapshot, |series, counts| window.add(series, counts, now))
     }
 
     /// How often these flags were served between two moments of the last hour, whatever the variant, by the moment at which
@@ -96,10 +92,10 @@ impl Outcomes {
         }
     }
 
-    /// The sums of these series, in their order.
-    pub fn sums(&self, environment: &EnvironmentKey, series: &[reports::Series]) -> Vec<reports::Served> {
+    /// The sums of these series, in their order, and what they were at the moments that were asked for.
+    pub fn sums(&self, environment: &EnvironmentKey, series: &[reports::Series]) -> (Vec<reports::Served>, Vec<reports::Served>) {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        series.iter().map(|series| inner.counters.served(environment, series)).collect()
+        series.iter().map(|series| inner.counters.served(environment, series, &inner.window)).unzip()
     }
 
     /// The sums of an environment, by flag, variant and traffic.

@@ -32,8 +32,8 @@ pub mod undo;
 pub mod wait;
 pub(crate) mod words;
 
-pub use self::commit::{Done, answer_of, commit, replayed, with_kills};
+pub use self::commit::{Done, answer_of, ask_probes, commit, replayed, with_kills};
 pub use self::order::Order;
 pub use self::plan::{Users, plan};
-pub use self::prepare::{PrepareError, Prepared, prepare};
+pub use self::prepare::{PrepareError, Prepared, prepare, prepare_again};
 pub(crate) use self::share::{Comparison, shares};

@@ -32,8 +32,8 @@ use crate::flagd;
 use crate::fleet::{self, Fleet};
 use crate::kill::{self, Kills};
 use crate::ofrep::Ofrep;
-use crate::outcome::Outcomes;
 use crate::outcome::reports::OwnReports;
+use crate::outcome::{Outcomes, kept};
 use crate::peer::Peers;
 use crate::secret::Secret;
 use crate::snapshot::board::Board;
@@ -132,6 +132,7 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     peers.start(kills.clone(), node.clone(), &tasks);
     let others = Arc::new(peers::OtherNodes::new(peers.clone(), opened.redis.clone()));
     let (fleet, outcomes) = open_fleet(&board, &node, &others);
+    kept::keep(&outcomes, data_dir.outcomes(), Arc::new(SystemClock), &tasks);
     let procedures = procedures::start(&environments, &fleet, &outcomes, &others, &node, &kills);
 
     let access = Access::new(environments.clone(), config.admin_key.as_ref(), node.clone(), Limits::default());
@@ -177,7 +178,7 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
 fn open_fleet(board: &Arc<Board>, node: &str, others: &Arc<peers::OtherNodes>) -> (Fleet, Outcomes) {
     let fleet = Fleet::new(board, fleet::Settings::new(node.to_owned()), Arc::clone(others) as Arc<dyn fleet::Peers>);
     let outcomes = Outcomes::new(SystemClock.now());
-    others.answer_from(fleet.clone(), outcomes.clone(), OwnReports::new(outcomes.clone(), node));
+    others.answer_from(fleet.clone(), outcomes.clone(), OwnReports::new(outcomes.clone(), &others.own_id()));
     (fleet, outcomes)
 }
 

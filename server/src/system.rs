@@ -128,7 +128,7 @@ impl LogState for SystemState {
         self.head
     }
 
-    fn admit(&self, draft: &SystemDraft) -> Result<Admitted<Self>, CommitError> {
+    fn admit(&self, draft: &SystemDraft, _: jiff::Timestamp) -> Result<Admitted<Self>, CommitError> {
         let mut candidate = self.clone();
         let mut changes = Vec::with_capacity(draft.asks.len());
         for ask in &draft.asks {
@@ -142,6 +142,7 @@ impl LogState for SystemState {
             flags: Vec::new(),
             kill: None,
             records: std::sync::Arc::default(),
+            proposal: None,
         };
         Ok(Admitted {
             urgent: false,

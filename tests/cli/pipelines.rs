@@ -15,6 +15,8 @@ fn pieces() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/pipelines")
 }
 
+const ROLLOUT: &str = "flag: checkout\nvariant: on\nsteps: [{to: 10%, hold: 1s}, {to: 100%, hold: 1s}]\nunjudged: true\n";
+
 /// A checkout of a repository with flags, and what a runner gives its scripts.
 struct Runner {
     folder: PathBuf,
@@ -26,6 +28,7 @@ impl Runner {
         let folder = server.scratch().join("repository");
         std::fs::create_dir_all(folder.join("flags"))?;
         std::fs::write(folder.join("flags/checkout.yaml"), FLAGS)?;
+        std::fs::write(folder.join("rollout.yaml"), ROLLOUT)?;
         let program = PathBuf::from(server.command().get_program());
         let mut path = OsString::from(program.parent().context("the binary lies nowhere")?);
         path.push(":");
@@ -82,6 +85,12 @@ async fn the_shell_recipe_plans_and_does_exactly_that() -> Outcome {
     ensure!(server.admin().revision().await? == 0, "a plan changes nothing");
     ended(&runner.run("sh", &[&recipe, "apply"])?, 0)?;
     ensure!(server.admin().revision().await? == 1);
+    let followed = runner.run("sh", &[&recipe, "rollout"])?;
+    ended(&followed, 0)?;
+    let text = String::from_utf8_lossy(&followed.stdout).into_owned();
+    ensure!(text.starts_with("Started rollout ro_") && text.contains("completed: all 2 steps"), "{text}");
+    ensure!(server.admin().value("checkout").await? == true);
+    ended(&runner.run("sh", &[&recipe, "rollout"])?, 1)?;
 
     runner.change_flags()?;
     ended(&runner.run("sh", &[&recipe, "plan"])?, 0)?;
@@ -112,7 +121,7 @@ async fn the_github_action_plans_and_does_exactly_that() -> Outcome {
     runner.set("RUNNER_TEMP", runner.folder.as_os_str().to_owned());
     runner.set("GITHUB_ACTION_PATH", pieces().join("github"));
     runner.set("GITHUB_SHA", "0123abc");
-    for wanted in ["plan", "apply"] {
+    for wanted in ["plan", "apply", "rollout"] {
         for step in action["runs"]["steps"].as_array().context("no steps")? {
             for (name, value) in step["env"].as_object().context("no env")? {
                 let input = value
@@ -132,7 +141,7 @@ async fn the_github_action_plans_and_does_exactly_that() -> Outcome {
             ended(&runner.run("bash", &["--noprofile", "--norc", "-eo", "pipefail", "-c", script])?, 0)?;
         }
     }
-    ensure!(server.admin().revision().await? == 1);
+    ensure!(server.admin().revision().await? == 3, "the flag and two steps");
     ensure!(std::fs::read_to_string(&outputs)?.starts_with("hash="), "no output");
     ensure!(std::fs::read_to_string(runner.folder.join("summary"))?.contains("+ flag checkout"));
     let log = server.admin().log().await?;
@@ -149,7 +158,8 @@ async fn the_gitlab_template_plans_and_does_exactly_that() -> Outcome {
         runner.set(name, value.as_str().unwrap_or_default().to_owned());
     }
     runner.set("CI_COMMIT_SHA", "0123abc");
-    for job in ["ripcord plan", "ripcord apply"] {
+    runner.set("RIPCORD_ROLLOUT", "rollout.yaml");
+    for job in ["ripcord plan", "ripcord apply", "ripcord rollout"] {
         let lines: Vec<_> = template[job]["script"]
             .as_array()
             .context("no script")?
@@ -158,6 +168,6 @@ async fn the_gitlab_template_plans_and_does_exactly_that() -> Outcome {
             .collect();
         ended(&runner.run("sh", &["-ec", &lines.join("\n")])?, 0)?;
     }
-    ensure!(server.admin().revision().await? == 1);
+    ensure!(server.admin().revision().await? == 3, "the flag and two steps");
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use libtest_mimic::Trial;
 use prost_types::value::Kind as Wire;
 use prost_types::{ListValue, Struct};

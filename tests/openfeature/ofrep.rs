@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use libtest_mimic::Trial;
 use ripcord_proto::settings::Bucketing;
 use serde_json::{Value, json};

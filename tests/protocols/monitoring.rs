@@ -75,13 +75,19 @@ async fn busy() -> anyhow::Result<(Server, String)> {
     let batch = json!({"instance_id": "i", "batch": 1, "counts": [count]});
     let reported = sdk.request(reqwest::Method::POST, "/v1/outcomes").json(&batch);
     ensure!(ripcord_tests::api::read(reported).await?.status == 202);
-    let metrics = eventually(SOON, "applications have confirmed", || async {
+    let gate = json!({"name": "errors", "outcome": "error", "worse_by": "1%", "min_samples": 1, "on_fail": "hold", "dry_run": true});
+    let steps = json!([{"to": "10%", "hold": "1s"}, {"to": "20%", "hold": "1s"}]);
+    admin.put_flag("raised", &flags::boolean("off")).await?.ok()?;
+    let plan = json!({"flag": "raised", "variant": "on", "steps": steps, "gates": [gate], "unjudged": true});
+    admin.post("rollouts", &plan).await?.ok()?;
+    let metrics = eventually(SOON, "applications have confirmed, and a rollout has stepped", || async {
         let answer = admin.get_root("/metrics").await?;
         let metrics = answer.body.as_str().unwrap_or_default().to_owned();
         for name in [
             "ripcord_stream_propagation_seconds_bucket",
             "ripcord_outcomes_total",
             "ripcord_confirmations_total",
+            "ripcord_rollout_step_lateness_seconds_bucket",
         ] {
             ensure!(metrics.contains(name), "{name} is not there");
         }

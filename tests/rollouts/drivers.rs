@@ -3,12 +3,33 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use ripcord_tests::{Cluster, Outcome, SOON, Server, eventually, flags, on_both_stores};
+use ripcord_tests::process::Signal;
+use ripcord_tests::{Cluster, Outcome, SOON, Server, Setup, eventually, flags, on_both_stores};
 use serde_json::{Value, json};
 
 use super::newest;
 
 const STEPS: [&str; 6] = ["1%", "5%", "10%", "20%", "50%", "100%"];
+
+/// How long before (negative) or after the moment at which a step is due its driver is killed: before it is asked for, while it is
+/// decided, made durable, shown and told, and after.
+const POINTS: [i64; 12] = [-40, -10, -3, 0, 1, 2, 4, 6, 9, 15, 30, 80];
+
+/// Milliseconds until the next step is due; negative once it was.
+fn until_due(rollout: &Value) -> anyhow::Result<i64> {
+    let entered: jiff::Timestamp = rollout["entered"].as_str().context("it has begun no step")?.parse()?;
+    Ok(1_000 - i64::try_from(jiff::Timestamp::now().duration_since(entered).as_millis())?)
+}
+
+async fn start_long(server: &Server, steps: usize) -> anyhow::Result<Value> {
+    server.admin().put_flag("checkout", &flags::boolean("off")).await?.ok()?;
+    let steps: Vec<Value> = (1..=steps).map(|to| json!({"to": format!("{to}%"), "hold": "1s"})).collect();
+    server
+        .admin()
+        .post("rollouts", &json!({"flag": "checkout", "variant": "on", "steps": steps, "unjudged": true}))
+        .await?
+        .ok()
+}
 
 async fn start(server: &Server) -> anyhow::Result<Value> {
     server.admin().put_flag("checkout", &flags::boolean("off")).await?.ok()?;
@@ -22,6 +43,10 @@ async fn start(server: &Server) -> anyhow::Result<Value> {
 
 /// Each step once, in order, and nothing else that made a revision since the flag.
 async fn check_steps(server: &Server) -> anyhow::Result<()> {
+    check_all_steps(server, STEPS.len()).await
+}
+
+async fn check_all_steps(server: &Server, steps: usize) -> anyhow::Result<()> {
     let rollout = newest(server).await?;
     let past: Vec<u64> = rollout["past"]
         .as_array()
@@ -29,28 +54,118 @@ async fn check_steps(server: &Server) -> anyhow::Result<()> {
         .iter()
         .filter_map(|past| past["step"].as_u64())
         .collect();
-    ensure!(past == [1, 2, 3, 4, 5, 6], "{rollout}");
+    ensure!(past == (1..=steps as u64).collect::<Vec<_>>(), "{past:?}");
     let revision = server.admin().revision().await?;
-    ensure!(revision == 7, "the flag and six steps make 7 revisions, not {revision}");
+    ensure!(revision == steps as u64 + 1, "the flag and {steps} steps do not make {revision} revisions");
     Ok(())
 }
 
 on_both_stores! {
-    async fn a_driver_that_is_killed_again_and_again_takes_each_step_once(world) {
-        start(&world).await?;
-        // Times that drift through the second between two steps, so that it dies before, within and after them.
-        for delay in [930, 1_010, 980, 1_050, 890] {
-            tokio::time::sleep(Duration::from_millis(delay)).await;
+    async fn a_driver_that_is_killed_at_every_point_of_a_step_takes_each_step_once(world) {
+        let steps = POINTS.len() + 4;
+        start_long(&world, steps).await?;
+        let mut killed = Vec::new();
+        for point in POINTS {
+            let rollout = eventually(SOON, "a step is in force that has not run out", || async {
+                let rollout = newest(&world).await?;
+                ensure!(until_due(&rollout)? > 60, "not yet");
+                Ok(rollout)
+            }).await?;
+            let wait = until_due(&rollout)? + point;
+            tokio::time::sleep(Duration::from_millis(wait.max(0).unsigned_abs())).await;
             world.kill();
             world.restart().await?;
+            killed.push((rollout["step"].as_u64().unwrap_or_default(), newest(&world).await?["step"].as_u64().unwrap_or_default()));
         }
-        eventually(SOON * 2, "it is completed", || async {
+        println!("the step before each kill, and the one that the next process found: {killed:?}");
+        ensure!(killed.iter().any(|(before, found)| before == found), "no kill came before its step: {killed:?}");
+        ensure!(killed.iter().any(|(before, found)| before < found), "no kill came after its step: {killed:?}");
+        eventually(SOON * 3, "it is completed", || async {
             let rollout = newest(&world).await?;
             ensure!(rollout["state"] == "completed", "{} {}", rollout["state"], rollout["reason"]);
             Ok(())
         }).await?;
-        check_steps(&world).await?;
+        check_all_steps(&world, steps).await?;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_nodes_that_both_believe_to_drive_take_each_step_once() -> Outcome {
+    let cluster = Cluster::start().await?;
+    start_long(&cluster.a, 10).await?;
+    let step_of = async |server: &Server| anyhow::Ok(newest(server).await?["step"].as_u64().unwrap_or_default());
+    for (frozen, other) in [(&cluster.a, &cluster.b), (&cluster.b, &cluster.a), (&cluster.a, &cluster.b)] {
+        // Whoever drives is frozen in the middle of it, replaced, and thawed with its old token in its hands.
+        let before = step_of(other).await?;
+        frozen.process()?.signal(Signal::Stop)?;
+        let moved = eventually(SOON * 2, "the other node goes on", || async {
+            ensure!(step_of(other).await? > before, "still at {before}");
+            Ok(())
+        })
+        .await;
+        frozen.process()?.signal(Signal::Cont)?;
+        moved?;
+    }
+    eventually(SOON * 3, "it is completed", || async {
+        let rollout = newest(&cluster.b).await?;
+        ensure!(rollout["state"] == "completed", "{} {}", rollout["state"], rollout["reason"]);
+        Ok(())
+    })
+    .await?;
+    check_all_steps(&cluster.b, 10).await?;
+    let log = cluster.b.admin().log().await?;
+    let steps = log
+        .iter()
+        .filter(|entry| entry["reason"].as_str().is_some_and(|reason| reason.contains(": step ")));
+    let nodes: std::collections::BTreeSet<_> = steps.filter_map(|entry| entry["origin"]["node"].as_str()).collect();
+    ensure!(nodes.len() == 2, "both drove at times: {nodes:?}");
+    Ok(())
+}
+
+/// Samples that were counted before a crash count after it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_gate_has_counted_survives_a_crash() -> Outcome {
+    let mut server = Server::start(Setup::embedded()).await?;
+    let admin = server.admin();
+    admin.put_flag("checkout", &flags::boolean("off")).await?.ok()?;
+    let gate = json!({"name": "errors", "outcome": "error", "worse_by": "1%", "min_samples": 1_000_000, "on_fail": "hold", "traffic": "real"});
+    let plan = json!({"flag": "checkout", "variant": "on", "steps": [{"to": "10%", "hold": "1h"}], "gates": [gate]});
+    admin.post("rollouts", &plan).await?.ok()?;
+    let served = async |server: &Server| {
+        let figures = newest(server).await?["gates"][0]["figures"].clone();
+        let of = |arm: &str| figures[arm]["served"].as_u64().unwrap_or_default();
+        anyhow::Ok((of("treatment"), of("control"), figures["aside"]["served"].as_u64().unwrap_or_default()))
+    };
+    eventually(SOON, "the gate is read", || async {
+        ensure!(newest(&server).await?["gates"][0]["figures"].is_object(), "not yet");
+        Ok(())
+    })
+    .await?;
+    let sdk = admin.role("sdk").await?;
+    // Counts of the five seconds in which a step begins belong to before it, should it come to that.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let count = |variant: &str, traffic: &str, times: u64| json!({"flag": "checkout", "variant": variant, "traffic": traffic, "evaluations": times});
+    let counts = [count("on", "real", 100), count("off", "real", 900), count("on", "synthetic", 7)];
+    let reported = sdk
+        .request(reqwest::Method::POST, "/v1/outcomes")
+        .json(&json!({"instance_id": "i", "batch": 1, "counts": counts}));
+    ensure!(ripcord_tests::api::read(reported).await?.status == 202);
+    eventually(SOON, "they are counted", || async {
+        let served = served(&server).await?;
+        ensure!(served == (100, 900, 7), "{served:?}");
+        Ok(())
+    })
+    .await?;
+    // The slot of the window is over and on disk; the record of the rollout is as old as its step.
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    server.kill();
+    server.restart().await?;
+    eventually(SOON, "they are counted again", || async {
+        let served = served(&server).await?;
+        ensure!(served == (100, 900, 7), "{served:?}");
+        Ok(())
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

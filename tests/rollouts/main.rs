@@ -1,7 +1,8 @@
 //! Rollouts from a pipeline, over real processes: a script, real SDK clients with simulated users, and servers that are killed.
 
+mod approvals;
 mod drivers;
-mod many;
+mod faults;
 mod pipeline;
 mod users;
 

@@ -31,16 +31,19 @@ gates:
   - {name: errors, outcome: error, compare: control, worse_by: 1%, confidence: 99%, min_samples: 300, on_fail: rollback}
 ";
 
+/// The recipe that is shipped, as a pipeline calls it.
 const SCRIPT: &str = "\
 set -eu
-ripcord apply -f flags.yaml --reason deploy
-id=$(ripcord rollout start plan.yaml --reason 'checkout 2.14' --json | sed 's/.*\"id\":\"\\(ro_[a-z0-9]*\\)\".*/\\1/')
-ripcord rollout wait \"$id\" --timeout 2m --on-cancel rollback
+export RIPCORD_FLAGS=flags.yaml RIPCORD_REASON='checkout 2.14' RIPCORD_TIMEOUT=2m RIPCORD_ON_CANCEL=rollback
+sh \"$RECIPE\" plan
+sh \"$RECIPE\" apply
+exec sh \"$RECIPE\" rollout
 ";
 
 /// Runs the script beside users; `at` is told each time that the rollout was looked at.
 async fn run(world: &World, users: &Users, at: impl Fn(&Value, &Users)) -> anyhow::Result<(i32, String)> {
     let mut command = shell(world, SCRIPT);
+    command.env("RECIPE", concat!(env!("CARGO_MANIFEST_DIR"), "/../server/pipelines/ripcord.sh"));
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let pipeline = tokio::task::spawn_blocking(move || child.wait_with_output());
     while !pipeline.is_finished() {
@@ -56,7 +59,7 @@ async fn run(world: &World, users: &Users, at: impl Fn(&Value, &Users)) -> anyho
 
 async fn prepared(world: &World) -> anyhow::Result<Users> {
     std::fs::write(world.scratch().join("flags.yaml"), FLAGS)?;
-    std::fs::write(world.scratch().join("plan.yaml"), PLAN)?;
+    std::fs::write(world.scratch().join("rollout.yaml"), PLAN)?;
     world.admin().put_flag("checkout-v2", &ripcord_tests::flags::boolean("off")).await?.ok()?;
     Users::come(&world.admin().role("sdk").await?, "checkout-v2").await
 }
@@ -66,7 +69,7 @@ on_both_stores! {
         let users = prepared(&world).await?;
         let (code, text) = run(&world, &users, |rollout, users| {
             if rollout["step"] == 2 {
-                users.broken.store(true, Ordering::Relaxed);
+                users.faults.broken.store(true, Ordering::Relaxed);
             }
         }).await?;
         ensure!(code == 3, "the pipeline ended with {code}:\n{text}");
@@ -76,6 +79,12 @@ on_both_stores! {
         let rollout = newest(&world).await?;
         ensure!(rollout["state"] == "rolled_back", "{rollout}");
         ensure!(rollout["reason"].as_str().is_some_and(|reason| reason.contains("worse by more than 1 points")), "{rollout}");
+        let rollback = rollout["rollback"].as_str().unwrap_or_default();
+        eventually(SOON, "the rollback is confirmed", || async {
+            let rollback = world.admin().get(&format!("rollbacks/{rollback}")).await?.ok()?;
+            ensure!(rollback["state"] == "confirmed" && rollback["scope"]["rollout"] == rollout["id"], "{rollback}");
+            Ok(())
+        }).await?;
         let served = rollout["gates"][0]["figures"]["treatment"]["errors"].as_u64().unwrap_or_default();
         ensure!(served > 0, "{rollout}");
         eventually(SOON, "nobody is exposed any more", || async {
@@ -100,6 +109,25 @@ on_both_stores! {
         let rollout = newest(&world).await?;
         let frozen = &rollout["past"][2]["gates"][0]["figures"]["frozen"];
         ensure!(frozen == true, "the last step has no control of its own: {rollout}");
+    }
+
+    async fn latencies_and_numbers_of_real_clients_are_judged(world) {
+        let users = prepared(&world).await?;
+        for (fault, name, gate, words) in [
+            (&users.faults.slow, "slow", "outcome: latency, below: 500ms, worse_by: 5%", "took 500ms or longer"),
+            (&users.faults.slow, "limit", "outcome: latency, below: 500ms, share: 95%", "above 5%"),
+            (&users.faults.dear, "basket", "outcome: number basket, worse: lower, worse_by: 5%", "basket 9.0"),
+        ] {
+            let plan = format!(
+                "flag: checkout-v2\nvariant: on\nsteps: [{{to: 20%, hold: 2s}}, {{to: 50%, hold: 30s}}]\n\
+                 gates: [{{name: {name}, {gate}, confidence: 99%, min_samples: 300, on_fail: rollback}}]\n"
+            );
+            std::fs::write(world.scratch().join("rollout.yaml"), plan)?;
+            let (code, text) = run(&world, &users, |rollout, _| fault.store(rollout["step"] == 2, Ordering::Relaxed)).await?;
+            ensure!(code == 3 && text.contains(&format!("gate {name} failed at step 2 of 2 (50%)")) && text.contains(words), "{code}:\n{text}");
+            ensure!(text.contains(&format!("gate {name} pass")), "it passed before:\n{text}");
+            fault.store(false, Ordering::Relaxed);
+        }
     }
 
     async fn a_pipeline_that_is_cancelled_takes_its_rollout_back(world) {

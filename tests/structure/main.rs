@@ -19,6 +19,7 @@ const ROOMS: &[&[&str]] = &[
         "file_set",
         "rollback",
         "rollout",
+        "proposal",
         "trigger",
         "incident",
         "ping",

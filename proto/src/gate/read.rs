@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{Against, Comparison, Counted, Gate, Measure, Mode, OnFail, Percent, Query};
+use super::{Comparison, Gate, Measure, Mode, OnFail, Percent, Query};
 use crate::check::Check;
 use crate::limits;
-use crate::outcome::Traffic;
 use crate::reader::{self, Read, Reader};
 use crate::span::Span;
 use crate::split;
@@ -15,11 +14,7 @@ use crate::split;
 const EVERY: Span = Span::from_millis(1_000);
 const EVERY_PROMETHEUS: Span = Span::from_millis(10_000);
 const FASTEST: Span = Span::from_millis(100);
-const DEADLINE: Span = Span::from_millis(3_600_000);
-const CONFIDENCE: Percent = Percent::from_thousandths(95_000);
-const MIN_SAMPLES: u64 = 500;
 const SHARED: [&str; 4] = ["name", "on_fail", "every", "dry_run"];
-const OF_OUTCOME: [&str; 7] = ["outcome", "compare", "worse_by", "confidence", "min_samples", "traffic", "deadline"];
 const OF_PROMETHEUS: [&str; 5] = ["prometheus", "url", "below", "above", "for"];
 const OF_PROBE: [&str; 1] = ["probe"];
 
@@ -40,7 +35,7 @@ impl Gate {
     fn read(reader: &mut Reader, value: &Value) -> Read<Self> {
         let map = reader.object(value)?;
         let (own, fastest): (&[&str], Span) = match map {
-            map if map.contains_key("outcome") => (&OF_OUTCOME, EVERY),
+            map if map.contains_key("outcome") => (&Comparison::MEMBERS, EVERY),
             map if map.contains_key("prometheus") => (&OF_PROMETHEUS, EVERY_PROMETHEUS),
             map if map.contains_key("probe") => (&OF_PROBE, EVERY),
             _ => return reader.refuse("says not what it measures; it has one of \"outcome\", \"prometheus\" and \"probe\""),
@@ -80,48 +75,6 @@ impl Measure {
         reader
             .required(map, "probe", "an object with \"url\"", |reader, value| probe(reader, value, &name))
             .map(|probe| Self::Probe { probe })
-    }
-}
-
-impl Comparison {
-    fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
-        let outcome = reader.required(map, "outcome", "\"error\"", |reader, value| match value.as_str() {
-            Some("error") => Ok(Counted::Error),
-            _ => reader.refuse(format!("must be \"error\", not {value}")),
-        });
-        let compare = reader.optional(map, "compare", |reader, value| match value.as_str() {
-            Some("control") => Ok(Against::Control),
-            _ => reader.refuse(format!("must be \"control\", not {value}")),
-        });
-        let worse_by = reader.required(map, "worse_by", "percentage points such as \"0.5%\"", Percent::read);
-        let confidence = reader.optional(map, "confidence", |reader, value| {
-            let confidence = Percent::read(reader, value)?;
-            if (50_000..100_000).contains(&confidence.thousandths()) {
-                return Ok(confidence);
-            }
-            reader.refuse(format!("is {confidence}; it must be from 50% to 99.999%"))
-        });
-        let min_samples = reader.optional(map, "min_samples", |reader, value| {
-            match value.as_u64().filter(|samples| (1..=1_000_000_000).contains(samples)) {
-                Some(samples) => Ok(samples),
-                None => reader.refuse(format!("must be a whole number from 1 to 1000000000, not {value}")),
-            }
-        });
-        let traffic = reader.optional(map, "traffic", |reader, value| match value.as_str() {
-            Some("real") => Ok(Traffic::Real),
-            Some("synthetic") => Ok(Traffic::Synthetic),
-            _ => reader.refuse(format!("must be \"real\" or \"synthetic\", not {value}")),
-        });
-        let deadline = reader.optional(map, "deadline", Reader::parsed);
-        Ok(Self {
-            outcome: outcome?,
-            compare: compare.unwrap_or(Against::Control),
-            worse_by: worse_by?,
-            confidence: confidence.unwrap_or(CONFIDENCE),
-            min_samples: min_samples.unwrap_or(MIN_SAMPLES),
-            traffic: traffic.unwrap_or_default(),
-            deadline: deadline.unwrap_or(DEADLINE),
-        })
     }
 }
 

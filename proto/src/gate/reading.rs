@@ -52,7 +52,7 @@ pub struct GateReading {
 }
 
 /// Counts that a comparison went by, since its step began.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Figures {
     /// Of the variant.
@@ -68,16 +68,37 @@ pub struct Figures {
 }
 
 /// Counts of one variant.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Arm {
-    /// How often it was served.
+    /// How often it was served; of a latency or a number, how often that was reported.
     pub served: u64,
-    /// How often that went wrong.
+    /// How often that went wrong, or took too long.
     pub errors: u64,
+    /// The sum of the numbers that were reported.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub sum: f64,
+    /// The sum of their squares.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub squares: f64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_nothing(number: &f64) -> bool {
+    *number == 0.0
 }
 
 impl Arm {
+    /// So many served, and so many of them wrong.
+    pub const fn new(served: u64, errors: u64) -> Self {
+        Self {
+            served,
+            errors,
+            sum: 0.0,
+            squares: 0.0,
+        }
+    }
+
     /// Errors as a share of what was served; 0 where nothing was.
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     pub fn rate(self) -> f64 {
@@ -85,6 +106,37 @@ impl Arm {
             0.0
         } else {
             self.errors.min(self.served) as f64 / self.served as f64
+        }
+    }
+
+    /// The mean of the numbers; 0 where there are none.
+    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+    pub fn mean(self) -> f64 {
+        if self.served == 0 { 0.0 } else { self.sum / self.served as f64 }
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            served: self.served.saturating_add(other.served),
+            errors: self.errors.saturating_add(other.errors),
+            sum: self.sum + other.sum,
+            squares: self.squares + other.squares,
+        }
+    }
+
+    /// What was added since it was `before`; all of it where it is less now, because whoever counts began anew.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        if self.served < before.served || self.errors < before.errors {
+            return self;
+        }
+        Self {
+            served: self.served - before.served,
+            errors: self.errors - before.errors,
+            sum: self.sum - before.sum,
+            squares: (self.squares - before.squares).max(0.0),
         }
     }
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::settings::SettingsRequest;
 use super::{Members, Request as _};
 use crate::digest::Digest;
+use crate::fault::Faults;
 use crate::file_set::FileSet;
 use crate::flag::Flag;
 use crate::key::{FlagKey, SegmentKey};
@@ -102,6 +103,11 @@ impl ChangeRequest {
         }
     }
 
+    /// Reads the JSON form and reports every problem.
+    pub fn from_value(value: &Value) -> Result<Self, Faults> {
+        crate::reader::read(value, Self::read)
+    }
+
     pub(crate) fn read(reader: &mut Reader, value: &Value) -> Read<Self> {
         let map = reader.object(value)?;
         reader.members(map, "a change", &NAMES, &[]);
@@ -149,6 +155,12 @@ impl ChangeRequest {
                 .map(Self::PutSettings)
                 .or_else(|faults| reader.refuse_all(faults)),
         }
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for ChangeRequest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::from_value(&Value::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::value::RawValue;
 
 use crate::actor::{Actor, Origin};
+use crate::commit::Approved;
 use crate::digest::Digest;
 use crate::key::ReleaseName;
 use crate::revision::{Epoch, Revision, Sequence};
@@ -32,6 +33,9 @@ pub struct LogEntry {
     /// The release that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<ReleaseName>,
+    /// The second person who approved it, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<Approved>,
     /// Whether it went ahead of everything that was queued.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub urgent: bool,

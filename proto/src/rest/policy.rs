@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::Members;
 use crate::check::{self, Check};
 use crate::limits;
-use crate::policy::{Policy, Protection};
+use crate::policy::{Guarded, Policy, Protection};
 use crate::reader::{Read, Reader};
 use crate::revision::Revision;
 
@@ -32,6 +32,8 @@ impl Members for Policy {
         "review_within_seconds",
         "approve_own",
         "prometheus",
+        "second_person",
+        "proposals_expire_seconds",
     ];
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
@@ -48,7 +50,9 @@ impl Members for Policy {
         let confirm_within_seconds = seconds("confirm_within_seconds", 1, limits::CONFIRM_WITHIN_SECONDS_MAX);
         let ping_every_seconds = seconds("ping_every_seconds", limits::PING_EVERY_SECONDS_MIN, limits::PING_EVERY_SECONDS_MAX);
         let review_within_seconds = seconds("review_within_seconds", 60, limits::REVIEW_WITHIN_SECONDS_MAX);
+        let proposals_expire_seconds = seconds("proposals_expire_seconds", 60, limits::PROPOSALS_EXPIRE_SECONDS_MAX);
         let checks = reader.optional(map, "checks", Check::read_all);
+        let second_person = reader.optional(map, "second_person", |reader, value| reader.items(value, Guarded::ALL.len(), Reader::parsed));
         let given = |name: &str| map.get(name).is_some_and(|value| !value.is_null());
         let approve_own = given("approve_own").then(|| reader.optional(map, "approve_own", Reader::boolean)).flatten();
         let prometheus = given("prometheus").then(|| reader.optional(map, "prometheus", check::url)).flatten();
@@ -61,6 +65,8 @@ impl Members for Policy {
             review_within_seconds,
             approve_own,
             prometheus,
+            second_person: second_person.unwrap_or_default().into_iter().collect(),
+            proposals_expire_seconds,
         })
     }
 }

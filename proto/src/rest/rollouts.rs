@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::Members;
-use crate::gate::{Percent, Verdict};
+use crate::gate::{Amount, Percent, Verdict};
 use crate::reader::{Read, Reader};
 
 /// `POST rollouts/{id}/replay`: another threshold for one gate.
@@ -12,10 +12,10 @@ use crate::reader::{Read, Reader};
 pub struct ReplayRequest {
     /// The gate's name.
     pub gate: String,
-    /// Percentage points by which the variant may be worse.
+    /// By how much the variant may be worse: percentage points, or a number's own unit.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "0.5%"))]
-    pub worse_by: Option<Percent>,
+    pub worse_by: Option<Amount>,
     /// How sure it must be.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "99%"))]
@@ -23,29 +23,35 @@ pub struct ReplayRequest {
     /// Evaluations that each side needs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_samples: Option<u64>,
-    /// The value must be below this.
+    /// The value, the mean or the share of errors must be below this.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub below: Option<f64>,
-    /// The value must be above this.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<f64>, example = 0.5))]
+    pub below: Option<Amount>,
+    /// The value or the mean must be above this.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub above: Option<f64>,
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<f64>))]
+    pub above: Option<Amount>,
+    /// As many must have been served fast enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "95%"))]
+    pub share: Option<Percent>,
 }
 
 impl Members for ReplayRequest {
     const WHAT: &'static str = "a replay";
-    const KNOWN: &'static [&'static str] = &["gate", "worse_by", "confidence", "min_samples", "below", "above"];
+    const KNOWN: &'static [&'static str] = &["gate", "worse_by", "confidence", "min_samples", "below", "above", "share"];
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
-        let number = |reader: &mut Reader, value: &Value| reader.number(value).map(|number| number.as_f64().unwrap_or_default());
         let gate = reader.required(map, "gate", "the name of a gate of the rollout", Reader::prose);
         Ok(Self {
-            worse_by: reader.optional(map, "worse_by", Percent::read),
+            worse_by: reader.optional(map, "worse_by", Amount::read),
             confidence: reader.optional(map, "confidence", Percent::read),
             min_samples: reader.optional(map, "min_samples", |reader, value| {
                 value.as_u64().map_or_else(|| reader.refuse(format!("must be a whole number, not {value}")), Ok)
             }),
-            below: reader.optional(map, "below", number),
-            above: reader.optional(map, "above", number),
+            below: reader.optional(map, "below", Amount::read),
+            above: reader.optional(map, "above", Amount::read),
+            share: reader.optional(map, "share", Percent::read),
             gate: gate?,
         })
     }

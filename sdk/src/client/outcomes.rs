@@ -4,26 +4,34 @@
 //! state to the next while it can. Counting touches the ledger only; what the numbers stand for is looked up when a batch is
 //! made.
 
+mod measures;
 mod sender;
 mod tally;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use ripcord_proto::outcome::{OutcomeCount, Traffic};
+use ripcord_proto::outcome::{NumberSums, OutcomeCount, Traffic};
 use ripcord_proto::{FlagKey, VariantName};
 
 use super::changes::Step;
 use crate::engine::{Compiled, CompiledFlag};
+use measures::{Latencies, Numbers};
 pub(crate) use sender::{Book, run};
 use tally::Tally;
 
 /// How something that was served went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Outcome {
     /// Well.
     Success,
     /// Not.
     Error,
+    /// It took so long.
+    Latency(Duration),
+    /// A number of the application's own, by its name: what was in the basket, how many results there were. A process can
+    /// report 16 names; the name has the form of a flag's key, and the number is within ±(2^53-1). What is not so is not counted.
+    Number(&'static str, f64),
 }
 
 /// The counters of one line of compiled states.
@@ -32,24 +40,26 @@ pub(crate) struct Ledger {
     evaluations: ByTraffic,
     successes: ByTraffic,
     errors: ByTraffic,
+    latencies: ByTraffic<Latencies>,
+    numbers: ByTraffic<Numbers>,
 }
 
 #[derive(Debug)]
-struct ByTraffic {
-    real: Tally,
-    synthetic: Tally,
+struct ByTraffic<T = Tally> {
+    real: T,
+    synthetic: T,
 }
 
-impl ByTraffic {
-    fn new(counters: usize) -> Self {
+impl<T> ByTraffic<T> {
+    fn new(make: impl Fn() -> T) -> Self {
         Self {
-            real: Tally::new(counters),
-            synthetic: Tally::new(counters),
+            real: make(),
+            synthetic: make(),
         }
     }
 
     #[inline]
-    fn of(&self, traffic: Traffic) -> &Tally {
+    fn of(&self, traffic: Traffic) -> &T {
         match traffic {
             Traffic::Real => &self.real,
             Traffic::Synthetic => &self.synthetic,
@@ -62,9 +72,11 @@ impl Ledger {
     pub(crate) fn new(compiled: &Compiled) -> Self {
         let counters = compiled.counters() + compiled.counters() / 4 + 64;
         Self {
-            evaluations: ByTraffic::new(counters),
-            successes: ByTraffic::new(counters),
-            errors: ByTraffic::new(counters),
+            evaluations: ByTraffic::new(|| Tally::new(counters)),
+            successes: ByTraffic::new(|| Tally::new(counters)),
+            errors: ByTraffic::new(|| Tally::new(counters)),
+            latencies: ByTraffic::new(|| Latencies::new(counters)),
+            numbers: ByTraffic::new(|| Numbers::new(counters)),
         }
     }
 
@@ -80,10 +92,13 @@ impl Ledger {
     }
 
     /// Counts an outcome.
+    #[inline]
     pub(crate) fn went(&self, counter: usize, traffic: Traffic, outcome: Outcome) {
         match outcome {
             Outcome::Success => self.successes.of(traffic).count(counter),
             Outcome::Error => self.errors.of(traffic).count(counter),
+            Outcome::Latency(latency) => self.latencies.of(traffic).count(counter, latency),
+            Outcome::Number(name, number) => self.numbers.of(traffic).count(counter, name, number),
         }
     }
 }
@@ -94,7 +109,15 @@ struct Account {
     ledger: Arc<Ledger>,
     /// By counter: the flag, and the variant or the caller's own default.
     names: Vec<Option<(FlagKey, Option<VariantName>)>>,
-    read: [Vec<u64>; 6],
+    read: [Read; 2],
+}
+
+/// What was read of one kind of traffic.
+#[derive(Debug, Default)]
+struct Read {
+    counts: [Vec<u64>; 3],
+    latencies: measures::ReadLatencies,
+    numbers: measures::ReadNumbers,
 }
 
 impl Account {
@@ -128,37 +151,28 @@ impl Account {
 
     /// What was counted since the last time.
     fn collect(&mut self) -> Vec<OutcomeCount> {
-        let ledger = Arc::clone(&self.ledger);
-        let mut since = |place: usize, tally: &Tally| {
-            let totals = tally.totals();
-            let before = self.read.get_mut(place).map(|read| std::mem::replace(read, totals.clone())).unwrap_or_default();
-            let before = before.into_iter().chain(std::iter::repeat(0));
-            totals
-                .into_iter()
-                .zip(before)
-                .map(|(now, before)| now.wrapping_sub(before))
-                .collect::<Vec<u64>>()
-        };
-        let real = [
-            since(0, &ledger.evaluations.real),
-            since(1, &ledger.successes.real),
-            since(2, &ledger.errors.real),
-        ];
-        let synthetic = [
-            since(3, &ledger.evaluations.synthetic),
-            since(4, &ledger.successes.synthetic),
-            since(5, &ledger.errors.synthetic),
-        ];
-        let mut counts = self.name(Traffic::Real, &real);
-        counts.extend(self.name(Traffic::Synthetic, &synthetic));
-        counts
+        let mut collected = Vec::new();
+        for (traffic, read) in [Traffic::Real, Traffic::Synthetic].into_iter().zip(&mut self.read) {
+            collected.extend(read.collect(&self.ledger, traffic, &self.names));
+        }
+        collected
     }
+}
 
-    fn name(&self, traffic: Traffic, [evaluations, successes, errors]: &[Vec<u64>; 3]) -> Vec<OutcomeCount> {
-        let counts = evaluations.iter().zip(successes).zip(errors).zip(&self.names);
-        let named = counts.filter_map(|(((evaluations, successes), errors), name)| {
+impl Read {
+    fn collect(&mut self, ledger: &Ledger, traffic: Traffic, names: &[Option<(FlagKey, Option<VariantName>)>]) -> Vec<OutcomeCount> {
+        let tallies = [&ledger.evaluations, &ledger.successes, &ledger.errors];
+        let [evaluations, successes, errors] = std::array::from_fn(|place| {
+            let tally = tallies.get(place).map(|tally| tally.of(traffic).totals()).unwrap_or_default();
+            self.counts.get_mut(place).map(|read| since(read, tally)).unwrap_or_default()
+        });
+        let mut latencies = self.latencies.collect(ledger.latencies.of(traffic));
+        let mut numbers = self.numbers.collect(ledger.numbers.of(traffic));
+        let counts = evaluations.iter().zip(&successes).zip(&errors).zip(names).enumerate();
+        let named = counts.filter_map(|(counter, (((evaluations, successes), errors), name))| {
             let (flag, variant) = name.as_ref()?;
-            let anything = *evaluations + *successes + *errors > 0;
+            let (latencies_us, numbers) = (latencies.remove(&counter).unwrap_or_default(), numbers.remove(&counter).unwrap_or_default());
+            let anything = *evaluations + *successes + *errors > 0 || !latencies_us.is_empty() || !numbers.is_empty();
             anything.then(|| OutcomeCount {
                 flag: flag.clone(),
                 variant: variant.clone(),
@@ -166,8 +180,23 @@ impl Account {
                 evaluations: *evaluations,
                 successes: *successes,
                 errors: *errors,
+                latencies_us,
+                numbers,
             })
         });
         named.collect()
     }
+}
+
+/// What came since `read`, which is `totals` from now on.
+fn since(read: &mut Vec<u64>, totals: Vec<u64>) -> Vec<u64> {
+    let before = std::mem::replace(read, totals.clone()).into_iter().chain(std::iter::repeat(0));
+    totals.into_iter().zip(before).map(|(now, before)| now.wrapping_sub(before)).collect()
+}
+
+/// What of a process's outcomes was counted at all, for the status.
+fn size(count: &OutcomeCount) -> u64 {
+    let latencies: u64 = count.latencies_us.iter().map(|(_, times)| times).sum();
+    let numbers: u64 = count.numbers.values().map(|NumberSums { count, .. }| count).sum();
+    count.evaluations + count.successes + count.errors + latencies + numbers
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ripcord_proto::outcome::{OutcomeBatch, OutcomeCount, Traffic};
+use ripcord_proto::outcome::{NumberSums, OutcomeBatch, OutcomeCount, Traffic};
 use ripcord_sdk::{Client, Context, Counting, Outcome};
 
 use crate::builder;
@@ -101,4 +101,38 @@ async fn nothing_is_sent_where_counting_is_off() {
     client.bool("checkout", &Context::new("user-1"), true);
     client.close().await;
     assert_eq!(batches(&server), []);
+}
+
+#[tokio::test]
+async fn latencies_and_numbers_arrive_by_variant() {
+    let (mut server, world) = (Server::start().await, World::new());
+    server.answer("/v1/outcomes", Answer::status(204));
+    let (client, _stream) = counting(&mut server, &world).await;
+    let answer = client.bool_detail("checkout", &Context::new("user-1"), false);
+    for number in 0..10_u32 {
+        client.outcome(&answer, Outcome::Latency(Duration::from_millis(300)));
+        client.outcome(&answer, Outcome::Number("basket", f64::from(number)));
+    }
+    client.close().await;
+    let latencies = |count: &OutcomeCount| {
+        count
+            .latencies_us
+            .iter()
+            .filter(|(micros, _)| (290_000..=300_000).contains(micros))
+            .map(|(_, times)| times)
+            .sum()
+    };
+    assert_eq!(sum(&server, latencies), 10);
+    let mut basket = NumberSums::default();
+    for (name, sums) in batches(&server).iter().flat_map(|batch| &batch.counts).flat_map(|count| &count.numbers) {
+        assert_eq!(name.as_str(), "basket");
+        basket.add(*sums);
+    }
+    let expected = NumberSums {
+        count: 10,
+        sum: 45.0,
+        squares: 285.0,
+    };
+    assert_eq!(basket, expected);
+    assert_eq!(client.status().outcomes.dropped, 0);
 }

@@ -67,6 +67,8 @@ impl Limits {
             | Action::Release
             | Action::Rollout
             | Action::ApproveRollout
+            | Action::Decide
+            | Action::Withdraw
             | Action::Ping
             | Action::Drill
             | Action::SetPolicy

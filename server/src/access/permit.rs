@@ -57,6 +57,10 @@ allows! {
     StopRollout = &[Action::StopRollout], Action::Kill;
     /// To approve a step of a rollout.
     ApproveRollout = &[Action::ApproveRollout], Action::Edit;
+    /// To approve and decline proposals; what they do must be permitted too.
+    DecideProposal = &[Action::Decide], Action::Edit;
+    /// To take back proposals of one's own.
+    WithdrawProposal = &[Action::Withdraw], Action::Edit;
     /// To send a ping.
     SendPing = &[Action::Ping], Action::Edit;
     /// To keep the report of a drill.

@@ -24,9 +24,9 @@ use super::write::{Asked, Write, of_environment, reply, written, written_with};
 use crate::access::permit::{Read, WriteSomething, WriteThis};
 use crate::commit::plan::{Plan, Planned, Step};
 use crate::commit::{Ask, Author, CommitError};
-use crate::file_set;
 use crate::http::{Body, Refusal, Reply};
 use crate::rollback::{self, Comparison, Users};
+use crate::{file_set, proposal};
 
 /// Changes many things at once. `If-Match` takes the environment's ETag.
 #[utoipa::path(post, path = "/v1/environments/{env}/commits", tag = "commits",
@@ -119,24 +119,19 @@ fn asked(request: CommitRequest, author: &Author, rooms: &Rooms) -> Result<Asked
 }
 
 fn ask(change: ChangeRequest, author: &Author, reason: Option<&String>, rooms: &Rooms) -> Result<Ask, Faults> {
-    Ok(match change {
-        ChangeRequest::PutFlag { key, flag } => Ask::PutFlag(key, flag),
-        ChangeRequest::DeleteFlag(key) => Ask::DeleteFlag(key),
-        ChangeRequest::SetEnabled { key, enabled } => Ask::SetEnabled(key, enabled),
-        ChangeRequest::PutSegment { key, segment } => Ask::PutSegment(key, segment),
-        ChangeRequest::DeleteSegment(key) => Ask::DeleteSegment(key),
-        ChangeRequest::Kill { scope } => Ask::Kill(Box::new(Kill {
+    if let ChangeRequest::PutSettings(request) = &change {
+        rebuckets(request).map_err(|faults| faults.under("put_settings"))?;
+    }
+    Ok(proposal::change(change).unwrap_or_else(|scope| {
+        Ask::Kill(Box::new(Kill {
             id: KillId::from_parts(u64::try_from(rooms.now().as_millisecond()).unwrap_or_default(), rand::random()),
             scope,
             reason: reason.cloned(),
             actor: author.actor.clone(),
             at: rooms.now(),
             flags: BTreeSet::new(),
-        })),
-        ChangeRequest::Restore(id) => Ask::Restore(id),
-        ChangeRequest::PutSettings(request) => rebuckets(&request).map_err(|faults| faults.under("put_settings"))?,
-        ChangeRequest::ApplySet(set) => file_set::ask(*set),
-    })
+        }))
+    }))
 }
 
 fn answer(plan: Plan, mut warnings: Vec<String>) -> PlanAnswer {

@@ -11,7 +11,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::{
     audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, front, keys, kills, metrics, outcomes, pings,
-    policy, releases, revisions, rollbacks, rollouts, segments, sets, settings, stale_flags,
+    policy, proposals, releases, revisions, rollbacks, rollouts, segments, sets, settings, stale_flags,
 };
 use crate::stream;
 
@@ -33,6 +33,7 @@ use crate::stream;
         kills::list, kills::get, kills::kill, kills::restore, kills::give_reason,
         settings::get, settings::put,
         policy::get, policy::put,
+        proposals::list, proposals::get, proposals::approve, proposals::decline, proposals::withdraw,
         checkpoints::list, checkpoints::get, checkpoints::create, checkpoints::delete, checkpoints::vouch, checkpoints::doubt,
         releases::list, releases::get, releases::begin, releases::set, releases::finish,
         rollbacks::made::create, rollbacks::made::plan,

@@ -6,16 +6,18 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ripcord_proto::drill::Drill;
 use ripcord_proto::problem::Code;
+use ripcord_proto::proposal::Asked;
 use ripcord_proto::record::{RecordKey, Records};
 use ripcord_proto::rest::rollbacks::RollbackPlan;
+use ripcord_proto::role::Action;
 use ripcord_proto::rollback::Rollback;
 use ripcord_proto::settings::Settings;
 use ripcord_proto::table::Table;
-use ripcord_proto::{EnvironmentKey, FlagKey, Position, ReleaseName, RollbackId, SegmentKey, Snapshot, TargetName};
+use ripcord_proto::{EnvironmentKey, FlagKey, Position, ProposalId, ReleaseName, RollbackId, SegmentKey, Snapshot, TargetName};
 use tokio::sync::watch;
 
 use super::write::Prepared;
-use crate::access::permit::{Administer, Allows, Edit, KeepDrill, Kill, ManageRelease, Read, Report, Restore, RollBack, SendPing};
+use crate::access::permit::{Administer, Allows, DecideProposal, Edit, KeepDrill, Kill, ManageRelease, Read, Report, Restore, RollBack, SendPing};
 use crate::access::{Clearance, Permit};
 use crate::check::Checks;
 use crate::checkpoint::{self, Resolved};
@@ -30,6 +32,7 @@ use crate::kill::{self, Kills, Restored};
 use crate::outcome::Outcomes;
 use crate::peer::Peers;
 use crate::ping::{self, Pings};
+use crate::proposal::Proposals;
 use crate::release::{self, Touched};
 use crate::rollback::acts::{self, WrongState};
 use crate::rollback::{self, Order, undo, wait};
@@ -243,6 +246,19 @@ impl Rooms {
     /// What reads the gates of rollouts here, and waits for their end.
     pub(super) fn rollouts(&self) -> &Rollouts {
         &self.parts.rollouts
+    }
+
+    /// What a key must be allowed to do, to decide on a proposal.
+    pub(super) fn proposed_actions(&self, permit: &Permit<DecideProposal>, id: &ProposalId) -> Result<Vec<Action>, Refusal> {
+        let state = self.parts.environments.state(permit.environment())?;
+        let proposal = state.records.proposals.value(id.as_str());
+        let proposal = proposal.ok_or_else(|| CommitError::NoRecord(RecordKey::Proposal(id.clone())))?;
+        Ok(proposal.asked.iter().flat_map(Asked::actions).collect())
+    }
+
+    /// Where proposals are decided on.
+    pub(super) fn proposals(&self) -> Proposals {
+        Proposals::new(self.parts.environments.clone(), self.parts.checks.clone())
     }
 
     /// Sends a ping.

@@ -10,7 +10,7 @@ use ripcord_proto::problem::Code;
 use super::rooms::{Parts, Rooms};
 use super::{
     audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, front, keys, kills, metrics, openapi, outcomes,
-    peers, pings, policy, releases, revisions, rollbacks, rollouts, segments, sets, settings, stale_flags,
+    peers, pings, policy, proposals, releases, revisions, rollbacks, rollouts, segments, sets, settings, stale_flags,
 };
 use crate::access::Access;
 use crate::http::{Refusal, compress, problem, span};
@@ -116,6 +116,7 @@ fn environment_routes(config: &mut web::ServiceConfig) {
         ))
         .service(at("/{env}/settings", "GET, PUT", [web::get().to(settings::get), web::put().to(settings::put)]))
         .service(at("/{env}/policy", "GET, PUT", [web::get().to(policy::get), web::put().to(policy::put)]))
+        .configure(proposal_routes)
         .configure(checkpoint_routes)
         .configure(release_routes)
         .configure(rollback_routes)
@@ -129,6 +130,15 @@ fn environment_routes(config: &mut web::ServiceConfig) {
         .service(at("/{env}/drills/{key}", "GET", [web::get().to(drills::get)]))
         .service(at("/{env}/pings", "GET, POST", [web::get().to(pings::list), web::post().to(pings::send)]))
         .service(at("/{env}/explain", "POST", [web::post().to(explain::explain)]));
+}
+
+fn proposal_routes(config: &mut web::ServiceConfig) {
+    config
+        .service(at("/{env}/proposals", "GET", [web::get().to(proposals::list)]))
+        .service(at("/{env}/proposals/{key}", "GET", [web::get().to(proposals::get)]))
+        .service(at("/{env}/proposals/{key}/approve", "POST", [web::post().to(proposals::approve)]))
+        .service(at("/{env}/proposals/{key}/decline", "POST", [web::post().to(proposals::decline)]))
+        .service(at("/{env}/proposals/{key}/withdraw", "POST", [web::post().to(proposals::withdraw)]));
 }
 
 fn checkpoint_routes(config: &mut web::ServiceConfig) {

@@ -12,6 +12,7 @@ mod kills;
 mod openapi;
 mod permissions;
 mod procedures;
+mod proposals;
 mod releases;
 mod rollbacks;
 mod rollouts;

@@ -23,6 +23,7 @@ pub fn summary(log: &LogName, entry: &Sealed) -> LogEntry {
         origin: commit.origin.clone(),
         reason: commit.reason.clone(),
         release: commit.release.clone(),
+        approved: commit.approved.clone(),
         urgent: commit.urgent,
         changes: commit.changes.iter().take(NAMED_CHANGES).map(change).collect(),
         changes_total: commit.changes.len(),

@@ -35,6 +35,7 @@ async fn filled(count: u64) -> MemoryStore {
             },
             reason: None,
             release: None,
+            approved: None,
             urgent: false,
             changes: vec![Change::DeleteFlag(FlagKey::new("a").unwrap())],
             hash: None,

@@ -59,7 +59,7 @@ async fn list(call: &Invocation, command: &Audit) -> Result<Exit, Failure> {
                     entry.sequence.to_string(),
                     entry.revision.map_or_else(|| "-".to_owned(), |revision| revision.to_string()),
                     moment(entry.at),
-                    entry.actor.name.clone(),
+                    who(entry),
                     changes(entry, SHOWN),
                     entry.reason.clone().unwrap_or_default(),
                 ]
@@ -67,6 +67,14 @@ async fn list(call: &Invocation, command: &Audit) -> Result<Exit, Failure> {
         )
     });
     Ok(Exit::Done)
+}
+
+/// Who asked for it, and the second person where there was one.
+pub(crate) fn who(entry: &LogEntry) -> String {
+    match &entry.approved {
+        Some(approved) => format!("{}, approved by {}", entry.actor.name, approved.by.name),
+        None => entry.actor.name.clone(),
+    }
 }
 
 /// What an entry changed: the first few, and how many more.

@@ -1,10 +1,14 @@
 //! What changes, before and after: the effect of a plan, in lines that a person can check.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use ripcord_proto::KillId;
+use ripcord_proto::digest::Digest;
+use ripcord_proto::policy::Policy;
+use ripcord_proto::proposal::Difference;
 use ripcord_proto::rest::plan::{Adopted, FlagStep, PlanAnswer, SegmentStep};
 use ripcord_proto::rest::rollbacks::Population;
+use ripcord_proto::{Epoch, KillId, Revision};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -16,6 +20,39 @@ const SHOWN: usize = 160;
 /// How many things a plan changes.
 pub(crate) fn total(plan: &PlanAnswer) -> usize {
     plan.flags.len() + plan.segments.len() + usize::from(plan.settings.is_some())
+}
+
+/// What a proposal changes: as a plan shows it, with what else happens.
+pub(crate) fn of_proposal(diff: &Difference, paint: Paint) -> String {
+    let mut text = describe(&shown_as_plan(diff), paint);
+    if let Some(policy) = &diff.policy {
+        let value = |policy: &Policy| serde_json::to_value(policy).unwrap_or_default();
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{} policy", paint.warn("~"));
+        differences(&mut text, paint, "", &value(&policy.from), &value(&policy.to));
+    }
+    for also in &diff.also {
+        let _ = writeln!(text, "{} {also}", paint.warn("~"));
+    }
+    text
+}
+
+fn shown_as_plan(diff: &Difference) -> PlanAnswer {
+    PlanAnswer {
+        hash: Digest::ZERO,
+        epoch: Epoch::default(),
+        revision: Revision::default(),
+        flags: diff.flags.clone(),
+        segments: diff.segments.clone(),
+        settings: diff.settings,
+        unchanged: 0,
+        kept: Vec::new(),
+        adopted: Vec::new(),
+        users: diff.users.clone(),
+        shares: diff.shares.clone(),
+        kills: BTreeMap::new(),
+        warnings: Vec::new(),
+    }
 }
 
 /// The plan by kind of change: `+` new, `~` changed with what differs, `-` gone; then what stays as it is and why, and warnings.

@@ -7,6 +7,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValu
 use reqwest::{Method, StatusCode};
 use ripcord_proto::Position;
 use ripcord_proto::problem::Problem;
+use ripcord_proto::proposal::Proposal;
 use ripcord_proto::rest::list::Page;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -35,6 +36,15 @@ pub(crate) struct Answer<T> {
     pub(crate) status: StatusCode,
 }
 
+/// A proposal in the place of what was asked.
+#[derive(Debug)]
+pub(crate) struct Proposed {
+    /// The proposal.
+    pub(crate) proposal: Proposal,
+    /// The answer as it came.
+    pub(crate) text: String,
+}
+
 /// Why a call has no answer that can be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClientError {
@@ -46,6 +56,9 @@ pub(crate) enum ClientError {
         /// The document as it came.
         text: String,
     },
+    /// It waits for a second person.
+    #[error("this needs a second person; it is proposed as {}", .0.proposal.id)]
+    Proposed(Box<Proposed>),
     /// Nobody answers there.
     #[error("no server answers at {address}: {why}")]
     Unreachable {
@@ -91,9 +104,16 @@ impl ClientError {
             Self::Foreign { address, .. } => Some(format!(
                 "Is {address} the address of a Ripcord server? Give another one with --server or RIPCORD_SERVER."
             )),
+            Self::Proposed(proposed) => Some(format!("Somebody else, with another key, runs `{}`.", proposed.proposal.command())),
             Self::Problem { .. } | Self::Usage(_) => None,
         }
     }
+}
+
+/// The answer to a write that waits.
+#[derive(serde::Deserialize)]
+struct Told {
+    proposal: Proposal,
 }
 
 /// A call that is about to be made.
@@ -226,6 +246,11 @@ impl Client {
         let (status, text) = self.exchange(call).await?;
         if !status.is_success() {
             return Err(self.refusal(status, text));
+        }
+        if status == StatusCode::ACCEPTED
+            && let Ok(Told { proposal }) = serde_json::from_str(&text)
+        {
+            return Err(ClientError::Proposed(Box::new(Proposed { proposal, text })));
         }
         match serde_json::from_str(&text) {
             Ok(value) => Ok(Answer { value, text, status }),

@@ -18,7 +18,7 @@ pub(crate) enum Exit {
     Failed,
     /// 2: the command line is wrong.
     Usage,
-    /// 3: a guard or a gate refused it: a kill, a plan that no longer holds, a role.
+    /// 3: a guard or a gate refused it: a kill, a plan that no longer holds, a role; or it waits for a second person.
     Refused,
     /// 4: it is done, and was not confirmed in time.
     Unconfirmed,
@@ -88,6 +88,7 @@ impl Failure {
         match self {
             Self::Usage(_) | Self::Client(ClientError::Usage(_)) => Exit::Usage,
             Self::Client(ClientError::Problem { problem, .. }) => of_code(problem.code),
+            Self::Client(ClientError::Proposed(_)) => Exit::Refused,
             Self::Client(_) | Self::File { .. } | Self::Files { .. } | Self::Local(_) => Exit::Failed,
         }
     }
@@ -130,6 +131,7 @@ impl Failure {
     pub(crate) fn json(&self) -> String {
         match self {
             Self::Client(ClientError::Problem { text, .. }) => text.trim_end().to_owned(),
+            Self::Client(ClientError::Proposed(proposed)) => proposed.text.trim_end().to_owned(),
             Self::File { file, faults } => {
                 let errors: Vec<_> = faults
                     .all()
@@ -156,6 +158,8 @@ pub(crate) const fn of_code(code: Code) -> Exit {
     match code {
         Code::FlagKilled
         | Code::PlanStale
+        | Code::ProposalStale
+        | Code::SecondPersonNeeded
         | Code::OtherOwner
         | Code::StaleRevision
         | Code::Forbidden
@@ -230,6 +234,8 @@ fn next_step(problem: &Problem) -> Option<&'static str> {
         | Code::Forbidden
         | Code::NotFound
         | Code::MethodNotAllowed
+        | Code::ProposalStale
+        | Code::SecondPersonNeeded
         | Code::StaleRevision
         | Code::ReleaseFinished
         | Code::NoKnownGood

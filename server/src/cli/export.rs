@@ -27,7 +27,7 @@ Examples:
   ripcord export --env staging -o staging.yaml
   ripcord export --set payments -o flags/      back into a folder
   ripcord export --json                        the same as JSON
-  ripcord export --format flagd -o flagd.json   for flagd")]
+  ripcord export --format flagd -o flagd.json   for flagd and its clients")]
 pub(crate) struct Export {
     /// Write to this file, or back into this folder, instead of the standard output
     #[arg(short, long, value_name = "PATH")]

@@ -36,21 +36,29 @@ struct ReplayCommand {
     /// The gate
     #[arg(value_name = "GATE")]
     gate: String,
-    /// Percentage points by which the variant may be worse
-    #[arg(long, value_name = "PERCENT")]
+    /// Percentage points by which the variant may be worse; of a number, so much
+    #[arg(long, value_name = "AMOUNT")]
     worse_by: Option<String>,
     /// How sure the gate must be
     #[arg(long, value_name = "PERCENT")]
     confidence: Option<String>,
-    /// Evaluations that each side needs
+    /// Samples that each side needs
     #[arg(long, value_name = "NUMBER")]
     min_samples: Option<u64>,
-    /// The value must be below this
-    #[arg(long, value_name = "NUMBER")]
-    below: Option<f64>,
+    /// The value must be below this; of errors, their share
+    #[arg(long, value_name = "AMOUNT")]
+    below: Option<String>,
     /// The value must be above this
-    #[arg(long, value_name = "NUMBER")]
-    above: Option<f64>,
+    #[arg(long, value_name = "AMOUNT")]
+    above: Option<String>,
+    /// As many must have been served fast enough
+    #[arg(long, value_name = "PERCENT")]
+    share: Option<String>,
+}
+
+/// A percentage as it is written, or a number.
+fn amount(text: &str) -> Value {
+    text.parse::<f64>().map_or_else(|_| json!(text), |number| json!(number))
 }
 
 /// Does it.
@@ -58,11 +66,12 @@ pub(crate) async fn run(call: &Invocation, command: GateCommand) -> Result<Exit,
     let Command::Replay(replay) = command.command;
     let given = [
         ("gate", Some(json!(replay.gate))),
-        ("worse_by", replay.worse_by.map(Value::String)),
+        ("worse_by", replay.worse_by.as_deref().map(amount)),
         ("confidence", replay.confidence.map(Value::String)),
         ("min_samples", replay.min_samples.map(|samples| json!(samples))),
-        ("below", replay.below.map(|most| json!(most))),
-        ("above", replay.above.map(|least| json!(least))),
+        ("below", replay.below.as_deref().map(amount)),
+        ("above", replay.above.as_deref().map(amount)),
+        ("share", replay.share.map(Value::String)),
     ];
     let body: Map<String, Value> = given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
     let post = Call::post(call.path(&["rollouts", replay.id.as_str(), "replay"])).json(&body)?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use ripcord_proto::Position;
 use ripcord_proto::commit::{Commit, Sealed};
 
 use super::committer::Order;
@@ -57,8 +58,12 @@ impl<S: LogState> Batch<S> {
                 return Ok(Admission::Replayed(answer));
             }
         }
-        let Admitted { urgent, made, candidate } = self.state.admit(draft)?;
-        let answer = (draft.answer().0)(&made);
+        let now = clock.now();
+        let Admitted { urgent, made, candidate } = self.state.admit(draft, now)?;
+        let answer = match &made.proposal {
+            Some(proposal) => Answer::of_proposal(proposal),
+            None => (draft.answer().0)(&made),
+        };
         let idempotency = draft.call().map(|call| call.record(&answer)).or_else(|| draft.answered().cloned());
         if made.changes.is_empty() && idempotency.is_none() {
             return Ok(Admission::Nothing(answer, made));
@@ -68,11 +73,13 @@ impl<S: LogState> Batch<S> {
             sequence: head.sequence.next(),
             epoch: head.epoch,
             revision: None,
-            at: clock.now(),
+            at: now,
             actor: draft.author().actor.clone(),
             origin: draft.author().origin.clone(),
             reason: draft.reason(),
-            release: draft.release().cloned(),
+            // What is only proposed changes nothing of its release.
+            release: draft.release().filter(|_| made.proposal.is_none()).cloned(),
+            approved: draft.approved(),
             urgent,
             changes: made.changes.clone(),
             hash: None,
@@ -92,28 +99,26 @@ impl<S: LogState> Batch<S> {
             let answer = match admission {
                 Admission::Commits(index, answer, made) => {
                     let commit = self.entries.get(index).map(|entry| Arc::clone(&entry.commit));
-                    Ok(Committed {
+                    let committed = Committed {
                         position: made.position,
                         commit,
                         answer,
                         replayed: false,
                         at,
-                    })
+                    };
+                    committed.told()
                 }
-                Admission::Nothing(answer, made) => Ok(Committed {
-                    position: made.position,
-                    commit: None,
-                    answer,
-                    replayed: false,
-                    at,
-                }),
-                Admission::Replayed(answer) => Ok(Committed {
-                    position,
-                    commit: None,
-                    answer,
-                    replayed: true,
-                    at,
-                }),
+                Admission::Nothing(answer, made) => {
+                    let committed = Committed {
+                        position: made.position,
+                        commit: None,
+                        answer,
+                        replayed: false,
+                        at,
+                    };
+                    committed.told()
+                }
+                Admission::Replayed(answer) => replayed(answer, position, at),
                 Admission::Refused(error) => Err(error),
             };
             // A caller that has gone does not need its answer.
@@ -163,16 +168,22 @@ impl<S: LogState> Batch<S> {
         for (order, admission) in self.orders {
             let answer = match admission {
                 Admission::Refused(refusal) => Err(refusal),
-                Admission::Replayed(answer) => Ok(Committed {
-                    position,
-                    commit: None,
-                    answer,
-                    replayed: true,
-                    at,
-                }),
+                Admission::Replayed(answer) => replayed(answer, position, at),
                 Admission::Nothing(..) | Admission::Commits(..) => Err(error.clone()),
             };
             let _ = order.reply.send(answer);
         }
     }
+}
+
+/// What is answered to a call that was answered before.
+fn replayed(answer: Answer, position: Position, at: Instant) -> Result<Committed, CommitError> {
+    let committed = Committed {
+        position,
+        commit: None,
+        answer,
+        replayed: true,
+        at,
+    };
+    committed.told()
 }

@@ -1,7 +1,8 @@
 //! What a log is to its writer: drafts that can be admitted, a state that its commits add up to, and a sink that shows it.
 
+use jiff::Timestamp;
 use ripcord_proto::ReleaseName;
-use ripcord_proto::commit::{Commit, Recorded, Sealed};
+use ripcord_proto::commit::{Approved, Commit, Recorded, Sealed};
 use ripcord_proto::digest::Digest;
 
 use super::{Answerer, Author, Call, CommitError, Made};
@@ -15,6 +16,10 @@ pub(crate) trait LogDraft: Send + 'static {
     fn reason(&self) -> Option<String>;
     /// The release that it belongs to.
     fn release(&self) -> Option<&ReleaseName> {
+        None
+    }
+    /// The second person's approval of it.
+    fn approved(&self) -> Option<Approved> {
         None
     }
     /// The idempotent call that it is.
@@ -44,8 +49,8 @@ pub(crate) trait LogState: Clone + Send + Sync + 'static {
     type Draft: LogDraft;
     /// Where its log ends.
     fn head(&self) -> Head;
-    /// Whether the draft may be committed, and what that changes.
-    fn admit(&self, draft: &Self::Draft) -> Result<Admitted<Self>, CommitError>;
+    /// Whether the draft may be committed at `now`, and what that changes.
+    fn admit(&self, draft: &Self::Draft, now: Timestamp) -> Result<Admitted<Self>, CommitError>;
     /// Seals a commit behind the head; `candidate` is this state with the commit's changes made, and becomes the state that it
     /// makes.
     fn seal(&self, candidate: Self, commit: Commit) -> Result<(Sealed, Self), serde_json::Error>;

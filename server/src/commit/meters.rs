@@ -18,6 +18,7 @@ pub(super) struct Meters {
     committed: Counter,
     unchanged: Counter,
     replayed: Counter,
+    proposed: Counter,
     refused: Counter,
     failed: Counter,
 }
@@ -39,6 +40,7 @@ impl Meters {
             committed: outcome("committed"),
             unchanged: outcome("unchanged"),
             replayed: outcome("replayed"),
+            proposed: outcome("proposed"),
             refused: outcome("refused"),
             failed: outcome("failed"),
         }
@@ -54,6 +56,8 @@ impl Meters {
                 &self.committed
             }
             Err(CommitError::Unavailable(_) | CommitError::Reseeding | CommitError::OutcomeUnknown | CommitError::Internal(_)) => &self.failed,
+            Err(CommitError::Proposed { replayed: false, .. }) => &self.proposed,
+            Err(CommitError::Proposed { replayed: true, .. }) => &self.replayed,
             Err(
                 CommitError::NoEnvironment(_)
                 | CommitError::NoFlag(_)

@@ -16,7 +16,12 @@ pub fn of(flags: &BTreeSet<FlagKey>, scope: &Scope, states: [&Snapshot; 2], reco
             take(&mut probes, &format!("flag {key}"), &flag.checks);
         }
     }
-    if let Scope::Release(name) = scope
+    let release = match scope {
+        Scope::Release(name) => Some(name),
+        Scope::Rollout(id) => records.rollouts.value(id.as_str()).and_then(|rollout| rollout.plan.release.as_ref()),
+        Scope::Environment | Scope::Flags(_) | Scope::Tags(_) | Scope::Rollback(_) => None,
+    };
+    if let Some(name) = release
         && let Some(release) = records.releases.value(name.as_str())
     {
         take(&mut probes, &format!("release {name}"), &release.details.checks);

@@ -6,6 +6,8 @@ use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::{EnvironmentKey, FlagKey, Kill, KillId, Position, ReleaseName, SegmentKey};
 
+use super::Answer;
+
 /// Why nothing was committed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CommitError {
@@ -92,6 +94,14 @@ pub enum CommitError {
     /// The rule of a room above forbids it.
     #[error("{}", .0.detail)]
     Refused(Box<Problem>),
+    /// It waits for a second person: nothing of what was asked is done, and a proposal was committed that holds it.
+    #[error("it waits for a second person")]
+    Proposed {
+        /// The answer that tells of the proposal.
+        answer: Box<Answer>,
+        /// Whether it was answered before.
+        replayed: bool,
+    },
     /// Somebody's edit or restore came without a reason.
     #[error("a reason is needed")]
     ReasonRequired,
@@ -171,6 +181,7 @@ impl CommitError {
                 Problem::new(Code::PlanStale, detail).with("plan", now.to_string())
             }
             Self::Refused(problem) => (**problem).clone(),
+            Self::Proposed { .. } => Problem::new(Code::SecondPersonNeeded, PROPOSED),
             Self::ReasonRequired => Problem::new(Code::ReasonRequired, REASON_REQUIRED),
             Self::IdempotencyMismatch => Problem::new(Code::IdempotencyMismatch, IDEMPOTENCY_MISMATCH),
             Self::Unavailable(why) => {
@@ -184,6 +195,7 @@ impl CommitError {
     }
 }
 
+const PROPOSED: &str = "It waits for a second person; `ripcord proposal list` shows it.";
 const REASON_REQUIRED: &str = "Say why: as \"reason\" in the body, or as ?reason= where the body is the thing itself. It goes into the log.";
 const IDEMPOTENCY_MISMATCH: &str = "This Idempotency-Key was used for a request with another body within 24 hours; use a new key for a new request.";
 const MEANWHILE: &str = "Flags go on being served from memory, and kills work. Try again when `ripcord doctor` is well.";

@@ -204,6 +204,11 @@ impl Reversal {
         self.changes(&decision, record, head)
     }
 
+    /// The hash of what it does to `state`, over all steps of its ladder.
+    pub(super) fn planned(&self, state: &EnvironmentState) -> Result<Digest, CommitError> {
+        Ok(self.hash(&self.decide(&state.snapshot)?, &state.snapshot))
+    }
+
     /// The probes that belong to what goes back, beside those that earlier commits of the same ladder found.
     fn probes(&self, flags: &BTreeSet<FlagKey>, state: &EnvironmentState) -> Vec<Probe> {
         let found = probes::of(flags, &self.record.scope, [&state.snapshot, &self.target], &state.records);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::{Commit, Sealed};
 use ripcord_proto::digest::Digest;
@@ -126,8 +127,8 @@ impl LogState for EnvironmentState {
         self.head
     }
 
-    fn admit(&self, draft: &Draft) -> Result<Admitted<Self>, CommitError> {
-        validate::admit(draft, self)
+    fn admit(&self, draft: &Draft, now: Timestamp) -> Result<Admitted<Self>, CommitError> {
+        validate::admit(draft, self, now)
     }
 
     fn seal(&self, candidate: Self, mut commit: Commit) -> Result<(Sealed, Self), serde_json::Error> {

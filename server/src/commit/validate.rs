@@ -3,23 +3,27 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use ripcord_proto::change::Change;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::fault::{Fault, Faults};
 use ripcord_proto::key::Tag;
+use ripcord_proto::proposal::Proposal;
 use ripcord_proto::references::{self, Touched};
 use ripcord_proto::settings::Settings;
 use ripcord_proto::table::{Entry, Member};
-use ripcord_proto::{Flag, FlagKey, Kill, KillId, KillScope, Position, ReleaseName, Segment, SegmentKey, limits};
+use ripcord_proto::{Flag, FlagKey, Kill, KillId, KillScope, Position, ReleaseName, Revision, Segment, SegmentKey, limits};
 
+use super::approval::{self, Effect, Verdict};
 use super::guard;
 use super::log::Admitted;
 use super::reversal::Reversal;
 use super::state::{self, EnvironmentState};
 use super::{Ask, CommitError, Draft, Made, Precondition, Standing, plan, protect, records};
 
-/// Decides what a draft changes, in order, or why it may not.
-pub(super) fn admit(draft: &Draft, state: &EnvironmentState) -> Result<Admitted<EnvironmentState>, CommitError> {
+/// Decides what a draft changes at `now`, in order, or why it may not. Where the policy asks for a second person, that is a
+/// proposal.
+pub(super) fn admit(draft: &Draft, state: &EnvironmentState, now: Timestamp) -> Result<Admitted<EnvironmentState>, CommitError> {
     check_precondition(draft, state)?;
     let mut candidate = Candidate::new(state);
     candidate.expected = draft.plan;
@@ -37,13 +41,43 @@ pub(super) fn admit(draft: &Draft, state: &EnvironmentState) -> Result<Admitted<
     if let Some(expected) = draft.plan.filter(|_| !is_rollback) {
         plan::check(expected, draft, before, after, &candidate.touched)?;
     }
+    match approval::decide(candidate.effect(draft), candidate.revision(), now)? {
+        Verdict::Commit => {}
+        Verdict::CommitWith(record) => candidate.push(record),
+        Verdict::Propose(proposal, changes) => return Ok(proposed(state, proposal, changes)),
+    }
     let urgent = draft.asks.iter().any(Ask::is_urgent);
     let (made, candidate) = candidate.made();
     Ok(Admitted { urgent, made, candidate })
 }
 
+/// A proposal in the place of what was asked.
+fn proposed(state: &EnvironmentState, proposal: Arc<Entry<Proposal>>, changes: Vec<Change>) -> Admitted<EnvironmentState> {
+    let mut candidate = Candidate::new(state);
+    changes.into_iter().for_each(|change| candidate.push(change));
+    let (made, candidate) = candidate.made();
+    Admitted {
+        urgent: false,
+        made: Made {
+            proposal: Some(proposal),
+            ..made
+        },
+        candidate,
+    }
+}
+
+/// What a draft would lead to.
+pub(super) struct Preview {
+    /// The state with its changes made.
+    pub(super) after: EnvironmentState,
+    /// The flags and segments among them.
+    pub(super) touched: Touched,
+    /// The changes.
+    pub(super) changes: Vec<Change>,
+}
+
 /// What a draft would lead to, without doing it, or why a kill forbids it.
-pub(super) fn preview(draft: &Draft, state: &EnvironmentState) -> Result<(EnvironmentState, Touched), CommitError> {
+pub(super) fn preview(draft: &Draft, state: &EnvironmentState) -> Result<Preview, CommitError> {
     let mut candidate = Candidate::new(state);
     for ask in &draft.asks {
         candidate.ask(ask)?;
@@ -51,7 +85,11 @@ pub(super) fn preview(draft: &Draft, state: &EnvironmentState) -> Result<(Enviro
     candidate.latch_kills()?;
     candidate.check()?;
     guard::check_kills(draft, state, &candidate.state, &candidate.touched.flags)?;
-    Ok((candidate.state, candidate.touched))
+    Ok(Preview {
+        after: candidate.state,
+        touched: candidate.touched,
+        changes: candidate.changes,
+    })
 }
 
 impl Ask {
@@ -157,7 +195,7 @@ impl<'a> Candidate<'a> {
                 Ok(())
             }
             Ask::Decide(decider) | Ask::DecideNow(decider) => {
-                let asks = (decider.0)(&self.state)?;
+                let asks = (decider.decision)(&self.state)?;
                 asks.iter().try_for_each(|ask| self.ask(ask))
             }
             Ask::Ping(id) => {
@@ -360,6 +398,22 @@ impl<'a> Candidate<'a> {
         Faults::check(found, ()).map_err(CommitError::Invalid)
     }
 
+    /// What the asks so far come to.
+    fn effect<'c>(&'c self, draft: &'c Draft) -> Effect<'c> {
+        Effect {
+            draft,
+            before: self.before,
+            after: &self.state,
+            touched: &self.touched,
+            changes: &self.changes,
+        }
+    }
+
+    /// The revision that it makes, where it makes one.
+    fn revision(&self) -> Option<Revision> {
+        state::makes_revision(&self.changes, self.before).then_some(self.position.revision)
+    }
+
     fn made(self) -> (Made, EnvironmentState) {
         let mut flags = self.touched.flags;
         for change in &self.changes {
@@ -379,6 +433,7 @@ impl<'a> Candidate<'a> {
             flags: flags.into_iter().collect(),
             kill: self.kill,
             records: Arc::clone(&self.state.records),
+            proposal: None,
         };
         (made, self.state)
     }

@@ -5,11 +5,11 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
-use ripcord_proto::Faults;
 use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::{EnvironmentKey, Faults, ProposalId};
 
 use super::span::RequestId;
-use crate::commit::CommitError;
+use crate::commit::{Answer, CommitError};
 use crate::store::StoreError;
 
 /// The media type of problem documents.
@@ -20,6 +20,8 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 pub struct Refusal {
     problem: Box<Problem>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// The answer of a write that waits for a second person: refused for now, and no error.
+    proposed: Option<Box<Answer>>,
 }
 
 impl Refusal {
@@ -59,8 +61,41 @@ impl Refusal {
         &self.problem
     }
 
+    /// A write that waits for a second person, as its proposal tells it.
+    fn proposed(answer: Box<Answer>) -> Self {
+        #[derive(serde::Deserialize)]
+        struct Told {
+            proposal: Named,
+        }
+        #[derive(serde::Deserialize)]
+        struct Named {
+            id: ProposalId,
+            environment: EnvironmentKey,
+        }
+        let refusal = Self::new(Code::SecondPersonNeeded, "It waits for a second person.");
+        let location = serde_json::from_str::<Told>(answer.body.get()).ok().and_then(|told| {
+            let Named { id, environment } = told.proposal;
+            HeaderValue::from_str(&format!("/v1/environments/{environment}/proposals/{id}")).ok()
+        });
+        let refusal = match location {
+            Some(location) => refusal.with_header(header::LOCATION, location),
+            None => refusal,
+        };
+        Self {
+            proposed: Some(answer),
+            ..refusal
+        }
+    }
+
     /// The answer.
     pub fn render(&self, id: Option<&RequestId>) -> HttpResponse {
+        if let Some(answer) = &self.proposed {
+            let mut response = HttpResponse::build(self.status_code());
+            for header in &self.headers {
+                response.insert_header(header.clone());
+            }
+            return response.content_type("application/json").body(answer.body.get().to_owned());
+        }
         let mut problem = (*self.problem).clone();
         problem.request_id = id.map(ToString::to_string);
         let mut response = HttpResponse::build(self.status_code());
@@ -77,6 +112,7 @@ impl From<Problem> for Refusal {
         let refusal = Self {
             headers: Vec::new(),
             problem: Box::new(problem),
+            proposed: None,
         };
         match refusal.problem.code {
             Code::Unauthenticated => refusal.with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"ripcord\"")),
@@ -92,6 +128,8 @@ impl From<Problem> for Refusal {
             | Code::StaleRevision
             | Code::FlagKilled
             | Code::PlanStale
+            | Code::ProposalStale
+            | Code::SecondPersonNeeded
             | Code::OtherOwner
             | Code::ReleaseFinished
             | Code::NoKnownGood
@@ -123,7 +161,10 @@ impl From<Box<Problem>> for Refusal {
 
 impl From<CommitError> for Refusal {
     fn from(error: CommitError) -> Self {
-        Problem::from(error).into()
+        match error {
+            CommitError::Proposed { answer, .. } => Self::proposed(answer),
+            error => Problem::from(error).into(),
+        }
     }
 }
 
@@ -152,7 +193,8 @@ impl std::error::Error for Refusal {}
 
 impl ResponseError for Refusal {
     fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        let status = self.proposed.as_ref().map_or(self.problem.status, |answer| answer.status);
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error_response(&self) -> HttpResponse {

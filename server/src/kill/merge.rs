@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Kills;
 use crate::commit::committer::{Abandoned, Queue};
-use crate::commit::{Answer, Answerer, Ask, Author, CommitError, Draft};
+use crate::commit::{Answer, Answerer, Approval, Ask, Author, CommitError, Draft};
 use crate::store::StoreState;
 use crate::store::journal::{Pending, Record};
 
@@ -109,6 +109,8 @@ fn merge_draft(pending: &Pending) -> Draft {
     Draft {
         reason,
         answered: pending.answered.clone(),
+        // Whether a withdrawal was allowed was decided when it took effect.
+        approval: Approval::Agreed,
         answer: Answerer(Arc::new(move |_| answer.clone())),
         ..Draft::new(
             pending.environment.clone(),

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use ripcord_proto::outcome::{OutcomeCount, Traffic};
 use ripcord_proto::{EnvironmentKey, FlagKey, Snapshot, VariantName};
 
-use super::window::SeriesId;
+use super::counts::Counts;
+use super::reports::{Series as Asked, Served};
+use super::window::{SeriesId, Window};
 use crate::telemetry::names;
 
 /// What became of a batch.
@@ -37,25 +39,13 @@ pub struct Total {
     pub errors: u64,
 }
 
-type Series = (EnvironmentKey, FlagKey, Option<VariantName>, Traffic);
+/// What is counted apart: a flag's variant (or the caller's own default) in an environment, by traffic.
+pub(super) type Series = (EnvironmentKey, FlagKey, Option<VariantName>, Traffic);
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Sums {
     id: SeriesId,
-    evaluations: u64,
-    successes: u64,
-    errors: u64,
-}
-
-impl Sums {
-    const fn new(id: SeriesId) -> Self {
-        Self {
-            id,
-            evaluations: 0,
-            successes: 0,
-            errors: 0,
-        }
-    }
+    counts: Counts,
 }
 
 #[derive(Debug, Default)]
@@ -70,7 +60,7 @@ impl Counters {
         environment: &EnvironmentKey,
         counts: &[OutcomeCount],
         snapshot: &Snapshot,
-        mut taken: impl FnMut(SeriesId, &OutcomeCount),
+        mut taken: impl FnMut(SeriesId, &Counts),
     ) -> Counted {
         let mut unknown = 0;
         for count in counts {
@@ -79,16 +69,26 @@ impl Counters {
                 continue;
             }
             let series = (environment.clone(), count.flag.clone(), count.variant.clone(), count.traffic);
-            let next = SeriesId(u32::try_from(self.series.len()).unwrap_or(u32::MAX));
-            let sums = self.series.entry(series).or_insert_with(|| Sums::new(next));
-            sums.evaluations = sums.evaluations.saturating_add(count.evaluations);
-            sums.successes = sums.successes.saturating_add(count.successes);
-            sums.errors = sums.errors.saturating_add(count.errors);
-            taken(sums.id, count);
+            let counts = Counts::from(count);
+            taken(self.put(series, &counts), &counts);
             meter(environment, count);
         }
         metrics::counter!(names::OUTCOMES_DROPPED, "why" => "unknown flag or variant").increment(unknown as u64);
         Counted::New { unknown }
+    }
+
+    /// Adds to a series, and tells which it is.
+    pub(super) fn put(&mut self, series: Series, counts: &Counts) -> SeriesId {
+        let id = SeriesId(u32::try_from(self.series.len()).unwrap_or(u32::MAX));
+        let fresh = || Sums { id, counts: Counts::default() };
+        let sums = self.series.entry(series).or_insert_with(fresh);
+        sums.counts.add(counts);
+        sums.id
+    }
+
+    /// Every series with what stands for it in the window.
+    pub(super) fn ids(&self) -> impl Iterator<Item = (&Series, SeriesId)> {
+        self.series.iter().map(|(series, sums)| (series, sums.id))
     }
 
     /// The series of these flags, by the traffic that they count.
@@ -100,18 +100,25 @@ impl Counters {
         own.map(|(_, sums)| sums.id).collect()
     }
 
-    pub(super) fn served(&self, environment: &EnvironmentKey, series: &super::reports::Series) -> super::reports::Served {
-        let sum = |traffic| {
-            let key = (environment.clone(), series.flag.clone(), Some(series.variant.clone()), traffic);
-            self.series.get(&key).map_or_else(Default::default, |sums| ripcord_proto::gate::Arm {
-                served: sums.evaluations,
-                errors: sums.errors,
+    /// The sums of a series, and what they were at the moment that it asks for.
+    pub(super) fn served(&self, environment: &EnvironmentKey, asked: &Asked, window: &Window) -> (Served, Served) {
+        let sums = |traffic| {
+            let key = (environment.clone(), asked.flag.clone(), Some(asked.variant.clone()), traffic);
+            self.series.get(&key).map_or_else(Default::default, |sums| {
+                let now = sums.counts.arm(&asked.what);
+                let since = window.after(sums.id, asked.since, &asked.what);
+                (now, now.since(since))
             })
         };
-        super::reports::Served {
-            real: sum(Traffic::Real),
-            synthetic: sum(Traffic::Synthetic),
-        }
+        let ((real, real_before), (synthetic, synthetic_before)) = (sums(Traffic::Real), sums(Traffic::Synthetic));
+        let (now, before) = (
+            Served { real, synthetic },
+            Served {
+                real: real_before,
+                synthetic: synthetic_before,
+            },
+        );
+        (now, before)
     }
 
     pub(super) fn totals(&self, environment: &EnvironmentKey) -> Vec<Total> {
@@ -120,9 +127,9 @@ impl Counters {
             flag: flag.clone(),
             variant: variant.clone(),
             traffic: *traffic,
-            evaluations: sums.evaluations,
-            successes: sums.successes,
-            errors: sums.errors,
+            evaluations: sums.counts.evaluations,
+            successes: sums.counts.successes,
+            errors: sums.counts.errors,
         })
         .collect()
     }

@@ -3,22 +3,27 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use ripcord_proto::gate::Arm;
+use jiff::Timestamp;
+use ripcord_proto::gate::{Arm, Counted};
 use ripcord_proto::{EnvironmentKey, FlagKey, VariantName};
 
 use super::Outcomes;
 
-/// What is asked for: a flag that served a variant.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+/// What is asked for: what was reported of a flag that served a variant.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Series {
     /// The flag.
     pub flag: FlagKey,
     /// The variant.
     pub variant: VariantName,
+    /// What of the reports.
+    pub what: Counted,
+    /// The moment of which the asker knows the sums already, or from which on it counts.
+    pub since: Timestamp,
 }
 
 /// Sums of a series, by whom it was served to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Served {
     /// Users.
     pub real: Arm,
@@ -27,12 +32,15 @@ pub struct Served {
 }
 
 /// The sums of one node.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct NodeSums {
     /// What tells its process from every other.
     pub node: String,
     /// In the order in which they were asked for.
     pub sums: Vec<Served>,
+    /// What they were at the moments that were asked for, as far as the window reaches: what was reported within five seconds
+    /// after such a moment belongs to before it.
+    pub before: Vec<Served>,
 }
 
 /// Asks every node.
@@ -56,9 +64,11 @@ impl OwnReports {
 
     /// This node's own sums.
     pub fn own(&self, environment: &EnvironmentKey, series: &[Series]) -> NodeSums {
+        let (sums, before) = self.outcomes.sums(environment, series);
         NodeSums {
             node: self.node.to_string(),
-            sums: self.outcomes.sums(environment, series),
+            sums,
+            before,
         }
     }
 }

@@ -16,7 +16,12 @@
 //! Research 70(3), 2022 (the mSPRT and its use with estimated variances); H. Robbins, "Statistical Methods Related to the Law of the
 //! Iterated Logarithm", Annals of Mathematical Statistics 41(5), 1970 (the mixture, and its one-sided form). Counts are normal
 //! only for large numbers: each side's variance is estimated with half an error more, and [`ERRORS`] must have been seen at all.
+//! A rate that is compared with a limit instead of a control is the same test with a control that is known for sure, and whose
+//! variance is the variant's own at the limit. Means of numbers: [`means`].
+//!
 //! The rates of false alarms are measured in `benches/benches/gates.rs`.
+
+pub mod means;
 
 use ripcord_proto::gate::Arm;
 
@@ -45,15 +50,29 @@ impl Test {
         let supposed = treatment.rate() - self.margin;
         let variance = variance(treatment, 0.0) + variance(control, supposed);
         let scale = self.margin.max(LEAST_SCALE).powi(2);
-        let spread = variance + scale;
-        let standing = difference * (scale / (variance * spread)).sqrt();
-        2.0 * (variance / spread).sqrt() * (standing * standing / 2.0).exp() * below(standing)
+        mixture(difference, variance, scale)
     }
 
     /// Whether the variant is worse by more than the margin, as sure as is asked.
     pub fn is_worse(&self, treatment: Arm, control: Arm) -> bool {
         treatment.errors >= ERRORS && self.evidence(treatment, control) >= 1.0 / self.alpha
     }
+
+    /// Whether the variant's rate is above the margin, whatever the control's is, as sure as is asked.
+    pub fn is_above(&self, treatment: Arm) -> bool {
+        if treatment.served == 0 || treatment.errors < ERRORS {
+            return false;
+        }
+        let variance = variance(treatment, self.margin);
+        mixture(treatment.rate() - self.margin, variance, self.margin.max(LEAST_SCALE).powi(2)) >= 1.0 / self.alpha
+    }
+}
+
+/// Λ of a difference beyond the margin, its variance, and the variance τ² of the effects that are mixed.
+fn mixture(difference: f64, variance: f64, scale: f64) -> f64 {
+    let spread = variance + scale;
+    let standing = difference * (scale / (variance * spread)).sqrt();
+    2.0 * (variance / spread).sqrt() * below(standing)
 }
 
 /// The variance of a rate, which is never taken for nothing, and for no less than that of a rate of `least`.
@@ -64,14 +83,14 @@ fn variance(arm: Arm, least: f64) -> f64 {
     rate * (1.0 - rate) / served
 }
 
-/// The share of the normal distribution below `z`, to seven digits (Abramowitz and Stegun, 26.2.17).
+/// exp(z²/2) · Φ(z), where Φ(z) is the share of the normal distribution below `z`, to seven digits (Abramowitz and Stegun,
+/// 26.2.17). The two are never multiplied: far below the mean the one is without bound and the other nothing.
 fn below(z: f64) -> f64 {
     const FACTORS: [f64; 5] = [0.319_381_530, -0.356_563_782, 1.781_477_937, -1.821_255_978, 1.330_274_429];
     let t = 1.0 / (1.0 + 0.231_641_9 * z.abs());
     let series = FACTORS.iter().rev().fold(0.0, |sum, factor| (sum + factor) * t);
-    let density = (-z * z / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
-    let above = density * series;
-    if z < 0.0 { above } else { 1.0 - above }
+    let beyond = series / (2.0 * std::f64::consts::PI).sqrt();
+    if z < 0.0 { beyond } else { (z * z / 2.0).exp() - beyond }
 }
 
 #[cfg(test)]
@@ -81,7 +100,16 @@ mod tests {
     const TEST: Test = Test { margin: 0.005, alpha: 0.05 };
 
     fn arm(served: u64, errors: u64) -> Arm {
-        Arm { served, errors }
+        Arm::new(served, errors)
+    }
+
+    #[test]
+    fn a_rate_is_above_a_limit_when_that_is_sure() {
+        let limit = Test { margin: 0.01, alpha: 0.05 };
+        assert!(limit.is_above(arm(5_000, 100)));
+        assert!(!limit.is_above(arm(5_000, 55)));
+        assert!(!limit.is_above(arm(20, 7)), "too few say nothing");
+        assert!(!limit.is_above(arm(0, 0)));
     }
 
     #[test]
@@ -105,7 +133,15 @@ mod tests {
     #[test]
     fn the_normal_distribution_is_as_in_the_tables() {
         for (z, share) in [(0.0, 0.5), (1.0, 0.841_344_7), (-1.0, 0.158_655_3), (1.96, 0.975_002_1), (-3.0, 0.001_349_9)] {
-            assert!((below(z) - share).abs() < 1e-6, "{z}: {}", below(z));
+            let own = below(z) * (-z * z / 2.0_f64).exp();
+            assert!((own - share).abs() < 1e-6, "{z}: {own}");
+        }
+    }
+
+    #[test]
+    fn a_variant_that_is_better_by_far_is_never_worse() {
+        for errors in (0..50_000).step_by(100) {
+            assert!(!TEST.is_worse(arm(100_000, errors / 10 + 8), arm(100_000, errors + 5_000)), "{errors}");
         }
     }
 }

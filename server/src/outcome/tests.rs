@@ -33,6 +33,8 @@ fn batch(number: u64, flag: &str, variant: &str) -> OutcomeBatch {
             evaluations: 10,
             successes: 3,
             errors: 1,
+            latencies_us: Vec::new(),
+            numbers: std::collections::BTreeMap::new(),
         }],
     }
 }

@@ -7,9 +7,12 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use jiff::Timestamp;
+use ripcord_proto::gate::{Arm, Counted};
+
+use super::counts::Counts;
 
 /// Seconds of a slot.
-const SLOT: i64 = 5;
+pub(super) const SLOT: i64 = 5;
 /// Slots that are kept: an hour.
 const SLOTS: i64 = 3_600 / SLOT;
 /// Counts that are kept over all slots, at most.
@@ -18,20 +21,6 @@ const ENTRIES: usize = 500_000;
 /// A series of counters: one flag, variant and kind of traffic of an environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct SeriesId(pub(super) u32);
-
-/// Counts of one series in one slot, or of several together.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Counts {
-    pub(super) evaluations: u64,
-    pub(super) errors: u64,
-}
-
-impl Counts {
-    fn add(&mut self, other: Self) {
-        self.evaluations = self.evaluations.saturating_add(other.evaluations);
-        self.errors = self.errors.saturating_add(other.errors);
-    }
-}
 
 #[derive(Debug)]
 struct Slot {
@@ -51,10 +40,15 @@ pub(super) struct Window {
 
 impl Window {
     /// Takes in counts that were reported `now`. A clock that went back adds to the newest slot.
-    pub(super) fn add(&mut self, series: SeriesId, counts: Counts, now: Timestamp) {
+    pub(super) fn add(&mut self, series: SeriesId, counts: &Counts, now: Timestamp) {
         self.began.get_or_insert(now);
+        self.add_to(number(now), series, counts);
+    }
+
+    /// Takes in counts of the slot of a number; those of an older one than the newest belong to the newest.
+    pub(super) fn add_to(&mut self, number: i64, series: SeriesId, counts: &Counts) {
         let newest = self.slots.back().map_or(i64::MIN, |slot| slot.number);
-        let number = number(now).max(newest);
+        let number = number.max(newest);
         if number > newest {
             self.slots.push_back(Slot {
                 number,
@@ -63,9 +57,10 @@ impl Window {
             self.forget_before(number - SLOTS);
         }
         if let Some(slot) = self.slots.back_mut() {
-            let known = slot.counts.len();
-            slot.counts.entry(series).or_default().add(counts);
-            self.entries += slot.counts.len() - known;
+            let known = slot.counts.get(&series).map_or(0, Counts::size);
+            let own = slot.counts.entry(series).or_default();
+            own.add(counts);
+            self.entries += own.size() - known;
         }
         while self.entries > ENTRIES && self.slots.len() > 1 {
             self.drop_oldest();
@@ -80,7 +75,7 @@ impl Window {
 
     fn drop_oldest(&mut self) {
         if let Some(slot) = self.slots.pop_front() {
-            self.entries -= slot.counts.len();
+            self.entries -= slot.counts.values().map(Counts::size).sum::<usize>();
             self.dropped = Some(slot.number + 1);
         }
     }
@@ -92,11 +87,40 @@ impl Window {
         for slot in self.slots.iter().filter(|slot| (first..=last).contains(&slot.number)) {
             for (id, counts) in &slot.counts {
                 if series.contains(id) {
-                    sum.add(*counts);
+                    sum.add(counts);
                 }
             }
         }
         sum
+    }
+
+    /// What was reported of a series since a moment's slot was over.
+    pub(super) fn after(&self, series: SeriesId, since: Timestamp, what: &Counted) -> Arm {
+        let slots = self.slots.iter().rev().take_while(|slot| slot.number > number(since));
+        let own = slots.filter_map(|slot| slot.counts.get(&series));
+        own.fold(Arm::default(), |sum, counts| sum.and(counts.arm(what)))
+    }
+
+    /// The slots after `number` that are over at `now`, with their numbers.
+    pub(super) fn over(&self, after: i64, now: Timestamp) -> impl Iterator<Item = (i64, &HashMap<SeriesId, Counts>)> {
+        let open = number(now);
+        let over = self.slots.iter().filter(move |slot| slot.number > after && slot.number < open);
+        over.map(|slot| (slot.number, &slot.counts))
+    }
+
+    /// Says from when on all is counted that is in it, after it was filled from elsewhere.
+    pub(super) fn reaches_back_to(&mut self, number: i64) {
+        self.began = Timestamp::from_second(number * SLOT).ok();
+    }
+
+    /// The number of the slot that is open at a moment.
+    pub(super) fn open(now: Timestamp) -> i64 {
+        number(now)
+    }
+
+    /// How many slots are kept.
+    pub(super) const fn reach() -> i64 {
+        SLOTS
     }
 
     /// The moment from which on every report is in the window; `None` where nothing was ever reported.
@@ -119,7 +143,11 @@ mod tests {
     }
 
     fn counts(evaluations: u64) -> Counts {
-        Counts { evaluations, errors: 1 }
+        Counts {
+            evaluations,
+            errors: 1,
+            ..Counts::default()
+        }
     }
 
     fn of(ids: &[u32]) -> HashSet<SeriesId> {
@@ -130,8 +158,8 @@ mod tests {
     fn what_was_reported_between_two_moments_is_summed() {
         let mut window = Window::default();
         for second in 0..60 {
-            window.add(SeriesId(1), counts(10), at(second));
-            window.add(SeriesId(2), counts(1), at(second));
+            window.add(SeriesId(1), &counts(10), at(second));
+            window.add(SeriesId(2), &counts(1), at(second));
         }
         let sum = window.between(&of(&[1]), at(10), at(19));
         assert_eq!((sum.evaluations, sum.errors), (100, 10));
@@ -144,7 +172,7 @@ mod tests {
     fn after_an_hour_it_says_how_far_back_it_reaches() {
         let mut window = Window::default();
         for minute in 0..90 {
-            window.add(SeriesId(1), counts(1), at(minute * 60));
+            window.add(SeriesId(1), &counts(1), at(minute * 60));
         }
         let since = window.since().unwrap();
         assert!(since > at(25 * 60) && since <= at(30 * 60), "{since}");
@@ -156,7 +184,7 @@ mod tests {
         let mut window = Window::default();
         for second in 0..4 {
             for id in 0..200_000 {
-                window.add(SeriesId(id), counts(1), at(second * SLOT));
+                window.add(SeriesId(id), &counts(1), at(second * SLOT));
             }
         }
         assert!(window.entries <= ENTRIES, "{}", window.entries);
@@ -166,8 +194,8 @@ mod tests {
     #[test]
     fn a_clock_that_goes_back_loses_nothing() {
         let mut window = Window::default();
-        window.add(SeriesId(1), counts(1), at(100));
-        window.add(SeriesId(1), counts(1), at(50));
+        window.add(SeriesId(1), &counts(1), at(100));
+        window.add(SeriesId(1), &counts(1), at(50));
         assert_eq!(window.between(&of(&[1]), at(0), at(200)).evaluations, 2);
     }
 }

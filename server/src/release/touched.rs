@@ -92,7 +92,7 @@ fn rollbacks_of(hands: &Hands, release: &ReleaseName) -> BTreeSet<Sequence> {
         let is_own = match scope {
             Scope::Release(name) => name == release,
             Scope::Rollback(undone) => own.contains(undone.as_str()),
-            Scope::Environment | Scope::Flags(_) | Scope::Tags(_) => false,
+            Scope::Environment | Scope::Flags(_) | Scope::Tags(_) | Scope::Rollout(_) => false,
         };
         if is_own {
             let id: &str = id.borrow();

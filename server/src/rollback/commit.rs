@@ -59,7 +59,7 @@ pub fn replayed(environments: &Environments, environment: &EnvironmentKey, call:
 
 /// Commits what was prepared; the draft asks for it. Answers when everybody is served by it. A dropped future takes nothing back.
 pub async fn commit(environments: &Environments, checks: &Checks, prepared: &Prepared, order: &Order, draft: Draft) -> Result<Done, Refusal> {
-    check(checks, prepared).await?;
+    ask_probes(checks, prepared).await?;
     let submitted = environments.submit(draft.clone()).await;
     concluded(environments, &draft, prepared, order, submitted).await
 }
@@ -91,7 +91,7 @@ pub(super) async fn concluded(
 }
 
 /// Asks the probes that may refuse it beforehand.
-pub(super) async fn check(checks: &Checks, prepared: &Prepared) -> Result<(), Refusal> {
+pub async fn ask_probes(checks: &Checks, prepared: &Prepared) -> Result<(), Refusal> {
     let (reversal, state) = (&prepared.reversal, &prepared.state);
     let decision = reversal.decide(&state.snapshot)?;
     let flags: BTreeSet<FlagKey> = decision.flags.into_iter().map(|step| step.key).collect();
@@ -157,7 +157,7 @@ fn commands(scope: &Scope, reach: Option<&Reach>) -> Vec<String> {
         (Scope::Environment, _) => vec!["ripcord kill --all".to_owned()],
         (Scope::Flags(flags), _) => flags.iter().map(flag).collect(),
         (Scope::Tags(tags), _) => tags.iter().map(|tag| format!("ripcord kill --tag {tag}")).collect(),
-        (Scope::Release(_) | Scope::Rollback(_), Some(Reach::Left(left))) => left.keys().map(flag).collect(),
-        (Scope::Release(_) | Scope::Rollback(_), _) => vec!["ripcord kill FLAG".to_owned()],
+        (Scope::Release(_) | Scope::Rollback(_) | Scope::Rollout(_), Some(Reach::Left(left))) => left.keys().map(flag).collect(),
+        (Scope::Release(_) | Scope::Rollback(_) | Scope::Rollout(_), _) => vec!["ripcord kill FLAG".to_owned()],
     }
 }

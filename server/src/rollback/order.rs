@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use ripcord_proto::rest::rollbacks::RollbackRequest;
-use ripcord_proto::rollback::{Latitude, RollbackId, Scope, Target};
+use ripcord_proto::rollback::{Latitude, Rollback, RollbackId, Scope, Target};
 use ripcord_proto::{FlagKey, SegmentKey, TargetName};
 
 /// Names that the log's reason tells, at most.
@@ -49,6 +49,26 @@ impl Order {
         }
     }
 
+    /// The order that a record was begun by, to the state that was found then.
+    pub fn again(record: &Rollback) -> Self {
+        let (steps, every_seconds) = record
+            .ladder
+            .as_ref()
+            .map(|ladder| (ladder.steps.clone(), ladder.every_seconds))
+            .unwrap_or_default();
+        Self {
+            to: Some(TargetName::Position(record.target.position())),
+            scope: record.scope.clone(),
+            segment: record.segment.clone(),
+            steps,
+            every_seconds,
+            latitude: record.latitude,
+            acknowledged: record.acknowledged.clone(),
+            reason: record.reason.clone(),
+            detected: record.phases.detected,
+        }
+    }
+
     /// What it does, for the log: `roll back flags a, b to last good (1:41): 5xx since 14:02`.
     pub fn in_words(&self, target: &Target) -> String {
         let scope = match &self.scope {
@@ -57,6 +77,7 @@ impl Order {
             Scope::Flags(flags) => format!("flags {}", listed(flags.iter())),
             Scope::Tags(tags) => format!("flags tagged {}", listed(tags.iter())),
             Scope::Rollback(id) => format!("rollback {id}"),
+            Scope::Rollout(id) => format!("rollout {id}"),
         };
         let verb = if matches!(self.scope, Scope::Rollback(_)) { "undo" } else { "roll back" };
         let segment = self.segment.as_ref().map(|segment| format!(" for segment {segment}")).unwrap_or_default();

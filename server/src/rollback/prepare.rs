@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use rand::random;
-use ripcord_proto::digest::Digest;
 use ripcord_proto::rest::log::ChangedBy;
-use ripcord_proto::rollback::{Ladder, Phases, Review, Rollback, RollbackId, RollbackState, Scope, ServedBad, Target};
-use ripcord_proto::{EnvironmentKey, Epoch, FlagKey, Revision, Sequence, TargetName};
+use ripcord_proto::rollback::{Ladder, Phases, Rollback, RollbackId, Scope, Target};
+use ripcord_proto::{EnvironmentKey, FlagKey, Sequence, TargetName};
 
 use super::order::Order;
 use super::reach::{self, Reached};
@@ -87,6 +86,16 @@ pub async fn prepare(environments: &Environments, environment: &EnvironmentKey, 
     })
 }
 
+/// Prepares once more the rollback that `record` begins, under the same id and to the same state, on the environment as it is now.
+pub async fn prepare_again(environments: &Environments, environment: &EnvironmentKey, author: &Author, record: &Rollback) -> Result<Prepared, PrepareError> {
+    let mut prepared = prepare(environments, environment, author, &Order::again(record)).await?;
+    let begun = &mut prepared.reversal.record;
+    begun.id = record.id.clone();
+    begun.says.clone_from(&record.says);
+    begun.target.checkpoint.clone_from(&record.target.checkpoint);
+    Ok(prepared)
+}
+
 /// The name of the target, where the order leaves it to its scope.
 fn named(state: &EnvironmentState, order: &Order) -> Result<TargetName, CommitError> {
     match (&order.to, &order.scope) {
@@ -97,55 +106,37 @@ fn named(state: &EnvironmentState, order: &Order) -> Result<TargetName, CommitEr
             Ok(TargetName::Checkpoint(release.ok_or_else(missing)?.baseline.clone()))
         }
         (None, Scope::Rollback(id)) => Ok(TargetName::Position(reach::record(state, id)?.before)),
+        (None, Scope::Rollout(id)) => Ok(TargetName::Position(
+            reach::rollout(state, id)?.before.as_ref().map_or(state.head.position(), Target::position),
+        )),
         (None, Scope::Environment | Scope::Flags(_) | Scope::Tags(_)) => Ok(TargetName::LastKnownGood),
     }
 }
 
 /// The record as it is after the first commit, but for what that commit decides.
 fn record(state: &EnvironmentState, target: Target, author: &Author, order: &Order, decided: Timestamp) -> Rollback {
-    let seconds = |seconds: u64| SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
-    let later = |period: u64| decided.checked_add(seconds(period)).unwrap_or(Timestamp::MAX);
+    let every = SignedDuration::from_secs(i64::try_from(order.every_seconds).unwrap_or(i64::MAX));
     let millis = u64::try_from(decided.as_millisecond()).unwrap_or_default();
     let id = RollbackId::from_parts(millis, random());
     let ladder = (!order.steps.is_empty()).then(|| Ladder {
         steps: order.steps.clone(),
         every_seconds: order.every_seconds,
         done: 1,
-        next_at: Some(later(order.every_seconds)),
+        next_at: Some(decided.checked_add(every).unwrap_or(Timestamp::MAX)),
         whole: BTreeSet::new(),
     });
+    let (before, review) = (state.head.position(), state.records.policy().review_within_seconds());
+    let begun = Rollback::begun(id, order.scope.clone(), target, before, author.actor.clone(), decided, review);
     Rollback {
-        says: format!("It is committed, and the applications' confirmations are awaited. `ripcord rollback show {id}` tells how it goes."),
-        id,
-        scope: order.scope.clone(),
         segment: order.segment.clone(),
-        target,
-        plan: Digest::ZERO,
-        state: RollbackState::Committed,
-        by: author.actor.clone(),
         reason: order.reason.clone(),
-        before: state.head.position(),
-        revision: Revision::default(),
-        epoch: Epoch::default(),
-        flags: BTreeSet::new(),
-        segments: BTreeSet::new(),
-        skipped: BTreeSet::new(),
         acknowledged: order.acknowledged.clone(),
         latitude: order.latitude,
         ladder,
         phases: Phases {
             detected: order.detected,
-            decided: Some(decided),
-            ..Phases::default()
+            ..begun.phases
         },
-        confirmation: None,
-        probes: Vec::new(),
-        checks: Vec::new(),
-        served_bad: ServedBad::default(),
-        undone_by: None,
-        review: Review {
-            due: later(state.records.policy().review_within_seconds()),
-            done: None,
-        },
+        ..begun
     }
 }

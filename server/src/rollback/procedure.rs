@@ -16,7 +16,7 @@ use super::progress::Progress;
 use super::says;
 use crate::commit::reversal::Reversal;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Ask, ChangesServed, CommitError, Committed, Draft, Expected};
+use crate::commit::{Approval, Ask, ChangesServed, CommitError, Committed, Draft, Expected};
 use crate::driver::Token;
 
 /// How long until a store that was away is tried again.
@@ -227,6 +227,8 @@ impl Procedure<'_> {
         let draft = Draft {
             reason: Some(reason),
             changes_served,
+            // What a rollback does to its end was agreed on when it began.
+            approval: Approval::Agreed,
             ..Draft::new(self.environment.clone(), self.progress.drivers.author(), asks)
         };
         self.progress.environments.submit(draft).await

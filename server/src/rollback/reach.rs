@@ -6,7 +6,8 @@ use std::sync::Arc;
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rest::log::ChangedBy;
 use ripcord_proto::rollback::{Rollback, RollbackId, Scope};
-use ripcord_proto::{EnvironmentKey, FlagKey, SegmentKey, Sequence};
+use ripcord_proto::rollout::Rollout;
+use ripcord_proto::{EnvironmentKey, FlagKey, RolloutId, SegmentKey, Sequence};
 
 use super::PrepareError;
 use crate::audit::{self, Hands};
@@ -55,6 +56,7 @@ pub(super) async fn reached(
                 None => Ok(Reach::Flags(flags.clone()).into()),
             }
         }
+        Scope::Rollout(id) => Ok(Reach::Flags(BTreeSet::from([rollout(now, id)?.plan.flag.clone()])).into()),
         Scope::Release(name) => {
             let touched = release::touched(environments, environment, name).await?;
             let foreign = touched
@@ -84,6 +86,12 @@ pub(super) async fn reached(
 pub(super) fn record<'a>(now: &'a EnvironmentState, id: &RollbackId) -> Result<&'a Rollback, CommitError> {
     let found = now.records.rollbacks.value(id.as_str());
     found.ok_or_else(|| CommitError::NoRecord(RecordKey::Rollback(id.clone())))
+}
+
+/// The record of a rollout.
+pub(super) fn rollout<'a>(now: &'a EnvironmentState, id: &RolloutId) -> Result<&'a Rollout, CommitError> {
+    let found = now.records.rollouts.value(id.as_str());
+    found.ok_or_else(|| CommitError::NoRecord(RecordKey::Rollout(id.clone())))
 }
 
 /// What a rollback left, step by step.

@@ -8,7 +8,7 @@ use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Position, RollbackId};
 
 use super::acts::WrongState;
-use super::commit::{Done, check, concluded, replayed};
+use super::commit::{Done, ask_probes, concluded, replayed};
 use super::{Order, prepare, says};
 use crate::check::Checks;
 use crate::commit::{Ask, ChangesServed, CommitError, Draft, Expected};
@@ -40,7 +40,7 @@ pub async fn commit(environments: &Environments, checks: &Checks, draft: &Draft,
             return Err(WrongState::of(rollback, why).into());
         }
         let prepared = prepare(environments, environment, &draft.author, order).await?;
-        check(checks, &prepared).await?;
+        ask_probes(checks, &prepared).await?;
         let record = &prepared.reversal.record;
         let undone = undone(rollback, &record.id, environment);
         let undone = Entry::new(id.clone(), undone, Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;

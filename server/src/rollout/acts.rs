@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use ripcord_proto::policy::Approvers;
+use ripcord_proto::proposal::Asked;
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rollout::{Approval, Plan, Rollout, RolloutState, Word};
 use ripcord_proto::span::Span;
@@ -57,6 +58,8 @@ pub fn begun(plan: Plan, id: RolloutId, word: Word) -> Result<Rollout, Faults> {
         advance: None,
         approvals: Vec::new(),
         moved: None,
+        before: None,
+        rollback: None,
         gates: Vec::new(),
         past: Vec::new(),
         position: None,
@@ -74,6 +77,18 @@ pub fn start(rollout: Rollout) -> Ask {
 
 /// What does `act`, decided on the record that the commit finds.
 pub fn ask(id: RolloutId, act: Act, word: Word) -> Ask {
+    let kept = match act {
+        Act::Resume => Some(Asked::ResumeRollout {
+            rollout: id.clone(),
+            word: word.clone(),
+        }),
+        Act::Advance => Some(Asked::AdvanceRollout {
+            rollout: id.clone(),
+            word: word.clone(),
+        }),
+        // What limits harm waits for nobody, and an approval is a second person's already.
+        Act::Pause | Act::Abort | Act::Rollback | Act::Approve => None,
+    };
     let decide = move |state: &EnvironmentState| {
         let Some((entry, rollout)) = moves::entry_of(state, &id) else {
             return Err(CommitError::NoRecord(RecordKey::Rollout(id.clone())));
@@ -101,13 +116,19 @@ pub fn ask(id: RolloutId, act: Act, word: Word) -> Ask {
                     let seen = seen(&entry);
                     (Member { entry, seen }, reason)
                 });
-                Ok(vec![moves::take_back(members.collect(), word.at)])
+                Ok(vec![moves::take_back(members.collect(), word.by.clone(), word.at)])
             }
         }
     };
     match act {
-        Act::Rollback => Ask::DecideNow(Decider(Arc::new(decide))),
-        Act::Pause | Act::Resume | Act::Advance | Act::Abort | Act::Approve => Ask::Decide(Decider(Arc::new(decide))),
+        Act::Rollback => Ask::DecideNow(Decider::new(decide)),
+        Act::Pause | Act::Resume | Act::Advance | Act::Abort | Act::Approve => {
+            let decider = Decider::new(decide);
+            Ask::Decide(match kept {
+                Some(kept) => decider.kept_as(kept),
+                None => decider,
+            })
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod tests;
 
 use jiff::Timestamp;
 use ripcord_proto::gate::{Gate, GateReading, Measure, Mode, OnFail, Verdict};
+use ripcord_proto::one_way::OneWay;
 use ripcord_proto::rollout::{Rollout, RolloutState, WaitsFor};
 use ripcord_proto::span::Span;
 
@@ -30,6 +31,8 @@ pub(super) struct View<'a> {
     pub(super) gates: Vec<Heard<'a>>,
     /// Whether steps may begin.
     pub(super) opening: Opening,
+    /// The one-way door of the variant that it raises: through that nothing goes back by itself.
+    pub(super) door: Option<OneWay>,
 }
 
 /// A gate, and what it said.
@@ -137,8 +140,12 @@ fn failed(view: &View<'_>) -> Option<Next> {
         .collect();
     found.sort_by_key(|(on_fail, _)| *on_fail == OnFail::Hold);
     match found.into_iter().next()? {
-        (OnFail::Rollback, reason) => Some(Next::TakeBack(reason)),
-        (OnFail::Hold, _) if rollout.state == RolloutState::Paused => None,
+        (OnFail::Rollback, reason) if view.door.is_none() => Some(Next::TakeBack(reason)),
+        _ if rollout.state == RolloutState::Paused => None,
+        (OnFail::Rollback, reason) => {
+            let door = view.door.as_ref().map(|door| says::door(rollout, door)).unwrap_or_default();
+            Some(Next::Pause(format!("{reason}; {door}")))
+        }
         (OnFail::Hold, reason) => Some(Next::Pause(reason)),
     }
 }

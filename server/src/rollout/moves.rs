@@ -1,19 +1,25 @@
 //! What a rollout asks of the commit path. Everything is decided on the state that the commit is admitted on: a step is taken from
 //! exactly the record and the split that it was decided for, or not at all.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use rand::random;
+use ripcord_proto::actor::Actor;
+use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::proposal::Asked;
 use ripcord_proto::record::RecordKey;
+use ripcord_proto::rollback::{Rollback, Scope, Target};
 use ripcord_proto::rollout::{Rollout, RolloutState};
 use ripcord_proto::table::Entry;
-use ripcord_proto::{EnvironmentKey, Faults, FlagKey, Position, ReleaseName, RolloutId};
+use ripcord_proto::{EnvironmentKey, Faults, Flag, FlagKey, Position, ReleaseName, RollbackId, RolloutId, limits};
 
 use super::says;
 use super::step;
 use super::transition::{self, Seen};
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Answerer, Ask, Author, ChangesServed, CommitError, Decider, Draft, Expected};
+use crate::commit::{Approval, Ask, Author, CommitError, Decider, Draft, Expected, probes};
 use crate::driver::Token;
 
 /// A rollout as it was when something was decided for it.
@@ -26,17 +32,11 @@ pub(super) struct Member {
 /// A draft of the node that drives.
 pub(super) fn draft(environment: &EnvironmentKey, author: Author, release: Option<ReleaseName>, reason: String, asks: Vec<Ask>) -> Draft {
     Draft {
-        environment: environment.clone(),
-        author,
         reason: Some(reason),
         release,
-        asks,
-        precondition: None,
-        plan: None,
-        changes_served: ChangesServed::Refuse,
-        call: None,
-        answered: None,
-        answer: Answerer::nothing(),
+        // Its plan was agreed on when it was started.
+        approval: Approval::Agreed,
+        ..Draft::new(environment.clone(), author, asks)
     }
 }
 
@@ -61,7 +61,7 @@ pub(super) fn enter(token: Token, members: Vec<Member>, now: Timestamp) -> Vec<A
         }
         Ok(asks)
     };
-    vec![token.ask(), Ask::Decide(Decider(Arc::new(decide)))]
+    vec![token.ask(), Ask::decide(decide)]
 }
 
 fn step_of(state: &EnvironmentState, member: &Member, position: Position, now: Timestamp) -> Result<Vec<Ask>, CommitError> {
@@ -77,33 +77,62 @@ fn step_of(state: &EnvironmentState, member: &Member, position: Position, now: T
     }
     let made = step::take(&rollout.plan, rollout.step + 1, flag, rollout.moved.as_ref()).map_err(|refused| CommitError::Invalid(refused.into()))?;
     let position = Some(position).filter(|_| made.flag != *flag);
-    let next = transition::entered(rollout, &member.seen, made.moved, position, now);
+    let mut next = transition::entered(rollout, &member.seen, made.moved, position, now);
+    next.before.get_or_insert_with(|| target(state));
     Ok(vec![Ask::PutFlag(key.clone(), Box::new(made.flag)), put(&member.entry, next)?])
 }
 
-/// What `members` moved goes back, and only that, ahead of everything that is queued.
-pub(super) fn take_back(members: Vec<(Member, String)>, now: Timestamp) -> Ask {
+/// What `members` moved goes back, and only that, ahead of everything that is queued. Where a flag changes by that, a rollback is
+/// recorded in the same commit, which then is seen through to its proof like any other.
+pub(super) fn take_back(members: Vec<(Member, String)>, by: Actor, now: Timestamp) -> Ask {
+    let id = RollbackId::from_parts(u64::try_from(now.as_millisecond()).unwrap_or_default(), random());
     let decide = move |state: &EnvironmentState| {
-        let position = next_position(state);
-        let mut asks = Vec::new();
+        let mut ways = Vec::with_capacity(members.len());
         for (place, (member, reason)) in members.iter().enumerate() {
-            match back_of(state, member, reason, position, now) {
+            match way_back(state, member, reason, now) {
                 // Of those that go along, one that people have edited since stays as they left it.
                 Err(CommitError::WrongState { .. }) if place > 0 => {}
-                back => asks.extend(back?),
+                way => ways.push(way?),
             }
+        }
+        let reason = members.first().map(|(_, reason)| reason.clone());
+        let record = rollback_of(state, &ways, &id, by.clone(), reason, now);
+        let mut asks = Vec::new();
+        for mut way in ways {
+            if record.is_some() {
+                way.next.rollback = Some(id.clone());
+                way.next.reason = says::proven(&way.next.reason, &id);
+            }
+            asks.push(put(&way.entry, way.next)?);
+            asks.extend(way.flag.map(|flag| Ask::PutFlag(flag.0, Box::new(flag.1))));
+        }
+        if let Some(record) = record {
+            let entry = Entry::new(id.clone(), record, Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
+            asks.push(Ask::PutRecord(Arc::new(entry).into(), Expected::Absent));
         }
         Ok(asks)
     };
-    Ask::DecideNow(Decider(Arc::new(decide)))
+    Ask::DecideNow(Decider::new(decide))
 }
 
-fn back_of(state: &EnvironmentState, member: &Member, reason: &str, position: Position, now: Timestamp) -> Result<Vec<Ask>, CommitError> {
+/// How one rollout goes back.
+struct WayBack {
+    entry: Arc<Entry<Rollout>>,
+    next: Rollout,
+    /// The flag as it is then, where that changes it.
+    flag: Option<(FlagKey, Flag)>,
+}
+
+fn way_back(state: &EnvironmentState, member: &Member, reason: &str, now: Timestamp) -> Result<WayBack, CommitError> {
     let rollout = current(state, member)?;
-    let mut next = transition::over(rollout, &member.seen, RolloutState::RolledBack, says::taken_back(reason), now);
+    let mut way = WayBack {
+        entry: Arc::clone(&member.entry),
+        next: transition::over(rollout, &member.seen, RolloutState::RolledBack, says::taken_back(reason), now),
+        flag: None,
+    };
     let flag = state.snapshot.flags.value(rollout.plan.flag.as_str());
     let Some((flag, moved)) = flag.zip(rollout.moved.as_ref()) else {
-        return Ok(vec![put(&member.entry, next)?]);
+        return Ok(way);
     };
     if let Err(what) = step::untouched(flag, moved) {
         return Err(CommitError::WrongState {
@@ -112,13 +141,52 @@ fn back_of(state: &EnvironmentState, member: &Member, reason: &str, position: Po
             why: format!("{what} since, and going back would undo that too; edit the flag, or go back to a checkpoint with `ripcord rollback`"),
         });
     }
+    if let Some(door) = step::door(&rollout.plan, flag) {
+        return Err(CommitError::Refused(Box::new(Problem::new(Code::OneWayDoor, says::door(rollout, door)))));
+    }
     let back = step::take_back(flag, moved).map_err(CommitError::Invalid)?;
-    next.position = Some(position);
-    Ok(vec![Ask::PutFlag(rollout.plan.flag.clone(), Box::new(back)), put(&member.entry, next)?])
+    if back != *flag {
+        way.next.position = Some(next_position(state));
+        way.flag = Some((rollout.plan.flag.clone(), back));
+    }
+    Ok(way)
+}
+
+/// The rollback that `ways` make together, where they change a flag.
+fn rollback_of(state: &EnvironmentState, ways: &[WayBack], id: &RollbackId, by: Actor, reason: Option<String>, now: Timestamp) -> Option<Rollback> {
+    let flags: BTreeSet<FlagKey> = ways.iter().filter_map(|way| way.flag.as_ref()).map(|(key, _)| key.clone()).collect();
+    if flags.is_empty() {
+        return None;
+    }
+    let scope = Scope::Rollout(ways.first()?.entry.key().clone());
+    let before = ways.iter().filter_map(|way| way.next.before.clone()).min_by_key(Target::position);
+    let target = before.unwrap_or_else(|| target(state));
+    let (position, review) = (next_position(state), state.records.policy().review_within_seconds());
+    let probes = probes::of(&flags, &scope, [&state.snapshot, &state.snapshot], &state.records);
+    Some(Rollback {
+        reason,
+        revision: position.revision,
+        epoch: position.epoch,
+        flags,
+        probes,
+        ..Rollback::begun(id.clone(), scope, target, state.head.position(), by, now, review)
+    })
+}
+
+/// The state that is there now, as one to go back to.
+fn target(state: &EnvironmentState) -> Target {
+    let position = state.head.position();
+    Target {
+        epoch: position.epoch,
+        revision: position.revision,
+        hash: state.hash,
+        checkpoint: None,
+    }
 }
 
 /// A new rollout, unless another one moves its flag already.
 pub(super) fn begin(rollout: Rollout) -> Ask {
+    let kept = Asked::StartRollout(Box::new(rollout.clone()));
     let decide = move |state: &EnvironmentState| {
         if let Some(other) = live_on(state, &rollout.plan.flag) {
             return Err(CommitError::InUse {
@@ -136,9 +204,27 @@ pub(super) fn begin(rollout: Rollout) -> Ask {
         let flag = state.snapshot.flags.value(rollout.plan.flag.as_str());
         let flag = flag.ok_or_else(|| CommitError::NoFlag(rollout.plan.flag.clone()))?;
         step::rehearse(&rollout.plan, flag).map_err(|refused| CommitError::Invalid(Faults::from(refused)))?;
-        Ok(vec![put_at(rollout.clone(), Expected::Absent)?])
+        let mut asks = surplus(state);
+        asks.push(put_at(rollout.clone(), Expected::Absent)?);
+        Ok(asks)
     };
-    Ask::Decide(Decider(Arc::new(decide)))
+    Ask::Decide(Decider::new(decide).kept_as(kept))
+}
+
+/// What takes out the oldest rollouts of those that are over, beyond those that are kept. One whose release others are still bound to
+/// stays, since it goes back with them.
+fn surplus(state: &EnvironmentState) -> Vec<Ask> {
+    let rollouts = || state.records.rollouts.iter().filter_map(|entry| Some((entry, entry.value().ok()?)));
+    let live: Vec<&ReleaseName> = rollouts()
+        .filter(|(_, rollout)| !rollout.state.is_final())
+        .filter_map(|(_, rollout)| rollout.plan.release.as_ref())
+        .collect();
+    let is_bound = |rollout: &Rollout| rollout.plan.release.as_ref().is_some_and(|release| live.contains(&release));
+    let over: Vec<_> = rollouts().filter(|(_, rollout)| rollout.state.is_final()).collect();
+    let oldest = over.iter().take(over.len().saturating_sub(limits::ROLLOUTS_KEPT));
+    let gone = oldest.filter(|(_, rollout)| !is_bound(rollout));
+    gone.map(|(entry, rollout)| Ask::DeleteRecord(RecordKey::Rollout(rollout.id.clone()), Expected::Digest(*entry.digest())))
+        .collect()
 }
 
 /// The rollout that moves a flag.
@@ -152,9 +238,17 @@ pub(super) fn live_on<'s>(state: &'s EnvironmentState, flag: &FlagKey) -> Option
 pub(super) fn bound<'s>(state: &'s EnvironmentState, rollout: &'s Rollout) -> impl Iterator<Item = &'s Arc<Entry<Rollout>>> {
     let is_bound = |other: &Rollout| {
         let live = !other.state.is_final() || other.state == RolloutState::Completed;
-        live && other.id != rollout.id && other.plan.release.is_some() && other.plan.release == rollout.plan.release
+        live && other.id != rollout.id && other.plan.release == rollout.plan.release
     };
-    state.records.rollouts.iter().filter(move |entry| entry.value().is_ok_and(is_bound))
+    // Most are of no release, and a thousand of them step at once: those do not look at all the others.
+    let others = rollout.plan.release.as_ref().map(|_| state.records.rollouts.iter());
+    others.into_iter().flatten().filter(move |entry| entry.value().is_ok_and(is_bound))
+}
+
+/// Whether commits can still join a release.
+pub(super) fn is_open(state: &EnvironmentState, name: &ReleaseName) -> bool {
+    let release = state.records.releases.value(name.as_str());
+    release.is_some_and(|release| release.finished.is_none())
 }
 
 /// The record of `id`, where it is there and can be read.

@@ -1,6 +1,6 @@
 //! Another threshold tried on what a gate went by: which past steps it would have stopped, and which let through.
 
-use ripcord_proto::gate::{Gate, Look, Measure, Verdict};
+use ripcord_proto::gate::{Against, Amount, Comparison, Counted, Gate, Look, Measure, Percent, Verdict, Worse};
 use ripcord_proto::rest::rollouts::{Replay, ReplayRequest, ReplayedStep};
 use ripcord_proto::rollout::{PastStep, Rollout};
 use ripcord_proto::{Fault, Faults};
@@ -36,28 +36,71 @@ pub fn replay(rollout: &Rollout, request: &ReplayRequest) -> Result<Replay, Faul
 
 fn changed(gate: &Gate, request: &ReplayRequest) -> Result<Gate, Faults> {
     let mut changed = gate.clone();
-    let mut wrong = Vec::new();
-    let given = |name: &str, given: bool| given.then(|| Fault::new(name, format!("is no threshold of gate {}", gate.name)));
-    match &mut changed.measure {
+    let own: &[&str] = match &mut changed.measure {
         Measure::Outcome(comparison) => {
-            wrong.extend(
-                given("below", request.below.is_some())
-                    .into_iter()
-                    .chain(given("above", request.above.is_some())),
-            );
-            comparison.worse_by = request.worse_by.unwrap_or(comparison.worse_by);
             comparison.confidence = request.confidence.unwrap_or(comparison.confidence);
             comparison.min_samples = request.min_samples.unwrap_or(comparison.min_samples);
+            amount(comparison, request)?
         }
         Measure::Prometheus(query) => {
-            let outcome = request.worse_by.is_some() || request.confidence.is_some() || request.min_samples.is_some();
-            wrong.extend(given("worse_by", outcome));
-            query.below = request.below.or(query.below);
-            query.above = request.above.or(query.above);
+            query.below = number("below", request.below)?.or(query.below);
+            query.above = number("above", request.above)?.or(query.above);
+            &["below", "above"]
         }
-        Measure::Probe { .. } => wrong.push(Fault::new("gate", "is a probe, which has no threshold that could be changed")),
-    }
+        Measure::Probe { .. } => return Err(Faults::one("gate", "is a probe, which has no threshold that could be changed")),
+    };
+    let given = [
+        ("worse_by", request.worse_by.is_some()),
+        ("confidence", request.confidence.is_some()),
+        ("min_samples", request.min_samples.is_some()),
+        ("below", request.below.is_some()),
+        ("above", request.above.is_some()),
+        ("share", request.share.is_some()),
+    ];
+    let wrong = given.iter().filter(|(name, given)| *given && !own.contains(name));
+    let problem = format!("is no threshold of gate {} that can be changed; those are {}", gate.name, own.join(", "));
+    let wrong = wrong.map(|(name, _)| Fault::new(*name, problem.clone())).collect();
     Faults::check(wrong, changed)
+}
+
+/// Changes what a comparison fails by; which thresholds it has. What counts as slow cannot be changed: what was kept was counted
+/// by it.
+fn amount(comparison: &mut Comparison, request: &ReplayRequest) -> Result<&'static [&'static str], Faults> {
+    let fast = |share: Percent| Amount::Share(Percent::from_thousandths(100_000 - share.thousandths()));
+    let (slot, given, own): (_, _, &[&str]) = match (&comparison.outcome, &mut comparison.against) {
+        (Counted::Number(..), Against::Control(slot)) => (slot, request.worse_by, &["worse_by", "confidence", "min_samples"]),
+        (Counted::Error | Counted::Latency(_), Against::Control(slot)) => {
+            let points = share("worse_by", request.worse_by)?;
+            (slot, points, &["worse_by", "confidence", "min_samples"])
+        }
+        (Counted::Error, Against::Limit(slot)) => (slot, share("below", request.below)?, &["below", "confidence", "min_samples"]),
+        (Counted::Latency(_), Against::Limit(slot)) => (slot, request.share.map(fast), &["share", "confidence", "min_samples"]),
+        (Counted::Number(_, Worse::Higher), Against::Limit(slot)) => {
+            let most = number("below", request.below)?.map(Amount::Number);
+            (slot, most, &["below", "confidence", "min_samples"])
+        }
+        (Counted::Number(_, Worse::Lower), Against::Limit(slot)) => {
+            let least = number("above", request.above)?.map(Amount::Number);
+            (slot, least, &["above", "confidence", "min_samples"])
+        }
+    };
+    *slot = given.unwrap_or(*slot);
+    Ok(own)
+}
+
+fn number(name: &str, given: Option<Amount>) -> Result<Option<f64>, Faults> {
+    match given {
+        Some(Amount::Share(share)) => Err(Faults::one(name, format!("must be a number here, not {share}"))),
+        Some(Amount::Number(number)) => Ok(Some(number)),
+        None => Ok(None),
+    }
+}
+
+fn share(name: &str, given: Option<Amount>) -> Result<Option<Amount>, Faults> {
+    match given {
+        Some(Amount::Number(number)) => Err(Faults::one(name, format!("must be a percentage here, such as \"0.5%\", not {number}"))),
+        Some(Amount::Share(_)) | None => Ok(given),
+    }
 }
 
 /// The first look of a step at which the gate fails, else what it says at the last.
@@ -94,3 +137,6 @@ fn judge(gate: &Gate, look: &Look, wrong_since: &mut Option<u64>) -> Option<(Ver
         Measure::Probe { .. } => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
 
 mod agenda;
 mod committing;
+mod meters;
 mod reading;
 mod tended;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use ripcord_proto::digest::Digest;
+use ripcord_proto::one_way::OneWay;
 use ripcord_proto::rollout::Rollout;
 use ripcord_proto::{EnvironmentKey, RolloutId};
 use tokio::sync::watch;
@@ -26,6 +28,7 @@ use tokio::time::Instant;
 
 use self::agenda::Agenda;
 use self::committing::Committed;
+use self::meters::Meters;
 use self::reading::Answer;
 use self::tended::Tended;
 use super::decide::{self, Heard, Next, View};
@@ -58,12 +61,14 @@ struct Desk {
     opened: Instant,
     /// What the state looked like when it was last gone through.
     flags: BTreeMap<RolloutId, (Option<Digest>, usize)>,
+    meters: Meters,
 }
 
 /// Tends an environment's rollouts for as long as there is one.
 pub(super) async fn run(rollouts: Rollouts, place: Place) {
     let mut desk = Desk {
         rollouts,
+        meters: Meters::new(&place.environment),
         environment: place.environment,
         states: place.states,
         tended: BTreeMap::new(),
@@ -102,6 +107,9 @@ impl Desk {
             .cloned()
             .collect();
         for id in over {
+            if let Some((_, rollout)) = moves::entry_of(&state, &id) {
+                self.meters.ended(rollout.state);
+            }
             self.tended.remove(&id);
             self.flags.remove(&id);
             self.agenda.remove(&id);
@@ -121,6 +129,8 @@ impl Desk {
             }
             self.agenda.no_later(id, now);
         }
+        self.meters
+            .stand(self.tended.values().filter_map(|tended| Some(tended.entry.value().ok()?.state)));
     }
 
     /// Looks at all that is due, where this node drives.
@@ -203,7 +213,14 @@ impl Desk {
             held: tended.held(now),
             gates: gates.collect(),
             opening: window::opening(rollout.plan.window.as_ref(), wall),
+            door: self.door(rollout),
         })
+    }
+
+    fn door(&self, rollout: &Rollout) -> Option<OneWay> {
+        let state = self.states.borrow();
+        let flag = state.snapshot.flags.value(rollout.plan.flag.as_str())?;
+        step::door(&rollout.plan, flag).cloned()
     }
 
     /// What has ended a rollout from outside: a kill, a rollback, an edit of what it moved.

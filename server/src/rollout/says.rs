@@ -1,12 +1,13 @@
 //! Why a rollout stands as it stands, in words, and what can be done next.
 
 use jiff::Timestamp;
-use ripcord_proto::Kill;
 use ripcord_proto::actor::Actor;
 use ripcord_proto::gate::{Gate, Measure};
+use ripcord_proto::one_way::OneWay;
 use ripcord_proto::role::Role;
 use ripcord_proto::rollout::Rollout;
 use ripcord_proto::span::Span;
+use ripcord_proto::{Kill, RollbackId};
 
 /// `step 2 of 5 (10%)`.
 pub(super) fn step(rollout: &Rollout, number: u32) -> String {
@@ -89,6 +90,26 @@ pub(super) fn held(rollout: &Rollout, why: &str) -> String {
 
 pub(super) fn taken_back(why: &str) -> String {
     format!("{why}. Exposure is as it was before the first step")
+}
+
+/// Where the proof is that it went back.
+pub(super) fn proven(reason: &str, by: &RollbackId) -> String {
+    format!("{reason}; `ripcord rollback show {by}` tells who has confirmed it")
+}
+
+/// What a one-way door makes of going back: a person has to say that it is understood.
+pub(super) fn door(rollout: &Rollout, door: &OneWay) -> String {
+    let (flag, from) = (&rollout.plan.flag, &door.from);
+    let data = door.data_checkpoint.as_ref().map(|data| format!(" (data: {data})")).unwrap_or_default();
+    let to = rollout
+        .before
+        .as_ref()
+        .map_or_else(|| "CHECKPOINT".to_owned(), |before| before.position().to_string());
+    format!(
+        "going back does not undo what {flag} has done where it served {from}: {}{data}. If that is understood, \
+         `ripcord rollback --to {to} --flags {flag} --acknowledge-one-way {flag}` takes it back",
+        door.reason
+    )
 }
 
 pub(super) fn completed(rollout: &Rollout) -> String {

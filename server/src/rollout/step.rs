@@ -18,6 +18,7 @@ mod tests;
 use ripcord_proto::condition::Condition;
 use ripcord_proto::fault::Faults;
 use ripcord_proto::gate::Percent;
+use ripcord_proto::one_way::OneWay;
 use ripcord_proto::rollout::{Exposure, Moved, Plan};
 use ripcord_proto::rule::{Rule, Serve};
 use ripcord_proto::split::{Share, Split, Weight};
@@ -111,6 +112,11 @@ pub fn untouched(flag: &Flag, moved: &Moved) -> Result<(), String> {
     };
     as_left(&moved.left)?;
     moved.added.iter().try_for_each(as_left)
+}
+
+/// The one-way door of the variant that a plan raises: going back does not undo what it has done.
+pub fn door<'a>(plan: &Plan, flag: &'a Flag) -> Option<&'a OneWay> {
+    flag.one_way.as_ref().filter(|door| door.from == plan.variant)
 }
 
 /// The flag with what the rollout moved put back, and only that.

@@ -71,6 +71,7 @@ pub(super) fn resumed(rollout: &Rollout, now: Timestamp) -> Rollout {
         judged_since: if failed { Some(now) } else { rollout.judged_since },
         ..rollout.clone()
     };
+    next.gates.retain(|reading| reading.verdict != Verdict::Fail);
     next.reason = if rollout.step == 0 {
         says::started(&next)
     } else {

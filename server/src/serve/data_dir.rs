@@ -43,6 +43,11 @@ impl DataDir {
         self.path.join("kills.journal")
     }
 
+    /// What applications reported lately.
+    pub(super) fn outcomes(&self) -> PathBuf {
+        self.path.join("outcomes")
+    }
+
     /// Entries that a re-seeded log no longer holds.
     pub(super) fn orphans(&self) -> PathBuf {
         self.path.join("orphaned.jsonl")

@@ -77,6 +77,7 @@ impl Writer {
             },
             reason: Some(format!("entry {}", self.head.sequence.next())),
             release: None,
+            approved: None,
             urgent: false,
             changes,
             hash: None,

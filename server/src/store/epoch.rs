@@ -33,6 +33,7 @@ pub(super) fn begin(head: Head, epoch: Epoch, beginning: Beginning<'_>) -> Resul
         },
         reason: Some(beginning.reason.to_owned()),
         release: None,
+        approved: None,
         urgent: false,
         changes: vec![Change::NewEpoch(beginning.cause)],
         hash: None,

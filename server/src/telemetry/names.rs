@@ -49,6 +49,16 @@ metrics_of_the_server! {
     ROLLBACKS = "ripcord_rollbacks_total", describe_counter, Unit::Count, "Rollbacks by the state that they came to";
     /// Labels: `env`, `phase` (`decided`, `committed`, `applied`, `healthy`).
     ROLLBACK_SECONDS = "ripcord_rollback_seconds", describe_histogram, Unit::Seconds, "Time that a phase of a rollback took: detected to decided, decided to committed, committed to applied by the last, committed to healthy";
+    /// Labels: `env`, `state` (those that are not over).
+    ROLLOUTS = "ripcord_rollouts", describe_gauge, Unit::Count, "Rollouts that are not over, by how they stand";
+    /// Labels: `env`, `state` (those of an end).
+    ROLLOUT_ENDS = "ripcord_rollout_ends_total", describe_counter, Unit::Count, "Rollouts that came to an end, by the state that they came to";
+    /// Labels: `env`.
+    ROLLOUT_STEPS = "ripcord_rollout_steps_total", describe_counter, Unit::Count, "Steps that this node has taken";
+    /// Labels: `env`.
+    ROLLOUT_LATENESS = "ripcord_rollout_step_lateness_seconds", describe_histogram, Unit::Seconds, "Time from the end of a hold that nothing kept waiting to the next step's commit";
+    /// Labels: `env`, `verdict` (`pass`, `fail`, `samples`, `unknown`).
+    GATE_READINGS = "ripcord_gate_readings_total", describe_counter, Unit::Count, "Readings of gates by what they said";
     /// Labels: `env`.
     PINGS = "ripcord_pings_total", describe_counter, Unit::Count, "Pings sent";
     STORE_UP = "ripcord_store_up", describe_gauge, Unit::Count, "1 while appends can succeed, else 0";

@@ -74,7 +74,7 @@ fn note_unjudged(reader: &mut Reader, plan: &Plan) {
         let problem = if plan.gates.is_empty() {
             "is judged by no gate; add gates, or say \"unjudged\": true if time alone shall decide"
         } else {
-            "has no control, now or earlier, that its gates could compare with; add a gate that needs none (a probe, prometheus), or say \"unjudged\": true"
+            "has no control, now or earlier, that its gates could compare with; add a gate that needs none (a probe, prometheus, a limit), or say \"unjudged\": true"
         };
         reader.within("steps", |reader| reader.item(place, |reader| reader.note(problem)));
     }

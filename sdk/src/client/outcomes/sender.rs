@@ -7,7 +7,7 @@ use std::time::Duration;
 use ripcord_proto::outcome::{OutcomeBatch, OutcomeCount};
 use tokio_util::sync::CancellationToken;
 
-use super::{Account, Ledger};
+use super::{Account, Ledger, size as counted};
 use crate::client::changes::Step;
 use crate::client::protocol::Lost;
 use crate::client::shared::Shared;
@@ -15,8 +15,8 @@ use crate::client::transport::backoff::Backoff;
 use crate::client::transport::http::Server;
 use crate::engine::Compiled;
 
-/// Counts in one batch, at most.
-const BATCH: usize = 2_000;
+/// Bytes of JSON in one batch, about, at most: servers take a megabyte.
+const BATCH: usize = 512 * 1024;
 /// Batches that wait for a server that is away; beyond them the oldest counts are dropped, and said to be.
 const WAITING: usize = 60;
 /// How long the last batches may hold up the end.
@@ -93,13 +93,16 @@ struct Outbox {
 
 impl Outbox {
     fn put(&mut self, counts: &[OutcomeCount], shared: &Shared) {
-        for counts in counts.chunks(BATCH) {
+        let mut rest = counts;
+        while !rest.is_empty() {
+            let (batch, more) = rest.split_at(fitting(rest));
             self.waiting.push_back(OutcomeBatch {
                 instance_id: self.instance_id.clone(),
                 batch: self.next,
-                counts: counts.to_vec(),
+                counts: batch.to_vec(),
             });
             self.next += 1;
+            rest = more;
         }
         while self.waiting.len() > WAITING {
             shared.outcomes_dropped(self.waiting.pop_front().as_ref().map_or(0, size));
@@ -129,5 +132,45 @@ impl Outbox {
 
 /// How much was counted in a batch.
 fn size(batch: &OutcomeBatch) -> u64 {
-    batch.counts.iter().map(|count| count.evaluations + count.successes + count.errors).sum()
+    batch.counts.iter().map(counted).sum()
+}
+
+/// How many of these go into one batch; at least one.
+fn fitting(counts: &[OutcomeCount]) -> usize {
+    const COUNT: usize = 128;
+    const PAIR: usize = 20;
+    const NUMBER: usize = 128;
+    let mut bytes = 0;
+    let fit = counts.iter().take_while(|count| {
+        let names = count.flag.as_str().len() + count.variant.as_ref().map_or(0, |variant| variant.as_str().len());
+        let numbers: usize = count.numbers.keys().map(|name| name.as_str().len() + NUMBER).sum();
+        bytes += COUNT + names + count.latencies_us.len() * PAIR + numbers;
+        bytes <= BATCH
+    });
+    fit.count().max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use ripcord_proto::FlagKey;
+
+    use super::*;
+
+    #[test]
+    fn a_batch_holds_what_servers_take() {
+        let count = OutcomeCount {
+            flag: FlagKey::new("checkout").unwrap(),
+            variant: None,
+            traffic: ripcord_proto::outcome::Traffic::Real,
+            evaluations: u64::MAX / 2,
+            successes: 0,
+            errors: 0,
+            latencies_us: vec![(120_000_000, 1_000_000_000); 736],
+            numbers: std::collections::BTreeMap::new(),
+        };
+        let counts = vec![count; 200];
+        let fit = fitting(&counts);
+        let bytes = serde_json::to_string(&counts[..fit]).unwrap().len();
+        assert!((1..200).contains(&fit) && bytes < 1024 * 1024, "{fit} counts take {bytes} bytes");
+    }
 }

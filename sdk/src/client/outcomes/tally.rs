@@ -11,7 +11,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 /// Threads that have a stripe of their own.
 const OWN: usize = 128;
 /// The stripe of all others.
-const SHARED: usize = OWN;
+pub(super) const SHARED: usize = OWN;
 /// Counters in a line.
 const LINE: usize = 16;
 
@@ -124,8 +124,9 @@ thread_local! {
     static STRIPE: Stripe = Stripe::take();
 }
 
+/// The stripe in which this thread counts.
 #[inline]
-fn own_stripe() -> usize {
+pub(super) fn own_stripe() -> usize {
     // A thread that is ending has given its stripe back already.
     STRIPE.try_with(|stripe| stripe.0).unwrap_or(SHARED)
 }

@@ -18,7 +18,8 @@ use crate::http::query::{Wait, WriteQuery};
 use crate::http::{Body, Refusal, Reply};
 use crate::rollback::{self, Done, Order, Users};
 
-/// Puts the flags of a scope back to a known state, in one commit whatever its size. It waits for no approval; a review falls due.
+/// Puts the flags of a scope back to a known state, in one commit whatever its size. It waits for nobody, unless the policy asks
+/// for a second person; a review falls due.
 #[utoipa::path(post, path = "/v1/environments/{env}/rollbacks", tag = "rollbacks",
     params(("env" = String, Path, example = "production"), WriteQuery),
     request_body(content = RollbackRequest, example = json!({"to": "last-known-good", "reason": "5xx since 14:02"})),

@@ -117,6 +117,17 @@ fn of_rollbacks_and_pings() -> Vec<Row> {
     ]
 }
 
+fn of_proposals() -> Vec<Row> {
+    let act = |template, action| (Method::POST, template, "", Value::Null, action);
+    vec![
+        (Method::GET, "/v1/environments/{env}/proposals", "", Value::Null, Action::Read),
+        (Method::GET, "/v1/environments/{env}/proposals/{key}", "", Value::Null, Action::Read),
+        act("/v1/environments/{env}/proposals/{key}/approve", Action::Decide),
+        act("/v1/environments/{env}/proposals/{key}/decline", Action::Decide),
+        act("/v1/environments/{env}/proposals/{key}/withdraw", Action::Withdraw),
+    ]
+}
+
 fn of_rollouts() -> Vec<Row> {
     let plan = json!({"flag": "nothing", "variant": "on", "steps": [{"to": "1%", "hold": "1s"}], "unjudged": true});
     let act = |template, action| (Method::POST, template, "", Value::Null, action);
@@ -159,6 +170,7 @@ fn table() -> impl Iterator<Item = Row> {
         .into_iter()
         .chain(of_rollbacks_and_pings())
         .chain(of_rollouts())
+        .chain(of_proposals())
         .chain(of_its_records())
         .chain(of_the_server())
 }

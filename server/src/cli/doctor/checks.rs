@@ -179,7 +179,11 @@ async fn environment(call: &Invocation) -> Result<Vec<Finding>, Finding> {
             let check = match &error {
                 ClientError::Problem { problem, .. } if problem.code == Code::EnvironmentNotFound => "environment",
                 ClientError::Problem { .. } => "key",
-                ClientError::Unreachable { .. } | ClientError::Silent { .. } | ClientError::Foreign { .. } | ClientError::Usage(_) => "server",
+                ClientError::Unreachable { .. }
+                | ClientError::Silent { .. }
+                | ClientError::Foreign { .. }
+                | ClientError::Proposed(_)
+                | ClientError::Usage(_) => "server",
             };
             let head = match target.key {
                 None if check == "key" => "no key was given".to_owned(),

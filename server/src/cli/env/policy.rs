@@ -1,9 +1,11 @@
 //! `ripcord env policy`: what an environment asks of those who change it, and what it does by itself.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use ripcord_proto::policy::{Approvers, Policy, Protection};
+use ripcord_proto::Faults;
+use ripcord_proto::policy::{Approvers, Guarded, Policy, Protection};
 use ripcord_proto::rest::policy::PolicyWritten;
 
 use crate::cli::client::{Answer, Call};
@@ -55,6 +57,12 @@ struct Set {
     /// Where Prometheus answers the gates of rollouts, such as <http://127.0.0.1:9090>
     #[arg(long, value_name = "URL")]
     prometheus: Option<String>,
+    /// What needs a second person: changes, rollouts, rollback, restore, separated by commas; or none
+    #[arg(long, value_name = "LIST", value_parser = guarded)]
+    second_person: Option<SecondPerson>,
+    /// After how long a proposal that nobody decided on lapses (1d)
+    #[arg(long, value_name = "TIME")]
+    proposals_expire: Option<Span>,
     /// Probes that every rollback here asks: a file with a list of them, YAML or JSON; an empty list takes them away
     #[arg(long, value_name = "FILE")]
     checks: Option<PathBuf>,
@@ -103,8 +111,21 @@ impl Set {
             },
             approve_own: self.approve_own.or(present.approve_own),
             prometheus: self.prometheus.clone().or(present.prometheus),
+            second_person: self.second_person.clone().map_or(present.second_person, |SecondPerson(guarded)| guarded),
+            proposals_expire_seconds: span(self.proposals_expire, present.proposals_expire_seconds),
         })
     }
+}
+
+/// What needs a second person, as the command line says it.
+#[derive(Debug, Clone)]
+struct SecondPerson(BTreeSet<Guarded>);
+
+fn guarded(text: &str) -> Result<SecondPerson, Faults> {
+    if text == "none" {
+        return Ok(SecondPerson(BTreeSet::new()));
+    }
+    text.split(',').map(|part| part.trim().parse()).collect::<Result<_, _>>().map(SecondPerson)
 }
 
 fn yes_or_no(text: &str) -> Result<bool, String> {
@@ -113,6 +134,18 @@ fn yes_or_no(text: &str) -> Result<bool, String> {
         "no" => Ok(false),
         _ => Err("write yes or no".to_owned()),
     }
+}
+
+fn second_person(policy: &Policy) -> String {
+    if policy.second_person.is_empty() {
+        return "for nothing".to_owned();
+    }
+    let guarded: Vec<_> = policy.second_person.iter().map(|guarded| guarded.as_str()).collect();
+    format!(
+        "for {}; proposals lapse after {}",
+        guarded.join(", "),
+        in_words(policy.proposals_expire_seconds())
+    )
 }
 
 fn describe(call: &Invocation, policy: &Policy) -> String {
@@ -139,6 +172,7 @@ fn describe(call: &Invocation, policy: &Policy) -> String {
         ("reviews due", format!("within {}", in_words(policy.review_within_seconds()))),
         ("pings", pings),
         ("rollouts approved", approvers.to_owned()),
+        ("second person", second_person(policy)),
         ("prometheus", policy.prometheus.clone().unwrap_or_else(|| "each gate says where".to_owned())),
         ("probes", if checks.is_empty() { "none".to_owned() } else { checks.join(", ") }),
     ];

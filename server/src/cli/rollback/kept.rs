@@ -165,6 +165,7 @@ fn scope(scope: &Scope) -> String {
             format!("tags {}", tags.join(", "))
         }
         Scope::Rollback(id) => format!("undoes {id}"),
+        Scope::Rollout(id) => format!("rollout {id}"),
     }
 }
 

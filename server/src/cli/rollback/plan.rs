@@ -130,6 +130,7 @@ fn headline(plan: &RollbackPlan, environment: &str, paint: Paint) -> String {
         Scope::Flags(flags) => count(flags.len(), "flag", "flags"),
         Scope::Tags(tags) => format!("flags tagged {}", tags.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
         Scope::Rollback(id) => format!("rollback {id}"),
+        Scope::Rollout(id) => format!("rollout {id}"),
     };
     let segment = plan.segment.as_ref().map(|segment| format!(" for segment {segment}")).unwrap_or_default();
     let changes = count(plan.flags.len(), "flag changes", "flags change");

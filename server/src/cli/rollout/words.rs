@@ -1,6 +1,7 @@
 //! A rollout in words.
 
-use ripcord_proto::gate::{GateReading, Verdict};
+use ripcord_proto::gate::{Figures, GateReading, Measure, Verdict};
+use ripcord_proto::outcome::Traffic;
 use ripcord_proto::rollout::{Rollout, RolloutState};
 
 use crate::cli::output::{Paint, facts, indented, moment, table};
@@ -67,10 +68,30 @@ pub(super) fn whole(rollout: &Rollout, paint: Paint) -> String {
     text.push_str(&indented(&steps(rollout)));
     if !rollout.gates.is_empty() {
         text.push_str("\n\n");
-        let gates: Vec<String> = rollout.gates.iter().map(|reading| gate(reading, paint)).collect();
+        let gates: Vec<String> = rollout.gates.iter().map(|reading| gate(reading, paint) + &aside(rollout, reading)).collect();
         text.push_str(&indented(&gates.join("\n")));
     }
     text
+}
+
+/// What was reported of traffic that does not count.
+fn aside(rollout: &Rollout, reading: &GateReading) -> String {
+    let Some(Figures { aside, .. }) = reading.figures.filter(|figures| figures.aside.served > 0) else {
+        return String::new();
+    };
+    let of = rollout.plan.gates.iter().find(|gate| gate.name == reading.name).map(|gate| &gate.measure);
+    let counted = match of {
+        Some(Measure::Outcome(comparison)) => comparison.traffic,
+        Some(Measure::Prometheus(_) | Measure::Probe { .. }) | None => Traffic::Real,
+    };
+    let other = match counted {
+        Traffic::Real => "synthetic",
+        Traffic::Synthetic => "real",
+    };
+    format!(
+        "\n  beside that, and not counted, {other} traffic: {} served, {} of them wrong",
+        aside.served, aside.errors
+    )
 }
 
 fn steps(rollout: &Rollout) -> String {

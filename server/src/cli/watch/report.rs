@@ -6,7 +6,7 @@ use ripcord_proto::Snapshot;
 use ripcord_proto::frame::{Ended, Overlay};
 use ripcord_proto::rest::log::LogEntry;
 
-use crate::cli::audit::changes;
+use crate::cli::audit::{changes, who};
 use crate::cli::output::{Paint, count, moment};
 
 /// Changes of an entry that are shown.
@@ -33,12 +33,7 @@ pub(super) fn entry(entry: &LogEntry, paint: Paint) -> String {
     let revision = entry.revision.map_or_else(|| "-".to_owned(), |revision| revision.to_string());
     let what = changes(entry, SHOWN);
     let what = if entry.urgent { paint.bad(&what) } else { what };
-    let mut text = format!(
-        "{}  {:>5}  {what}  {}",
-        paint.faint(&moment(entry.at)),
-        revision,
-        paint.faint(&entry.actor.name)
-    );
+    let mut text = format!("{}  {:>5}  {what}  {}", paint.faint(&moment(entry.at)), revision, paint.faint(&who(entry)));
     if let Some(reason) = &entry.reason {
         let _ = write!(text, ": {reason}");
     }

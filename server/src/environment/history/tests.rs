@@ -58,6 +58,7 @@ fn history(flags: u64, revisions: u64, wanted: &[u64]) -> (Vec<Sealed>, Hashes) 
             },
             reason: Some("the next step".to_owned()),
             release: None,
+            approved: None,
             urgent: false,
             changes: vec![Change::PutFlag(Arc::new(entry))],
             hash: None,

@@ -113,6 +113,8 @@ async fn how_often_the_bad_state_was_served_counts_from_its_commit_on() {
                 evaluations,
                 successes: 0,
                 errors: 2,
+                latencies_us: Vec::new(),
+                numbers: std::collections::BTreeMap::new(),
             }],
         };
         let snapshot = world.environments.state(&production()).unwrap().snapshot.clone();

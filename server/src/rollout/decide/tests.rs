@@ -61,6 +61,7 @@ fn after(rollout: &Rollout, seconds: u64, verdicts: [Verdict; 2], read_at: u64) 
         held: Span::from_millis(seconds * 1_000),
         gates: gates.collect(),
         opening: Opening::Open,
+        door: None,
     })
 }
 

@@ -1,39 +1,96 @@
-//! A variant compared with its control.
+//! A variant compared with its control, or with a limit.
 
-use ripcord_proto::gate::{Arm, Comparison, Figures, Verdict};
+use ripcord_proto::gate::{Against, Amount, Arm, Comparison, Counted, Figures, Verdict};
 
 use crate::outcome::statistics::Test;
+use crate::outcome::statistics::means::MeansTest;
 
 /// What the counts say, and in which words.
 pub(in crate::rollout) fn judge(comparison: &Comparison, figures: &Figures) -> (Verdict, String) {
+    if let Some(lacking) = lacking(comparison, figures) {
+        return (Verdict::Samples, lacking);
+    }
     let Figures { treatment, control, .. } = *figures;
-    let fewest = treatment.served.min(control.served);
-    if fewest < comparison.min_samples {
-        let which = if treatment.served <= control.served { "the variant" } else { "the control" };
-        let detail = format!("{fewest} of {} evaluations of {which}", comparison.min_samples);
-        return (Verdict::Samples, detail);
-    }
-    let test = Test {
-        margin: comparison.worse_by.share(),
-        alpha: 1.0 - comparison.confidence.share(),
+    let alpha = 1.0 - comparison.confidence.share();
+    let failed = match (&comparison.outcome, comparison.against) {
+        (Counted::Number(_, worse), against) => {
+            let test = |margin| MeansTest { worse: *worse, margin, alpha };
+            match against {
+                Against::Control(margin) => test(margin).is_worse(treatment, control),
+                Against::Limit(limit) => test(limit).is_beyond(treatment),
+            }
+        }
+        (Counted::Error | Counted::Latency(_), against) => match against {
+            Against::Control(margin) => rates(margin, alpha).is_worse(treatment, control),
+            Against::Limit(limit) => rates(limit, alpha).is_above(treatment),
+        },
     };
-    let frozen = if figures.frozen { " (as it was when it was last served)" } else { "" };
-    let figures = format!(
-        "{} errors of {} against {} of {} of the control{frozen}",
-        percent(treatment),
-        treatment.served,
-        percent(control),
-        control.served
-    );
-    if test.is_worse(treatment, control) {
-        let worse_by = comparison.worse_by.to_string();
-        let points = worse_by.trim_end_matches('%');
-        return (
-            Verdict::Fail,
-            format!("{figures}: worse by more than {points} points, {} sure", comparison.confidence),
-        );
+    let said = said(comparison, figures);
+    if failed {
+        (Verdict::Fail, format!("{said}: {}, {} sure", too_much(comparison), comparison.confidence))
+    } else {
+        (Verdict::Pass, said)
     }
-    (Verdict::Pass, figures)
+}
+
+fn rates(margin: Amount, alpha: f64) -> Test {
+    let margin = match margin {
+        Amount::Share(share) => share.share(),
+        Amount::Number(number) => number,
+    };
+    Test { margin, alpha }
+}
+
+/// What there is too little of, where there is.
+fn lacking(comparison: &Comparison, figures: &Figures) -> Option<String> {
+    let (treatment, control) = (figures.treatment.served, figures.control.served);
+    let needs_control = matches!(comparison.against, Against::Control(_));
+    let (fewest, whose) = if needs_control && control < treatment {
+        (control, "the control")
+    } else {
+        (treatment, "the variant")
+    };
+    let what = match &comparison.outcome {
+        Counted::Error => "evaluations".to_owned(),
+        Counted::Latency(_) => "latencies".to_owned(),
+        Counted::Number(name, _) => format!("reports of {name}"),
+    };
+    (fewest < comparison.min_samples).then(|| format!("{fewest} of {} {what} of {whose}", comparison.min_samples))
+}
+
+/// The figures: `3.00% errors of 5000 against 1.00% of 5000 of the control`.
+fn said(comparison: &Comparison, figures: &Figures) -> String {
+    let Figures { treatment, control, .. } = *figures;
+    let (own, its) = match &comparison.outcome {
+        Counted::Error => (format!("{} errors of {}", percent(treatment), treatment.served), percent(control)),
+        Counted::Latency(limit) => (
+            format!("{} took {limit} or longer of {}", percent(treatment), treatment.served),
+            percent(control),
+        ),
+        Counted::Number(name, _) => (
+            format!("{name} {:.4} in the mean of {}", treatment.mean(), treatment.served),
+            format!("{:.4}", control.mean()),
+        ),
+    };
+    match comparison.against {
+        Against::Control(_) => {
+            let frozen = if figures.frozen { " (as it was when it was last served)" } else { "" };
+            format!("{own} against {its} of {} of the control{frozen}", control.served)
+        }
+        Against::Limit(_) => own,
+    }
+}
+
+/// `worse by more than 0.5 points`.
+fn too_much(comparison: &Comparison) -> String {
+    match (&comparison.outcome, comparison.against) {
+        (Counted::Number(..), Against::Control(margin)) => format!("worse by more than {margin}"),
+        (Counted::Error | Counted::Latency(_), Against::Control(margin)) => {
+            format!("worse by more than {} points", margin.to_string().trim_end_matches('%'))
+        }
+        (Counted::Number(_, ripcord_proto::gate::Worse::Lower), Against::Limit(limit)) => format!("below {limit}"),
+        (Counted::Error | Counted::Latency(_) | Counted::Number(..), Against::Limit(limit)) => format!("above {limit}"),
+    }
 }
 
 fn percent(arm: Arm) -> String {
@@ -48,14 +105,18 @@ mod tests {
     use super::*;
 
     fn comparison() -> Comparison {
-        let plan = "flag: f\nvariant: on\nsteps: [{to: 1%, hold: 1s}]\ngates: [{name: e, outcome: error, worse_by: 0.5%, on_fail: hold}]";
-        let Gate { measure, .. } = Plan::parse(plan).unwrap().gates.remove(0);
+        gate("outcome: error, worse_by: 0.5%")
+    }
+
+    fn gate(members: &str) -> Comparison {
+        let plan = format!("flag: f\nvariant: on\nsteps: [{{to: 1%, hold: 1s}}]\ngates: [{{name: e, {members}, on_fail: hold}}]");
+        let Gate { measure, .. } = Plan::parse(&plan).unwrap().gates.remove(0);
         let Measure::Outcome(comparison) = measure else { panic!("{measure:?}") };
         comparison
     }
 
     fn figures(treatment: (u64, u64), control: (u64, u64)) -> Figures {
-        let arm = |(served, errors)| Arm { served, errors };
+        let arm = |(served, errors)| Arm::new(served, errors);
         Figures {
             treatment: arm(treatment),
             control: arm(control),
@@ -80,5 +141,62 @@ mod tests {
             "3.00% errors of 5000 against 1.00% of 5000 of the control: worse by more than 0.5 points, 95% sure"
         );
         assert_eq!(judge(&comparison(), &figures((5_000, 50), (5_000, 50))).0, Verdict::Pass);
+    }
+
+    #[test]
+    fn latencies_are_judged_by_the_share_of_those_who_waited_too_long() {
+        let compared = gate("outcome: latency, below: 300ms, worse_by: 1%");
+        let (verdict, detail) = judge(&compared, &figures((5_000, 250), (5_000, 50)));
+        assert_eq!(verdict, Verdict::Fail);
+        assert_eq!(
+            detail,
+            "5.00% took 300ms or longer of 5000 against 1.00% of 5000 of the control: worse by more than 1 points, 95% sure"
+        );
+        assert_eq!(judge(&compared, &figures((5_000, 60), (5_000, 50))).0, Verdict::Pass);
+        let limited = gate("outcome: latency, below: 300ms");
+        let (verdict, detail) = judge(&limited, &figures((5_000, 250), (0, 0)));
+        assert_eq!(
+            (verdict, detail.as_str()),
+            (Verdict::Fail, "5.00% took 300ms or longer of 5000: above 1%, 95% sure"),
+            "no control is needed, and 99 % must be fast enough where the gate does not say it"
+        );
+        assert_eq!(judge(&limited, &figures((5_000, 40), (0, 0))).0, Verdict::Pass);
+    }
+
+    #[test]
+    fn numbers_are_judged_by_their_means() {
+        let arm = |served: u32, mean: f64| Arm {
+            served: served.into(),
+            errors: 0,
+            sum: f64::from(served) * mean,
+            squares: f64::from(served) * (mean * mean + 1.0),
+        };
+        let figures = |treatment, control| Figures {
+            treatment,
+            control,
+            ..Figures::default()
+        };
+        let lower = gate("outcome: number basket, worse: lower, worse_by: 5%");
+        let (verdict, detail) = judge(&lower, &figures(arm(2_000, 9.0), arm(2_000, 10.0)));
+        assert_eq!(
+            (verdict, detail.as_str()),
+            (
+                Verdict::Fail,
+                "basket 9.0000 in the mean of 2000 against 10.0000 of 2000 of the control: worse by more than 5%, 95% sure"
+            )
+        );
+        assert_eq!(judge(&lower, &figures(arm(2_000, 11.0), arm(2_000, 10.0))).0, Verdict::Pass);
+        let (verdict, detail) = judge(&lower, &figures(arm(2_000, 9.0), arm(100, 10.0)));
+        assert_eq!((verdict, detail.as_str()), (Verdict::Samples, "100 of 500 reports of basket of the control"));
+        let most = gate("outcome: number queries, below: 3");
+        assert_eq!(
+            judge(&most, &figures(arm(2_000, 3.5), Arm::default())).1,
+            "queries 3.5000 in the mean of 2000: above 3, 95% sure"
+        );
+        let least = gate("outcome: number basket, above: 20");
+        assert_eq!(
+            judge(&least, &figures(arm(2_000, 19.0), Arm::default())).1,
+            "basket 19.0000 in the mean of 2000: below 20, 95% sure"
+        );
     }
 }

@@ -7,7 +7,7 @@ use ripcord_proto::outcome::Traffic;
 
 use crate::outcome::reports::Served;
 
-/// What came since a step began. A node that is met for the first time counts from then on; one that begins anew, from nothing.
+/// What came since a step began, or went on to be judged. A node that is met for the first time says what it had counted by then.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tally {
     before: BTreeMap<String, [Served; 2]>,
@@ -34,12 +34,13 @@ impl Tally {
         }
     }
 
-    /// Takes in the sums of a node, of the variant and of the control.
-    pub(super) fn take(&mut self, node: &str, sums: [Served; 2]) {
-        let Some(before) = self.before.insert(node.to_owned(), sums) else { return };
+    /// Takes in the sums of a node, of the variant and of the control. `earlier` is what they were at the last reading, for a node
+    /// that was not met before: one that began anew has taken back its window, and what is older than it was counted then.
+    pub(super) fn take(&mut self, node: &str, sums: [Served; 2], earlier: [Served; 2]) {
+        let before = self.before.insert(node.to_owned(), sums).unwrap_or(earlier);
         for ((counted, now), before) in self.counted.iter_mut().zip(sums).zip(before) {
-            add(&mut counted.real, now.real, before.real);
-            add(&mut counted.synthetic, now.synthetic, before.synthetic);
+            counted.real = counted.real.and(now.real.since(before.real));
+            counted.synthetic = counted.synthetic.and(now.synthetic.since(before.synthetic));
         }
     }
 
@@ -59,19 +60,12 @@ impl Tally {
     }
 }
 
-fn add(counted: &mut Arm, now: Arm, before: Arm) {
-    // Sums that shrank are those of a process that began anew.
-    let grown = |now: u64, before: u64| if now >= before { now - before } else { now };
-    counted.served = counted.served.saturating_add(grown(now.served, before.served));
-    counted.errors = counted.errors.saturating_add(grown(now.errors, before.errors));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn served(real: (u64, u64), synthetic: (u64, u64)) -> Served {
-        let arm = |(served, errors)| Arm { served, errors };
+        let arm = |(served, errors)| Arm::new(served, errors);
         Served {
             real: arm(real),
             synthetic: arm(synthetic),
@@ -81,24 +75,37 @@ mod tests {
     #[test]
     fn what_came_before_the_step_does_not_count_and_every_node_does() {
         let mut tally = Tally::default();
+        let of = |sum| [served((sum, sum / 10), (7, 7)), served((2 * sum, 0), (0, 0))];
         for (node, sum) in [("a", 1_000), ("b", 50), ("a", 1_010), ("b", 55)] {
-            tally.take(node, [served((sum, sum / 10), (7, 7)), served((2 * sum, 0), (0, 0))]);
+            tally.take(node, of(sum), of(sum));
         }
         let figures = tally.figures(Traffic::Real, None);
-        assert_eq!(figures.treatment, Arm { served: 15, errors: 1 });
-        assert_eq!(figures.control, Arm { served: 30, errors: 0 });
+        assert_eq!(figures.treatment, Arm::new(15, 1));
+        assert_eq!(figures.control, Arm::new(30, 0));
         assert_eq!(figures.aside, Arm::default(), "synthetic traffic came before the step");
     }
 
     #[test]
-    fn a_node_that_begins_anew_counts_from_nothing_and_a_record_is_gone_on_from() {
+    fn a_node_that_is_met_late_counts_from_the_last_reading_on() {
         let mut tally = Tally::default();
-        tally.take("a", [served((100, 1), (0, 0)), Served::default()]);
-        tally.take("a", [served((110, 2), (3, 0)), Served::default()]);
-        tally.take("a", [served((5, 0), (3, 0)), Served::default()]);
-        let figures = tally.figures(Traffic::Real, Some(Arm { served: 9, errors: 1 }));
-        assert_eq!(figures.treatment, Arm { served: 15, errors: 1 });
-        assert_eq!((figures.control.served, figures.frozen, figures.aside.served), (9, true, 3));
+        tally.take(
+            "a",
+            [served((110, 2), (3, 0)), Served::default()],
+            [served((100, 1), (0, 0)), Served::default()],
+        );
+        let figures = tally.figures(Traffic::Real, Some(Arm::new(9, 1)));
+        assert_eq!((figures.treatment, figures.aside.served), (Arm::new(10, 1), 3));
+        assert_eq!((figures.control.served, figures.frozen), (9, true));
+    }
+
+    #[test]
+    fn a_record_is_gone_on_from() {
+        let figures = Figures {
+            treatment: Arm::new(15, 1),
+            control: Arm::new(9, 1),
+            frozen: true,
+            aside: Arm::new(3, 0),
+        };
         let again = Tally::from(&figures, Traffic::Real).figures(Traffic::Real, None);
         assert_eq!((again.treatment, again.aside), (figures.treatment, figures.aside));
         assert_eq!(again.control, Arm::default(), "frozen figures are not this step's own");

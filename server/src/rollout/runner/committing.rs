@@ -10,6 +10,7 @@ use ripcord_proto::rollout::{Rollout, RolloutState, WaitsFor};
 use ripcord_proto::{EnvironmentKey, Position, RolloutId, Sequence};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::{Desk, Done, Stop};
 use crate::commit::state::EnvironmentState;
@@ -46,6 +47,17 @@ enum What {
     Kill,
 }
 
+impl What {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Record => "record",
+            Self::Step => "step",
+            Self::Back => "back",
+            Self::Kill => "kill",
+        }
+    }
+}
+
 impl Desk {
     fn member(&self, id: &RolloutId) -> Option<Member> {
         let tended = self.tended.get(id)?;
@@ -68,7 +80,8 @@ impl Desk {
             }
         }
         let environments = self.rollouts.environments.clone();
-        self.jobs.push(Box::pin(async move {
+        let span = tracing::info_span!("rollout", env = %self.environment, rollout = ids.first().map(tracing::field::display), what = what.as_str());
+        let job = async move {
             let submitted = environments.submit(draft);
             let result = match what {
                 // A store that is silent must not keep users exposed: what waits no longer is carried out all the same.
@@ -77,7 +90,8 @@ impl Desk {
             };
             let result = result.map(drop);
             Done::Committed(Committed { ids, what, result })
-        }));
+        };
+        self.jobs.push(Box::pin(job.instrument(span)));
     }
 
     /// Its record shall be what `next` makes of it.
@@ -150,6 +164,11 @@ impl Desk {
             }
             ids.push(other.id.clone());
         }
+        for id in &ids {
+            if let Some(tended) = self.tended.get_mut(id) {
+                tended.due = tended.hold_over(now);
+            }
+        }
         let members: Vec<Member> = ids.iter().filter_map(|id| self.member(id)).collect();
         let reason = format!("{} of {}", says::step(&rollout, rollout.step + 1), rollout.plan.flag);
         let draft = self.draft(&rollout, &reason, moves::enter(token, members, self.wall()));
@@ -181,7 +200,13 @@ impl Desk {
         if let Some(tended) = self.tended.get_mut(id) {
             tended.back = Some(reason.to_owned());
         }
-        let draft = self.draft(&rollout, reason, vec![token.ask(), moves::take_back(members, self.wall())]);
+        let mut draft = self.draft(
+            &rollout,
+            reason,
+            vec![token.ask(), moves::take_back(members, self.rollouts.drivers.author().actor, self.wall())],
+        );
+        // A release that was finished meanwhile must not keep exposure from going back.
+        draft.release = draft.release.filter(|name| moves::is_open(&state, name));
         self.submit(ids, What::Back, draft);
     }
 
@@ -280,6 +305,12 @@ impl Desk {
         match result {
             Ok(()) => {
                 again(self, Duration::ZERO);
+                if what == What::Step {
+                    for id in &ids {
+                        let late = self.tended.get_mut(id).and_then(|tended| tended.due.take());
+                        self.meters.stepped(late.map(|due| now.saturating_duration_since(due)));
+                    }
+                }
                 return Vec::new();
             }
             Err(CommitError::NotDriving) => {
@@ -292,7 +323,8 @@ impl Desk {
                 | CommitError::NoRecord(_)
                 | CommitError::Stale { .. }
                 | CommitError::WrongState { .. }
-                | CommitError::Killed { .. },
+                | CommitError::Killed { .. }
+                | CommitError::Refused(_),
             ) => {
                 self.forget_back(&ids);
                 again(self, AWAY);

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use ripcord_proto::RolloutId;
 use ripcord_proto::check::{Check, CheckOutcome, Probe, When};
-use ripcord_proto::gate::{Gate, Measure, Query};
-use ripcord_proto::rollout::Rollout;
+use ripcord_proto::gate::{Counted, Gate, Measure, Query};
 use ripcord_proto::span::Span;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::{Desk, Done};
 use crate::outcome::reports::{NodeSums, Series};
@@ -48,8 +48,8 @@ impl Desk {
                 match gate.measure {
                     Measure::Probe { probe } => self.probe(asked, probe),
                     Measure::Prometheus(query) => self.query(asked, &query),
-                    Measure::Outcome(_) => {
-                        let Some(pair) = self.tended.get(id).and_then(|tended| pair(tended.entry.value().ok()?)) else {
+                    Measure::Outcome(comparison) => {
+                        let Some(pair) = self.pair(id, asked.gate, &comparison.outcome) else {
                             continue;
                         };
                         comparisons.push((asked, series.len()));
@@ -84,7 +84,7 @@ impl Desk {
             }
             watch.asked = true;
             watch.next = now + gate.every.duration();
-            if gate.needs_control() {
+            if gate.counts_outcomes() {
                 watch.next = on_the_beat(opened, watch.next).max(now + BEAT);
             }
             let asked = Asked {
@@ -98,26 +98,51 @@ impl Desk {
         due
     }
 
+    /// The two series of a comparison, from its last reading on.
+    fn pair(&self, id: &RolloutId, gate: usize, what: &Counted) -> Option<[Series; 2]> {
+        let tended = self.tended.get(id)?;
+        let rollout = tended.entry.value().ok()?;
+        let control = rollout.moved.as_ref()?.control.clone();
+        let reading = tended.gates.get(gate)?.as_ref()?.reading.as_ref();
+        let since = reading.map(|reading| reading.at).or(rollout.judged_since)?;
+        let series = |variant| Series {
+            flag: rollout.plan.flag.clone(),
+            variant,
+            what: what.clone(),
+            since,
+        };
+        Some([series(rollout.plan.variant.clone()), series(control)])
+    }
+
     fn probe(&mut self, asked: Asked, check: Check) {
         let checks = self.rollouts.checks.clone();
         let probe = Probe {
             of: format!("rollout {}", asked.id),
             check,
         };
-        self.jobs.push(Box::pin(async move {
+        let span = self.span(&asked);
+        let job = async move {
             let outcomes = checks.run(&[probe], When::After).await;
             Done::Answered(Answer::Probe(asked, outcomes.into_iter().next()))
-        }));
+        };
+        self.jobs.push(Box::pin(job.instrument(span)));
     }
 
     fn query(&mut self, asked: Asked, query: &Query) {
         let http = self.rollouts.http.clone();
         let address = query.url.clone().or_else(|| self.states.borrow().records.policy().prometheus);
         let query = query.prometheus.clone();
-        self.jobs.push(Box::pin(async move {
+        let span = self.span(&asked);
+        let job = async move {
             let value = prometheus::ask(&http, address.as_deref(), &query).await;
             Done::Answered(Answer::Value(asked, value))
-        }));
+        };
+        self.jobs.push(Box::pin(job.instrument(span)));
+    }
+
+    /// The span of asking something outside for a gate.
+    fn span(&self, asked: &Asked) -> tracing::Span {
+        tracing::debug_span!("gate", env = %self.environment, rollout = %asked.id, step = asked.step, gate = asked.gate)
     }
 
     /// Takes in an answer; whose rollouts are to be considered now.
@@ -157,6 +182,9 @@ impl Desk {
             asked_at: asked.held,
         };
         take(rollout.plan.gates.get(asked.gate)?, watch, moment);
+        if let Some(reading) = &watch.reading {
+            self.meters.read(reading.verdict);
+        }
         let readings = tended.readings();
         self.rollouts.live().insert(asked.id.clone(), readings);
         Some(asked.id.clone())
@@ -167,14 +195,4 @@ impl Desk {
 fn on_the_beat(opened: Instant, at: Instant) -> Instant {
     let into = at.saturating_duration_since(opened).as_nanos() % BEAT.as_nanos();
     at.checked_sub(Duration::from_nanos(u64::try_from(into).unwrap_or_default())).unwrap_or(at)
-}
-
-/// The two series of a comparison.
-fn pair(rollout: &Rollout) -> Option<[Series; 2]> {
-    let control = rollout.moved.as_ref()?.control.clone();
-    let series = |variant| Series {
-        flag: rollout.plan.flag.clone(),
-        variant,
-    };
-    Some([series(rollout.plan.variant.clone()), series(control)])
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use ripcord_proto::gate::{Arm, GateReading};
-use ripcord_proto::rollout::{Looks, Rollout};
+use ripcord_proto::rollout::{Looks, Rollout, RolloutState};
 use ripcord_proto::span::Span;
 use ripcord_proto::table::Entry;
 use tokio::time::Instant;
@@ -31,6 +31,8 @@ pub(super) struct Tended {
     pub(super) killed: bool,
     /// When what its gates went by was last recorded.
     pub(super) recorded: Instant,
+    /// When the step that is being taken was due, where nothing but the hold was waited for.
+    pub(super) due: Option<Instant>,
 }
 
 impl Tended {
@@ -44,6 +46,7 @@ impl Tended {
             back: None,
             killed: false,
             recorded: now,
+            due: None,
         };
         tended.follow(entry, wall, now);
         tended
@@ -84,6 +87,13 @@ impl Tended {
         let before = self.entry.value().map_or(0, |rollout| rollout.held_ms);
         let (_, since) = self.clock?;
         since.checked_add(Span::from_millis(held.millis().saturating_sub(before)).duration())
+    }
+
+    /// When the hold of the step in force was over, where it is and nothing else was waited for or decided by a person.
+    pub(super) fn hold_over(&self, now: Instant) -> Option<Instant> {
+        let rollout = self.entry.value().ok()?;
+        let only_held = rollout.state == RolloutState::Holding && rollout.advance.is_none();
+        self.instant_of(rollout.plan.hold(rollout.step)).filter(|at| only_held && *at <= now)
     }
 
     /// What the gates said last.

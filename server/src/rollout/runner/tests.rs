@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 
 use crate::check::Checks;
 use crate::clock::{Clock as _, SystemClock};
-use crate::commit::{Answerer, Ask, Author, ChangesServed, CommitError, Committed, Draft, Expected};
+use crate::commit::{Answerer, Ask, Author, CommitError, Committed, Draft, Expected};
 use crate::driver::{Alone, Drivers, Presence};
 use crate::environment::{Environments, Orphans, Rooms};
 use crate::kill::Kills;
@@ -82,16 +82,18 @@ impl Reports for Traffic {
             rate.map_or_else(Served::default, |(_, a_second, errors)| {
                 let served = a_second * millis / 1_000;
                 Served {
-                    real: Arm {
-                        served,
-                        errors: served * errors / 100,
-                    },
-                    synthetic: Arm { served: 7, errors: 7 },
+                    real: Arm::new(served, served * errors / 100),
+                    synthetic: Arm::new(7, 7),
                 }
             })
         };
-        let sums = series.iter().map(sum).collect();
-        Box::pin(std::future::ready(vec![NodeSums { node: "a".to_owned(), sums }]))
+        let sums: Vec<Served> = series.iter().map(sum).collect();
+        let node = NodeSums {
+            node: "a".to_owned(),
+            before: sums.clone(),
+            sums,
+        };
+        Box::pin(std::future::ready(vec![node]))
     }
 }
 
@@ -183,17 +185,8 @@ impl World {
 
     async fn submit(&self, who: Author, asks: Vec<Ask>) -> Result<Committed, CommitError> {
         let draft = Draft {
-            environment: production(),
-            author: who,
             reason: Some("a test".to_owned()),
-            release: None,
-            asks,
-            precondition: None,
-            plan: None,
-            changes_served: ChangesServed::Refuse,
-            call: None,
-            answered: None,
-            answer: Answerer::nothing(),
+            ..Draft::new(production(), who, asks)
         };
         self.environments.submit(draft).await
     }

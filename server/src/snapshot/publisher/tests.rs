@@ -47,6 +47,7 @@ impl Case {
             },
             reason: None,
             release: None,
+            approved: None,
             urgent: false,
             changes: vec![Change::PutFlag(Arc::new(Entry::new(key, flag(true), position).unwrap()))],
             hash: None,

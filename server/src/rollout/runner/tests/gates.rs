@@ -1,6 +1,7 @@
 //! Gates: what fails, what waits, and what neither passes nor fails.
 
 use ripcord_proto::gate::Verdict;
+use ripcord_proto::rollback::Scope;
 use ripcord_proto::rollout::WaitsFor;
 
 use super::*;
@@ -28,6 +29,33 @@ async fn a_variant_that_goes_wrong_more_often_is_taken_back_with_the_reason() {
     let figures = rollout.gates[0].figures.unwrap();
     assert_eq!(figures.aside, Arm::default(), "synthetic traffic is told apart and does not count");
     assert!(!rollout.past[1].looks[0].looks.is_empty());
+    let state = world.environments.state(&production()).unwrap();
+    let rollback = state.records.rollbacks.value(rollout.rollback.unwrap().as_str()).unwrap();
+    assert_eq!((&rollback.scope, rollback.position()), (&Scope::Rollout(id), rollout.position.unwrap()));
+    assert_eq!(rollback.target, rollout.before.unwrap());
+    assert!(
+        rollback.reason.as_ref().is_some_and(|reason| reason.contains("gate errors failed")),
+        "{:?}",
+        rollback.reason
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn through_a_one_way_door_nothing_goes_back_by_itself() {
+    let world = World::new().await;
+    let mut flag = serde_json::to_value(world.flag("checkout")).unwrap();
+    flag["one_way"] = json!({"from": "on", "reason": "orders are written in the new format"});
+    let put = Ask::PutFlag(FlagKey::new("checkout").unwrap(), Box::new(Flag::from_value(&flag).unwrap()));
+    world.submit(author("anna", Role::Editor), vec![put]).await.unwrap();
+    world.serves(&[("on", 50, 9), ("off", 50, 1)]);
+    let id = world.start(&["10% for 1h"], &errors(&json!({}))).await;
+    let rollout = world.until(&id, RolloutState::Paused).await;
+    for words in ["gate errors failed", "orders are written in the new format", "--acknowledge-one-way checkout"] {
+        assert!(rollout.reason.contains(words), "{}", rollout.reason);
+    }
+    let refused = world.act(&id, Act::Rollback, author("otto", Role::Oncall)).await.unwrap_err();
+    assert!(refused.to_string().contains("--acknowledge-one-way checkout"), "{refused}");
+    assert_eq!(world.percent("checkout"), 10);
 }
 
 #[tokio::test(start_paused = true)]
@@ -145,4 +173,16 @@ async fn with_the_store_away_the_flag_is_killed_and_goes_back_when_it_is_there_a
     let rollout = world.until_it(&id, |rollout| rollout.state.is_final()).await;
     assert_eq!(rollout.state, RolloutState::RolledBack, "{}", rollout.reason);
     assert_eq!(world.flag("checkout").rules, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_gate_said_before_a_person_let_it_go_on_does_not_hold_it_again() {
+    let world = World::new().await;
+    world.serves(&[("on", 50, 9), ("off", 50, 1)]);
+    let id = world.start(&["10% for 10m", "20% for 1m"], &errors(&json!({"on_fail": "hold"}))).await;
+    world.until(&id, RolloutState::Paused).await;
+    world.serves(&[("on", 50, 1), ("off", 50, 1)]);
+    world.act(&id, Act::Resume, author("anna", Role::Editor)).await.unwrap();
+    let rollout = world.until_step(&id, 2).await;
+    assert_eq!(rollout.past[0].gates[0].verdict, Verdict::Pass);
 }

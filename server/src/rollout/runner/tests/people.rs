@@ -118,3 +118,20 @@ async fn it_is_taken_back_by_hand_and_what_others_changed_meanwhile_stays() {
         (vec![], Some("new words".to_owned()))
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_rollouts_that_are_over_the_newest_are_kept() {
+    let world = World::new().await;
+    let first = world.start(&["10% for 1m"], &json!({})).await;
+    world.act(&first, Act::Abort, anna()).await.unwrap();
+    let kept = ripcord_proto::limits::ROLLOUTS_KEPT;
+    for _ in 0..kept {
+        let id = world.start(&["10% for 1m"], &json!({})).await;
+        world.act(&id, Act::Abort, anna()).await.unwrap();
+    }
+    let last = world.start(&["10% for 1m"], &json!({})).await;
+    let state = world.environments.state(&production()).unwrap();
+    assert_eq!(state.records.rollouts.iter().count(), kept + 1, "those that are over, and the one that is not");
+    assert!(state.records.rollouts.value(first.as_str()).is_none(), "the oldest went first");
+    assert_eq!(world.rollout(&last).plan.flag.as_str(), "checkout");
+}

@@ -1,0 +1,300 @@
+//! Gates over what applications report: errors, latencies and numbers, compared with the control or with a limit.
+//!
+//! ```text
+//! outcome: error, worse_by: 0.5%                       errors, in percentage points above the control's
+//! outcome: error, below: 2%                            errors, whatever the control has
+//! outcome: latency, below: 300ms, worse_by: 1%         those who waited longer, in percentage points above the control's
+//! outcome: latency, below: 300ms, share: 99%           as many as that must have waited less
+//! outcome: number basket, worse: lower, worse_by: 5%   the mean, in percent of the control's; or a number of the same unit
+//! outcome: number basket, above: 20                    the mean, whatever the control has
+//! ```
+
+use serde::Serialize;
+use serde::ser::SerializeMap as _;
+use serde_json::{Map, Value};
+
+use super::Percent;
+use crate::key::NumberName;
+use crate::outcome::Traffic;
+use crate::reader::{Read, Reader};
+use crate::span::Span;
+
+const DEADLINE: Span = Span::from_millis(3_600_000);
+const CONFIDENCE: Percent = Percent::from_thousandths(95_000);
+const MIN_SAMPLES: u64 = 500;
+/// How many must be fast enough where a gate does not say it.
+const SHARE: Percent = Percent::from_thousandths(99_000);
+/// What a number's name follows.
+const NUMBER: &str = "number ";
+
+/// What is compared with what, and how sure a gate must be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    /// What of that which applications report.
+    pub outcome: Counted,
+    /// With what.
+    pub against: Against,
+    /// How sure the gate must be before it fails: false alarms are at most one in a hundred where it says 99 %.
+    pub confidence: Percent,
+    /// Samples that each side needs before anything is said: evaluations, measured latencies, or reported numbers.
+    pub min_samples: u64,
+    /// Whose outcomes count.
+    pub traffic: Traffic,
+    /// How long after the end of a hold a gate may lack samples before it counts as failed.
+    pub deadline: Span,
+}
+
+/// What is counted of that which applications report.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Counted {
+    /// How often it went wrong, as a share of evaluations.
+    Error,
+    /// How often it took so long or longer, as a share of the latencies that were reported.
+    Latency(Span),
+    /// The mean of a number that was reported.
+    Number(NumberName, Worse),
+}
+
+/// Which way a number is worse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Worse {
+    /// The higher, the worse.
+    Higher,
+    /// The lower, the worse.
+    Lower,
+}
+
+/// With what the variant is compared.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Against {
+    /// With the control: the variant may be worse by so much. Of rates in percentage points, of numbers in percent of the
+    /// control's mean or in the number's own unit.
+    Control(Amount),
+    /// With nothing but a limit: a rate must not be above it, a number not on the worse side of it.
+    Limit(Amount),
+}
+
+/// How much of something.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+#[serde(untagged)]
+pub enum Amount {
+    /// A percentage.
+    Share(Percent),
+    /// A number in its own unit.
+    Number(f64),
+}
+
+impl std::fmt::Display for Amount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Share(share) => share.fmt(f),
+            Self::Number(number) => number.fmt(f),
+        }
+    }
+}
+
+impl Amount {
+    /// `"5%"`, or a number.
+    pub(crate) fn read(reader: &mut Reader, value: &Value) -> Read<Self> {
+        if value.is_number() {
+            return reader.number(value).map(|number| Self::Number(number.as_f64().unwrap_or_default()));
+        }
+        Percent::read(reader, value).map(Self::Share)
+    }
+}
+
+impl Comparison {
+    /// The members that such a gate has beside those that all have.
+    pub(super) const MEMBERS: [&'static str; 11] = [
+        "outcome",
+        "compare",
+        "below",
+        "above",
+        "share",
+        "worse",
+        "worse_by",
+        "confidence",
+        "min_samples",
+        "traffic",
+        "deadline",
+    ];
+
+    pub(super) fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
+        let measured = reader
+            .required(map, "outcome", "\"error\", \"latency\" or \"number NAME\"", kind)
+            .and_then(|kind| match kind {
+                Kind::Error => errors(reader, map),
+                Kind::Latency => latency(reader, map),
+                Kind::Number(name) => number(reader, map, name),
+            });
+        reader.optional(map, "compare", |reader, value| match value.as_str() {
+            Some("control") => Ok(()),
+            _ => reader.refuse(format!("must be \"control\", not {value}; leave it out where there is a limit")),
+        });
+        let confidence = reader.optional(map, "confidence", |reader, value| {
+            let confidence = Percent::read(reader, value)?;
+            if (50_000..100_000).contains(&confidence.thousandths()) {
+                return Ok(confidence);
+            }
+            reader.refuse(format!("is {confidence}; it must be from 50% to 99.999%"))
+        });
+        let min_samples = reader.optional(map, "min_samples", |reader, value| {
+            match value.as_u64().filter(|samples| (1..=1_000_000_000).contains(samples)) {
+                Some(samples) => Ok(samples),
+                None => reader.refuse(format!("must be a whole number from 1 to 1000000000, not {value}")),
+            }
+        });
+        let traffic = reader.optional(map, "traffic", |reader, value| match value.as_str() {
+            Some("real") => Ok(Traffic::Real),
+            Some("synthetic") => Ok(Traffic::Synthetic),
+            _ => reader.refuse(format!("must be \"real\" or \"synthetic\", not {value}")),
+        });
+        let deadline = reader.optional(map, "deadline", Reader::parsed);
+        let (outcome, against) = measured?;
+        if map.contains_key("compare") && matches!(against, Against::Limit(_)) {
+            reader.within("compare", |reader| {
+                reader.note("is for gates that say \"worse_by\"; this one has a limit and needs no control")
+            });
+        }
+        Ok(Self {
+            outcome,
+            against,
+            confidence: confidence.unwrap_or(CONFIDENCE),
+            min_samples: min_samples.unwrap_or(MIN_SAMPLES),
+            traffic: traffic.unwrap_or_default(),
+            deadline: deadline.unwrap_or(DEADLINE),
+        })
+    }
+}
+
+enum Kind {
+    Error,
+    Latency,
+    Number(NumberName),
+}
+
+fn kind(reader: &mut Reader, value: &Value) -> Read<Kind> {
+    match value.as_str() {
+        Some("error") => Ok(Kind::Error),
+        Some("latency") => Ok(Kind::Latency),
+        Some(text) if text.starts_with(NUMBER) => {
+            let name = text.trim_start_matches(NUMBER).trim();
+            name.parse().map(Kind::Number).or_else(|faults| reader.refuse_all(faults))
+        }
+        Some(_) | None => reader.refuse(format!("must be \"error\", \"latency\" or \"number NAME\", not {value}")),
+    }
+}
+
+/// `worse_by` as percentage points, where it is there.
+fn points(reader: &mut Reader, map: &Map<String, Value>) -> Option<Read<Against>> {
+    let value = map.get("worse_by")?;
+    Some(
+        reader
+            .within("worse_by", |reader| Percent::read(reader, value))
+            .map(|points| Against::Control(Amount::Share(points))),
+    )
+}
+
+fn unfit(reader: &mut Reader, map: &Map<String, Value>, names: &[&str], why: &str) {
+    for name in names.iter().filter(|name| map.contains_key(**name)) {
+        reader.within(name, |reader| reader.note(why));
+    }
+}
+
+fn errors(reader: &mut Reader, map: &Map<String, Value>) -> Read<(Counted, Against)> {
+    unfit(
+        reader,
+        map,
+        &["above", "share", "worse"],
+        "is for latencies and numbers; errors have \"worse_by\" or \"below\"",
+    );
+    let limit = reader.optional(map, "below", Percent::read).map(|limit| Against::Limit(Amount::Share(limit)));
+    let against = match (points(reader, map), map.contains_key("below")) {
+        (Some(points), false) => points?,
+        (None, true) => match limit {
+            Some(limit) => limit,
+            None => return reader.refuse("cannot be read"),
+        },
+        (Some(_), true) => return reader.refuse("has both \"worse_by\" and \"below\"; make two gates of it"),
+        (None, false) => {
+            return reader.refuse("says not how many errors are too many; add \"worse_by\" (percentage points above the control) or \"below\"");
+        }
+    };
+    Ok((Counted::Error, against))
+}
+
+fn latency(reader: &mut Reader, map: &Map<String, Value>) -> Read<(Counted, Against)> {
+    unfit(reader, map, &["above", "worse"], "is for numbers; latencies have \"below\"");
+    let below = reader.required(map, "below", "what is fast enough, such as \"300ms\"", Reader::parsed::<Span>);
+    let share = reader.optional(map, "share", Percent::read);
+    let against = match points(reader, map) {
+        Some(_) if map.contains_key("share") => return reader.refuse("has both \"worse_by\" and \"share\"; make two gates of it"),
+        Some(points) => points?,
+        None => {
+            let slow = 100_000 - share.unwrap_or(SHARE).thousandths();
+            Against::Limit(Amount::Share(Percent::from_thousandths(slow)))
+        }
+    };
+    Ok((Counted::Latency(below?), against))
+}
+
+fn number(reader: &mut Reader, map: &Map<String, Value>, name: NumberName) -> Read<(Counted, Against)> {
+    unfit(reader, map, &["share"], "is for latencies; numbers have \"worse_by\", \"below\" or \"above\"");
+    let unit = |reader: &mut Reader, value: &Value| reader.number(value).map(|number| number.as_f64().unwrap_or_default());
+    let worse = reader.optional(map, "worse", |reader, value| match value.as_str() {
+        Some("higher") => Ok(Worse::Higher),
+        Some("lower") => Ok(Worse::Lower),
+        _ => reader.refuse(format!("must be \"higher\" or \"lower\", not {value}")),
+    });
+    let worse_by = reader.optional(map, "worse_by", Amount::read);
+    let (below, above) = (reader.optional(map, "below", unit), reader.optional(map, "above", unit));
+    match (worse_by, below, above) {
+        (Some(worse_by), None, None) => match worse {
+            Some(worse) => Ok((Counted::Number(name, worse), Against::Control(worse_by))),
+            None => reader.refuse("says not which way the number is worse; add \"worse\": \"higher\" or \"lower\""),
+        },
+        (None, Some(most), None) => Ok((Counted::Number(name, Worse::Higher), Against::Limit(Amount::Number(most)))),
+        (None, None, Some(least)) => Ok((Counted::Number(name, Worse::Lower), Against::Limit(Amount::Number(least)))),
+        (None, None, None) => reader.refuse("says not how much is too much; add \"worse_by\", \"below\" or \"above\""),
+        (_, _, _) => reader.refuse("has more than one of \"worse_by\", \"below\" and \"above\"; make several gates of it"),
+    }
+}
+
+impl Serialize for Comparison {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        match &self.outcome {
+            Counted::Error => map.serialize_entry("outcome", "error")?,
+            Counted::Latency(below) => {
+                map.serialize_entry("outcome", "latency")?;
+                map.serialize_entry("below", below)?;
+            }
+            Counted::Number(name, worse) => {
+                map.serialize_entry("outcome", &format!("{NUMBER}{name}"))?;
+                if matches!(self.against, Against::Control(_)) {
+                    map.serialize_entry("worse", worse)?;
+                }
+            }
+        }
+        match (&self.outcome, self.against) {
+            (_, Against::Control(worse_by)) => {
+                map.serialize_entry("compare", "control")?;
+                map.serialize_entry("worse_by", &worse_by)?;
+            }
+            (Counted::Latency(_), Against::Limit(Amount::Share(slow))) => {
+                map.serialize_entry("share", &Percent::from_thousandths(100_000 - slow.thousandths()))?;
+            }
+            (Counted::Number(_, Worse::Lower), Against::Limit(limit)) => map.serialize_entry("above", &limit)?,
+            (Counted::Error | Counted::Latency(_) | Counted::Number(_, Worse::Higher), Against::Limit(limit)) => {
+                map.serialize_entry("below", &limit)?;
+            }
+        }
+        map.serialize_entry("confidence", &self.confidence)?;
+        map.serialize_entry("min_samples", &self.min_samples)?;
+        map.serialize_entry("traffic", &self.traffic)?;
+        map.serialize_entry("deadline", &self.deadline)?;
+        map.end()
+    }
+}

@@ -1,0 +1,78 @@
+//! Latencies in classes that are the same everywhere, so that what processes and nodes counted adds up.
+
+/// Classes of one doubling: their bounds are at most three in a hundred apart.
+const PER_DOUBLING: u64 = 32;
+const BITS: u32 = PER_DOUBLING.trailing_zeros();
+/// The doubling in which the last class lies: what took longer than two minutes took too long for every purpose.
+const LAST: u32 = 26;
+
+/// A class of latencies. Below 32 microseconds each has its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Bucket(u16);
+
+impl Bucket {
+    /// How many classes there are.
+    pub const COUNT: usize = ((LAST - BITS + 2) as usize) << BITS;
+
+    /// The class of a latency in microseconds.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "there are fewer than a thousand classes")]
+    pub const fn of(micros: u64) -> Self {
+        if micros < PER_DOUBLING {
+            return Self(micros as u16);
+        }
+        let doubling = micros.ilog2();
+        if doubling > LAST {
+            return Self(Self::COUNT as u16 - 1);
+        }
+        let within = (micros >> (doubling - BITS)) - PER_DOUBLING;
+        Self((((doubling - BITS + 1) as u64) * PER_DOUBLING + within) as u16)
+    }
+
+    /// The class at a place, from 0; places beyond the last are the last.
+    #[expect(clippy::cast_possible_truncation, reason = "there are fewer than a thousand classes")]
+    pub const fn at(place: usize) -> Self {
+        if place >= Self::COUNT {
+            Self(Self::COUNT as u16 - 1)
+        } else {
+            Self(place as u16)
+        }
+    }
+
+    /// Its place, from 0.
+    #[inline]
+    pub const fn place(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The shortest latency of the class, in microseconds.
+    pub const fn shortest(self) -> u64 {
+        let place = self.0 as u64;
+        if place < PER_DOUBLING {
+            return place;
+        }
+        let (doubling, within) = (place / PER_DOUBLING - 1, place % PER_DOUBLING);
+        (PER_DOUBLING + within) << doubling
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_follow_each_other_without_a_gap_and_are_narrow() {
+        for place in 0..Bucket::COUNT {
+            let bucket = Bucket::at(place);
+            assert_eq!(bucket.place(), place);
+            assert_eq!(Bucket::of(bucket.shortest()), bucket, "place {place}");
+            if place > 0 {
+                let (below, own) = (Bucket::at(place - 1).shortest(), bucket.shortest());
+                assert_eq!(Bucket::of(own - 1), Bucket::at(place - 1));
+                assert!(own > below && (own - below) * 32 <= own.max(32), "{below} to {own}");
+            }
+        }
+        assert_eq!(Bucket::of(u64::MAX).place(), Bucket::COUNT - 1);
+        assert!(Bucket::at(Bucket::COUNT).shortest() > 120_000_000);
+    }
+}

@@ -1,0 +1,306 @@
+//! Proposals: writes that wait for a second person, kept exactly as they were asked for, with what they would change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::actor::Actor;
+use crate::digest::Digest;
+use crate::fault::Faults;
+use crate::id::made_id;
+use crate::key::{EnvironmentKey, FlagKey, ReleaseName};
+use crate::policy::{Guarded, Policy};
+use crate::record::Record;
+use crate::rest::commits::ChangeRequest;
+use crate::rest::plan::{FlagStep, SegmentStep, SettingsStep};
+use crate::rest::rollbacks::{FlagShare, UserShare};
+use crate::revision::{Position, Revision};
+use crate::role::Action;
+use crate::rollback::Rollback;
+use crate::rollout::{Rollout, RolloutId, Word};
+use crate::table::Member;
+
+made_id!(
+    /// The id of a proposal: `pr_` and 26 lower-case letters or digits. It sorts by time of making.
+    ProposalId, "pr_", "proposal", "ripcord proposal list"
+);
+
+/// A write that waits for a second person, or that one has decided on.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Proposal {
+    /// Its id.
+    pub id: ProposalId,
+    /// Where.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub environment: EnvironmentKey,
+    /// How it stands.
+    pub state: ProposalState,
+    /// Why it stands so, in words, and what can be done next.
+    pub says: String,
+    /// What it does, in words.
+    pub what: String,
+    /// Why it needs a second person: what the environment's policy guards of what it does.
+    pub guarded: BTreeSet<Guarded>,
+    /// Who asked for it.
+    pub by: Actor,
+    /// When.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub at: jiff::Timestamp,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The release that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub release: Option<ReleaseName>,
+    /// The position that its difference was shown against.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "1:41"))]
+    pub shown: Position,
+    /// The hash of what it does; it is applied as long as it would do exactly that.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub plan: Digest,
+    /// What it changes.
+    pub diff: Difference,
+    /// What was asked for.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Object>))]
+    pub asked: Vec<Asked>,
+    /// Whether its author knows that it changes what a killed flag serves.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub changes_served: bool,
+    /// When it lapses.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub expires: jiff::Timestamp,
+    /// Who decided on it: the second person, or its author who withdrew it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided: Option<Word>,
+    /// The revision that applying it made; `null` until then, and where it changed records alone.
+    #[serde(default)]
+    pub revision: Option<Revision>,
+}
+
+/// How a proposal stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum ProposalState {
+    /// It waits for a second person.
+    Proposed,
+    /// A second person approved it, and it was done in the same commit.
+    Applied,
+    /// A second person said no.
+    Declined,
+    /// Its author took it back.
+    Withdrawn,
+    /// Nobody decided on it in time.
+    Expired,
+    /// What it would do is no longer what was shown.
+    Stale,
+}
+
+impl ProposalState {
+    /// Whether nothing can be decided any more.
+    pub const fn is_final(self) -> bool {
+        !matches!(self, Self::Proposed)
+    }
+
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Proposed => "proposed",
+            Self::Applied => "applied",
+            Self::Declined => "declined",
+            Self::Withdrawn => "withdrawn",
+            Self::Expired => "expired",
+            Self::Stale => "stale",
+        }
+    }
+}
+
+/// What a proposal changes: each thing as it was when it was shown, and as it would be.
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct Difference {
+    /// Flags that change; a staged rollback's as they are at its end.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<FlagStep>,
+    /// Segments that change.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<SegmentStep>,
+    /// The settings, where they change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settings: Option<SettingsStep>,
+    /// The policy, where it changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicyStep>,
+    /// What else happens, a sentence each: kills that are lifted, rollouts that start or go on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
+    /// How many users would be served otherwise; told of one proposal that waits, not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub users: Option<UserShare>,
+    /// The same for each flag that would answer somebody otherwise.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub shares: BTreeMap<FlagKey, FlagShare>,
+}
+
+/// The policy, as it is and as it would be.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PolicyStep {
+    /// Now.
+    pub from: Policy,
+    /// Then.
+    pub to: Policy,
+}
+
+/// One thing that was asked for, as another node can do it.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asked {
+    /// A change as it stands in a commit.
+    Change(ChangeRequest),
+    /// A record as it shall be.
+    PutRecord(Record),
+    /// A rollout, as its record begins.
+    StartRollout(Box<Rollout>),
+    /// A rollout goes on from where it was held.
+    ResumeRollout {
+        /// Which.
+        rollout: RolloutId,
+        /// Who said so.
+        word: Word,
+    },
+    /// A rollout's next step begins at once.
+    AdvanceRollout {
+        /// Which.
+        rollout: RolloutId,
+        /// Who said so.
+        word: Word,
+    },
+    /// A rollback, as its record begins.
+    RollBack(Box<Rollback>),
+}
+
+impl Asked {
+    /// What a key must be allowed to do, to ask for it and to approve it.
+    pub fn actions(&self) -> Vec<Action> {
+        match self {
+            Self::Change(change) => vec![change.action()],
+            Self::PutRecord(Record::Policy(_)) => vec![Action::SetPolicy],
+            Self::PutRecord(_) => Vec::new(),
+            Self::StartRollout(_) | Self::ResumeRollout { .. } | Self::AdvanceRollout { .. } => vec![Action::Rollout],
+            Self::RollBack(rollback) if rollback.acknowledged.is_empty() => vec![Action::Rollback],
+            Self::RollBack(_) => vec![Action::Rollback, Action::PassOneWay],
+        }
+    }
+}
+
+impl Proposal {
+    /// The proposal as it stands at `now`: one that nobody decided on in time has expired.
+    #[must_use]
+    pub fn at(mut self, now: jiff::Timestamp) -> Self {
+        if self.state == ProposalState::Proposed && now >= self.expires {
+            self.state = ProposalState::Expired;
+            self.says = format!("Nobody decided on it until {}. Ask for it again.", self.expires);
+        }
+        self
+    }
+
+    /// Whether `other` is a second person to its author: the holder of another key and, where both say who they are, somebody
+    /// else.
+    pub fn is_second(&self, other: &Actor) -> bool {
+        let named = |actor: &Actor| actor.given_name().map(str::to_lowercase);
+        let same_name = named(&self.by).is_some_and(|name| named(other) == Some(name));
+        self.by.key != other.key && !same_name
+    }
+
+    /// The command with which a second person approves it.
+    pub fn command(&self) -> String {
+        format!("ripcord proposal approve {} --env {}", self.id, self.environment)
+    }
+}
+
+impl Member for Proposal {
+    type Key = ProposalId;
+    const KIND: &'static str = "proposal";
+
+    fn parse(json: &str) -> Result<Self, Faults> {
+        serde_json::from_str(json).map_err(|error| Faults::one("", error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::role::Role;
+
+    fn actor(name: &str, key: Option<&str>) -> Actor {
+        Actor {
+            name: name.to_owned(),
+            role: Role::Editor,
+            key: key.map(ToOwned::to_owned),
+        }
+    }
+
+    fn proposal(by: Actor) -> Proposal {
+        let at: jiff::Timestamp = "2026-11-25T03:00:00Z".parse().unwrap();
+        Proposal {
+            id: ProposalId::from_parts(1, 2),
+            environment: "production".parse().unwrap(),
+            state: ProposalState::Proposed,
+            says: String::new(),
+            what: "change flag a".to_owned(),
+            guarded: BTreeSet::from([Guarded::Changes]),
+            by,
+            at,
+            reason: None,
+            release: None,
+            shown: Position::START,
+            plan: Digest::ZERO,
+            diff: Difference::default(),
+            asked: vec![Asked::Change(ChangeRequest::DeleteFlag("a".parse().unwrap()))],
+            changes_served: false,
+            expires: "2026-11-26T03:00:00Z".parse().unwrap(),
+            decided: None,
+            revision: None,
+        }
+    }
+
+    #[test]
+    fn a_second_person_has_another_key_and_another_name() {
+        let own = proposal(actor("anna (via release)", Some("key_1")));
+        assert!(own.is_second(&actor("ben (via oncall)", Some("key_2"))));
+        assert!(own.is_second(&actor("oncall", Some("key_2"))), "who gives no name is told apart by his key");
+        assert!(own.is_second(&actor("admin", None)));
+        assert!(
+            !own.is_second(&actor("ben (via release)", Some("key_1"))),
+            "one key is one holder, whatever names are given"
+        );
+        assert!(
+            !own.is_second(&actor("Anna (via oncall)", Some("key_2"))),
+            "a person with two keys is one person"
+        );
+        assert!(!proposal(actor("admin", None)).is_second(&actor("admin", None)));
+    }
+
+    #[test]
+    fn what_nobody_decides_on_lapses_and_what_was_decided_stays() {
+        let late: jiff::Timestamp = "2026-11-26T03:00:00Z".parse().unwrap();
+        let open = proposal(actor("a", Some("key_1")));
+        assert_eq!(open.clone().at(open.at).state, ProposalState::Proposed);
+        assert_eq!(open.clone().at(late).state, ProposalState::Expired);
+        let applied = Proposal {
+            state: ProposalState::Applied,
+            ..open
+        };
+        assert_eq!(applied.at(late).state, ProposalState::Applied);
+    }
+
+    #[test]
+    fn a_proposal_is_read_back_as_it_was_kept() {
+        let kept = serde_json::to_string(&proposal(actor("a", Some("key_1")))).unwrap();
+        let read = Proposal::parse(&kept).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), kept);
+        assert!(matches!(&read.asked[..], [Asked::Change(ChangeRequest::DeleteFlag(key))] if key.as_str() == "a"));
+    }
+}

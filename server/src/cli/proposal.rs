@@ -1,0 +1,137 @@
+//! `ripcord proposal`: what waits for a second person, and what the second person says.
+
+mod wait;
+mod words;
+
+use clap::{Args, Subcommand};
+use ripcord_proto::ProposalId;
+use ripcord_proto::proposal::{Proposal, ProposalState};
+use ripcord_proto::rest::kills::ReasonRequest;
+
+use super::client::{Answer, Call, Proposed};
+use super::exit::{Exit, Failure};
+use super::invocation::Invocation;
+use super::output::{Format, moment, print, table};
+
+/// Look at, approve or decline what waits for a second person
+///
+/// Where the policy of an environment asks for a second person (`ripcord env policy set --second-person`), a write is not done: it
+/// becomes a proposal, and the command that asked for it ends with exit code 3. The holder of another key approves it, and it is
+/// done exactly as it was shown; or it is refused as stale because the world has moved. Kills wait for nobody.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ripcord proposal list
+  ripcord proposal show pr_01jd3x7q8v9w0y2z4a6b8c0d2e
+  ripcord proposal approve pr_01jd3x7q8v9w0y2z4a6b8c0d2e
+  ripcord proposal decline pr_01jd3x7q8v9w0y2z4a6b8c0d2e --reason \"not today\"
+  ripcord proposal wait pr_01jd3x7q8v9w0y2z4a6b8c0d2e --timeout 1h
+
+Exit codes of wait: 0 applied; 3 declined, withdrawn, expired or stale;
+4 not decided on in time.")]
+#[expect(clippy::doc_markdown, reason = "these comments are the help, which is no markdown")]
+pub(crate) struct ProposalCommand {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List proposals, newest first
+    List {
+        /// How many at most
+        #[arg(long, value_name = "NUMBER", default_value_t = 50)]
+        limit: usize,
+        /// Only those that wait
+        #[arg(long)]
+        waiting: bool,
+    },
+    /// Show what one would change, for how many users, and how it stands
+    Show {
+        /// The proposal's id
+        #[arg(value_name = "PROPOSAL_ID")]
+        id: ProposalId,
+    },
+    Wait(wait::Wait),
+    /// Approve what somebody else proposed: it is done now, exactly as it was shown
+    Approve(Decision),
+    /// Say no to what somebody else proposed
+    Decline(Decision),
+    /// Take back what you proposed
+    Withdraw(Decision),
+}
+
+/// Which proposal, and why.
+#[derive(Debug, Args)]
+struct Decision {
+    /// The proposal's id
+    #[arg(value_name = "PROPOSAL_ID")]
+    id: ProposalId,
+    /// Why; it goes into the log
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+/// Does it.
+pub(crate) async fn run(call: &Invocation, command: ProposalCommand) -> Result<Exit, Failure> {
+    match command.command {
+        Command::List { limit, waiting } => list(call, limit, waiting).await,
+        Command::Show { id } => {
+            let proposal = get(call, &id).await?;
+            call.output.answer(&proposal, |proposal| words::whole(proposal, call.output.paint()));
+            Ok(Exit::Done)
+        }
+        Command::Wait(command) => wait::run(call, command).await,
+        Command::Approve(decision) => decide(call, "approve", decision).await,
+        Command::Decline(decision) => decide(call, "decline", decision).await,
+        Command::Withdraw(decision) => decide(call, "withdraw", decision).await,
+    }
+}
+
+/// Tells of a proposal that was made in the place of what was asked. It is not done: a script must not go on as if it were.
+pub(crate) async fn made(call: &Invocation, proposed: Proposed) -> Exit {
+    if call.output.format() == Format::Json {
+        print(&proposed.text);
+        return Exit::Refused;
+    }
+    // The figures take a look of their own; without them the rest is told all the same.
+    let proposal = get(call, &proposed.proposal.id).await.map_or(proposed.proposal, |answer| answer.value);
+    print(&words::made(&proposal, call));
+    Exit::Refused
+}
+
+async fn list(call: &Invocation, limit: usize, waiting: bool) -> Result<Exit, Failure> {
+    let state = [("state", ProposalState::Proposed.as_str())];
+    let query = if waiting { &state[..] } else { &[] };
+    let proposals: Answer<Vec<Proposal>> = call.client.list_with(&call.path(&["proposals"]), query, limit).await?;
+    call.output.answer(&proposals, |proposals| {
+        if proposals.is_empty() {
+            return format!("Nothing waits for a second person in {}.", call.environment());
+        }
+        let rows = proposals.iter().map(|proposal| {
+            [
+                proposal.id.to_string(),
+                proposal.state.as_str().to_owned(),
+                moment(proposal.at),
+                proposal.by.name.clone(),
+                proposal.what.clone(),
+            ]
+        });
+        table(["proposal", "state", "when", "who", "what"], rows)
+    });
+    Ok(Exit::Done)
+}
+
+async fn decide(call: &Invocation, name: &str, decision: Decision) -> Result<Exit, Failure> {
+    let mut post = Call::post(call.path(&["proposals", decision.id.as_str(), name]));
+    if let Some(reason) = decision.reason {
+        post = post.json(&ReasonRequest { reason })?;
+    }
+    let answer: Answer<Proposal> = call.client.call(post).await?;
+    call.output.answer(&answer, |proposal| words::line(proposal, call.output.paint()));
+    Ok(Exit::Done)
+}
+
+async fn get(call: &Invocation, id: &ProposalId) -> Result<Answer<Proposal>, Failure> {
+    Ok(call.client.call(Call::get(call.path(&["proposals", id.as_str()]))).await?)
+}

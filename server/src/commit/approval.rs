@@ -1,0 +1,290 @@
+//! A second person: which commits the policy asks one for, what becomes of those meanwhile, and how an approval does exactly
+//! what was shown.
+//!
+//! ```text
+//! Draft ──► what it changes ──► guarded by the policy? ── no ──► committed
+//!                                  │ yes, and nobody else has agreed
+//!                                  └──► a proposal is committed in its place, and the caller is told so
+//! second person ──► the same Draft again, with Approval::Given ──► same hash? ──► committed, with both names
+//! ```
+//!
+//! It is decided here and nowhere else, on what a commit changes and in the very step that admits it: no endpoint, no command and
+//! no policy that changes meanwhile gets past it. What limits harm is not guarded: kills, pauses, stops, a rollout that goes back.
+
+mod difference;
+mod guarded;
+mod words;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use ripcord_proto::change::Change;
+use ripcord_proto::commit::Approved;
+use ripcord_proto::digest::Digest;
+use ripcord_proto::policy::Guarded;
+use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::proposal::{Asked, Proposal, ProposalState};
+use ripcord_proto::record::RecordKey;
+use ripcord_proto::references::Touched;
+use ripcord_proto::rest::commits::ChangeRequest;
+use ripcord_proto::rest::settings::SettingsRequest;
+use ripcord_proto::rollout::Word;
+use ripcord_proto::table::Entry;
+use ripcord_proto::{Position, ProposalId, Revision, limits};
+use serde_json::value::to_raw_value;
+
+use super::state::EnvironmentState;
+use super::{Answer, Ask, CommitError, Draft, plan};
+
+pub(super) use self::guarded::guarded;
+
+/// The status of an answer that tells of a proposal. No other draft is answered with it.
+const PROPOSED: u16 = 202;
+
+/// Who has agreed to a draft beside its author.
+#[derive(Debug, Clone, Default)]
+pub enum Approval {
+    /// Nobody: where the policy asks for a second person, it becomes a proposal.
+    #[default]
+    AsPolicySays,
+    /// It was agreed on beforehand: a step of what was started with an approval, an action of an armed trigger.
+    Agreed,
+    /// A second person, to a proposal.
+    Given(Box<Given>),
+}
+
+/// A second person's approval.
+#[derive(Debug, Clone)]
+pub struct Given {
+    /// Of which proposal.
+    pub proposal: ProposalId,
+    /// Whose, when and why.
+    pub word: Word,
+}
+
+impl Approval {
+    /// As the commit names it.
+    pub(super) fn named(&self) -> Option<Approved> {
+        match self {
+            Self::Given(given) => Some(Approved {
+                by: given.word.by.clone(),
+                proposal: given.proposal.clone(),
+            }),
+            Self::AsPolicySays | Self::Agreed => None,
+        }
+    }
+}
+
+/// What a draft would do.
+#[derive(Clone, Copy)]
+pub(super) struct Effect<'a> {
+    pub(super) draft: &'a Draft,
+    pub(super) before: &'a EnvironmentState,
+    pub(super) after: &'a EnvironmentState,
+    pub(super) touched: &'a Touched,
+    pub(super) changes: &'a [Change],
+}
+
+/// What becomes of a draft.
+pub(super) enum Verdict {
+    /// It is committed.
+    Commit,
+    /// It is committed, and this record with it.
+    CommitWith(Change),
+    /// This proposal stands in its place; these changes are committed instead.
+    Propose(Arc<Entry<Proposal>>, Vec<Change>),
+}
+
+/// Decides what becomes of a draft that may be committed as far as everything else goes.
+pub(super) fn decide(effect: Effect<'_>, revision: Option<Revision>, now: Timestamp) -> Result<Verdict, CommitError> {
+    match &effect.draft.approval {
+        Approval::Agreed => Ok(Verdict::Commit),
+        Approval::Given(given) => applied(effect, given, revision).map(Verdict::CommitWith),
+        Approval::AsPolicySays => propose(effect, now),
+    }
+}
+
+/// The record of a proposal that is applied in this commit, if it still does what was shown.
+fn applied(effect: Effect<'_>, given: &Given, revision: Option<Revision>) -> Result<Change, CommitError> {
+    let key = || RecordKey::Proposal(given.proposal.clone());
+    let proposal = effect.before.records.proposals.value(given.proposal.as_str());
+    let proposal = proposal.ok_or_else(|| CommitError::NoRecord(key()))?;
+    if proposal.clone().at(given.word.at).state != ProposalState::Proposed {
+        return Err(CommitError::RecordMoved(key()));
+    }
+    let now = hash(effect, &planned(effect))?;
+    if now != proposal.plan {
+        let moved = "what it would do is no longer what was shown".to_owned();
+        return Err(CommitError::PlanStale { moved, now });
+    }
+    let next = Proposal {
+        state: ProposalState::Applied,
+        says: words::applied(&given.word, revision),
+        decided: Some(given.word.clone()),
+        revision,
+        ..proposal.clone()
+    };
+    entry(next).map(|entry| Change::PutRecord(entry.into()))
+}
+
+fn propose(effect: Effect<'_>, now: Timestamp) -> Result<Verdict, CommitError> {
+    let guarded = guarded(effect)?;
+    if guarded.is_empty() {
+        return Ok(Verdict::Commit);
+    }
+    let draft = effect.draft;
+    if draft.asks.iter().any(|ask| matches!(ask, Ask::Kill(_))) {
+        return Err(refused(words::KILL_APART));
+    }
+    let Some(asked) = draft.asks.iter().map(kept).collect::<Option<Vec<_>>>() else {
+        return Err(refused(words::NOT_KEPT));
+    };
+    let plan = planned(effect);
+    let hash = hash(effect, &plan)?;
+    let others = &effect.before.records.proposals;
+    if let Some(standing) = others.iter().find(|entry| is_repeated(entry, draft, &asked, hash, now)) {
+        return Ok(Verdict::Propose(Arc::clone(standing), Vec::new()));
+    }
+    let id = ProposalId::from_parts(u64::try_from(now.as_millisecond()).unwrap_or_default(), rand::random());
+    let within = effect.before.records.policy().proposals_expire_seconds();
+    let within = SignedDuration::from_secs(i64::try_from(within).unwrap_or(i64::MAX));
+    let mut proposal = Proposal {
+        id,
+        environment: draft.environment.clone(),
+        state: ProposalState::Proposed,
+        says: String::new(),
+        what: String::new(),
+        guarded,
+        by: draft.author.actor.clone(),
+        at: now,
+        reason: draft.reason.clone(),
+        release: draft.release.clone(),
+        shown: effect.before.head.position(),
+        plan: hash,
+        diff: difference::of(effect, plan)?,
+        asked,
+        changes_served: draft.changes_served == super::ChangesServed::Accept,
+        expires: now.checked_add(within).unwrap_or(Timestamp::MAX),
+        decided: None,
+        revision: None,
+    };
+    proposal.what = words::what(&proposal);
+    proposal.says = words::waits(&proposal);
+    let room = room(effect.before, now)?;
+    let entry = entry(proposal)?;
+    let put = Change::PutRecord(Arc::clone(&entry).into());
+    Ok(Verdict::Propose(entry, std::iter::once(put).chain(room).collect()))
+}
+
+/// Whether the same was proposed by the same before, and waits.
+fn is_repeated(entry: &Entry<Proposal>, draft: &Draft, asked: &[Asked], hash: Digest, now: Timestamp) -> bool {
+    let written = |asked: &[Asked]| serde_json::to_vec(asked).ok();
+    entry.value().is_ok_and(|other| {
+        other.plan == hash
+            && other.by == draft.author.actor
+            && other.reason == draft.reason
+            && other.release == draft.release
+            && other.clone().at(now).state == ProposalState::Proposed
+            && written(&other.asked) == written(asked)
+    })
+}
+
+/// Makes room for one more proposal: the oldest that were decided on go. Those that wait stay.
+fn room(state: &EnvironmentState, now: Timestamp) -> Result<Vec<Change>, CommitError> {
+    let proposals = &state.records.proposals;
+    let surplus = (proposals.len() + 1).saturating_sub(limits::PROPOSALS);
+    let decided = proposals
+        .iter()
+        .filter(|entry| entry.value().map_or(true, |proposal| proposal.clone().at(now).state.is_final()));
+    let room: Vec<Change> = decided
+        .take(surplus)
+        .map(|entry| Change::DeleteRecord(RecordKey::Proposal(entry.key().clone())))
+        .collect();
+    if room.len() < surplus { Err(refused(words::FULL)) } else { Ok(room) }
+}
+
+fn planned(effect: Effect<'_>) -> plan::Plan {
+    plan::make(effect.draft, effect.before, effect.after, effect.touched)
+}
+
+/// The hash of all that a proposal shows: each thing that it touches as it is and as it would be, and what it relies on.
+fn hash(effect: Effect<'_>, plan: &plan::Plan) -> Result<Digest, CommitError> {
+    let rollbacks = effect.draft.asks.iter().filter_map(|ask| match ask {
+        Ask::Rollback(reversal) => Some(reversal.planned(effect.before)),
+        _ => None,
+    });
+    let covered = (plan.hash, guarded::relied_on(effect), rollbacks.collect::<Result<Vec<_>, _>>()?);
+    let covered = serde_json::to_vec(&covered).map_err(|error| CommitError::Internal(error.to_string()))?;
+    Ok(Digest::of([b"proposal\0".as_slice(), &covered]))
+}
+
+/// What was asked, as another node can do it; `None` for what no proposal can hold.
+fn kept(ask: &Ask) -> Option<Asked> {
+    let change = match ask {
+        Ask::PutFlag(key, flag) => ChangeRequest::PutFlag {
+            key: key.clone(),
+            flag: flag.clone(),
+        },
+        Ask::DeleteFlag(key) => ChangeRequest::DeleteFlag(key.clone()),
+        Ask::SetEnabled(key, enabled) => ChangeRequest::SetEnabled {
+            key: key.clone(),
+            enabled: *enabled,
+        },
+        Ask::PutSegment(key, segment) => ChangeRequest::PutSegment {
+            key: key.clone(),
+            segment: segment.clone(),
+        },
+        Ask::DeleteSegment(key) => ChangeRequest::DeleteSegment(key.clone()),
+        Ask::PutSettings(settings) => ChangeRequest::PutSettings(SettingsRequest {
+            bucketing: settings.bucketing,
+            rebuckets_everybody: true,
+            reason: None,
+        }),
+        Ask::Restore(id) => ChangeRequest::Restore(id.clone()),
+        Ask::PutRecord(record, _) => return Some(Asked::PutRecord(record.clone())),
+        Ask::Decide(decider) | Ask::DecideNow(decider) => return decider.asked.clone(),
+        Ask::Rollback(reversal) => return Some(Asked::RollBack(Box::new(reversal.record.clone()))),
+        Ask::Kill(_) | Ask::Merge(_) | Ask::Withdraw(_) | Ask::GiveReason(..) | Ask::Driven(_) | Ask::DeleteRecord(..) | Ask::Ping(_) => return None,
+    };
+    Some(Asked::Change(change))
+}
+
+impl Answer {
+    /// Tells of a proposal: nothing of what was asked is done.
+    pub(super) fn of_proposal(entry: &Entry<Proposal>) -> Self {
+        #[derive(serde::Serialize)]
+        struct Proposed<'a> {
+            revision: Option<Revision>,
+            proposal: &'a serde_json::value::RawValue,
+        }
+        let body = Proposed {
+            revision: None,
+            proposal: entry.json(),
+        };
+        Self {
+            status: PROPOSED,
+            body: to_raw_value(&body).unwrap_or_default(),
+        }
+    }
+
+    /// Whether it tells of a proposal.
+    pub fn is_proposal(&self) -> bool {
+        self.status == PROPOSED
+    }
+}
+
+/// What a plan says of a write that would wait.
+pub(super) fn warning(guarded: &BTreeSet<Guarded>) -> Option<String> {
+    (!guarded.is_empty()).then(|| words::would_wait(guarded))
+}
+
+fn refused(why: &str) -> CommitError {
+    CommitError::Refused(Box::new(Problem::new(Code::SecondPersonNeeded, why)))
+}
+
+fn entry(proposal: Proposal) -> Result<Arc<Entry<Proposal>>, CommitError> {
+    Entry::new(proposal.id.clone(), proposal, Position::START)
+        .map(Arc::new)
+        .map_err(|error| CommitError::Internal(error.to_string()))
+}

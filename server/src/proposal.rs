@@ -1,0 +1,306 @@
+//! Proposals: what becomes of writes that wait for a second person. [`crate::commit::approval`] makes them; here they are
+//! approved, declined and withdrawn.
+//!
+//! ```text
+//! approve ──► the record ──► redo: what was asked, once more ──► commit: the hash still holds? ── yes ──► applied, both names in the log
+//!                                                                                           └── no ──► stale, nothing changed
+//! ```
+//!
+//! Each decision is a commit on condition that the proposal still waits: of two that decide at once, on whichever nodes, one does,
+//! and the other hears what became of it.
+
+mod redo;
+mod says;
+mod view;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::proposal::{Proposal, ProposalState};
+use ripcord_proto::record::RecordKey;
+use ripcord_proto::rollout::Word;
+use ripcord_proto::table::Entry;
+use ripcord_proto::{EnvironmentKey, Position, ProposalId};
+
+pub use self::redo::change;
+use crate::check::Checks;
+use crate::commit::approval::Given;
+use crate::commit::state::EnvironmentState;
+use crate::commit::{Answer, Answerer, Approval, Ask, Author, Call, ChangesServed, CommitError, Committed, Draft, Made};
+use crate::environment::Environments;
+use crate::http::Refusal;
+
+/// How often a decision is made anew where the record changes just then.
+const ATTEMPTS: usize = 8;
+
+/// Where proposals are decided on. Cheap to make.
+#[derive(Debug, Clone)]
+pub struct Proposals {
+    environments: Environments,
+    checks: Checks,
+}
+
+/// A decision on a proposal.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    /// Where.
+    pub environment: EnvironmentKey,
+    /// On which.
+    pub id: ProposalId,
+    /// Who decides, when and why.
+    pub word: Word,
+    /// The same, for the log.
+    pub author: Author,
+    /// The idempotent call that it is, where it is one.
+    pub call: Option<Call>,
+}
+
+/// How a proposal ends without being applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum No {
+    /// A second person says so.
+    Decline,
+    /// Its author takes it back.
+    Withdraw,
+}
+
+/// What became of a decision.
+#[derive(Debug, Clone)]
+pub struct Decided {
+    /// The proposal as it is now.
+    pub proposal: Proposal,
+    /// What was committed; `None` where it had been decided so before.
+    pub committed: Option<Committed>,
+}
+
+impl Proposals {
+    /// Over these rooms.
+    pub fn new(environments: Environments, checks: Checks) -> Self {
+        Self { environments, checks }
+    }
+
+    /// Approves a proposal: what it holds is committed, exactly as it was shown, or refused as stale. One that was approved before
+    /// stays as it is. A dropped future takes nothing back.
+    ///
+    /// # Errors
+    /// It is not there, was decided otherwise, or is the approver's own; or what it does is refused.
+    pub async fn approve(&self, decision: &Decision) -> Result<Decided, Refusal> {
+        if let Some(decided) = self.replayed(decision)? {
+            return Ok(decided);
+        }
+        for _ in 0..ATTEMPTS {
+            let proposal = self.waiting(decision, ProposalState::Applied)?;
+            let Standing::Waits(proposal) = proposal else {
+                return Ok(proposal.into());
+            };
+            if !proposal.is_second(&decision.word.by) {
+                return Err(Refusal::new(Code::Forbidden, says::own(&proposal)));
+            }
+            let draft = match self.redone(&proposal, decision).await {
+                Ok(draft) => draft,
+                Err(redo::Failure::Moved(why)) => return Err(self.gone_stale(&proposal, decision, &why).await?),
+                Err(redo::Failure::Refused(refusal)) => return Err(*refusal),
+            };
+            match self.environments.submit(draft).await {
+                Ok(committed) => return self.decided(decision, committed),
+                Err(CommitError::RecordMoved(RecordKey::Proposal(_))) => {}
+                Err(error) if redo::has_moved(&error) => return Err(self.gone_stale(&proposal, decision, &error.to_string()).await?),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(CommitError::RecordMoved(RecordKey::Proposal(decision.id.clone())).into())
+    }
+
+    /// Ends a proposal without applying it.
+    ///
+    /// # Errors
+    /// It is not there, was decided otherwise, or is not the caller's to end so; or no reason is given.
+    pub async fn refuse(&self, decision: &Decision, no: No) -> Result<Decided, Refusal> {
+        if let Some(decided) = self.replayed(decision)? {
+            return Ok(decided);
+        }
+        let state = match no {
+            No::Decline => ProposalState::Declined,
+            No::Withdraw => ProposalState::Withdrawn,
+        };
+        for _ in 0..ATTEMPTS {
+            let proposal = self.waiting(decision, state)?;
+            let Standing::Waits(proposal) = proposal else {
+                return Ok(proposal.into());
+            };
+            match no {
+                No::Decline if !proposal.is_second(&decision.word.by) => return Err(Refusal::new(Code::Forbidden, says::not_declined(&proposal))),
+                No::Withdraw if proposal.by.key != decision.word.by.key => return Err(Refusal::new(Code::Forbidden, says::not_withdrawn(&proposal))),
+                No::Decline | No::Withdraw => {}
+            }
+            if decision.word.reason.is_none() {
+                return Err(CommitError::ReasonRequired.into());
+            }
+            let next = Proposal {
+                state,
+                says: says::refused(&decision.word, no),
+                decided: Some(decision.word.clone()),
+                ..(*proposal).clone()
+            };
+            match self.amend(decision, next).await {
+                Ok(committed) => return self.decided(decision, committed),
+                Err(CommitError::RecordMoved(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(CommitError::RecordMoved(RecordKey::Proposal(decision.id.clone())).into())
+    }
+
+    /// A proposal when it is decided on, or as it stands after `patience`.
+    ///
+    /// # Errors
+    /// The environment or the proposal is not there.
+    pub async fn settled(&self, environment: &EnvironmentKey, id: &ProposalId, patience: Duration) -> Result<Proposal, CommitError> {
+        let clock = self.environments.clock();
+        let found = |state: &EnvironmentState| state.records.proposals.value(id.as_str()).cloned();
+        let proposal = found(&*self.environments.state(environment)?).ok_or_else(|| CommitError::NoRecord(RecordKey::Proposal(id.clone())))?;
+        let lapses = Duration::try_from(proposal.expires.duration_since(clock.now())).unwrap_or_default();
+        let mut states = self.environments.watch(environment)?;
+        let over = states.wait_for(|state| found(state).is_none_or(|proposal| proposal.state.is_final()));
+        // Whether the time is up or the environment goes: what is known last is the answer.
+        let _ = tokio::time::timeout(patience.min(lapses), over).await;
+        let last = self.environments.state(environment).ok().and_then(|state| found(&state));
+        Ok(last.unwrap_or(proposal).at(clock.now()))
+    }
+
+    /// What an idempotent call decided before.
+    fn replayed(&self, decision: &Decision) -> Result<Option<Decided>, Refusal> {
+        let Some(call) = &decision.call else { return Ok(None) };
+        let answer = self.environments.answered(&decision.environment, call)?;
+        answer
+            .map(|_| self.found(decision).map(|proposal| Decided { proposal, committed: None }))
+            .transpose()
+    }
+
+    fn found(&self, decision: &Decision) -> Result<Proposal, Refusal> {
+        let state = self.environments.state(&decision.environment)?;
+        let proposal = state.records.proposals.value(decision.id.as_str()).cloned();
+        let missing = || CommitError::NoRecord(RecordKey::Proposal(decision.id.clone()));
+        Ok(proposal.ok_or_else(missing)?.at(decision.word.at))
+    }
+
+    /// The proposal, where it waits or was decided like this before.
+    fn waiting(&self, decision: &Decision, like: ProposalState) -> Result<Standing, Refusal> {
+        let proposal = Box::new(self.found(decision)?);
+        match proposal.state {
+            ProposalState::Proposed => Ok(Standing::Waits(proposal)),
+            state if state == like => Ok(Standing::So(proposal)),
+            ProposalState::Applied | ProposalState::Declined | ProposalState::Withdrawn | ProposalState::Expired | ProposalState::Stale => {
+                let detail = format!("Proposal {} is {}: {}", proposal.id, proposal.state.as_str(), proposal.says);
+                Err(Refusal::new(Code::WrongState, detail))
+            }
+        }
+    }
+
+    /// The draft that was asked for, as its approval submits it.
+    async fn redone(&self, proposal: &Proposal, decision: &Decision) -> Result<Draft, redo::Failure> {
+        let author = Author {
+            actor: proposal.by.clone(),
+            origin: decision.author.origin.clone(),
+        };
+        let asks = redo::asks(&self.environments, Some(&self.checks), &author, proposal).await?;
+        Ok(Draft {
+            reason: proposal.reason.clone(),
+            release: proposal.release.clone(),
+            changes_served: changes_served(proposal),
+            approval: Approval::Given(Box::new(Given {
+                proposal: proposal.id.clone(),
+                word: decision.word.clone(),
+            })),
+            call: decision.call.clone(),
+            answer: told(&proposal.id),
+            ..Draft::new(decision.environment.clone(), author, asks)
+        })
+    }
+
+    /// Notes that a proposal no longer holds, and says so. What became of it meanwhile, where somebody was faster, stays.
+    async fn gone_stale(&self, proposal: &Proposal, decision: &Decision, why: &str) -> Result<Refusal, Refusal> {
+        let next = Proposal {
+            state: ProposalState::Stale,
+            says: says::stale(why),
+            ..proposal.clone()
+        };
+        let unasked = Decision {
+            call: None,
+            ..decision.clone()
+        };
+        match self.amend(&unasked, next).await {
+            Ok(_) | Err(CommitError::RecordMoved(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let detail = format!("Nothing was changed. {}", says::stale(why));
+        let now = serde_json::to_value(self.found(decision)?).unwrap_or_default();
+        Ok(Problem::new(Code::ProposalStale, detail).with("proposal", now).into())
+    }
+
+    /// Commits a proposal's record, if the proposal still waits.
+    async fn amend(&self, decision: &Decision, next: Proposal) -> Result<Committed, CommitError> {
+        let (id, at, reason) = (next.id.clone(), decision.word.at, decision.word.reason.clone());
+        let answer = told(&id);
+        let put = Ask::decide(move |state| {
+            let waits = state.records.proposals.value(id.as_str());
+            let waits = waits.is_some_and(|proposal| proposal.clone().at(at).state == ProposalState::Proposed);
+            if !waits {
+                return Err(CommitError::RecordMoved(RecordKey::Proposal(id.clone())));
+            }
+            let entry = Entry::new(id.clone(), next.clone(), Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
+            Ok(vec![Ask::PutRecord(Arc::new(entry).into(), crate::commit::Expected::Anything)])
+        });
+        let draft = Draft {
+            reason,
+            call: decision.call.clone(),
+            answer,
+            ..Draft::new(decision.environment.clone(), decision.author.clone(), vec![put])
+        };
+        self.environments.submit(draft).await
+    }
+
+    fn decided(&self, decision: &Decision, committed: Committed) -> Result<Decided, Refusal> {
+        let proposal = self.found(decision)?;
+        Ok(Decided {
+            proposal,
+            committed: Some(committed),
+        })
+    }
+}
+
+/// How a proposal stands to a decision.
+enum Standing {
+    /// It waits.
+    Waits(Box<Proposal>),
+    /// It was decided so before.
+    So(Box<Proposal>),
+}
+
+impl From<Standing> for Decided {
+    fn from(standing: Standing) -> Self {
+        let (Standing::Waits(proposal) | Standing::So(proposal)) = standing;
+        Self {
+            proposal: *proposal,
+            committed: None,
+        }
+    }
+}
+
+fn changes_served(proposal: &Proposal) -> ChangesServed {
+    if proposal.changes_served {
+        ChangesServed::Accept
+    } else {
+        ChangesServed::Refuse
+    }
+}
+
+/// Answers with the record of a proposal.
+fn told(id: &ProposalId) -> Answerer {
+    let id = id.clone();
+    Answerer(Arc::new(move |made: &Made| Answer {
+        status: 200,
+        body: made.records.proposals.get(id.as_str()).map(|entry| entry.json().to_owned()).unwrap_or_default(),
+    }))
+}

@@ -1,0 +1,56 @@
+//! A proposal as the second person looks at it: with the share of users that it affects.
+
+use ripcord_proto::EnvironmentKey;
+use ripcord_proto::proposal::{Proposal, ProposalState};
+use ripcord_sdk::engine::Compiled;
+
+use super::{Proposals, redo};
+use crate::commit::plan::Planned;
+use crate::commit::{Author, CommitError, Draft};
+use crate::rollback::{self, Comparison, Users};
+
+impl Proposals {
+    /// The proposal with whom it affects, as long as it waits and can be done; `reader` asks.
+    ///
+    /// # Errors
+    /// The figures cannot be worked out.
+    pub async fn with_shares(&self, environment: &EnvironmentKey, mut proposal: Proposal, reader: Author) -> Result<Proposal, CommitError> {
+        if proposal.state != ProposalState::Proposed {
+            return Ok(proposal);
+        }
+        let Some(comparison) = self.comparison(environment, &proposal, reader).await else {
+            return Ok(proposal);
+        };
+        let shares = rollback::shares(comparison, Users::default()).await?;
+        proposal.diff.users = Some(shares.users);
+        proposal.diff.shares = shares.flags.into_iter().filter(|(_, share)| share.changed > 0).collect();
+        Ok(proposal)
+    }
+
+    /// What is compared to tell whom it affects; `None` where it would change no answer, or cannot be done now.
+    async fn comparison(&self, environment: &EnvironmentKey, proposal: &Proposal, reader: Author) -> Option<Comparison> {
+        let author = Author {
+            actor: proposal.by.clone(),
+            ..reader
+        };
+        let asks = redo::asks(&self.environments, None, &author, proposal).await.ok()?;
+        let draft = Draft {
+            changes_served: super::changes_served(proposal),
+            ..Draft::new(environment.clone(), author, asks)
+        };
+        let Planned {
+            before, after, mut touched, ..
+        } = self.environments.plan(&draft).ok()?;
+        // Nobody loses or changes what he was served by a flag that is new.
+        touched.flags.retain(|key| before.snapshot.flags.get(key.as_str()).is_some());
+        if touched.flags.is_empty() && touched.segments.is_empty() {
+            return None;
+        }
+        Some(Comparison {
+            now: Compiled::new(&before.snapshot),
+            before: before.snapshot.clone(),
+            after,
+            touched,
+        })
+    }
+}
