@@ -52,6 +52,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use ripcord_proto::EnvironmentKey;
+use ripcord_proto::span::Span;
 
 use self::client::ClientError;
 use self::exit::{Exit, Failure};
@@ -99,6 +100,9 @@ pub(crate) struct Global {
     /// Print the API's JSON
     #[arg(long, global = true)]
     json: bool,
+    /// Where a second person is needed, wait this long for one (30m, 2h) [env: RIPCORD_AWAIT_APPROVAL]
+    #[arg(long, global = true, value_name = "TIME", env = "RIPCORD_AWAIT_APPROVAL", hide_env = true)]
+    await_approval: Option<Span>,
     /// Trust the certificates in this PEM file too [env: RIPCORD_CA_CERT]
     #[arg(long, global = true, value_name = "FILE", env = "RIPCORD_CA_CERT", hide_env = true)]
     ca_cert: Option<PathBuf>,
@@ -188,7 +192,7 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, Failure> {
 
 async fn ask(call: &Invocation, command: Remote) -> Result<Exit, Failure> {
     match answer(call, command).await {
-        Err(Failure::Client(ClientError::Proposed(proposed))) => Ok(proposal::made(call, *proposed).await),
+        Err(Failure::Client(ClientError::Proposed(proposed))) => proposal::made(call, *proposed).await,
         ended => ended,
     }
 }

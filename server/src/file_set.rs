@@ -7,9 +7,10 @@
 //! ```
 //!
 //! A set changes what it owns, and nothing else. What people changed by hand since its last apply stays unless its files changed
-//! just that: weights under a live rollout, a flag that was switched off at night. Kills are no part of a flag, so no file can
-//! lift one.
+//! just that: a flag that was switched off at night. What a live rollout moves stays even then. Kills are no part of a flag, so
+//! no file can lift one.
 
+mod live;
 mod merge;
 
 use std::sync::Arc;
@@ -21,8 +22,9 @@ use ripcord_proto::proposal::Asked;
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rest::commits::ChangeRequest;
 use ripcord_proto::rest::plan::Adopted;
+use ripcord_proto::rollout::Rollout;
 use ripcord_proto::table::{Entry, Member, Table};
-use ripcord_proto::{Fault, Faults, Flag, FlagKey, Position, Segment, SegmentKey, SetName, Snapshot};
+use ripcord_proto::{Fault, Faults, Flag, FlagKey, Position, RolloutId, Segment, SegmentKey, SetName, Snapshot};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -51,12 +53,28 @@ pub struct Kept {
     pub difference: Difference,
     /// When the thing was changed last; `None` = it was deleted.
     pub changed: Option<Position>,
+    /// The live rollout that moves it, where that is why it stays.
+    pub rollout: Option<RolloutId>,
 }
 
 /// The ask that a file set is.
 pub fn ask(set: FileSet) -> Ask {
     let kept = Asked::Change(ChangeRequest::ApplySet(Box::new(set.clone())));
     Ask::Decide(Decider::new(move |state| decide(&set, state).map(|decision| decision.asks)).kept_as(kept))
+}
+
+fn read(json: &RawValue) -> Result<Value, CommitError> {
+    serde_json::from_str(json.get()).map_err(|error| CommitError::Internal(error.to_string()))
+}
+
+impl Decision {
+    fn kept(&mut self, kept: Vec<Difference>, changed: Option<Position>, rollout: Option<&RolloutId>) {
+        self.kept.extend(kept.into_iter().map(|difference| Kept {
+            difference,
+            changed,
+            rollout: rollout.cloned(),
+        }));
+    }
 }
 
 /// Decides what a file set changes.
@@ -91,6 +109,8 @@ trait Thing: Member + Clone {
     fn claim(key: &Self::Key) -> ClaimKey;
     fn read(value: &Value) -> Result<Self, Faults>;
     fn put(key: Self::Key, value: Self) -> Ask;
+    /// The live rollout that moves a part of it.
+    fn live<'a>(key: &Self::Key, state: &'a EnvironmentState) -> Option<&'a Rollout>;
 }
 
 impl Thing for Flag {
@@ -111,6 +131,12 @@ impl Thing for Flag {
     fn put(key: FlagKey, value: Self) -> Ask {
         Ask::PutFlag(key, Box::new(value))
     }
+
+    fn live<'a>(key: &FlagKey, state: &'a EnvironmentState) -> Option<&'a Rollout> {
+        let rollouts = state.records.rollouts.iter().filter_map(|entry| entry.value().ok());
+        let mut live = rollouts.filter(|rollout| !rollout.state.is_final() && rollout.moved.is_some());
+        live.find(|rollout| rollout.plan.flag == *key)
+    }
 }
 
 impl Thing for Segment {
@@ -130,6 +156,10 @@ impl Thing for Segment {
 
     fn put(key: SegmentKey, value: Self) -> Ask {
         Ask::PutSegment(key, Box::new(value))
+    }
+
+    fn live<'a>(_: &SegmentKey, _: &'a EnvironmentState) -> Option<&'a Rollout> {
+        None
     }
 }
 
@@ -181,7 +211,14 @@ impl<'a> Deciding<'a> {
                 Ok(())
             }
             Owner::Own(base) => self.merge(key, &path, base, said_json, now),
-            Owner::Nobody if now.is_none() || is_so || self.set.set == SetName::default() => self.put(key, said.clone(), is_so, said_json),
+            // What was never applied has no word before: the file wins, but for what a rollout moves.
+            Owner::Nobody if now.is_none() || is_so || self.set.set == SetName::default() => {
+                let merged = Merged {
+                    value: Some(read(&said_json)?),
+                    kept: Vec::new(),
+                };
+                self.settle(key, &path, merged, said_json, now)
+            }
             Owner::Nobody => {
                 self.foreign.push(Fault::new(
                     path,
@@ -227,16 +264,31 @@ impl<'a> Deciding<'a> {
 
     /// What the set owns: the file's word where the file has changed, else what is there.
     fn merge<T: Thing>(&mut self, key: &T::Key, path: &str, base: &RawValue, said: Box<RawValue>, now: Option<&Arc<Entry<T>>>) -> Result<(), CommitError> {
-        let value = |json: &RawValue| serde_json::from_str::<Value>(json.get()).map_err(|error| CommitError::Internal(error.to_string()));
-        let (base, file) = (value(base)?, value(&said)?);
-        let now_json = now.map(|now| value(now.json())).transpose()?;
-        let Merged { value: merged, kept } = merge::merge(path, &base, &file, now_json.as_ref());
+        let now_json = now.map(|now| read(now.json())).transpose()?;
+        let merged = merge::merge(path, &read(base)?, &read(&said)?, now_json.as_ref());
+        self.settle(key, path, merged, said, now)
+    }
+
+    /// What was merged, but for what a live rollout moves.
+    fn settle<T: Thing>(&mut self, key: &T::Key, path: &str, merged: Merged, said: Box<RawValue>, now: Option<&Arc<Entry<T>>>) -> Result<(), CommitError> {
         let changed = now.map(|now| now.changed());
-        self.decision.kept.extend(kept.into_iter().map(|difference| Kept { difference, changed }));
-        let Some(merged) = merged else {
+        let now_json = now.map(|now| read(now.json())).transpose()?;
+        let Merged { value, mut kept } = merged;
+        let Some(mut merged) = value else {
+            self.decision.kept(kept, changed, None);
             self.decision.unchanged += 1;
             return Ok(());
         };
+        if let (Some(now), Some(rollout)) = (&now_json, T::live(key, self.state)) {
+            let spared = live::spare(path, &mut merged, now, rollout);
+            // What a rollout moves is told once, and as the rollout's.
+            kept.retain(|kept| !spared.iter().any(|spared| kept.path.starts_with(&spared.path)));
+            let (moved, by_hand) = kept.into_iter().partition(|kept| live::moves(path, rollout, kept));
+            kept = by_hand;
+            self.decision.kept(spared, changed, Some(&rollout.id));
+            self.decision.kept(moved, changed, Some(&rollout.id));
+        }
+        self.decision.kept(kept, changed, None);
         match T::read(&merged) {
             Ok(thing) => self.put(key, thing, now_json.as_ref() == Some(&merged), said),
             Err(faults) => {

@@ -11,6 +11,8 @@
 
 mod redo;
 mod says;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use std::sync::Arc;

@@ -104,6 +104,60 @@ async fn the_next_apply_leaves_what_people_changed_by_hand_and_says_who() -> Out
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_live_rollout_moves_is_left_alone_and_named_even_where_the_files_changed_it() -> Outcome {
+    let server = Server::start(Setup::embedded()).await?;
+    let admin = server.admin();
+    let write = |percent, owner: &str| folder(&server, &[("a.yaml", &format!("flags:\n{}", rollout("checkout", percent, owner)))]);
+    let folder = write(10, "a")?;
+    run(&server, "apply", &folder, &["--reason", "r"]).await?.expect(0)?;
+    let plan = json!({"flag": "checkout", "variant": "on", "steps": [{"to": "30%", "hold": "1h"}], "unjudged": true});
+    let id = admin.post("rollouts", &plan).await?.ok()?["id"].as_str().context("an id")?.to_owned();
+    eventually(SOON, "the step is taken", || async {
+        ensure!(admin.get(&format!("rollouts/{id}")).await?.ok()?["step"] == 1, "not yet");
+        Ok(())
+    })
+    .await?;
+    write(20, "b")?;
+    let planned = run(&server, "plan", &folder, &[]).await?.expect(0)?;
+    planned.says(&[
+        "owner: \"a\" -> \"b\"",
+        "Left as it is (1): moved by a live rollout",
+        "flags.checkout.rules[gradual]",
+        &id,
+    ])?;
+    run(&server, "apply", &folder, &["--reason", "r"]).await?.expect(0)?;
+    let now = admin.flag("checkout").await?["flag"].clone();
+    ensure!(now["owner"] == "b" && now["rules"][0]["serve"]["split"][0]["weight"] == "30%", "{now}");
+    ensure!(admin.get(&format!("rollouts/{id}")).await?.ok()?["state"] == "holding", "an apply ended it");
+    run(&server, "apply", &folder, &["--reason", "r", "--adopt"]).await?.expect(0)?;
+    eventually(SOON, "who says --adopt takes the split over, and the rollout ends", || async {
+        ensure!(admin.get(&format!("rollouts/{id}")).await?.ok()?["state"] == "aborted", "not yet");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_makes_the_folder_that_is_not_there_and_writes_the_same_bytes_each_time() -> Outcome {
+    let server = Server::start(Setup::embedded()).await?;
+    let text = format!("flags:\n{}{}", rollout("zebra", 5, "a"), rollout("ant", 7, "a"));
+    let folder = folder(&server, &[("a.yaml", &text)])?;
+    run(&server, "apply", &folder, &["--reason", "r"]).await?.expect(0)?;
+    let new = server.scratch().join("new/");
+    let path = format!("{}/", new.display());
+    ripcord(&server, &["export", "-o", &path]).await?.expect(0)?;
+    let first = std::fs::read(new.join("flags.yaml"))?;
+    ripcord(&server, &["export", "-o", &path]).await?.expect(0)?;
+    ensure!(std::fs::read(new.join("flags.yaml"))? == first);
+    let (one, two) = (
+        ripcord(&server, &["export"]).await?.expect(0)?.out,
+        ripcord(&server, &["export"]).await?.expect(0)?.out,
+    );
+    ensure!(one == two && one.find("ant") < one.find("zebra"), "{one}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_exported_into_a_folder_applies_without_a_change() -> Outcome {
     let server = Server::start(Setup::embedded()).await?;
     let admin = server.admin();
@@ -145,7 +199,7 @@ async fn another_sets_flags_are_refused_by_name_until_they_are_taken_over() -> O
     let taken = run(&server, "apply", &folder, &["--set", "search", "--reason", "r", "--adopt"])
         .await?
         .expect(0)?;
-    taken.says(&["Taken over (1)", "flags.checkout: belongs to set payments now"])?;
+    taken.says(&["Taken over (1)", "flags.checkout, from set payments"])?;
     Ok(())
 }
 

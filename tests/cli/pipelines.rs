@@ -60,6 +60,15 @@ impl Runner {
     }
 }
 
+/// The strictest shell that there is.
+fn posix_shell() -> &'static str {
+    if Command::new("dash").args(["-c", ":"]).output().is_ok() {
+        "dash"
+    } else {
+        "sh"
+    }
+}
+
 fn ended(output: &Output, code: i32) -> Outcome {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     ensure!(
@@ -81,26 +90,26 @@ async fn the_shell_recipe_plans_and_does_exactly_that() -> Outcome {
     let server = Server::start(Setup::embedded()).await?;
     let runner = Runner::new(&server).await?;
     let recipe = pieces().join("ripcord.sh").display().to_string();
-    ended(&runner.run("sh", &[&recipe, "plan"])?, 0)?;
+    ended(&runner.run(posix_shell(), &[&recipe, "plan"])?, 0)?;
     ensure!(server.admin().revision().await? == 0, "a plan changes nothing");
-    ended(&runner.run("sh", &[&recipe, "apply"])?, 0)?;
+    ended(&runner.run(posix_shell(), &[&recipe, "apply"])?, 0)?;
     ensure!(server.admin().revision().await? == 1);
-    let followed = runner.run("sh", &[&recipe, "rollout"])?;
+    let followed = runner.run(posix_shell(), &[&recipe, "rollout"])?;
     ended(&followed, 0)?;
     let text = String::from_utf8_lossy(&followed.stdout).into_owned();
     ensure!(text.starts_with("Started rollout ro_") && text.contains("completed: all 2 steps"), "{text}");
     ensure!(server.admin().value("checkout").await? == true);
-    ended(&runner.run("sh", &[&recipe, "rollout"])?, 1)?;
+    ended(&runner.run(posix_shell(), &[&recipe, "rollout"])?, 1)?;
 
     runner.change_flags()?;
-    ended(&runner.run("sh", &[&recipe, "plan"])?, 0)?;
+    ended(&runner.run(posix_shell(), &[&recipe, "plan"])?, 0)?;
     server.admin().kill_flag("checkout").await?;
-    ended(&runner.run("sh", &[&recipe, "apply"])?, 3)?;
+    ended(&runner.run(posix_shell(), &[&recipe, "apply"])?, 3)?;
     std::fs::write(runner.folder.join("ripcord-plan.json"), "{}")?;
-    ended(&runner.run("sh", &[&recipe, "apply"])?, 2)?;
-    ended(&runner.run("sh", &[&recipe, "launch"])?, 2)?;
+    ended(&runner.run(posix_shell(), &[&recipe, "apply"])?, 2)?;
+    ended(&runner.run(posix_shell(), &[&recipe, "launch"])?, 2)?;
     std::fs::write(runner.folder.join("flags/bad.yaml"), "flags: 7\n")?;
-    ended(&runner.run("sh", &[&recipe, "plan"])?, 1)?;
+    ended(&runner.run(posix_shell(), &[&recipe, "plan"])?, 1)?;
     Ok(())
 }
 
@@ -166,7 +175,7 @@ async fn the_gitlab_template_plans_and_does_exactly_that() -> Outcome {
             .iter()
             .filter_map(Value::as_str)
             .collect();
-        ended(&runner.run("sh", &["-ec", &lines.join("\n")])?, 0)?;
+        ended(&runner.run(posix_shell(), &["-ec", &lines.join("\n")])?, 0)?;
     }
     ensure!(server.admin().revision().await? == 3, "the flag and two steps");
     Ok(())

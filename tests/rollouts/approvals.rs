@@ -147,6 +147,12 @@ on_both_stores! {
         let id = id_of(&json["proposal"])?;
         Ran::of(by(&world, &two.anna, &["proposal", "withdraw", &id, "--reason", "not after all"])).await?.expect(0)?.says(&["withdrawn"])?;
         Ran::of(by(&world, &two.anna, &["proposal", "wait", &id])).await?.expect(3)?;
+        let patient = tokio::spawn(Ran::of(by(&world, &two.anna, &["flags", "disable", "checkout", "--reason", "r", "--await-approval", "1m"])));
+        let waits = eventually(SOON, "it is proposed", || async {
+            two.ben.get("proposals?state=proposed").await?.ok()?["items"].get(0).cloned().context("not yet")
+        }).await?;
+        two.approves(&waits).await?.ok()?;
+        patient.await??.expect(0)?.says(&["Not done yet: this needs a second person", "applied"])?;
     }
 }
 

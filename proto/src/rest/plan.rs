@@ -11,6 +11,7 @@ use crate::digest::Digest;
 use crate::key::{FlagKey, SegmentKey, SetName};
 use crate::kill::KillId;
 use crate::revision::{Epoch, Revision};
+use crate::rollout::RolloutId;
 use crate::settings::Settings;
 
 /// The answer to `POST commits/plan`. Committing with `hash` as `plan` does exactly this, or is refused.
@@ -67,6 +68,9 @@ pub struct Kept {
     /// What stays; absent = it was taken away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub now: Option<Value>,
+    /// The live rollout that moves it, where that is why it stays: then even though the files changed just that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutId>,
     /// The last change of the flag or segment, where it is still there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_change: Option<ChangedBy>,

@@ -20,7 +20,8 @@ use crate::stream;
     info(
         title = "Ripcord",
         description = "Feature flags that can be taken back in one atomic revision, with proof. Every error is a problem document (RFC 9457) with a stable code. \
-            Every write takes an Idempotency-Key, an If-Match with the thing's ETag, ?wait= for confirmations, and a reason.",
+            Every write takes an Idempotency-Key, an If-Match with the thing's ETag, ?wait= for confirmations, and a reason. Where the environment's policy \
+            asks for a second person, a write answers 202 with {\"proposal\": {…}} and a Location, and nothing is done until somebody else approves it.",
         license(name = "Apache-2.0")
     ),
     paths(

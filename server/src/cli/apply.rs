@@ -8,7 +8,7 @@ use ripcord_proto::rest::commits::{ChangeRequest, CommitRequest};
 use ripcord_proto::rest::written::Written;
 use ripcord_proto::{EnvironmentKey, FlagsFile, SetName};
 
-use super::client::{Answer, Call, ClientError};
+use super::client::{Answer, Call, ClientError, Proposed, Seen};
 use super::confirm::{self, Subject};
 use super::exit::{Exit, Failure};
 use super::files::{Files, Which};
@@ -158,6 +158,11 @@ async fn commit(call: &Invocation, source: &Source, mut request: CommitRequest, 
             Err(ClientError::Problem { problem, .. }) if problem.code == Code::PlanStale && hash.is_none() && tries > 0 => {
                 note("Somebody else changed some of it meanwhile; looking again.");
                 request.plan = None;
+            }
+            // The plan that was shown just now is what waits.
+            Err(ClientError::Proposed(proposed)) if hash.is_none() && call.output.format() == Format::Text => {
+                let difference = Seen::Already;
+                return Err(ClientError::Proposed(Box::new(Proposed { difference, ..*proposed })).into());
             }
             Err(error) => return Err(error.into()),
         }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::policy::Policy;
 use ripcord_proto::proposal::Difference;
-use ripcord_proto::rest::plan::{Adopted, FlagStep, PlanAnswer, SegmentStep};
+use ripcord_proto::rest::plan::{Adopted, FlagStep, Kept, PlanAnswer, SegmentStep};
 use ripcord_proto::rest::rollbacks::Population;
 use ripcord_proto::{Epoch, KillId, Revision};
 use serde_json::Value;
@@ -141,16 +141,23 @@ fn kept(text: &mut String, plan: &PlanAnswer, paint: Paint) {
     if plan.kept.is_empty() {
         return;
     }
-    let title = format!(
-        "Left as it is ({}): changed by hand since the last apply, and not by the files",
-        plan.kept.len()
-    );
+    let (moved, by_hand): (Vec<_>, Vec<_>) = plan.kept.iter().partition(|kept| kept.rollout.is_some());
+    kept_because(text, paint, "moved by a live rollout, which goes on", &moved);
+    kept_because(text, paint, "changed by hand since the last apply, and not by the files", &by_hand);
+}
+
+fn kept_because(text: &mut String, paint: Paint, why: &str, all: &[&Kept]) {
+    if all.is_empty() {
+        return;
+    }
     // Writing to a String cannot fail.
-    let _ = writeln!(text, "{}", paint.strong(&title));
-    for kept in &plan.kept {
+    let _ = writeln!(text, "{}", paint.strong(&format!("Left as it is ({}): {why}", all.len())));
+    for kept in all {
         let value = |value: &Option<Value>| value.as_ref().map_or_else(|| "nothing".to_owned(), shown);
         let _ = writeln!(text, "  {}: {} stays; the files say {}", kept.path, value(&kept.now), value(&kept.file));
-        if let Some(last) = &kept.last_change {
+        if let Some(rollout) = &kept.rollout {
+            let _ = writeln!(text, "{}", paint.faint(&format!("    moved by rollout {rollout}")));
+        } else if let Some(last) = &kept.last_change {
             let reason = last.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
             let by = format!("    changed last in revision {} by {}{reason}", last.revision, last.actor.name);
             let _ = writeln!(text, "{}", paint.faint(&by));
@@ -167,7 +174,7 @@ fn adopted(text: &mut String, plan: &PlanAnswer, paint: Paint) {
     let _ = writeln!(text, "{}", paint.strong(&format!("Taken over ({})", plan.adopted.len())));
     for Adopted { path, from } in &plan.adopted {
         let owner = from.as_ref().map_or_else(|| "nobody".to_owned(), |set| format!("set {set}"));
-        let _ = writeln!(text, "  {path}: belongs to {owner} now");
+        let _ = writeln!(text, "  {path}, from {owner}");
     }
     text.push('\n');
 }

@@ -43,6 +43,17 @@ pub(crate) struct Proposed {
     pub(crate) proposal: Proposal,
     /// The answer as it came.
     pub(crate) text: String,
+    /// Whether the caller has seen what it would change.
+    pub(crate) difference: Seen,
+}
+
+/// Whether something was shown already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// It is to be shown.
+    NotYet,
+    /// It was.
+    Already,
 }
 
 /// Why a call has no answer that can be used.
@@ -250,7 +261,11 @@ impl Client {
         if status == StatusCode::ACCEPTED
             && let Ok(Told { proposal }) = serde_json::from_str(&text)
         {
-            return Err(ClientError::Proposed(Box::new(Proposed { proposal, text })));
+            return Err(ClientError::Proposed(Box::new(Proposed {
+                proposal,
+                text,
+                difference: Seen::NotYet,
+            })));
         }
         match serde_json::from_str(&text) {
             Ok(value) => Ok(Answer { value, text, status }),

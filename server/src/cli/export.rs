@@ -2,7 +2,7 @@
 
 mod folder;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use ripcord_proto::frame::{Overlay, ServerFrame};
@@ -19,7 +19,7 @@ const FLAGD_SCHEMA: &str = "https://flagd.dev/schema/v0/flags.json";
 
 /// Write the environment, or a file set of it, as flags files
 ///
-/// It is what `ripcord apply` takes, whole at one revision. In a folder that exists each flag goes back into the file that has it, in its place; new ones go into flags.yaml, and a file in which nothing changed is not touched. With `--format flagd` it is what flagd and its clients take: every flag gives everybody the same variant there; one that flagd cannot express is left out, and named.
+/// It is what `ripcord apply` takes, whole at one revision. In a folder each flag goes back into the file that has it, in its place; new ones go into flags.yaml, and a file in which nothing changed is not touched. With `--format flagd` it is what flagd and its clients take: every flag gives everybody the same variant there; one that flagd cannot express is left out, and named.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -70,7 +70,7 @@ pub(crate) async fn run(call: &Invocation, command: Export) -> Result<Exit, Fail
         narrow(call, &mut file, set).await?;
     }
     let written = match (command.format, &command.output) {
-        (Kind::Ripcord, Some(folder)) if folder.is_dir() => {
+        (Kind::Ripcord, Some(folder)) if is_folder(folder) => {
             folder::write(folder, &file)?;
             return Ok(Exit::Done);
         }
@@ -92,6 +92,11 @@ pub(crate) async fn run(call: &Invocation, command: Export) -> Result<Exit, Fail
         path.display()
     ));
     Ok(Exit::Done)
+}
+
+/// Whether a path is a folder's: one that is there, or one that is written as such.
+fn is_folder(path: &Path) -> bool {
+    path.is_dir() || path.to_string_lossy().ends_with(std::path::MAIN_SEPARATOR)
 }
 
 fn unwritable(why: impl std::fmt::Display) -> Failure {

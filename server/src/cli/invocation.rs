@@ -1,6 +1,7 @@
 //! What a command works with: the client, the environment, the output, and how it was called.
 
 use ripcord_proto::EnvironmentKey;
+use ripcord_proto::span::Span;
 
 use super::Global;
 use super::client::Client;
@@ -18,6 +19,8 @@ pub(crate) struct Invocation {
     pub(crate) client: Client,
     /// Prints.
     pub(crate) output: Output,
+    /// How long a second person is waited for, where one is needed.
+    pub(crate) await_approval: Option<Span>,
     environment: EnvironmentKey,
     environment_from: From,
 }
@@ -30,6 +33,7 @@ impl Invocation {
         Ok(Self {
             client,
             output,
+            await_approval: global.await_approval,
             environment,
             environment_from,
         })
@@ -59,10 +63,20 @@ impl Invocation {
 
     /// A command of this program as it must be typed to reach the same server and environment.
     pub(crate) fn command(&self, command: &str) -> String {
+        let environment = Some(&self.environment).filter(|_| self.environment_from == From::CommandLine);
+        self.typed(command, environment)
+    }
+
+    /// The same for somebody else, who may have another environment in mind.
+    pub(crate) fn command_in(&self, environment: &EnvironmentKey, command: &str) -> String {
+        self.typed(command, Some(environment))
+    }
+
+    fn typed(&self, command: &str, environment: Option<&EnvironmentKey>) -> String {
         let mut text = format!("ripcord {command}");
-        if self.environment_from == From::CommandLine {
+        if let Some(environment) = environment {
             text.push_str(" --env ");
-            text.push_str(self.environment.as_str());
+            text.push_str(environment.as_str());
         }
         let target = self.client.target();
         if target.server_from == From::CommandLine {

@@ -8,9 +8,10 @@ use ripcord_proto::ProposalId;
 use ripcord_proto::proposal::{Proposal, ProposalState};
 use ripcord_proto::rest::kills::ReasonRequest;
 
-use super::client::{Answer, Call, Proposed};
+use super::changes;
+use super::client::{Answer, Call, Proposed, Seen};
 use super::exit::{Exit, Failure};
-use super::invocation::Invocation;
+use super::invocation::{Invocation, path};
 use super::output::{Format, moment, print, table};
 
 /// Look at, approve or decline what waits for a second person
@@ -88,16 +89,35 @@ pub(crate) async fn run(call: &Invocation, command: ProposalCommand) -> Result<E
     }
 }
 
-/// Tells of a proposal that was made in the place of what was asked. It is not done: a script must not go on as if it were.
-pub(crate) async fn made(call: &Invocation, proposed: Proposed) -> Exit {
-    if call.output.format() == Format::Json {
-        print(&proposed.text);
-        return Exit::Refused;
+/// Tells of a proposal that was made in the place of what was asked. It is not done: a script must not go on as if it were, unless it
+/// waits for the second person and hears that it is.
+pub(crate) async fn made(call: &Invocation, proposed: Proposed) -> Result<Exit, Failure> {
+    let (environment, id) = (proposed.proposal.environment.clone(), proposed.proposal.id.clone());
+    match (call.await_approval, call.output.format()) {
+        (None, Format::Json) => print(&proposed.text),
+        (Some(_), Format::Json) => {}
+        (_, Format::Text) => tell(call, proposed).await,
+    }
+    match call.await_approval {
+        Some(patience) => wait::decided(call, &environment, &id, Some(patience)).await,
+        None => Ok(Exit::Refused),
+    }
+}
+
+async fn tell(call: &Invocation, proposed: Proposed) {
+    if proposed.difference == Seen::Already {
+        return print(&words::made(&proposed.proposal, call));
     }
     // The figures take a look of their own; without them the rest is told all the same.
-    let proposal = get(call, &proposed.proposal.id).await.map_or(proposed.proposal, |answer| answer.value);
+    let own = path(&proposed.proposal.environment, &["proposals", proposed.proposal.id.as_str()]);
+    let asked: Result<Answer<Proposal>, _> = call.client.call(Call::get(own)).await;
+    let proposal = asked.map_or(proposed.proposal, |answer| answer.value);
+    let difference = changes::of_proposal(&proposal.diff, call.output.paint());
+    if !difference.is_empty() {
+        print(&difference);
+        print("");
+    }
     print(&words::made(&proposal, call));
-    Exit::Refused
 }
 
 async fn list(call: &Invocation, limit: usize, waiting: bool) -> Result<Exit, Failure> {

@@ -18,7 +18,7 @@ mod words;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::Approved;
 use ripcord_proto::digest::Digest;
@@ -148,7 +148,8 @@ fn propose(effect: Effect<'_>, now: Timestamp) -> Result<Verdict, CommitError> {
     }
     let id = ProposalId::from_parts(u64::try_from(now.as_millisecond()).unwrap_or_default(), rand::random());
     let within = effect.before.records.policy().proposals_expire_seconds();
-    let within = SignedDuration::from_secs(i64::try_from(within).unwrap_or(i64::MAX));
+    // To the second: people read it.
+    let expires = now.as_second().saturating_add(i64::try_from(within).unwrap_or(i64::MAX));
     let mut proposal = Proposal {
         id,
         environment: draft.environment.clone(),
@@ -165,7 +166,7 @@ fn propose(effect: Effect<'_>, now: Timestamp) -> Result<Verdict, CommitError> {
         diff: difference::of(effect, plan)?,
         asked,
         changes_served: draft.changes_served == super::ChangesServed::Accept,
-        expires: now.checked_add(within).unwrap_or(Timestamp::MAX),
+        expires: Timestamp::from_second(expires).unwrap_or(Timestamp::MAX),
         decided: None,
         revision: None,
     };

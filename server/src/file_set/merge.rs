@@ -111,14 +111,14 @@ impl Merging {
 }
 
 /// What tells a rule from the others: its id, else its condition.
-fn identity(rule: &Value) -> String {
+pub(super) fn identity(rule: &Value) -> String {
     match rule.get("id") {
         Some(id) => format!("id {id}"),
         None => format!("when {}", rule.get("when").unwrap_or(&Value::Null)),
     }
 }
 
-fn shown(rule: &Value) -> String {
+pub(super) fn shown(rule: &Value) -> String {
     match rule.get("id").and_then(Value::as_str) {
         Some(id) => id.to_owned(),
         None => rule.get("when").map_or_else(|| "always".to_owned(), Value::to_string),

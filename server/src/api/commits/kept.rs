@@ -23,7 +23,7 @@ pub(super) async fn told(kept: Vec<Kept>, prepared: &Prepared<Read>, state: &Env
     let log = LogName::Environment(prepared.environment().clone());
     let mut authors: BTreeMap<Position, Option<ChangedBy>> = BTreeMap::new();
     let mut told = Vec::with_capacity(kept.len());
-    for Kept { difference, changed } in kept {
+    for Kept { difference, changed, rollout } in kept {
         let mut last_change = None;
         if let Some(position) = changed {
             if !authors.contains_key(&position) && authors.len() < LOOKED_UP {
@@ -36,6 +36,7 @@ pub(super) async fn told(kept: Vec<Kept>, prepared: &Prepared<Read>, state: &Env
             path: difference.path,
             file: difference.file,
             now: difference.now,
+            rollout,
             last_change,
         });
     }

@@ -22,10 +22,10 @@ pub(super) fn of(plan: &Plan, totals: &[Total]) -> Vec<String> {
         warnings.push(format!("{more} more flags would be deleted or lose exposure."));
     }
     if !plan.kills.is_empty() {
-        warnings.push(format!(
-            "{} of these flags are killed and go on serving their safe variant until the kills are restored.",
-            plan.kills.len()
-        ));
+        warnings.push(match plan.kills.len() {
+            1 => "1 of these flags is killed and goes on serving its safe variant until the kill is restored.".to_owned(),
+            killed => format!("{killed} of these flags are killed and go on serving their safe variant until the kills are restored."),
+        });
     }
     warnings
 }

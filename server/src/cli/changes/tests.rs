@@ -58,8 +58,8 @@ fn a_plan_is_told_thing_by_thing_and_member_by_member() {
       Take it into the files, or let them win with --adopt.
 
     Taken over (2)
-      flags.ranking: belongs to set search now
-      flags.theme: belongs to nobody now
+      flags.ranking, from set search
+      flags.theme, from nobody
 
     ! old-search is required by nothing.
     "#);

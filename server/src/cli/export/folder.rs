@@ -17,6 +17,7 @@ const NEW: &str = "flags.yaml";
 /// Writes `whole` into the files of `folder`. A file that says the same already is not touched, so that its comments and its
 /// layout stay.
 pub(super) fn write(folder: &Path, whole: &FlagsFile) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder).map_err(|error| unwritable(format!("{}: {error}", folder.display())))?;
     let each = match std::fs::read_dir(folder).map(|mut entries| entries.next().is_none()) {
         Ok(true) => Vec::new(),
         Ok(false) | Err(_) => Files::read(folder)?.each,

@@ -39,9 +39,9 @@ fn describe(stale: &StaleFlags, environment: &str, now: Timestamp, paint: Paint)
                 flag.owner.clone().unwrap_or_default(),
             ]
         });
-        let stale_flags = count(stale.items.len(), "flag may", "flags may");
+        let stale_flags = count(stale.items.len(), "flag may have had its day", "flags may have had their day");
         format!(
-            "{}\n\n{stale_flags} have had their day. {evidence}\nWhere their keys stand: ripcord flags usages DIR",
+            "{}\n\n{stale_flags}. {evidence}\nWhere their keys stand: ripcord flags usages DIR",
             table(["flag", "why", "evaluations", "owner"], rows)
         )
     };

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use clap::Args;
-use ripcord_proto::ProposalId;
 use ripcord_proto::proposal::{Proposal, ProposalState};
 use ripcord_proto::span::Span;
+use ripcord_proto::{EnvironmentKey, ProposalId};
 use tokio::time::Instant;
 
 use super::words;
 use crate::cli::client::{Answer, Call, ClientError};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::invocation::Invocation;
+use crate::cli::invocation::{Invocation, path};
 use crate::cli::output::note;
 
 /// How long the server is asked to wait at once.
@@ -34,11 +34,16 @@ pub(super) struct Wait {
 
 /// Waits.
 pub(super) async fn run(call: &Invocation, command: Wait) -> Result<Exit, Failure> {
-    let deadline = command.timeout.map(|timeout| Instant::now() + timeout.duration());
+    decided(call, call.environment(), &command.id, command.timeout).await
+}
+
+/// Waits until a proposal is decided on, or the time is up.
+pub(super) async fn decided(call: &Invocation, environment: &EnvironmentKey, id: &ProposalId, timeout: Option<Span>) -> Result<Exit, Failure> {
+    let deadline = timeout.map(|timeout| Instant::now() + timeout.duration());
     let mut heard = Instant::now();
     loop {
         let left = deadline.map_or(AT_ONCE, |deadline| deadline.saturating_duration_since(Instant::now()));
-        match asked(call, &command.id, left.min(AT_ONCE)).await {
+        match asked(call, environment, id, left.min(AT_ONCE)).await {
             Ok(answer) if answer.value.state.is_final() => {
                 call.output.answer(&answer, |proposal| words::line(proposal, call.output.paint()));
                 return Ok(exit(answer.value.state));
@@ -49,21 +54,17 @@ pub(super) async fn run(call: &Invocation, command: Wait) -> Result<Exit, Failur
             Err(error) => return Err(error.into()),
         }
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            let again = call.command(&format!("proposal wait {}", command.id));
-            note(&format!(
-                "The time is up, and nobody has decided on proposal {}. `{again}` waits again.",
-                command.id
-            ));
+            let again = call.command_in(environment, &format!("proposal wait {id}"));
+            note(&format!("The time is up, and nobody has decided on proposal {id}. `{again}` waits again."));
             return Ok(Exit::Unconfirmed);
         }
     }
 }
 
-async fn asked(call: &Invocation, id: &ProposalId, patience: Duration) -> Result<Answer<Proposal>, ClientError> {
+async fn asked(call: &Invocation, environment: &EnvironmentKey, id: &ProposalId, patience: Duration) -> Result<Answer<Proposal>, ClientError> {
     let wait = format!("{}ms", patience.as_millis().max(1));
-    call.client
-        .call(Call::get(call.path(&["proposals", id.as_str()])).query("wait", Some(wait)))
-        .await
+    let get = Call::get(path(environment, &["proposals", id.as_str()]));
+    call.client.call(get.query("wait", Some(wait))).await
 }
 
 fn exit(state: ProposalState) -> Exit {

@@ -50,10 +50,7 @@ pub(super) fn whole(proposal: &Proposal, paint: Paint) -> String {
 /// What somebody is told whose write waits, with the command for the second person.
 pub(super) fn made(proposal: &Proposal, call: &Invocation) -> String {
     let paint = call.output.paint();
-    let mut text = changes::of_proposal(&proposal.diff, paint);
-    if !text.is_empty() {
-        text.push('\n');
-    }
+    let mut text = String::new();
     let head = paint.warn("Not done yet: this needs a second person.");
     // Writing to a String cannot fail.
     let _ = writeln!(
@@ -63,9 +60,17 @@ pub(super) fn made(proposal: &Proposal, call: &Invocation) -> String {
         moment(proposal.expires)
     );
     let _ = writeln!(text, "Somebody else, with another key, runs");
-    let _ = writeln!(text, "  {}", call.command(&format!("proposal approve {}", proposal.id)));
+    let _ = writeln!(
+        text,
+        "  {}",
+        call.command_in(&proposal.environment, &format!("proposal approve {}", proposal.id))
+    );
     let _ = writeln!(text, "A script waits for it with");
-    let _ = writeln!(text, "  {}", call.command(&format!("proposal wait {} --timeout 1h", proposal.id)));
+    let _ = writeln!(
+        text,
+        "  {}",
+        call.command_in(&proposal.environment, &format!("proposal wait {} --timeout 1h", proposal.id))
+    );
     text
 }
 
