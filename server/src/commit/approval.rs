@@ -211,9 +211,9 @@ fn planned(effect: Effect<'_>) -> plan::Plan {
 
 /// The hash of all that a proposal shows: each thing that it touches as it is and as it would be, and what it relies on.
 fn hash(effect: Effect<'_>, plan: &plan::Plan) -> Result<Digest, CommitError> {
-    let rollbacks = effect.draft.asks.iter().filter_map(|ask| match ask {
-        Ask::Rollback(reversal) => Some(reversal.planned(effect.before)),
-        _ => None,
+    let rollbacks = effect.draft.asks.iter().filter_map(|ask| {
+        let Ask::Rollback(reversal) = ask else { return None };
+        Some(reversal.planned(effect.before))
     });
     let covered = (plan.hash, guarded::relied_on(effect), rollbacks.collect::<Result<Vec<_>, _>>()?);
     let covered = serde_json::to_vec(&covered).map_err(|error| CommitError::Internal(error.to_string()))?;
