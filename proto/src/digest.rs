@@ -35,9 +35,19 @@ impl Digest {
     }
 }
 
+/// The digit of a value below 16.
+const fn hexadecimal(value: u8) -> u8 {
+    if value < 10 { b'0' + value } else { b'a' + value - 10 }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let mut text = [0; 64];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[hexadecimal(byte >> 4), hexadecimal(byte & 15)]);
+        }
+        // Digits are valid text.
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 

@@ -92,14 +92,15 @@ on_both_stores! {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_nodes_that_both_believe_to_drive_take_each_step_once() -> Outcome {
     let cluster = Cluster::start().await?;
-    start_long(&cluster.a, 10).await?;
+    start_long(&cluster.a, 14).await?;
     let step_of = async |server: &Server| anyhow::Ok(newest(server).await?["step"].as_u64().unwrap_or_default());
     for (frozen, other) in [(&cluster.a, &cluster.b), (&cluster.b, &cluster.a), (&cluster.a, &cluster.b)] {
         // Whoever drives is frozen in the middle of it, replaced, and thawed with its old token in its hands.
         let before = step_of(other).await?;
         frozen.process()?.signal(Signal::Stop)?;
         let moved = eventually(SOON * 2, "the other node goes on", || async {
-            ensure!(step_of(other).await? > before, "still at {before}");
+            // One step more may have been the frozen one's last.
+            ensure!(step_of(other).await? > before + 1, "still at {before}");
             Ok(())
         })
         .await;
@@ -112,7 +113,7 @@ async fn two_nodes_that_both_believe_to_drive_take_each_step_once() -> Outcome {
         Ok(())
     })
     .await?;
-    check_all_steps(&cluster.b, 10).await?;
+    check_all_steps(&cluster.b, 14).await?;
     let log = cluster.b.admin().log().await?;
     let steps = log
         .iter()

@@ -173,7 +173,7 @@ async fn a_wait_that_is_told_to_end_holds_the_rollout_and_one_whose_time_is_up_l
     ensure!(code == 4 && text.contains("The time is up, and rollout"), "{code}: {text}");
     let cancelled = format!("ripcord rollout wait {id} --on-cancel hold & waiting=$!; sleep 1; kill -TERM $waiting; wait $waiting");
     let (code, text) = ran(&server, &cancelled).await?;
-    ensure!(code == 3 && text.contains("is held: paused"), "{code}: {text}");
+    ensure!(code == 3 && text.contains("is held: step 1 of 1 (10%) paused"), "{code}: {text}");
     let (_, text) = ran(&server, &format!("ripcord rollout show {id} --json")).await?;
     let shown: serde_json::Value = serde_json::from_str(&text)?;
     ensure!(shown["state"] == "paused" && shown["step"] == 1 && shown["gates"].is_array(), "{shown}");

@@ -15,6 +15,8 @@ const FLAGS: &str = "\
 environment: production
 flags:
   checkout-v2:
+    description: The new checkout
+    owner: payments
     variants: {on: true, off: false}
     default: off
     safe: off
@@ -54,13 +56,13 @@ async fn run(world: &World, users: &Users, at: impl Fn(&Value, &Users)) -> anyho
     }
     let output = pipeline.await??;
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    println!("{text}");
     Ok((output.status.code().context("it was ended by a signal")?, text))
 }
 
 async fn prepared(world: &World) -> anyhow::Result<Users> {
     std::fs::write(world.scratch().join("flags.yaml"), FLAGS)?;
     std::fs::write(world.scratch().join("rollout.yaml"), PLAN)?;
-    world.admin().put_flag("checkout-v2", &ripcord_tests::flags::boolean("off")).await?.ok()?;
     Users::come(&world.admin().role("sdk").await?, "checkout-v2").await
 }
 
@@ -73,12 +75,12 @@ on_both_stores! {
             }
         }).await?;
         ensure!(code == 3, "the pipeline ended with {code}:\n{text}");
-        for words in ["holding: step 1 of 3 (5%) is held for 2s", "gate errors pass", "rolled_back: gate errors failed at step 2 of 3 (10%)"] {
+        for words in ["+ flag checkout-v2", "holding: step 1 of 3 (5%) is held for 2s", "gate errors pass", "rolled_back: gate errors failed at step 2 of 3 (10%)"] {
             ensure!(text.contains(words), "{words:?} is missing in\n{text}");
         }
         let rollout = newest(&world).await?;
         ensure!(rollout["state"] == "rolled_back", "{rollout}");
-        ensure!(rollout["reason"].as_str().is_some_and(|reason| reason.contains("worse by more than 1 points")), "{rollout}");
+        ensure!(rollout["reason"].as_str().is_some_and(|reason| reason.contains("worse by more than 1 point,")), "{rollout}");
         let rollback = rollout["rollback"].as_str().unwrap_or_default();
         eventually(SOON, "the rollback is confirmed", || async {
             let rollback = world.admin().get(&format!("rollbacks/{rollback}")).await?.ok()?;
@@ -116,7 +118,7 @@ on_both_stores! {
         for (fault, name, gate, words) in [
             (&users.faults.slow, "slow", "outcome: latency, below: 500ms, worse_by: 5%", "took 500ms or longer"),
             (&users.faults.slow, "limit", "outcome: latency, below: 500ms, share: 95%", "above 5%"),
-            (&users.faults.dear, "basket", "outcome: number basket, worse: lower, worse_by: 5%", "basket 9.0"),
+            (&users.faults.dear, "basket", "outcome: number basket, worse: lower, worse_by: 5%", "basket 9."),
         ] {
             let plan = format!(
                 "flag: checkout-v2\nvariant: on\nsteps: [{{to: 20%, hold: 2s}}, {{to: 50%, hold: 30s}}]\n\

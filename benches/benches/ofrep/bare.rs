@@ -17,7 +17,8 @@ pub fn run(single: usize, bulk: usize) -> Result<()> {
         let app = move || {
             let answer = |body: &Bytes| {
                 let body = body.clone();
-                web::post().to(move || {
+                // The body that came in is read: a connection on which one is left unread is closed.
+                web::post().to(move |_: Bytes| {
                     let body = body.clone();
                     async move { HttpResponse::Ok().content_type("application/json").body(body) }
                 })

@@ -155,7 +155,7 @@ impl Comparison {
         let (outcome, against) = measured?;
         if map.contains_key("compare") && matches!(against, Against::Limit(_)) {
             reader.within("compare", |reader| {
-                reader.note("is for gates that say \"worse_by\"; this one has a limit and needs no control")
+                reader.note("is for gates that say \"worse_by\"; this one has a limit and needs no control");
             });
         }
         Ok(Self {

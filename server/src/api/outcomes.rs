@@ -15,7 +15,7 @@ use crate::outcome::Counted;
 /// Takes the counts of an application since its last batch. A batch that is sent again is counted once.
 #[utoipa::path(post, path = "/v1/outcomes", tag = "outcomes",
     params(("environment" = Option<String>, Query, description = "For keys of several environments", example = "production")),
-    request_body(content = OutcomeBatch, example = json!({"instance_id": "b7f0", "batch": 1, "counts": [{"flag": "checkout-v2", "variant": "on", "evaluations": 120, "successes": 118, "errors": 2}]})),
+    request_body(content = OutcomeBatch, example = json!({"instance_id": "b7f0", "batch": 1, "counts": [{"flag": "checkout-v2", "variant": "on", "evaluations": 120, "successes": 118, "errors": 2, "latencies_us": [[42_000, 119], [910_000, 1]], "numbers": {"basket": {"count": 2, "sum": 51.5, "squares": 1_426.25}}}]})),
     responses((status = 202, description = "Taken", body = OutcomesTaken), (status = "4XX", body = Problem)))]
 pub(super) async fn report(permit: Permit<Report>, body: Body<OutcomeBatch>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
     let served = rooms.served_to_reporters(&permit)?;

@@ -30,7 +30,7 @@ pub(crate) struct RolloutCommand {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Start(start::Start),
+    Start(Box<start::Start>),
     /// List rollouts, newest first
     List {
         /// How many at most
@@ -62,7 +62,7 @@ enum Command {
 /// Does it.
 pub(crate) async fn run(call: &Invocation, command: RolloutCommand) -> Result<Exit, Failure> {
     match command.command {
-        Command::Start(command) => start::run(call, command).await,
+        Command::Start(command) => start::run(call, *command).await,
         Command::List { limit } => list(call, limit).await,
         Command::Show { id } => show(call, &id).await,
         Command::Watch(command) => follow::watch(call, command).await,

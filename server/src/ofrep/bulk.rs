@@ -8,14 +8,13 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH, USER_AGENT};
 use ripcord_proto::digest::Digest;
 use ripcord_sdk::Context;
-use serde::ser::SerializeSeq as _;
 use serde_json::{Map, Value, json};
 
 use super::Room;
 use super::asked::Asked;
-use super::evaluate::{mark_stale, with_entry};
+use super::evaluate::{ENTRY_BYTES, mark_stale, write_entry};
 use super::events::EventStream;
-use super::fault::Fault;
+use super::fault::{Fault, respond};
 use super::heads::Tag;
 use super::subject::{self, Subject};
 use crate::fleet::{Joining, Transport};
@@ -25,25 +24,22 @@ use crate::snapshot::publication::Served;
 /// How long an answer waits for a configuration that the caller has heard of and this node has not.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-#[derive(serde::Serialize)]
-struct Body<'a> {
-    flags: Flags<'a>,
-    metadata: Map<String, Value>,
-    #[serde(rename = "eventStreams")]
-    event_streams: [EventStream; 1],
-}
-
-/// Each flag as it was answered.
-struct Flags<'a>(&'a [(&'a str, Answer<'a>)]);
-
-impl serde::Serialize for Flags<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut list = serializer.serialize_seq(Some(self.0.len()))?;
-        for (key, answer) in self.0 {
-            with_entry(key, answer, |entry| list.serialize_element(entry))?;
+/// Writes a whole answer.
+fn write(answers: &[(&str, Answer<'_>)], metadata: &Map<String, Value>, stream: &EventStream) -> serde_json::Result<Vec<u8>> {
+    let mut out = Vec::with_capacity((answers.len() + 4) * ENTRY_BYTES);
+    out.extend_from_slice(b"{\"flags\":[");
+    for (place, (key, answer)) in answers.iter().enumerate() {
+        if place > 0 {
+            out.push(b',');
         }
-        list.end()
+        write_entry(key, answer, &mut out)?;
     }
+    out.extend_from_slice(b"],\"metadata\":");
+    serde_json::to_writer(&mut out, metadata)?;
+    out.extend_from_slice(b",\"eventStreams\":");
+    serde_json::to_writer(&mut out, &[stream])?;
+    out.push(b'}');
+    Ok(out)
 }
 
 /// Evaluates all flags.
@@ -73,12 +69,8 @@ async fn answer(head: &RequestHead, payload: Payload, room: &Room) -> Result<Htt
         tagged(&mut response, &etag);
         return Ok(response);
     }
-    let body = Body {
-        flags: Flags(&answers),
-        metadata: metadata(room, &asked),
-        event_streams: [EventStream::of(room, &asked, &served, &client)],
-    };
-    let mut response = super::fault::json(StatusCode::OK, &body);
+    let stream = EventStream::of(room, &asked, &served, &client);
+    let mut response = respond(StatusCode::OK, write(&answers, &metadata(room, &asked), &stream));
     tagged(&mut response, &etag);
     mark_stale(&mut response, room);
     Ok(response)

@@ -8,50 +8,51 @@ use ripcord_sdk::engine::ErrorCode;
 
 use super::Room;
 use super::asked::Asked;
-use super::fault::{ErrorBody, Fault, json};
+use super::fault::{ErrorBody, Fault, respond};
 use super::subject::{self, Subject};
 use crate::http::reply::STALE;
-use crate::remote::{Answer, Metadata, trace};
+use crate::remote::{Answer, trace};
 
-/// A flag that was evaluated: exactly these members. Without a value the caller's own default is meant.
-#[derive(Debug, serde::Serialize)]
-pub(super) struct Evaluated<'a> {
-    key: &'a str,
-    reason: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<&'a Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    variant: Option<&'a str>,
-    metadata: Metadata<'a>,
+/// Bytes that the answer of one flag rarely exceeds.
+pub(super) const ENTRY_BYTES: usize = 128;
+
+/// Writes what one flag answered: exactly these members. Without a value the caller's own default is meant.
+///
+/// By hand, since a bulk answer holds hundreds of them, and most of each stands here. Keys and variants' names hold nothing that JSON
+/// would have to escape (`ripcord_proto::key`); the error of a key that is none is written by the serializer.
+pub(super) fn write_entry(key: &str, answer: &Answer<'_>, out: &mut Vec<u8>) -> serde_json::Result<()> {
+    if let Some(code) = answer.error() {
+        let body = ErrorBody {
+            key: Some(key),
+            error_code: Some(code.as_str()),
+            error_details: &answer.error_text(key),
+            metadata: Some(answer.metadata()),
+        };
+        return serde_json::to_writer(out, &body);
+    }
+    for part in ["{\"key\":\"", key, "\",\"reason\":\"", answer.reason(), "\""] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    if let (Some(value), Some(variant)) = (answer.value(), answer.variant()) {
+        out.extend_from_slice(b",\"value\":");
+        write_value(value, out)?;
+        for part in [",\"variant\":\"", variant, "\""] {
+            out.extend_from_slice(part.as_bytes());
+        }
+    }
+    out.extend_from_slice(b",\"metadata\":");
+    serde_json::to_writer(&mut *out, &answer.metadata())?;
+    out.push(b'}');
+    Ok(())
 }
 
-/// A flag, evaluated or not.
-#[derive(Debug, serde::Serialize)]
-#[serde(untagged)]
-pub(super) enum Entry<'a> {
-    /// It was.
-    Evaluated(Evaluated<'a>),
-    /// It could not be.
-    Failed(ErrorBody<'a>),
-}
-
-/// Calls `with` with the answer as it is written.
-pub(super) fn with_entry<T>(key: &str, answer: &Answer<'_>, with: impl FnOnce(&Entry<'_>) -> T) -> T {
-    let Some(code) = answer.error() else {
-        return with(&Entry::Evaluated(Evaluated {
-            key,
-            reason: answer.reason(),
-            value: answer.value(),
-            variant: answer.variant(),
-            metadata: answer.metadata(),
-        }));
-    };
-    with(&Entry::Failed(ErrorBody {
-        key: Some(key),
-        error_code: Some(code.as_str()),
-        error_details: &answer.error_text(key),
-        metadata: Some(answer.metadata()),
-    }))
+fn write_value(value: &Value, out: &mut Vec<u8>) -> serde_json::Result<()> {
+    match value {
+        Value::Boolean(true) => out.extend_from_slice(b"true"),
+        Value::Boolean(false) => out.extend_from_slice(b"false"),
+        Value::String(_) | Value::Number(_) | Value::Object(_) => serde_json::to_writer(out, value)?,
+    }
+    Ok(())
 }
 
 /// Evaluates one flag.
@@ -77,7 +78,9 @@ async fn answer(head: &RequestHead, key: &str, payload: Payload, room: &Room) ->
         Some(ErrorCode::FlagNotFound) => StatusCode::NOT_FOUND,
         Some(ErrorCode::TypeMismatch | ErrorCode::ParseError | ErrorCode::General) => StatusCode::BAD_REQUEST,
     };
-    let mut response = with_entry(key, &answer, |entry| json(status, entry));
+    let mut body = Vec::with_capacity(ENTRY_BYTES);
+    let written = write_entry(key, &answer, &mut body);
+    let mut response = respond(status, written.map(|()| body));
     mark_stale(&mut response, room);
     Ok(response)
 }

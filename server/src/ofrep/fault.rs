@@ -98,7 +98,12 @@ pub(super) fn without_flag(status: StatusCode, details: &str) -> HttpResponse {
 
 /// A JSON answer.
 pub(super) fn json(status: StatusCode, body: &impl serde::Serialize) -> HttpResponse {
-    match serde_json::to_vec(body) {
+    respond(status, serde_json::to_vec(body))
+}
+
+/// The same of what was written already.
+pub(super) fn respond(status: StatusCode, written: serde_json::Result<Vec<u8>>) -> HttpResponse {
+    match written {
         Ok(body) => HttpResponse::build(status).content_type("application/json").body(body),
         Err(error) => {
             tracing::error!(%error, "an answer could not be written");

@@ -95,18 +95,25 @@ pub struct Metadata<'c> {
 impl<'c> Metadata<'c> {
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = (&'c str, serde_json::Value)> {
+        let kill = self.kill.map(|kill| (KILL_METADATA, kill.as_str().into()));
+        self.own().map(|(name, value)| (name, value.clone())).chain(kill)
+    }
+
+    fn own(&self) -> impl Iterator<Item = (&'c str, &'c serde_json::Value)> {
         let simple = |value: &serde_json::Value| value.is_string() || value.is_number() || value.is_boolean();
         let own = self.own.into_iter().flatten().filter(move |(_, value)| simple(value));
-        let kill = self.kill.map(|kill| (KILL_METADATA, kill.as_str().into()));
-        own.map(|(name, value)| (name.as_str(), value.clone())).chain(kill)
+        own.map(|(name, value)| (name.as_str(), value))
     }
 }
 
 impl serde::Serialize for Metadata<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        for (name, value) in self.iter() {
-            map.serialize_entry(name, &value)?;
+        for (name, value) in self.own() {
+            map.serialize_entry(name, value)?;
+        }
+        if let Some(kill) = self.kill {
+            map.serialize_entry(KILL_METADATA, kill)?;
         }
         map.end()
     }

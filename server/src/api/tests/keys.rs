@@ -93,3 +93,38 @@ async fn outcomes_are_counted_once_and_shown_as_metrics() {
     );
     assert!(text.contains("ripcord_revision{env=\"production\"}"), "{text}");
 }
+
+#[actix_web::test]
+async fn what_no_application_can_have_counted_is_refused_whole() {
+    let node = Node::start().await;
+    node.put(&format!("{FLAG}?reason=r"), &flag()).await.expect(201);
+    let numbers = |count: u64, sum: f64, squares: f64| json!({"basket": {"count": count, "sum": sum, "squares": squares}});
+    let many: serde_json::Map<String, serde_json::Value> = (0..17)
+        .map(|name| (format!("n{name}"), json!({"count": 1, "sum": 1.0, "squares": 1.0})))
+        .collect();
+    for (numbers, words) in [
+        (numbers(2, 5.0, -1.0), "no numbers add up to this"),
+        (numbers(0, 5.0, 0.0), "no numbers add up to this"),
+        (numbers(1, 1e300, 0.0), "no numbers add up to this"),
+        (serde_json::Value::Object(many), "applications report 16 numbers at most"),
+        (json!({"not a name": {"count": 1, "sum": 1.0, "squares": 1.0}}), "not a name"),
+    ] {
+        let fine = json!({"flag": "checkout", "variant": "on", "evaluations": 3});
+        let count = json!({"flag": "checkout", "variant": "off", "evaluations": 3, "numbers": numbers});
+        let refused = node
+            .call(Method::POST, "/v1/outcomes")
+            .key(&super::harness::key_of(ripcord_proto::role::Role::Sdk))
+            .json(&json!({"instance_id": "odd", "batch": 1, "counts": [fine, count]}))
+            .send()
+            .await
+            .expect(422);
+        assert!(refused.body.to_string().contains(words), "{}", refused.body);
+    }
+    let fine = json!({"instance_id": "odd", "batch": 1, "counts": [{"flag": "checkout", "variant": "on", "evaluations": 3}]});
+    let taken = node
+        .call(Method::POST, "/v1/outcomes")
+        .key(&super::harness::key_of(ripcord_proto::role::Role::Sdk))
+        .json(&fine)
+        .send();
+    assert_eq!(taken.await.expect(202).body, json!({"unknown": 0}), "nothing of the batch was counted before");
+}

@@ -151,6 +151,28 @@ impl Shown {
             return;
         }
         let (rollout, paint) = (&answer.value, call.output.paint());
+        // A step comes before what its gates say of it; what a gate says, before what follows from it.
+        match rollout.state {
+            RolloutState::Scheduled | RolloutState::Holding | RolloutState::Waiting => {
+                self.line(rollout, paint);
+                self.gates(rollout, paint);
+            }
+            RolloutState::Paused | RolloutState::Completed | RolloutState::Aborted | RolloutState::RolledBack | RolloutState::Failed => {
+                self.gates(rollout, paint);
+                self.line(rollout, paint);
+            }
+        }
+    }
+
+    fn line(&mut self, rollout: &Rollout, paint: Paint) {
+        let line = words::line(rollout, paint);
+        if line != self.line {
+            print(&stamped(&line, paint));
+            self.line = line;
+        }
+    }
+
+    fn gates(&mut self, rollout: &Rollout, paint: Paint) {
         for reading in &rollout.gates {
             let known = self.gates.iter().any(|(name, verdict)| *name == reading.name && *verdict == reading.verdict);
             if !known {
@@ -158,11 +180,6 @@ impl Shown {
                 self.gates.push((reading.name.clone(), reading.verdict));
                 print(&stamped(&words::gate(reading, paint), paint));
             }
-        }
-        let line = words::line(rollout, paint);
-        if line != self.line {
-            print(&stamped(&line, paint));
-            self.line = line;
         }
     }
 }

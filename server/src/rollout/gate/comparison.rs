@@ -86,7 +86,9 @@ fn too_much(comparison: &Comparison) -> String {
     match (&comparison.outcome, comparison.against) {
         (Counted::Number(..), Against::Control(margin)) => format!("worse by more than {margin}"),
         (Counted::Error | Counted::Latency(_), Against::Control(margin)) => {
-            format!("worse by more than {} points", margin.to_string().trim_end_matches('%'))
+            let points = margin.to_string();
+            let points = points.trim_end_matches('%');
+            format!("worse by more than {points} point{}", if points == "1" { "" } else { "s" })
         }
         (Counted::Number(_, ripcord_proto::gate::Worse::Lower), Against::Limit(limit)) => format!("below {limit}"),
         (Counted::Error | Counted::Latency(_) | Counted::Number(..), Against::Limit(limit)) => format!("above {limit}"),
@@ -150,7 +152,7 @@ mod tests {
         assert_eq!(verdict, Verdict::Fail);
         assert_eq!(
             detail,
-            "5.00% took 300ms or longer of 5000 against 1.00% of 5000 of the control: worse by more than 1 points, 95% sure"
+            "5.00% took 300ms or longer of 5000 against 1.00% of 5000 of the control: worse by more than 1 point, 95% sure"
         );
         assert_eq!(judge(&compared, &figures((5_000, 60), (5_000, 50))).0, Verdict::Pass);
         let limited = gate("outcome: latency, below: 300ms");

@@ -27,8 +27,9 @@ use crate::store::LogName;
 const AWAY: Duration = Duration::from_millis(500);
 /// How long the store may take to put back what was moved, before the flag is killed meanwhile.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How often what the gates went by is recorded while nothing else is.
-const RECORD: Duration = Duration::from_mins(1);
+/// How often what the gates went by is recorded while nothing else is. The log keeps every record, and nodes keep what was reported in
+/// the last hour: this is for the counts of a node that never comes back.
+const RECORD: Duration = Duration::from_mins(10);
 /// Entries of the log that are looked through for who made an edit.
 const LOOK_BACK: u64 = 256;
 
