@@ -74,6 +74,8 @@ pub const PLAN_BYTES: usize = 64 * 1024;
 pub const PROPOSALS_EXPIRE_SECONDS_MAX: u64 = 30 * 24 * 60 * 60;
 /// Proposals that an environment keeps: those that wait, and the newest of the others.
 pub const PROPOSALS: usize = 200;
+/// Bytes of all of them as JSON, at most.
+pub const PROPOSALS_BYTES: usize = 64 * 1024 * 1024;
 /// Reports of drills that an environment keeps: the newest.
 pub const DRILLS: usize = 200;
 /// Verdicts of a drill, at most.

@@ -191,7 +191,7 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, Failure> {
 }
 
 async fn ask(call: &Invocation, command: Remote) -> Result<Exit, Failure> {
-    match answer(call, command).await {
+    match Box::pin(answer(call, command)).await {
         Err(Failure::Client(ClientError::Proposed(proposed))) => proposal::made(call, *proposed).await,
         ended => ended,
     }

@@ -48,7 +48,7 @@ fn shown_as_plan(diff: &Difference) -> PlanAnswer {
         unchanged: 0,
         kept: Vec::new(),
         adopted: Vec::new(),
-        users: diff.users.clone(),
+        users: diff.users,
         shares: diff.shares.clone(),
         kills: BTreeMap::new(),
         warnings: Vec::new(),

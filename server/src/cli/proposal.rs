@@ -30,7 +30,6 @@ Examples:
 
 Exit codes of wait: 0 applied; 3 declined, withdrawn, expired or stale;
 4 not decided on in time.")]
-#[expect(clippy::doc_markdown, reason = "these comments are the help, which is no markdown")]
 pub(crate) struct ProposalCommand {
     #[command(subcommand)]
     command: Command,

@@ -172,8 +172,8 @@ fn propose(effect: Effect<'_>, now: Timestamp) -> Result<Verdict, CommitError> {
     };
     proposal.what = words::what(&proposal);
     proposal.says = words::waits(&proposal);
-    let room = room(effect.before, now)?;
     let entry = entry(proposal)?;
+    let room = room(effect.before, &entry, now)?;
     let put = Change::PutRecord(Arc::clone(&entry).into());
     Ok(Verdict::Propose(entry, std::iter::once(put).chain(room).collect()))
 }
@@ -192,17 +192,21 @@ fn is_repeated(entry: &Entry<Proposal>, draft: &Draft, asked: &[Asked], hash: Di
 }
 
 /// Makes room for one more proposal: the oldest that were decided on go. Those that wait stay.
-fn room(state: &EnvironmentState, now: Timestamp) -> Result<Vec<Change>, CommitError> {
+fn room(state: &EnvironmentState, new: &Entry<Proposal>, now: Timestamp) -> Result<Vec<Change>, CommitError> {
     let proposals = &state.records.proposals;
-    let surplus = (proposals.len() + 1).saturating_sub(limits::PROPOSALS);
-    let decided = proposals
-        .iter()
-        .filter(|entry| entry.value().map_or(true, |proposal| proposal.clone().at(now).state.is_final()));
-    let room: Vec<Change> = decided
-        .take(surplus)
-        .map(|entry| Change::DeleteRecord(RecordKey::Proposal(entry.key().clone())))
-        .collect();
-    if room.len() < surplus { Err(refused(words::FULL)) } else { Ok(room) }
+    let size = |entry: &Entry<Proposal>| entry.json().get().len();
+    let (mut count, mut bytes) = (proposals.len() + 1, proposals.bytes() + size(new));
+    let fits = |count: usize, bytes: usize| count <= limits::PROPOSALS && bytes <= limits::PROPOSALS_BYTES;
+    let is_decided = |entry: &&Arc<Entry<Proposal>>| entry.value().map_or(true, |proposal| proposal.clone().at(now).state.is_final());
+    let mut room = Vec::new();
+    for entry in proposals.iter().filter(is_decided) {
+        if fits(count, bytes) {
+            break;
+        }
+        (count, bytes) = (count - 1, bytes.saturating_sub(size(entry)));
+        room.push(Change::DeleteRecord(RecordKey::Proposal(entry.key().clone())));
+    }
+    if fits(count, bytes) { Ok(room) } else { Err(refused(words::FULL)) }
 }
 
 fn planned(effect: Effect<'_>) -> plan::Plan {
@@ -211,9 +215,9 @@ fn planned(effect: Effect<'_>) -> plan::Plan {
 
 /// The hash of all that a proposal shows: each thing that it touches as it is and as it would be, and what it relies on.
 fn hash(effect: Effect<'_>, plan: &plan::Plan) -> Result<Digest, CommitError> {
-    let rollbacks = effect.draft.asks.iter().filter_map(|ask| match ask {
-        Ask::Rollback(reversal) => Some(reversal.planned(effect.before)),
-        _ => None,
+    let rollbacks = effect.draft.asks.iter().filter_map(|ask| {
+        let Ask::Rollback(reversal) = ask else { return None };
+        Some(reversal.planned(effect.before))
     });
     let covered = (plan.hash, guarded::relied_on(effect), rollbacks.collect::<Result<Vec<_>, _>>()?);
     let covered = serde_json::to_vec(&covered).map_err(|error| CommitError::Internal(error.to_string()))?;

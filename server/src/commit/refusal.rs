@@ -152,14 +152,7 @@ impl CommitError {
                     format!("There is no {kind} {name} in this environment; `ripcord {kind} list` shows those that exist."),
                 )
             }
-            Self::RecordMoved(key) => Problem::new(
-                Code::StaleRevision,
-                format!(
-                    "Nothing was changed: {} {} has changed meanwhile; read it again and decide anew.",
-                    key.kind(),
-                    key.as_str()
-                ),
-            ),
+            Self::RecordMoved(key) => moved(key),
             Self::NotDriving => Problem::new(Code::StaleRevision, "Nothing was changed: another node drives this environment now."),
             Self::ReleaseFinished(name) => Problem::new(
                 Code::ReleaseFinished,
@@ -202,6 +195,15 @@ const MEANWHILE: &str = "Flags go on being served from memory, and kills work. T
 const RESEEDING: &str = "Nothing was changed: the store had lost its state and is being filled again from memory. Try again in a few seconds.";
 const OUTCOME_UNKNOWN: &str = "The store did not say whether it wrote. It is settled when the store is back, and applied at most once; repeat the call \
     with the same Idempotency-Key, or look at `ripcord audit`.";
+
+fn moved(key: &RecordKey) -> Problem {
+    let detail = format!(
+        "Nothing was changed: {} {} has changed meanwhile; read it again and decide anew.",
+        key.kind(),
+        key.as_str()
+    );
+    Problem::new(Code::StaleRevision, detail)
+}
 
 fn killed(flag: &FlagKey, kill: &Kill, why: &str) -> Problem {
     let reason = kill.reason.as_ref().map(|reason| format!(", {reason}")).unwrap_or_default();

@@ -54,7 +54,9 @@ pub(super) fn admit(draft: &Draft, state: &EnvironmentState, now: Timestamp) -> 
 /// A proposal in the place of what was asked.
 fn proposed(state: &EnvironmentState, proposal: Arc<Entry<Proposal>>, changes: Vec<Change>) -> Admitted<EnvironmentState> {
     let mut candidate = Candidate::new(state);
-    changes.into_iter().for_each(|change| candidate.push(change));
+    for change in changes {
+        candidate.push(change);
+    }
     let (made, candidate) = candidate.made();
     Admitted {
         urgent: false,

@@ -17,9 +17,13 @@ pub(super) fn spare(path: &str, flag: &mut Value, now: &Value, rollout: &Rollout
     for (place, live) in rules_now.iter().enumerate().filter(|(_, rule)| own(rule)) {
         let is_moved = live.get("id").and_then(Value::as_str) == Some(moved.rule.as_str());
         let Some(rules) = rules_of(flag) else { return spared };
-        let like = |rule: &Value| same_id(rule, live) || (is_moved && unnamed.as_ref().is_some_and(|name| identity(rule) == *name));
-        let said = rules.iter().position(like);
-        let file = said.and_then(|said| rules.get(said).cloned());
+        let name = unnamed.as_ref().filter(|_| is_moved);
+        let as_before = rules
+            .iter()
+            .position(|rule| name.is_some_and(|name| identity(rule) == *name) && !rules_now.contains(rule));
+        let as_before = as_before.map(|place| rules.remove(place));
+        let said = rules.iter().position(|rule| same_id(rule, live));
+        let file = as_before.or_else(|| said.and_then(|said| rules.get(said).cloned()));
         match said.and_then(|said| rules.get_mut(said)) {
             Some(slot) => *slot = live.clone(),
             None => rules.insert(place.min(rules.len()), live.clone()),
@@ -102,7 +106,13 @@ mod tests {
         let plain = json!({"serve": rule("x", 5)["serve"]});
         let now = json!({"rules": [rule("gradual", 10)]});
         let (flag, paths) = spared(json!({"rules": [plain]}), &now, &rollout(&plain));
-        assert_eq!((flag, paths.len()), (now, 1));
+        assert_eq!((flag, paths.len()), (now.clone(), 1));
+        let beside = json!({"rules": [rule("gradual", 10), plain]});
+        assert_eq!(
+            spared(beside, &now, &rollout(&plain)).0,
+            now,
+            "as the merge leaves it where the file changed it"
+        );
     }
 
     #[test]

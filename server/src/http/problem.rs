@@ -161,10 +161,10 @@ impl From<Box<Problem>> for Refusal {
 
 impl From<CommitError> for Refusal {
     fn from(error: CommitError) -> Self {
-        match error {
-            CommitError::Proposed { answer, .. } => Self::proposed(answer),
-            error => Problem::from(error).into(),
+        if let CommitError::Proposed { answer, .. } = error {
+            return Self::proposed(answer);
         }
+        Problem::from(error).into()
     }
 }
 

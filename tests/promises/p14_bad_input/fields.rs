@@ -148,7 +148,34 @@ async fn the_published_schema_takes_what_is_right_and_refuses_what_it_can_see_is
     ensure!(!takes(
         &json!({"variants": {"on": true}, "default": "on", "safe": "on", "rules": [{"serve": {"split": [{"variant": "on", "weight": "101%"}]}}]})
     ));
+    for (file, is_right) in files() {
+        let parsed = ripcord_proto::FlagsFile::from_value(&file);
+        ensure!(parsed.is_ok() == is_right, "the parser of {file}: {parsed:?}");
+        ensure!(schemas.validate(&file, index).is_ok() == is_right, "the schema of {file}: right is {is_right}");
+    }
     Ok(())
+}
+
+/// Whole files, and whether they are right.
+fn files() -> Vec<(Value, bool)> {
+    let beta = json!({"attribute": "plan", "equals": "beta"});
+    vec![
+        (json!({}), true),
+        (json!({"flags": {}, "segments": {}}), true),
+        (
+            json!({"environment": "staging", "set": "payments", "flags": {"a": flags::boolean("on")}, "segments": {"beta": beta}}),
+            true,
+        ),
+        (json!({"segments": {"beta": {"description": "who asked for it", "when": beta}}}), true),
+        (json!({"flag": {}}), false),
+        (json!({"flags": []}), false),
+        (json!({"flags": {"a b": flags::boolean("on")}}), false),
+        (json!({"environment": "Staging"}), false),
+        (json!({"environment": "system"}), false),
+        (json!({"set": "-x"}), false),
+        (json!({"segments": {"beta": {"when": beta, "serve": "on"}}}), false),
+        (json!({"segments": {"beta": {}}}), false),
+    ]
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -20,6 +20,8 @@ fn guards_and_gates_have_an_exit_code_of_their_own() {
         let guards = [
             Code::FlagKilled,
             Code::PlanStale,
+            Code::ProposalStale,
+            Code::SecondPersonNeeded,
             Code::OtherOwner,
             Code::StaleRevision,
             Code::Forbidden,

@@ -26,17 +26,14 @@ pub(super) fn of(effect: Effect<'_>, plan: Plan) -> Result<Difference, CommitErr
         }
     }
     for change in effect.changes {
-        match change {
-            Change::Restore(id) => difference.also.extend(effect.before.snapshot.kills.value(id.as_str()).map(words::lifted)),
-            Change::PutRecord(Record::Policy(entry)) => {
-                let from = effect.before.records.policy();
-                difference.policy = entry.value().ok().map(|to| PolicyStep { from, to: to.clone() });
-            }
-            Change::PutRecord(Record::Rollout(entry)) => {
-                let was = effect.before.records.rollouts.value(entry.key().as_str());
-                difference.also.extend(entry.value().ok().map(|rollout| words::rollout(was, rollout)));
-            }
-            _ => {}
+        if let Change::Restore(id) = change {
+            difference.also.extend(effect.before.snapshot.kills.value(id.as_str()).map(words::lifted));
+        } else if let Change::PutRecord(Record::Policy(entry)) = change {
+            let from = effect.before.records.policy();
+            difference.policy = entry.value().ok().map(|to| PolicyStep { from, to: to.clone() });
+        } else if let Change::PutRecord(Record::Rollout(entry)) = change {
+            let was = effect.before.records.rollouts.value(entry.key().as_str());
+            difference.also.extend(entry.value().ok().map(|rollout| words::rollout(was, rollout)));
         }
     }
     Ok(difference)

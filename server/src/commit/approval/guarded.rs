@@ -70,9 +70,9 @@ fn rolls_back(effect: Effect<'_>) -> Result<bool, CommitError> {
 
 /// The flags that a rollout gives back: that limits harm.
 fn taken_back(changes: &[Change]) -> BTreeSet<&FlagKey> {
-    let rollouts = changes.iter().filter_map(|change| match change {
-        Change::PutRecord(Record::Rollout(entry)) => entry.value().ok(),
-        _ => None,
+    let rollouts = changes.iter().filter_map(|change| {
+        let Change::PutRecord(Record::Rollout(entry)) = change else { return None };
+        entry.value().ok()
     });
     let back = rollouts.filter(|rollout| rollout.state == RolloutState::RolledBack);
     back.map(|rollout| &rollout.plan.flag).collect()
