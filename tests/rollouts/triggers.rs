@@ -173,11 +173,18 @@ pub async fn signed(api: &Api, made: &Made, body: &Value, ahead: i64) -> anyhow:
 
 /// A body, and the header that signs it at `ahead` seconds from now.
 pub fn signature(made: &Made, body: &Value, ahead: i64) -> (String, String) {
-    let (text, time) = (body.to_string(), jiff::Timestamp::now().as_second() + ahead);
+    let text = body.to_string();
+    let header = signature_of(made, &text, ahead);
+    (text, header)
+}
+
+/// The header that signs a text at `ahead` seconds from now.
+pub fn signature_of(made: &Made, text: &str, ahead: i64) -> String {
+    let time = jiff::Timestamp::now().as_second() + ahead;
     let key = hmac::Key::new(hmac::HMAC_SHA256, made.secret.as_bytes());
     let tag = hmac::sign(&key, format!("{time}.{text}").as_bytes());
-    let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    (text, format!("t={time},v1={hex}"))
+    let hex: Vec<String> = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("t={time},v1={}", hex.concat())
 }
 
 /// Sends a body with the header that signs it.

@@ -24,14 +24,12 @@ use super::output::table;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  ripcord trigger create error-rate --source alertmanager \\
-      --rollback open-release --label severity=page --while-release-open
-  ripcord trigger create stop-checkout --source json --pointer /error_rate \\
-      --above 0.05 --hmac --kill --flags checkout-v2
-  ripcord trigger test error-rate webhook.json
+  ripcord trigger create errors --source alertmanager --rollback open-release
+  ripcord trigger create smoke --source gate --gate smoke --kill
+  ripcord trigger test errors webhook.json
   ripcord trigger firings
   ripcord trigger confirm f_01jd3x7q8v9w0y2z4a6b8c0d2e
-  ripcord trigger disarm error-rate --reason \"the monitoring is wrong\"")]
+  ripcord trigger disarm errors --reason \"the monitoring is wrong\"")]
 pub(crate) struct TriggerCommand {
     #[command(subcommand)]
     command: Command,

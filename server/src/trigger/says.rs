@@ -55,8 +55,13 @@ pub(super) fn killed_instead(killed: &str, why: &str) -> String {
 
 /// A rollback that was committed.
 pub(super) fn rolled_back(id: &ripcord_proto::RollbackId, flags: usize, target: &str) -> String {
-    let flags = if flags == 1 { "1 flag".to_owned() } else { format!("{flags} flags") };
+    let flags = self::flags(flags);
     format!("Rolled back {flags} to {target}. `ripcord rollback show {id}` tells who has confirmed it")
+}
+
+/// `1 flag`, `2 flags`.
+pub(super) fn flags(count: usize) -> String {
+    if count == 1 { "1 flag".to_owned() } else { format!("{count} flags") }
 }
 
 /// A hold.

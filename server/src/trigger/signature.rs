@@ -165,7 +165,9 @@ fn signed_by_pagerduty(key: &hmac::Key, header: &str, body: &[u8]) -> Result<Gen
 
 fn tag(key: &hmac::Key, parts: &[&[u8]]) -> hmac::Tag {
     let mut context = hmac::Context::with_key(key);
-    parts.iter().for_each(|part| context.update(part));
+    for part in parts {
+        context.update(part);
+    }
     context.sign()
 }
 

@@ -33,7 +33,7 @@ impl Triggers {
             TriggerAction::Hold(names) => {
                 let held = if names.flags.is_empty() { Held::All } else { Held::Of(names.flags.clone()) };
                 let held = live(&state, &held);
-                let detail = format!("; {} are live", held.len());
+                let detail = format!("; live: {}", held.len());
                 (says::would(action, &detail), Effects { held, ..Effects::default() })
             }
             TriggerAction::Kill(names) => {
@@ -50,7 +50,7 @@ impl Triggers {
                 match prepared {
                     Ok(prepared) => {
                         let flags = moves(&prepared);
-                        let detail = format!(", which changes {} flags", flags.len());
+                        let detail = format!(", which changes {}", says::flags(flags.len()));
                         (says::would(action, &detail), Effects { flags, ..Effects::default() })
                     }
                     Err(why) => (says::would(action, &format!(", and could not: {why}")), Effects::default()),

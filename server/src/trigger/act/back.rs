@@ -58,7 +58,7 @@ impl Triggers {
             Err(_) => Err(Stopped::Away("the log did not answer in time".to_owned())),
         };
         let (stopped, prepared) = match prepared {
-            Ok(prepared) => match self.commit_back(&incident, &order, &prepared).await? {
+            Ok(prepared) => match self.commit_back(&incident, &prepared).await? {
                 Back::Done(firing) => return Ok(Kept::Written(firing)),
                 Back::Overtaken => return self.overtaken(incident, turn).await,
                 Back::Stopped(stopped) => (stopped, Some(prepared)),
@@ -102,7 +102,7 @@ impl Triggers {
     }
 
     /// The rollback and the firing's record in one commit.
-    async fn commit_back(&self, incident: &Incident, order: &Order, prepared: &Prepared) -> Result<Back, CommitError> {
+    async fn commit_back(&self, incident: &Incident, prepared: &Prepared) -> Result<Back, CommitError> {
         if self.inner.environments.store().health().borrow().state != StoreState::Available {
             return Ok(Back::Stopped(Stopped::Away("it does not answer".to_owned())));
         }
@@ -110,10 +110,11 @@ impl Triggers {
             return Ok(Back::Stopped(stopped(&refusal)));
         }
         let reversal = prepared.reversal.clone();
-        let target = order
-            .to
-            .as_ref()
-            .map_or_else(|| reversal.record.target.position().to_string(), ToString::to_string);
+        let target = &reversal.record.target;
+        let target = match &target.checkpoint {
+            Some(name) => format!("{name} ({})", target.position()),
+            None => target.position().to_string(),
+        };
         let effects = Effects {
             rollback: Some(reversal.record.id.clone()),
             flags: crate::trigger::trial::moves(prepared),

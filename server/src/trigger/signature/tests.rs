@@ -20,7 +20,12 @@ fn trigger(source: &str, credential: &str) -> Trigger {
 
 fn hex(parts: &[&[u8]]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
-    tag(&key, parts).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    in_hex(&tag(&key, parts))
+}
+
+fn in_hex(tag: &hmac::Tag) -> String {
+    let bytes: Vec<String> = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    bytes.concat()
 }
 
 fn header(second: i64) -> String {
@@ -41,8 +46,7 @@ fn the_signature_is_the_one_of_rfc_4231() {
     // Test case 2 of the RFC.
     let key = hmac::Key::new(hmac::HMAC_SHA256, b"Jefe");
     let tag = tag(&key, &[b"what do ya want ".as_slice(), b"for nothing?"]);
-    let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    assert_eq!(in_hex(&tag), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 }
 
 #[test]
