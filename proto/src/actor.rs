@@ -32,6 +32,15 @@ impl Actor {
             key: None,
         }
     }
+
+    /// A trigger that acts by itself. It may what those on call may.
+    pub fn trigger(name: &crate::key::TriggerName) -> Self {
+        Self {
+            name: format!("trigger {name}"),
+            role: Role::Oncall,
+            key: None,
+        }
+    }
 }
 
 /// From where a change came.

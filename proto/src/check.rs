@@ -128,7 +128,24 @@ impl<'de> serde::Deserialize<'de> for Check {
     }
 }
 
+impl<'de> serde::Deserialize<'de> for BodyCheck {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        reader::read(&value, Self::read_alone).map_err(serde::de::Error::custom)
+    }
+}
+
 impl BodyCheck {
+    /// Reads one that stands by itself.
+    pub(crate) fn read_alone(reader: &mut Reader, value: &Value) -> Read<Self> {
+        let map = reader.object(value)?;
+        reader.members(map, "a comparison", &["pointer", "equals", "below", "above"], &[]);
+        match Self::read(reader, map)? {
+            Some(check) => Ok(check),
+            None => reader.refuse("says nothing; give pointer, and one of equals, below and above"),
+        }
+    }
+
     fn read(reader: &mut Reader, map: &serde_json::Map<String, Value>) -> Read<Option<Self>> {
         let pointer = reader.optional(map, "pointer", |reader, value| {
             let text = reader.text(value)?;

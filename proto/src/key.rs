@@ -49,6 +49,20 @@ fn check_environment(what: &str, text: &str) -> Result<(), Faults> {
     Err(Faults::one("", problem))
 }
 
+/// Lower-case letters, digits and `-`, starting with a letter or digit, at most 63: it stands in a URL behind the environment's name and a dot.
+fn check_trigger(what: &str, text: &str) -> Result<(), Faults> {
+    let fits = !text.is_empty()
+        && text.len() <= limits::ENVIRONMENT_CHARACTERS
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !text.starts_with('-');
+    if fits {
+        return Ok(());
+    }
+    let most = limits::ENVIRONMENT_CHARACTERS;
+    let problem = format!("{what} {text:?} must be 1 to {most} lower-case letters, digits or -, not starting with -");
+    Err(Faults::one("", problem))
+}
+
 /// A key, but neither the one that stands for the newest known-good checkpoint, nor one that stands for a revision.
 fn check_checkpoint(what: &str, text: &str) -> Result<(), Faults> {
     if text == LAST_KNOWN_GOOD {
@@ -175,6 +189,10 @@ checked_name!(
 checked_name!(
     /// The name of a release; the same form as a [`FlagKey`].
     ReleaseName, "a release's name", check_key
+);
+checked_name!(
+    /// The name of a trigger: 1 to 63 lower-case letters, digits or `-`.
+    TriggerName, "a trigger's name", check_trigger
 );
 checked_name!(
     /// The name of a number that applications report; the same form as a [`FlagKey`].

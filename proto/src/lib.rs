@@ -7,7 +7,7 @@
 //! key  value  variant  condition  split  rule  lease   ->  flag, segment            the definitions
 //! actor  change  kill                                  ->  commit (one log entry)   what happened
 //! table (entries by key, each with its digest)         ->  snapshot, delta          the state, and the way from one to the next
-//! checkpoint  release  rollback  rollout  proposal  …     ->  record                   what is kept beside the flags
+//! checkpoint  release  rollback  rollout  trigger  proposal  …     ->  record       what is kept beside the flags
 //! scenario                                             ->  drill                    what is rehearsed, and what came of it
 //! frame  rest  problem                                                              what goes over the wire
 //! ```
@@ -73,6 +73,7 @@ pub mod span;
 pub mod split;
 pub mod table;
 pub mod target;
+pub mod trigger;
 pub mod value;
 pub mod variant;
 mod yaml;
@@ -80,7 +81,7 @@ mod yaml;
 pub use fault::{Fault, Faults};
 pub use flag::Flag;
 pub use flags_file::FlagsFile;
-pub use key::{CheckpointName, EnvironmentKey, FlagKey, NumberName, ReleaseName, RuleId, SegmentKey, SetName, Tag, VariantName};
+pub use key::{CheckpointName, EnvironmentKey, FlagKey, NumberName, ReleaseName, RuleId, SegmentKey, SetName, Tag, TriggerName, VariantName};
 pub use kill::{Kill, KillId, KillScope};
 
 pub use proposal::ProposalId;
@@ -90,3 +91,4 @@ pub use rollout::RolloutId;
 pub use segment::Segment;
 pub use snapshot::Snapshot;
 pub use target::TargetName;
+pub use trigger::FiringId;

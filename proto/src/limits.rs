@@ -104,3 +104,25 @@ pub const PING_EVERY_SECONDS_MIN: u64 = 10;
 pub const PING_EVERY_SECONDS_MAX: u64 = 7 * 24 * 60 * 60;
 /// Seconds after a rollback within which its review is due, at most: 90 days.
 pub const REVIEW_WITHIN_SECONDS_MAX: u64 = 90 * 24 * 60 * 60;
+/// Triggers of an environment, at most.
+pub const TRIGGERS: usize = 200;
+/// Firings that an environment keeps: the newest.
+pub const FIRINGS: usize = 200;
+/// Bytes of a signal that a trigger takes, at most.
+pub const SIGNAL_BYTES: usize = 1024 * 1024;
+/// Flags that one trigger names, at most.
+pub const TRIGGER_FLAGS: usize = 100;
+/// Labels that a trigger asks for, and that a firing keeps, at most.
+pub const SIGNAL_LABELS: usize = 32;
+/// Characters of a label, a group or a summary that a firing keeps, at most.
+pub const SIGNAL_CHARACTERS: usize = 200;
+/// Milliseconds of a trigger's cooldown, at most: a day.
+pub const COOLDOWN_MILLIS_MAX: u64 = 24 * 60 * 60 * 1_000;
+/// Actions that a trigger may take in an hour, at most.
+pub const ACTIONS_PER_HOUR_MAX: u32 = 1_000;
+/// Milliseconds within which a person may answer what a trigger asks, at least: a minute.
+pub const ANSWER_MILLIS_MIN: u64 = 60 * 1_000;
+/// Milliseconds within which a person may answer what a trigger asks, at most: a week.
+pub const ANSWER_MILLIS_MAX: u64 = 7 * 24 * 60 * 60 * 1_000;
+/// Characters of a secret that a trigger is given, at least.
+pub const TRIGGER_SECRET_CHARACTERS_MIN: usize = 24;

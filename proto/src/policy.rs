@@ -6,6 +6,7 @@ use std::fmt;
 use crate::check::Check;
 use crate::fault::Faults;
 use crate::table::Member;
+use crate::trigger::TriggerMode;
 
 /// An environment's policy. It decides who may do what and when, never what a flag answers.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -36,6 +37,9 @@ pub struct Policy {
     /// Where Prometheus answers the gates that do not say it themselves: `http://127.0.0.1:9090`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prometheus: Option<String>,
+    /// What triggers do when they fire; `ask` where it does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub triggers: Option<TriggerMode>,
     /// What needs a second person: asked for by one, it waits as a proposal until the holder of another key approves it. What
     /// limits harm never does: kills, pauses, stops, and the rollback of a rollout.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
@@ -124,6 +128,11 @@ impl Policy {
         self.review_within_seconds.unwrap_or(3 * 24 * 60 * 60)
     }
 
+    /// What triggers do when they fire.
+    pub fn triggers(&self) -> TriggerMode {
+        self.triggers.unwrap_or(TriggerMode::Ask)
+    }
+
     /// Who may approve a step of a rollout.
     pub fn approvers(&self) -> Approvers {
         match self.approve_own {
@@ -140,7 +149,9 @@ impl Policy {
 
     /// Whether putting `next` in its place needs a second person: where changes do, and wherever less would need one.
     pub fn guards_itself_against(&self, next: &Self) -> bool {
-        self.second_person.contains(&Guarded::Changes) || !self.second_person.is_subset(&next.second_person)
+        // What triggers may do by themselves needs no second person then.
+        let unleashes = self.second_person.contains(&Guarded::Rollback) && next.triggers() > self.triggers();
+        self.second_person.contains(&Guarded::Changes) || !self.second_person.is_subset(&next.second_person) || unleashes
     }
 }
 

@@ -23,6 +23,7 @@ use crate::revision::Position;
 use crate::rollback::Rollback;
 use crate::rollout::Rollout;
 use crate::table::{Entry, Member, Table};
+use crate::trigger::{Firing, Trigger};
 
 /// What keys are made of, as text.
 fn text<K: Borrow<str>>(key: &K) -> &str {
@@ -162,6 +163,10 @@ records! {
     Drill in drills,
     /// What file sets own.
     Claim in claims,
+    /// What is done when a signal comes.
+    Trigger in triggers,
+    /// Signals that made triggers fire.
+    Firing in firings,
 }
 
 impl Records {

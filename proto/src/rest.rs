@@ -30,6 +30,7 @@ pub mod settings;
 pub mod stale_flags;
 #[cfg(test)]
 mod tests;
+pub mod triggers;
 pub mod written;
 
 use serde_json::Value;

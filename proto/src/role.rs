@@ -57,6 +57,10 @@ pub enum Action {
     StopRollout,
     /// Approve a step of a rollout.
     ApproveRollout,
+    /// Make, change and delete triggers.
+    Trigger,
+    /// Answer what a trigger asks, and disarm triggers.
+    AnswerTrigger,
     /// Approve and decline what others propose, as far as one may do it oneself.
     Decide,
     /// Take back what one has proposed.
@@ -87,10 +91,10 @@ impl Role {
             Action::Checkpoint | Action::Drill => matches!(self, Self::Pipeline | Self::Oncall | Self::Editor | Self::Admin),
             Action::Kill | Action::StopRollout => matches!(self, Self::Pipeline | Self::Oncall | Self::Editor | Self::Admin),
             Action::Release | Action::Rollout => matches!(self, Self::Pipeline | Self::Editor | Self::Admin),
-            Action::Restore | Action::Vouch | Action::Rollback | Action::PassOneWay | Action::Ping | Action::ApproveRollout => {
+            Action::Restore | Action::Vouch | Action::Rollback | Action::PassOneWay | Action::Ping | Action::ApproveRollout | Action::AnswerTrigger => {
                 matches!(self, Self::Oncall | Self::Editor | Self::Admin)
             }
-            Action::SetPolicy => matches!(self, Self::Editor | Self::Admin),
+            Action::SetPolicy | Action::Trigger => matches!(self, Self::Editor | Self::Admin),
             Action::Administer => matches!(self, Self::Admin),
         }
     }
@@ -116,7 +120,7 @@ impl Role {
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Stream,
         Self::Evaluate,
         Self::Read,
@@ -131,6 +135,8 @@ impl Action {
         Self::Rollout,
         Self::StopRollout,
         Self::ApproveRollout,
+        Self::Trigger,
+        Self::AnswerTrigger,
         Self::Decide,
         Self::Withdraw,
         Self::Ping,

@@ -13,6 +13,7 @@ mod environments;
 mod explain;
 mod flags;
 mod front;
+mod hooks;
 mod keys;
 mod kills;
 mod metrics;
@@ -36,6 +37,7 @@ mod settings;
 mod stale_flags;
 #[cfg(test)]
 mod tests;
+mod triggers;
 mod write;
 
 pub use self::rooms::Parts;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use ripcord_proto::check::{CheckOutcome, Probe, When};
 
+pub(crate) use self::body::{Found, look};
 use crate::clock::Clock;
 
 /// How long a connection may take; a shorter timeout of a check ends it sooner.

@@ -44,6 +44,7 @@ mod segments;
 mod serve;
 mod span;
 mod target;
+mod trigger;
 mod watch;
 
 use std::path::PathBuf;
@@ -127,6 +128,7 @@ enum Remote {
     Rollout(rollout::RolloutCommand),
     Proposal(proposal::ProposalCommand),
     Gate(gate::GateCommand),
+    Trigger(trigger::TriggerCommand),
     Rollback(Box<rollback::RollbackCommand>),
     Ping(ping::Ping),
     Checkpoint(checkpoint::Checkpoint),
@@ -203,6 +205,7 @@ async fn answer(call: &Invocation, command: Remote) -> Result<Exit, Failure> {
         Remote::Rollout(command) => rollout::run(call, command).await,
         Remote::Proposal(command) => proposal::run(call, command).await,
         Remote::Gate(command) => gate::run(call, command).await,
+        Remote::Trigger(command) => trigger::run(call, command).await,
         Remote::Rollback(command) => rollback::run(call, *command).await,
         Remote::Ping(command) => ping::run(call, command).await,
         Remote::Checkpoint(command) => checkpoint::run(call, command).await,

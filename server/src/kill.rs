@@ -38,6 +38,8 @@ pub const PATIENCE: Duration = Duration::from_millis(250);
 /// A kill that is asked for.
 #[derive(Debug, Clone)]
 pub struct Order {
+    /// Its id, where whoever asks makes it, so that one who asks twice gets one kill; else it is made here.
+    pub id: Option<KillId>,
     /// Where.
     pub environment: EnvironmentKey,
     /// By whom.
@@ -145,8 +147,10 @@ impl Kills {
         if let Some(existing) = self.provisional_of(&order.environment, &order.scope)? {
             return self.existing(&order, existing);
         }
+        let id = order.id.clone().unwrap_or_else(|| self.new_id());
+        self.check_not_ended(&order.environment, &id)?;
         let kill = Kill {
-            id: self.new_id(),
+            id,
             scope: order.scope.clone(),
             reason: order.reason.clone(),
             actor: order.author.actor.clone(),

@@ -42,3 +42,4 @@ pub mod stream;
 pub mod system;
 pub mod tasks;
 pub mod telemetry;
+pub mod trigger;

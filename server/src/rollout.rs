@@ -12,6 +12,7 @@
 //! hold longer, never shorter than what was left. A machine that is suspended does not count the time: the hold goes on where it was.
 
 pub mod acts;
+mod alarm;
 mod decide;
 mod gate;
 mod moves;
@@ -31,6 +32,7 @@ use ripcord_proto::gate::GateReading;
 use ripcord_proto::rollout::Rollout;
 use ripcord_proto::{EnvironmentKey, RolloutId};
 
+pub use self::alarm::GateFired;
 use crate::check::Checks;
 use crate::commit::CommitError;
 use crate::driver::Drivers;
@@ -51,6 +53,7 @@ pub struct Rollouts {
     reports: Arc<dyn Reports>,
     http: reqwest::Client,
     live: Arc<Mutex<BTreeMap<RolloutId, Vec<GateReading>>>>,
+    alarms: alarm::Alarms,
 }
 
 impl Rollouts {
@@ -67,10 +70,16 @@ impl Rollouts {
             reports,
             http: http.build().unwrap_or_default(),
             live: Arc::default(),
+            alarms: alarm::Alarms::new(),
         };
         let this = rollouts.clone();
         rollouts.environments.in_each("rollouts", move |place| runner::run(this.clone(), place));
         rollouts
+    }
+
+    /// The gates that fail from now on, of those rollouts that this node drives.
+    pub fn alarms(&self) -> tokio::sync::broadcast::Receiver<GateFired> {
+        self.alarms.listen()
     }
 
     /// A rollout when it is over, or as it is after `patience`, with what its gates say now as far as this node reads them.

@@ -150,15 +150,15 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
         pings: procedures.pings,
         checks: procedures.checks,
         rollouts: procedures.rollouts,
+        triggers: procedures.triggers,
         peers,
         outcomes,
         metrics,
         node: node.clone(),
     };
     let api = api::Api::new(parts, access);
-    let entry = entry_settings(&config, tls.clone());
     let address = listener.local_addr().map_err(ServeError::Http)?;
-    let server = entry::start(vec![listener], &entry, &streams, move |worker| {
+    let server = entry::start(vec![listener], &entry_settings(&config, tls.clone()), &streams, move |worker| {
         ofrep.before(api.app(&worker).configure(|config| health.routes(config)))
     })
     .map_err(ServeError::Http)?;

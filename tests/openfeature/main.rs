@@ -10,6 +10,7 @@ mod conformance;
 mod engine;
 mod grpc;
 mod independent;
+mod listeners;
 mod node;
 mod ofrep;
 mod random;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         answers::trials(),
         grpc::trials(),
         sync::trials(),
+        listeners::trials(),
         bad_input::trials(),
         traces::trials(),
         independent::trials(),

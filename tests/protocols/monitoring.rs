@@ -9,12 +9,15 @@ use ripcord_tests::{App, Outcome, SOON, Server, Setup, eventually, flags};
 use serde_json::{Value, json};
 
 /// Counters that are there from the first time that something goes wrong.
-const WHEN_IT_HAPPENS: [&str; 5] = [
+const WHEN_IT_HAPPENS: [&str; 8] = [
     "ripcord_rate_limited_total",
     "ripcord_stream_cuts_total",
     "ripcord_stream_refusals_total",
     "ripcord_stream_collapses_total",
     "ripcord_refused_keys_total",
+    "ripcord_trigger_deliveries_total",
+    "ripcord_trigger_firings_total",
+    "ripcord_trigger_refusals_total",
 ];
 
 fn text(file: &str) -> anyhow::Result<String> {

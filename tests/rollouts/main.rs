@@ -1,9 +1,11 @@
-//! Rollouts from a pipeline, over real processes: a script, real SDK clients with simulated users, and servers that are killed.
+//! Rollouts from a pipeline, over real processes: a script, real SDK clients with simulated users, and servers that are killed; and
+//! what triggers make of alerts.
 
 mod approvals;
 mod drivers;
 mod faults;
 mod pipeline;
+mod triggers;
 mod users;
 
 use std::process::Command;

@@ -32,6 +32,7 @@ impl Members for Policy {
         "review_within_seconds",
         "approve_own",
         "prometheus",
+        "triggers",
         "second_person",
         "proposals_expire_seconds",
     ];
@@ -56,6 +57,7 @@ impl Members for Policy {
         let given = |name: &str| map.get(name).is_some_and(|value| !value.is_null());
         let approve_own = given("approve_own").then(|| reader.optional(map, "approve_own", Reader::boolean)).flatten();
         let prometheus = given("prometheus").then(|| reader.optional(map, "prometheus", check::url)).flatten();
+        let triggers = given("triggers").then(|| reader.optional(map, "triggers", Reader::parsed)).flatten();
         Ok(Self {
             protection: protection.unwrap_or_default(),
             vouch_after_seconds,
@@ -65,6 +67,7 @@ impl Members for Policy {
             review_within_seconds,
             approve_own,
             prometheus,
+            triggers,
             second_person: second_person.unwrap_or_default().into_iter().collect(),
             proposals_expire_seconds,
         })

@@ -59,7 +59,14 @@ impl Limits {
     /// Counts a request of the key `id`, or refuses it.
     pub(super) fn check(&self, id: &Arc<str>, action: Action) -> Result<(), Refusal> {
         let (limiter, name) = match action {
-            Action::Stream | Action::Evaluate | Action::Kill | Action::Restore | Action::Rollback | Action::PassOneWay | Action::StopRollout => return Ok(()),
+            Action::Stream
+            | Action::Evaluate
+            | Action::Kill
+            | Action::Restore
+            | Action::Rollback
+            | Action::PassOneWay
+            | Action::StopRollout
+            | Action::AnswerTrigger => return Ok(()),
             Action::Read => (&self.reads, "reads"),
             Action::Edit
             | Action::Checkpoint
@@ -67,6 +74,7 @@ impl Limits {
             | Action::Release
             | Action::Rollout
             | Action::ApproveRollout
+            | Action::Trigger
             | Action::Decide
             | Action::Withdraw
             | Action::Ping

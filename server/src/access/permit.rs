@@ -57,6 +57,12 @@ allows! {
     StopRollout = &[Action::StopRollout], Action::Kill;
     /// To approve a step of a rollout.
     ApproveRollout = &[Action::ApproveRollout], Action::Edit;
+    /// To make and delete triggers.
+    ManageTrigger = &[Action::Trigger], Action::Edit;
+    /// To change triggers; whoever may only answer them may disarm them.
+    ChangeTrigger = &[Action::Trigger, Action::AnswerTrigger], Action::AnswerTrigger;
+    /// To answer what a trigger asks.
+    AnswerTrigger = &[Action::AnswerTrigger], Action::AnswerTrigger;
     /// To approve and decline proposals; what they do must be permitted too.
     DecideProposal = &[Action::Decide], Action::Edit;
     /// To take back proposals of one's own.

@@ -64,6 +64,7 @@ pub(super) async fn kill(write: Write<Kill>, body: Body<KillRequest>, rooms: web
     let (environment, wait) = (write.permit.environment().clone(), write.wait());
     let served = rooms.served_to_killers(&write.permit)?;
     let order = Order {
+        id: None,
         environment: environment.clone(),
         author: write.permit.author(),
         scope: body.value.scope,

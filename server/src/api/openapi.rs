@@ -10,8 +10,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, front, keys, kills, metrics, outcomes, pings,
-    policy, proposals, releases, revisions, rollbacks, rollouts, segments, sets, settings, stale_flags,
+    audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, front, hooks, keys, kills, metrics, outcomes, pings,
+    policy, proposals, releases, revisions, rollbacks, rollouts, segments, sets, settings, stale_flags, triggers,
 };
 use crate::stream;
 
@@ -46,6 +46,8 @@ use crate::stream;
         pings::list, pings::send,
         rollouts::list, rollouts::start, rollouts::get, rollouts::acts::pause, rollouts::acts::resume, rollouts::acts::advance,
         rollouts::acts::abort, rollouts::acts::rollback, rollouts::acts::approve, rollouts::replay,
+        triggers::list, triggers::get, triggers::create, triggers::change, triggers::delete, triggers::test,
+        triggers::firings::list, triggers::firings::get, triggers::firings::confirm, triggers::firings::decline, hooks::take,
         keys::list, keys::create, keys::revoke,
         audit::list, audit::verify, backup::download,
     ),

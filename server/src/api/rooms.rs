@@ -17,13 +17,15 @@ use ripcord_proto::{EnvironmentKey, FlagKey, Position, ProposalId, ReleaseName, 
 use tokio::sync::watch;
 
 use super::write::Prepared;
-use crate::access::permit::{Administer, Allows, DecideProposal, Edit, KeepDrill, Kill, ManageRelease, Read, Report, Restore, RollBack, SendPing};
+use crate::access::permit::{
+    Administer, Allows, AnswerTrigger, DecideProposal, Edit, KeepDrill, Kill, ManageRelease, Read, Report, Restore, RollBack, SendPing,
+};
 use crate::access::{Clearance, Permit};
 use crate::check::Checks;
 use crate::checkpoint::{self, Resolved};
 use crate::commit::plan::Planned;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Call, CommitError, Committed, Draft};
+use crate::commit::{Answer, Call, CommitError, Committed, Draft};
 use crate::driver::Drivers;
 use crate::environment::Environments;
 use crate::fleet::Fleet;
@@ -41,6 +43,7 @@ use crate::snapshot::publication::Served;
 use crate::store::{LogName, Store, StoreHealth, StoreState};
 use crate::system::{SystemDraft, SystemState};
 use crate::telemetry::{Metrics, names};
+use crate::trigger::Triggers;
 
 /// What the rooms are made of.
 #[derive(Debug, Clone)]
@@ -57,6 +60,8 @@ pub struct Parts {
     pub pings: Pings,
     /// Rollouts.
     pub rollouts: Rollouts,
+    /// Triggers.
+    pub triggers: Triggers,
     /// Asks the probes of a rollback before it commits.
     pub checks: Checks,
     /// Other nodes.
@@ -246,6 +251,16 @@ impl Rooms {
     /// What reads the gates of rollouts here, and waits for their end.
     pub(super) fn rollouts(&self) -> &Rollouts {
         &self.parts.rollouts
+    }
+
+    /// Triggers: what they take carries its own proof, and what people answer them is behind permits of its own.
+    pub(super) fn triggers(&self) -> &Triggers {
+        &self.parts.triggers
+    }
+
+    /// The answer that a call got before, where it did.
+    pub(super) fn answered(&self, permit: &Permit<AnswerTrigger>, call: &Call) -> Result<Option<Answer>, Refusal> {
+        Ok(self.parts.environments.answered(permit.environment(), call)?)
     }
 
     /// What a key must be allowed to do, to decide on a proposal.

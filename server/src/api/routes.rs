@@ -9,8 +9,8 @@ use ripcord_proto::problem::Code;
 
 use super::rooms::{Parts, Rooms};
 use super::{
-    audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, front, keys, kills, metrics, openapi, outcomes,
-    peers, pings, policy, proposals, releases, revisions, rollbacks, rollouts, segments, sets, settings, stale_flags,
+    audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, front, hooks, keys, kills, metrics, openapi,
+    outcomes, peers, pings, policy, proposals, releases, revisions, rollbacks, rollouts, segments, sets, settings, stale_flags, triggers,
 };
 use crate::access::Access;
 use crate::http::{Refusal, compress, problem, span};
@@ -55,6 +55,7 @@ impl Api {
             .service(at("/schema/flags.json", "GET", [web::get().to(openapi::flags_schema)]))
             .service(at("/v1/backup", "GET", [web::get().to(backup::download)]))
             .service(at("/v1/outcomes", "POST", [web::post().to(outcomes::report)]))
+            .service(at("/v1/hooks/{hook}", "POST", [web::post().to(hooks::take)]))
             .service(at("/v1/keys", "GET, POST", [web::get().to(keys::list), web::post().to(keys::create)]))
             .service(at("/v1/keys/{key}", "DELETE", [web::delete().to(keys::revoke)]))
             .service(
@@ -121,6 +122,7 @@ fn environment_routes(config: &mut web::ServiceConfig) {
         .configure(release_routes)
         .configure(rollback_routes)
         .configure(rollout_routes)
+        .configure(trigger_routes)
         .service(at("/{env}/revisions", "GET", [web::get().to(revisions::list)]))
         .service(at("/{env}/revisions/{key}", "GET", [web::get().to(revisions::get)]))
         .service(at("/{env}/diff", "GET", [web::get().to(revisions::diff)]))
@@ -203,6 +205,29 @@ fn rollout_routes(config: &mut web::ServiceConfig) {
         .service(at("/{env}/rollouts/{key}/rollback", "POST", [web::post().to(rollouts::acts::rollback)]))
         .service(at("/{env}/rollouts/{key}/approve", "POST", [web::post().to(rollouts::acts::approve)]))
         .service(at("/{env}/rollouts/{key}/replay", "POST", [web::post().to(rollouts::replay)]));
+}
+
+fn trigger_routes(config: &mut web::ServiceConfig) {
+    config
+        .service(at(
+            "/{env}/triggers",
+            "GET, POST",
+            [web::get().to(triggers::list), web::post().to(triggers::create)],
+        ))
+        .service(at(
+            "/{env}/triggers/{key}",
+            "GET, PATCH, DELETE",
+            [
+                web::get().to(triggers::get),
+                web::patch().to(triggers::change),
+                web::delete().to(triggers::delete),
+            ],
+        ))
+        .service(at("/{env}/triggers/{key}/test", "POST", [web::post().to(triggers::test)]))
+        .service(at("/{env}/firings", "GET", [web::get().to(triggers::firings::list)]))
+        .service(at("/{env}/firings/{key}", "GET", [web::get().to(triggers::firings::get)]))
+        .service(at("/{env}/firings/{key}/confirm", "POST", [web::post().to(triggers::firings::confirm)]))
+        .service(at("/{env}/firings/{key}/decline", "POST", [web::post().to(triggers::firings::decline)]));
 }
 
 /// A path and what it takes; any other method is told which those are.

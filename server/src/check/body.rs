@@ -9,6 +9,23 @@ const SHOWN: usize = 80;
 /// Judges a body: what was found, in words, or what is wrong with it.
 pub(super) fn judge(expected: &BodyCheck, bytes: &[u8]) -> Result<String, String> {
     let body: Value = serde_json::from_slice(bytes).map_err(|_| "the body is no JSON".to_owned())?;
+    match look(expected, &body)? {
+        Found::AsStated(found) => Ok(found),
+        Found::Otherwise(found) => Err(found),
+    }
+}
+
+/// What stands in a body, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// What should stand there.
+    AsStated(String),
+    /// Something else.
+    Otherwise(String),
+}
+
+/// Compares, or says why it cannot be told: there is nothing at the place, or no number.
+pub(crate) fn look(expected: &BodyCheck, body: &Value) -> Result<Found, String> {
     let place = if expected.pointer.is_empty() { "the body" } else { &expected.pointer };
     let found = body
         .pointer(&expected.pointer)
@@ -20,11 +37,11 @@ pub(super) fn judge(expected: &BodyCheck, bytes: &[u8]) -> Result<String, String
         Comparison::Below(limit) => (number()? < *limit, format!("below {limit}")),
         Comparison::Above(limit) => (number()? > *limit, format!("above {limit}")),
     };
-    if holds {
-        Ok(format!("{place} is {shown}"))
+    Ok(if holds {
+        Found::AsStated(format!("{place} is {shown}"))
     } else {
-        Err(format!("{place} is {shown}, expected {wanted}"))
-    }
+        Found::Otherwise(format!("{place} is {shown}, expected {wanted}"))
+    })
 }
 
 /// JSON has one kind of number: 3 and 3.0 are the same.

@@ -14,10 +14,10 @@ use ripcord_sdk::Context;
 use ripcord_sdk::engine::CompiledFlag;
 use tonic::{Request, Response, Status};
 
-use super::evaluation::{Asked, boolean, float, integer, object, string, with_zero, zero_of};
+use super::evaluation::{Asked, boolean, float, integer, object, span, string, with_zero, zero_of};
 use super::events::{self, Event, Events};
 use super::{Room, context};
-use crate::remote::Answer;
+use crate::remote::{Answer, trace};
 
 /// The service.
 pub(super) struct Evaluation(pub(super) Arc<Room>);
@@ -48,10 +48,12 @@ impl Service for Evaluation {
     type EventStreamStream = Events<EventStreamResponse>;
 
     async fn resolve_all(&self, request: Request<ResolveAllRequest>) -> Result<Response<ResolveAllResponse>, Status> {
+        let _span = span(request.metadata()).entered();
         let caller = self.0.caller(request.metadata(), "")?;
         let attributes = context::read(request.into_inner().context);
         let context = Context::from_json(&attributes).at(self.0.clock.now().as_second());
         let served = caller.state.served();
+        trace::asked(caller.environment.as_str(), &caller.selection, served.snapshot.position, &context);
         let shown = served
             .snapshot
             .flags

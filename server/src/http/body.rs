@@ -23,6 +23,7 @@ use ripcord_proto::rest::rollback_acts::{ResumeRequest, ReviewRequest, UndoReque
 use ripcord_proto::rest::rollbacks::{PlanRequest, RollbackRequest};
 use ripcord_proto::rest::rollouts::ReplayRequest;
 use ripcord_proto::rest::settings::SettingsRequest;
+use ripcord_proto::rest::triggers::{TestRequest, TriggerPatch, TriggerRequest};
 use ripcord_proto::rest::{self, Request};
 use ripcord_proto::rollout::Plan;
 use ripcord_proto::{Faults, Flag, Segment, limits};
@@ -128,6 +129,15 @@ impl Bounded for KeyRequest {
 impl Bounded for DrillRequest {
     const BYTES: usize = 256 * 1024;
 }
+impl Bounded for TriggerRequest {
+    const BYTES: usize = 256 * 1024;
+}
+impl Bounded for TriggerPatch {
+    const BYTES: usize = 256 * 1024;
+}
+impl Bounded for TestRequest {
+    const BYTES: usize = limits::SIGNAL_BYTES + SLACK;
+}
 impl Bounded for EnvironmentRequest {
     const BYTES: usize = SMALL;
 }
@@ -188,7 +198,8 @@ fn check_kind(request: &HttpRequest, allowed: Kind) -> Result<(), Refusal> {
     ))
 }
 
-async fn collect(request: &HttpRequest, payload: web::Payload, most: usize) -> Result<web::Bytes, Refusal> {
+/// The bytes of a body, at most `most`. A larger one is refused before it is read to its end.
+pub async fn collect(request: &HttpRequest, payload: web::Payload, most: usize) -> Result<web::Bytes, Refusal> {
     let too_large = || {
         Refusal::new(
             Code::TooLarge,

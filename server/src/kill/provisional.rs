@@ -29,6 +29,13 @@ impl Kills {
         Ok(served.overlay.kills.contains_key(id))
     }
 
+    /// An id that has ended never comes back, with the store or without it.
+    pub(super) fn check_not_ended(&self, environment: &EnvironmentKey, id: &KillId) -> Result<(), CommitError> {
+        let running = self.inner.environments.running(environment)?;
+        let ended = running.committer.state().ended_kills.contains(id) || running.publisher.served().overlay.ended.contains_key(id);
+        if ended { Err(CommitError::NoKill(id.clone())) } else { Ok(()) }
+    }
+
     /// The answer for a scope that is provisionally killed already.
     pub(super) fn existing(&self, order: &Order, kill: Kill) -> Result<Outcome, CommitError> {
         let held = if self.inner.journal.holds(&kill.id) { Held::Journaled } else { Held::Memory };

@@ -142,6 +142,7 @@ fn draft(role: Role, asks: Vec<Ask>) -> Draft {
 
 fn order(scope: KillScope) -> Order {
     Order {
+        id: None,
         environment: production(),
         author: author(Role::Oncall),
         scope,
@@ -350,6 +351,7 @@ async fn a_repeated_call_gets_the_first_answer_and_changes_nothing() {
         request: ripcord_proto::digest::Digest::of([body.as_bytes()]),
     };
     let ask = |body: &str| Order {
+        id: None,
         call: Some(call(body)),
         ..order(flag("checkout"))
     };

@@ -185,7 +185,11 @@ impl Desk {
             return self.abort(id, token, stop);
         }
         let Some(view) = self.view(id, now) else { return };
-        match decide::next(&view) {
+        let next = decide::next(&view);
+        if matches!(next, Next::Pause(_) | Next::TakeBack(_)) {
+            self.rollouts.alarms.tell(&self.environment, &view);
+        }
+        match next {
             Next::Stand(standing) => self.stand(token, id, standing),
             Next::Enter => self.enter(token, id, &state, now),
             Next::Complete => self.complete(token, id),

@@ -1,4 +1,4 @@
-//! What goes on by itself: rollbacks after their commit, rollouts, pings that policies ask for, environments that vouch for
+//! What goes on by itself: rollbacks after their commit, rollouts, triggers, pings that policies ask for, environments that vouch for
 //! themselves.
 
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use crate::outcome::{Elsewhere, Outcomes};
 use crate::ping::Pings;
 use crate::rollback::progress::Progress;
 use crate::rollout::Rollouts;
+use crate::trigger::Triggers;
 
 /// The rooms of it that the API works with.
 pub(super) struct Procedures {
@@ -23,6 +24,7 @@ pub(super) struct Procedures {
     pub(super) checks: Checks,
     pub(super) pings: Pings,
     pub(super) rollouts: Rollouts,
+    pub(super) triggers: Triggers,
 }
 
 /// Starts all of it, on this node.
@@ -49,10 +51,12 @@ pub(super) fn start(environments: &Environments, fleet: &Fleet, outcomes: &Outco
     vouching.start();
     let reports = Arc::clone(others) as Arc<dyn Reports>;
     let rollouts = Rollouts::start(environments.clone(), drivers.clone(), kills.clone(), checks.clone(), reports);
+    let triggers = Triggers::start(environments.clone(), kills.clone(), checks.clone(), rollouts.alarms(), node);
     Procedures {
         drivers,
         checks,
         pings,
         rollouts,
+        triggers,
     }
 }

@@ -61,6 +61,12 @@ metrics_of_the_server! {
     GATE_READINGS = "ripcord_gate_readings_total", describe_counter, Unit::Count, "Readings of gates by what they said";
     /// Labels: `env`.
     PINGS = "ripcord_pings_total", describe_counter, Unit::Count, "Pings sent";
+    /// Labels: `env`, `trigger`, `outcome` (`fired`, `repeat`, `resolved`, `ignored`, `duplicate`, `disarmed`).
+    TRIGGER_DELIVERIES = "ripcord_trigger_deliveries_total", describe_counter, Unit::Count, "Genuine signals of triggers by what they came to";
+    /// Labels: `env`, `trigger`, `action` (`hold`, `rollback`, `kill`), `state` (`acted`, `waiting`, `suppressed`, …).
+    TRIGGER_FIRINGS = "ripcord_trigger_firings_total", describe_counter, Unit::Count, "Firings of triggers by what came of them";
+    /// Labels: `why` (`forged`, `outside_the_window`, `too_large`, `unreadable`).
+    TRIGGER_REFUSALS = "ripcord_trigger_refusals_total", describe_counter, Unit::Count, "Deliveries to hooks that were not taken";
     STORE_UP = "ripcord_store_up", describe_gauge, Unit::Count, "1 while appends can succeed, else 0";
     APPEND_SECONDS = "ripcord_store_append_seconds", describe_histogram, Unit::Seconds, "Time of an append, until it is durable";
     /// Labels: `env`, `transport` (`websocket`, `sse`).

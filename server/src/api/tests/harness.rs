@@ -41,6 +41,7 @@ use crate::store::memory::MemoryStore;
 use crate::system::{SystemAsk, SystemDraft};
 use crate::tasks::TaskSet;
 use crate::telemetry::Metrics;
+use crate::trigger::Triggers;
 
 pub(super) const ADMIN: &str = "rc_admin_0123456789abcdef0123456789abcdef";
 pub(super) const PEERS: &str = "a secret that peers share, and nobody else";
@@ -162,14 +163,11 @@ impl Node {
         };
         let checks = progress.checks.clone();
         progress.start();
+        let reports = Arc::new(OwnReports::new(outcomes.clone(), "id-a"));
+        let rollouts = Rollouts::start(environments.clone(), drivers.clone(), kills.clone(), checks.clone(), reports);
         let parts = Parts {
-            rollouts: Rollouts::start(
-                environments.clone(),
-                drivers.clone(),
-                kills.clone(),
-                checks.clone(),
-                Arc::new(OwnReports::new(outcomes.clone(), "id-a")),
-            ),
+            triggers: Triggers::start(environments.clone(), kills.clone(), checks.clone(), rollouts.alarms(), "a"),
+            rollouts,
             checks,
             pings: Pings::new(environments.clone(), fleet.clone(), drivers.clone()),
             fleet,

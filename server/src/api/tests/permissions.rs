@@ -151,6 +151,26 @@ fn of_rollouts() -> Vec<Row> {
     ]
 }
 
+fn of_triggers() -> Vec<Row> {
+    let made = json!({"name": "other", "source": "alertmanager", "action": {"hold": {}}});
+    let read = |template| (Method::GET, template, "", Value::Null, Action::Read);
+    let write = |method, template, body, action| (method, template, "", body, action);
+    let trigger = "/v1/environments/{env}/triggers/{key}";
+    vec![
+        read("/v1/environments/{env}/triggers"),
+        write(Method::POST, "/v1/environments/{env}/triggers", made, Action::Trigger),
+        read(trigger),
+        // What else is changed needs more: see `those_on_call_may_disarm_a_trigger_and_nothing_else`.
+        write(Method::PATCH, trigger, json!({"state": "disarmed"}), Action::AnswerTrigger),
+        write(Method::POST, "/v1/environments/{env}/triggers/{key}/test", json!({"payload": {}}), Action::Read),
+        write(Method::DELETE, trigger, Value::Null, Action::Trigger),
+        read("/v1/environments/{env}/firings"),
+        read("/v1/environments/{env}/firings/{key}"),
+        write(Method::POST, "/v1/environments/{env}/firings/{key}/confirm", Value::Null, Action::AnswerTrigger),
+        write(Method::POST, "/v1/environments/{env}/firings/{key}/decline", Value::Null, Action::AnswerTrigger),
+    ]
+}
+
 fn of_the_server() -> Vec<Row> {
     let batch = json!({"instance_id": "i", "batch": 1, "counts": []});
     let key = json!({"role": "sdk", "environment": "nowhere", "name": "n"});
@@ -170,6 +190,7 @@ fn table() -> impl Iterator<Item = Row> {
         .into_iter()
         .chain(of_rollbacks_and_pings())
         .chain(of_rollouts())
+        .chain(of_triggers())
         .chain(of_proposals())
         .chain(of_its_records())
         .chain(of_the_server())
@@ -248,6 +269,30 @@ async fn a_commit_needs_the_right_to_each_of_its_changes() {
     assert_eq!(commit(Role::Oncall, json!([edit])).await, 403);
     assert_eq!(commit(Role::Oncall, json!([kill])).await, 200);
     assert_eq!(commit(Role::Admin, json!([settings])).await, 200);
+}
+
+#[actix_web::test]
+async fn those_on_call_may_disarm_a_trigger_and_nothing_else() {
+    let node = Node::start().await;
+    let made = json!({"name": "error-rate", "source": "alertmanager", "action": {"hold": {}}});
+    node.post("/v1/environments/production/triggers", &made).await.expect(201);
+    let change = async |role: Role, body: Value| {
+        node.call(Method::PATCH, "/v1/environments/production/triggers/error-rate")
+            .key(&key_of(role))
+            .json(&body)
+            .send()
+            .await
+            .status
+    };
+    assert_eq!(change(Role::Oncall, json!({"state": "disarmed", "reason": "r"})).await, 200);
+    for more in [
+        json!({"state": "armed"}),
+        json!({"state": "disarmed", "mode": "off"}),
+        json!({"action": {"kill": {"flags": ["a"]}}}),
+    ] {
+        assert_eq!(change(Role::Oncall, more.clone()).await, 403, "{more}");
+        assert_eq!(change(Role::Editor, more).await, 200);
+    }
 }
 
 #[actix_web::test]

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use ripcord_proto::Faults;
 use ripcord_proto::policy::{Approvers, Guarded, Policy, Protection};
 use ripcord_proto::rest::policy::PolicyWritten;
+use ripcord_proto::trigger::TriggerMode;
 
 use crate::cli::client::{Answer, Call};
 use crate::cli::exit::{Exit, Failure};
@@ -57,6 +58,9 @@ struct Set {
     /// Where Prometheus answers the gates of rollouts, such as <http://127.0.0.1:9090>
     #[arg(long, value_name = "URL")]
     prometheus: Option<String>,
+    /// What triggers do when they fire: automatic (they act), ask (a person is asked) or off (they are recorded)
+    #[arg(long, value_name = "MODE")]
+    triggers: Option<TriggerMode>,
     /// What needs a second person: changes, rollouts, rollback, restore, separated by commas; or none
     #[arg(long, value_name = "LIST", value_parser = guarded)]
     second_person: Option<SecondPerson>,
@@ -111,6 +115,7 @@ impl Set {
             },
             approve_own: self.approve_own.or(present.approve_own),
             prometheus: self.prometheus.clone().or(present.prometheus),
+            triggers: self.triggers.or(present.triggers),
             second_person: self.second_person.clone().map_or(present.second_person, |SecondPerson(guarded)| guarded),
             proposals_expire_seconds: span(self.proposals_expire, present.proposals_expire_seconds),
         })
@@ -164,6 +169,11 @@ fn describe(call: &Invocation, policy: &Policy) -> String {
         Approvers::Anybody => "by whoever has the role",
         Approvers::NotTheStarter => "by another than the one who started it",
     };
+    let triggers = match policy.triggers() {
+        TriggerMode::Automatic => "automatic: they act by themselves",
+        TriggerMode::Ask => "ask: a person is asked, and nothing is done before",
+        TriggerMode::Off => "off: it is recorded that they fired",
+    };
     let checks: Vec<_> = policy.checks.iter().map(|check| format!("{} ({})", check.name, check.url)).collect();
     let members = [
         ("protection", protection.to_owned()),
@@ -172,6 +182,7 @@ fn describe(call: &Invocation, policy: &Policy) -> String {
         ("reviews due", format!("within {}", in_words(policy.review_within_seconds()))),
         ("pings", pings),
         ("rollouts approved", approvers.to_owned()),
+        ("triggers", triggers.to_owned()),
         ("second person", second_person(policy)),
         ("prometheus", policy.prometheus.clone().unwrap_or_else(|| "each gate says where".to_owned())),
         ("probes", if checks.is_empty() { "none".to_owned() } else { checks.join(", ") }),

@@ -268,6 +268,7 @@ impl Desk {
         }
         (tended.killed, tended.busy) = (true, true);
         let order = Order {
+            id: None,
             environment: self.environment.clone(),
             author: self.rollouts.drivers.author(),
             scope: KillScope::Flag(rollout.plan.flag.clone()),

@@ -1,0 +1,305 @@
+//! What is asked of triggers.
+
+use serde_json::{Map, Value};
+
+use crate::fault::Faults;
+use crate::key::TriggerName;
+use crate::limits;
+use crate::reader::{Read, Reader};
+use crate::rest::{Members, reason};
+use crate::span::Span;
+use crate::trigger::{Conditions, Source, TriggerAction, TriggerMode, TriggerState};
+
+/// By what kind of secret signals are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum CredentialKind {
+    /// `Authorization: Bearer …`.
+    Bearer,
+    /// A signature of each delivery.
+    Hmac,
+}
+
+impl std::str::FromStr for CredentialKind {
+    type Err = Faults;
+
+    fn from_str(text: &str) -> Result<Self, Faults> {
+        match text {
+            "bearer" => Ok(Self::Bearer),
+            "hmac" => Ok(Self::Hmac),
+            _ => Err(Faults::one("", format!("{text:?} is neither \"bearer\" nor \"hmac\""))),
+        }
+    }
+}
+
+/// `POST triggers`.
+#[derive(Clone, PartialEq, serde::Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TriggerRequest {
+    /// Its name.
+    pub name: TriggerName,
+    /// Where its signals come from.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object, example = "alertmanager"))]
+    pub source: Source,
+    /// By what kind of secret it knows them: `bearer` where it does not say. A gate needs none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<CredentialKind>,
+    /// The secret, where the sender makes it (as PagerDuty does); else one is made and shown once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// What it does.
+    pub action: TriggerAction,
+    /// When a signal counts.
+    pub conditions: Conditions,
+    /// How long after an action it takes no other; 15 minutes where it does not say, at most a day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "15m"))]
+    pub cooldown: Option<Span>,
+    /// Actions in an hour, at least one; three where it does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_per_hour: Option<u32>,
+    /// How long a person may take to answer: a minute to a week; an hour where it does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "1h"))]
+    pub answer_within: Option<Span>,
+    /// Whether it is on; armed where it does not say.
+    pub state: TriggerState,
+    /// Narrows what the environment's policy says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<TriggerMode>,
+    /// What it is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Why; it goes into the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl std::fmt::Debug for TriggerRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // It may carry a secret.
+        f.debug_struct("TriggerRequest").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// `PATCH triggers/{name}`: what is named changes.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TriggerPatch {
+    /// Whether it is on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<TriggerState>,
+    /// What it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<TriggerAction>,
+    /// When a signal counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conditions: Option<Conditions>,
+    /// How long after an action it takes no other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "15m"))]
+    pub cooldown: Option<Span>,
+    /// Actions in an hour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_per_hour: Option<u32>,
+    /// How long a person may take to answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "1h"))]
+    pub answer_within: Option<Span>,
+    /// Narrows what the environment's policy says; `null` leaves it to the policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<TriggerMode>))]
+    pub mode: Option<Narrowing>,
+    /// What it is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Why; it goes into the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Whether a trigger narrows the policy's mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(untagged)]
+pub enum Narrowing {
+    /// To this.
+    To(TriggerMode),
+    /// It does not: written `null`.
+    Not,
+}
+
+impl Narrowing {
+    /// The mode that is written into the trigger.
+    pub const fn mode(self) -> Option<TriggerMode> {
+        match self {
+            Self::To(mode) => Some(mode),
+            Self::Not => None,
+        }
+    }
+}
+
+impl TriggerPatch {
+    /// Whether it does nothing but disarm: who is on call may that.
+    pub fn only_disarms(&self) -> bool {
+        let disarming = Self {
+            state: Some(TriggerState::Disarmed),
+            reason: self.reason.clone(),
+            ..Self::default()
+        };
+        *self == disarming
+    }
+}
+
+/// `POST triggers/{name}/test`: a signal to be tried.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TestRequest {
+    /// What would come in the body of a delivery.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub payload: Value,
+}
+
+fn cooldown(reader: &mut Reader, value: &Value) -> Read<Span> {
+    let span: Span = reader.parsed(value)?;
+    if span.millis() > limits::COOLDOWN_MILLIS_MAX {
+        return reader.refuse("is too long; a cooldown is at most a day");
+    }
+    Ok(span)
+}
+
+fn answer_within(reader: &mut Reader, value: &Value) -> Read<Span> {
+    let span: Span = reader.parsed(value)?;
+    if !(limits::ANSWER_MILLIS_MIN..=limits::ANSWER_MILLIS_MAX).contains(&span.millis()) {
+        return reader.refuse("must be a minute to a week");
+    }
+    Ok(span)
+}
+
+fn max_per_hour(reader: &mut Reader, value: &Value) -> Read<u32> {
+    let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
+    match number.filter(|number| (1..=limits::ACTIONS_PER_HOUR_MAX).contains(number)) {
+        Some(number) => Ok(number),
+        None => reader.refuse(format!(
+            "must be a whole number from 1 to {}, not {value}; `off` as the mode takes no action at all",
+            limits::ACTIONS_PER_HOUR_MAX
+        )),
+    }
+}
+
+fn secret(reader: &mut Reader, value: &Value) -> Read<String> {
+    let text = reader.text(value)?;
+    let (least, most) = (limits::TRIGGER_SECRET_CHARACTERS_MIN, limits::KEY_CHARACTERS);
+    if !(least..=most).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return reader.refuse(format!(
+            "must be {least} to {most} letters, digits and signs without spaces; leave it out to have one made"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+impl Members for TriggerRequest {
+    const WHAT: &'static str = "a trigger";
+    const KNOWN: &'static [&'static str] = &[
+        "name",
+        "source",
+        "credential",
+        "secret",
+        "action",
+        "conditions",
+        "cooldown",
+        "max_per_hour",
+        "answer_within",
+        "state",
+        "mode",
+        "note",
+        "reason",
+    ];
+
+    fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
+        let name = reader.required(map, "name", "a name such as \"error-rate\"", Reader::parsed);
+        let source = reader.required(map, "source", "where signals come from, such as \"alertmanager\"", Source::read);
+        let action = reader.required(
+            map,
+            "action",
+            "what it does, such as {\"kill\": {\"flags\": [\"checkout\"]}}",
+            TriggerAction::read,
+        );
+        let request = Self {
+            credential: reader.optional(map, "credential", Reader::parsed),
+            secret: reader.optional(map, "secret", secret),
+            conditions: reader.optional(map, "conditions", Conditions::read).unwrap_or_default(),
+            cooldown: reader.optional(map, "cooldown", cooldown),
+            max_per_hour: reader.optional(map, "max_per_hour", max_per_hour),
+            answer_within: reader.optional(map, "answer_within", answer_within),
+            state: reader.optional(map, "state", Reader::parsed).unwrap_or_default(),
+            mode: reader.optional(map, "mode", Reader::parsed),
+            note: reader.optional(map, "note", Reader::prose),
+            reason: reason(reader, map),
+            name: name?,
+            source: source?,
+            action: action?,
+        };
+        together(reader, &request);
+        Ok(request)
+    }
+}
+
+/// What its members have to do with each other.
+fn together(reader: &mut Reader, request: &TriggerRequest) {
+    let is_gate = matches!(request.source, Source::Gate(_));
+    if is_gate && (request.credential.is_some() || request.secret.is_some()) {
+        reader.within("credential", |reader| {
+            reader.note("is not needed: a gate's signals come from this server itself");
+        });
+    }
+    if is_gate && !request.conditions.labels.is_empty() {
+        reader.within("conditions.labels", |reader| reader.note("cannot be asked of a gate; name the gate in source"));
+    }
+    if !is_gate && matches!(&request.action, TriggerAction::Kill(names) if names.flags.is_empty()) {
+        reader.within("action.kill.flags", |reader| reader.note("is missing; name the flags that are killed"));
+    }
+}
+
+impl Members for TriggerPatch {
+    const WHAT: &'static str = "a change of a trigger";
+    const KNOWN: &'static [&'static str] = &[
+        "state",
+        "action",
+        "conditions",
+        "cooldown",
+        "max_per_hour",
+        "answer_within",
+        "mode",
+        "note",
+        "reason",
+    ];
+
+    fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
+        let mode = |reader: &mut Reader, value: &Value| match value {
+            Value::Null => Ok(Narrowing::Not),
+            value @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_)) => reader.parsed(value).map(Narrowing::To),
+        };
+        Ok(Self {
+            state: reader.optional(map, "state", Reader::parsed),
+            action: reader.optional(map, "action", TriggerAction::read),
+            conditions: reader.optional(map, "conditions", Conditions::read),
+            cooldown: reader.optional(map, "cooldown", cooldown),
+            max_per_hour: reader.optional(map, "max_per_hour", max_per_hour),
+            answer_within: reader.optional(map, "answer_within", answer_within),
+            mode: reader.optional(map, "mode", mode),
+            note: reader.optional(map, "note", Reader::prose),
+            reason: reason(reader, map),
+        })
+    }
+}
+
+impl Members for TestRequest {
+    const WHAT: &'static str = "a signal to be tried";
+    const KNOWN: &'static [&'static str] = &["payload"];
+
+    fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
+        let payload = reader.required(map, "payload", "what would come in the body of a delivery", |_, value| Ok(value.clone()));
+        Ok(Self { payload: payload? })
+    }
+}

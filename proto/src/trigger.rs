@@ -1,0 +1,338 @@
+//! Triggers: what is done, as was agreed beforehand, when a signal comes.
+//!
+//! ```text
+//! signal ──► conditions ──► firing (one for each incident) ──► hold, roll back, kill
+//!                            mode: automatic, ask, off
+//! ```
+
+mod firing;
+mod read;
+mod secret;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
+
+use crate::actor::Actor;
+use crate::check::BodyCheck;
+use crate::fault::Faults;
+use crate::key::{EnvironmentKey, FlagKey, ReleaseName, TriggerName};
+use crate::span::Span;
+use crate::table::Member;
+use crate::target::TargetName;
+
+pub use self::firing::{Answered, Effects, Firing, FiringId, FiringState, FlagMove};
+pub use self::secret::{Credential, SigningKey};
+
+/// A trigger, as it is kept. Its secret never leaves with it: what callers see is [`crate::rest::triggers::TriggerView`].
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Trigger {
+    /// Its name.
+    pub name: TriggerName,
+    /// Where its signals come from, and how they are read.
+    pub source: Source,
+    /// By what a signal proves that it is genuine.
+    pub credential: Credential,
+    /// What it does.
+    pub action: TriggerAction,
+    /// When a signal counts.
+    #[serde(default)]
+    pub conditions: Conditions,
+    /// How long after an action it takes no other.
+    pub cooldown: Span,
+    /// Actions that it may take in an hour.
+    pub max_per_hour: u32,
+    /// How long a person may take to answer where it asks.
+    pub answer_within: Span,
+    /// Whether it is on.
+    pub state: TriggerState,
+    /// Narrows what the environment's policy says; it cannot widen it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<TriggerMode>,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Who made it.
+    pub by: Actor,
+    /// When.
+    pub at: jiff::Timestamp,
+}
+
+impl Trigger {
+    /// How long it takes no other action after one, where it does not say.
+    pub const COOLDOWN: Span = Span::from_millis(15 * 60 * 1_000);
+    /// Actions in an hour, where it does not say.
+    pub const MAX_PER_HOUR: u32 = 3;
+    /// How long a person may take to answer, where it does not say.
+    pub const ANSWER_WITHIN: Span = Span::from_millis(60 * 60 * 1_000);
+    /// Seconds that a signed delivery may be away from the server's clock, either way.
+    pub const REPLAY_WINDOW_SECONDS: i64 = 300;
+
+    /// What it does when it fires, where the environment has this policy: the lesser of what the two say.
+    pub fn mode_under(&self, policy: &crate::policy::Policy) -> TriggerMode {
+        self.mode.map_or(policy.triggers(), |own| own.min(policy.triggers()))
+    }
+}
+
+/// Where signals come from, and how they are read: `"alertmanager"`, `"pagerduty"`, `{"json": …}` or `{"gate": …}`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// Webhooks of Prometheus' Alertmanager.
+    Alertmanager,
+    /// Webhooks of PagerDuty (version 3), and events as its Events API takes them (version 2).
+    Pagerduty,
+    /// Any JSON: one place of it says whether something is wrong.
+    Json(BodyCheck),
+    /// Gates of rollouts of this environment.
+    Gate(GateFilter),
+}
+
+/// Which gates; all where nothing is said.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct GateFilter {
+    /// Those of this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Those of rollouts of this flag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flag: Option<FlagKey>,
+}
+
+/// What a trigger does.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum TriggerAction {
+    /// It pauses live rollouts.
+    Hold(FlagNames),
+    /// It puts flags back to a known state.
+    Rollback(BackTo),
+    /// It kills flags.
+    Kill(FlagNames),
+}
+
+/// Flags by name. None: all live rollouts for a hold, and the rollout's own flag where a gate is the source.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FlagNames {
+    /// Their keys.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub flags: BTreeSet<FlagKey>,
+}
+
+/// What goes back, and to where.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BackTo {
+    /// What goes back.
+    pub scope: BackScope,
+    /// To where; a release goes back to its baseline, everything else to `last-known-good`, where it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<TargetName>,
+}
+
+/// What goes back: `"open_release"`, `"environment"`, `{"release": …}` or `{"flags": […]}`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum BackScope {
+    /// What the release changed that is open then; the newest, where there are several.
+    OpenRelease,
+    /// What this release changed.
+    Release(ReleaseName),
+    /// These flags.
+    Flags(BTreeSet<FlagKey>),
+    /// Everything.
+    Environment,
+}
+
+/// When a signal counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Conditions {
+    /// Labels that it must carry, each with the values that will do.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, BTreeSet<String>>,
+    /// When it counts at all.
+    #[serde(default)]
+    pub during: During,
+    /// Whose traffic it must be about.
+    #[serde(default)]
+    pub about: About,
+}
+
+/// When a signal counts at all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum During {
+    /// At any time.
+    #[default]
+    Always,
+    /// While a release is open: the one that goes back, where one is named.
+    OpenRelease,
+}
+
+/// Whose traffic a signal must be about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum About {
+    /// Anybody's.
+    #[default]
+    AllTraffic,
+    /// Users': what is labelled `traffic: synthetic` or `synthetic: true` does not count.
+    RealTraffic,
+}
+
+/// Whether a trigger is on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum TriggerState {
+    /// It acts as its mode says.
+    #[default]
+    Armed,
+    /// It records what it would have done.
+    DryRun,
+    /// Signals come to nothing.
+    Disarmed,
+}
+
+/// What a trigger does when it fires. The order is from the least to the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum TriggerMode {
+    /// It records that it fired.
+    Off,
+    /// It asks those on call, and waits.
+    Ask,
+    /// It acts by itself: having been agreed beforehand, it counts as approved.
+    Automatic,
+}
+
+/// Where a trigger takes its signals: `production.error-rate`, the last part of the hook's address.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HookName {
+    /// The environment.
+    pub environment: EnvironmentKey,
+    /// The trigger.
+    pub trigger: TriggerName,
+}
+
+impl fmt::Display for HookName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.environment, self.trigger)
+    }
+}
+
+impl FromStr for HookName {
+    type Err = Faults;
+
+    fn from_str(text: &str) -> Result<Self, Faults> {
+        // No environment's name has a dot.
+        let (environment, trigger) = text
+            .split_once('.')
+            .ok_or_else(|| Faults::one("", format!("{text:?} is no hook; it is written ENVIRONMENT.TRIGGER")))?;
+        Ok(Self {
+            environment: environment.parse()?,
+            trigger: trigger.parse()?,
+        })
+    }
+}
+
+macro_rules! words {
+    ($name:ident, $what:literal, $($variant:ident = $word:literal),*) => {
+        impl $name {
+            /// As it is written.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Faults;
+
+            fn from_str(text: &str) -> Result<Self, Faults> {
+                match text {
+                    $($word => Ok(Self::$variant),)*
+                    _ => Err(Faults::one("", format!("{text:?} is no {}; it is one of {}", $what, [$($word),*].join(", ")))),
+                }
+            }
+        }
+    };
+}
+
+words!(TriggerMode, "mode of a trigger", Automatic = "automatic", Ask = "ask", Off = "off");
+words!(TriggerState, "state of a trigger", Armed = "armed", DryRun = "dry_run", Disarmed = "disarmed");
+words!(During, "time", Always = "always", OpenRelease = "open_release");
+words!(About, "kind of traffic", AllTraffic = "all_traffic", RealTraffic = "real_traffic");
+
+impl TriggerAction {
+    /// `hold`, `rollback`, `kill`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Hold(_) => "hold",
+            Self::Rollback(_) => "rollback",
+            Self::Kill(_) => "kill",
+        }
+    }
+}
+
+impl fmt::Display for TriggerAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let listed = |flags: &BTreeSet<FlagKey>| flags.iter().map(FlagKey::as_str).collect::<Vec<_>>().join(", ");
+        match self {
+            Self::Hold(names) if names.flags.is_empty() => f.write_str("hold the live rollouts"),
+            Self::Hold(names) => write!(f, "hold the rollouts of {}", listed(&names.flags)),
+            Self::Kill(names) if names.flags.is_empty() => f.write_str("kill the rollout's flag"),
+            Self::Kill(names) => write!(f, "kill {}", listed(&names.flags)),
+            Self::Rollback(back) => {
+                match &back.scope {
+                    BackScope::OpenRelease => f.write_str("roll back the open release")?,
+                    BackScope::Release(name) => write!(f, "roll back release {name}")?,
+                    BackScope::Flags(flags) => write!(f, "roll back {}", listed(flags))?,
+                    BackScope::Environment => f.write_str("roll back the environment")?,
+                }
+                match (&back.to, &back.scope) {
+                    (Some(to), _) => write!(f, " to {to}"),
+                    (None, BackScope::OpenRelease | BackScope::Release(_)) => f.write_str(" to its baseline"),
+                    (None, BackScope::Flags(_) | BackScope::Environment) => f.write_str(" to last-known-good"),
+                }
+            }
+        }
+    }
+}
+
+impl Source {
+    /// `alertmanager`, `pagerduty`, `json`, `gate`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Alertmanager => "alertmanager",
+            Self::Pagerduty => "pagerduty",
+            Self::Json(_) => "json",
+            Self::Gate(_) => "gate",
+        }
+    }
+}
+
+impl Member for Trigger {
+    type Key = TriggerName;
+    const KIND: &'static str = "trigger";
+
+    fn parse(json: &str) -> Result<Self, Faults> {
+        serde_json::from_str(json).map_err(|error| Faults::one("", error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,40 @@
+//! `/v1/hooks/{hook}`: where other systems tell that something is wrong.
+
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use actix_web::{HttpRequest, web};
+use ripcord_proto::limits;
+use ripcord_proto::problem::Problem;
+use ripcord_proto::rest::triggers::HookAnswer;
+
+use super::rooms::Rooms;
+use crate::http::body::collect;
+use crate::http::{Refusal, Reply};
+use crate::trigger::Triggers;
+use crate::trigger::signature::Proof;
+
+/// Takes a signal for a trigger: an Alertmanager webhook, an event of PagerDuty, or JSON, as the trigger says.
+///
+/// It carries no key of this server, and proves itself by the trigger's own secret: as `Authorization: Bearer …`, or as
+/// `Ripcord-Signature: t=SECONDS,v1=HEX` with the HMAC-SHA256 of `SECONDS`, a dot and the body, at most five minutes old; PagerDuty's
+/// own `X-PagerDuty-Signature` is taken too. The answer says at once what it came to. A body is at most 1 MiB.
+#[utoipa::path(post, path = "/v1/hooks/{hook}", tag = "triggers", security(()),
+    params(("hook" = String, Path, description = "ENVIRONMENT.TRIGGER, as the trigger's making told", example = "production.error-rate"),
+        ("Ripcord-Signature" = Option<String>, Header, description = "t=SECONDS,v1=HEX"), ("X-PagerDuty-Signature" = Option<String>, Header, description = "v1=HEX")),
+    request_body(content = Object, example = json!({"version": "4", "groupKey": "{}:{alertname=\"HighErrorRate\"}", "status": "firing", "alerts": [{"status": "firing", "labels": {"alertname": "HighErrorRate", "severity": "page"}, "startsAt": "2026-11-24T14:02:00Z"}]})),
+    responses((status = 200, description = "What it came to", body = HookAnswer), (status = 401, description = "It is forged, or too old", body = Problem), (status = "4XX", body = Problem)))]
+pub(super) async fn take(hook: web::Path<String>, request: HttpRequest, payload: web::Payload, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let body = collect(&request, payload, limits::SIGNAL_BYTES).await;
+    let body = body.inspect_err(Triggers::refused)?;
+    let header = |name: &str| text(request.headers(), name);
+    let proof = Proof {
+        authorization: header(AUTHORIZATION.as_str()),
+        signature: header("ripcord-signature"),
+        pagerduty: header("x-pagerduty-signature"),
+    };
+    let answer: HookAnswer = rooms.triggers().deliver(&hook, &proof, body).await?;
+    Reply::ok(&answer)
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
+}

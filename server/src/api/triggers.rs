@@ -1,0 +1,157 @@
+//! `triggers` and `triggers/{name}`: made, changed, tried, and looked at without their secrets.
+
+pub(super) mod firings;
+
+use actix_web::http::StatusCode;
+use actix_web::web;
+use ripcord_proto::TriggerName;
+use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::record::{RecordKey, Records};
+use ripcord_proto::rest::list::Page;
+use ripcord_proto::rest::triggers::{FiringView, TestAnswer, TestRequest, TriggerDetail, TriggerMade, TriggerPatch, TriggerRequest, TriggerView};
+use ripcord_proto::role::Action;
+use ripcord_proto::table::Entry;
+use ripcord_proto::trigger::Trigger;
+use ripcord_proto::{EnvironmentKey, Faults};
+
+use super::named::Named;
+use super::records::{lost, page, read_before, reason, submit};
+use super::rooms::Rooms;
+use super::write::{NO_BODY, WriteRecord, reply};
+use crate::access::Permit;
+use crate::access::permit::{ChangeTrigger, ManageTrigger, Read};
+use crate::commit::{CommitError, Made};
+use crate::http::query::{PageQuery, Query, WriteQuery};
+use crate::http::{Body, Refusal, Reply};
+use crate::trigger::manage;
+
+/// Firings that are shown with their trigger.
+const SHOWN: usize = 10;
+
+/// The triggers, by name.
+#[utoipa::path(get, path = "/v1/environments/{env}/triggers", tag = "triggers",
+    params(("env" = String, Path, example = "production"), PageQuery),
+    responses((status = 200, description = "A page of triggers", body = Page<TriggerView>), (status = "4XX", body = Problem)))]
+pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let (records, stale, Query(query)) = (rooms.records(&permit)?, rooms.stale(), query);
+    let triggers: Vec<&Trigger> = records.triggers.iter().filter_map(|entry| entry.value().ok()).collect();
+    let policy = records.policy();
+    let view = |trigger: &&Trigger| TriggerView::of(permit.environment(), trigger, &policy);
+    let page = page(&triggers, |trigger| trigger.name.to_string(), view, &query, stale.is_some());
+    Ok(Reply::ok(&page)?.stale(stale))
+}
+
+/// One trigger and its newest firings.
+#[utoipa::path(get, path = "/v1/environments/{env}/triggers/{key}", tag = "triggers",
+    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "Its name", example = "error-rate")),
+    responses((status = 200, description = "The trigger", body = TriggerDetail), (status = "4XX", body = Problem)))]
+pub(super) async fn get(permit: Permit<Read>, name: Named<TriggerName>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let (records, Named(name)) = (rooms.records(&permit)?, name);
+    let (entry, trigger) = find(&records, &name)?;
+    let firings = firings::newest_first(&rooms, &records);
+    let own = firings.into_iter().filter(|firing| firing.trigger == name).take(SHOWN);
+    let detail = TriggerDetail {
+        trigger: TriggerView::of(permit.environment(), trigger, &records.policy()),
+        firings: own.map(|firing| FiringView::of(firing, rooms.now())).collect(),
+    };
+    Ok(Reply::ok(&detail)?.record_etag(entry.digest()).stale(rooms.stale()))
+}
+
+/// Makes a trigger. The answer has its secret, which is never shown again.
+#[utoipa::path(post, path = "/v1/environments/{env}/triggers", tag = "triggers",
+    params(("env" = String, Path, example = "production"), WriteQuery),
+    request_body(content = TriggerRequest, example = json!({"name": "error-rate", "source": "alertmanager", "credential": "bearer",
+        "action": {"rollback": {"scope": "open_release"}}, "conditions": {"labels": {"severity": "page"}, "during": "open_release"}, "cooldown": "15m", "max_per_hour": 3})),
+    responses((status = 201, description = "Made", body = TriggerMade), (status = "4XX", body = Problem)))]
+pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<TriggerRequest>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let request = body.value;
+    let made = manage::made(&request, write.permit.author().actor, rooms.now());
+    let given = request.reason.clone().or_else(|| write.given_reason());
+    let why = reason(&format!("made trigger {}: {}", request.name, request.action), given.as_deref());
+    let view = viewer(&write, request.name);
+    // What is recorded for a repeat of the call is everything but the secret.
+    let recorded = move |made: &Made| {
+        Ok(TriggerMade {
+            trigger: view(made)?,
+            secret: None,
+        })
+    };
+    let (committed, shown) = submit(&rooms, write, &body.digest, (manage::create(made.trigger), why), StatusCode::CREATED, recorded).await?;
+    let Some(secret) = made.secret.filter(|_| !committed.replayed) else {
+        return Ok(shown);
+    };
+    let answered: TriggerMade = serde_json::from_str(committed.answer.body.get())
+        .map_err(|error| Refusal::new(Code::Internal, format!("The trigger was made, and its answer could not be read back: {error}.")))?;
+    let shown = TriggerMade {
+        secret: Some(secret.expose().to_owned()),
+        ..answered
+    };
+    Reply::json(StatusCode::CREATED, &shown)
+}
+
+/// Changes what is named of a trigger. Whoever is on call may disarm it, and nothing else.
+#[utoipa::path(patch, path = "/v1/environments/{env}/triggers/{key}", tag = "triggers",
+    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "Its name", example = "error-rate"), WriteQuery),
+    request_body(content = TriggerPatch, example = json!({"state": "disarmed", "reason": "it is the monitoring that fails"})),
+    responses((status = 200, description = "Changed, or so already", body = TriggerView), (status = "4XX", body = Problem)))]
+pub(super) async fn change(
+    write: WriteRecord<ChangeTrigger>,
+    name: Named<TriggerName>,
+    body: Body<TriggerPatch>,
+    rooms: web::Data<Rooms>,
+) -> Result<Reply, Refusal> {
+    let (Named(name), patch) = (name, body.value);
+    if !patch.only_disarms() {
+        write.permit.also(&[Action::Trigger])?;
+    }
+    let expected = read_before(write.condition)?;
+    let given = patch.reason.clone().or_else(|| write.given_reason());
+    let what = patch.state.map_or("changed".to_owned(), |state| format!("set {state}"));
+    let why = reason(&format!("trigger {name} {what}"), given.as_deref());
+    let view = viewer(&write, name.clone());
+    let (_, reply) = submit(&rooms, write, &body.digest, (manage::change(name, patch, expected), why), StatusCode::OK, view).await?;
+    Ok(reply)
+}
+
+/// Deletes a trigger. Its firings stay.
+#[utoipa::path(delete, path = "/v1/environments/{env}/triggers/{key}", tag = "triggers",
+    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "Its name", example = "error-rate"), WriteQuery),
+    responses((status = 200, description = "Deleted", body = Object), (status = "4XX", body = Problem)))]
+pub(super) async fn delete(write: WriteRecord<ManageTrigger>, name: Named<TriggerName>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let Named(name) = name;
+    let expected = read_before(write.condition)?;
+    let given = write.given_reason();
+    let why = reason(&format!("deleted trigger {name}"), given.as_deref());
+    let deleted = name.clone();
+    let body = move |_: &Made| Ok(serde_json::json!({"name": deleted, "revision": null}));
+    let (committed, _) = submit(&rooms, write, &NO_BODY, (manage::delete(name, expected), why), StatusCode::OK, body).await?;
+    reply(&committed.answer, committed.replayed, None)
+}
+
+/// Tries a signal: whether the trigger would fire, why not, and what it would do. Changes nothing, and needs no secret.
+#[utoipa::path(post, path = "/v1/environments/{env}/triggers/{key}/test", tag = "triggers",
+    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "Its name", example = "error-rate")),
+    request_body(content = TestRequest, example = json!({"payload": {"error_rate": 0.2}})),
+    responses((status = 200, description = "What it would come to", body = TestAnswer), (status = "4XX", body = Problem)))]
+pub(super) async fn test(permit: Permit<Read>, name: Named<TriggerName>, body: Body<TestRequest>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    let (records, Named(name)) = (rooms.records(&permit)?, name);
+    let (_, trigger) = find(&records, &name)?;
+    let answer = rooms.triggers().test(permit.environment(), trigger, &body.value.payload).await?;
+    Ok(Reply::ok(&answer)?.stale(rooms.stale()))
+}
+
+fn find<'r>(records: &'r Records, name: &TriggerName) -> Result<(&'r Entry<Trigger>, &'r Trigger), Refusal> {
+    let entry = records.triggers.get(name.as_str());
+    let entry = entry.ok_or_else(|| CommitError::NoRecord(RecordKey::Trigger(name.clone())))?;
+    let unreadable = |faults: &Faults| Refusal::new(Code::Internal, format!("The trigger cannot be read: {faults}."));
+    Ok((entry, entry.value().map_err(unreadable)?))
+}
+
+/// Makes the view of a trigger from what a commit made.
+fn viewer<A>(write: &WriteRecord<A>, name: TriggerName) -> impl Fn(&Made) -> Result<TriggerView, Refusal> + use<A> {
+    let environment: EnvironmentKey = write.permit.environment().clone();
+    move |made: &Made| {
+        let trigger = made.records.triggers.value(name.as_str()).ok_or_else(lost)?;
+        Ok(TriggerView::of(&environment, trigger, &made.records.policy()))
+    }
+}

@@ -1,0 +1,162 @@
+//! `ripcord trigger`: what acts by itself, what it did, and what it asks.
+
+mod answer;
+mod create;
+mod words;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use ripcord_proto::TriggerName;
+use ripcord_proto::rest::triggers::{FiringView, TestAnswer, TestRequest, TriggerDetail, TriggerPatch, TriggerView};
+use ripcord_proto::trigger::TriggerState;
+use serde::de::IgnoredAny;
+
+use super::client::{Answer, Call};
+use super::exit::{Exit, Failure};
+use super::input;
+use super::invocation::Invocation;
+use super::output::table;
+
+/// Hold, roll back or kill by themselves when an alert or a gate fires
+///
+/// Whether they act, ask or only record is the environment's policy: `ripcord env policy set --triggers ask`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ripcord trigger create error-rate --source alertmanager \\
+      --rollback open-release --label severity=page --while-release-open
+  ripcord trigger create stop-checkout --source json --pointer /error_rate \\
+      --above 0.05 --hmac --kill --flags checkout-v2
+  ripcord trigger test error-rate webhook.json
+  ripcord trigger firings
+  ripcord trigger confirm f_01jd3x7q8v9w0y2z4a6b8c0d2e
+  ripcord trigger disarm error-rate --reason \"the monitoring is wrong\"")]
+pub(crate) struct TriggerCommand {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Create(Box<create::Create>),
+    /// List the triggers
+    List,
+    /// Show one, and what it did last
+    Show {
+        /// Its name
+        name: TriggerName,
+    },
+    /// Let it act as its mode says
+    Arm(Switch),
+    /// Let its signals come to nothing
+    Disarm(Switch),
+    /// Let it record what it would do
+    DryRun(Switch),
+    /// Try a signal: whether it would fire, and what it would do; nothing is changed
+    Test {
+        /// Its name
+        name: TriggerName,
+        /// The body of a signal, as JSON; - is the standard input
+        file: PathBuf,
+    },
+    /// Delete it; what it did stays on record
+    Delete(Switch),
+    /// List what triggers did, and what they ask, newest first
+    Firings {
+        /// How many at most
+        #[arg(long, value_name = "NUMBER", default_value_t = 50)]
+        limit: usize,
+    },
+    /// Have a firing that waits act
+    Confirm(answer::Reply),
+    /// Have a firing that waits do nothing
+    Decline(answer::Reply),
+}
+
+/// Which trigger, and why.
+#[derive(Debug, Args)]
+struct Switch {
+    /// Its name
+    name: TriggerName,
+    /// Why; it goes into the log
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+/// Does it.
+pub(crate) async fn run(call: &Invocation, command: TriggerCommand) -> Result<Exit, Failure> {
+    match command.command {
+        Command::Create(command) => create::run(call, &command).await,
+        Command::List => list(call).await,
+        Command::Show { name } => show(call, &name).await,
+        Command::Arm(switch) => turn(call, switch, TriggerState::Armed).await,
+        Command::Disarm(switch) => turn(call, switch, TriggerState::Disarmed).await,
+        Command::DryRun(switch) => turn(call, switch, TriggerState::DryRun).await,
+        Command::Test { name, file } => test(call, &name, &file).await,
+        Command::Delete(switch) => delete(call, &switch).await,
+        Command::Firings { limit } => firings(call, limit).await,
+        Command::Confirm(reply) => answer::run(call, "confirm", reply).await,
+        Command::Decline(reply) => answer::run(call, "decline", reply).await,
+    }
+}
+
+async fn list(call: &Invocation) -> Result<Exit, Failure> {
+    let triggers: Answer<Vec<TriggerView>> = call.client.list(&call.path(&["triggers"]), usize::MAX).await?;
+    call.output.answer(&triggers, |triggers| {
+        if triggers.is_empty() {
+            return format!("{} has no triggers. `ripcord trigger create --help` shows how to make one.", call.environment());
+        }
+        let rows = triggers.iter().map(|trigger| {
+            let (state, mode) = (trigger.state.to_string(), trigger.mode.to_string());
+            [trigger.name.to_string(), trigger.source.kind().to_owned(), state, mode, trigger.says.clone()]
+        });
+        table(["trigger", "source", "state", "mode", "does"], rows)
+    });
+    Ok(Exit::Done)
+}
+
+async fn show(call: &Invocation, name: &TriggerName) -> Result<Exit, Failure> {
+    let detail: Answer<TriggerDetail> = call.client.call(Call::get(call.path(&["triggers", name.as_str()]))).await?;
+    call.output.answer(&detail, |detail| words::detail(call, detail));
+    Ok(Exit::Done)
+}
+
+async fn turn(call: &Invocation, switch: Switch, state: TriggerState) -> Result<Exit, Failure> {
+    let patch = TriggerPatch {
+        state: Some(state),
+        reason: switch.reason,
+        ..TriggerPatch::default()
+    };
+    let patch = Call::patch(call.path(&["triggers", switch.name.as_str()])).json(&patch)?;
+    let changed: Answer<TriggerView> = call.client.call(patch).await?;
+    call.output.answer(&changed, words::state);
+    Ok(Exit::Done)
+}
+
+async fn test(call: &Invocation, name: &TriggerName, file: &std::path::Path) -> Result<Exit, Failure> {
+    let text = input::text(file)?;
+    let payload = ripcord_proto::rest::parse_json(&text).map_err(|faults| Failure::File {
+        file: input::name(file),
+        faults,
+    })?;
+    let post = Call::post(call.path(&["triggers", name.as_str(), "test"])).json(&TestRequest { payload })?;
+    let answer: Answer<TestAnswer> = call.client.call(post).await?;
+    let matched = answer.value.matched;
+    call.output.answer(&answer, words::tried);
+    Ok(if matched { Exit::Done } else { Exit::Refused })
+}
+
+async fn delete(call: &Invocation, switch: &Switch) -> Result<Exit, Failure> {
+    let delete = Call::delete(call.path(&["triggers", switch.name.as_str()])).query("reason", switch.reason.as_ref());
+    let answer: Answer<IgnoredAny> = call.client.call(delete).await?;
+    call.output
+        .answer(&answer, |_| format!("Deleted trigger {}. Its hook takes nothing any more.", switch.name));
+    Ok(Exit::Done)
+}
+
+async fn firings(call: &Invocation, limit: usize) -> Result<Exit, Failure> {
+    let firings: Answer<Vec<FiringView>> = call.client.list(&call.path(&["firings"]), limit).await?;
+    call.output.answer(&firings, |firings| words::firings(call, firings));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,86 @@
+//! Gates of rollouts as a source: the node that drives a rollout hears its gates fail, and fires the triggers that ask for them.
+
+use std::sync::Arc;
+
+use ripcord_proto::digest::Digest;
+use ripcord_proto::outcome::Traffic;
+use ripcord_proto::trigger::{About, GateFilter, HookName, Source, Trigger};
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+
+use super::signal::{Phase, Signal};
+use super::{Triggers, count};
+use crate::rollout::GateFired;
+
+/// Hears gates until `stop`.
+pub(super) async fn listen(triggers: Triggers, mut gates: broadcast::Receiver<GateFired>, stop: CancellationToken) {
+    loop {
+        let heard = tokio::select! {
+            heard = gates.recv() => heard,
+            () = stop.cancelled() => return,
+        };
+        match heard {
+            Ok(fired) => triggers.heard(&fired),
+            Err(RecvError::Lagged(missed)) => {
+                tracing::error!(
+                    missed,
+                    "more gates failed at once than triggers could hear; a gate that goes on failing is heard again"
+                );
+            }
+            // Nobody drives rollouts any more: the server ends.
+            Err(RecvError::Closed) => return stop.cancelled().await,
+        }
+    }
+}
+
+impl Triggers {
+    /// Fires the triggers that ask for a gate, each in a task of its own: none waits for another.
+    fn heard(&self, fired: &GateFired) {
+        let Ok(state) = self.inner.environments.state(&fired.environment) else {
+            return;
+        };
+        let triggers = state.records.triggers.iter().filter_map(|entry| entry.value().ok());
+        for trigger in triggers.filter(|trigger| asks_for(trigger, fired)) {
+            let hook = HookName {
+                environment: fired.environment.clone(),
+                trigger: trigger.name.clone(),
+            };
+            let (this, trigger, signal) = (self.clone(), Arc::new(trigger.clone()), signal(fired));
+            self.inner.environments.tasks().short_lived(async move {
+                let delivery = Digest::of([signal.group.as_bytes()]);
+                match this.signalled(&hook, trigger, signal, delivery).await {
+                    Ok(answer) => count::delivery(&hook, answer.outcome),
+                    Err(refusal) => {
+                        tracing::error!(env = %hook.environment, trigger = %hook.trigger, problem = refusal.problem().detail, "a gate failed, and its trigger could not act");
+                    }
+                }
+            });
+        }
+    }
+}
+
+fn asks_for(trigger: &Trigger, fired: &GateFired) -> bool {
+    let Source::Gate(GateFilter { name, flag }) = &trigger.source else {
+        return false;
+    };
+    let named = name.as_ref().is_none_or(|name| *name == fired.gate) && flag.as_ref().is_none_or(|flag| *flag == fired.flag);
+    named && !(trigger.conditions.about == About::RealTraffic && fired.traffic == Traffic::Synthetic)
+}
+
+/// Each step of a rollout at which a gate fails is an incident of its own.
+fn signal(fired: &GateFired) -> Signal {
+    let labels = [
+        ("gate", fired.gate.clone()),
+        ("flag", fired.flag.to_string()),
+        ("rollout", fired.rollout.to_string()),
+    ];
+    Signal {
+        group: format!("{}/{}/{}", fired.rollout, fired.step, fired.gate),
+        phase: Phase::Firing,
+        at: fired.since,
+        labels: labels.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        summary: format!("gate {} of {} failed: {}", fired.gate, fired.flag, fired.detail),
+        flag: Some(fired.flag.clone()),
+    }
+}

@@ -1,0 +1,44 @@
+//! Any JSON: one place of it says how things are. Where that is as stated something is wrong, and where it is not, it is over.
+
+use jiff::Timestamp;
+use ripcord_proto::Faults;
+use ripcord_proto::check::BodyCheck;
+use ripcord_proto::trigger::Conditions;
+use serde_json::Value;
+
+use super::{Phase, Reading, Signal};
+use crate::check::{Found, look};
+
+/// The one group of such a trigger.
+const GROUP: &str = "all";
+
+pub(super) fn read(payload: &Value, check: &BodyCheck, conditions: &Conditions, told: Timestamp) -> Result<Reading, Faults> {
+    let found = look(check, payload).map_err(|why| Faults::one("", why))?;
+    // What is given for people and to match by are the members of the top.
+    let members = payload.as_object().into_iter().flatten();
+    let labels = super::kept(members.filter_map(|(name, value)| Some((name.clone(), scalar(value)?))));
+    if let Err(why) = super::check(conditions, &labels) {
+        return Ok(Reading::Nothing(why));
+    }
+    let (phase, says) = match found {
+        Found::AsStated(says) => (Phase::Firing, says),
+        Found::Otherwise(says) => (Phase::Resolved, says),
+    };
+    Ok(Reading::Signal(Signal {
+        group: GROUP.to_owned(),
+        phase,
+        at: told,
+        summary: super::shortened(&says),
+        labels,
+        flag: None,
+    }))
+}
+
+/// A value that can be a label.
+pub(super) fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}

@@ -1,0 +1,184 @@
+//! Whether a delivery is genuine. Everything that depends on a secret is compared in constant time.
+//!
+//! | header | carries |
+//! | --- | --- |
+//! | `Authorization: Bearer …` | the token, for triggers that know their signals by one (Alertmanager sends it) |
+//! | `Ripcord-Signature: t=1764000000,v1=…` | seconds since 1970, and HMAC-SHA256 of `t`, a dot and the body, in hexadecimal |
+//! | `X-PagerDuty-Signature: v1=…` | HMAC-SHA256 of the body, as PagerDuty signs; its event's own time stands for `t` |
+//!
+//! A time that is more than five minutes away from the server's clock is refused. Within that window the same delivery is known
+//! again by its signature.
+
+use jiff::Timestamp;
+use ring::hmac;
+use ripcord_proto::digest::Digest;
+use ripcord_proto::problem::Code;
+use ripcord_proto::trigger::{Credential, Source, Trigger};
+use subtle::ConstantTimeEq as _;
+
+use crate::http::Refusal;
+
+/// Signatures that one header may carry: while a secret is being changed, senders send two.
+const SIGNATURES: usize = 4;
+
+/// What a delivery shows for itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Proof<'a> {
+    /// `Authorization`.
+    pub authorization: Option<&'a str>,
+    /// `Ripcord-Signature`.
+    pub signature: Option<&'a str>,
+    /// `X-PagerDuty-Signature`.
+    pub pagerduty: Option<&'a str>,
+}
+
+/// A delivery that is genuine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Genuine {
+    /// When it was sent.
+    pub(super) sent: Sent,
+    /// SHA-256 by which it is known again.
+    pub(super) digest: Digest,
+}
+
+/// When a delivery was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// Then: it was signed together with the body, and lies within the window.
+    At(Timestamp),
+    /// The body has to say so, and its time has to lie within the window.
+    AsTheBodySays,
+    /// Nobody says; a bearer token proves who sends, and not when.
+    Unsaid,
+}
+
+/// Why a delivery is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unproven {
+    /// It shows nothing that this trigger goes by, or something that is wrong.
+    Forged,
+    /// It is genuine, and this many seconds from the server's clock.
+    OutsideTheWindow(i64),
+}
+
+impl Unproven {
+    /// For counting.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Forged => "forged",
+            Self::OutsideTheWindow(_) => "outside_the_window",
+        }
+    }
+}
+
+impl From<Unproven> for Refusal {
+    fn from(unproven: Unproven) -> Self {
+        match unproven {
+            // The same for a trigger that is not there, so that nobody learns which there are.
+            Unproven::Forged => Self::new(
+                Code::Unauthenticated,
+                "Nothing was done: there is no such hook, or what proves the delivery genuine is missing or wrong. It is sent as Authorization: Bearer …, or \
+                 as Ripcord-Signature: t=SECONDS,v1=HEX with the HMAC-SHA256 of SECONDS, a dot and the body. `ripcord trigger show NAME` tells which.",
+            ),
+            Unproven::OutsideTheWindow(seconds) => Self::new(
+                Code::Unauthenticated,
+                format!(
+                    "Nothing was done: the delivery was signed {} s {} the time of this server, and {} s are allowed. Is it an old one, or is a clock wrong?",
+                    seconds.abs(),
+                    if seconds < 0 { "before" } else { "after" },
+                    Trigger::REPLAY_WINDOW_SECONDS
+                ),
+            ),
+        }
+    }
+}
+
+/// Checks a delivery of `trigger`.
+pub(super) fn check(trigger: &Trigger, proof: &Proof<'_>, body: &[u8], now: Timestamp) -> Result<Genuine, Unproven> {
+    match &trigger.credential {
+        // A gate has no hook.
+        Credential::Inside => Err(Unproven::Forged),
+        Credential::Bearer(hash) => {
+            let token = proof.authorization.and_then(crate::access::keys::strip_bearer).ok_or(Unproven::Forged)?;
+            let presented = Digest::of([token.trim().as_bytes()]);
+            if bool::from(presented.bytes().ct_eq(hash.bytes())) {
+                Ok(Genuine {
+                    sent: Sent::Unsaid,
+                    digest: Digest::of([body]),
+                })
+            } else {
+                Err(Unproven::Forged)
+            }
+        }
+        Credential::Hmac(key) => {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, key.expose().as_bytes());
+            match (proof.signature, proof.pagerduty) {
+                (Some(header), _) => signed(&key, header, body, now),
+                (None, Some(header)) if matches!(trigger.source, Source::Pagerduty) => signed_by_pagerduty(&key, header, body),
+                (None, _) => Err(Unproven::Forged),
+            }
+        }
+    }
+}
+
+/// Whether a time lies within the window around `now`.
+pub(super) fn check_window(at: Timestamp, now: Timestamp) -> Result<(), Unproven> {
+    let seconds = at.duration_since(now).as_secs();
+    if seconds.abs() <= Trigger::REPLAY_WINDOW_SECONDS {
+        Ok(())
+    } else {
+        Err(Unproven::OutsideTheWindow(seconds))
+    }
+}
+
+fn signed(key: &hmac::Key, header: &str, body: &[u8], now: Timestamp) -> Result<Genuine, Unproven> {
+    let parts = || header.split(',').filter_map(|part| part.trim().split_once('='));
+    let time = parts().find(|(name, _)| *name == "t").map(|(_, value)| value).ok_or(Unproven::Forged)?;
+    let at = time
+        .parse()
+        .ok()
+        .and_then(|seconds| Timestamp::from_second(seconds).ok())
+        .ok_or(Unproven::Forged)?;
+    let tag = tag(key, &[time.as_bytes(), b".", body]);
+    if !any_is(parts(), &tag) {
+        return Err(Unproven::Forged);
+    }
+    // Only whoever has the secret is told about the window.
+    check_window(at, now)?;
+    Ok(Genuine {
+        sent: Sent::At(at),
+        digest: Digest::of([time.as_bytes(), b".", body]),
+    })
+}
+
+fn signed_by_pagerduty(key: &hmac::Key, header: &str, body: &[u8]) -> Result<Genuine, Unproven> {
+    let tag = tag(key, &[body]);
+    if any_is(header.split(',').filter_map(|part| part.trim().split_once('=')), &tag) {
+        Ok(Genuine {
+            sent: Sent::AsTheBodySays,
+            digest: Digest::of([body]),
+        })
+    } else {
+        Err(Unproven::Forged)
+    }
+}
+
+fn tag(key: &hmac::Key, parts: &[&[u8]]) -> hmac::Tag {
+    let mut context = hmac::Context::with_key(key);
+    parts.iter().for_each(|part| context.update(part));
+    context.sign()
+}
+
+/// Whether one of the header's signatures is the right one.
+fn any_is<'a>(parts: impl Iterator<Item = (&'a str, &'a str)>, tag: &hmac::Tag) -> bool {
+    let given = parts
+        .filter(|(name, _)| *name == "v1")
+        .take(SIGNATURES)
+        .filter_map(|(_, hex)| hex.parse::<Digest>().ok());
+    given
+        .fold(subtle::Choice::from(0), |found, given| found | given.bytes()[..].ct_eq(tag.as_ref()))
+        .into()
+}
+
+#[cfg(test)]
+mod tests;

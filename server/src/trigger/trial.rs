@@ -1,0 +1,143 @@
+//! What a trigger would do, without doing it: for dry runs, for questions, and for `trigger test`.
+
+use std::sync::Arc;
+
+use ripcord_proto::EnvironmentKey;
+use ripcord_proto::digest::Digest;
+use ripcord_proto::rest::triggers::TestAnswer;
+use ripcord_proto::trigger::{Effects, FlagMove, Trigger, TriggerAction, TriggerState};
+use ripcord_proto::{Faults, FlagKey};
+use serde_json::Value;
+
+use super::act::{Held, live, order};
+use super::fate::{self, Fate};
+use super::incident::{By, Incident, flags_or_own};
+use super::signal::{self, Reading};
+use super::{Triggers, says};
+use crate::commit::CommitError;
+use crate::commit::state::EnvironmentState;
+use crate::http::Refusal;
+use crate::rollback::{self, Prepared, words};
+
+/// Flags that are told one by one, at most.
+const TOLD: usize = 50;
+
+impl Triggers {
+    /// What an incident would come to: in words, and flag by flag.
+    pub(super) async fn would(&self, incident: &Incident) -> (String, Effects) {
+        let action = &incident.trigger.action;
+        let Ok(state) = self.inner.environments.state(&incident.environment) else {
+            return (says::would(action, ""), Effects::default());
+        };
+        match action {
+            TriggerAction::Hold(names) => {
+                let held = if names.flags.is_empty() { Held::All } else { Held::Of(names.flags.clone()) };
+                let held = live(&state, &held);
+                let detail = format!("; {} are live", held.len());
+                (says::would(action, &detail), Effects { held, ..Effects::default() })
+            }
+            TriggerAction::Kill(names) => {
+                let flags = flags_or_own(&names.flags, &incident.signal).iter().map(|key| killed(&state, key)).collect();
+                (says::would(action, ""), Effects { flags, ..Effects::default() })
+            }
+            TriggerAction::Rollback(back) => {
+                let prepared = match order(&state, back, incident) {
+                    Ok(order) => rollback::prepare(&self.inner.environments, &incident.environment, &incident.author(), &order)
+                        .await
+                        .map_err(|error| Refusal::from(error).problem().detail.clone()),
+                    Err(why) => Err(why),
+                };
+                match prepared {
+                    Ok(prepared) => {
+                        let flags = moves(&prepared);
+                        let detail = format!(", which changes {} flags", flags.len());
+                        (says::would(action, &detail), Effects { flags, ..Effects::default() })
+                    }
+                    Err(why) => (says::would(action, &format!(", and could not: {why}")), Effects::default()),
+                }
+            }
+        }
+    }
+
+    /// Tries a payload: whether `trigger` would fire, and what it would do. Changes nothing.
+    ///
+    /// # Errors
+    /// The payload cannot be read, or the environment is not there.
+    pub async fn test(&self, environment: &EnvironmentKey, trigger: &Trigger, payload: &Value) -> Result<TestAnswer, Refusal> {
+        let now = self.inner.environments.clock().now();
+        let state = self.inner.environments.state(environment)?;
+        let signal = match signal::read(trigger, payload, now).map_err(|faults: Faults| Refusal::invalid(faults.under("payload")))? {
+            Reading::Signal(signal) => signal,
+            Reading::Nothing(why) => return Ok(unmatched(format!("It would not fire: {why}"), None)),
+        };
+        let group = Some(signal.group.clone());
+        let incident = Incident {
+            environment: environment.clone(),
+            trigger: Arc::new(trigger.clone()),
+            signal,
+            delivery: Digest::ZERO,
+            now,
+            node: self.inner.node.clone(),
+            by: By::Itself,
+        };
+        if trigger.state == TriggerState::Disarmed {
+            return Ok(unmatched("It would not fire: it is disarmed. `ripcord trigger arm` arms it".to_owned(), group));
+        }
+        let fired = match fate::of(&state.records, trigger, &incident.signal, now) {
+            Fate::Acts => "It would act by itself: ".to_owned(),
+            Fate::Fires(step) => match step {
+                fate::Step::Ask => "It would ask a person: ".to_owned(),
+                fate::Step::Record => "It would record that it fired, as the mode is off; in another mode ".to_owned(),
+                fate::Step::Rehearse => "It would record a dry run: ".to_owned(),
+                fate::Step::HoldBack(why) => format!("It would be held back, since {why}; else "),
+            },
+            Fate::Repeats(id) => return Ok(unmatched(format!("It would be counted as a repeat of {id}, which is open"), group)),
+            Fate::Ends(id) => return Ok(unmatched(format!("It would end {id}"), group)),
+            Fate::EndsUnbegun => return Ok(unmatched("It would note that an incident ended that was never told of".to_owned(), group)),
+            Fate::Nothing(why) => return Ok(unmatched(format!("It would not fire: {why}"), group)),
+        };
+        let (would, effects) = self.would(&incident).await;
+        Ok(TestAnswer {
+            matched: true,
+            says: format!("{fired}{would}"),
+            group,
+            flags: effects.flags,
+        })
+    }
+}
+
+fn unmatched(says: String, group: Option<String>) -> TestAnswer {
+    TestAnswer {
+        matched: false,
+        says,
+        group,
+        flags: Vec::new(),
+    }
+}
+
+/// The flags of a rollback, as they are and as they would be.
+pub(super) fn moves(prepared: &Prepared) -> Vec<FlagMove> {
+    let decision: Result<_, CommitError> = prepared.reversal.decide(&prepared.state.snapshot);
+    let words = |entry: Option<&ripcord_proto::table::Entry<ripcord_proto::Flag>>| match entry.map(ripcord_proto::table::Entry::value) {
+        Some(Ok(flag)) => words::flag(flag),
+        Some(Err(_)) => "what cannot be read".to_owned(),
+        None => "nothing: it is gone".to_owned(),
+    };
+    let moves = decision.map(|decision| decision.flags).unwrap_or_default();
+    let told = moves.iter().take(TOLD).map(|step| FlagMove {
+        key: step.key.clone(),
+        from: words(step.from.as_deref()),
+        to: words(Some(&step.to)),
+    });
+    told.collect()
+}
+
+fn killed(state: &EnvironmentState, key: &FlagKey) -> FlagMove {
+    let flag = state.snapshot.flags.value(key.as_str());
+    let safe = flag.map(|flag| flag.safe.as_ref().map_or_else(|| "the caller's default".to_owned(), ToString::to_string));
+    FlagMove {
+        key: key.clone(),
+        from: flag.map_or_else(|| "nothing: there is no such flag".to_owned(), words::flag),
+        to: safe.map_or_else(|| "nothing".to_owned(), |safe| format!("killed: {safe}")),
+    }
+}
