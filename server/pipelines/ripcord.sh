@@ -9,12 +9,13 @@
 #   RIPCORD_PLAN                  where the plan is kept in between; else ripcord-plan.json
 #   RIPCORD_WAIT                  how long `apply` waits for every application's confirmation; else 30s
 #   RIPCORD_REASON                why, for the log; else the commit that the pipeline runs for
+#   RIPCORD_AWAIT_APPROVAL        how long a second person is waited for, where the environment's policy asks for one (1h); else not at all
 #   RIPCORD_ROLLOUT               the rollout's plan; else rollout.yaml
 #   RIPCORD_TIMEOUT               how long `rollout` waits; else 24h
 #   RIPCORD_ON_CANCEL             what becomes of the rollout of a pipeline that is cancelled, hold or rollback; else hold
 #
-# Ends as `ripcord` does: 0 done, 1 failed, 2 wrong usage, 3 refused by a guard, or the rollout failed or was taken back, 4 not
-# confirmed or not over in time.
+# Ends as `ripcord` does: 0 done, 1 failed, 2 wrong usage, 3 refused by a guard, waiting for a second person, or the
+# rollout failed or was taken back, 4 not confirmed, not approved or not over in time.
 set -eu
 
 flags=${RIPCORD_FLAGS:-flags/}
@@ -40,8 +41,13 @@ apply)
     ripcord apply -f "$flags" $options --plan "$hash" --reason "$reason" --wait "${RIPCORD_WAIT:-30s}"
     ;;
 rollout)
-    started=$(ripcord rollout start "${RIPCORD_ROLLOUT:-rollout.yaml}" --reason "$reason" --json)
-    id=$(printf '%s\n' "$started" | sed -n 's/^{"id":"\(ro_[0-9a-z]*\)".*/\1/p')
+    started=$(ripcord rollout start "${RIPCORD_ROLLOUT:-rollout.yaml}" --reason "$reason" --json) || {
+        ended=$?
+        printf '%s\n' "$started" >&2
+        exit "$ended"
+    }
+    # Where a second person had to approve it, the answer is the proposal that holds it.
+    id=$(printf '%s\n' "$started" | sed -n 's/.*"id":"\(ro_[0-9a-z]*\)".*/\1/p')
     echo "Started rollout $id."
     # In the place of this shell, so that the signal of a cancelled pipeline reaches it.
     exec ripcord rollout wait "$id" --timeout "${RIPCORD_TIMEOUT:-24h}" --on-cancel "${RIPCORD_ON_CANCEL:-hold}"

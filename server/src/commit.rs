@@ -16,6 +16,7 @@ pub mod idempotency;
 pub(crate) mod log;
 mod meters;
 pub mod plan;
+mod precondition;
 pub mod probes;
 pub mod protect;
 mod records;

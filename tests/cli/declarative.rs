@@ -129,6 +129,8 @@ async fn what_a_live_rollout_moves_is_left_alone_and_named_even_where_the_files_
     let now = admin.flag("checkout").await?["flag"].clone();
     ensure!(now["owner"] == "b" && now["rules"][0]["serve"]["split"][0]["weight"] == "30%", "{now}");
     ensure!(admin.get(&format!("rollouts/{id}")).await?.ok()?["state"] == "holding", "an apply ended it");
+    let adopted = run(&server, "plan", &folder, &["--adopt"]).await?.expect(0)?;
+    adopted.says(&[&format!("checkout is moved by rollout {id}, which this would end")])?;
     run(&server, "apply", &folder, &["--reason", "r", "--adopt"]).await?.expect(0)?;
     eventually(SOON, "who says --adopt takes the split over, and the rollout ends", || async {
         ensure!(admin.get(&format!("rollouts/{id}")).await?.ok()?["state"] == "aborted", "not yet");

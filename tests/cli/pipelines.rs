@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use anyhow::{Context as _, ensure};
-use ripcord_tests::{Outcome, Server, Setup};
+use ripcord_tests::{Outcome, SOON, Server, Setup, eventually};
 use serde_json::Value;
 
 const FLAGS: &str = "flags:\n  checkout:\n    owner: payments\n    variants: {on: true, off: false}\n    default: off\n    safe: off\n";
@@ -111,6 +111,41 @@ async fn the_shell_recipe_plans_and_does_exactly_that() -> Outcome {
     std::fs::write(runner.folder.join("flags/bad.yaml"), "flags: 7\n")?;
     ended(&runner.run(posix_shell(), &[&recipe, "plan"])?, 1)?;
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_shell_recipe_waits_for_a_second_person_where_it_is_told_to() -> Outcome {
+    let server = Server::start(Setup::embedded()).await?;
+    let mut runner = Runner::new(&server).await?;
+    let recipe = pieces().join("ripcord.sh").display().to_string();
+    let (admin, ben) = (server.admin(), server.admin().role("editor").await?);
+    admin
+        .put("policy", &serde_json::json!({"second_person": ["changes", "rollouts"]}))
+        .await?
+        .ok()?;
+    ended(&runner.run(posix_shell(), &[&recipe, "plan"])?, 0)?;
+    ended(&runner.run(posix_shell(), &[&recipe, "apply"])?, 3)?;
+    ensure!(admin.revision().await? == 0, "nobody has approved it");
+    runner.set("RIPCORD_AWAIT_APPROVAL", "1m");
+    let approver = tokio::spawn(async move {
+        for _ in ["apply", "rollout"] {
+            let waits = eventually(SOON, "something waits", || async {
+                ben.get("proposals?state=proposed").await?.ok()?["items"].get(0).cloned().context("nothing")
+            })
+            .await?;
+            let id = ripcord_tests::api::id_of(&waits)?;
+            ben.post(&format!("proposals/{id}/approve"), &serde_json::json!({"reason": "seen"}))
+                .await?
+                .ok()?;
+        }
+        Outcome::Ok(())
+    });
+    ended(&runner.run(posix_shell(), &[&recipe, "apply"])?, 0)?;
+    let followed = runner.run(posix_shell(), &[&recipe, "rollout"])?;
+    ended(&followed, 0)?;
+    let text = String::from_utf8_lossy(&followed.stdout).into_owned();
+    ensure!(text.starts_with("Started rollout ro_") && text.contains("completed: all 2 steps"), "{text}");
+    approver.await?
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

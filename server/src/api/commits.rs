@@ -72,7 +72,7 @@ pub(super) async fn plan(write: Write<Read>, body: Body<CommitRequest>, rooms: w
     } = rooms.plan(&prepared)?;
     let warnings = warnings
         .into_iter()
-        .chain(warnings::of(&plan, &rooms.outcomes().totals(prepared.environment())));
+        .chain(warnings::of(&plan, &rooms.outcomes().totals(prepared.environment()), &before.records));
     let mut answer = answer(plan, warnings.collect());
     // Nobody loses or changes what he was served by a flag that is new.
     touched.flags.retain(|key| before.snapshot.flags.get(key.as_str()).is_some());

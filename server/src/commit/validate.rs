@@ -19,12 +19,12 @@ use super::guard;
 use super::log::Admitted;
 use super::reversal::Reversal;
 use super::state::{self, EnvironmentState};
-use super::{Ask, CommitError, Draft, Made, Precondition, Standing, plan, protect, records};
+use super::{Ask, CommitError, Draft, Made, Standing, plan, precondition, protect, records};
 
 /// Decides what a draft changes at `now`, in order, or why it may not. Where the policy asks for a second person, that is a
 /// proposal.
 pub(super) fn admit(draft: &Draft, state: &EnvironmentState, now: Timestamp) -> Result<Admitted<EnvironmentState>, CommitError> {
-    check_precondition(draft, state)?;
+    precondition::check(draft, state)?;
     let mut candidate = Candidate::new(state);
     candidate.expected = draft.plan;
     for ask in &draft.asks {
@@ -113,26 +113,6 @@ impl Ask {
             | Self::GiveReason(..) => false,
         }
     }
-}
-
-fn check_precondition(draft: &Draft, state: &EnvironmentState) -> Result<(), CommitError> {
-    let Some(precondition) = &draft.precondition else { return Ok(()) };
-    let flag = |key: &FlagKey| state.snapshot.flags.get(key.as_str()).map(|entry| entry.changed());
-    let segment = |key: &SegmentKey| state.snapshot.segments.get(key.as_str()).map(|entry| entry.changed());
-    let (what, expected, current) = match precondition {
-        Precondition::Environment(expected) => (format!("environment {}", draft.environment), Some(*expected), Some(state.head.position())),
-        Precondition::Flag(key, expected) => (format!("flag {key}"), Some(*expected), flag(key)),
-        Precondition::Segment(key, expected) => (format!("segment {key}"), Some(*expected), segment(key)),
-        Precondition::NoFlag(key) => (format!("flag {key}"), None, flag(key)),
-        Precondition::NoSegment(key) => (format!("segment {key}"), None, segment(key)),
-    };
-    if expected == current {
-        return Ok(());
-    }
-    Err(CommitError::Stale {
-        what,
-        current: current.unwrap_or_else(|| state.head.position()),
-    })
 }
 
 /// The state as the asks so far would make it, and the way there.

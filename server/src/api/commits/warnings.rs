@@ -1,5 +1,6 @@
 //! What to think of before a commit goes on: what is asked for still, who would lose what, and which kills stay.
 
+use ripcord_proto::record::Records;
 use ripcord_proto::rule::{Rule, Serve};
 use ripcord_proto::split::Split;
 use ripcord_proto::table::Member as _;
@@ -8,13 +9,15 @@ use serde_json::value::RawValue;
 
 use crate::commit::plan::{Plan, Step};
 use crate::outcome::Total;
+use crate::rollout::step;
 
 /// Warnings that are listed one by one, at most.
 const LISTED: usize = 200;
 
-/// The warnings of a plan; `totals` is what applications have reported of their evaluations.
-pub(super) fn of(plan: &Plan, totals: &[Total]) -> Vec<String> {
+/// The warnings of a plan; `totals` is what applications have reported of their evaluations, `records` what there is beside the flags.
+pub(super) fn of(plan: &Plan, totals: &[Total], records: &Records) -> Vec<String> {
     let mut warnings: Vec<String> = plan.flags.iter().filter_map(|step| removed(step, totals)).collect();
+    warnings.extend(plan.flags.iter().filter_map(|step| ended(step, records)));
     warnings.extend(plan.flags.iter().flat_map(lowered));
     let more = warnings.len().saturating_sub(LISTED);
     if more > 0 {
@@ -43,6 +46,15 @@ fn removed(step: &Step<FlagKey>, totals: &[Total]) -> Option<String> {
     } else {
         format!("{key} would be deleted; applications that still ask for it get their own defaults.")
     })
+}
+
+/// A live rollout that the change of a flag would end.
+fn ended(step: &Step<FlagKey>, records: &Records) -> Option<String> {
+    let mut rollouts = records.rollouts.iter().filter_map(|entry| entry.value().ok());
+    let rollout = rollouts.find(|rollout| !rollout.state.is_final() && rollout.plan.flag == step.key)?;
+    let flag = step.to.as_ref().and_then(|to| Flag::parse(to.get()).ok());
+    let goes_on = flag.is_some_and(|flag| rollout.moved.as_ref().is_none_or(|moved| step::untouched(&flag, moved).is_ok()));
+    (!goes_on).then(|| format!("{} is moved by rollout {}, which this would end.", step.key, rollout.id))
 }
 
 fn lowered(step: &Step<FlagKey>) -> Vec<String> {

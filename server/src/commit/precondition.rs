@@ -1,0 +1,27 @@
+//! What a caller named must not have changed since he read it (`If-Match`).
+
+use ripcord_proto::{FlagKey, SegmentKey};
+
+use super::state::EnvironmentState;
+use super::{CommitError, Draft, Precondition};
+
+/// Refuses a draft whose precondition no longer holds.
+pub(super) fn check(draft: &Draft, state: &EnvironmentState) -> Result<(), CommitError> {
+    let Some(precondition) = &draft.precondition else { return Ok(()) };
+    let flag = |key: &FlagKey| state.snapshot.flags.get(key.as_str()).map(|entry| entry.changed());
+    let segment = |key: &SegmentKey| state.snapshot.segments.get(key.as_str()).map(|entry| entry.changed());
+    let (what, expected, current) = match precondition {
+        Precondition::Environment(expected) => (format!("environment {}", draft.environment), Some(*expected), Some(state.head.position())),
+        Precondition::Flag(key, expected) => (format!("flag {key}"), Some(*expected), flag(key)),
+        Precondition::Segment(key, expected) => (format!("segment {key}"), Some(*expected), segment(key)),
+        Precondition::NoFlag(key) => (format!("flag {key}"), None, flag(key)),
+        Precondition::NoSegment(key) => (format!("segment {key}"), None, segment(key)),
+    };
+    if expected == current {
+        return Ok(());
+    }
+    Err(CommitError::Stale {
+        what,
+        current: current.unwrap_or_else(|| state.head.position()),
+    })
+}
