@@ -126,6 +126,10 @@ async fn the_shell_recipe_waits_for_a_second_person_where_it_is_told_to() -> Out
     ended(&runner.run(posix_shell(), &[&recipe, "plan"])?, 0)?;
     ended(&runner.run(posix_shell(), &[&recipe, "apply"])?, 3)?;
     ensure!(admin.revision().await? == 0, "nobody has approved it");
+    // Else it could be approved before the recipe asks for the same again.
+    let waits = ben.get("proposals?state=proposed").await?.ok()?["items"][0].clone();
+    let path = format!("proposals/{}/decline", ripcord_tests::api::id_of(&waits)?);
+    ben.post(&path, &serde_json::json!({"reason": "nobody waits for it"})).await?.ok()?;
     runner.set("RIPCORD_AWAIT_APPROVAL", "1m");
     let approver = tokio::spawn(async move {
         for _ in ["apply", "rollout"] {

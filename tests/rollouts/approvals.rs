@@ -40,7 +40,7 @@ async fn approve(by: &Api, proposal: &Value) -> anyhow::Result<Answer> {
 }
 
 /// The proposal that an answer tells of, and that nothing else came of.
-fn proposal(answer: Answer) -> anyhow::Result<Value> {
+fn proposal(answer: &Answer) -> anyhow::Result<Value> {
     ensure!(answer.status == 202, "answered {}: {}", answer.status, answer.body);
     let proposal = answer.body["proposal"].clone();
     let place = answer.header("location").context("no location")?;
@@ -53,7 +53,7 @@ on_both_stores! {
     async fn an_edit_is_done_when_the_holder_of_another_key_approves_it(world) {
         let two = Two::of(&world, &["changes"]).await?;
         let before = two.anna.revision().await?;
-        let waits = proposal(two.anna.put_flag("checkout", &flags::boolean("on")).await?)?;
+        let waits = proposal(&two.anna.put_flag("checkout", &flags::boolean("on")).await?)?;
         ensure!(two.anna.revision().await? == before, "a proposal makes no revision");
         let refused = approve(&two.anna, &waits).await?.problem(403, "FORBIDDEN")?;
         ensure!(refused["detail"].as_str().is_some_and(|detail| detail.contains("needs a second person")), "{refused}");
@@ -72,8 +72,8 @@ on_both_stores! {
 
     async fn what_moved_meanwhile_makes_it_stale_and_nothing_is_done(world) {
         let two = Two::of(&world, &["changes"]).await?;
-        let first = proposal(two.anna.put_flag("checkout", &flags::boolean("on")).await?)?;
-        let second = proposal(two.anna.put_flag("checkout", &flags::rollout(5)).await?)?;
+        let first = proposal(&two.anna.put_flag("checkout", &flags::boolean("on")).await?)?;
+        let second = proposal(&two.anna.put_flag("checkout", &flags::rollout(5)).await?)?;
         two.approves(&second).await?.ok()?;
         let stale = two.approves(&first).await?.problem(409, "PROPOSAL_STALE")?;
         ensure!(stale["proposal"]["state"] == "stale", "{stale}");
@@ -84,7 +84,7 @@ on_both_stores! {
     async fn a_kill_passes_at_once_and_its_restore_waits(world) {
         let two = Two::of(&world, &["changes", "rollouts", "rollback", "restore"]).await?;
         let kill = two.anna.kill_flag("checkout").await?;
-        let waits = proposal(two.anna.restore(&kill).await?)?;
+        let waits = proposal(&two.anna.restore(&kill).await?)?;
         ensure!(two.anna.kills().await? == [kill.clone()], "the kill stands until somebody else agrees");
         two.approves(&waits).await?.ok()?;
         ensure!(two.anna.kills().await?.is_empty(), "it was not lifted");
@@ -93,7 +93,7 @@ on_both_stores! {
     async fn a_rollback_waits_and_goes_all_the_way_once_it_is_approved(world) {
         let two = Two::of(&world, &["rollback"]).await?;
         two.anna.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
-        let waits = proposal(two.anna.post("rollbacks", &json!({"to": 1, "reason": "5xx"})).await?)?;
+        let waits = proposal(&two.anna.post("rollbacks", &json!({"to": 1, "reason": "5xx"})).await?)?;
         ensure!(two.anna.value("checkout").await? == json!(true), "nobody has approved it");
         two.approves(&waits).await?.ok()?;
         ensure!(two.anna.value("checkout").await? == json!(false), "it was not done");
@@ -107,7 +107,7 @@ on_both_stores! {
     async fn a_rollout_waits_to_start_and_its_steps_are_agreed_on_with_it(world) {
         let two = Two::of(&world, &["changes", "rollouts"]).await?;
         let plan = json!({"flag": "checkout", "variant": "on", "steps": [{"to": "50%", "hold": "1s"}, {"to": "100%", "hold": "1s"}], "unjudged": true});
-        let waits = proposal(two.anna.post("rollouts", &plan).await?)?;
+        let waits = proposal(&two.anna.post("rollouts", &plan).await?)?;
         two.approves(&waits).await?.ok()?;
         eventually(SOON, "it is completed by itself", || async {
             let rollout = newest(&world).await?;
@@ -115,15 +115,15 @@ on_both_stores! {
             Ok(())
         }).await?;
         let again = json!({"flag": "checkout", "variant": "off", "rule": "rollout", "control": "on", "steps": [{"to": "100%", "hold": "1h"}], "unjudged": true});
-        let waits = proposal(two.anna.post("rollouts", &again).await?)?;
+        let waits = proposal(&two.anna.post("rollouts", &again).await?)?;
         let declined = two.ben.post(&format!("proposals/{}/decline", id_of(&waits)?), &json!({"reason": "why?"})).await?.ok()?;
         ensure!(declined["state"] == "declined", "{declined}");
     }
 
     async fn a_policy_that_asks_for_less_needs_a_second_person_too(world) {
         let two = Two::of(&world, &["changes"]).await?;
-        let waits = proposal(two.anna.put("policy", &json!({})).await?)?;
-        proposal(world.admin().put("policy", &json!({"second_person": []})).await?)?;
+        let waits = proposal(&two.anna.put("policy", &json!({})).await?)?;
+        proposal(&world.admin().put("policy", &json!({"second_person": []})).await?)?;
         ensure!(two.anna.get("policy").await?.ok()?["second_person"] == json!(["changes"]), "nobody has approved it");
         two.approves(&waits).await?.ok()?;
         two.anna.put_flag("checkout", &flags::boolean("on")).await?.revision()?;
@@ -173,7 +173,7 @@ async fn approved_on_two_nodes_at_once_it_is_done_once() -> Outcome {
     let cluster = Cluster::start().await?;
     let two = Two::of(&cluster.a, &["changes"]).await?;
     for round in 1..=10u32 {
-        let waits = proposal(two.anna.put_flag("checkout", &flags::rollout(round)).await?)?;
+        let waits = proposal(&two.anna.put_flag("checkout", &flags::rollout(round)).await?)?;
         let before = cluster.agree().await?;
         let carol = two.ben.at(&cluster.b.url());
         eventually(SOON, "the other node knows of it", || async {
