@@ -11,7 +11,7 @@ use crate::server::{FLAGS, key};
 
 const CONNECTIONS: usize = 32;
 /// How long one round lasts.
-const ROUND: Duration = Duration::from_secs(2);
+pub const ROUND: Duration = Duration::from_secs(2);
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

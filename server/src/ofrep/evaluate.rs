@@ -41,7 +41,12 @@ pub(super) fn write_entry(key: &str, answer: &Answer<'_>, out: &mut Vec<u8>) -> 
         }
     }
     out.extend_from_slice(b",\"metadata\":");
-    serde_json::to_writer(&mut *out, &answer.metadata())?;
+    let metadata = answer.metadata();
+    if metadata.is_empty() {
+        out.extend_from_slice(b"{}");
+    } else {
+        serde_json::to_writer(&mut *out, &metadata)?;
+    }
     out.push(b'}');
     Ok(())
 }
