@@ -9,7 +9,7 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::server::{FLAGS, key};
 
-const CONNECTIONS: usize = 32;
+const CONNECTIONS: usize = 64;
 /// How long one round lasts.
 pub const ROUND: Duration = Duration::from_secs(2);
 

@@ -50,7 +50,7 @@ pub fn all() -> Result<()> {
         rows.push(row(asked, "ripcord", &own, &server)?.at_least(ratio, share));
     }
     table::print(
-        "OFREP, 100 flags, 32 connections: answers a second · p50 · p99 · the server's CPU for one · resident",
+        "OFREP, 100 flags, 64 connections: answers a second · p50 · p99 · the server's CPU for one · resident",
         &rows,
     );
     Ok(())
