@@ -40,6 +40,15 @@ struct Span {
     attributes: BTreeMap<String, String>,
 }
 
+/// Bytes as hexadecimal digits.
+struct Digits<'a>(&'a [u8]);
+
+impl std::fmt::Display for Digits<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 /// A collector that keeps what it is sent.
 #[derive(Clone, Default)]
 struct Collector(Arc<Mutex<Vec<Span>>>);
@@ -86,7 +95,7 @@ impl Collector {
             .flat_map(|scope| scope.spans);
         let spans = spans.map(|span| Span {
             name: span.name,
-            trace: span.trace_id.iter().map(|byte| format!("{byte:02x}")).collect(),
+            trace: Digits(&span.trace_id).to_string(),
             attributes: span
                 .attributes
                 .into_iter()

@@ -9,9 +9,9 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::server::{FLAGS, key};
 
-const CONNECTIONS: usize = 32;
+const CONNECTIONS: usize = 64;
 /// How long one round lasts.
-const ROUND: Duration = Duration::from_secs(2);
+pub const ROUND: Duration = Duration::from_secs(2);
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

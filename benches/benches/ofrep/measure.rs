@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use ripcord_benches::process::{Process, word};
 use ripcord_benches::table::{self, Row};
 
-use crate::callers::Asked;
+use crate::callers::{Asked, ROUND};
 
 /// Rounds of each; the first warms up and is not counted.
 const ROUNDS: usize = 9;
@@ -20,6 +20,8 @@ struct Round {
     p99: u64,
     /// Bytes of a body.
     body: usize,
+    /// Microseconds of the server's CPU time for one answer.
+    cpu: f64,
 }
 
 /// All figures.
@@ -28,7 +30,7 @@ pub fn all() -> Result<()> {
     let words = server.hear()?;
     let (address, key): (String, String) = (word(&words, 0)?, word(&words, 1)?);
     let mut ours = Process::start("role-callers", &[&address, &key])?;
-    let body = |asked: Asked, ours: &mut Process| Ok::<_, anyhow::Error>(round(ours, asked)?.body.to_string());
+    let body = |asked: Asked, ours: &mut Process| Ok::<_, anyhow::Error>(round(ours, &server, asked)?.body.to_string());
     let (single, bulk) = (body(Asked::Single, &mut ours)?, body(Asked::Bulk, &mut ours)?);
     let mut handler = Process::start("role-bare", &[&single, &bulk])?;
     let address = handler.address()?.to_string();
@@ -37,7 +39,7 @@ pub fn all() -> Result<()> {
     for (asked, share) in [(Asked::Single, 0.7), (Asked::Bulk, 0.5)] {
         let (mut own, mut floor) = (Vec::new(), Vec::new());
         for number in 0..ROUNDS {
-            let pair = (round(&mut bare, asked)?, round(&mut ours, asked)?);
+            let pair = (round(&mut bare, &handler, asked)?, round(&mut ours, &server, asked)?);
             if number > 0 {
                 floor.push(pair.0);
                 own.push(pair.1);
@@ -47,14 +49,21 @@ pub fn all() -> Result<()> {
         rows.push(row(asked, "bare actix handler", &floor, &handler)?);
         rows.push(row(asked, "ripcord", &own, &server)?.at_least(ratio, share));
     }
-    table::print("OFREP, 100 flags, 32 connections: answers a second · p50 · p99 · resident", &rows);
+    table::print(
+        "OFREP, 100 flags, 64 connections: answers a second · p50 · p99 · the server's CPU for one · resident",
+        &rows,
+    );
     Ok(())
 }
 
-fn round(callers: &mut Process, asked: Asked) -> Result<Round> {
+fn round(callers: &mut Process, server: &Process, asked: Asked) -> Result<Round> {
+    let before = server.cpu()?;
     let words = callers.ask(asked.as_str())?;
+    let rate: f64 = word(&words, 0)?;
+    let cpu = server.cpu()?.saturating_sub(before).as_secs_f64();
     Ok(Round {
-        rate: word(&words, 0)?,
+        rate,
+        cpu: cpu * 1e6 / (rate * ROUND.as_secs_f64()).max(1.0),
         p50: word(&words, 1)?,
         p99: word(&words, 2)?,
         body: word(&words, 3)?,
@@ -65,10 +74,11 @@ fn row(asked: Asked, who: &str, rounds: &[Round], process: &Process) -> Result<R
     let first = rounds.first().context("no round")?;
     let micros = |of: fn(&Round) -> u64| median(rounds.iter().map(|round| of(round) as f64)) / 1e3;
     let figure = format!(
-        "{:.0}/s · {:.2} ms · {:.2} ms · {:.1} MiB",
+        "{:.0}/s · {:.2} ms · {:.2} ms · {:.1} µs · {:.1} MiB",
         median(rounds.iter().map(|round| round.rate)),
         micros(|round| round.p50),
         micros(|round| round.p99),
+        median(rounds.iter().map(|round| round.cpu)),
         process.resident()? as f64 / 1024.0
     );
     Ok(Row::new(format!("{}, {} bytes: {who}", asked.as_str(), first.body), figure))

@@ -123,8 +123,7 @@ fn account(response: &ServiceResponse<BoxBody>, started: Instant) {
     }
 }
 
-/// Gives an answer the headers that every answer has.
-pub fn finish(headers: &mut HeaderMap, id: &RequestId) {
+fn finish(headers: &mut HeaderMap, id: &RequestId) {
     // It only tells the compression to leave an answer alone.
     if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "identity") {
         headers.remove(header::CONTENT_ENCODING);

@@ -21,26 +21,10 @@ use crate::fleet::{Joining, Transport};
 use crate::remote::{Answer, trace};
 use crate::snapshot::publication::Served;
 
+/// How an answer begins.
+const FLAGS: &[u8] = b"{\"flags\":[";
 /// How long an answer waits for a configuration that the caller has heard of and this node has not.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// Writes a whole answer.
-fn write(answers: &[(&str, Answer<'_>)], metadata: &Map<String, Value>, stream: &EventStream) -> serde_json::Result<Vec<u8>> {
-    let mut out = Vec::with_capacity((answers.len() + 4) * ENTRY_BYTES);
-    out.extend_from_slice(b"{\"flags\":[");
-    for (place, (key, answer)) in answers.iter().enumerate() {
-        if place > 0 {
-            out.push(b',');
-        }
-        write_entry(key, answer, &mut out)?;
-    }
-    out.extend_from_slice(b"],\"metadata\":");
-    serde_json::to_writer(&mut out, metadata)?;
-    out.extend_from_slice(b",\"eventStreams\":");
-    serde_json::to_writer(&mut out, &[stream])?;
-    out.push(b'}');
-    Ok(out)
-}
 
 /// Evaluates all flags.
 pub(super) async fn evaluate(head: &RequestHead, payload: Payload, room: &Room) -> HttpResponse {
@@ -60,28 +44,85 @@ async fn answer(head: &RequestHead, payload: Payload, room: &Room) -> Result<Htt
     let served = room.served(asked.permit.environment())?;
     let context = subject.context().at(room.clock.now().as_second());
     trace::asked(asked.permit.environment().as_str(), &asked.selection, served.snapshot.position, &context);
-    let answers = answers(&asked, &served, &context);
     let client = client(head, &asked, &context);
     confirm(head, room, &asked, &served, &client);
-    let etag = etag(room, &asked, &served, &answers);
-    if given(head).any(|tag| tag == "*" || tag == etag) {
-        let mut response = HttpResponse::NotModified().finish();
-        tagged(&mut response, &etag);
-        return Ok(response);
-    }
+    let flags = Flags {
+        asked: &asked,
+        served: &served,
+        context: &context,
+    };
+    let mut decisions = decisions(room, &asked, &served);
+    let mut list = Vec::new();
+    let written = if head.headers.contains_key(IF_NONE_MATCH) {
+        // Most who have a tag need nothing written.
+        let decided = flags.each(|_, answer| {
+            answer.decisions(&mut decisions);
+            Ok(())
+        });
+        let etag = etag(&served, &decisions);
+        if given(head).any(|tag| tag == "*" || tag == etag) {
+            return Ok(not_modified(&etag));
+        }
+        decided.and_then(|()| flags.each(|key, answer| add(key, answer, &mut list)))
+    } else {
+        list.reserve(served.compiled.flag_count() * ENTRY_BYTES);
+        flags.each(|key, answer| {
+            answer.decisions(&mut decisions);
+            add(key, answer, &mut list)
+        })
+    };
     let stream = EventStream::of(room, &asked, &served, &client);
-    let mut response = respond(StatusCode::OK, write(&answers, &metadata(room, &asked), &stream));
-    tagged(&mut response, &etag);
+    let whole = written.and_then(|()| whole(list, &metadata(room, &asked), &stream));
+    let mut response = respond(StatusCode::OK, whole);
+    tagged(&mut response, &etag(&served, &decisions));
     mark_stale(&mut response, room);
     Ok(response)
 }
 
-fn answers<'a>(asked: &Asked, served: &'a Served, context: &Context<'_>) -> Vec<(&'a str, Answer<'a>)> {
-    let seen = |key: &str| served.snapshot.flags.value(key).is_some_and(|flag| asked.selection.shows(flag));
-    let keys = served.snapshot.flags.iter().map(|entry| entry.key().as_str());
-    keys.filter(|key| asked.selection.is_everything() || seen(key))
-        .map(|key| (key, asked.selection.answer(&served.compiled, key, context)))
-        .collect()
+/// The flags that somebody asks for.
+struct Flags<'a, 'c> {
+    asked: &'a Asked,
+    served: &'a Served,
+    context: &'a Context<'c>,
+}
+
+impl Flags<'_, '_> {
+    /// Evaluates each that he sees, in order of their keys.
+    fn each(&self, mut visit: impl FnMut(&str, &Answer<'_>) -> serde_json::Result<()>) -> serde_json::Result<()> {
+        let selection = &self.asked.selection;
+        for entry in &self.served.snapshot.flags {
+            if selection.is_everything() || entry.value().is_ok_and(|flag| selection.shows(flag)) {
+                let key = entry.key().as_str();
+                visit(key, &selection.answer(&self.served.compiled, key, self.context))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Adds a flag's answer to a list of them.
+fn add(key: &str, answer: &Answer<'_>, list: &mut Vec<u8>) -> serde_json::Result<()> {
+    list.extend_from_slice(if list.is_empty() { FLAGS } else { b"," });
+    write_entry(key, answer, list)
+}
+
+/// The whole body around a list of answers.
+fn whole(mut list: Vec<u8>, metadata: &Map<String, Value>, stream: &EventStream) -> serde_json::Result<Vec<u8>> {
+    if list.is_empty() {
+        list.extend_from_slice(FLAGS);
+    }
+    list.extend_from_slice(b"],\"metadata\":");
+    serde_json::to_writer(&mut list, metadata)?;
+    list.extend_from_slice(b",\"eventStreams\":");
+    serde_json::to_writer(&mut list, &[stream])?;
+    list.push(b'}');
+    Ok(list)
+}
+
+fn not_modified(etag: &str) -> HttpResponse {
+    let mut response = HttpResponse::NotModified().finish();
+    tagged(&mut response, etag);
+    response
 }
 
 /// What the whole answer is under: what was selected, and whether it may be old.
@@ -92,17 +133,19 @@ fn metadata(room: &Room, asked: &Asked) -> Map<String, Value> {
     set.into_iter().chain(source).chain(stale).collect()
 }
 
-/// Over everything that decides the answer, and nothing else: the same flags answered in the same way have the same tag, whenever
-/// and in whatever order the context was sent.
-fn etag(room: &Room, asked: &Asked, served: &Served, answers: &[(&str, Answer<'_>)]) -> String {
-    let mut decisions = Vec::with_capacity(answers.len() * 24 + 128);
+/// What decides an answer besides what each flag answers.
+fn decisions(room: &Room, asked: &Asked, served: &Served) -> Vec<u8> {
+    let mut decisions = Vec::with_capacity(served.compiled.flag_count() * 8 + 128);
     decisions.extend_from_slice(asked.permit.environment().as_str().as_bytes());
     decisions.push(u8::from(room.stale().is_some()));
     asked.selection.decisions(&mut decisions);
-    for (_, answer) in answers {
-        answer.decisions(&mut decisions);
-    }
-    let digest = Digest::of([served.hash.bytes().as_slice(), &decisions]).to_string();
+    decisions
+}
+
+/// Over everything that decides the answer, and nothing else: the same flags answered in the same way have the same tag, whenever
+/// and in whatever order the context was sent.
+fn etag(served: &Served, decisions: &[u8]) -> String {
+    let digest = Digest::of([served.hash.bytes().as_slice(), decisions]).to_string();
     format!("\"{}\"", digest.get(..32).unwrap_or(&digest))
 }
 

@@ -30,29 +30,34 @@ pub(super) fn write_entry(key: &str, answer: &Answer<'_>, out: &mut Vec<u8>) -> 
         };
         return serde_json::to_writer(out, &body);
     }
-    for part in ["{\"key\":\"", key, "\",\"reason\":\"", answer.reason(), "\""] {
-        out.extend_from_slice(part.as_bytes());
-    }
-    if let (Some(value), Some(variant)) = (answer.value(), answer.variant()) {
-        out.extend_from_slice(b",\"value\":");
-        write_value(value, out)?;
-        for part in [",\"variant\":\"", variant, "\""] {
-            out.extend_from_slice(part.as_bytes());
+    push(out, ["{\"key\":\"", key, "\",\"reason\":\"", answer.reason(), "\""]);
+    match (answer.value(), answer.variant()) {
+        (Some(Value::Boolean(true)), Some(variant)) => push(out, [",\"value\":true,\"variant\":\"", variant, "\""]),
+        (Some(Value::Boolean(false)), Some(variant)) => push(out, [",\"value\":false,\"variant\":\"", variant, "\""]),
+        (Some(value @ (Value::String(_) | Value::Number(_) | Value::Object(_))), Some(variant)) => {
+            push(out, [",\"value\":"]);
+            serde_json::to_writer(&mut *out, value)?;
+            push(out, [",\"variant\":\"", variant, "\""]);
         }
+        (None, _) | (_, None) => {}
     }
-    out.extend_from_slice(b",\"metadata\":");
-    serde_json::to_writer(&mut *out, &answer.metadata())?;
-    out.push(b'}');
+    let metadata = answer.metadata();
+    if metadata.is_empty() {
+        push(out, [",\"metadata\":{}}"]);
+        return Ok(());
+    }
+    push(out, [",\"metadata\":"]);
+    serde_json::to_writer(&mut *out, &metadata)?;
+    push(out, ["}"]);
     Ok(())
 }
 
-fn write_value(value: &Value, out: &mut Vec<u8>) -> serde_json::Result<()> {
-    match value {
-        Value::Boolean(true) => out.extend_from_slice(b"true"),
-        Value::Boolean(false) => out.extend_from_slice(b"false"),
-        Value::String(_) | Value::Number(_) | Value::Object(_) => serde_json::to_writer(out, value)?,
+#[inline]
+fn push<const N: usize>(out: &mut Vec<u8>, parts: [&str; N]) {
+    out.reserve(parts.iter().map(|part| part.len()).sum());
+    for part in parts {
+        out.extend_from_slice(part.as_bytes());
     }
-    Ok(())
 }
 
 /// Evaluates one flag.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use actix_http::{Request, Response};
 use actix_web::HttpResponse;
 use actix_web::body::BoxBody;
-use actix_web::http::header::{ALLOW, HeaderValue};
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderMap, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::http::{Method, StatusCode};
 use metrics::Histogram;
 use percent_encoding::percent_decode_str;
@@ -15,7 +15,7 @@ use tracing::Instrument as _;
 
 use super::fault::Fault;
 use super::{Room, bulk, cors, evaluate, events};
-use crate::http::span::{self, RequestId};
+use crate::http::span::{HEADER, RequestId};
 use crate::remote::trace;
 use crate::telemetry::export::Parent;
 use crate::telemetry::names;
@@ -120,9 +120,20 @@ pub(super) async fn answer(room: Arc<Room>, route: Route, mut request: Request) 
     };
     let mut response = answering.instrument(span.clone()).await;
     cors::allow(&head.headers, response.headers_mut());
-    span::finish(response.headers_mut(), &id);
+    finish(response.headers_mut(), &id);
     span.in_scope(|| account(&room, route, &head.method, response.status(), started));
     response.into()
+}
+
+/// What answers have in common. No page shows them, so that they need none of a page's headers.
+fn finish(headers: &mut HeaderMap, id: &RequestId) {
+    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+        headers.insert(HEADER, value);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
 }
 
 /// The flag that a path names.

@@ -73,8 +73,7 @@ impl<'c> Answer<'c> {
     pub fn decisions(&self, decisions: &mut Vec<u8>) {
         decisions.extend_from_slice(self.variant().unwrap_or_default().as_bytes());
         decisions.push(0);
-        decisions.extend_from_slice(self.detail.reason.as_str().as_bytes());
-        decisions.push(0);
+        decisions.push(mark(self.detail.reason));
         if let Some(code) = self.error() {
             decisions.extend_from_slice(code.as_str().as_bytes());
         }
@@ -82,6 +81,22 @@ impl<'c> Answer<'c> {
             decisions.extend_from_slice(kill.as_str().as_bytes());
         }
         decisions.push(1);
+    }
+}
+
+/// A reason in one byte, for digests.
+const fn mark(reason: Reason) -> u8 {
+    match reason {
+        Reason::Static => b'=',
+        Reason::Default => b'd',
+        Reason::TargetingMatch => b't',
+        Reason::Split => b's',
+        Reason::Disabled => b'-',
+        Reason::Killed => b'k',
+        Reason::LeaseExpired => b'l',
+        Reason::Prerequisite => b'p',
+        Reason::NotReady => b'n',
+        Reason::Error(_) => b'e',
     }
 }
 
@@ -97,6 +112,11 @@ impl<'c> Metadata<'c> {
     pub fn iter(&self) -> impl Iterator<Item = (&'c str, serde_json::Value)> {
         let kill = self.kill.map(|kill| (KILL_METADATA, kill.as_str().into()));
         self.own().map(|(name, value)| (name, value.clone())).chain(kill)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.kill.is_none() && self.own().next().is_none()
     }
 
     fn own(&self) -> impl Iterator<Item = (&'c str, &'c serde_json::Value)> {
