@@ -132,7 +132,7 @@ async fn what_a_gate_has_counted_survives_a_crash() -> Outcome {
     let gate = json!({"name": "errors", "outcome": "error", "worse_by": "1%", "min_samples": 1_000_000, "on_fail": "hold", "traffic": "real"});
     let plan = json!({"flag": "checkout", "variant": "on", "steps": [{"to": "10%", "hold": "1h"}], "gates": [gate]});
     admin.post("rollouts", &plan).await?.ok()?;
-    let served = async |server: &Server| {
+    let evaluations = async |server: &Server| {
         let figures = newest(server).await?["gates"][0]["figures"].clone();
         let of = |arm: &str| figures[arm]["served"].as_u64().unwrap_or_default();
         anyhow::Ok((of("treatment"), of("control"), figures["aside"]["served"].as_u64().unwrap_or_default()))
@@ -152,8 +152,8 @@ async fn what_a_gate_has_counted_survives_a_crash() -> Outcome {
         .json(&json!({"instance_id": "i", "batch": 1, "counts": counts}));
     ensure!(ripcord_tests::api::read(reported).await?.status == 202);
     eventually(SOON, "they are counted", || async {
-        let served = served(&server).await?;
-        ensure!(served == (100, 900, 7), "{served:?}");
+        let counted = evaluations(&server).await?;
+        ensure!(counted == (100, 900, 7), "{counted:?}");
         Ok(())
     })
     .await?;
@@ -162,8 +162,8 @@ async fn what_a_gate_has_counted_survives_a_crash() -> Outcome {
     server.kill();
     server.restart().await?;
     eventually(SOON, "they are counted again", || async {
-        let served = served(&server).await?;
-        ensure!(served == (100, 900, 7), "{served:?}");
+        let counted = evaluations(&server).await?;
+        ensure!(counted == (100, 900, 7), "{counted:?}");
         Ok(())
     })
     .await
