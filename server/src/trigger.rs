@@ -8,7 +8,7 @@
 //!                                                    kill ─────┘  at once, by the way of all kills; the record follows
 //! ```
 //!
-//! One incident is one action. What a signal comes to is decided on the records that the commit finds ([`fate`]), so that it does
+//! One incident is one action. What a signal comes to is decided on the records that the commit finds (`trigger/fate.rs`), so that it does
 //! not matter how often, in which order, or to how many nodes it is told. A kill does not wait for that: its id is made from the
 //! incident, so that every node pulls the same one, and one that was restored never comes back.
 

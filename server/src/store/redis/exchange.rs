@@ -1,9 +1,11 @@
 //! Questions from one node to all others, over publish and subscribe: who has confirmed what, on every node.
 //!
 //! Nodes say every second that they are alive. A question goes to all of them at once; answers are gathered until every live
-//! node has answered, or for as long as the asker will wait. Those that did not answer are named.
+//! node has answered, or for as long as the asker will wait. Those that did not answer are named. What is published while a node
+//! has no connection is lost on it, so a question is put again every second while somebody lives who has not answered; a node
+//! that is at it already does not begin anew.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -63,6 +65,8 @@ struct Shared {
     tasks: TaskSet,
     /// The other nodes, as last heard: name by id.
     others: Mutex<BTreeMap<String, String>>,
+    /// Questions of others that this node is answering, by id.
+    answering: Mutex<HashSet<String>>,
     /// Questions that are being asked.
     asking: Mutex<HashMap<String, mpsc::Sender<Reply>>>,
 }
@@ -94,6 +98,7 @@ impl Exchange {
                 answerer,
                 tasks: tasks.clone(),
                 others: Mutex::default(),
+                answering: Mutex::default(),
                 asking: Mutex::default(),
             }),
         };
@@ -126,10 +131,11 @@ impl Exchange {
     async fn gather(&self, id: &str, question: &RawValue, mut replies: mpsc::Receiver<Reply>, patience: Duration) -> Answers {
         let mut answers = Answers::default();
         let mut missing = lock(&self.shared.others).clone();
+        let question = self.question(id, question);
         let asked = async {
             // Whoever came or went in the last second counts as it is now.
             missing = self.beat().await?;
-            self.publish(&keys::questions(), &self.question(id, question)).await
+            self.publish(&keys::questions(), &question).await
         };
         let deadline = tokio::time::Instant::now() + patience;
         match tokio::time::timeout_at(deadline, asked).await {
@@ -142,12 +148,7 @@ impl Exchange {
                                 answers.answered.insert(reply.name, reply.answer);
                             }
                             Ok(None) => return,
-                            // A node that has died meanwhile will not answer, and has no client any more.
-                            Err(_) => {
-                                if let Ok(alive) = self.beat().await {
-                                    missing.retain(|id, _| alive.contains_key(id));
-                                }
-                            }
+                            Err(_) => self.ask_again(&question, &mut missing).await,
                         }
                     }
                 };
@@ -158,6 +159,18 @@ impl Exchange {
         }
         answers.missing = missing.into_values().collect();
         answers
+    }
+
+    /// Puts a question once more to those that have not answered and still live. One that has died meanwhile will not answer, and
+    /// has no client any more.
+    async fn ask_again(&self, question: &Question, missing: &mut BTreeMap<String, String>) {
+        let Ok(alive) = self.beat().await else { return };
+        missing.retain(|id, _| alive.contains_key(id));
+        if !missing.is_empty()
+            && let Err(error) = self.publish(&keys::questions(), question).await
+        {
+            tracing::debug!(%error, "a question could not be put again");
+        }
     }
 
     fn question(&self, id: &str, question: &RawValue) -> Question {
@@ -242,15 +255,17 @@ impl Exchange {
             tracing::warn!("a question of another node cannot be read; do all nodes run the same version?");
             return;
         };
-        if question.from == self.shared.node.id {
+        if question.from == self.shared.node.id || !lock(&self.shared.answering).insert(question.id.clone()) {
             return;
         }
         let exchange = self.clone();
         self.shared.tasks.short_lived(async move {
+            let id = question.id.clone();
             tokio::select! {
                 () = exchange.reply(question) => {}
                 () = exchange.shared.node.closing.cancelled() => {}
             }
+            lock(&exchange.shared.answering).remove(&id);
         });
     }
 
