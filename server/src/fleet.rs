@@ -31,7 +31,7 @@ pub use self::report::{Report, merge};
 use self::roll::{MemberId, Roll};
 pub use self::wait::Waiting;
 use crate::snapshot::board::{Board, Listener};
-use crate::snapshot::publication::{Publication, Step};
+use crate::snapshot::publication::{Publication, PublishedChange};
 
 /// How the fleet is counted.
 #[derive(Debug, Clone)]
@@ -125,7 +125,7 @@ impl Fleet {
             if let Some(served) = board.served(environment.as_str()) {
                 let first = Publication {
                     served,
-                    step: Step::Replaced,
+                    change: PublishedChange::Replaced,
                     at: Instant::now(),
                 };
                 fleet.with_roll(&environment, |roll| roll.begin(&first));

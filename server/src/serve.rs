@@ -1,13 +1,13 @@
 //! The composition root: opens every room in order, serves, and closes them in order. Alone in knowing every room.
 
+mod background;
+mod bootstrap;
 pub mod config;
 mod data_dir;
-pub mod entry;
-mod first_start;
-mod fresh;
+mod freshness;
 pub mod health;
+pub mod http_server;
 mod peers;
-mod procedures;
 mod shutdown;
 mod stores;
 mod tls;
@@ -18,11 +18,11 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use self::bootstrap::AdminKey;
 use self::config::Config;
 use self::data_dir::{DataDir, DataDirError};
-use self::first_start::AdminKey;
 use self::health::Health;
-use self::stores::Opened;
+use self::stores::OpenedStore;
 use crate::access::{Access, Limits};
 use crate::api;
 use crate::clock::{Clock as _, SystemClock};
@@ -62,7 +62,7 @@ pub enum ServeError {
     Store(#[from] StoreError),
     /// What the first start makes.
     #[error("the first start could not make what it must: {0}")]
-    FirstStart(#[from] CommitError),
+    Bootstrap(#[from] CommitError),
     /// The address.
     #[error("cannot listen on {address}: {source}. Is another server running there? Name another address with --listen")]
     Listen {
@@ -125,7 +125,7 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     let board = Arc::new(Board::default());
     let environments = open_environments(&opened, &board, &tasks, &data_dir, &journal).await?;
     let admin = if config.admin_key.is_some() { AdminKey::Given } else { AdminKey::Wanted };
-    let admin_key = first_start::prepare_or_wait(&environments, &node, admin).await?;
+    let admin_key = bootstrap::prepare_or_wait(&environments, &node, admin).await?;
 
     let peers = Peers::new(config.peers.clone(), config.peer_secret.clone(), peers::http_client(&config));
     let kills = Kills::start(environments.clone(), journal, peers.clone(), node.clone());
@@ -133,10 +133,10 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     let others = Arc::new(peers::OtherNodes::new(peers.clone(), opened.redis.clone()));
     let (fleet, outcomes) = open_fleet(&board, &node, &others);
     kept::keep(&outcomes, data_dir.outcomes(), Arc::new(SystemClock), &tasks);
-    let procedures = procedures::start(&environments, &fleet, &outcomes, &others, &node, &kills);
+    let background = background::start(&environments, &fleet, &outcomes, &others, &node, &kills);
 
     let access = Access::new(environments.clone(), config.admin_key.as_ref(), node.clone(), Limits::default());
-    let fresh = fresh::watch(opened.store.health(), peers.clone(), &tasks);
+    let fresh = freshness::watch(opened.store.health(), peers.clone(), &tasks);
     let streams = Streams::new(&board, stream_settings(&config), fleet.clone(), Arc::new(access.clone()), fresh);
     shutdown::end_streams_of_revoked_keys(&environments, &streams, &tasks);
 
@@ -146,11 +146,11 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
         environments,
         kills,
         fleet,
-        drivers: procedures.drivers,
-        pings: procedures.pings,
-        checks: procedures.checks,
-        rollouts: procedures.rollouts,
-        triggers: procedures.triggers,
+        drivers: background.drivers,
+        pings: background.pings,
+        checks: background.checks,
+        rollouts: background.rollouts,
+        triggers: background.triggers,
         peers,
         outcomes,
         metrics,
@@ -158,7 +158,7 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     };
     let api = api::Api::new(parts, access);
     let address = listener.local_addr().map_err(ServeError::Http)?;
-    let server = entry::start(vec![listener], &entry_settings(&config, tls.clone()), &streams, move |worker| {
+    let server = http_server::start(vec![listener], &http_settings(&config, tls.clone()), &streams, move |worker| {
         ofrep.before(api.app(&worker).configure(|config| health.routes(config)))
     })
     .map_err(ServeError::Http)?;
@@ -197,7 +197,13 @@ async fn open_protocols(
 }
 
 /// Loads what the store holds and starts every environment, with the journal's kills lying over it.
-async fn open_environments(opened: &Opened, board: &Arc<Board>, tasks: &TaskSet, data_dir: &DataDir, journal: &Journal) -> Result<Environments, StoreError> {
+async fn open_environments(
+    opened: &OpenedStore,
+    board: &Arc<Board>,
+    tasks: &TaskSet,
+    data_dir: &DataDir,
+    journal: &Journal,
+) -> Result<Environments, StoreError> {
     let rooms = Rooms {
         store: Arc::clone(&opened.store),
         board: Arc::clone(board),
@@ -209,12 +215,12 @@ async fn open_environments(opened: &Opened, board: &Arc<Board>, tasks: &TaskSet,
     Environments::start(rooms, Arc::new(move |key| kill::overlay_from(&journal, key))).await
 }
 
-fn entry_settings(config: &Config, tls: Option<Arc<rustls::ServerConfig>>) -> entry::Settings {
-    entry::Settings {
+fn http_settings(config: &Config, tls: Option<Arc<rustls::ServerConfig>>) -> http_server::Settings {
+    http_server::Settings {
         workers: config.workers,
         tls,
         shutdown: DRAIN,
-        ..entry::Settings::default()
+        ..http_server::Settings::default()
     }
 }
 

@@ -13,7 +13,7 @@ mod contract;
 pub mod embedded;
 mod epoch;
 #[cfg(test)]
-pub(crate) mod faulty;
+pub(crate) mod fault_injection;
 pub mod journal;
 pub mod memory;
 pub mod redis;

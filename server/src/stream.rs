@@ -50,7 +50,7 @@ use crate::http::Refusal;
 use crate::snapshot::board::{Board, Listener};
 use crate::snapshot::frames::Frame;
 use crate::snapshot::history::Limits;
-use crate::snapshot::publication::{Publication, Step};
+use crate::snapshot::publication::{Publication, PublishedChange};
 use crate::telemetry::names;
 
 /// The paths of this room, for the OpenAPI document.
@@ -146,7 +146,7 @@ impl Streams {
             if let Some(served) = board.served(environment.as_str()) {
                 let first = Publication {
                     served,
-                    step: Step::Replaced,
+                    change: PublishedChange::Replaced,
                     at: Instant::now(),
                 };
                 shared.feeds.begin(&environment, &first);

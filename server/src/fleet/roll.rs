@@ -20,7 +20,7 @@ use super::connections::{Rung, Transport};
 use super::report::Report;
 use super::tally::{Departed, Passage, Rungs, Tally};
 use super::{Joining, Settings};
-use crate::snapshot::publication::{Publication, Step};
+use crate::snapshot::publication::{Publication, PublishedChange};
 use crate::telemetry::names;
 
 /// A member's place on the roll. A reconnected instance keeps its place and gets a new turn.
@@ -138,15 +138,15 @@ impl Roll {
     pub(super) fn published(&mut self, publication: &Publication) {
         let position = publication.served.snapshot.position;
         let revision = position.revision.0;
-        match &publication.step {
-            Step::Overlay => {}
-            Step::Delta(_) if self.epoch == position.epoch && !self.tallies.is_empty() => {
+        match &publication.change {
+            PublishedChange::Overlay => {}
+            PublishedChange::Delta(_) if self.epoch == position.epoch && !self.tallies.is_empty() => {
                 while self.head() < revision {
                     let departed = std::mem::take(&mut self.departed);
                     self.tallies.push_back(Tally::new(publication.at, departed));
                 }
             }
-            Step::Delta(_) | Step::Replaced => self.start_epoch(position, publication.at),
+            PublishedChange::Delta(_) | PublishedChange::Replaced => self.start_epoch(position, publication.at),
         }
         let served = &publication.served;
         self.kills.published(&served.overlay, revision, publication.at);

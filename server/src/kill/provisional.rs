@@ -10,7 +10,7 @@ use ripcord_proto::{EnvironmentKey, Kill, KillId, KillScope};
 use super::{Held, Killed, Kills, Order, Outcome};
 use crate::commit::{CommitError, Standing};
 use crate::snapshot::publication::Served;
-use crate::store::journal::{Journal, Record};
+use crate::store::journal::{Journal, JournalRecord};
 use crate::telemetry::names;
 
 /// How long a kill waits for its journal before it takes effect without it.
@@ -106,7 +106,7 @@ impl Kills {
 
     /// Journals a kill, off this thread: a disk that hangs must not hold it up.
     async fn write_down(&self, environment: &EnvironmentKey, kill: &Kill, answered: Option<Recorded>) -> Held {
-        let record = Record::Taken {
+        let record = JournalRecord::Taken {
             environment: environment.clone(),
             kill: kill.clone(),
             node: self.inner.node.clone(),
@@ -134,7 +134,7 @@ impl Kills {
                 "kill {id} was taken by another node: withdraw it there, or restore it when the store is back"
             )));
         }
-        let record = Record::Withdrawn {
+        let record = JournalRecord::Withdrawn {
             environment: environment.clone(),
             id: id.clone(),
         };
@@ -184,7 +184,7 @@ impl Kills {
         for kill in &news {
             running.publisher.overlay(|overlay| drop(overlay.kills.insert(kill.id.clone(), kill.clone())));
             tracing::warn!(env = %environment, kill = %kill.id, peer, "a peer killed without the store");
-            self.journal(&Record::Taken {
+            self.journal(&JournalRecord::Taken {
                 environment: environment.clone(),
                 kill: kill.clone(),
                 node: peer.to_owned(),
@@ -192,7 +192,7 @@ impl Kills {
             });
         }
         for (id, how) in &ended {
-            self.journal(&Record::Withdrawn {
+            self.journal(&JournalRecord::Withdrawn {
                 environment: environment.clone(),
                 id: id.clone(),
             });

@@ -1,4 +1,4 @@
-//! Other nodes, asked for their confirmations: over the store's exchange while it is there, over HTTP from the configured peers
+//! Other nodes, asked for their confirmations: over the store's cluster_query while it is there, over HTTP from the configured peers
 //! where it is not.
 
 use std::collections::BTreeSet;
@@ -15,7 +15,7 @@ use crate::fleet::{self, Answer, Fleet, Question, Report, Target};
 use crate::outcome::reports::{NodeSums, OwnReports, Reports, Series};
 use crate::outcome::{Elsewhere, Outcomes, ServedElsewhere, ServedQuestion};
 use crate::peer::Peers;
-use crate::store::redis::{Answerer, Exchange, RedisStore};
+use crate::store::redis::{ClusterQuery, QueryHandler, RedisStore};
 use crate::store::{Store as _, StoreState};
 
 /// What an answer may take beyond the patience that was asked for.
@@ -30,18 +30,18 @@ pub(super) struct OtherNodes {
     peers: Peers,
     redis: Option<Arc<RedisStore>>,
     /// There as soon as this node can answer, too.
-    exchange: OnceLock<Exchange>,
+    cluster_query: OnceLock<ClusterQuery>,
     /// What applications reported to this node.
     reports: OnceLock<OwnReports>,
 }
 
 impl OtherNodes {
     pub(super) fn new(peers: Peers, redis: Option<Arc<RedisStore>>) -> Self {
-        let (exchange, reports) = (OnceLock::new(), OnceLock::new());
+        let (cluster_query, reports) = (OnceLock::new(), OnceLock::new());
         Self {
             peers,
             redis,
-            exchange,
+            cluster_query,
             reports,
         }
     }
@@ -56,20 +56,20 @@ impl OtherNodes {
     pub(super) fn answer_from(&self, fleet: Fleet, outcomes: Outcomes, reports: OwnReports) {
         let reports = self.reports.get_or_init(|| reports).clone();
         if let Some(redis) = &self.redis {
-            let answers = Answers { fleet, outcomes, reports };
-            self.exchange.get_or_init(|| redis.exchange(Arc::new(answers)));
+            let answers = NodeAnswers { fleet, outcomes, reports };
+            self.cluster_query.get_or_init(|| redis.cluster_query(Arc::new(answers)));
         }
     }
 
-    /// The exchange, while the store is there.
-    fn exchange(&self) -> Option<&Exchange> {
+    /// The cluster_query, while the store is there.
+    fn cluster_query(&self) -> Option<&ClusterQuery> {
         let available = self.redis.as_ref()?.health().borrow().state == StoreState::Available;
-        self.exchange.get().filter(|_| available)
+        self.cluster_query.get().filter(|_| available)
     }
 
-    async fn ask_over(&self, exchange: &Exchange, question: &Question) -> Vec<Answer> {
+    async fn ask_cluster(&self, cluster_query: &ClusterQuery, question: &Question) -> Vec<Answer> {
         let Ok(text) = to_raw_value(question) else { return Vec::new() };
-        let answers = exchange.ask(&text, Duration::from_millis(question.patience_ms) + ON_THE_WAY).await;
+        let answers = cluster_query.ask(&text, Duration::from_millis(question.patience_ms) + ON_THE_WAY).await;
         let report = |answer: Box<RawValue>| serde_json::from_str(answer.get()).ok().map(Answer::Reported);
         let reported = answers.answered.into_values().flatten().filter_map(report);
         reported.chain(answers.missing.into_iter().map(Answer::NotReached)).collect()
@@ -108,8 +108,8 @@ impl fleet::Peers for OtherNodes {
             patience_ms,
         };
         Box::pin(async move {
-            match self.exchange() {
-                Some(exchange) => self.ask_over(exchange, &question).await,
+            match self.cluster_query() {
+                Some(cluster_query) => self.ask_cluster(cluster_query, &question).await,
                 None => join_all(self.peers.urls().iter().map(|url| self.ask_one(url, &question))).await,
             }
         })
@@ -119,10 +119,10 @@ impl fleet::Peers for OtherNodes {
 impl Presence for OtherNodes {
     fn others(&self) -> BoxFuture<'_, Option<BTreeSet<String>>> {
         Box::pin(async move {
-            match (&self.redis, self.exchange()) {
+            match (&self.redis, self.cluster_query()) {
                 // Peers over HTTP have stores, and so logs, of their own.
                 (None, _) => Some(BTreeSet::new()),
-                (Some(_), Some(exchange)) => exchange.alive().await,
+                (Some(_), Some(cluster_query)) => cluster_query.alive().await,
                 (Some(_), None) => None,
             }
         })
@@ -133,7 +133,7 @@ impl Reports for OtherNodes {
     fn sums<'a>(&'a self, environment: &'a EnvironmentKey, series: &'a [Series]) -> BoxFuture<'a, Vec<NodeSums>> {
         Box::pin(async move {
             let mut sums: Vec<NodeSums> = self.reports.get().map(|own| own.own(environment, series)).into_iter().collect();
-            let Some(exchange) = self.exchange().filter(|exchange| !exchange.others().is_empty()) else {
+            let Some(cluster_query) = self.cluster_query().filter(|cluster_query| !cluster_query.others().is_empty()) else {
                 return sums;
             };
             let question = ReportQuestion {
@@ -141,7 +141,7 @@ impl Reports for OtherNodes {
                 outcomes: series.to_vec(),
             };
             let Ok(text) = to_raw_value(&question) else { return sums };
-            let answers = exchange.ask(&text, REPORTED_IN).await;
+            let answers = cluster_query.ask(&text, REPORTED_IN).await;
             sums.extend(
                 answers
                     .answered
@@ -157,11 +157,11 @@ impl Reports for OtherNodes {
 impl Elsewhere for OtherNodes {
     fn served<'a>(&'a self, question: &'a ServedQuestion) -> BoxFuture<'a, ServedElsewhere> {
         Box::pin(async move {
-            let question = Served { served: question.clone() };
-            let (Some(exchange), Ok(text)) = (self.exchange(), to_raw_value(&question)) else {
+            let question = ServedQuery { served: question.clone() };
+            let (Some(cluster_query), Ok(text)) = (self.cluster_query(), to_raw_value(&question)) else {
                 return ServedElsewhere::default();
             };
-            let answers = exchange.ask(&text, ON_THE_WAY).await;
+            let answers = cluster_query.ask(&text, ON_THE_WAY).await;
             let counts = answers.answered.into_values().flatten();
             ServedElsewhere {
                 counts: counts.filter_map(|answer| serde_json::from_str(answer.get()).ok()).collect(),
@@ -173,7 +173,7 @@ impl Elsewhere for OtherNodes {
 
 /// The question for what was served, told from that for confirmations by its one member.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
-struct Served {
+struct ServedQuery {
     served: ServedQuestion,
 }
 
@@ -185,16 +185,16 @@ struct ReportQuestion {
 }
 
 /// What other nodes are answered.
-struct Answers {
+struct NodeAnswers {
     fleet: Fleet,
     outcomes: Outcomes,
     reports: OwnReports,
 }
 
-impl Answerer for Answers {
+impl QueryHandler for NodeAnswers {
     fn answer<'a>(&'a self, question: &'a RawValue) -> BoxFuture<'a, Option<Box<RawValue>>> {
         Box::pin(async move {
-            if let Ok(Served { served }) = serde_json::from_str(question.get()) {
+            if let Ok(ServedQuery { served }) = serde_json::from_str(question.get()) {
                 return to_raw_value(&self.outcomes.answer(&served)).ok();
             }
             if let Ok(question) = serde_json::from_str::<ReportQuestion>(question.get()) {

@@ -4,14 +4,14 @@
 use actix_server::Server;
 use tokio_util::sync::CancellationToken;
 
-use super::stores::Opened;
+use super::stores::OpenedStore;
 use super::{COME_BACK, DRAIN, ServeError};
 use crate::environment::Environments;
 use crate::stream::Streams;
 use crate::tasks::TaskSet;
 
 /// Serves until told to stop, or until something that must not end has ended; then drains.
-pub(super) async fn serve_until(stop: CancellationToken, server: Server, streams: &Streams, tasks: &TaskSet, opened: &Opened) -> Result<(), ServeError> {
+pub(super) async fn serve_until(stop: CancellationToken, server: Server, streams: &Streams, tasks: &TaskSet, opened: &OpenedStore) -> Result<(), ServeError> {
     let handle = server.handle();
     let failed = tasks.failed();
     let mut server = std::pin::pin!(server);

@@ -13,14 +13,14 @@ use crate::store::{Store, StoreError};
 
 /// An opened store.
 #[derive(Debug)]
-pub(super) struct Opened {
+pub(super) struct OpenedStore {
     pub(super) store: Arc<dyn Store>,
     /// The same store, where it is Redis: nodes can ask each other through it.
     pub(super) redis: Option<Arc<RedisStore>>,
 }
 
 /// Opens the store, restoring a backup into it first where that is asked for.
-pub(super) async fn open(config: &Config, data_dir: &DataDir, node: &str) -> Result<Opened, StoreError> {
+pub(super) async fn open(config: &Config, data_dir: &DataDir, node: &str) -> Result<OpenedStore, StoreError> {
     let directory = data_dir.path().to_owned();
     let (store, redis): (Arc<dyn Store>, _) = match &config.store {
         StoreChoice::Embedded => {
@@ -39,7 +39,7 @@ pub(super) async fn open(config: &Config, data_dir: &DataDir, node: &str) -> Res
     for warning in &store.health().borrow().warnings {
         tracing::warn!("{warning}");
     }
-    Ok(Opened { store, redis })
+    Ok(OpenedStore { store, redis })
 }
 
 /// Puts the backup in `file` in the place of what the store holds.

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::board::Board;
-use super::publication::{Publication, Served, Step};
+use super::publication::{Publication, PublishedChange, Served};
 use crate::commit::log::Sink;
 use crate::commit::state::EnvironmentState;
 use crate::store::state::StoredState;
@@ -64,7 +64,7 @@ struct Prepared {
     head: Head,
     /// What will be served.
     served: Arc<Served>,
-    step: Step,
+    change: PublishedChange,
 }
 
 /// What was logged since a state was last kept.
@@ -88,7 +88,7 @@ impl Publisher {
         let served = Arc::new(serve_anew(state, Arc::new(overlay)));
         board.publish(&Publication {
             served: Arc::clone(&served),
-            step: Step::Replaced,
+            change: PublishedChange::Replaced,
             at: Instant::now(),
         });
         Self {
@@ -138,14 +138,14 @@ impl Publisher {
             overlay,
             urgent: was.urgent,
         });
-        self.show(inner, served, Step::Overlay);
+        self.show(inner, served, PublishedChange::Overlay);
     }
 
-    fn show(&self, inner: &mut Inner, served: Arc<Served>, step: Step) {
+    fn show(&self, inner: &mut Inner, served: Arc<Served>, change: PublishedChange) {
         inner.served = Arc::clone(&served);
         self.board.publish(&Publication {
             served,
-            step,
+            change,
             at: Instant::now(),
         });
     }
@@ -226,15 +226,15 @@ impl Sink<EnvironmentState> for Publisher {
         let prepared = inner.prepared.take();
         // A kill may have been laid over it meanwhile, or the store may have refused and something else came first.
         let prepared = prepared.filter(|prepared| prepared.head == after.head && Arc::ptr_eq(&prepared.upon, &inner.served));
-        let Prepared { served, step, .. } = prepared.unwrap_or_else(|| prepare(&inner.served, before, after, entries));
-        self.show(&mut inner, served, step);
+        let Prepared { served, change, .. } = prepared.unwrap_or_else(|| prepare(&inner.served, before, after, entries));
+        self.show(&mut inner, served, change);
         self.settle_overlay(&mut inner, after);
     }
 
     fn replaced(&self, after: &EnvironmentState, orphaned: Vec<Sealed>) {
         let mut inner = self.lock();
         let served = Arc::new(serve_anew(after, Arc::clone(&inner.served.overlay)));
-        self.show(&mut inner, served, Step::Replaced);
+        self.show(&mut inner, served, PublishedChange::Replaced);
         self.settle_overlay(&mut inner, after);
         if !orphaned.is_empty() {
             let environment = after.snapshot.environment.clone();
@@ -249,19 +249,19 @@ impl Sink<EnvironmentState> for Publisher {
 
 /// What the commits from `before` to `after` will show upon what is served now.
 fn prepare(upon: &Arc<Served>, before: &EnvironmentState, after: &EnvironmentState, entries: &[Sealed]) -> Prepared {
-    let step = if before.head.epoch == after.head.epoch {
+    let change = if before.head.epoch == after.head.epoch {
         let urgent = entries.iter().any(|entry| entry.commit.urgent);
         let urgency = if urgent { Urgency::Urgent } else { Urgency::Ordinary };
-        Step::Delta(Arc::new(Delta::between(&before.snapshot, &after.snapshot, after.hash, urgency)))
+        PublishedChange::Delta(Arc::new(Delta::between(&before.snapshot, &after.snapshot, after.hash, urgency)))
     } else {
-        Step::Replaced
+        PublishedChange::Replaced
     };
     let compiled = upon.compiled.update(&after.snapshot, &touched(entries));
     Prepared {
         upon: Arc::clone(upon),
         head: after.head,
         served: Arc::new(serve(after, Arc::clone(&upon.overlay), compiled)),
-        step,
+        change,
     }
 }
 

@@ -7,12 +7,12 @@
 //! ```
 //!
 //! A commit writes one entry of one table; heads are kept in memory and derived from the last entry of each log when the file is
-//! opened. Two small files lie beside the database: `ripcord.lock` keeps a second process out, and `ripcord.head` (`mark`)
+//! opened. Two small files lie beside the database: `ripcord.lock` keeps a second process out, and `ripcord.head` (`commit_marker`)
 //! tells after every commit which entry was the last: redb itself goes back to the commit before when the newest one is
 //! damaged, and that must never pass for the truth.
 
+mod commit_marker;
 mod directory;
-mod mark;
 mod open;
 mod read;
 mod schema;
@@ -34,7 +34,7 @@ use ripcord_proto::{Position, Sequence};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::directory::DirectoryLock;
-use self::writer::{Answer, Job};
+use self::writer::{JobAnswer, WriteJob};
 use super::state::StoredState;
 use super::{Append, AppendError, Contents, FeedEvent, Head, Loaded, LogName, Settled, Store, StoreError, StoreHealth, StoreState};
 
@@ -52,7 +52,7 @@ pub enum Flush {
 
 /// The embedded store.
 pub struct EmbeddedStore {
-    jobs: Mutex<Option<mpsc::Sender<Job>>>,
+    jobs: Mutex<Option<mpsc::Sender<WriteJob>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     database: ArcSwapOption<Database>,
     health: watch::Receiver<StoreHealth>,
@@ -80,7 +80,7 @@ impl EmbeddedStore {
             why: String::new(),
             warnings: Vec::new(),
         });
-        let writer = writer::Writer::new(Arc::clone(&database), opened.logs, opened.mark, flush, health);
+        let writer = writer::StoreWriter::new(Arc::clone(&database), opened.logs, opened.marker, flush, health);
         let thread = std::thread::Builder::new()
             .name("ripcord-store".to_owned())
             .spawn(move || writer.run(queue))
@@ -104,14 +104,14 @@ impl EmbeddedStore {
 
     /// Flushes what was committed lazily.
     pub async fn flush(&self) -> Result<(), StoreError> {
-        self.ask(Job::Flush).await
+        self.ask(WriteJob::Flush).await
     }
 
-    fn jobs(&self) -> Option<mpsc::Sender<Job>> {
+    fn jobs(&self) -> Option<mpsc::Sender<WriteJob>> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn ask(&self, job: impl FnOnce(Answer<StoreError>) -> Job + Send) -> Result<(), StoreError> {
+    async fn ask(&self, job: impl FnOnce(JobAnswer<StoreError>) -> WriteJob + Send) -> Result<(), StoreError> {
         let closed = || StoreError::Unavailable("it is closed".to_owned());
         let (answer, answered) = oneshot::channel();
         let jobs = self.jobs().ok_or_else(closed)?;
@@ -157,7 +157,7 @@ impl Store for EmbeddedStore {
         async move {
             let (answer, answered) = oneshot::channel();
             let jobs = self.jobs().ok_or_else(closed)?;
-            jobs.send(Job::Append(append, answer)).await.map_err(|_| closed())?;
+            jobs.send(WriteJob::Append(append, answer)).await.map_err(|_| closed())?;
             drop(jobs);
             let lost = |_| Err(AppendError::Unknown("the writer ended before it answered".to_owned()));
             answered.await.unwrap_or_else(lost)
@@ -183,7 +183,7 @@ impl Store for EmbeddedStore {
                 .map_err(|error| StoreError::Unavailable(format!("a state was not encoded: {error}")))?
                 .map_err(|error| StoreError::Corrupt(error.to_string()))?;
             let log = log.clone();
-            self.ask(|answer| Job::KeepState { log, head, bytes, answer }).await
+            self.ask(|answer| WriteJob::KeepState { log, head, bytes, answer }).await
         }
         .boxed()
     }
@@ -198,12 +198,12 @@ impl Store for EmbeddedStore {
     }
 
     fn install(&self, contents: Vec<Contents>) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.ask(|answer| Job::Install(contents, answer)).boxed()
+        self.ask(|answer| WriteJob::Install(contents, answer)).boxed()
     }
 
     fn drop_log<'a>(&'a self, log: &'a LogName) -> BoxFuture<'a, Result<(), StoreError>> {
         let log = log.clone();
-        self.ask(|answer| Job::Drop(log, answer)).boxed()
+        self.ask(|answer| WriteJob::Drop(log, answer)).boxed()
     }
 
     fn health(&self) -> watch::Receiver<StoreHealth> {
@@ -216,7 +216,7 @@ impl Store for EmbeddedStore {
 
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
-            let flushed = self.ask(Job::Flush).await;
+            let flushed = self.ask(WriteJob::Flush).await;
             self.shut();
             match flushed {
                 Err(StoreError::Unavailable(_)) | Ok(()) => Ok(()),

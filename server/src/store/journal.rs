@@ -24,7 +24,7 @@ const CHECKSUM: usize = 16;
 #[expect(clippy::large_enum_variant, reason = "a record is made, written and let go; none are gathered")]
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Record {
+pub enum JournalRecord {
     /// A kill took effect without the store.
     Taken {
         /// Where.
@@ -53,7 +53,7 @@ pub enum Record {
 
 /// A kill that the log has not settled yet.
 #[derive(Debug, Clone)]
-pub struct Pending {
+pub struct PendingKill {
     /// Where.
     pub environment: EnvironmentKey,
     /// The kill.
@@ -108,7 +108,7 @@ struct Inner {
 struct State {
     /// `None` for a node that keeps nothing on disk.
     file: Option<File>,
-    pending: BTreeMap<KillId, Pending>,
+    pending: BTreeMap<KillId, PendingKill>,
 }
 
 impl Journal {
@@ -146,7 +146,7 @@ impl Journal {
     }
 
     /// Writes a record and syncs it. What it says holds for [`pending`](Self::pending) only if this succeeds. Blocks on the disk.
-    pub fn append(&self, record: &Record) -> Result<(), JournalError> {
+    pub fn append(&self, record: &JournalRecord) -> Result<(), JournalError> {
         let io = |source| JournalError::Io {
             path: self.inner.path.clone(),
             source,
@@ -175,7 +175,7 @@ impl Journal {
     }
 
     /// What the log has not settled yet, by id.
-    pub fn pending(&self) -> Vec<Pending> {
+    pub fn pending(&self) -> Vec<PendingKill> {
         self.lock().pending.values().cloned().collect()
     }
 
@@ -191,7 +191,7 @@ impl Journal {
 }
 
 /// What the lines add up to, and how many bytes of them are whole.
-fn replay(path: &Path, bytes: &[u8]) -> Result<(BTreeMap<KillId, Pending>, usize), JournalError> {
+fn replay(path: &Path, bytes: &[u8]) -> Result<(BTreeMap<KillId, PendingKill>, usize), JournalError> {
     let (mut pending, mut whole) = (BTreeMap::new(), 0);
     for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
         match read(line) {
@@ -210,7 +210,7 @@ fn replay(path: &Path, bytes: &[u8]) -> Result<(BTreeMap<KillId, Pending>, usize
     Ok((pending, whole))
 }
 
-fn read(line: &[u8]) -> Option<Record> {
+fn read(line: &[u8]) -> Option<JournalRecord> {
     let line = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
     let (stated, json) = line.split_once(' ')?;
     if stated == checksum(json) { serde_json::from_str(json).ok() } else { None }
@@ -222,16 +222,16 @@ fn checksum(json: &str) -> String {
     digits
 }
 
-fn follow(pending: &mut BTreeMap<KillId, Pending>, record: Record) {
+fn follow(pending: &mut BTreeMap<KillId, PendingKill>, record: JournalRecord) {
     match record {
-        Record::Taken {
+        JournalRecord::Taken {
             environment,
             kill,
             node,
             answered,
         } => {
             let id = kill.id.clone();
-            pending.entry(id).or_insert(Pending {
+            pending.entry(id).or_insert(PendingKill {
                 environment,
                 kill,
                 node,
@@ -239,11 +239,11 @@ fn follow(pending: &mut BTreeMap<KillId, Pending>, record: Record) {
                 answered,
             });
         }
-        Record::Withdrawn { id, .. } => {
+        JournalRecord::Withdrawn { id, .. } => {
             if let Some(pending) = pending.get_mut(&id) {
                 pending.withdrawn = true;
             }
         }
-        Record::Merged { ids } => ids.iter().for_each(|id| drop(pending.remove(id))),
+        JournalRecord::Merged { ids } => ids.iter().for_each(|id| drop(pending.remove(id))),
     }
 }

@@ -3,9 +3,9 @@
 //! A state is a function of the log: [`StoredState::apply`] is that function, one entry at a time. States are kept now and then
 //! ([`policy`]) so that a start and a look back replay a bounded number of entries.
 
-mod along;
 mod json;
 pub mod policy;
+mod snapshot_points;
 #[cfg(test)]
 mod tests;
 
@@ -20,7 +20,7 @@ use ripcord_proto::record::Records;
 use ripcord_proto::table::{Entry, Member, Table};
 use ripcord_proto::{EnvironmentKey, KillId, Snapshot};
 
-pub(crate) use self::along::{along, keep_along};
+pub(crate) use self::snapshot_points::{along, keep_along};
 use super::Head;
 
 /// An environment's state as it is stored, seeded and backed up.

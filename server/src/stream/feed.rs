@@ -12,7 +12,7 @@ use ripcord_proto::{EnvironmentKey, Flag};
 use super::meters::Meters;
 use crate::snapshot::frames::Head;
 use crate::snapshot::history::{History, Limits};
-use crate::snapshot::publication::{Publication, Step};
+use crate::snapshot::publication::{Publication, PublishedChange};
 
 /// The feed of one environment.
 #[derive(Debug)]
@@ -62,20 +62,20 @@ impl Feed {
     /// Called by one thread at a time, in the order of revisions.
     fn advance(&self, publication: &Publication) {
         let before = self.head.load();
-        match &publication.step {
-            Step::Delta(delta) => drop(self.shortest_lease.fetch_min(shortest_lease(&delta.changed.flags), Ordering::Relaxed)),
-            Step::Overlay => {}
-            Step::Replaced => self.shortest_lease.store(shortest_lease(&publication.served.snapshot.flags), Ordering::Relaxed),
+        match &publication.change {
+            PublishedChange::Delta(delta) => drop(self.shortest_lease.fetch_min(shortest_lease(&delta.changed.flags), Ordering::Relaxed)),
+            PublishedChange::Overlay => {}
+            PublishedChange::Replaced => self.shortest_lease.store(shortest_lease(&publication.served.snapshot.flags), Ordering::Relaxed),
         }
         let previous = {
             let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-            match &publication.step {
-                Step::Delta(delta) => {
+            match &publication.change {
+                PublishedChange::Delta(delta) => {
                     history.push(Arc::clone(delta));
                     Some(delta.from)
                 }
-                Step::Overlay => before.previous(),
-                Step::Replaced => {
+                PublishedChange::Overlay => before.previous(),
+                PublishedChange::Replaced => {
                     history.clear();
                     None
                 }

@@ -8,7 +8,7 @@ use crate::store::StoreError;
 /// The name of the database within the data directory.
 pub(super) const DATABASE: &str = "ripcord.redb";
 /// The name of the file that tells the last entry.
-pub(super) const MARK: &str = "ripcord.head";
+pub(super) const MARKER: &str = "ripcord.head";
 const LOCK: &str = "ripcord.lock";
 
 /// Holds the data directory until it is dropped. The kernel lets go of it when the process dies, however it dies.

@@ -11,10 +11,10 @@ use ripcord_proto::digest::Digest;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Flush;
-use super::mark::Mark;
-use super::open::{Known, Logs};
+use super::commit_marker::CommitMarker;
+use super::open::{KnownLog, Logs};
 use super::read::failed;
-use super::schema::{ENTRIES, LOGS, META, NEXT_LOG, REPLACED, Record, STATES, entries_after, states_of};
+use super::schema::{ENTRIES, LOGS, META, NEXT_LOG, REPLACED, STATES, StoredEntry, entries_after, states_of};
 use crate::store::state::policy::StatePolicy;
 use crate::store::state::{StoredState, along};
 use crate::store::{Append, AppendError, Contents, Head, LogName, StoreError, StoreHealth, StoreState};
@@ -24,41 +24,41 @@ const GATHER: usize = 512;
 /// How long a lazy commit may stay unflushed while others follow.
 const LAZY: Duration = Duration::from_millis(500);
 
-pub(super) type Answer<E> = oneshot::Sender<Result<(), E>>;
+pub(super) type JobAnswer<E> = oneshot::Sender<Result<(), E>>;
 
 /// What the writer is asked for.
 #[derive(Debug)]
-pub(super) enum Job {
-    Append(Append, Answer<AppendError>),
+pub(super) enum WriteJob {
+    Append(Append, JobAnswer<AppendError>),
     KeepState {
         log: LogName,
         head: Head,
         bytes: Vec<u8>,
-        answer: Answer<StoreError>,
+        answer: JobAnswer<StoreError>,
     },
-    Install(Vec<Contents>, Answer<StoreError>),
-    Drop(LogName, Answer<StoreError>),
-    Flush(Answer<StoreError>),
+    Install(Vec<Contents>, JobAnswer<StoreError>),
+    Drop(LogName, JobAnswer<StoreError>),
+    Flush(JobAnswer<StoreError>),
 }
 
 /// Whom to answer once the transaction is on the disk.
-enum Waiting {
-    Append(Answer<AppendError>, Result<(), AppendError>),
-    Other(Answer<StoreError>),
+enum PendingAnswer {
+    Append(JobAnswer<AppendError>, Result<(), AppendError>),
+    Other(JobAnswer<StoreError>),
 }
 
 /// How a transaction failed.
-enum Failure {
+enum WriteFailure {
     /// Before the commit: nothing was written.
     Before(StoreError),
     /// In the commit: whether it was written is not known.
     During(StoreError),
 }
 
-pub(super) struct Writer {
+pub(super) struct StoreWriter {
     database: Arc<Database>,
     logs: Logs,
-    mark: Mark,
+    marker: CommitMarker,
     flush: Flush,
     flushed: Instant,
     policy: StatePolicy,
@@ -66,21 +66,21 @@ pub(super) struct Writer {
 }
 
 /// What one transaction does, beside its tables.
-struct Batch {
+struct WriteBatch {
     logs: Logs,
-    waiting: Vec<Waiting>,
+    waiting: Vec<PendingAnswer>,
     last: Option<LogName>,
     durability: Durability,
     /// Whether there is anything to commit: appends that were refused write nothing.
     is_dirty: bool,
 }
 
-impl Writer {
-    pub(super) fn new(database: Arc<Database>, logs: Logs, mark: Mark, flush: Flush, health: watch::Sender<StoreHealth>) -> Self {
+impl StoreWriter {
+    pub(super) fn new(database: Arc<Database>, logs: Logs, marker: CommitMarker, flush: Flush, health: watch::Sender<StoreHealth>) -> Self {
         Self {
             database,
             logs,
-            mark,
+            marker,
             flush,
             flushed: Instant::now(),
             policy: StatePolicy::default(),
@@ -89,7 +89,7 @@ impl Writer {
     }
 
     /// Until the queue is closed and empty.
-    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+    pub(super) fn run(mut self, mut queue: mpsc::Receiver<WriteJob>) {
         while let Some(first) = queue.blocking_recv() {
             let mut jobs = VecDeque::from([first]);
             while jobs.len() < GATHER
@@ -109,11 +109,11 @@ impl Writer {
             self.database.begin_write().map_err(failed)?.commit().map_err(failed)?;
             self.tell(None)?;
         }
-        self.mark.flush()
+        self.marker.flush()
     }
 
-    fn write(&mut self, jobs: VecDeque<Job>) {
-        let mut batch = Batch {
+    fn write(&mut self, jobs: VecDeque<WriteJob>) {
+        let mut batch = WriteBatch {
             logs: self.logs.clone(),
             waiting: Vec::with_capacity(jobs.len()),
             last: None,
@@ -133,7 +133,7 @@ impl Writer {
                         tracing::error!(%error, "the mark beside the store cannot be written");
                     }
                 }
-                batch.waiting.into_iter().for_each(Waiting::succeed);
+                batch.waiting.into_iter().for_each(PendingAnswer::succeed);
             }
             Err(failure) => {
                 self.report(&failure);
@@ -142,13 +142,13 @@ impl Writer {
         }
     }
 
-    fn transact(&self, batch: &mut Batch, jobs: VecDeque<Job>) -> Result<(), Failure> {
+    fn transact(&self, batch: &mut WriteBatch, jobs: VecDeque<WriteJob>) -> Result<(), WriteFailure> {
         let begun = self.database.begin_write().map_err(failed);
         let mut transaction = match begun {
             Ok(transaction) => transaction,
             Err(error) => {
-                batch.waiting.extend(jobs.into_iter().map(Job::waiting));
-                return Err(Failure::Before(error));
+                batch.waiting.extend(jobs.into_iter().map(WriteJob::waiting));
+                return Err(WriteFailure::Before(error));
             }
         };
         let mut outcome = Ok(());
@@ -160,13 +160,13 @@ impl Writer {
                 batch.waiting.push(job.waiting());
             }
         }
-        outcome.map_err(Failure::Before)?;
+        outcome.map_err(WriteFailure::Before)?;
         if !batch.is_dirty {
-            return transaction.abort().map_err(|error| Failure::Before(failed(error)));
+            return transaction.abort().map_err(|error| WriteFailure::Before(failed(error)));
         }
         let set = transaction.set_durability(batch.durability).map_err(failed);
-        set.map_err(Failure::Before)?;
-        transaction.commit().map_err(|error| Failure::During(failed(error)))
+        set.map_err(WriteFailure::Before)?;
+        transaction.commit().map_err(|error| WriteFailure::During(failed(error)))
     }
 
     /// Writes the mark: the last entry of `last`, or of the longest log.
@@ -177,11 +177,11 @@ impl Writer {
             None => logs.iter().max_by_key(|(_, known)| known.head.sequence),
         };
         let entry = entry.map(|(log, known)| (log, known.head.sequence, known.head.chain));
-        self.mark.tell(self.logs.replaced, entry.filter(|(_, sequence, _)| *sequence > Sequence(0)))
+        self.marker.write(self.logs.replaced, entry.filter(|(_, sequence, _)| *sequence > Sequence(0)))
     }
 
-    fn report(&self, failure: &Failure) {
-        let (Failure::Before(error) | Failure::During(error)) = failure;
+    fn report(&self, failure: &WriteFailure) {
+        let (WriteFailure::Before(error) | WriteFailure::During(error)) = failure;
         tracing::error!(%error, "the store cannot write");
         self.health.send_modify(|health| {
             if health.state == StoreState::Available {
@@ -193,32 +193,32 @@ impl Writer {
     }
 }
 
-impl Batch {
-    fn take(&mut self, transaction: &WriteTransaction, job: Job, policy: StatePolicy) -> Result<(), StoreError> {
+impl WriteBatch {
+    fn take(&mut self, transaction: &WriteTransaction, job: WriteJob, policy: StatePolicy) -> Result<(), StoreError> {
         match job {
-            Job::Append(append, answer) => {
+            WriteJob::Append(append, answer) => {
                 let outcome = self.append(transaction, &append);
                 let (verdict, outcome) = match outcome {
                     Ok(verdict) => (verdict, Ok(())),
                     Err(error) => (Ok(()), Err(error)),
                 };
-                self.waiting.push(Waiting::Append(answer, verdict));
+                self.waiting.push(PendingAnswer::Append(answer, verdict));
                 outcome
             }
-            Job::KeepState { log, head, bytes, answer } => {
-                self.waiting.push(Waiting::Other(answer));
+            WriteJob::KeepState { log, head, bytes, answer } => {
+                self.waiting.push(PendingAnswer::Other(answer));
                 self.keep_state(transaction, &log, head, &bytes, policy)
             }
-            Job::Install(contents, answer) => {
-                self.waiting.push(Waiting::Other(answer));
+            WriteJob::Install(contents, answer) => {
+                self.waiting.push(PendingAnswer::Other(answer));
                 contents.iter().try_for_each(|contents| self.install(transaction, contents))
             }
-            Job::Drop(log, answer) => {
-                self.waiting.push(Waiting::Other(answer));
+            WriteJob::Drop(log, answer) => {
+                self.waiting.push(PendingAnswer::Other(answer));
                 self.drop_log(transaction, &log)
             }
-            Job::Flush(answer) => {
-                self.waiting.push(Waiting::Other(answer));
+            WriteJob::Flush(answer) => {
+                self.waiting.push(PendingAnswer::Other(answer));
                 self.durability = Durability::Immediate;
                 self.is_dirty = true;
                 Ok(())
@@ -234,7 +234,7 @@ impl Batch {
         let id = self.id(transaction, &append.log)?;
         let head = insert(transaction, id, append)?;
         self.is_dirty = true;
-        self.logs.by_name.insert(append.log.clone(), Known { id, head });
+        self.logs.by_name.insert(append.log.clone(), KnownLog { id, head });
         self.last = Some(append.log.clone());
         // In the same transaction: an environment that is made again under the name must not find the old one's log.
         append.ended_logs().try_for_each(|log| self.drop_log(transaction, &log))?;
@@ -319,7 +319,7 @@ fn insert(transaction: &WriteTransaction, id: u32, append: &Append) -> Result<He
     for entry in &append.entries {
         head = head.after(entry);
         entries
-            .insert((id, head.sequence.0), Record::write(entry, head.revision).as_slice())
+            .insert((id, head.sequence.0), StoredEntry::write(entry, head.revision).as_slice())
             .map_err(failed)?;
     }
     Ok(head)
@@ -332,19 +332,19 @@ fn holds(transaction: &WriteTransaction, id: u32, head: Head) -> Result<bool, St
     }
     let entries = transaction.open_table(ENTRIES).map_err(failed)?;
     let bytes = entries.get((id, head.sequence.0)).map_err(failed)?;
-    Ok(bytes.and_then(|bytes| Record::parse(bytes.value()).map(|record| record.digest)) == Some(head.chain))
+    Ok(bytes.and_then(|bytes| StoredEntry::parse(bytes.value()).map(|record| record.digest)) == Some(head.chain))
 }
 
-impl Job {
-    fn waiting(self) -> Waiting {
+impl WriteJob {
+    fn waiting(self) -> PendingAnswer {
         match self {
-            Self::Append(_, answer) => Waiting::Append(answer, Ok(())),
-            Self::KeepState { answer, .. } | Self::Install(_, answer) | Self::Drop(_, answer) | Self::Flush(answer) => Waiting::Other(answer),
+            Self::Append(_, answer) => PendingAnswer::Append(answer, Ok(())),
+            Self::KeepState { answer, .. } | Self::Install(_, answer) | Self::Drop(_, answer) | Self::Flush(answer) => PendingAnswer::Other(answer),
         }
     }
 }
 
-impl Waiting {
+impl PendingAnswer {
     // Whoever went away without waiting for the answer does not get one.
     fn succeed(self) {
         match self {
@@ -353,15 +353,15 @@ impl Waiting {
         }
     }
 
-    fn fail(self, failure: &Failure) {
-        let (Failure::Before(error) | Failure::During(error)) = failure;
+    fn fail(self, failure: &WriteFailure) {
+        let (WriteFailure::Before(error) | WriteFailure::During(error)) = failure;
         let why = error.to_string();
         match self {
             Self::Append(answer, Err(refused)) => _ = answer.send(Err(refused)),
             Self::Append(answer, Ok(())) => {
                 _ = answer.send(Err(match failure {
-                    Failure::Before(_) => AppendError::Unavailable(why),
-                    Failure::During(_) => AppendError::Unknown(why),
+                    WriteFailure::Before(_) => AppendError::Unavailable(why),
+                    WriteFailure::During(_) => AppendError::Unknown(why),
                 }));
             }
             Self::Other(answer) => _ = answer.send(Err(StoreError::Unavailable(why))),

@@ -19,7 +19,7 @@ use crate::rollout::Rollouts;
 use crate::trigger::Triggers;
 
 /// The rooms of it that the API works with.
-pub(super) struct Procedures {
+pub(super) struct Background {
     pub(super) drivers: Drivers,
     pub(super) checks: Checks,
     pub(super) pings: Pings,
@@ -28,7 +28,7 @@ pub(super) struct Procedures {
 }
 
 /// Starts all of it, on this node.
-pub(super) fn start(environments: &Environments, fleet: &Fleet, outcomes: &Outcomes, others: &Arc<OtherNodes>, node: &str, kills: &Kills) -> Procedures {
+pub(super) fn start(environments: &Environments, fleet: &Fleet, outcomes: &Outcomes, others: &Arc<OtherNodes>, node: &str, kills: &Kills) -> Background {
     let drivers = Drivers::new(environments.clone(), Arc::clone(others) as Arc<dyn Presence>, node, &others.own_id());
     let checks = Checks::new(Arc::new(SystemClock));
     let progress = Progress {
@@ -52,7 +52,7 @@ pub(super) fn start(environments: &Environments, fleet: &Fleet, outcomes: &Outco
     let reports = Arc::clone(others) as Arc<dyn Reports>;
     let rollouts = Rollouts::start(environments.clone(), drivers.clone(), kills.clone(), checks.clone(), reports);
     let triggers = Triggers::start(environments.clone(), kills.clone(), checks.clone(), rollouts.alarms(), node);
-    Procedures {
+    Background {
         drivers,
         checks,
         pings,

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use ripcord_proto::Sequence;
 use ripcord_proto::digest::Digest;
 
-use super::directory::MARK;
+use super::directory::MARKER;
 use crate::store::{LogName, StoreError};
 
 /// Bytes of a slot: a line of text, padded with spaces.
@@ -22,29 +22,29 @@ const SLOT: usize = 512;
 
 /// What the mark told when it was opened.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum MarkerState {
     /// There is no such file: a new directory, or a copy without it.
     Nothing,
     /// Neither slot can be read.
     Unreadable,
     /// The last commit.
-    Last(Last),
+    Known(MarkedCommit),
 }
 
 /// The last commit.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub(super) struct Last {
+pub(super) struct MarkedCommit {
     /// Grows by one with each mark; the higher one of the two slots counts.
     pub(super) count: u64,
     /// How often logs were dropped or replaced; where the database has moved past this, the entry need not be there.
     pub(super) replaced: u64,
     /// The entry; `None` before the first one.
-    pub(super) entry: Option<LastEntry>,
+    pub(super) entry: Option<MarkedEntry>,
 }
 
 /// The last entry.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub(super) struct LastEntry {
+pub(super) struct MarkedEntry {
     /// Its log, as written.
     pub(super) log: String,
     /// Its place.
@@ -55,31 +55,31 @@ pub(super) struct LastEntry {
 
 /// The open file.
 #[derive(Debug)]
-pub(super) struct Mark {
+pub(super) struct CommitMarker {
     path: PathBuf,
     file: File,
     count: u64,
 }
 
-impl Mark {
+impl CommitMarker {
     /// What the mark of `directory` tells.
-    pub(super) fn read(directory: &Path) -> Result<Told, StoreError> {
-        let path = directory.join(MARK);
+    pub(super) fn read(directory: &Path) -> Result<MarkerState, StoreError> {
+        let path = directory.join(MARKER);
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Told::Nothing),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(MarkerState::Missing),
             Err(source) => return Err(StoreError::File { path, source }),
         };
         let newest = bytes.chunks(SLOT).filter_map(parse).max_by_key(|last| last.count);
-        Ok(newest.map_or(Told::Unreadable, Told::Last))
+        Ok(newest.map_or(MarkerState::Unreadable, MarkerState::Known))
     }
 
     /// Opens the file for writing, anew where nothing of it could be used.
-    pub(super) fn open(directory: &Path, told: &Told) -> Result<Self, StoreError> {
-        let path = directory.join(MARK);
+    pub(super) fn open(directory: &Path, told: &MarkerState) -> Result<Self, StoreError> {
+        let path = directory.join(MARKER);
         let count = match told {
-            Told::Nothing | Told::Unreadable => 0,
-            Told::Last(last) => last.count,
+            MarkerState::Missing | MarkerState::Unreadable => 0,
+            MarkerState::Known(last) => last.count,
         };
         let file = File::options()
             .create(true)
@@ -91,14 +91,14 @@ impl Mark {
     }
 
     /// Tells the last commit.
-    pub(super) fn tell(&mut self, replaced: u64, entry: Option<(&LogName, Sequence, Digest)>) -> Result<(), StoreError> {
+    pub(super) fn write(&mut self, replaced: u64, entry: Option<(&LogName, Sequence, Digest)>) -> Result<(), StoreError> {
         self.count += 1;
-        let entry = entry.map(|(log, sequence, digest)| LastEntry {
+        let entry = entry.map(|(log, sequence, digest)| MarkedEntry {
             log: log.as_str().to_owned(),
             sequence,
             digest,
         });
-        let last = Last {
+        let last = MarkedCommit {
             count: self.count,
             replaced,
             entry,
@@ -121,7 +121,7 @@ impl Mark {
     }
 }
 
-fn line(last: &Last) -> std::io::Result<Vec<u8>> {
+fn line(last: &MarkedCommit) -> std::io::Result<Vec<u8>> {
     let json = serde_json::to_string(last)?;
     let mut line = format!("{json} {}", Digest::of([json.as_bytes()])).into_bytes();
     line.resize(SLOT - 1, b' ');
@@ -129,7 +129,7 @@ fn line(last: &Last) -> std::io::Result<Vec<u8>> {
     Ok(line)
 }
 
-fn parse(slot: &[u8]) -> Option<Last> {
+fn parse(slot: &[u8]) -> Option<MarkedCommit> {
     let line = std::str::from_utf8(slot).ok()?.trim_matches(['\0', ' ', '\n']);
     let (json, digest) = line.rsplit_once(' ')?;
     let digest: Digest = digest.parse().ok()?;
