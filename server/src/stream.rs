@@ -51,6 +51,7 @@ use crate::snapshot::board::{Board, Listener};
 use crate::snapshot::frames::Frame;
 use crate::snapshot::history::Limits;
 use crate::snapshot::publication::{Publication, PublishedChange};
+use crate::tasks;
 use crate::telemetry::names;
 
 /// The paths of this room, for the OpenAPI document.
@@ -165,7 +166,7 @@ impl Streams {
         let hub = Hub::new(Arc::clone(&self.0), mailbox);
         // The loop over sockets is one long step on purpose; the runtime's budget for a step would have it report sockets as
         // blocked that are not.
-        actix_web::rt::spawn(tokio::task::unconstrained(Rc::clone(&hub).run()));
+        tasks::on_this_worker(tokio::task::unconstrained(Rc::clone(&hub).run()));
         Worker(hub)
     }
 

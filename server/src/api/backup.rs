@@ -14,7 +14,7 @@ use crate::store::backup::{Backup, BackupError};
 #[utoipa::path(get, path = "/v1/backup", tag = "operation",
     responses((status = 200, description = "The backup, as JSON lines", body = String, content_type = "application/x-ndjson"), (status = "4XX", body = Problem)))]
 pub(super) async fn download(clearance: Clearance<Administer>, rooms: web::Data<Rooms>) -> Result<HttpResponse, Refusal> {
-    let backup = Backup::take(&**rooms.whole_store(&clearance)).await?;
+    let backup = Backup::take(&**rooms.whole_store(&clearance), rooms.now()).await?;
     let name = format!("ripcord-backup-{}.jsonl", backup.at.strftime("%Y%m%dT%H%M%SZ"));
     let written = web::block(move || {
         let mut file = Vec::new();

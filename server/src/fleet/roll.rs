@@ -20,6 +20,7 @@ use super::connections::{Rung, Transport};
 use super::report::Report;
 use super::tally::{Departed, Passage, Rungs, Tally};
 use super::{Joining, Settings};
+use crate::clock::{Clock as _, SystemClock};
 use crate::snapshot::publication::{Publication, PublishedChange};
 use crate::telemetry::names;
 
@@ -233,7 +234,7 @@ impl Roll {
             transport: joining.transport,
             rung,
             turn,
-            since: jiff::Timestamp::now(),
+            since: SystemClock.now(),
             joined: now,
             returning: joining.position.is_some(),
             state,

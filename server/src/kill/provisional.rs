@@ -113,7 +113,7 @@ impl Kills {
             answered,
         };
         let journal = self.inner.journal.clone();
-        let written = tokio::task::spawn_blocking(move || journal.append(&record));
+        let written = crate::tasks::blocking(move || journal.append(&record));
         match tokio::time::timeout(JOURNAL_PATIENCE, written).await {
             Ok(Ok(Ok(()))) => Held::Journaled,
             Ok(Ok(Err(error))) => {

@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use super::config::{Config, StoreChoice};
 use super::data_dir::DataDir;
+use crate::clock::{Clock, SystemClock};
 use crate::store::backup::{Backup, BackupError};
 use crate::store::embedded::{EmbeddedStore, Flush};
 use crate::store::redis::{RedisConfig, RedisStore};
 use crate::store::{Store, StoreError};
+use crate::tasks;
 
 /// An opened store.
 #[derive(Debug)]
@@ -22,14 +24,15 @@ pub(super) struct OpenedStore {
 /// Opens the store, restoring a backup into it first where that is asked for.
 pub(super) async fn open(config: &Config, data_dir: &DataDir, node: &str) -> Result<OpenedStore, StoreError> {
     let directory = data_dir.path().to_owned();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (store, redis): (Arc<dyn Store>, _) = match &config.store {
         StoreChoice::Embedded => {
-            let opened = tokio::task::spawn_blocking(move || EmbeddedStore::open(&directory, Flush::EachCommit)).await;
+            let opened = tasks::blocking(move || EmbeddedStore::open(&directory, Flush::EachCommit, clock)).await;
             (Arc::new(opened.map_err(|error| StoreError::Unavailable(error.to_string()))??), None)
         }
         StoreChoice::Redis(url) => {
             let (url, node) = (url.expose().to_owned(), node.to_owned());
-            let redis = Arc::new(RedisStore::open(RedisConfig { url, directory, node }).await?);
+            let redis = Arc::new(RedisStore::open(RedisConfig { url, directory, node, clock }).await?);
             (Arc::clone(&redis) as Arc<dyn Store>, Some(redis))
         }
     };
@@ -47,7 +50,7 @@ async fn restore(file: &Path, store: &dyn Store, node: &str) -> Result<(), Store
     let open = |source| StoreError::File { path: file.to_owned(), source };
     let backup = Backup::read(File::open(file).map_err(open)?);
     let restored = match backup {
-        Ok(backup) => backup.restore(store, node).await,
+        Ok(backup) => backup.restore(store, node, SystemClock.now()).await,
         Err(error) => Err(error),
     };
     restored.map_err(|error| {

@@ -75,17 +75,14 @@ pub enum BackupError {
 
 impl Backup {
     /// Takes a backup. The system log comes last: each environment that it names by then and that has a log is in the backup.
-    pub async fn take(store: &dyn Store) -> Result<Self, BackupError> {
+    pub async fn take(store: &dyn Store, at: jiff::Timestamp) -> Result<Self, BackupError> {
         let mut names = store.logs().await?;
         names.sort_by_key(|log| *log == LogName::System);
         let mut logs = Vec::with_capacity(names.len());
         for log in names {
             logs.push(contents(store, log).await?);
         }
-        Ok(Self {
-            at: jiff::Timestamp::now(),
-            logs,
-        })
+        Ok(Self { at, logs })
     }
 
     /// Writes it, the end last.
@@ -98,10 +95,11 @@ impl Backup {
         file::read(from)
     }
 
-    /// Puts it in the place of everything that `store` holds, in a new epoch. `node` is the one that does it.
-    pub async fn restore(self, store: &dyn Store, node: &str) -> Result<(), BackupError> {
+    /// Replaces everything that `store` holds, in a new epoch that `node` begins at `at`.
+    pub async fn restore(self, store: &dyn Store, node: &str, at: jiff::Timestamp) -> Result<(), BackupError> {
         let reason = format!("restored from the backup of {}", self.at);
         let beginning = Beginning {
+            at,
             node,
             cause: EpochCause::BackupRestored,
             reason: &reason,

@@ -37,6 +37,8 @@ use self::directory::DirectoryLock;
 use self::writer::{JobAnswer, WriteJob};
 use super::state::StoredState;
 use super::{Append, AppendError, Contents, FeedEvent, Head, Loaded, LogName, Settled, Store, StoreError, StoreHealth, StoreState};
+use crate::clock::Clock;
+use crate::tasks;
 
 /// Jobs that may wait for the writer; more wait in their callers.
 const QUEUE: usize = 1024;
@@ -69,25 +71,22 @@ impl std::fmt::Debug for EmbeddedStore {
 impl EmbeddedStore {
     /// Opens the store in `directory`, which is made where it is missing. Verifies every page of the file and the newest part
     /// of every log; refuses a file that is damaged or that lost an acknowledged entry. Blocks.
-    pub fn open(directory: &Path, flush: Flush) -> Result<Self, StoreError> {
+    pub fn open(directory: &Path, flush: Flush, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let lock = DirectoryLock::take(directory)?;
         let opened = open::open(directory)?;
         let database = Arc::new(opened.database);
         let (jobs, queue) = mpsc::channel(QUEUE);
         let (health, healthy) = watch::channel(StoreHealth {
             state: StoreState::Available,
-            since: jiff::Timestamp::now(),
+            since: clock.now(),
             why: String::new(),
             warnings: Vec::new(),
         });
-        let writer = writer::StoreWriter::new(Arc::clone(&database), opened.logs, opened.marker, flush, health);
-        let thread = std::thread::Builder::new()
-            .name("ripcord-store".to_owned())
-            .spawn(move || writer.run(queue))
-            .map_err(|source| StoreError::File {
-                path: directory.to_owned(),
-                source,
-            })?;
+        let writer = writer::StoreWriter::new(Arc::clone(&database), opened.logs, opened.marker, flush, health, clock);
+        let thread = tasks::thread("ripcord-store", move || writer.run(queue)).map_err(|source| StoreError::File {
+            path: directory.to_owned(),
+            source,
+        })?;
         Ok(Self {
             jobs: Mutex::new(Some(jobs)),
             writer: Mutex::new(Some(thread)),
@@ -123,7 +122,7 @@ impl EmbeddedStore {
     /// Runs `read` on a thread that may wait for the disk.
     async fn reading<T: Send + 'static>(&self, read: impl FnOnce(&Database) -> Result<T, StoreError> + Send + 'static) -> Result<T, StoreError> {
         let database = self.database.load_full().ok_or_else(|| StoreError::Unavailable("it is closed".to_owned()))?;
-        tokio::task::spawn_blocking(move || read(&database))
+        tasks::blocking(move || read(&database))
             .await
             .map_err(|error| StoreError::Unavailable(format!("a read did not end: {error}")))?
     }
@@ -178,7 +177,7 @@ impl Store for EmbeddedStore {
     fn keep_state<'a>(&'a self, log: &'a LogName, state: StoredState) -> BoxFuture<'a, Result<(), StoreError>> {
         async move {
             let head = state.head;
-            let bytes = tokio::task::spawn_blocking(move || state.encode())
+            let bytes = tasks::blocking(move || state.encode())
                 .await
                 .map_err(|error| StoreError::Unavailable(format!("a state was not encoded: {error}")))?
                 .map_err(|error| StoreError::Corrupt(error.to_string()))?;

@@ -10,11 +10,12 @@ use super::Head;
 /// Why and by whom an epoch is begun.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Beginning<'a> {
+    /// When it begins.
+    pub(super) at: jiff::Timestamp,
     /// The node that begins it.
     pub(super) node: &'a str,
-    /// Why.
     pub(super) cause: EpochCause,
-    /// Why, in words.
+    /// Why, for people.
     pub(super) reason: &'a str,
 }
 
@@ -24,7 +25,7 @@ pub(super) fn begin(head: Head, epoch: Epoch, beginning: Beginning<'_>) -> Resul
         sequence: head.sequence.next(),
         epoch,
         revision: None,
-        at: jiff::Timestamp::now(),
+        at: beginning.at,
         actor: Actor::server(beginning.node),
         origin: Origin {
             node: beginning.node.to_owned(),

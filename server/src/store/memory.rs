@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::state::StoredState;
 use super::{Append, AppendError, Contents, FeedEvent, Head, Loaded, LogName, Settled, Store, StoreError, StoreHealth, StoreState};
+use crate::clock::{Clock as _, SystemClock};
 
 /// The store.
 #[derive(Debug)]
@@ -54,7 +55,7 @@ impl Default for MemoryStore {
     fn default() -> Self {
         let health = StoreHealth {
             state: StoreState::Available,
-            since: jiff::Timestamp::now(),
+            since: SystemClock.now(),
             why: String::new(),
             warnings: vec!["commits are kept in memory alone and are gone when the server ends; start it with --data-dir to keep them".to_owned()],
         };

@@ -46,7 +46,8 @@ use self::reseed::ReseedError;
 use super::embedded::{EmbeddedStore, Flush};
 use super::state::{StoredState, keep_along};
 use super::{Append, AppendError, Contents, FeedEvent, Head, Loaded, LogName, Settled, Store, StoreError, StoreHealth, StoreState};
-use crate::tasks::TaskSet;
+use crate::clock::Clock;
+use crate::tasks::{self, TaskSet};
 
 /// Events that may wait for the follower; then the feed waits.
 const EVENTS: usize = 1024;
@@ -61,8 +62,10 @@ pub struct RedisConfig {
     pub url: String,
     /// The data directory, for the mirror.
     pub directory: PathBuf,
-    /// How this node is called among the others.
+    /// This node's name, which the other nodes see.
     pub node: String,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl std::fmt::Debug for RedisConfig {
@@ -89,8 +92,8 @@ impl RedisStore {
     pub async fn open(config: RedisConfig) -> Result<Self, StoreError> {
         let unavailable = |error: redis::RedisError| StoreError::Unavailable(format!("the address of the store is not one of Redis: {error}"));
         let connector = RedisConnector::new(&config.url).map_err(unavailable)?;
-        let directory = config.directory;
-        let opened = tokio::task::spawn_blocking(move || EmbeddedStore::open(&directory, Flush::Lazily));
+        let (directory, clock) = (config.directory, Arc::clone(&config.clock));
+        let opened = tasks::blocking(move || EmbeddedStore::open(&directory, Flush::Lazily, clock));
         let embedded = opened.await.map_err(|error| StoreError::Unavailable(error.to_string()))?.map_err(of_mirror)?;
         let (mirror, batches) = Mirror::new(embedded).await?;
         let (feed, events) = mpsc::channel(EVENTS);
@@ -104,13 +107,14 @@ impl RedisStore {
             scripts: Scripts::new(),
             health: watch::Sender::new(StoreHealth {
                 state: StoreState::Unreachable,
-                since: jiff::Timestamp::now(),
+                since: config.clock.now(),
                 why: "it has not been reached yet".to_owned(),
                 warnings: Vec::new(),
             }),
             feed,
             suspicion: tokio::sync::Notify::new(),
             closing: tasks.stop_token(),
+            clock: config.clock,
         });
         for (log, head) in node.mirror.heads().clone() {
             node.log_heads.set(&log, head);

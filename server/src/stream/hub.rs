@@ -17,6 +17,7 @@ use super::Shared;
 use super::admission::{Admission, Precedence};
 use super::connection::{Connection, End, Opening, Outlet};
 use super::feed::Feed;
+use crate::clock::{Clock as _, SystemClock};
 use crate::snapshot::frames::Frame;
 
 /// What other threads leave for a hub.
@@ -166,7 +167,7 @@ impl Hub {
         Frame::heartbeat(&Heartbeat {
             epoch: position.epoch,
             revision: position.revision,
-            time: jiff::Timestamp::now(),
+            time: SystemClock.now(),
             fresh: *self.shared.fresh.borrow(),
         })
     }

@@ -15,6 +15,7 @@ use super::commit_marker::CommitMarker;
 use super::open::{KnownLog, Logs};
 use super::read::failed;
 use super::schema::{ENTRIES, LOGS, META, NEXT_LOG, REPLACED, STATES, StoredEntry, entries_after, states_of};
+use crate::clock::Clock;
 use crate::store::state::policy::StatePolicy;
 use crate::store::state::{StoredState, along};
 use crate::store::{Append, AppendError, Contents, Head, LogName, StoreError, StoreHealth, StoreState};
@@ -63,6 +64,7 @@ pub(super) struct StoreWriter {
     flushed: Instant,
     policy: StatePolicy,
     health: watch::Sender<StoreHealth>,
+    clock: Arc<dyn Clock>,
 }
 
 /// What one transaction does, beside its tables.
@@ -76,7 +78,14 @@ struct WriteBatch {
 }
 
 impl StoreWriter {
-    pub(super) fn new(database: Arc<Database>, logs: Logs, marker: CommitMarker, flush: Flush, health: watch::Sender<StoreHealth>) -> Self {
+    pub(super) fn new(
+        database: Arc<Database>,
+        logs: Logs,
+        marker: CommitMarker,
+        flush: Flush,
+        health: watch::Sender<StoreHealth>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             database,
             logs,
@@ -85,6 +94,7 @@ impl StoreWriter {
             flushed: Instant::now(),
             policy: StatePolicy::default(),
             health,
+            clock,
         }
     }
 
@@ -186,7 +196,7 @@ impl StoreWriter {
         self.health.send_modify(|health| {
             if health.state == StoreState::Available {
                 health.state = StoreState::Unreachable;
-                health.since = jiff::Timestamp::now();
+                health.since = self.clock.now();
             }
             health.why = format!("the data directory cannot be written: {error}; free space or repair the disk, then start again");
         });

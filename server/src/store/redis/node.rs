@@ -1,5 +1,7 @@
 //! What the tasks of a Redis store share.
 
+use std::sync::Arc;
+
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::Sealed;
 use tokio::sync::{Notify, mpsc, watch};
@@ -9,6 +11,7 @@ use super::connection::{RedisConnector, Script};
 use super::log_heads::{EndedLog, FeedMismatch, LogHeads, RawEntry};
 use super::mirror::Mirror;
 use super::{keys, query};
+use crate::clock::Clock;
 use crate::store::{FeedEvent, Loaded, LogName, Store as _, StoreError, StoreHealth, StoreState};
 
 /// The scripts that this store runs.
@@ -49,6 +52,7 @@ pub(super) struct Node {
     /// Something did not fit: the watch is to compare heads at once.
     pub(super) suspicion: Notify,
     pub(super) closing: CancellationToken,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl Node {
@@ -59,7 +63,7 @@ impl Node {
                 return false;
             }
             if health.state != state {
-                health.since = jiff::Timestamp::now();
+                health.since = self.clock.now();
                 match state {
                     StoreState::Available => tracing::info!("the store is available"),
                     StoreState::Unreachable => tracing::warn!(why, "the store cannot be reached"),

@@ -123,6 +123,7 @@ fn state_at(log: &LogName, state: Option<StoredState>, tail: &[Sealed], last: &S
 /// The entry that begins the next epoch.
 fn epoch_entry(node: &Node, head: Head) -> Result<Sealed, serde_json::Error> {
     let beginning = Beginning {
+        at: node.clock.now(),
         node: &node.name,
         cause: EpochCause::Reseeded,
         reason: "the store had lost this log, or held another one; it was filled again from what the nodes knew",
