@@ -74,7 +74,7 @@ pub async fn start(
     tasks: &TaskSet,
     stop: CancellationToken,
 ) -> std::io::Result<Vec<(&'static str, SocketAddr)>> {
-    let states = Arc::new(States::of(environments.board()));
+    let states = Arc::new(States::default());
     environments.board().listen(Arc::clone(&states) as Arc<_>);
     let room = Arc::new(Room {
         access,

@@ -31,7 +31,7 @@ pub use self::report::{Report, merge};
 use self::roll::{MemberId, Roll};
 pub use self::wait::Waiting;
 use crate::snapshot::board::{Board, Listener};
-use crate::snapshot::publication::{Publication, PublishedChange};
+use crate::snapshot::publication::Publication;
 
 /// How the fleet is counted.
 #[derive(Debug, Clone)]
@@ -111,7 +111,7 @@ impl fmt::Debug for Fleet {
 const TENDING: Duration = Duration::from_secs(1);
 
 impl Fleet {
-    /// A fleet that counts what is published on `board` from now on.
+    /// A fleet that counts what `board` serves now and from now on.
     pub fn new(board: &Board, settings: Settings, peers: Arc<dyn Peers>) -> Self {
         let fleet = Self(Arc::new(Shared {
             settings,
@@ -121,16 +121,6 @@ impl Fleet {
             tended: Mutex::new(Instant::now()),
         }));
         board.listen(Arc::new(fleet.clone()));
-        for environment in board.environments() {
-            if let Some(served) = board.served(environment.as_str()) {
-                let first = Publication {
-                    served,
-                    change: PublishedChange::Replaced,
-                    at: Instant::now(),
-                };
-                fleet.with_roll(&environment, |roll| roll.begin(&first));
-            }
-        }
         fleet
     }
 

@@ -4,6 +4,7 @@ mod background;
 mod bootstrap;
 pub mod config;
 mod data_dir;
+mod error;
 mod freshness;
 pub mod health;
 pub mod http_server;
@@ -14,19 +15,18 @@ mod tls;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use self::bootstrap::AdminKey;
 use self::config::Config;
-use self::data_dir::{DataDir, DataDirError};
+use self::data_dir::DataDir;
+pub use self::error::ServeError;
 use self::health::Health;
 use self::stores::OpenedStore;
 use crate::access::{Access, Limits};
 use crate::api;
 use crate::clock::{Clock as _, SystemClock};
-use crate::commit::CommitError;
 use crate::environment::{Environments, Orphans, Rooms};
 use crate::flagd;
 use crate::fleet::{self, Fleet};
@@ -38,55 +38,10 @@ use crate::peer::Peers;
 use crate::secret::Secret;
 use crate::snapshot::board::Board;
 use crate::store::StoreError;
-use crate::store::journal::{Journal, JournalError};
+use crate::store::journal::Journal;
 use crate::stream::{self, Streams};
 use crate::tasks::TaskSet;
-use crate::telemetry::{Metrics, TelemetryError};
-
-/// How long clients are asked to wait before they come back to a server that shuts down; they add full jitter.
-const COME_BACK: Duration = Duration::from_secs(2);
-/// How long streams may take to end, and requests to finish.
-const DRAIN: Duration = Duration::from_secs(10);
-
-/// Why the server did not start, or had to stop.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// The data folder.
-    #[error(transparent)]
-    DataDir(#[from] DataDirError),
-    /// The journal of kills.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// What the first start makes.
-    #[error("the first start could not make what it must: {0}")]
-    Bootstrap(#[from] CommitError),
-    /// The address.
-    #[error("cannot listen on {address}: {source}. Is another server running there? Name another address with --listen")]
-    Listen {
-        /// Which.
-        address: SocketAddr,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Certificate or key.
-    #[error(transparent)]
-    Tls(#[from] tls::TlsError),
-    /// Metrics.
-    #[error(transparent)]
-    Telemetry(#[from] TelemetryError),
-    /// flagd's protocols.
-    #[error("the gRPC listeners could not be started: {0}")]
-    Grpc(std::io::Error),
-    /// The HTTP server.
-    #[error("the HTTP server failed: {0}")]
-    Http(std::io::Error),
-    /// A room has died.
-    #[error("a task that must not end has ended; see the log")]
-    TaskEnded,
-}
+use crate::telemetry::Metrics;
 
 /// A server that is being served.
 #[derive(Debug, Clone)]
@@ -219,7 +174,7 @@ fn http_settings(config: &Config, tls: Option<Arc<rustls::ServerConfig>>) -> htt
     http_server::Settings {
         workers: config.workers,
         tls,
-        shutdown: DRAIN,
+        shutdown: shutdown::DRAIN,
         ..http_server::Settings::default()
     }
 }

@@ -26,7 +26,7 @@ mod websocket;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix_http::{Request, Response};
 use actix_web::body::BoxBody;
@@ -50,7 +50,7 @@ use crate::http::Refusal;
 use crate::snapshot::board::{Board, Listener};
 use crate::snapshot::frames::Frame;
 use crate::snapshot::history::Limits;
-use crate::snapshot::publication::{Publication, PublishedChange};
+use crate::snapshot::publication::Publication;
 use crate::tasks;
 use crate::telemetry::names;
 
@@ -143,16 +143,6 @@ impl Streams {
             waiting: AtomicUsize::new(0),
         });
         board.listen(Arc::clone(&shared) as Arc<dyn Listener>);
-        for environment in board.environments() {
-            if let Some(served) = board.served(environment.as_str()) {
-                let first = Publication {
-                    served,
-                    change: PublishedChange::Replaced,
-                    at: Instant::now(),
-                };
-                shared.feeds.begin(&environment, &first);
-            }
-        }
         Self(shared)
     }
 

@@ -7,7 +7,7 @@ use ripcord_proto::EnvironmentKey;
 use tokio::sync::watch;
 
 use super::export::Rendered;
-use crate::snapshot::board::{Board, Listener};
+use crate::snapshot::board::Listener;
 use crate::snapshot::publication::{Publication, Served};
 
 /// All environments.
@@ -22,16 +22,6 @@ pub(super) struct State {
 }
 
 impl States {
-    pub(super) fn of(board: &Board) -> Self {
-        let states = Self::default();
-        for environment in board.environments() {
-            if let Some(served) = board.served(environment.as_str()) {
-                states.put(&environment, served);
-            }
-        }
-        states
-    }
-
     fn put(&self, environment: &EnvironmentKey, served: Arc<Served>) {
         let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(state) = states.get(environment.as_str()) {

@@ -128,13 +128,6 @@ impl Roll {
         self.tallies.get_mut(place)
     }
 
-    /// Takes in what was served before, unless something newer came since.
-    pub(super) fn begin(&mut self, first: &Publication) {
-        if self.tallies.is_empty() {
-            self.published(first);
-        }
-    }
-
     /// A revision, an overlay or a new epoch is served from now on.
     pub(super) fn published(&mut self, publication: &Publication) {
         let position = publication.served.snapshot.position;

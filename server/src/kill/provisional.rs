@@ -205,7 +205,7 @@ impl Kills {
     }
 
     /// Writes a record whose loss would cost a restart some work, and nothing else.
-    pub(super) fn journal(&self, record: &Record) {
+    pub(super) fn journal(&self, record: &JournalRecord) {
         if let Err(error) = self.inner.journal.append(record) {
             tracing::error!(%error, "the journal of kills cannot be written");
         }

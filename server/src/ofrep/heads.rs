@@ -9,7 +9,7 @@ use ripcord_proto::{EnvironmentKey, Position};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::snapshot::board::{Board, Listener};
+use crate::snapshot::board::Listener;
 use crate::snapshot::publication::{Publication, Served};
 
 /// A configuration: the position, and the provisional kills that lie over it. `1:57`, or `1:57.4f1c09a2`.
@@ -54,17 +54,11 @@ pub(super) struct Heads {
 }
 
 impl Heads {
-    pub(super) fn of(board: &Board, clock: Arc<dyn Clock>) -> Self {
-        let heads = Self {
+    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
             clock,
             senders: Mutex::default(),
-        };
-        for environment in board.environments() {
-            if let Some(served) = board.served(environment.as_str()) {
-                heads.put(&environment, &served);
-            }
         }
-        heads
     }
 
     fn put(&self, environment: &EnvironmentKey, served: &Served) {

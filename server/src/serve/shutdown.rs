@@ -1,14 +1,21 @@
 //! The end, in order and with a deadline: streams are told goodbye, no request is taken any more, those in progress finish, tasks
 //! end, the store writes out what it holds and closes.
 
+use std::time::Duration;
+
 use actix_server::Server;
 use tokio_util::sync::CancellationToken;
 
+use super::error::ServeError;
 use super::stores::OpenedStore;
-use super::{COME_BACK, DRAIN, ServeError};
 use crate::environment::Environments;
 use crate::stream::Streams;
 use crate::tasks::TaskSet;
+
+/// How long clients are asked to wait before they reconnect; they add full jitter.
+const COME_BACK: Duration = Duration::from_secs(2);
+/// How long streams may take to end, and requests to finish.
+pub(super) const DRAIN: Duration = Duration::from_secs(10);
 
 /// Serves until told to stop, or until something that must not end has ended; then drains.
 pub(super) async fn serve_until(stop: CancellationToken, server: Server, streams: &Streams, tasks: &TaskSet, opened: &OpenedStore) -> Result<(), ServeError> {

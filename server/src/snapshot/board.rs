@@ -6,11 +6,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use ripcord_proto::EnvironmentKey;
 
-use super::publication::{Publication, Served};
+use super::publication::{Publication, PublishedChange, Served};
 
 /// Hears of every swap. Must return at once: it runs on the commit path.
 pub trait Listener: Send + Sync {
@@ -53,9 +54,18 @@ impl Board {
         self.environments.load().keys().cloned().collect()
     }
 
-    /// Registers a listener for swaps from now on.
+    /// Registers a listener: it is told first what is served now, as [`PublishedChange::Replaced`], then every swap. No swap falls
+    /// between the two.
     pub fn listen(&self, listener: Arc<dyn Listener>) {
         let _swapping = self.swapping.lock().unwrap_or_else(PoisonError::into_inner);
+        for (environment, slot) in &**self.environments.load() {
+            let current = Publication {
+                served: slot.load_full(),
+                change: PublishedChange::Replaced,
+                at: Instant::now(),
+            };
+            listener.published(environment, &current);
+        }
         let mut listeners = self.listeners.load().to_vec();
         listeners.push(listener);
         self.listeners.store(Arc::new(listeners));

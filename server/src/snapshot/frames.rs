@@ -162,14 +162,14 @@ pub struct Head {
     history: Arc<Mutex<History>>,
     /// Where the newest delta starts: what nearly every reader has when it arrives.
     previous: Option<Revision>,
-    step: Way,
-    ways: Mutex<HashMap<Revision, Arc<Way>>>,
-    snapshot: Way,
-    overlay: Way,
+    step: CachedFrame,
+    ways: Mutex<HashMap<Revision, Arc<CachedFrame>>>,
+    snapshot: CachedFrame,
+    overlay: CachedFrame,
     document: OnceLock<Option<Document>>,
 }
 
-type Way = OnceLock<Option<Frame>>;
+type CachedFrame = OnceLock<Option<Frame>>;
 
 impl Head {
     /// What is served after a swap. `previous` is the revision that the newest delta of `history` starts from.

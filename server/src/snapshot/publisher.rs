@@ -52,13 +52,13 @@ pub(crate) struct Publisher {
 #[derive(Debug)]
 struct Inner {
     served: Arc<Served>,
-    prepared: Option<Prepared>,
+    prepared: Option<PreparedSwap>,
     since_kept: SinceKept,
 }
 
 /// What a commit will show, worked out while the store makes it durable.
 #[derive(Debug)]
-struct Prepared {
+struct PreparedSwap {
     /// What is served without it, and where the log ends with it: it holds for these alone.
     upon: Arc<Served>,
     head: Head,
@@ -226,7 +226,7 @@ impl Sink<EnvironmentState> for Publisher {
         let prepared = inner.prepared.take();
         // A kill may have been laid over it meanwhile, or the store may have refused and something else came first.
         let prepared = prepared.filter(|prepared| prepared.head == after.head && Arc::ptr_eq(&prepared.upon, &inner.served));
-        let Prepared { served, change, .. } = prepared.unwrap_or_else(|| prepare(&inner.served, before, after, entries));
+        let PreparedSwap { served, change, .. } = prepared.unwrap_or_else(|| prepare(&inner.served, before, after, entries));
         self.show(&mut inner, served, change);
         self.settle_overlay(&mut inner, after);
     }
@@ -248,7 +248,7 @@ impl Sink<EnvironmentState> for Publisher {
 }
 
 /// What the commits from `before` to `after` will show upon what is served now.
-fn prepare(upon: &Arc<Served>, before: &EnvironmentState, after: &EnvironmentState, entries: &[Sealed]) -> Prepared {
+fn prepare(upon: &Arc<Served>, before: &EnvironmentState, after: &EnvironmentState, entries: &[Sealed]) -> PreparedSwap {
     let change = if before.head.epoch == after.head.epoch {
         let urgent = entries.iter().any(|entry| entry.commit.urgent);
         let urgency = if urgent { Urgency::Urgent } else { Urgency::Ordinary };
@@ -257,7 +257,7 @@ fn prepare(upon: &Arc<Served>, before: &EnvironmentState, after: &EnvironmentSta
         PublishedChange::Replaced
     };
     let compiled = upon.compiled.update(&after.snapshot, &touched(entries));
-    Prepared {
+    PreparedSwap {
         upon: Arc::clone(upon),
         head: after.head,
         served: Arc::new(serve(after, Arc::clone(&upon.overlay), compiled)),

@@ -34,6 +34,7 @@ use ripcord_proto::{Position, Sequence};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::directory::DirectoryLock;
+pub use self::writer::Flush;
 use self::writer::{JobAnswer, WriteJob};
 use super::state::StoredState;
 use super::{Append, AppendError, Contents, FeedEvent, Head, Loaded, LogName, Settled, Store, StoreError, StoreHealth, StoreState};
@@ -42,15 +43,6 @@ use crate::tasks;
 
 /// Jobs that may wait for the writer; more wait in their callers.
 const QUEUE: usize = 1024;
-
-/// When a commit is flushed to the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flush {
-    /// Before it is answered.
-    EachCommit,
-    /// Now and then, and when [`EmbeddedStore::flush`] asks: for the mirror of a store that keeps its own promise.
-    Lazily,
-}
 
 /// The embedded store.
 pub struct EmbeddedStore {

@@ -9,7 +9,7 @@ use super::Head;
 
 /// Why and by whom an epoch is begun.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Beginning<'a> {
+pub(super) struct EpochStart<'a> {
     /// When it begins.
     pub(super) at: jiff::Timestamp,
     /// The node that begins it.
@@ -20,7 +20,7 @@ pub(super) struct Beginning<'a> {
 }
 
 /// The entry that begins `epoch` after `head`. It makes no revision: what flags answer stays as it is.
-pub(super) fn begin(head: Head, epoch: Epoch, beginning: Beginning<'_>) -> Result<Sealed, serde_json::Error> {
+pub(super) fn begin(head: Head, epoch: Epoch, beginning: EpochStart<'_>) -> Result<Sealed, serde_json::Error> {
     let commit = Commit {
         sequence: head.sequence.next(),
         epoch,

@@ -101,11 +101,11 @@ pub struct Journal {
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
-    state: Mutex<State>,
+    state: Mutex<JournalState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct JournalState {
     /// `None` for a node that keeps nothing on disk.
     file: Option<File>,
     pending: BTreeMap<KillId, PendingKill>,
@@ -124,7 +124,7 @@ impl Journal {
             file.set_len(whole as u64).and_then(|()| file.sync_all()).map_err(io)?;
         }
         file.seek(SeekFrom::End(0)).map_err(io)?;
-        let state = Mutex::new(State { file: Some(file), pending });
+        let state = Mutex::new(JournalState { file: Some(file), pending });
         Ok(Self {
             inner: Arc::new(Inner { path: path.to_owned(), state }),
         })
@@ -132,7 +132,7 @@ impl Journal {
 
     /// A journal in memory, for a node that keeps nothing on disk.
     pub fn in_memory() -> Self {
-        let state = Mutex::new(State {
+        let state = Mutex::new(JournalState {
             file: None,
             pending: BTreeMap::new(),
         });
@@ -141,7 +141,7 @@ impl Journal {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, JournalState> {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

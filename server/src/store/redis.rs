@@ -10,6 +10,7 @@
 //!
 //! `log_heads` is where own appends and the feed meet. All keys of a log share one hash tag (`keys`).
 
+mod append;
 mod backfill;
 mod cluster_query;
 mod connection;
@@ -18,6 +19,7 @@ mod feed;
 mod health_watch;
 mod keys;
 mod log_heads;
+mod log_status;
 mod mirror;
 mod node;
 mod query;
@@ -32,7 +34,6 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use rand::RngExt as _;
-use ripcord_proto::change::Change;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::{Position, Sequence};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -41,7 +42,7 @@ pub use self::cluster_query::{ClusterQuery, QueryAnswers, QueryHandler};
 use self::connection::RedisConnector;
 use self::log_heads::LogHeads;
 use self::mirror::Mirror;
-use self::node::{Node, Scripts};
+use self::node::{RedisNode, Scripts};
 use self::reseed::ReseedError;
 use super::embedded::{EmbeddedStore, Flush};
 use super::state::{StoredState, keep_along};
@@ -81,7 +82,7 @@ impl std::fmt::Debug for RedisConfig {
 /// The store on Redis.
 #[derive(Debug)]
 pub struct RedisStore {
-    node: Arc<Node>,
+    node: Arc<RedisNode>,
     tasks: TaskSet,
     events: Mutex<Option<mpsc::Receiver<FeedEvent>>>,
 }
@@ -98,7 +99,7 @@ impl RedisStore {
         let (mirror, batches) = Mirror::new(embedded).await?;
         let (feed, events) = mpsc::channel(EVENTS);
         let tasks = TaskSet::default();
-        let node = Arc::new(Node {
+        let node = Arc::new(RedisNode {
             id: format!("{}-{:08x}", config.node, rand::rng().random::<u32>()),
             name: config.node,
             connector,
@@ -206,56 +207,6 @@ impl RedisStore {
         }
         Ok(())
     }
-
-    async fn append_on(node: Arc<Node>, append: Append, answer: oneshot::Sender<Result<(), AppendError>>) {
-        clear_for_new(&node, &append).await;
-        node.log_heads.begin(&append);
-        let outcome = match query::append(&node.connector, &node.scripts.append, &append).await {
-            // The feed has brought it: it is written, whatever became of the answer.
-            Err(AppendError::Unknown(_)) if node.log_heads.ended(&append) => Ok(()),
-            Err(AppendError::Moved { actual }) => Err(refused(&node, &append, actual)),
-            outcome => outcome,
-        };
-        match &outcome {
-            Ok(()) => {
-                let ended = node.log_heads.written(&append);
-                node.mirror.offer(&append.log, append.entries.clone());
-                for ended in ended {
-                    node.lose(ended).await;
-                }
-            }
-            Err(_) => _ = node.log_heads.ended(&append),
-        }
-        let is_written = outcome.is_ok();
-        if answer.send(outcome).is_err() && is_written {
-            node.tell_entries(&append.log, append.entries).await;
-        }
-    }
-}
-
-/// Removes what a log of an earlier environment has left under the name of one that `append` makes.
-async fn clear_for_new(node: &Node, append: &Append) {
-    // A store without a system log is damaged: what else it holds is not thrown away.
-    if append.log != LogName::System || append.expected == Head::START {
-        return;
-    }
-    let Ok(live) = node.connector.connection() else { return };
-    for change in append.entries.iter().flat_map(|entry| &entry.commit.changes) {
-        let Change::PutEnvironment(record) = change else { continue };
-        let log = LogName::Environment(record.key.clone());
-        if node.log_heads.tracks(&log) {
-            continue;
-        }
-        // In this order: as long as the system log has not moved the environment does not exist, and what was read is left over.
-        let left = query::heads(&live, [&log, &LogName::System]).await;
-        if let Ok([left, system]) = left.as_deref()
-            && !left.is_empty()
-            && *system == keys::head_text(append.expected)
-            && let Err(error) = query::remove(&live, &node.scripts.remove, &log, left).await
-        {
-            tracing::info!(%log, %error, "what an earlier environment left is not removed");
-        }
-    }
 }
 
 /// The same error, told as one of the mirror, which is a copy of what Redis holds.
@@ -269,16 +220,6 @@ fn of_mirror(error: StoreError) -> StoreError {
     error
 }
 
-/// A log that ends before what this node knows has not moved on: it was lost.
-fn refused(node: &Node, append: &Append, actual: Head) -> AppendError {
-    node.suspicion.notify_one();
-    let known = node.log_heads.head(&append.log);
-    if actual.epoch <= known.epoch && actual.sequence < known.sequence {
-        return AppendError::Reseeding;
-    }
-    AppendError::Moved { actual }
-}
-
 impl Store for RedisStore {
     fn load<'a>(&'a self, log: &'a LogName) -> BoxFuture<'a, Result<Loaded, StoreError>> {
         self.node.load(log).boxed()
@@ -287,7 +228,7 @@ impl Store for RedisStore {
     fn append(&self, append: Append) -> BoxFuture<'_, Result<(), AppendError>> {
         // A task of its own: it goes on when the caller hangs up.
         let (answer, answered) = oneshot::channel();
-        self.tasks.short_lived(Self::append_on(Arc::clone(&self.node), append, answer));
+        self.tasks.short_lived(append::run(Arc::clone(&self.node), append, answer));
         let lost = |_| Err(AppendError::Unknown("the store closed before it answered".to_owned()));
         answered.map(move |outcome| outcome.unwrap_or_else(lost)).boxed()
     }

@@ -122,14 +122,6 @@ impl Feeds {
         self.insert(environment, publication);
     }
 
-    /// Takes in what was served before this node's streams began to listen, unless something newer came since.
-    pub(super) fn begin(&self, environment: &EnvironmentKey, publication: &Publication) {
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.by_environment.load().contains_key(environment.as_str()) {
-            self.insert(environment, publication);
-        }
-    }
-
     fn insert(&self, environment: &EnvironmentKey, publication: &Publication) {
         let mut feeds = BTreeMap::clone(&self.by_environment.load());
         feeds.insert(environment.clone(), Arc::new(Feed::new(environment.clone(), publication, self.limits)));

@@ -45,7 +45,7 @@ pub(super) struct Logs {
 
 /// How much of a log is proven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Proof {
+enum ProofScope {
     /// What lies behind its newest state.
     Tail,
     /// All of it.
@@ -57,8 +57,8 @@ pub(super) fn open(directory: &Path) -> Result<Opened, StoreError> {
     let database = database(directory, &told)?;
     prepare(&database)?;
     let proof = match told {
-        MarkerState::Known(_) => Proof::Tail,
-        MarkerState::Missing | MarkerState::Unreadable => Proof::Whole,
+        MarkerState::Known(_) => ProofScope::Tail,
+        MarkerState::Missing | MarkerState::Unreadable => ProofScope::Whole,
     };
     if told == MarkerState::Unreadable {
         tracing::warn!(file = MARKER, "the file cannot be read; every entry of every log is verified instead");
@@ -127,7 +127,7 @@ fn make_tables(transaction: &WriteTransaction) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn logs(database: &Database, proof: Proof) -> Result<Logs, StoreError> {
+fn logs(database: &Database, proof: ProofScope) -> Result<Logs, StoreError> {
     let transaction = database.begin_read().map_err(failed)?;
     let meta = transaction.open_table(META).map_err(failed)?;
     let number = |key| Ok::<_, StoreError>(meta.get(key).map_err(failed)?.map_or(0, |number| number.value()));
@@ -142,8 +142,8 @@ fn logs(database: &Database, proof: Proof) -> Result<Logs, StoreError> {
         let (text, id) = row.map_err(failed)?;
         let (log, id) = (name(text.value())?, id.value());
         let newest_state = match proof {
-            Proof::Tail => states.range(states_of(id)).map_err(failed)?.next_back(),
-            Proof::Whole => None,
+            ProofScope::Tail => states.range(states_of(id)).map_err(failed)?.next_back(),
+            ProofScope::Whole => None,
         };
         let from = newest_state.transpose().map_err(failed)?.map_or(0, |(key, _)| key.value().3);
         let head = prove(&entries, &log, id, Sequence(from))?;

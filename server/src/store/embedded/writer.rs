@@ -10,7 +10,6 @@ use ripcord_proto::Sequence;
 use ripcord_proto::digest::Digest;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::Flush;
 use super::commit_marker::CommitMarker;
 use super::open::{KnownLog, Logs};
 use super::read::failed;
@@ -24,6 +23,15 @@ use crate::store::{Append, AppendError, Contents, Head, LogName, StoreError, Sto
 const GATHER: usize = 512;
 /// How long a lazy commit may stay unflushed while others follow.
 const LAZY: Duration = Duration::from_millis(500);
+
+/// When a commit is flushed to the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flush {
+    /// Before it is answered.
+    EachCommit,
+    /// Now and then, and when [`EmbeddedStore::flush`](super::EmbeddedStore::flush) asks: for the mirror of a store that keeps its own promise.
+    Lazily,
+}
 
 pub(super) type JobAnswer<E> = oneshot::Sender<Result<(), E>>;
 

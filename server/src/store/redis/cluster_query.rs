@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 use super::connection::CallError;
 use super::keys;
-use super::node::Node;
+use super::node::RedisNode;
 use crate::tasks::TaskSet;
 
 /// How often a node says that it is alive.
@@ -50,17 +50,17 @@ pub struct QueryAnswers {
 /// The way to the other nodes. Cheap to clone.
 #[derive(Clone)]
 pub struct ClusterQuery {
-    shared: Arc<Shared>,
+    inner: Arc<Inner>,
 }
 
 impl std::fmt::Debug for ClusterQuery {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ClusterQuery").field("node", &self.shared.node.name).finish_non_exhaustive()
+        f.debug_struct("ClusterQuery").field("node", &self.inner.node.name).finish_non_exhaustive()
     }
 }
 
-struct Shared {
-    node: Arc<Node>,
+struct Inner {
+    node: Arc<RedisNode>,
     handler: Arc<dyn QueryHandler>,
     tasks: TaskSet,
     /// The other nodes, as last heard: name by id.
@@ -91,9 +91,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl ClusterQuery {
-    pub(super) fn start(node: Arc<Node>, handler: Arc<dyn QueryHandler>, tasks: &TaskSet) -> Self {
+    pub(super) fn start(node: Arc<RedisNode>, handler: Arc<dyn QueryHandler>, tasks: &TaskSet) -> Self {
         let query = Self {
-            shared: Arc::new(Shared {
+            inner: Arc::new(Inner {
                 node,
                 handler,
                 tasks: tasks.clone(),
@@ -109,7 +109,7 @@ impl ClusterQuery {
 
     /// The names of the other nodes that are alive, as last heard.
     pub fn others(&self) -> Vec<String> {
-        lock(&self.shared.others).values().cloned().collect()
+        lock(&self.inner.others).values().cloned().collect()
     }
 
     /// The ids of the other nodes that are alive now; `None` where Redis cannot be asked.
@@ -122,15 +122,15 @@ impl ClusterQuery {
     pub async fn ask(&self, question: &RawValue, patience: Duration) -> QueryAnswers {
         let id = format!("{:016x}", rand::rng().random::<u64>());
         let (sender, replies) = mpsc::channel(ANSWERS);
-        lock(&self.shared.asking).insert(id.clone(), sender);
+        lock(&self.inner.asking).insert(id.clone(), sender);
         let answers = self.gather(&id, question, replies, patience).await;
-        lock(&self.shared.asking).remove(&id);
+        lock(&self.inner.asking).remove(&id);
         answers
     }
 
     async fn gather(&self, id: &str, question: &RawValue, mut replies: mpsc::Receiver<ReplyMessage>, patience: Duration) -> QueryAnswers {
         let mut answers = QueryAnswers::default();
-        let mut missing = lock(&self.shared.others).clone();
+        let mut missing = lock(&self.inner.others).clone();
         let question = self.question(id, question);
         let asked = async {
             // Whoever came or went in the last second counts as it is now.
@@ -176,7 +176,7 @@ impl ClusterQuery {
     fn question(&self, id: &str, question: &RawValue) -> QueryMessage {
         QueryMessage {
             id: id.to_owned(),
-            from: self.shared.node.id.clone(),
+            from: self.inner.node.id.clone(),
             text: question.to_owned(),
         }
     }
@@ -185,23 +185,23 @@ impl ClusterQuery {
         let json = serde_json::to_string(message).unwrap_or_default();
         let mut command = redis::cmd("PUBLISH");
         command.arg(channel).arg(json);
-        self.shared.node.connector.connection()?.call::<()>(&command).await
+        self.inner.node.connector.connection()?.call::<()>(&command).await
     }
 
     /// Says that this node is alive; answers and remembers the others that are.
     async fn beat(&self) -> Result<BTreeMap<String, String>, CallError> {
-        let node = &self.shared.node;
+        let node = &self.inner.node;
         let mut command = node.scripts.beat.over(&[&keys::nodes()]);
         command.arg(member(node)).arg(millis(COUNTS));
         let members: Vec<String> = node.connector.connection()?.run(&node.scripts.beat, &command).await?;
         let member = |member: String| member.split_once(' ').map(|(id, name)| (id.to_owned(), name.to_owned()));
         let others: BTreeMap<_, _> = members.into_iter().filter_map(member).filter(|(id, _)| *id != node.id).collect();
-        lock(&self.shared.others).clone_from(&others);
+        lock(&self.inner.others).clone_from(&others);
         Ok(others)
     }
 
     async fn beat_on(self) {
-        let node = &self.shared.node;
+        let node = &self.inner.node;
         let mut beat = tokio::time::interval(BEAT);
         loop {
             tokio::select! {
@@ -215,7 +215,7 @@ impl ClusterQuery {
     }
 
     async fn listen_on(self) {
-        let node = &self.shared.node;
+        let node = &self.inner.node;
         while !node.closing.is_cancelled() {
             if let Ok(listening) = node.connector.connect_listening().await {
                 tokio::select! {
@@ -235,7 +235,7 @@ impl ClusterQuery {
     }
 
     async fn listen(&self, mut listening: PubSub) -> Result<(), redis::RedisError> {
-        let (questions, replies) = (keys::questions(), keys::replies(&self.shared.node.id));
+        let (questions, replies) = (keys::questions(), keys::replies(&self.inner.node.id));
         listening.subscribe(&questions).await?;
         listening.subscribe(&replies).await?;
         let mut messages = listening.on_message();
@@ -255,24 +255,24 @@ impl ClusterQuery {
             tracing::warn!("a question of another node cannot be read; do all nodes run the same version?");
             return;
         };
-        if question.from == self.shared.node.id || !lock(&self.shared.answering).insert(question.id.clone()) {
+        if question.from == self.inner.node.id || !lock(&self.inner.answering).insert(question.id.clone()) {
             return;
         }
         let query = self.clone();
-        self.shared.tasks.short_lived(async move {
+        self.inner.tasks.short_lived(async move {
             let id = question.id.clone();
             tokio::select! {
                 () = query.reply(question) => {}
-                () = query.shared.node.closing.cancelled() => {}
+                () = query.inner.node.closing.cancelled() => {}
             }
-            lock(&query.shared.answering).remove(&id);
+            lock(&query.inner.answering).remove(&id);
         });
     }
 
     async fn reply(&self, question: QueryMessage) {
-        let node = &self.shared.node;
+        let node = &self.inner.node;
         let reply = ReplyMessage {
-            answer: self.shared.handler.answer(&question.text).await,
+            answer: self.inner.handler.answer(&question.text).await,
             id: question.id,
             from: node.id.clone(),
             name: node.name.clone(),
@@ -288,7 +288,7 @@ impl ClusterQuery {
             return;
         };
         // A late answer to a question that nobody asks any more is dropped, and so is one more than can be gathered.
-        if let Some(asking) = lock(&self.shared.asking).get(&reply.id) {
+        if let Some(asking) = lock(&self.inner.asking).get(&reply.id) {
             _ = asking.try_send(reply);
         }
     }
@@ -296,7 +296,7 @@ impl ClusterQuery {
 
 /// Says that `node` is going, so that nobody waits for its answers. One that cannot say it is waited for until its last word no
 /// longer counts.
-pub(super) async fn say_goodbye(node: &Node) {
+pub(super) async fn say_goodbye(node: &RedisNode) {
     let mut command = redis::cmd("ZREM");
     command.arg(keys::nodes()).arg(member(node));
     if let Ok(live) = node.connector.connection() {
@@ -304,7 +304,7 @@ pub(super) async fn say_goodbye(node: &Node) {
     }
 }
 
-fn member(node: &Node) -> String {
+fn member(node: &RedisNode) -> String {
     format!("{} {}", node.id, node.name)
 }
 

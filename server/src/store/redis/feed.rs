@@ -6,7 +6,7 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 
 use super::connection::RedisConnection;
-use super::node::Node;
+use super::node::RedisNode;
 use super::query::{self, Rows};
 use super::{keys, log_heads::FeedMismatch};
 use crate::store::LogName;
@@ -23,7 +23,7 @@ const HOLD: Duration = Duration::from_millis(100);
 type StreamReply = Option<Vec<(String, Rows)>>;
 
 /// Reads until the store closes.
-pub(super) async fn run(node: Arc<Node>) {
+pub(super) async fn run(node: Arc<RedisNode>) {
     while !node.closing.is_cancelled() {
         let Ok(live) = node.connector.connection() else {
             hold(&node).await;
@@ -43,21 +43,21 @@ pub(super) async fn run(node: Arc<Node>) {
     }
 }
 
-async fn hold(node: &Node) {
+async fn hold(node: &RedisNode) {
     tokio::select! {
         () = tokio::time::sleep(HOLD) => {}
         () = node.closing.cancelled() => {}
     }
 }
 
-async fn hold_unless_lost(node: &Node, live: &RedisConnection) {
+async fn hold_unless_lost(node: &RedisNode, live: &RedisConnection) {
     tokio::select! {
         () = hold(node) => {}
         () = live.is_lost() => {}
     }
 }
 
-async fn follow(node: &Node, mut connection: MultiplexedConnection) {
+async fn follow(node: &RedisNode, mut connection: MultiplexedConnection) {
     loop {
         match wait(node, &mut connection).await {
             Ok(reply) => {
@@ -78,7 +78,7 @@ async fn follow(node: &Node, mut connection: MultiplexedConnection) {
     }
 }
 
-async fn wait(node: &Node, connection: &mut MultiplexedConnection) -> Result<StreamReply, redis::RedisError> {
+async fn wait(node: &RedisNode, connection: &mut MultiplexedConnection) -> Result<StreamReply, redis::RedisError> {
     node.log_heads.track(&LogName::System);
     let heads = node.log_heads.heads();
     let mut command = redis::cmd("XREAD");
@@ -90,6 +90,6 @@ async fn wait(node: &Node, connection: &mut MultiplexedConnection) -> Result<Str
     answered.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
 }
 
-async fn take(node: &Node, log: &LogName, rows: Rows) -> Result<(), FeedMismatch> {
+async fn take(node: &RedisNode, log: &LogName, rows: Rows) -> Result<(), FeedMismatch> {
     node.ingest(log, query::raw(rows)).await
 }

@@ -9,7 +9,8 @@ use rand::RngExt as _;
 
 use super::connection::{CallError, RedisConnection};
 use super::keys::{self, StoredHead};
-use super::node::Node;
+use super::log_status::LogStatus;
+use super::node::RedisNode;
 use super::{durability, query, reseed};
 use crate::store::{Head, LogName, StoreState};
 
@@ -21,7 +22,7 @@ const SILENCE: Duration = Duration::from_millis(700);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Watches until the store closes.
-pub(super) async fn run(node: Arc<Node>) {
+pub(super) async fn run(node: Arc<RedisNode>) {
     let mut attempt = 0;
     while !node.closing.is_cancelled() {
         match arrive(&node).await {
@@ -46,7 +47,7 @@ fn pause(attempt: u32) -> Duration {
     longest.mul_f64(rand::rng().random_range(0.2..1.0))
 }
 
-async fn arrive(node: &Node) -> Result<Arc<RedisConnection>, String> {
+async fn arrive(node: &RedisNode) -> Result<Arc<RedisConnection>, String> {
     let connected = tokio::select! {
         connected = node.connector.connect() => connected,
         () = node.closing.cancelled() => return Err("it is closing".to_owned()),
@@ -68,7 +69,7 @@ async fn arrive(node: &Node) -> Result<Arc<RedisConnection>, String> {
 }
 
 /// Stays while Redis answers; answers why it did not.
-async fn stay(node: &Arc<Node>, live: &RedisConnection) -> String {
+async fn stay(node: &Arc<RedisNode>, live: &RedisConnection) -> String {
     loop {
         let compared = tokio::time::timeout(SILENCE, compare(node, live)).await;
         match compared {
@@ -87,22 +88,7 @@ async fn stay(node: &Arc<Node>, live: &RedisConnection) -> String {
     }
 }
 
-/// How a log in Redis stands to the same log as this node knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum LogStatus {
-    /// It is the same, or goes on from there.
-    InSync,
-    /// It ends before what this node knows: Redis came back empty or older.
-    Behind(Head),
-    /// It is another one.
-    Diverged(Head),
-    /// Its head is nothing that ripcord ever wrote.
-    Unreadable(String),
-    /// Nodes are filling it again.
-    Reseeding,
-}
-
-async fn compare(node: &Node, live: &RedisConnection) -> Result<BTreeMap<LogName, LogStatus>, CallError> {
+async fn compare(node: &RedisNode, live: &RedisConnection) -> Result<BTreeMap<LogName, LogStatus>, CallError> {
     // Heads are read before Redis is asked: what this node knew then, Redis had confirmed.
     let known = node.log_heads.heads();
     let stored = query::heads(live, known.keys()).await?;
@@ -135,7 +121,7 @@ async fn goes_on(live: &RedisConnection, log: &LogName, known: Head) -> Result<b
 }
 
 /// Settles the first log that does not stand as it should: the system log comes before the environments that it names.
-async fn see_to(node: &Node, live: &RedisConnection, statuses: BTreeMap<LogName, LogStatus>) {
+async fn see_to(node: &RedisNode, live: &RedisConnection, statuses: BTreeMap<LogName, LogStatus>) {
     let odd = statuses.into_iter().filter(|(_, status)| *status != LogStatus::InSync);
     let (mut is_whole, mut is_reported) = (true, false);
     for (log, status) in odd {

@@ -38,7 +38,7 @@ impl Scripts {
 
 /// What the tasks share.
 #[derive(Debug)]
-pub(super) struct Node {
+pub(super) struct RedisNode {
     /// How this node is called, for people.
     pub(super) name: String,
     /// What tells it from the others, even from one of the same name: made anew at each start.
@@ -55,7 +55,7 @@ pub(super) struct Node {
     pub(super) clock: Arc<dyn Clock>,
 }
 
-impl Node {
+impl RedisNode {
     /// States how the store is. `since` is when it began to be so.
     pub(super) fn report(&self, state: StoreState, why: &str) {
         self.health.send_if_modified(|health| {

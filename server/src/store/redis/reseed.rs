@@ -12,11 +12,11 @@ use ripcord_proto::{EnvironmentKey, Sequence};
 
 use super::backfill::Backfill;
 use super::connection::{CallError, RedisConnection};
-use super::health_watch::LogStatus;
 use super::keys;
-use super::node::Node;
+use super::log_status::LogStatus;
+use super::node::RedisNode;
 use super::query;
-use crate::store::epoch::{self, Beginning};
+use crate::store::epoch::{self, EpochStart};
 use crate::store::state::StoredState;
 use crate::store::{Append, Contents, Head, Loaded, LogName, Store as _, StoreError};
 
@@ -39,7 +39,7 @@ pub(super) enum ReseedError {
 }
 
 /// Does this node's part for a log that stands otherwise than this node knows it.
-pub(super) async fn settle(node: &Node, live: &RedisConnection, log: &LogName, status: LogStatus) -> Result<(), ReseedError> {
+pub(super) async fn settle(node: &RedisNode, live: &RedisConnection, log: &LogName, status: LogStatus) -> Result<(), ReseedError> {
     let known = node.log_heads.head(log);
     match status {
         LogStatus::InSync => Ok(()),
@@ -60,7 +60,7 @@ fn rank(head: Head) -> String {
     format!("{:020} {:020} {:020} {}", head.epoch.0, head.revision.0, head.sequence.0, head.chain)
 }
 
-async fn claim(node: &Node, live: &RedisConnection, log: &LogName, seen: &str) -> Result<(), ReseedError> {
+async fn claim(node: &RedisNode, live: &RedisConnection, log: &LogName, seen: &str) -> Result<(), ReseedError> {
     // What the system log says comes first: an environment that was deleted is no loss.
     let system = node.log_heads.head(&LogName::System).sequence;
     let is_news = *log != LogName::System && !query::entries(live, &LogName::System, system, 1).await?.is_empty();
@@ -74,7 +74,7 @@ async fn claim(node: &Node, live: &RedisConnection, log: &LogName, seen: &str) -
 }
 
 /// Claims, and asks whose turn it is. The node that fills says with it that it is alive.
-async fn ask(node: &Node, live: &RedisConnection, log: &LogName, seen: &str) -> Result<String, CallError> {
+async fn ask(node: &RedisNode, live: &RedisConnection, log: &LogName, seen: &str) -> Result<String, CallError> {
     let known = node.log_heads.head(log);
     let claim = if known == Head::START {
         String::new()
@@ -88,7 +88,7 @@ async fn ask(node: &Node, live: &RedisConnection, log: &LogName, seen: &str) -> 
     live.run(&node.scripts.claim, &command).await
 }
 
-async fn fill(node: &Node, live: &RedisConnection, log: &LogName) -> Result<(), ReseedError> {
+async fn fill(node: &RedisNode, live: &RedisConnection, log: &LogName) -> Result<(), ReseedError> {
     let Loaded { state, tail, head } = node.load(log).await?;
     tracing::warn!(%log, epoch = %head.epoch.next(), revision = %head.revision, "filling the log in Redis from what this node knows");
     let backfill = Backfill::begin(live, log, &node.id).await?;
@@ -121,8 +121,8 @@ fn state_at(log: &LogName, state: Option<StoredState>, tail: &[Sealed], last: &S
 }
 
 /// The entry that begins the next epoch.
-fn epoch_entry(node: &Node, head: Head) -> Result<Sealed, serde_json::Error> {
-    let beginning = Beginning {
+fn epoch_entry(node: &RedisNode, head: Head) -> Result<Sealed, serde_json::Error> {
+    let beginning = EpochStart {
         at: node.clock.now(),
         node: &node.name,
         cause: EpochCause::Reseeded,
@@ -132,7 +132,7 @@ fn epoch_entry(node: &Node, head: Head) -> Result<Sealed, serde_json::Error> {
 }
 
 /// Begins an epoch in a log that was taken over within one: readers must not take two histories for one.
-async fn begin_epoch(node: &Node, log: &LogName) -> Result<(), ReseedError> {
+async fn begin_epoch(node: &RedisNode, log: &LogName) -> Result<(), ReseedError> {
     let expected = node.log_heads.head(log);
     let append = Append {
         log: log.clone(),
@@ -147,7 +147,7 @@ async fn begin_epoch(node: &Node, log: &LogName) -> Result<(), ReseedError> {
 }
 
 /// Takes over the log in Redis in place of the one that this node knows.
-async fn adopt(node: &Node, live: &RedisConnection, log: &LogName) -> Result<(), ReseedError> {
+async fn adopt(node: &RedisNode, live: &RedisConnection, log: &LogName) -> Result<(), ReseedError> {
     let entries = fetch(live, log).await?;
     node.mirror.reach(log, node.log_heads.head(log).sequence).await;
     let known = node.mirror.store.read(log, Sequence(0), usize::MAX).await?;
@@ -208,7 +208,7 @@ pub(super) fn environments(system: &[Sealed]) -> BTreeSet<EnvironmentKey> {
 }
 
 /// Replaces a log by `contents`, whatever it held. For restoring a backup.
-pub(super) async fn install(node: &Node, contents: Contents) -> Result<(), ReseedError> {
+pub(super) async fn install(node: &RedisNode, contents: Contents) -> Result<(), ReseedError> {
     let live = node.connector.connection()?;
     let log = contents.log.clone();
     let backfill = Backfill::begin(&live, &log, &node.id).await?;
