@@ -18,10 +18,11 @@ mod wait;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use ripcord_proto::confirmation::Confirmation;
 use ripcord_proto::{EnvironmentKey, KillId, Position};
 
@@ -128,7 +129,7 @@ impl Fleet {
         if let Some(roll) = self.0.rolls.load().get(environment.as_str()) {
             return Arc::clone(roll);
         }
-        let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _writing = self.0.writing.lock();
         let mut rolls = BTreeMap::clone(&self.0.rolls.load());
         let roll = Arc::clone(
             rolls
@@ -140,14 +141,14 @@ impl Fleet {
     }
 
     fn with_roll<T>(&self, environment: &EnvironmentKey, act: impl FnOnce(&mut Roll) -> T) -> T {
-        act(&mut self.roll(environment).lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut self.roll(environment).lock())
     }
 
     /// An application connects. It counts until the membership says that it left; one that is dropped is lost.
     pub fn join(&self, environment: &EnvironmentKey, joining: Joining) -> Membership {
         let roll = self.roll(environment);
         let acknowledges = joining.acknowledges;
-        let member = roll.lock().unwrap_or_else(PoisonError::into_inner).join(joining, Instant::now());
+        let member = roll.lock().join(joining, Instant::now());
         Membership {
             roll,
             member,
@@ -160,10 +161,7 @@ impl Fleet {
     /// what is served at `position`.
     pub fn listens(&self, environment: &EnvironmentKey, joining: Joining, position: Option<Position>) -> Membership {
         let roll = self.roll(environment);
-        let member = roll
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .listens(Joining { position, ..joining }, Instant::now());
+        let member = roll.lock().listens(Joining { position, ..joining }, Instant::now());
         Membership {
             roll,
             member,
@@ -213,7 +211,7 @@ impl Fleet {
 
     /// Marks those who are lost for too long as gone, and lets old revisions go to figures. Called often; works once a second.
     pub fn tend(&self, now: Instant) {
-        let Ok(mut tended) = self.0.tended.try_lock() else {
+        let Some(mut tended) = self.0.tended.try_lock() else {
             return;
         };
         if now.saturating_duration_since(*tended) < TENDING {
@@ -221,7 +219,7 @@ impl Fleet {
         }
         *tended = now;
         for roll in self.0.rolls.load().values() {
-            roll.lock().unwrap_or_else(PoisonError::into_inner).tend(now);
+            roll.lock().tend(now);
         }
     }
 }
@@ -232,7 +230,7 @@ impl Listener for Fleet {
     }
 
     fn removed(&self, environment: &EnvironmentKey) {
-        let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _writing = self.0.writing.lock();
         let mut rolls = BTreeMap::clone(&self.0.rolls.load());
         rolls.remove(environment.as_str());
         self.0.rolls.store(Arc::new(rolls));
@@ -255,7 +253,7 @@ enum OnDrop {
 
 impl Membership {
     fn with<T>(&self, act: impl FnOnce(&mut Roll, MemberId) -> T) -> T {
-        act(&mut self.roll.lock().unwrap_or_else(PoisonError::into_inner), self.member)
+        act(&mut self.roll.lock(), self.member)
     }
 
     /// It now evaluates at `at`, and at every revision before; these provisional kills are in force there.

@@ -1,4 +1,4 @@
-//! The composition root: opens every room in order, serves, and closes them in order. Alone in knowing every room.
+//! The composition root: opens every room in order, serves, and closes them in order. The only room that knows all others.
 
 mod background;
 mod bootstrap;
@@ -43,31 +43,29 @@ use crate::stream::{self, Streams};
 use crate::tasks::TaskSet;
 use crate::telemetry::Metrics;
 
-/// A server that is being served.
+/// What a server tells when it is ready for requests.
 #[derive(Debug, Clone)]
 pub struct Started {
-    /// Where it listens.
     pub address: SocketAddr,
     /// `http` or `https`.
     pub scheme: &'static str,
-    /// An admin key that was made just now, shown once.
+    /// The admin key that this start created; it is shown once.
     pub admin_key: Option<Secret>,
     /// The node's name.
     pub node: String,
-    /// The data folder.
     pub data_dir: std::path::PathBuf,
-    /// What the store says could lose data.
+    /// Settings of the store that can lose data.
     pub warnings: Vec<String>,
-    /// What is served beside HTTP, and where.
+    /// The gRPC protocols and their addresses.
     pub grpc: Vec<(&'static str, SocketAddr)>,
 }
 
-/// Serves until `stop` fires, having called `started` once requests are answered.
+/// Serves until `stop` fires. Calls `started` once requests are answered.
 ///
 /// # Errors
-/// A room could not be opened; nothing is served then.
+/// If a room cannot be opened, in which case nothing was served; or if the server failed while it ran.
 pub async fn run(config: Config, started: impl FnOnce(&Started), stop: CancellationToken) -> Result<(), ServeError> {
-    // Before any room looks up a counter.
+    // First, because a counter that is looked up before this counts nothing.
     let metrics = Metrics::of_process()?;
     let data_dir = DataDir::open(&config.data_dir)?;
     let node = data_dir.node(config.node.as_deref())?;
@@ -76,7 +74,7 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     let opened = stores::open(&config, &data_dir, &node).await?;
     let journal = Journal::open(&data_dir.journal())?;
     let tasks = TaskSet::default();
-    tasks.long_lived("folding of metrics", metrics.clone().keep_folded(tasks.stop_token()));
+    tasks.long_lived("metrics-rollup", metrics.clone().keep_folded(tasks.stop_token()));
     let board = Arc::new(Board::default());
     let environments = open_environments(&opened, &board, &tasks, &data_dir, &journal).await?;
     let admin = if config.admin_key.is_some() { AdminKey::Given } else { AdminKey::Wanted };
@@ -129,7 +127,7 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     shutdown::serve_until(stop, server, &streams, &tasks, &opened).await
 }
 
-/// What applications tell this node, and through it the others.
+/// Confirmations and outcomes that applications report, on this node and on the others.
 fn open_fleet(board: &Arc<Board>, node: &str, others: &Arc<peers::OtherNodes>) -> (Fleet, Outcomes) {
     let fleet = Fleet::new(board, fleet::Settings::new(node.to_owned()), Arc::clone(others) as Arc<dyn fleet::Peers>);
     let outcomes = Outcomes::new(SystemClock.now());
@@ -137,7 +135,7 @@ fn open_fleet(board: &Arc<Board>, node: &str, others: &Arc<peers::OtherNodes>) -
     (fleet, outcomes)
 }
 
-/// OpenFeature's protocols, and where those of gRPC listen.
+/// OpenFeature's protocols, and the addresses of the gRPC ones.
 async fn open_protocols(
     config: &Config,
     environments: &Environments,
@@ -151,7 +149,7 @@ async fn open_protocols(
     Ok((ofrep, grpc.map_err(ServeError::Grpc)?))
 }
 
-/// Loads what the store holds and starts every environment, with the journal's kills lying over it.
+/// Loads every environment from the store and starts it, with the journal's kills in its overlay.
 async fn open_environments(
     opened: &OpenedStore,
     board: &Arc<Board>,
@@ -191,10 +189,10 @@ fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
     let refuse = |source| ServeError::Listen { address, source };
     let domain = socket2::Domain::for_address(address);
     let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None).map_err(refuse)?;
-    // A restart must not wait for connections of the process before it to be forgotten.
+    // A restart must not wait until the kernel forgets the connections of the previous process.
     socket.set_reuse_address(true).map_err(refuse)?;
     socket.bind(&address.into()).map_err(refuse)?;
-    // A storm of reconnecting clients fits into the queue of those who wait to be accepted.
+    // Room for a storm of reconnecting clients.
     socket.listen(16_384).map_err(refuse)?;
     Ok(socket.into())
 }

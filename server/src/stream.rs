@@ -25,7 +25,7 @@ mod websocket;
 
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use actix_http::{Request, Response};
@@ -33,6 +33,7 @@ use actix_web::body::BoxBody;
 use actix_web::http::header::HeaderMap;
 use actix_web::web;
 use bytes::Bytes;
+use parking_lot::Mutex;
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::frame::Goodbye;
 use ripcord_proto::problem::Code;
@@ -149,7 +150,7 @@ impl Streams {
     /// A hub for the calling worker thread. Must be called inside that thread's runtime, and the result stays there.
     pub fn worker(&self) -> Worker {
         let mailbox = Arc::new(Mailbox::default());
-        let mut mailboxes = self.0.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut mailboxes = self.0.mailboxes.lock();
         mailboxes.retain(|mailbox| mailbox.strong_count() > 0);
         mailboxes.push(Arc::downgrade(&mailbox));
         drop(mailboxes);
@@ -188,7 +189,7 @@ impl Streams {
 
 impl Shared {
     fn post(&self, order: &Order) {
-        let mailboxes = self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mailboxes = self.mailboxes.lock();
         for mailbox in mailboxes.iter().filter_map(Weak::upgrade) {
             mailbox.post(order.clone());
         }

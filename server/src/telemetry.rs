@@ -9,10 +9,10 @@ pub mod names;
 
 use std::io::IsTerminal as _;
 use std::str::FromStr;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -81,7 +81,7 @@ impl Metrics {
     /// comes first in a start.
     pub fn of_process() -> Result<Self, TelemetryError> {
         static PROCESS: Mutex<Option<Metrics>> = Mutex::new(None);
-        let mut process = PROCESS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut process = PROCESS.lock();
         if let Some(metrics) = &*process {
             return Ok(metrics.clone());
         }

@@ -1,13 +1,14 @@
 //! The server: the real entry, streams and fleet, over a board on which kills are published by hand.
 
 use std::io::BufRead;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::http::header::HeaderMap;
 use actix_web::{App, HttpResponse, web};
 use anyhow::Result;
 use bytes::Bytes;
+use parking_lot::Mutex;
 use ripcord_proto::actor::Actor;
 use ripcord_proto::delta::{Delta, Urgency};
 use ripcord_proto::frame::Overlay;

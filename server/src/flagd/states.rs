@@ -1,8 +1,9 @@
 //! What each environment serves, for streams to follow.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use ripcord_proto::EnvironmentKey;
 use tokio::sync::watch;
 
@@ -23,7 +24,7 @@ pub(super) struct State {
 
 impl States {
     fn put(&self, environment: &EnvironmentKey, served: Arc<Served>) {
-        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut states = self.0.lock();
         if let Some(state) = states.get(environment.as_str()) {
             state.sender.send_replace(served);
         } else {
@@ -37,7 +38,7 @@ impl States {
 
     /// The environment, where it exists.
     pub(super) fn get(&self, environment: &EnvironmentKey) -> Option<Arc<State>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(environment.as_str()).cloned()
+        self.0.lock().get(environment.as_str()).cloned()
     }
 }
 
@@ -59,6 +60,6 @@ impl Listener for States {
     }
 
     fn removed(&self, environment: &EnvironmentKey) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(environment.as_str());
+        self.0.lock().remove(environment.as_str());
     }
 }

@@ -1,9 +1,10 @@
 //! What each environment serves, as a tag: what changes are told by, and what answers are waited for.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::{EnvironmentKey, Position};
 use tokio::sync::watch;
@@ -67,7 +68,7 @@ impl Heads {
             position: served.snapshot.position,
             modified: self.clock.now().as_second(),
         };
-        let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut senders = self.senders.lock();
         match senders.get(environment.as_str()) {
             Some(sender) => drop(sender.send_replace(head)),
             None => drop(senders.insert(environment.clone(), watch::Sender::new(head))),
@@ -76,7 +77,7 @@ impl Heads {
 
     /// Watches an environment, as long as it exists.
     pub(super) fn watch(&self, environment: &str) -> Option<watch::Receiver<Head>> {
-        let senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
+        let senders = self.senders.lock();
         senders.get(environment).map(watch::Sender::subscribe)
     }
 
@@ -96,6 +97,6 @@ impl Listener for Heads {
     }
 
     fn removed(&self, environment: &EnvironmentKey) {
-        self.senders.lock().unwrap_or_else(PoisonError::into_inner).remove(environment.as_str());
+        self.senders.lock().remove(environment.as_str());
     }
 }

@@ -1,5 +1,5 @@
-//! What goes on by itself: rollbacks after their commit, rollouts, triggers, pings that policies ask for, environments that vouch for
-//! themselves.
+//! Background work of a node: rollbacks after their commit, rollouts, triggers, scheduled pings, and checkpoints that are marked
+//! known-good automatically.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::rollback::progress::Progress;
 use crate::rollout::Rollouts;
 use crate::trigger::Triggers;
 
-/// The rooms of it that the API works with.
+/// The parts that the API uses.
 pub(super) struct Background {
     pub(super) drivers: Drivers,
     pub(super) checks: Checks,
@@ -27,7 +27,7 @@ pub(super) struct Background {
     pub(super) triggers: Triggers,
 }
 
-/// Starts all of it, on this node.
+/// Starts all background work on this node.
 pub(super) fn start(environments: &Environments, fleet: &Fleet, outcomes: &Outcomes, others: &Arc<OtherNodes>, node: &str, kills: &Kills) -> Background {
     let drivers = Drivers::new(environments.clone(), Arc::clone(others) as Arc<dyn Presence>, node, &others.own_id());
     let checks = Checks::new(Arc::new(SystemClock));

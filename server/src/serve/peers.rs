@@ -1,5 +1,5 @@
-//! Other nodes, asked for their confirmations: over the store's cluster_query while it is there, over HTTP from the configured peers
-//! where it is not.
+//! Queries to the other nodes, for their confirmations and outcomes: over Redis while it is reachable, else over HTTP to the
+//! configured peers.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
@@ -18,10 +18,10 @@ use crate::peer::Peers;
 use crate::store::redis::{ClusterQuery, QueryHandler, RedisStore};
 use crate::store::{Store as _, StoreState};
 
-/// What an answer may take beyond the patience that was asked for.
+/// How much later than the caller's own deadline an answer may arrive.
 const ON_THE_WAY: Duration = Duration::from_millis(250);
 
-/// How long other nodes may take to say what was reported to them.
+/// How long other nodes may take to send the outcomes that were reported to them.
 const REPORTED_IN: Duration = Duration::from_millis(500);
 
 /// The nodes beside this one.
@@ -29,7 +29,7 @@ const REPORTED_IN: Duration = Duration::from_millis(500);
 pub(super) struct OtherNodes {
     peers: Peers,
     redis: Option<Arc<RedisStore>>,
-    /// There as soon as this node can answer, too.
+    /// Set as soon as this node can answer others.
     cluster_query: OnceLock<ClusterQuery>,
     /// What applications reported to this node.
     reports: OnceLock<OwnReports>,
@@ -46,13 +46,13 @@ impl OtherNodes {
         }
     }
 
-    /// What tells this process from the others that share its logs.
+    /// Identifies this process among the others that share its logs.
     pub(super) fn own_id(&self) -> String {
         let alone = || format!("{:016x}", rand::random::<u64>());
         self.redis.as_ref().map_or_else(alone, |redis| redis.id().to_owned())
     }
 
-    /// Answers other nodes from `fleet`, `outcomes` and `reports`, and asks them over the store from now on.
+    /// From now on answers other nodes from `fleet`, `outcomes` and `reports`, and queries them over the store.
     pub(super) fn answer_from(&self, fleet: Fleet, outcomes: Outcomes, reports: OwnReports) {
         let reports = self.reports.get_or_init(|| reports).clone();
         if let Some(redis) = &self.redis {
@@ -61,7 +61,7 @@ impl OtherNodes {
         }
     }
 
-    /// The cluster_query, while the store is there.
+    /// The way to the other nodes, while the store is reachable.
     fn cluster_query(&self) -> Option<&ClusterQuery> {
         let available = self.redis.as_ref()?.health().borrow().state == StoreState::Available;
         self.cluster_query.get().filter(|_| available)
@@ -92,7 +92,7 @@ impl OtherNodes {
         match answer {
             Ok(answer) => answer.json().await.ok(),
             Err(error) => {
-                tracing::debug!(url, error = %error.without_url(), "a peer was not reached for its confirmations");
+                tracing::debug!(url, error = %error.without_url(), "cannot reach a peer for its confirmations");
                 None
             }
         }
@@ -120,7 +120,7 @@ impl Presence for OtherNodes {
     fn others(&self) -> BoxFuture<'_, Option<BTreeSet<String>>> {
         Box::pin(async move {
             match (&self.redis, self.cluster_query()) {
-                // Peers over HTTP have stores, and so logs, of their own.
+                // Peers over HTTP have their own stores and logs, so they never share a leader.
                 (None, _) => Some(BTreeSet::new()),
                 (Some(_), Some(cluster_query)) => cluster_query.alive().await,
                 (Some(_), None) => None,
@@ -171,20 +171,20 @@ impl Elsewhere for OtherNodes {
     }
 }
 
-/// The question for what was served, told from that for confirmations by its one member.
+/// A query for what was served. Its one member distinguishes it from a query for confirmations.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct ServedQuery {
     served: ServedQuestion,
 }
 
-/// The question for the sums that were reported, told from the others by its second member.
+/// A query for reported sums. Its second member distinguishes it from the others.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct ReportQuestion {
     environment: EnvironmentKey,
     outcomes: Vec<Series>,
 }
 
-/// What other nodes are answered.
+/// Answers queries of other nodes.
 struct NodeAnswers {
     fleet: Fleet,
     outcomes: Outcomes,
@@ -208,13 +208,16 @@ impl QueryHandler for NodeAnswers {
     }
 }
 
-/// The client that speaks to peers; `None` where there are none, or where TLS cannot be set up.
+/// The HTTP client for peers; `None` if there are no peers, or if TLS cannot be set up.
 pub(super) fn http_client(config: &Config) -> Option<reqwest::Client> {
     if config.peers.is_empty() {
         return None;
     }
-    // Somebody else in this process (the demo's commands) may have done it already.
+    // Another part of this process (the demo's commands) may have installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder().tcp_nodelay(true).connect_timeout(Duration::from_millis(500));
-    builder.build().inspect_err(|error| tracing::error!(%error, "peers cannot be spoken to")).ok()
+    builder
+        .build()
+        .inspect_err(|error| tracing::error!(%error, "cannot create the HTTP client for peers; peers are not reached"))
+        .ok()
 }

@@ -17,11 +17,11 @@ use crate::tasks;
 #[derive(Debug)]
 pub(super) struct OpenedStore {
     pub(super) store: Arc<dyn Store>,
-    /// The same store, where it is Redis: nodes can ask each other through it.
+    /// The same store if it is Redis: nodes can query each other through it.
     pub(super) redis: Option<Arc<RedisStore>>,
 }
 
-/// Opens the store, restoring a backup into it first where that is asked for.
+/// Opens the store, and restores a backup into it if the settings name one.
 pub(super) async fn open(config: &Config, data_dir: &DataDir, node: &str) -> Result<OpenedStore, StoreError> {
     let directory = data_dir.path().to_owned();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -45,7 +45,7 @@ pub(super) async fn open(config: &Config, data_dir: &DataDir, node: &str) -> Res
     Ok(OpenedStore { store, redis })
 }
 
-/// Puts the backup in `file` in the place of what the store holds.
+/// Replaces the contents of the store with the backup in `file`.
 async fn restore(file: &Path, store: &dyn Store, node: &str) -> Result<(), StoreError> {
     let open = |source| StoreError::File { path: file.to_owned(), source };
     let backup = Backup::read(File::open(file).map_err(open)?);
@@ -59,6 +59,6 @@ async fn restore(file: &Path, store: &dyn Store, node: &str) -> Result<(), Store
         }
         StoreError::Corrupt(format!("{}: {error}", file.display()))
     })?;
-    tracing::warn!(file = %file.display(), "the backup is restored, in a new epoch; leave --restore-backup out at the next start");
+    tracing::warn!(file = %file.display(), "backup restored in a new epoch; remove --restore-backup before the next start");
     Ok(())
 }

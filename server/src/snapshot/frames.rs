@@ -5,10 +5,11 @@
 //! reader needs it, on that reader's thread, and then shared; a commit that nobody listens to encodes nothing.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use parking_lot::Mutex;
 use ripcord_proto::frame::{self, FrameKind, Goodbye, Heartbeat, Overlay};
 use ripcord_proto::{Position, Revision};
 
@@ -211,13 +212,13 @@ impl Head {
         if self.previous == Some(from) {
             return self.step.get_or_init(|| self.encode_way(from)).clone();
         }
-        let way = Arc::clone(self.ways.lock().unwrap_or_else(PoisonError::into_inner).entry(from).or_default());
+        let way = Arc::clone(self.ways.lock().entry(from).or_default());
         way.get_or_init(|| self.encode_way(from)).clone()
     }
 
     fn encode_way(&self, from: Revision) -> Option<Frame> {
         let to = self.position();
-        let deltas = self.history.lock().unwrap_or_else(PoisonError::into_inner).between(from, to);
+        let deltas = self.history.lock().between(from, to);
         let delta =
             history::combined(&deltas).filter(|delta| delta.to == to && history::weight(delta) < history::snapshot_weight(&self.served.snapshot).max(SMALL));
         match delta {

@@ -3,9 +3,10 @@
 //! Two things change what an environment serves: commits, which the writer hands over in order, and provisional kills, which
 //! must take effect while a writer may be stuck behind a store that does not answer. Both meet here, under one short lock.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::delta::{Delta, Urgency};
 use ripcord_proto::frame::{Ended, Overlay};
@@ -108,8 +109,8 @@ impl Publisher {
         Arc::clone(&self.lock().served)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> parking_lot::MutexGuard<'_, Inner> {
+        self.inner.lock()
     }
 
     /// Lays provisional kills over what is served, or ends some of them. Answers whether anything changed.

@@ -22,12 +22,13 @@ mod writer;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwapOption;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
 use redb::Database;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::{Position, Sequence};
@@ -99,7 +100,7 @@ impl EmbeddedStore {
     }
 
     fn jobs(&self) -> Option<mpsc::Sender<WriteJob>> {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.jobs.lock().clone()
     }
 
     async fn ask(&self, job: impl FnOnce(JobAnswer<StoreError>) -> WriteJob + Send) -> Result<(), StoreError> {
@@ -121,13 +122,13 @@ impl EmbeddedStore {
 
     /// Ends the writer, once its queue is empty, and closes the file. The second time nothing happens.
     fn shut(&self) {
-        drop(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(self.jobs.lock().take());
+        let writer = self.writer.lock().take();
         if writer.is_some_and(|writer| writer.join().is_err()) {
             tracing::error!("the store's writer ended in a panic; the file is verified at the next start");
         }
         self.database.store(None);
-        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.lock.lock().take());
     }
 }
 

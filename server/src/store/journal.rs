@@ -11,8 +11,9 @@ use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use ripcord_proto::commit::Recorded;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::{EnvironmentKey, Kill, KillId};
@@ -142,7 +143,7 @@ impl Journal {
     }
 
     fn lock(&self) -> MutexGuard<'_, JournalState> {
-        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.state.lock()
     }
 
     /// Writes a record and syncs it. What it says holds for [`pending`](Self::pending) only if this succeeds. Blocks on the disk.

@@ -1,10 +1,10 @@
 //! A store in memory, for tests and for `ripcord demo`: as strict as the others, and gone with the process.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, ready};
+use parking_lot::{Mutex, MutexGuard};
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::{Position, Sequence};
@@ -73,7 +73,7 @@ impl MemoryStore {
     }
 
     fn logs(&self) -> MutexGuard<'_, BTreeMap<LogName, Log>> {
-        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+        self.logs.lock()
     }
 
     fn append_now(&self, append: Append) -> Result<(), AppendError> {

@@ -28,11 +28,12 @@ mod reseed;
 mod tests;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
 use rand::RngExt as _;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::{Position, Sequence};
@@ -327,7 +328,7 @@ impl Store for RedisStore {
     }
 
     fn feed(&self) -> Option<mpsc::Receiver<FeedEvent>> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.events.lock().take()
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {

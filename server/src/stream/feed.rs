@@ -1,11 +1,12 @@
 //! What each environment's readers are to be sent: the newest head, kept beside the board.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use ripcord_proto::table::Table;
 use ripcord_proto::{EnvironmentKey, Flag};
 
@@ -68,7 +69,7 @@ impl Feed {
             PublishedChange::Replaced => self.shortest_lease.store(shortest_lease(&publication.served.snapshot.flags), Ordering::Relaxed),
         }
         let previous = {
-            let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut history = self.history.lock();
             match &publication.change {
                 PublishedChange::Delta(delta) => {
                     history.push(Arc::clone(delta));
@@ -114,7 +115,7 @@ impl Feeds {
 
     /// Takes a publication in.
     pub(super) fn publish(&self, environment: &EnvironmentKey, publication: &Publication) {
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _writing = self.writing.lock();
         if let Some(feed) = self.by_environment.load().get(environment.as_str()) {
             feed.advance(publication);
             return;
@@ -130,7 +131,7 @@ impl Feeds {
 
     /// Drops the feed of a deleted environment.
     pub(super) fn remove(&self, environment: &EnvironmentKey) {
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _writing = self.writing.lock();
         let mut feeds = BTreeMap::clone(&self.by_environment.load());
         feeds.remove(environment.as_str());
         self.by_environment.store(Arc::new(feeds));

@@ -6,9 +6,10 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashSet};
 use std::rc::{Rc, Weak};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::frame::{Goodbye, Heartbeat};
 use tokio::sync::Notify;
@@ -42,7 +43,7 @@ pub(super) enum Order {
 
 impl Mailbox {
     pub(super) fn post(&self, order: Order) {
-        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut orders = self.orders.lock();
         let repeated = match (&order, orders.last()) {
             (Order::Published(now), Some(Order::Published(before))) => now == before,
             _ => false,
@@ -55,7 +56,7 @@ impl Mailbox {
     }
 
     fn take(&self) -> Vec<Order> {
-        std::mem::take(&mut *self.orders.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.orders.lock())
     }
 }
 

@@ -24,7 +24,7 @@ const SLOT: usize = 512;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum MarkerState {
     /// There is no such file: a new directory, or a copy without it.
-    Nothing,
+    Missing,
     /// Neither slot can be read.
     Unreadable,
     /// The last commit.

@@ -6,11 +6,12 @@
 //! that is at it already does not begin anew.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
 use rand::RngExt as _;
 use redis::aio::PubSub;
 use serde_json::value::RawValue;
@@ -86,10 +87,6 @@ struct ReplyMessage {
     answer: Option<Box<RawValue>>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl ClusterQuery {
     pub(super) fn start(node: Arc<RedisNode>, handler: Arc<dyn QueryHandler>, tasks: &TaskSet) -> Self {
         let query = Self {
@@ -109,7 +106,7 @@ impl ClusterQuery {
 
     /// The names of the other nodes that are alive, as last heard.
     pub fn others(&self) -> Vec<String> {
-        lock(&self.inner.others).values().cloned().collect()
+        self.inner.others.lock().values().cloned().collect()
     }
 
     /// The ids of the other nodes that are alive now; `None` where Redis cannot be asked.
@@ -122,15 +119,15 @@ impl ClusterQuery {
     pub async fn ask(&self, question: &RawValue, patience: Duration) -> QueryAnswers {
         let id = format!("{:016x}", rand::rng().random::<u64>());
         let (sender, replies) = mpsc::channel(ANSWERS);
-        lock(&self.inner.asking).insert(id.clone(), sender);
+        self.inner.asking.lock().insert(id.clone(), sender);
         let answers = self.gather(&id, question, replies, patience).await;
-        lock(&self.inner.asking).remove(&id);
+        self.inner.asking.lock().remove(&id);
         answers
     }
 
     async fn gather(&self, id: &str, question: &RawValue, mut replies: mpsc::Receiver<ReplyMessage>, patience: Duration) -> QueryAnswers {
         let mut answers = QueryAnswers::default();
-        let mut missing = lock(&self.inner.others).clone();
+        let mut missing = self.inner.others.lock().clone();
         let question = self.question(id, question);
         let asked = async {
             // Whoever came or went in the last second counts as it is now.
@@ -196,7 +193,7 @@ impl ClusterQuery {
         let members: Vec<String> = node.connector.connection()?.run(&node.scripts.beat, &command).await?;
         let member = |member: String| member.split_once(' ').map(|(id, name)| (id.to_owned(), name.to_owned()));
         let others: BTreeMap<_, _> = members.into_iter().filter_map(member).filter(|(id, _)| *id != node.id).collect();
-        lock(&self.inner.others).clone_from(&others);
+        self.inner.others.lock().clone_from(&others);
         Ok(others)
     }
 
@@ -255,7 +252,7 @@ impl ClusterQuery {
             tracing::warn!("a question of another node cannot be read; do all nodes run the same version?");
             return;
         };
-        if question.from == self.inner.node.id || !lock(&self.inner.answering).insert(question.id.clone()) {
+        if question.from == self.inner.node.id || !self.inner.answering.lock().insert(question.id.clone()) {
             return;
         }
         let query = self.clone();
@@ -265,7 +262,7 @@ impl ClusterQuery {
                 () = query.reply(question) => {}
                 () = query.inner.node.closing.cancelled() => {}
             }
-            lock(&query.inner.answering).remove(&id);
+            query.inner.answering.lock().remove(&id);
         });
     }
 
@@ -288,7 +285,7 @@ impl ClusterQuery {
             return;
         };
         // A late answer to a question that nobody asks any more is dropped, and so is one more than can be gathered.
-        if let Some(asking) = lock(&self.inner.asking).get(&reply.id) {
+        if let Some(asking) = self.inner.asking.lock().get(&reply.id) {
             _ = asking.try_send(reply);
         }
     }

@@ -2,8 +2,8 @@
 //! that every entry is taken once.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::{Mutex, MutexGuard};
 use ripcord_proto::Sequence;
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::{ChainError, Sealed};
@@ -79,7 +79,7 @@ pub(super) struct LogHeads {
 
 impl LogHeads {
     fn logs(&self) -> MutexGuard<'_, BTreeMap<LogName, TrackedLog>> {
-        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+        self.logs.lock()
     }
 
     /// Where each known log ends.

@@ -6,9 +6,9 @@
 //! for each commit would take the processor from the next one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use ripcord_proto::Sequence;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::digest::Digest;
@@ -71,11 +71,11 @@ impl Mirror {
 
     /// Where each mirrored log ends.
     pub(super) fn heads(&self) -> MutexGuard<'_, BTreeMap<LogName, Head>> {
-        self.heads.lock().unwrap_or_else(PoisonError::into_inner)
+        self.heads.lock()
     }
 
     fn behind(&self) -> MutexGuard<'_, BTreeSet<LogName>> {
-        self.behind.lock().unwrap_or_else(PoisonError::into_inner)
+        self.behind.lock()
     }
 
     /// Where a mirrored log ends.

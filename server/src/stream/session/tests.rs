@@ -1,6 +1,7 @@
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use ripcord_proto::frame::{Goodbye, Overlay, Resync, ServerFrame};
 use ripcord_proto::{Epoch, Revision};
 
