@@ -118,7 +118,11 @@ fn crates_depend_one_way() {
     let mut wrong = Vec::new();
     for (own, (name, folder)) in CRATES.iter().enumerate() {
         let manifest = std::fs::read_to_string(root().join(folder).join("Cargo.toml")).expect("every crate has a manifest");
-        let depends_on = |other: &str| manifest.lines().any(|line| line.starts_with(&format!("{other}.")) || line.starts_with(&format!("{other} ")));
+        let depends_on = |other: &str| {
+            manifest
+                .lines()
+                .any(|line| line.starts_with(&format!("{other}.")) || line.starts_with(&format!("{other} ")))
+        };
         // The command line speaks HTTP to a server; the program alone joins the two.
         let apart = CRATES.iter().filter(|(other, _)| *name == "ripcord-server" && *other == "ripcord-cli");
         for (other, _) in CRATES[own..].iter().chain(apart) {

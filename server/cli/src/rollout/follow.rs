@@ -189,4 +189,3 @@ fn stamped(line: &str, paint: Paint) -> String {
     let now = now.split_once('.').map_or(now.as_str(), |(seconds, _)| seconds);
     format!("{} {line}", paint.faint(&format!("{now}Z")))
 }
-
