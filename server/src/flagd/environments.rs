@@ -12,16 +12,16 @@ use crate::snapshot::publication::{Publication, Served};
 
 /// All environments.
 #[derive(Debug, Default)]
-pub(super) struct States(Mutex<BTreeMap<EnvironmentKey, Arc<State>>>);
+pub(super) struct WatchedEnvironments(Mutex<BTreeMap<EnvironmentKey, Arc<WatchedEnvironment>>>);
 
 /// One environment. It is over when its sender is gone.
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct WatchedEnvironment {
     sender: watch::Sender<Arc<Served>>,
     pub(super) rendered: Rendered,
 }
 
-impl States {
+impl WatchedEnvironments {
     pub(super) fn of(board: &Board) -> Self {
         let states = Self::default();
         for environment in board.environments() {
@@ -37,7 +37,7 @@ impl States {
         if let Some(state) = states.get(environment.as_str()) {
             state.sender.send_replace(served);
         } else {
-            let state = State {
+            let state = WatchedEnvironment {
                 sender: watch::Sender::new(served),
                 rendered: Rendered::default(),
             };
@@ -46,12 +46,12 @@ impl States {
     }
 
     /// The environment, where it exists.
-    pub(super) fn get(&self, environment: &EnvironmentKey) -> Option<Arc<State>> {
+    pub(super) fn get(&self, environment: &EnvironmentKey) -> Option<Arc<WatchedEnvironment>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(environment.as_str()).cloned()
     }
 }
 
-impl State {
+impl WatchedEnvironment {
     /// What is served now.
     pub(super) fn served(&self) -> Arc<Served> {
         Arc::clone(&self.sender.borrow())
@@ -63,7 +63,7 @@ impl State {
     }
 }
 
-impl Listener for States {
+impl Listener for WatchedEnvironments {
     fn published(&self, environment: &EnvironmentKey, publication: &Publication) {
         self.put(environment, Arc::clone(&publication.served));
     }
