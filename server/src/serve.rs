@@ -176,7 +176,11 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
 
 /// What applications tell this node, and through it the others.
 fn open_fleet(board: &Arc<Board>, node: &str, others: &Arc<peers::OtherNodes>) -> (Fleet, Outcomes) {
-    let fleet = Fleet::new(board, fleet::FleetSettings::new(node.to_owned()), Arc::clone(others) as Arc<dyn fleet::PeerConfirmations>);
+    let fleet = Fleet::new(
+        board,
+        fleet::FleetSettings::new(node.to_owned()),
+        Arc::clone(others) as Arc<dyn fleet::PeerConfirmations>,
+    );
     let outcomes = Outcomes::new(SystemClock.now());
     others.answer_from(fleet.clone(), outcomes.clone(), LocalReports::new(outcomes.clone(), &others.own_id()));
     (fleet, outcomes)

@@ -186,7 +186,14 @@ pub(super) async fn delete(
         ));
     }
     let ask = SystemAsk::DeleteEnvironment(key.clone());
-    let draft = draft(&everywhere, ask, query.reason.map(Reason::into_text), (&identity, &NO_BODY), key, StatusCode::OK);
+    let draft = draft(
+        &everywhere,
+        ask,
+        query.reason.map(Reason::into_text),
+        (&identity, &NO_BODY),
+        key,
+        StatusCode::OK,
+    );
     let committed = app.submit_system(&everywhere, draft).await?;
     reply(&committed.answer, committed.replayed, None)
 }

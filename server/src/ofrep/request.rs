@@ -35,9 +35,7 @@ impl OfrepRequest {
     pub(super) fn of(head: &RequestHead, service: &Service) -> Result<Self, OfrepError> {
         let presented = keys::presented(&head.headers).map_err(|problem| OfrepError::Refused(problem.into()))?;
         let query = match head.uri.query() {
-            Some(query) => web::Query::<RequestParams>::from_query(query)
-                .map(web::Query::into_inner)
-                .unwrap_or_default(),
+            Some(query) => web::Query::<RequestParams>::from_query(query).map(web::Query::into_inner).unwrap_or_default(),
             None => RequestParams::default(),
         };
         let selector = head.headers.get("flagd-selector").and_then(|value| value.to_str().ok()).unwrap_or_default();
