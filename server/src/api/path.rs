@@ -7,24 +7,24 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use ripcord_proto::Faults;
 
-use crate::http::Refusal;
+use crate::http::ApiError;
 
 /// What the path names as `{key}`, checked. A `/` within a key is sent as `%2F`.
 #[derive(Debug)]
-pub(super) struct Named<K>(pub(super) K);
+pub(super) struct PathKey<K>(pub(super) K);
 
 #[derive(serde::Deserialize)]
 struct InPath {
     key: String,
 }
 
-impl<K: FromStr<Err = Faults>> FromRequest for Named<K> {
-    type Error = Refusal;
-    type Future = Ready<Result<Self, Refusal>>;
+impl<K: FromStr<Err = Faults>> FromRequest for PathKey<K> {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let text = request.match_info().load::<InPath>().map(|path| path.key).unwrap_or_default();
-        let read = text.parse().map(Self).map_err(|faults: Faults| Refusal::invalid(faults.under("key")));
+        let read = text.parse().map(Self).map_err(|faults: Faults| ApiError::invalid(faults.under("key")));
         ready(read)
     }
 }

@@ -2,13 +2,13 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::rooms::Rooms;
+use super::services::AppState;
 
-const PAGE: &str = include_str!("front.html");
+const PAGE: &str = include_str!("index_page.html");
 
 /// What this server is and where to go next: HTML for browsers, JSON for programs.
 #[utoipa::path(get, path = "/", tag = "operation", security(()), responses((status = 200, description = "Where to go")))]
-pub(super) async fn page(request: HttpRequest, rooms: web::Data<Rooms>) -> HttpResponse {
+pub(super) async fn page(request: HttpRequest, app: web::Data<AppState>) -> HttpResponse {
     let accepts = request.headers().get("accept").and_then(|value| value.to_str().ok()).unwrap_or_default();
     if accepts.contains("text/html") {
         return HttpResponse::Ok()
@@ -22,7 +22,7 @@ pub(super) async fn page(request: HttpRequest, rooms: web::Data<Rooms>) -> HttpR
     HttpResponse::Ok().json(serde_json::json!({
         "name": "ripcord",
         "version": env!("CARGO_PKG_VERSION"),
-        "node": rooms.node(),
+        "node": app.node(),
         "api": "/v1/environments",
         "openapi": "/openapi.json",
         "ready": "/readyz",

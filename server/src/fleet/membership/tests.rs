@@ -6,25 +6,25 @@ use ripcord_proto::confirmation::{Confirmation, Level};
 use ripcord_proto::frame::{Ended, Overlay};
 
 use super::*;
-use crate::fleet::{Target, merge};
+use crate::fleet::{ConfirmationTarget, merge};
 use crate::snapshot::fixture::{self, Stage};
 
-/// A roll under a clock of its own.
+/// A members under a clock of its own.
 struct Play {
     stage: Stage,
-    roll: Roll,
+    members: Members,
     now: Instant,
 }
 
 impl Play {
     fn new() -> Self {
         let stage = Stage::new(1);
-        let settings = Settings {
+        let settings = FleetSettings {
             revisions: 10,
-            ..Settings::new("node-1")
+            ..FleetSettings::new("node-1")
         };
         let mut play = Self {
-            roll: Roll::new(&stage.environment(), &settings),
+            members: Members::new(&stage.environment(), &settings),
             stage,
             now: Instant::now(),
         };
@@ -33,7 +33,7 @@ impl Play {
     }
 
     fn publish(&mut self, change: PublishedChange) {
-        self.roll.published(&Publication {
+        self.members.published(&Publication {
             served: Arc::clone(&self.stage.served),
             change,
             at: self.now,
@@ -53,23 +53,23 @@ impl Play {
 
     fn pass(&mut self, seconds: u64) {
         self.now += Duration::from_secs(seconds);
-        self.roll.tend(self.now);
+        self.members.expire(self.now);
     }
 
     fn join(&mut self, name: &str, revision: Option<u64>) -> MemberId {
-        self.roll.join(joining(name, revision), self.now)
+        self.members.join(member(name, revision), self.now)
     }
 
     fn ack(&mut self, member: MemberId, revision: u64) {
-        self.roll.acknowledged(member, Position::new(1, revision), &[], self.now);
+        self.members.acknowledged(member, Position::new(1, revision), &[], self.now);
     }
 
-    fn confirmation(&self, target: &Target) -> Confirmation {
-        merge(target, self.roll.report(target, self.now).unwrap(), Vec::new())
+    fn confirmation(&self, target: &ConfirmationTarget) -> Confirmation {
+        merge(target, self.members.report(target, self.now).unwrap(), Vec::new())
     }
 
     fn applied(&self, revision: u64) -> Level {
-        self.confirmation(&Target::Revision(Position::new(1, revision))).applied
+        self.confirmation(&ConfirmationTarget::Revision(Position::new(1, revision))).applied
     }
 
     /// Confirmed of connected.
@@ -79,8 +79,8 @@ impl Play {
     }
 }
 
-fn joining(name: &str, revision: Option<u64>) -> Joining {
-    Joining {
+fn member(name: &str, revision: Option<u64>) -> NewMember {
+    NewMember {
         name: name.to_owned(),
         id: format!("id-{name}"),
         sdk: "test/1".to_owned(),
@@ -100,7 +100,7 @@ fn the_denominator_is_who_is_connected_at_the_commit() {
     assert_eq!(play.share(revision), (0, 1));
     play.ack(early, revision);
     assert_eq!(play.share(revision), (1, 1));
-    assert!(play.confirmation(&Target::Revision(Position::new(1, revision))).complete);
+    assert!(play.confirmation(&ConfirmationTarget::Revision(Position::new(1, revision))).complete);
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn an_acknowledgement_covers_every_revision_before_and_is_timed_from_each() {
     assert!((play.applied(first).max_ms.unwrap() - 150.0).abs() < 0.01);
     assert!((play.applied(second).max_ms.unwrap() - 50.0).abs() < 0.01);
     assert_eq!(play.applied(second).slowest.unwrap().name, "a");
-    assert_eq!(play.roll.passages.len(), 1, "one entry, however many revisions were passed over");
+    assert_eq!(play.members.catch_ups.len(), 1, "one entry, however many revisions were passed over");
 }
 
 #[test]
@@ -124,8 +124,8 @@ fn who_comes_back_within_the_grace_time_counts_and_who_comes_later_does_not() {
     let mut play = Play::new();
     let quick = play.join("quick", Some(1));
     let slow = play.join("slow", Some(1));
-    play.roll.lost(quick, play.now);
-    play.roll.lost(slow, play.now);
+    play.members.lost(quick, play.now);
+    play.members.lost(slow, play.now);
     let revision = play.commit();
     assert_eq!(play.share(revision), (0, 0));
     play.pass(29);
@@ -149,9 +149,9 @@ fn a_goodbye_leaves_the_denominator_and_what_was_confirmed_stays() {
     let first = play.commit();
     play.ack(one, first);
     let second = play.commit();
-    play.roll.left(one);
+    play.members.left(one);
     assert_eq!((play.share(first), play.share(second)), ((1, 2), (0, 1)));
-    play.roll.left(other);
+    play.members.left(other);
     assert_eq!((play.share(first), play.share(second)), ((1, 1), (0, 0)));
 }
 
@@ -160,7 +160,7 @@ fn who_is_lost_is_missing_by_name_for_a_minute_and_then_gone() {
     let mut play = Play::new();
     let member = play.join("a", Some(1));
     let revision = play.commit();
-    play.roll.lost(member, play.now);
+    play.members.lost(member, play.now);
     let level = play.applied(revision);
     assert_eq!((level.connected, level.gone), (1, 0));
     assert!(level.missing[0].lost);
@@ -178,7 +178,7 @@ fn an_instance_that_connects_twice_counts_once() {
     let before = play.join("a", Some(1));
     let revision = play.commit();
     let after = play.join("a", Some(1));
-    play.roll.lost(before, play.now);
+    play.members.lost(before, play.now);
     assert_eq!(play.share(revision), (0, 1));
     play.ack(before, revision);
     assert_eq!(play.share(revision), (0, 1), "the old connection no longer speaks for it");
@@ -189,22 +189,22 @@ fn an_instance_that_connects_twice_counts_once() {
 #[test]
 fn a_client_that_cannot_answer_counts_as_sent_and_one_that_polls_as_fetched() {
     let mut play = Play::new();
-    let mute = play.roll.join(
-        Joining {
+    let mute = play.members.join(
+        NewMember {
             acknowledges: false,
-            ..joining("mute", Some(1))
+            ..member("mute", Some(1))
         },
         play.now,
     );
-    play.roll.fetched(joining("poller", Some(1)), Position::new(1, 1), play.now);
+    play.members.fetched(member("poller", Some(1)), Position::new(1, 1), play.now);
     let revision = play.commit();
-    let target = Target::Revision(Position::new(1, revision));
-    play.roll.sent(mute, Position::new(1, revision), play.now);
+    let target = ConfirmationTarget::Revision(Position::new(1, revision));
+    play.members.sent(mute, Position::new(1, revision), play.now);
     let counted = play.confirmation(&target);
     assert_eq!((counted.sent.confirmed, counted.sent.connected), (1, 1));
     assert_eq!((counted.fetched.confirmed, counted.fetched.connected), (0, 1));
     assert_eq!(counted.applied.connected, 0);
-    play.roll.fetched(joining("poller", Some(1)), Position::new(1, revision), play.now);
+    play.members.fetched(member("poller", Some(1)), Position::new(1, revision), play.now);
     assert_eq!(play.confirmation(&target).fetched.confirmed, 1);
 }
 
@@ -230,7 +230,7 @@ fn old_revisions_are_kept_as_figures() {
         play.commit();
     }
     play.pass(1);
-    assert_eq!(play.roll.tallies.len(), 10);
+    assert_eq!(play.members.counts_by_revision.len(), 10);
     assert_eq!((play.share(revision), play.share(second)), ((1, 1), (1, 2)));
     let old = play.applied(second);
     assert!(old.missing.is_empty());
@@ -244,10 +244,10 @@ fn a_new_epoch_asks_everybody_again() {
     play.ack(member, 1);
     play.stage.next_epoch();
     play.publish(PublishedChange::Replaced);
-    let target = Target::Revision(Position::new(2, 1));
+    let target = ConfirmationTarget::Revision(Position::new(2, 1));
     assert_eq!(play.confirmation(&target).applied.connected, 1);
     assert_eq!(play.confirmation(&target).applied.confirmed, 0);
-    play.roll.acknowledged(member, Position::new(2, 1), &[], play.now);
+    play.members.acknowledged(member, Position::new(2, 1), &[], play.now);
     assert_eq!(play.confirmation(&target).applied.confirmed, 1);
 }
 
@@ -258,12 +258,12 @@ fn a_provisional_kill_is_confirmed_by_its_id_or_by_the_revision_that_it_was_merg
     let by_revision = play.join("by-revision", Some(1));
     let kill = fixture::kill(1, "flag-0");
     let id = kill.id.clone();
-    let target = Target::Kill(id.clone());
+    let target = ConfirmationTarget::Kill(id.clone());
     play.overlay(Overlay {
         kills: [(id.clone(), kill)].into(),
         ended: [].into(),
     });
-    play.roll.acknowledged(by_id, Position::new(1, 1), std::slice::from_ref(&id), play.now);
+    play.members.acknowledged(by_id, Position::new(1, 1), std::slice::from_ref(&id), play.now);
     let share = |play: &Play| {
         let level = play.confirmation(&target).applied;
         (level.confirmed, level.connected)
@@ -276,7 +276,7 @@ fn a_provisional_kill_is_confirmed_by_its_id_or_by_the_revision_that_it_was_merg
     });
     play.ack(by_revision, revision);
     assert_eq!(share(&play), (2, 2));
-    play.roll.left(by_id);
+    play.members.left(by_id);
     assert_eq!(share(&play), (2, 2));
 }
 
@@ -315,11 +315,11 @@ proptest! {
                 Act::Commit => { play.commit(); }
                 Act::Join(who) => { let id = play.join(&who.to_string(), Some(head)); members.insert(who, id); }
                 Act::Ack(who, behind) => if let Some(id) = members.get(&who) { play.ack(*id, head.saturating_sub(u64::from(behind))); },
-                Act::Lose(who) => if let Some(id) = members.remove(&who) { play.roll.lost(id, play.now); },
-                Act::Leave(who) => if let Some(id) = members.remove(&who) { play.roll.left(id); },
+                Act::Lose(who) => if let Some(id) = members.remove(&who) { play.members.lost(id, play.now); },
+                Act::Leave(who) => if let Some(id) = members.remove(&who) { play.members.left(id); },
                 Act::Pass(seconds) => play.pass(u64::from(seconds)),
             }
-            for revision in play.roll.first..=play.roll.head() {
+            for revision in play.members.first..=play.members.head() {
                 let level = play.applied(revision);
                 prop_assert!(level.confirmed <= level.connected);
                 prop_assert_eq!(level.connected - level.confirmed, level.missing.len() as u64);

@@ -9,15 +9,15 @@ use crate::fleet::Transport;
 use crate::telemetry::names;
 
 /// The counters of one environment.
-pub(super) struct Meters {
-    websocket: Lane,
-    sse: Lane,
+pub(super) struct StreamMetrics {
+    websocket: TransportMetrics,
+    sse: TransportMetrics,
     /// Seconds from swap to acknowledgement.
     pub(super) propagation: Histogram,
 }
 
 /// The counters of one transport.
-pub(super) struct Lane {
+pub(super) struct TransportMetrics {
     pub(super) connections: Gauge,
     pub(super) frames: Counter,
     pub(super) bytes: Counter,
@@ -25,7 +25,7 @@ pub(super) struct Lane {
     pub(super) cuts: Counter,
 }
 
-impl Lane {
+impl TransportMetrics {
     fn new(environment: &str, transport: Transport) -> Self {
         let labels = [("env", environment.to_owned()), ("transport", transport.as_str().to_owned())];
         Self {
@@ -38,18 +38,18 @@ impl Lane {
     }
 }
 
-impl Meters {
+impl StreamMetrics {
     pub(super) fn new(environment: &EnvironmentKey) -> Self {
         let environment = environment.as_str();
         Self {
-            websocket: Lane::new(environment, Transport::WebSocket),
-            sse: Lane::new(environment, Transport::Sse),
+            websocket: TransportMetrics::new(environment, Transport::WebSocket),
+            sse: TransportMetrics::new(environment, Transport::Sse),
             propagation: metrics::histogram!(names::STREAM_PROPAGATION, "env" => environment.to_owned()),
         }
     }
 
     /// Those of one transport.
-    pub(super) fn lane(&self, transport: Transport) -> &Lane {
+    pub(super) fn transport_metrics(&self, transport: Transport) -> &TransportMetrics {
         match transport {
             Transport::WebSocket => &self.websocket,
             Transport::Sse | Transport::Ofrep | Transport::Flagd => &self.sse,
@@ -57,8 +57,8 @@ impl Meters {
     }
 }
 
-impl fmt::Debug for Meters {
+impl fmt::Debug for StreamMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Meters").finish_non_exhaustive()
+        f.debug_struct("StreamMetrics").finish_non_exhaustive()
     }
 }

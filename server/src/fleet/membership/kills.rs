@@ -8,17 +8,17 @@ use ripcord_proto::KillId;
 use ripcord_proto::confirmation::Instance;
 use ripcord_proto::frame::{Ended, Overlay};
 
-use crate::fleet::tally::Times;
+use crate::fleet::counters::ConfirmationTimes;
 
 /// The count of one provisional kill.
 #[derive(Debug)]
-pub(super) struct KillTally {
+pub(super) struct KillCounts {
     /// When this node began to serve it.
     pub(super) at: Instant,
     /// The revision that it was merged at: who has confirmed that one has confirmed the kill.
     pub(super) merged: Option<u64>,
     /// How fast.
-    pub(super) times: Times,
+    pub(super) times: ConfirmationTimes,
     /// Ids of the instances that have it in force.
     pub(super) confirmed: HashSet<String>,
     /// Instances that confirmed it and left since.
@@ -29,23 +29,23 @@ pub(super) struct KillTally {
 
 /// The counts of the last provisional kills.
 #[derive(Debug, Default)]
-pub(super) struct KillTallies(BTreeMap<KillId, KillTally>);
+pub(super) struct KillCountsById(BTreeMap<KillId, KillCounts>);
 
 /// Provisional kills that are kept. Their ids sort by time, so the first goes.
 const KEPT: usize = 1_000;
 
-impl KillTallies {
-    pub(super) fn get(&self, id: &KillId) -> Option<&KillTally> {
+impl KillCountsById {
+    pub(super) fn get(&self, id: &KillId) -> Option<&KillCounts> {
         self.0.get(id)
     }
 
     /// Opens a count for each kill that is new, and notes which are in the log now.
     pub(super) fn published(&mut self, overlay: &Overlay, revision: u64, at: Instant) {
         for id in overlay.kills.keys() {
-            self.0.entry(id.clone()).or_insert_with(|| KillTally {
+            self.0.entry(id.clone()).or_insert_with(|| KillCounts {
                 at,
                 merged: None,
-                times: Times::default(),
+                times: ConfirmationTimes::default(),
                 confirmed: HashSet::new(),
                 departed: 0,
                 gone: 0,

@@ -13,9 +13,9 @@ use metrics::Histogram;
 use percent_encoding::percent_decode_str;
 use tracing::Instrument as _;
 
-use super::fault::Fault;
-use super::{Room, bulk, cors, evaluate, events};
-use crate::http::span::{HEADER, RequestId};
+use super::error::OfrepError;
+use super::{Service, bulk, cors, evaluate, events};
+use crate::http::request_tracing::{HEADER, RequestId};
 use crate::remote::trace;
 use crate::telemetry::export::Parent;
 use crate::telemetry::names;
@@ -68,18 +68,18 @@ impl Route {
 }
 
 /// Counters of what is answered most.
-pub(super) struct Meters {
+pub(super) struct EvaluationMetrics {
     single: Histogram,
     bulk: Histogram,
 }
 
-impl std::fmt::Debug for Meters {
+impl std::fmt::Debug for EvaluationMetrics {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Meters")
+        f.write_str("EvaluationMetrics")
     }
 }
 
-impl Meters {
+impl EvaluationMetrics {
     pub(super) fn new() -> Self {
         Self {
             single: histogram(&Method::POST, Route::Single, StatusCode::OK),
@@ -94,7 +94,7 @@ fn histogram(method: &Method, route: Route, status: StatusCode) -> Histogram {
 }
 
 /// Answers a request.
-pub(super) async fn answer(room: Arc<Room>, route: Route, mut request: Request) -> Response<BoxBody> {
+pub(super) async fn answer(service: Arc<Service>, route: Route, mut request: Request) -> Response<BoxBody> {
     let started = Instant::now();
     let payload = request.take_payload();
     let head = request.head();
@@ -108,12 +108,12 @@ pub(super) async fn answer(room: Arc<Room>, route: Route, mut request: Request) 
     span.record("request_id", id.as_str());
     let answering = async {
         match route {
-            Route::Bulk => bulk::evaluate(head, payload, &room).await,
+            Route::Bulk => bulk::evaluate(head, payload, &service).await,
             Route::Single => match key(request.path()) {
-                Ok(key) => evaluate::evaluate(head, &key, payload, &room).await,
-                Err(fault) => fault.respond(None),
+                Ok(key) => evaluate::evaluate(head, &key, payload, &service).await,
+                Err(error) => error.respond(None),
             },
-            Route::Events => events::listen(head, &room),
+            Route::Events => events::listen(head, &service),
             Route::Preflight => cors::preflight(),
             Route::Misused(allow) => misused(allow),
         }
@@ -121,7 +121,7 @@ pub(super) async fn answer(room: Arc<Room>, route: Route, mut request: Request) 
     let mut response = answering.instrument(span.clone()).await;
     cors::allow(&head.headers, response.headers_mut());
     finish(response.headers_mut(), &id);
-    span.in_scope(|| account(&room, route, &head.method, response.status(), started));
+    span.in_scope(|| account(&service, route, &head.method, response.status(), started));
     response.into()
 }
 
@@ -137,26 +137,26 @@ fn finish(headers: &mut HeaderMap, id: &RequestId) {
 }
 
 /// The flag that a path names.
-fn key(path: &str) -> Result<std::borrow::Cow<'_, str>, Fault> {
+fn key(path: &str) -> Result<std::borrow::Cow<'_, str>, OfrepError> {
     let (_, key) = path.split_at(ROOT.len() + FLAGS.len() + 1);
     percent_decode_str(key)
         .decode_utf8()
-        .map_err(|_| Fault::request("PARSE_ERROR", "The flag's key in the path is no UTF-8."))
+        .map_err(|_| OfrepError::request("PARSE_ERROR", "The flag's key in the path is no UTF-8."))
 }
 
 fn misused(allow: &'static str) -> HttpResponse {
     let details = format!("This path is called by {allow}.");
-    let mut response = super::fault::without_flag(StatusCode::METHOD_NOT_ALLOWED, &details);
+    let mut response = super::error::without_flag(StatusCode::METHOD_NOT_ALLOWED, &details);
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
     response
 }
 
 /// Counts and logs. An evaluation is a read, whatever its method; there are too many of them to log each.
-fn account(room: &Room, route: Route, method: &Method, status: StatusCode, started: Instant) {
+fn account(service: &Service, route: Route, method: &Method, status: StatusCode, started: Instant) {
     let seconds = started.elapsed().as_secs_f64();
     match route {
-        Route::Single if status == StatusCode::OK => room.meters.single.record(seconds),
-        Route::Bulk if status == StatusCode::OK => room.meters.bulk.record(seconds),
+        Route::Single if status == StatusCode::OK => service.metrics.single.record(seconds),
+        Route::Bulk if status == StatusCode::OK => service.metrics.bulk.record(seconds),
         Route::Single | Route::Bulk | Route::Events | Route::Preflight | Route::Misused(_) => histogram(method, route, status).record(seconds),
     }
     let (status, ms) = (status.as_u16(), seconds * 1_000.0);

@@ -13,22 +13,22 @@ use crate::snapshot::publication::{Publication, Served};
 
 /// All environments.
 #[derive(Debug, Default)]
-pub(super) struct States(Mutex<BTreeMap<EnvironmentKey, Arc<State>>>);
+pub(super) struct WatchedEnvironments(Mutex<BTreeMap<EnvironmentKey, Arc<WatchedEnvironment>>>);
 
 /// One environment. It is over when its sender is gone.
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct WatchedEnvironment {
     sender: watch::Sender<Arc<Served>>,
     pub(super) rendered: Rendered,
 }
 
-impl States {
+impl WatchedEnvironments {
     fn put(&self, environment: &EnvironmentKey, served: Arc<Served>) {
         let mut states = self.0.lock();
         if let Some(state) = states.get(environment.as_str()) {
             state.sender.send_replace(served);
         } else {
-            let state = State {
+            let state = WatchedEnvironment {
                 sender: watch::Sender::new(served),
                 rendered: Rendered::default(),
             };
@@ -37,12 +37,12 @@ impl States {
     }
 
     /// The environment, where it exists.
-    pub(super) fn get(&self, environment: &EnvironmentKey) -> Option<Arc<State>> {
+    pub(super) fn get(&self, environment: &EnvironmentKey) -> Option<Arc<WatchedEnvironment>> {
         self.0.lock().get(environment.as_str()).cloned()
     }
 }
 
-impl State {
+impl WatchedEnvironment {
     /// What is served now.
     pub(super) fn served(&self) -> Arc<Served> {
         Arc::clone(&self.sender.borrow())
@@ -54,7 +54,7 @@ impl State {
     }
 }
 
-impl Listener for States {
+impl Listener for WatchedEnvironments {
     fn published(&self, environment: &EnvironmentKey, publication: &Publication) {
         self.put(environment, Arc::clone(&publication.served));
     }

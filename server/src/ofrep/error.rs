@@ -4,12 +4,12 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError as _};
 
-use crate::http::Refusal;
-use crate::remote::Metadata;
+use crate::http::ApiError;
+use crate::remote::FlagMetadata;
 
 /// A request that cannot be answered, as the protocol spells it.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum OfrepError {
     /// The request itself: 400.
     Request {
         /// What is wrong, in the protocol's words.
@@ -20,7 +20,7 @@ pub(super) enum Fault {
     /// The body is too large: 413.
     TooLarge(usize),
     /// Anything that has nothing to do with flags: no valid key, not allowed, not ready.
-    Refused(Refusal),
+    Refused(ApiError),
 }
 
 /// An error body: exactly these members.
@@ -37,22 +37,22 @@ pub(super) struct ErrorBody<'a> {
     pub(super) error_details: &'a str,
     /// Best effort.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) metadata: Option<Metadata<'a>>,
+    pub(super) metadata: Option<FlagMetadata<'a>>,
 }
 
-impl From<Refusal> for Fault {
-    fn from(refusal: Refusal) -> Self {
+impl From<ApiError> for OfrepError {
+    fn from(refusal: ApiError) -> Self {
         Self::Refused(refusal)
     }
 }
 
-impl Fault {
+impl OfrepError {
     /// The request is wrong.
     pub(super) fn request(code: &'static str, details: impl Into<String>) -> Self {
         Self::Request { code, details: details.into() }
     }
 
-    /// The answer; `key` is the flag that was asked for, where it was one.
+    /// The response; `key` is the requested flag, if there is one.
     pub(super) fn respond(&self, key: Option<&str>) -> HttpResponse {
         match self {
             Self::Request { code, details } => json(

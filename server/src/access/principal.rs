@@ -1,4 +1,4 @@
-//! The holder of a key: who, with which role, reaching where.
+//! A principal: the identity behind a key, its role and its environments.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ pub const ADMIN: &str = "admin";
 
 /// Who holds a valid key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
+pub struct Principal {
     /// The key's id, or [`ADMIN`]. No secret.
     pub id: Arc<str>,
     /// The key's name.
@@ -21,50 +21,52 @@ pub struct Holder {
     /// What it may do.
     pub role: Role,
     /// Where it may do it.
-    pub reach: Reach,
+    pub environments: EnvironmentAccess,
 }
 
 /// Where a key is valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reach {
-    /// Everywhere, also where environments are made later: an admin's.
-    Everywhere,
+pub enum EnvironmentAccess {
+    /// All, including those created later: an admin's.
+    All,
     /// In these environments.
     Only(Arc<[EnvironmentKey]>),
 }
 
-impl Reach {
+impl EnvironmentAccess {
     /// Whether it covers `environment`.
     pub fn covers(&self, environment: &EnvironmentKey) -> bool {
         match self {
-            Self::Everywhere => true,
+            Self::All => true,
             Self::Only(own) => own.contains(environment),
         }
     }
 }
 
-impl Holder {
-    /// The holder of the key of `RIPCORD_ADMIN_KEY`.
+impl Principal {
+    /// The principal of the key of `RIPCORD_ADMIN_KEY`.
     pub(super) fn admin() -> Self {
         Self {
             id: ADMIN.into(),
             name: ADMIN.to_owned(),
             role: Role::Admin,
-            reach: Reach::Everywhere,
+            environments: EnvironmentAccess::All,
         }
     }
 
-    /// The holder of a recorded key.
+    /// The principal of a key in the system log.
     pub(super) fn of(record: &KeyRecord) -> Self {
-        let reach = match record.role {
-            Role::Admin => Reach::Everywhere,
-            Role::Sdk | Role::Client | Role::Viewer | Role::Pipeline | Role::Oncall | Role::Editor => Reach::Only(record.environments.as_slice().into()),
+        let environments = match record.role {
+            Role::Admin => EnvironmentAccess::All,
+            Role::Sdk | Role::Client | Role::Viewer | Role::Pipeline | Role::Oncall | Role::Editor => {
+                EnvironmentAccess::Only(record.environments.as_slice().into())
+            }
         };
         Self {
             id: record.id.as_str().into(),
             name: record.name.clone(),
             role: record.role,
-            reach,
+            environments,
         }
     }
 
@@ -97,11 +99,11 @@ impl Holder {
     }
 
     /// Whether the key is valid in `environment`.
-    pub fn check_reach(&self, environment: &EnvironmentKey) -> Result<(), Box<Problem>> {
-        match &self.reach {
-            Reach::Everywhere => Ok(()),
-            Reach::Only(own) if own.contains(environment) => Ok(()),
-            Reach::Only(own) => {
+    pub fn check_environment(&self, environment: &EnvironmentKey) -> Result<(), Box<Problem>> {
+        match &self.environments {
+            EnvironmentAccess::All => Ok(()),
+            EnvironmentAccess::Only(own) if own.contains(environment) => Ok(()),
+            EnvironmentAccess::Only(own) => {
                 let names: Vec<&str> = own.iter().map(EnvironmentKey::as_str).collect();
                 let detail = format!("This key is not valid in environment {environment}; it is valid in {}.", names.join(", "));
                 Err(Box::new(Problem::new(Code::Forbidden, detail).with("environments", names)))

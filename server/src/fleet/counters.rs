@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use ripcord_proto::confirmation::Instance;
 
-use super::connections::Rung;
+use super::connections::ConfirmationLevel;
 
 /// How long confirmations took. Two digits are kept, in a few kilobytes, and none before the first.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Times {
+pub(super) struct ConfirmationTimes {
     micros: Option<Box<Histogram<u32>>>,
     slowest: Option<(Duration, Arc<Instance>)>,
 }
 
-impl Times {
+impl ConfirmationTimes {
     pub(super) fn add(&mut self, took: Duration, who: &Arc<Instance>) {
         if self.micros.is_none() {
             self.micros = Histogram::new(2).ok().map(Box::new);
@@ -42,28 +42,28 @@ impl Times {
     }
 }
 
-/// One value for each rung.
+/// One value per confirmation level.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Rungs<T> {
+pub(super) struct PerLevel<T> {
     applied: T,
     fetched: T,
     sent: T,
 }
 
-impl<T> Rungs<T> {
-    pub(super) fn of(&self, rung: Rung) -> &T {
-        match rung {
-            Rung::Applied => &self.applied,
-            Rung::Fetched => &self.fetched,
-            Rung::Sent => &self.sent,
+impl<T> PerLevel<T> {
+    pub(super) fn of(&self, level: ConfirmationLevel) -> &T {
+        match level {
+            ConfirmationLevel::Applied => &self.applied,
+            ConfirmationLevel::Fetched => &self.fetched,
+            ConfirmationLevel::Sent => &self.sent,
         }
     }
 
-    pub(super) fn of_mut(&mut self, rung: Rung) -> &mut T {
-        match rung {
-            Rung::Applied => &mut self.applied,
-            Rung::Fetched => &mut self.fetched,
-            Rung::Sent => &mut self.sent,
+    pub(super) fn of_mut(&mut self, level: ConfirmationLevel) -> &mut T {
+        match level {
+            ConfirmationLevel::Applied => &mut self.applied,
+            ConfirmationLevel::Fetched => &mut self.fetched,
+            ConfirmationLevel::Sent => &mut self.sent,
         }
     }
 }
@@ -71,7 +71,7 @@ impl<T> Rungs<T> {
 /// Members that are no longer on the roll, kept as differences: a member that left having confirmed revisions a to b adds one
 /// at a and takes one at b + 1, so that leaving costs the same however much it confirmed.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Departed {
+pub(super) struct DepartedCounts {
     /// Confirmed before they left.
     pub(super) confirmed: i64,
     /// Lost for too long without having confirmed.
@@ -80,20 +80,20 @@ pub(super) struct Departed {
 
 /// The count of one revision.
 #[derive(Debug)]
-pub(super) struct Tally {
+pub(super) struct RevisionCounts {
     /// When it was swapped in.
     pub(super) at: Instant,
     /// Of those who confirmed exactly this revision, coming from the one before.
-    pub(super) times: Rungs<Times>,
+    pub(super) times: PerLevel<ConfirmationTimes>,
     /// Differences against the revision before.
-    pub(super) departed: Rungs<Departed>,
+    pub(super) departed: PerLevel<DepartedCounts>,
 }
 
-impl Tally {
-    pub(super) fn new(at: Instant, departed: Rungs<Departed>) -> Self {
+impl RevisionCounts {
+    pub(super) fn new(at: Instant, departed: PerLevel<DepartedCounts>) -> Self {
         Self {
             at,
-            times: Rungs::default(),
+            times: PerLevel::default(),
             departed,
         }
     }
@@ -101,8 +101,8 @@ impl Tally {
 
 /// A confirmation that passed over revisions: `after` (not confirmed by it) to `to`.
 #[derive(Debug)]
-pub(super) struct Passage {
-    pub(super) rung: Rung,
+pub(super) struct CatchUp {
+    pub(super) level: ConfirmationLevel,
     pub(super) after: u64,
     pub(super) to: u64,
     pub(super) at: Instant,

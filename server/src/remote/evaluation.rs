@@ -8,12 +8,12 @@ use serde::ser::SerializeMap as _;
 
 /// What a flag answers to somebody far away.
 #[derive(Debug, Clone, Copy)]
-pub struct Answer<'c> {
+pub struct RemoteEvaluation<'c> {
     detail: Detail<'c>,
     flag: Option<&'c CompiledFlag>,
 }
 
-impl<'c> From<Evaluation<'c>> for Answer<'c> {
+impl<'c> From<Evaluation<'c>> for RemoteEvaluation<'c> {
     fn from(evaluation: Evaluation<'c>) -> Self {
         Self {
             detail: evaluation.detail(),
@@ -22,7 +22,7 @@ impl<'c> From<Evaluation<'c>> for Answer<'c> {
     }
 }
 
-impl<'c> Answer<'c> {
+impl<'c> RemoteEvaluation<'c> {
     /// The value; `None` = the caller's own default.
     pub const fn value(&self) -> Option<&'c Value> {
         self.detail.value
@@ -62,8 +62,8 @@ impl<'c> Answer<'c> {
     }
 
     /// What goes with it.
-    pub fn metadata(&self) -> Metadata<'c> {
-        Metadata {
+    pub fn metadata(&self) -> FlagMetadata<'c> {
+        FlagMetadata {
             own: self.flag.and_then(|flag| flag.entry().value().ok()).map(|flag| &flag.metadata),
             kill: self.detail.kill,
         }
@@ -102,12 +102,12 @@ const fn mark(reason: Reason) -> u8 {
 
 /// The flag's own metadata, as far as clients take them (texts, numbers, booleans), and the kill where there is one.
 #[derive(Debug, Clone, Copy)]
-pub struct Metadata<'c> {
+pub struct FlagMetadata<'c> {
     own: Option<&'c serde_json::Map<String, serde_json::Value>>,
     kill: Option<&'c KillId>,
 }
 
-impl<'c> Metadata<'c> {
+impl<'c> FlagMetadata<'c> {
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = (&'c str, serde_json::Value)> {
         let kill = self.kill.map(|kill| (KILL_METADATA, kill.as_str().into()));
@@ -126,7 +126,7 @@ impl<'c> Metadata<'c> {
     }
 }
 
-impl serde::Serialize for Metadata<'_> {
+impl serde::Serialize for FlagMetadata<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         for (name, value) in self.own() {

@@ -6,12 +6,12 @@ use std::collections::{HashMap, VecDeque};
 const REMEMBERED: usize = 100_000;
 
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct BatchDedup {
     last: HashMap<String, u64>,
     by_age: VecDeque<String>,
 }
 
-impl Seen {
+impl BatchDedup {
     /// Whether the process has not sent this batch, or a later one, before. It is remembered.
     pub(super) fn is_new(&mut self, instance_id: &str, batch: u64) -> bool {
         match self.last.get_mut(instance_id) {

@@ -20,7 +20,7 @@ use super::write::Prepared;
 use crate::access::permit::{
     Administer, Allows, AnswerTrigger, DecideProposal, Edit, KeepDrill, Kill, ManageRelease, Read, Report, Restore, RollBack, SendPing,
 };
-use crate::access::{Clearance, Permit};
+use crate::access::{GlobalPermit, Permit};
 use crate::check::Checks;
 use crate::checkpoint::{self, Resolved};
 use crate::commit::plan::Planned;
@@ -29,7 +29,7 @@ use crate::commit::{Answer, Call, CommitError, Committed, Draft};
 use crate::driver::Drivers;
 use crate::environment::Environments;
 use crate::fleet::Fleet;
-use crate::http::Refusal;
+use crate::http::ApiError;
 use crate::kill::{self, Kills, Restored};
 use crate::outcome::Outcomes;
 use crate::peer::Peers;
@@ -45,9 +45,9 @@ use crate::system::{SystemDraft, SystemState};
 use crate::telemetry::{Metrics, names};
 use crate::trigger::Triggers;
 
-/// What the rooms are made of.
+/// The parts of the server that handlers use.
 #[derive(Debug, Clone)]
-pub struct Parts {
+pub struct Services {
     /// Environments and their commit paths.
     pub environments: Environments,
     /// Kills.
@@ -76,45 +76,45 @@ pub struct Parts {
 
 /// All that handlers may reach, each part behind the permit for it.
 #[derive(Debug)]
-pub(super) struct Rooms {
-    parts: Parts,
+pub(super) struct AppState {
+    parts: Services,
     health: watch::Receiver<StoreHealth>,
 }
 
-impl Rooms {
+impl AppState {
     /// Opens them.
-    pub(super) fn new(parts: Parts) -> Self {
+    pub(super) fn new(parts: Services) -> Self {
         let health = parts.environments.store().health();
         Self { parts, health }
     }
 
     /// What the environment serves.
-    pub(super) fn served(&self, permit: &Permit<Read>) -> Result<Arc<Served>, Refusal> {
+    pub(super) fn served(&self, permit: &Permit<Read>) -> Result<Arc<Served>, ApiError> {
         self.board(permit.environment())
     }
 
     /// What the environment serves, to check reports against.
-    pub(super) fn served_to_reporters(&self, permit: &Permit<Report>) -> Result<Arc<Served>, Refusal> {
+    pub(super) fn served_to_reporters(&self, permit: &Permit<Report>) -> Result<Arc<Served>, ApiError> {
         self.board(permit.environment())
     }
 
     /// What the environment serves, to tell what a kill does to it.
-    pub(super) fn served_to_killers(&self, permit: &Permit<Kill>) -> Result<Arc<Served>, Refusal> {
+    pub(super) fn served_to_killers(&self, permit: &Permit<Kill>) -> Result<Arc<Served>, ApiError> {
         self.board(permit.environment())
     }
 
     /// What the environment serves, to tell what a restore does to it.
-    pub(super) fn served_to_restorers(&self, permit: &Permit<Restore>) -> Result<Arc<Served>, Refusal> {
+    pub(super) fn served_to_restorers(&self, permit: &Permit<Restore>) -> Result<Arc<Served>, ApiError> {
         self.board(permit.environment())
     }
 
     /// Whether the flag exists already: who may put it may know.
-    pub(super) fn has_flag(&self, permit: &Permit<Edit>, key: &FlagKey) -> Result<bool, Refusal> {
+    pub(super) fn has_flag(&self, permit: &Permit<Edit>, key: &FlagKey) -> Result<bool, ApiError> {
         Ok(self.board(permit.environment())?.snapshot.flags.get(key.as_str()).is_some())
     }
 
     /// Whether these are the settings already.
-    pub(super) fn has_settings(&self, permit: &Permit<Administer>, settings: Settings) -> Result<bool, Refusal> {
+    pub(super) fn has_settings(&self, permit: &Permit<Administer>, settings: Settings) -> Result<bool, ApiError> {
         Ok(self.board(permit.environment())?.snapshot.settings == settings)
     }
 
@@ -128,9 +128,9 @@ impl Rooms {
         Some(self.board(environment).ok()?.snapshot.segments.get(key.as_str())?.changed())
     }
 
-    fn board(&self, environment: &EnvironmentKey) -> Result<Arc<Served>, Refusal> {
+    fn board(&self, environment: &EnvironmentKey) -> Result<Arc<Served>, ApiError> {
         let served = self.parts.environments.board().served(environment.as_str());
-        served.ok_or_else(|| Refusal::new(Code::NotReady, format!("Environment {environment} is being loaded.")).retry_after(1))
+        served.ok_or_else(|| ApiError::new(Code::NotReady, format!("Environment {environment} is being loaded.")).retry_after(1))
     }
 
     /// Since when answers are stale, where they are.
@@ -143,17 +143,17 @@ impl Rooms {
     }
 
     /// Submits what a permit prepared.
-    pub(super) async fn submit<A: Allows>(&self, prepared: Prepared<A>) -> Result<Committed, Refusal> {
+    pub(super) async fn submit<A: Allows>(&self, prepared: Prepared<A>) -> Result<Committed, ApiError> {
         Ok(self.parts.environments.submit(prepared.into_draft()).await?)
     }
 
     /// What a draft would do; reading is enough for that.
-    pub(super) fn plan(&self, prepared: &Prepared<Read>) -> Result<Planned, Refusal> {
+    pub(super) fn plan(&self, prepared: &Prepared<Read>) -> Result<Planned, ApiError> {
         Ok(self.parts.environments.plan(prepared.draft())?)
     }
 
     /// Makes a rollback ready.
-    pub(super) async fn prepare_rollback(&self, permit: &Permit<RollBack>, order: &Order) -> Result<rollback::Prepared, Refusal> {
+    pub(super) async fn prepare_rollback(&self, permit: &Permit<RollBack>, order: &Order) -> Result<rollback::Prepared, ApiError> {
         let (environments, environment) = (&self.parts.environments, permit.environment());
         if self.stale().is_some() {
             let away = CommitError::Unavailable("it does not answer".to_owned());
@@ -163,49 +163,49 @@ impl Rooms {
     }
 
     /// The rollback that a call made before.
-    pub(super) fn replayed_rollback(&self, permit: &Permit<RollBack>, call: &Call) -> Result<Option<rollback::Done>, Refusal> {
+    pub(super) fn replayed_rollback(&self, permit: &Permit<RollBack>, call: &Call) -> Result<Option<rollback::Done>, ApiError> {
         rollback::replayed(&self.parts.environments, permit.environment(), call)
     }
 
     /// Commits a rollback that is ready.
-    pub(super) async fn roll_back(&self, draft: Prepared<RollBack>, prepared: &rollback::Prepared, order: &Order) -> Result<rollback::Done, Refusal> {
+    pub(super) async fn roll_back(&self, draft: Prepared<RollBack>, prepared: &rollback::Prepared, order: &Order) -> Result<rollback::Done, ApiError> {
         rollback::commit(&self.parts.environments, &self.parts.checks, prepared, order, draft.into_draft()).await
     }
 
     /// What a rollback would do; reading is enough for that.
-    pub(super) async fn plan_rollback(&self, permit: &Permit<Read>, order: &Order, users: rollback::Users) -> Result<RollbackPlan, Refusal> {
+    pub(super) async fn plan_rollback(&self, permit: &Permit<Read>, order: &Order, users: rollback::Users) -> Result<RollbackPlan, ApiError> {
         let environments = &self.parts.environments;
         let prepared = rollback::prepare(environments, permit.environment(), &permit.author(), order).await?;
         Ok(rollback::plan(environments, &prepared, users).await?)
     }
 
     /// Kills.
-    pub(super) async fn kill(&self, _: &Permit<Kill>, order: kill::Order) -> Result<kill::Outcome, Refusal> {
+    pub(super) async fn kill(&self, _: &Permit<Kill>, order: kill::Order) -> Result<kill::Outcome, ApiError> {
         Ok(self.parts.kills.kill(order).await?)
     }
 
     /// Lifts a kill.
-    pub(super) async fn restore(&self, id: ripcord_proto::KillId, prepared: Prepared<Restore>) -> Result<Restored, Refusal> {
+    pub(super) async fn restore(&self, id: ripcord_proto::KillId, prepared: Prepared<Restore>) -> Result<Restored, ApiError> {
         Ok(self.parts.kills.restore(id, prepared.into_draft()).await?)
     }
 
     /// Writes to the system log.
-    pub(super) async fn submit_system(&self, _: &Clearance<Administer>, draft: SystemDraft) -> Result<Committed, Refusal> {
+    pub(super) async fn submit_system(&self, _: &GlobalPermit<Administer>, draft: SystemDraft) -> Result<Committed, ApiError> {
         Ok(self.parts.environments.submit_system(draft).await?)
     }
 
     /// Environments and keys.
-    pub(super) fn system(&self, _: &Clearance<Administer>) -> Arc<SystemState> {
+    pub(super) fn system(&self, _: &GlobalPermit<Administer>) -> Arc<SystemState> {
         self.parts.environments.system()
     }
 
     /// Commits to an environment that an administrator has just made.
-    pub(super) async fn fill(&self, _: &Clearance<Administer>, draft: Draft) -> Result<Committed, Refusal> {
+    pub(super) async fn fill(&self, _: &GlobalPermit<Administer>, draft: Draft) -> Result<Committed, ApiError> {
         Ok(self.parts.environments.submit(draft).await?)
     }
 
     /// What an environment that is to be copied serves.
-    pub(super) fn source(&self, _: &Clearance<Administer>, environment: &EnvironmentKey) -> Result<Snapshot, Refusal> {
+    pub(super) fn source(&self, _: &GlobalPermit<Administer>, environment: &EnvironmentKey) -> Result<Snapshot, ApiError> {
         if !self.parts.environments.system().environments.contains_key(environment.as_str()) {
             return Err(CommitError::NoEnvironment(environment.clone()).into());
         }
@@ -218,12 +218,12 @@ impl Rooms {
     }
 
     /// What is kept beside the environment's flags.
-    pub(super) fn records(&self, permit: &Permit<Read>) -> Result<Arc<Records>, Refusal> {
+    pub(super) fn records(&self, permit: &Permit<Read>) -> Result<Arc<Records>, ApiError> {
         Ok(Arc::clone(&self.parts.environments.state(permit.environment())?.records))
     }
 
     /// The drills that are kept, to those who keep them.
-    pub(super) fn drills(&self, permit: &Permit<KeepDrill>) -> Result<Table<Drill>, Refusal> {
+    pub(super) fn drills(&self, permit: &Permit<KeepDrill>) -> Result<Table<Drill>, ApiError> {
         Ok(self.parts.environments.state(permit.environment())?.records.drills.clone())
     }
 
@@ -233,17 +233,17 @@ impl Rooms {
         prepared: &Prepared<RollBack>,
         id: &RollbackId,
         change: impl Fn(&Rollback) -> Result<Rollback, WrongState>,
-    ) -> Result<Committed, Refusal> {
+    ) -> Result<Committed, ApiError> {
         Ok(acts::amend(&self.parts.environments, prepared.draft(), id, change).await?)
     }
 
     /// Rolls forward again from a rollback.
-    pub(super) async fn undo_rollback(&self, prepared: &Prepared<RollBack>, order: &Order, id: &RollbackId) -> Result<rollback::Done, Refusal> {
+    pub(super) async fn undo_rollback(&self, prepared: &Prepared<RollBack>, order: &Order, id: &RollbackId) -> Result<rollback::Done, ApiError> {
         undo::commit(&self.parts.environments, &self.parts.checks, prepared.draft(), order, id).await
     }
 
     /// What becomes of a rollback within `patience`; as it is where that is over.
-    pub(super) async fn settled_rollback(&self, environment: &EnvironmentKey, id: &RollbackId, patience: Duration) -> Result<Rollback, Refusal> {
+    pub(super) async fn settled_rollback(&self, environment: &EnvironmentKey, id: &RollbackId, patience: Duration) -> Result<Rollback, ApiError> {
         let settled = wait::settled(&self.parts.environments, environment, id, patience).await?;
         settled.ok_or_else(|| CommitError::NoRecord(RecordKey::Rollback(id.clone())).into())
     }
@@ -259,12 +259,12 @@ impl Rooms {
     }
 
     /// The answer that a call got before, where it did.
-    pub(super) fn answered(&self, permit: &Permit<AnswerTrigger>, call: &Call) -> Result<Option<Answer>, Refusal> {
+    pub(super) fn answered(&self, permit: &Permit<AnswerTrigger>, call: &Call) -> Result<Option<Answer>, ApiError> {
         Ok(self.parts.environments.answered(permit.environment(), call)?)
     }
 
     /// What a key must be allowed to do, to decide on a proposal.
-    pub(super) fn proposed_actions(&self, permit: &Permit<DecideProposal>, id: &ProposalId) -> Result<Vec<Action>, Refusal> {
+    pub(super) fn proposed_actions(&self, permit: &Permit<DecideProposal>, id: &ProposalId) -> Result<Vec<Action>, ApiError> {
         let state = self.parts.environments.state(permit.environment())?;
         let proposal = state.records.proposals.value(id.as_str());
         let proposal = proposal.ok_or_else(|| CommitError::NoRecord(RecordKey::Proposal(id.clone())))?;
@@ -277,44 +277,44 @@ impl Rooms {
     }
 
     /// Sends a ping.
-    pub(super) async fn ping(&self, _: &Permit<SendPing>, order: ping::Order) -> Result<ping::Sent, Refusal> {
+    pub(super) async fn ping(&self, _: &Permit<SendPing>, order: ping::Order) -> Result<ping::Sent, ApiError> {
         Ok(self.parts.pings.send(order).await?)
     }
 
     /// The log of an environment and where it ends.
-    pub(super) fn log(&self, permit: &Permit<Read>) -> Result<(LogName, ripcord_proto::Sequence), Refusal> {
+    pub(super) fn log(&self, permit: &Permit<Read>) -> Result<(LogName, ripcord_proto::Sequence), ApiError> {
         let state = self.parts.environments.state(permit.environment())?;
         Ok((LogName::Environment(permit.environment().clone()), state.head.sequence))
     }
 
     /// The system log and where it ends.
-    pub(super) fn system_log(&self, _: &Clearance<Administer>) -> (LogName, ripcord_proto::Sequence) {
+    pub(super) fn system_log(&self, _: &GlobalPermit<Administer>) -> (LogName, ripcord_proto::Sequence) {
         (LogName::System, self.parts.environments.system().head.sequence)
     }
 
     /// The environment as it was.
-    pub(super) async fn state_at(&self, permit: &Permit<Read>, position: Position) -> Result<Option<Snapshot>, Refusal> {
+    pub(super) async fn state_at(&self, permit: &Permit<Read>, position: Position) -> Result<Option<Snapshot>, ApiError> {
         let state = self.parts.environments.state_at(permit.environment(), position).await?;
         Ok(state.map(|state| state.snapshot))
     }
 
     /// Where the environment's log stands, and its records.
-    pub(super) fn state(&self, permit: &Permit<Read>) -> Result<Arc<EnvironmentState>, Refusal> {
+    pub(super) fn state(&self, permit: &Permit<Read>) -> Result<Arc<EnvironmentState>, ApiError> {
         Ok(self.parts.environments.state(permit.environment())?)
     }
 
     /// The same, to tell what a change of a release leads to.
-    pub(super) fn state_of_release(&self, permit: &Permit<ManageRelease>) -> Result<Arc<EnvironmentState>, Refusal> {
+    pub(super) fn state_of_release(&self, permit: &Permit<ManageRelease>) -> Result<Arc<EnvironmentState>, ApiError> {
         Ok(self.parts.environments.state(permit.environment())?)
     }
 
     /// The state that a name stands for.
-    pub(super) async fn resolve(&self, permit: &Permit<Read>, name: &TargetName) -> Result<Resolved, Refusal> {
+    pub(super) async fn resolve(&self, permit: &Permit<Read>, name: &TargetName) -> Result<Resolved, ApiError> {
         Ok(checkpoint::resolve(&self.parts.environments, permit.environment(), name).await?)
     }
 
     /// What a release changed.
-    pub(super) async fn touched(&self, permit: &Permit<Read>, release: &ReleaseName) -> Result<Touched, Refusal> {
+    pub(super) async fn touched(&self, permit: &Permit<Read>, release: &ReleaseName) -> Result<Touched, ApiError> {
         Ok(release::touched(&self.parts.environments, permit.environment(), release).await?)
     }
 
@@ -324,7 +324,7 @@ impl Rooms {
     }
 
     /// The store, whole.
-    pub(super) fn whole_store(&self, _: &Clearance<Administer>) -> &Arc<dyn Store> {
+    pub(super) fn whole_store(&self, _: &GlobalPermit<Administer>) -> &Arc<dyn Store> {
         self.parts.environments.store()
     }
 

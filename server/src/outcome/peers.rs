@@ -6,11 +6,11 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use ripcord_proto::{EnvironmentKey, FlagKey};
 
-use super::{Outcomes, ServedBetween};
+use super::{Exposure, Outcomes};
 
 /// What one node asks another one.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
-pub struct ServedQuestion {
+pub struct ExposureQuery {
     /// Where.
     pub environment: EnvironmentKey,
     /// Of which flags.
@@ -23,32 +23,32 @@ pub struct ServedQuestion {
 
 /// What other nodes answered.
 #[derive(Debug, Clone, Default)]
-pub struct ServedElsewhere {
+pub struct PeerExposure {
     /// One answer for each node that gave one.
-    pub counts: Vec<ServedBetween>,
+    pub counts: Vec<Exposure>,
     /// The nodes that did not.
     pub nodes_not_reached: Vec<String>,
 }
 
 /// The way to other nodes.
-pub trait Elsewhere: Send + Sync + std::fmt::Debug + 'static {
+pub trait PeerOutcomes: Send + Sync + std::fmt::Debug + 'static {
     /// Asks all of them, for a moment: who does not answer is named.
-    fn served<'a>(&'a self, question: &'a ServedQuestion) -> BoxFuture<'a, ServedElsewhere>;
+    fn served<'a>(&'a self, question: &'a ExposureQuery) -> BoxFuture<'a, PeerExposure>;
 }
 
 /// A node without others.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Nowhere;
+pub struct NoPeerOutcomes;
 
-impl Elsewhere for Nowhere {
-    fn served<'a>(&'a self, _: &'a ServedQuestion) -> BoxFuture<'a, ServedElsewhere> {
-        Box::pin(std::future::ready(ServedElsewhere::default()))
+impl PeerOutcomes for NoPeerOutcomes {
+    fn served<'a>(&'a self, _: &'a ExposureQuery) -> BoxFuture<'a, PeerExposure> {
+        Box::pin(std::future::ready(PeerExposure::default()))
     }
 }
 
 impl Outcomes {
     /// What this node answers.
-    pub fn answer(&self, question: &ServedQuestion) -> ServedBetween {
+    pub fn answer(&self, question: &ExposureQuery) -> Exposure {
         self.served_between(&question.environment, &question.flags, question.from, question.to)
     }
 }

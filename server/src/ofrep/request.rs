@@ -5,43 +5,43 @@ use std::sync::Arc;
 use actix_http::RequestHead;
 use actix_web::web;
 
-use super::Room;
-use super::fault::Fault;
+use super::Service;
+use super::error::OfrepError;
 use crate::access::permit::Evaluate;
 use crate::access::{Permit, keys};
 use crate::remote::Selection;
 
-/// Query parameters of all requests; others are passed over.
+/// Query parameters that every request takes; unknown ones are ignored.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Query {
+pub(super) struct RequestParams {
     environment: Option<String>,
     /// The configuration that the answer must be at least as new as.
     pub(super) flag_config_etag: Option<String>,
 }
 
 /// A caller who may ask, and what of.
-pub(super) struct Asked {
+pub(super) struct OfrepRequest {
     /// His permit.
     pub(super) permit: Arc<Permit<Evaluate>>,
     /// What he sees.
     pub(super) selection: Selection,
     /// What else he said.
-    pub(super) query: Query,
+    pub(super) query: RequestParams,
 }
 
-impl Asked {
+impl OfrepRequest {
     /// Reads everything but the body, so that nobody's body is read who may not send one.
-    pub(super) fn of(head: &RequestHead, room: &Room) -> Result<Self, Fault> {
-        let presented = keys::presented(&head.headers).map_err(|problem| Fault::Refused(problem.into()))?;
+    pub(super) fn of(head: &RequestHead, service: &Service) -> Result<Self, OfrepError> {
+        let presented = keys::presented(&head.headers).map_err(|problem| OfrepError::Refused(problem.into()))?;
         let query = match head.uri.query() {
-            Some(query) => web::Query::<Query>::from_query(query).map(web::Query::into_inner).unwrap_or_default(),
-            None => Query::default(),
+            Some(query) => web::Query::<RequestParams>::from_query(query).map(web::Query::into_inner).unwrap_or_default(),
+            None => RequestParams::default(),
         };
         let selector = head.headers.get("flagd-selector").and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let selection = Selection::parse(selector).map_err(|error| Fault::request("GENERAL", format!("The header Flagd-Selector: {error}.")))?;
+        let selection = Selection::parse(selector).map_err(|error| OfrepError::request("GENERAL", format!("The header Flagd-Selector: {error}.")))?;
         let environment = selection.environment.as_deref().or(query.environment.as_deref());
-        let permit = room.access.evaluator(presented, environment)?;
+        let permit = service.access.evaluator(presented, environment)?;
         Ok(Self {
             selection: selection.seen_by(permit.role()),
             permit,

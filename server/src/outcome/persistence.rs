@@ -22,13 +22,13 @@ use crate::tasks::TaskSet;
 
 /// A slot as it is written.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
-struct Line {
+struct SlotLine {
     slot: i64,
-    counts: Vec<KeptCounts>,
+    counts: Vec<SeriesCounts>,
 }
 
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
-struct KeptCounts {
+struct SeriesCounts {
     env: EnvironmentKey,
     flag: FlagKey,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,7 +41,7 @@ struct KeptCounts {
 
 /// The folder of the window.
 #[derive(Debug)]
-struct Folder {
+struct WindowFolder {
     path: PathBuf,
     /// The newest slot that was written.
     written: i64,
@@ -51,7 +51,7 @@ struct Folder {
 
 /// Takes back what `folder` holds of the last hour, and keeps what comes there, until the server stops.
 pub fn keep(outcomes: &Outcomes, folder: PathBuf, clock: Arc<dyn Clock>, tasks: &TaskSet) {
-    let mut folder = Folder {
+    let mut folder = WindowFolder {
         path: folder,
         written: i64::MIN,
         fresh: true,
@@ -91,8 +91,8 @@ pub fn keep(outcomes: &Outcomes, folder: PathBuf, clock: Arc<dyn Clock>, tasks: 
     });
 }
 
-impl Folder {
-    fn write(&mut self, lines: &[Line]) -> io::Result<()> {
+impl WindowFolder {
+    fn write(&mut self, lines: &[SlotLine]) -> io::Result<()> {
         let Some(last) = lines.last() else { return Ok(()) };
         std::fs::create_dir_all(&self.path)?;
         let mut text = String::new();
@@ -134,14 +134,14 @@ impl Folder {
 }
 
 /// The lines of all files, by slot, the later one of two.
-fn read(folder: &Path) -> io::Result<BTreeMap<i64, Line>> {
+fn read(folder: &Path) -> io::Result<BTreeMap<i64, SlotLine>> {
     let mut lines = BTreeMap::new();
     for path in files(folder)?.into_values() {
         let text = std::fs::read(&path)?;
         let (whole, torn): (Vec<_>, Vec<_>) = text
             .split(|byte| *byte == b'\n')
             .filter(|line| !line.is_empty())
-            .map(serde_json::from_slice::<Line>)
+            .map(serde_json::from_slice::<SlotLine>)
             .partition(Result::is_ok);
         // A crash cuts off one line of a file, more are no crash's.
         if torn.len() > 1 {
@@ -171,12 +171,12 @@ const fn hour(slot: i64) -> i64 {
 
 impl Outcomes {
     /// The slots after `after` that are over.
-    fn over(&self, after: i64, now: Timestamp) -> Vec<Line> {
+    fn over(&self, after: i64, now: Timestamp) -> Vec<SlotLine> {
         let inner = self.inner.lock();
         let names: HashMap<_, _> = inner.counters.ids().map(|(series, id)| (id, series)).collect();
         let kept = |(id, counts): (&super::window::SeriesId, &Counts)| {
             let (env, flag, variant, traffic) = *names.get(id)?;
-            Some(KeptCounts {
+            Some(SeriesCounts {
                 env: env.clone(),
                 flag: flag.clone(),
                 variant: variant.clone(),
@@ -185,7 +185,7 @@ impl Outcomes {
             })
         };
         let slots = inner.window.over(after, now);
-        let lines = slots.map(|(slot, counts)| Line {
+        let lines = slots.map(|(slot, counts)| SlotLine {
             slot,
             counts: counts.iter().filter_map(kept).collect(),
         });
@@ -193,10 +193,10 @@ impl Outcomes {
     }
 
     /// Counts what was counted before a restart. It was shown as metrics then.
-    fn restore(&self, line: &Line) {
+    fn restore(&self, line: &SlotLine) {
         let mut inner = self.inner.lock();
         let is_first = inner.window.since().is_none();
-        for KeptCounts {
+        for SeriesCounts {
             env,
             flag,
             variant,
@@ -221,7 +221,7 @@ mod tests {
     use ripcord_proto::table::{Entry, Member as _};
     use ripcord_proto::{Flag, Position, Snapshot};
 
-    use super::super::reports::Series;
+    use super::super::reports::SeriesQuery;
     use super::*;
 
     fn production() -> EnvironmentKey {
@@ -246,7 +246,7 @@ mod tests {
 
     /// How often it was served in all, and before a moment.
     fn served(outcomes: &Outcomes, since: i64) -> (u64, u64) {
-        let series = Series {
+        let series = SeriesQuery {
             flag: FlagKey::new("checkout").unwrap(),
             variant: VariantName::new("on").unwrap(),
             what: Counted::Error,
@@ -256,8 +256,8 @@ mod tests {
         (sums[0].real.served, before[0].real.served)
     }
 
-    fn folder(path: &Path) -> Folder {
-        Folder {
+    fn folder(path: &Path) -> WindowFolder {
+        WindowFolder {
             path: path.to_owned(),
             written: i64::MIN,
             fresh: true,

@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::{EnvironmentKey, Faults, ProposalId};
 
-use super::span::RequestId;
+use super::request_tracing::RequestId;
 use crate::commit::{Answer, CommitError};
 use crate::store::StoreError;
 
@@ -17,14 +17,14 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 
 /// A request that is refused, or that failed: the problem document, and the headers that go with it.
 #[derive(Debug, Clone)]
-pub struct Refusal {
+pub struct ApiError {
     problem: Box<Problem>,
     headers: Vec<(HeaderName, HeaderValue)>,
     /// The answer of a write that waits for a second person: refused for now, and no error.
     proposed: Option<Box<Answer>>,
 }
 
-impl Refusal {
+impl ApiError {
     /// Refused with this code.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Problem::new(code, detail).into()
@@ -107,7 +107,7 @@ impl Refusal {
     }
 }
 
-impl From<Problem> for Refusal {
+impl From<Problem> for ApiError {
     fn from(problem: Problem) -> Self {
         let refusal = Self {
             headers: Vec::new(),
@@ -153,13 +153,13 @@ impl From<Problem> for Refusal {
     }
 }
 
-impl From<Box<Problem>> for Refusal {
+impl From<Box<Problem>> for ApiError {
     fn from(problem: Box<Problem>) -> Self {
         (*problem).into()
     }
 }
 
-impl From<CommitError> for Refusal {
+impl From<CommitError> for ApiError {
     fn from(error: CommitError) -> Self {
         if let CommitError::Proposed { answer, .. } = error {
             return Self::proposed(answer);
@@ -168,7 +168,7 @@ impl From<CommitError> for Refusal {
     }
 }
 
-impl From<StoreError> for Refusal {
+impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(why) => Self::new(
@@ -183,15 +183,15 @@ impl From<StoreError> for Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.problem.code.as_str(), self.problem.detail)
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for ApiError {}
 
-impl ResponseError for Refusal {
+impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         let status = self.proposed.as_ref().map_or(self.problem.status, |answer| answer.status);
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
@@ -203,25 +203,25 @@ impl ResponseError for Refusal {
 }
 
 /// A path that leads nowhere.
-pub async fn no_such_path(request: HttpRequest) -> Result<HttpResponse, Refusal> {
-    Err(Refusal::new(
+pub async fn no_such_path(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    Err(ApiError::new(
         Code::NotFound,
         format!("There is nothing at {}; /openapi.json lists every path.", request.path()),
     ))
 }
 
 /// The problem of an answer that the framework made by itself; `None` where the status is no error.
-pub(super) fn of_status(status: StatusCode, path: &str) -> Option<Refusal> {
+pub(super) fn of_status(status: StatusCode, path: &str) -> Option<ApiError> {
     let refusal = match status {
-        StatusCode::NOT_FOUND => Refusal::new(Code::NotFound, format!("There is nothing at {path}; /openapi.json lists every path.")),
-        StatusCode::METHOD_NOT_ALLOWED => Refusal::new(
+        StatusCode::NOT_FOUND => ApiError::new(Code::NotFound, format!("There is nothing at {path}; /openapi.json lists every path.")),
+        StatusCode::METHOD_NOT_ALLOWED => ApiError::new(
             Code::MethodNotAllowed,
             format!("{path} does not take this method; /openapi.json lists what it takes."),
         ),
-        StatusCode::PAYLOAD_TOO_LARGE => Refusal::new(Code::TooLarge, "The body is larger than this path takes."),
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => Refusal::new(Code::UnsupportedMediaType, "This path takes application/json."),
-        status if status.is_client_error() => Refusal::new(Code::BadRequest, "The request is malformed."),
-        status if status.is_server_error() => Refusal::new(Code::Internal, "The server failed; its log has the cause under this request id."),
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(Code::TooLarge, "The body is larger than this path takes."),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => ApiError::new(Code::UnsupportedMediaType, "This path takes application/json."),
+        status if status.is_client_error() => ApiError::new(Code::BadRequest, "The request is malformed."),
+        status if status.is_server_error() => ApiError::new(Code::Internal, "The server failed; its log has the cause under this request id."),
         _ => return None,
     };
     Some(refusal)

@@ -15,9 +15,9 @@ use crate::snapshot::publication::{Publication, Served};
 
 /// A configuration: the position, and the provisional kills that lie over it. `1:57`, or `1:57.4f1c09a2`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Tag(String);
+pub(super) struct VersionTag(String);
 
-impl Tag {
+impl VersionTag {
     pub(super) fn of(served: &Served) -> Self {
         let position = served.snapshot.position;
         if served.overlay.kills.is_empty() {
@@ -40,8 +40,8 @@ impl Tag {
 
 /// Where an environment stands.
 #[derive(Debug, Clone)]
-pub(super) struct Head {
-    pub(super) tag: Tag,
+pub(super) struct Version {
+    pub(super) tag: VersionTag,
     pub(super) position: Position,
     /// When it came to be served, in seconds since 1970.
     pub(super) modified: i64,
@@ -49,12 +49,12 @@ pub(super) struct Head {
 
 /// Where all environments stand. Told by the board, right after each swap: who hears of a change finds it served.
 #[derive(Debug)]
-pub(super) struct Heads {
+pub(super) struct Versions {
     clock: Arc<dyn Clock>,
-    senders: Mutex<BTreeMap<EnvironmentKey, watch::Sender<Head>>>,
+    senders: Mutex<BTreeMap<EnvironmentKey, watch::Sender<Version>>>,
 }
 
-impl Heads {
+impl Versions {
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
@@ -63,8 +63,8 @@ impl Heads {
     }
 
     fn put(&self, environment: &EnvironmentKey, served: &Served) {
-        let head = Head {
-            tag: Tag::of(served),
+        let head = Version {
+            tag: VersionTag::of(served),
             position: served.snapshot.position,
             modified: self.clock.now().as_second(),
         };
@@ -76,7 +76,7 @@ impl Heads {
     }
 
     /// Watches an environment, as long as it exists.
-    pub(super) fn watch(&self, environment: &str) -> Option<watch::Receiver<Head>> {
+    pub(super) fn watch(&self, environment: &str) -> Option<watch::Receiver<Version>> {
         let senders = self.senders.lock();
         senders.get(environment).map(watch::Sender::subscribe)
     }
@@ -91,7 +91,7 @@ impl Heads {
     }
 }
 
-impl Listener for Heads {
+impl Listener for Versions {
     fn published(&self, environment: &EnvironmentKey, publication: &Publication) {
         self.put(environment, &publication.served);
     }

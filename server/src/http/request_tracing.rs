@@ -11,7 +11,7 @@ use actix_web::{Error, HttpMessage as _};
 use tracing::Instrument as _;
 use tracing::field::Empty;
 
-use super::problem::{self, Refusal};
+use super::error::{self, ApiError};
 use crate::telemetry::export::{self, Parent};
 use crate::telemetry::names;
 
@@ -79,14 +79,14 @@ pub async fn around(request: ServiceRequest, next: Next<impl MessageBody + 'stat
 
 /// Gives a refusal its request id, and an error that the framework made by itself its problem document.
 fn as_problem(response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceResponse<BoxBody> {
-    let own = response.response().error().and_then(|error| error.as_error::<Refusal>().cloned());
+    let own = response.response().error().and_then(|error| error.as_error::<ApiError>().cloned());
     // The framework makes no JSON by itself: `/readyz` says in JSON of its own why a node is not ready.
-    let is_ours = |kind: &HeaderValue| kind == problem::MEDIA_TYPE || kind.as_bytes().starts_with(b"application/json");
+    let is_ours = |kind: &HeaderValue| kind == error::MEDIA_TYPE || kind.as_bytes().starts_with(b"application/json");
     let is_ours = response.headers().get(header::CONTENT_TYPE).is_some_and(is_ours);
     let refusal = match own {
         Some(refusal) => Some(refusal),
         None if is_ours => None,
-        None => problem::of_status(response.status(), response.request().path()),
+        None => error::of_status(response.status(), response.request().path()),
     };
     match refusal {
         Some(refusal) => {

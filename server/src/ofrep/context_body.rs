@@ -11,7 +11,7 @@ use ripcord_sdk::engine::Attribute;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::fault::Fault;
+use super::error::OfrepError;
 
 /// Bytes of a body, at most.
 const BODY: usize = 1024 * 1024;
@@ -19,12 +19,12 @@ const BODY: usize = 1024 * 1024;
 const ATTRIBUTES: usize = 8;
 
 /// Reads a body to its end, as far as it may go.
-pub(super) async fn body(headers: &HeaderMap, mut payload: actix_http::Payload) -> Result<Bytes, Fault> {
+pub(super) async fn read(headers: &HeaderMap, mut payload: actix_http::Payload) -> Result<Bytes, OfrepError> {
     let stated = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if stated.is_some_and(|stated| stated > BODY) {
-        return Err(Fault::TooLarge(BODY));
+        return Err(OfrepError::TooLarge(BODY));
     }
-    let unread = |error| Fault::request("PARSE_ERROR", format!("The body could not be read to its end: {error}."));
+    let unread = |error| OfrepError::request("PARSE_ERROR", format!("The body could not be read to its end: {error}."));
     let Some(first) = payload.next().await.transpose().map_err(unread)? else {
         return Ok(Bytes::new());
     };
@@ -35,23 +35,23 @@ pub(super) async fn body(headers: &HeaderMap, mut payload: actix_http::Payload) 
     let mut whole = BytesMut::from(first);
     while let Some(chunk) = payload.next().await.transpose().map_err(unread)? {
         if whole.len() + chunk.len() > BODY {
-            return Err(Fault::TooLarge(BODY));
+            return Err(OfrepError::TooLarge(BODY));
         }
         whole.extend_from_slice(&chunk);
     }
     if whole.len() > BODY {
-        return Err(Fault::TooLarge(BODY));
+        return Err(OfrepError::TooLarge(BODY));
     }
     Ok(whole.freeze())
 }
 
 /// The attributes of a context, borrowed from the body as far as they stand there as they are.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Subject<'b>(Vec<(Cow<'b, str>, Member<'b>)>);
+pub(super) struct ContextBody<'b>(Vec<(Cow<'b, str>, ContextValue<'b>)>);
 
 /// The value of one attribute.
 #[derive(Debug, PartialEq)]
-enum Member<'b> {
+enum ContextValue<'b> {
     Null,
     Boolean(bool),
     Integer(i64),
@@ -60,21 +60,21 @@ enum Member<'b> {
     Json(Value),
 }
 
-impl<'b> Subject<'b> {
+impl<'b> ContextBody<'b> {
     /// Reads a body. Nothing at all, `{}` and an empty context are contexts too.
-    pub(super) fn read(headers: &HeaderMap, body: &'b [u8]) -> Result<Self, Fault> {
+    pub(super) fn read(headers: &HeaderMap, body: &'b [u8]) -> Result<Self, OfrepError> {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self::default());
         }
         check_kind(headers)?;
-        let parsed = serde_json::from_slice(body).map_err(|error| Fault::request("PARSE_ERROR", format!("The body is no valid JSON: {error}.")))?;
+        let parsed = serde_json::from_slice(body).map_err(|error| OfrepError::request("PARSE_ERROR", format!("The body is no valid JSON: {error}.")))?;
         match parsed {
-            Request::Of(subject) => Ok(subject),
-            Request::NoObject => Err(Fault::request(
+            ParsedBody::Of(request) => Ok(request),
+            ParsedBody::NoObject => Err(OfrepError::request(
                 "PARSE_ERROR",
                 "The body must be an object such as {\"context\": {\"targetingKey\": \"user-7\"}}.",
             )),
-            Request::NoContext => Err(Fault::request(
+            ParsedBody::NoContext => Err(OfrepError::request(
                 "INVALID_CONTEXT",
                 "\"context\" must be an object such as {\"targetingKey\": \"user-7\"}.",
             )),
@@ -91,20 +91,20 @@ impl<'b> Subject<'b> {
     }
 }
 
-impl<'m> From<&'m Member<'_>> for Attribute<'m> {
-    fn from(member: &'m Member<'_>) -> Self {
+impl<'m> From<&'m ContextValue<'_>> for Attribute<'m> {
+    fn from(member: &'m ContextValue<'_>) -> Self {
         match member {
-            Member::Null => Self::Null,
-            Member::Boolean(boolean) => Self::Boolean(*boolean),
-            Member::Integer(number) => Self::Integer(*number),
-            Member::Number(number) => Self::Number(*number),
-            Member::Text(text) => Self::Text(text),
-            Member::Json(value) => Self::from(value),
+            ContextValue::Null => Self::Null,
+            ContextValue::Boolean(boolean) => Self::Boolean(*boolean),
+            ContextValue::Integer(number) => Self::Integer(*number),
+            ContextValue::Number(number) => Self::Number(*number),
+            ContextValue::Text(text) => Self::Text(text),
+            ContextValue::Json(value) => Self::from(value),
         }
     }
 }
 
-fn check_kind(headers: &HeaderMap) -> Result<(), Fault> {
+fn check_kind(headers: &HeaderMap) -> Result<(), OfrepError> {
     let Some(kind) = headers.get(CONTENT_TYPE) else { return Ok(()) };
     let essence = kind.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
     let suffix = essence.rsplit(|byte| *byte == b'+').next().unwrap_or_default();
@@ -112,22 +112,22 @@ fn check_kind(headers: &HeaderMap) -> Result<(), Fault> {
         return Ok(());
     }
     let said = String::from_utf8_lossy(kind.as_bytes());
-    Err(Fault::request(
+    Err(OfrepError::request(
         "PARSE_ERROR",
         format!("The body is said to be {said:?}; send JSON, with the header Content-Type: application/json."),
     ))
 }
 
 /// A body that is JSON.
-enum Request<'b> {
-    Of(Subject<'b>),
+enum ParsedBody<'b> {
+    Of(ContextBody<'b>),
     NoObject,
     NoContext,
 }
 
 /// What stands under `context`.
-enum Given<'b> {
-    Members(Subject<'b>),
+enum ContextMember<'b> {
+    Members(ContextBody<'b>),
     Nothing,
     Other,
 }
@@ -162,71 +162,71 @@ macro_rules! otherwise {
     };
 }
 
-impl<'de: 'b, 'b> Deserialize<'de> for Request<'b> {
+impl<'de: 'b, 'b> Deserialize<'de> for ParsedBody<'b> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OfRequest;
+        struct BodyVisitor;
 
-        impl<'de> Visitor<'de> for OfRequest {
-            type Value = Request<'de>;
+        impl<'de> Visitor<'de> for BodyVisitor {
+            type Value = ParsedBody<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
             fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Request::NoObject)
+                Ok(ParsedBody::NoObject)
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-                let mut request = Request::Of(Subject::default());
+                let mut request = ParsedBody::Of(ContextBody::default());
                 while let Some(Name(name)) = members.next_key()? {
                     if name != "context" {
                         members.next_value::<IgnoredAny>()?;
                         continue;
                     }
                     request = match members.next_value()? {
-                        Given::Members(subject) => Request::Of(subject),
-                        Given::Nothing => Request::Of(Subject::default()),
-                        Given::Other => Request::NoContext,
+                        ContextMember::Members(request) => ParsedBody::Of(request),
+                        ContextMember::Nothing => ParsedBody::Of(ContextBody::default()),
+                        ContextMember::Other => ParsedBody::NoContext,
                     };
                 }
                 Ok(request)
             }
 
-            otherwise!(Request::NoObject);
+            otherwise!(ParsedBody::NoObject);
         }
 
-        deserializer.deserialize_any(OfRequest)
+        deserializer.deserialize_any(BodyVisitor)
     }
 }
 
-impl<'de: 'b, 'b> Deserialize<'de> for Given<'b> {
+impl<'de: 'b, 'b> Deserialize<'de> for ContextMember<'b> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OfContext;
+        struct ContextVisitor;
 
-        impl<'de> Visitor<'de> for OfContext {
-            type Value = Given<'de>;
+        impl<'de> Visitor<'de> for ContextVisitor {
+            type Value = ContextMember<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object of attributes")
             }
 
             fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Given::Nothing)
+                Ok(ContextMember::Nothing)
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-                let mut subject = Vec::with_capacity(ATTRIBUTES);
+                let mut request = Vec::with_capacity(ATTRIBUTES);
                 while let Some((Name(name), member)) = members.next_entry()? {
-                    subject.push((name, member));
+                    request.push((name, member));
                 }
-                Ok(Given::Members(Subject(subject)))
+                Ok(ContextMember::Members(ContextBody(request)))
             }
 
-            otherwise!(Given::Other);
+            otherwise!(ContextMember::Other);
         }
 
-        deserializer.deserialize_any(OfContext)
+        deserializer.deserialize_any(ContextVisitor)
     }
 }
 
@@ -235,9 +235,9 @@ struct Name<'b>(Cow<'b, str>);
 
 impl<'de: 'b, 'b> Deserialize<'de> for Name<'b> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OfName;
+        struct NameVisitor;
 
-        impl<'de> Visitor<'de> for OfName {
+        impl<'de> Visitor<'de> for NameVisitor {
             type Value = Cow<'de, str>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -253,62 +253,62 @@ impl<'de: 'b, 'b> Deserialize<'de> for Name<'b> {
             }
         }
 
-        deserializer.deserialize_str(OfName).map(Name)
+        deserializer.deserialize_str(NameVisitor).map(Name)
     }
 }
 
-impl<'de: 'b, 'b> Deserialize<'de> for Member<'b> {
+impl<'de: 'b, 'b> Deserialize<'de> for ContextValue<'b> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OfMember;
+        struct ValueVisitor;
 
-        impl<'de> Visitor<'de> for OfMember {
-            type Value = Member<'de>;
+        impl<'de> Visitor<'de> for ValueVisitor {
+            type Value = ContextValue<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a value")
             }
 
             fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Member::Null)
+                Ok(ContextValue::Null)
             }
 
             fn visit_bool<E>(self, boolean: bool) -> Result<Self::Value, E> {
-                Ok(Member::Boolean(boolean))
+                Ok(ContextValue::Boolean(boolean))
             }
 
             fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-                Ok(Member::Integer(number))
+                Ok(ContextValue::Integer(number))
             }
 
             fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
                 #[expect(clippy::cast_precision_loss, reason = "beyond 63 bits a number is as near as a float can be")]
-                Ok(i64::try_from(number).map_or(Member::Number(number as f64), Member::Integer))
+                Ok(i64::try_from(number).map_or(ContextValue::Number(number as f64), ContextValue::Integer))
             }
 
             fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-                Ok(Member::Number(number))
+                Ok(ContextValue::Number(number))
             }
 
             fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Member::Text(Cow::Borrowed(text)))
+                Ok(ContextValue::Text(Cow::Borrowed(text)))
             }
 
             fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Member::Text(Cow::Owned(text.to_owned())))
+                Ok(ContextValue::Text(Cow::Owned(text.to_owned())))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Self::Value, A::Error> {
                 let items = Deserialize::deserialize(serde::de::value::SeqAccessDeserializer::new(items))?;
-                Ok(Member::Json(Value::Array(items)))
+                Ok(ContextValue::Json(Value::Array(items)))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
                 let members = Deserialize::deserialize(serde::de::value::MapAccessDeserializer::new(members))?;
-                Ok(Member::Json(Value::Object(members)))
+                Ok(ContextValue::Json(Value::Object(members)))
             }
         }
 
-        deserializer.deserialize_any(OfMember)
+        deserializer.deserialize_any(ValueVisitor)
     }
 }
 
@@ -318,18 +318,18 @@ mod tests {
 
     use super::*;
 
-    fn read(body: &str) -> Result<Subject<'_>, Fault> {
-        Subject::read(&HeaderMap::new(), body.as_bytes())
+    fn read(body: &str) -> Result<ContextBody<'_>, OfrepError> {
+        ContextBody::read(&HeaderMap::new(), body.as_bytes())
     }
 
     #[test]
     fn attributes_are_what_they_are_as_json() {
         let body = r#"{"other": [1, {"x": []}], "context": {"targetingKey": "u\u00e9", "a": "plain", "b": null, "c": true, "d": -3, "e": 1.5,
             "f": 18446744073709551615, "g": [1, {"h": null}], "i": {"j": "k"}, "a": "again"}}"#;
-        let subject = read(body).unwrap();
+        let request = read(body).unwrap();
         let whole: Value = serde_json::from_str(body).unwrap();
         let members: Map<String, Value> = whole["context"].as_object().unwrap().clone();
-        let (ours, theirs) = (subject.context(), Context::from_json(&members));
+        let (ours, theirs) = (request.context(), Context::from_json(&members));
         assert_eq!(ours.targeting_key(), Some("ué"));
         let last = |context: &Context<'_>| {
             let attributes = context.attributes().map(|(name, value)| (name.to_owned(), json!(value)));
@@ -337,7 +337,7 @@ mod tests {
         };
         assert_eq!(last(&ours), last(&theirs));
         assert!(
-            matches!(&subject.0[1].1, Member::Text(Cow::Borrowed("plain"))),
+            matches!(&request.0[1].1, ContextValue::Text(Cow::Borrowed("plain"))),
             "nothing is copied that need not be"
         );
     }
@@ -345,15 +345,15 @@ mod tests {
     #[test]
     fn an_absent_context_is_an_empty_one() {
         for body in ["", " \n", "{}", r#"{"context": null}"#, r#"{"context": {}}"#, r#"{"else": 1}"#] {
-            assert_eq!(read(body).unwrap(), Subject::default(), "{body}");
+            assert_eq!(read(body).unwrap(), ContextBody::default(), "{body}");
         }
     }
 
     #[test]
     fn what_is_no_request_is_told_apart() {
         let code = |body: &str| match read(body).unwrap_err() {
-            Fault::Request { code, .. } => code,
-            other @ (Fault::TooLarge(_) | Fault::Refused(_)) => panic!("{other:?}"),
+            OfrepError::Request { code, .. } => code,
+            other @ (OfrepError::TooLarge(_) | OfrepError::Refused(_)) => panic!("{other:?}"),
         };
         for body in ["[]", "[1, [2]]", "7", "null", "\"x\"", "{", "{\"context\": {\"a\": }}", "{} {}"] {
             assert_eq!(code(body), "PARSE_ERROR", "{body}");

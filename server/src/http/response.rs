@@ -8,7 +8,7 @@ use ripcord_proto::Position;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::Code;
 
-use super::Refusal;
+use super::ApiError;
 use super::precondition::etag_of;
 
 /// The header of an answer that was read while the store could not be reached; it says since when.
@@ -16,21 +16,21 @@ pub const STALE: HeaderName = HeaderName::from_static("ripcord-stale");
 
 /// An answer on its way out.
 #[derive(Debug)]
-pub struct Reply {
+pub struct ApiResponse {
     status: StatusCode,
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Vec<u8>,
 }
 
-impl Reply {
+impl ApiResponse {
     /// 200 with this body.
-    pub fn ok(body: &impl serde::Serialize) -> Result<Self, Refusal> {
+    pub fn ok(body: &impl serde::Serialize) -> Result<Self, ApiError> {
         Self::json(StatusCode::OK, body)
     }
 
     /// This status with this body.
-    pub fn json(status: StatusCode, body: &impl serde::Serialize) -> Result<Self, Refusal> {
-        let body = serde_json::to_vec(body).map_err(|error| Refusal::new(Code::Internal, format!("The answer could not be written: {error}.")))?;
+    pub fn json(status: StatusCode, body: &impl serde::Serialize) -> Result<Self, ApiError> {
+        let body = serde_json::to_vec(body).map_err(|error| ApiError::new(Code::Internal, format!("The answer could not be written: {error}.")))?;
         Ok(Self {
             status,
             headers: Vec::new(),
@@ -81,7 +81,7 @@ impl Reply {
     }
 }
 
-impl Responder for Reply {
+impl Responder for ApiResponse {
     type Body = BoxBody;
 
     fn respond_to(self, _: &HttpRequest) -> HttpResponse {

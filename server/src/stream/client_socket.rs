@@ -17,8 +17,8 @@ const SEND_BUFFER: usize = 16 * 1024;
 
 /// A connection as the HTTP service is given it.
 #[derive(Debug)]
-pub struct Transport {
-    control: Rc<Control>,
+pub struct ClientSocket {
+    control: Rc<SocketControl>,
 }
 
 #[derive(Debug)]
@@ -29,8 +29,8 @@ enum Wire {
 
 /// A connection as it is known outside of the task that drives it. It lives on that task's thread.
 #[derive(Debug, Default)]
-pub struct Control {
-    /// Gone with its [`Transport`].
+pub struct SocketControl {
+    /// Gone with its [`ClientSocket`].
     wire: RefCell<Option<Wire>>,
     /// What is left of what was written past the task that drives the connection: it goes before anything of that task's.
     ahead: RefCell<Bytes>,
@@ -50,7 +50,7 @@ enum Narrow {
     Done,
 }
 
-impl Control {
+impl SocketControl {
     /// From the next write on the kernel buffers little: this connection has become a stream.
     pub(super) fn become_stream(&self) {
         if self.narrow.get() == Narrow::No {
@@ -185,7 +185,7 @@ impl Wire {
     }
 }
 
-impl Transport {
+impl ClientSocket {
     /// A connection without TLS.
     pub fn plain(stream: TcpStream) -> Self {
         Self::over(Wire::Plain(stream))
@@ -197,15 +197,15 @@ impl Transport {
     }
 
     fn over(wire: Wire) -> Self {
-        let control = Control {
+        let control = SocketControl {
             wire: RefCell::new(Some(wire)),
-            ..Control::default()
+            ..SocketControl::default()
         };
         Self { control: Rc::new(control) }
     }
 
     /// What is known of it.
-    pub fn control(&self) -> &Rc<Control> {
+    pub fn control(&self) -> &Rc<SocketControl> {
         &self.control
     }
 
@@ -215,13 +215,13 @@ impl Transport {
     }
 }
 
-impl Drop for Transport {
+impl Drop for ClientSocket {
     fn drop(&mut self) {
         drop(self.control.wire.take());
     }
 }
 
-impl AsyncRead for Transport {
+impl AsyncRead for ClientSocket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.control.cut.get() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
@@ -237,7 +237,7 @@ impl AsyncRead for Transport {
     }
 }
 
-impl AsyncWrite for Transport {
+impl AsyncWrite for ClientSocket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         std::task::ready!(self.control.poll_ahead(cx))?;
         self.control.poll_write(cx, bytes)

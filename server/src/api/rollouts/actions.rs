@@ -9,11 +9,11 @@ use ripcord_proto::rollout::{Rollout, Word};
 
 use super::recorded;
 use crate::access::permit::{Allows, ApproveRollout, RunRollout, StopRollout};
-use crate::api::named::Named;
-use crate::api::rooms::Rooms;
+use crate::api::path::PathKey;
+use crate::api::services::AppState;
 use crate::api::write::{Asked, Write, reply};
 use crate::http::query::{Reason, Wait, WriteQuery};
-use crate::http::{Body, Refusal, Reply};
+use crate::http::{ApiError, ApiResponse, Body};
 use crate::rollout::acts::{self, Act};
 
 /// Holds a rollout where it is.
@@ -23,12 +23,12 @@ use crate::rollout::acts::{self, Act};
     responses((status = 200, description = "Held", body = Rollout), (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn pause(
     write: Write<StopRollout>,
-    id: Named<RolloutId>,
+    id: PathKey<RolloutId>,
     request: HttpRequest,
     payload: web::Payload,
-    rooms: web::Data<Rooms>,
-) -> Result<Reply, Refusal> {
-    act(&rooms, write, id, Act::Pause, (&request, payload)).await
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
+    act(&app, write, id, Act::Pause, (&request, payload)).await
 }
 
 /// Lets a rollout go on from where it was held.
@@ -38,12 +38,12 @@ pub(in crate::api) async fn pause(
     responses((status = 200, description = "It goes on", body = Rollout), (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn resume(
     write: Write<RunRollout>,
-    id: Named<RolloutId>,
+    id: PathKey<RolloutId>,
     request: HttpRequest,
     payload: web::Payload,
-    rooms: web::Data<Rooms>,
-) -> Result<Reply, Refusal> {
-    act(&rooms, write, id, Act::Resume, (&request, payload)).await
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
+    act(&app, write, id, Act::Resume, (&request, payload)).await
 }
 
 /// Begins the next step now: the hold, the window and gates that cannot be told are passed over; approvals and gates that fail are not.
@@ -53,12 +53,12 @@ pub(in crate::api) async fn resume(
     responses((status = 200, description = "Its next step begins", body = Rollout), (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn advance(
     write: Write<RunRollout>,
-    id: Named<RolloutId>,
+    id: PathKey<RolloutId>,
     request: HttpRequest,
     payload: web::Payload,
-    rooms: web::Data<Rooms>,
-) -> Result<Reply, Refusal> {
-    act(&rooms, write, id, Act::Advance, (&request, payload)).await
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
+    act(&app, write, id, Act::Advance, (&request, payload)).await
 }
 
 /// Ends a rollout; exposure stays as it is. The other rollouts of its release end with it.
@@ -68,12 +68,12 @@ pub(in crate::api) async fn advance(
     responses((status = 200, description = "Ended", body = Rollout), (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn abort(
     write: Write<StopRollout>,
-    id: Named<RolloutId>,
+    id: PathKey<RolloutId>,
     request: HttpRequest,
     payload: web::Payload,
-    rooms: web::Data<Rooms>,
-) -> Result<Reply, Refusal> {
-    act(&rooms, write, id, Act::Abort, (&request, payload)).await
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
+    act(&app, write, id, Act::Abort, (&request, payload)).await
 }
 
 /// Ends a rollout and puts back what it moved, and only that. The other rollouts of its release go back with it.
@@ -83,12 +83,12 @@ pub(in crate::api) async fn abort(
     responses((status = 200, description = "Taken back", body = Rollout), (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn rollback(
     write: Write<StopRollout>,
-    id: Named<RolloutId>,
+    id: PathKey<RolloutId>,
     request: HttpRequest,
     payload: web::Payload,
-    rooms: web::Data<Rooms>,
-) -> Result<Reply, Refusal> {
-    act(&rooms, write, id, Act::Rollback, (&request, payload)).await
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
+    act(&app, write, id, Act::Rollback, (&request, payload)).await
 }
 
 /// Approves the next step that asks for it.
@@ -98,34 +98,34 @@ pub(in crate::api) async fn rollback(
     responses((status = 200, description = "Approved", body = Rollout), (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn approve(
     write: Write<ApproveRollout>,
-    id: Named<RolloutId>,
+    id: PathKey<RolloutId>,
     request: HttpRequest,
     payload: web::Payload,
-    rooms: web::Data<Rooms>,
-) -> Result<Reply, Refusal> {
-    act(&rooms, write, id, Act::Approve, (&request, payload)).await
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
+    act(&app, write, id, Act::Approve, (&request, payload)).await
 }
 
 async fn act<A: Allows>(
-    rooms: &Rooms,
+    app: &AppState,
     write: Write<A>,
-    Named(id): Named<RolloutId>,
+    PathKey(id): PathKey<RolloutId>,
     act: Act,
     (request, payload): (&HttpRequest, web::Payload),
-) -> Result<Reply, Refusal> {
+) -> Result<ApiResponse, ApiError> {
     let body = Body::<Option<ReasonRequest>>::optional(request, payload).await?;
     let reason = body.value.map(|body| body.reason).or_else(|| write.query.reason.clone().map(Reason::into_text));
     let word = Word {
         by: write.permit.author().actor,
-        at: rooms.now(),
+        at: app.now(),
         reason: reason.clone(),
     };
     let (wait, environment) = (write.wait(), write.permit.environment().clone());
     let asked = Asked::one(acts::ask(id.clone(), act, word)).because(reason);
     let prepared = write.prepare(asked, &body.digest, |made| recorded(made, StatusCode::OK));
-    let committed = rooms.submit(prepared).await?;
+    let committed = app.submit(prepared).await?;
     match wait {
-        Some(Wait(patience)) => Reply::ok(&rooms.rollouts().settled(&environment, &id, patience).await?),
+        Some(Wait(patience)) => ApiResponse::ok(&app.rollouts().settled(&environment, &id, patience).await?),
         None => reply(&committed.answer, committed.replayed, None),
     }
 }

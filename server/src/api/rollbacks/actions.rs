@@ -10,12 +10,12 @@ use ripcord_proto::rest::rollback_acts::{ResumeRequest, ReviewRequest};
 use ripcord_proto::rollback::Rollback;
 
 use crate::access::permit::RollBack;
-use crate::api::named::Named;
-use crate::api::rooms::Rooms;
+use crate::api::path::PathKey;
+use crate::api::services::AppState;
 use crate::api::write::{Asked, Write, reply};
 use crate::commit::{Answer, Made};
 use crate::http::query::{Wait, WriteQuery};
-use crate::http::{Body, Refusal, Reply};
+use crate::http::{ApiError, ApiResponse, Body};
 use crate::rollback::acts::{self, Pace, WrongState};
 use crate::rollback::{self, review};
 
@@ -26,15 +26,15 @@ use crate::rollback::{self, review};
     responses((status = 200, description = "Stopped", body = Rollback), (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn stop(
     write: Write<RollBack>,
-    id: Named<RollbackId>,
+    id: PathKey<RollbackId>,
     request: HttpRequest,
     payload: web::Payload,
-    rooms: web::Data<Rooms>,
-) -> Result<Reply, Refusal> {
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
     let body = Body::<Option<ReasonRequest>>::optional(&request, payload).await?;
     let reason = body.value.map(|body| body.reason);
     let environment = write.permit.environment().clone();
-    amend(&rooms, write, id, (reason, &body.digest), |rollback| acts::stopped(rollback, &environment)).await
+    amend(&app, write, id, (reason, &body.digest), |rollback| acts::stopped(rollback, &environment)).await
 }
 
 /// Lets a staged rollback that was stopped go on, or makes all that is left of one at once; asks the checks of one that failed
@@ -45,16 +45,16 @@ pub(in crate::api) async fn stop(
     responses((status = 200, description = "It goes on", body = Rollback), (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn resume(
     write: Write<RollBack>,
-    id: Named<RollbackId>,
+    id: PathKey<RollbackId>,
     request: HttpRequest,
     payload: web::Payload,
-    rooms: web::Data<Rooms>,
-) -> Result<Reply, Refusal> {
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
     let body = Body::<Option<ResumeRequest>>::optional(&request, payload).await?;
     let ResumeRequest { now, reason } = body.value.unwrap_or_default();
     let pace = if now { Pace::Now } else { Pace::Steps };
-    let (environment, at) = (write.permit.environment().clone(), rooms.now());
-    amend(&rooms, write, id, (reason, &body.digest), |rollback| {
+    let (environment, at) = (write.permit.environment().clone(), app.now());
+    amend(&app, write, id, (reason, &body.digest), |rollback| {
         acts::resumed(rollback, pace, at, &environment)
     })
     .await
@@ -67,37 +67,37 @@ pub(in crate::api) async fn resume(
     responses((status = 200, description = "Noted", body = Rollback), (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn review(
     write: Write<RollBack>,
-    id: Named<RollbackId>,
+    id: PathKey<RollbackId>,
     body: Body<ReviewRequest>,
-    rooms: web::Data<Rooms>,
-) -> Result<Reply, Refusal> {
-    let (by, at, note) = (write.permit.author().actor, rooms.now(), body.value.note);
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
+    let (by, at, note) = (write.permit.author().actor, app.now(), body.value.note);
     let reason = Some(note.clone());
-    amend(&rooms, write, id, (reason, &body.digest), |rollback| {
+    amend(&app, write, id, (reason, &body.digest), |rollback| {
         review::reviewed(rollback, by.clone(), note.clone(), at)
     })
     .await
 }
 
 async fn amend(
-    rooms: &Rooms,
+    app: &AppState,
     write: Write<RollBack>,
-    Named(id): Named<RollbackId>,
+    PathKey(id): PathKey<RollbackId>,
     (reason, body): (Option<String>, &Digest),
     change: impl Fn(&Rollback) -> Result<Rollback, WrongState>,
-) -> Result<Reply, Refusal> {
+) -> Result<ApiResponse, ApiError> {
     let (wait, environment) = (write.wait(), write.permit.environment().clone());
     let prepared = write.prepare(Asked::default().because(reason), body, recorded);
-    let committed = rooms.amend_rollback(&prepared, &id, change).await?;
+    let committed = app.amend_rollback(&prepared, &id, change).await?;
     match wait {
-        Some(Wait(patience)) => Reply::ok(&rooms.settled_rollback(&environment, &id, patience).await?),
+        Some(Wait(patience)) => ApiResponse::ok(&app.settled_rollback(&environment, &id, patience).await?),
         None => reply(&committed.answer, committed.replayed, None),
     }
 }
 
 /// The rollback as it was recorded.
-fn recorded(made: &Made) -> Result<Answer, Refusal> {
-    let record = rollback::answer_of(made).ok_or_else(|| Refusal::new(Code::Internal, "Nothing was recorded."))?;
+fn recorded(made: &Made) -> Result<Answer, ApiError> {
+    let record = rollback::answer_of(made).ok_or_else(|| ApiError::new(Code::Internal, "Nothing was recorded."))?;
     Ok(Answer {
         status: StatusCode::OK.as_u16(),
         body: record.json().to_owned(),

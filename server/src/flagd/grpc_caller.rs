@@ -7,25 +7,25 @@ use ripcord_proto::role::Role;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
-use super::Room;
-use super::states::State;
+use super::FlagdState;
+use super::environments::WatchedEnvironment;
 use crate::access::keys;
-use crate::http::Refusal;
+use crate::http::ApiError;
 use crate::remote::Selection;
 
 /// A caller who may call.
-pub(super) struct Caller {
-    /// The environment that he asked for.
+pub(super) struct GrpcCaller {
+    /// The requested environment.
     pub(super) environment: EnvironmentKey,
     /// What it serves.
-    pub(super) state: Arc<State>,
+    pub(super) state: Arc<WatchedEnvironment>,
     /// What he sees of it.
     pub(super) selection: Selection,
 }
 
-impl Room {
+impl FlagdState {
     /// The caller; `selector` is what his message says, and counts where the metadata say nothing.
-    pub(super) fn caller(&self, metadata: &MetadataMap, selector: &str) -> Result<Caller, Status> {
+    pub(super) fn caller(&self, metadata: &MetadataMap, selector: &str) -> Result<GrpcCaller, Status> {
         let text = |name: &str| metadata.get(name).and_then(|value| value.to_str().ok());
         let selector = text("flagd-selector").filter(|selector| !selector.is_empty()).unwrap_or(selector);
         let selection = Selection::parse(selector).map_err(|error| Status::invalid_argument(error.to_string()))?;
@@ -45,7 +45,7 @@ impl Room {
             return Err(Status::permission_denied("a public key evaluates by OFREP alone; use one of role sdk"));
         }
         let state = self.states.get(permit.environment());
-        Ok(Caller {
+        Ok(GrpcCaller {
             environment: permit.environment().clone(),
             state: state.ok_or_else(|| Status::unavailable("the environment is being loaded"))?,
             selection,
@@ -53,7 +53,7 @@ impl Room {
     }
 }
 
-fn status(refusal: &Refusal) -> Status {
+fn status(refusal: &ApiError) -> Status {
     let problem = refusal.problem();
     let code = match problem.status {
         401 => tonic::Code::Unauthenticated,
