@@ -174,7 +174,7 @@ impl PeerOutcomes for OtherNodes {
 /// A query for what was served. Its one member distinguishes it from a query for confirmations.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct ServedQuery {
-    served: ServedQuestion,
+    served: ExposureQuery,
 }
 
 /// A query for reported sums. Its second member distinguishes it from the others.
