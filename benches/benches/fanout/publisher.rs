@@ -198,10 +198,10 @@ pub fn run(flags: usize) -> Result<()> {
     })
 }
 
-fn publish(board: &Board, stage: &Stage, step: Step) {
+fn publish(board: &Board, stage: &Stage, change: PublishedChange) {
     board.publish(&Publication {
         served: Arc::clone(&stage.served),
-        step,
+        change,
         at: Instant::now(),
     });
 }
