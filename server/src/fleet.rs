@@ -211,7 +211,7 @@ impl Fleet {
 
     /// Marks those who are lost for too long as gone, and lets old revisions go to figures. Called often; works once a second.
     pub fn expire(&self, now: Instant) {
-        let Ok(mut last_expiry) = self.0.last_expiry.try_lock() else {
+        let Some(mut last_expiry) = self.0.last_expiry.try_lock() else {
             return;
         };
         if now.saturating_duration_since(*last_expiry) < EXPIRY_INTERVAL {

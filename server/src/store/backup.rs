@@ -11,7 +11,7 @@
 //! ```
 //!
 //! A file that is cut short or altered is refused as a whole. Restoring begins a new epoch in every log, later than any that the
-//! store or the backup has seen, so that readers of what was there before take a snapshot instead of a wrong step.
+//! store or the backup has seen, so that readers of the old state take a snapshot instead of a wrong delta.
 
 mod error;
 mod file;
@@ -28,17 +28,16 @@ use super::epoch::{self, EpochStart};
 use super::state::StoredState;
 use super::{Contents, LogName, Store};
 
-/// What a store held at a moment.
+/// The contents of a store at one moment.
 #[derive(Debug, Clone)]
 pub struct Backup {
     /// When it was taken.
     pub at: jiff::Timestamp,
-    /// Every log.
     pub logs: Vec<Contents>,
 }
 
 impl Backup {
-    /// Takes a backup. The system log comes last: each environment that it names by then and that has a log is in the backup.
+    /// Takes a backup. The system log is read last, so that the log of every environment it names is in the backup.
     pub async fn take(store: &dyn Store, at: jiff::Timestamp) -> Result<Self, BackupError> {
         let mut names = store.logs().await?;
         names.sort_by_key(|log| *log == LogName::System);
@@ -49,12 +48,12 @@ impl Backup {
         Ok(Self { at, logs })
     }
 
-    /// Writes it, the end last.
+    /// Writes it.
     pub fn write(&self, out: &mut impl Write) -> Result<(), BackupError> {
         file::write(self.at, &self.logs, out)
     }
 
-    /// Reads one, whole: proves its digest and the chain of each log.
+    /// Reads one: verifies its digest and the chain of each log.
     pub fn read(from: impl Read) -> Result<Self, BackupError> {
         let (at, logs) = file::read(from)?;
         Ok(Self { at, logs })

@@ -1,4 +1,4 @@
-//! The embedded store: one redb file in the data directory, one thread that writes it, an fsync before every answer.
+//! The embedded store: one redb file in the data directory, one thread that writes it, an fsync before each answer.
 //!
 //! ```text
 //! append ─┐                       ┌─ while one transaction is flushed, what arrives gathers ─┐
@@ -8,8 +8,8 @@
 //!
 //! A commit writes one entry of one table; heads are kept in memory and derived from the last entry of each log when the file is
 //! opened. Two small files lie beside the database: `ripcord.lock` keeps a second process out, and `ripcord.head` (`commit_marker`)
-//! tells after every commit which entry was the last: redb itself goes back to the commit before when the newest one is
-//! damaged, and that must never pass for the truth.
+//! records after every commit which entry was the last. If the newest commit is damaged, redb silently falls back to the one
+//! before; the marker detects that.
 
 mod commit_marker;
 mod directory;
@@ -42,7 +42,7 @@ use super::{Append, AppendError, Contents, FeedEvent, Head, Loaded, LogName, Set
 use crate::clock::Clock;
 use crate::tasks;
 
-/// Jobs that may wait for the writer; more wait in their callers.
+/// Jobs that may wait for the writer; beyond that, callers wait.
 const QUEUE: usize = 1024;
 
 /// The embedded store.
@@ -62,8 +62,8 @@ impl std::fmt::Debug for EmbeddedStore {
 }
 
 impl EmbeddedStore {
-    /// Opens the store in `directory`, which is made where it is missing. Verifies every page of the file and the newest part
-    /// of every log; refuses a file that is damaged or that lost an acknowledged entry. Blocks.
+    /// Opens the store in `directory`, which is created if it is missing. Verifies every page of the file and the newest part of
+    /// every log; refuses a file that is damaged or that lost an acknowledged entry. Blocks.
     pub fn open(directory: &Path, flush: Flush, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let lock = DirectoryLock::take(directory)?;
         let opened = open::open(directory)?;
@@ -117,15 +117,15 @@ impl EmbeddedStore {
         let database = self.database.load_full().ok_or_else(|| StoreError::Unavailable("it is closed".to_owned()))?;
         tasks::blocking(move || read(&database))
             .await
-            .map_err(|error| StoreError::Unavailable(format!("a read did not end: {error}")))?
+            .map_err(|error| StoreError::Unavailable(format!("a read failed: {error}")))?
     }
 
-    /// Ends the writer, once its queue is empty, and closes the file. The second time nothing happens.
+    /// Ends the writer once its queue is empty, and closes the file. Can be called twice.
     fn shut(&self) {
         drop(self.jobs.lock().take());
         let writer = self.writer.lock().take();
         if writer.is_some_and(|writer| writer.join().is_err()) {
-            tracing::error!("the store's writer ended in a panic; the file is verified at the next start");
+            tracing::error!("the store's writer thread panicked; the file is verified at the next start");
         }
         self.database.store(None);
         drop(self.lock.lock().take());
@@ -172,7 +172,7 @@ impl Store for EmbeddedStore {
             let head = state.head;
             let bytes = tasks::blocking(move || state.encode())
                 .await
-                .map_err(|error| StoreError::Unavailable(format!("a state was not encoded: {error}")))?
+                .map_err(|error| StoreError::Unavailable(format!("cannot encode a state: {error}")))?
                 .map_err(|error| StoreError::Corrupt(error.to_string()))?;
             let log = log.clone();
             self.ask(|answer| WriteJob::KeepState { log, head, bytes, answer }).await

@@ -1,4 +1,4 @@
-//! The entry with which a log goes on in a new epoch.
+//! The entry that begins a new epoch of a log.
 
 use ripcord_proto::Epoch;
 use ripcord_proto::actor::{Actor, Origin};
@@ -19,7 +19,7 @@ pub(super) struct EpochStart<'a> {
     pub(super) reason: &'a str,
 }
 
-/// The entry that begins `epoch` after `head`. It makes no revision: what flags answer stays as it is.
+/// The entry that begins `epoch` after `head`. It has no revision, because flags evaluate as before.
 pub(super) fn begin(head: Head, epoch: Epoch, beginning: EpochStart<'_>) -> Result<Sealed, serde_json::Error> {
     let commit = Commit {
         sequence: head.sequence.next(),

@@ -16,7 +16,7 @@ pub enum LogName {
 }
 
 impl LogName {
-    /// As it is written: `system`, or the environment's name, which can never be `system`.
+    /// `system`, or the environment's key, which cannot be `system`.
     pub fn as_str(&self) -> &str {
         match self {
             Self::System => "system",
@@ -24,7 +24,7 @@ impl LogName {
         }
     }
 
-    /// The log that is written so.
+    /// The reverse of [`as_str`](Self::as_str).
     pub fn parse(text: &str) -> Result<Self, Faults> {
         if text == "system" {
             return Ok(Self::System);
@@ -39,14 +39,13 @@ impl fmt::Display for LogName {
     }
 }
 
-/// Where a log ends. An append names the head that it follows; it is refused where the store's differs.
+/// Where a log ends. An append names the head that it follows, and is refused if the store's differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Head {
-    /// The epoch.
     pub epoch: Epoch,
-    /// The last revision that was made.
+    /// The last revision.
     pub revision: Revision,
-    /// The last entry's place.
+    /// The last entry's sequence number.
     pub sequence: Sequence,
     /// The last entry's digest.
     pub chain: Digest,
@@ -61,7 +60,6 @@ impl Head {
         chain: Digest::ZERO,
     };
 
-    /// Epoch and revision.
     pub const fn position(&self) -> Position {
         Position {
             epoch: self.epoch,

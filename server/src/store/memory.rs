@@ -1,4 +1,4 @@
-//! A store in memory, for tests and for `ripcord demo`: as strict as the others, and gone with the process.
+//! A store in memory, for tests and benches: as strict as the others, and gone with the process.
 
 use std::collections::BTreeMap;
 
@@ -57,7 +57,7 @@ impl Default for MemoryStore {
             state: StoreState::Available,
             since: SystemClock.now(),
             why: String::new(),
-            warnings: vec!["commits are kept in memory alone and are gone when the server ends; start it with --data-dir to keep them".to_owned()],
+            warnings: vec!["commits are kept only in memory and are lost when the server stops; use --data-dir to keep them".to_owned()],
         };
         Self {
             logs: Mutex::default(),

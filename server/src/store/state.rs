@@ -1,7 +1,7 @@
-//! The stored form of an environment's state: a snapshot, where it stands in the log, which kills have ended, and the records.
+//! The stored form of an environment's state: a snapshot, its place in the log, which kills have ended, and the records.
 //!
-//! A state is a function of the log: [`StoredState::apply`] is that function, one entry at a time. States are kept now and then
-//! ([`policy`]) so that a start and a look back replay a bounded number of entries.
+//! A state is a function of the log: [`StoredState::apply`] is that function, one entry at a time. States are stored from time to
+//! time ([`policy`]) so that a start or a read of history replays a bounded number of entries.
 
 mod encoding;
 pub mod policy;
@@ -26,13 +26,11 @@ use super::Head;
 /// An environment's state as it is stored, seeded and backed up.
 #[derive(Debug, Clone)]
 pub struct StoredState {
-    /// Where it stands.
     pub head: Head,
-    /// What flags answer.
     pub snapshot: Snapshot,
     /// Ids of kills that were restored or withdrawn: they never enter the log again.
     pub ended_kills: BTreeSet<KillId>,
-    /// What is kept beside the flags.
+    /// Checkpoints, releases, rollouts and everything else beside flags, segments and kills.
     pub records: Records,
 }
 

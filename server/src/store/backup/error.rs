@@ -7,36 +7,20 @@ use crate::store::{LogName, StoreError};
 /// Why a backup could not be taken, written, read or restored.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The file cannot be read or written.
     #[error("the backup cannot be read or written: {0}")]
     File(#[from] std::io::Error),
-    /// It does not begin as a backup does.
-    #[error("the file is no backup that `ripcord backup` wrote")]
+    #[error("the file is not a backup; it must be written by `ripcord backup`")]
     NoBackup,
-    /// It was written by a version that writes otherwise.
-    #[error("the backup has format {0}, and this version of ripcord reads format 1; use the version that wrote it")]
+    #[error("the backup has format {0}; this version of ripcord reads format 1. Use the version that wrote it")]
     Version(u64),
-    /// Its end is missing.
-    #[error("the backup is cut short after line {0}; nothing was restored. Use another copy of it")]
+    #[error("the backup is cut short after line {0}; nothing was restored. Use another copy")]
     Cut(usize),
-    /// A line cannot be read, or the whole is not what was written.
-    #[error("the backup was altered or damaged ({what}); nothing was restored. Use another copy of it")]
-    Damaged {
-        /// What is wrong.
-        what: String,
-    },
-    /// An entry does not follow the one before it.
-    #[error("the log {log} of the backup is damaged: {source}; nothing was restored. Use another copy of it")]
-    Chain {
-        /// The log.
-        log: LogName,
-        /// Where and how.
-        source: ChainError,
-    },
-    /// Something cannot be written as JSON.
+    #[error("the backup was altered or damaged ({what}); nothing was restored. Use another copy")]
+    Damaged { what: String },
+    #[error("the log {log} of the backup is damaged: {source}; nothing was restored. Use another copy")]
+    Chain { log: LogName, source: ChainError },
     #[error("the backup cannot be encoded: {0}")]
     Encode(#[from] serde_json::Error),
 }

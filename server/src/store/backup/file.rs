@@ -87,7 +87,7 @@ pub(super) fn read(mut from: impl Read) -> Result<(jiff::Timestamp, Vec<Contents
     let body = text.len().saturating_sub(last.len());
     if Digest::of(text.get(..body)) != end {
         return Err(BackupError::Damaged {
-            what: "its digest is not the one that it states".to_owned(),
+            what: "its digest does not match its contents".to_owned(),
         });
     }
     let mut reading = BackupReader {
@@ -126,7 +126,7 @@ impl BackupReader {
                 });
                 return Ok(());
             }
-            (_, None) => return Err(damaged("it belongs to no log")),
+            (_, None) => return Err(damaged("it does not belong to a log")),
             (line, Some(contents)) => (line, contents),
         };
         match line {

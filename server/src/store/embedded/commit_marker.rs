@@ -1,9 +1,9 @@
-//! The mark: a file that tells, after every commit, which entry was written last.
+//! The commit marker: a file that records after every commit which entry was written last.
 //!
-//! redb keeps two commits and goes back to the older one when the newer one is damaged; an acknowledged entry would be gone
-//! without a word. The mark is a second witness. It is written after a commit is durable and before it is answered, with one
-//! `pwrite` and no flush, so it never tells more than the database held: after a power cut it may be older, which proves
-//! nothing and harms nothing. Where the database lacks what the mark tells, the start is refused.
+//! redb keeps two commits and falls back to the older one if the newer one is damaged; an acknowledged entry would be lost
+//! silently. The marker is a second witness. It is written after a commit is durable and before it is answered, with one
+//! `pwrite` and no flush, so it is never ahead of the database: after a power cut it may be older, which does no harm. If the
+//! database lacks the entry that the marker names, the start is refused.
 //!
 //! Two slots are written in turn, each a line of text with its own digest, so that a torn write leaves the other one.
 
@@ -20,36 +20,31 @@ use crate::store::{LogName, StoreError};
 /// Bytes of a slot: a line of text, padded with spaces.
 const SLOT: usize = 512;
 
-/// What the mark told when it was opened.
+/// What the marker said when the store was opened.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum MarkerState {
-    /// There is no such file: a new directory, or a copy without it.
+    /// There is no such file: a new directory, or a copy without the marker.
     Missing,
-    /// Neither slot can be read.
     Unreadable,
-    /// The last commit.
     Known(MarkedCommit),
 }
 
 /// The last commit.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct MarkedCommit {
-    /// Grows by one with each mark; the higher one of the two slots counts.
+    /// Grows by one with each write; the slot with the higher number counts.
     pub(super) count: u64,
-    /// How often logs were dropped or replaced; where the database has moved past this, the entry need not be there.
+    /// How often logs were dropped or replaced; if the database has moved past this, the entry need not exist.
     pub(super) replaced: u64,
     /// The entry; `None` before the first one.
     pub(super) entry: Option<MarkedEntry>,
 }
 
-/// The last entry.
+/// An entry of a log.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct MarkedEntry {
-    /// Its log, as written.
     pub(super) log: String,
-    /// Its place.
     pub(super) sequence: Sequence,
-    /// Its digest.
     pub(super) digest: Digest,
 }
 
@@ -62,7 +57,7 @@ pub(super) struct CommitMarker {
 }
 
 impl CommitMarker {
-    /// What the mark of `directory` tells.
+    /// Reads the marker of `directory`.
     pub(super) fn read(directory: &Path) -> Result<MarkerState, StoreError> {
         let path = directory.join(MARKER);
         let bytes = match std::fs::read(&path) {
@@ -74,7 +69,7 @@ impl CommitMarker {
         Ok(newest.map_or(MarkerState::Unreadable, MarkerState::Known))
     }
 
-    /// Opens the file for writing, anew where nothing of it could be used.
+    /// Opens the file for writing; starts an empty one if it could not be read.
     pub(super) fn open(directory: &Path, told: &MarkerState) -> Result<Self, StoreError> {
         let path = directory.join(MARKER);
         let count = match told {
@@ -90,7 +85,7 @@ impl CommitMarker {
         Ok(Self { path, file, count })
     }
 
-    /// Tells the last commit.
+    /// Records the last commit.
     pub(super) fn write(&mut self, replaced: u64, entry: Option<(&LogName, Sequence, Digest)>) -> Result<(), StoreError> {
         self.count += 1;
         let entry = entry.map(|(log, sequence, digest)| MarkedEntry {

@@ -1,7 +1,7 @@
-//! Opening: nothing is served from a file that does not prove to be whole.
+//! Opening: nothing is served from a file that is not proven to be complete.
 //!
-//! redb verifies the checksum of every page. Then the newest part of each log, from its newest state on, is proven against the
-//! hash chain, and the mark must agree. Where something is odd (the mark is missing or cannot be read) all entries are proven.
+//! redb verifies the checksum of every page. Then the newest part of each log, from its newest state on, is verified against the
+//! hash chain, and the commit marker must agree. If the marker is missing or cannot be read, all entries are verified.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,7 +21,7 @@ use crate::store::{Head, LogName, StoreError};
 /// Bytes that redb may keep in memory. Reads of flags never come here, and the newest pages are all that commits touch.
 const CACHE: usize = 16 * 1024 * 1024;
 
-/// What opening found.
+/// An opened database.
 pub(super) struct Opened {
     pub(super) database: Database,
     pub(super) logs: Logs,
@@ -43,12 +43,11 @@ pub(super) struct Logs {
     pub(super) replaced: u64,
 }
 
-/// How much of a log is proven.
+/// How much of a log is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ProofScope {
-    /// What lies behind its newest state.
+    /// The entries after its newest state.
     Tail,
-    /// All of it.
     Whole,
 }
 
@@ -61,7 +60,7 @@ pub(super) fn open(directory: &Path) -> Result<Opened, StoreError> {
         MarkerState::Missing | MarkerState::Unreadable => ProofScope::Whole,
     };
     if told == MarkerState::Unreadable {
-        tracing::warn!(file = MARKER, "the file cannot be read; every entry of every log is verified instead");
+        tracing::warn!(file = MARKER, "cannot read the commit marker; verifying every entry of every log instead");
     }
     let logs = logs(&database, proof)?;
     if let MarkerState::Known(last) = &told {
@@ -89,15 +88,18 @@ fn database(directory: &Path, told: &MarkerState) -> Result<Database, StoreError
         Ok(Ok(database)) => Ok(database),
         Ok(Err(redb::DatabaseError::DatabaseAlreadyOpen)) => Err(StoreError::InUse(directory.to_owned())),
         Ok(Err(error)) => Err(damaged(&path, &error.to_string())),
-        Err(_) => Err(damaged(&path, "its pages do not fit together")),
+        Err(_) => Err(damaged(&path, "its pages do not match")),
     }
 }
 
 fn damaged(path: &Path, why: &str) -> StoreError {
-    StoreError::Corrupt(format!("{} is damaged or cut short ({why}); nothing was started. {WAY_OUT}", path.display()))
+    StoreError::Corrupt(format!(
+        "{} is damaged or cut short ({why}); the server did not start. {WAY_OUT}",
+        path.display()
+    ))
 }
 
-/// Makes the tables of a new database; refuses one of another version.
+/// Creates the tables of a new database; refuses a database of another version.
 fn prepare(database: &Database) -> Result<(), StoreError> {
     let transaction = database.begin_read().map_err(failed)?;
     let version = match transaction.open_table(META) {
@@ -108,7 +110,7 @@ fn prepare(database: &Database) -> Result<(), StoreError> {
     match version {
         Some(VERSION) => Ok(()),
         Some(other) => Err(StoreError::Corrupt(format!(
-            "the data directory has format {other}, and this version of ripcord knows format {VERSION}; start the version that wrote it"
+            "the data directory has format {other}; this version of ripcord reads format {VERSION}. Start the version that wrote it"
         ))),
         None => {
             let transaction = database.begin_write().map_err(failed)?;
@@ -191,7 +193,7 @@ fn epoch_at(entries: &impl redb::ReadableTable<(u32, u64), &'static [u8]>, id: u
     Some(commit.epoch)
 }
 
-/// Refuses a database that lacks the entry that the mark tells.
+/// Refuses a database that lacks the entry that the commit marker names.
 fn agree(database: &Database, logs: &Logs, told: &MarkedCommit) -> Result<(), StoreError> {
     let lost = |what: String| {
         Err(StoreError::Corrupt(format!(

@@ -1,4 +1,4 @@
-//! Reading: every entry that leaves here is proven to follow the one before it.
+//! Reading: every returned entry is proven to follow the one before it.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::schema::{ENTRIES, LOGS, STATES, StoredEntry, entries_after, states_of
 use crate::store::state::StoredState;
 use crate::store::{Head, Loaded, LogName, Settled, StoreError};
 
-/// What to do about a damaged data directory, for the end of every message that tells of one.
+/// How to recover from a damaged data directory; the end of every message about one.
 pub(super) const WAY_OUT: &str = "restore a backup with `ripcord serve --restore-backup FILE`, or start from a copy of the data directory";
 
 /// An error of the database as one of ours.
@@ -23,7 +23,7 @@ pub(super) fn failed(error: impl Into<redb::Error>) -> StoreError {
     StoreError::Unavailable(error.to_string())
 }
 
-/// A log within one read transaction: what is read of it belongs together.
+/// A log within one read transaction, so that everything read from it is consistent.
 struct LogReader {
     transaction: ReadTransaction,
     name: LogName,
@@ -98,7 +98,7 @@ impl LogReader {
         Ok((entries, head))
     }
 
-    /// The newest state at or before `at` that can be used. States are copies: one that cannot be used is passed over.
+    /// The newest usable state at or before `at`. States are copies, so an unusable one is skipped.
     fn state(&self, at: Position) -> Result<Option<StoredState>, StoreError> {
         let Some(id) = self.id else { return Ok(None) };
         let table = self.transaction.open_table(STATES).map_err(failed)?;
@@ -107,8 +107,8 @@ impl LogReader {
             let (_, bytes) = row.map_err(failed)?;
             match StoredState::decode(bytes.value()) {
                 Ok(state) if self.digest(state.head.sequence)? == Some(state.head.chain) => return Ok(Some(state)),
-                Ok(state) => tracing::warn!(log = %self.name, sequence = %state.head.sequence, "a stored state stands beside the log and is passed over"),
-                Err(error) => tracing::warn!(log = %self.name, %error, "a stored state is passed over"),
+                Ok(state) => tracing::warn!(log = %self.name, sequence = %state.head.sequence, "skipping a stored state that does not match the log"),
+                Err(error) => tracing::warn!(log = %self.name, %error, "skipping a stored state that cannot be read"),
             }
         }
         Ok(None)

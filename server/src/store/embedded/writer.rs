@@ -19,7 +19,7 @@ use crate::store::state::policy::StatePolicy;
 use crate::store::state::{StoredState, along};
 use crate::store::{Append, AppendError, Contents, Head, LogName, StoreError, StoreHealth, StoreState};
 
-/// Jobs of one transaction, at most.
+/// Maximum number of jobs in one transaction.
 const GATHER: usize = 512;
 /// How long a lazy commit may stay unflushed while others follow.
 const LAZY: Duration = Duration::from_millis(500);
@@ -35,7 +35,6 @@ pub enum Flush {
 
 pub(super) type JobAnswer<E> = oneshot::Sender<Result<(), E>>;
 
-/// What the writer is asked for.
 #[derive(Debug)]
 pub(super) enum WriteJob {
     Append(Append, JobAnswer<AppendError>),
@@ -50,7 +49,7 @@ pub(super) enum WriteJob {
     Flush(JobAnswer<StoreError>),
 }
 
-/// Whom to answer once the transaction is on the disk.
+/// A caller that is answered once the transaction is on disk.
 enum PendingAnswer {
     Append(JobAnswer<AppendError>, Result<(), AppendError>),
     Other(JobAnswer<StoreError>),
@@ -60,7 +59,7 @@ enum PendingAnswer {
 enum WriteFailure {
     /// Before the commit: nothing was written.
     Before(StoreError),
-    /// In the commit: whether it was written is not known.
+    /// During the commit: it may have been written.
     During(StoreError),
 }
 
@@ -75,13 +74,13 @@ pub(super) struct StoreWriter {
     clock: Arc<dyn Clock>,
 }
 
-/// What one transaction does, beside its tables.
+/// The effects of one transaction on memory and callers.
 struct WriteBatch {
     logs: Logs,
     waiting: Vec<PendingAnswer>,
     last: Option<LogName>,
     durability: Durability,
-    /// Whether there is anything to commit: appends that were refused write nothing.
+    /// Whether there is anything to commit; refused appends write nothing.
     is_dirty: bool,
 }
 
@@ -106,7 +105,7 @@ impl StoreWriter {
         }
     }
 
-    /// Until the queue is closed and empty.
+    /// Runs until the queue is closed and empty.
     pub(super) fn run(mut self, mut queue: mpsc::Receiver<WriteJob>) {
         while let Some(first) = queue.blocking_recv() {
             let mut jobs = VecDeque::from([first]);
@@ -118,14 +117,14 @@ impl StoreWriter {
             self.write(jobs);
         }
         if let Err(error) = self.end() {
-            tracing::error!(%error, "the store was not flushed at its end");
+            tracing::error!(%error, "cannot flush the store before closing it");
         }
     }
 
     fn end(&mut self) -> Result<(), StoreError> {
         if self.flush == Flush::Lazily {
             self.database.begin_write().map_err(failed)?.commit().map_err(failed)?;
-            self.tell(None)?;
+            self.mark(None)?;
         }
         self.marker.flush()
     }
@@ -146,9 +145,9 @@ impl StoreWriter {
                 self.logs = batch.logs;
                 if batch.is_dirty && matches!(batch.durability, Durability::Immediate) {
                     self.flushed = Instant::now();
-                    // The entries are on the disk: a mark that cannot be written is reported, and takes nothing back.
-                    if let Err(error) = self.tell(batch.last.as_ref()) {
-                        tracing::error!(%error, "the mark beside the store cannot be written");
+                    // The entries are on disk: a marker that cannot be written is reported, and the commit stands.
+                    if let Err(error) = self.mark(batch.last.as_ref()) {
+                        tracing::error!(%error, "cannot write the commit marker");
                     }
                 }
                 batch.waiting.into_iter().for_each(PendingAnswer::succeed);
@@ -171,7 +170,7 @@ impl StoreWriter {
         };
         let mut outcome = Ok(());
         for job in jobs {
-            // Once one has failed the others are only noted: the whole transaction is given up.
+            // After one failure the whole transaction is given up; the other jobs are only noted.
             if outcome.is_ok() {
                 outcome = batch.take(&transaction, job, self.policy);
             } else {
@@ -187,8 +186,8 @@ impl StoreWriter {
         transaction.commit().map_err(|error| WriteFailure::During(failed(error)))
     }
 
-    /// Writes the mark: the last entry of `last`, or of the longest log.
-    fn tell(&mut self, last: Option<&LogName>) -> Result<(), StoreError> {
+    /// Writes the commit marker: the last entry of `last`, or of the longest log.
+    fn mark(&mut self, last: Option<&LogName>) -> Result<(), StoreError> {
         let logs = &self.logs.by_name;
         let entry = match last.and_then(|log| logs.get_key_value(log)) {
             Some(found) => Some(found),
@@ -200,13 +199,13 @@ impl StoreWriter {
 
     fn report(&self, failure: &WriteFailure) {
         let (WriteFailure::Before(error) | WriteFailure::During(error)) = failure;
-        tracing::error!(%error, "the store cannot write");
+        tracing::error!(%error, "cannot write to the store");
         self.health.send_modify(|health| {
             if health.state == StoreState::Available {
                 health.state = StoreState::Unreachable;
                 health.since = self.clock.now();
             }
-            health.why = format!("the data directory cannot be written: {error}; free space or repair the disk, then start again");
+            health.why = format!("cannot write to the data directory: {error}; free up space or repair the disk, then restart");
         });
     }
 }
@@ -254,12 +253,12 @@ impl WriteBatch {
         self.is_dirty = true;
         self.logs.by_name.insert(append.log.clone(), KnownLog { id, head });
         self.last = Some(append.log.clone());
-        // In the same transaction: an environment that is made again under the name must not find the old one's log.
+        // In the same transaction: an environment that is created again under the name must not find the old log.
         append.ended_logs().try_for_each(|log| self.drop_log(transaction, &log))?;
         Ok(Ok(()))
     }
 
-    /// The id of a log, which it is given now where it is new.
+    /// The id of a log; a new log gets one now.
     fn id(&mut self, transaction: &WriteTransaction, log: &LogName) -> Result<u32, StoreError> {
         if let Some(known) = self.logs.by_name.get(log) {
             return Ok(known.id);
@@ -276,7 +275,7 @@ impl WriteBatch {
     fn keep_state(&mut self, transaction: &WriteTransaction, log: &LogName, head: Head, bytes: &[u8], policy: StatePolicy) -> Result<(), StoreError> {
         let Some(known) = self.logs.by_name.get(log).copied() else { return Ok(()) };
         if !holds(transaction, known.id, head)? {
-            tracing::warn!(%log, sequence = %head.sequence, "a state that does not stand in the log is not kept");
+            tracing::warn!(%log, sequence = %head.sequence, "not keeping a state that does not match the log");
             return Ok(());
         }
         self.is_dirty = true;
@@ -303,7 +302,7 @@ impl WriteBatch {
             expected: Head::START,
             entries: contents.entries.clone(),
         };
-        // The log was dropped just now, so that it starts where this append expects it to.
+        // The log was just dropped, so it starts where this append expects it to.
         self.append(transaction, &append)?.map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let states = match &contents.log {
             LogName::Environment(environment) => Some(along(StoredState::empty(environment.clone()), contents.entries.iter().cloned())),
@@ -343,7 +342,7 @@ fn insert(transaction: &WriteTransaction, id: u32, append: &Append) -> Result<He
     Ok(head)
 }
 
-/// Whether the log holds the entry that `head` stands at.
+/// Whether the log contains the entry at `head`.
 fn holds(transaction: &WriteTransaction, id: u32, head: Head) -> Result<bool, StoreError> {
     if head.sequence == Sequence(0) {
         return Ok(head.chain == Digest::ZERO);
@@ -363,7 +362,7 @@ impl WriteJob {
 }
 
 impl PendingAnswer {
-    // Whoever went away without waiting for the answer does not get one.
+    // A caller that has gone gets no answer.
     fn succeed(self) {
         match self {
             Self::Append(answer, verdict) => _ = answer.send(verdict),

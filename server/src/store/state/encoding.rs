@@ -16,18 +16,10 @@ use crate::store::Head;
 /// A stored state cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
-    /// The bytes are not the ones that were written.
     #[error("a stored state was altered: its digest is {stated}, its contents give {computed}")]
-    Altered {
-        /// As stored.
-        stated: Digest,
-        /// As computed.
-        computed: Digest,
-    },
-    /// It is cut short.
+    Altered { stated: Digest, computed: Digest },
     #[error("a stored state is cut short")]
     Short,
-    /// It cannot be read or written as JSON.
     #[error("a stored state cannot be read: {0}")]
     Json(#[from] serde_json::Error),
 }
@@ -43,7 +35,7 @@ impl StoredState {
         Ok(bytes)
     }
 
-    /// The state of stored bytes, proven against their digest.
+    /// The reverse of [`encode`](Self::encode); verifies the digest.
     pub fn decode(bytes: &[u8]) -> Result<Self, StateError> {
         let (stated, json) = bytes.split_first_chunk::<32>().ok_or(StateError::Short)?;
         let (stated, computed) = (Digest::from_bytes(*stated), Digest::of([json]));
@@ -58,7 +50,7 @@ impl StoredState {
         write(self)
     }
 
-    /// The state of such JSON.
+    /// The reverse of [`to_json`](Self::to_json).
     pub fn from_json(json: &str) -> Result<Self, serde_json::Error> {
         parse(json.as_bytes())
     }
