@@ -2,12 +2,12 @@
 //! of their own.
 
 pub mod allocations;
-pub mod apart;
+pub mod environments;
+pub mod in_process_server;
+pub mod interleaved;
 pub mod process;
 pub mod redis_server;
-pub mod rounds;
-pub mod served;
-pub mod serving;
+pub mod socket_client;
+pub mod subprocess;
 pub mod table;
 pub mod workload;
-pub mod world;

@@ -6,7 +6,7 @@ use anyhow::{Context as _, ensure};
 use ripcord_tests::{App, Outcome, SOON, Server, Setup, eventually, flags};
 use serde_json::{Value, json};
 
-use super::{Ran, ripcord};
+use super::{CommandOutput, ripcord};
 
 /// Writes files into a folder of the server's scratch and tells its path.
 fn folder(server: &Server, files: &[(&str, &str)]) -> anyhow::Result<PathBuf> {
@@ -27,7 +27,7 @@ fn rollout(key: &str, percent: u32, owner: &str) -> String {
     )
 }
 
-async fn run(server: &Server, command: &str, folder: &Path, more: &[&str]) -> anyhow::Result<Ran> {
+async fn run(server: &Server, command: &str, folder: &Path, more: &[&str]) -> anyhow::Result<CommandOutput> {
     let folder = folder.display().to_string();
     let mut arguments = vec![command, "-f", &folder];
     arguments.extend(more);

@@ -5,7 +5,7 @@ use ripcord_tests::app::Process;
 use ripcord_tests::process::Signal;
 use ripcord_tests::{Outcome, Server, Setup, flags};
 
-use super::{Ran, ripcord, ripcord_as};
+use super::{CommandOutput, ripcord, ripcord_as};
 
 async fn server() -> anyhow::Result<Server> {
     let server = Server::start(Setup::embedded()).await?;
@@ -72,7 +72,7 @@ async fn four_is_not_confirmed_in_time_and_names_who_is_missing() -> Outcome {
     let frozen = Process::start(&sdk, "frozen", "checkout").await?;
     frozen.serves("true").await?;
     frozen.signal(Signal::Stop)?;
-    let ran: Ran = ripcord(&server, &["kill", "checkout", "--reason", "x", "--wait", "500ms"]).await?.expect(4)?;
+    let ran: CommandOutput = ripcord(&server, &["kill", "checkout", "--reason", "x", "--wait", "500ms"]).await?.expect(4)?;
     ensure!(ran.out.contains("frozen") && ran.out.contains("1 of 2"), "{}", ran.out);
     quick.serves("false").await?;
     Ok(())

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use ripcord_tests::stream::{Reader, WebSocket};
 use ripcord_tests::waiting::throughout;
-use ripcord_tests::{Api, App, Cluster, Mirror, Outcome, Redis, SOON, Server, Setup, eventually, flags};
+use ripcord_tests::{Api, App, Cluster, Outcome, Redis, Replica, SOON, Server, Setup, eventually, flags};
 use serde_json::json;
 
 /// How Redis goes away.
@@ -106,9 +106,9 @@ async fn without_its_store(loss: Loss) -> Outcome {
         heartbeat.data
     );
     // New readers are served from memory too.
-    let mut mirror = Mirror::default();
-    mirror.apply(&WebSocket::connect(&sdk, "late").await?.expect("snapshot", SOON).await?)?;
-    ensure!(mirror.default_variant("checkout") == Some("on"));
+    let mut replica = Replica::default();
+    replica.apply(&WebSocket::connect(&sdk, "late").await?.expect("snapshot", SOON).await?)?;
+    ensure!(replica.default_variant("checkout") == Some("on"));
 
     loss.end(&mut redis).await?;
     server.readyz_until("ready again", |ready| ready.body["status"] == "ready").await?;

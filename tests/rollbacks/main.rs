@@ -1,9 +1,9 @@
 //! Rollbacks from their commit to their end, with real applications, on both stores and over the death of nodes.
 
-mod ladder;
 mod nodes;
 mod pings;
 mod proof;
+mod staged;
 
 use anyhow::{Context as _, ensure};
 use ripcord_tests::app::Process;

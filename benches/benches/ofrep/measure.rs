@@ -32,7 +32,7 @@ pub fn all() -> Result<()> {
     let mut ours = Process::start("role-callers", &[&address, &key])?;
     let body = |asked: Asked, ours: &mut Process| Ok::<_, anyhow::Error>(round(ours, &server, asked)?.body.to_string());
     let (single, bulk) = (body(Asked::Single, &mut ours)?, body(Asked::Bulk, &mut ours)?);
-    let mut handler = Process::start("role-bare", &[&single, &bulk])?;
+    let mut handler = Process::start("role-baseline", &[&single, &bulk])?;
     let address = handler.address()?.to_string();
     let mut bare = Process::start("role-callers", &[&address, &key])?;
     let mut rows = Vec::new();

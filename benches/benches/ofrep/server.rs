@@ -3,7 +3,7 @@
 use std::io::BufRead as _;
 
 use anyhow::{Context as _, Result};
-use ripcord_benches::serving::{Serving, call};
+use ripcord_benches::in_process_server::{InProcessServer, call};
 use ripcord_server::telemetry;
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ pub const FLAGS: usize = 100;
 /// Serves until its input ends; says where, and with which key.
 pub fn run() -> Result<()> {
     telemetry::start_logs(&telemetry::Config::default(), None)?;
-    let serving = Serving::start()?;
+    let serving = InProcessServer::start()?;
     let changes: Vec<Value> = (0..FLAGS)
         .map(|number| json!({"put_flag": {"key": key(number), "flag": flag(number)}}))
         .collect();

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// What a command did.
 #[derive(Debug)]
-pub struct Ran {
+pub struct CommandOutput {
     /// Exit code.
     pub code: i32,
     /// What it printed.
@@ -16,7 +16,7 @@ pub struct Ran {
     pub err: String,
 }
 
-impl Ran {
+impl CommandOutput {
     /// Runs a command to its end.
     pub async fn of(mut command: Command) -> anyhow::Result<Self> {
         let Output { status, stdout, stderr } = tokio::task::spawn_blocking(move || command.output()).await??;

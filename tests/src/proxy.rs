@@ -7,13 +7,13 @@ use tokio::task::JoinHandle;
 
 /// A door on a port of its own.
 #[derive(Debug)]
-pub struct Gate {
+pub struct Proxy {
     port: u16,
     leads_to: watch::Sender<u16>,
     open: JoinHandle<()>,
 }
 
-impl Gate {
+impl Proxy {
     /// A door to the server on `port`.
     pub async fn to(port: u16) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
@@ -36,7 +36,7 @@ impl Gate {
     }
 }
 
-impl Drop for Gate {
+impl Drop for Proxy {
     fn drop(&mut self) {
         self.open.abort();
     }

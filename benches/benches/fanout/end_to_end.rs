@@ -4,14 +4,14 @@ use std::io::BufRead;
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
+use ripcord_benches::in_process_server::{InProcessServer, call};
 use ripcord_benches::process::now;
-use ripcord_benches::serving::{Serving, call};
 
 use crate::publisher::FLAG;
 
 /// Serves; `kill` kills or restores in turn and says when the request was sent.
 pub fn run(flags: usize) -> Result<()> {
-    let serving = Serving::start()?;
+    let serving = InProcessServer::start()?;
     let address = serving.address;
     fill(address, flags)?;
     println!("{address}");

@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 /// A client that is in sync with this end of its stream.
 #[derive(Debug)]
-pub struct Served {
+pub struct SocketClient {
     /// The client.
     pub client: Client,
     /// This end.
@@ -22,7 +22,7 @@ pub struct Served {
     pub snapshot: Snapshot,
 }
 
-impl Served {
+impl SocketClient {
     /// Starts a client and sends it `snapshot`.
     pub fn start(runtime: &Runtime, snapshot: Snapshot, counting: Counting) -> anyhow::Result<Self> {
         let frame = encode_snapshot(&snapshot, &snapshot.content_hash(), &Overlay::default())?;

@@ -8,7 +8,7 @@ use std::thread;
 use anyhow::Result;
 
 use crate::publisher::Stage;
-use crate::roles::Transport;
+use crate::transport::Transport;
 use ripcord_benches::process::{listener, now};
 
 const THREADS: usize = 2;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use ripcord_tests::process::Signal;
-use ripcord_tests::{Cluster, Outcome, SOON, Server, Setup, eventually, flags, on_both_stores};
+use ripcord_tests::{Cluster, Outcome, SOON, Server, Setup, World, eventually, flags, on_both_stores};
 use serde_json::{Value, json};
 
 use super::newest;
@@ -60,34 +60,40 @@ async fn check_all_steps(server: &Server, steps: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-on_both_stores! {
-    async fn a_driver_that_is_killed_at_every_point_of_a_step_takes_each_step_once(world) {
-        let steps = POINTS.len() + 4;
-        start_long(&world, steps).await?;
-        let mut killed = Vec::new();
-        for point in POINTS {
-            let rollout = eventually(SOON, "a step is in force that has not run out", || async {
-                let rollout = newest(&world).await?;
-                ensure!(until_due(&rollout)? > 60, "not yet");
-                Ok(rollout)
-            }).await?;
-            let wait = until_due(&rollout)? + point;
-            tokio::time::sleep(Duration::from_millis(wait.max(0).unsigned_abs())).await;
-            world.kill();
-            world.restart().await?;
-            killed.push((rollout["step"].as_u64().unwrap_or_default(), newest(&world).await?["step"].as_u64().unwrap_or_default()));
-        }
-        println!("the step before each kill, and the one that the next process found: {killed:?}");
-        ensure!(killed.iter().any(|(before, found)| before == found), "no kill came before its step: {killed:?}");
-        ensure!(killed.iter().any(|(before, found)| before < found), "no kill came after its step: {killed:?}");
-        eventually(SOON * 3, "it is completed", || async {
+async fn a_driver_that_is_killed_at_every_point_of_a_step_takes_each_step_once(world: World) -> Outcome {
+    let steps = POINTS.len() + 4;
+    start_long(&world, steps).await?;
+    let mut killed = Vec::new();
+    for point in POINTS {
+        let rollout = eventually(SOON, "a step is in force that has not run out", || async {
             let rollout = newest(&world).await?;
-            ensure!(rollout["state"] == "completed", "{} {}", rollout["state"], rollout["reason"]);
-            Ok(())
-        }).await?;
-        check_all_steps(&world, steps).await?;
+            ensure!(until_due(&rollout)? > 60, "not yet");
+            Ok(rollout)
+        })
+        .await?;
+        let wait = until_due(&rollout)? + point;
+        tokio::time::sleep(Duration::from_millis(wait.max(0).unsigned_abs())).await;
+        world.kill();
+        world.restart().await?;
+        killed.push((
+            rollout["step"].as_u64().unwrap_or_default(),
+            newest(&world).await?["step"].as_u64().unwrap_or_default(),
+        ));
     }
+    println!("the step before each kill, and the one that the next process found: {killed:?}");
+    ensure!(killed.iter().any(|(before, found)| before == found), "no kill came before its step: {killed:?}");
+    ensure!(killed.iter().any(|(before, found)| before < found), "no kill came after its step: {killed:?}");
+    eventually(SOON * 3, "it is completed", || async {
+        let rollout = newest(&world).await?;
+        ensure!(rollout["state"] == "completed", "{} {}", rollout["state"], rollout["reason"]);
+        Ok(())
+    })
+    .await?;
+    check_all_steps(&world, steps).await?;
+    Ok(())
 }
+
+on_both_stores!(a_driver_that_is_killed_at_every_point_of_a_step_takes_each_step_once);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_nodes_that_both_believe_to_drive_take_each_step_once() -> Outcome {

@@ -46,11 +46,11 @@ async fn a_report_is_printed_kept_listed_shown_and_compared_with_the_one_before(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_on_call_key_may_drill_and_a_viewer_may_only_look() -> Outcome {
     let ground = Ground::prepare().await?;
-    let as_role = async |role: &str, arguments: &[&str]| -> anyhow::Result<super::Ran> {
+    let as_role = async |role: &str, arguments: &[&str]| -> anyhow::Result<super::CommandOutput> {
         let key = ground.server.admin().role(role).await?.key().to_owned();
         let mut command = ground.command(arguments);
         command.env("RIPCORD_KEY", key);
-        super::Ran::of(command).await
+        super::CommandOutput::of(command).await
     };
     as_role("oncall", &["drill", "run", "--builtin", "happy-path"]).await?.expect(0)?;
     as_role("viewer", &["drill", "list"]).await?.expect(0)?.says(&["happy-path"])?;
@@ -193,7 +193,7 @@ async fn what_cannot_be_rehearsed_says_why_before_anything_is_started() -> Outco
     ground.drill(&[]).await?.expect(2)?;
     let mut command = ground.command(&["drill", "run", "--builtin", "happy-path", "--store", "redis"]);
     command.env("PATH", "/nowhere");
-    let ran = super::Ran::of(command).await?.expect(1)?;
+    let ran = super::CommandOutput::of(command).await?.expect(1)?;
     ran.notes(&["redis-server is not on this machine", "--store embedded"])?;
     std::fs::write(&file, "{name: none, scope: {tags: [nobody-has-this]}}")?;
     ground.drill(&["--scenario", &file]).await?.expect(2)?.notes(&["Is the scope right?"])?;

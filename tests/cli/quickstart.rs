@@ -7,13 +7,13 @@ use std::process::Command;
 use anyhow::{Context as _, ensure};
 use ripcord_tests::{Outcome, Server, Setup};
 
-use super::{Ran, ripcord};
+use super::{CommandOutput, ripcord};
 
 /// A command of somebody who sits at the server's machine and has set nothing.
-async fn at_the_machine(server: &Server, arguments: &[&str]) -> anyhow::Result<Ran> {
+async fn at_the_machine(server: &Server, arguments: &[&str]) -> anyhow::Result<CommandOutput> {
     let mut command: Command = server.command();
     command.env_remove("RIPCORD_ADMIN_KEY").env("NO_COLOR", "1").args(arguments);
-    Ran::of(command).await
+    CommandOutput::of(command).await
 }
 
 /// A server that was started without a setting but its port and its directory.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use serde_json::Value;
 
+use crate::in_process_server;
 use crate::process::{KEY, Process};
-use crate::serving;
 
 /// What this program is started with to be the server.
 const ROLE: &str = "role-serve";
@@ -18,7 +18,7 @@ pub fn is_role() -> Result<bool> {
     if !std::env::args().any(|argument| argument == ROLE) {
         return Ok(false);
     }
-    let server = serving::Serving::start()?;
+    let server = in_process_server::InProcessServer::start()?;
     println!("{}", server.address);
     let mut nothing = Vec::new();
     std::io::stdin().read_to_end(&mut nothing)?;
@@ -27,13 +27,13 @@ pub fn is_role() -> Result<bool> {
 }
 
 /// A server in a process of its own; it ends with this.
-pub struct Serving {
+pub struct ServerProcess {
     process: Process,
     /// Where it answers.
     pub address: SocketAddr,
 }
 
-impl Serving {
+impl ServerProcess {
     /// Starts this program again, as the server.
     pub fn start() -> Result<Self> {
         let mut process = Process::start(ROLE, &[])?;

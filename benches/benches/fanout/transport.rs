@@ -1,8 +1,6 @@
-//! The other roles that this program plays, each in a process of its own.
+//! How readers are connected.
 
 use anyhow::{Result, bail};
-
-use crate::{bare, publisher, readers, snapshots, whole};
 
 /// How a reader is connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,19 +39,5 @@ impl Acks {
             Self::Yes => "acks",
             Self::No => "mute",
         }
-    }
-}
-
-pub fn run(role: &str, arguments: &[String]) -> Result<()> {
-    match (role, arguments) {
-        ("role-server", [flags]) => publisher::run(flags.parse()?),
-        ("role-whole", [flags]) => whole::run(flags.parse()?),
-        ("role-bare", [transport, readers]) => bare::run(Transport::parse(transport)?, readers.parse()?),
-        ("role-readers", [address, transport, count, acks]) => {
-            let acks = if acks == Acks::Yes.as_str() { Acks::Yes } else { Acks::No };
-            readers::run(address.parse()?, Transport::parse(transport)?, count.parse()?, acks)
-        }
-        ("role-pollers", [address, path, tag]) => snapshots::poll(address.parse()?, path, tag),
-        _ => bail!("no such role: {role} {arguments:?}"),
     }
 }

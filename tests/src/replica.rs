@@ -9,7 +9,7 @@ use crate::stream::Frame;
 
 /// The state of an environment, made from frames alone.
 #[derive(Debug, Default, Clone)]
-pub struct Mirror {
+pub struct Replica {
     /// The epoch, 0 before the first snapshot.
     pub epoch: u64,
     /// The revision.
@@ -28,7 +28,7 @@ pub struct Mirror {
     pub snapshots: usize,
 }
 
-impl Mirror {
+impl Replica {
     /// Applies one frame. An order that the protocol forbids is an error.
     pub fn apply(&mut self, frame: &Frame) -> anyhow::Result<()> {
         match frame.kind.as_str() {

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::process::KEY;
 
 /// A server that is being served.
-pub struct Serving {
+pub struct InProcessServer {
     /// Where it listens.
     pub address: SocketAddr,
     stop: CancellationToken,
@@ -24,7 +24,7 @@ pub struct Serving {
     _folder: TempDir,
 }
 
-impl Serving {
+impl InProcessServer {
     /// Starts it on two threads, on a free port, with a folder of its own.
     pub fn start() -> Result<Self> {
         let folder = tempfile::tempdir()?;
