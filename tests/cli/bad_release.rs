@@ -96,7 +96,7 @@ async fn a_bad_release_is_taken_back_and_the_report_says_what_was_seen(world: Wo
     ripcord_as(&world, oncall.key(), &["release", "show", "web-1"])
         .await?
         .expect(0)?
-        .says(&["checkout-v2", "banner"])?;
+        .names(&["checkout-v2", "banner"])?;
     let plan = ripcord_as(&world, oncall.key(), &["rollback", "plan", "--release", "web-1", "--json"])
         .await?
         .expect(0)?
@@ -147,10 +147,11 @@ async fn a_bad_release_is_taken_back_and_the_report_says_what_was_seen(world: Wo
 
     // It can be read afterwards, and it is a way that can be gone back.
     let id = done["id"].as_str().context("id")?.to_owned();
-    ripcord(&world, &["rollback", "show", &id])
-        .await?
-        .expect(0)?
-        .says(&["Confirmed by 3 of 3 applications", "web-1", "2 flags", "ripcord rollback undo"])?;
+    let shown = ripcord(&world, &["rollback", "show", &id, "--json"]).await?.expect(0)?.json()?;
+    ensure!(
+        shown["confirmation"]["applied"]["confirmed"] == 3 && shown["scope"]["release"] == "web-1",
+        "{shown}"
+    );
     let again = ripcord_as(&world, oncall.key(), &["rollback", "undo", &id, "--reason", "the mend is out", "--json"]).await?;
     ensure!(again.code != 2 && again.code != 3, "{}\n{}", again.out, again.err);
     eventually(SOON, "it is forward again", || async {
@@ -158,7 +159,9 @@ async fn a_bad_release_is_taken_back_and_the_report_says_what_was_seen(world: Wo
         Ok(())
     })
     .await?;
-    ripcord(&world, &["rollback", "list"]).await?.expect(0)?.says(&[&id, "undone"])?;
+    let list = ripcord(&world, &["rollback", "list", "--json"]).await?.expect(0)?.json()?;
+    let first = list["items"].as_array().and_then(|items| items.iter().find(|item| item["id"] == id.as_str()));
+    ensure!(first.is_some_and(|rollback| rollback["state"] == "undone"), "{list}");
     ripcord(&world, &["audit", "verify"]).await?.expect(0)?;
     Ok(())
 }

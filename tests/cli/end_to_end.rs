@@ -39,12 +39,12 @@ async fn a_change_is_applied_seen_killed_confirmed_and_restored(world: World) ->
     std::fs::write(&file, FILE)?;
     let file = file.display().to_string();
     let planned = ripcord(&world, &["plan", "-f", &file]).await?.expect(0)?;
-    planned.says(&["checkout-v2", "banner"])?;
+    planned.names(&["checkout-v2", "banner"])?;
     ensure!(world.admin().revision().await? == 0, "a plan changed something");
     ripcord(&world, &["apply", "-f", &file, "--reason", "launch"])
         .await?
         .expect(0)?
-        .says(&["checkout-v2"])?;
+        .names(&["checkout-v2"])?;
     ensure!(world.admin().revision().await? == 1, "an apply is one commit");
 
     let sdk = world.admin().role("sdk").await?;
@@ -56,24 +56,33 @@ async fn a_change_is_applied_seen_killed_confirmed_and_restored(world: World) ->
         app.serves("true").await?;
     }
 
-    let killed = ripcord(&world, &["kill", "checkout-v2", "--reason", "5xx spike"]).await?.expect(0)?;
-    killed.says(&["checkout-v2", "off", "revision 2", "5xx spike", "2 of 2", " ms", "ripcord restore k_"])?;
+    let killed = ripcord(&world, &["kill", "checkout-v2", "--reason", "5xx spike", "--json"])
+        .await?
+        .expect(0)?
+        .json()?;
+    ensure!(
+        killed["scope"]["flag"] == "checkout-v2" && killed["revision"] == 2 && killed["reason"] == "5xx spike",
+        "{killed}"
+    );
+    let applied = &killed["confirmation"]["applied"];
+    ensure!(
+        applied["connected"] == 2 && applied["confirmed"] == 2 && applied["max_ms"].is_number(),
+        "{killed}"
+    );
     for app in &apps {
         let now = app.serves("false").await?;
         ensure!(now["reason"] == "KILLED", "{now}");
     }
-    // The printed command undoes it, word for word.
-    let undo = killed
-        .out
-        .lines()
-        .find(|line| line.contains("ripcord restore k_"))
-        .context("no way back is printed")?;
-    let words: Vec<_> = undo.split_whitespace().collect();
-    let at = words.iter().position(|word| *word == "restore").context("restore")?;
-    let id = words[at + 1];
-    ripcord(&world, &["kill", "--list"]).await?.expect(0)?.says(&[id, "checkout-v2", "5xx spike"])?;
-    let restored = ripcord(&world, &["restore", id, "--reason", "fixed"]).await?.expect(0)?;
-    restored.says(&["revision 3"])?;
+    // Asked for again it changes nothing, and prints the command that undoes it.
+    let again = ripcord(&world, &["kill", "checkout-v2"]).await?.expect(0)?;
+    let id = killed["id"].as_str().context("a kill has an id")?;
+    again.names(&[&format!("ripcord restore {id}")])?;
+    ripcord(&world, &["kill", "--list"])
+        .await?
+        .expect(0)?
+        .names(&[id, "checkout-v2", "5xx spike"])?;
+    let restored = ripcord(&world, &["restore", id, "--reason", "fixed", "--json"]).await?.expect(0)?.json()?;
+    ensure!(restored["revision"] == 3, "{restored}");
     for app in &apps {
         app.serves("true").await?;
     }
@@ -82,7 +91,7 @@ async fn a_change_is_applied_seen_killed_confirmed_and_restored(world: World) ->
     ensure!(world.admin().revision().await? == 3, "applying the same again made a revision: {}", again.out);
     ripcord(&world, &["audit", "verify"]).await?.expect(0)?;
     let log = ripcord(&world, &["audit"]).await?.expect(0)?;
-    log.says(&["launch", "5xx spike", "fixed"])?;
+    log.names(&["launch", "5xx spike", "fixed"])?;
     Ok(())
 }
 

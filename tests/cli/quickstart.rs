@@ -40,12 +40,12 @@ async fn on_the_servers_machine_the_first_kill_needs_no_setting() -> Outcome {
     at_the_machine(&server, &["kill", "checkout", "--reason", "x"])
         .await?
         .expect(0)?
-        .says(&["checkout", "ripcord restore k_"])?;
-    at_the_machine(&server, &["flags", "list"]).await?.expect(0)?.says(&["checkout"])?;
+        .names(&["checkout", "ripcord restore k_"])?;
+    at_the_machine(&server, &["flags", "list"]).await?.expect(0)?.names(&["checkout"])?;
     at_the_machine(&server, &["doctor"]).await?.expect(0)?;
     server.stop()?;
     server.restart().await?;
-    at_the_machine(&server, &["kill", "--list"]).await?.expect(0)?.says(&["checkout"])?;
+    at_the_machine(&server, &["kill", "--list"]).await?.expect(0)?.names(&["checkout"])?;
     Ok(())
 }
 

@@ -40,7 +40,7 @@ async fn a_release_collects_what_it_changed_and_tells_whose_hands_were_in_it(wor
     let begun = ripcord(&world, &["release", "begin", "web-12", "--artifact", "web 12", "--window", "2h"])
         .await?
         .expect(0)?;
-    begun.says(&["before-web-12", "--release web-12"])?;
+    begun.names(&["before-web-12", "--release web-12"])?;
     percent(&world, "25", &["--release", "web-12"]).await?.expect(0)?;
     let file = world.scratch().join("flags.yaml");
     std::fs::write(
@@ -53,28 +53,21 @@ async fn a_release_collects_what_it_changed_and_tells_whose_hands_were_in_it(wor
         .expect(0)?;
     percent(&world, "30", &[]).await?.expect(0)?;
     let shown = ripcord(&world, &["release", "show", "web-12"]).await?.expect(0)?;
-    shown.says(&[
-        "left (until",
-        "web 12",
-        "~ flag checkout",
-        "on 30%",
-        "+ flag search",
-        "also changed in revision 4",
-        "rollback plan --release web-12",
-    ])?;
-    ripcord(&world, &["release", "list"]).await?.expect(0)?.says(&["web-12", "open"])?;
+    shown.names(&["web 12", "checkout", "search", "rollback plan --release web-12"])?;
+    let shown = ripcord(&world, &["release", "show", "web-12", "--json"]).await?.expect(0)?.json()?;
+    ensure!(shown["foreign_flags"]["checkout"][0]["revision"] == 4, "{shown}");
+    ripcord(&world, &["release", "list"]).await?.expect(0)?.names(&["web-12"])?;
     ripcord(&world, &["release", "finish", "web-12"]).await?.expect(0)?;
     percent(&world, "40", &["--release", "web-12"]).await?.expect(3)?;
-    let kept = ripcord(&world, &["checkpoint", "delete", "before-web-12"]).await?.expect(1)?;
-    ensure!(kept.err.contains("release web-12"), "{}", kept.err);
+    let kept = ripcord(&world, &["checkpoint", "delete", "before-web-12", "--json"]).await?.expect(1)?;
+    kept.problem("IN_USE")?;
     Ok(())
 }
 
 async fn a_protected_environment_is_satisfied_by_doing_what_it_says(world: World) -> Outcome {
     percent(&world, "10", &[]).await?.expect(0)?;
     ripcord(&world, &["env", "policy", "set", "--protected"]).await?.expect(0)?;
-    let refused = percent(&world, "50", &[]).await?.expect(3)?;
-    ensure!(refused.err.contains("ripcord release begin"), "{}", refused.err);
+    percent(&world, "50", &["--json"]).await?.expect(3)?.problem("PROTECTED")?;
     ripcord(&world, &["release", "begin", "web-12"]).await?.expect(0)?;
     for _ in 0..10 {
         let refused = percent(&world, "50", &["--release", "web-12"]).await?;
@@ -93,7 +86,8 @@ async fn a_protected_environment_is_satisfied_by_doing_what_it_says(world: World
     ripcord(&world, &["flags", "disable", "checkout", "--reason", "a test"]).await?.expect(0)?;
     ripcord(&world, &["flags", "enable", "checkout", "--reason", "a test"]).await?.expect(3)?;
     ripcord(&world, &["kill", "checkout", "--reason", "a test"]).await?.expect(0)?;
-    ripcord(&world, &["env", "list"]).await?.expect(0)?.says(&["last known good"])?;
+    let list = ripcord(&world, &["env", "list", "--json"]).await?.expect(0)?.json()?;
+    ensure!(list["items"][0]["last_known_good"].is_object(), "{list}");
     Ok(())
 }
 

@@ -16,9 +16,9 @@ async fn a_report_is_printed_kept_listed_shown_and_compared_with_the_one_before(
         .run(&["drill", "list"])
         .await?
         .expect(0)?
-        .says(&["No drill was kept yet", "ripcord drill run --builtin happy-path"])?;
+        .names(&["No drill was kept yet", "ripcord drill run --builtin happy-path"])?;
     let first = ground.drill(&["--builtin", "happy-path"]).await?.expect(0)?;
-    first.says(&[
+    first.names(&[
         "✓",
         "production at 1:1",
         "Passed.",
@@ -27,9 +27,9 @@ async fn a_report_is_printed_kept_listed_shown_and_compared_with_the_one_before(
         "decision to every application back, as measured",
     ])?;
     let second = ground.drill(&["--builtin", "happy-path", "--applications", "3"]).await?.expect(0)?;
-    second.says(&["than 20", "3 of 3, every flag for every user"])?;
+    second.names(&["than 20", "3 of 3, every flag for every user"])?;
     let other_store_has_none_before = ground.drill(&["--builtin", "happy-path", "--store", "redis"]).await?.expect(0)?;
-    other_store_has_none_before.says(&["no earlier run"])?;
+    other_store_has_none_before.names(&["no earlier run"])?;
     let list = ground.run(&["drill", "list", "--json"]).await?.expect(0)?.json()?;
     let items = list["items"].as_array().context("items")?;
     ensure!(items.len() == 3 && items[0]["store"] == "redis", "{list:#}");
@@ -38,8 +38,8 @@ async fn a_report_is_printed_kept_listed_shown_and_compared_with_the_one_before(
         .run(&["drill", "show", id])
         .await?
         .expect(0)?
-        .says(&["applications  3", "no view was torn"])?;
-    ground.run(&["drill", "list"]).await?.expect(0)?.says(&["happy-path", "passed", id])?;
+        .names(&["applications  3", "no view was torn"])?;
+    ground.run(&["drill", "list"]).await?.expect(0)?.names(&["happy-path", "passed", id])?;
     Ok(())
 }
 
@@ -53,7 +53,7 @@ async fn an_on_call_key_may_drill_and_a_viewer_may_only_look() -> Outcome {
         super::CommandOutput::of(command).await
     };
     as_role("oncall", &["drill", "run", "--builtin", "happy-path"]).await?.expect(0)?;
-    as_role("viewer", &["drill", "list"]).await?.expect(0)?.says(&["happy-path"])?;
+    as_role("viewer", &["drill", "list"]).await?.expect(0)?.names(&["happy-path"])?;
     as_role("viewer", &["drill", "run", "--builtin", "happy-path", "--keep=false"])
         .await?
         .expect(0)?;
@@ -67,7 +67,7 @@ async fn a_drill_that_fails_is_a_failed_step_of_a_pipeline() -> Outcome {
     std::fs::write(&scenario, "{name: too-good, expect: {state: failed}}")?;
     let (scenario, junit) = (scenario.display().to_string(), junit.display().to_string());
     let ran = ground.drill(&["--scenario", &scenario, "--junit", &junit, "--keep=false"]).await?.expect(1)?;
-    ran.says(&["✗ the rollback ended as failed: confirmed.", "Failed. too-good on embedded"])?;
+    ran.names(&["✗ the rollback ended as failed: confirmed.", "Failed. too-good on embedded"])?;
     ensure!(!ran.out.contains("Kept as"), "{}", ran.out);
     let document = std::fs::read_to_string(&junit)?;
     let count = |what: &str| document.matches(what).count();
@@ -160,7 +160,7 @@ async fn without_an_environment_or_in_an_empty_one_other_flags_are_taken() -> Ou
         .await?
         .ok()?;
     let ran = ground.drill(&["--builtin", "happy-path", "--env", "empty"]).await?.expect(0)?;
-    ran.says(&["empty is empty: the built-in flags"])?;
+    ran.names(&["empty is empty: the built-in flags"])?;
     let file = ground.file("flags.yaml").display().to_string();
     ground.run(&["export", "--portable", "-o", &file]).await?.expect(0)?;
     // Nobody listens on port 1.
@@ -168,7 +168,7 @@ async fn without_an_environment_or_in_an_empty_one_other_flags_are_taken() -> Ou
     let alone = ["--builtin", "happy-path", "--file", &file];
     ground.drill(&[&alone[..], &nowhere, &["--keep=false"]].concat()).await?.expect(0)?;
     let ran = ground.drill(&[&alone[..], &nowhere].concat()).await?.expect(1)?;
-    ran.notes(&["no server answers", "127.0.0.1:1"])?;
+    ran.error_names(&["no server answers", "127.0.0.1:1"])?;
     Ok(())
 }
 
@@ -178,25 +178,29 @@ async fn what_cannot_be_rehearsed_says_why_before_anything_is_started() -> Outco
     let file = ground.file("bad.yaml").display().to_string();
     std::fs::write(&file, "{applications: 0, faults: [stragler], sped: 1}")?;
     let ran = ground.drill(&["--scenario", &file]).await?.expect(1)?;
-    ran.notes(&[
+    ran.error_names(&[
         "name: is missing",
         "applications: must be",
         "did you mean \"straggler\"?",
         "sped: is no member of a scenario",
     ])?;
-    ground.drill(&["--builtin", "nonsense"]).await?.expect(2)?.notes(&["there are happy-path"])?;
+    ground
+        .drill(&["--builtin", "nonsense"])
+        .await?
+        .expect(2)?
+        .error_names(&["there are happy-path"])?;
     ground
         .drill(&["--builtin", "store-outage", "--store", "embedded"])
         .await?
         .expect(2)?
-        .notes(&["--store redis"])?;
+        .error_names(&["--store redis"])?;
     ground.drill(&[]).await?.expect(2)?;
     let mut command = ground.command(&["drill", "run", "--builtin", "happy-path", "--store", "redis"]);
     command.env("PATH", "/nowhere");
     let ran = super::CommandOutput::of(command).await?.expect(1)?;
-    ran.notes(&["redis-server is not on this machine", "--store embedded"])?;
+    ran.error_names(&["redis-server is not on this machine", "--store embedded"])?;
     std::fs::write(&file, "{name: none, scope: {tags: [nobody-has-this]}}")?;
-    ground.drill(&["--scenario", &file]).await?.expect(2)?.notes(&["Is the scope right?"])?;
+    ground.drill(&["--scenario", &file]).await?.expect(2)?.error_names(&["Is the scope right?"])?;
     ground.nothing_is_left()
 }
 
@@ -234,7 +238,7 @@ async fn the_builtins_are_listed_and_can_be_begun_with() -> Outcome {
         .run(&["drill", "builtins"])
         .await?
         .expect(0)?
-        .says(&["happy-path", "store-outage", "A client is connected that never confirms"])?;
+        .names(&["happy-path", "store-outage", "A client is connected that never confirms"])?;
     let list = ground.run(&["drill", "builtins", "--json"]).await?.expect(0)?.json()?;
     for item in list["items"].as_array().context("items")? {
         let name = item["name"].as_str().context("name")?;
@@ -242,7 +246,7 @@ async fn the_builtins_are_listed_and_can_be_begun_with() -> Outcome {
             .run(&["drill", "builtins", name])
             .await?
             .expect(0)?
-            .says(&[&format!("name: {name}"), "about: "])?;
+            .names(&[&format!("name: {name}"), "about: "])?;
     }
     Ok(())
 }

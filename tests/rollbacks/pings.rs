@@ -57,7 +57,7 @@ async fn it_is_an_empty_delta_on_either_transport_and_lifts_no_kill(world: World
     Ok(())
 }
 
-async fn a_policy_has_pings_sent_by_the_node_that_drives(world: World) -> Outcome {
+async fn a_policy_has_the_leader_send_pings(world: World) -> Outcome {
     let (admin, _apps) = shop(&world).await?;
     policy(&admin, &json!({"ping_every_seconds": 10})).await?;
     eventually(SOON, "two pings are kept", || async {
@@ -72,5 +72,5 @@ async fn a_policy_has_pings_sent_by_the_node_that_drives(world: World) -> Outcom
 on_both_stores!(
     a_ping_reaches_every_application_and_changes_no_answer,
     it_is_an_empty_delta_on_either_transport_and_lifts_no_kill,
-    a_policy_has_pings_sent_by_the_node_that_drives
+    a_policy_has_the_leader_send_pings
 );

@@ -1,18 +1,18 @@
-//! What a command did.
+//! The exit code and the output of a command.
 
 use std::process::{Command, Output};
 
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
-/// What a command did.
+/// The exit code and the output of a command.
 #[derive(Debug)]
 pub struct CommandOutput {
     /// Exit code.
     pub code: i32,
-    /// What it printed.
+    /// Standard output.
     pub out: String,
-    /// What it said beside that.
+    /// Standard error.
     pub err: String,
 }
 
@@ -40,19 +40,28 @@ impl CommandOutput {
         serde_json::from_str(&self.out).with_context(|| format!("no JSON: {}\n{}", self.out, self.err))
     }
 
-    /// What it printed holds these words.
-    pub fn says(&self, words: &[&str]) -> anyhow::Result<&Self> {
-        self.holds(&self.out, words)
+    /// The problem document of a command that was run with `--json` and refused, which must have this code.
+    pub fn problem(&self, code: &str) -> anyhow::Result<Value> {
+        let text = if self.out.trim().is_empty() { &self.err } else { &self.out };
+        let problem: Value = serde_json::from_str(text).with_context(|| format!("no problem document: {}\n{}", self.out, self.err))?;
+        ensure!(problem["code"] == code, "{problem} instead of {code}");
+        Ok(problem)
     }
 
-    /// What it said beside its answer holds these words.
-    pub fn notes(&self, words: &[&str]) -> anyhow::Result<&Self> {
-        self.holds(&self.err, words)
+    /// What it printed names all of these: keys, ids, files, addresses, settings, commands to copy. Never a sentence: wording is
+    /// read by the snapshots in `cli/wording.rs` alone.
+    pub fn names(&self, things: &[&str]) -> anyhow::Result<&Self> {
+        self.holds(&self.out, things)
     }
 
-    fn holds(&self, text: &str, words: &[&str]) -> anyhow::Result<&Self> {
-        for word in words {
-            ensure!(text.contains(word), "{word:?} is missing in\n{}\n{}", self.out, self.err);
+    /// The same for standard error.
+    pub fn error_names(&self, things: &[&str]) -> anyhow::Result<&Self> {
+        self.holds(&self.err, things)
+    }
+
+    fn holds(&self, text: &str, things: &[&str]) -> anyhow::Result<&Self> {
+        for thing in things {
+            ensure!(text.contains(thing), "{thing:?} is missing in\n{}\n{}", self.out, self.err);
         }
         Ok(self)
     }

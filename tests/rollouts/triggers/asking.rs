@@ -29,21 +29,16 @@ async fn a_firing_waits_until_somebody_on_call_confirms_it(world: World) -> Outc
     refused.problem(403, "FORBIDDEN")?;
     let oncall = admin.role("oncall").await?;
     let ran = ripcord(&world, &oncall, &["trigger", "firings"]).await?;
-    ensure!(
-        ran.out.contains(&format!("ripcord trigger confirm {id}")) && ran.out.contains("ago"),
-        "{}",
-        ran.out
-    );
+    ran.names(&[&format!("ripcord trigger confirm {id}")])?;
     let ran = ripcord(&world, &oncall, &["trigger", "confirm", id, "--reason", "the graphs agree", "--json"]).await?;
     ensure!(ran.code == 0, "{} {}", ran.out, ran.err);
     let done: Value = serde_json::from_str(&ran.out)?;
     ensure!(done["state"] == "acted" && done["answered"]["reason"] == "the graphs agree", "{done}");
     ensure!(admin.value("checkout").await? == false, "it went back");
     let why = admin.log().await?[0]["reason"].as_str().unwrap_or_default().to_owned();
-    ensure!(
-        why.contains("confirmed what trigger error-rate asked (the graphs agree): HighErrorRate"),
-        "{why}"
-    );
+    for given in ["error-rate", "the graphs agree", "HighErrorRate"] {
+        ensure!(why.contains(given), "{given} is not in the log: {why}");
+    }
     oncall
         .post(&format!("firings/{id}/confirm"), &json!({"reason": "again"}))
         .await?
@@ -58,7 +53,7 @@ async fn what_was_declined_or_is_over_is_not_done_any_more(world: World) -> Outc
     let path = format!("firings/{}", came["firing"].as_str().unwrap_or_default());
     let declined = admin.post(&format!("{path}/decline"), &json!({"reason": "it is the load test"})).await?.ok()?;
     ensure!(declined["state"] == "declined", "{declined}");
-    ensure!(declined["says"].as_str().is_some_and(|says| says.contains("it is the load test")), "{declined}");
+    ensure!(declined["answered"]["reason"] == "it is the load test", "{declined}");
     admin
         .post(&format!("{path}/confirm"), &json!({"reason": "r"}))
         .await?
@@ -72,9 +67,7 @@ async fn what_was_declined_or_is_over_is_not_done_any_more(world: World) -> Outc
         .await?
         .problem(409, "WRONG_STATE")?;
     ensure!(
-        problem["detail"]
-            .as_str()
-            .is_some_and(|detail| detail.contains("ended at 2026-01-05T10:00:30Z")),
+        problem["detail"].as_str().is_some_and(|detail| detail.contains("2026-01-05T10:00:30Z")),
         "{problem}"
     );
     ensure!(admin.value("checkout").await? == true);
@@ -98,7 +91,7 @@ async fn the_mode_is_narrowed_and_never_widened_and_off_only_records(world: Worl
     let oncall = admin.role("oncall").await?;
     patch(&oncall, path, &json!({"mode": null})).await?.problem(403, "FORBIDDEN")?;
     let ran = ripcord(&world, &oncall, &["trigger", "disarm", "error-rate", "--reason", "the monitoring is wrong"]).await?;
-    ensure!(ran.code == 0 && ran.out.contains("disarmed"), "{} {}", ran.out, ran.err);
+    ran.expect(0)?;
     sent(&admin, &made, &alert("firing", "c", 3, None), "disarmed").await?;
     ensure!(firings(&admin).await?.len() == 2, "a disarmed trigger leaves no record");
     Ok(())
@@ -154,47 +147,27 @@ async fn commands_make_try_and_show_a_trigger(world: World) -> Outcome {
         "30m",
     ];
     let ran = ripcord(&world, &admin, &line).await?.expect(0)?;
-    ran.says(&[
-        "it will roll back checkout to last-known-good",
-        "/v1/hooks/production.error-rate",
-        "rct_",
-        "Ripcord-Signature: t=SECONDS,v1=HEX",
-        "asks before it acts",
-    ])?;
+    ran.names(&["checkout", "last-known-good", "/v1/hooks/production.error-rate", "rct_", "Ripcord-Signature"])?;
     std::fs::write(world.scratch().join("bad.json"), "{\"error_rate\": 0.2}")?;
     std::fs::write(world.scratch().join("good.json"), "{\"error_rate\": 0.01}")?;
     let file = |name: &str| world.scratch().join(name).display().to_string();
-    let ran = ripcord(&world, &admin, &["trigger", "test", "error-rate", &file("bad.json")])
-        .await?
-        .expect(0)?;
-    ran.says(&["It would ask a person", "could not"])?;
-    let ran = ripcord(&world, &admin, &["trigger", "test", "error-rate", &file("good.json")])
-        .await?
-        .expect(3)?;
-    ran.says(&["nothing is open that it could end"])?;
-    ripcord(&world, &admin, &["trigger", "show", "error-rate"]).await?.expect(0)?.says(&[
-        "roll back checkout",
-        "hmac",
-        "30m",
-        "while a release is open",
-        "No trigger has fired",
-    ])?;
-    ripcord(&world, &admin, &["trigger", "list"])
+    for (body, code, matched) in [("bad.json", 0, true), ("good.json", 3, false)] {
+        let tried = ripcord(&world, &admin, &["trigger", "test", "error-rate", &file(body), "--json"])
+            .await?
+            .expect(code)?
+            .json()?;
+        ensure!(tried["matched"] == matched, "{body}: {tried}");
+    }
+    ripcord(&world, &admin, &["trigger", "show", "error-rate"])
         .await?
         .expect(0)?
-        .says(&["error-rate", "json", "armed", "ask"])?;
-    ripcord(&world, &admin, &["trigger", "dry-run", "error-rate"])
-        .await?
-        .expect(0)?
-        .says(&["dry run"])?;
-    ripcord(&world, &admin, &["env", "policy", "set", "--triggers", "automatic"])
-        .await?
-        .expect(0)?
-        .says(&["they act by themselves"])?;
-    ripcord(&world, &admin, &["trigger", "delete", "error-rate"])
-        .await?
-        .expect(0)?
-        .says(&["Deleted trigger error-rate"])?;
+        .names(&["checkout", "hmac", "30m"])?;
+    ripcord(&world, &admin, &["trigger", "list"]).await?.expect(0)?.names(&["error-rate", "json"])?;
+    ripcord(&world, &admin, &["trigger", "dry-run", "error-rate"]).await?.expect(0)?;
+    ripcord(&world, &admin, &["env", "policy", "set", "--triggers", "automatic"]).await?.expect(0)?;
+    let trigger = admin.get("triggers/error-rate").await?.ok()?;
+    ensure!(trigger["state"] == "dry_run" && trigger["mode"] == "automatic", "{trigger}");
+    ripcord(&world, &admin, &["trigger", "delete", "error-rate"]).await?.expect(0)?;
     ripcord(&world, &admin, &["trigger", "show", "error-rate"]).await?.expect(1)?;
     Ok(())
 }
@@ -212,7 +185,6 @@ async fn the_cooldown_holds_over_a_restart_and_a_person_can_act_all_the_same(wor
     let second = sent(&admin, &made, &alert("firing", "b", 2, None), "fired").await?;
     let held_back = firing(&admin, &second["firing"]).await?;
     ensure!(held_back["state"] == "suppressed" && admin.value("search").await? == true, "{held_back}");
-    ensure!(held_back["says"].as_str().is_some_and(|says| says.contains("less than 1h ago")), "{held_back}");
     let path = format!("firings/{}/confirm", second["firing"].as_str().unwrap_or_default());
     let done = admin.post(&path, &json!({"reason": "it is another one"})).await?.ok()?;
     ensure!(done["state"] == "acted" && admin.value("search").await? == false, "{done}");

@@ -27,11 +27,7 @@ async fn what_is_forged_or_too_old_does_nothing(world: World) -> Outcome {
     };
     let forged = signature(&other, &body, 0).1;
     for header in [forged.as_str(), "", "t=1,v1=00", &header.replace("v1=", "v2=")] {
-        let problem = send_signed(&admin, &made, &text, header).await?.problem(401, "UNAUTHENTICATED")?;
-        ensure!(
-            problem["detail"].as_str().is_some_and(|detail| detail.starts_with("Nothing was done")),
-            "{problem}"
-        );
+        send_signed(&admin, &made, &text, header).await?.problem(401, "UNAUTHENTICATED")?;
     }
     send_signed(&admin, &made, &text.replace("page", "none"), &header)
         .await?
@@ -47,8 +43,8 @@ async fn what_is_forged_or_too_old_does_nothing(world: World) -> Outcome {
     read(bearer).await?.problem(401, "UNAUTHENTICATED")?;
     let problem = signed(&admin, &made, &body, -400).await?.problem(401, "UNAUTHENTICATED")?;
     ensure!(
-        problem["detail"].as_str().is_some_and(|detail| detail.contains("300 s are allowed")),
-        "{problem}"
+        problem["detail"].as_str().is_some_and(|detail| detail.contains("300")),
+        "the limit is not stated: {problem}"
     );
     ensure!(admin.value("checkout").await? == true && firings(&admin).await?.is_empty(), "nothing was done");
     let metrics = admin.get_root("/metrics").await?.body;
