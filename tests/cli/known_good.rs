@@ -77,7 +77,7 @@ async fn an_environment_vouches_for_what_has_soaked_and_not_while_something_is_k
     ensure!(vouched["name"] == "auto-3", "{vouched}");
     let judged = &vouched["judgements"][0];
     ensure!(judged["figures"]["soaked_seconds"].as_u64().is_some_and(|soaked| soaked >= 1), "{judged}");
-    ensure!(judged["by"]["key"].is_null(), "nobody\'s key vouched: {judged}");
+    ensure!(judged["by"]["key"].is_null(), "no person vouched: {judged}");
     ripcord(&world, &["env", "show"]).await?.expect(0)?.names(&["auto-3"])?;
     ripcord(&world, &["doctor"]).await?.expect(0)?.names(&["auto-3"])?;
     ripcord(&world, &["checkpoint", "doubt", "auto-3", "--reason", "a person knows better"])

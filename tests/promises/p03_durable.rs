@@ -249,7 +249,11 @@ async fn commits_under_way_at_shutdown_are_finished_or_refused_never_half_done()
     let writers: Vec<_> = (0..WRITERS)
         .map(|writer| tokio::spawn(count_up(admin.clone(), writer, 1, Arc::clone(&answered))))
         .collect();
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    eventually(SOON, "every writer has been answered", || async {
+        ensure!(answered.iter().all(|count| count.load(Ordering::SeqCst) > 0), "{answered:?}");
+        Ok(())
+    })
+    .await?;
     let status = server.stop()?;
     ensure!(status.success(), "a stopped server ends with {status}");
     for writer in writers {

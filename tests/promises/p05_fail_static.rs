@@ -227,9 +227,14 @@ async fn under_traffic_a_redis_that_comes_and_goes_loses_no_answered_commit() ->
         })
         .collect();
     for loss in [Loss::Killed, Loss::Paused, Loss::Killed, Loss::Paused] {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        let before = cluster.a.admin().revision().await?;
+        eventually(SOON, "commits are made", || async {
+            ensure!(cluster.a.admin().revision().await? > before, "still at {before}");
+            Ok(())
+        })
+        .await?;
         loss.happen(&mut cluster.redis)?;
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        cluster.a.readyz_until("without its store", |ready| ready.body["status"] != "ready").await?;
         loss.end(&mut cluster.redis).await?;
         cluster.a.readyz_until("ready again", |ready| ready.body["status"] == "ready").await?;
         cluster.b.readyz_until("ready again", |ready| ready.body["status"] == "ready").await?;

@@ -130,7 +130,8 @@ async fn a_kill_is_not_queued_behind_writes_that_wait_for_a_paused_redis() -> Ou
             tokio::spawn(async move { admin.put_flag(&format!("waits-{n}"), &flags::boolean("on")).await })
         })
         .collect();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    // Most of them wait by now; the kill must pass whether they do or not.
+    ripcord_tests::waiting::pass(Duration::from_millis(50)).await;
     let id = provisional(&admin, "checkout").await?;
     redis.resume()?;
     for write in waiting {

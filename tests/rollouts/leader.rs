@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use ripcord_tests::process::Signal;
+use ripcord_tests::waiting::{pass, pass_until};
 use ripcord_tests::{Cluster, Outcome, SOON, Server, Setup, World, eventually, flags, on_both_stores};
 use serde_json::{Value, json};
 
@@ -73,7 +74,7 @@ async fn a_leader_that_is_killed_at_every_point_of_a_step_takes_each_step_once(w
         })
         .await?;
         let wait = until_due(&rollout)? + point;
-        tokio::time::sleep(Duration::from_millis(wait.max(0).unsigned_abs())).await;
+        pass(Duration::from_millis(wait.max(0).unsigned_abs())).await;
         world.kill();
         world.restart().await?;
         killed.push((
@@ -146,8 +147,9 @@ async fn what_a_gate_has_counted_survives_a_crash() -> Outcome {
     })
     .await?;
     let sdk = admin.role("sdk").await?;
-    // Counts of the five seconds in which a step begins belong to before it, should it come to that.
-    tokio::time::sleep(Duration::from_secs(6)).await;
+    // Counts are kept by windows of five seconds; those of the window in which a step begins count as before it.
+    let entered: jiff::Timestamp = newest(&server).await?["entered"].as_str().context("a step")?.parse()?;
+    pass_until(entered + Duration::from_secs(6)).await;
     let count = |variant: &str, traffic: &str, times: u64| json!({"flag": "checkout", "variant": variant, "traffic": traffic, "evaluations": times});
     let counts = [count("on", "real", 100), count("off", "real", 900), count("on", "synthetic", 7)];
     let reported = sdk
@@ -160,8 +162,8 @@ async fn what_a_gate_has_counted_survives_a_crash() -> Outcome {
         Ok(())
     })
     .await?;
-    // The slot of the window is over and on disk; the record of the rollout is as old as its step.
-    tokio::time::sleep(Duration::from_secs(11)).await;
+    // The window ends and is written to disk; the record of the rollout is as old as its step.
+    pass(Duration::from_secs(11)).await;
     server.kill();
     server.restart().await?;
     eventually(SOON, "they are counted again", || async {
