@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use ripcord_benches::allocations::{Counting as Allocator, count};
+use ripcord_benches::connection::Connection;
 use ripcord_benches::interleaved::{batch, fastest};
 use ripcord_benches::socket_client::SocketClient;
-use ripcord_benches::subprocess::{Connection, ServerProcess, is_role};
+use ripcord_benches::subprocess::{ServerProcess, is_role};
 use ripcord_benches::table::{Row, print};
 use ripcord_benches::workload;
 use ripcord_sdk::{Context, Counting, Outcome};

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use jiff::{SignedDuration, Timestamp};
-use ripcord_benches::subprocess::{Connection, ServerProcess, is_role};
+use ripcord_benches::connection::Connection;
+use ripcord_benches::subprocess::{ServerProcess, is_role};
 use ripcord_benches::table::{Row, print};
 use serde_json::{Value, json};
 

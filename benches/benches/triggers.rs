@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use futures_util::{SinkExt as _, StreamExt as _};
+use ripcord_benches::connection::Connection;
 use ripcord_benches::process::KEY;
-use ripcord_benches::subprocess::{Connection, ServerProcess, is_role};
+use ripcord_benches::subprocess::{ServerProcess, is_role};
 use ripcord_benches::table::{Row, print};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;

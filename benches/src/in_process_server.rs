@@ -1,11 +1,10 @@
-//! All of `ripcord serve` in this process, on the embedded store, and calls of its REST interface.
+//! All of `ripcord serve` in this process, on the embedded store.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use ripcord_server::secret::Secret;
 use ripcord_server::serve::config::{Config, StoreChoice};
 use ripcord_server::telemetry::LogFormat;
@@ -14,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::process::KEY;
 
-/// A server that is being served.
+/// A running server.
 pub struct InProcessServer {
     /// Where it listens.
     pub address: SocketAddr,
@@ -79,20 +78,4 @@ fn config(folder: &TempDir) -> Config {
         otlp_endpoint: None,
         log_format: LogFormat::Pretty,
     }
-}
-
-/// One request to `/v1/{path}`; the body of the answer.
-pub fn call(address: SocketAddr, method: &str, path: &str, body: &str) -> Result<String> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_nodelay(true)?;
-    let head = format!(
-        "{method} /v1/{path} HTTP/1.1\r\nhost: bench\r\nx-api-key: {KEY}\r\nconnection: close\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(head.as_bytes())?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    ensure!(answer.starts_with("HTTP/1.1 2"), "{method} {path}: {answer}");
-    Ok(answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
 }

@@ -16,7 +16,7 @@ async fn good(server: &Server) -> anyhow::Result<Value> {
     ripcord(server, &["checkpoint", "show", "last-known-good", "--json"]).await?.expect(0)?.json()
 }
 
-async fn a_state_is_vouched_for_read_back_whole_and_doubted(world: World) -> Outcome {
+async fn a_state_is_vouched_for_read_back_whole_and_doubted(mut world: World) -> Outcome {
     let none = ripcord(&world, &["checkpoint", "show", "last-known-good", "--json"]).await?.expect(3)?;
     none.problem("NO_KNOWN_GOOD")?;
     flag(&world, "10").await?;

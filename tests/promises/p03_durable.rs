@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use ripcord_tests::{Api, Durability, Outcome, Redis, SOON, Server, Setup, World, eventually, flags, on_both_stores};
@@ -34,7 +33,7 @@ async fn chain_is_whole(admin: &Api) -> Outcome {
     Ok(())
 }
 
-async fn every_answered_commit_survives_kill_9_in_the_middle_of_a_thousand_ten_times_over(world: World) -> Outcome {
+async fn every_answered_commit_survives_kill_9_in_the_middle_of_a_thousand_ten_times_over(mut world: World) -> Outcome {
     let admin = world.admin();
     let answered: Arc<Vec<AtomicU64>> = Arc::new((0..WRITERS).map(|_| AtomicU64::new(0)).collect());
     for round in 0..ROUNDS {
@@ -69,7 +68,7 @@ async fn every_answered_commit_survives_kill_9_in_the_middle_of_a_thousand_ten_t
     Ok(())
 }
 
-async fn a_backup_brings_everything_back_in_a_new_epoch(world: World) -> Outcome {
+async fn a_backup_brings_everything_back_in_a_new_epoch(mut world: World) -> Outcome {
     let admin = world.admin();
     admin.put_flag("kept", &flags::boolean("on")).await?.ok()?;
     let kill = admin.kill_flag("kept").await?;

@@ -119,7 +119,7 @@ async fn a_restore_needs_a_reason(world: World) -> Outcome {
     Ok(())
 }
 
-async fn a_kill_survives_restarts(world: World) -> Outcome {
+async fn a_kill_survives_restarts(mut world: World) -> Outcome {
     let admin = world.admin();
     admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
     let id = admin.kill_flag("checkout").await?;

@@ -49,7 +49,7 @@ async fn a_repeat_returns_the_first_answer_and_changes_nothing(world: World) -> 
     Ok(())
 }
 
-async fn a_repeat_is_known_after_a_restart(world: World) -> Outcome {
+async fn a_repeat_is_known_after_a_restart(mut world: World) -> Outcome {
     let admin = world.admin();
     let first = put(&admin, "checkout", &flags::boolean("on"), "call-1").await?;
     let killed = kill(&admin, "checkout", "call-2").await?;

@@ -49,7 +49,7 @@ fn proposal(answer: &Answer) -> anyhow::Result<Value> {
     Ok(proposal)
 }
 
-async fn an_edit_is_done_when_the_holder_of_another_key_approves_it(world: World) -> Outcome {
+async fn an_edit_is_done_when_the_holder_of_another_key_approves_it(mut world: World) -> Outcome {
     let two = Two::of(&world, &["changes"]).await?;
     let before = two.anna.revision().await?;
     let waits = proposal(&two.anna.put_flag("checkout", &flags::boolean("on")).await?)?;

@@ -62,7 +62,7 @@ async fn check_all_steps(server: &Server, steps: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn a_leader_that_is_killed_at_every_point_of_a_step_takes_each_step_once(world: World) -> Outcome {
+async fn a_leader_that_is_killed_at_every_point_of_a_step_takes_each_step_once(mut world: World) -> Outcome {
     let steps = POINTS.len() + 4;
     start_long(&world, steps).await?;
     let mut killed = Vec::new();

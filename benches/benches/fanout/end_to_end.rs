@@ -4,15 +4,16 @@ use std::io::BufRead;
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
-use ripcord_benches::in_process_server::{InProcessServer, call};
+use ripcord_benches::connection::call;
+use ripcord_benches::in_process_server::InProcessServer;
 use ripcord_benches::process::now;
 
 use crate::publisher::FLAG;
 
 /// Serves; `kill` kills or restores in turn and says when the request was sent.
 pub fn run(flags: usize) -> Result<()> {
-    let serving = InProcessServer::start()?;
-    let address = serving.address;
+    let server = InProcessServer::start()?;
+    let address = server.address;
     fill(address, flags)?;
     println!("{address}");
     let mut kill = None;
@@ -30,7 +31,7 @@ pub fn run(flags: usize) -> Result<()> {
         };
         println!("killed {began}");
     }
-    serving.stop()
+    server.stop()
 }
 
 fn fill(address: SocketAddr, flags: usize) -> Result<()> {
@@ -48,7 +49,7 @@ fn fill(address: SocketAddr, flags: usize) -> Result<()> {
 
 fn pull(address: SocketAddr) -> Result<String> {
     let body = r#"{"scope": {"flag": "checkout-0"}, "reason": "5xx spike"}"#;
-    let answer: serde_json::Value = serde_json::from_str(&call(address, "POST", "environments/production/kills", body)?)?;
+    let answer = call(address, "POST", "environments/production/kills", body)?;
     let id = answer.pointer("/kill/id").or_else(|| answer.get("id")).and_then(serde_json::Value::as_str);
     Ok(id.with_context(|| format!("no id: {answer}"))?.to_owned())
 }

@@ -41,7 +41,7 @@ async fn never_without(mut reader: WebSocket, id: String, over: Arc<AtomicBool>)
         };
         replica.apply(&frame)?;
         let there = replica.kills.contains_key(&id);
-        ensure!(there || !seen, "the kill was gone at revision {}", mirror.revision);
+        ensure!(there || !seen, "the kill was gone at revision {}", replica.revision);
         seen |= there;
     }
     ensure!(seen, "the stream never had the kill");

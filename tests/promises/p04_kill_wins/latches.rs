@@ -48,7 +48,7 @@ async fn a_tag_kill_covers_flags_tagged_later_and_untagging_does_not_free_them(w
     Ok(())
 }
 
-async fn deleting_and_making_it_again_does_not_free_a_flag(world: World) -> Outcome {
+async fn deleting_and_making_it_again_does_not_free_a_flag(mut world: World) -> Outcome {
     let admin = world.admin();
     admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
     admin.put_flag("tagged", &flags::tagged("on", &["payments"])).await?.ok()?;

@@ -172,7 +172,7 @@ async fn commands_make_try_and_show_a_trigger(world: World) -> Outcome {
     Ok(())
 }
 
-async fn the_cooldown_holds_over_a_restart_and_a_person_can_act_all_the_same(world: World) -> Outcome {
+async fn the_cooldown_holds_over_a_restart_and_a_person_can_act_all_the_same(mut world: World) -> Outcome {
     let admin = released(&world).await?;
     mode(&admin, "automatic").await?;
     admin.put_flag("search", &ripcord_tests::flags::boolean("on")).await?.ok()?;

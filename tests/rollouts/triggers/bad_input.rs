@@ -57,7 +57,7 @@ async fn what_is_forged_or_too_old_does_nothing(world: World) -> Outcome {
     Ok(())
 }
 
-async fn a_replayed_delivery_is_known_and_does_nothing_even_after_a_restart(world: World) -> Outcome {
+async fn a_replayed_delivery_is_known_and_does_nothing_even_after_a_restart(mut world: World) -> Outcome {
     let (admin, made) = world_with_a_hook(&world).await?;
     let (text, header) = signature(&made, &alert("firing", "a", 1, None), 0);
     let came = send_signed(&admin, &made, &text, &header).await?.ok()?;
