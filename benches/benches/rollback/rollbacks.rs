@@ -11,7 +11,7 @@ use ripcord_proto::table::{Entry, Member as _};
 use ripcord_proto::{Flag, FlagKey, Position, TargetName};
 use ripcord_server::commit::{Answer, Answerer, Ask, Committed, Draft, Expected};
 use ripcord_server::environment::Environments;
-use ripcord_server::http::Refusal;
+use ripcord_server::http::ApiError;
 use ripcord_server::rollback::{self, Order, Prepared};
 
 fn answer() -> Answerer {
@@ -66,7 +66,7 @@ pub fn order(to: TargetName, scope: Scope) -> Order {
 /// The order made ready.
 pub async fn prepared(environments: &Environments, order: &Order) -> anyhow::Result<Prepared> {
     let prepared = rollback::prepare(environments, &environments::production()?, &environments::author(Role::Oncall), order).await;
-    prepared.map_err(|error| anyhow::anyhow!("{:?}", Refusal::from(error)))
+    prepared.map_err(|error| anyhow::anyhow!("{:?}", ApiError::from(error)))
 }
 
 /// The draft of the commit.
