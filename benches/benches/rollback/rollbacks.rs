@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use ripcord_benches::world;
+use ripcord_benches::environments;
 use ripcord_proto::record::Record;
 use ripcord_proto::role::Role;
 use ripcord_proto::rollback::{Rollback, RollbackId, RollbackState, Scope};
@@ -25,7 +25,7 @@ fn draft(asks: Vec<Ask>) -> anyhow::Result<Draft> {
     Ok(Draft {
         reason: Some("a bench".to_owned()),
         answer: answer(),
-        ..Draft::new(world::production()?, world::author(Role::Oncall), asks)
+        ..Draft::new(environments::production()?, environments::author(Role::Oncall), asks)
     })
 }
 
@@ -65,7 +65,7 @@ pub fn order(to: TargetName, scope: Scope) -> Order {
 
 /// The order made ready.
 pub async fn prepared(environments: &Environments, order: &Order) -> anyhow::Result<Prepared> {
-    let prepared = rollback::prepare(environments, &world::production()?, &world::author(Role::Oncall), order).await;
+    let prepared = rollback::prepare(environments, &environments::production()?, &environments::author(Role::Oncall), order).await;
     prepared.map_err(|error| anyhow::anyhow!("{:?}", ApiError::from(error)))
 }
 
