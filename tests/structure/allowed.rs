@@ -101,10 +101,7 @@ pub const CIRCLES: &[&str] = &[
 ];
 
 /// Imports that go up, or reach for a leaf.
-pub const UPWARD: &[&str] = &[
-    "peer -> kill",
-    "release/show -> rollback/words",
-];
+pub const UPWARD: &[&str] = &["peer -> kill", "release/show -> rollback/words"];
 
 /// Type names that the server defines more than once, each with its reason.
 pub const TYPES: &[(&str, &str)] = &[
@@ -145,9 +142,24 @@ pub const TYPES: &[(&str, &str)] = &[
     ("Why", "not renamed yet"),
 ];
 
-/// Files with too many lines.
-pub const LONG: &[&str] = &[
-    "proto/src: frame",
-    "server/cli/src: client",
-    "server/src: commit/validate",
+/// Files that documents name before they are written.
+pub const PATHS: &[&str] = &[
+    "server/decisions/0013-a-firing-is-decided-on-its-records.md: trigger/decision.rs",
+    "server/docs/SUMMARY.md: metrics.md",
+    "server/docs/SUMMARY.md: cli.md",
+    "server/docs/SUMMARY.md: problems.md",
+    "server/docs/clients.md: ../../sdk/README.md",
+    "server/docs/README.md: metrics.md",
+    "server/docs/README.md: cli.md",
+    "server/docs/README.md: problems.md",
+    "server/docs/api.md: problems.md",
+    "server/docs/operations.md: cli.md",
+    "server/docs/operations.md: metrics.md",
+    "README.md: server/docs/metrics.md",
+    "README.md: server/docs/cli.md",
+    "README.md: server/docs/problems.md",
+    "README.md: .github/CONTRIBUTING.md",
 ];
+
+/// Files with too many lines.
+pub const LONG: &[&str] = &["proto/src: frame", "server/cli/src: client", "server/src: commit/validate"];

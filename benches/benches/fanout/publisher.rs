@@ -91,7 +91,7 @@ impl Stage {
         let delta = self.step();
         let history = Arc::new(Mutex::new(History::new(Limits::default())));
         let from = delta.from;
-        history.lock().expect("not poisoned").push(delta);
+        history.lock().push(delta);
         let head = Head::new(Arc::clone(&self.served), Instant::now(), 0, history, Some(from));
         let from = Position {
             revision: from,
