@@ -7,9 +7,9 @@ use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::log::{AuditReport, LogEntry};
 
 use super::revisions::sequence;
+use super::authorize::Caller;
 use super::services::AppState;
 use crate::access::Access;
-use crate::access::extract::Caller;
 use crate::access::permit::{Administer, Read};
 use crate::audit::{self, Listed};
 use crate::http::query::{Limit, Query};

@@ -16,7 +16,8 @@ use tonic::{Request, Response, Status};
 
 use super::evaluation::{ResolveRequest, boolean, float, integer, object, span, string, with_zero, zero_of};
 use super::events::{self, Event, Events};
-use super::{FlagdState, context};
+use super::context;
+use super::state::FlagdState;
 use crate::remote::{RemoteEvaluation, trace};
 
 /// The service.

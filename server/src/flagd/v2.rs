@@ -9,7 +9,7 @@ use ripcord_proto::grpc::evaluation_v2::{
 };
 use tonic::{Request, Response, Status};
 
-use super::FlagdState;
+use super::state::FlagdState;
 use super::evaluation::{ResolveRequest, boolean, float, integer, object, string};
 use super::events::{self, Event, Events};
 
