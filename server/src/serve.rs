@@ -27,7 +27,7 @@ use crate::access::{Access, Limits};
 use crate::api;
 use crate::clock::{Clock as _, SystemClock};
 use crate::commit::CommitError;
-use crate::environment::{Environments, Orphans, Rooms};
+use crate::environment::{EnvironmentDeps, Environments, Orphans};
 use crate::flagd;
 use crate::fleet::{self, Fleet};
 use crate::kill::{self, Kills};
@@ -198,7 +198,7 @@ async fn open_protocols(
 
 /// Loads what the store holds and starts every environment, with the journal's kills lying over it.
 async fn open_environments(opened: &Opened, board: &Arc<Board>, tasks: &TaskSet, data_dir: &DataDir, journal: &Journal) -> Result<Environments, StoreError> {
-    let rooms = Rooms {
+    let rooms = EnvironmentDeps {
         store: Arc::clone(&opened.store),
         board: Arc::clone(board),
         clock: Arc::new(SystemClock),

@@ -15,11 +15,11 @@ use super::rooms::Rooms;
 use super::write::{NO_BODY, answer, reply};
 use crate::access::permit::Administer;
 use crate::access::{Clearance, keys};
-use crate::commit::{Answer, Answerer, Made};
+use crate::commit::{Answer, Applied, ResponseBuilder};
 use crate::http::idempotency::Identity;
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{Body, Refusal, Reply};
-use crate::system::{SystemAsk, SystemDraft};
+use crate::system::{SystemDraft, SystemOperation};
 
 /// The valid keys, without their secrets.
 #[utoipa::path(get, path = "/v1/keys", tag = "keys", params(PageQuery),
@@ -51,7 +51,7 @@ fn view(record: &KeyRecord) -> KeyView {
 /// Makes a key. The answer is the only place where it is shown; a repeated call is answered without it.
 #[utoipa::path(post, path = "/v1/keys", tag = "keys",
     request_body(content = KeyRequest, example = json!({"role": "sdk", "environment": "production", "name": "checkout service"})),
-    responses((status = 201, description = "Made", body = KeyCreated), (status = "4XX", body = Problem)))]
+    responses((status = 201, description = "Applied", body = KeyCreated), (status = "4XX", body = Problem)))]
 pub(super) async fn create(clearance: Clearance<Administer>, identity: Identity, body: Body<KeyRequest>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
     let KeyRequest {
         role,
@@ -69,8 +69,8 @@ pub(super) async fn create(clearance: Clearance<Administer>, identity: Identity,
         created: rooms.now(),
     };
     let id = record.id.clone();
-    let answer = move |made: &Made| created(&id, made);
-    let draft = draft(&clearance, SystemAsk::CreateKey(record), reason, (&identity, &body.digest), answer);
+    let answer = move |made: &Applied| created(&id, made);
+    let draft = draft(&clearance, SystemOperation::CreateKey(record), reason, (&identity, &body.digest), answer);
     let committed = rooms.submit_system(&clearance, draft).await?;
     if committed.replayed {
         return reply(&committed.answer, true, None);
@@ -85,7 +85,7 @@ pub(super) async fn create(clearance: Clearance<Administer>, identity: Identity,
 }
 
 /// What is recorded of the making of a key: everything but the key.
-fn created(id: &str, made: &Made) -> Result<Answer, Refusal> {
+fn created(id: &str, made: &Applied) -> Result<Answer, Refusal> {
     let body = KeyCreated {
         id: id.to_owned(),
         key: None,
@@ -107,7 +107,7 @@ pub(super) async fn revoke(
 ) -> Result<Reply, Refusal> {
     let (id, Query(query)) = (id.into_inner(), query);
     let recorded = id.clone();
-    let answer = move |made: &Made| {
+    let answer = move |made: &Applied| {
         let body = Recorded {
             id: recorded.clone(),
             epoch: made.position.epoch,
@@ -115,23 +115,23 @@ pub(super) async fn revoke(
         };
         answer(StatusCode::OK, &body)
     };
-    let draft = draft(&clearance, SystemAsk::RevokeKey(id), query.reason(), (&identity, &NO_BODY), answer);
+    let draft = draft(&clearance, SystemOperation::RevokeKey(id), query.reason(), (&identity, &NO_BODY), answer);
     let committed = rooms.submit_system(&clearance, draft).await?;
     reply(&committed.answer, committed.replayed, None)
 }
 
 fn draft(
     clearance: &Clearance<Administer>,
-    ask: SystemAsk,
+    ask: SystemOperation,
     reason: Option<String>,
     (identity, body): (&Identity, &Digest),
-    answer: impl Fn(&Made) -> Result<Answer, Refusal> + Send + Sync + 'static,
+    answer: impl Fn(&Applied) -> Result<Answer, Refusal> + Send + Sync + 'static,
 ) -> SystemDraft {
     SystemDraft {
         author: clearance.author(),
         reason,
-        asks: vec![ask],
+        operations: vec![ask],
         call: identity.clone().call(clearance.caller(), body),
-        answer: Answerer(Arc::new(move |made| answer(made).unwrap_or_else(|refusal| super::write::failed(&refusal)))),
+        answer: ResponseBuilder(Arc::new(move |made| answer(made).unwrap_or_else(|refusal| super::write::failed(&refusal)))),
     }
 }

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::environment::Environments;
 use crate::http::{Refusal, Reply};
-use crate::peer::{Peers, Reached};
+use crate::peer::{PeerReachability, Peers};
 use crate::store::{StoreHealth, StoreState};
 
 /// What readiness is told from. Cheap to clone.
@@ -33,7 +33,7 @@ pub struct Health {
 struct Inner {
     environments: Environments,
     store: watch::Receiver<StoreHealth>,
-    peers: Option<watch::Receiver<Reached>>,
+    peers: Option<watch::Receiver<PeerReachability>>,
     stopping: CancellationToken,
     stale_after: Duration,
     node: String,
@@ -143,7 +143,7 @@ fn store_part(health: &StoreHealth, now: Timestamp, stale_after: Duration) -> Pa
     }
 }
 
-fn peers_part(reached: &Reached) -> (ReadyState, String) {
+fn peers_part(reached: &PeerReachability) -> (ReadyState, String) {
     if reached.not_reached.is_empty() {
         return (ReadyState::Ready, String::new());
     }
