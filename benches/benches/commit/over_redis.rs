@@ -13,7 +13,7 @@ use ripcord_server::snapshot::publication::Publication;
 use ripcord_server::store::redis::{RedisConfig, RedisStore};
 use tokio::sync::mpsc;
 
-use ripcord_benches::world::attach;
+use ripcord_benches::environments::attach;
 
 use crate::drafts::{draft_of, put, start};
 use crate::statistics::{micros, p50, p99};
