@@ -18,7 +18,7 @@ use crate::commit::{Answer, Author, CommitError, Committed, Draft, IdempotentCal
 use crate::environment::{EnvironmentDeps, Environments, Orphans};
 use crate::peer::Peers;
 use crate::snapshot::publication::Served;
-use crate::store::faulty::{Fault, FaultyStore};
+use crate::store::fault_injection::{Fault, FaultyStore};
 use crate::store::journal::Journal;
 use crate::store::memory::MemoryStore;
 use crate::system::{SystemDraft, SystemOperation};

@@ -35,7 +35,7 @@ use crate::rollback::progress::Progress;
 use crate::rollout::Rollouts;
 use crate::secret::Secret;
 use crate::snapshot::board::Board;
-use crate::store::faulty::FaultyStore;
+use crate::store::fault_injection::FaultyStore;
 use crate::store::journal::Journal;
 use crate::store::memory::MemoryStore;
 use crate::system::{SystemDraft, SystemOperation};

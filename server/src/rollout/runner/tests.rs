@@ -34,7 +34,7 @@ use crate::peer::Peers;
 use crate::rollout::Rollouts;
 use crate::rollout::acts::{self, Act};
 use crate::snapshot::board::Board;
-use crate::store::faulty::{Fault, FaultyStore};
+use crate::store::fault_injection::{Fault, FaultyStore};
 use crate::store::journal::Journal;
 use crate::store::memory::MemoryStore;
 use crate::system::{SystemDraft, SystemOperation};

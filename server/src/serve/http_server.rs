@@ -1,7 +1,7 @@
-//! The HTTP entry: listeners, TLS and worker threads, with the web framework behind them.
+//! The HTTP server: listeners, TLS and worker threads, with the web framework behind them.
 //!
 //! It is built from the framework's parts instead of its `HttpServer`, because a WebSocket's socket is taken over: after the
-//! opening request nothing of the HTTP service remains of such a connection.
+//! opening request such a connection no longer goes through the HTTP service.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -25,11 +25,11 @@ use crate::stream::{ClientSocket, SocketControl, Streams, Worker};
 pub struct Settings {
     /// Worker threads.
     pub workers: usize,
-    /// TLS, where it is on.
+    /// `None` serves plain HTTP.
     pub tls: Option<Arc<rustls::ServerConfig>>,
-    /// How long requests in progress may take when the server stops.
+    /// How long requests in progress may take during shutdown.
     pub shutdown: Duration,
-    /// How long a connection may idle between two requests.
+    /// How long a connection may be idle between two requests.
     pub keep_alive: Duration,
 }
 
@@ -47,12 +47,12 @@ impl Default for Settings {
 /// How long a TLS handshake or a request's head may take.
 const OPENING: Duration = Duration::from_secs(5);
 
-/// Connections of one worker, at most: streams beyond the limit are refused with an answer, which the framework would not give.
+/// Connections of one worker, at most. Set so high that the stream limit refuses first: it sends an answer, the framework would not.
 const CONNECTIONS: usize = 1_000_000;
 
-/// Starts the server on sockets that are bound already. `app` makes the application of one worker thread; it must call
-/// [`Worker::routes`] so that streams and their acknowledgements are mounted. The server handles no signals: whoever starts
-/// it also stops it.
+/// Starts the server on sockets that are already bound. `app` builds the application of one worker thread; it must call
+/// [`Worker::routes`] so that streams and their acknowledgements are mounted. The server does not handle signals: the caller
+/// stops it.
 pub fn start<F, I, S, B>(listeners: Vec<TcpListener>, settings: &Settings, streams: &Streams, app: F) -> io::Result<Server>
 where
     F: Fn(Worker) -> I + Send + Clone + 'static,
@@ -110,7 +110,7 @@ where
     Ok(server.run())
 }
 
-/// Prepares a connection: no delay of small writes, and the TLS handshake where TLS is on.
+/// Prepares a connection: no delay of small writes, and the TLS handshake if TLS is on.
 async fn accept(stream: TcpStream, tls: Option<Arc<rustls::ServerConfig>>) -> io::Result<(ClientSocket, Protocol, Option<SocketAddr>)> {
     stream.set_nodelay(true)?;
     let peer = stream.peer_addr().ok();

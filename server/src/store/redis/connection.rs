@@ -1,6 +1,6 @@
 //! The connection that commands go over, and what a command can come to.
 //!
-//! There is one at a time; the [`watch`](super::watch) makes it, watches it, and declares it lost. Whoever waits for an answer
+//! There is one at a time; the [`health_watch`](super::health_watch) makes it, watches it, and declares it lost. Whoever waits for an answer
 //! then learns at once that none will come.
 
 use std::sync::Arc;
@@ -31,18 +31,20 @@ pub(super) enum CallError {
 }
 
 /// The connection in use.
-pub(super) struct Live {
+pub(super) struct RedisConnection {
     connection: MultiplexedConnection,
     lost: CancellationToken,
 }
 
-impl std::fmt::Debug for Live {
+impl std::fmt::Debug for RedisConnection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Live").field("lost", &self.lost.is_cancelled()).finish_non_exhaustive()
+        f.debug_struct("RedisConnection")
+            .field("lost", &self.lost.is_cancelled())
+            .finish_non_exhaustive()
     }
 }
 
-impl Live {
+impl RedisConnection {
     pub(super) fn new(connection: MultiplexedConnection) -> Self {
         Self {
             connection,
@@ -125,19 +127,19 @@ impl Script {
 }
 
 /// The server, and the connection in use.
-pub(super) struct Link {
+pub(super) struct RedisConnector {
     client: Client,
-    live: ArcSwapOption<Live>,
+    live: ArcSwapOption<RedisConnection>,
 }
 
-impl std::fmt::Debug for Link {
+impl std::fmt::Debug for RedisConnector {
     // The client knows the password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Link").field("live", &self.live).finish_non_exhaustive()
+        f.debug_struct("RedisConnector").field("live", &self.live).finish_non_exhaustive()
     }
 }
 
-impl Link {
+impl RedisConnector {
     pub(super) fn new(url: &str) -> Result<Self, RedisError> {
         Ok(Self {
             client: Client::open(url)?,
@@ -146,25 +148,25 @@ impl Link {
     }
 
     /// The connection in use.
-    pub(super) fn live(&self) -> Result<Arc<Live>, CallError> {
+    pub(super) fn connection(&self) -> Result<Arc<RedisConnection>, CallError> {
         self.live.load_full().ok_or(CallError::NotSent)
     }
 
     /// Puts a connection in use, or takes it out.
-    pub(super) fn put(&self, live: Option<Arc<Live>>) {
+    pub(super) fn put(&self, live: Option<Arc<RedisConnection>>) {
         if let Some(before) = self.live.swap(live) {
             before.lose();
         }
     }
 
     /// Makes a connection for commands.
-    pub(super) async fn connect(&self) -> Result<Live, RedisError> {
-        Ok(Live::new(self.connection(Some(ANSWER)).await?))
+    pub(super) async fn connect(&self) -> Result<RedisConnection, RedisError> {
+        Ok(RedisConnection::new(self.open(Some(ANSWER)).await?))
     }
 
     /// Makes a connection for a command that waits for something to happen.
     pub(super) async fn connect_patient(&self) -> Result<MultiplexedConnection, RedisError> {
-        self.connection(None).await
+        self.open(None).await
     }
 
     /// Makes a connection that hears what is published.
@@ -173,7 +175,7 @@ impl Link {
         timed.unwrap_or_else(|_| Err(RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut))))
     }
 
-    async fn connection(&self, answer: Option<Duration>) -> Result<MultiplexedConnection, RedisError> {
+    async fn open(&self, answer: Option<Duration>) -> Result<MultiplexedConnection, RedisError> {
         let config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(answer);
         self.client.get_multiplexed_async_connection_with_config(&config).await
     }

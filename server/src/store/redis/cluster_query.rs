@@ -6,19 +6,20 @@
 //! that is at it already does not begin anew.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
 use rand::RngExt as _;
 use redis::aio::PubSub;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
+use super::connection::CallError;
 use super::keys;
-use super::link::CallError;
-use super::node::Node;
+use super::node::RedisNode;
 use crate::tasks::TaskSet;
 
 /// How often a node says that it is alive.
@@ -33,14 +34,14 @@ const GOODBYE: Duration = Duration::from_millis(300);
 const ANSWERS: usize = 256;
 
 /// Answers the questions of other nodes.
-pub trait Answerer: Send + Sync + 'static {
+pub trait QueryHandler: Send + Sync + 'static {
     /// The answer to `question`; `None` where this node has nothing to say, which counts as an answer.
     fn answer<'a>(&'a self, question: &'a RawValue) -> BoxFuture<'a, Option<Box<RawValue>>>;
 }
 
 /// What the nodes answered.
 #[derive(Debug, Clone, Default)]
-pub struct Answers {
+pub struct QueryAnswers {
     /// By the names of the nodes; those that had nothing to say are here without an answer.
     pub answered: BTreeMap<String, Option<Box<RawValue>>>,
     /// The names of live nodes that did not answer in time.
@@ -49,67 +50,63 @@ pub struct Answers {
 
 /// The way to the other nodes. Cheap to clone.
 #[derive(Clone)]
-pub struct Exchange {
-    shared: Arc<Shared>,
+pub struct ClusterQuery {
+    inner: Arc<Inner>,
 }
 
-impl std::fmt::Debug for Exchange {
+impl std::fmt::Debug for ClusterQuery {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Exchange").field("node", &self.shared.node.name).finish_non_exhaustive()
+        f.debug_struct("ClusterQuery").field("node", &self.inner.node.name).finish_non_exhaustive()
     }
 }
 
-struct Shared {
-    node: Arc<Node>,
-    answerer: Arc<dyn Answerer>,
+struct Inner {
+    node: Arc<RedisNode>,
+    handler: Arc<dyn QueryHandler>,
     tasks: TaskSet,
     /// The other nodes, as last heard: name by id.
     others: Mutex<BTreeMap<String, String>>,
     /// Questions of others that this node is answering, by id.
     answering: Mutex<HashSet<String>>,
     /// Questions that are being asked.
-    asking: Mutex<HashMap<String, mpsc::Sender<Reply>>>,
+    asking: Mutex<HashMap<String, mpsc::Sender<ReplyMessage>>>,
 }
 
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
-struct Question {
+struct QueryMessage {
     id: String,
     from: String,
     text: Box<RawValue>,
 }
 
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
-struct Reply {
+struct ReplyMessage {
     id: String,
     from: String,
     name: String,
     answer: Option<Box<RawValue>>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Exchange {
-    pub(super) fn start(node: Arc<Node>, answerer: Arc<dyn Answerer>, tasks: &TaskSet) -> Self {
-        let exchange = Self {
-            shared: Arc::new(Shared {
+impl ClusterQuery {
+    pub(super) fn start(node: Arc<RedisNode>, handler: Arc<dyn QueryHandler>, tasks: &TaskSet) -> Self {
+        let query = Self {
+            inner: Arc::new(Inner {
                 node,
-                answerer,
+                handler,
                 tasks: tasks.clone(),
                 others: Mutex::default(),
                 answering: Mutex::default(),
                 asking: Mutex::default(),
             }),
         };
-        tasks.long_lived("redis beat", exchange.clone().beat_on());
-        tasks.long_lived("redis questions", exchange.clone().listen_on());
-        exchange
+        tasks.long_lived("redis beat", query.clone().beat_on());
+        tasks.long_lived("redis questions", query.clone().listen_on());
+        query
     }
 
     /// The names of the other nodes that are alive, as last heard.
     pub fn others(&self) -> Vec<String> {
-        lock(&self.shared.others).values().cloned().collect()
+        self.inner.others.lock().values().cloned().collect()
     }
 
     /// The ids of the other nodes that are alive now; `None` where Redis cannot be asked.
@@ -119,18 +116,18 @@ impl Exchange {
 
     /// Asks all other nodes, and waits until all that live have answered, or for `patience`. Without Redis nobody is reached, and all that
     /// were alive are missing.
-    pub async fn ask(&self, question: &RawValue, patience: Duration) -> Answers {
+    pub async fn ask(&self, question: &RawValue, patience: Duration) -> QueryAnswers {
         let id = format!("{:016x}", rand::rng().random::<u64>());
         let (sender, replies) = mpsc::channel(ANSWERS);
-        lock(&self.shared.asking).insert(id.clone(), sender);
+        self.inner.asking.lock().insert(id.clone(), sender);
         let answers = self.gather(&id, question, replies, patience).await;
-        lock(&self.shared.asking).remove(&id);
+        self.inner.asking.lock().remove(&id);
         answers
     }
 
-    async fn gather(&self, id: &str, question: &RawValue, mut replies: mpsc::Receiver<Reply>, patience: Duration) -> Answers {
-        let mut answers = Answers::default();
-        let mut missing = lock(&self.shared.others).clone();
+    async fn gather(&self, id: &str, question: &RawValue, mut replies: mpsc::Receiver<ReplyMessage>, patience: Duration) -> QueryAnswers {
+        let mut answers = QueryAnswers::default();
+        let mut missing = self.inner.others.lock().clone();
         let question = self.question(id, question);
         let asked = async {
             // Whoever came or went in the last second counts as it is now.
@@ -163,7 +160,7 @@ impl Exchange {
 
     /// Puts a question once more to those that have not answered and still live. One that has died meanwhile will not answer, and
     /// has no client any more.
-    async fn ask_again(&self, question: &Question, missing: &mut BTreeMap<String, String>) {
+    async fn ask_again(&self, question: &QueryMessage, missing: &mut BTreeMap<String, String>) {
         let Ok(alive) = self.beat().await else { return };
         missing.retain(|id, _| alive.contains_key(id));
         if !missing.is_empty()
@@ -173,10 +170,10 @@ impl Exchange {
         }
     }
 
-    fn question(&self, id: &str, question: &RawValue) -> Question {
-        Question {
+    fn question(&self, id: &str, question: &RawValue) -> QueryMessage {
+        QueryMessage {
             id: id.to_owned(),
-            from: self.shared.node.id.clone(),
+            from: self.inner.node.id.clone(),
             text: question.to_owned(),
         }
     }
@@ -185,23 +182,23 @@ impl Exchange {
         let json = serde_json::to_string(message).unwrap_or_default();
         let mut command = redis::cmd("PUBLISH");
         command.arg(channel).arg(json);
-        self.shared.node.link.live()?.call::<()>(&command).await
+        self.inner.node.connector.connection()?.call::<()>(&command).await
     }
 
     /// Says that this node is alive; answers and remembers the others that are.
     async fn beat(&self) -> Result<BTreeMap<String, String>, CallError> {
-        let node = &self.shared.node;
+        let node = &self.inner.node;
         let mut command = node.scripts.beat.over(&[&keys::nodes()]);
         command.arg(member(node)).arg(millis(COUNTS));
-        let members: Vec<String> = node.link.live()?.run(&node.scripts.beat, &command).await?;
+        let members: Vec<String> = node.connector.connection()?.run(&node.scripts.beat, &command).await?;
         let member = |member: String| member.split_once(' ').map(|(id, name)| (id.to_owned(), name.to_owned()));
         let others: BTreeMap<_, _> = members.into_iter().filter_map(member).filter(|(id, _)| *id != node.id).collect();
-        lock(&self.shared.others).clone_from(&others);
+        self.inner.others.lock().clone_from(&others);
         Ok(others)
     }
 
     async fn beat_on(self) {
-        let node = &self.shared.node;
+        let node = &self.inner.node;
         let mut beat = tokio::time::interval(BEAT);
         loop {
             tokio::select! {
@@ -215,9 +212,9 @@ impl Exchange {
     }
 
     async fn listen_on(self) {
-        let node = &self.shared.node;
+        let node = &self.inner.node;
         while !node.closing.is_cancelled() {
-            if let Ok(listening) = node.link.connect_listening().await {
+            if let Ok(listening) = node.connector.connect_listening().await {
                 tokio::select! {
                     heard = self.listen(listening) => {
                         if let Err(error) = heard {
@@ -235,7 +232,7 @@ impl Exchange {
     }
 
     async fn listen(&self, mut listening: PubSub) -> Result<(), redis::RedisError> {
-        let (questions, replies) = (keys::questions(), keys::replies(&self.shared.node.id));
+        let (questions, replies) = (keys::questions(), keys::replies(&self.inner.node.id));
         listening.subscribe(&questions).await?;
         listening.subscribe(&replies).await?;
         let mut messages = listening.on_message();
@@ -251,28 +248,28 @@ impl Exchange {
     }
 
     fn hear_question(&self, payload: &str) {
-        let Ok(question) = serde_json::from_str::<Question>(payload) else {
+        let Ok(question) = serde_json::from_str::<QueryMessage>(payload) else {
             tracing::warn!("a question of another node cannot be read; do all nodes run the same version?");
             return;
         };
-        if question.from == self.shared.node.id || !lock(&self.shared.answering).insert(question.id.clone()) {
+        if question.from == self.inner.node.id || !self.inner.answering.lock().insert(question.id.clone()) {
             return;
         }
-        let exchange = self.clone();
-        self.shared.tasks.short_lived(async move {
+        let query = self.clone();
+        self.inner.tasks.short_lived(async move {
             let id = question.id.clone();
             tokio::select! {
-                () = exchange.reply(question) => {}
-                () = exchange.shared.node.closing.cancelled() => {}
+                () = query.reply(question) => {}
+                () = query.inner.node.closing.cancelled() => {}
             }
-            lock(&exchange.shared.answering).remove(&id);
+            query.inner.answering.lock().remove(&id);
         });
     }
 
-    async fn reply(&self, question: Question) {
-        let node = &self.shared.node;
-        let reply = Reply {
-            answer: self.shared.answerer.answer(&question.text).await,
+    async fn reply(&self, question: QueryMessage) {
+        let node = &self.inner.node;
+        let reply = ReplyMessage {
+            answer: self.inner.handler.answer(&question.text).await,
             id: question.id,
             from: node.id.clone(),
             name: node.name.clone(),
@@ -283,12 +280,12 @@ impl Exchange {
     }
 
     fn hear_reply(&self, payload: &str) {
-        let Ok(reply) = serde_json::from_str::<Reply>(payload) else {
+        let Ok(reply) = serde_json::from_str::<ReplyMessage>(payload) else {
             tracing::warn!("an answer of another node cannot be read; do all nodes run the same version?");
             return;
         };
         // A late answer to a question that nobody asks any more is dropped, and so is one more than can be gathered.
-        if let Some(asking) = lock(&self.shared.asking).get(&reply.id) {
+        if let Some(asking) = self.inner.asking.lock().get(&reply.id) {
             _ = asking.try_send(reply);
         }
     }
@@ -296,15 +293,15 @@ impl Exchange {
 
 /// Says that `node` is going, so that nobody waits for its answers. One that cannot say it is waited for until its last word no
 /// longer counts.
-pub(super) async fn say_goodbye(node: &Node) {
+pub(super) async fn say_goodbye(node: &RedisNode) {
     let mut command = redis::cmd("ZREM");
     command.arg(keys::nodes()).arg(member(node));
-    if let Ok(live) = node.link.live() {
+    if let Ok(live) = node.connector.connection() {
         _ = tokio::time::timeout(GOODBYE, live.call::<()>(&command)).await;
     }
 }
 
-fn member(node: &Node) -> String {
+fn member(node: &RedisNode) -> String {
     format!("{} {}", node.id, node.name)
 }
 

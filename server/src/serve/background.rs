@@ -1,5 +1,5 @@
-//! What goes on by itself: rollbacks after their commit, rollouts, triggers, pings that policies ask for, environments that vouch for
-//! themselves.
+//! Background work of a node: rollbacks after their commit, rollouts, triggers, scheduled pings, and checkpoints that are marked
+//! known-good automatically.
 
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ use crate::rollback::progress::Progress;
 use crate::rollout::Rollouts;
 use crate::trigger::Triggers;
 
-/// The rooms of it that the API works with.
-pub(super) struct Procedures {
+/// The parts that the API uses.
+pub(super) struct Background {
     pub(super) drivers: Drivers,
     pub(super) checks: Checks,
     pub(super) pings: Pings,
@@ -27,8 +27,8 @@ pub(super) struct Procedures {
     pub(super) triggers: Triggers,
 }
 
-/// Starts all of it, on this node.
-pub(super) fn start(environments: &Environments, fleet: &Fleet, outcomes: &Outcomes, others: &Arc<OtherNodes>, node: &str, kills: &Kills) -> Procedures {
+/// Starts all background work on this node.
+pub(super) fn start(environments: &Environments, fleet: &Fleet, outcomes: &Outcomes, others: &Arc<OtherNodes>, node: &str, kills: &Kills) -> Background {
     let drivers = Drivers::new(environments.clone(), Arc::clone(others) as Arc<dyn Presence>, node, &others.own_id());
     let checks = Checks::new(Arc::new(SystemClock));
     let progress = Progress {
@@ -52,7 +52,7 @@ pub(super) fn start(environments: &Environments, fleet: &Fleet, outcomes: &Outco
     let reports = Arc::clone(others) as Arc<dyn Reports>;
     let rollouts = Rollouts::start(environments.clone(), drivers.clone(), kills.clone(), checks.clone(), reports);
     let triggers = Triggers::start(environments.clone(), kills.clone(), checks.clone(), rollouts.alarms(), node);
-    Procedures {
+    Background {
         drivers,
         checks,
         pings,

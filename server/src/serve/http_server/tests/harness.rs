@@ -21,7 +21,7 @@ use tokio_tungstenite::tungstenite::handshake::client::Request;
 use crate::access::{EnvironmentAccess, Principal};
 use crate::fleet::{self, Fleet, NoPeers};
 use crate::http::ApiError;
-use crate::serve::entry;
+use crate::serve::http_server;
 use crate::snapshot::fixture::Stage;
 use crate::stream::{Authorise, StreamSettings, Streams};
 
@@ -60,7 +60,7 @@ impl Node {
     }
 
     /// The same with other settings.
-    pub(super) fn run_with(stage: Stage, set: impl FnOnce(&mut StreamSettings, &mut entry::Settings), test: impl AsyncFnOnce(Arc<Self>)) {
+    pub(super) fn run_with(stage: Stage, set: impl FnOnce(&mut StreamSettings, &mut http_server::Settings), test: impl AsyncFnOnce(Arc<Self>)) {
         // Another test of the process may have been first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         actix_web::rt::System::new().block_on(async {
@@ -68,10 +68,10 @@ impl Node {
                 workers: 2,
                 ..StreamSettings::default()
             };
-            let mut entry = entry::Settings {
+            let mut entry = http_server::Settings {
                 workers: 2,
                 shutdown: Duration::from_secs(1),
-                ..entry::Settings::default()
+                ..http_server::Settings::default()
             };
             set(&mut settings, &mut entry);
             let (fresh, freshness) = watch::channel(true);
@@ -87,7 +87,7 @@ impl Node {
                 _fresh: fresh,
             });
             let app = |worker: crate::stream::Worker| App::new().configure(move |config| worker.routes(config));
-            let server = entry::start(vec![listener], &entry, &streams, app).unwrap();
+            let server = http_server::start(vec![listener], &entry, &streams, app).unwrap();
             let handle = server.handle();
             let running = actix_web::rt::spawn(server);
             tokio::time::timeout(Duration::from_secs(30), test(node))

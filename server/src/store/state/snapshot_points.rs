@@ -1,5 +1,5 @@
-//! States along a log that came whole: a restored backup, one that was taken over or fetched. Without them a look back would replay
-//! it from its first entry.
+//! States at intervals along a log that arrived as a whole: restored from a backup, adopted or fetched. Without them a read of
+//! history would replay the log from its first entry.
 
 use ripcord_proto::commit::Sealed;
 
@@ -7,10 +7,10 @@ use super::StoredState;
 use super::policy::StatePolicy;
 use crate::store::{LogName, Store, StoreError};
 
-/// Entries from one state to the next: few enough that they stay when old ones are thinned out.
+/// Entries from one state to the next: few enough that the policy keeps them when it thins out old ones.
 const SPACING: u64 = StatePolicy::DEFAULT.widest / 2;
 
-/// The states to keep, oldest first, while `entries` are followed from `state`.
+/// The states to store, oldest first, as `entries` are applied to `state`.
 pub(crate) fn along(mut state: StoredState, entries: impl Iterator<Item = Sealed>) -> impl Iterator<Item = StoredState> {
     let mut since = 0;
     entries.filter_map(move |entry| {
@@ -20,7 +20,7 @@ pub(crate) fn along(mut state: StoredState, entries: impl Iterator<Item = Sealed
     })
 }
 
-/// Keeps them in a store that has the entries already.
+/// Stores them in a store that already has the entries.
 pub(crate) async fn keep_along(store: &dyn Store, log: &LogName, mut state: StoredState) -> Result<(), StoreError> {
     let page = usize::try_from(SPACING).unwrap_or(usize::MAX);
     loop {

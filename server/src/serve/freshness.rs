@@ -1,4 +1,4 @@
-//! Whether no kill can have passed this node by: it reaches its store, or every configured peer. Heartbeats carry it.
+//! Whether this node can have missed a kill. It cannot while it reaches its store or every configured peer; heartbeats say which.
 
 use tokio::sync::watch;
 
@@ -6,7 +6,7 @@ use crate::peer::{PeerReachability, Peers};
 use crate::store::{StoreHealth, StoreState};
 use crate::tasks::TaskSet;
 
-/// Follows the store and the peers.
+/// Follows the health of the store and the peers.
 pub(super) fn watch(mut store: watch::Receiver<StoreHealth>, peers: Peers, tasks: &TaskSet) -> watch::Receiver<bool> {
     let mut reached = peers.reached();
     let now = is_fresh(&store.borrow(), &reached.borrow(), &peers);

@@ -2,8 +2,8 @@
 //! that every entry is taken once.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::{Mutex, MutexGuard};
 use ripcord_proto::Sequence;
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::{ChainError, Sealed};
@@ -13,7 +13,7 @@ use crate::store::{Append, Head, LogName};
 
 /// An entry as the feed brings it.
 #[derive(Debug, Clone)]
-pub(super) struct Raw {
+pub(super) struct RawEntry {
     pub(super) sequence: Sequence,
     pub(super) digest: Digest,
     pub(super) body: String,
@@ -21,28 +21,28 @@ pub(super) struct Raw {
 
 /// What the feed's entries were to this node.
 #[derive(Debug, Default)]
-pub(super) struct Taken {
+pub(super) struct Ingested {
     /// New to it, in order.
     pub(super) foreign: Vec<Sealed>,
     /// All that move the head, its own included.
     pub(super) all: Vec<Sealed>,
     /// Logs of environments that they end.
-    pub(super) ended: Vec<Ended>,
+    pub(super) ended: Vec<EndedLog>,
 }
 
 /// The log of an environment that is gone, and where it ended as far as this node knows.
 #[derive(Debug)]
-pub(super) struct Ended {
+pub(super) struct EndedLog {
     pub(super) log: LogName,
     pub(super) head: Head,
 }
 
 /// The feed's entries do not follow what this node knows.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Stray {
+pub(super) enum FeedMismatch {
     /// Another entry stands where this node knows one.
     #[error("entry {0} is another one than this node knows")]
-    Other(Sequence),
+    Conflicting(Sequence),
     /// Entries are missing in between.
     #[error("entry {0} is missing")]
     Missing(Sequence),
@@ -52,20 +52,20 @@ pub(super) enum Stray {
 }
 
 #[derive(Debug)]
-struct Tracked {
+struct TrackedLog {
     head: Head,
-    under_way: Vec<UnderWay>,
+    pending: Vec<PendingAppend>,
 }
 
 #[derive(Debug)]
-struct UnderWay {
+struct PendingAppend {
     expected: Head,
     entries: Vec<Sealed>,
     /// The feed has brought its last entry.
     is_seen: bool,
 }
 
-impl UnderWay {
+impl PendingAppend {
     fn last(&self) -> Option<Digest> {
         self.entries.last().map(|entry| entry.digest)
     }
@@ -73,13 +73,13 @@ impl UnderWay {
 
 /// What this node knows of all logs.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
-    logs: Mutex<BTreeMap<LogName, Tracked>>,
+pub(super) struct LogHeads {
+    logs: Mutex<BTreeMap<LogName, TrackedLog>>,
 }
 
-impl Ledger {
-    fn logs(&self) -> MutexGuard<'_, BTreeMap<LogName, Tracked>> {
-        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+impl LogHeads {
+    fn logs(&self) -> MutexGuard<'_, BTreeMap<LogName, TrackedLog>> {
+        self.logs.lock()
     }
 
     /// Where each known log ends.
@@ -99,7 +99,7 @@ impl Ledger {
 
     /// Knows a log from now on, from its start where it is new.
     pub(super) fn track(&self, log: &LogName) {
-        self.logs().entry(log.clone()).or_insert_with(Tracked::new);
+        self.logs().entry(log.clone()).or_insert_with(TrackedLog::new);
     }
 
     /// Knows a log to end here.
@@ -111,9 +111,9 @@ impl Ledger {
     }
 
     /// Forgets a log; answers where it ended as far as this node knows.
-    pub(super) fn forget(&self, log: &LogName) -> Option<Ended> {
+    pub(super) fn forget(&self, log: &LogName) -> Option<EndedLog> {
         let tracked = self.logs().remove(log)?;
-        Some(Ended {
+        Some(EndedLog {
             log: log.clone(),
             head: tracked.head,
         })
@@ -123,7 +123,7 @@ impl Ledger {
     pub(super) fn begin(&self, append: &Append) {
         self.track(&append.log);
         if let Some(tracked) = self.logs().get_mut(&append.log) {
-            tracked.under_way.push(UnderWay {
+            tracked.pending.push(PendingAppend {
                 expected: append.expected,
                 entries: append.entries.clone(),
                 is_seen: false,
@@ -132,11 +132,11 @@ impl Ledger {
     }
 
     /// An own append was answered: it is written. Answers the logs of environments that it ends.
-    pub(super) fn written(&self, append: &Append) -> Vec<Ended> {
+    pub(super) fn written(&self, append: &Append) -> Vec<EndedLog> {
         let (mut logs, head) = (self.logs(), append.head());
         let Some(tracked) = logs.get_mut(&append.log) else { return Vec::new() };
         let before = tracked.head.sequence;
-        tracked.under_way.retain(|under_way| under_way.last() != Some(head.chain));
+        tracked.pending.retain(|pending| pending.last() != Some(head.chain));
         // The feed may have brought some of it already, or all.
         if !(append.expected.sequence..head.sequence).contains(&before) {
             return Vec::new();
@@ -150,79 +150,79 @@ impl Ledger {
     pub(super) fn ended(&self, append: &Append) -> bool {
         let (mut logs, head) = (self.logs(), append.head());
         let Some(tracked) = logs.get_mut(&append.log) else { return false };
-        let own = |under_way: &UnderWay| under_way.last() == Some(head.chain) && under_way.expected == append.expected;
-        let is_seen = tracked.under_way.iter().any(|under_way| own(under_way) && under_way.is_seen);
-        tracked.under_way.retain(|under_way| !own(under_way));
+        let own = |pending: &PendingAppend| pending.last() == Some(head.chain) && pending.expected == append.expected;
+        let is_seen = tracked.pending.iter().any(|pending| own(pending) && pending.is_seen);
+        tracked.pending.retain(|pending| !own(pending));
         is_seen
     }
 
     /// Takes what the feed brings, in order, each entry proven to follow the one before.
-    pub(super) fn take(&self, log: &LogName, raw: Vec<Raw>) -> Result<Taken, Stray> {
+    pub(super) fn take(&self, log: &LogName, raw: Vec<RawEntry>) -> Result<Ingested, FeedMismatch> {
         let mut logs = self.logs();
-        let mut taken = Taken::default();
+        let mut ingested = Ingested::default();
         // A log that was forgotten meanwhile has nothing to take.
-        let Some(tracked) = logs.get_mut(log) else { return Ok(taken) };
+        let Some(tracked) = logs.get_mut(log) else { return Ok(ingested) };
         for raw in raw {
-            tracked.take(&raw, &mut taken)?;
+            tracked.take(&raw, &mut ingested)?;
         }
-        taken.ended = follow_environments(&mut logs, log, &taken.all);
-        Ok(taken)
+        ingested.ended = follow_environments(&mut logs, log, &ingested.all);
+        Ok(ingested)
     }
 }
 
 /// Knows the environments that entries of the system log make, and forgets those that they remove: in the same breath as the
 /// entries themselves, so that no look at Redis finds the one without the other and takes a deletion for a loss.
-fn follow_environments<'a>(logs: &mut BTreeMap<LogName, Tracked>, log: &LogName, entries: impl IntoIterator<Item = &'a Sealed>) -> Vec<Ended> {
+fn follow_environments<'a>(logs: &mut BTreeMap<LogName, TrackedLog>, log: &LogName, entries: impl IntoIterator<Item = &'a Sealed>) -> Vec<EndedLog> {
     let mut ended = Vec::new();
     if *log != LogName::System {
         return ended;
     }
     for change in entries.into_iter().flat_map(|entry| &entry.commit.changes) {
         if let Change::PutEnvironment(record) = change {
-            logs.entry(LogName::Environment(record.key.clone())).or_insert_with(Tracked::new);
+            logs.entry(LogName::Environment(record.key.clone())).or_insert_with(TrackedLog::new);
         } else if let Change::DeleteEnvironment(key) = change {
             let log = LogName::Environment(key.clone());
             if let Some(tracked) = logs.remove(&log) {
-                ended.push(Ended { log, head: tracked.head });
+                ended.push(EndedLog { log, head: tracked.head });
             }
         }
     }
     ended
 }
 
-impl Tracked {
+impl TrackedLog {
     const fn new() -> Self {
         Self {
             head: Head::START,
-            under_way: Vec::new(),
+            pending: Vec::new(),
         }
     }
 
-    fn take(&mut self, raw: &Raw, taken: &mut Taken) -> Result<(), Stray> {
+    fn take(&mut self, raw: &RawEntry, ingested: &mut Ingested) -> Result<(), FeedMismatch> {
         if raw.sequence <= self.head.sequence {
             let differs = raw.sequence == self.head.sequence && raw.digest != self.head.chain;
-            return if differs { Err(Stray::Other(raw.sequence)) } else { Ok(()) };
+            return if differs { Err(FeedMismatch::Conflicting(raw.sequence)) } else { Ok(()) };
         }
         let next = self.head.sequence.next();
         if raw.sequence != next {
-            return Err(Stray::Missing(next));
+            return Err(FeedMismatch::Missing(next));
         }
         let entry = if let Some(own) = self.own(raw) {
             own
         } else {
             let entry = Sealed::open(raw.sequence, &raw.body, raw.digest, &self.head.chain)?;
-            taken.foreign.push(entry.clone());
+            ingested.foreign.push(entry.clone());
             entry
         };
         self.head = self.head.after(&entry);
-        taken.all.push(entry);
+        ingested.all.push(entry);
         Ok(())
     }
 
-    fn own(&mut self, raw: &Raw) -> Option<Sealed> {
-        self.under_way.iter_mut().find_map(|under_way| {
-            let entry = under_way.entries.iter().find(|entry| entry.digest == raw.digest)?;
-            under_way.is_seen |= under_way.entries.last().map(|entry| entry.digest) == Some(raw.digest);
+    fn own(&mut self, raw: &RawEntry) -> Option<Sealed> {
+        self.pending.iter_mut().find_map(|pending| {
+            let entry = pending.entries.iter().find(|entry| entry.digest == raw.digest)?;
+            pending.is_seen |= pending.entries.last().map(|entry| entry.digest) == Some(raw.digest);
             Some(entry.clone())
         })
     }

@@ -1,11 +1,11 @@
-//! Filling a log from what this node has: aside, in keys of its own, then switched into place in one step. A node that dies half
+//! Fills a log from what this node has: aside, in keys of its own, then switched into place in one step. A node that dies half
 //! way leaves the log as it was, and keys that expire.
 
 use redis::Pipeline;
 use ripcord_proto::commit::Sealed;
 
+use super::connection::{CallError, RedisConnection, Script};
 use super::keys;
-use super::link::{CallError, Live, Script};
 use crate::store::state::StoredState;
 use crate::store::{Head, LogName};
 
@@ -15,26 +15,26 @@ const BATCH: usize = 500;
 const EXPIRY: u64 = 600;
 
 /// A log being filled aside.
-pub(super) struct Filling<'a> {
-    live: &'a Live,
+pub(super) struct Backfill<'a> {
+    live: &'a RedisConnection,
     log: &'a LogName,
     aside_log: String,
     aside_state: String,
 }
 
-impl<'a> Filling<'a> {
+impl<'a> Backfill<'a> {
     /// Begins, with nothing.
-    pub(super) async fn begin(live: &'a Live, log: &'a LogName, node: &str) -> Result<Self, CallError> {
-        let filling = Self {
+    pub(super) async fn begin(live: &'a RedisConnection, log: &'a LogName, node: &str) -> Result<Self, CallError> {
+        let backfill = Self {
             live,
             log,
             aside_log: keys::aside(log, node, "log"),
             aside_state: keys::aside(log, node, "state"),
         };
         let mut command = redis::cmd("DEL");
-        command.arg(&filling.aside_log).arg(&filling.aside_state);
+        command.arg(&backfill.aside_log).arg(&backfill.aside_state);
         live.call::<()>(&command).await?;
-        Ok(filling)
+        Ok(backfill)
     }
 
     /// Adds entries, which follow those before.

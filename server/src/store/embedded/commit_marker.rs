@@ -1,9 +1,9 @@
-//! The mark: a file that tells, after every commit, which entry was written last.
+//! The commit marker: a file that records after every commit which entry was written last.
 //!
-//! redb keeps two commits and goes back to the older one when the newer one is damaged; an acknowledged entry would be gone
-//! without a word. The mark is a second witness. It is written after a commit is durable and before it is answered, with one
-//! `pwrite` and no flush, so it never tells more than the database held: after a power cut it may be older, which proves
-//! nothing and harms nothing. Where the database lacks what the mark tells, the start is refused.
+//! redb keeps two commits and falls back to the older one if the newer one is damaged; an acknowledged entry would be lost
+//! silently. The marker is a second witness. It is written after a commit is durable and before it is answered, with one
+//! `pwrite` and no flush, so it is never ahead of the database: after a power cut it may be older, which does no harm. If the
+//! database lacks the entry that the marker names, the start is refused.
 //!
 //! Two slots are written in turn, each a line of text with its own digest, so that a torn write leaves the other one.
 
@@ -14,72 +14,67 @@ use std::path::{Path, PathBuf};
 use ripcord_proto::Sequence;
 use ripcord_proto::digest::Digest;
 
-use super::directory::MARK;
+use super::directory::MARKER;
 use crate::store::{LogName, StoreError};
 
 /// Bytes of a slot: a line of text, padded with spaces.
 const SLOT: usize = 512;
 
-/// What the mark told when it was opened.
+/// What the marker said when the store was opened.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Told {
-    /// There is no such file: a new directory, or a copy without it.
-    Nothing,
-    /// Neither slot can be read.
+pub(super) enum MarkerState {
+    /// There is no such file: a new directory, or a copy without the marker.
+    Missing,
     Unreadable,
-    /// The last commit.
-    Last(Last),
+    Known(MarkedCommit),
 }
 
 /// The last commit.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub(super) struct Last {
-    /// Grows by one with each mark; the higher one of the two slots counts.
+pub(super) struct MarkedCommit {
+    /// Grows by one with each write; the slot with the higher number counts.
     pub(super) count: u64,
-    /// How often logs were dropped or replaced; where the database has moved past this, the entry need not be there.
+    /// How often logs were dropped or replaced; if the database has moved past this, the entry need not exist.
     pub(super) replaced: u64,
     /// The entry; `None` before the first one.
-    pub(super) entry: Option<LastEntry>,
+    pub(super) entry: Option<MarkedEntry>,
 }
 
-/// The last entry.
+/// An entry of a log.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub(super) struct LastEntry {
-    /// Its log, as written.
+pub(super) struct MarkedEntry {
     pub(super) log: String,
-    /// Its place.
     pub(super) sequence: Sequence,
-    /// Its digest.
     pub(super) digest: Digest,
 }
 
 /// The open file.
 #[derive(Debug)]
-pub(super) struct Mark {
+pub(super) struct CommitMarker {
     path: PathBuf,
     file: File,
     count: u64,
 }
 
-impl Mark {
-    /// What the mark of `directory` tells.
-    pub(super) fn read(directory: &Path) -> Result<Told, StoreError> {
-        let path = directory.join(MARK);
+impl CommitMarker {
+    /// Reads the marker of `directory`.
+    pub(super) fn read(directory: &Path) -> Result<MarkerState, StoreError> {
+        let path = directory.join(MARKER);
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Told::Nothing),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(MarkerState::Missing),
             Err(source) => return Err(StoreError::File { path, source }),
         };
         let newest = bytes.chunks(SLOT).filter_map(parse).max_by_key(|last| last.count);
-        Ok(newest.map_or(Told::Unreadable, Told::Last))
+        Ok(newest.map_or(MarkerState::Unreadable, MarkerState::Known))
     }
 
-    /// Opens the file for writing, anew where nothing of it could be used.
-    pub(super) fn open(directory: &Path, told: &Told) -> Result<Self, StoreError> {
-        let path = directory.join(MARK);
+    /// Opens the file for writing; starts an empty one if it could not be read.
+    pub(super) fn open(directory: &Path, told: &MarkerState) -> Result<Self, StoreError> {
+        let path = directory.join(MARKER);
         let count = match told {
-            Told::Nothing | Told::Unreadable => 0,
-            Told::Last(last) => last.count,
+            MarkerState::Missing | MarkerState::Unreadable => 0,
+            MarkerState::Known(last) => last.count,
         };
         let file = File::options()
             .create(true)
@@ -90,15 +85,15 @@ impl Mark {
         Ok(Self { path, file, count })
     }
 
-    /// Tells the last commit.
-    pub(super) fn tell(&mut self, replaced: u64, entry: Option<(&LogName, Sequence, Digest)>) -> Result<(), StoreError> {
+    /// Records the last commit.
+    pub(super) fn write(&mut self, replaced: u64, entry: Option<(&LogName, Sequence, Digest)>) -> Result<(), StoreError> {
         self.count += 1;
-        let entry = entry.map(|(log, sequence, digest)| LastEntry {
+        let entry = entry.map(|(log, sequence, digest)| MarkedEntry {
             log: log.as_str().to_owned(),
             sequence,
             digest,
         });
-        let last = Last {
+        let last = MarkedCommit {
             count: self.count,
             replaced,
             entry,
@@ -121,7 +116,7 @@ impl Mark {
     }
 }
 
-fn line(last: &Last) -> std::io::Result<Vec<u8>> {
+fn line(last: &MarkedCommit) -> std::io::Result<Vec<u8>> {
     let json = serde_json::to_string(last)?;
     let mut line = format!("{json} {}", Digest::of([json.as_bytes()])).into_bytes();
     line.resize(SLOT - 1, b' ');
@@ -129,7 +124,7 @@ fn line(last: &Last) -> std::io::Result<Vec<u8>> {
     Ok(line)
 }
 
-fn parse(slot: &[u8]) -> Option<Last> {
+fn parse(slot: &[u8]) -> Option<MarkedCommit> {
     let line = std::str::from_utf8(slot).ok()?.trim_matches(['\0', ' ', '\n']);
     let (json, digest) = line.rsplit_once(' ')?;
     let digest: Digest = digest.parse().ok()?;

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use rand::RngExt as _;
 
+use super::connection::{CallError, RedisConnection};
 use super::keys::{self, StoredHead};
-use super::link::{CallError, Live};
-use super::node::Node;
+use super::log_status::LogStatus;
+use super::node::RedisNode;
 use super::{durability, query, reseed};
 use crate::store::{Head, LogName, StoreState};
 
@@ -21,14 +22,14 @@ const SILENCE: Duration = Duration::from_millis(700);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Watches until the store closes.
-pub(super) async fn run(node: Arc<Node>) {
+pub(super) async fn run(node: Arc<RedisNode>) {
     let mut attempt = 0;
     while !node.closing.is_cancelled() {
         match arrive(&node).await {
             Ok(live) => {
                 attempt = 0;
                 let why = stay(&node, &live).await;
-                node.link.put(None);
+                node.connector.put(None);
                 node.report(StoreState::Unreachable, &why);
             }
             Err(why) => node.report(StoreState::Unreachable, &why),
@@ -46,9 +47,9 @@ fn pause(attempt: u32) -> Duration {
     longest.mul_f64(rand::rng().random_range(0.2..1.0))
 }
 
-async fn arrive(node: &Node) -> Result<Arc<Live>, String> {
+async fn arrive(node: &RedisNode) -> Result<Arc<RedisConnection>, String> {
     let connected = tokio::select! {
-        connected = node.link.connect() => connected,
+        connected = node.connector.connect() => connected,
         () = node.closing.cancelled() => return Err("it is closing".to_owned()),
     };
     let live = Arc::new(connected.map_err(|error| error.to_string())?);
@@ -63,16 +64,16 @@ async fn arrive(node: &Node) -> Result<Arc<Live>, String> {
         }
         health.warnings.clone_from(&warnings);
     });
-    node.link.put(Some(Arc::clone(&live)));
+    node.connector.put(Some(Arc::clone(&live)));
     Ok(live)
 }
 
 /// Stays while Redis answers; answers why it did not.
-async fn stay(node: &Arc<Node>, live: &Live) -> String {
+async fn stay(node: &Arc<RedisNode>, live: &RedisConnection) -> String {
     loop {
         let compared = tokio::time::timeout(SILENCE, compare(node, live)).await;
         match compared {
-            Ok(Ok(standings)) => see_to(node, live, standings).await,
+            Ok(Ok(statuses)) => see_to(node, live, statuses).await,
             Ok(Err(error)) => return error.to_string(),
             Err(_) => return format!("it has not answered for {} ms", SILENCE.as_millis()),
         }
@@ -87,64 +88,49 @@ async fn stay(node: &Arc<Node>, live: &Live) -> String {
     }
 }
 
-/// How a log in Redis stands to the same log as this node knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// It is the same, or goes on from there.
-    Whole,
-    /// It ends before what this node knows: Redis came back empty or older.
-    Behind(Head),
-    /// It is another one.
-    Other(Head),
-    /// Its head is nothing that ripcord ever wrote.
-    Unreadable(String),
-    /// Nodes are filling it again.
-    Reseeding,
-}
-
-async fn compare(node: &Node, live: &Live) -> Result<BTreeMap<LogName, Standing>, CallError> {
-    // Heads are taken before Redis is asked: what this node knew then, Redis had confirmed.
-    let known = node.ledger.heads();
+async fn compare(node: &RedisNode, live: &RedisConnection) -> Result<BTreeMap<LogName, LogStatus>, CallError> {
+    // Heads are read before Redis is asked: what this node knew then, Redis had confirmed.
+    let known = node.log_heads.heads();
     let stored = query::heads(live, known.keys()).await?;
-    let mut standings = BTreeMap::new();
+    let mut statuses = BTreeMap::new();
     for ((log, known), stored) in known.into_iter().zip(stored) {
-        let standing = match keys::parse_head(&stored) {
-            Some(StoredHead::At(stored)) if stored == known => Standing::Whole,
+        let status = match keys::parse_head(&stored) {
+            Some(StoredHead::At(stored)) if stored == known => LogStatus::InSync,
             Some(StoredHead::At(stored)) if stored.sequence > known.sequence => {
                 if goes_on(live, &log, known).await? {
-                    Standing::Whole
+                    LogStatus::InSync
                 } else {
-                    Standing::Other(stored)
+                    LogStatus::Diverged(stored)
                 }
             }
-            Some(StoredHead::At(stored)) if stored.epoch > known.epoch => Standing::Other(stored),
-            Some(StoredHead::At(stored)) => Standing::Behind(stored),
-            Some(StoredHead::Reseeding) => Standing::Reseeding,
-            None => Standing::Unreadable(stored),
+            Some(StoredHead::At(stored)) if stored.epoch > known.epoch => LogStatus::Diverged(stored),
+            Some(StoredHead::At(stored)) => LogStatus::Behind(stored),
+            Some(StoredHead::Reseeding) => LogStatus::Reseeding,
+            None => LogStatus::Unreadable(stored),
         };
-        standings.insert(log, standing);
+        statuses.insert(log, status);
     }
-    Ok(standings)
+    Ok(statuses)
 }
 
 /// Whether the log in Redis holds the entry that this node knows as the last.
-async fn goes_on(live: &Live, log: &LogName, known: Head) -> Result<bool, CallError> {
+async fn goes_on(live: &RedisConnection, log: &LogName, known: Head) -> Result<bool, CallError> {
     let Some(before) = known.sequence.0.checked_sub(1) else { return Ok(true) };
     let found = query::entries(live, log, ripcord_proto::Sequence(before), 1).await?;
     Ok(found.first().is_some_and(|raw| raw.sequence == known.sequence && raw.digest == known.chain))
 }
 
 /// Settles the first log that does not stand as it should: the system log comes before the environments that it names.
-async fn see_to(node: &Node, live: &Live, standings: BTreeMap<LogName, Standing>) {
-    let odd = standings.into_iter().filter(|(_, standing)| *standing != Standing::Whole);
+async fn see_to(node: &RedisNode, live: &RedisConnection, statuses: BTreeMap<LogName, LogStatus>) {
+    let odd = statuses.into_iter().filter(|(_, status)| *status != LogStatus::InSync);
     let (mut is_whole, mut is_reported) = (true, false);
-    for (log, standing) in odd {
+    for (log, status) in odd {
         is_whole = false;
         if !is_reported {
             node.report(StoreState::Reseeding, &format!("the log {log} in Redis is not the one that this node knows"));
             is_reported = true;
         }
-        if let Err(error) = reseed::settle(node, live, &log, standing).await {
+        if let Err(error) = reseed::settle(node, live, &log, status).await {
             tracing::warn!(%log, %error, "a log that Redis lost is not settled yet");
         }
         if log == LogName::System {

@@ -1,8 +1,9 @@
-//! A state as JSON. Entries are written with the bytes that they already have and parsed from the bytes that were written.
+//! A state as bytes and as JSON. Entries are written with the bytes that they already have and parsed from the bytes that were written.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use ripcord_proto::digest::Digest;
 use ripcord_proto::record::{Record, Records};
 use ripcord_proto::settings::Settings;
 use ripcord_proto::table::{Entry, Member, Table};
@@ -12,8 +13,51 @@ use serde_json::value::RawValue;
 use super::StoredState;
 use crate::store::Head;
 
+/// A stored state cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    #[error("a stored state was altered: its digest is {stated}, its contents give {computed}")]
+    Altered { stated: Digest, computed: Digest },
+    #[error("a stored state is cut short")]
+    Short,
+    #[error("a stored state cannot be read: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+impl StoredState {
+    /// The bytes to store: the digest of the JSON, then the JSON.
+    pub fn encode(&self) -> Result<Vec<u8>, StateError> {
+        let json = self.to_json()?;
+        let digest = Digest::of([json.as_bytes()]);
+        let mut bytes = Vec::with_capacity(32 + json.len());
+        bytes.extend_from_slice(digest.bytes());
+        bytes.extend_from_slice(json.as_bytes());
+        Ok(bytes)
+    }
+
+    /// The reverse of [`encode`](Self::encode); verifies the digest.
+    pub fn decode(bytes: &[u8]) -> Result<Self, StateError> {
+        let (stated, json) = bytes.split_first_chunk::<32>().ok_or(StateError::Short)?;
+        let (stated, computed) = (Digest::from_bytes(*stated), Digest::of([json]));
+        if stated != computed {
+            return Err(StateError::Altered { stated, computed });
+        }
+        Ok(parse(json)?)
+    }
+
+    /// The state as JSON, each entry with the position of its last change.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        write(self)
+    }
+
+    /// The reverse of [`to_json`](Self::to_json).
+    pub fn from_json(json: &str) -> Result<Self, serde_json::Error> {
+        parse(json.as_bytes())
+    }
+}
+
 #[derive(serde::Serialize)]
-struct Written<'a> {
+struct StateJson<'a> {
     head: Head,
     environment: &'a EnvironmentKey,
     settings: Settings,
@@ -36,7 +80,7 @@ where
 }
 
 #[derive(serde::Deserialize)]
-struct Read {
+struct StateFields {
     head: Head,
     environment: EnvironmentKey,
     settings: Settings,
@@ -49,8 +93,8 @@ struct Read {
     records: Vec<Record>,
 }
 
-pub(super) fn write(state: &StoredState) -> Result<String, serde_json::Error> {
-    serde_json::to_string(&Written {
+fn write(state: &StoredState) -> Result<String, serde_json::Error> {
+    serde_json::to_string(&StateJson {
         head: state.head,
         environment: &state.snapshot.environment,
         settings: state.snapshot.settings,
@@ -62,8 +106,8 @@ pub(super) fn write(state: &StoredState) -> Result<String, serde_json::Error> {
     })
 }
 
-pub(super) fn parse(json: &[u8]) -> Result<StoredState, serde_json::Error> {
-    let read: Read = serde_json::from_slice(json)?;
+fn parse(json: &[u8]) -> Result<StoredState, serde_json::Error> {
+    let read: StateFields = serde_json::from_slice(json)?;
     let mut records = Records::default();
     read.records.iter().for_each(|record| records.put(record));
     Ok(StoredState {

@@ -1,4 +1,4 @@
-//! What the first start of a store makes: the environment `production`, and an admin key where none was given.
+//! The first start of a store: creates the environment `production`, and an admin key if none was given.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,19 +23,19 @@ const PRODUCTION: &str = "production";
 pub(super) enum AdminKey {
     /// It is in `RIPCORD_ADMIN_KEY`.
     Given,
-    /// One must be made, unless the store knows an admin's key already.
+    /// One must be created, unless the store already has an admin key.
     Wanted,
 }
 
-/// How often a start that could not reach its store looks again.
+/// How often a start that could not reach its store tries again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Makes what is missing now, or, where the store is away, as soon as it is back: the node lives meanwhile, serves what its
-/// mirror holds, and says that it is not ready where that is nothing. Answers the admin key that it made.
+/// Creates what is missing, now or, if the store is away, as soon as it is back. Until then the node serves what its mirror holds,
+/// and reports that it is not ready if that is nothing. Returns the admin key if it created one.
 pub(super) async fn prepare_or_wait(environments: &Environments, node: &str, admin: AdminKey) -> Result<Option<Secret>, CommitError> {
     match prepare(environments, node, admin).await {
         Err(error @ (CommitError::Unavailable(_) | CommitError::Reseeding | CommitError::OutcomeUnknown)) => {
-            tracing::warn!(%error, "the store takes nothing at the start; what the first start makes has to wait");
+            tracing::warn!(%error, "cannot write to the store yet; retrying in the background");
             let (waiting, node, stop) = (environments.clone(), node.to_owned(), environments.tasks().stop_token());
             environments.tasks().short_lived(async move {
                 let ended = stop.run_until_cancelled(keep_trying(&waiting, &node, admin));
@@ -47,14 +47,14 @@ pub(super) async fn prepare_or_wait(environments: &Environments, node: &str, adm
     }
 }
 
-/// Tries until the store takes it. A key that nobody would see is not made.
+/// Tries until the store accepts it. Creates no key, because it could not be shown to anyone.
 async fn keep_trying(environments: &Environments, node: &str, admin: AdminKey) {
     while let Err(error) = prepare(environments, node, AdminKey::Given).await {
-        tracing::debug!(%error, "the first start still waits for the store");
+        tracing::debug!(%error, "still waiting for the store");
         tokio::time::sleep(AGAIN).await;
     }
     if admin == AdminKey::Wanted && !has_admin_key(environments) {
-        tracing::warn!("there is no admin key yet: restart this node to have one made and shown, or set RIPCORD_ADMIN_KEY");
+        tracing::warn!("no admin key exists yet: restart this node to create one, or set RIPCORD_ADMIN_KEY");
     }
 }
 
@@ -62,7 +62,7 @@ fn has_admin_key(environments: &Environments) -> bool {
     environments.system().keys.values().any(|record| record.role == Role::Admin)
 }
 
-/// Makes what is missing. Answers the admin key that it made, which is shown once and never again.
+/// Creates what is missing. Returns the admin key if it created one; it can be shown only now.
 async fn prepare(environments: &Environments, node: &str, admin: AdminKey) -> Result<Option<Secret>, CommitError> {
     let system = environments.system();
     if system.environments.is_empty() {
