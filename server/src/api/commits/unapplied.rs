@@ -8,7 +8,7 @@ use ripcord_proto::rest::plan::Kept as Told;
 
 use crate::access::permit::Read;
 use crate::api::services::AppState;
-use crate::api::write::Prepared;
+use crate::api::write::PreparedWrite;
 use crate::audit;
 use crate::commit::state::EnvironmentState;
 use crate::file_set::Kept;
@@ -19,7 +19,7 @@ use crate::store::LogName;
 const LOOKED_UP: usize = 100;
 
 /// What is kept, as it is told.
-pub(super) async fn told(kept: Vec<Kept>, prepared: &Prepared<Read>, state: &EnvironmentState, app: &AppState) -> Result<Vec<Told>, ApiError> {
+pub(super) async fn told(kept: Vec<Kept>, prepared: &PreparedWrite<Read>, state: &EnvironmentState, app: &AppState) -> Result<Vec<Told>, ApiError> {
     let log = LogName::Environment(prepared.environment().clone());
     let mut authors: BTreeMap<Position, Option<ChangedBy>> = BTreeMap::new();
     let mut told = Vec::with_capacity(kept.len());

@@ -9,14 +9,14 @@ use ripcord_proto::rollback::Rollback;
 use ripcord_proto::rollout::{Rollout, Word};
 use ripcord_proto::{Kill, Revision};
 
-use super::super::reversal::Decision;
+use super::super::reversal::ReversalDecision;
 
 /// Names that a sentence tells, at most.
 const NAMED: usize = 5;
 
 pub(super) const KILL_APART: &str = "Nothing was changed: the rest of this needs a second person, and a kill waits for nobody. Pull the kill by itself \
     (`ripcord kill FLAG`); it is in force at once. Then ask for the rest.";
-pub(super) const NOT_KEPT: &str = "Nothing was changed: this needs a second person, and no proposal can hold it. Ask for its parts one by one.";
+pub(super) const NOT_KEPT: &str = "Nothing was changed: this needs a second person, and no proposal can hold it. Operation for its parts one by one.";
 pub(super) const FULL: &str = "Nothing was changed: as many proposals wait as an environment keeps. Decide on some of them first; `ripcord proposal list` shows \
     them.";
 
@@ -129,7 +129,7 @@ pub(super) fn rollout(was: Option<&Rollout>, rollout: &Rollout) -> String {
 }
 
 /// What a rollback does beside the flags that it puts back.
-pub(super) fn rollback(record: &Rollback, decision: &Decision) -> Vec<String> {
+pub(super) fn rollback(record: &Rollback, decision: &ReversalDecision) -> Vec<String> {
     let mut also = Vec::new();
     if let Some(ladder) = &record.ladder {
         let steps: Vec<_> = ladder.steps.iter().map(|step| format!("{step} %")).collect();

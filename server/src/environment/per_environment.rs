@@ -15,7 +15,7 @@ use crate::commit::state::EnvironmentState;
 
 /// An environment at work, as what goes on in it sees it.
 #[derive(Debug)]
-pub struct Place {
+pub struct EnvironmentTask {
     /// Which.
     pub environment: EnvironmentKey,
     /// Its state, now and from now on.
@@ -25,7 +25,7 @@ pub struct Place {
 impl Environments {
     /// Runs `work` in every environment, from when it is loaded until it is gone or the server stops; it is dropped then. All of
     /// them share one task, so that none may block.
-    pub fn in_each<F: Future<Output = ()> + Send>(&self, name: &'static str, work: impl Fn(Place) -> F + Send + 'static) {
+    pub fn in_each<F: Future<Output = ()> + Send>(&self, name: &'static str, work: impl Fn(EnvironmentTask) -> F + Send + 'static) {
         let (tasks, this) = (self.tasks(), self.clone());
         let stop = tasks.stop_token();
         tasks.long_lived(name, async move {
@@ -40,7 +40,7 @@ impl Environments {
                     }
                     let (key, stop) = (key.clone(), running.stop.clone());
                     begun.insert(key.clone(), stop.clone());
-                    let work = work(Place {
+                    let work = work(EnvironmentTask {
                         environment: key.clone(),
                         states: running.committer.watch(),
                     });

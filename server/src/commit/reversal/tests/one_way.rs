@@ -8,7 +8,7 @@ use ripcord_proto::table::Entry;
 use serde_json::{Value, json};
 
 use super::{environment, key, laddered, reversal, snapshot};
-use crate::commit::reversal::{Reach, under_way};
+use crate::commit::reversal::{ReversalScope, under_way};
 
 /// A rollout of `on` percent behind a one-way door.
 fn door(on: u32) -> Value {
@@ -93,7 +93,7 @@ fn a_rollback_that_is_live_has_its_flags_to_itself() {
     for ended in [RollbackState::Confirmed, RollbackState::Failed, RollbackState::Stopped, RollbackState::Undone] {
         assert!(!blocks(&other(ended, Some(1)), "f"));
     }
-    let undo = reversal(&target, Reach::Flags([key("f")].into()), Scope::Rollback(RollbackId::from_parts(9, 9))).record;
+    let undo = reversal(&target, ReversalScope::Flags([key("f")].into()), Scope::Rollback(RollbackId::from_parts(9, 9))).record;
     assert!(
         under_way(&other(RollbackState::Committed, None), &undo, &[key("f")].into()).is_none(),
         "what is undone is not in the way"

@@ -7,36 +7,39 @@ use ripcord_proto::rollback::Scope;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{Flag, FlagKey, Position, SegmentKey, Snapshot, Tag};
 
-use super::compose::{Composed, Composer};
-use super::join::join;
-use super::segments::Segments;
-use super::{Cannot, CommitError, Conflict, Decision, Left, Mixed, Move, Reach, Reversal, Thing, Way, Why, door, following, internal};
+use super::merge_join::join;
+use super::segment_rules::{Composed, Composer};
+use super::segments::SegmentReversal;
+use super::{
+    Authorship, CommitError, Conflict, ConflictReason, FlagOrSegment, FlagReversal, Reversal, ReversalDecision, ReversalScope, StageMethod, TouchedFlag,
+    UnsupportedFlag, following, internal, one_way,
+};
 
 /// A flag of the scope, as it is and as it was.
 #[derive(Clone, Copy)]
-struct Pair<'a> {
+struct FlagPair<'a> {
     key: &'a FlagKey,
     is: Option<&'a Arc<Entry<Flag>>>,
     was: Option<&'a Arc<Entry<Flag>>>,
 }
 
-struct Deciding<'a> {
+struct DecisionBuilder<'a> {
     reversal: &'a Reversal,
     now: &'a Snapshot,
     position: Position,
-    decision: Decision,
-    /// Segments that the flags in scope use as they were.
+    decision: ReversalDecision,
+    /// SegmentReversal that the flags in scope use as they were.
     used: BTreeSet<SegmentKey>,
 }
 
 impl Reversal {
     /// What it comes to on an environment that serves `now`, over all steps of its ladder. Reads nothing else; changes nothing.
-    pub fn decide(&self, now: &Snapshot) -> Result<Decision, CommitError> {
-        let mut deciding = Deciding {
+    pub fn decide(&self, now: &Snapshot) -> Result<ReversalDecision, CommitError> {
+        let mut deciding = DecisionBuilder {
             reversal: self,
             now,
             position: following(now.position),
-            decision: Decision::default(),
+            decision: ReversalDecision::default(),
             used: BTreeSet::new(),
         };
         match &self.segment {
@@ -44,7 +47,7 @@ impl Reversal {
             None => deciding.for_everybody()?,
         }
         let mut decision = deciding.decision;
-        decision.doors = door::doors(&decision, now, &self.target);
+        decision.doors = one_way::doors(&decision, now, &self.target);
         Ok(decision)
     }
 
@@ -53,9 +56,9 @@ impl Reversal {
         self.pairs(now).map(|pair| pair.key.clone()).collect()
     }
 
-    fn pairs<'a>(&'a self, now: &'a Snapshot) -> Box<dyn Iterator<Item = Pair<'a>> + 'a> {
+    fn pairs<'a>(&'a self, now: &'a Snapshot) -> Box<dyn Iterator<Item = FlagPair<'a>> + 'a> {
         let was = &self.target.flags;
-        let looked_up = move |key: &'a FlagKey| Pair {
+        let looked_up = move |key: &'a FlagKey| FlagPair {
             key,
             is: now.flags.get(key.as_str()),
             was: was.get(key.as_str()),
@@ -63,7 +66,7 @@ impl Reversal {
         let all = || {
             let pairs = join(&now.flags, was);
             pairs.filter_map(|(is, was)| {
-                Some(Pair {
+                Some(FlagPair {
                     key: is.or(was)?.key(),
                     is,
                     was,
@@ -71,15 +74,15 @@ impl Reversal {
             })
         };
         match &self.reach {
-            Reach::Environment => Box::new(all()),
-            Reach::Tags(tags) => Box::new(all().filter(|pair| pair.carries(tags))),
-            Reach::Flags(flags) => Box::new(flags.iter().map(looked_up)),
-            Reach::Left(left) => Box::new(left.keys().map(looked_up)),
+            ReversalScope::Environment => Box::new(all()),
+            ReversalScope::Tags(tags) => Box::new(all().filter(|pair| pair.carries(tags))),
+            ReversalScope::Flags(flags) => Box::new(flags.iter().map(looked_up)),
+            ReversalScope::Touched(left) => Box::new(left.keys().map(looked_up)),
         }
     }
 }
 
-impl Pair<'_> {
+impl FlagPair<'_> {
     fn carries(&self, tags: &BTreeSet<Tag>) -> bool {
         let flags = self.is.into_iter().chain(self.was).filter_map(|entry| entry.value().ok());
         flags.into_iter().any(|flag| !flag.tags.is_disjoint(tags))
@@ -89,9 +92,9 @@ impl Pair<'_> {
         self.is.map(|entry| entry.digest()) == self.was.map(|entry| entry.digest())
     }
 
-    fn conflict(&self, why: Why) -> Conflict {
+    fn conflict(&self, why: ConflictReason) -> Conflict {
         Conflict {
-            thing: Thing::Flag(self.key.clone()),
+            thing: FlagOrSegment::Flag(self.key.clone()),
             why,
             changed: self.is.map(|entry| entry.changed()),
             digest: self.is.map(|entry| *entry.digest()),
@@ -99,7 +102,7 @@ impl Pair<'_> {
     }
 }
 
-impl Deciding<'_> {
+impl DecisionBuilder<'_> {
     fn for_everybody(&mut self) -> Result<(), CommitError> {
         for pair in self.reversal.pairs(self.now) {
             self.decision.reached += usize::from(pair.is.is_some() || pair.was.is_some());
@@ -107,7 +110,7 @@ impl Deciding<'_> {
                 continue;
             }
             if let Some(was) = pair.was.and_then(|was| was.value().ok()) {
-                Segments::used_by(was, &mut self.used);
+                SegmentReversal::used_by(was, &mut self.used);
             }
             if pair.same() {
                 continue;
@@ -121,7 +124,7 @@ impl Deciding<'_> {
                     continue;
                 }
             };
-            self.push(&pair, to, Way::Whole);
+            self.push(&pair, to, StageMethod::Whole);
         }
         self.segments();
         self.ways();
@@ -137,8 +140,8 @@ impl Deciding<'_> {
         Entry::new(key.clone(), off, self.position).map(Arc::new).map_err(internal)
     }
 
-    fn is_conflict(&mut self, pair: &Pair<'_>) -> bool {
-        let Reach::Left(left) = &self.reversal.reach else { return false };
+    fn is_conflict(&mut self, pair: &FlagPair<'_>) -> bool {
+        let ReversalScope::Touched(left) = &self.reversal.reach else { return false };
         let Some(why) = left.get(pair.key).and_then(|left| left.disputed(pair)) else {
             return false;
         };
@@ -149,8 +152,8 @@ impl Deciding<'_> {
         true
     }
 
-    fn push(&mut self, pair: &Pair<'_>, to: Arc<Entry<Flag>>, way: Way) {
-        self.decision.flags.push(Move {
+    fn push(&mut self, pair: &FlagPair<'_>, to: Arc<Entry<Flag>>, way: StageMethod) {
+        self.decision.flags.push(FlagReversal {
             key: pair.key.clone(),
             from: pair.is.cloned(),
             to,
@@ -159,13 +162,13 @@ impl Deciding<'_> {
     }
 
     fn cannot(&mut self, flag: &FlagKey, why: String) {
-        self.decision.cannot.push(Cannot { flag: flag.clone(), why });
+        self.decision.cannot.push(UnsupportedFlag { flag: flag.clone(), why });
     }
 
-    /// Segments go back in an environment, or where it was asked for; those that are gone and needed come back in any case.
+    /// SegmentReversal go back in an environment, or where it was asked for; those that are gone and needed come back in any case.
     fn segments(&mut self) {
         let (reversal, decision) = (self.reversal, &mut self.decision);
-        let segments = Segments {
+        let segments = SegmentReversal {
             now: self.now,
             was: &reversal.target,
             position: self.position,
@@ -188,8 +191,8 @@ impl Deciding<'_> {
                 None => decision.missing.push(segments.back(was)),
                 Some(_) if reversal.record.latitude.with_segments => decision.segments.push(segments.back(was)),
                 Some(is) => decision.conflicts.push(Conflict {
-                    thing: Thing::Segment(was.key().clone()),
-                    why: Why::SegmentDiffers,
+                    thing: FlagOrSegment::Segment(was.key().clone()),
+                    why: ConflictReason::SegmentDiffers,
                     changed: Some(is.changed()),
                     digest: Some(*is.digest()),
                 }),
@@ -202,7 +205,7 @@ impl Deciding<'_> {
         if self.reversal.record.ladder.is_none() {
             return;
         }
-        let segments = Segments {
+        let segments = SegmentReversal {
             now: self.now,
             was: &self.reversal.target,
             position: self.position,
@@ -211,9 +214,9 @@ impl Deciding<'_> {
         for step in &mut self.decision.flags {
             let waits = !changed.is_empty() && step.to.value().is_ok_and(|flag| segments.uses(flag, &changed));
             step.way = if waits {
-                Way::Last
+                StageMethod::Last
             } else {
-                Way::of(step.from.as_deref().and_then(|from| from.value().ok()), step.to.value().ok())
+                StageMethod::of(step.from.as_deref().and_then(|from| from.value().ok()), step.to.value().ok())
             };
         }
     }
@@ -229,7 +232,7 @@ impl Deciding<'_> {
                 Ok(Composed::AsItIs) => {}
                 Ok(Composed::Flag(flag)) => {
                     let to = Entry::new(pair.key.clone(), *flag, self.position).map_err(internal)?;
-                    self.push(&pair, Arc::new(to), Way::Whole);
+                    self.push(&pair, Arc::new(to), StageMethod::Whole);
                 }
                 Err(why) => self.cannot(pair.key, why),
             }
@@ -238,15 +241,15 @@ impl Deciding<'_> {
     }
 }
 
-impl Left {
-    /// Why what is there now is not what was left, where it is not.
-    fn disputed(&self, pair: &Pair<'_>) -> Option<Why> {
+impl TouchedFlag {
+    /// ConflictReason what is there now is not what was left, where it is not.
+    fn disputed(&self, pair: &FlagPair<'_>) -> Option<ConflictReason> {
         if self.digest != pair.is.map(|is| *is.digest()) {
-            return Some(Why::ChangedSince);
+            return Some(ConflictReason::ChangedSince);
         }
         match self.mixed {
-            Mixed::Own => None,
-            Mixed::Others => Some(Why::ChangedBetween),
+            Authorship::Own => None,
+            Authorship::Others => Some(ConflictReason::ChangedBetween),
         }
     }
 }

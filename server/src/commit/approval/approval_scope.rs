@@ -10,10 +10,10 @@ use ripcord_proto::policy::Guarded;
 use ripcord_proto::record::{Record, RecordKey};
 use ripcord_proto::rollout::{Rollout, RolloutState};
 
-use super::super::{Ask, CommitError};
+use super::super::{CommitError, Operation};
 use super::Effect;
 
-/// Why a commit needs a second person; empty where it needs none.
+/// ConflictReason a commit needs a second person; empty where it needs none.
 pub(in crate::commit) fn guarded(effect: Effect<'_>) -> Result<BTreeSet<Guarded>, CommitError> {
     let policy = effect.before.records.policy();
     let mut found = BTreeSet::new();
@@ -58,8 +58,8 @@ pub(in crate::commit) fn guarded(effect: Effect<'_>) -> Result<BTreeSet<Guarded>
 
 /// Whether a rollback is asked for that has something to put back, now or in a later step.
 fn rolls_back(effect: Effect<'_>) -> Result<bool, CommitError> {
-    for ask in &effect.draft.asks {
-        if let Ask::Rollback(reversal) = ask
+    for ask in &effect.draft.operations {
+        if let Operation::Rollback(reversal) = ask
             && !reversal.decide(&effect.before.snapshot)?.is_empty()
         {
             return Ok(true);
@@ -88,10 +88,10 @@ fn goes_on(was: Option<&Rollout>, rollout: &Rollout) -> bool {
 
 /// A thing that a proposal relies on although it changes it not, or changes no answer by it: its kind, its key, how it was, and
 /// how it would be.
-pub(super) type ReliedOn<'a> = (&'static str, &'a str, Option<Digest>, Option<String>);
+pub(super) type Dependency<'a> = (&'static str, &'a str, Option<Digest>, Option<String>);
 
 /// What must be as it was shown beside the flags, segments and settings that the plan's hash covers.
-pub(super) fn relied_on(effect: Effect<'_>) -> Vec<ReliedOn<'_>> {
+pub(super) fn relied_on(effect: Effect<'_>) -> Vec<Dependency<'_>> {
     let snapshot = &effect.before.snapshot;
     let records = &effect.before.records;
     let flag = |key: &'_ FlagKey| snapshot.flags.get(key.as_str()).map(|entry| *entry.digest());

@@ -7,13 +7,13 @@ use ripcord_proto::rule::Serve;
 use ripcord_proto::split::Split;
 use ripcord_proto::{Flag, FlagKey, SegmentKey, Snapshot, VariantName};
 
-use super::Decision;
-use super::ladder::one_split;
-use super::segments::Segments;
+use super::ReversalDecision;
+use super::segments::SegmentReversal;
+use super::staged::one_split;
 
 /// A one-way door that a rollback would pass.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Door {
+pub struct OneWayDoor {
     /// The flag.
     pub flag: FlagKey,
     /// What it declares, now or at the target.
@@ -22,7 +22,7 @@ pub struct Door {
 }
 
 /// The doors that `decision` passes, by flag.
-pub(super) fn doors(decision: &Decision, now: &Snapshot, target: &Snapshot) -> Vec<Door> {
+pub(super) fn doors(decision: &ReversalDecision, now: &Snapshot, target: &Snapshot) -> Vec<OneWayDoor> {
     let moved = decision.flags.iter().flat_map(|step| {
         let is = step.from.as_deref().and_then(|from| from.value().ok());
         let to = step.to.value().ok();
@@ -30,13 +30,13 @@ pub(super) fn doors(decision: &Decision, now: &Snapshot, target: &Snapshot) -> V
         declared(is, was)
             .into_iter()
             .filter(move |door| is.is_some_and(|is| takes(is, to, &door.from)))
-            .map(|door| Door {
+            .map(|door| OneWayDoor {
                 flag: step.key.clone(),
                 one_way: door.clone(),
             })
     });
     let moved = moved.filter(|door| now.kills_of(door.flag.as_str()).next().is_none());
-    let mut doors: Vec<Door> = moved.chain(indirect(decision, now, target)).collect();
+    let mut doors: Vec<OneWayDoor> = moved.chain(indirect(decision, now, target)).collect();
     doors.sort_by(|one, other| one.flag.cmp(&other.flag));
     doors
 }
@@ -49,10 +49,10 @@ fn declared<'a>(is: Option<&'a Flag>, was: Option<&'a Flag>) -> Vec<&'a OneWay> 
 }
 
 /// Doors of flags that do not change themselves, but by a segment, a required flag or the bucketing.
-fn indirect<'a>(decision: &'a Decision, now: &'a Snapshot, target: &'a Snapshot) -> impl Iterator<Item = Door> + 'a {
+fn indirect<'a>(decision: &'a ReversalDecision, now: &'a Snapshot, target: &'a Snapshot) -> impl Iterator<Item = OneWayDoor> + 'a {
     let moved: BTreeSet<&FlagKey> = decision.flags.iter().map(|step| &step.key).collect();
     let changed: BTreeSet<&SegmentKey> = decision.segments.iter().map(|entry| entry.key()).collect();
-    let segments = Segments {
+    let segments = SegmentReversal {
         now,
         was: target,
         position: now.position,
@@ -72,7 +72,7 @@ fn indirect<'a>(decision: &'a Decision, now: &'a Snapshot, target: &'a Snapshot)
         .filter(move |(key, _, _)| !untouched.contains(key))
         .filter_map(move |(key, flag, door)| {
             let served = may_serve(flag).contains(&door.from) && !serves_everybody(flag, &door.from) && now.kills_of(key.as_str()).next().is_none();
-            (served && reached(flag)).then(|| Door {
+            (served && reached(flag)).then(|| OneWayDoor {
                 flag: key.clone(),
                 one_way: door.clone(),
             })

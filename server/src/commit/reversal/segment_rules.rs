@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::CommitError;
 
 /// A flag that the environment has, or had: readable or not.
-type Read<'a> = Option<Result<&'a Flag, &'a Faults>>;
+type ReadableFlag<'a> = Option<Result<&'a Flag, &'a Faults>>;
 
 /// What becomes of a flag.
 pub(super) enum Composed {
@@ -26,7 +26,7 @@ pub(super) struct Composer<'a> {
     segment: &'a SegmentKey,
     now: &'a Snapshot,
     was: &'a Snapshot,
-    /// Segments that are not what they were, or have one within them that is not.
+    /// SegmentReversal that are not what they were, or have one within them that is not.
     moved: BTreeSet<SegmentKey>,
 }
 
@@ -50,7 +50,7 @@ impl<'a> Composer<'a> {
     }
 
     /// What the flag has to be, or why no rules say it.
-    pub(super) fn compose(&self, is: Read<'_>, was: Read<'_>) -> Result<Composed, String> {
+    pub(super) fn compose(&self, is: ReadableFlag<'_>, was: ReadableFlag<'_>) -> Result<Composed, String> {
         let (is, was) = match (is, was) {
             (Some(Ok(is)), Some(Ok(was))) => (is, was),
             // Off, or gone: the caller's own default either way.

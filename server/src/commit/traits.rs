@@ -5,7 +5,7 @@ use ripcord_proto::ReleaseName;
 use ripcord_proto::commit::{Approved, Commit, Recorded, Sealed};
 use ripcord_proto::digest::Digest;
 
-use super::{Answerer, Author, Call, CommitError, Made};
+use super::{Applied, Author, CommitError, IdempotentCall, ResponseBuilder};
 use crate::store::Head;
 
 /// What a draft of any log has.
@@ -23,22 +23,22 @@ pub(crate) trait LogDraft: Send + 'static {
         None
     }
     /// The idempotent call that it is.
-    fn call(&self) -> Option<&Call>;
+    fn call(&self) -> Option<&IdempotentCall>;
     /// An answer that was given before, to be recorded with it.
     fn answered(&self) -> Option<&Recorded> {
         None
     }
     /// Makes its answer.
-    fn answer(&self) -> &Answerer;
+    fn answer(&self) -> &ResponseBuilder;
 }
 
 /// A draft that may be committed.
 #[derive(Debug)]
-pub(crate) struct Admitted<S> {
+pub(crate) struct AdmittedDraft<S> {
     /// Whether it goes ahead of everything on its way to the readers.
     pub(crate) urgent: bool,
     /// What it makes.
-    pub(crate) made: Made,
+    pub(crate) made: Applied,
     /// The state with its changes made, whose head has not moved yet.
     pub(crate) candidate: S,
 }
@@ -50,7 +50,7 @@ pub(crate) trait LogState: Clone + Send + Sync + 'static {
     /// Where its log ends.
     fn head(&self) -> Head;
     /// Whether the draft may be committed at `now`, and what that changes.
-    fn admit(&self, draft: &Self::Draft, now: Timestamp) -> Result<Admitted<Self>, CommitError>;
+    fn admit(&self, draft: &Self::Draft, now: Timestamp) -> Result<AdmittedDraft<Self>, CommitError>;
     /// Seals a commit behind the head; `candidate` is this state with the commit's changes made, and becomes the state that it
     /// makes.
     fn seal(&self, candidate: Self, commit: Commit) -> Result<(Sealed, Self), serde_json::Error>;
@@ -73,7 +73,7 @@ pub(crate) trait Sink<S>: Send + Sync + 'static {
 
 /// What the feed brings a writer.
 #[derive(Debug)]
-pub(crate) enum Fed<S> {
+pub(crate) enum FeedMessage<S> {
     /// Entries of other nodes.
     Entries(Vec<Sealed>),
     /// Something may have been missed: look at the store.

@@ -7,7 +7,7 @@ use ripcord_proto::value::Value;
 use ripcord_proto::{Flag, FlagKey};
 
 use super::state::EnvironmentState;
-use super::{Ask, ChangesServed, CommitError, Draft};
+use super::{CommitError, Draft, KilledEdit, Operation};
 
 /// Refuses what a kill or a missing reason forbids.
 pub(super) fn check(draft: &Draft, before: &EnvironmentState, after: &EnvironmentState, touched: &BTreeSet<FlagKey>) -> Result<(), CommitError> {
@@ -25,25 +25,28 @@ pub(super) fn check_kills(draft: &Draft, before: &EnvironmentState, after: &Envi
 
 /// A person says why; kills never wait for a reason, and pipelines write theirs from what they do.
 fn check_reason(draft: &Draft) -> Result<(), CommitError> {
-    let needs = |ask: &Ask| match ask {
-        Ask::Restore(_) => true,
-        Ask::PutFlag(..) | Ask::DeleteFlag(_) | Ask::SetEnabled(..) | Ask::PutSegment(..) | Ask::DeleteSegment(_) | Ask::PutSettings(_) => {
-            draft.author.actor.role.is_person()
-        }
-        Ask::Kill(_)
-        | Ask::Merge(_)
-        | Ask::Withdraw(_)
-        | Ask::GiveReason(..)
-        | Ask::Driven(_)
-        | Ask::PutRecord(..)
-        | Ask::DeleteRecord(..)
-        | Ask::Decide(_)
-        | Ask::DecideNow(_)
-        | Ask::Ping(_)
-        | Ask::Rollback(_) => false,
+    let needs = |operation: &Operation| match operation {
+        Operation::Restore(_) => true,
+        Operation::PutFlag(..)
+        | Operation::DeleteFlag(_)
+        | Operation::SetEnabled(..)
+        | Operation::PutSegment(..)
+        | Operation::DeleteSegment(_)
+        | Operation::PutSettings(_) => draft.author.actor.role.is_person(),
+        Operation::Kill(_)
+        | Operation::Merge(_)
+        | Operation::Withdraw(_)
+        | Operation::GiveReason(..)
+        | Operation::Driven(_)
+        | Operation::PutRecord(..)
+        | Operation::DeleteRecord(..)
+        | Operation::Decide(_)
+        | Operation::DecideNow(_)
+        | Operation::Ping(_)
+        | Operation::Rollback(_) => false,
     };
     let given = draft.reason.as_ref().is_some_and(|reason| !reason.trim().is_empty());
-    if given || !draft.asks.iter().any(needs) {
+    if given || !draft.operations.iter().any(needs) {
         Ok(())
     } else {
         Err(CommitError::ReasonRequired)
@@ -72,7 +75,7 @@ fn check_killed(draft: &Draft, before: &EnvironmentState, after: &EnvironmentSta
     let (was, is) = (before.snapshot.flags.value(key.as_str()), after.snapshot.flags.value(key.as_str()));
     // A flag that is made anew under a standing kill serves what it says is safe: there is nothing that it could change.
     let Some(was) = was else { return Ok(()) };
-    if draft.changes_served == ChangesServed::Refuse && is.map(served) != Some(served(was)) {
+    if draft.killed_edit == KilledEdit::Refuse && is.map(served) != Some(served(was)) {
         return refuse("the edit would change what the killed flag serves now. Say \"changes_served\": true if that is meant");
     }
     Ok(())

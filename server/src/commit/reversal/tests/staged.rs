@@ -6,7 +6,7 @@ use ripcord_sdk::engine::Compiled;
 use serde_json::{Value, json};
 
 use super::{after, laddered, served, snapshot, users};
-use crate::commit::reversal::{Cap, Way};
+use crate::commit::reversal::{ExposureCap, StageMethod};
 
 /// A flag whose one split has these weights, as counts or as percentages.
 fn split(weights: &[(&str, u32)], safe: &str) -> Value {
@@ -84,7 +84,7 @@ proptest! {
     }
 }
 
-fn way(now: &Value, target: &Value) -> Way {
+fn way(now: &Value, target: &Value) -> StageMethod {
     let (now, target) = (snapshot([("f", now.clone())], []), snapshot([("f", target.clone())], []));
     laddered(&target, &[50.0], Some(50.0)).decide(&now).unwrap().flags[0].way
 }
@@ -92,21 +92,21 @@ fn way(now: &Value, target: &Value) -> Way {
 #[test]
 fn what_a_splits_weights_do_not_say_goes_back_whole_first_and_what_exposes_more_last() {
     let base = || split(&[("off", 50), ("a", 50)], "off");
-    assert_eq!(way(&base(), &split(&[("off", 90), ("a", 10)], "off")), Way::Split(0));
-    assert_eq!(way(&base(), &split(&[("off", 10), ("a", 90)], "off")), Way::Last);
+    assert_eq!(way(&base(), &split(&[("off", 90), ("a", 10)], "off")), StageMethod::Split(0));
+    assert_eq!(way(&base(), &split(&[("off", 10), ("a", 90)], "off")), StageMethod::Last);
     let plain = json!({"variants": {"off": 0, "a": 1, "b": 2}, "default": "off", "safe": "off"});
-    assert_eq!(way(&base(), &plain), Way::Whole);
-    assert_eq!(way(&plain, &base()), Way::Last, "the target exposes what is not exposed now");
+    assert_eq!(way(&base(), &plain), StageMethod::Whole);
+    assert_eq!(way(&plain, &base()), StageMethod::Last, "the target exposes what is not exposed now");
     let mut off = base();
     off["enabled"] = json!(false);
-    assert_eq!(way(&base(), &off), Way::Whole);
-    assert_eq!(way(&off, &base()), Way::Last);
+    assert_eq!(way(&base(), &off), StageMethod::Whole);
+    assert_eq!(way(&off, &base()), StageMethod::Last);
 }
 
 #[test]
 fn without_a_safe_variant_in_the_split_the_one_that_gains_most_is_the_control() {
     let (now, target) = (split(&[("a", 20), ("b", 80)], "off"), split(&[("a", 90), ("b", 10)], "off"));
-    assert_eq!(way(&now, &target), Way::Split(0));
+    assert_eq!(way(&now, &target), StageMethod::Split(0));
     let (now, target) = (snapshot([("f", now)], []), snapshot([("f", target)], []));
     let (next, _) = after(&laddered(&target, &[50.0], Some(50.0)), &now);
     let flag = serde_json::to_value(next.flags.value("f").unwrap()).unwrap();
@@ -115,8 +115,8 @@ fn without_a_safe_variant_in_the_split_the_one_that_gains_most_is_the_control() 
 
 #[test]
 fn a_step_is_a_percentage_with_at_most_three_decimals() {
-    assert!(Cap::percent(12.125).is_ok());
+    assert!(ExposureCap::percent(12.125).is_ok());
     for wrong in [-1.0, 100.5, 12.1234, f64::NAN] {
-        assert!(Cap::percent(wrong).is_err(), "{wrong}");
+        assert!(ExposureCap::percent(wrong).is_err(), "{wrong}");
     }
 }

@@ -10,17 +10,17 @@ use ripcord_proto::split::{Share, Split, Weight};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{Faults, Flag, Position, VariantName};
 
-use super::door::may_serve;
-use super::{CommitError, Move, internal};
+use super::one_way::may_serve;
+use super::{CommitError, FlagReversal, internal};
 
 /// A whole, in thousandths of a percent.
 const WHOLE: u32 = 100_000;
 
 /// The most that a step leaves exposed, in thousandths of a percent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Cap(u32);
+pub struct ExposureCap(u32);
 
-impl Cap {
+impl ExposureCap {
     /// From percent: 0 to 100, with at most three decimals.
     pub fn percent(percent: f64) -> Result<Self, Faults> {
         let thousandths = (percent * 1_000.0).round();
@@ -37,7 +37,7 @@ impl Cap {
 
 /// How a flag goes down a ladder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum StageMethod {
     /// The split of this rule is capped at each step.
     Split(usize),
     /// It goes back whole at the first step: more than the weights of one split differs.
@@ -46,7 +46,7 @@ pub enum Way {
     Last,
 }
 
-impl Way {
+impl StageMethod {
     /// The way of a flag from `is` to `to`.
     pub(super) fn of(is: Option<&Flag>, to: Option<&Flag>) -> Self {
         let (Some(is), Some(to)) = (is, to) else { return Self::Last };
@@ -54,7 +54,7 @@ impl Way {
             return Self::Whole;
         }
         if let Some((rule, before, after)) = one_split(is, to) {
-            let Some(line) = Line::new(before, after) else { return Self::Whole };
+            let Some(line) = SplitPair::new(before, after) else { return Self::Whole };
             let control = line.control(before, to);
             let rises = |index: usize| line.to.get(index) > line.now.get(index);
             let raised = (0..line.now.len()).any(|index| index != control && rises(index));
@@ -102,13 +102,13 @@ fn same_answers(is: &Rule, to: &Rule) -> bool {
 }
 
 /// Two splits of the same variants in units of one whole.
-struct Line {
+struct SplitPair {
     total: u64,
     now: Vec<u64>,
     to: Vec<u64>,
 }
 
-impl Line {
+impl SplitPair {
     /// In units that hold both exactly, and each thousandth of a percent too where the sum of weights allows it; `None` where
     /// not even both are held.
     fn new(before: &Split, after: &Split) -> Option<Self> {
@@ -140,7 +140,7 @@ impl Line {
 
     /// The weights with exposure capped: never raised, never below the target's share, taken from the variants next to the
     /// control, so that nobody moves from one exposed variant to another.
-    fn capped(&self, control: usize, cap: Cap) -> Vec<u64> {
+    fn capped(&self, control: usize, cap: ExposureCap) -> Vec<u64> {
         let exposed = |units: &[u64]| -> u64 { units.iter().enumerate().filter(|(index, _)| *index != control).map(|(_, units)| units).sum() };
         let ceiling = (self.total * u64::from(cap.0) / u64::from(WHOLE)).max(exposed(&self.to));
         let excess = exposed(&self.now).saturating_sub(ceiling);
@@ -168,14 +168,14 @@ impl Line {
     }
 }
 
-impl Move {
+impl FlagReversal {
     /// What a commit at `position` puts, capped so; `None` where it puts nothing.
-    pub(super) fn at(&self, cap: Option<Cap>, position: Position) -> Result<Option<Arc<Entry<Flag>>>, CommitError> {
+    pub(super) fn at(&self, cap: Option<ExposureCap>, position: Position) -> Result<Option<Arc<Entry<Flag>>>, CommitError> {
         let Some(cap) = cap else { return Ok(Some(Arc::clone(&self.to))) };
         match self.way {
-            Way::Whole => Ok(Some(Arc::clone(&self.to))),
-            Way::Last => Ok(None),
-            Way::Split(rule) => {
+            StageMethod::Whole => Ok(Some(Arc::clone(&self.to))),
+            StageMethod::Last => Ok(None),
+            StageMethod::Split(rule) => {
                 let flags = self.from.as_deref().and_then(|from| from.value().ok()).zip(self.to.value().ok());
                 let Some(flag) = flags.and_then(|(is, to)| capped(is, to, rule, cap)) else {
                     return Ok(None);
@@ -189,9 +189,9 @@ impl Move {
 }
 
 /// The flag as it is at the target, but with the split of one rule no lower than the cap asks for.
-fn capped(is: &Flag, to: &Flag, rule: usize, cap: Cap) -> Option<Flag> {
+fn capped(is: &Flag, to: &Flag, rule: usize, cap: ExposureCap) -> Option<Flag> {
     let (_, before, after) = one_split(is, to)?;
-    let line = Line::new(before, after)?;
+    let line = SplitPair::new(before, after)?;
     let weights = line.capped(line.control(before, to), cap);
     let split = if weights == line.now {
         before.clone()

@@ -11,7 +11,7 @@ use crate::telemetry::names;
 
 /// The counters of one log. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Meters {
+pub(super) struct CommitMetrics {
     seconds: Histogram,
     batch: Histogram,
     append: Histogram,
@@ -23,13 +23,13 @@ pub(super) struct Meters {
     failed: Counter,
 }
 
-impl fmt::Debug for Meters {
+impl fmt::Debug for CommitMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Meters").finish_non_exhaustive()
     }
 }
 
-impl Meters {
+impl CommitMetrics {
     pub(super) fn new(log: &LogName) -> Self {
         let env = log.to_string();
         let outcome = |outcome: &'static str| metrics::counter!(names::COMMITS, "env" => env.clone(), "outcome" => outcome);
