@@ -64,7 +64,7 @@ pub async fn start(
     tasks: &TaskSet,
     stop: CancellationToken,
 ) -> std::io::Result<Vec<(&'static str, SocketAddr)>> {
-    let watched = Arc::new(WatchedEnvironments::of(environments.board()));
+    let watched = Arc::new(WatchedEnvironments::default());
     environments.board().listen(Arc::clone(&watched) as Arc<_>);
     let state = Arc::new(FlagdState {
         access,

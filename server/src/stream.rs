@@ -31,13 +31,14 @@ mod websocket;
 
 use std::rc::Rc;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use actix_http::{Request, Response};
 use actix_web::body::BoxBody;
 use actix_web::web;
 use bytes::Bytes;
+use parking_lot::Mutex;
 use ripcord_proto::frame::Goodbye;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
@@ -53,7 +54,7 @@ use self::sse::{HubHandle, STREAM_PATH};
 use crate::fleet::Fleet;
 use crate::snapshot::board::{Board, Listener};
 use crate::snapshot::frames::Frame;
-use crate::snapshot::publication::{Publication, Step};
+use crate::tasks;
 
 /// The paths of this room, for the OpenAPI document.
 #[derive(utoipa::OpenApi)]
@@ -81,30 +82,20 @@ impl Streams {
             waiting: AtomicUsize::new(0),
         });
         board.listen(Arc::clone(&shared) as Arc<dyn Listener>);
-        for environment in board.environments() {
-            if let Some(served) = board.served(environment.as_str()) {
-                let first = Publication {
-                    served,
-                    step: Step::Replaced,
-                    at: Instant::now(),
-                };
-                shared.feeds.begin(&environment, &first);
-            }
-        }
         Self(shared)
     }
 
     /// A hub for the calling worker thread. Must be called inside that thread's runtime, and the result stays there.
     pub fn worker(&self) -> Worker {
         let mailbox = Arc::new(Mailbox::default());
-        let mut mailboxes = self.0.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut mailboxes = self.0.mailboxes.lock();
         mailboxes.retain(|mailbox| mailbox.strong_count() > 0);
         mailboxes.push(Arc::downgrade(&mailbox));
         drop(mailboxes);
         let hub = Hub::new(Arc::clone(&self.0), mailbox);
         // The loop over sockets is one long step on purpose; the runtime's budget for a step would have it report sockets as
         // blocked that are not.
-        actix_web::rt::spawn(tokio::task::unconstrained(Rc::clone(&hub).run()));
+        tasks::on_this_worker(tokio::task::unconstrained(Rc::clone(&hub).run()));
         Worker(hub)
     }
 

@@ -1,10 +1,11 @@
 //! The registry: the members of each environment, and the handle of one connected application.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
+use parking_lot::Mutex;
 use ripcord_proto::confirmation::Confirmation;
 use ripcord_proto::{EnvironmentKey, KillId, Position};
 
@@ -15,7 +16,7 @@ use super::report::{ConfirmationReport, PeerAnswer, merge};
 use super::settings::FleetSettings;
 use super::target::ConfirmationTarget;
 use crate::snapshot::board::{Board, Listener};
-use crate::snapshot::publication::{Publication, Step};
+use crate::snapshot::publication::Publication;
 
 /// The applications of all environments on this node. Cheap to clone.
 #[derive(Clone)]
@@ -40,7 +41,7 @@ impl fmt::Debug for Fleet {
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Fleet {
-    /// A fleet that counts confirmations of what is published on `board` from now on.
+    /// A fleet that counts confirmations of what `board` serves now and from now on.
     pub fn new(board: &Board, settings: FleetSettings, peers: Arc<dyn PeerConfirmations>) -> Self {
         let fleet = Self(Arc::new(FleetState {
             settings,
@@ -49,16 +50,6 @@ impl Fleet {
             last_expiry: Mutex::new(Instant::now()),
         }));
         board.listen(Arc::new(fleet.clone()));
-        for environment in board.environments() {
-            if let Some(served) = board.served(environment.as_str()) {
-                let first = Publication {
-                    served,
-                    step: Step::Replaced,
-                    at: Instant::now(),
-                };
-                fleet.with_members(&environment, |members| members.begin(&first));
-            }
-        }
         fleet
     }
 
@@ -71,14 +62,14 @@ impl Fleet {
     }
 
     fn with_members<T>(&self, environment: &EnvironmentKey, act: impl FnOnce(&mut Members) -> T) -> T {
-        act(&mut self.members(environment).lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut self.members(environment).lock())
     }
 
     /// An application connects. It counts until [`Membership::left`]; dropping the membership marks it as lost.
     pub fn join(&self, environment: &EnvironmentKey, member: NewMember) -> Membership {
         let members = self.members(environment);
         let acknowledges = member.acknowledges;
-        let member = members.lock().unwrap_or_else(PoisonError::into_inner).join(member, Instant::now());
+        let member = members.lock().join(member, Instant::now());
         Membership {
             members,
             member,
@@ -93,7 +84,6 @@ impl Fleet {
         let members = self.members(environment);
         let member = members
             .lock()
-            .unwrap_or_else(PoisonError::into_inner)
             .listens(NewMember { position, ..member }, Instant::now());
         Membership {
             members,
@@ -148,7 +138,7 @@ impl Fleet {
 
     /// Marks members lost for too long as gone and reduces old revisions to figures. Called often; works once a second.
     pub fn expire(&self, now: Instant) {
-        let Ok(mut last_expiry) = self.0.last_expiry.try_lock() else {
+        let Some(mut last_expiry) = self.0.last_expiry.try_lock() else {
             return;
         };
         if now.saturating_duration_since(*last_expiry) < EXPIRY_INTERVAL {
@@ -158,7 +148,7 @@ impl Fleet {
         // Copied, so that no shard of the map is held while a member list is locked.
         let all: Vec<_> = self.0.by_environment.iter().map(|entry| Arc::clone(entry.value())).collect();
         for members in all {
-            members.lock().unwrap_or_else(PoisonError::into_inner).expire(now);
+            members.lock().expire(now);
         }
     }
 }
@@ -189,7 +179,7 @@ enum OnDrop {
 
 impl Membership {
     fn with<T>(&self, act: impl FnOnce(&mut Members, MemberId) -> T) -> T {
-        act(&mut self.members.lock().unwrap_or_else(PoisonError::into_inner), self.member)
+        act(&mut self.members.lock(), self.member)
     }
 
     /// The application now evaluates at `at` (cumulative), with these provisional kills in force.

@@ -1,8 +1,8 @@
 //! Which batches were counted already: a batch that is sent again because its answer was lost is counted once.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use dashmap::{DashMap, Entry};
 
 /// Processes that are remembered. A forgotten one could have one batch counted twice.
@@ -27,7 +27,7 @@ impl BatchDedup {
             Entry::Vacant(new) => drop(new.insert(batch)),
         }
         // No entry is held here: this lock is taken before one of the map, never after.
-        let mut by_age = self.by_age.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut by_age = self.by_age.lock();
         by_age.push_back(instance_id.to_owned());
         if by_age.len() > REMEMBERED
             && let Some(oldest) = by_age.pop_front()

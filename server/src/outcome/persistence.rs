@@ -71,7 +71,7 @@ pub fn keep(outcomes: &Outcomes, folder: PathBuf, clock: Arc<dyn Clock>, tasks: 
                 clock.now()
             };
             let lines = outcomes.over(folder.written, until);
-            let written = tokio::task::spawn_blocking(move || {
+            let written = crate::tasks::blocking(move || {
                 let written = folder.write(&lines);
                 (folder, written)
             });

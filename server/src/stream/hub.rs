@@ -17,6 +17,7 @@ use super::connection::{Connection, Disconnect, NewConnection, Outlet};
 use super::feed::Feed;
 use super::mailbox::{HubMessage, Mailbox};
 use super::shared::StreamState;
+use crate::clock::{Clock as _, SystemClock};
 use crate::snapshot::frames::Frame;
 
 /// The streams of one worker thread.
@@ -127,7 +128,7 @@ impl Hub {
         Frame::heartbeat(&Heartbeat {
             epoch: position.epoch,
             revision: position.revision,
-            time: jiff::Timestamp::now(),
+            time: SystemClock.now(),
             fresh: *self.shared.fresh.borrow(),
         })
     }

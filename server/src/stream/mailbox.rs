@@ -1,7 +1,8 @@
 //! Messages from other threads to the hub of a worker, and the goodbyes that they carry.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::frame::Goodbye;
 use tokio::sync::Notify;
@@ -31,7 +32,7 @@ pub(super) enum HubMessage {
 impl Mailbox {
     /// Leaves a message.
     pub(super) fn post(&self, message: HubMessage) {
-        let mut messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut messages = self.messages.lock();
         let repeated = match (&message, messages.last()) {
             (HubMessage::Published(now), Some(HubMessage::Published(before))) => now == before,
             _ => false,
@@ -45,7 +46,7 @@ impl Mailbox {
 
     /// Takes all messages.
     pub(super) fn take(&self) -> Vec<HubMessage> {
-        std::mem::take(&mut *self.messages.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.messages.lock())
     }
 }
 

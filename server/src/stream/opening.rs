@@ -60,7 +60,7 @@ pub(super) async fn accept(hub: Rc<Hub>, request: Request, mut transport: Client
         connection.take_in(&hub, &early);
     }
     // The connection holds a tracker token, so the shutdown waits for it.
-    actix_web::rt::spawn(drive(Rc::clone(&hub), connection));
+    crate::tasks::on_this_worker(drive(Rc::clone(&hub), connection));
 }
 
 fn grant(hub: &Hub, request: &Request) -> Result<(Arc<Feed>, Arc<str>), ApiError> {

@@ -1,9 +1,10 @@
 //! What the hubs of all workers share.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use actix_web::http::header::HeaderMap;
+use parking_lot::Mutex;
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::problem::Code;
 use tokio::sync::watch;
@@ -36,7 +37,7 @@ pub(super) struct StreamState {
 
 impl StreamState {
     pub(super) fn post(&self, order: &HubMessage) {
-        let mailboxes = self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mailboxes = self.mailboxes.lock();
         for mailbox in mailboxes.iter().filter_map(Weak::upgrade) {
             mailbox.post(order.clone());
         }
