@@ -106,7 +106,7 @@ async fn plans() -> anyhow::Result<Vec<Row>> {
             plan.flags.len() == differing && plan.users.contexts == users as u64,
             "another plan than was asked for"
         );
-        anyhow::ensure!(plan.users.changed > 0, "nobody is affected");
+        anyhow::ensure!(plan.users.changed > 0, "no user is affected");
     }
     let took = rollbacks::p50(&times);
     Ok(vec![
