@@ -14,6 +14,7 @@ use ripcord_benches::redis_server::{Durability, RedisServer};
 use ripcord_benches::table::{Row, print};
 use ripcord_proto::rollback::Scope;
 use ripcord_proto::{FlagKey, TargetName};
+use ripcord_server::clock::SystemClock;
 use ripcord_server::environment::Environments;
 use ripcord_server::rollback::{self, Order, Users};
 use ripcord_server::store::embedded::{EmbeddedStore, Flush};
@@ -36,7 +37,7 @@ fn main() -> anyhow::Result<()> {
 
 async fn measure() -> anyhow::Result<()> {
     let directory = tempfile::tempdir_in(std::env::current_dir()?)?;
-    let store = EmbeddedStore::open(&directory.path().join("embedded"), Flush::EachCommit)?;
+    let store = EmbeddedStore::open(&directory.path().join("embedded"), Flush::EachCommit, Arc::new(SystemClock))?;
     let mut rows = commits("embedded", &environments::start(Arc::new(store)).await?, 15.0).await?;
     match RedisServer::start(directory.path(), Durability::None)? {
         Some(redis) => rows.extend(over_redis(directory.path(), &redis).await?),
@@ -49,7 +50,13 @@ async fn measure() -> anyhow::Result<()> {
 
 async fn over_redis(directory: &Path, redis: &RedisServer) -> anyhow::Result<Vec<Row>> {
     let (url, directory, node) = (redis.url(), directory.join("one"), "one".to_owned());
-    let store = RedisStore::open(RedisConfig { url, directory, node }).await?;
+    let store = RedisStore::open(RedisConfig {
+        url,
+        directory,
+        node,
+        clock: Arc::new(SystemClock),
+    })
+    .await?;
     commits("Redis", &environments::start(Arc::new(store)).await?, 30.0).await
 }
 
