@@ -13,7 +13,7 @@ use ripcord_benches::rounds::{batch, fastest};
 use ripcord_benches::served::Served;
 use ripcord_benches::table::{Row, print};
 use ripcord_benches::workload;
-use ripcord_sdk::{Context, Counting, Outcome};
+use ripcord_sdk::{Context, Reporting, Outcome};
 use serde_json::{Value, json};
 
 #[global_allocator]
@@ -38,7 +38,7 @@ fn main() -> anyhow::Result<()> {
 
 fn in_the_application() -> anyhow::Result<Vec<Row>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let served = Served::start(&runtime, workload::snapshot(1_000)?, Counting::Every(Duration::from_mins(10)))?;
+    let served = Served::start(&runtime, workload::snapshot(1_000)?, Reporting::Every(Duration::from_mins(10)))?;
     let answer = served.client.bool_detail(workload::PLAIN, &Context::new("user-1"), false);
     let outcomes = [
         ("Outcome::Success", Outcome::Success),

@@ -7,7 +7,7 @@ use ripcord_proto::references::Touched;
 use ripcord_proto::rest::rollbacks::{FlagShare, Population, UserShare};
 use ripcord_proto::rule::Serve;
 use ripcord_proto::{Flag, FlagKey, Snapshot};
-use ripcord_sdk::engine::{Compiled, Context, Unheard};
+use ripcord_sdk::engine::{Compiled, Context, SinceContact};
 use serde_json::{Map, Value};
 
 use super::population::Mentions;
@@ -150,9 +150,9 @@ fn tally_part(now: &Compiled, then: &Compiled, flags: &[FlagKey], users: &[Map<S
     let mut affected = BTreeSet::new();
     for (key, count) in flags.iter().zip(&mut tally.flags) {
         for (place, context) in contexts.iter().enumerate() {
-            let is = now.evaluate(key.as_str(), context, Unheard::FRESH);
-            let will = then.evaluate(key.as_str(), context, Unheard::FRESH);
-            if is.detail().variant != will.detail().variant || is.value() != will.value() {
+            let is = now.evaluate(key.as_str(), context, SinceContact::FRESH);
+            let will = then.evaluate(key.as_str(), context, SinceContact::FRESH);
+            if is.variant() != will.variant() || is.value() != will.value() {
                 *count += 1;
                 affected.insert(place);
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, FlagKey, Position, Segment, Snapshot};
-use ripcord_sdk::engine::{Compiled, Context, Unheard};
+use ripcord_sdk::engine::{Compiled, Context, SinceContact};
 use serde_json::json;
 
 use super::*;
@@ -26,7 +26,7 @@ fn served(flag: &Flag) -> Vec<Option<String>> {
         let name = format!("user-{user}");
         let plan = if user.is_multiple_of(10) { "beta" } else { "free" };
         let context = Context::new(&name).with("plan", plan);
-        compiled.resolve("checkout", &context, Unheard::FRESH).variant.map(ToString::to_string)
+        compiled.evaluate("checkout", &context, SinceContact::FRESH).variant().map(ToString::to_string)
     };
     (0..USERS).map(variant).collect()
 }

@@ -1,4 +1,4 @@
-//! Scalars written as text, on the stack: what bucketing hashes and versions are read from.
+//! Scalars written as text on the stack, for bucketing and version comparison.
 
 use std::fmt::Write as _;
 
@@ -31,7 +31,7 @@ impl std::fmt::Write for NumberText {
     }
 }
 
-/// Calls `read` with a scalar as JSONLogic's `cat` writes it (29.0 → 29); `None` for what is no scalar, or not there.
+/// Calls `read` with a scalar as JSONLogic's `cat` writes it (29.0 → 29). `None` if the attribute is missing or not a scalar.
 #[inline]
 pub(super) fn with_text<T>(attribute: Attribute<'_>, read: impl FnOnce(&str) -> T) -> Option<T> {
     match attribute {
@@ -52,7 +52,7 @@ fn with_number_text<T>(attribute: Attribute<'_>, read: impl FnOnce(&str) -> T) -
     };
     let written = match attribute {
         Attribute::Integer(number) => write!(text, "{number}"),
-        // Negative zero is zero to everybody else.
+        // Other engines write negative zero without its sign.
         Attribute::Number(0.0) => write!(text, "0"),
         Attribute::Number(number) if number.is_finite() => write!(text, "{number}"),
         Attribute::Null | Attribute::Boolean(_) | Attribute::Number(_) | Attribute::Text(_) | Attribute::Texts(_) | Attribute::Json(_) => return None,

@@ -1,58 +1,58 @@
-//! What was decided, in a form that travels in a register.
+//! What an evaluation decided, in a form that fits a register.
 
-use super::detail::{ErrorCode, Reason};
+use super::reason::{ErrorCode, Reason};
 
-/// The place of a variant among those of its flag (at most 64); none = the caller's own default.
+/// The index of a variant among those of its flag (at most 64), or none for the caller's default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place(u8);
+pub(super) struct VariantIndex(u8);
 
-impl Place {
+impl VariantIndex {
     pub(super) const NONE: Self = Self(u8::MAX);
 
-    /// `NONE` where there is no such place.
+    /// `NONE` if there is no index.
     pub(super) fn new(index: Option<usize>) -> Self {
         index.and_then(|index| u8::try_from(index).ok()).map_or(Self::NONE, Self)
     }
 
     #[inline]
-    pub(super) const fn index(self) -> Option<usize> {
+    pub(super) const fn get(self) -> Option<usize> {
         if self.0 == u8::MAX { None } else { Some(self.0 as usize) }
     }
 }
 
-/// Variant, reason and rule in four bytes. As a struct of three fields it went through memory, byte by byte: 10 ns.
+/// Variant, reason and rule in four bytes. A struct of three fields was passed through memory byte by byte, which cost 10 ns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Outcome(u32);
+pub(super) struct Decision(u32);
 
-/// In the upper half of an outcome: no rule served. Flags have at most 256.
+/// In the upper half of a decision: no rule served. A flag has at most 256.
 const NO_RULE: u32 = 0xffff;
 
-impl Outcome {
+impl Decision {
     #[inline]
-    pub(super) const fn new(variant: Place, reason: Reason) -> Self {
+    pub(super) const fn new(variant: VariantIndex, reason: Reason) -> Self {
         Self::pack(variant, reason, NO_RULE)
     }
 
     #[inline]
-    pub(super) const fn by_rule(variant: Place, reason: Reason, index: usize) -> Self {
+    pub(super) const fn by_rule(variant: VariantIndex, reason: Reason, index: usize) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "a flag has at most 256 rules")]
         Self::pack(variant, reason, index as u32)
     }
 
     #[inline]
     pub(super) const fn error(code: ErrorCode) -> Self {
-        Self::new(Place::NONE, Reason::Error(code))
+        Self::new(VariantIndex::NONE, Reason::Error(code))
     }
 
     #[inline]
-    const fn pack(variant: Place, reason: Reason, rule: u32) -> Self {
-        Self(rule << 16 | (variant.0 as u32) << 8 | number(reason))
+    const fn pack(variant: VariantIndex, reason: Reason, rule: u32) -> Self {
+        Self(rule << 16 | (variant.0 as u32) << 8 | reason.code() as u32)
     }
 
     #[inline]
-    pub(super) const fn variant(self) -> Place {
+    pub(super) const fn variant(self) -> VariantIndex {
         #[expect(clippy::cast_possible_truncation, reason = "the second byte")]
-        Place((self.0 >> 8) as u8)
+        VariantIndex((self.0 >> 8) as u8)
     }
 
     pub(super) const fn rule(self) -> Option<usize> {
@@ -62,6 +62,7 @@ impl Outcome {
 
     #[inline]
     pub(super) const fn reason(self) -> Reason {
+        // The reverse of `Reason::code`.
         match self.0 & 0xff {
             0 => Reason::Static,
             1 => Reason::Default,
@@ -80,38 +81,19 @@ impl Outcome {
     }
 }
 
-#[inline]
-const fn number(reason: Reason) -> u32 {
-    match reason {
-        Reason::Static => 0,
-        Reason::Default => 1,
-        Reason::TargetingMatch => 2,
-        Reason::Split => 3,
-        Reason::Disabled => 4,
-        Reason::Killed => 5,
-        Reason::LeaseExpired => 6,
-        Reason::Prerequisite => 7,
-        Reason::Error(ErrorCode::FlagNotFound) => 8,
-        Reason::Error(ErrorCode::TypeMismatch) => 9,
-        Reason::Error(ErrorCode::ParseError) => 10,
-        Reason::Error(ErrorCode::General) => 11,
-        Reason::NotReady => 12,
-    }
-}
-
-/// Whether a condition holds, or why that cannot be told.
+/// Whether a condition holds, or why that is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Truth {
     False,
     True,
-    /// A segment is missing or cannot be compiled.
+    /// A segment is missing or could not be compiled.
     Unreadable,
-    /// An imported rule failed, or there was too much to look at.
+    /// An imported rule failed, or the evaluation's budget was used up.
     Failed,
 }
 
 impl Truth {
-    /// For a person: `None` where it cannot be told.
+    /// `None` if it is not known whether the condition holds.
     pub(super) const fn known(self) -> Option<bool> {
         match self {
             Self::False => Some(false),
@@ -145,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_outcome_keeps_what_it_was_made_of() {
+    fn a_decision_keeps_what_it_was_made_of() {
         let codes = [ErrorCode::FlagNotFound, ErrorCode::TypeMismatch, ErrorCode::ParseError, ErrorCode::General];
         let plain = [
             Reason::Static,
@@ -156,12 +138,13 @@ mod tests {
             Reason::Killed,
             Reason::LeaseExpired,
             Reason::Prerequisite,
+            Reason::NotReady,
         ];
         for reason in codes.map(Reason::Error).into_iter().chain(plain) {
-            for variant in [Place::NONE, Place::new(Some(0)), Place::new(Some(63))] {
-                let outcome = Outcome::by_rule(variant, reason, 255);
-                assert_eq!((outcome.variant(), outcome.reason(), outcome.rule()), (variant, reason, Some(255)));
-                assert_eq!(Outcome::new(variant, reason).rule(), None);
+            for variant in [VariantIndex::NONE, VariantIndex::new(Some(0)), VariantIndex::new(Some(63))] {
+                let decision = Decision::by_rule(variant, reason, 255);
+                assert_eq!((decision.variant(), decision.reason(), decision.rule()), (variant, reason, Some(255)));
+                assert_eq!(Decision::new(variant, reason).rule(), None);
             }
         }
     }

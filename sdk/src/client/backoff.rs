@@ -1,5 +1,5 @@
-//! How long to wait before the next try: full jitter over an exponential ceiling, so that the clients of a server that comes
-//! back do not come all at once.
+//! The wait before the next attempt: full jitter below an exponential ceiling, so that the clients of a server that restarts do not
+//! reconnect all at once.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use rand::{RngExt as _, SeedableRng as _};
 
 /// The ceiling of the first wait.
 const FIRST: Duration = Duration::from_secs(1);
-/// The ceiling of every later one.
+/// The highest ceiling.
 const LAST: Duration = Duration::from_secs(30);
-/// The wait where coming back cannot help until a person has acted, a refused key for example.
-const SLOW: Duration = Duration::from_mins(1);
+/// The wait if a retry cannot succeed until a person acts, for example after a refused key.
+const SLOW: Duration = Duration::from_secs(60);
 
-/// Counts failures and draws waits.
+/// Counts failures and draws waits at random.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     failures: u32,
@@ -29,20 +29,20 @@ impl Backoff {
         }
     }
 
-    /// It worked: the next wait is a short one.
+    /// The attempt succeeded: the next wait is short again.
     pub(crate) fn succeeded(&mut self) {
         self.failures = 0;
     }
 
-    /// The wait after one more failure: anything up to a ceiling that doubles from 1 to 30 seconds.
+    /// The wait after another failure: up to a ceiling that doubles from 1 to 30 seconds.
     pub(crate) fn failed(&mut self) -> Duration {
         let ceiling = FIRST.saturating_mul(1 << self.failures.min(8)).min(LAST);
         self.failures = self.failures.saturating_add(1);
         self.up_to(ceiling)
     }
 
-    /// The wait after a failure that the server gave a time for: that time, and up to as much again.
-    pub(crate) fn told(&mut self, wait: Duration) -> Duration {
+    /// The wait if the server named one: that time, and up to as much again.
+    pub(crate) fn at_least(&mut self, wait: Duration) -> Duration {
         wait.saturating_add(self.up_to(wait))
     }
 
@@ -51,12 +51,12 @@ impl Backoff {
         SLOW / 2 + self.up_to(SLOW / 2)
     }
 
-    /// Half of `period` up to one and a half: for what recurs.
+    /// Between half of `period` and one and a half times `period`, for what recurs.
     pub(crate) fn around(&mut self, period: Duration) -> Duration {
         period / 2 + self.up_to(period)
     }
 
-    /// Anything up to `ceiling`.
+    /// Between nothing and `ceiling`.
     pub(crate) fn up_to(&mut self, ceiling: Duration) -> Duration {
         ceiling.mul_f64(self.random.random_range(0.0..=1.0))
     }
@@ -87,7 +87,7 @@ mod tests {
     fn a_wait_that_the_server_names_is_never_cut_short() {
         let mut backoff = Backoff::new(7);
         for _ in 0..100 {
-            let wait = backoff.told(Duration::from_secs(5));
+            let wait = backoff.at_least(Duration::from_secs(5));
             assert!((Duration::from_secs(5)..=Duration::from_secs(10)).contains(&wait));
         }
     }

@@ -1,22 +1,22 @@
-//! The provisional kills that this client keeps: it has seen them, and nobody has said yet what became of them.
+//! The provisional kills that this client has seen and whose end it has not been told.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use ripcord_proto::frame::{Ended, Overlay};
 use ripcord_proto::{Kill, KillId, Snapshot};
 
-/// Kept over reconnects and in the disk cache. A node that does not know of a kill says nothing about it; only `ended` or a
-/// committed snapshot that holds the id lets it go.
+/// They are kept across reconnects and in the disk cache. A node that does not know a kill does not mention it, so only `ended` or a
+/// committed snapshot with the id removes it.
 #[derive(Debug, Default)]
-pub(crate) struct KeptKills {
+pub(crate) struct ProvisionalKills {
     kills: BTreeMap<KillId, Kill>,
-    /// Said to be merged while the snapshot here does not hold them yet. They stand until the client has caught up, so that
-    /// no moment lies between the provisional kill and the committed one.
+    /// Merged into the log, but not in this client's snapshot yet. They stay until the client has caught up, so that there is no gap
+    /// between the provisional kill and the committed one.
     merged: BTreeSet<KillId>,
 }
 
-impl KeptKills {
-    /// Takes over what an overlay says.
+impl ProvisionalKills {
+    /// Applies an overlay. Returns the kills that came or went.
     pub(crate) fn learn(&mut self, overlay: &Overlay, committed: Option<&Snapshot>) -> Vec<Kill> {
         let mut touched = Vec::new();
         for (id, kill) in &overlay.kills {
@@ -45,13 +45,14 @@ impl KeptKills {
         touched
     }
 
-    /// Lets go of the kills that `committed` holds: they are in force as committed ones.
+    /// Removes the kills that `committed` contains: they are in force as committed kills. Returns them.
     pub(crate) fn settle(&mut self, committed: &Snapshot) -> Vec<Kill> {
         let held: Vec<KillId> = self.kills.keys().filter(|id| committed.kills.get(id.as_str()).is_some()).cloned().collect();
         self.release(held)
     }
 
-    /// Lets go of the merged kills: this client is where the server is, so if they are not in the snapshot they were lifted.
+    /// Removes the merged kills: this client has caught up with the server, so kills that are not in its snapshot were restored. Returns
+    /// them.
     pub(crate) fn caught_up(&mut self) -> Vec<Kill> {
         let merged = std::mem::take(&mut self.merged);
         self.release(merged)
@@ -66,17 +67,15 @@ impl KeptKills {
         released
     }
 
-    /// All of them.
     pub(crate) fn in_force(&self) -> Vec<Kill> {
         self.kills.values().cloned().collect()
     }
 
-    /// Their ids.
     pub(crate) fn ids(&self) -> Vec<KillId> {
         self.kills.keys().cloned().collect()
     }
 
-    /// As an overlay, for the disk cache; [`Self::learn`] takes it back.
+    /// As an overlay for the disk cache, which [`Self::learn`] reads.
     pub(crate) fn as_overlay(&self) -> Overlay {
         Overlay {
             kills: self.kills.clone(),

@@ -1,8 +1,8 @@
-//! Short texts, compared in registers: names of attributes, and the values they are compared with.
+//! Short strings, compared in registers: names of attributes and the values they are compared with.
 //!
-//! Calling `memcmp` for five bytes costs more than comparing them, and a rule does little else.
+//! A call of `memcmp` costs more than comparing five bytes, and a rule does little else.
 
-/// Whether two texts are the same.
+/// Whether two strings are equal.
 #[inline]
 pub(super) fn same(one: &[u8], other: &[u8]) -> bool {
     if one.len() != other.len() {
@@ -18,16 +18,16 @@ pub(super) fn same(one: &[u8], other: &[u8]) -> bool {
     }
 }
 
-/// A text in eight bytes: its length (up to 255) and seven of its bytes. Texts of other tags differ; texts of one tag are the
-/// same where they have seven bytes or fewer.
+/// A string in eight bytes: its length (up to 255) and seven of its bytes. Strings with different fingerprints differ. Strings with
+/// the same fingerprint are equal if they have seven bytes or fewer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Tag(u64);
+pub(super) struct Fingerprint(u64);
 
-impl Tag {
-    /// The tag of the empty text.
+impl Fingerprint {
+    /// The fingerprint of the empty string.
     pub(super) const EMPTY: Self = Self(0);
 
-    /// The tag of a text.
+    /// The fingerprint of a string.
     #[inline]
     pub(super) fn of(text: &str) -> Self {
         let bytes = text.as_bytes();
@@ -35,15 +35,15 @@ impl Tag {
         Self(length | body(bytes))
     }
 
-    /// Whether texts of this tag are the same.
+    /// Whether all strings with this fingerprint are equal.
     #[inline]
-    pub(super) const fn is_whole(self) -> bool {
+    pub(super) const fn is_exact(self) -> bool {
         self.0 >> 56 <= 7
     }
 }
 
-/// Seven bytes: the first four and the last three, or all of a text that is shorter than four. Written out, so that the tag of a
-/// name that stands in the source is worked out by the compiler.
+/// Seven bytes: the first four and the last three, or all of a string shorter than four. Written out, so that the compiler can
+/// compute the fingerprint of a literal.
 #[inline]
 fn body(bytes: &[u8]) -> u64 {
     match bytes {
@@ -51,11 +51,11 @@ fn body(bytes: &[u8]) -> u64 {
         [only] => u64::from(*only),
         [first, last] => u64::from(u16::from_le_bytes([*first, *last])),
         [first, middle, last] => u64::from(u32::from_le_bytes([*first, *middle, *last, 0])),
-        // Of a text of four to seven bytes the two parts overlap, which tells as much.
+        // In a string of four to seven bytes the two parts overlap, which loses nothing.
         [first, second, third, fourth, .., _] | [first, second, third, fourth] => {
             let head = u32::from_le_bytes([*first, *second, *third, *fourth]);
             let tail = match bytes {
-                [.., near, next, last] => u32::from_le_bytes([*near, *next, *last, 0]),
+                [.., third_last, second_last, last] => u32::from_le_bytes([*third_last, *second_last, *last, 0]),
                 _ => 0,
             };
             u64::from(head) | u64::from(tail) << 32
@@ -63,17 +63,17 @@ fn body(bytes: &[u8]) -> u64 {
     }
 }
 
-/// A text and its tag.
+/// A string and its fingerprint.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Word {
-    tag: Tag,
+pub(super) struct ShortStr {
+    fingerprint: Fingerprint,
     text: Box<str>,
 }
 
-impl Word {
+impl ShortStr {
     pub(super) fn new(text: &str) -> Self {
         Self {
-            tag: Tag::of(text),
+            fingerprint: Fingerprint::of(text),
             text: text.into(),
         }
     }
@@ -83,13 +83,13 @@ impl Word {
     }
 
     #[inline]
-    pub(super) const fn tag(&self) -> Tag {
-        self.tag
+    pub(super) const fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
     }
 
-    /// Whether this is the text of `tag`.
+    /// Whether this is `text`, whose fingerprint is `fingerprint`.
     #[inline]
-    pub(super) fn is(&self, tag: Tag, text: &str) -> bool {
-        self.tag == tag && (tag.is_whole() || same(self.text.as_bytes(), text.as_bytes()))
+    pub(super) fn is(&self, fingerprint: Fingerprint, text: &str) -> bool {
+        self.fingerprint == fingerprint && (fingerprint.is_exact() || same(self.text.as_bytes(), text.as_bytes()))
     }
 }

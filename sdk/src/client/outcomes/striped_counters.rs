@@ -1,38 +1,39 @@
 //! Counters that cost an evaluation next to nothing.
 //!
-//! Each thread counts in a stripe of its own, so that no two threads write one cache line and no bus lock is needed: the owner
-//! reads, adds and stores. A thread gets its stripe when it counts for the first time and gives it back when it ends; threads
-//! beyond [`OWN`] share one stripe, with real atomic additions. The counters only grow; whoever reads them remembers what he has
-//! read.
+//! Each thread counts in a stripe of its own, so that no two threads write the same cache line and no locked instruction is needed: the
+//! owner loads, adds and stores. A thread gets its stripe with its first count and returns it when it ends. Threads beyond [`OWN`] share
+//! one stripe, with atomic additions. Counters only grow; a reader remembers what it has read.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
-/// Threads that have a stripe of their own.
+use parking_lot::Mutex;
+
+/// The number of threads with a stripe of their own.
 const OWN: usize = 128;
-/// The stripe of all others.
+/// The stripe of all other threads.
 pub(super) const SHARED: usize = OWN;
-/// Counters in a line.
+/// Counters per line.
 const LINE: usize = 16;
 
-/// Counters that one core may write without another one noticing: two cache lines, since some processors fetch them in pairs.
+/// Counters that one core can write without slowing another: two cache lines, since some processors fetch them in pairs.
 #[repr(align(128))]
 struct Line([AtomicU64; LINE]);
 
 /// One counter for each of a fixed number of things, striped.
-pub(crate) struct Tally {
+pub(crate) struct StripedCounters {
     stripes: Box<[OnceLock<Box<[Line]>>]>,
     counters: usize,
 }
 
-impl std::fmt::Debug for Tally {
+impl std::fmt::Debug for StripedCounters {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tally").field("counters", &self.counters).finish_non_exhaustive()
+        f.debug_struct("StripedCounters").field("counters", &self.counters).finish_non_exhaustive()
     }
 }
 
-impl Tally {
-    /// For so many counters. Memory for them is taken by each thread that counts, with its first count.
+impl StripedCounters {
+    /// This many counters. Each thread allocates its own with its first count.
     pub(crate) fn new(counters: usize) -> Self {
         Self {
             stripes: (0..=SHARED).map(|_| OnceLock::new()).collect(),
@@ -40,12 +41,11 @@ impl Tally {
         }
     }
 
-    /// How many counters there are.
     pub(crate) fn counters(&self) -> usize {
         self.counters
     }
 
-    /// Counts one. A counter that does not exist is not counted.
+    /// Adds one. A counter that does not exist is ignored.
     #[inline]
     pub(crate) fn count(&self, counter: usize) {
         let own = own_stripe();
@@ -60,7 +60,7 @@ impl Tally {
         if own == SHARED {
             counter.fetch_add(1, Ordering::Relaxed);
         } else {
-            // Nobody else writes here, so nothing can come between.
+            // No other thread writes here, so nothing can come in between.
             counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
         }
     }
@@ -71,7 +71,7 @@ impl Tally {
         stripe.get_or_init(|| (0..lines).map(|_| Line(std::array::from_fn(|_| AtomicU64::new(0)))).collect())
     }
 
-    /// What all threads have counted so far, counter by counter.
+    /// The totals over all threads, by counter.
     pub(crate) fn totals(&self) -> Vec<u64> {
         let mut totals = vec![0_u64; self.counters];
         for lines in self.stripes.iter().filter_map(OnceLock::get) {
@@ -84,8 +84,7 @@ impl Tally {
     }
 }
 
-/// The stripes that no living thread has. Handing one over goes through the lock, so the next owner sees all that the one
-/// before it stored.
+/// The stripes that no thread has. A stripe changes hands under the lock, so its next owner sees everything that the last one stored.
 static STRIPES: Mutex<Stripes> = Mutex::new(Stripes {
     returned: Vec::new(),
     fresh: 0,
@@ -93,16 +92,16 @@ static STRIPES: Mutex<Stripes> = Mutex::new(Stripes {
 
 struct Stripes {
     returned: Vec<usize>,
-    /// This one and those above were never handed out.
+    /// This one and those above have never been used.
     fresh: usize,
 }
 
-/// A thread's hold on its stripe.
+/// A thread's ownership of its stripe.
 struct Stripe(usize);
 
 impl Stripe {
     fn take() -> Self {
-        let mut stripes = STRIPES.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stripes = STRIPES.lock();
         if let Some(returned) = stripes.returned.pop() {
             return Self(returned);
         }
@@ -115,7 +114,7 @@ impl Stripe {
 impl Drop for Stripe {
     fn drop(&mut self) {
         if self.0 != SHARED {
-            STRIPES.lock().unwrap_or_else(PoisonError::into_inner).returned.push(self.0);
+            STRIPES.lock().returned.push(self.0);
         }
     }
 }
@@ -127,7 +126,7 @@ thread_local! {
 /// The stripe in which this thread counts.
 #[inline]
 pub(super) fn own_stripe() -> usize {
-    // A thread that is ending has given its stripe back already.
+    // A thread that is ending has already returned its stripe.
     STRIPE.try_with(|stripe| stripe.0).unwrap_or(SHARED)
 }
 
@@ -137,30 +136,30 @@ mod tests {
 
     #[test]
     fn no_count_is_lost_among_threads() {
-        let tally = Tally::new(40);
+        let counters = StripedCounters::new(40);
         std::thread::scope(|scope| {
             for thread in 0..OWN + 40 {
-                let tally = &tally;
-                scope.spawn(move || (0..1_000).for_each(|count| tally.count((thread + count) % 40)));
+                let counters = &counters;
+                scope.spawn(move || (0..1_000).for_each(|count| counters.count((thread + count) % 40)));
             }
         });
-        let sum: u64 = tally.totals().iter().sum();
+        let sum: u64 = counters.totals().iter().sum();
         assert_eq!(sum, (OWN as u64 + 40) * 1_000);
     }
 
     #[test]
     fn what_a_thread_counted_outlives_it() {
-        let tally = Tally::new(1);
+        let counters = StripedCounters::new(1);
         for _ in 0..3 {
-            std::thread::scope(|scope| drop(scope.spawn(|| tally.count(0))));
+            std::thread::scope(|scope| drop(scope.spawn(|| counters.count(0))));
         }
-        assert_eq!(tally.totals(), [3]);
+        assert_eq!(counters.totals(), [3]);
     }
 
     #[test]
     fn a_counter_that_does_not_exist_is_not_counted() {
-        let tally = Tally::new(1);
-        tally.count(1_000);
-        assert_eq!(tally.totals(), [0]);
+        let counters = StripedCounters::new(1);
+        counters.count(1_000);
+        assert_eq!(counters.totals(), [0]);
     }
 }

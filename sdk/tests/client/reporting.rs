@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use ripcord_proto::outcome::{NumberSums, OutcomeBatch, OutcomeCount, Traffic};
-use ripcord_sdk::{Client, Context, Counting, Outcome};
+use ripcord_sdk::{Client, Context, Reporting, Outcome};
 
 use crate::builder;
-use crate::server::{Answer, Peer, Server, eventually};
+use crate::server::{Detail, Peer, Server, eventually};
 use crate::world::{World, frame_of};
 
-async fn counting(server: &mut Server, world: &World) -> (Client, Peer) {
-    let client = builder(server).counting(Counting::Every(Duration::from_millis(50))).start().unwrap();
+async fn reporting(server: &mut Server, world: &World) -> (Client, Peer) {
+    let client = builder(server).reporting(Reporting::Every(Duration::from_millis(50))).start().unwrap();
     let mut stream = server.stream().await;
     stream.send(world.frame()).await;
     stream.ack().await;
@@ -36,8 +36,8 @@ fn sum(server: &Server, counts: impl Fn(&OutcomeCount) -> u64) -> u64 {
 #[tokio::test]
 async fn evaluations_and_outcomes_arrive_by_variant_and_by_traffic() {
     let (mut server, mut world) = (Server::start().await, World::new());
-    server.answer("/v1/outcomes", Answer::status(204));
-    let (client, mut stream) = counting(&mut server, &world).await;
+    server.answer("/v1/outcomes", Detail::status(204));
+    let (client, mut stream) = reporting(&mut server, &world).await;
     let (user, probe) = (Context::new("user-1"), Context::new("probe").with("traffic", "synthetic"));
     for _ in 0..100 {
         client.bool("checkout", &user, true);
@@ -68,14 +68,14 @@ async fn evaluations_and_outcomes_arrive_by_variant_and_by_traffic() {
 #[tokio::test]
 async fn a_batch_that_was_not_taken_is_sent_again_under_its_number() {
     let (mut server, world) = (Server::start().await, World::new());
-    server.answer("/v1/outcomes", Answer::status(503));
-    let (client, _stream) = counting(&mut server, &world).await;
+    server.answer("/v1/outcomes", Detail::status(503));
+    let (client, _stream) = reporting(&mut server, &world).await;
     client.bool("checkout", &Context::new("user-1"), true);
     eventually("the first batch is sent twice", || {
         batches(&server).iter().filter(|batch| batch.batch == 1).count() >= 2
     })
     .await;
-    server.answer("/v1/outcomes", Answer::status(204));
+    server.answer("/v1/outcomes", Detail::status(204));
     eventually("it is taken", || client.status().outcomes.batches >= 1).await;
     assert_eq!(sum(&server, |count| count.evaluations), 1);
 }
@@ -83,8 +83,8 @@ async fn a_batch_that_was_not_taken_is_sent_again_under_its_number() {
 #[tokio::test]
 async fn counts_that_the_server_refuses_are_dropped_and_said_to_be() {
     let (mut server, world) = (Server::start().await, World::new());
-    server.answer("/v1/outcomes", Answer::status(422));
-    let (client, _stream) = counting(&mut server, &world).await;
+    server.answer("/v1/outcomes", Detail::status(422));
+    let (client, _stream) = reporting(&mut server, &world).await;
     for _ in 0..3 {
         client.bool("checkout", &Context::new("user-1"), true);
     }
@@ -106,8 +106,8 @@ async fn nothing_is_sent_where_counting_is_off() {
 #[tokio::test]
 async fn latencies_and_numbers_arrive_by_variant() {
     let (mut server, world) = (Server::start().await, World::new());
-    server.answer("/v1/outcomes", Answer::status(204));
-    let (client, _stream) = counting(&mut server, &world).await;
+    server.answer("/v1/outcomes", Detail::status(204));
+    let (client, _stream) = reporting(&mut server, &world).await;
     let answer = client.bool_detail("checkout", &Context::new("user-1"), false);
     for number in 0..10_u32 {
         client.outcome(&answer, Outcome::Latency(Duration::from_millis(300)));

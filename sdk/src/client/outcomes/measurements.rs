@@ -1,5 +1,5 @@
-//! Latencies and numbers, counted as the counters are: each thread in a stripe of its own, without locks, and without an allocation
-//! but for a thread's first report of a flag's variant.
+//! Latencies and numbers, striped like the counters: each thread writes its own, without locks, and allocates only with its first
+//! report for a flag's variant.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
@@ -10,11 +10,11 @@ use ripcord_proto::key::NumberName;
 use ripcord_proto::limits;
 use ripcord_proto::outcome::{Bucket, NUMBERS, NumberSums};
 
-use super::tally::{SHARED, own_stripe};
+use super::striped_counters::{SHARED, own_stripe};
 
 type Cells<T> = Box<[OnceLock<Box<T>>]>;
 
-/// Something for each counter that is reported of, by stripe; made when it is first reported.
+/// A `T` per stripe and counter, created with the first report.
 struct Striped<T> {
     stripes: Box<[OnceLock<Cells<T>>]>,
     counters: usize,
@@ -28,7 +28,7 @@ impl<T: Default> Striped<T> {
         }
     }
 
-    /// This thread's; `None` for a counter that does not exist.
+    /// The `T` of this thread; `None` for a counter that does not exist.
     #[inline]
     fn own(&self, stripe: usize, counter: usize) -> Option<&T> {
         let lazily = self.stripes.get(stripe)?;
@@ -43,7 +43,7 @@ impl<T: Default> Striped<T> {
         })
     }
 
-    /// All that there are, with the counters that they belong to.
+    /// All that exist, with their counters.
     fn all(&self) -> impl Iterator<Item = (usize, &T)> {
         let stripes = self.stripes.iter().filter_map(OnceLock::get);
         let cells = stripes.flat_map(|cells| cells.iter().enumerate());
@@ -51,12 +51,12 @@ impl<T: Default> Striped<T> {
     }
 }
 
-/// Latencies, in classes.
-pub(super) struct Latencies(Striped<Classes>);
+/// A histogram of latencies for each counter.
+pub(super) struct Latencies(Striped<Histogram>);
 
-struct Classes([AtomicU32; Bucket::COUNT]);
+struct Histogram([AtomicU32; Bucket::COUNT]);
 
-impl Default for Classes {
+impl Default for Histogram {
     fn default() -> Self {
         Self(std::array::from_fn(|_| AtomicU32::new(0)))
     }
@@ -77,29 +77,29 @@ impl Latencies {
     pub(super) fn count(&self, counter: usize, latency: Duration) {
         let micros = latency.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(latency.subsec_micros()));
         let stripe = own_stripe();
-        let Some(class) = self.0.own(stripe, counter).and_then(|classes| classes.0.get(Bucket::of(micros).place())) else {
+        let Some(class) = self.0.own(stripe, counter).and_then(|histogram| histogram.0.get(Bucket::of(micros).place())) else {
             return;
         };
         if stripe == SHARED {
             class.fetch_add(1, Ordering::Relaxed);
         } else {
-            // Nobody else writes here, so nothing can come between.
+            // No other thread writes here, so nothing can come in between.
             class.store(class.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
         }
     }
 }
 
-/// What was read of latencies, by counter and class.
+/// The latencies that were read before, by counter and bucket.
 #[derive(Debug, Default)]
 pub(super) struct ReadLatencies(HashMap<usize, Vec<u32>>);
 
 impl ReadLatencies {
-    /// What came since the last time: by counter, pairs of microseconds and how often.
+    /// What was reported since the last call: by counter, pairs of microseconds and count.
     pub(super) fn collect(&mut self, latencies: &Latencies) -> HashMap<usize, Vec<(u64, u64)>> {
         let mut totals: HashMap<usize, Vec<u32>> = HashMap::new();
-        for (counter, classes) in latencies.0.all() {
+        for (counter, histogram) in latencies.0.all() {
             let sums = totals.entry(counter).or_insert_with(|| vec![0; Bucket::COUNT]);
-            for (sum, class) in sums.iter_mut().zip(&classes.0) {
+            for (sum, class) in sums.iter_mut().zip(&histogram.0) {
                 *sum = sum.wrapping_add(class.load(Ordering::Relaxed));
             }
         }
@@ -120,12 +120,12 @@ impl ReadLatencies {
 
 /// Numbers, by name.
 pub(super) struct Numbers {
-    /// The names in use, in the order in which they were first reported.
+    /// The names in use, in the order of their first report.
     names: [OnceLock<&'static str>; NUMBERS],
     sums: Striped<[Sums; NUMBERS]>,
 }
 
-/// How often a number was reported, and the bits of its sum and of the sum of its squares.
+/// How often a number was reported, and the bits of the sum and of the sum of squares.
 #[derive(Default)]
 struct Sums {
     count: AtomicU64,
@@ -150,7 +150,7 @@ impl Numbers {
     #[inline]
     #[expect(clippy::cast_precision_loss, reason = "2^53-1 is exact")]
     pub(super) fn count(&self, counter: usize, name: &'static str, number: f64) {
-        // Neither what is no number nor what is beyond all bounds can be added up.
+        // NaN and numbers beyond the limit would spoil the sum.
         if number.abs() <= limits::NUMBER_MAX as f64
             && let Some(place) = self.place(name)
         {
@@ -162,7 +162,7 @@ impl Numbers {
         }
     }
 
-    /// The place of a name, which is given one where there is room and the name can be one.
+    /// The index of a name. A new name gets one if it is well-formed and there is room.
     #[inline]
     fn place(&self, name: &'static str) -> Option<usize> {
         for (place, slot) in self.names.iter().enumerate() {
@@ -188,7 +188,7 @@ impl Sums {
     fn add(&self, number: f64, is_shared: bool) {
         if is_shared {
             for (sum, more) in [(&self.sum, number), (&self.squares, number * number)] {
-                // It always succeeds: the closure never gives up.
+                // It always succeeds: the closure never returns `None`.
                 let _ = sum.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bits| Some((f64::from_bits(bits) + more).to_bits()));
             }
             self.count.fetch_add(1, Ordering::Relaxed);

@@ -1,19 +1,19 @@
-//! A point in time on both clocks. The protocol reads neither: whoever feeds it says when.
+//! A point in time on the monotonic and on the wall clock. The protocol reads neither clock: its caller passes the time in.
 
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-/// Now, as the two clocks have it.
+/// The same moment on both clocks.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Moment {
-    /// For durations while the process runs; never goes back.
+pub(crate) struct TimePoint {
+    /// For durations while the process runs. It never goes back.
     pub(crate) instant: Instant,
-    /// For what outlives the process, and for people.
+    /// For what outlives the process, and for display.
     pub(crate) wall: Timestamp,
 }
 
-impl Moment {
+impl TimePoint {
     /// Reads both clocks.
     pub(crate) fn now() -> Self {
         Self {
@@ -22,7 +22,7 @@ impl Moment {
         }
     }
 
-    /// This moment moved forward.
+    /// A later moment.
     #[cfg(test)]
     pub(crate) fn later(self, by: Duration) -> Self {
         Self {
@@ -31,7 +31,7 @@ impl Moment {
         }
     }
 
-    /// How long after `earlier` this is; nothing where it is not.
+    /// The time from `earlier` to this; zero if `earlier` is later.
     pub(crate) fn since(self, earlier: Instant) -> Duration {
         self.instant.saturating_duration_since(earlier)
     }
