@@ -9,6 +9,7 @@
 //! - `openfeature`: the OpenFeature provider, with the feature of that name.
 //! - [`model`]: flags, snapshots and kills as the server sends them.
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(missing_docs)]
 #![deny(clippy::incompatible_msrv, clippy::missing_errors_doc)]
 #![cfg_attr(
     test,

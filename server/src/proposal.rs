@@ -31,7 +31,7 @@ use crate::commit::approval::Given;
 use crate::commit::state::EnvironmentState;
 use crate::commit::{Answer, Answerer, Approval, Ask, Author, Call, ChangesServed, CommitError, Committed, Draft, Made};
 use crate::environment::Environments;
-use crate::http::Refusal;
+use crate::http::ApiError;
 
 /// How often a decision is made anew where the record changes just then.
 const ATTEMPTS: usize = 8;
@@ -87,7 +87,7 @@ impl Proposals {
     ///
     /// # Errors
     /// It is not there, was decided otherwise, or is the approver's own; or what it does is refused.
-    pub async fn approve(&self, decision: &Decision) -> Result<Decided, Refusal> {
+    pub async fn approve(&self, decision: &Decision) -> Result<Decided, ApiError> {
         if let Some(decided) = self.replayed(decision)? {
             return Ok(decided);
         }
@@ -97,7 +97,7 @@ impl Proposals {
                 return Ok(proposal.into());
             };
             if !proposal.is_second(&decision.word.by) {
-                return Err(Refusal::new(Code::Forbidden, says::own(&proposal)));
+                return Err(ApiError::new(Code::Forbidden, says::own(&proposal)));
             }
             let draft = match self.redone(&proposal, decision).await {
                 Ok(draft) => draft,
@@ -118,7 +118,7 @@ impl Proposals {
     ///
     /// # Errors
     /// It is not there, was decided otherwise, or is not the caller's to end so; or no reason is given.
-    pub async fn refuse(&self, decision: &Decision, no: No) -> Result<Decided, Refusal> {
+    pub async fn refuse(&self, decision: &Decision, no: No) -> Result<Decided, ApiError> {
         if let Some(decided) = self.replayed(decision)? {
             return Ok(decided);
         }
@@ -132,8 +132,8 @@ impl Proposals {
                 return Ok(proposal.into());
             };
             match no {
-                No::Decline if !proposal.is_second(&decision.word.by) => return Err(Refusal::new(Code::Forbidden, says::not_declined(&proposal))),
-                No::Withdraw if proposal.by.key != decision.word.by.key => return Err(Refusal::new(Code::Forbidden, says::not_withdrawn(&proposal))),
+                No::Decline if !proposal.is_second(&decision.word.by) => return Err(ApiError::new(Code::Forbidden, says::not_declined(&proposal))),
+                No::Withdraw if proposal.by.key != decision.word.by.key => return Err(ApiError::new(Code::Forbidden, says::not_withdrawn(&proposal))),
                 No::Decline | No::Withdraw => {}
             }
             if decision.word.reason.is_none() {
@@ -172,7 +172,7 @@ impl Proposals {
     }
 
     /// What an idempotent call decided before.
-    fn replayed(&self, decision: &Decision) -> Result<Option<Decided>, Refusal> {
+    fn replayed(&self, decision: &Decision) -> Result<Option<Decided>, ApiError> {
         let Some(call) = &decision.call else { return Ok(None) };
         let answer = self.environments.answered(&decision.environment, call)?;
         answer
@@ -180,7 +180,7 @@ impl Proposals {
             .transpose()
     }
 
-    fn found(&self, decision: &Decision) -> Result<Proposal, Refusal> {
+    fn found(&self, decision: &Decision) -> Result<Proposal, ApiError> {
         let state = self.environments.state(&decision.environment)?;
         let proposal = state.records.proposals.value(decision.id.as_str()).cloned();
         let missing = || CommitError::NoRecord(RecordKey::Proposal(decision.id.clone()));
@@ -188,14 +188,14 @@ impl Proposals {
     }
 
     /// The proposal, where it waits or was decided like this before.
-    fn waiting(&self, decision: &Decision, like: ProposalState) -> Result<Standing, Refusal> {
+    fn waiting(&self, decision: &Decision, like: ProposalState) -> Result<Standing, ApiError> {
         let proposal = Box::new(self.found(decision)?);
         match proposal.state {
             ProposalState::Proposed => Ok(Standing::Waits(proposal)),
             state if state == like => Ok(Standing::So(proposal)),
             ProposalState::Applied | ProposalState::Declined | ProposalState::Withdrawn | ProposalState::Expired | ProposalState::Stale => {
                 let detail = format!("Proposal {} is {}: {}", proposal.id, proposal.state.as_str(), proposal.says);
-                Err(Refusal::new(Code::WrongState, detail))
+                Err(ApiError::new(Code::WrongState, detail))
             }
         }
     }
@@ -222,7 +222,7 @@ impl Proposals {
     }
 
     /// Notes that a proposal no longer holds, and says so. What became of it meanwhile, where somebody was faster, stays.
-    async fn gone_stale(&self, proposal: &Proposal, decision: &Decision, why: &str) -> Result<Refusal, Refusal> {
+    async fn gone_stale(&self, proposal: &Proposal, decision: &Decision, why: &str) -> Result<ApiError, ApiError> {
         let next = Proposal {
             state: ProposalState::Stale,
             says: says::stale(why),
@@ -263,7 +263,7 @@ impl Proposals {
         self.environments.submit(draft).await
     }
 
-    fn decided(&self, decision: &Decision, committed: Committed) -> Result<Decided, Refusal> {
+    fn decided(&self, decision: &Decision, committed: Committed) -> Result<Decided, ApiError> {
         let proposal = self.found(decision)?;
         Ok(Decided {
             proposal,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ripcord_benches::world;
+use ripcord_benches::environments;
 use ripcord_proto::role::Role;
 use ripcord_proto::{Flag, FlagKey, table::Member as _};
 use ripcord_server::commit::{Ask, Draft};
@@ -11,7 +11,7 @@ use ripcord_server::store::Store;
 
 /// Environments over `store`, with `flags` flags in `production`.
 pub async fn start(store: Arc<dyn Store>, flags: usize) -> anyhow::Result<Environments> {
-    let environments = world::start(store).await?;
+    let environments = environments::start(store).await?;
     let asks = (0..flags).map(|number| put(number, 0)).collect::<anyhow::Result<Vec<_>>>()?;
     environments.submit(draft_of(asks)?).await?;
     Ok(environments)
@@ -28,5 +28,5 @@ pub fn put(number: usize, version: usize) -> anyhow::Result<Ask> {
 
 /// A draft of these asks.
 pub fn draft_of(asks: Vec<Ask>) -> anyhow::Result<Draft> {
-    Ok(Draft::new(world::production()?, world::author(Role::Pipeline), asks))
+    Ok(Draft::new(environments::production()?, environments::author(Role::Pipeline), asks))
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use ripcord_benches::world;
+use ripcord_benches::environments;
 use ripcord_proto::record::Record;
 use ripcord_proto::role::Role;
 use ripcord_proto::rollback::{Rollback, RollbackId, RollbackState, Scope};
@@ -11,7 +11,7 @@ use ripcord_proto::table::{Entry, Member as _};
 use ripcord_proto::{Flag, FlagKey, Position, TargetName};
 use ripcord_server::commit::{Answer, Answerer, Ask, Committed, Draft, Expected};
 use ripcord_server::environment::Environments;
-use ripcord_server::http::Refusal;
+use ripcord_server::http::ApiError;
 use ripcord_server::rollback::{self, Order, Prepared};
 
 fn answer() -> Answerer {
@@ -25,7 +25,7 @@ fn draft(asks: Vec<Ask>) -> anyhow::Result<Draft> {
     Ok(Draft {
         reason: Some("a bench".to_owned()),
         answer: answer(),
-        ..Draft::new(world::production()?, world::author(Role::Oncall), asks)
+        ..Draft::new(environments::production()?, environments::author(Role::Oncall), asks)
     })
 }
 
@@ -65,8 +65,8 @@ pub fn order(to: TargetName, scope: Scope) -> Order {
 
 /// The order made ready.
 pub async fn prepared(environments: &Environments, order: &Order) -> anyhow::Result<Prepared> {
-    let prepared = rollback::prepare(environments, &world::production()?, &world::author(Role::Oncall), order).await;
-    prepared.map_err(|error| anyhow::anyhow!("{:?}", Refusal::from(error)))
+    let prepared = rollback::prepare(environments, &environments::production()?, &environments::author(Role::Oncall), order).await;
+    prepared.map_err(|error| anyhow::anyhow!("{:?}", ApiError::from(error)))
 }
 
 /// The draft of the commit.

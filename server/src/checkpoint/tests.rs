@@ -85,9 +85,9 @@ async fn a_checkpoint_can_be_read_back_after_its_log_was_restored_from_a_backup(
     node.submit(vec![percent("a", 1)]).await.unwrap();
     node.submit(vec![taking("quiet")]).await.unwrap();
     node.submit(vec![percent("a", 2)]).await.unwrap();
-    let backup = Backup::take(&*store).await.unwrap();
+    let backup = Backup::take(&*store, Timestamp::now()).await.unwrap();
     let other = Arc::new(MemoryStore::new());
-    backup.restore(&*other, "b").await.unwrap();
+    backup.restore(&*other, "b", Timestamp::now()).await.unwrap();
     let node = Node::over(other as Arc<dyn Store>).await;
     let now = node.environments.state(&production()).unwrap();
     assert_eq!(now.head.position(), Position::new(2, 2));

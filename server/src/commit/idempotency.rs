@@ -4,9 +4,9 @@
 //! provisional kill), so that both are there or neither.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
 use ripcord_proto::commit::{Recorded, Sealed};
 
 use super::{Answer, Call, CommitError};
@@ -31,7 +31,7 @@ struct Inner {
 impl Answered {
     /// The answer that the call got before, where it did. The same key with another request is an error.
     pub fn find(&self, call: &Call) -> Result<Option<Answer>, CommitError> {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let inner = self.inner.lock();
         let key = (call.caller.clone(), call.route.clone(), call.key.clone());
         match inner.calls.get(&key) {
             None => Ok(None),
@@ -45,7 +45,7 @@ impl Answered {
 
     /// Remembers an answer given at `at`, and forgets those older than a day before it.
     pub fn remember(&self, at: Timestamp, recorded: Recorded) {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.inner.lock();
         let key = (recorded.caller.clone(), recorded.route.clone(), recorded.key.clone());
         inner.by_age.push_back((at, key.clone()));
         inner.calls.insert(key, recorded);

@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::{EnvironmentKey, Kill, KillId};
@@ -44,7 +45,7 @@ impl Orphans {
 
     /// Those found since the start.
     pub fn all(&self) -> Vec<Orphan> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.known.lock().clone()
     }
 
     /// Takes orphans until `stop`.
@@ -86,7 +87,7 @@ impl Orphans {
                 tracing::error!(%error, file = %file.display(), "orphaned entries could not be written down");
             }
         }
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).extend(orphans);
+        self.known.lock().extend(orphans);
     }
 }
 

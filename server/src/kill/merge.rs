@@ -13,7 +13,7 @@ use super::Kills;
 use crate::commit::committer::{Abandoned, Queue};
 use crate::commit::{Answer, Answerer, Approval, Ask, Author, CommitError, Draft};
 use crate::store::StoreState;
-use crate::store::journal::{Pending, Record};
+use crate::store::journal::{JournalRecord, PendingKill};
 
 /// How often merging is tried while something is pending and the store seems to be there.
 const EVERY: Duration = Duration::from_millis(500);
@@ -41,11 +41,11 @@ pub(super) async fn run(kills: Kills, stop: CancellationToken) {
 
 impl Kills {
     /// What the journal holds, and kills in memory that could not be journaled.
-    fn unmerged(&self) -> Vec<Pending> {
+    fn unmerged(&self) -> Vec<PendingKill> {
         let mut unmerged = self.inner.journal.pending();
         for (environment, overlay) in self.overlays() {
             let unwritten = overlay.kills.into_values().filter(|kill| !self.inner.journal.holds(&kill.id));
-            let pending = |kill| Pending {
+            let pending = |kill| PendingKill {
                 environment: environment.clone(),
                 kill,
                 node: self.inner.node.clone(),
@@ -69,19 +69,19 @@ impl Kills {
         }
     }
 
-    async fn merge(&self, pending: Pending) {
+    async fn merge(&self, pending: PendingKill) {
         match self.submit_merge(&pending).await {
             Ok(()) => {
                 tracing::info!(env = %pending.environment, kill = %pending.kill.id, "a provisional kill is settled in the log");
-                self.journal(&Record::Merged { ids: vec![pending.kill.id] });
+                self.journal(&JournalRecord::Merged { ids: vec![pending.kill.id] });
             }
             // Its environment is gone, and with it every flag that it covered.
-            Err(CommitError::NoEnvironment(_)) => self.journal(&Record::Merged { ids: vec![pending.kill.id] }),
+            Err(CommitError::NoEnvironment(_)) => self.journal(&JournalRecord::Merged { ids: vec![pending.kill.id] }),
             Err(error) => tracing::debug!(kill = %pending.kill.id, %error, "a provisional kill cannot be merged yet"),
         }
     }
 
-    async fn submit_merge(&self, pending: &Pending) -> Result<(), CommitError> {
+    async fn submit_merge(&self, pending: &PendingKill) -> Result<(), CommitError> {
         let running = self.inner.environments.running(&pending.environment)?;
         let submitted = running.committer.submit(merge_draft(pending), Queue::Urgent, Abandoned::Finish);
         match tokio::time::timeout(PATIENCE, submitted).await {
@@ -91,7 +91,7 @@ impl Kills {
     }
 }
 
-fn merge_draft(pending: &Pending) -> Draft {
+fn merge_draft(pending: &PendingKill) -> Draft {
     let id = &pending.kill.id;
     let (ask, reason) = if pending.withdrawn {
         (Ask::Withdraw(id.clone()), Some("withdrawn while the store was away".to_owned()))

@@ -10,7 +10,7 @@ use ripcord_proto::{EnvironmentKey, Kill, KillId, KillScope};
 use super::{Held, Killed, Kills, Order, Outcome};
 use crate::commit::{CommitError, Standing};
 use crate::snapshot::publication::Served;
-use crate::store::journal::{Journal, Record};
+use crate::store::journal::{Journal, JournalRecord};
 use crate::telemetry::names;
 
 /// How long a kill waits for its journal before it takes effect without it.
@@ -106,14 +106,14 @@ impl Kills {
 
     /// Journals a kill, off this thread: a disk that hangs must not hold it up.
     async fn write_down(&self, environment: &EnvironmentKey, kill: &Kill, answered: Option<Recorded>) -> Held {
-        let record = Record::Taken {
+        let record = JournalRecord::Taken {
             environment: environment.clone(),
             kill: kill.clone(),
             node: self.inner.node.clone(),
             answered,
         };
         let journal = self.inner.journal.clone();
-        let written = tokio::task::spawn_blocking(move || journal.append(&record));
+        let written = crate::tasks::blocking(move || journal.append(&record));
         match tokio::time::timeout(JOURNAL_PATIENCE, written).await {
             Ok(Ok(Ok(()))) => Held::Journaled,
             Ok(Ok(Err(error))) => {
@@ -134,7 +134,7 @@ impl Kills {
                 "kill {id} was taken by another node: withdraw it there, or restore it when the store is back"
             )));
         }
-        let record = Record::Withdrawn {
+        let record = JournalRecord::Withdrawn {
             environment: environment.clone(),
             id: id.clone(),
         };
@@ -184,7 +184,7 @@ impl Kills {
         for kill in &news {
             running.publisher.overlay(|overlay| drop(overlay.kills.insert(kill.id.clone(), kill.clone())));
             tracing::warn!(env = %environment, kill = %kill.id, peer, "a peer killed without the store");
-            self.journal(&Record::Taken {
+            self.journal(&JournalRecord::Taken {
                 environment: environment.clone(),
                 kill: kill.clone(),
                 node: peer.to_owned(),
@@ -192,7 +192,7 @@ impl Kills {
             });
         }
         for (id, how) in &ended {
-            self.journal(&Record::Withdrawn {
+            self.journal(&JournalRecord::Withdrawn {
                 environment: environment.clone(),
                 id: id.clone(),
             });
@@ -205,7 +205,7 @@ impl Kills {
     }
 
     /// Writes a record whose loss would cost a restart some work, and nothing else.
-    pub(super) fn journal(&self, record: &Record) {
+    pub(super) fn journal(&self, record: &JournalRecord) {
         if let Err(error) = self.inner.journal.append(record) {
             tracing::error!(%error, "the journal of kills cannot be written");
         }

@@ -18,7 +18,7 @@ use crate::commit::{Answer, Answerer, Ask, Author, Call, ChangesServed, CommitEr
 use crate::environment::{Environments, Orphans, Rooms};
 use crate::peer::Peers;
 use crate::snapshot::publication::Served;
-use crate::store::faulty::{Fault, FaultyStore};
+use crate::store::fault_injection::{Fault, FaultyStore};
 use crate::store::journal::Journal;
 use crate::store::memory::MemoryStore;
 use crate::system::{SystemAsk, SystemDraft};

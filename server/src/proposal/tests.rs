@@ -14,7 +14,7 @@ use crate::check::Checks;
 use crate::clock::SystemClock;
 use crate::commit::{Approval, Ask, CommitError, Draft, Expected};
 use crate::environment::fixture::{Node, author, percent, production};
-use crate::store::faulty::{Fault, FaultyStore};
+use crate::store::fault_injection::{Fault, FaultyStore};
 use crate::store::memory::MemoryStore;
 
 /// A node whose policy asks for a second person for changes.

@@ -13,7 +13,7 @@ use crate::audit::{self, Hand, Hands};
 use crate::commit::CommitError;
 use crate::commit::reversal::{Left, Mixed};
 use crate::environment::Environments;
-use crate::http::Refusal;
+use crate::http::ApiError;
 use crate::store::{LogName, StoreError};
 
 /// What a release changed since its baseline.
@@ -47,7 +47,7 @@ pub enum TouchedError {
     Store(#[from] StoreError),
 }
 
-impl From<TouchedError> for Refusal {
+impl From<TouchedError> for ApiError {
     fn from(error: TouchedError) -> Self {
         match error {
             TouchedError::Commit(error) => error.into(),

@@ -14,7 +14,7 @@ use ripcord_proto::{EnvironmentKey, Position, RollbackId};
 use super::{ladder, says};
 use crate::commit::{Ask, CommitError, Committed, Draft, Expected};
 use crate::environment::Environments;
-use crate::http::Refusal;
+use crate::http::ApiError;
 
 /// How a rollback goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,14 +51,14 @@ pub struct WrongState {
     pub why: &'static str,
 }
 
-impl From<WrongState> for Refusal {
+impl From<WrongState> for ApiError {
     fn from(wrong: WrongState) -> Self {
         let detail = format!("Rollback {} is {}: {}.", wrong.id, wrong.state.as_str(), wrong.why);
         Self::new(Code::WrongState, detail)
     }
 }
 
-impl From<ActError> for Refusal {
+impl From<ActError> for ApiError {
     fn from(error: ActError) -> Self {
         match error {
             ActError::WrongState(wrong) => wrong.into(),

@@ -24,7 +24,7 @@ use crate::clock::Clock;
 use crate::driver::Drivers;
 use crate::environment::{Environments, Place};
 use crate::fleet::Fleet;
-use crate::outcome::{Elsewhere, Outcomes};
+use crate::outcome::{Outcomes, PeerOutcomes};
 
 /// What rollbacks are seen through with. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ pub struct Progress {
     /// What was served, as reported here.
     pub outcomes: Outcomes,
     /// What was reported to other nodes.
-    pub elsewhere: Arc<dyn Elsewhere>,
+    pub elsewhere: Arc<dyn PeerOutcomes>,
     /// Asks probes.
     pub checks: Checks,
     /// Says whether this node drives.

@@ -13,7 +13,7 @@ use ripcord_proto::{FlagKey, KillScope};
 use super::hold::Held;
 use crate::commit::state::EnvironmentState;
 use crate::commit::{Ask, CommitError, Decider};
-use crate::http::Refusal;
+use crate::http::ApiError;
 use crate::rollback::{self, Order, Prepared};
 use crate::store::StoreState;
 use crate::trigger::fate;
@@ -143,7 +143,7 @@ impl Triggers {
 }
 
 /// What a refusal means for a trigger.
-fn stopped(refusal: &Refusal) -> Stopped {
+fn stopped(refusal: &ApiError) -> Stopped {
     let problem = refusal.problem();
     if matches!(problem.code, Code::StoreUnavailable | Code::OutcomeUnknown | Code::Reseeding | Code::NotReady) {
         return Stopped::Away(problem.detail.clone());
