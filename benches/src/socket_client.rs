@@ -29,7 +29,10 @@ impl SocketClient {
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await?;
             let address = format!("http://{}", listener.local_addr()?);
-            let client = Client::builder(&address, "rc_sdk_bench").environment("production").reporting(counting).start()?;
+            let client = Client::builder(&address, "rc_sdk_bench")
+                .environment("production")
+                .reporting(reporting)
+                .start()?;
             let (socket, _) = listener.accept().await?;
             socket.set_nodelay(true)?;
             let mut stream = tokio_tungstenite::accept_async(socket).await?;

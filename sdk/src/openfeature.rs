@@ -33,8 +33,8 @@ use open_feature::provider::{FeatureProvider, ProviderMetadata, ProviderStatus, 
 use open_feature::{EvaluationContext, EvaluationError, EvaluationErrorCode, EvaluationReason, EvaluationResult, FlagMetadata, StructValue, Value};
 
 pub use self::event::{Event, Events};
-use crate::engine::{Context, ErrorCode, Reason};
 use crate::client::{Client, Detail, Outcome, Source, State};
+use crate::engine::{Context, ErrorCode, Reason};
 
 /// The name and target of the `tracing` event for each evaluation. Its level is `DEBUG`.
 pub const EVENT_TARGET: &str = "feature_flag.evaluation";

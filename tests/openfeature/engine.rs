@@ -6,7 +6,7 @@ use anyhow::Result;
 use libtest_mimic::Trial;
 use ripcord_proto::settings::Bucketing;
 use ripcord_sdk::Context;
-use ripcord_sdk::engine::{Compiled, Evaluation, Reason, TypeMismatch, SinceContact};
+use ripcord_sdk::engine::{Compiled, Evaluation, Reason, SinceContact, TypeMismatch};
 use serde_json::{Value, json};
 
 use crate::conformance::{self, Answer, Case, Kind};

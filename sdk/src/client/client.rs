@@ -61,9 +61,7 @@ impl Client {
 
     /// Evaluates a string flag. A [`View`] lends the string instead of copying it.
     pub fn string(&self, key: &str, context: &Context<'_>, default: &str) -> String {
-        with_current(&self.shared, |loaded| {
-            self.evaluator(loaded).string(key, context).unwrap_or(default).to_owned()
-        })
+        with_current(&self.shared, |loaded| self.evaluator(loaded).string(key, context).unwrap_or(default).to_owned())
     }
 
     /// Evaluates a number flag as a float.

@@ -75,9 +75,7 @@ impl<'r> Evaluator<'r> {
 
     #[inline]
     pub(super) fn bool(&self, key: &str, context: &Context<'_>, default: bool) -> bool {
-        self.evaluate(key, context)
-            .and_then(|evaluation| evaluation.boolean().ok()?)
-            .unwrap_or(default)
+        self.evaluate(key, context).and_then(|evaluation| evaluation.boolean().ok()?).unwrap_or(default)
     }
 
     #[inline]
@@ -87,16 +85,12 @@ impl<'r> Evaluator<'r> {
 
     #[inline]
     pub(super) fn number(&self, key: &str, context: &Context<'_>, default: f64) -> f64 {
-        self.evaluate(key, context)
-            .and_then(|evaluation| evaluation.number().ok()?)
-            .unwrap_or(default)
+        self.evaluate(key, context).and_then(|evaluation| evaluation.number().ok()?).unwrap_or(default)
     }
 
     #[inline]
     pub(super) fn integer(&self, key: &str, context: &Context<'_>, default: i64) -> i64 {
-        self.evaluate(key, context)
-            .and_then(|evaluation| evaluation.integer().ok()?)
-            .unwrap_or(default)
+        self.evaluate(key, context).and_then(|evaluation| evaluation.integer().ok()?).unwrap_or(default)
     }
 
     #[inline]
@@ -140,7 +134,10 @@ impl<'r> Evaluator<'r> {
         let flags = current.compiled.flags().map(|flag| {
             let evaluation = current.compiled.evaluate(flag.key().as_str(), context, self.shared.since_contact());
             let value = evaluation.value().and_then(|value| serde_json::to_value(value).ok());
-            (flag.key().clone(), described(current, &evaluation, &evaluation, context, value.unwrap_or_default()))
+            (
+                flag.key().clone(),
+                described(current, &evaluation, &evaluation, context, value.unwrap_or_default()),
+            )
         });
         flags.collect()
     }

@@ -228,7 +228,13 @@ mod tests {
 
     #[test]
     fn an_empty_variable_counts_as_not_set() {
-        let builder = builder(&[("RIPCORD_KEY", "rc_sdk_x"), ("RIPCORD_SERVER", ""), ("RIPCORD_ENV", " "), ("RIPCORD_CACHE_DIR", "")]).unwrap();
+        let builder = builder(&[
+            ("RIPCORD_KEY", "rc_sdk_x"),
+            ("RIPCORD_SERVER", ""),
+            ("RIPCORD_ENV", " "),
+            ("RIPCORD_CACHE_DIR", ""),
+        ])
+        .unwrap();
         assert_eq!((builder.address.as_str(), builder.key.as_str()), (DEFAULT_SERVER, "rc_sdk_x"));
         assert_eq!((builder.environment, builder.cache_dir), (None, None));
     }
@@ -244,7 +250,10 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(builder.address, "https://a.example");
-        assert_eq!((builder.environment.as_deref(), builder.instance.as_deref()), (Some("staging"), Some("checkout-1")));
+        assert_eq!(
+            (builder.environment.as_deref(), builder.instance.as_deref()),
+            (Some("staging"), Some("checkout-1"))
+        );
         assert_eq!(builder.cache_dir, Some(PathBuf::from("/var/cache")));
     }
 

@@ -17,8 +17,8 @@ use super::network::Networks;
 use super::path::Path;
 use super::pattern::Pattern;
 use super::scalar_text::with_text;
-use super::version::{VersionRef, compare};
 use super::short_str::{Fingerprint, ShortStr, same};
+use super::version::{VersionRef, compare};
 
 /// Up to this many texts, comparing their fingerprints one by one is faster than hashing.
 const FEW: usize = 32;

@@ -15,10 +15,10 @@ use super::context::{Attribute, Context};
 use super::flag::{CompiledFlag, CompiledServe};
 use super::path::Path;
 use super::reason::{ErrorCode, Reason};
+use super::scalar_text::with_text;
 use super::scope::{Budget, Scope};
 use super::since_contact::SinceContact;
 use super::split::CompiledSplit;
-use super::scalar_text::with_text;
 
 /// What a flag serves, and how that was decided.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -196,7 +196,11 @@ impl Compiled {
 /// Whether all prerequisites are met.
 fn requirements(flag: &Flag, scope: &Scope<'_>, steps: &mut Vec<ExplanationStep>) -> bool {
     for requirement in &flag.requires {
-        let serves = scope.compiled.evaluate(requirement.flag.as_str(), scope.context, scope.since_contact).variant().cloned();
+        let serves = scope
+            .compiled
+            .evaluate(requirement.flag.as_str(), scope.context, scope.since_contact)
+            .variant()
+            .cloned();
         let met = serves.as_ref() == Some(&requirement.variant);
         steps.push(ExplanationStep::Requirement {
             flag: requirement.flag.clone(),

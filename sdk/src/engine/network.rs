@@ -24,7 +24,10 @@ mod with_ipnet {
     impl Networks {
         #[expect(clippy::unnecessary_wraps, reason = "without the feature it cannot be compiled")]
         pub(in crate::engine) fn new(networks: &[IpNet]) -> Result<Self, String> {
-            let mut ranges = Ranges { v4: Vec::new(), v6: Vec::new() };
+            let mut ranges = Ranges {
+                v4: Vec::new(),
+                v6: Vec::new(),
+            };
             for network in IpNet::aggregate(&networks.iter().map(IpNet::trunc).collect::<Vec<_>>()) {
                 match network {
                     IpNet::V4(network) => ranges.v4.push((network.network().into(), network.broadcast().into())),

@@ -50,7 +50,10 @@ impl Events {
             listener(&event);
         }
         follow(client, listener, Arc::clone(&is_registered));
-        Self { is_registered, _changes: changes }
+        Self {
+            is_registered,
+            _changes: changes,
+        }
     }
 }
 

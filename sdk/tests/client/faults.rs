@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ripcord_proto::frame::{Ended, Goodbye, encode_goodbye};
 use ripcord_sdk::engine::Reason;
-use ripcord_sdk::{Client, Context, State, ConnectionError};
+use ripcord_sdk::{Client, ConnectionError, Context, State};
 
 use crate::builder;
 use crate::server::{Detail, PATIENCE, Peer, Server, eventually};

@@ -10,8 +10,8 @@
 #![allow(missing_docs, unreachable_pub, reason = "the harness of these tests alone")]
 
 mod cache;
-mod reporting;
 mod faults;
+mod reporting;
 mod server;
 mod streaming;
 mod transports;

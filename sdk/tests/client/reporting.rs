@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ripcord_proto::outcome::{NumberSums, OutcomeBatch, OutcomeCount, Traffic};
-use ripcord_sdk::{Client, Context, Reporting, Outcome};
+use ripcord_sdk::{Client, Context, Outcome, Reporting};
 
 use crate::builder;
 use crate::server::{Detail, Peer, Server, eventually};

@@ -44,7 +44,11 @@ impl<'c> RemoteEvaluation<'c> {
         match self.error() {
             Some(ErrorCode::FlagNotFound) => format!("There is no flag {key:?}."),
             Some(ErrorCode::ParseError) => {
-                let why = self.evaluation.flag().and_then(CompiledFlag::issue).unwrap_or("a segment that it names cannot be read");
+                let why = self
+                    .evaluation
+                    .flag()
+                    .and_then(CompiledFlag::issue)
+                    .unwrap_or("a segment that it names cannot be read");
                 format!("The flag {key:?} cannot be evaluated: {why}.")
             }
             Some(ErrorCode::TypeMismatch) => format!("The values of the flag {key:?} are of another type."),

@@ -28,13 +28,7 @@ pub(crate) struct Destination {
 }
 
 /// Sends what was counted every `period` until `close`, then once more.
-pub(crate) async fn run(
-    counters: Arc<CounterRegistry>,
-    status: Arc<StatusChannel>,
-    destination: Destination,
-    period: Duration,
-    close: CancellationToken,
-) {
+pub(crate) async fn run(counters: Arc<CounterRegistry>, status: Arc<StatusChannel>, destination: Destination, period: Duration, close: CancellationToken) {
     let Destination { server, instance_id } = destination;
     let mut outbox = Outbox {
         waiting: VecDeque::new(),

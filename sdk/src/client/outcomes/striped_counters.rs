@@ -4,8 +4,8 @@
 //! owner loads, adds and stores. A thread gets its stripe with its first count and returns it when it ends. Threads beyond [`OWN`] share
 //! one stripe, with atomic additions. Counters only grow; a reader remembers what it has read.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 

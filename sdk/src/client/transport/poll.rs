@@ -6,8 +6,8 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use super::http::{Server, SnapshotResponse};
-use crate::client::time_point::TimePoint;
 use crate::client::protocol::{Freshness, StreamError};
+use crate::client::time_point::TimePoint;
 
 /// The answer to a poll.
 #[derive(Debug)]

@@ -40,7 +40,11 @@ impl Events {
             return Ok(Some(text.into()));
         }
         match self.chunks.next().await {
-            Some(Ok(bytes)) => self.parser.feed(&bytes).map(|()| self.parser.next().map(Utf8Bytes::from)).map_err(StreamError::Broken),
+            Some(Ok(bytes)) => self
+                .parser
+                .feed(&bytes)
+                .map(|()| self.parser.next().map(Utf8Bytes::from))
+                .map_err(StreamError::Broken),
             Some(Err(why)) => Err(StreamError::Broken(why)),
             None => Err(StreamError::Broken("the server closed the stream".to_owned())),
         }

@@ -41,7 +41,8 @@ impl WebSocket {
         let wire = connect(server).await?;
         let mut url = server.url("v1/stream");
         let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
-        url.set_scheme(scheme).map_err(|()| StreamError::Broken(format!("{url} cannot be a WebSocket")))?;
+        url.set_scheme(scheme)
+            .map_err(|()| StreamError::Broken(format!("{url} cannot be a WebSocket")))?;
         let mut request = url.as_str().into_client_request().map_err(|error| broken(&error))?;
         request.headers_mut().insert(AUTHORIZATION, server.authorization().clone());
         let config = WebSocketConfig::default()

@@ -93,7 +93,8 @@ impl Interpreter {
 impl Program {
     /// Whether the rule returns a truthy value.
     pub(in crate::engine) fn is_truthy(&self, context: &Context<'_>, flag_key: &str) -> Truth {
-        self.run(context, flag_key, |engine, value| Ok(engine.truthy(value))).map_or(Truth::Failed, Truth::from)
+        self.run(context, flag_key, |engine, value| Ok(engine.truthy(value)))
+            .map_or(Truth::Failed, Truth::from)
     }
 
     /// Runs a rule that returns the name of a variant, or a boolean or number whose text is the name. `find` looks the name up.

@@ -2,8 +2,8 @@
 
 use ripcord_proto::settings::Bucketing;
 
-use crate::engine::bucket::{Salt, hash_bytes, project};
 use super::*;
+use crate::engine::bucket::{Salt, hash_bytes, project};
 
 /// The hash of `salt + value`.
 fn hash_text(bucketing: Bucketing, salt: &str, value: &str) -> u32 {

@@ -3,7 +3,7 @@
 use ripcord_proto::value::ValueType;
 use ripcord_proto::{FlagKey, Snapshot};
 use ripcord_sdk::engine::Reason;
-use ripcord_sdk::{Detail, Client, Context, Outcome, View};
+use ripcord_sdk::{Client, Context, Detail, Outcome, View};
 use serde_json::{Map, Value};
 
 /// How many users there are.
