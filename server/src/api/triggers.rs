@@ -23,7 +23,7 @@ use crate::access::permit::{ChangeTrigger, ManageTrigger, Read};
 use crate::commit::{CommitError, Made};
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{Body, Refusal, Reply};
-use crate::trigger::manage;
+use crate::trigger::crud;
 
 /// Firings that are shown with their trigger.
 const SHOWN: usize = 10;
@@ -65,7 +65,7 @@ pub(super) async fn get(permit: Permit<Read>, name: Named<TriggerName>, rooms: w
     responses((status = 201, description = "Made", body = TriggerMade), (status = "4XX", body = Problem)))]
 pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<TriggerRequest>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
     let request = body.value;
-    let made = manage::made(&request, write.permit.author().actor, rooms.now());
+    let made = crud::new_trigger(&request, write.permit.author().actor, rooms.now());
     let given = request.reason.clone().or_else(|| write.given_reason());
     let why = reason(&format!("made trigger {}: {}", request.name, request.action), given.as_deref());
     let view = viewer(&write, request.name);
@@ -76,7 +76,7 @@ pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<Trigger
             secret: None,
         })
     };
-    let (committed, shown) = submit(&rooms, write, &body.digest, (manage::create(made.trigger), why), StatusCode::CREATED, recorded).await?;
+    let (committed, shown) = submit(&rooms, write, &body.digest, (crud::create(made.trigger), why), StatusCode::CREATED, recorded).await?;
     let Some(secret) = made.secret.filter(|_| !committed.replayed) else {
         return Ok(shown);
     };
@@ -109,7 +109,7 @@ pub(super) async fn change(
     let what = patch.state.map_or("changed".to_owned(), |state| format!("set {state}"));
     let why = reason(&format!("trigger {name} {what}"), given.as_deref());
     let view = viewer(&write, name.clone());
-    let (_, reply) = submit(&rooms, write, &body.digest, (manage::change(name, patch, expected), why), StatusCode::OK, view).await?;
+    let (_, reply) = submit(&rooms, write, &body.digest, (crud::change(name, patch, expected), why), StatusCode::OK, view).await?;
     Ok(reply)
 }
 
@@ -124,7 +124,7 @@ pub(super) async fn delete(write: WriteRecord<ManageTrigger>, name: Named<Trigge
     let why = reason(&format!("deleted trigger {name}"), given.as_deref());
     let deleted = name.clone();
     let body = move |_: &Made| Ok(serde_json::json!({"name": deleted, "revision": null}));
-    let (committed, _) = submit(&rooms, write, &NO_BODY, (manage::delete(name, expected), why), StatusCode::OK, body).await?;
+    let (committed, _) = submit(&rooms, write, &NO_BODY, (crud::delete(name, expected), why), StatusCode::OK, body).await?;
     reply(&committed.answer, committed.replayed, None)
 }
 

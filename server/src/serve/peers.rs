@@ -10,8 +10,8 @@ use ripcord_proto::EnvironmentKey;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::config::Config;
-use crate::driver::Presence;
 use crate::fleet::{self, Answer, Fleet, Question, Report, Target};
+use crate::leader::LiveNodes;
 use crate::outcome::reports::{NodeSums, OwnReports, Reports, Series};
 use crate::outcome::{Elsewhere, Outcomes, ServedElsewhere, ServedQuestion};
 use crate::peer::Peers;
@@ -116,7 +116,7 @@ impl fleet::Peers for OtherNodes {
     }
 }
 
-impl Presence for OtherNodes {
+impl LiveNodes for OtherNodes {
     fn others(&self) -> BoxFuture<'_, Option<BTreeSet<String>>> {
         Box::pin(async move {
             match (&self.redis, self.exchange()) {

@@ -16,7 +16,7 @@ use crate::api::write::{Asked, Write, reply};
 use crate::commit::{Answer, Made};
 use crate::http::query::{Wait, WriteQuery};
 use crate::http::{Body, Refusal, Reply};
-use crate::rollback::acts::{self, Pace, WrongState};
+use crate::rollback::actions::{self, ResumePace, WrongRollbackState};
 use crate::rollback::{self, review};
 
 /// Leaves a staged rollback where it is.
@@ -34,7 +34,7 @@ pub(in crate::api) async fn stop(
     let body = Body::<Option<ReasonRequest>>::optional(&request, payload).await?;
     let reason = body.value.map(|body| body.reason);
     let environment = write.permit.environment().clone();
-    amend(&rooms, write, id, (reason, &body.digest), |rollback| acts::stopped(rollback, &environment)).await
+    amend(&rooms, write, id, (reason, &body.digest), |rollback| actions::stopped(rollback, &environment)).await
 }
 
 /// Lets a staged rollback that was stopped go on, or makes all that is left of one at once; asks the checks of one that failed
@@ -52,10 +52,10 @@ pub(in crate::api) async fn resume(
 ) -> Result<Reply, Refusal> {
     let body = Body::<Option<ResumeRequest>>::optional(&request, payload).await?;
     let ResumeRequest { now, reason } = body.value.unwrap_or_default();
-    let pace = if now { Pace::Now } else { Pace::Steps };
+    let pace = if now { ResumePace::Now } else { ResumePace::Steps };
     let (environment, at) = (write.permit.environment().clone(), rooms.now());
     amend(&rooms, write, id, (reason, &body.digest), |rollback| {
-        acts::resumed(rollback, pace, at, &environment)
+        actions::resumed(rollback, pace, at, &environment)
     })
     .await
 }
@@ -84,7 +84,7 @@ async fn amend(
     write: Write<RollBack>,
     Named(id): Named<RollbackId>,
     (reason, body): (Option<String>, &Digest),
-    change: impl Fn(&Rollback) -> Result<Rollback, WrongState>,
+    change: impl Fn(&Rollback) -> Result<Rollback, WrongRollbackState>,
 ) -> Result<Reply, Refusal> {
     let (wait, environment) = (write.wait(), write.permit.environment().clone());
     let prepared = write.prepare(Asked::default().because(reason), body, recorded);

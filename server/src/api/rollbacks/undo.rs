@@ -15,7 +15,7 @@ use crate::api::rooms::Rooms;
 use crate::api::write::{Asked, Write};
 use crate::http::query::{Reason, WriteQuery};
 use crate::http::{Body, Refusal, Reply};
-use crate::rollback::{Order, Users};
+use crate::rollback::{RollbackSpec, SampleUsers};
 
 /// Rolls forward again: what a rollback put back is as it was before it. It is a rollback of its own, under the same guards, and
 /// marks the first one as undone.
@@ -61,15 +61,15 @@ pub(in crate::api) async fn plan(
     let Named(id) = id;
     let body = Body::<Option<UndoRequest>>::optional(&request, payload).await?;
     let order = order(&id, body.value.unwrap_or_default());
-    let plan = rooms.plan_rollback(&write.permit, &order, Users::default()).await?;
+    let plan = rooms.plan_rollback(&write.permit, &order, SampleUsers::default()).await?;
     Ok(Reply::ok(&plan)?.stale(rooms.stale()))
 }
 
-fn order(id: &RollbackId, asked: UndoRequest) -> Order {
-    Order {
+fn order(id: &RollbackId, asked: UndoRequest) -> RollbackSpec {
+    RollbackSpec {
         latitude: asked.latitude,
         acknowledged: asked.acknowledge_one_way,
         reason: asked.reason,
-        ..Order::undoing(id.clone())
+        ..RollbackSpec::undoing(id.clone())
     }
 }

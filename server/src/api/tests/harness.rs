@@ -22,16 +22,16 @@ use crate::api::{Api, Parts};
 use crate::check::Checks;
 use crate::clock::SystemClock;
 use crate::commit::{Answer, Answerer, Author};
-use crate::driver::{Alone, Drivers};
 use crate::environment::{Environments, Orphans, Rooms};
 use crate::fleet::{Fleet, Settings, Solitary};
 use crate::http::{problem, span};
 use crate::kill::Kills;
+use crate::leader::{LeaderLease, SingleNode};
 use crate::outcome::reports::OwnReports;
 use crate::outcome::{Nowhere, Outcomes};
 use crate::peer::Peers;
 use crate::ping::Pings;
-use crate::rollback::progress::Progress;
+use crate::rollback::controller::RollbackController;
 use crate::rollout::Rollouts;
 use crate::secret::Secret;
 use crate::snapshot::board::Board;
@@ -151,7 +151,7 @@ impl Node {
         let kills = Kills::start(environments.clone(), Journal::in_memory(), peers.clone(), "a".to_owned());
         let access = Access::new(environments.clone(), Some(&Secret::new(ADMIN)), "a".to_owned(), Limits::new(limits));
         let fleet = Fleet::new(&board, Settings::new("a"), Arc::new(Solitary));
-        let drivers = Drivers::new(environments.clone(), Arc::new(Alone), "a", "id-a");
+        let drivers = LeaderLease::new(environments.clone(), Arc::new(SingleNode), "a", "id-a");
         let outcomes = Outcomes::new(jiff::Timestamp::now());
         let progress = Progress {
             environments: environments.clone(),
