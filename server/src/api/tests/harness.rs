@@ -153,7 +153,7 @@ impl Node {
         let fleet = Fleet::new(&board, Settings::new("a"), Arc::new(Solitary));
         let drivers = LeaderLease::new(environments.clone(), Arc::new(SingleNode), "a", "id-a");
         let outcomes = Outcomes::new(jiff::Timestamp::now());
-        let progress = Progress {
+        let progress = RollbackController {
             environments: environments.clone(),
             fleet: fleet.clone(),
             outcomes: outcomes.clone(),
