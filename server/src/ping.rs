@@ -17,7 +17,7 @@ use ripcord_proto::{EnvironmentKey, Position};
 
 use crate::commit::{Answer, Answerer, Ask, Author, Call, CommitError, Draft, Expected, Made};
 use crate::environment::Environments;
-use crate::fleet::{Fleet, Target};
+use crate::fleet::{ConfirmationTarget, Fleet};
 use crate::leader::LeaderLease;
 use crate::telemetry::names;
 
@@ -98,7 +98,7 @@ impl Pings {
         let draft = draft(&order, id, conditions);
         let committed = self.environments.submit(draft).await?;
         let receipt: PingReceipt = serde_json::from_str(committed.answer.body.get()).map_err(|error| CommitError::Internal(error.to_string()))?;
-        let target = Target::Revision(receipt.position);
+        let target = ConfirmationTarget::Revision(receipt.position);
         if !committed.replayed {
             metrics::counter!(names::PINGS, "env" => order.environment.to_string()).increment(1);
             let (this, order, id, target) = (self.clone(), order.clone(), receipt.id.clone(), target.clone());

@@ -31,7 +31,7 @@ use crate::commit::approval::Given;
 use crate::commit::state::EnvironmentState;
 use crate::commit::{Answer, Answerer, Approval, Ask, Author, Call, ChangesServed, CommitError, Committed, Draft, Made};
 use crate::environment::Environments;
-use crate::http::Refusal;
+use crate::http::ApiError;
 
 /// How often a decision is made anew where the record changes just then.
 const ATTEMPTS: usize = 8;
@@ -87,7 +87,7 @@ impl Proposals {
     ///
     /// # Errors
     /// It is not there, was decided otherwise, or is the approver's own; or what it does is refused.
-    pub async fn approve(&self, decision: &ProposalDecision) -> Result<DecidedProposal, Refusal> {
+    pub async fn approve(&self, decision: &ProposalDecision) -> Result<DecidedProposal, ApiError> {
         if let Some(decided) = self.replayed(decision)? {
             return Ok(decided);
         }
@@ -97,7 +97,7 @@ impl Proposals {
                 return Ok(proposal.into());
             };
             if !proposal.is_second(&decision.word.by) {
-                return Err(Refusal::new(Code::Forbidden, messages::own(&proposal)));
+                return Err(ApiError::new(Code::Forbidden, messages::own(&proposal)));
             }
             let draft = match self.redone(&proposal, decision).await {
                 Ok(draft) => draft,
@@ -118,7 +118,7 @@ impl Proposals {
     ///
     /// # Errors
     /// It is not there, was decided otherwise, or is not the caller's to end so; or no reason is given.
-    pub async fn refuse(&self, decision: &ProposalDecision, rejection: Rejection) -> Result<DecidedProposal, Refusal> {
+    pub async fn refuse(&self, decision: &ProposalDecision, rejection: Rejection) -> Result<DecidedProposal, ApiError> {
         if let Some(decided) = self.replayed(decision)? {
             return Ok(decided);
         }
@@ -132,9 +132,9 @@ impl Proposals {
                 return Ok(proposal.into());
             };
             match rejection {
-                Rejection::Decline if !proposal.is_second(&decision.word.by) => return Err(Refusal::new(Code::Forbidden, messages::not_declined(&proposal))),
+                Rejection::Decline if !proposal.is_second(&decision.word.by) => return Err(ApiError::new(Code::Forbidden, messages::not_declined(&proposal))),
                 Rejection::Withdraw if proposal.by.key != decision.word.by.key => {
-                    return Err(Refusal::new(Code::Forbidden, messages::not_withdrawn(&proposal)));
+                    return Err(ApiError::new(Code::Forbidden, messages::not_withdrawn(&proposal)));
                 }
                 Rejection::Decline | Rejection::Withdraw => {}
             }
@@ -174,7 +174,7 @@ impl Proposals {
     }
 
     /// What an idempotent call decided before.
-    fn replayed(&self, decision: &ProposalDecision) -> Result<Option<DecidedProposal>, Refusal> {
+    fn replayed(&self, decision: &ProposalDecision) -> Result<Option<DecidedProposal>, ApiError> {
         let Some(call) = &decision.call else { return Ok(None) };
         let answer = self.environments.answered(&decision.environment, call)?;
         answer
@@ -182,7 +182,7 @@ impl Proposals {
             .transpose()
     }
 
-    fn found(&self, decision: &ProposalDecision) -> Result<Proposal, Refusal> {
+    fn found(&self, decision: &ProposalDecision) -> Result<Proposal, ApiError> {
         let state = self.environments.state(&decision.environment)?;
         let proposal = state.records.proposals.value(decision.id.as_str()).cloned();
         let missing = || CommitError::NoRecord(RecordKey::Proposal(decision.id.clone()));
@@ -190,14 +190,14 @@ impl Proposals {
     }
 
     /// The proposal, where it waits or was decided like this before.
-    fn waiting(&self, decision: &ProposalDecision, like: ProposalState) -> Result<ProposalStatus, Refusal> {
+    fn waiting(&self, decision: &ProposalDecision, like: ProposalState) -> Result<ProposalStatus, ApiError> {
         let proposal = Box::new(self.found(decision)?);
         match proposal.state {
             ProposalState::Proposed => Ok(ProposalStatus::Waiting(proposal)),
             state if state == like => Ok(ProposalStatus::AlreadyDecided(proposal)),
             ProposalState::Applied | ProposalState::Declined | ProposalState::Withdrawn | ProposalState::Expired | ProposalState::Stale => {
                 let detail = format!("Proposal {} is {}: {}", proposal.id, proposal.state.as_str(), proposal.says);
-                Err(Refusal::new(Code::WrongState, detail))
+                Err(ApiError::new(Code::WrongState, detail))
             }
         }
     }
@@ -224,7 +224,7 @@ impl Proposals {
     }
 
     /// Notes that a proposal no longer holds, and says so. What became of it meanwhile, where somebody was faster, stays.
-    async fn gone_stale(&self, proposal: &Proposal, decision: &ProposalDecision, why: &str) -> Result<Refusal, Refusal> {
+    async fn gone_stale(&self, proposal: &Proposal, decision: &ProposalDecision, why: &str) -> Result<ApiError, ApiError> {
         let next = Proposal {
             state: ProposalState::Stale,
             says: messages::stale(why),
@@ -265,7 +265,7 @@ impl Proposals {
         self.environments.submit(draft).await
     }
 
-    fn decided(&self, decision: &ProposalDecision, committed: Committed) -> Result<DecidedProposal, Refusal> {
+    fn decided(&self, decision: &ProposalDecision, committed: Committed) -> Result<DecidedProposal, ApiError> {
         let proposal = self.found(decision)?;
         Ok(DecidedProposal {
             proposal,

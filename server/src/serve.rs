@@ -23,7 +23,7 @@ use self::data_dir::{DataDir, DataDirError};
 use self::first_start::AdminKey;
 use self::health::Health;
 use self::stores::Opened;
-use crate::access::{Access, Limits};
+use crate::access::{Access, RateLimits};
 use crate::api;
 use crate::clock::{Clock as _, SystemClock};
 use crate::commit::CommitError;
@@ -32,8 +32,8 @@ use crate::flagd;
 use crate::fleet::{self, Fleet};
 use crate::kill::{self, Kills};
 use crate::ofrep::Ofrep;
-use crate::outcome::reports::OwnReports;
-use crate::outcome::{Outcomes, kept};
+use crate::outcome::reports::LocalReports;
+use crate::outcome::{Outcomes, persistence};
 use crate::peer::Peers;
 use crate::secret::Secret;
 use crate::snapshot::board::Board;
@@ -132,17 +132,17 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     peers.start(kills.clone(), node.clone(), &tasks);
     let others = Arc::new(peers::OtherNodes::new(peers.clone(), opened.redis.clone()));
     let (fleet, outcomes) = open_fleet(&board, &node, &others);
-    kept::keep(&outcomes, data_dir.outcomes(), Arc::new(SystemClock), &tasks);
+    persistence::keep(&outcomes, data_dir.outcomes(), Arc::new(SystemClock), &tasks);
     let procedures = procedures::start(&environments, &fleet, &outcomes, &others, &node, &kills);
 
-    let access = Access::new(environments.clone(), config.admin_key.as_ref(), node.clone(), Limits::default());
+    let access = Access::new(environments.clone(), config.admin_key.as_ref(), node.clone(), RateLimits::default());
     let fresh = fresh::watch(opened.store.health(), peers.clone(), &tasks);
     let streams = Streams::new(&board, stream_settings(&config), fleet.clone(), Arc::new(access.clone()), fresh);
     shutdown::end_streams_of_revoked_keys(&environments, &streams, &tasks);
 
     let (ofrep, grpc) = open_protocols(&config, &environments, &access, &fleet, &tasks, &stop).await?;
     let health = Health::new(environments.clone(), &peers, stop.clone(), config.stale_after, node.clone());
-    let parts = api::Parts {
+    let parts = api::Services {
         environments,
         kills,
         fleet,
@@ -176,9 +176,13 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
 
 /// What applications tell this node, and through it the others.
 fn open_fleet(board: &Arc<Board>, node: &str, others: &Arc<peers::OtherNodes>) -> (Fleet, Outcomes) {
-    let fleet = Fleet::new(board, fleet::Settings::new(node.to_owned()), Arc::clone(others) as Arc<dyn fleet::Peers>);
+    let fleet = Fleet::new(
+        board,
+        fleet::FleetSettings::new(node.to_owned()),
+        Arc::clone(others) as Arc<dyn fleet::PeerConfirmations>,
+    );
     let outcomes = Outcomes::new(SystemClock.now());
-    others.answer_from(fleet.clone(), outcomes.clone(), OwnReports::new(outcomes.clone(), &others.own_id()));
+    others.answer_from(fleet.clone(), outcomes.clone(), LocalReports::new(outcomes.clone(), &others.own_id()));
     (fleet, outcomes)
 }
 
@@ -218,11 +222,11 @@ fn entry_settings(config: &Config, tls: Option<Arc<rustls::ServerConfig>>) -> en
     }
 }
 
-fn stream_settings(config: &Config) -> stream::Settings {
-    stream::Settings {
+fn stream_settings(config: &Config) -> stream::StreamSettings {
+    stream::StreamSettings {
         workers: config.workers,
         heartbeat: config.heartbeat,
-        ..stream::Settings::default()
+        ..stream::StreamSettings::default()
     }
 }
 

@@ -17,9 +17,9 @@ use ripcord_proto::role::Role;
 use ripcord_proto::table::{Entry, Member as _};
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, KillId, Position, Snapshot};
 use ripcord_sdk::engine::Compiled;
-use ripcord_server::access::{Holder, Reach};
-use ripcord_server::fleet::{self, Fleet, Solitary, Target};
-use ripcord_server::http::Refusal;
+use ripcord_server::access::{EnvironmentAccess, Principal};
+use ripcord_server::fleet::{self, ConfirmationTarget, Fleet, NoPeers};
+use ripcord_server::http::ApiError;
 use ripcord_server::serve::entry;
 use ripcord_server::snapshot::board::Board;
 use ripcord_server::snapshot::frames::{Frame, Head};
@@ -120,15 +120,15 @@ fn serve(snapshot: Snapshot, urgent: Position) -> Arc<Served> {
 struct Keys;
 
 impl Authorise for Keys {
-    fn authorise(&self, headers: &HeaderMap) -> Result<Holder, Refusal> {
+    fn authorise(&self, headers: &HeaderMap) -> Result<Principal, ApiError> {
         if headers.get("x-api-key").is_none_or(|key| key != KEY) {
-            return Err(Refusal::new(Code::Unauthenticated, "A key is needed."));
+            return Err(ApiError::new(Code::Unauthenticated, "A key is needed."));
         }
-        Ok(Holder {
+        Ok(Principal {
             id: "key_bench".into(),
             name: "bench".to_owned(),
             role: Role::Sdk,
-            reach: Reach::Only([EnvironmentKey::new("production").expect("a name")].into()),
+            environments: EnvironmentAccess::Only([EnvironmentKey::new("production").expect("a name")].into()),
         })
     }
 }
@@ -140,10 +140,10 @@ pub fn run(flags: usize) -> Result<()> {
         let board = Arc::new(Board::default());
         publish(&board, &stage, Step::Replaced);
         let (_fresh, freshness) = watch::channel(true);
-        let fleet = Fleet::new(&board, fleet::Settings::new("bench"), Arc::new(Solitary));
-        let settings = stream::Settings {
+        let fleet = Fleet::new(&board, fleet::FleetSettings::new("bench"), Arc::new(NoPeers));
+        let settings = stream::StreamSettings {
             workers: 2,
-            ..stream::Settings::default()
+            ..stream::StreamSettings::default()
         };
         let streams = Streams::new(&board, settings, fleet.clone(), Arc::new(Keys), freshness);
         let listener = listener()?;
@@ -184,7 +184,9 @@ pub fn run(flags: usize) -> Result<()> {
                 "settle" => {
                     let position = stage.served.snapshot.position;
                     let environment = stage.served.snapshot.environment.clone();
-                    let confirmation = fleet.wait(&environment, &Target::Revision(position), Duration::from_secs(10), None).await;
+                    let confirmation = fleet
+                        .wait(&environment, &ConfirmationTarget::Revision(position), Duration::from_secs(10), None)
+                        .await;
                     let applied = confirmation.unwrap_or_else(|| panic!("{position} is not known")).applied;
                     println!("confirmed {} {} {}", applied.confirmed, applied.connected, applied.max_ms.unwrap_or(0.0));
                 }

@@ -11,8 +11,8 @@ use ripcord_proto::table::{Entry, Member as _};
 use ripcord_proto::{Flag, FlagKey, Position, TargetName};
 use ripcord_server::commit::{Answer, Answerer, Ask, Committed, Draft, Expected};
 use ripcord_server::environment::Environments;
-use ripcord_server::http::Refusal;
-use ripcord_server::rollback::{self, PreparedRollback, RollbackSpec};
+use ripcord_server::http::ApiError;
+use ripcord_server::rollback::{self, RollbackSpec, PreparedRollback};
 
 fn answer() -> Answerer {
     Answerer(Arc::new(|made| Answer {
@@ -66,7 +66,7 @@ pub fn order(to: TargetName, scope: Scope) -> RollbackSpec {
 /// The order made ready.
 pub async fn prepared(environments: &Environments, order: &RollbackSpec) -> anyhow::Result<PreparedRollback> {
     let prepared = rollback::prepare(environments, &world::production()?, &world::author(Role::Oncall), order).await;
-    prepared.map_err(|error| anyhow::anyhow!("{:?}", Refusal::from(error)))
+    prepared.map_err(|error| anyhow::anyhow!("{:?}", ApiError::from(error)))
 }
 
 /// The draft of the commit.

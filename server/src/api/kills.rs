@@ -13,14 +13,14 @@ use ripcord_proto::rest::written::Written;
 use ripcord_proto::{EnvironmentKey, FlagKey, KillId};
 
 use super::confirm::Subject;
-use super::named::Named;
-use super::rooms::Rooms;
+use super::path::PathKey;
+use super::services::AppState;
 use super::write::{Asked, Prepared, Write, answer, reply, written};
 use crate::access::Permit;
 use crate::access::permit::{Kill, Read, Restore};
 use crate::commit::{Answer, Ask, Standing};
 use crate::http::query::{PageQuery, Query, Wait, WriteQuery};
-use crate::http::{Body, Refusal, Reply};
+use crate::http::{ApiError, ApiResponse, Body};
 use crate::kill::{Held, KillAnswerer, Killed, Order, Restored};
 use crate::snapshot::publication::Served;
 
@@ -28,8 +28,8 @@ use crate::snapshot::publication::Served;
 #[utoipa::path(get, path = "/v1/environments/{env}/kills", tag = "kills",
     params(("env" = String, Path, example = "production"), PageQuery),
     responses((status = 200, description = "A page of kills", body = Page<KillView>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let (served, stale, Query(query)) = (rooms.served(&permit)?, rooms.stale(), query);
+pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let (served, stale, Query(query)) = (app.served(&permit)?, app.stale(), query);
     let mut kills = view::all(&served);
     kills.sort_by(|a, b| b.kill.id.cmp(&a.kill.id));
     let before = |id: &KillId| query.after.as_deref().is_none_or(|after| id.as_str() < after);
@@ -41,18 +41,18 @@ pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, rooms: w
         next,
         stale: stale.is_some(),
     };
-    Ok(Reply::ok(&page)?.stale(stale))
+    Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
 /// One kill in force.
 #[utoipa::path(get, path = "/v1/environments/{env}/kills/{key}", tag = "kills",
     params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The kill's id", example = "k_01jd3x7q8v9w0y2z4a6b8c0d2e")),
     responses((status = 200, description = "The kill", body = KillView), (status = "4XX", body = Problem)))]
-pub(super) async fn get(permit: Permit<Read>, id: Named<KillId>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let (served, stale, Named(id)) = (rooms.served(&permit)?, rooms.stale(), id);
+pub(super) async fn get(permit: Permit<Read>, id: PathKey<KillId>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let (served, stale, PathKey(id)) = (app.served(&permit)?, app.stale(), id);
     let found = view::all(&served).into_iter().find(|view| view.kill.id == id);
-    let view = found.ok_or_else(|| Refusal::new(Code::NotFound, format!("No kill {id} is in force; it was restored, or never made.")))?;
-    Ok(Reply::ok(&view)?.stale(stale))
+    let view = found.ok_or_else(|| ApiError::new(Code::NotFound, format!("No kill {id} is in force; it was restored, or never made.")))?;
+    Ok(ApiResponse::ok(&view)?.stale(stale))
 }
 
 /// Forces flags to their safe variant, at once. It waits for no reason, no approval and no store.
@@ -60,9 +60,9 @@ pub(super) async fn get(permit: Permit<Read>, id: Named<KillId>, rooms: web::Dat
     params(("env" = String, Path, example = "production"), WriteQuery),
     request_body(content = KillRequest, example = json!({"scope": {"flag": "checkout-v2"}, "reason": "5xx spike"})),
     responses((status = 201, description = "Killed", body = KillAnswer), (status = 200, description = "The scope was killed already", body = KillAnswer), (status = "4XX", body = Problem)))]
-pub(super) async fn kill(write: Write<Kill>, body: Body<KillRequest>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+pub(super) async fn kill(write: Write<Kill>, body: Body<KillRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let (environment, wait) = (write.permit.environment().clone(), write.wait());
-    let served = rooms.served_to_killers(&write.permit)?;
+    let served = app.served_to_killers(&write.permit)?;
     let order = Order {
         id: None,
         environment: environment.clone(),
@@ -72,7 +72,7 @@ pub(super) async fn kill(write: Write<Kill>, body: Body<KillRequest>, rooms: web
         reason: body.value.reason.or_else(|| write.query.reason()),
         answer: KillAnswerer(Arc::new(move |killed| kill_answer(killed, &served))),
     };
-    let outcome = rooms.kill(&write.permit, order).await?;
+    let outcome = app.kill(&write.permit, order).await?;
     if let Some(position) = outcome.position {
         tracing::Span::current().record("revision", position.revision.0);
     }
@@ -82,7 +82,7 @@ pub(super) async fn kill(write: Write<Kill>, body: Body<KillRequest>, rooms: web
         (None, None) => view::position_in(&outcome.answer).map(Subject::Revision),
     };
     let confirmation = match subject {
-        Some(subject) => rooms.confirmed(&environment, subject, wait).await,
+        Some(subject) => app.confirmed(&environment, subject, wait).await,
         None => None,
     };
     reply(&outcome.answer, outcome.replayed, confirmation)
@@ -145,15 +145,15 @@ fn warnings(killed: &Killed, covered: &[&FlagKey]) -> Vec<String> {
     responses((status = 200, description = "Lifted", body = RestoreAnswer), (status = "4XX", body = Problem)))]
 pub(super) async fn restore(
     write: Write<Restore>,
-    id: Named<KillId>,
+    id: PathKey<KillId>,
     request: HttpRequest,
     payload: web::Payload,
-    rooms: web::Data<Rooms>,
-) -> Result<Reply, Refusal> {
-    let Named(id) = id;
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
+    let PathKey(id) = id;
     let body = Body::<Option<ReasonRequest>>::optional(&request, payload).await?;
     let wait = write.wait();
-    let served = rooms.served_to_restorers(&write.permit)?;
+    let served = app.served_to_restorers(&write.permit)?;
     let asked = Asked::one(Ask::Restore(id.clone())).because(body.value.map(|body| body.reason));
     let lifted = restored(&id, &served);
     let withdrawn = RestoreAnswer {
@@ -170,13 +170,13 @@ pub(super) async fn restore(
         answer(StatusCode::OK, &body)
     });
     let environment = prepared.environment().clone();
-    match rooms.restore(id.clone(), prepared).await? {
+    match app.restore(id.clone(), prepared).await? {
         Restored::Committed(committed) => {
-            let confirmation = rooms.confirmed(&environment, Subject::Revision(committed.position), wait).await;
+            let confirmation = app.confirmed(&environment, Subject::Revision(committed.position), wait).await;
             reply(&committed.answer, committed.replayed, confirmation)
         }
         Restored::Withdrawn(id) => {
-            let confirmation = rooms.confirmed(&environment, Subject::Kill(id), wait).await;
+            let confirmation = app.confirmed(&environment, Subject::Kill(id), wait).await;
             reply(&answer(StatusCode::OK, &withdrawn)?, false, confirmation)
         }
     }
@@ -211,17 +211,22 @@ fn restored(id: &KillId, served: &Served) -> RestoreAnswer {
     params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The kill's id", example = "k_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = ReasonRequest, example = json!({"reason": "5xx spike since 14:02"})),
     responses((status = 200, description = "Noted", body = Written), (status = "4XX", body = Problem)))]
-pub(super) async fn give_reason(write: Write<Restore>, id: Named<KillId>, body: Body<ReasonRequest>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let Named(id) = id;
+pub(super) async fn give_reason(
+    write: Write<Restore>,
+    id: PathKey<KillId>,
+    body: Body<ReasonRequest>,
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
+    let PathKey(id) = id;
     let wait = write.wait();
     let asked = Asked::one(Ask::GiveReason(id, body.value.reason.clone())).because(Some(body.value.reason));
     let prepared = write.prepare(asked, &body.digest, |made| written(made, StatusCode::OK));
-    commit(&rooms, prepared, wait).await
+    commit(&app, prepared, wait).await
 }
 
-async fn commit(rooms: &Rooms, prepared: Prepared<Restore>, wait: Option<Wait>) -> Result<Reply, Refusal> {
+async fn commit(app: &AppState, prepared: Prepared<Restore>, wait: Option<Wait>) -> Result<ApiResponse, ApiError> {
     let environment: EnvironmentKey = prepared.environment().clone();
-    let committed = rooms.submit(prepared).await?;
-    let confirmation = rooms.confirmed(&environment, Subject::Revision(committed.position), wait).await;
+    let committed = app.submit(prepared).await?;
+    let confirmation = app.confirmed(&environment, Subject::Revision(committed.position), wait).await;
     reply(&committed.answer, committed.replayed, confirmation)
 }

@@ -8,18 +8,18 @@ use ripcord_proto::rest::settings::{SettingsRequest, SettingsView};
 use ripcord_proto::rest::written::Written;
 
 use super::confirm::Subject;
-use super::rooms::Rooms;
+use super::services::AppState;
 use super::write::{Asked, Write, of_environment, reply, written_with};
 use crate::access::Permit;
 use crate::access::permit::{Administer, Read};
 use crate::commit::Ask;
-use crate::http::{Body, Refusal, Reply};
+use crate::http::{ApiError, ApiResponse, Body};
 
 /// The environment's settings.
 #[utoipa::path(get, path = "/v1/environments/{env}/settings", tag = "settings", params(("env" = String, Path, example = "production")),
     responses((status = 200, description = "The settings", body = SettingsView), (status = "4XX", body = Problem)))]
-pub(super) async fn get(permit: Permit<Read>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let (served, stale) = (rooms.served(&permit)?, rooms.stale());
+pub(super) async fn get(permit: Permit<Read>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let (served, stale) = (app.served(&permit)?, app.stale());
     let position = served.snapshot.position;
     let view = SettingsView {
         epoch: position.epoch,
@@ -27,7 +27,7 @@ pub(super) async fn get(permit: Permit<Read>, rooms: web::Data<Rooms>) -> Result
         settings: served.snapshot.settings,
         stale: stale.is_some(),
     };
-    Ok(Reply::ok(&view)?.etag(position).stale(stale))
+    Ok(ApiResponse::ok(&view)?.etag(position).stale(stale))
 }
 
 /// Puts the settings. Another bucketing generation re-buckets everybody; the request must say that this is known.
@@ -35,11 +35,11 @@ pub(super) async fn get(permit: Permit<Read>, rooms: web::Data<Rooms>) -> Result
     params(("env" = String, Path, example = "production"), crate::http::query::WriteQuery),
     request_body(content = SettingsRequest, example = json!({"bucketing": "v2", "rebuckets_everybody": true, "reason": "our flagd clients bucket by v2"})),
     responses((status = 200, description = "Changed, or so already", body = Written), (status = "4XX", body = Problem)))]
-pub(super) async fn put(write: Write<Administer>, body: Body<SettingsRequest>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let ask = if rooms.has_settings(&write.permit, body.value.settings())? {
+pub(super) async fn put(write: Write<Administer>, body: Body<SettingsRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let ask = if app.has_settings(&write.permit, body.value.settings())? {
         Ask::PutSettings(body.value.settings())
     } else {
-        rebuckets(&body.value).map_err(Refusal::invalid)?
+        rebuckets(&body.value).map_err(ApiError::invalid)?
     };
     let warnings: Vec<String> = warning(&ask).into_iter().collect();
     let asked = Asked::one(ask).under(of_environment(write.condition)?).because(body.value.reason);
@@ -49,8 +49,8 @@ pub(super) async fn put(write: Write<Administer>, body: Body<SettingsRequest>, r
         written_with(made, StatusCode::OK, warnings)
     });
     let environment = prepared.environment().clone();
-    let committed = rooms.submit(prepared).await?;
-    let confirmation = rooms.confirmed(&environment, Subject::Revision(committed.position), wait).await;
+    let committed = app.submit(prepared).await?;
+    let confirmation = app.confirmed(&environment, Subject::Revision(committed.position), wait).await;
     Ok(reply(&committed.answer, committed.replayed, confirmation)?.etag(committed.position))
 }
 

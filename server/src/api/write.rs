@@ -21,7 +21,7 @@ use crate::commit::{Answer, Answerer, Ask, Call, ChangesServed, Draft, Made, Pre
 use crate::http::idempotency::Identity;
 use crate::http::precondition::{Condition, RecordCondition};
 use crate::http::query::{Query, Reason, Wait, WriteQuery};
-use crate::http::{Refusal, Reply};
+use crate::http::{ApiError, ApiResponse};
 
 /// SHA-256 of nothing: the digest of a call without a body.
 pub(super) const NO_BODY: Digest = Digest::from_bytes([
@@ -44,19 +44,19 @@ pub(super) struct Write<A, C = Condition> {
 /// A write of a record on its way in.
 pub(super) type WriteRecord<A> = Write<A, RecordCondition>;
 
-impl<A: Allows, C: FromRequest<Error = Refusal, Future = Ready<Result<C, Refusal>>> + 'static> FromRequest for Write<A, C> {
-    type Error = Refusal;
-    type Future = Ready<Result<Self, Refusal>>;
+impl<A: Allows, C: FromRequest<Error = ApiError, Future = Ready<Result<C, ApiError>>> + 'static> FromRequest for Write<A, C> {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         ready(read(request, payload))
     }
 }
 
-fn read<A, C>(request: &HttpRequest, payload: &mut Payload) -> Result<Write<A, C>, Refusal>
+fn read<A, C>(request: &HttpRequest, payload: &mut Payload) -> Result<Write<A, C>, ApiError>
 where
     A: Allows,
-    C: FromRequest<Error = Refusal, Future = Ready<Result<C, Refusal>>>,
+    C: FromRequest<Error = ApiError, Future = Ready<Result<C, ApiError>>>,
 {
     let permit = Permit::from_request(request, payload).into_inner()?;
     let condition = C::from_request(request, payload).into_inner()?;
@@ -87,7 +87,7 @@ impl<A: Allows, C> Write<A, C> {
     }
 
     /// What is to be submitted. The query's reason gives way to one of the body.
-    pub(super) fn prepare(self, asked: Asked, body: &Digest, answer: impl Fn(&Made) -> Result<Answer, Refusal> + Send + Sync + 'static) -> Prepared<A> {
+    pub(super) fn prepare(self, asked: Asked, body: &Digest, answer: impl Fn(&Made) -> Result<Answer, ApiError> + Send + Sync + 'static) -> Prepared<A> {
         let call = self.call(body);
         let draft = Draft {
             changes_served: if asked.changes_served || self.query.changes_served {
@@ -109,7 +109,7 @@ impl<A: Allows, C> Write<A, C> {
 
 impl Write<WriteSomething> {
     /// The write, where the caller may do all of `actions`.
-    pub(super) fn narrow(self, actions: &[Action]) -> Result<Write<WriteThis>, Refusal> {
+    pub(super) fn narrow(self, actions: &[Action]) -> Result<Write<WriteThis>, ApiError> {
         Ok(Write {
             permit: self.permit.narrow(actions)?,
             condition: self.condition,
@@ -194,11 +194,11 @@ pub(super) fn of_segment(condition: Condition, key: &SegmentKey) -> Option<Preco
 }
 
 /// The precondition on an environment, which always exists here.
-pub(super) fn of_environment(condition: Condition) -> Result<Option<Precondition>, Refusal> {
+pub(super) fn of_environment(condition: Condition) -> Result<Option<Precondition>, ApiError> {
     match condition {
         Condition::Unconditional => Ok(None),
         Condition::At(position) => Ok(Some(Precondition::Environment(position))),
-        Condition::Absent => Err(Refusal::new(
+        Condition::Absent => Err(ApiError::new(
             Code::BadRequest,
             "If-None-Match makes no sense here; send If-Match with the environment's ETag, or neither.",
         )),
@@ -206,12 +206,12 @@ pub(super) fn of_environment(condition: Condition) -> Result<Option<Precondition
 }
 
 /// The answer to an edit.
-pub(super) fn written(made: &Made, status: StatusCode) -> Result<Answer, Refusal> {
+pub(super) fn written(made: &Made, status: StatusCode) -> Result<Answer, ApiError> {
     written_with(made, status, Vec::new())
 }
 
 /// The answer to an edit, with what the caller should know although all went well.
-pub(super) fn written_with(made: &Made, status: StatusCode, warnings: Vec<String>) -> Result<Answer, Refusal> {
+pub(super) fn written_with(made: &Made, status: StatusCode, warnings: Vec<String>) -> Result<Answer, ApiError> {
     let body = Written {
         epoch: made.position.epoch,
         revision: Some(made.position.revision),
@@ -228,28 +228,28 @@ pub(super) fn written_with(made: &Made, status: StatusCode, warnings: Vec<String
 }
 
 /// An answer to be recorded and sent.
-pub(super) fn answer(status: StatusCode, body: &impl serde::Serialize) -> Result<Answer, Refusal> {
+pub(super) fn answer(status: StatusCode, body: &impl serde::Serialize) -> Result<Answer, ApiError> {
     let body = serde_json::value::to_raw_value(body);
-    let body = body.map_err(|error| Refusal::new(Code::Internal, format!("The answer could not be written: {error}.")))?;
+    let body = body.map_err(|error| ApiError::new(Code::Internal, format!("The answer could not be written: {error}.")))?;
     Ok(Answer { status: status.as_u16(), body })
 }
 
-pub(super) fn failed(refusal: &Refusal) -> Answer {
+pub(super) fn failed(refusal: &ApiError) -> Answer {
     let body = serde_json::value::to_raw_value(refusal.problem()).unwrap_or_default();
     Answer { status: 500, body }
 }
 
 /// Sends an answer, with who has confirmed it. A repeated answer says so in `Idempotency-Replayed`.
-pub(super) fn reply(answer: &Answer, replayed: bool, confirmation: Option<Confirmation>) -> Result<Reply, Refusal> {
+pub(super) fn reply(answer: &Answer, replayed: bool, confirmation: Option<Confirmation>) -> Result<ApiResponse, ApiError> {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
-    let internal = |error: serde_json::Error| Refusal::new(Code::Internal, format!("The answer could not be read back: {error}."));
+    let internal = |error: serde_json::Error| ApiError::new(Code::Internal, format!("The answer could not be read back: {error}."));
     let reply = match confirmation {
         Some(confirmation) => {
             let mut body: serde_json::Map<String, serde_json::Value> = serde_json::from_str(answer.body.get()).map_err(internal)?;
             body.insert("confirmation".to_owned(), serde_json::to_value(confirmation).map_err(internal)?);
-            Reply::json(status, &body)?
+            ApiResponse::json(status, &body)?
         }
-        None => Reply::json(status, &answer.body)?,
+        None => ApiResponse::json(status, &answer.body)?,
     };
     Ok(if replayed { reply.header(REPLAYED, "true") } else { reply })
 }

@@ -15,7 +15,7 @@ use crate::check::Checks;
 use crate::commit::state::EnvironmentState;
 use crate::commit::{Draft, Precondition};
 use crate::environment::{Environments, Place};
-use crate::fleet::{Fleet, Target};
+use crate::fleet::{ConfirmationTarget, Fleet};
 use crate::leader::{LeaderLease, LeaderToken};
 
 /// How soon a node that does not drive, or could not look, looks again.
@@ -122,7 +122,7 @@ impl AutoVouch {
         figures.insert("soaked_seconds".to_owned(), seconds.into());
         figures.insert("unchanged_since".to_owned(), Value::String(found.first.to_string()));
         figures.insert("checks_passed".to_owned(), outcomes.len().into());
-        if let Some(confirmation) = self.fleet.confirmation(environment, &Target::Revision(position), PATIENCE).await {
+        if let Some(confirmation) = self.fleet.confirmation(environment, &ConfirmationTarget::Revision(position), PATIENCE).await {
             figures.insert("applications_connected".to_owned(), confirmation.applied.connected.into());
             figures.insert("applications_confirmed".to_owned(), confirmation.applied.confirmed.into());
         }

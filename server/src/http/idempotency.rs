@@ -7,7 +7,7 @@ use actix_web::{FromRequest, HttpRequest};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::{Faults, limits};
 
-use super::Refusal;
+use super::ApiError;
 use crate::commit::Call;
 
 /// What identifies a call beside its body.
@@ -32,8 +32,8 @@ impl Identity {
 }
 
 impl FromRequest for Identity {
-    type Error = Refusal;
-    type Future = Ready<Result<Self, Refusal>>;
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let key = match request.headers().get("idempotency-key") {
@@ -43,7 +43,7 @@ impl FromRequest for Identity {
                 _ => {
                     let most = limits::IDEMPOTENCY_KEY_CHARACTERS;
                     let problem = format!("it must be 1 to {most} visible ASCII characters, for example a UUID");
-                    Err(Refusal::bad_parameter("Idempotency-Key", Faults::one("", problem)))
+                    Err(ApiError::bad_parameter("Idempotency-Key", Faults::one("", problem)))
                 }
             },
         };

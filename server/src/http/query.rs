@@ -1,30 +1,30 @@
 //! Query parameters, read strictly: one that is not known is refused.
 
 use std::future::{Ready, ready};
-use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 use ripcord_proto::problem::Code;
-use ripcord_proto::{Faults, ReleaseName, limits};
+pub use ripcord_proto::rest::wait::Wait;
+use ripcord_proto::{ReleaseName, limits};
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 
-use super::Refusal;
+use super::ApiError;
 
 /// The parameters of a request as a struct that denies unknown members.
 #[derive(Debug)]
 pub struct Query<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest for Query<T> {
-    type Error = Refusal;
-    type Future = Ready<Result<Self, Refusal>>;
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let read = web::Query::<T>::from_query(request.query_string());
         ready(read.map(|query| Self(query.into_inner())).map_err(|error| {
             let detail = error.to_string();
             let detail = detail.strip_prefix("Query deserialize error: ").unwrap_or(&detail).to_owned();
-            Refusal::new(Code::BadRequest, format!("A query parameter is wrong: {detail}."))
+            ApiError::new(Code::BadRequest, format!("A query parameter is wrong: {detail}."))
         }))
     }
 }
@@ -93,35 +93,6 @@ impl<'de> serde::Deserialize<'de> for Limit {
             Ok(limit @ 1..=1_000) => Ok(Self(limit)),
             _ => Err(D::Error::custom(format!("limit is {text:?}; it must be a number from 1 to 1000"))),
         }
-    }
-}
-
-/// How long a write waits for confirmations: up to a minute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wait(pub Duration);
-
-/// The longest wait.
-const LONGEST: Duration = Duration::from_mins(1);
-
-impl std::str::FromStr for Wait {
-    type Err = Faults;
-
-    fn from_str(text: &str) -> Result<Self, Faults> {
-        let refuse = || Faults::one("", format!("{text:?} is no time to wait; write 2s or 500ms, at most {}s", LONGEST.as_secs()));
-        let (number, unit) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
-            (Some(number), _) => (number, 1),
-            (None, Some(number)) => (number, 1_000),
-            (None, None) => return Err(refuse()),
-        };
-        let number: u64 = number.parse().map_err(|_| refuse())?;
-        let wait = number.checked_mul(unit).map(Duration::from_millis).filter(|wait| *wait <= LONGEST);
-        wait.map(Self).ok_or_else(refuse)
-    }
-}
-
-impl<'de> serde::Deserialize<'de> for Wait {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::check::Checks;
 use crate::commit::{Ask, Author, CommitError, Expected};
 use crate::environment::Environments;
 use crate::file_set;
-use crate::http::Refusal;
+use crate::http::ApiError;
 use crate::rollback::{self, PrepareError};
 use crate::rollout::actions::{self, RolloutAction};
 
@@ -18,11 +18,11 @@ pub(super) enum ReplayError {
     /// The world is another one.
     Outdated(String),
     /// It may not be now.
-    Refused(Box<Refusal>),
+    Refused(Box<ApiError>),
 }
 
-impl From<Refusal> for ReplayError {
-    fn from(refusal: Refusal) -> Self {
+impl From<ApiError> for ReplayError {
+    fn from(refusal: ApiError) -> Self {
         Self::Refused(Box::new(refusal))
     }
 }

@@ -13,7 +13,7 @@ use crate::audit::{self, ChangeHistory, HistoryEntry};
 use crate::commit::CommitError;
 use crate::commit::reversal::{Left, Mixed};
 use crate::environment::Environments;
-use crate::http::Refusal;
+use crate::http::ApiError;
 use crate::store::{LogName, StoreError};
 
 /// What a release changed since its baseline.
@@ -47,7 +47,7 @@ pub enum ReleaseChangesError {
     Store(#[from] StoreError),
 }
 
-impl From<ReleaseChangesError> for Refusal {
+impl From<ReleaseChangesError> for ApiError {
     fn from(error: ReleaseChangesError) -> Self {
         match error {
             ReleaseChangesError::Commit(error) => error.into(),

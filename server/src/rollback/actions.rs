@@ -14,7 +14,7 @@ use ripcord_proto::{EnvironmentKey, Position, RollbackId};
 use super::{messages, stages};
 use crate::commit::{Ask, CommitError, Committed, Draft, Expected};
 use crate::environment::Environments;
-use crate::http::Refusal;
+use crate::http::ApiError;
 
 /// How a rollback goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,14 +51,14 @@ pub struct WrongRollbackState {
     pub why: &'static str,
 }
 
-impl From<WrongRollbackState> for Refusal {
+impl From<WrongRollbackState> for ApiError {
     fn from(wrong: WrongRollbackState) -> Self {
         let detail = format!("Rollback {} is {}: {}.", wrong.id, wrong.state.as_str(), wrong.why);
         Self::new(Code::WrongState, detail)
     }
 }
 
-impl From<ActionError> for Refusal {
+impl From<ActionError> for ApiError {
     fn from(error: ActionError) -> Self {
         match error {
             ActionError::WrongState(wrong) => wrong.into(),

@@ -8,7 +8,7 @@ use ripcord_proto::{EnvironmentKey, Position, Sequence};
 use super::controller::RollbackController;
 use super::messages::moment;
 use crate::audit;
-use crate::outcome::ServedQuestion;
+use crate::outcome::ExposureQuery;
 use crate::store::{LogName, Store};
 
 /// How far back counts are kept; what began earlier need not be looked for.
@@ -66,7 +66,7 @@ pub(super) async fn count(
     onset: Option<Timestamp>,
     now: Timestamp,
 ) -> ExposureCount {
-    let question = ServedQuestion {
+    let question = ExposureQuery {
         environment: environment.clone(),
         flags: rollback.flags.clone(),
         from: onset.or(rollback.phases.decided).unwrap_or(now),

@@ -27,7 +27,7 @@ use crate::clock::Clock;
 use crate::environment::{Environments, Place};
 use crate::fleet::Fleet;
 use crate::leader::LeaderLease;
-use crate::outcome::{Elsewhere, Outcomes};
+use crate::outcome::{PeerOutcomes, Outcomes};
 
 /// What rollbacks are seen through with. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -39,7 +39,7 @@ pub struct RollbackController {
     /// What was served, as reported here.
     pub outcomes: Outcomes,
     /// What was reported to other nodes.
-    pub elsewhere: Arc<dyn Elsewhere>,
+    pub elsewhere: Arc<dyn PeerOutcomes>,
     /// Asks probes.
     pub checks: Checks,
     /// Says whether this node drives.

@@ -20,7 +20,7 @@ use crate::check::Checks;
 use crate::commit::reversal::Reach;
 use crate::commit::{Call, CommitError, Committed, Draft, Made, probes};
 use crate::environment::Environments;
-use crate::http::Refusal;
+use crate::http::ApiError;
 
 /// Commands that a refusal prints, at most.
 const COMMANDS: usize = 20;
@@ -43,7 +43,7 @@ pub fn answer_of(made: &Made) -> Option<&Arc<Entry<Rollback>>> {
 }
 
 /// The rollback that an idempotent call made before, where it did.
-pub fn replayed(environments: &Environments, environment: &EnvironmentKey, call: &Call) -> Result<Option<CommittedRollback>, Refusal> {
+pub fn replayed(environments: &Environments, environment: &EnvironmentKey, call: &Call) -> Result<Option<CommittedRollback>, ApiError> {
     let Some(answer) = environments.answered(environment, call)? else {
         return Ok(None);
     };
@@ -64,7 +64,7 @@ pub async fn commit(
     prepared: &PreparedRollback,
     order: &RollbackSpec,
     draft: Draft,
-) -> Result<CommittedRollback, Refusal> {
+) -> Result<CommittedRollback, ApiError> {
     ask_probes(checks, prepared).await?;
     let submitted = environments.submit(draft.clone()).await;
     concluded(environments, &draft, prepared, order, submitted).await
@@ -77,7 +77,7 @@ pub(super) async fn concluded(
     prepared: &PreparedRollback,
     order: &RollbackSpec,
     submitted: Result<Committed, CommitError>,
-) -> Result<CommittedRollback, Refusal> {
+) -> Result<CommittedRollback, ApiError> {
     match submitted {
         Ok(committed) => done(environments, &draft.environment, committed),
         Err(CommitError::PlanStale { now, moved }) => {
@@ -97,7 +97,7 @@ pub(super) async fn concluded(
 }
 
 /// Asks the probes that may refuse it beforehand.
-pub async fn ask_probes(checks: &Checks, prepared: &PreparedRollback) -> Result<(), Refusal> {
+pub async fn ask_probes(checks: &Checks, prepared: &PreparedRollback) -> Result<(), ApiError> {
     let (reversal, state) = (&prepared.reversal, &prepared.state);
     let decision = reversal.decide(&state.snapshot)?;
     let flags: BTreeSet<FlagKey> = decision.flags.into_iter().map(|step| step.key).collect();
@@ -120,12 +120,12 @@ pub async fn ask_probes(checks: &Checks, prepared: &PreparedRollback) -> Result<
 }
 
 /// The record as it stands, with what this node alone knows so soon after the commit.
-fn done(environments: &Environments, environment: &EnvironmentKey, committed: Committed) -> Result<CommittedRollback, Refusal> {
+fn done(environments: &Environments, environment: &EnvironmentKey, committed: Committed) -> Result<CommittedRollback, ApiError> {
     #[derive(serde::Deserialize)]
     struct Named {
         id: RollbackId,
     }
-    let internal = |why: String| Refusal::new(Code::Internal, format!("The answer could not be read back: {why}."));
+    let internal = |why: String| ApiError::new(Code::Internal, format!("The answer could not be read back: {why}."));
     let Named { id } = serde_json::from_str(committed.answer.body.get()).map_err(|error| internal(error.to_string()))?;
     let state = environments.state(environment)?;
     let live = state.records.rollbacks.value(id.as_str()).cloned();
@@ -141,7 +141,7 @@ fn done(environments: &Environments, environment: &EnvironmentKey, committed: Co
 }
 
 /// A refusal with the commands that make a scope safe while the store is away: kills wait for nothing.
-pub fn with_kills(refusal: &Refusal, scope: &Scope, reach: Option<&Reach>) -> Refusal {
+pub fn with_kills(refusal: &ApiError, scope: &Scope, reach: Option<&Reach>) -> ApiError {
     let mut problem = refusal.problem().clone();
     let commands = commands(scope, reach);
     let _ = write!(

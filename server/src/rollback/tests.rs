@@ -25,9 +25,9 @@ use crate::clock::{Clock, SystemClock};
 use crate::commit::reversal::{Reach, Reversal};
 use crate::commit::{Answerer, Ask, Author, CommitError, Committed, Draft, Expected};
 use crate::environment::{Environments, Orphans, Rooms};
-use crate::fleet::{Fleet, Joining, Membership, Settings, Solitary, Transport};
+use crate::fleet::{Fleet, FleetSettings, Membership, NewMember, NoPeers, Transport};
 use crate::leader::{LeaderLease, LiveNodes, SingleNode};
-use crate::outcome::{Nowhere, Outcomes};
+use crate::outcome::{NoPeerOutcomes, Outcomes};
 use crate::snapshot::board::Board;
 use crate::store::memory::MemoryStore;
 use crate::system::{SystemAsk, SystemDraft};
@@ -100,7 +100,7 @@ impl World {
         };
         environments.submit_system(draft).await.unwrap();
         let world = Self {
-            fleet: Fleet::new(&board, Settings::new("a"), Arc::new(Solitary)),
+            fleet: Fleet::new(&board, FleetSettings::new("a"), Arc::new(NoPeers)),
             environments,
             outcomes: Outcomes::default(),
             clock,
@@ -117,7 +117,7 @@ impl World {
             environments: self.environments.clone(),
             fleet: self.fleet.clone(),
             outcomes: self.outcomes.clone(),
-            elsewhere: Arc::new(Nowhere),
+            elsewhere: Arc::new(NoPeerOutcomes),
             checks: Checks::new(Arc::clone(&self.clock)),
             drivers: drivers.clone(),
         };
@@ -245,7 +245,7 @@ impl World {
     /// An application that connects with what it has.
     pub(super) fn app(&self, name: &str) -> Membership {
         let position = self.environments.state(&production()).unwrap().head.position();
-        let joining = Joining {
+        let joining = NewMember {
             name: name.to_owned(),
             id: format!("id of {name}"),
             sdk: "test/1".to_owned(),

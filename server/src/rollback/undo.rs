@@ -13,14 +13,14 @@ use super::{RollbackSpec, messages, prepare};
 use crate::check::Checks;
 use crate::commit::{Ask, ChangesServed, CommitError, Draft, Expected};
 use crate::environment::Environments;
-use crate::http::Refusal;
+use crate::http::ApiError;
 
 /// How often it is decided anew where the record changes just then.
 const ATTEMPTS: usize = 8;
 
 /// Commits what `order`, made by [`Order::undoing`], asks for; `draft` says who asks and how it is answered. Answers when everybody
 /// is served by it. A dropped future takes nothing back.
-pub async fn commit(environments: &Environments, checks: &Checks, draft: &Draft, order: &RollbackSpec, id: &RollbackId) -> Result<CommittedRollback, Refusal> {
+pub async fn commit(environments: &Environments, checks: &Checks, draft: &Draft, order: &RollbackSpec, id: &RollbackId) -> Result<CommittedRollback, ApiError> {
     let environment = &draft.environment;
     if let Some(call) = &draft.call
         && let Some(done) = replayed(environments, environment, call)?

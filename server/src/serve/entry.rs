@@ -18,7 +18,7 @@ use futures_util::future::{Either, ready};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-use crate::stream::{Control, Streams, Transport, Worker};
+use crate::stream::{ClientSocket, SocketControl, Streams, Worker};
 
 /// Where and how to listen.
 #[derive(Clone)]
@@ -83,11 +83,11 @@ where
                 .client_disconnect_timeout(Duration::from_secs(1))
                 .h1_allow_half_closed(false)
                 .local_addr(address)
-                .on_connect_ext(|transport: &Transport, extensions| {
-                    extensions.insert(std::rc::Rc::<Control>::clone(transport.control()));
+                .on_connect_ext(|transport: &ClientSocket, extensions| {
+                    extensions.insert(std::rc::Rc::<SocketControl>::clone(transport.control()));
                 })
                 .upgrade(fn_service(
-                    move |(request, framed): (Request, actix_codec::Framed<Transport, actix_http::h1::Codec>)| {
+                    move |(request, framed): (Request, actix_codec::Framed<ClientSocket, actix_http::h1::Codec>)| {
                         let worker = worker.clone();
                         async move {
                             let parts = framed.into_parts();
@@ -97,7 +97,7 @@ where
                     },
                 ))
                 .finish(apply_fn_factory(map_config(app, |()| AppConfig::default()), move |request, app| {
-                    match front.front(&request) {
+                    match front.fast_path(&request) {
                         Some(answer) => Either::Left(ready(Ok(answer))),
                         None => Either::Right(app.call(request).map_ok(|answer| answer.into().map_into_boxed_body())),
                     }
@@ -111,11 +111,11 @@ where
 }
 
 /// Prepares a connection: no delay of small writes, and the TLS handshake where TLS is on.
-async fn accept(stream: TcpStream, tls: Option<Arc<rustls::ServerConfig>>) -> io::Result<(Transport, Protocol, Option<SocketAddr>)> {
+async fn accept(stream: TcpStream, tls: Option<Arc<rustls::ServerConfig>>) -> io::Result<(ClientSocket, Protocol, Option<SocketAddr>)> {
     stream.set_nodelay(true)?;
     let peer = stream.peer_addr().ok();
     let Some(tls) = tls else {
-        return Ok((Transport::plain(stream), Protocol::Http1, peer));
+        return Ok((ClientSocket::plain(stream), Protocol::Http1, peer));
     };
     let handshake = TlsAcceptor::from(tls).accept(stream);
     let stream = tokio::time::timeout(OPENING, handshake).await??;
@@ -123,7 +123,7 @@ async fn accept(stream: TcpStream, tls: Option<Arc<rustls::ServerConfig>>) -> io
         Some(b"h2") => Protocol::Http2,
         Some(_) | None => Protocol::Http1,
     };
-    Ok((Transport::tls(stream), protocol, peer))
+    Ok((ClientSocket::tls(stream), protocol, peer))
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::environment::Environments;
-use crate::http::{Refusal, Reply};
+use crate::http::{ApiError, ApiResponse};
 use crate::peer::{Peers, Reached};
 use crate::store::{StoreHealth, StoreState};
 
@@ -154,15 +154,15 @@ fn peers_part(reached: &Reached) -> (ReadyState, String) {
     (ReadyState::Degraded, why)
 }
 
-async fn alive() -> Result<Reply, Refusal> {
-    Reply::ok(&serde_json::json!({ "status": "alive" }))
+async fn alive() -> Result<ApiResponse, ApiError> {
+    ApiResponse::ok(&serde_json::json!({ "status": "alive" }))
 }
 
-async fn ready(health: web::Data<Health>) -> Result<Reply, Refusal> {
+async fn ready(health: web::Data<Health>) -> Result<ApiResponse, ApiError> {
     let readiness = health.readiness();
     let status = match readiness.status {
         ReadyState::Ready | ReadyState::Degraded => StatusCode::OK,
         ReadyState::NotReady => StatusCode::SERVICE_UNAVAILABLE,
     };
-    Reply::json(status, &readiness)
+    ApiResponse::json(status, &readiness)
 }

@@ -10,10 +10,10 @@ use ripcord_proto::EnvironmentKey;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::config::Config;
-use crate::fleet::{self, Answer, Fleet, Question, Report, Target};
 use crate::leader::LiveNodes;
-use crate::outcome::reports::{NodeSums, OwnReports, Reports, Series};
-use crate::outcome::{Elsewhere, Outcomes, ServedElsewhere, ServedQuestion};
+use crate::fleet::{self, ConfirmationQuestion, ConfirmationReport, ConfirmationTarget, Fleet, PeerAnswer};
+use crate::outcome::reports::{LocalReports, NodeSums, Reports, SeriesQuery};
+use crate::outcome::{ExposureQuery, Outcomes, PeerExposure, PeerOutcomes};
 use crate::peer::Peers;
 use crate::store::redis::{Answerer, Exchange, RedisStore};
 use crate::store::{Store as _, StoreState};
@@ -32,7 +32,7 @@ pub(super) struct OtherNodes {
     /// There as soon as this node can answer, too.
     exchange: OnceLock<Exchange>,
     /// What applications reported to this node.
-    reports: OnceLock<OwnReports>,
+    reports: OnceLock<LocalReports>,
 }
 
 impl OtherNodes {
@@ -53,7 +53,7 @@ impl OtherNodes {
     }
 
     /// Answers other nodes from `fleet`, `outcomes` and `reports`, and asks them over the store from now on.
-    pub(super) fn answer_from(&self, fleet: Fleet, outcomes: Outcomes, reports: OwnReports) {
+    pub(super) fn answer_from(&self, fleet: Fleet, outcomes: Outcomes, reports: LocalReports) {
         let reports = self.reports.get_or_init(|| reports).clone();
         if let Some(redis) = &self.redis {
             let answers = Answers { fleet, outcomes, reports };
@@ -67,20 +67,20 @@ impl OtherNodes {
         self.exchange.get().filter(|_| available)
     }
 
-    async fn ask_over(&self, exchange: &Exchange, question: &Question) -> Vec<Answer> {
+    async fn ask_over(&self, exchange: &Exchange, question: &ConfirmationQuestion) -> Vec<PeerAnswer> {
         let Ok(text) = to_raw_value(question) else { return Vec::new() };
         let answers = exchange.ask(&text, Duration::from_millis(question.patience_ms) + ON_THE_WAY).await;
-        let report = |answer: Box<RawValue>| serde_json::from_str(answer.get()).ok().map(Answer::Reported);
+        let report = |answer: Box<RawValue>| serde_json::from_str(answer.get()).ok().map(PeerAnswer::Reported);
         let reported = answers.answered.into_values().flatten().filter_map(report);
-        reported.chain(answers.missing.into_iter().map(Answer::NotReached)).collect()
+        reported.chain(answers.missing.into_iter().map(PeerAnswer::NotReached)).collect()
     }
 
-    async fn ask_one(&self, url: &str, question: &Question) -> Answer {
+    async fn ask_one(&self, url: &str, question: &ConfirmationQuestion) -> PeerAnswer {
         let asked = self.post(url, question).await;
-        asked.map_or_else(|| Answer::NotReached(url.to_owned()), |report| Answer::Reported(Box::new(report)))
+        asked.map_or_else(|| PeerAnswer::NotReached(url.to_owned()), |report| PeerAnswer::Reported(Box::new(report)))
     }
 
-    async fn post(&self, url: &str, question: &Question) -> Option<Report> {
+    async fn post(&self, url: &str, question: &ConfirmationQuestion) -> Option<ConfirmationReport> {
         let (http, secret) = self.peers.http()?;
         let patience = Duration::from_millis(question.patience_ms) + ON_THE_WAY;
         let call = http
@@ -99,10 +99,10 @@ impl OtherNodes {
     }
 }
 
-impl fleet::Peers for OtherNodes {
-    fn ask<'a>(&'a self, environment: &'a EnvironmentKey, target: &'a Target, patience: Duration) -> BoxFuture<'a, Vec<Answer>> {
+impl fleet::PeerConfirmations for OtherNodes {
+    fn ask<'a>(&'a self, environment: &'a EnvironmentKey, target: &'a ConfirmationTarget, patience: Duration) -> BoxFuture<'a, Vec<PeerAnswer>> {
         let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
-        let question = Question {
+        let question = ConfirmationQuestion {
             environment: environment.clone(),
             target: target.clone(),
             patience_ms,
@@ -130,7 +130,7 @@ impl LiveNodes for OtherNodes {
 }
 
 impl Reports for OtherNodes {
-    fn sums<'a>(&'a self, environment: &'a EnvironmentKey, series: &'a [Series]) -> BoxFuture<'a, Vec<NodeSums>> {
+    fn sums<'a>(&'a self, environment: &'a EnvironmentKey, series: &'a [SeriesQuery]) -> BoxFuture<'a, Vec<NodeSums>> {
         Box::pin(async move {
             let mut sums: Vec<NodeSums> = self.reports.get().map(|own| own.own(environment, series)).into_iter().collect();
             let Some(exchange) = self.exchange().filter(|exchange| !exchange.others().is_empty()) else {
@@ -154,16 +154,16 @@ impl Reports for OtherNodes {
     }
 }
 
-impl Elsewhere for OtherNodes {
-    fn served<'a>(&'a self, question: &'a ServedQuestion) -> BoxFuture<'a, ServedElsewhere> {
+impl PeerOutcomes for OtherNodes {
+    fn served<'a>(&'a self, question: &'a ExposureQuery) -> BoxFuture<'a, PeerExposure> {
         Box::pin(async move {
             let question = Served { served: question.clone() };
             let (Some(exchange), Ok(text)) = (self.exchange(), to_raw_value(&question)) else {
-                return ServedElsewhere::default();
+                return PeerExposure::default();
             };
             let answers = exchange.ask(&text, ON_THE_WAY).await;
             let counts = answers.answered.into_values().flatten();
-            ServedElsewhere {
+            PeerExposure {
                 counts: counts.filter_map(|answer| serde_json::from_str(answer.get()).ok()).collect(),
                 nodes_not_reached: answers.missing,
             }
@@ -174,21 +174,21 @@ impl Elsewhere for OtherNodes {
 /// The question for what was served, told from that for confirmations by its one member.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Served {
-    served: ServedQuestion,
+    served: ExposureQuery,
 }
 
 /// The question for the sums that were reported, told from the others by its second member.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct ReportQuestion {
     environment: EnvironmentKey,
-    outcomes: Vec<Series>,
+    outcomes: Vec<SeriesQuery>,
 }
 
 /// What other nodes are answered.
 struct Answers {
     fleet: Fleet,
     outcomes: Outcomes,
-    reports: OwnReports,
+    reports: LocalReports,
 }
 
 impl Answerer for Answers {
@@ -200,7 +200,7 @@ impl Answerer for Answers {
             if let Ok(question) = serde_json::from_str::<ReportQuestion>(question.get()) {
                 return to_raw_value(&self.reports.own(&question.environment, &question.outcomes)).ok();
             }
-            let question: Question = serde_json::from_str(question.get()).ok()?;
+            let question: ConfirmationQuestion = serde_json::from_str(question.get()).ok()?;
             let patience = Duration::from_millis(question.patience_ms);
             let report = self.fleet.settled(&question.environment, &question.target, patience).await?;
             to_raw_value(&report).ok()

@@ -12,7 +12,7 @@ use crate::fleet::Fleet;
 use crate::kill::Kills;
 use crate::leader::{LeaderLease, LiveNodes};
 use crate::outcome::reports::Reports;
-use crate::outcome::{Elsewhere, Outcomes};
+use crate::outcome::{Outcomes, PeerOutcomes};
 use crate::ping::Pings;
 use crate::rollback::controller::RollbackController;
 use crate::rollout::Rollouts;
@@ -35,7 +35,7 @@ pub(super) fn start(environments: &Environments, fleet: &Fleet, outcomes: &Outco
         environments: environments.clone(),
         fleet: fleet.clone(),
         outcomes: outcomes.clone(),
-        elsewhere: Arc::clone(others) as Arc<dyn Elsewhere>,
+        elsewhere: Arc::clone(others) as Arc<dyn PeerOutcomes>,
         checks: checks.clone(),
         drivers: drivers.clone(),
     };

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use ripcord_proto::table::Table;
 use ripcord_proto::{EnvironmentKey, Flag};
 
-use super::meters::Meters;
+use super::metrics::StreamMetrics;
 use crate::snapshot::frames::Head;
 use crate::snapshot::history::{History, Limits};
 use crate::snapshot::publication::{Publication, Step};
@@ -20,7 +20,7 @@ pub(super) struct Feed {
     /// Whose feed it is.
     pub(super) environment: EnvironmentKey,
     /// What it counts.
-    pub(super) meters: Meters,
+    pub(super) metrics: StreamMetrics,
     head: ArcSwap<Head>,
     history: Arc<Mutex<History>>,
     /// Seconds of the shortest lease of its flags; [`NO_LEASE`] where none has one. May be shorter than that after the flag with
@@ -40,7 +40,7 @@ impl Feed {
         let history = Arc::new(Mutex::new(History::new(limits)));
         let head = Head::new(Arc::clone(&publication.served), publication.at, 0, Arc::clone(&history), None);
         Self {
-            meters: Meters::new(&environment),
+            metrics: StreamMetrics::new(&environment),
             environment,
             head: ArcSwap::from_pointee(head),
             history,

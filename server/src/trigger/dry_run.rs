@@ -16,7 +16,7 @@ use super::signal::{self, ParsedPayload};
 use super::{Triggers, messages};
 use crate::commit::CommitError;
 use crate::commit::state::EnvironmentState;
-use crate::http::Refusal;
+use crate::http::ApiError;
 use crate::flag_text;
 use crate::rollback::{self, PreparedRollback};
 
@@ -49,7 +49,7 @@ impl Triggers {
                 let prepared = match order(&state, back, activation) {
                     Ok(order) => rollback::prepare(&self.inner.environments, &activation.environment, &activation.author(), &order)
                         .await
-                        .map_err(|error| Refusal::from(error).problem().detail.clone()),
+                        .map_err(|error| ApiError::from(error).problem().detail.clone()),
                     Err(why) => Err(why),
                 };
                 match prepared {
@@ -68,10 +68,10 @@ impl Triggers {
     ///
     /// # Errors
     /// The payload cannot be read, or the environment is not there.
-    pub async fn test(&self, environment: &EnvironmentKey, trigger: &Trigger, payload: &Value) -> Result<TestAnswer, Refusal> {
+    pub async fn test(&self, environment: &EnvironmentKey, trigger: &Trigger, payload: &Value) -> Result<TestAnswer, ApiError> {
         let now = self.inner.environments.clock().now();
         let state = self.inner.environments.state(environment)?;
-        let signal = match signal::read(trigger, payload, now).map_err(|faults: Faults| Refusal::invalid(faults.under("payload")))? {
+        let signal = match signal::read(trigger, payload, now).map_err(|faults: Faults| ApiError::invalid(faults.under("payload")))? {
             ParsedPayload::Signal(signal) => signal,
             ParsedPayload::NoSignal(why) => return Ok(unmatched(format!("It would not fire: {why}"), None)),
         };

@@ -23,7 +23,7 @@ use super::signature::{self, SentAt, SignatureError, SignatureHeaders, VerifiedD
 use super::{Triggers, messages, metrics};
 use crate::commit::state::EnvironmentState;
 use crate::commit::{Ask, CommitError, Expected};
-use crate::http::Refusal;
+use crate::http::ApiError;
 
 /// How long repeats are counted before they are written down.
 const COUNTING: Duration = Duration::from_secs(5);
@@ -33,11 +33,11 @@ impl Triggers {
     ///
     /// # Errors
     /// It is not genuine, is outside of the replay window, cannot be read, or nothing could be done about it.
-    pub async fn deliver(&self, hook: &str, proof: &SignatureHeaders<'_>, body: Bytes) -> Result<HookAnswer, Refusal> {
+    pub async fn deliver(&self, hook: &str, proof: &SignatureHeaders<'_>, body: Bytes) -> Result<HookAnswer, ApiError> {
         let now = self.inner.environments.clock().now();
         let refused = |unproven: SignatureError| {
             metrics::refusal(unproven.as_str());
-            Refusal::from(unproven)
+            ApiError::from(unproven)
         };
         let (hook, trigger) = self.find(hook).ok_or_else(|| refused(SignatureError::Invalid))?;
         let genuine = signature::check(&trigger, proof, &body, now).map_err(refused)?;
@@ -65,7 +65,7 @@ impl Triggers {
     }
 
     /// Counts a delivery that was refused.
-    pub fn refused(refusal: &Refusal) {
+    pub fn refused(refusal: &ApiError) {
         metrics::refused(refusal.problem().code);
     }
 
@@ -96,14 +96,14 @@ impl Triggers {
         firings.any(|firing| firing.trigger == hook.trigger && firing.delivery == *delivery)
     }
 
-    async fn take_in(&self, hook: &HookName, trigger: Arc<Trigger>, genuine: &VerifiedDelivery, body: &[u8], now: Timestamp) -> Result<HookAnswer, Refusal> {
+    async fn take_in(&self, hook: &HookName, trigger: Arc<Trigger>, genuine: &VerifiedDelivery, body: &[u8], now: Timestamp) -> Result<HookAnswer, ApiError> {
         let told = match genuine.sent {
             SentAt::Signed(at) => at,
             SentAt::InBody | SentAt::Unknown => now,
         };
         let unreadable = |faults: Faults| {
             let detail = "Nothing was done: the body is not what this trigger takes; errors names what is wrong.";
-            Refusal::from(ripcord_proto::problem::Problem::new(Code::Invalid, detail).with_errors(faults))
+            ApiError::from(ripcord_proto::problem::Problem::new(Code::Invalid, detail).with_errors(faults))
         };
         let payload = signal::parse(body).map_err(unreadable)?;
         let signal = match signal::read(&trigger, &payload, told).map_err(unreadable)? {
@@ -121,7 +121,7 @@ impl Triggers {
     }
 
     /// Takes a signal of a trigger, wherever it comes from.
-    pub(super) async fn signalled(&self, hook: &HookName, trigger: Arc<Trigger>, signal: Signal, delivery: Digest) -> Result<HookAnswer, Refusal> {
+    pub(super) async fn signalled(&self, hook: &HookName, trigger: Arc<Trigger>, signal: Signal, delivery: Digest) -> Result<HookAnswer, ApiError> {
         if trigger.state == TriggerState::Disarmed {
             let says = format!("Nothing was done: trigger {} is disarmed", trigger.name);
             return Ok(answer(HookOutcome::Disarmed, says));
@@ -147,7 +147,7 @@ impl Triggers {
         }
     }
 
-    async fn fires(&self, hook: &HookName, activation: Activation, decision: SignalDecision) -> Result<HookAnswer, Refusal> {
+    async fn fires(&self, hook: &HookName, activation: Activation, decision: SignalDecision) -> Result<HookAnswer, ApiError> {
         let guard = match self.guard(hook, &activation) {
             Ok(guard) => guard,
             Err(answered) => return answered,
@@ -174,12 +174,12 @@ impl Triggers {
     }
 
     /// The turn to deal with an incident, or what whoever comes second is answered.
-    fn guard(&self, hook: &HookName, activation: &Activation) -> Result<InFlightGuard, Result<HookAnswer, Refusal>> {
+    fn guard(&self, hook: &HookName, activation: &Activation) -> Result<InFlightGuard, Result<HookAnswer, ApiError>> {
         self.inner.in_flight.take(hook.clone(), &activation.signal.group).map_err(|why| match why {
             InFlightError::AlreadyRunning => Ok(self.repeated(activation, &activation.id())),
             InFlightError::TooMany => {
                 let detail = "Too many incidents are being dealt with at once; send it again in a moment.";
-                Err(Refusal::new(Code::NotReady, detail).retry_after(1))
+                Err(ApiError::new(Code::NotReady, detail).retry_after(1))
             }
         })
     }
@@ -219,7 +219,7 @@ impl Triggers {
         self.inner.repeats.written(id, unwritten);
     }
 
-    async fn ended(&self, activation: Activation, id: FiringId) -> Result<HookAnswer, Refusal> {
+    async fn ended(&self, activation: Activation, id: FiringId) -> Result<HookAnswer, ApiError> {
         let unwritten = self.inner.repeats.unwritten(&id);
         let (firing, signal, now) = (id.clone(), activation.signal.clone(), activation.now);
         let decide = move |state: &EnvironmentState| {
@@ -246,7 +246,7 @@ impl Triggers {
         })
     }
 
-    async fn ended_unbegun(&self, activation: Activation) -> Result<HookAnswer, Refusal> {
+    async fn ended_unbegun(&self, activation: Activation) -> Result<HookAnswer, ApiError> {
         let mut firing = activation.firing(
             None,
             FiringState::Resolved,

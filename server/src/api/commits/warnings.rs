@@ -8,14 +8,14 @@ use ripcord_proto::{Flag, FlagKey, VariantName};
 use serde_json::value::RawValue;
 
 use crate::commit::plan::{Plan, Step};
-use crate::outcome::Total;
+use crate::outcome::OutcomeTotal;
 use crate::rollout::step;
 
 /// Warnings that are listed one by one, at most.
 const LISTED: usize = 200;
 
 /// The warnings of a plan; `totals` is what applications have reported of their evaluations, `records` what there is beside the flags.
-pub(super) fn of(plan: &Plan, totals: &[Total], records: &Records) -> Vec<String> {
+pub(super) fn of(plan: &Plan, totals: &[OutcomeTotal], records: &Records) -> Vec<String> {
     let mut warnings: Vec<String> = plan.flags.iter().filter_map(|step| removed(step, totals)).collect();
     warnings.extend(plan.flags.iter().filter_map(|step| ended(step, records)));
     warnings.extend(plan.flags.iter().flat_map(lowered));
@@ -33,7 +33,7 @@ pub(super) fn of(plan: &Plan, totals: &[Total], records: &Records) -> Vec<String
     warnings
 }
 
-fn removed(step: &Step<FlagKey>, totals: &[Total]) -> Option<String> {
+fn removed(step: &Step<FlagKey>, totals: &[OutcomeTotal]) -> Option<String> {
     if step.to.is_some() {
         return None;
     }

@@ -16,19 +16,18 @@ use ripcord_proto::role::Role;
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
-use crate::access::limits::{self, Limits};
+use crate::access::limits::{self, RateLimits};
 use crate::access::{Access, keys};
-use crate::api::{Api, Parts};
+use crate::api::{Api, Services};
 use crate::check::Checks;
 use crate::clock::SystemClock;
 use crate::commit::{Answer, Answerer, Author};
 use crate::environment::{Environments, Orphans, Rooms};
-use crate::fleet::{Fleet, Settings, Solitary};
-use crate::http::{problem, span};
+use crate::fleet::{Fleet, FleetSettings, NoPeers};
+use crate::http::{error, request_tracing};
 use crate::kill::Kills;
-use crate::leader::{LeaderLease, SingleNode};
-use crate::outcome::reports::OwnReports;
-use crate::outcome::{Nowhere, Outcomes};
+use crate::outcome::reports::LocalReports;
+use crate::outcome::{NoPeerOutcomes, Outcomes};
 use crate::peer::Peers;
 use crate::ping::Pings;
 use crate::rollback::controller::RollbackController;
@@ -117,8 +116,8 @@ impl Call<'_> {
     pub(super) async fn send(self) -> Got {
         let app = App::new()
             .configure(|config| self.node.api.configure(config))
-            .default_service(web::to(problem::no_such_path))
-            .wrap(from_fn(span::around));
+            .default_service(web::to(error::no_such_path))
+            .wrap(from_fn(request_tracing::around));
         let app = test::init_service(app).await;
         let response = test::call_service(&app, self.request.to_request()).await;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -149,24 +148,24 @@ impl Node {
         fill(&environments).await;
         let peers = Peers::new(Vec::new(), Some(Secret::new(PEERS)), None);
         let kills = Kills::start(environments.clone(), Journal::in_memory(), peers.clone(), "a".to_owned());
-        let access = Access::new(environments.clone(), Some(&Secret::new(ADMIN)), "a".to_owned(), Limits::new(limits));
-        let fleet = Fleet::new(&board, Settings::new("a"), Arc::new(Solitary));
-        let drivers = LeaderLease::new(environments.clone(), Arc::new(SingleNode), "a", "id-a");
+        let access = Access::new(environments.clone(), Some(&Secret::new(ADMIN)), "a".to_owned(), RateLimits::new(limits));
+        let fleet = Fleet::new(&board, FleetSettings::new("a"), Arc::new(NoPeers));
+        let drivers = Drivers::new(environments.clone(), Arc::new(Alone), "a", "id-a");
         let outcomes = Outcomes::new(jiff::Timestamp::now());
         let progress = RollbackController {
             environments: environments.clone(),
             fleet: fleet.clone(),
             outcomes: outcomes.clone(),
-            elsewhere: Arc::new(Nowhere),
+            elsewhere: Arc::new(NoPeerOutcomes),
             checks: Checks::new(Arc::new(SystemClock)),
             drivers: drivers.clone(),
         };
         let checks = progress.checks.clone();
         progress.start();
-        let reports = Arc::new(OwnReports::new(outcomes.clone(), "id-a"));
+        let reports = Arc::new(LocalReports::new(outcomes.clone(), "id-a"));
         let rollouts = Rollouts::start(environments.clone(), drivers.clone(), kills.clone(), checks.clone(), reports);
-        let parts = Parts {
-            triggers: Triggers::start(environments.clone(), kills.clone(), checks.clone(), rollouts.alarms(), "a"),
+        let parts = Services {
+            triggers: Triggers::start(environments.clone(), kills.clone(), checks.clone(), rollouts.gate_events(), "a"),
             rollouts,
             checks,
             pings: Pings::new(environments.clone(), fleet.clone(), drivers.clone()),

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::RollbackController;
 use super::state_machine::Pickup;
-use crate::fleet::Target;
+use crate::fleet::ConfirmationTarget;
 use crate::rollback::bad_exposure::{self, ExposureCount};
 use crate::rollback::{messages, stages};
 
@@ -180,15 +180,15 @@ async fn confirmations(controller: &RollbackController, environment: &Environmen
 }
 
 /// Who acknowledges a later revision has acknowledged this one. A node that started after it counts for the one it started with.
-fn target(controller: &RollbackController, environment: &EnvironmentKey, position: Position) -> Target {
-    let asked = Target::Revision(position);
+fn target(controller: &RollbackController, environment: &EnvironmentKey, position: Position) -> ConfirmationTarget {
+    let asked = ConfirmationTarget::Revision(position);
     let head = controller
         .environments
         .board()
         .served(environment.as_str())
         .map(|served| served.snapshot.position);
     match head {
-        Some(head) if head > position && controller.fleet.report(environment, &asked).is_none() => Target::Revision(head),
+        Some(head) if head > position && controller.fleet.report(environment, &asked).is_none() => ConfirmationTarget::Revision(head),
         Some(_) | None => asked,
     }
 }

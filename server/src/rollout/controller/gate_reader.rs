@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::{JobResult, RolloutController};
-use crate::outcome::reports::{NodeSums, Series};
+use crate::outcome::reports::{NodeSums, SeriesQuery};
 use crate::rollout::gate::prometheus;
 use crate::rollout::gate::watch::ReadingTime;
 
@@ -41,7 +41,7 @@ pub(super) enum GateAnswer {
 impl RolloutController {
     /// Asks each gate that is due; comparisons all at once.
     pub(super) fn ask_gates(&mut self, due: &[RolloutId], now: Instant) {
-        let mut series: Vec<Series> = Vec::new();
+        let mut series: Vec<SeriesQuery> = Vec::new();
         let mut comparisons: Vec<(GateQuery, usize)> = Vec::new();
         for id in due {
             for (asked, gate) in self.due_gates(id, now) {
@@ -99,13 +99,13 @@ impl RolloutController {
     }
 
     /// The two series of a comparison, from its last reading on.
-    fn pair(&self, id: &RolloutId, gate: usize, what: &Counted) -> Option<[Series; 2]> {
+    fn pair(&self, id: &RolloutId, gate: usize, what: &Counted) -> Option<[SeriesQuery; 2]> {
         let tracked = self.tracked.get(id)?;
         let rollout = tracked.entry.value().ok()?;
         let control = rollout.moved.as_ref()?.control.clone();
         let reading = tracked.gates.get(gate)?.as_ref()?.reading.as_ref();
         let since = reading.map(|reading| reading.at).or(rollout.judged_since)?;
-        let series = |variant| Series {
+        let series = |variant| SeriesQuery {
             flag: rollout.plan.flag.clone(),
             variant,
             what: what.clone(),

@@ -29,7 +29,7 @@ use crate::commit::{Answerer, Ask, Author, CommitError, CommitResult, Draft, Exp
 use crate::environment::{Environments, Orphans, Rooms};
 use crate::kill::Kills;
 use crate::leader::{LeaderLease, LiveNodes, SingleNode};
-use crate::outcome::reports::{NodeSums, Reports, Series, Served};
+use crate::outcome::reports::{NodeSums, Reports, SeriesQuery, SeriesSums};
 use crate::peer::Peers;
 use crate::rollout::Rollouts;
 use crate::rollout::actions::{self, RolloutAction};
@@ -74,20 +74,20 @@ struct Traffic {
 }
 
 impl Reports for Traffic {
-    fn sums<'a>(&'a self, _: &'a EnvironmentKey, series: &'a [Series]) -> BoxFuture<'a, Vec<NodeSums>> {
+    fn sums<'a>(&'a self, _: &'a EnvironmentKey, series: &'a [SeriesQuery]) -> BoxFuture<'a, Vec<NodeSums>> {
         let millis = u64::try_from(self.since.elapsed().as_millis()).unwrap();
         let rates = self.rates.lock().unwrap().clone();
-        let sum = |series: &Series| {
+        let sum = |series: &SeriesQuery| {
             let rate = rates.iter().find(|(variant, ..)| *variant == series.variant.as_str());
-            rate.map_or_else(Served::default, |(_, a_second, errors)| {
+            rate.map_or_else(SeriesSums::default, |(_, a_second, errors)| {
                 let served = a_second * millis / 1_000;
-                Served {
+                SeriesSums {
                     real: Arm::new(served, served * errors / 100),
                     synthetic: Arm::new(7, 7),
                 }
             })
         };
-        let sums: Vec<Served> = series.iter().map(sum).collect();
+        let sums: Vec<SeriesSums> = series.iter().map(sum).collect();
         let node = NodeSums {
             node: "a".to_owned(),
             before: sums.clone(),

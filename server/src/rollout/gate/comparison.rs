@@ -2,7 +2,7 @@
 
 use ripcord_proto::gate::{Against, Amount, Arm, Comparison, Counted, Figures, Verdict};
 
-use crate::outcome::statistics::Test;
+use crate::outcome::statistics::RateTest;
 use crate::outcome::statistics::means::MeansTest;
 
 /// What the counts say, and in which words.
@@ -33,12 +33,12 @@ pub(in crate::rollout) fn judge(comparison: &Comparison, figures: &Figures) -> (
     }
 }
 
-fn rates(margin: Amount, alpha: f64) -> Test {
+fn rates(margin: Amount, alpha: f64) -> RateTest {
     let margin = match margin {
         Amount::Share(share) => share.share(),
         Amount::Number(number) => number,
     };
-    Test { margin, alpha }
+    RateTest { margin, alpha }
 }
 
 /// What there is too little of, where there is.

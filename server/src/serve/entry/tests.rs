@@ -10,7 +10,7 @@ use ripcord_proto::Position;
 use ripcord_proto::frame::{Ended, Overlay, ServerFrame};
 
 use self::harness::{Client, Node, eventually, hello};
-use crate::fleet::Target;
+use crate::fleet::ConfirmationTarget;
 use crate::snapshot::fixture::{self, Stage};
 
 #[test]
@@ -81,7 +81,7 @@ fn a_provisional_kill_is_an_overlay_over_the_revision_that_the_reader_has() {
         assert!(matches!(late.next().await, ServerFrame::Overlay(seen) if seen == overlay));
 
         early.ack(&node, Position::new(1, 1), vec![id.clone()]).await;
-        let target = Target::Kill(id.clone());
+        let target = ConfirmationTarget::Kill(id.clone());
         let confirmed = node.fleet.wait(&node.environment(), &target, Duration::from_millis(300), None).await.unwrap();
         assert_eq!((confirmed.applied.connected, confirmed.applied.confirmed), (2, 1));
         assert_eq!(confirmed.applied.missing[0].instance.name, "late");
@@ -105,7 +105,7 @@ fn acknowledgements_are_counted_and_timed() {
             clients.push(client);
         }
         node.stage().pull(true);
-        let target = Target::Revision(Position::new(1, 2));
+        let target = ConfirmationTarget::Revision(Position::new(1, 2));
         for client in &mut clients[..2] {
             assert!(matches!(client.next().await, ServerFrame::Delta(_)));
             client.ack(&node, Position::new(1, 2), vec![]).await;
@@ -161,7 +161,7 @@ fn a_reader_of_events_acknowledges_by_post_and_one_that_cannot_counts_as_sent() 
         assert_eq!(node.post_ack(&body).await, 204);
         let stranger = serde_json::json!({"instance_id": "i9", "epoch": 1, "revision": 2, "hash": hash});
         assert_eq!(node.post_ack(&stranger).await, 404);
-        let target = Target::Revision(Position::new(1, 2));
+        let target = ConfirmationTarget::Revision(Position::new(1, 2));
         let counted = node.fleet.wait(&node.environment(), &target, Duration::from_secs(5), None).await.unwrap();
         assert_eq!((counted.applied.connected, counted.applied.confirmed), (1, 1));
         assert_eq!((counted.sent.connected, counted.sent.confirmed), (1, 1));

@@ -164,7 +164,7 @@ fn a_hash_that_differs_is_healed_once_and_confirms_nothing() {
     let mut session = live(&play, Some(1));
     let wrong = ripcord_proto::digest::Digest::ZERO;
     for expected in [true, false] {
-        assert_eq!(session.hear(ack(&play, 1, wrong), &play.head()), Reaction::Heard);
+        assert_eq!(session.hear(ack(&play, 1, wrong), &play.head()), Reaction::Noted);
         assert_eq!(next(&mut session, &play).is_some(), expected);
     }
     let right = play.stage.served.hash;
@@ -176,7 +176,7 @@ fn a_client_that_asks_for_a_snapshot_gets_it() {
     let play = Play::new(3);
     let mut session = live(&play, Some(1));
     let resync = ClientFrame::Resync(Resync { why: "hash".to_owned() });
-    assert_eq!(session.hear(resync, &play.head()), Reaction::Heard);
+    assert_eq!(session.hear(resync, &play.head()), Reaction::Noted);
     assert!(matches!(next(&mut session, &play), Some(ServerFrame::Snapshot(..))));
 }
 

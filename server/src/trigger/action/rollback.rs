@@ -13,7 +13,7 @@ use ripcord_proto::{FlagKey, KillScope};
 use super::hold::HoldScope;
 use crate::commit::state::EnvironmentState;
 use crate::commit::{Ask, CommitError, Decider};
-use crate::http::Refusal;
+use crate::http::ApiError;
 use crate::rollback::{self, PreparedRollback, RollbackSpec};
 use crate::store::StoreState;
 use crate::trigger::activation::{Activation, ActivationVerdict, Initiator, put};
@@ -145,7 +145,7 @@ impl Triggers {
 }
 
 /// What a refusal means for a trigger.
-fn stopped(refusal: &Refusal) -> RollbackStopped {
+fn stopped(refusal: &ApiError) -> RollbackStopped {
     let problem = refusal.problem();
     if matches!(problem.code, Code::StoreUnavailable | Code::OutcomeUnknown | Code::Reseeding | Code::NotReady) {
         return RollbackStopped::StoreAway(problem.detail.clone());

@@ -24,7 +24,7 @@ async fn opened(node: &Node) -> TcpStream {
 
 #[test]
 fn a_client_that_never_says_hello_is_cut_off() {
-    let patient = |settings: &mut crate::stream::Settings, _: &mut _| {
+    let patient = |settings: &mut crate::stream::StreamSettings, _: &mut _| {
         settings.heartbeat = Duration::from_millis(600);
         settings.hello = Duration::from_millis(100);
     };
@@ -36,7 +36,7 @@ fn a_client_that_never_says_hello_is_cut_off() {
 
 #[test]
 fn a_client_that_is_silent_for_three_heartbeats_is_lost() {
-    let quick = |settings: &mut crate::stream::Settings, _: &mut _| settings.heartbeat = Duration::from_millis(700);
+    let quick = |settings: &mut crate::stream::StreamSettings, _: &mut _| settings.heartbeat = Duration::from_millis(700);
     Node::run_with(Stage::new(1), quick, async |node| {
         let mut alive = Client::connect(&node, hello("alive", Some(Position::new(1, 1)))).await;
         let _deaf = Client::connect(&node, hello("deaf", Some(Position::new(1, 1)))).await;
@@ -57,7 +57,7 @@ fn a_client_that_is_silent_for_three_heartbeats_is_lost() {
 
 #[test]
 fn a_reader_that_takes_no_byte_is_cut_off_whatever_it_reads_by() {
-    let impatient = |settings: &mut crate::stream::Settings, _: &mut _| {
+    let impatient = |settings: &mut crate::stream::StreamSettings, _: &mut _| {
         settings.heartbeat = Duration::from_secs(6);
         settings.stuck = Duration::from_millis(200);
     };
@@ -75,7 +75,7 @@ fn a_reader_that_takes_no_byte_is_cut_off_whatever_it_reads_by() {
 
 #[test]
 fn a_storm_is_let_in_at_a_bounded_rate_and_who_serves_what_was_killed_goes_first() {
-    let narrow = |settings: &mut crate::stream::Settings, _: &mut _| settings.admissions_per_second = 20.0;
+    let narrow = |settings: &mut crate::stream::StreamSettings, _: &mut _| settings.admissions_per_second = 20.0;
     let mut stage = Stage::new(3);
     stage.put(true);
     stage.pull(false);
@@ -106,7 +106,7 @@ fn a_storm_is_let_in_at_a_bounded_rate_and_who_serves_what_was_killed_goes_first
 
 #[test]
 fn beyond_the_limit_streams_are_refused_with_a_time_to_come_back() {
-    let few = |settings: &mut crate::stream::Settings, _: &mut _| settings.connections = 2;
+    let few = |settings: &mut crate::stream::StreamSettings, _: &mut _| settings.connections = 2;
     Node::run_with(Stage::new(1), few, async |node| {
         let _one = Client::connect(&node, hello("one", None)).await;
         let _other = Client::connect(&node, hello("other", None)).await;

@@ -18,29 +18,29 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 
-use crate::access::{Holder, Reach};
-use crate::fleet::{self, Fleet, Solitary};
-use crate::http::Refusal;
+use crate::access::{EnvironmentAccess, Principal};
+use crate::fleet::{self, Fleet, NoPeers};
+use crate::http::ApiError;
 use crate::serve::entry;
 use crate::snapshot::fixture::Stage;
-use crate::stream::{Authorise, Settings, Streams};
+use crate::stream::{Authorise, StreamSettings, Streams};
 
 /// Keys by name: `good` and `other` stream, `browser` may not, `wrong` is none.
 struct Keys(EnvironmentKey);
 
 impl Authorise for Keys {
-    fn authorise(&self, headers: &HeaderMap) -> Result<Holder, Refusal> {
+    fn authorise(&self, headers: &HeaderMap) -> Result<Principal, ApiError> {
         let key = headers.get("x-api-key").and_then(|key| key.to_str().ok()).unwrap_or_default();
         let role = match key {
             "good" | "other" => Role::Sdk,
             "browser" => Role::Client,
-            _ => return Err(Refusal::new(Code::Unauthenticated, "A valid key is needed.")),
+            _ => return Err(ApiError::new(Code::Unauthenticated, "A valid key is needed.")),
         };
-        Ok(Holder {
+        Ok(Principal {
             id: key.into(),
             name: key.to_owned(),
             role,
-            reach: Reach::Only([self.0.clone()].into()),
+            environments: EnvironmentAccess::Only([self.0.clone()].into()),
         })
     }
 }
@@ -60,13 +60,13 @@ impl Node {
     }
 
     /// The same with other settings.
-    pub(super) fn run_with(stage: Stage, set: impl FnOnce(&mut Settings, &mut entry::Settings), test: impl AsyncFnOnce(Arc<Self>)) {
+    pub(super) fn run_with(stage: Stage, set: impl FnOnce(&mut StreamSettings, &mut entry::Settings), test: impl AsyncFnOnce(Arc<Self>)) {
         // Another test of the process may have been first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         actix_web::rt::System::new().block_on(async {
-            let mut settings = Settings {
+            let mut settings = StreamSettings {
                 workers: 2,
-                ..Settings::default()
+                ..StreamSettings::default()
             };
             let mut entry = entry::Settings {
                 workers: 2,
@@ -75,7 +75,7 @@ impl Node {
             };
             set(&mut settings, &mut entry);
             let (fresh, freshness) = watch::channel(true);
-            let fleet = Fleet::new(&stage.board, fleet::Settings::new("node-1"), Arc::new(Solitary));
+            let fleet = Fleet::new(&stage.board, fleet::FleetSettings::new("node-1"), Arc::new(NoPeers));
             let keys = Arc::new(Keys(stage.environment()));
             let streams = Streams::new(&stage.board, settings, fleet.clone(), keys, freshness);
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,0 +1,74 @@
+//! What each environment serves, for streams to follow.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ripcord_proto::EnvironmentKey;
+use tokio::sync::watch;
+
+use super::export::Rendered;
+use crate::snapshot::board::{Board, Listener};
+use crate::snapshot::publication::{Publication, Served};
+
+/// All environments.
+#[derive(Debug, Default)]
+pub(super) struct WatchedEnvironments(Mutex<BTreeMap<EnvironmentKey, Arc<WatchedEnvironment>>>);
+
+/// One environment. It is over when its sender is gone.
+#[derive(Debug)]
+pub(super) struct WatchedEnvironment {
+    sender: watch::Sender<Arc<Served>>,
+    pub(super) rendered: Rendered,
+}
+
+impl WatchedEnvironments {
+    pub(super) fn of(board: &Board) -> Self {
+        let states = Self::default();
+        for environment in board.environments() {
+            if let Some(served) = board.served(environment.as_str()) {
+                states.put(&environment, served);
+            }
+        }
+        states
+    }
+
+    fn put(&self, environment: &EnvironmentKey, served: Arc<Served>) {
+        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(state) = states.get(environment.as_str()) {
+            state.sender.send_replace(served);
+        } else {
+            let state = WatchedEnvironment {
+                sender: watch::Sender::new(served),
+                rendered: Rendered::default(),
+            };
+            states.insert(environment.clone(), Arc::new(state));
+        }
+    }
+
+    /// The environment, where it exists.
+    pub(super) fn get(&self, environment: &EnvironmentKey) -> Option<Arc<WatchedEnvironment>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(environment.as_str()).cloned()
+    }
+}
+
+impl WatchedEnvironment {
+    /// What is served now.
+    pub(super) fn served(&self) -> Arc<Served> {
+        Arc::clone(&self.sender.borrow())
+    }
+
+    /// What is served now, and whatever follows.
+    pub(super) fn follow(&self) -> watch::Receiver<Arc<Served>> {
+        self.sender.subscribe()
+    }
+}
+
+impl Listener for WatchedEnvironments {
+    fn published(&self, environment: &EnvironmentKey, publication: &Publication) {
+        self.put(environment, Arc::clone(&publication.served));
+    }
+
+    fn removed(&self, environment: &EnvironmentKey) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(environment.as_str());
+    }
+}
