@@ -12,7 +12,7 @@ use ripcord_proto::{Flag, FlagKey, Position, TargetName};
 use ripcord_server::commit::{Answer, Answerer, Ask, Committed, Draft, Expected};
 use ripcord_server::environment::Environments;
 use ripcord_server::http::ApiError;
-use ripcord_server::rollback::{self, RollbackSpec, PreparedRollback};
+use ripcord_server::rollback::{self, PreparedRollback, RollbackSpec};
 
 fn answer() -> Answerer {
     Answerer(Arc::new(|made| Answer {

@@ -39,7 +39,7 @@ pub(super) async fn list(caller: Caller, access: web::Data<Access>, query: Query
     let Query(query) = query;
     let (log, head) = readable(&caller, &access, &app, &query.log)?;
     let before = query.after.as_deref().map(sequence).transpose()?.unwrap_or(head.next());
-    let Listed { entries, next } = audit::newest_first(&**app.store(), &log, before, query.limit.get(), |_| true).await?;
+    let LogPage { entries, next } = audit::newest_first(&**app.store(), &log, before, query.limit.get(), |_| true).await?;
     let stale = app.stale();
     let page = Page {
         items: entries.iter().map(|entry| audit::summary(&log, entry)).collect::<Vec<_>>(),

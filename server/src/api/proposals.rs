@@ -146,7 +146,13 @@ pub(super) async fn withdraw(
     told(&app.proposals().refuse(&decision, Rejection::Withdraw).await?, None)
 }
 
-async fn decision<A: Allows>(app: &AppState, write: Write<A>, id: ProposalId, request: &HttpRequest, payload: web::Payload) -> Result<ProposalDecision, ApiError> {
+async fn decision<A: Allows>(
+    app: &AppState,
+    write: Write<A>,
+    id: ProposalId,
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<ProposalDecision, ApiError> {
     let body = Body::<Option<ReasonRequest>>::optional(request, payload).await?;
     let reason = body.value.map(|body| body.reason).or_else(|| write.query.reason.clone().map(Reason::into_text));
     let author = write.permit.author();

@@ -153,7 +153,7 @@ impl AppState {
     }
 
     /// Makes a rollback ready.
-    pub(super) async fn prepare_rollback(&self, permit: &Permit<RollBack>, order: &Order) -> Result<rollback::PreparedRollback, ApiError> {
+    pub(super) async fn prepare_rollback(&self, permit: &Permit<RollBack>, order: &RollbackSpec) -> Result<rollback::PreparedRollback, ApiError> {
         let (environments, environment) = (&self.parts.environments, permit.environment());
         if self.stale().is_some() {
             let away = CommitError::Unavailable("it does not answer".to_owned());
@@ -168,12 +168,17 @@ impl AppState {
     }
 
     /// Commits a rollback that is ready.
-    pub(super) async fn roll_back(&self, draft: Prepared<RollBack>, prepared: &rollback::PreparedRollback, order: &Order) -> Result<rollback::CommittedRollback, ApiError> {
+    pub(super) async fn roll_back(
+        &self,
+        draft: Prepared<RollBack>,
+        prepared: &rollback::PreparedRollback,
+        order: &RollbackSpec,
+    ) -> Result<rollback::CommittedRollback, ApiError> {
         rollback::commit(&self.parts.environments, &self.parts.checks, prepared, order, draft.into_draft()).await
     }
 
     /// What a rollback would do; reading is enough for that.
-    pub(super) async fn plan_rollback(&self, permit: &Permit<Read>, order: &Order, users: rollback::SampleUsers) -> Result<RollbackPlan, ApiError> {
+    pub(super) async fn plan_rollback(&self, permit: &Permit<Read>, order: &RollbackSpec, users: rollback::SampleUsers) -> Result<RollbackPlan, ApiError> {
         let environments = &self.parts.environments;
         let prepared = rollback::prepare(environments, permit.environment(), &permit.author(), order).await?;
         Ok(rollback::plan(environments, &prepared, users).await?)
@@ -232,13 +237,18 @@ impl AppState {
         &self,
         prepared: &Prepared<RollBack>,
         id: &RollbackId,
-        change: impl Fn(&Rollback) -> Result<Rollback, WrongState>,
+        change: impl Fn(&Rollback) -> Result<Rollback, WrongRollbackState>,
     ) -> Result<Committed, ApiError> {
         Ok(actions::amend(&self.parts.environments, prepared.draft(), id, change).await?)
     }
 
     /// Rolls forward again from a rollback.
-    pub(super) async fn undo_rollback(&self, prepared: &Prepared<RollBack>, order: &Order, id: &RollbackId) -> Result<rollback::CommittedRollback, ApiError> {
+    pub(super) async fn undo_rollback(
+        &self,
+        prepared: &Prepared<RollBack>,
+        order: &RollbackSpec,
+        id: &RollbackId,
+    ) -> Result<rollback::CommittedRollback, ApiError> {
         undo::commit(&self.parts.environments, &self.parts.checks, prepared.draft(), order, id).await
     }
 
@@ -309,12 +319,12 @@ impl AppState {
     }
 
     /// The state that a name stands for.
-    pub(super) async fn resolve(&self, permit: &Permit<Read>, name: &TargetName) -> Result<Resolved, ApiError> {
+    pub(super) async fn resolve(&self, permit: &Permit<Read>, name: &TargetName) -> Result<ResolvedTarget, ApiError> {
         Ok(checkpoint::resolve(&self.parts.environments, permit.environment(), name).await?)
     }
 
     /// What a release changed.
-    pub(super) async fn touched(&self, permit: &Permit<Read>, release: &ReleaseName) -> Result<Touched, ApiError> {
+    pub(super) async fn touched(&self, permit: &Permit<Read>, release: &ReleaseName) -> Result<ReleaseChanges, ApiError> {
         Ok(release::touched(&self.parts.environments, permit.environment(), release).await?)
     }
 

@@ -27,7 +27,7 @@ use crate::clock::Clock;
 use crate::environment::{Environments, Place};
 use crate::fleet::Fleet;
 use crate::leader::LeaderLease;
-use crate::outcome::{PeerOutcomes, Outcomes};
+use crate::outcome::{Outcomes, PeerOutcomes};
 
 /// What rollbacks are seen through with. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -2,8 +2,8 @@
 //! from now, and what came after it is told.
 
 use ripcord_proto::EnvironmentKey;
-use ripcord_proto::digest::Digest;
 use ripcord_proto::commit::Sealed;
+use ripcord_proto::digest::Digest;
 
 use super::prepare::{PrepareError, PreparedRollback, prepare};
 use super::spec::RollbackSpec;

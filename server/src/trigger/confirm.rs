@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use ripcord_proto::record::RecordKey;
 use ripcord_proto::policy::Guarded;
+use ripcord_proto::record::RecordKey;
 use ripcord_proto::span::Span;
 use ripcord_proto::trigger::{Answered, Firing, FiringState, HookName, Source, Trigger, TriggerAction};
 use ripcord_proto::{EnvironmentKey, FiringId};

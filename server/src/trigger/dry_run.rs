@@ -16,8 +16,8 @@ use super::signal::{self, ParsedPayload};
 use super::{Triggers, messages};
 use crate::commit::CommitError;
 use crate::commit::state::EnvironmentState;
-use crate::http::ApiError;
 use crate::flag_text;
+use crate::http::ApiError;
 use crate::rollback::{self, PreparedRollback};
 
 /// Flags that are told one by one, at most.

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ripcord_proto::record::RecordKey;
 use ripcord_proto::problem::Code;
+use ripcord_proto::record::RecordKey;
 use ripcord_proto::rollback::{Latitude, Scope};
 use ripcord_proto::trigger::{BackScope, BackTo, Effects, Firing, FiringState};
 use ripcord_proto::{FlagKey, KillScope};
@@ -137,9 +137,7 @@ impl Triggers {
             Ok(Err(error @ CommitError::WrongState { .. })) if matches!(activation.by, Initiator::Person(_)) => Err(error),
             Ok(Err(error)) if is_away(&error) => Ok(RollbackResult::Stopped(RollbackStopped::StoreAway(error.to_string()))),
             Ok(Err(error)) => Ok(RollbackResult::Stopped(stopped(&error.into()))),
-            Err(_) => Ok(RollbackResult::Stopped(RollbackStopped::StoreAway(
-                "it did not answer in time".to_owned(),
-            ))),
+            Err(_) => Ok(RollbackResult::Stopped(RollbackStopped::StoreAway("it did not answer in time".to_owned()))),
         }
     }
 }
