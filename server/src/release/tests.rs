@@ -96,11 +96,11 @@ fn by(sequence: u64, release: Option<&str>) -> Arc<ChangedBy> {
 #[test]
 fn a_rollback_of_a_release_and_the_way_forward_again_are_its_own_hand() {
     let (back, forward, other) = (RollbackId::from_parts(1, 1), RollbackId::from_parts(2, 2), RollbackId::from_parts(3, 3));
-    let hand = |sequence, release| Hand {
+    let hand = |sequence, release| HistoryEntry {
         by: by(sequence, release),
         left: Some(Digest::of([[u8::try_from(sequence).unwrap()].as_slice()])),
     };
-    let hands = Hands {
+    let hands = ChangeHistory {
         flags: BTreeMap::from([(key("a"), vec![hand(1, Some("web-1")), hand(2, None), hand(3, None), hand(4, None)])]),
         segments: BTreeMap::new(),
         rollbacks: BTreeMap::from([

@@ -150,7 +150,7 @@ impl Node {
         let kills = Kills::start(environments.clone(), Journal::in_memory(), peers.clone(), "a".to_owned());
         let access = Access::new(environments.clone(), Some(&Secret::new(ADMIN)), "a".to_owned(), RateLimits::new(limits));
         let fleet = Fleet::new(&board, FleetSettings::new("a"), Arc::new(NoPeers));
-        let drivers = Drivers::new(environments.clone(), Arc::new(Alone), "a", "id-a");
+        let drivers = LeaderLease::new(environments.clone(), Arc::new(SingleNode), "a", "id-a");
         let outcomes = Outcomes::new(jiff::Timestamp::now());
         let progress = RollbackController {
             environments: environments.clone(),

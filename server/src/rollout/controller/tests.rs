@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 
 use crate::check::Checks;
 use crate::clock::{Clock as _, SystemClock};
-use crate::commit::{Answerer, Ask, Author, CommitError, CommitResult, Draft, Expected};
+use crate::commit::{Answerer, Ask, Author, CommitError, Committed, Draft, Expected};
 use crate::environment::{Environments, Orphans, Rooms};
 use crate::kill::Kills;
 use crate::leader::{LeaderLease, LiveNodes, SingleNode};
@@ -183,7 +183,7 @@ impl World {
         *self.traffic.rates.lock().unwrap() = rates.to_vec();
     }
 
-    async fn submit(&self, who: Author, asks: Vec<Ask>) -> Result<CommitResult, CommitError> {
+    async fn submit(&self, who: Author, asks: Vec<Ask>) -> Result<Committed, CommitError> {
         let draft = Draft {
             reason: Some("a test".to_owned()),
             ..Draft::new(production(), who, asks)
@@ -237,7 +237,7 @@ impl World {
         self.submit(pipeline, vec![actions::start(rollout)]).await.map(|_| id)
     }
 
-    async fn act(&self, id: &RolloutId, act: RolloutAction, who: Author) -> Result<CommitResult, CommitError> {
+    async fn act(&self, id: &RolloutId, act: RolloutAction, who: Author) -> Result<Committed, CommitError> {
         let word = self.word(&who);
         self.submit(who, vec![actions::ask(id.clone(), act, word)]).await
     }

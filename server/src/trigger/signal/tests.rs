@@ -9,7 +9,7 @@ use crate::trigger::crud;
 
 fn trigger(source: &Value, conditions: &Value) -> Trigger {
     let request = json!({"name": "t", "source": source, "action": {"hold": {}}, "conditions": conditions});
-    crud::made(&TriggerRequest::from_value(&request).unwrap(), Actor::server("a"), told()).trigger
+    crud::new_trigger(&TriggerRequest::from_value(&request).unwrap(), Actor::server("a"), told()).trigger
 }
 
 fn told() -> Timestamp {

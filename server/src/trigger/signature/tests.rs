@@ -15,7 +15,7 @@ fn at(second: i64) -> Timestamp {
 fn trigger(source: &str, credential: &str) -> Trigger {
     let request = json!({"name": "t", "source": source, "credential": credential, "secret": SECRET, "action": {"hold": {}}});
     let request = TriggerRequest::from_value(&request).unwrap();
-    crud::made(&request, ripcord_proto::actor::Actor::server("a"), at(0)).trigger
+    crud::new_trigger(&request, ripcord_proto::actor::Actor::server("a"), at(0)).trigger
 }
 
 fn hex(parts: &[&[u8]]) -> String {

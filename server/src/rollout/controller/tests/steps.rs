@@ -143,7 +143,7 @@ async fn a_wall_clock_that_jumps_makes_no_hold_shorter_or_longer() {
 async fn a_node_that_begins_goes_on_with_what_is_left_of_a_hold() {
     let world = World::without_driver().await;
     let of_b = Arc::new(Said::default());
-    world.drive("a", Arc::new(Alone));
+    world.drive("a", Arc::new(SingleNode));
     let id = world.start(&["1% for 1m", "10% for 1m"], &json!({})).await;
     world.until_step(&id, 1).await;
     tokio::time::sleep(Duration::from_secs(40)).await;
