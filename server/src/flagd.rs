@@ -74,7 +74,7 @@ pub async fn start(
     tasks: &TaskSet,
     stop: CancellationToken,
 ) -> std::io::Result<Vec<(&'static str, SocketAddr)>> {
-    let states = Arc::new(WatchedEnvironments::of(environments.board()));
+    let states = Arc::new(WatchedEnvironments::default());
     environments.board().listen(Arc::clone(&states) as Arc<_>);
     let state = Arc::new(FlagdState {
         access,

@@ -18,10 +18,11 @@ mod wait;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use ripcord_proto::confirmation::Confirmation;
 use ripcord_proto::{EnvironmentKey, KillId, Position};
 
@@ -31,7 +32,7 @@ pub use self::peers::{ConfirmationQuestion, NoPeers, PeerAnswer, PeerConfirmatio
 pub use self::report::{ConfirmationReport, merge};
 pub use self::wait::WaitProgress;
 use crate::snapshot::board::{Board, Listener};
-use crate::snapshot::publication::{Publication, Step};
+use crate::snapshot::publication::Publication;
 
 /// How the fleet is counted.
 #[derive(Debug, Clone)]
@@ -111,7 +112,7 @@ impl fmt::Debug for Fleet {
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Fleet {
-    /// A fleet that counts what is published on `board` from now on.
+    /// A fleet that counts what `board` serves now and from now on.
     pub fn new(board: &Board, settings: FleetSettings, peers: Arc<dyn PeerConfirmations>) -> Self {
         let fleet = Self(Arc::new(FleetState {
             settings,
@@ -121,16 +122,6 @@ impl Fleet {
             last_expiry: Mutex::new(Instant::now()),
         }));
         board.listen(Arc::new(fleet.clone()));
-        for environment in board.environments() {
-            if let Some(served) = board.served(environment.as_str()) {
-                let first = Publication {
-                    served,
-                    step: Step::Replaced,
-                    at: Instant::now(),
-                };
-                fleet.with_members(&environment, |members| members.begin(&first));
-            }
-        }
         fleet
     }
 
@@ -138,7 +129,7 @@ impl Fleet {
         if let Some(members) = self.0.by_environment.load().get(environment.as_str()) {
             return Arc::clone(members);
         }
-        let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _writing = self.0.writing.lock();
         let mut by_environment = BTreeMap::clone(&self.0.by_environment.load());
         let members = Arc::clone(
             by_environment
@@ -150,14 +141,14 @@ impl Fleet {
     }
 
     fn with_members<T>(&self, environment: &EnvironmentKey, act: impl FnOnce(&mut Members) -> T) -> T {
-        act(&mut self.members(environment).lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut self.members(environment).lock())
     }
 
     /// An application connects. It counts until the membership says that it left; one that is dropped is lost.
     pub fn join(&self, environment: &EnvironmentKey, member: NewMember) -> Membership {
         let members = self.members(environment);
         let acknowledges = member.acknowledges;
-        let member = members.lock().unwrap_or_else(PoisonError::into_inner).join(member, Instant::now());
+        let member = members.lock().join(member, Instant::now());
         Membership {
             members,
             member,
@@ -170,10 +161,7 @@ impl Fleet {
     /// what is served at `position`.
     pub fn listens(&self, environment: &EnvironmentKey, member: NewMember, position: Option<Position>) -> Membership {
         let members = self.members(environment);
-        let member = members
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .listens(NewMember { position, ..member }, Instant::now());
+        let member = members.lock().listens(NewMember { position, ..member }, Instant::now());
         Membership {
             members,
             member,
@@ -223,7 +211,7 @@ impl Fleet {
 
     /// Marks those who are lost for too long as gone, and lets old revisions go to figures. Called often; works once a second.
     pub fn expire(&self, now: Instant) {
-        let Ok(mut last_expiry) = self.0.last_expiry.try_lock() else {
+        let Some(mut last_expiry) = self.0.last_expiry.try_lock() else {
             return;
         };
         if now.saturating_duration_since(*last_expiry) < EXPIRY_INTERVAL {
@@ -231,7 +219,7 @@ impl Fleet {
         }
         *last_expiry = now;
         for members in self.0.by_environment.load().values() {
-            members.lock().unwrap_or_else(PoisonError::into_inner).expire(now);
+            members.lock().expire(now);
         }
     }
 }
@@ -242,7 +230,7 @@ impl Listener for Fleet {
     }
 
     fn removed(&self, environment: &EnvironmentKey) {
-        let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _writing = self.0.writing.lock();
         let mut by_environment = BTreeMap::clone(&self.0.by_environment.load());
         by_environment.remove(environment.as_str());
         self.0.by_environment.store(Arc::new(by_environment));
@@ -265,7 +253,7 @@ enum OnDrop {
 
 impl Membership {
     fn with<T>(&self, act: impl FnOnce(&mut Members, MemberId) -> T) -> T {
-        act(&mut self.members.lock().unwrap_or_else(PoisonError::into_inner), self.member)
+        act(&mut self.members.lock(), self.member)
     }
 
     /// It now evaluates at `at`, and at every revision before; these provisional kills are in force there.

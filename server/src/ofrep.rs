@@ -66,7 +66,7 @@ impl Ofrep {
     /// Opens it. Its streams end when `stop` fires.
     pub fn new(environments: &Environments, access: Access, fleet: Fleet, stop: CancellationToken) -> Self {
         let (board, clock) = (Arc::clone(environments.board()), Arc::clone(environments.clock()));
-        let versions = Arc::new(Versions::of(&board, Arc::clone(&clock)));
+        let versions = Arc::new(Versions::new(Arc::clone(&clock)));
         board.listen(Arc::clone(&versions) as Arc<_>);
         Self(Arc::new(Service {
             access,

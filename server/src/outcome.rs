@@ -13,9 +13,10 @@ mod tests;
 mod window;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use ripcord_proto::outcome::{OutcomeBatch, Traffic};
 use ripcord_proto::rollback::ServedBad;
 use ripcord_proto::{EnvironmentKey, FlagKey, Snapshot};
@@ -67,7 +68,7 @@ impl Outcomes {
     /// Counts a batch once, however often it is sent. Counts of flags and variants that the environment does not have are
     /// left out, so that nobody can make up series without end; the answer says how many.
     pub fn count(&self, environment: &EnvironmentKey, batch: &OutcomeBatch, snapshot: &Snapshot, now: Timestamp) -> BatchResult {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.inner.lock();
         if !inner.seen.is_new(&batch.instance_id, batch.batch) {
             return BatchResult::Again;
         }
@@ -78,7 +79,7 @@ impl Outcomes {
     /// How often these flags were served between two moments of the last hour, whatever the variant, by the moment at which
     /// applications reported it: to the nearest five seconds.
     pub fn served_between(&self, environment: &EnvironmentKey, flags: &BTreeSet<FlagKey>, from: Timestamp, to: Timestamp) -> Exposure {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let inner = self.inner.lock();
         let of = |traffic| inner.window.between(&inner.counters.series_of(environment, flags, traffic), from, to);
         let (real, synthetic) = (of(Traffic::Real), of(Traffic::Synthetic));
         Exposure {
@@ -94,12 +95,12 @@ impl Outcomes {
 
     /// The sums of these series, in their order, and what they were at the moments that were asked for.
     pub fn sums(&self, environment: &EnvironmentKey, series: &[reports::SeriesQuery]) -> (Vec<reports::SeriesSums>, Vec<reports::SeriesSums>) {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let inner = self.inner.lock();
         series.iter().map(|series| inner.counters.served(environment, series, &inner.window)).unzip()
     }
 
     /// The sums of an environment, by flag, variant and traffic.
     pub fn totals(&self, environment: &EnvironmentKey) -> Vec<OutcomeTotal> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).counters.totals(environment)
+        self.inner.lock().counters.totals(environment)
     }
 }

@@ -25,14 +25,15 @@ mod websocket;
 
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 
 use actix_http::{Request, Response};
 use actix_web::body::BoxBody;
 use actix_web::http::header::HeaderMap;
 use actix_web::web;
 use bytes::Bytes;
+use parking_lot::Mutex;
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::frame::Goodbye;
 use ripcord_proto::problem::Code;
@@ -50,7 +51,8 @@ use crate::http::ApiError;
 use crate::snapshot::board::{Board, Listener};
 use crate::snapshot::frames::Frame;
 use crate::snapshot::history::Limits;
-use crate::snapshot::publication::{Publication, Step};
+use crate::snapshot::publication::Publication;
+use crate::tasks;
 use crate::telemetry::names;
 
 /// The paths of this room, for the OpenAPI document.
@@ -142,30 +144,20 @@ impl Streams {
             waiting: AtomicUsize::new(0),
         });
         board.listen(Arc::clone(&shared) as Arc<dyn Listener>);
-        for environment in board.environments() {
-            if let Some(served) = board.served(environment.as_str()) {
-                let first = Publication {
-                    served,
-                    step: Step::Replaced,
-                    at: Instant::now(),
-                };
-                shared.feeds.begin(&environment, &first);
-            }
-        }
         Self(shared)
     }
 
     /// A hub for the calling worker thread. Must be called inside that thread's runtime, and the result stays there.
     pub fn worker(&self) -> Worker {
         let mailbox = Arc::new(Mailbox::default());
-        let mut mailboxes = self.0.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut mailboxes = self.0.mailboxes.lock();
         mailboxes.retain(|mailbox| mailbox.strong_count() > 0);
         mailboxes.push(Arc::downgrade(&mailbox));
         drop(mailboxes);
         let hub = Hub::new(Arc::clone(&self.0), mailbox);
         // The loop over sockets is one long step on purpose; the runtime's budget for a step would have it report sockets as
         // blocked that are not.
-        actix_web::rt::spawn(tokio::task::unconstrained(Rc::clone(&hub).run()));
+        tasks::on_this_worker(tokio::task::unconstrained(Rc::clone(&hub).run()));
         Worker(hub)
     }
 
@@ -197,7 +189,7 @@ impl Streams {
 
 impl StreamState {
     fn post(&self, order: &HubMessage) {
-        let mailboxes = self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mailboxes = self.mailboxes.lock();
         for mailbox in mailboxes.iter().filter_map(Weak::upgrade) {
             mailbox.post(order.clone());
         }

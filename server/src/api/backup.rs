@@ -14,7 +14,7 @@ use crate::store::backup::{Backup, BackupError};
 #[utoipa::path(get, path = "/v1/backup", tag = "operation",
     responses((status = 200, description = "The backup, as JSON lines", body = String, content_type = "application/x-ndjson"), (status = "4XX", body = Problem)))]
 pub(super) async fn download(permit: GlobalPermit<Administer>, app: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
-    let backup = Backup::take(&**app.whole_store(&permit)).await?;
+    let backup = Backup::take(&**app.whole_store(&permit), app.now()).await?;
     let name = format!("ripcord-backup-{}.jsonl", backup.at.strftime("%Y%m%dT%H%M%SZ"));
     let written = web::block(move || {
         let mut file = Vec::new();

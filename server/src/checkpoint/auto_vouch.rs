@@ -14,7 +14,7 @@ use super::{NewCheckpoint, take};
 use crate::check::Checks;
 use crate::commit::state::EnvironmentState;
 use crate::commit::{Draft, Precondition};
-use crate::environment::{Environments, Place};
+use crate::environment::{EnvironmentTask, Environments};
 use crate::fleet::{ConfirmationTarget, Fleet};
 use crate::leader::{LeaderLease, LeaderToken};
 
@@ -53,8 +53,8 @@ impl AutoVouch {
         environments.in_each("vouching", move |place| self.clone().keep(place));
     }
 
-    async fn keep(self, place: Place) {
-        let Place { environment, mut states } = place;
+    async fn keep(self, place: EnvironmentTask) {
+        let EnvironmentTask { environment, mut states } = place;
         loop {
             let state = Arc::clone(&states.borrow_and_update());
             let wait = match self.look(&environment, &state).await {

@@ -1,13 +1,14 @@
 //! What each environment serves, for streams to follow.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use ripcord_proto::EnvironmentKey;
 use tokio::sync::watch;
 
 use super::export::Rendered;
-use crate::snapshot::board::{Board, Listener};
+use crate::snapshot::board::Listener;
 use crate::snapshot::publication::{Publication, Served};
 
 /// All environments.
@@ -22,18 +23,8 @@ pub(super) struct WatchedEnvironment {
 }
 
 impl WatchedEnvironments {
-    pub(super) fn of(board: &Board) -> Self {
-        let states = Self::default();
-        for environment in board.environments() {
-            if let Some(served) = board.served(environment.as_str()) {
-                states.put(&environment, served);
-            }
-        }
-        states
-    }
-
     fn put(&self, environment: &EnvironmentKey, served: Arc<Served>) {
-        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut states = self.0.lock();
         if let Some(state) = states.get(environment.as_str()) {
             state.sender.send_replace(served);
         } else {
@@ -47,7 +38,7 @@ impl WatchedEnvironments {
 
     /// The environment, where it exists.
     pub(super) fn get(&self, environment: &EnvironmentKey) -> Option<Arc<WatchedEnvironment>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(environment.as_str()).cloned()
+        self.0.lock().get(environment.as_str()).cloned()
     }
 }
 
@@ -69,6 +60,6 @@ impl Listener for WatchedEnvironments {
     }
 
     fn removed(&self, environment: &EnvironmentKey) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(environment.as_str());
+        self.0.lock().remove(environment.as_str());
     }
 }

@@ -68,7 +68,7 @@ fn log(served: &Served, left_out: &[LeftOut]) {
 
 /// Away from the threads that serve: a large environment takes a while.
 async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Status> {
-    tokio::task::spawn_blocking(work)
+    crate::tasks::blocking(work)
         .await
         .map_err(|error| Status::internal(format!("the flags could not be written: {error}")))
 }

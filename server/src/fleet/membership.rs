@@ -20,7 +20,8 @@ use super::connections::{ConfirmationLevel, Transport};
 use super::counters::{CatchUp, DepartedCounts, PerLevel, RevisionCounts};
 use super::report::ConfirmationReport;
 use super::{FleetSettings, NewMember};
-use crate::snapshot::publication::{Publication, Step};
+use crate::clock::{Clock as _, SystemClock};
+use crate::snapshot::publication::{Publication, PublishedChange};
 use crate::telemetry::names;
 
 /// Identifies a member. An instance that reconnects keeps its slot and gets a new generation.
@@ -127,26 +128,19 @@ impl Members {
         self.counts_by_revision.get_mut(slot)
     }
 
-    /// Takes in what was served before, unless something newer came since.
-    pub(super) fn begin(&mut self, first: &Publication) {
-        if self.counts_by_revision.is_empty() {
-            self.published(first);
-        }
-    }
-
     /// A revision, an overlay or a new epoch is served from now on.
     pub(super) fn published(&mut self, publication: &Publication) {
         let position = publication.served.snapshot.position;
         let revision = position.revision.0;
-        match &publication.step {
-            Step::Overlay => {}
-            Step::Delta(_) if self.epoch == position.epoch && !self.counts_by_revision.is_empty() => {
+        match &publication.change {
+            PublishedChange::Overlay => {}
+            PublishedChange::Delta(_) if self.epoch == position.epoch && !self.counts_by_revision.is_empty() => {
                 while self.head() < revision {
                     let departed = std::mem::take(&mut self.departed);
                     self.counts_by_revision.push_back(RevisionCounts::new(publication.at, departed));
                 }
             }
-            Step::Delta(_) | Step::Replaced => self.start_epoch(position, publication.at),
+            PublishedChange::Delta(_) | PublishedChange::Replaced => self.start_epoch(position, publication.at),
         }
         let served = &publication.served;
         self.kills.published(&served.overlay, revision, publication.at);
@@ -237,7 +231,7 @@ impl Members {
             transport: member.transport,
             level,
             generation,
-            since: jiff::Timestamp::now(),
+            since: SystemClock.now(),
             joined: now,
             returning: member.position.is_some(),
             state,

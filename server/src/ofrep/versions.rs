@@ -1,15 +1,16 @@
 //! What each environment serves, as a tag: what changes are told by, and what answers are waited for.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::{EnvironmentKey, Position};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::snapshot::board::{Board, Listener};
+use crate::snapshot::board::Listener;
 use crate::snapshot::publication::{Publication, Served};
 
 /// A configuration: the position, and the provisional kills that lie over it. `1:57`, or `1:57.4f1c09a2`.
@@ -54,17 +55,11 @@ pub(super) struct Versions {
 }
 
 impl Versions {
-    pub(super) fn of(board: &Board, clock: Arc<dyn Clock>) -> Self {
-        let versions = Self {
+    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
             clock,
             senders: Mutex::default(),
-        };
-        for environment in board.environments() {
-            if let Some(served) = board.served(environment.as_str()) {
-                versions.put(&environment, &served);
-            }
         }
-        versions
     }
 
     fn put(&self, environment: &EnvironmentKey, served: &Served) {
@@ -73,7 +68,7 @@ impl Versions {
             position: served.snapshot.position,
             modified: self.clock.now().as_second(),
         };
-        let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut senders = self.senders.lock();
         match senders.get(environment.as_str()) {
             Some(sender) => drop(sender.send_replace(head)),
             None => drop(senders.insert(environment.clone(), watch::Sender::new(head))),
@@ -82,7 +77,7 @@ impl Versions {
 
     /// Watches an environment, as long as it exists.
     pub(super) fn watch(&self, environment: &str) -> Option<watch::Receiver<Version>> {
-        let senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
+        let senders = self.senders.lock();
         senders.get(environment).map(watch::Sender::subscribe)
     }
 
@@ -102,6 +97,6 @@ impl Listener for Versions {
     }
 
     fn removed(&self, environment: &EnvironmentKey) {
-        self.senders.lock().unwrap_or_else(PoisonError::into_inner).remove(environment.as_str());
+        self.senders.lock().remove(environment.as_str());
     }
 }

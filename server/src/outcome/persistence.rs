@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -71,7 +71,7 @@ pub fn keep(outcomes: &Outcomes, folder: PathBuf, clock: Arc<dyn Clock>, tasks: 
                 clock.now()
             };
             let lines = outcomes.over(folder.written, until);
-            let written = tokio::task::spawn_blocking(move || {
+            let written = crate::tasks::blocking(move || {
                 let written = folder.write(&lines);
                 (folder, written)
             });
@@ -172,7 +172,7 @@ const fn hour(slot: i64) -> i64 {
 impl Outcomes {
     /// The slots after `after` that are over.
     fn over(&self, after: i64, now: Timestamp) -> Vec<SlotLine> {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let inner = self.inner.lock();
         let names: HashMap<_, _> = inner.counters.ids().map(|(series, id)| (id, series)).collect();
         let kept = |(id, counts): (&super::window::SeriesId, &Counts)| {
             let (env, flag, variant, traffic) = *names.get(id)?;
@@ -194,7 +194,7 @@ impl Outcomes {
 
     /// Counts what was counted before a restart. It was shown as metrics then.
     fn restore(&self, line: &SlotLine) {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.inner.lock();
         let is_first = inner.window.since().is_none();
         for SeriesCounts {
             env,

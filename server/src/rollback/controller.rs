@@ -24,7 +24,7 @@ use ripcord_proto::rollback::Rollback;
 use self::state_machine::Pickup;
 use crate::check::Checks;
 use crate::clock::Clock;
-use crate::environment::{Environments, Place};
+use crate::environment::{EnvironmentTask, Environments};
 use crate::fleet::Fleet;
 use crate::leader::LeaderLease;
 use crate::outcome::{Outcomes, PeerOutcomes};
@@ -57,8 +57,8 @@ impl RollbackController {
         self.environments.clock()
     }
 
-    async fn drive(self, place: Place) {
-        let Place { environment, mut states } = place;
+    async fn drive(self, place: EnvironmentTask) {
+        let EnvironmentTask { environment, mut states } = place;
         let mut under_way = BTreeSet::<RollbackId>::new();
         let mut procedures = FuturesUnordered::new();
         let mut looked_at: Option<Arc<Records>> = None;

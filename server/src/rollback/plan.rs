@@ -9,7 +9,7 @@ pub use super::impact::SampleUsers;
 use super::impact::{self, ImpactComparison};
 use super::prepare::{PrepareError, PreparedRollback};
 use crate::audit;
-use crate::commit::reversal::{Preview, Way};
+use crate::commit::reversal::{RollbackPreview, StageMethod};
 use crate::environment::Environments;
 use crate::store::LogName;
 
@@ -63,7 +63,7 @@ fn compiled(environments: &Environments, prepared: &PreparedRollback) -> Compile
     }
 }
 
-fn warnings(prepared: &PreparedRollback, preview: &Preview, users: UserShare) -> Vec<String> {
+fn warnings(prepared: &PreparedRollback, preview: &RollbackPreview, users: UserShare) -> Vec<String> {
     let decision = &preview.decision;
     let mut warnings = Vec::new();
     if decision.reached == 0 {
@@ -90,7 +90,7 @@ fn warnings(prepared: &PreparedRollback, preview: &Preview, users: UserShare) ->
         warnings.push("Kills stay: the killed flags go on serving their safe variant until `ripcord restore` lifts the kill.".to_owned());
     }
     if prepared.reversal.record.ladder.is_some() {
-        let whole = decision.flags.iter().filter(|step| step.way == Way::Whole).count();
+        let whole = decision.flags.iter().filter(|step| step.way == StageMethod::Whole).count();
         if whole > 0 {
             warnings.push(format!(
                 "Flags that go back whole at the first step, since more than the weights of one split differs: {whole}."

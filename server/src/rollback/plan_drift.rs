@@ -9,8 +9,8 @@ use super::prepare::{PrepareError, PreparedRollback, prepare};
 use super::spec::RollbackSpec;
 use crate::audit;
 use crate::commit::Author;
-use crate::commit::log::LogState as _;
 use crate::commit::state::EnvironmentState;
+use crate::commit::traits::LogState as _;
 use crate::environment::Environments;
 use crate::store::LogName;
 

@@ -34,7 +34,7 @@ use self::tracked::TrackedRollout;
 use super::decide::{self, DecisionInput, GateStatus, RolloutDecision};
 use super::{Rollouts, commits, messages, step, window};
 use crate::commit::state::EnvironmentState;
-use crate::environment::Place;
+use crate::environment::EnvironmentTask;
 use crate::leader::LeaderToken;
 
 /// How often a node that does not drive looks whether it should.
@@ -65,7 +65,7 @@ struct RolloutController {
 }
 
 /// Tends an environment's rollouts for as long as there is one.
-pub(super) async fn run(rollouts: Rollouts, place: Place) {
+pub(super) async fn run(rollouts: Rollouts, place: EnvironmentTask) {
     let mut controller = RolloutController {
         rollouts,
         metrics: RolloutMetrics::new(&place.environment),

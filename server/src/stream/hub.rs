@@ -6,9 +6,10 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashSet};
 use std::rc::{Rc, Weak};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::frame::{Goodbye, Heartbeat};
 use tokio::sync::Notify;
@@ -17,6 +18,7 @@ use super::StreamState;
 use super::admission::{AdmissionQueue, Precedence};
 use super::connection::{Connection, Disconnect, NewConnection, Outlet};
 use super::feed::Feed;
+use crate::clock::{Clock as _, SystemClock};
 use crate::snapshot::frames::Frame;
 
 /// What other threads leave for a hub.
@@ -41,7 +43,7 @@ pub(super) enum HubMessage {
 
 impl Mailbox {
     pub(super) fn post(&self, order: HubMessage) {
-        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut orders = self.orders.lock();
         let repeated = match (&order, orders.last()) {
             (HubMessage::Published(now), Some(HubMessage::Published(before))) => now == before,
             _ => false,
@@ -54,7 +56,7 @@ impl Mailbox {
     }
 
     fn take(&self) -> Vec<HubMessage> {
-        std::mem::take(&mut *self.orders.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.orders.lock())
     }
 }
 
@@ -166,7 +168,7 @@ impl Hub {
         Frame::heartbeat(&Heartbeat {
             epoch: position.epoch,
             revision: position.revision,
-            time: jiff::Timestamp::now(),
+            time: SystemClock.now(),
             fresh: *self.shared.fresh.borrow(),
         })
     }

@@ -5,9 +5,10 @@
 //! All of this only saves work. That nothing is done twice is decided on the records, over all nodes and restarts.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
 use ripcord_proto::FiringId;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::trigger::{HookName, Trigger};
@@ -34,7 +35,7 @@ pub(super) enum Novelty {
 impl ReplayCache {
     /// Takes a signed delivery at `now`.
     pub(super) fn take(&self, digest: Digest, now: Timestamp) -> Novelty {
-        let mut deliveries = self.deliveries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut deliveries = self.deliveries.lock();
         // A delivery is good for one window before and one after the time that it was signed at.
         let window = SignedDuration::from_secs(2 * Trigger::REPLAY_WINDOW_SECONDS);
         if deliveries.get(&digest).is_some_and(|at| now.duration_since(*at) <= window) {
@@ -53,12 +54,12 @@ impl ReplayCache {
 
     /// Forgets a delivery that came to nothing through a fault of this node: it may be sent again.
     pub(super) fn forget(&self, digest: &Digest) {
-        self.deliveries.lock().unwrap_or_else(PoisonError::into_inner).remove(digest);
+        self.deliveries.lock().remove(digest);
     }
 
     /// Whether a signal that tells how things are at a time is older than one that was told before.
     pub(super) fn is_overtaken(&self, hook: &HookName, at: Timestamp) -> bool {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.told.lock();
         match told.get_mut(hook) {
             Some(last) if *last > at => true,
             Some(last) => {
@@ -103,7 +104,7 @@ pub(super) enum InFlightError {
 impl InFlight {
     /// The turn to deal with the incident of a group.
     pub(super) fn take(&self, hook: HookName, group: &str) -> Result<InFlightGuard, InFlightError> {
-        let mut incidents = self.incidents.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut incidents = self.incidents.lock();
         let activation = (hook, group.to_owned());
         if incidents.contains(&activation) {
             return Err(InFlightError::AlreadyRunning);
@@ -121,7 +122,7 @@ impl InFlight {
 
 impl Drop for InFlightGuard {
     fn drop(&mut self) {
-        self.incidents.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.activation);
+        self.incidents.lock().remove(&self.activation);
     }
 }
 
@@ -141,8 +142,8 @@ pub(super) enum RepeatFlush {
 }
 
 impl RepeatCounts {
-    fn counts(&self) -> std::sync::MutexGuard<'_, BTreeMap<FiringId, u64>> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn counts(&self) -> parking_lot::MutexGuard<'_, BTreeMap<FiringId, u64>> {
+        self.counts.lock()
     }
 
     /// Counts one.

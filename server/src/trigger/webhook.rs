@@ -22,7 +22,7 @@ use super::signal::{self, ParsedPayload, Signal, SignalPhase};
 use super::signature::{self, SentAt, SignatureError, SignatureHeaders, VerifiedDelivery};
 use super::{Triggers, messages, metrics};
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Ask, CommitError, Expected};
+use crate::commit::{CommitError, Expected, Operation};
 use crate::http::ApiError;
 
 /// How long repeats are counted before they are written down.
@@ -214,7 +214,7 @@ impl Triggers {
             next.started = next.started.max(started);
             put(&state.records, next, Expected::Anything, now)
         };
-        let _ = self.commit_quietly(activation, Ask::decide(decide)).await;
+        let _ = self.commit_quietly(activation, Operation::decide(decide)).await;
         // With the store away they go uncounted: nothing hangs on their number.
         self.inner.repeats.written(id, unwritten);
     }
@@ -235,7 +235,7 @@ impl Triggers {
             }
             put(&state.records, next, Expected::Anything, now)
         };
-        self.commit_quietly(&activation, Ask::decide(decide)).await?;
+        self.commit_quietly(&activation, Operation::decide(decide)).await?;
         self.inner.repeats.written(&id, unwritten);
         Ok(HookAnswer {
             firing: Some(id),
@@ -261,11 +261,11 @@ impl Triggers {
                 Ok(Vec::new())
             }
         };
-        self.commit_quietly(&activation, Ask::decide(decide)).await?;
+        self.commit_quietly(&activation, Operation::decide(decide)).await?;
         Ok(answer(HookOutcome::Resolved, messages::ended_unbegun(activation.signal.at)))
     }
 
-    async fn commit_quietly(&self, activation: &Activation, ask: Ask) -> Result<(), CommitError> {
+    async fn commit_quietly(&self, activation: &Activation, ask: Operation) -> Result<(), CommitError> {
         let phase = if activation.signal.phase == SignalPhase::Resolved {
             "was told that it ended"
         } else {

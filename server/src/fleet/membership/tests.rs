@@ -28,27 +28,27 @@ impl Play {
             stage,
             now: Instant::now(),
         };
-        play.publish(Step::Replaced);
+        play.publish(PublishedChange::Replaced);
         play
     }
 
-    fn publish(&mut self, step: Step) {
+    fn publish(&mut self, change: PublishedChange) {
         self.members.published(&Publication {
             served: Arc::clone(&self.stage.served),
-            step,
+            change,
             at: self.now,
         });
     }
 
     fn commit(&mut self) -> u64 {
         let delta = self.stage.put(self.stage.position().revision.0.is_multiple_of(2));
-        self.publish(Step::Delta(delta));
+        self.publish(PublishedChange::Delta(delta));
         self.stage.position().revision.0
     }
 
     fn overlay(&mut self, overlay: Overlay) {
         self.stage.overlay(overlay);
-        self.publish(Step::Overlay);
+        self.publish(PublishedChange::Overlay);
     }
 
     fn pass(&mut self, seconds: u64) {
@@ -243,7 +243,7 @@ fn a_new_epoch_asks_everybody_again() {
     let member = play.join("a", Some(1));
     play.ack(member, 1);
     play.stage.next_epoch();
-    play.publish(Step::Replaced);
+    play.publish(PublishedChange::Replaced);
     let target = ConfirmationTarget::Revision(Position::new(2, 1));
     assert_eq!(play.confirmation(&target).applied.connected, 1);
     assert_eq!(play.confirmation(&target).applied.confirmed, 0);

@@ -14,9 +14,9 @@ use tracing::Instrument as _;
 
 use super::{AbortReason, JobResult, RolloutController};
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Answer, Ask, CommitError, Draft};
+use crate::commit::{Answer, CommitError, Draft, Operation};
 use crate::environment::Environments;
-use crate::kill::{KillAnswerer, Order};
+use crate::kill::{KillOrder, KillResponseBuilder};
 use crate::leader::LeaderToken;
 use crate::rollout::commits::{self, ObservedRollout};
 use crate::rollout::decide::{self, RolloutDecision, RolloutStatus};
@@ -68,7 +68,7 @@ impl RolloutController {
         })
     }
 
-    fn draft(&self, rollout: &Rollout, reason: &str, asks: Vec<Ask>) -> Draft {
+    fn draft(&self, rollout: &Rollout, reason: &str, asks: Vec<Operation>) -> Draft {
         let author = self.rollouts.drivers.author();
         let reason = format!("rollout {}: {reason}", rollout.id);
         commits::draft(&self.environment, author, rollout.plan.release.clone(), reason, asks)
@@ -267,7 +267,7 @@ impl RolloutController {
             return;
         }
         (tracked.killed, tracked.busy) = (true, true);
-        let order = Order {
+        let order = KillOrder {
             id: None,
             environment: self.environment.clone(),
             author: self.rollouts.drivers.author(),
@@ -278,7 +278,7 @@ impl RolloutController {
                 tracked.back.as_deref().unwrap_or_default()
             )),
             call: None,
-            answer: KillAnswerer(Arc::new(|_| Answer {
+            answer: KillResponseBuilder(Arc::new(|_| Answer {
                 status: 201,
                 body: RawValue::NULL.to_owned(),
             })),
@@ -329,7 +329,7 @@ impl RolloutController {
                 | CommitError::NoRecord(_)
                 | CommitError::Stale { .. }
                 | CommitError::WrongState { .. }
-                | CommitError::Killed { .. }
+                | CommitError::KillInForce { .. }
                 | CommitError::Refused(_),
             ) => {
                 self.forget_back(&ids);
@@ -376,7 +376,7 @@ impl RolloutController {
 }
 
 /// What ends a rollout and those that are bound to it.
-fn aborted(rollout: &Rollout, member: &ObservedRollout, bound: &[ObservedRollout], reason: &str, now: Timestamp) -> Result<Vec<Ask>, CommitError> {
+fn aborted(rollout: &Rollout, member: &ObservedRollout, bound: &[ObservedRollout], reason: &str, now: Timestamp) -> Result<Vec<Operation>, CommitError> {
     let own = transition::over(rollout, &member.observed, RolloutState::Aborted, reason.to_owned(), now);
     let mut asks = vec![commits::put(&member.entry, own)?];
     for other in bound {

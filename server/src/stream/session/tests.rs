@@ -1,6 +1,7 @@
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use ripcord_proto::frame::{Goodbye, Overlay, Resync, ServerFrame};
 use ripcord_proto::{Epoch, Revision};
 
@@ -40,14 +41,14 @@ impl Play {
         let on = self.stage.position().revision.0.is_multiple_of(2);
         let delta = self.stage.put(on);
         self.previous = Some(delta.from);
-        self.history.lock().unwrap().push(delta);
+        self.history.lock().push(delta);
     }
 
     fn pull(&mut self) {
         let on = self.stage.position().revision.0.is_multiple_of(2);
         let delta = self.stage.pull(on);
         self.previous = Some(delta.from);
-        self.history.lock().unwrap().push(delta);
+        self.history.lock().push(delta);
     }
 
     fn kill_provisionally(&mut self) {

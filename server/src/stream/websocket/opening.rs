@@ -58,7 +58,7 @@ pub(in crate::stream) async fn accept(hub: Rc<Hub>, request: Request, mut transp
         connection.take_in(&hub, &early);
     }
     // The connection holds a token, by which the end of the server waits for it.
-    actix_web::rt::spawn(drive(Rc::clone(&hub), connection));
+    crate::tasks::on_this_worker(drive(Rc::clone(&hub), connection));
 }
 
 fn grant(hub: &Hub, request: &Request) -> Result<(Arc<Feed>, Arc<str>), ApiError> {

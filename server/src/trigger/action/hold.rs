@@ -7,7 +7,7 @@ use ripcord_proto::trigger::{Effects, FiringState, FlagNames};
 use ripcord_proto::{FlagKey, ReleaseName, RolloutId};
 
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Ask, CommitError, Decider};
+use crate::commit::{CommitError, Operation, Precheck};
 use crate::rollout::actions::{self, RolloutAction};
 use crate::trigger::activation::{Activation, ActivationVerdict, put};
 use crate::trigger::dedup::InFlightGuard;
@@ -76,7 +76,7 @@ impl Triggers {
                         at: activation.now,
                         reason: Some(activation.signal.summary.clone()),
                     };
-                    let mut asks: Vec<Ask> = paused.iter().map(|id| actions::ask(id.clone(), RolloutAction::Pause, word.clone())).collect();
+                    let mut asks: Vec<Operation> = paused.iter().map(|id| actions::ask(id.clone(), RolloutAction::Pause, word.clone())).collect();
                     let (firing, says) = told(paused.len());
                     let effects = Effects {
                         held: paused,
@@ -97,6 +97,6 @@ impl Triggers {
                 ActivationVerdict::Nothing => Ok(Vec::new()),
             }
         };
-        self.keep(activation, expected, Decider::new(deciding), guard).await
+        self.keep(activation, expected, Precheck::new(deciding), guard).await
     }
 }
