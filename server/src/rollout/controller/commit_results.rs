@@ -329,7 +329,7 @@ impl RolloutController {
                 | CommitError::NoRecord(_)
                 | CommitError::Stale { .. }
                 | CommitError::WrongState { .. }
-                | CommitError::KillInForce { .. }
+                | CommitError::Killed { .. }
                 | CommitError::Refused(_),
             ) => {
                 self.forget_back(&ids);
