@@ -89,9 +89,7 @@ pub(super) async fn concluded(
             let detail = format!("Nothing was changed: {moved}. `ripcord rollback plan` shows what would happen now.");
             Err(Problem::new(Code::PlanStale, detail).with("plan", now.to_string()).into())
         }
-        Err(error @ (CommitError::Unavailable(_) | CommitError::OutcomeUnknown | CommitError::Reseeding)) => {
-            Err(with_kills(&error.into(), &order.scope, Some(&prepared.reversal.reach)))
-        }
+        Err(error) if error.is_store_away() => Err(with_kills(&error.into(), &order.scope, Some(&prepared.reversal.reach))),
         Err(error) => Err(error.into()),
     }
 }

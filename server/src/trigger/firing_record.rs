@@ -36,7 +36,7 @@ pub(super) enum RecordOutcome {
 
 /// Whether an error says that the store is away, or does not say what became of it.
 pub(super) const fn is_away(error: &CommitError) -> bool {
-    matches!(error, CommitError::Unavailable(_) | CommitError::Reseeding | CommitError::OutcomeUnknown)
+    error.is_store_away()
 }
 
 /// What is recorded as the answer to a person.
