@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use ripcord_sdk::{Client, Context, Counting};
+use ripcord_sdk::{Client, Context, Reporting};
 use serde_json::{Map, Value, json};
 
 use crate::api::Api;
@@ -33,7 +33,7 @@ impl App {
 
     /// Starts one without a disk cache.
     pub fn uncached(api: &Api, instance: &str) -> anyhow::Result<Self> {
-        let client = Client::builder(api.url(), api.key()).instance(instance).counting(Counting::Off).start()?;
+        let client = Client::builder(api.url(), api.key()).instance(instance).reporting(Reporting::Off).start()?;
         Ok(Self { client })
     }
 
@@ -41,7 +41,7 @@ impl App {
     pub fn cached(api: &Api, instance: &str, directory: &Path) -> anyhow::Result<Self> {
         let client = Client::builder(api.url(), api.key())
             .instance(instance)
-            .counting(Counting::Off)
+            .reporting(Reporting::Off)
             .cache_dir(directory)
             .start()?;
         Ok(Self { client })
@@ -51,7 +51,7 @@ impl App {
     pub fn counting(api: &Api, instance: &str) -> anyhow::Result<Self> {
         let client = Client::builder(api.url(), api.key())
             .instance(instance)
-            .counting(Counting::Every(OUTCOMES))
+            .reporting(Reporting::Every(OUTCOMES))
             .start()?;
         Ok(Self { client })
     }
@@ -124,7 +124,7 @@ impl App {
     }
 }
 
-fn told<T: serde::Serialize>(answer: ripcord_sdk::Answer<T>) -> (Value, Value, String, Option<String>) {
+fn told<T: serde::Serialize>(answer: ripcord_sdk::Detail<T>) -> (Value, Value, String, Option<String>) {
     (json!(answer.value), json!(answer.variant), answer.reason.to_string(), answer.rule)
 }
 

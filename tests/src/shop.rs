@@ -48,7 +48,7 @@ impl Shop {
             app.ready().await?;
             let (seen, noted) = (app.clone(), Arc::clone(&turned_off));
             listeners.push(app.client().on_change(move |changes| {
-                if changes.concern(flag) && !seen.on(flag) {
+                if changes.affect(flag) && !seen.on(flag) {
                     noted.lock().unwrap_or_else(PoisonError::into_inner).push(Timestamp::now());
                 }
             }));
