@@ -24,8 +24,8 @@ use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::{Code, Problem};
 use subtle::ConstantTimeEq as _;
 
-use self::evaluator::PermitCache;
 pub use self::error::AccessError;
+use self::evaluator::PermitCache;
 pub use self::limits::RateLimits;
 pub use self::permit::{GlobalPermit, Permit};
 pub use self::principal::{EnvironmentAccess, Principal};

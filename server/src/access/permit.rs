@@ -198,11 +198,7 @@ impl Access {
                 author,
                 allows: PhantomData,
             }),
-            super::EnvironmentAccess::Only(_) => Err(Problem::new(
-                Code::Forbidden,
-                "This needs a key that is valid in all environments: an admin's.",
-            )
-            .into()),
+            super::EnvironmentAccess::Only(_) => Err(Problem::new(Code::Forbidden, "This needs a key that is valid in all environments: an admin's.").into()),
         }
     }
 }

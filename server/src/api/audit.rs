@@ -6,8 +6,8 @@ use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::log::{AuditReport, LogEntry};
 
-use super::revisions::sequence;
 use super::authorize::Caller;
+use super::revisions::sequence;
 use super::services::AppState;
 use crate::access::Access;
 use crate::access::permit::{Administer, Read};

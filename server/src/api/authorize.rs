@@ -83,7 +83,12 @@ fn permit<A: Allows>(request: &HttpRequest) -> Result<Permit<A>, ApiError> {
 /// The environment named by the path or by `?environment=`, else the only one of the key.
 fn environment(request: &HttpRequest, principal: &Principal) -> Result<EnvironmentKey, ApiError> {
     let in_path = request.match_info().get("env").map(ToOwned::to_owned);
-    let requested = in_path.or_else(|| web::Query::<EnvironmentParam>::from_query(request.query_string()).ok()?.into_inner().environment);
+    let requested = in_path.or_else(|| {
+        web::Query::<EnvironmentParam>::from_query(request.query_string())
+            .ok()?
+            .into_inner()
+            .environment
+    });
     match requested {
         Some(name) => EnvironmentKey::new(&name).map_err(|faults| unknown_environment(&faults).into()),
         None => Ok(principal.only_environment()?.clone()),

@@ -7,8 +7,8 @@ use ripcord_proto::role::Role;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
-use super::state::FlagdState;
 use super::environments::WatchedEnvironment;
+use super::state::FlagdState;
 use crate::access::{AccessError, keys};
 use crate::remote::Selection;
 
@@ -43,7 +43,9 @@ impl FlagdState {
             .evaluator(Some(presented), selection.environment.as_deref())
             .map_err(|error| status(&error))?;
         if permit.role() == Role::Client {
-            return Err(Status::permission_denied("a public key (role client) can only use OFREP; use a key of role sdk"));
+            return Err(Status::permission_denied(
+                "a public key (role client) can only use OFREP; use a key of role sdk",
+            ));
         }
         let state = self.environments.get(permit.environment());
         Ok(GrpcCaller {

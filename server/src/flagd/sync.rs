@@ -10,8 +10,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::state::FlagdState;
 use super::grpc_caller::GrpcCaller;
+use super::state::FlagdState;
 use crate::fleet::{Membership, NewMember, Transport};
 use crate::snapshot::publication::Served;
 

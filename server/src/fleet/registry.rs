@@ -82,9 +82,7 @@ impl Fleet {
     /// has `position`.
     pub fn listens(&self, environment: &EnvironmentKey, member: NewMember, position: Option<Position>) -> Membership {
         let members = self.members(environment);
-        let member = members
-            .lock()
-            .listens(NewMember { position, ..member }, Instant::now());
+        let member = members.lock().listens(NewMember { position, ..member }, Instant::now());
         Membership {
             members,
             member,

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use ripcord_proto::Position;
 use ripcord_proto::confirmation::{Confirmation, Instance, Level, Missing};
 
-use super::target::ConfirmationTarget;
 use super::connections::ConfirmationLevel;
 use super::counters::ConfirmationTimes;
+use super::target::ConfirmationTarget;
 
 /// One node's counts of a revision or a provisional kill. Times are kept whole, so that percentiles over several nodes are
 /// those of all their clients.

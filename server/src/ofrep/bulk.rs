@@ -10,8 +10,8 @@ use ripcord_proto::digest::Digest;
 use ripcord_sdk::Context;
 use serde_json::{Map, Value, json};
 
-use super::context_body::{self, ContextBody};
 use super::client;
+use super::context_body::{self, ContextBody};
 use super::error::{OfrepError, respond};
 use super::evaluate::{ENTRY_BYTES, mark_stale, write_entry};
 use super::events::EventStream;

@@ -88,12 +88,7 @@ pub(super) fn listen(head: &RequestHead, service: &Arc<Service>) -> HttpResponse
 }
 
 fn open(request: &RequestHead, service: &Arc<Service>) -> Result<HttpResponse, OfrepError> {
-    let refuse = || {
-        ApiError::new(
-            Code::Unauthenticated,
-            "Open this stream with the exact URL from a bulk evaluation.",
-        )
-    };
+    let refuse = || ApiError::new(Code::Unauthenticated, "Open this stream with the exact URL from a bulk evaluation.");
     let query = web::Query::<StreamParams>::from_query(request.uri.query().unwrap_or_default())
         .map_err(|_| refuse())?
         .into_inner();

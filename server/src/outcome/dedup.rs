@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use parking_lot::Mutex;
 use dashmap::{DashMap, Entry};
+use parking_lot::Mutex;
 
 /// Processes that are remembered. A forgotten one could have one batch counted twice.
 const REMEMBERED: usize = 100_000;
