@@ -7,15 +7,15 @@ use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::change::EnvironmentRecord;
 use ripcord_proto::role::Role;
 use ripcord_server::clock::SystemClock;
-use ripcord_server::commit::{Answerer, Author};
-use ripcord_server::environment::{Environments, Orphans, Rooms};
+use ripcord_server::commit::{Author, ResponseBuilder};
+use ripcord_server::environment::{EnvironmentDeps, Environments, Orphans};
 use ripcord_server::store::Store;
-use ripcord_server::system::{SystemAsk, SystemDraft};
+use ripcord_server::system::{SystemDraft, SystemOperation};
 use ripcord_server::tasks::TaskSet;
 
 /// The environments that `store` holds.
 pub async fn attach(store: Arc<dyn Store>) -> anyhow::Result<Environments> {
-    let rooms = Rooms {
+    let rooms = EnvironmentDeps {
         store,
         board: Arc::default(),
         clock: Arc::new(SystemClock),
@@ -36,9 +36,9 @@ pub async fn start(store: Arc<dyn Store>) -> anyhow::Result<Environments> {
     let draft = SystemDraft {
         author: author(Role::Admin),
         reason: None,
-        asks: vec![SystemAsk::CreateEnvironment(record)],
+        operations: vec![SystemOperation::CreateEnvironment(record)],
         call: None,
-        answer: Answerer::nothing(),
+        answer: ResponseBuilder::nothing(),
     };
     environments.submit_system(draft).await?;
     Ok(environments)

@@ -15,10 +15,10 @@ use ripcord_proto::record::{RecordKey, Records};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Position};
 
-use crate::commit::{Answer, Answerer, Ask, Author, Call, CommitError, Draft, Expected, Made};
-use crate::driver::Drivers;
+use crate::commit::{Answer, Applied, Author, CommitError, Draft, Expected, IdempotentCall, Operation, ResponseBuilder};
 use crate::environment::Environments;
 use crate::fleet::{ConfirmationTarget, Fleet};
+use crate::leader::LeaderLease;
 use crate::telemetry::names;
 
 /// Pings that are kept for each environment.
@@ -34,12 +34,12 @@ const APART: Duration = Duration::from_secs(1);
 pub struct Pings {
     environments: Environments,
     fleet: Fleet,
-    drivers: Drivers,
+    drivers: LeaderLease,
 }
 
 /// A ping that is asked for.
 #[derive(Debug, Clone)]
-pub struct Order {
+pub struct PingRequest {
     /// Of which environment.
     pub environment: EnvironmentKey,
     /// By whom.
@@ -47,14 +47,14 @@ pub struct Order {
     /// Why, where it is said.
     pub reason: Option<String>,
     /// The idempotent call that it is, where it is one.
-    pub call: Option<Call>,
+    pub call: Option<IdempotentCall>,
     /// How long the caller waits for confirmations.
     pub wait: Duration,
 }
 
 /// A ping that was sent.
 #[derive(Debug, Clone)]
-pub struct Sent {
+pub struct SentPing {
     /// The ping, and who has confirmed it so far.
     pub ping: Ping,
     /// Whether it had been sent before.
@@ -63,7 +63,7 @@ pub struct Sent {
 
 /// What a repeated call finds its ping by.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
-struct Receipt {
+struct PingReceipt {
     id: PingId,
     position: Position,
 }
@@ -82,22 +82,22 @@ pub fn newest_first(records: &Records) -> impl Iterator<Item = &Ping> {
 
 impl Pings {
     /// Sent to the applications of `fleet`.
-    pub fn new(environments: Environments, fleet: Fleet, drivers: Drivers) -> Self {
+    pub fn new(environments: Environments, fleet: Fleet, drivers: LeaderLease) -> Self {
         Self { environments, fleet, drivers }
     }
 
     /// Sends a ping, and answers when every application has confirmed it or the caller's time is up. Dropping the future takes
     /// nothing back.
-    pub async fn send(&self, order: Order) -> Result<Sent, CommitError> {
+    pub async fn send(&self, order: PingRequest) -> Result<SentPing, CommitError> {
         self.send_with(order, Vec::new()).await
     }
 
-    async fn send_with(&self, order: Order, conditions: Vec<Ask>) -> Result<Sent, CommitError> {
+    async fn send_with(&self, order: PingRequest, conditions: Vec<Operation>) -> Result<SentPing, CommitError> {
         let at = self.environments.clock().now();
         let id = PingId::from_parts(u64::try_from(at.as_millisecond()).unwrap_or_default(), rand::random());
         let draft = draft(&order, id, conditions);
         let committed = self.environments.submit(draft).await?;
-        let receipt: Receipt = serde_json::from_str(committed.answer.body.get()).map_err(|error| CommitError::Internal(error.to_string()))?;
+        let receipt: PingReceipt = serde_json::from_str(committed.answer.body.get()).map_err(|error| CommitError::Internal(error.to_string()))?;
         let target = ConfirmationTarget::Revision(receipt.position);
         if !committed.replayed {
             metrics::counter!(names::PINGS, "env" => order.environment.to_string()).increment(1);
@@ -115,14 +115,14 @@ impl Pings {
             let confirmation = self.fleet.wait(&order.environment, &target, order.wait, None).await;
             ping(&order, receipt.id, receipt.position, at, confirmation)
         };
-        Ok(Sent {
+        Ok(SentPing {
             ping: known,
             replayed: committed.replayed,
         })
     }
 
     /// Keeps what came of a ping, in the place of the oldest where there are enough.
-    async fn close(&self, order: &Order, ping: Ping) {
+    async fn close(&self, order: &PingRequest, ping: Ping) {
         let Ok(entry) = Entry::new(ping.id.clone(), ping, Position::START) else {
             return;
         };
@@ -131,13 +131,13 @@ impl Pings {
             let Ok(state) = self.environments.state(&order.environment) else { return };
             let excess = (state.records.pings.len() + 1).saturating_sub(KEPT);
             let oldest = state.records.pings.iter().take(excess).map(|entry| RecordKey::Ping(entry.key().clone()));
-            let mut asks = vec![Ask::PutRecord(Arc::clone(&entry).into(), Expected::Anything)];
-            asks.extend(oldest.map(|key| Ask::DeleteRecord(key, Expected::Anything)));
+            let mut asks = vec![Operation::PutRecord(Arc::clone(&entry).into(), Expected::Anything)];
+            asks.extend(oldest.map(|key| Operation::DeleteRecord(key, Expected::Anything)));
             let draft = Draft {
                 reason: Some("what a ping measured".to_owned()),
-                asks,
+                operations: asks,
                 call: None,
-                answer: Answerer::nothing(),
+                answer: ResponseBuilder::nothing(),
                 ..draft(order, entry.key().clone(), Vec::new())
             };
             match self.environments.submit(draft).await {
@@ -149,21 +149,21 @@ impl Pings {
     }
 }
 
-fn draft(order: &Order, id: PingId, conditions: Vec<Ask>) -> Draft {
+fn draft(order: &PingRequest, id: PingId, conditions: Vec<Operation>) -> Draft {
     let receipt = id.clone();
     let mut asks = conditions;
-    asks.push(Ask::Ping(id));
+    asks.push(Operation::Ping(id));
     let reason = order.reason.as_ref().map_or_else(|| "ping".to_owned(), |reason| format!("ping: {reason}"));
     Draft {
         reason: Some(reason),
         call: order.call.clone(),
-        answer: Answerer(Arc::new(move |made: &Made| receipt_of(&receipt, made))),
+        answer: ResponseBuilder(Arc::new(move |made: &Applied| receipt_of(&receipt, made))),
         ..Draft::new(order.environment.clone(), order.author.clone(), asks)
     }
 }
 
-fn receipt_of(id: &PingId, made: &Made) -> Answer {
-    let receipt = Receipt {
+fn receipt_of(id: &PingId, made: &Applied) -> Answer {
+    let receipt = PingReceipt {
         id: id.clone(),
         position: made.position,
     };
@@ -173,7 +173,7 @@ fn receipt_of(id: &PingId, made: &Made) -> Answer {
     }
 }
 
-fn ping(order: &Order, id: PingId, position: Position, at: jiff::Timestamp, confirmation: Option<Confirmation>) -> Ping {
+fn ping(order: &PingRequest, id: PingId, position: Position, at: jiff::Timestamp, confirmation: Option<Confirmation>) -> Ping {
     let unknown = || Confirmation {
         epoch: position.epoch,
         revision: Some(position.revision),

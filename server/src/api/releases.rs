@@ -19,10 +19,10 @@ use super::write::{NO_BODY, WriteRecord};
 use crate::access::Permit;
 use crate::access::permit::{ManageRelease, Read};
 use crate::commit::state::EnvironmentState;
-use crate::commit::{CommitError, Made};
+use crate::commit::{Applied, CommitError};
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
-use crate::release::{self, Beginning};
+use crate::release::{self, NewRelease};
 
 /// The releases, newest first. What a protected environment misses is told of the flags that a release names.
 #[utoipa::path(get, path = "/v1/environments/{env}/releases", tag = "releases",
@@ -71,7 +71,7 @@ pub(super) async fn begin(write: WriteRecord<ManageRelease>, body: Body<ReleaseR
     let why = reason(&format!("began release {name}"), given.as_deref());
     let (by, at) = (write.permit.author().actor, app.now());
     let view = viewer(&app, &write, name.clone())?;
-    let asked = (release::begin(Beginning { name, details, by, at }), why);
+    let asked = (release::begin(NewRelease { name, details, by, at }), why);
     let (_, reply) = submit(&app, write, &body.digest, asked, StatusCode::CREATED, view).await?;
     Ok(reply)
 }
@@ -114,9 +114,13 @@ pub(super) async fn finish(write: WriteRecord<ManageRelease>, name: PathKey<Rele
 }
 
 /// Makes the view of a release from what a commit made.
-fn viewer(app: &AppState, write: &WriteRecord<ManageRelease>, name: ReleaseName) -> Result<impl Fn(&Made) -> Result<ReleaseView, ApiError> + use<>, ApiError> {
+fn viewer(
+    app: &AppState,
+    write: &WriteRecord<ManageRelease>,
+    name: ReleaseName,
+) -> Result<impl Fn(&Applied) -> Result<ReleaseView, ApiError> + use<>, ApiError> {
     let (state, now) = (app.state_of_release(&write.permit)?, app.now());
-    Ok(move |made: &Made| {
+    Ok(move |made: &Applied| {
         let state = EnvironmentState {
             records: Arc::clone(&made.records),
             ..EnvironmentState::clone(&state)

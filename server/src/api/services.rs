@@ -16,28 +16,28 @@ use ripcord_proto::table::Table;
 use ripcord_proto::{EnvironmentKey, FlagKey, Position, ProposalId, ReleaseName, RollbackId, SegmentKey, Snapshot, TargetName};
 use tokio::sync::watch;
 
-use super::write::Prepared;
+use super::write::PreparedWrite;
 use crate::access::permit::{
     Administer, Allows, AnswerTrigger, DecideProposal, Edit, KeepDrill, Kill, ManageRelease, Read, Report, Restore, RollBack, SendPing,
 };
 use crate::access::{GlobalPermit, Permit};
 use crate::check::Checks;
-use crate::checkpoint::{self, Resolved};
-use crate::commit::plan::Planned;
+use crate::checkpoint::{self, ResolvedTarget};
+use crate::commit::plan::PlannedCommit;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Answer, Call, CommitError, Committed, Draft};
-use crate::driver::Drivers;
+use crate::commit::{Answer, CommitError, Committed, Draft, IdempotentCall};
 use crate::environment::Environments;
 use crate::fleet::Fleet;
 use crate::http::ApiError;
-use crate::kill::{self, Kills, Restored};
+use crate::kill::{self, Kills, RestoreOutcome};
+use crate::leader::LeaderLease;
 use crate::outcome::Outcomes;
 use crate::peer::Peers;
 use crate::ping::{self, Pings};
 use crate::proposal::Proposals;
-use crate::release::{self, Touched};
-use crate::rollback::acts::{self, WrongState};
-use crate::rollback::{self, Order, undo, wait};
+use crate::release::{self, ReleaseChanges};
+use crate::rollback::actions::{self, WrongRollbackState};
+use crate::rollback::{self, RollbackSpec, undo, wait};
 use crate::rollout::Rollouts;
 use crate::snapshot::publication::Served;
 use crate::store::{LogName, Store, StoreHealth, StoreState};
@@ -55,7 +55,7 @@ pub struct Services {
     /// Who is connected and has confirmed what.
     pub fleet: Fleet,
     /// Which node drives what goes on by itself.
-    pub drivers: Drivers,
+    pub drivers: LeaderLease,
     /// Sends pings.
     pub pings: Pings,
     /// Rollouts.
@@ -143,17 +143,17 @@ impl AppState {
     }
 
     /// Submits what a permit prepared.
-    pub(super) async fn submit<A: Allows>(&self, prepared: Prepared<A>) -> Result<Committed, ApiError> {
+    pub(super) async fn submit<A: Allows>(&self, prepared: PreparedWrite<A>) -> Result<Committed, ApiError> {
         Ok(self.parts.environments.submit(prepared.into_draft()).await?)
     }
 
     /// What a draft would do; reading is enough for that.
-    pub(super) fn plan(&self, prepared: &Prepared<Read>) -> Result<Planned, ApiError> {
+    pub(super) fn plan(&self, prepared: &PreparedWrite<Read>) -> Result<PlannedCommit, ApiError> {
         Ok(self.parts.environments.plan(prepared.draft())?)
     }
 
     /// Makes a rollback ready.
-    pub(super) async fn prepare_rollback(&self, permit: &Permit<RollBack>, order: &Order) -> Result<rollback::Prepared, ApiError> {
+    pub(super) async fn prepare_rollback(&self, permit: &Permit<RollBack>, order: &RollbackSpec) -> Result<rollback::PreparedRollback, ApiError> {
         let (environments, environment) = (&self.parts.environments, permit.environment());
         if self.stale().is_some() {
             let away = CommitError::Unavailable("it does not answer".to_owned());
@@ -163,29 +163,34 @@ impl AppState {
     }
 
     /// The rollback that a call made before.
-    pub(super) fn replayed_rollback(&self, permit: &Permit<RollBack>, call: &Call) -> Result<Option<rollback::Done>, ApiError> {
+    pub(super) fn replayed_rollback(&self, permit: &Permit<RollBack>, call: &IdempotentCall) -> Result<Option<rollback::CommittedRollback>, ApiError> {
         rollback::replayed(&self.parts.environments, permit.environment(), call)
     }
 
     /// Commits a rollback that is ready.
-    pub(super) async fn roll_back(&self, draft: Prepared<RollBack>, prepared: &rollback::Prepared, order: &Order) -> Result<rollback::Done, ApiError> {
+    pub(super) async fn roll_back(
+        &self,
+        draft: PreparedWrite<RollBack>,
+        prepared: &rollback::PreparedRollback,
+        order: &RollbackSpec,
+    ) -> Result<rollback::CommittedRollback, ApiError> {
         rollback::commit(&self.parts.environments, &self.parts.checks, prepared, order, draft.into_draft()).await
     }
 
     /// What a rollback would do; reading is enough for that.
-    pub(super) async fn plan_rollback(&self, permit: &Permit<Read>, order: &Order, users: rollback::Users) -> Result<RollbackPlan, ApiError> {
+    pub(super) async fn plan_rollback(&self, permit: &Permit<Read>, order: &RollbackSpec, users: rollback::SampleUsers) -> Result<RollbackPlan, ApiError> {
         let environments = &self.parts.environments;
         let prepared = rollback::prepare(environments, permit.environment(), &permit.author(), order).await?;
         Ok(rollback::plan(environments, &prepared, users).await?)
     }
 
     /// Kills.
-    pub(super) async fn kill(&self, _: &Permit<Kill>, order: kill::Order) -> Result<kill::Outcome, ApiError> {
+    pub(super) async fn kill(&self, _: &Permit<Kill>, order: kill::KillOrder) -> Result<kill::KillOutcome, ApiError> {
         Ok(self.parts.kills.kill(order).await?)
     }
 
     /// Lifts a kill.
-    pub(super) async fn restore(&self, id: ripcord_proto::KillId, prepared: Prepared<Restore>) -> Result<Restored, ApiError> {
+    pub(super) async fn restore(&self, id: ripcord_proto::KillId, prepared: PreparedWrite<Restore>) -> Result<RestoreOutcome, ApiError> {
         Ok(self.parts.kills.restore(id, prepared.into_draft()).await?)
     }
 
@@ -230,15 +235,20 @@ impl AppState {
     /// Changes the record of a rollback by what `change` makes of it, as it is when that is committed.
     pub(super) async fn amend_rollback(
         &self,
-        prepared: &Prepared<RollBack>,
+        prepared: &PreparedWrite<RollBack>,
         id: &RollbackId,
-        change: impl Fn(&Rollback) -> Result<Rollback, WrongState>,
+        change: impl Fn(&Rollback) -> Result<Rollback, WrongRollbackState>,
     ) -> Result<Committed, ApiError> {
-        Ok(acts::amend(&self.parts.environments, prepared.draft(), id, change).await?)
+        Ok(actions::amend(&self.parts.environments, prepared.draft(), id, change).await?)
     }
 
     /// Rolls forward again from a rollback.
-    pub(super) async fn undo_rollback(&self, prepared: &Prepared<RollBack>, order: &Order, id: &RollbackId) -> Result<rollback::Done, ApiError> {
+    pub(super) async fn undo_rollback(
+        &self,
+        prepared: &PreparedWrite<RollBack>,
+        order: &RollbackSpec,
+        id: &RollbackId,
+    ) -> Result<rollback::CommittedRollback, ApiError> {
         undo::commit(&self.parts.environments, &self.parts.checks, prepared.draft(), order, id).await
     }
 
@@ -259,7 +269,7 @@ impl AppState {
     }
 
     /// The answer that a call got before, where it did.
-    pub(super) fn answered(&self, permit: &Permit<AnswerTrigger>, call: &Call) -> Result<Option<Answer>, ApiError> {
+    pub(super) fn answered(&self, permit: &Permit<AnswerTrigger>, call: &IdempotentCall) -> Result<Option<Answer>, ApiError> {
         Ok(self.parts.environments.answered(permit.environment(), call)?)
     }
 
@@ -277,7 +287,7 @@ impl AppState {
     }
 
     /// Sends a ping.
-    pub(super) async fn ping(&self, _: &Permit<SendPing>, order: ping::Order) -> Result<ping::Sent, ApiError> {
+    pub(super) async fn ping(&self, _: &Permit<SendPing>, order: ping::PingRequest) -> Result<ping::SentPing, ApiError> {
         Ok(self.parts.pings.send(order).await?)
     }
 
@@ -309,12 +319,12 @@ impl AppState {
     }
 
     /// The state that a name stands for.
-    pub(super) async fn resolve(&self, permit: &Permit<Read>, name: &TargetName) -> Result<Resolved, ApiError> {
+    pub(super) async fn resolve(&self, permit: &Permit<Read>, name: &TargetName) -> Result<ResolvedTarget, ApiError> {
         Ok(checkpoint::resolve(&self.parts.environments, permit.environment(), name).await?)
     }
 
     /// What a release changed.
-    pub(super) async fn touched(&self, permit: &Permit<Read>, release: &ReleaseName) -> Result<Touched, ApiError> {
+    pub(super) async fn touched(&self, permit: &Permit<Read>, release: &ReleaseName) -> Result<ReleaseChanges, ApiError> {
         Ok(release::touched(&self.parts.environments, permit.environment(), release).await?)
     }
 

@@ -20,10 +20,10 @@ use super::services::AppState;
 use super::write::{NO_BODY, WriteRecord, reply};
 use crate::access::Permit;
 use crate::access::permit::{ChangeTrigger, ManageTrigger, Read};
-use crate::commit::{CommitError, Made};
+use crate::commit::{Applied, CommitError};
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
-use crate::trigger::manage;
+use crate::trigger::crud;
 
 /// Firings that are shown with their trigger.
 const SHOWN: usize = 10;
@@ -62,21 +62,21 @@ pub(super) async fn get(permit: Permit<Read>, name: PathKey<TriggerName>, app: w
     params(("env" = String, Path, example = "production"), WriteQuery),
     request_body(content = TriggerRequest, example = json!({"name": "error-rate", "source": "alertmanager", "credential": "bearer",
         "action": {"rollback": {"scope": "open_release"}}, "conditions": {"labels": {"severity": "page"}, "during": "open_release"}, "cooldown": "15m", "max_per_hour": 3})),
-    responses((status = 201, description = "Made", body = TriggerMade), (status = "4XX", body = Problem)))]
+    responses((status = 201, description = "Applied", body = TriggerMade), (status = "4XX", body = Problem)))]
 pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<TriggerRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let request = body.value;
-    let made = manage::made(&request, write.permit.author().actor, app.now());
+    let made = crud::new_trigger(&request, write.permit.author().actor, app.now());
     let given = request.reason.clone().or_else(|| write.given_reason());
     let why = reason(&format!("made trigger {}: {}", request.name, request.action), given.as_deref());
     let view = viewer(&write, request.name);
     // What is recorded for a repeat of the call is everything but the secret.
-    let recorded = move |made: &Made| {
+    let recorded = move |made: &Applied| {
         Ok(TriggerMade {
             trigger: view(made)?,
             secret: None,
         })
     };
-    let (committed, shown) = submit(&app, write, &body.digest, (manage::create(made.trigger), why), StatusCode::CREATED, recorded).await?;
+    let (committed, shown) = submit(&app, write, &body.digest, (crud::create(made.trigger), why), StatusCode::CREATED, recorded).await?;
     let Some(secret) = made.secret.filter(|_| !committed.replayed) else {
         return Ok(shown);
     };
@@ -109,7 +109,7 @@ pub(super) async fn change(
     let what = patch.state.map_or("changed".to_owned(), |state| format!("set {state}"));
     let why = reason(&format!("trigger {name} {what}"), given.as_deref());
     let view = viewer(&write, name.clone());
-    let (_, reply) = submit(&app, write, &body.digest, (manage::change(name, patch, expected), why), StatusCode::OK, view).await?;
+    let (_, reply) = submit(&app, write, &body.digest, (crud::change(name, patch, expected), why), StatusCode::OK, view).await?;
     Ok(reply)
 }
 
@@ -123,8 +123,8 @@ pub(super) async fn delete(write: WriteRecord<ManageTrigger>, name: PathKey<Trig
     let given = write.given_reason();
     let why = reason(&format!("deleted trigger {name}"), given.as_deref());
     let deleted = name.clone();
-    let body = move |_: &Made| Ok(serde_json::json!({"name": deleted, "revision": null}));
-    let (committed, _) = submit(&app, write, &NO_BODY, (manage::delete(name, expected), why), StatusCode::OK, body).await?;
+    let body = move |_: &Applied| Ok(serde_json::json!({"name": deleted, "revision": null}));
+    let (committed, _) = submit(&app, write, &NO_BODY, (crud::delete(name, expected), why), StatusCode::OK, body).await?;
     reply(&committed.answer, committed.replayed, None)
 }
 
@@ -148,9 +148,9 @@ fn find<'r>(records: &'r Records, name: &TriggerName) -> Result<(&'r Entry<Trigg
 }
 
 /// Makes the view of a trigger from what a commit made.
-fn viewer<A>(write: &WriteRecord<A>, name: TriggerName) -> impl Fn(&Made) -> Result<TriggerView, ApiError> + use<A> {
+fn viewer<A>(write: &WriteRecord<A>, name: TriggerName) -> impl Fn(&Applied) -> Result<TriggerView, ApiError> + use<A> {
     let environment: EnvironmentKey = write.permit.environment().clone();
-    move |made: &Made| {
+    move |made: &Applied| {
         let trigger = made.records.triggers.value(name.as_str()).ok_or_else(lost)?;
         Ok(TriggerView::of(&environment, trigger, &made.records.policy()))
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ripcord_proto::record::Records;
 
-use super::{Order, Pings, newest};
-use crate::environment::Place;
+use super::{PingRequest, Pings, newest};
+use crate::environment::EnvironmentTask;
 
 /// How often a node that does not drive, or cannot send, looks again.
 const ASIDE: Duration = Duration::from_secs(5);
@@ -18,8 +18,8 @@ impl Pings {
         self.environments.in_each("pings", move |place| this.clone().keep_sending(place));
     }
 
-    async fn keep_sending(self, place: Place) {
-        let Place { environment, mut states } = place;
+    async fn keep_sending(self, place: EnvironmentTask) {
+        let EnvironmentTask { environment, mut states } = place;
         let clock = self.environments.clock();
         loop {
             let due = due(&states.borrow_and_update().records, clock.now());
@@ -38,7 +38,7 @@ impl Pings {
             }
             let sent = match self.drivers.hold(&environment).await {
                 Some(token) => {
-                    let order = Order {
+                    let order = PingRequest {
                         environment: environment.clone(),
                         author: self.drivers.author(),
                         reason: Some("as the environment's policy asks".to_owned()),

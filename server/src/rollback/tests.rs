@@ -19,18 +19,18 @@ use ripcord_proto::rollback::{Ladder, Latitude, Phases, Review, Rollback, Rollba
 use ripcord_proto::table::{Entry, Member as _};
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Position, RollbackId};
 
-use super::progress::Progress;
+use super::controller::RollbackController;
 use crate::check::Checks;
 use crate::clock::{Clock, SystemClock};
-use crate::commit::reversal::{Reach, Reversal};
-use crate::commit::{Answerer, Ask, Author, CommitError, Committed, Draft, Expected};
-use crate::driver::{Alone, Drivers, Presence};
-use crate::environment::{Environments, Orphans, Rooms};
+use crate::commit::reversal::{Reversal, ReversalScope};
+use crate::commit::{Author, CommitError, Committed, Draft, Expected, Operation, ResponseBuilder};
+use crate::environment::{EnvironmentDeps, Environments, Orphans};
 use crate::fleet::{Fleet, FleetSettings, Membership, NewMember, NoPeers, Transport};
+use crate::leader::{LeaderLease, LiveNodes, SingleNode};
 use crate::outcome::{NoPeerOutcomes, Outcomes};
 use crate::snapshot::board::Board;
 use crate::store::memory::MemoryStore;
-use crate::system::{SystemAsk, SystemDraft};
+use crate::system::{SystemDraft, SystemOperation};
 use crate::tasks::TaskSet;
 
 pub(super) fn production() -> EnvironmentKey {
@@ -78,7 +78,7 @@ impl World {
             since: tokio::time::Instant::now(),
         });
         let board = Arc::new(Board::default());
-        let rooms = Rooms {
+        let rooms = EnvironmentDeps {
             store: Arc::new(MemoryStore::new()),
             board: Arc::clone(&board),
             clock: Arc::clone(&clock),
@@ -94,9 +94,9 @@ impl World {
         let draft = SystemDraft {
             author: author(),
             reason: None,
-            asks: vec![SystemAsk::CreateEnvironment(record)],
+            operations: vec![SystemOperation::CreateEnvironment(record)],
             call: None,
-            answer: Answerer::nothing(),
+            answer: ResponseBuilder::nothing(),
         };
         environments.submit_system(draft).await.unwrap();
         let world = Self {
@@ -111,9 +111,9 @@ impl World {
     }
 
     /// Begins to see rollbacks through, as the node of this id.
-    pub(super) fn drive(&self, id: &str, presence: Arc<dyn Presence>) -> Drivers {
-        let drivers = Drivers::new(self.environments.clone(), presence, id, id);
-        let progress = Progress {
+    pub(super) fn drive(&self, id: &str, presence: Arc<dyn LiveNodes>) -> LeaderLease {
+        let drivers = LeaderLease::new(self.environments.clone(), presence, id, id);
+        let controller = RollbackController {
             environments: self.environments.clone(),
             fleet: self.fleet.clone(),
             outcomes: self.outcomes.clone(),
@@ -121,15 +121,15 @@ impl World {
             checks: Checks::new(Arc::clone(&self.clock)),
             drivers: drivers.clone(),
         };
-        progress.start();
+        controller.start();
         drivers
     }
 
     pub(super) fn drive_alone(&self) {
-        self.drive("a", Arc::new(Alone));
+        self.drive("a", Arc::new(SingleNode));
     }
 
-    pub(super) async fn submit(&self, asks: Vec<Ask>) -> Result<Committed, CommitError> {
+    pub(super) async fn submit(&self, asks: Vec<Operation>) -> Result<Committed, CommitError> {
         let draft = Draft {
             reason: Some("a test".to_owned()),
             ..Draft::new(production(), author(), asks)
@@ -149,12 +149,12 @@ impl World {
         });
         let flag = Flag::parse(&flag.to_string()).unwrap();
         let key = FlagKey::new(key).unwrap();
-        self.submit(vec![Ask::PutFlag(key, Box::new(flag))]).await.unwrap().position
+        self.submit(vec![Operation::PutFlag(key, Box::new(flag))]).await.unwrap().position
     }
 
     pub(super) async fn policy(&self, policy: Policy) {
         let entry = Entry::new(Single, policy, Position::START).unwrap();
-        let put = Ask::PutRecord(Arc::new(entry).into(), Expected::Anything);
+        let put = Operation::PutRecord(Arc::new(entry).into(), Expected::Anything);
         self.submit(vec![put]).await.unwrap();
     }
 
@@ -213,13 +213,13 @@ impl World {
             },
         };
         let reversal = Reversal {
-            reach: Reach::Flags(flags),
+            reach: ReversalScope::Flags(flags),
             segment: None,
             target: Arc::new(target.snapshot),
             cap: steps.first().copied(),
             record,
         };
-        self.submit(vec![Ask::Rollback(Box::new(reversal))]).await.unwrap();
+        self.submit(vec![Operation::Rollback(Box::new(reversal))]).await.unwrap();
         id
     }
 
@@ -282,7 +282,7 @@ impl Said {
     }
 }
 
-impl Presence for Said {
+impl LiveNodes for Said {
     fn others(&self) -> BoxFuture<'_, Option<BTreeSet<String>>> {
         let said = self.0.lock().unwrap().clone();
         Box::pin(std::future::ready(Some(said)))

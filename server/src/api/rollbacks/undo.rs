@@ -12,10 +12,10 @@ use super::create::{answered, recorded};
 use crate::access::permit::{Read, RollBack};
 use crate::api::path::PathKey;
 use crate::api::services::AppState;
-use crate::api::write::{Asked, Write};
+use crate::api::write::{Write, WriteRequest};
 use crate::http::query::{Reason, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
-use crate::rollback::{Order, Users};
+use crate::rollback::{RollbackSpec, SampleUsers};
 
 /// Rolls forward again: what a rollback put back is as it was before it. It is a rollback of its own, under the same guards, and
 /// marks the first one as undone.
@@ -40,7 +40,10 @@ pub(in crate::api) async fn create(
     let mut order = order(&id, asked);
     order.reason = order.reason.or_else(|| write.query.reason.clone().map(Reason::into_text));
     order.latitude.changes_served |= write.query.changes_served;
-    let asked = Asked { plan, ..Asked::default() };
+    let asked = WriteRequest {
+        plan,
+        ..WriteRequest::default()
+    };
     let prepared = write.prepare(asked, &body.digest, recorded);
     let done = app.undo_rollback(&prepared, &order, &id).await?;
     answered(&app, &environment, done, wait).await
@@ -61,15 +64,15 @@ pub(in crate::api) async fn plan(
     let PathKey(id) = id;
     let body = Body::<Option<UndoRequest>>::optional(&request, payload).await?;
     let order = order(&id, body.value.unwrap_or_default());
-    let plan = app.plan_rollback(&write.permit, &order, Users::default()).await?;
+    let plan = app.plan_rollback(&write.permit, &order, SampleUsers::default()).await?;
     Ok(ApiResponse::ok(&plan)?.stale(app.stale()))
 }
 
-fn order(id: &RollbackId, asked: UndoRequest) -> Order {
-    Order {
+fn order(id: &RollbackId, asked: UndoRequest) -> RollbackSpec {
+    RollbackSpec {
         latitude: asked.latitude,
         acknowledged: asked.acknowledge_one_way,
         reason: asked.reason,
-        ..Order::undoing(id.clone())
+        ..RollbackSpec::undoing(id.clone())
     }
 }

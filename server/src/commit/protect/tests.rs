@@ -5,10 +5,10 @@ use proptest::prelude::*;
 use ripcord_proto::references::{self, Touched};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Position, Segment, SegmentKey, Snapshot};
-use ripcord_sdk::engine::{Compiled, Context, Unheard};
+use ripcord_sdk::engine::{Compiled, Context, SinceContact};
 use serde_json::{Value, json};
 
-use super::exposure::{Change, raised};
+use super::exposure::{ExposureChange, raised};
 
 const KEYS: [&str; 3] = ["a", "b", "c"];
 
@@ -26,7 +26,7 @@ fn base(rules: &Value) -> Value {
 
 fn raises(before: &Value, after: &Value) -> bool {
     let (before, after) = (flag(before), flag(after));
-    let change = Change {
+    let change = ExposureChange {
         before: Some(&before),
         after: Some(&after),
     };
@@ -185,10 +185,10 @@ fn users() -> Vec<serde_json::Map<String, Value>> {
 /// What each user is served of a flag that is not its safe variant, by both definitions.
 fn exposed(compiled: &Compiled, key: &str, safe: &[Option<String>], users: &[serde_json::Map<String, Value>]) -> Vec<Option<(String, String)>> {
     let one = |user: &serde_json::Map<String, Value>| {
-        let detail = compiled.resolve(key, &Context::from_json(user), Unheard::FRESH);
-        let variant = detail.variant.map(ToString::to_string)?;
+        let detail = compiled.evaluate(key, &Context::from_json(user), SinceContact::FRESH);
+        let variant = detail.variant().map(ToString::to_string)?;
         let is_safe = safe.iter().all(|safe| safe.as_deref() == Some(variant.as_str()));
-        (!is_safe).then(|| (variant, format!("{:?}", detail.value)))
+        (!is_safe).then(|| (variant, format!("{:?}", detail.value())))
     };
     users.iter().map(one).collect()
 }

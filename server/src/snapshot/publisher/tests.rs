@@ -7,12 +7,12 @@ use ripcord_proto::frame::Overlay;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, FlagKey, Position};
 use ripcord_sdk::Context;
-use ripcord_sdk::engine::Unheard;
+use ripcord_sdk::engine::SinceContact;
 use tokio::sync::mpsc;
 
 use super::Publisher;
-use crate::commit::log::{LogState as _, Sink as _};
 use crate::commit::state::EnvironmentState;
+use crate::commit::traits::{LogState as _, Sink as _};
 use crate::snapshot::board::Board;
 use crate::snapshot::fixture::{flag, kill};
 
@@ -60,7 +60,7 @@ impl Case {
 
     fn serves(&self, key: &str) -> bool {
         let served = self.board.served("production").unwrap();
-        served.compiled.boolean(key, &Context::new("user"), Unheard::FRESH, false)
+        served.compiled.boolean(key, &Context::new("user"), SinceContact::FRESH, false)
     }
 }
 
