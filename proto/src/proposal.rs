@@ -35,9 +35,11 @@ pub struct Proposal {
     /// How it stands.
     pub state: ProposalState,
     /// Why it stands so, in words, and what can be done next.
-    pub says: String,
+    #[serde(alias = "says")]
+    pub message: String,
     /// What it does, in words.
-    pub what: String,
+    #[serde(alias = "what")]
+    pub summary: String,
     /// Why it needs a second person: what the environment's policy guards of what it does.
     pub guarded: BTreeSet<Guarded>,
     /// Who asked for it.
@@ -52,9 +54,10 @@ pub struct Proposal {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub release: Option<ReleaseName>,
-    /// The position that its difference was shown against.
+    /// The position that `diff` was computed against.
+    #[serde(alias = "shown")]
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "1:41"))]
-    pub shown: Position,
+    pub base: Position,
     /// The hash of what it does; it is applied as long as it would do exactly that.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub plan: Digest,
@@ -64,8 +67,8 @@ pub struct Proposal {
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<Object>))]
     pub asked: Vec<Asked>,
     /// Whether its author knows that it changes what a killed flag serves.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub changes_served: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not", alias = "changes_served")]
+    pub allow_killed_edit: bool,
     /// When it lapses.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub expires: jiff::Timestamp,
@@ -201,7 +204,7 @@ impl Proposal {
     pub fn at(mut self, now: jiff::Timestamp) -> Self {
         if self.state == ProposalState::Proposed && now >= self.expires {
             self.state = ProposalState::Expired;
-            self.says = format!("Nobody decided on it until {}. Ask for it again.", self.expires);
+            self.message = format!("Nobody decided on it until {}. Ask for it again.", self.expires);
         }
         self
     }
@@ -248,18 +251,18 @@ mod tests {
             id: ProposalId::from_parts(1, 2),
             environment: "production".parse().unwrap(),
             state: ProposalState::Proposed,
-            says: String::new(),
-            what: "change flag a".to_owned(),
+            message: String::new(),
+            summary: "change flag a".to_owned(),
             guarded: BTreeSet::from([Guarded::Changes]),
             by,
             at,
             reason: None,
             release: None,
-            shown: Position::START,
+            base: Position::START,
             plan: Digest::ZERO,
             diff: Difference::default(),
             asked: vec![Asked::Change(ChangeRequest::DeleteFlag("a".parse().unwrap()))],
-            changes_served: false,
+            allow_killed_edit: false,
             expires: "2026-11-26T03:00:00Z".parse().unwrap(),
             decided: None,
             revision: None,

@@ -8,6 +8,9 @@ use serde_json::{Map, Number, Value};
 use crate::fault::{Fault, Faults};
 use crate::limits;
 
+/// Members that have a new name: the old one is refused with the new one named.
+const RENAMED: [(&str, &str); 2] = [("changes_served", "allow_killed_edit"), ("unjudged", "no_gates")];
+
 /// Token of a problem that has been noted: only [`Reader::refuse`] makes one, so that nothing is refused in silence.
 #[derive(Debug)]
 pub(crate) struct Refused(());
@@ -132,6 +135,8 @@ impl Reader {
         for name in map.keys().filter(|name| !known.contains(&name.as_str())) {
             if reserved.contains(&name.as_str()) {
                 self.within(name, |reader| reader.note("is reserved for a later version; leave it out"));
+            } else if let Some((_, new)) = RENAMED.iter().find(|(old, new)| old == name && known.contains(new)) {
+                self.within(name, |reader| reader.note(format!("is now called {new:?}")));
             } else {
                 let hint = hint(name, known.iter().copied());
                 let hint = if hint.is_empty() {

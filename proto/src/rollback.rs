@@ -81,7 +81,8 @@ pub struct Rollback {
     /// How it stands.
     pub state: RollbackState,
     /// Why it stands so, in words, and what can be done next.
-    pub says: String,
+    #[serde(alias = "says")]
+    pub message: String,
     /// Who asked for it.
     pub by: Actor,
     /// Why.
@@ -125,8 +126,8 @@ pub struct Rollback {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<CheckOutcome>,
     /// How often the bad state was served between onset and confirmation.
-    #[serde(default)]
-    pub served_bad: ServedBad,
+    #[serde(default, alias = "served_bad")]
+    pub bad_exposure: BadExposure,
     /// The rollback that undid it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undone_by: Option<RollbackId>,
@@ -144,7 +145,8 @@ pub struct Latitude {
     /// Segments that differ go back too.
     pub with_segments: bool,
     /// What a killed flag serves may change.
-    pub changes_served: bool,
+    #[serde(alias = "changes_served")]
+    pub allow_killed_edit: bool,
 }
 
 /// How a rollback stands.
@@ -268,7 +270,7 @@ pub struct Phases {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
-pub struct ServedBad {
+pub struct BadExposure {
     /// To users.
     pub real: u64,
     /// To probes and load tests.
@@ -309,7 +311,7 @@ impl Rollback {
     /// Its review falls due `review_seconds` after `decided`.
     pub fn begun(id: RollbackId, scope: Scope, target: Target, before: Position, by: Actor, decided: jiff::Timestamp, review_seconds: u64) -> Self {
         Self {
-            says: format!("It is committed, and the applications' confirmations are awaited. `ripcord rollback show {id}` tells how it goes."),
+            message: format!("It is committed, and the applications' confirmations are awaited. `ripcord rollback show {id}` tells how it goes."),
             id,
             scope,
             segment: None,
@@ -334,7 +336,7 @@ impl Rollback {
             confirmation: None,
             probes: Vec::new(),
             checks: Vec::new(),
-            served_bad: ServedBad::default(),
+            bad_exposure: BadExposure::default(),
             undone_by: None,
             review: Review {
                 due: after(decided, review_seconds),

@@ -11,7 +11,7 @@ use crate::revision::Position;
 use crate::rollback::{RollbackId, Target};
 use crate::table::Member;
 
-pub use self::plan::{Day, Exposure, Hours, Judged, Plan, Step, Window};
+pub use self::plan::{Day, Exposure, Hours, Plan, Step, Window};
 
 made_id!(
     /// The id of a rollout: `ro_` and 26 lower-case letters or digits. It sorts by time of making.

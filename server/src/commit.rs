@@ -72,7 +72,7 @@ pub struct Draft {
     /// The hash of the plan that must still hold.
     pub plan: Option<Digest>,
     /// Whether the caller knows that it changes what a killed flag serves.
-    pub changes_served: ChangesServed,
+    pub allow_killed_edit: ChangesServed,
     /// Who has agreed to it beside its author.
     pub approval: Approval,
     /// The idempotent call that this is, where it is one.
@@ -94,7 +94,7 @@ impl Draft {
             asks,
             precondition: None,
             plan: None,
-            changes_served: ChangesServed::Refuse,
+            allow_killed_edit: ChangesServed::Refuse,
             approval: Approval::default(),
             call: None,
             answered: None,
@@ -161,7 +161,7 @@ pub enum ChangesServed {
     /// It is refused.
     #[default]
     Refuse,
-    /// The caller said `"changes_served": true`.
+    /// The caller said `"allow_killed_edit": true`.
     Accept,
 }
 

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use ripcord_proto::outcome::{OutcomeBatch, Traffic};
-use ripcord_proto::rollback::ServedBad;
+use ripcord_proto::rollback::BadExposure;
 use ripcord_proto::{EnvironmentKey, FlagKey, Snapshot};
 
 use self::counters::Counters;
@@ -45,7 +45,7 @@ struct Inner {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ServedBetween {
     /// How often.
-    pub counts: ServedBad,
+    pub counts: BadExposure,
     /// From when on every report is counted; `None` where nothing was ever reported.
     pub since: Option<Timestamp>,
 }
@@ -82,7 +82,7 @@ impl Outcomes {
         let of = |traffic| inner.window.between(&inner.counters.series_of(environment, flags, traffic), from, to);
         let (real, synthetic) = (of(Traffic::Real), of(Traffic::Synthetic));
         ServedBetween {
-            counts: ServedBad {
+            counts: BadExposure {
                 real: real.evaluations,
                 synthetic: synthetic.evaluations,
                 errors_real: real.errors,

@@ -141,7 +141,7 @@ impl Proposals {
             }
             let next = Proposal {
                 state,
-                says: says::refused(&decision.word, no),
+                message: says::refused(&decision.word, no),
                 decided: Some(decision.word.clone()),
                 ..(*proposal).clone()
             };
@@ -194,7 +194,7 @@ impl Proposals {
             ProposalState::Proposed => Ok(Standing::Waits(proposal)),
             state if state == like => Ok(Standing::So(proposal)),
             ProposalState::Applied | ProposalState::Declined | ProposalState::Withdrawn | ProposalState::Expired | ProposalState::Stale => {
-                let detail = format!("Proposal {} is {}: {}", proposal.id, proposal.state.as_str(), proposal.says);
+                let detail = format!("Proposal {} is {}: {}", proposal.id, proposal.state.as_str(), proposal.message);
                 Err(Refusal::new(Code::WrongState, detail))
             }
         }
@@ -210,7 +210,7 @@ impl Proposals {
         Ok(Draft {
             reason: proposal.reason.clone(),
             release: proposal.release.clone(),
-            changes_served: changes_served(proposal),
+            allow_killed_edit: allow_killed_edit(proposal),
             approval: Approval::Given(Box::new(Given {
                 proposal: proposal.id.clone(),
                 word: decision.word.clone(),
@@ -225,7 +225,7 @@ impl Proposals {
     async fn gone_stale(&self, proposal: &Proposal, decision: &Decision, why: &str) -> Result<Refusal, Refusal> {
         let next = Proposal {
             state: ProposalState::Stale,
-            says: says::stale(why),
+            message: says::stale(why),
             ..proposal.clone()
         };
         let unasked = Decision {
@@ -290,8 +290,8 @@ impl From<Standing> for Decided {
     }
 }
 
-fn changes_served(proposal: &Proposal) -> ChangesServed {
-    if proposal.changes_served {
+fn allow_killed_edit(proposal: &Proposal) -> ChangesServed {
+    if proposal.allow_killed_edit {
         ChangesServed::Accept
     } else {
         ChangesServed::Refuse

@@ -109,7 +109,7 @@ on_both_stores! {
         let reported = phases["applied_last_ms"].as_f64().context("applied_last_ms")?;
         let measured = between(committed, last_seen);
         ensure!(reported >= measured - 5.0 && reported <= between(committed, healthy) + 5.0, "last after {measured} ms, reported {reported} ms");
-        let (served, bad) = (shop.served(), &done["served_bad"]);
+        let (served, bad) = (shop.served(), &done["bad_exposure"]);
         let counted = |name: &str| bad[name].as_u64().with_context(|| format!("{name} in {bad}"));
         // Every user who was served the bad state met an error; the health endpoint evaluates, too, and tells no outcome.
         let (errors, probes) = (counted("errors_real")?, counted("errors_synthetic")?);

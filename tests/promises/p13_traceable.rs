@@ -20,7 +20,7 @@ on_both_stores! {
         ensure!(put["reason"] == "launch day" && put["at"].is_string(), "{put}");
         ensure!(put["origin"]["address"].as_str().is_some_and(|address| address.starts_with("127.0.0.1")), "{put}");
         ensure!(put["origin"]["request"].as_str().map(str::to_owned) == request, "the answer's request id is {request:?}, the log has {put}");
-        ensure!(put["changes"][0] == json!({"change": "put_flag", "what": "checkout"}), "{put}");
+        ensure!(put["changes"][0] == json!({"change": "put_flag", "subject": "checkout"}), "{put}");
         let kill = log.iter().find(|entry| entry["revision"] == 2).cloned().unwrap_or_default();
         ensure!(kill["urgent"] == true, "{kill}");
     }

@@ -44,7 +44,7 @@ on_both_stores! {
         connected(&admin, 4).await?;
         let rollback = roll_back(&admin, "20s", &json!({})).await?;
         ensure!(rollback["state"] == "partial", "{rollback:#}");
-        let says = rollback["says"].as_str().unwrap_or_default();
+        let says = rollback["message"].as_str().unwrap_or_default();
         ensure!(says.contains("3 of 4 applications") && says.contains("mute-7"), "{says}");
         let listed = admin.pages("rollbacks").await?;
         ensure!(listed.len() == 1 && listed[0]["state"] == "partial", "{listed:#?}");
@@ -60,7 +60,7 @@ on_both_stores! {
         policy(&admin, &json!({"confirm_within_seconds": 1})).await?;
         apps[1].signal(Signal::Stop)?;
         let rollback = roll_back(&admin, "20s", &json!({})).await?;
-        ensure!(rollback["state"] == "partial" && rollback["says"].as_str().is_some_and(|says| says.contains("shop-2")), "{rollback:#}");
+        ensure!(rollback["state"] == "partial" && rollback["message"].as_str().is_some_and(|says| says.contains("shop-2")), "{rollback:#}");
         apps[1].signal(Signal::Cont)?;
         until(&admin, &id(&rollback)?, "confirmed").await?;
         apps[1].serves("false").await?;
@@ -73,7 +73,7 @@ on_both_stores! {
         policy(&admin, &json!({"confirm_within_seconds": 1, "checks": checks})).await?;
         let rollback = roll_back(&admin, "20s", &json!({})).await?;
         ensure!(rollback["state"] == "failed", "{rollback:#}");
-        let says = rollback["says"].as_str().unwrap_or_default();
+        let says = rollback["message"].as_str().unwrap_or_default();
         ensure!(says.contains("orders of environment (200, expected 418)") && !says.contains("well of"), "{says}");
         ensure!(moment(&rollback, "applied").is_some() && moment(&rollback, "healthy").is_none(), "{rollback:#}");
         ensure!(rollback["confirmation"]["complete"] == true, "{rollback:#}");
@@ -88,7 +88,7 @@ on_both_stores! {
         let began = std::time::Instant::now();
         let rollback = roll_back(&admin, "20s", &json!({})).await?;
         ensure!(rollback["state"] == "failed" && began.elapsed() < Duration::from_secs(10), "{rollback:#}");
-        ensure!(rollback["says"].as_str().is_some_and(|says| says.contains("no answer within 300 ms")), "{rollback:#}");
+        ensure!(rollback["message"].as_str().is_some_and(|says| says.contains("no answer within 300 ms")), "{rollback:#}");
     }
 
     async fn it_is_undone_by_the_same_act_and_reviewed_afterwards(world) {
@@ -116,7 +116,7 @@ on_both_stores! {
         let batch = json!({"instance_id": "worker-1", "batch": 1, "counts": [count("real", 120, 7), count("synthetic", 30, 2)]});
         sdk.send(reqwest::Method::POST, "/v1/outcomes", Some(&batch), &[]).await?.ok()?;
         let rollback = roll_back(&admin, "20s", &json!({})).await?;
-        let served = &rollback["served_bad"];
+        let served = &rollback["bad_exposure"];
         ensure!(served["real"].as_u64() >= Some(120) && served["errors_real"] == 7, "{rollback:#}");
         ensure!(served["synthetic"] == 30 && served["errors_synthetic"] == 2, "{rollback:#}");
         drop::<Vec<Process>>(apps);

@@ -99,14 +99,14 @@ on_both_stores! {
         ensure!(two.anna.value("checkout").await? == json!(false), "it was not done");
         eventually(SOON, "it is confirmed, as any other rollback", || async {
             let rollback = two.anna.get("rollbacks").await?.ok()?["items"][0].clone();
-            ensure!(rollback["state"] == "confirmed", "{} {}", rollback["state"], rollback["says"]);
+            ensure!(rollback["state"] == "confirmed", "{} {}", rollback["state"], rollback["message"]);
             Ok(())
         }).await?;
     }
 
     async fn a_rollout_waits_to_start_and_its_steps_are_agreed_on_with_it(world) {
         let two = Two::of(&world, &["changes", "rollouts"]).await?;
-        let plan = json!({"flag": "checkout", "variant": "on", "steps": [{"to": "50%", "hold": "1s"}, {"to": "100%", "hold": "1s"}], "unjudged": true});
+        let plan = json!({"flag": "checkout", "variant": "on", "steps": [{"to": "50%", "hold": "1s"}, {"to": "100%", "hold": "1s"}], "no_gates": true});
         let waits = proposal(&two.anna.post("rollouts", &plan).await?)?;
         two.approves(&waits).await?.ok()?;
         eventually(SOON, "it is completed by itself", || async {
@@ -114,7 +114,7 @@ on_both_stores! {
             ensure!(rollout["state"] == "completed", "{} {}", rollout["state"], rollout["reason"]);
             Ok(())
         }).await?;
-        let again = json!({"flag": "checkout", "variant": "off", "rule": "rollout", "control": "on", "steps": [{"to": "100%", "hold": "1h"}], "unjudged": true});
+        let again = json!({"flag": "checkout", "variant": "off", "rule": "rollout", "control": "on", "steps": [{"to": "100%", "hold": "1h"}], "no_gates": true});
         let waits = proposal(&two.anna.post("rollouts", &again).await?)?;
         let declined = two.ben.post(&format!("proposals/{}/decline", id_of(&waits)?), &json!({"reason": "why?"})).await?.ok()?;
         ensure!(declined["state"] == "declined", "{declined}");

@@ -146,7 +146,7 @@ on_both_stores! {
         flag["one_way"] = json!({"from": "on", "reason": "new orders are written in the new format"});
         admin.put_flag("checkout", &flag).await?.ok()?;
         admin.post("releases", &json!({"name": "web-12"})).await?.ok()?;
-        let plan = json!({"flag": "checkout", "variant": "on", "release": "web-12", "steps": [{"to": "10%", "hold": "1h"}], "unjudged": true});
+        let plan = json!({"flag": "checkout", "variant": "on", "release": "web-12", "steps": [{"to": "10%", "hold": "1h"}], "no_gates": true});
         let rollout = admin.post("rollouts", &plan).await?.ok()?;
         let id = rollout["id"].as_str().context("an id")?.to_owned();
         eventually(SOON, "the first step is taken", || async {
@@ -158,7 +158,7 @@ on_both_stores! {
         let came = sent(&admin, &made, &alert("firing", "a", 1, None), "fired").await?;
         let fired = firing(&admin, &came["firing"]).await?;
         ensure!(fired["state"] == "held" && fired["effects"]["held"] == json!([id]), "{fired}");
-        ensure!(fired["says"].as_str().is_some_and(|says| says.contains("one-way")), "{fired}");
+        ensure!(fired["message"].as_str().is_some_and(|says| says.contains("one-way")), "{fired}");
         let held = admin.get(&format!("rollouts/{id}")).await?.ok()?;
         ensure!(held["state"] == "paused", "{held}");
         ensure!(held["reason"].as_str().is_some_and(|reason| reason.contains("trigger error-rate paused it: HighErrorRate")), "{held}");

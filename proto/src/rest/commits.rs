@@ -33,7 +33,7 @@ pub struct CommitRequest {
     pub plan: Option<Digest>,
     /// Whether the caller knows that it changes what a killed flag serves.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub changes_served: bool,
+    pub allow_killed_edit: bool,
 }
 
 /// One change of a commit: an object with one member that names it.
@@ -180,7 +180,7 @@ where
 
 impl Members for CommitRequest {
     const WHAT: &'static str = "a commit";
-    const KNOWN: &'static [&'static str] = &["reason", "changes", "plan", "changes_served"];
+    const KNOWN: &'static [&'static str] = &["reason", "changes", "plan", "allow_killed_edit"];
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
         let reason = super::reason(reader, map);
@@ -192,12 +192,12 @@ impl Members for CommitRequest {
             Ok(changes)
         });
         let plan = reader.optional(map, "plan", Reader::parsed);
-        let changes_served = reader.optional(map, "changes_served", Reader::boolean).unwrap_or_default();
+        let allow_killed_edit = reader.optional(map, "allow_killed_edit", Reader::boolean).unwrap_or_default();
         Ok(Self {
             reason,
             changes: changes?,
             plan,
-            changes_served,
+            allow_killed_edit,
         })
     }
 }

@@ -55,7 +55,7 @@ pub struct ChangeSummary {
     /// Its name: `put_flag`.
     pub change: String,
     /// What it is about: a key, a kill's id and scope.
-    pub what: String,
+    pub subject: String,
 }
 
 /// A commit as somebody who is surprised by it needs it: which one, and whom to ask.

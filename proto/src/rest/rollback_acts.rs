@@ -62,13 +62,13 @@ impl Members for ResumeRequest {
 
 impl Members for UndoRequest {
     const WHAT: &'static str = "this request";
-    const KNOWN: &'static [&'static str] = &["include_conflicts", "with_segments", "changes_served", "acknowledge_one_way", "plan", "reason"];
+    const KNOWN: &'static [&'static str] = &["include_conflicts", "with_segments", "allow_killed_edit", "acknowledge_one_way", "plan", "reason"];
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
         let latitude = Latitude {
             include_conflicts: reader.optional(map, "include_conflicts", Reader::boolean).unwrap_or_default(),
             with_segments: reader.optional(map, "with_segments", Reader::boolean).unwrap_or_default(),
-            changes_served: reader.optional(map, "changes_served", Reader::boolean).unwrap_or_default(),
+            allow_killed_edit: reader.optional(map, "allow_killed_edit", Reader::boolean).unwrap_or_default(),
         };
         let acknowledged = reader.optional(map, "acknowledge_one_way", |reader, value| reader.items(value, limits::FLAGS, Reader::parsed));
         let plan = reader.optional(map, "plan", |reader, value| {

@@ -32,7 +32,7 @@ pub struct TriggerView {
     /// What it does.
     pub action: TriggerAction,
     /// The same in words.
-    pub says: String,
+    pub message: String,
     /// When a signal counts.
     pub conditions: Conditions,
     /// How long after an action it takes no other.
@@ -105,7 +105,7 @@ pub struct TestAnswer {
     /// Whether the trigger would fire.
     pub matched: bool,
     /// Why, or why not, and what it would do.
-    pub says: String,
+    pub message: String,
     /// The group that it would belong to, where it could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
@@ -140,7 +140,7 @@ pub struct HookAnswer {
     /// What it came to.
     pub outcome: HookOutcome,
     /// The same in words.
-    pub says: String,
+    pub message: String,
     /// The firing, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub firing: Option<FiringId>,
@@ -187,7 +187,7 @@ impl TriggerView {
             credential: trigger.credential.kind().to_owned(),
             hook,
             action: trigger.action.clone(),
-            says: trigger.action.to_string(),
+            message: trigger.action.to_string(),
             conditions: trigger.conditions.clone(),
             cooldown: trigger.cooldown,
             max_per_hour: trigger.max_per_hour,

@@ -46,30 +46,9 @@ pub struct Plan {
     /// The first step begins no sooner.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_at: Option<jiff::Timestamp>,
-    /// Whether steps that no gate can judge are meant so.
-    #[serde(skip_serializing_if = "Judged::is_required", serialize_with = "write_judged", rename = "unjudged")]
-    pub judged: Judged,
-}
-
-/// Whether every step must have a gate that can judge it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Judged {
-    /// Yes.
-    Required,
-    /// Time alone may do: the plan says `unjudged: true`.
-    Waived,
-}
-
-impl Judged {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-    const fn is_required(&self) -> bool {
-        matches!(self, Self::Required)
-    }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-fn write_judged<S: serde::Serializer>(judged: &Judged, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_bool(*judged == Judged::Waived)
+    /// Whether steps may advance on time alone. Unless this is set, every step must have a gate that can judge it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_gates: bool,
 }
 
 /// One step.
@@ -173,7 +152,7 @@ impl Plan {
     }
 
     /// Steps that no gate judges, by number.
-    pub fn unjudged_steps(&self) -> Vec<u32> {
+    pub fn steps_without_gate(&self) -> Vec<u32> {
         let armed: Vec<&Gate> = self.gates.iter().filter(|gate| gate.mode == Mode::Armed).collect();
         (1..=self.last())
             .filter(|number| !armed.iter().any(|gate| self.can_judge(gate, *number)))
@@ -183,7 +162,13 @@ impl Plan {
 
 impl<'de> serde::Deserialize<'de> for Plan {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let json::Strict(value) = json::Strict::deserialize(deserializer)?;
+        let json::Strict(mut value) = json::Strict::deserialize(deserializer)?;
+        // Records written before 0.1.0 have the member's old name.
+        if let Some(members) = value.as_object_mut()
+            && let Some(no_gates) = members.remove("unjudged")
+        {
+            members.insert("no_gates".to_owned(), no_gates);
+        }
         Self::from_value(&value).map_err(serde::de::Error::custom)
     }
 }

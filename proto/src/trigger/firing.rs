@@ -47,7 +47,8 @@ pub struct Firing {
     /// What came of it.
     pub state: FiringState,
     /// The same in words, and what can be done next.
-    pub says: String,
+    #[serde(alias = "says")]
+    pub message: String,
     /// What it did.
     #[serde(default)]
     pub effects: Effects,

@@ -113,7 +113,7 @@ fn asked(request: CommitRequest, author: &Author, rooms: &Rooms) -> Result<Asked
         asks: asks.collect::<Result<_, _>>()?,
         precondition: None,
         plan: request.plan,
-        changes_served: request.changes_served,
+        allow_killed_edit: request.allow_killed_edit,
         reason: request.reason,
     })
 }

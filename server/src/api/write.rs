@@ -90,7 +90,7 @@ impl<A: Allows, C> Write<A, C> {
     pub(super) fn prepare(self, asked: Asked, body: &Digest, answer: impl Fn(&Made) -> Result<Answer, Refusal> + Send + Sync + 'static) -> Prepared<A> {
         let call = self.call(body);
         let draft = Draft {
-            changes_served: if asked.changes_served || self.query.changes_served {
+            allow_killed_edit: if asked.allow_killed_edit || self.query.allow_killed_edit {
                 ChangesServed::Accept
             } else {
                 ChangesServed::Refuse
@@ -126,7 +126,7 @@ pub(super) struct Asked {
     pub(super) precondition: Option<Precondition>,
     pub(super) reason: Option<String>,
     pub(super) plan: Option<Digest>,
-    pub(super) changes_served: bool,
+    pub(super) allow_killed_edit: bool,
 }
 
 impl Asked {

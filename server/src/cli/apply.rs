@@ -108,7 +108,7 @@ fn of(set: FileSet, reason: Option<String>) -> CommitRequest {
         reason,
         changes: vec![ChangeRequest::ApplySet(Box::new(set))],
         plan: None,
-        changes_served: false,
+        allow_killed_edit: false,
     }
 }
 
@@ -130,7 +130,7 @@ pub(crate) async fn carry_out(call: &Invocation, source: Source, plan: Option<Di
         return Ok(Exit::Done);
     }
     let mut request = source.request(write.reason.clone());
-    request.changes_served = write.changes_served;
+    request.allow_killed_edit = write.allow_killed_edit;
     let written = commit(call, &source, request, plan, &write).await?;
     call.output.answer(&written, |written| describe(written, &source));
     confirmed(call, &source.environment, &written.value, &write).await

@@ -115,7 +115,7 @@ pub(crate) async fn written(call: &Invocation, write_call: Call, done: &str, wri
     let write_call = write_call
         .query("wait", confirm::asked_of_server(call.output, write.patience()))
         .query("release", write.release.as_ref())
-        .query("changes_served", write.changes_served.then_some(true));
+        .query("allow_killed_edit", write.allow_killed_edit.then_some(true));
     let answer: Answer<Written> = call.client.call(write_call).await?;
     call.output.answer(&answer, |written| describe(call, written, done));
     confirmed(call, call.environment(), &answer.value, write).await

@@ -27,7 +27,7 @@ pub(crate) struct Write {
     pub(crate) release: Option<ReleaseName>,
     /// Change what a killed flag serves, if it comes to that
     #[arg(long)]
-    pub(crate) changes_served: bool,
+    pub(crate) allow_killed_edit: bool,
 }
 
 impl Write {

@@ -79,7 +79,7 @@ pub(crate) async fn run(call: &Invocation, command: Promote) -> Result<Exit, Fai
             .as_ref()
             .map_or_else(|| written.clone(), |reason| format!("{reason} ({written})")),
     );
-    promotion.request.changes_served = command.write.changes_served;
+    promotion.request.allow_killed_edit = command.write.allow_killed_edit;
     let post = Call::post(path(&command.to, &["commits"]))
         .query("wait", confirm::asked_of_server(call.output, command.write.patience()))
         .query("release", command.write.release.as_ref())
@@ -128,7 +128,7 @@ fn promotion(command: &Promote, source: &FlagsFile, target: &Snapshot) -> Result
             reason: None,
             changes: brought,
             plan: None,
-            changes_served: false,
+            allow_killed_edit: false,
         },
         differing,
     })

@@ -107,7 +107,7 @@ async fn list(call: &Invocation) -> Result<Exit, Failure> {
         }
         let rows = triggers.iter().map(|trigger| {
             let (state, mode) = (trigger.state.to_string(), trigger.mode.to_string());
-            [trigger.name.to_string(), trigger.source.kind().to_owned(), state, mode, trigger.says.clone()]
+            [trigger.name.to_string(), trigger.source.kind().to_owned(), state, mode, trigger.message.clone()]
         });
         table(["trigger", "source", "state", "mode", "does"], rows)
     });

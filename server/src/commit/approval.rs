@@ -120,7 +120,7 @@ fn applied(effect: Effect<'_>, given: &Given, revision: Option<Revision>) -> Res
     }
     let next = Proposal {
         state: ProposalState::Applied,
-        says: words::applied(&given.word, revision),
+        message: words::applied(&given.word, revision),
         decided: Some(given.word.clone()),
         revision,
         ..proposal.clone()
@@ -154,24 +154,24 @@ fn propose(effect: Effect<'_>, now: Timestamp) -> Result<Verdict, CommitError> {
         id,
         environment: draft.environment.clone(),
         state: ProposalState::Proposed,
-        says: String::new(),
-        what: String::new(),
+        message: String::new(),
+        summary: String::new(),
         guarded,
         by: draft.author.actor.clone(),
         at: now,
         reason: draft.reason.clone(),
         release: draft.release.clone(),
-        shown: effect.before.head.position(),
+        base: effect.before.head.position(),
         plan: hash,
         diff: difference::of(effect, plan)?,
         asked,
-        changes_served: draft.changes_served == super::ChangesServed::Accept,
+        allow_killed_edit: draft.allow_killed_edit == super::ChangesServed::Accept,
         expires: Timestamp::from_second(expires).unwrap_or(Timestamp::MAX),
         decided: None,
         revision: None,
     };
-    proposal.what = words::what(&proposal);
-    proposal.says = words::waits(&proposal);
+    proposal.summary = words::what(&proposal);
+    proposal.message = words::waits(&proposal);
     let entry = entry(proposal)?;
     let room = room(effect.before, &entry, now)?;
     let put = Change::PutRecord(Arc::clone(&entry).into());

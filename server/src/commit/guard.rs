@@ -72,8 +72,8 @@ fn check_killed(draft: &Draft, before: &EnvironmentState, after: &EnvironmentSta
     let (was, is) = (before.snapshot.flags.value(key.as_str()), after.snapshot.flags.value(key.as_str()));
     // A flag that is made anew under a standing kill serves what it says is safe: there is nothing that it could change.
     let Some(was) = was else { return Ok(()) };
-    if draft.changes_served == ChangesServed::Refuse && is.map(served) != Some(served(was)) {
-        return refuse("the edit would change what the killed flag serves now. Say \"changes_served\": true if that is meant");
+    if draft.allow_killed_edit == ChangesServed::Refuse && is.map(served) != Some(served(was)) {
+        return refuse("the edit would change what the killed flag serves now. Say \"allow_killed_edit\": true if that is meant");
     }
     Ok(())
 }

@@ -207,7 +207,7 @@ async fn no_edit_lifts_a_kill_not_even_untagging_deletion_and_re_creation() {
     node.put("late", "").await;
     assert_eq!(node.variant("late").as_deref(), Some("off"), "untagging does not lift it");
     let delete = Draft {
-        changes_served: ChangesServed::Accept,
+        allow_killed_edit: ChangesServed::Accept,
         ..draft(Role::Editor, vec![Ask::DeleteFlag(FlagKey::new("late").unwrap())])
     };
     node.environments.submit(delete).await.unwrap();
@@ -235,7 +235,7 @@ async fn a_pipeline_may_not_change_a_killed_flag_and_a_person_may_prepare_the_me
     let other_safe = || Ask::PutFlag(FlagKey::new("checkout").unwrap(), Box::new(Flag::parse(&flag_json("", "on")).unwrap()));
     assert!(matches!(node.submit(Role::Editor, vec![other_safe()]).await, Err(CommitError::Killed { .. })));
     let knowing = Draft {
-        changes_served: ChangesServed::Accept,
+        allow_killed_edit: ChangesServed::Accept,
         ..draft(Role::Editor, vec![other_safe()])
     };
     node.environments.submit(knowing).await.unwrap();

@@ -35,7 +35,7 @@ impl Proposals {
         };
         let asks = redo::asks(&self.environments, None, &author, proposal).await.ok()?;
         let draft = Draft {
-            changes_served: super::changes_served(proposal),
+            allow_killed_edit: super::allow_killed_edit(proposal),
             ..Draft::new(environment.clone(), author, asks)
         };
         let Planned {

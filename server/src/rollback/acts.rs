@@ -136,7 +136,7 @@ pub fn stopped(rollback: &Rollback, environment: &EnvironmentKey) -> Result<Roll
     if let Some(ladder) = &mut next.ladder {
         ladder.next_at = None;
     }
-    next.says = says::state(&next, environment);
+    next.message = says::state(&next, environment);
     Ok(next)
 }
 
@@ -168,6 +168,6 @@ pub fn resumed(rollback: &Rollback, pace: Pace, now: Timestamp, environment: &En
         }
         Some(_) | None => next.confirmation = None,
     }
-    next.says = says::state(&next, environment);
+    next.message = says::state(&next, environment);
     Ok(next)
 }

@@ -125,7 +125,7 @@ pub(super) fn killed(preview: &Preview) -> Vec<KilledView> {
     let killed = preview.killed.iter().map(|killed| KilledView {
         flag: killed.flag.clone(),
         kills: killed.kills.clone(),
-        changes_served: killed.changes_served,
+        needs_allow_killed_edit: killed.needs_allow_killed_edit,
     });
     killed.collect()
 }

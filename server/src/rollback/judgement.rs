@@ -228,16 +228,16 @@ fn concluded(rollback: &Rollback, evidence: Evidence, environment: &EnvironmentK
     next.state = state;
     next.phases = phases(&rollback.phases, &evidence, is_complete);
     replace(&mut next.checks, evidence.checks);
-    next.served_bad = evidence.served.counts;
+    next.bad_exposure = evidence.served.counts;
     next.confirmation = evidence.confirmation.or_else(|| rollback.confirmation.clone());
     if state == RollbackState::Failed
         && let Some(ladder) = &mut next.ladder
     {
         ladder.next_at = None;
     }
-    next.says = says::state(&next, environment);
+    next.message = says::state(&next, environment);
     if let Some(gap) = evidence.served.gap {
-        next.says = format!("{} {gap}", next.says);
+        next.message = format!("{} {gap}", next.message);
     }
     next
 }

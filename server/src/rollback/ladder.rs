@@ -103,7 +103,7 @@ fn next(rollback: &Rollback, now: Timestamp, environment: &EnvironmentKey) -> Op
         commit_ms: rollback.phases.commit_ms,
         ..Phases::default()
     };
-    after.says = says::state(&after, environment);
+    after.message = says::state(&after, environment);
     Some((cap, after))
 }
 
@@ -114,6 +114,6 @@ pub(super) fn cannot_step(rollback: &Rollback, why: &str, environment: &Environm
     if let Some(ladder) = &mut next.ladder {
         ladder.next_at = None;
     }
-    next.says = says::stuck(&next, why, environment);
+    next.message = says::stuck(&next, why, environment);
     next
 }

@@ -91,7 +91,7 @@ pub async fn prepare_again(environments: &Environments, environment: &Environmen
     let mut prepared = prepare(environments, environment, author, &Order::again(record)).await?;
     let begun = &mut prepared.reversal.record;
     begun.id = record.id.clone();
-    begun.says.clone_from(&record.says);
+    begun.message.clone_from(&record.message);
     begun.target.checkpoint.clone_from(&record.target.checkpoint);
     Ok(prepared)
 }

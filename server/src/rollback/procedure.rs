@@ -185,7 +185,7 @@ impl Procedure<'_> {
         let reason = format!("rollback {}: {}", self.id, state.as_str());
         match self.submit(reason, vec![token.ask(), put], ChangesServed::Refuse).await {
             Ok(_) if was != Ok(state) => {
-                tracing::info!(env = %self.environment, rollback = %self.id, state = state.as_str(), says = told.says, "rollback");
+                tracing::info!(env = %self.environment, rollback = %self.id, state = state.as_str(), says = told.message, "rollback");
                 says::meter(self.environment, &told);
             }
             Ok(_) => {}
@@ -196,7 +196,7 @@ impl Procedure<'_> {
     /// Commits a step, if the record is still the one that was looked at.
     async fn step(&mut self, token: Token, entry: &Arc<Entry<Rollback>>, reversal: Reversal) {
         let record = reversal.record.clone();
-        let served = if record.latitude.changes_served {
+        let served = if record.latitude.allow_killed_edit {
             ChangesServed::Accept
         } else {
             ChangesServed::Refuse
@@ -223,10 +223,10 @@ impl Procedure<'_> {
         }
     }
 
-    async fn submit(&self, reason: String, asks: Vec<Ask>, changes_served: ChangesServed) -> Result<Committed, CommitError> {
+    async fn submit(&self, reason: String, asks: Vec<Ask>, allow_killed_edit: ChangesServed) -> Result<Committed, CommitError> {
         let draft = Draft {
             reason: Some(reason),
-            changes_served,
+            allow_killed_edit,
             // What a rollback does to its end was agreed on when it began.
             approval: Approval::Agreed,
             ..Draft::new(self.environment.clone(), self.progress.drivers.author(), asks)

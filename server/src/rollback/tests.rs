@@ -15,7 +15,7 @@ use ripcord_proto::change::EnvironmentRecord;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::frame::Overlay;
 use ripcord_proto::policy::{Policy, Single};
-use ripcord_proto::rollback::{Ladder, Latitude, Phases, Review, Rollback, RollbackState, Scope, ServedBad, Target};
+use ripcord_proto::rollback::{Ladder, Latitude, Phases, Review, Rollback, RollbackState, Scope, BadExposure, Target};
 use ripcord_proto::table::{Entry, Member as _};
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Position, RollbackId};
 
@@ -186,7 +186,7 @@ impl World {
             },
             plan: Digest::of([b"plan".as_slice()]),
             state: RollbackState::Committed,
-            says: String::new(),
+            message: String::new(),
             by: author().actor,
             reason: None,
             before: state.head.position(),
@@ -205,7 +205,7 @@ impl World {
             confirmation: None,
             probes: Vec::new(),
             checks: Vec::new(),
-            served_bad: ServedBad::default(),
+            bad_exposure: BadExposure::default(),
             undone_by: None,
             review: Review {
                 due: now + jiff::SignedDuration::from_hours(72),

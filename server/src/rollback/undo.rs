@@ -50,7 +50,7 @@ pub async fn commit(environments: &Environments, checks: &Checks, draft: &Draft,
                 Ask::Rollback(Box::new(prepared.reversal.clone())),
                 Ask::PutRecord(Arc::new(undone).into(), Expected::Digest(*entry.digest())),
             ],
-            changes_served: if order.latitude.changes_served {
+            allow_killed_edit: if order.latitude.allow_killed_edit {
                 ChangesServed::Accept
             } else {
                 ChangesServed::Refuse
@@ -73,6 +73,6 @@ fn undone(rollback: &Rollback, by: &RollbackId, environment: &EnvironmentKey) ->
     if let Some(ladder) = &mut next.ladder {
         ladder.next_at = None;
     }
-    next.says = says::state(&next, environment);
+    next.message = says::state(&next, environment);
     next
 }

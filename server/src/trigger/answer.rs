@@ -81,7 +81,7 @@ impl Triggers {
             let age = u64::try_from(now.duration_since(firing.at).as_secs()).unwrap_or_default();
             let next = Firing {
                 state: FiringState::Declined,
-                says: says::declined(&answered.by.name, answered.reason.as_deref(), Span::from_millis(age * 1_000)),
+                message: says::declined(&answered.by.name, answered.reason.as_deref(), Span::from_millis(age * 1_000)),
                 answered: Some(answered.clone()),
                 // A gate's signal is a moment: with the answer it is over.
                 resolved: firing.resolved.or_else(|| is_of_a_gate(state, firing).then_some(firing.started)),

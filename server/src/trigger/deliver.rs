@@ -229,7 +229,7 @@ impl Triggers {
             next.resolved = Some(signal.at);
             next.repeats = next.repeats.saturating_add(unwritten);
             if next.state.can_be_confirmed() {
-                next.says = format!("{}. It ended at {} before anybody answered", next.says, signal.at);
+                next.message = format!("{}. It ended at {} before anybody answered", next.message, signal.at);
             }
             put(&state.records, next, Expected::Anything, now)
         };
@@ -275,10 +275,10 @@ impl Triggers {
     }
 }
 
-fn answer(outcome: HookOutcome, says: String) -> HookAnswer {
+fn answer(outcome: HookOutcome, message: String) -> HookAnswer {
     HookAnswer {
         outcome,
-        says,
+        message,
         firing: None,
         kills: Vec::new(),
         rollback: None,
@@ -292,6 +292,6 @@ fn fired(firing: &Firing, outcome: HookOutcome, later: bool) -> HookAnswer {
         kills: firing.effects.kills.clone(),
         rollback: firing.effects.rollback.clone(),
         provisional: later || firing.effects.provisional,
-        ..answer(outcome, firing.says.clone())
+        ..answer(outcome, firing.message.clone())
     }
 }

@@ -136,7 +136,7 @@ impl Incident {
     }
 
     /// Its record, made new or over what it was.
-    pub(super) fn firing(&self, before: Option<&Firing>, state: FiringState, says: String, effects: Effects) -> Firing {
+    pub(super) fn firing(&self, before: Option<&Firing>, state: FiringState, message: String, effects: Effects) -> Firing {
         let waits = state.can_be_confirmed();
         // A gate's signal is a moment; it stays open only while somebody may answer.
         let is_moment = matches!(self.trigger.source, Source::Gate(_)) && !waits;
@@ -156,7 +156,7 @@ impl Incident {
             node: self.node.clone(),
             action: self.trigger.action.clone(),
             state,
-            says: String::new(),
+            message: String::new(),
             effects: Effects::default(),
             answer_by: None,
             answered: None,
@@ -167,7 +167,7 @@ impl Incident {
         let base = before.cloned().unwrap_or(fresh);
         Firing {
             state,
-            says,
+            message,
             effects,
             answer_by: if waits { self.now.checked_add(answer_within).ok() } else { base.answer_by },
             resolved: if is_moment { Some(self.signal.at) } else { base.resolved },

@@ -77,7 +77,7 @@ impl Triggers {
         let firing = firing_of(committed.commit.iter().flat_map(|commit| &commit.changes), &incident.id());
         if let Some(firing) = &firing {
             count::firing(&incident.environment, firing);
-            tracing::warn!(env = %incident.environment, trigger = %firing.trigger, firing = %firing.id, state = firing.state.as_str(), says = firing.says, "a trigger fired");
+            tracing::warn!(env = %incident.environment, trigger = %firing.trigger, firing = %firing.id, state = firing.state.as_str(), says = firing.message, "a trigger fired");
         }
         Ok(firing)
     }
@@ -91,8 +91,8 @@ impl Triggers {
             Ok(Err(error)) if !is_away(&error) => Err(error),
             Ok(Err(_)) | Err(_) => {
                 self.write_behind(incident, deciding, turn);
-                let says = says::later(&expected.says);
-                Ok(Kept::Later(Box::new(Firing { says, ..expected })))
+                let message = says::later(&expected.message);
+                Ok(Kept::Later(Box::new(Firing { message, ..expected })))
             }
         }
     }
@@ -190,6 +190,6 @@ fn added(state: &EnvironmentState, incident: &Incident, says: &str, effects: &Ef
     if !next.state.is_action() {
         next.state = FiringState::Acted;
     }
-    next.says = format!("{}. {says}", next.says);
+    next.message = format!("{}. {says}", next.message);
     put(&state.records, next, Expected::Anything, incident.now)
 }

@@ -99,17 +99,17 @@ impl Triggers {
         let (would, effects) = self.would(&incident).await;
         Ok(TestAnswer {
             matched: true,
-            says: format!("{fired}{would}"),
+            message: format!("{fired}{would}"),
             group,
             flags: effects.flags,
         })
     }
 }
 
-fn unmatched(says: String, group: Option<String>) -> TestAnswer {
+fn unmatched(message: String, group: Option<String>) -> TestAnswer {
     TestAnswer {
         matched: false,
-        says,
+        message,
         group,
         flags: Vec::new(),
     }

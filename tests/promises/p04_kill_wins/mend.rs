@@ -14,7 +14,7 @@ fn mended() -> Value {
 }
 
 async fn commit_knowingly(api: &Api, changes: &[Value]) -> anyhow::Result<Answer> {
-    api.post("commits", &json!({"reason": "a test", "changes": changes, "changes_served": true}))
+    api.post("commits", &json!({"reason": "a test", "changes": changes, "allow_killed_edit": true}))
         .await
 }
 
@@ -71,7 +71,7 @@ on_both_stores! {
         for flag in [&other_safe, &other_value] {
             let problem = editor.commit(&[flags::put("checkout", flag)]).await?.problem(409, "FLAG_KILLED")?;
             ensure!(named_kill(&problem) == &json!(id), "{problem}");
-            ensure!(problem["detail"].as_str().is_some_and(|detail| detail.contains("changes_served")), "no way out is named: {problem}");
+            ensure!(problem["detail"].as_str().is_some_and(|detail| detail.contains("allow_killed_edit")), "no way out is named: {problem}");
             editor.put_flag("checkout", flag).await?.problem(409, "FLAG_KILLED")?;
         }
         ensure!(admin.value("checkout").await? == false);

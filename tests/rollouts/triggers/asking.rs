@@ -38,7 +38,7 @@ on_both_stores! {
         let path = format!("firings/{}", came["firing"].as_str().unwrap_or_default());
         let declined = admin.post(&format!("{path}/decline"), &json!({"reason": "it is the load test"})).await?.ok()?;
         ensure!(declined["state"] == "declined", "{declined}");
-        ensure!(declined["says"].as_str().is_some_and(|says| says.contains("it is the load test")), "{declined}");
+        ensure!(declined["message"].as_str().is_some_and(|says| says.contains("it is the load test")), "{declined}");
         admin.post(&format!("{path}/confirm"), &json!({"reason": "r"})).await?.problem(409, "WRONG_STATE")?;
         // Another incident, which ends before anybody answers.
         let came = sent(&admin, &made, &alert("firing", "b", 20, None), "fired").await?;
@@ -121,7 +121,7 @@ on_both_stores! {
         let second = sent(&admin, &made, &alert("firing", "b", 2, None), "fired").await?;
         let held_back = firing(&admin, &second["firing"]).await?;
         ensure!(held_back["state"] == "suppressed" && admin.value("search").await? == true, "{held_back}");
-        ensure!(held_back["says"].as_str().is_some_and(|says| says.contains("less than 1h ago")), "{held_back}");
+        ensure!(held_back["message"].as_str().is_some_and(|says| says.contains("less than 1h ago")), "{held_back}");
         let path = format!("firings/{}/confirm", second["firing"].as_str().unwrap_or_default());
         let done = admin.post(&path, &json!({"reason": "it is another one"})).await?.ok()?;
         ensure!(done["state"] == "acted" && admin.value("search").await? == false, "{done}");

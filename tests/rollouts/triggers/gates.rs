@@ -25,7 +25,7 @@ on_both_stores! {
         ensure!(made["secret"].is_null() && made["hook"].is_null(), "a gate has no hook: {made}");
         let other = json!({"name": "other", "source": {"gate": {"name": "errors"}}, "action": {"kill": {}}});
         admin.post("triggers", &other).await?.ok()?;
-        let plan = json!({"flag": "checkout", "variant": "on", "steps": [{"to": "10%", "hold": "1h"}], "unjudged": true,
+        let plan = json!({"flag": "checkout", "variant": "on", "steps": [{"to": "10%", "hold": "1h"}], "no_gates": true,
             "gates": [{"name": "smoke", "probe": {"url": dead()?}, "on_fail": "hold"}]});
         let id = admin.post("rollouts", &plan).await?.ok()?["id"].as_str().context("an id")?.to_owned();
         eventually(SOON, "the flag is killed", || async {

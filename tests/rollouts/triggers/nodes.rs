@@ -53,7 +53,7 @@ async fn with_the_store_away_what_was_to_go_back_is_killed_until_it_is_there_aga
         came["provisional"] == true && came["rollback"].is_null() && came["kills"][0].is_string(),
         "{came}"
     );
-    let says = came["says"].as_str().unwrap_or_default();
+    let says = came["message"].as_str().unwrap_or_default();
     ensure!(
         says.contains("provisionally") && says.contains("was to roll back") && says.contains("when it is back"),
         "{says}"

@@ -122,8 +122,8 @@ pub struct KilledView {
     pub flag: FlagKey,
     /// By what.
     pub kills: Vec<KillId>,
-    /// Whether what it serves meanwhile would change: then it is refused without `changes_served`.
-    pub changes_served: bool,
+    /// Whether what it serves meanwhile would change: then it is refused without `allow_killed_edit`.
+    pub needs_allow_killed_edit: bool,
 }
 
 /// A one-way door.

@@ -114,7 +114,7 @@ const KNOWN: [&str; 14] = [
     "every_seconds",
     "include_conflicts",
     "with_segments",
-    "changes_served",
+    "allow_killed_edit",
     "acknowledge_one_way",
     "plan",
     "reason",
@@ -139,7 +139,7 @@ impl Members for RollbackRequest {
             latitude: Latitude {
                 include_conflicts: reader.optional(map, "include_conflicts", Reader::boolean).unwrap_or_default(),
                 with_segments: reader.optional(map, "with_segments", Reader::boolean).unwrap_or_default(),
-                changes_served: reader.optional(map, "changes_served", Reader::boolean).unwrap_or_default(),
+                allow_killed_edit: reader.optional(map, "allow_killed_edit", Reader::boolean).unwrap_or_default(),
             },
             acknowledge_one_way: named(reader, map, "acknowledge_one_way", limits::FLAGS),
             plan: reader.optional(map, "plan", |reader, value| {
@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn a_rollback_is_read_as_it_is_written() {
         let value = json!({"to": "before-web-12", "flags": ["a", "b"], "steps": [50.0, 12.5, 0.0], "every_seconds": 60, "include_conflicts": true,
-            "with_segments": false, "changes_served": false, "acknowledge_one_way": ["a"], "reason": "5xx", "detected_at": "2026-11-24T14:02:00Z"});
+            "with_segments": false, "allow_killed_edit": false, "acknowledge_one_way": ["a"], "reason": "5xx", "detected_at": "2026-11-24T14:02:00Z"});
         let read = RollbackRequest::from_value(&value).unwrap();
         assert!(matches!(read.scope(), Scope::Flags(flags) if flags.len() == 2));
         assert_eq!(serde_json::to_value(&read).unwrap(), value);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Day, Exposure, Hours, Judged, Plan, Step, Window};
+use super::{Day, Exposure, Hours, Plan, Step, Window};
 use crate::gate::{Gate, Percent};
 use crate::limits;
 use crate::reader::{Read, Reader};
@@ -13,7 +13,7 @@ use crate::span::Span;
 use crate::split;
 
 const MEMBERS: [&str; 11] = [
-    "flag", "variant", "control", "rule", "steps", "gates", "window", "bake", "release", "start_at", "unjudged",
+    "flag", "variant", "control", "rule", "steps", "gates", "window", "bake", "release", "start_at", "no_gates",
 ];
 const DAYS: [(&str, Day); 7] = [
     ("mon", Day::Mon),
@@ -42,7 +42,7 @@ pub(super) fn plan(reader: &mut Reader, value: &Value) -> Read<Plan> {
     let bake = reader.optional(map, "bake", Reader::parsed);
     let release = reader.optional(map, "release", Reader::parsed);
     let start_at = reader.optional(map, "start_at", Reader::instant);
-    let unjudged = reader.optional(map, "unjudged", Reader::boolean).unwrap_or_default();
+    let no_gates = reader.optional(map, "no_gates", Reader::boolean).unwrap_or_default();
     // Of gates that could not be read nothing is known, not even whether they would judge.
     let unreadable = map.contains_key("gates") && gates.is_none();
     let plan = Plan {
@@ -56,25 +56,25 @@ pub(super) fn plan(reader: &mut Reader, value: &Value) -> Read<Plan> {
         bake,
         release,
         start_at,
-        judged: if unjudged { Judged::Waived } else { Judged::Required },
+        no_gates,
     };
     if plan.control.as_ref() == Some(&plan.variant) {
         reader.within("control", |reader| reader.note("is the variant itself; name the one whose share is lowered"));
     }
-    if plan.judged == Judged::Required && !unreadable {
-        note_unjudged(reader, &plan);
+    if !plan.no_gates && !unreadable {
+        note_steps_without_gate(reader, &plan);
     }
     Ok(plan)
 }
 
 /// Steps that nothing judges are refused, unless that is meant.
-fn note_unjudged(reader: &mut Reader, plan: &Plan) {
-    for number in plan.unjudged_steps() {
+fn note_steps_without_gate(reader: &mut Reader, plan: &Plan) {
+    for number in plan.steps_without_gate() {
         let place = usize::try_from(number).unwrap_or_default().saturating_sub(1);
         let problem = if plan.gates.is_empty() {
-            "is judged by no gate; add gates, or say \"unjudged\": true if time alone shall decide"
+            "is judged by no gate; add gates, or say \"no_gates\": true if time alone shall decide"
         } else {
-            "has no control, now or earlier, that its gates could compare with; add a gate that needs none (a probe, prometheus, a limit), or say \"unjudged\": true"
+            "has no control, now or earlier, that its gates could compare with; add a gate that needs none (a probe, prometheus, a limit), or say \"no_gates\": true"
         };
         reader.within("steps", |reader| reader.item(place, |reader| reader.note(problem)));
     }

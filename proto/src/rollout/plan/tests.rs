@@ -57,7 +57,7 @@ fn every_problem_is_told_with_its_field() {
 fn a_step_that_lowers_is_refused() {
     let found = faults(&plan(
         "  - {to: 10%, hold: 1s}\n  - {to: segment beta, hold: 1s}\n  - {to: 5%, hold: 1s}",
-        "unjudged: true",
+        "no_gates: true",
     ));
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].0, "steps[2].to");
@@ -70,7 +70,7 @@ fn a_step_that_nothing_judges_is_refused_unless_that_is_meant() {
     let steps = "  - {to: segment beta, hold: 1s}\n  - {to: 5%, hold: 1s}\n  - {to: 100%, hold: 1s}";
     let found = faults(&plan(steps, errors));
     assert_eq!(found.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["steps[0]"], "{found:?}");
-    assert!(Plan::parse(&plan(steps, &format!("{errors}\nunjudged: true"))).is_ok());
+    assert!(Plan::parse(&plan(steps, &format!("{errors}\nno_gates: true"))).is_ok());
     assert!(faults(&plan("  - {to: 5%, hold: 1s}", ""))[0].1.contains("no gate"));
     let dry = "gates: [{name: s, probe: {url: 'http://h/'}, on_fail: hold, dry_run: true}]";
     assert_eq!(faults(&plan("  - {to: 5%, hold: 1s}", dry)).len(), 1, "a dry run judges nothing");

@@ -31,7 +31,7 @@ pub(in crate::api) async fn create(write: Write<RollBack>, body: Body<RollbackRe
     }
     let mut order = order(&request, rooms.now())?;
     order.reason = order.reason.or_else(|| write.query.reason.clone().map(crate::http::query::Reason::into_text));
-    order.latitude.changes_served |= write.query.changes_served;
+    order.latitude.allow_killed_edit |= write.query.allow_killed_edit;
     let (environment, wait) = (write.permit.environment().clone(), write.wait());
     if let Some(call) = write.call(&body.digest)
         && let Some(done) = rooms.replayed_rollback(&write.permit, &call)?
@@ -44,7 +44,7 @@ pub(in crate::api) async fn create(write: Write<RollBack>, body: Body<RollbackRe
         precondition: None,
         reason: Some(order.in_words(&prepared.reversal.record.target)),
         plan: request.plan,
-        changes_served: order.latitude.changes_served,
+        allow_killed_edit: order.latitude.allow_killed_edit,
     };
     let draft = write.prepare(asked, &body.digest, recorded);
     let done = rooms.roll_back(draft, &prepared, &order).await?;

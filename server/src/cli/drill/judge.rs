@@ -126,7 +126,7 @@ fn ended(bench: &mut Bench, scenario: &Scenario, story: &Story, rollback: &Rollb
     bench.judge("the plan named every flag that the release had changed", unplanned.is_empty(), detail);
     let wanted = wanted(scenario);
     let name = format!("the rollback ended as {}", wanted.as_str());
-    let detail = format!("{}. {}", rollback.state.as_str(), first_sentence(&rollback.says));
+    let detail = format!("{}. {}", rollback.state.as_str(), first_sentence(&rollback.message));
     bench.judge(name, rollback.state == wanted, detail);
 }
 
@@ -231,7 +231,7 @@ fn figures(story: &Story) -> BTreeMap<String, f64> {
     let count = |count: u64| Some(count as f64);
     let time = |time: Option<Duration>| time.map(milliseconds);
     let phases = story.rollback.as_ref().map(|rollback| &rollback.phases);
-    let served = story.rollback.as_ref().map(|rollback| rollback.served_bad.real);
+    let served = story.rollback.as_ref().map(|rollback| rollback.bad_exposure.real);
     let outage = story.outage.as_ref();
     let figures = [
         ("plan_ms", story.rollback.as_ref().map(|_| milliseconds(story.plan_took))),

@@ -117,7 +117,7 @@ impl Staff {
             reason: Some(reason.to_owned()),
             changes,
             plan: None,
-            changes_served: false,
+            allow_killed_edit: false,
         })
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ripcord_proto::RollbackId;
 use ripcord_proto::check::CheckOutcome;
-use ripcord_proto::rollback::{Ladder, Phases, Rollback, RollbackState, ServedBad};
+use ripcord_proto::rollback::{Ladder, Phases, Rollback, RollbackState, BadExposure};
 
 use crate::cli::client::{Answer, Call};
 use crate::cli::confirm::{self, milliseconds};
@@ -90,7 +90,7 @@ fn shown(rollback: &Rollback, environment: &str, undo: &str, paint: Paint) -> St
     if !rollback.checks.is_empty() {
         let _ = write!(text, "\n\n{}", indented(&checks(&rollback.checks, paint)));
     }
-    let _ = write!(text, "\n\n{}\n{}", served(&rollback.served_bad), state(rollback, paint));
+    let _ = write!(text, "\n\n{}\n{}", served(&rollback.bad_exposure), state(rollback, paint));
     if rollback.state != RollbackState::Undone {
         let _ = write!(text, "\n\nUndo it with\n  {}", paint.strong(undo));
     }
@@ -117,7 +117,7 @@ pub(crate) fn state(rollback: &Rollback, paint: Paint) -> String {
         RollbackState::Stopped => paint.warn("Stopped."),
         RollbackState::Undone => "Undone.".to_owned(),
     };
-    format!("{name} {}", rollback.says)
+    format!("{name} {}", rollback.message)
 }
 
 fn phases(phases: &Phases) -> String {
@@ -151,8 +151,8 @@ fn checks(checks: &[CheckOutcome], paint: Paint) -> String {
     )
 }
 
-fn served(served: &ServedBad) -> String {
-    if *served == ServedBad::default() {
+fn served(served: &BadExposure) -> String {
+    if *served == BadExposure::default() {
         return "No evaluation of the bad state was reported between its onset and the confirmation.".to_owned();
     }
     let mut text = format!(

@@ -95,7 +95,7 @@ pub(crate) struct Undo {
     with_segments: bool,
     /// Know that it changes what a killed flag serves
     #[arg(long)]
-    changes_served: bool,
+    allow_killed_edit: bool,
     /// Pass the one-way doors of these flags
     #[arg(long, value_name = "FLAGS", value_delimiter = ',')]
     acknowledge_one_way: Vec<FlagKey>,
@@ -241,7 +241,7 @@ async fn undo(call: &Invocation, undo: Undo) -> Result<Exit, Failure> {
         latitude: Latitude {
             include_conflicts: undo.include_conflicts,
             with_segments: undo.with_segments,
-            changes_served: undo.changes_served,
+            allow_killed_edit: undo.allow_killed_edit,
         },
         acknowledge_one_way: undo.acknowledge_one_way.into_iter().collect(),
         plan: undo.plan,

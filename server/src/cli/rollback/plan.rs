@@ -203,8 +203,8 @@ fn kills(plan: &RollbackPlan, paint: Paint) -> String {
     let mut text = String::new();
     for killed in plan.kills.iter().take(LISTED) {
         let ids: Vec<String> = killed.kills.iter().map(ToString::to_string).collect();
-        let changes = if killed.changes_served {
-            "; what it serves meanwhile would change, which needs --changes-served"
+        let changes = if killed.needs_allow_killed_edit {
+            "; what it serves meanwhile would change, which needs --allow-killed-edit"
         } else {
             ""
         };

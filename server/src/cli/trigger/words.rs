@@ -14,12 +14,12 @@ pub(super) fn made(call: &Invocation, made: &TriggerMade) -> String {
         return format!(
             "Made trigger {}: when a gate fails, it will {}.\n{}",
             trigger.name,
-            trigger.says,
+            trigger.message,
             state(trigger)
         );
     };
     let mut lines = vec![
-        format!("Made trigger {}: it will {}.", trigger.name, trigger.says),
+        format!("Made trigger {}: it will {}.", trigger.name, trigger.message),
         state(trigger),
         format!("Send signals to\n  {}{hook}", call.client.target().server),
     ];
@@ -59,7 +59,7 @@ pub(super) fn detail(call: &Invocation, detail: &TriggerDetail) -> String {
     let about = (trigger.conditions.about == About::RealTraffic).then(|| "real traffic".to_owned());
     let conditions: Vec<String> = labels.chain(during).chain(about).collect();
     let members = [
-        ("does", trigger.says.clone()),
+        ("does", trigger.message.clone()),
         ("mode", trigger.mode.to_string()),
         ("source", trigger.source.kind().to_owned()),
         ("hook", trigger.hook.clone().unwrap_or_else(|| "none: it hears gates".to_owned())),
@@ -117,12 +117,12 @@ pub(super) fn firing(call: &Invocation, view: &FiringView) -> String {
     let until = firing.answer_by.filter(|_| view.can_be_confirmed);
     let until = until.map(|until| format!("\nIt can be answered until {}.", moment(until))).unwrap_or_default();
     let flags = moves(&firing.effects.flags);
-    format!("{head}\n{}.{until}{flags}", firing.says)
+    format!("{head}\n{}.{until}{flags}", firing.message)
 }
 
 /// What a signal would come to.
 pub(super) fn tried(answer: &TestAnswer) -> String {
-    format!("{}.{}", answer.says, moves(&answer.flags))
+    format!("{}.{}", answer.message, moves(&answer.flags))
 }
 
 fn moves(flags: &[FlagMove]) -> String {

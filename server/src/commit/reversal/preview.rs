@@ -35,7 +35,7 @@ pub struct KilledFlag {
     /// By what.
     pub kills: Vec<KillId>,
     /// Whether what it serves meanwhile would change.
-    pub changes_served: bool,
+    pub needs_allow_killed_edit: bool,
 }
 
 impl Reversal {
@@ -74,12 +74,12 @@ fn killed(step: &Move, now: &Snapshot) -> Option<KilledFlag> {
     let to = step.to.value().ok();
     let standing: Vec<KillId> = now.kills_of(step.key.as_str()).map(|kill| kill.id.clone()).collect();
     let is = step.from.as_deref().and_then(|from| from.value().ok());
-    let changes_served = !standing.is_empty() && is.is_some_and(|is| to.map(served) != Some(served(is)));
+    let needs_allow_killed_edit = !standing.is_empty() && is.is_some_and(|is| to.map(served) != Some(served(is)));
     let kills = if standing.is_empty() { latching(to?, now) } else { standing };
     (!kills.is_empty()).then(|| KilledFlag {
         flag: step.key.clone(),
         kills,
-        changes_served,
+        needs_allow_killed_edit,
     })
 }
 

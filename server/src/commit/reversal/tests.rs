@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use ripcord_proto::actor::Actor;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::references::Touched;
-use ripcord_proto::rollback::{Ladder, Latitude, Phases, Review, Rollback, RollbackId, RollbackState, Scope, ServedBad, Target};
+use ripcord_proto::rollback::{Ladder, Latitude, Phases, Review, Rollback, RollbackId, RollbackState, Scope, BadExposure, Target};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Epoch, Flag, FlagKey, Position, Revision, Segment, SegmentKey, Snapshot, VariantName};
 use ripcord_sdk::engine::{Compiled, Context, Reason, Unheard};
@@ -55,7 +55,7 @@ pub(super) fn reversal(target: &Snapshot, reach: Reach, scope: Scope) -> Reversa
         },
         plan: Digest::ZERO,
         state: RollbackState::Committed,
-        says: String::new(),
+        message: String::new(),
         by: actor,
         reason: None,
         before: Position::START,
@@ -71,7 +71,7 @@ pub(super) fn reversal(target: &Snapshot, reach: Reach, scope: Scope) -> Reversa
         confirmation: None,
         probes: Vec::new(),
         checks: Vec::new(),
-        served_bad: ServedBad::default(),
+        bad_exposure: BadExposure::default(),
         undone_by: None,
         review: Review {
             due: Timestamp::UNIX_EPOCH,

@@ -227,7 +227,7 @@ impl World {
                 None => json!({"to": to, "hold": rest}),
             }
         };
-        let mut plan = json!({"flag": "checkout", "variant": "on", "steps": steps.iter().map(step).collect::<Vec<_>>(), "unjudged": true});
+        let mut plan = json!({"flag": "checkout", "variant": "on", "steps": steps.iter().map(step).collect::<Vec<_>>(), "no_gates": true});
         plan.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let plan = Plan::from_value(&plan).unwrap();
         let number = self.ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed);

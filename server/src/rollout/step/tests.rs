@@ -12,7 +12,7 @@ fn flag(rules: &Value) -> Flag {
 
 fn plan(steps: &[&str]) -> Plan {
     let steps: Vec<_> = steps.iter().map(|to| json!({"to": to, "hold": "1s"})).collect();
-    Plan::from_value(&json!({"flag": "checkout", "variant": "on", "steps": steps, "unjudged": true})).unwrap()
+    Plan::from_value(&json!({"flag": "checkout", "variant": "on", "steps": steps, "no_gates": true})).unwrap()
 }
 
 fn split(shares: &[(&str, Value)]) -> Value {
@@ -101,7 +101,7 @@ fn a_flag_without_a_control_and_one_with_several_rules_are_refused() {
     let refused = rehearse(&plan(&["10%"]), &flag(&json!([two, two]))).unwrap_err();
     assert_eq!(refused.path, "rule");
     assert!(refused.problem.contains("rules[0], which has no id yet, rules[1]"), "{refused}");
-    let unknown = Plan::from_value(&json!({"flag": "checkout", "variant": "red", "steps": [{"to": "1%", "hold": "1s"}], "unjudged": true})).unwrap();
+    let unknown = Plan::from_value(&json!({"flag": "checkout", "variant": "red", "steps": [{"to": "1%", "hold": "1s"}], "no_gates": true})).unwrap();
     assert_eq!(rehearse(&unknown, &flag(&json!([]))).unwrap_err().path, "variant");
 }
 

@@ -64,7 +64,7 @@ fn take(records: &mut Records, trigger: &Trigger, signal: &Signal, now: i64) -> 
         node: "a".to_owned(),
         action: trigger.action.clone(),
         state,
-        says: String::new(),
+        message: String::new(),
         effects: Effects::default(),
         answer_by: None,
         answered: None,

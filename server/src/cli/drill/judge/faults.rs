@@ -73,8 +73,8 @@ pub(super) fn proof(bench: &mut Bench, scenario: &Scenario, story: &Story, rollb
         match fault {
             DrillFault::FailingCheck { when } => {
                 let outcome = rollback.checks.iter().rfind(|outcome| outcome.name == CHECK && outcome.when == *when);
-                let named = rollback.says.contains(CHECK) || outcome.is_some_and(|outcome| !outcome.passed);
-                let detail = outcome.map_or_else(|| rollback.says.clone(), |outcome| format!("{}: {}", outcome.name, outcome.detail));
+                let named = rollback.message.contains(CHECK) || outcome.is_some_and(|outcome| !outcome.passed);
+                let detail = outcome.map_or_else(|| rollback.message.clone(), |outcome| format!("{}: {}", outcome.name, outcome.detail));
                 if *when != ripcord_proto::check::When::Before {
                     bench.judge("the record names the check that failed", named, detail);
                 }

@@ -9,7 +9,7 @@ use super::*;
 fn errors(more: &Value) -> Value {
     let mut gate = json!({"name": "errors", "outcome": "error", "worse_by": "0.5%", "min_samples": 200, "on_fail": "rollback"});
     gate.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    json!({"gates": [gate], "unjudged": false})
+    json!({"gates": [gate], "no_gates": false})
 }
 
 #[tokio::test(start_paused = true)]
@@ -69,7 +69,7 @@ async fn a_gate_that_holds_pauses_and_a_dry_run_does_nothing() {
     world.act(&id, Act::Abort, author("otto", Role::Oncall)).await.unwrap();
 
     let mut dry = errors(&json!({"dry_run": true}));
-    dry["unjudged"] = json!(true);
+    dry["no_gates"] = json!(true);
     let id = world.start(&["20% for 1m"], &dry).await;
     let rollout = world.until(&id, RolloutState::Completed).await;
     assert_eq!((rollout.gates[0].verdict, rollout.gates[0].dry_run), (Verdict::Fail, true));
