@@ -15,7 +15,7 @@ mod sets;
 mod write;
 
 pub use operators::unknown_operator;
-pub use read::{Either, Imported, parse, parse_either};
-pub use safe::{Safe, SafeChoice};
+pub use read::{ImportedFile, FlagdImport, parse, parse_either};
+pub use safe::{SafeVariants, SafeChoice};
 pub use sets::{FLAG_SET, belongs_to};
-pub use write::{Definition, Export, KILL_METADATA, LeftOut, export};
+pub use write::{FlagdFlag, FlagdExport, KILL_METADATA, SkippedFlag, export};

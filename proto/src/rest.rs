@@ -31,11 +31,11 @@ pub mod stale_flags;
 #[cfg(test)]
 mod tests;
 pub mod triggers;
-pub mod written;
+pub mod responses;
 
 use serde_json::Value;
 
-use crate::fault::Faults;
+use crate::validation::ValidationErrors;
 use crate::flag::Flag;
 use crate::reader::{self, Read, Reader};
 use crate::segment::Segment;
@@ -43,37 +43,37 @@ use crate::segment::Segment;
 /// A body that comes in.
 pub trait Request: Sized {
     /// Reads the JSON form and reports every problem.
-    fn from_value(value: &Value) -> Result<Self, Faults>;
+    fn from_value(value: &Value) -> Result<Self, ValidationErrors>;
 }
 
 impl Request for Flag {
-    fn from_value(value: &Value) -> Result<Self, Faults> {
+    fn from_value(value: &Value) -> Result<Self, ValidationErrors> {
         Self::from_value(value)
     }
 }
 
 impl Request for Segment {
-    fn from_value(value: &Value) -> Result<Self, Faults> {
+    fn from_value(value: &Value) -> Result<Self, ValidationErrors> {
         Self::from_value(value)
     }
 }
 
-impl Request for crate::rollout::Plan {
-    fn from_value(value: &Value) -> Result<Self, Faults> {
+impl Request for crate::rollout::RolloutPlan {
+    fn from_value(value: &Value) -> Result<Self, ValidationErrors> {
         Self::from_value(value)
     }
 }
 
 impl Request for crate::outcome::OutcomeBatch {
-    fn from_value(value: &Value) -> Result<Self, Faults> {
-        let batch: Self = serde_json::from_value(value.clone()).map_err(|error| Faults::one("", error.to_string()))?;
+    fn from_value(value: &Value) -> Result<Self, ValidationErrors> {
+        let batch: Self = serde_json::from_value(value.clone()).map_err(|error| ValidationErrors::one("", error.to_string()))?;
         batch.check()
     }
 }
 
 /// Reads JSON text as every request is read: a member that stands twice is refused, a syntax error is told with line and
 /// column.
-pub fn parse_json(text: &str) -> Result<Value, Faults> {
+pub fn parse_json(text: &str) -> Result<Value, ValidationErrors> {
     crate::json::parse(text)
 }
 
@@ -95,7 +95,7 @@ trait Members: Sized {
 }
 
 impl<T: Members> Request for T {
-    fn from_value(value: &Value) -> Result<Self, Faults> {
+    fn from_value(value: &Value) -> Result<Self, ValidationErrors> {
         reader::read(value, Self::read_object)
     }
 }

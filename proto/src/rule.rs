@@ -4,7 +4,7 @@ use serde::ser::SerializeMap as _;
 use serde_json::{Map, Value};
 
 use crate::condition::Condition;
-use crate::fault::Faults;
+use crate::validation::ValidationErrors;
 use crate::key::{RuleId, VariantName};
 use crate::limits;
 use crate::reader::{self, Read, Reader};
@@ -59,7 +59,7 @@ impl VariantNames<'_> {
 
 impl Rule {
     /// Reads the JSON form; whether the flag has the variants that it names is for the flag to say.
-    pub fn from_value(value: &Value) -> Result<Self, Faults> {
+    pub fn from_value(value: &Value) -> Result<Self, ValidationErrors> {
         reader::read(value, |reader, value| Self::read(reader, value, VariantNames(None)))
     }
 

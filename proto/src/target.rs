@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::fault::Faults;
+use crate::validation::ValidationErrors;
 use crate::key::{CheckpointName, LAST_KNOWN_GOOD};
 use crate::revision::{Position, Revision};
 
@@ -42,9 +42,9 @@ impl fmt::Display for TargetName {
 }
 
 impl FromStr for TargetName {
-    type Err = Faults;
+    type Err = ValidationErrors;
 
-    fn from_str(text: &str) -> Result<Self, Faults> {
+    fn from_str(text: &str) -> Result<Self, ValidationErrors> {
         if text == LAST_KNOWN_GOOD {
             return Ok(Self::LastKnownGood);
         }

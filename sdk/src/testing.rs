@@ -17,8 +17,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ripcord_proto::actor::Actor;
 use ripcord_proto::flags_file::FlagsFile;
-use ripcord_proto::table::{Entry, Member};
-use ripcord_proto::{EnvironmentKey, Faults, Flag, FlagKey, Kill, KillId, KillScope, Position, Segment, Snapshot};
+use ripcord_proto::table::{Entry, Entity};
+use ripcord_proto::{EnvironmentKey, ValidationErrors, Flag, FlagKey, Kill, KillId, KillScope, Position, Segment, Snapshot};
 use serde_json::{Map, Value, json};
 
 use crate::Client;
@@ -28,7 +28,7 @@ use crate::Client;
 pub enum TestError {
     /// It is not valid.
     #[error("{0}")]
-    Invalid(#[from] Faults),
+    Invalid(#[from] ValidationErrors),
     /// It cannot be written as JSON.
     #[error("{0}")]
     Json(#[from] serde_json::Error),
@@ -174,7 +174,7 @@ fn snapshot_of(text: &str) -> Result<Snapshot, TestError> {
     Ok(snapshot)
 }
 
-fn insert<M: Member>(table: &mut ripcord_proto::table::Table<M>, key: M::Key, value: M, at: Position) -> Result<(), TestError> {
+fn insert<M: Entity>(table: &mut ripcord_proto::table::Table<M>, key: M::Key, value: M, at: Position) -> Result<(), TestError> {
     table.insert(Arc::new(Entry::new(key, value, at)?));
     Ok(())
 }

@@ -29,10 +29,10 @@ pub(crate) mod writer;
 use std::sync::Arc;
 
 use ripcord_proto::actor::{Actor, Origin};
-use ripcord_proto::commit::{Approved, Commit, Recorded};
+use ripcord_proto::commit::{CommitApproval, Commit, Recorded};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::ping::PingId;
-use ripcord_proto::proposal::{Asked, Proposal};
+use ripcord_proto::proposal::{ProposedOperation, Proposal};
 use ripcord_proto::record::{Record, RecordKey, Records};
 use ripcord_proto::settings::Settings;
 use ripcord_proto::table::Entry;
@@ -227,7 +227,7 @@ impl std::fmt::Debug for Answerer {
 pub struct Decider {
     decision: Arc<Decision>,
     /// What a proposal keeps of it; `None` for what nobody proposes.
-    asked: Option<Asked>,
+    asked: Option<ProposedOperation>,
 }
 
 /// From the state that a commit finds to what is asked of it, or why nothing may be.
@@ -251,7 +251,7 @@ impl Decider {
 
     /// The same, which a proposal keeps as `asked`.
     #[must_use]
-    pub fn kept_as(self, asked: Asked) -> Self {
+    pub fn kept_as(self, asked: ProposedOperation) -> Self {
         Self { asked: Some(asked), ..self }
     }
 }
@@ -357,7 +357,7 @@ impl LogDraft for Draft {
         self.release.as_ref()
     }
 
-    fn approved(&self) -> Option<Approved> {
+    fn approved(&self) -> Option<CommitApproval> {
         self.approval.named()
     }
 

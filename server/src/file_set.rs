@@ -15,16 +15,16 @@ mod merge;
 
 use std::sync::Arc;
 
-use ripcord_proto::claim::{Claim, ClaimKey, Claimed};
-use ripcord_proto::file_set::{Absent, FileSet, Takeover};
+use ripcord_proto::ownership::{Ownership, OwnershipKey, OwnedEntry};
+use ripcord_proto::file_set::{OnAbsent, FileSet, Takeover};
 use ripcord_proto::problem::{Code, Problem};
-use ripcord_proto::proposal::Asked;
+use ripcord_proto::proposal::ProposedOperation;
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rest::commits::ChangeRequest;
-use ripcord_proto::rest::plan::Adopted;
+use ripcord_proto::rest::plan::AdoptedEntry;
 use ripcord_proto::rollout::Rollout;
-use ripcord_proto::table::{Entry, Member, Table};
-use ripcord_proto::{Fault, Faults, Flag, FlagKey, Position, RolloutId, Segment, SegmentKey, SetName, Snapshot};
+use ripcord_proto::table::{Entry, Entity, Table};
+use ripcord_proto::{ValidationError, ValidationErrors, Flag, FlagKey, Position, RolloutId, Segment, SegmentKey, SetName, Snapshot};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -41,7 +41,7 @@ pub struct Decision {
     /// What stays although the files say otherwise.
     pub kept: Vec<Kept>,
     /// What the set takes over.
-    pub adopted: Vec<Adopted>,
+    pub adopted: Vec<AdoptedEntry>,
     /// How many flags and segments of the files stay as they are.
     pub unchanged: usize,
 }
@@ -59,7 +59,7 @@ pub struct Kept {
 
 /// The ask that a file set is.
 pub fn ask(set: FileSet) -> Ask {
-    let kept = Asked::Change(ChangeRequest::ApplySet(Box::new(set.clone())));
+    let kept = ProposedOperation::Change(ChangeRequest::ApplySet(Box::new(set.clone())));
     Ask::Decide(Decider::new(move |state| decide(&set, state).map(|decision| decision.asks)).kept_as(kept))
 }
 
@@ -95,19 +95,19 @@ pub fn decide(set: &FileSet, state: &EnvironmentState) -> Result<Decision, Commi
     for (key, flag) in &set.flags {
         deciding.thing(key, flag)?;
     }
-    if set.absent == Absent::Delete {
+    if set.absent == OnAbsent::Delete {
         deciding.prune();
     }
     deciding.end()
 }
 
 /// What a file set can have: flags and segments.
-trait Thing: Member + Clone {
+trait Thing: Entity + Clone {
     /// As a path begins: `flags`.
     const PLURAL: &'static str;
     fn table(snapshot: &Snapshot) -> &Table<Self>;
-    fn claim(key: &Self::Key) -> ClaimKey;
-    fn read(value: &Value) -> Result<Self, Faults>;
+    fn claim(key: &Self::Key) -> OwnershipKey;
+    fn read(value: &Value) -> Result<Self, ValidationErrors>;
     fn put(key: Self::Key, value: Self) -> Ask;
     /// The live rollout that moves a part of it.
     fn live<'a>(key: &Self::Key, state: &'a EnvironmentState) -> Option<&'a Rollout>;
@@ -120,11 +120,11 @@ impl Thing for Flag {
         &snapshot.flags
     }
 
-    fn claim(key: &FlagKey) -> ClaimKey {
-        ClaimKey::flag(key)
+    fn claim(key: &FlagKey) -> OwnershipKey {
+        OwnershipKey::flag(key)
     }
 
-    fn read(value: &Value) -> Result<Self, Faults> {
+    fn read(value: &Value) -> Result<Self, ValidationErrors> {
         Self::from_value(value)
     }
 
@@ -146,11 +146,11 @@ impl Thing for Segment {
         &snapshot.segments
     }
 
-    fn claim(key: &SegmentKey) -> ClaimKey {
-        ClaimKey::segment(key)
+    fn claim(key: &SegmentKey) -> OwnershipKey {
+        OwnershipKey::segment(key)
     }
 
-    fn read(value: &Value) -> Result<Self, Faults> {
+    fn read(value: &Value) -> Result<Self, ValidationErrors> {
         Self::from_value(value)
     }
 
@@ -178,13 +178,13 @@ struct Deciding<'a> {
     state: &'a EnvironmentState,
     decision: Decision,
     /// What belongs to others.
-    foreign: Vec<Fault>,
+    foreign: Vec<ValidationError>,
     /// Where what was changed by hand does not fit the files.
-    unfit: Vec<Fault>,
+    unfit: Vec<ValidationError>,
 }
 
 impl<'a> Deciding<'a> {
-    fn owner(&self, claim: &ClaimKey) -> Owner<'a> {
+    fn owner(&self, claim: &OwnershipKey) -> Owner<'a> {
         let text: &str = std::borrow::Borrow::borrow(claim);
         match self.state.records.claims.value(text) {
             Some(claim) if claim.set == self.set.set => Owner::Own(&claim.said),
@@ -220,7 +220,7 @@ impl<'a> Deciding<'a> {
                 self.settle(key, &path, merged, said_json, now)
             }
             Owner::Nobody => {
-                self.foreign.push(Fault::new(
+                self.foreign.push(ValidationError::new(
                     path,
                     "is there already and belongs to no set; take it over, or leave it out of the files",
                 ));
@@ -231,7 +231,7 @@ impl<'a> Deciding<'a> {
                 Ok(())
             }
             Owner::Other(other) => {
-                self.foreign.push(Fault::new(path, format!("belongs to set {other}")));
+                self.foreign.push(ValidationError::new(path, format!("belongs to set {other}")));
                 Ok(())
             }
         }
@@ -244,7 +244,7 @@ impl<'a> Deciding<'a> {
             Owner::Nobody => None,
             Owner::Other(set) => Some((*set).clone()),
         };
-        self.decision.adopted.push(Adopted { path: path.to_owned(), from });
+        self.decision.adopted.push(AdoptedEntry { path: path.to_owned(), from });
     }
 
     fn put<T: Thing>(&mut self, key: &T::Key, value: T, is_so: bool, said: Box<RawValue>) -> Result<(), CommitError> {
@@ -253,7 +253,7 @@ impl<'a> Deciding<'a> {
         } else {
             self.decision.asks.push(T::put(key.clone(), value));
         }
-        let claim = Claim {
+        let claim = Ownership {
             set: self.set.set.clone(),
             said,
         };
@@ -304,9 +304,9 @@ impl<'a> Deciding<'a> {
         for claim in &self.state.records.claims {
             if claim.value().is_ok_and(|claim| claim.set == self.set.set) {
                 let gone = match claim.key().claimed() {
-                    Ok(Claimed::Flag(key)) if !self.set.flags.contains_key(&key) => snapshot.flags.get(key.as_str()).map(|_| Ask::DeleteFlag(key)),
-                    Ok(Claimed::Segment(key)) if !self.set.segments.contains_key(&key) => snapshot.segments.get(key.as_str()).map(|_| Ask::DeleteSegment(key)),
-                    Ok(Claimed::Flag(_) | Claimed::Segment(_)) | Err(_) => continue,
+                    Ok(OwnedEntry::Flag(key)) if !self.set.flags.contains_key(&key) => snapshot.flags.get(key.as_str()).map(|_| Ask::DeleteFlag(key)),
+                    Ok(OwnedEntry::Segment(key)) if !self.set.segments.contains_key(&key) => snapshot.segments.get(key.as_str()).map(|_| Ask::DeleteSegment(key)),
+                    Ok(OwnedEntry::Flag(_) | OwnedEntry::Segment(_)) | Err(_) => continue,
                 };
                 self.decision.asks.extend(gone);
                 let key = RecordKey::Claim(claim.key().clone());
@@ -322,9 +322,9 @@ impl<'a> Deciding<'a> {
     fn prune_what_nobody_owns(&mut self) {
         let snapshot = &self.state.snapshot;
         let flags = snapshot.flags.iter().map(|entry| entry.key());
-        let flags = flags.filter(|key| !self.set.flags.contains_key(*key) && matches!(self.owner(&ClaimKey::flag(key)), Owner::Nobody));
+        let flags = flags.filter(|key| !self.set.flags.contains_key(*key) && matches!(self.owner(&OwnershipKey::flag(key)), Owner::Nobody));
         let segments = snapshot.segments.iter().map(|entry| entry.key());
-        let segments = segments.filter(|key| !self.set.segments.contains_key(*key) && matches!(self.owner(&ClaimKey::segment(key)), Owner::Nobody));
+        let segments = segments.filter(|key| !self.set.segments.contains_key(*key) && matches!(self.owner(&OwnershipKey::segment(key)), Owner::Nobody));
         let gone: Vec<Ask> = flags
             .map(|key| Ask::DeleteFlag(key.clone()))
             .chain(segments.map(|key| Ask::DeleteSegment(key.clone())))

@@ -21,7 +21,7 @@ use std::time::Duration;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::proposal::{Proposal, ProposalState};
 use ripcord_proto::record::RecordKey;
-use ripcord_proto::rollout::Word;
+use ripcord_proto::rollout::Attribution;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Position, ProposalId};
 
@@ -51,7 +51,7 @@ pub struct Decision {
     /// On which.
     pub id: ProposalId,
     /// Who decides, when and why.
-    pub word: Word,
+    pub word: Attribution,
     /// The same, for the log.
     pub author: Author,
     /// The idempotent call that it is, where it is one.

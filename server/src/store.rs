@@ -26,7 +26,7 @@ use futures_util::future::BoxFuture;
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::{ChainError, Sealed};
 use ripcord_proto::digest::Digest;
-use ripcord_proto::{EnvironmentKey, Epoch, Faults, Position, Revision, Sequence};
+use ripcord_proto::{EnvironmentKey, Epoch, ValidationErrors, Position, Revision, Sequence};
 use tokio::sync::{mpsc, watch};
 
 use self::state::StoredState;
@@ -50,7 +50,7 @@ impl LogName {
     }
 
     /// The log that is written so.
-    pub fn parse(text: &str) -> Result<Self, Faults> {
+    pub fn parse(text: &str) -> Result<Self, ValidationErrors> {
         if text == "system" {
             return Ok(Self::System);
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ripcord_benches::world;
 use ripcord_proto::role::Role;
-use ripcord_proto::{Flag, FlagKey, table::Member as _};
+use ripcord_proto::{Flag, FlagKey, table::Entity as _};
 use ripcord_server::commit::{Ask, Draft};
 use ripcord_server::environment::Environments;
 use ripcord_server::store::Store;

@@ -16,14 +16,14 @@ pub const ROUND: Duration = Duration::from_secs(2);
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
-    Single,
+    SingletonKey,
     Bulk,
 }
 
 impl Asked {
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Single => "single",
+            Self::SingletonKey => "single",
             Self::Bulk => "bulk",
         }
     }
@@ -43,7 +43,7 @@ struct Caller {
 /// microseconds, and the bytes of a body.
 pub fn run(address: SocketAddr, api_key: &str) -> Result<()> {
     for line in std::io::stdin().lock().lines() {
-        let asked = if line? == Asked::Bulk.as_str() { Asked::Bulk } else { Asked::Single };
+        let asked = if line? == Asked::Bulk.as_str() { Asked::Bulk } else { Asked::SingletonKey };
         println!("{}", round(address, api_key, asked)?);
     }
     Ok(())
@@ -117,7 +117,7 @@ fn request(api_key: &str, asked: Asked, number: usize) -> Vec<u8> {
         number % 7
     );
     let path = match asked {
-        Asked::Single => format!("/{}", key(number * 3 % FLAGS)),
+        Asked::SingletonKey => format!("/{}", key(number * 3 % FLAGS)),
         Asked::Bulk => String::new(),
     };
     format!(

@@ -31,12 +31,12 @@ pub fn all() -> Result<()> {
     let (address, key): (String, String) = (word(&words, 0)?, word(&words, 1)?);
     let mut ours = Process::start("role-callers", &[&address, &key])?;
     let body = |asked: Asked, ours: &mut Process| Ok::<_, anyhow::Error>(round(ours, &server, asked)?.body.to_string());
-    let (single, bulk) = (body(Asked::Single, &mut ours)?, body(Asked::Bulk, &mut ours)?);
+    let (single, bulk) = (body(Asked::SingletonKey, &mut ours)?, body(Asked::Bulk, &mut ours)?);
     let mut handler = Process::start("role-bare", &[&single, &bulk])?;
     let address = handler.address()?.to_string();
     let mut bare = Process::start("role-callers", &[&address, &key])?;
     let mut rows = Vec::new();
-    for (asked, share) in [(Asked::Single, 0.7), (Asked::Bulk, 0.5)] {
+    for (asked, share) in [(Asked::SingletonKey, 0.7), (Asked::Bulk, 0.5)] {
         let (mut own, mut floor) = (Vec::new(), Vec::new());
         for number in 0..ROUNDS {
             let pair = (round(&mut bare, &handler, asked)?, round(&mut ours, &server, asked)?);

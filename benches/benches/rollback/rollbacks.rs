@@ -6,8 +6,8 @@ use std::sync::Arc;
 use ripcord_benches::world;
 use ripcord_proto::record::Record;
 use ripcord_proto::role::Role;
-use ripcord_proto::rollback::{Rollback, RollbackId, RollbackState, Scope};
-use ripcord_proto::table::{Entry, Member as _};
+use ripcord_proto::rollback::{Rollback, RollbackId, RollbackState, RollbackScope};
+use ripcord_proto::table::{Entry, Entity as _};
 use ripcord_proto::{Flag, FlagKey, Position, TargetName};
 use ripcord_server::commit::{Answer, Answerer, Ask, Committed, Draft, Expected};
 use ripcord_server::environment::Environments;
@@ -49,7 +49,7 @@ pub async fn put(environments: &Environments, flags: Range<usize>, version: usiz
 }
 
 /// An order for a rollback.
-pub fn order(to: TargetName, scope: Scope) -> Order {
+pub fn order(to: TargetName, scope: RollbackScope) -> Order {
     Order {
         to: Some(to),
         scope,

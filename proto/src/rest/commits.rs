@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::settings::SettingsRequest;
 use super::{Members, Request as _};
 use crate::digest::Digest;
-use crate::fault::Faults;
+use crate::validation::ValidationErrors;
 use crate::file_set::FileSet;
 use crate::flag::Flag;
 use crate::key::{FlagKey, SegmentKey};
@@ -104,7 +104,7 @@ impl ChangeRequest {
     }
 
     /// Reads the JSON form and reports every problem.
-    pub fn from_value(value: &Value) -> Result<Self, Faults> {
+    pub fn from_value(value: &Value) -> Result<Self, ValidationErrors> {
         crate::reader::read(value, Self::read)
     }
 
@@ -165,9 +165,9 @@ impl<'de> serde::Deserialize<'de> for ChangeRequest {
 }
 
 /// `{"key": …, MEMBER: …}`
-fn put<K, V>(reader: &mut Reader, value: &Value, member: &str, parse: impl Fn(&Value) -> Result<V, crate::Faults>) -> Read<(K, V)>
+fn put<K, V>(reader: &mut Reader, value: &Value, member: &str, parse: impl Fn(&Value) -> Result<V, crate::ValidationErrors>) -> Read<(K, V)>
 where
-    K: std::str::FromStr<Err = crate::Faults>,
+    K: std::str::FromStr<Err = crate::ValidationErrors>,
 {
     let map = reader.object(value)?;
     reader.members(map, &format!("put_{member}"), &["key", member], &[]);

@@ -4,6 +4,6 @@ mod plan;
 mod request;
 
 pub use self::plan::{
-    CannotView, ConflictView, FlagShare, FlagView, KilledView, LadderView, OneWayView, Population, RollbackPlan, RolloutView, StepView, UserShare,
+    BlockedFlag, PlanConflict, FlagShare, PlannedFlag, KilledFlag, PlannedStages, OneWayCrossing, Population, RollbackPlan, StoppedRollout, PlannedStage, UserShare,
 };
 pub use self::request::{PlanRequest, RollbackRequest};

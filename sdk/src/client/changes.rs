@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ripcord_proto::delta::Delta;
-use ripcord_proto::references::Touched;
+use ripcord_proto::references::TouchedKeys;
 use ripcord_proto::{FlagKey, Kill, KillScope, Snapshot};
 
 /// What the engine must do for a new state.
@@ -12,7 +12,7 @@ pub(crate) enum Step {
     /// Compile everything.
     Anew,
     /// Compile these entries; the others stay as they are.
-    From(Touched),
+    From(TouchedKeys),
 }
 
 impl Step {
@@ -22,7 +22,7 @@ impl Step {
         if changed.settings.is_some() {
             return Self::Anew;
         }
-        Self::From(Touched {
+        Self::From(TouchedKeys {
             flags: changed.flags.iter().map(|entry| entry.key()).chain(&removed.flags).cloned().collect(),
             segments: changed.segments.iter().map(|entry| entry.key()).chain(&removed.segments).cloned().collect(),
         })

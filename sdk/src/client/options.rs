@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ripcord_proto::{EnvironmentKey, Faults};
+use ripcord_proto::{EnvironmentKey, ValidationErrors};
 
 use super::Client;
 
@@ -76,7 +76,7 @@ pub enum StartError {
     Key,
     /// The environment's name is malformed.
     #[error("the environment: {0}")]
-    Environment(#[source] Faults),
+    Environment(#[source] ValidationErrors),
     /// A root certificate cannot be read.
     #[error("a root certificate cannot be read: {0}")]
     Certificate(String),

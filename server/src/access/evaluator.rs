@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ripcord_proto::actor::Origin;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::Code;
-use ripcord_proto::{EnvironmentKey, Faults};
+use ripcord_proto::{EnvironmentKey, ValidationErrors};
 use subtle::ConstantTimeEq as _;
 
 use super::permit::Evaluate;
@@ -106,7 +106,7 @@ impl Access {
 
 fn environment_of(holder: &Holder, asked: Option<&str>) -> Result<EnvironmentKey, Refusal> {
     if let Some(asked) = asked {
-        let missing = |faults: Faults| Refusal::new(Code::EnvironmentNotFound, format!("There is no such environment: {faults}."));
+        let missing = |faults: ValidationErrors| Refusal::new(Code::EnvironmentNotFound, format!("There is no such environment: {faults}."));
         return EnvironmentKey::new(asked).map_err(missing);
     }
     match &holder.reach {

@@ -8,7 +8,7 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use ripcord_proto::actor::Origin;
 use ripcord_proto::problem::Code;
 use ripcord_proto::role::Action;
-use ripcord_proto::{EnvironmentKey, Faults, limits};
+use ripcord_proto::{EnvironmentKey, ValidationErrors, limits};
 
 use super::permit::Allows;
 use super::{Access, Clearance, Holder, Permit, Reach};
@@ -55,7 +55,7 @@ fn said_name(request: &HttpRequest) -> Result<Option<&str>, Refusal> {
     let length = text.chars().count();
     if length == 0 || length > limits::KEY_CHARACTERS || text.chars().any(char::is_control) {
         let problem = format!("it must be 1 to {} characters of UTF-8", limits::KEY_CHARACTERS);
-        return Err(Refusal::bad_parameter("X-Ripcord-Actor", Faults::one("", problem)));
+        return Err(Refusal::bad_parameter("X-Ripcord-Actor", ValidationErrors::one("", problem)));
     }
     Ok(Some(text))
 }

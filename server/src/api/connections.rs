@@ -3,7 +3,7 @@
 use actix_web::web;
 use ripcord_proto::flagd;
 use ripcord_proto::problem::Problem;
-use ripcord_proto::rest::connections::{ConnectionView, Level, Transport};
+use ripcord_proto::rest::connections::{ConnectionView, ConnectionLevel, Transport};
 use ripcord_proto::rest::list::Page;
 
 use super::rooms::Rooms;
@@ -56,9 +56,9 @@ fn view(connected: Connected) -> ConnectionView {
             fleet::Transport::Flagd => Transport::Flagd,
         },
         level: match connected.level {
-            fleet::Rung::Applied => Level::Applied,
-            fleet::Rung::Fetched => Level::Fetched,
-            fleet::Rung::Sent => Level::Sent,
+            fleet::Rung::Applied => ConnectionLevel::Applied,
+            fleet::Rung::Fetched => ConnectionLevel::Fetched,
+            fleet::Rung::Sent => ConnectionLevel::Sent,
         },
         epoch: connected.confirmed.map(|position| position.epoch),
         revision: connected.confirmed.map(|position| position.revision),

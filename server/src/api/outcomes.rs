@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::web;
 use ripcord_proto::outcome::OutcomeBatch;
 use ripcord_proto::problem::Problem;
-use ripcord_proto::rest::outcomes::OutcomesTaken;
+use ripcord_proto::rest::outcomes::OutcomesAccepted;
 
 use super::rooms::Rooms;
 use crate::access::Permit;
@@ -16,13 +16,13 @@ use crate::outcome::Counted;
 #[utoipa::path(post, path = "/v1/outcomes", tag = "outcomes",
     params(("environment" = Option<String>, Query, description = "For keys of several environments", example = "production")),
     request_body(content = OutcomeBatch, example = json!({"instance_id": "b7f0", "batch": 1, "counts": [{"flag": "checkout-v2", "variant": "on", "evaluations": 120, "successes": 118, "errors": 2, "latencies_us": [[42_000, 119], [910_000, 1]], "numbers": {"basket": {"count": 2, "sum": 51.5, "squares": 1_426.25}}}]})),
-    responses((status = 202, description = "Taken", body = OutcomesTaken), (status = "4XX", body = Problem)))]
+    responses((status = 202, description = "Taken", body = OutcomesAccepted), (status = "4XX", body = Problem)))]
 pub(super) async fn report(permit: Permit<Report>, body: Body<OutcomeBatch>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
     let served = rooms.served_to_reporters(&permit)?;
     let counted = rooms.outcomes().count(permit.environment(), &body.value, &served.snapshot, rooms.now());
     let taken = match counted {
-        Counted::New { unknown } => OutcomesTaken { again: false, unknown },
-        Counted::Again => OutcomesTaken { again: true, unknown: 0 },
+        Counted::New { unknown } => OutcomesAccepted { again: false, unknown },
+        Counted::Again => OutcomesAccepted { again: true, unknown: 0 },
     };
     Reply::json(StatusCode::ACCEPTED, &taken)
 }

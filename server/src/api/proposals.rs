@@ -9,7 +9,7 @@ use ripcord_proto::problem::Problem;
 use ripcord_proto::proposal::{Proposal, ProposalState};
 use ripcord_proto::rest::kills::ReasonRequest;
 use ripcord_proto::rest::list::Page;
-use ripcord_proto::rollout::Word;
+use ripcord_proto::rollout::Attribution;
 
 use super::confirm::Subject;
 use super::named::Named;
@@ -153,7 +153,7 @@ async fn decision<A: Allows>(rooms: &Rooms, write: Write<A>, id: ProposalId, req
     Ok(Decision {
         environment: write.permit.environment().clone(),
         id,
-        word: Word {
+        word: Attribution {
             by: author.actor.clone(),
             at: rooms.now(),
             reason,

@@ -12,7 +12,7 @@ use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::record::Record;
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::rollouts::{Replay, ReplayRequest};
-use ripcord_proto::rollout::{Plan, Rollout, Word};
+use ripcord_proto::rollout::{RolloutPlan, Rollout, Attribution};
 
 use super::named::Named;
 use super::rooms::Rooms;
@@ -29,9 +29,9 @@ use crate::rollout::{acts as done, replay as trial};
     params(("env" = String, Path, example = "production"), WriteQuery),
     request_body(content = Object, description = "The plan", example = json!({"flag": "checkout-v2", "variant": "on", "steps": [{"to": "10%", "hold": "1h"}, {"to": "100%", "hold": "24h"}], "gates": [{"name": "smoke", "probe": {"url": "http://127.0.0.1:9000/healthz"}, "on_fail": "rollback"}]})),
     responses((status = 201, description = "Started", body = Rollout), (status = "4XX", body = Problem)))]
-pub(super) async fn start(write: Write<RunRollout>, body: Body<Plan>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+pub(super) async fn start(write: Write<RunRollout>, body: Body<RolloutPlan>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
     let now = rooms.now();
-    let word = Word {
+    let word = Attribution {
         by: write.permit.author().actor,
         at: now,
         reason: write.query.reason.clone().map(Reason::into_text),

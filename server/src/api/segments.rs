@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, web};
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::segments::SegmentView;
-use ripcord_proto::rest::written::Written;
+use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{FlagKey, Segment, SegmentKey};
 
@@ -95,7 +95,7 @@ pub(super) async fn get(permit: Permit<Read>, key: Named<SegmentKey>, request: H
 #[utoipa::path(put, path = "/v1/environments/{env}/segments/{key}", tag = "segments",
     params(("env" = String, Path, example = "production"), ("key" = String, Path, example = "beta"), WriteQuery),
     request_body(content = Segment, example = json!({"attribute": "plan", "equals": "beta"})),
-    responses((status = 200, description = "Changed, or so already", body = Written), (status = 201, description = "Made", body = Written), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Changed, or so already", body = WriteResponse), (status = 201, description = "Made", body = WriteResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn put(write: Write<Edit>, key: Named<SegmentKey>, body: Body<Segment>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
     let Named(key) = key;
     let known = rooms.last_change_of_segment(write.permit.environment(), &key).is_some();
@@ -109,7 +109,7 @@ pub(super) async fn put(write: Write<Edit>, key: Named<SegmentKey>, body: Body<S
 /// Deletes a segment that no flag names.
 #[utoipa::path(delete, path = "/v1/environments/{env}/segments/{key}", tag = "segments",
     params(("env" = String, Path, example = "production"), ("key" = String, Path, example = "beta"), WriteQuery),
-    responses((status = 200, description = "Deleted", body = Written), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Deleted", body = WriteResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn delete(write: Write<Edit>, key: Named<SegmentKey>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
     let Named(key) = key;
     let asked = Asked::one(Ask::DeleteSegment(key.clone())).under(of_segment(write.condition, &key));

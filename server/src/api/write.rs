@@ -11,7 +11,7 @@ use ripcord_proto::change::Change;
 use ripcord_proto::confirmation::Confirmation;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::Code;
-use ripcord_proto::rest::written::Written;
+use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::role::Action;
 use ripcord_proto::{EnvironmentKey, FlagKey, Position, SegmentKey};
 
@@ -212,7 +212,7 @@ pub(super) fn written(made: &Made, status: StatusCode) -> Result<Answer, Refusal
 
 /// The answer to an edit, with what the caller should know although all went well.
 pub(super) fn written_with(made: &Made, status: StatusCode, warnings: Vec<String>) -> Result<Answer, Refusal> {
-    let body = Written {
+    let body = WriteResponse {
         epoch: made.position.epoch,
         revision: Some(made.position.revision),
         changed: made

@@ -2,10 +2,10 @@
 
 use clap::Args;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::file_set::{Absent, FileSet, Takeover};
+use ripcord_proto::file_set::{OnAbsent, FileSet, Takeover};
 use ripcord_proto::problem::Code;
 use ripcord_proto::rest::commits::{ChangeRequest, CommitRequest};
-use ripcord_proto::rest::written::Written;
+use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::{EnvironmentKey, FlagsFile, SetName};
 
 use super::client::{Answer, Call, ClientError, Proposed, Seen};
@@ -62,7 +62,7 @@ impl Source {
         Ok(Self {
             environment,
             set: FileSet {
-                absent: if which.prune { Absent::Delete } else { Absent::Stay },
+                absent: if which.prune { OnAbsent::Delete } else { OnAbsent::Stay },
                 takeover: if which.adopt { Takeover::Adopt } else { Takeover::Refuse },
                 ..file_set(set, files.whole())
             },
@@ -89,7 +89,7 @@ impl Source {
 
     /// Whether there is nothing in it that could change anything.
     fn is_empty(&self) -> bool {
-        self.set.flags.is_empty() && self.set.segments.is_empty() && self.set.absent == Absent::Stay
+        self.set.flags.is_empty() && self.set.segments.is_empty() && self.set.absent == OnAbsent::Stay
     }
 }
 
@@ -98,7 +98,7 @@ fn file_set(set: SetName, file: FlagsFile) -> FileSet {
         set,
         segments: file.segments,
         flags: file.flags,
-        absent: Absent::Stay,
+        absent: OnAbsent::Stay,
         takeover: Takeover::Refuse,
     }
 }
@@ -139,7 +139,7 @@ pub(crate) async fn carry_out(call: &Invocation, source: Source, plan: Option<Di
 /// Shows the plan, then commits exactly that. Without a hash of his own the caller is shown a new plan when the world moves.
 ///
 /// A plan that changes no flag is committed too: the set may own more than before, and its files may say otherwise than they did.
-async fn commit(call: &Invocation, source: &Source, mut request: CommitRequest, hash: Option<Digest>, write: &Write) -> Result<Answer<Written>, Failure> {
+async fn commit(call: &Invocation, source: &Source, mut request: CommitRequest, hash: Option<Digest>, write: &Write) -> Result<Answer<WriteResponse>, Failure> {
     request.plan = hash;
     let mut tries = TRIES;
     loop {
@@ -169,7 +169,7 @@ async fn commit(call: &Invocation, source: &Source, mut request: CommitRequest, 
     }
 }
 
-fn describe(written: &Written, source: &Source) -> String {
+fn describe(written: &WriteResponse, source: &Source) -> String {
     let revision = written.revision.map_or_else(String::new, |revision| format!(", revision {revision}"));
     let mut text = if written.changed {
         format!("Applied {} to {}{revision}.", source.name, source.environment)
@@ -184,7 +184,7 @@ fn describe(written: &Written, source: &Source) -> String {
 }
 
 /// Waits for the confirmations of a write, says who has confirmed, and makes the exit code of it.
-pub(crate) async fn confirmed(call: &Invocation, environment: &EnvironmentKey, written: &Written, write: &Write) -> Result<Exit, Failure> {
+pub(crate) async fn confirmed(call: &Invocation, environment: &EnvironmentKey, written: &WriteResponse, write: &Write) -> Result<Exit, Failure> {
     let patience = write.patience();
     let mut confirmation = written.confirmation.clone();
     if call.output.format() == Format::Text

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use ripcord_proto::Faults;
+use ripcord_proto::ValidationErrors;
 use ripcord_proto::problem::{Code, Problem};
 
 use super::client::ClientError;
@@ -58,7 +58,7 @@ pub(crate) enum Failure {
         /// The file as it was named.
         file: String,
         /// Every problem in it.
-        faults: Faults,
+        faults: ValidationErrors,
     },
     /// Files of a folder hold what is not valid.
     #[error("{name} is not valid; nothing was changed")]
@@ -79,7 +79,7 @@ pub(crate) struct Faulty {
     /// The file.
     pub(crate) file: String,
     /// What is wrong.
-    pub(crate) faults: Faults,
+    pub(crate) faults: ValidationErrors,
 }
 
 impl Failure {

@@ -9,7 +9,7 @@ mod usages;
 use clap::{Args, Subcommand};
 use ripcord_proto::FlagKey;
 use ripcord_proto::rest::flags::FlagPatch;
-use ripcord_proto::rest::written::Written;
+use ripcord_proto::rest::responses::WriteResponse;
 
 use super::apply::confirmed;
 use super::client::{Answer, Call};
@@ -116,12 +116,12 @@ pub(crate) async fn written(call: &Invocation, write_call: Call, done: &str, wri
         .query("wait", confirm::asked_of_server(call.output, write.patience()))
         .query("release", write.release.as_ref())
         .query("allow_killed_edit", write.allow_killed_edit.then_some(true));
-    let answer: Answer<Written> = call.client.call(write_call).await?;
+    let answer: Answer<WriteResponse> = call.client.call(write_call).await?;
     call.output.answer(&answer, |written| describe(call, written, done));
     confirmed(call, call.environment(), &answer.value, write).await
 }
 
-fn describe(call: &Invocation, written: &Written, done: &str) -> String {
+fn describe(call: &Invocation, written: &WriteResponse, done: &str) -> String {
     let revision = written.revision.map_or_else(String::new, |revision| format!(", revision {revision}"));
     let mut text = if written.changed {
         format!("{done} in {}{revision}.", call.environment())

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use ripcord_proto::rest::commits::CommitRequest;
-use ripcord_proto::rest::plan::PlanAnswer;
+use ripcord_proto::rest::plan::PlanResponse;
 use ripcord_proto::{EnvironmentKey, ReleaseName};
 
 use super::apply::Source;
@@ -55,7 +55,7 @@ pub(crate) async fn of(
     environment: &EnvironmentKey,
     request: &CommitRequest,
     release: Option<&ReleaseName>,
-) -> Result<Answer<PlanAnswer>, ClientError> {
+) -> Result<Answer<PlanResponse>, ClientError> {
     let post = Call::post(path(environment, &["commits", "plan"])).query("release", release);
     call.client.call(post.json(request)?).await
 }

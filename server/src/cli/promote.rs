@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 use clap::Args;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::rest::commits::{ChangeRequest, CommitRequest};
-use ripcord_proto::rest::plan::PlanAnswer;
-use ripcord_proto::rest::written::Written;
+use ripcord_proto::rest::plan::PlanResponse;
+use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, FlagsFile, SegmentKey, Snapshot};
 
 use super::apply::confirmed;
@@ -84,7 +84,7 @@ pub(crate) async fn run(call: &Invocation, command: Promote) -> Result<Exit, Fai
         .query("wait", confirm::asked_of_server(call.output, command.write.patience()))
         .query("release", command.write.release.as_ref())
         .json(&promotion.request)?;
-    let answer: Answer<Written> = call.client.call(post).await?;
+    let answer: Answer<WriteResponse> = call.client.call(post).await?;
     call.output.answer(&answer, |written| {
         let revision = written.revision.map_or_else(String::new, |revision| format!(", revision {revision}"));
         let flags = written.flags.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -149,7 +149,7 @@ fn segments_of(flag: &Flag, source: &FlagsFile, needed: &mut BTreeSet<SegmentKey
     }
 }
 
-fn describe(plan: &PlanAnswer, differing: &[SegmentKey], command: &Promote, call: &Invocation, paint: Paint) -> String {
+fn describe(plan: &PlanResponse, differing: &[SegmentKey], command: &Promote, call: &Invocation, paint: Paint) -> String {
     let mut text = changes::describe(plan, paint);
     for key in differing {
         let warning = format!(

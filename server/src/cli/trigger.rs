@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use ripcord_proto::TriggerName;
-use ripcord_proto::rest::triggers::{FiringView, TestAnswer, TestRequest, TriggerDetail, TriggerPatch, TriggerView};
+use ripcord_proto::rest::triggers::{FiringView, TriggerTestResponse, TriggerTestRequest, TriggerDetail, TriggerPatch, TriggerView};
 use ripcord_proto::trigger::TriggerState;
 use serde::de::IgnoredAny;
 
@@ -138,8 +138,8 @@ async fn test(call: &Invocation, name: &TriggerName, file: &std::path::Path) -> 
         file: input::name(file),
         faults,
     })?;
-    let post = Call::post(call.path(&["triggers", name.as_str(), "test"])).json(&TestRequest { payload })?;
-    let answer: Answer<TestAnswer> = call.client.call(post).await?;
+    let post = Call::post(call.path(&["triggers", name.as_str(), "test"])).json(&TriggerTestRequest { payload })?;
+    let answer: Answer<TriggerTestResponse> = call.client.call(post).await?;
     let matched = answer.value.matched;
     call.output.answer(&answer, words::tried);
     Ok(if matched { Exit::Done } else { Exit::Refused })

@@ -20,16 +20,16 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use ripcord_proto::change::Change;
-use ripcord_proto::commit::Approved;
+use ripcord_proto::commit::CommitApproval;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::policy::Guarded;
+use ripcord_proto::policy::GuardedOperation;
 use ripcord_proto::problem::{Code, Problem};
-use ripcord_proto::proposal::{Asked, Proposal, ProposalState};
+use ripcord_proto::proposal::{ProposedOperation, Proposal, ProposalState};
 use ripcord_proto::record::RecordKey;
-use ripcord_proto::references::Touched;
+use ripcord_proto::references::TouchedKeys;
 use ripcord_proto::rest::commits::ChangeRequest;
 use ripcord_proto::rest::settings::SettingsRequest;
-use ripcord_proto::rollout::Word;
+use ripcord_proto::rollout::Attribution;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{Position, ProposalId, Revision, limits};
 use serde_json::value::to_raw_value;
@@ -60,14 +60,14 @@ pub struct Given {
     /// Of which proposal.
     pub proposal: ProposalId,
     /// Whose, when and why.
-    pub word: Word,
+    pub word: Attribution,
 }
 
 impl Approval {
     /// As the commit names it.
-    pub(super) fn named(&self) -> Option<Approved> {
+    pub(super) fn named(&self) -> Option<CommitApproval> {
         match self {
-            Self::Given(given) => Some(Approved {
+            Self::Given(given) => Some(CommitApproval {
                 by: given.word.by.clone(),
                 proposal: given.proposal.clone(),
             }),
@@ -82,7 +82,7 @@ pub(super) struct Effect<'a> {
     pub(super) draft: &'a Draft,
     pub(super) before: &'a EnvironmentState,
     pub(super) after: &'a EnvironmentState,
-    pub(super) touched: &'a Touched,
+    pub(super) touched: &'a TouchedKeys,
     pub(super) changes: &'a [Change],
 }
 
@@ -179,8 +179,8 @@ fn propose(effect: Effect<'_>, now: Timestamp) -> Result<Verdict, CommitError> {
 }
 
 /// Whether the same was proposed by the same before, and waits.
-fn is_repeated(entry: &Entry<Proposal>, draft: &Draft, asked: &[Asked], hash: Digest, now: Timestamp) -> bool {
-    let written = |asked: &[Asked]| serde_json::to_vec(asked).ok();
+fn is_repeated(entry: &Entry<Proposal>, draft: &Draft, asked: &[ProposedOperation], hash: Digest, now: Timestamp) -> bool {
+    let written = |asked: &[ProposedOperation]| serde_json::to_vec(asked).ok();
     entry.value().is_ok_and(|other| {
         other.plan == hash
             && other.by == draft.author.actor
@@ -225,7 +225,7 @@ fn hash(effect: Effect<'_>, plan: &plan::Plan) -> Result<Digest, CommitError> {
 }
 
 /// What was asked, as another node can do it; `None` for what no proposal can hold.
-fn kept(ask: &Ask) -> Option<Asked> {
+fn kept(ask: &Ask) -> Option<ProposedOperation> {
     let change = match ask {
         Ask::PutFlag(key, flag) => ChangeRequest::PutFlag {
             key: key.clone(),
@@ -247,12 +247,12 @@ fn kept(ask: &Ask) -> Option<Asked> {
             reason: None,
         }),
         Ask::Restore(id) => ChangeRequest::Restore(id.clone()),
-        Ask::PutRecord(record, _) => return Some(Asked::PutRecord(record.clone())),
+        Ask::PutRecord(record, _) => return Some(ProposedOperation::PutRecord(record.clone())),
         Ask::Decide(decider) | Ask::DecideNow(decider) => return decider.asked.clone(),
-        Ask::Rollback(reversal) => return Some(Asked::RollBack(Box::new(reversal.record.clone()))),
+        Ask::Rollback(reversal) => return Some(ProposedOperation::RollBack(Box::new(reversal.record.clone()))),
         Ask::Kill(_) | Ask::Merge(_) | Ask::Withdraw(_) | Ask::GiveReason(..) | Ask::Driven(_) | Ask::DeleteRecord(..) | Ask::Ping(_) => return None,
     };
-    Some(Asked::Change(change))
+    Some(ProposedOperation::Change(change))
 }
 
 impl Answer {
@@ -280,7 +280,7 @@ impl Answer {
 }
 
 /// What a plan says of a write that would wait.
-pub(super) fn warning(guarded: &BTreeSet<Guarded>) -> Option<String> {
+pub(super) fn warning(guarded: &BTreeSet<GuardedOperation>) -> Option<String> {
     (!guarded.is_empty()).then(|| words::would_wait(guarded))
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ripcord_proto::flagd::{self, LeftOut};
+use ripcord_proto::flagd::{self, SkippedFlag};
 use tokio::sync::Mutex;
 use tonic::Status;
 
@@ -19,7 +19,7 @@ pub(super) struct Rendered(Mutex<Option<Revision>>);
 #[derive(Debug)]
 struct Revision {
     served: Arc<Served>,
-    export: Arc<flagd::Export>,
+    export: Arc<flagd::FlagdExport>,
     texts: HashMap<Option<String>, Arc<str>>,
 }
 
@@ -60,7 +60,7 @@ impl Revision {
     }
 }
 
-fn log(served: &Served, left_out: &[LeftOut]) {
+fn log(served: &Served, left_out: &[SkippedFlag]) {
     for out in left_out {
         tracing::warn!(env = %served.snapshot.environment, flag = %out.flag, "flagd's clients do not get this flag: {}", out.why);
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 use ripcord_proto::problem::Code;
-use ripcord_proto::{Faults, ReleaseName, limits};
+use ripcord_proto::{ValidationErrors, ReleaseName, limits};
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 
 use super::Refusal;
@@ -104,10 +104,10 @@ pub struct Wait(pub Duration);
 const LONGEST: Duration = Duration::from_mins(1);
 
 impl std::str::FromStr for Wait {
-    type Err = Faults;
+    type Err = ValidationErrors;
 
-    fn from_str(text: &str) -> Result<Self, Faults> {
-        let refuse = || Faults::one("", format!("{text:?} is no time to wait; write 2s or 500ms, at most {}s", LONGEST.as_secs()));
+    fn from_str(text: &str) -> Result<Self, ValidationErrors> {
+        let refuse = || ValidationErrors::one("", format!("{text:?} is no time to wait; write 2s or 500ms, at most {}s", LONGEST.as_secs()));
         let (number, unit) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
             (Some(number), _) => (number, 1),
             (None, Some(number)) => (number, 1_000),

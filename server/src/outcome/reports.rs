@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use ripcord_proto::gate::{Arm, Counted};
+use ripcord_proto::gate::{Arm, OutcomeMeasure};
 use ripcord_proto::{EnvironmentKey, FlagKey, VariantName};
 
 use super::Outcomes;
@@ -17,7 +17,7 @@ pub struct Series {
     /// The variant.
     pub variant: VariantName,
     /// What of the reports.
-    pub what: Counted,
+    pub what: OutcomeMeasure,
     /// The moment of which the asker knows the sums already, or from which on it counts.
     pub since: Timestamp,
 }

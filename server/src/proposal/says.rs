@@ -1,7 +1,7 @@
 //! What is said of decisions on proposals.
 
 use ripcord_proto::proposal::Proposal;
-use ripcord_proto::rollout::Word;
+use ripcord_proto::rollout::Attribution;
 
 use super::No;
 
@@ -31,7 +31,7 @@ pub(super) fn not_withdrawn(proposal: &Proposal) -> String {
 }
 
 /// What a proposal says that ended without being applied.
-pub(super) fn refused(word: &Word, no: No) -> String {
+pub(super) fn refused(word: &Attribution, no: No) -> String {
     let verb = match no {
         No::Decline => "declined",
         No::Withdraw => "withdrew",

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ripcord_proto::rest::log::ChangedBy;
 use ripcord_proto::rest::plan::{SegmentStep, SettingsStep};
-use ripcord_proto::rest::rollbacks::{CannotView, ConflictView, FlagShare, FlagView, KilledView, LadderView, OneWayView, StepView};
-use ripcord_proto::rollback::Ladder;
+use ripcord_proto::rest::rollbacks::{BlockedFlag, PlanConflict, FlagShare, PlannedFlag, KilledFlag, PlannedStages, OneWayCrossing, PlannedStage};
+use ripcord_proto::rollback::Stages;
 use ripcord_proto::{FlagKey, Snapshot};
 
 use super::prepare::Prepared;
@@ -28,7 +28,7 @@ impl Known<'_> {
     }
 
     /// Flags that change, in words.
-    pub(super) fn flags(&self, decision: &Decision, shares: &BTreeMap<FlagKey, FlagShare>) -> Vec<FlagView> {
+    pub(super) fn flags(&self, decision: &Decision, shares: &BTreeMap<FlagKey, FlagShare>) -> Vec<PlannedFlag> {
         decision
             .flags
             .iter()
@@ -36,10 +36,10 @@ impl Known<'_> {
             .collect()
     }
 
-    fn flag(&self, step: &Move, users: FlagShare) -> FlagView {
+    fn flag(&self, step: &Move, users: FlagShare) -> PlannedFlag {
         let (from, to) = (step.from.as_deref(), &step.to);
         let (is, then) = (from.and_then(|from| from.value().ok()), to.value().ok());
-        FlagView {
+        PlannedFlag {
             key: step.key.clone(),
             from: from.map(|from| from.json().to_owned()),
             to: Some(to.json().to_owned()),
@@ -55,11 +55,11 @@ impl Known<'_> {
     }
 
     /// What stays as it is, and by whom it was changed.
-    pub(super) fn conflicts(&self, decision: &Decision) -> Vec<ConflictView> {
+    pub(super) fn conflicts(&self, decision: &Decision) -> Vec<PlanConflict> {
         decision.conflicts.iter().map(|conflict| self.conflict(conflict)).collect()
     }
 
-    fn conflict(&self, conflict: &Conflict) -> ConflictView {
+    fn conflict(&self, conflict: &Conflict) -> PlanConflict {
         let why = conflict.why.as_str().to_owned();
         match &conflict.thing {
             Thing::Flag(key) => {
@@ -68,14 +68,14 @@ impl Known<'_> {
                     Why::ChangedBetween => between(),
                     Why::ChangedSince | Why::SegmentDiffers => self.last_of_flag(key).or_else(between),
                 };
-                ConflictView {
+                PlanConflict {
                     flag: Some(key.clone()),
                     segment: None,
                     why,
                     changed,
                 }
             }
-            Thing::Segment(key) => ConflictView {
+            Thing::Segment(key) => PlanConflict {
                 flag: None,
                 segment: Some(key.clone()),
                 why,
@@ -109,8 +109,8 @@ pub(super) fn settings(decision: &Decision, now: &Snapshot) -> Option<SettingsSt
 }
 
 /// One-way doors, and which of them the order named.
-pub(super) fn doors(decision: &Decision, prepared: &Prepared) -> Vec<OneWayView> {
-    let doors = decision.doors.iter().map(|door| OneWayView {
+pub(super) fn doors(decision: &Decision, prepared: &Prepared) -> Vec<OneWayCrossing> {
+    let doors = decision.doors.iter().map(|door| OneWayCrossing {
         flag: door.flag.clone(),
         from: door.one_way.from.clone(),
         reason: door.one_way.reason.clone(),
@@ -121,8 +121,8 @@ pub(super) fn doors(decision: &Decision, prepared: &Prepared) -> Vec<OneWayView>
 }
 
 /// Flags that stay killed.
-pub(super) fn killed(preview: &Preview) -> Vec<KilledView> {
-    let killed = preview.killed.iter().map(|killed| KilledView {
+pub(super) fn killed(preview: &Preview) -> Vec<KilledFlag> {
+    let killed = preview.killed.iter().map(|killed| KilledFlag {
         flag: killed.flag.clone(),
         kills: killed.kills.clone(),
         needs_allow_killed_edit: killed.needs_allow_killed_edit,
@@ -131,8 +131,8 @@ pub(super) fn killed(preview: &Preview) -> Vec<KilledView> {
 }
 
 /// Flags for which rules cannot say it.
-pub(super) fn cannot(decision: &Decision) -> Vec<CannotView> {
-    let cannot = decision.cannot.iter().map(|cannot| CannotView {
+pub(super) fn cannot(decision: &Decision) -> Vec<BlockedFlag> {
+    let cannot = decision.cannot.iter().map(|cannot| BlockedFlag {
         flag: cannot.flag.clone(),
         why: cannot.why.clone(),
     });
@@ -140,17 +140,17 @@ pub(super) fn cannot(decision: &Decision) -> Vec<CannotView> {
 }
 
 /// The steps of a ladder, and what each changes.
-pub(super) fn ladder(ladder: &Ladder, decision: &Decision, now: &Snapshot) -> Result<LadderView, CommitError> {
+pub(super) fn ladder(ladder: &Stages, decision: &Decision, now: &Snapshot) -> Result<PlannedStages, CommitError> {
     let caps: Result<Vec<Cap>, _> = ladder.steps.iter().map(|percent| Cap::percent(*percent)).collect();
     let counts = decision.by_step(&caps.map_err(CommitError::Invalid)?, now.position)?;
     let percents = ladder.steps.iter().copied().map(Some).chain([None]);
-    let steps = percents.zip(counts).zip(0_u64..).map(|((percent, flags), place)| StepView {
+    let steps = percents.zip(counts).zip(0_u64..).map(|((percent, flags), place)| PlannedStage {
         percent,
         after_seconds: place * ladder.every_seconds,
         flags: flags as u64,
     });
     let of = |way: Way| decision.flags.iter().filter(move |step| step.way == way).map(|step| step.key.clone()).collect();
-    Ok(LadderView {
+    Ok(PlannedStages {
         every_seconds: ladder.every_seconds,
         steps: steps.collect(),
         whole: of(Way::Whole),

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ripcord_proto::check::{CheckOutcome, When};
+use ripcord_proto::check::{CheckOutcome, CheckPhase};
 use ripcord_proto::confirmation::Confirmation;
-use ripcord_proto::rollback::{Phases, Rollback, RollbackState};
+use ripcord_proto::rollback::{PhaseTimes, Rollback, RollbackState};
 use ripcord_proto::{EnvironmentKey, Position};
 use tokio::time::Instant;
 
@@ -189,9 +189,9 @@ fn target(progress: &Progress, environment: &EnvironmentKey, position: Position)
 /// up, those after a step only once.
 async fn checks(progress: &Progress, rollback: &Rollback, limits: Limits) -> Vec<CheckOutcome> {
     let is_step = ladder::remaining(rollback) > 0;
-    let mut outcomes = progress.checks.run(&rollback.probes, When::After).await;
+    let mut outcomes = progress.checks.run(&rollback.probes, CheckPhase::After).await;
     if is_step {
-        outcomes.extend(progress.checks.run(&rollback.probes, When::Step).await);
+        outcomes.extend(progress.checks.run(&rollback.probes, CheckPhase::Step).await);
         return outcomes;
     }
     while outcomes.iter().any(|outcome| !outcome.passed) && Instant::now() < limits.until {
@@ -201,7 +201,7 @@ async fn checks(progress: &Progress, rollback: &Rollback, limits: Limits) -> Vec
             outcomes.iter().find(is_own).is_some_and(|outcome| !outcome.passed)
         });
         let failed: Vec<_> = failed.cloned().collect();
-        replace(&mut outcomes, progress.checks.run(&failed, When::After).await);
+        replace(&mut outcomes, progress.checks.run(&failed, CheckPhase::After).await);
     }
     outcomes
 }
@@ -216,11 +216,11 @@ fn replace(known: &mut Vec<CheckOutcome>, newer: Vec<CheckOutcome>) {
 fn concluded(rollback: &Rollback, evidence: Evidence, environment: &EnvironmentKey) -> Rollback {
     let remaining = ladder::remaining(rollback);
     let is_complete = evidence.confirmation.as_ref().is_some_and(|confirmation| confirmation.complete);
-    let fails = |when: When| evidence.checks.iter().any(|check| check.when == when && !check.passed);
+    let fails = |when: CheckPhase| evidence.checks.iter().any(|check| check.when == when && !check.passed);
     let state = match (remaining > 0, is_complete) {
-        (true, _) if fails(When::Step) => RollbackState::Failed,
+        (true, _) if fails(CheckPhase::Step) => RollbackState::Failed,
         (true, _) => RollbackState::Committed,
-        (false, _) if fails(When::After) => RollbackState::Failed,
+        (false, _) if fails(CheckPhase::After) => RollbackState::Failed,
         (false, true) => RollbackState::Confirmed,
         (false, false) => RollbackState::Partial,
     };
@@ -242,7 +242,7 @@ fn concluded(rollback: &Rollback, evidence: Evidence, environment: &EnvironmentK
     next
 }
 
-fn phases(known: &Phases, evidence: &Evidence, is_complete: bool) -> Phases {
+fn phases(known: &PhaseTimes, evidence: &Evidence, is_complete: bool) -> PhaseTimes {
     let level = evidence.confirmation.as_ref().map(|confirmation| &confirmation.applied);
     // To the microsecond: what is finer is noise.
     let millis = |from: Timestamp, to: Timestamp| (between(from, to).as_secs_f64() * 1_000_000.0).round() / 1_000.0;
@@ -254,7 +254,7 @@ fn phases(known: &Phases, evidence: &Evidence, is_complete: bool) -> Phases {
     let is_healthy = is_complete && evidence.checks.iter().all(|check| check.passed);
     // The last acknowledgement is timed from the swap, this moment by the clock: service is restored when both are there.
     let healthy = applied.filter(|_| is_healthy).map(|applied| applied.max(evidence.now));
-    Phases {
+    PhaseTimes {
         detected: known.detected,
         decided: known.decided,
         committed: Some(evidence.committed),

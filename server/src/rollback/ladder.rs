@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ripcord_proto::rollback::{Ladder, Phases, Rollback, RollbackState};
+use ripcord_proto::rollback::{Stages, PhaseTimes, Rollback, RollbackState};
 use ripcord_proto::{EnvironmentKey, FlagKey, Snapshot};
 
 use super::progress::Progress;
@@ -29,7 +29,7 @@ pub(super) fn remaining(rollback: &Rollback) -> usize {
         .map_or(0, |ladder| (ladder.steps.len() + 1).saturating_sub(done(ladder)))
 }
 
-fn done(ladder: &Ladder) -> usize {
+fn done(ladder: &Stages) -> usize {
     usize::try_from(ladder.done).unwrap_or(usize::MAX)
 }
 
@@ -90,18 +90,18 @@ fn next(rollback: &Rollback, now: Timestamp, environment: &EnvironmentKey) -> Op
         return None;
     }
     let mut after = rollback.clone();
-    after.ladder = Some(Ladder {
+    after.ladder = Some(Stages {
         done: ladder.done + 1,
         next_at: cap.is_some().then(|| now.checked_add(Duration::from_secs(ladder.every_seconds)).unwrap_or(now)),
         ..ladder.clone()
     });
     after.state = RollbackState::Committed;
     after.confirmation = None;
-    after.phases = Phases {
+    after.phases = PhaseTimes {
         detected: rollback.phases.detected,
         decided: rollback.phases.decided,
         commit_ms: rollback.phases.commit_ms,
-        ..Phases::default()
+        ..PhaseTimes::default()
     };
     after.message = says::state(&after, environment);
     Some((cap, after))

@@ -10,10 +10,10 @@
 mod tests;
 
 use jiff::Timestamp;
-use ripcord_proto::gate::{Gate, GateReading, Measure, Mode, OnFail, Verdict};
+use ripcord_proto::gate::{Gate, GateReading, Measure, GateMode, OnFail, GateVerdict};
 use ripcord_proto::one_way::OneWay;
 use ripcord_proto::rollout::{Rollout, RolloutState, WaitsFor};
-use ripcord_proto::span::Span;
+use ripcord_proto::duration::HumanDuration;
 
 use super::says;
 use super::window::Opening;
@@ -26,7 +26,7 @@ pub(super) struct View<'a> {
     /// The time.
     pub(super) now: Timestamp,
     /// How long the step in force has been held.
-    pub(super) held: Span,
+    pub(super) held: HumanDuration,
     /// What its gates said, for those that can judge the step.
     pub(super) gates: Vec<Heard<'a>>,
     /// Whether steps may begin.
@@ -41,7 +41,7 @@ pub(super) struct Heard<'a> {
     pub(super) gate: &'a Gate,
     pub(super) reading: Option<&'a GateReading>,
     /// How long the step had been held when it was read.
-    pub(super) read_at: Span,
+    pub(super) read_at: HumanDuration,
 }
 
 /// What comes next.
@@ -126,14 +126,14 @@ fn stays(rollout: &Rollout) -> Next {
 /// A gate that acts and has failed, or has lacked samples for too long. One that takes back goes before one that holds.
 fn failed(view: &View<'_>) -> Option<Next> {
     let rollout = view.rollout;
-    let armed = view.gates.iter().filter(|heard| heard.gate.mode == Mode::Armed);
+    let armed = view.gates.iter().filter(|heard| heard.gate.mode == GateMode::Armed);
     let mut found: Vec<(OnFail, String)> = armed
         .filter_map(|heard| {
             let reading = heard.reading?;
             let detail = match reading.verdict {
-                Verdict::Fail => reading.detail.clone(),
-                Verdict::Samples if is_starved(view, heard.gate) => format!("it still lacks samples after its deadline: {}", reading.detail),
-                Verdict::Pass | Verdict::Samples | Verdict::Unknown => return None,
+                GateVerdict::Fail => reading.detail.clone(),
+                GateVerdict::Samples if is_starved(view, heard.gate) => format!("it still lacks samples after its deadline: {}", reading.detail),
+                GateVerdict::Pass | GateVerdict::Samples | GateVerdict::Unknown => return None,
             };
             Some((heard.gate.on_fail, says::failed(rollout, &heard.gate.name, &detail)))
         })
@@ -157,9 +157,9 @@ fn is_starved(view: &View<'_>, gate: &Gate) -> bool {
 }
 
 /// What keeps a step from ending although its hold is over: each gate must have been read since, and have something to say.
-fn unsettled(view: &View<'_>, hold: Span) -> Option<Standing> {
+fn unsettled(view: &View<'_>, hold: HumanDuration) -> Option<Standing> {
     let rollout = view.rollout;
-    for heard in view.gates.iter().filter(|heard| heard.gate.mode == Mode::Armed) {
+    for heard in view.gates.iter().filter(|heard| heard.gate.mode == GateMode::Armed) {
         let name = &heard.gate.name;
         let Some(reading) = heard.reading.filter(|_| heard.read_at >= hold) else {
             return Some(Standing {
@@ -174,9 +174,9 @@ fn unsettled(view: &View<'_>, hold: Span) -> Option<Standing> {
             });
         };
         match reading.verdict {
-            Verdict::Pass | Verdict::Fail => {}
-            Verdict::Samples => return Some(Standing::waiting(WaitsFor::Samples, says::samples(rollout, heard.gate, &reading.detail))),
-            Verdict::Unknown => return Some(Standing::waiting(WaitsFor::Gate, says::unknown(rollout, name, &reading.detail))),
+            GateVerdict::Pass | GateVerdict::Fail => {}
+            GateVerdict::Samples => return Some(Standing::waiting(WaitsFor::Samples, says::samples(rollout, heard.gate, &reading.detail))),
+            GateVerdict::Unknown => return Some(Standing::waiting(WaitsFor::Gate, says::unknown(rollout, name, &reading.detail))),
         }
     }
     None

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use ripcord_proto::fault::{Fault, Faults};
+use ripcord_proto::validation::{ValidationError, ValidationErrors};
 
 use crate::access::keys;
 use crate::flagd;
@@ -148,28 +148,28 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 impl Settings {
     /// Checks everything and reports every fault at once.
-    pub fn check(self) -> Result<Config, Faults> {
+    pub fn check(self) -> Result<Config, ValidationErrors> {
         let mut found = Vec::new();
         let flagd = self.flagd(&mut found);
         let data_dir = self.data_dir.or_else(default_data_dir);
         if data_dir.is_none() {
-            found.push(Fault::new("--data-dir", "there is no home folder to keep data in; name a folder"));
+            found.push(ValidationError::new("--data-dir", "there is no home folder to keep data in; name a folder"));
         }
         let store = match self.store.as_str() {
             "embedded" => StoreChoice::Embedded,
             url if url.starts_with("redis://") => StoreChoice::Redis(Secret::new(url)),
             _ => {
-                found.push(Fault::new("--store", "it is `embedded` or a URL such as redis://127.0.0.1:6379"));
+                found.push(ValidationError::new("--store", "it is `embedded` or a URL such as redis://127.0.0.1:6379"));
                 StoreChoice::Embedded
             }
         };
         for peer in &self.peers {
             if !is_http(peer) {
-                found.push(Fault::new("--peer", format!("{peer:?} is no URL; write http://HOST:PORT")));
+                found.push(ValidationError::new("--peer", format!("{peer:?} is no URL; write http://HOST:PORT")));
             }
         }
         if let Some(url) = self.otlp_endpoint.as_deref().filter(|url| !url.is_empty() && !is_http(url)) {
-            found.push(Fault::new("--otlp-endpoint", format!("{url:?} is no URL; write http://HOST:4318")));
+            found.push(ValidationError::new("--otlp-endpoint", format!("{url:?} is no URL; write http://HOST:4318")));
         }
         check_peer_secret(&self.peers, self.peer_secret.as_deref(), &mut found);
         let admin_key = self.admin_key.as_deref().map(keys::admin).transpose().unwrap_or_else(|faults| {
@@ -196,14 +196,14 @@ impl Settings {
             otlp_endpoint: self.otlp_endpoint.filter(|url| !url.is_empty()),
             log_format: self.log_format,
         };
-        Faults::check(found, config)
+        ValidationErrors::check(found, config)
     }
 
     /// A key that is given to everybody who reaches a port must be a harmless one, and the port one of this machine.
-    fn flagd(&self, found: &mut Vec<Fault>) -> flagd::Config {
+    fn flagd(&self, found: &mut Vec<ValidationError>) -> flagd::Config {
         if let Some(key) = &self.grpc_key {
             if keys::fit(key).is_err() || !key.starts_with("rc_sdk_") {
-                found.push(Fault::new(
+                found.push(ValidationError::new(
                     "--grpc-key",
                     "it must be a key of role sdk; `ripcord keys create NAME --role sdk` makes one",
                 ));
@@ -215,7 +215,7 @@ impl Settings {
                 let problem = format!(
                     "every caller of {address} would have this key, and other machines reach it; have callers send keys, or say --grpc-key-beyond-loopback"
                 );
-                found.push(Fault::new("--grpc-key", problem));
+                found.push(ValidationError::new("--grpc-key", problem));
             }
         }
         flagd::Config {
@@ -237,16 +237,16 @@ fn default_data_dir() -> Option<PathBuf> {
     data.filter(|path| path.is_absolute()).or_else(home).map(|path| path.join("ripcord"))
 }
 
-fn check_peer_secret(peers: &[String], secret: Option<&str>, found: &mut Vec<Fault>) {
+fn check_peer_secret(peers: &[String], secret: Option<&str>, found: &mut Vec<ValidationError>) {
     match secret {
         None if !peers.is_empty() => {
-            found.push(Fault::new(
+            found.push(ValidationError::new(
                 "RIPCORD_PEER_SECRET",
                 "nodes that tell each other of kills must share a secret; set the same on every node",
             ));
         }
         Some(secret) if secret.len() < SECRET_CHARACTERS => {
-            found.push(Fault::new(
+            found.push(ValidationError::new(
                 "RIPCORD_PEER_SECRET",
                 format!("it has {} characters; it must have {SECRET_CHARACTERS} or more", secret.len()),
             ));

@@ -3,7 +3,7 @@
 use actix_web::http::header::HeaderMap;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::role::Action;
-use ripcord_proto::{EnvironmentKey, Faults};
+use ripcord_proto::{EnvironmentKey, ValidationErrors};
 
 use crate::access::{Access, Holder, Reach};
 use crate::http::Refusal;
@@ -28,7 +28,7 @@ impl Authorise for Access {
 pub(super) fn environment_of(holder: &Holder, asked: Option<&str>) -> Result<EnvironmentKey, Refusal> {
     holder.check_any(&[Action::Stream])?;
     if let Some(asked) = asked {
-        let asked = EnvironmentKey::new(asked).map_err(|faults: Faults| Refusal::bad_parameter("environment", faults))?;
+        let asked = EnvironmentKey::new(asked).map_err(|faults: ValidationErrors| Refusal::bad_parameter("environment", faults))?;
         holder.check_reach(&asked)?;
         return Ok(asked);
     }

@@ -7,9 +7,9 @@ use actix_web::web::Bytes;
 use jiff::Timestamp;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::Code;
-use ripcord_proto::rest::triggers::{HookAnswer, HookOutcome};
-use ripcord_proto::trigger::{Firing, FiringState, HookName, Source, Trigger, TriggerState};
-use ripcord_proto::{Faults, FiringId};
+use ripcord_proto::rest::triggers::{HookResponse, HookOutcome};
+use ripcord_proto::trigger::{Firing, FiringState, HookName, SignalSource, Trigger, TriggerState};
+use ripcord_proto::{ValidationErrors, FiringId};
 use tokio::sync::oneshot;
 
 use super::fate::{self, Fate};
@@ -33,7 +33,7 @@ impl Triggers {
     ///
     /// # Errors
     /// It is not genuine, is outside of the replay window, cannot be read, or nothing could be done about it.
-    pub async fn deliver(&self, hook: &str, proof: &Proof<'_>, body: Bytes) -> Result<HookAnswer, Refusal> {
+    pub async fn deliver(&self, hook: &str, proof: &Proof<'_>, body: Bytes) -> Result<HookResponse, Refusal> {
         let now = self.inner.environments.clock().now();
         let refused = |unproven: Unproven| {
             count::refusal(unproven.as_str());
@@ -84,7 +84,7 @@ impl Triggers {
         let hook: HookName = hook.parse().ok()?;
         let state = self.inner.environments.state(&hook.environment).ok()?;
         let trigger = state.records.triggers.value(hook.trigger.as_str())?.clone();
-        (!matches!(trigger.source, Source::Gate(_))).then(|| (hook, Arc::new(trigger)))
+        (!matches!(trigger.source, SignalSource::Gate(_))).then(|| (hook, Arc::new(trigger)))
     }
 
     /// Whether a delivery made a firing on another node, or before a restart.
@@ -96,12 +96,12 @@ impl Triggers {
         firings.any(|firing| firing.trigger == hook.trigger && firing.delivery == *delivery)
     }
 
-    async fn take_in(&self, hook: &HookName, trigger: Arc<Trigger>, genuine: &Genuine, body: &[u8], now: Timestamp) -> Result<HookAnswer, Refusal> {
+    async fn take_in(&self, hook: &HookName, trigger: Arc<Trigger>, genuine: &Genuine, body: &[u8], now: Timestamp) -> Result<HookResponse, Refusal> {
         let told = match genuine.sent {
             Sent::At(at) => at,
             Sent::AsTheBodySays | Sent::Unsaid => now,
         };
-        let unreadable = |faults: Faults| {
+        let unreadable = |faults: ValidationErrors| {
             let detail = "Nothing was done: the body is not what this trigger takes; errors names what is wrong.";
             Refusal::from(ripcord_proto::problem::Problem::new(Code::Invalid, detail).with_errors(faults))
         };
@@ -113,7 +113,7 @@ impl Triggers {
         if genuine.sent == Sent::AsTheBodySays {
             signature::check_window(signal.at, now)?;
         }
-        if matches!(trigger.source, Source::Json(_)) && self.inner.seen.is_overtaken(hook, signal.at) {
+        if matches!(trigger.source, SignalSource::Json(_)) && self.inner.seen.is_overtaken(hook, signal.at) {
             let says = "Nothing was done: a newer delivery has told how things are".to_owned();
             return Ok(answer(HookOutcome::Ignored, says));
         }
@@ -121,7 +121,7 @@ impl Triggers {
     }
 
     /// Takes a signal of a trigger, wherever it comes from.
-    pub(super) async fn signalled(&self, hook: &HookName, trigger: Arc<Trigger>, signal: Signal, delivery: Digest) -> Result<HookAnswer, Refusal> {
+    pub(super) async fn signalled(&self, hook: &HookName, trigger: Arc<Trigger>, signal: Signal, delivery: Digest) -> Result<HookResponse, Refusal> {
         if trigger.state == TriggerState::Disarmed {
             let says = format!("Nothing was done: trigger {} is disarmed", trigger.name);
             return Ok(answer(HookOutcome::Disarmed, says));
@@ -147,7 +147,7 @@ impl Triggers {
         }
     }
 
-    async fn fires(&self, hook: &HookName, incident: Incident, fate: Fate) -> Result<HookAnswer, Refusal> {
+    async fn fires(&self, hook: &HookName, incident: Incident, fate: Fate) -> Result<HookResponse, Refusal> {
         let turn = match self.turn(hook, &incident) {
             Ok(turn) => turn,
             Err(answered) => return answered,
@@ -172,7 +172,7 @@ impl Triggers {
     }
 
     /// The turn to deal with an incident, or what whoever comes second is answered.
-    fn turn(&self, hook: &HookName, incident: &Incident) -> Result<Turn, Result<HookAnswer, Refusal>> {
+    fn turn(&self, hook: &HookName, incident: &Incident) -> Result<Turn, Result<HookResponse, Refusal>> {
         self.inner.turns.take(hook.clone(), &incident.signal.group).map_err(|why| match why {
             NoTurn::UnderWay => Ok(self.repeated(incident, &incident.id())),
             NoTurn::Full => {
@@ -183,7 +183,7 @@ impl Triggers {
     }
 
     /// Counts a repeat, and sees to it that what was counted is written down in a while.
-    fn repeated(&self, incident: &Incident, id: &FiringId) -> HookAnswer {
+    fn repeated(&self, incident: &Incident, id: &FiringId) -> HookResponse {
         if self.inner.repeats.add(id) == Writing::ToBeArranged {
             let (triggers, incident, firing) = (self.clone(), incident.clone(), id.clone());
             let tasks = self.inner.environments.tasks();
@@ -194,7 +194,7 @@ impl Triggers {
                 triggers.write_repeats(&incident, &firing).await;
             });
         }
-        HookAnswer {
+        HookResponse {
             firing: Some(id.clone()),
             ..answer(HookOutcome::Repeat, says::repeat(id))
         }
@@ -217,7 +217,7 @@ impl Triggers {
         self.inner.repeats.written(id, unwritten);
     }
 
-    async fn ended(&self, incident: Incident, id: FiringId) -> Result<HookAnswer, Refusal> {
+    async fn ended(&self, incident: Incident, id: FiringId) -> Result<HookResponse, Refusal> {
         let unwritten = self.inner.repeats.unwritten(&id);
         let (firing, signal, now) = (id.clone(), incident.signal.clone(), incident.now);
         let decide = move |state: &EnvironmentState| {
@@ -235,7 +235,7 @@ impl Triggers {
         };
         self.commit_quietly(&incident, Ask::decide(decide)).await?;
         self.inner.repeats.written(&id, unwritten);
-        Ok(HookAnswer {
+        Ok(HookResponse {
             firing: Some(id),
             ..answer(
                 HookOutcome::Resolved,
@@ -244,12 +244,12 @@ impl Triggers {
         })
     }
 
-    async fn ended_unbegun(&self, incident: Incident) -> Result<HookAnswer, Refusal> {
+    async fn ended_unbegun(&self, incident: Incident) -> Result<HookResponse, Refusal> {
         let mut firing = incident.firing(
             None,
             FiringState::Resolved,
             says::ended_unbegun(incident.signal.at),
-            ripcord_proto::trigger::Effects::default(),
+            ripcord_proto::trigger::FiringEffects::default(),
         );
         firing.resolved = Some(incident.signal.at);
         let (signal, trigger, now) = (incident.signal.clone(), Arc::clone(&incident.trigger), incident.now);
@@ -275,8 +275,8 @@ impl Triggers {
     }
 }
 
-fn answer(outcome: HookOutcome, message: String) -> HookAnswer {
-    HookAnswer {
+fn answer(outcome: HookOutcome, message: String) -> HookResponse {
+    HookResponse {
         outcome,
         message,
         firing: None,
@@ -286,8 +286,8 @@ fn answer(outcome: HookOutcome, message: String) -> HookAnswer {
     }
 }
 
-fn fired(firing: &Firing, outcome: HookOutcome, later: bool) -> HookAnswer {
-    HookAnswer {
+fn fired(firing: &Firing, outcome: HookOutcome, later: bool) -> HookResponse {
+    HookResponse {
         firing: Some(firing.id.clone()),
         kills: firing.effects.kills.clone(),
         rollback: firing.effects.rollback.clone(),

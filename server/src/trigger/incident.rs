@@ -8,7 +8,7 @@ use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::record::{RecordKey, Records};
 use ripcord_proto::table::Entry;
-use ripcord_proto::trigger::{Answered, Effects, Firing, FiringState, Source, Trigger};
+use ripcord_proto::trigger::{Attribution, FiringEffects, Firing, FiringState, SignalSource, Trigger};
 use ripcord_proto::{EnvironmentKey, FiringId, FlagKey, KillId, Position, limits};
 
 use super::fate::{self, Fate, Step};
@@ -43,7 +43,7 @@ pub(super) enum By {
 pub(super) struct Confirming {
     pub(super) id: FiringId,
     pub(super) author: Author,
-    pub(super) answered: Answered,
+    pub(super) answered: Attribution,
     /// The idempotent call that it is, where it is one.
     pub(super) call: Option<Call>,
 }
@@ -108,7 +108,7 @@ impl Incident {
         match &self.by {
             By::Itself => format!("trigger {name} fired: {}", self.signal.summary),
             By::Person(confirming) => {
-                let Answered { by, reason, .. } = &confirming.answered;
+                let Attribution { by, reason, .. } = &confirming.answered;
                 let reason = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
                 format!("{} confirmed what trigger {name} asked{reason}: {}", by.name, self.signal.summary)
             }
@@ -136,10 +136,10 @@ impl Incident {
     }
 
     /// Its record, made new or over what it was.
-    pub(super) fn firing(&self, before: Option<&Firing>, state: FiringState, message: String, effects: Effects) -> Firing {
+    pub(super) fn firing(&self, before: Option<&Firing>, state: FiringState, message: String, effects: FiringEffects) -> Firing {
         let waits = state.can_be_confirmed();
         // A gate's signal is a moment; it stays open only while somebody may answer.
-        let is_moment = matches!(self.trigger.source, Source::Gate(_)) && !waits;
+        let is_moment = matches!(self.trigger.source, SignalSource::Gate(_)) && !waits;
         let answer_within = SignedDuration::from_millis(i64::try_from(self.trigger.answer_within.millis()).unwrap_or(i64::MAX));
         let answered = match &self.by {
             By::Itself => None,
@@ -157,7 +157,7 @@ impl Incident {
             action: self.trigger.action.clone(),
             state,
             message: String::new(),
-            effects: Effects::default(),
+            effects: FiringEffects::default(),
             answer_by: None,
             answered: None,
             repeats: 0,

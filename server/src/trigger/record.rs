@@ -8,7 +8,7 @@ use ripcord_proto::FiringId;
 use ripcord_proto::change::Change;
 use ripcord_proto::record::Record;
 use ripcord_proto::rest::triggers::FiringView;
-use ripcord_proto::trigger::{Effects, Firing, FiringState};
+use ripcord_proto::trigger::{FiringEffects, Firing, FiringState};
 use serde_json::value::to_raw_value;
 
 use super::fate::Step;
@@ -120,7 +120,7 @@ impl Triggers {
     }
 
     /// Records a firing that does not act.
-    pub(super) async fn keep_step(&self, incident: Incident, step: Step, (would, effects): (String, Effects), turn: Turn) -> Result<Kept, CommitError> {
+    pub(super) async fn keep_step(&self, incident: Incident, step: Step, (would, effects): (String, FiringEffects), turn: Turn) -> Result<Kept, CommitError> {
         let expected = stepping(&incident, &step, &would, &effects);
         let deciding = {
             let incident = incident.clone();
@@ -139,7 +139,7 @@ impl Triggers {
     }
 
     /// Records what was done already, whatever the records say now.
-    pub(super) async fn keep_deed(&self, incident: Incident, (state, says, effects): (FiringState, String, Effects), turn: Turn) -> Result<Kept, CommitError> {
+    pub(super) async fn keep_deed(&self, incident: Incident, (state, says, effects): (FiringState, String, FiringEffects), turn: Turn) -> Result<Kept, CommitError> {
         let expected = incident.firing(None, state, says.clone(), effects.clone());
         let deciding = {
             let incident = incident.clone();
@@ -164,7 +164,7 @@ impl Triggers {
 }
 
 /// A firing that does not act.
-pub(super) fn stepping(incident: &Incident, step: &Step, would: &str, effects: &Effects) -> Firing {
+pub(super) fn stepping(incident: &Incident, step: &Step, would: &str, effects: &FiringEffects) -> Firing {
     let state = match step {
         Step::Ask => FiringState::Waiting,
         Step::Record => FiringState::Recorded,
@@ -175,7 +175,7 @@ pub(super) fn stepping(incident: &Incident, step: &Step, would: &str, effects: &
 }
 
 /// What was done is added to the record that somebody else has made of the same incident meanwhile, where it is not there yet.
-fn added(state: &EnvironmentState, incident: &Incident, says: &str, effects: &Effects) -> Result<Vec<Ask>, CommitError> {
+fn added(state: &EnvironmentState, incident: &Incident, says: &str, effects: &FiringEffects) -> Result<Vec<Ask>, CommitError> {
     let id = incident.id();
     let Some(found) = state.records.firings.value(id.as_str()) else {
         return Ok(Vec::new());

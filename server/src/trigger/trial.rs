@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::rest::triggers::TestAnswer;
-use ripcord_proto::trigger::{Effects, FlagMove, Trigger, TriggerAction, TriggerState};
-use ripcord_proto::{Faults, FlagKey};
+use ripcord_proto::rest::triggers::TriggerTestResponse;
+use ripcord_proto::trigger::{FiringEffects, FlagTransition, Trigger, TriggerAction, TriggerState};
+use ripcord_proto::{ValidationErrors, FlagKey};
 use serde_json::Value;
 
 use super::act::{Held, live, order};
@@ -24,21 +24,21 @@ const TOLD: usize = 50;
 
 impl Triggers {
     /// What an incident would come to: in words, and flag by flag.
-    pub(super) async fn would(&self, incident: &Incident) -> (String, Effects) {
+    pub(super) async fn would(&self, incident: &Incident) -> (String, FiringEffects) {
         let action = &incident.trigger.action;
         let Ok(state) = self.inner.environments.state(&incident.environment) else {
-            return (says::would(action, ""), Effects::default());
+            return (says::would(action, ""), FiringEffects::default());
         };
         match action {
             TriggerAction::Hold(names) => {
                 let held = if names.flags.is_empty() { Held::All } else { Held::Of(names.flags.clone()) };
                 let held = live(&state, &held);
                 let detail = format!("; live: {}", held.len());
-                (says::would(action, &detail), Effects { held, ..Effects::default() })
+                (says::would(action, &detail), FiringEffects { held, ..FiringEffects::default() })
             }
             TriggerAction::Kill(names) => {
                 let flags = flags_or_own(&names.flags, &incident.signal).iter().map(|key| killed(&state, key)).collect();
-                (says::would(action, ""), Effects { flags, ..Effects::default() })
+                (says::would(action, ""), FiringEffects { flags, ..FiringEffects::default() })
             }
             TriggerAction::Rollback(back) => {
                 let prepared = match order(&state, back, incident) {
@@ -51,9 +51,9 @@ impl Triggers {
                     Ok(prepared) => {
                         let flags = moves(&prepared);
                         let detail = format!(", which changes {}", says::flags(flags.len()));
-                        (says::would(action, &detail), Effects { flags, ..Effects::default() })
+                        (says::would(action, &detail), FiringEffects { flags, ..FiringEffects::default() })
                     }
-                    Err(why) => (says::would(action, &format!(", and could not: {why}")), Effects::default()),
+                    Err(why) => (says::would(action, &format!(", and could not: {why}")), FiringEffects::default()),
                 }
             }
         }
@@ -63,10 +63,10 @@ impl Triggers {
     ///
     /// # Errors
     /// The payload cannot be read, or the environment is not there.
-    pub async fn test(&self, environment: &EnvironmentKey, trigger: &Trigger, payload: &Value) -> Result<TestAnswer, Refusal> {
+    pub async fn test(&self, environment: &EnvironmentKey, trigger: &Trigger, payload: &Value) -> Result<TriggerTestResponse, Refusal> {
         let now = self.inner.environments.clock().now();
         let state = self.inner.environments.state(environment)?;
-        let signal = match signal::read(trigger, payload, now).map_err(|faults: Faults| Refusal::invalid(faults.under("payload")))? {
+        let signal = match signal::read(trigger, payload, now).map_err(|faults: ValidationErrors| Refusal::invalid(faults.under("payload")))? {
             Reading::Signal(signal) => signal,
             Reading::Nothing(why) => return Ok(unmatched(format!("It would not fire: {why}"), None)),
         };
@@ -97,7 +97,7 @@ impl Triggers {
             Fate::Nothing(why) => return Ok(unmatched(format!("It would not fire: {why}"), group)),
         };
         let (would, effects) = self.would(&incident).await;
-        Ok(TestAnswer {
+        Ok(TriggerTestResponse {
             matched: true,
             message: format!("{fired}{would}"),
             group,
@@ -106,8 +106,8 @@ impl Triggers {
     }
 }
 
-fn unmatched(message: String, group: Option<String>) -> TestAnswer {
-    TestAnswer {
+fn unmatched(message: String, group: Option<String>) -> TriggerTestResponse {
+    TriggerTestResponse {
         matched: false,
         message,
         group,
@@ -116,7 +116,7 @@ fn unmatched(message: String, group: Option<String>) -> TestAnswer {
 }
 
 /// The flags of a rollback, as they are and as they would be.
-pub(super) fn moves(prepared: &Prepared) -> Vec<FlagMove> {
+pub(super) fn moves(prepared: &Prepared) -> Vec<FlagTransition> {
     let decision: Result<_, CommitError> = prepared.reversal.decide(&prepared.state.snapshot);
     let words = |entry: Option<&ripcord_proto::table::Entry<ripcord_proto::Flag>>| match entry.map(ripcord_proto::table::Entry::value) {
         Some(Ok(flag)) => words::flag(flag),
@@ -124,7 +124,7 @@ pub(super) fn moves(prepared: &Prepared) -> Vec<FlagMove> {
         None => "nothing: it is gone".to_owned(),
     };
     let moves = decision.map(|decision| decision.flags).unwrap_or_default();
-    let told = moves.iter().take(TOLD).map(|step| FlagMove {
+    let told = moves.iter().take(TOLD).map(|step| FlagTransition {
         key: step.key.clone(),
         from: words(step.from.as_deref()),
         to: words(Some(&step.to)),
@@ -132,10 +132,10 @@ pub(super) fn moves(prepared: &Prepared) -> Vec<FlagMove> {
     told.collect()
 }
 
-fn killed(state: &EnvironmentState, key: &FlagKey) -> FlagMove {
+fn killed(state: &EnvironmentState, key: &FlagKey) -> FlagTransition {
     let flag = state.snapshot.flags.value(key.as_str());
     let safe = flag.map(|flag| flag.safe.as_ref().map_or_else(|| "the caller's default".to_owned(), ToString::to_string));
-    FlagMove {
+    FlagTransition {
         key: key.clone(),
         from: flag.map_or_else(|| "nothing: there is no such flag".to_owned(), words::flag),
         to: safe.map_or_else(|| "nothing".to_owned(), |safe| format!("killed: {safe}")),

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Day, Exposure, Hours, Plan, Step, Window};
+use super::{Day, Exposure, Hours, RolloutPlan, RolloutStep, RolloutWindow};
 use crate::gate::{Gate, Percent};
 use crate::limits;
 use crate::reader::{Read, Reader};
 use crate::role::Role;
-use crate::span::Span;
+use crate::duration::HumanDuration;
 use crate::split;
 
 const MEMBERS: [&str; 11] = [
@@ -25,7 +25,7 @@ const DAYS: [(&str, Day); 7] = [
     ("sun", Day::Sun),
 ];
 
-pub(super) fn plan(reader: &mut Reader, value: &Value) -> Read<Plan> {
+pub(super) fn plan(reader: &mut Reader, value: &Value) -> Read<RolloutPlan> {
     if value.is_null() {
         return reader.refuse("is empty; a plan has \"flag\", \"variant\" and \"steps\"");
     }
@@ -45,7 +45,7 @@ pub(super) fn plan(reader: &mut Reader, value: &Value) -> Read<Plan> {
     let no_gates = reader.optional(map, "no_gates", Reader::boolean).unwrap_or_default();
     // Of gates that could not be read nothing is known, not even whether they would judge.
     let unreadable = map.contains_key("gates") && gates.is_none();
-    let plan = Plan {
+    let plan = RolloutPlan {
         flag: flag?,
         variant: variant?,
         control,
@@ -68,7 +68,7 @@ pub(super) fn plan(reader: &mut Reader, value: &Value) -> Read<Plan> {
 }
 
 /// Steps that nothing judges are refused, unless that is meant.
-fn note_steps_without_gate(reader: &mut Reader, plan: &Plan) {
+fn note_steps_without_gate(reader: &mut Reader, plan: &RolloutPlan) {
     for number in plan.steps_without_gate() {
         let place = usize::try_from(number).unwrap_or_default().saturating_sub(1);
         let problem = if plan.gates.is_empty() {
@@ -80,7 +80,7 @@ fn note_steps_without_gate(reader: &mut Reader, plan: &Plan) {
     }
 }
 
-fn steps(reader: &mut Reader, value: &Value) -> Read<Vec<Step>> {
+fn steps(reader: &mut Reader, value: &Value) -> Read<Vec<RolloutStep>> {
     let steps = reader.items(value, limits::ROLLOUT_STEPS, step)?;
     if steps.is_empty() {
         return reader.refuse("is empty; a rollout has at least one step");
@@ -97,13 +97,13 @@ fn steps(reader: &mut Reader, value: &Value) -> Read<Vec<Step>> {
     Ok(steps)
 }
 
-fn step(reader: &mut Reader, value: &Value) -> Read<Step> {
+fn step(reader: &mut Reader, value: &Value) -> Read<RolloutStep> {
     let map = reader.object(value)?;
     reader.members(map, "a step", &["to", "hold", "approve"], &[]);
     let to = reader.required(map, "to", "a percentage such as \"10%\", or \"segment beta\"", exposure);
-    let hold = reader.required(map, "hold", "how long it is held, such as \"30m\"", Reader::parsed::<Span>);
+    let hold = reader.required(map, "hold", "how long it is held, such as \"30m\"", Reader::parsed::<HumanDuration>);
     let approve = reader.optional(map, "approve", approver);
-    Ok(Step { to: to?, hold: hold?, approve })
+    Ok(RolloutStep { to: to?, hold: hold?, approve })
 }
 
 fn exposure(reader: &mut Reader, value: &Value) -> Read<Exposure> {
@@ -133,7 +133,7 @@ fn approver(reader: &mut Reader, value: &Value) -> Read<Role> {
     reader.refuse(format!("{role} approves nothing; it must be \"oncall\", \"editor\" or \"admin\""))
 }
 
-fn window(reader: &mut Reader, value: &Value) -> Read<Window> {
+fn window(reader: &mut Reader, value: &Value) -> Read<RolloutWindow> {
     let map = reader.object(value)?;
     reader.members(map, "a window", &["days", "hours", "zone"], &[]);
     let days = reader.optional(map, "days", |reader, value| {
@@ -146,7 +146,7 @@ fn window(reader: &mut Reader, value: &Value) -> Read<Window> {
     });
     let hours = reader.required(map, "hours", "from when to when: \"09:00-16:00\"", hours);
     let zone = reader.required(map, "zone", "a time zone such as \"Europe/Amsterdam\"", Reader::prose);
-    Ok(Window {
+    Ok(RolloutWindow {
         days: days.unwrap_or_else(|| DAYS.into_iter().map(|(_, day)| day).collect()),
         hours: hours?,
         zone: zone?,

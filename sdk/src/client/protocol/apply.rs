@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ripcord_proto::delta::{ApplyError, Delta, Urgency};
 use ripcord_proto::frame::{Overlay, ServerFrame};
-use ripcord_proto::references::Touched;
+use ripcord_proto::references::TouchedKeys;
 use ripcord_proto::snapshot::ContentHash;
 use ripcord_proto::{EnvironmentKey, Kill, Position, Snapshot};
 
@@ -50,7 +50,7 @@ impl Difference {
 
     fn nothing() -> Self {
         Self {
-            step: Step::From(Touched::default()),
+            step: Step::From(TouchedKeys::default()),
             overlay: None,
             changes: Changes::none(),
         }

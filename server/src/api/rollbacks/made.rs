@@ -7,7 +7,7 @@ use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rest::rollbacks::{PlanRequest, RollbackPlan, RollbackRequest};
 use ripcord_proto::role::Action;
 use ripcord_proto::rollback::Rollback;
-use ripcord_proto::{EnvironmentKey, Faults};
+use ripcord_proto::{EnvironmentKey, ValidationErrors};
 
 use super::kept::with_confirmation;
 use crate::access::permit::{Read, RollBack};
@@ -88,7 +88,7 @@ fn order(request: &RollbackRequest, now: Timestamp) -> Result<Order, Refusal> {
     match request.detected_at {
         Some(detected) if detected > now => {
             let problem = format!("lies ahead: it is {now} here; say when the trouble was noticed");
-            Err(Refusal::invalid(Faults::one("detected_at", problem)))
+            Err(Refusal::invalid(ValidationErrors::one("detected_at", problem)))
         }
         Some(_) | None => Ok(Order::of(request)),
     }

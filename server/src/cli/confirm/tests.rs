@@ -1,5 +1,5 @@
 use ripcord_proto::Epoch;
-use ripcord_proto::confirmation::{Instance, Missing};
+use ripcord_proto::confirmation::{Instance, MissingInstance};
 
 use super::*;
 
@@ -23,8 +23,8 @@ fn confirmation(connected: u64, confirmed: u64) -> Confirmation {
     }
 }
 
-fn missing(name: &str, lost: bool) -> Missing {
-    Missing {
+fn missing(name: &str, lost: bool) -> MissingInstance {
+    MissingInstance {
         instance: Instance {
             name: name.to_owned(),
             id: "1".to_owned(),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ripcord_proto::Position;
-use ripcord_proto::check::When;
+use ripcord_proto::check::CheckPhase;
 use ripcord_proto::drill::DrillVerdict;
 use ripcord_proto::problem::Code;
 use ripcord_proto::rollback::{Rollback, RollbackState};
@@ -143,7 +143,7 @@ fn wanted(scenario: &Scenario) -> RollbackState {
             matches!(
                 fault,
                 DrillFault::FailingCheck {
-                    when: When::After | When::Step
+                    when: CheckPhase::After | CheckPhase::Step
                 }
             )
         });
@@ -189,7 +189,7 @@ fn stays_down(scenario: &Scenario) -> bool {
     scenario
         .faults
         .iter()
-        .any(|fault| matches!(fault, DrillFault::FailingCheck { when: When::Step }))
+        .any(|fault| matches!(fault, DrillFault::FailingCheck { when: CheckPhase::Step }))
 }
 
 /// What the server reports must be what the drill has measured itself.
@@ -258,7 +258,7 @@ fn expected_refusals(scenario: &Scenario) -> Vec<Code> {
     let follows = scenario.faults.iter().filter_map(|fault| match fault {
         DrillFault::StoreAway { .. } => Some(Code::StoreUnavailable),
         DrillFault::OneWayDoor { .. } => Some(Code::OneWayDoor),
-        DrillFault::FailingCheck { when: When::Before } => Some(Code::CheckFailed),
+        DrillFault::FailingCheck { when: CheckPhase::Before } => Some(Code::CheckFailed),
         DrillFault::FailingCheck { .. }
         | DrillFault::NodeKilled { .. }
         | DrillFault::SlowReaders { .. }

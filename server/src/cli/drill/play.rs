@@ -11,10 +11,10 @@ mod outage;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ripcord_proto::check::When;
+use ripcord_proto::check::CheckPhase;
 use ripcord_proto::drill::DrillStore;
 use ripcord_proto::one_way::OneWay;
-use ripcord_proto::scenario::{DrillFault, Moment, Scenario};
+use ripcord_proto::scenario::{DrillFault, FaultTime, Scenario};
 use ripcord_proto::{FlagKey, KillId};
 use serde_json::json;
 
@@ -107,9 +107,9 @@ const fn nodes(store: DrillStore) -> &'static str {
 async fn on(stage: &mut Stage, brief: &Brief, progress: &Progress) -> Result<Story, Failure> {
     let mut play = Play::prepare(stage, brief, progress).await?;
     play.go_bad().await?;
-    play.strike(Moment::BeforeRollback).await?;
+    play.strike(FaultTime::BeforeRollback).await?;
     if play.roll_back().await? {
-        play.strike(Moment::AfterCommit).await?;
+        play.strike(FaultTime::AfterCommit).await?;
         play.follow().await?;
     }
     play.look().await
@@ -129,7 +129,7 @@ impl<'a> Play<'a> {
                 "The scenario's change makes no difference to anybody, so that there is nothing to roll back.".to_owned(),
             ));
         }
-        let probe = Probe::open(if fails_at(brief, When::Before) { Health::Gone } else { Health::There }).await?;
+        let probe = Probe::open(if fails_at(brief, CheckPhase::Before) { Health::Gone } else { Health::There }).await?;
         staff.set_policy(&policy(brief, &probe)).await?;
         let faults = &brief.scenario.faults;
         let key = staff.application_key();
@@ -184,7 +184,7 @@ impl<'a> Play<'a> {
     }
 
     /// What strikes at a moment.
-    async fn strike(&mut self, now: Moment) -> Result<(), Failure> {
+    async fn strike(&mut self, now: FaultTime) -> Result<(), Failure> {
         for fault in &self.brief.scenario.faults {
             match fault {
                 DrillFault::NodeKilled { at } if *at == now => {
@@ -196,8 +196,8 @@ impl<'a> Play<'a> {
                     let lost = self.applications.lose_connections();
                     self.progress.done(&format!("{lost} applications lost their connections"));
                 }
-                DrillFault::StoreAway { how } if now == Moment::BeforeRollback => self.store_goes(*how).await?,
-                DrillFault::FailingCheck { when } if *when != When::Before && now == Moment::BeforeRollback => {
+                DrillFault::StoreAway { how } if now == FaultTime::BeforeRollback => self.store_goes(*how).await?,
+                DrillFault::FailingCheck { when } if *when != CheckPhase::Before && now == FaultTime::BeforeRollback => {
                     self.probe.set(Health::Gone);
                     self.progress.done("the check says that service is not there");
                 }
@@ -216,7 +216,7 @@ impl<'a> Play<'a> {
 }
 
 /// Whether a check of the scenario fails at this moment.
-pub(super) fn fails_at(brief: &Brief, when: When) -> bool {
+pub(super) fn fails_at(brief: &Brief, when: CheckPhase) -> bool {
     brief.scenario.faults.contains(&DrillFault::FailingCheck { when })
 }
 
@@ -250,8 +250,8 @@ fn door_flag(brief: &Brief, named: Option<&FlagKey>) -> Result<FlagKey, Failure>
 /// What the drill's environment asks of a rollback.
 fn policy(brief: &Brief, probe: &Probe) -> serde_json::Value {
     let mut when = vec!["after"];
-    when.extend(fails_at(brief, When::Before).then_some("before"));
-    when.extend(fails_at(brief, When::Step).then_some("step"));
+    when.extend(fails_at(brief, CheckPhase::Before).then_some("before"));
+    when.extend(fails_at(brief, CheckPhase::Step).then_some("step"));
     json!({
         "confirm_within_seconds": brief.confirm_within().as_secs(),
         "checks": [{"name": super::CHECK, "url": probe.url(), "when": when, "timeout_ms": 2_000}],

@@ -4,8 +4,8 @@ use super::*;
 
 const ID: &str = "k_01jd3x7q8v9w0y2z4a6b8c0d2e";
 
-fn answer(scope: KillScope, flags: &[(&str, Option<&str>)]) -> KillAnswer {
-    KillAnswer {
+fn answer(scope: KillScope, flags: &[(&str, Option<&str>)]) -> KillResponse {
+    KillResponse {
         id: KillId::new(ID).unwrap(),
         epoch: Epoch(1),
         revision: Some(Revision(42)),
@@ -35,7 +35,7 @@ fn tag(name: &str) -> KillScope {
     KillScope::Tag(Tag::new(name).unwrap())
 }
 
-fn described(answer: &KillAnswer) -> String {
+fn described(answer: &KillResponse) -> String {
     describe(answer, false, "production", Paint::Plain)
 }
 

@@ -7,7 +7,7 @@ use clap::{ArgGroup, Args};
 use jiff::Timestamp;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::rest::rollbacks::{RollbackPlan, RollbackRequest};
-use ripcord_proto::rollback::Latitude;
+use ripcord_proto::rollback::RollbackOptions;
 use ripcord_proto::{FlagKey, ReleaseName, SegmentKey, Tag, TargetName};
 
 use crate::cli::exit::Failure;
@@ -80,7 +80,7 @@ impl Ask {
             segment: self.segment.clone(),
             steps: self.steps.clone(),
             every_seconds: self.every.map(|Span(seconds)| seconds),
-            latitude: Latitude {
+            latitude: RollbackOptions {
                 include_conflicts: self.include_conflicts,
                 with_segments: self.with_segments,
                 allow_killed_edit: self.allow_killed_edit,

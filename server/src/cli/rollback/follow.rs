@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ripcord_proto::RollbackId;
 use ripcord_proto::check::CheckOutcome;
-use ripcord_proto::rollback::{Ladder, Phases, Rollback, RollbackState, BadExposure};
+use ripcord_proto::rollback::{Stages, PhaseTimes, Rollback, RollbackState, BadExposure};
 
 use crate::cli::client::{Answer, Call};
 use crate::cli::confirm::{self, milliseconds};
@@ -59,7 +59,7 @@ pub(crate) async fn follow(call: &Invocation, id: &RollbackId, until: Until, pat
 }
 
 fn is_running(rollback: &Rollback) -> bool {
-    rollback.ladder.as_ref().is_some_and(Ladder::is_running)
+    rollback.ladder.as_ref().is_some_and(Stages::is_running)
 }
 
 /// 0 confirmed, stopped, or on its way down; 1 failed; 4 not confirmed in time.
@@ -120,7 +120,7 @@ pub(crate) fn state(rollback: &Rollback, paint: Paint) -> String {
     format!("{name} {}", rollback.message)
 }
 
-fn phases(phases: &Phases) -> String {
+fn phases(phases: &PhaseTimes) -> String {
     let at = |moment_of: Option<jiff::Timestamp>| moment_of.map_or_else(|| "-".to_owned(), moment);
     let took = |ms: Option<f64>| ms.map(milliseconds).unwrap_or_default();
     let decided = phases

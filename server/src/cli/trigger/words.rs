@@ -1,14 +1,14 @@
 //! Triggers and firings in words, for people who are woken by them.
 
-use ripcord_proto::rest::triggers::{FiringView, TestAnswer, TriggerDetail, TriggerMade, TriggerView};
-use ripcord_proto::trigger::{About, During, FlagMove, TriggerMode, TriggerState};
+use ripcord_proto::rest::triggers::{FiringView, TriggerTestResponse, TriggerDetail, TriggerCreated, TriggerView};
+use ripcord_proto::trigger::{TrafficFilter, ActivePeriod, FlagTransition, TriggerMode, TriggerState};
 
 use crate::cli::invocation::Invocation;
 use crate::cli::output::{facts, indented, moment, table};
 use crate::cli::span::in_words;
 
 /// A trigger that was made, with its secret and how signals are sent.
-pub(super) fn made(call: &Invocation, made: &TriggerMade) -> String {
+pub(super) fn made(call: &Invocation, made: &TriggerCreated) -> String {
     let trigger = &made.trigger;
     let Some(hook) = &trigger.hook else {
         return format!(
@@ -55,8 +55,8 @@ pub(super) fn detail(call: &Invocation, detail: &TriggerDetail) -> String {
         let values: Vec<&str> = values.iter().map(String::as_str).collect();
         format!("{name}={}", values.join("|"))
     });
-    let during = (trigger.conditions.during == During::OpenRelease).then(|| "while a release is open".to_owned());
-    let about = (trigger.conditions.about == About::RealTraffic).then(|| "real traffic".to_owned());
+    let during = (trigger.conditions.during == ActivePeriod::OpenRelease).then(|| "while a release is open".to_owned());
+    let about = (trigger.conditions.about == TrafficFilter::RealTraffic).then(|| "real traffic".to_owned());
     let conditions: Vec<String> = labels.chain(during).chain(about).collect();
     let members = [
         ("does", trigger.message.clone()),
@@ -121,11 +121,11 @@ pub(super) fn firing(call: &Invocation, view: &FiringView) -> String {
 }
 
 /// What a signal would come to.
-pub(super) fn tried(answer: &TestAnswer) -> String {
+pub(super) fn tried(answer: &TriggerTestResponse) -> String {
     format!("{}.{}", answer.message, moves(&answer.flags))
 }
 
-fn moves(flags: &[FlagMove]) -> String {
+fn moves(flags: &[FlagTransition]) -> String {
     let told = flags.iter().map(|step| format!("\n  {}: {} -> {}", step.key, step.from, step.to));
     told.collect::<Vec<_>>().concat()
 }

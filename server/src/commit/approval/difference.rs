@@ -1,7 +1,7 @@
 //! What a proposal changes, to be looked at by the second person.
 
 use ripcord_proto::change::Change;
-use ripcord_proto::proposal::{Difference, PolicyStep};
+use ripcord_proto::proposal::{ProposalDiff, PolicyStep};
 use ripcord_proto::record::Record;
 use ripcord_proto::rest::plan::{FlagStep, SegmentStep, SettingsStep};
 
@@ -10,12 +10,12 @@ use super::super::{Ask, CommitError};
 use super::{Effect, words};
 
 /// The difference of an effect whose plan is `plan`.
-pub(super) fn of(effect: Effect<'_>, plan: Plan) -> Result<Difference, CommitError> {
-    let mut difference = Difference {
+pub(super) fn of(effect: Effect<'_>, plan: Plan) -> Result<ProposalDiff, CommitError> {
+    let mut difference = ProposalDiff {
         flags: plan.flags.into_iter().map(|Step { key, from, to }| FlagStep { key, from, to }).collect(),
         segments: plan.segments.into_iter().map(|Step { key, from, to }| SegmentStep { key, from, to }).collect(),
         settings: plan.settings.map(|step| SettingsStep { from: step.from, to: step.to }),
-        ..Difference::default()
+        ..ProposalDiff::default()
     };
     for ask in &effect.draft.asks {
         if let Ask::Rollback(reversal) = ask {

@@ -1,8 +1,8 @@
 //! What a rollback would come to, for its plan.
 
 use ripcord_proto::digest::Digest;
-use ripcord_proto::references::{self, Touched};
-use ripcord_proto::{Fault, Flag, FlagKey, KillId, KillScope, RollbackId, Snapshot};
+use ripcord_proto::references::{self, TouchedKeys};
+use ripcord_proto::{ValidationError, Flag, FlagKey, KillId, KillScope, RollbackId, Snapshot};
 
 use super::super::guard::served;
 use super::super::state::EnvironmentState;
@@ -18,9 +18,9 @@ pub struct Preview {
     /// What the environment would serve at the end.
     pub after: Snapshot,
     /// What changes on the way there.
-    pub touched: Touched,
+    pub touched: TouchedKeys,
     /// References that it would break, prerequisites among them.
-    pub breaks: Vec<Fault>,
+    pub breaks: Vec<ValidationError>,
     /// Flags that stay killed.
     pub killed: Vec<KilledFlag>,
     /// The rollback under way that is in the way.
@@ -45,7 +45,7 @@ impl Reversal {
         let decision = self.decide(now)?;
         let hash = self.hash(&decision, now);
         let mut after = now.clone();
-        let mut touched = Touched::default();
+        let mut touched = TouchedKeys::default();
         for entry in decision.segments.iter().chain(&decision.missing) {
             touched.segments.insert(entry.key().clone());
             after.segments.insert(entry.clone());

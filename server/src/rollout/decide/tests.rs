@@ -1,5 +1,5 @@
 use ripcord_proto::actor::Actor;
-use ripcord_proto::rollout::{Plan, Word};
+use ripcord_proto::rollout::{RolloutPlan, Attribution};
 use ripcord_proto::{RolloutId, rollout::Approval};
 use serde_json::json;
 
@@ -10,8 +10,8 @@ fn now() -> Timestamp {
     "2026-11-25T12:00:00Z".parse().unwrap()
 }
 
-fn word() -> Word {
-    Word {
+fn word() -> Attribution {
+    Attribution {
         by: Actor::server("a"),
         at: now(),
         reason: None,
@@ -20,7 +20,7 @@ fn word() -> Word {
 
 /// A rollout of two steps of a minute, with a gate that takes back and one that holds, at this step.
 fn rollout(step: u32) -> Rollout {
-    let plan = Plan::from_value(&json!({
+    let plan = RolloutPlan::from_value(&json!({
         "flag": "f", "variant": "on", "steps": [{"to": "10%", "hold": "1m"}, {"to": "50%", "hold": "1m", "approve": "oncall"}],
         "gates": [
             {"name": "hard", "outcome": "error", "worse_by": "1%", "on_fail": "rollback", "deadline": "10m"},

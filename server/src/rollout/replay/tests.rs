@@ -2,7 +2,7 @@ use ripcord_proto::RolloutId;
 use ripcord_proto::actor::Actor;
 use ripcord_proto::gate::{Arm, Figures};
 use ripcord_proto::rest::Request as _;
-use ripcord_proto::rollout::{Looks, Plan, Word};
+use ripcord_proto::rollout::{GateHistory, RolloutPlan, Attribution};
 use serde_json::{Value, json};
 
 use super::*;
@@ -15,12 +15,12 @@ fn rollout(gate: &Value, looks: &[(u64, u64)]) -> Rollout {
     gate["on_fail"] = json!("hold");
     let plan = json!({"flag": "f", "variant": "on", "steps": [{"to": "10%", "hold": "1m"}], "gates": [gate]});
     let at: jiff::Timestamp = "2026-11-25T12:00:00Z".parse().unwrap();
-    let word = Word {
+    let word = Attribution {
         by: Actor::server("a"),
         at,
         reason: None,
     };
-    let mut rollout = acts::begun(Plan::from_value(&plan).unwrap(), RolloutId::from_parts(1, 1), word).unwrap();
+    let mut rollout = acts::begun(RolloutPlan::from_value(&plan).unwrap(), RolloutId::from_parts(1, 1), word).unwrap();
     let look = |(after_ms, errors): &(u64, u64)| Look {
         after_ms: *after_ms,
         figures: Some(Figures {
@@ -35,7 +35,7 @@ fn rollout(gate: &Value, looks: &[(u64, u64)]) -> Rollout {
         entered: at,
         left: at,
         gates: Vec::new(),
-        looks: vec![Looks {
+        looks: vec![GateHistory {
             gate: "g".to_owned(),
             looks: looks.iter().map(look).collect(),
         }],

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use ripcord_proto::rollout::{Rollout, RolloutState, Word};
-use ripcord_proto::trigger::{Effects, FiringState, FlagNames};
+use ripcord_proto::rollout::{Rollout, RolloutState, Attribution};
+use ripcord_proto::trigger::{FiringEffects, FiringState, FlagSelection};
 use ripcord_proto::{FlagKey, ReleaseName, RolloutId};
 
 use crate::commit::state::EnvironmentState;
@@ -47,7 +47,7 @@ pub(in crate::trigger) fn live(state: &EnvironmentState, held: &Held) -> Vec<Rol
 }
 
 impl Triggers {
-    pub(super) async fn hold(&self, incident: Incident, names: &FlagNames, turn: Turn) -> Result<Kept, CommitError> {
+    pub(super) async fn hold(&self, incident: Incident, names: &FlagSelection, turn: Turn) -> Result<Kept, CommitError> {
         let held = if names.flags.is_empty() { Held::All } else { Held::Of(names.flags.clone()) };
         self.pause(incident, held, |paused| (FiringState::Acted, says::held(paused)), turn).await
     }
@@ -61,22 +61,22 @@ impl Triggers {
         turn: Turn,
     ) -> Result<Kept, CommitError> {
         let (state, says) = told(0);
-        let expected = incident.firing(None, state, says, Effects::default());
+        let expected = incident.firing(None, state, says, FiringEffects::default());
         let deciding = {
             let incident = incident.clone();
             move |state: &EnvironmentState| match incident.admitted(state)? {
                 Admitted::Acts(before, expected) => {
                     let paused = live(state, &held);
-                    let word = Word {
+                    let word = Attribution {
                         by: incident.author().actor,
                         at: incident.now,
                         reason: Some(incident.signal.summary.clone()),
                     };
                     let mut asks: Vec<Ask> = paused.iter().map(|id| acts::ask(id.clone(), Act::Pause, word.clone())).collect();
                     let (firing, says) = told(paused.len());
-                    let effects = Effects {
+                    let effects = FiringEffects {
                         held: paused,
-                        ..Effects::default()
+                        ..FiringEffects::default()
                     };
                     asks.extend(put(
                         &state.records,
@@ -87,7 +87,7 @@ impl Triggers {
                     Ok(asks)
                 }
                 Admitted::Steps(step) => {
-                    let firing = stepping(&incident, &step, &incident.trigger.action.to_string(), &Effects::default());
+                    let firing = stepping(&incident, &step, &incident.trigger.action.to_string(), &FiringEffects::default());
                     put(&state.records, firing, crate::commit::Expected::Absent, incident.now)
                 }
                 Admitted::Nothing => Ok(Vec::new()),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use ripcord_proto::trigger::{Effects, FiringState, FlagNames};
+use ripcord_proto::trigger::{FiringEffects, FiringState, FlagSelection};
 use ripcord_proto::{KillId, KillScope};
 use serde_json::value::to_raw_value;
 
@@ -17,7 +17,7 @@ use crate::trigger::{Triggers, says};
 /// What came of kills.
 #[derive(Debug, Default)]
 pub(super) struct Pulled {
-    pub(super) effects: Effects,
+    pub(super) effects: FiringEffects,
     /// What was killed, in words.
     pub(super) flags: Vec<String>,
     /// What was not, and why.
@@ -25,7 +25,7 @@ pub(super) struct Pulled {
 }
 
 impl Triggers {
-    pub(super) async fn kill(&self, incident: Incident, names: &FlagNames, turn: Turn) -> Result<Kept, CommitError> {
+    pub(super) async fn kill(&self, incident: Incident, names: &FlagSelection, turn: Turn) -> Result<Kept, CommitError> {
         let scopes: Vec<KillScope> = flags_or_own(&names.flags, &incident.signal).into_iter().map(KillScope::Flag).collect();
         let pulled = self.pull(&incident, scopes, &incident.why()).await;
         let says = says::killed(&pulled.flags, &pulled.effects, &pulled.failed);

@@ -75,7 +75,7 @@ pub(super) fn proof(bench: &mut Bench, scenario: &Scenario, story: &Story, rollb
                 let outcome = rollback.checks.iter().rfind(|outcome| outcome.name == CHECK && outcome.when == *when);
                 let named = rollback.message.contains(CHECK) || outcome.is_some_and(|outcome| !outcome.passed);
                 let detail = outcome.map_or_else(|| rollback.message.clone(), |outcome| format!("{}: {}", outcome.name, outcome.detail));
-                if *when != ripcord_proto::check::When::Before {
+                if *when != ripcord_proto::check::CheckPhase::Before {
                     bench.judge("the record names the check that failed", named, detail);
                 }
             }
