@@ -31,6 +31,7 @@ pub mod stale_flags;
 #[cfg(test)]
 mod tests;
 pub mod triggers;
+pub mod wait;
 pub mod responses;
 
 use serde_json::Value;

@@ -293,6 +293,13 @@ pub struct Review {
     pub done: Option<ReviewNote>,
 }
 
+impl Review {
+    /// Whether it should have been made by `now`.
+    pub fn is_overdue(&self, now: jiff::Timestamp) -> bool {
+        self.done.is_none() && self.due < now
+    }
+}
+
 /// A review that was made.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -15,7 +15,6 @@ pub mod api;
 pub mod audit;
 pub mod check;
 pub mod checkpoint;
-pub mod cli;
 pub mod clock;
 pub mod commit;
 pub mod driver;

@@ -1,12 +1,12 @@
 //! Query parameters, read strictly: one that is not known is refused.
 
 use std::future::{Ready, ready};
-use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 use ripcord_proto::problem::Code;
-use ripcord_proto::{ValidationErrors, ReleaseName, limits};
+pub use ripcord_proto::rest::wait::Wait;
+use ripcord_proto::{ReleaseName, limits};
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 
 use super::Refusal;
@@ -93,35 +93,6 @@ impl<'de> serde::Deserialize<'de> for Limit {
             Ok(limit @ 1..=1_000) => Ok(Self(limit)),
             _ => Err(D::Error::custom(format!("limit is {text:?}; it must be a number from 1 to 1000"))),
         }
-    }
-}
-
-/// How long a write waits for confirmations: up to a minute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wait(pub Duration);
-
-/// The longest wait.
-const LONGEST: Duration = Duration::from_mins(1);
-
-impl std::str::FromStr for Wait {
-    type Err = ValidationErrors;
-
-    fn from_str(text: &str) -> Result<Self, ValidationErrors> {
-        let refuse = || ValidationErrors::one("", format!("{text:?} is no time to wait; write 2s or 500ms, at most {}s", LONGEST.as_secs()));
-        let (number, unit) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
-            (Some(number), _) => (number, 1),
-            (None, Some(number)) => (number, 1_000),
-            (None, None) => return Err(refuse()),
-        };
-        let number: u64 = number.parse().map_err(|_| refuse())?;
-        let wait = number.checked_mul(unit).map(Duration::from_millis).filter(|wait| *wait <= LONGEST);
-        wait.map(Self).ok_or_else(refuse)
-    }
-}
-
-impl<'de> serde::Deserialize<'de> for Wait {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 

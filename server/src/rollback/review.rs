@@ -27,10 +27,5 @@ pub fn reviewed(rollback: &Rollback, by: Actor, note: String, at: Timestamp) -> 
 /// The rollbacks whose review is overdue, oldest first.
 pub fn overdue(records: &Records, now: Timestamp) -> impl Iterator<Item = &Rollback> {
     let rollbacks = records.rollbacks.iter().filter_map(|entry| entry.value().ok());
-    rollbacks.filter(move |rollback| is_overdue(&rollback.review, now))
-}
-
-/// Whether a review should have been made by now.
-pub fn is_overdue(review: &Review, now: Timestamp) -> bool {
-    review.done.is_none() && review.due < now
+    rollbacks.filter(move |rollback| rollback.review.is_overdue(now))
 }

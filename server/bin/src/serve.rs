@@ -1,0 +1,206 @@
+//! `ripcord serve`: the server, until it is told to stop.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::Args;
+use ripcord_cli::{Announcement, Format, Keep, Key, Output, OwnServer, Paint, Server, ServerError, Signals, facts, indented, note, print};
+use ripcord_server::flagd;
+use ripcord_server::serve::config::{Config, Settings, StoreChoice};
+use ripcord_server::serve::{self, Started};
+use ripcord_server::telemetry::export::Exporter;
+use ripcord_server::telemetry::{self, LogFormat, TelemetryError};
+use tokio_util::sync::CancellationToken;
+
+/// What a newcomer can do next.
+const TRY: &str = "
+Commands on this machine find the server by themselves. Try, in another terminal:
+  ripcord flags set checkout-v2 --boolean --reason \"first flag\"
+  ripcord kill checkout-v2 --reason \"trying it\"
+";
+
+/// Start a server
+///
+/// It needs no settings: one node, all in one folder, reached from this machine alone. The first start makes the environment
+/// `production` and an admin key, which it prints once. Every setting is also an environment variable.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ripcord serve
+  ripcord serve --listen 0.0.0.0:8016 --tls-cert cert.pem --tls-key key.pem
+  ripcord serve --store redis://127.0.0.1:6379 --peer http://10.0.0.2:8016
+  ripcord serve --restore-backup ripcord-backup
+
+RIPCORD_ADMIN_KEY gives an admin key from outside, RIPCORD_PEER_SECRET what
+peers share; RUST_LOG says what is logged: info, or ripcord_server=debug.")]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// The server of this program.
+pub(crate) struct RipcordServer;
+
+impl Server for RipcordServer {
+    type Arguments = Serve;
+
+    fn serve(arguments: Serve, output: Output) -> Result<(), ServerError> {
+        run(output, arguments)
+    }
+
+    async fn run(settings: OwnServer, started: impl FnOnce(ripcord_cli::Started), stop: CancellationToken) -> Result<(), ServerError> {
+        let started = |server: &Started| started(to_cli(server));
+        let ended = serve::run(own_config(settings), started, stop).await;
+        ended.map_err(|error| ServerError::Failed(error.to_string()))
+    }
+}
+
+/// Nothing but the given settings, whatever the environment variables say.
+fn own_config(settings: OwnServer) -> Config {
+    let free_port = SocketAddr::from(([127, 0, 0, 1], 0));
+    Config {
+        listen: settings.listen,
+        data_dir: settings.data_dir,
+        store: StoreChoice::Embedded,
+        node: Some(settings.node),
+        peers: Vec::new(),
+        peer_secret: None,
+        admin_key: None,
+        stale_after: Duration::from_mins(10),
+        tls: None,
+        restore_backup: None,
+        workers: 2,
+        heartbeat: Duration::from_secs(15),
+        flagd: flagd::Config {
+            sync: free_port,
+            evaluation: free_port,
+            key: None,
+            tls: None,
+        },
+        otlp_endpoint: None,
+        log_format: LogFormat::Pretty,
+    }
+}
+
+/// Serves until a signal ends it.
+fn run(output: Output, command: Serve) -> Result<(), ServerError> {
+    let config = check(command.settings)?;
+    let filter = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
+    let logs = telemetry::Config {
+        format: config.log_format,
+        filter: filter.unwrap_or_else(|| telemetry::Config::default().filter),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(config.workers)
+        .thread_name("ripcord")
+        .enable_all()
+        .build()
+        .map_err(|error| ServerError::Failed(format!("No runtime can be started: {error}.")))?;
+    let told = |error: TelemetryError| ServerError::Usage(error.to_string());
+    let exporter = config
+        .otlp_endpoint
+        .as_deref()
+        .map(|endpoint| Exporter::start(endpoint, runtime.handle().clone()));
+    let exporter = exporter.transpose().map_err(told)?;
+    telemetry::start_logs(&logs, exporter.as_ref()).map_err(told)?;
+    let ended = runtime.block_on(until_stopped(output, config));
+    exporter.iter().for_each(Exporter::finish);
+    ended
+}
+
+/// Checked settings, or every fault in them.
+fn check(settings: Settings) -> Result<Config, ServerError> {
+    settings.check().map_err(|faults| {
+        let lines: Vec<_> = faults.all().iter().map(|fault| format!("  {fault}")).collect();
+        ServerError::Usage(format!("the settings cannot be used\n{}", lines.join("\n")))
+    })
+}
+
+async fn until_stopped(output: Output, config: Config) -> Result<(), ServerError> {
+    // A key from outside is where its owner put it, and is written nowhere else.
+    let own_key = config.admin_key.is_none();
+    let mut announcement: Option<Announcement> = None;
+    let started = |started: &Started| {
+        announcement = own_key.then(|| announce(&to_cli(started))).flatten();
+        match output.format() {
+            Format::Text => {
+                let announced = announcement.as_ref().map(Announcement::key);
+                print(&greeting(started, announced, output.paint()));
+            }
+            Format::Json => print(&greeting_json(started)),
+        }
+    };
+    let mut signals = Signals::listen().map_err(|error| ServerError::Failed(format!("Signals cannot be heard: {error}.")))?;
+    let stop = CancellationToken::new();
+    let mut serving = std::pin::pin!(serve::run(config, started, stop.clone()));
+    let ended = tokio::select! {
+        ended = &mut serving => ended,
+        () = signals.next() => {
+            note("Stopping: streams are told goodbye, requests finish, the store closes. A second signal ends it at once.");
+            stop.cancel();
+            tokio::select! {
+                ended = serving => ended,
+                () = signals.next() => {
+                    return Err(ServerError::Failed("Ended by a second signal, without waiting for what was under way.".to_owned()));
+                }
+            }
+        }
+    };
+    ended.map_err(|error| ServerError::Failed(format!("the server has stopped: {error}")))
+}
+
+fn to_cli(server: &Started) -> ripcord_cli::Started {
+    ripcord_cli::Started {
+        address: server.address,
+        scheme: server.scheme,
+        admin_key: server.admin_key.as_ref().map(|key| key.expose().to_owned()),
+        data_dir: server.data_dir.clone(),
+    }
+}
+
+/// Lets commands on this machine find the server; without it they need --server and --key.
+fn announce(started: &ripcord_cli::Started) -> Option<Announcement> {
+    let announced = started.announce(Keep::ForNextStart);
+    announced
+        .inspect_err(|error| tracing::warn!(%error, "commands on this machine will need --server and --key"))
+        .ok()
+}
+
+fn greeting(started: &Started, announced: Option<Key>, paint: Paint) -> String {
+    let mut members = vec![
+        ("address", to_cli(started).url()),
+        ("data", started.data_dir.display().to_string()),
+        ("node", started.node.clone()),
+    ];
+    members.extend(started.grpc.iter().map(|(name, address)| (*name, address.to_string())));
+    let mut text = format!("{}\n{}\n", paint.strong("Ripcord is ready."), indented(&facts(&members)));
+    if let Some(key) = &started.admin_key {
+        let key = paint.strong(key.expose());
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "\nThe admin key, shown this once. Keep it safe:\n  {key}");
+    }
+    for warning in &started.warnings {
+        let _ = writeln!(text, "\n{}", paint.warn(warning));
+    }
+    text.push_str(match announced {
+        Some(Key::Known) if started.admin_key.is_some() => TRY,
+        Some(Key::Known) => "\nCommands on this machine find the server by themselves.\n",
+        Some(Key::Unknown) => "\nCommands on this machine find the server by themselves, and need --key or RIPCORD_KEY.\n",
+        None => "\nCommands need --server and --key, or RIPCORD_SERVER and RIPCORD_KEY.\n",
+    });
+    text.push_str("\nCtrl-C stops it.");
+    text
+}
+
+fn greeting_json(started: &Started) -> String {
+    let key = started.admin_key.as_ref().map(ripcord_server::secret::Secret::expose);
+    serde_json::json!({
+        "address": to_cli(started).url(), "node": started.node, "data_dir": started.data_dir, "admin_key": key, "warnings": started.warnings,
+        "grpc": started.grpc.iter().map(|(name, address)| (*name, address.to_string())).collect::<std::collections::BTreeMap<_, _>>(),
+    })
+    .to_string()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+use std::path::PathBuf;
+
+use ripcord_server::secret::Secret;
+
+use super::*;
+
+fn started(address: &str) -> Started {
+    Started {
+        address: address.parse().unwrap(),
+        scheme: "http",
+        admin_key: Some(Secret::new("rc_admin_0123456789")),
+        node: "node-1".to_owned(),
+        data_dir: PathBuf::from("/var/lib/ripcord"),
+        warnings: Vec::new(),
+        grpc: Vec::new(),
+    }
+}
+
+#[test]
+fn the_first_start_shows_its_admin_key_and_what_to_try() {
+    insta::assert_snapshot!(greeting(&started("127.0.0.1:8016"), Some(Key::Known), Paint::Plain), @r#"
+    Ripcord is ready.
+      address  http://127.0.0.1:8016
+      data     /var/lib/ripcord
+      node     node-1
+
+    The admin key, shown this once. Keep it safe:
+      rc_admin_0123456789
+
+    Commands on this machine find the server by themselves. Try, in another terminal:
+      ripcord flags set checkout-v2 --boolean --reason "first flag"
+      ripcord kill checkout-v2 --reason "trying it"
+
+    Ctrl-C stops it.
+    "#);
+}
+
+#[test]
+fn later_starts_say_how_commands_find_the_server() {
+    let again = Started {
+        admin_key: None,
+        ..started("127.0.0.1:8016")
+    };
+    let said = |announced| greeting(&again, announced, Paint::Plain);
+    assert!(said(Some(Key::Known)).contains("find the server by themselves.") && !said(Some(Key::Known)).contains("Try"));
+    assert!(said(Some(Key::Unknown)).contains("need --key or RIPCORD_KEY"));
+    assert!(said(None).contains("need --server and --key"));
+}
+
+#[test]
+fn the_server_of_a_demo_keeps_everything_in_its_own_folder() {
+    let config = own_config(OwnServer {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        data_dir: PathBuf::from("/tmp/demo/data"),
+        node: "demo".to_owned(),
+    });
+    assert_eq!(config.store, StoreChoice::Embedded);
+    assert!(config.data_dir.starts_with("/tmp/demo"));
+    assert!(config.peers.is_empty());
+}

@@ -1,0 +1,109 @@
+//! Checkpoints for people.
+
+use ripcord_proto::EnvironmentKey;
+use ripcord_proto::checkpoint::{Judgement, CheckpointState, CheckpointVerdict};
+use ripcord_proto::rest::checkpoints::{CheckpointDetail, CheckpointView, StateDrift};
+
+use crate::output::{Paint, count, facts, indented, moment, table};
+
+/// What was taken.
+pub(super) fn taken(view: &CheckpointView, environment: &EnvironmentKey) -> String {
+    let checkpoint = &view.checkpoint;
+    let flags = usize::try_from(checkpoint.flags).unwrap_or(usize::MAX);
+    format!(
+        "Took checkpoint {} of {environment} at revision {} ({}).",
+        checkpoint.name,
+        checkpoint.revision,
+        count(flags, "flag", "flags")
+    )
+}
+
+/// All of them, a line each.
+pub(super) fn list(checkpoints: &[CheckpointView]) -> String {
+    table(
+        ["checkpoint", "revision", "standing", "flags", "taken", "by", "note"],
+        checkpoints.iter().map(|view| {
+            let checkpoint = &view.checkpoint;
+            [
+                checkpoint.name.to_string(),
+                checkpoint.revision.to_string(),
+                standing(view),
+                checkpoint.flags.to_string(),
+                moment(checkpoint.at),
+                checkpoint.by.name.clone(),
+                checkpoint.note.clone().unwrap_or_default(),
+            ]
+        }),
+    )
+}
+
+fn standing(view: &CheckpointView) -> String {
+    match view.standing {
+        CheckpointState::KnownGood if view.last_known_good => "last-known-good".to_owned(),
+        CheckpointState::KnownGood => "known-good".to_owned(),
+        CheckpointState::Unvouched => "nobody has vouched".to_owned(),
+        CheckpointState::Doubted => "doubted".to_owned(),
+    }
+}
+
+/// One of them, read back.
+pub(super) fn detail(detail: &CheckpointDetail, paint: Paint) -> String {
+    let (view, checkpoint) = (&detail.view, &detail.view.checkpoint);
+    let proof = if detail.proven {
+        paint.good("read back whole; its hash is the one that it was taken with")
+    } else {
+        paint.bad("NOT the one that the checkpoint was taken of; use another one")
+    };
+    let mut members = vec![
+        ("standing", standing(view)),
+        ("revision", format!("{} (epoch {})", checkpoint.revision, checkpoint.epoch)),
+        ("flags", checkpoint.flags.to_string()),
+        ("taken", format!("{} by {}", moment(checkpoint.at), checkpoint.by.name)),
+        ("state", proof),
+        ("since then", moved(&detail.moved)),
+    ];
+    members.extend(checkpoint.note.clone().map(|note| ("note", note)));
+    let releases: Vec<_> = view.baseline_of.iter().map(ToString::to_string).collect();
+    members.extend((!releases.is_empty()).then(|| ("baseline of", releases.join(", "))));
+    let mut text = format!("{}\n{}", paint.strong(checkpoint.name.as_str()), indented(&facts(&members)));
+    for judgement in &checkpoint.judgements {
+        text.push_str("\n  ");
+        text.push_str(&judged(judgement, paint));
+    }
+    text
+}
+
+/// How far the environment has moved, in words.
+fn moved(moved: &StateDrift) -> String {
+    if moved.flags == 0 && moved.segments == 0 && !moved.settings {
+        return match moved.revisions {
+            0 => "nothing has changed".to_owned(),
+            _ => format!("everything is as it was, at revision {}", moved.now.revision),
+        };
+    }
+    let mut parts = vec![format!("{} differ", count(moved.flags, "flag", "flags"))];
+    if moved.segments > 0 {
+        parts.push(count(moved.segments, "segment", "segments"));
+    }
+    if moved.settings {
+        parts.push("the settings".to_owned());
+    }
+    let revisions = usize::try_from(moved.revisions).unwrap_or(usize::MAX);
+    format!(
+        "{}, over {} (now {})",
+        parts.join(", "),
+        count(revisions, "revision", "revisions"),
+        moved.now.revision
+    )
+}
+
+fn judged(judgement: &Judgement, paint: Paint) -> String {
+    let verdict = match judgement.verdict {
+        CheckpointVerdict::Vouched => paint.good("vouched"),
+        CheckpointVerdict::Doubted => paint.warn("doubted"),
+    };
+    let figures: Vec<_> = judgement.figures.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    let evidence = judgement.evidence.iter().cloned().chain(figures).collect::<Vec<_>>().join("; ");
+    let separator = if evidence.is_empty() { "" } else { ": " };
+    format!("{verdict} {} by {}{separator}{evidence}", moment(judgement.at), judgement.by.name)
+}

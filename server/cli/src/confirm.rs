@@ -1,0 +1,206 @@
+//! Proof: waits for confirmations, shows them coming in, and says who has confirmed.
+
+use std::fmt::Write as _;
+use std::io::IsTerminal as _;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use ripcord_proto::confirmation::{Confirmation, LevelCounts};
+use ripcord_proto::{EnvironmentKey, ValidationErrors, KillId, Revision};
+
+use super::client::{Call, Client, ClientError};
+use super::exit::Exit;
+use super::invocation::path;
+use super::output::{Format, Output, Paint, count, indented, table};
+use ripcord_proto::rest::wait::Wait;
+
+/// How often it is looked up.
+const EVERY: Duration = Duration::from_millis(50);
+/// When a progress bar appears: what is confirmed sooner needs none.
+const SOON: Duration = Duration::from_millis(150);
+/// How long it is looked up again after all have confirmed, until what is sent to those who cannot is on its way too.
+const SENDING: Duration = Duration::from_millis(250);
+/// Missing instances that are shown by name.
+const NAMED: usize = 10;
+
+/// What is to be confirmed.
+#[derive(Debug, Clone)]
+pub(crate) enum Subject {
+    /// A revision.
+    Revision(Revision),
+    /// A provisional kill, which has none.
+    Kill(KillId),
+}
+
+impl std::fmt::Display for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Revision(revision) => revision.fmt(f),
+            Self::Kill(id) => id.fmt(f),
+        }
+    }
+}
+
+/// How a write asks for confirmations: with `--json` the server waits and the answer holds them; else they are looked up, so
+/// that they can be seen coming in.
+pub(crate) fn asked_of_server(output: Output, patience: Duration) -> Option<String> {
+    (output.format() == Format::Json && !patience.is_zero()).then(|| format!("{}ms", patience.as_millis()))
+}
+
+/// A time to wait: `30s`, `500ms`, or a number of seconds.
+pub(crate) fn patience(text: &str) -> Result<Wait, ValidationErrors> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { format!("{text}s").parse() } else { text.parse() }
+}
+
+/// Waits until `subject` is confirmed or the time is up, and answers with what is known then.
+pub(crate) async fn follow(
+    client: &Client,
+    environment: &EnvironmentKey,
+    subject: &Subject,
+    known: Option<Confirmation>,
+    patience: Duration,
+) -> Result<Option<Confirmation>, ClientError> {
+    let began = Instant::now();
+    let text = subject.to_string();
+    let mut bar: Option<ProgressBar> = None;
+    let mut newest = known;
+    while !newest.as_ref().is_some_and(|confirmation| is_settled(confirmation, began.elapsed())) && began.elapsed() < patience {
+        let answer = client.call::<Confirmation>(Call::get(path(environment, &["confirmations", &text]))).await?;
+        newest = Some(answer.value);
+        if let Some(confirmation) = &newest {
+            show(&mut bar, confirmation, began.elapsed());
+            if is_settled(confirmation, began.elapsed()) {
+                break;
+            }
+        }
+        tokio::time::sleep(EVERY.min(patience.saturating_sub(began.elapsed()))).await;
+    }
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    Ok(newest)
+}
+
+/// Whether nothing more is to be waited for.
+fn is_settled(confirmation: &Confirmation, waited: Duration) -> bool {
+    let is_sent = confirmation.sent.confirmed >= confirmation.sent.connected;
+    confirmation.complete && (is_sent || waited >= SENDING)
+}
+
+/// Draws progress on a terminal's standard error.
+pub(crate) fn show(bar: &mut Option<ProgressBar>, confirmation: &Confirmation, elapsed: Duration) {
+    if elapsed < SOON || !std::io::stderr().is_terminal() {
+        return;
+    }
+    let bar = bar.get_or_insert_with(|| {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("  {bar:30} {pos} of {len} applications have confirmed, {elapsed_precise}") {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar
+    });
+    bar.set_length(confirmation.applied.connected);
+    bar.set_position(confirmation.applied.confirmed);
+}
+
+/// 0 where it is confirmed or nobody waited, 4 where it is not.
+pub(crate) fn exit(confirmation: Option<&Confirmation>, patience: Duration) -> Exit {
+    match confirmation {
+        Some(confirmation) if !confirmation.complete && !patience.is_zero() => Exit::Unconfirmed,
+        _ => Exit::Done,
+    }
+}
+
+/// Who has confirmed, in words.
+pub(crate) fn describe(confirmation: &Confirmation, patience: Duration, paint: Paint) -> String {
+    let mut text = applied(confirmation, patience, paint);
+    // Writing to a String cannot fail.
+    if confirmation.fetched.connected > 0 {
+        let LevelCounts { confirmed, connected, .. } = confirmation.fetched;
+        let clients = count_of(connected, "OFREP client", "OFREP clients");
+        let _ = write!(text, "\nFetched by {confirmed} of {clients}.");
+    }
+    if confirmation.sent.connected > 0 {
+        let LevelCounts { confirmed, connected, .. } = confirmation.sent;
+        let readers = count_of(connected, "reader that cannot confirm", "readers that cannot confirm");
+        let _ = write!(text, "\nSent to {confirmed} of {readers}.");
+    }
+    if !confirmation.nodes_not_reached.is_empty() {
+        let nodes = confirmation.nodes_not_reached.join(", ");
+        let _ = write!(
+            text,
+            "\n{}",
+            paint.warn(&format!("Nodes not reached, their applications not counted: {nodes}."))
+        );
+    }
+    if !confirmation.applied.missing.is_empty() {
+        let _ = write!(text, "\n{}", indented(&missing(&confirmation.applied)));
+    }
+    text
+}
+
+fn count_of(number: u64, one: &str, several: &str) -> String {
+    count(usize::try_from(number).unwrap_or(usize::MAX), one, several)
+}
+
+/// The same of applications alone.
+pub(crate) fn applied(confirmation: &Confirmation, patience: Duration, paint: Paint) -> String {
+    let level = &confirmation.applied;
+    if level.connected == 0 {
+        return "No application is connected that could confirm it.".to_owned();
+    }
+    let noun = if level.connected == 1 { "application" } else { "applications" };
+    let applications = format!("{} of {} {noun}", level.confirmed, level.connected);
+    if level.confirmed < level.connected {
+        let after = if patience.is_zero() {
+            String::new()
+        } else {
+            format!(" after {}", seconds(patience))
+        };
+        return paint.warn(&format!("Confirmed by {applications}{after}."));
+    }
+    let mut text = paint.good(&format!("Confirmed by {applications}"));
+    if let Some(slowest) = level.max_ms {
+        text.push_str(&paint.good(&format!(" in {}", milliseconds(slowest))));
+    }
+    if let (Some(median), true) = (level.p50_ms, level.connected > 1) {
+        let _ = write!(text, " (half of them in {})", milliseconds(median));
+    }
+    text.push('.');
+    text
+}
+
+fn missing(level: &LevelCounts) -> String {
+    let rows = level.missing.iter().take(NAMED).map(|missing| {
+        let at = missing
+            .revision
+            .map_or_else(|| "nothing yet".to_owned(), |revision| format!("revision {revision}"));
+        let state = if missing.lost { "connection lost" } else { "connected" };
+        [missing.instance.name.clone(), at, state.to_owned(), missing.instance.node.clone()]
+    });
+    let mut text = table(["missing", "last at", "", "node"], rows);
+    let unnamed = usize::try_from(level.connected - level.confirmed)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(level.missing.len().min(NAMED));
+    if unnamed > 0 {
+        let _ = write!(text, "\nand {} more", count(unnamed, "application", "applications"));
+    }
+    text
+}
+
+/// `12 ms`, `0.8 ms`.
+pub(crate) fn milliseconds(ms: f64) -> String {
+    if ms < 10.0 { format!("{ms:.1} ms") } else { format!("{ms:.0} ms") }
+}
+
+fn seconds(time: Duration) -> String {
+    if time.subsec_millis() == 0 {
+        format!("{} s", time.as_secs())
+    } else {
+        format!("{} ms", time.as_millis())
+    }
+}
+
+#[cfg(test)]
+mod tests;

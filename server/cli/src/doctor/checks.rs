@@ -1,0 +1,306 @@
+//! The checks, from the address to the applications. Each later one needs the earlier ones.
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use jiff::{SignedDuration, Timestamp};
+use reqwest::header::DATE;
+use ripcord_proto::problem::Code;
+use ripcord_proto::rest::connections::{ConnectionView, ConnectionLevel};
+use ripcord_proto::rest::environments::EnvironmentView;
+use ripcord_proto::rest::health::{Readiness, ReadyState};
+use ripcord_proto::rest::kills::KillView;
+
+use super::Finding;
+use crate::client::{Answer, Call, ClientError};
+use crate::exit::Failure;
+use crate::invocation::Invocation;
+use crate::output::{Paint, count, moment};
+use crate::ping;
+
+/// A clock that differs by more makes times in the log hard to read.
+const SKEW: SignedDuration = SignedDuration::from_secs(5);
+/// How long the first frame of a stream may take.
+const FIRST_FRAME: Duration = Duration::from_secs(5);
+
+/// Runs them, as far as each lets the next one run.
+pub(super) async fn all(call: &Invocation) -> Vec<Finding> {
+    let target = call.client.target();
+    let mut findings = Vec::new();
+    match clock(call).await {
+        Ok(clock) => {
+            findings.push(Finding::well("address", format!("{} (from {})", target.server, target.server_from)));
+            findings.push(clock);
+        }
+        Err(error) => {
+            findings.push(Finding::wrong("address", error.to_string(), error.advice()));
+            return findings;
+        }
+    }
+    readiness(call, &mut findings).await;
+    match environment(call).await {
+        Ok(environment) => findings.extend(environment),
+        Err(finding) => {
+            findings.push(finding);
+            return findings;
+        }
+    }
+    findings.push(stream(call).await);
+    findings.extend(kills(call).await);
+    findings.extend(applications(call).await);
+    findings
+}
+
+/// How fast a change reached everybody when that was measured last.
+fn propagation(call: &Invocation, view: &EnvironmentView) -> Finding {
+    let now = Timestamp::now();
+    let found = format!("last ping {}", ping::last(view.last_ping.as_ref(), now));
+    match &view.last_ping {
+        None => Finding::well("propagation", format!("never measured; `{}` does", call.command("ping"))),
+        Some(last) if last.figures.confirmed < last.figures.connected => Finding::warning(
+            "propagation",
+            found,
+            format!("`{}` measures it again and names who is missing.", call.command("ping")),
+        ),
+        Some(_) => Finding::well("propagation", found),
+    }
+}
+
+/// Whether people still have to look back at a rollback.
+fn reviews(call: &Invocation, view: &EnvironmentView) -> Option<Finding> {
+    let overdue = count(view.reviews_overdue, "rollback has", "rollbacks have");
+    (view.reviews_overdue > 0).then(|| {
+        Finding::warning(
+            "reviews",
+            format!("{overdue} not been reviewed in time"),
+            format!(
+                "`{}` shows which; then `ripcord rollback review ID --note \"…\"`.",
+                call.command("rollback list")
+            ),
+        )
+    })
+}
+
+/// Whether anything answers, and what time it thinks it is.
+async fn clock(call: &Invocation) -> Result<Finding, ClientError> {
+    let response = call.client.open(Call::get(["healthz"]), "*/*").await?;
+    let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
+    let server = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
+    let Some(server) = server else {
+        return Ok(Finding::well("clock", "the server does not say what time it is"));
+    };
+    let apart = Timestamp::now().duration_since(server.timestamp());
+    if apart.abs() <= SKEW {
+        return Ok(Finding::well("clock", "this machine and the server agree"));
+    }
+    let seconds = apart.abs().as_secs();
+    let how = if apart.is_positive() { "ahead of" } else { "behind" };
+    Ok(Finding::warning(
+        "clock",
+        format!("this machine is {seconds} s {how} the server"),
+        "Let both follow a time server: leases and the times in the log go by these clocks.",
+    ))
+}
+
+async fn readiness(call: &Invocation, findings: &mut Vec<Finding>) {
+    let answer: Result<Answer<Readiness>, _> = call.client.call_any_status(Call::get(["readyz"])).await;
+    let readiness = match answer {
+        Ok(answer) => answer.value,
+        Err(error) => return findings.push(Finding::wrong("server", error.to_string(), error.advice())),
+    };
+    findings.push(version(&readiness));
+    for (part, health) in &readiness.parts {
+        let found = format!("{part}: {} (since {})", health.why, moment(health.since));
+        match health.state {
+            ReadyState::Ready => {}
+            ReadyState::Degraded => findings.push(Finding::wrong(
+                "server",
+                found,
+                Some("Flags are served and kills work; other writes wait for it.".to_owned()),
+            )),
+            ReadyState::NotReady => findings.push(Finding::wrong(
+                "server",
+                found,
+                Some("No load balancer should send anybody here until it is ready.".to_owned()),
+            )),
+        }
+    }
+    for warning in &readiness.warnings {
+        findings.push(Finding::new("store", super::State::Warning, warning.clone(), None));
+    }
+}
+
+fn version(readiness: &Readiness) -> Finding {
+    let own = env!("CARGO_PKG_VERSION");
+    let found = format!("node {}, version {}, {}", readiness.node, readiness.version, state(readiness.status));
+    if readiness.version == own {
+        return Finding::well("server", found);
+    }
+    Finding::warning(
+        "server",
+        found,
+        format!("This command is version {own}; use the server's version where something looks odd."),
+    )
+}
+
+const fn state(state: ReadyState) -> &'static str {
+    match state {
+        ReadyState::Ready => "ready",
+        ReadyState::Degraded => "degraded",
+        ReadyState::NotReady => "not ready",
+    }
+}
+
+/// Whether the key is good, and reaches the environment.
+async fn environment(call: &Invocation) -> Result<Vec<Finding>, Finding> {
+    let target = call.client.target();
+    let environment = call.environment();
+    let answer: Result<Answer<EnvironmentView>, _> = call.client.call(Call::get(call.path(&[]))).await;
+    match answer {
+        Ok(answer) => {
+            let view = answer.value;
+            let found = format!(
+                "{} at revision {}: {}, {}",
+                view.key,
+                view.revision,
+                count(view.flags, "flag", "flags"),
+                count(view.kills, "kill in force", "kills in force")
+            );
+            let mut findings = vec![
+                Finding::well("key", format!("accepted (from {})", target.key_from)),
+                Finding::well("environment", found),
+                Finding::well("known good", known_good(&view)),
+                propagation(call, &view),
+            ];
+            findings.extend(reviews(call, &view));
+            Ok(findings)
+        }
+        Err(error) => {
+            let check = match &error {
+                ClientError::Problem { problem, .. } if problem.code == Code::EnvironmentNotFound => "environment",
+                ClientError::Problem { .. } => "key",
+                ClientError::Unreachable { .. }
+                | ClientError::Silent { .. }
+                | ClientError::Foreign { .. }
+                | ClientError::Proposed(_)
+                | ClientError::Usage(_) => "server",
+            };
+            let head = match target.key {
+                None if check == "key" => "no key was given".to_owned(),
+                Some(_) if check == "key" => format!("the key from {} does not do for {environment}", target.key_from),
+                Some(_) | None => format!("{environment} cannot be read"),
+            };
+            let described = Failure::from(error).describe(Paint::Plain);
+            let advice: Vec<_> = described.lines().map(|line| line.trim().trim_start_matches("error: ")).collect();
+            Err(Finding::wrong(check, head, Some(advice.join("\n"))))
+        }
+    }
+}
+
+/// To which state everything could go back.
+fn known_good(view: &EnvironmentView) -> String {
+    match &view.last_known_good {
+        Some(good) => crate::env::known_good(good),
+        None => "nobody has vouched for a state yet; `ripcord checkpoint create NAME` and `ripcord checkpoint vouch NAME` do".to_owned(),
+    }
+}
+
+/// Whether the stream that applications read opens, and speaks.
+async fn stream(call: &Invocation) -> Finding {
+    let open = Call::get(["v1", "stream"])
+        .query("environment", Some(call.environment()))
+        .query("sdk", Some(concat!("ripcord-cli/", env!("CARGO_PKG_VERSION"))))
+        .query("instance", Some("ripcord doctor"));
+    let response = match call.client.open(open, "text/event-stream").await {
+        Ok(response) => response,
+        Err(error) => return Finding::wrong("stream", format!("does not open: {error}"), error.advice()),
+    };
+    let mut bytes = response.bytes_stream();
+    match tokio::time::timeout(FIRST_FRAME, bytes.next()).await {
+        Ok(Some(Ok(_))) => Finding::well("stream", "opens, and the first frame came"),
+        Ok(_) => Finding::wrong(
+            "stream",
+            "opens and ends at once",
+            Some("A proxy between here and the server may not let streams through.".to_owned()),
+        ),
+        Err(_) => Finding::wrong(
+            "stream",
+            format!("opens, and nothing came in {} s", FIRST_FRAME.as_secs()),
+            Some("A proxy between here and the server may hold answers back; switch its buffering off for /v1/stream.".to_owned()),
+        ),
+    }
+}
+
+/// Kills whose reason is still owed.
+async fn kills(call: &Invocation) -> Option<Finding> {
+    let kills: Answer<Vec<KillView>> = call.client.list(&call.path(&["kills"]), usize::MAX).await.ok()?;
+    let unexplained = kills.value.iter().filter(|kill| kill.reason_missing).count();
+    let provisional = kills.value.iter().filter(|kill| kill.provisional).count();
+    if provisional > 0 {
+        let found = format!("{} in force without a revision", count(provisional, "kill is", "kills are"));
+        return Some(Finding::warning(
+            "kills",
+            found,
+            "They enter the log when the store is back; until then keep the node running.",
+        ));
+    }
+    if unexplained > 0 {
+        let found = format!("{} in force without a reason", count(unexplained, "kill is", "kills are"));
+        return Some(Finding::warning(
+            "kills",
+            found,
+            "`ripcord kill --list` shows them; the same kill with --reason says why.",
+        ));
+    }
+    None
+}
+
+/// The clients that cannot apply, and what those of flagd do not have.
+fn others(connections: &[ConnectionView]) -> String {
+    let at = |level: ConnectionLevel| connections.iter().filter(|connection| connection.level == level && !connection.lost).count();
+    let mut text = String::new();
+    for (level, one, several) in [
+        (ConnectionLevel::Fetched, "client fetches answers", "clients fetch answers"),
+        (ConnectionLevel::Sent, "reader is sent states", "readers are sent states"),
+    ] {
+        if at(level) > 0 {
+            text.push_str("; ");
+            text.push_str(&count(at(level), one, several));
+        }
+    }
+    let left_out = connections.iter().map(|connection| &connection.left_out).find(|left_out| !left_out.is_empty());
+    if let Some(left_out) = left_out {
+        let flags: Vec<_> = left_out.iter().map(|out| out.flag.as_str()).collect();
+        text.push_str("; flagd's clients do not get ");
+        text.push_str(&flags.join(", "));
+    }
+    text
+}
+
+/// Who is connected, and who is behind.
+async fn applications(call: &Invocation) -> Option<Finding> {
+    let connections: Answer<Vec<ConnectionView>> = call.client.list(&call.path(&["connections"]), usize::MAX).await.ok()?;
+    let view: Answer<EnvironmentView> = call.client.call(Call::get(call.path(&[]))).await.ok()?;
+    let acknowledging: Vec<_> = connections.value.iter().filter(|connection| connection.level == ConnectionLevel::Applied).collect();
+    let behind: Vec<_> = acknowledging
+        .iter()
+        .filter(|connection| connection.revision.is_none_or(|revision| revision < view.value.revision))
+        .map(|connection| connection.instance.name.clone())
+        .collect();
+    let others = others(&connections.value);
+    if acknowledging.is_empty() {
+        return Some(Finding::well("applications", format!("none is connected to this node{others}")));
+    }
+    let connected = count(acknowledging.len(), "application", "applications");
+    if behind.is_empty() {
+        return Some(Finding::well(
+            "applications",
+            format!("{connected} connected to this node, none behind{others}"),
+        ));
+    }
+    Some(Finding::warning(
+        "applications",
+        format!("{connected} connected to this node, {} behind: {}", behind.len(), behind.join(", ")),
+        "Look at their own logs: they are connected and have not applied the newest revision.",
+    ))
+}

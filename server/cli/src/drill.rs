@@ -1,0 +1,312 @@
+//! `ripcord drill`: rehearses a rollback on a fork of an environment, and judges it.
+//!
+//! A drill runs in this process and in processes of its own. Of the environment it reads what it forks; all it ever writes there
+//! is its report.
+
+mod applications;
+mod builtin;
+mod editors;
+mod expected;
+mod fork;
+mod judge;
+mod junit;
+mod play;
+mod probe;
+mod progress;
+mod release;
+mod report;
+mod staff;
+mod stage;
+mod story;
+mod traffic;
+mod users;
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, ArgGroup, Args, Subcommand};
+use ripcord_proto::drill::{Drill, DrillId, DrillStore};
+use ripcord_proto::limits;
+use ripcord_proto::rest::drills::{DrillRecorded, DrillRequest};
+use ripcord_proto::scenario::Scenario;
+
+use self::applications::Applications;
+use self::fork::Fork;
+use self::judge::Judgement;
+use self::play::Brief;
+use self::progress::Progress;
+use self::report::Report;
+use super::client::{Answer, Call};
+use super::exit::{Exit, Failure};
+use super::input;
+use super::invocation::Invocation;
+use super::output::{Format, count, facts, moment, note, print, table};
+use super::signals;
+
+/// The name of the check that a drill's environment asks.
+const CHECK: &str = "drill-probe";
+
+/// Rehearse a rollback on a fork of the environment
+///
+/// It starts servers and applications of its own, releases something bad, rolls it back, and judges what came of it. The
+/// environment is read and never touched; the report is kept there.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ripcord drill run --builtin happy-path
+  ripcord drill run --builtin store-outage --store redis
+  ripcord drill run --scenario friday.yaml --junit drill.xml
+  ripcord drill run --builtin straggler --file flags.yaml --keep=false
+  ripcord drill builtins                     what can be rehearsed
+  ripcord drill list                         what was
+
+Exit codes of run: 0 passed, 1 failed, 3 a guard refused what should have
+been allowed.")]
+pub(crate) struct DrillCommand {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Run a drill
+    Run(Run),
+    /// List the reports that are kept, newest first
+    List,
+    /// Show a report
+    Show {
+        /// The drill's id
+        id: DrillId,
+    },
+    /// List the scenarios that come with the program
+    Builtins {
+        /// Print the file of one, to begin a scenario with
+        name: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").required(true))]
+struct Run {
+    /// A scenario's file; `-` reads the standard input
+    #[arg(long, group = "what", value_name = "FILE")]
+    scenario: Option<PathBuf>,
+    /// A scenario that comes with the program
+    #[arg(long, group = "what", value_name = "NAME")]
+    builtin: Option<String>,
+    /// On which store: embedded or redis [default: the scenario's, else embedded]
+    #[arg(long, value_name = "STORE")]
+    store: Option<DrillStore>,
+    /// How many applications are connected [default: the scenario's, else 5]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=limits::DRILL_APPLICATIONS))]
+    applications: Option<u64>,
+    /// Rehearse on this flags file instead of the environment
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Write the verdicts as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Whether the report is kept with the environment
+    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, default_missing_value = "true", action = ArgAction::Set)]
+    keep: bool,
+}
+
+/// Does it.
+pub(crate) async fn run(call: &Invocation, command: DrillCommand) -> Result<Exit, Failure> {
+    match command.action {
+        Action::Run(command) => rehearse(call, &command).await,
+        Action::List => list(call).await,
+        Action::Show { id } => show(call, &id).await,
+        Action::Builtins { name } => builtins(call, name.as_deref()),
+    }
+}
+
+async fn rehearse(call: &Invocation, command: &Run) -> Result<Exit, Failure> {
+    let brief = brief(call, command).await?;
+    // Asked first: what cannot be kept is told before anything is started.
+    let earlier = if command.keep { earlier(call, &brief).await? } else { None };
+    let progress = Progress::new(call.output);
+    let mut signals = signals::listen()?;
+    let story = tokio::select! {
+        story = play::play(&brief, &progress) => story?,
+        // What was started ends with what is dropped here.
+        () = signals.next() => return Err(Failure::Local("The drill was ended before it was over; nothing of it is left.".to_owned())),
+    };
+    let judgement = judge::judge(&brief.scenario, brief.confirm_within(), &story);
+    let request = DrillRequest {
+        scenario: brief.scenario.name.clone(),
+        store: brief.store,
+        fork: brief.fork.from.clone(),
+        applications: u64::try_from(brief.applications).unwrap_or(u64::MAX),
+        verdicts: judgement.verdicts.clone(),
+        figures: judgement.figures.clone(),
+    };
+    if let Some(path) = &command.junit {
+        let document = junit::document(&Report::from(&request));
+        std::fs::write(path, document).map_err(|error| Failure::Local(format!("{} cannot be written: {error}.", path.display())))?;
+    }
+    let text = Report::from(&request).describe(earlier.as_ref(), call.output.paint());
+    call.output.text(&format!("\n{text}"));
+    let kept = if command.keep { keep(call, &request).await } else { Ok(None) };
+    if call.output.format() == Format::Json {
+        print(&json(&request, &judgement, kept.as_ref().ok().and_then(Option::as_ref))?);
+    }
+    match kept {
+        Ok(Some(kept)) => call.output.text(&format!(
+            "Kept as {}: {}",
+            kept.drill.id,
+            call.command(&format!("drill show {}", kept.drill.id))
+        )),
+        Ok(None) => {}
+        Err(failure) => {
+            note(&failure.describe(call.output.error_paint()));
+            note("The report was not kept; --keep=false runs a drill without keeping it.");
+            return Ok(if judgement.refused { Exit::Refused } else { Exit::Failed });
+        }
+    }
+    Ok(exit(&judgement))
+}
+
+fn exit(judgement: &Judgement) -> Exit {
+    match (judgement.passed(), judgement.refused) {
+        (true, _) => Exit::Done,
+        (false, true) => Exit::Refused,
+        (false, false) => Exit::Failed,
+    }
+}
+
+/// What is to be done, from the scenario and the command line.
+async fn brief(call: &Invocation, command: &Run) -> Result<Brief, Failure> {
+    let scenario = scenario(command)?;
+    let store = command.store.or(scenario.store).unwrap_or(DrillStore::Embedded);
+    if store == DrillStore::Embedded && scenario.needs_redis() {
+        return Err(Failure::Usage(format!(
+            "{} takes the store away, and the embedded store never goes away from its node; run it with --store redis.",
+            scenario.name
+        )));
+    }
+    let fork = match &command.file {
+        Some(file) => Fork::file(file)?,
+        None => Fork::environment(call).await?,
+    };
+    let applications = Applications::number(&scenario, command.applications);
+    Ok(Brief {
+        scenario,
+        fork,
+        store,
+        applications,
+    })
+}
+
+fn scenario(command: &Run) -> Result<Scenario, Failure> {
+    match (&command.scenario, &command.builtin) {
+        (Some(file), _) => {
+            let text = input::text(file)?;
+            Scenario::parse(&text).map_err(|faults| Failure::File {
+                file: input::name(file),
+                faults,
+            })
+        }
+        (None, Some(name)) => builtin::scenario(name),
+        (None, None) => Err(Failure::Usage("Name a scenario with --scenario FILE or --builtin NAME.".to_owned())),
+    }
+}
+
+/// The newest kept report of the same scenario on the same store.
+async fn earlier(call: &Invocation, brief: &Brief) -> Result<Option<Drill>, Failure> {
+    let drills: Answer<Vec<Drill>> = call.client.list(&call.path(&["drills"]), limits::DRILLS).await?;
+    let same = |drill: &Drill| drill.scenario == brief.scenario.name && drill.store == brief.store;
+    Ok(drills.value.into_iter().find(same))
+}
+
+async fn keep(call: &Invocation, request: &DrillRequest) -> Result<Option<DrillRecorded>, Failure> {
+    let answer: Answer<DrillRecorded> = call.client.call(Call::post(call.path(&["drills"])).json(request)?).await?;
+    Ok(Some(answer.value))
+}
+
+/// The report as the API shows it, and whether a guard was in the way.
+fn json(request: &DrillRequest, judgement: &Judgement, kept: Option<&DrillRecorded>) -> Result<String, Failure> {
+    let unwritable = |error: serde_json::Error| Failure::Local(format!("The report cannot be written: {error}."));
+    let mut report = match kept {
+        Some(kept) => serde_json::to_value(kept),
+        None => serde_json::to_value(request),
+    }
+    .map_err(unwritable)?;
+    if let Some(members) = report.as_object_mut() {
+        members.insert("passed".to_owned(), judgement.passed().into());
+        members.insert("refused_by_a_guard".to_owned(), judgement.refused.into());
+    }
+    serde_json::to_string(&report).map_err(unwritable)
+}
+
+async fn list(call: &Invocation) -> Result<Exit, Failure> {
+    let drills: Answer<Vec<Drill>> = call.client.list(&call.path(&["drills"]), limits::DRILLS).await?;
+    call.output.answer(&drills, |drills| {
+        if drills.is_empty() {
+            return format!("No drill was kept yet. Run one: {}", call.command("drill run --builtin happy-path"));
+        }
+        let rows = drills.iter().map(|drill| {
+            let failed = drill.verdicts.iter().filter(|verdict| !verdict.passed).count();
+            let paint = call.output.paint();
+            let came = if drill.passed {
+                paint.good("passed")
+            } else {
+                paint.bad(&format!("{failed} failed"))
+            };
+            let back = drill.figures.get("back_ms").or_else(|| drill.figures.get("safe_ms"));
+            let back = back.map_or_else(String::new, |ms| super::confirm::milliseconds(*ms));
+            [
+                drill.id.to_string(),
+                moment(drill.at),
+                drill.scenario.clone(),
+                drill.store.to_string(),
+                came,
+                back,
+                drill.by.name.clone(),
+            ]
+        });
+        table(["drill", "when", "scenario", "store", "", "back in", "by"], rows)
+    });
+    Ok(Exit::Done)
+}
+
+async fn show(call: &Invocation, id: &DrillId) -> Result<Exit, Failure> {
+    let drill: Answer<Drill> = call.client.call(Call::get(call.path(&["drills", id.as_str()]))).await?;
+    call.output.answer(&drill, |drill| {
+        let head = facts(&[
+            ("drill", drill.id.to_string()),
+            ("when", moment(drill.at)),
+            ("by", drill.by.name.clone()),
+            ("applications", drill.applications.to_string()),
+        ]);
+        format!("{head}\n\n{}", Report::from(drill).describe(None, call.output.paint()))
+    });
+    Ok(Exit::Done)
+}
+
+fn builtins(call: &Invocation, name: Option<&str>) -> Result<Exit, Failure> {
+    if let Some(name) = name {
+        builtin::scenario(name)?;
+        builtin::files().filter(|(known, _)| *known == name).for_each(|(_, file)| print(file));
+        return Ok(Exit::Done);
+    }
+    let scenarios = builtin::files().map(|(name, _)| builtin::scenario(name)).collect::<Result<Vec<_>, _>>()?;
+    let about = |scenario: &Scenario| scenario.about.clone().unwrap_or_default();
+    match call.output.format() {
+        Format::Json => {
+            let items: Vec<_> = scenarios
+                .iter()
+                .map(|scenario| serde_json::json!({"name": scenario.name, "about": about(scenario)}))
+                .collect();
+            print(&serde_json::json!({"items": items, "next": null}).to_string());
+        }
+        Format::Text => {
+            let rows = scenarios.iter().map(|scenario| [scenario.name.clone(), about(scenario)]);
+            print(&table(["scenario", "what it rehearses"], rows));
+            print(&format!(
+                "\n{} in all. `ripcord drill builtins NAME` prints one, to begin your own with.",
+                count(scenarios.len(), "scenario", "scenarios")
+            ));
+        }
+    }
+    Ok(Exit::Done)
+}

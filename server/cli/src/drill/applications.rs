@@ -1,0 +1,172 @@
+//! The applications of a drill: real SDK clients in this process, and clients that never confirm.
+
+mod straggler;
+
+use std::time::Duration;
+
+use ripcord_proto::EnvironmentKey;
+use ripcord_proto::scenario::{DrillFault, Scenario};
+use ripcord_sdk::{Client, Counting};
+use serde_json::Value;
+
+use self::straggler::Straggler;
+use super::expected::{Expected, Side};
+use super::stage::{Door, Pace, Stage};
+use crate::exit::Failure;
+
+/// How long an application may take to hear from its server.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How often applications report their outcomes.
+const OUTCOMES: Duration = Duration::from_millis(200);
+/// How many applications there are unless told.
+const APPLICATIONS: u64 = 5;
+
+/// All of them.
+#[derive(Debug)]
+pub(super) struct Applications {
+    clients: Vec<Client>,
+    /// Doors of single applications, which are slow or can be cut.
+    own_doors: Vec<Door>,
+    losing: usize,
+    stragglers: Vec<Straggler>,
+}
+
+/// What goes wrong with applications.
+#[derive(Debug, Clone, Copy, Default)]
+struct Troubles {
+    slow: usize,
+    late: Duration,
+    losing: usize,
+    stragglers: usize,
+}
+
+impl Troubles {
+    fn of(faults: &[DrillFault]) -> Self {
+        let number = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+        let mut troubles = Self::default();
+        for fault in faults {
+            match fault {
+                DrillFault::SlowReaders { count, delay_ms } => {
+                    troubles.slow = number(*count);
+                    troubles.late = Duration::from_millis(*delay_ms);
+                }
+                DrillFault::LostConnections { count, .. } => troubles.losing = number(*count),
+                DrillFault::Straggler { count } => troubles.stragglers = number(*count),
+                DrillFault::StoreAway { .. }
+                | DrillFault::NodeKilled { .. }
+                | DrillFault::FailingCheck { .. }
+                | DrillFault::OneWayDoor { .. }
+                | DrillFault::ConcurrentEdits { .. } => {}
+            }
+        }
+        troubles
+    }
+}
+
+impl Applications {
+    /// How many a scenario has; the command line's word counts more.
+    pub(super) fn number(scenario: &Scenario, told: Option<u64>) -> usize {
+        let number = told.or(scenario.applications).unwrap_or(APPLICATIONS);
+        usize::try_from(number).unwrap_or(usize::MAX)
+    }
+
+    /// Connects them and waits until each has the flags.
+    pub(super) async fn connect(stage: &Stage, key: &str, environment: &EnvironmentKey, number: usize, faults: &[DrillFault]) -> Result<Self, Failure> {
+        let troubles = Troubles::of(faults);
+        let mut applications = Self {
+            clients: Vec::new(),
+            own_doors: Vec::new(),
+            losing: troubles.losing.min(number),
+            stragglers: Vec::new(),
+        };
+        stage.until_known(key, environment).await?;
+        for index in 0..number {
+            let address = applications.address(stage, index, troubles).await?;
+            let client = Client::builder(&address, key)
+                .environment(environment.as_str())
+                .instance(&format!("drill-app-{}", index + 1))
+                .counting(Counting::Every(OUTCOMES))
+                .start();
+            applications.clients.push(client.map_err(|error| unconnected(index, &error))?);
+        }
+        for (index, client) in applications.clients.iter().enumerate() {
+            client.ready_within(PATIENCE).await.map_err(|error| unconnected(index, &error))?;
+        }
+        for index in 0..troubles.stragglers {
+            if let Some(door) = stage.door_of(index) {
+                let name = format!("drill-straggler-{}", index + 1);
+                applications.stragglers.push(Straggler::connect(&door.url(), key, environment, name).await?);
+            }
+        }
+        Ok(applications)
+    }
+
+    /// The first ones lose their connections, the next ones are slow; all others share their node's door.
+    async fn address(&mut self, stage: &Stage, index: usize, troubles: Troubles) -> Result<String, Failure> {
+        let nowhere = || Failure::Local("No node of the drill runs.".to_owned());
+        let is_slow = (self.losing..self.losing + troubles.slow).contains(&index);
+        let own = if index < self.losing {
+            Some(Pace::Plain)
+        } else {
+            is_slow.then_some(Pace::Slow(troubles.late))
+        };
+        match own {
+            None => Ok(stage.door_of(index).ok_or_else(nowhere)?.url()),
+            Some(pace) => {
+                let door = stage.own_door(index, pace).await?;
+                let address = door.url();
+                self.own_doors.push(door);
+                Ok(address)
+            }
+        }
+    }
+
+    /// The clients.
+    pub(super) fn clients(&self) -> &[Client] {
+        &self.clients
+    }
+
+    /// How many there are, those that never confirm not among them.
+    pub(super) fn len(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// The names of those that never confirm.
+    pub(super) fn stragglers(&self) -> impl Iterator<Item = &str> {
+        self.stragglers.iter().map(Straggler::name)
+    }
+
+    /// Cuts the connections of those that shall lose them; how many.
+    pub(super) fn lose_connections(&self) -> usize {
+        let losing = self.own_doors.iter().take(self.losing);
+        losing.map(Door::cut).count()
+    }
+
+    /// What of an application is not at known-good, in words: every flag, every user, one view.
+    pub(super) fn not_good(&self, expected: &Expected) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for (index, client) in self.clients.iter().enumerate() {
+            let view = client.view();
+            for (user, features) in expected.all() {
+                let context = user.context();
+                for (feature, pair) in features {
+                    let served: Value = feature.ask(&view, &context).value();
+                    if !matches!(pair.side(&served), Side::Good | Side::Either) {
+                        wrong.push(format!("drill-app-{} serves {} = {served} instead of {}", index + 1, feature.key, pair.good()));
+                    }
+                }
+            }
+        }
+        wrong
+    }
+
+    /// Says goodbye for all of them.
+    pub(super) async fn close(&self) {
+        let closing = self.clients.iter().map(Client::close);
+        futures_util::future::join_all(closing).await;
+    }
+}
+
+fn unconnected(index: usize, error: &dyn std::fmt::Display) -> Failure {
+    Failure::Local(format!("Application {} of the drill cannot be connected: {error}.", index + 1))
+}

@@ -1,0 +1,89 @@
+//! People who edit flags while a rollback commits: none of their acknowledged edits may be lost.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ripcord_proto::{FlagKey, Position};
+use tokio_util::sync::CancellationToken;
+
+use super::staff::Staff;
+use crate::exit::Failure;
+use crate::tasks::TaskSet;
+
+/// An edit that was answered with success.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Edit {
+    /// Of which flag.
+    pub(super) flag: FlagKey,
+    /// What its description is from then on.
+    pub(super) words: String,
+    /// From where on.
+    pub(super) at: Position,
+}
+
+/// Editors at work.
+#[derive(Debug)]
+pub(super) struct Editors {
+    tasks: TaskSet,
+    seen: Arc<Mutex<Seen>>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    edits: Vec<Edit>,
+    failure: Option<Failure>,
+}
+
+impl Editors {
+    /// Begins: each of them edits one of the flags after the other.
+    pub(super) fn begin(staff: &Arc<Staff>, flags: &[FlagKey], writers: u64) -> Self {
+        let editors = Self {
+            tasks: TaskSet::default(),
+            seen: Arc::default(),
+        };
+        for writer in 1..=writers {
+            let (staff, seen, stop) = (Arc::clone(staff), Arc::clone(&editors.seen), editors.tasks.stop_token());
+            let flags = flags.to_vec();
+            editors.tasks.spawn(async move {
+                if let Err(failure) = edit(&staff, &flags, writer, &seen, &stop).await {
+                    held(&seen).failure = Some(failure);
+                }
+            });
+        }
+        editors
+    }
+
+    /// How many edits were acknowledged.
+    pub(super) fn count(&self) -> usize {
+        held(&self.seen).edits.len()
+    }
+
+    /// Lets each finish what it is at; what was acknowledged, in the order of the log.
+    pub(super) async fn end(self) -> Result<Vec<Edit>, Failure> {
+        self.tasks.end().await;
+        let seen = std::mem::take(&mut *held(&self.seen));
+        if let Some(failure) = seen.failure {
+            return Err(failure);
+        }
+        let mut edits = seen.edits;
+        edits.sort_by_key(|edit| edit.at);
+        Ok(edits)
+    }
+}
+
+fn held(seen: &Mutex<Seen>) -> std::sync::MutexGuard<'_, Seen> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn edit(staff: &Staff, flags: &[FlagKey], writer: u64, seen: &Mutex<Seen>, stop: &CancellationToken) -> Result<(), Failure> {
+    for (number, flag) in flags.iter().cycle().enumerate() {
+        if stop.is_cancelled() {
+            break;
+        }
+        let words = format!("edit {number} of editor {writer}");
+        if let Some(at) = staff.describe(flag, &words).await? {
+            let flag = flag.clone();
+            held(seen).edits.push(Edit { flag, words, at });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! What a drill rehearses on: a copy of an environment's state, read and never written; else a flags file; else a few flags
+//! that come with the program.
+
+use std::path::Path;
+
+use ripcord_proto::kill::KillScope;
+use ripcord_proto::policy::Policy;
+use ripcord_proto::rest::kills::KillView;
+use ripcord_proto::settings::Settings;
+use ripcord_proto::{Flag, FlagKey, FlagsFile, SegmentKey, limits};
+
+use crate::client::{Answer, Call, Client, ClientError};
+use crate::exit::Failure;
+use crate::invocation::Invocation;
+use crate::{demo, export, input};
+
+/// The state that is rehearsed on.
+#[derive(Debug, Clone)]
+pub(super) struct Fork {
+    /// Where it is from, in words.
+    pub(super) from: String,
+    /// Flags and segments, the flags without their checks: those ask the real services.
+    pub(super) file: FlagsFile,
+    /// What holds for all flags.
+    pub(super) settings: Settings,
+    /// What is killed.
+    pub(super) kills: Vec<KillScope>,
+    /// Seconds within which a rollback must be confirmed there.
+    pub(super) confirm_within_seconds: u64,
+}
+
+impl Fork {
+    /// The environment's state.
+    pub(super) async fn environment(call: &Invocation) -> Result<Self, Failure> {
+        let snapshot = export::snapshot(call).await?;
+        if snapshot.flags.is_empty() {
+            return Self::built_in(&format!("{} is empty: the built-in flags", call.environment()));
+        }
+        let kills: Answer<Vec<KillView>> = call.client.list(&call.path(&["kills"]), limits::FLAGS).await?;
+        let policy = policy(&call.client, &call.path(&["policy"])).await?;
+        Ok(Self {
+            from: format!("{} at {}", call.environment(), snapshot.position),
+            file: without_checks(export::flags_file(&snapshot)?),
+            settings: snapshot.settings,
+            kills: kills.value.into_iter().map(|view| view.kill.scope).collect(),
+            confirm_within_seconds: policy.confirm_within_seconds(),
+        })
+    }
+
+    /// A flags file.
+    pub(super) fn file(path: &Path) -> Result<Self, Failure> {
+        Ok(Self::of(input::name(path), input::flags_file(path)?))
+    }
+
+    /// The flags that come with the program.
+    fn built_in(from: &str) -> Result<Self, Failure> {
+        let file = FlagsFile::parse(demo::FLAGS).map_err(|faults| Failure::File {
+            file: "the built-in flags".to_owned(),
+            faults,
+        })?;
+        Ok(Self::of(from.to_owned(), file))
+    }
+
+    fn of(from: String, file: FlagsFile) -> Self {
+        Self {
+            from,
+            file: without_checks(file),
+            settings: Settings::default(),
+            kills: Vec::new(),
+            confirm_within_seconds: Policy::default().confirm_within_seconds(),
+        }
+    }
+
+    /// Its flags.
+    pub(super) fn flags(&self) -> impl Iterator<Item = (&FlagKey, &Flag)> {
+        self.file.flags.iter()
+    }
+
+    /// Its segments.
+    pub(super) fn segments(&self) -> impl Iterator<Item = (&SegmentKey, &ripcord_proto::Segment)> {
+        self.file.segments.iter()
+    }
+}
+
+fn without_checks(mut file: FlagsFile) -> FlagsFile {
+    file.environment = None;
+    for flag in file.flags.values_mut() {
+        flag.checks = Vec::new();
+    }
+    file
+}
+
+/// The environment's policy.
+async fn policy(client: &Client, path: &[&str]) -> Result<Policy, ClientError> {
+    #[derive(serde::Deserialize)]
+    struct Seen {
+        #[serde(default)]
+        confirm_within_seconds: Option<u64>,
+    }
+    let seen: Answer<Seen> = client.call(Call::get(path.iter().copied())).await?;
+    Ok(Policy {
+        confirm_within_seconds: seen.value.confirm_within_seconds,
+        ..Policy::default()
+    })
+}

@@ -1,0 +1,113 @@
+//! The check of a drill: an HTTP endpoint in this process that says whether service is there.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::exit::Failure;
+use crate::tasks::TaskSet;
+
+/// How long a question may take to be asked.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Bytes of a question, at most.
+const QUESTION: usize = 8 * 1024;
+
+/// The endpoint.
+#[derive(Debug)]
+pub(super) struct Probe {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    tasks: TaskSet,
+}
+
+#[derive(Debug)]
+struct Shared {
+    fails: AtomicBool,
+    asked: AtomicU64,
+}
+
+/// What it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Health {
+    /// 200.
+    There,
+    /// 503.
+    Gone,
+}
+
+impl Probe {
+    /// Opens it.
+    pub(super) async fn open(health: Health) -> Result<Self, Failure> {
+        let refused = |error: std::io::Error| Failure::Local(format!("No port can be opened for the drill's check: {error}."));
+        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
+        let shared = Arc::new(Shared {
+            fails: AtomicBool::new(health == Health::Gone),
+            asked: AtomicU64::new(0),
+        });
+        let tasks = TaskSet::default();
+        tasks.spawn(answer_all(listener, Arc::clone(&shared), tasks.clone()));
+        Ok(Self { address, shared, tasks })
+    }
+
+    /// Where it is asked.
+    pub(super) fn url(&self) -> String {
+        format!("http://{}/health", self.address)
+    }
+
+    /// What it answers from now on.
+    pub(super) fn set(&self, health: Health) {
+        self.shared.fails.store(health == Health::Gone, Ordering::Relaxed);
+    }
+
+    /// How often it was asked.
+    pub(super) fn asked(&self) -> u64 {
+        self.shared.asked.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        self.tasks.stop_token().cancel();
+    }
+}
+
+async fn answer_all(listener: TcpListener, shared: Arc<Shared>, tasks: TaskSet) {
+    let stop = tasks.stop_token();
+    loop {
+        let asked = tokio::select! {
+            asked = listener.accept() => asked,
+            () = stop.cancelled() => return,
+        };
+        if let Ok((caller, _)) = asked {
+            let shared = Arc::clone(&shared);
+            tasks.spawn(async move {
+                // A caller that says nothing is left alone.
+                let _ = tokio::time::timeout(PATIENCE, answer(caller, &shared)).await;
+            });
+        }
+    }
+}
+
+async fn answer(mut caller: TcpStream, shared: &Shared) -> std::io::Result<()> {
+    let mut question = Vec::new();
+    while !question.windows(4).any(|end| end == b"\r\n\r\n") && question.len() < QUESTION {
+        if caller.read_buf(&mut question).await? == 0 {
+            return Ok(());
+        }
+    }
+    shared.asked.fetch_add(1, Ordering::Relaxed);
+    let (status, body) = if shared.fails.load(Ordering::Relaxed) {
+        ("503 Service Unavailable", r#"{"status":"down"}"#)
+    } else {
+        ("200 OK", r#"{"status":"up"}"#)
+    };
+    let length = body.len();
+    let text = format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
+    caller.write_all(text.as_bytes()).await?;
+    caller.shutdown().await
+}

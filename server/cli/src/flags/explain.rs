@@ -1,0 +1,164 @@
+//! `ripcord flags explain`: one evaluation, step by step.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use ripcord_proto::FlagKey;
+use ripcord_proto::rest::explain::{ExplainRequest, Explanation};
+use serde_json::{Map, Value};
+
+use crate::client::{Answer, Call};
+use crate::exit::{Exit, Failure};
+use crate::input;
+use crate::invocation::Invocation;
+use crate::output::{Paint, indented, table};
+
+/// Evaluate a flag for a user and tell, rule by rule, how the answer came about
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ripcord flags explain checkout-v2 --user u-17
+  ripcord flags explain checkout-v2 --user u-17 -a plan=beta -a age=42
+  ripcord flags explain checkout-v2 --context user.json")]
+pub(crate) struct Explain {
+    /// The flag
+    flag: FlagKey,
+    /// The user: the attribute `targetingKey`
+    #[arg(long, value_name = "ID")]
+    user: Option<String>,
+    /// An attribute; a value that is JSON is taken as JSON, else as text
+    #[arg(short, long = "attribute", value_name = "NAME=VALUE")]
+    attributes: Vec<Attribute>,
+    /// The attributes as a JSON object in a file; `-` reads the standard input
+    #[arg(long, value_name = "FILE")]
+    context: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Attribute {
+    name: String,
+    value: Value,
+}
+
+impl std::str::FromStr for Attribute {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is no attribute; write NAME=VALUE"))?;
+        if name.is_empty() {
+            return Err(format!("{text:?} has no name before the ="));
+        }
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+        Ok(Self { name: name.to_owned(), value })
+    }
+}
+
+/// Does it.
+pub(super) async fn run(call: &Invocation, command: Explain) -> Result<Exit, Failure> {
+    let request = ExplainRequest {
+        context: context(&command)?,
+        flag: command.flag,
+    };
+    let answer: Answer<Explanation> = call.client.call(Call::post(call.path(&["explain"])).json(&request)?).await?;
+    call.output.answer(&answer, |explanation| describe(explanation, call.output.paint()));
+    Ok(Exit::Done)
+}
+
+fn context(command: &Explain) -> Result<Map<String, Value>, Failure> {
+    let mut context = match &command.context {
+        Some(file) => {
+            let text = input::text(file)?;
+            serde_json::from_str(&text).map_err(|error| Failure::Usage(format!("{} holds no JSON object: {error}.", input::name(file))))?
+        }
+        None => Map::new(),
+    };
+    context.extend(command.user.clone().map(|user| ("targetingKey".to_owned(), Value::String(user))));
+    for Attribute { name, value } in &command.attributes {
+        context.insert(name.clone(), value.clone());
+    }
+    Ok(context)
+}
+
+fn describe(explanation: &Explanation, paint: Paint) -> String {
+    let serves = match &explanation.variant {
+        Some(variant) => format!("serves {variant} = {}", explanation.value),
+        None => "serves the caller's default".to_owned(),
+    };
+    let rule = explanation.rule.as_ref().map_or_else(String::new, |rule| format!(", rule {rule}"));
+    let head = format!(
+        "{} {serves} ({}{rule}, revision {})",
+        paint.strong(explanation.flag.as_str()),
+        explanation.reason,
+        explanation.revision
+    );
+    let steps = table(["step", "", "seen"], explanation.steps.iter().map(step));
+    format!("{head}\n\n{}", indented(&steps))
+}
+
+/// A step of the engine's explanation: its name, how it ended, what it saw.
+fn step(step: &Value) -> [String; 3] {
+    let text = |member: &str| step.get(member).map(plain).unwrap_or_default();
+    match step.get("step").and_then(Value::as_str).unwrap_or_default() {
+        "kill" => match step.get("kill") {
+            None | Some(Value::Null) => ["kill".to_owned(), "none".to_owned(), String::new()],
+            Some(kill) => ["kill".to_owned(), "killed".to_owned(), plain(kill)],
+        },
+        "lease" => [
+            "lease".to_owned(),
+            ended(step.get("expired"), "run out", "holds"),
+            format!("{} s", text("seconds")),
+        ],
+        "enabled" => ["enabled".to_owned(), ended(step.get("enabled"), "yes", "no"), String::new()],
+        "unreadable" => ["unreadable".to_owned(), String::new(), text("problem")],
+        "requirement" => [
+            format!("requires {}", text("flag")),
+            ended(step.get("met"), "met", "not met"),
+            format!("wants {}, serves {}", text("variant"), text("serves")),
+        ],
+        "rule" => {
+            let name = step.get("id").map_or_else(|| format!("rules[{}]", text("index")), plain);
+            let seen = [step.get("when").and_then(saw), step.get("bucket").and_then(bucket)];
+            let seen: Vec<_> = seen.into_iter().flatten().collect();
+            [format!("rule {name}"), ended(step.get("matches"), "matches", "no"), seen.join("; ")]
+        }
+        "default" => ["default".to_owned(), "serves".to_owned(), "no rule did".to_owned()],
+        other => [other.to_owned(), String::new(), step.to_string()],
+    }
+}
+
+fn ended(value: Option<&Value>, yes: &str, no: &str) -> String {
+    match value.and_then(Value::as_bool) {
+        Some(true) => yes.to_owned(),
+        Some(false) => no.to_owned(),
+        None => "cannot be told".to_owned(),
+    }
+}
+
+/// A condition and what it saw: `{"attribute":"plan","equals":"beta"} saw "free"`.
+fn saw(condition: &Value) -> Option<String> {
+    let map = condition.as_object()?;
+    let own = map.get("condition").map(plain).unwrap_or_default();
+    let seen = map.get("saw").map(|seen| format!(" saw {seen}")).unwrap_or_default();
+    let within: Vec<_> = map.get("within").and_then(Value::as_array).into_iter().flatten().filter_map(saw).collect();
+    let holds = if map.get("holds") == Some(&Value::Bool(true)) { "" } else { "not: " };
+    let inner = if within.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", within.join(", "))
+    };
+    Some(format!("{holds}{own}{seen}{inner}"))
+}
+
+fn bucket(bucket: &Value) -> Option<String> {
+    let map = bucket.as_object()?;
+    let text = |member: &str| map.get(member).map(plain).unwrap_or_default();
+    Some(format!("{} {} falls on {} of {}", text("by"), text("saw"), text("place"), text("of")))
+}
+
+/// A value without the quotes of a text.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! `ripcord flags list` and `ripcord flags show`.
+
+use std::fmt::Write as _;
+
+use ripcord_proto::rest::flags::FlagView;
+use ripcord_proto::rule::{Rule, Serve};
+use ripcord_proto::split::Weight;
+use ripcord_proto::{Flag, FlagKey, VariantName};
+
+use crate::client::{Answer, Call};
+use crate::exit::{Exit, Failure};
+use crate::invocation::Invocation;
+use crate::output::{Paint, facts, indented, table};
+
+/// Lists all flags.
+pub(super) async fn list(call: &Invocation) -> Result<Exit, Failure> {
+    let flags: Answer<Vec<FlagView>> = call.client.list(&call.path(&["flags"]), usize::MAX).await?;
+    call.output.answer(&flags, |flags| {
+        if flags.is_empty() {
+            let set = call.command("flags set checkout-v2 --boolean --reason \"first flag\"");
+            return format!("{} has no flags. Make one with\n  {set}", call.environment());
+        }
+        list_table(flags)
+    });
+    Ok(Exit::Done)
+}
+
+fn list_table(flags: &[FlagView]) -> String {
+    table(
+        ["flag", "state", "type", "default", "safe", "rules", "revision", "tags"],
+        flags.iter().map(|view| {
+            let Ok(flag) = serde_json::from_str::<Flag>(view.flag.get()) else {
+                let unknown = || "?".to_owned();
+                let revision = view.revision.to_string();
+                return [
+                    view.key.to_string(),
+                    state(view, true),
+                    unknown(),
+                    unknown(),
+                    unknown(),
+                    unknown(),
+                    revision,
+                    String::new(),
+                ];
+            };
+            let tags: Vec<_> = flag.tags.iter().map(ToString::to_string).collect();
+            [
+                view.key.to_string(),
+                state(view, flag.enabled),
+                flag.variants.value_type().to_string(),
+                variant(flag.default.as_ref()),
+                variant(flag.safe.as_ref()),
+                flag.rules.len().to_string(),
+                view.revision.to_string(),
+                tags.join(", "),
+            ]
+        }),
+    )
+}
+
+fn state(view: &FlagView, enabled: bool) -> String {
+    let state = match (view.kills.is_empty(), enabled) {
+        (false, _) => "killed",
+        (true, true) => "on",
+        (true, false) => "off",
+    };
+    state.to_owned()
+}
+
+/// A variant's name, or what stands for none.
+fn variant(name: Option<&VariantName>) -> String {
+    name.map_or_else(|| "(caller's)".to_owned(), ToString::to_string)
+}
+
+/// Shows one flag.
+pub(super) async fn show(call: &Invocation, key: &FlagKey) -> Result<Exit, Failure> {
+    let view: Answer<FlagView> = call.client.call(Call::get(call.path(&["flags", key.as_str()]))).await?;
+    call.output.answer(&view, |view| match serde_json::from_str::<Flag>(view.flag.get()) {
+        Ok(flag) => describe(view, &flag, call.output.paint()),
+        Err(error) => format!("{} cannot be read by this version: {error}\n{}", view.key, view.flag),
+    });
+    Ok(Exit::Done)
+}
+
+fn describe(view: &FlagView, flag: &Flag, paint: Paint) -> String {
+    let mut text = format!("{}\n", paint.strong(view.key.as_str()));
+    text.push_str(&indented(&facts(&members(view, flag))));
+    // Writing to a String cannot fail.
+    for kill in &view.kills {
+        let reason = kill.reason.as_deref().unwrap_or("nobody has said why");
+        let provisional = if kill.provisional { ", provisional" } else { "" };
+        let _ = write!(text, "\n  {}", paint.bad(&format!("killed by {}{provisional}: {reason}", kill.id)));
+    }
+    if !flag.rules.is_empty() {
+        let rules = flag.rules.iter().enumerate().map(|(index, rule)| {
+            let name = rule.id.as_ref().map_or_else(|| format!("rules[{index}]"), ToString::to_string);
+            [name, serves(rule), when(rule)]
+        });
+        let _ = write!(text, "\n\n{}", indented(&table(["rule", "serves", "when"], rules)));
+    }
+    text
+}
+
+fn members(view: &FlagView, flag: &Flag) -> Vec<(&'static str, String)> {
+    let values: Vec<_> = flag
+        .variants
+        .iter()
+        .map(|(name, value)| format!("{name} = {}", serde_json::to_string(value).unwrap_or_default()))
+        .collect();
+    let mut members = vec![
+        ("state", state(view, flag.enabled)),
+        ("variants", values.join(", ")),
+        ("default", variant(flag.default.as_ref())),
+        ("safe", variant(flag.safe.as_ref())),
+        ("revision", view.revision.to_string()),
+    ];
+    let tags: Vec<_> = flag.tags.iter().map(ToString::to_string).collect();
+    let requires: Vec<_> = flag.requires.iter().map(|needed| format!("{} = {}", needed.flag, needed.variant)).collect();
+    let optional = [
+        ("description", flag.description.clone()),
+        ("owner", flag.owner.clone()),
+        ("tags", (!tags.is_empty()).then(|| tags.join(", "))),
+        ("requires", (!requires.is_empty()).then(|| requires.join(", "))),
+        ("lease", flag.lease.as_ref().and_then(|lease| serde_json::to_string(lease).ok())),
+        ("expires", flag.expires_at.map(|at| at.to_string())),
+    ];
+    members.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    members
+}
+
+fn serves(rule: &Rule) -> String {
+    match &rule.serve {
+        Serve::Variant(name) => name.to_string(),
+        Serve::JsonLogic(_) => "by JSONLogic".to_owned(),
+        Serve::Split(split) => {
+            let sum: u64 = split.shares().iter().map(|share| u64::from(share.weight.units())).sum();
+            let shares: Vec<_> = split
+                .shares()
+                .iter()
+                .map(|share| format!("{} {}", share.variant, percent(share.weight, sum)))
+                .collect();
+            shares.join(", ")
+        }
+    }
+}
+
+/// A weight as a percentage of all, to a thousandth.
+fn percent(weight: Weight, sum: u64) -> String {
+    let thousandths = (u64::from(weight.units()) * 100_000 + sum / 2) / sum.max(1);
+    let (whole, rest) = (thousandths / 1_000, thousandths % 1_000);
+    if rest == 0 {
+        return format!("{whole}%");
+    }
+    format!("{}%", format!("{whole}.{rest:03}").trim_end_matches('0'))
+}
+
+fn when(rule: &Rule) -> String {
+    rule.when
+        .as_ref()
+        .map_or_else(|| "always".to_owned(), |when| serde_json::to_string(when).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests;

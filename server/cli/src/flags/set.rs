@@ -1,0 +1,222 @@
+//! `ripcord flags set`: a flag from a file, or parts of a flag from the command line.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use reqwest::StatusCode;
+use ripcord_proto::rest::flags::FlagView;
+use ripcord_proto::{Flag, FlagKey, FlagsFile, Position, Tag};
+use serde_json::{Map, Value, json};
+
+use super::written;
+use crate::client::{Answer, Call, ClientError};
+use crate::exit::{Exit, Failure};
+use crate::input::{self, Write};
+use crate::invocation::Invocation;
+
+/// The id of the rule that `--percent` puts.
+const ROLLOUT: &str = "percent";
+
+/// Make a flag, or change parts of it
+///
+/// The parts that are not named stay as they are.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ripcord flags set checkout-v2 --boolean --reason \"new flag\"
+  ripcord flags set checkout-v2 --percent 25 --reason \"a quarter of the users\"
+  ripcord flags set checkout-v2 --default on --reason \"for all\"
+  ripcord flags set checkout-v2 -f checkout-v2.yaml --reason \"as reviewed\"")]
+pub(crate) struct Set {
+    /// Its key
+    flag: FlagKey,
+    /// The whole flag, as YAML or JSON; `-` reads the standard input
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["boolean", "percent", "default", "safe", "tags", "owner", "description"])]
+    file: Option<PathBuf>,
+    /// Make it, where it is not there yet, with the variants on and off; it serves off
+    #[arg(long)]
+    boolean: bool,
+    /// Serve true to this percentage of users (0 to 100, to a thousandth), after the other rules
+    #[arg(long, value_name = "NUMBER")]
+    percent: Option<Percent>,
+    /// The variant to serve where no rule does; null = the caller's own default
+    #[arg(long, value_name = "VARIANT")]
+    default: Option<String>,
+    /// The variant to serve when it is killed; null = the caller's own default
+    #[arg(long, value_name = "VARIANT")]
+    safe: Option<String>,
+    /// A tag to add; can be given several times
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<Tag>,
+    /// Who answers for it
+    #[arg(long, value_name = "NAME")]
+    owner: Option<String>,
+    /// What it is, for people
+    #[arg(long, value_name = "TEXT")]
+    description: Option<String>,
+    #[command(flatten)]
+    write: Write,
+}
+
+/// Thousandths of a percent, 0 to 100,000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Percent(u32);
+
+impl std::str::FromStr for Percent {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let refuse = || format!("{text:?} is no percentage; write a number from 0 to 100, to a thousandth at most");
+        let number = text.strip_suffix('%').unwrap_or(text);
+        let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+        if part.is_empty() || part.len() > 3 || !(whole.bytes().chain(part.bytes()).all(|byte| byte.is_ascii_digit())) {
+            return Err(refuse());
+        }
+        let whole: u32 = whole.parse().map_err(|_| refuse())?;
+        let part: u32 = format!("{part:0<3}").parse().map_err(|_| refuse())?;
+        let thousandths = whole.checked_mul(1_000).and_then(|whole| whole.checked_add(part));
+        thousandths.filter(|thousandths| *thousandths <= 100_000).map(Self).ok_or_else(refuse)
+    }
+}
+
+impl Percent {
+    const WHOLE: Self = Self(100_000);
+
+    fn written(self) -> String {
+        let text = format!("{}.{:03}", self.0 / 1_000, self.0 % 1_000);
+        format!("{}%", text.trim_end_matches('0').trim_end_matches('.'))
+    }
+
+    const fn rest(self) -> Self {
+        Self(Self::WHOLE.0 - self.0)
+    }
+}
+
+/// Does it.
+pub(super) async fn run(call: &Invocation, set: Set) -> Result<Exit, Failure> {
+    let path = call.path(&["flags", set.flag.as_str()]);
+    let put = if let Some(file) = &set.file {
+        Call::put(path).json(&read(&set.flag, file)?)?
+    } else {
+        let existing = existing(call, &set.flag).await?;
+        let flag = edited(&set, existing.as_ref().map(|view| view.flag.get()))?;
+        let put = Call::put(path).json(&flag)?;
+        match existing {
+            Some(view) => put.if_match(Position {
+                epoch: view.epoch,
+                revision: view.revision,
+            }),
+            None => put,
+        }
+    };
+    let put = put.query("reason", set.write.reason.as_ref());
+    written(call, put, &format!("Set flag {}", set.flag), &set.write).await
+}
+
+/// A flag of its own in a file: read as the one flag of a flags file, so that YAML and percentages work here too.
+fn read(key: &FlagKey, file: &std::path::Path) -> Result<Flag, Failure> {
+    let text = input::text(file)?;
+    let name = input::name(file);
+    let whole = if text.trim_start().starts_with('{') {
+        format!("{{\"flags\": {{{}: {text}}}}}", Value::String(key.to_string()))
+    } else {
+        format!("flags:\n  {}:\n{}", Value::String(key.to_string()), input::nested(&text))
+    };
+    let parsed = FlagsFile::parse(&whole).map_err(|faults| Failure::File { file: name.clone(), faults })?;
+    let flag = parsed.flags.into_iter().next().map(|(_, flag)| flag);
+    flag.ok_or_else(|| Failure::Usage(format!("{name} holds no flag.")))
+}
+
+async fn existing(call: &Invocation, key: &FlagKey) -> Result<Option<FlagView>, ClientError> {
+    let answer: Result<Answer<FlagView>, _> = call.client.call(Call::get(call.path(&["flags", key.as_str()]))).await;
+    match answer {
+        Ok(answer) => Ok(Some(answer.value)),
+        Err(ClientError::Problem { problem, .. }) if problem.code == ripcord_proto::problem::Code::FlagNotFound => {
+            debug_assert_eq!(problem.status, StatusCode::NOT_FOUND.as_u16());
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The flag with the parts changed that the command line names.
+fn edited(set: &Set, existing: Option<&str>) -> Result<Value, Failure> {
+    let mut flag = match existing {
+        Some(json) => serde_json::from_str::<Map<String, Value>>(json).map_err(|error| Failure::Local(format!("The flag cannot be read: {error}.")))?,
+        None if set.boolean => new_boolean(),
+        None => {
+            return Err(Failure::Usage(format!(
+                "There is no flag {0} yet. Make it with the variants on and off: ripcord flags set {0} --boolean; or give the whole of it with -f FILE.",
+                set.flag
+            )));
+        }
+    };
+    let name = |name: &String| if name == "null" { Value::Null } else { Value::String(name.clone()) };
+    let members = [
+        ("default", set.default.as_ref().map(name)),
+        ("safe", set.safe.as_ref().map(name)),
+        ("owner", set.owner.clone().map(Value::String)),
+        ("description", set.description.clone().map(Value::String)),
+    ];
+    for (member, value) in members {
+        flag.extend(value.map(|value| (member.to_owned(), value)));
+    }
+    add_tags(&mut flag, &set.tags);
+    if let Some(percent) = set.percent {
+        put_rollout(&mut flag, percent)?;
+    }
+    Ok(Value::Object(flag))
+}
+
+fn new_boolean() -> Map<String, Value> {
+    let mut flag = Map::new();
+    flag.insert("enabled".to_owned(), json!(true));
+    flag.insert("variants".to_owned(), json!({"on": true, "off": false}));
+    flag.insert("default".to_owned(), json!("off"));
+    flag.insert("safe".to_owned(), json!("off"));
+    flag
+}
+
+fn add_tags(flag: &mut Map<String, Value>, tags: &[Tag]) {
+    if tags.is_empty() {
+        return;
+    }
+    let slot = flag.entry("tags").or_insert_with(|| json!([]));
+    if let Value::Array(present) = slot {
+        let added: Vec<_> = tags
+            .iter()
+            .map(|tag| Value::String(tag.to_string()))
+            .filter(|tag| !present.contains(tag))
+            .collect();
+        present.extend(added);
+    }
+}
+
+/// Puts the rule that `--percent` means in its place, or behind the other rules. The order of its variants never changes, so
+/// that raising the percentage takes the feature from nobody.
+fn put_rollout(flag: &mut Map<String, Value>, percent: Percent) -> Result<(), Failure> {
+    let variant = |wanted: bool| {
+        let variants = flag.get("variants").and_then(Value::as_object)?;
+        variants.iter().find(|(_, value)| value.as_bool() == Some(wanted)).map(|(name, _)| name.clone())
+    };
+    let (Some(on), Some(off)) = (variant(true), variant(false)) else {
+        return Err(Failure::Usage(
+            "--percent is for flags with the values true and false; give a split of other variants in a file: ripcord flags set FLAG -f FILE.".to_owned(),
+        ));
+    };
+    let rule = json!({
+        "id": ROLLOUT,
+        "serve": {"split": [{"variant": on, "weight": percent.written()}, {"variant": off, "weight": percent.rest().written()}]},
+    });
+    let rules = flag.entry("rules").or_insert_with(|| json!([]));
+    if let Value::Array(rules) = rules {
+        match rules.iter_mut().find(|rule| rule.get("id").and_then(Value::as_str) == Some(ROLLOUT)) {
+            Some(present) => *present = rule,
+            None => rules.push(rule),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

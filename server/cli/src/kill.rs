@@ -1,0 +1,229 @@
+//! `ripcord kill`: forces flags to their safe variant, and says with proof how far it got.
+
+use std::fmt::Write as _;
+
+use clap::{ArgGroup, Args};
+use reqwest::StatusCode;
+use ripcord_proto::kill::{AllFlags, KillScope};
+use ripcord_proto::rest::kills::{KillResponse, KillRequest, KillView, ReasonRequest, ServedFlag};
+use ripcord_proto::{FlagKey, Tag};
+
+use super::client::{Answer, Call, ClientError};
+use super::confirm::{self, Subject};
+use super::exit::{Exit, Failure};
+use super::invocation::Invocation;
+use super::output::{Format, Paint, count, indented, moment, print, table};
+use ripcord_proto::rest::wait::Wait;
+
+/// Flags that are listed one by one; of more the number is told.
+const LISTED: usize = 20;
+
+/// Force flags to their safe variant, now, with proof
+///
+/// It holds in every application until `ripcord restore` lifts it; no edit of a flag can. A kill never waits for a reason, an
+/// approval, other writes or a slow store.
+#[derive(Debug, Args)]
+#[command(
+    group = ArgGroup::new("scope").required(true),
+    after_help = "\
+Examples:
+  ripcord kill checkout-v2 --reason \"5xx spike\"
+  ripcord kill --tag payments --reason \"provider down\"
+  ripcord kill --all                              first the kill; then, of the
+  ripcord kill --all --reason \"bad deployment\"    same kill, the reason
+  ripcord kill --list                             kills in force"
+)]
+pub(crate) struct KillCommand {
+    /// The flag to kill
+    #[arg(group = "scope", value_name = "FLAG")]
+    flag: Option<FlagKey>,
+    /// Kill every flag with this tag, also those that are given it later
+    #[arg(long, group = "scope", value_name = "TAG")]
+    tag: Option<Tag>,
+    /// Kill every flag of the environment
+    #[arg(long, group = "scope")]
+    all: bool,
+    /// List the kills in force
+    #[arg(long, group = "scope", conflicts_with_all = ["reason", "wait"])]
+    list: bool,
+    /// Why; can also be said afterwards, with the same command
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Wait until every application has confirmed, up to this long; exit code 4 where one has not
+    #[arg(long, value_name = "TIME", default_value = "2s")]
+    wait: Wait,
+}
+
+impl KillCommand {
+    fn scope(&self) -> Option<KillScope> {
+        let flag = self.flag.clone().map(KillScope::Flag);
+        let tag = || self.tag.clone().map(KillScope::Tag);
+        flag.or_else(tag).or_else(|| self.all.then_some(KillScope::All(AllFlags)))
+    }
+}
+
+/// Does it.
+pub(crate) async fn run(call: &Invocation, command: KillCommand) -> Result<Exit, Failure> {
+    let Some(scope) = command.scope() else {
+        return list(call).await;
+    };
+    let request = KillRequest {
+        scope,
+        reason: command.reason.clone(),
+    };
+    let post = Call::post(call.path(&["kills"]))
+        .query("wait", confirm::asked_of_server(call.output, command.wait.0))
+        .urgent(command.wait.0)
+        .json(&request)?;
+    let mut answer: Answer<KillResponse> = call.client.call(post).await?;
+    if call.output.format() == Format::Json {
+        if answer.value.reason_missing && command.reason.is_some() {
+            give_reason(call, &answer.value, command.reason.as_deref()).await?;
+        }
+        print(&answer.text);
+        return Ok(confirm::exit(answer.value.confirmation.as_ref(), command.wait.0));
+    }
+    let existed = answer.status == StatusCode::OK;
+    print(&headline(call, &answer.value, existed));
+    if existed && answer.value.reason_missing && command.reason.is_some() {
+        give_reason(call, &answer.value, command.reason.as_deref()).await?;
+        answer.value.reason = command.reason;
+        answer.value.reason_missing = false;
+        print("Its reason is recorded now.");
+    }
+    let kill = &answer.value;
+    let subject = kill.revision.map_or_else(|| Subject::Kill(kill.id.clone()), Subject::Revision);
+    let followed = confirm::follow(&call.client, call.environment(), &subject, kill.confirmation.clone(), command.wait.0).await?;
+    if let Some(confirmation) = &followed {
+        print(&confirm::describe(confirmation, command.wait.0, call.output.paint()));
+    }
+    print(&afterwards(call, kill));
+    Ok(confirm::exit(followed.as_ref(), command.wait.0))
+}
+
+async fn give_reason(call: &Invocation, kill: &KillResponse, reason: Option<&str>) -> Result<(), ClientError> {
+    let Some(reason) = reason else { return Ok(()) };
+    let request = ReasonRequest { reason: reason.to_owned() };
+    let patch = Call::patch(call.path(&["kills", kill.id.as_str()])).json(&request)?;
+    call.client.call::<serde::de::IgnoredAny>(patch).await.map(|_| ())
+}
+
+/// What was killed, and what it serves now.
+fn headline(call: &Invocation, kill: &KillResponse, existed: bool) -> String {
+    describe(kill, existed, call.environment().as_str(), call.output.paint())
+}
+
+fn describe(kill: &KillResponse, existed: bool, environment: &str, paint: Paint) -> String {
+    let verb = if existed { "Killed already:" } else { "Killed" };
+    let mut text = format!("{} in {environment}", paint.strong(&format!("{verb} {}", kill.scope)));
+    // Writing to a String cannot fail.
+    if let Some(revision) = kill.revision {
+        let _ = write!(text, ", revision {revision}");
+    }
+    if let Some(reason) = &kill.reason {
+        let _ = write!(text, ": {reason}");
+    }
+    text.push('\n');
+    if kill.provisional {
+        text.push_str(&paint.warn(provisional(kill)));
+        text.push('\n');
+    }
+    if kill.flags_total == 0 {
+        text.push_str(&paint.bad(&nothing_covered(&kill.scope)));
+        text.push('\n');
+    } else {
+        text.push_str(&indented(&served(&kill.flags, kill.flags_total)));
+        text.push('\n');
+    }
+    // Of a provisional kill and of one that covers nothing more has been said than the API says.
+    for warning in kill.warnings.iter().filter(|_| !kill.provisional && kill.flags_total > 0) {
+        let _ = writeln!(text, "{}", paint.warn(warning));
+    }
+    text
+}
+
+const fn provisional(kill: &KillResponse) -> &'static str {
+    if kill.lost_on_restart {
+        "PROVISIONAL AND NOT ON DISK: the store cannot be reached, and this node's journal cannot be written.\n\
+         It is in force on every node that could be reached, and would be lost if this node restarted. Free its disk, and keep it running."
+    } else {
+        "PROVISIONAL: the store cannot be reached. It is in force on every node that could be reached, and on this node's disk;\n\
+         it gets its revision when the store is back."
+    }
+}
+
+fn nothing_covered(scope: &KillScope) -> String {
+    match scope {
+        KillScope::Tag(tag) => format!(
+            "WARNING: no flag has the tag {tag}, so nothing serves anything else than before. A flag that is given the tag is killed then.\n\
+             Was another tag meant? `ripcord flags list` shows them."
+        ),
+        KillScope::Flag(flag) => {
+            format!("WARNING: there is no flag {flag} now, so nothing serves anything else than before. `ripcord flags list` shows the flags.")
+        }
+        KillScope::All(_) => "WARNING: the environment has no flags now, so nothing serves anything else than before.".to_owned(),
+    }
+}
+
+fn served(flags: &[ServedFlag], total: usize) -> String {
+    let rows = flags.iter().take(LISTED).map(|served| [served.flag.to_string(), serves(served)]);
+    let mut text = table(["flag", "serves"], rows);
+    let more = total.saturating_sub(flags.len().min(LISTED));
+    if more > 0 {
+        let _ = write!(text, "\nand {}", count(more, "more flag", "more flags"));
+    }
+    text
+}
+
+fn serves(served: &ServedFlag) -> String {
+    served.serves.as_ref().map_or_else(|| "the caller's default".to_owned(), ToString::to_string)
+}
+
+/// How to say why, and how to undo it.
+fn afterwards(call: &Invocation, kill: &KillResponse) -> String {
+    let mut text = String::new();
+    if kill.reason_missing {
+        let again = call.command(&format!("kill {} --reason \"…\"", arguments(&kill.scope)));
+        let _ = writeln!(text, "\nNobody has said why yet. Say it with\n  {again}");
+    }
+    let undo = call.command(&format!("restore {} --reason \"…\"", kill.id));
+    let _ = write!(text, "\nUndo it with\n  {}", call.output.paint().strong(&undo));
+    text
+}
+
+fn arguments(scope: &KillScope) -> String {
+    match scope {
+        KillScope::Flag(flag) => flag.to_string(),
+        KillScope::Tag(tag) => format!("--tag {tag}"),
+        KillScope::All(_) => "--all".to_owned(),
+    }
+}
+
+async fn list(call: &Invocation) -> Result<Exit, Failure> {
+    let kills: Answer<Vec<KillView>> = call.client.list(&call.path(&["kills"]), usize::MAX).await?;
+    call.output.answer(&kills, |kills| {
+        if kills.is_empty() {
+            return format!("No kill is in force in {}.", call.environment());
+        }
+        table(
+            ["kill", "scope", "flags", "since", "by", "reason"],
+            kills.iter().map(|view| {
+                let reason = view.kill.reason.clone().unwrap_or_else(|| "(nobody has said)".to_owned());
+                let reason = if view.provisional { format!("{reason} [provisional]") } else { reason };
+                let kill = &view.kill;
+                [
+                    kill.id.to_string(),
+                    kill.scope.to_string(),
+                    view.serves_total.to_string(),
+                    moment(kill.at),
+                    kill.actor.name.clone(),
+                    reason,
+                ]
+            }),
+        )
+    });
+    Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! What a command prints: text for people, or with `--json` the API's JSON and nothing else.
+//!
+//! Answers go to the standard output, everything about them (progress, notes, errors) to the standard error. Colours are for
+//! terminals, and only where `NO_COLOR` is not set.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, TableStyle};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::client::Answer;
+
+/// Columns that a terminal has, for a table to be fitted into it.
+const WIDTH: u16 = 60;
+
+/// How answers are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// The API's JSON.
+    Json,
+}
+
+/// Where and how a command prints.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    format: Format,
+    paint: Paint,
+    error_paint: Paint,
+}
+
+impl Output {
+    /// For this process's own terminal.
+    pub(crate) fn new(format: Format) -> Self {
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let paint = |terminal: bool| if terminal && !plain { Paint::Colours } else { Paint::Plain };
+        Self {
+            format,
+            paint: paint(std::io::stdout().is_terminal()),
+            error_paint: paint(std::io::stderr().is_terminal()),
+        }
+    }
+
+    /// How answers are printed.
+    pub const fn format(self) -> Format {
+        self.format
+    }
+
+    /// The colours of the standard output.
+    pub const fn paint(self) -> Paint {
+        self.paint
+    }
+
+    /// The colours of the standard error.
+    pub(crate) const fn error_paint(self) -> Paint {
+        self.error_paint
+    }
+
+    /// Shows an answer: its JSON as it came, or what `text` makes of it.
+    pub(crate) fn answer<T>(self, answer: &Answer<T>, text: impl FnOnce(&T) -> String) {
+        match self.format {
+            Format::Json => print(&answer.text),
+            Format::Text => print(&text(&answer.value)),
+        }
+    }
+
+    /// Prints text for people; nothing with `--json`.
+    pub(crate) fn text(self, text: &str) {
+        if self.format == Format::Text {
+            print(text);
+        }
+    }
+}
+
+/// Prints to the standard output and ends the line. A reader that has gone (`| head`) is no error.
+pub fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{}", text.trim_end_matches('\n'));
+    let _ = out.flush();
+}
+
+/// Says something beside the answer, on the standard error.
+pub fn note(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end_matches('\n'));
+}
+
+/// Colours, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paint {
+    /// ANSI colours.
+    Colours,
+    /// Text alone.
+    Plain,
+}
+
+impl Paint {
+    fn with(self, code: &str, text: &str) -> String {
+        match self {
+            Self::Colours => format!("\x1b[{code}m{text}\x1b[0m"),
+            Self::Plain => text.to_owned(),
+        }
+    }
+
+    /// What went well, or is added.
+    pub fn good(self, text: &str) -> String {
+        self.with("32", text)
+    }
+
+    /// What went wrong, or is taken away.
+    pub fn bad(self, text: &str) -> String {
+        self.with("31", text)
+    }
+
+    /// What wants attention, or changes.
+    pub fn warn(self, text: &str) -> String {
+        self.with("33", text)
+    }
+
+    /// What stands out.
+    pub fn strong(self, text: &str) -> String {
+        self.with("1", text)
+    }
+
+    /// What stands back.
+    pub fn faint(self, text: &str) -> String {
+        self.with("2", text)
+    }
+}
+
+/// A table with aligned columns and no lines. The last column takes what is left of a terminal's width.
+pub(crate) fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+    let mut table = Table::new();
+    table.load_style(TableStyle::new());
+    table.set_header(header);
+    table.add_rows(rows);
+    // What is narrower, or says that it has no width, is better left to wrap by itself.
+    if table.width().is_some_and(|width| width >= WIDTH) {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+    }
+    let last = N.saturating_sub(1);
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, if index == last { 0 } else { 2 }));
+        if index != last {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
+    table.trim_fmt()
+}
+
+/// Names and what they are, one a line, aligned.
+pub fn facts(facts: &[(&str, String)]) -> String {
+    let width = facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
+    let lines: Vec<_> = facts.iter().map(|(name, value)| format!("{name:width$}  {value}")).collect();
+    lines.join("\n")
+}
+
+/// Every line of `text` moved in by two spaces.
+pub fn indented(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(|line| format!("  {line}").trim_end().to_owned()).collect();
+    lines.join("\n")
+}
+
+/// A moment in the time zone of this machine, to the second.
+pub(crate) fn moment(at: Timestamp) -> String {
+    at.to_zoned_datetime(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// `1 flag`, `2 flags`.
+pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! `ripcord proposal wait`: until a second person has decided, for pipelines.
+
+use std::time::Duration;
+
+use clap::Args;
+use ripcord_proto::proposal::{Proposal, ProposalState};
+use ripcord_proto::duration::HumanDuration;
+use ripcord_proto::{EnvironmentKey, ProposalId};
+use tokio::time::Instant;
+
+use super::words;
+use crate::client::{Answer, Call, ClientError};
+use crate::exit::{Exit, Failure};
+use crate::invocation::{Invocation, path};
+use crate::output::note;
+
+/// How long the server is asked to wait at once.
+const AT_ONCE: Duration = Duration::from_secs(20);
+/// How long a server that does not answer is asked again.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// How long until it is asked again.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// Wait until a proposal is decided on
+#[derive(Debug, Args)]
+pub(super) struct Wait {
+    /// The proposal's id
+    #[arg(value_name = "PROPOSAL_ID")]
+    id: ProposalId,
+    /// How long to wait at most (30m, 2h); exit code 4 then
+    #[arg(long, value_name = "TIME")]
+    timeout: Option<HumanDuration>,
+}
+
+/// Waits.
+pub(super) async fn run(call: &Invocation, command: Wait) -> Result<Exit, Failure> {
+    decided(call, call.environment(), &command.id, command.timeout).await
+}
+
+/// Waits until a proposal is decided on, or the time is up.
+pub(super) async fn decided(call: &Invocation, environment: &EnvironmentKey, id: &ProposalId, timeout: Option<HumanDuration>) -> Result<Exit, Failure> {
+    let deadline = timeout.map(|timeout| Instant::now() + timeout.duration());
+    let mut heard = Instant::now();
+    loop {
+        let left = deadline.map_or(AT_ONCE, |deadline| deadline.saturating_duration_since(Instant::now()));
+        match asked(call, environment, id, left.min(AT_ONCE)).await {
+            Ok(answer) if answer.value.state.is_final() => {
+                call.output.answer(&answer, |proposal| words::line(proposal, call.output.paint()));
+                return Ok(exit(answer.value.state));
+            }
+            Ok(_) => heard = Instant::now(),
+            // A node that restarts is no reason to lose sight of a proposal.
+            Err(ClientError::Unreachable { .. } | ClientError::Silent { .. }) if heard.elapsed() < PATIENCE => tokio::time::sleep(AGAIN).await,
+            Err(error) => return Err(error.into()),
+        }
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            let again = call.command_in(environment, &format!("proposal wait {id}"));
+            note(&format!("The time is up, and nobody has decided on proposal {id}. `{again}` waits again."));
+            return Ok(Exit::Unconfirmed);
+        }
+    }
+}
+
+async fn asked(call: &Invocation, environment: &EnvironmentKey, id: &ProposalId, patience: Duration) -> Result<Answer<Proposal>, ClientError> {
+    let wait = format!("{}ms", patience.as_millis().max(1));
+    let get = Call::get(path(environment, &["proposals", id.as_str()]));
+    call.client.call(get.query("wait", Some(wait))).await
+}
+
+fn exit(state: ProposalState) -> Exit {
+    match state {
+        ProposalState::Applied => Exit::Done,
+        ProposalState::Declined | ProposalState::Withdrawn | ProposalState::Expired | ProposalState::Stale => Exit::Refused,
+        ProposalState::Proposed => Exit::Unconfirmed,
+    }
+}

@@ -1,0 +1,130 @@
+//! What a release says about itself, as arguments.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use ripcord_proto::{FlagKey, Tag};
+use serde_json::{Map, Value, json};
+
+use crate::exit::Failure;
+use crate::input;
+use crate::span::Span;
+
+/// What a release says about itself. What is not named stays as it is.
+#[derive(Debug, Args)]
+pub(super) struct Details {
+    /// Flags that it is meant to change; what it does change belongs to it in any case
+    #[arg(long, value_name = "FLAGS", value_delimiter = ',')]
+    flags: Vec<FlagKey>,
+    /// Tags of flags that it is meant to change
+    #[arg(long, value_name = "TAGS", value_delimiter = ',')]
+    tags: Vec<Tag>,
+    /// What is deployed
+    #[arg(long, value_name = "TEXT")]
+    artifact: Option<String>,
+    /// The commit of the source
+    #[arg(long, value_name = "TEXT")]
+    commit: Option<String>,
+    /// The digest of the image
+    #[arg(long, value_name = "TEXT")]
+    image: Option<String>,
+    /// What must be seen for it to count as well; can be given several times
+    #[arg(long, value_name = "TEXT")]
+    success: Vec<String>,
+    /// What must be seen for it to be taken back; can be given several times
+    #[arg(long, value_name = "TEXT")]
+    failure: Vec<String>,
+    /// How long from its beginning it can be taken back as planned (30m, 2h, 3d)
+    #[arg(long, value_name = "TIME")]
+    window: Option<Span>,
+    /// How the data of a flag is protected; can be given several times
+    #[arg(long, value_name = "FLAG=TEXT", value_parser = pair)]
+    data: Vec<(String, String)>,
+    /// Who answers for what, at least a commander; can be given several times
+    #[arg(long = "owner", value_name = "ROLE=NAME", value_parser = pair)]
+    owners: Vec<(String, String)>,
+    /// Probes that a rollback of it asks: a file with a list of them, YAML or JSON
+    #[arg(long, value_name = "FILE")]
+    checks: Option<PathBuf>,
+    /// Why; it goes into the log
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+/// `name=text`; an empty text takes back what was said.
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| format!("{text:?} says not what of whom; write it as NAME=TEXT"))?;
+    if name.is_empty() {
+        return Err(format!("{text:?} has no name; write it as NAME=TEXT"));
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+impl Details {
+    /// As the members of a request; only those that were given.
+    pub(super) fn members(&self) -> Result<Map<String, Value>, Failure> {
+        let list = |items: &[String]| (!items.is_empty()).then(|| json!(items));
+        let map = |pairs: &[(String, String)]| (!pairs.is_empty()).then(|| object(pairs));
+        let checks = self.checks.as_deref().map(input::checks).transpose()?;
+        let members = [
+            ("flags", (!self.flags.is_empty()).then(|| json!(self.flags))),
+            ("tags", (!self.tags.is_empty()).then(|| json!(self.tags))),
+            ("artifact", self.artifact.as_ref().map(|text| json!(text))),
+            ("commit", self.commit.as_ref().map(|text| json!(text))),
+            ("image", self.image.as_ref().map(|text| json!(text))),
+            ("success", list(&self.success)),
+            ("failure", list(&self.failure)),
+            ("window_seconds", self.window.map(|Span(seconds)| json!(seconds))),
+            ("data", map(&self.data)),
+            ("owners", map(&self.owners)),
+            ("checks", checks.map(|checks| json!(checks))),
+            ("reason", self.reason.as_ref().map(|text| json!(text))),
+        ];
+        Ok(members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect())
+    }
+}
+
+fn object(pairs: &[(String, String)]) -> Value {
+    let value = |text: &String| if text.is_empty() { Value::Null } else { Value::String(text.clone()) };
+    Value::Object(pairs.iter().map(|(name, text)| (name.clone(), value(text))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use serde_json::{Value, json};
+
+    use super::Details;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        details: Details,
+    }
+
+    fn members(line: &[&str]) -> Value {
+        let line = std::iter::once("release").chain(line.iter().copied());
+        Value::Object(Line::try_parse_from(line).unwrap().details.members().unwrap())
+    }
+
+    #[test]
+    fn only_what_was_given_is_sent() {
+        assert_eq!(members(&[]), json!({}));
+        let line = [
+            "--flags",
+            "a,b",
+            "--window",
+            "2h",
+            "--owner",
+            "commander=ana",
+            "--data",
+            "a=both = read",
+            "--data",
+            "b=",
+        ];
+        let sent = json!({"flags": ["a", "b"], "window_seconds": 7200, "owners": {"commander": "ana"}, "data": {"a": "both = read", "b": null}});
+        assert_eq!(members(&line), sent);
+    }
+}

@@ -1,0 +1,190 @@
+//! Releases for people.
+
+use std::fmt::Write as _;
+
+use ripcord_proto::FlagKey;
+use ripcord_proto::release::ReleaseState;
+use ripcord_proto::rest::log::ChangedBy;
+use ripcord_proto::rest::releases::{ReleaseDetail, ReleaseDiff, ReleaseView, ReleasedFlag, RollbackWindow};
+
+use crate::changes;
+use crate::invocation::Invocation;
+use crate::output::{Paint, count, facts, indented, moment, table};
+use crate::span::in_words;
+
+/// What was begun, and how changes join it.
+pub(super) fn begun(call: &Invocation, view: &ReleaseView) -> String {
+    let release = &view.release;
+    let apply = call.command(&format!("apply -f flags.yaml --release {}", release.name));
+    format!(
+        "Began release {} of {}; checkpoint {} is its baseline.\n{}Changes join it with\n  {apply}",
+        release.name,
+        call.environment(),
+        release.baseline,
+        missing(view, call.output.paint())
+    )
+}
+
+/// What it says now.
+pub(super) fn described(view: &ReleaseView, paint: Paint) -> String {
+    format!("{}\n{}", head(view, paint), missing(view, paint))
+}
+
+/// What was finished, and that it can still be taken back.
+pub(super) fn finished(call: &Invocation, view: &ReleaseView) -> String {
+    let release = &view.release;
+    let commits = usize::try_from(release.commits).unwrap_or(usize::MAX);
+    let back = call.command(&format!("rollback plan --release {}", release.name));
+    format!(
+        "Finished release {} ({}). It can still be taken back:\n  {back}",
+        release.name,
+        count(commits, "commit", "commits")
+    )
+}
+
+/// All of them, a line each.
+pub(super) fn list(releases: &[ReleaseView]) -> String {
+    table(
+        ["release", "state", "commits", "begun", "by", "window", "deployed"],
+        releases.iter().map(|view| {
+            let release = &view.release;
+            [
+                release.name.to_string(),
+                state(release.state).to_owned(),
+                release.commits.to_string(),
+                moment(release.at),
+                release.by.name.clone(),
+                view.window.as_ref().map(window).unwrap_or_default(),
+                deployed(view),
+            ]
+        }),
+    )
+}
+
+const fn state(state: ReleaseState) -> &'static str {
+    match state {
+        ReleaseState::Open => "open",
+        ReleaseState::Finished => "finished",
+    }
+}
+
+fn window(window: &RollbackWindow) -> String {
+    match window.remaining_seconds {
+        0 => "over".to_owned(),
+        seconds => format!("{} left", in_words(seconds)),
+    }
+}
+
+fn deployed(view: &ReleaseView) -> String {
+    let details = &view.release.details;
+    let named = [("", &details.artifact), ("commit ", &details.commit), ("image ", &details.image)];
+    let named = named.into_iter().filter_map(|(what, text)| Some(format!("{what}{}", text.as_ref()?)));
+    named.collect::<Vec<_>>().join(", ")
+}
+
+/// What it says about itself.
+fn head(view: &ReleaseView, paint: Paint) -> String {
+    let (release, details) = (&view.release, &view.release.details);
+    let mut members = vec![
+        (
+            "state",
+            format!("{}, begun {} by {}", state(release.state), moment(release.at), release.by.name),
+        ),
+        ("baseline", release.baseline.to_string()),
+    ];
+    if let Some(open) = &view.window {
+        members.push(("window", format!("{} (until {})", window(open), moment(open.ends))));
+    }
+    let finished = release.finished.as_ref();
+    members.extend(finished.map(|finished| ("finished", format!("{} by {}", moment(finished.at), finished.by.name))));
+    let said = |name, text: String| (!text.is_empty()).then_some((name, text));
+    members.extend(said("deployed", deployed(view)));
+    members.extend(said("success", details.success.join("; ")));
+    members.extend(said("failure", details.failure.join("; ")));
+    let owners: Vec<_> = details.owners.iter().map(|(role, name)| format!("{role} {name}")).collect();
+    members.extend(said("owners", owners.join(", ")));
+    let data: Vec<_> = details.data.iter().map(|(flag, measure)| format!("{flag}: {measure}")).collect();
+    members.extend(said("data", data.join("; ")));
+    let checks: Vec<_> = details.checks.iter().map(|check| check.name.clone()).collect();
+    members.extend(said("checks", checks.join(", ")));
+    format!("{}\n{}", paint.strong(release.name.as_str()), indented(&facts(&members)))
+}
+
+/// What is still to be said before a protected environment lets more people be served its flags.
+fn missing(view: &ReleaseView, paint: Paint) -> String {
+    if view.missing.is_empty() {
+        return String::new();
+    }
+    let mut text = paint.warn("The environment is protected; before more people may be served its flags it must also say:");
+    text.push('\n');
+    for fault in &view.missing {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {fault}");
+    }
+    text
+}
+
+/// One of them, with what it changed.
+pub(super) fn detail(call: &Invocation, detail: &ReleaseDetail) -> String {
+    let (view, paint) = (&detail.view, call.output.paint());
+    let mut text = format!("{}\n", head(view, paint));
+    text.push_str(&diff(&detail.diff, paint));
+    text.push_str(&missing(view, paint));
+    if !detail.diff.flags.is_empty() || !detail.diff.segments.is_empty() {
+        let back = call.command(&format!("rollback plan --release {}", view.release.name));
+        // Writing to a String cannot fail.
+        let _ = write!(text, "See what taking it back would do with\n  {back}");
+    }
+    text
+}
+
+fn diff(diff: &ReleaseDiff, paint: Paint) -> String {
+    if diff.flags.is_empty() && diff.segments.is_empty() {
+        let back = if diff.back.is_empty() {
+            "It has changed nothing yet."
+        } else {
+            "Everything that it changed is as it was again."
+        };
+        return format!("{back}\n");
+    }
+    let mut text = String::from("Against its baseline:\n");
+    for step in &diff.segments {
+        text.push_str(&changes::segment(step, paint));
+        others(&mut text, diff.foreign_segments.get(&step.key), paint);
+    }
+    for step in &diff.flags {
+        text.push_str(&flag(step, paint));
+        others(&mut text, diff.foreign_flags.get(&step.key), paint);
+    }
+    let back: Vec<_> = diff.back.iter().map(FlagKey::as_str).collect();
+    if !back.is_empty() {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "As they were again: {}", back.join(", "));
+    }
+    text
+}
+
+/// A flag, as it was and as it is.
+fn flag(step: &ReleasedFlag, paint: Paint) -> String {
+    let head = match (&step.from, &step.to) {
+        (None, _) => paint.good(&format!("+ flag {}", step.key)),
+        (Some(_), None) => paint.bad(&format!("- flag {}", step.key)),
+        (Some(_), Some(_)) => format!("{} flag {}", paint.warn("~"), step.key),
+    };
+    let was = step.was.iter().map(|words| format!("    was  {words}"));
+    let is = step.is.iter().map(|words| format!("    is   {words}"));
+    let differs = step.differs.iter().map(|line| format!("    {line}"));
+    let lines: Vec<_> = std::iter::once(head).chain(was).chain(is).chain(differs).collect();
+    format!("{}\n", lines.join("\n"))
+}
+
+/// Who else changed it.
+fn others(text: &mut String, foreign: Option<&Vec<ChangedBy>>, paint: Paint) {
+    for by in foreign.into_iter().flatten() {
+        let of = by.release.as_ref().map(|release| format!(", release {release}")).unwrap_or_default();
+        let why = by.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let line = format!("    also changed in revision {} by {}{of}{why}", by.revision, by.actor.name);
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{}", paint.warn(&line));
+    }
+}

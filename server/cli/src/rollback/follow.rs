@@ -1,0 +1,184 @@
+//! The live view of a rollback: confirmations while they come in, then what came of it, with the proof.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use ripcord_proto::RollbackId;
+use ripcord_proto::check::CheckOutcome;
+use ripcord_proto::rollback::{Stages, PhaseTimes, Rollback, RollbackState, BadExposure};
+
+use crate::client::{Answer, Call};
+use crate::confirm::{self, milliseconds};
+use crate::exit::{Exit, Failure};
+use crate::invocation::Invocation;
+use crate::output::{Paint, count, indented, moment, print, table};
+
+/// How long the server holds each answer, so that an end is seen at once and progress ten times a second.
+const HOLD: Duration = Duration::from_millis(100);
+
+/// Until when a rollback is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// Its newest commit is confirmed: of a staged one that is a step.
+    Commit,
+    /// It is confirmed, partial, failed, stopped or undone.
+    Settled,
+}
+
+/// Follows a rollback that was just committed, shows what came of it and how to undo it, and answers with the exit code.
+pub(crate) async fn see(call: &Invocation, rollback: Rollback, patience: Duration) -> Result<Exit, Failure> {
+    let rollback = follow(call, &rollback.id, Until::Commit, patience).await?;
+    print(&describe(call, &rollback));
+    Ok(exit(&rollback, patience))
+}
+
+/// Waits until it has come so far or the time is up, with a progress bar, and answers with how it stands then.
+pub(crate) async fn follow(call: &Invocation, id: &RollbackId, until: Until, patience: Duration) -> Result<Rollback, Failure> {
+    let began = Instant::now();
+    let mut bar = None;
+    loop {
+        let hold = HOLD.min(patience.saturating_sub(began.elapsed()));
+        let get = Call::get(call.path(&["rollbacks", id.as_str()])).query("wait", Some(format!("{}ms", hold.as_millis())));
+        let answer: Answer<Rollback> = call.client.call(get).await?;
+        let rollback = answer.value;
+        let confirmation = rollback.confirmation.as_ref();
+        if let Some(confirmation) = confirmation {
+            confirm::show(&mut bar, confirmation, began.elapsed());
+        }
+        let is_done = match until {
+            Until::Settled => rollback.state != RollbackState::Committed,
+            Until::Commit => rollback.state != RollbackState::Committed || (is_running(&rollback) && rollback.phases.applied.is_some()),
+        };
+        if is_done || began.elapsed() >= patience {
+            if let Some(bar) = bar {
+                bar.finish_and_clear();
+            }
+            return Ok(rollback);
+        }
+    }
+}
+
+fn is_running(rollback: &Rollback) -> bool {
+    rollback.ladder.as_ref().is_some_and(Stages::is_running)
+}
+
+/// 0 confirmed, stopped, or on its way down; 1 failed; 4 not confirmed in time.
+pub(crate) fn exit(rollback: &Rollback, patience: Duration) -> Exit {
+    match rollback.state {
+        RollbackState::Confirmed | RollbackState::Stopped | RollbackState::Undone | RollbackState::Planned => Exit::Done,
+        RollbackState::Committed if patience.is_zero() || is_running(rollback) => Exit::Done,
+        RollbackState::Committed | RollbackState::Partial => Exit::Unconfirmed,
+        RollbackState::Failed => Exit::Failed,
+    }
+}
+
+/// All that is known of it, and the command that undoes it.
+pub(crate) fn describe(call: &Invocation, rollback: &Rollback) -> String {
+    let undo = call.command(&format!("rollback undo {}", rollback.id));
+    shown(rollback, call.environment().as_str(), &undo, call.output.paint())
+}
+
+fn shown(rollback: &Rollback, environment: &str, undo: &str, paint: Paint) -> String {
+    let mut text = paint.strong(&format!("Rolled {environment} back to {}", target(rollback)));
+    // Writing to a String cannot fail.
+    let flags = count(rollback.flags.len(), "flag", "flags");
+    let _ = write!(text, ": {flags}, revision {}\n{}", rollback.revision, rollback.id);
+    if let Some(confirmation) = &rollback.confirmation {
+        let _ = write!(text, "\n{}", confirm::describe(confirmation, Duration::ZERO, paint));
+    }
+    let _ = write!(text, "\n\n{}", indented(&phases(&rollback.phases)));
+    if !rollback.checks.is_empty() {
+        let _ = write!(text, "\n\n{}", indented(&checks(&rollback.checks, paint)));
+    }
+    let _ = write!(text, "\n\n{}\n{}", served(&rollback.bad_exposure), state(rollback, paint));
+    if rollback.state != RollbackState::Undone {
+        let _ = write!(text, "\n\nUndo it with\n  {}", paint.strong(undo));
+    }
+    text
+}
+
+/// `checkpoint before-web-41 (revision 1:41)`.
+pub(crate) fn target(rollback: &Rollback) -> String {
+    let target = &rollback.target;
+    match &target.checkpoint {
+        Some(checkpoint) => format!("{checkpoint} (revision {})", target.revision),
+        None => format!("revision {}", target.revision),
+    }
+}
+
+/// Its state, and what it says.
+pub(crate) fn state(rollback: &Rollback, paint: Paint) -> String {
+    let name = match rollback.state {
+        RollbackState::Confirmed => paint.good("Confirmed."),
+        RollbackState::Failed => paint.bad("Failed."),
+        RollbackState::Partial => paint.warn("Partial."),
+        RollbackState::Planned => "Planned.".to_owned(),
+        RollbackState::Committed => "Committed.".to_owned(),
+        RollbackState::Stopped => paint.warn("Stopped."),
+        RollbackState::Undone => "Undone.".to_owned(),
+    };
+    format!("{name} {}", rollback.message)
+}
+
+fn phases(phases: &PhaseTimes) -> String {
+    let at = |moment_of: Option<jiff::Timestamp>| moment_of.map_or_else(|| "-".to_owned(), moment);
+    let took = |ms: Option<f64>| ms.map(milliseconds).unwrap_or_default();
+    let decided = phases
+        .detected
+        .zip(phases.decided)
+        .map(|(from, to)| to.duration_since(from).as_secs_f64() * 1_000.0);
+    let spread = match (phases.applied_p50_ms, phases.applied_p99_ms, phases.applied_last_ms) {
+        (Some(p50), Some(p99), Some(last)) => format!("{} p50, {} p99, {} last", milliseconds(p50), milliseconds(p99), milliseconds(last)),
+        _ => String::new(),
+    };
+    let rows = [
+        ("detected", at(phases.detected), String::new()),
+        ("decided", at(phases.decided), took(decided)),
+        ("committed", at(phases.committed), took(phases.commit_ms)),
+        ("applied", at(phases.applied), spread),
+        ("healthy", at(phases.healthy), took(phases.healthy_ms)),
+    ];
+    table(["phase", "at", "took"], rows.map(|(phase, at, took)| [phase.to_owned(), at, took]))
+}
+
+fn checks(checks: &[CheckOutcome], paint: Paint) -> String {
+    table(
+        ["check", "of", "", "answer"],
+        checks.iter().map(|check| {
+            let passed = if check.passed { paint.good("passes") } else { paint.bad("FAILS") };
+            [check.name.clone(), check.of.clone(), passed, check.detail.clone()]
+        }),
+    )
+}
+
+fn served(served: &BadExposure) -> String {
+    if *served == BadExposure::default() {
+        return "No evaluation of the bad state was reported between its onset and the confirmation.".to_owned();
+    }
+    let mut text = format!(
+        "Between onset and confirmation {} were reported to users, {} of them with an error",
+        times(served.real),
+        served.errors_real
+    );
+    if served.synthetic > 0 {
+        let _ = write!(
+            text,
+            "; {} to probes and tests, {} with an error",
+            times(served.synthetic),
+            served.errors_synthetic
+        );
+    }
+    text.push('.');
+    text
+}
+
+fn times(number: u64) -> String {
+    count(
+        usize::try_from(number).unwrap_or(usize::MAX),
+        "evaluation of the bad state",
+        "evaluations of the bad state",
+    )
+}
+
+#[cfg(test)]
+mod tests;

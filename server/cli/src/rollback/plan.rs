@@ -1,0 +1,251 @@
+//! `ripcord rollback plan`: what a rollback would do, and the command that does exactly that.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use ripcord_proto::rest::log::ChangedBy;
+use ripcord_proto::rest::rollbacks::{PlanConflict, PlannedFlag, PlannedStages, PlanRequest, Population, RollbackPlan};
+use ripcord_proto::rollback::RollbackScope;
+use serde_json::{Map, Value};
+
+use super::Ask;
+use crate::client::{Answer, Call};
+use crate::exit::{Exit, Failure};
+use crate::input;
+use crate::invocation::Invocation;
+use crate::output::{Paint, count, indented, moment, table};
+use crate::span;
+
+/// Flags that are listed one by one; of more the number is told.
+const LISTED: usize = 40;
+
+/// Show what a rollback would do, whom it would affect and what stands in the way; changes nothing
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ripcord rollback plan --to last-known-good
+  ripcord rollback plan --release web-2026.11.24 --sample users.json
+  ripcord rollback plan --to quiet --flags checkout-v2 --json")]
+pub(super) struct Plan {
+    #[command(flatten)]
+    ask: Ask,
+    /// Contexts of real users, to say whom it affects: a JSON list, or an object a line
+    #[arg(long, value_name = "FILE", conflicts_with = "population")]
+    sample: Option<PathBuf>,
+    /// How many users are made up to say whom it affects [default: 10000]
+    #[arg(long, value_name = "NUMBER")]
+    population: Option<u64>,
+}
+
+impl Plan {
+    /// What is planned.
+    pub(super) const fn ask(&self) -> &Ask {
+        &self.ask
+    }
+}
+
+/// Does it.
+pub(super) async fn run(call: &Invocation, command: Plan) -> Result<Exit, Failure> {
+    command.ask().check()?;
+    let request = PlanRequest {
+        rollback: command.ask().request(None),
+        sample: command.sample.as_deref().map(sample).transpose()?,
+        population: command.population,
+    };
+    let post = Call::post(call.path(&["rollbacks", "plan"])).json(&request)?;
+    let plan: Answer<RollbackPlan> = call.client.call(post).await?;
+    call.output.answer(&plan, |plan| {
+        let next = call.command(&command.ask().arguments(plan));
+        describe(plan, call.environment().as_str(), &next, call.output.paint())
+    });
+    Ok(Exit::Done)
+}
+
+/// The contexts of a file.
+fn sample(file: &Path) -> Result<Vec<Map<String, Value>>, Failure> {
+    let text = input::text(file)?;
+    if text.trim_start().starts_with('[') {
+        return serde_json::from_str(&text).map_err(|error| wrong(file, &error));
+    }
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    lines.map(|line| serde_json::from_str(line).map_err(|error| wrong(file, &error))).collect()
+}
+
+fn wrong(file: &Path, error: &serde_json::Error) -> Failure {
+    Failure::Usage(format!(
+        "{} holds no contexts: {error}. Give a JSON list of objects, or an object a line: {{\"targetingKey\": \"user-1\", \"plan\": \"beta\"}}.",
+        input::name(file)
+    ))
+}
+
+/// The plan for a person, and the command that does it.
+pub(super) fn describe(plan: &RollbackPlan, environment: &str, next: &str, paint: Paint) -> String {
+    let mut text = headline(plan, environment, paint);
+    // Writing to a String cannot fail.
+    if !plan.flags.is_empty() {
+        let _ = writeln!(text, "\n{}", indented(&flags(&plan.flags)));
+    }
+    for step in &plan.segments {
+        let what = if step.from.is_none() { "comes back" } else { "goes back" };
+        let _ = writeln!(text, "{} segment {} {what}", paint.warn("~"), step.key);
+    }
+    if plan.settings.is_some() {
+        let _ = writeln!(text, "{} the settings go back", paint.warn("~"));
+    }
+    if let Some(ladder) = &plan.steps {
+        let _ = writeln!(text, "\n{}", steps(ladder, paint));
+    }
+    if !plan.conflicts.is_empty() {
+        let _ = writeln!(text, "\n{}", paint.warn("Left as they are, because others have changed them:"));
+        let _ = writeln!(text, "{}", indented(&conflicts(&plan.conflicts)));
+        let _ = writeln!(text, "--include-conflicts puts these flags back too, --with-segments these segments.");
+    }
+    text.push_str(&kills(plan, paint));
+    for warning in &plan.warnings {
+        let _ = writeln!(text, "{}", paint.warn(&format!("! {warning}")));
+    }
+    let obstacles = obstacles(plan);
+    for obstacle in &obstacles {
+        let _ = writeln!(text, "{}", paint.bad(&format!("✗ {obstacle}")));
+    }
+    let _ = writeln!(text, "\n{}", whom(plan));
+    let refused = plan.flags.is_empty() && !plan.conflicts.is_empty() || !plan.breaks.is_empty() || !plan.cannot.is_empty();
+    if refused {
+        let _ = write!(text, "\nAs it stands it would be refused.");
+    } else {
+        let _ = write!(text, "\nDo exactly this with\n  {}", paint.strong(next));
+    }
+    text
+}
+
+fn headline(plan: &RollbackPlan, environment: &str, paint: Paint) -> String {
+    let target = match &plan.target.checkpoint {
+        Some(name) => format!("{name} ({})", plan.target.position()),
+        None => format!("revision {}", plan.target.position()),
+    };
+    let scope = match &plan.scope {
+        RollbackScope::Environment => "everything".to_owned(),
+        RollbackScope::Release(name) => format!("release {name}"),
+        RollbackScope::Flags(flags) => count(flags.len(), "flag", "flags"),
+        RollbackScope::Tags(tags) => format!("flags tagged {}", tags.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+        RollbackScope::Rollback(id) => format!("rollback {id}"),
+        RollbackScope::Rollout(id) => format!("rollout {id}"),
+    };
+    let segment = plan.segment.as_ref().map(|segment| format!(" for segment {segment}")).unwrap_or_default();
+    let changes = count(plan.flags.len(), "flag changes", "flags change");
+    format!(
+        "{} in {environment}: {changes}.\n",
+        paint.strong(&format!("Back to {target}, {scope}{segment}"))
+    )
+}
+
+fn flags(flags: &[PlannedFlag]) -> String {
+    let rows = flags.iter().take(LISTED).map(|flag| {
+        [
+            flag.key.to_string(),
+            flag.now.clone(),
+            flag.then.clone(),
+            percent(flag.users.share),
+            flag.changed.as_ref().map(by).unwrap_or_default(),
+        ]
+    });
+    let mut text = table(["flag", "now", "then", "users", "changed last"], rows);
+    if flags.len() > LISTED {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\nand {}; --json has them all", count(flags.len() - LISTED, "more flag", "more flags"));
+    }
+    text
+}
+
+fn by(changed: &ChangedBy) -> String {
+    let release = changed.release.as_ref().map(|release| format!(", release {release}")).unwrap_or_default();
+    let reason = changed.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("{} at {} by {}{release}{reason}", changed.revision, moment(changed.at), changed.actor.name)
+}
+
+fn steps(ladder: &PlannedStages, paint: Paint) -> String {
+    let rows = ladder.steps.iter().map(|step| {
+        let cap = step.percent.map_or_else(|| "the target".to_owned(), |percent| format!("at most {percent} %"));
+        let after = if step.after_seconds == 0 {
+            "at once".to_owned()
+        } else {
+            span::in_words(step.after_seconds)
+        };
+        [after, cap, count(usize::try_from(step.flags).unwrap_or(usize::MAX), "flag", "flags")]
+    });
+    let mut text = indented(&table(["after", "exposed", "changes"], rows));
+    let named = [("Whole at the first step", &ladder.whole), ("At the last step", &ladder.last)];
+    for (what, flags) in named.into_iter().filter(|(_, flags)| !flags.is_empty()) {
+        let names: Vec<String> = flags.iter().take(LISTED).map(ToString::to_string).collect();
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n{}", paint.warn(&format!("{what}: {}", names.join(", "))));
+    }
+    text
+}
+
+fn conflicts(conflicts: &[PlanConflict]) -> String {
+    let rows = conflicts.iter().take(LISTED).map(|conflict| {
+        let flag = conflict.flag.as_ref().map(ToString::to_string);
+        let segment = conflict.segment.as_ref().map(|segment| format!("segment {segment}"));
+        let changed = conflict.changed.as_ref().map(by).unwrap_or_default();
+        [flag.or(segment).unwrap_or_default(), conflict.why.clone(), changed]
+    });
+    let mut text = table(["what", "why", "commit"], rows);
+    if conflicts.len() > LISTED {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\nand {} more", conflicts.len() - LISTED);
+    }
+    text
+}
+
+fn kills(plan: &RollbackPlan, paint: Paint) -> String {
+    let mut text = String::new();
+    for killed in plan.kills.iter().take(LISTED) {
+        let ids: Vec<String> = killed.kills.iter().map(ToString::to_string).collect();
+        let changes = if killed.needs_allow_killed_edit {
+            "; what it serves meanwhile would change, which needs --allow-killed-edit"
+        } else {
+            ""
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "{}",
+            paint.warn(&format!("! {} stays killed by {}{changes}", killed.flag, ids.join(", ")))
+        );
+    }
+    text
+}
+
+/// What stands in the way.
+fn obstacles(plan: &RollbackPlan) -> Vec<String> {
+    let doors = plan.one_way.iter().filter(|door| !door.acknowledged).map(|door| {
+        let data = door.data_checkpoint.as_ref().map(|data| format!(" (data: {data})")).unwrap_or_default();
+        format!("one-way door: {} serves {}: {}{data}", door.flag, door.from, door.reason)
+    });
+    let cannot = plan
+        .cannot
+        .iter()
+        .map(|cannot| format!("rules cannot say it for {}: {}", cannot.flag, cannot.why));
+    let breaks = plan.breaks.iter().map(|fault| format!("it would break {fault}"));
+    let busy = plan.under_way.iter().map(|id| format!("rollback {id} of some of these flags is under way"));
+    doors.chain(cannot).chain(breaks).chain(busy).collect()
+}
+
+fn whom(plan: &RollbackPlan) -> String {
+    let who = match plan.users.source {
+        Population::Synthetic => "made-up users",
+        Population::Sample => "users of the sample",
+    };
+    format!(
+        "{} of {} {who} are served another variant of at least one flag ({}).",
+        plan.users.changed,
+        plan.users.contexts,
+        percent(plan.users.share)
+    )
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1}%", share * 100.0)
+}

@@ -1,0 +1,191 @@
+//! `ripcord rollout wait` and `watch`: how a rollout goes on, line by line.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use ripcord_proto::RolloutId;
+use ripcord_proto::gate::GateVerdict;
+use ripcord_proto::rollout::{Rollout, RolloutState};
+use ripcord_proto::duration::HumanDuration;
+use tokio::time::Instant;
+
+use super::{act, get, words};
+use crate::client::{Answer, ClientError};
+use crate::exit::{Exit, Failure};
+use crate::invocation::Invocation;
+use crate::output::{Format, Paint, note, print};
+use crate::signals;
+
+/// How often it is looked up.
+const EVERY: Duration = Duration::from_millis(250);
+/// How long a server that does not answer is asked again.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Wait until a rollout is over, line by line for a log
+///
+/// Exit codes: 0 completed; 3 failed, aborted or rolled back; 4 not over in time. A hold by a gate or a person goes on being
+/// waited for.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ripcord rollout wait ro_01jd3x7q8v9w0y2z4a6b8c0d2e --timeout 2h
+  ripcord rollout wait ro_01jd3x7q8v9w0y2z4a6b8c0d2e --on-cancel rollback")]
+pub(crate) struct Wait {
+    /// The rollout's id
+    #[arg(value_name = "ROLLOUT_ID")]
+    id: RolloutId,
+    /// How long to wait at most (30m, 2h); exit code 4 then
+    #[arg(long, value_name = "TIME")]
+    timeout: Option<HumanDuration>,
+    /// What becomes of the rollout when this command is told to end (SIGTERM, Ctrl-C)
+    #[arg(long, value_name = "WHAT")]
+    on_cancel: Option<OnCancel>,
+}
+
+/// What becomes of a rollout whose pipeline is cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OnCancel {
+    /// It is held where it is.
+    Hold,
+    /// What it moved is put back.
+    Rollback,
+}
+
+/// Watch a rollout live, with its gates
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// The rollout's id
+    #[arg(value_name = "ROLLOUT_ID")]
+    id: RolloutId,
+}
+
+/// Waits.
+pub(super) async fn wait(call: &Invocation, command: Wait) -> Result<Exit, Failure> {
+    let deadline = command.timeout.map(|timeout| Instant::now() + timeout.duration());
+    follow(call, &command.id, deadline, command.on_cancel).await
+}
+
+/// Watches.
+pub(super) async fn watch(call: &Invocation, command: Watch) -> Result<Exit, Failure> {
+    follow(call, &command.id, None, None).await
+}
+
+async fn follow(call: &Invocation, id: &RolloutId, deadline: Option<Instant>, on_cancel: Option<OnCancel>) -> Result<Exit, Failure> {
+    let mut signals = signals::listen()?;
+    let mut shown = Shown::default();
+    let mut heard = Instant::now();
+    loop {
+        match get(call, id).await {
+            Ok(answer) => {
+                heard = Instant::now();
+                shown.show(call, &answer);
+                if answer.value.state.is_final() {
+                    return Ok(finish(call, &answer));
+                }
+            }
+            // A node that restarts is no reason to lose sight of a rollout.
+            Err(Failure::Client(ClientError::Unreachable { .. } | ClientError::Silent { .. })) if heard.elapsed() < PATIENCE => {}
+            Err(failure) => return Err(failure),
+        }
+        let next = Instant::now() + EVERY;
+        tokio::select! {
+            () = tokio::time::sleep_until(deadline.map_or(next, |deadline| deadline.min(next))) => {}
+            () = signals.next() => return cancelled(call, id, on_cancel).await,
+        }
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            note(&format!(
+                "The time is up, and rollout {id} goes on. `{}` waits again.",
+                call.command(&format!("rollout wait {id}"))
+            ));
+            return Ok(Exit::Unconfirmed);
+        }
+    }
+}
+
+fn finish(call: &Invocation, answer: &Answer<Rollout>) -> Exit {
+    if call.output.format() == Format::Json {
+        print(&answer.text);
+    }
+    match answer.value.state {
+        RolloutState::Completed => Exit::Done,
+        RolloutState::Aborted | RolloutState::RolledBack | RolloutState::Failed => Exit::Refused,
+        RolloutState::Scheduled | RolloutState::Holding | RolloutState::Waiting | RolloutState::Paused => Exit::Unconfirmed,
+    }
+}
+
+/// This command was told to end: the rollout is left in a condition that is stated.
+async fn cancelled(call: &Invocation, id: &RolloutId, on_cancel: Option<OnCancel>) -> Result<Exit, Failure> {
+    let reason = Some("the pipeline that waited for it was cancelled".to_owned());
+    match on_cancel {
+        None => {
+            note(&format!(
+                "Cancelled. Rollout {id} goes on by itself; `{}` ends it.",
+                call.command(&format!("rollout abort {id}"))
+            ));
+        }
+        Some(OnCancel::Hold) => {
+            let answer = act::post(call, "pause", id, reason).await?;
+            note(&format!("Cancelled, and rollout {id} is held: {}", words::line(&answer.value, Paint::Plain)));
+        }
+        Some(OnCancel::Rollback) => {
+            let answer = act::post(call, "rollback", id, reason).await?;
+            note(&format!(
+                "Cancelled, and rollout {id} is taken back: {}",
+                words::line(&answer.value, Paint::Plain)
+            ));
+        }
+    }
+    Ok(Exit::Refused)
+}
+
+/// What was shown last: only what is new is a line.
+#[derive(Debug, Default)]
+struct Shown {
+    line: String,
+    gates: Vec<(String, GateVerdict)>,
+}
+
+impl Shown {
+    fn show(&mut self, call: &Invocation, answer: &Answer<Rollout>) {
+        if call.output.format() == Format::Json {
+            return;
+        }
+        let (rollout, paint) = (&answer.value, call.output.paint());
+        // A step comes before what its gates say of it; what a gate says, before what follows from it.
+        match rollout.state {
+            RolloutState::Scheduled | RolloutState::Holding | RolloutState::Waiting => {
+                self.line(rollout, paint);
+                self.gates(rollout, paint);
+            }
+            RolloutState::Paused | RolloutState::Completed | RolloutState::Aborted | RolloutState::RolledBack | RolloutState::Failed => {
+                self.gates(rollout, paint);
+                self.line(rollout, paint);
+            }
+        }
+    }
+
+    fn line(&mut self, rollout: &Rollout, paint: Paint) {
+        let line = words::line(rollout, paint);
+        if line != self.line {
+            print(&stamped(&line, paint));
+            self.line = line;
+        }
+    }
+
+    fn gates(&mut self, rollout: &Rollout, paint: Paint) {
+        for reading in &rollout.gates {
+            let known = self.gates.iter().any(|(name, verdict)| *name == reading.name && *verdict == reading.verdict);
+            if !known {
+                self.gates.retain(|(name, _)| *name != reading.name);
+                self.gates.push((reading.name.clone(), reading.verdict));
+                print(&stamped(&words::gate(reading, paint), paint));
+            }
+        }
+    }
+}
+
+fn stamped(line: &str, paint: Paint) -> String {
+    let now = jiff::Timestamp::now().to_string();
+    let now = now.split_once('.').map_or(now.as_str(), |(seconds, _)| seconds);
+    format!("{} {line}", paint.faint(&format!("{now}Z")))
+}

@@ -1,0 +1,119 @@
+//! A rollout in words.
+
+use ripcord_proto::gate::{Figures, GateReading, Measure, GateVerdict};
+use ripcord_proto::outcome::Traffic;
+use ripcord_proto::rollout::{Rollout, RolloutState};
+
+use crate::output::{Paint, facts, indented, moment, table};
+
+/// `holding`, in the colour of what it means.
+pub(super) fn state(state: RolloutState, paint: Paint) -> String {
+    let text = state.as_str();
+    match state {
+        RolloutState::Completed => paint.good(text),
+        RolloutState::Scheduled | RolloutState::Holding => paint.strong(text),
+        RolloutState::Waiting | RolloutState::Paused => paint.warn(text),
+        RolloutState::Aborted | RolloutState::RolledBack | RolloutState::Failed => paint.bad(text),
+    }
+}
+
+fn verdict(verdict: GateVerdict, paint: Paint) -> String {
+    let text = verdict.as_str();
+    match verdict {
+        GateVerdict::Pass => paint.good(text),
+        GateVerdict::Fail => paint.bad(text),
+        GateVerdict::Samples | GateVerdict::Unknown => paint.warn(text),
+    }
+}
+
+/// `step 2 of 5 (10%)`.
+pub(super) fn step(rollout: &Rollout) -> String {
+    match rollout.plan.step(rollout.step) {
+        Some(step) => format!("step {} of {} ({})", rollout.step, rollout.plan.last(), step.to),
+        None => format!("before step 1 of {}", rollout.plan.last()),
+    }
+}
+
+/// One line for a log.
+pub(super) fn line(rollout: &Rollout, paint: Paint) -> String {
+    let (step, state) = (step(rollout), state(rollout.state, paint));
+    if rollout.reason.contains(&step) {
+        return format!("{state}: {}", rollout.reason);
+    }
+    format!("{step} {state}: {}", rollout.reason)
+}
+
+/// A gate's line.
+pub(super) fn gate(reading: &GateReading, paint: Paint) -> String {
+    let dry = if reading.dry_run { " (dry run)" } else { "" };
+    format!("gate {}{dry} {}: {}", reading.name, verdict(reading.verdict, paint), reading.detail)
+}
+
+/// All of it.
+pub(super) fn whole(rollout: &Rollout, paint: Paint) -> String {
+    let mut text = format!(
+        "{} of {} to \"{}\": {}\n",
+        paint.strong(rollout.id.as_str()),
+        rollout.plan.flag,
+        rollout.plan.variant,
+        state(rollout.state, paint)
+    );
+    text.push_str(&rollout.reason);
+    text.push_str("\n\n");
+    text.push_str(&indented(&facts(&[
+        ("step", step(rollout)),
+        ("started", format!("{} by {}", moment(rollout.at), rollout.by.name)),
+    ])));
+    text.push_str("\n\n");
+    text.push_str(&indented(&steps(rollout)));
+    if !rollout.gates.is_empty() {
+        text.push_str("\n\n");
+        let gates: Vec<String> = rollout.gates.iter().map(|reading| gate(reading, paint) + &aside(rollout, reading)).collect();
+        text.push_str(&indented(&gates.join("\n")));
+    }
+    text
+}
+
+/// What was reported of traffic that does not count.
+fn aside(rollout: &Rollout, reading: &GateReading) -> String {
+    let Some(Figures { aside, .. }) = reading.figures.filter(|figures| figures.aside.served > 0) else {
+        return String::new();
+    };
+    let of = rollout.plan.gates.iter().find(|gate| gate.name == reading.name).map(|gate| &gate.measure);
+    let counted = match of {
+        Some(Measure::Outcome(comparison)) => comparison.traffic,
+        Some(Measure::Prometheus(_) | Measure::Probe { .. }) | None => Traffic::Real,
+    };
+    let other = match counted {
+        Traffic::Real => "synthetic",
+        Traffic::Synthetic => "real",
+    };
+    format!(
+        "\n  beside that, and not counted, {other} traffic: {} served, {} of them wrong",
+        aside.served, aside.errors
+    )
+}
+
+fn steps(rollout: &Rollout) -> String {
+    let rows = (1..=rollout.plan.last()).filter_map(|number| {
+        let step = rollout.plan.step(number)?;
+        let past = rollout.past.iter().find(|past| past.step == number);
+        let when = match past {
+            Some(past) => format!("{} to {}", moment(past.entered), moment(past.left)),
+            None if number == rollout.step => rollout.entered.map(|entered| format!("since {}", moment(entered))).unwrap_or_default(),
+            None => String::new(),
+        };
+        let approve = step.approve.map(|role| match rollout.approval(number) {
+            Some(approval) => format!("approved by {}", approval.word.by.name),
+            None => format!("asks {role}"),
+        });
+        Some([
+            number.to_string(),
+            step.to.to_string(),
+            step.hold.to_string(),
+            approve.unwrap_or_default(),
+            when,
+        ])
+    });
+    table(["step", "to", "hold", "approval", "in force"], rows)
+}

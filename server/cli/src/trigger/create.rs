@@ -1,0 +1,254 @@
+//! `ripcord trigger create`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use ripcord_proto::check::{BodyCheck, BodyComparison};
+use ripcord_proto::rest::triggers::{CredentialKind, TriggerCreated, TriggerRequest};
+use ripcord_proto::duration::HumanDuration;
+use ripcord_proto::trigger::{TrafficFilter, TriggerRollbackScope, TriggerRollback, SignalConditions, ActivePeriod, FlagSelection, GateFilter, SignalSource, TriggerAction, TriggerMode, TriggerState};
+use ripcord_proto::{FlagKey, ReleaseName, TargetName, TriggerName};
+use serde_json::Value;
+
+use super::words;
+use crate::client::{Answer, Call};
+use crate::exit::{Exit, Failure};
+use crate::input;
+use crate::invocation::Invocation;
+
+/// Make a trigger; its secret is printed once
+#[derive(Debug, Args)]
+pub(super) struct Create {
+    /// Its name: lower-case letters, digits and -
+    name: TriggerName,
+    #[command(flatten)]
+    source: SourceArgs,
+    #[command(flatten)]
+    action: ActionArgs,
+    #[command(flatten)]
+    conditions: ConditionArgs,
+    /// Take no other action for this long after one (15m)
+    #[arg(long, value_name = "TIME")]
+    cooldown: Option<HumanDuration>,
+    /// Act at most so often in an hour (3)
+    #[arg(long, value_name = "NUMBER")]
+    max_per_hour: Option<u32>,
+    /// Where it asks: how long a person may take (1h)
+    #[arg(long, value_name = "TIME")]
+    answer_within: Option<HumanDuration>,
+    /// Narrow what the environment's policy lets it do: automatic, ask or off
+    #[arg(long, value_name = "MODE")]
+    mode: Option<TriggerMode>,
+    /// Let it record what it would do, and do nothing
+    #[arg(long, conflicts_with = "disarmed")]
+    dry_run: bool,
+    /// Make it, and leave it off
+    #[arg(long)]
+    disarmed: bool,
+    /// What it is for
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+    /// Why; it goes into the log
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+/// Where signals come from.
+#[derive(Debug, Args)]
+struct SourceArgs {
+    /// Where signals come from
+    #[arg(long, value_enum)]
+    source: Kind,
+    /// json: the place that says how things are, such as `/error_rate`
+    #[arg(long, value_name = "POINTER")]
+    pointer: Option<String>,
+    /// json: something is wrong where it is above this
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["below", "equals"])]
+    above: Option<f64>,
+    /// json: something is wrong where it is below this
+    #[arg(long, value_name = "NUMBER", conflicts_with = "equals")]
+    below: Option<f64>,
+    /// json: something is wrong where it is this
+    #[arg(long, value_name = "VALUE")]
+    equals: Option<String>,
+    /// gate: only gates of this name
+    #[arg(long, value_name = "NAME")]
+    gate: Option<String>,
+    /// gate: only rollouts of this flag
+    #[arg(long, value_name = "FLAG")]
+    gate_flag: Option<FlagKey>,
+    /// Signals are signed (HMAC-SHA256), instead of carrying a bearer token
+    #[arg(long)]
+    hmac: bool,
+    /// A file with the secret, where the sender makes it; - is the standard input
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// Webhooks of Prometheus' Alertmanager
+    Alertmanager,
+    /// Webhooks and events of PagerDuty
+    Pagerduty,
+    /// Any JSON, one place of which is looked at
+    Json,
+    /// Gates of rollouts
+    Gate,
+}
+
+/// What it does.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What it does")]
+struct ActionArgs {
+    /// Pause live rollouts; with --flags only those
+    #[arg(long, conflicts_with_all = ["rollback", "kill"], required_unless_present_any = ["rollback", "kill"])]
+    hold: bool,
+    /// Put back what this is: open-release, environment, flags (with --flags), or the name of a release as release:NAME
+    #[arg(long, value_name = "WHAT", value_parser = back, conflicts_with = "kill")]
+    rollback: Option<What>,
+    /// Kill the flags of --flags; a gate's own where none are named
+    #[arg(long)]
+    kill: bool,
+    /// Flags, with commas between them
+    #[arg(long, value_name = "FLAGS", value_delimiter = ',')]
+    flags: Vec<FlagKey>,
+    /// Where to go back to: last-known-good, a checkpoint, a revision
+    #[arg(long, value_name = "TARGET", requires = "rollback")]
+    to: Option<TargetName>,
+}
+
+/// When a signal counts.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "When a signal counts")]
+struct ConditionArgs {
+    /// Only with this label; can be given several times, several values of one name are alternatives
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = label)]
+    labels: Vec<(String, String)>,
+    /// Only while a release is open
+    #[arg(long)]
+    while_release_open: bool,
+    /// Not where it is labelled as synthetic traffic
+    #[arg(long)]
+    real_traffic: bool,
+}
+
+/// What goes back.
+#[derive(Debug, Clone)]
+enum What {
+    OpenRelease,
+    Environment,
+    Flags,
+    Release(ReleaseName),
+}
+
+fn back(text: &str) -> Result<What, String> {
+    match text {
+        "open-release" => Ok(What::OpenRelease),
+        "environment" => Ok(What::Environment),
+        "flags" => Ok(What::Flags),
+        other => match other.strip_prefix("release:") {
+            Some(name) => ReleaseName::new(name).map(What::Release).map_err(|faults| faults.to_string()),
+            None => Err("write open-release, environment, flags or release:NAME".to_owned()),
+        },
+    }
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is no label; write it as severity=page"))?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Makes it.
+pub(super) async fn run(call: &Invocation, command: &Create) -> Result<Exit, Failure> {
+    let post = Call::post(call.path(&["triggers"])).json(&command.request()?)?;
+    let made: Answer<TriggerCreated> = call.client.call(post).await?;
+    call.output.answer(&made, |made| words::made(call, made));
+    Ok(Exit::Done)
+}
+
+impl Create {
+    fn request(&self) -> Result<TriggerRequest, Failure> {
+        let secret = self.source.secret_file.as_deref().map(input::text).transpose()?;
+        Ok(TriggerRequest {
+            name: self.name.clone(),
+            source: self.source.read()?,
+            credential: self.source.hmac.then_some(CredentialKind::Hmac),
+            secret: secret.map(|text| text.trim().to_owned()),
+            action: self.action.read()?,
+            conditions: self.conditions.read(),
+            cooldown: self.cooldown,
+            max_per_hour: self.max_per_hour,
+            answer_within: self.answer_within,
+            state: match (self.dry_run, self.disarmed) {
+                (true, _) => TriggerState::DryRun,
+                (false, true) => TriggerState::Disarmed,
+                (false, false) => TriggerState::Armed,
+            },
+            mode: self.mode,
+            note: self.note.clone(),
+            reason: self.reason.clone(),
+        })
+    }
+}
+
+impl SourceArgs {
+    fn read(&self) -> Result<SignalSource, Failure> {
+        match self.source {
+            Kind::Alertmanager => Ok(SignalSource::Alertmanager),
+            Kind::Pagerduty => Ok(SignalSource::Pagerduty),
+            Kind::Gate => Ok(SignalSource::Gate(GateFilter {
+                name: self.gate.clone(),
+                flag: self.gate_flag.clone(),
+            })),
+            Kind::Json => {
+                let equals = self.equals.as_ref().map(|text| {
+                    let value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()));
+                    BodyComparison::Equals(value)
+                });
+                let comparison = equals.or(self.above.map(BodyComparison::Above)).or(self.below.map(BodyComparison::Below));
+                let (Some(comparison), Some(pointer)) = (comparison, self.pointer.clone()) else {
+                    let detail = "Say when something is wrong: --pointer /error_rate --above 0.05, or --below, or --equals.";
+                    return Err(Failure::Usage(detail.to_owned()));
+                };
+                Ok(SignalSource::Json(BodyCheck { pointer, comparison }))
+            }
+        }
+    }
+}
+
+impl ActionArgs {
+    fn read(&self) -> Result<TriggerAction, Failure> {
+        let flags: BTreeSet<FlagKey> = self.flags.iter().cloned().collect();
+        let names = FlagSelection { flags: flags.clone() };
+        let Some(what) = &self.rollback else {
+            return Ok(if self.kill { TriggerAction::Kill(names) } else { TriggerAction::Hold(names) });
+        };
+        let scope = match what {
+            What::Flags if flags.is_empty() => return Err(Failure::Usage("Name the flags that go back: --rollback flags --flags checkout-v2.".to_owned())),
+            What::Flags => TriggerRollbackScope::Flags(flags),
+            What::OpenRelease | What::Environment | What::Release(_) if !flags.is_empty() => {
+                return Err(Failure::Usage("--flags goes with --rollback flags, --kill and --hold.".to_owned()));
+            }
+            What::OpenRelease => TriggerRollbackScope::OpenRelease,
+            What::Environment => TriggerRollbackScope::Environment,
+            What::Release(name) => TriggerRollbackScope::Release(name.clone()),
+        };
+        Ok(TriggerAction::Rollback(TriggerRollback { scope, to: self.to.clone() }))
+    }
+}
+
+impl ConditionArgs {
+    fn read(&self) -> SignalConditions {
+        let mut labels: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (name, value) in &self.labels {
+            labels.entry(name.clone()).or_default().insert(value.clone());
+        }
+        SignalConditions {
+            labels,
+            during: if self.while_release_open { ActivePeriod::OpenRelease } else { ActivePeriod::Always },
+            about: if self.real_traffic { TrafficFilter::RealTraffic } else { TrafficFilter::AllTraffic },
+        }
+    }
+}

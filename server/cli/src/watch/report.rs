@@ -1,0 +1,73 @@
+//! Frames and log entries in words.
+
+use std::fmt::Write as _;
+
+use ripcord_proto::Snapshot;
+use ripcord_proto::frame::{KillEnd, Overlay};
+use ripcord_proto::rest::log::LogEntry;
+
+use crate::audit::{changes, who};
+use crate::output::{Paint, count, moment};
+
+/// Changes of an entry that are shown.
+const SHOWN: usize = 5;
+
+/// Where the environment is when the watch begins, or after it was re-seeded.
+pub(super) fn snapshot(snapshot: &Snapshot, overlay: &Overlay, paint: Paint) -> String {
+    let kills = snapshot.kills.len() + overlay.kills.len();
+    let text = format!(
+        "{} is at revision {}: {}, {} in force.",
+        paint.strong(snapshot.environment.as_str()),
+        snapshot.position.revision,
+        count(snapshot.flags.len(), "flag", "flags"),
+        count(kills, "kill", "kills")
+    );
+    if overlay.kills.is_empty() {
+        return text;
+    }
+    format!("{text}\n{}", self::overlay(overlay, paint))
+}
+
+/// One commit: when, which revision, what, who and why.
+pub(super) fn entry(entry: &LogEntry, paint: Paint) -> String {
+    let revision = entry.revision.map_or_else(|| "-".to_owned(), |revision| revision.to_string());
+    let what = changes(entry, SHOWN);
+    let what = if entry.urgent { paint.bad(&what) } else { what };
+    let mut text = format!("{}  {:>5}  {what}  {}", paint.faint(&moment(entry.at)), revision, paint.faint(&who(entry)));
+    if let Some(reason) = &entry.reason {
+        let _ = write!(text, ": {reason}");
+    }
+    text
+}
+
+/// The provisional kills in force, and those that ended.
+pub(super) fn overlay(overlay: &Overlay, paint: Paint) -> String {
+    let mut lines: Vec<_> = overlay
+        .kills
+        .values()
+        .map(|kill| {
+            let reason = kill.reason.as_deref().unwrap_or("nobody has said why");
+            paint.bad(&format!("provisional kill {} of {} in force: {reason}", kill.id, kill.scope))
+        })
+        .collect();
+    lines.extend(overlay.ended.iter().map(|(id, ended)| {
+        let how = match ended {
+            KillEnd::Merged => "is in the log now",
+            KillEnd::Restored => "was restored",
+            KillEnd::Withdrawn => "was withdrawn",
+        };
+        format!("provisional kill {id} {how}")
+    }));
+    if lines.is_empty() {
+        return "no provisional kill is in force any more".to_owned();
+    }
+    lines.join("\n")
+}
+
+/// Whether the node can be behind.
+pub(super) fn freshness(fresh: bool, paint: Paint) -> String {
+    if fresh {
+        return paint.good("The server reaches its store again.");
+    }
+    paint.warn("The server does not reach its store: flags are served from memory, kills work, other writes do not.")
+}
