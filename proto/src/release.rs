@@ -45,7 +45,7 @@ pub enum ReleaseState {
     /// Yes.
     Open,
     /// No.
-    ReleaseEnd,
+    Finished,
 }
 
 /// The end of a release.

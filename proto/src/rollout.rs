@@ -122,7 +122,7 @@ pub enum WaitsFor {
     /// A person's approval.
     Approval,
     /// The window to open.
-    RolloutWindow,
+    Window,
     /// Enough outcomes for a gate to say something.
     Samples,
     /// A gate whose figures cannot be had.

@@ -309,7 +309,7 @@ impl<'a> Deciding<'a> {
                     Ok(OwnedEntry::Flag(_) | OwnedEntry::Segment(_)) | Err(_) => continue,
                 };
                 self.decision.asks.extend(gone);
-                let key = RecordKey::Claim(claim.key().clone());
+                let key = RecordKey::Ownership(claim.key().clone());
                 self.decision.asks.push(Ask::DeleteRecord(key, Expected::Anything));
             }
         }

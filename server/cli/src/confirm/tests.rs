@@ -9,15 +9,15 @@ fn confirmation(connected: u64, confirmed: u64) -> Confirmation {
         revision: Some(Revision(42)),
         kill: None,
         complete: connected == confirmed,
-        applied: Level {
+        applied: LevelCounts {
             connected,
             confirmed,
             p50_ms: Some(3.96),
             max_ms: Some(12.4),
-            ..Level::default()
+            ..LevelCounts::default()
         },
-        fetched: Level::default(),
-        sent: Level::default(),
+        fetched: LevelCounts::default(),
+        sent: LevelCounts::default(),
         nodes: vec!["a".to_owned()],
         nodes_not_reached: Vec::new(),
     }

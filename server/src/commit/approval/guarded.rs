@@ -32,7 +32,7 @@ pub(in crate::commit) fn guarded(effect: Effect<'_>) -> Result<BTreeSet<GuardedO
             }
             Change::Restore(id) => found.extend(effect.before.snapshot.kills.get(id.as_str()).map(|_| GuardedOperation::Restore)),
             Change::PutRecord(Record::Policy(entry)) => loosens |= entry.value().is_ok_and(|next| policy.guards_itself_against(next)),
-            Change::PutRecord(Record::Claim(_)) | Change::DeleteRecord(RecordKey::Claim(_)) => {
+            Change::PutRecord(Record::Ownership(_)) | Change::DeleteRecord(RecordKey::Ownership(_)) => {
                 found.insert(GuardedOperation::Changes);
             }
             Change::PutRecord(Record::Rollout(entry)) => {
@@ -114,12 +114,12 @@ pub(super) fn relied_on(effect: Effect<'_>) -> Vec<ReliedOn<'_>> {
                 let was = records.digest(&RecordKey::Policy(*entry.key()));
                 relied_on.push(("policy", "", was, Some(entry.digest().to_string())));
             }
-            Change::PutRecord(Record::Claim(entry)) => {
+            Change::PutRecord(Record::Ownership(entry)) => {
                 let key: &str = entry.key().borrow();
                 let was = records.claims.get(key).map(|entry| *entry.digest());
                 relied_on.push(("claim", key, was, Some(entry.digest().to_string())));
             }
-            Change::DeleteRecord(RecordKey::Claim(key)) => {
+            Change::DeleteRecord(RecordKey::Ownership(key)) => {
                 let key: &str = key.borrow();
                 let was = records.claims.get(key).map(|entry| *entry.digest());
                 relied_on.push(("claim", key, was, None));
