@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use ripcord_benches::rounds::{fastest_together, shared_batch};
-use ripcord_benches::served::Served;
+use ripcord_benches::interleaved::{fastest_together, shared_batch};
+use ripcord_benches::socket_client::SocketClient;
 use ripcord_benches::table::{Row, print};
 use ripcord_benches::workload::{self, USERS};
 use ripcord_proto::delta::{Delta, Urgency};
@@ -31,8 +31,8 @@ const CHANGES: usize = 400;
 
 fn main() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut served = Served::start(&runtime, environment()?, Counting::Off)?;
-    let counted = Served::start(&runtime, environment()?, Counting::Every(Duration::from_secs(10)))?;
+    let mut served = SocketClient::start(&runtime, environment()?, Counting::Off)?;
+    let counted = SocketClient::start(&runtime, environment()?, Counting::Every(Duration::from_secs(10)))?;
     let mut rows = evaluations(&served.client, &counted.client);
     rows.extend(changes(&runtime, &mut served)?);
     print("client", &rows);
@@ -88,7 +88,7 @@ fn evaluations(plain: &Client, counted: &Client) -> Vec<Row> {
 }
 
 /// From the moment that a frame of one changed flag is handed to the socket to the moment that evaluations answer from it.
-fn changes(runtime: &Runtime, served: &mut Served) -> anyhow::Result<Vec<Row>> {
+fn changes(runtime: &Runtime, served: &mut SocketClient) -> anyhow::Result<Vec<Row>> {
     let mut times = Vec::with_capacity(CHANGES);
     for change in 0..CHANGES {
         let before = served.snapshot.clone();

@@ -8,7 +8,7 @@ use std::hint::black_box;
 use anyhow::ensure;
 use criterion::Criterion;
 use ripcord_benches::allocations::{Counting, count};
-use ripcord_benches::rounds::{Batch, batch, fastest};
+use ripcord_benches::interleaved::{Batch, batch, fastest};
 use ripcord_benches::table::{Row, print};
 use ripcord_benches::workload::{self, FIVE_RULES, PLAIN, ROLLOUT, USERS};
 use ripcord_sdk::{Client, Context};

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use ripcord_benches::allocations::{Counting as Allocator, count};
-use ripcord_benches::apart::{Connection, Serving, is_role};
-use ripcord_benches::rounds::{batch, fastest};
-use ripcord_benches::served::Served;
+use ripcord_benches::connection::Connection;
+use ripcord_benches::interleaved::{batch, fastest};
+use ripcord_benches::socket_client::SocketClient;
+use ripcord_benches::subprocess::{ServerProcess, is_role};
 use ripcord_benches::table::{Row, print};
 use ripcord_benches::workload;
 use ripcord_sdk::{Context, Counting, Outcome};
@@ -38,7 +39,7 @@ fn main() -> anyhow::Result<()> {
 
 fn in_the_application() -> anyhow::Result<Vec<Row>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let served = Served::start(&runtime, workload::snapshot(1_000)?, Counting::Every(Duration::from_mins(10)))?;
+    let served = SocketClient::start(&runtime, workload::snapshot(1_000)?, Counting::Every(Duration::from_mins(10)))?;
     let answer = served.client.bool_detail(workload::PLAIN, &Context::new("user-1"), false);
     let outcomes = [
         ("Outcome::Success", Outcome::Success),
@@ -88,7 +89,7 @@ fn counts(what: &Value) -> Vec<Value> {
 }
 
 fn rate(what: &Value) -> anyhow::Result<Vec<Row>> {
-    let server = Serving::start()?;
+    let server = ServerProcess::start()?;
     let flag = json!({"variants": {"on": true, "off": false}, "default": "off", "safe": "off"});
     let changes: Vec<Value> = (0..FLAGS)
         .map(|number| json!({"put_flag": {"key": format!("flag-{number}"), "flag": flag}}))

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use jiff::{SignedDuration, Timestamp};
-use ripcord_benches::apart::{Connection, Serving, is_role};
+use ripcord_benches::connection::Connection;
+use ripcord_benches::subprocess::{ServerProcess, is_role};
 use ripcord_benches::table::{Row, print};
 use serde_json::{Value, json};
 
@@ -24,7 +25,7 @@ fn main() -> anyhow::Result<()> {
     if is_role()? {
         return Ok(());
     }
-    let server = Serving::start()?;
+    let server = ServerProcess::start()?;
     let mut connection = Connection::open(server.address)?;
     let flag = json!({"variants": {"on": true, "off": false}, "default": "off", "safe": "off"});
     let changes: Vec<Value> = (0..MANY)
@@ -63,7 +64,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn start(server: &Serving, due: Timestamp) -> anyhow::Result<()> {
+fn start(server: &ServerProcess, due: Timestamp) -> anyhow::Result<()> {
     let gate = json!({"name": "errors", "outcome": "error", "worse_by": "1%", "min_samples": 1, "on_fail": "rollback", "dry_run": true});
     let hold = format!("{}s", HOLD.as_secs());
     let started: anyhow::Result<Vec<()>> = std::thread::scope(|scope| {

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use futures_util::{SinkExt as _, StreamExt as _};
-use ripcord_benches::apart::{Connection, Serving, is_role};
+use ripcord_benches::connection::Connection;
 use ripcord_benches::process::KEY;
+use ripcord_benches::subprocess::{ServerProcess, is_role};
 use ripcord_benches::table::{Row, print};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
@@ -32,7 +33,7 @@ fn main() -> anyhow::Result<()> {
     if is_role()? {
         return Ok(());
     }
-    let server = Serving::start()?;
+    let server = ServerProcess::start()?;
     let mut admin = Connection::open(server.address)?;
     let hook = prepare(&mut admin)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

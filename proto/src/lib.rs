@@ -11,6 +11,7 @@
 //! scenario                                             ->  drill                    what is rehearsed, and what came of it
 //! frame  rest  problem                                                              what goes over the wire
 //! ```
+#![warn(missing_docs, clippy::disallowed_methods)]
 #![cfg_attr(
     test,
     allow(

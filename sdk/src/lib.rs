@@ -73,6 +73,7 @@
 //!   application uses. With the feature `client`, which is on unless switched off.
 //! - [`testing`]: clients fed by hand, for an application's own tests.
 //! - [`engine`]: the evaluation alone, without I/O; what the server evaluates with too.
+#![warn(missing_docs)]
 #![cfg_attr(
     test,
     allow(

@@ -2,8 +2,8 @@
 //! makes one.
 //!
 //! ```text
-//! headers -> keys::presented -> SHA-256 -> Holder (who, role, reach) -> limits -> Permit<Edit> at an environment
-//!                                                                              -> Clearance<Administer> everywhere
+//! headers -> keys::presented -> SHA-256 -> Principal (who, role, environments) -> limits -> Permit<Edit> in one environment
+//!                                                                              -> GlobalPermit<Administer> in all of them
 //! ```
 //!
 //! Keys are kept as SHA-256 in the `system` log; the key of `RIPCORD_ADMIN_KEY` is kept in memory, as SHA-256 too. A key that
@@ -11,10 +11,10 @@
 
 pub mod evaluator;
 pub mod extract;
-pub mod holder;
 pub mod keys;
 pub mod limits;
 pub mod permit;
+pub mod principal;
 #[cfg(test)]
 mod tests;
 
@@ -26,10 +26,10 @@ use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::{Code, Problem};
 use subtle::ConstantTimeEq as _;
 
-use self::evaluator::Given;
-pub use self::holder::{Holder, Reach};
-pub use self::limits::Limits;
-pub use self::permit::{Clearance, Permit};
+use self::evaluator::PermitCache;
+pub use self::limits::RateLimits;
+pub use self::permit::{GlobalPermit, Permit};
+pub use self::principal::{EnvironmentAccess, Principal};
 use crate::environment::Environments;
 use crate::secret::Secret;
 use crate::telemetry::names;
@@ -45,14 +45,14 @@ struct Inner {
     environments: Environments,
     admin: Option<Digest>,
     node: String,
-    limits: Limits,
+    limits: RateLimits,
     /// Permits to evaluate that were given lately.
-    evaluators: ArcSwap<Given>,
+    evaluators: ArcSwap<PermitCache>,
 }
 
 impl Access {
     /// Knows the keys of the system log, and `admin` where there is one. `node` is this node's name, for the log.
-    pub fn new(environments: Environments, admin: Option<&Secret>, node: String, limits: Limits) -> Self {
+    pub fn new(environments: Environments, admin: Option<&Secret>, node: String, limits: RateLimits) -> Self {
         let admin = admin.map(|secret| keys::hash(secret.expose()));
         Self {
             inner: Arc::new(Inner {
@@ -65,9 +65,9 @@ impl Access {
         }
     }
 
-    /// The holder of the key that the headers carry.
-    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Holder, Box<Problem>> {
-        Self::told(keys::presented(headers).and_then(|presented| self.holder_of(presented)))
+    /// The principal whose key the headers carry.
+    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Box<Problem>> {
+        Self::told(keys::presented(headers).and_then(|presented| self.principal_of(presented)))
     }
 
     fn told<T>(found: Result<T, Box<Problem>>) -> Result<T, Box<Problem>> {
@@ -77,15 +77,15 @@ impl Access {
         found
     }
 
-    fn holder_of(&self, presented: &str) -> Result<Holder, Box<Problem>> {
+    fn principal_of(&self, presented: &str) -> Result<Principal, Box<Problem>> {
         let hash = keys::hash(presented);
         let same = |stored: &Digest| bool::from(stored.bytes().ct_eq(hash.bytes()));
         if self.inner.admin.as_ref().is_some_and(same) {
-            return Ok(Holder::admin());
+            return Ok(Principal::admin());
         }
         let system = self.inner.environments.system();
         match system.key_by_hash(&hash).filter(|record| same(&record.hash)) {
-            Some(record) => Ok(Holder::of(record)),
+            Some(record) => Ok(Principal::of(record)),
             None => Err(Box::new(Problem::new(
                 Code::Unauthenticated,
                 "This key is not valid: it was mistyped, belongs to another server, or was revoked. `ripcord keys create` makes one.",
@@ -102,7 +102,7 @@ impl Access {
         &self.inner.node
     }
 
-    fn limits(&self) -> &Limits {
+    fn limits(&self) -> &RateLimits {
         &self.inner.limits
     }
 }

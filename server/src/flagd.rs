@@ -9,13 +9,13 @@
 //! Each of the two listeners serves one of the two; one whose port is taken is left out with a warning, since HTTP does without.
 //! Both read from the board alone. A change, a kill or a rollback reaches a sync client as one payload, made of one revision.
 
-mod caller;
 mod context;
+mod environments;
 mod evaluation;
 mod events;
 mod export;
+mod grpc_caller;
 mod listener;
-mod states;
 mod sync;
 mod v1;
 mod v2;
@@ -24,13 +24,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ripcord_proto::grpc::evaluation_v1::service_server::ServiceServer as EvaluationV1;
-use ripcord_proto::grpc::evaluation_v2::service_server::ServiceServer as EvaluationV2;
+use ripcord_proto::grpc::evaluation_v1::service_server::ServiceServer as EvaluationV1Server;
+use ripcord_proto::grpc::evaluation_v2::service_server::ServiceServer as EvaluationV2Server;
 use ripcord_proto::grpc::sync_v1::flag_sync_service_server::FlagSyncServiceServer;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
-use self::states::States;
+use self::environments::WatchedEnvironments;
 use crate::access::Access;
 use crate::clock::Clock;
 use crate::environment::Environments;
@@ -53,10 +53,10 @@ pub struct Config {
 
 /// What the services work with.
 #[derive(Debug)]
-struct Room {
+struct FlagdState {
     access: Access,
     key: Option<Secret>,
-    states: Arc<States>,
+    states: Arc<WatchedEnvironments>,
     clock: Arc<dyn Clock>,
     fleet: Fleet,
     stop: CancellationToken,
@@ -74,9 +74,9 @@ pub async fn start(
     tasks: &TaskSet,
     stop: CancellationToken,
 ) -> std::io::Result<Vec<(&'static str, SocketAddr)>> {
-    let states = Arc::new(States::of(environments.board()));
+    let states = Arc::new(WatchedEnvironments::default());
     environments.board().listen(Arc::clone(&states) as Arc<_>);
-    let room = Arc::new(Room {
+    let state = Arc::new(FlagdState {
         access,
         key: config.key.clone(),
         states,
@@ -84,8 +84,8 @@ pub async fn start(
         fleet,
         stop: stop.clone(),
     });
-    let sync = Routes::new(FlagSyncServiceServer::new(sync::Sync(Arc::clone(&room))));
-    let evaluation = Routes::new(EvaluationV1::new(v1::Evaluation(Arc::clone(&room)))).add_service(EvaluationV2::new(v2::Evaluation(room)));
+    let sync = Routes::new(FlagSyncServiceServer::new(sync::Sync(Arc::clone(&state))));
+    let evaluation = Routes::new(EvaluationV1Server::new(v1::EvaluationV1(Arc::clone(&state)))).add_service(EvaluationV2Server::new(v2::EvaluationV2(state)));
     let mut listening = Vec::new();
     for (name, option, address, routes) in [
         ("flagd sync", "--grpc-sync-listen", config.sync, sync),

@@ -1,41 +1,42 @@
 //! The fleet: the applications that are connected to this node, what each has confirmed, and how fast.
 //!
 //! ```text
-//! Board::publish -> roll.open(revision)         the denominator: who is connected now
-//! stream: hello -> Membership, ack -> roll      one member moved forward; cheap, whatever it passed over
+//! Board::publish -> Members::published              the denominator: who is connected now
+//! stream: hello -> Membership, ack -> Members      one member moved forward; the cost does not depend on how many revisions it skipped
 //! api: confirmation(n), wait(n)  -> report      of this node, merged with those of the peers that can be reached
 //! ```
 //!
 //! Everything is in memory: by name for the last 1,000 revisions, figures after that. What is asked of other nodes goes
-//! through [`Peers`].
+//! through [`PeerConfirmations`].
 
 mod connections;
+mod counters;
+mod membership;
 mod peers;
 mod report;
-mod roll;
-mod tally;
 mod wait;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use ripcord_proto::confirmation::Confirmation;
 use ripcord_proto::{EnvironmentKey, KillId, Position};
 
-pub use self::connections::{Connected, Rung, Transport};
-pub use self::peers::{Answer, Peers, Question, Solitary};
-pub use self::report::{Report, merge};
-use self::roll::{MemberId, Roll};
-pub use self::wait::Waiting;
+pub use self::connections::{ConfirmationLevel, Connected, Transport};
+use self::membership::{MemberId, Members};
+pub use self::peers::{ConfirmationQuestion, NoPeers, PeerAnswer, PeerConfirmations};
+pub use self::report::{ConfirmationReport, merge};
+pub use self::wait::WaitProgress;
 use crate::snapshot::board::{Board, Listener};
-use crate::snapshot::publication::{Publication, Step};
+use crate::snapshot::publication::Publication;
 
 /// How the fleet is counted.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct FleetSettings {
     /// This node's name, as confirmations show it.
     pub node: String,
     /// Who reconnects within this time after a commit counts as connected at it.
@@ -48,7 +49,7 @@ pub struct Settings {
     pub figures: usize,
 }
 
-impl Settings {
+impl FleetSettings {
     /// The usual ones, for a node of this name.
     pub fn new(node: impl Into<String>) -> Self {
         Self {
@@ -64,7 +65,7 @@ impl Settings {
 /// What is asked to be confirmed.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Target {
+pub enum ConfirmationTarget {
     /// A revision.
     Revision(Position),
     /// A provisional kill.
@@ -73,7 +74,7 @@ pub enum Target {
 
 /// Who joins.
 #[derive(Debug, Clone)]
-pub struct Joining {
+pub struct NewMember {
     /// The instance's name.
     pub name: String,
     /// Random, new for each process.
@@ -90,15 +91,15 @@ pub struct Joining {
 
 /// The applications of all environments on this node. Cheap to clone.
 #[derive(Clone)]
-pub struct Fleet(Arc<Shared>);
+pub struct Fleet(Arc<FleetState>);
 
-struct Shared {
-    settings: Settings,
-    peers: Arc<dyn Peers>,
-    rolls: ArcSwap<BTreeMap<EnvironmentKey, Arc<Mutex<Roll>>>>,
+struct FleetState {
+    settings: FleetSettings,
+    peers: Arc<dyn PeerConfirmations>,
+    by_environment: ArcSwap<BTreeMap<EnvironmentKey, Arc<Mutex<Members>>>>,
     writing: Mutex<()>,
     /// When lost members were last looked through.
-    tended: Mutex<Instant>,
+    last_expiry: Mutex<Instant>,
 }
 
 impl fmt::Debug for Fleet {
@@ -108,58 +109,48 @@ impl fmt::Debug for Fleet {
 }
 
 /// How often lost members and old revisions are looked through.
-const TENDING: Duration = Duration::from_secs(1);
+const EXPIRY_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Fleet {
-    /// A fleet that counts what is published on `board` from now on.
-    pub fn new(board: &Board, settings: Settings, peers: Arc<dyn Peers>) -> Self {
-        let fleet = Self(Arc::new(Shared {
+    /// A fleet that counts what `board` serves now and from now on.
+    pub fn new(board: &Board, settings: FleetSettings, peers: Arc<dyn PeerConfirmations>) -> Self {
+        let fleet = Self(Arc::new(FleetState {
             settings,
             peers,
-            rolls: ArcSwap::default(),
+            by_environment: ArcSwap::default(),
             writing: Mutex::default(),
-            tended: Mutex::new(Instant::now()),
+            last_expiry: Mutex::new(Instant::now()),
         }));
         board.listen(Arc::new(fleet.clone()));
-        for environment in board.environments() {
-            if let Some(served) = board.served(environment.as_str()) {
-                let first = Publication {
-                    served,
-                    step: Step::Replaced,
-                    at: Instant::now(),
-                };
-                fleet.with_roll(&environment, |roll| roll.begin(&first));
-            }
-        }
         fleet
     }
 
-    fn roll(&self, environment: &EnvironmentKey) -> Arc<Mutex<Roll>> {
-        if let Some(roll) = self.0.rolls.load().get(environment.as_str()) {
-            return Arc::clone(roll);
+    fn members(&self, environment: &EnvironmentKey) -> Arc<Mutex<Members>> {
+        if let Some(members) = self.0.by_environment.load().get(environment.as_str()) {
+            return Arc::clone(members);
         }
-        let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut rolls = BTreeMap::clone(&self.0.rolls.load());
-        let roll = Arc::clone(
-            rolls
+        let _writing = self.0.writing.lock();
+        let mut by_environment = BTreeMap::clone(&self.0.by_environment.load());
+        let members = Arc::clone(
+            by_environment
                 .entry(environment.clone())
-                .or_insert_with(|| Arc::new(Mutex::new(Roll::new(environment, &self.0.settings)))),
+                .or_insert_with(|| Arc::new(Mutex::new(Members::new(environment, &self.0.settings)))),
         );
-        self.0.rolls.store(Arc::new(rolls));
-        roll
+        self.0.by_environment.store(Arc::new(by_environment));
+        members
     }
 
-    fn with_roll<T>(&self, environment: &EnvironmentKey, act: impl FnOnce(&mut Roll) -> T) -> T {
-        act(&mut self.roll(environment).lock().unwrap_or_else(PoisonError::into_inner))
+    fn with_members<T>(&self, environment: &EnvironmentKey, act: impl FnOnce(&mut Members) -> T) -> T {
+        act(&mut self.members(environment).lock())
     }
 
     /// An application connects. It counts until the membership says that it left; one that is dropped is lost.
-    pub fn join(&self, environment: &EnvironmentKey, joining: Joining) -> Membership {
-        let roll = self.roll(environment);
-        let acknowledges = joining.acknowledges;
-        let member = roll.lock().unwrap_or_else(PoisonError::into_inner).join(joining, Instant::now());
+    pub fn join(&self, environment: &EnvironmentKey, member: NewMember) -> Membership {
+        let members = self.members(environment);
+        let acknowledges = member.acknowledges;
+        let member = members.lock().join(member, Instant::now());
         Membership {
-            roll,
+            members,
             member,
             acknowledges,
             on_drop: OnDrop::Lost,
@@ -168,14 +159,11 @@ impl Fleet {
 
     /// A client that fetches answers (OFREP) listens for changes: it is connected while it does, and counted as `fetched`. It has
     /// what is served at `position`.
-    pub fn listens(&self, environment: &EnvironmentKey, joining: Joining, position: Option<Position>) -> Membership {
-        let roll = self.roll(environment);
-        let member = roll
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .listens(Joining { position, ..joining }, Instant::now());
+    pub fn listens(&self, environment: &EnvironmentKey, member: NewMember, position: Option<Position>) -> Membership {
+        let members = self.members(environment);
+        let member = members.lock().listens(NewMember { position, ..member }, Instant::now());
         Membership {
-            roll,
+            members,
             member,
             acknowledges: true,
             on_drop: OnDrop::Lost,
@@ -185,73 +173,73 @@ impl Fleet {
     /// An application without a connection of its own acknowledges: a reader of the event stream, by its instance id. Says
     /// whether it is known.
     pub fn acknowledged(&self, environment: &EnvironmentKey, instance_id: &str, at: Position, kills: &[KillId], now: Instant) -> bool {
-        self.with_roll(environment, |roll| match roll.member_of(instance_id) {
+        self.with_members(environment, |members| match members.member_of(instance_id) {
             Some(member) => {
-                roll.acknowledged(member, at, kills, now);
+                members.acknowledged(member, at, kills, now);
                 true
             }
             None => false,
         })
     }
 
-    /// A client that polls (OFREP) was answered at `at`. It is known by `joining`'s id, connected while it comes back, and
+    /// A client that polls (OFREP) was answered at `at`. It is known by `member.id`, counts as connected while it keeps polling, and
     /// counted as `fetched`.
-    pub fn fetched(&self, environment: &EnvironmentKey, joining: Joining, at: Position) {
-        self.with_roll(environment, |roll| roll.fetched(joining, at, Instant::now()));
+    pub fn fetched(&self, environment: &EnvironmentKey, member: NewMember, at: Position) {
+        self.with_members(environment, |members| members.fetched(member, at, Instant::now()));
     }
 
     /// Who is connected to this node, by name.
     pub fn connections(&self, environment: &EnvironmentKey) -> Vec<Connected> {
-        self.with_roll(environment, |roll| roll.connections())
+        self.with_members(environment, |members| members.connections())
     }
 
     /// What this node knows of a revision or a provisional kill; `None` where it was never published here.
-    pub fn report(&self, environment: &EnvironmentKey, target: &Target) -> Option<Report> {
-        self.with_roll(environment, |roll| roll.report(target, Instant::now()))
+    pub fn report(&self, environment: &EnvironmentKey, target: &ConfirmationTarget) -> Option<ConfirmationReport> {
+        self.with_members(environment, |members| members.report(target, Instant::now()))
     }
 
     /// The confirmation of a revision or a provisional kill over all nodes that can be reached within `patience`.
-    pub async fn confirmation(&self, environment: &EnvironmentKey, target: &Target, patience: Duration) -> Option<Confirmation> {
+    pub async fn confirmation(&self, environment: &EnvironmentKey, target: &ConfirmationTarget, patience: Duration) -> Option<Confirmation> {
         let answers = self.0.peers.ask(environment, target, patience).await;
         self.merged(environment, target, answers)
     }
 
-    fn merged(&self, environment: &EnvironmentKey, target: &Target, answers: Vec<Answer>) -> Option<Confirmation> {
+    fn merged(&self, environment: &EnvironmentKey, target: &ConfirmationTarget, answers: Vec<PeerAnswer>) -> Option<Confirmation> {
         let own = self.report(environment, target)?;
         Some(merge(target, own, answers))
     }
 
     /// Marks those who are lost for too long as gone, and lets old revisions go to figures. Called often; works once a second.
-    pub fn tend(&self, now: Instant) {
-        let Ok(mut tended) = self.0.tended.try_lock() else {
+    pub fn expire(&self, now: Instant) {
+        let Some(mut last_expiry) = self.0.last_expiry.try_lock() else {
             return;
         };
-        if now.saturating_duration_since(*tended) < TENDING {
+        if now.saturating_duration_since(*last_expiry) < EXPIRY_INTERVAL {
             return;
         }
-        *tended = now;
-        for roll in self.0.rolls.load().values() {
-            roll.lock().unwrap_or_else(PoisonError::into_inner).tend(now);
+        *last_expiry = now;
+        for members in self.0.by_environment.load().values() {
+            members.lock().expire(now);
         }
     }
 }
 
 impl Listener for Fleet {
     fn published(&self, environment: &EnvironmentKey, publication: &Publication) {
-        self.with_roll(environment, |roll| roll.published(publication));
+        self.with_members(environment, |members| members.published(publication));
     }
 
     fn removed(&self, environment: &EnvironmentKey) {
-        let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut rolls = BTreeMap::clone(&self.0.rolls.load());
-        rolls.remove(environment.as_str());
-        self.0.rolls.store(Arc::new(rolls));
+        let _writing = self.0.writing.lock();
+        let mut by_environment = BTreeMap::clone(&self.0.by_environment.load());
+        by_environment.remove(environment.as_str());
+        self.0.by_environment.store(Arc::new(by_environment));
     }
 }
 
 /// A connected application's place in the fleet.
 pub struct Membership {
-    roll: Arc<Mutex<Roll>>,
+    members: Arc<Mutex<Members>>,
     member: MemberId,
     acknowledges: bool,
     on_drop: OnDrop,
@@ -264,13 +252,13 @@ enum OnDrop {
 }
 
 impl Membership {
-    fn with<T>(&self, act: impl FnOnce(&mut Roll, MemberId) -> T) -> T {
-        act(&mut self.roll.lock().unwrap_or_else(PoisonError::into_inner), self.member)
+    fn with<T>(&self, act: impl FnOnce(&mut Members, MemberId) -> T) -> T {
+        act(&mut self.members.lock(), self.member)
     }
 
     /// It now evaluates at `at`, and at every revision before; these provisional kills are in force there.
     pub fn acknowledged(&self, at: Position, kills: &[KillId], now: Instant) {
-        self.with(|roll, member| roll.acknowledged(member, at, kills, now));
+        self.with(|members, member| members.acknowledged(member, at, kills, now));
     }
 
     /// It was sent `at`. Counts for clients that cannot acknowledge; nothing is done for the others.
@@ -278,7 +266,7 @@ impl Membership {
         if self.acknowledges {
             return;
         }
-        self.with(|roll, member| roll.sent(member, at, Instant::now()));
+        self.with(|members, member| members.sent(member, at, Instant::now()));
     }
 
     /// It said goodbye: it leaves the denominator of what it has not confirmed.
@@ -301,9 +289,9 @@ impl fmt::Debug for Membership {
 impl Drop for Membership {
     fn drop(&mut self) {
         let now = Instant::now();
-        self.with(|roll, member| match self.on_drop {
-            OnDrop::Lost => roll.lost(member, now),
-            OnDrop::Left => roll.left(member),
+        self.with(|members, member| match self.on_drop {
+            OnDrop::Lost => members.lost(member, now),
+            OnDrop::Left => members.left(member),
         });
     }
 }

@@ -1,7 +1,7 @@
 //! What every endpoint shares: how a request is known, read and answered. It knows no resource and no rule.
 //!
 //! ```text
-//! span::around    a request id, a tracing span, a time, security headers; every error becomes a problem document
+//! request_tracing::around    a request id, a tracing span, a time, security headers; every error becomes a problem document
 //!   body          content type, size, UTF-8, JSON, then the type's own reading; every problem at once
 //!   query         ?wait=  ?reason=  ?after=  ?limit=, strictly
 //!   precondition  If-Match, If-None-Match
@@ -11,14 +11,14 @@
 
 pub mod body;
 pub mod compress;
+pub mod error;
 pub mod idempotency;
 pub mod precondition;
-pub mod problem;
 pub mod query;
-pub mod reply;
-pub mod span;
+pub mod request_tracing;
+pub mod response;
 
 pub use self::body::Body;
-pub use self::problem::Refusal;
+pub use self::error::ApiError;
 pub use self::query::Query;
-pub use self::reply::Reply;
+pub use self::response::ApiResponse;

@@ -1,12 +1,14 @@
 #![doc = include_str!("../ARCHITECTURE.md")]
+#![warn(clippy::disallowed_methods)]
 #![cfg_attr(
     test,
     allow(
+        clippy::disallowed_methods,
         clippy::unwrap_used,
         clippy::expect_used,
         clippy::indexing_slicing,
         clippy::panic,
-        reason = "a test that fails may panic"
+        reason = "a test that fails may panic, and runs on its own clock and tasks"
     )
 )]
 

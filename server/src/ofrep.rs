@@ -8,15 +8,15 @@
 //!
 //! Every error carries `errorDetails`, which clients read without looking. What is answered comes from the board and nothing else.
 
-mod asked;
 mod bulk;
+mod context_body;
 mod cors;
+mod error;
 mod evaluate;
 mod events;
-mod fault;
-mod front;
-mod heads;
-mod subject;
+mod fast_path;
+mod request;
+mod versions;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -33,30 +33,30 @@ use ripcord_proto::problem::Code;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use self::front::{Meters, Route};
-use self::heads::Heads;
+use self::fast_path::{EvaluationMetrics, Route};
+use self::versions::Versions;
 use crate::access::Access;
 use crate::clock::Clock;
 use crate::environment::Environments;
 use crate::fleet::Fleet;
-use crate::http::Refusal;
+use crate::http::ApiError;
 use crate::snapshot::board::Board;
 use crate::snapshot::publication::Served;
 use crate::store::{StoreHealth, StoreState};
 
-/// The room. Cheap to clone.
+/// The OFREP service. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Ofrep(Arc<Room>);
+pub struct Ofrep(Arc<Service>);
 
 #[derive(Debug)]
-struct Room {
+struct Service {
     access: Access,
     board: Arc<Board>,
     clock: Arc<dyn Clock>,
     health: watch::Receiver<StoreHealth>,
     fleet: Fleet,
-    heads: Arc<Heads>,
-    meters: Meters,
+    versions: Arc<Versions>,
+    metrics: EvaluationMetrics,
     /// Open event streams.
     streams: AtomicUsize,
     stop: CancellationToken,
@@ -66,16 +66,16 @@ impl Ofrep {
     /// Opens it. Its streams end when `stop` fires.
     pub fn new(environments: &Environments, access: Access, fleet: Fleet, stop: CancellationToken) -> Self {
         let (board, clock) = (Arc::clone(environments.board()), Arc::clone(environments.clock()));
-        let heads = Arc::new(Heads::of(&board, Arc::clone(&clock)));
-        board.listen(Arc::clone(&heads) as Arc<_>);
-        Self(Arc::new(Room {
+        let versions = Arc::new(Versions::new(Arc::clone(&clock)));
+        board.listen(Arc::clone(&versions) as Arc<_>);
+        Self(Arc::new(Service {
             access,
             board,
             clock,
             health: environments.store().health(),
             fleet,
-            heads,
-            meters: Meters::new(),
+            versions,
+            metrics: EvaluationMetrics::new(),
             streams: AtomicUsize::new(0),
             stop,
         }))
@@ -90,18 +90,18 @@ impl Ofrep {
         A: IntoServiceFactory<S, Request>,
         S: ServiceFactory<Request, Config = AppConfig, Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()> + 'static,
     {
-        let room = Arc::clone(&self.0);
+        let service = Arc::clone(&self.0);
         apply_fn_factory(app, move |request: Request, app: &S::Service| match Route::of(&request) {
-            Some(route) => Either::Left(front::answer(Arc::clone(&room), route, request).map(Ok)),
+            Some(route) => Either::Left(fast_path::answer(Arc::clone(&service), route, request).map(Ok)),
             None => Either::Right(app.call(request).map_ok(Response::from)),
         })
     }
 }
 
-impl Room {
-    fn served(&self, environment: &EnvironmentKey) -> Result<Arc<Served>, Refusal> {
+impl Service {
+    fn served(&self, environment: &EnvironmentKey) -> Result<Arc<Served>, ApiError> {
         let served = self.board.served(environment.as_str());
-        served.ok_or_else(|| Refusal::new(Code::NotReady, format!("Environment {environment} is being loaded.")).retry_after(1))
+        served.ok_or_else(|| ApiError::new(Code::NotReady, format!("Environment {environment} is being loaded.")).retry_after(1))
     }
 
     /// Since when answers are stale, where they are.

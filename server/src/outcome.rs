@@ -2,10 +2,10 @@
 
 mod counters;
 mod counts;
-mod elsewhere;
-pub mod kept;
+mod dedup;
+mod peers;
+pub mod persistence;
 pub mod reports;
-mod seen;
 mod stale;
 pub mod statistics;
 #[cfg(test)]
@@ -13,17 +13,18 @@ mod tests;
 mod window;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use ripcord_proto::outcome::{OutcomeBatch, Traffic};
 use ripcord_proto::rollback::BadExposure;
 use ripcord_proto::{EnvironmentKey, FlagKey, Snapshot};
 
 use self::counters::Counters;
-pub use self::counters::{Counted, Total};
-pub use self::elsewhere::{Elsewhere, Nowhere, ServedElsewhere, ServedQuestion};
-use self::seen::Seen;
+pub use self::counters::{BatchResult, OutcomeTotal};
+use self::dedup::BatchDedup;
+pub use self::peers::{ExposureQuery, NoPeerOutcomes, PeerExposure, PeerOutcomes};
 pub use self::stale::stale;
 use self::window::Window;
 
@@ -37,13 +38,13 @@ pub struct Outcomes {
 #[derive(Debug, Default)]
 struct Inner {
     counters: Counters,
-    seen: Seen,
+    seen: BatchDedup,
     window: Window,
 }
 
 /// How often flags were served between two moments, as far as applications have reported it to this node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct ServedBetween {
+pub struct Exposure {
     /// How often.
     pub counts: BadExposure,
     /// From when on every report is counted; `None` where nothing was ever reported.
@@ -66,10 +67,10 @@ impl Outcomes {
 
     /// Counts a batch once, however often it is sent. Counts of flags and variants that the environment does not have are
     /// left out, so that nobody can make up series without end; the answer says how many.
-    pub fn count(&self, environment: &EnvironmentKey, batch: &OutcomeBatch, snapshot: &Snapshot, now: Timestamp) -> Counted {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn count(&self, environment: &EnvironmentKey, batch: &OutcomeBatch, snapshot: &Snapshot, now: Timestamp) -> BatchResult {
+        let mut inner = self.inner.lock();
         if !inner.seen.is_new(&batch.instance_id, batch.batch) {
-            return Counted::Again;
+            return BatchResult::Again;
         }
         let Inner { counters, window, .. } = &mut *inner;
         counters.add(environment, &batch.counts, snapshot, |series, counts| window.add(series, counts, now))
@@ -77,11 +78,11 @@ impl Outcomes {
 
     /// How often these flags were served between two moments of the last hour, whatever the variant, by the moment at which
     /// applications reported it: to the nearest five seconds.
-    pub fn served_between(&self, environment: &EnvironmentKey, flags: &BTreeSet<FlagKey>, from: Timestamp, to: Timestamp) -> ServedBetween {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn served_between(&self, environment: &EnvironmentKey, flags: &BTreeSet<FlagKey>, from: Timestamp, to: Timestamp) -> Exposure {
+        let inner = self.inner.lock();
         let of = |traffic| inner.window.between(&inner.counters.series_of(environment, flags, traffic), from, to);
         let (real, synthetic) = (of(Traffic::Real), of(Traffic::Synthetic));
-        ServedBetween {
+        Exposure {
             counts: BadExposure {
                 real: real.evaluations,
                 synthetic: synthetic.evaluations,
@@ -93,13 +94,13 @@ impl Outcomes {
     }
 
     /// The sums of these series, in their order, and what they were at the moments that were asked for.
-    pub fn sums(&self, environment: &EnvironmentKey, series: &[reports::Series]) -> (Vec<reports::Served>, Vec<reports::Served>) {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn sums(&self, environment: &EnvironmentKey, series: &[reports::SeriesQuery]) -> (Vec<reports::SeriesSums>, Vec<reports::SeriesSums>) {
+        let inner = self.inner.lock();
         series.iter().map(|series| inner.counters.served(environment, series, &inner.window)).unzip()
     }
 
     /// The sums of an environment, by flag, variant and traffic.
-    pub fn totals(&self, environment: &EnvironmentKey) -> Vec<Total> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).counters.totals(environment)
+    pub fn totals(&self, environment: &EnvironmentKey) -> Vec<OutcomeTotal> {
+        self.inner.lock().counters.totals(environment)
     }
 }

@@ -27,11 +27,11 @@ use ripcord_proto::{EnvironmentKey, Position, ProposalId};
 
 pub use self::redo::change;
 use crate::check::Checks;
-use crate::commit::approval::Given;
+use crate::commit::approval::GivenApproval;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Answer, Answerer, Approval, Ask, Author, Call, ChangesServed, CommitError, Committed, Draft, Made};
+use crate::commit::{Answer, Applied, Approval, Author, CommitError, Committed, Draft, IdempotentCall, KilledEdit, Operation, ResponseBuilder};
 use crate::environment::Environments;
-use crate::http::Refusal;
+use crate::http::ApiError;
 
 /// How often a decision is made anew where the record changes just then.
 const ATTEMPTS: usize = 8;
@@ -55,7 +55,7 @@ pub struct Decision {
     /// The same, for the log.
     pub author: Author,
     /// The idempotent call that it is, where it is one.
-    pub call: Option<Call>,
+    pub call: Option<IdempotentCall>,
 }
 
 /// How a proposal ends without being applied.
@@ -87,7 +87,7 @@ impl Proposals {
     ///
     /// # Errors
     /// It is not there, was decided otherwise, or is the approver's own; or what it does is refused.
-    pub async fn approve(&self, decision: &Decision) -> Result<Decided, Refusal> {
+    pub async fn approve(&self, decision: &Decision) -> Result<Decided, ApiError> {
         if let Some(decided) = self.replayed(decision)? {
             return Ok(decided);
         }
@@ -97,7 +97,7 @@ impl Proposals {
                 return Ok(proposal.into());
             };
             if !proposal.is_second(&decision.word.by) {
-                return Err(Refusal::new(Code::Forbidden, says::own(&proposal)));
+                return Err(ApiError::new(Code::Forbidden, says::own(&proposal)));
             }
             let draft = match self.redone(&proposal, decision).await {
                 Ok(draft) => draft,
@@ -118,7 +118,7 @@ impl Proposals {
     ///
     /// # Errors
     /// It is not there, was decided otherwise, or is not the caller's to end so; or no reason is given.
-    pub async fn refuse(&self, decision: &Decision, no: No) -> Result<Decided, Refusal> {
+    pub async fn refuse(&self, decision: &Decision, no: No) -> Result<Decided, ApiError> {
         if let Some(decided) = self.replayed(decision)? {
             return Ok(decided);
         }
@@ -132,8 +132,8 @@ impl Proposals {
                 return Ok(proposal.into());
             };
             match no {
-                No::Decline if !proposal.is_second(&decision.word.by) => return Err(Refusal::new(Code::Forbidden, says::not_declined(&proposal))),
-                No::Withdraw if proposal.by.key != decision.word.by.key => return Err(Refusal::new(Code::Forbidden, says::not_withdrawn(&proposal))),
+                No::Decline if !proposal.is_second(&decision.word.by) => return Err(ApiError::new(Code::Forbidden, says::not_declined(&proposal))),
+                No::Withdraw if proposal.by.key != decision.word.by.key => return Err(ApiError::new(Code::Forbidden, says::not_withdrawn(&proposal))),
                 No::Decline | No::Withdraw => {}
             }
             if decision.word.reason.is_none() {
@@ -172,7 +172,7 @@ impl Proposals {
     }
 
     /// What an idempotent call decided before.
-    fn replayed(&self, decision: &Decision) -> Result<Option<Decided>, Refusal> {
+    fn replayed(&self, decision: &Decision) -> Result<Option<Decided>, ApiError> {
         let Some(call) = &decision.call else { return Ok(None) };
         let answer = self.environments.answered(&decision.environment, call)?;
         answer
@@ -180,7 +180,7 @@ impl Proposals {
             .transpose()
     }
 
-    fn found(&self, decision: &Decision) -> Result<Proposal, Refusal> {
+    fn found(&self, decision: &Decision) -> Result<Proposal, ApiError> {
         let state = self.environments.state(&decision.environment)?;
         let proposal = state.records.proposals.value(decision.id.as_str()).cloned();
         let missing = || CommitError::NoRecord(RecordKey::Proposal(decision.id.clone()));
@@ -188,14 +188,14 @@ impl Proposals {
     }
 
     /// The proposal, where it waits or was decided like this before.
-    fn waiting(&self, decision: &Decision, like: ProposalState) -> Result<Standing, Refusal> {
+    fn waiting(&self, decision: &Decision, like: ProposalState) -> Result<Standing, ApiError> {
         let proposal = Box::new(self.found(decision)?);
         match proposal.state {
             ProposalState::Proposed => Ok(Standing::Waits(proposal)),
             state if state == like => Ok(Standing::So(proposal)),
             ProposalState::Applied | ProposalState::Declined | ProposalState::Withdrawn | ProposalState::Expired | ProposalState::Stale => {
                 let detail = format!("Proposal {} is {}: {}", proposal.id, proposal.state.as_str(), proposal.message);
-                Err(Refusal::new(Code::WrongState, detail))
+                Err(ApiError::new(Code::WrongState, detail))
             }
         }
     }
@@ -210,8 +210,8 @@ impl Proposals {
         Ok(Draft {
             reason: proposal.reason.clone(),
             release: proposal.release.clone(),
-            allow_killed_edit: allow_killed_edit(proposal),
-            approval: Approval::Given(Box::new(Given {
+            killed_edit: allow_killed_edit(proposal),
+            approval: Approval::Given(Box::new(GivenApproval {
                 proposal: proposal.id.clone(),
                 word: decision.word.clone(),
             })),
@@ -222,7 +222,7 @@ impl Proposals {
     }
 
     /// Notes that a proposal no longer holds, and says so. What became of it meanwhile, where somebody was faster, stays.
-    async fn gone_stale(&self, proposal: &Proposal, decision: &Decision, why: &str) -> Result<Refusal, Refusal> {
+    async fn gone_stale(&self, proposal: &Proposal, decision: &Decision, why: &str) -> Result<ApiError, ApiError> {
         let next = Proposal {
             state: ProposalState::Stale,
             message: says::stale(why),
@@ -245,14 +245,14 @@ impl Proposals {
     async fn amend(&self, decision: &Decision, next: Proposal) -> Result<Committed, CommitError> {
         let (id, at, reason) = (next.id.clone(), decision.word.at, decision.word.reason.clone());
         let answer = told(&id);
-        let put = Ask::decide(move |state| {
+        let put = Operation::decide(move |state| {
             let waits = state.records.proposals.value(id.as_str());
             let waits = waits.is_some_and(|proposal| proposal.clone().at(at).state == ProposalState::Proposed);
             if !waits {
                 return Err(CommitError::RecordMoved(RecordKey::Proposal(id.clone())));
             }
             let entry = Entry::new(id.clone(), next.clone(), Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
-            Ok(vec![Ask::PutRecord(Arc::new(entry).into(), crate::commit::Expected::Anything)])
+            Ok(vec![Operation::PutRecord(Arc::new(entry).into(), crate::commit::Expected::Anything)])
         });
         let draft = Draft {
             reason,
@@ -263,7 +263,7 @@ impl Proposals {
         self.environments.submit(draft).await
     }
 
-    fn decided(&self, decision: &Decision, committed: Committed) -> Result<Decided, Refusal> {
+    fn decided(&self, decision: &Decision, committed: Committed) -> Result<Decided, ApiError> {
         let proposal = self.found(decision)?;
         Ok(Decided {
             proposal,
@@ -290,18 +290,14 @@ impl From<Standing> for Decided {
     }
 }
 
-fn allow_killed_edit(proposal: &Proposal) -> ChangesServed {
-    if proposal.allow_killed_edit {
-        ChangesServed::Accept
-    } else {
-        ChangesServed::Refuse
-    }
+fn allow_killed_edit(proposal: &Proposal) -> KilledEdit {
+    if proposal.allow_killed_edit { KilledEdit::Accept } else { KilledEdit::Refuse }
 }
 
 /// Answers with the record of a proposal.
-fn told(id: &ProposalId) -> Answerer {
+fn told(id: &ProposalId) -> ResponseBuilder {
     let id = id.clone();
-    Answerer(Arc::new(move |made: &Made| Answer {
+    ResponseBuilder(Arc::new(move |made: &Applied| Answer {
         status: 200,
         body: made.records.proposals.get(id.as_str()).map(|entry| entry.json().to_owned()).unwrap_or_default(),
     }))

@@ -4,9 +4,9 @@
 //! A client keeps what is told as `STATIC` until it hears of a change, and knows few reasons. So a killed flag, one whose lease has
 //! run out and one whose prerequisites are unmet are told as `DEFAULT`, and the metadata name the kill.
 
-mod answer;
+mod evaluation;
 mod selection;
 pub mod trace;
 
-pub use self::answer::{Answer, Metadata};
+pub use self::evaluation::{FlagMetadata, RemoteEvaluation};
 pub use self::selection::{Selection, SelectorError};

@@ -25,9 +25,10 @@ mod wait;
 mod window;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use ripcord_proto::gate::GateReading;
 use ripcord_proto::rollout::Rollout;
 use ripcord_proto::{EnvironmentKey, RolloutId};
@@ -102,7 +103,7 @@ impl Rollouts {
         rollout
     }
 
-    fn live(&self) -> std::sync::MutexGuard<'_, BTreeMap<RolloutId, Vec<GateReading>>> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    fn live(&self) -> parking_lot::MutexGuard<'_, BTreeMap<RolloutId, Vec<GateReading>>> {
+        self.live.lock()
     }
 }

@@ -1,7 +1,7 @@
-//! The store: what makes a commit durable and carries it to other nodes. It appends, reads and feeds; it knows no rules.
+//! The store makes a commit durable and carries it to other nodes. It appends, reads and feeds; it knows no rules of flags.
 //!
-//! Two backends are for use: [`embedded`] (redb, one node; group commit with an fsync before the answer) and [`redis`] (many
-//! nodes over one Redis, each with a local mirror). [`memory`] serves tests and `ripcord demo`. All three pass one suite,
+//! Two backends are for production: [`embedded`] (redb, one node; group commit with an fsync before the answer) and [`redis`] (many
+//! nodes over one Redis, each with a local mirror). [`memory`] is for tests and benches. All three pass one suite,
 //! `contract`. Reads of flags never come here: a node answers from memory.
 //!
 //! A log is a chain of sealed commits. State is a function of the log; backends keep it beside the log (derived from the
@@ -13,7 +13,8 @@ mod contract;
 pub mod embedded;
 mod epoch;
 #[cfg(test)]
-pub(crate) mod faulty;
+pub(crate) mod fault_injection;
+mod head;
 pub mod journal;
 pub mod memory;
 pub mod redis;
@@ -25,100 +26,24 @@ use std::path::PathBuf;
 use futures_util::future::BoxFuture;
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::{ChainError, Sealed};
-use ripcord_proto::digest::Digest;
-use ripcord_proto::{EnvironmentKey, Epoch, ValidationErrors, Position, Revision, Sequence};
+use ripcord_proto::{Position, Sequence};
 use tokio::sync::{mpsc, watch};
 
+pub use self::head::{Head, LogName};
 use self::state::StoredState;
-
-/// A log: one for each environment, and `system` for keys and environments.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum LogName {
-    /// Keys and environments.
-    System,
-    /// The commits of an environment.
-    Environment(EnvironmentKey),
-}
-
-impl LogName {
-    /// As it is written: `system`, or the environment's name, which can never be `system`.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::System => "system",
-            Self::Environment(key) => key.as_str(),
-        }
-    }
-
-    /// The log that is written so.
-    pub fn parse(text: &str) -> Result<Self, ValidationErrors> {
-        if text == "system" {
-            return Ok(Self::System);
-        }
-        EnvironmentKey::new(text).map(Self::Environment)
-    }
-}
-
-impl fmt::Display for LogName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// Where a log ends. An append names the head that it follows; it is refused where the store's differs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Head {
-    /// The epoch.
-    pub epoch: Epoch,
-    /// The last revision that was made.
-    pub revision: Revision,
-    /// The last entry's place.
-    pub sequence: Sequence,
-    /// The last entry's digest.
-    pub chain: Digest,
-}
-
-impl Head {
-    /// The head of a log without entries.
-    pub const START: Self = Self {
-        epoch: Epoch(1),
-        revision: Revision(0),
-        sequence: Sequence(0),
-        chain: Digest::ZERO,
-    };
-
-    /// Epoch and revision.
-    pub const fn position(&self) -> Position {
-        Position {
-            epoch: self.epoch,
-            revision: self.revision,
-        }
-    }
-
-    /// The head after `entry`.
-    #[must_use]
-    pub fn after(&self, entry: &Sealed) -> Self {
-        Self {
-            epoch: entry.commit.epoch,
-            revision: entry.commit.revision.unwrap_or(self.revision),
-            sequence: entry.commit.sequence,
-            chain: entry.digest,
-        }
-    }
-}
 
 /// Entries to append to one log in one atomic step: all of them become durable, or none.
 #[derive(Debug, Clone)]
 pub struct Append {
-    /// The log.
     pub log: LogName,
-    /// The head that the first entry follows.
+    /// The head that the first entry follows; the append is refused if the store's differs.
     pub expected: Head,
-    /// The entries, in order, each sealed behind the one before.
+    /// In order, each sealed behind the one before.
     pub entries: Vec<Sealed>,
 }
 
 impl Append {
-    /// The logs of environments that this append says are gone.
+    /// The logs of the environments that this append deletes.
     fn ended_logs(&self) -> impl Iterator<Item = LogName> {
         let changes = self.entries.iter().flat_map(|entry| &entry.commit.changes);
         changes.filter_map(|change| match (&self.log, change) {
@@ -133,25 +58,24 @@ impl Append {
     }
 }
 
-/// What a log holds: a stored state and the entries since.
+/// What a start needs of a log: a stored state and the entries since.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// The state at some entry; `None` for the system log, and for a log that has no stored state yet.
+    /// The newest stored state; `None` for the system log, and for a log that has no stored state yet.
     pub state: Option<StoredState>,
-    /// Every entry after that state (all, where there is none), proven to follow one another.
+    /// Every entry after that state (all entries if there is none), proven to follow one another.
     pub tail: Vec<Sealed>,
     /// The head after the last of them.
     pub head: Head,
 }
 
-/// A whole log, as it is backed up, restored and seeded.
+/// A whole log, as it is backed up, restored and re-seeded.
 #[derive(Debug, Clone)]
 pub struct Contents {
-    /// The log.
     pub log: LogName,
     /// Every entry from the first on, each following the one before it.
     pub entries: Vec<Sealed>,
-    /// The newest state known, so that a start need not replay everything; `None` for the system log.
+    /// The newest state known, so that a start does not replay everything; `None` for the system log.
     pub state: Option<StoredState>,
 }
 
@@ -162,54 +86,43 @@ impl Contents {
     }
 }
 
-/// What became of an append whose answer never came.
+/// The outcome of an append whose answer never came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settled {
     /// It is in the log.
     Written,
-    /// It is not in the log. A request that is still on its way finds the log moved as soon as anything is appended.
+    /// It is not in the log. If its request is still on its way, it is refused as moved once anything else is appended.
     NotWritten,
 }
 
-/// Something that came from other nodes, or from a repair.
+/// A change of a log that came from other nodes, or from a repair.
 #[derive(Debug)]
 pub enum FeedEvent {
-    /// Entries that follow what was seen before, one behind the other. Own appends are not repeated once they were answered
-    /// with success; one whose answer never came, or whose caller went away, comes here when it turns out to be written. What
-    /// follows an own append may come before that append is answered: go by the sequence, and ignore what is known already.
-    Entries {
-        /// The log.
-        log: LogName,
-        /// In order.
-        entries: Vec<Sealed>,
-    },
-    /// The log was re-seeded or restored in a new epoch: take this whole, whatever was known before.
+    /// Entries that follow those seen before, in order. This node's own appends are not repeated once they were answered with
+    /// success; one whose answer never came, or whose caller has gone, appears here if it turns out to be written. Entries that
+    /// follow an own append may arrive before that append is answered: go by the sequence, and ignore what is already known.
+    Entries { log: LogName, entries: Vec<Sealed> },
+    /// The log was re-seeded or restored in a new epoch: replace whatever was known before.
     Replaced {
-        /// The log.
         log: LogName,
-        /// What it holds now.
         loaded: Box<Loaded>,
-        /// Entries that this node had and the new log has not. Their kills are to be merged, the rest is reported.
+        /// Entries that this node had and the new log does not. Their kills are merged, the others are reported.
         orphaned: Vec<Sealed>,
     },
-    /// The log is no longer there.
-    Dropped {
-        /// The log.
-        log: LogName,
-    },
+    /// The log was removed.
+    Dropped { log: LogName },
 }
 
-/// How the store is, since when, and why.
+/// The health of a store.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct StoreHealth {
-    /// The state.
     pub state: StoreState,
-    /// Since when.
+    /// When it entered this state.
     pub since: jiff::Timestamp,
-    /// Why, in words; empty when all is well.
+    /// Why, for people; empty if it is available.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub why: String,
-    /// Settings of the store that can lose acknowledged data, each with the way out.
+    /// Settings of the store that can lose acknowledged data, each with how to fix it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
@@ -218,72 +131,57 @@ pub struct StoreHealth {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StoreState {
-    /// Yes.
     Available,
-    /// It cannot be reached; memory goes on serving.
+    /// It cannot be reached; flags are served from memory.
     Unreachable,
-    /// It is reachable, came back empty, older or diverged, and is being filled again.
+    /// It came back empty, older or diverged, and nodes are re-seeding it.
     Reseeding,
 }
 
 /// Why an append did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
-    /// The log does not end where the append says; nothing was written. The feed brings what is missing.
+    /// The log does not end where the append expects; nothing was written. The feed brings what is missing.
     #[error("the log ends at {actual:?}, not where the append expects")]
-    Moved {
-        /// Where it ends.
-        actual: Head,
-    },
-    /// Nothing was written, for certain.
+    Moved { actual: Head },
+    /// Nothing was written.
     #[error("the store cannot be reached: {0}")]
     Unavailable(String),
-    /// It is being filled again; nothing was written.
-    #[error("the store is being filled again")]
+    /// Nothing was written.
+    #[error("the store is being re-seeded")]
     Reseeding,
-    /// The request went out and no answer came: it was written whole or not at all.
-    #[error("the store did not say whether it wrote: {0}")]
+    /// The request was sent and no answer came: either everything was written, or nothing.
+    #[error("the store did not confirm the write: {0}")]
     Unknown(String),
 }
 
 /// Why a start, a read, a load or maintenance failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// It cannot be reached.
     #[error("the store cannot be reached: {0}")]
     Unavailable(String),
-    /// Another process has the data directory.
-    #[error("the data directory {} is in use by another process; stop that one, or give this one its own with --data-dir", .0.display())]
+    /// Another process uses the data directory.
+    #[error("the data directory {} is in use by another process; stop that process, or choose another directory with --data-dir", .0.display())]
     InUse(PathBuf),
     /// A file cannot be opened, read or written.
     #[error("{}: {source}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// What is stored is not what was written: a clear refusal, never a silent loss.
+    File { path: PathBuf, source: std::io::Error },
+    /// What is stored is not what was written. It is refused; nothing is repaired or skipped silently.
     #[error("{0}")]
     Corrupt(String),
-    /// The chain is broken.
+    /// The hash chain is broken.
     #[error("{log}: {source}")]
-    Chain {
-        /// The log.
-        log: LogName,
-        /// Where and how.
-        source: ChainError,
-    },
+    Chain { log: LogName, source: ChainError },
 }
 
-/// A backend.
+/// A backend. All of them pass the suite in `contract`.
 pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Everything about a log that a start needs.
     fn load<'a>(&'a self, log: &'a LogName) -> BoxFuture<'a, Result<Loaded, StoreError>>;
 
-    /// Appends atomically, and durably before it answers. Appends of different logs may be written in one go. Of
-    /// several to one log that are under way at once, one that arrives before its predecessor is refused as moved. Dropping the
-    /// future does not take the append back.
+    /// Appends atomically, and durably before it returns. Appends to different logs may share one write. If several appends to
+    /// one log are under way, one that arrives before its predecessor is refused as moved. Dropping the future does not cancel
+    /// the append.
     fn append(&self, append: Append) -> BoxFuture<'_, Result<(), AppendError>>;
 
     /// Up to `limit` entries after `after`, in order, proven to follow one another. Works without the network.
@@ -292,29 +190,29 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// The newest stored state at or before `revision` of `epoch`, from which older states are rebuilt with `read`.
     fn state_before<'a>(&'a self, log: &'a LogName, at: Position) -> BoxFuture<'a, Result<Option<StoredState>, StoreError>>;
 
-    /// Keeps a state, so that starts and looks back replay less. Called now and then by the follower, off the commit path.
+    /// Stores a state, so that starts and reads of history replay less. Called from time to time, off the commit path.
     fn keep_state<'a>(&'a self, log: &'a LogName, state: StoredState) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    /// Whether an append that ended in [`AppendError::Unknown`] was written after all.
+    /// Whether an append that returned [`AppendError::Unknown`] was written.
     fn settle<'a>(&'a self, append: &'a Append) -> BoxFuture<'a, Result<Settled, StoreError>>;
 
-    /// The logs that there are, the system log among them once it has an entry.
+    /// All logs, including the system log once it has an entry.
     fn logs(&self) -> BoxFuture<'_, Result<Vec<LogName>, StoreError>>;
 
-    /// Replaces each of these logs as a whole, one that is not named stays. For restoring a backup.
+    /// Replaces each of these logs as a whole; logs that are not named stay. For restoring a backup.
     fn install(&self, contents: Vec<Contents>) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// Removes a log and its states. Its name may be used again, from the start. An environment's log need not be removed: it goes
-    /// with the entry of the system log that says that the environment is gone. One that vanishes without that is taken for a
-    /// loss by other nodes, and filled again.
+    /// Removes a log and its states. Its name may be used again, from the start. The log of a deleted environment is removed by
+    /// the entry of the system log that deletes it. If a log vanishes without that entry, other nodes take it for a loss and
+    /// re-seed it.
     fn drop_log<'a>(&'a self, log: &'a LogName) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    /// How it is, now and from now on.
+    /// Its health, now and from now on.
     fn health(&self) -> watch::Receiver<StoreHealth>;
 
-    /// What other nodes commit. Can be taken once; a backend of one node has none.
+    /// What other nodes commit. Can be taken once; `None` for a backend of one node.
     fn feed(&self) -> Option<mpsc::Receiver<FeedEvent>>;
 
-    /// Writes out what is still buffered and closes. Called last.
+    /// Flushes and closes. Called last.
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 }

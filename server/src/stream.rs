@@ -12,27 +12,28 @@
 mod ack;
 mod admission;
 mod authorise;
+mod client_socket;
 mod connection;
 mod feed;
 mod hello;
 mod hub;
-mod meters;
+mod metrics;
 mod poll;
 mod session;
 mod sse;
-mod transport;
 mod websocket;
 
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 
 use actix_http::{Request, Response};
 use actix_web::body::BoxBody;
 use actix_web::http::header::HeaderMap;
 use actix_web::web;
 use bytes::Bytes;
+use parking_lot::Mutex;
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::frame::Goodbye;
 use ripcord_proto::problem::Code;
@@ -40,17 +41,18 @@ use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 pub use self::authorise::Authorise;
-use self::connection::Patience;
+pub use self::client_socket::{ClientSocket, SocketControl};
+use self::connection::Timeouts;
 use self::feed::{Feed, Feeds};
-use self::hub::{Goodbyes, Hub, Mailbox, Order};
+use self::hub::{Goodbyes, Hub, HubMessage, Mailbox};
 use self::sse::HubHandle;
-pub use self::transport::{Control, Transport};
 use crate::fleet::Fleet;
-use crate::http::Refusal;
+use crate::http::ApiError;
 use crate::snapshot::board::{Board, Listener};
 use crate::snapshot::frames::Frame;
 use crate::snapshot::history::Limits;
-use crate::snapshot::publication::{Publication, Step};
+use crate::snapshot::publication::Publication;
+use crate::tasks;
 use crate::telemetry::names;
 
 /// The paths of this room, for the OpenAPI document.
@@ -63,7 +65,7 @@ const STREAM_PATH: &str = "/v1/stream";
 
 /// How streams are run.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct StreamSettings {
     /// Worker threads that will call [`Streams::worker`]; the rate of admissions is shared among them.
     pub workers: usize,
     /// From one heartbeat to the next. A client that is silent for three is lost.
@@ -82,7 +84,7 @@ pub struct Settings {
     pub history: Limits,
 }
 
-impl Default for Settings {
+impl Default for StreamSettings {
     fn default() -> Self {
         Self {
             workers: std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get),
@@ -97,9 +99,9 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
-    fn patience(&self) -> Patience {
-        Patience {
+impl StreamSettings {
+    fn patience(&self) -> Timeouts {
+        Timeouts {
             hello: self.hello,
             silence: self.heartbeat * 3,
             stuck: self.stuck,
@@ -110,10 +112,10 @@ impl Settings {
 
 /// All streams of this node. Cheap to clone.
 #[derive(Clone)]
-pub struct Streams(Arc<Shared>);
+pub struct Streams(Arc<StreamState>);
 
-pub(crate) struct Shared {
-    settings: Settings,
+pub(crate) struct StreamState {
+    settings: StreamSettings,
     feeds: Feeds,
     fleet: Fleet,
     authorise: Arc<dyn Authorise>,
@@ -128,8 +130,8 @@ pub(crate) struct Shared {
 impl Streams {
     /// Streams of everything on `board`. `fleet` must listen to the board already. `fresh` says whether this node reaches
     /// its store or every configured peer, which heartbeats carry.
-    pub fn new(board: &Board, settings: Settings, fleet: Fleet, authorise: Arc<dyn Authorise>, fresh: watch::Receiver<bool>) -> Self {
-        let shared = Arc::new(Shared {
+    pub fn new(board: &Board, settings: StreamSettings, fleet: Fleet, authorise: Arc<dyn Authorise>, fresh: watch::Receiver<bool>) -> Self {
+        let shared = Arc::new(StreamState {
             feeds: Feeds::new(settings.history),
             settings,
             fleet,
@@ -142,36 +144,26 @@ impl Streams {
             waiting: AtomicUsize::new(0),
         });
         board.listen(Arc::clone(&shared) as Arc<dyn Listener>);
-        for environment in board.environments() {
-            if let Some(served) = board.served(environment.as_str()) {
-                let first = Publication {
-                    served,
-                    step: Step::Replaced,
-                    at: Instant::now(),
-                };
-                shared.feeds.begin(&environment, &first);
-            }
-        }
         Self(shared)
     }
 
     /// A hub for the calling worker thread. Must be called inside that thread's runtime, and the result stays there.
     pub fn worker(&self) -> Worker {
         let mailbox = Arc::new(Mailbox::default());
-        let mut mailboxes = self.0.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut mailboxes = self.0.mailboxes.lock();
         mailboxes.retain(|mailbox| mailbox.strong_count() > 0);
         mailboxes.push(Arc::downgrade(&mailbox));
         drop(mailboxes);
         let hub = Hub::new(Arc::clone(&self.0), mailbox);
         // The loop over sockets is one long step on purpose; the runtime's budget for a step would have it report sockets as
         // blocked that are not.
-        actix_web::rt::spawn(tokio::task::unconstrained(Rc::clone(&hub).run()));
+        tasks::on_this_worker(tokio::task::unconstrained(Rc::clone(&hub).run()));
         Worker(hub)
     }
 
     /// Ends the streams of a key that was revoked, and those that were being opened with it.
     pub fn revoke(&self, key_id: &str) {
-        self.0.post(&Order::Revoked(key_id.into(), self.0.goodbyes.revoked.clone()));
+        self.0.post(&HubMessage::Revoked(key_id.into(), self.0.goodbyes.revoked.clone()));
     }
 
     /// Ends all streams with a goodbye that asks clients to come back after `retry_after` (they add full jitter), opens no
@@ -183,7 +175,7 @@ impl Streams {
             retry: Some(true),
         });
         let goodbye = self.0.closing.get_or_init(|| goodbye).clone();
-        self.0.post(&Order::Close(goodbye));
+        self.0.post(&HubMessage::Close(goodbye));
         self.0.tracker.close();
         // Those who do not take their goodbye in time are cut off with the process.
         let _ = tokio::time::timeout(deadline, self.0.tracker.wait()).await;
@@ -195,34 +187,34 @@ impl Streams {
     }
 }
 
-impl Shared {
-    fn post(&self, order: &Order) {
-        let mailboxes = self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
+impl StreamState {
+    fn post(&self, order: &HubMessage) {
+        let mailboxes = self.mailboxes.lock();
         for mailbox in mailboxes.iter().filter_map(Weak::upgrade) {
             mailbox.post(order.clone());
         }
     }
 
     /// The feed that a request may read, and the key's id.
-    fn authorised(&self, headers: &HeaderMap, environment: Option<&str>) -> Result<(Arc<Feed>, Arc<str>), Refusal> {
-        let holder = self.authorise.authorise(headers)?;
-        let environment = authorise::environment_of(&holder, environment)?;
+    fn authorised(&self, headers: &HeaderMap, environment: Option<&str>) -> Result<(Arc<Feed>, Arc<str>), ApiError> {
+        let principal = self.authorise.authorise(headers)?;
+        let environment = authorise::environment_of(&principal, environment)?;
         let feed = self
             .feeds
             .of(environment.as_str())
-            .ok_or_else(|| Refusal::new(Code::EnvironmentNotFound, format!("There is no environment {environment}.")))?;
-        Ok((feed, holder.id))
+            .ok_or_else(|| ApiError::new(Code::EnvironmentNotFound, format!("There is no environment {environment}.")))?;
+        Ok((feed, principal.id))
     }
 
     /// The same for a new stream, while there is room for one.
-    fn grant(&self, headers: &HeaderMap, environment: Option<&str>) -> Result<(Arc<Feed>, Arc<str>), Refusal> {
+    fn grant(&self, headers: &HeaderMap, environment: Option<&str>) -> Result<(Arc<Feed>, Arc<str>), ApiError> {
         let granted = self.authorised(headers, environment)?;
         if self.closing.get().is_some() {
-            return Err(Refusal::new(Code::NotReady, "This node is shutting down; try again in a moment.").retry_after(1));
+            return Err(ApiError::new(Code::NotReady, "This node is shutting down; try again in a moment.").retry_after(1));
         }
         let waiting = self.waiting.load(Ordering::Relaxed);
         if waiting >= self.settings.waiting || self.tracker.len() >= self.settings.connections {
-            return Err(Refusal::new(Code::NotReady, "This node has as many streams as it can take; try again later.").retry_after(5));
+            return Err(ApiError::new(Code::NotReady, "This node has as many streams as it can take; try again later.").retry_after(5));
         }
         Ok(granted)
     }
@@ -233,23 +225,23 @@ impl Shared {
         } else {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
         }
-        metrics::gauge!(names::STREAM_ADMISSIONS_WAITING).increment(f64::from(change));
+        ::metrics::gauge!(names::STREAM_ADMISSIONS_WAITING).increment(f64::from(change));
     }
 
-    fn refused(refusal: &Refusal) {
-        metrics::counter!(names::STREAM_REFUSALS, "why" => refusal.problem().code.as_str()).increment(1);
+    fn refused(refusal: &ApiError) {
+        ::metrics::counter!(names::STREAM_REFUSALS, "why" => refusal.problem().code.as_str()).increment(1);
     }
 }
 
-impl Listener for Shared {
+impl Listener for StreamState {
     fn published(&self, environment: &EnvironmentKey, publication: &Publication) {
         self.feeds.publish(environment, publication);
-        self.post(&Order::Published(environment.clone()));
+        self.post(&HubMessage::Published(environment.clone()));
     }
 
     fn removed(&self, environment: &EnvironmentKey) {
         self.feeds.remove(environment);
-        self.post(&Order::Removed(environment.clone(), self.goodbyes.removed.clone()));
+        self.post(&HubMessage::Removed(environment.clone(), self.goodbyes.removed.clone()));
     }
 }
 
@@ -272,13 +264,13 @@ impl Worker {
     }
 
     /// The answer to a poll for the snapshot, where it needs nothing of the web framework.
-    pub fn front(&self, request: &Request) -> Option<Response<BoxBody>> {
-        poll::front(&self.0.shared, request)
+    pub fn fast_path(&self, request: &Request) -> Option<Response<BoxBody>> {
+        poll::fast_path(&self.0.shared, request)
     }
 
     /// Answers a WebSocket's opening request on a connection that was taken from the HTTP service. `early` is what came
     /// behind the request.
-    pub async fn websocket(self, request: Request, transport: Transport, early: Bytes) {
+    pub async fn websocket(self, request: Request, transport: ClientSocket, early: Bytes) {
         websocket::accept(self.0, request, transport, early).await;
     }
 }

@@ -1,14 +1,34 @@
-//! The owner of every task: nobody else spawns.
+//! The owner of every task and thread: no other file of the server spawns, and clippy sees to it (`.clippy.toml`).
 //!
-//! Long-lived tasks have a name. One that ends before it is told to is a fault of the server: it is logged and stops the
-//! server, since a room that has silently died is worse than a restart.
+//! Long-lived tasks have a name. If one ends before it is told to, that is a bug: it is logged and stops the server, because a
+//! room that has silently died is worse than a restart.
 
 use std::future::Future;
+use std::io;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// A cheap handle on the tasks of a server.
+/// Runs work that may block, away from the threads that serve. Dropping the handle does not stop it.
+#[expect(clippy::disallowed_methods, reason = "the one place that moves work to the blocking pool")]
+pub fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> tokio::task::JoinHandle<T> {
+    tokio::task::spawn_blocking(work)
+}
+
+/// Runs a task on the calling worker's own runtime, for connections and hubs whose sockets cannot leave that thread. It ends with
+/// the worker; if the end of the server must wait for it, it holds a token of the room's tracker.
+#[expect(clippy::disallowed_methods, reason = "the one place that spawns tasks that stay on a worker")]
+pub fn on_this_worker(task: impl Future<Output = ()> + 'static) {
+    actix_web::rt::spawn(task);
+}
+
+/// Starts a named thread.
+#[expect(clippy::disallowed_methods, reason = "the one place that starts threads")]
+pub fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<std::thread::JoinHandle<()>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(work)
+}
+
+/// The tasks of a server. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct TaskSet {
     tracker: TaskTracker,
@@ -17,12 +37,12 @@ pub struct TaskSet {
 }
 
 impl TaskSet {
-    /// Tells tasks to end.
+    /// Fires when tasks are to end.
     pub fn stop_token(&self) -> CancellationToken {
         self.stop.clone()
     }
 
-    /// Fires when a long-lived task has ended by itself.
+    /// Fires when a long-lived task has ended on its own.
     pub fn failed(&self) -> CancellationToken {
         self.failed.clone()
     }
@@ -39,7 +59,7 @@ impl TaskSet {
         });
     }
 
-    /// Runs a task that ends by itself.
+    /// Runs a task that ends on its own.
     pub fn short_lived(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tracker.spawn(task);
     }

@@ -3,20 +3,22 @@
 //! A span for each commit, session and request; `env`, `revision`, `flag`, `actor` and `request_id` are spelled alike
 //! everywhere. All metric names are in [`names`]. An error is logged once, where it is handled.
 
+mod error;
 pub mod export;
 pub mod names;
 
 use std::io::IsTerminal as _;
 use std::str::FromStr;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, Registry};
 
+pub use self::error::TelemetryError;
 use self::export::Exporter;
 
 /// How log lines are written.
@@ -46,31 +48,6 @@ impl Default for Config {
             filter: "info,actix_server=warn".to_owned(),
         }
     }
-}
-
-/// Why telemetry could not be set up.
-#[derive(Debug, thiserror::Error)]
-pub enum TelemetryError {
-    /// The log filter cannot be read.
-    #[error("the log filter {filter:?} cannot be read ({source}); write it like info, or ripcord_server=debug,info")]
-    Filter {
-        /// As given.
-        filter: String,
-        /// Why.
-        source: tracing_subscriber::filter::ParseError,
-    },
-    /// Logs are set up already in this process.
-    #[error("logs: {0}")]
-    Logs(#[from] tracing_subscriber::util::TryInitError),
-    /// The recorder of metrics cannot be made.
-    #[error("metrics: {0}")]
-    Recorder(#[from] BuildError),
-    /// Metrics are set up already in this process.
-    #[error("metrics: {0}")]
-    Metrics(String),
-    /// The collector's address cannot be used.
-    #[error("spans cannot be sent to {0} ({1}); name a collector like http://127.0.0.1:4318")]
-    Export(String, String),
 }
 
 /// Sends log lines to standard error, and spans to `exporter`, where there is one. To be called once a process.
@@ -104,7 +81,7 @@ impl Metrics {
     /// comes first in a start.
     pub fn of_process() -> Result<Self, TelemetryError> {
         static PROCESS: Mutex<Option<Metrics>> = Mutex::new(None);
-        let mut process = PROCESS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut process = PROCESS.lock();
         if let Some(metrics) = &*process {
             return Ok(metrics.clone());
         }

@@ -3,9 +3,9 @@
 use anyhow::ensure;
 use ripcord_tests::{Outcome, Server, Setup, flags};
 
-use super::{Ran, ripcord};
+use super::{CommandOutput, ripcord};
 
-async fn apply(server: &Server, text: &str, more: &[&str]) -> anyhow::Result<Ran> {
+async fn apply(server: &Server, text: &str, more: &[&str]) -> anyhow::Result<CommandOutput> {
     let file = server.scratch().join("flags.yaml");
     std::fs::write(&file, text)?;
     let file = file.display().to_string();

@@ -6,64 +6,86 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use ripcord_tests::server::binary;
-use ripcord_tests::{Outcome, Server, Setup, flags, on_both_stores};
-use serde_json::json;
+use ripcord_tests::{Outcome, Server, Setup, World, flags, on_both_stores};
+use serde_json::{Value, json};
 
 use super::{ripcord, ripcord_as};
 
-on_both_stores! {
-    async fn flags_are_set_shown_explained_switched_and_deleted(world) {
-        let file = world.scratch().join("checkout.json");
-        std::fs::write(&file, flags::rollout(25).to_string())?;
-        let file = file.display().to_string();
-        ripcord(&world, &["flags", "set", "checkout", "-f", &file, "--reason", "x"]).await?.expect(0)?;
-        ripcord(&world, &["flags", "list"]).await?.expect(0)?.says(&["checkout"])?;
-        ripcord(&world, &["flags", "show", "checkout"]).await?.expect(0)?.says(&["25"])?;
-        ripcord(&world, &["flags", "explain", "checkout", "--user", "user-1"]).await?.expect(0)?.says(&["SPLIT"])?;
-        ripcord(&world, &["flags", "disable", "checkout", "--reason", "x"]).await?.expect(0)?;
-        ensure!(world.admin().explain("checkout", "u").await?["reason"] == "DISABLED");
-        ripcord(&world, &["flags", "enable", "checkout", "--reason", "x"]).await?.expect(0)?;
-        ripcord(&world, &["flags", "delete", "checkout", "--reason", "x"]).await?.expect(0)?;
-        world.admin().get("flags/checkout").await?.problem(404, "FLAG_NOT_FOUND")?;
-    }
-
-    async fn keys_are_created_listed_and_revoked(world) {
-        let made = ripcord(&world, &["keys", "create", "shop", "--role", "viewer", "--json"]).await?.expect(0)?.json()?;
-        let (id, key) = (made["id"].as_str().context("id")?, made["key"].as_str().context("key")?);
-        ripcord_as(&world, key, &["flags", "list"]).await?.expect(0)?;
-        ripcord(&world, &["keys", "list"]).await?.expect(0)?.says(&[id, "shop", "viewer"])?;
-        ripcord(&world, &["keys", "revoke", id]).await?.expect(0)?;
-        ripcord_as(&world, key, &["flags", "list"]).await?.expect(1)?;
-    }
-
-    async fn environments_are_created_copied_and_deleted(world) {
-        world.admin().put_flag("checkout", &flags::boolean("on")).await?.ok()?;
-        ripcord(&world, &["env", "create", "dev"]).await?.expect(0)?;
-        ripcord(&world, &["env", "copy", "production", "staging"]).await?.expect(0)?;
-        ripcord(&world, &["env", "list"]).await?.expect(0)?.says(&["production", "dev", "staging"])?;
-        ripcord(&world, &["flags", "list", "--env", "staging"]).await?.expect(0)?.says(&["checkout"])?;
-        let once = ripcord(&world, &["env", "delete", "staging"]).await?;
-        ensure!(once.code == 2 || once.code == 1, "naming it once was enough: {once:?}");
-        ripcord(&world, &["env", "delete", "staging", "--confirm", "staging"]).await?.expect(0)?;
-        world.admin().environment("staging").get("flags").await?.problem(404, "ENVIRONMENT_NOT_FOUND")?;
-    }
-
-    async fn segments_are_set_listed_and_deleted(world) {
-        let file = world.scratch().join("beta.json");
-        std::fs::write(&file, json!({"attribute": "plan", "equals": "beta"}).to_string())?;
-        ripcord(&world, &["segments", "set", "beta", "-f", &file.display().to_string(), "--reason", "x"]).await?.expect(0)?;
-        ripcord(&world, &["segments", "list"]).await?.expect(0)?.says(&["beta"])?;
-        ripcord(&world, &["segments", "delete", "beta", "--reason", "x"]).await?.expect(0)?;
-    }
-
-    async fn killing_the_same_again_says_so_and_takes_the_reason(world) {
-        world.admin().put_flag("checkout", &flags::boolean("on")).await?.ok()?;
-        let first = ripcord(&world, &["kill", "checkout"]).await?.expect(0)?;
-        first.says(&["Nobody has said why yet", "ripcord kill checkout --reason"])?;
-        ripcord(&world, &["kill", "checkout", "--reason", "5xx"]).await?.expect(0)?.says(&["Killed already", "reason is recorded"])?;
-        ensure!(world.admin().kills().await?.len() == 1);
-    }
+async fn flags_are_set_shown_explained_switched_and_deleted(world: World) -> Outcome {
+    let file = world.scratch().join("checkout.json");
+    std::fs::write(&file, flags::rollout(25).to_string())?;
+    let file = file.display().to_string();
+    ripcord(&world, &["flags", "set", "checkout", "-f", &file, "--reason", "x"]).await?.expect(0)?;
+    ripcord(&world, &["flags", "list"]).await?.expect(0)?.names(&["checkout"])?;
+    ripcord(&world, &["flags", "show", "checkout"]).await?.expect(0)?.names(&["25"])?;
+    ripcord(&world, &["flags", "explain", "checkout", "--user", "user-1"])
+        .await?
+        .expect(0)?
+        .names(&["SPLIT"])?;
+    ripcord(&world, &["flags", "disable", "checkout", "--reason", "x"]).await?.expect(0)?;
+    ensure!(world.admin().explain("checkout", "u").await?["reason"] == "DISABLED");
+    ripcord(&world, &["flags", "enable", "checkout", "--reason", "x"]).await?.expect(0)?;
+    ripcord(&world, &["flags", "delete", "checkout", "--reason", "x"]).await?.expect(0)?;
+    world.admin().get("flags/checkout").await?.problem(404, "FLAG_NOT_FOUND")?;
+    Ok(())
 }
+
+async fn keys_are_created_listed_and_revoked(world: World) -> Outcome {
+    let made = ripcord(&world, &["keys", "create", "shop", "--role", "viewer", "--json"])
+        .await?
+        .expect(0)?
+        .json()?;
+    let (id, key) = (made["id"].as_str().context("id")?, made["key"].as_str().context("key")?);
+    ripcord_as(&world, key, &["flags", "list"]).await?.expect(0)?;
+    ripcord(&world, &["keys", "list"]).await?.expect(0)?.names(&[id, "shop", "viewer"])?;
+    ripcord(&world, &["keys", "revoke", id]).await?.expect(0)?;
+    ripcord_as(&world, key, &["flags", "list"]).await?.expect(1)?;
+    Ok(())
+}
+
+async fn environments_are_created_copied_and_deleted(world: World) -> Outcome {
+    world.admin().put_flag("checkout", &flags::boolean("on")).await?.ok()?;
+    ripcord(&world, &["env", "create", "dev"]).await?.expect(0)?;
+    ripcord(&world, &["env", "copy", "production", "staging"]).await?.expect(0)?;
+    ripcord(&world, &["env", "list"]).await?.expect(0)?.names(&["production", "dev", "staging"])?;
+    ripcord(&world, &["flags", "list", "--env", "staging"]).await?.expect(0)?.names(&["checkout"])?;
+    let once = ripcord(&world, &["env", "delete", "staging"]).await?;
+    ensure!(once.code == 2 || once.code == 1, "naming it once was enough: {once:?}");
+    ripcord(&world, &["env", "delete", "staging", "--confirm", "staging"]).await?.expect(0)?;
+    world.admin().environment("staging").get("flags").await?.problem(404, "ENVIRONMENT_NOT_FOUND")?;
+    Ok(())
+}
+
+async fn segments_are_set_listed_and_deleted(world: World) -> Outcome {
+    let file = world.scratch().join("beta.json");
+    std::fs::write(&file, json!({"attribute": "plan", "equals": "beta"}).to_string())?;
+    ripcord(&world, &["segments", "set", "beta", "-f", &file.display().to_string(), "--reason", "x"])
+        .await?
+        .expect(0)?;
+    ripcord(&world, &["segments", "list"]).await?.expect(0)?.names(&["beta"])?;
+    ripcord(&world, &["segments", "delete", "beta", "--reason", "x"]).await?.expect(0)?;
+    Ok(())
+}
+
+async fn killing_again_changes_nothing_and_records_the_reason(world: World) -> Outcome {
+    world.admin().put_flag("checkout", &flags::boolean("on")).await?.ok()?;
+    let first = ripcord(&world, &["kill", "checkout", "--json"]).await?.expect(0)?.json()?;
+    ensure!(first["reason"].is_null(), "{first}");
+    let second = ripcord(&world, &["kill", "checkout", "--reason", "5xx", "--json"]).await?.expect(0)?.json()?;
+    ensure!(second["id"] == first["id"], "{second}");
+    let kills = world.admin().get("kills").await?.ok()?;
+    let kills = kills["items"].as_array().context("items")?;
+    ensure!(kills.len() == 1 && kills[0]["reason"] == "5xx", "{kills:?}");
+    Ok(())
+}
+
+on_both_stores!(
+    flags_are_set_shown_explained_switched_and_deleted,
+    keys_are_created_listed_and_revoked,
+    environments_are_created_copied_and_deleted,
+    segments_are_set_listed_and_deleted,
+    killing_again_changes_nothing_and_records_the_reason
+);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn watch_prints_what_happens_while_it_happens() -> Outcome {
@@ -75,7 +97,7 @@ async fn watch_prints_what_happens_while_it_happens() -> Outcome {
         .env("RIPCORD_SERVER", server.url())
         .env("RIPCORD_KEY", admin.key())
         .env("NO_COLOR", "1")
-        .arg("watch")
+        .args(["watch", "--json"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()?;
@@ -85,7 +107,8 @@ async fn watch_prints_what_happens_while_it_happens() -> Outcome {
         let seen = BufReader::new(output)
             .lines()
             .map_while(Result::ok)
-            .any(|line| line.contains("checkout") && line.to_lowercase().contains("kill"));
+            .filter_map(|line| serde_json::from_str::<Value>(&line).ok())
+            .any(|frame| frame["changed"]["kills"].as_object().is_some_and(|kills| !kills.is_empty()));
         let _ = found.send(seen);
     });
     let started = Instant::now();

@@ -6,7 +6,7 @@ use anyhow::{Context as _, ensure};
 use ripcord_tests::{App, Outcome, SOON, Server, Setup, eventually, flags};
 use serde_json::{Value, json};
 
-use super::{Ran, ripcord};
+use super::{CommandOutput, ripcord};
 
 /// Writes files into a folder of the server's scratch and tells its path.
 fn folder(server: &Server, files: &[(&str, &str)]) -> anyhow::Result<PathBuf> {
@@ -27,7 +27,7 @@ fn rollout(key: &str, percent: u32, owner: &str) -> String {
     )
 }
 
-async fn run(server: &Server, command: &str, folder: &Path, more: &[&str]) -> anyhow::Result<Ran> {
+async fn run(server: &Server, command: &str, folder: &Path, more: &[&str]) -> anyhow::Result<CommandOutput> {
     let folder = folder.display().to_string();
     let mut arguments = vec![command, "-f", &folder];
     arguments.extend(more);
@@ -50,20 +50,20 @@ async fn a_folder_is_planned_and_applied_as_one_commit_and_its_plan_holds_it_to_
     let folder = folder(&server, &files)?;
     ripcord(&server, &["lint", &folder.display().to_string()]).await?.expect(0)?;
     let shown = run(&server, "plan", &folder, &[]).await?.expect(0)?;
-    shown.says(&["Added (3)", "+ flag checkout", "+ flag ranking", "+ segment beta", "--plan "])?;
+    shown.names(&["checkout", "ranking", "beta", "--plan "])?;
     let plan = run(&server, "plan", &folder, &["--json"]).await?.expect(0)?.json()?;
     let hash = plan["hash"].as_str().context("no hash")?.to_owned();
     let apply = ["--plan", &hash, "--reason", "first"];
     run(&server, "apply", &folder, &apply).await?.expect(0)?;
     ensure!(admin.revision().await? == 1, "a folder is one commit");
     run(&server, "apply", &folder, &apply).await?.expect(3)?;
-    let again = run(&server, "apply", &folder, &["--reason", "again"]).await?.expect(0)?;
-    again.says(&["Unchanged (3)", "Nothing to change"])?;
+    run(&server, "apply", &folder, &["--reason", "again"]).await?.expect(0)?;
+    ensure!(admin.revision().await? == 1, "what is unchanged makes no revision");
 
     std::fs::write(folder.join("twice.yaml"), "flags:\n  ranking: {variants: {new: 2}, default: new, safe: new}\n")?;
     let twice = run(&server, "plan", &folder, &[]).await?.expect(1)?;
-    for words in ["flags.ranking", "twice.yaml", "search/ranking.yaml"] {
-        ensure!(twice.err.contains(words), "{words}: {}", twice.err);
+    for name in ["flags.ranking", "twice.yaml", "search/ranking.yaml"] {
+        ensure!(twice.err.contains(name), "{name}: {}", twice.err);
     }
     ensure!(admin.revision().await? == 1);
     Ok(())
@@ -87,13 +87,7 @@ async fn the_next_apply_leaves_what_people_changed_by_hand_and_says_who() -> Out
     let kill = admin.kill_flag("checkout").await?;
     write(10, "b")?;
     let planned = run(&server, "plan", &folder, &[]).await?.expect(0)?;
-    planned.says(&[
-        "Changed (1)",
-        "Left as it is (1)",
-        "flags.checkout.rules[gradual].serve.split",
-        "changed last in revision 2",
-        "stays killed by",
-    ])?;
+    planned.names(&["flags.checkout.rules[gradual].serve.split", &kill])?;
     run(&server, "apply", &folder, &["--reason", "r"]).await?.expect(0)?;
     let now = admin.flag("checkout").await?;
     ensure!(now["flag"]["rules"] == raised["rules"] && now["flag"]["owner"] == "b", "{now}");
@@ -119,18 +113,13 @@ async fn what_a_live_rollout_moves_is_left_alone_and_named_even_where_the_files_
     .await?;
     write(20, "b")?;
     let planned = run(&server, "plan", &folder, &[]).await?.expect(0)?;
-    planned.says(&[
-        "owner: \"a\" -> \"b\"",
-        "Left as it is (1): moved by a live rollout",
-        "flags.checkout.rules[gradual]",
-        &id,
-    ])?;
+    planned.names(&["flags.checkout.rules[gradual]", &id])?;
     run(&server, "apply", &folder, &["--reason", "r"]).await?.expect(0)?;
     let now = admin.flag("checkout").await?["flag"].clone();
     ensure!(now["owner"] == "b" && now["rules"][0]["serve"]["split"][0]["weight"] == "30%", "{now}");
     ensure!(admin.get(&format!("rollouts/{id}")).await?.ok()?["state"] == "holding", "an apply ended it");
     let adopted = run(&server, "plan", &folder, &["--adopt"]).await?.expect(0)?;
-    adopted.says(&[&format!("checkout is moved by rollout {id}, which this would end")])?;
+    adopted.names(&["checkout", &id])?;
     run(&server, "apply", &folder, &["--reason", "r", "--adopt"]).await?.expect(0)?;
     eventually(SOON, "who says --adopt takes the split over, and the rollout ends", || async {
         ensure!(admin.get(&format!("rollouts/{id}")).await?.ok()?["state"] == "aborted", "not yet");
@@ -182,8 +171,7 @@ async fn what_is_exported_into_a_folder_applies_without_a_change() -> Outcome {
     ripcord(&server, &export).await?.expect(0)?;
     ensure!(std::fs::read_to_string(folder.join("payments.yaml"))? == first, "an export is stable");
     let before = admin.revision().await?;
-    let applied = run(&server, "apply", &folder, &["--reason", "r"]).await?.expect(0)?;
-    applied.says(&["Nothing to change"])?;
+    run(&server, "apply", &folder, &["--reason", "r"]).await?.expect(0)?;
     ensure!(admin.revision().await? == before);
     Ok(())
 }
@@ -195,13 +183,13 @@ async fn another_sets_flags_are_refused_by_name_until_they_are_taken_over() -> O
     run(&server, "apply", &folder, &["--set", "payments", "--reason", "r"]).await?.expect(0)?;
     std::fs::write(folder.join("a.yaml"), format!("flags:\n{}", rollout("checkout", 20, "a")))?;
     let refused = run(&server, "apply", &folder, &["--set", "search", "--reason", "r"]).await?.expect(3)?;
-    for words in ["flags.checkout", "belongs to set payments", "--adopt"] {
-        ensure!(refused.err.contains(words), "{words}: {}", refused.err);
+    for name in ["flags.checkout", "payments", "--adopt"] {
+        ensure!(refused.err.contains(name), "{name}: {}", refused.err);
     }
     let taken = run(&server, "apply", &folder, &["--set", "search", "--reason", "r", "--adopt"])
         .await?
         .expect(0)?;
-    taken.says(&["Taken over (1)", "flags.checkout, from set payments"])?;
+    taken.names(&["flags.checkout", "payments"])?;
     Ok(())
 }
 
@@ -228,20 +216,19 @@ async fn a_promotion_is_planned_and_then_does_exactly_that() -> Outcome {
     ripcord(&server, &execute).await?.expect(3)?;
     flag["enabled"] = json!(true);
     staging.put_flag("checkout", &flag).await?.ok()?;
-    ripcord(&server, &execute)
-        .await?
-        .expect(0)?
-        .says(&["Promoted checkout from staging to production, revision 1"])?;
+    ripcord(&server, &execute).await?.expect(0)?;
+    ensure!(admin.revision().await? == 1, "a promotion is one commit");
     let log = admin.log().await?;
     ensure!(
-        log.iter()
-            .any(|entry| entry["reason"].as_str().is_some_and(|reason| reason.contains("launch (promoted from staging"))),
+        log.iter().any(|entry| entry["reason"]
+            .as_str()
+            .is_some_and(|reason| reason.contains("launch") && reason.contains("staging"))),
         "{log:?}"
     );
     let unknown = ripcord(&server, &["promote", "--from", "staging", "--to", "production", "--flags", "nothing"])
         .await?
         .expect(2)?;
-    ensure!(unknown.err.contains("no flag nothing"), "{}", unknown.err);
+    ensure!(unknown.err.contains("nothing"), "{}", unknown.err);
     Ok(())
 }
 
@@ -269,17 +256,11 @@ async fn flags_that_may_go_are_listed_with_the_evidence_and_found_in_the_source(
     })
     .await?;
     let told = ripcord(&server, &["flags", "stale"]).await?.expect(0)?;
-    told.says(&[
-        "serves on to everybody",
-        "never evaluated",
-        "should have been gone by 2020-01-01",
-        "Counted by node",
-        "less than a day",
-    ])?;
+    told.names(&["won", "never", "old", "2020-01-01"])?;
     let source = server.scratch().join("source");
     std::fs::create_dir_all(&source)?;
     std::fs::write(source.join("main.rs"), "fn main() {\n    client.boolean(\"won\");\n}\n")?;
     let found = ripcord(&server, &["flags", "usages", &source.display().to_string()]).await?.expect(0)?;
-    found.says(&["main.rs:2", "Not found: never, old"])?;
+    found.names(&["main.rs:2", "never", "old"])?;
     Ok(())
 }

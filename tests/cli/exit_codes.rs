@@ -5,7 +5,7 @@ use ripcord_tests::app::Process;
 use ripcord_tests::process::Signal;
 use ripcord_tests::{Outcome, Server, Setup, flags};
 
-use super::{Ran, ripcord, ripcord_as};
+use super::{ripcord, ripcord_as};
 
 async fn server() -> anyhow::Result<Server> {
     let server = Server::start(Setup::embedded()).await?;
@@ -17,11 +17,7 @@ async fn server() -> anyhow::Result<Server> {
 async fn one_is_failed_and_says_what_to_do_next() -> Outcome {
     let mut server = server().await?;
     let unknown = ripcord(&server, &["kill", "chekout", "--reason", "x"]).await?.expect(1)?;
-    ensure!(
-        unknown.err.contains("FLAG_NOT_FOUND") && unknown.err.contains("ripcord flags list"),
-        "{}",
-        unknown.err
-    );
+    unknown.error_names(&["FLAG_NOT_FOUND", "chekout"])?;
     let no_key = ripcord_as(&server, "rc_viewer_nonsense", &["flags", "list"]).await?.expect(1)?;
     ensure!(no_key.err.contains("RIPCORD_KEY"), "{}", no_key.err);
     server.kill();
@@ -58,7 +54,7 @@ async fn three_is_refused_by_a_guard() -> Outcome {
     let refused = ripcord_as(&server, pipeline.key(), &["flags", "disable", "checkout", "--reason", "x"])
         .await?
         .expect(3)?;
-    ensure!(refused.err.contains("FLAG_KILLED") && refused.err.contains(&id), "{}", refused.err);
+    refused.error_names(&["FLAG_KILLED", &id])?;
     let viewer = admin.role("viewer").await?;
     ripcord_as(&server, viewer.key(), &["kill", "checkout", "--reason", "x"]).await?.expect(3)?;
     Ok(())
@@ -72,8 +68,12 @@ async fn four_is_not_confirmed_in_time_and_names_who_is_missing() -> Outcome {
     let frozen = Process::start(&sdk, "frozen", "checkout").await?;
     frozen.serves("true").await?;
     frozen.signal(Signal::Stop)?;
-    let ran: Ran = ripcord(&server, &["kill", "checkout", "--reason", "x", "--wait", "500ms"]).await?.expect(4)?;
-    ensure!(ran.out.contains("frozen") && ran.out.contains("1 of 2"), "{}", ran.out);
+    let ran = ripcord(&server, &["kill", "checkout", "--reason", "x", "--wait", "500ms", "--json"])
+        .await?
+        .expect(4)?;
+    let applied = ran.json()?["confirmation"]["applied"].clone();
+    ensure!(applied["confirmed"] == 1 && applied["connected"] == 2, "{applied}");
+    ensure!(applied["missing"][0]["name"] == "frozen", "{applied}");
     quick.serves("false").await?;
     Ok(())
 }
@@ -101,8 +101,6 @@ async fn with_json_the_answer_is_json_and_so_is_a_refusal() -> Outcome {
             .map_err(|error| error.context(format!("{arguments:?}")))?;
     }
     let refused = ripcord(&server, &["kill", "nobody", "--reason", "x", "--json"]).await?.expect(1)?;
-    let text = if refused.out.trim().is_empty() { &refused.err } else { &refused.out };
-    let problem: serde_json::Value = serde_json::from_str(text)?;
-    ensure!(problem["code"] == "FLAG_NOT_FOUND", "{problem}");
+    refused.problem("FLAG_NOT_FOUND")?;
     Ok(())
 }

@@ -4,29 +4,29 @@ mod apply;
 mod bad_release;
 mod basics;
 mod declarative;
+mod end_to_end;
 mod exit_codes;
 mod known_good;
-mod newcomer;
 mod pipelines;
+mod quickstart;
 mod releases;
 mod rollback;
-mod straight_line;
 
-use ripcord_tests::{Ran, Server};
+use ripcord_tests::{CommandOutput, Server};
 
 /// Runs `ripcord ARGUMENTS` against a server, as its admin.
-pub async fn ripcord(server: &Server, arguments: &[&str]) -> anyhow::Result<Ran> {
+pub async fn ripcord(server: &Server, arguments: &[&str]) -> anyhow::Result<CommandOutput> {
     let key = server.admin().key().to_owned();
     ripcord_as(server, &key, arguments).await
 }
 
 /// The same with this key.
-pub async fn ripcord_as(server: &Server, key: &str, arguments: &[&str]) -> anyhow::Result<Ran> {
+pub async fn ripcord_as(server: &Server, key: &str, arguments: &[&str]) -> anyhow::Result<CommandOutput> {
     let mut command = server.command();
     command
         .env("RIPCORD_SERVER", server.url())
         .env("RIPCORD_KEY", key)
         .env("NO_COLOR", "1")
         .args(arguments);
-    Ran::of(command).await
+    CommandOutput::of(command).await
 }

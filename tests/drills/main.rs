@@ -1,13 +1,13 @@
 //! Drills as a user runs them: each built-in scenario on both stores, and what surrounds them.
 
-mod around;
 mod builtins;
+mod reports;
 
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
-use ripcord_tests::{Ran, Server, Setup, flags};
+use ripcord_tests::{CommandOutput, Server, Setup, flags};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -63,12 +63,12 @@ impl Ground {
     }
 
     /// Runs it to its end.
-    pub async fn run(&self, arguments: &[&str]) -> anyhow::Result<Ran> {
-        Ran::of(self.command(arguments)).await
+    pub async fn run(&self, arguments: &[&str]) -> anyhow::Result<CommandOutput> {
+        CommandOutput::of(self.command(arguments)).await
     }
 
     /// Runs a drill, which must leave no file and no process behind.
-    pub async fn drill(&self, arguments: &[&str]) -> anyhow::Result<Ran> {
+    pub async fn drill(&self, arguments: &[&str]) -> anyhow::Result<CommandOutput> {
         let ran = self.run(&[&["drill", "run"], arguments].concat()).await?;
         self.nothing_is_left()?;
         Ok(ran)

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use ripcord_sdk::Context;
 use ripcord_tests::stream::{Next, Reader, Sse, WebSocket};
-use ripcord_tests::{Api, App, Cluster, Mirror, Outcome, SOON, eventually, flags, on_both_stores};
+use ripcord_tests::{Api, App, Cluster, Outcome, Replica, SOON, World, eventually, flags, on_both_stores};
 use serde_json::json;
 
 /// How often the coupled flags are flipped together.
@@ -96,19 +96,19 @@ async fn remote_reads_agree(api: Api, watch: Arc<Watch>) -> Outcome {
 }
 
 /// Frames of a stream, applied as the protocol says.
-async fn frames_agree(mut reader: impl Reader, place: &str, watch: Arc<Watch>) -> anyhow::Result<Mirror> {
-    let mut mirror = Mirror::default();
+async fn frames_agree(mut reader: impl Reader, place: &str, watch: Arc<Watch>) -> anyhow::Result<Replica> {
+    let mut replica = Replica::default();
     while watch.goes_on() {
         match tokio::time::timeout(Duration::from_millis(200), reader.next()).await {
-            Ok(Ok(Next::Frame(frame))) => mirror.apply(&frame).with_context(|| place.to_owned())?,
+            Ok(Ok(Next::Frame(frame))) => replica.apply(&frame).with_context(|| place.to_owned())?,
             Ok(Ok(Next::End)) => anyhow::bail!("{place} ended"),
             Ok(Err(error)) => return Err(error),
             Err(_) => continue,
         }
-        let variant = |key| mirror.default_variant(key).unwrap_or_default().to_owned();
+        let variant = |key| replica.default_variant(key).unwrap_or_default().to_owned();
         agree(&variant("left"), &variant("right"), place)?;
     }
-    Ok(mirror)
+    Ok(replica)
 }
 
 async fn readers_of(api: Api, writer: Api, name: &str) -> Outcome {
@@ -131,44 +131,62 @@ async fn readers_of(api: Api, writer: Api, name: &str) -> Outcome {
         reader.await??;
     }
     for stream in streams {
-        let mirror = stream.await??;
-        ensure!(mirror.revision > 1, "a stream saw no flip");
+        let replica = stream.await??;
+        ensure!(replica.revision > 1, "a stream saw no flip");
     }
     ensure!(watch.looks.load(Ordering::Relaxed) > 1_000, "the readers hardly looked");
     written
 }
 
-on_both_stores! {
-    /// The torn-read test: every kind of reader, on one node.
-    async fn coupled_flags_are_never_seen_half_flipped(world) {
-        let admin = world.admin();
-        readers_of(admin.role("sdk").await?, admin, "torn-read").await?;
-    }
-
-    async fn a_commit_with_one_bad_change_of_many_changes_nothing(world) {
-        let admin = world.admin();
-        let before = admin.revision().await?;
-        let mut changes: Vec<_> = (0..50).map(|n| flags::put(&format!("flag-{n}"), &flags::boolean("on"))).collect();
-        changes.push(json!({"put_flag": {"key": "bad", "flag": {"variants": {"on": true}, "default": "onn", "safe": null}}}));
-        let problem = admin.commit(&changes).await?.problem(422, "INVALID")?;
-        ensure!(problem["errors"].to_string().contains("changes[50].put_flag.flag.default"), "{problem}");
-        ensure!(admin.revision().await? == before, "something was committed");
-        ensure!(admin.snapshot().await?["flags"].as_object().is_some_and(serde_json::Map::is_empty), "something was applied");
-    }
-
-    async fn a_commit_that_would_break_another_flag_changes_nothing(world) {
-        let admin = world.admin();
-        let mut needy = flags::boolean("on");
-        needy["requires"] = json!([{"flag": "base", "variant": "on"}]);
-        admin.commit(&[flags::put("base", &flags::boolean("on")), flags::put("needy", &needy)]).await?.ok()?;
-        let before = admin.revision().await?;
-        let changes = [flags::put("bystander", &flags::boolean("on")), flags::delete("base")];
-        let answer = admin.commit(&changes).await?;
-        ensure!([409, 422].contains(&answer.status), "deleting what another flag requires answers {} {}", answer.status, answer.body);
-        ensure!(admin.revision().await? == before, "something was committed");
-        admin.get("flags/bystander").await?.problem(404, "FLAG_NOT_FOUND")?;
-    }
+/// The torn-read test: every kind of reader, on one node.
+async fn coupled_flags_are_never_seen_half_flipped(world: World) -> Outcome {
+    let admin = world.admin();
+    readers_of(admin.role("sdk").await?, admin, "torn-read").await?;
+    Ok(())
 }
+
+async fn a_commit_with_one_bad_change_of_many_changes_nothing(world: World) -> Outcome {
+    let admin = world.admin();
+    let before = admin.revision().await?;
+    let mut changes: Vec<_> = (0..50).map(|n| flags::put(&format!("flag-{n}"), &flags::boolean("on"))).collect();
+    changes.push(json!({"put_flag": {"key": "bad", "flag": {"variants": {"on": true}, "default": "onn", "safe": null}}}));
+    let problem = admin.commit(&changes).await?.problem(422, "INVALID")?;
+    ensure!(problem["errors"].to_string().contains("changes[50].put_flag.flag.default"), "{problem}");
+    ensure!(admin.revision().await? == before, "something was committed");
+    ensure!(
+        admin.snapshot().await?["flags"].as_object().is_some_and(serde_json::Map::is_empty),
+        "something was applied"
+    );
+    Ok(())
+}
+
+async fn a_commit_that_would_break_another_flag_changes_nothing(world: World) -> Outcome {
+    let admin = world.admin();
+    let mut needy = flags::boolean("on");
+    needy["requires"] = json!([{"flag": "base", "variant": "on"}]);
+    admin
+        .commit(&[flags::put("base", &flags::boolean("on")), flags::put("needy", &needy)])
+        .await?
+        .ok()?;
+    let before = admin.revision().await?;
+    let changes = [flags::put("bystander", &flags::boolean("on")), flags::delete("base")];
+    let answer = admin.commit(&changes).await?;
+    ensure!(
+        [409, 422].contains(&answer.status),
+        "deleting what another flag requires answers {} {}",
+        answer.status,
+        answer.body
+    );
+    ensure!(admin.revision().await? == before, "something was committed");
+    admin.get("flags/bystander").await?.problem(404, "FLAG_NOT_FOUND")?;
+    Ok(())
+}
+
+on_both_stores!(
+    coupled_flags_are_never_seen_half_flipped,
+    a_commit_with_one_bad_change_of_many_changes_nothing,
+    a_commit_that_would_break_another_flag_changes_nothing
+);
 
 /// The same with the writer on one node and the readers on the other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

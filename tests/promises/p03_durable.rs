@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use ripcord_tests::{Api, Durability, Outcome, Redis, SOON, Server, Setup, eventually, flags, on_both_stores};
+use ripcord_tests::{Api, Durability, Outcome, Redis, SOON, Server, Setup, World, eventually, flags, on_both_stores};
 
 /// Commits that are under way when the server is killed.
 const COMMITS: u64 = 1_000;
@@ -34,60 +33,73 @@ async fn chain_is_whole(admin: &Api) -> Outcome {
     Ok(())
 }
 
-on_both_stores! {
-    async fn every_answered_commit_survives_kill_9_in_the_middle_of_a_thousand_ten_times_over(world) {
-        let admin = world.admin();
-        let answered: Arc<Vec<AtomicU64>> = Arc::new((0..WRITERS).map(|_| AtomicU64::new(0)).collect());
-        for round in 0..ROUNDS {
-            let from = 1 + round * COMMITS;
-            let writers: Vec<_> = (0..WRITERS)
-                .map(|writer| tokio::spawn(count_up(admin.clone(), writer, from, Arc::clone(&answered))))
-                .collect();
-            // Somewhere in the middle, elsewhere each time.
-            let enough = from + 10 + round * 7;
-            eventually(SOON, "commits are under way", || async {
-                ensure!(answered[0].load(Ordering::SeqCst) >= enough, "not far enough");
-                Ok(())
-            })
-            .await?;
-            world.kill();
-            for writer in writers {
-                writer.await?;
-            }
-            world.restart().await.with_context(|| format!("round {round}"))?;
-            let snapshot = admin.snapshot().await?;
-            for (writer, answered) in answered.iter().enumerate() {
-                let there = snapshot["flags"][format!("writer-{writer}")]["variants"]["now"].as_u64().unwrap_or_default();
-                let last = answered.load(Ordering::SeqCst);
-                ensure!(there == last || there == last + 1 || there == from, "round {round}: writer {writer} was answered {last}, there is {there}");
-                ensure!(there >= last, "round {round}: writer {writer} was answered {last}, there is {there}");
-            }
-            chain_is_whole(&admin).await?;
+async fn every_answered_commit_survives_kill_9_in_the_middle_of_a_thousand_ten_times_over(mut world: World) -> Outcome {
+    let admin = world.admin();
+    let answered: Arc<Vec<AtomicU64>> = Arc::new((0..WRITERS).map(|_| AtomicU64::new(0)).collect());
+    for round in 0..ROUNDS {
+        let from = 1 + round * COMMITS;
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|writer| tokio::spawn(count_up(admin.clone(), writer, from, Arc::clone(&answered))))
+            .collect();
+        // Somewhere in the middle, elsewhere each time.
+        let enough = from + 10 + round * 7;
+        eventually(SOON, "commits are under way", || async {
+            ensure!(answered[0].load(Ordering::SeqCst) >= enough, "not far enough");
+            Ok(())
+        })
+        .await?;
+        world.kill();
+        for writer in writers {
+            writer.await?;
         }
-    }
-
-    async fn a_backup_brings_everything_back_in_a_new_epoch(world) {
-        let admin = world.admin();
-        admin.put_flag("kept", &flags::boolean("on")).await?.ok()?;
-        let kill = admin.kill_flag("kept").await?;
-        let viewer = admin.role("viewer").await?;
-        let file = world.scratch().join("backup.ripcord");
-        let made = world.command().args(["backup"]).arg(&file).args(["--server", &world.url(), "--key", admin.key()]).output()?;
-        ensure!(made.status.success(), "ripcord backup: {}", String::from_utf8_lossy(&made.stderr));
-        admin.put_flag("later", &flags::boolean("on")).await?.ok()?;
-        let before = admin.snapshot().await?;
-        world.stop()?;
-        let setup = world.setup().argument("--restore-backup").argument(file.display().to_string());
-        world.restart_as(setup).await?;
-        let after = admin.snapshot().await?;
-        ensure!(after["epoch"].as_u64() > before["epoch"].as_u64(), "the epoch stayed {}", after["epoch"]);
-        ensure!(after["flags"]["kept"] == before["flags"]["kept"], "{after}");
-        ensure!(after["flags"]["later"].is_null(), "what came after the backup is there");
-        ensure!(admin.kills().await? == [kill], "the kill is gone");
-        viewer.get("flags").await?.ok()?;
+        world.restart().await.with_context(|| format!("round {round}"))?;
+        let snapshot = admin.snapshot().await?;
+        for (writer, answered) in answered.iter().enumerate() {
+            let there = snapshot["flags"][format!("writer-{writer}")]["variants"]["now"].as_u64().unwrap_or_default();
+            let last = answered.load(Ordering::SeqCst);
+            ensure!(
+                there == last || there == last + 1 || there == from,
+                "round {round}: writer {writer} was answered {last}, there is {there}"
+            );
+            ensure!(there >= last, "round {round}: writer {writer} was answered {last}, there is {there}");
+        }
         chain_is_whole(&admin).await?;
     }
+    Ok(())
 }
+
+async fn a_backup_brings_everything_back_in_a_new_epoch(mut world: World) -> Outcome {
+    let admin = world.admin();
+    admin.put_flag("kept", &flags::boolean("on")).await?.ok()?;
+    let kill = admin.kill_flag("kept").await?;
+    let viewer = admin.role("viewer").await?;
+    let file = world.scratch().join("backup.ripcord");
+    let made = world
+        .command()
+        .args(["backup"])
+        .arg(&file)
+        .args(["--server", &world.url(), "--key", admin.key()])
+        .output()?;
+    ensure!(made.status.success(), "ripcord backup: {}", String::from_utf8_lossy(&made.stderr));
+    admin.put_flag("later", &flags::boolean("on")).await?.ok()?;
+    let before = admin.snapshot().await?;
+    world.stop()?;
+    let setup = world.setup().argument("--restore-backup").argument(file.display().to_string());
+    world.restart_as(setup).await?;
+    let after = admin.snapshot().await?;
+    ensure!(after["epoch"].as_u64() > before["epoch"].as_u64(), "the epoch stayed {}", after["epoch"]);
+    ensure!(after["flags"]["kept"] == before["flags"]["kept"], "{after}");
+    ensure!(after["flags"]["later"].is_null(), "what came after the backup is there");
+    ensure!(admin.kills().await? == [kill], "the kill is gone");
+    viewer.get("flags").await?.ok()?;
+    chain_is_whole(&admin).await?;
+    Ok(())
+}
+
+on_both_stores!(
+    every_answered_commit_survives_kill_9_in_the_middle_of_a_thousand_ten_times_over,
+    a_backup_brings_everything_back_in_a_new_epoch
+);
 
 /// The files of a data directory, largest first.
 fn files(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
@@ -236,7 +248,11 @@ async fn commits_under_way_at_shutdown_are_finished_or_refused_never_half_done()
     let writers: Vec<_> = (0..WRITERS)
         .map(|writer| tokio::spawn(count_up(admin.clone(), writer, 1, Arc::clone(&answered))))
         .collect();
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    eventually(SOON, "every writer has been answered", || async {
+        ensure!(answered.iter().all(|count| count.load(Ordering::SeqCst) > 0), "{answered:?}");
+        Ok(())
+    })
+    .await?;
     let status = server.stop()?;
     ensure!(status.success(), "a stopped server ends with {status}");
     for writer in writers {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use ripcord_tests::stream::{Reader, WebSocket};
 use ripcord_tests::waiting::throughout;
-use ripcord_tests::{Api, App, Cluster, Mirror, Outcome, Redis, SOON, Server, Setup, eventually, flags};
+use ripcord_tests::{Api, App, Cluster, Outcome, Redis, Replica, SOON, Server, Setup, eventually, flags};
 use serde_json::json;
 
 /// How Redis goes away.
@@ -106,9 +106,9 @@ async fn without_its_store(loss: Loss) -> Outcome {
         heartbeat.data
     );
     // New readers are served from memory too.
-    let mut mirror = Mirror::default();
-    mirror.apply(&WebSocket::connect(&sdk, "late").await?.expect("snapshot", SOON).await?)?;
-    ensure!(mirror.default_variant("checkout") == Some("on"));
+    let mut replica = Replica::default();
+    replica.apply(&WebSocket::connect(&sdk, "late").await?.expect("snapshot", SOON).await?)?;
+    ensure!(replica.default_variant("checkout") == Some("on"));
 
     loss.end(&mut redis).await?;
     server.readyz_until("ready again", |ready| ready.body["status"] == "ready").await?;
@@ -227,9 +227,14 @@ async fn under_traffic_a_redis_that_comes_and_goes_loses_no_answered_commit() ->
         })
         .collect();
     for loss in [Loss::Killed, Loss::Paused, Loss::Killed, Loss::Paused] {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        let before = cluster.a.admin().revision().await?;
+        eventually(SOON, "commits are made", || async {
+            ensure!(cluster.a.admin().revision().await? > before, "still at {before}");
+            Ok(())
+        })
+        .await?;
         loss.happen(&mut cluster.redis)?;
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        cluster.a.readyz_until("without its store", |ready| ready.body["status"] != "ready").await?;
         loss.end(&mut cluster.redis).await?;
         cluster.a.readyz_until("ready again", |ready| ready.body["status"] == "ready").await?;
         cluster.b.readyz_until("ready again", |ready| ready.body["status"] == "ready").await?;

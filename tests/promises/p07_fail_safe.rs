@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use ripcord_tests::waiting::throughout;
+use ripcord_tests::waiting::{pass, throughout};
 use ripcord_tests::{App, Outcome, Redis, SOON, Server, Setup, eventually, flags};
 use serde_json::{Value, json};
 
@@ -98,7 +98,7 @@ async fn a_disk_cache_keeps_when_the_server_was_last_heard() -> Outcome {
     app.ready().await?;
     app.close().await;
     server.kill();
-    tokio::time::sleep(LEASE + Duration::from_secs(1)).await;
+    pass(LEASE + Duration::from_secs(1)).await;
     let app = App::cached(&sdk, "app", cache.path())?;
     eventually(SOON, "the cache is read", || async {
         ensure!(app.on("plain"));

@@ -1,7 +1,7 @@
 //! Promise 8: the same snapshot and context give the same answer in the SDK and in the server's remote evaluation.
 
 use anyhow::{Context as _, ensure};
-use ripcord_tests::{App, flags, on_both_stores};
+use ripcord_tests::{App, Outcome, World, flags, on_both_stores};
 use serde_json::{Value, json};
 
 /// Flags that between them use every part of the model.
@@ -84,26 +84,32 @@ fn contexts() -> Vec<Value> {
     all
 }
 
-on_both_stores! {
-    async fn the_sdk_and_the_server_give_every_user_the_same_answer(world) {
-        let admin = world.admin();
-        let mut changes = vec![json!({"put_segment": {"key": "beta", "segment": {"attribute": "plan", "equals": "beta"}}})];
-        changes.extend(model().iter().map(|(key, flag)| flags::put(key, flag)));
-        admin.commit(&changes).await?.ok()?;
-        admin.kill_flag("killed").await?;
-        let app = App::start(&admin.role("sdk").await?, "app").await?;
-        app.reaches(2).await?;
-        let mut seen = std::collections::BTreeSet::new();
-        for (key, flag) in model() {
-            for context in contexts() {
-                let remote = admin.post("explain", &json!({"flag": key, "context": context})).await?.ok()?;
-                let local = app.evaluate(key, &flag, context.as_object().context("a context is an object")?)?;
-                for member in ["value", "variant", "reason", "rule"] {
-                    ensure!(remote[member] == local[member], "{key} for {context}: the server says {member} {}, the SDK {}", remote[member], local[member]);
-                }
-                seen.insert(format!("{key} {} {}", remote["variant"], remote["reason"]));
+async fn the_sdk_and_the_server_give_every_user_the_same_answer(world: World) -> Outcome {
+    let admin = world.admin();
+    let mut changes = vec![json!({"put_segment": {"key": "beta", "segment": {"attribute": "plan", "equals": "beta"}}})];
+    changes.extend(model().iter().map(|(key, flag)| flags::put(key, flag)));
+    admin.commit(&changes).await?.ok()?;
+    admin.kill_flag("killed").await?;
+    let app = App::start(&admin.role("sdk").await?, "app").await?;
+    app.reaches(2).await?;
+    let mut seen = std::collections::BTreeSet::new();
+    for (key, flag) in model() {
+        for context in contexts() {
+            let remote = admin.post("explain", &json!({"flag": key, "context": context})).await?.ok()?;
+            let local = app.evaluate(key, &flag, context.as_object().context("a context is an object")?)?;
+            for member in ["value", "variant", "reason", "rule"] {
+                ensure!(
+                    remote[member] == local[member],
+                    "{key} for {context}: the server says {member} {}, the SDK {}",
+                    remote[member],
+                    local[member]
+                );
             }
+            seen.insert(format!("{key} {} {}", remote["variant"], remote["reason"]));
         }
-        ensure!(seen.len() >= 20, "the contexts tell too little apart: {seen:?}");
     }
+    ensure!(seen.len() >= 20, "the contexts tell too little apart: {seen:?}");
+    Ok(())
 }
+
+on_both_stores!(the_sdk_and_the_server_give_every_user_the_same_answer);

@@ -47,117 +47,141 @@ async fn three_applications(world: &World) -> anyhow::Result<(Api, Vec<Process>)
     Ok((admin, apps))
 }
 
-on_both_stores! {
-    async fn a_kill_is_confirmed_by_every_application_with_times(world) {
-        let (admin, apps) = three_applications(&world).await?;
-        let confirmed = kill_and_wait(&admin, "5s").await?;
-        ensure!(confirmed["complete"] == true && confirmed["revision"] == 2, "{confirmed}");
-        let applied = &confirmed["applied"];
-        ensure!(applied["connected"] == 3 && applied["confirmed"] == 3 && missing(&confirmed).is_empty(), "{confirmed}");
-        for figure in ["p50_ms", "p99_ms", "max_ms"] {
-            ensure!(applied[figure].as_f64().is_some_and(|ms| (0.0..5_000.0).contains(&ms)), "{figure}: {confirmed}");
-        }
-        ensure!(applied["slowest"]["name"].as_str().is_some_and(|name| name.starts_with("shop-")), "{confirmed}");
-        for app in &apps {
-            app.serves("false").await?;
-        }
-        ensure!(confirmation(&admin, 2).await?["applied"]["confirmed"] == 3);
+async fn a_kill_is_confirmed_by_every_application_with_times(world: World) -> Outcome {
+    let (admin, apps) = three_applications(&world).await?;
+    let confirmed = kill_and_wait(&admin, "5s").await?;
+    ensure!(confirmed["complete"] == true && confirmed["revision"] == 2, "{confirmed}");
+    let applied = &confirmed["applied"];
+    ensure!(
+        applied["connected"] == 3 && applied["confirmed"] == 3 && missing(&confirmed).is_empty(),
+        "{confirmed}"
+    );
+    for figure in ["p50_ms", "p99_ms", "max_ms"] {
+        ensure!(applied[figure].as_f64().is_some_and(|ms| (0.0..5_000.0).contains(&ms)), "{figure}: {confirmed}");
     }
-
-    async fn a_frozen_application_is_missing_by_name_until_it_thaws(world) {
-        let (admin, apps) = three_applications(&world).await?;
-        apps[1].signal(Signal::Stop)?;
-        let confirmed = kill_and_wait(&admin, "500ms").await?;
-        ensure!(confirmed["complete"] == false && missing(&confirmed) == ["shop-2"], "{confirmed}");
-        ensure!(confirmed["applied"]["connected"] == 3 && confirmed["applied"]["confirmed"] == 2, "{confirmed}");
-        apps[1].signal(Signal::Cont)?;
-        eventually(SOON, "it confirms when it thaws", || async {
-            let confirmed = confirmation(&admin, 2).await?;
-            ensure!(confirmed["complete"] == true && confirmed["applied"]["confirmed"] == 3, "{confirmed}");
-            Ok(())
-        })
-        .await?;
+    ensure!(applied["slowest"]["name"].as_str().is_some_and(|name| name.starts_with("shop-")), "{confirmed}");
+    for app in &apps {
+        app.serves("false").await?;
     }
-
-    async fn one_that_said_goodbye_leaves_the_denominator_and_one_that_was_lost_is_missing(world) {
-        let (admin, mut apps) = three_applications(&world).await?;
-        let polite = apps.remove(0);
-        polite.end().await?;
-        connected(&admin, 2).await?;
-        apps[0].signal(Signal::Stop)?;
-        let confirmed = kill_and_wait(&admin, "300ms").await?;
-        ensure!(missing(&confirmed) == ["shop-2"] && confirmed["applied"]["connected"] == 2, "{confirmed}");
-        drop(apps.remove(0));
-        eventually(SOON, "the lost one is noticed", || async {
-            let confirmed = confirmation(&admin, 2).await?;
-            let lost = &confirmed["applied"]["missing"][0];
-            ensure!(lost["name"] == "shop-2" && lost["lost"] == true && confirmed["applied"]["connected"] == 2, "{confirmed}");
-            Ok(())
-        })
-        .await?;
-    }
-
-    async fn what_cannot_acknowledge_is_counted_as_sent_and_never_as_applied(world) {
-        let admin = world.admin();
-        let sdk = admin.role("sdk").await?;
-        admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
-        let query = "sdk=mute/1.0&instance=mute&instance_id=mute-1&acknowledges=false";
-        let mut mute = Sse::with(&sdk, query, None).await?;
-        mute.expect("snapshot", SOON).await?;
-        connected(&admin, 1).await?;
-        let confirmed = kill_and_wait(&admin, "1s").await?;
-        ensure!(confirmed["applied"]["connected"] == 0 && confirmed["sent"]["connected"] == 1, "{confirmed}");
-        eventually(SOON, "it was sent", || async {
-            let confirmed = confirmation(&admin, 2).await?;
-            ensure!(confirmed["sent"]["confirmed"] == 1, "{confirmed}");
-            Ok(())
-        })
-        .await?;
-    }
-
-    async fn a_raw_client_is_confirmed_by_its_acknowledgement_over_either_transport(world) {
-        let admin = world.admin();
-        let sdk = admin.role("sdk").await?;
-        admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
-        let mut ws = WebSocket::connect(&sdk, "raw-ws").await?;
-        let first = ws.expect("snapshot", SOON).await?;
-        ws.ack(&first).await?;
-        let mut sse = Sse::connect(&sdk, "raw-sse", "raw-sse-1").await?;
-        sse.expect("snapshot", SOON).await?;
-        connected(&admin, 2).await?;
-        let confirmed = kill_and_wait(&admin, "100ms").await?;
-        let mut unconfirmed = missing(&confirmed);
-        unconfirmed.sort_unstable();
-        ensure!(unconfirmed == ["raw-sse", "raw-ws"], "{confirmed}");
-        let over_ws = ws.expect("delta", SOON).await?;
-        ensure!(over_ws.data["urgent"] == true, "{}", over_ws.data);
-        ws.ack(&over_ws).await?;
-        let over_sse = sse.expect("delta", SOON).await?;
-        let ack = json!({"instance_id": "raw-sse-1", "epoch": over_sse.data["epoch"], "revision": over_sse.data["revision"], "hash": over_sse.data["hash"]});
-        let path = "/v1/stream/ack?environment=production&instance_id=raw-sse-1";
-        let answer = sdk.send(reqwest::Method::POST, path, Some(&ack), &[]).await?;
-        ensure!(answer.status < 300, "{} {}", answer.status, answer.body);
-        eventually(SOON, "both are confirmed", || async {
-            let confirmed = confirmation(&admin, 2).await?;
-            ensure!(confirmed["complete"] == true && confirmed["applied"]["confirmed"] == 2, "{confirmed}");
-            Ok(())
-        })
-        .await?;
-    }
-
-    async fn any_write_can_wait_for_its_confirmations(world) {
-        let (admin, apps) = three_applications(&world).await?;
-        let answer = admin.put("flags/checkout?reason=a+test&wait=5s", &flags::boolean("off")).await?.ok()?;
-        ensure!(answer["confirmation"]["complete"] == true && answer["confirmation"]["applied"]["confirmed"] == 3, "{answer}");
-        drop(apps);
-    }
-
-    async fn a_revision_that_was_never_made_has_no_confirmation(world) {
-        let admin = world.admin();
-        let answer = admin.get("confirmations/999").await?;
-        ensure!(answer.status == 404, "{} {}", answer.status, answer.body);
-    }
+    ensure!(confirmation(&admin, 2).await?["applied"]["confirmed"] == 3);
+    Ok(())
 }
+
+async fn a_frozen_application_is_missing_by_name_until_it_thaws(world: World) -> Outcome {
+    let (admin, apps) = three_applications(&world).await?;
+    apps[1].signal(Signal::Stop)?;
+    let confirmed = kill_and_wait(&admin, "500ms").await?;
+    ensure!(confirmed["complete"] == false && missing(&confirmed) == ["shop-2"], "{confirmed}");
+    ensure!(confirmed["applied"]["connected"] == 3 && confirmed["applied"]["confirmed"] == 2, "{confirmed}");
+    apps[1].signal(Signal::Cont)?;
+    eventually(SOON, "it confirms when it thaws", || async {
+        let confirmed = confirmation(&admin, 2).await?;
+        ensure!(confirmed["complete"] == true && confirmed["applied"]["confirmed"] == 3, "{confirmed}");
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+async fn one_that_said_goodbye_leaves_the_denominator_and_one_that_was_lost_is_missing(world: World) -> Outcome {
+    let (admin, mut apps) = three_applications(&world).await?;
+    let polite = apps.remove(0);
+    polite.end().await?;
+    connected(&admin, 2).await?;
+    apps[0].signal(Signal::Stop)?;
+    let confirmed = kill_and_wait(&admin, "300ms").await?;
+    ensure!(missing(&confirmed) == ["shop-2"] && confirmed["applied"]["connected"] == 2, "{confirmed}");
+    drop(apps.remove(0));
+    eventually(SOON, "the lost one is noticed", || async {
+        let confirmed = confirmation(&admin, 2).await?;
+        let lost = &confirmed["applied"]["missing"][0];
+        ensure!(
+            lost["name"] == "shop-2" && lost["lost"] == true && confirmed["applied"]["connected"] == 2,
+            "{confirmed}"
+        );
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+async fn what_cannot_acknowledge_is_counted_as_sent_and_never_as_applied(world: World) -> Outcome {
+    let admin = world.admin();
+    let sdk = admin.role("sdk").await?;
+    admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
+    let query = "sdk=mute/1.0&instance=mute&instance_id=mute-1&acknowledges=false";
+    let mut mute = Sse::with(&sdk, query, None).await?;
+    mute.expect("snapshot", SOON).await?;
+    connected(&admin, 1).await?;
+    let confirmed = kill_and_wait(&admin, "1s").await?;
+    ensure!(confirmed["applied"]["connected"] == 0 && confirmed["sent"]["connected"] == 1, "{confirmed}");
+    eventually(SOON, "it was sent", || async {
+        let confirmed = confirmation(&admin, 2).await?;
+        ensure!(confirmed["sent"]["confirmed"] == 1, "{confirmed}");
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+async fn a_raw_client_is_confirmed_by_its_acknowledgement_over_either_transport(world: World) -> Outcome {
+    let admin = world.admin();
+    let sdk = admin.role("sdk").await?;
+    admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
+    let mut ws = WebSocket::connect(&sdk, "raw-ws").await?;
+    let first = ws.expect("snapshot", SOON).await?;
+    ws.ack(&first).await?;
+    let mut sse = Sse::connect(&sdk, "raw-sse", "raw-sse-1").await?;
+    sse.expect("snapshot", SOON).await?;
+    connected(&admin, 2).await?;
+    let confirmed = kill_and_wait(&admin, "100ms").await?;
+    let mut unconfirmed = missing(&confirmed);
+    unconfirmed.sort_unstable();
+    ensure!(unconfirmed == ["raw-sse", "raw-ws"], "{confirmed}");
+    let over_ws = ws.expect("delta", SOON).await?;
+    ensure!(over_ws.data["urgent"] == true, "{}", over_ws.data);
+    ws.ack(&over_ws).await?;
+    let over_sse = sse.expect("delta", SOON).await?;
+    let ack = json!({"instance_id": "raw-sse-1", "epoch": over_sse.data["epoch"], "revision": over_sse.data["revision"], "hash": over_sse.data["hash"]});
+    let path = "/v1/stream/ack?environment=production&instance_id=raw-sse-1";
+    let answer = sdk.send(reqwest::Method::POST, path, Some(&ack), &[]).await?;
+    ensure!(answer.status < 300, "{} {}", answer.status, answer.body);
+    eventually(SOON, "both are confirmed", || async {
+        let confirmed = confirmation(&admin, 2).await?;
+        ensure!(confirmed["complete"] == true && confirmed["applied"]["confirmed"] == 2, "{confirmed}");
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+async fn any_write_can_wait_for_its_confirmations(world: World) -> Outcome {
+    let (admin, apps) = three_applications(&world).await?;
+    let answer = admin.put("flags/checkout?reason=a+test&wait=5s", &flags::boolean("off")).await?.ok()?;
+    ensure!(
+        answer["confirmation"]["complete"] == true && answer["confirmation"]["applied"]["confirmed"] == 3,
+        "{answer}"
+    );
+    drop(apps);
+    Ok(())
+}
+
+async fn a_revision_that_was_never_made_has_no_confirmation(world: World) -> Outcome {
+    let admin = world.admin();
+    let answer = admin.get("confirmations/999").await?;
+    ensure!(answer.status == 404, "{} {}", answer.status, answer.body);
+    Ok(())
+}
+
+on_both_stores!(
+    a_kill_is_confirmed_by_every_application_with_times,
+    a_frozen_application_is_missing_by_name_until_it_thaws,
+    one_that_said_goodbye_leaves_the_denominator_and_one_that_was_lost_is_missing,
+    what_cannot_acknowledge_is_counted_as_sent_and_never_as_applied,
+    a_raw_client_is_confirmed_by_its_acknowledgement_over_either_transport,
+    any_write_can_wait_for_its_confirmations,
+    a_revision_that_was_never_made_has_no_confirmation
+);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn confirmations_are_over_all_nodes_and_a_node_that_is_not_reached_is_named() -> Outcome {

@@ -2,7 +2,7 @@
 
 use anyhow::ensure;
 use reqwest::Method;
-use ripcord_tests::{Answer, Api, Cluster, Outcome, Redis, SOON, Server, Setup, eventually, flags, on_both_stores};
+use ripcord_tests::{Answer, Api, Cluster, Outcome, Redis, SOON, Server, Setup, World, eventually, flags, on_both_stores};
 use serde_json::{Value, json};
 
 async fn put(api: &Api, key: &str, flag: &Value, call: &str) -> anyhow::Result<Answer> {
@@ -37,113 +37,136 @@ fn same(first: &Answer, again: &Answer) -> Outcome {
     Ok(())
 }
 
-on_both_stores! {
-    async fn a_repeat_returns_the_first_answer_and_changes_nothing(world) {
-        let admin = world.admin();
-        let first = put(&admin, "checkout", &flags::boolean("on"), "call-1").await?;
-        first.clone().ok()?;
-        put(&admin, "checkout", &flags::boolean("off"), "call-2").await?.ok()?;
-        let again = put(&admin, "checkout", &flags::boolean("on"), "call-1").await?;
-        same(&first, &again)?;
-        ensure!(admin.flag("checkout").await?["flag"]["default"] == "off", "the repeat was applied");
-        ensure!(admin.revision().await? == 2);
-    }
-
-    async fn a_repeat_is_known_after_a_restart(world) {
-        let admin = world.admin();
-        let first = put(&admin, "checkout", &flags::boolean("on"), "call-1").await?;
-        let killed = kill(&admin, "checkout", "call-2").await?;
-        let id = ripcord_tests::api::id_of(&killed.body)?;
-        admin.restore(&id).await?.ok()?;
-        world.kill();
-        world.restart().await?;
-        same(&first, &put(&admin, "checkout", &flags::boolean("on"), "call-1").await?)?;
-        same(&killed, &kill(&admin, "checkout", "call-2").await?)?;
-        ensure!(admin.kills().await?.is_empty(), "a repeated kill of a restored kill killed again");
-        ensure!(admin.revision().await? == 3);
-    }
-
-    async fn another_body_under_the_same_key_is_refused(world) {
-        let admin = world.admin();
-        put(&admin, "checkout", &flags::boolean("on"), "call-1").await?.ok()?;
-        put(&admin, "checkout", &flags::boolean("off"), "call-1").await?.problem(422, "IDEMPOTENCY_MISMATCH")?;
-        ensure!(admin.revision().await? == 1);
-    }
-
-    async fn another_caller_or_route_with_the_same_key_is_another_call(world) {
-        let admin = world.admin();
-        let editor = admin.role("editor").await?;
-        put(&admin, "one", &flags::boolean("on"), "call-1").await?.ok()?;
-        put(&admin, "two", &flags::boolean("on"), "call-1").await?.ok()?;
-        put(&editor, "one", &flags::boolean("off"), "call-1").await?.ok()?;
-        ensure!(admin.revision().await? == 3);
-        ensure!(admin.flag("one").await?["flag"]["default"] == "off");
-    }
-
-    async fn many_repeats_at_the_same_time_make_one_commit(world) {
-        let admin = world.admin();
-        let calls: Vec<_> = (0..16)
-            .map(|_| {
-                let admin = admin.clone();
-                tokio::spawn(async move { put(&admin, "checkout", &flags::boolean("on"), "call-1").await })
-            })
-            .collect();
-        let mut answers = Vec::new();
-        for call in calls {
-            answers.push(call.await??);
-        }
-        for answer in &answers {
-            same(&answers[0], answer)?;
-        }
-        ensure!(admin.revision().await? == 1 && admin.log().await?.len() == 1, "{:?}", admin.log().await?);
-    }
-
-    async fn a_refused_call_may_be_repeated_once_the_reason_is_gone(world) {
-        let admin = world.admin();
-        admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
-        let id = admin.kill_flag("checkout").await?;
-        let pipeline = admin.role("pipeline").await?;
-        put(&pipeline, "checkout", &flags::boolean("off"), "call-1").await?.problem(409, "FLAG_KILLED")?;
-        admin.restore(&id).await?.ok()?;
-        put(&pipeline, "checkout", &flags::boolean("off"), "call-1").await?.ok()?;
-        ensure!(admin.flag("checkout").await?["flag"]["default"] == "off");
-    }
-
-    async fn a_put_that_changes_nothing_makes_no_commit(world) {
-        let admin = world.admin();
-        admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
-        let again = admin.put_flag("checkout", &flags::boolean("on")).await?;
-        ensure!(again.revision()? == 1 && again.body["changed"] == false, "{}", again.body);
-        ensure!(admin.log().await?.len() == 1);
-    }
-
-    async fn a_replayed_key_creation_returns_no_secret(world) {
-        let admin = world.admin();
-        let body = json!({"role": "viewer", "environment": "production", "name": "once"});
-        let call = [("idempotency-key", "call-1")];
-        let first = admin.send(Method::POST, "/v1/keys", Some(&body), &call).await?.ok()?;
-        let again = admin.send(Method::POST, "/v1/keys", Some(&body), &call).await?.ok()?;
-        ensure!(first["key"].is_string() && first["id"] == again["id"], "{first} then {again}");
-        ensure!(again["key"].is_null(), "a secret was shown twice");
-        let keys = admin.get_root("/v1/keys").await?.ok()?;
-        let named = keys["items"].as_array().into_iter().flatten().filter(|key| key["name"] == "once").count();
-        ensure!(named == 1, "{keys}");
-    }
-
-    async fn the_confirmation_of_a_replayed_answer_is_live(world) {
-        let admin = world.admin();
-        admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
-        let app = ripcord_tests::App::start(&admin.role("sdk").await?, "app").await?;
-        kill(&admin, "checkout", "call-1").await?.ok()?;
-        app.reaches(2).await?;
-        eventually(SOON, "the replay shows who has confirmed since", || async {
-            let again = kill(&admin, "checkout", "call-1").await?;
-            ensure!(again.body["confirmation"]["applied"]["confirmed"] == 1, "{}", again.body);
-            Ok(())
-        })
-        .await?;
-    }
+async fn a_repeat_returns_the_first_answer_and_changes_nothing(world: World) -> Outcome {
+    let admin = world.admin();
+    let first = put(&admin, "checkout", &flags::boolean("on"), "call-1").await?;
+    first.clone().ok()?;
+    put(&admin, "checkout", &flags::boolean("off"), "call-2").await?.ok()?;
+    let again = put(&admin, "checkout", &flags::boolean("on"), "call-1").await?;
+    same(&first, &again)?;
+    ensure!(admin.flag("checkout").await?["flag"]["default"] == "off", "the repeat was applied");
+    ensure!(admin.revision().await? == 2);
+    Ok(())
 }
+
+async fn a_repeat_is_known_after_a_restart(mut world: World) -> Outcome {
+    let admin = world.admin();
+    let first = put(&admin, "checkout", &flags::boolean("on"), "call-1").await?;
+    let killed = kill(&admin, "checkout", "call-2").await?;
+    let id = ripcord_tests::api::id_of(&killed.body)?;
+    admin.restore(&id).await?.ok()?;
+    world.kill();
+    world.restart().await?;
+    same(&first, &put(&admin, "checkout", &flags::boolean("on"), "call-1").await?)?;
+    same(&killed, &kill(&admin, "checkout", "call-2").await?)?;
+    ensure!(admin.kills().await?.is_empty(), "a repeated kill of a restored kill killed again");
+    ensure!(admin.revision().await? == 3);
+    Ok(())
+}
+
+async fn another_body_under_the_same_key_is_refused(world: World) -> Outcome {
+    let admin = world.admin();
+    put(&admin, "checkout", &flags::boolean("on"), "call-1").await?.ok()?;
+    put(&admin, "checkout", &flags::boolean("off"), "call-1")
+        .await?
+        .problem(422, "IDEMPOTENCY_MISMATCH")?;
+    ensure!(admin.revision().await? == 1);
+    Ok(())
+}
+
+async fn another_caller_or_route_with_the_same_key_is_another_call(world: World) -> Outcome {
+    let admin = world.admin();
+    let editor = admin.role("editor").await?;
+    put(&admin, "one", &flags::boolean("on"), "call-1").await?.ok()?;
+    put(&admin, "two", &flags::boolean("on"), "call-1").await?.ok()?;
+    put(&editor, "one", &flags::boolean("off"), "call-1").await?.ok()?;
+    ensure!(admin.revision().await? == 3);
+    ensure!(admin.flag("one").await?["flag"]["default"] == "off");
+    Ok(())
+}
+
+async fn many_repeats_at_the_same_time_make_one_commit(world: World) -> Outcome {
+    let admin = world.admin();
+    let calls: Vec<_> = (0..16)
+        .map(|_| {
+            let admin = admin.clone();
+            tokio::spawn(async move { put(&admin, "checkout", &flags::boolean("on"), "call-1").await })
+        })
+        .collect();
+    let mut answers = Vec::new();
+    for call in calls {
+        answers.push(call.await??);
+    }
+    for answer in &answers {
+        same(&answers[0], answer)?;
+    }
+    ensure!(admin.revision().await? == 1 && admin.log().await?.len() == 1, "{:?}", admin.log().await?);
+    Ok(())
+}
+
+async fn a_refused_call_may_be_repeated_once_the_reason_is_gone(world: World) -> Outcome {
+    let admin = world.admin();
+    admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
+    let id = admin.kill_flag("checkout").await?;
+    let pipeline = admin.role("pipeline").await?;
+    put(&pipeline, "checkout", &flags::boolean("off"), "call-1")
+        .await?
+        .problem(409, "FLAG_KILLED")?;
+    admin.restore(&id).await?.ok()?;
+    put(&pipeline, "checkout", &flags::boolean("off"), "call-1").await?.ok()?;
+    ensure!(admin.flag("checkout").await?["flag"]["default"] == "off");
+    Ok(())
+}
+
+async fn a_put_that_changes_nothing_makes_no_commit(world: World) -> Outcome {
+    let admin = world.admin();
+    admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
+    let again = admin.put_flag("checkout", &flags::boolean("on")).await?;
+    ensure!(again.revision()? == 1 && again.body["changed"] == false, "{}", again.body);
+    ensure!(admin.log().await?.len() == 1);
+    Ok(())
+}
+
+async fn a_replayed_key_creation_returns_no_secret(world: World) -> Outcome {
+    let admin = world.admin();
+    let body = json!({"role": "viewer", "environment": "production", "name": "once"});
+    let call = [("idempotency-key", "call-1")];
+    let first = admin.send(Method::POST, "/v1/keys", Some(&body), &call).await?.ok()?;
+    let again = admin.send(Method::POST, "/v1/keys", Some(&body), &call).await?.ok()?;
+    ensure!(first["key"].is_string() && first["id"] == again["id"], "{first} then {again}");
+    ensure!(again["key"].is_null(), "a secret was shown twice");
+    let keys = admin.get_root("/v1/keys").await?.ok()?;
+    let named = keys["items"].as_array().into_iter().flatten().filter(|key| key["name"] == "once").count();
+    ensure!(named == 1, "{keys}");
+    Ok(())
+}
+
+async fn the_confirmation_of_a_replayed_answer_is_live(world: World) -> Outcome {
+    let admin = world.admin();
+    admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
+    let app = ripcord_tests::App::start(&admin.role("sdk").await?, "app").await?;
+    kill(&admin, "checkout", "call-1").await?.ok()?;
+    app.reaches(2).await?;
+    eventually(SOON, "the replay shows who has confirmed since", || async {
+        let again = kill(&admin, "checkout", "call-1").await?;
+        ensure!(again.body["confirmation"]["applied"]["confirmed"] == 1, "{}", again.body);
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+on_both_stores!(
+    a_repeat_returns_the_first_answer_and_changes_nothing,
+    a_repeat_is_known_after_a_restart,
+    another_body_under_the_same_key_is_refused,
+    another_caller_or_route_with_the_same_key_is_another_call,
+    many_repeats_at_the_same_time_make_one_commit,
+    a_refused_call_may_be_repeated_once_the_reason_is_gone,
+    a_put_that_changes_nothing_makes_no_commit,
+    a_replayed_key_creation_returns_no_secret,
+    the_confirmation_of_a_replayed_answer_is_live
+);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_repeat_at_the_other_node_returns_the_first_answer() -> Outcome {

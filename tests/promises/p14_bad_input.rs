@@ -9,7 +9,7 @@ use anyhow::ensure;
 use ripcord_tests::{Answer, Outcome};
 use serde_json::Value;
 
-/// The problem names this field, and says this about it.
+/// The problem names this field, and beside it what can be done: a key, a variant, a number. Never a sentence.
 pub fn names(problem: &Value, path: &str, words: &str) -> Outcome {
     let errors = problem["errors"].as_array().cloned().unwrap_or_default();
     let named = errors.iter().find(|error| error["path"] == path);

@@ -1,7 +1,5 @@
 //! Many clients that come back at the same time.
 
-use std::time::{Duration, Instant};
-
 use anyhow::ensure;
 use ripcord_tests::stream::{Reader, WebSocket, hello_having};
 use ripcord_tests::{Outcome, SOON, Server, Setup, flags};
@@ -17,14 +15,13 @@ async fn all_clients_of_a_reconnect_storm_get_in_and_have_the_kill() -> Outcome 
     let first = WebSocket::connect(&sdk, "first").await?.expect("snapshot", SOON).await?;
     let id = admin.kill_flag("checkout").await?;
     server.restart().await?;
-    let started = Instant::now();
     let clients: Vec<_> = (0..CLIENTS)
         .map(|n| {
             let (sdk, first, id) = (sdk.clone(), first.clone(), id.clone());
             tokio::spawn(async move {
                 let mut stream = WebSocket::resume(&sdk, &hello_having(&format!("client-{n}"), &first)).await?;
                 loop {
-                    let frame = stream.frame(Duration::from_secs(30)).await?;
+                    let frame = stream.frame(SOON).await?;
                     let kills = if frame.kind == "snapshot" {
                         &frame.data["kills"]
                     } else {
@@ -42,7 +39,6 @@ async fn all_clients_of_a_reconnect_storm_get_in_and_have_the_kill() -> Outcome 
     for client in clients {
         streams.push(client.await??);
     }
-    ensure!(started.elapsed() < Duration::from_secs(30), "{CLIENTS} clients took {:?}", started.elapsed());
     let answer = admin.put("flags/other?reason=a+test&wait=100ms", &flags::boolean("on")).await?.ok()?;
     ensure!(answer["confirmation"]["applied"]["connected"] == CLIENTS, "{}", answer["confirmation"]);
     Ok(())

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use ripcord_tests::process::Signal;
 use ripcord_tests::stream::{Reader, WebSocket, hello, hello_having};
-use ripcord_tests::{Mirror, Outcome, SOON, Server, Setup, World, eventually, flags, on_both_stores};
+use ripcord_tests::{Outcome, Replica, SOON, Server, Setup, World, eventually, flags, on_both_stores};
 use serde_json::json;
 
 /// Heartbeats come well within the silence that an SDK allows.
@@ -18,118 +18,162 @@ async fn with_a_flag(world: &World) -> anyhow::Result<(ripcord_tests::Api, ripco
     Ok((admin, sdk))
 }
 
-on_both_stores! {
-    async fn a_hello_is_answered_with_everything(world) {
-        let (admin, sdk) = with_a_flag(&world).await?;
-        let mut stream = WebSocket::connect(&sdk, "raw").await?;
-        let snapshot = stream.expect("snapshot", SOON).await?.data;
-        for member in ["environment", "epoch", "revision", "hash", "flags", "overlay"] {
-            ensure!(!snapshot[member].is_null(), "no {member}: {snapshot}");
-        }
-        ensure!(snapshot["environment"] == "production" && snapshot["epoch"] == 1 && snapshot["revision"] == 1, "{snapshot}");
-        ensure!(snapshot["flags"]["checkout"] == admin.flag("checkout").await?["flag"], "{snapshot}");
-        ensure!(snapshot["hash"].as_str().is_some_and(|hash| hash.len() == 64), "{snapshot}");
+async fn a_hello_is_answered_with_everything(world: World) -> Outcome {
+    let (admin, sdk) = with_a_flag(&world).await?;
+    let mut stream = WebSocket::connect(&sdk, "raw").await?;
+    let snapshot = stream.expect("snapshot", SOON).await?.data;
+    for member in ["environment", "epoch", "revision", "hash", "flags", "overlay"] {
+        ensure!(!snapshot[member].is_null(), "no {member}: {snapshot}");
     }
-
-    async fn an_empty_environment_streams_an_empty_snapshot(world) {
-        let sdk = world.admin().role("sdk").await?;
-        let snapshot = WebSocket::connect(&sdk, "raw").await?.expect("snapshot", SOON).await?.data;
-        ensure!(snapshot["revision"] == 0 && snapshot["flags"] == json!({}), "{snapshot}");
-    }
-
-    async fn a_change_comes_as_a_delta_with_where_it_leads(world) {
-        let (admin, sdk) = with_a_flag(&world).await?;
-        let mut stream = WebSocket::connect(&sdk, "raw").await?;
-        stream.expect("snapshot", SOON).await?;
-        admin.put_flag("second", &flags::boolean("off")).await?.ok()?;
-        let delta = stream.expect("delta", SOON).await?.data;
-        ensure!(delta["from"] == 1 && delta["revision"] == 2 && delta["epoch"] == 1 && delta["urgent"] == false, "{delta}");
-        ensure!(delta["changed"]["flags"].as_object().is_some_and(|flags| flags.len() == 1 && flags.contains_key("second")), "{delta}");
-        ensure!(delta["hash"] == admin.snapshot().await?["hash"], "{delta}");
-        admin.delete("flags/second?reason=a+test").await?.ok()?;
-        let delta = stream.expect("delta", SOON).await?.data;
-        ensure!(delta["removed"]["flags"] == json!(["second"]), "{delta}");
-    }
-
-    async fn a_kill_and_its_restore_are_urgent(world) {
-        let (admin, sdk) = with_a_flag(&world).await?;
-        let mut stream = WebSocket::connect(&sdk, "raw").await?;
-        stream.expect("snapshot", SOON).await?;
-        let id = admin.kill_flag("checkout").await?;
-        let delta = stream.expect("delta", SOON).await?.data;
-        ensure!(delta["urgent"] == true && delta["changed"]["kills"][&id]["scope"] == json!({"flag": "checkout"}), "{delta}");
-        admin.restore(&id).await?.ok()?;
-        let delta = stream.expect("delta", SOON).await?.data;
-        ensure!(delta["urgent"] == true && delta["removed"]["kills"] == json!([id]), "{delta}");
-    }
-
-    async fn a_client_that_has_nothing_new_gets_no_payload(world) {
-        let (admin, sdk) = with_a_flag(&world).await?;
-        let mut stream = WebSocket::connect(&sdk, "raw").await?;
-        let snapshot = stream.expect("snapshot", SOON).await?;
-        stream.close().await?;
-        let mut stream = WebSocket::resume(&sdk, &hello_having("raw", &snapshot)).await?;
-        // Whatever comes first is no payload: a sign of life, or the next change.
-        admin.put_flag("second", &flags::boolean("on")).await?.ok()?;
-        let next = stream.expect("delta", SOON).await?;
-        ensure!(next.data["from"] == 1, "{}", next.data);
-    }
-
-    async fn a_resync_is_answered_with_a_snapshot(world) {
-        let (_, sdk) = with_a_flag(&world).await?;
-        let mut stream = WebSocket::connect(&sdk, "raw").await?;
-        stream.expect("snapshot", SOON).await?;
-        stream.send(&json!({"type": "resync", "why": "a test"})).await?;
-        stream.expect("snapshot", SOON).await?;
-    }
-
-    async fn a_heartbeat_says_where_the_server_is_and_that_it_is_fresh(world) {
-        let (_, sdk) = with_a_flag(&world).await?;
-        let mut stream = WebSocket::connect(&sdk, "raw").await?;
-        stream.expect("snapshot", SOON).await?;
-        let heartbeat = stream.expect("heartbeat", HEARTBEAT_WITHIN).await?.data;
-        ensure!(heartbeat["epoch"] == 1 && heartbeat["revision"] == 1 && heartbeat["fresh"] == true && heartbeat["time"].is_string(), "{heartbeat}");
-    }
-
-    async fn at_shutdown_clients_are_told_when_to_come_back(world) {
-        let (_, sdk) = with_a_flag(&world).await?;
-        let mut stream = WebSocket::connect(&sdk, "raw").await?;
-        stream.expect("snapshot", SOON).await?;
-        world.process()?.signal(Signal::Term)?;
-        let goodbye = stream.until_end(SOON).await?.context("no goodbye")?.data;
-        ensure!(goodbye["retry_after_ms"].is_u64() && goodbye["why"].is_string() && goodbye["retry"] != false, "{goodbye}");
-    }
-
-    async fn streams_are_authorised_like_every_other_read(world) {
-        let (admin, _) = with_a_flag(&world).await?;
-        for (key, status) in [(None, 401), (Some("rc_sdk_nonsense"), 401), (Some(admin.role("client").await?.key()), 403)] {
-            let refused = WebSocket::try_open(&admin.with_key(key)).await?;
-            ensure!(refused.as_ref().is_err_and(|refused| refused.status == status), "{key:?}: {refused:?}");
-        }
-    }
-
-    async fn connections_are_listed_by_name_until_they_end(world) {
-        let (admin, sdk) = with_a_flag(&world).await?;
-        let mut stream = WebSocket::connect(&sdk, "shop-7f9c").await?;
-        let snapshot = stream.expect("snapshot", SOON).await?;
-        stream.ack(&snapshot).await?;
-        eventually(SOON, "it is listed with the revision that it acknowledged", || async {
-            let list = admin.get("connections").await?.ok()?;
-            let one = &list["items"][0];
-            ensure!(one["name"] == "shop-7f9c" && one["sdk"] == "raw/1.0" && one["transport"] == "websocket" && one["revision"] == 1, "{list}");
-            Ok(())
-        })
-        .await?;
-        stream.send(&json!({"type": "goodbye", "why": "application ends"})).await?;
-        drop(stream);
-        eventually(SOON, "it is gone from the list", || async {
-            let list = admin.get("connections").await?.ok()?;
-            ensure!(list["items"] == json!([]), "{list}");
-            Ok(())
-        })
-        .await?;
-    }
+    ensure!(
+        snapshot["environment"] == "production" && snapshot["epoch"] == 1 && snapshot["revision"] == 1,
+        "{snapshot}"
+    );
+    ensure!(snapshot["flags"]["checkout"] == admin.flag("checkout").await?["flag"], "{snapshot}");
+    ensure!(snapshot["hash"].as_str().is_some_and(|hash| hash.len() == 64), "{snapshot}");
+    Ok(())
 }
+
+async fn an_empty_environment_streams_an_empty_snapshot(world: World) -> Outcome {
+    let sdk = world.admin().role("sdk").await?;
+    let snapshot = WebSocket::connect(&sdk, "raw").await?.expect("snapshot", SOON).await?.data;
+    ensure!(snapshot["revision"] == 0 && snapshot["flags"] == json!({}), "{snapshot}");
+    Ok(())
+}
+
+async fn a_change_comes_as_a_delta_with_where_it_leads(world: World) -> Outcome {
+    let (admin, sdk) = with_a_flag(&world).await?;
+    let mut stream = WebSocket::connect(&sdk, "raw").await?;
+    stream.expect("snapshot", SOON).await?;
+    admin.put_flag("second", &flags::boolean("off")).await?.ok()?;
+    let delta = stream.expect("delta", SOON).await?.data;
+    ensure!(
+        delta["from"] == 1 && delta["revision"] == 2 && delta["epoch"] == 1 && delta["urgent"] == false,
+        "{delta}"
+    );
+    ensure!(
+        delta["changed"]["flags"]
+            .as_object()
+            .is_some_and(|flags| flags.len() == 1 && flags.contains_key("second")),
+        "{delta}"
+    );
+    ensure!(delta["hash"] == admin.snapshot().await?["hash"], "{delta}");
+    admin.delete("flags/second?reason=a+test").await?.ok()?;
+    let delta = stream.expect("delta", SOON).await?.data;
+    ensure!(delta["removed"]["flags"] == json!(["second"]), "{delta}");
+    Ok(())
+}
+
+async fn a_kill_and_its_restore_are_urgent(world: World) -> Outcome {
+    let (admin, sdk) = with_a_flag(&world).await?;
+    let mut stream = WebSocket::connect(&sdk, "raw").await?;
+    stream.expect("snapshot", SOON).await?;
+    let id = admin.kill_flag("checkout").await?;
+    let delta = stream.expect("delta", SOON).await?.data;
+    ensure!(
+        delta["urgent"] == true && delta["changed"]["kills"][&id]["scope"] == json!({"flag": "checkout"}),
+        "{delta}"
+    );
+    admin.restore(&id).await?.ok()?;
+    let delta = stream.expect("delta", SOON).await?.data;
+    ensure!(delta["urgent"] == true && delta["removed"]["kills"] == json!([id]), "{delta}");
+    Ok(())
+}
+
+async fn a_client_that_has_nothing_new_gets_no_payload(world: World) -> Outcome {
+    let (admin, sdk) = with_a_flag(&world).await?;
+    let mut stream = WebSocket::connect(&sdk, "raw").await?;
+    let snapshot = stream.expect("snapshot", SOON).await?;
+    stream.close().await?;
+    let mut stream = WebSocket::resume(&sdk, &hello_having("raw", &snapshot)).await?;
+    // Whatever comes first is no payload: a sign of life, or the next change.
+    admin.put_flag("second", &flags::boolean("on")).await?.ok()?;
+    let next = stream.expect("delta", SOON).await?;
+    ensure!(next.data["from"] == 1, "{}", next.data);
+    Ok(())
+}
+
+async fn a_resync_is_answered_with_a_snapshot(world: World) -> Outcome {
+    let (_, sdk) = with_a_flag(&world).await?;
+    let mut stream = WebSocket::connect(&sdk, "raw").await?;
+    stream.expect("snapshot", SOON).await?;
+    stream.send(&json!({"type": "resync", "why": "a test"})).await?;
+    stream.expect("snapshot", SOON).await?;
+    Ok(())
+}
+
+async fn a_heartbeat_says_where_the_server_is_and_that_it_is_fresh(world: World) -> Outcome {
+    let (_, sdk) = with_a_flag(&world).await?;
+    let mut stream = WebSocket::connect(&sdk, "raw").await?;
+    stream.expect("snapshot", SOON).await?;
+    let heartbeat = stream.expect("heartbeat", HEARTBEAT_WITHIN).await?.data;
+    ensure!(
+        heartbeat["epoch"] == 1 && heartbeat["revision"] == 1 && heartbeat["fresh"] == true && heartbeat["time"].is_string(),
+        "{heartbeat}"
+    );
+    Ok(())
+}
+
+async fn at_shutdown_clients_are_told_when_to_come_back(world: World) -> Outcome {
+    let (_, sdk) = with_a_flag(&world).await?;
+    let mut stream = WebSocket::connect(&sdk, "raw").await?;
+    stream.expect("snapshot", SOON).await?;
+    world.process()?.signal(Signal::Term)?;
+    let goodbye = stream.until_end(SOON).await?.context("no goodbye")?.data;
+    ensure!(
+        goodbye["retry_after_ms"].is_u64() && goodbye["why"].is_string() && goodbye["retry"] != false,
+        "{goodbye}"
+    );
+    Ok(())
+}
+
+async fn streams_are_authorised_like_every_other_read(world: World) -> Outcome {
+    let (admin, _) = with_a_flag(&world).await?;
+    for (key, status) in [(None, 401), (Some("rc_sdk_nonsense"), 401), (Some(admin.role("client").await?.key()), 403)] {
+        let refused = WebSocket::try_open(&admin.with_key(key)).await?;
+        ensure!(refused.as_ref().is_err_and(|refused| refused.status == status), "{key:?}: {refused:?}");
+    }
+    Ok(())
+}
+
+async fn connections_are_listed_by_name_until_they_end(world: World) -> Outcome {
+    let (admin, sdk) = with_a_flag(&world).await?;
+    let mut stream = WebSocket::connect(&sdk, "shop-7f9c").await?;
+    let snapshot = stream.expect("snapshot", SOON).await?;
+    stream.ack(&snapshot).await?;
+    eventually(SOON, "it is listed with the revision that it acknowledged", || async {
+        let list = admin.get("connections").await?.ok()?;
+        let one = &list["items"][0];
+        ensure!(
+            one["name"] == "shop-7f9c" && one["sdk"] == "raw/1.0" && one["transport"] == "websocket" && one["revision"] == 1,
+            "{list}"
+        );
+        Ok(())
+    })
+    .await?;
+    stream.send(&json!({"type": "goodbye", "why": "application ends"})).await?;
+    drop(stream);
+    eventually(SOON, "it is gone from the list", || async {
+        let list = admin.get("connections").await?.ok()?;
+        ensure!(list["items"] == json!([]), "{list}");
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+on_both_stores!(
+    a_hello_is_answered_with_everything,
+    an_empty_environment_streams_an_empty_snapshot,
+    a_change_comes_as_a_delta_with_where_it_leads,
+    a_kill_and_its_restore_are_urgent,
+    a_client_that_has_nothing_new_gets_no_payload,
+    a_resync_is_answered_with_a_snapshot,
+    a_heartbeat_says_where_the_server_is_and_that_it_is_fresh,
+    at_shutdown_clients_are_told_when_to_come_back,
+    streams_are_authorised_like_every_other_read,
+    connections_are_listed_by_name_until_they_end
+);
 
 /// What waits for a busy connection is dropped for a kill: one delta leads from what was written last to the kill.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -139,19 +183,19 @@ async fn many_changes_that_a_reader_did_not_read_come_as_few_frames_and_skip_not
     let sdk = admin.role("sdk").await?;
     admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
     let mut stream = WebSocket::connect(&sdk, "slow").await?;
-    let mut mirror = Mirror::default();
-    mirror.apply(&stream.expect("snapshot", SOON).await?)?;
+    let mut replica = Replica::default();
+    replica.apply(&stream.expect("snapshot", SOON).await?)?;
     for n in 0..300_u32 {
         let fill = char::from(b'a' + u8::try_from(n % 26)?);
         admin.put_flag(&format!("large-{}", n % 10), &flags::large(40_000, fill)).await?.ok()?;
     }
     let id = admin.kill_flag("checkout").await?;
     let mut frames = 0;
-    while !mirror.kills.contains_key(&id) {
-        mirror.apply(&stream.frame(SOON).await?)?;
+    while !replica.kills.contains_key(&id) {
+        replica.apply(&stream.frame(SOON).await?)?;
         frames += 1;
     }
-    ensure!(mirror.hash == admin.snapshot().await?["hash"], "what was collapsed is not what the server has");
+    ensure!(replica.hash == admin.snapshot().await?["hash"], "what was collapsed is not what the server has");
     ensure!(frames < 300, "300 revisions came as {frames} frames to a reader that did not read");
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! Rollbacks from their commit to their end, with real applications, on both stores and over the death of nodes.
 
-mod ladder;
 mod nodes;
 mod pings;
 mod proof;
+mod staged;
 
 use anyhow::{Context as _, ensure};
 use ripcord_tests::app::Process;
@@ -73,19 +73,19 @@ async fn audit(api: &Api) -> anyhow::Result<Vec<Value>> {
     Ok(page["items"].as_array().context("a page has items")?.clone())
 }
 
-/// The names of the nodes that drove, in order, as the log tells.
-async fn drivers(server: &Server) -> anyhow::Result<Vec<String>> {
+/// Whether an entry of the log puts this record: its kind, and its name where it has one.
+fn touches(entry: &Value, record: &str) -> bool {
+    let changes = entry["changes"].as_array().into_iter().flatten();
+    changes.filter(|change| change["change"] == "put_record").any(|change| {
+        change["subject"]
+            .as_str()
+            .is_some_and(|what| what.trim_end() == record || what.starts_with(&format!("{record} ")))
+    })
+}
+
+/// The nodes that were the leader, in order: each of them put the lease into the log itself.
+async fn leaders(server: &Server) -> anyhow::Result<Vec<String>> {
     let log = audit(&server.admin()).await?;
-    let drove = |entry: &Value| {
-        Some(
-            entry["reason"]
-                .as_str()?
-                .strip_prefix("node ")?
-                .strip_suffix(" drives what goes on by itself here")?
-                .to_owned(),
-        )
-    };
-    let mut nodes: Vec<String> = log.iter().filter_map(drove).collect();
-    nodes.reverse();
-    Ok(nodes)
+    let leases = log.iter().rev().filter(|entry| touches(entry, "driver"));
+    Ok(leases.filter_map(|entry| entry["origin"]["node"].as_str().map(str::to_owned)).collect())
 }

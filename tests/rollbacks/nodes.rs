@@ -3,18 +3,18 @@ use ripcord_tests::stream::{Reader, WebSocket};
 use ripcord_tests::{Cluster, Outcome, SOON, Server, World, eventually, flags};
 use serde_json::json;
 
-use super::{connected, drivers, id, until};
+use super::{connected, id, leaders, until};
 
-/// The node that drives, and the other one.
-async fn driving(cluster: Cluster) -> anyhow::Result<(Server, Server, ripcord_tests::Redis)> {
+/// The leader, and the other node.
+async fn leader_and_other(cluster: Cluster) -> anyhow::Result<(Server, Server, ripcord_tests::Redis)> {
     let Cluster { a, b, redis } = cluster;
-    let driver = drivers(&a).await?.last().context("a node drives")?.clone();
+    let leader = leaders(&a).await?.last().context("a node leads")?.clone();
     let name = a.readyz().await?.body["node"].as_str().unwrap_or_default().to_owned();
-    Ok(if name == driver { (a, b, redis) } else { (b, a, redis) })
+    Ok(if name == leader { (a, b, redis) } else { (b, a, redis) })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_ladder_goes_on_when_the_node_that_drove_it_is_killed_between_two_steps() -> Outcome {
+async fn a_staged_rollback_continues_when_the_leader_is_killed_between_two_steps() -> Outcome {
     let cluster = Cluster::start().await?;
     let admin = cluster.a.admin();
     admin.put_flag("checkout", &flags::rollout(0)).await?.ok()?;
@@ -24,12 +24,12 @@ async fn a_ladder_goes_on_when_the_node_that_drove_it_is_killed_between_two_step
     let answer = admin.post("rollbacks", &body).await?;
     ensure!(answer.status == 201, "{:#}", answer.body);
     let rollback = id(&answer.body)?;
-    eventually(SOON, "a node drives", || async {
-        ensure!(!drivers(&cluster.a).await?.is_empty());
+    eventually(SOON, "a node leads", || async {
+        ensure!(!leaders(&cluster.a).await?.is_empty());
         Ok(())
     })
     .await?;
-    let (mut dead, alive, _redis) = driving(cluster).await?;
+    let (mut dead, alive, _redis) = leader_and_other(cluster).await?;
     dead.kill();
     let admin = alive.admin();
     let confirmed = until(&admin, &rollback, "confirmed").await?;
@@ -37,23 +37,23 @@ async fn a_ladder_goes_on_when_the_node_that_drove_it_is_killed_between_two_step
         confirmed["ladder"]["done"] == 3 && confirmed["revision"] == 5,
         "no step is made twice: {confirmed:#}"
     );
-    ensure!(drivers(&alive).await?.len() == 2);
+    ensure!(leaders(&alive).await?.len() == 2);
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_confirmation_goes_on_elsewhere_when_its_node_is_killed_between_commit_and_confirmation() -> Outcome {
+async fn the_other_node_confirms_when_the_leader_is_killed_between_commit_and_confirmation() -> Outcome {
     let cluster = Cluster::start().await?;
     let admin = cluster.a.admin();
     admin.put_flag("checkout", &flags::boolean("off")).await?.ok()?;
     admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
     cluster.agree().await?;
-    // Whoever drives is to be known before the applications choose their nodes.
+    // The leader must be known before the applications choose their nodes.
     let first = admin
-        .post("rollbacks?wait=10s", &json!({"to": 1, "flags": ["checkout"], "reason": "to know who drives"}))
+        .post("rollbacks?wait=10s", &json!({"to": 1, "flags": ["checkout"], "reason": "to elect a leader"}))
         .await?;
     ensure!(first.body["state"] == "confirmed", "{:#}", first.body);
-    let (mut dead, alive, _redis) = driving(cluster).await?;
+    let (mut dead, alive, _redis) = leader_and_other(cluster).await?;
     let admin = alive.admin();
     admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
     let sdk = admin.role("sdk").await?;
@@ -72,7 +72,7 @@ async fn the_confirmation_goes_on_elsewhere_when_its_node_is_killed_between_comm
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_is_killed_and_started_again_goes_on_from_the_record() -> Outcome {
+async fn a_node_that_is_killed_and_restarted_continues_from_the_record() -> Outcome {
     let mut world = World::embedded().await?;
     let admin = world.admin();
     admin.put_flag("checkout", &flags::rollout(0)).await?.ok()?;

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, ensure};
 use reqwest::Method;
 use ripcord_tests::api::id_of;
-use ripcord_tests::{Answer, Api, Cluster, Outcome, Ran, SOON, Server, eventually, flags, on_both_stores};
+use ripcord_tests::{Answer, Api, Cluster, CommandOutput, Outcome, SOON, Server, World, eventually, flags, on_both_stores};
 use serde_json::{Value, json};
 
 use super::newest;
@@ -49,112 +49,176 @@ fn proposal(answer: &Answer) -> anyhow::Result<Value> {
     Ok(proposal)
 }
 
-on_both_stores! {
-    async fn an_edit_is_done_when_the_holder_of_another_key_approves_it(world) {
-        let two = Two::of(&world, &["changes"]).await?;
-        let before = two.anna.revision().await?;
-        let waits = proposal(&two.anna.put_flag("checkout", &flags::boolean("on")).await?)?;
-        ensure!(two.anna.revision().await? == before, "a proposal makes no revision");
-        let refused = approve(&two.anna, &waits).await?.problem(403, "FORBIDDEN")?;
-        ensure!(refused["detail"].as_str().is_some_and(|detail| detail.contains("needs a second person")), "{refused}");
-        world.restart().await?;
-        let two = Two { anna: two.anna.at(&world.url()), ben: two.ben.at(&world.url()) };
-        let applied = two.approves(&waits).await?.ok()?;
-        ensure!(applied["state"] == "applied" && applied["revision"] == before + 1, "{applied}");
-        ensure!(two.anna.value("checkout").await? == json!(true), "it is not done");
-        ensure!(two.approves(&waits).await?.ok()?["revision"] == before + 1, "it was done twice");
-        ensure!(two.anna.revision().await? == before + 1, "it was done twice");
-        let entry = two.anna.log().await?.swap_remove(0);
-        ensure!(entry["actor"]["key"] != entry["approved"]["by"]["key"] && entry["approved"]["proposal"] == waits["id"], "{entry}");
-        let audit = world.admin().get_root("/v1/audit/verify").await?.ok()?;
-        ensure!(audit["whole"] == true, "{audit}");
-    }
-
-    async fn what_moved_meanwhile_makes_it_stale_and_nothing_is_done(world) {
-        let two = Two::of(&world, &["changes"]).await?;
-        let first = proposal(&two.anna.put_flag("checkout", &flags::boolean("on")).await?)?;
-        let second = proposal(&two.anna.put_flag("checkout", &flags::rollout(5)).await?)?;
-        two.approves(&second).await?.ok()?;
-        let stale = two.approves(&first).await?.problem(409, "PROPOSAL_STALE")?;
-        ensure!(stale["proposal"]["state"] == "stale", "{stale}");
-        let now = two.anna.flag("checkout").await?;
-        ensure!(now["flag"]["default"] == "off", "{now}");
-    }
-
-    async fn a_kill_passes_at_once_and_its_restore_waits(world) {
-        let two = Two::of(&world, &["changes", "rollouts", "rollback", "restore"]).await?;
-        let kill = two.anna.kill_flag("checkout").await?;
-        let waits = proposal(&two.anna.restore(&kill).await?)?;
-        ensure!(two.anna.kills().await? == [kill.clone()], "the kill stands until somebody else agrees");
-        two.approves(&waits).await?.ok()?;
-        ensure!(two.anna.kills().await?.is_empty(), "it was not lifted");
-    }
-
-    async fn a_rollback_waits_and_goes_all_the_way_once_it_is_approved(world) {
-        let two = Two::of(&world, &["rollback"]).await?;
-        two.anna.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
-        let waits = proposal(&two.anna.post("rollbacks", &json!({"to": 1, "reason": "5xx"})).await?)?;
-        ensure!(two.anna.value("checkout").await? == json!(true), "nobody has approved it");
-        two.approves(&waits).await?.ok()?;
-        ensure!(two.anna.value("checkout").await? == json!(false), "it was not done");
-        eventually(SOON, "it is confirmed, as any other rollback", || async {
-            let rollback = two.anna.get("rollbacks").await?.ok()?["items"][0].clone();
-            ensure!(rollback["state"] == "confirmed", "{} {}", rollback["state"], rollback["message"]);
-            Ok(())
-        }).await?;
-    }
-
-    async fn a_rollout_waits_to_start_and_its_steps_are_agreed_on_with_it(world) {
-        let two = Two::of(&world, &["changes", "rollouts"]).await?;
-        let plan = json!({"flag": "checkout", "variant": "on", "steps": [{"to": "50%", "hold": "1s"}, {"to": "100%", "hold": "1s"}], "no_gates": true});
-        let waits = proposal(&two.anna.post("rollouts", &plan).await?)?;
-        two.approves(&waits).await?.ok()?;
-        eventually(SOON, "it is completed by itself", || async {
-            let rollout = newest(&world).await?;
-            ensure!(rollout["state"] == "completed", "{} {}", rollout["state"], rollout["reason"]);
-            Ok(())
-        }).await?;
-        let again = json!({"flag": "checkout", "variant": "off", "rule": "rollout", "control": "on", "steps": [{"to": "100%", "hold": "1h"}], "no_gates": true});
-        let waits = proposal(&two.anna.post("rollouts", &again).await?)?;
-        let declined = two.ben.post(&format!("proposals/{}/decline", id_of(&waits)?), &json!({"reason": "why?"})).await?.ok()?;
-        ensure!(declined["state"] == "declined", "{declined}");
-    }
-
-    async fn a_policy_that_asks_for_less_needs_a_second_person_too(world) {
-        let two = Two::of(&world, &["changes"]).await?;
-        let waits = proposal(&two.anna.put("policy", &json!({})).await?)?;
-        proposal(&world.admin().put("policy", &json!({"second_person": []})).await?)?;
-        ensure!(two.anna.get("policy").await?.ok()?["second_person"] == json!(["changes"]), "nobody has approved it");
-        two.approves(&waits).await?.ok()?;
-        two.anna.put_flag("checkout", &flags::boolean("on")).await?.revision()?;
-    }
-
-    async fn the_command_line_says_what_waits_and_for_whom(world) {
-        let two = Two::of(&world, &["changes"]).await?;
-        std::fs::write(world.scratch().join("flags.yaml"), "flags:\n  checkout: {variants: {on: true, off: false}, default: on, safe: off}\n")?;
-        let asked = Ran::of(by(&world, &two.anna, &["apply", "-f", "flags.yaml", "--adopt", "--reason", "2.14"])).await?.expect(3)?;
-        asked.says(&["default: \"off\" -> \"on\"", "Not done yet: this needs a second person", "ripcord proposal approve pr_", "ripcord proposal wait pr_"])?;
-        let list = Ran::of(by(&world, &two.ben, &["proposal", "list", "--json"])).await?.expect(0)?.json()?;
-        let id = id_of(&list["items"][0])?;
-        Ran::of(by(&world, &two.ben, &["proposal", "show", &id])).await?.expect(0)?.says(&["asked for by", "2.14", "100 % of 10000 made-up users"])?;
-        Ran::of(by(&world, &two.anna, &["proposal", "wait", &id, "--timeout", "1s"])).await?.expect(4)?;
-        Ran::of(by(&world, &two.anna, &["proposal", "approve", &id])).await?.expect(3)?;
-        let waiting = tokio::spawn(Ran::of(by(&world, &two.anna, &["proposal", "wait", &id, "--timeout", "1m"])));
-        Ran::of(by(&world, &two.ben, &["proposal", "approve", &id, "--reason", "seen"])).await?.expect(0)?.says(&["applied", "approved it (seen): revision 2"])?;
-        waiting.await??.expect(0)?.says(&["applied"])?;
-        Ran::of(by(&world, &two.ben, &["audit"])).await?.expect(0)?.says(&["approved by"])?;
-        let json = Ran::of(by(&world, &two.anna, &["flags", "disable", "checkout", "--reason", "r", "--json"])).await?.expect(3)?.json()?;
-        let id = id_of(&json["proposal"])?;
-        Ran::of(by(&world, &two.anna, &["proposal", "withdraw", &id, "--reason", "not after all"])).await?.expect(0)?.says(&["withdrawn"])?;
-        Ran::of(by(&world, &two.anna, &["proposal", "wait", &id])).await?.expect(3)?;
-        let patient = tokio::spawn(Ran::of(by(&world, &two.anna, &["flags", "disable", "checkout", "--reason", "r", "--await-approval", "1m"])));
-        let waits = eventually(SOON, "it is proposed", || async {
-            two.ben.get("proposals?state=proposed").await?.ok()?["items"].get(0).cloned().context("not yet")
-        }).await?;
-        two.approves(&waits).await?.ok()?;
-        patient.await??.expect(0)?.says(&["Not done yet: this needs a second person", "applied"])?;
-    }
+async fn an_edit_is_done_when_the_holder_of_another_key_approves_it(mut world: World) -> Outcome {
+    let two = Two::of(&world, &["changes"]).await?;
+    let before = two.anna.revision().await?;
+    let waits = proposal(&two.anna.put_flag("checkout", &flags::boolean("on")).await?)?;
+    ensure!(two.anna.revision().await? == before, "a proposal makes no revision");
+    approve(&two.anna, &waits).await?.problem(403, "FORBIDDEN")?;
+    world.restart().await?;
+    let two = Two {
+        anna: two.anna.at(&world.url()),
+        ben: two.ben.at(&world.url()),
+    };
+    let applied = two.approves(&waits).await?.ok()?;
+    ensure!(applied["state"] == "applied" && applied["revision"] == before + 1, "{applied}");
+    ensure!(two.anna.value("checkout").await? == json!(true), "it is not done");
+    ensure!(two.approves(&waits).await?.ok()?["revision"] == before + 1, "it was done twice");
+    ensure!(two.anna.revision().await? == before + 1, "it was done twice");
+    let entry = two.anna.log().await?.swap_remove(0);
+    ensure!(
+        entry["actor"]["key"] != entry["approved"]["by"]["key"] && entry["approved"]["proposal"] == waits["id"],
+        "{entry}"
+    );
+    let audit = world.admin().get_root("/v1/audit/verify").await?.ok()?;
+    ensure!(audit["whole"] == true, "{audit}");
+    Ok(())
 }
+
+async fn what_moved_meanwhile_makes_it_stale_and_nothing_is_done(world: World) -> Outcome {
+    let two = Two::of(&world, &["changes"]).await?;
+    let first = proposal(&two.anna.put_flag("checkout", &flags::boolean("on")).await?)?;
+    let second = proposal(&two.anna.put_flag("checkout", &flags::rollout(5)).await?)?;
+    two.approves(&second).await?.ok()?;
+    let stale = two.approves(&first).await?.problem(409, "PROPOSAL_STALE")?;
+    ensure!(stale["proposal"]["state"] == "stale", "{stale}");
+    let now = two.anna.flag("checkout").await?;
+    ensure!(now["flag"]["default"] == "off", "{now}");
+    Ok(())
+}
+
+async fn a_kill_passes_at_once_and_its_restore_waits(world: World) -> Outcome {
+    let two = Two::of(&world, &["changes", "rollouts", "rollback", "restore"]).await?;
+    let kill = two.anna.kill_flag("checkout").await?;
+    let waits = proposal(&two.anna.restore(&kill).await?)?;
+    ensure!(two.anna.kills().await? == [kill.clone()], "the kill stands until somebody else agrees");
+    two.approves(&waits).await?.ok()?;
+    ensure!(two.anna.kills().await?.is_empty(), "it was not lifted");
+    Ok(())
+}
+
+async fn a_rollback_waits_and_goes_all_the_way_once_it_is_approved(world: World) -> Outcome {
+    let two = Two::of(&world, &["rollback"]).await?;
+    two.anna.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
+    let waits = proposal(&two.anna.post("rollbacks", &json!({"to": 1, "reason": "5xx"})).await?)?;
+    ensure!(two.anna.value("checkout").await? == json!(true), "nobody has approved it");
+    two.approves(&waits).await?.ok()?;
+    ensure!(two.anna.value("checkout").await? == json!(false), "it was not done");
+    eventually(SOON, "it is confirmed, as any other rollback", || async {
+        let rollback = two.anna.get("rollbacks").await?.ok()?["items"][0].clone();
+        ensure!(rollback["state"] == "confirmed", "{} {}", rollback["state"], rollback["message"]);
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+async fn a_rollout_waits_to_start_and_its_steps_are_agreed_on_with_it(world: World) -> Outcome {
+    let two = Two::of(&world, &["changes", "rollouts"]).await?;
+    let plan = json!({"flag": "checkout", "variant": "on", "steps": [{"to": "50%", "hold": "1s"}, {"to": "100%", "hold": "1s"}], "no_gates": true});
+    let waits = proposal(&two.anna.post("rollouts", &plan).await?)?;
+    two.approves(&waits).await?.ok()?;
+    eventually(SOON, "it is completed by itself", || async {
+        let rollout = newest(&world).await?;
+        ensure!(rollout["state"] == "completed", "{} {}", rollout["state"], rollout["reason"]);
+        Ok(())
+    })
+    .await?;
+    let again = json!({"flag": "checkout", "variant": "off", "rule": "rollout", "control": "on", "steps": [{"to": "100%", "hold": "1h"}], "no_gates": true});
+    let waits = proposal(&two.anna.post("rollouts", &again).await?)?;
+    let declined = two
+        .ben
+        .post(&format!("proposals/{}/decline", id_of(&waits)?), &json!({"reason": "why?"}))
+        .await?
+        .ok()?;
+    ensure!(declined["state"] == "declined", "{declined}");
+    Ok(())
+}
+
+async fn a_policy_that_asks_for_less_needs_a_second_person_too(world: World) -> Outcome {
+    let two = Two::of(&world, &["changes"]).await?;
+    let waits = proposal(&two.anna.put("policy", &json!({})).await?)?;
+    proposal(&world.admin().put("policy", &json!({"second_person": []})).await?)?;
+    ensure!(
+        two.anna.get("policy").await?.ok()?["second_person"] == json!(["changes"]),
+        "nobody has approved it"
+    );
+    two.approves(&waits).await?.ok()?;
+    two.anna.put_flag("checkout", &flags::boolean("on")).await?.revision()?;
+    Ok(())
+}
+
+async fn the_command_line_shows_what_waits_and_what_became_of_it(world: World) -> Outcome {
+    let two = Two::of(&world, &["changes"]).await?;
+    std::fs::write(
+        world.scratch().join("flags.yaml"),
+        "flags:\n  checkout: {variants: {on: true, off: false}, default: on, safe: off}\n",
+    )?;
+    let asked = CommandOutput::of(by(&world, &two.anna, &["apply", "-f", "flags.yaml", "--adopt", "--reason", "2.14"]))
+        .await?
+        .expect(3)?;
+    asked.names(&["ripcord proposal approve pr_", "ripcord proposal wait pr_"])?;
+    let list = CommandOutput::of(by(&world, &two.ben, &["proposal", "list", "--json"]))
+        .await?
+        .expect(0)?
+        .json()?;
+    let id = id_of(&list["items"][0])?;
+    CommandOutput::of(by(&world, &two.ben, &["proposal", "show", &id]))
+        .await?
+        .expect(0)?
+        .names(&["2.14"])?;
+    CommandOutput::of(by(&world, &two.anna, &["proposal", "wait", &id, "--timeout", "1s"]))
+        .await?
+        .expect(4)?;
+    CommandOutput::of(by(&world, &two.anna, &["proposal", "approve", &id])).await?.expect(3)?;
+    let waiting = tokio::spawn(CommandOutput::of(by(
+        &world,
+        &two.anna,
+        &["proposal", "wait", &id, "--timeout", "1m", "--json"],
+    )));
+    let applied = CommandOutput::of(by(&world, &two.ben, &["proposal", "approve", &id, "--reason", "seen", "--json"]))
+        .await?
+        .expect(0)?
+        .json()?;
+    ensure!(applied["state"] == "applied" && applied["revision"] == 2, "{applied}");
+    let waited = waiting.await??.expect(0)?.json()?;
+    ensure!(waited["state"] == "applied", "{waited}");
+    let audit = CommandOutput::of(by(&world, &two.ben, &["audit", "--json"])).await?.expect(0)?.json()?;
+    let approved = audit["items"].as_array().context("items")?.iter().find(|entry| entry["revision"] == 2);
+    ensure!(approved.is_some_and(|entry| entry["approved"]["reason"] == "seen"), "{audit}");
+    let json = CommandOutput::of(by(&world, &two.anna, &["flags", "disable", "checkout", "--reason", "r", "--json"]))
+        .await?
+        .expect(3)?
+        .json()?;
+    let id = id_of(&json["proposal"])?;
+    let withdrawn = ["proposal", "withdraw", &id, "--reason", "not after all", "--json"];
+    let withdrawn = CommandOutput::of(by(&world, &two.anna, &withdrawn)).await?.expect(0)?.json()?;
+    ensure!(withdrawn["state"] == "withdrawn", "{withdrawn}");
+    CommandOutput::of(by(&world, &two.anna, &["proposal", "wait", &id])).await?.expect(3)?;
+    let patient = tokio::spawn(CommandOutput::of(by(
+        &world,
+        &two.anna,
+        &["flags", "disable", "checkout", "--reason", "r", "--await-approval", "1m"],
+    )));
+    let waits = eventually(SOON, "it is proposed", || async {
+        two.ben.get("proposals?state=proposed").await?.ok()?["items"].get(0).cloned().context("not yet")
+    })
+    .await?;
+    two.approves(&waits).await?.ok()?;
+    patient.await??.expect(0)?;
+    ensure!(two.anna.explain("checkout", "user-1").await?["reason"] == "DISABLED", "it was not done");
+    Ok(())
+}
+
+on_both_stores!(
+    an_edit_is_done_when_the_holder_of_another_key_approves_it,
+    what_moved_meanwhile_makes_it_stale_and_nothing_is_done,
+    a_kill_passes_at_once_and_its_restore_waits,
+    a_rollback_waits_and_goes_all_the_way_once_it_is_approved,
+    a_rollout_waits_to_start_and_its_steps_are_agreed_on_with_it,
+    a_policy_that_asks_for_less_needs_a_second_person_too,
+    the_command_line_shows_what_waits_and_what_became_of_it
+);
 
 /// A command as the holder of a key runs it.
 fn by(server: &Server, who: &Api, arguments: &[&str]) -> std::process::Command {

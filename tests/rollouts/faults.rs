@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, ensure};
 use ripcord_tests::{Outcome, SOON, Server, Setup, eventually, flags};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -31,48 +31,48 @@ async fn a_plan_that_cannot_be_is_refused_by_its_field_and_starts_nothing() -> O
     admin.put_flag("half", &half).await?.ok()?;
     half["rules"] = json!([{"id": "a", "when": {"attribute": "x", "equals": 1}, "serve": split["serve"]}, {"id": "b", "serve": split["serve"]}]);
     admin.put_flag("several", &half).await?.ok()?;
-    for (plan, words) in [
+    for (plan, named) in [
         (
             "{flag: plain, variant: on, steps: [{to: 20%, hold: 1s}, {to: 10%, hold: 1s}], no_gates: true}",
-            "steps[1].to: lowers exposure from 20% to 10%",
+            "steps[1].to",
         ),
-        (
-            "{flag: plain, variant: on, steps: [{to: 120%, hold: 1s}], no_gates: true}",
-            "steps[0].to: is 120%; a step goes to 100% at most",
-        ),
-        (
-            "{flag: half, variant: on, steps: [{to: 20%, hold: 1s}], no_gates: true}",
-            "steps[0].to: would lower \"on\" from 50% to 20%",
-        ),
-        (
-            "{flag: lonely, variant: on, steps: [{to: 20%, hold: 1s}], no_gates: true}",
-            "variant: lonely has no rule that splits",
-        ),
+        ("{flag: plain, variant: on, steps: [{to: 120%, hold: 1s}], no_gates: true}", "steps[0].to"),
+        ("{flag: half, variant: on, steps: [{to: 20%, hold: 1s}], no_gates: true}", "steps[0].to"),
+        ("{flag: lonely, variant: on, steps: [{to: 20%, hold: 1s}], no_gates: true}", "variant"),
         (
             "{flag: plain, variant: on, control: on, steps: [{to: 20%, hold: 1s}], no_gates: true}",
-            "control: is the variant itself",
+            "control",
         ),
-        (
-            "{flag: several, variant: on, steps: [{to: 60%, hold: 1s}], no_gates: true}",
-            "rule: is missing; several has several rules that split: a, b",
-        ),
-        ("{flag: plain, variant: on, steps: [{to: 20%, hold: 1s}]}", "steps[0]: is judged by no gate"),
+        ("{flag: several, variant: on, steps: [{to: 60%, hold: 1s}], no_gates: true}", "rule"),
+        ("{flag: plain, variant: on, steps: [{to: 20%, hold: 1s}]}", "steps[0]"),
         (
             "{flag: plain, variant: on, steps: [{to: 20%, hold: 1s}], no_gates: true, window: {hours: '09:00-10:00', zone: Europe/Atlantis}}",
-            "window.zone: \"Europe/Atlantis\" is no time zone",
+            "window.zone",
         ),
         (
             "{flag: plain, variant: on, steps: [{to: 20%, hold: 1s}], gates: [{name: g, outcome: number basket, worse_by: 5%, on_fail: hold}]}",
-            "says not which way the number is worse",
+            "gates[0].outcome",
         ),
         (
             "{flag: plain, variant: on, steps: [{to: 20%, hold: 1s}], gates: [{name: g, outcome: latency, worse_by: 5%, on_fail: hold}]}",
-            "gates[0].below: is missing; it must be what is fast enough",
+            "gates[0].below",
         ),
-        ("{flag: nothing, variant: on, steps: [{to: 20%, hold: 1s}], no_gates: true}", "nothing"),
+        ("{flag: nothing, variant: on, steps: [{to: 20%, hold: 1s}], no_gates: true}", ""),
     ] {
-        let (code, text) = ran(&server, &format!("cat <<'END' | ripcord rollout start -\n{plan}\nEND")).await?;
-        ensure!(code == 1 && text.contains(words), "{plan}: {code}\n{text}");
+        let (code, text) = ran(&server, &format!("cat <<'END' | ripcord rollout start - --json\n{plan}\nEND")).await?;
+        let problem: Value = serde_json::from_str(&text).with_context(|| text.clone())?;
+        let paths: Vec<_> = problem["errors"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|error| error["path"].as_str())
+            .collect();
+        let is_named = if named.is_empty() {
+            problem["code"] == "FLAG_NOT_FOUND"
+        } else {
+            paths.contains(&named)
+        };
+        ensure!(code == 1 && is_named, "{plan}: {code}\n{text}");
     }
     ensure!(admin.pages("rollouts").await?.is_empty(), "something was started");
     Ok(())
@@ -121,38 +121,31 @@ async fn a_prometheus_that_is_away_or_answers_nonsense_holds_the_step_and_nothin
         .post("rollouts", &json!({"flag": "checkout", "variant": "on", "steps": steps, "gates": [gate]}))
         .await?
         .ok()?;
-    for (text, words) in [
-        (String::new(), "Prometheus cannot be asked"),
-        (value("NaN"), "the query gives NaN"),
-        (value("+Inf"), "the query gives +Inf"),
-        (http("<html>not here</html>"), "its answer is no JSON"),
-        (
-            http(r#"{"status":"success","data":{"resultType":"vector","result":[]}}"#),
-            "the query gives no value",
-        ),
-        (
-            "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_owned(),
-            "Prometheus answered 503",
-        ),
+    let mut before = Value::Null;
+    for text in [
+        String::new(),
+        value("NaN"),
+        value("+Inf"),
+        http("<html>not here</html>"),
+        http(r#"{"status":"success","data":{"resultType":"vector","result":[]}}"#),
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_owned(),
     ] {
         say(text);
-        eventually(SOON, "the step waits and says why", || async {
+        before = eventually(SOON, "the step waits and says why", || async {
             let rollout = newest(&server).await?;
             let gate = &rollout["gates"][0];
-            ensure!(
-                gate["verdict"] == "unknown" && gate["detail"].as_str().is_some_and(|detail| detail.contains(words)),
-                "{gate}"
-            );
+            // Each of these answers is told apart from the one before.
+            ensure!(gate["verdict"] == "unknown" && gate["detail"].is_string() && gate["detail"] != before, "{gate}");
             ensure!(
                 rollout["state"] == "waiting" && rollout["waits_for"] == "gate" && rollout["step"] == 1,
                 "{rollout}"
             );
-            Ok(())
+            Ok(gate["detail"].clone())
         })
         .await?;
     }
     say(value("0.5"));
-    eventually(SOON, "it goes on by itself", || async {
+    eventually(SOON, "it continues by itself", || async {
         let rollout = newest(&server).await?;
         ensure!(rollout["state"] == "completed", "{rollout}");
         Ok(())
@@ -166,29 +159,24 @@ async fn a_wait_that_is_told_to_end_holds_the_rollout_and_one_whose_time_is_up_l
     server.admin().put_flag("checkout", &flags::boolean("off")).await?.ok()?;
     let start = "ripcord rollout start --flag checkout --variant on --step 10%:1h --no-gates --json";
     let (code, text) = ran(&server, start).await?;
-    let started: serde_json::Value = serde_json::from_str(&text)?;
+    let started: Value = serde_json::from_str(&text)?;
     let id = started["id"].as_str().context("an id")?.to_owned();
     ensure!(code == 0 && started["state"] == "scheduled", "{text}");
     let (code, text) = ran(&server, &format!("ripcord rollout wait {id} --timeout 1s")).await?;
-    ensure!(code == 4 && text.contains("The time is up, and rollout"), "{code}: {text}");
+    ensure!(code == 4, "{code}: {text}");
     let cancelled = format!("ripcord rollout wait {id} --on-cancel hold & waiting=$!; sleep 1; kill -TERM $waiting; wait $waiting");
     let (code, text) = ran(&server, &cancelled).await?;
-    ensure!(code == 3 && text.contains("is held: step 1 of 1 (10%) paused"), "{code}: {text}");
+    ensure!(code == 3, "{code}: {text}");
     let (_, text) = ran(&server, &format!("ripcord rollout show {id} --json")).await?;
-    let shown: serde_json::Value = serde_json::from_str(&text)?;
+    let shown: Value = serde_json::from_str(&text)?;
     ensure!(shown["state"] == "paused" && shown["step"] == 1 && shown["gates"].is_array(), "{shown}");
-    ensure!(
-        shown["reason"]
-            .as_str()
-            .is_some_and(|reason| reason.contains("the pipeline that waited for it was cancelled")),
-        "{shown}"
-    );
+    ensure!(shown["reason"].is_string(), "it does not say why it is paused: {shown}");
     let (code, text) = ran(
         &server,
         &format!("ripcord rollout resume {id} && ripcord rollout advance {id} && ripcord rollout wait {id}"),
     )
     .await?;
-    ensure!(code == 0 && text.contains("completed"), "{code}: {text}");
+    ensure!(code == 0 && newest(&server).await?["state"] == "completed", "{code}: {text}");
     let (code, text) = ran(
         &server,
         &format!("ripcord rollout rollback {id} --reason 'customers complain' && ripcord rollout wait {id}"),

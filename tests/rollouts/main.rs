@@ -2,8 +2,8 @@
 //! what triggers make of alerts.
 
 mod approvals;
-mod drivers;
 mod faults;
+mod leader;
 mod pipeline;
 mod triggers;
 mod users;

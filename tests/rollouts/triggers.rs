@@ -10,7 +10,7 @@ use anyhow::{Context as _, ensure};
 use reqwest::Method;
 use ring::hmac;
 use ripcord_tests::api::read;
-use ripcord_tests::{Answer, Api, SOON, Server, eventually, flags, on_both_stores};
+use ripcord_tests::{Answer, Api, Outcome, SOON, Server, World, eventually, flags, on_both_stores};
 use serde_json::{Value, json};
 
 /// A trigger as it was made.
@@ -80,90 +80,113 @@ async fn released(server: &Server) -> anyhow::Result<Api> {
     Ok(admin)
 }
 
-on_both_stores! {
-    async fn an_alert_takes_the_open_release_back_by_itself(world) {
-        let admin = released(&world).await?;
-        mode(&admin, "automatic").await?;
-        let more = json!({"conditions": {"labels": {"severity": ["page", "critical"]}, "during": "open_release", "about": "real_traffic"}});
-        let made = make(&admin, &json!({"rollback": {"scope": "open_release"}}), &more).await?;
-        let came = sent(&admin, &made, &alert("firing", "a", 1, None), "fired").await?;
-        ensure!(came["rollback"].is_string() && came["provisional"] != true, "{came}");
-        ensure!(admin.value("checkout").await? == false, "it is off again");
-        let rollback = admin.get(&format!("rollbacks/{}", came["rollback"].as_str().unwrap_or_default())).await?.ok()?;
-        ensure!(rollback["by"]["name"] == "trigger error-rate", "{rollback}");
-        ensure!(rollback["scope"] == json!({"release": "web-12"}), "{rollback}");
-        let log = admin.log().await?;
-        let why = log[0]["reason"].as_str().unwrap_or_default();
-        ensure!(why.starts_with("trigger error-rate fired: HighErrorRate"), "{why}");
-        let fired = firing(&admin, &came["firing"]).await?;
-        ensure!(fired["state"] == "acted" && fired["effects"]["flags"][0]["key"] == "checkout", "{fired}");
-        // The alert is told again, and ends: one incident, one action.
-        sent(&admin, &made, &alert("firing", "a", 1, None), "repeat").await?;
-        sent(&admin, &made, &alert("resolved", "a", 1, Some(9)), "resolved").await?;
-        let firings = firings(&admin).await?;
-        ensure!(firings.len() == 1 && firings[0]["repeats"] == 1 && firings[0]["resolved"].is_string(), "{firings:?}");
-    }
-
-    async fn a_signed_event_kills_and_a_kill_that_was_restored_stays_so(world) {
-        let admin = world.admin();
-        admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
-        mode(&admin, "automatic").await?;
-        let more = json!({"source": {"json": {"pointer": "/error_rate", "above": 0.05}}, "credential": "hmac", "cooldown": "0s"});
-        let made = make(&admin, &json!({"kill": {"flags": ["checkout"]}}), &more).await?;
-        let came = signed(&admin, &made, &json!({"error_rate": 0.2, "service": "checkout"}), 0).await?.ok()?;
-        ensure!(came["outcome"] == "fired" && came["kills"][0].is_string(), "{came}");
-        ensure!(admin.value("checkout").await? == false, "it is killed");
-        let kill = admin.get(&format!("kills/{}", came["kills"][0].as_str().unwrap_or_default())).await?.ok()?;
-        ensure!(kill["reason"].as_str().is_some_and(|why| why.contains("trigger error-rate fired: /error_rate is 0.2")), "{kill}");
-        admin.restore(came["kills"][0].as_str().unwrap_or_default()).await?.ok()?;
-        // It is still bad, and a person has decided meanwhile.
-        let again = signed(&admin, &made, &json!({"error_rate": 0.3}), 1).await?.ok()?;
-        ensure!(again["outcome"] == "repeat", "{again}");
-        ensure!(admin.value("checkout").await? == true, "what was restored stays restored");
-        ensure!(signed(&admin, &made, &json!({"error_rate": 0.01}), 2).await?.ok()?["outcome"] == "resolved");
-        // A new incident is another matter.
-        let next = signed(&admin, &made, &json!({"error_rate": 0.4}), 3).await?.ok()?;
-        ensure!(next["outcome"] == "fired" && next["kills"] != came["kills"], "{next}");
-        ensure!(admin.value("checkout").await? == false);
-    }
-
-    async fn a_dry_run_says_what_it_would_have_done(world) {
-        let admin = released(&world).await?;
-        mode(&admin, "automatic").await?;
-        let made = make(&admin, &json!({"rollback": {"scope": "open_release"}}), &json!({"state": "dry_run"})).await?;
-        let revision = admin.revision().await?;
-        let came = sent(&admin, &made, &alert("firing", "a", 1, None), "fired").await?;
-        let fired = firing(&admin, &came["firing"]).await?;
-        ensure!(fired["state"] == "dry_run", "{fired}");
-        let moved = json!([{"key": "checkout", "from": "on", "to": "off"}]);
-        ensure!(fired["effects"]["flags"] == moved, "{fired}");
-        ensure!(admin.revision().await? == revision && admin.value("checkout").await? == true, "nothing was changed");
-    }
-
-    async fn a_one_way_door_makes_a_hold_of_a_rollback(world) {
-        let admin = world.admin();
-        let mut flag = flags::boolean("off");
-        flag["one_way"] = json!({"from": "on", "reason": "new orders are written in the new format"});
-        admin.put_flag("checkout", &flag).await?.ok()?;
-        admin.post("releases", &json!({"name": "web-12"})).await?.ok()?;
-        let plan = json!({"flag": "checkout", "variant": "on", "release": "web-12", "steps": [{"to": "10%", "hold": "1h"}], "no_gates": true});
-        let rollout = admin.post("rollouts", &plan).await?.ok()?;
-        let id = rollout["id"].as_str().context("an id")?.to_owned();
-        eventually(SOON, "the first step is taken", || async {
-            ensure!(admin.get(&format!("rollouts/{id}")).await?.ok()?["step"] == 1, "not yet");
-            Ok(())
-        }).await?;
-        mode(&admin, "automatic").await?;
-        let made = make(&admin, &json!({"rollback": {"scope": "open_release"}}), &json!({})).await?;
-        let came = sent(&admin, &made, &alert("firing", "a", 1, None), "fired").await?;
-        let fired = firing(&admin, &came["firing"]).await?;
-        ensure!(fired["state"] == "held" && fired["effects"]["held"] == json!([id]), "{fired}");
-        ensure!(fired["message"].as_str().is_some_and(|says| says.contains("one-way")), "{fired}");
-        let held = admin.get(&format!("rollouts/{id}")).await?.ok()?;
-        ensure!(held["state"] == "paused", "{held}");
-        ensure!(held["reason"].as_str().is_some_and(|reason| reason.contains("trigger error-rate paused it: HighErrorRate")), "{held}");
-    }
+async fn an_alert_takes_the_open_release_back_by_itself(world: World) -> Outcome {
+    let admin = released(&world).await?;
+    mode(&admin, "automatic").await?;
+    let more = json!({"conditions": {"labels": {"severity": ["page", "critical"]}, "during": "open_release", "about": "real_traffic"}});
+    let made = make(&admin, &json!({"rollback": {"scope": "open_release"}}), &more).await?;
+    let came = sent(&admin, &made, &alert("firing", "a", 1, None), "fired").await?;
+    ensure!(came["rollback"].is_string() && came["provisional"] != true, "{came}");
+    ensure!(admin.value("checkout").await? == false, "it is off again");
+    let rollback = admin.get(&format!("rollbacks/{}", came["rollback"].as_str().unwrap_or_default())).await?.ok()?;
+    ensure!(rollback["by"]["name"] == "trigger error-rate", "{rollback}");
+    ensure!(rollback["scope"] == json!({"release": "web-12"}), "{rollback}");
+    let log = admin.log().await?;
+    let why = log[0]["reason"].as_str().unwrap_or_default();
+    ensure!(why.contains("error-rate") && why.contains("HighErrorRate"), "{why}");
+    let fired = firing(&admin, &came["firing"]).await?;
+    ensure!(fired["state"] == "acted" && fired["effects"]["flags"][0]["key"] == "checkout", "{fired}");
+    // The alert is told again, and ends: one incident, one action.
+    sent(&admin, &made, &alert("firing", "a", 1, None), "repeat").await?;
+    sent(&admin, &made, &alert("resolved", "a", 1, Some(9)), "resolved").await?;
+    let firings = firings(&admin).await?;
+    ensure!(
+        firings.len() == 1 && firings[0]["repeats"] == 1 && firings[0]["resolved"].is_string(),
+        "{firings:?}"
+    );
+    Ok(())
 }
+
+async fn a_signed_event_kills_and_a_kill_that_was_restored_stays_so(world: World) -> Outcome {
+    let admin = world.admin();
+    admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
+    mode(&admin, "automatic").await?;
+    let more = json!({"source": {"json": {"pointer": "/error_rate", "above": 0.05}}, "credential": "hmac", "cooldown": "0s"});
+    let made = make(&admin, &json!({"kill": {"flags": ["checkout"]}}), &more).await?;
+    let came = signed(&admin, &made, &json!({"error_rate": 0.2, "service": "checkout"}), 0).await?.ok()?;
+    ensure!(came["outcome"] == "fired" && came["kills"][0].is_string(), "{came}");
+    ensure!(admin.value("checkout").await? == false, "it is killed");
+    let kill = admin.get(&format!("kills/{}", came["kills"][0].as_str().unwrap_or_default())).await?.ok()?;
+    ensure!(
+        kill["reason"].as_str().is_some_and(|why| why.contains("error-rate") && why.contains("0.2")),
+        "{kill}"
+    );
+    admin.restore(came["kills"][0].as_str().unwrap_or_default()).await?.ok()?;
+    // It is still bad, and a person has decided meanwhile.
+    let again = signed(&admin, &made, &json!({"error_rate": 0.3}), 1).await?.ok()?;
+    ensure!(again["outcome"] == "repeat", "{again}");
+    ensure!(admin.value("checkout").await? == true, "what was restored stays restored");
+    ensure!(signed(&admin, &made, &json!({"error_rate": 0.01}), 2).await?.ok()?["outcome"] == "resolved");
+    // A new incident is another matter.
+    let next = signed(&admin, &made, &json!({"error_rate": 0.4}), 3).await?.ok()?;
+    ensure!(next["outcome"] == "fired" && next["kills"] != came["kills"], "{next}");
+    ensure!(admin.value("checkout").await? == false);
+    Ok(())
+}
+
+async fn a_dry_run_says_what_it_would_have_done(world: World) -> Outcome {
+    let admin = released(&world).await?;
+    mode(&admin, "automatic").await?;
+    let made = make(&admin, &json!({"rollback": {"scope": "open_release"}}), &json!({"state": "dry_run"})).await?;
+    let revision = admin.revision().await?;
+    let came = sent(&admin, &made, &alert("firing", "a", 1, None), "fired").await?;
+    let fired = firing(&admin, &came["firing"]).await?;
+    ensure!(fired["state"] == "dry_run", "{fired}");
+    let moved = json!([{"key": "checkout", "from": "on", "to": "off"}]);
+    ensure!(fired["effects"]["flags"] == moved, "{fired}");
+    ensure!(
+        admin.revision().await? == revision && admin.value("checkout").await? == true,
+        "nothing was changed"
+    );
+    Ok(())
+}
+
+async fn a_one_way_door_makes_a_hold_of_a_rollback(world: World) -> Outcome {
+    let admin = world.admin();
+    let mut flag = flags::boolean("off");
+    flag["one_way"] = json!({"from": "on", "reason": "new orders are written in the new format"});
+    admin.put_flag("checkout", &flag).await?.ok()?;
+    admin.post("releases", &json!({"name": "web-12"})).await?.ok()?;
+    let plan = json!({"flag": "checkout", "variant": "on", "release": "web-12", "steps": [{"to": "10%", "hold": "1h"}], "no_gates": true});
+    let rollout = admin.post("rollouts", &plan).await?.ok()?;
+    let id = rollout["id"].as_str().context("an id")?.to_owned();
+    eventually(SOON, "the first step is taken", || async {
+        ensure!(admin.get(&format!("rollouts/{id}")).await?.ok()?["step"] == 1, "not yet");
+        Ok(())
+    })
+    .await?;
+    mode(&admin, "automatic").await?;
+    let made = make(&admin, &json!({"rollback": {"scope": "open_release"}}), &json!({})).await?;
+    let came = sent(&admin, &made, &alert("firing", "a", 1, None), "fired").await?;
+    let fired = firing(&admin, &came["firing"]).await?;
+    ensure!(fired["state"] == "held" && fired["effects"]["held"] == json!([id]), "{fired}");
+    let held = admin.get(&format!("rollouts/{id}")).await?.ok()?;
+    ensure!(held["state"] == "paused", "{held}");
+    ensure!(
+        held["reason"]
+            .as_str()
+            .is_some_and(|reason| reason.contains("error-rate") && reason.contains("HighErrorRate")),
+        "{held}"
+    );
+    Ok(())
+}
+
+on_both_stores!(
+    an_alert_takes_the_open_release_back_by_itself,
+    a_signed_event_kills_and_a_kill_that_was_restored_stays_so,
+    a_dry_run_says_what_it_would_have_done,
+    a_one_way_door_makes_a_hold_of_a_rollback
+);
 
 /// Sends a body, signed at `ahead` seconds from now.
 pub async fn signed(api: &Api, made: &Made, body: &Value, ahead: i64) -> anyhow::Result<Answer> {

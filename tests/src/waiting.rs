@@ -1,4 +1,4 @@
-//! Waiting with a deadline: the only place of the tests that sleeps.
+//! Waiting with a deadline. This is the only file of the tests that sleeps; what has a condition waits for it.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ pub const SOON: Duration = Duration::from_secs(45);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Tries until it succeeds; after `within` the last error is told, with what was waited for.
+/// Tries until it succeeds. After `within` it fails with the last error and with what was waited for.
 pub async fn eventually<T, F, Fut>(within: Duration, what: &str, mut attempt: F) -> anyhow::Result<T>
 where
     F: FnMut() -> Fut,
@@ -43,8 +43,22 @@ where
     Ok(())
 }
 
-/// Until a node on Redis has what it knows on its own disk as well. The mirror is written behind the answers, at least every half
-/// second: what Redis has and a node killed before that did not write, it has from Redis again.
+/// How often a node on Redis writes its mirror, at least.
+const MIRROR: Duration = Duration::from_millis(500);
+
+/// Until a node on Redis has what it knows on its own disk as well. The mirror is written behind the answers, and nothing outside
+/// the process shows how far it is: two of its intervals pass.
 pub async fn mirrored() {
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    pass(MIRROR * 2).await;
+}
+
+/// Lets time pass where time itself is the condition: a lease that runs out, a window that closes.
+pub async fn pass(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
+/// The same until a moment; at once if it is over.
+pub async fn pass_until(moment: jiff::Timestamp) {
+    let left = moment.duration_since(jiff::Timestamp::now());
+    pass(Duration::try_from(left).unwrap_or_default()).await;
 }

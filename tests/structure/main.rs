@@ -1,59 +1,72 @@
-//! The shape of the source: imports go down, the pure parts stay pure, nothing lies at the top that the design does not name.
+//! The shape of the source: imports go down, no two files import each other, the pure parts stay pure, one name means one thing,
+//! and what the documents name is there.
+//!
+//! `cargo test -p ripcord-tests --test structure` also prints which type names the server defines more than once (with
+//! `-- --nocapture`). What is tolerated stands in `allowed.rs`, each with its reason.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+mod allowed;
+mod graph;
+mod lexer;
+mod paths;
 mod source;
 
-use source::{Source, sources};
+use graph::Crate;
 
-/// The rooms of the server, highest first: a room imports only rooms below it. Rooms on one line may import each other.
-const ROOMS: &[&[&str]] = &[
-    &["serve"],
-    &["api", "console", "ofrep", "flagd", "relay"],
-    &[
-        "audit",
-        "checkpoint",
-        "release",
-        "file_set",
-        "rollback",
-        "rollout",
-        "proposal",
-        "trigger",
-        "incident",
-        "ping",
-        "runbook",
-        "drill",
-        "readiness",
-        "ping",
-    ],
-    &["kill", "peer", "remote"],
-    &["stream"],
-    &["access"],
-    &["driver", "check"],
-    &["environment"],
-    &["http"],
-    &["check", "fleet", "outcome"],
-    &["system"],
-    &["snapshot"],
-    &["commit"],
-    &["store"],
-    &["telemetry", "tasks", "clock", "secret"],
+/// The rooms of the server, highest first: a room imports only rooms below it.
+const ROOMS: &[&str] = &[
+    "serve",
+    "api",
+    "flagd",
+    "ofrep",
+    "stream",
+    "ping",
+    "trigger",
+    "proposal",
+    "file_set",
+    "remote",
+    "rollback",
+    "release",
+    "checkpoint",
+    "rollout",
+    "kill",
+    "peer",
+    "outcome",
+    "access",
+    "audit",
+    "fleet",
+    "driver",
+    "check",
+    "environment",
+    "http",
+    "snapshot",
+    "system",
+    "commit",
+    "store",
+    "telemetry",
+    "tasks",
+    "secret",
+    "clock",
 ];
 
 /// Rooms that only `serve` may import.
-const LEAVES: &[&str] = &["api", "console", "ofrep", "flagd", "relay", "store::embedded", "store::redis", "store::memory"];
+const LEAVES: &[&str] = &["api", "ofrep", "flagd", "store/embedded", "store/redis", "store/memory"];
 
 /// The crates, lowest first: a crate depends only on those before it.
 const CRATES: &[(&str, &str)] = &[
-    ("ripcord-proto", "proto"),
-    ("ripcord-sdk", "sdk"),
-    ("ripcord-cli", "server/cli"),
-    ("ripcord-server", "server"),
-    ("ripcord", "server/bin"),
-    ("ripcord-tests", "tests"),
-    ("ripcord-benches", "benches"),
+    ("proto", "ripcord-proto"),
+    ("sdk", "ripcord-sdk"),
+    ("server/cli", "ripcord-cli"),
+    ("server", "ripcord-server"),
+    ("server/bin", "ripcord"),
+    ("tests", "ripcord-tests"),
+    ("benches", "ripcord-benches"),
 ];
+
+/// Lines of a file, at most, its unit tests aside.
+const LINES: usize = 400;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -62,122 +75,195 @@ fn root() -> PathBuf {
         .expect("the workspace has a root")
 }
 
-fn place(room: &str) -> Option<usize> {
-    ROOMS.iter().position(|line| line.contains(&room))
+fn server() -> Crate {
+    Crate::read(&root().join("server/src"), "lib.rs")
+}
+
+/// Every crate and every binary of tests and benches, by its folder.
+fn crates() -> Vec<(String, Crate)> {
+    let mut found = Vec::new();
+    for folder in ["proto/src", "sdk/src", "server/cli/src", "server/src", "tests/src", "benches/src"] {
+        if root().join(folder).join("lib.rs").is_file() {
+            found.push((folder.to_owned(), Crate::read(&root().join(folder), "lib.rs")));
+        }
+    }
+    for folder in ["tests", "benches/benches"] {
+        let entries = std::fs::read_dir(root().join(folder)).expect("the folder is there");
+        for name in entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()) {
+            if root().join(folder).join(&name).join("main.rs").is_file() {
+                let folder = format!("{folder}/{name}");
+                let read = Crate::read(&root().join(&folder), "main.rs");
+                found.push((folder, read));
+            }
+        }
+    }
+    found
+}
+
+fn assert_none(found: &[String], what: &str) {
+    assert!(found.is_empty(), "{what}:\n{}", found.join("\n"));
 }
 
 #[test]
-fn every_room_of_the_server_has_a_place() {
-    let unknown: BTreeSet<_> = sources(&root().join("server/src"))
-        .iter()
-        .filter_map(Source::room)
-        .filter(|room| place(room).is_none() && !["lib", "main"].contains(&room.as_str()))
-        .collect();
-    assert!(unknown.is_empty(), "give these rooms a place in ROOMS: {unknown:?}");
+fn every_room_of_the_server_stands_on_one_line() {
+    let server = server();
+    let declared: BTreeSet<&str> = server.files.keys().filter_map(|module| module.first()).map(String::as_str).collect();
+    let listed: BTreeSet<&str> = ROOMS.iter().copied().collect();
+    assert_eq!(listed.len(), ROOMS.len(), "a room is listed twice");
+    assert_eq!(declared, listed, "the modules of server/src/lib.rs and ROOMS");
 }
 
 #[test]
 fn imports_of_the_server_go_down() {
+    let server = server();
+    let place = |room: &str| ROOMS.iter().position(|listed| *listed == room);
     let mut wrong = Vec::new();
-    for source in sources(&root().join("server/src")) {
-        let Some(room) = source.room() else { continue };
-        let Some(own) = place(&room) else { continue };
-        for import in source.imports("crate") {
-            let target = import.split("::").next().unwrap_or_default();
-            if target != room && place(target).is_some_and(|other| other < own) {
-                wrong.push(format!("{} imports {import}, which lies above {room}", source.name()));
+    for (module, targets) in server.imports() {
+        let file = &server.files[module];
+        for target in targets.iter().map(|target| &server.files[*target]) {
+            if file.room() != target.room() && place(file.room()) > place(target.room()) && place(target.room()).is_some() {
+                wrong.push(format!("{} -> {}", file.name(), target.name()));
             }
         }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    wrong.retain(|import| !allowed::UPWARD.contains(&import.as_str()));
+    assert_none(&wrong, "these imports go up");
 }
 
 #[test]
 fn only_serve_imports_a_leaf() {
+    let server = server();
     let mut wrong = Vec::new();
-    for source in sources(&root().join("server/src")) {
-        let Some(room) = source.room() else { continue };
-        if ["serve"].contains(&room.as_str()) {
-            continue;
-        }
-        for import in source.imports("crate") {
-            let leaf = LEAVES.iter().find(|leaf| import == **leaf || import.starts_with(&format!("{leaf}::")));
-            if let Some(leaf) = leaf
-                && !leaf.starts_with(&format!("{room}::"))
-                && *leaf != room
-            {
-                wrong.push(format!("{} imports the leaf {leaf}", source.name()));
+    for (module, targets) in server.imports() {
+        let file = &server.files[module];
+        for target in targets.iter().map(|target| server.files[*target].name()) {
+            let is_below = |folder: &str, name: &str| name == folder || name.starts_with(&format!("{folder}/"));
+            let leaf = LEAVES.iter().find(|leaf| is_below(leaf, &target) && !is_below(leaf, &file.name()));
+            let is_shared_by_backends = file.name().starts_with("store/redis") && target.starts_with("store/embedded");
+            if leaf.is_some() && !["serve", "lib"].contains(&file.room()) && !is_shared_by_backends {
+                wrong.push(format!("{} -> {target}", file.name()));
             }
         }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    wrong.retain(|import| !allowed::UPWARD.contains(&import.as_str()));
+    assert_none(&wrong, "only serve imports a leaf");
+}
+
+#[test]
+fn no_two_files_import_each_other() {
+    let mut circles = Vec::new();
+    for (folder, read) in crates() {
+        circles.extend(read.circles().into_iter().map(|circle| format!("{folder}: {circle}")));
+    }
+    circles.retain(|circle| !allowed::CIRCLES.contains(&circle.as_str()));
+    assert_none(&circles, "move what both need into a file of its own");
 }
 
 #[test]
 fn crates_depend_one_way() {
     let mut wrong = Vec::new();
-    for (own, (name, folder)) in CRATES.iter().enumerate() {
-        let manifest = std::fs::read_to_string(root().join(folder).join("Cargo.toml")).expect("every crate has a manifest");
-        let depends_on = |other: &str| {
-            manifest
-                .lines()
-                .any(|line| line.starts_with(&format!("{other}.")) || line.starts_with(&format!("{other} ")))
+    for (own, (folder, name)) in CRATES.iter().enumerate() {
+        let Ok(manifest) = std::fs::read_to_string(root().join(folder).join("Cargo.toml")) else {
+            continue;
         };
-        // The command line speaks HTTP to a server; the program alone joins the two.
-        let apart = CRATES.iter().filter(|(other, _)| *name == "ripcord-server" && *other == "ripcord-cli");
-        for (other, _) in CRATES[own..].iter().chain(apart) {
-            if depends_on(other) {
+        for (_, other) in &CRATES[own..] {
+            let depends = |line: &str| line.starts_with(&format!("{other}.")) || line.starts_with(&format!("{other} "));
+            if manifest.lines().any(depends) {
                 wrong.push(format!("{name} depends on {other}"));
             }
         }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_none(&wrong, "these dependencies go the wrong way");
+}
+
+#[test]
+fn a_type_name_of_the_server_means_one_thing() {
+    let server = server();
+    let mut files: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for file in server.files.values() {
+        for name in &file.types {
+            files.entry(name).or_default().push(file.name());
+        }
+    }
+    files.retain(|_, places| places.len() > 1);
+    let mut unknown = Vec::new();
+    for (name, places) in &files {
+        match allowed::TYPES.iter().find(|(allowed, _)| allowed == name) {
+            Some((_, reason)) => println!("{name}: {} ({reason})", places.join(", ")),
+            None => unknown.push(format!("{name}: {}", places.join(", "))),
+        }
+    }
+    assert_none(&unknown, "these type names are defined in several places; give each the name of what it is");
+}
+
+#[test]
+fn paths_that_documents_name_exist() {
+    let mut missing = paths::missing(&root());
+    missing.retain(|path| !allowed::PATHS.contains(&path.as_str()));
+    assert_none(&missing, "these documents name files that are not there");
+}
+
+#[test]
+fn a_file_does_one_thing() {
+    let mut long = Vec::new();
+    for (folder, read) in crates() {
+        let files = read.files.values().filter(|file| file.lines > LINES);
+        long.extend(files.map(|file| format!("{folder}: {}: {}", file.name(), file.lines)));
+    }
+    long.retain(|file| !allowed::LONG.iter().any(|allowed| file.starts_with(allowed)));
+    assert_none(&long, "these files have too many lines before their tests");
 }
 
 #[test]
 fn proto_knows_no_io_no_clock_and_no_thread() {
     let forbidden = [
-        "std::fs",
+        "fs",
         "TcpStream",
         "UdpSocket",
-        "std::thread",
-        "std::env",
+        "thread",
         "tokio",
         "Instant",
         "SystemTime",
         "Timestamp::now",
+        "std::env",
     ];
-    assert_free_of("proto/src", &forbidden);
+    assert_free_of("proto/src", &[], &forbidden);
 }
 
 #[test]
 fn the_engine_knows_no_io_no_clock_and_no_lock() {
     let forbidden = [
-        "std::fs",
+        "fs",
         "TcpStream",
         "UdpSocket",
-        "std::thread",
-        "std::env",
+        "thread",
         "tokio",
         "Instant",
         "SystemTime",
         "Timestamp::now",
+        "std::env",
         "Mutex",
         "RwLock",
     ];
-    assert_free_of("sdk/src/engine", &forbidden);
+    assert_free_of("sdk/src", &["engine"], &forbidden);
 }
 
-fn assert_free_of(folder: &str, forbidden: &[&str]) {
+fn assert_free_of(folder: &str, below: &[&str], forbidden: &[&str]) {
+    let read = Crate::read(&root().join(folder), "lib.rs");
     let mut found = Vec::new();
-    for source in sources(&root().join(folder)) {
-        for word in forbidden {
-            if let Some(line) = source.line_with(word) {
-                found.push(format!("{}:{line}: {word}", source.name()));
-            }
-        }
+    for file in read
+        .files
+        .values()
+        .filter(|file| below.iter().zip(&file.module).filter(|(a, b)| a == b).count() == below.len())
+    {
+        found.extend(
+            forbidden
+                .iter()
+                .filter(|word| file.has(word))
+                .map(|word| format!("{folder}/{}: {word}", file.name())),
+        );
     }
-    assert!(found.is_empty(), "{}", found.join("\n"));
+    assert_none(&found, "these parts are pure");
 }
 
 #[test]
@@ -192,19 +278,4 @@ fn nothing_lies_at_the_top_that_the_design_does_not_name() {
     let tops: BTreeSet<_> = names.lines().filter_map(|name| name.split('/').next()).collect();
     let strange: Vec<_> = tops.iter().filter(|name| !name.starts_with('.') && !known.contains(name)).collect();
     assert!(strange.is_empty(), "{strange:?}");
-}
-
-#[test]
-fn a_file_does_one_thing() {
-    const LINES: usize = 450;
-    let mut long = Vec::new();
-    for folder in ["proto/src", "sdk/src", "server/src", "server/cli/src", "server/bin/src", "tests", "benches"] {
-        for source in sources(&root().join(folder)) {
-            let lines = source.lines_before_tests();
-            if lines > LINES {
-                long.push(format!("{}: {lines} lines before its tests", source.name()));
-            }
-        }
-    }
-    assert!(long.is_empty(), "more than {LINES} lines:\n{}", long.join("\n"));
 }

@@ -1,121 +1,191 @@
-//! Source files as text: enough to see what is imported.
+//! One source file: what it declares, what it imports, how long it is.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::Path;
 
-/// A source file of the product.
+use crate::lexer::{self, Token};
+
+/// A `use` of one name.
+#[derive(Debug, Clone)]
+pub struct Import {
+    /// The segments of its path; the last is the name, or `*`.
+    pub path: Vec<String>,
+    /// What the file calls it.
+    pub name: String,
+    /// Whether it is there for others, too: `pub use`.
+    pub is_public: bool,
+}
+
+/// A source file.
+#[derive(Debug)]
 pub struct Source {
-    path: PathBuf,
-    /// Its folder's root, below which rooms lie.
-    base: PathBuf,
-    /// Without comments, and without what follows `#[cfg(test)]`.
-    code: String,
-    lines_before_tests: usize,
-}
-
-/// All files below `base` that are not tests.
-pub fn sources(base: &Path) -> Vec<Source> {
-    let mut found = Vec::new();
-    collect(base, base, &mut found);
-    found
-}
-
-fn collect(base: &Path, folder: &Path, found: &mut Vec<Source>) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if path.is_dir() && !["target", "tests"].contains(&name) {
-            collect(base, &path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") && !["tests.rs", "fixture.rs"].contains(&name) {
-            let text = std::fs::read_to_string(&path).expect("source is readable");
-            found.push(Source::new(base, path, &text));
-        }
-    }
+    /// Its module, below the crate's root: `["store", "redis"]`.
+    pub module: Vec<String>,
+    /// Modules that it declares.
+    pub children: BTreeSet<String>,
+    pub imports: Vec<Import>,
+    /// Paths that stand in its code and begin with `crate`, `super`, `self` or a module of its own.
+    pub paths: Vec<Vec<String>>,
+    /// Types and traits that it defines at its top level.
+    pub types: Vec<String>,
+    /// Names in its code, outside of `use`.
+    pub words: BTreeSet<String>,
+    /// Lines before its tests.
+    pub lines: usize,
+    tokens: Vec<Token>,
 }
 
 impl Source {
-    fn new(base: &Path, path: PathBuf, text: &str) -> Self {
-        let before_tests = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
-        let code: Vec<_> = before_tests
-            .lines()
-            .map(|line| if line.trim_start().starts_with("//") { "" } else { line })
+    pub fn parse(module: Vec<String>, text: &str) -> Self {
+        let tokens = lexer::tokens(text);
+        let children = (0..tokens.len())
+            .filter(|&at| tokens[at] == "mod" && tokens.get(at + 2).is_some_and(|token| token == ";"))
+            .map(|at| tokens[at + 1].clone())
             .collect();
-        Self {
-            path,
-            base: base.to_owned(),
-            lines_before_tests: before_tests.lines().count(),
-            code: code.join("\n"),
+        let mut source = Self {
+            module,
+            children,
+            imports: Vec::new(),
+            paths: Vec::new(),
+            types: types(&tokens),
+            words: BTreeSet::new(),
+            lines: lines_before_tests(text),
+            tokens: Vec::new(),
+        };
+        source.read(&tokens);
+        source.tokens = tokens;
+        source
+    }
+
+    fn read(&mut self, tokens: &[Token]) {
+        let mut at = 0;
+        while at < tokens.len() {
+            if tokens[at] == "use" {
+                let end = at + tokens[at..].iter().position(|token| token == ";").unwrap_or(0);
+                let is_public = at > 0 && (tokens[at - 1] == "pub" || tokens[at - 1] == ")");
+                // `impl … + use<'a>` captures lifetimes; it imports nothing.
+                if tokens.get(at + 1).is_some_and(|token| token != "<") {
+                    self.tree(&tokens[at + 1..end], &[], is_public);
+                    at = end;
+                }
+                at += 1;
+                continue;
+            }
+            let is_start = is_name(&tokens[at]) && (at == 0 || !["::", "."].contains(&tokens[at - 1].as_str()));
+            let is_local = ["crate", "super", "self"].contains(&tokens[at].as_str()) || self.children.contains(&tokens[at]);
+            if is_start && is_local && tokens.get(at + 1).is_some_and(|token| token == "::") {
+                let mut path = vec![tokens[at].clone()];
+                while tokens.get(at + 1).is_some_and(|token| token == "::") && tokens.get(at + 2).is_some_and(|token| is_name(token)) {
+                    path.push(tokens[at + 2].clone());
+                    at += 2;
+                }
+                self.paths.push(path);
+            } else if is_name(&tokens[at]) {
+                self.words.insert(tokens[at].clone());
+            }
+            at += 1;
         }
+    }
+
+    /// Takes a use tree apart.
+    fn tree(&mut self, tokens: &[Token], prefix: &[String], is_public: bool) {
+        let mut path = prefix.to_vec();
+        let mut at = 0;
+        while let Some(token) = tokens.get(at) {
+            match token.as_str() {
+                "::" => {}
+                "{" => {
+                    for member in members(&tokens[at + 1..]) {
+                        self.tree(member, &path, is_public);
+                    }
+                    return;
+                }
+                "as" => {
+                    let name = tokens.get(at + 1).cloned().unwrap_or_default();
+                    self.imports.push(Import { path, name, is_public });
+                    return;
+                }
+                // `keys::{self}` is the module itself.
+                "self" if !path.is_empty() => {}
+                _ => path.push(token.clone()),
+            }
+            at += 1;
+        }
+        if let Some(name) = path.last().cloned() {
+            self.imports.push(Import { path, name, is_public });
+        }
+    }
+
+    /// The first line of `text` where a word stands as a whole, if its code has it at all.
+    pub fn has(&self, word: &str) -> bool {
+        let wanted: Vec<&str> = word.split("::").collect();
+        self.tokens.iter().enumerate().any(|(at, _)| {
+            wanted.iter().enumerate().all(|(index, part)| {
+                self.tokens.get(at + 2 * index).is_some_and(|token| token == part) && (index == 0 || self.tokens[at + 2 * index - 1] == "::")
+            })
+        })
+    }
+
+    pub fn room(&self) -> &str {
+        self.module.first().map_or("lib", String::as_str)
     }
 
     pub fn name(&self) -> String {
-        self.path.display().to_string()
-    }
-
-    pub fn lines_before_tests(&self) -> usize {
-        self.lines_before_tests
-    }
-
-    /// The room: the first folder, or the file's own name where it lies at the top.
-    pub fn room(&self) -> Option<String> {
-        let below = self.path.strip_prefix(&self.base).ok()?;
-        let first = below.components().next()?.as_os_str().to_str()?;
-        Some(first.trim_end_matches(".rs").to_owned())
-    }
-
-    /// The line where a word stands as a whole word.
-    pub fn line_with(&self, word: &str) -> Option<usize> {
-        let at = self.code.match_indices(word).map(|(at, _)| at).find(|&at| {
-            let before = self.code[..at].chars().next_back();
-            let after = self.code[at + word.len()..].chars().next();
-            let part_of_name = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-            !part_of_name(before) && (word.ends_with(':') || !part_of_name(after))
-        })?;
-        Some(self.code[..at].lines().count().max(1))
-    }
-
-    /// Paths below `start::`, groups in braces taken apart one level deep.
-    pub fn imports(&self, start: &str) -> Vec<String> {
-        let needle = format!("{start}::");
-        let mut found = Vec::new();
-        for (at, _) in self.code.match_indices(&needle) {
-            if self.code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':') {
-                continue;
-            }
-            let rest = &self.code[at + needle.len()..];
-            if let Some(group) = rest.strip_prefix('{') {
-                found.extend(members(group));
-            } else {
-                found.push(path(rest));
-            }
-        }
-        found
+        if self.module.is_empty() { "lib".to_owned() } else { self.module.join("/") }
     }
 }
 
-/// The path that `text` starts with; where it ends in a group, the path up to it.
-fn path(text: &str) -> String {
-    let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).unwrap_or(text.len());
-    text[..end].trim_end_matches(':').to_owned()
+fn is_name(token: &str) -> bool {
+    token.starts_with(|c: char| c.is_alphabetic() || c == '_')
 }
 
-/// The paths of a group whose opening brace was just read.
-fn members(group: &str) -> Vec<String> {
+/// The members of a group whose opening brace was just read.
+fn members(tokens: &[Token]) -> Vec<&[Token]> {
     let (mut depth, mut start, mut found) = (0_usize, 0, Vec::new());
-    for (at, c) in group.char_indices() {
-        match c {
-            '{' => depth += 1,
-            '}' if depth == 0 => {
-                found.push(path(group[start..at].trim_start()));
+    for (at, token) in tokens.iter().enumerate() {
+        match token.as_str() {
+            "{" => depth += 1,
+            "}" if depth == 0 => {
+                found.push(&tokens[start..at]);
                 break;
             }
-            '}' => depth -= 1,
-            ',' if depth == 0 => {
-                found.push(path(group[start..at].trim_start()));
+            "}" => depth -= 1,
+            "," if depth == 0 => {
+                found.push(&tokens[start..at]);
                 start = at + 1;
             }
             _ => {}
         }
     }
-    found.retain(|path| !path.is_empty());
+    found.retain(|member| !member.is_empty());
     found
+}
+
+fn types(tokens: &[Token]) -> Vec<String> {
+    let (mut depth, mut found) = (0_usize, Vec::new());
+    for (at, token) in tokens.iter().enumerate() {
+        match token.as_str() {
+            "{" | "(" | "[" => depth += 1,
+            "}" | ")" | "]" => depth = depth.saturating_sub(1),
+            "struct" | "enum" | "trait" | "type" | "union" if depth == 0 => {
+                found.extend(tokens.get(at + 1).filter(|name| is_name(name)).cloned());
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+fn lines_before_tests(text: &str) -> usize {
+    let lines: Vec<&str> = text.lines().collect();
+    let tests = lines
+        .iter()
+        .zip(lines.iter().skip(1))
+        .position(|(attribute, item)| *attribute == "#[cfg(test)]" && item.starts_with("mod ") && item.ends_with('{'));
+    tests.unwrap_or(lines.len())
+}
+
+/// The text of a source file.
+pub fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).expect("a source file is readable")
 }

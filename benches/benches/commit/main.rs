@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use ripcord_benches::redis_server::Durability;
 use ripcord_benches::table::{Row, print};
+use ripcord_server::clock::SystemClock;
 use ripcord_server::environment::Environments;
 use ripcord_server::store::embedded::{EmbeddedStore, Flush};
 use ripcord_server::store::memory::MemoryStore;
@@ -58,7 +59,7 @@ async fn measure() -> anyhow::Result<()> {
 
 async fn embedded(directory: &Path) -> anyhow::Result<Vec<Row>> {
     let mut file = std::fs::File::create(directory.join("bare"))?;
-    let store = Arc::new(EmbeddedStore::open(&directory.join("embedded"), Flush::EachCommit)?);
+    let store = Arc::new(EmbeddedStore::open(&directory.join("embedded"), Flush::EachCommit, Arc::new(SystemClock))?);
     let environments = start(store, 100).await?;
     let (mut bare, mut one) = (Vec::new(), Vec::new());
     for block in 0..BLOCKS {

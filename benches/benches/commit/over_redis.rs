@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 use ripcord_benches::redis_server::{Durability, RedisServer};
 use ripcord_benches::table::Row;
 use ripcord_proto::{EnvironmentKey, Position};
+use ripcord_server::clock::SystemClock;
 use ripcord_server::environment::Environments;
 use ripcord_server::snapshot::board::Listener;
 use ripcord_server::snapshot::publication::Publication;
 use ripcord_server::store::redis::{RedisConfig, RedisStore};
 use tokio::sync::mpsc;
 
-use ripcord_benches::world::attach;
+use ripcord_benches::environments::attach;
 
 use crate::drafts::{draft_of, put, start};
 use crate::statistics::{micros, p50, p99};
@@ -29,7 +30,12 @@ pub async fn rows(directory: &Path, durability: Durability) -> anyhow::Result<Ve
     };
     let open = |node: &str| {
         let (url, directory, node) = (redis.url(), directory.join(node), node.to_owned());
-        RedisStore::open(RedisConfig { url, directory, node })
+        RedisStore::open(RedisConfig {
+            url,
+            directory,
+            node,
+            clock: Arc::new(SystemClock),
+        })
     };
     let environments = start(Arc::new(open("one").await?), 100).await?;
     let mut scripts = redis.bare_scripts("handed-over").await?;

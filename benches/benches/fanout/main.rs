@@ -5,20 +5,21 @@
 //! and fleet over a board that it publishes on), all of `ripcord serve`, the bare threads, and readers. All run on the same cores; ratios are taken
 //! within one run.
 
-mod bare;
+mod baseline;
+mod child_processes;
+mod end_to_end;
 mod measure;
 mod publisher;
 mod readers;
-mod roles;
 mod snapshots;
-mod whole;
+mod transport;
 
 use anyhow::Result;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     match arguments.split_first() {
-        Some((role, rest)) if role.starts_with("role-") => roles::run(role, rest),
+        Some((role, rest)) if role.starts_with("role-") => child_processes::run(role, rest),
         _ => measure::all(&arguments),
     }
 }

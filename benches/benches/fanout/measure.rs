@@ -7,21 +7,24 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use ripcord_benches::table::{self, Row};
 
-use crate::roles::{Acks, Transport};
+use crate::transport::{Acks, Transport};
 use ripcord_benches::process::{KEY, Process, word};
 
 const KILLS: usize = 20;
 /// Processes that the readers are spread over: the limit of open files is per process.
 const READER_PROCESSES: usize = 2;
 
-/// All figures, or those whose names are given: `fanout`, `whole`, `memory`, `snapshot`.
+/// All figures, or those whose names are given: `fanout`, `end-to-end`, `memory`, `snapshot`.
 pub fn all(chosen: &[String]) -> Result<()> {
     let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|choice| choice == name);
     if wanted("fanout") {
         table::print("kill to the last reader, server and readers on the same cores", &fan_out()?);
     }
-    if wanted("whole") {
-        table::print("kill over REST to the last reader, all of `ripcord serve` on the embedded store", &whole()?);
+    if wanted("end-to-end") {
+        table::print(
+            "kill over REST to the last reader, all of `ripcord serve` on the embedded store",
+            &end_to_end()?,
+        );
     }
     if wanted("memory") {
         table::print("resident memory of an idle connection", &memory()?);
@@ -50,7 +53,7 @@ fn fan_out() -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for transport in [Transport::Sse, Transport::WebSocket] {
         for readers in [1_000, 5_000, 10_000] {
-            let floor = bare(transport, readers)?;
+            let floor = baseline(transport, readers)?;
             let name = transport.as_str();
             rows.push(Row::new(
                 format!("{readers} {name}: bare threads"),
@@ -88,8 +91,8 @@ fn start_readers(address: SocketAddr, transport: Transport, count: usize, acks: 
     Ok(readers)
 }
 
-fn bare(transport: Transport, count: usize) -> Result<Kills> {
-    let mut server = Process::start("role-bare", &[transport.as_str(), &count.to_string()])?;
+fn baseline(transport: Transport, count: usize) -> Result<Kills> {
+    let mut server = Process::start("role-baseline", &[transport.as_str(), &count.to_string()])?;
     let address = server.address()?;
     let mut readers = start_readers(address, transport, count, Acks::No)?;
     kills(&mut server, &mut readers, count, Acks::No)
@@ -103,11 +106,11 @@ fn served(transport: Transport, count: usize, acks: Acks) -> Result<Kills> {
 }
 
 /// From sending the request, through the commit and its fsync, to the last reader.
-fn whole() -> Result<Vec<Row>> {
+fn end_to_end() -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for (transport, readers) in [(Transport::Sse, 10_000), (Transport::WebSocket, 10_000)] {
-        let floor = bare(transport, readers)?;
-        let mut server = Process::start("role-whole", &["100"])?;
+        let floor = baseline(transport, readers)?;
+        let mut server = Process::start("role-end-to-end", &["100"])?;
         let address = server.address()?;
         let mut clients = start_readers(address, transport, readers, Acks::Yes)?;
         let ours = kills(&mut server, &mut clients, readers, Acks::No)?;
@@ -186,7 +189,7 @@ fn memory() -> Result<Vec<Row>> {
 fn snapshots() -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for flags in ["100", "1000"] {
-        let (mut bare_server, mut server) = (Process::start("role-server", &[flags])?, Process::start("role-whole", &[flags])?);
+        let (mut bare_server, mut server) = (Process::start("role-server", &[flags])?, Process::start("role-end-to-end", &[flags])?);
         let (handler, address) = (bare_server.address()?, server.address()?);
         let tag = tag_of(address)?;
         for (status, known, bare) in [(200, "-", "/bare/200"), (304, tag.as_str(), "/bare/304")] {

@@ -1,13 +1,14 @@
 //! The server: the real entry, streams and fleet, over a board on which kills are published by hand.
 
 use std::io::BufRead;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::http::header::HeaderMap;
 use actix_web::{App, HttpResponse, web};
 use anyhow::Result;
 use bytes::Bytes;
+use parking_lot::Mutex;
 use ripcord_proto::actor::Actor;
 use ripcord_proto::delta::{Delta, Urgency};
 use ripcord_proto::frame::Overlay;
@@ -17,14 +18,14 @@ use ripcord_proto::role::Role;
 use ripcord_proto::table::{Entry, Entity as _};
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, KillId, Position, Snapshot};
 use ripcord_sdk::engine::Compiled;
-use ripcord_server::access::{Holder, Reach};
-use ripcord_server::fleet::{self, Fleet, Solitary, Target};
-use ripcord_server::http::Refusal;
-use ripcord_server::serve::entry;
+use ripcord_server::access::{EnvironmentAccess, Principal};
+use ripcord_server::fleet::{self, ConfirmationTarget, Fleet, NoPeers};
+use ripcord_server::http::ApiError;
+use ripcord_server::serve::http_server;
 use ripcord_server::snapshot::board::Board;
 use ripcord_server::snapshot::frames::{Frame, Head};
 use ripcord_server::snapshot::history::{History, Limits};
-use ripcord_server::snapshot::publication::{Publication, Served, Step};
+use ripcord_server::snapshot::publication::{Publication, PublishedChange, Served};
 use ripcord_server::stream::{self, Authorise, Streams};
 use tokio::sync::watch;
 
@@ -90,7 +91,7 @@ impl Stage {
         let delta = self.step();
         let history = Arc::new(Mutex::new(History::new(Limits::default())));
         let from = delta.from;
-        history.lock().expect("not poisoned").push(delta);
+        history.lock().push(delta);
         let head = Head::new(Arc::clone(&self.served), Instant::now(), 0, history, Some(from));
         let from = Position {
             revision: from,
@@ -120,15 +121,15 @@ fn serve(snapshot: Snapshot, urgent: Position) -> Arc<Served> {
 struct Keys;
 
 impl Authorise for Keys {
-    fn authorise(&self, headers: &HeaderMap) -> Result<Holder, Refusal> {
+    fn authorise(&self, headers: &HeaderMap) -> Result<Principal, ApiError> {
         if headers.get("x-api-key").is_none_or(|key| key != KEY) {
-            return Err(Refusal::new(Code::Unauthenticated, "A key is needed."));
+            return Err(ApiError::new(Code::Unauthenticated, "A key is needed."));
         }
-        Ok(Holder {
+        Ok(Principal {
             id: "key_bench".into(),
             name: "bench".to_owned(),
             role: Role::Sdk,
-            reach: Reach::Only([EnvironmentKey::new("production").expect("a name")].into()),
+            environments: EnvironmentAccess::Only([EnvironmentKey::new("production").expect("a name")].into()),
         })
     }
 }
@@ -138,12 +139,12 @@ pub fn run(flags: usize) -> Result<()> {
     actix_web::rt::System::new().block_on(async {
         let mut stage = Stage::new(flags);
         let board = Arc::new(Board::default());
-        publish(&board, &stage, Step::Replaced);
+        publish(&board, &stage, PublishedChange::Replaced);
         let (_fresh, freshness) = watch::channel(true);
-        let fleet = Fleet::new(&board, fleet::Settings::new("bench"), Arc::new(Solitary));
-        let settings = stream::Settings {
+        let fleet = Fleet::new(&board, fleet::FleetSettings::new("bench"), Arc::new(NoPeers));
+        let settings = stream::StreamSettings {
             workers: 2,
-            ..stream::Settings::default()
+            ..stream::StreamSettings::default()
         };
         let streams = Streams::new(&board, settings, fleet.clone(), Arc::new(Keys), freshness);
         let listener = listener()?;
@@ -158,11 +159,11 @@ pub fn run(flags: usize) -> Result<()> {
                 .route("/bare/200", bare)
                 .route("/bare/304", unchanged)
         };
-        let entry = entry::Settings {
+        let entry = http_server::Settings {
             workers: 2,
-            ..entry::Settings::default()
+            ..http_server::Settings::default()
         };
-        let server = entry::start(vec![listener], &entry, &streams, app)?;
+        let server = http_server::start(vec![listener], &entry, &streams, app)?;
         actix_web::rt::spawn(server);
         println!("{address}");
         let (lines, mut said) = tokio::sync::mpsc::channel::<String>(16);
@@ -178,13 +179,15 @@ pub fn run(flags: usize) -> Result<()> {
                 "kill" => {
                     let delta = stage.step();
                     let began = now();
-                    publish(&board, &stage, Step::Delta(delta));
+                    publish(&board, &stage, PublishedChange::Delta(delta));
                     println!("killed {began}");
                 }
                 "settle" => {
                     let position = stage.served.snapshot.position;
                     let environment = stage.served.snapshot.environment.clone();
-                    let confirmation = fleet.wait(&environment, &Target::Revision(position), Duration::from_secs(10), None).await;
+                    let confirmation = fleet
+                        .wait(&environment, &ConfirmationTarget::Revision(position), Duration::from_secs(10), None)
+                        .await;
                     let applied = confirmation.unwrap_or_else(|| panic!("{position} is not known")).applied;
                     println!("confirmed {} {} {}", applied.confirmed, applied.connected, applied.max_ms.unwrap_or(0.0));
                 }
@@ -195,10 +198,10 @@ pub fn run(flags: usize) -> Result<()> {
     })
 }
 
-fn publish(board: &Board, stage: &Stage, step: Step) {
+fn publish(board: &Board, stage: &Stage, change: PublishedChange) {
     board.publish(&Publication {
         served: Arc::clone(&stage.served),
-        step,
+        change,
         at: Instant::now(),
     });
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use mio::{Events, Interest, Poll, Token};
 
-use crate::roles::{Acks, Transport};
+use crate::transport::{Acks, Transport};
 use ripcord_benches::process::{KEY, now};
 
 struct Reader {

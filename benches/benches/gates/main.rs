@@ -5,7 +5,7 @@ mod means;
 
 use ripcord_benches::table::{Row, print};
 use ripcord_proto::gate::Arm;
-use ripcord_server::outcome::statistics::Test;
+use ripcord_server::outcome::statistics::RateTest;
 
 const SECONDS: usize = 3_600;
 const MIN_SAMPLES: u64 = 500;
@@ -21,7 +21,7 @@ struct Traffic {
 fn main() {
     let runs = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(RUNS);
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
-    let test = |margin: f64| Test { margin, alpha: 0.05 };
+    let test = |margin: f64| RateTest { margin, alpha: 0.05 };
     let mut rows = Vec::new();
     for rate in [0.001, 0.01, 0.05, 0.3] {
         for (treatment, control) in [(50, 50), (5, 95), (95, 5)] {
@@ -72,7 +72,7 @@ fn main() {
 
 /// Rates that are compared with a limit instead of a control: as a latency gate does that says which share must be fast enough.
 fn limits(runs: usize, dice: &mut Dice) -> Vec<Row> {
-    let test = Test { margin: 0.01, alpha: 0.05 };
+    let test = RateTest { margin: 0.01, alpha: 0.05 };
     let seconds = |rate: f64, dice: &mut Dice| {
         let draws = Draws::new((50, rate));
         let alarm = |dice: &mut Dice| {
@@ -104,12 +104,12 @@ fn median(found: &[usize]) -> String {
 }
 
 /// The seconds at which the runs raised an alarm; those that never did are left out.
-fn alarms(traffic: Traffic, test: Test, runs: usize, dice: &mut Dice) -> Vec<usize> {
+fn alarms(traffic: Traffic, test: RateTest, runs: usize, dice: &mut Dice) -> Vec<usize> {
     let (treatment, control) = (Draws::new(traffic.treatment), Draws::new(traffic.control));
     (0..runs).filter_map(|_| alarm(&treatment, &control, test, dice)).collect()
 }
 
-fn alarm(treatment: &Draws, control: &Draws, test: Test, dice: &mut Dice) -> Option<usize> {
+fn alarm(treatment: &Draws, control: &Draws, test: RateTest, dice: &mut Dice) -> Option<usize> {
     let (mut variant, mut other) = (Arm::default(), Arm::default());
     (1..=SECONDS).find(|_| {
         treatment.add(&mut variant, dice);

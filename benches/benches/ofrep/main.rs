@@ -5,7 +5,7 @@
 //! callers. All run on the same cores, in turn, round by round; ratios are taken within a round, so that what else the machine does
 //! falls on both alike.
 
-mod bare;
+mod baseline;
 mod callers;
 mod measure;
 mod server;
@@ -18,7 +18,7 @@ fn main() -> Result<()> {
     match arguments.as_slice() {
         [] => measure::all(),
         ["role-server"] => server::run(),
-        ["role-bare", single, bulk] => bare::run(single.parse()?, bulk.parse()?),
+        ["role-baseline", single, bulk] => baseline::run(single.parse()?, bulk.parse()?),
         ["role-callers", address, key] => callers::run(address.parse()?, key),
         other => bail!("no such role: {other:?}"),
     }

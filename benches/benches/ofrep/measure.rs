@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use ripcord_benches::process::{Process, word};
 use ripcord_benches::table::{self, Row};
 
-use crate::callers::{Asked, ROUND};
+use crate::callers::{ROUND, Request};
 
 /// Rounds of each; the first warms up and is not counted.
 const ROUNDS: usize = 9;
@@ -30,24 +30,24 @@ pub fn all() -> Result<()> {
     let words = server.hear()?;
     let (address, key): (String, String) = (word(&words, 0)?, word(&words, 1)?);
     let mut ours = Process::start("role-callers", &[&address, &key])?;
-    let body = |asked: Asked, ours: &mut Process| Ok::<_, anyhow::Error>(round(ours, &server, asked)?.body.to_string());
-    let (single, bulk) = (body(Asked::SingletonKey, &mut ours)?, body(Asked::Bulk, &mut ours)?);
-    let mut handler = Process::start("role-bare", &[&single, &bulk])?;
+    let body = |kind: Request, ours: &mut Process| Ok::<_, anyhow::Error>(round(ours, &server, kind)?.body.to_string());
+    let (single, bulk) = (body(Request::Single, &mut ours)?, body(Request::Bulk, &mut ours)?);
+    let mut handler = Process::start("role-baseline", &[&single, &bulk])?;
     let address = handler.address()?.to_string();
-    let mut bare = Process::start("role-callers", &[&address, &key])?;
+    let mut baseline = Process::start("role-callers", &[&address, &key])?;
     let mut rows = Vec::new();
-    for (asked, share) in [(Asked::SingletonKey, 0.7), (Asked::Bulk, 0.5)] {
+    for (kind, share) in [(Request::Single, 0.7), (Request::Bulk, 0.5)] {
         let (mut own, mut floor) = (Vec::new(), Vec::new());
         for number in 0..ROUNDS {
-            let pair = (round(&mut bare, &handler, asked)?, round(&mut ours, &server, asked)?);
+            let pair = (round(&mut baseline, &handler, kind)?, round(&mut ours, &server, kind)?);
             if number > 0 {
                 floor.push(pair.0);
                 own.push(pair.1);
             }
         }
         let ratio = median(own.iter().zip(&floor).map(|(own, floor)| own.rate / floor.rate));
-        rows.push(row(asked, "bare actix handler", &floor, &handler)?);
-        rows.push(row(asked, "ripcord", &own, &server)?.at_least(ratio, share));
+        rows.push(row(kind, "bare actix handler", &floor, &handler)?);
+        rows.push(row(kind, "ripcord", &own, &server)?.at_least(ratio, share));
     }
     table::print(
         "OFREP, 100 flags, 64 connections: answers a second · p50 · p99 · the server's CPU for one · resident",
@@ -56,9 +56,9 @@ pub fn all() -> Result<()> {
     Ok(())
 }
 
-fn round(callers: &mut Process, server: &Process, asked: Asked) -> Result<Round> {
+fn round(callers: &mut Process, server: &Process, kind: Request) -> Result<Round> {
     let before = server.cpu()?;
-    let words = callers.ask(asked.as_str())?;
+    let words = callers.ask(kind.as_str())?;
     let rate: f64 = word(&words, 0)?;
     let cpu = server.cpu()?.saturating_sub(before).as_secs_f64();
     Ok(Round {
@@ -70,7 +70,7 @@ fn round(callers: &mut Process, server: &Process, asked: Asked) -> Result<Round>
     })
 }
 
-fn row(asked: Asked, who: &str, rounds: &[Round], process: &Process) -> Result<Row> {
+fn row(kind: Request, who: &str, rounds: &[Round], process: &Process) -> Result<Row> {
     let first = rounds.first().context("no round")?;
     let micros = |of: fn(&Round) -> u64| median(rounds.iter().map(|round| of(round) as f64)) / 1e3;
     let figure = format!(
@@ -81,7 +81,7 @@ fn row(asked: Asked, who: &str, rounds: &[Round], process: &Process) -> Result<R
         median(rounds.iter().map(|round| round.cpu)),
         process.resident()? as f64 / 1024.0
     );
-    Ok(Row::new(format!("{}, {} bytes: {who}", asked.as_str(), first.body), figure))
+    Ok(Row::new(format!("{}, {} bytes: {who}", kind.as_str(), first.body), figure))
 }
 
 fn median(figures: impl Iterator<Item = f64>) -> f64 {

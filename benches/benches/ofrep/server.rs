@@ -3,7 +3,8 @@
 use std::io::BufRead as _;
 
 use anyhow::{Context as _, Result};
-use ripcord_benches::serving::{Serving, call};
+use ripcord_benches::connection::call;
+use ripcord_benches::in_process_server::InProcessServer;
 use ripcord_server::telemetry;
 use serde_json::{Value, json};
 
@@ -13,19 +14,19 @@ pub const FLAGS: usize = 100;
 /// Serves until its input ends; says where, and with which key.
 pub fn run() -> Result<()> {
     telemetry::start_logs(&telemetry::Config::default(), None)?;
-    let serving = Serving::start()?;
+    let server = InProcessServer::start()?;
     let changes: Vec<Value> = (0..FLAGS)
         .map(|number| json!({"put_flag": {"key": key(number), "flag": flag(number)}}))
         .collect();
     let commit = json!({"reason": "bench", "changes": changes});
-    call(serving.address, "POST", "environments/production/commits", &commit.to_string())?;
-    let asked = json!({"role": "sdk", "environment": "production", "name": "bench"});
-    let made: Value = serde_json::from_str(&call(serving.address, "POST", "keys", &asked.to_string())?)?;
-    println!("{} {}", serving.address, made["key"].as_str().context("no key")?);
+    call(server.address, "POST", "environments/production/commits", &commit.to_string())?;
+    let request = json!({"role": "sdk", "environment": "production", "name": "bench"});
+    let made = call(server.address, "POST", "keys", &request.to_string())?;
+    println!("{} {}", server.address, made["key"].as_str().context("no key")?);
     for line in std::io::stdin().lock().lines() {
         line?;
     }
-    serving.stop()
+    server.stop()
 }
 
 /// The key of a flag; all are equally long.

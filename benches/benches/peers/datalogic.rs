@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use datalogic_rs::bumpalo::Bump;
 use datalogic_rs::{DataValue, Engine as Interpreter, Logic};
-use ripcord_benches::rounds::batch;
+use ripcord_benches::interleaved::batch;
 use ripcord_benches::workload::{ATTRIBUTES, DOMAIN, ROLLOUT, USERS, countries};
 use serde_json::{Value, json};
 

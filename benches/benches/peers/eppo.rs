@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use eppo_core::eval::get_assignment;
 use eppo_core::ufc::{UniversalFlagConfig, VariationType};
 use eppo_core::{Attributes, Configuration, SdkMetadata, Str};
-use ripcord_benches::rounds::batch;
+use ripcord_benches::interleaved::batch;
 use ripcord_benches::workload::{ATTRIBUTES, FIVE_RULES, PLAIN, ROLLOUT, USERS, countries};
 use serde_json::{Value, json};
 

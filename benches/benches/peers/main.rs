@@ -9,7 +9,7 @@ mod launchdarkly;
 mod yggdrasil;
 
 use anyhow::ensure;
-use ripcord_benches::rounds::{Batch, batch, fastest};
+use ripcord_benches::interleaved::{Batch, batch, fastest};
 use ripcord_benches::table::{Row, print};
 use ripcord_benches::workload::{self, FIVE_RULES, PLAIN, ROLLOUT, USERS};
 use ripcord_sdk::{Client, Context};

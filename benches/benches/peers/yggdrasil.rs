@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ripcord_benches::rounds::batch;
+use ripcord_benches::interleaved::batch;
 use ripcord_benches::workload::{ATTRIBUTES, DOMAIN, FIVE_RULES, PLAIN, ROLLOUT, USERS, countries};
 use serde_json::{Value, json};
 use unleash_yggdrasil::{Context, EngineState, UpdateMessage};

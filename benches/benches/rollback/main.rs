@@ -9,11 +9,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use ripcord_benches::environments;
 use ripcord_benches::redis_server::{Durability, RedisServer};
 use ripcord_benches::table::{Row, print};
-use ripcord_benches::world;
 use ripcord_proto::rollback::RollbackScope;
 use ripcord_proto::{FlagKey, TargetName};
+use ripcord_server::clock::SystemClock;
 use ripcord_server::environment::Environments;
 use ripcord_server::rollback::{self, Order, Users};
 use ripcord_server::store::embedded::{EmbeddedStore, Flush};
@@ -36,8 +37,8 @@ fn main() -> anyhow::Result<()> {
 
 async fn measure() -> anyhow::Result<()> {
     let directory = tempfile::tempdir_in(std::env::current_dir()?)?;
-    let store = EmbeddedStore::open(&directory.path().join("embedded"), Flush::EachCommit)?;
-    let mut rows = commits("embedded", &world::start(Arc::new(store)).await?, 15.0).await?;
+    let store = EmbeddedStore::open(&directory.path().join("embedded"), Flush::EachCommit, Arc::new(SystemClock))?;
+    let mut rows = commits("embedded", &environments::start(Arc::new(store)).await?, 15.0).await?;
     match RedisServer::start(directory.path(), Durability::None)? {
         Some(redis) => rows.extend(over_redis(directory.path(), &redis).await?),
         None => eprintln!("redis-server is not installed; its rows are left out"),
@@ -49,8 +50,14 @@ async fn measure() -> anyhow::Result<()> {
 
 async fn over_redis(directory: &Path, redis: &RedisServer) -> anyhow::Result<Vec<Row>> {
     let (url, directory, node) = (redis.url(), directory.join("one"), "one".to_owned());
-    let store = RedisStore::open(RedisConfig { url, directory, node }).await?;
-    commits("Redis", &world::start(Arc::new(store)).await?, 30.0).await
+    let store = RedisStore::open(RedisConfig {
+        url,
+        directory,
+        node,
+        clock: Arc::new(SystemClock),
+    })
+    .await?;
+    commits("Redis", &environments::start(Arc::new(store)).await?, 30.0).await
 }
 
 /// The environment goes forth and back between two states, of all flags and of one.
@@ -92,7 +99,7 @@ async fn forth_and_back(environments: &Environments, scope: &RollbackScope) -> a
 /// The plan of an environment of which a tenth differs, with the share of users.
 async fn plans() -> anyhow::Result<Vec<Row>> {
     let (flags, differing, users) = PLANNED;
-    let environments = world::start(Arc::new(MemoryStore::new())).await?;
+    let environments = environments::start(Arc::new(MemoryStore::new())).await?;
     rollbacks::put(&environments, 0..flags, 0).await?;
     rollbacks::put(&environments, 0..differing, 1).await?;
     let order: Order = rollbacks::order(TargetName::Revision(ripcord_proto::Revision(1)), RollbackScope::Environment);

@@ -3,29 +3,29 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use ripcord_benches::world;
+use ripcord_benches::environments;
 use ripcord_proto::record::Record;
 use ripcord_proto::role::Role;
 use ripcord_proto::rollback::{Rollback, RollbackId, RollbackState, RollbackScope};
 use ripcord_proto::table::{Entry, Entity as _};
 use ripcord_proto::{Flag, FlagKey, Position, TargetName};
-use ripcord_server::commit::{Answer, Answerer, Ask, Committed, Draft, Expected};
+use ripcord_server::commit::{Answer, Committed, Draft, Expected, Operation, ResponseBuilder};
 use ripcord_server::environment::Environments;
-use ripcord_server::http::Refusal;
+use ripcord_server::http::ApiError;
 use ripcord_server::rollback::{self, Order, Prepared};
 
-fn answer() -> Answerer {
-    Answerer(Arc::new(|made| Answer {
+fn answer() -> ResponseBuilder {
+    ResponseBuilder(Arc::new(|made| Answer {
         status: 200,
         body: rollback::answer_of(made).map_or_else(Box::default, |entry| entry.json().to_owned()),
     }))
 }
 
-fn draft(asks: Vec<Ask>) -> anyhow::Result<Draft> {
+fn draft(asks: Vec<Operation>) -> anyhow::Result<Draft> {
     Ok(Draft {
         reason: Some("a bench".to_owned()),
         answer: answer(),
-        ..Draft::new(world::production()?, world::author(Role::Oncall), asks)
+        ..Draft::new(environments::production()?, environments::author(Role::Oncall), asks)
     })
 }
 
@@ -41,7 +41,7 @@ pub async fn put(environments: &Environments, flags: Range<usize>, version: usiz
             tag = number % 10,
             off = 100 - on,
         );
-        Ok(Ask::PutFlag(FlagKey::new(&format!("flag-{number}"))?, Box::new(Flag::parse(&json)?)))
+        Ok(Operation::PutFlag(FlagKey::new(&format!("flag-{number}"))?, Box::new(Flag::parse(&json)?)))
     });
     let asks = asks.collect::<anyhow::Result<Vec<_>>>()?;
     environments.submit(draft(asks)?).await?;
@@ -65,13 +65,13 @@ pub fn order(to: TargetName, scope: RollbackScope) -> Order {
 
 /// The order made ready.
 pub async fn prepared(environments: &Environments, order: &Order) -> anyhow::Result<Prepared> {
-    let prepared = rollback::prepare(environments, &world::production()?, &world::author(Role::Oncall), order).await;
-    prepared.map_err(|error| anyhow::anyhow!("{:?}", Refusal::from(error)))
+    let prepared = rollback::prepare(environments, &environments::production()?, &environments::author(Role::Oncall), order).await;
+    prepared.map_err(|error| anyhow::anyhow!("{:?}", ApiError::from(error)))
 }
 
 /// The draft of the commit.
 pub fn rollback_of(prepared: &Prepared) -> anyhow::Result<Draft> {
-    draft(vec![Ask::Rollback(Box::new(prepared.reversal.clone()))])
+    draft(vec![Operation::Rollback(Box::new(prepared.reversal.clone()))])
 }
 
 /// Nobody confirms here: the record is closed by hand, so that the next rollback is not refused.
@@ -83,7 +83,7 @@ pub async fn ended(environments: &Environments, committed: &Committed) -> anyhow
         ..made
     };
     let record: Record = Arc::new(Entry::new(id, record, Position::START)?).into();
-    environments.submit(draft(vec![Ask::PutRecord(record, Expected::Anything)])?).await?;
+    environments.submit(draft(vec![Operation::PutRecord(record, Expected::Anything)])?).await?;
     Ok(())
 }
 

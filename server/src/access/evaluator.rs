@@ -13,9 +13,9 @@ use ripcord_proto::{EnvironmentKey, ValidationErrors};
 use subtle::ConstantTimeEq as _;
 
 use super::permit::Evaluate;
-use super::{Access, Holder, Permit, Reach, keys};
+use super::{Access, EnvironmentAccess, Permit, Principal, keys};
 use crate::commit::Author;
-use crate::http::Refusal;
+use crate::http::ApiError;
 use crate::system::SystemState;
 
 /// What separates the digests of tokens from those of anything else.
@@ -24,16 +24,16 @@ const EVENTS: &[u8] = b"ripcord ofrep events";
 /// The permits that were given while keys and environments stood as `system` has them. There are at most as many as keys times the
 /// environments that each reaches, since only what was permitted is kept.
 #[derive(Debug, Default)]
-pub(super) struct Given {
+pub(super) struct PermitCache {
     system: Arc<SystemState>,
     /// By the key's digest, and the environment that was asked for.
-    permits: HashMap<Digest, Vec<Standing>>,
+    permits: HashMap<Digest, Vec<CachedPermit>>,
 }
 
 /// A permit, and the environment that was asked for.
-type Standing = (Option<Box<str>>, Arc<Permit<Evaluate>>);
+type CachedPermit = (Option<Box<str>>, Arc<Permit<Evaluate>>);
 
-impl Given {
+impl PermitCache {
     fn find(&self, hash: &Digest, asked: Option<&str>) -> Option<Arc<Permit<Evaluate>>> {
         let permits = self.permits.get(hash)?;
         let (_, permit) = permits.iter().find(|(own, _)| own.as_deref() == asked)?;
@@ -53,8 +53,8 @@ impl Given {
 }
 
 impl Access {
-    /// Permits evaluation to the holder of the key `presented`: at the environment that was asked for, else at the key's only one.
-    pub fn evaluator(&self, presented: &str, asked: Option<&str>) -> Result<Arc<Permit<Evaluate>>, Refusal> {
+    /// Permits evaluation with the key `presented`, in the requested environment or else in the only one of the key.
+    pub fn evaluator(&self, presented: &str, asked: Option<&str>) -> Result<Arc<Permit<Evaluate>>, ApiError> {
         // Taken first: what is permitted by a later state is not kept as one of this.
         let system = self.environments().system();
         let key = Self::told(keys::fit(presented))?;
@@ -70,23 +70,23 @@ impl Access {
         Ok(permit)
     }
 
-    fn decide_evaluator(&self, key: &str, asked: Option<&str>) -> Result<Permit<Evaluate>, Refusal> {
-        let holder = Self::told(self.holder_of(key))?;
-        let environment = environment_of(&holder, asked)?;
+    fn decide_evaluator(&self, key: &str, asked: Option<&str>) -> Result<Permit<Evaluate>, ApiError> {
+        let principal = Self::told(self.principal_of(key))?;
+        let environment = environment_of(&principal, asked)?;
         let author = Author {
-            actor: holder.actor(None),
+            actor: principal.actor(None),
             origin: Origin {
                 node: self.node().to_owned(),
                 address: None,
                 request: None,
             },
         };
-        self.permit(&holder, author, &environment)
+        self.permit(&principal, author, &environment)
     }
 
     /// What lets a browser listen to changes of the permitted environment, and nothing else: it goes where no header can be sent.
     pub fn events_token(&self, permit: &Permit<Evaluate>) -> Option<Digest> {
-        self.token(&permit.holder().id, permit.environment().as_str())
+        self.token(&permit.principal().id, permit.environment().as_str())
     }
 
     /// Whether `token` was made by [`Self::events_token`] for the key of this id, and the key is still valid.
@@ -95,7 +95,7 @@ impl Access {
     }
 
     fn token(&self, key: &str, environment: &str) -> Option<Digest> {
-        let secret = if key == super::holder::ADMIN {
+        let secret = if key == super::principal::ADMIN {
             self.inner.admin?
         } else {
             self.environments().system().keys.get(key)?.hash
@@ -104,19 +104,19 @@ impl Access {
     }
 }
 
-fn environment_of(holder: &Holder, asked: Option<&str>) -> Result<EnvironmentKey, Refusal> {
+fn environment_of(principal: &Principal, asked: Option<&str>) -> Result<EnvironmentKey, ApiError> {
     if let Some(asked) = asked {
-        let missing = |faults: ValidationErrors| Refusal::new(Code::EnvironmentNotFound, format!("There is no such environment: {faults}."));
+        let missing = |faults: ValidationErrors| ApiError::new(Code::EnvironmentNotFound, format!("There is no such environment: {faults}."));
         return EnvironmentKey::new(asked).map_err(missing);
     }
-    match &holder.reach {
-        Reach::Only(own) if own.len() == 1 => own.first().cloned().ok_or_else(unnamed),
-        Reach::Only(_) | Reach::Everywhere => Err(unnamed()),
+    match &principal.environments {
+        EnvironmentAccess::Only(own) if own.len() == 1 => own.first().cloned().ok_or_else(unnamed),
+        EnvironmentAccess::Only(_) | EnvironmentAccess::All => Err(unnamed()),
     }
 }
 
-fn unnamed() -> Refusal {
-    Refusal::new(
+fn unnamed() -> ApiError {
+    ApiError::new(
         Code::BadRequest,
         "This key is valid in more than one environment; name one as ?environment=production, or by the selector source=production.",
     )

@@ -11,29 +11,29 @@ use ripcord_proto::role::Action;
 use ripcord_proto::{EnvironmentKey, ValidationErrors, limits};
 
 use super::permit::Allows;
-use super::{Access, Clearance, Holder, Permit, Reach};
+use super::{Access, EnvironmentAccess, GlobalPermit, Permit, Principal};
 use crate::commit::Author;
-use crate::http::Refusal;
-use crate::http::span::RequestId;
+use crate::http::ApiError;
+use crate::http::request_tracing::RequestId;
 
-/// A caller who is known: the holder of his key, and who he is for the log.
+/// An authenticated caller.
 #[derive(Debug)]
 pub struct Caller {
-    /// The holder.
-    pub holder: Holder,
-    /// As the log names him.
+    /// Whose key it is.
+    pub principal: Principal,
+    /// Recorded in the log with each commit.
     pub author: Author,
 }
 
-fn access(request: &HttpRequest) -> Result<&Access, Refusal> {
+fn access(request: &HttpRequest) -> Result<&Access, ApiError> {
     let found = request.app_data::<web::Data<Access>>().map(web::Data::get_ref);
-    found.ok_or_else(|| Refusal::new(Code::Internal, "This route was set up without access control."))
+    found.ok_or_else(|| ApiError::new(Code::Internal, "This route was set up without access control."))
 }
 
-fn caller(request: &HttpRequest) -> Result<Caller, Refusal> {
+fn caller(request: &HttpRequest) -> Result<Caller, ApiError> {
     let access = access(request)?;
-    let holder = access.authenticate(request.headers())?;
-    let actor = holder.actor(said_name(request)?);
+    let principal = access.authenticate(request.headers())?;
+    let actor = principal.actor(said_name(request)?);
     tracing::Span::current().record("actor", actor.name.as_str());
     let origin = Origin {
         node: access.node().to_owned(),
@@ -41,13 +41,13 @@ fn caller(request: &HttpRequest) -> Result<Caller, Refusal> {
         request: request.extensions().get::<RequestId>().map(ToString::to_string),
     };
     Ok(Caller {
-        holder,
+        principal,
         author: Author { actor, origin },
     })
 }
 
 /// The name that the caller gives for himself.
-fn said_name(request: &HttpRequest) -> Result<Option<&str>, Refusal> {
+fn said_name(request: &HttpRequest) -> Result<Option<&str>, ApiError> {
     let Some(value) = request.headers().get("x-ripcord-actor") else {
         return Ok(None);
     };
@@ -55,60 +55,65 @@ fn said_name(request: &HttpRequest) -> Result<Option<&str>, Refusal> {
     let length = text.chars().count();
     if length == 0 || length > limits::KEY_CHARACTERS || text.chars().any(char::is_control) {
         let problem = format!("it must be 1 to {} characters of UTF-8", limits::KEY_CHARACTERS);
-        return Err(Refusal::bad_parameter("X-Ripcord-Actor", ValidationErrors::one("", problem)));
+        return Err(ApiError::bad_parameter("X-Ripcord-Actor", ValidationErrors::one("", problem)));
     }
     Ok(Some(text))
 }
 
-fn permit<A: Allows>(request: &HttpRequest) -> Result<Permit<A>, Refusal> {
-    let Caller { holder, author } = caller(request)?;
-    let environment = environment(request, &holder)?;
+fn permit<A: Allows>(request: &HttpRequest) -> Result<Permit<A>, ApiError> {
+    let Caller { principal, author } = caller(request)?;
+    let environment = environment(request, &principal)?;
     tracing::Span::current().record("env", environment.as_str());
-    let permit = access(request)?.permit(&holder, author, &environment)?;
-    access(request)?.limits().check(&holder.id, A::COUNTS_AS)?;
+    let permit = access(request)?.permit(&principal, author, &environment)?;
+    access(request)?.limits().check(&principal.id, A::COUNTS_AS)?;
     Ok(permit)
 }
 
 /// The environment that the path or `?environment=` names, else the key's only one.
-fn environment(request: &HttpRequest, holder: &Holder) -> Result<EnvironmentKey, Refusal> {
+fn environment(request: &HttpRequest, principal: &Principal) -> Result<EnvironmentKey, ApiError> {
     let in_path = request.match_info().get("env").map(ToOwned::to_owned);
-    let asked = in_path.or_else(|| web::Query::<Asked>::from_query(request.query_string()).ok()?.into_inner().environment);
-    match (asked, &holder.reach) {
+    let asked = in_path.or_else(|| {
+        web::Query::<EnvironmentParam>::from_query(request.query_string())
+            .ok()?
+            .into_inner()
+            .environment
+    });
+    match (asked, &principal.environments) {
         (Some(name), _) => {
-            EnvironmentKey::new(&name).map_err(|faults| Refusal::new(Code::EnvironmentNotFound, format!("There is no such environment: {faults}.")))
+            EnvironmentKey::new(&name).map_err(|faults| ApiError::new(Code::EnvironmentNotFound, format!("There is no such environment: {faults}.")))
         }
-        (None, Reach::Only(own)) if own.len() == 1 => own.first().cloned().ok_or_else(unnamed),
-        (None, Reach::Only(_) | Reach::Everywhere) => Err(unnamed()),
+        (None, EnvironmentAccess::Only(own)) if own.len() == 1 => own.first().cloned().ok_or_else(unnamed),
+        (None, EnvironmentAccess::Only(_) | EnvironmentAccess::All) => Err(unnamed()),
     }
 }
 
-fn unnamed() -> Refusal {
-    Refusal::new(
+fn unnamed() -> ApiError {
+    ApiError::new(
         Code::BadRequest,
         "This key is valid in more than one environment; name one as ?environment=production.",
     )
 }
 
 #[derive(serde::Deserialize)]
-struct Asked {
+struct EnvironmentParam {
     environment: Option<String>,
 }
 
-fn clearance<A: Allows>(request: &HttpRequest) -> Result<Clearance<A>, Refusal> {
-    let Caller { holder, author } = caller(request)?;
-    let clearance = Access::clear(&holder, author)?;
-    access(request)?.limits().check(&holder.id, A::COUNTS_AS)?;
-    Ok(clearance)
+fn global_permit<A: Allows>(request: &HttpRequest) -> Result<GlobalPermit<A>, ApiError> {
+    let Caller { principal, author } = caller(request)?;
+    let permit = Access::permit_globally(&principal, author)?;
+    access(request)?.limits().check(&principal.id, A::COUNTS_AS)?;
+    Ok(permit)
 }
 
 impl FromRequest for Caller {
-    type Error = Refusal;
-    type Future = Ready<Result<Self, Refusal>>;
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
 
     /// What such a caller does is read over several environments; it counts as a read.
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let counted = |caller: Caller| {
-            access(request)?.limits().check(&caller.holder.id, Action::Read)?;
+            access(request)?.limits().check(&caller.principal.id, Action::Read)?;
             Ok(caller)
         };
         ready(caller(request).and_then(counted))
@@ -116,19 +121,19 @@ impl FromRequest for Caller {
 }
 
 impl<A: Allows> FromRequest for Permit<A> {
-    type Error = Refusal;
-    type Future = Ready<Result<Self, Refusal>>;
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(permit(request))
     }
 }
 
-impl<A: Allows> FromRequest for Clearance<A> {
-    type Error = Refusal;
-    type Future = Ready<Result<Self, Refusal>>;
+impl<A: Allows> FromRequest for GlobalPermit<A> {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(clearance(request))
+        ready(global_permit(request))
     }
 }

@@ -10,7 +10,7 @@ use governor::{Quota, RateLimiter};
 use ripcord_proto::problem::Code;
 use ripcord_proto::role::Action;
 
-use crate::http::Refusal;
+use crate::http::ApiError;
 use crate::telemetry::names;
 
 type Keyed = RateLimiter<Arc<str>, HashMapStateStore<Arc<str>>, DefaultClock>;
@@ -38,13 +38,13 @@ const BURST: u32 = 10;
 
 /// The limits of all keys.
 #[derive(Debug)]
-pub struct Limits {
+pub struct RateLimits {
     reads: Keyed,
     writes: Keyed,
     clock: DefaultClock,
 }
 
-impl Limits {
+impl RateLimits {
     /// Nobody has sent anything yet.
     pub fn new(config: Config) -> Self {
         let keyed =
@@ -57,7 +57,7 @@ impl Limits {
     }
 
     /// Counts a request of the key `id`, or refuses it.
-    pub(super) fn check(&self, id: &Arc<str>, action: Action) -> Result<(), Refusal> {
+    pub(super) fn check(&self, id: &Arc<str>, action: Action) -> Result<(), ApiError> {
         let (limiter, name) = match action {
             Action::Stream
             | Action::Evaluate
@@ -86,12 +86,12 @@ impl Limits {
             metrics::counter!(names::RATE_LIMITED, "limit" => name).increment(1);
             let seconds = until.wait_time_from(self.clock.now()).as_secs() + 1;
             let detail = format!("This key sends too many {name}; go on in {seconds} s. Kills, restores and rollbacks are not limited.");
-            Refusal::new(Code::RateLimited, detail).retry_after(seconds)
+            ApiError::new(Code::RateLimited, detail).retry_after(seconds)
         })
     }
 }
 
-impl Default for Limits {
+impl Default for RateLimits {
     fn default() -> Self {
         Self::new(Config::default())
     }

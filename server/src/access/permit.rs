@@ -8,9 +8,9 @@ use ripcord_proto::EnvironmentKey;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::role::{Action, Role};
 
-use super::{Access, Holder};
+use super::{Access, Principal};
 use crate::commit::Author;
-use crate::http::Refusal;
+use crate::http::ApiError;
 
 /// Something that may be permitted.
 pub trait Allows: 'static {
@@ -81,11 +81,11 @@ allows! {
     WriteThis = &[], Action::Edit;
 }
 
-/// The holder of a key may do `A` at an environment that exists.
+/// The principal may do `A` in an environment, which exists.
 #[derive(Debug)]
 pub struct Permit<A> {
     environment: EnvironmentKey,
-    holder: Holder,
+    principal: Principal,
     author: Author,
     allows: PhantomData<fn() -> A>,
 }
@@ -103,50 +103,50 @@ impl<A> Permit<A> {
 
     /// The key's id, or `admin`.
     pub fn caller(&self) -> &Arc<str> {
-        &self.holder.id
+        &self.principal.id
     }
 }
 
 impl Permit<Evaluate> {
     /// Whose key it is: a public one sees less.
     pub const fn role(&self) -> Role {
-        self.holder.role
+        self.principal.role
     }
 
-    pub(super) const fn holder(&self) -> &Holder {
-        &self.holder
+    pub(super) const fn principal(&self) -> &Principal {
+        &self.principal
     }
 }
 
 impl<A> Permit<A> {
-    /// Whether the holder may do all of `actions` too.
-    pub fn also(&self, actions: &[Action]) -> Result<(), Refusal> {
-        Ok(self.holder.check_all(actions)?)
+    /// Whether the principal may do all of `actions` too.
+    pub fn also(&self, actions: &[Action]) -> Result<(), ApiError> {
+        Ok(self.principal.check_all(actions)?)
     }
 }
 
 impl Permit<WriteSomething> {
     /// The permit to do all of `actions`.
-    pub fn narrow(self, actions: &[Action]) -> Result<Permit<WriteThis>, Refusal> {
-        self.holder.check_all(actions)?;
+    pub fn narrow(self, actions: &[Action]) -> Result<Permit<WriteThis>, ApiError> {
+        self.principal.check_all(actions)?;
         Ok(Permit {
             environment: self.environment,
-            holder: self.holder,
+            principal: self.principal,
             author: self.author,
             allows: PhantomData,
         })
     }
 }
 
-/// The holder of a key may do `A` everywhere.
+/// The principal may do `A` in every environment.
 #[derive(Debug)]
-pub struct Clearance<A> {
-    holder: Holder,
+pub struct GlobalPermit<A> {
+    principal: Principal,
     author: Author,
     allows: PhantomData<fn() -> A>,
 }
 
-impl<A> Clearance<A> {
+impl<A> GlobalPermit<A> {
     /// Who, and from where, for the log.
     pub fn author(&self) -> Author {
         self.author.clone()
@@ -154,21 +154,21 @@ impl<A> Clearance<A> {
 
     /// The key's id, or `admin`.
     pub fn caller(&self) -> &Arc<str> {
-        &self.holder.id
+        &self.principal.id
     }
 }
 
 impl Access {
-    /// Permits `A` at `environment`, or says who may. Whether the environment exists is told only to those who reach it.
-    pub fn permit<A: Allows>(&self, holder: &Holder, author: Author, environment: &EnvironmentKey) -> Result<Permit<A>, Refusal> {
-        holder.check_any(A::ACTIONS)?;
-        holder.check_reach(environment)?;
+    /// Permits `A` in `environment`, or names the roles that may. Only a key that covers the environment learns whether it exists.
+    pub fn permit<A: Allows>(&self, principal: &Principal, author: Author, environment: &EnvironmentKey) -> Result<Permit<A>, ApiError> {
+        principal.check_any(A::ACTIONS)?;
+        principal.check_environment(environment)?;
         let system = self.environments().system();
         if !system.environments.contains_key(environment.as_str()) {
             let names: Vec<&str> = system
                 .environments
                 .keys()
-                .filter(|key| holder.reach.covers(key))
+                .filter(|key| principal.environments.covers(key))
                 .map(EnvironmentKey::as_str)
                 .collect();
             let detail = format!("There is no environment {environment}; there are {}.", names.join(", "));
@@ -176,30 +176,30 @@ impl Access {
         }
         Ok(Permit {
             environment: environment.clone(),
-            holder: holder.clone(),
+            principal: principal.clone(),
             author,
             allows: PhantomData,
         })
     }
 
-    /// Permits `A` at each environment that the holder reaches.
-    pub fn permits<A: Allows>(&self, holder: &Holder, author: &Author) -> Result<Vec<Permit<A>>, Refusal> {
-        holder.check_any(A::ACTIONS)?;
+    /// Permits `A` in each environment of the principal.
+    pub fn permits<A: Allows>(&self, principal: &Principal, author: &Author) -> Result<Vec<Permit<A>>, ApiError> {
+        principal.check_any(A::ACTIONS)?;
         let system = self.environments().system();
-        let reached = system.environments.keys().filter(|key| holder.reach.covers(key));
-        reached.map(|key| self.permit(holder, author.clone(), key)).collect()
+        let reached = system.environments.keys().filter(|key| principal.environments.covers(key));
+        reached.map(|key| self.permit(principal, author.clone(), key)).collect()
     }
 
     /// Permits `A` everywhere, or says who may.
-    pub fn clear<A: Allows>(holder: &Holder, author: Author) -> Result<Clearance<A>, Refusal> {
-        holder.check_any(A::ACTIONS)?;
-        match &holder.reach {
-            super::Reach::Everywhere => Ok(Clearance {
-                holder: holder.clone(),
+    pub fn permit_globally<A: Allows>(principal: &Principal, author: Author) -> Result<GlobalPermit<A>, ApiError> {
+        principal.check_any(A::ACTIONS)?;
+        match &principal.environments {
+            super::EnvironmentAccess::All => Ok(GlobalPermit {
+                principal: principal.clone(),
                 author,
                 allows: PhantomData,
             }),
-            super::Reach::Only(_) => Err(Problem::new(
+            super::EnvironmentAccess::Only(_) => Err(Problem::new(
                 Code::Forbidden,
                 "This key is valid in some environments only; this needs one that is valid everywhere: an admin's.",
             )

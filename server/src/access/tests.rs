@@ -5,8 +5,8 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::role::{Action, Role};
 
-use super::limits::{Config, Limits};
-use super::{Holder, Reach, keys};
+use super::limits::{Config, RateLimits};
+use super::{EnvironmentAccess, Principal, keys};
 
 #[test]
 fn a_new_key_has_its_role_in_it_and_is_never_made_twice() {
@@ -55,7 +55,7 @@ fn a_key_is_found_in_either_header() {
 #[test]
 fn kills_restores_and_streams_are_never_held_back() {
     let one = NonZeroU32::MIN;
-    let limits = Limits::new(Config { reads: one, writes: one });
+    let limits = RateLimits::new(Config { reads: one, writes: one });
     let (runaway, other): (Arc<str>, Arc<str>) = ("key_a".into(), "key_b".into());
     let allowed = (0..100).filter(|_| limits.check(&runaway, Action::Edit).is_ok()).count();
     assert_eq!(allowed, 10, "ten seconds' worth at once");
@@ -67,16 +67,16 @@ fn kills_restores_and_streams_are_never_held_back() {
 
 #[test]
 fn a_role_that_may_not_is_told_who_may() {
-    let holder = Holder {
+    let principal = Principal {
         id: "key_a".into(),
         name: "checkout".to_owned(),
         role: Role::Sdk,
-        reach: Reach::Only([EnvironmentKey::new("production").unwrap()].into()),
+        environments: EnvironmentAccess::Only([EnvironmentKey::new("production").unwrap()].into()),
     };
-    let refused = holder.check_all(&[Action::Edit, Action::Restore]).unwrap_err();
+    let refused = principal.check_all(&[Action::Edit, Action::Restore]).unwrap_err();
     assert_eq!(refused.members["roles"], serde_json::json!(["editor", "admin"]));
-    let refused = holder.check_any(&[Action::Kill]).unwrap_err();
+    let refused = principal.check_any(&[Action::Kill]).unwrap_err();
     assert_eq!(refused.members["roles"], serde_json::json!(["pipeline", "oncall", "editor", "admin"]));
-    assert!(holder.check_reach(&EnvironmentKey::new("staging").unwrap()).is_err());
-    assert_eq!(holder.actor(Some("Ada")).name, "Ada (via checkout)");
+    assert!(principal.check_environment(&EnvironmentKey::new("staging").unwrap()).is_err());
+    assert_eq!(principal.actor(Some("Ada")).name, "Ada (via checkout)");
 }

@@ -7,13 +7,13 @@ use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::log::{AuditReport, LogEntry};
 
 use super::revisions::sequence;
-use super::rooms::Rooms;
+use super::services::AppState;
 use crate::access::Access;
 use crate::access::extract::Caller;
 use crate::access::permit::{Administer, Read};
 use crate::audit::{self, Listed};
 use crate::http::query::{Limit, Query};
-use crate::http::{Refusal, Reply};
+use crate::http::{ApiError, ApiResponse};
 use crate::store::LogName;
 
 /// `GET /v1/audit`: of which log.
@@ -35,31 +35,31 @@ pub(super) struct AuditQuery {
 /// A log's entries, newest first, records among them.
 #[utoipa::path(get, path = "/v1/audit", tag = "history", params(AuditQuery),
     responses((status = 200, description = "A page of entries", body = Page<LogEntry>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(caller: Caller, access: web::Data<Access>, query: Query<AuditQuery>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+pub(super) async fn list(caller: Caller, access: web::Data<Access>, query: Query<AuditQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let Query(query) = query;
-    let (log, head) = readable(&caller, &access, &rooms, &query.log)?;
+    let (log, head) = readable(&caller, &access, &app, &query.log)?;
     let before = query.after.as_deref().map(sequence).transpose()?.unwrap_or(head.next());
-    let Listed { entries, next } = audit::newest_first(&**rooms.store(), &log, before, query.limit.get(), |_| true).await?;
-    let stale = rooms.stale();
+    let Listed { entries, next } = audit::newest_first(&**app.store(), &log, before, query.limit.get(), |_| true).await?;
+    let stale = app.stale();
     let page = Page {
         items: entries.iter().map(|entry| audit::summary(&log, entry)).collect::<Vec<_>>(),
         next: next.map(|sequence| sequence.to_string()),
         stale: stale.is_some(),
     };
-    Ok(Reply::ok(&page)?.stale(stale))
+    Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
 /// The log of that name, where the caller may read it.
-fn readable(caller: &Caller, access: &Access, rooms: &Rooms, name: &str) -> Result<(LogName, Sequence), Refusal> {
-    let log = LogName::parse(name).map_err(|faults| Refusal::bad_parameter("log", faults))?;
+fn readable(caller: &Caller, access: &Access, app: &AppState, name: &str) -> Result<(LogName, Sequence), ApiError> {
+    let log = LogName::parse(name).map_err(|faults| ApiError::bad_parameter("log", faults))?;
     match log {
         LogName::System => {
-            let clearance = Access::clear::<Administer>(&caller.holder, caller.author.clone())?;
-            Ok(rooms.system_log(&clearance))
+            let permit = Access::permit_globally::<Administer>(&caller.principal, caller.author.clone())?;
+            Ok(app.system_log(&permit))
         }
         LogName::Environment(key) => {
-            let permit = access.permit::<Read>(&caller.holder, caller.author.clone(), &key)?;
-            rooms.log(&permit)
+            let permit = access.permit::<Read>(&caller.principal, caller.author.clone(), &key)?;
+            app.log(&permit)
         }
     }
 }
@@ -76,28 +76,28 @@ pub(super) struct VerifyQuery {
 /// Proves the hash chains from the first entry on, out of what is stored.
 #[utoipa::path(get, path = "/v1/audit/verify", tag = "history", params(VerifyQuery),
     responses((status = 200, description = "Log by log, whether it is whole", body = AuditReport), (status = "4XX", body = Problem)))]
-pub(super) async fn verify(caller: Caller, access: web::Data<Access>, query: Query<VerifyQuery>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+pub(super) async fn verify(caller: Caller, access: web::Data<Access>, query: Query<VerifyQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let Query(query) = query;
     let logs = match query.log {
-        Some(name) => vec![readable(&caller, &access, &rooms, &name)?],
-        None => all_readable(&caller, &access, &rooms)?,
+        Some(name) => vec![readable(&caller, &access, &app, &name)?],
+        None => all_readable(&caller, &access, &app)?,
     };
     if logs.is_empty() {
-        return Err(Refusal::new(Code::NotFound, "There is no log that this key may read."));
+        return Err(ApiError::new(Code::NotFound, "There is no log that this key may read."));
     }
     let mut reports = Vec::with_capacity(logs.len());
     for (log, head) in &logs {
-        reports.push(audit::verify(&**rooms.store(), log, *head).await);
+        reports.push(audit::verify(&**app.store(), log, *head).await);
     }
     let whole = reports.iter().all(|report| report.fault.is_none());
-    Reply::ok(&AuditReport { whole, logs: reports })
+    ApiResponse::ok(&AuditReport { whole, logs: reports })
 }
 
-fn all_readable(caller: &Caller, access: &Access, rooms: &Rooms) -> Result<Vec<(LogName, Sequence)>, Refusal> {
-    let system = Access::clear::<Administer>(&caller.holder, caller.author.clone()).ok();
-    let mut logs: Vec<_> = system.iter().map(|clearance| rooms.system_log(clearance)).collect();
-    for permit in access.permits::<Read>(&caller.holder, &caller.author)? {
-        logs.push(rooms.log(&permit)?);
+fn all_readable(caller: &Caller, access: &Access, app: &AppState) -> Result<Vec<(LogName, Sequence)>, ApiError> {
+    let system = Access::permit_globally::<Administer>(&caller.principal, caller.author.clone()).ok();
+    let mut logs: Vec<_> = system.iter().map(|permit| app.system_log(permit)).collect();
+    for permit in access.permits::<Read>(&caller.principal, &caller.author)? {
+        logs.push(app.log(&permit)?);
     }
     Ok(logs)
 }

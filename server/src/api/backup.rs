@@ -4,17 +4,17 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
 use actix_web::{HttpResponse, web};
 use ripcord_proto::problem::{Code, Problem};
 
-use super::rooms::Rooms;
-use crate::access::Clearance;
+use super::services::AppState;
+use crate::access::GlobalPermit;
 use crate::access::permit::Administer;
-use crate::http::Refusal;
+use crate::http::ApiError;
 use crate::store::backup::{Backup, BackupError};
 
 /// Everything that the store holds: environments, their history, hashed keys. `ripcord serve --restore-backup` starts from it.
 #[utoipa::path(get, path = "/v1/backup", tag = "operation",
     responses((status = 200, description = "The backup, as JSON lines", body = String, content_type = "application/x-ndjson"), (status = "4XX", body = Problem)))]
-pub(super) async fn download(clearance: Clearance<Administer>, rooms: web::Data<Rooms>) -> Result<HttpResponse, Refusal> {
-    let backup = Backup::take(&**rooms.whole_store(&clearance)).await?;
+pub(super) async fn download(permit: GlobalPermit<Administer>, app: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
+    let backup = Backup::take(&**app.whole_store(&permit), app.now()).await?;
     let name = format!("ripcord-backup-{}.jsonl", backup.at.strftime("%Y%m%dT%H%M%SZ"));
     let written = web::block(move || {
         let mut file = Vec::new();
@@ -22,7 +22,7 @@ pub(super) async fn download(clearance: Clearance<Administer>, rooms: web::Data<
     });
     let file = written
         .await
-        .map_err(|error| Refusal::new(Code::Internal, format!("The backup could not be written: {error}.")))??;
+        .map_err(|error| ApiError::new(Code::Internal, format!("The backup could not be written: {error}.")))??;
     tracing::info!(bytes = file.len(), "a backup was taken");
     Ok(HttpResponse::Ok()
         .content_type("application/x-ndjson")
@@ -31,7 +31,7 @@ pub(super) async fn download(clearance: Clearance<Administer>, rooms: web::Data<
         .body(file))
 }
 
-impl From<BackupError> for Refusal {
+impl From<BackupError> for ApiError {
     fn from(error: BackupError) -> Self {
         match error {
             BackupError::Store(error) => error.into(),

@@ -14,28 +14,28 @@ use ripcord_proto::table::Table;
 use ripcord_proto::{Flag, Kill, Segment, Snapshot, TargetName};
 use serde_json::value::RawValue;
 
-use super::named::Named;
+use super::path::PathKey;
 use super::records::{lost, page, read_before, reason, submit};
-use super::rooms::Rooms;
+use super::services::AppState;
 use super::write::{NO_BODY, WriteRecord};
 use crate::access::Permit;
 use crate::access::permit::{Allows, Read, TakeCheckpoint, Vouch};
 use crate::checkpoint::{self, Taking};
-use crate::commit::Made;
+use crate::commit::Applied;
 use crate::http::query::{PageQuery, Query, WriteQuery};
-use crate::http::{Body, Refusal, Reply};
+use crate::http::{ApiError, ApiResponse, Body};
 
 /// The checkpoints, newest first.
 #[utoipa::path(get, path = "/v1/environments/{env}/checkpoints", tag = "checkpoints",
     params(("env" = String, Path, example = "production"), PageQuery),
     responses((status = 200, description = "A page of checkpoints", body = Page<CheckpointView>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let (state, stale, Query(query)) = (rooms.state(&permit)?, rooms.stale(), query);
+pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let (state, stale, Query(query)) = (app.state(&permit)?, app.stale(), query);
     let mut checkpoints: Vec<&Checkpoint> = state.records.checkpoints.iter().filter_map(|entry| entry.value().ok()).collect();
     checkpoints.sort_by(|a, b| (b.position(), b.sequence, &b.name).cmp(&(a.position(), a.sequence, &a.name)));
     let view = |checkpoint: &&Checkpoint| checkpoint::view(&state.records, checkpoint);
     let page = page(&checkpoints, |checkpoint| checkpoint.name.to_string(), view, &query, stale.is_some());
-    Ok(Reply::ok(&page)?.stale(stale))
+    Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
 /// `GET checkpoints/{name}`: what it shows.
@@ -53,19 +53,19 @@ pub(super) struct ShowQuery {
 #[utoipa::path(get, path = "/v1/environments/{env}/checkpoints/{key}", tag = "checkpoints",
     params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "Its name, or last-known-good", example = "last-known-good"), ShowQuery),
     responses((status = 200, description = "The checkpoint", body = CheckpointDetail), (status = "4XX", body = Problem)))]
-pub(super) async fn get(permit: Permit<Read>, name: Named<TargetName>, query: Query<ShowQuery>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let (Named(name), Query(query), stale) = (name, query, rooms.stale());
-    let resolved = rooms.resolve(&permit, &name).await?;
-    let state = rooms.state(&permit)?;
+pub(super) async fn get(permit: Permit<Read>, name: PathKey<TargetName>, query: Query<ShowQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let (PathKey(name), Query(query), stale) = (name, query, app.stale());
+    let resolved = app.resolve(&permit, &name).await?;
+    let state = app.state(&permit)?;
     let found = resolved
         .target
         .checkpoint
         .as_ref()
         .and_then(|name| state.records.checkpoints.get(name.as_str()));
-    let entry = found.ok_or_else(|| Refusal::new(Code::NotFound, format!("{name} is a revision, no checkpoint; GET diff compares revisions.")))?;
+    let entry = found.ok_or_else(|| ApiError::new(Code::NotFound, format!("{name} is a revision, no checkpoint; GET diff compares revisions.")))?;
     let checkpoint = entry
         .value()
-        .map_err(|faults| Refusal::new(Code::Internal, format!("The checkpoint cannot be read: {faults}.")))?;
+        .map_err(|faults| ApiError::new(Code::Internal, format!("The checkpoint cannot be read: {faults}.")))?;
     let then = &resolved.state.snapshot;
     let detail = CheckpointDetail {
         view: checkpoint::view(&state.records, checkpoint),
@@ -73,11 +73,11 @@ pub(super) async fn get(permit: Permit<Read>, name: Named<TargetName>, query: Qu
         moved: checkpoint::distance(then, &state.snapshot),
         state: if query.state { Some(whole(then)?) } else { None },
     };
-    Ok(Reply::ok(&detail)?.record_etag(entry.digest()).stale(stale))
+    Ok(ApiResponse::ok(&detail)?.record_etag(entry.digest()).stale(stale))
 }
 
 /// A snapshot as JSON, its entries as they were put.
-fn whole(snapshot: &Snapshot) -> Result<Box<RawValue>, Refusal> {
+fn whole(snapshot: &Snapshot) -> Result<Box<RawValue>, ApiError> {
     #[derive(serde::Serialize)]
     struct Whole<'a> {
         settings: Settings,
@@ -91,7 +91,7 @@ fn whole(snapshot: &Snapshot) -> Result<Box<RawValue>, Refusal> {
         segments: &snapshot.segments,
         kills: &snapshot.kills,
     };
-    serde_json::value::to_raw_value(&whole).map_err(|error| Refusal::new(Code::Internal, format!("The state could not be written: {error}.")))
+    serde_json::value::to_raw_value(&whole).map_err(|error| ApiError::new(Code::Internal, format!("The state could not be written: {error}.")))
 }
 
 /// Takes a checkpoint of the state as it is.
@@ -99,7 +99,7 @@ fn whole(snapshot: &Snapshot) -> Result<Box<RawValue>, Refusal> {
     params(("env" = String, Path, example = "production"), WriteQuery),
     request_body(content = CheckpointRequest, example = json!({"name": "before-web-12", "note": "the last quiet evening"})),
     responses((status = 201, description = "Taken", body = CheckpointView), (status = "4XX", body = Problem)))]
-pub(super) async fn create(write: WriteRecord<TakeCheckpoint>, body: Body<CheckpointRequest>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+pub(super) async fn create(write: WriteRecord<TakeCheckpoint>, body: Body<CheckpointRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let CheckpointRequest { name, note, reason: given } = body.value;
     let given = given.or_else(|| write.given_reason());
     let why = reason(&format!("took checkpoint {name}"), given.as_deref());
@@ -107,11 +107,11 @@ pub(super) async fn create(write: WriteRecord<TakeCheckpoint>, body: Body<Checkp
         name,
         note,
         by: write.permit.author().actor,
-        at: rooms.now(),
+        at: app.now(),
         judgement: None,
     };
     let asked = (checkpoint::take(taking), why);
-    let (_, reply) = submit(&rooms, write, &body.digest, asked, StatusCode::CREATED, put).await?;
+    let (_, reply) = submit(&app, write, &body.digest, asked, StatusCode::CREATED, put).await?;
     Ok(reply)
 }
 
@@ -120,18 +120,23 @@ pub(super) async fn create(write: WriteRecord<TakeCheckpoint>, body: Body<Checkp
     params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "Its name", example = "before-web-12"), WriteQuery),
     request_body(content = VouchRequest, example = json!({"evidence": "an hour at full traffic", "figures": {"error_rate": 0.002}})),
     responses((status = 200, description = "Vouched for", body = CheckpointView), (status = "4XX", body = Problem)))]
-pub(super) async fn vouch(write: WriteRecord<Vouch>, name: Named<TargetName>, body: Body<VouchRequest>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let Named(name) = name;
+pub(super) async fn vouch(
+    write: WriteRecord<Vouch>,
+    name: PathKey<TargetName>,
+    body: Body<VouchRequest>,
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
+    let PathKey(name) = name;
     let VouchRequest { evidence, figures } = body.value;
     let judgement = Judgement {
         verdict: CheckpointVerdict::Vouched,
         by: write.permit.author().actor,
-        at: rooms.now(),
+        at: app.now(),
         evidence: Some(evidence.clone()),
         figures,
     };
     let own = format!("vouched for checkpoint {name}");
-    judge(&rooms, write, name, judgement, reason(&own, Some(&evidence)), &body.digest).await
+    judge(&app, write, name, judgement, reason(&own, Some(&evidence)), &body.digest).await
 }
 
 /// Doubts a checkpoint: its state is not known to be good, or not any more.
@@ -141,37 +146,37 @@ pub(super) async fn vouch(write: WriteRecord<Vouch>, name: Named<TargetName>, bo
     responses((status = 200, description = "Doubted", body = CheckpointView), (status = "4XX", body = Problem)))]
 pub(super) async fn doubt(
     write: WriteRecord<Vouch>,
-    name: Named<TargetName>,
+    name: PathKey<TargetName>,
     request: HttpRequest,
     payload: web::Payload,
-    rooms: web::Data<Rooms>,
-) -> Result<Reply, Refusal> {
-    let Named(name) = name;
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
+    let PathKey(name) = name;
     let body = Body::<Option<DoubtRequest>>::optional(&request, payload).await?;
     let given = body.value.unwrap_or_default().reason;
     let given = given.or_else(|| write.given_reason());
     let judgement = Judgement {
         verdict: CheckpointVerdict::Doubted,
         by: write.permit.author().actor,
-        at: rooms.now(),
+        at: app.now(),
         evidence: given.clone(),
         figures: serde_json::Map::new(),
     };
     let why = reason(&format!("doubted checkpoint {name}"), given.as_deref());
-    judge(&rooms, write, name, judgement, why, &body.digest).await
+    judge(&app, write, name, judgement, why, &body.digest).await
 }
 
 async fn judge<A: Allows>(
-    rooms: &Rooms,
+    app: &AppState,
     write: WriteRecord<A>,
     name: TargetName,
     judgement: Judgement,
     why: String,
     digest: &Digest,
-) -> Result<Reply, Refusal> {
+) -> Result<ApiResponse, ApiError> {
     let expected = read_before(write.condition)?;
     let asked = (checkpoint::judge(name, judgement, expected), why);
-    let (_, reply) = submit(rooms, write, digest, asked, StatusCode::OK, put).await?;
+    let (_, reply) = submit(app, write, digest, asked, StatusCode::OK, put).await?;
     Ok(reply)
 }
 
@@ -179,17 +184,17 @@ async fn judge<A: Allows>(
 #[utoipa::path(delete, path = "/v1/environments/{env}/checkpoints/{key}", tag = "checkpoints",
     params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "Its name", example = "before-web-12"), WriteQuery),
     responses((status = 200, description = "Deleted; its revision stays in the log", body = Object), (status = "4XX", body = Problem)))]
-pub(super) async fn delete(write: WriteRecord<TakeCheckpoint>, name: Named<TargetName>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let Named(name) = name;
+pub(super) async fn delete(write: WriteRecord<TakeCheckpoint>, name: PathKey<TargetName>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let PathKey(name) = name;
     let expected = read_before(write.condition)?;
     let given = write.given_reason();
     let why = reason(&format!("deleted checkpoint {name}"), given.as_deref());
     let asked = (checkpoint::delete(name, expected), why);
-    let deleted = |made: &Made| {
+    let deleted = |made: &Applied| {
         let name = made.changes.iter().find_map(deleted_name);
         Ok(serde_json::json!({"name": name, "revision": null}))
     };
-    let (_, reply) = submit(&rooms, write, &NO_BODY, asked, StatusCode::OK, deleted).await?;
+    let (_, reply) = submit(&app, write, &NO_BODY, asked, StatusCode::OK, deleted).await?;
     Ok(reply)
 }
 
@@ -198,7 +203,7 @@ fn deleted_name(change: &Change) -> Option<&str> {
 }
 
 /// The checkpoint that a commit has put.
-fn put(made: &Made) -> Result<CheckpointView, Refusal> {
+fn put(made: &Applied) -> Result<CheckpointView, ApiError> {
     let checkpoint = made.changes.iter().find_map(|change| {
         let Change::PutRecord(Record::Checkpoint(entry)) = change else { return None };
         entry.value().ok()

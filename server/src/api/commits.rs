@@ -1,6 +1,6 @@
 //! `commits`: many changes at once, all of them or none; and `commits/plan`: what they would do.
 
-mod kept;
+mod unapplied;
 mod warnings;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,13 +18,13 @@ use ripcord_proto::{ValidationErrors, KillId};
 use ripcord_sdk::engine::Compiled;
 
 use super::confirm::Subject;
-use super::rooms::Rooms;
+use super::services::AppState;
 use super::settings::{rebuckets, warning};
-use super::write::{Asked, Write, of_environment, reply, written, written_with};
+use super::write::{Write, WriteRequest, of_environment, reply, written, written_with};
 use crate::access::permit::{Read, WriteSomething, WriteThis};
-use crate::commit::plan::{Plan, Planned, Step};
-use crate::commit::{Ask, Author, CommitError};
-use crate::http::{Body, Refusal, Reply};
+use crate::commit::plan::{CommitPlan, PlannedCommit, PlannedStep};
+use crate::commit::{Author, CommitError, Operation};
+use crate::http::{ApiError, ApiResponse, Body};
 use crate::rollback::{self, Comparison, Users};
 use crate::{file_set, proposal};
 
@@ -32,8 +32,8 @@ use crate::{file_set, proposal};
 #[utoipa::path(post, path = "/v1/environments/{env}/commits", tag = "commits",
     params(("env" = String, Path, example = "production"), crate::http::query::WriteQuery),
     request_body(content = CommitRequest, example = json!({"reason": "launch", "changes": [{"set_enabled": {"key": "checkout-v2", "enabled": true}}, {"delete_flag": "checkout-v1"}]})),
-    responses((status = 200, description = "Committed, or so already", body = WriteResponse), (status = "4XX", body = Problem)))]
-pub(super) async fn commit(write: Write<WriteSomething>, body: Body<CommitRequest>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    responses((status = 200, description = "Committed, or so already", body = Written), (status = "4XX", body = Problem)))]
+pub(super) async fn commit(write: Write<WriteSomething>, body: Body<CommitRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let actions: BTreeSet<Action> = body.value.changes.iter().map(ChangeRequest::action).collect();
     let actions: Vec<Action> = actions.into_iter().collect();
     let write = write.narrow(&actions)?;
@@ -41,15 +41,15 @@ pub(super) async fn commit(write: Write<WriteSomething>, body: Body<CommitReques
     if body.value.changes.iter().any(|change| set_of(change).is_some()) && !gives_reason(&write, &body.value) {
         return Err(CommitError::ReasonRequired.into());
     }
-    let mut asked = asked(body.value, &write.permit.author(), &rooms)?;
+    let mut asked = asked(body.value, &write.permit.author(), &app)?;
     asked.precondition = of_environment(write.condition)?;
-    let warnings: Vec<String> = asked.asks.iter().filter_map(warning).collect();
+    let warnings: Vec<String> = asked.operations.iter().filter_map(warning).collect();
     let wait = write.wait();
     let prepared = write.prepare(asked, &body.digest, move |made| written_with(made, StatusCode::OK, warnings.clone()));
     let environment = prepared.environment().clone();
-    let committed = rooms.submit(prepared).await?;
+    let committed = app.submit(prepared).await?;
     tracing::Span::current().record("revision", committed.position.revision.0);
-    let confirmation = rooms.confirmed(&environment, Subject::Revision(committed.position), wait).await;
+    let confirmation = app.confirmed(&environment, Subject::Revision(committed.position), wait).await;
     Ok(reply(&committed.answer, committed.replayed, confirmation)?.etag(committed.position))
 }
 
@@ -58,21 +58,21 @@ pub(super) async fn commit(write: Write<WriteSomething>, body: Body<CommitReques
     params(("env" = String, Path, example = "production"), crate::http::query::WriteQuery),
     request_body(content = CommitRequest, example = json!({"changes": [{"set_enabled": {"key": "checkout-v2", "enabled": true}}]})),
     responses((status = 200, description = "What would happen", body = PlanResponse), (status = "4XX", body = Problem)))]
-pub(super) async fn plan(write: Write<Read>, body: Body<CommitRequest>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+pub(super) async fn plan(write: Write<Read>, body: Body<CommitRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let sets: Vec<FileSet> = body.value.changes.iter().filter_map(set_of).cloned().collect();
-    let mut asked = asked(body.value, &write.permit.author(), &rooms)?;
+    let mut asked = asked(body.value, &write.permit.author(), &app)?;
     asked.precondition = of_environment(write.condition)?;
-    let warnings: Vec<String> = asked.asks.iter().filter_map(warning).collect();
+    let warnings: Vec<String> = asked.operations.iter().filter_map(warning).collect();
     let prepared = write.prepare(asked, &body.digest, |made| written(made, StatusCode::OK));
-    let Planned {
+    let PlannedCommit {
         plan,
         before,
         after,
         mut touched,
-    } = rooms.plan(&prepared)?;
+    } = app.plan(&prepared)?;
     let warnings = warnings
         .into_iter()
-        .chain(warnings::of(&plan, &rooms.outcomes().totals(prepared.environment()), &before.records));
+        .chain(warnings::of(&plan, &app.outcomes().totals(prepared.environment()), &before.records));
     let mut answer = answer(plan, warnings.collect());
     // Nobody loses or changes what he was served by a flag that is new.
     touched.flags.retain(|key| before.snapshot.flags.get(key.as_str()).is_some());
@@ -91,9 +91,9 @@ pub(super) async fn plan(write: Write<Read>, body: Body<CommitRequest>, rooms: w
         let decision = file_set::decide(set, &before)?;
         answer.unchanged += decision.unchanged;
         answer.adopted.extend(decision.adopted);
-        answer.kept.extend(kept::told(decision.kept, &prepared, &before, &rooms).await?);
+        answer.kept.extend(unapplied::told(decision.kept, &prepared, &before, &app).await?);
     }
-    Reply::ok(&answer)
+    ApiResponse::ok(&answer)
 }
 
 fn gives_reason(write: &Write<WriteThis>, request: &CommitRequest) -> bool {
@@ -105,12 +105,12 @@ fn set_of(change: &ChangeRequest) -> Option<&FileSet> {
     if let ChangeRequest::ApplySet(set) = change { Some(set) } else { None }
 }
 
-fn asked(request: CommitRequest, author: &Author, rooms: &Rooms) -> Result<Asked, Refusal> {
-    let asks = request.changes.into_iter().enumerate().map(|(index, change)| {
-        ask(change, author, request.reason.as_ref(), rooms).map_err(|faults| Refusal::invalid(faults.under(&format!("changes[{index}]"))))
+fn asked(request: CommitRequest, author: &Author, app: &AppState) -> Result<WriteRequest, ApiError> {
+    let operations = request.changes.into_iter().enumerate().map(|(index, change)| {
+        ask(change, author, request.reason.as_ref(), app).map_err(|faults| ApiError::invalid(faults.under(&format!("changes[{index}]"))))
     });
-    Ok(Asked {
-        asks: asks.collect::<Result<_, _>>()?,
+    Ok(WriteRequest {
+        operations: operations.collect::<Result<_, _>>()?,
         precondition: None,
         plan: request.plan,
         allow_killed_edit: request.allow_killed_edit,
@@ -118,30 +118,34 @@ fn asked(request: CommitRequest, author: &Author, rooms: &Rooms) -> Result<Asked
     })
 }
 
-fn ask(change: ChangeRequest, author: &Author, reason: Option<&String>, rooms: &Rooms) -> Result<Ask, ValidationErrors> {
+fn ask(change: ChangeRequest, author: &Author, reason: Option<&String>, app: &AppState) -> Result<Operation, ValidationErrors> {
     if let ChangeRequest::PutSettings(request) = &change {
         rebuckets(request).map_err(|faults| faults.under("put_settings"))?;
     }
     Ok(proposal::change(change).unwrap_or_else(|scope| {
-        Ask::Kill(Box::new(Kill {
-            id: KillId::from_parts(u64::try_from(rooms.now().as_millisecond()).unwrap_or_default(), rand::random()),
+        Operation::Kill(Box::new(Kill {
+            id: KillId::from_parts(u64::try_from(app.now().as_millisecond()).unwrap_or_default(), rand::random()),
             scope,
             reason: reason.cloned(),
             actor: author.actor.clone(),
-            at: rooms.now(),
+            at: app.now(),
             flags: BTreeSet::new(),
         }))
     }))
 }
 
-fn answer(plan: Plan, mut warnings: Vec<String>) -> PlanResponse {
+fn answer(plan: CommitPlan, mut warnings: Vec<String>) -> PlanResponse {
     warnings.extend(plan.warnings);
     PlanResponse {
         hash: plan.hash,
         epoch: plan.at.epoch,
         revision: plan.at.revision,
-        flags: plan.flags.into_iter().map(|Step { key, from, to }| FlagStep { key, from, to }).collect(),
-        segments: plan.segments.into_iter().map(|Step { key, from, to }| SegmentStep { key, from, to }).collect(),
+        flags: plan.flags.into_iter().map(|PlannedStep { key, from, to }| FlagStep { key, from, to }).collect(),
+        segments: plan
+            .segments
+            .into_iter()
+            .map(|PlannedStep { key, from, to }| SegmentStep { key, from, to })
+            .collect(),
         settings: plan.settings.map(|step| SettingsStep { from: step.from, to: step.to }),
         unchanged: 0,
         kept: Vec::new(),

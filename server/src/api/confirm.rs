@@ -5,8 +5,8 @@ use std::time::Duration;
 use ripcord_proto::confirmation::Confirmation;
 use ripcord_proto::{EnvironmentKey, KillId, Position};
 
-use super::rooms::Rooms;
-use crate::fleet::Target;
+use super::services::AppState;
+use crate::fleet::ConfirmationTarget;
 use crate::http::query::Wait;
 
 /// What is confirmed: a revision, or a provisional kill.
@@ -16,7 +16,7 @@ pub(super) enum Subject {
     Kill(KillId),
 }
 
-impl From<Subject> for Target {
+impl From<Subject> for ConfirmationTarget {
     fn from(subject: Subject) -> Self {
         match subject {
             Subject::Revision(position) => Self::Revision(position),
@@ -25,10 +25,10 @@ impl From<Subject> for Target {
     }
 }
 
-impl Rooms {
+impl AppState {
     /// Who has confirmed it: when all have or the time of `?wait=` is up, else as far as this node knows at once.
     pub(super) async fn confirmed(&self, environment: &EnvironmentKey, subject: Subject, wait: Option<Wait>) -> Option<Confirmation> {
-        let target = Target::from(subject);
+        let target = ConfirmationTarget::from(subject);
         match wait {
             Some(Wait(patience)) => self.fleet().wait(environment, &target, patience, None).await,
             None => self.fleet().confirmation(environment, &target, Duration::ZERO).await,

@@ -7,11 +7,11 @@ use ripcord_proto::problem::{Code, Problem};
 
 use super::confirm::Subject;
 use super::revisions::position;
-use super::rooms::Rooms;
+use super::services::AppState;
 use crate::access::Permit;
 use crate::access::permit::Read;
 use crate::http::query::{Query, Wait};
-use crate::http::{Refusal, Reply};
+use crate::http::{ApiError, ApiResponse};
 
 /// `GET confirmations/{revision}`: whether to wait.
 #[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
@@ -32,18 +32,18 @@ pub(super) async fn get(
     permit: Permit<Read>,
     path: web::Path<(String, String)>,
     query: Query<ConfirmationQuery>,
-    rooms: web::Data<Rooms>,
-) -> Result<Reply, Refusal> {
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
     let ((_, text), Query(query)) = (path.into_inner(), query);
     let subject = if text.starts_with("k_") {
-        Subject::Kill(KillId::new(text.clone()).map_err(|faults| Refusal::bad_parameter("revision", faults))?)
+        Subject::Kill(KillId::new(text.clone()).map_err(|faults| ApiError::bad_parameter("revision", faults))?)
     } else {
-        Subject::Revision(position("revision", &text, rooms.served(&permit)?.snapshot.position)?)
+        Subject::Revision(position("revision", &text, app.served(&permit)?.snapshot.position)?)
     };
-    let confirmation = rooms.confirmed(permit.environment(), subject, query.wait).await;
+    let confirmation = app.confirmed(permit.environment(), subject, query.wait).await;
     let confirmation = confirmation.ok_or_else(|| {
         let detail = format!("Nothing is known of the confirmations of {text}: this node has not served it since it started.");
-        Refusal::new(Code::NotFound, detail)
+        ApiError::new(Code::NotFound, detail)
     })?;
-    Ok(Reply::ok(&confirmation)?.stale(rooms.stale()))
+    Ok(ApiResponse::ok(&confirmation)?.stale(app.stale()))
 }

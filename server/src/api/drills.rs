@@ -14,21 +14,21 @@ use ripcord_proto::rest::drills::{DrillRecorded, DrillRequest};
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::table::{Entry, Table};
 
-use super::named::Named;
-use super::rooms::Rooms;
-use super::write::{Asked, Write, answer, reply};
+use super::path::PathKey;
+use super::services::AppState;
+use super::write::{Write, WriteRequest, answer, reply};
 use crate::access::Permit;
 use crate::access::permit::{KeepDrill, Read};
-use crate::commit::{Ask, Expected};
+use crate::commit::{Expected, Operation};
 use crate::http::query::{PageQuery, Query, WriteQuery};
-use crate::http::{Body, Refusal, Reply};
+use crate::http::{ApiError, ApiResponse, Body};
 
 /// The reports that are kept, newest first.
 #[utoipa::path(get, path = "/v1/environments/{env}/drills", tag = "drills",
     params(("env" = String, Path, example = "production"), PageQuery),
     responses((status = 200, description = "A page of reports", body = Page<Drill>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let (records, stale, Query(query)) = (rooms.records(&permit)?, rooms.stale(), query);
+pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let (records, stale, Query(query)) = (app.records(&permit)?, app.stale(), query);
     let before = |id: &DrillId| query.after.as_deref().is_none_or(|after| id.as_str() < after);
     // An id sorts by its time of making.
     let newest_first = records.drills.iter().rev().filter_map(|entry| entry.value().ok());
@@ -40,24 +40,24 @@ pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, rooms: w
         next,
         stale: stale.is_some(),
     };
-    Ok(Reply::ok(&page)?.stale(stale))
+    Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
 /// One report.
 #[utoipa::path(get, path = "/v1/environments/{env}/drills/{key}", tag = "drills",
     params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The drill's id", example = "d_01jd3x7q8v9w0y2z4a6b8c0d2e")),
     responses((status = 200, description = "The report", body = Drill), (status = "4XX", body = Problem)))]
-pub(super) async fn get(permit: Permit<Read>, id: Named<DrillId>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let (records, Named(id)) = (rooms.records(&permit)?, id);
+pub(super) async fn get(permit: Permit<Read>, id: PathKey<DrillId>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let (records, PathKey(id)) = (app.records(&permit)?, id);
     let found = records.drills.value(id.borrow());
     let drill = found.ok_or_else(|| {
         let kept = limits::DRILLS;
-        Refusal::new(
+        ApiError::new(
             Code::NotFound,
             format!("There is no drill {id}; the newest {kept} are kept, and `ripcord drill list` shows them."),
         )
     })?;
-    Ok(Reply::ok(drill)?.stale(rooms.stale()))
+    Ok(ApiResponse::ok(drill)?.stale(app.stale()))
 }
 
 /// Keeps the report of a drill. The newest 200 stay.
@@ -66,9 +66,9 @@ pub(super) async fn get(permit: Permit<Read>, id: Named<DrillId>, rooms: web::Da
     request_body(content = DrillRequest, example = json!({"scenario": "happy-path", "store": "embedded", "fork": "production at 1:41", "applications": 5,
         "verdicts": [{"name": "every application is back at known-good", "passed": true, "detail": "5 of 5"}], "figures": {"back_ms": 12.4}})),
     responses((status = 201, description = "Kept", body = DrillRecorded), (status = "4XX", body = Problem)))]
-pub(super) async fn keep(write: Write<KeepDrill>, body: Body<DrillRequest>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let kept = rooms.drills(&write.permit)?;
-    let now = rooms.now();
+pub(super) async fn keep(write: Write<KeepDrill>, body: Body<DrillRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let kept = app.drills(&write.permit)?;
+    let now = app.now();
     let drill = Drill {
         id: DrillId::from_parts(u64::try_from(now.as_millisecond()).unwrap_or_default(), rand::random()),
         scenario: body.value.scenario,
@@ -82,20 +82,20 @@ pub(super) async fn keep(write: Write<KeepDrill>, body: Body<DrillRequest>, room
         figures: body.value.figures,
     };
     let entry = Entry::new(drill.id.clone(), drill.clone(), Position::START)
-        .map_err(|error| Refusal::new(Code::Internal, format!("The report could not be written: {error}.")))?;
-    let put = Ask::PutRecord(Record::from(Arc::new(entry)), Expected::Absent);
-    let asked = Asked {
-        asks: std::iter::once(put).chain(surplus(&kept)).collect(),
-        ..Asked::default()
+        .map_err(|error| ApiError::new(Code::Internal, format!("The report could not be written: {error}.")))?;
+    let put = Operation::PutRecord(Record::from(Arc::new(entry)), Expected::Absent);
+    let asked = WriteRequest {
+        operations: std::iter::once(put).chain(surplus(&kept)).collect(),
+        ..WriteRequest::default()
     };
     let kept = DrillRecorded { drill, revision: None };
     let prepared = write.prepare(asked, &body.digest, move |_| answer(StatusCode::CREATED, &kept));
-    let committed = rooms.submit(prepared).await?;
+    let committed = app.submit(prepared).await?;
     reply(&committed.answer, committed.replayed, None)
 }
 
 /// The oldest reports, which make room for one more.
-fn surplus(kept: &Table<Drill>) -> impl Iterator<Item = Ask> {
+fn surplus(kept: &Table<Drill>) -> impl Iterator<Item = Operation> {
     let oldest = kept.iter().take((kept.len() + 1).saturating_sub(limits::DRILLS));
-    oldest.map(|entry| Ask::DeleteRecord(RecordKey::Drill(entry.key().clone()), Expected::Anything))
+    oldest.map(|entry| Operation::DeleteRecord(RecordKey::Drill(entry.key().clone()), Expected::Anything))
 }

@@ -12,51 +12,51 @@ use ripcord_proto::rest::environments::{EnvironmentRequest, EnvironmentView, Env
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::pings::LastPing;
 
-use super::rooms::Rooms;
+use super::services::AppState;
 use super::write::{NO_BODY, answer, reply};
 use crate::access::extract::Caller;
 use crate::access::permit::{Administer, Read};
-use crate::access::{Access, Clearance, Permit};
+use crate::access::{Access, GlobalPermit, Permit};
 use crate::checkpoint;
-use crate::commit::{Answerer, Ask, Draft};
+use crate::commit::{Draft, Operation, ResponseBuilder};
 use crate::http::idempotency::Identity;
 use crate::http::query::{Query, Reason};
-use crate::http::{Body, Refusal, Reply};
+use crate::http::{ApiError, ApiResponse, Body};
 use crate::ping;
 use crate::rollback::review;
-use crate::system::{SystemAsk, SystemDraft};
+use crate::system::{SystemDraft, SystemOperation};
 
 /// The environments that the key reaches.
 #[utoipa::path(get, path = "/v1/environments", tag = "environments",
     responses((status = 200, description = "All of them", body = Page<EnvironmentView>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(caller: Caller, access: web::Data<Access>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let permits = access.permits::<Read>(&caller.holder, &caller.author)?;
-    let items: Vec<_> = permits.iter().filter_map(|permit| view(permit, &rooms).ok()).collect();
-    let stale = rooms.stale();
+pub(super) async fn list(caller: Caller, access: web::Data<Access>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let permits = access.permits::<Read>(&caller.principal, &caller.author)?;
+    let items: Vec<_> = permits.iter().filter_map(|permit| view(permit, &app).ok()).collect();
+    let stale = app.stale();
     let page = Page {
         items,
         next: None,
         stale: stale.is_some(),
     };
-    Ok(Reply::ok(&page)?.stale(stale))
+    Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
 /// One environment. Its ETag is what `If-Match` of a commit takes.
 #[utoipa::path(get, path = "/v1/environments/{env}", tag = "environments", params(("env" = String, Path, example = "production")),
     responses((status = 200, description = "The environment", body = EnvironmentView), (status = "4XX", body = Problem)))]
-pub(super) async fn get(permit: Permit<Read>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let served = rooms.served(&permit)?;
-    Ok(Reply::ok(&view(&permit, &rooms)?)?.etag(served.snapshot.position).stale(rooms.stale()))
+pub(super) async fn get(permit: Permit<Read>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let served = app.served(&permit)?;
+    Ok(ApiResponse::ok(&view(&permit, &app)?)?.etag(served.snapshot.position).stale(app.stale()))
 }
 
-fn view(permit: &Permit<Read>, rooms: &Rooms) -> Result<EnvironmentView, Refusal> {
-    let served = rooms.served(permit)?;
-    let record = rooms.record(permit);
-    let records = rooms.records(permit)?;
+fn view(permit: &Permit<Read>, app: &AppState) -> Result<EnvironmentView, ApiError> {
+    let served = app.served(permit)?;
+    let record = app.record(permit);
+    let records = app.records(permit)?;
     Ok(EnvironmentView {
         key: permit.environment().clone(),
         description: record.as_ref().and_then(|record| record.description.clone()),
-        created: record.map_or_else(|| rooms.now(), |record| record.created),
+        created: record.map_or_else(|| app.now(), |record| record.created),
         epoch: served.snapshot.position.epoch,
         revision: served.snapshot.position.revision,
         flags: served.snapshot.flags.len(),
@@ -65,8 +65,8 @@ fn view(permit: &Permit<Read>, rooms: &Rooms) -> Result<EnvironmentView, Refusal
         protection: records.policy().protection,
         last_known_good: records.last_known_good().and_then(checkpoint::known_good),
         last_ping: ping::newest(&records).map(LastPing::from),
-        reviews_overdue: review::overdue(&records, rooms.now()).count(),
-        stale: rooms.stale().is_some(),
+        reviews_overdue: review::overdue(&records, app.now()).count(),
+        stale: app.stale().is_some(),
     })
 }
 
@@ -75,49 +75,49 @@ fn view(permit: &Permit<Read>, rooms: &Rooms) -> Result<EnvironmentView, Refusal
     request_body(content = EnvironmentRequest, example = json!({"key": "staging", "copy_of": "production"})),
     responses((status = 201, description = "Made", body = EnvironmentResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn create(
-    clearance: Clearance<Administer>,
+    permit: GlobalPermit<Administer>,
     identity: Identity,
     body: Body<EnvironmentRequest>,
-    rooms: web::Data<Rooms>,
-) -> Result<Reply, Refusal> {
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
     let EnvironmentRequest {
         key,
         description,
         copy_of,
         reason,
     } = body.value;
-    let source = copy_of.map(|source| rooms.source(&clearance, &source)).transpose()?;
+    let source = copy_of.map(|source| app.source(&permit, &source)).transpose()?;
     let record = EnvironmentRecord {
         key: key.clone(),
         description,
-        created: rooms.now(),
+        created: app.now(),
     };
     let draft = draft(
-        &clearance,
-        SystemAsk::CreateEnvironment(record),
+        &permit,
+        SystemOperation::CreateEnvironment(record),
         reason.clone(),
         (&identity, &body.digest),
         key.clone(),
         StatusCode::CREATED,
     );
-    let committed = rooms.submit_system(&clearance, draft).await?;
+    let committed = app.submit_system(&permit, draft).await?;
     let Some(source) = source.filter(|_| !committed.replayed) else {
         return reply(&committed.answer, committed.replayed, None);
     };
-    copy(&clearance, &rooms, key, &source, reason).await
+    copy(&permit, &app, key, &source, reason).await
 }
 
 /// Fills a new environment; one that cannot be filled is taken back.
 async fn copy(
-    clearance: &Clearance<Administer>,
-    rooms: &Rooms,
+    permit: &GlobalPermit<Administer>,
+    app: &AppState,
     key: EnvironmentKey,
     source: &ripcord_proto::Snapshot,
     reason: Option<String>,
-) -> Result<Reply, Refusal> {
+) -> Result<ApiResponse, ApiError> {
     let draft = Draft {
         reason: Some(reason.unwrap_or_else(|| format!("copy of {} at {}", source.environment, source.position))),
-        answer: Answerer(Arc::new({
+        answer: ResponseBuilder(Arc::new({
             let key = key.clone();
             move |made| {
                 let body = EnvironmentResponse {
@@ -128,14 +128,14 @@ async fn copy(
                 answer(StatusCode::CREATED, &body).unwrap_or_else(|refusal| super::write::failed(&refusal))
             }
         })),
-        ..Draft::new(key.clone(), clearance.author(), contents(source))
+        ..Draft::new(key.clone(), permit.author(), contents(source))
     };
-    match rooms.fill(clearance, draft).await {
+    match app.fill(permit, draft).await {
         Ok(committed) => reply(&committed.answer, false, None),
         Err(refusal) => {
-            let undo = SystemAsk::DeleteEnvironment(key.clone());
-            let undo = draft_of(clearance, undo, Some("its copy could not be filled".to_owned()), key, StatusCode::OK);
-            if let Err(left) = rooms.submit_system(clearance, undo).await {
+            let undo = SystemOperation::DeleteEnvironment(key.clone());
+            let undo = draft_of(permit, undo, Some("its copy could not be filled".to_owned()), key, StatusCode::OK);
+            if let Err(left) = app.submit_system(permit, undo).await {
                 tracing::warn!(%left, "an environment whose copy failed is still there, empty");
             }
             Err(refusal)
@@ -144,16 +144,16 @@ async fn copy(
 }
 
 /// Everything but the kills: they belong to what happens in an environment.
-fn contents(source: &ripcord_proto::Snapshot) -> Vec<Ask> {
+fn contents(source: &ripcord_proto::Snapshot) -> Vec<Operation> {
     let segments = source.segments.iter().filter_map(|entry| {
         let segment = entry.value().ok()?;
-        Some(Ask::PutSegment(entry.key().clone(), Box::new(segment.clone())))
+        Some(Operation::PutSegment(entry.key().clone(), Box::new(segment.clone())))
     });
     let flags = source.flags.iter().filter_map(|entry| {
         let flag = entry.value().ok()?;
-        Some(Ask::PutFlag(entry.key().clone(), Box::new(flag.clone())))
+        Some(Operation::PutFlag(entry.key().clone(), Box::new(flag.clone())))
     });
-    std::iter::once(Ask::PutSettings(source.settings)).chain(segments).chain(flags).collect()
+    std::iter::once(Operation::PutSettings(source.settings)).chain(segments).chain(flags).collect()
 }
 
 /// `DELETE /v1/environments/{env}`: what it takes.
@@ -172,46 +172,53 @@ pub(super) struct DeleteQuery {
 #[utoipa::path(delete, path = "/v1/environments/{env}", tag = "environments", params(("env" = String, Path, example = "staging"), DeleteQuery),
     responses((status = 200, description = "Deleted", body = EnvironmentResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn delete(
-    clearance: Clearance<Administer>,
+    everywhere: GlobalPermit<Administer>,
     permit: Permit<Administer>,
     identity: Identity,
     query: Query<DeleteQuery>,
-    rooms: web::Data<Rooms>,
-) -> Result<Reply, Refusal> {
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
     let (key, Query(query)) = (permit.environment().clone(), query);
     if query.confirm.as_deref() != Some(key.as_str()) {
-        return Err(Refusal::new(
+        return Err(ApiError::new(
             Code::BadRequest,
             format!("Nothing was deleted. Deleting {key} ends its streams and removes its flags and its history for good; name it twice, with ?confirm={key}."),
         ));
     }
-    let ask = SystemAsk::DeleteEnvironment(key.clone());
-    let draft = draft(&clearance, ask, query.reason.map(Reason::into_text), (&identity, &NO_BODY), key, StatusCode::OK);
-    let committed = rooms.submit_system(&clearance, draft).await?;
+    let ask = SystemOperation::DeleteEnvironment(key.clone());
+    let draft = draft(
+        &everywhere,
+        ask,
+        query.reason.map(Reason::into_text),
+        (&identity, &NO_BODY),
+        key,
+        StatusCode::OK,
+    );
+    let committed = app.submit_system(&everywhere, draft).await?;
     reply(&committed.answer, committed.replayed, None)
 }
 
 fn draft(
-    clearance: &Clearance<Administer>,
-    ask: SystemAsk,
+    permit: &GlobalPermit<Administer>,
+    ask: SystemOperation,
     reason: Option<String>,
     (identity, body): (&Identity, &Digest),
     key: EnvironmentKey,
     status: StatusCode,
 ) -> SystemDraft {
     SystemDraft {
-        call: identity.clone().call(clearance.caller(), body),
-        ..draft_of(clearance, ask, reason, key, status)
+        call: identity.clone().call(permit.caller(), body),
+        ..draft_of(permit, ask, reason, key, status)
     }
 }
 
-fn draft_of(clearance: &Clearance<Administer>, ask: SystemAsk, reason: Option<String>, key: EnvironmentKey, status: StatusCode) -> SystemDraft {
+fn draft_of(permit: &GlobalPermit<Administer>, ask: SystemOperation, reason: Option<String>, key: EnvironmentKey, status: StatusCode) -> SystemDraft {
     SystemDraft {
-        author: clearance.author(),
+        author: permit.author(),
         reason,
-        asks: vec![ask],
+        operations: vec![ask],
         call: None,
-        answer: Answerer(Arc::new(move |made| {
+        answer: ResponseBuilder(Arc::new(move |made| {
             let body = EnvironmentResponse {
                 key: key.clone(),
                 epoch: made.position.epoch,

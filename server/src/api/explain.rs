@@ -7,17 +7,17 @@ use ripcord_sdk::engine::{Context, Unheard};
 use serde_json::Value;
 
 use super::flags::no_flag;
-use super::rooms::Rooms;
+use super::services::AppState;
 use crate::access::Permit;
 use crate::access::permit::Read;
-use crate::http::{Body, Refusal, Reply};
+use crate::http::{ApiError, ApiResponse, Body};
 
 /// Evaluates a flag as an application does, and tells how: rule by rule, with what each condition saw.
 #[utoipa::path(post, path = "/v1/environments/{env}/explain", tag = "evaluation", params(("env" = String, Path, example = "production")),
     request_body(content = ExplainRequest, example = json!({"flag": "checkout-v2", "context": {"targetingKey": "user-7", "email": "ada@example.com"}})),
     responses((status = 200, description = "What is served, and why", body = Explanation), (status = "4XX", body = Problem)))]
-pub(super) async fn explain(permit: Permit<Read>, body: Body<ExplainRequest>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let (served, stale) = (rooms.served(&permit)?, rooms.stale());
+pub(super) async fn explain(permit: Permit<Read>, body: Body<ExplainRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let (served, stale) = (app.served(&permit)?, app.stale());
     let ExplainRequest { flag, context } = body.value;
     if served.snapshot.flags.get(flag.as_str()).is_none() {
         return Err(no_flag(&served, &flag));
@@ -38,10 +38,10 @@ pub(super) async fn explain(permit: Permit<Read>, body: Body<ExplainRequest>, ro
         stale: stale.is_some(),
         flag,
     };
-    Ok(Reply::ok(&explanation)?.stale(stale))
+    Ok(ApiResponse::ok(&explanation)?.stale(stale))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what map_err gives")]
-fn unwritable(error: serde_json::Error) -> Refusal {
-    Refusal::new(Code::Internal, format!("The explanation could not be written: {error}."))
+fn unwritable(error: serde_json::Error) -> ApiError {
+    ApiError::new(Code::Internal, format!("The explanation could not be written: {error}."))
 }

@@ -12,15 +12,15 @@ use ripcord_proto::table::Entry;
 use ripcord_proto::{FlagKey, Position};
 
 use super::confirm::Subject;
-use super::named::Named;
-use super::rooms::Rooms;
-use super::write::{Asked, Write, etag_after, of_flag, reply, written};
+use super::path::PathKey;
+use super::services::AppState;
+use super::write::{Write, WriteRequest, etag_after, of_flag, reply, written};
 use crate::access::Permit;
 use crate::access::permit::{Edit, Read};
-use crate::commit::{Ask, Committed};
+use crate::commit::{Committed, Operation};
 use crate::http::precondition::has_already;
 use crate::http::query::{Limit, Query, Wait};
-use crate::http::{Body, Refusal, Reply};
+use crate::http::{ApiError, ApiResponse, Body};
 use crate::snapshot::publication::Served;
 
 /// `GET flags`: which of them.
@@ -91,8 +91,8 @@ fn view(entry: &Entry<Flag>, served: &Served, stale: bool) -> FlagView {
 #[utoipa::path(get, path = "/v1/environments/{env}/flags", tag = "flags",
     params(("env" = String, Path, description = "The environment", example = "production"), FlagsQuery),
     responses((status = 200, description = "A page of flags", body = Page<FlagView>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(permit: Permit<Read>, query: Query<FlagsQuery>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let (served, stale, Query(query)) = (rooms.served(&permit)?, rooms.stale(), query);
+pub(super) async fn list(permit: Permit<Read>, query: Query<FlagsQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let (served, stale, Query(query)) = (app.served(&permit)?, app.stale(), query);
     let after = query.after.as_deref().unwrap_or_default();
     let mut found = served
         .snapshot
@@ -106,7 +106,7 @@ pub(super) async fn list(permit: Permit<Read>, query: Query<FlagsQuery>, rooms: 
         next,
         stale: stale.is_some(),
     };
-    Ok(Reply::ok(&page)?.etag(served.snapshot.position).stale(stale))
+    Ok(ApiResponse::ok(&page)?.etag(served.snapshot.position).stale(stale))
 }
 
 /// One flag, as it was put, and the kills that cover it.
@@ -114,19 +114,19 @@ pub(super) async fn list(permit: Permit<Read>, query: Query<FlagsQuery>, rooms: 
     params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "A / within it is sent as %2F", example = "checkout-v2")),
     responses((status = 200, description = "The flag; its ETag is what If-Match takes", body = FlagView), (status = 304, description = "If-None-Match names its ETag"),
         (status = "4XX", body = Problem)))]
-pub(super) async fn get(permit: Permit<Read>, key: Named<FlagKey>, request: HttpRequest, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let (served, stale, Named(key)) = (rooms.served(&permit)?, rooms.stale(), key);
+pub(super) async fn get(permit: Permit<Read>, key: PathKey<FlagKey>, request: HttpRequest, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let (served, stale, PathKey(key)) = (app.served(&permit)?, app.stale(), key);
     let entry = served.snapshot.flags.get(key.as_str()).ok_or_else(|| no_flag(&served, &key))?;
     let kills_since = served.snapshot.kills.iter().map(|kill| kill.changed()).max().unwrap_or(Position::START);
     // The kills are part of the answer and not of the ETag: a 304 must not hide one that came since.
     if kills_since <= entry.changed() && served.overlay.kills.is_empty() && has_already(&request, entry.changed()) {
-        return Ok(Reply::unchanged(entry.changed()));
+        return Ok(ApiResponse::unchanged(entry.changed()));
     }
-    Ok(Reply::ok(&view(entry, &served, stale.is_some()))?.etag(entry.changed()).stale(stale))
+    Ok(ApiResponse::ok(&view(entry, &served, stale.is_some()))?.etag(entry.changed()).stale(stale))
 }
 
 /// The problem that names the flag that was most likely meant.
-pub(super) fn no_flag(served: &Served, key: &FlagKey) -> Refusal {
+pub(super) fn no_flag(served: &Served, key: &FlagKey) -> ApiError {
     let near = served.snapshot.flags.iter().map(|entry| entry.key().as_str());
     let hint = near.map(|name| (strsim::osa_distance(name, key.as_str()), name)).min();
     let hint = hint
@@ -137,7 +137,7 @@ pub(super) fn no_flag(served: &Served, key: &FlagKey) -> Refusal {
         served.snapshot.environment,
         hint.unwrap_or_default()
     );
-    Refusal::new(Code::FlagNotFound, detail)
+    ApiError::new(Code::FlagNotFound, detail)
 }
 
 /// Makes a flag, or puts it as it shall be from now on.
@@ -145,65 +145,65 @@ pub(super) fn no_flag(served: &Served, key: &FlagKey) -> Refusal {
     params(("env" = String, Path, example = "production"), ("key" = String, Path, example = "checkout-v2"), crate::http::query::WriteQuery),
     request_body(content = Flag, example = json!({"description": "New checkout", "variants": {"on": true, "off": false}, "default": "off", "safe": "off",
         "rules": [{"serve": {"split": [{"variant": "on", "weight": 25}, {"variant": "off", "weight": 75}]}}]})),
-    responses((status = 200, description = "Changed, or so already", body = WriteResponse), (status = 201, description = "Made", body = WriteResponse), (status = "4XX", body = Problem)))]
-pub(super) async fn put(write: Write<Edit>, key: Named<FlagKey>, body: Body<Flag>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let Named(key) = key;
-    let status = if rooms.has_flag(&write.permit, &key)? {
+    responses((status = 200, description = "Changed, or so already", body = Written), (status = 201, description = "Made", body = Written), (status = "4XX", body = Problem)))]
+pub(super) async fn put(write: Write<Edit>, key: PathKey<FlagKey>, body: Body<Flag>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let PathKey(key) = key;
+    let status = if app.has_flag(&write.permit, &key)? {
         StatusCode::OK
     } else {
         StatusCode::CREATED
     };
-    let asked = Asked::one(Ask::PutFlag(key.clone(), Box::new(body.value))).under(of_flag(write.condition, &key));
+    let asked = WriteRequest::one(Operation::PutFlag(key.clone(), Box::new(body.value))).under(of_flag(write.condition, &key));
     let wait = write.wait();
     let prepared = write.prepare(asked, &body.digest, move |made| written(made, status));
     let environment = prepared.environment().clone();
-    let committed = rooms.submit(prepared).await?;
-    answer(&rooms, &environment, &key, &committed, wait).await
+    let committed = app.submit(prepared).await?;
+    answer(&app, &environment, &key, &committed, wait).await
 }
 
 /// Switches a flag on or off and leaves the rest of it as it is.
 #[utoipa::path(patch, path = "/v1/environments/{env}/flags/{key}", tag = "flags",
     params(("env" = String, Path, example = "production"), ("key" = String, Path, example = "checkout-v2"), crate::http::query::WriteQuery),
     request_body(content = FlagPatch, example = json!({"enabled": false, "reason": "not ready"})),
-    responses((status = 200, description = "Switched, or so already", body = WriteResponse), (status = "4XX", body = Problem)))]
-pub(super) async fn patch(write: Write<Edit>, key: Named<FlagKey>, body: Body<FlagPatch>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let Named(key) = key;
-    let asked = Asked::one(Ask::SetEnabled(key.clone(), body.value.enabled))
+    responses((status = 200, description = "Switched, or so already", body = Written), (status = "4XX", body = Problem)))]
+pub(super) async fn patch(write: Write<Edit>, key: PathKey<FlagKey>, body: Body<FlagPatch>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let PathKey(key) = key;
+    let asked = WriteRequest::one(Operation::SetEnabled(key.clone(), body.value.enabled))
         .under(of_flag(write.condition, &key))
         .because(body.value.reason);
     let wait = write.wait();
     let prepared = write.prepare(asked, &body.digest, |made| written(made, StatusCode::OK));
     let environment = prepared.environment().clone();
-    let committed = rooms.submit(prepared).await?;
-    answer(&rooms, &environment, &key, &committed, wait).await
+    let committed = app.submit(prepared).await?;
+    answer(&app, &environment, &key, &committed, wait).await
 }
 
 /// Deletes a flag. Kills that cover it stay, and cover a flag that is made under its key again.
 #[utoipa::path(delete, path = "/v1/environments/{env}/flags/{key}", tag = "flags",
     params(("env" = String, Path, example = "production"), ("key" = String, Path, example = "checkout-v2"), crate::http::query::WriteQuery),
-    responses((status = 200, description = "Deleted", body = WriteResponse), (status = "4XX", body = Problem)))]
-pub(super) async fn delete(write: Write<Edit>, key: Named<FlagKey>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let Named(key) = key;
-    let asked = Asked::one(Ask::DeleteFlag(key.clone())).under(of_flag(write.condition, &key));
+    responses((status = 200, description = "Deleted", body = Written), (status = "4XX", body = Problem)))]
+pub(super) async fn delete(write: Write<Edit>, key: PathKey<FlagKey>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let PathKey(key) = key;
+    let asked = WriteRequest::one(Operation::DeleteFlag(key.clone())).under(of_flag(write.condition, &key));
     let wait = write.wait();
     let prepared = write.prepare(asked, &super::write::NO_BODY, |made| written(made, StatusCode::OK));
     let environment = prepared.environment().clone();
-    let committed = rooms.submit(prepared).await?;
-    answer(&rooms, &environment, &key, &committed, wait).await
+    let committed = app.submit(prepared).await?;
+    answer(&app, &environment, &key, &committed, wait).await
 }
 
 async fn answer(
-    rooms: &Rooms,
+    app: &AppState,
     environment: &ripcord_proto::EnvironmentKey,
     key: &FlagKey,
     committed: &Committed,
     wait: Option<Wait>,
-) -> Result<Reply, Refusal> {
+) -> Result<ApiResponse, ApiError> {
     let span = tracing::Span::current();
     span.record("flag", key.as_str()).record("revision", committed.position.revision.0);
-    let confirmation = rooms.confirmed(environment, Subject::Revision(committed.position), wait).await;
+    let confirmation = app.confirmed(environment, Subject::Revision(committed.position), wait).await;
     let reply = reply(&committed.answer, committed.replayed, confirmation)?;
-    let last_change = rooms.last_change_of_flag(environment, key);
+    let last_change = app.last_change_of_flag(environment, key);
     Ok(match etag_after(&committed.answer, committed.position, last_change) {
         Some(position) => reply.etag(position),
         None => reply,

@@ -6,9 +6,9 @@ use ripcord_proto::limits;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::triggers::HookResponse;
 
-use super::rooms::Rooms;
+use super::services::AppState;
 use crate::http::body::collect;
-use crate::http::{Refusal, Reply};
+use crate::http::{ApiError, ApiResponse};
 use crate::trigger::Triggers;
 use crate::trigger::signature::Proof;
 
@@ -22,7 +22,7 @@ use crate::trigger::signature::Proof;
         ("Ripcord-Signature" = Option<String>, Header, description = "t=SECONDS,v1=HEX"), ("X-PagerDuty-Signature" = Option<String>, Header, description = "v1=HEX")),
     request_body(content = Object, example = json!({"version": "4", "groupKey": "{}:{alertname=\"HighErrorRate\"}", "status": "firing", "alerts": [{"status": "firing", "labels": {"alertname": "HighErrorRate", "severity": "page"}, "startsAt": "2026-11-24T14:02:00Z"}]})),
     responses((status = 200, description = "What it came to", body = HookResponse), (status = 401, description = "It is forged, or too old", body = Problem), (status = "4XX", body = Problem)))]
-pub(super) async fn take(hook: web::Path<String>, request: HttpRequest, payload: web::Payload, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+pub(super) async fn take(hook: web::Path<String>, request: HttpRequest, payload: web::Payload, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let body = collect(&request, payload, limits::SIGNAL_BYTES).await;
     let body = body.inspect_err(Triggers::refused)?;
     let header = |name: &str| text(request.headers(), name);
@@ -31,8 +31,8 @@ pub(super) async fn take(hook: web::Path<String>, request: HttpRequest, payload:
         signature: header("ripcord-signature"),
         pagerduty: header("x-pagerduty-signature"),
     };
-    let answer: HookResponse = rooms.triggers().deliver(&hook, &proof, body).await?;
-    Reply::ok(&answer)
+    let answer: HookResponse = app.triggers().deliver(&hook, &proof, body).await?;
+    ApiResponse::ok(&answer)
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {

@@ -11,21 +11,21 @@ use ripcord_proto::rest::keys::{KeyCreated, KeyRequest, KeyView};
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::responses::RecordResponse;
 
-use super::rooms::Rooms;
+use super::services::AppState;
 use super::write::{NO_BODY, answer, reply};
 use crate::access::permit::Administer;
-use crate::access::{Clearance, keys};
-use crate::commit::{Answer, Answerer, Made};
+use crate::access::{GlobalPermit, keys};
+use crate::commit::{Answer, Applied, ResponseBuilder};
 use crate::http::idempotency::Identity;
 use crate::http::query::{PageQuery, Query, WriteQuery};
-use crate::http::{Body, Refusal, Reply};
-use crate::system::{SystemAsk, SystemDraft};
+use crate::http::{ApiError, ApiResponse, Body};
+use crate::system::{SystemDraft, SystemOperation};
 
 /// The valid keys, without their secrets.
 #[utoipa::path(get, path = "/v1/keys", tag = "keys", params(PageQuery),
     responses((status = 200, description = "A page of keys", body = Page<KeyView>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(clearance: Clearance<Administer>, query: Query<PageQuery>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let (system, stale, Query(query)) = (rooms.system(&clearance), rooms.stale(), query);
+pub(super) async fn list(permit: GlobalPermit<Administer>, query: Query<PageQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let (system, stale, Query(query)) = (app.system(&permit), app.stale(), query);
     let after = query.after.unwrap_or_default();
     let mut found = system.keys.values().filter(|record| record.id > after);
     let items: Vec<KeyView> = found.by_ref().take(query.limit.get()).map(view).collect();
@@ -35,7 +35,7 @@ pub(super) async fn list(clearance: Clearance<Administer>, query: Query<PageQuer
         next,
         stale: stale.is_some(),
     };
-    Ok(Reply::ok(&page)?.stale(stale))
+    Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
 fn view(record: &KeyRecord) -> KeyView {
@@ -51,8 +51,13 @@ fn view(record: &KeyRecord) -> KeyView {
 /// Makes a key. The answer is the only place where it is shown; a repeated call is answered without it.
 #[utoipa::path(post, path = "/v1/keys", tag = "keys",
     request_body(content = KeyRequest, example = json!({"role": "sdk", "environment": "production", "name": "checkout service"})),
-    responses((status = 201, description = "Made", body = KeyCreated), (status = "4XX", body = Problem)))]
-pub(super) async fn create(clearance: Clearance<Administer>, identity: Identity, body: Body<KeyRequest>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    responses((status = 201, description = "Applied", body = KeyCreated), (status = "4XX", body = Problem)))]
+pub(super) async fn create(
+    permit: GlobalPermit<Administer>,
+    identity: Identity,
+    body: Body<KeyRequest>,
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
     let KeyRequest {
         role,
         environments,
@@ -66,26 +71,26 @@ pub(super) async fn create(clearance: Clearance<Administer>, identity: Identity,
         role,
         environments,
         hash: keys::hash(secret.expose()),
-        created: rooms.now(),
+        created: app.now(),
     };
     let id = record.id.clone();
-    let answer = move |made: &Made| created(&id, made);
-    let draft = draft(&clearance, SystemAsk::CreateKey(record), reason, (&identity, &body.digest), answer);
-    let committed = rooms.submit_system(&clearance, draft).await?;
+    let answer = move |made: &Applied| created(&id, made);
+    let draft = draft(&permit, SystemOperation::CreateKey(record), reason, (&identity, &body.digest), answer);
+    let committed = app.submit_system(&permit, draft).await?;
     if committed.replayed {
         return reply(&committed.answer, true, None);
     }
     let shown: KeyCreated = serde_json::from_str(committed.answer.body.get())
-        .map_err(|error| Refusal::new(Code::Internal, format!("The key was made, and its answer could not be read back: {error}.")))?;
+        .map_err(|error| ApiError::new(Code::Internal, format!("The key was made, and its answer could not be read back: {error}.")))?;
     let shown = KeyCreated {
         key: Some(secret.expose().to_owned()),
         ..shown
     };
-    Reply::json(StatusCode::CREATED, &shown)
+    ApiResponse::json(StatusCode::CREATED, &shown)
 }
 
 /// What is recorded of the making of a key: everything but the key.
-fn created(id: &str, made: &Made) -> Result<Answer, Refusal> {
+fn created(id: &str, made: &Applied) -> Result<Answer, ApiError> {
     let body = KeyCreated {
         id: id.to_owned(),
         key: None,
@@ -99,39 +104,39 @@ fn created(id: &str, made: &Made) -> Result<Answer, Refusal> {
 #[utoipa::path(delete, path = "/v1/keys/{key}", tag = "keys", params(("key" = String, Path, description = "The key's id", example = "key_4fK2mQ9xWz1B"), WriteQuery),
     responses((status = 200, description = "Revoked", body = RecordResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn revoke(
-    clearance: Clearance<Administer>,
+    permit: GlobalPermit<Administer>,
     identity: Identity,
     id: web::Path<String>,
     query: Query<WriteQuery>,
-    rooms: web::Data<Rooms>,
-) -> Result<Reply, Refusal> {
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
     let (id, Query(query)) = (id.into_inner(), query);
     let recorded = id.clone();
-    let answer = move |made: &Made| {
-        let body = RecordResponse {
+    let answer = move |made: &Applied| {
+        let body = Recorded {
             id: recorded.clone(),
             epoch: made.position.epoch,
             revision: None,
         };
         answer(StatusCode::OK, &body)
     };
-    let draft = draft(&clearance, SystemAsk::RevokeKey(id), query.reason(), (&identity, &NO_BODY), answer);
-    let committed = rooms.submit_system(&clearance, draft).await?;
+    let draft = draft(&permit, SystemOperation::RevokeKey(id), query.reason(), (&identity, &NO_BODY), answer);
+    let committed = app.submit_system(&permit, draft).await?;
     reply(&committed.answer, committed.replayed, None)
 }
 
 fn draft(
-    clearance: &Clearance<Administer>,
-    ask: SystemAsk,
+    permit: &GlobalPermit<Administer>,
+    ask: SystemOperation,
     reason: Option<String>,
     (identity, body): (&Identity, &Digest),
-    answer: impl Fn(&Made) -> Result<Answer, Refusal> + Send + Sync + 'static,
+    answer: impl Fn(&Applied) -> Result<Answer, ApiError> + Send + Sync + 'static,
 ) -> SystemDraft {
     SystemDraft {
-        author: clearance.author(),
+        author: permit.author(),
         reason,
-        asks: vec![ask],
-        call: identity.clone().call(clearance.caller(), body),
-        answer: Answerer(Arc::new(move |made| answer(made).unwrap_or_else(|refusal| super::write::failed(&refusal)))),
+        operations: vec![ask],
+        call: identity.clone().call(permit.caller(), body),
+        answer: ResponseBuilder(Arc::new(move |made| answer(made).unwrap_or_else(|refusal| super::write::failed(&refusal)))),
     }
 }

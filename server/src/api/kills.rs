@@ -13,23 +13,23 @@ use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::{EnvironmentKey, FlagKey, KillId};
 
 use super::confirm::Subject;
-use super::named::Named;
-use super::rooms::Rooms;
-use super::write::{Asked, Prepared, Write, answer, reply, written};
+use super::path::PathKey;
+use super::services::AppState;
+use super::write::{PreparedWrite, Write, WriteRequest, answer, reply, written};
 use crate::access::Permit;
 use crate::access::permit::{Kill, Read, Restore};
-use crate::commit::{Answer, Ask, Standing};
+use crate::commit::{Answer, KillStatus, Operation};
 use crate::http::query::{PageQuery, Query, Wait, WriteQuery};
-use crate::http::{Body, Refusal, Reply};
-use crate::kill::{Held, KillAnswerer, Killed, Order, Restored};
+use crate::http::{ApiError, ApiResponse, Body};
+use crate::kill::{KillDurability, KillInForce, KillOrder, KillResponseBuilder, RestoreOutcome};
 use crate::snapshot::publication::Served;
 
 /// The kills in force, newest first; provisional ones among them.
 #[utoipa::path(get, path = "/v1/environments/{env}/kills", tag = "kills",
     params(("env" = String, Path, example = "production"), PageQuery),
     responses((status = 200, description = "A page of kills", body = Page<KillView>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let (served, stale, Query(query)) = (rooms.served(&permit)?, rooms.stale(), query);
+pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let (served, stale, Query(query)) = (app.served(&permit)?, app.stale(), query);
     let mut kills = view::all(&served);
     kills.sort_by(|a, b| b.kill.id.cmp(&a.kill.id));
     let before = |id: &KillId| query.after.as_deref().is_none_or(|after| id.as_str() < after);
@@ -41,38 +41,38 @@ pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, rooms: w
         next,
         stale: stale.is_some(),
     };
-    Ok(Reply::ok(&page)?.stale(stale))
+    Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
 /// One kill in force.
 #[utoipa::path(get, path = "/v1/environments/{env}/kills/{key}", tag = "kills",
     params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The kill's id", example = "k_01jd3x7q8v9w0y2z4a6b8c0d2e")),
     responses((status = 200, description = "The kill", body = KillView), (status = "4XX", body = Problem)))]
-pub(super) async fn get(permit: Permit<Read>, id: Named<KillId>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let (served, stale, Named(id)) = (rooms.served(&permit)?, rooms.stale(), id);
+pub(super) async fn get(permit: Permit<Read>, id: PathKey<KillId>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let (served, stale, PathKey(id)) = (app.served(&permit)?, app.stale(), id);
     let found = view::all(&served).into_iter().find(|view| view.kill.id == id);
-    let view = found.ok_or_else(|| Refusal::new(Code::NotFound, format!("No kill {id} is in force; it was restored, or never made.")))?;
-    Ok(Reply::ok(&view)?.stale(stale))
+    let view = found.ok_or_else(|| ApiError::new(Code::NotFound, format!("No kill {id} is in force; it was restored, or never made.")))?;
+    Ok(ApiResponse::ok(&view)?.stale(stale))
 }
 
 /// Forces flags to their safe variant, at once. It waits for no reason, no approval and no store.
 #[utoipa::path(post, path = "/v1/environments/{env}/kills", tag = "kills",
     params(("env" = String, Path, example = "production"), WriteQuery),
     request_body(content = KillRequest, example = json!({"scope": {"flag": "checkout-v2"}, "reason": "5xx spike"})),
-    responses((status = 201, description = "Killed", body = KillResponse), (status = 200, description = "The scope was killed already", body = KillResponse), (status = "4XX", body = Problem)))]
-pub(super) async fn kill(write: Write<Kill>, body: Body<KillRequest>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    responses((status = 201, description = "KillInForce", body = KillResponse), (status = 200, description = "The scope was killed already", body = KillResponse), (status = "4XX", body = Problem)))]
+pub(super) async fn kill(write: Write<Kill>, body: Body<KillRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let (environment, wait) = (write.permit.environment().clone(), write.wait());
-    let served = rooms.served_to_killers(&write.permit)?;
-    let order = Order {
+    let served = app.served_to_killers(&write.permit)?;
+    let order = KillOrder {
         id: None,
         environment: environment.clone(),
         author: write.permit.author(),
         scope: body.value.scope,
         call: write.call(&body.digest),
         reason: body.value.reason.or_else(|| write.query.reason()),
-        answer: KillAnswerer(Arc::new(move |killed| kill_answer(killed, &served))),
+        answer: KillResponseBuilder(Arc::new(move |killed| kill_answer(killed, &served))),
     };
-    let outcome = rooms.kill(&write.permit, order).await?;
+    let outcome = app.kill(&write.permit, order).await?;
     if let Some(position) = outcome.position {
         tracing::Span::current().record("revision", position.revision.0);
     }
@@ -82,21 +82,21 @@ pub(super) async fn kill(write: Write<Kill>, body: Body<KillRequest>, rooms: web
         (None, None) => view::position_in(&outcome.answer).map(Subject::Revision),
     };
     let confirmation = match subject {
-        Some(subject) => rooms.confirmed(&environment, subject, wait).await,
+        Some(subject) => app.confirmed(&environment, subject, wait).await,
         None => None,
     };
     reply(&outcome.answer, outcome.replayed, confirmation)
 }
 
-fn kill_answer(killed: &Killed, served: &Served) -> Answer {
+fn kill_answer(killed: &KillInForce, served: &Served) -> Answer {
     let (epoch, revision) = match killed.held {
-        Held::Committed(position) => (position.epoch, Some(position.revision)),
-        Held::Journaled | Held::Memory => (served.snapshot.position.epoch, None),
+        KillDurability::Committed(position) => (position.epoch, Some(position.revision)),
+        KillDurability::Journaled | KillDurability::Memory => (served.snapshot.position.epoch, None),
     };
     // What an order changes is nothing where the scope was killed already; what the kill covers is told all the same.
     let covered: Vec<&FlagKey> = match killed.standing {
-        Standing::New => killed.flags.iter().collect(),
-        Standing::Existing => {
+        KillStatus::New => killed.flags.iter().collect(),
+        KillStatus::Existing => {
             let keys = served.snapshot.flags.iter().map(|entry| entry.key());
             keys.filter(|key| killed.kill.covers(key.as_str())).collect()
         }
@@ -106,7 +106,7 @@ fn kill_answer(killed: &Killed, served: &Served) -> Answer {
         epoch,
         revision,
         provisional: revision.is_none(),
-        lost_on_restart: killed.held == Held::Memory,
+        lost_on_restart: killed.held == KillDurability::Memory,
         scope: killed.kill.scope.clone(),
         reason: killed.kill.reason.clone(),
         reason_missing: killed.kill.reason.is_none(),
@@ -116,19 +116,19 @@ fn kill_answer(killed: &Killed, served: &Served) -> Answer {
         confirmation: None,
     };
     let status = match killed.standing {
-        Standing::New => StatusCode::CREATED,
-        Standing::Existing => StatusCode::OK,
+        KillStatus::New => StatusCode::CREATED,
+        KillStatus::Existing => StatusCode::OK,
     };
     answer(status, &body).unwrap_or_else(|refusal| super::write::failed(&refusal))
 }
 
-fn warnings(killed: &Killed, covered: &[&FlagKey]) -> Vec<String> {
+fn warnings(killed: &KillInForce, covered: &[&FlagKey]) -> Vec<String> {
     let held = match killed.held {
-        Held::Committed(_) => None,
-        Held::Journaled => {
+        KillDurability::Committed(_) => None,
+        KillDurability::Journaled => {
             Some("The store cannot be reached. The kill is in force here and on the peers that could be reached, and goes into the log when the store is back.")
         }
-        Held::Memory => Some(
+        KillDurability::Memory => Some(
             "Neither the store nor this node's journal could be written. The kill is in force, and would not survive a restart of this node: leave it running, and pull the kill again when the store is back.",
         ),
     };
@@ -145,16 +145,16 @@ fn warnings(killed: &Killed, covered: &[&FlagKey]) -> Vec<String> {
     responses((status = 200, description = "Lifted", body = RestoreResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn restore(
     write: Write<Restore>,
-    id: Named<KillId>,
+    id: PathKey<KillId>,
     request: HttpRequest,
     payload: web::Payload,
-    rooms: web::Data<Rooms>,
-) -> Result<Reply, Refusal> {
-    let Named(id) = id;
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
+    let PathKey(id) = id;
     let body = Body::<Option<ReasonRequest>>::optional(&request, payload).await?;
     let wait = write.wait();
-    let served = rooms.served_to_restorers(&write.permit)?;
-    let asked = Asked::one(Ask::Restore(id.clone())).because(body.value.map(|body| body.reason));
+    let served = app.served_to_restorers(&write.permit)?;
+    let asked = WriteRequest::one(Operation::Restore(id.clone())).because(body.value.map(|body| body.reason));
     let lifted = restored(&id, &served);
     let withdrawn = RestoreResponse {
         withdrawn: true,
@@ -170,13 +170,13 @@ pub(super) async fn restore(
         answer(StatusCode::OK, &body)
     });
     let environment = prepared.environment().clone();
-    match rooms.restore(id.clone(), prepared).await? {
-        Restored::Committed(committed) => {
-            let confirmation = rooms.confirmed(&environment, Subject::Revision(committed.position), wait).await;
+    match app.restore(id.clone(), prepared).await? {
+        RestoreOutcome::Committed(committed) => {
+            let confirmation = app.confirmed(&environment, Subject::Revision(committed.position), wait).await;
             reply(&committed.answer, committed.replayed, confirmation)
         }
-        Restored::Withdrawn(id) => {
-            let confirmation = rooms.confirmed(&environment, Subject::Kill(id), wait).await;
+        RestoreOutcome::Withdrawn(id) => {
+            let confirmation = app.confirmed(&environment, Subject::Kill(id), wait).await;
             reply(&answer(StatusCode::OK, &withdrawn)?, false, confirmation)
         }
     }
@@ -210,18 +210,23 @@ fn restored(id: &KillId, served: &Served) -> RestoreResponse {
 #[utoipa::path(patch, path = "/v1/environments/{env}/kills/{key}", tag = "kills",
     params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The kill's id", example = "k_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = ReasonRequest, example = json!({"reason": "5xx spike since 14:02"})),
-    responses((status = 200, description = "Noted", body = WriteResponse), (status = "4XX", body = Problem)))]
-pub(super) async fn give_reason(write: Write<Restore>, id: Named<KillId>, body: Body<ReasonRequest>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let Named(id) = id;
+    responses((status = 200, description = "Noted", body = Written), (status = "4XX", body = Problem)))]
+pub(super) async fn give_reason(
+    write: Write<Restore>,
+    id: PathKey<KillId>,
+    body: Body<ReasonRequest>,
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
+    let PathKey(id) = id;
     let wait = write.wait();
-    let asked = Asked::one(Ask::GiveReason(id, body.value.reason.clone())).because(Some(body.value.reason));
+    let asked = WriteRequest::one(Operation::GiveReason(id, body.value.reason.clone())).because(Some(body.value.reason));
     let prepared = write.prepare(asked, &body.digest, |made| written(made, StatusCode::OK));
-    commit(&rooms, prepared, wait).await
+    commit(&app, prepared, wait).await
 }
 
-async fn commit(rooms: &Rooms, prepared: Prepared<Restore>, wait: Option<Wait>) -> Result<Reply, Refusal> {
+async fn commit(app: &AppState, prepared: PreparedWrite<Restore>, wait: Option<Wait>) -> Result<ApiResponse, ApiError> {
     let environment: EnvironmentKey = prepared.environment().clone();
-    let committed = rooms.submit(prepared).await?;
-    let confirmation = rooms.confirmed(&environment, Subject::Revision(committed.position), wait).await;
+    let committed = app.submit(prepared).await?;
+    let confirmation = app.confirmed(&environment, Subject::Revision(committed.position), wait).await;
     reply(&committed.answer, committed.replayed, confirmation)
 }

@@ -10,8 +10,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, front, hooks, keys, kills, metrics, outcomes, pings,
-    policy, proposals, releases, revisions, rollbacks, rollouts, segments, sets, settings, stale_flags, triggers,
+    audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, hooks, index_page, keys, kills, metrics, outcomes,
+    pings, policy, proposals, releases, revisions, rollbacks, rollouts, segments, sets, settings, stale_flags, triggers,
 };
 use crate::stream;
 
@@ -25,7 +25,7 @@ use crate::stream;
         license(name = "Apache-2.0")
     ),
     paths(
-        front::page, metrics::scrape, document, flags_schema, outcomes::report,
+        index_page::page, metrics::scrape, document, flags_schema, outcomes::report,
         environments::list, environments::get, environments::create, environments::delete,
         flags::list, flags::get, flags::put, flags::patch, flags::delete,
         segments::list, segments::get, segments::put, segments::delete,
@@ -37,15 +37,15 @@ use crate::stream;
         proposals::list, proposals::get, proposals::approve, proposals::decline, proposals::withdraw,
         checkpoints::list, checkpoints::get, checkpoints::create, checkpoints::delete, checkpoints::vouch, checkpoints::doubt,
         releases::list, releases::get, releases::begin, releases::set, releases::finish,
-        rollbacks::made::create, rollbacks::made::plan,
+        rollbacks::create::create, rollbacks::create::plan,
         revisions::list, revisions::get, revisions::diff,
         confirmations::get, connections::list, explain::explain,
         drills::list, drills::get, drills::keep,
-        rollbacks::kept::list, rollbacks::kept::get,
-        rollbacks::acts::stop, rollbacks::acts::resume, rollbacks::acts::review, rollbacks::undo::create, rollbacks::undo::plan,
+        rollbacks::read::list, rollbacks::read::get,
+        rollbacks::actions::stop, rollbacks::actions::resume, rollbacks::actions::review, rollbacks::undo::create, rollbacks::undo::plan,
         pings::list, pings::send,
-        rollouts::list, rollouts::start, rollouts::get, rollouts::acts::pause, rollouts::acts::resume, rollouts::acts::advance,
-        rollouts::acts::abort, rollouts::acts::rollback, rollouts::acts::approve, rollouts::replay,
+        rollouts::list, rollouts::start, rollouts::get, rollouts::actions::pause, rollouts::actions::resume, rollouts::actions::advance,
+        rollouts::actions::abort, rollouts::actions::rollback, rollouts::actions::approve, rollouts::replay,
         triggers::list, triggers::get, triggers::create, triggers::change, triggers::delete, triggers::test,
         triggers::firings::list, triggers::firings::get, triggers::firings::confirm, triggers::firings::decline, hooks::take,
         keys::list, keys::create, keys::revoke,

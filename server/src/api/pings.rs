@@ -10,20 +10,20 @@ use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::pings::PingView;
 
-use super::rooms::Rooms;
+use super::services::AppState;
 use super::write::{NO_BODY, Write};
 use crate::access::Permit;
 use crate::access::permit::{Read, SendPing};
 use crate::http::query::{PageQuery, Query, Wait, WriteQuery};
-use crate::http::{Refusal, Reply};
+use crate::http::{ApiError, ApiResponse};
 use crate::ping::{self, Order};
 
 /// What was measured, newest first: the environment's propagation history.
 #[utoipa::path(get, path = "/v1/environments/{env}/pings", tag = "pings",
     params(("env" = String, Path, example = "production"), PageQuery),
     responses((status = 200, description = "A page of pings", body = Page<PingView>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let (records, stale, Query(query)) = (rooms.records(&permit)?, rooms.stale(), query);
+pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let (records, stale, Query(query)) = (app.records(&permit)?, app.stale(), query);
     let before = |ping: &Ping| query.after.as_deref().is_none_or(|after| ping.id.as_str() < after);
     let mut found = ping::newest_first(&records).filter(|ping| before(ping));
     let items: Vec<PingView> = found.by_ref().take(query.limit.get()).cloned().map(PingView::from).collect();
@@ -33,14 +33,14 @@ pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, rooms: w
         next,
         stale: stale.is_some(),
     };
-    Ok(Reply::ok(&page)?.stale(stale))
+    Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
 /// Sends a revision with identical content, which changes no answer, and measures how fast everybody confirms it.
 #[utoipa::path(post, path = "/v1/environments/{env}/pings", tag = "pings",
     params(("env" = String, Path, example = "production"), WriteQuery),
     responses((status = 201, description = "Sent", body = PingView), (status = "4XX", body = Problem)))]
-pub(super) async fn send(write: Write<SendPing>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+pub(super) async fn send(write: Write<SendPing>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let order = Order {
         environment: write.permit.environment().clone(),
         author: write.permit.author(),
@@ -48,9 +48,9 @@ pub(super) async fn send(write: Write<SendPing>, rooms: web::Data<Rooms>) -> Res
         wait: write.wait().map_or(Duration::ZERO, |Wait(patience)| patience),
         reason: write.query.reason.clone().map(crate::http::query::Reason::into_text),
     };
-    let sent = rooms.ping(&write.permit, order).await?;
+    let sent = app.ping(&write.permit, order).await?;
     tracing::Span::current().record("revision", sent.ping.revision.0);
-    let reply = Reply::json(StatusCode::CREATED, &PingView::from(sent.ping))?;
+    let reply = ApiResponse::json(StatusCode::CREATED, &PingView::from(sent.ping))?;
     Ok(if sent.replayed {
         reply.header(HeaderName::from_static("idempotency-replayed"), "true")
     } else {

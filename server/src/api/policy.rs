@@ -12,21 +12,21 @@ use ripcord_proto::rest::policy::PolicyResponse;
 use ripcord_proto::table::Entry;
 
 use super::records::{reason, submit};
-use super::rooms::Rooms;
+use super::services::AppState;
 use super::write::WriteRecord;
 use crate::access::Permit;
 use crate::access::permit::{Read, SetPolicy};
-use crate::commit::{Ask, Expected, Made};
+use crate::commit::{Applied, Expected, Operation};
 use crate::http::precondition::RecordCondition;
 use crate::http::query::WriteQuery;
-use crate::http::{Body, Refusal, Reply};
+use crate::http::{ApiError, ApiResponse, Body};
 
 /// The environment's policy; the default where none was set.
 #[utoipa::path(get, path = "/v1/environments/{env}/policy", tag = "policy", params(("env" = String, Path, example = "production")),
     responses((status = 200, description = "The policy", body = Policy), (status = "4XX", body = Problem)))]
-pub(super) async fn get(permit: Permit<Read>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let (state, stale) = (rooms.state(&permit)?, rooms.stale());
-    let reply = Reply::ok(&state.records.policy())?.stale(stale);
+pub(super) async fn get(permit: Permit<Read>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let (state, stale) = (app.state(&permit)?, app.stale());
+    let reply = ApiResponse::ok(&state.records.policy())?.stale(stale);
     Ok(match state.records.digest(&RecordKey::Policy(SingletonKey)) {
         Some(digest) => reply.record_etag(&digest),
         None => reply,
@@ -37,7 +37,7 @@ pub(super) async fn get(permit: Permit<Read>, rooms: web::Data<Rooms>) -> Result
 #[utoipa::path(put, path = "/v1/environments/{env}/policy", tag = "policy", params(("env" = String, Path, example = "production"), WriteQuery),
     request_body(content = Policy, example = json!({"protection": "protected", "vouch_after_seconds": 1800})),
     responses((status = 200, description = "Set, or so already", body = PolicyResponse), (status = "4XX", body = Problem)))]
-pub(super) async fn put(write: WriteRecord<SetPolicy>, body: Body<Policy>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+pub(super) async fn put(write: WriteRecord<SetPolicy>, body: Body<Policy>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let expected = match write.condition {
         RecordCondition::Unconditional => Expected::Anything,
         RecordCondition::Is(digest) => Expected::Digest(digest),
@@ -47,16 +47,16 @@ pub(super) async fn put(write: WriteRecord<SetPolicy>, body: Body<Policy>, rooms
     let why = reason("set the policy", given.as_deref());
     let policy = body.value;
     let entry = Entry::new(SingletonKey, policy.clone(), Position::START);
-    let entry = entry.map_err(|error| Refusal::new(Code::Internal, format!("The policy could not be written: {error}.")))?;
+    let entry = entry.map_err(|error| ApiError::new(Code::Internal, format!("The policy could not be written: {error}.")))?;
     let digest = *entry.digest();
-    let ask = Ask::PutRecord(Arc::new(entry).into(), expected);
-    let written = move |made: &Made| {
+    let ask = Operation::PutRecord(Arc::new(entry).into(), expected);
+    let written = move |made: &Applied| {
         Ok(PolicyResponse {
             revision: None,
             changed: !made.changes.is_empty(),
             policy: policy.clone(),
         })
     };
-    let (_, reply) = submit(&rooms, write, &body.digest, (ask, why), StatusCode::OK, written).await?;
+    let (_, reply) = submit(&app, write, &body.digest, (ask, why), StatusCode::OK, written).await?;
     Ok(reply.record_etag(&digest))
 }

@@ -12,13 +12,13 @@ use ripcord_proto::rest::list::Page;
 use ripcord_proto::rollout::Attribution;
 
 use super::confirm::Subject;
-use super::named::Named;
-use super::rooms::Rooms;
+use super::path::PathKey;
+use super::services::AppState;
 use super::write::Write;
 use crate::access::Permit;
 use crate::access::permit::{Allows, DecideProposal, Read, WithdrawProposal};
 use crate::http::query::{Limit, Query, Reason, Wait, WriteQuery};
-use crate::http::{Body, Refusal, Reply};
+use crate::http::{ApiError, ApiResponse, Body};
 use crate::proposal::{Decided, Decision, No};
 
 /// `GET proposals`: which of them.
@@ -40,8 +40,8 @@ pub(super) struct ProposalsQuery {
 #[utoipa::path(get, path = "/v1/environments/{env}/proposals", tag = "proposals",
     params(("env" = String, Path, example = "production"), ProposalsQuery),
     responses((status = 200, description = "A page of proposals", body = Page<Proposal>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(permit: Permit<Read>, query: Query<ProposalsQuery>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let (records, stale, now, Query(query)) = (rooms.records(&permit)?, rooms.stale(), rooms.now(), query);
+pub(super) async fn list(permit: Permit<Read>, query: Query<ProposalsQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let (records, stale, now, Query(query)) = (app.records(&permit)?, app.stale(), app.now(), query);
     let mut proposals: Vec<&Proposal> = records.proposals.iter().filter_map(|entry| entry.value().ok()).collect();
     proposals.reverse();
     let before = |proposal: &Proposal| query.after.as_deref().is_none_or(|after| proposal.id.as_str() < after);
@@ -57,7 +57,7 @@ pub(super) async fn list(permit: Permit<Read>, query: Query<ProposalsQuery>, roo
         next,
         stale: stale.is_some(),
     };
-    Ok(Reply::ok(&page)?.stale(stale))
+    Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
 /// `GET proposals/{id}`: whether to wait.
@@ -74,13 +74,13 @@ pub(super) struct ProposalQuery {
 #[utoipa::path(get, path = "/v1/environments/{env}/proposals/{key}", tag = "proposals",
     params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The proposal's id", example = "pr_01jd3x7q8v9w0y2z4a6b8c0d2e"), ProposalQuery),
     responses((status = 200, description = "The proposal", body = Proposal), (status = "4XX", body = Problem)))]
-pub(super) async fn get(permit: Permit<Read>, id: Named<ProposalId>, query: Query<ProposalQuery>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let (Named(id), Query(query)) = (id, query);
+pub(super) async fn get(permit: Permit<Read>, id: PathKey<ProposalId>, query: Query<ProposalQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let (PathKey(id), Query(query)) = (id, query);
     let patience = query.wait.map_or(Duration::ZERO, |Wait(patience)| patience);
-    let proposals = rooms.proposals();
+    let proposals = app.proposals();
     let proposal = proposals.settled(permit.environment(), &id, patience).await?;
     let proposal = proposals.with_shares(permit.environment(), proposal, permit.author()).await?;
-    Ok(Reply::ok(&proposal)?.stale(rooms.stale()))
+    Ok(ApiResponse::ok(&proposal)?.stale(app.stale()))
 }
 
 /// Approves a proposal of somebody else: what it holds is done in this very commit, exactly as it was shown, or refused as stale. The
@@ -91,18 +91,18 @@ pub(super) async fn get(permit: Permit<Read>, id: Named<ProposalId>, query: Quer
     responses((status = 200, description = "Applied, now or before", body = Proposal), (status = 409, description = "`PROPOSAL_STALE`: what it would do is no longer what was shown", body = Problem), (status = "4XX", body = Problem)))]
 pub(super) async fn approve(
     write: Write<DecideProposal>,
-    id: Named<ProposalId>,
+    id: PathKey<ProposalId>,
     request: HttpRequest,
     payload: web::Payload,
-    rooms: web::Data<Rooms>,
-) -> Result<Reply, Refusal> {
-    let Named(id) = id;
-    write.permit.also(&rooms.proposed_actions(&write.permit, &id)?)?;
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
+    let PathKey(id) = id;
+    write.permit.also(&app.proposed_actions(&write.permit, &id)?)?;
     let wait = write.wait();
-    let decision = decision(&rooms, write, id, &request, payload).await?;
-    let decided = rooms.proposals().approve(&decision).await?;
+    let decision = decision(&app, write, id, &request, payload).await?;
+    let decided = app.proposals().approve(&decision).await?;
     let confirmation = match &decided.committed {
-        Some(committed) if wait.is_some() => rooms.confirmed(&decision.environment, Subject::Revision(committed.position), wait).await,
+        Some(committed) if wait.is_some() => app.confirmed(&decision.environment, Subject::Revision(committed.position), wait).await,
         Some(_) | None => None,
     };
     if let Some(committed) = &decided.committed {
@@ -118,15 +118,15 @@ pub(super) async fn approve(
     responses((status = 200, description = "Declined, now or before", body = Proposal), (status = "4XX", body = Problem)))]
 pub(super) async fn decline(
     write: Write<DecideProposal>,
-    id: Named<ProposalId>,
+    id: PathKey<ProposalId>,
     request: HttpRequest,
     payload: web::Payload,
-    rooms: web::Data<Rooms>,
-) -> Result<Reply, Refusal> {
-    let Named(id) = id;
-    write.permit.also(&rooms.proposed_actions(&write.permit, &id)?)?;
-    let decision = decision(&rooms, write, id, &request, payload).await?;
-    told(&rooms.proposals().refuse(&decision, No::Decline).await?, None)
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
+    let PathKey(id) = id;
+    write.permit.also(&app.proposed_actions(&write.permit, &id)?)?;
+    let decision = decision(&app, write, id, &request, payload).await?;
+    told(&app.proposals().refuse(&decision, No::Decline).await?, None)
 }
 
 /// Takes back a proposal of one's own. A reason is needed.
@@ -136,17 +136,17 @@ pub(super) async fn decline(
     responses((status = 200, description = "Withdrawn, now or before", body = Proposal), (status = "4XX", body = Problem)))]
 pub(super) async fn withdraw(
     write: Write<WithdrawProposal>,
-    id: Named<ProposalId>,
+    id: PathKey<ProposalId>,
     request: HttpRequest,
     payload: web::Payload,
-    rooms: web::Data<Rooms>,
-) -> Result<Reply, Refusal> {
-    let Named(id) = id;
-    let decision = decision(&rooms, write, id, &request, payload).await?;
-    told(&rooms.proposals().refuse(&decision, No::Withdraw).await?, None)
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
+    let PathKey(id) = id;
+    let decision = decision(&app, write, id, &request, payload).await?;
+    told(&app.proposals().refuse(&decision, No::Withdraw).await?, None)
 }
 
-async fn decision<A: Allows>(rooms: &Rooms, write: Write<A>, id: ProposalId, request: &HttpRequest, payload: web::Payload) -> Result<Decision, Refusal> {
+async fn decision<A: Allows>(app: &AppState, write: Write<A>, id: ProposalId, request: &HttpRequest, payload: web::Payload) -> Result<Decision, ApiError> {
     let body = Body::<Option<ReasonRequest>>::optional(request, payload).await?;
     let reason = body.value.map(|body| body.reason).or_else(|| write.query.reason.clone().map(Reason::into_text));
     let author = write.permit.author();
@@ -155,7 +155,7 @@ async fn decision<A: Allows>(rooms: &Rooms, write: Write<A>, id: ProposalId, req
         id,
         word: Attribution {
             by: author.actor.clone(),
-            at: rooms.now(),
+            at: app.now(),
             reason,
         },
         author,
@@ -163,7 +163,7 @@ async fn decision<A: Allows>(rooms: &Rooms, write: Write<A>, id: ProposalId, req
     })
 }
 
-fn told(decided: &Decided, confirmation: Option<ripcord_proto::confirmation::Confirmation>) -> Result<Reply, Refusal> {
+fn told(decided: &Decided, confirmation: Option<ripcord_proto::confirmation::Confirmation>) -> Result<ApiResponse, ApiError> {
     #[derive(serde::Serialize)]
     struct Told<'a> {
         #[serde(flatten)]
@@ -175,5 +175,5 @@ fn told(decided: &Decided, confirmation: Option<ripcord_proto::confirmation::Con
         proposal: &decided.proposal,
         confirmation,
     };
-    Reply::json(StatusCode::OK, &told)
+    ApiResponse::json(StatusCode::OK, &told)
 }

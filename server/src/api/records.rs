@@ -5,20 +5,20 @@ use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::Code;
 use ripcord_proto::rest::list::Page;
 
-use super::rooms::Rooms;
-use super::write::{Asked, WriteRecord, answer, reply};
+use super::services::AppState;
+use super::write::{WriteRecord, WriteRequest, answer, reply};
 use crate::access::permit::Allows;
-use crate::commit::{Answer, Ask, Committed, Made};
+use crate::commit::{Answer, Applied, Committed, Operation};
 use crate::http::precondition::RecordCondition;
 use crate::http::query::PageQuery;
-use crate::http::{Refusal, Reply};
+use crate::http::{ApiError, ApiResponse};
 
 /// The digest of the record that the caller read, where he names one. A thing that is only ever changed is there already.
-pub(super) fn read_before(condition: RecordCondition) -> Result<Option<Digest>, Refusal> {
+pub(super) fn read_before(condition: RecordCondition) -> Result<Option<Digest>, ApiError> {
     match condition {
         RecordCondition::Unconditional => Ok(None),
         RecordCondition::Is(digest) => Ok(Some(digest)),
-        RecordCondition::Absent => Err(Refusal::new(
+        RecordCondition::Absent => Err(ApiError::new(
             Code::BadRequest,
             "If-None-Match makes no sense here; send If-Match with the record's ETag, or neither.",
         )),
@@ -32,21 +32,21 @@ pub(super) fn reason(own: &str, given: Option<&str>) -> String {
 
 /// Submits a write of records and answers with what `body` makes of it.
 pub(super) async fn submit<A: Allows, B: serde::Serialize>(
-    rooms: &Rooms,
+    app: &AppState,
     write: WriteRecord<A>,
     body_digest: &Digest,
-    (ask, reason): (Ask, String),
+    (ask, reason): (Operation, String),
     status: StatusCode,
-    body: impl Fn(&Made) -> Result<B, Refusal> + Send + Sync + 'static,
-) -> Result<(Committed, Reply), Refusal> {
-    let asked = Asked::one(ask).because(Some(reason));
+    body: impl Fn(&Applied) -> Result<B, ApiError> + Send + Sync + 'static,
+) -> Result<(Committed, ApiResponse), ApiError> {
+    let asked = WriteRequest::one(ask).because(Some(reason));
     let prepared = write.prepare(asked, body_digest, move |made| answered(status, body(made)?));
-    let committed = rooms.submit(prepared).await?;
+    let committed = app.submit(prepared).await?;
     let reply = reply(&committed.answer, committed.replayed, None)?;
     Ok((committed, reply))
 }
 
-fn answered(status: StatusCode, body: impl serde::Serialize) -> Result<Answer, Refusal> {
+fn answered(status: StatusCode, body: impl serde::Serialize) -> Result<Answer, ApiError> {
     answer(status, &body)
 }
 
@@ -66,6 +66,6 @@ pub(super) fn page<T, V>(items: &[T], name: impl Fn(&T) -> String, view: impl Fn
 }
 
 /// A record that a commit has just put and that is not in what it made: it cannot be.
-pub(super) fn lost() -> Refusal {
-    Refusal::new(Code::Internal, "The record was written and cannot be read back.")
+pub(super) fn lost() -> ApiError {
+    ApiError::new(Code::Internal, "The record was written and cannot be read back.")
 }

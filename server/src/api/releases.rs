@@ -12,52 +12,52 @@ use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::releases::{ReleaseDetail, ReleasePatch, ReleaseRequest, ReleaseView};
 use ripcord_proto::{ReleaseName, TargetName};
 
-use super::named::Named;
+use super::path::PathKey;
 use super::records::{lost, page, read_before, reason, submit};
-use super::rooms::Rooms;
+use super::services::AppState;
 use super::write::{NO_BODY, WriteRecord};
 use crate::access::Permit;
 use crate::access::permit::{ManageRelease, Read};
 use crate::commit::state::EnvironmentState;
-use crate::commit::{CommitError, Made};
+use crate::commit::{Applied, CommitError};
 use crate::http::query::{PageQuery, Query, WriteQuery};
-use crate::http::{Body, Refusal, Reply};
+use crate::http::{ApiError, ApiResponse, Body};
 use crate::release::{self, Beginning};
 
 /// The releases, newest first. What a protected environment misses is told of the flags that a release names.
 #[utoipa::path(get, path = "/v1/environments/{env}/releases", tag = "releases",
     params(("env" = String, Path, example = "production"), PageQuery),
     responses((status = 200, description = "A page of releases", body = Page<ReleaseView>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let (state, stale, Query(query)) = (rooms.state(&permit)?, rooms.stale(), query);
+pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let (state, stale, Query(query)) = (app.state(&permit)?, app.stale(), query);
     let mut releases: Vec<&Release> = state.records.releases.iter().filter_map(|entry| entry.value().ok()).collect();
     releases.sort_by(|a, b| (b.at, &b.name).cmp(&(a.at, &a.name)));
-    let now = rooms.now();
+    let now = app.now();
     let view = |release: &&Release| release::view(&state, release, &BTreeSet::new(), now);
     let page = page(&releases, |release| release.name.to_string(), view, &query, stale.is_some());
-    Ok(Reply::ok(&page)?.stale(stale))
+    Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
 /// One release: what it changed against its baseline, how long it can still be taken back as planned, and what it does not say yet.
 #[utoipa::path(get, path = "/v1/environments/{env}/releases/{key}", tag = "releases",
     params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "Its name", example = "web-2026.11.24")),
     responses((status = 200, description = "The release", body = ReleaseDetail), (status = "4XX", body = Problem)))]
-pub(super) async fn get(permit: Permit<Read>, name: Named<ReleaseName>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let (Named(name), stale) = (name, rooms.stale());
-    let touched = rooms.touched(&permit, &name).await?;
-    let state = rooms.state(&permit)?;
+pub(super) async fn get(permit: Permit<Read>, name: PathKey<ReleaseName>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let (PathKey(name), stale) = (name, app.stale());
+    let touched = app.touched(&permit, &name).await?;
+    let state = app.state(&permit)?;
     let entry = state.records.releases.get(name.as_str());
     let entry = entry.ok_or_else(|| CommitError::NoRecord(RecordKey::Release(name.clone())))?;
     let release = entry
         .value()
-        .map_err(|faults| Refusal::new(Code::Internal, format!("The release cannot be read: {faults}.")))?;
-    let baseline = rooms.resolve(&permit, &TargetName::Checkpoint(release.baseline.clone())).await?;
+        .map_err(|faults| ApiError::new(Code::Internal, format!("The release cannot be read: {faults}.")))?;
+    let baseline = app.resolve(&permit, &TargetName::Checkpoint(release.baseline.clone())).await?;
     let flags = touched.flags.keys().cloned().collect();
     let detail = ReleaseDetail {
-        view: release::view(&state, release, &flags, rooms.now()),
+        view: release::view(&state, release, &flags, app.now()),
         diff: release::diff(&baseline.state.snapshot, &state.snapshot, &touched),
     };
-    Ok(Reply::ok(&detail)?.record_etag(entry.digest()).stale(stale))
+    Ok(ApiResponse::ok(&detail)?.record_etag(entry.digest()).stale(stale))
 }
 
 /// Begins a release: takes the checkpoint that it goes back to, and opens it, in one commit.
@@ -65,14 +65,14 @@ pub(super) async fn get(permit: Permit<Read>, name: Named<ReleaseName>, rooms: w
     params(("env" = String, Path, example = "production"), WriteQuery),
     request_body(content = ReleaseRequest, example = json!({"name": "web-2026.11.24", "artifact": "web 2026.11.24", "failure": ["more than 1% of checkouts fail"], "window_seconds": 7200, "owners": {"commander": "ana"}})),
     responses((status = 201, description = "Begun", body = ReleaseView), (status = "4XX", body = Problem)))]
-pub(super) async fn begin(write: WriteRecord<ManageRelease>, body: Body<ReleaseRequest>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+pub(super) async fn begin(write: WriteRecord<ManageRelease>, body: Body<ReleaseRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let ReleaseRequest { name, details, reason: given } = body.value;
     let given = given.or_else(|| write.given_reason());
     let why = reason(&format!("began release {name}"), given.as_deref());
-    let (by, at) = (write.permit.author().actor, rooms.now());
-    let view = viewer(&rooms, &write, name.clone())?;
+    let (by, at) = (write.permit.author().actor, app.now());
+    let view = viewer(&app, &write, name.clone())?;
     let asked = (release::begin(Beginning { name, details, by, at }), why);
-    let (_, reply) = submit(&rooms, write, &body.digest, asked, StatusCode::CREATED, view).await?;
+    let (_, reply) = submit(&app, write, &body.digest, asked, StatusCode::CREATED, view).await?;
     Ok(reply)
 }
 
@@ -84,17 +84,17 @@ pub(super) async fn begin(write: WriteRecord<ManageRelease>, body: Body<ReleaseR
     responses((status = 200, description = "Changed, or so already", body = ReleaseView), (status = "4XX", body = Problem)))]
 pub(super) async fn set(
     write: WriteRecord<ManageRelease>,
-    name: Named<ReleaseName>,
+    name: PathKey<ReleaseName>,
     body: Body<ReleasePatch>,
-    rooms: web::Data<Rooms>,
-) -> Result<Reply, Refusal> {
-    let Named(name) = name;
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
+    let PathKey(name) = name;
     let expected = read_before(write.condition)?;
     let given = body.value.reason.clone().or_else(|| write.given_reason());
     let why = reason(&format!("described release {name}"), given.as_deref());
-    let view = viewer(&rooms, &write, name.clone())?;
+    let view = viewer(&app, &write, name.clone())?;
     let asked = (release::set(name, body.value, expected), why);
-    let (_, reply) = submit(&rooms, write, &body.digest, asked, StatusCode::OK, view).await?;
+    let (_, reply) = submit(&app, write, &body.digest, asked, StatusCode::OK, view).await?;
     Ok(reply)
 }
 
@@ -102,21 +102,25 @@ pub(super) async fn set(
 #[utoipa::path(post, path = "/v1/environments/{env}/releases/{key}/finish", tag = "releases",
     params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "Its name", example = "web-2026.11.24"), WriteQuery),
     responses((status = 200, description = "Finished, or so already", body = ReleaseView), (status = "4XX", body = Problem)))]
-pub(super) async fn finish(write: WriteRecord<ManageRelease>, name: Named<ReleaseName>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let Named(name) = name;
+pub(super) async fn finish(write: WriteRecord<ManageRelease>, name: PathKey<ReleaseName>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let PathKey(name) = name;
     let expected = read_before(write.condition)?;
     let given = write.given_reason();
     let why = reason(&format!("finished release {name}"), given.as_deref());
-    let view = viewer(&rooms, &write, name.clone())?;
-    let asked = (release::finish(name, write.permit.author().actor, rooms.now(), expected), why);
-    let (_, reply) = submit(&rooms, write, &NO_BODY, asked, StatusCode::OK, view).await?;
+    let view = viewer(&app, &write, name.clone())?;
+    let asked = (release::finish(name, write.permit.author().actor, app.now(), expected), why);
+    let (_, reply) = submit(&app, write, &NO_BODY, asked, StatusCode::OK, view).await?;
     Ok(reply)
 }
 
 /// Makes the view of a release from what a commit made.
-fn viewer(rooms: &Rooms, write: &WriteRecord<ManageRelease>, name: ReleaseName) -> Result<impl Fn(&Made) -> Result<ReleaseView, Refusal> + use<>, Refusal> {
-    let (state, now) = (rooms.state_of_release(&write.permit)?, rooms.now());
-    Ok(move |made: &Made| {
+fn viewer(
+    app: &AppState,
+    write: &WriteRecord<ManageRelease>,
+    name: ReleaseName,
+) -> Result<impl Fn(&Applied) -> Result<ReleaseView, ApiError> + use<>, ApiError> {
+    let (state, now) = (app.state_of_release(&write.permit)?, app.now());
+    Ok(move |made: &Applied| {
         let state = EnvironmentState {
             records: Arc::clone(&made.records),
             ..EnvironmentState::clone(&state)

@@ -11,32 +11,32 @@ use ripcord_proto::rest::plan::{FlagStep, SegmentStep, SettingsStep};
 use ripcord_proto::table::{Entry, Entity, Table};
 use ripcord_proto::{ValidationErrors, Kill, Position, Revision, Sequence, Snapshot};
 
-use super::rooms::Rooms;
+use super::services::AppState;
 use crate::access::Permit;
 use crate::access::permit::Read;
 use crate::audit::{self, Listed};
 use crate::http::query::{PageQuery, Query};
-use crate::http::{Refusal, Reply};
+use crate::http::{ApiError, ApiResponse};
 
 /// The commits that made a revision, newest first.
 #[utoipa::path(get, path = "/v1/environments/{env}/revisions", tag = "history", params(("env" = String, Path, example = "production"), PageQuery),
     responses((status = 200, description = "A page of commits", body = Page<LogEntry>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let ((log, head), stale, Query(query)) = (rooms.log(&permit)?, rooms.stale(), query);
+pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let ((log, head), stale, Query(query)) = (app.log(&permit)?, app.stale(), query);
     let before = query.after.as_deref().map(sequence).transpose()?.unwrap_or(head.next());
     let makes_revision = |entry: &Sealed| entry.commit.revision.is_some();
-    let Listed { entries, next } = audit::newest_first(&**rooms.store(), &log, before, query.limit.get(), makes_revision).await?;
+    let Listed { entries, next } = audit::newest_first(&**app.store(), &log, before, query.limit.get(), makes_revision).await?;
     let page = Page {
         items: entries.iter().map(|entry| audit::summary(&log, entry)).collect::<Vec<_>>(),
         next: next.map(|sequence| sequence.to_string()),
         stale: stale.is_some(),
     };
-    Ok(Reply::ok(&page)?.stale(stale))
+    Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
 /// The sequence that `after` names.
-pub(super) fn sequence(text: &str) -> Result<Sequence, Refusal> {
-    let wrong = || Refusal::bad_parameter("after", ValidationErrors::one("", format!("{text:?} is no place in a log; give what `next` says")));
+pub(super) fn sequence(text: &str) -> Result<Sequence, ApiError> {
+    let wrong = || ApiError::bad_parameter("after", ValidationErrors::one("", format!("{text:?} is no place in a log; give what `next` says")));
     text.parse().map(Sequence).map_err(|_| wrong())
 }
 
@@ -44,40 +44,40 @@ pub(super) fn sequence(text: &str) -> Result<Sequence, Refusal> {
 #[utoipa::path(get, path = "/v1/environments/{env}/revisions/{key}", tag = "history",
     params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The revision, or epoch:revision", example = "42")),
     responses((status = 200, description = "The commit", body = LogEntryView), (status = "4XX", body = Problem)))]
-pub(super) async fn get(permit: Permit<Read>, path: web::Path<(String, String)>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let ((log, head), served) = (rooms.log(&permit)?, rooms.served(&permit)?);
+pub(super) async fn get(permit: Permit<Read>, path: web::Path<(String, String)>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let ((log, head), served) = (app.log(&permit)?, app.served(&permit)?);
     let (_, text) = path.into_inner();
     let position = position("revision", &text, served.snapshot.position)?;
-    let found = audit::at(&**rooms.store(), &log, head, position).await?;
+    let found = audit::at(&**app.store(), &log, head, position).await?;
     let (previous, entry): (Digest, Sealed) = found.ok_or_else(|| no_revision(position, &served.snapshot))?;
     let commit = serde_json::value::RawValue::from_string(entry.body.to_string());
-    let commit = commit.map_err(|error| Refusal::new(Code::Internal, format!("The commit could not be read: {error}.")))?;
+    let commit = commit.map_err(|error| ApiError::new(Code::Internal, format!("The commit could not be read: {error}.")))?;
     let view = LogEntryView {
         log: log.to_string(),
         commit,
         digest: entry.digest,
         previous,
     };
-    Ok(Reply::ok(&view)?.stale(rooms.stale()))
+    Ok(ApiResponse::ok(&view)?.stale(app.stale()))
 }
 
 /// `42`, which is of the current epoch, or `1:42`.
-pub(super) fn position(name: &str, text: &str, current: Position) -> Result<Position, Refusal> {
+pub(super) fn position(name: &str, text: &str, current: Position) -> Result<Position, ApiError> {
     if let Ok(revision) = text.parse() {
         return Ok(Position {
             epoch: current.epoch,
             revision: Revision(revision),
         });
     }
-    text.parse().map_err(|faults| Refusal::bad_parameter(name, faults))
+    text.parse().map_err(|faults| ApiError::bad_parameter(name, faults))
 }
 
-fn no_revision(position: Position, snapshot: &Snapshot) -> Refusal {
+fn no_revision(position: Position, snapshot: &Snapshot) -> ApiError {
     let detail = format!(
         "There is no revision {position} in environment {}; the newest is {}.",
         snapshot.environment, snapshot.position
     );
-    Refusal::new(Code::NotFound, detail)
+    ApiError::new(Code::NotFound, detail)
 }
 
 /// `GET diff`: between what.
@@ -94,14 +94,14 @@ pub(super) struct DiffQuery {
 /// How two revisions differ: flags and segments before and after, kills pulled and lifted.
 #[utoipa::path(get, path = "/v1/environments/{env}/diff", tag = "history", params(("env" = String, Path, example = "production"), DiffQuery),
     responses((status = 200, description = "The difference", body = RevisionDiff), (status = "4XX", body = Problem)))]
-pub(super) async fn diff(permit: Permit<Read>, query: Query<DiffQuery>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let (served, Query(query)) = (rooms.served(&permit)?, query);
+pub(super) async fn diff(permit: Permit<Read>, query: Query<DiffQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let (served, Query(query)) = (app.served(&permit)?, query);
     let current = served.snapshot.position;
     let from = position("from", &query.from, current)?;
     let to = query.to.as_deref().map_or(Ok(current), |text| position("to", text, current))?;
-    let old = rooms.state_at(&permit, from).await?.ok_or_else(|| no_revision(from, &served.snapshot))?;
-    let new = rooms.state_at(&permit, to).await?.ok_or_else(|| no_revision(to, &served.snapshot))?;
-    Ok(Reply::ok(&between(&old, &new))?.stale(rooms.stale()))
+    let old = app.state_at(&permit, from).await?.ok_or_else(|| no_revision(from, &served.snapshot))?;
+    let new = app.state_at(&permit, to).await?.ok_or_else(|| no_revision(to, &served.snapshot))?;
+    Ok(ApiResponse::ok(&between(&old, &new))?.stale(app.stale()))
 }
 
 fn between(old: &Snapshot, new: &Snapshot) -> RevisionDiff {

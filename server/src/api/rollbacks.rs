@@ -1,6 +1,6 @@
 //! `rollbacks` and what is done to one.
 
-pub(super) mod acts;
-pub(super) mod kept;
-pub(super) mod made;
+pub(super) mod actions;
+pub(super) mod create;
+pub(super) mod read;
 pub(super) mod undo;

@@ -7,27 +7,27 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, Error, HttpRequest, Resource, Route, web};
 use ripcord_proto::problem::Code;
 
-use super::rooms::{Parts, Rooms};
+use super::services::{AppState, Services};
 use super::{
-    audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, front, hooks, keys, kills, metrics, openapi,
+    audit, backup, checkpoints, commits, confirmations, connections, drills, environments, explain, flags, hooks, index_page, keys, kills, metrics, openapi,
     outcomes, peers, pings, policy, proposals, releases, revisions, rollbacks, rollouts, segments, sets, settings, stale_flags, triggers,
 };
 use crate::access::Access;
-use crate::http::{Refusal, compress, problem, span};
+use crate::http::{ApiError, compress, error, request_tracing};
 use crate::stream::Worker;
 
-/// The API over its rooms. Cheap to clone.
+/// The REST API. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Api {
-    rooms: web::Data<Rooms>,
+    app: web::Data<AppState>,
     access: web::Data<Access>,
 }
 
 impl Api {
     /// Over these parts, for the callers that `access` knows.
-    pub fn new(parts: Parts, access: Access) -> Self {
+    pub fn new(parts: Services, access: Access) -> Self {
         Self {
-            rooms: web::Data::new(Rooms::new(parts)),
+            app: web::Data::new(AppState::new(parts)),
             access: web::Data::new(access),
         }
     }
@@ -40,16 +40,16 @@ impl Api {
         App::new()
             .configure(|config| worker.routes(config))
             .configure(|config| self.configure(config))
-            .default_service(web::to(problem::no_such_path))
-            .wrap(from_fn(span::around))
+            .default_service(web::to(error::no_such_path))
+            .wrap(from_fn(request_tracing::around))
     }
 
     /// Mounts all routes but the streams.
     pub fn configure(&self, config: &mut web::ServiceConfig) {
         config
-            .app_data(web::Data::clone(&self.rooms))
+            .app_data(web::Data::clone(&self.app))
             .app_data(web::Data::clone(&self.access))
-            .service(at("/", "GET", [web::get().to(front::page)]))
+            .service(at("/", "GET", [web::get().to(index_page::page)]))
             .service(at("/metrics", "GET", [web::get().to(metrics::scrape)]))
             .service(at("/openapi.json", "GET", [web::get().to(openapi::document)]))
             .service(at("/schema/flags.json", "GET", [web::get().to(openapi::flags_schema)]))
@@ -164,15 +164,15 @@ fn rollback_routes(config: &mut web::ServiceConfig) {
         .service(at(
             "/{env}/rollbacks",
             "GET, POST",
-            [web::get().to(rollbacks::kept::list), web::post().to(rollbacks::made::create)],
+            [web::get().to(rollbacks::read::list), web::post().to(rollbacks::create::create)],
         ))
-        .service(at("/{env}/rollbacks/plan", "POST", [web::post().to(rollbacks::made::plan)]))
-        .service(at("/{env}/rollbacks/{key}", "GET", [web::get().to(rollbacks::kept::get)]))
-        .service(at("/{env}/rollbacks/{key}/stop", "POST", [web::post().to(rollbacks::acts::stop)]))
-        .service(at("/{env}/rollbacks/{key}/resume", "POST", [web::post().to(rollbacks::acts::resume)]))
+        .service(at("/{env}/rollbacks/plan", "POST", [web::post().to(rollbacks::create::plan)]))
+        .service(at("/{env}/rollbacks/{key}", "GET", [web::get().to(rollbacks::read::get)]))
+        .service(at("/{env}/rollbacks/{key}/stop", "POST", [web::post().to(rollbacks::actions::stop)]))
+        .service(at("/{env}/rollbacks/{key}/resume", "POST", [web::post().to(rollbacks::actions::resume)]))
         .service(at("/{env}/rollbacks/{key}/undo", "POST", [web::post().to(rollbacks::undo::create)]))
         .service(at("/{env}/rollbacks/{key}/undo/plan", "POST", [web::post().to(rollbacks::undo::plan)]))
-        .service(at("/{env}/rollbacks/{key}/review", "POST", [web::post().to(rollbacks::acts::review)]));
+        .service(at("/{env}/rollbacks/{key}/review", "POST", [web::post().to(rollbacks::actions::review)]));
 }
 
 fn release_routes(config: &mut web::ServiceConfig) {
@@ -198,12 +198,12 @@ fn rollout_routes(config: &mut web::ServiceConfig) {
             [web::get().to(rollouts::list), web::post().to(rollouts::start)],
         ))
         .service(at("/{env}/rollouts/{key}", "GET", [web::get().to(rollouts::get)]))
-        .service(at("/{env}/rollouts/{key}/pause", "POST", [web::post().to(rollouts::acts::pause)]))
-        .service(at("/{env}/rollouts/{key}/resume", "POST", [web::post().to(rollouts::acts::resume)]))
-        .service(at("/{env}/rollouts/{key}/advance", "POST", [web::post().to(rollouts::acts::advance)]))
-        .service(at("/{env}/rollouts/{key}/abort", "POST", [web::post().to(rollouts::acts::abort)]))
-        .service(at("/{env}/rollouts/{key}/rollback", "POST", [web::post().to(rollouts::acts::rollback)]))
-        .service(at("/{env}/rollouts/{key}/approve", "POST", [web::post().to(rollouts::acts::approve)]))
+        .service(at("/{env}/rollouts/{key}/pause", "POST", [web::post().to(rollouts::actions::pause)]))
+        .service(at("/{env}/rollouts/{key}/resume", "POST", [web::post().to(rollouts::actions::resume)]))
+        .service(at("/{env}/rollouts/{key}/advance", "POST", [web::post().to(rollouts::actions::advance)]))
+        .service(at("/{env}/rollouts/{key}/abort", "POST", [web::post().to(rollouts::actions::abort)]))
+        .service(at("/{env}/rollouts/{key}/rollback", "POST", [web::post().to(rollouts::actions::rollback)]))
+        .service(at("/{env}/rollouts/{key}/approve", "POST", [web::post().to(rollouts::actions::approve)]))
         .service(at("/{env}/rollouts/{key}/replay", "POST", [web::post().to(rollouts::replay)]));
 }
 
@@ -234,7 +234,7 @@ fn trigger_routes(config: &mut web::ServiceConfig) {
 fn at(path: &str, methods: &'static str, routes: impl IntoIterator<Item = Route>) -> Resource {
     let refuse = move |request: HttpRequest| async move {
         let detail = format!("{} does not take {}; it takes {methods}.", request.path(), request.method());
-        let refusal = Refusal::new(Code::MethodNotAllowed, detail).with_header(ALLOW, HeaderValue::from_static(methods));
+        let refusal = ApiError::new(Code::MethodNotAllowed, detail).with_header(ALLOW, HeaderValue::from_static(methods));
         Err::<actix_web::HttpResponse, _>(refusal)
     };
     routes

@@ -12,15 +12,15 @@ use ripcord_proto::table::Entry;
 use ripcord_proto::{FlagKey, Segment, SegmentKey};
 
 use super::confirm::Subject;
-use super::named::Named;
-use super::rooms::Rooms;
-use super::write::{Asked, NO_BODY, Prepared, Write, etag_after, of_segment, reply, written};
+use super::path::PathKey;
+use super::services::AppState;
+use super::write::{NO_BODY, PreparedWrite, Write, WriteRequest, etag_after, of_segment, reply, written};
 use crate::access::Permit;
 use crate::access::permit::{Edit, Read};
-use crate::commit::Ask;
+use crate::commit::Operation;
 use crate::http::precondition::has_already;
 use crate::http::query::{PageQuery, Query, Wait, WriteQuery};
-use crate::http::{Body, Refusal, Reply};
+use crate::http::{ApiError, ApiResponse, Body};
 use crate::snapshot::publication::Served;
 
 /// The flags whose rules name each segment.
@@ -55,8 +55,8 @@ fn view(entry: &Entry<Segment>, users: &BTreeMap<SegmentKey, Vec<FlagKey>>, stal
 #[utoipa::path(get, path = "/v1/environments/{env}/segments", tag = "segments",
     params(("env" = String, Path, example = "production"), PageQuery),
     responses((status = 200, description = "A page of segments", body = Page<SegmentView>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let (served, stale, Query(query)) = (rooms.served(&permit)?, rooms.stale(), query);
+pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let (served, stale, Query(query)) = (app.served(&permit)?, app.stale(), query);
     let after = query.after.unwrap_or_default();
     let users = users(&served);
     let mut found = served.snapshot.segments.iter().filter(|entry| *entry.key().as_str() > *after);
@@ -67,7 +67,7 @@ pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, rooms: w
         next,
         stale: stale.is_some(),
     };
-    Ok(Reply::ok(&page)?.etag(served.snapshot.position).stale(stale))
+    Ok(ApiResponse::ok(&page)?.etag(served.snapshot.position).stale(stale))
 }
 
 /// One segment, as it was put, and the flags whose rules name it.
@@ -75,56 +75,56 @@ pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, rooms: w
     params(("env" = String, Path, example = "production"), ("key" = String, Path, example = "beta")),
     responses((status = 200, description = "The segment; its ETag is what If-Match takes", body = SegmentView),
         (status = 304, description = "If-None-Match names its ETag"), (status = "4XX", body = Problem)))]
-pub(super) async fn get(permit: Permit<Read>, key: Named<SegmentKey>, request: HttpRequest, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let (served, stale, Named(key)) = (rooms.served(&permit)?, rooms.stale(), key);
+pub(super) async fn get(permit: Permit<Read>, key: PathKey<SegmentKey>, request: HttpRequest, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let (served, stale, PathKey(key)) = (app.served(&permit)?, app.stale(), key);
     let entry = served.snapshot.segments.get(key.as_str());
     let entry = entry.ok_or_else(|| {
-        Refusal::new(
+        ApiError::new(
             Code::NotFound,
             format!("There is no segment {key} in environment {}.", served.snapshot.environment),
         )
     })?;
     if has_already(&request, entry.changed()) {
-        return Ok(Reply::unchanged(entry.changed()));
+        return Ok(ApiResponse::unchanged(entry.changed()));
     }
     let view = view(entry, &users(&served), stale.is_some());
-    Ok(Reply::ok(&view)?.etag(entry.changed()).stale(stale))
+    Ok(ApiResponse::ok(&view)?.etag(entry.changed()).stale(stale))
 }
 
 /// Makes a segment, or puts it as it shall be from now on.
 #[utoipa::path(put, path = "/v1/environments/{env}/segments/{key}", tag = "segments",
     params(("env" = String, Path, example = "production"), ("key" = String, Path, example = "beta"), WriteQuery),
     request_body(content = Segment, example = json!({"attribute": "plan", "equals": "beta"})),
-    responses((status = 200, description = "Changed, or so already", body = WriteResponse), (status = 201, description = "Made", body = WriteResponse), (status = "4XX", body = Problem)))]
-pub(super) async fn put(write: Write<Edit>, key: Named<SegmentKey>, body: Body<Segment>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let Named(key) = key;
-    let known = rooms.last_change_of_segment(write.permit.environment(), &key).is_some();
+    responses((status = 200, description = "Changed, or so already", body = Written), (status = 201, description = "Made", body = Written), (status = "4XX", body = Problem)))]
+pub(super) async fn put(write: Write<Edit>, key: PathKey<SegmentKey>, body: Body<Segment>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let PathKey(key) = key;
+    let known = app.last_change_of_segment(write.permit.environment(), &key).is_some();
     let status = if known { StatusCode::OK } else { StatusCode::CREATED };
-    let asked = Asked::one(Ask::PutSegment(key.clone(), Box::new(body.value))).under(of_segment(write.condition, &key));
+    let asked = WriteRequest::one(Operation::PutSegment(key.clone(), Box::new(body.value))).under(of_segment(write.condition, &key));
     let wait = write.wait();
     let prepared = write.prepare(asked, &body.digest, move |made| written(made, status));
-    commit(&rooms, prepared, &key, wait).await
+    commit(&app, prepared, &key, wait).await
 }
 
 /// Deletes a segment that no flag names.
 #[utoipa::path(delete, path = "/v1/environments/{env}/segments/{key}", tag = "segments",
     params(("env" = String, Path, example = "production"), ("key" = String, Path, example = "beta"), WriteQuery),
-    responses((status = 200, description = "Deleted", body = WriteResponse), (status = "4XX", body = Problem)))]
-pub(super) async fn delete(write: Write<Edit>, key: Named<SegmentKey>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let Named(key) = key;
-    let asked = Asked::one(Ask::DeleteSegment(key.clone())).under(of_segment(write.condition, &key));
+    responses((status = 200, description = "Deleted", body = Written), (status = "4XX", body = Problem)))]
+pub(super) async fn delete(write: Write<Edit>, key: PathKey<SegmentKey>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let PathKey(key) = key;
+    let asked = WriteRequest::one(Operation::DeleteSegment(key.clone())).under(of_segment(write.condition, &key));
     let wait = write.wait();
     let prepared = write.prepare(asked, &NO_BODY, |made| written(made, StatusCode::OK));
-    commit(&rooms, prepared, &key, wait).await
+    commit(&app, prepared, &key, wait).await
 }
 
-async fn commit(rooms: &Rooms, prepared: Prepared<Edit>, key: &SegmentKey, wait: Option<Wait>) -> Result<Reply, Refusal> {
+async fn commit(app: &AppState, prepared: PreparedWrite<Edit>, key: &SegmentKey, wait: Option<Wait>) -> Result<ApiResponse, ApiError> {
     let environment = prepared.environment().clone();
-    let committed = rooms.submit(prepared).await?;
+    let committed = app.submit(prepared).await?;
     tracing::Span::current().record("revision", committed.position.revision.0);
-    let confirmation = rooms.confirmed(&environment, Subject::Revision(committed.position), wait).await;
+    let confirmation = app.confirmed(&environment, Subject::Revision(committed.position), wait).await;
     let reply = reply(&committed.answer, committed.replayed, confirmation)?;
-    let last_change = rooms.last_change_of_segment(&environment, key);
+    let last_change = app.last_change_of_segment(&environment, key);
     Ok(match etag_after(&committed.answer, committed.position, last_change) {
         Some(position) => reply.etag(position),
         None => reply,

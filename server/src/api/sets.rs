@@ -9,19 +9,19 @@ use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::sets::SetView;
 
-use super::rooms::Rooms;
+use super::services::AppState;
 use crate::access::Permit;
 use crate::access::permit::Read;
 use crate::http::query::{PageQuery, Query};
-use crate::http::{Refusal, Reply};
+use crate::http::{ApiError, ApiResponse};
 
 /// The file sets of an environment, by name. The set `default` also owns whatever no other does; here it has what was applied.
 #[utoipa::path(get, path = "/v1/environments/{env}/sets", tag = "flags",
     params(("env" = String, Path, example = "production"), PageQuery),
     responses((status = 200, description = "A page of sets", body = Page<SetView>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let Query(query) = query;
-    let state = rooms.state(&permit)?;
+    let state = app.state(&permit)?;
     let mut sets: BTreeMap<SetName, SetView> = BTreeMap::new();
     for claim in &state.records.claims {
         let (Ok(value), Ok(claimed)) = (claim.value(), claim.key().claimed()) else {
@@ -41,11 +41,11 @@ pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, rooms: w
     let after = query.after.unwrap_or_default();
     let mut sets = sets.into_values().filter(|view| view.set.as_str() > after.as_str());
     let items: Vec<SetView> = sets.by_ref().take(query.limit.get()).collect();
-    let stale = rooms.stale();
+    let stale = app.stale();
     let page = Page {
         next: sets.next().and(items.last().map(|view| view.set.to_string())),
         items,
         stale: stale.is_some(),
     };
-    Ok(Reply::ok(&page)?.stale(stale))
+    Ok(ApiResponse::ok(&page)?.stale(stale))
 }

@@ -8,18 +8,18 @@ use ripcord_proto::rest::settings::{SettingsRequest, SettingsView};
 use ripcord_proto::rest::responses::WriteResponse;
 
 use super::confirm::Subject;
-use super::rooms::Rooms;
-use super::write::{Asked, Write, of_environment, reply, written_with};
+use super::services::AppState;
+use super::write::{Write, WriteRequest, of_environment, reply, written_with};
 use crate::access::Permit;
 use crate::access::permit::{Administer, Read};
-use crate::commit::Ask;
-use crate::http::{Body, Refusal, Reply};
+use crate::commit::Operation;
+use crate::http::{ApiError, ApiResponse, Body};
 
 /// The environment's settings.
 #[utoipa::path(get, path = "/v1/environments/{env}/settings", tag = "settings", params(("env" = String, Path, example = "production")),
     responses((status = 200, description = "The settings", body = SettingsView), (status = "4XX", body = Problem)))]
-pub(super) async fn get(permit: Permit<Read>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let (served, stale) = (rooms.served(&permit)?, rooms.stale());
+pub(super) async fn get(permit: Permit<Read>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let (served, stale) = (app.served(&permit)?, app.stale());
     let position = served.snapshot.position;
     let view = SettingsView {
         epoch: position.epoch,
@@ -27,37 +27,37 @@ pub(super) async fn get(permit: Permit<Read>, rooms: web::Data<Rooms>) -> Result
         settings: served.snapshot.settings,
         stale: stale.is_some(),
     };
-    Ok(Reply::ok(&view)?.etag(position).stale(stale))
+    Ok(ApiResponse::ok(&view)?.etag(position).stale(stale))
 }
 
 /// Puts the settings. Another bucketing generation re-buckets everybody; the request must say that this is known.
 #[utoipa::path(put, path = "/v1/environments/{env}/settings", tag = "settings",
     params(("env" = String, Path, example = "production"), crate::http::query::WriteQuery),
     request_body(content = SettingsRequest, example = json!({"bucketing": "v2", "rebuckets_everybody": true, "reason": "our flagd clients bucket by v2"})),
-    responses((status = 200, description = "Changed, or so already", body = WriteResponse), (status = "4XX", body = Problem)))]
-pub(super) async fn put(write: Write<Administer>, body: Body<SettingsRequest>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let ask = if rooms.has_settings(&write.permit, body.value.settings())? {
-        Ask::PutSettings(body.value.settings())
+    responses((status = 200, description = "Changed, or so already", body = Written), (status = "4XX", body = Problem)))]
+pub(super) async fn put(write: Write<Administer>, body: Body<SettingsRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let ask = if app.has_settings(&write.permit, body.value.settings())? {
+        Operation::PutSettings(body.value.settings())
     } else {
-        rebuckets(&body.value).map_err(Refusal::invalid)?
+        rebuckets(&body.value).map_err(ApiError::invalid)?
     };
     let warnings: Vec<String> = warning(&ask).into_iter().collect();
-    let asked = Asked::one(ask).under(of_environment(write.condition)?).because(body.value.reason);
+    let asked = WriteRequest::one(ask).under(of_environment(write.condition)?).because(body.value.reason);
     let wait = write.wait();
     let prepared = write.prepare(asked, &body.digest, move |made| {
         let warnings = if made.changes.is_empty() { Vec::new() } else { warnings.clone() };
         written_with(made, StatusCode::OK, warnings)
     });
     let environment = prepared.environment().clone();
-    let committed = rooms.submit(prepared).await?;
-    let confirmation = rooms.confirmed(&environment, Subject::Revision(committed.position), wait).await;
+    let committed = app.submit(prepared).await?;
+    let confirmation = app.confirmed(&environment, Subject::Revision(committed.position), wait).await;
     Ok(reply(&committed.answer, committed.replayed, confirmation)?.etag(committed.position))
 }
 
 /// The ask for settings whose caller says that he knows what they do.
-pub(super) fn rebuckets(request: &SettingsRequest) -> Result<Ask, ValidationErrors> {
+pub(super) fn rebuckets(request: &SettingsRequest) -> Result<Operation, ValidationErrors> {
     if request.rebuckets_everybody {
-        return Ok(Ask::PutSettings(request.settings()));
+        return Ok(Operation::PutSettings(request.settings()));
     }
     Err(ValidationErrors::one(
         "rebuckets_everybody",
@@ -66,25 +66,25 @@ pub(super) fn rebuckets(request: &SettingsRequest) -> Result<Ask, ValidationErro
 }
 
 /// What the caller should know of an ask although all goes well.
-pub(super) fn warning(ask: &Ask) -> Option<String> {
+pub(super) fn warning(ask: &Operation) -> Option<String> {
     match ask {
-        Ask::PutSettings(_) => Some("A change of the bucketing generation re-buckets everybody: most users of a split get another variant.".to_owned()),
-        Ask::PutFlag(..)
-        | Ask::DeleteFlag(_)
-        | Ask::SetEnabled(..)
-        | Ask::PutSegment(..)
-        | Ask::DeleteSegment(_)
-        | Ask::Kill(_)
-        | Ask::Merge(_)
-        | Ask::Withdraw(_)
-        | Ask::Restore(_)
-        | Ask::GiveReason(..)
-        | Ask::Driven(_)
-        | Ask::PutRecord(..)
-        | Ask::DeleteRecord(..)
-        | Ask::Decide(_)
-        | Ask::DecideNow(_)
-        | Ask::Ping(_)
-        | Ask::Rollback(_) => None,
+        Operation::PutSettings(_) => Some("A change of the bucketing generation re-buckets everybody: most users of a split get another variant.".to_owned()),
+        Operation::PutFlag(..)
+        | Operation::DeleteFlag(_)
+        | Operation::SetEnabled(..)
+        | Operation::PutSegment(..)
+        | Operation::DeleteSegment(_)
+        | Operation::Kill(_)
+        | Operation::Merge(_)
+        | Operation::Withdraw(_)
+        | Operation::Restore(_)
+        | Operation::GiveReason(..)
+        | Operation::Driven(_)
+        | Operation::PutRecord(..)
+        | Operation::DeleteRecord(..)
+        | Operation::Decide(_)
+        | Operation::DecideNow(_)
+        | Operation::Ping(_)
+        | Operation::Rollback(_) => None,
     }
 }

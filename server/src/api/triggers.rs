@@ -14,15 +14,15 @@ use ripcord_proto::table::Entry;
 use ripcord_proto::trigger::Trigger;
 use ripcord_proto::{EnvironmentKey, ValidationErrors};
 
-use super::named::Named;
+use super::path::PathKey;
 use super::records::{lost, page, read_before, reason, submit};
-use super::rooms::Rooms;
+use super::services::AppState;
 use super::write::{NO_BODY, WriteRecord, reply};
 use crate::access::Permit;
 use crate::access::permit::{ChangeTrigger, ManageTrigger, Read};
-use crate::commit::{CommitError, Made};
+use crate::commit::{Applied, CommitError};
 use crate::http::query::{PageQuery, Query, WriteQuery};
-use crate::http::{Body, Refusal, Reply};
+use crate::http::{ApiError, ApiResponse, Body};
 use crate::trigger::manage;
 
 /// Firings that are shown with their trigger.
@@ -32,29 +32,29 @@ const SHOWN: usize = 10;
 #[utoipa::path(get, path = "/v1/environments/{env}/triggers", tag = "triggers",
     params(("env" = String, Path, example = "production"), PageQuery),
     responses((status = 200, description = "A page of triggers", body = Page<TriggerView>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let (records, stale, Query(query)) = (rooms.records(&permit)?, rooms.stale(), query);
+pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let (records, stale, Query(query)) = (app.records(&permit)?, app.stale(), query);
     let triggers: Vec<&Trigger> = records.triggers.iter().filter_map(|entry| entry.value().ok()).collect();
     let policy = records.policy();
     let view = |trigger: &&Trigger| TriggerView::of(permit.environment(), trigger, &policy);
     let page = page(&triggers, |trigger| trigger.name.to_string(), view, &query, stale.is_some());
-    Ok(Reply::ok(&page)?.stale(stale))
+    Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
 /// One trigger and its newest firings.
 #[utoipa::path(get, path = "/v1/environments/{env}/triggers/{key}", tag = "triggers",
     params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "Its name", example = "error-rate")),
     responses((status = 200, description = "The trigger", body = TriggerDetail), (status = "4XX", body = Problem)))]
-pub(super) async fn get(permit: Permit<Read>, name: Named<TriggerName>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let (records, Named(name)) = (rooms.records(&permit)?, name);
+pub(super) async fn get(permit: Permit<Read>, name: PathKey<TriggerName>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let (records, PathKey(name)) = (app.records(&permit)?, name);
     let (entry, trigger) = find(&records, &name)?;
-    let firings = firings::newest_first(&rooms, &records);
+    let firings = firings::newest_first(&app, &records);
     let own = firings.into_iter().filter(|firing| firing.trigger == name).take(SHOWN);
     let detail = TriggerDetail {
         trigger: TriggerView::of(permit.environment(), trigger, &records.policy()),
-        firings: own.map(|firing| FiringView::of(firing, rooms.now())).collect(),
+        firings: own.map(|firing| FiringView::of(firing, app.now())).collect(),
     };
-    Ok(Reply::ok(&detail)?.record_etag(entry.digest()).stale(rooms.stale()))
+    Ok(ApiResponse::ok(&detail)?.record_etag(entry.digest()).stale(app.stale()))
 }
 
 /// Makes a trigger. The answer has its secret, which is never shown again.
@@ -62,31 +62,31 @@ pub(super) async fn get(permit: Permit<Read>, name: Named<TriggerName>, rooms: w
     params(("env" = String, Path, example = "production"), WriteQuery),
     request_body(content = TriggerRequest, example = json!({"name": "error-rate", "source": "alertmanager", "credential": "bearer",
         "action": {"rollback": {"scope": "open_release"}}, "conditions": {"labels": {"severity": "page"}, "during": "open_release"}, "cooldown": "15m", "max_per_hour": 3})),
-    responses((status = 201, description = "Made", body = TriggerCreated), (status = "4XX", body = Problem)))]
-pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<TriggerRequest>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
+    responses((status = 201, description = "Applied", body = TriggerCreated), (status = "4XX", body = Problem)))]
+pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<TriggerRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let request = body.value;
-    let made = manage::made(&request, write.permit.author().actor, rooms.now());
+    let made = manage::made(&request, write.permit.author().actor, app.now());
     let given = request.reason.clone().or_else(|| write.given_reason());
     let why = reason(&format!("made trigger {}: {}", request.name, request.action), given.as_deref());
     let view = viewer(&write, request.name);
     // What is recorded for a repeat of the call is everything but the secret.
-    let recorded = move |made: &Made| {
+    let recorded = move |made: &Applied| {
         Ok(TriggerCreated {
             trigger: view(made)?,
             secret: None,
         })
     };
-    let (committed, shown) = submit(&rooms, write, &body.digest, (manage::create(made.trigger), why), StatusCode::CREATED, recorded).await?;
+    let (committed, shown) = submit(&app, write, &body.digest, (manage::create(made.trigger), why), StatusCode::CREATED, recorded).await?;
     let Some(secret) = made.secret.filter(|_| !committed.replayed) else {
         return Ok(shown);
     };
     let answered: TriggerCreated = serde_json::from_str(committed.answer.body.get())
-        .map_err(|error| Refusal::new(Code::Internal, format!("The trigger was made, and its answer could not be read back: {error}.")))?;
+        .map_err(|error| ApiError::new(Code::Internal, format!("The trigger was made, and its answer could not be read back: {error}.")))?;
     let shown = TriggerCreated {
         secret: Some(secret.expose().to_owned()),
         ..answered
     };
-    Reply::json(StatusCode::CREATED, &shown)
+    ApiResponse::json(StatusCode::CREATED, &shown)
 }
 
 /// Changes what is named of a trigger. Whoever is on call may disarm it, and nothing else.
@@ -96,11 +96,11 @@ pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<Trigger
     responses((status = 200, description = "Changed, or so already", body = TriggerView), (status = "4XX", body = Problem)))]
 pub(super) async fn change(
     write: WriteRecord<ChangeTrigger>,
-    name: Named<TriggerName>,
+    name: PathKey<TriggerName>,
     body: Body<TriggerPatch>,
-    rooms: web::Data<Rooms>,
-) -> Result<Reply, Refusal> {
-    let (Named(name), patch) = (name, body.value);
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
+    let (PathKey(name), patch) = (name, body.value);
     if !patch.only_disarms() {
         write.permit.also(&[Action::Trigger])?;
     }
@@ -109,7 +109,7 @@ pub(super) async fn change(
     let what = patch.state.map_or("changed".to_owned(), |state| format!("set {state}"));
     let why = reason(&format!("trigger {name} {what}"), given.as_deref());
     let view = viewer(&write, name.clone());
-    let (_, reply) = submit(&rooms, write, &body.digest, (manage::change(name, patch, expected), why), StatusCode::OK, view).await?;
+    let (_, reply) = submit(&app, write, &body.digest, (manage::change(name, patch, expected), why), StatusCode::OK, view).await?;
     Ok(reply)
 }
 
@@ -117,14 +117,14 @@ pub(super) async fn change(
 #[utoipa::path(delete, path = "/v1/environments/{env}/triggers/{key}", tag = "triggers",
     params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "Its name", example = "error-rate"), WriteQuery),
     responses((status = 200, description = "Deleted", body = Object), (status = "4XX", body = Problem)))]
-pub(super) async fn delete(write: WriteRecord<ManageTrigger>, name: Named<TriggerName>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let Named(name) = name;
+pub(super) async fn delete(write: WriteRecord<ManageTrigger>, name: PathKey<TriggerName>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let PathKey(name) = name;
     let expected = read_before(write.condition)?;
     let given = write.given_reason();
     let why = reason(&format!("deleted trigger {name}"), given.as_deref());
     let deleted = name.clone();
-    let body = move |_: &Made| Ok(serde_json::json!({"name": deleted, "revision": null}));
-    let (committed, _) = submit(&rooms, write, &NO_BODY, (manage::delete(name, expected), why), StatusCode::OK, body).await?;
+    let body = move |_: &Applied| Ok(serde_json::json!({"name": deleted, "revision": null}));
+    let (committed, _) = submit(&app, write, &NO_BODY, (manage::delete(name, expected), why), StatusCode::OK, body).await?;
     reply(&committed.answer, committed.replayed, None)
 }
 
@@ -133,24 +133,24 @@ pub(super) async fn delete(write: WriteRecord<ManageTrigger>, name: Named<Trigge
     params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "Its name", example = "error-rate")),
     request_body(content = TriggerTestRequest, example = json!({"payload": {"error_rate": 0.2}})),
     responses((status = 200, description = "What it would come to", body = TriggerTestResponse), (status = "4XX", body = Problem)))]
-pub(super) async fn test(permit: Permit<Read>, name: Named<TriggerName>, body: Body<TriggerTestRequest>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let (records, Named(name)) = (rooms.records(&permit)?, name);
+pub(super) async fn test(permit: Permit<Read>, name: PathKey<TriggerName>, body: Body<TriggerTestRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let (records, PathKey(name)) = (app.records(&permit)?, name);
     let (_, trigger) = find(&records, &name)?;
-    let answer = rooms.triggers().test(permit.environment(), trigger, &body.value.payload).await?;
-    Ok(Reply::ok(&answer)?.stale(rooms.stale()))
+    let answer = app.triggers().test(permit.environment(), trigger, &body.value.payload).await?;
+    Ok(ApiResponse::ok(&answer)?.stale(app.stale()))
 }
 
-fn find<'r>(records: &'r Records, name: &TriggerName) -> Result<(&'r Entry<Trigger>, &'r Trigger), Refusal> {
+fn find<'r>(records: &'r Records, name: &TriggerName) -> Result<(&'r Entry<Trigger>, &'r Trigger), ApiError> {
     let entry = records.triggers.get(name.as_str());
     let entry = entry.ok_or_else(|| CommitError::NoRecord(RecordKey::Trigger(name.clone())))?;
-    let unreadable = |faults: &ValidationErrors| Refusal::new(Code::Internal, format!("The trigger cannot be read: {faults}."));
+    let unreadable = |faults: &ValidationErrors| ApiError::new(Code::Internal, format!("The trigger cannot be read: {faults}."));
     Ok((entry, entry.value().map_err(unreadable)?))
 }
 
 /// Makes the view of a trigger from what a commit made.
-fn viewer<A>(write: &WriteRecord<A>, name: TriggerName) -> impl Fn(&Made) -> Result<TriggerView, Refusal> + use<A> {
+fn viewer<A>(write: &WriteRecord<A>, name: TriggerName) -> impl Fn(&Applied) -> Result<TriggerView, ApiError> + use<A> {
     let environment: EnvironmentKey = write.permit.environment().clone();
-    move |made: &Made| {
+    move |made: &Applied| {
         let trigger = made.records.triggers.value(name.as_str()).ok_or_else(lost)?;
         Ok(TriggerView::of(&environment, trigger, &made.records.policy()))
     }

@@ -17,11 +17,11 @@ use ripcord_proto::{EnvironmentKey, FlagKey, Position, SegmentKey};
 
 use crate::access::Permit;
 use crate::access::permit::{Allows, WriteSomething, WriteThis};
-use crate::commit::{Answer, Answerer, Ask, Call, ChangesServed, Draft, Made, Precondition};
+use crate::commit::{Answer, Applied, Draft, IdempotentCall, KilledEdit, Operation, Precondition, ResponseBuilder};
 use crate::http::idempotency::Identity;
 use crate::http::precondition::{Condition, RecordCondition};
 use crate::http::query::{Query, Reason, Wait, WriteQuery};
-use crate::http::{Refusal, Reply};
+use crate::http::{ApiError, ApiResponse};
 
 /// SHA-256 of nothing: the digest of a call without a body.
 pub(super) const NO_BODY: Digest = Digest::from_bytes([
@@ -44,19 +44,19 @@ pub(super) struct Write<A, C = Condition> {
 /// A write of a record on its way in.
 pub(super) type WriteRecord<A> = Write<A, RecordCondition>;
 
-impl<A: Allows, C: FromRequest<Error = Refusal, Future = Ready<Result<C, Refusal>>> + 'static> FromRequest for Write<A, C> {
-    type Error = Refusal;
-    type Future = Ready<Result<Self, Refusal>>;
+impl<A: Allows, C: FromRequest<Error = ApiError, Future = Ready<Result<C, ApiError>>> + 'static> FromRequest for Write<A, C> {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         ready(read(request, payload))
     }
 }
 
-fn read<A, C>(request: &HttpRequest, payload: &mut Payload) -> Result<Write<A, C>, Refusal>
+fn read<A, C>(request: &HttpRequest, payload: &mut Payload) -> Result<Write<A, C>, ApiError>
 where
     A: Allows,
-    C: FromRequest<Error = Refusal, Future = Ready<Result<C, Refusal>>>,
+    C: FromRequest<Error = ApiError, Future = Ready<Result<C, ApiError>>>,
 {
     let permit = Permit::from_request(request, payload).into_inner()?;
     let condition = C::from_request(request, payload).into_inner()?;
@@ -82,34 +82,39 @@ impl<A: Allows, C> Write<A, C> {
     }
 
     /// The call, where it was given a key.
-    pub(super) fn call(&self, body: &Digest) -> Option<Call> {
+    pub(super) fn call(&self, body: &Digest) -> Option<IdempotentCall> {
         self.identity.clone().call(self.permit.caller(), body)
     }
 
     /// What is to be submitted. The query's reason gives way to one of the body.
-    pub(super) fn prepare(self, asked: Asked, body: &Digest, answer: impl Fn(&Made) -> Result<Answer, Refusal> + Send + Sync + 'static) -> Prepared<A> {
+    pub(super) fn prepare(
+        self,
+        asked: WriteRequest,
+        body: &Digest,
+        answer: impl Fn(&Applied) -> Result<Answer, ApiError> + Send + Sync + 'static,
+    ) -> PreparedWrite<A> {
         let call = self.call(body);
         let draft = Draft {
-            allow_killed_edit: if asked.allow_killed_edit || self.query.allow_killed_edit {
-                ChangesServed::Accept
+            killed_edit: if asked.allow_killed_edit || self.query.allow_killed_edit {
+                KilledEdit::Accept
             } else {
-                ChangesServed::Refuse
+                KilledEdit::Refuse
             },
             release: self.query.release.clone(),
             reason: asked.reason.or_else(|| self.query.reason()),
             precondition: asked.precondition,
             plan: asked.plan,
             call,
-            answer: Answerer(Arc::new(move |made| answer(made).unwrap_or_else(|refusal| failed(&refusal)))),
-            ..Draft::new(self.permit.environment().clone(), self.permit.author(), asked.asks)
+            answer: ResponseBuilder(Arc::new(move |made| answer(made).unwrap_or_else(|refusal| failed(&refusal)))),
+            ..Draft::new(self.permit.environment().clone(), self.permit.author(), asked.operations)
         };
-        Prepared { permit: self.permit, draft }
+        PreparedWrite { permit: self.permit, draft }
     }
 }
 
 impl Write<WriteSomething> {
     /// The write, where the caller may do all of `actions`.
-    pub(super) fn narrow(self, actions: &[Action]) -> Result<Write<WriteThis>, Refusal> {
+    pub(super) fn narrow(self, actions: &[Action]) -> Result<Write<WriteThis>, ApiError> {
         Ok(Write {
             permit: self.permit.narrow(actions)?,
             condition: self.condition,
@@ -121,19 +126,19 @@ impl Write<WriteSomething> {
 
 /// What a write asks for.
 #[derive(Debug, Default)]
-pub(super) struct Asked {
-    pub(super) asks: Vec<Ask>,
+pub(super) struct WriteRequest {
+    pub(super) operations: Vec<Operation>,
     pub(super) precondition: Option<Precondition>,
     pub(super) reason: Option<String>,
     pub(super) plan: Option<Digest>,
     pub(super) allow_killed_edit: bool,
 }
 
-impl Asked {
+impl WriteRequest {
     /// For one thing.
-    pub(super) fn one(ask: Ask) -> Self {
+    pub(super) fn one(ask: Operation) -> Self {
         Self {
-            asks: vec![ask],
+            operations: vec![ask],
             ..Self::default()
         }
     }
@@ -153,12 +158,12 @@ impl Asked {
 
 /// A draft and the permit for it: nothing else is submitted.
 #[derive(Debug)]
-pub(super) struct Prepared<A> {
+pub(super) struct PreparedWrite<A> {
     permit: Permit<A>,
     draft: Draft,
 }
 
-impl<A> Prepared<A> {
+impl<A> PreparedWrite<A> {
     /// Where.
     pub(super) fn environment(&self) -> &EnvironmentKey {
         self.permit.environment()
@@ -194,11 +199,11 @@ pub(super) fn of_segment(condition: Condition, key: &SegmentKey) -> Option<Preco
 }
 
 /// The precondition on an environment, which always exists here.
-pub(super) fn of_environment(condition: Condition) -> Result<Option<Precondition>, Refusal> {
+pub(super) fn of_environment(condition: Condition) -> Result<Option<Precondition>, ApiError> {
     match condition {
         Condition::Unconditional => Ok(None),
         Condition::At(position) => Ok(Some(Precondition::Environment(position))),
-        Condition::Absent => Err(Refusal::new(
+        Condition::Absent => Err(ApiError::new(
             Code::BadRequest,
             "If-None-Match makes no sense here; send If-Match with the environment's ETag, or neither.",
         )),
@@ -206,13 +211,13 @@ pub(super) fn of_environment(condition: Condition) -> Result<Option<Precondition
 }
 
 /// The answer to an edit.
-pub(super) fn written(made: &Made, status: StatusCode) -> Result<Answer, Refusal> {
+pub(super) fn written(made: &Applied, status: StatusCode) -> Result<Answer, ApiError> {
     written_with(made, status, Vec::new())
 }
 
 /// The answer to an edit, with what the caller should know although all went well.
-pub(super) fn written_with(made: &Made, status: StatusCode, warnings: Vec<String>) -> Result<Answer, Refusal> {
-    let body = WriteResponse {
+pub(super) fn written_with(made: &Applied, status: StatusCode, warnings: Vec<String>) -> Result<Answer, ApiError> {
+    let body = Written {
         epoch: made.position.epoch,
         revision: Some(made.position.revision),
         changed: made
@@ -228,28 +233,28 @@ pub(super) fn written_with(made: &Made, status: StatusCode, warnings: Vec<String
 }
 
 /// An answer to be recorded and sent.
-pub(super) fn answer(status: StatusCode, body: &impl serde::Serialize) -> Result<Answer, Refusal> {
+pub(super) fn answer(status: StatusCode, body: &impl serde::Serialize) -> Result<Answer, ApiError> {
     let body = serde_json::value::to_raw_value(body);
-    let body = body.map_err(|error| Refusal::new(Code::Internal, format!("The answer could not be written: {error}.")))?;
+    let body = body.map_err(|error| ApiError::new(Code::Internal, format!("The answer could not be written: {error}.")))?;
     Ok(Answer { status: status.as_u16(), body })
 }
 
-pub(super) fn failed(refusal: &Refusal) -> Answer {
+pub(super) fn failed(refusal: &ApiError) -> Answer {
     let body = serde_json::value::to_raw_value(refusal.problem()).unwrap_or_default();
     Answer { status: 500, body }
 }
 
 /// Sends an answer, with who has confirmed it. A repeated answer says so in `Idempotency-Replayed`.
-pub(super) fn reply(answer: &Answer, replayed: bool, confirmation: Option<Confirmation>) -> Result<Reply, Refusal> {
+pub(super) fn reply(answer: &Answer, replayed: bool, confirmation: Option<Confirmation>) -> Result<ApiResponse, ApiError> {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
-    let internal = |error: serde_json::Error| Refusal::new(Code::Internal, format!("The answer could not be read back: {error}."));
+    let internal = |error: serde_json::Error| ApiError::new(Code::Internal, format!("The answer could not be read back: {error}."));
     let reply = match confirmation {
         Some(confirmation) => {
             let mut body: serde_json::Map<String, serde_json::Value> = serde_json::from_str(answer.body.get()).map_err(internal)?;
             body.insert("confirmation".to_owned(), serde_json::to_value(confirmation).map_err(internal)?);
-            Reply::json(status, &body)?
+            ApiResponse::json(status, &body)?
         }
-        None => Reply::json(status, &answer.body)?,
+        None => ApiResponse::json(status, &answer.body)?,
     };
     Ok(if replayed { reply.header(REPLAYED, "true") } else { reply })
 }

@@ -10,7 +10,7 @@ use crate::audit;
 use crate::commit::CommitError;
 use crate::commit::state::EnvironmentState;
 use crate::environment::Environments;
-use crate::http::Refusal;
+use crate::http::ApiError;
 use crate::store::{LogName, StoreError};
 
 /// Names that are offered in place of one that nobody knows, at most.
@@ -124,7 +124,7 @@ async fn of_revision(environments: &Environments, environment: &EnvironmentKey, 
     found.ok_or(ResolveError::NoRevision { named, newest })
 }
 
-impl From<ResolveError> for Refusal {
+impl From<ResolveError> for ApiError {
     fn from(error: ResolveError) -> Self {
         let problem = match error {
             ResolveError::Environment(error) => return error.into(),

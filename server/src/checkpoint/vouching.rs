@@ -15,8 +15,8 @@ use crate::check::Checks;
 use crate::commit::state::EnvironmentState;
 use crate::commit::{Draft, Precondition};
 use crate::driver::{Drivers, Token};
-use crate::environment::{Environments, Place};
-use crate::fleet::{Fleet, Target};
+use crate::environment::{EnvironmentTask, Environments};
+use crate::fleet::{ConfirmationTarget, Fleet};
 
 /// How soon a node that does not drive, or could not look, looks again.
 const ASIDE: Duration = Duration::from_secs(5);
@@ -53,8 +53,8 @@ impl Vouching {
         environments.in_each("vouching", move |place| self.clone().keep(place));
     }
 
-    async fn keep(self, place: Place) {
-        let Place { environment, mut states } = place;
+    async fn keep(self, place: EnvironmentTask) {
+        let EnvironmentTask { environment, mut states } = place;
         loop {
             let state = Arc::clone(&states.borrow_and_update());
             let wait = match self.look(&environment, &state).await {
@@ -122,7 +122,7 @@ impl Vouching {
         figures.insert("soaked_seconds".to_owned(), seconds.into());
         figures.insert("unchanged_since".to_owned(), Value::String(found.first.to_string()));
         figures.insert("checks_passed".to_owned(), outcomes.len().into());
-        if let Some(confirmation) = self.fleet.confirmation(environment, &Target::Revision(position), PATIENCE).await {
+        if let Some(confirmation) = self.fleet.confirmation(environment, &ConfirmationTarget::Revision(position), PATIENCE).await {
             figures.insert("applications_connected".to_owned(), confirmation.applied.connected.into());
             figures.insert("applications_confirmed".to_owned(), confirmation.applied.confirmed.into());
         }

@@ -4,12 +4,12 @@
 //! provisional kill), so that both are there or neither.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
 use ripcord_proto::commit::{Recorded, Sealed};
 
-use super::{Answer, Call, CommitError};
+use super::{Answer, CommitError, IdempotentCall};
 
 /// How long an answer is remembered.
 pub const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
@@ -18,7 +18,7 @@ type Key = (String, String, String);
 
 /// The answered calls of one log.
 #[derive(Debug, Default)]
-pub struct Answered {
+pub struct AnsweredCalls {
     inner: Mutex<Inner>,
 }
 
@@ -28,10 +28,10 @@ struct Inner {
     by_age: VecDeque<(Timestamp, Key)>,
 }
 
-impl Answered {
+impl AnsweredCalls {
     /// The answer that the call got before, where it did. The same key with another request is an error.
-    pub fn find(&self, call: &Call) -> Result<Option<Answer>, CommitError> {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn find(&self, call: &IdempotentCall) -> Result<Option<Answer>, CommitError> {
+        let inner = self.inner.lock();
         let key = (call.caller.clone(), call.route.clone(), call.key.clone());
         match inner.calls.get(&key) {
             None => Ok(None),
@@ -45,7 +45,7 @@ impl Answered {
 
     /// Remembers an answer given at `at`, and forgets those older than a day before it.
     pub fn remember(&self, at: Timestamp, recorded: Recorded) {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.inner.lock();
         let key = (recorded.caller.clone(), recorded.route.clone(), recorded.key.clone());
         inner.by_age.push_back((at, key.clone()));
         inner.calls.insert(key, recorded);
@@ -67,7 +67,7 @@ impl Answered {
     }
 }
 
-impl Call {
+impl IdempotentCall {
     /// The record of an answer to this call.
     pub fn record(&self, answer: &Answer) -> Recorded {
         Recorded {

@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::{EnvironmentKey, Kill, KillId};
@@ -14,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Environments;
-use crate::commit::{Answer, Answerer, Ask, Author, Draft};
+use crate::commit::{Answer, Author, Draft, Operation, ResponseBuilder};
 use crate::snapshot::publisher::Orphaned;
 
 /// An entry that is no longer part of its log.
@@ -44,7 +45,7 @@ impl Orphans {
 
     /// Those found since the start.
     pub fn all(&self) -> Vec<Orphan> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.known.lock().clone()
     }
 
     /// Takes orphans until `stop`.
@@ -86,7 +87,7 @@ impl Orphans {
                 tracing::error!(%error, file = %file.display(), "orphaned entries could not be written down");
             }
         }
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).extend(orphans);
+        self.known.lock().extend(orphans);
     }
 }
 
@@ -99,7 +100,7 @@ async fn merge(environments: &Environments, environment: &EnvironmentKey, kill: 
 fn merge_draft(environment: &EnvironmentKey, kill: &Kill, entry: &Sealed) -> Draft {
     Draft {
         reason: Some("a kill that the re-seeded log did not hold".to_owned()),
-        answer: Answerer(Arc::new(|_| Answer {
+        answer: ResponseBuilder(Arc::new(|_| Answer {
             status: 200,
             body: to_raw_value(&()).unwrap_or_default(),
         })),
@@ -109,7 +110,7 @@ fn merge_draft(environment: &EnvironmentKey, kill: &Kill, entry: &Sealed) -> Dra
                 actor: entry.commit.actor.clone(),
                 origin: entry.commit.origin.clone(),
             },
-            vec![Ask::Merge(Box::new(kill.clone()))],
+            vec![Operation::Merge(Box::new(kill.clone()))],
         )
     }
 }

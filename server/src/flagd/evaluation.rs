@@ -7,18 +7,18 @@ use ripcord_sdk::engine::ErrorCode;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Status};
 
-use super::{Room, context};
-use crate::remote::{Answer, trace};
+use super::{FlagdState, context};
+use crate::remote::{RemoteEvaluation, trace};
 use crate::telemetry::export::Parent;
 
-/// What was asked for, whatever the type.
-pub(super) struct Asked {
+/// The parts of a resolve request that do not depend on the type.
+pub(super) struct ResolveRequest {
     pub(super) flag: String,
     pub(super) context: Option<Struct>,
 }
 
-/// What a flag answers to somebody who asked for a type.
-pub(super) struct Resolved<T> {
+/// The answer to a request for a value of one type.
+pub(super) struct ResolvedFlag<T> {
     /// The value and its variant; none = the caller's own default.
     pub(super) served: Option<(T, String)>,
     pub(super) reason: String,
@@ -26,21 +26,26 @@ pub(super) struct Resolved<T> {
 }
 
 /// Reads a value as a type; none where it is of another.
-pub(super) type Reading<T> = fn(&Value) -> Option<T>;
+pub(super) type ValueReader<T> = fn(&Value) -> Option<T>;
 
-impl Room {
+impl FlagdState {
     /// Evaluates one flag.
-    pub(super) fn resolve<M, T>(&self, request: Request<M>, asked: impl FnOnce(M) -> Asked, reading: Reading<T>) -> Result<Resolved<T>, Status> {
-        let _span = span(request.metadata()).entered();
-        let caller = self.caller(request.metadata(), "")?;
-        let asked = asked(request.into_inner());
-        let attributes = context::read(asked.context);
+    pub(super) fn resolve<M, T>(
+        &self,
+        call: Request<M>,
+        request: impl FnOnce(M) -> ResolveRequest,
+        read_value: ValueReader<T>,
+    ) -> Result<ResolvedFlag<T>, Status> {
+        let _span = span(call.metadata()).entered();
+        let caller = self.caller(call.metadata(), "")?;
+        let request = request(call.into_inner());
+        let attributes = context::read(request.context);
         let context = Context::from_json(&attributes).at(self.clock.now().as_second());
         let served = caller.state.served();
-        trace::asked(caller.environment.as_str(), &caller.selection, served.snapshot.position, &context);
-        let answer = caller.selection.answer(&served.compiled, &asked.flag, &context);
-        trace::answered(&asked.flag, &answer);
-        resolved(&answer, &asked.flag, reading)
+        trace::record_request(caller.environment.as_str(), &caller.selection, served.snapshot.position, &context);
+        let answer = caller.selection.answer(&served.compiled, &request.flag, &context);
+        trace::record_result(&request.flag, &answer);
+        resolved(&answer, &request.flag, read_value)
     }
 }
 
@@ -51,13 +56,13 @@ pub(super) fn span(metadata: &MetadataMap) -> tracing::Span {
     trace::span("flagd.evaluation", Parent { traceparent, tracestate })
 }
 
-fn resolved<T>(answer: &Answer<'_>, key: &str, reading: Reading<T>) -> Result<Resolved<T>, Status> {
+fn resolved<T>(answer: &RemoteEvaluation<'_>, key: &str, reading: ValueReader<T>) -> Result<ResolvedFlag<T>, Status> {
     if let Some(code) = answer.error() {
         return Err(status(code, answer.error_text(key)));
     }
     let mismatch = || status(ErrorCode::TypeMismatch, format!("The flag {key:?} has values of another type."));
     let value = answer.value().map(|value| reading(value).ok_or_else(mismatch)).transpose()?;
-    Ok(Resolved {
+    Ok(ResolvedFlag {
         served: value.zip(answer.variant().map(str::to_owned)),
         reason: answer.reason().to_owned(),
         metadata: context::write(answer.metadata().iter()),
@@ -76,7 +81,7 @@ fn status(code: ErrorCode, text: String) -> Status {
 
 /// What an older client is told who must have a value: of a flag that is switched off the zero value, which it takes for one; of one
 /// without a default variant that it is not there, so that it takes its own.
-pub(super) fn with_zero<T: Default>(resolved: Resolved<T>) -> Result<(T, String, String, Struct), Status> {
+pub(super) fn with_zero<T: Default>(resolved: ResolvedFlag<T>) -> Result<(T, String, String, Struct), Status> {
     match resolved.served {
         Some((value, variant)) => Ok((value, variant, resolved.reason, resolved.metadata)),
         None if resolved.reason == "DISABLED" => Ok((T::default(), String::new(), resolved.reason, resolved.metadata)),

@@ -14,8 +14,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use super::caller::Caller;
 use super::context;
+use super::grpc_caller::GrpcCaller;
 use crate::remote::Selection;
 use crate::snapshot::publication::Served;
 
@@ -27,32 +27,32 @@ pub(super) type Event = (&'static str, Option<Struct>);
 /// A stream of what a version makes of events.
 pub(super) type Events<M> = Pin<Box<dyn Stream<Item = Result<M, Status>> + Send>>;
 
-struct Listening {
-    caller: Caller,
+struct ChangeEvents {
+    caller: GrpcCaller,
     served: watch::Receiver<Arc<Served>>,
     /// What was served when the client was last told.
     told: Arc<Served>,
     stop: CancellationToken,
-    phase: Phase,
+    phase: EventPhase,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Phase {
+enum EventPhase {
     New,
     Ready,
     Over,
 }
 
 /// Follows what the caller sees; `write` makes the version's message of an event.
-pub(super) fn follow<M: 'static>(caller: Caller, stop: CancellationToken, write: fn(Event) -> M) -> Events<M> {
+pub(super) fn follow<M: 'static>(caller: GrpcCaller, stop: CancellationToken, write: fn(Event) -> M) -> Events<M> {
     let mut served = caller.state.follow();
     let told = Arc::clone(&served.borrow_and_update());
-    let listening = Listening {
+    let listening = ChangeEvents {
         caller,
         served,
         told,
         stop,
-        phase: Phase::New,
+        phase: EventPhase::New,
     };
     Box::pin(futures_util::stream::unfold(listening, move |mut listening| async move {
         let step = listening.next().await?;
@@ -60,26 +60,26 @@ pub(super) fn follow<M: 'static>(caller: Caller, stop: CancellationToken, write:
     }))
 }
 
-impl Listening {
+impl ChangeEvents {
     async fn next(&mut self) -> Option<Result<Event, Status>> {
         match self.phase {
-            Phase::New => {
-                self.phase = Phase::Ready;
+            EventPhase::New => {
+                self.phase = EventPhase::Ready;
                 return Some(Ok(("provider_ready", None)));
             }
-            Phase::Over => return None,
-            Phase::Ready => {}
+            EventPhase::Over => return None,
+            EventPhase::Ready => {}
         }
         let quiet = Instant::now() + KEEP_ALIVE;
         loop {
             tokio::select! {
                 changed = self.served.changed() => if changed.is_err() {
-                    self.phase = Phase::Over;
+                    self.phase = EventPhase::Over;
                     return Some(Err(Status::not_found("the environment was deleted")));
                 },
                 () = tokio::time::sleep_until(quiet) => return Some(Ok(("keep_alive", None))),
                 () = self.stop.cancelled() => {
-                    self.phase = Phase::Over;
+                    self.phase = EventPhase::Over;
                     return Some(Ok(("provider_shutdown", None)));
                 }
             }

@@ -14,10 +14,10 @@ const SETS: usize = 64;
 
 /// What was written last.
 #[derive(Debug, Default)]
-pub(super) struct Rendered(Mutex<Option<Revision>>);
+pub(super) struct Rendered(Mutex<Option<RenderedRevision>>);
 
 #[derive(Debug)]
-struct Revision {
+struct RenderedRevision {
     served: Arc<Served>,
     export: Arc<flagd::FlagdExport>,
     texts: HashMap<Option<String>, Arc<str>>,
@@ -29,7 +29,7 @@ impl Rendered {
         let mut last = self.0.lock().await;
         let revision = match last.take() {
             Some(revision) if Arc::ptr_eq(&revision.served, served) => last.insert(revision),
-            before => last.insert(Revision::write(served, before.as_ref()).await?),
+            before => last.insert(RenderedRevision::write(served, before.as_ref()).await?),
         };
         let key = set.map(str::to_owned);
         if let Some(text) = revision.texts.get(&key) {
@@ -45,7 +45,7 @@ impl Rendered {
     }
 }
 
-impl Revision {
+impl RenderedRevision {
     async fn write(served: &Arc<Served>, before: Option<&Self>) -> Result<Self, Status> {
         let source = Arc::clone(served);
         let export = aside(move || flagd::export(&source.snapshot, source.overlay.kills.values())).await?;
@@ -68,7 +68,7 @@ fn log(served: &Served, left_out: &[SkippedFlag]) {
 
 /// Away from the threads that serve: a large environment takes a while.
 async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Status> {
-    tokio::task::spawn_blocking(work)
+    crate::tasks::blocking(work)
         .await
         .map_err(|error| Status::internal(format!("the flags could not be written: {error}")))
 }

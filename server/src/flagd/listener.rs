@@ -13,7 +13,7 @@ use tonic::transport::{Identity, Server, ServerTlsConfig};
 
 use crate::tasks::TaskSet;
 
-/// How often a connection is asked whether it is still there, and how long it may take to say so.
+/// Interval and timeout of HTTP/2 keepalive pings.
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
 /// Streams and calls of one connection at once, at most.
 const STREAMS: u32 = 1_000;

@@ -10,16 +10,16 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::Room;
-use super::caller::Caller;
-use crate::fleet::{Joining, Membership, Transport};
+use super::FlagdState;
+use super::grpc_caller::GrpcCaller;
+use crate::fleet::{Membership, NewMember, Transport};
 use crate::snapshot::publication::Served;
 
 /// Characters of a client's name that are shown.
 const NAME: usize = 80;
 
 /// The service.
-pub(super) struct Sync(pub(super) Arc<Room>);
+pub(super) struct Sync(pub(super) Arc<FlagdState>);
 
 #[tonic::async_trait]
 impl FlagSyncService for Sync {
@@ -30,7 +30,7 @@ impl FlagSyncService for Sync {
         let member = self.0.fleet.join(&caller.environment, joining(&request));
         let mut served = caller.state.follow();
         served.mark_changed();
-        let stream = Following {
+        let stream = SyncStream {
             caller,
             served,
             member,
@@ -56,11 +56,11 @@ impl FlagSyncService for Sync {
     }
 }
 
-fn joining(request: &Request<SyncFlagsRequest>) -> Joining {
+fn joining(request: &Request<SyncFlagsRequest>) -> NewMember {
     let agent = request.metadata().get("user-agent").and_then(|agent| agent.to_str().ok()).unwrap_or("flagd");
     let shown = |text: &str| text.chars().filter(|c| !c.is_control()).take(NAME).collect::<String>();
     let provider = shown(&request.get_ref().provider_id);
-    Joining {
+    NewMember {
         name: if provider.is_empty() { shown(agent) } else { provider },
         id: format!("flagd-{:016x}", rand::random::<u64>()),
         sdk: shown(agent),
@@ -72,8 +72,8 @@ fn joining(request: &Request<SyncFlagsRequest>) -> Joining {
 
 /// A client that is sent the configuration, and again whenever it has changed. Nothing is queued for it: one that reads slowly is
 /// sent the newest when it has read the last.
-struct Following {
-    caller: Caller,
+struct SyncStream {
+    caller: GrpcCaller,
     served: watch::Receiver<Arc<Served>>,
     member: Membership,
     /// What it was sent last.
@@ -81,10 +81,10 @@ struct Following {
     stop: CancellationToken,
 }
 
-type Step = Option<(Result<SyncFlagsResponse, Status>, Option<Following>)>;
+type SyncItem = Option<(Result<SyncFlagsResponse, Status>, Option<SyncStream>)>;
 
 /// A stream that is not to be followed any more ends with an error: a client would take a good end for the last word.
-async fn next(following: Option<Following>) -> Step {
+async fn next(following: Option<SyncStream>) -> SyncItem {
     let mut following = following?;
     match following.next_text().await {
         Ok(text) => {
@@ -98,7 +98,7 @@ async fn next(following: Option<Following>) -> Step {
     }
 }
 
-impl Following {
+impl SyncStream {
     async fn next_text(&mut self) -> Result<Arc<str>, Status> {
         loop {
             tokio::select! {

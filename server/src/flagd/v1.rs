@@ -14,22 +14,22 @@ use ripcord_sdk::Context;
 use ripcord_sdk::engine::CompiledFlag;
 use tonic::{Request, Response, Status};
 
-use super::evaluation::{Asked, boolean, float, integer, object, span, string, with_zero, zero_of};
+use super::evaluation::{ResolveRequest, boolean, float, integer, object, span, string, with_zero, zero_of};
 use super::events::{self, Event, Events};
-use super::{Room, context};
-use crate::remote::{Answer, trace};
+use super::{FlagdState, context};
+use crate::remote::{RemoteEvaluation, trace};
 
 /// The service.
-pub(super) struct Evaluation(pub(super) Arc<Room>);
+pub(super) struct EvaluationV1(pub(super) Arc<FlagdState>);
 
 /// An answer of one type, with the zero value where there is none.
 macro_rules! resolve {
     ($self:ident, $request:ident, $reading:path, $response:ident) => {{
         let resolved = $self.0.resolve(
             $request,
-            |asked| Asked {
-                flag: asked.flag_key,
-                context: asked.context,
+            |request| ResolveRequest {
+                flag: request.flag_key,
+                context: request.context,
             },
             $reading,
         )?;
@@ -44,7 +44,7 @@ macro_rules! resolve {
 }
 
 #[tonic::async_trait]
-impl Service for Evaluation {
+impl Service for EvaluationV1 {
     type EventStreamStream = Events<EventStreamResponse>;
 
     async fn resolve_all(&self, request: Request<ResolveAllRequest>) -> Result<Response<ResolveAllResponse>, Status> {
@@ -53,7 +53,7 @@ impl Service for Evaluation {
         let attributes = context::read(request.into_inner().context);
         let context = Context::from_json(&attributes).at(self.0.clock.now().as_second());
         let served = caller.state.served();
-        trace::asked(caller.environment.as_str(), &caller.selection, served.snapshot.position, &context);
+        trace::record_request(caller.environment.as_str(), &caller.selection, served.snapshot.position, &context);
         let shown = served
             .snapshot
             .flags
@@ -100,7 +100,7 @@ fn message((kind, data): Event) -> EventStreamResponse {
 }
 
 /// One flag among all; none where it leaves its value to the caller's own default.
-fn any_flag(answer: &Answer<'_>, flag: Option<&CompiledFlag>) -> Option<AnyFlag> {
+fn any_flag(answer: &RemoteEvaluation<'_>, flag: Option<&CompiledFlag>) -> Option<AnyFlag> {
     let value = match (answer.value(), answer.error()) {
         (Some(value), _) => Some(any_value(value)),
         (None, Some(_)) => None,

@@ -9,21 +9,21 @@ use ripcord_proto::grpc::evaluation_v2::{
 };
 use tonic::{Request, Response, Status};
 
-use super::Room;
-use super::evaluation::{Asked, boolean, float, integer, object, string};
+use super::FlagdState;
+use super::evaluation::{ResolveRequest, boolean, float, integer, object, string};
 use super::events::{self, Event, Events};
 
 /// The service.
-pub(super) struct Evaluation(pub(super) Arc<Room>);
+pub(super) struct EvaluationV2(pub(super) Arc<FlagdState>);
 
 /// An answer of one type.
 macro_rules! resolve {
     ($self:ident, $request:ident, $reading:path, $response:ident) => {{
         let resolved = $self.0.resolve(
             $request,
-            |asked| Asked {
-                flag: asked.flag_key,
-                context: asked.context,
+            |request| ResolveRequest {
+                flag: request.flag_key,
+                context: request.context,
             },
             $reading,
         )?;
@@ -38,7 +38,7 @@ macro_rules! resolve {
 }
 
 #[tonic::async_trait]
-impl Service for Evaluation {
+impl Service for EvaluationV2 {
     type EventStreamStream = Events<EventStreamResponse>;
 
     async fn resolve_boolean(&self, request: Request<ResolveBooleanRequest>) -> Result<Response<ResolveBooleanResponse>, Status> {

@@ -32,7 +32,7 @@ impl Transport {
 /// What an application's confirmation is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Rung {
+pub enum ConfirmationLevel {
     /// It acknowledges what it evaluates at.
     Applied,
     /// It fetched the answers.
@@ -41,7 +41,7 @@ pub enum Rung {
     Sent,
 }
 
-impl Rung {
+impl ConfirmationLevel {
     /// All three.
     pub const ALL: [Self; 3] = [Self::Applied, Self::Fetched, Self::Sent];
 }
@@ -55,7 +55,7 @@ pub struct Connected {
     /// What it is connected by.
     pub transport: Transport,
     /// What its confirmations are worth.
-    pub level: Rung,
+    pub level: ConfirmationLevel,
     /// What it last confirmed, as `epoch:revision`.
     #[schema(value_type = Option<String>)]
     pub confirmed: Option<Position>,

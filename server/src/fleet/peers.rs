@@ -5,41 +5,41 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use ripcord_proto::EnvironmentKey;
 
-use super::{Report, Target};
+use super::{ConfirmationReport, ConfirmationTarget};
 
 /// Asks the other nodes of this one's store, or its configured peers. A node that is asked answers with
 /// [`Fleet::settled`](super::Fleet::settled): at once where its clients have all confirmed, else when the patience is over.
-pub trait Peers: Send + Sync + 'static {
+pub trait PeerConfirmations: Send + Sync + 'static {
     /// One answer for each other node, within `patience` or very soon after.
-    fn ask<'a>(&'a self, environment: &'a EnvironmentKey, target: &'a Target, patience: Duration) -> BoxFuture<'a, Vec<Answer>>;
+    fn ask<'a>(&'a self, environment: &'a EnvironmentKey, target: &'a ConfirmationTarget, patience: Duration) -> BoxFuture<'a, Vec<PeerAnswer>>;
 }
 
 /// What a node asks another one: `POST /v1/peer/confirmations`.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
-pub struct Question {
+pub struct ConfirmationQuestion {
     /// Where.
     pub environment: EnvironmentKey,
     /// What is to be confirmed.
-    pub target: Target,
+    pub target: ConfirmationTarget,
     /// How long the asked node may wait for its clients, in milliseconds.
     pub patience_ms: u64,
 }
 
 /// What became of asking one node.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
+pub enum PeerAnswer {
     /// It answered.
-    Reported(Box<Report>),
+    Reported(Box<ConfirmationReport>),
     /// It did not; this is its name.
     NotReached(String),
 }
 
 /// A node without others.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Solitary;
+pub struct NoPeers;
 
-impl Peers for Solitary {
-    fn ask<'a>(&'a self, _: &'a EnvironmentKey, _: &'a Target, _: Duration) -> BoxFuture<'a, Vec<Answer>> {
+impl PeerConfirmations for NoPeers {
+    fn ask<'a>(&'a self, _: &'a EnvironmentKey, _: &'a ConfirmationTarget, _: Duration) -> BoxFuture<'a, Vec<PeerAnswer>> {
         Box::pin(std::future::ready(Vec::new()))
     }
 }

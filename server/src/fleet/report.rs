@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use ripcord_proto::Position;
 use ripcord_proto::confirmation::{Confirmation, Instance, LevelCounts, MissingInstance};
 
-use super::Target;
-use super::connections::Rung;
-use super::peers::Answer;
-use super::tally::Times;
+use super::ConfirmationTarget;
+use super::connections::ConfirmationLevel;
+use super::counters::ConfirmationTimes;
+use super::peers::PeerAnswer;
 
 /// One node's counts of a revision or a provisional kill. Times are kept whole, so that percentiles over several nodes are
 /// those of all their clients.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Report {
+pub struct ConfirmationReport {
     /// The node.
     pub node: String,
     /// Where the node is.
@@ -39,7 +39,7 @@ impl Count {
     /// Missing instances by name, at most.
     pub(super) const NAMED: usize = 100;
 
-    fn new(times: &Times) -> Self {
+    fn new(times: &ConfirmationTimes) -> Self {
         let slowest = times.slowest();
         Self {
             times: times.recorded(),
@@ -101,8 +101,8 @@ fn millis(micros: u64) -> f64 {
     micros as f64 / 1_000.0
 }
 
-impl Report {
-    pub(super) fn new(node: &str, at: Position, [applied, fetched, sent]: [&Times; 3]) -> Self {
+impl ConfirmationReport {
+    pub(super) fn new(node: &str, at: Position, [applied, fetched, sent]: [&ConfirmationTimes; 3]) -> Self {
         Self {
             node: node.to_owned(),
             at,
@@ -112,11 +112,11 @@ impl Report {
         }
     }
 
-    pub(super) fn count_mut(&mut self, rung: Rung) -> &mut Count {
-        match rung {
-            Rung::Applied => &mut self.applied,
-            Rung::Fetched => &mut self.fetched,
-            Rung::Sent => &mut self.sent,
+    pub(super) fn count_mut(&mut self, level: ConfirmationLevel) -> &mut Count {
+        match level {
+            ConfirmationLevel::Applied => &mut self.applied,
+            ConfirmationLevel::Fetched => &mut self.fetched,
+            ConfirmationLevel::Sent => &mut self.sent,
         }
     }
 
@@ -127,31 +127,31 @@ impl Report {
 
     /// Only figures: what is kept of old revisions.
     pub(super) fn without_names(mut self) -> Self {
-        for rung in Rung::ALL {
-            self.count_mut(rung).missing = Vec::new();
+        for level in ConfirmationLevel::ALL {
+            self.count_mut(level).missing = Vec::new();
         }
         self
     }
 }
 
 /// The confirmation over this node and those that answered; those that did not are named, and then it is never complete.
-pub fn merge(target: &Target, own: Report, answers: Vec<Answer>) -> Confirmation {
+pub fn merge(target: &ConfirmationTarget, own: ConfirmationReport, answers: Vec<PeerAnswer>) -> Confirmation {
     let (epoch, revision, kill) = match target {
-        Target::Revision(position) => (position.epoch, Some(position.revision), None),
-        Target::Kill(id) => (own.at.epoch, None, Some(id.clone())),
+        ConfirmationTarget::Revision(position) => (position.epoch, Some(position.revision), None),
+        ConfirmationTarget::Kill(id) => (own.at.epoch, None, Some(id.clone())),
     };
     let mut nodes = vec![own.node.clone()];
     let mut nodes_not_reached = Vec::new();
     let mut sum = own;
     for answer in answers {
         match answer {
-            Answer::Reported(report) => {
+            PeerAnswer::Reported(report) => {
                 nodes.push(report.node);
                 sum.applied.add(report.applied);
                 sum.fetched.add(report.fetched);
                 sum.sent.add(report.sent);
             }
-            Answer::NotReached(node) => nodes_not_reached.push(node),
+            PeerAnswer::NotReached(node) => nodes_not_reached.push(node),
         }
     }
     Confirmation {

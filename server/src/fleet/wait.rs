@@ -1,4 +1,4 @@
-//! Waiting until everybody has confirmed, or the time is up.
+//! Waits until every application has confirmed, or the timeout is over.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use ripcord_proto::confirmation::Confirmation;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{Fleet, Report, Target, merge};
+use super::{ConfirmationReport, ConfirmationTarget, Fleet, merge};
 
 /// Progress of a wait, for those who show it.
-pub type Waiting = watch::Sender<Option<Confirmation>>;
+pub type WaitProgress = watch::Sender<Option<Confirmation>>;
 
 /// How often the count is taken while somebody waits, at first. Counting ten thousand clients takes a tenth of a millisecond.
 const LOOK: Duration = Duration::from_millis(5);
@@ -20,7 +20,13 @@ const LOOK_LATE: Duration = Duration::from_millis(100);
 impl Fleet {
     /// Returns when every client of every node has confirmed `target`, or after `patience`; `None` where it was never
     /// published here. `progress`, where there is one, is told of this node's count while it changes.
-    pub async fn wait(&self, environment: &EnvironmentKey, target: &Target, patience: Duration, progress: Option<&Waiting>) -> Option<Confirmation> {
+    pub async fn wait(
+        &self,
+        environment: &EnvironmentKey,
+        target: &ConfirmationTarget,
+        patience: Duration,
+        progress: Option<&WaitProgress>,
+    ) -> Option<Confirmation> {
         let (own, others) = tokio::join!(
             self.settle(environment, target, patience, progress),
             self.0.peers.ask(environment, target, patience)
@@ -29,16 +35,22 @@ impl Fleet {
     }
 
     /// This node's report when its clients have all confirmed, or after `patience`. What a peer that asks is answered.
-    pub async fn settled(&self, environment: &EnvironmentKey, target: &Target, patience: Duration) -> Option<Report> {
+    pub async fn settled(&self, environment: &EnvironmentKey, target: &ConfirmationTarget, patience: Duration) -> Option<ConfirmationReport> {
         self.settle(environment, target, patience, None).await
     }
 
-    async fn settle(&self, environment: &EnvironmentKey, target: &Target, patience: Duration, progress: Option<&Waiting>) -> Option<Report> {
+    async fn settle(
+        &self,
+        environment: &EnvironmentKey,
+        target: &ConfirmationTarget,
+        patience: Duration,
+        progress: Option<&WaitProgress>,
+    ) -> Option<ConfirmationReport> {
         let began = Instant::now();
         let until = began + patience;
         loop {
             let report = self.report(environment, target);
-            let complete = report.as_ref().is_some_and(Report::is_complete);
+            let complete = report.as_ref().is_some_and(ConfirmationReport::is_complete);
             if let (Some(progress), Some(report)) = (progress, &report) {
                 let seen = merge(target, report.clone(), Vec::new());
                 progress.send_if_modified(|last| {

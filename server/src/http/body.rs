@@ -28,19 +28,19 @@ use ripcord_proto::rest::{self, Request};
 use ripcord_proto::rollout::RolloutPlan;
 use ripcord_proto::{ValidationErrors, Flag, Segment, limits};
 
-use super::Refusal;
+use super::ApiError;
 
 /// How large a body of this type may be.
 pub trait Bounded: Request {
     /// Bytes, at most.
     const BYTES: usize;
     /// What it may call itself.
-    const KIND: Kind = Kind::Json;
+    const KIND: ContentKind = ContentKind::Json;
 }
 
 /// What a body may call itself in `Content-Type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ContentKind {
     /// JSON, or nothing at all.
     Json,
     /// Whatever it likes, as long as it is JSON: nobody who kills is sent back for a header, such as the one that a bare
@@ -79,11 +79,11 @@ impl Bounded for FlagPatch {
 }
 impl Bounded for KillRequest {
     const BYTES: usize = SMALL;
-    const KIND: Kind = Kind::Any;
+    const KIND: ContentKind = ContentKind::Any;
 }
 impl Bounded for RollbackRequest {
     const BYTES: usize = 4 * 1024 * 1024;
-    const KIND: Kind = Kind::Any;
+    const KIND: ContentKind = ContentKind::Any;
 }
 impl Bounded for PlanRequest {
     const BYTES: usize = 32 * 1024 * 1024;
@@ -93,11 +93,11 @@ impl Bounded for ReasonRequest {
 }
 impl Bounded for ResumeRequest {
     const BYTES: usize = SMALL;
-    const KIND: Kind = Kind::Any;
+    const KIND: ContentKind = ContentKind::Any;
 }
 impl Bounded for UndoRequest {
     const BYTES: usize = 256 * 1024;
-    const KIND: Kind = Kind::Any;
+    const KIND: ContentKind = ContentKind::Any;
 }
 impl Bounded for ReviewRequest {
     const BYTES: usize = SMALL;
@@ -152,15 +152,15 @@ pub struct Body<T> {
 }
 
 impl<T: Bounded + 'static> FromRequest for Body<T> {
-    type Error = Refusal;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Refusal>>>>;
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let taken = web::Payload::from_request(request, payload);
         let request = request.clone();
         Box::pin(async move {
             check_kind(&request, T::KIND)?;
-            let payload = taken.await.map_err(|error| Refusal::new(Code::BadRequest, error.to_string()))?;
+            let payload = taken.await.map_err(|error| ApiError::new(Code::BadRequest, error.to_string()))?;
             let bytes = collect(&request, payload, T::BYTES).await?;
             Ok(Self {
                 digest: Digest::of([bytes.as_ref()]),
@@ -173,7 +173,7 @@ impl<T: Bounded + 'static> FromRequest for Body<T> {
 /// A body that may be left out.
 impl<T: Bounded + 'static> Body<Option<T>> {
     /// Reads what is there.
-    pub async fn optional(request: &HttpRequest, payload: web::Payload) -> Result<Self, Refusal> {
+    pub async fn optional(request: &HttpRequest, payload: web::Payload) -> Result<Self, ApiError> {
         let bytes = collect(request, payload, T::BYTES).await?;
         let digest = Digest::of([bytes.as_ref()]);
         if bytes.is_empty() {
@@ -187,21 +187,21 @@ impl<T: Bounded + 'static> Body<Option<T>> {
     }
 }
 
-fn check_kind(request: &HttpRequest, allowed: Kind) -> Result<(), Refusal> {
+fn check_kind(request: &HttpRequest, allowed: ContentKind) -> Result<(), ApiError> {
     let kind = request.content_type();
-    if allowed == Kind::Any || kind.is_empty() || kind.eq_ignore_ascii_case("application/json") || kind.to_ascii_lowercase().ends_with("+json") {
+    if allowed == ContentKind::Any || kind.is_empty() || kind.eq_ignore_ascii_case("application/json") || kind.to_ascii_lowercase().ends_with("+json") {
         return Ok(());
     }
-    Err(Refusal::new(
+    Err(ApiError::new(
         Code::UnsupportedMediaType,
         format!("The body is said to be {kind:?}; send JSON, with the header Content-Type: application/json."),
     ))
 }
 
 /// The bytes of a body, at most `most`. A larger one is refused before it is read to its end.
-pub async fn collect(request: &HttpRequest, payload: web::Payload, most: usize) -> Result<web::Bytes, Refusal> {
+pub async fn collect(request: &HttpRequest, payload: web::Payload, most: usize) -> Result<web::Bytes, ApiError> {
     let too_large = || {
-        Refusal::new(
+        ApiError::new(
             Code::TooLarge,
             format!("The body is larger than {most} bytes, which is the most that this path takes."),
         )
@@ -215,21 +215,21 @@ pub async fn collect(request: &HttpRequest, payload: web::Payload, most: usize) 
     }
     match payload.to_bytes_limited(most).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) => Err(Refusal::new(Code::ParseError, format!("The body could not be read to its end: {error}."))),
+        Ok(Err(error)) => Err(ApiError::new(Code::ParseError, format!("The body could not be read to its end: {error}."))),
         Err(_) => Err(too_large()),
     }
 }
 
 /// Bytes → text → JSON → `T`.
-fn read<T: Request>(bytes: &[u8]) -> Result<T, Refusal> {
+fn read<T: Request>(bytes: &[u8]) -> Result<T, ApiError> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let detail = format!("The body is not UTF-8: byte {} does not belong.", error.valid_up_to());
-        Refusal::new(Code::ParseError, detail)
+        ApiError::new(Code::ParseError, detail)
     })?;
     let value = rest::parse_json(text).map_err(not_json)?;
-    T::from_value(&value).map_err(Refusal::invalid)
+    T::from_value(&value).map_err(ApiError::invalid)
 }
 
-fn not_json(faults: ValidationErrors) -> Refusal {
+fn not_json(faults: ValidationErrors) -> ApiError {
     Problem::new(Code::ParseError, format!("The body {faults}.")).with_errors(faults).into()
 }

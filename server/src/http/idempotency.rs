@@ -7,8 +7,8 @@ use actix_web::{FromRequest, HttpRequest};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::{ValidationErrors, limits};
 
-use super::Refusal;
-use crate::commit::Call;
+use super::ApiError;
+use crate::commit::IdempotentCall;
 
 /// What identifies a call beside its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,9 +20,9 @@ pub struct Identity {
 
 impl Identity {
     /// The call, where the caller gave it a key. `caller` is the key's id, or `admin`.
-    pub fn call(self, caller: &str, body: &Digest) -> Option<Call> {
+    pub fn call(self, caller: &str, body: &Digest) -> Option<IdempotentCall> {
         let key = self.key?;
-        Some(Call {
+        Some(IdempotentCall {
             caller: caller.to_owned(),
             route: self.route,
             key,
@@ -32,8 +32,8 @@ impl Identity {
 }
 
 impl FromRequest for Identity {
-    type Error = Refusal;
-    type Future = Ready<Result<Self, Refusal>>;
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let key = match request.headers().get("idempotency-key") {
@@ -43,7 +43,7 @@ impl FromRequest for Identity {
                 _ => {
                     let most = limits::IDEMPOTENCY_KEY_CHARACTERS;
                     let problem = format!("it must be 1 to {most} visible ASCII characters, for example a UUID");
-                    Err(Refusal::bad_parameter("Idempotency-Key", ValidationErrors::one("", problem)))
+                    Err(ApiError::bad_parameter("Idempotency-Key", ValidationErrors::one("", problem)))
                 }
             },
         };

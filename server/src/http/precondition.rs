@@ -11,7 +11,7 @@ use actix_web::{FromRequest, HttpRequest};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::{ValidationErrors, Position};
 
-use super::Refusal;
+use super::ApiError;
 
 /// What the caller's headers ask of the thing that a write is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,49 +36,51 @@ pub enum RecordCondition {
 }
 
 impl FromRequest for Condition {
-    type Error = Refusal;
-    type Future = Ready<Result<Self, Refusal>>;
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(read(request, etag).map(|asked| match asked {
-            Asked::Nothing => Self::Unconditional,
-            Asked::Match(position) => Self::At(position),
-            Asked::Absence => Self::Absent,
+            Expectation::Nothing => Self::Unconditional,
+            Expectation::Match(position) => Self::At(position),
+            Expectation::Absence => Self::Absent,
         }))
     }
 }
 
 impl FromRequest for RecordCondition {
-    type Error = Refusal;
-    type Future = Ready<Result<Self, Refusal>>;
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(read(request, record_etag).map(|asked| match asked {
-            Asked::Nothing => Self::Unconditional,
-            Asked::Match(digest) => Self::Is(digest),
-            Asked::Absence => Self::Absent,
+            Expectation::Nothing => Self::Unconditional,
+            Expectation::Match(digest) => Self::Is(digest),
+            Expectation::Absence => Self::Absent,
         }))
     }
 }
 
 /// What the two headers say together.
-enum Asked<T> {
+enum Expectation<T> {
     Nothing,
     Match(T),
     Absence,
 }
 
-fn read<T>(request: &HttpRequest, etag: impl Fn(&HeaderValue) -> Result<T, ValidationErrors>) -> Result<Asked<T>, Refusal> {
+fn read<T>(request: &HttpRequest, etag: impl Fn(&HeaderValue) -> Result<T, ValidationErrors>) -> Result<Expectation<T>, ApiError> {
     let header = |name: &HeaderName| request.headers().get(name);
     match (header(&header::IF_MATCH), header(&header::IF_NONE_MATCH)) {
-        (None, None) => Ok(Asked::Nothing),
-        (Some(value), None) => etag(value).map(Asked::Match).map_err(|faults| Refusal::bad_parameter("If-Match", faults)),
-        (None, Some(value)) if value.as_bytes() == b"*" => Ok(Asked::Absence),
+        (None, None) => Ok(Expectation::Nothing),
+        (Some(value), None) => etag(value)
+            .map(Expectation::Match)
+            .map_err(|faults| ApiError::bad_parameter("If-Match", faults)),
+        (None, Some(value)) if value.as_bytes() == b"*" => Ok(Expectation::Absence),
         (None, Some(_)) => {
             let problem = "on a write it can only be *, which means that the thing must not exist yet";
-            Err(Refusal::bad_parameter("If-None-Match", ValidationErrors::one("", problem)))
+            Err(ApiError::bad_parameter("If-None-Match", ValidationErrors::one("", problem)))
         }
-        (Some(_), Some(_)) => Err(Refusal::bad_parameter(
+        (Some(_), Some(_)) => Err(ApiError::bad_parameter(
             "If-Match",
             ValidationErrors::one("", "it contradicts If-None-Match; send one of them"),
         )),

@@ -9,22 +9,22 @@ pub use ripcord_proto::rest::wait::Wait;
 use ripcord_proto::{ReleaseName, limits};
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 
-use super::Refusal;
+use super::ApiError;
 
 /// The parameters of a request as a struct that denies unknown members.
 #[derive(Debug)]
 pub struct Query<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest for Query<T> {
-    type Error = Refusal;
-    type Future = Ready<Result<Self, Refusal>>;
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let read = web::Query::<T>::from_query(request.query_string());
         ready(read.map(|query| Self(query.into_inner())).map_err(|error| {
             let detail = error.to_string();
             let detail = detail.strip_prefix("Query deserialize error: ").unwrap_or(&detail).to_owned();
-            Refusal::new(Code::BadRequest, format!("A query parameter is wrong: {detail}."))
+            ApiError::new(Code::BadRequest, format!("A query parameter is wrong: {detail}."))
         }))
     }
 }

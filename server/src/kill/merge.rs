@@ -10,10 +10,10 @@ use serde_json::value::to_raw_value;
 use tokio_util::sync::CancellationToken;
 
 use super::Kills;
-use crate::commit::committer::{Abandoned, Queue};
-use crate::commit::{Answer, Answerer, Approval, Ask, Author, CommitError, Draft};
+use crate::commit::committer::{OnDisconnect, Queue};
+use crate::commit::{Answer, Approval, Author, CommitError, Draft, Operation, ResponseBuilder};
 use crate::store::StoreState;
-use crate::store::journal::{Pending, Record};
+use crate::store::journal::{JournalRecord, PendingKill};
 
 /// How often merging is tried while something is pending and the store seems to be there.
 const EVERY: Duration = Duration::from_millis(500);
@@ -41,11 +41,11 @@ pub(super) async fn run(kills: Kills, stop: CancellationToken) {
 
 impl Kills {
     /// What the journal holds, and kills in memory that could not be journaled.
-    fn unmerged(&self) -> Vec<Pending> {
+    fn unmerged(&self) -> Vec<PendingKill> {
         let mut unmerged = self.inner.journal.pending();
         for (environment, overlay) in self.overlays() {
             let unwritten = overlay.kills.into_values().filter(|kill| !self.inner.journal.holds(&kill.id));
-            let pending = |kill| Pending {
+            let pending = |kill| PendingKill {
                 environment: environment.clone(),
                 kill,
                 node: self.inner.node.clone(),
@@ -69,21 +69,21 @@ impl Kills {
         }
     }
 
-    async fn merge(&self, pending: Pending) {
+    async fn merge(&self, pending: PendingKill) {
         match self.submit_merge(&pending).await {
             Ok(()) => {
                 tracing::info!(env = %pending.environment, kill = %pending.kill.id, "a provisional kill is settled in the log");
-                self.journal(&Record::Merged { ids: vec![pending.kill.id] });
+                self.journal(&JournalRecord::Merged { ids: vec![pending.kill.id] });
             }
             // Its environment is gone, and with it every flag that it covered.
-            Err(CommitError::NoEnvironment(_)) => self.journal(&Record::Merged { ids: vec![pending.kill.id] }),
+            Err(CommitError::NoEnvironment(_)) => self.journal(&JournalRecord::Merged { ids: vec![pending.kill.id] }),
             Err(error) => tracing::debug!(kill = %pending.kill.id, %error, "a provisional kill cannot be merged yet"),
         }
     }
 
-    async fn submit_merge(&self, pending: &Pending) -> Result<(), CommitError> {
+    async fn submit_merge(&self, pending: &PendingKill) -> Result<(), CommitError> {
         let running = self.inner.environments.running(&pending.environment)?;
-        let submitted = running.committer.submit(merge_draft(pending), Queue::Urgent, Abandoned::Finish);
+        let submitted = running.committer.submit(merge_draft(pending), Queue::Urgent, OnDisconnect::Finish);
         match tokio::time::timeout(PATIENCE, submitted).await {
             Ok(merged) => merged.map(drop),
             Err(_) => Err(CommitError::OutcomeUnknown),
@@ -91,12 +91,12 @@ impl Kills {
     }
 }
 
-fn merge_draft(pending: &Pending) -> Draft {
+fn merge_draft(pending: &PendingKill) -> Draft {
     let id = &pending.kill.id;
     let (ask, reason) = if pending.withdrawn {
-        (Ask::Withdraw(id.clone()), Some("withdrawn while the store was away".to_owned()))
+        (Operation::Withdraw(id.clone()), Some("withdrawn while the store was away".to_owned()))
     } else {
-        (Ask::Merge(Box::new(pending.kill.clone())), pending.kill.reason.clone())
+        (Operation::Merge(Box::new(pending.kill.clone())), pending.kill.reason.clone())
     };
     let recorded = pending.answered.as_ref().map(|recorded| Answer {
         status: recorded.status,
@@ -111,7 +111,7 @@ fn merge_draft(pending: &Pending) -> Draft {
         answered: pending.answered.clone(),
         // Whether a withdrawal was allowed was decided when it took effect.
         approval: Approval::Agreed,
-        answer: Answerer(Arc::new(move |_| answer.clone())),
+        answer: ResponseBuilder(Arc::new(move |_| answer.clone())),
         ..Draft::new(
             pending.environment.clone(),
             Author {

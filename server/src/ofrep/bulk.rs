@@ -10,15 +10,15 @@ use ripcord_proto::digest::Digest;
 use ripcord_sdk::Context;
 use serde_json::{Map, Value, json};
 
-use super::Room;
-use super::asked::Asked;
+use super::Service;
+use super::context_body::{self, ContextBody};
+use super::error::{OfrepError, respond};
 use super::evaluate::{ENTRY_BYTES, mark_stale, write_entry};
 use super::events::EventStream;
-use super::fault::{Fault, respond};
-use super::heads::Tag;
-use super::subject::{self, Subject};
-use crate::fleet::{Joining, Transport};
-use crate::remote::{Answer, trace};
+use super::request::OfrepRequest;
+use super::versions::VersionTag;
+use crate::fleet::{NewMember, Transport};
+use crate::remote::{RemoteEvaluation, trace};
 use crate::snapshot::publication::Served;
 
 /// How an answer begins.
@@ -27,31 +27,31 @@ const FLAGS: &[u8] = b"{\"flags\":[";
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Evaluates all flags.
-pub(super) async fn evaluate(head: &RequestHead, payload: Payload, room: &Room) -> HttpResponse {
-    match answer(head, payload, room).await {
+pub(super) async fn evaluate(head: &RequestHead, payload: Payload, service: &Service) -> HttpResponse {
+    match answer(head, payload, service).await {
         Ok(response) => response,
-        Err(fault) => fault.respond(None),
+        Err(error) => error.respond(None),
     }
 }
 
-async fn answer(head: &RequestHead, payload: Payload, room: &Room) -> Result<HttpResponse, Fault> {
-    let asked = Asked::of(head, room)?;
-    let body = subject::body(&head.headers, payload).await?;
-    let subject = Subject::read(&head.headers, &body)?;
-    if let Some(tag) = asked.query.flag_config_etag.as_deref().and_then(Tag::position) {
-        room.heads.reach(asked.permit.environment(), tag, PATIENCE).await;
+async fn answer(head: &RequestHead, payload: Payload, service: &Service) -> Result<HttpResponse, OfrepError> {
+    let request = OfrepRequest::of(head, service)?;
+    let body = context_body::read(&head.headers, payload).await?;
+    let parsed = ContextBody::read(&head.headers, &body)?;
+    if let Some(tag) = request.query.flag_config_etag.as_deref().and_then(VersionTag::position) {
+        service.versions.reach(request.permit.environment(), tag, PATIENCE).await;
     }
-    let served = room.served(asked.permit.environment())?;
-    let context = subject.context().at(room.clock.now().as_second());
-    trace::asked(asked.permit.environment().as_str(), &asked.selection, served.snapshot.position, &context);
-    let client = client(head, &asked, &context);
-    confirm(head, room, &asked, &served, &client);
-    let flags = Flags {
-        asked: &asked,
+    let served = service.served(request.permit.environment())?;
+    let context = parsed.context().at(service.clock.now().as_second());
+    trace::record_request(request.permit.environment().as_str(), &request.selection, served.snapshot.position, &context);
+    let client = client(head, &request, &context);
+    confirm(head, service, &request, &served, &client);
+    let flags = VisibleFlags {
+        request: &request,
         served: &served,
         context: &context,
     };
-    let mut decisions = decisions(room, &asked, &served);
+    let mut decisions = decisions(service, &request, &served);
     let mut list = Vec::new();
     let written = if head.headers.contains_key(IF_NONE_MATCH) {
         // Most who have a tag need nothing written.
@@ -71,25 +71,25 @@ async fn answer(head: &RequestHead, payload: Payload, room: &Room) -> Result<Htt
             add(key, answer, &mut list)
         })
     };
-    let stream = EventStream::of(room, &asked, &served, &client);
-    let whole = written.and_then(|()| whole(list, &metadata(room, &asked), &stream));
+    let stream = EventStream::of(service, &request, &served, &client);
+    let whole = written.and_then(|()| whole(list, &metadata(service, &request), &stream));
     let mut response = respond(StatusCode::OK, whole);
     tagged(&mut response, &etag(&served, &decisions));
-    mark_stale(&mut response, room);
+    mark_stale(&mut response, service);
     Ok(response)
 }
 
 /// The flags that somebody asks for.
-struct Flags<'a, 'c> {
-    asked: &'a Asked,
+struct VisibleFlags<'a, 'c> {
+    request: &'a OfrepRequest,
     served: &'a Served,
     context: &'a Context<'c>,
 }
 
-impl Flags<'_, '_> {
+impl VisibleFlags<'_, '_> {
     /// Evaluates each that he sees, in order of their keys.
-    fn each(&self, mut visit: impl FnMut(&str, &Answer<'_>) -> serde_json::Result<()>) -> serde_json::Result<()> {
-        let selection = &self.asked.selection;
+    fn each(&self, mut visit: impl FnMut(&str, &RemoteEvaluation<'_>) -> serde_json::Result<()>) -> serde_json::Result<()> {
+        let selection = &self.request.selection;
         for entry in &self.served.snapshot.flags {
             if selection.is_everything() || entry.value().is_ok_and(|flag| selection.shows(flag)) {
                 let key = entry.key().as_str();
@@ -101,7 +101,7 @@ impl Flags<'_, '_> {
 }
 
 /// Adds a flag's answer to a list of them.
-fn add(key: &str, answer: &Answer<'_>, list: &mut Vec<u8>) -> serde_json::Result<()> {
+fn add(key: &str, answer: &RemoteEvaluation<'_>, list: &mut Vec<u8>) -> serde_json::Result<()> {
     list.extend_from_slice(if list.is_empty() { FLAGS } else { b"," });
     write_entry(key, answer, list)
 }
@@ -126,19 +126,23 @@ fn not_modified(etag: &str) -> HttpResponse {
 }
 
 /// What the whole answer is under: what was selected, and whether it may be old.
-fn metadata(room: &Room, asked: &Asked) -> Map<String, Value> {
-    let set = asked.selection.set.as_ref().map(|set| (ripcord_proto::flagd::FLAG_SET.to_owned(), json!(set)));
-    let source = asked.selection.environment.as_ref().map(|source| ("source".to_owned(), json!(source)));
-    let stale = room.stale().map(|_| ("stale".to_owned(), json!(true)));
+fn metadata(service: &Service, request: &OfrepRequest) -> Map<String, Value> {
+    let set = request
+        .selection
+        .set
+        .as_ref()
+        .map(|set| (ripcord_proto::flagd::FLAG_SET.to_owned(), json!(set)));
+    let source = request.selection.environment.as_ref().map(|source| ("source".to_owned(), json!(source)));
+    let stale = service.stale().map(|_| ("stale".to_owned(), json!(true)));
     set.into_iter().chain(source).chain(stale).collect()
 }
 
 /// What decides an answer besides what each flag answers.
-fn decisions(room: &Room, asked: &Asked, served: &Served) -> Vec<u8> {
+fn decisions(service: &Service, request: &OfrepRequest, served: &Served) -> Vec<u8> {
     let mut decisions = Vec::with_capacity(served.compiled.flag_count() * 8 + 128);
-    decisions.extend_from_slice(asked.permit.environment().as_str().as_bytes());
-    decisions.push(u8::from(room.stale().is_some()));
-    asked.selection.decisions(&mut decisions);
+    decisions.extend_from_slice(request.permit.environment().as_str().as_bytes());
+    decisions.push(u8::from(service.stale().is_some()));
+    request.selection.decisions(&mut decisions);
     decisions
 }
 
@@ -167,11 +171,11 @@ fn given(head: &RequestHead) -> impl Iterator<Item = &str> {
 }
 
 /// A name for the client that is the same whenever it comes back, and tells nothing of it.
-fn client(head: &RequestHead, asked: &Asked, context: &Context<'_>) -> String {
+fn client(head: &RequestHead, request: &OfrepRequest, context: &Context<'_>) -> String {
     let address = head.peer_addr.map(|address| address.ip().to_string()).unwrap_or_default();
     let agent = head.headers.get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
     let parts = [
-        asked.permit.caller().as_bytes(),
+        request.permit.caller().as_bytes(),
         address.as_bytes(),
         agent,
         context.targeting_key().unwrap_or_default().as_bytes(),
@@ -181,20 +185,20 @@ fn client(head: &RequestHead, asked: &Asked, context: &Context<'_>) -> String {
 }
 
 /// Who comes back with what he was given earlier has fetched: what he is answered now is what he goes by.
-fn confirm(head: &RequestHead, room: &Room, asked: &Asked, served: &Served, client: &str) {
-    let (environment, position) = (asked.permit.environment(), served.snapshot.position);
-    let presents = asked.query.flag_config_etag.is_some() || head.headers.contains_key(IF_NONE_MATCH);
+fn confirm(head: &RequestHead, service: &Service, request: &OfrepRequest, served: &Served, client: &str) {
+    let (environment, position) = (request.permit.environment(), served.snapshot.position);
+    let presents = request.query.flag_config_etag.is_some() || head.headers.contains_key(IF_NONE_MATCH);
     if presents {
-        room.fleet.fetched(environment, joining(head, client), position);
+        service.fleet.fetched(environment, joining(head, client), position);
     } else {
-        room.fleet.acknowledged(environment, client, position, &[], Instant::now());
+        service.fleet.acknowledged(environment, client, position, &[], Instant::now());
     }
 }
 
 /// How a client is shown.
-pub(super) fn joining(head: &RequestHead, client: &str) -> Joining {
+pub(super) fn joining(head: &RequestHead, client: &str) -> NewMember {
     let agent = head.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or("ofrep");
-    Joining {
+    NewMember {
         name: client.to_owned(),
         id: client.to_owned(),
         sdk: agent.chars().take(80).collect(),

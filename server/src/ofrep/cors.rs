@@ -22,8 +22,8 @@ pub(super) fn preflight() -> HttpResponse {
 }
 
 /// Lets a page read the answer, where one asks.
-pub(super) fn allow(asked: &HeaderMap, answered: &mut HeaderMap) {
-    if asked.contains_key(ORIGIN) {
+pub(super) fn allow(request: &HeaderMap, answered: &mut HeaderMap) {
+    if request.contains_key(ORIGIN) {
         answered.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         answered.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(READ));
     }

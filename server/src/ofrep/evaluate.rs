@@ -6,12 +6,12 @@ use actix_web::http::StatusCode;
 use ripcord_proto::value::Value;
 use ripcord_sdk::engine::ErrorCode;
 
-use super::Room;
-use super::asked::Asked;
-use super::fault::{ErrorBody, Fault, respond};
-use super::subject::{self, Subject};
-use crate::http::reply::STALE;
-use crate::remote::{Answer, trace};
+use super::Service;
+use super::context_body::{self, ContextBody};
+use super::error::{ErrorBody, OfrepError, respond};
+use super::request::OfrepRequest;
+use crate::http::response::STALE;
+use crate::remote::{RemoteEvaluation, trace};
 
 /// Bytes that the answer of one flag rarely exceeds.
 pub(super) const ENTRY_BYTES: usize = 128;
@@ -20,7 +20,7 @@ pub(super) const ENTRY_BYTES: usize = 128;
 ///
 /// By hand, since a bulk answer holds hundreds of them, and most of each stands here. Keys and variants' names hold nothing that JSON
 /// would have to escape (`ripcord_proto::key`); the error of a key that is none is written by the serializer.
-pub(super) fn write_entry(key: &str, answer: &Answer<'_>, out: &mut Vec<u8>) -> serde_json::Result<()> {
+pub(super) fn write_entry(key: &str, answer: &RemoteEvaluation<'_>, out: &mut Vec<u8>) -> serde_json::Result<()> {
     if let Some(code) = answer.error() {
         let body = ErrorBody {
             key: Some(key),
@@ -61,23 +61,23 @@ fn push<const N: usize>(out: &mut Vec<u8>, parts: [&str; N]) {
 }
 
 /// Evaluates one flag.
-pub(super) async fn evaluate(head: &RequestHead, key: &str, payload: Payload, room: &Room) -> HttpResponse {
-    match answer(head, key, payload, room).await {
+pub(super) async fn evaluate(head: &RequestHead, key: &str, payload: Payload, service: &Service) -> HttpResponse {
+    match answer(head, key, payload, service).await {
         Ok(response) => response,
-        Err(fault) => fault.respond(Some(key)),
+        Err(error) => error.respond(Some(key)),
     }
 }
 
-async fn answer(head: &RequestHead, key: &str, payload: Payload, room: &Room) -> Result<HttpResponse, Fault> {
-    let asked = Asked::of(head, room)?;
-    let body = subject::body(&head.headers, payload).await?;
-    let subject = Subject::read(&head.headers, &body)?;
-    let environment = asked.permit.environment();
-    let served = room.served(environment)?;
-    let context = subject.context().at(room.clock.now().as_second());
-    trace::asked(environment.as_str(), &asked.selection, served.snapshot.position, &context);
-    let answer = asked.selection.answer(&served.compiled, key, &context);
-    trace::answered(key, &answer);
+async fn answer(head: &RequestHead, key: &str, payload: Payload, service: &Service) -> Result<HttpResponse, OfrepError> {
+    let request = OfrepRequest::of(head, service)?;
+    let body = context_body::read(&head.headers, payload).await?;
+    let parsed = ContextBody::read(&head.headers, &body)?;
+    let environment = request.permit.environment();
+    let served = service.served(environment)?;
+    let context = parsed.context().at(service.clock.now().as_second());
+    trace::record_request(environment.as_str(), &request.selection, served.snapshot.position, &context);
+    let answer = request.selection.answer(&served.compiled, key, &context);
+    trace::record_result(key, &answer);
     let status = match answer.error() {
         None => StatusCode::OK,
         Some(ErrorCode::FlagNotFound) => StatusCode::NOT_FOUND,
@@ -86,13 +86,13 @@ async fn answer(head: &RequestHead, key: &str, payload: Payload, room: &Room) ->
     let mut body = Vec::with_capacity(ENTRY_BYTES);
     let written = write_entry(key, &answer, &mut body);
     let mut response = respond(status, written.map(|()| body));
-    mark_stale(&mut response, room);
+    mark_stale(&mut response, service);
     Ok(response)
 }
 
 /// Says since when answers are stale, where they are.
-pub(super) fn mark_stale(response: &mut HttpResponse, room: &Room) {
-    if let Some(since) = room.stale()
+pub(super) fn mark_stale(response: &mut HttpResponse, service: &Service) {
+    if let Some(since) = service.stale()
         && let Ok(value) = format!("since={since}").parse()
     {
         response.headers_mut().insert(STALE, value);

@@ -19,13 +19,13 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::Room;
-use super::asked::Asked;
+use super::Service;
 use super::bulk::joining;
-use super::fault::Fault;
-use super::heads::{Head, Tag};
+use super::error::OfrepError;
+use super::request::OfrepRequest;
+use super::versions::{Version, VersionTag};
 use crate::fleet::Membership;
-use crate::http::Refusal;
+use crate::http::ApiError;
 use crate::snapshot::publication::Served;
 
 /// How often a stream gets a sign of life, which proxies wait for.
@@ -54,9 +54,9 @@ struct Endpoint {
 
 impl EventStream {
     /// The stream of those who were answered from `served`.
-    pub(super) fn of(room: &Room, asked: &Asked, served: &Served, client: &str) -> Self {
-        let token = room.access.events_token(&asked.permit).map(|token| token.to_string()).unwrap_or_default();
-        let (environment, key, at) = (asked.permit.environment(), asked.permit.caller(), Tag::of(served));
+    pub(super) fn of(service: &Service, request: &OfrepRequest, served: &Served, client: &str) -> Self {
+        let token = service.access.events_token(&request.permit).map(|token| token.to_string()).unwrap_or_default();
+        let (environment, key, at) = (request.permit.environment(), request.permit.caller(), VersionTag::of(served));
         Self {
             r#type: "sse",
             endpoint: Endpoint {
@@ -71,7 +71,7 @@ impl EventStream {
 }
 
 #[derive(Debug, serde::Deserialize)]
-struct Query {
+struct StreamParams {
     environment: EnvironmentKey,
     key: String,
     token: Digest,
@@ -80,39 +80,41 @@ struct Query {
 }
 
 /// Opens a stream.
-pub(super) fn listen(head: &RequestHead, room: &Arc<Room>) -> HttpResponse {
-    match open(head, room) {
+pub(super) fn listen(head: &RequestHead, service: &Arc<Service>) -> HttpResponse {
+    match open(head, service) {
         Ok(response) => response,
-        Err(fault) => fault.respond(None),
+        Err(error) => error.respond(None),
     }
 }
 
-fn open(request: &RequestHead, room: &Arc<Room>) -> Result<HttpResponse, Fault> {
+fn open(request: &RequestHead, service: &Arc<Service>) -> Result<HttpResponse, OfrepError> {
     let refuse = || {
-        Refusal::new(
+        ApiError::new(
             Code::Unauthenticated,
             "This stream is opened with the URL that a bulk evaluation names, whole and unchanged.",
         )
     };
-    let query = web::Query::<Query>::from_query(request.uri.query().unwrap_or_default())
+    let query = web::Query::<StreamParams>::from_query(request.uri.query().unwrap_or_default())
         .map_err(|_| refuse())?
         .into_inner();
-    if !room.access.knows_events_token(&query.key, query.environment.as_str(), &query.token) {
+    if !service.access.knows_events_token(&query.key, query.environment.as_str(), &query.token) {
         return Err(refuse().into());
     }
-    let missing = || Refusal::new(Code::EnvironmentNotFound, format!("There is no environment {}.", query.environment));
-    let head = room.heads.watch(query.environment.as_str()).ok_or_else(missing)?;
-    let place =
-        Place::take(room).ok_or_else(|| Refusal::new(Code::NotReady, "This node has as many streams as it can take; try again later.").retry_after(5))?;
+    let missing = || ApiError::new(Code::EnvironmentNotFound, format!("There is no environment {}.", query.environment));
+    let head = service.versions.watch(query.environment.as_str()).ok_or_else(missing)?;
+    let place = StreamSlot::take(service)
+        .ok_or_else(|| ApiError::new(Code::NotReady, "This node has as many streams as it can take; try again later.").retry_after(5))?;
     let last = request
         .headers
         .get("last-event-id")
         .and_then(|id| id.to_str().ok())
         .unwrap_or(&query.at)
         .to_owned();
-    let member = room.fleet.listens(&query.environment, joining(request, &query.client), Tag::position(&last));
-    let stream = Stream {
-        room: Arc::clone(room),
+    let member = service
+        .fleet
+        .listens(&query.environment, joining(request, &query.client), VersionTag::position(&last));
+    let stream = ChangeStream {
+        service: Arc::clone(service),
         head,
         last,
         query,
@@ -125,40 +127,40 @@ fn open(request: &RequestHead, room: &Arc<Room>) -> Result<HttpResponse, Fault> 
         .insert_header((CONTENT_TYPE, "text/event-stream"))
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header(("x-accel-buffering", "no"))
-        .streaming(futures_util::stream::unfold(stream, Stream::next)))
+        .streaming(futures_util::stream::unfold(stream, ChangeStream::next)))
 }
 
 /// One of the streams that a node takes.
-struct Place(Arc<Room>);
+struct StreamSlot(Arc<Service>);
 
-impl Place {
-    fn take(room: &Arc<Room>) -> Option<Self> {
-        let taken = room.streams.fetch_add(1, Ordering::Relaxed);
-        let place = Self(Arc::clone(room));
+impl StreamSlot {
+    fn take(service: &Arc<Service>) -> Option<Self> {
+        let taken = service.streams.fetch_add(1, Ordering::Relaxed);
+        let place = Self(Arc::clone(service));
         (taken < STREAMS).then_some(place)
     }
 }
 
-impl Drop for Place {
+impl Drop for StreamSlot {
     fn drop(&mut self) {
         self.0.streams.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 /// An open stream. Nothing is queued: a slow reader finds the newest when it takes the next event.
-struct Stream {
-    room: Arc<Room>,
-    head: watch::Receiver<Head>,
-    query: Query,
+struct ChangeStream {
+    service: Arc<Service>,
+    head: watch::Receiver<Version>,
+    query: StreamParams,
     /// The tag that the client knows.
     last: String,
     spaced_until: Instant,
     greeted: bool,
     _member: Membership,
-    _place: Place,
+    _place: StreamSlot,
 }
 
-impl Stream {
+impl ChangeStream {
     async fn next(mut self) -> Option<(Result<Bytes, Infallible>, Self)> {
         if !self.greeted {
             self.greeted = true;
@@ -169,7 +171,7 @@ impl Stream {
             tokio::time::sleep_until(self.spaced_until).await;
             let head = self.head.borrow_and_update().clone();
             if !self
-                .room
+                .service
                 .access
                 .knows_events_token(&self.query.key, self.query.environment.as_str(), &self.query.token)
             {
@@ -180,7 +182,7 @@ impl Stream {
                 self.spaced_until = Instant::now() + SPACING;
                 return Some((Ok(event(&head)), self));
             }
-            let stop = self.room.stop.clone();
+            let stop = self.service.stop.clone();
             tokio::select! {
                 changed = self.head.changed() => if changed.is_err() { return None },
                 () = tokio::time::sleep_until(heartbeat) => return Some((Ok(Bytes::from_static(b":\n\n")), self)),
@@ -190,7 +192,7 @@ impl Stream {
     }
 }
 
-fn event(head: &Head) -> Bytes {
+fn event(head: &Version) -> Bytes {
     let tag = head.tag.as_str();
     let data = json!({"type": "refetchEvaluation", "etag": tag, "lastModified": head.modified});
     Bytes::from(format!("id: {tag}\ndata: {data}\n\n"))

@@ -6,13 +6,13 @@ use ripcord_proto::outcome::{OutcomeCount, Traffic};
 use ripcord_proto::{EnvironmentKey, FlagKey, Snapshot, VariantName};
 
 use super::counts::Counts;
-use super::reports::{Series as Asked, Served};
+use super::reports::{SeriesQuery, SeriesSums};
 use super::window::{SeriesId, Window};
 use crate::telemetry::names;
 
 /// What became of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Counted {
+pub enum BatchResult {
     /// It was counted, except for this many of its counts.
     New {
         /// Counts of flags or variants that are not there.
@@ -24,7 +24,7 @@ pub enum Counted {
 
 /// The sum of a flag, variant and kind of traffic.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Total {
+pub struct OutcomeTotal {
     /// The flag.
     pub flag: FlagKey,
     /// The variant; `None` = the caller's own default.
@@ -40,7 +40,7 @@ pub struct Total {
 }
 
 /// What is counted apart: a flag's variant (or the caller's own default) in an environment, by traffic.
-pub(super) type Series = (EnvironmentKey, FlagKey, Option<VariantName>, Traffic);
+pub(super) type SeriesKey = (EnvironmentKey, FlagKey, Option<VariantName>, Traffic);
 
 #[derive(Debug, Clone)]
 struct Sums {
@@ -50,7 +50,7 @@ struct Sums {
 
 #[derive(Debug, Default)]
 pub(super) struct Counters {
-    series: BTreeMap<Series, Sums>,
+    series: BTreeMap<SeriesKey, Sums>,
 }
 
 impl Counters {
@@ -61,7 +61,7 @@ impl Counters {
         counts: &[OutcomeCount],
         snapshot: &Snapshot,
         mut taken: impl FnMut(SeriesId, &Counts),
-    ) -> Counted {
+    ) -> BatchResult {
         let mut unknown = 0;
         for count in counts {
             if !is_known(count, snapshot) {
@@ -74,11 +74,11 @@ impl Counters {
             meter(environment, count);
         }
         metrics::counter!(names::OUTCOMES_DROPPED, "why" => "unknown flag or variant").increment(unknown as u64);
-        Counted::New { unknown }
+        BatchResult::New { unknown }
     }
 
     /// Adds to a series, and tells which it is.
-    pub(super) fn put(&mut self, series: Series, counts: &Counts) -> SeriesId {
+    pub(super) fn put(&mut self, series: SeriesKey, counts: &Counts) -> SeriesId {
         let id = SeriesId(u32::try_from(self.series.len()).unwrap_or(u32::MAX));
         let fresh = || Sums { id, counts: Counts::default() };
         let sums = self.series.entry(series).or_insert_with(fresh);
@@ -87,7 +87,7 @@ impl Counters {
     }
 
     /// Every series with what stands for it in the window.
-    pub(super) fn ids(&self) -> impl Iterator<Item = (&Series, SeriesId)> {
+    pub(super) fn ids(&self) -> impl Iterator<Item = (&SeriesKey, SeriesId)> {
         self.series.iter().map(|(series, sums)| (series, sums.id))
     }
 
@@ -101,7 +101,7 @@ impl Counters {
     }
 
     /// The sums of a series, and what they were at the moment that it asks for.
-    pub(super) fn served(&self, environment: &EnvironmentKey, asked: &Asked, window: &Window) -> (Served, Served) {
+    pub(super) fn served(&self, environment: &EnvironmentKey, asked: &SeriesQuery, window: &Window) -> (SeriesSums, SeriesSums) {
         let sums = |traffic| {
             let key = (environment.clone(), asked.flag.clone(), Some(asked.variant.clone()), traffic);
             self.series.get(&key).map_or_else(Default::default, |sums| {
@@ -112,8 +112,8 @@ impl Counters {
         };
         let ((real, real_before), (synthetic, synthetic_before)) = (sums(Traffic::Real), sums(Traffic::Synthetic));
         let (now, before) = (
-            Served { real, synthetic },
-            Served {
+            SeriesSums { real, synthetic },
+            SeriesSums {
                 real: real_before,
                 synthetic: synthetic_before,
             },
@@ -121,9 +121,9 @@ impl Counters {
         (now, before)
     }
 
-    pub(super) fn totals(&self, environment: &EnvironmentKey) -> Vec<Total> {
+    pub(super) fn totals(&self, environment: &EnvironmentKey) -> Vec<OutcomeTotal> {
         let own = self.series.iter().filter(|((of, ..), _)| of == environment);
-        own.map(|((_, flag, variant, traffic), sums)| Total {
+        own.map(|((_, flag, variant, traffic), sums)| OutcomeTotal {
             flag: flag.clone(),
             variant: variant.clone(),
             traffic: *traffic,

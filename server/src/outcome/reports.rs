@@ -11,7 +11,7 @@ use super::Outcomes;
 
 /// What is asked for: what was reported of a flag that served a variant.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Series {
+pub struct SeriesQuery {
     /// The flag.
     pub flag: FlagKey,
     /// The variant.
@@ -24,7 +24,7 @@ pub struct Series {
 
 /// Sums of a series, by whom it was served to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Served {
+pub struct SeriesSums {
     /// Users.
     pub real: Arm,
     /// Probes and load tests.
@@ -37,33 +37,33 @@ pub struct NodeSums {
     /// What tells its process from every other.
     pub node: String,
     /// In the order in which they were asked for.
-    pub sums: Vec<Served>,
+    pub sums: Vec<SeriesSums>,
     /// What they were at the moments that were asked for, as far as the window reaches: what was reported within five seconds
     /// after such a moment belongs to before it.
-    pub before: Vec<Served>,
+    pub before: Vec<SeriesSums>,
 }
 
 /// Asks every node.
 pub trait Reports: Send + Sync + std::fmt::Debug + 'static {
     /// The sums of every node that can be reached.
-    fn sums<'a>(&'a self, environment: &'a EnvironmentKey, series: &'a [Series]) -> BoxFuture<'a, Vec<NodeSums>>;
+    fn sums<'a>(&'a self, environment: &'a EnvironmentKey, series: &'a [SeriesQuery]) -> BoxFuture<'a, Vec<NodeSums>>;
 }
 
 /// A node without others.
 #[derive(Debug, Clone)]
-pub struct OwnReports {
+pub struct LocalReports {
     outcomes: Outcomes,
     node: Arc<str>,
 }
 
-impl OwnReports {
+impl LocalReports {
     /// What was reported to this node; `node` tells this process from every other.
     pub fn new(outcomes: Outcomes, node: &str) -> Self {
         Self { outcomes, node: node.into() }
     }
 
     /// This node's own sums.
-    pub fn own(&self, environment: &EnvironmentKey, series: &[Series]) -> NodeSums {
+    pub fn own(&self, environment: &EnvironmentKey, series: &[SeriesQuery]) -> NodeSums {
         let (sums, before) = self.outcomes.sums(environment, series);
         NodeSums {
             node: self.node.to_string(),
@@ -73,8 +73,8 @@ impl OwnReports {
     }
 }
 
-impl Reports for OwnReports {
-    fn sums<'a>(&'a self, environment: &'a EnvironmentKey, series: &'a [Series]) -> BoxFuture<'a, Vec<NodeSums>> {
+impl Reports for LocalReports {
+    fn sums<'a>(&'a self, environment: &'a EnvironmentKey, series: &'a [SeriesQuery]) -> BoxFuture<'a, Vec<NodeSums>> {
         Box::pin(std::future::ready(vec![self.own(environment, series)]))
     }
 }

@@ -8,7 +8,7 @@ use ripcord_proto::rest::stale_flags::{StaleFlag, StaleReason};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{Flag, Snapshot, VariantName};
 
-use super::Total;
+use super::OutcomeTotal;
 
 /// Users that must have been served before one variant for all of them says anything.
 const TELLING: u64 = 100;
@@ -16,8 +16,8 @@ const TELLING: u64 = 100;
 /// The flags of `snapshot` that may go: served by one variant only, never evaluated, or past their time.
 ///
 /// A killed flag serves one variant because it is killed, and a flag that is off serves none: of those only the time tells.
-pub fn stale(snapshot: &Snapshot, totals: &[Total], now: Timestamp) -> Vec<StaleFlag> {
-    let mut counted: BTreeMap<&str, Vec<&Total>> = BTreeMap::new();
+pub fn stale(snapshot: &Snapshot, totals: &[OutcomeTotal], now: Timestamp) -> Vec<StaleFlag> {
+    let mut counted: BTreeMap<&str, Vec<&OutcomeTotal>> = BTreeMap::new();
     for total in totals {
         counted.entry(total.flag.as_str()).or_default().push(total);
     }
@@ -47,7 +47,7 @@ pub fn stale(snapshot: &Snapshot, totals: &[Total], now: Timestamp) -> Vec<Stale
     snapshot.flags.iter().filter_map(|entry| of(entry)).collect()
 }
 
-fn served(totals: &[&Total]) -> BTreeMap<VariantName, u64> {
+fn served(totals: &[&OutcomeTotal]) -> BTreeMap<VariantName, u64> {
     let mut served = BTreeMap::new();
     for total in totals.iter().filter(|total| total.traffic == Traffic::Real) {
         if let Some(variant) = &total.variant {
@@ -58,7 +58,7 @@ fn served(totals: &[&Total]) -> BTreeMap<VariantName, u64> {
 }
 
 /// The one variant that every user was served, where there were enough of them to tell.
-fn only<'a>(served: &'a BTreeMap<VariantName, u64>, totals: &[&Total]) -> Option<&'a VariantName> {
+fn only<'a>(served: &'a BTreeMap<VariantName, u64>, totals: &[&OutcomeTotal]) -> Option<&'a VariantName> {
     let by_default = totals
         .iter()
         .any(|total| total.traffic == Traffic::Real && total.variant.is_none() && total.evaluations > 0);
@@ -92,8 +92,8 @@ mod tests {
         snapshot
     }
 
-    fn total(flag: &str, variant: &str, traffic: Traffic, evaluations: u64) -> Total {
-        Total {
+    fn total(flag: &str, variant: &str, traffic: Traffic, evaluations: u64) -> OutcomeTotal {
+        OutcomeTotal {
             flag: key(flag),
             variant: Some(VariantName::new(variant).unwrap()),
             traffic,

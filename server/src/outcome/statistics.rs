@@ -32,14 +32,14 @@ const LEAST_SCALE: f64 = 0.01;
 
 /// A comparison of two rates of error.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Test {
+pub struct RateTest {
     /// By how much the variant may be worse, as a share of one.
     pub margin: f64,
     /// How likely a false alarm may be, over all looks together.
     pub alpha: f64,
 }
 
-impl Test {
+impl RateTest {
     /// How much likelier the counts are where the variant is worse by more than the margin than where it is not: Λ, from 0.
     pub fn evidence(&self, treatment: Arm, control: Arm) -> f64 {
         if treatment.served == 0 || control.served == 0 {
@@ -97,7 +97,7 @@ fn below(z: f64) -> f64 {
 mod tests {
     use super::*;
 
-    const TEST: Test = Test { margin: 0.005, alpha: 0.05 };
+    const TEST: RateTest = RateTest { margin: 0.005, alpha: 0.05 };
 
     fn arm(served: u64, errors: u64) -> Arm {
         Arm::new(served, errors)
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_rate_is_above_a_limit_when_that_is_sure() {
-        let limit = Test { margin: 0.01, alpha: 0.05 };
+        let limit = RateTest { margin: 0.01, alpha: 0.05 };
         assert!(limit.is_above(arm(5_000, 100)));
         assert!(!limit.is_above(arm(5_000, 55)));
         assert!(!limit.is_above(arm(20, 7)), "too few say nothing");

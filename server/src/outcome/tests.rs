@@ -4,7 +4,7 @@ use ripcord_proto::outcome::{OutcomeBatch, OutcomeCount, Traffic};
 use ripcord_proto::table::{Entry, Entity as _};
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Position, Snapshot, VariantName};
 
-use super::{Counted, Outcomes};
+use super::{BatchResult, Outcomes};
 
 fn production() -> EnvironmentKey {
     EnvironmentKey::new("production").unwrap()
@@ -44,12 +44,15 @@ fn a_batch_that_is_sent_again_is_counted_once() {
     let outcomes = Outcomes::new(jiff::Timestamp::UNIX_EPOCH);
     assert_eq!(
         outcomes.count(&production(), &batch(1, "checkout", "on"), &snapshot(), now()),
-        Counted::New { unknown: 0 }
+        BatchResult::New { unknown: 0 }
     );
-    assert_eq!(outcomes.count(&production(), &batch(1, "checkout", "on"), &snapshot(), now()), Counted::Again);
+    assert_eq!(
+        outcomes.count(&production(), &batch(1, "checkout", "on"), &snapshot(), now()),
+        BatchResult::Again
+    );
     assert_eq!(
         outcomes.count(&production(), &batch(2, "checkout", "on"), &snapshot(), now()),
-        Counted::New { unknown: 0 }
+        BatchResult::New { unknown: 0 }
     );
     let totals = outcomes.totals(&production());
     assert_eq!(totals.len(), 1);
@@ -61,11 +64,11 @@ fn counts_of_what_does_not_exist_make_no_series() {
     let outcomes = Outcomes::new(jiff::Timestamp::UNIX_EPOCH);
     assert_eq!(
         outcomes.count(&production(), &batch(1, "made-up", "on"), &snapshot(), now()),
-        Counted::New { unknown: 1 }
+        BatchResult::New { unknown: 1 }
     );
     assert_eq!(
         outcomes.count(&production(), &batch(2, "checkout", "made-up"), &snapshot(), now()),
-        Counted::New { unknown: 1 }
+        BatchResult::New { unknown: 1 }
     );
     assert!(outcomes.totals(&production()).is_empty());
 }

@@ -5,7 +5,7 @@ use ripcord_proto::flagd::belongs_to;
 use ripcord_proto::role::Role;
 use ripcord_sdk::engine::{Compiled, CompiledFlag, Context, Evaluation, Unheard};
 
-use super::Answer;
+use super::RemoteEvaluation;
 
 /// A selector that nobody knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -73,7 +73,7 @@ impl Selection {
     }
 
     /// The same, as it is answered.
-    pub fn answer<'c>(&self, compiled: &'c Compiled, key: &str, context: &Context<'_>) -> Answer<'c> {
+    pub fn answer<'c>(&self, compiled: &'c Compiled, key: &str, context: &Context<'_>) -> RemoteEvaluation<'c> {
         self.evaluate(compiled, key, context).into()
     }
 

@@ -7,7 +7,7 @@ use ripcord_sdk::Context;
 use tracing::Span;
 use tracing::field::{Empty, display};
 
-use super::{Answer, Selection};
+use super::{RemoteEvaluation, Selection};
 use crate::telemetry::export::{self, Parent};
 
 /// As the conventions call whoever answers.
@@ -36,7 +36,7 @@ pub fn span(name: &'static str, parent: Parent<'_>) -> Span {
 }
 
 /// Tells the span which state answers, whom, and with which flags.
-pub fn asked(environment: &str, selection: &Selection, at: Position, context: &Context<'_>) {
+pub fn record_request(environment: &str, selection: &Selection, at: Position, context: &Context<'_>) {
     let span = Span::current();
     if span.is_disabled() {
         return;
@@ -52,7 +52,7 @@ pub fn asked(environment: &str, selection: &Selection, at: Position, context: &C
 }
 
 /// Tells the span what one flag answered.
-pub fn answered(key: &str, answer: &Answer<'_>) {
+pub fn record_result(key: &str, answer: &RemoteEvaluation<'_>) {
     let span = Span::current();
     if span.is_disabled() {
         return;

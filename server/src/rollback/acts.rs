@@ -12,9 +12,9 @@ use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Position, RollbackId};
 
 use super::{ladder, says};
-use crate::commit::{Ask, CommitError, Committed, Draft, Expected};
+use crate::commit::{CommitError, Committed, Draft, Expected, Operation};
 use crate::environment::Environments;
-use crate::http::Refusal;
+use crate::http::ApiError;
 
 /// How a rollback goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,14 +51,14 @@ pub struct WrongState {
     pub why: &'static str,
 }
 
-impl From<WrongState> for Refusal {
+impl From<WrongState> for ApiError {
     fn from(wrong: WrongState) -> Self {
         let detail = format!("Rollback {} is {}: {}.", wrong.id, wrong.state.as_str(), wrong.why);
         Self::new(Code::WrongState, detail)
     }
 }
 
-impl From<ActError> for Refusal {
+impl From<ActError> for ApiError {
     fn from(error: ActError) -> Self {
         match error {
             ActError::WrongState(wrong) => wrong.into(),
@@ -104,9 +104,9 @@ pub async fn amend(
             return Err(CommitError::NoRecord(key).into());
         };
         let next = Entry::new(id.clone(), change(rollback)?, Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
-        let put = Ask::PutRecord(Arc::new(next).into(), Expected::Digest(*entry.digest()));
+        let put = Operation::PutRecord(Arc::new(next).into(), Expected::Digest(*entry.digest()));
         let draft = Draft {
-            asks: vec![put],
+            operations: vec![put],
             ..draft.clone()
         };
         match environments.submit(draft).await {

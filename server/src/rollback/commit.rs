@@ -17,10 +17,10 @@ use super::order::Order;
 use super::prepare::Prepared;
 use super::stale;
 use crate::check::Checks;
-use crate::commit::reversal::Reach;
-use crate::commit::{Call, CommitError, Committed, Draft, Made, probes};
+use crate::commit::reversal::ReversalScope;
+use crate::commit::{Applied, CommitError, Committed, Draft, IdempotentCall, probes};
 use crate::environment::Environments;
-use crate::http::Refusal;
+use crate::http::ApiError;
 
 /// Commands that a refusal prints, at most.
 const COMMANDS: usize = 20;
@@ -35,7 +35,7 @@ pub struct Done {
 }
 
 /// The record that a rollback's commit made, as it goes into the answer.
-pub fn answer_of(made: &Made) -> Option<&Arc<Entry<Rollback>>> {
+pub fn answer_of(made: &Applied) -> Option<&Arc<Entry<Rollback>>> {
     made.changes
         .iter()
         .filter_map(Change::record)
@@ -43,7 +43,7 @@ pub fn answer_of(made: &Made) -> Option<&Arc<Entry<Rollback>>> {
 }
 
 /// The rollback that an idempotent call made before, where it did.
-pub fn replayed(environments: &Environments, environment: &EnvironmentKey, call: &Call) -> Result<Option<Done>, Refusal> {
+pub fn replayed(environments: &Environments, environment: &EnvironmentKey, call: &IdempotentCall) -> Result<Option<Done>, ApiError> {
     let Some(answer) = environments.answered(environment, call)? else {
         return Ok(None);
     };
@@ -58,7 +58,7 @@ pub fn replayed(environments: &Environments, environment: &EnvironmentKey, call:
 }
 
 /// Commits what was prepared; the draft asks for it. Answers when everybody is served by it. A dropped future takes nothing back.
-pub async fn commit(environments: &Environments, checks: &Checks, prepared: &Prepared, order: &Order, draft: Draft) -> Result<Done, Refusal> {
+pub async fn commit(environments: &Environments, checks: &Checks, prepared: &Prepared, order: &Order, draft: Draft) -> Result<Done, ApiError> {
     ask_probes(checks, prepared).await?;
     let submitted = environments.submit(draft.clone()).await;
     concluded(environments, &draft, prepared, order, submitted).await
@@ -71,7 +71,7 @@ pub(super) async fn concluded(
     prepared: &Prepared,
     order: &Order,
     submitted: Result<Committed, CommitError>,
-) -> Result<Done, Refusal> {
+) -> Result<Done, ApiError> {
     match submitted {
         Ok(committed) => done(environments, &draft.environment, committed),
         Err(CommitError::PlanStale { now, moved }) => {
@@ -91,7 +91,7 @@ pub(super) async fn concluded(
 }
 
 /// Asks the probes that may refuse it beforehand.
-pub async fn ask_probes(checks: &Checks, prepared: &Prepared) -> Result<(), Refusal> {
+pub async fn ask_probes(checks: &Checks, prepared: &Prepared) -> Result<(), ApiError> {
     let (reversal, state) = (&prepared.reversal, &prepared.state);
     let decision = reversal.decide(&state.snapshot)?;
     let flags: BTreeSet<FlagKey> = decision.flags.into_iter().map(|step| step.key).collect();
@@ -114,12 +114,12 @@ pub async fn ask_probes(checks: &Checks, prepared: &Prepared) -> Result<(), Refu
 }
 
 /// The record as it stands, with what this node alone knows so soon after the commit.
-fn done(environments: &Environments, environment: &EnvironmentKey, committed: Committed) -> Result<Done, Refusal> {
+fn done(environments: &Environments, environment: &EnvironmentKey, committed: Committed) -> Result<Done, ApiError> {
     #[derive(serde::Deserialize)]
     struct Named {
         id: RollbackId,
     }
-    let internal = |why: String| Refusal::new(Code::Internal, format!("The answer could not be read back: {why}."));
+    let internal = |why: String| ApiError::new(Code::Internal, format!("The answer could not be read back: {why}."));
     let Named { id } = serde_json::from_str(committed.answer.body.get()).map_err(|error| internal(error.to_string()))?;
     let state = environments.state(environment)?;
     let live = state.records.rollbacks.value(id.as_str()).cloned();
@@ -135,7 +135,7 @@ fn done(environments: &Environments, environment: &EnvironmentKey, committed: Co
 }
 
 /// A refusal with the commands that make a scope safe while the store is away: kills wait for nothing.
-pub fn with_kills(refusal: &Refusal, scope: &RollbackScope, reach: Option<&Reach>) -> Refusal {
+pub fn with_kills(refusal: &ApiError, scope: &RollbackScope, reach: Option<&ReversalScope>) -> ApiError {
     let mut problem = refusal.problem().clone();
     let commands = commands(scope, reach);
     let _ = write!(
@@ -151,13 +151,13 @@ pub fn with_kills(refusal: &Refusal, scope: &RollbackScope, reach: Option<&Reach
     problem.with("commands", commands).into()
 }
 
-fn commands(scope: &RollbackScope, reach: Option<&Reach>) -> Vec<String> {
+fn commands(scope: &RollbackScope, reach: Option<&ReversalScope>) -> Vec<String> {
     let flag = |key: &FlagKey| format!("ripcord kill {key}");
     match (scope, reach) {
         (RollbackScope::Environment, _) => vec!["ripcord kill --all".to_owned()],
         (RollbackScope::Flags(flags), _) => flags.iter().map(flag).collect(),
         (RollbackScope::Tags(tags), _) => tags.iter().map(|tag| format!("ripcord kill --tag {tag}")).collect(),
-        (RollbackScope::Release(_) | RollbackScope::Rollback(_) | RollbackScope::Rollout(_), Some(Reach::Left(left))) => left.keys().map(flag).collect(),
+        (RollbackScope::Release(_) | RollbackScope::Rollback(_) | RollbackScope::Rollout(_), Some(ReversalScope::Touched(left))) => left.keys().map(flag).collect(),
         (RollbackScope::Release(_) | RollbackScope::Rollback(_) | RollbackScope::Rollout(_), _) => vec!["ripcord kill FLAG".to_owned()],
     }
 }

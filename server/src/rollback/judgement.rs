@@ -13,7 +13,7 @@ use super::procedure::Found;
 use super::progress::Progress;
 use super::served::{self, Served};
 use super::{ladder, says};
-use crate::fleet::Target;
+use crate::fleet::ConfirmationTarget;
 
 /// How long applications may take to come back to a node that has just begun to drive: who has not is not known before.
 const RETURN: Duration = Duration::from_secs(5);
@@ -172,15 +172,15 @@ async fn confirmations(progress: &Progress, environment: &EnvironmentKey, rollba
 }
 
 /// Who acknowledges a later revision has acknowledged this one. A node that started after it counts for the one it started with.
-fn target(progress: &Progress, environment: &EnvironmentKey, position: Position) -> Target {
-    let asked = Target::Revision(position);
+fn target(progress: &Progress, environment: &EnvironmentKey, position: Position) -> ConfirmationTarget {
+    let asked = ConfirmationTarget::Revision(position);
     let head = progress
         .environments
         .board()
         .served(environment.as_str())
         .map(|served| served.snapshot.position);
     match head {
-        Some(head) if head > position && progress.fleet.report(environment, &asked).is_none() => Target::Revision(head),
+        Some(head) if head > position && progress.fleet.report(environment, &asked).is_none() => ConfirmationTarget::Revision(head),
         Some(_) | None => asked,
     }
 }

@@ -16,7 +16,7 @@ use crate::commit::reversal::Reversal;
 use crate::commit::state::EnvironmentState;
 use crate::commit::{Author, CommitError};
 use crate::environment::Environments;
-use crate::http::Refusal;
+use crate::http::ApiError;
 use crate::release::TouchedError;
 use crate::store::StoreError;
 
@@ -50,7 +50,7 @@ pub enum PrepareError {
     Store(#[from] StoreError),
 }
 
-impl From<PrepareError> for Refusal {
+impl From<PrepareError> for ApiError {
     fn from(error: PrepareError) -> Self {
         match error {
             PrepareError::Resolve(error) => error.into(),

@@ -22,9 +22,9 @@ use super::procedure::{self, Found};
 use crate::check::Checks;
 use crate::clock::Clock;
 use crate::driver::Drivers;
-use crate::environment::{Environments, Place};
+use crate::environment::{EnvironmentTask, Environments};
 use crate::fleet::Fleet;
-use crate::outcome::{Elsewhere, Outcomes};
+use crate::outcome::{Outcomes, PeerOutcomes};
 
 /// What rollbacks are seen through with. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ pub struct Progress {
     /// What was served, as reported here.
     pub outcomes: Outcomes,
     /// What was reported to other nodes.
-    pub elsewhere: Arc<dyn Elsewhere>,
+    pub elsewhere: Arc<dyn PeerOutcomes>,
     /// Asks probes.
     pub checks: Checks,
     /// Says whether this node drives.
@@ -54,8 +54,8 @@ impl Progress {
         self.environments.clock()
     }
 
-    async fn drive(self, place: Place) {
-        let Place { environment, mut states } = place;
+    async fn drive(self, place: EnvironmentTask) {
+        let EnvironmentTask { environment, mut states } = place;
         let mut under_way = BTreeSet::<RollbackId>::new();
         let mut procedures = FuturesUnordered::new();
         let mut looked_at: Option<Arc<Records>> = None;

@@ -8,7 +8,7 @@ use ripcord_proto::{EnvironmentKey, Position, Sequence};
 use super::progress::Progress;
 use super::says::moment;
 use crate::audit;
-use crate::outcome::ServedQuestion;
+use crate::outcome::ExposureQuery;
 use crate::store::{LogName, Store};
 
 /// How far back counts are kept; what began earlier need not be looked for.
@@ -60,7 +60,7 @@ fn log<'a>(progress: &'a Progress, environment: &EnvironmentKey) -> Option<(&'a 
 
 /// What was reported between the onset and now, on all nodes.
 pub(super) async fn count(progress: &Progress, environment: &EnvironmentKey, rollback: &Rollback, onset: Option<Timestamp>, now: Timestamp) -> Served {
-    let question = ServedQuestion {
+    let question = ExposureQuery {
         environment: environment.clone(),
         flags: rollback.flags.clone(),
         from: onset.or(rollback.phases.decided).unwrap_or(now),

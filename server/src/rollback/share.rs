@@ -50,7 +50,7 @@ pub(crate) struct Shares {
 
 /// Counts who is affected.
 pub(crate) async fn shares(comparison: Comparison, users: Users) -> Result<Shares, CommitError> {
-    let counted = tokio::task::spawn_blocking(move || comparison.count(users)).await;
+    let counted = crate::tasks::blocking(move || comparison.count(users)).await;
     counted.map_err(|error| CommitError::Internal(format!("the share of users could not be computed: {error}")))
 }
 

@@ -11,16 +11,16 @@ use super::acts::WrongState;
 use super::commit::{Done, ask_probes, concluded, replayed};
 use super::{Order, prepare, says};
 use crate::check::Checks;
-use crate::commit::{Ask, ChangesServed, CommitError, Draft, Expected};
+use crate::commit::{CommitError, Draft, Expected, KilledEdit, Operation};
 use crate::environment::Environments;
-use crate::http::Refusal;
+use crate::http::ApiError;
 
 /// How often it is decided anew where the record changes just then.
 const ATTEMPTS: usize = 8;
 
 /// Commits what `order`, made by [`Order::undoing`], asks for; `draft` says who asks and how it is answered. Answers when everybody
 /// is served by it. A dropped future takes nothing back.
-pub async fn commit(environments: &Environments, checks: &Checks, draft: &Draft, order: &Order, id: &RollbackId) -> Result<Done, Refusal> {
+pub async fn commit(environments: &Environments, checks: &Checks, draft: &Draft, order: &Order, id: &RollbackId) -> Result<Done, ApiError> {
     let environment = &draft.environment;
     if let Some(call) = &draft.call
         && let Some(done) = replayed(environments, environment, call)?
@@ -46,14 +46,14 @@ pub async fn commit(environments: &Environments, checks: &Checks, draft: &Draft,
         let undone = Entry::new(id.clone(), undone, Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
         let draft = Draft {
             reason: Some(order.in_words(&record.target)),
-            asks: vec![
-                Ask::Rollback(Box::new(prepared.reversal.clone())),
-                Ask::PutRecord(Arc::new(undone).into(), Expected::Digest(*entry.digest())),
+            operations: vec![
+                Operation::Rollback(Box::new(prepared.reversal.clone())),
+                Operation::PutRecord(Arc::new(undone).into(), Expected::Digest(*entry.digest())),
             ],
-            allow_killed_edit: if order.latitude.allow_killed_edit {
-                ChangesServed::Accept
+            killed_edit: if order.latitude.allow_killed_edit {
+                KilledEdit::Accept
             } else {
-                ChangesServed::Refuse
+                KilledEdit::Refuse
             },
             ..draft.clone()
         };

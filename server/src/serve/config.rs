@@ -1,4 +1,4 @@
-//! Settings of `ripcord serve`, checked all at once before anything is opened.
+//! Settings of `ripcord serve`, all checked before anything is opened.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,164 +12,155 @@ use crate::flagd;
 use crate::secret::Secret;
 use crate::telemetry::LogFormat;
 
-/// Characters of the peers' secret, at least.
+/// Minimum length of the peers' secret, in characters.
 const SECRET_CHARACTERS: usize = 32;
 
-/// The settings as they are given: by flags, or by environment variables of the same names.
+/// The settings as given: by flags, or by environment variables of the same names.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Settings {
-    /// Where to listen. 127.0.0.1 is reached from this machine alone; 0.0.0.0:8016 from everywhere
+    /// Address to listen on. 127.0.0.1 accepts only this machine; 0.0.0.0:8016 accepts every network
     #[arg(long, env = "RIPCORD_LISTEN", default_value = "127.0.0.1:8016", value_name = "ADDRESS")]
     pub listen: SocketAddr,
 
-    /// Where the log, the mirror of a Redis and the journal of kills are kept [default: ~/.local/share/ripcord]
+    /// Folder for the log, the mirror of Redis and the journal of kills [default: ~/.local/share/ripcord]
     #[arg(long, env = "RIPCORD_DATA_DIR", value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,
 
-    /// `embedded` for one node, or redis://HOST:PORT for several
+    /// `embedded` for a single node, or redis://HOST:PORT for several
     #[arg(long, env = "RIPCORD_STORE", default_value = "embedded", value_name = "STORE")]
     pub store: String,
 
-    /// This node's name among several [default: made at the first start, and kept in the data folder]
+    /// Name of this node [default: generated at the first start and saved in the data folder]
     #[arg(long, env = "RIPCORD_NODE", value_name = "NAME")]
     pub node: Option<String>,
 
-    /// Another node, told of kills directly while the store is away; needs `RIPCORD_PEER_SECRET`. Repeat for each
+    /// URL of another node, which gets kills directly while the store is down; needs `RIPCORD_PEER_SECRET`. Repeatable
     #[arg(long = "peer", env = "RIPCORD_PEERS", value_delimiter = ',', value_name = "URL")]
     pub peers: Vec<String>,
 
-    /// The secret that peers share
+    /// Secret shared by all peers
     #[arg(long, env = "RIPCORD_PEER_SECRET", hide_env_values = true, hide = true)]
     pub peer_secret: Option<String>,
 
-    /// An admin key that is valid on every start: `rc_admin_` and 32 or more letters, digits, - or _
+    /// An admin key that is always valid: `rc_admin_` followed by 32 or more letters, digits, - or _
     #[arg(long, env = "RIPCORD_ADMIN_KEY", hide_env_values = true, hide = true)]
     pub admin_key: Option<String>,
 
-    /// How long a node may be without its store before it says that it is not ready
+    /// How long the store may be unreachable before this node reports that it is not ready
     #[arg(long, env = "RIPCORD_STALE_AFTER", default_value = "10m", value_parser = duration, value_name = "TIME")]
     pub stale_after: Duration,
 
-    /// A certificate chain (PEM), to serve HTTPS
+    /// Certificate chain (PEM) for HTTPS
     #[arg(long, env = "RIPCORD_TLS_CERT", requires = "tls_key", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
 
-    /// The certificate's private key (PEM)
+    /// Private key of the certificate (PEM)
     #[arg(long, env = "RIPCORD_TLS_KEY", requires = "tls_cert", value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
 
-    /// Restore this backup, in a new epoch, before serving
+    /// Replace everything in the store with this backup, in a new epoch, before serving
     #[arg(long, value_name = "FILE")]
     pub restore_backup: Option<PathBuf>,
 
-    /// Threads that serve HTTP and streams [default: one for each processor]
+    /// Threads that serve HTTP and streams [default: one per processor]
     #[arg(long, env = "RIPCORD_WORKERS", value_name = "NUMBER")]
     pub workers: Option<usize>,
 
-    /// How often a stream gets a sign of life
+    /// Time between heartbeats on a stream
     #[arg(long, env = "RIPCORD_HEARTBEAT", default_value = "15s", value_parser = duration, value_name = "TIME")]
     pub heartbeat: Duration,
 
-    /// Where flagd's in-process clients load flags by gRPC; left out with a warning where the port is taken
+    /// Address of flagd's sync protocol (gRPC), for in-process clients. If the port is taken, it is skipped with a warning
     #[arg(long, env = "RIPCORD_GRPC_SYNC_LISTEN", default_value = "127.0.0.1:8015", value_name = "ADDRESS")]
     pub grpc_sync_listen: SocketAddr,
 
-    /// Where flagd's remote clients evaluate by gRPC; left out with a warning where the port is taken
+    /// Address of flagd's evaluation protocol (gRPC), for remote clients. If the port is taken, it is skipped with a warning
     #[arg(long, env = "RIPCORD_GRPC_EVAL_LISTEN", default_value = "127.0.0.1:8013", value_name = "ADDRESS")]
     pub grpc_eval_listen: SocketAddr,
 
-    /// An `sdk` key for gRPC callers that send none: whoever reaches the ports may read its environment
+    /// An `sdk` key for gRPC callers that send none: anyone who reaches the ports can read its environment
     #[arg(long, env = "RIPCORD_GRPC_KEY", hide_env_values = true, value_name = "KEY")]
     pub grpc_key: Option<String>,
 
-    /// Allow --grpc-key on addresses that other machines reach
+    /// Allow --grpc-key on addresses that other machines can reach
     #[arg(long, requires = "grpc_key")]
     pub grpc_key_beyond_loopback: bool,
 
-    /// Where an OpenTelemetry collector takes spans by OTLP over HTTP; `http://127.0.0.1:4318`, say [default: nowhere]
+    /// OpenTelemetry collector for spans (OTLP over HTTP), for example `http://127.0.0.1:4318` [default: none]
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
     pub otlp_endpoint: Option<String>,
 
-    /// How log lines are written
+    /// Format of log lines
     #[arg(long, env = "RIPCORD_LOG_FORMAT", default_value = "pretty", value_name = "FORMAT")]
     pub log_format: LogFormat,
 }
 
-/// Where commits are kept.
+/// Where commits are stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreChoice {
-    /// In a file of this node.
+    /// In a file on this node.
     Embedded,
-    /// In a Redis, by its URL, which may hold a password.
+    /// In Redis, by its URL, which may contain a password.
     Redis(Secret),
 }
 
 /// Checked settings.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where to listen.
     pub listen: SocketAddr,
-    /// The data folder.
     pub data_dir: PathBuf,
-    /// The store.
     pub store: StoreChoice,
-    /// The node's name, where it was given one.
+    /// The node's name, if the settings give one.
     pub node: Option<String>,
-    /// Other nodes' URLs, without a slash at the end.
+    /// URLs of other nodes, without a trailing slash.
     pub peers: Vec<String>,
-    /// What peers share.
     pub peer_secret: Option<Secret>,
-    /// The admin key from outside.
+    /// An admin key from the settings, valid beside those in the log.
     pub admin_key: Option<Secret>,
-    /// How long the store may be away.
+    /// How long the store may be unreachable before this node is not ready.
     pub stale_after: Duration,
     /// Certificate and key files.
     pub tls: Option<(PathBuf, PathBuf)>,
-    /// A backup to restore.
     pub restore_backup: Option<PathBuf>,
     /// Worker threads.
     pub workers: usize,
-    /// Time between heartbeats.
     pub heartbeat: Duration,
-    /// flagd's protocols.
     pub flagd: flagd::Config,
-    /// A collector's URL.
     pub otlp_endpoint: Option<String>,
-    /// How log lines are written.
     pub log_format: LogFormat,
 }
 
-/// A time as people write it: `250ms`, `15s`, `10m`, `2h`.
+/// A duration as people write it: `250ms`, `15s`, `10m`, `2h`.
 fn duration(text: &str) -> Result<Duration, String> {
     let span = jiff::SignedDuration::from_str(text).ok().and_then(|span| Duration::try_from(span).ok());
     span.filter(|span| !span.is_zero())
-        .ok_or_else(|| "write a time such as 500ms, 15s, 10m or 2h".to_owned())
+        .ok_or_else(|| "write a duration such as 500ms, 15s, 10m or 2h".to_owned())
 }
 
 impl Settings {
-    /// Checks everything and reports every fault at once.
-    pub fn check(self) -> Result<Config, ValidationErrors> {
+    /// Checks everything and reports every error at once.
+    pub fn check(self) -> Result<Config, Faults> {
         let mut found = Vec::new();
         let flagd = self.flagd(&mut found);
         let data_dir = self.data_dir.or_else(default_data_dir);
         if data_dir.is_none() {
-            found.push(ValidationError::new("--data-dir", "there is no home folder to keep data in; name a folder"));
+            found.push(Fault::new("--data-dir", "no home folder found; name a folder for the data"));
         }
         let store = match self.store.as_str() {
             "embedded" => StoreChoice::Embedded,
             url if url.starts_with("redis://") => StoreChoice::Redis(Secret::new(url)),
             _ => {
-                found.push(ValidationError::new("--store", "it is `embedded` or a URL such as redis://127.0.0.1:6379"));
+                found.push(Fault::new("--store", "must be `embedded` or a URL such as redis://127.0.0.1:6379"));
                 StoreChoice::Embedded
             }
         };
         for peer in &self.peers {
             if !is_http(peer) {
-                found.push(ValidationError::new("--peer", format!("{peer:?} is no URL; write http://HOST:PORT")));
+                found.push(Fault::new("--peer", format!("invalid URL {peer:?}; write http://HOST:PORT")));
             }
         }
         if let Some(url) = self.otlp_endpoint.as_deref().filter(|url| !url.is_empty() && !is_http(url)) {
-            found.push(ValidationError::new("--otlp-endpoint", format!("{url:?} is no URL; write http://HOST:4318")));
+            found.push(Fault::new("--otlp-endpoint", format!("invalid URL {url:?}; write http://HOST:4318")));
         }
         check_peer_secret(&self.peers, self.peer_secret.as_deref(), &mut found);
         let admin_key = self.admin_key.as_deref().map(keys::admin).transpose().unwrap_or_else(|faults| {
@@ -199,13 +190,13 @@ impl Settings {
         ValidationErrors::check(found, config)
     }
 
-    /// A key that is given to everybody who reaches a port must be a harmless one, and the port one of this machine.
-    fn flagd(&self, found: &mut Vec<ValidationError>) -> flagd::Config {
+    /// A key that every caller of a port gets must be a read-only one, and the port must not be reachable from other machines.
+    fn flagd(&self, found: &mut Vec<Fault>) -> flagd::Config {
         if let Some(key) = &self.grpc_key {
             if keys::fit(key).is_err() || !key.starts_with("rc_sdk_") {
                 found.push(ValidationError::new(
                     "--grpc-key",
-                    "it must be a key of role sdk; `ripcord keys create NAME --role sdk` makes one",
+                    "must be a key of role sdk; create one with `ripcord keys create NAME --role sdk`",
                 ));
             }
             let open = [self.grpc_sync_listen, self.grpc_eval_listen]
@@ -213,7 +204,7 @@ impl Settings {
                 .find(|address| !address.ip().is_loopback());
             if let Some(address) = open.filter(|_| !self.grpc_key_beyond_loopback) {
                 let problem = format!(
-                    "every caller of {address} would have this key, and other machines reach it; have callers send keys, or say --grpc-key-beyond-loopback"
+                    "other machines can reach {address}, and every caller would have this key; have callers send their own keys, or add --grpc-key-beyond-loopback"
                 );
                 found.push(ValidationError::new("--grpc-key", problem));
             }
@@ -242,13 +233,13 @@ fn check_peer_secret(peers: &[String], secret: Option<&str>, found: &mut Vec<Val
         None if !peers.is_empty() => {
             found.push(ValidationError::new(
                 "RIPCORD_PEER_SECRET",
-                "nodes that tell each other of kills must share a secret; set the same on every node",
+                "nodes that send each other kills must share a secret; set the same one on every node",
             ));
         }
         Some(secret) if secret.len() < SECRET_CHARACTERS => {
             found.push(ValidationError::new(
                 "RIPCORD_PEER_SECRET",
-                format!("it has {} characters; it must have {SECRET_CHARACTERS} or more", secret.len()),
+                format!("must have at least {SECRET_CHARACTERS} characters; it has {}", secret.len()),
             ));
         }
         Some(_) | None => {}

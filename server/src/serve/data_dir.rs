@@ -1,4 +1,4 @@
-//! The data folder: what is in it, and this node's name, which stays the same over restarts.
+//! The data folder: what is in it, and this node's name, which stays the same across restarts.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,21 +11,21 @@ pub(super) struct DataDir {
 
 /// Why the data folder cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the data folder {path} cannot be used: {source}. Name another with --data-dir")]
+#[error("cannot use the data folder {path}: {source}. Choose another with --data-dir")]
 pub struct DataDirError {
     path: PathBuf,
     source: io::Error,
 }
 
 impl DataDir {
-    /// Makes the folder where it is missing, readable for its owner alone.
+    /// Opens the folder; creates it if it is missing, readable only by its owner.
     pub(super) fn open(path: &Path) -> Result<Self, DataDirError> {
         use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
         let refuse = |source| DataDirError { path: path.to_owned(), source };
         if path.is_dir() {
             let mode = std::fs::metadata(path).map_err(refuse)?.permissions().mode();
             if mode & 0o077 != 0 {
-                tracing::debug!(path = %path.display(), "the data folder can be read by others than its owner");
+                tracing::debug!(path = %path.display(), "the data folder is readable by other users");
             }
         } else {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(refuse)?;
@@ -33,7 +33,6 @@ impl DataDir {
         Ok(Self { path: path.to_owned() })
     }
 
-    /// The folder.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -43,7 +42,7 @@ impl DataDir {
         self.path.join("kills.journal")
     }
 
-    /// What applications reported lately.
+    /// Recent outcomes that applications reported.
     pub(super) fn outcomes(&self) -> PathBuf {
         self.path.join("outcomes")
     }
@@ -53,7 +52,7 @@ impl DataDir {
         self.path.join("orphaned.jsonl")
     }
 
-    /// This node's name: `given`, or the one in the folder, or a new one that is kept there.
+    /// This node's name: `given`, else the one saved in the folder, else a new one, which is saved there.
     pub(super) fn node(&self, given: Option<&str>) -> Result<String, DataDirError> {
         if let Some(given) = given {
             return Ok(given.to_owned());
@@ -62,13 +61,13 @@ impl DataDir {
         let refuse = |source| DataDirError { path: file.clone(), source };
         match std::fs::read_to_string(&file) {
             Ok(name) if !name.trim().is_empty() => Ok(name.trim().to_owned()),
-            Ok(_) => self.name_anew(&file),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.name_anew(&file),
+            Ok(_) => self.new_name(&file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.new_name(&file),
             Err(error) => Err(refuse(error)),
         }
     }
 
-    fn name_anew(&self, file: &Path) -> Result<String, DataDirError> {
+    fn new_name(&self, file: &Path) -> Result<String, DataDirError> {
         let name = format!("node-{:06x}", rand::random::<u32>() & 0x00ff_ffff);
         std::fs::write(file, format!("{name}\n")).map_err(|source| DataDirError {
             path: self.path.clone(),

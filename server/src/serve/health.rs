@@ -1,8 +1,7 @@
-//! `/healthz`: the process lives. `/readyz`: whether to send callers here, and why not (DESIGN, promise 5).
+//! `/healthz`: the process is alive. `/readyz`: whether to send callers here, and if not, why (promise 5 of the design).
 //!
-//! Ready means fresh. A node that merely cannot reach its store is `degraded` and answers 200, since kills and streams must go
-//! on; past the time of `--stale-after` it is not ready. One that has not loaded an environment yet, or is shutting down, is
-//! not ready.
+//! Ready means fresh. A node that cannot reach its store is `degraded` and answers 200, because kills and streams must continue;
+//! after `--stale-after` it is not ready. Nor is a node that has not loaded every environment yet, or that is shutting down.
 
 #[cfg(test)]
 mod tests;
@@ -19,11 +18,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::environment::Environments;
-use crate::http::{Refusal, Reply};
-use crate::peer::{Peers, Reached};
+use crate::http::{ApiError, ApiResponse};
+use crate::peer::{PeerReachability, Peers};
 use crate::store::{StoreHealth, StoreState};
 
-/// What readiness is told from. Cheap to clone.
+/// Everything that readiness depends on. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Health {
     inner: Arc<Inner>,
@@ -33,7 +32,7 @@ pub struct Health {
 struct Inner {
     environments: Environments,
     store: watch::Receiver<StoreHealth>,
-    peers: Option<watch::Receiver<Reached>>,
+    peers: Option<watch::Receiver<PeerReachability>>,
     stopping: CancellationToken,
     stale_after: Duration,
     node: String,
@@ -41,7 +40,7 @@ struct Inner {
 }
 
 impl Health {
-    /// Of a node that has just started. It is not ready any more as soon as `stopping` fires.
+    /// For a node that has just started. It stops being ready when `stopping` fires.
     pub fn new(environments: Environments, peers: &Peers, stopping: CancellationToken, stale_after: Duration, node: String) -> Self {
         let inner = Inner {
             store: environments.store().health(),
@@ -63,7 +62,7 @@ impl Health {
             .route("/readyz", web::get().to(ready));
     }
 
-    /// The state of every part, and of the whole: the worst of them.
+    /// The state of each part, and of the node, which is the worst of them.
     pub fn readiness(&self) -> Readiness {
         let inner = &self.inner;
         let store = inner.store.borrow().clone();
@@ -97,7 +96,7 @@ impl Inner {
         }
     }
 
-    /// Whether everything that the system log names is served.
+    /// Whether every environment in the system log is served.
     fn environments_part(&self) -> PartHealth {
         let system = self.environments.system();
         let board = self.environments.board();
@@ -108,7 +107,7 @@ impl Inner {
             .filter(|key| board.served(key).is_none())
             .collect();
         self.part(if system.environments.is_empty() {
-            let why = "no environment is known yet: there is no copy here, and the store has not told of any";
+            let why = "no environment is known yet: this node has no local copy and has not reached the store";
             (ReadyState::NotReady, why.to_owned())
         } else if missing.is_empty() {
             (ReadyState::Ready, String::new())
@@ -125,16 +124,13 @@ fn store_part(health: &StoreHealth, now: Timestamp, stale_after: Duration) -> Pa
         StoreState::Available => (ReadyState::Ready, String::new()),
         StoreState::Unreachable | StoreState::Reseeding if too_long => (
             ReadyState::NotReady,
-            format!("{}; that is longer than the {} s of --stale-after", health.why, stale_after.as_secs()),
+            format!("{}; this has lasted longer than --stale-after ({} s)", health.why, stale_after.as_secs()),
         ),
         StoreState::Unreachable => (
             ReadyState::Degraded,
-            format!("{}. Flags are served from memory and kills work; other writes do not", health.why),
+            format!("{}. Flags are served from memory and kills work; other writes fail", health.why),
         ),
-        StoreState::Reseeding => (
-            ReadyState::Degraded,
-            format!("the store had lost its state and is being filled again from memory: {}", health.why),
-        ),
+        StoreState::Reseeding => (ReadyState::Degraded, format!("the store lost its data and is being re-seeded: {}", health.why)),
     };
     PartHealth {
         state,
@@ -143,26 +139,26 @@ fn store_part(health: &StoreHealth, now: Timestamp, stale_after: Duration) -> Pa
     }
 }
 
-fn peers_part(reached: &Reached) -> (ReadyState, String) {
+fn peers_part(reached: &PeerReachability) -> (ReadyState, String) {
     if reached.not_reached.is_empty() {
         return (ReadyState::Ready, String::new());
     }
     let why = format!(
-        "not reached: {}; a kill that is taken while the store is away would pass them by",
+        "cannot reach: {}; they would miss a kill made while the store is down",
         reached.not_reached.join(", ")
     );
     (ReadyState::Degraded, why)
 }
 
-async fn alive() -> Result<Reply, Refusal> {
-    Reply::ok(&serde_json::json!({ "status": "alive" }))
+async fn alive() -> Result<ApiResponse, ApiError> {
+    ApiResponse::ok(&serde_json::json!({ "status": "alive" }))
 }
 
-async fn ready(health: web::Data<Health>) -> Result<Reply, Refusal> {
+async fn ready(health: web::Data<Health>) -> Result<ApiResponse, ApiError> {
     let readiness = health.readiness();
     let status = match readiness.status {
         ReadyState::Ready | ReadyState::Degraded => StatusCode::OK,
         ReadyState::NotReady => StatusCode::SERVICE_UNAVAILABLE,
     };
-    Reply::json(status, &readiness)
+    ApiResponse::json(status, &readiness)
 }

@@ -10,19 +10,11 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 /// Why HTTPS cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A file cannot be read as PEM.
-    #[error("{path} cannot be read as PEM: {source}")]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: rustls_pki_types::pem::Error,
-    },
-    /// There is no certificate in the file.
-    #[error("{0} holds no certificate")]
+    #[error("cannot read {path} as PEM: {source}")]
+    Read { path: PathBuf, source: rustls_pki_types::pem::Error },
+    #[error("{0} contains no certificate; it must be a PEM file with the certificate chain")]
     Empty(PathBuf),
-    /// Certificate and key do not work together.
-    #[error("certificate and key do not work together: {0}")]
+    #[error("the certificate and the private key do not match: {0}")]
     Mismatch(#[from] rustls::Error),
 }
 

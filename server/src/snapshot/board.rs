@@ -5,12 +5,14 @@
 //! the caller of a commit answered.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use ripcord_proto::EnvironmentKey;
 
-use super::publication::{Publication, Served};
+use super::publication::{Publication, PublishedChange, Served};
 
 /// Hears of every swap. Must return at once: it runs on the commit path.
 pub trait Listener: Send + Sync {
@@ -53,9 +55,18 @@ impl Board {
         self.environments.load().keys().cloned().collect()
     }
 
-    /// Registers a listener for swaps from now on.
+    /// Registers a listener: it is told first what is served now, as [`PublishedChange::Replaced`], then every swap. No swap falls
+    /// between the two.
     pub fn listen(&self, listener: Arc<dyn Listener>) {
-        let _swapping = self.swapping.lock().unwrap_or_else(PoisonError::into_inner);
+        let _swapping = self.swapping.lock();
+        for (environment, slot) in &**self.environments.load() {
+            let current = Publication {
+                served: slot.load_full(),
+                change: PublishedChange::Replaced,
+                at: Instant::now(),
+            };
+            listener.published(environment, &current);
+        }
         let mut listeners = self.listeners.load().to_vec();
         listeners.push(listener);
         self.listeners.store(Arc::new(listeners));
@@ -64,7 +75,7 @@ impl Board {
     /// Swaps, then tells the listeners.
     pub fn publish(&self, publication: &Publication) {
         let environment = &publication.served.snapshot.environment;
-        let _swapping = self.swapping.lock().unwrap_or_else(PoisonError::into_inner);
+        let _swapping = self.swapping.lock();
         if let Some(slot) = self.environments.load().get(environment.as_str()) {
             slot.store(Arc::clone(&publication.served));
         } else {
@@ -79,7 +90,7 @@ impl Board {
 
     /// Takes an environment down.
     pub fn remove(&self, environment: &EnvironmentKey) {
-        let _swapping = self.swapping.lock().unwrap_or_else(PoisonError::into_inner);
+        let _swapping = self.swapping.lock();
         let mut environments = BTreeMap::clone(&self.environments.load());
         if environments.remove(environment.as_str()).is_some() {
             self.environments.store(Arc::new(environments));

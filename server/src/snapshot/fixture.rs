@@ -12,7 +12,7 @@ use ripcord_proto::{EnvironmentKey, Flag, FlagKey, KillId, Position, Snapshot};
 use ripcord_sdk::engine::Compiled;
 
 use super::board::Board;
-use super::publication::{Publication, Served, Step};
+use super::publication::{Publication, PublishedChange, Served};
 
 /// An environment of which a test is the only writer.
 pub(crate) struct Stage {
@@ -50,7 +50,7 @@ impl Stage {
             board: Arc::default(),
             served: Self::serve(snapshot, Overlay::default(), Position::START),
         };
-        stage.publish(Step::Replaced);
+        stage.publish(PublishedChange::Replaced);
         stage
     }
 
@@ -65,10 +65,10 @@ impl Stage {
         })
     }
 
-    fn publish(&self, step: Step) {
+    fn publish(&self, change: PublishedChange) {
         self.board.publish(&Publication {
             served: Arc::clone(&self.served),
-            step,
+            change,
             at: Instant::now(),
         });
     }
@@ -100,14 +100,14 @@ impl Stage {
         let delta = Arc::new(Delta::between(before, &next, next.content_hash(), urgency));
         let urgent = if urgency == Urgency::Urgent { next.position } else { self.served.urgent };
         self.served = Self::serve(next, (*self.served.overlay).clone(), urgent);
-        self.publish(Step::Delta(Arc::clone(&delta)));
+        self.publish(PublishedChange::Delta(Arc::clone(&delta)));
         delta
     }
 
     /// Lays an overlay over the revision as it is.
     pub(crate) fn overlay(&mut self, overlay: Overlay) {
         self.served = Self::serve(self.served.snapshot.clone(), overlay, self.served.urgent);
-        self.publish(Step::Overlay);
+        self.publish(PublishedChange::Overlay);
     }
 
     /// Goes on in the next epoch.
@@ -115,6 +115,6 @@ impl Stage {
         let mut snapshot = self.served.snapshot.clone();
         snapshot.position = Position::new(snapshot.position.epoch.0 + 1, 1);
         self.served = Self::serve(snapshot, (*self.served.overlay).clone(), self.served.urgent);
-        self.publish(Step::Replaced);
+        self.publish(PublishedChange::Replaced);
     }
 }

@@ -5,10 +5,11 @@
 //! reader needs it, on that reader's thread, and then shared; a commit that nobody listens to encodes nothing.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use parking_lot::Mutex;
 use ripcord_proto::frame::{self, FrameKind, Goodbye, Heartbeat, Overlay};
 use ripcord_proto::{Position, Revision};
 
@@ -162,14 +163,14 @@ pub struct Head {
     history: Arc<Mutex<History>>,
     /// Where the newest delta starts: what nearly every reader has when it arrives.
     previous: Option<Revision>,
-    step: Way,
-    ways: Mutex<HashMap<Revision, Arc<Way>>>,
-    snapshot: Way,
-    overlay: Way,
+    step: CachedFrame,
+    ways: Mutex<HashMap<Revision, Arc<CachedFrame>>>,
+    snapshot: CachedFrame,
+    overlay: CachedFrame,
     document: OnceLock<Option<Document>>,
 }
 
-type Way = OnceLock<Option<Frame>>;
+type CachedFrame = OnceLock<Option<Frame>>;
 
 impl Head {
     /// What is served after a swap. `previous` is the revision that the newest delta of `history` starts from.
@@ -211,13 +212,13 @@ impl Head {
         if self.previous == Some(from) {
             return self.step.get_or_init(|| self.encode_way(from)).clone();
         }
-        let way = Arc::clone(self.ways.lock().unwrap_or_else(PoisonError::into_inner).entry(from).or_default());
+        let way = Arc::clone(self.ways.lock().entry(from).or_default());
         way.get_or_init(|| self.encode_way(from)).clone()
     }
 
     fn encode_way(&self, from: Revision) -> Option<Frame> {
         let to = self.position();
-        let deltas = self.history.lock().unwrap_or_else(PoisonError::into_inner).between(from, to);
+        let deltas = self.history.lock().between(from, to);
         let delta =
             history::combined(&deltas).filter(|delta| delta.to == to && history::weight(delta) < history::snapshot_weight(&self.served.snapshot).max(SMALL));
         match delta {

@@ -26,7 +26,7 @@ pub struct Served {
 
 /// What changed with a swap.
 #[derive(Debug, Clone)]
-pub enum Step {
+pub enum PublishedChange {
     /// A revision of the same epoch.
     Delta(Arc<Delta>),
     /// Only the overlay of provisional kills.
@@ -41,7 +41,7 @@ pub struct Publication {
     /// What is served from now on.
     pub served: Arc<Served>,
     /// How it differs from what was served before.
-    pub step: Step,
+    pub change: PublishedChange,
     /// When it was swapped in, for propagation times.
     pub at: Instant,
 }

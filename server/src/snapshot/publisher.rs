@@ -3,9 +3,10 @@
 //! Two things change what an environment serves: commits, which the writer hands over in order, and provisional kills, which
 //! must take effect while a writer may be stuck behind a store that does not answer. Both meet here, under one short lock.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::delta::{Delta, Urgency};
 use ripcord_proto::frame::{KillEnd, Overlay};
@@ -16,9 +17,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::board::Board;
-use super::publication::{Publication, Served, Step};
-use crate::commit::log::Sink;
+use super::publication::{Publication, PublishedChange, Served};
 use crate::commit::state::EnvironmentState;
+use crate::commit::traits::Sink;
 use crate::store::state::StoredState;
 use crate::store::state::policy::StatePolicy;
 use crate::store::{Head, LogName, Store};
@@ -52,19 +53,19 @@ pub(crate) struct Publisher {
 #[derive(Debug)]
 struct Inner {
     served: Arc<Served>,
-    prepared: Option<Prepared>,
+    prepared: Option<PreparedSwap>,
     since_kept: SinceKept,
 }
 
 /// What a commit will show, worked out while the store makes it durable.
 #[derive(Debug)]
-struct Prepared {
+struct PreparedSwap {
     /// What is served without it, and where the log ends with it: it holds for these alone.
     upon: Arc<Served>,
     head: Head,
     /// What will be served.
     served: Arc<Served>,
-    step: Step,
+    change: PublishedChange,
 }
 
 /// What was logged since a state was last kept.
@@ -88,7 +89,7 @@ impl Publisher {
         let served = Arc::new(serve_anew(state, Arc::new(overlay)));
         board.publish(&Publication {
             served: Arc::clone(&served),
-            step: Step::Replaced,
+            change: PublishedChange::Replaced,
             at: Instant::now(),
         });
         Self {
@@ -108,8 +109,8 @@ impl Publisher {
         Arc::clone(&self.lock().served)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> parking_lot::MutexGuard<'_, Inner> {
+        self.inner.lock()
     }
 
     /// Lays provisional kills over what is served, or ends some of them. Answers whether anything changed.
@@ -138,14 +139,14 @@ impl Publisher {
             overlay,
             urgent: was.urgent,
         });
-        self.show(inner, served, Step::Overlay);
+        self.show(inner, served, PublishedChange::Overlay);
     }
 
-    fn show(&self, inner: &mut Inner, served: Arc<Served>, step: Step) {
+    fn show(&self, inner: &mut Inner, served: Arc<Served>, change: PublishedChange) {
         inner.served = Arc::clone(&served);
         self.board.publish(&Publication {
             served,
-            step,
+            change,
             at: Instant::now(),
         });
     }
@@ -226,15 +227,15 @@ impl Sink<EnvironmentState> for Publisher {
         let prepared = inner.prepared.take();
         // A kill may have been laid over it meanwhile, or the store may have refused and something else came first.
         let prepared = prepared.filter(|prepared| prepared.head == after.head && Arc::ptr_eq(&prepared.upon, &inner.served));
-        let Prepared { served, step, .. } = prepared.unwrap_or_else(|| prepare(&inner.served, before, after, entries));
-        self.show(&mut inner, served, step);
+        let PreparedSwap { served, change, .. } = prepared.unwrap_or_else(|| prepare(&inner.served, before, after, entries));
+        self.show(&mut inner, served, change);
         self.settle_overlay(&mut inner, after);
     }
 
     fn replaced(&self, after: &EnvironmentState, orphaned: Vec<Sealed>) {
         let mut inner = self.lock();
         let served = Arc::new(serve_anew(after, Arc::clone(&inner.served.overlay)));
-        self.show(&mut inner, served, Step::Replaced);
+        self.show(&mut inner, served, PublishedChange::Replaced);
         self.settle_overlay(&mut inner, after);
         if !orphaned.is_empty() {
             let environment = after.snapshot.environment.clone();
@@ -248,20 +249,20 @@ impl Sink<EnvironmentState> for Publisher {
 }
 
 /// What the commits from `before` to `after` will show upon what is served now.
-fn prepare(upon: &Arc<Served>, before: &EnvironmentState, after: &EnvironmentState, entries: &[Sealed]) -> Prepared {
-    let step = if before.head.epoch == after.head.epoch {
+fn prepare(upon: &Arc<Served>, before: &EnvironmentState, after: &EnvironmentState, entries: &[Sealed]) -> PreparedSwap {
+    let change = if before.head.epoch == after.head.epoch {
         let urgent = entries.iter().any(|entry| entry.commit.urgent);
         let urgency = if urgent { Urgency::Urgent } else { Urgency::Ordinary };
-        Step::Delta(Arc::new(Delta::between(&before.snapshot, &after.snapshot, after.hash, urgency)))
+        PublishedChange::Delta(Arc::new(Delta::between(&before.snapshot, &after.snapshot, after.hash, urgency)))
     } else {
-        Step::Replaced
+        PublishedChange::Replaced
     };
     let compiled = upon.compiled.update(&after.snapshot, &touched(entries));
-    Prepared {
+    PreparedSwap {
         upon: Arc::clone(upon),
         head: after.head,
         served: Arc::new(serve(after, Arc::clone(&upon.overlay), compiled)),
-        step,
+        change,
     }
 }
 

@@ -11,8 +11,9 @@
 //! ```
 //!
 //! A file that is cut short or altered is refused as a whole. Restoring begins a new epoch in every log, later than any that the
-//! store or the backup has seen, so that readers of what was there before take a snapshot instead of a wrong step.
+//! store or the backup has seen, so that readers of the old state take a snapshot instead of a wrong delta.
 
+mod error;
 mod file;
 #[cfg(test)]
 mod tests;
@@ -21,87 +22,48 @@ use std::io::{Read, Write};
 
 use ripcord_proto::Sequence;
 use ripcord_proto::change::EpochCause;
-use ripcord_proto::commit::ChainError;
 
-use super::epoch::{self, Beginning};
+pub use self::error::BackupError;
+use super::epoch::{self, EpochStart};
 use super::state::StoredState;
-use super::{Contents, LogName, Store, StoreError};
+use super::{Contents, LogName, Store};
 
-/// What a store held at a moment.
+/// The contents of a store at one moment.
 #[derive(Debug, Clone)]
 pub struct Backup {
     /// When it was taken.
     pub at: jiff::Timestamp,
-    /// Every log.
     pub logs: Vec<Contents>,
 }
 
-/// Why a backup could not be taken, written, read or restored.
-#[derive(Debug, thiserror::Error)]
-pub enum BackupError {
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The file cannot be read or written.
-    #[error("the backup cannot be read or written: {0}")]
-    File(#[from] std::io::Error),
-    /// It does not begin as a backup does.
-    #[error("the file is no backup that `ripcord backup` wrote")]
-    NoBackup,
-    /// It was written by a version that writes otherwise.
-    #[error("the backup has format {0}, and this version of ripcord reads format 1; use the version that wrote it")]
-    Version(u64),
-    /// Its end is missing.
-    #[error("the backup is cut short after line {0}; nothing was restored. Use another copy of it")]
-    Cut(usize),
-    /// A line cannot be read, or the whole is not what was written.
-    #[error("the backup was altered or damaged ({what}); nothing was restored. Use another copy of it")]
-    Damaged {
-        /// What is wrong.
-        what: String,
-    },
-    /// An entry does not follow the one before it.
-    #[error("the log {log} of the backup is damaged: {source}; nothing was restored. Use another copy of it")]
-    Chain {
-        /// The log.
-        log: LogName,
-        /// Where and how.
-        source: ChainError,
-    },
-    /// Something cannot be written as JSON.
-    #[error("the backup cannot be encoded: {0}")]
-    Encode(#[from] serde_json::Error),
-}
-
 impl Backup {
-    /// Takes a backup. The system log comes last: each environment that it names by then and that has a log is in the backup.
-    pub async fn take(store: &dyn Store) -> Result<Self, BackupError> {
+    /// Takes a backup. The system log is read last, so that the log of every environment it names is in the backup.
+    pub async fn take(store: &dyn Store, at: jiff::Timestamp) -> Result<Self, BackupError> {
         let mut names = store.logs().await?;
         names.sort_by_key(|log| *log == LogName::System);
         let mut logs = Vec::with_capacity(names.len());
         for log in names {
             logs.push(contents(store, log).await?);
         }
-        Ok(Self {
-            at: jiff::Timestamp::now(),
-            logs,
-        })
+        Ok(Self { at, logs })
     }
 
-    /// Writes it, the end last.
+    /// Writes it.
     pub fn write(&self, out: &mut impl Write) -> Result<(), BackupError> {
-        file::write(self, out)
+        file::write(self.at, &self.logs, out)
     }
 
-    /// Reads one, whole: proves its digest and the chain of each log.
+    /// Reads one: verifies its digest and the chain of each log.
     pub fn read(from: impl Read) -> Result<Self, BackupError> {
-        file::read(from)
+        let (at, logs) = file::read(from)?;
+        Ok(Self { at, logs })
     }
 
-    /// Puts it in the place of everything that `store` holds, in a new epoch. `node` is the one that does it.
-    pub async fn restore(self, store: &dyn Store, node: &str) -> Result<(), BackupError> {
+    /// Replaces everything that `store` holds, in a new epoch that `node` begins at `at`.
+    pub async fn restore(self, store: &dyn Store, node: &str, at: jiff::Timestamp) -> Result<(), BackupError> {
         let reason = format!("restored from the backup of {}", self.at);
-        let beginning = Beginning {
+        let beginning = EpochStart {
+            at,
             node,
             cause: EpochCause::BackupRestored,
             reason: &reason,

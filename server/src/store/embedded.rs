@@ -1,4 +1,4 @@
-//! The embedded store: one redb file in the data directory, one thread that writes it, an fsync before every answer.
+//! The embedded store: one redb file in the data directory, one thread that writes it, an fsync before each answer.
 //!
 //! ```text
 //! append ─┐                       ┌─ while one transaction is flushed, what arrives gathers ─┐
@@ -7,12 +7,12 @@
 //! ```
 //!
 //! A commit writes one entry of one table; heads are kept in memory and derived from the last entry of each log when the file is
-//! opened. Two small files lie beside the database: `ripcord.lock` keeps a second process out, and `ripcord.head` (`mark`)
-//! tells after every commit which entry was the last: redb itself goes back to the commit before when the newest one is
-//! damaged, and that must never pass for the truth.
+//! opened. Two small files lie beside the database: `ripcord.lock` keeps a second process out, and `ripcord.head` (`commit_marker`)
+//! records after every commit which entry was the last. If the newest commit is damaged, redb silently falls back to the one
+//! before; the marker detects that.
 
+mod commit_marker;
 mod directory;
-mod mark;
 mod open;
 mod read;
 mod schema;
@@ -22,37 +22,32 @@ mod writer;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwapOption;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
 use redb::Database;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::{Position, Sequence};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::directory::DirectoryLock;
-use self::writer::{Answer, Job};
+pub use self::writer::Flush;
+use self::writer::{JobAnswer, WriteJob};
 use super::state::StoredState;
 use super::{Append, AppendError, Contents, FeedEvent, Head, Loaded, LogName, Settled, Store, StoreError, StoreHealth, StoreState};
+use crate::clock::Clock;
+use crate::tasks;
 
-/// Jobs that may wait for the writer; more wait in their callers.
+/// Jobs that may wait for the writer; beyond that, callers wait.
 const QUEUE: usize = 1024;
-
-/// When a commit is flushed to the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flush {
-    /// Before it is answered.
-    EachCommit,
-    /// Now and then, and when [`EmbeddedStore::flush`] asks: for the mirror of a store that keeps its own promise.
-    Lazily,
-}
 
 /// The embedded store.
 pub struct EmbeddedStore {
-    jobs: Mutex<Option<mpsc::Sender<Job>>>,
+    jobs: Mutex<Option<mpsc::Sender<WriteJob>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     database: ArcSwapOption<Database>,
     health: watch::Receiver<StoreHealth>,
@@ -67,27 +62,24 @@ impl std::fmt::Debug for EmbeddedStore {
 }
 
 impl EmbeddedStore {
-    /// Opens the store in `directory`, which is made where it is missing. Verifies every page of the file and the newest part
-    /// of every log; refuses a file that is damaged or that lost an acknowledged entry. Blocks.
-    pub fn open(directory: &Path, flush: Flush) -> Result<Self, StoreError> {
+    /// Opens the store in `directory`, which is created if it is missing. Verifies every page of the file and the newest part of
+    /// every log; refuses a file that is damaged or that lost an acknowledged entry. Blocks.
+    pub fn open(directory: &Path, flush: Flush, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let lock = DirectoryLock::take(directory)?;
         let opened = open::open(directory)?;
         let database = Arc::new(opened.database);
         let (jobs, queue) = mpsc::channel(QUEUE);
         let (health, healthy) = watch::channel(StoreHealth {
             state: StoreState::Available,
-            since: jiff::Timestamp::now(),
+            since: clock.now(),
             why: String::new(),
             warnings: Vec::new(),
         });
-        let writer = writer::Writer::new(Arc::clone(&database), opened.logs, opened.mark, flush, health);
-        let thread = std::thread::Builder::new()
-            .name("ripcord-store".to_owned())
-            .spawn(move || writer.run(queue))
-            .map_err(|source| StoreError::File {
-                path: directory.to_owned(),
-                source,
-            })?;
+        let writer = writer::StoreWriter::new(Arc::clone(&database), opened.logs, opened.marker, flush, health, clock);
+        let thread = tasks::thread("ripcord-store", move || writer.run(queue)).map_err(|source| StoreError::File {
+            path: directory.to_owned(),
+            source,
+        })?;
         Ok(Self {
             jobs: Mutex::new(Some(jobs)),
             writer: Mutex::new(Some(thread)),
@@ -104,14 +96,14 @@ impl EmbeddedStore {
 
     /// Flushes what was committed lazily.
     pub async fn flush(&self) -> Result<(), StoreError> {
-        self.ask(Job::Flush).await
+        self.ask(WriteJob::Flush).await
     }
 
-    fn jobs(&self) -> Option<mpsc::Sender<Job>> {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn jobs(&self) -> Option<mpsc::Sender<WriteJob>> {
+        self.jobs.lock().clone()
     }
 
-    async fn ask(&self, job: impl FnOnce(Answer<StoreError>) -> Job + Send) -> Result<(), StoreError> {
+    async fn ask(&self, job: impl FnOnce(JobAnswer<StoreError>) -> WriteJob + Send) -> Result<(), StoreError> {
         let closed = || StoreError::Unavailable("it is closed".to_owned());
         let (answer, answered) = oneshot::channel();
         let jobs = self.jobs().ok_or_else(closed)?;
@@ -123,20 +115,20 @@ impl EmbeddedStore {
     /// Runs `read` on a thread that may wait for the disk.
     async fn reading<T: Send + 'static>(&self, read: impl FnOnce(&Database) -> Result<T, StoreError> + Send + 'static) -> Result<T, StoreError> {
         let database = self.database.load_full().ok_or_else(|| StoreError::Unavailable("it is closed".to_owned()))?;
-        tokio::task::spawn_blocking(move || read(&database))
+        tasks::blocking(move || read(&database))
             .await
-            .map_err(|error| StoreError::Unavailable(format!("a read did not end: {error}")))?
+            .map_err(|error| StoreError::Unavailable(format!("a read failed: {error}")))?
     }
 
-    /// Ends the writer, once its queue is empty, and closes the file. The second time nothing happens.
+    /// Ends the writer once its queue is empty, and closes the file. Can be called twice.
     fn shut(&self) {
-        drop(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(self.jobs.lock().take());
+        let writer = self.writer.lock().take();
         if writer.is_some_and(|writer| writer.join().is_err()) {
-            tracing::error!("the store's writer ended in a panic; the file is verified at the next start");
+            tracing::error!("the store's writer thread panicked; the file is verified at the next start");
         }
         self.database.store(None);
-        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.lock.lock().take());
     }
 }
 
@@ -157,7 +149,7 @@ impl Store for EmbeddedStore {
         async move {
             let (answer, answered) = oneshot::channel();
             let jobs = self.jobs().ok_or_else(closed)?;
-            jobs.send(Job::Append(append, answer)).await.map_err(|_| closed())?;
+            jobs.send(WriteJob::Append(append, answer)).await.map_err(|_| closed())?;
             drop(jobs);
             let lost = |_| Err(AppendError::Unknown("the writer ended before it answered".to_owned()));
             answered.await.unwrap_or_else(lost)
@@ -178,12 +170,12 @@ impl Store for EmbeddedStore {
     fn keep_state<'a>(&'a self, log: &'a LogName, state: StoredState) -> BoxFuture<'a, Result<(), StoreError>> {
         async move {
             let head = state.head;
-            let bytes = tokio::task::spawn_blocking(move || state.encode())
+            let bytes = tasks::blocking(move || state.encode())
                 .await
-                .map_err(|error| StoreError::Unavailable(format!("a state was not encoded: {error}")))?
+                .map_err(|error| StoreError::Unavailable(format!("cannot encode a state: {error}")))?
                 .map_err(|error| StoreError::Corrupt(error.to_string()))?;
             let log = log.clone();
-            self.ask(|answer| Job::KeepState { log, head, bytes, answer }).await
+            self.ask(|answer| WriteJob::KeepState { log, head, bytes, answer }).await
         }
         .boxed()
     }
@@ -198,12 +190,12 @@ impl Store for EmbeddedStore {
     }
 
     fn install(&self, contents: Vec<Contents>) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.ask(|answer| Job::Install(contents, answer)).boxed()
+        self.ask(|answer| WriteJob::Install(contents, answer)).boxed()
     }
 
     fn drop_log<'a>(&'a self, log: &'a LogName) -> BoxFuture<'a, Result<(), StoreError>> {
         let log = log.clone();
-        self.ask(|answer| Job::Drop(log, answer)).boxed()
+        self.ask(|answer| WriteJob::Drop(log, answer)).boxed()
     }
 
     fn health(&self) -> watch::Receiver<StoreHealth> {
@@ -216,7 +208,7 @@ impl Store for EmbeddedStore {
 
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
-            let flushed = self.ask(Job::Flush).await;
+            let flushed = self.ask(WriteJob::Flush).await;
             self.shut();
             match flushed {
                 Err(StoreError::Unavailable(_)) | Ok(()) => Ok(()),

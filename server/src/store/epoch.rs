@@ -1,4 +1,4 @@
-//! The entry with which a log goes on in a new epoch.
+//! The entry that begins a new epoch of a log.
 
 use ripcord_proto::Epoch;
 use ripcord_proto::actor::{Actor, Origin};
@@ -9,22 +9,23 @@ use super::Head;
 
 /// Why and by whom an epoch is begun.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Beginning<'a> {
+pub(super) struct EpochStart<'a> {
+    /// When it begins.
+    pub(super) at: jiff::Timestamp,
     /// The node that begins it.
     pub(super) node: &'a str,
-    /// Why.
     pub(super) cause: EpochCause,
-    /// Why, in words.
+    /// Why, for people.
     pub(super) reason: &'a str,
 }
 
-/// The entry that begins `epoch` after `head`. It makes no revision: what flags answer stays as it is.
-pub(super) fn begin(head: Head, epoch: Epoch, beginning: Beginning<'_>) -> Result<Sealed, serde_json::Error> {
+/// The entry that begins `epoch` after `head`. It has no revision, because flags evaluate as before.
+pub(super) fn begin(head: Head, epoch: Epoch, beginning: EpochStart<'_>) -> Result<Sealed, serde_json::Error> {
     let commit = Commit {
         sequence: head.sequence.next(),
         epoch,
         revision: None,
-        at: jiff::Timestamp::now(),
+        at: beginning.at,
         actor: Actor::server(beginning.node),
         origin: Origin {
             node: beginning.node.to_owned(),

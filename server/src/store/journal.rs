@@ -1,8 +1,8 @@
-//! The journal of kills: what this node took, or was told by a peer, while the store was away, until the log has settled it.
+//! The journal of kills: kills that this node, or a peer, accepted while the store was away, until they are in the log.
 //!
 //! A text file of lines, each `checksum json`, where the checksum is the first 16 hexadecimal digits of the JSON's SHA-256.
-//! Every line is synced before the kill is answered. A last line that is torn was never answered, and is cut off; damage before
-//! it is refused, since a kill could be lost in it. When nothing is pending the file is emptied.
+//! Every line is synced before the kill is answered. A torn last line was never answered and is cut off; damage before it is
+//! refused, because a kill could be lost in it. When nothing is pending the file is emptied.
 
 #[cfg(test)]
 mod tests;
@@ -11,8 +11,9 @@ use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use ripcord_proto::commit::Recorded;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::{EnvironmentKey, Kill, KillId};
@@ -21,46 +22,34 @@ use ripcord_proto::{EnvironmentKey, Kill, KillId};
 const CHECKSUM: usize = 16;
 
 /// One line.
-#[expect(clippy::large_enum_variant, reason = "a record is made, written and let go; none are gathered")]
+#[expect(clippy::large_enum_variant, reason = "records are written one at a time and never collected")]
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Record {
+pub enum JournalRecord {
     /// A kill took effect without the store.
     Taken {
-        /// Where.
         environment: EnvironmentKey,
-        /// The kill.
         kill: Kill,
-        /// The node that took it.
+        /// The node that accepted it.
         node: String,
         /// The idempotent call that it answered.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         answered: Option<Recorded>,
     },
-    /// A kill was withdrawn; the log is to learn that its id has ended.
-    Withdrawn {
-        /// Where.
-        environment: EnvironmentKey,
-        /// Which.
-        id: KillId,
-    },
-    /// The log has settled these: nothing is left to do.
-    Merged {
-        /// Which.
-        ids: Vec<KillId>,
-    },
+    /// A kill was withdrawn; the log has yet to record its end.
+    Withdrawn { environment: EnvironmentKey, id: KillId },
+    /// The log has these kills or their ends: nothing is left to do.
+    Merged { ids: Vec<KillId> },
 }
 
-/// A kill that the log has not settled yet.
+/// A kill that is not settled in the log yet.
 #[derive(Debug, Clone)]
-pub struct Pending {
-    /// Where.
+pub struct PendingKill {
     pub environment: EnvironmentKey,
-    /// The kill.
     pub kill: Kill,
-    /// The node that took it.
+    /// The node that accepted it.
     pub node: String,
-    /// Whether it was withdrawn, so that only its end is to be logged.
+    /// Whether it was withdrawn, so that only its end has to be logged.
     pub withdrawn: bool,
     /// The idempotent call that it answered.
     pub answered: Option<Recorded>,
@@ -69,25 +58,17 @@ pub struct Pending {
 /// Why the journal cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// The disk refused.
     #[error("{path}: {source}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Io { path: PathBuf, source: io::Error },
     /// A line before the last one is damaged.
     #[error(
-        "{path}: line {line} is damaged, and a kill may be lost in it. Look at the file; move it away to start without it, after killing again what must stay killed"
+        "{path}: line {line} is damaged and may contain a kill. Inspect the file. To start without it, move it away and repeat the kills that must stay in force"
     )]
     Damaged {
-        /// The file.
         path: PathBuf,
-        /// The line, from 1.
+        /// Counted from 1.
         line: usize,
     },
-    /// A record cannot be written as JSON.
     #[error("a record cannot be encoded: {0}")]
     Encode(#[from] serde_json::Error),
 }
@@ -101,18 +82,18 @@ pub struct Journal {
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
-    state: Mutex<State>,
+    state: Mutex<JournalState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct JournalState {
     /// `None` for a node that keeps nothing on disk.
     file: Option<File>,
-    pending: BTreeMap<KillId, Pending>,
+    pending: BTreeMap<KillId, PendingKill>,
 }
 
 impl Journal {
-    /// Opens the journal at `path`, made where it is missing, and reads what is pending.
+    /// Opens the journal at `path`, creates it if it is missing, and reads the pending kills.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let io = |source| JournalError::Io { path: path.to_owned(), source };
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
@@ -120,11 +101,11 @@ impl Journal {
         file.read_to_end(&mut bytes).map_err(io)?;
         let (pending, whole) = replay(path, &bytes)?;
         if whole < bytes.len() {
-            tracing::warn!(path = %path.display(), "the journal's last line was torn, and was never answered; it is cut off");
+            tracing::warn!(path = %path.display(), "removed a torn last line of the journal; the kill in it was never answered");
             file.set_len(whole as u64).and_then(|()| file.sync_all()).map_err(io)?;
         }
         file.seek(SeekFrom::End(0)).map_err(io)?;
-        let state = Mutex::new(State { file: Some(file), pending });
+        let state = Mutex::new(JournalState { file: Some(file), pending });
         Ok(Self {
             inner: Arc::new(Inner { path: path.to_owned(), state }),
         })
@@ -132,7 +113,7 @@ impl Journal {
 
     /// A journal in memory, for a node that keeps nothing on disk.
     pub fn in_memory() -> Self {
-        let state = Mutex::new(State {
+        let state = Mutex::new(JournalState {
             file: None,
             pending: BTreeMap::new(),
         });
@@ -141,12 +122,12 @@ impl Journal {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, JournalState> {
+        self.inner.state.lock()
     }
 
-    /// Writes a record and syncs it. What it says holds for [`pending`](Self::pending) only if this succeeds. Blocks on the disk.
-    pub fn append(&self, record: &Record) -> Result<(), JournalError> {
+    /// Writes a record and syncs it. [`pending`](Self::pending) reflects it only if this succeeds. Blocks on the disk.
+    pub fn append(&self, record: &JournalRecord) -> Result<(), JournalError> {
         let io = |source| JournalError::Io {
             path: self.inner.path.clone(),
             source,
@@ -174,8 +155,8 @@ impl Journal {
         Ok(())
     }
 
-    /// What the log has not settled yet, by id.
-    pub fn pending(&self) -> Vec<Pending> {
+    /// Kills that the log has not settled yet, by id.
+    pub fn pending(&self) -> Vec<PendingKill> {
         self.lock().pending.values().cloned().collect()
     }
 
@@ -184,14 +165,14 @@ impl Journal {
         self.lock().pending.contains_key(id)
     }
 
-    /// Whether the kill is pending here and `node` took it.
+    /// Whether the kill is pending here and `node` accepted it.
     pub fn taken_by(&self, id: &KillId, node: &str) -> bool {
         self.lock().pending.get(id).is_some_and(|pending| pending.node == node)
     }
 }
 
-/// What the lines add up to, and how many bytes of them are whole.
-fn replay(path: &Path, bytes: &[u8]) -> Result<(BTreeMap<KillId, Pending>, usize), JournalError> {
+/// The kills that are pending after these lines, and how many bytes of them are whole.
+fn replay(path: &Path, bytes: &[u8]) -> Result<(BTreeMap<KillId, PendingKill>, usize), JournalError> {
     let (mut pending, mut whole) = (BTreeMap::new(), 0);
     for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
         match read(line) {
@@ -210,7 +191,7 @@ fn replay(path: &Path, bytes: &[u8]) -> Result<(BTreeMap<KillId, Pending>, usize
     Ok((pending, whole))
 }
 
-fn read(line: &[u8]) -> Option<Record> {
+fn read(line: &[u8]) -> Option<JournalRecord> {
     let line = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
     let (stated, json) = line.split_once(' ')?;
     if stated == checksum(json) { serde_json::from_str(json).ok() } else { None }
@@ -222,16 +203,16 @@ fn checksum(json: &str) -> String {
     digits
 }
 
-fn follow(pending: &mut BTreeMap<KillId, Pending>, record: Record) {
+fn follow(pending: &mut BTreeMap<KillId, PendingKill>, record: JournalRecord) {
     match record {
-        Record::Taken {
+        JournalRecord::Taken {
             environment,
             kill,
             node,
             answered,
         } => {
             let id = kill.id.clone();
-            pending.entry(id).or_insert(Pending {
+            pending.entry(id).or_insert(PendingKill {
                 environment,
                 kill,
                 node,
@@ -239,11 +220,11 @@ fn follow(pending: &mut BTreeMap<KillId, Pending>, record: Record) {
                 answered,
             });
         }
-        Record::Withdrawn { id, .. } => {
+        JournalRecord::Withdrawn { id, .. } => {
             if let Some(pending) = pending.get_mut(&id) {
                 pending.withdrawn = true;
             }
         }
-        Record::Merged { ids } => ids.iter().for_each(|id| drop(pending.remove(id))),
+        JournalRecord::Merged { ids } => ids.iter().for_each(|id| drop(pending.remove(id))),
     }
 }

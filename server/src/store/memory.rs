@@ -1,10 +1,10 @@
-//! A store in memory, for tests and for `ripcord demo`: as strict as the others, and gone with the process.
+//! A store in memory, for tests and benches: as strict as the others, and gone with the process.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, ready};
+use parking_lot::{Mutex, MutexGuard};
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::{Position, Sequence};
@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::state::StoredState;
 use super::{Append, AppendError, Contents, FeedEvent, Head, Loaded, LogName, Settled, Store, StoreError, StoreHealth, StoreState};
+use crate::clock::{Clock as _, SystemClock};
 
 /// The store.
 #[derive(Debug)]
@@ -54,9 +55,9 @@ impl Default for MemoryStore {
     fn default() -> Self {
         let health = StoreHealth {
             state: StoreState::Available,
-            since: jiff::Timestamp::now(),
+            since: SystemClock.now(),
             why: String::new(),
-            warnings: vec!["commits are kept in memory alone and are gone when the server ends; start it with --data-dir to keep them".to_owned()],
+            warnings: vec!["commits are kept only in memory and are lost when the server stops; use --data-dir to keep them".to_owned()],
         };
         Self {
             logs: Mutex::default(),
@@ -72,7 +73,7 @@ impl MemoryStore {
     }
 
     fn logs(&self) -> MutexGuard<'_, BTreeMap<LogName, Log>> {
-        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+        self.logs.lock()
     }
 
     fn append_now(&self, append: Append) -> Result<(), AppendError> {

@@ -8,45 +8,48 @@
 //! watch      asks every quarter of a second where the logs end: gone, paused, emptied, older, diverged
 //! ```
 //!
-//! `ledger` is where own appends and the feed meet. All keys of a log share one hash tag (`keys`).
+//! `log_heads` is where own appends and the feed meet. All keys of a log share one hash tag (`keys`).
 
+mod append;
+mod backfill;
+mod cluster_query;
+mod connection;
 mod durability;
-mod exchange;
 mod feed;
-mod fill;
+mod health_watch;
 mod keys;
-mod ledger;
-mod link;
+mod log_heads;
+mod log_status;
 mod mirror;
 mod node;
 mod query;
 mod reseed;
 #[cfg(test)]
 mod tests;
-mod watch;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
 use rand::RngExt as _;
-use ripcord_proto::change::Change;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::{Position, Sequence};
-use tokio::sync::{mpsc, oneshot, watch as health};
+use tokio::sync::{mpsc, oneshot, watch};
 
-pub use self::exchange::{Answerer, Answers, Exchange};
-use self::ledger::Ledger;
-use self::link::Link;
+pub use self::cluster_query::{ClusterQuery, QueryAnswers, QueryHandler};
+use self::connection::RedisConnector;
+use self::log_heads::LogHeads;
 use self::mirror::Mirror;
-use self::node::{Node, Scripts};
+use self::node::{RedisNode, Scripts};
 use self::reseed::ReseedError;
 use super::embedded::{EmbeddedStore, Flush};
 use super::state::{StoredState, keep_along};
 use super::{Append, AppendError, Contents, FeedEvent, Head, Loaded, LogName, Settled, Store, StoreError, StoreHealth, StoreState};
-use crate::tasks::TaskSet;
+use crate::clock::Clock;
+use crate::tasks::{self, TaskSet};
 
 /// Events that may wait for the follower; then the feed waits.
 const EVENTS: usize = 1024;
@@ -61,8 +64,10 @@ pub struct RedisConfig {
     pub url: String,
     /// The data directory, for the mirror.
     pub directory: PathBuf,
-    /// How this node is called among the others.
+    /// This node's name, which the other nodes see.
     pub node: String,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl std::fmt::Debug for RedisConfig {
@@ -78,7 +83,7 @@ impl std::fmt::Debug for RedisConfig {
 /// The store on Redis.
 #[derive(Debug)]
 pub struct RedisStore {
-    node: Arc<Node>,
+    node: Arc<RedisNode>,
     tasks: TaskSet,
     events: Mutex<Option<mpsc::Receiver<FeedEvent>>>,
 }
@@ -88,32 +93,33 @@ impl RedisStore {
     /// from the mirror; [`Store::health`] tells.
     pub async fn open(config: RedisConfig) -> Result<Self, StoreError> {
         let unavailable = |error: redis::RedisError| StoreError::Unavailable(format!("the address of the store is not one of Redis: {error}"));
-        let link = Link::new(&config.url).map_err(unavailable)?;
-        let directory = config.directory;
-        let opened = tokio::task::spawn_blocking(move || EmbeddedStore::open(&directory, Flush::Lazily));
+        let connector = RedisConnector::new(&config.url).map_err(unavailable)?;
+        let (directory, clock) = (config.directory, Arc::clone(&config.clock));
+        let opened = tasks::blocking(move || EmbeddedStore::open(&directory, Flush::Lazily, clock));
         let embedded = opened.await.map_err(|error| StoreError::Unavailable(error.to_string()))?.map_err(of_mirror)?;
         let (mirror, batches) = Mirror::new(embedded).await?;
         let (feed, events) = mpsc::channel(EVENTS);
         let tasks = TaskSet::default();
-        let node = Arc::new(Node {
+        let node = Arc::new(RedisNode {
             id: format!("{}-{:08x}", config.node, rand::rng().random::<u32>()),
             name: config.node,
-            link,
-            ledger: Ledger::default(),
+            connector,
+            log_heads: LogHeads::default(),
             mirror,
             scripts: Scripts::new(),
-            health: health::Sender::new(StoreHealth {
+            health: watch::Sender::new(StoreHealth {
                 state: StoreState::Unreachable,
-                since: jiff::Timestamp::now(),
+                since: config.clock.now(),
                 why: "it has not been reached yet".to_owned(),
                 warnings: Vec::new(),
             }),
             feed,
             suspicion: tokio::sync::Notify::new(),
             closing: tasks.stop_token(),
+            clock: config.clock,
         });
         for (log, head) in node.mirror.heads().clone() {
-            node.ledger.set(&log, head);
+            node.log_heads.set(&log, head);
         }
         let store = Self {
             node,
@@ -132,16 +138,16 @@ impl RedisStore {
         &self.node.id
     }
 
-    /// The way to the other nodes over the same Redis, whose questions `answerer` answers. To be opened once.
-    pub fn exchange(&self, answerer: Arc<dyn Answerer>) -> Exchange {
-        Exchange::start(Arc::clone(&self.node), answerer, &self.tasks)
+    /// The way to the other nodes over the same Redis, whose questions `handler` answers. To be opened once.
+    pub fn cluster_query(&self, handler: Arc<dyn QueryHandler>) -> ClusterQuery {
+        ClusterQuery::start(Arc::clone(&self.node), handler, &self.tasks)
     }
 
-    async fn start(&self, batches: mpsc::Receiver<mirror::Batch>) -> Result<(), StoreError> {
+    async fn start(&self, batches: mpsc::Receiver<mirror::LogEntries>) -> Result<(), StoreError> {
         let node = Arc::clone(&self.node);
-        let mirroring = async move { node.mirror.run(batches, &node.link, node.closing.clone()).await };
+        let mirroring = async move { node.mirror.run(batches, &node.connector, node.closing.clone()).await };
         self.tasks.long_lived("redis mirror", mirroring);
-        self.tasks.long_lived("redis watch", watch::run(Arc::clone(&self.node)));
+        self.tasks.long_lived("redis watch", health_watch::run(Arc::clone(&self.node)));
         let mut health = self.node.health.subscribe();
         let reached = health.wait_for(|health| health.state != StoreState::Unreachable);
         if tokio::time::timeout(FIRST_CONTACT, reached).await.is_ok() {
@@ -157,19 +163,19 @@ impl RedisStore {
 
     /// Fetches what the mirror lacks: first the system log, which names the environments, then theirs.
     async fn fetch_all(&self) -> Result<(), StoreError> {
-        self.node.mirror.catch_up(&LogName::System, &self.node.link).await?;
+        self.node.mirror.catch_up(&LogName::System, &self.node.connector).await?;
         // Logs of environments that are gone went with the entries that say so; one made again under the name starts anew.
         let mirrored = self.node.mirror.look().await?;
-        for log in self.node.ledger.heads().into_keys().filter(|log| !mirrored.contains_key(log)) {
-            self.node.ledger.forget(&log);
+        for log in self.node.log_heads.heads().into_keys().filter(|log| !mirrored.contains_key(log)) {
+            self.node.log_heads.forget(&log);
         }
         let system = self.node.mirror.store.read(&LogName::System, Sequence(0), usize::MAX).await?;
         for environment in reseed::environments(&system) {
-            self.node.ledger.track(&LogName::Environment(environment));
+            self.node.log_heads.track(&LogName::Environment(environment));
         }
         // Only now: the watch must not see the end of an environment before its log is forgotten.
-        self.node.ledger.set(&LogName::System, self.node.mirror.head(&LogName::System));
-        for log in self.node.ledger.heads().keys().filter(|log| **log != LogName::System) {
+        self.node.log_heads.set(&LogName::System, self.node.mirror.head(&LogName::System));
+        for log in self.node.log_heads.heads().keys().filter(|log| **log != LogName::System) {
             self.fetch(log).await?;
         }
         Ok(())
@@ -178,7 +184,7 @@ impl RedisStore {
     async fn fetch(&self, log: &LogName) -> Result<(), StoreError> {
         let before = self.node.mirror.head(log);
         let is_new_here = before == Head::START;
-        let fetched = self.node.mirror.catch_up(log, &self.node.link).await.map_err(|error| {
+        let fetched = self.node.mirror.catch_up(log, &self.node.connector).await.map_err(|error| {
             // The mirror cannot have gone another way: it is Redis that does not hold what was written.
             if is_new_here && matches!(error, StoreError::Chain { .. }) {
                 return StoreError::Corrupt(format!(
@@ -187,70 +193,20 @@ impl RedisStore {
             }
             error
         })?;
-        self.node.ledger.set(log, self.node.mirror.head(log));
+        self.node.log_heads.set(log, self.node.mirror.head(log));
         if let LogName::Environment(environment) = log
             && fetched > WORTH_A_STATE
         {
             let mirror = &self.node.mirror.store;
             let kept = mirror.state_before(log, before.position()).await?;
             keep_along(mirror, log, kept.unwrap_or_else(|| StoredState::empty(environment.clone()))).await?;
-            if let Ok(live) = self.node.link.live()
+            if let Ok(live) = self.node.connector.connection()
                 && let Ok(Some(state)) = query::state(&live, environment).await
             {
                 mirror.keep_state(log, state).await?;
             }
         }
         Ok(())
-    }
-
-    async fn append_on(node: Arc<Node>, append: Append, answer: oneshot::Sender<Result<(), AppendError>>) {
-        clear_for_new(&node, &append).await;
-        node.ledger.begin(&append);
-        let outcome = match query::append(&node.link, &node.scripts.append, &append).await {
-            // The feed has brought it: it is written, whatever became of the answer.
-            Err(AppendError::Unknown(_)) if node.ledger.ended(&append) => Ok(()),
-            Err(AppendError::Moved { actual }) => Err(refused(&node, &append, actual)),
-            outcome => outcome,
-        };
-        match &outcome {
-            Ok(()) => {
-                let ended = node.ledger.written(&append);
-                node.mirror.offer(&append.log, append.entries.clone());
-                for ended in ended {
-                    node.lose(ended).await;
-                }
-            }
-            Err(_) => _ = node.ledger.ended(&append),
-        }
-        let is_written = outcome.is_ok();
-        if answer.send(outcome).is_err() && is_written {
-            node.tell_entries(&append.log, append.entries).await;
-        }
-    }
-}
-
-/// Removes what a log of an earlier environment has left under the name of one that `append` makes.
-async fn clear_for_new(node: &Node, append: &Append) {
-    // A store without a system log is damaged: what else it holds is not thrown away.
-    if append.log != LogName::System || append.expected == Head::START {
-        return;
-    }
-    let Ok(live) = node.link.live() else { return };
-    for change in append.entries.iter().flat_map(|entry| &entry.commit.changes) {
-        let Change::PutEnvironment(record) = change else { continue };
-        let log = LogName::Environment(record.key.clone());
-        if node.ledger.tracks(&log) {
-            continue;
-        }
-        // In this order: as long as the system log has not moved the environment does not exist, and what was read is left over.
-        let left = query::heads(&live, [&log, &LogName::System]).await;
-        if let Ok([left, system]) = left.as_deref()
-            && !left.is_empty()
-            && *system == keys::head_text(append.expected)
-            && let Err(error) = query::remove(&live, &node.scripts.remove, &log, left).await
-        {
-            tracing::info!(%log, %error, "what an earlier environment left is not removed");
-        }
     }
 }
 
@@ -265,16 +221,6 @@ fn of_mirror(error: StoreError) -> StoreError {
     error
 }
 
-/// A log that ends before what this node knows has not moved on: it was lost.
-fn refused(node: &Node, append: &Append, actual: Head) -> AppendError {
-    node.suspicion.notify_one();
-    let known = node.ledger.head(&append.log);
-    if actual.epoch <= known.epoch && actual.sequence < known.sequence {
-        return AppendError::Reseeding;
-    }
-    AppendError::Moved { actual }
-}
-
 impl Store for RedisStore {
     fn load<'a>(&'a self, log: &'a LogName) -> BoxFuture<'a, Result<Loaded, StoreError>> {
         self.node.load(log).boxed()
@@ -283,14 +229,14 @@ impl Store for RedisStore {
     fn append(&self, append: Append) -> BoxFuture<'_, Result<(), AppendError>> {
         // A task of its own: it goes on when the caller hangs up.
         let (answer, answered) = oneshot::channel();
-        self.tasks.short_lived(Self::append_on(Arc::clone(&self.node), append, answer));
+        self.tasks.short_lived(append::run(Arc::clone(&self.node), append, answer));
         let lost = |_| Err(AppendError::Unknown("the store closed before it answered".to_owned()));
         answered.map(move |outcome| outcome.unwrap_or_else(lost)).boxed()
     }
 
     fn read<'a>(&'a self, log: &'a LogName, after: Sequence, limit: usize) -> BoxFuture<'a, Result<Vec<Sealed>, StoreError>> {
         async move {
-            let known = self.node.ledger.head(log).sequence;
+            let known = self.node.log_heads.head(log).sequence;
             let limit_sequence = after.0.saturating_add(u64::try_from(limit).unwrap_or(u64::MAX));
             self.node.mirror.reach(log, known.min(Sequence(limit_sequence))).await;
             self.node.mirror.store.read(log, after, limit).await
@@ -315,8 +261,8 @@ impl Store for RedisStore {
             if self.node.mirror.store.settle(append).await? == Settled::Written {
                 return Ok(Settled::Written);
             }
-            let unavailable = |error: link::CallError| StoreError::Unavailable(error.to_string());
-            let live = self.node.link.live().map_err(unavailable)?;
+            let unavailable = |error: connection::CallError| StoreError::Unavailable(error.to_string());
+            let live = self.node.connector.connection().map_err(unavailable)?;
             let head = append.head();
             let before = Sequence(head.sequence.0.saturating_sub(1));
             let found = query::entries(&live, &append.log, before, 1).await.map_err(unavailable)?;
@@ -324,15 +270,15 @@ impl Store for RedisStore {
             if !is_written {
                 return Ok(Settled::NotWritten);
             }
-            // The writer goes on from here at once, so the ledger and the mirror must know it too, even before the feed brings it.
-            let known = self.node.ledger.head(&append.log).sequence;
+            // The writer goes on from here at once, so `log_heads` and the mirror must know it too, even before the feed brings it.
+            let known = self.node.log_heads.head(&append.log).sequence;
             let missing = usize::try_from(head.sequence.0.saturating_sub(known.0)).unwrap_or_default();
             if missing == 0 {
                 return Ok(Settled::Written);
             }
             let raw = query::entries(&live, &append.log, known, missing).await.map_err(unavailable)?;
-            if let Err(stray) = self.node.ingest(&append.log, raw).await {
-                tracing::warn!(log = %append.log, %stray, "the log in Redis does not follow what this node knows");
+            if let Err(error) = self.node.ingest(&append.log, raw).await {
+                tracing::warn!(log = %append.log, %error, "the log in Redis does not follow what this node knows");
                 self.node.suspicion.notify_one();
             }
             Ok(Settled::Written)
@@ -342,7 +288,7 @@ impl Store for RedisStore {
 
     fn logs(&self) -> BoxFuture<'_, Result<Vec<LogName>, StoreError>> {
         async move {
-            for (log, head) in self.node.ledger.heads() {
+            for (log, head) in self.node.log_heads.heads() {
                 self.node.mirror.reach(&log, head.sequence).await;
             }
             self.node.mirror.store.logs().await
@@ -366,9 +312,9 @@ impl Store for RedisStore {
 
     fn drop_log<'a>(&'a self, log: &'a LogName) -> BoxFuture<'a, Result<(), StoreError>> {
         async move {
-            let unavailable = |error: link::CallError| StoreError::Unavailable(error.to_string());
-            let live = self.node.link.live().map_err(unavailable)?;
-            let known = self.node.ledger.forget(log).map_or(Head::START, |ended| ended.head);
+            let unavailable = |error: connection::CallError| StoreError::Unavailable(error.to_string());
+            let live = self.node.connector.connection().map_err(unavailable)?;
+            let known = self.node.log_heads.forget(log).map_or(Head::START, |ended| ended.head);
             let known = keys::head_text(known);
             let removed = query::remove(&live, &self.node.scripts.remove, log, &known).await;
             removed.map_err(unavailable)?;
@@ -377,19 +323,19 @@ impl Store for RedisStore {
         .boxed()
     }
 
-    fn health(&self) -> health::Receiver<StoreHealth> {
+    fn health(&self) -> watch::Receiver<StoreHealth> {
         self.node.health.subscribe()
     }
 
     fn feed(&self) -> Option<mpsc::Receiver<FeedEvent>> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.events.lock().take()
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
-            exchange::say_goodbye(&self.node).await;
+            cluster_query::say_goodbye(&self.node).await;
             self.tasks.end().await;
-            self.node.link.put(None);
+            self.node.connector.put(None);
             self.node.mirror.store.close().await
         }
         .boxed()

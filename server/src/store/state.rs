@@ -1,11 +1,11 @@
-//! The stored form of an environment's state: a snapshot, where it stands in the log, which kills have ended, and the records.
+//! The stored form of an environment's state: a snapshot, its place in the log, which kills have ended, and the records.
 //!
-//! A state is a function of the log: [`StoredState::apply`] is that function, one entry at a time. States are kept now and then
-//! ([`policy`]) so that a start and a look back replay a bounded number of entries.
+//! A state is a function of the log: [`StoredState::apply`] is that function, one entry at a time. States are stored from time to
+//! time ([`policy`]) so that a start or a read of history replays a bounded number of entries.
 
-mod along;
-mod json;
+mod encoding;
 pub mod policy;
+mod snapshot_points;
 #[cfg(test)]
 mod tests;
 
@@ -15,44 +15,23 @@ use std::sync::Arc;
 
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::Sealed;
-use ripcord_proto::digest::Digest;
 use ripcord_proto::record::Records;
 use ripcord_proto::table::{Entry, Entity, Table};
 use ripcord_proto::{EnvironmentKey, KillId, Snapshot};
 
-pub(crate) use self::along::{along, keep_along};
+pub use self::encoding::StateError;
+pub(crate) use self::snapshot_points::{along, keep_along};
 use super::Head;
 
 /// An environment's state as it is stored, seeded and backed up.
 #[derive(Debug, Clone)]
 pub struct StoredState {
-    /// Where it stands.
     pub head: Head,
-    /// What flags answer.
     pub snapshot: Snapshot,
     /// Ids of kills that were restored or withdrawn: they never enter the log again.
     pub ended_kills: BTreeSet<KillId>,
-    /// What is kept beside the flags.
+    /// Checkpoints, releases, rollouts and everything else beside flags, segments and kills.
     pub records: Records,
-}
-
-/// A stored state cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum StateError {
-    /// The bytes are not the ones that were written.
-    #[error("a stored state was altered: its digest is {stated}, its contents give {computed}")]
-    Altered {
-        /// As stored.
-        stated: Digest,
-        /// As computed.
-        computed: Digest,
-    },
-    /// It is cut short.
-    #[error("a stored state is cut short")]
-    Short,
-    /// It cannot be read or written as JSON.
-    #[error("a stored state cannot be read: {0}")]
-    Json(#[from] serde_json::Error),
 }
 
 impl StoredState {
@@ -92,36 +71,6 @@ impl StoredState {
         put(&mut self.snapshot.flags, flags);
         put(&mut self.snapshot.segments, segments);
         put(&mut self.snapshot.kills, kills);
-    }
-
-    /// The bytes to store: the digest of the JSON, then the JSON.
-    pub fn encode(&self) -> Result<Vec<u8>, StateError> {
-        let json = self.to_json()?;
-        let digest = Digest::of([json.as_bytes()]);
-        let mut bytes = Vec::with_capacity(32 + json.len());
-        bytes.extend_from_slice(digest.bytes());
-        bytes.extend_from_slice(json.as_bytes());
-        Ok(bytes)
-    }
-
-    /// The state of stored bytes, proven against their digest.
-    pub fn decode(bytes: &[u8]) -> Result<Self, StateError> {
-        let (stated, json) = bytes.split_first_chunk::<32>().ok_or(StateError::Short)?;
-        let (stated, computed) = (Digest::from_bytes(*stated), Digest::of([json]));
-        if stated != computed {
-            return Err(StateError::Altered { stated, computed });
-        }
-        Ok(json::parse(json)?)
-    }
-
-    /// The state as JSON, each entry with the position of its last change.
-    pub fn to_json(&self) -> Result<String, serde_json::Error> {
-        json::write(self)
-    }
-
-    /// The state of such JSON.
-    pub fn from_json(json: &str) -> Result<Self, serde_json::Error> {
-        json::parse(json.as_bytes())
     }
 }
 

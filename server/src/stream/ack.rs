@@ -8,9 +8,9 @@ use ripcord_proto::Position;
 use ripcord_proto::frame::Ack;
 use ripcord_proto::problem::{Code, Problem};
 
-use super::hello::Query;
+use super::hello::StreamQuery;
 use super::sse::HubHandle;
-use crate::http::Refusal;
+use crate::http::ApiError;
 
 /// What is posted: an acknowledgement and whose it is.
 #[derive(Debug, serde::Deserialize)]
@@ -30,13 +30,13 @@ pub(super) const BODY_BYTES: usize = 64 * 1024;
     responses(
         (status = 204, description = "Counted"), (status = 404, description = "No open stream of this instance", body = Problem),
         (status = 409, description = "The content hash is another; open the stream anew without a revision", body = Problem), (status = "4XX", body = Problem)))]
-pub(super) async fn acknowledge(request: HttpRequest, body: Bytes, hub: web::Data<HubHandle>) -> Result<HttpResponse, Refusal> {
+pub(super) async fn acknowledge(request: HttpRequest, body: Bytes, hub: web::Data<HubHandle>) -> Result<HttpResponse, ApiError> {
     let shared = &hub.0.shared;
-    let query = Query::parse(request.query_string());
+    let query = StreamQuery::parse(request.query_string());
     let (feed, _) = shared.authorised(request.headers(), query.environment.as_deref())?;
     let Posted { instance_id, ack } = serde_json::from_slice(&body).map_err(|error| {
         let detail = format!("The body is no acknowledgement: {error}; it has instance_id, epoch, revision, hash and, where there are any, kills.");
-        Refusal::new(Code::ParseError, detail)
+        ApiError::new(Code::ParseError, detail)
     })?;
     let at = Position {
         epoch: ack.epoch,
@@ -48,15 +48,15 @@ pub(super) async fn acknowledge(request: HttpRequest, body: Bytes, hub: web::Dat
             "At {at} the content hash is {}; open the stream again without a revision to get a snapshot.",
             head.served.hash
         );
-        return Err(Refusal::new(Code::StaleRevision, detail));
+        return Err(ApiError::new(Code::StaleRevision, detail));
     }
     let now = Instant::now();
     if !shared.fleet.acknowledged(&feed.environment, &instance_id, at, &ack.kills, now) {
         let detail = format!("Instance {instance_id:?} has no open stream on this node; open one before acknowledging.");
-        return Err(Refusal::new(Code::NotFound, detail));
+        return Err(ApiError::new(Code::NotFound, detail));
     }
     if at == head.position() {
-        feed.meters.propagation.record(now.saturating_duration_since(head.at).as_secs_f64());
+        feed.metrics.propagation.record(now.saturating_duration_since(head.at).as_secs_f64());
     }
     Ok(HttpResponse::NoContent().finish())
 }

@@ -32,13 +32,13 @@ impl Bucket {
 
 /// The queue of those who wait, each in its turn within its precedence.
 #[derive(Debug)]
-pub(super) struct Admission<T> {
+pub(super) struct AdmissionQueue<T> {
     bucket: Bucket,
     urgent: VecDeque<T>,
     ordinary: VecDeque<T>,
 }
 
-impl<T> Admission<T> {
+impl<T> AdmissionQueue<T> {
     /// Lets `rate` clients in a second, and up to a tenth of that at once.
     pub(super) fn new(rate: f64, now: Instant) -> Self {
         let burst = (rate / 10.0).max(1.0);
@@ -70,7 +70,7 @@ impl<T> Admission<T> {
         self.urgent.append(&mut first);
     }
 
-    /// The next client to let in now. Its cost is paid with [`Admission::pay`].
+    /// The next client to let in now. Its cost is paid with [`AdmissionQueue::pay`].
     pub(super) fn next(&mut self, now: Instant) -> Option<T> {
         if self.is_empty() {
             return None;

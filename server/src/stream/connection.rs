@@ -14,11 +14,11 @@ use ripcord_proto::frame::{Ack, FrameKind, Hello};
 use tokio::io::AsyncWrite;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::client_socket::SocketControl;
 use super::feed::Feed;
 use super::session::Session;
-use super::transport::Control;
 use super::websocket::Socket;
-use crate::fleet::{Fleet, Joining, Membership, Transport};
+use crate::fleet::{Fleet, Membership, NewMember, Transport};
 use crate::snapshot::frames::Frame;
 
 /// One open stream.
@@ -38,7 +38,7 @@ pub(super) struct Connection {
     opened: Instant,
     ending: Cell<Option<Instant>>,
     membership: RefCell<Option<Membership>>,
-    control: Rc<Control>,
+    control: Rc<SocketControl>,
     outlet: Outlet,
     _open: TaskTrackerToken,
 }
@@ -96,7 +96,7 @@ impl EventBody {
 
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum Disconnect {
     /// The client said goodbye, or was told it and took it.
     Left,
     /// It broke off.
@@ -105,7 +105,7 @@ pub(super) enum End {
 
 /// How long what must be given up may take.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
+pub(super) struct Timeouts {
     /// Until the client's hello.
     pub(super) hello: Duration,
     /// Without a byte from a WebSocket's client.
@@ -117,18 +117,18 @@ pub(super) struct Patience {
 }
 
 /// What opens a connection.
-pub(super) struct Opening {
+pub(super) struct NewConnection {
     pub(super) feed: Arc<Feed>,
     pub(super) key_id: Arc<str>,
-    pub(super) control: Rc<Control>,
+    pub(super) control: Rc<SocketControl>,
     pub(super) outlet: Outlet,
     pub(super) phase: u32,
     pub(super) open: TaskTrackerToken,
 }
 
 impl Connection {
-    pub(super) fn new(opening: Opening, now: Instant) -> Self {
-        let Opening {
+    pub(super) fn new(opening: NewConnection, now: Instant) -> Self {
+        let NewConnection {
             feed,
             key_id,
             control,
@@ -151,7 +151,7 @@ impl Connection {
             outlet,
             _open: open,
         };
-        connection.feed.meters.lane(connection.transport()).connections.increment(1.0);
+        connection.feed.metrics.transport_metrics(connection.transport()).connections.increment(1.0);
         connection
     }
 
@@ -172,7 +172,7 @@ impl Connection {
     pub(super) fn join(&self, fleet: &Fleet, hello: Hello) {
         // A state that is not the server's is one to come back with, and confirms nothing.
         let nowhere = Position::new(0, 0);
-        let joining = Joining {
+        let joining = NewMember {
             position: hello.position().map(|_| self.session.borrow().position().unwrap_or(nowhere)),
             acknowledges: hello.acknowledges,
             name: hello.instance,
@@ -194,7 +194,7 @@ impl Connection {
             membership.acknowledged(at, &ack.kills, now);
             let head = self.feed.head();
             if at == head.position() {
-                self.feed.meters.propagation.record(now.saturating_duration_since(head.at).as_secs_f64());
+                self.feed.metrics.propagation.record(now.saturating_duration_since(head.at).as_secs_f64());
             }
         }
     }
@@ -203,13 +203,13 @@ impl Connection {
     pub(super) fn next(&self) -> Option<Frame> {
         let mut session = self.session.borrow_mut();
         let frame = session.next(&self.feed.head())?;
-        let lane = self.feed.meters.lane(self.transport());
+        let transport_metrics = self.feed.metrics.transport_metrics(self.transport());
         let collapses = session.take_collapses();
         if collapses > 0 {
-            lane.collapses.increment(u64::from(collapses));
+            transport_metrics.collapses.increment(u64::from(collapses));
         }
-        lane.frames.increment(1);
-        lane.bytes.increment(frame.websocket().len() as u64);
+        transport_metrics.frames.increment(1);
+        transport_metrics.bytes.increment(frame.websocket().len() as u64);
         Some(frame)
     }
 
@@ -300,17 +300,17 @@ impl Connection {
     }
 
     /// The connection is over.
-    pub(super) fn ended(&self, end: End) {
+    pub(super) fn ended(&self, end: Disconnect) {
         if let Some(membership) = self.membership.borrow_mut().take() {
             match end {
-                End::Left => membership.left(),
-                End::Lost => drop(membership),
+                Disconnect::Left => membership.left(),
+                Disconnect::Lost => drop(membership),
             }
         }
     }
 
     /// Gives up on a client that is too slow for `patience`.
-    pub(super) fn check(&self, patience: &Patience, now: Instant) {
+    pub(super) fn check(&self, patience: &Timeouts, now: Instant) {
         let since = |then: Instant| now.saturating_duration_since(then);
         let session = self.session.borrow();
         let silent = matches!(self.outlet, Outlet::WebSocket(_)) && since(self.heard.get()) > patience.silence;
@@ -318,7 +318,7 @@ impl Connection {
         let stuck = self.control.blocked_for(now) > patience.stuck;
         let lingering = self.ending.get().is_some_and(|ending| since(ending) > patience.goodbye);
         if silent || unheard || stuck || lingering {
-            self.feed.meters.lane(self.transport()).cuts.increment(1);
+            self.feed.metrics.transport_metrics(self.transport()).cuts.increment(1);
             self.control.cut();
         }
     }
@@ -326,6 +326,6 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.feed.meters.lane(self.transport()).connections.decrement(1.0);
+        self.feed.metrics.transport_metrics(self.transport()).connections.decrement(1.0);
     }
 }

@@ -1,18 +1,19 @@
 //! What each environment's readers are to be sent: the newest head, kept beside the board.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use ripcord_proto::table::Table;
 use ripcord_proto::{EnvironmentKey, Flag};
 
-use super::meters::Meters;
+use super::metrics::StreamMetrics;
 use crate::snapshot::frames::Head;
 use crate::snapshot::history::{History, Limits};
-use crate::snapshot::publication::{Publication, Step};
+use crate::snapshot::publication::{Publication, PublishedChange};
 
 /// The feed of one environment.
 #[derive(Debug)]
@@ -20,7 +21,7 @@ pub(super) struct Feed {
     /// Whose feed it is.
     pub(super) environment: EnvironmentKey,
     /// What it counts.
-    pub(super) meters: Meters,
+    pub(super) metrics: StreamMetrics,
     head: ArcSwap<Head>,
     history: Arc<Mutex<History>>,
     /// Seconds of the shortest lease of its flags; [`NO_LEASE`] where none has one. May be shorter than that after the flag with
@@ -40,7 +41,7 @@ impl Feed {
         let history = Arc::new(Mutex::new(History::new(limits)));
         let head = Head::new(Arc::clone(&publication.served), publication.at, 0, Arc::clone(&history), None);
         Self {
-            meters: Meters::new(&environment),
+            metrics: StreamMetrics::new(&environment),
             environment,
             head: ArcSwap::from_pointee(head),
             history,
@@ -62,20 +63,20 @@ impl Feed {
     /// Called by one thread at a time, in the order of revisions.
     fn advance(&self, publication: &Publication) {
         let before = self.head.load();
-        match &publication.step {
-            Step::Delta(delta) => drop(self.shortest_lease.fetch_min(shortest_lease(&delta.changed.flags), Ordering::Relaxed)),
-            Step::Overlay => {}
-            Step::Replaced => self.shortest_lease.store(shortest_lease(&publication.served.snapshot.flags), Ordering::Relaxed),
+        match &publication.change {
+            PublishedChange::Delta(delta) => drop(self.shortest_lease.fetch_min(shortest_lease(&delta.changed.flags), Ordering::Relaxed)),
+            PublishedChange::Overlay => {}
+            PublishedChange::Replaced => self.shortest_lease.store(shortest_lease(&publication.served.snapshot.flags), Ordering::Relaxed),
         }
         let previous = {
-            let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-            match &publication.step {
-                Step::Delta(delta) => {
+            let mut history = self.history.lock();
+            match &publication.change {
+                PublishedChange::Delta(delta) => {
                     history.push(Arc::clone(delta));
                     Some(delta.from)
                 }
-                Step::Overlay => before.previous(),
-                Step::Replaced => {
+                PublishedChange::Overlay => before.previous(),
+                PublishedChange::Replaced => {
                     history.clear();
                     None
                 }
@@ -114,20 +115,12 @@ impl Feeds {
 
     /// Takes a publication in.
     pub(super) fn publish(&self, environment: &EnvironmentKey, publication: &Publication) {
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _writing = self.writing.lock();
         if let Some(feed) = self.by_environment.load().get(environment.as_str()) {
             feed.advance(publication);
             return;
         }
         self.insert(environment, publication);
-    }
-
-    /// Takes in what was served before this node's streams began to listen, unless something newer came since.
-    pub(super) fn begin(&self, environment: &EnvironmentKey, publication: &Publication) {
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.by_environment.load().contains_key(environment.as_str()) {
-            self.insert(environment, publication);
-        }
     }
 
     fn insert(&self, environment: &EnvironmentKey, publication: &Publication) {
@@ -138,7 +131,7 @@ impl Feeds {
 
     /// Drops the feed of a deleted environment.
     pub(super) fn remove(&self, environment: &EnvironmentKey) {
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _writing = self.writing.lock();
         let mut feeds = BTreeMap::clone(&self.by_environment.load());
         feeds.remove(environment.as_str());
         self.by_environment.store(Arc::new(feeds));

@@ -7,20 +7,20 @@ use ripcord_proto::frame::Hello;
 use ripcord_proto::problem::Code;
 use ripcord_proto::{ValidationErrors, Position};
 
-use crate::http::Refusal;
+use crate::http::ApiError;
 
 /// Characters of each of the names in a hello, at most.
 const NAME_CHARACTERS: usize = 255;
 
 /// The members of a request's query that concern a stream.
 #[derive(Debug, Default)]
-pub(super) struct Query {
+pub(super) struct StreamQuery {
     /// The environment that is asked for.
     pub(super) environment: Option<String>,
     members: Vec<(String, String)>,
 }
 
-impl Query {
+impl StreamQuery {
     pub(super) fn parse(query: &str) -> Self {
         let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
         let mut members: Vec<_> = query
@@ -38,7 +38,7 @@ impl Query {
 
     /// The hello of a client of the event stream. What it leaves out is filled in: one without an id of its own gets one,
     /// and since it cannot acknowledge under it, counts as one that does not.
-    pub(super) fn hello(&self, headers: &HeaderMap) -> Result<Hello, Refusal> {
+    pub(super) fn hello(&self, headers: &HeaderMap) -> Result<Hello, ApiError> {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let own_id = self.get("instance_id");
         let instance_id = own_id.map_or_else(|| format!("{:032x}", rand::rng().random::<u128>()), str::to_owned);
@@ -55,11 +55,11 @@ impl Query {
             hash: self.get("hash").map(|hash| parsed("hash", hash)).transpose()?,
             acknowledges: own_id.is_some() && self.get("acknowledges").map_or(Ok(true), |flag| parsed("acknowledges", flag))?,
         };
-        check(&hello).map_err(|why| Refusal::new(Code::BadRequest, why))?;
+        check(&hello).map_err(|why| ApiError::new(Code::BadRequest, why))?;
         Ok(hello)
     }
 
-    fn position(&self) -> Result<Option<Position>, Refusal> {
+    fn position(&self) -> Result<Option<Position>, ApiError> {
         match (self.get("epoch"), self.get("revision")) {
             (Some(epoch), Some(revision)) => Ok(Some(Position::new(parsed("epoch", epoch)?, parsed("revision", revision)?))),
             _ => Ok(None),
@@ -67,12 +67,12 @@ impl Query {
     }
 }
 
-fn parsed<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, Refusal>
+fn parsed<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, ApiError>
 where
     T::Err: std::fmt::Display,
 {
     let faults = |error: T::Err| ValidationErrors::one("", format!("{text:?}: {error}"));
-    text.parse().map_err(|error| Refusal::bad_parameter(name, faults(error)))
+    text.parse().map_err(|error| ApiError::bad_parameter(name, faults(error)))
 }
 
 /// Refuses names that are too long to be kept.

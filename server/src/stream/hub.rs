@@ -6,29 +6,31 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashSet};
 use std::rc::{Rc, Weak};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::frame::{Goodbye, Heartbeat};
 use tokio::sync::Notify;
 
-use super::Shared;
-use super::admission::{Admission, Precedence};
-use super::connection::{Connection, End, Opening, Outlet};
+use super::StreamState;
+use super::admission::{AdmissionQueue, Precedence};
+use super::connection::{Connection, Disconnect, NewConnection, Outlet};
 use super::feed::Feed;
+use crate::clock::{Clock as _, SystemClock};
 use crate::snapshot::frames::Frame;
 
 /// What other threads leave for a hub.
 #[derive(Debug, Default)]
 pub(super) struct Mailbox {
-    orders: Mutex<Vec<Order>>,
+    orders: Mutex<Vec<HubMessage>>,
     arrived: Notify,
 }
 
 /// Something for a hub to do.
 #[derive(Debug, Clone)]
-pub(super) enum Order {
+pub(super) enum HubMessage {
     /// An environment was swapped.
     Published(EnvironmentKey),
     /// An environment's streams end.
@@ -40,10 +42,10 @@ pub(super) enum Order {
 }
 
 impl Mailbox {
-    pub(super) fn post(&self, order: Order) {
-        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn post(&self, order: HubMessage) {
+        let mut orders = self.orders.lock();
         let repeated = match (&order, orders.last()) {
-            (Order::Published(now), Some(Order::Published(before))) => now == before,
+            (HubMessage::Published(now), Some(HubMessage::Published(before))) => now == before,
             _ => false,
         };
         if !repeated {
@@ -53,19 +55,19 @@ impl Mailbox {
         self.arrived.notify_one();
     }
 
-    fn take(&self) -> Vec<Order> {
-        std::mem::take(&mut *self.orders.lock().unwrap_or_else(PoisonError::into_inner))
+    fn take(&self) -> Vec<HubMessage> {
+        std::mem::take(&mut *self.orders.lock())
     }
 }
 
 /// The streams of one worker thread.
 pub(super) struct Hub {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<StreamState>,
     /// Where bytes are read to before they are taken apart; one for all connections of the thread.
     pub(super) scratch: RefCell<Box<[u8]>>,
     mailbox: Arc<Mailbox>,
     lists: RefCell<BTreeMap<EnvironmentKey, Vec<Rc<Connection>>>>,
-    admission: RefCell<Admission<Weak<Connection>>>,
+    admission: RefCell<AdmissionQueue<Weak<Connection>>>,
     /// Keys that were revoked: a connection that was authorised before and arrives after is sent away too.
     revoked: RefCell<HashSet<Arc<str>>>,
     opened: Cell<u32>,
@@ -78,7 +80,7 @@ const ROUNDS: u32 = 60;
 const STRIDE: usize = 2_048;
 
 impl Hub {
-    pub(super) fn new(shared: Arc<Shared>, mailbox: Arc<Mailbox>) -> Rc<Self> {
+    pub(super) fn new(shared: Arc<StreamState>, mailbox: Arc<Mailbox>) -> Rc<Self> {
         let workers = u32::try_from(shared.settings.workers.max(1)).unwrap_or(u32::MAX);
         let rate = shared.settings.admissions_per_second / f64::from(workers);
         Rc::new(Self {
@@ -86,7 +88,7 @@ impl Hub {
             scratch: RefCell::new(vec![0; 16 * 1024].into_boxed_slice()),
             mailbox,
             lists: RefCell::default(),
-            admission: RefCell::new(Admission::new(rate.max(1.0), Instant::now())),
+            admission: RefCell::new(AdmissionQueue::new(rate.max(1.0), Instant::now())),
             revoked: RefCell::default(),
             opened: Cell::new(0),
             round: Cell::new(0),
@@ -109,7 +111,7 @@ impl Hub {
     }
 
     /// Opens a connection. It is sent away at once where its key has been revoked or the server is closing.
-    pub(super) fn open(&self, mut opening: Opening) -> Rc<Connection> {
+    pub(super) fn open(&self, mut opening: NewConnection) -> Rc<Connection> {
         let opened = self.opened.get();
         self.opened.set(opened.wrapping_add(1));
         opening.phase = opened % ROUNDS;
@@ -135,7 +137,7 @@ impl Hub {
     }
 
     /// Forgets a connection that is over.
-    pub(super) fn close(&self, connection: &Connection, end: End) {
+    pub(super) fn close(&self, connection: &Connection, end: Disconnect) {
         connection.ended(end);
         let mut lists = self.lists.borrow_mut();
         let Some(list) = lists.get_mut(connection.feed.environment.as_str()) else {
@@ -166,7 +168,7 @@ impl Hub {
         Frame::heartbeat(&Heartbeat {
             epoch: position.epoch,
             revision: position.revision,
-            time: jiff::Timestamp::now(),
+            time: SystemClock.now(),
             fresh: *self.shared.fresh.borrow(),
         })
     }
@@ -174,13 +176,13 @@ impl Hub {
     async fn obey(&self) {
         for order in self.mailbox.take() {
             match order {
-                Order::Published(environment) => self.fan_out(&environment).await,
-                Order::Removed(environment, goodbye) => self.end_where(&goodbye, |connection| connection.feed.environment == environment),
-                Order::Revoked(key_id, goodbye) => {
+                HubMessage::Published(environment) => self.fan_out(&environment).await,
+                HubMessage::Removed(environment, goodbye) => self.end_where(&goodbye, |connection| connection.feed.environment == environment),
+                HubMessage::Revoked(key_id, goodbye) => {
                     self.revoked.borrow_mut().insert(Arc::clone(&key_id));
                     self.end_where(&goodbye, |connection| connection.key_id == key_id);
                 }
-                Order::Close(goodbye) => self.end_where(&goodbye, |_| true),
+                HubMessage::Close(goodbye) => self.end_where(&goodbye, |_| true),
             }
         }
     }
@@ -290,7 +292,7 @@ impl Hub {
                 }
             }
         }
-        self.shared.fleet.tend(now);
+        self.shared.fleet.expire(now);
     }
 }
 

@@ -18,7 +18,7 @@ use crate::snapshot::frames::{Frame, Head};
 
 /// Where a session stands.
 #[derive(Debug)]
-enum Standing {
+enum SessionState {
     /// The client has not said hello.
     Greeting,
     /// It waits for its first payload.
@@ -34,7 +34,7 @@ enum Standing {
 /// One reader's stream.
 #[derive(Debug)]
 pub(super) struct Session {
-    standing: Standing,
+    state: SessionState,
     /// Where the reader is once it has read what was handed to its connection.
     position: Option<Position>,
     /// The number of the overlay that it was handed.
@@ -65,7 +65,7 @@ pub(super) enum Reaction {
     /// It confirms what it has.
     Confirmed(Ack),
     /// Nothing but what the session now has to write.
-    Heard,
+    Noted,
     /// It ends.
     Left,
     /// It must be cut off, for this reason.
@@ -76,7 +76,7 @@ impl Session {
     /// A session whose client has yet to say hello.
     pub(super) fn greeting() -> Self {
         Self {
-            standing: Standing::Greeting,
+            state: SessionState::Greeting,
             position: None,
             overlay: None,
             heartbeat: None,
@@ -90,10 +90,10 @@ impl Session {
     pub(super) fn greet(&mut self, hello: &Hello, head: &Head) -> Greeted {
         self.position = hello.position().filter(|position| !diverged(*position, hello.hash.as_ref(), head));
         if self.position.is_some_and(|position| position >= head.position()) {
-            self.standing = Standing::Live;
+            self.state = SessionState::Live;
             return Greeted::UpToDate;
         }
-        self.standing = Standing::Waiting;
+        self.state = SessionState::Waiting;
         Greeted::Behind(self.precedence(head))
     }
 
@@ -109,29 +109,29 @@ impl Session {
 
     /// Lets a waiting client have its first payload.
     pub(super) fn admit(&mut self) {
-        if matches!(self.standing, Standing::Waiting) {
-            self.standing = Standing::Live;
+        if matches!(self.state, SessionState::Waiting) {
+            self.state = SessionState::Live;
         }
     }
 
     /// Takes a frame of the client in.
     pub(super) fn hear(&mut self, frame: ClientFrame, head: &Head) -> Reaction {
-        match (frame, &self.standing) {
-            (ClientFrame::Hello(hello), Standing::Greeting) => {
+        match (frame, &self.state) {
+            (ClientFrame::Hello(hello), SessionState::Greeting) => {
                 let greeted = self.greet(&hello, head);
                 Reaction::Greeted(hello, greeted)
             }
             (ClientFrame::Hello(_), _) => Reaction::Refused("hello comes once, as the first frame"),
             (ClientFrame::Goodbye(_), _) => Reaction::Left,
-            (ClientFrame::Ack(_) | ClientFrame::Resync(_) | ClientFrame::Heartbeat(_), Standing::Greeting) => {
+            (ClientFrame::Ack(_) | ClientFrame::Resync(_) | ClientFrame::Heartbeat(_), SessionState::Greeting) => {
                 Reaction::Refused("the first frame must be hello")
             }
             (ClientFrame::Ack(ack), _) => self.acknowledged(ack, head),
             (ClientFrame::Resync(_), _) => {
                 self.position = None;
-                Reaction::Heard
+                Reaction::Noted
             }
-            (ClientFrame::Heartbeat(_), _) => Reaction::Heard,
+            (ClientFrame::Heartbeat(_), _) => Reaction::Noted,
         }
     }
 
@@ -148,34 +148,34 @@ impl Session {
             self.healed = Some(at);
             self.position = None;
         }
-        Reaction::Heard
+        Reaction::Noted
     }
 
     /// A heartbeat is due. One that could not be written before is replaced. Who waits gets none: it would renew the leases of
     /// a client that may not have heard of a kill.
     pub(super) fn beat(&mut self, heartbeat: Frame) {
-        if matches!(self.standing, Standing::Live) {
+        if matches!(self.state, SessionState::Live) {
             self.heartbeat = Some(heartbeat);
         }
     }
 
     /// The stream ends with this goodbye; what is not written yet never will be. Says whether it was not ending already.
     pub(super) fn end(&mut self, goodbye: Frame) -> bool {
-        let open = !matches!(self.standing, Standing::Ending(_) | Standing::Ended);
+        let open = !matches!(self.state, SessionState::Ending(_) | SessionState::Ended);
         if open {
-            self.standing = Standing::Ending(goodbye);
+            self.state = SessionState::Ending(goodbye);
         }
         open
     }
 
     /// Whether nothing more will be written.
     pub(super) fn has_ended(&self) -> bool {
-        matches!(self.standing, Standing::Ended)
+        matches!(self.state, SessionState::Ended)
     }
 
     /// Whether the client has yet to say hello.
     pub(super) fn is_greeting(&self) -> bool {
-        matches!(self.standing, Standing::Greeting)
+        matches!(self.state, SessionState::Greeting)
     }
 
     /// Where the reader is once it has read everything that was handed out.
@@ -190,18 +190,18 @@ impl Session {
 
     /// The next frame to write, if there is one: what is new before signs of life. The frame counts as handed out.
     pub(super) fn next(&mut self, head: &Head) -> Option<Frame> {
-        match &self.standing {
-            Standing::Greeting | Standing::Ended => None,
+        match &self.state {
+            SessionState::Greeting | SessionState::Ended => None,
             // A provisional kill is laid over whatever revision the client has; it does not wait.
-            Standing::Waiting => {
+            SessionState::Waiting => {
                 self.position?;
                 self.overlay_news(head)
             }
-            Standing::Ending(_) => match std::mem::replace(&mut self.standing, Standing::Ended) {
-                Standing::Ending(goodbye) => Some(goodbye),
-                Standing::Greeting | Standing::Waiting | Standing::Live | Standing::Ended => None,
+            SessionState::Ending(_) => match std::mem::replace(&mut self.state, SessionState::Ended) {
+                SessionState::Ending(goodbye) => Some(goodbye),
+                SessionState::Greeting | SessionState::Waiting | SessionState::Live | SessionState::Ended => None,
             },
-            Standing::Live => self.news(head).or_else(|| self.heartbeat.take()),
+            SessionState::Live => self.news(head).or_else(|| self.heartbeat.take()),
         }
     }
 
@@ -209,7 +209,7 @@ impl Session {
         let to = head.position();
         if self.position.is_none_or(|position| position < to) {
             let Some(frame) = head.way_from(self.position) else {
-                self.standing = Standing::Ended;
+                self.state = SessionState::Ended;
                 return None;
             };
             let behind = self.position.is_some_and(|position| Some(position.revision) != head.previous());

@@ -12,12 +12,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use ripcord_proto::problem::{Code, Problem};
 
-use super::Shared;
-use super::connection::{Connection, End, EventBody, Framing, Opening, Outlet};
-use super::hello::Query;
+use super::StreamState;
+use super::client_socket::SocketControl;
+use super::connection::{Connection, Disconnect, EventBody, Framing, NewConnection, Outlet};
+use super::hello::StreamQuery;
 use super::hub::Hub;
-use super::transport::Control;
-use crate::http::Refusal;
+use crate::http::ApiError;
 
 /// The stream of an environment: with a WebSocket upgrade duplex JSON text frames, else the same frames as events. Over SSE the
 /// members of a hello are query parameters.
@@ -37,23 +37,23 @@ use crate::http::Refusal;
         (status = 101, description = "The WebSocket is open; the client's first frame is hello"),
         (status = 200, description = "Frames as events", content_type = "text/event-stream"),
         (status = "4XX", body = Problem), (status = 503, description = "As many streams as this node can take", body = Problem)))]
-pub(super) async fn stream(request: HttpRequest, hub: web::Data<HubHandle>) -> Result<HttpResponse, Refusal> {
-    open(&request, &hub.0).inspect_err(Shared::refused)
+pub(super) async fn stream(request: HttpRequest, hub: web::Data<HubHandle>) -> Result<HttpResponse, ApiError> {
+    open(&request, &hub.0).inspect_err(StreamState::refused)
 }
 
 /// The hub of the thread that a request is handled on.
 #[derive(Clone)]
 pub(super) struct HubHandle(pub(super) Rc<Hub>);
 
-fn open(request: &HttpRequest, hub: &Rc<Hub>) -> Result<HttpResponse, Refusal> {
+fn open(request: &HttpRequest, hub: &Rc<Hub>) -> Result<HttpResponse, ApiError> {
     let accepts = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or("*/*");
     if !(accepts.contains("text/event-stream") || accepts.contains("*/*") || accepts.contains("text/*")) {
-        return Err(Refusal::new(
+        return Err(ApiError::new(
             Code::BadRequest,
             "This is a stream; ask for it with a WebSocket upgrade, or with the header Accept: text/event-stream.",
         ));
     }
-    let query = Query::parse(request.query_string());
+    let query = StreamQuery::parse(request.query_string());
     let (feed, key_id) = hub.shared.grant(request.headers(), query.environment.as_deref())?;
     let hello = query.hello(request.headers())?;
     let framing = if request.version() == Version::HTTP_11 {
@@ -61,10 +61,10 @@ fn open(request: &HttpRequest, hub: &Rc<Hub>) -> Result<HttpResponse, Refusal> {
     } else {
         Framing::Other
     };
-    let connection = hub.open(Opening {
+    let connection = hub.open(NewConnection {
         feed,
         key_id,
-        control: request.conn_data::<Rc<Control>>().map(Rc::clone).unwrap_or_default(),
+        control: request.conn_data::<Rc<SocketControl>>().map(Rc::clone).unwrap_or_default(),
         outlet: Outlet::Sse(EventBody::new(framing)),
         phase: 0,
         open: hub.shared.tracker.token(),
@@ -77,19 +77,19 @@ fn open(request: &HttpRequest, hub: &Rc<Hub>) -> Result<HttpResponse, Refusal> {
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((CONTENT_ENCODING, "identity"))
         .insert_header(("x-accel-buffering", "no"))
-        .body(Events {
+        .body(EventStreamBody {
             hub: Rc::clone(hub),
             connection,
         }))
 }
 
 /// The body of an event stream.
-struct Events {
+struct EventStreamBody {
     hub: Rc<Hub>,
     connection: Rc<Connection>,
 }
 
-impl MessageBody for Events {
+impl MessageBody for EventStreamBody {
     type Error = std::convert::Infallible;
 
     fn size(&self) -> BodySize {
@@ -113,9 +113,13 @@ impl MessageBody for Events {
     }
 }
 
-impl Drop for Events {
+impl Drop for EventStreamBody {
     fn drop(&mut self) {
-        let end = if self.connection.session.borrow().has_ended() { End::Left } else { End::Lost };
+        let end = if self.connection.session.borrow().has_ended() {
+            Disconnect::Left
+        } else {
+            Disconnect::Lost
+        };
         self.hub.close(&self.connection, end);
     }
 }

@@ -17,16 +17,16 @@ use tokio::io::{AsyncRead, AsyncWrite as _, ReadBuf};
 
 use self::codec::{Decoder, Incoming};
 pub(super) use self::opening::accept;
-use super::connection::{Connection, End, Outlet};
+use super::client_socket::ClientSocket;
+use super::connection::{Connection, Disconnect, Outlet};
 use super::hello;
 use super::hub::Hub;
 use super::session::{Greeted, Reaction};
-use super::transport::Transport;
 use crate::snapshot::frames::Frame;
 
 /// A WebSocket's socket with what is on its way through it.
 pub(super) struct Socket {
-    pub(super) transport: Transport,
+    pub(super) transport: ClientSocket,
     /// What is left of the frame that is being written, and where it leads.
     pub(super) writing: Option<(Bytes, Option<Position>)>,
     /// Control frames that go before the next frame.
@@ -43,7 +43,7 @@ const POLICY: u16 = 1008;
 const CONTROL_BYTES: usize = 512;
 
 impl Socket {
-    fn new(transport: Transport) -> Self {
+    fn new(transport: ClientSocket) -> Self {
         Self {
             transport,
             writing: None,
@@ -79,7 +79,7 @@ impl Socket {
 }
 
 /// What came with one read.
-enum Heard {
+enum ReadResult {
     Messages(Vec<Incoming>),
     Violation(codec::Violation),
     Ended,
@@ -92,21 +92,21 @@ async fn drive(hub: Rc<Hub>, connection: Rc<Connection>) {
 
 impl Connection {
     /// Reads what there is, then writes what there is.
-    fn poll(self: &Rc<Self>, hub: &Rc<Hub>, cx: &mut Context<'_>) -> Poll<End> {
+    fn poll(self: &Rc<Self>, hub: &Rc<Hub>, cx: &mut Context<'_>) -> Poll<Disconnect> {
         let Outlet::WebSocket(socket) = self.outlet() else {
-            return Poll::Ready(End::Lost);
+            return Poll::Ready(Disconnect::Lost);
         };
         loop {
             let heard = match read(hub, &mut socket.borrow_mut(), cx) {
                 Poll::Pending => break,
-                Poll::Ready(Err(_)) => return Poll::Ready(End::Lost),
+                Poll::Ready(Err(_)) => return Poll::Ready(Disconnect::Lost),
                 Poll::Ready(Ok(heard)) => heard,
             };
             self.heard.set(Instant::now());
             match heard {
-                Heard::Ended => return Poll::Ready(End::Lost),
-                Heard::Violation(violation) => self.refuse(&violation.to_string(), violation.close_code()),
-                Heard::Messages(messages) => {
+                ReadResult::Ended => return Poll::Ready(Disconnect::Lost),
+                ReadResult::Violation(violation) => self.refuse(&violation.to_string(), violation.close_code()),
+                ReadResult::Messages(messages) => {
                     for message in messages {
                         if let Some(end) = self.hear(hub, message) {
                             return Poll::Ready(end);
@@ -120,10 +120,10 @@ impl Connection {
             // The client answers the close frame with its own and then closes. To close first, with something of the client's
             // still unread, would have the kernel tear away what the client has not read yet: the goodbye.
             Poll::Ready(Ok(())) if self.session.borrow().has_ended() => match Pin::new(&mut socket.transport).poll_shutdown(cx) {
-                Poll::Ready(Err(_)) => Poll::Ready(End::Left),
+                Poll::Ready(Err(_)) => Poll::Ready(Disconnect::Left),
                 Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
             },
-            Poll::Ready(Err(_)) => Poll::Ready(End::Lost),
+            Poll::Ready(Err(_)) => Poll::Ready(Disconnect::Lost),
             Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
         }
     }
@@ -144,10 +144,10 @@ impl Connection {
         }
     }
 
-    fn hear(self: &Rc<Self>, hub: &Rc<Hub>, incoming: Incoming) -> Option<End> {
+    fn hear(self: &Rc<Self>, hub: &Rc<Hub>, incoming: Incoming) -> Option<Disconnect> {
         match incoming {
             Incoming::Pong => None,
-            Incoming::Close => Some(End::Left),
+            Incoming::Close => Some(Disconnect::Left),
             Incoming::Ping(payload) => {
                 if let Outlet::WebSocket(socket) = self.outlet() {
                     socket.borrow_mut().put_control(&codec::pong_frame(&payload));
@@ -164,7 +164,7 @@ impl Connection {
         }
     }
 
-    fn react(self: &Rc<Self>, hub: &Rc<Hub>, frame: ClientFrame) -> Option<End> {
+    fn react(self: &Rc<Self>, hub: &Rc<Hub>, frame: ClientFrame) -> Option<Disconnect> {
         let reaction = self.session.borrow_mut().hear(frame, &self.feed.head());
         match reaction {
             Reaction::Greeted(hello, greeted) => {
@@ -179,8 +179,8 @@ impl Connection {
                 self.confirmed(&ack);
                 None
             }
-            Reaction::Heard => None,
-            Reaction::Left => Some(End::Left),
+            Reaction::Noted => None,
+            Reaction::Left => Some(Disconnect::Left),
             Reaction::Refused(why) => {
                 self.refuse(why, POLICY);
                 None
@@ -205,7 +205,7 @@ impl Connection {
         if let Outlet::WebSocket(socket) = self.outlet() {
             socket.borrow_mut().close_code = close_code;
         }
-        self.feed.meters.lane(self.transport()).cuts.increment(1);
+        self.feed.metrics.transport_metrics(self.transport()).cuts.increment(1);
         self.end(&Frame::goodbye(&Goodbye {
             why: why.to_owned(),
             retry_after_ms: None,
@@ -225,17 +225,17 @@ fn parse(text: &str) -> serde_json::Result<ClientFrame> {
 }
 
 /// Reads once into the thread's shared buffer.
-fn read(hub: &Hub, socket: &mut Socket, cx: &mut Context<'_>) -> Poll<io::Result<Heard>> {
+fn read(hub: &Hub, socket: &mut Socket, cx: &mut Context<'_>) -> Poll<io::Result<ReadResult>> {
     let mut scratch = hub.scratch.borrow_mut();
     let mut buffer = ReadBuf::new(&mut scratch);
     std::task::ready!(Pin::new(&mut socket.transport).poll_read(cx, &mut buffer))?;
     if buffer.filled().is_empty() {
-        return Poll::Ready(Ok(Heard::Ended));
+        return Poll::Ready(Ok(ReadResult::Ended));
     }
     let mut messages = Vec::new();
     let fed = socket.decoder.feed(buffer.filled(), |incoming| messages.push(incoming));
     Poll::Ready(Ok(match fed {
-        Ok(()) => Heard::Messages(messages),
-        Err(violation) => Heard::Violation(violation),
+        Ok(()) => ReadResult::Messages(messages),
+        Err(violation) => ReadResult::Violation(violation),
     }))
 }

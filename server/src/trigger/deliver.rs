@@ -22,8 +22,8 @@ use super::signature::{self, Genuine, Proof, Sent, Unproven};
 use super::turns::{NoTurn, Turn};
 use super::{Triggers, count, says};
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Ask, CommitError, Expected};
-use crate::http::Refusal;
+use crate::commit::{CommitError, Expected, Operation};
+use crate::http::ApiError;
 
 /// How long repeats are counted before they are written down.
 const COUNTING: Duration = Duration::from_secs(5);
@@ -33,11 +33,11 @@ impl Triggers {
     ///
     /// # Errors
     /// It is not genuine, is outside of the replay window, cannot be read, or nothing could be done about it.
-    pub async fn deliver(&self, hook: &str, proof: &Proof<'_>, body: Bytes) -> Result<HookResponse, Refusal> {
+    pub async fn deliver(&self, hook: &str, proof: &Proof<'_>, body: Bytes) -> Result<HookResponse, ApiError> {
         let now = self.inner.environments.clock().now();
         let refused = |unproven: Unproven| {
             count::refusal(unproven.as_str());
-            Refusal::from(unproven)
+            ApiError::from(unproven)
         };
         let (hook, trigger) = self.find(hook).ok_or_else(|| refused(Unproven::Forged))?;
         let genuine = signature::check(&trigger, proof, &body, now).map_err(refused)?;
@@ -65,7 +65,7 @@ impl Triggers {
     }
 
     /// Counts a delivery that was refused.
-    pub fn refused(refusal: &Refusal) {
+    pub fn refused(refusal: &ApiError) {
         count::refused(refusal.problem().code);
     }
 
@@ -96,14 +96,14 @@ impl Triggers {
         firings.any(|firing| firing.trigger == hook.trigger && firing.delivery == *delivery)
     }
 
-    async fn take_in(&self, hook: &HookName, trigger: Arc<Trigger>, genuine: &Genuine, body: &[u8], now: Timestamp) -> Result<HookResponse, Refusal> {
+    async fn take_in(&self, hook: &HookName, trigger: Arc<Trigger>, genuine: &Genuine, body: &[u8], now: Timestamp) -> Result<HookResponse, ApiError> {
         let told = match genuine.sent {
             Sent::At(at) => at,
             Sent::AsTheBodySays | Sent::Unsaid => now,
         };
         let unreadable = |faults: ValidationErrors| {
             let detail = "Nothing was done: the body is not what this trigger takes; errors names what is wrong.";
-            Refusal::from(ripcord_proto::problem::Problem::new(Code::Invalid, detail).with_errors(faults))
+            ApiError::from(ripcord_proto::problem::Problem::new(Code::Invalid, detail).with_errors(faults))
         };
         let payload = signal::parse(body).map_err(unreadable)?;
         let signal = match signal::read(&trigger, &payload, told).map_err(unreadable)? {
@@ -121,7 +121,7 @@ impl Triggers {
     }
 
     /// Takes a signal of a trigger, wherever it comes from.
-    pub(super) async fn signalled(&self, hook: &HookName, trigger: Arc<Trigger>, signal: Signal, delivery: Digest) -> Result<HookResponse, Refusal> {
+    pub(super) async fn signalled(&self, hook: &HookName, trigger: Arc<Trigger>, signal: Signal, delivery: Digest) -> Result<HookResponse, ApiError> {
         if trigger.state == TriggerState::Disarmed {
             let says = format!("Nothing was done: trigger {} is disarmed", trigger.name);
             return Ok(answer(HookOutcome::Disarmed, says));
@@ -147,7 +147,7 @@ impl Triggers {
         }
     }
 
-    async fn fires(&self, hook: &HookName, incident: Incident, fate: Fate) -> Result<HookResponse, Refusal> {
+    async fn fires(&self, hook: &HookName, incident: Incident, fate: Fate) -> Result<HookResponse, ApiError> {
         let turn = match self.turn(hook, &incident) {
             Ok(turn) => turn,
             Err(answered) => return answered,
@@ -172,12 +172,12 @@ impl Triggers {
     }
 
     /// The turn to deal with an incident, or what whoever comes second is answered.
-    fn turn(&self, hook: &HookName, incident: &Incident) -> Result<Turn, Result<HookResponse, Refusal>> {
+    fn turn(&self, hook: &HookName, incident: &Incident) -> Result<Turn, Result<HookResponse, ApiError>> {
         self.inner.turns.take(hook.clone(), &incident.signal.group).map_err(|why| match why {
             NoTurn::UnderWay => Ok(self.repeated(incident, &incident.id())),
             NoTurn::Full => {
                 let detail = "Too many incidents are being dealt with at once; send it again in a moment.";
-                Err(Refusal::new(Code::NotReady, detail).retry_after(1))
+                Err(ApiError::new(Code::NotReady, detail).retry_after(1))
             }
         })
     }
@@ -212,12 +212,12 @@ impl Triggers {
             next.started = next.started.max(started);
             put(&state.records, next, Expected::Anything, now)
         };
-        let _ = self.commit_quietly(incident, Ask::decide(decide)).await;
+        let _ = self.commit_quietly(incident, Operation::decide(decide)).await;
         // With the store away they go uncounted: nothing hangs on their number.
         self.inner.repeats.written(id, unwritten);
     }
 
-    async fn ended(&self, incident: Incident, id: FiringId) -> Result<HookResponse, Refusal> {
+    async fn ended(&self, incident: Incident, id: FiringId) -> Result<HookResponse, ApiError> {
         let unwritten = self.inner.repeats.unwritten(&id);
         let (firing, signal, now) = (id.clone(), incident.signal.clone(), incident.now);
         let decide = move |state: &EnvironmentState| {
@@ -233,7 +233,7 @@ impl Triggers {
             }
             put(&state.records, next, Expected::Anything, now)
         };
-        self.commit_quietly(&incident, Ask::decide(decide)).await?;
+        self.commit_quietly(&incident, Operation::decide(decide)).await?;
         self.inner.repeats.written(&id, unwritten);
         Ok(HookResponse {
             firing: Some(id),
@@ -244,7 +244,7 @@ impl Triggers {
         })
     }
 
-    async fn ended_unbegun(&self, incident: Incident) -> Result<HookResponse, Refusal> {
+    async fn ended_unbegun(&self, incident: Incident) -> Result<HookResponse, ApiError> {
         let mut firing = incident.firing(
             None,
             FiringState::Resolved,
@@ -257,11 +257,11 @@ impl Triggers {
             Fate::EndsUnbegun => put(&state.records, firing.clone(), Expected::Anything, now),
             Fate::Acts | Fate::Fires(_) | Fate::Repeats(_) | Fate::Ends(_) | Fate::Nothing(_) => Ok(Vec::new()),
         };
-        self.commit_quietly(&incident, Ask::decide(decide)).await?;
+        self.commit_quietly(&incident, Operation::decide(decide)).await?;
         Ok(answer(HookOutcome::Resolved, says::ended_unbegun(incident.signal.at)))
     }
 
-    async fn commit_quietly(&self, incident: &Incident, ask: Ask) -> Result<(), CommitError> {
+    async fn commit_quietly(&self, incident: &Incident, ask: Operation) -> Result<(), CommitError> {
         let phase = if incident.signal.phase == Phase::Resolved {
             "was told that it ended"
         } else {

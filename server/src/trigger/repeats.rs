@@ -1,8 +1,8 @@
 //! Repeats are counted in memory and written down every few seconds: a storm makes a handful of commits, not one for each delivery.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use ripcord_proto::FiringId;
 
 /// Repeats by firing that are not in its record yet.
@@ -21,8 +21,8 @@ pub(super) enum Writing {
 }
 
 impl Repeats {
-    fn counts(&self) -> std::sync::MutexGuard<'_, BTreeMap<FiringId, u64>> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn counts(&self) -> parking_lot::MutexGuard<'_, BTreeMap<FiringId, u64>> {
+        self.counts.lock()
     }
 
     /// Counts one.

@@ -4,9 +4,9 @@
 //! records, over all nodes and restarts.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::trigger::{HookName, Trigger};
 
@@ -32,7 +32,7 @@ pub(super) enum Known {
 impl Seen {
     /// Takes a signed delivery at `now`.
     pub(super) fn take(&self, digest: Digest, now: Timestamp) -> Known {
-        let mut deliveries = self.deliveries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut deliveries = self.deliveries.lock();
         // A delivery is good for one window before and one after the time that it was signed at.
         let window = SignedDuration::from_secs(2 * Trigger::REPLAY_WINDOW_SECONDS);
         if deliveries.get(&digest).is_some_and(|at| now.duration_since(*at) <= window) {
@@ -51,12 +51,12 @@ impl Seen {
 
     /// Forgets a delivery that came to nothing through a fault of this node: it may be sent again.
     pub(super) fn forget(&self, digest: &Digest) {
-        self.deliveries.lock().unwrap_or_else(PoisonError::into_inner).remove(digest);
+        self.deliveries.lock().remove(digest);
     }
 
     /// Whether a signal that tells how things are at a time is older than one that was told before.
     pub(super) fn is_overtaken(&self, hook: &HookName, at: Timestamp) -> bool {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.told.lock();
         match told.get_mut(hook) {
             Some(last) if *last > at => true,
             Some(last) => {

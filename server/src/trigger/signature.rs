@@ -16,7 +16,7 @@ use ripcord_proto::problem::Code;
 use ripcord_proto::trigger::{Credential, SignalSource, Trigger};
 use subtle::ConstantTimeEq as _;
 
-use crate::http::Refusal;
+use crate::http::ApiError;
 
 /// Signatures that one header may carry: while a secret is being changed, senders send two.
 const SIGNATURES: usize = 4;
@@ -71,7 +71,7 @@ impl Unproven {
     }
 }
 
-impl From<Unproven> for Refusal {
+impl From<Unproven> for ApiError {
     fn from(unproven: Unproven) -> Self {
         match unproven {
             // The same for a trigger that is not there, so that nobody learns which there are.

@@ -16,7 +16,7 @@ use super::signal::{self, Reading};
 use super::{Triggers, says};
 use crate::commit::CommitError;
 use crate::commit::state::EnvironmentState;
-use crate::http::Refusal;
+use crate::http::ApiError;
 use crate::rollback::{self, Prepared, words};
 
 /// Flags that are told one by one, at most.
@@ -44,7 +44,7 @@ impl Triggers {
                 let prepared = match order(&state, back, incident) {
                     Ok(order) => rollback::prepare(&self.inner.environments, &incident.environment, &incident.author(), &order)
                         .await
-                        .map_err(|error| Refusal::from(error).problem().detail.clone()),
+                        .map_err(|error| ApiError::from(error).problem().detail.clone()),
                     Err(why) => Err(why),
                 };
                 match prepared {
@@ -63,10 +63,10 @@ impl Triggers {
     ///
     /// # Errors
     /// The payload cannot be read, or the environment is not there.
-    pub async fn test(&self, environment: &EnvironmentKey, trigger: &Trigger, payload: &Value) -> Result<TriggerTestResponse, Refusal> {
+    pub async fn test(&self, environment: &EnvironmentKey, trigger: &Trigger, payload: &Value) -> Result<TriggerTestResponse, ApiError> {
         let now = self.inner.environments.clock().now();
         let state = self.inner.environments.state(environment)?;
-        let signal = match signal::read(trigger, payload, now).map_err(|faults: ValidationErrors| Refusal::invalid(faults.under("payload")))? {
+        let signal = match signal::read(trigger, payload, now).map_err(|faults: ValidationErrors| ApiError::invalid(faults.under("payload")))? {
             Reading::Signal(signal) => signal,
             Reading::Nothing(why) => return Ok(unmatched(format!("It would not fire: {why}"), None)),
         };

@@ -1,8 +1,9 @@
 //! Whose turn it is: of all deliveries of one incident that come to this node at once, one is taken further and the others are repeats.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use ripcord_proto::trigger::HookName;
 
 /// Incidents that are being dealt with, at most.
@@ -35,7 +36,7 @@ pub(super) enum NoTurn {
 impl Turns {
     /// The turn to deal with the incident of a group.
     pub(super) fn take(&self, hook: HookName, group: &str) -> Result<Turn, NoTurn> {
-        let mut incidents = self.incidents.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut incidents = self.incidents.lock();
         let incident = (hook, group.to_owned());
         if incidents.contains(&incident) {
             return Err(NoTurn::UnderWay);
@@ -53,7 +54,7 @@ impl Turns {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.incidents.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.incident);
+        self.incidents.lock().remove(&self.incident);
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use anyhow::ensure;
-use ripcord_tests::{Api, App, Cluster, Outcome, SOON, eventually, flags, on_both_stores};
+use ripcord_tests::{Api, App, Cluster, Outcome, SOON, World, eventually, flags, on_both_stores};
 use serde_json::json;
 
 use super::{ALONE, COUPLED, Watch, remote_reads_agree, sdk_views_agree};
@@ -44,22 +44,23 @@ async fn roll(times: u64, api: &Api, watch: &Watch) -> Outcome {
     outcome
 }
 
-on_both_stores! {
-    async fn a_rollback_is_never_seen_half_done(world) {
-        let _alone = ALONE.lock().await;
-        let admin = world.admin();
-        two_states(&admin).await?;
-        let watch = Arc::new(Watch::default());
-        let app = App::start(&admin.role("sdk").await?, "rollbacks").await?;
-        let views = tokio::spawn(sdk_views_agree(app, Arc::clone(&watch)));
-        let reads = tokio::spawn(remote_reads_agree(admin.clone(), Arc::clone(&watch)));
-        let times = if world.redis.is_some() { FEWER } else { ROLLBACKS };
-        roll(times, &admin, &watch).await?;
-        views.await??;
-        reads.await??;
-        ensure!(admin.revision().await? == 2 + times, "every rollback is one revision");
-    }
+async fn a_rollback_is_never_seen_half_done(world: World) -> Outcome {
+    let _alone = ALONE.lock().await;
+    let admin = world.admin();
+    two_states(&admin).await?;
+    let watch = Arc::new(Watch::default());
+    let app = App::start(&admin.role("sdk").await?, "rollbacks").await?;
+    let views = tokio::spawn(sdk_views_agree(app, Arc::clone(&watch)));
+    let reads = tokio::spawn(remote_reads_agree(admin.clone(), Arc::clone(&watch)));
+    let times = if world.redis.is_some() { FEWER } else { ROLLBACKS };
+    roll(times, &admin, &watch).await?;
+    views.await??;
+    reads.await??;
+    ensure!(admin.revision().await? == 2 + times, "every rollback is one revision");
+    Ok(())
 }
+
+on_both_stores!(a_rollback_is_never_seen_half_done);
 
 /// The same with the readers on another node.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

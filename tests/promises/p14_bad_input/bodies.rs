@@ -6,7 +6,7 @@ use anyhow::ensure;
 use reqwest::Method;
 use ripcord_tests::api::read;
 use ripcord_tests::stream::{Reader, WebSocket};
-use ripcord_tests::{Answer, Api, Outcome, SOON, Server, Setup, flags};
+use ripcord_tests::{Answer, Api, Outcome, SOON, Server, Setup, eventually, flags};
 
 use super::refused;
 
@@ -121,13 +121,32 @@ async fn a_wrong_acknowledgement_is_not_counted() -> Outcome {
     admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
     let mut stream = WebSocket::connect(&sdk, "liar").await?;
     let snapshot = stream.expect("snapshot", SOON).await?;
-    stream.ack(&snapshot).await?;
-    // It claims a revision that nobody has made yet; that must not confirm it in advance.
+    // It claims a revision that does not exist yet, which must not confirm it in advance. Frames of one connection are taken in
+    // order: once the acknowledgement after it counts, this one has been read.
     stream
         .send(&serde_json::json!({"type": "ack", "epoch": 1, "revision": 2, "hash": snapshot.data["hash"]}))
         .await?;
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    let answer = admin.put("flags/checkout?reason=a+test&wait=300ms", &flags::boolean("off")).await?.ok()?;
-    ensure!(answer["confirmation"]["applied"]["confirmed"] != 1, "a lie was counted: {answer}");
+    stream.ack(&snapshot).await?;
+    let applied = async |revision: u64| anyhow::Ok(admin.get(&format!("confirmations/{revision}")).await?.ok()?["applied"].clone());
+    eventually(SOON, "the right acknowledgement counts", || async {
+        let connections = admin.get("connections").await?.ok()?;
+        ensure!(connections["items"][0]["revision"] == 1, "{connections}");
+        Ok(())
+    })
+    .await?;
+    admin.put("flags/checkout?reason=a+test&wait=300ms", &flags::boolean("off")).await?.ok()?;
+    let before = applied(2).await?;
+    ensure!(
+        before["connected"] == 1 && before["confirmed"] == 0,
+        "a wrong acknowledgement was counted: {before}"
+    );
+    let delta = stream.expect("delta", SOON).await?;
+    stream.ack(&delta).await?;
+    eventually(SOON, "the right one is counted", || async {
+        let after = applied(2).await?;
+        ensure!(after["confirmed"] == 1, "{after}");
+        Ok(())
+    })
+    .await?;
     Ok(())
 }

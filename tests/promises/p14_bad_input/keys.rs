@@ -81,79 +81,109 @@ async fn ready(world: &World) -> anyhow::Result<Api> {
     Ok(admin)
 }
 
-on_both_stores! {
-    /// The permission table is walked whole: every row with every role, without a key and with nonsense.
-    async fn each_role_may_do_what_the_table_says_and_nothing_else(world) {
-        let admin = ready(&world).await?;
-        let callers = callers(&admin).await?;
-        let mut wrong = Vec::new();
-        for row in table() {
-            for (role, api) in &callers {
-                let answer = api.send(row.method.clone(), row.path, row.body.as_ref(), &[]).await?;
-                let allowed = row.roles.contains(role);
-                let fine = if allowed { ![401, 403].contains(&answer.status) } else { answer.status == 403 && answer.body["code"] == "FORBIDDEN" };
-                if !fine {
-                    wrong.push(format!("{} {} as {role}: {} {}", row.method, row.path, answer.status, answer.body));
-                }
-                if !allowed {
-                    let named: Vec<_> = answer.body["roles"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-                    if !row.roles.iter().all(|role| named.contains(role)) {
-                        wrong.push(format!("{} {}: the roles that may are not named: {}", row.method, row.path, answer.body));
-                    }
-                }
+/// The permission table is walked whole: every row with every role, without a key and with nonsense.
+async fn each_role_may_do_what_the_table_says_and_nothing_else(world: World) -> Outcome {
+    let admin = ready(&world).await?;
+    let callers = callers(&admin).await?;
+    let mut wrong = Vec::new();
+    for row in table() {
+        for (role, api) in &callers {
+            let answer = api.send(row.method.clone(), row.path, row.body.as_ref(), &[]).await?;
+            let allowed = row.roles.contains(role);
+            let fine = if allowed {
+                ![401, 403].contains(&answer.status)
+            } else {
+                answer.status == 403 && answer.body["code"] == "FORBIDDEN"
+            };
+            if !fine {
+                wrong.push(format!("{} {} as {role}: {} {}", row.method, row.path, answer.status, answer.body));
             }
-            for api in [admin.with_key(None), admin.with_key(Some("nonsense")), admin.with_key(Some("rc_admin_0123456789012345678901234567890123456789"))] {
-                let answer = api.send(row.method.clone(), row.path, row.body.as_ref(), &[]).await?;
-                if answer.status != 401 || answer.body["code"] != "UNAUTHENTICATED" {
-                    wrong.push(format!("{} {} without a valid key: {} {}", row.method, row.path, answer.status, answer.body));
+            if !allowed {
+                let named: Vec<_> = answer.body["roles"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+                if !row.roles.iter().all(|role| named.contains(role)) {
+                    wrong.push(format!("{} {}: the roles that may are not named: {}", row.method, row.path, answer.body));
                 }
             }
         }
-        ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+        for api in [
+            admin.with_key(None),
+            admin.with_key(Some("nonsense")),
+            admin.with_key(Some("rc_admin_0123456789012345678901234567890123456789")),
+        ] {
+            let answer = api.send(row.method.clone(), row.path, row.body.as_ref(), &[]).await?;
+            if answer.status != 401 || answer.body["code"] != "UNAUTHENTICATED" {
+                wrong.push(format!("{} {} without a valid key: {} {}", row.method, row.path, answer.status, answer.body));
+            }
+        }
     }
-
-    async fn a_key_is_for_its_environments_only(world) {
-        let admin = ready(&world).await?;
-        admin.send(Method::POST, "/v1/environments", Some(&json!({"key": "staging", "reason": "x"})), &[]).await?.ok()?;
-        let editor = admin.role("editor").await?;
-        editor.environment("staging").get("flags").await?.problem(403, "FORBIDDEN")?;
-        editor.environment("staging").put_flag("f", &flags::boolean("on")).await?.problem(403, "FORBIDDEN")?;
-        let sdk = admin.environment("staging").role("sdk").await?;
-        let own = sdk.get_root("/v1/snapshot").await?.ok()?;
-        ensure!(own["environment"] == "staging", "the environment comes from the key: {own}");
-        sdk.get_root("/v1/snapshot?environment=production").await?.problem(403, "FORBIDDEN")?;
-    }
-
-    async fn a_key_works_as_bearer_and_as_api_key(world) {
-        let admin = ready(&world).await?;
-        let viewer = admin.role("viewer").await?;
-        let answer = viewer.with_key(None).send(Method::GET, &viewer.path("flags"), None, &[("x-api-key", viewer.key())]).await?;
-        answer.ok()?;
-    }
-
-    async fn a_revoked_key_is_refused_and_its_streams_end_at_once(world) {
-        let admin = ready(&world).await?;
-        let (sdk, id) = admin.role_with_id("sdk").await?;
-        let other = admin.role("sdk").await?;
-        let mut ws = WebSocket::connect(&sdk, "ws").await?;
-        ws.expect("snapshot", SOON).await?;
-        let mut sse = Sse::connect(&sdk, "sse", "sse-1").await?;
-        sse.expect("snapshot", SOON).await?;
-        let mut bystander = WebSocket::connect(&other, "bystander").await?;
-        bystander.expect("snapshot", SOON).await?;
-        let app = App::start(&sdk, "app").await?;
-        admin.send(Method::DELETE, &format!("/v1/keys/{id}?reason=leaked"), None, &[]).await?.ok()?;
-        let goodbye = ws.until_end(Duration::from_secs(3)).await?;
-        ensure!(goodbye.is_some_and(|frame| frame.data["retry"] == false), "no goodbye that says that coming back cannot help");
-        sse.until_end(Duration::from_secs(3)).await?;
-        sdk.get_root("/v1/snapshot").await?.problem(401, "UNAUTHENTICATED")?;
-        let refused = WebSocket::try_open(&sdk).await?;
-        ensure!(refused.is_err_and(|refused| refused.status == 401), "a revoked key opened a stream");
-        admin.put_flag("checkout", &flags::boolean("off")).await?.ok()?;
-        bystander.expect("delta", SOON).await?;
-        ensure!(app.on("checkout"), "an application without its key goes on with what it has");
-    }
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
 }
+
+async fn a_key_is_for_its_environments_only(world: World) -> Outcome {
+    let admin = ready(&world).await?;
+    admin
+        .send(Method::POST, "/v1/environments", Some(&json!({"key": "staging", "reason": "x"})), &[])
+        .await?
+        .ok()?;
+    let editor = admin.role("editor").await?;
+    editor.environment("staging").get("flags").await?.problem(403, "FORBIDDEN")?;
+    editor
+        .environment("staging")
+        .put_flag("f", &flags::boolean("on"))
+        .await?
+        .problem(403, "FORBIDDEN")?;
+    let sdk = admin.environment("staging").role("sdk").await?;
+    let own = sdk.get_root("/v1/snapshot").await?.ok()?;
+    ensure!(own["environment"] == "staging", "the environment comes from the key: {own}");
+    sdk.get_root("/v1/snapshot?environment=production").await?.problem(403, "FORBIDDEN")?;
+    Ok(())
+}
+
+async fn a_key_works_as_bearer_and_as_api_key(world: World) -> Outcome {
+    let admin = ready(&world).await?;
+    let viewer = admin.role("viewer").await?;
+    let answer = viewer
+        .with_key(None)
+        .send(Method::GET, &viewer.path("flags"), None, &[("x-api-key", viewer.key())])
+        .await?;
+    answer.ok()?;
+    Ok(())
+}
+
+async fn a_revoked_key_is_refused_and_its_streams_end_at_once(world: World) -> Outcome {
+    let admin = ready(&world).await?;
+    let (sdk, id) = admin.role_with_id("sdk").await?;
+    let other = admin.role("sdk").await?;
+    let mut ws = WebSocket::connect(&sdk, "ws").await?;
+    ws.expect("snapshot", SOON).await?;
+    let mut sse = Sse::connect(&sdk, "sse", "sse-1").await?;
+    sse.expect("snapshot", SOON).await?;
+    let mut bystander = WebSocket::connect(&other, "bystander").await?;
+    bystander.expect("snapshot", SOON).await?;
+    let app = App::start(&sdk, "app").await?;
+    admin.send(Method::DELETE, &format!("/v1/keys/{id}?reason=leaked"), None, &[]).await?.ok()?;
+    let goodbye = ws.until_end(Duration::from_secs(3)).await?;
+    ensure!(
+        goodbye.is_some_and(|frame| frame.data["retry"] == false),
+        "no goodbye that says that coming back cannot help"
+    );
+    sse.until_end(Duration::from_secs(3)).await?;
+    sdk.get_root("/v1/snapshot").await?.problem(401, "UNAUTHENTICATED")?;
+    let refused = WebSocket::try_open(&sdk).await?;
+    ensure!(refused.is_err_and(|refused| refused.status == 401), "a revoked key opened a stream");
+    admin.put_flag("checkout", &flags::boolean("off")).await?.ok()?;
+    bystander.expect("delta", SOON).await?;
+    ensure!(app.on("checkout"), "an application without its key goes on with what it has");
+    Ok(())
+}
+
+on_both_stores!(
+    each_role_may_do_what_the_table_says_and_nothing_else,
+    a_key_is_for_its_environments_only,
+    a_key_works_as_bearer_and_as_api_key,
+    a_revoked_key_is_refused_and_its_streams_end_at_once
+);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_revoked_on_one_node_ends_its_streams_on_the_other() -> Outcome {

@@ -1,141 +1,213 @@
 //! Where the environment lets nothing act by itself: a person is asked, and answers.
 
 use anyhow::ensure;
-use ripcord_tests::{Api, Ran, Server, on_both_stores};
+use ripcord_tests::{Api, CommandOutput, Outcome, Server, World, on_both_stores};
 use serde_json::{Value, json};
 
 use super::{alert, firing, firings, make, mode, released, sent};
 
-on_both_stores! {
-    async fn a_firing_waits_until_somebody_on_call_confirms_it(world) {
-        let admin = released(&world).await?;
-        let made = make(&admin, &json!({"rollback": {"scope": "open_release"}}), &json!({"answer_within": "2h"})).await?;
-        let came = sent(&admin, &made, &alert("firing", "a", 1, None), "fired").await?;
-        ensure!(came["rollback"].is_null() && admin.value("checkout").await? == true, "nothing is done before: {came}");
-        let waits = firing(&admin, &came["firing"]).await?;
-        ensure!(waits["state"] == "waiting" && waits["can_be_confirmed"] == true && waits["answer_by"].is_string(), "{waits}");
-        ensure!(waits["effects"]["flags"][0]["key"] == "checkout", "it says what it would do: {waits}");
-        let id = came["firing"].as_str().unwrap_or_default();
-        let refused = admin.role("pipeline").await?.post(&format!("firings/{id}/confirm"), &json!({"reason": "r"})).await?;
-        refused.problem(403, "FORBIDDEN")?;
-        let oncall = admin.role("oncall").await?;
-        let ran = ripcord(&world, &oncall, &["trigger", "firings"]).await?;
-        ensure!(ran.out.contains(&format!("ripcord trigger confirm {id}")) && ran.out.contains("ago"), "{}", ran.out);
-        let ran = ripcord(&world, &oncall, &["trigger", "confirm", id, "--reason", "the graphs agree", "--json"]).await?;
-        ensure!(ran.code == 0, "{} {}", ran.out, ran.err);
-        let done: Value = serde_json::from_str(&ran.out)?;
-        ensure!(done["state"] == "acted" && done["answered"]["reason"] == "the graphs agree", "{done}");
-        ensure!(admin.value("checkout").await? == false, "it went back");
-        let why = admin.log().await?[0]["reason"].as_str().unwrap_or_default().to_owned();
-        ensure!(why.contains("confirmed what trigger error-rate asked (the graphs agree): HighErrorRate"), "{why}");
-        oncall.post(&format!("firings/{id}/confirm"), &json!({"reason": "again"})).await?.problem(409, "WRONG_STATE")?;
+async fn a_firing_waits_until_somebody_on_call_confirms_it(world: World) -> Outcome {
+    let admin = released(&world).await?;
+    let made = make(&admin, &json!({"rollback": {"scope": "open_release"}}), &json!({"answer_within": "2h"})).await?;
+    let came = sent(&admin, &made, &alert("firing", "a", 1, None), "fired").await?;
+    ensure!(
+        came["rollback"].is_null() && admin.value("checkout").await? == true,
+        "nothing is done before: {came}"
+    );
+    let waits = firing(&admin, &came["firing"]).await?;
+    ensure!(
+        waits["state"] == "waiting" && waits["can_be_confirmed"] == true && waits["answer_by"].is_string(),
+        "{waits}"
+    );
+    ensure!(waits["effects"]["flags"][0]["key"] == "checkout", "it says what it would do: {waits}");
+    let id = came["firing"].as_str().unwrap_or_default();
+    let refused = admin
+        .role("pipeline")
+        .await?
+        .post(&format!("firings/{id}/confirm"), &json!({"reason": "r"}))
+        .await?;
+    refused.problem(403, "FORBIDDEN")?;
+    let oncall = admin.role("oncall").await?;
+    let ran = ripcord(&world, &oncall, &["trigger", "firings"]).await?;
+    ran.names(&[&format!("ripcord trigger confirm {id}")])?;
+    let ran = ripcord(&world, &oncall, &["trigger", "confirm", id, "--reason", "the graphs agree", "--json"]).await?;
+    ensure!(ran.code == 0, "{} {}", ran.out, ran.err);
+    let done: Value = serde_json::from_str(&ran.out)?;
+    ensure!(done["state"] == "acted" && done["answered"]["reason"] == "the graphs agree", "{done}");
+    ensure!(admin.value("checkout").await? == false, "it went back");
+    let why = admin.log().await?[0]["reason"].as_str().unwrap_or_default().to_owned();
+    for given in ["error-rate", "the graphs agree", "HighErrorRate"] {
+        ensure!(why.contains(given), "{given} is not in the log: {why}");
     }
-
-    async fn what_was_declined_or_is_over_is_not_done_any_more(world) {
-        let admin = released(&world).await?;
-        let made = make(&admin, &json!({"rollback": {"scope": "open_release"}}), &json!({})).await?;
-        let came = sent(&admin, &made, &alert("firing", "a", 1, None), "fired").await?;
-        let path = format!("firings/{}", came["firing"].as_str().unwrap_or_default());
-        let declined = admin.post(&format!("{path}/decline"), &json!({"reason": "it is the load test"})).await?.ok()?;
-        ensure!(declined["state"] == "declined", "{declined}");
-        ensure!(declined["message"].as_str().is_some_and(|says| says.contains("it is the load test")), "{declined}");
-        admin.post(&format!("{path}/confirm"), &json!({"reason": "r"})).await?.problem(409, "WRONG_STATE")?;
-        // Another incident, which ends before anybody answers.
-        let came = sent(&admin, &made, &alert("firing", "b", 20, None), "fired").await?;
-        sent(&admin, &made, &alert("resolved", "b", 20, Some(30)), "resolved").await?;
-        let path = format!("firings/{}", came["firing"].as_str().unwrap_or_default());
-        let problem = admin.post(&format!("{path}/confirm"), &json!({"reason": "r"})).await?.problem(409, "WRONG_STATE")?;
-        ensure!(problem["detail"].as_str().is_some_and(|detail| detail.contains("ended at 2026-01-05T10:00:30Z")), "{problem}");
-        ensure!(admin.value("checkout").await? == true);
-    }
-
-    async fn the_mode_is_narrowed_and_never_widened_and_off_only_records(world) {
-        let admin = released(&world).await?;
-        mode(&admin, "automatic").await?;
-        let made = make(&admin, &json!({"rollback": {"scope": "open_release"}}), &json!({"mode": "off"})).await?;
-        let came = sent(&admin, &made, &alert("firing", "a", 1, None), "fired").await?;
-        ensure!(firing(&admin, &came["firing"]).await?["state"] == "recorded");
-        mode(&admin, "off").await?;
-        let path = "triggers/error-rate";
-        let patched = patch(&admin, path, &json!({"mode": "automatic"})).await?.ok()?;
-        ensure!(patched["mode"] == "off" && patched["narrowed"] == "automatic", "{patched}");
-        let came = sent(&admin, &made, &alert("firing", "b", 2, None), "fired").await?;
-        ensure!(firing(&admin, &came["firing"]).await?["state"] == "recorded");
-        ensure!(admin.value("checkout").await? == true);
-        // Who is on call may switch it off, and nothing else.
-        let oncall = admin.role("oncall").await?;
-        patch(&oncall, path, &json!({"mode": null})).await?.problem(403, "FORBIDDEN")?;
-        let ran = ripcord(&world, &oncall, &["trigger", "disarm", "error-rate", "--reason", "the monitoring is wrong"]).await?;
-        ensure!(ran.code == 0 && ran.out.contains("disarmed"), "{} {}", ran.out, ran.err);
-        sent(&admin, &made, &alert("firing", "c", 3, None), "disarmed").await?;
-        ensure!(firings(&admin).await?.len() == 2, "a disarmed trigger leaves no record");
-    }
-
-    async fn what_was_agreed_on_needs_no_second_person_and_its_maker_is_not_one(world) {
-        let admin = released(&world).await?;
-        let (editor, oncall) = (admin.role("editor").await?, admin.role("oncall").await?);
-        let made = make(&editor, &json!({"rollback": {"scope": "open_release"}}), &json!({"cooldown": "0s"})).await?;
-        admin.put("policy", &json!({"triggers": "automatic", "second_person": ["rollback"]})).await?.ok()?;
-        let came = sent(&admin, &made, &alert("firing", "a", 1, None), "fired").await?;
-        ensure!(firing(&admin, &came["firing"]).await?["state"] == "acted" && admin.value("checkout").await? == false, "{came}");
-        admin.put("policy", &json!({"triggers": "ask", "second_person": ["rollback"]})).await?.ok()?;
-        admin.put("flags/checkout?reason=again&release=web-12", &ripcord_tests::flags::boolean("on")).await?.ok()?;
-        let came = sent(&admin, &made, &alert("firing", "b", 2, None), "fired").await?;
-        let path = format!("firings/{}/confirm", came["firing"].as_str().unwrap_or_default());
-        editor.post(&path, &json!({"reason": "r"})).await?.problem(409, "WRONG_STATE")?;
-        ensure!(oncall.post(&path, &json!({"reason": "r"})).await?.ok()?["state"] == "acted");
-        ensure!(admin.value("checkout").await? == false);
-    }
-
-    async fn commands_make_try_and_show_a_trigger(world) {
-        let admin = released(&world).await?;
-        let line = ["trigger", "create", "error-rate", "--source", "json", "--pointer", "/error_rate", "--above", "0.05", "--hmac",
-            "--rollback", "flags", "--flags", "checkout", "--to", "last-known-good", "--while-release-open", "--cooldown", "30m"];
-        let ran = ripcord(&world, &admin, &line).await?.expect(0)?;
-        ran.says(&["it will roll back checkout to last-known-good", "/v1/hooks/production.error-rate", "rct_", "Ripcord-Signature: t=SECONDS,v1=HEX", "asks before it acts"])?;
-        std::fs::write(world.scratch().join("bad.json"), "{\"error_rate\": 0.2}")?;
-        std::fs::write(world.scratch().join("good.json"), "{\"error_rate\": 0.01}")?;
-        let file = |name: &str| world.scratch().join(name).display().to_string();
-        let ran = ripcord(&world, &admin, &["trigger", "test", "error-rate", &file("bad.json")]).await?.expect(0)?;
-        ran.says(&["It would ask a person", "could not"])?;
-        let ran = ripcord(&world, &admin, &["trigger", "test", "error-rate", &file("good.json")]).await?.expect(3)?;
-        ran.says(&["nothing is open that it could end"])?;
-        ripcord(&world, &admin, &["trigger", "show", "error-rate"]).await?.expect(0)?.says(&["roll back checkout", "hmac", "30m", "while a release is open", "No trigger has fired"])?;
-        ripcord(&world, &admin, &["trigger", "list"]).await?.expect(0)?.says(&["error-rate", "json", "armed", "ask"])?;
-        ripcord(&world, &admin, &["trigger", "dry-run", "error-rate"]).await?.expect(0)?.says(&["dry run"])?;
-        ripcord(&world, &admin, &["env", "policy", "set", "--triggers", "automatic"]).await?.expect(0)?.says(&["they act by themselves"])?;
-        ripcord(&world, &admin, &["trigger", "delete", "error-rate"]).await?.expect(0)?.says(&["Deleted trigger error-rate"])?;
-        ripcord(&world, &admin, &["trigger", "show", "error-rate"]).await?.expect(1)?;
-    }
-
-    async fn the_cooldown_holds_over_a_restart_and_a_person_can_act_all_the_same(world) {
-        let admin = released(&world).await?;
-        mode(&admin, "automatic").await?;
-        admin.put_flag("search", &ripcord_tests::flags::boolean("on")).await?.ok()?;
-        let made = make(&admin, &json!({"kill": {"flags": ["search"]}}), &json!({"cooldown": "1h"})).await?;
-        let first = sent(&admin, &made, &alert("firing", "a", 1, None), "fired").await?;
-        admin.restore(first["kills"][0].as_str().unwrap_or_default()).await?.ok()?;
-        world.kill();
-        world.restart().await?;
-        sent(&admin, &made, &alert("firing", "a", 1, None), "repeat").await?;
-        let second = sent(&admin, &made, &alert("firing", "b", 2, None), "fired").await?;
-        let held_back = firing(&admin, &second["firing"]).await?;
-        ensure!(held_back["state"] == "suppressed" && admin.value("search").await? == true, "{held_back}");
-        ensure!(held_back["message"].as_str().is_some_and(|says| says.contains("less than 1h ago")), "{held_back}");
-        let path = format!("firings/{}/confirm", second["firing"].as_str().unwrap_or_default());
-        let done = admin.post(&path, &json!({"reason": "it is another one"})).await?.ok()?;
-        ensure!(done["state"] == "acted" && admin.value("search").await? == false, "{done}");
-    }
+    oncall
+        .post(&format!("firings/{id}/confirm"), &json!({"reason": "again"}))
+        .await?
+        .problem(409, "WRONG_STATE")?;
+    Ok(())
 }
 
-async fn ripcord(server: &Server, api: &Api, arguments: &[&str]) -> anyhow::Result<Ran> {
+async fn what_was_declined_or_is_over_is_not_done_any_more(world: World) -> Outcome {
+    let admin = released(&world).await?;
+    let made = make(&admin, &json!({"rollback": {"scope": "open_release"}}), &json!({})).await?;
+    let came = sent(&admin, &made, &alert("firing", "a", 1, None), "fired").await?;
+    let path = format!("firings/{}", came["firing"].as_str().unwrap_or_default());
+    let declined = admin.post(&format!("{path}/decline"), &json!({"reason": "it is the load test"})).await?.ok()?;
+    ensure!(declined["state"] == "declined", "{declined}");
+    ensure!(declined["answered"]["reason"] == "it is the load test", "{declined}");
+    admin
+        .post(&format!("{path}/confirm"), &json!({"reason": "r"}))
+        .await?
+        .problem(409, "WRONG_STATE")?;
+    // Another incident, which ends before anybody answers.
+    let came = sent(&admin, &made, &alert("firing", "b", 20, None), "fired").await?;
+    sent(&admin, &made, &alert("resolved", "b", 20, Some(30)), "resolved").await?;
+    let path = format!("firings/{}", came["firing"].as_str().unwrap_or_default());
+    let problem = admin
+        .post(&format!("{path}/confirm"), &json!({"reason": "r"}))
+        .await?
+        .problem(409, "WRONG_STATE")?;
+    ensure!(
+        problem["detail"].as_str().is_some_and(|detail| detail.contains("2026-01-05T10:00:30Z")),
+        "{problem}"
+    );
+    ensure!(admin.value("checkout").await? == true);
+    Ok(())
+}
+
+async fn the_mode_is_narrowed_and_never_widened_and_off_only_records(world: World) -> Outcome {
+    let admin = released(&world).await?;
+    mode(&admin, "automatic").await?;
+    let made = make(&admin, &json!({"rollback": {"scope": "open_release"}}), &json!({"mode": "off"})).await?;
+    let came = sent(&admin, &made, &alert("firing", "a", 1, None), "fired").await?;
+    ensure!(firing(&admin, &came["firing"]).await?["state"] == "recorded");
+    mode(&admin, "off").await?;
+    let path = "triggers/error-rate";
+    let patched = patch(&admin, path, &json!({"mode": "automatic"})).await?.ok()?;
+    ensure!(patched["mode"] == "off" && patched["narrowed"] == "automatic", "{patched}");
+    let came = sent(&admin, &made, &alert("firing", "b", 2, None), "fired").await?;
+    ensure!(firing(&admin, &came["firing"]).await?["state"] == "recorded");
+    ensure!(admin.value("checkout").await? == true);
+    // Who is on call may switch it off, and nothing else.
+    let oncall = admin.role("oncall").await?;
+    patch(&oncall, path, &json!({"mode": null})).await?.problem(403, "FORBIDDEN")?;
+    let ran = ripcord(&world, &oncall, &["trigger", "disarm", "error-rate", "--reason", "the monitoring is wrong"]).await?;
+    ran.expect(0)?;
+    sent(&admin, &made, &alert("firing", "c", 3, None), "disarmed").await?;
+    ensure!(firings(&admin).await?.len() == 2, "a disarmed trigger leaves no record");
+    Ok(())
+}
+
+async fn what_was_agreed_on_needs_no_second_person_and_its_maker_is_not_one(world: World) -> Outcome {
+    let admin = released(&world).await?;
+    let (editor, oncall) = (admin.role("editor").await?, admin.role("oncall").await?);
+    let made = make(&editor, &json!({"rollback": {"scope": "open_release"}}), &json!({"cooldown": "0s"})).await?;
+    admin
+        .put("policy", &json!({"triggers": "automatic", "second_person": ["rollback"]}))
+        .await?
+        .ok()?;
+    let came = sent(&admin, &made, &alert("firing", "a", 1, None), "fired").await?;
+    ensure!(
+        firing(&admin, &came["firing"]).await?["state"] == "acted" && admin.value("checkout").await? == false,
+        "{came}"
+    );
+    admin.put("policy", &json!({"triggers": "ask", "second_person": ["rollback"]})).await?.ok()?;
+    admin
+        .put("flags/checkout?reason=again&release=web-12", &ripcord_tests::flags::boolean("on"))
+        .await?
+        .ok()?;
+    let came = sent(&admin, &made, &alert("firing", "b", 2, None), "fired").await?;
+    let path = format!("firings/{}/confirm", came["firing"].as_str().unwrap_or_default());
+    editor.post(&path, &json!({"reason": "r"})).await?.problem(409, "WRONG_STATE")?;
+    ensure!(oncall.post(&path, &json!({"reason": "r"})).await?.ok()?["state"] == "acted");
+    ensure!(admin.value("checkout").await? == false);
+    Ok(())
+}
+
+async fn commands_make_try_and_show_a_trigger(world: World) -> Outcome {
+    let admin = released(&world).await?;
+    let line = [
+        "trigger",
+        "create",
+        "error-rate",
+        "--source",
+        "json",
+        "--pointer",
+        "/error_rate",
+        "--above",
+        "0.05",
+        "--hmac",
+        "--rollback",
+        "flags",
+        "--flags",
+        "checkout",
+        "--to",
+        "last-known-good",
+        "--while-release-open",
+        "--cooldown",
+        "30m",
+    ];
+    let ran = ripcord(&world, &admin, &line).await?.expect(0)?;
+    ran.names(&["checkout", "last-known-good", "/v1/hooks/production.error-rate", "rct_", "Ripcord-Signature"])?;
+    std::fs::write(world.scratch().join("bad.json"), "{\"error_rate\": 0.2}")?;
+    std::fs::write(world.scratch().join("good.json"), "{\"error_rate\": 0.01}")?;
+    let file = |name: &str| world.scratch().join(name).display().to_string();
+    for (body, code, matched) in [("bad.json", 0, true), ("good.json", 3, false)] {
+        let tried = ripcord(&world, &admin, &["trigger", "test", "error-rate", &file(body), "--json"])
+            .await?
+            .expect(code)?
+            .json()?;
+        ensure!(tried["matched"] == matched, "{body}: {tried}");
+    }
+    ripcord(&world, &admin, &["trigger", "show", "error-rate"])
+        .await?
+        .expect(0)?
+        .names(&["checkout", "hmac", "30m"])?;
+    ripcord(&world, &admin, &["trigger", "list"]).await?.expect(0)?.names(&["error-rate", "json"])?;
+    ripcord(&world, &admin, &["trigger", "dry-run", "error-rate"]).await?.expect(0)?;
+    ripcord(&world, &admin, &["env", "policy", "set", "--triggers", "automatic"]).await?.expect(0)?;
+    let trigger = admin.get("triggers/error-rate").await?.ok()?;
+    ensure!(trigger["state"] == "dry_run" && trigger["mode"] == "automatic", "{trigger}");
+    ripcord(&world, &admin, &["trigger", "delete", "error-rate"]).await?.expect(0)?;
+    ripcord(&world, &admin, &["trigger", "show", "error-rate"]).await?.expect(1)?;
+    Ok(())
+}
+
+async fn the_cooldown_holds_over_a_restart_and_a_person_can_act_all_the_same(mut world: World) -> Outcome {
+    let admin = released(&world).await?;
+    mode(&admin, "automatic").await?;
+    admin.put_flag("search", &ripcord_tests::flags::boolean("on")).await?.ok()?;
+    let made = make(&admin, &json!({"kill": {"flags": ["search"]}}), &json!({"cooldown": "1h"})).await?;
+    let first = sent(&admin, &made, &alert("firing", "a", 1, None), "fired").await?;
+    admin.restore(first["kills"][0].as_str().unwrap_or_default()).await?.ok()?;
+    world.kill();
+    world.restart().await?;
+    sent(&admin, &made, &alert("firing", "a", 1, None), "repeat").await?;
+    let second = sent(&admin, &made, &alert("firing", "b", 2, None), "fired").await?;
+    let held_back = firing(&admin, &second["firing"]).await?;
+    ensure!(held_back["state"] == "suppressed" && admin.value("search").await? == true, "{held_back}");
+    let path = format!("firings/{}/confirm", second["firing"].as_str().unwrap_or_default());
+    let done = admin.post(&path, &json!({"reason": "it is another one"})).await?.ok()?;
+    ensure!(done["state"] == "acted" && admin.value("search").await? == false, "{done}");
+    Ok(())
+}
+
+on_both_stores!(
+    a_firing_waits_until_somebody_on_call_confirms_it,
+    what_was_declined_or_is_over_is_not_done_any_more,
+    the_mode_is_narrowed_and_never_widened_and_off_only_records,
+    what_was_agreed_on_needs_no_second_person_and_its_maker_is_not_one,
+    commands_make_try_and_show_a_trigger,
+    the_cooldown_holds_over_a_restart_and_a_person_can_act_all_the_same
+);
+
+async fn ripcord(server: &Server, api: &Api, arguments: &[&str]) -> anyhow::Result<CommandOutput> {
     let mut command = server.command();
     command
         .args(arguments)
         .env("RIPCORD_SERVER", server.url())
         .env("RIPCORD_KEY", api.key())
         .env("NO_COLOR", "1");
-    Ran::of(command).await
+    CommandOutput::of(command).await
 }
 
 async fn patch(api: &Api, path: &str, body: &Value) -> anyhow::Result<ripcord_tests::Answer> {

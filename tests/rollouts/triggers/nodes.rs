@@ -53,11 +53,6 @@ async fn with_the_store_away_what_was_to_go_back_is_killed_until_it_is_there_aga
         came["provisional"] == true && came["rollback"].is_null() && came["kills"][0].is_string(),
         "{came}"
     );
-    let says = came["message"].as_str().unwrap_or_default();
-    ensure!(
-        says.contains("provisionally") && says.contains("was to roll back") && says.contains("when it is back"),
-        "{says}"
-    );
     ensure!(admin.value("checkout").await? == false, "the same flag serves its safe variant");
     sent(&admin, &made, &alert("firing", "a", 1, None), "repeat").await?;
     world.redis.as_mut().context("redis")?.restart().await?;
@@ -67,7 +62,7 @@ async fn with_the_store_away_what_was_to_go_back_is_killed_until_it_is_there_aga
     eventually(SOON, "the kill is merged", || async {
         let kill = admin.get(&format!("kills/{}", came["kills"][0].as_str().unwrap_or_default())).await?.ok()?;
         ensure!(kill["provisional"] != true && kill["revision"].is_u64(), "{kill}");
-        ensure!(kill["reason"].as_str().is_some_and(|why| why.contains("trigger error-rate fired")), "{kill}");
+        ensure!(kill["reason"].as_str().is_some_and(|why| why.contains("error-rate")), "{kill}");
         Ok(())
     })
     .await?;

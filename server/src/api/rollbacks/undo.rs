@@ -8,13 +8,13 @@ use ripcord_proto::rest::rollbacks::RollbackPlan;
 use ripcord_proto::role::Action;
 use ripcord_proto::rollback::Rollback;
 
-use super::made::{answered, recorded};
+use super::create::{answered, recorded};
 use crate::access::permit::{Read, RollBack};
-use crate::api::named::Named;
-use crate::api::rooms::Rooms;
-use crate::api::write::{Asked, Write};
+use crate::api::path::PathKey;
+use crate::api::services::AppState;
+use crate::api::write::{Write, WriteRequest};
 use crate::http::query::{Reason, WriteQuery};
-use crate::http::{Body, Refusal, Reply};
+use crate::http::{ApiError, ApiResponse, Body};
 use crate::rollback::{Order, Users};
 
 /// Rolls forward again: what a rollback put back is as it was before it. It is a rollback of its own, under the same guards, and
@@ -25,12 +25,12 @@ use crate::rollback::{Order, Users};
     responses((status = 201, description = "Committed", body = Rollback), (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn create(
     write: Write<RollBack>,
-    id: Named<RollbackId>,
+    id: PathKey<RollbackId>,
     request: HttpRequest,
     payload: web::Payload,
-    rooms: web::Data<Rooms>,
-) -> Result<Reply, Refusal> {
-    let Named(id) = id;
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
+    let PathKey(id) = id;
     let body = Body::<Option<UndoRequest>>::optional(&request, payload).await?;
     let asked = body.value.unwrap_or_default();
     if !asked.acknowledge_one_way.is_empty() {
@@ -40,10 +40,13 @@ pub(in crate::api) async fn create(
     let mut order = order(&id, asked);
     order.reason = order.reason.or_else(|| write.query.reason.clone().map(Reason::into_text));
     order.latitude.allow_killed_edit |= write.query.allow_killed_edit;
-    let asked = Asked { plan, ..Asked::default() };
+    let asked = WriteRequest {
+        plan,
+        ..WriteRequest::default()
+    };
     let prepared = write.prepare(asked, &body.digest, recorded);
-    let done = rooms.undo_rollback(&prepared, &order, &id).await?;
-    answered(&rooms, &environment, done, wait).await
+    let done = app.undo_rollback(&prepared, &order, &id).await?;
+    answered(&app, &environment, done, wait).await
 }
 
 /// What undoing a rollback would do, and the hash with which it does exactly that. Changes nothing.
@@ -53,16 +56,16 @@ pub(in crate::api) async fn create(
     responses((status = 200, description = "What would happen", body = RollbackPlan), (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn plan(
     write: Write<Read>,
-    id: Named<RollbackId>,
+    id: PathKey<RollbackId>,
     request: HttpRequest,
     payload: web::Payload,
-    rooms: web::Data<Rooms>,
-) -> Result<Reply, Refusal> {
-    let Named(id) = id;
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
+    let PathKey(id) = id;
     let body = Body::<Option<UndoRequest>>::optional(&request, payload).await?;
     let order = order(&id, body.value.unwrap_or_default());
-    let plan = rooms.plan_rollback(&write.permit, &order, Users::default()).await?;
-    Ok(Reply::ok(&plan)?.stale(rooms.stale()))
+    let plan = app.plan_rollback(&write.permit, &order, Users::default()).await?;
+    Ok(ApiResponse::ok(&plan)?.stale(app.stale()))
 }
 
 fn order(id: &RollbackId, asked: UndoRequest) -> Order {

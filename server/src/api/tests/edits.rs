@@ -5,7 +5,7 @@ use ripcord_proto::role::Role;
 use serde_json::json;
 
 use super::harness::{ADMIN, FLAG, Node, flag, key_of};
-use crate::store::faulty::Fault;
+use crate::store::fault_injection::Fault;
 
 const ENV: &str = "/v1/environments/production";
 

@@ -16,29 +16,29 @@ use ripcord_proto::role::Role;
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
-use crate::access::limits::{self, Limits};
+use crate::access::limits::{self, RateLimits};
 use crate::access::{Access, keys};
-use crate::api::{Api, Parts};
+use crate::api::{Api, Services};
 use crate::check::Checks;
 use crate::clock::SystemClock;
-use crate::commit::{Answer, Answerer, Author};
+use crate::commit::{Answer, Author, ResponseBuilder};
 use crate::driver::{Alone, Drivers};
-use crate::environment::{Environments, Orphans, Rooms};
-use crate::fleet::{Fleet, Settings, Solitary};
-use crate::http::{problem, span};
+use crate::environment::{EnvironmentDeps, Environments, Orphans};
+use crate::fleet::{Fleet, FleetSettings, NoPeers};
+use crate::http::{error, request_tracing};
 use crate::kill::Kills;
-use crate::outcome::reports::OwnReports;
-use crate::outcome::{Nowhere, Outcomes};
+use crate::outcome::reports::LocalReports;
+use crate::outcome::{NoPeerOutcomes, Outcomes};
 use crate::peer::Peers;
 use crate::ping::Pings;
 use crate::rollback::progress::Progress;
 use crate::rollout::Rollouts;
 use crate::secret::Secret;
 use crate::snapshot::board::Board;
-use crate::store::faulty::FaultyStore;
+use crate::store::fault_injection::FaultyStore;
 use crate::store::journal::Journal;
 use crate::store::memory::MemoryStore;
-use crate::system::{SystemAsk, SystemDraft};
+use crate::system::{SystemDraft, SystemOperation};
 use crate::tasks::TaskSet;
 use crate::telemetry::Metrics;
 use crate::trigger::Triggers;
@@ -117,8 +117,8 @@ impl Call<'_> {
     pub(super) async fn send(self) -> Got {
         let app = App::new()
             .configure(|config| self.node.api.configure(config))
-            .default_service(web::to(problem::no_such_path))
-            .wrap(from_fn(span::around));
+            .default_service(web::to(error::no_such_path))
+            .wrap(from_fn(request_tracing::around));
         let app = test::init_service(app).await;
         let response = test::call_service(&app, self.request.to_request()).await;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -138,7 +138,7 @@ impl Node {
         let board = Arc::new(Board::default());
         let tasks = TaskSet::default();
         let folder = std::env::temp_dir().join(format!("ripcord-api-{:x}", rand::random::<u64>()));
-        let rooms = Rooms {
+        let rooms = EnvironmentDeps {
             store: Arc::clone(&store) as _,
             board: Arc::clone(&board),
             clock: Arc::new(SystemClock),
@@ -149,23 +149,23 @@ impl Node {
         fill(&environments).await;
         let peers = Peers::new(Vec::new(), Some(Secret::new(PEERS)), None);
         let kills = Kills::start(environments.clone(), Journal::in_memory(), peers.clone(), "a".to_owned());
-        let access = Access::new(environments.clone(), Some(&Secret::new(ADMIN)), "a".to_owned(), Limits::new(limits));
-        let fleet = Fleet::new(&board, Settings::new("a"), Arc::new(Solitary));
+        let access = Access::new(environments.clone(), Some(&Secret::new(ADMIN)), "a".to_owned(), RateLimits::new(limits));
+        let fleet = Fleet::new(&board, FleetSettings::new("a"), Arc::new(NoPeers));
         let drivers = Drivers::new(environments.clone(), Arc::new(Alone), "a", "id-a");
         let outcomes = Outcomes::new(jiff::Timestamp::now());
         let progress = Progress {
             environments: environments.clone(),
             fleet: fleet.clone(),
             outcomes: outcomes.clone(),
-            elsewhere: Arc::new(Nowhere),
+            elsewhere: Arc::new(NoPeerOutcomes),
             checks: Checks::new(Arc::new(SystemClock)),
             drivers: drivers.clone(),
         };
         let checks = progress.checks.clone();
         progress.start();
-        let reports = Arc::new(OwnReports::new(outcomes.clone(), "id-a"));
+        let reports = Arc::new(LocalReports::new(outcomes.clone(), "id-a"));
         let rollouts = Rollouts::start(environments.clone(), drivers.clone(), kills.clone(), checks.clone(), reports);
-        let parts = Parts {
+        let parts = Services {
             triggers: Triggers::start(environments.clone(), kills.clone(), checks.clone(), rollouts.alarms(), "a"),
             rollouts,
             checks,
@@ -218,14 +218,14 @@ async fn fill(environments: &Environments) {
     let now = jiff::Timestamp::now();
     let environment = |name: &str| EnvironmentKey::new(name).unwrap();
     let made = ["production", "staging"].map(|name| {
-        SystemAsk::CreateEnvironment(EnvironmentRecord {
+        SystemOperation::CreateEnvironment(EnvironmentRecord {
             key: environment(name),
             description: None,
             created: now,
         })
     });
     let keys = Role::ALL.map(|role| {
-        SystemAsk::CreateKey(KeyRecord {
+        SystemOperation::CreateKey(KeyRecord {
             id: format!("key_{role}"),
             name: format!("the {role} key"),
             role,
@@ -244,9 +244,9 @@ async fn fill(environments: &Environments) {
             },
         },
         reason: None,
-        asks: made.into_iter().chain(keys).collect(),
+        operations: made.into_iter().chain(keys).collect(),
         call: None,
-        answer: Answerer(Arc::new(|_| Answer {
+        answer: ResponseBuilder(Arc::new(|_| Answer {
             status: 200,
             body: to_raw_value(&()).unwrap(),
         })),

@@ -5,7 +5,7 @@ use ripcord_proto::role::Role;
 use serde_json::{Value, json};
 
 use super::harness::{FLAG, Node, flag, key_of};
-use crate::store::faulty::Fault;
+use crate::store::fault_injection::Fault;
 
 const KILLS: &str = "/v1/environments/production/kills";
 

@@ -13,37 +13,37 @@ use ripcord_proto::trigger::{Attribution, Firing};
 
 use crate::access::Permit;
 use crate::access::permit::{AnswerTrigger, Read};
-use crate::api::named::Named;
+use crate::api::path::PathKey;
 use crate::api::records::{lost, page};
-use crate::api::rooms::Rooms;
-use crate::api::write::{Asked, Write, answer, reply};
+use crate::api::services::AppState;
+use crate::api::write::{Write, WriteRequest, answer, reply};
 use crate::commit::CommitError;
 use crate::http::query::{PageQuery, Query, Reason, WriteQuery};
-use crate::http::{Body, Refusal, Reply};
+use crate::http::{ApiError, ApiResponse, Body};
 
 /// The firings of all triggers, newest first; the newest 200 are kept.
 #[utoipa::path(get, path = "/v1/environments/{env}/firings", tag = "triggers",
     params(("env" = String, Path, example = "production"), PageQuery),
     responses((status = 200, description = "A page of firings", body = Page<FiringView>), (status = "4XX", body = Problem)))]
-pub(in crate::api) async fn list(permit: Permit<Read>, query: Query<PageQuery>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let (records, stale, Query(query)) = (rooms.records(&permit)?, rooms.stale(), query);
-    let firings = newest_first(&rooms, &records);
-    let now = rooms.now();
+pub(in crate::api) async fn list(permit: Permit<Read>, query: Query<PageQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let (records, stale, Query(query)) = (app.records(&permit)?, app.stale(), query);
+    let firings = newest_first(&app, &records);
+    let now = app.now();
     let view = |firing: &Firing| FiringView::of(firing.clone(), now);
     let page = page(&firings, |firing| firing.id.to_string(), view, &query, stale.is_some());
-    Ok(Reply::ok(&page)?.stale(stale))
+    Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
 /// One firing.
 #[utoipa::path(get, path = "/v1/environments/{env}/firings/{key}", tag = "triggers",
     params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The firing's id", example = "f_01jd3x7q8v9w0y2z4a6b8c0d2e")),
     responses((status = 200, description = "The firing", body = FiringView), (status = "4XX", body = Problem)))]
-pub(in crate::api) async fn get(permit: Permit<Read>, id: Named<FiringId>, rooms: web::Data<Rooms>) -> Result<Reply, Refusal> {
-    let (records, Named(id)) = (rooms.records(&permit)?, id);
+pub(in crate::api) async fn get(permit: Permit<Read>, id: PathKey<FiringId>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let (records, PathKey(id)) = (app.records(&permit)?, id);
     let found = records.firings.value(id.as_str()).cloned();
     let firing = found.ok_or_else(|| CommitError::NoRecord(RecordKey::Firing(id)))?;
-    let view = FiringView::of(rooms.triggers().counted(firing), rooms.now());
-    Ok(Reply::ok(&view)?.stale(rooms.stale()))
+    let view = FiringView::of(app.triggers().counted(firing), app.now());
+    Ok(ApiResponse::ok(&view)?.stale(app.stale()))
 }
 
 /// Does what a firing asks for, on the caller's word.
@@ -53,22 +53,22 @@ pub(in crate::api) async fn get(permit: Permit<Read>, id: Named<FiringId>, rooms
     responses((status = 200, description = "Done, or what stood in the way", body = FiringView), (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn confirm(
     write: Write<AnswerTrigger>,
-    id: Named<FiringId>,
+    id: PathKey<FiringId>,
     request: HttpRequest,
     payload: web::Payload,
-    rooms: web::Data<Rooms>,
-) -> Result<Reply, Refusal> {
-    let Named(id) = id;
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
+    let PathKey(id) = id;
     let (reason, digest) = given(&write, &request, payload).await?;
     let call = write.call(&digest);
     if let Some(call) = &call
-        && let Some(answered) = rooms.answered(&write.permit, call)?
+        && let Some(answered) = app.answered(&write.permit, call)?
     {
         return reply(&answered, true, None);
     }
     let (environment, author) = (write.permit.environment(), write.permit.author());
-    let firing = rooms.triggers().confirm(environment, &id, (author, reason), call).await?;
-    Reply::ok(&FiringView::of(firing, rooms.now()))
+    let firing = app.triggers().confirm(environment, &id, (author, reason), call).await?;
+    ApiResponse::ok(&FiringView::of(firing, app.now()))
 }
 
 /// Takes a firing's question away. Nothing is done.
@@ -78,21 +78,21 @@ pub(in crate::api) async fn confirm(
     responses((status = 200, description = "Declined", body = FiringView), (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn decline(
     write: Write<AnswerTrigger>,
-    id: Named<FiringId>,
+    id: PathKey<FiringId>,
     request: HttpRequest,
     payload: web::Payload,
-    rooms: web::Data<Rooms>,
-) -> Result<Reply, Refusal> {
-    let Named(id) = id;
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
+    let PathKey(id) = id;
     let (reason, digest) = given(&write, &request, payload).await?;
     let answered = Attribution {
         by: write.permit.author().actor,
-        at: rooms.now(),
+        at: app.now(),
         reason: reason.clone(),
     };
     let why = format!("declined what {id} asked{}", reason.map(|reason| format!(": {reason}")).unwrap_or_default());
-    let now = rooms.now();
-    let asked = Asked::one(rooms.triggers().decline(id, answered)).because(Some(why));
+    let now = app.now();
+    let asked = WriteRequest::one(app.triggers().decline(id, answered)).because(Some(why));
     let prepared = write.prepare(asked, &digest, move |made| {
         let put = made.changes.iter().find_map(|change| {
             let Change::PutRecord(Record::Firing(entry)) = change else { return None };
@@ -100,21 +100,25 @@ pub(in crate::api) async fn decline(
         });
         answer(StatusCode::OK, &FiringView::of(put.ok_or_else(lost)?, now))
     });
-    let committed = rooms.submit(prepared).await?;
+    let committed = app.submit(prepared).await?;
     reply(&committed.answer, committed.replayed, None)
 }
 
 /// Why, as the body or the query says, and the body's digest.
-async fn given(write: &Write<AnswerTrigger>, request: &HttpRequest, payload: web::Payload) -> Result<(Option<String>, ripcord_proto::digest::Digest), Refusal> {
+async fn given(
+    write: &Write<AnswerTrigger>,
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<(Option<String>, ripcord_proto::digest::Digest), ApiError> {
     let body = Body::<Option<ReasonRequest>>::optional(request, payload).await?;
     let reason = body.value.map(|body| body.reason).or_else(|| write.query.reason.clone().map(Reason::into_text));
     Ok((reason, body.digest))
 }
 
 /// All firings with what is counted of them here, newest first.
-pub(super) fn newest_first(rooms: &Rooms, records: &Records) -> Vec<Firing> {
+pub(super) fn newest_first(app: &AppState, records: &Records) -> Vec<Firing> {
     let firings = records.firings.iter().filter_map(|entry| entry.value().ok());
-    let mut firings: Vec<Firing> = firings.map(|firing| rooms.triggers().counted(firing.clone())).collect();
+    let mut firings: Vec<Firing> = firings.map(|firing| app.triggers().counted(firing.clone())).collect();
     firings.sort_by(|a, b| (b.at, &b.id).cmp(&(a.at, &a.id)));
     firings
 }

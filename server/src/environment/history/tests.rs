@@ -11,6 +11,7 @@ use ripcord_proto::table::Entry;
 use ripcord_proto::{Flag, FlagKey, Position, Revision};
 
 use super::read_back;
+use crate::clock::SystemClock;
 use crate::environment::fixture::production;
 use crate::store::embedded::{EmbeddedStore, Flush};
 use crate::store::state::StoredState;
@@ -109,7 +110,7 @@ async fn appended(store: &EmbeddedStore, entries: &[Sealed]) {
 #[tokio::test]
 async fn every_revision_can_be_read_back_and_proves_itself() {
     let directory = tempfile::tempdir().unwrap();
-    let store = EmbeddedStore::open(directory.path(), Flush::Lazily).unwrap();
+    let store = EmbeddedStore::open(directory.path(), Flush::Lazily, Arc::new(SystemClock)).unwrap();
     let revisions = [0, 1, 2, 511, 512, 513, 1_000, 1_499, 1_500];
     let (entries, hashes) = history(20, 1_500, &revisions);
     appended(&store, &entries).await;
@@ -123,7 +124,7 @@ async fn every_revision_can_be_read_back_and_proves_itself() {
 #[tokio::test]
 async fn a_log_that_came_whole_has_states_along_it() {
     let directory = tempfile::tempdir().unwrap();
-    let store = EmbeddedStore::open(directory.path(), Flush::Lazily).unwrap();
+    let store = EmbeddedStore::open(directory.path(), Flush::Lazily, Arc::new(SystemClock)).unwrap();
     let (entries, hashes) = history(3, 5_000, &[4_095]);
     let log = LogName::Environment(production());
     let contents = Contents {
@@ -142,7 +143,7 @@ async fn a_log_that_came_whole_has_states_along_it() {
 #[ignore = "a bench: it makes 100,000 revisions first, and its bound holds for an optimised build"]
 async fn any_of_100_000_revisions_is_read_back_in_200_ms() {
     let directory = tempfile::tempdir().unwrap();
-    let store = EmbeddedStore::open(directory.path(), Flush::Lazily).unwrap();
+    let store = EmbeddedStore::open(directory.path(), Flush::Lazily, Arc::new(SystemClock)).unwrap();
     let flags = std::env::var("FLAGS").ok().and_then(|flags| flags.parse().ok()).unwrap_or(1_000);
     let mut random = rand::rngs::StdRng::seed_from_u64(7);
     let named = [("oldest", 1), ("middle", 50_000), ("newest but one", 99_999)];

@@ -2,7 +2,7 @@
 
 use ripcord_proto::gate::{ComparedTo, Threshold, Arm, OutcomeComparison, OutcomeMeasure, Figures, GateVerdict};
 
-use crate::outcome::statistics::Test;
+use crate::outcome::statistics::RateTest;
 use crate::outcome::statistics::means::MeansTest;
 
 /// What the counts say, and in which words.
@@ -33,12 +33,12 @@ pub(in crate::rollout) fn judge(comparison: &OutcomeComparison, figures: &Figure
     }
 }
 
-fn rates(margin: Threshold, alpha: f64) -> Test {
+fn rates(margin: Threshold, alpha: f64) -> RateTest {
     let margin = match margin {
         Threshold::Share(share) => share.share(),
         Threshold::Number(number) => number,
     };
-    Test { margin, alpha }
+    RateTest { margin, alpha }
 }
 
 /// What there is too little of, where there is.

@@ -5,24 +5,24 @@ use std::collections::BTreeMap;
 use ripcord_proto::gate::{Arm, Figures};
 use ripcord_proto::outcome::Traffic;
 
-use crate::outcome::reports::Served;
+use crate::outcome::reports::SeriesSums;
 
 /// What came since a step began, or went on to be judged. A node that is met for the first time says what it had counted by then.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tally {
-    before: BTreeMap<String, [Served; 2]>,
-    counted: [Served; 2],
+    before: BTreeMap<String, [SeriesSums; 2]>,
+    counted: [SeriesSums; 2],
 }
 
 impl Tally {
     /// One that goes on from what was recorded.
     pub(super) fn from(figures: &Figures, traffic: Traffic) -> Self {
         let arms = |counts: Arm, aside: Arm| match traffic {
-            Traffic::Real => Served {
+            Traffic::Real => SeriesSums {
                 real: counts,
                 synthetic: aside,
             },
-            Traffic::Synthetic => Served {
+            Traffic::Synthetic => SeriesSums {
                 real: aside,
                 synthetic: counts,
             },
@@ -36,7 +36,7 @@ impl Tally {
 
     /// Takes in the sums of a node, of the variant and of the control. `earlier` is what they were at the last reading, for a node
     /// that was not met before: one that began anew has taken back its window, and what is older than it was counted then.
-    pub(super) fn take(&mut self, node: &str, sums: [Served; 2], earlier: [Served; 2]) {
+    pub(super) fn take(&mut self, node: &str, sums: [SeriesSums; 2], earlier: [SeriesSums; 2]) {
         let before = self.before.insert(node.to_owned(), sums).unwrap_or(earlier);
         for ((counted, now), before) in self.counted.iter_mut().zip(sums).zip(before) {
             counted.real = counted.real.and(now.real.since(before.real));
@@ -64,9 +64,9 @@ impl Tally {
 mod tests {
     use super::*;
 
-    fn served(real: (u64, u64), synthetic: (u64, u64)) -> Served {
+    fn served(real: (u64, u64), synthetic: (u64, u64)) -> SeriesSums {
         let arm = |(served, errors)| Arm::new(served, errors);
-        Served {
+        SeriesSums {
             real: arm(real),
             synthetic: arm(synthetic),
         }
@@ -90,8 +90,8 @@ mod tests {
         let mut tally = Tally::default();
         tally.take(
             "a",
-            [served((110, 2), (3, 0)), Served::default()],
-            [served((100, 1), (0, 0)), Served::default()],
+            [served((110, 2), (3, 0)), SeriesSums::default()],
+            [served((100, 1), (0, 0)), SeriesSums::default()],
         );
         let figures = tally.figures(Traffic::Real, Some(Arm::new(9, 1)));
         assert_eq!((figures.treatment, figures.aside.served), (Arm::new(10, 1), 3));

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::tally::Tally;
 use super::{comparison, prometheus, reading};
-use crate::outcome::reports::{NodeSums, Served};
+use crate::outcome::reports::{NodeSums, SeriesSums};
 
 /// Looks that are kept of a step, at most; of more, every other one.
 const LOOKS: usize = 64;
@@ -63,7 +63,7 @@ impl Watch {
 
     /// Takes in the sums of all nodes; of each the variant's stands at `place` and the control's behind it.
     pub(in crate::rollout) fn counted(&mut self, gate: &Gate, comparison: &OutcomeComparison, nodes: &[NodeSums], place: usize, moment: Moment) {
-        let pair = |of: &[Served]| Some([*of.get(place)?, *of.get(place + 1)?]);
+        let pair = |of: &[SeriesSums]| Some([*of.get(place)?, *of.get(place + 1)?]);
         for node in nodes {
             if let (Some(sums), Some(before)) = (pair(&node.sums), pair(&node.before)) {
                 self.tally.take(&node.node, sums, before);

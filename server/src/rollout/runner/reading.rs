@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::{Desk, Done};
-use crate::outcome::reports::{NodeSums, Series};
+use crate::outcome::reports::{NodeSums, SeriesQuery};
 use crate::rollout::gate::prometheus;
 use crate::rollout::gate::watch::Moment;
 
@@ -33,7 +33,7 @@ pub(super) enum Answer {
     /// Of a query.
     Value(Asked, Result<f64, String>),
     /// Of a probe.
-    Probe(Asked, Option<CheckOutcome>),
+    ScopedCheck(Asked, Option<CheckOutcome>),
     /// Of all comparisons that were due at once; each has two series, from its place on.
     Sums(Vec<(Asked, usize)>, Vec<NodeSums>),
 }
@@ -41,7 +41,7 @@ pub(super) enum Answer {
 impl Desk {
     /// Asks each gate that is due; comparisons all at once.
     pub(super) fn ask_gates(&mut self, due: &[RolloutId], now: Instant) {
-        let mut series: Vec<Series> = Vec::new();
+        let mut series: Vec<SeriesQuery> = Vec::new();
         let mut comparisons: Vec<(Asked, usize)> = Vec::new();
         for id in due {
             for (asked, gate) in self.due_gates(id, now) {
@@ -99,13 +99,13 @@ impl Desk {
     }
 
     /// The two series of a comparison, from its last reading on.
-    fn pair(&self, id: &RolloutId, gate: usize, what: &OutcomeMeasure) -> Option<[Series; 2]> {
+    fn pair(&self, id: &RolloutId, gate: usize, what: &OutcomeMeasure) -> Option<[SeriesQuery; 2]> {
         let tended = self.tended.get(id)?;
         let rollout = tended.entry.value().ok()?;
         let control = rollout.moved.as_ref()?.control.clone();
         let reading = tended.gates.get(gate)?.as_ref()?.reading.as_ref();
         let since = reading.map(|reading| reading.at).or(rollout.judged_since)?;
-        let series = |variant| Series {
+        let series = |variant| SeriesQuery {
             flag: rollout.plan.flag.clone(),
             variant,
             what: what.clone(),

@@ -10,7 +10,7 @@ fn head_after(stage: &mut Stage, revisions: u64) -> Head {
     for round in 0..revisions {
         let delta = stage.put(round % 2 == 0);
         previous = Some(delta.from);
-        history.lock().unwrap().push(delta);
+        history.lock().push(delta);
     }
     Head::new(Arc::clone(&stage.served), Instant::now(), 0, history, previous)
 }

@@ -7,7 +7,7 @@ use ripcord_proto::digest::Digest;
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
-use super::{Backup, BackupError};
+use super::error::BackupError;
 use crate::store::state::StoredState;
 use crate::store::{Contents, Head, LogName};
 
@@ -15,21 +15,21 @@ use crate::store::{Contents, Head, LogName};
 const FORMAT: u64 = 1;
 
 #[derive(serde::Serialize, serde::Deserialize)]
-struct Begin {
+struct BackupBegin {
     ripcord_backup: u64,
     at: jiff::Timestamp,
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Line {
+enum BackupLine {
     Log(String),
     Entry { digest: Digest, body: String },
     State(Box<RawValue>),
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-struct End {
+struct BackupEnd {
     end: Digest,
 }
 
@@ -48,36 +48,34 @@ impl<W: Write> Out<'_, W> {
     }
 }
 
-pub(super) fn write(backup: &Backup, out: &mut impl Write) -> Result<(), BackupError> {
+pub(super) fn write(at: jiff::Timestamp, logs: &[Contents], out: &mut impl Write) -> Result<(), BackupError> {
     let mut out = Out { out, hasher: Sha256::new() };
-    out.line(&Begin {
-        ripcord_backup: FORMAT,
-        at: backup.at,
-    })?;
-    for contents in &backup.logs {
-        out.line(&Line::Log(contents.log.to_string()))?;
+    out.line(&BackupBegin { ripcord_backup: FORMAT, at })?;
+    for contents in logs {
+        out.line(&BackupLine::Log(contents.log.to_string()))?;
         for entry in &contents.entries {
-            out.line(&Line::Entry {
+            out.line(&BackupLine::Entry {
                 digest: entry.digest,
                 body: entry.body.to_string(),
             })?;
         }
         if let Some(state) = &contents.state {
-            out.line(&Line::State(RawValue::from_string(state.to_json()?)?))?;
+            out.line(&BackupLine::State(RawValue::from_string(state.to_json()?)?))?;
         }
     }
     let end = Digest::from_bytes(out.hasher.clone().finalize().into());
-    out.line(&End { end })?;
+    out.line(&BackupEnd { end })?;
     Ok(out.out.flush()?)
 }
 
 /// A backup being read.
-struct Reading {
+struct BackupReader {
     logs: Vec<Contents>,
     head: Head,
 }
 
-pub(super) fn read(mut from: impl Read) -> Result<Backup, BackupError> {
+/// When the backup was taken, and every log in it.
+pub(super) fn read(mut from: impl Read) -> Result<(jiff::Timestamp, Vec<Contents>), BackupError> {
     let mut text = Vec::new();
     from.read_to_end(&mut text)?;
     let mut lines = text.split_inclusive(|byte| *byte == b'\n');
@@ -85,25 +83,25 @@ pub(super) fn read(mut from: impl Read) -> Result<Backup, BackupError> {
     let at = parse_begin(first)?;
     let cut = || BackupError::Cut(text.split_inclusive(|byte| *byte == b'\n').count());
     let last = lines.next_back().ok_or_else(cut)?;
-    let End { end } = serde_json::from_slice(last).ok().filter(|_| last.ends_with(b"\n")).ok_or_else(cut)?;
+    let BackupEnd { end } = serde_json::from_slice(last).ok().filter(|_| last.ends_with(b"\n")).ok_or_else(cut)?;
     let body = text.len().saturating_sub(last.len());
     if Digest::of(text.get(..body)) != end {
         return Err(BackupError::Damaged {
-            what: "its digest is not the one that it states".to_owned(),
+            what: "its digest does not match its contents".to_owned(),
         });
     }
-    let mut reading = Reading {
+    let mut reading = BackupReader {
         logs: Vec::new(),
         head: Head::START,
     };
     for (index, line) in lines.enumerate() {
         reading.take(line, index + 2)?;
     }
-    Ok(Backup { at, logs: reading.logs })
+    Ok((at, reading.logs))
 }
 
 fn parse_begin(text: &[u8]) -> Result<jiff::Timestamp, BackupError> {
-    let begin: Begin = serde_json::from_slice(text).map_err(|_| BackupError::NoBackup)?;
+    let begin: BackupBegin = serde_json::from_slice(text).map_err(|_| BackupError::NoBackup)?;
     if begin.ripcord_backup == FORMAT {
         Ok(begin.at)
     } else {
@@ -111,14 +109,14 @@ fn parse_begin(text: &[u8]) -> Result<jiff::Timestamp, BackupError> {
     }
 }
 
-impl Reading {
+impl BackupReader {
     fn take(&mut self, text: &[u8], number: usize) -> Result<(), BackupError> {
         let damaged = |what: &str| BackupError::Damaged {
             what: format!("line {number}: {what}"),
         };
-        let line: Line = serde_json::from_slice(text).map_err(|error| damaged(&error.to_string()))?;
+        let line: BackupLine = serde_json::from_slice(text).map_err(|error| damaged(&error.to_string()))?;
         let (line, contents) = match (line, self.logs.last_mut()) {
-            (Line::Log(name), _) => {
+            (BackupLine::Log(name), _) => {
                 let log = LogName::parse(&name).map_err(|faults| damaged(&faults.to_string()))?;
                 self.head = Head::START;
                 self.logs.push(Contents {
@@ -128,11 +126,11 @@ impl Reading {
                 });
                 return Ok(());
             }
-            (_, None) => return Err(damaged("it belongs to no log")),
+            (_, None) => return Err(damaged("it does not belong to a log")),
             (line, Some(contents)) => (line, contents),
         };
         match line {
-            Line::Entry { digest, body } => {
+            BackupLine::Entry { digest, body } => {
                 let chained = Sealed::open(self.head.sequence.next(), &body, digest, &self.head.chain);
                 let entry = chained.map_err(|source| BackupError::Chain {
                     log: contents.log.clone(),
@@ -141,8 +139,8 @@ impl Reading {
                 self.head = self.head.after(&entry);
                 contents.entries.push(entry);
             }
-            Line::State(json) => contents.state = Some(StoredState::from_json(json.get()).map_err(|error| damaged(&error.to_string()))?),
-            Line::Log(_) => {}
+            BackupLine::State(json) => contents.state = Some(StoredState::from_json(json.get()).map_err(|error| damaged(&error.to_string()))?),
+            BackupLine::Log(_) => {}
         }
         Ok(())
     }

@@ -1,6 +1,9 @@
+use std::sync::Arc;
+
 use ripcord_proto::{Epoch, Position, Revision};
 
 use super::{Backup, BackupError};
+use crate::clock::{Clock as _, SystemClock};
 use crate::store::contract::{Writer, digests, log, state_of};
 use crate::store::embedded::{EmbeddedStore, Flush};
 use crate::store::memory::MemoryStore;
@@ -28,7 +31,7 @@ async fn filled() -> (MemoryStore, Writer, Writer) {
 async fn written() -> (Vec<u8>, Writer, Writer) {
     let (store, production, system) = filled().await;
     let mut bytes = Vec::new();
-    Backup::take(&store).await.unwrap().write(&mut bytes).unwrap();
+    Backup::take(&store, SystemClock.now()).await.unwrap().write(&mut bytes).unwrap();
     (bytes, production, system)
 }
 
@@ -36,8 +39,12 @@ async fn written() -> (Vec<u8>, Writer, Writer) {
 async fn a_backup_restored_elsewhere_goes_on_in_a_new_epoch() {
     let (bytes, production, system) = written().await;
     let directory = tempfile::tempdir().unwrap();
-    let store = EmbeddedStore::open(directory.path(), Flush::EachCommit).unwrap();
-    Backup::read(bytes.as_slice()).unwrap().restore(&store, "test").await.unwrap();
+    let store = EmbeddedStore::open(directory.path(), Flush::EachCommit, Arc::new(SystemClock)).unwrap();
+    Backup::read(bytes.as_slice())
+        .unwrap()
+        .restore(&store, "test", SystemClock.now())
+        .await
+        .unwrap();
     for writer in [&production, &system] {
         let loaded = store.load(&writer.log).await.unwrap();
         assert_eq!(loaded.head.epoch, Epoch(2));
@@ -57,11 +64,15 @@ async fn a_backup_restored_elsewhere_goes_on_in_a_new_epoch() {
 async fn a_restore_outbids_the_epoch_that_it_replaces_and_removes_what_it_does_not_hold() {
     let (bytes, production, _) = written().await;
     let directory = tempfile::tempdir().unwrap();
-    let store = EmbeddedStore::open(directory.path(), Flush::EachCommit).unwrap();
+    let store = EmbeddedStore::open(directory.path(), Flush::EachCommit, Arc::new(SystemClock)).unwrap();
     let mut staging = Writer::new("staging");
     store.append(staging.append(2)).await.unwrap();
     for epoch in 2..5 {
-        Backup::read(bytes.as_slice()).unwrap().restore(&store, "test").await.unwrap();
+        Backup::read(bytes.as_slice())
+            .unwrap()
+            .restore(&store, "test", SystemClock.now())
+            .await
+            .unwrap();
         assert_eq!(store.load(&production.log).await.unwrap().head.epoch, Epoch(epoch));
     }
     assert_eq!(store.logs().await.unwrap().len(), 2);
@@ -93,6 +104,6 @@ async fn an_altered_backup_is_refused() {
 #[tokio::test]
 async fn the_system_log_comes_last() {
     let (store, ..) = filled().await;
-    let backup = Backup::take(&store).await.unwrap();
+    let backup = Backup::take(&store, SystemClock.now()).await.unwrap();
     assert_eq!(backup.logs.last().unwrap().log, LogName::System);
 }

@@ -1,4 +1,4 @@
-//! The data directory and its lock: two servers on one directory would tear each other's log apart.
+//! The data directory and its lock: two servers on one directory would destroy each other's log.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -7,18 +7,18 @@ use crate::store::StoreError;
 
 /// The name of the database within the data directory.
 pub(super) const DATABASE: &str = "ripcord.redb";
-/// The name of the file that tells the last entry.
-pub(super) const MARK: &str = "ripcord.head";
+/// The name of the commit marker.
+pub(super) const MARKER: &str = "ripcord.head";
 const LOCK: &str = "ripcord.lock";
 
-/// Holds the data directory until it is dropped. The kernel lets go of it when the process dies, however it dies.
+/// Locks the data directory until it is dropped. The kernel releases the lock whenever the process dies.
 #[derive(Debug)]
 pub(super) struct DirectoryLock {
     _file: File,
 }
 
 impl DirectoryLock {
-    /// Makes `directory` where it is missing, and takes it.
+    /// Creates `directory` if it is missing, and locks it.
     pub(super) fn take(directory: &Path) -> Result<Self, StoreError> {
         std::fs::create_dir_all(directory).map_err(|source| StoreError::File {
             path: directory.to_owned(),

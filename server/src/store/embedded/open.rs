@@ -1,7 +1,7 @@
-//! Opening: nothing is served from a file that does not prove to be whole.
+//! Opening: nothing is served from a file that is not proven to be complete.
 //!
-//! redb verifies the checksum of every page. Then the newest part of each log, from its newest state on, is proven against the
-//! hash chain, and the mark must agree. Where something is odd (the mark is missing or cannot be read) all entries are proven.
+//! redb verifies the checksum of every page. Then the newest part of each log, from its newest state on, is verified against the
+//! hash chain, and the commit marker must agree. If the marker is missing or cannot be read, all entries are verified.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,25 +12,25 @@ use ripcord_proto::commit::Commit;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::{Epoch, Sequence};
 
-use super::directory::{DATABASE, MARK};
-use super::mark::{Last, Mark, Told};
+use super::commit_marker::{CommitMarker, MarkedCommit, MarkerState};
+use super::directory::{DATABASE, MARKER};
 use super::read::{WAY_OUT, failed, name};
-use super::schema::{ENTRIES, FORMAT, LOGS, META, NEXT_LOG, REPLACED, Record, STATES, VERSION, entries_after, states_of};
+use super::schema::{ENTRIES, FORMAT, LOGS, META, NEXT_LOG, REPLACED, STATES, StoredEntry, VERSION, entries_after, states_of};
 use crate::store::{Head, LogName, StoreError};
 
 /// Bytes that redb may keep in memory. Reads of flags never come here, and the newest pages are all that commits touch.
 const CACHE: usize = 16 * 1024 * 1024;
 
-/// What opening found.
+/// An opened database.
 pub(super) struct Opened {
     pub(super) database: Database,
     pub(super) logs: Logs,
-    pub(super) mark: Mark,
+    pub(super) marker: CommitMarker,
 }
 
 /// A log that is known to the writer.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Known {
+pub(super) struct KnownLog {
     pub(super) id: u32,
     pub(super) head: Head,
 }
@@ -38,48 +38,47 @@ pub(super) struct Known {
 /// Every log, and the two counters of the database.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Logs {
-    pub(super) by_name: BTreeMap<LogName, Known>,
+    pub(super) by_name: BTreeMap<LogName, KnownLog>,
     pub(super) next_id: u32,
     pub(super) replaced: u64,
 }
 
-/// How much of a log is proven.
+/// How much of a log is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Proof {
-    /// What lies behind its newest state.
+enum ProofScope {
+    /// The entries after its newest state.
     Tail,
-    /// All of it.
     Whole,
 }
 
 pub(super) fn open(directory: &Path) -> Result<Opened, StoreError> {
-    let told = Mark::read(directory)?;
+    let told = CommitMarker::read(directory)?;
     let database = database(directory, &told)?;
     prepare(&database)?;
     let proof = match told {
-        Told::Last(_) => Proof::Tail,
-        Told::Nothing | Told::Unreadable => Proof::Whole,
+        MarkerState::Known(_) => ProofScope::Tail,
+        MarkerState::Missing | MarkerState::Unreadable => ProofScope::Whole,
     };
-    if told == Told::Unreadable {
-        tracing::warn!(file = MARK, "the file cannot be read; every entry of every log is verified instead");
+    if told == MarkerState::Unreadable {
+        tracing::warn!(file = MARKER, "cannot read the commit marker; verifying every entry of every log instead");
     }
     let logs = logs(&database, proof)?;
-    if let Told::Last(last) = &told {
+    if let MarkerState::Known(last) = &told {
         agree(&database, &logs, last)?;
     }
-    let mut mark = Mark::open(directory, &told)?;
-    if !matches!(told, Told::Last(_)) {
+    let mut marker = CommitMarker::open(directory, &told)?;
+    if !matches!(told, MarkerState::Known(_)) {
         let newest = logs.by_name.iter().max_by_key(|(_, known)| known.head.sequence);
-        mark.tell(logs.replaced, newest.map(|(name, known)| (name, known.head.sequence, known.head.chain)))?;
-        mark.flush()?;
+        marker.write(logs.replaced, newest.map(|(name, known)| (name, known.head.sequence, known.head.chain)))?;
+        marker.flush()?;
     }
-    Ok(Opened { database, logs, mark })
+    Ok(Opened { database, logs, marker })
 }
 
-fn database(directory: &Path, told: &Told) -> Result<Database, StoreError> {
+fn database(directory: &Path, told: &MarkerState) -> Result<Database, StoreError> {
     let path = directory.join(DATABASE);
     let is_empty = std::fs::metadata(&path).map_or(true, |file| file.len() == 0);
-    if is_empty && matches!(told, Told::Last(Last { entry: Some(_), .. }) | Told::Unreadable) {
+    if is_empty && matches!(told, MarkerState::Known(MarkedCommit { entry: Some(_), .. }) | MarkerState::Unreadable) {
         return Err(damaged(&path, "it is missing or empty, but entries were written to it"));
     }
     let mut builder = Builder::new();
@@ -89,15 +88,18 @@ fn database(directory: &Path, told: &Told) -> Result<Database, StoreError> {
         Ok(Ok(database)) => Ok(database),
         Ok(Err(redb::DatabaseError::DatabaseAlreadyOpen)) => Err(StoreError::InUse(directory.to_owned())),
         Ok(Err(error)) => Err(damaged(&path, &error.to_string())),
-        Err(_) => Err(damaged(&path, "its pages do not fit together")),
+        Err(_) => Err(damaged(&path, "its pages do not match")),
     }
 }
 
 fn damaged(path: &Path, why: &str) -> StoreError {
-    StoreError::Corrupt(format!("{} is damaged or cut short ({why}); nothing was started. {WAY_OUT}", path.display()))
+    StoreError::Corrupt(format!(
+        "{} is damaged or cut short ({why}); the server did not start. {WAY_OUT}",
+        path.display()
+    ))
 }
 
-/// Makes the tables of a new database; refuses one of another version.
+/// Creates the tables of a new database; refuses a database of another version.
 fn prepare(database: &Database) -> Result<(), StoreError> {
     let transaction = database.begin_read().map_err(failed)?;
     let version = match transaction.open_table(META) {
@@ -108,7 +110,7 @@ fn prepare(database: &Database) -> Result<(), StoreError> {
     match version {
         Some(VERSION) => Ok(()),
         Some(other) => Err(StoreError::Corrupt(format!(
-            "the data directory has format {other}, and this version of ripcord knows format {VERSION}; start the version that wrote it"
+            "the data directory has format {other}; this version of ripcord reads format {VERSION}. Start the version that wrote it"
         ))),
         None => {
             let transaction = database.begin_write().map_err(failed)?;
@@ -127,7 +129,7 @@ fn make_tables(transaction: &WriteTransaction) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn logs(database: &Database, proof: Proof) -> Result<Logs, StoreError> {
+fn logs(database: &Database, proof: ProofScope) -> Result<Logs, StoreError> {
     let transaction = database.begin_read().map_err(failed)?;
     let meta = transaction.open_table(META).map_err(failed)?;
     let number = |key| Ok::<_, StoreError>(meta.get(key).map_err(failed)?.map_or(0, |number| number.value()));
@@ -142,12 +144,12 @@ fn logs(database: &Database, proof: Proof) -> Result<Logs, StoreError> {
         let (text, id) = row.map_err(failed)?;
         let (log, id) = (name(text.value())?, id.value());
         let newest_state = match proof {
-            Proof::Tail => states.range(states_of(id)).map_err(failed)?.next_back(),
-            Proof::Whole => None,
+            ProofScope::Tail => states.range(states_of(id)).map_err(failed)?.next_back(),
+            ProofScope::Whole => None,
         };
         let from = newest_state.transpose().map_err(failed)?.map_or(0, |(key, _)| key.value().3);
         let head = prove(&entries, &log, id, Sequence(from))?;
-        logs.by_name.insert(log, Known { id, head });
+        logs.by_name.insert(log, KnownLog { id, head });
     }
     Ok(logs)
 }
@@ -162,7 +164,7 @@ fn prove(entries: &impl redb::ReadableTable<(u32, u64), &'static [u8]>, log: &Lo
     for row in entries.range(entries_after(id, Sequence(from.0.saturating_sub(1)))).map_err(failed)? {
         let (key, bytes) = row.map_err(failed)?;
         let sequence = key.value().1;
-        let record = Record::parse(bytes.value()).ok_or_else(|| bad(sequence, "cannot be read"))?;
+        let record = StoredEntry::parse(bytes.value()).ok_or_else(|| bad(sequence, "cannot be read"))?;
         if sequence != head.sequence.0 + 1 {
             return Err(bad(head.sequence.0 + 1, "is missing"));
         }
@@ -187,16 +189,16 @@ fn epoch_at(entries: &impl redb::ReadableTable<(u32, u64), &'static [u8]>, id: u
         return Some(Head::START.epoch);
     }
     let bytes = entries.get((id, last.0)).ok()??;
-    let commit = Commit::parse(Record::parse(bytes.value())?.body).ok()?;
+    let commit = Commit::parse(StoredEntry::parse(bytes.value())?.body).ok()?;
     Some(commit.epoch)
 }
 
-/// Refuses a database that lacks the entry that the mark tells.
-fn agree(database: &Database, logs: &Logs, told: &Last) -> Result<(), StoreError> {
+/// Refuses a database that lacks the entry that the commit marker names.
+fn agree(database: &Database, logs: &Logs, told: &MarkedCommit) -> Result<(), StoreError> {
     let lost = |what: String| {
         Err(StoreError::Corrupt(format!(
-            "{DATABASE} has lost what was written last: {what}, as {MARK} tells. It is damaged or an older copy; nothing was started. {WAY_OUT}, or, \
-             if an older copy was put there on purpose, remove {MARK} and start again"
+            "{DATABASE} has lost what was written last: {what}, as {MARKER} tells. It is damaged or an older copy; nothing was started. {WAY_OUT}, or, \
+             if an older copy was put there on purpose, remove {MARKER} and start again"
         )))
     };
     if logs.replaced > told.replaced {
@@ -211,7 +213,7 @@ fn agree(database: &Database, logs: &Logs, told: &Last) -> Result<(), StoreError
             let transaction = database.begin_read().map_err(failed)?;
             let entries = transaction.open_table(ENTRIES).map_err(failed)?;
             let bytes = entries.get((known.id, entry.sequence.0)).map_err(failed)?;
-            bytes.and_then(|bytes| Record::parse(bytes.value()).map(|record| record.digest))
+            bytes.and_then(|bytes| StoredEntry::parse(bytes.value()).map(|record| record.digest))
         }
         None => None,
     };

@@ -1,4 +1,4 @@
-//! Reading: every entry that leaves here is proven to follow the one before it.
+//! Reading: every returned entry is proven to follow the one before it.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,11 @@ use ripcord_proto::commit::{Commit, Sealed};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::{Position, Sequence};
 
-use super::schema::{ENTRIES, LOGS, Record, STATES, entries_after, states_of};
+use super::schema::{ENTRIES, LOGS, STATES, StoredEntry, entries_after, states_of};
 use crate::store::state::StoredState;
 use crate::store::{Head, Loaded, LogName, Settled, StoreError};
 
-/// What to do about a damaged data directory, for the end of every message that tells of one.
+/// How to recover from a damaged data directory; the end of every message about one.
 pub(super) const WAY_OUT: &str = "restore a backup with `ripcord serve --restore-backup FILE`, or start from a copy of the data directory";
 
 /// An error of the database as one of ours.
@@ -23,14 +23,14 @@ pub(super) fn failed(error: impl Into<redb::Error>) -> StoreError {
     StoreError::Unavailable(error.to_string())
 }
 
-/// A log within one read transaction: what is read of it belongs together.
-struct View {
+/// A log within one read transaction, so that everything read from it is consistent.
+struct LogReader {
     transaction: ReadTransaction,
     name: LogName,
     id: Option<u32>,
 }
 
-impl View {
+impl LogReader {
     fn of(database: &Database, name: &LogName) -> Result<Self, StoreError> {
         let transaction = database.begin_read().map_err(failed)?;
         let id = transaction.open_table(LOGS).map_err(failed)?.get(name.as_str()).map_err(failed)?;
@@ -55,7 +55,7 @@ impl View {
         let Some(bytes) = entries.get((id, sequence.0)).map_err(failed)? else {
             return Ok(None);
         };
-        let record = Record::parse(bytes.value()).ok_or_else(|| self.missing(sequence))?;
+        let record = StoredEntry::parse(bytes.value()).ok_or_else(|| self.missing(sequence))?;
         Ok(Some(record.digest))
     }
 
@@ -68,7 +68,7 @@ impl View {
             return Ok(Head::START);
         };
         let sequence = Sequence(key.value().1);
-        let record = Record::parse(bytes.value()).ok_or_else(|| self.missing(sequence))?;
+        let record = StoredEntry::parse(bytes.value()).ok_or_else(|| self.missing(sequence))?;
         let commit = Commit::parse(record.body).map_err(|_| self.missing(sequence))?;
         Ok(Head {
             epoch: commit.epoch,
@@ -86,7 +86,7 @@ impl View {
         for row in table.range(entries_after(id, head.sequence)).map_err(failed)?.take(limit) {
             let (key, bytes) = row.map_err(failed)?;
             let expected = head.sequence.next();
-            let record = Record::parse(bytes.value()).filter(|_| key.value() == (id, expected.0));
+            let record = StoredEntry::parse(bytes.value()).filter(|_| key.value() == (id, expected.0));
             let record = record.ok_or_else(|| self.missing(expected))?;
             let entry = Sealed::open(expected, record.body, record.digest, &head.chain).map_err(|source| StoreError::Chain {
                 log: self.name.clone(),
@@ -98,7 +98,7 @@ impl View {
         Ok((entries, head))
     }
 
-    /// The newest state at or before `at` that can be used. States are copies: one that cannot be used is passed over.
+    /// The newest usable state at or before `at`. States are copies, so an unusable one is skipped.
     fn state(&self, at: Position) -> Result<Option<StoredState>, StoreError> {
         let Some(id) = self.id else { return Ok(None) };
         let table = self.transaction.open_table(STATES).map_err(failed)?;
@@ -107,8 +107,8 @@ impl View {
             let (_, bytes) = row.map_err(failed)?;
             match StoredState::decode(bytes.value()) {
                 Ok(state) if self.digest(state.head.sequence)? == Some(state.head.chain) => return Ok(Some(state)),
-                Ok(state) => tracing::warn!(log = %self.name, sequence = %state.head.sequence, "a stored state stands beside the log and is passed over"),
-                Err(error) => tracing::warn!(log = %self.name, %error, "a stored state is passed over"),
+                Ok(state) => tracing::warn!(log = %self.name, sequence = %state.head.sequence, "skipping a stored state that does not match the log"),
+                Err(error) => tracing::warn!(log = %self.name, %error, "skipping a stored state that cannot be read"),
             }
         }
         Ok(None)
@@ -119,7 +119,7 @@ impl View {
 const LAST: Position = Position::new(u64::MAX, u64::MAX);
 
 pub(super) fn load(database: &Database, log: &LogName) -> Result<Loaded, StoreError> {
-    let view = View::of(database, log)?;
+    let view = LogReader::of(database, log)?;
     let state = view.state(LAST)?;
     let start = state.as_ref().map_or(Head::START, |state| state.head);
     let (tail, head) = view.entries(start, usize::MAX)?;
@@ -127,7 +127,7 @@ pub(super) fn load(database: &Database, log: &LogName) -> Result<Loaded, StoreEr
 }
 
 pub(super) fn entries(database: &Database, log: &LogName, after: Sequence, limit: usize) -> Result<Vec<Sealed>, StoreError> {
-    let view = View::of(database, log)?;
+    let view = LogReader::of(database, log)?;
     let Some(chain) = view.digest(after)? else { return Ok(Vec::new()) };
     let from = Head {
         sequence: after,
@@ -138,11 +138,11 @@ pub(super) fn entries(database: &Database, log: &LogName, after: Sequence, limit
 }
 
 pub(super) fn state_before(database: &Database, log: &LogName, at: Position) -> Result<Option<StoredState>, StoreError> {
-    View::of(database, log)?.state(at)
+    LogReader::of(database, log)?.state(at)
 }
 
 pub(super) fn settle(database: &Database, log: &LogName, head: Head) -> Result<Settled, StoreError> {
-    let found = View::of(database, log)?.digest(head.sequence)?;
+    let found = LogReader::of(database, log)?.digest(head.sequence)?;
     Ok(if found == Some(head.chain) { Settled::Written } else { Settled::NotWritten })
 }
 
@@ -159,7 +159,7 @@ pub(super) fn logs(database: &Database) -> Result<Vec<LogName>, StoreError> {
 pub(super) fn heads(database: &Database) -> Result<BTreeMap<LogName, Head>, StoreError> {
     let mut heads = BTreeMap::new();
     for log in logs(database)? {
-        let head = View::of(database, &log)?.head()?;
+        let head = LogReader::of(database, &log)?.head()?;
         heads.insert(log, head);
     }
     Ok(heads)

@@ -18,7 +18,7 @@ pub(super) const VERSION: u64 = 1;
 
 /// The ids of the logs, by name.
 pub(super) const LOGS: TableDefinition<'static, &str, u32> = TableDefinition::new("logs");
-/// The entries, by log and sequence; see [`Record`].
+/// The entries, by log and sequence; see [`StoredEntry`].
 pub(super) const ENTRIES: TableDefinition<'static, (u32, u64), &[u8]> = TableDefinition::new("entries");
 /// Kept states, by log, epoch, revision and sequence; see `StoredState::encode`.
 pub(super) const STATES: TableDefinition<'static, (u32, u64, u64, u64), &[u8]> = TableDefinition::new("states");
@@ -28,7 +28,7 @@ const REVISION: usize = 8;
 
 /// An entry as it is stored: its digest (32 bytes), the log's last revision with it (8 bytes, big-endian), its body.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Record<'a> {
+pub(super) struct StoredEntry<'a> {
     /// The digest.
     pub(super) digest: Digest,
     /// The revision that it made, or the last one made before it; so that a head is known from its entry alone.
@@ -37,7 +37,7 @@ pub(super) struct Record<'a> {
     pub(super) body: &'a str,
 }
 
-impl<'a> Record<'a> {
+impl<'a> StoredEntry<'a> {
     /// The bytes to store.
     pub(super) fn write(entry: &Sealed, revision: Revision) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(DIGEST + REVISION + entry.body.len());

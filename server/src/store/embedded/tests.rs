@@ -1,9 +1,11 @@
 use std::path::Path;
+use std::sync::Arc;
 
 mod crash;
 mod damage;
 
 use super::{EmbeddedStore, Flush};
+use crate::clock::SystemClock;
 use crate::store::contract::{Fresh, Writer, contract};
 use crate::store::{Store, StoreError};
 
@@ -27,7 +29,7 @@ fn fresh() -> Embedded {
 }
 
 fn open(directory: &Path) -> Result<EmbeddedStore, StoreError> {
-    EmbeddedStore::open(directory, Flush::EachCommit)
+    EmbeddedStore::open(directory, Flush::EachCommit, Arc::new(SystemClock))
 }
 
 contract!(std::future::ready(fresh()));

@@ -10,86 +10,103 @@ use ripcord_proto::Sequence;
 use ripcord_proto::digest::Digest;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::Flush;
-use super::mark::Mark;
-use super::open::{Known, Logs};
+use super::commit_marker::CommitMarker;
+use super::open::{KnownLog, Logs};
 use super::read::failed;
-use super::schema::{ENTRIES, LOGS, META, NEXT_LOG, REPLACED, Record, STATES, entries_after, states_of};
+use super::schema::{ENTRIES, LOGS, META, NEXT_LOG, REPLACED, STATES, StoredEntry, entries_after, states_of};
+use crate::clock::Clock;
 use crate::store::state::policy::StatePolicy;
 use crate::store::state::{StoredState, along};
 use crate::store::{Append, AppendError, Contents, Head, LogName, StoreError, StoreHealth, StoreState};
 
-/// Jobs of one transaction, at most.
+/// Maximum number of jobs in one transaction.
 const GATHER: usize = 512;
 /// How long a lazy commit may stay unflushed while others follow.
 const LAZY: Duration = Duration::from_millis(500);
 
-pub(super) type Answer<E> = oneshot::Sender<Result<(), E>>;
+/// When a commit is flushed to the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flush {
+    /// Before it is answered.
+    EachCommit,
+    /// Now and then, and when [`EmbeddedStore::flush`](super::EmbeddedStore::flush) asks: for the mirror of a store that keeps its own promise.
+    Lazily,
+}
 
-/// What the writer is asked for.
+pub(super) type JobAnswer<E> = oneshot::Sender<Result<(), E>>;
+
 #[derive(Debug)]
-pub(super) enum Job {
-    Append(Append, Answer<AppendError>),
+pub(super) enum WriteJob {
+    Append(Append, JobAnswer<AppendError>),
     KeepState {
         log: LogName,
         head: Head,
         bytes: Vec<u8>,
-        answer: Answer<StoreError>,
+        answer: JobAnswer<StoreError>,
     },
-    Install(Vec<Contents>, Answer<StoreError>),
-    Drop(LogName, Answer<StoreError>),
-    Flush(Answer<StoreError>),
+    Install(Vec<Contents>, JobAnswer<StoreError>),
+    Drop(LogName, JobAnswer<StoreError>),
+    Flush(JobAnswer<StoreError>),
 }
 
-/// Whom to answer once the transaction is on the disk.
-enum Waiting {
-    Append(Answer<AppendError>, Result<(), AppendError>),
-    Other(Answer<StoreError>),
+/// A caller that is answered once the transaction is on disk.
+enum PendingAnswer {
+    Append(JobAnswer<AppendError>, Result<(), AppendError>),
+    Other(JobAnswer<StoreError>),
 }
 
 /// How a transaction failed.
-enum Failure {
+enum WriteFailure {
     /// Before the commit: nothing was written.
     Before(StoreError),
-    /// In the commit: whether it was written is not known.
+    /// During the commit: it may have been written.
     During(StoreError),
 }
 
-pub(super) struct Writer {
+pub(super) struct StoreWriter {
     database: Arc<Database>,
     logs: Logs,
-    mark: Mark,
+    marker: CommitMarker,
     flush: Flush,
     flushed: Instant,
     policy: StatePolicy,
     health: watch::Sender<StoreHealth>,
+    clock: Arc<dyn Clock>,
 }
 
-/// What one transaction does, beside its tables.
-struct Batch {
+/// The effects of one transaction on memory and callers.
+struct WriteBatch {
     logs: Logs,
-    waiting: Vec<Waiting>,
+    waiting: Vec<PendingAnswer>,
     last: Option<LogName>,
     durability: Durability,
-    /// Whether there is anything to commit: appends that were refused write nothing.
+    /// Whether there is anything to commit; refused appends write nothing.
     is_dirty: bool,
 }
 
-impl Writer {
-    pub(super) fn new(database: Arc<Database>, logs: Logs, mark: Mark, flush: Flush, health: watch::Sender<StoreHealth>) -> Self {
+impl StoreWriter {
+    pub(super) fn new(
+        database: Arc<Database>,
+        logs: Logs,
+        marker: CommitMarker,
+        flush: Flush,
+        health: watch::Sender<StoreHealth>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             database,
             logs,
-            mark,
+            marker,
             flush,
             flushed: Instant::now(),
             policy: StatePolicy::default(),
             health,
+            clock,
         }
     }
 
-    /// Until the queue is closed and empty.
-    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+    /// Runs until the queue is closed and empty.
+    pub(super) fn run(mut self, mut queue: mpsc::Receiver<WriteJob>) {
         while let Some(first) = queue.blocking_recv() {
             let mut jobs = VecDeque::from([first]);
             while jobs.len() < GATHER
@@ -100,20 +117,20 @@ impl Writer {
             self.write(jobs);
         }
         if let Err(error) = self.end() {
-            tracing::error!(%error, "the store was not flushed at its end");
+            tracing::error!(%error, "cannot flush the store before closing it");
         }
     }
 
     fn end(&mut self) -> Result<(), StoreError> {
         if self.flush == Flush::Lazily {
             self.database.begin_write().map_err(failed)?.commit().map_err(failed)?;
-            self.tell(None)?;
+            self.mark(None)?;
         }
-        self.mark.flush()
+        self.marker.flush()
     }
 
-    fn write(&mut self, jobs: VecDeque<Job>) {
-        let mut batch = Batch {
+    fn write(&mut self, jobs: VecDeque<WriteJob>) {
+        let mut batch = WriteBatch {
             logs: self.logs.clone(),
             waiting: Vec::with_capacity(jobs.len()),
             last: None,
@@ -128,12 +145,12 @@ impl Writer {
                 self.logs = batch.logs;
                 if batch.is_dirty && matches!(batch.durability, Durability::Immediate) {
                     self.flushed = Instant::now();
-                    // The entries are on the disk: a mark that cannot be written is reported, and takes nothing back.
-                    if let Err(error) = self.tell(batch.last.as_ref()) {
-                        tracing::error!(%error, "the mark beside the store cannot be written");
+                    // The entries are on disk: a marker that cannot be written is reported, and the commit stands.
+                    if let Err(error) = self.mark(batch.last.as_ref()) {
+                        tracing::error!(%error, "cannot write the commit marker");
                     }
                 }
-                batch.waiting.into_iter().for_each(Waiting::succeed);
+                batch.waiting.into_iter().for_each(PendingAnswer::succeed);
             }
             Err(failure) => {
                 self.report(&failure);
@@ -142,83 +159,83 @@ impl Writer {
         }
     }
 
-    fn transact(&self, batch: &mut Batch, jobs: VecDeque<Job>) -> Result<(), Failure> {
+    fn transact(&self, batch: &mut WriteBatch, jobs: VecDeque<WriteJob>) -> Result<(), WriteFailure> {
         let begun = self.database.begin_write().map_err(failed);
         let mut transaction = match begun {
             Ok(transaction) => transaction,
             Err(error) => {
-                batch.waiting.extend(jobs.into_iter().map(Job::waiting));
-                return Err(Failure::Before(error));
+                batch.waiting.extend(jobs.into_iter().map(WriteJob::waiting));
+                return Err(WriteFailure::Before(error));
             }
         };
         let mut outcome = Ok(());
         for job in jobs {
-            // Once one has failed the others are only noted: the whole transaction is given up.
+            // After one failure the whole transaction is given up; the other jobs are only noted.
             if outcome.is_ok() {
                 outcome = batch.take(&transaction, job, self.policy);
             } else {
                 batch.waiting.push(job.waiting());
             }
         }
-        outcome.map_err(Failure::Before)?;
+        outcome.map_err(WriteFailure::Before)?;
         if !batch.is_dirty {
-            return transaction.abort().map_err(|error| Failure::Before(failed(error)));
+            return transaction.abort().map_err(|error| WriteFailure::Before(failed(error)));
         }
         let set = transaction.set_durability(batch.durability).map_err(failed);
-        set.map_err(Failure::Before)?;
-        transaction.commit().map_err(|error| Failure::During(failed(error)))
+        set.map_err(WriteFailure::Before)?;
+        transaction.commit().map_err(|error| WriteFailure::During(failed(error)))
     }
 
-    /// Writes the mark: the last entry of `last`, or of the longest log.
-    fn tell(&mut self, last: Option<&LogName>) -> Result<(), StoreError> {
+    /// Writes the commit marker: the last entry of `last`, or of the longest log.
+    fn mark(&mut self, last: Option<&LogName>) -> Result<(), StoreError> {
         let logs = &self.logs.by_name;
         let entry = match last.and_then(|log| logs.get_key_value(log)) {
             Some(found) => Some(found),
             None => logs.iter().max_by_key(|(_, known)| known.head.sequence),
         };
         let entry = entry.map(|(log, known)| (log, known.head.sequence, known.head.chain));
-        self.mark.tell(self.logs.replaced, entry.filter(|(_, sequence, _)| *sequence > Sequence(0)))
+        self.marker.write(self.logs.replaced, entry.filter(|(_, sequence, _)| *sequence > Sequence(0)))
     }
 
-    fn report(&self, failure: &Failure) {
-        let (Failure::Before(error) | Failure::During(error)) = failure;
-        tracing::error!(%error, "the store cannot write");
+    fn report(&self, failure: &WriteFailure) {
+        let (WriteFailure::Before(error) | WriteFailure::During(error)) = failure;
+        tracing::error!(%error, "cannot write to the store");
         self.health.send_modify(|health| {
             if health.state == StoreState::Available {
                 health.state = StoreState::Unreachable;
-                health.since = jiff::Timestamp::now();
+                health.since = self.clock.now();
             }
-            health.why = format!("the data directory cannot be written: {error}; free space or repair the disk, then start again");
+            health.why = format!("cannot write to the data directory: {error}; free up space or repair the disk, then restart");
         });
     }
 }
 
-impl Batch {
-    fn take(&mut self, transaction: &WriteTransaction, job: Job, policy: StatePolicy) -> Result<(), StoreError> {
+impl WriteBatch {
+    fn take(&mut self, transaction: &WriteTransaction, job: WriteJob, policy: StatePolicy) -> Result<(), StoreError> {
         match job {
-            Job::Append(append, answer) => {
+            WriteJob::Append(append, answer) => {
                 let outcome = self.append(transaction, &append);
                 let (verdict, outcome) = match outcome {
                     Ok(verdict) => (verdict, Ok(())),
                     Err(error) => (Ok(()), Err(error)),
                 };
-                self.waiting.push(Waiting::Append(answer, verdict));
+                self.waiting.push(PendingAnswer::Append(answer, verdict));
                 outcome
             }
-            Job::KeepState { log, head, bytes, answer } => {
-                self.waiting.push(Waiting::Other(answer));
+            WriteJob::KeepState { log, head, bytes, answer } => {
+                self.waiting.push(PendingAnswer::Other(answer));
                 self.keep_state(transaction, &log, head, &bytes, policy)
             }
-            Job::Install(contents, answer) => {
-                self.waiting.push(Waiting::Other(answer));
+            WriteJob::Install(contents, answer) => {
+                self.waiting.push(PendingAnswer::Other(answer));
                 contents.iter().try_for_each(|contents| self.install(transaction, contents))
             }
-            Job::Drop(log, answer) => {
-                self.waiting.push(Waiting::Other(answer));
+            WriteJob::Drop(log, answer) => {
+                self.waiting.push(PendingAnswer::Other(answer));
                 self.drop_log(transaction, &log)
             }
-            Job::Flush(answer) => {
-                self.waiting.push(Waiting::Other(answer));
+            WriteJob::Flush(answer) => {
+                self.waiting.push(PendingAnswer::Other(answer));
                 self.durability = Durability::Immediate;
                 self.is_dirty = true;
                 Ok(())
@@ -234,14 +251,14 @@ impl Batch {
         let id = self.id(transaction, &append.log)?;
         let head = insert(transaction, id, append)?;
         self.is_dirty = true;
-        self.logs.by_name.insert(append.log.clone(), Known { id, head });
+        self.logs.by_name.insert(append.log.clone(), KnownLog { id, head });
         self.last = Some(append.log.clone());
-        // In the same transaction: an environment that is made again under the name must not find the old one's log.
+        // In the same transaction: an environment that is created again under the name must not find the old log.
         append.ended_logs().try_for_each(|log| self.drop_log(transaction, &log))?;
         Ok(Ok(()))
     }
 
-    /// The id of a log, which it is given now where it is new.
+    /// The id of a log; a new log gets one now.
     fn id(&mut self, transaction: &WriteTransaction, log: &LogName) -> Result<u32, StoreError> {
         if let Some(known) = self.logs.by_name.get(log) {
             return Ok(known.id);
@@ -258,7 +275,7 @@ impl Batch {
     fn keep_state(&mut self, transaction: &WriteTransaction, log: &LogName, head: Head, bytes: &[u8], policy: StatePolicy) -> Result<(), StoreError> {
         let Some(known) = self.logs.by_name.get(log).copied() else { return Ok(()) };
         if !holds(transaction, known.id, head)? {
-            tracing::warn!(%log, sequence = %head.sequence, "a state that does not stand in the log is not kept");
+            tracing::warn!(%log, sequence = %head.sequence, "not keeping a state that does not match the log");
             return Ok(());
         }
         self.is_dirty = true;
@@ -285,7 +302,7 @@ impl Batch {
             expected: Head::START,
             entries: contents.entries.clone(),
         };
-        // The log was dropped just now, so that it starts where this append expects it to.
+        // The log was just dropped, so it starts where this append expects it to.
         self.append(transaction, &append)?.map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let states = match &contents.log {
             LogName::Environment(environment) => Some(along(StoredState::empty(environment.clone()), contents.entries.iter().cloned())),
@@ -319,33 +336,33 @@ fn insert(transaction: &WriteTransaction, id: u32, append: &Append) -> Result<He
     for entry in &append.entries {
         head = head.after(entry);
         entries
-            .insert((id, head.sequence.0), Record::write(entry, head.revision).as_slice())
+            .insert((id, head.sequence.0), StoredEntry::write(entry, head.revision).as_slice())
             .map_err(failed)?;
     }
     Ok(head)
 }
 
-/// Whether the log holds the entry that `head` stands at.
+/// Whether the log contains the entry at `head`.
 fn holds(transaction: &WriteTransaction, id: u32, head: Head) -> Result<bool, StoreError> {
     if head.sequence == Sequence(0) {
         return Ok(head.chain == Digest::ZERO);
     }
     let entries = transaction.open_table(ENTRIES).map_err(failed)?;
     let bytes = entries.get((id, head.sequence.0)).map_err(failed)?;
-    Ok(bytes.and_then(|bytes| Record::parse(bytes.value()).map(|record| record.digest)) == Some(head.chain))
+    Ok(bytes.and_then(|bytes| StoredEntry::parse(bytes.value()).map(|record| record.digest)) == Some(head.chain))
 }
 
-impl Job {
-    fn waiting(self) -> Waiting {
+impl WriteJob {
+    fn waiting(self) -> PendingAnswer {
         match self {
-            Self::Append(_, answer) => Waiting::Append(answer, Ok(())),
-            Self::KeepState { answer, .. } | Self::Install(_, answer) | Self::Drop(_, answer) | Self::Flush(answer) => Waiting::Other(answer),
+            Self::Append(_, answer) => PendingAnswer::Append(answer, Ok(())),
+            Self::KeepState { answer, .. } | Self::Install(_, answer) | Self::Drop(_, answer) | Self::Flush(answer) => PendingAnswer::Other(answer),
         }
     }
 }
 
-impl Waiting {
-    // Whoever went away without waiting for the answer does not get one.
+impl PendingAnswer {
+    // A caller that has gone gets no answer.
     fn succeed(self) {
         match self {
             Self::Append(answer, verdict) => _ = answer.send(verdict),
@@ -353,15 +370,15 @@ impl Waiting {
         }
     }
 
-    fn fail(self, failure: &Failure) {
-        let (Failure::Before(error) | Failure::During(error)) = failure;
+    fn fail(self, failure: &WriteFailure) {
+        let (WriteFailure::Before(error) | WriteFailure::During(error)) = failure;
         let why = error.to_string();
         match self {
             Self::Append(answer, Err(refused)) => _ = answer.send(Err(refused)),
             Self::Append(answer, Ok(())) => {
                 _ = answer.send(Err(match failure {
-                    Failure::Before(_) => AppendError::Unavailable(why),
-                    Failure::During(_) => AppendError::Unknown(why),
+                    WriteFailure::Before(_) => AppendError::Unavailable(why),
+                    WriteFailure::During(_) => AppendError::Unknown(why),
                 }));
             }
             Self::Other(answer) => _ = answer.send(Err(StoreError::Unavailable(why))),

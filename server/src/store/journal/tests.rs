@@ -3,7 +3,7 @@ use ripcord_proto::key::FlagKey;
 use ripcord_proto::role::Role;
 use ripcord_proto::{EnvironmentKey, Kill, KillId, KillScope};
 
-use super::{Journal, JournalError, Record};
+use super::{Journal, JournalError, JournalRecord};
 
 fn kill(number: u128) -> Kill {
     Kill {
@@ -20,8 +20,8 @@ fn kill(number: u128) -> Kill {
     }
 }
 
-fn taken(number: u128) -> Record {
-    Record::Taken {
+fn taken(number: u128) -> JournalRecord {
+    JournalRecord::Taken {
         environment: EnvironmentKey::new("production").unwrap(),
         kill: kill(number),
         node: "a".to_owned(),
@@ -40,11 +40,11 @@ fn what_was_taken_is_pending_after_a_restart_until_it_is_merged() {
     let journal = Journal::open(&path).unwrap();
     journal.append(&taken(1)).unwrap();
     journal.append(&taken(2)).unwrap();
-    journal.append(&Record::Merged { ids: vec![kill(1).id] }).unwrap();
+    journal.append(&JournalRecord::Merged { ids: vec![kill(1).id] }).unwrap();
     let again = Journal::open(&path).unwrap();
     assert_eq!(ids(&again), [kill(2).id]);
     assert!(again.taken_by(&kill(2).id, "a") && !again.taken_by(&kill(2).id, "b"));
-    again.append(&Record::Merged { ids: vec![kill(2).id] }).unwrap();
+    again.append(&JournalRecord::Merged { ids: vec![kill(2).id] }).unwrap();
     assert_eq!(std::fs::metadata(&path).unwrap().len(), 0, "nothing is pending, so nothing is kept");
 }
 
@@ -55,7 +55,7 @@ fn a_withdrawn_kill_stays_pending_as_withdrawn() {
     let journal = Journal::open(&path).unwrap();
     journal.append(&taken(1)).unwrap();
     journal
-        .append(&Record::Withdrawn {
+        .append(&JournalRecord::Withdrawn {
             environment: EnvironmentKey::new("production").unwrap(),
             id: kill(1).id,
         })

@@ -4,10 +4,10 @@
 use redis::FromRedisValue;
 use std::collections::HashMap;
 
-use super::link::Live;
+use super::connection::RedisConnection;
 
 /// The warnings for the server behind `live`.
-pub(super) async fn warnings(live: &Live) -> Vec<String> {
+pub(super) async fn warnings(live: &RedisConnection) -> Vec<String> {
     let mut told = HashMap::new();
     for name in ["appendonly", "appendfsync", "maxmemory", "maxmemory-policy"] {
         match get(live, name).await {
@@ -23,7 +23,7 @@ pub(super) async fn warnings(live: &Live) -> Vec<String> {
     judge(&told)
 }
 
-async fn get(live: &Live, name: &str) -> Result<String, String> {
+async fn get(live: &RedisConnection, name: &str) -> Result<String, String> {
     let mut command = redis::cmd("CONFIG");
     command.arg("GET").arg(name);
     let answer: redis::Value = live.call(&command).await.map_err(|error| error.to_string())?;

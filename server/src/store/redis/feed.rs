@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 
-use super::link::Live;
-use super::node::Node;
+use super::connection::RedisConnection;
+use super::node::RedisNode;
 use super::query::{self, Rows};
-use super::{keys, ledger::Stray};
+use super::{keys, log_heads::FeedMismatch};
 use crate::store::LogName;
 
 /// How long one wait lasts, in milliseconds. New logs are waited on from the next one on; the system log, which announces them, ends it at once.
@@ -20,16 +20,16 @@ const TAKE: usize = 512;
 /// How long to hold back after something that does not fit, until the watch has seen to it.
 const HOLD: Duration = Duration::from_millis(100);
 
-type Reply = Option<Vec<(String, Rows)>>;
+type StreamReply = Option<Vec<(String, Rows)>>;
 
 /// Reads until the store closes.
-pub(super) async fn run(node: Arc<Node>) {
+pub(super) async fn run(node: Arc<RedisNode>) {
     while !node.closing.is_cancelled() {
-        let Ok(live) = node.link.live() else {
+        let Ok(live) = node.connector.connection() else {
             hold(&node).await;
             continue;
         };
-        match node.link.connect_patient().await {
+        match node.connector.connect_patient().await {
             Ok(connection) => {
                 tokio::select! {
                     () = follow(&node, connection) => {}
@@ -43,28 +43,28 @@ pub(super) async fn run(node: Arc<Node>) {
     }
 }
 
-async fn hold(node: &Node) {
+async fn hold(node: &RedisNode) {
     tokio::select! {
         () = tokio::time::sleep(HOLD) => {}
         () = node.closing.cancelled() => {}
     }
 }
 
-async fn hold_unless_lost(node: &Node, live: &Live) {
+async fn hold_unless_lost(node: &RedisNode, live: &RedisConnection) {
     tokio::select! {
         () = hold(node) => {}
         () = live.is_lost() => {}
     }
 }
 
-async fn follow(node: &Node, mut connection: MultiplexedConnection) {
+async fn follow(node: &RedisNode, mut connection: MultiplexedConnection) {
     loop {
         match wait(node, &mut connection).await {
             Ok(reply) => {
                 for (key, rows) in reply.into_iter().flatten() {
                     let Some(log) = keys::log_of(&key) else { continue };
-                    if let Err(stray) = take(node, &log, rows).await {
-                        tracing::warn!(%log, %stray, "the log in Redis does not follow what this node knows");
+                    if let Err(error) = take(node, &log, rows).await {
+                        tracing::warn!(%log, %error, "the log in Redis does not follow what this node knows");
                         node.suspicion.notify_one();
                         hold(node).await;
                     }
@@ -78,9 +78,9 @@ async fn follow(node: &Node, mut connection: MultiplexedConnection) {
     }
 }
 
-async fn wait(node: &Node, connection: &mut MultiplexedConnection) -> Result<Reply, redis::RedisError> {
-    node.ledger.track(&LogName::System);
-    let heads = node.ledger.heads();
+async fn wait(node: &RedisNode, connection: &mut MultiplexedConnection) -> Result<StreamReply, redis::RedisError> {
+    node.log_heads.track(&LogName::System);
+    let heads = node.log_heads.heads();
     let mut command = redis::cmd("XREAD");
     command.arg("COUNT").arg(TAKE).arg("BLOCK").arg(WAIT_MS).arg("STREAMS");
     command.arg(heads.keys().map(keys::log).collect::<Vec<_>>());
@@ -90,6 +90,6 @@ async fn wait(node: &Node, connection: &mut MultiplexedConnection) -> Result<Rep
     answered.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
 }
 
-async fn take(node: &Node, log: &LogName, rows: Rows) -> Result<(), Stray> {
+async fn take(node: &RedisNode, log: &LogName, rows: Rows) -> Result<(), FeedMismatch> {
     node.ingest(log, query::raw(rows)).await
 }

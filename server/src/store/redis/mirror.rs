@@ -6,16 +6,16 @@
 //! for each commit would take the processor from the next one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use ripcord_proto::Sequence;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::digest::Digest;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::link::Link;
+use super::connection::RedisConnector;
 use super::query;
 use crate::store::embedded::EmbeddedStore;
 use crate::store::{Append, AppendError, Contents, Head, LogName, Store as _, StoreError};
@@ -38,13 +38,13 @@ fn report(outcome: Result<(), StoreError>, done: &str) {
 }
 
 /// Entries of one log, one behind the other.
-pub(super) type Batch = (LogName, Vec<Sealed>);
+pub(super) type LogEntries = (LogName, Vec<Sealed>);
 
 /// The mirror.
 #[derive(Debug)]
 pub(super) struct Mirror {
     pub(super) store: EmbeddedStore,
-    queue: mpsc::Sender<Batch>,
+    queue: mpsc::Sender<LogEntries>,
     heads: Mutex<BTreeMap<LogName, Head>>,
     /// Logs of which something did not fit, or did not follow.
     behind: Mutex<BTreeSet<LogName>>,
@@ -55,7 +55,7 @@ pub(super) struct Mirror {
 
 impl Mirror {
     /// The mirror over `store`, and the queue that [`Self::run`] works off.
-    pub(super) async fn new(store: EmbeddedStore) -> Result<(Self, mpsc::Receiver<Batch>), StoreError> {
+    pub(super) async fn new(store: EmbeddedStore) -> Result<(Self, mpsc::Receiver<LogEntries>), StoreError> {
         let heads = store.heads().await?;
         let (queue, batches) = mpsc::channel(QUEUE);
         let mirror = Self {
@@ -71,11 +71,11 @@ impl Mirror {
 
     /// Where each mirrored log ends.
     pub(super) fn heads(&self) -> MutexGuard<'_, BTreeMap<LogName, Head>> {
-        self.heads.lock().unwrap_or_else(PoisonError::into_inner)
+        self.heads.lock()
     }
 
     fn behind(&self) -> MutexGuard<'_, BTreeSet<LogName>> {
-        self.behind.lock().unwrap_or_else(PoisonError::into_inner)
+        self.behind.lock()
     }
 
     /// Where a mirrored log ends.
@@ -108,7 +108,7 @@ impl Mirror {
     }
 
     /// Works off the queue until `closing`, then what is left of it.
-    pub(super) async fn run(&self, mut batches: mpsc::Receiver<Batch>, link: &Link, closing: CancellationToken) {
+    pub(super) async fn run(&self, mut batches: mpsc::Receiver<LogEntries>, connector: &RedisConnector, closing: CancellationToken) {
         let mut flush = tokio::time::interval(FLUSH);
         flush.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut is_dirty = false;
@@ -124,7 +124,7 @@ impl Mirror {
                     self.take_gathered(first, &mut batches).await;
                 }
                 _ = flush.tick() => {
-                    self.catch_up_where_behind(link).await;
+                    self.catch_up_where_behind(connector).await;
                     if std::mem::take(&mut is_dirty) {
                         report(self.store.flush().await, "flushed");
                     }
@@ -138,7 +138,7 @@ impl Mirror {
     }
 
     /// Writes what has gathered, each log's entries together.
-    async fn take_gathered(&self, first: Batch, batches: &mut mpsc::Receiver<Batch>) {
+    async fn take_gathered(&self, first: LogEntries, batches: &mut mpsc::Receiver<LogEntries>) {
         let mut gathered = BTreeMap::from([first]);
         while let Ok((log, entries)) = batches.try_recv() {
             gathered.entry(log).or_default().extend(entries);
@@ -195,10 +195,10 @@ impl Mirror {
         }
     }
 
-    async fn catch_up_where_behind(&self, link: &Link) {
+    async fn catch_up_where_behind(&self, connector: &RedisConnector) {
         let behind = std::mem::take(&mut *self.behind());
         for log in behind {
-            if let Err(error) = self.catch_up(&log, link).await {
+            if let Err(error) = self.catch_up(&log, connector).await {
                 tracing::debug!(%log, %error, "the mirror is still behind");
                 self.behind().insert(log);
             }
@@ -207,11 +207,11 @@ impl Mirror {
 
     /// Fetches what the mirror of `log` lacks; answers how many entries that were. Ends where the entries in Redis do not follow
     /// the mirror's: the watch sees to that.
-    pub(super) async fn catch_up(&self, log: &LogName, link: &Link) -> Result<u64, StoreError> {
+    pub(super) async fn catch_up(&self, log: &LogName, connector: &RedisConnector) -> Result<u64, StoreError> {
         let from = self.head(log);
         loop {
             let head = self.head(log);
-            let live = link.live().map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            let live = connector.connection().map_err(|error| StoreError::Unavailable(error.to_string()))?;
             let raw = query::entries(&live, log, head.sequence, BATCH).await;
             let raw = raw.map_err(|error| StoreError::Unavailable(error.to_string()))?;
             if raw.is_empty() {

@@ -1,14 +1,17 @@
 //! What the tasks of a Redis store share.
 
+use std::sync::Arc;
+
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::Sealed;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::ledger::{Ended, Ledger, Raw, Stray};
-use super::link::{Link, Script};
+use super::connection::{RedisConnector, Script};
+use super::log_heads::{EndedLog, FeedMismatch, LogHeads, RawEntry};
 use super::mirror::Mirror;
 use super::{keys, query};
+use crate::clock::Clock;
 use crate::store::{FeedEvent, Loaded, LogName, Store as _, StoreError, StoreHealth, StoreState};
 
 /// The scripts that this store runs.
@@ -35,13 +38,13 @@ impl Scripts {
 
 /// What the tasks share.
 #[derive(Debug)]
-pub(super) struct Node {
+pub(super) struct RedisNode {
     /// How this node is called, for people.
     pub(super) name: String,
     /// What tells it from the others, even from one of the same name: made anew at each start.
     pub(super) id: String,
-    pub(super) link: Link,
-    pub(super) ledger: Ledger,
+    pub(super) connector: RedisConnector,
+    pub(super) log_heads: LogHeads,
     pub(super) mirror: Mirror,
     pub(super) scripts: Scripts,
     pub(super) health: watch::Sender<StoreHealth>,
@@ -49,9 +52,10 @@ pub(super) struct Node {
     /// Something did not fit: the watch is to compare heads at once.
     pub(super) suspicion: Notify,
     pub(super) closing: CancellationToken,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
-impl Node {
+impl RedisNode {
     /// States how the store is. `since` is when it began to be so.
     pub(super) fn report(&self, state: StoreState, why: &str) {
         self.health.send_if_modified(|health| {
@@ -59,7 +63,7 @@ impl Node {
                 return false;
             }
             if health.state != state {
-                health.since = jiff::Timestamp::now();
+                health.since = self.clock.now();
                 match state {
                     StoreState::Available => tracing::info!("the store is available"),
                     StoreState::Unreachable => tracing::warn!(why, "the store cannot be reached"),
@@ -73,26 +77,26 @@ impl Node {
     }
 
     /// Takes entries that the feed brings: proves them, mirrors them, and passes on what is new to this node.
-    pub(super) async fn ingest(&self, log: &LogName, raw: Vec<Raw>) -> Result<(), Stray> {
-        let taken = self.ledger.take(log, raw)?;
-        self.mirror.offer(log, taken.all.clone());
-        for ended in taken.ended {
+    pub(super) async fn ingest(&self, log: &LogName, raw: Vec<RawEntry>) -> Result<(), FeedMismatch> {
+        let ingested = self.log_heads.take(log, raw)?;
+        self.mirror.offer(log, ingested.all.clone());
+        for ended in ingested.ended {
             self.lose(ended).await;
         }
         let begins_epoch = |entry: &Sealed| entry.commit.changes.iter().any(|change| matches!(change, Change::NewEpoch(_)));
-        if taken.foreign.iter().any(begins_epoch) {
+        if ingested.foreign.iter().any(begins_epoch) {
             self.tell_replaced(log, Vec::new()).await;
         } else {
-            self.tell_entries(log, taken.foreign).await;
+            self.tell_entries(log, ingested.foreign).await;
         }
         Ok(())
     }
 
     /// Removes the log of an environment that is gone, wherever it is.
-    pub(super) async fn lose(&self, ended: Ended) {
-        let Ended { log, head } = ended;
+    pub(super) async fn lose(&self, ended: EndedLog) {
+        let EndedLog { log, head } = ended;
         // Every node tries; one that died over it leaves nothing that the others do not remove.
-        if let Ok(live) = self.link.live()
+        if let Ok(live) = self.connector.connection()
             && let Err(error) = query::remove(&live, &self.scripts.remove, &log, &keys::head_text(head)).await
         {
             tracing::info!(%log, %error, "the log of a deleted environment is not removed from Redis yet");
@@ -134,7 +138,7 @@ impl Node {
 
     /// Everything about a log, from the mirror, once that has what is known.
     pub(super) async fn load(&self, log: &LogName) -> Result<Loaded, StoreError> {
-        self.mirror.reach(log, self.ledger.head(log).sequence).await;
+        self.mirror.reach(log, self.log_heads.head(log).sequence).await;
         self.mirror.store.load(log).await
     }
 }

@@ -8,9 +8,9 @@ use ripcord_proto::table::{Entry, Entity, Table};
 use ripcord_proto::{EnvironmentKey, KillId, Position, Sequence, Snapshot};
 use serde_json::value::RawValue;
 
+use super::connection::{CallError, RedisConnection, RedisConnector, Script};
 use super::keys::{self, StoredHead};
-use super::ledger::Raw;
-use super::link::{CallError, Link, Live, Script};
+use super::log_heads::RawEntry;
 use crate::store::state::StoredState;
 use crate::store::{Append, AppendError, LogName};
 
@@ -18,7 +18,7 @@ use crate::store::{Append, AppendError, LogName};
 pub(super) type Rows = Vec<(String, Vec<String>)>;
 
 /// Appends in one atomic step.
-pub(super) async fn append(link: &Link, script: &Script, append: &Append) -> Result<(), AppendError> {
+pub(super) async fn append(connector: &RedisConnector, script: &Script, append: &Append) -> Result<(), AppendError> {
     let (state, log) = (keys::state(&append.log), keys::log(&append.log));
     let mut command = script.over(&[&state, &log]);
     command.arg(keys::head_text(append.expected)).arg(append.entries.len());
@@ -38,7 +38,7 @@ pub(super) async fn append(link: &Link, script: &Script, append: &Append) -> Res
         command.arg(field);
     }
 
-    let live = link.live().map_err(unavailable)?;
+    let live = connector.connection().map_err(unavailable)?;
     let answer: Value = live.run(script, &command).await.map_err(unavailable)?;
     if answer == Value::Okay {
         return Ok(());
@@ -63,7 +63,7 @@ fn moved(actual: &[u8]) -> AppendError {
 }
 
 /// Up to `count` entries after `after`.
-pub(super) async fn entries(live: &Live, log: &LogName, after: Sequence, count: usize) -> Result<Vec<Raw>, CallError> {
+pub(super) async fn entries(live: &RedisConnection, log: &LogName, after: Sequence, count: usize) -> Result<Vec<RawEntry>, CallError> {
     let mut command = redis::cmd("XRANGE");
     command.arg(keys::log(log)).arg(keys::id(after.next())).arg("+").arg("COUNT").arg(count);
     let rows: Rows = live.call(&command).await?;
@@ -71,12 +71,12 @@ pub(super) async fn entries(live: &Live, log: &LogName, after: Sequence, count: 
 }
 
 /// Rows as entries; one that ripcord did not write ends them, and is missed where it should be.
-pub(super) fn raw(rows: Rows) -> Vec<Raw> {
+pub(super) fn raw(rows: Rows) -> Vec<RawEntry> {
     let entry = |(id, fields): (String, Vec<String>)| {
         let mut fields = fields.into_iter();
         let digest = fields.by_ref().nth(1)?.parse().ok()?;
         let body = fields.nth(1)?;
-        Some(Raw {
+        Some(RawEntry {
             sequence: keys::sequence(&id)?,
             digest,
             body,
@@ -86,7 +86,7 @@ pub(super) fn raw(rows: Rows) -> Vec<Raw> {
 }
 
 /// The heads of logs as they are stored, asked in one go.
-pub(super) async fn heads(live: &Live, logs: impl IntoIterator<Item = &LogName>) -> Result<Vec<String>, CallError> {
+pub(super) async fn heads(live: &RedisConnection, logs: impl IntoIterator<Item = &LogName>) -> Result<Vec<String>, CallError> {
     let mut commands = redis::pipe();
     for log in logs {
         commands.cmd("HGET").arg(keys::state(log)).arg("head");
@@ -99,7 +99,7 @@ pub(super) async fn heads(live: &Live, logs: impl IntoIterator<Item = &LogName>)
 }
 
 /// The state of an environment as Redis has it; `None` where it has none, or where it does not agree with its own content hash.
-pub(super) async fn state(live: &Live, environment: &EnvironmentKey) -> Result<Option<StoredState>, CallError> {
+pub(super) async fn state(live: &RedisConnection, environment: &EnvironmentKey) -> Result<Option<StoredState>, CallError> {
     let mut command = redis::cmd("HGETALL");
     command.arg(keys::state(&LogName::Environment(environment.clone())));
     let mut fields: BTreeMap<String, String> = live.call(&command).await?;
@@ -141,7 +141,7 @@ where
 }
 
 /// Removes a log, unless it has moved on from `head`.
-pub(super) async fn remove(live: &Live, script: &Script, log: &LogName, head: &str) -> Result<(), CallError> {
+pub(super) async fn remove(live: &RedisConnection, script: &Script, log: &LogName, head: &str) -> Result<(), CallError> {
     let (state, stream, claims) = (keys::state(log), keys::log(log), keys::claims(log));
     let mut command = script.over(&[&state, &stream, &claims]);
     command.arg(head);

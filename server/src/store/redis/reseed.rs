@@ -10,13 +10,13 @@ use ripcord_proto::change::{Change, EpochCause};
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::{EnvironmentKey, Sequence};
 
-use super::fill::Filling;
+use super::backfill::Backfill;
+use super::connection::{CallError, RedisConnection};
 use super::keys;
-use super::link::{CallError, Live};
-use super::node::Node;
+use super::log_status::LogStatus;
+use super::node::RedisNode;
 use super::query;
-use super::watch::Standing;
-use crate::store::epoch::{self, Beginning};
+use crate::store::epoch::{self, EpochStart};
 use crate::store::state::StoredState;
 use crate::store::{Append, Contents, Head, Loaded, LogName, Store as _, StoreError};
 
@@ -39,19 +39,19 @@ pub(super) enum ReseedError {
 }
 
 /// Does this node's part for a log that stands otherwise than this node knows it.
-pub(super) async fn settle(node: &Node, live: &Live, log: &LogName, standing: Standing) -> Result<(), ReseedError> {
-    let known = node.ledger.head(log);
-    match standing {
-        Standing::Whole => Ok(()),
-        Standing::Unreadable(head) => claim(node, live, log, &head).await,
-        Standing::Reseeding => claim(node, live, log, keys::RESEEDING).await,
+pub(super) async fn settle(node: &RedisNode, live: &RedisConnection, log: &LogName, status: LogStatus) -> Result<(), ReseedError> {
+    let known = node.log_heads.head(log);
+    match status {
+        LogStatus::InSync => Ok(()),
+        LogStatus::Unreadable(head) => claim(node, live, log, &head).await,
+        LogStatus::Reseeding => claim(node, live, log, keys::RESEEDING).await,
         // A later epoch was agreed upon without this node.
-        Standing::Other(stored) if stored.epoch > known.epoch => adopt(node, live, log).await,
-        Standing::Other(stored) if rank(stored) > rank(known) => {
+        LogStatus::Diverged(stored) if stored.epoch > known.epoch => adopt(node, live, log).await,
+        LogStatus::Diverged(stored) if rank(stored) > rank(known) => {
             adopt(node, live, log).await?;
             begin_epoch(node, log).await
         }
-        Standing::Behind(stored) | Standing::Other(stored) => claim(node, live, log, &keys::head_text(stored)).await,
+        LogStatus::Behind(stored) | LogStatus::Diverged(stored) => claim(node, live, log, &keys::head_text(stored)).await,
     }
 }
 
@@ -60,11 +60,11 @@ fn rank(head: Head) -> String {
     format!("{:020} {:020} {:020} {}", head.epoch.0, head.revision.0, head.sequence.0, head.chain)
 }
 
-async fn claim(node: &Node, live: &Live, log: &LogName, seen: &str) -> Result<(), ReseedError> {
+async fn claim(node: &RedisNode, live: &RedisConnection, log: &LogName, seen: &str) -> Result<(), ReseedError> {
     // What the system log says comes first: an environment that was deleted is no loss.
-    let system = node.ledger.head(&LogName::System).sequence;
+    let system = node.log_heads.head(&LogName::System).sequence;
     let is_news = *log != LogName::System && !query::entries(live, &LogName::System, system, 1).await?.is_empty();
-    if is_news || !node.ledger.tracks(log) {
+    if is_news || !node.log_heads.tracks(log) {
         return Ok(());
     }
     match ask(node, live, log, seen).await?.as_str() {
@@ -74,8 +74,8 @@ async fn claim(node: &Node, live: &Live, log: &LogName, seen: &str) -> Result<()
 }
 
 /// Claims, and asks whose turn it is. The node that fills says with it that it is alive.
-async fn ask(node: &Node, live: &Live, log: &LogName, seen: &str) -> Result<String, CallError> {
-    let known = node.ledger.head(log);
+async fn ask(node: &RedisNode, live: &RedisConnection, log: &LogName, seen: &str) -> Result<String, CallError> {
+    let known = node.log_heads.head(log);
     let claim = if known == Head::START {
         String::new()
     } else {
@@ -88,25 +88,25 @@ async fn ask(node: &Node, live: &Live, log: &LogName, seen: &str) -> Result<Stri
     live.run(&node.scripts.claim, &command).await
 }
 
-async fn fill(node: &Node, live: &Live, log: &LogName) -> Result<(), ReseedError> {
+async fn fill(node: &RedisNode, live: &RedisConnection, log: &LogName) -> Result<(), ReseedError> {
     let Loaded { state, tail, head } = node.load(log).await?;
     tracing::warn!(%log, epoch = %head.epoch.next(), revision = %head.revision, "filling the log in Redis from what this node knows");
-    let filling = Filling::begin(live, log, &node.id).await?;
+    let backfill = Backfill::begin(live, log, &node.id).await?;
     let mut after = Sequence(0);
     while after < head.sequence {
         let entries = node.mirror.store.read(log, after, BATCH).await?;
         let Some(last) = entries.last() else { break };
         after = last.commit.sequence;
-        filling.add(&entries).await?;
+        backfill.add(&entries).await?;
         if ask(node, live, log, keys::RESEEDING).await? != "fill" {
             return Ok(());
         }
     }
     let entry = epoch_entry(node, head)?;
-    filling.add(std::slice::from_ref(&entry)).await?;
+    backfill.add(std::slice::from_ref(&entry)).await?;
     let state = state_at(log, state, &tail, &entry);
-    filling.finish(head.after(&entry), state.as_ref()).await?;
-    if filling.switch(&node.scripts.switch, Some(&node.id)).await? {
+    backfill.finish(head.after(&entry), state.as_ref()).await?;
+    if backfill.switch(&node.scripts.switch, Some(&node.id)).await? {
         tracing::warn!(%log, epoch = %entry.commit.epoch, "the log in Redis is filled again");
     }
     Ok(())
@@ -121,8 +121,9 @@ fn state_at(log: &LogName, state: Option<StoredState>, tail: &[Sealed], last: &S
 }
 
 /// The entry that begins the next epoch.
-fn epoch_entry(node: &Node, head: Head) -> Result<Sealed, serde_json::Error> {
-    let beginning = Beginning {
+fn epoch_entry(node: &RedisNode, head: Head) -> Result<Sealed, serde_json::Error> {
+    let beginning = EpochStart {
+        at: node.clock.now(),
         node: &node.name,
         cause: EpochCause::Reseeded,
         reason: "the store had lost this log, or held another one; it was filled again from what the nodes knew",
@@ -131,24 +132,24 @@ fn epoch_entry(node: &Node, head: Head) -> Result<Sealed, serde_json::Error> {
 }
 
 /// Begins an epoch in a log that was taken over within one: readers must not take two histories for one.
-async fn begin_epoch(node: &Node, log: &LogName) -> Result<(), ReseedError> {
-    let expected = node.ledger.head(log);
+async fn begin_epoch(node: &RedisNode, log: &LogName) -> Result<(), ReseedError> {
+    let expected = node.log_heads.head(log);
     let append = Append {
         log: log.clone(),
         expected,
         entries: vec![epoch_entry(node, expected)?],
     };
     // Where another node was faster, its entry serves as well.
-    if let Err(error) = query::append(&node.link, &node.scripts.append, &append).await {
+    if let Err(error) = query::append(&node.connector, &node.scripts.append, &append).await {
         tracing::info!(%log, %error, "the epoch is begun by another node, or at the next look");
     }
     Ok(())
 }
 
 /// Takes over the log in Redis in place of the one that this node knows.
-async fn adopt(node: &Node, live: &Live, log: &LogName) -> Result<(), ReseedError> {
+async fn adopt(node: &RedisNode, live: &RedisConnection, log: &LogName) -> Result<(), ReseedError> {
     let entries = fetch(live, log).await?;
-    node.mirror.reach(log, node.ledger.head(log).sequence).await;
+    node.mirror.reach(log, node.log_heads.head(log).sequence).await;
     let known = node.mirror.store.read(log, Sequence(0), usize::MAX).await?;
     let common = entries.iter().zip(&known).take_while(|(new, old)| new.digest == old.digest).count();
     let orphaned: Vec<_> = known.iter().skip(common).cloned().collect();
@@ -166,19 +167,19 @@ async fn adopt(node: &Node, live: &Live, log: &LogName) -> Result<(), ReseedErro
     if *log == LogName::System {
         let (before, now) = (environments(&known), environments(&contents.entries));
         let gone = before.difference(&now).map(|key| LogName::Environment(key.clone()));
-        for ended in gone.filter_map(|log| node.ledger.forget(&log)) {
+        for ended in gone.filter_map(|log| node.log_heads.forget(&log)) {
             node.lose(ended).await;
         }
-        now.into_iter().map(LogName::Environment).for_each(|log| node.ledger.track(&log));
+        now.into_iter().map(LogName::Environment).for_each(|log| node.log_heads.track(&log));
     }
     let head = node.mirror.replace(contents).await?;
-    node.ledger.set(log, head);
+    node.log_heads.set(log, head);
     node.tell_replaced(log, orphaned).await;
     Ok(())
 }
 
 /// The whole log, proven.
-async fn fetch(live: &Live, log: &LogName) -> Result<Vec<Sealed>, ReseedError> {
+async fn fetch(live: &RedisConnection, log: &LogName) -> Result<Vec<Sealed>, ReseedError> {
     let (mut entries, mut head) = (Vec::new(), Head::START);
     loop {
         let raw = query::entries(live, log, head.sequence, BATCH).await?;
@@ -207,17 +208,17 @@ pub(super) fn environments(system: &[Sealed]) -> BTreeSet<EnvironmentKey> {
 }
 
 /// Replaces a log by `contents`, whatever it held. For restoring a backup.
-pub(super) async fn install(node: &Node, contents: Contents) -> Result<(), ReseedError> {
-    let live = node.link.live()?;
+pub(super) async fn install(node: &RedisNode, contents: Contents) -> Result<(), ReseedError> {
+    let live = node.connector.connection()?;
     let log = contents.log.clone();
-    let filling = Filling::begin(&live, &log, &node.id).await?;
-    filling.add(&contents.entries).await?;
+    let backfill = Backfill::begin(&live, &log, &node.id).await?;
+    backfill.add(&contents.entries).await?;
     let head = contents.head();
     let state = state_of(&contents);
-    filling.finish(head, state.as_ref()).await?;
-    filling.switch(&node.scripts.switch, None).await?;
+    backfill.finish(head, state.as_ref()).await?;
+    backfill.switch(&node.scripts.switch, None).await?;
     node.mirror.replace(contents).await?;
-    node.ledger.set(&log, head);
+    node.log_heads.set(&log, head);
     Ok(())
 }
 

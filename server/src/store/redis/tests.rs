@@ -3,8 +3,11 @@ mod reseeding;
 mod server;
 mod traffic;
 
+use std::sync::Arc;
+
 use self::server::RedisServer;
 use super::{RedisConfig, RedisStore};
+use crate::clock::SystemClock;
 use crate::store::Store;
 use crate::store::contract::{Fresh, contract};
 
@@ -35,6 +38,7 @@ async fn open(redis: &RedisServer, directory: &tempfile::TempDir, node: &str) ->
         url: redis.url(),
         directory: directory.path().to_owned(),
         node: node.to_owned(),
+        clock: Arc::new(SystemClock),
     };
     RedisStore::open(config).await.unwrap()
 }

@@ -1,19 +1,19 @@
-//! When a state is kept, and which old ones may go.
+//! When a state is stored, and which old ones may be deleted.
 //!
-//! A look back loads the newest state at or before a revision and replays the entries up to it. States are kept often enough that
-//! the newest revisions are near one, and thinned out so that old ones cost little: the further back, the wider apart, up to a
-//! bound that keeps every look back short.
+//! To read an old revision, the newest state at or before it is loaded and the entries up to it are replayed. States are stored
+//! often enough that the newest revisions are near one, and thinned out so that old ones cost little: the older, the further
+//! apart, up to a bound that keeps every read short.
 
 use ripcord_proto::Sequence;
 
-/// When to keep a state, and which to let go.
+/// When to store a state, and which to delete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StatePolicy {
-    /// Entries since the last state after which the next is kept, whatever they weigh.
+    /// Entries since the last state after which the next is stored, whatever their size.
     pub entries: u64,
-    /// Bytes of log since the last state after which the next is kept, however few entries they are.
+    /// Bytes of log since the last state after which the next is stored, however few entries.
     pub bytes: u64,
-    /// Entries between two states that may be replayed for a look back, at most.
+    /// Maximum number of entries between two states, which a read may have to replay.
     pub widest: u64,
 }
 
@@ -24,21 +24,21 @@ impl Default for StatePolicy {
 }
 
 impl StatePolicy {
-    /// What everybody keeps by.
+    /// The policy of every node.
     pub const DEFAULT: Self = Self {
         entries: 512,
         bytes: 4 * 1024 * 1024,
         widest: 8 * 512,
     };
 
-    /// Whether it is time to keep a state: `entries` and `bytes` of log since the last one, of which `state_bytes` is the size.
-    /// A state that is larger than the log since is not written again for the bytes alone.
+    /// Whether it is time to store a state, `entries` and `bytes` of log after the last one, which has `state_bytes`. A state
+    /// that is larger than the log since then is not written again for the bytes alone.
     pub fn is_due(&self, entries: u64, bytes: u64, state_bytes: u64) -> bool {
         entries >= self.entries || bytes >= self.bytes.max(state_bytes)
     }
 
-    /// Which of the kept states (ascending) may go. The newest stays, and so does the first; between two that stay are at most
-    /// `widest` entries, or as many as one state apart is anyway. Distances double with age.
+    /// Which of the stored states (ascending) may be deleted. The newest and the first stay; between two that stay are at most
+    /// `widest` entries, or as many as lie between two neighbours anyway. Distances double with age.
     pub fn superfluous(&self, kept: &[Sequence]) -> Vec<Sequence> {
         let Some(newest) = kept.last() else { return Vec::new() };
         let mut gone = Vec::new();

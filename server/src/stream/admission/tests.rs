@@ -1,6 +1,6 @@
 use super::*;
 
-fn admitted(admission: &mut Admission<u32>, now: Instant) -> Vec<u32> {
+fn admitted(admission: &mut AdmissionQueue<u32>, now: Instant) -> Vec<u32> {
     std::iter::from_fn(|| {
         let next = admission.next(now);
         if next.is_some() {
@@ -14,7 +14,7 @@ fn admitted(admission: &mut Admission<u32>, now: Instant) -> Vec<u32> {
 #[test]
 fn those_whom_a_kill_passed_by_are_let_in_first_and_each_in_its_turn() {
     let now = Instant::now();
-    let mut admission = Admission::new(100.0, now);
+    let mut admission = AdmissionQueue::new(100.0, now);
     for client in 0..20 {
         let precedence = if client % 2 == 0 { Precedence::Ordinary } else { Precedence::Urgent };
         admission.push(client, precedence);
@@ -27,7 +27,7 @@ fn those_whom_a_kill_passed_by_are_let_in_first_and_each_in_its_turn() {
 #[test]
 fn a_storm_is_let_in_at_the_rate_that_is_set() {
     let start = Instant::now();
-    let mut admission = Admission::new(2_000.0, start);
+    let mut admission = AdmissionQueue::new(2_000.0, start);
     for client in 0..10_000 {
         admission.push(client, Precedence::Ordinary);
     }
@@ -46,7 +46,7 @@ fn a_storm_is_let_in_at_the_rate_that_is_set() {
 #[test]
 fn a_kill_moves_those_who_wait_to_the_front() {
     let now = Instant::now();
-    let mut admission = Admission::new(30.0, now);
+    let mut admission = AdmissionQueue::new(30.0, now);
     for client in 0..6 {
         admission.push(client, Precedence::Ordinary);
     }
@@ -57,7 +57,7 @@ fn a_kill_moves_those_who_wait_to_the_front() {
 #[test]
 fn large_snapshots_are_spread_wider() {
     let now = Instant::now();
-    let mut admission = Admission::new(100.0, now);
+    let mut admission = AdmissionQueue::new(100.0, now);
     for client in 0..10 {
         admission.push(client, Precedence::Ordinary);
     }

@@ -14,7 +14,7 @@ fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
 fn the_members_of_a_hello_may_be_query_parameters() {
     let hash = "ab".repeat(32);
     let query = format!("sdk=ripcord-js%2F1.0&instance=web+1&instance_id=i1&epoch=2&revision=7&hash={hash}&environment=staging");
-    let query = Query::parse(&query);
+    let query = StreamQuery::parse(&query);
     assert_eq!(query.environment.as_deref(), Some("staging"));
     let hello = query.hello(&HeaderMap::new()).unwrap();
     assert_eq!(
@@ -28,7 +28,7 @@ fn the_members_of_a_hello_may_be_query_parameters() {
 
 #[test]
 fn a_reader_that_says_nothing_of_itself_is_one_that_cannot_acknowledge() {
-    let hello = Query::parse("").hello(&headers(&[("user-agent", "curl/8")])).unwrap();
+    let hello = StreamQuery::parse("").hello(&headers(&[("user-agent", "curl/8")])).unwrap();
     assert_eq!(hello.sdk, "curl/8");
     assert_eq!(hello.instance_id.len(), 32);
     assert_eq!(hello.position(), None);
@@ -37,7 +37,7 @@ fn a_reader_that_says_nothing_of_itself_is_one_that_cannot_acknowledge() {
 
 #[test]
 fn the_last_event_id_weighs_more_than_the_query() {
-    let hello = Query::parse("instance_id=i&epoch=1&revision=1")
+    let hello = StreamQuery::parse("instance_id=i&epoch=1&revision=1")
         .hello(&headers(&[("last-event-id", "1:9")]))
         .unwrap();
     assert_eq!(hello.position(), Some(Position::new(1, 9)));
@@ -51,10 +51,10 @@ fn what_cannot_be_read_is_refused_by_name() {
         ("hash=zz", "hash"),
         ("instance_id=i&acknowledges=maybe", "acknowledges"),
     ] {
-        let refusal = Query::parse(query).hello(&HeaderMap::new()).unwrap_err();
+        let refusal = StreamQuery::parse(query).hello(&HeaderMap::new()).unwrap_err();
         assert!(refusal.problem().detail.starts_with(name), "{}", refusal.problem().detail);
     }
     let long = format!("instance={}", "n".repeat(256));
-    assert!(Query::parse(&long).hello(&HeaderMap::new()).is_err());
-    assert!(Query::parse("").hello(&headers(&[("last-event-id", "seven")])).is_err());
+    assert!(StreamQuery::parse(&long).hello(&HeaderMap::new()).is_err());
+    assert!(StreamQuery::parse("").hello(&headers(&[("last-event-id", "seven")])).is_err());
 }

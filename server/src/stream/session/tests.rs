@@ -1,6 +1,7 @@
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use ripcord_proto::frame::{Goodbye, Overlay, Resync, ServerFrame};
 use ripcord_proto::{Epoch, Revision};
 
@@ -40,14 +41,14 @@ impl Play {
         let on = self.stage.position().revision.0.is_multiple_of(2);
         let delta = self.stage.put(on);
         self.previous = Some(delta.from);
-        self.history.lock().unwrap().push(delta);
+        self.history.lock().push(delta);
     }
 
     fn pull(&mut self) {
         let on = self.stage.position().revision.0.is_multiple_of(2);
         let delta = self.stage.pull(on);
         self.previous = Some(delta.from);
-        self.history.lock().unwrap().push(delta);
+        self.history.lock().push(delta);
     }
 
     fn kill_provisionally(&mut self) {
@@ -164,7 +165,7 @@ fn a_hash_that_differs_is_healed_once_and_confirms_nothing() {
     let mut session = live(&play, Some(1));
     let wrong = ripcord_proto::digest::Digest::ZERO;
     for expected in [true, false] {
-        assert_eq!(session.hear(ack(&play, 1, wrong), &play.head()), Reaction::Heard);
+        assert_eq!(session.hear(ack(&play, 1, wrong), &play.head()), Reaction::Noted);
         assert_eq!(next(&mut session, &play).is_some(), expected);
     }
     let right = play.stage.served.hash;
@@ -176,7 +177,7 @@ fn a_client_that_asks_for_a_snapshot_gets_it() {
     let play = Play::new(3);
     let mut session = live(&play, Some(1));
     let resync = ClientFrame::Resync(Resync { why: "hash".to_owned() });
-    assert_eq!(session.hear(resync, &play.head()), Reaction::Heard);
+    assert_eq!(session.hear(resync, &play.head()), Reaction::Noted);
     assert!(matches!(next(&mut session, &play), Some(ServerFrame::Snapshot(..))));
 }
 

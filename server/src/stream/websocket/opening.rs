@@ -12,23 +12,23 @@ use ripcord_proto::problem::Code;
 use tokio::io::AsyncWriteExt as _;
 
 use super::{Socket, drive};
-use crate::http::Refusal;
-use crate::stream::connection::{Opening, Outlet};
+use crate::http::ApiError;
+use crate::stream::client_socket::ClientSocket;
+use crate::stream::connection::{NewConnection, Outlet};
 use crate::stream::feed::Feed;
-use crate::stream::hello::Query;
+use crate::stream::hello::StreamQuery;
 use crate::stream::hub::Hub;
-use crate::stream::transport::Transport;
-use crate::stream::{STREAM_PATH, Shared};
+use crate::stream::{STREAM_PATH, StreamState};
 
 /// Answers a WebSocket's opening request and, where it is granted, drives the connection to its end.
-pub(in crate::stream) async fn accept(hub: Rc<Hub>, request: Request, mut transport: Transport, early: Bytes) {
+pub(in crate::stream) async fn accept(hub: Rc<Hub>, request: Request, mut transport: ClientSocket, early: Bytes) {
     let granted = handshake(request.head())
-        .map_err(|error| Refusal::new(Code::BadRequest, format!("This is no WebSocket's opening request: {error}.")))
+        .map_err(|error| ApiError::new(Code::BadRequest, format!("This is no WebSocket's opening request: {error}.")))
         .and_then(|mut response| Ok((response.finish(), grant(&hub, &request)?)));
     let (response, (feed, key_id)) = match granted {
         Ok(granted) => granted,
         Err(refusal) => {
-            Shared::refused(&refusal);
+            StreamState::refused(&refusal);
             // Whether a refused client still listens is its own affair.
             let _ = transport.write_all(&http1(&refusal)).await;
             let _ = transport.shutdown().await;
@@ -45,7 +45,7 @@ pub(in crate::stream) async fn accept(hub: Rc<Hub>, request: Request, mut transp
     drop(response);
     let mut socket = Socket::new(transport);
     socket.writing = Some((head.into(), None));
-    let connection = hub.open(Opening {
+    let connection = hub.open(NewConnection {
         feed,
         key_id,
         control: Rc::clone(socket.transport.control()),
@@ -58,22 +58,22 @@ pub(in crate::stream) async fn accept(hub: Rc<Hub>, request: Request, mut transp
         connection.take_in(&hub, &early);
     }
     // The connection holds a token, by which the end of the server waits for it.
-    actix_web::rt::spawn(drive(Rc::clone(&hub), connection));
+    crate::tasks::on_this_worker(drive(Rc::clone(&hub), connection));
 }
 
-fn grant(hub: &Hub, request: &Request) -> Result<(Arc<Feed>, Arc<str>), Refusal> {
+fn grant(hub: &Hub, request: &Request) -> Result<(Arc<Feed>, Arc<str>), ApiError> {
     if request.path() != STREAM_PATH {
-        return Err(Refusal::new(
+        return Err(ApiError::new(
             Code::NotFound,
             format!("There is no WebSocket at {}; streams are at {}.", request.path(), STREAM_PATH),
         ));
     }
-    let query = Query::parse(request.uri().query().unwrap_or_default());
+    let query = StreamQuery::parse(request.uri().query().unwrap_or_default());
     hub.shared.grant(&request.head().headers, query.environment.as_deref())
 }
 
 /// A refusal as the bytes of an HTTP/1.1 response, for a socket that no longer belongs to the framework.
-fn http1(refusal: &Refusal) -> Vec<u8> {
+fn http1(refusal: &ApiError) -> Vec<u8> {
     let response = refusal.render(None);
     let status = response.status();
     let mut bytes = format!("HTTP/1.1 {} {}\r\n", status.as_u16(), status.canonical_reason().unwrap_or_default()).into_bytes();

@@ -12,8 +12,8 @@ use ripcord_proto::{FlagKey, KillScope};
 
 use super::hold::Held;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Ask, CommitError, Decider};
-use crate::http::Refusal;
+use crate::commit::{CommitError, Operation, Precheck};
+use crate::http::ApiError;
 use crate::rollback::{self, Order, Prepared};
 use crate::store::StoreState;
 use crate::trigger::fate;
@@ -129,7 +129,7 @@ impl Triggers {
             }
             Admitted::Steps(_) | Admitted::Nothing => Err(CommitError::RecordMoved(RecordKey::Firing(asking.id()))),
         };
-        let asks = vec![Ask::DecideNow(Decider::new(decide)), Ask::Rollback(Box::new(reversal))];
+        let asks = vec![Operation::DecideNow(Precheck::new(decide)), Operation::Rollback(Box::new(reversal))];
         match tokio::time::timeout(PATIENCE, self.commit(incident, asks)).await {
             Ok(Ok(Some(firing))) => Ok(Back::Done(Box::new(firing))),
             Ok(Ok(None) | Err(CommitError::RecordMoved(RecordKey::Firing(_)))) => Ok(Back::Overtaken),
@@ -143,7 +143,7 @@ impl Triggers {
 }
 
 /// What a refusal means for a trigger.
-fn stopped(refusal: &Refusal) -> Stopped {
+fn stopped(refusal: &ApiError) -> Stopped {
     let problem = refusal.problem();
     if matches!(problem.code, Code::StoreUnavailable | Code::OutcomeUnknown | Code::Reseeding | Code::NotReady) {
         return Stopped::Away(problem.detail.clone());

@@ -9,7 +9,7 @@ use crate::store::contract::{Writer, digests};
 use crate::store::{Store, StoreError};
 
 const DATABASE: &str = "ripcord.redb";
-const MARK: &str = "ripcord.head";
+const MARKER: &str = "ripcord.head";
 
 /// A data directory with two logs, closed cleanly or left as a killed process leaves it.
 struct Written {
@@ -43,7 +43,7 @@ async fn written(is_closed: bool) -> Written {
 }
 
 fn copy(from: &Path, to: &Path) {
-    for file in [DATABASE, MARK] {
+    for file in [DATABASE, MARKER] {
         std::fs::copy(from.join(file), to.join(file)).unwrap();
     }
 }
@@ -131,7 +131,7 @@ async fn an_older_file_in_place_of_the_newest_is_refused() {
     std::fs::copy(older.path().join(DATABASE), directory.path().join(DATABASE)).unwrap();
     let refused = open(directory.path()).unwrap_err();
     assert!(refused.to_string().contains("entry 4 of the log production"), "{refused}");
-    std::fs::remove_file(directory.path().join(MARK)).unwrap();
+    std::fs::remove_file(directory.path().join(MARKER)).unwrap();
     let store = open(directory.path()).unwrap();
     assert_eq!(store.load(&writer.log).await.unwrap().head.sequence, Sequence(3), "on purpose it is taken");
 }
@@ -140,11 +140,11 @@ async fn an_older_file_in_place_of_the_newest_is_refused() {
 async fn a_mark_that_is_damaged_or_missing_costs_nothing() {
     let written = written(true).await;
     for harm in [
-        |directory: &Path| std::fs::remove_file(directory.join(MARK)).unwrap(),
-        |directory: &Path| cut(&directory.join(MARK), 0),
-        |directory: &Path| cut(&directory.join(MARK), 700),
-        |directory: &Path| flip(&directory.join(MARK), 20),
-        |directory: &Path| flip(&directory.join(MARK), 532),
+        |directory: &Path| std::fs::remove_file(directory.join(MARKER)).unwrap(),
+        |directory: &Path| cut(&directory.join(MARKER), 0),
+        |directory: &Path| cut(&directory.join(MARKER), 700),
+        |directory: &Path| flip(&directory.join(MARKER), 20),
+        |directory: &Path| flip(&directory.join(MARKER), 532),
     ] {
         assert!(!is_refused_or_whole(&written, "the mark", harm).await);
     }

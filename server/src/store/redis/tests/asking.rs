@@ -11,7 +11,7 @@ use super::open;
 use super::server::RedisServer;
 use super::traffic::eventually;
 use crate::store::Store as _;
-use crate::store::redis::Answerer;
+use crate::store::redis::QueryHandler;
 
 /// Answers a question with itself, or never.
 enum Node {
@@ -19,7 +19,7 @@ enum Node {
     Mute,
 }
 
-impl Answerer for Node {
+impl QueryHandler for Node {
     fn answer<'a>(&'a self, question: &'a RawValue) -> BoxFuture<'a, Option<Box<RawValue>>> {
         match self {
             Self::Echo => ready(Some(question.to_owned())).boxed(),
@@ -37,21 +37,21 @@ async fn a_question_is_answered_by_all_live_nodes_and_the_silent_are_named() {
     let redis = RedisServer::start(&[]).await;
     let directories = [(); 4].map(|()| tempfile::tempdir().unwrap());
     let mut stores = Vec::new();
-    let mut exchanges = Vec::new();
+    let mut queries = Vec::new();
     for (name, directory) in ["a", "b", "c", "mute"].iter().zip(&directories) {
         let store = open(&redis, directory, name).await;
-        exchanges.push(store.exchange(Arc::new(if *name == "mute" { Node::Mute } else { Node::Echo })));
+        queries.push(store.cluster_query(Arc::new(if *name == "mute" { Node::Mute } else { Node::Echo })));
         stores.push(store);
     }
-    eventually("a knows the others", async || exchanges[0].others() == ["b", "c", "mute"]).await;
+    eventually("a knows the others", async || queries[0].others() == ["b", "c", "mute"]).await;
     let patience = Duration::from_millis(400);
-    eventually("b and c answer", async || exchanges[0].ask(&question(), patience).await.answered.len() == 2).await;
-    let answers = exchanges[0].ask(&question(), patience).await;
+    eventually("b and c answer", async || queries[0].ask(&question(), patience).await.answered.len() == 2).await;
+    let answers = queries[0].ask(&question(), patience).await;
     assert_eq!(answers.missing, ["mute"]);
     assert_eq!(answers.answered["b"].as_ref().unwrap().get(), question().get());
 
     let (asked, question_to_all) = (Instant::now(), question());
-    let (answers, closed) = tokio::join!(exchanges[0].ask(&question_to_all, Duration::from_secs(20)), async {
+    let (answers, closed) = tokio::join!(queries[0].ask(&question_to_all, Duration::from_secs(20)), async {
         tokio::time::sleep(Duration::from_millis(200)).await;
         stores[3].close().await
     });
@@ -59,12 +59,12 @@ async fn a_question_is_answered_by_all_live_nodes_and_the_silent_are_named() {
     assert_eq!((answers.answered.len(), answers.missing.len()), (2, 0));
     assert!(asked.elapsed() < Duration::from_secs(10), "who dies while it is asked is not waited for");
     let asked = Instant::now();
-    let answers = exchanges[0].ask(&question(), Duration::from_secs(5)).await;
+    let answers = queries[0].ask(&question(), Duration::from_secs(5)).await;
     assert!(answers.missing.is_empty(), "who said goodbye is not waited for");
     assert!(asked.elapsed() < Duration::from_secs(1));
 
     redis.pause();
-    let answers = exchanges[0].ask(&question(), patience).await;
+    let answers = queries[0].ask(&question(), patience).await;
     assert!(answers.answered.is_empty());
     assert_eq!(answers.missing, ["b", "c"], "without Redis nobody is reached");
     redis.resume();

@@ -49,7 +49,7 @@ async fn a_redis_that_is_emptied_under_traffic_is_filled_again() {
     let (a, b) = (open(&redis, &directories[0], "a").await, open(&redis, &directories[1], "b").await);
     let (mut feed_a, mut feed_b) = (a.feed().unwrap(), b.feed().unwrap());
     let (production, system) = (log("production"), LogName::System);
-    b.node.ledger.track(&production);
+    b.node.log_heads.track(&production);
     let mut written = vec![commit(&a, &system).await];
     let mut answered = Vec::new();
     for _ in 0..10 {
@@ -135,7 +135,7 @@ async fn a_fresh_node_yields_to_one_that_knows_more() {
     let mut feed = fresh.feed().unwrap();
     let bootstrap = commit(&fresh, &LogName::System).await;
     // It differs from what the old node wrote first.
-    fresh.node.ledger.track(&production);
+    fresh.node.log_heads.track(&production);
     let old = open(&redis, &directories[0], "old").await;
     let _old_feed = old.feed();
     reaches(&old, &production, 2).await;
@@ -151,7 +151,7 @@ async fn what_only_a_later_node_knows_is_handed_over_as_orphaned() {
     let production = log("production");
     let (early, late) = (open(&redis, &directories[0], "early").await, open(&redis, &directories[1], "late").await);
     let feeds = (early.feed(), late.feed());
-    late.node.ledger.track(&production);
+    late.node.log_heads.track(&production);
     let mut shared = Vec::new();
     for _ in 0..5 {
         shared.push(commit(&early, &production).await);

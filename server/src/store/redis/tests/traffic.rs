@@ -73,7 +73,7 @@ async fn a_commit_on_one_node_is_fed_to_the_other_and_not_to_itself() {
     let production = log("production");
     // Both know the log before it is written to, as an environment's creation makes them.
     b.load(&production).await.unwrap();
-    b.node.ledger.track(&production);
+    b.node.log_heads.track(&production);
     let mut writer = Writer::new("production");
     for _ in 0..50 {
         a.append(writer.append(1)).await.unwrap();
@@ -94,7 +94,7 @@ async fn rivals_on_two_nodes_write_one_log_without_a_gap() {
     let stores = [open(&redis, &directories[0], "a").await, open(&redis, &directories[1], "b").await];
     let _feeds = stores.each_ref().map(Store::feed);
     let production = log("production");
-    stores[1].node.ledger.track(&production);
+    stores[1].node.log_heads.track(&production);
     let rival = async |store: &RedisStore| {
         let mut written = Vec::new();
         for _ in 0..30 {

@@ -1,0 +1,66 @@
+//! Environments to commit to, without a server around them.
+
+use std::sync::Arc;
+
+use ripcord_proto::EnvironmentKey;
+use ripcord_proto::actor::{Actor, Origin};
+use ripcord_proto::change::EnvironmentRecord;
+use ripcord_proto::role::Role;
+use ripcord_server::clock::SystemClock;
+use ripcord_server::commit::{Author, ResponseBuilder};
+use ripcord_server::environment::{EnvironmentDeps, Environments, Orphans};
+use ripcord_server::store::Store;
+use ripcord_server::system::{SystemDraft, SystemOperation};
+use ripcord_server::tasks::TaskSet;
+
+/// The environments that `store` holds.
+pub async fn attach(store: Arc<dyn Store>) -> anyhow::Result<Environments> {
+    let rooms = EnvironmentDeps {
+        store,
+        board: Arc::default(),
+        clock: Arc::new(SystemClock),
+        tasks: TaskSet::default(),
+        orphans: Orphans::default(),
+    };
+    Ok(Environments::start(rooms, Arc::new(|_| ripcord_proto::frame::Overlay::default())).await?)
+}
+
+/// Environments over an empty `store`, with an empty `production`.
+pub async fn start(store: Arc<dyn Store>) -> anyhow::Result<Environments> {
+    let environments = attach(store).await?;
+    let record = EnvironmentRecord {
+        key: production()?,
+        description: None,
+        created: jiff::Timestamp::now(),
+    };
+    let draft = SystemDraft {
+        author: author(Role::Admin),
+        reason: None,
+        operations: vec![SystemOperation::CreateEnvironment(record)],
+        call: None,
+        answer: ResponseBuilder::nothing(),
+    };
+    environments.submit_system(draft).await?;
+    Ok(environments)
+}
+
+/// The environment that is committed to.
+pub fn production() -> anyhow::Result<EnvironmentKey> {
+    Ok(EnvironmentKey::new("production")?)
+}
+
+/// Who commits.
+pub fn author(role: Role) -> Author {
+    Author {
+        actor: Actor {
+            name: "bench".to_owned(),
+            role,
+            key: None,
+        },
+        origin: Origin {
+            node: "bench".to_owned(),
+            address: None,
+            request: None,
+        },
+    }
+}

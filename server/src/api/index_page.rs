@@ -1,0 +1,31 @@
+//! `/`: what this is, and where to go.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::services::AppState;
+
+const PAGE: &str = include_str!("index_page.html");
+
+/// What this server is and where to go next: HTML for browsers, JSON for programs.
+#[utoipa::path(get, path = "/", tag = "operation", security(()), responses((status = 200, description = "Where to go")))]
+pub(super) async fn page(request: HttpRequest, app: web::Data<AppState>) -> HttpResponse {
+    let accepts = request.headers().get("accept").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if accepts.contains("text/html") {
+        return HttpResponse::Ok()
+            .content_type("text/html; charset=utf-8")
+            .insert_header((
+                "content-security-policy",
+                "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+            ))
+            .body(PAGE.replace("{version}", env!("CARGO_PKG_VERSION")));
+    }
+    HttpResponse::Ok().json(serde_json::json!({
+        "name": "ripcord",
+        "version": env!("CARGO_PKG_VERSION"),
+        "node": app.node(),
+        "api": "/v1/environments",
+        "openapi": "/openapi.json",
+        "ready": "/readyz",
+        "metrics": "/metrics",
+    }))
+}

@@ -1,0 +1,30 @@
+//! Keys and ids in paths.
+
+use std::future::{Ready, ready};
+use std::str::FromStr;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use ripcord_proto::ValidationErrors;
+
+use crate::http::ApiError;
+
+/// What the path names as `{key}`, checked. A `/` within a key is sent as `%2F`.
+#[derive(Debug)]
+pub(super) struct PathKey<K>(pub(super) K);
+
+#[derive(serde::Deserialize)]
+struct InPath {
+    key: String,
+}
+
+impl<K: FromStr<Err = ValidationErrors>> FromRequest for PathKey<K> {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let text = request.match_info().load::<InPath>().map(|path| path.key).unwrap_or_default();
+        let read = text.parse().map(Self).map_err(|faults: ValidationErrors| ApiError::invalid(faults.under("key")));
+        ready(read)
+    }
+}

@@ -1,0 +1,105 @@
+//! `rollbacks/{id}/stop`, `resume` and `review`: what people do to a rollback that was made.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, web};
+use ripcord_proto::RollbackId;
+use ripcord_proto::digest::Digest;
+use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::rest::kills::ReasonRequest;
+use ripcord_proto::rest::rollback_acts::{ResumeRequest, ReviewRequest};
+use ripcord_proto::rollback::Rollback;
+
+use crate::access::permit::RollBack;
+use crate::api::path::PathKey;
+use crate::api::services::AppState;
+use crate::api::write::{Write, WriteRequest, reply};
+use crate::commit::{Answer, Applied};
+use crate::http::query::{Wait, WriteQuery};
+use crate::http::{ApiError, ApiResponse, Body};
+use crate::rollback::acts::{self, Pace, WrongState};
+use crate::rollback::{self, review};
+
+/// Leaves a staged rollback where it is.
+#[utoipa::path(post, path = "/v1/environments/{env}/rollbacks/{key}/stop", tag = "rollbacks",
+    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
+    request_body(content = Option<ReasonRequest>, example = json!({"reason": "the cause lies elsewhere"})),
+    responses((status = 200, description = "Stopped", body = Rollback), (status = "4XX", body = Problem)))]
+pub(in crate::api) async fn stop(
+    write: Write<RollBack>,
+    id: PathKey<RollbackId>,
+    request: HttpRequest,
+    payload: web::Payload,
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
+    let body = Body::<Option<ReasonRequest>>::optional(&request, payload).await?;
+    let reason = body.value.map(|body| body.reason);
+    let environment = write.permit.environment().clone();
+    amend(&app, write, id, (reason, &body.digest), |rollback| acts::stopped(rollback, &environment)).await
+}
+
+/// Lets a staged rollback that was stopped go on, or makes all that is left of one at once; asks the checks of one that failed
+/// again.
+#[utoipa::path(post, path = "/v1/environments/{env}/rollbacks/{key}/resume", tag = "rollbacks",
+    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
+    request_body(content = Option<ResumeRequest>, example = json!({"now": true})),
+    responses((status = 200, description = "It goes on", body = Rollback), (status = "4XX", body = Problem)))]
+pub(in crate::api) async fn resume(
+    write: Write<RollBack>,
+    id: PathKey<RollbackId>,
+    request: HttpRequest,
+    payload: web::Payload,
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
+    let body = Body::<Option<ResumeRequest>>::optional(&request, payload).await?;
+    let ResumeRequest { now, reason } = body.value.unwrap_or_default();
+    let pace = if now { Pace::Now } else { Pace::Steps };
+    let (environment, at) = (write.permit.environment().clone(), app.now());
+    amend(&app, write, id, (reason, &body.digest), |rollback| {
+        acts::resumed(rollback, pace, at, &environment)
+    })
+    .await
+}
+
+/// Notes what people found when they looked back at a rollback.
+#[utoipa::path(post, path = "/v1/environments/{env}/rollbacks/{key}/review", tag = "rollbacks",
+    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
+    request_body(content = ReviewRequest, example = json!({"note": "the new tax service timed out; the flag needs a canary step"})),
+    responses((status = 200, description = "Noted", body = Rollback), (status = "4XX", body = Problem)))]
+pub(in crate::api) async fn review(
+    write: Write<RollBack>,
+    id: PathKey<RollbackId>,
+    body: Body<ReviewRequest>,
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
+    let (by, at, note) = (write.permit.author().actor, app.now(), body.value.note);
+    let reason = Some(note.clone());
+    amend(&app, write, id, (reason, &body.digest), |rollback| {
+        review::reviewed(rollback, by.clone(), note.clone(), at)
+    })
+    .await
+}
+
+async fn amend(
+    app: &AppState,
+    write: Write<RollBack>,
+    PathKey(id): PathKey<RollbackId>,
+    (reason, body): (Option<String>, &Digest),
+    change: impl Fn(&Rollback) -> Result<Rollback, WrongState>,
+) -> Result<ApiResponse, ApiError> {
+    let (wait, environment) = (write.wait(), write.permit.environment().clone());
+    let prepared = write.prepare(WriteRequest::default().because(reason), body, recorded);
+    let committed = app.amend_rollback(&prepared, &id, change).await?;
+    match wait {
+        Some(Wait(patience)) => ApiResponse::ok(&app.settled_rollback(&environment, &id, patience).await?),
+        None => reply(&committed.answer, committed.replayed, None),
+    }
+}
+
+/// The rollback as it was recorded.
+fn recorded(made: &Applied) -> Result<Answer, ApiError> {
+    let record = rollback::answer_of(made).ok_or_else(|| ApiError::new(Code::Internal, "Nothing was recorded."))?;
+    Ok(Answer {
+        status: StatusCode::OK.as_u16(),
+        body: record.json().to_owned(),
+    })
+}

@@ -1,0 +1,104 @@
+//! `POST rollbacks` and `POST rollbacks/plan`: going back, and what it would come to.
+
+use actix_web::http::StatusCode;
+use actix_web::web;
+use jiff::Timestamp;
+use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::rest::rollbacks::{PlanRequest, RollbackPlan, RollbackRequest};
+use ripcord_proto::role::Action;
+use ripcord_proto::rollback::Rollback;
+use ripcord_proto::{EnvironmentKey, ValidationErrors};
+
+use super::read::with_confirmation;
+use crate::access::permit::{Read, RollBack};
+use crate::api::services::AppState;
+use crate::api::write::{REPLAYED, Write, WriteRequest};
+use crate::commit::{Answer, Applied, Operation};
+use crate::http::query::{Wait, WriteQuery};
+use crate::http::{ApiError, ApiResponse, Body};
+use crate::rollback::{self, Done, Order, Users};
+
+/// Puts the flags of a scope back to a known state, in one commit whatever its size. It waits for nobody, unless the policy asks
+/// for a second person; a review falls due.
+#[utoipa::path(post, path = "/v1/environments/{env}/rollbacks", tag = "rollbacks",
+    params(("env" = String, Path, example = "production"), WriteQuery),
+    request_body(content = RollbackRequest, example = json!({"to": "last-known-good", "reason": "5xx since 14:02"})),
+    responses((status = 201, description = "Committed", body = Rollback), (status = "4XX", body = Problem), (status = 503, description = "The store is away; `commands` makes the scope safe", body = Problem)))]
+pub(in crate::api) async fn create(write: Write<RollBack>, body: Body<RollbackRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let request = body.value;
+    if !request.acknowledge_one_way.is_empty() {
+        write.permit.also(&[Action::PassOneWay])?;
+    }
+    let mut order = order(&request, app.now())?;
+    order.reason = order.reason.or_else(|| write.query.reason.clone().map(crate::http::query::Reason::into_text));
+    order.latitude.allow_killed_edit |= write.query.allow_killed_edit;
+    let (environment, wait) = (write.permit.environment().clone(), write.wait());
+    if let Some(call) = write.call(&body.digest)
+        && let Some(done) = app.replayed_rollback(&write.permit, &call)?
+    {
+        return answered(&app, &environment, done, wait).await;
+    }
+    let prepared = app.prepare_rollback(&write.permit, &order).await?;
+    let asked = WriteRequest {
+        operations: vec![Operation::Rollback(Box::new(prepared.reversal.clone()))],
+        precondition: None,
+        reason: Some(order.in_words(&prepared.reversal.record.target)),
+        plan: request.plan,
+        allow_killed_edit: order.latitude.allow_killed_edit,
+    };
+    let draft = write.prepare(asked, &body.digest, recorded);
+    let done = app.roll_back(draft, &prepared, &order).await?;
+    answered(&app, &environment, done, wait).await
+}
+
+/// The answer to a rollback that was committed: what became of it within `wait`, or how it stands.
+pub(super) async fn answered(app: &AppState, environment: &EnvironmentKey, done: Done, wait: Option<Wait>) -> Result<ApiResponse, ApiError> {
+    let mut rollback = done.rollback;
+    tracing::Span::current().record("revision", rollback.revision.0);
+    if let Some(Wait(patience)) = wait {
+        let phases = rollback.phases;
+        rollback = app.settled_rollback(environment, &rollback.id, patience).await?;
+        rollback.phases.committed = rollback.phases.committed.or(phases.committed);
+        rollback.phases.commit_ms = rollback.phases.commit_ms.or(phases.commit_ms);
+    }
+    let rollback = with_confirmation(app, environment, rollback).await;
+    let reply = ApiResponse::json(StatusCode::CREATED, &rollback)?;
+    Ok(if done.committed.replayed { reply.header(REPLAYED, "true") } else { reply })
+}
+
+/// What a rollback would do, and the hash with which it does exactly that. Changes nothing.
+#[utoipa::path(post, path = "/v1/environments/{env}/rollbacks/plan", tag = "rollbacks",
+    params(("env" = String, Path, example = "production"), WriteQuery),
+    request_body(content = PlanRequest, example = json!({"to": "last-known-good", "flags": ["checkout-v2"], "population": 1000})),
+    responses((status = 200, description = "What would happen", body = RollbackPlan), (status = "4XX", body = Problem)))]
+pub(in crate::api) async fn plan(write: Write<Read>, body: Body<PlanRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    let PlanRequest {
+        rollback: request,
+        sample,
+        population,
+    } = body.value;
+    let order = order(&request, app.now())?;
+    let population = population.and_then(|count| usize::try_from(count).ok()).map(Users::Synthetic);
+    let users = sample.map(Users::Sample).or(population).unwrap_or_default();
+    let plan = app.plan_rollback(&write.permit, &order, users).await?;
+    Ok(ApiResponse::ok(&plan)?.stale(app.stale()))
+}
+
+fn order(request: &RollbackRequest, now: Timestamp) -> Result<Order, ApiError> {
+    match request.detected_at {
+        Some(detected) if detected > now => {
+            let problem = format!("lies ahead: it is {now} here; say when the trouble was noticed");
+            Err(ApiError::invalid(ValidationErrors::one("detected_at", problem)))
+        }
+        Some(_) | None => Ok(Order::of(request)),
+    }
+}
+
+/// The record as the commit made it.
+pub(super) fn recorded(made: &Applied) -> Result<Answer, ApiError> {
+    let record = rollback::answer_of(made).ok_or_else(|| ApiError::new(Code::Internal, "Nothing was recorded."))?;
+    Ok(Answer {
+        status: StatusCode::CREATED.as_u16(),
+        body: record.json().to_owned(),
+    })
+}

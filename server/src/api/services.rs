@@ -1,0 +1,391 @@
+//! What handlers work with, behind permits: each way in takes the proof that the caller may go it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use ripcord_proto::drill::Drill;
+use ripcord_proto::problem::Code;
+use ripcord_proto::proposal::ProposedOperation;
+use ripcord_proto::record::{RecordKey, Records};
+use ripcord_proto::rest::rollbacks::RollbackPlan;
+use ripcord_proto::role::Action;
+use ripcord_proto::rollback::Rollback;
+use ripcord_proto::settings::Settings;
+use ripcord_proto::table::Table;
+use ripcord_proto::{EnvironmentKey, FlagKey, Position, ProposalId, ReleaseName, RollbackId, SegmentKey, Snapshot, TargetName};
+use tokio::sync::watch;
+
+use super::write::PreparedWrite;
+use crate::access::permit::{
+    Administer, Allows, AnswerTrigger, DecideProposal, Edit, KeepDrill, Kill, ManageRelease, Read, Report, Restore, RollBack, SendPing,
+};
+use crate::access::{GlobalPermit, Permit};
+use crate::check::Checks;
+use crate::checkpoint::{self, Resolved};
+use crate::commit::plan::PlannedCommit;
+use crate::commit::state::EnvironmentState;
+use crate::commit::{Answer, CommitError, Committed, Draft, IdempotentCall};
+use crate::driver::Drivers;
+use crate::environment::Environments;
+use crate::fleet::Fleet;
+use crate::http::ApiError;
+use crate::kill::{self, Kills, RestoreOutcome};
+use crate::outcome::Outcomes;
+use crate::peer::Peers;
+use crate::ping::{self, Pings};
+use crate::proposal::Proposals;
+use crate::release::{self, Touched};
+use crate::rollback::acts::{self, WrongState};
+use crate::rollback::{self, Order, undo, wait};
+use crate::rollout::Rollouts;
+use crate::snapshot::publication::Served;
+use crate::store::{LogName, Store, StoreHealth, StoreState};
+use crate::system::{SystemDraft, SystemState};
+use crate::telemetry::{Metrics, names};
+use crate::trigger::Triggers;
+
+/// The parts of the server that handlers use.
+#[derive(Debug, Clone)]
+pub struct Services {
+    /// Environments and their commit paths.
+    pub environments: Environments,
+    /// Kills.
+    pub kills: Kills,
+    /// Who is connected and has confirmed what.
+    pub fleet: Fleet,
+    /// Which node drives what goes on by itself.
+    pub drivers: Drivers,
+    /// Sends pings.
+    pub pings: Pings,
+    /// Rollouts.
+    pub rollouts: Rollouts,
+    /// Triggers.
+    pub triggers: Triggers,
+    /// Asks the probes of a rollback before it commits.
+    pub checks: Checks,
+    /// Other nodes.
+    pub peers: Peers,
+    /// What applications report.
+    pub outcomes: Outcomes,
+    /// The metrics of the process.
+    pub metrics: Metrics,
+    /// This node's name.
+    pub node: String,
+}
+
+/// All that handlers may reach, each part behind the permit for it.
+#[derive(Debug)]
+pub(super) struct AppState {
+    parts: Services,
+    health: watch::Receiver<StoreHealth>,
+}
+
+impl AppState {
+    /// Opens them.
+    pub(super) fn new(parts: Services) -> Self {
+        let health = parts.environments.store().health();
+        Self { parts, health }
+    }
+
+    /// What the environment serves.
+    pub(super) fn served(&self, permit: &Permit<Read>) -> Result<Arc<Served>, ApiError> {
+        self.board(permit.environment())
+    }
+
+    /// What the environment serves, to check reports against.
+    pub(super) fn served_to_reporters(&self, permit: &Permit<Report>) -> Result<Arc<Served>, ApiError> {
+        self.board(permit.environment())
+    }
+
+    /// What the environment serves, to tell what a kill does to it.
+    pub(super) fn served_to_killers(&self, permit: &Permit<Kill>) -> Result<Arc<Served>, ApiError> {
+        self.board(permit.environment())
+    }
+
+    /// What the environment serves, to tell what a restore does to it.
+    pub(super) fn served_to_restorers(&self, permit: &Permit<Restore>) -> Result<Arc<Served>, ApiError> {
+        self.board(permit.environment())
+    }
+
+    /// Whether the flag exists already: who may put it may know.
+    pub(super) fn has_flag(&self, permit: &Permit<Edit>, key: &FlagKey) -> Result<bool, ApiError> {
+        Ok(self.board(permit.environment())?.snapshot.flags.get(key.as_str()).is_some())
+    }
+
+    /// Whether these are the settings already.
+    pub(super) fn has_settings(&self, permit: &Permit<Administer>, settings: Settings) -> Result<bool, ApiError> {
+        Ok(self.board(permit.environment())?.snapshot.settings == settings)
+    }
+
+    /// The position of the flag's last change, as its ETag tells it.
+    pub(super) fn last_change_of_flag(&self, environment: &EnvironmentKey, key: &FlagKey) -> Option<Position> {
+        Some(self.board(environment).ok()?.snapshot.flags.get(key.as_str())?.changed())
+    }
+
+    /// The position of the segment's last change, as its ETag tells it.
+    pub(super) fn last_change_of_segment(&self, environment: &EnvironmentKey, key: &SegmentKey) -> Option<Position> {
+        Some(self.board(environment).ok()?.snapshot.segments.get(key.as_str())?.changed())
+    }
+
+    fn board(&self, environment: &EnvironmentKey) -> Result<Arc<Served>, ApiError> {
+        let served = self.parts.environments.board().served(environment.as_str());
+        served.ok_or_else(|| ApiError::new(Code::NotReady, format!("Environment {environment} is being loaded.")).retry_after(1))
+    }
+
+    /// Since when answers are stale, where they are.
+    pub(super) fn stale(&self) -> Option<Timestamp> {
+        let health = self.health.borrow();
+        match health.state {
+            StoreState::Available => None,
+            StoreState::Unreachable | StoreState::Reseeding => Some(health.since),
+        }
+    }
+
+    /// Submits what a permit prepared.
+    pub(super) async fn submit<A: Allows>(&self, prepared: PreparedWrite<A>) -> Result<Committed, ApiError> {
+        Ok(self.parts.environments.submit(prepared.into_draft()).await?)
+    }
+
+    /// What a draft would do; reading is enough for that.
+    pub(super) fn plan(&self, prepared: &PreparedWrite<Read>) -> Result<PlannedCommit, ApiError> {
+        Ok(self.parts.environments.plan(prepared.draft())?)
+    }
+
+    /// Makes a rollback ready.
+    pub(super) async fn prepare_rollback(&self, permit: &Permit<RollBack>, order: &Order) -> Result<rollback::Prepared, ApiError> {
+        let (environments, environment) = (&self.parts.environments, permit.environment());
+        if self.stale().is_some() {
+            let away = CommitError::Unavailable("it does not answer".to_owned());
+            return Err(rollback::with_kills(&away.into(), &order.scope, None));
+        }
+        Ok(rollback::prepare(environments, environment, &permit.author(), order).await?)
+    }
+
+    /// The rollback that a call made before.
+    pub(super) fn replayed_rollback(&self, permit: &Permit<RollBack>, call: &IdempotentCall) -> Result<Option<rollback::Done>, ApiError> {
+        rollback::replayed(&self.parts.environments, permit.environment(), call)
+    }
+
+    /// Commits a rollback that is ready.
+    pub(super) async fn roll_back(&self, draft: PreparedWrite<RollBack>, prepared: &rollback::Prepared, order: &Order) -> Result<rollback::Done, ApiError> {
+        rollback::commit(&self.parts.environments, &self.parts.checks, prepared, order, draft.into_draft()).await
+    }
+
+    /// What a rollback would do; reading is enough for that.
+    pub(super) async fn plan_rollback(&self, permit: &Permit<Read>, order: &Order, users: rollback::Users) -> Result<RollbackPlan, ApiError> {
+        let environments = &self.parts.environments;
+        let prepared = rollback::prepare(environments, permit.environment(), &permit.author(), order).await?;
+        Ok(rollback::plan(environments, &prepared, users).await?)
+    }
+
+    /// Kills.
+    pub(super) async fn kill(&self, _: &Permit<Kill>, order: kill::KillOrder) -> Result<kill::KillOutcome, ApiError> {
+        Ok(self.parts.kills.kill(order).await?)
+    }
+
+    /// Lifts a kill.
+    pub(super) async fn restore(&self, id: ripcord_proto::KillId, prepared: PreparedWrite<Restore>) -> Result<RestoreOutcome, ApiError> {
+        Ok(self.parts.kills.restore(id, prepared.into_draft()).await?)
+    }
+
+    /// Writes to the system log.
+    pub(super) async fn submit_system(&self, _: &GlobalPermit<Administer>, draft: SystemDraft) -> Result<Committed, ApiError> {
+        Ok(self.parts.environments.submit_system(draft).await?)
+    }
+
+    /// Environments and keys.
+    pub(super) fn system(&self, _: &GlobalPermit<Administer>) -> Arc<SystemState> {
+        self.parts.environments.system()
+    }
+
+    /// Commits to an environment that an administrator has just made.
+    pub(super) async fn fill(&self, _: &GlobalPermit<Administer>, draft: Draft) -> Result<Committed, ApiError> {
+        Ok(self.parts.environments.submit(draft).await?)
+    }
+
+    /// What an environment that is to be copied serves.
+    pub(super) fn source(&self, _: &GlobalPermit<Administer>, environment: &EnvironmentKey) -> Result<Snapshot, ApiError> {
+        if !self.parts.environments.system().environments.contains_key(environment.as_str()) {
+            return Err(CommitError::NoEnvironment(environment.clone()).into());
+        }
+        Ok(self.board(environment)?.snapshot.clone())
+    }
+
+    /// How an environment is described.
+    pub(super) fn record(&self, permit: &Permit<Read>) -> Option<ripcord_proto::change::EnvironmentRecord> {
+        self.parts.environments.system().environments.get(permit.environment()).cloned()
+    }
+
+    /// What is kept beside the environment's flags.
+    pub(super) fn records(&self, permit: &Permit<Read>) -> Result<Arc<Records>, ApiError> {
+        Ok(Arc::clone(&self.parts.environments.state(permit.environment())?.records))
+    }
+
+    /// The drills that are kept, to those who keep them.
+    pub(super) fn drills(&self, permit: &Permit<KeepDrill>) -> Result<Table<Drill>, ApiError> {
+        Ok(self.parts.environments.state(permit.environment())?.records.drills.clone())
+    }
+
+    /// Changes the record of a rollback by what `change` makes of it, as it is when that is committed.
+    pub(super) async fn amend_rollback(
+        &self,
+        prepared: &PreparedWrite<RollBack>,
+        id: &RollbackId,
+        change: impl Fn(&Rollback) -> Result<Rollback, WrongState>,
+    ) -> Result<Committed, ApiError> {
+        Ok(acts::amend(&self.parts.environments, prepared.draft(), id, change).await?)
+    }
+
+    /// Rolls forward again from a rollback.
+    pub(super) async fn undo_rollback(&self, prepared: &PreparedWrite<RollBack>, order: &Order, id: &RollbackId) -> Result<rollback::Done, ApiError> {
+        undo::commit(&self.parts.environments, &self.parts.checks, prepared.draft(), order, id).await
+    }
+
+    /// What becomes of a rollback within `patience`; as it is where that is over.
+    pub(super) async fn settled_rollback(&self, environment: &EnvironmentKey, id: &RollbackId, patience: Duration) -> Result<Rollback, ApiError> {
+        let settled = wait::settled(&self.parts.environments, environment, id, patience).await?;
+        settled.ok_or_else(|| CommitError::NoRecord(RecordKey::Rollback(id.clone())).into())
+    }
+
+    /// What reads the gates of rollouts here, and waits for their end.
+    pub(super) fn rollouts(&self) -> &Rollouts {
+        &self.parts.rollouts
+    }
+
+    /// Triggers: what they take carries its own proof, and what people answer them is behind permits of its own.
+    pub(super) fn triggers(&self) -> &Triggers {
+        &self.parts.triggers
+    }
+
+    /// The answer that a call got before, where it did.
+    pub(super) fn answered(&self, permit: &Permit<AnswerTrigger>, call: &IdempotentCall) -> Result<Option<Answer>, ApiError> {
+        Ok(self.parts.environments.answered(permit.environment(), call)?)
+    }
+
+    /// What a key must be allowed to do, to decide on a proposal.
+    pub(super) fn proposed_actions(&self, permit: &Permit<DecideProposal>, id: &ProposalId) -> Result<Vec<Action>, ApiError> {
+        let state = self.parts.environments.state(permit.environment())?;
+        let proposal = state.records.proposals.value(id.as_str());
+        let proposal = proposal.ok_or_else(|| CommitError::NoRecord(RecordKey::Proposal(id.clone())))?;
+        Ok(proposal.asked.iter().flat_map(ProposedOperation::actions).collect())
+    }
+
+    /// Where proposals are decided on.
+    pub(super) fn proposals(&self) -> Proposals {
+        Proposals::new(self.parts.environments.clone(), self.parts.checks.clone())
+    }
+
+    /// Sends a ping.
+    pub(super) async fn ping(&self, _: &Permit<SendPing>, order: ping::Order) -> Result<ping::Sent, ApiError> {
+        Ok(self.parts.pings.send(order).await?)
+    }
+
+    /// The log of an environment and where it ends.
+    pub(super) fn log(&self, permit: &Permit<Read>) -> Result<(LogName, ripcord_proto::Sequence), ApiError> {
+        let state = self.parts.environments.state(permit.environment())?;
+        Ok((LogName::Environment(permit.environment().clone()), state.head.sequence))
+    }
+
+    /// The system log and where it ends.
+    pub(super) fn system_log(&self, _: &GlobalPermit<Administer>) -> (LogName, ripcord_proto::Sequence) {
+        (LogName::System, self.parts.environments.system().head.sequence)
+    }
+
+    /// The environment as it was.
+    pub(super) async fn state_at(&self, permit: &Permit<Read>, position: Position) -> Result<Option<Snapshot>, ApiError> {
+        let state = self.parts.environments.state_at(permit.environment(), position).await?;
+        Ok(state.map(|state| state.snapshot))
+    }
+
+    /// Where the environment's log stands, and its records.
+    pub(super) fn state(&self, permit: &Permit<Read>) -> Result<Arc<EnvironmentState>, ApiError> {
+        Ok(self.parts.environments.state(permit.environment())?)
+    }
+
+    /// The same, to tell what a change of a release leads to.
+    pub(super) fn state_of_release(&self, permit: &Permit<ManageRelease>) -> Result<Arc<EnvironmentState>, ApiError> {
+        Ok(self.parts.environments.state(permit.environment())?)
+    }
+
+    /// The state that a name stands for.
+    pub(super) async fn resolve(&self, permit: &Permit<Read>, name: &TargetName) -> Result<Resolved, ApiError> {
+        Ok(checkpoint::resolve(&self.parts.environments, permit.environment(), name).await?)
+    }
+
+    /// What a release changed.
+    pub(super) async fn touched(&self, permit: &Permit<Read>, release: &ReleaseName) -> Result<Touched, ApiError> {
+        Ok(release::touched(&self.parts.environments, permit.environment(), release).await?)
+    }
+
+    /// The store, to read logs whose name a permit gave.
+    pub(super) fn store(&self) -> &Arc<dyn Store> {
+        self.parts.environments.store()
+    }
+
+    /// The store, whole.
+    pub(super) fn whole_store(&self, _: &GlobalPermit<Administer>) -> &Arc<dyn Store> {
+        self.parts.environments.store()
+    }
+
+    /// Who is connected. Confirmations tell figures; names are told to those who may read.
+    pub(super) fn fleet(&self) -> &Fleet {
+        &self.parts.fleet
+    }
+
+    /// What applications report.
+    pub(super) fn outcomes(&self) -> &Outcomes {
+        &self.parts.outcomes
+    }
+
+    /// Takes the readings that are taken when somebody looks.
+    pub(super) fn gauge(&self) {
+        let up = self.health.borrow().state == StoreState::Available;
+        metrics::gauge!(names::STORE_UP).set(if up { 1.0 } else { 0.0 });
+        let board = self.parts.environments.board();
+        for environment in board.environments() {
+            let Some(served) = board.served(environment.as_str()) else {
+                continue;
+            };
+            let env = environment.to_string();
+            let set = |name: &'static str, value: u64| metrics::gauge!(name, "env" => env.clone()).set(reading(value));
+            set(names::REVISION, served.snapshot.position.revision.0);
+            set(names::FLAGS, served.snapshot.flags.len() as u64);
+            let kills = |provisional: &'static str, count: usize| {
+                metrics::gauge!(names::KILLS, "env" => env.clone(), "provisional" => provisional).set(reading(count as u64));
+            };
+            kills("false", served.snapshot.kills.len());
+            kills("true", served.overlay.kills.len());
+        }
+    }
+
+    /// The metrics.
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.parts.metrics
+    }
+
+    /// Other nodes.
+    pub(super) fn peers(&self) -> &Peers {
+        &self.parts.peers
+    }
+
+    /// Kills, for the exchange with peers.
+    pub(super) fn kills(&self) -> &Kills {
+        &self.parts.kills
+    }
+
+    /// This node's name.
+    pub(super) fn node(&self) -> &str {
+        &self.parts.node
+    }
+
+    /// The time.
+    pub(super) fn now(&self) -> Timestamp {
+        self.parts.environments.clock().now()
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a count is far below 2^53")]
+const fn reading(count: u64) -> f64 {
+    count as f64
+}

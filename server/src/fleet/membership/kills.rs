@@ -1,0 +1,94 @@
+//! Provisional kills: they have no revision, and are confirmed by their ids.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use ripcord_proto::KillId;
+use ripcord_proto::confirmation::Instance;
+use ripcord_proto::frame::{KillEnd, Overlay};
+
+use crate::fleet::counters::ConfirmationTimes;
+
+/// The count of one provisional kill.
+#[derive(Debug)]
+pub(super) struct KillCounts {
+    /// When this node began to serve it.
+    pub(super) at: Instant,
+    /// The revision that it was merged at: who has confirmed that one has confirmed the kill.
+    pub(super) merged: Option<u64>,
+    /// How fast.
+    pub(super) times: ConfirmationTimes,
+    /// Ids of the instances that have it in force.
+    pub(super) confirmed: HashSet<String>,
+    /// Instances that confirmed it and left since.
+    pub(super) departed: u64,
+    /// Instances that were lost for too long.
+    pub(super) gone: u64,
+}
+
+/// The counts of the last provisional kills.
+#[derive(Debug, Default)]
+pub(super) struct KillCountsById(BTreeMap<KillId, KillCounts>);
+
+/// Provisional kills that are kept. Their ids sort by time, so the first goes.
+const KEPT: usize = 1_000;
+
+impl KillCountsById {
+    pub(super) fn get(&self, id: &KillId) -> Option<&KillCounts> {
+        self.0.get(id)
+    }
+
+    /// Opens a count for each kill that is new, and notes which are in the log now.
+    pub(super) fn published(&mut self, overlay: &Overlay, revision: u64, at: Instant) {
+        for id in overlay.kills.keys() {
+            self.0.entry(id.clone()).or_insert_with(|| KillCounts {
+                at,
+                merged: None,
+                times: ConfirmationTimes::default(),
+                confirmed: HashSet::new(),
+                departed: 0,
+                gone: 0,
+            });
+        }
+        for (id, ended) in &overlay.ended {
+            if let (KillEnd::Merged, Some(tally)) = (ended, self.0.get_mut(id)) {
+                tally.merged.get_or_insert(revision);
+            }
+        }
+        while self.0.len() > KEPT {
+            self.0.pop_first();
+        }
+    }
+
+    /// An instance has these kills in force.
+    pub(super) fn confirmed(&mut self, who: &Arc<Instance>, kills: &[KillId], now: Instant) {
+        for id in kills {
+            if let Some(tally) = self.0.get_mut(id)
+                && tally.confirmed.insert(who.id.clone())
+            {
+                tally.times.add(now.saturating_duration_since(tally.at), who);
+            }
+        }
+    }
+
+    /// An instance said goodbye.
+    pub(super) fn left(&mut self, who: &Instance) {
+        for tally in self.0.values_mut() {
+            if tally.confirmed.remove(&who.id) {
+                tally.departed += 1;
+            }
+        }
+    }
+
+    /// An instance was lost for too long.
+    pub(super) fn gone(&mut self, who: &Instance) {
+        for tally in self.0.values_mut().filter(|tally| tally.merged.is_none()) {
+            if tally.confirmed.remove(&who.id) {
+                tally.departed += 1;
+            } else {
+                tally.gone += 1;
+            }
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Errors as problem documents (RFC 9457).
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::{EnvironmentKey, ValidationErrors, ProposalId};
+
+use super::request_tracing::RequestId;
+use crate::commit::{Answer, CommitError};
+use crate::store::StoreError;
+
+/// The media type of problem documents.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// A request that is refused, or that failed: the problem document, and the headers that go with it.
+#[derive(Debug, Clone)]
+pub struct ApiError {
+    problem: Box<Problem>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// The answer of a write that waits for a second person: refused for now, and no error.
+    proposed: Option<Box<Answer>>,
+}
+
+impl ApiError {
+    /// Refused with this code.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Problem::new(code, detail).into()
+    }
+
+    /// Fields of the body that are wrong.
+    pub fn invalid(faults: ValidationErrors) -> Self {
+        Problem::new(Code::Invalid, "Nothing was changed; each field that is wrong is listed in errors.")
+            .with_errors(faults)
+            .into()
+    }
+
+    /// A header or a query parameter that is wrong.
+    pub fn bad_parameter(name: &str, faults: ValidationErrors) -> Self {
+        let detail = format!("{name} is wrong: {faults}");
+        Problem::new(Code::BadRequest, detail).with_errors(faults.under(name)).into()
+    }
+
+    /// With a header.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// With the seconds after which another try makes sense.
+    #[must_use]
+    pub fn retry_after(self, seconds: u64) -> Self {
+        self.with_header(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)))
+    }
+
+    /// The problem.
+    pub fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
+    /// A write that waits for a second person, as its proposal tells it.
+    fn proposed(answer: Box<Answer>) -> Self {
+        #[derive(serde::Deserialize)]
+        struct Told {
+            proposal: Named,
+        }
+        #[derive(serde::Deserialize)]
+        struct Named {
+            id: ProposalId,
+            environment: EnvironmentKey,
+        }
+        let refusal = Self::new(Code::SecondPersonNeeded, "It waits for a second person.");
+        let location = serde_json::from_str::<Told>(answer.body.get()).ok().and_then(|told| {
+            let Named { id, environment } = told.proposal;
+            HeaderValue::from_str(&format!("/v1/environments/{environment}/proposals/{id}")).ok()
+        });
+        let refusal = match location {
+            Some(location) => refusal.with_header(header::LOCATION, location),
+            None => refusal,
+        };
+        Self {
+            proposed: Some(answer),
+            ..refusal
+        }
+    }
+
+    /// The answer.
+    pub fn render(&self, id: Option<&RequestId>) -> HttpResponse {
+        if let Some(answer) = &self.proposed {
+            let mut response = HttpResponse::build(self.status_code());
+            for header in &self.headers {
+                response.insert_header(header.clone());
+            }
+            return response.content_type("application/json").body(answer.body.get().to_owned());
+        }
+        let mut problem = (*self.problem).clone();
+        problem.request_id = id.map(ToString::to_string);
+        let mut response = HttpResponse::build(self.status_code());
+        for header in &self.headers {
+            response.insert_header(header.clone());
+        }
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        response.content_type(MEDIA_TYPE).body(body)
+    }
+}
+
+impl From<Problem> for ApiError {
+    fn from(problem: Problem) -> Self {
+        let refusal = Self {
+            headers: Vec::new(),
+            problem: Box::new(problem),
+            proposed: None,
+        };
+        match refusal.problem.code {
+            Code::Unauthenticated => refusal.with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"ripcord\"")),
+            Code::Reseeding => refusal.retry_after(2),
+            Code::StoreUnavailable | Code::OutcomeUnknown | Code::NotReady => refusal.retry_after(5),
+            Code::ParseError
+            | Code::BadRequest
+            | Code::Forbidden
+            | Code::EnvironmentNotFound
+            | Code::FlagNotFound
+            | Code::NotFound
+            | Code::MethodNotAllowed
+            | Code::StaleRevision
+            | Code::FlagKilled
+            | Code::PlanStale
+            | Code::ProposalStale
+            | Code::SecondPersonNeeded
+            | Code::OtherOwner
+            | Code::ReleaseFinished
+            | Code::NoKnownGood
+            | Code::OneWayDoor
+            | Code::CheckFailed
+            | Code::RollbackUnderWay
+            | Code::WrongState
+            | Code::Protected
+            | Code::EmptyScope
+            | Code::CannotExpress
+            | Code::AlreadyExists
+            | Code::InUse
+            | Code::TooLarge
+            | Code::UnsupportedMediaType
+            | Code::Invalid
+            | Code::ReasonRequired
+            | Code::IdempotencyMismatch
+            | Code::RateLimited
+            | Code::Internal => refusal,
+        }
+    }
+}
+
+impl From<Box<Problem>> for ApiError {
+    fn from(problem: Box<Problem>) -> Self {
+        (*problem).into()
+    }
+}
+
+impl From<CommitError> for ApiError {
+    fn from(error: CommitError) -> Self {
+        if let CommitError::Proposed { answer, .. } = error {
+            return Self::proposed(answer);
+        }
+        Problem::from(error).into()
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(why) => Self::new(
+                Code::StoreUnavailable,
+                format!("The history cannot be read: the store cannot be reached ({why}). Flags go on being served from memory, and kills work."),
+            ),
+            StoreError::InUse(_) | StoreError::File { .. } | StoreError::Corrupt(_) | StoreError::Chain { .. } => {
+                tracing::error!(%error, "the store cannot be read");
+                Self::new(Code::Internal, format!("The history cannot be read: {error}."))
+            }
+        }
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.problem.code.as_str(), self.problem.detail)
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        let status = self.proposed.as_ref().map_or(self.problem.status, |answer| answer.status);
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.render(None)
+    }
+}
+
+/// A path that leads nowhere.
+pub async fn no_such_path(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    Err(ApiError::new(
+        Code::NotFound,
+        format!("There is nothing at {}; /openapi.json lists every path.", request.path()),
+    ))
+}
+
+/// The problem of an answer that the framework made by itself; `None` where the status is no error.
+pub(super) fn of_status(status: StatusCode, path: &str) -> Option<ApiError> {
+    let refusal = match status {
+        StatusCode::NOT_FOUND => ApiError::new(Code::NotFound, format!("There is nothing at {path}; /openapi.json lists every path.")),
+        StatusCode::METHOD_NOT_ALLOWED => ApiError::new(
+            Code::MethodNotAllowed,
+            format!("{path} does not take this method; /openapi.json lists what it takes."),
+        ),
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(Code::TooLarge, "The body is larger than this path takes."),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => ApiError::new(Code::UnsupportedMediaType, "This path takes application/json."),
+        status if status.is_client_error() => ApiError::new(Code::BadRequest, "The request is malformed."),
+        status if status.is_server_error() => ApiError::new(Code::Internal, "The server failed; its log has the cause under this request id."),
+        _ => return None,
+    };
+    Some(refusal)
+}

@@ -1,0 +1,97 @@
+//! Answers: JSON, with the ETag of the thing and, while the store is away, `Ripcord-Stale`.
+
+use actix_web::body::BoxBody;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, Responder};
+use ripcord_proto::Position;
+use ripcord_proto::digest::Digest;
+use ripcord_proto::problem::Code;
+
+use super::ApiError;
+use super::precondition::etag_of;
+
+/// The header of an answer that was read while the store could not be reached; it says since when.
+pub const STALE: HeaderName = HeaderName::from_static("ripcord-stale");
+
+/// An answer on its way out.
+#[derive(Debug)]
+pub struct ApiResponse {
+    status: StatusCode,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Vec<u8>,
+}
+
+impl ApiResponse {
+    /// 200 with this body.
+    pub fn ok(body: &impl serde::Serialize) -> Result<Self, ApiError> {
+        Self::json(StatusCode::OK, body)
+    }
+
+    /// This status with this body.
+    pub fn json(status: StatusCode, body: &impl serde::Serialize) -> Result<Self, ApiError> {
+        let body = serde_json::to_vec(body).map_err(|error| ApiError::new(Code::Internal, format!("The answer could not be written: {error}.")))?;
+        Ok(Self {
+            status,
+            headers: Vec::new(),
+            body,
+        })
+    }
+
+    /// 304: the caller has it already.
+    pub fn unchanged(position: Position) -> Self {
+        let reply = Self {
+            status: StatusCode::NOT_MODIFIED,
+            headers: Vec::new(),
+            body: Vec::new(),
+        };
+        reply.etag(position)
+    }
+
+    /// With a header; one whose value cannot be sent is left out.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.push((name, value));
+        }
+        self
+    }
+
+    /// With the ETag of a thing that last changed at `position`.
+    #[must_use]
+    pub fn etag(self, position: Position) -> Self {
+        // `no-store` would keep a cache from using the ETag; the answer is the caller's own, and must be asked for again.
+        self.header(header::ETAG, &etag_of(position)).header(header::CACHE_CONTROL, "private, no-cache")
+    }
+
+    /// With the ETag of a record.
+    #[must_use]
+    pub fn record_etag(self, digest: &Digest) -> Self {
+        self.header(header::ETAG, &format!("\"{digest}\""))
+            .header(header::CACHE_CONTROL, "private, no-cache")
+    }
+
+    /// Marked as read without the store, since `since`; unmarked where that is `None`.
+    #[must_use]
+    pub fn stale(self, since: Option<jiff::Timestamp>) -> Self {
+        match since {
+            Some(since) => self.header(STALE, &format!("since={since}")),
+            None => self,
+        }
+    }
+}
+
+impl Responder for ApiResponse {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status);
+        for header in self.headers {
+            response.insert_header(header);
+        }
+        if self.status == StatusCode::NOT_MODIFIED {
+            return response.finish();
+        }
+        response.content_type("application/json").body(self.body)
+    }
+}

@@ -1,0 +1,102 @@
+//! What each environment serves, as a tag: what changes are told by, and what answers are waited for.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use ripcord_proto::digest::Digest;
+use ripcord_proto::{EnvironmentKey, Position};
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::snapshot::board::Listener;
+use crate::snapshot::publication::{Publication, Served};
+
+/// A configuration: the position, and the provisional kills that lie over it. `1:57`, or `1:57.4f1c09a2`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct VersionTag(String);
+
+impl VersionTag {
+    pub(super) fn of(served: &Served) -> Self {
+        let position = served.snapshot.position;
+        if served.overlay.kills.is_empty() {
+            return Self(position.to_string());
+        }
+        let ids = served.overlay.kills.keys().map(|id| id.as_str().as_bytes());
+        let kills = Digest::of(ids.flat_map(|id| [id, &[0]])).to_string();
+        Self(format!("{position}.{}", kills.get(..8).unwrap_or_default()))
+    }
+
+    /// The position in a tag.
+    pub(super) fn position(text: &str) -> Option<Position> {
+        text.trim_matches('"').split('.').next()?.parse().ok()
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Where an environment stands.
+#[derive(Debug, Clone)]
+pub(super) struct Version {
+    pub(super) tag: VersionTag,
+    pub(super) position: Position,
+    /// When it came to be served, in seconds since 1970.
+    pub(super) modified: i64,
+}
+
+/// Where all environments stand. Told by the board, right after each swap: who hears of a change finds it served.
+#[derive(Debug)]
+pub(super) struct Versions {
+    clock: Arc<dyn Clock>,
+    senders: Mutex<BTreeMap<EnvironmentKey, watch::Sender<Version>>>,
+}
+
+impl Versions {
+    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            senders: Mutex::default(),
+        }
+    }
+
+    fn put(&self, environment: &EnvironmentKey, served: &Served) {
+        let head = Version {
+            tag: VersionTag::of(served),
+            position: served.snapshot.position,
+            modified: self.clock.now().as_second(),
+        };
+        let mut senders = self.senders.lock();
+        match senders.get(environment.as_str()) {
+            Some(sender) => drop(sender.send_replace(head)),
+            None => drop(senders.insert(environment.clone(), watch::Sender::new(head))),
+        }
+    }
+
+    /// Watches an environment, as long as it exists.
+    pub(super) fn watch(&self, environment: &str) -> Option<watch::Receiver<Version>> {
+        let senders = self.senders.lock();
+        senders.get(environment).map(watch::Sender::subscribe)
+    }
+
+    /// Waits until the environment has come as far as `position`, or no longer than `patience`.
+    pub(super) async fn reach(&self, environment: &EnvironmentKey, position: Position, patience: Duration) {
+        let Some(mut head) = self.watch(environment.as_str()) else {
+            return;
+        };
+        // Who asks for more than there will be is answered with what there is.
+        let _ = tokio::time::timeout(patience, head.wait_for(|head| head.position >= position)).await;
+    }
+}
+
+impl Listener for Versions {
+    fn published(&self, environment: &EnvironmentKey, publication: &Publication) {
+        self.put(environment, &publication.served);
+    }
+
+    fn removed(&self, environment: &EnvironmentKey) {
+        self.senders.lock().remove(environment.as_str());
+    }
+}

@@ -1,0 +1,62 @@
+//! Background work of a node: rollbacks after their commit, rollouts, triggers, scheduled pings, and checkpoints that are marked
+//! known-good automatically.
+
+use std::sync::Arc;
+
+use super::peers::OtherNodes;
+use crate::check::Checks;
+use crate::checkpoint::Vouching;
+use crate::clock::SystemClock;
+use crate::driver::{Drivers, Presence};
+use crate::environment::Environments;
+use crate::fleet::Fleet;
+use crate::kill::Kills;
+use crate::outcome::reports::Reports;
+use crate::outcome::{Outcomes, PeerOutcomes};
+use crate::ping::Pings;
+use crate::rollback::progress::Progress;
+use crate::rollout::Rollouts;
+use crate::trigger::Triggers;
+
+/// The parts that the API uses.
+pub(super) struct Background {
+    pub(super) drivers: Drivers,
+    pub(super) checks: Checks,
+    pub(super) pings: Pings,
+    pub(super) rollouts: Rollouts,
+    pub(super) triggers: Triggers,
+}
+
+/// Starts all background work on this node.
+pub(super) fn start(environments: &Environments, fleet: &Fleet, outcomes: &Outcomes, others: &Arc<OtherNodes>, node: &str, kills: &Kills) -> Background {
+    let drivers = Drivers::new(environments.clone(), Arc::clone(others) as Arc<dyn Presence>, node, &others.own_id());
+    let checks = Checks::new(Arc::new(SystemClock));
+    let progress = Progress {
+        environments: environments.clone(),
+        fleet: fleet.clone(),
+        outcomes: outcomes.clone(),
+        elsewhere: Arc::clone(others) as Arc<dyn PeerOutcomes>,
+        checks: checks.clone(),
+        drivers: drivers.clone(),
+    };
+    progress.start();
+    let pings = Pings::new(environments.clone(), fleet.clone(), drivers.clone());
+    pings.start();
+    let vouching = Vouching {
+        environments: environments.clone(),
+        fleet: fleet.clone(),
+        checks: checks.clone(),
+        drivers: drivers.clone(),
+    };
+    vouching.start();
+    let reports = Arc::clone(others) as Arc<dyn Reports>;
+    let rollouts = Rollouts::start(environments.clone(), drivers.clone(), kills.clone(), checks.clone(), reports);
+    let triggers = Triggers::start(environments.clone(), kills.clone(), checks.clone(), rollouts.alarms(), node);
+    Background {
+        drivers,
+        checks,
+        pings,
+        rollouts,
+        triggers,
+    }
+}

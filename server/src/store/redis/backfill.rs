@@ -1,0 +1,85 @@
+//! Fills a log from what this node has: aside, in keys of its own, then switched into place in one step. A node that dies half
+//! way leaves the log as it was, and keys that expire.
+
+use redis::Pipeline;
+use ripcord_proto::commit::Sealed;
+
+use super::connection::{CallError, RedisConnection, Script};
+use super::keys;
+use crate::store::state::StoredState;
+use crate::store::{Head, LogName};
+
+/// Entries or fields of one round trip.
+const BATCH: usize = 500;
+/// Seconds after which keys aside are gone, where nobody switched them.
+const EXPIRY: u64 = 600;
+
+/// A log being filled aside.
+pub(super) struct Backfill<'a> {
+    live: &'a RedisConnection,
+    log: &'a LogName,
+    aside_log: String,
+    aside_state: String,
+}
+
+impl<'a> Backfill<'a> {
+    /// Begins, with nothing.
+    pub(super) async fn begin(live: &'a RedisConnection, log: &'a LogName, node: &str) -> Result<Self, CallError> {
+        let backfill = Self {
+            live,
+            log,
+            aside_log: keys::aside(log, node, "log"),
+            aside_state: keys::aside(log, node, "state"),
+        };
+        let mut command = redis::cmd("DEL");
+        command.arg(&backfill.aside_log).arg(&backfill.aside_state);
+        live.call::<()>(&command).await?;
+        Ok(backfill)
+    }
+
+    /// Adds entries, which follow those before.
+    pub(super) async fn add(&self, entries: &[Sealed]) -> Result<(), CallError> {
+        for batch in entries.chunks(BATCH) {
+            let mut commands = redis::pipe();
+            for entry in batch {
+                commands
+                    .cmd("XADD")
+                    .arg(&self.aside_log)
+                    .arg(keys::id(entry.commit.sequence))
+                    .arg("digest")
+                    .arg(entry.digest.to_string())
+                    .arg("body")
+                    .arg(entry.body.as_bytes())
+                    .ignore();
+            }
+            self.send(&mut commands, &self.aside_log).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds the head, and the state where there is one.
+    pub(super) async fn finish(&self, head: Head, state: Option<&StoredState>) -> Result<(), CallError> {
+        let mut fields = vec![("head".to_owned(), keys::head_text(head))];
+        fields.extend(state.map(keys::state_fields).unwrap_or_default());
+        for batch in fields.chunks(BATCH) {
+            let mut commands = redis::pipe();
+            commands.cmd("HSET").arg(&self.aside_state).arg(batch).ignore();
+            self.send(&mut commands, &self.aside_state).await?;
+        }
+        Ok(())
+    }
+
+    async fn send(&self, commands: &mut Pipeline, key: &str) -> Result<(), CallError> {
+        commands.cmd("EXPIRE").arg(key).arg(EXPIRY).ignore();
+        self.live.call_all(commands).await
+    }
+
+    /// Puts it into place; `filler` is the node that must still be the one to fill it, where that is asked. Answers whether it was
+    /// done.
+    pub(super) async fn switch(&self, script: &Script, filler: Option<&str>) -> Result<bool, CallError> {
+        let (state, log, claims) = (keys::state(self.log), keys::log(self.log), keys::claims(self.log));
+        let mut command = script.over(&[&state, &log, &claims, &self.aside_state, &self.aside_log]);
+        command.arg(filler.unwrap_or_default());
+        self.live.run(script, &command).await
+    }
+}

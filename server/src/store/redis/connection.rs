@@ -1,0 +1,182 @@
+//! The connection that commands go over, and what a command can come to.
+//!
+//! There is one at a time; the [`health_watch`](super::health_watch) makes it, watches it, and declares it lost. Whoever waits for an answer
+//! then learns at once that none will come.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, RedisError, ServerErrorKind};
+use tokio_util::sync::CancellationToken;
+
+/// How long making a connection may take, its greeting included.
+const CONNECT: Duration = Duration::from_secs(1);
+/// How long a command may take before its answer is given up; the watch finds a silent server much sooner.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// Why a command has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CallError {
+    /// It was not sent: there is no connection.
+    #[error("there is no connection")]
+    NotSent,
+    /// The server refused it.
+    #[error("{0}")]
+    Refused(RedisError),
+    /// It was sent, and the connection was lost before the answer came.
+    #[error("no answer came: {0}")]
+    NoAnswer(String),
+}
+
+/// The connection in use.
+pub(super) struct RedisConnection {
+    connection: MultiplexedConnection,
+    lost: CancellationToken,
+}
+
+impl std::fmt::Debug for RedisConnection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedisConnection")
+            .field("lost", &self.lost.is_cancelled())
+            .finish_non_exhaustive()
+    }
+}
+
+impl RedisConnection {
+    pub(super) fn new(connection: MultiplexedConnection) -> Self {
+        Self {
+            connection,
+            lost: CancellationToken::new(),
+        }
+    }
+
+    /// Declares it lost: every call that waits on it ends.
+    pub(super) fn lose(&self) {
+        self.lost.cancel();
+    }
+
+    /// Ends when it is lost.
+    pub(super) async fn is_lost(&self) {
+        self.lost.cancelled().await;
+    }
+
+    async fn until_lost<T>(&self, call: impl Future<Output = Result<T, RedisError>>) -> Result<T, CallError> {
+        let answer = tokio::select! {
+            biased;
+            answer = call => answer,
+            () = self.lost.cancelled() => return Err(CallError::NoAnswer("the connection was lost".to_owned())),
+        };
+        answer.map_err(|error| {
+            if error.code().is_some() {
+                return CallError::Refused(error);
+            }
+            self.lose();
+            CallError::NoAnswer(error.to_string())
+        })
+    }
+
+    /// Sends a command and waits for its answer.
+    pub(super) async fn call<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, CallError> {
+        let mut connection = self.connection.clone();
+        self.until_lost(command.query_async(&mut connection)).await
+    }
+
+    /// Sends commands in one go and waits for their answers.
+    pub(super) async fn call_all<T: FromRedisValue>(&self, commands: &Pipeline) -> Result<T, CallError> {
+        let mut connection = self.connection.clone();
+        self.until_lost(commands.query_async(&mut connection)).await
+    }
+
+    /// Runs a script by its digest, and teaches it to the server first where that does not know it.
+    pub(super) async fn run<T: FromRedisValue>(&self, script: &Script, arguments: &Cmd) -> Result<T, CallError> {
+        match self.call(arguments).await {
+            Err(CallError::Refused(error)) if error.kind() == ServerErrorKind::NoScript.into() => {
+                let mut load = redis::cmd("SCRIPT");
+                load.arg("LOAD").arg(script.text);
+                let _: String = self.call(&load).await?;
+                self.call(arguments).await
+            }
+            answer => answer,
+        }
+    }
+}
+
+/// A script and its digest.
+#[derive(Debug, Clone)]
+pub(super) struct Script {
+    text: &'static str,
+    digest: String,
+}
+
+impl Script {
+    pub(super) fn new(text: &'static str) -> Self {
+        Self {
+            text,
+            digest: redis::Script::new(text).get_hash().to_owned(),
+        }
+    }
+
+    /// The command that runs it over `keys`, to be given its arguments.
+    pub(super) fn over(&self, keys: &[&str]) -> Cmd {
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(&self.digest).arg(keys.len()).arg(keys);
+        command
+    }
+}
+
+/// The server, and the connection in use.
+pub(super) struct RedisConnector {
+    client: Client,
+    live: ArcSwapOption<RedisConnection>,
+}
+
+impl std::fmt::Debug for RedisConnector {
+    // The client knows the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedisConnector").field("live", &self.live).finish_non_exhaustive()
+    }
+}
+
+impl RedisConnector {
+    pub(super) fn new(url: &str) -> Result<Self, RedisError> {
+        Ok(Self {
+            client: Client::open(url)?,
+            live: ArcSwapOption::empty(),
+        })
+    }
+
+    /// The connection in use.
+    pub(super) fn connection(&self) -> Result<Arc<RedisConnection>, CallError> {
+        self.live.load_full().ok_or(CallError::NotSent)
+    }
+
+    /// Puts a connection in use, or takes it out.
+    pub(super) fn put(&self, live: Option<Arc<RedisConnection>>) {
+        if let Some(before) = self.live.swap(live) {
+            before.lose();
+        }
+    }
+
+    /// Makes a connection for commands.
+    pub(super) async fn connect(&self) -> Result<RedisConnection, RedisError> {
+        Ok(RedisConnection::new(self.open(Some(ANSWER)).await?))
+    }
+
+    /// Makes a connection for a command that waits for something to happen.
+    pub(super) async fn connect_patient(&self) -> Result<MultiplexedConnection, RedisError> {
+        self.open(None).await
+    }
+
+    /// Makes a connection that hears what is published.
+    pub(super) async fn connect_listening(&self) -> Result<redis::aio::PubSub, RedisError> {
+        let timed = tokio::time::timeout(CONNECT, self.client.get_async_pubsub()).await;
+        timed.unwrap_or_else(|_| Err(RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut))))
+    }
+
+    async fn open(&self, answer: Option<Duration>) -> Result<MultiplexedConnection, RedisError> {
+        let config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(answer);
+        self.client.get_multiplexed_async_connection_with_config(&config).await
+    }
+}

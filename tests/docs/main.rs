@@ -1,0 +1,97 @@
+//! The documents that people follow, followed: every console block of README.md and server/docs/tutorial.md is run in order, from
+//! an empty folder, and what is printed is compared with what the document shows.
+//!
+//! ```sh
+//! ./tests/run --only docs                           # compare
+//! RIPCORD_UPDATE_DOCS=1 ./tests/run --only docs     # write what was really printed into the documents
+//! ```
+//!
+//! The conventions of a document:
+//!
+//! - It says `<!-- run by tests/docs -->` somewhere near its top.
+//! - In a ```` ```console ```` block, a line that begins with `$ ` is a command; the lines after it are what it prints, on standard
+//!   output and standard error together. A line that ends with `\`, or a here-document (`<<'EOF'`), continues the command.
+//! - All blocks of a document share one shell, so that `cd` and `export` stay, and one folder, which is empty at first.
+//! - A command that ends with `&`, or the last command of a block under `<!-- background -->`, runs on until the document ends;
+//!   the runner waits until it has printed what the document shows.
+//! - A console block without any command shows what the newest background command prints from there on; what comes in between
+//!   is passed over.
+//! - A block under `<!-- not run: WHY -->` is left out. So is every block that is not `console`.
+//! - A block with a title (```` ```yaml title=flags.yaml ````) is written to the file of that name.
+//! - What differs in every run is not compared: ids, keys, digests, moments, durations, sizes, names of nodes. `…` stands for
+//!   anything within a line, and a line that is only `…` for any number of lines.
+//! - Ids, keys and digests that a command takes from the output of an earlier one are replaced by the real ones. `k_…` in a
+//!   command stands for the newest id of that kind.
+//! - Documents show the default ports (8016, 8015, 8013) and the home `/home/ada`; each run has ports and a folder of its own.
+
+mod document;
+mod runner;
+mod shell;
+mod volatile;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, ensure};
+use ripcord_tests::Outcome;
+
+use document::Document;
+
+/// By which a document says that it follows the conventions.
+const MARKER: &str = "<!-- run by tests/docs -->";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Runs a document; compares it, or writes what was printed into it where `RIPCORD_UPDATE_DOCS` is set.
+fn follow(name: &str) -> Outcome {
+    let path = root().join(name);
+    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    ensure!(text.contains(MARKER), "{name} does not say {MARKER}");
+    let run = runner::run(&Document::parse(&text)?)?;
+    if std::env::var_os("RIPCORD_UPDATE_DOCS").is_some() {
+        std::fs::write(&path, run.updated(&text))?;
+        return Ok(());
+    }
+    ensure!(
+        run.differences.is_empty(),
+        "{name} shows something else than what is printed:\n\n{}",
+        run.differences.join("\n")
+    );
+    Ok(())
+}
+
+/// A document that is followed once it says that it can be.
+fn follow_if_marked(name: &str) -> Outcome {
+    let text = std::fs::read_to_string(root().join(name)).unwrap_or_default();
+    if text.contains(MARKER) { follow(name) } else { Ok(()) }
+}
+
+#[test]
+fn the_readme_shows_what_is_printed() -> Outcome {
+    follow_if_marked("README.md")
+}
+
+#[test]
+fn the_tutorial_shows_what_is_printed() -> Outcome {
+    follow_if_marked("server/docs/tutorial.md")
+}
+
+const SAMPLE: &str = include_str!("sample.md");
+
+#[test]
+fn a_document_that_shows_what_is_printed_passes() -> Outcome {
+    let run = runner::run(&Document::parse(SAMPLE)?)?;
+    ensure!(run.differences.is_empty(), "{}", run.differences.join("\n"));
+    ensure!(run.updated(SAMPLE) == SAMPLE, "what is right was changed:\n{}", run.updated(SAMPLE));
+    Ok(())
+}
+
+#[test]
+fn a_document_that_shows_something_else_fails_and_is_updated() -> Outcome {
+    let wrong = SAMPLE.replace("checkout-v2 is here", "checkout-v2 is there");
+    let run = runner::run(&Document::parse(&wrong)?)?;
+    ensure!(run.differences.len() == 1 && run.differences[0].contains("is there"), "{:?}", run.differences);
+    ensure!(run.updated(&wrong) == SAMPLE, "{}", run.updated(&wrong));
+    Ok(())
+}
