@@ -304,11 +304,11 @@ impl<'a> Deciding<'a> {
         for claim in &self.state.records.claims {
             if claim.value().is_ok_and(|claim| claim.set == self.set.set) {
                 let gone = match claim.key().claimed() {
-                    Ok(Claimed::Flag(key)) if !self.set.flags.contains_key(&key) => snapshot.flags.get(key.as_str()).map(|_| Operation::DeleteFlag(key)),
-                    Ok(Claimed::Segment(key)) if !self.set.segments.contains_key(&key) => {
+                    Ok(OwnedEntry::Flag(key)) if !self.set.flags.contains_key(&key) => snapshot.flags.get(key.as_str()).map(|_| Operation::DeleteFlag(key)),
+                    Ok(OwnedEntry::Segment(key)) if !self.set.segments.contains_key(&key) => {
                         snapshot.segments.get(key.as_str()).map(|_| Operation::DeleteSegment(key))
                     }
-                    Ok(Claimed::Flag(_) | Claimed::Segment(_)) | Err(_) => continue,
+                    Ok(OwnedEntry::Flag(_) | OwnedEntry::Segment(_)) | Err(_) => continue,
                 };
                 self.decision.asks.extend(gone);
                 let key = RecordKey::Ownership(claim.key().clone());

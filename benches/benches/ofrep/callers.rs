@@ -23,7 +23,7 @@ pub enum Request {
 impl Request {
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::SingletonKey => "single",
+            Self::Single => "single",
             Self::Bulk => "bulk",
         }
     }

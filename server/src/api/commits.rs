@@ -32,7 +32,7 @@ use crate::{file_set, proposal};
 #[utoipa::path(post, path = "/v1/environments/{env}/commits", tag = "commits",
     params(("env" = String, Path, example = "production"), crate::http::query::WriteQuery),
     request_body(content = CommitRequest, example = json!({"reason": "launch", "changes": [{"set_enabled": {"key": "checkout-v2", "enabled": true}}, {"delete_flag": "checkout-v1"}]})),
-    responses((status = 200, description = "Committed, or so already", body = Written), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Committed, or so already", body = WriteResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn commit(write: Write<WriteSomething>, body: Body<CommitRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let actions: BTreeSet<Action> = body.value.changes.iter().map(ChangeRequest::action).collect();
     let actions: Vec<Action> = actions.into_iter().collect();

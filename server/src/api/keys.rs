@@ -113,7 +113,7 @@ pub(super) async fn revoke(
     let (id, Query(query)) = (id.into_inner(), query);
     let recorded = id.clone();
     let answer = move |made: &Applied| {
-        let body = Recorded {
+        let body = RecordResponse {
             id: recorded.clone(),
             epoch: made.position.epoch,
             revision: None,

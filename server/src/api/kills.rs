@@ -210,7 +210,7 @@ fn restored(id: &KillId, served: &Served) -> RestoreResponse {
 #[utoipa::path(patch, path = "/v1/environments/{env}/kills/{key}", tag = "kills",
     params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The kill's id", example = "k_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = ReasonRequest, example = json!({"reason": "5xx spike since 14:02"})),
-    responses((status = 200, description = "Noted", body = Written), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Noted", body = WriteResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn give_reason(
     write: Write<Restore>,
     id: PathKey<KillId>,

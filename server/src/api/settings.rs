@@ -34,7 +34,7 @@ pub(super) async fn get(permit: Permit<Read>, app: web::Data<AppState>) -> Resul
 #[utoipa::path(put, path = "/v1/environments/{env}/settings", tag = "settings",
     params(("env" = String, Path, example = "production"), crate::http::query::WriteQuery),
     request_body(content = SettingsRequest, example = json!({"bucketing": "v2", "rebuckets_everybody": true, "reason": "our flagd clients bucket by v2"})),
-    responses((status = 200, description = "Changed, or so already", body = Written), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Changed, or so already", body = WriteResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn put(write: Write<Administer>, body: Body<SettingsRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let ask = if app.has_settings(&write.permit, body.value.settings())? {
         Operation::PutSettings(body.value.settings())

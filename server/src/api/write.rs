@@ -217,7 +217,7 @@ pub(super) fn written(made: &Applied, status: StatusCode) -> Result<Answer, ApiE
 
 /// The answer to an edit, with what the caller should know although all went well.
 pub(super) fn written_with(made: &Applied, status: StatusCode, warnings: Vec<String>) -> Result<Answer, ApiError> {
-    let body = Written {
+    let body = WriteResponse {
         epoch: made.position.epoch,
         revision: Some(made.position.revision),
         changed: made

@@ -139,28 +139,28 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 impl Settings {
     /// Checks everything and reports every error at once.
-    pub fn check(self) -> Result<Config, Faults> {
+    pub fn check(self) -> Result<Config, ValidationErrors> {
         let mut found = Vec::new();
         let flagd = self.flagd(&mut found);
         let data_dir = self.data_dir.or_else(default_data_dir);
         if data_dir.is_none() {
-            found.push(Fault::new("--data-dir", "no home folder found; name a folder for the data"));
+            found.push(ValidationError::new("--data-dir", "no home folder found; name a folder for the data"));
         }
         let store = match self.store.as_str() {
             "embedded" => StoreChoice::Embedded,
             url if url.starts_with("redis://") => StoreChoice::Redis(Secret::new(url)),
             _ => {
-                found.push(Fault::new("--store", "must be `embedded` or a URL such as redis://127.0.0.1:6379"));
+                found.push(ValidationError::new("--store", "must be `embedded` or a URL such as redis://127.0.0.1:6379"));
                 StoreChoice::Embedded
             }
         };
         for peer in &self.peers {
             if !is_http(peer) {
-                found.push(Fault::new("--peer", format!("invalid URL {peer:?}; write http://HOST:PORT")));
+                found.push(ValidationError::new("--peer", format!("invalid URL {peer:?}; write http://HOST:PORT")));
             }
         }
         if let Some(url) = self.otlp_endpoint.as_deref().filter(|url| !url.is_empty() && !is_http(url)) {
-            found.push(Fault::new("--otlp-endpoint", format!("invalid URL {url:?}; write http://HOST:4318")));
+            found.push(ValidationError::new("--otlp-endpoint", format!("invalid URL {url:?}; write http://HOST:4318")));
         }
         check_peer_secret(&self.peers, self.peer_secret.as_deref(), &mut found);
         let admin_key = self.admin_key.as_deref().map(keys::admin).transpose().unwrap_or_else(|faults| {
@@ -191,7 +191,7 @@ impl Settings {
     }
 
     /// A key that every caller of a port gets must be a read-only one, and the port must not be reachable from other machines.
-    fn flagd(&self, found: &mut Vec<Fault>) -> flagd::Config {
+    fn flagd(&self, found: &mut Vec<ValidationError>) -> flagd::Config {
         if let Some(key) = &self.grpc_key {
             if keys::fit(key).is_err() || !key.starts_with("rc_sdk_") {
                 found.push(ValidationError::new(

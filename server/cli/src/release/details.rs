@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::exit::Failure;
 use crate::input;
-use crate::span::HumanDuration;
+use crate::span::Span;
 
 /// What a release says about itself. What is not named stays as it is.
 #[derive(Debug, Args)]

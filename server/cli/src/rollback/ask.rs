@@ -11,7 +11,7 @@ use ripcord_proto::rollback::RollbackOptions;
 use ripcord_proto::{FlagKey, ReleaseName, SegmentKey, Tag, TargetName};
 
 use crate::exit::Failure;
-use crate::span::HumanDuration;
+use crate::span::Span;
 
 /// What a rollback is asked to do.
 #[derive(Debug, Clone, Args)]

@@ -19,11 +19,11 @@ use crate::store::LogName;
 const LOOKED_UP: usize = 100;
 
 /// What is kept, as it is told.
-pub(super) async fn told(kept: Vec<KeptEdit>, prepared: &PreparedWrite<Read>, state: &EnvironmentState, app: &AppState) -> Result<Vec<Told>, ApiError> {
+pub(super) async fn told(kept: Vec<Kept>, prepared: &PreparedWrite<Read>, state: &EnvironmentState, app: &AppState) -> Result<Vec<Told>, ApiError> {
     let log = LogName::Environment(prepared.environment().clone());
     let mut authors: BTreeMap<Position, Option<ChangedBy>> = BTreeMap::new();
     let mut told = Vec::with_capacity(kept.len());
-    for KeptEdit { difference, changed, rollout } in kept {
+    for Kept { difference, changed, rollout } in kept {
         let mut last_change = None;
         if let Some(position) = changed {
             if !authors.contains_key(&position) && authors.len() < LOOKED_UP {

@@ -33,7 +33,7 @@ pub(super) enum Answer {
     /// Of a query.
     Value(Asked, Result<f64, String>),
     /// Of a probe.
-    ScopedCheck(Asked, Option<CheckOutcome>),
+    Probe(Asked, Option<CheckOutcome>),
     /// Of all comparisons that were due at once; each has two series, from its place on.
     Sums(Vec<(Asked, usize)>, Vec<NodeSums>),
 }
