@@ -28,7 +28,7 @@ use ripcord_proto::rest::{self, Request};
 use ripcord_proto::rollout::RolloutPlan;
 use ripcord_proto::{ValidationErrors, Flag, Segment, limits};
 
-use super::ApiError;
+use super::error::ApiError;
 
 /// How large a body of this type may be.
 pub trait Bounded: Request {

@@ -9,10 +9,10 @@ use ripcord_proto::confirmation::Confirmation;
 use ripcord_proto::rest::log::LogEntry;
 
 use super::shop::{Exposure, Feature, Shop};
-use crate::audit::changes;
 use crate::client::{Answer, Call, Client, ClientError};
 use crate::confirm::milliseconds;
-use crate::invocation::path;
+use crate::context::path;
+use crate::log_entry::changes;
 use crate::output::{Output, Paint, count, moment};
 
 /// Characters of a bar.
@@ -24,7 +24,7 @@ pub(super) struct Newest {
     confirmation: Confirmation,
 }
 
-/// Looks it up.
+/// GateHistory it up.
 pub(super) async fn newest(client: &Client, environment: &EnvironmentKey) -> Result<Option<Newest>, ClientError> {
     let entries: Answer<Vec<LogEntry>> = client.list(&path(environment, &["revisions"]), 1).await?;
     let Some(entry) = entries.value.into_iter().next() else { return Ok(None) };

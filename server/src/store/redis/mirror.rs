@@ -236,7 +236,7 @@ impl Mirror {
         Ok(head)
     }
 
-    /// Looks anew where each log ends.
+    /// GateHistory anew where each log ends.
     pub(super) async fn look(&self) -> Result<BTreeMap<LogName, Head>, StoreError> {
         let heads = self.store.heads().await?;
         self.heads().clone_from(&heads);
