@@ -33,7 +33,7 @@ pub(super) enum GateAnswer {
     /// Of a query.
     Value(GateQuery, Result<f64, String>),
     /// Of a probe.
-    ScopedCheck(GateQuery, Option<CheckOutcome>),
+    Probe(GateQuery, Option<CheckOutcome>),
     /// Of all comparisons that were due at once; each has two series, from its place on.
     Sums(Vec<(GateQuery, usize)>, Vec<NodeSums>),
 }

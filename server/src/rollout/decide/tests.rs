@@ -48,7 +48,7 @@ fn reading(name: &str, verdict: GateVerdict) -> GateReading {
 }
 
 /// What comes next when it has been held so many seconds and its gates said this, at that second.
-fn after(rollout: &Rollout, seconds: u64, verdicts: [Verdict; 2], read_at: u64) -> RolloutDecision {
+fn after(rollout: &Rollout, seconds: u64, verdicts: [GateVerdict; 2], read_at: u64) -> RolloutDecision {
     let readings = [reading("hard", verdicts[0]), reading("soft", verdicts[1])];
     let gates = rollout.plan.gates.iter().zip(&readings).map(|(gate, reading)| GateStatus {
         gate,
@@ -96,7 +96,7 @@ fn what_takes_back_goes_before_what_holds_and_does_so_at_any_time() {
         matches!(&taken, RolloutDecision::TakeBack(reason) if reason.contains("gate hard failed at step 1 of 2 (10%)")),
         "{taken:?}"
     );
-    assert!(matches!(after(&rollout, 1, [Verdict::Pass, Verdict::Fail], 1), RolloutDecision::Pause(_)));
+    assert!(matches!(after(&rollout, 1, [GateVerdict::Pass, GateVerdict::Fail], 1), RolloutDecision::Pause(_)));
     let paused = Rollout {
         state: RolloutState::Paused,
         ..rollout
@@ -107,7 +107,7 @@ fn what_takes_back_goes_before_what_holds_and_does_so_at_any_time() {
         "held is held"
     );
     assert!(
-        matches!(after(&paused, 1, [Verdict::Fail, Verdict::Pass], 1), RolloutDecision::TakeBack(_)),
+        matches!(after(&paused, 1, [GateVerdict::Fail, GateVerdict::Pass], 1), RolloutDecision::TakeBack(_)),
         "users are still exposed"
     );
 }
@@ -124,7 +124,7 @@ fn silence_never_passes() {
         (RolloutState::Waiting, Some(WaitsFor::Samples))
     );
     assert!(
-        matches!(after(&rollout, 660, [Verdict::Samples, Verdict::Pass], 660), RolloutDecision::TakeBack(_)),
+        matches!(after(&rollout, 660, [GateVerdict::Samples, GateVerdict::Pass], 660), RolloutDecision::TakeBack(_)),
         "ten minutes after the hold"
     );
 }
@@ -137,7 +137,7 @@ fn a_person_goes_past_what_a_machine_cannot_tell_but_not_past_an_approval_or_a_f
         state(&after(&rollout, 1, [GateVerdict::Samples, GateVerdict::Unknown], 1)),
         (RolloutState::Waiting, Some(WaitsFor::Approval))
     );
-    assert!(matches!(after(&rollout, 1, [Verdict::Fail, Verdict::Pass], 1), RolloutDecision::TakeBack(_)));
+    assert!(matches!(after(&rollout, 1, [GateVerdict::Fail, GateVerdict::Pass], 1), RolloutDecision::TakeBack(_)));
     rollout.approvals.push(Approval { step: 2, word: word() });
-    assert_eq!(after(&rollout, 1, [Verdict::Samples, Verdict::Unknown], 1), RolloutDecision::EnterStep);
+    assert_eq!(after(&rollout, 1, [GateVerdict::Samples, GateVerdict::Unknown], 1), RolloutDecision::EnterStep);
 }

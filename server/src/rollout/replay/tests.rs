@@ -21,7 +21,7 @@ fn rollout(gate: &Value, looks: &[(u64, u64)]) -> Rollout {
         reason: None,
     };
     let mut rollout = actions::begun(RolloutPlan::from_value(&plan).unwrap(), RolloutId::from_parts(1, 1), word).unwrap();
-    let look = |(after_ms, errors): &(u64, u64)| Look {
+    let look = |(after_ms, errors): &(u64, u64)| GateSample {
         after_ms: *after_ms,
         figures: Some(Figures {
             treatment: Arm::new(5_000, *errors),
