@@ -6,12 +6,7 @@ use ripcord_proto::EnvironmentKey;
 use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::change::EnvironmentRecord;
 use ripcord_proto::role::Role;
-use ripcord_server::clock::SystemClock;
-use ripcord_server::commit::{Answerer, Author};
-use ripcord_server::environment::{Environments, Orphans, Rooms};
-use ripcord_server::store::Store;
-use ripcord_server::system::{SystemAsk, SystemDraft};
-use ripcord_server::tasks::TaskSet;
+use ripcord_server::bench::{Answerer, Author, Environments, Orphans, Rooms, Store, SystemAsk, SystemClock, SystemDraft, TaskSet};
 
 /// The environments that `store` holds.
 pub async fn attach(store: Arc<dyn Store>) -> anyhow::Result<Environments> {

@@ -20,5 +20,4 @@ mod vouching;
 pub use self::keep::{Taking, delete, judge, record, take};
 pub use self::resolve::{ResolveError, Resolved, resolve};
 pub use self::show::{distance, known_good, view};
-pub use self::soak::{Content, Soak, content, due};
 pub use self::vouching::Vouching;

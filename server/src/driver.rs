@@ -31,9 +31,11 @@ pub trait Presence: Send + Sync + std::fmt::Debug + 'static {
 }
 
 /// A node on a store of its own.
+#[cfg(test)]
 #[derive(Debug, Clone, Copy)]
 pub struct Alone;
 
+#[cfg(test)]
 impl Presence for Alone {
     fn others(&self) -> BoxFuture<'_, Option<BTreeSet<String>>> {
         Box::pin(std::future::ready(Some(BTreeSet::new())))

@@ -40,7 +40,7 @@ use crate::tasks::TaskSet;
 
 /// Settings, checked.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub struct FlagdConfig {
     /// Where the flags themselves are served.
     pub sync: SocketAddr,
     /// Where evaluation is served.
@@ -67,7 +67,7 @@ struct FlagdState {
 /// # Errors
 /// Certificate or key cannot be read.
 pub async fn start(
-    config: &Config,
+    config: &FlagdConfig,
     environments: &Environments,
     access: Access,
     fleet: Fleet,

@@ -30,7 +30,6 @@ pub use self::connections::{ConfirmationLevel, Connected, Transport};
 use self::membership::{MemberId, Members};
 pub use self::peers::{ConfirmationQuestion, NoPeers, PeerAnswer, PeerConfirmations};
 pub use self::report::{ConfirmationReport, merge};
-pub use self::wait::WaitProgress;
 use crate::snapshot::board::{Board, Listener};
 use crate::snapshot::publication::Publication;
 

@@ -24,7 +24,9 @@ use ripcord_proto::{EnvironmentKey, FlagKey, Snapshot};
 use self::counters::Counters;
 pub use self::counters::{BatchResult, OutcomeTotal};
 use self::dedup::BatchDedup;
-pub use self::peers::{ExposureQuery, NoPeerOutcomes, PeerExposure, PeerOutcomes};
+#[cfg(test)]
+pub use self::peers::NoPeerOutcomes;
+pub use self::peers::{ExposureQuery, PeerExposure, PeerOutcomes};
 pub use self::stale::stale;
 use self::window::Window;
 

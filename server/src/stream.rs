@@ -50,7 +50,7 @@ use crate::fleet::Fleet;
 use crate::http::ApiError;
 use crate::snapshot::board::{Board, Listener};
 use crate::snapshot::frames::Frame;
-use crate::snapshot::history::Limits;
+use crate::snapshot::history::HistoryLimits;
 use crate::snapshot::publication::Publication;
 use crate::tasks;
 use crate::telemetry::names;
@@ -81,7 +81,7 @@ pub struct StreamSettings {
     /// How long a reader may take no byte of what is to be written before it is cut off.
     pub stuck: Duration,
     /// How much history is kept for combined deltas.
-    pub history: Limits,
+    pub history: HistoryLimits,
 }
 
 impl Default for StreamSettings {
@@ -94,7 +94,7 @@ impl Default for StreamSettings {
             connections: 200_000,
             hello: Duration::from_secs(10),
             stuck: Duration::from_mins(1),
-            history: Limits::default(),
+            history: HistoryLimits::default(),
         }
     }
 }

@@ -6,11 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use ripcord_cli::{Announcement, Format, Keep, Key, Output, OwnServer, Paint, Server, ServerError, Signals, facts, indented, note, print};
-use ripcord_server::flagd;
-use ripcord_server::serve::config::{Config, Settings, StoreChoice};
-use ripcord_server::serve::{self, Started};
-use ripcord_server::telemetry::export::Exporter;
-use ripcord_server::telemetry::{self, LogFormat, TelemetryError};
+use ripcord_server::{Exporter, FlagdConfig, LogConfig, LogFormat, Secret, ServeConfig, ServeSettings, Started, StoreChoice, TelemetryError, start_logs};
 use tokio_util::sync::CancellationToken;
 
 /// What a newcomer can do next.
@@ -36,7 +32,7 @@ RIPCORD_ADMIN_KEY gives an admin key from outside, RIPCORD_PEER_SECRET what
 peers share; RUST_LOG says what is logged: info, or ripcord_server=debug.")]
 pub(crate) struct Serve {
     #[command(flatten)]
-    settings: Settings,
+    settings: ServeSettings,
 }
 
 /// The server of this program.
@@ -51,15 +47,15 @@ impl Server for RipcordServer {
 
     async fn run(settings: OwnServer, started: impl FnOnce(ripcord_cli::Started), stop: CancellationToken) -> Result<(), ServerError> {
         let started = |server: &Started| started(to_cli(server));
-        let ended = serve::run(own_config(settings), started, stop).await;
+        let ended = ripcord_server::run(own_config(settings), started, stop).await;
         ended.map_err(|error| ServerError::Failed(error.to_string()))
     }
 }
 
 /// Nothing but the given settings, whatever the environment variables say.
-fn own_config(settings: OwnServer) -> Config {
+fn own_config(settings: OwnServer) -> ServeConfig {
     let free_port = SocketAddr::from(([127, 0, 0, 1], 0));
-    Config {
+    ServeConfig {
         listen: settings.listen,
         data_dir: settings.data_dir,
         store: StoreChoice::Embedded,
@@ -72,7 +68,7 @@ fn own_config(settings: OwnServer) -> Config {
         restore_backup: None,
         workers: 2,
         heartbeat: Duration::from_secs(15),
-        flagd: flagd::Config {
+        flagd: FlagdConfig {
             sync: free_port,
             evaluation: free_port,
             key: None,
@@ -87,9 +83,9 @@ fn own_config(settings: OwnServer) -> Config {
 fn run(output: Output, command: Serve) -> Result<(), ServerError> {
     let config = check(command.settings)?;
     let filter = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
-    let logs = telemetry::Config {
+    let logs = LogConfig {
         format: config.log_format,
-        filter: filter.unwrap_or_else(|| telemetry::Config::default().filter),
+        filter: filter.unwrap_or_else(|| LogConfig::default().filter),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.workers)
@@ -103,21 +99,21 @@ fn run(output: Output, command: Serve) -> Result<(), ServerError> {
         .as_deref()
         .map(|endpoint| Exporter::start(endpoint, runtime.handle().clone()));
     let exporter = exporter.transpose().map_err(told)?;
-    telemetry::start_logs(&logs, exporter.as_ref()).map_err(told)?;
+    start_logs(&logs, exporter.as_ref()).map_err(told)?;
     let ended = runtime.block_on(until_stopped(output, config));
     exporter.iter().for_each(Exporter::finish);
     ended
 }
 
 /// Checked settings, or every fault in them.
-fn check(settings: Settings) -> Result<Config, ServerError> {
+fn check(settings: ServeSettings) -> Result<ServeConfig, ServerError> {
     settings.check().map_err(|faults| {
         let lines: Vec<_> = faults.all().iter().map(|fault| format!("  {fault}")).collect();
         ServerError::Usage(format!("the settings cannot be used\n{}", lines.join("\n")))
     })
 }
 
-async fn until_stopped(output: Output, config: Config) -> Result<(), ServerError> {
+async fn until_stopped(output: Output, config: ServeConfig) -> Result<(), ServerError> {
     // A key from outside is where its owner put it, and is written nowhere else.
     let own_key = config.admin_key.is_none();
     let mut announcement: Option<Announcement> = None;
@@ -133,7 +129,7 @@ async fn until_stopped(output: Output, config: Config) -> Result<(), ServerError
     };
     let mut signals = Signals::listen().map_err(|error| ServerError::Failed(format!("Signals cannot be heard: {error}.")))?;
     let stop = CancellationToken::new();
-    let mut serving = std::pin::pin!(serve::run(config, started, stop.clone()));
+    let mut serving = std::pin::pin!(ripcord_server::run(config, started, stop.clone()));
     let ended = tokio::select! {
         ended = &mut serving => ended,
         () = signals.next() => {
@@ -194,7 +190,7 @@ fn greeting(started: &Started, announced: Option<Key>, paint: Paint) -> String {
 }
 
 fn greeting_json(started: &Started) -> String {
-    let key = started.admin_key.as_ref().map(ripcord_server::secret::Secret::expose);
+    let key = started.admin_key.as_ref().map(Secret::expose);
     serde_json::json!({
         "address": to_cli(started).url(), "node": started.node, "data_dir": started.data_dir, "admin_key": key, "warnings": started.warnings,
         "grpc": started.grpc.iter().map(|(name, address)| (*name, address.to_string())).collect::<std::collections::BTreeMap<_, _>>(),

@@ -26,7 +26,6 @@ use crate::checkpoint::{self, Resolved};
 use crate::commit::plan::Planned;
 use crate::commit::state::EnvironmentState;
 use crate::commit::{Answer, Call, CommitError, Committed, Draft};
-use crate::driver::Drivers;
 use crate::environment::Environments;
 use crate::fleet::Fleet;
 use crate::http::ApiError;
@@ -54,8 +53,6 @@ pub struct Services {
     pub kills: Kills,
     /// Who is connected and has confirmed what.
     pub fleet: Fleet,
-    /// Which node drives what goes on by itself.
-    pub drivers: Drivers,
     /// Sends pings.
     pub pings: Pings,
     /// Rollouts.

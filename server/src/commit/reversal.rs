@@ -33,7 +33,7 @@ use ripcord_proto::{Flag, FlagKey, Position, Revision, Segment, SegmentKey, Snap
 pub use self::door::Door;
 pub use self::guard::under_way;
 pub use self::ladder::{Cap, Way};
-pub use self::preview::{KilledFlag, Preview};
+pub use self::preview::Preview;
 use super::state::EnvironmentState;
 use super::{CommitError, probes};
 

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
+use super::wait::WaitProgress;
 use super::*;
 use crate::snapshot::fixture::Stage;
 

@@ -20,7 +20,6 @@ use crate::trigger::Triggers;
 
 /// The parts that the API uses.
 pub(super) struct Background {
-    pub(super) drivers: Drivers,
     pub(super) checks: Checks,
     pub(super) pings: Pings,
     pub(super) rollouts: Rollouts,
@@ -53,7 +52,6 @@ pub(super) fn start(environments: &Environments, fleet: &Fleet, outcomes: &Outco
     let rollouts = Rollouts::start(environments.clone(), drivers.clone(), kills.clone(), checks.clone(), reports);
     let triggers = Triggers::start(environments.clone(), kills.clone(), checks.clone(), rollouts.alarms(), node);
     Background {
-        drivers,
         checks,
         pings,
         rollouts,

@@ -1,7 +1,5 @@
 use std::path::PathBuf;
 
-use ripcord_server::secret::Secret;
-
 use super::*;
 
 fn started(address: &str) -> Started {

@@ -1,5 +1,5 @@
-//! Settings of Redis that can lose acknowledged data, each with the way out. They are asked for once a connection; a server that
-//! does not tell them says so itself.
+//! Settings of Redis that can lose acknowledged data, each with how to fix it. They are read once per connection; if the server
+//! does not reveal them, that is a warning, too.
 
 use redis::FromRedisValue;
 use std::collections::HashMap;
@@ -14,8 +14,8 @@ pub(super) async fn warnings(live: &RedisConnection) -> Vec<String> {
             Ok(value) => _ = told.insert(name, value),
             Err(why) => {
                 return vec![format!(
-                    "Redis does not tell its settings ({why}), so whether acknowledged commits survive its restart is not known; make sure that it runs \
-                     with appendonly yes, appendfsync always and maxmemory-policy noeviction, or allow this user CONFIG GET"
+                    "Redis does not reveal its settings ({why}), so it is unknown whether acknowledged commits survive its restart; make sure that it \
+                     runs with appendonly yes, appendfsync always and maxmemory-policy noeviction, or allow this user CONFIG GET"
                 )];
             }
         }
@@ -28,7 +28,7 @@ async fn get(live: &RedisConnection, name: &str) -> Result<String, String> {
     command.arg("GET").arg(name);
     let answer: redis::Value = live.call(&command).await.map_err(|error| error.to_string())?;
     let settings = HashMap::<String, String>::from_redis_value(answer).map_err(|error| error.to_string())?;
-    settings.get(name).cloned().ok_or_else(|| format!("{name} is not told"))
+    settings.get(name).cloned().ok_or_else(|| format!("no value for {name}"))
 }
 
 fn judge(told: &HashMap<&str, String>) -> Vec<String> {
@@ -36,8 +36,8 @@ fn judge(told: &HashMap<&str, String>) -> Vec<String> {
     let mut warnings = Vec::new();
     if !is("appendonly", "yes") {
         warnings.push(
-            "Redis runs without its append-only file, so a restart of Redis loses commits since its last snapshot; set appendonly yes (nodes \
-             re-seed it from their own copies until then)"
+            "Redis runs without an append-only file, so its restart loses commits since its last snapshot; set appendonly yes (until then nodes \
+             re-seed it from their own copies)"
                 .to_owned(),
         );
     } else if is("appendfsync", "everysec") {
