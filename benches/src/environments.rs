@@ -6,11 +6,11 @@ use ripcord_proto::EnvironmentKey;
 use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::change::EnvironmentRecord;
 use ripcord_proto::role::Role;
-use ripcord_server::bench::{Answerer, Author, Environments, Orphans, Rooms, Store, SystemAsk, SystemClock, SystemDraft, TaskSet};
+use ripcord_server::bench::{Author, EnvironmentDeps, Environments, Orphans, ResponseBuilder, Store, SystemClock, SystemDraft, SystemOperation, TaskSet};
 
 /// The environments that `store` holds.
 pub async fn attach(store: Arc<dyn Store>) -> anyhow::Result<Environments> {
-    let rooms = Rooms {
+    let rooms = EnvironmentDeps {
         store,
         board: Arc::default(),
         clock: Arc::new(SystemClock),
@@ -31,9 +31,9 @@ pub async fn start(store: Arc<dyn Store>) -> anyhow::Result<Environments> {
     let draft = SystemDraft {
         author: author(Role::Admin),
         reason: None,
-        asks: vec![SystemAsk::CreateEnvironment(record)],
+        operations: vec![SystemOperation::CreateEnvironment(record)],
         call: None,
-        answer: Answerer::nothing(),
+        answer: ResponseBuilder::nothing(),
     };
     environments.submit_system(draft).await?;
     Ok(environments)

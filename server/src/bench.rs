@@ -2,8 +2,8 @@
 
 pub use crate::access::{EnvironmentAccess, Principal};
 pub use crate::clock::SystemClock;
-pub use crate::commit::{Answer, Answerer, Ask, Author, Committed, Draft, Expected};
-pub use crate::environment::{Environments, Orphans, Rooms};
+pub use crate::commit::{Answer, Author, Committed, Draft, Expected, Operation, ResponseBuilder};
+pub use crate::environment::{EnvironmentDeps, Environments, Orphans};
 pub use crate::fleet::{ConfirmationTarget, Fleet, FleetSettings, NoPeers};
 pub use crate::http::ApiError;
 pub use crate::outcome::statistics::RateTest;
@@ -19,5 +19,5 @@ pub use crate::store::embedded::{EmbeddedStore, Flush};
 pub use crate::store::memory::MemoryStore;
 pub use crate::store::redis::{RedisConfig, RedisStore};
 pub use crate::stream::{Authorise, StreamSettings, Streams, Worker};
-pub use crate::system::{SystemAsk, SystemDraft};
+pub use crate::system::{SystemDraft, SystemOperation};
 pub use crate::tasks::TaskSet;

@@ -11,18 +11,18 @@
 pub mod approval;
 mod batch;
 pub(crate) mod committer;
-mod guard;
+mod error;
 pub mod idempotency;
-pub(crate) mod log;
-mod meters;
+mod kill_guard;
+mod metrics;
 pub mod plan;
 mod precondition;
 pub mod probes;
 pub mod protect;
 mod records;
-mod refusal;
 pub mod reversal;
 pub mod state;
+pub(crate) mod traits;
 pub(crate) mod validate;
 pub(crate) mod writer;
 
@@ -40,10 +40,10 @@ use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Kill, KillId, Position, Relea
 use serde_json::value::RawValue;
 
 pub use self::approval::Approval;
-use self::log::LogDraft;
-pub use self::refusal::CommitError;
+pub use self::error::CommitError;
 use self::reversal::Reversal;
 use self::state::EnvironmentState;
+use self::traits::LogDraft;
 
 /// Who asks, and from where.
 #[derive(Debug, Clone)]
@@ -66,46 +66,46 @@ pub struct Draft {
     /// The release that it belongs to.
     pub release: Option<ReleaseName>,
     /// What, in order. All of it or nothing.
-    pub asks: Vec<Ask>,
+    pub operations: Vec<Operation>,
     /// What must not have changed meanwhile (`If-Match`).
     pub precondition: Option<Precondition>,
     /// The hash of the plan that must still hold.
     pub plan: Option<Digest>,
     /// Whether the caller knows that it changes what a killed flag serves.
-    pub changes_served: ChangesServed,
+    pub killed_edit: KilledEdit,
     /// Who has agreed to it beside its author.
     pub approval: Approval,
     /// The idempotent call that this is, where it is one.
-    pub call: Option<Call>,
+    pub call: Option<IdempotentCall>,
     /// An answer that was given already, while the store was away, to be recorded with the commit.
     pub answered: Option<Recorded>,
     /// Makes the answer's body from what was made; called before the append so that the answer is stored with it.
-    pub answer: Answerer,
+    pub answer: ResponseBuilder,
 }
 
 impl Draft {
     /// What is asked plainly: for no stated reason, under no condition, and of nobody who waits for an answer of his own.
-    pub fn new(environment: EnvironmentKey, author: Author, asks: Vec<Ask>) -> Self {
+    pub fn new(environment: EnvironmentKey, author: Author, operations: Vec<Operation>) -> Self {
         Self {
             environment,
             author,
             reason: None,
             release: None,
-            asks,
+            operations,
             precondition: None,
             plan: None,
-            changes_served: ChangesServed::Refuse,
+            killed_edit: KilledEdit::Refuse,
             approval: Approval::default(),
             call: None,
             answered: None,
-            answer: Answerer::nothing(),
+            answer: ResponseBuilder::nothing(),
         }
     }
 }
 
 /// One thing that is asked.
 #[derive(Debug, Clone)]
-pub enum Ask {
+pub enum Operation {
     /// A flag as it shall be.
     PutFlag(FlagKey, Box<Flag>),
     /// A flag shall be gone.
@@ -135,9 +135,9 @@ pub enum Ask {
     /// A record shall be gone, if it is as expected.
     DeleteRecord(RecordKey, Expected),
     /// What is asked is decided on the state that the commit is admitted on.
-    Decide(Decider),
+    Decide(Precheck),
     /// The same, ahead of everything that is queued: what takes something back.
-    DecideNow(Decider),
+    DecideNow(Precheck),
     /// A revision that changes nothing.
     Ping(PingId),
     /// Flags shall be as they were, and the record of that shall be kept.
@@ -157,7 +157,7 @@ pub enum Expected {
 
 /// Whether an edit may change what a killed flag serves (its safe variant, or that variant's value).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ChangesServed {
+pub enum KilledEdit {
     /// It is refused.
     #[default]
     Refuse,
@@ -182,7 +182,7 @@ pub enum Precondition {
 
 /// An idempotent call: the same caller, route, key and body get the same answer for 24 hours.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Call {
+pub struct IdempotentCall {
     /// The key's id, or `admin`.
     pub caller: String,
     /// Method and path.
@@ -204,9 +204,9 @@ pub struct Answer {
 
 /// Makes an answer from what a draft made.
 #[derive(Clone)]
-pub struct Answerer(pub Arc<dyn Fn(&Made) -> Answer + Send + Sync>);
+pub struct ResponseBuilder(pub Arc<dyn Fn(&Applied) -> Answer + Send + Sync>);
 
-impl Answerer {
+impl ResponseBuilder {
     /// For those who submit what nobody waits for.
     pub fn nothing() -> Self {
         Self(Arc::new(|_| Answer {
@@ -216,33 +216,33 @@ impl Answerer {
     }
 }
 
-impl std::fmt::Debug for Answerer {
+impl std::fmt::Debug for ResponseBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Answerer")
+        f.write_str("ResponseBuilder")
     }
 }
 
 /// Decides what is asked from the state that the commit finds, so that nothing comes between what is read and what is written.
 #[derive(Clone)]
-pub struct Decider {
-    decision: Arc<Decision>,
+pub struct Precheck {
+    decision: Arc<PrecheckFn>,
     /// What a proposal keeps of it; `None` for what nobody proposes.
     asked: Option<Asked>,
 }
 
 /// From the state that a commit finds to what is asked of it, or why nothing may be.
-pub type Decision = dyn Fn(&EnvironmentState) -> Result<Vec<Ask>, CommitError> + Send + Sync;
+pub type PrecheckFn = dyn Fn(&EnvironmentState) -> Result<Vec<Operation>, CommitError> + Send + Sync;
 
-impl Ask {
+impl Operation {
     /// What is asked is decided by `decision`.
     pub fn decide(decision: impl Fn(&EnvironmentState) -> Result<Vec<Self>, CommitError> + Send + Sync + 'static) -> Self {
-        Self::Decide(Decider::new(decision))
+        Self::Decide(Precheck::new(decision))
     }
 }
 
-impl Decider {
+impl Precheck {
     /// What `decision` makes of the state.
-    pub fn new(decision: impl Fn(&EnvironmentState) -> Result<Vec<Ask>, CommitError> + Send + Sync + 'static) -> Self {
+    pub fn new(decision: impl Fn(&EnvironmentState) -> Result<Vec<Operation>, CommitError> + Send + Sync + 'static) -> Self {
         Self {
             decision: Arc::new(decision),
             asked: None,
@@ -256,15 +256,15 @@ impl Decider {
     }
 }
 
-impl std::fmt::Debug for Decider {
+impl std::fmt::Debug for Precheck {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Decider")
+        f.write_str("Precheck")
     }
 }
 
 /// What a draft made.
 #[derive(Debug, Clone)]
-pub struct Made {
+pub struct Applied {
     /// The position from which on it holds: the new one, or the current one where nothing had to change.
     pub position: Position,
     /// What had to change, in order; empty where everything was so already.
@@ -272,7 +272,7 @@ pub struct Made {
     /// Flags whose definition or cover by kills changed.
     pub flags: Vec<FlagKey>,
     /// The kill, where the draft asked for one.
-    pub kill: Option<(Arc<Kill>, Standing)>,
+    pub kill: Option<(Arc<Kill>, KillStatus)>,
     /// The records as they are with it.
     pub records: Arc<Records>,
     /// The proposal that it became, where nothing of what was asked was done.
@@ -281,7 +281,7 @@ pub struct Made {
 
 /// Whether a kill was in force before it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum KillStatus {
     /// It was made by this order.
     New,
     /// Its scope was killed already.
@@ -317,8 +317,8 @@ impl Committed {
 }
 
 /// What a draft would do to `state`, and the hash that does exactly that.
-pub(crate) fn plan_of(draft: &Draft, state: Arc<EnvironmentState>) -> Result<plan::Planned, CommitError> {
-    let validate::Preview { after, touched, changes } = validate::preview(draft, &state)?;
+pub(crate) fn plan_of(draft: &Draft, state: Arc<EnvironmentState>) -> Result<plan::PlannedCommit, CommitError> {
+    let validate::DraftPreview { after, touched, changes } = validate::preview(draft, &state)?;
     let refused = protect::check(draft, &state, &after, &touched).err();
     let effect = approval::Effect {
         draft,
@@ -328,11 +328,11 @@ pub(crate) fn plan_of(draft: &Draft, state: Arc<EnvironmentState>) -> Result<pla
         changes: &changes,
     };
     let guarded = approval::warning(&approval::guarded(effect)?);
-    let plan = plan::Plan {
+    let plan = plan::CommitPlan {
         warnings: refused.iter().map(ToString::to_string).chain(guarded).collect(),
         ..plan::make(draft, &state, &after, &touched)
     };
-    Ok(plan::Planned {
+    Ok(plan::PlannedCommit {
         plan,
         before: state,
         after: after.snapshot,
@@ -349,7 +349,7 @@ impl LogDraft for Draft {
         self.reason.clone()
     }
 
-    fn call(&self) -> Option<&Call> {
+    fn call(&self) -> Option<&IdempotentCall> {
         self.call.as_ref()
     }
 
@@ -365,7 +365,7 @@ impl LogDraft for Draft {
         self.answered.as_ref()
     }
 
-    fn answer(&self) -> &Answerer {
+    fn answer(&self) -> &ResponseBuilder {
         &self.answer
     }
 }

@@ -1,7 +1,7 @@
 //! Which node drives what goes on by itself in an environment: confirmations that are awaited, ladders, scheduled pings.
 //!
 //! One node at a time, told by a record of the log, so that it holds on every store and survives every node. The record carries a
-//! fencing token. A driver puts [`Ask::Driven`] into whatever it submits, and the commit path refuses it where another node has
+//! fencing token. A driver puts [`Operation::Driven`] into whatever it submits, and the commit path refuses it where another node has
 //! taken over: a node that was paused, cut off or slow can lose its place, it can never act twice.
 //!
 //! Whether the driver is alive is asked of the store ([`Presence`]), and only when somebody else has something to do. Nothing is
@@ -21,7 +21,7 @@ use ripcord_proto::record::RecordKey;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Position};
 
-use crate::commit::{Ask, Author, CommitError, Draft, Expected};
+use crate::commit::{Author, CommitError, Draft, Expected, Operation};
 use crate::environment::Environments;
 
 /// Which other nodes share this node's logs.
@@ -48,8 +48,8 @@ pub struct Token(u64);
 
 impl Token {
     /// What makes a draft be refused once another node drives.
-    pub const fn ask(self) -> Ask {
-        Ask::Driven(self.0)
+    pub const fn ask(self) -> Operation {
+        Operation::Driven(self.0)
     }
 }
 
@@ -122,7 +122,7 @@ impl Drivers {
         let entry = Entry::new(Single, driver, Position::START).ok()?;
         let draft = Draft {
             reason: Some(format!("node {} drives what goes on by itself here", self.node)),
-            ..Draft::new(environment.clone(), self.author(), vec![Ask::PutRecord(Arc::new(entry).into(), expected)])
+            ..Draft::new(environment.clone(), self.author(), vec![Operation::PutRecord(Arc::new(entry).into(), expected)])
         };
         match self.environments.submit(draft).await {
             Ok(_) => Some(Token(token)),

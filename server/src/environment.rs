@@ -1,12 +1,12 @@
 //! Environments at work: for each a writer and a publisher, started when the system log says that it exists and stopped when it
 //! says that it is gone. [`Environments`] is the way to all of them.
 
-mod each;
 mod feed;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod history;
 mod orphans;
+mod per_environment;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,15 +18,15 @@ use ripcord_proto::{EnvironmentKey, Sequence};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-pub use self::each::Place;
 pub use self::orphans::Orphans;
+pub use self::per_environment::EnvironmentTask;
 use crate::clock::Clock;
-use crate::commit::committer::{Abandoned, Committer, Queue};
-use crate::commit::idempotency::{Answered, REMEMBERED};
-use crate::commit::log::{Fed, Sink};
-use crate::commit::plan::Planned;
+use crate::commit::committer::{Committer, OnDisconnect, Queue};
+use crate::commit::idempotency::{AnsweredCalls, REMEMBERED};
+use crate::commit::plan::PlannedCommit;
 use crate::commit::state::EnvironmentState;
-use crate::commit::writer::{Around, Writer};
+use crate::commit::traits::{FeedMessage, Sink};
+use crate::commit::writer::{LogWriter, WriterDeps};
 use crate::commit::{self, CommitError, Committed, Draft};
 use crate::snapshot::board::Board;
 use crate::snapshot::publisher::{self, Orphaned, Publisher};
@@ -39,7 +39,7 @@ const LOOK_BACK: u32 = 4_096;
 
 /// An environment at work.
 #[derive(Debug, Clone)]
-pub(crate) struct Running {
+pub(crate) struct RunningEnvironment {
     /// The way to its writer.
     pub(crate) committer: Committer<EnvironmentState>,
     /// The way onto the board.
@@ -54,7 +54,7 @@ pub struct Environments {
 }
 
 struct Inner {
-    running: ArcSwap<BTreeMap<EnvironmentKey, Running>>,
+    running: ArcSwap<BTreeMap<EnvironmentKey, RunningEnvironment>>,
     changed: watch::Sender<()>,
     system: Committer<SystemState>,
     store: Arc<dyn Store>,
@@ -76,7 +76,7 @@ impl std::fmt::Debug for Inner {
 pub type Overlays = Arc<dyn Fn(&EnvironmentKey) -> Overlay + Send + Sync>;
 
 /// What environments work with.
-pub struct Rooms {
+pub struct EnvironmentDeps {
     /// Where commits become durable.
     pub store: Arc<dyn Store>,
     /// Where snapshots are served from.
@@ -89,9 +89,9 @@ pub struct Rooms {
     pub orphans: Orphans,
 }
 
-impl std::fmt::Debug for Rooms {
+impl std::fmt::Debug for EnvironmentDeps {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Rooms").field("store", &self.store).finish_non_exhaustive()
+        f.debug_struct("EnvironmentDeps").field("store", &self.store).finish_non_exhaustive()
     }
 }
 
@@ -108,8 +108,8 @@ impl Sink<SystemState> for SystemSink {
 
 impl Environments {
     /// Loads the system log and every environment that it names, and starts them.
-    pub async fn start(rooms: Rooms, overlays: Overlays) -> Result<Self, StoreError> {
-        let Rooms {
+    pub async fn start(rooms: EnvironmentDeps, overlays: Overlays) -> Result<Self, StoreError> {
+        let EnvironmentDeps {
             store,
             board,
             clock,
@@ -117,15 +117,15 @@ impl Environments {
             orphans,
         } = rooms;
         let loaded = store.load(&LogName::System).await?;
-        let answered = Arc::new(Answered::default());
+        let answered = Arc::new(AnsweredCalls::default());
         answered.follow(&loaded.tail);
-        let around = Around {
+        let around = WriterDeps {
             store: Arc::clone(&store),
             sink: Arc::new(SystemSink) as Arc<dyn Sink<SystemState>>,
             clock: Arc::clone(&clock),
             restore: |_, loaded| Some(SystemState::restore(loaded)),
         };
-        let (writer, system) = Writer::new(LogName::System, SystemState::restore(&loaded), answered, around);
+        let (writer, system) = LogWriter::new(LogName::System, SystemState::restore(&loaded), answered, around);
         tasks.long_lived("writer of the system log", writer.run(tasks.stop_token()));
         let (orphaned, orphaned_rx) = mpsc::unbounded_channel();
         let (keeper, states) = mpsc::channel(4);
@@ -155,13 +155,13 @@ impl Environments {
 
     /// Submits a draft; answers when everybody is served by it.
     pub async fn submit(&self, draft: Draft) -> Result<Committed, CommitError> {
-        let urgent = draft.asks.iter().any(commit::Ask::is_urgent);
+        let urgent = draft.operations.iter().any(commit::Operation::is_urgent);
         let queue = if urgent { Queue::Urgent } else { Queue::Ordinary };
-        self.running(&draft.environment)?.committer.submit(draft, queue, Abandoned::Finish).await
+        self.running(&draft.environment)?.committer.submit(draft, queue, OnDisconnect::Finish).await
     }
 
     /// The answer that a call got before, where it did; the same key with another request is an error, and so is a proposal.
-    pub fn answered(&self, environment: &EnvironmentKey, call: &commit::Call) -> Result<Option<commit::Answer>, CommitError> {
+    pub fn answered(&self, environment: &EnvironmentKey, call: &commit::IdempotentCall) -> Result<Option<commit::Answer>, CommitError> {
         match self.running(environment)?.committer.answered().find(call)? {
             Some(answer) if answer.is_proposal() => Err(CommitError::Proposed {
                 answer: Box::new(answer),
@@ -172,14 +172,14 @@ impl Environments {
     }
 
     /// What a draft would do, and the hash that does exactly that.
-    pub fn plan(&self, draft: &Draft) -> Result<Planned, CommitError> {
+    pub fn plan(&self, draft: &Draft) -> Result<PlannedCommit, CommitError> {
         let state = self.running(&draft.environment)?.committer.state();
         commit::plan_of(draft, state)
     }
 
     /// Submits to the system log. An environment that was made is being served when this answers.
     pub async fn submit_system(&self, draft: SystemDraft) -> Result<Committed, CommitError> {
-        let committed = self.inner.system.submit(draft, Queue::Ordinary, Abandoned::Finish).await?;
+        let committed = self.inner.system.submit(draft, Queue::Ordinary, OnDisconnect::Finish).await?;
         let mut changed = self.inner.changed.subscribe();
         let settled = |environments: &Self| {
             let running = environments.inner.running.load();
@@ -234,7 +234,7 @@ impl Environments {
         &self.inner.tasks
     }
 
-    pub(crate) fn running(&self, environment: &EnvironmentKey) -> Result<Running, CommitError> {
+    pub(crate) fn running(&self, environment: &EnvironmentKey) -> Result<RunningEnvironment, CommitError> {
         self.inner
             .running
             .load()
@@ -278,7 +278,7 @@ impl Environments {
         Ok(())
     }
 
-    fn change_running(&self, change: impl FnOnce(&mut BTreeMap<EnvironmentKey, Running>)) {
+    fn change_running(&self, change: impl FnOnce(&mut BTreeMap<EnvironmentKey, RunningEnvironment>)) {
         let mut all = BTreeMap::clone(&self.inner.running.load());
         change(&mut all);
         self.inner.running.store(Arc::new(all));
@@ -289,7 +289,7 @@ impl Environments {
         let inner = &self.inner;
         let log = LogName::Environment(key.clone());
         let loaded = inner.store.load(&log).await?;
-        let answered = Arc::new(Answered::default());
+        let answered = Arc::new(AnsweredCalls::default());
         self.remember(&log, &loaded, &answered).await?;
         let state = EnvironmentState::restore(key.clone(), &loaded);
         let publisher = Publisher::start(
@@ -300,28 +300,28 @@ impl Environments {
             inner.keeper.clone(),
         );
         let publisher = Arc::new(publisher);
-        let around = Around {
+        let around = WriterDeps {
             store: Arc::clone(&inner.store),
             sink: Arc::clone(&publisher) as Arc<dyn Sink<EnvironmentState>>,
             clock: Arc::clone(&inner.clock),
             restore: restore_environment,
         };
-        let (writer, committer) = Writer::new(log, state, answered, around);
+        let (writer, committer) = LogWriter::new(log, state, answered, around);
         let stop = inner.tasks.stop_token().child_token();
         inner.tasks.short_lived(writer.run(stop.clone()));
-        let running = Running {
+        let running = RunningEnvironment {
             committer: committer.clone(),
             publisher,
             stop,
         };
         self.change_running(|all| drop(all.insert(key.clone(), running)));
         // What came in between loading and now went to nobody.
-        committer.feed(Fed::Look).await;
+        committer.feed(FeedMessage::Look).await;
         Ok(())
     }
 
     /// Looks up the answered calls of the last 24 hours in the log.
-    async fn remember(&self, log: &LogName, loaded: &Loaded, answered: &Answered) -> Result<(), StoreError> {
+    async fn remember(&self, log: &LogName, loaded: &Loaded, answered: &AnsweredCalls) -> Result<(), StoreError> {
         let oldest = self.inner.clock.now() - REMEMBERED;
         let mut before = loaded.head.sequence;
         let mut pages = Vec::new();

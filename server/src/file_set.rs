@@ -31,13 +31,13 @@ use serde_json::value::RawValue;
 pub use self::merge::Difference;
 use self::merge::Merged;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Ask, CommitError, Decider, Expected};
+use crate::commit::{CommitError, Expected, Operation, Precheck};
 
 /// What becomes of an environment by a file set.
 #[derive(Debug, Default)]
 pub struct Decision {
     /// What has to be asked, in order.
-    pub asks: Vec<Ask>,
+    pub asks: Vec<Operation>,
     /// What stays although the files say otherwise.
     pub kept: Vec<Kept>,
     /// What the set takes over.
@@ -58,9 +58,9 @@ pub struct Kept {
 }
 
 /// The ask that a file set is.
-pub fn ask(set: FileSet) -> Ask {
+pub fn ask(set: FileSet) -> Operation {
     let kept = Asked::Change(ChangeRequest::ApplySet(Box::new(set.clone())));
-    Ask::Decide(Decider::new(move |state| decide(&set, state).map(|decision| decision.asks)).kept_as(kept))
+    Operation::Decide(Precheck::new(move |state| decide(&set, state).map(|decision| decision.asks)).kept_as(kept))
 }
 
 fn read(json: &RawValue) -> Result<Value, CommitError> {
@@ -108,7 +108,7 @@ trait Thing: Member + Clone {
     fn table(snapshot: &Snapshot) -> &Table<Self>;
     fn claim(key: &Self::Key) -> ClaimKey;
     fn read(value: &Value) -> Result<Self, Faults>;
-    fn put(key: Self::Key, value: Self) -> Ask;
+    fn put(key: Self::Key, value: Self) -> Operation;
     /// The live rollout that moves a part of it.
     fn live<'a>(key: &Self::Key, state: &'a EnvironmentState) -> Option<&'a Rollout>;
 }
@@ -128,8 +128,8 @@ impl Thing for Flag {
         Self::from_value(value)
     }
 
-    fn put(key: FlagKey, value: Self) -> Ask {
-        Ask::PutFlag(key, Box::new(value))
+    fn put(key: FlagKey, value: Self) -> Operation {
+        Operation::PutFlag(key, Box::new(value))
     }
 
     fn live<'a>(key: &FlagKey, state: &'a EnvironmentState) -> Option<&'a Rollout> {
@@ -154,8 +154,8 @@ impl Thing for Segment {
         Self::from_value(value)
     }
 
-    fn put(key: SegmentKey, value: Self) -> Ask {
-        Ask::PutSegment(key, Box::new(value))
+    fn put(key: SegmentKey, value: Self) -> Operation {
+        Operation::PutSegment(key, Box::new(value))
     }
 
     fn live<'a>(_: &SegmentKey, _: &'a EnvironmentState) -> Option<&'a Rollout> {
@@ -258,7 +258,7 @@ impl<'a> Deciding<'a> {
             said,
         };
         let entry = Entry::new(T::claim(key), claim, Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
-        self.decision.asks.push(Ask::PutRecord(Arc::new(entry).into(), Expected::Anything));
+        self.decision.asks.push(Operation::PutRecord(Arc::new(entry).into(), Expected::Anything));
         Ok(())
     }
 
@@ -304,13 +304,15 @@ impl<'a> Deciding<'a> {
         for claim in &self.state.records.claims {
             if claim.value().is_ok_and(|claim| claim.set == self.set.set) {
                 let gone = match claim.key().claimed() {
-                    Ok(Claimed::Flag(key)) if !self.set.flags.contains_key(&key) => snapshot.flags.get(key.as_str()).map(|_| Ask::DeleteFlag(key)),
-                    Ok(Claimed::Segment(key)) if !self.set.segments.contains_key(&key) => snapshot.segments.get(key.as_str()).map(|_| Ask::DeleteSegment(key)),
+                    Ok(Claimed::Flag(key)) if !self.set.flags.contains_key(&key) => snapshot.flags.get(key.as_str()).map(|_| Operation::DeleteFlag(key)),
+                    Ok(Claimed::Segment(key)) if !self.set.segments.contains_key(&key) => {
+                        snapshot.segments.get(key.as_str()).map(|_| Operation::DeleteSegment(key))
+                    }
                     Ok(Claimed::Flag(_) | Claimed::Segment(_)) | Err(_) => continue,
                 };
                 self.decision.asks.extend(gone);
                 let key = RecordKey::Claim(claim.key().clone());
-                self.decision.asks.push(Ask::DeleteRecord(key, Expected::Anything));
+                self.decision.asks.push(Operation::DeleteRecord(key, Expected::Anything));
             }
         }
         if self.set.set == SetName::default() {
@@ -325,9 +327,9 @@ impl<'a> Deciding<'a> {
         let flags = flags.filter(|key| !self.set.flags.contains_key(*key) && matches!(self.owner(&ClaimKey::flag(key)), Owner::Nobody));
         let segments = snapshot.segments.iter().map(|entry| entry.key());
         let segments = segments.filter(|key| !self.set.segments.contains_key(*key) && matches!(self.owner(&ClaimKey::segment(key)), Owner::Nobody));
-        let gone: Vec<Ask> = flags
-            .map(|key| Ask::DeleteFlag(key.clone()))
-            .chain(segments.map(|key| Ask::DeleteSegment(key.clone())))
+        let gone: Vec<Operation> = flags
+            .map(|key| Operation::DeleteFlag(key.clone()))
+            .chain(segments.map(|key| Operation::DeleteSegment(key.clone())))
             .collect();
         self.decision.asks.extend(gone);
     }

@@ -23,8 +23,8 @@ use ripcord_proto::policy::Guarded;
 use ripcord_proto::{EnvironmentKey, FlagKey, Kill, KillId, KillScope, Position};
 use tokio::sync::Notify;
 
-use crate::commit::committer::{Abandoned, Queue};
-use crate::commit::{Answer, Answerer, Ask, Author, Call, CommitError, Draft, Made, Standing};
+use crate::commit::committer::{OnDisconnect, Queue};
+use crate::commit::{Answer, Applied, Author, CommitError, Draft, IdempotentCall, KillStatus, Operation, ResponseBuilder};
 use crate::environment::Environments;
 use crate::peer::Peers;
 use crate::store::journal::Journal;
@@ -37,7 +37,7 @@ pub const PATIENCE: Duration = Duration::from_millis(250);
 
 /// A kill that is asked for.
 #[derive(Debug, Clone)]
-pub struct Order {
+pub struct KillOrder {
     /// Its id, where whoever asks makes it, so that one who asks twice gets one kill; else it is made here.
     pub id: Option<KillId>,
     /// Where.
@@ -49,37 +49,37 @@ pub struct Order {
     /// Why; may be said later.
     pub reason: Option<String>,
     /// The idempotent call that it is, where it is one.
-    pub call: Option<Call>,
+    pub call: Option<IdempotentCall>,
     /// Makes the answer's body.
-    pub answer: KillAnswerer,
+    pub answer: KillResponseBuilder,
 }
 
 /// Makes an answer from a kill.
 #[derive(Clone)]
-pub struct KillAnswerer(pub Arc<dyn Fn(&Killed) -> Answer + Send + Sync>);
+pub struct KillResponseBuilder(pub Arc<dyn Fn(&KillInForce) -> Answer + Send + Sync>);
 
-impl std::fmt::Debug for KillAnswerer {
+impl std::fmt::Debug for KillResponseBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("KillAnswerer")
+        f.write_str("KillResponseBuilder")
     }
 }
 
 /// A kill in force, as its caller is told.
 #[derive(Debug, Clone)]
-pub struct Killed {
+pub struct KillInForce {
     /// The kill.
     pub kill: Arc<Kill>,
     /// Whether it was in force before it was asked for.
-    pub standing: Standing,
+    pub standing: KillStatus,
     /// Where it is safe.
-    pub held: Held,
+    pub held: KillDurability,
     /// The flags that exist and are covered by it.
     pub flags: Vec<FlagKey>,
 }
 
 /// Where a kill is safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Held {
+pub enum KillDurability {
     /// In the log, from this position on.
     Committed(Position),
     /// In this node's journal: it survives a restart, and is merged into the log when the store is back.
@@ -90,7 +90,7 @@ pub enum Held {
 
 /// What became of an order.
 #[derive(Debug, Clone)]
-pub struct Outcome {
+pub struct KillOutcome {
     /// The answer, fresh or replayed.
     pub answer: Answer,
     /// Whether it was answered before.
@@ -137,7 +137,7 @@ impl Kills {
     }
 
     /// Kills. Waits for nothing but the store, and for that at most [`PATIENCE`].
-    pub async fn kill(&self, order: Order) -> Result<Outcome, CommitError> {
+    pub async fn kill(&self, order: KillOrder) -> Result<KillOutcome, CommitError> {
         let running = self.inner.environments.running(&order.environment)?;
         if let Some(call) = &order.call
             && let Some(answer) = running.committer.answered().find(call)?
@@ -158,9 +158,9 @@ impl Kills {
             flags: std::collections::BTreeSet::new(),
         };
         let draft = order.draft(kill.clone());
-        let submitted = running.committer.submit(draft, Queue::Urgent, Abandoned::Skip);
+        let submitted = running.committer.submit(draft, Queue::Urgent, OnDisconnect::Skip);
         match tokio::time::timeout(PATIENCE, submitted).await {
-            Ok(Ok(committed)) => Ok(Outcome {
+            Ok(Ok(committed)) => Ok(KillOutcome {
                 answer: committed.answer,
                 replayed: committed.replayed,
                 provisional: None,
@@ -174,7 +174,7 @@ impl Kills {
 
     /// Lifts a kill, and nothing but that kill. One that is provisional is merged first where the store is there, and withdrawn
     /// where it is not and this node took it.
-    pub async fn restore(&self, id: KillId, draft: Draft) -> Result<Restored, CommitError> {
+    pub async fn restore(&self, id: KillId, draft: Draft) -> Result<RestoreOutcome, CommitError> {
         let environment = draft.environment.clone();
         if self.is_provisional(&environment, &id)? {
             if draft.reason.as_ref().is_none_or(|reason| reason.trim().is_empty()) {
@@ -185,10 +185,10 @@ impl Kills {
                 if policy.second_person.contains(&Guarded::Restore) {
                     return Err(CommitError::Unavailable(NEEDS_THE_STORE.to_owned()));
                 }
-                return self.withdraw(&environment, &id).map(Restored::Withdrawn);
+                return self.withdraw(&environment, &id).map(RestoreOutcome::Withdrawn);
             }
         }
-        self.inner.environments.submit(draft).await.map(Restored::Committed)
+        self.inner.environments.submit(draft).await.map(RestoreOutcome::Committed)
     }
 
     fn new_id(&self) -> KillId {
@@ -196,10 +196,10 @@ impl Kills {
         KillId::from_parts(u64::try_from(now).unwrap_or_default(), rand::random())
     }
 
-    fn replay(&self, order: &Order, answer: Answer) -> Outcome {
+    fn replay(&self, order: &KillOrder, answer: Answer) -> KillOutcome {
         let provisional = serde_json::from_str::<Named>(answer.body.get()).ok().map(|named| named.id);
         let provisional = provisional.filter(|id| self.is_provisional(&order.environment, id).unwrap_or(false));
-        Outcome {
+        KillOutcome {
             answer,
             replayed: true,
             provisional,
@@ -217,38 +217,38 @@ struct Named {
 
 /// How a kill was lifted.
 #[derive(Debug, Clone)]
-pub enum Restored {
+pub enum RestoreOutcome {
     /// By a commit.
     Committed(crate::commit::Committed),
     /// It was provisional, and was withdrawn; the log learns of it when the store is back.
     Withdrawn(KillId),
 }
 
-impl Order {
+impl KillOrder {
     /// The draft that commits the kill.
     fn draft(&self, kill: Kill) -> Draft {
         let answer = self.answer.clone();
         Draft {
             reason: self.reason.clone(),
             call: self.call.clone(),
-            answer: Answerer(Arc::new(move |made| answer_to(&answer, made))),
-            ..Draft::new(self.environment.clone(), self.author.clone(), vec![Ask::Kill(Box::new(kill))])
+            answer: ResponseBuilder(Arc::new(move |made| answer_to(&answer, made))),
+            ..Draft::new(self.environment.clone(), self.author.clone(), vec![Operation::Kill(Box::new(kill))])
         }
     }
 }
 
 /// A kill of a draft, as its caller is told. A draft that made none has an answer of its own.
-fn answer_to(answer: &KillAnswerer, made: &Made) -> Answer {
+fn answer_to(answer: &KillResponseBuilder, made: &Applied) -> Answer {
     let Some((kill, standing)) = &made.kill else {
         return Answer {
             status: 500,
             body: Box::default(),
         };
     };
-    (answer.0)(&Killed {
+    (answer.0)(&KillInForce {
         kill: Arc::clone(kill),
         standing: *standing,
-        held: Held::Committed(made.position),
+        held: KillDurability::Committed(made.position),
         flags: made.flags.clone(),
     })
 }

@@ -43,12 +43,12 @@ struct Inner {
     secret: Option<Secret>,
     http: Option<reqwest::Client>,
     tell: Notify,
-    reached: watch::Sender<Reached>,
+    reached: watch::Sender<PeerReachability>,
 }
 
 /// Which peers answered when last spoken to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Reached {
+pub struct PeerReachability {
     /// Those that answered.
     pub reached: Vec<String>,
     /// Those that did not.
@@ -58,7 +58,7 @@ pub struct Reached {
 impl Peers {
     /// The peers at `urls`, spoken to with `secret`, through `http`. Without a client there is nobody to speak to.
     pub fn new(urls: Vec<String>, secret: Option<Secret>, http: Option<reqwest::Client>) -> Self {
-        let reached = Reached {
+        let reached = PeerReachability {
             reached: Vec::new(),
             not_reached: urls.clone(),
         };
@@ -89,7 +89,7 @@ impl Peers {
     }
 
     /// Which peers answer, now and from now on.
-    pub fn reached(&self) -> watch::Receiver<Reached> {
+    pub fn reached(&self) -> watch::Receiver<PeerReachability> {
         self.inner.reached.subscribe()
     }
 
@@ -119,7 +119,7 @@ impl Peers {
             };
             let calls = self.inner.urls.iter().map(|url| self.exchange(url, &sync));
             let answers = futures_util::future::join_all(calls).await;
-            let mut reached = Reached::default();
+            let mut reached = PeerReachability::default();
             for (url, answer) in self.inner.urls.iter().zip(answers) {
                 if let Some(theirs) = answer {
                     reached.reached.push(url.clone());

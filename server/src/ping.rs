@@ -15,7 +15,7 @@ use ripcord_proto::record::{RecordKey, Records};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Position};
 
-use crate::commit::{Answer, Answerer, Ask, Author, Call, CommitError, Draft, Expected, Made};
+use crate::commit::{Answer, Applied, Author, CommitError, Draft, Expected, IdempotentCall, Operation, ResponseBuilder};
 use crate::driver::Drivers;
 use crate::environment::Environments;
 use crate::fleet::{ConfirmationTarget, Fleet};
@@ -47,7 +47,7 @@ pub struct Order {
     /// Why, where it is said.
     pub reason: Option<String>,
     /// The idempotent call that it is, where it is one.
-    pub call: Option<Call>,
+    pub call: Option<IdempotentCall>,
     /// How long the caller waits for confirmations.
     pub wait: Duration,
 }
@@ -92,7 +92,7 @@ impl Pings {
         self.send_with(order, Vec::new()).await
     }
 
-    async fn send_with(&self, order: Order, conditions: Vec<Ask>) -> Result<Sent, CommitError> {
+    async fn send_with(&self, order: Order, conditions: Vec<Operation>) -> Result<Sent, CommitError> {
         let at = self.environments.clock().now();
         let id = PingId::from_parts(u64::try_from(at.as_millisecond()).unwrap_or_default(), rand::random());
         let draft = draft(&order, id, conditions);
@@ -131,13 +131,13 @@ impl Pings {
             let Ok(state) = self.environments.state(&order.environment) else { return };
             let excess = (state.records.pings.len() + 1).saturating_sub(KEPT);
             let oldest = state.records.pings.iter().take(excess).map(|entry| RecordKey::Ping(entry.key().clone()));
-            let mut asks = vec![Ask::PutRecord(Arc::clone(&entry).into(), Expected::Anything)];
-            asks.extend(oldest.map(|key| Ask::DeleteRecord(key, Expected::Anything)));
+            let mut asks = vec![Operation::PutRecord(Arc::clone(&entry).into(), Expected::Anything)];
+            asks.extend(oldest.map(|key| Operation::DeleteRecord(key, Expected::Anything)));
             let draft = Draft {
                 reason: Some("what a ping measured".to_owned()),
-                asks,
+                operations: asks,
                 call: None,
-                answer: Answerer::nothing(),
+                answer: ResponseBuilder::nothing(),
                 ..draft(order, entry.key().clone(), Vec::new())
             };
             match self.environments.submit(draft).await {
@@ -149,20 +149,20 @@ impl Pings {
     }
 }
 
-fn draft(order: &Order, id: PingId, conditions: Vec<Ask>) -> Draft {
+fn draft(order: &Order, id: PingId, conditions: Vec<Operation>) -> Draft {
     let receipt = id.clone();
     let mut asks = conditions;
-    asks.push(Ask::Ping(id));
+    asks.push(Operation::Ping(id));
     let reason = order.reason.as_ref().map_or_else(|| "ping".to_owned(), |reason| format!("ping: {reason}"));
     Draft {
         reason: Some(reason),
         call: order.call.clone(),
-        answer: Answerer(Arc::new(move |made: &Made| receipt_of(&receipt, made))),
+        answer: ResponseBuilder(Arc::new(move |made: &Applied| receipt_of(&receipt, made))),
         ..Draft::new(order.environment.clone(), order.author.clone(), asks)
     }
 }
 
-fn receipt_of(id: &PingId, made: &Made) -> Answer {
+fn receipt_of(id: &PingId, made: &Applied) -> Answer {
     let receipt = Receipt {
         id: id.clone(),
         position: made.position,

@@ -27,9 +27,9 @@ use ripcord_proto::{EnvironmentKey, Position, ProposalId};
 
 pub use self::redo::change;
 use crate::check::Checks;
-use crate::commit::approval::Given;
+use crate::commit::approval::GivenApproval;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Answer, Answerer, Approval, Ask, Author, Call, ChangesServed, CommitError, Committed, Draft, Made};
+use crate::commit::{Answer, Applied, Approval, Author, CommitError, Committed, Draft, IdempotentCall, KilledEdit, Operation, ResponseBuilder};
 use crate::environment::Environments;
 use crate::http::ApiError;
 
@@ -55,7 +55,7 @@ pub struct Decision {
     /// The same, for the log.
     pub author: Author,
     /// The idempotent call that it is, where it is one.
-    pub call: Option<Call>,
+    pub call: Option<IdempotentCall>,
 }
 
 /// How a proposal ends without being applied.
@@ -210,8 +210,8 @@ impl Proposals {
         Ok(Draft {
             reason: proposal.reason.clone(),
             release: proposal.release.clone(),
-            changes_served: changes_served(proposal),
-            approval: Approval::Given(Box::new(Given {
+            killed_edit: changes_served(proposal),
+            approval: Approval::Given(Box::new(GivenApproval {
                 proposal: proposal.id.clone(),
                 word: decision.word.clone(),
             })),
@@ -245,14 +245,14 @@ impl Proposals {
     async fn amend(&self, decision: &Decision, next: Proposal) -> Result<Committed, CommitError> {
         let (id, at, reason) = (next.id.clone(), decision.word.at, decision.word.reason.clone());
         let answer = told(&id);
-        let put = Ask::decide(move |state| {
+        let put = Operation::decide(move |state| {
             let waits = state.records.proposals.value(id.as_str());
             let waits = waits.is_some_and(|proposal| proposal.clone().at(at).state == ProposalState::Proposed);
             if !waits {
                 return Err(CommitError::RecordMoved(RecordKey::Proposal(id.clone())));
             }
             let entry = Entry::new(id.clone(), next.clone(), Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
-            Ok(vec![Ask::PutRecord(Arc::new(entry).into(), crate::commit::Expected::Anything)])
+            Ok(vec![Operation::PutRecord(Arc::new(entry).into(), crate::commit::Expected::Anything)])
         });
         let draft = Draft {
             reason,
@@ -290,18 +290,14 @@ impl From<Standing> for Decided {
     }
 }
 
-fn changes_served(proposal: &Proposal) -> ChangesServed {
-    if proposal.changes_served {
-        ChangesServed::Accept
-    } else {
-        ChangesServed::Refuse
-    }
+fn changes_served(proposal: &Proposal) -> KilledEdit {
+    if proposal.changes_served { KilledEdit::Accept } else { KilledEdit::Refuse }
 }
 
 /// Answers with the record of a proposal.
-fn told(id: &ProposalId) -> Answerer {
+fn told(id: &ProposalId) -> ResponseBuilder {
     let id = id.clone();
-    Answerer(Arc::new(move |made: &Made| Answer {
+    ResponseBuilder(Arc::new(move |made: &Applied| Answer {
         status: 200,
         body: made.records.proposals.get(id.as_str()).map(|entry| entry.json().to_owned()).unwrap_or_default(),
     }))

@@ -28,7 +28,7 @@ use self::stores::OpenedStore;
 use crate::access::{Access, RateLimits};
 use crate::api;
 use crate::clock::{Clock as _, SystemClock};
-use crate::environment::{Environments, Orphans, Rooms};
+use crate::environment::{EnvironmentDeps, Environments, Orphans};
 use crate::flagd;
 use crate::fleet::{self, Fleet};
 use crate::kill::{self, Kills};
@@ -161,7 +161,7 @@ async fn open_environments(
     data_dir: &DataDir,
     journal: &Journal,
 ) -> Result<Environments, StoreError> {
-    let rooms = Rooms {
+    let rooms = EnvironmentDeps {
         store: Arc::clone(&opened.store),
         board: Arc::clone(board),
         clock: Arc::new(SystemClock),

@@ -7,8 +7,8 @@ use ripcord_proto::change::{Change, EnvironmentRecord, KeyRecord};
 use ripcord_proto::commit::{Commit, Sealed};
 use ripcord_proto::digest::Digest;
 
-use crate::commit::log::{Admitted, LogDraft, LogState};
-use crate::commit::{Answerer, Author, Call, CommitError, Made};
+use crate::commit::traits::{AdmittedDraft, LogDraft, LogState};
+use crate::commit::{Applied, Author, CommitError, IdempotentCall, ResponseBuilder};
 use crate::store::{Head, Loaded};
 
 /// Environments and keys. Copying it copies them; there are few.
@@ -83,16 +83,16 @@ pub struct SystemDraft {
     /// Why.
     pub reason: Option<String>,
     /// What, in order. All of it or nothing.
-    pub asks: Vec<SystemAsk>,
+    pub operations: Vec<SystemOperation>,
     /// The idempotent call that this is, where it is one.
-    pub call: Option<Call>,
+    pub call: Option<IdempotentCall>,
     /// Makes the answer's body.
-    pub answer: Answerer,
+    pub answer: ResponseBuilder,
 }
 
 /// One thing that is asked.
 #[derive(Debug, Clone)]
-pub enum SystemAsk {
+pub enum SystemOperation {
     /// An environment shall exist.
     CreateEnvironment(EnvironmentRecord),
     /// An environment shall be gone.
@@ -112,11 +112,11 @@ impl LogDraft for SystemDraft {
         self.reason.clone()
     }
 
-    fn call(&self) -> Option<&Call> {
+    fn call(&self) -> Option<&IdempotentCall> {
         self.call.as_ref()
     }
 
-    fn answer(&self) -> &Answerer {
+    fn answer(&self) -> &ResponseBuilder {
         &self.answer
     }
 }
@@ -128,15 +128,15 @@ impl LogState for SystemState {
         self.head
     }
 
-    fn admit(&self, draft: &SystemDraft, _: jiff::Timestamp) -> Result<Admitted<Self>, CommitError> {
+    fn admit(&self, draft: &SystemDraft, _: jiff::Timestamp) -> Result<AdmittedDraft<Self>, CommitError> {
         let mut candidate = self.clone();
-        let mut changes = Vec::with_capacity(draft.asks.len());
-        for ask in &draft.asks {
-            let change = candidate.decide(ask)?;
+        let mut changes = Vec::with_capacity(draft.operations.len());
+        for operation in &draft.operations {
+            let change = candidate.decide(operation)?;
             candidate.change(std::slice::from_ref(&change));
             changes.push(change);
         }
-        let made = Made {
+        let made = Applied {
             position: self.head.position(),
             changes,
             flags: Vec::new(),
@@ -144,7 +144,7 @@ impl LogState for SystemState {
             records: std::sync::Arc::default(),
             proposal: None,
         };
-        Ok(Admitted {
+        Ok(AdmittedDraft {
             urgent: false,
             made,
             candidate,
@@ -170,14 +170,14 @@ impl LogState for SystemState {
 }
 
 impl SystemState {
-    fn decide(&self, ask: &SystemAsk) -> Result<Change, CommitError> {
-        match ask {
-            SystemAsk::CreateEnvironment(record) if self.environments.contains_key(record.key.as_str()) => Err(CommitError::Exists {
+    fn decide(&self, operation: &SystemOperation) -> Result<Change, CommitError> {
+        match operation {
+            SystemOperation::CreateEnvironment(record) if self.environments.contains_key(record.key.as_str()) => Err(CommitError::Exists {
                 what: format!("environment {}", record.key),
             }),
-            SystemAsk::CreateEnvironment(record) => Ok(Change::PutEnvironment(record.clone())),
-            SystemAsk::DeleteEnvironment(key) if !self.environments.contains_key(key.as_str()) => Err(CommitError::NoEnvironment(key.clone())),
-            SystemAsk::DeleteEnvironment(key) => {
+            SystemOperation::CreateEnvironment(record) => Ok(Change::PutEnvironment(record.clone())),
+            SystemOperation::DeleteEnvironment(key) if !self.environments.contains_key(key.as_str()) => Err(CommitError::NoEnvironment(key.clone())),
+            SystemOperation::DeleteEnvironment(key) => {
                 let holders: Vec<&str> = self
                     .keys
                     .values()
@@ -192,12 +192,12 @@ impl SystemState {
                     by: format!("keys that are for it alone ({}); revoke them first", holders.join(", ")),
                 })
             }
-            SystemAsk::CreateKey(record) => match record.environments.iter().find(|key| !self.environments.contains_key(key.as_str())) {
+            SystemOperation::CreateKey(record) => match record.environments.iter().find(|key| !self.environments.contains_key(key.as_str())) {
                 Some(missing) => Err(CommitError::NoEnvironment(missing.clone())),
                 None => Ok(Change::PutKey(record.clone())),
             },
-            SystemAsk::RevokeKey(id) if self.keys.contains_key(id) => Ok(Change::RevokeKey(id.clone())),
-            SystemAsk::RevokeKey(id) => Err(CommitError::NoKey(id.clone())),
+            SystemOperation::RevokeKey(id) if self.keys.contains_key(id) => Ok(Change::RevokeKey(id.clone())),
+            SystemOperation::RevokeKey(id) => Err(CommitError::NoKey(id.clone())),
         }
     }
 }

@@ -9,16 +9,16 @@ use ripcord_proto::role::Role;
 use ripcord_proto::rollback::{Rollback, RollbackId, RollbackState, Scope};
 use ripcord_proto::table::{Entry, Member as _};
 use ripcord_proto::{Flag, FlagKey, Position, TargetName};
-use ripcord_server::bench::{Answer, Answerer, ApiError, Ask, Committed, Draft, Environments, Expected, Order, Prepared, answer_of, prepare};
+use ripcord_server::bench::{Answer, ApiError, Committed, Draft, Environments, Expected, Operation, Order, Prepared, ResponseBuilder, answer_of, prepare};
 
-fn answer() -> Answerer {
-    Answerer(Arc::new(|made| Answer {
+fn answer() -> ResponseBuilder {
+    ResponseBuilder(Arc::new(|made| Answer {
         status: 200,
         body: answer_of(made).map_or_else(Box::default, |entry| entry.json().to_owned()),
     }))
 }
 
-fn draft(asks: Vec<Ask>) -> anyhow::Result<Draft> {
+fn draft(asks: Vec<Operation>) -> anyhow::Result<Draft> {
     Ok(Draft {
         reason: Some("a bench".to_owned()),
         answer: answer(),
@@ -38,7 +38,7 @@ pub async fn put(environments: &Environments, flags: Range<usize>, version: usiz
             tag = number % 10,
             off = 100 - on,
         );
-        Ok(Ask::PutFlag(FlagKey::new(&format!("flag-{number}"))?, Box::new(Flag::parse(&json)?)))
+        Ok(Operation::PutFlag(FlagKey::new(&format!("flag-{number}"))?, Box::new(Flag::parse(&json)?)))
     });
     let asks = asks.collect::<anyhow::Result<Vec<_>>>()?;
     environments.submit(draft(asks)?).await?;
@@ -68,7 +68,7 @@ pub async fn prepared(environments: &Environments, order: &Order) -> anyhow::Res
 
 /// The draft of the commit.
 pub fn rollback_of(prepared: &Prepared) -> anyhow::Result<Draft> {
-    draft(vec![Ask::Rollback(Box::new(prepared.reversal.clone()))])
+    draft(vec![Operation::Rollback(Box::new(prepared.reversal.clone()))])
 }
 
 /// Nobody confirms here: the record is closed by hand, so that the next rollback is not refused.
@@ -80,7 +80,7 @@ pub async fn ended(environments: &Environments, committed: &Committed) -> anyhow
         ..made
     };
     let record: Record = Arc::new(Entry::new(id, record, Position::START)?).into();
-    environments.submit(draft(vec![Ask::PutRecord(record, Expected::Anything)])?).await?;
+    environments.submit(draft(vec![Operation::PutRecord(record, Expected::Anything)])?).await?;
     Ok(())
 }
 

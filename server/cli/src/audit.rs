@@ -4,8 +4,9 @@ use clap::{Args, Subcommand};
 use ripcord_proto::rest::log::{AuditReport, LogEntry};
 
 use super::client::{Answer, Call};
+use super::context::Context;
 use super::exit::{Exit, Failure};
-use super::invocation::Invocation;
+use super::log_entry::{changes, who};
 use super::output::{Paint, moment, table};
 
 /// Changes of an entry that are shown.
@@ -40,14 +41,14 @@ enum Action {
 }
 
 /// Does it.
-pub(crate) async fn run(call: &Invocation, command: Audit) -> Result<Exit, Failure> {
+pub(crate) async fn run(call: &Context, command: Audit) -> Result<Exit, Failure> {
     match command.action {
         Some(Action::Verify) => verify(call).await,
         None => list(call, &command).await,
     }
 }
 
-async fn list(call: &Invocation, command: &Audit) -> Result<Exit, Failure> {
+async fn list(call: &Context, command: &Audit) -> Result<Exit, Failure> {
     let log = if command.system { "system" } else { call.environment().as_str() };
     let path = ["v1", "audit"];
     let entries: Answer<Vec<LogEntry>> = call.client.list_with(&path, &[("log", log)], command.limit.max(1)).await?;
@@ -69,44 +70,7 @@ async fn list(call: &Invocation, command: &Audit) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Who asked for it, and the second person where there was one.
-pub(crate) fn who(entry: &LogEntry) -> String {
-    match &entry.approved {
-        Some(approved) => format!("{}, approved by {}", entry.actor.name, approved.by.name),
-        None => entry.actor.name.clone(),
-    }
-}
-
-/// What an entry changed: the first few, and how many more.
-pub(crate) fn changes(entry: &LogEntry, most: usize) -> String {
-    let shown: Vec<_> = entry
-        .changes
-        .iter()
-        .take(most)
-        .map(|change| format!("{} {}", verb(&change.change), change.what))
-        .collect();
-    if shown.is_empty() {
-        return "nothing; an answer is kept for a repeated call".to_owned();
-    }
-    let more = entry.changes_total.saturating_sub(shown.len());
-    let shown = shown.join(", ");
-    if more > 0 { format!("{shown} and {more} more") } else { shown }
-}
-
-/// The log's name of a change in the words of the commands that make it.
-fn verb(change: &str) -> String {
-    match change {
-        "put_flag" => "set flag".to_owned(),
-        "put_segment" => "set segment".to_owned(),
-        "put_settings" => "set settings".to_owned(),
-        "put_kill" => "kill".to_owned(),
-        "put_environment" => "make environment".to_owned(),
-        "put_key" => "make key".to_owned(),
-        other => other.replace('_', " "),
-    }
-}
-
-async fn verify(call: &Invocation) -> Result<Exit, Failure> {
+async fn verify(call: &Context) -> Result<Exit, Failure> {
     let report: Answer<AuditReport> = call.client.call(Call::get(["v1", "audit", "verify"])).await?;
     call.output.answer(&report, |report| describe(report, call.output.paint()));
     Ok(if report.value.whole { Exit::Done } else { Exit::Failed })

@@ -7,8 +7,8 @@ use clap::Args;
 use futures_util::StreamExt as _;
 
 use super::client::Call;
+use super::context::Context;
 use super::exit::{Exit, Failure};
-use super::invocation::Invocation;
 use super::output::note;
 
 /// Write everything that the server knows into a file
@@ -25,7 +25,7 @@ pub(crate) struct Backup {
 }
 
 /// Does it. A file that did not come whole is not left behind.
-pub(crate) async fn run(call: &Invocation, command: Backup) -> Result<Exit, Failure> {
+pub(crate) async fn run(call: &Context, command: Backup) -> Result<Exit, Failure> {
     let failed = |error: std::io::Error| Failure::Local(format!("{} cannot be written: {error}.", command.file.display()));
     if command.file.exists() {
         return Err(Failure::Usage(format!("{} is there already; name another file.", command.file.display())));

@@ -6,13 +6,27 @@ use std::fmt::Write as _;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::policy::Policy;
 use ripcord_proto::proposal::Difference;
+use ripcord_proto::rest::commits::CommitRequest;
 use ripcord_proto::rest::plan::{Adopted, FlagStep, Kept, PlanAnswer, SegmentStep};
 use ripcord_proto::rest::rollbacks::Population;
-use ripcord_proto::{Epoch, KillId, Revision};
+use ripcord_proto::{EnvironmentKey, Epoch, KillId, ReleaseName, Revision};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::client::{Answer, Call, ClientError};
+use super::context::{Context, path};
 use super::output::{Paint, count};
+
+/// Asks what a commit would do.
+pub(crate) async fn plan(
+    call: &Context,
+    environment: &EnvironmentKey,
+    request: &CommitRequest,
+    release: Option<&ReleaseName>,
+) -> Result<Answer<PlanAnswer>, ClientError> {
+    let post = Call::post(path(environment, &["commits", "plan"])).query("release", release);
+    call.client.call(post.json(request)?).await
+}
 
 /// Characters of a value that are shown.
 const SHOWN: usize = 160;

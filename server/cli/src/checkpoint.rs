@@ -9,8 +9,8 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::client::{Answer, Call};
+use super::context::Context;
 use super::exit::{Exit, Failure};
-use super::invocation::Invocation;
 
 /// Take, vouch for, doubt, list and show checkpoints: states to go back to
 ///
@@ -93,7 +93,7 @@ fn figure(text: &str) -> Result<(String, Value), String> {
 }
 
 /// Does it.
-pub(crate) async fn run(call: &Invocation, command: Checkpoint) -> Result<Exit, Failure> {
+pub(crate) async fn run(call: &Context, command: Checkpoint) -> Result<Exit, Failure> {
     match command.action {
         Action::Create { name, note, reason } => create(call, &CheckpointRequest { name, note, reason }).await,
         Action::List => list(call).await,
@@ -107,7 +107,7 @@ pub(crate) async fn run(call: &Invocation, command: Checkpoint) -> Result<Exit, 
     }
 }
 
-async fn create(call: &Invocation, request: &CheckpointRequest) -> Result<Exit, Failure> {
+async fn create(call: &Context, request: &CheckpointRequest) -> Result<Exit, Failure> {
     let post = Call::post(call.path(&["checkpoints"])).json(request)?;
     let answer: Answer<CheckpointView> = call.client.call(post).await?;
     call.output.answer(&answer, |taken| {
@@ -117,7 +117,7 @@ async fn create(call: &Invocation, request: &CheckpointRequest) -> Result<Exit, 
     Ok(Exit::Done)
 }
 
-async fn list(call: &Invocation) -> Result<Exit, Failure> {
+async fn list(call: &Context) -> Result<Exit, Failure> {
     let checkpoints: Answer<Vec<CheckpointView>> = call.client.list(&call.path(&["checkpoints"]), usize::MAX).await?;
     call.output.answer(&checkpoints, |checkpoints| {
         if checkpoints.is_empty() {
@@ -129,14 +129,14 @@ async fn list(call: &Invocation) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-async fn show(call: &Invocation, name: &TargetName, whole: bool) -> Result<Exit, Failure> {
+async fn show(call: &Context, name: &TargetName, whole: bool) -> Result<Exit, Failure> {
     let get = Call::get(call.path(&["checkpoints", &name.to_string()])).query("state", whole.then_some(true));
     let answer: Answer<CheckpointDetail> = call.client.call(get).await?;
     call.output.answer(&answer, |detail| text::detail(detail, call.output.paint()));
     Ok(Exit::Done)
 }
 
-async fn vouch(call: &Invocation, name: &TargetName, request: &VouchRequest) -> Result<Exit, Failure> {
+async fn vouch(call: &Context, name: &TargetName, request: &VouchRequest) -> Result<Exit, Failure> {
     let post = Call::post(call.path(&["checkpoints", &name.to_string(), "vouch"])).json(request)?;
     let answer: Answer<CheckpointView> = call.client.call(post).await?;
     call.output.answer(&answer, |view| {
@@ -153,7 +153,7 @@ async fn vouch(call: &Invocation, name: &TargetName, request: &VouchRequest) -> 
     Ok(Exit::Done)
 }
 
-async fn doubt(call: &Invocation, name: &TargetName, request: &DoubtRequest) -> Result<Exit, Failure> {
+async fn doubt(call: &Context, name: &TargetName, request: &DoubtRequest) -> Result<Exit, Failure> {
     let post = Call::post(call.path(&["checkpoints", &name.to_string(), "doubt"])).json(request)?;
     let answer: Answer<CheckpointView> = call.client.call(post).await?;
     call.output.answer(&answer, |view| {
@@ -166,7 +166,7 @@ async fn doubt(call: &Invocation, name: &TargetName, request: &DoubtRequest) -> 
     Ok(Exit::Done)
 }
 
-async fn delete(call: &Invocation, name: &TargetName, reason: Option<&str>) -> Result<Exit, Failure> {
+async fn delete(call: &Context, name: &TargetName, reason: Option<&str>) -> Result<Exit, Failure> {
     let delete = Call::delete(call.path(&["checkpoints", &name.to_string()])).query("reason", reason);
     let answer: Answer<IgnoredAny> = call.client.call(delete).await?;
     call.output.answer(&answer, |_| {

@@ -44,12 +44,12 @@ pub(crate) struct Proposed {
     /// The answer as it came.
     pub(crate) text: String,
     /// Whether the caller has seen what it would change.
-    pub(crate) difference: Seen,
+    pub(crate) difference: DifferenceShown,
 }
 
 /// Whether something was shown already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Seen {
+pub(crate) enum DifferenceShown {
     /// It is to be shown.
     NotYet,
     /// It was.
@@ -264,7 +264,7 @@ impl Client {
             return Err(ClientError::Proposed(Box::new(Proposed {
                 proposal,
                 text,
-                difference: Seen::NotYet,
+                difference: DifferenceShown::NotYet,
             })));
         }
         match serde_json::from_str(&text) {

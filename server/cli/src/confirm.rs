@@ -9,8 +9,8 @@ use ripcord_proto::confirmation::{Confirmation, Level};
 use ripcord_proto::{EnvironmentKey, Faults, KillId, Revision};
 
 use super::client::{Call, Client, ClientError};
+use super::context::path;
 use super::exit::Exit;
-use super::invocation::path;
 use super::output::{Format, Output, Paint, count, indented, table};
 use ripcord_proto::rest::wait::Wait;
 

@@ -15,18 +15,17 @@ use tokio_util::sync::CancellationToken;
 
 use self::shop::Shop;
 use self::view::View;
-use super::apply;
 use super::client::{Answer, Call, Client};
+use super::context::path;
+use super::discovery::Keep;
 use super::exit::{Exit, Failure};
-use super::invocation::path;
-use super::local::Keep;
 use super::output::{Output, note};
+use super::sample_flags::FLAGS;
 use super::server::{OwnServer, Server, Started};
 use super::signals;
+use super::source;
 use super::target::{From, Target};
 
-/// The flags that the demo starts with, and a drill where there are no others.
-pub(crate) const FLAGS: &str = include_str!("demo/flags.yaml");
 /// How often the users are asked anew.
 const EVERY: Duration = Duration::from_millis(250);
 
@@ -143,7 +142,7 @@ async fn fill(client: &Client) -> Result<EnvironmentKey, Failure> {
         .environment
         .clone()
         .ok_or_else(|| Failure::Local("The demo's flags name no environment.".to_owned()))?;
-    let request = apply::whole(file, Some("the demo begins".to_owned()));
+    let request = source::commit_of(file, Some("the demo begins".to_owned()));
     let _: Answer<serde::de::IgnoredAny> = client.call(Call::post(path(&environment, &["commits"])).json(&request)?).await?;
     Ok(environment)
 }

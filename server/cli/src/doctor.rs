@@ -4,8 +4,8 @@ mod checks;
 
 use clap::Args;
 
+use super::context::Context;
 use super::exit::{Exit, Failure};
-use super::invocation::Invocation;
 use super::output::{Format, Paint, print};
 
 /// Say what is wrong where, and what to do
@@ -62,7 +62,7 @@ impl Finding {
 }
 
 /// Does it.
-pub(crate) async fn run(call: &Invocation, _command: Doctor) -> Result<Exit, Failure> {
+pub(crate) async fn run(call: &Context, _command: Doctor) -> Result<Exit, Failure> {
     let findings = checks::all(call).await;
     let well = !findings.iter().any(|finding| finding.state == State::Wrong);
     match call.output.format() {

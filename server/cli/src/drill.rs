@@ -3,23 +3,23 @@
 //! A drill runs in this process and in processes of its own. Of the environment it reads what it forks; all it ever writes there
 //! is its report.
 
+mod actors;
 mod applications;
 mod builtin;
 mod editors;
 mod expected;
 mod fork;
-mod judge;
+mod harness;
 mod junit;
-mod play;
+mod observations;
 mod probe;
 mod progress;
 mod release;
 mod report;
-mod staff;
-mod stage;
-mod story;
+mod runner;
 mod traffic;
 mod users;
+mod verdicts;
 
 use std::path::PathBuf;
 
@@ -31,19 +31,16 @@ use ripcord_proto::scenario::Scenario;
 
 use self::applications::Applications;
 use self::fork::Fork;
-use self::judge::Judgement;
-use self::play::Brief;
 use self::progress::Progress;
 use self::report::Report;
+use self::runner::Spec;
+use self::verdicts::Judgement;
 use super::client::{Answer, Call};
+use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::input;
-use super::invocation::Invocation;
 use super::output::{Format, count, facts, moment, note, print, table};
 use super::signals;
-
-/// The name of the check that a drill's environment asks.
-const CHECK: &str = "drill-probe";
 
 /// Rehearse a rollback on a fork of the environment
 ///
@@ -111,7 +108,7 @@ struct Run {
 }
 
 /// Does it.
-pub(crate) async fn run(call: &Invocation, command: DrillCommand) -> Result<Exit, Failure> {
+pub(crate) async fn run(call: &Context, command: DrillCommand) -> Result<Exit, Failure> {
     match command.action {
         Action::Run(command) => rehearse(call, &command).await,
         Action::List => list(call).await,
@@ -120,23 +117,23 @@ pub(crate) async fn run(call: &Invocation, command: DrillCommand) -> Result<Exit
     }
 }
 
-async fn rehearse(call: &Invocation, command: &Run) -> Result<Exit, Failure> {
-    let brief = brief(call, command).await?;
+async fn rehearse(call: &Context, command: &Run) -> Result<Exit, Failure> {
+    let spec = spec(call, command).await?;
     // Asked first: what cannot be kept is told before anything is started.
-    let earlier = if command.keep { earlier(call, &brief).await? } else { None };
+    let earlier = if command.keep { earlier(call, &spec).await? } else { None };
     let progress = Progress::new(call.output);
     let mut signals = signals::listen()?;
-    let story = tokio::select! {
-        story = play::play(&brief, &progress) => story?,
+    let observations = tokio::select! {
+        observations = runner::runner(&spec, &progress) => observations?,
         // What was started ends with what is dropped here.
         () = signals.next() => return Err(Failure::Local("The drill was ended before it was over; nothing of it is left.".to_owned())),
     };
-    let judgement = judge::judge(&brief.scenario, brief.confirm_within(), &story);
+    let judgement = verdicts::judge(&spec.scenario, spec.confirm_within(), &observations);
     let request = DrillRequest {
-        scenario: brief.scenario.name.clone(),
-        store: brief.store,
-        fork: brief.fork.from.clone(),
-        applications: u64::try_from(brief.applications).unwrap_or(u64::MAX),
+        scenario: spec.scenario.name.clone(),
+        store: spec.store,
+        fork: spec.fork.from.clone(),
+        applications: u64::try_from(spec.applications).unwrap_or(u64::MAX),
         verdicts: judgement.verdicts.clone(),
         figures: judgement.figures.clone(),
     };
@@ -175,7 +172,7 @@ fn exit(judgement: &Judgement) -> Exit {
 }
 
 /// What is to be done, from the scenario and the command line.
-async fn brief(call: &Invocation, command: &Run) -> Result<Brief, Failure> {
+async fn spec(call: &Context, command: &Run) -> Result<Spec, Failure> {
     let scenario = scenario(command)?;
     let store = command.store.or(scenario.store).unwrap_or(DrillStore::Embedded);
     if store == DrillStore::Embedded && scenario.needs_redis() {
@@ -189,7 +186,7 @@ async fn brief(call: &Invocation, command: &Run) -> Result<Brief, Failure> {
         None => Fork::environment(call).await?,
     };
     let applications = Applications::number(&scenario, command.applications);
-    Ok(Brief {
+    Ok(Spec {
         scenario,
         fork,
         store,
@@ -212,13 +209,13 @@ fn scenario(command: &Run) -> Result<Scenario, Failure> {
 }
 
 /// The newest kept report of the same scenario on the same store.
-async fn earlier(call: &Invocation, brief: &Brief) -> Result<Option<Drill>, Failure> {
+async fn earlier(call: &Context, spec: &Spec) -> Result<Option<Drill>, Failure> {
     let drills: Answer<Vec<Drill>> = call.client.list(&call.path(&["drills"]), limits::DRILLS).await?;
-    let same = |drill: &Drill| drill.scenario == brief.scenario.name && drill.store == brief.store;
+    let same = |drill: &Drill| drill.scenario == spec.scenario.name && drill.store == spec.store;
     Ok(drills.value.into_iter().find(same))
 }
 
-async fn keep(call: &Invocation, request: &DrillRequest) -> Result<Option<DrillKept>, Failure> {
+async fn keep(call: &Context, request: &DrillRequest) -> Result<Option<DrillKept>, Failure> {
     let answer: Answer<DrillKept> = call.client.call(Call::post(call.path(&["drills"])).json(request)?).await?;
     Ok(Some(answer.value))
 }
@@ -238,7 +235,7 @@ fn json(request: &DrillRequest, judgement: &Judgement, kept: Option<&DrillKept>)
     serde_json::to_string(&report).map_err(unwritable)
 }
 
-async fn list(call: &Invocation) -> Result<Exit, Failure> {
+async fn list(call: &Context) -> Result<Exit, Failure> {
     let drills: Answer<Vec<Drill>> = call.client.list(&call.path(&["drills"]), limits::DRILLS).await?;
     call.output.answer(&drills, |drills| {
         if drills.is_empty() {
@@ -269,7 +266,7 @@ async fn list(call: &Invocation) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-async fn show(call: &Invocation, id: &DrillId) -> Result<Exit, Failure> {
+async fn show(call: &Context, id: &DrillId) -> Result<Exit, Failure> {
     let drill: Answer<Drill> = call.client.call(Call::get(call.path(&["drills", id.as_str()]))).await?;
     call.output.answer(&drill, |drill| {
         let head = facts(&[
@@ -283,7 +280,7 @@ async fn show(call: &Invocation, id: &DrillId) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn builtins(call: &Invocation, name: Option<&str>) -> Result<Exit, Failure> {
+fn builtins(call: &Context, name: Option<&str>) -> Result<Exit, Failure> {
     if let Some(name) = name {
         builtin::scenario(name)?;
         builtin::files().filter(|(known, _)| *known == name).for_each(|(_, file)| print(file));

@@ -8,18 +8,16 @@ use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::policy::Protection;
-use ripcord_proto::rest::environments::{EnvironmentRequest, EnvironmentView, EnvironmentWritten, KnownGood};
+use ripcord_proto::rest::environments::{EnvironmentRequest, EnvironmentView, EnvironmentWritten};
 use ripcord_proto::rest::settings::{SettingsRequest, SettingsView};
 use ripcord_proto::settings::Bucketing;
 
 use super::client::{Answer, Call};
+use super::context::Context;
+use super::environment_state::{known_good, last_ping};
 use super::exit::{Exit, Failure};
-use super::flags::written;
-use super::input::Write;
-use super::invocation::Invocation;
 use super::output::{count, facts, indented, moment, table};
-use super::ping;
-use super::span::in_words;
+use super::write::{self, WriteArgs};
 
 /// List, show, make, copy and delete environments
 #[derive(Debug, Args)]
@@ -90,7 +88,7 @@ enum Action {
         #[arg(long)]
         rebuckets_everybody: bool,
         #[command(flatten)]
-        write: Write,
+        write: WriteArgs,
     },
 }
 
@@ -110,7 +108,7 @@ impl From<Generation> for Bucketing {
 }
 
 /// Does it.
-pub(crate) async fn run(call: &Invocation, command: Env) -> Result<Exit, Failure> {
+pub(crate) async fn run(call: &Context, command: Env) -> Result<Exit, Failure> {
     match command.action {
         Action::List => list(call).await,
         Action::Show { name } => show(call, name.as_ref().unwrap_or(call.environment())).await,
@@ -146,7 +144,7 @@ pub(crate) async fn run(call: &Invocation, command: Env) -> Result<Exit, Failure
     }
 }
 
-async fn list(call: &Invocation) -> Result<Exit, Failure> {
+async fn list(call: &Context) -> Result<Exit, Failure> {
     let environments: Answer<Vec<EnvironmentView>> = call.client.list(&["v1", "environments"], usize::MAX).await?;
     call.output.answer(&environments, |environments| {
         table(
@@ -170,7 +168,7 @@ async fn list(call: &Invocation) -> Result<Exit, Failure> {
                     view.revision.to_string(),
                     view.last_known_good.as_ref().map_or_else(|| "-".to_owned(), known_good),
                     moment(view.created),
-                    ping::last(view.last_ping.as_ref(), Timestamp::now()),
+                    last_ping(view.last_ping.as_ref(), Timestamp::now()),
                     view.description.clone().unwrap_or_default(),
                 ]
             }),
@@ -179,7 +177,7 @@ async fn list(call: &Invocation) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-async fn show(call: &Invocation, name: &EnvironmentKey) -> Result<Exit, Failure> {
+async fn show(call: &Context, name: &EnvironmentKey) -> Result<Exit, Failure> {
     let view: Answer<EnvironmentView> = call.client.call(Call::get(["v1", "environments", name.as_str()])).await?;
     call.output.answer(&view, |view| {
         let mut members = vec![
@@ -192,7 +190,7 @@ async fn show(call: &Invocation, name: &EnvironmentKey) -> Result<Exit, Failure>
                 view.last_known_good.as_ref().map_or_else(|| NOTHING_GOOD.to_owned(), known_good),
             ),
             ("created", moment(view.created)),
-            ("last ping", ping::last(view.last_ping.as_ref(), Timestamp::now())),
+            ("last ping", last_ping(view.last_ping.as_ref(), Timestamp::now())),
         ];
         if view.protection == Protection::Protected {
             members.push(("protected", "yes: `ripcord env policy show`".to_owned()));
@@ -212,14 +210,7 @@ async fn show(call: &Invocation, name: &EnvironmentKey) -> Result<Exit, Failure>
 
 const NOTHING_GOOD: &str = "nothing: nobody has vouched for a state (`ripcord checkpoint vouch`)";
 
-/// `quiet, revision 41, vouched for 3 h ago`
-pub(super) fn known_good(good: &KnownGood) -> String {
-    let age = Timestamp::now().duration_since(good.vouched).as_secs();
-    let age = in_words(u64::try_from(age).unwrap_or_default());
-    format!("{}, revision {}, vouched for {age} ago", good.checkpoint, good.revision)
-}
-
-async fn create(call: &Invocation, request: &EnvironmentRequest) -> Result<Exit, Failure> {
+async fn create(call: &Context, request: &EnvironmentRequest) -> Result<Exit, Failure> {
     let answer: Answer<EnvironmentWritten> = call.client.call(Call::post(["v1", "environments"]).json(request)?).await?;
     call.output.answer(&answer, |made| {
         let mut text = format!("Made environment {}", made.key);
@@ -237,7 +228,7 @@ async fn create(call: &Invocation, request: &EnvironmentRequest) -> Result<Exit,
     Ok(Exit::Done)
 }
 
-async fn delete(call: &Invocation, name: &EnvironmentKey, confirm: Option<&EnvironmentKey>, reason: Option<&str>) -> Result<Exit, Failure> {
+async fn delete(call: &Context, name: &EnvironmentKey, confirm: Option<&EnvironmentKey>, reason: Option<&str>) -> Result<Exit, Failure> {
     if confirm != Some(name) {
         let view: Answer<EnvironmentView> = call.client.call(Call::get(["v1", "environments", name.as_str()])).await?;
         return Err(Failure::Usage(format!(
@@ -254,7 +245,7 @@ async fn delete(call: &Invocation, name: &EnvironmentKey, confirm: Option<&Envir
     Ok(Exit::Done)
 }
 
-async fn bucketing(call: &Invocation) -> Result<Exit, Failure> {
+async fn bucketing(call: &Context) -> Result<Exit, Failure> {
     let view: Answer<SettingsView> = call.client.call(Call::get(call.path(&["settings"]))).await?;
     call.output.answer(&view, |view| {
         format!("{} buckets by generation {}.", call.environment(), named(view.settings.bucketing))
@@ -269,7 +260,7 @@ enum Rebuckets {
     Unaware,
 }
 
-async fn set_bucketing(call: &Invocation, generation: Generation, rebuckets: Rebuckets, write: &Write) -> Result<Exit, Failure> {
+async fn set_bucketing(call: &Context, generation: Generation, rebuckets: Rebuckets, write: &WriteArgs) -> Result<Exit, Failure> {
     let present: Answer<SettingsView> = call.client.call(Call::get(call.path(&["settings"]))).await?;
     if present.value.settings.bucketing != Bucketing::from(generation) && rebuckets == Rebuckets::Unaware {
         return Err(Failure::Usage(format!(
@@ -284,7 +275,7 @@ async fn set_bucketing(call: &Invocation, generation: Generation, rebuckets: Reb
         reason: write.reason.clone(),
     };
     let put = Call::put(call.path(&["settings"])).json(&request)?;
-    written(call, put, &format!("Set bucketing {}", named(request.bucketing)), write).await
+    write::send(call, put, &format!("Set bucketing {}", named(request.bucketing)), write).await
 }
 
 const fn named(bucketing: Bucketing) -> &'static str {

@@ -5,14 +5,15 @@ mod folder;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use ripcord_proto::frame::{Overlay, ServerFrame};
+use ripcord_proto::frame::Overlay;
 use ripcord_proto::rest::sets::SetView;
-use ripcord_proto::{EnvironmentKey, FlagsFile, SetName, Snapshot, flagd};
+use ripcord_proto::{FlagsFile, SetName, Snapshot, flagd};
 
-use super::client::{Answer, Call, Client};
+use super::client::Answer;
+use super::context::Context;
 use super::exit::{Exit, Failure};
-use super::invocation::Invocation;
 use super::output::{Format, count, note, print};
+use super::snapshot;
 
 /// Where flagd's clients find what a file of flags may hold.
 const FLAGD_SCHEMA: &str = "https://flagd.dev/schema/v0/flags.json";
@@ -60,9 +61,9 @@ struct Written {
 }
 
 /// Does it.
-pub(crate) async fn run(call: &Invocation, command: Export) -> Result<Exit, Failure> {
-    let (snapshot, overlay) = whole(&call.client, call.environment()).await?;
-    let mut file = flags_file(&snapshot)?;
+pub(crate) async fn run(call: &Context, command: Export) -> Result<Exit, Failure> {
+    let (snapshot, overlay) = snapshot::with_overlay(&call.client, call.environment()).await?;
+    let mut file = snapshot::flags_file(&snapshot)?;
     if command.portable {
         file.environment = None;
     }
@@ -104,7 +105,7 @@ fn unwritable(why: impl std::fmt::Display) -> Failure {
 }
 
 /// Leaves what the set owns.
-async fn narrow(call: &Invocation, file: &mut FlagsFile, set: &SetName) -> Result<(), Failure> {
+async fn narrow(call: &Context, file: &mut FlagsFile, set: &SetName) -> Result<(), Failure> {
     let sets: Answer<Vec<SetView>> = call.client.list(&call.path(&["sets"]), usize::MAX).await?;
     let Some(view) = sets.value.iter().find(|view| view.set == *set) else {
         let names: Vec<_> = sets.value.iter().map(|view| view.set.as_str()).collect();
@@ -145,47 +146,4 @@ fn as_flagd(snapshot: &Snapshot, overlay: &Overlay, file: &FlagsFile) -> Result<
         what: count(export.flags.len(), "flag", "flags"),
         notes: export.left_out.iter().map(|out| format!("Left out {}: {}.", out.flag, out.why)).collect(),
     })
-}
-
-/// The environment, whole at one revision.
-pub(crate) async fn snapshot(call: &Invocation) -> Result<Snapshot, Failure> {
-    snapshot_of(&call.client, call.environment()).await
-}
-
-/// The same of any server.
-pub(crate) async fn snapshot_of(client: &Client, environment: &EnvironmentKey) -> Result<Snapshot, Failure> {
-    Ok(whole(client, environment).await?.0)
-}
-
-/// The same with the provisional kills over it.
-async fn whole(client: &Client, environment: &EnvironmentKey) -> Result<(Snapshot, Overlay), Failure> {
-    let get = Call::get(["v1", "snapshot"]).query("environment", Some(environment));
-    let answer: Answer<serde::de::IgnoredAny> = client.call(get).await?;
-    match ServerFrame::parse(&answer.text) {
-        Ok(ServerFrame::Snapshot(snapshot, _, overlay)) => Ok((*snapshot, overlay)),
-        Ok(_) => Err(Failure::Local("The server sent no snapshot.".to_owned())),
-        Err(faults) => Err(Failure::Local(format!("The server's snapshot cannot be read: {faults}."))),
-    }
-}
-
-/// A snapshot as a flags file. A flag that this version cannot read would be lost in silence: it ends the export.
-pub(crate) fn flags_file(snapshot: &Snapshot) -> Result<FlagsFile, Failure> {
-    let unreadable = |kind: &str, key: &str, faults: &ripcord_proto::Faults| {
-        Failure::Local(format!(
-            "{kind} {key} cannot be read by this version, and would be lost: {faults}. Use the server's own version."
-        ))
-    };
-    let mut file = FlagsFile {
-        environment: Some(snapshot.environment.clone()),
-        ..FlagsFile::default()
-    };
-    for entry in &snapshot.segments {
-        let segment = entry.value().map_err(|faults| unreadable("Segment", entry.key().as_str(), faults))?;
-        file.segments.insert(entry.key().clone(), segment.clone());
-    }
-    for entry in &snapshot.flags {
-        let flag = entry.value().map_err(|faults| unreadable("Flag", entry.key().as_str(), faults))?;
-        file.flags.insert(entry.key().clone(), flag.clone());
-    }
-    Ok(file)
 }

@@ -17,9 +17,9 @@ const FILES: usize = 10_000;
 /// How the names of flags files end.
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
 
-/// Which files, and how they are taken.
+/// FileArgs files, and how they are taken.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Which {
+pub(crate) struct FileArgs {
     /// A flags file (YAML or JSON), or a folder of them; `-` reads the standard input
     #[arg(short, long, value_name = "PATH")]
     pub(crate) file: PathBuf,
@@ -34,7 +34,7 @@ pub(crate) struct Which {
     pub(crate) adopt: bool,
 }
 
-impl Which {
+impl FileArgs {
     /// As it is typed.
     pub(crate) fn options(&self) -> String {
         let mut text = format!("-f {}", self.file.display());

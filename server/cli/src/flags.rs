@@ -9,14 +9,11 @@ mod usages;
 use clap::{Args, Subcommand};
 use ripcord_proto::FlagKey;
 use ripcord_proto::rest::flags::FlagPatch;
-use ripcord_proto::rest::written::Written;
 
-use super::apply::confirmed;
-use super::client::{Answer, Call};
-use super::confirm;
+use super::client::Call;
+use super::context::Context;
 use super::exit::{Exit, Failure};
-use super::input::Write;
-use super::invocation::Invocation;
+use super::write::{self, WriteArgs};
 
 /// List, show, set, switch, delete and explain flags, and find those that may go
 #[derive(Debug, Args)]
@@ -54,7 +51,7 @@ enum Action {
         /// Its key
         flag: FlagKey,
         #[command(flatten)]
-        write: Write,
+        write: WriteArgs,
     },
     /// Evaluate a flag for a user and tell how the answer came about
     Explain(explain::Explain),
@@ -68,11 +65,11 @@ struct Switch {
     /// Its key
     flag: FlagKey,
     #[command(flatten)]
-    write: Write,
+    write: WriteArgs,
 }
 
 /// Does it.
-pub(crate) async fn run(call: &Invocation, command: Flags) -> Result<Exit, Failure> {
+pub(crate) async fn run(call: &Context, command: Flags) -> Result<Exit, Failure> {
     match command.action {
         Action::List => list::list(call).await,
         Action::Show { flag } => list::show(call, &flag).await,
@@ -92,7 +89,7 @@ enum Enabled {
     Off,
 }
 
-async fn set_enabled(call: &Invocation, switch: Switch, enabled: Enabled) -> Result<Exit, Failure> {
+async fn set_enabled(call: &Context, switch: Switch, enabled: Enabled) -> Result<Exit, Failure> {
     let patch = FlagPatch {
         enabled: enabled == Enabled::On,
         reason: switch.write.reason.clone(),
@@ -102,35 +99,10 @@ async fn set_enabled(call: &Invocation, switch: Switch, enabled: Enabled) -> Res
         Enabled::On => "Switched on",
         Enabled::Off => "Switched off",
     };
-    written(call, patch, &format!("{done} flag {}", switch.flag), &switch.write).await
+    write::send(call, patch, &format!("{done} flag {}", switch.flag), &switch.write).await
 }
 
-async fn delete(call: &Invocation, flag: &FlagKey, write: &Write) -> Result<Exit, Failure> {
+async fn delete(call: &Context, flag: &FlagKey, write: &WriteArgs) -> Result<Exit, Failure> {
     let delete = Call::delete(call.path(&["flags", flag.as_str()])).query("reason", write.reason.as_ref());
-    written(call, delete, &format!("Deleted flag {flag}"), write).await
-}
-
-/// Makes a write, says what it did, and waits for its confirmations.
-pub(crate) async fn written(call: &Invocation, write_call: Call, done: &str, write: &Write) -> Result<Exit, Failure> {
-    let write_call = write_call
-        .query("wait", confirm::asked_of_server(call.output, write.patience()))
-        .query("release", write.release.as_ref())
-        .query("changes_served", write.changes_served.then_some(true));
-    let answer: Answer<Written> = call.client.call(write_call).await?;
-    call.output.answer(&answer, |written| describe(call, written, done));
-    confirmed(call, call.environment(), &answer.value, write).await
-}
-
-fn describe(call: &Invocation, written: &Written, done: &str) -> String {
-    let revision = written.revision.map_or_else(String::new, |revision| format!(", revision {revision}"));
-    let mut text = if written.changed {
-        format!("{done} in {}{revision}.", call.environment())
-    } else {
-        format!("Nothing to change in {}: it is so already{revision}.", call.environment())
-    };
-    for warning in &written.warnings {
-        text.push('\n');
-        text.push_str(&call.output.paint().warn(warning));
-    }
-    text
+    write::send(call, delete, &format!("Deleted flag {flag}"), write).await
 }

@@ -7,8 +7,8 @@ use ripcord_proto::rest::rollouts::Replay;
 use serde_json::{Map, Value, json};
 
 use super::client::{Answer, Call};
+use super::context::Context;
 use super::exit::{Exit, Failure};
-use super::invocation::Invocation;
 use super::output::{Paint, table};
 
 /// Try another threshold of a gate on what was seen
@@ -62,7 +62,7 @@ fn amount(text: &str) -> Value {
 }
 
 /// Does it.
-pub(crate) async fn run(call: &Invocation, command: GateCommand) -> Result<Exit, Failure> {
+pub(crate) async fn run(call: &Context, command: GateCommand) -> Result<Exit, Failure> {
     let Command::Replay(replay) = command.command;
     let given = [
         ("gate", Some(json!(replay.gate))),

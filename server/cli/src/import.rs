@@ -7,11 +7,12 @@ use ripcord_proto::FlagsFile;
 use ripcord_proto::file_set::Takeover;
 use ripcord_proto::flagd::{self, Safe, SafeChoice};
 
-use super::apply::{self, Source};
+use super::context::Context;
 use super::exit::{Exit, Failure};
-use super::input::{self, Write};
-use super::invocation::Invocation;
+use super::input;
 use super::output::{count, note};
+use super::source::{self, FlagsSource};
+use super::write::WriteArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -49,11 +50,11 @@ struct Flagd {
     #[arg(long)]
     adopt: bool,
     #[command(flatten)]
-    write: Write,
+    write: WriteArgs,
 }
 
 /// Does it.
-pub(crate) async fn run(call: &Invocation, command: Import) -> Result<Exit, Failure> {
+pub(crate) async fn run(call: &Context, command: Import) -> Result<Exit, Failure> {
     let System::Flagd(Flagd { file, safe, adopt, mut write }) = command.system;
     let name = input::name(&file);
     let text = input::text(&file)?;
@@ -69,6 +70,6 @@ pub(crate) async fn run(call: &Invocation, command: Import) -> Result<Exit, Fail
         ..FlagsFile::default()
     };
     let takeover = if adopt { Takeover::Adopt } else { Takeover::Refuse };
-    let source = Source::of(name, call.environment().clone(), flags, takeover);
-    apply::carry_out(call, source, None, write).await
+    let source = FlagsSource::of(name, call.environment().clone(), flags, takeover);
+    source::apply(call, source, None, write).await
 }

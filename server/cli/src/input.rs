@@ -1,41 +1,14 @@
-//! What comes from files, and what every write takes.
+//! What comes from files and the standard input.
 
 use std::io::Read as _;
 use std::path::Path;
-use std::time::Duration;
 
-use clap::Args;
 use ripcord_proto::check::Check;
 use ripcord_proto::flagd::Either;
-use ripcord_proto::{Faults, FlagsFile, ReleaseName, flagd};
+use ripcord_proto::{Faults, FlagsFile, flagd};
 
 use super::exit::Failure;
 use super::output::note;
-use ripcord_proto::rest::wait::Wait;
-
-/// What every write takes.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Write {
-    /// Why; it goes into the log
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) reason: Option<String>,
-    /// Wait until every application has confirmed, up to this long (2s, 500ms); exit code 4 where one has not
-    #[arg(long, value_name = "TIME")]
-    wait: Option<Wait>,
-    /// The release that the change belongs to
-    #[arg(long, value_name = "NAME")]
-    pub(crate) release: Option<ReleaseName>,
-    /// Change what a killed flag serves, if it comes to that
-    #[arg(long)]
-    pub(crate) changes_served: bool,
-}
-
-impl Write {
-    /// How long to wait; not at all unless it was asked for.
-    pub(crate) fn patience(&self) -> Duration {
-        self.wait.map_or(Duration::ZERO, |Wait(wait)| wait)
-    }
-}
 
 /// The text of a file; `-` is the standard input.
 pub(crate) fn text(file: &Path) -> Result<String, Failure> {

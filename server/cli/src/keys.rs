@@ -7,8 +7,8 @@ use ripcord_proto::rest::written::Recorded;
 use ripcord_proto::role::Role;
 
 use super::client::{Answer, Call};
+use super::context::Context;
 use super::exit::{Exit, Failure};
-use super::invocation::Invocation;
 use super::output::{moment, table};
 
 /// Make, list and revoke keys
@@ -59,7 +59,7 @@ enum Action {
 }
 
 /// Does it.
-pub(crate) async fn run(call: &Invocation, command: Keys) -> Result<Exit, Failure> {
+pub(crate) async fn run(call: &Context, command: Keys) -> Result<Exit, Failure> {
     match command.action {
         Action::Create {
             name,
@@ -81,14 +81,14 @@ pub(crate) async fn run(call: &Invocation, command: Keys) -> Result<Exit, Failur
 }
 
 /// An admin key is for every environment; another one is for those that are named, or that of the call.
-fn reach(call: &Invocation, role: Role, named: Vec<EnvironmentKey>) -> Vec<EnvironmentKey> {
+fn reach(call: &Context, role: Role, named: Vec<EnvironmentKey>) -> Vec<EnvironmentKey> {
     if role == Role::Admin || !named.is_empty() {
         return named;
     }
     vec![call.environment().clone()]
 }
 
-async fn create(call: &Invocation, request: &KeyRequest) -> Result<Exit, Failure> {
+async fn create(call: &Context, request: &KeyRequest) -> Result<Exit, Failure> {
     let answer: Answer<KeyCreated> = call.client.call(Call::post(["v1", "keys"]).json(request)?).await?;
     call.output.answer(&answer, |made| {
         let environments: Vec<_> = request.environments.iter().map(ToString::to_string).collect();
@@ -113,7 +113,7 @@ async fn create(call: &Invocation, request: &KeyRequest) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
-async fn list(call: &Invocation) -> Result<Exit, Failure> {
+async fn list(call: &Context) -> Result<Exit, Failure> {
     let keys: Answer<Vec<KeyView>> = call.client.list(&["v1", "keys"], usize::MAX).await?;
     call.output.answer(&keys, |keys| {
         if keys.is_empty() {
@@ -131,7 +131,7 @@ async fn list(call: &Invocation) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-async fn revoke(call: &Invocation, id: &str, reason: Option<&str>) -> Result<Exit, Failure> {
+async fn revoke(call: &Context, id: &str, reason: Option<&str>) -> Result<Exit, Failure> {
     let answer: Answer<Recorded> = call.client.call(Call::delete(["v1", "keys", id]).query("reason", reason)).await?;
     call.output.answer(&answer, |gone| format!("Revoked key {}. Its streams end now.", gone.id));
     Ok(Exit::Done)

@@ -10,8 +10,8 @@ use ripcord_proto::{FlagKey, Tag};
 
 use super::client::{Answer, Call, ClientError};
 use super::confirm::{self, Subject};
+use super::context::Context;
 use super::exit::{Exit, Failure};
-use super::invocation::Invocation;
 use super::output::{Format, Paint, count, indented, moment, print, table};
 use ripcord_proto::rest::wait::Wait;
 
@@ -63,7 +63,7 @@ impl KillCommand {
 }
 
 /// Does it.
-pub(crate) async fn run(call: &Invocation, command: KillCommand) -> Result<Exit, Failure> {
+pub(crate) async fn run(call: &Context, command: KillCommand) -> Result<Exit, Failure> {
     let Some(scope) = command.scope() else {
         return list(call).await;
     };
@@ -101,7 +101,7 @@ pub(crate) async fn run(call: &Invocation, command: KillCommand) -> Result<Exit,
     Ok(confirm::exit(followed.as_ref(), command.wait.0))
 }
 
-async fn give_reason(call: &Invocation, kill: &KillAnswer, reason: Option<&str>) -> Result<(), ClientError> {
+async fn give_reason(call: &Context, kill: &KillAnswer, reason: Option<&str>) -> Result<(), ClientError> {
     let Some(reason) = reason else { return Ok(()) };
     let request = ReasonRequest { reason: reason.to_owned() };
     let patch = Call::patch(call.path(&["kills", kill.id.as_str()])).json(&request)?;
@@ -109,7 +109,7 @@ async fn give_reason(call: &Invocation, kill: &KillAnswer, reason: Option<&str>)
 }
 
 /// What was killed, and what it serves now.
-fn headline(call: &Invocation, kill: &KillAnswer, existed: bool) -> String {
+fn headline(call: &Context, kill: &KillAnswer, existed: bool) -> String {
     describe(kill, existed, call.environment().as_str(), call.output.paint())
 }
 
@@ -180,7 +180,7 @@ fn serves(served: &ServedFlag) -> String {
 }
 
 /// How to say why, and how to undo it.
-fn afterwards(call: &Invocation, kill: &KillAnswer) -> String {
+fn afterwards(call: &Context, kill: &KillAnswer) -> String {
     let mut text = String::new();
     if kill.reason_missing {
         let again = call.command(&format!("kill {} --reason \"…\"", arguments(&kill.scope)));
@@ -199,7 +199,7 @@ fn arguments(scope: &KillScope) -> String {
     }
 }
 
-async fn list(call: &Invocation) -> Result<Exit, Failure> {
+async fn list(call: &Context) -> Result<Exit, Failure> {
     let kills: Answer<Vec<KillView>> = call.client.list(&call.path(&["kills"]), usize::MAX).await?;
     call.output.answer(&kills, |kills| {
         if kills.is_empty() {

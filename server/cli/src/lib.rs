@@ -13,7 +13,7 @@
 //! beside that.
 //!
 //! ```text
-//! Arguments -> Target (which server, which key) -> Invocation -> a command -> Output (text or --json) -> Exit
+//! Arguments -> Target (which server, which key) -> Context -> a command -> Output (text or --json) -> Exit
 //! ```
 
 mod apply;
@@ -24,10 +24,14 @@ mod checkpoint;
 mod client;
 mod completions;
 mod confirm;
+mod context;
 mod demo;
+mod discovery;
 mod doctor;
 mod drill;
+mod duration;
 mod env;
+mod environment_state;
 mod exit;
 mod export;
 mod files;
@@ -35,11 +39,10 @@ mod flags;
 mod gate;
 mod import;
 mod input;
-mod invocation;
 mod keys;
 mod kill;
 mod lint;
-mod local;
+mod log_entry;
 mod output;
 mod ping;
 mod plan;
@@ -49,15 +52,18 @@ mod release;
 mod restore;
 mod rollback;
 mod rollout;
+mod sample_flags;
 mod schema;
 mod segments;
 mod server;
 mod signals;
-mod span;
+mod snapshot;
+mod source;
 mod target;
 mod tasks;
 mod trigger;
 mod watch;
+mod write;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -67,10 +73,10 @@ use ripcord_proto::EnvironmentKey;
 use ripcord_proto::span::Span;
 
 use self::client::ClientError;
+use self::context::Context;
 use self::exit::{Exit, Failure};
-use self::invocation::Invocation;
 
-pub use self::local::{Announcement, Keep, Key, LocalError};
+pub use self::discovery::{Announcement, DiscoveryError, Keep, Key};
 pub use self::output::{Format, Output, Paint, facts, indented, note, print};
 pub use self::server::{OwnServer, Server, ServerError, Started};
 pub use self::signals::Signals;
@@ -200,20 +206,20 @@ fn dispatch<S: Server>(arguments: Arguments<S>, output: Output) -> Result<Exit, 
                 .enable_all()
                 .build()
                 .map_err(|error| Failure::Local(format!("No runtime can be started: {error}.")))?;
-            let call = Invocation::new(&arguments.global, output)?;
+            let call = Context::new(&arguments.global, output)?;
             runtime.block_on(ask(&call, command))
         }
     }
 }
 
-async fn ask(call: &Invocation, command: Remote) -> Result<Exit, Failure> {
+async fn ask(call: &Context, command: Remote) -> Result<Exit, Failure> {
     match Box::pin(answer(call, command)).await {
         Err(Failure::Client(ClientError::Proposed(proposed))) => proposal::made(call, *proposed).await,
         ended => ended,
     }
 }
 
-async fn answer(call: &Invocation, command: Remote) -> Result<Exit, Failure> {
+async fn answer(call: &Context, command: Remote) -> Result<Exit, Failure> {
     match command {
         Remote::Doctor(command) => doctor::run(call, command).await,
         Remote::Kill(command) => kill::run(call, command).await,

@@ -1,16 +1,13 @@
 //! `ripcord plan`: what an apply would change, and the hash that holds it to that.
 
 use clap::Args;
-use ripcord_proto::rest::commits::CommitRequest;
-use ripcord_proto::rest::plan::PlanAnswer;
-use ripcord_proto::{EnvironmentKey, ReleaseName};
+use ripcord_proto::ReleaseName;
 
-use super::apply::Source;
 use super::changes;
-use super::client::{Answer, Call, ClientError};
+use super::context::Context;
 use super::exit::{Exit, Failure};
-use super::files::Which;
-use super::invocation::{Invocation, path};
+use super::files::FileArgs;
+use super::source::FlagsSource;
 
 /// Show what `apply` would change, with a hash that holds it to that
 #[derive(Debug, Args)]
@@ -21,16 +18,16 @@ Examples:
   ripcord apply -f flags.yaml --plan HASH   does exactly that, or refuses")]
 pub(crate) struct Plan {
     #[command(flatten)]
-    which: Which,
+    which: FileArgs,
     /// The release that the change would belong to
     #[arg(long, value_name = "NAME")]
     release: Option<ReleaseName>,
 }
 
 /// Does it.
-pub(crate) async fn run(call: &Invocation, command: Plan) -> Result<Exit, Failure> {
-    let source = Source::read(call, &command.which)?;
-    let answer = of(call, &source.environment, &source.request(None), command.release.as_ref()).await?;
+pub(crate) async fn run(call: &Context, command: Plan) -> Result<Exit, Failure> {
+    let source = FlagsSource::read(call, &command.which)?;
+    let answer = changes::plan(call, &source.environment, &source.request(None), command.release.as_ref()).await?;
     call.output.answer(&answer, |plan| {
         let told = changes::describe(plan, call.output.paint());
         if changes::total(plan) == 0 {
@@ -47,15 +44,4 @@ pub(crate) async fn run(call: &Invocation, command: Plan) -> Result<Exit, Failur
         )
     });
     Ok(Exit::Done)
-}
-
-/// Asks what a commit would do.
-pub(crate) async fn of(
-    call: &Invocation,
-    environment: &EnvironmentKey,
-    request: &CommitRequest,
-    release: Option<&ReleaseName>,
-) -> Result<Answer<PlanAnswer>, ClientError> {
-    let post = Call::post(path(environment, &["commits", "plan"])).query("release", release);
-    call.client.call(post.json(request)?).await
 }

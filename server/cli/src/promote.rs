@@ -13,13 +13,12 @@ use ripcord_proto::rest::plan::PlanAnswer;
 use ripcord_proto::rest::written::Written;
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, FlagsFile, SegmentKey, Snapshot};
 
-use super::apply::confirmed;
 use super::client::{Answer, Call};
+use super::context::{Context, path};
 use super::exit::{Exit, Failure};
-use super::input::Write;
-use super::invocation::{Invocation, path};
 use super::output::Paint;
-use super::{changes, confirm, export, plan};
+use super::write::{WriteArgs, wait_for_confirmations};
+use super::{changes, confirm, snapshot};
 
 /// Bring flags of one environment, as they are there, into another
 ///
@@ -46,7 +45,7 @@ pub(crate) struct Promote {
     #[arg(long, value_name = "HASH")]
     plan: Option<Digest>,
     #[command(flatten)]
-    write: Write,
+    write: WriteArgs,
 }
 
 /// What is brought, and what would have been but stays.
@@ -57,15 +56,15 @@ struct Promotion {
 }
 
 /// Does it.
-pub(crate) async fn run(call: &Invocation, command: Promote) -> Result<Exit, Failure> {
+pub(crate) async fn run(call: &Context, command: Promote) -> Result<Exit, Failure> {
     if command.from == command.to {
         return Err(Failure::Usage(format!("--from and --to are both {}.", command.from)));
     }
-    let source = export::snapshot_of(&call.client, &command.from).await?;
-    let target = export::snapshot_of(&call.client, &command.to).await?;
-    let mut promotion = promotion(&command, &export::flags_file(&source)?, &target)?;
+    let source = snapshot::snapshot(&call.client, &command.from).await?;
+    let target = snapshot::snapshot(&call.client, &command.to).await?;
+    let mut promotion = promotion(&command, &snapshot::flags_file(&source)?, &target)?;
     if command.plan.is_none() {
-        let answer = plan::of(call, &command.to, &promotion.request, command.write.release.as_ref()).await?;
+        let answer = changes::plan(call, &command.to, &promotion.request, command.write.release.as_ref()).await?;
         call.output
             .answer(&answer, |plan| describe(plan, &promotion.differing, &command, call, call.output.paint()));
         return Ok(Exit::Done);
@@ -90,7 +89,7 @@ pub(crate) async fn run(call: &Invocation, command: Promote) -> Result<Exit, Fai
         let flags = written.flags.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         format!("Promoted {flags} from {} to {}{revision}.", command.from, command.to)
     });
-    confirmed(call, &command.to, &answer.value, &command.write).await
+    wait_for_confirmations(call, &command.to, &answer.value, &command.write).await
 }
 
 fn promotion(command: &Promote, source: &FlagsFile, target: &Snapshot) -> Result<Promotion, Failure> {
@@ -149,7 +148,7 @@ fn segments_of(flag: &Flag, source: &FlagsFile, needed: &mut BTreeSet<SegmentKey
     }
 }
 
-fn describe(plan: &PlanAnswer, differing: &[SegmentKey], command: &Promote, call: &Invocation, paint: Paint) -> String {
+fn describe(plan: &PlanAnswer, differing: &[SegmentKey], command: &Promote, call: &Context, paint: Paint) -> String {
     let mut text = changes::describe(plan, paint);
     for key in differing {
         let warning = format!(

@@ -1,7 +1,7 @@
 //! `ripcord proposal`: what waits for a second person, and what the second person says.
 
+mod messages;
 mod wait;
-mod words;
 
 use clap::{Args, Subcommand};
 use ripcord_proto::ProposalId;
@@ -9,9 +9,9 @@ use ripcord_proto::proposal::{Proposal, ProposalState};
 use ripcord_proto::rest::kills::ReasonRequest;
 
 use super::changes;
-use super::client::{Answer, Call, Proposed, Seen};
+use super::client::{Answer, Call, DifferenceShown, Proposed};
+use super::context::{Context, path};
 use super::exit::{Exit, Failure};
-use super::invocation::{Invocation, path};
 use super::output::{Format, moment, print, table};
 
 /// Look at, approve or decline what waits for a second person
@@ -73,12 +73,12 @@ struct Decision {
 }
 
 /// Does it.
-pub(crate) async fn run(call: &Invocation, command: ProposalCommand) -> Result<Exit, Failure> {
+pub(crate) async fn run(call: &Context, command: ProposalCommand) -> Result<Exit, Failure> {
     match command.command {
         Command::List { limit, waiting } => list(call, limit, waiting).await,
         Command::Show { id } => {
             let proposal = get(call, &id).await?;
-            call.output.answer(&proposal, |proposal| words::whole(proposal, call.output.paint()));
+            call.output.answer(&proposal, |proposal| messages::whole(proposal, call.output.paint()));
             Ok(Exit::Done)
         }
         Command::Wait(command) => wait::run(call, command).await,
@@ -90,7 +90,7 @@ pub(crate) async fn run(call: &Invocation, command: ProposalCommand) -> Result<E
 
 /// Tells of a proposal that was made in the place of what was asked. It is not done: a script must not go on as if it were, unless it
 /// waits for the second person and hears that it is.
-pub(crate) async fn made(call: &Invocation, proposed: Proposed) -> Result<Exit, Failure> {
+pub(crate) async fn made(call: &Context, proposed: Proposed) -> Result<Exit, Failure> {
     let (environment, id) = (proposed.proposal.environment.clone(), proposed.proposal.id.clone());
     match (call.await_approval, call.output.format()) {
         (None, Format::Json) => print(&proposed.text),
@@ -103,9 +103,9 @@ pub(crate) async fn made(call: &Invocation, proposed: Proposed) -> Result<Exit, 
     }
 }
 
-async fn tell(call: &Invocation, proposed: Proposed) {
-    if proposed.difference == Seen::Already {
-        return print(&words::made(&proposed.proposal, call));
+async fn tell(call: &Context, proposed: Proposed) {
+    if proposed.difference == DifferenceShown::Already {
+        return print(&messages::made(&proposed.proposal, call));
     }
     // The figures take a look of their own; without them the rest is told all the same.
     let own = path(&proposed.proposal.environment, &["proposals", proposed.proposal.id.as_str()]);
@@ -116,10 +116,10 @@ async fn tell(call: &Invocation, proposed: Proposed) {
         print(&difference);
         print("");
     }
-    print(&words::made(&proposal, call));
+    print(&messages::made(&proposal, call));
 }
 
-async fn list(call: &Invocation, limit: usize, waiting: bool) -> Result<Exit, Failure> {
+async fn list(call: &Context, limit: usize, waiting: bool) -> Result<Exit, Failure> {
     let state = [("state", ProposalState::Proposed.as_str())];
     let query = if waiting { &state[..] } else { &[] };
     let proposals: Answer<Vec<Proposal>> = call.client.list_with(&call.path(&["proposals"]), query, limit).await?;
@@ -141,16 +141,16 @@ async fn list(call: &Invocation, limit: usize, waiting: bool) -> Result<Exit, Fa
     Ok(Exit::Done)
 }
 
-async fn decide(call: &Invocation, name: &str, decision: Decision) -> Result<Exit, Failure> {
+async fn decide(call: &Context, name: &str, decision: Decision) -> Result<Exit, Failure> {
     let mut post = Call::post(call.path(&["proposals", decision.id.as_str(), name]));
     if let Some(reason) = decision.reason {
         post = post.json(&ReasonRequest { reason })?;
     }
     let answer: Answer<Proposal> = call.client.call(post).await?;
-    call.output.answer(&answer, |proposal| words::line(proposal, call.output.paint()));
+    call.output.answer(&answer, |proposal| messages::line(proposal, call.output.paint()));
     Ok(Exit::Done)
 }
 
-async fn get(call: &Invocation, id: &ProposalId) -> Result<Answer<Proposal>, Failure> {
+async fn get(call: &Context, id: &ProposalId) -> Result<Answer<Proposal>, Failure> {
     Ok(call.client.call(Call::get(call.path(&["proposals", id.as_str()]))).await?)
 }

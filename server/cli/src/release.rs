@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 
 use self::details::Details;
 use super::client::{Answer, Call};
+use super::context::Context;
 use super::exit::{Exit, Failure};
-use super::invocation::Invocation;
 
 /// Begin, describe, show and finish releases: what one deployment changes
 ///
@@ -61,7 +61,7 @@ struct Described {
 }
 
 /// Does it.
-pub(crate) async fn run(call: &Invocation, command: Release) -> Result<Exit, Failure> {
+pub(crate) async fn run(call: &Context, command: Release) -> Result<Exit, Failure> {
     match command.action {
         Action::Begin(begin) => {
             let mut body = begin.details.members()?;
@@ -88,18 +88,18 @@ pub(crate) async fn run(call: &Invocation, command: Release) -> Result<Exit, Fai
     }
 }
 
-async fn describe(call: &Invocation, name: &ReleaseName, body: &Map<String, Value>) -> Result<Exit, Failure> {
+async fn describe(call: &Context, name: &ReleaseName, body: &Map<String, Value>) -> Result<Exit, Failure> {
     let patch = Call::patch(call.path(&["releases", name.as_str()])).json(body)?;
     written(call, patch, |view| text::described(view, call.output.paint())).await
 }
 
-async fn written(call: &Invocation, write: Call, text: impl FnOnce(&ReleaseView) -> String) -> Result<Exit, Failure> {
+async fn written(call: &Context, write: Call, text: impl FnOnce(&ReleaseView) -> String) -> Result<Exit, Failure> {
     let answer: Answer<ReleaseView> = call.client.call(write).await?;
     call.output.answer(&answer, text);
     Ok(Exit::Done)
 }
 
-async fn list(call: &Invocation) -> Result<Exit, Failure> {
+async fn list(call: &Context) -> Result<Exit, Failure> {
     let releases: Answer<Vec<ReleaseView>> = call.client.list(&call.path(&["releases"]), usize::MAX).await?;
     call.output.answer(&releases, |releases| {
         if releases.is_empty() {
@@ -111,7 +111,7 @@ async fn list(call: &Invocation) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-async fn show(call: &Invocation, name: &ReleaseName) -> Result<Exit, Failure> {
+async fn show(call: &Context, name: &ReleaseName) -> Result<Exit, Failure> {
     let answer: Answer<ReleaseDetail> = call.client.call(Call::get(call.path(&["releases", name.as_str()]))).await?;
     call.output.answer(&answer, |detail| text::detail(call, detail));
     Ok(Exit::Done)

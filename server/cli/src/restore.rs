@@ -8,8 +8,8 @@ use ripcord_proto::rest::kills::{ReasonRequest, RestoreAnswer};
 
 use super::client::{Answer, Call};
 use super::confirm::{self, Subject};
+use super::context::Context;
 use super::exit::{Exit, Failure};
-use super::invocation::Invocation;
 use super::output::{Format, print};
 use ripcord_proto::rest::wait::Wait;
 
@@ -34,7 +34,7 @@ pub(crate) struct Restore {
 }
 
 /// Does it.
-pub(crate) async fn run(call: &Invocation, command: Restore) -> Result<Exit, Failure> {
+pub(crate) async fn run(call: &Context, command: Restore) -> Result<Exit, Failure> {
     let request = ReasonRequest { reason: command.reason };
     let delete = Call::delete(call.path(&["kills", command.id.as_str()]))
         .query("wait", confirm::asked_of_server(call.output, command.wait.0))

@@ -1,16 +1,15 @@
 //! `ripcord rollback`: puts flags back to a known state in one commit, and says with proof how far it got.
 
-mod ask;
-mod done;
+mod args;
+mod execute;
 pub(crate) mod follow;
-mod kept;
+mod manage;
 mod plan;
 
 use clap::{Args, Subcommand};
 
-use self::ask::Ask;
+use super::context::Context;
 use super::exit::{Exit, Failure};
-use super::invocation::Invocation;
 
 /// Put flags back to a known state, in one commit whatever its size, with proof
 ///
@@ -33,7 +32,7 @@ pub(crate) struct RollbackCommand {
     #[command(subcommand)]
     action: Option<Action>,
     #[command(flatten)]
-    execute: done::Execute,
+    execute: execute::Execute,
 }
 
 #[derive(Debug, Subcommand)]
@@ -41,15 +40,15 @@ enum Action {
     /// Show what a rollback would do, whom it would affect and what stands in the way; changes nothing
     Plan(plan::Plan),
     #[command(flatten)]
-    Kept(kept::Kept),
+    Manage(manage::Manage),
 }
 
 /// Does it.
-pub(crate) async fn run(call: &Invocation, command: RollbackCommand) -> Result<Exit, Failure> {
+pub(crate) async fn run(call: &Context, command: RollbackCommand) -> Result<Exit, Failure> {
     match command.action {
         Some(Action::Plan(command)) => plan::run(call, command).await,
-        Some(Action::Kept(action)) => kept::run(call, action).await,
-        None => done::run(call, command.execute).await,
+        Some(Action::Manage(action)) => manage::run(call, action).await,
+        None => execute::run(call, command.execute).await,
     }
 }
 

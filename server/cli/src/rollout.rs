@@ -1,17 +1,17 @@
 //! `ripcord rollout`: starts rollouts, follows them, and stops them.
 
-mod act;
+mod actions;
 mod follow;
+mod messages;
 mod start;
-mod words;
 
 use clap::{Args, Subcommand};
 use ripcord_proto::RolloutId;
 use ripcord_proto::rollout::Rollout;
 
-use super::client::{Answer, Call};
+use super::client::Answer;
+use super::context::Context;
 use super::exit::{Exit, Failure};
-use super::invocation::Invocation;
 use super::output::table;
 
 /// Raise exposure step by step, judged by gates
@@ -46,37 +46,37 @@ enum Command {
     Watch(follow::Watch),
     Wait(follow::Wait),
     /// Hold it where it is
-    Pause(act::Act),
+    Pause(actions::Act),
     /// Let it go on from where it was held
-    Resume(act::Act),
+    Resume(actions::Act),
     /// Begin the next step now; approvals and failing gates still count
-    Advance(act::Act),
+    Advance(actions::Act),
     /// End it; exposure stays as it is
-    Abort(act::Act),
+    Abort(actions::Act),
     /// End it, and put back what it moved
-    Rollback(act::Act),
+    Rollback(actions::Act),
     /// Approve the next step that asks for it
-    Approve(act::Act),
+    Approve(actions::Act),
 }
 
 /// Does it.
-pub(crate) async fn run(call: &Invocation, command: RolloutCommand) -> Result<Exit, Failure> {
+pub(crate) async fn run(call: &Context, command: RolloutCommand) -> Result<Exit, Failure> {
     match command.command {
         Command::Start(command) => start::run(call, *command).await,
         Command::List { limit } => list(call, limit).await,
         Command::Show { id } => show(call, &id).await,
         Command::Watch(command) => follow::watch(call, command).await,
         Command::Wait(command) => follow::wait(call, command).await,
-        Command::Pause(command) => act::run(call, "pause", command).await,
-        Command::Resume(command) => act::run(call, "resume", command).await,
-        Command::Advance(command) => act::run(call, "advance", command).await,
-        Command::Abort(command) => act::run(call, "abort", command).await,
-        Command::Rollback(command) => act::run(call, "rollback", command).await,
-        Command::Approve(command) => act::run(call, "approve", command).await,
+        Command::Pause(command) => actions::run(call, "pause", command).await,
+        Command::Resume(command) => actions::run(call, "resume", command).await,
+        Command::Advance(command) => actions::run(call, "advance", command).await,
+        Command::Abort(command) => actions::run(call, "abort", command).await,
+        Command::Rollback(command) => actions::run(call, "rollback", command).await,
+        Command::Approve(command) => actions::run(call, "approve", command).await,
     }
 }
 
-async fn list(call: &Invocation, limit: usize) -> Result<Exit, Failure> {
+async fn list(call: &Context, limit: usize) -> Result<Exit, Failure> {
     let rollouts: Answer<Vec<Rollout>> = call.client.list(&call.path(&["rollouts"]), limit).await?;
     call.output.answer(&rollouts, |rollouts| {
         if rollouts.is_empty() {
@@ -97,12 +97,8 @@ async fn list(call: &Invocation, limit: usize) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-async fn show(call: &Invocation, id: &RolloutId) -> Result<Exit, Failure> {
-    let rollout = get(call, id).await?;
-    call.output.answer(&rollout, |rollout| words::whole(rollout, call.output.paint()));
+async fn show(call: &Context, id: &RolloutId) -> Result<Exit, Failure> {
+    let rollout = actions::get(call, id).await?;
+    call.output.answer(&rollout, |rollout| messages::whole(rollout, call.output.paint()));
     Ok(Exit::Done)
-}
-
-async fn get(call: &Invocation, id: &RolloutId) -> Result<Answer<Rollout>, Failure> {
-    Ok(call.client.call(Call::get(call.path(&["rollouts", id.as_str()]))).await?)
 }

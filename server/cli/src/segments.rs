@@ -8,11 +8,11 @@ use ripcord_proto::{FlagsFile, Segment, SegmentKey};
 use serde_json::Value;
 
 use super::client::{Answer, Call};
+use super::context::Context;
 use super::exit::{Exit, Failure};
-use super::flags::written;
-use super::input::{self, Write};
-use super::invocation::Invocation;
+use super::input;
 use super::output::{facts, indented, table};
+use super::write::{self, WriteArgs};
 
 /// List, show, set and delete segments: named conditions
 #[derive(Debug, Args)]
@@ -47,19 +47,19 @@ enum Action {
         #[arg(short, long, value_name = "FILE")]
         file: Option<PathBuf>,
         #[command(flatten)]
-        write: Write,
+        write: WriteArgs,
     },
     /// Delete a segment that no flag uses
     Delete {
         /// Its key
         segment: SegmentKey,
         #[command(flatten)]
-        write: Write,
+        write: WriteArgs,
     },
 }
 
 /// Does it.
-pub(crate) async fn run(call: &Invocation, command: Segments) -> Result<Exit, Failure> {
+pub(crate) async fn run(call: &Context, command: Segments) -> Result<Exit, Failure> {
     match command.action {
         Action::List => list(call).await,
         Action::Show { segment } => show(call, &segment).await,
@@ -73,11 +73,11 @@ pub(crate) async fn run(call: &Invocation, command: Segments) -> Result<Exit, Fa
             let put = Call::put(call.path(&["segments", segment.as_str()]))
                 .query("reason", write.reason.as_ref())
                 .json(&parsed)?;
-            written(call, put, &format!("Set segment {segment}"), &write).await
+            write::send(call, put, &format!("Set segment {segment}"), &write).await
         }
         Action::Delete { segment, write } => {
             let delete = Call::delete(call.path(&["segments", segment.as_str()])).query("reason", write.reason.as_ref());
-            written(call, delete, &format!("Deleted segment {segment}"), &write).await
+            write::send(call, delete, &format!("Deleted segment {segment}"), &write).await
         }
     }
 }
@@ -95,7 +95,7 @@ fn read(key: &SegmentKey, condition: Option<String>, file: Option<PathBuf>) -> R
     segment.ok_or_else(|| Failure::Usage(format!("{name} is empty.")))
 }
 
-async fn list(call: &Invocation) -> Result<Exit, Failure> {
+async fn list(call: &Context) -> Result<Exit, Failure> {
     let segments: Answer<Vec<SegmentView>> = call.client.list(&call.path(&["segments"]), usize::MAX).await?;
     call.output.answer(&segments, |segments| {
         if segments.is_empty() {
@@ -112,7 +112,7 @@ async fn list(call: &Invocation) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-async fn show(call: &Invocation, key: &SegmentKey) -> Result<Exit, Failure> {
+async fn show(call: &Context, key: &SegmentKey) -> Result<Exit, Failure> {
     let view: Answer<SegmentView> = call.client.call(Call::get(call.path(&["segments", key.as_str()]))).await?;
     call.output.answer(&view, |view| {
         let used: Vec<_> = view.used_by.iter().map(ToString::to_string).collect();

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use tokio_util::sync::CancellationToken;
 
+use super::discovery::{self, Announcement, DiscoveryError, Keep};
 use super::exit::Failure;
-use super::local::{self, Announcement, Keep, LocalError};
 use super::output::Output;
 
 /// A server that `ripcord serve` and `ripcord demo` run.
@@ -98,8 +98,8 @@ impl Started {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn announce(&self, keep: Keep) -> Result<Announcement, LocalError> {
-        local::announce(&self.url(), &self.data_dir, self.admin_key.as_deref(), keep)
+    pub fn announce(&self, keep: Keep) -> Result<Announcement, DiscoveryError> {
+        discovery::announce(&self.url(), &self.data_dir, self.admin_key.as_deref(), keep)
     }
 }
 

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::Global;
+use super::discovery;
 use super::exit::Failure;
-use super::local;
 
 /// Where a server without settings listens.
 pub(crate) const DEFAULT_SERVER: &str = "http://127.0.0.1:8016";
@@ -66,7 +66,7 @@ impl Target {
     pub(crate) fn find(global: &Global) -> Result<Self, Failure> {
         let given = setting(global.server.clone(), "RIPCORD_SERVER");
         let key = setting(global.key.clone(), "RIPCORD_KEY");
-        let local = local::find().map_err(|error| Failure::Local(error.to_string()));
+        let local = discovery::find().map_err(|error| Failure::Local(error.to_string()));
         let local = if given.is_some() && key.is_some() { None } else { local? };
         Ok(Self::choose(given, key, local, global.ca_cert.clone(), actor()))
     }
@@ -75,7 +75,7 @@ impl Target {
     fn choose(
         server: Option<(String, From)>,
         key: Option<(String, From)>,
-        local: Option<local::Announced>,
+        local: Option<discovery::Announced>,
         ca_cert: Option<PathBuf>,
         actor: Option<String>,
     ) -> Self {

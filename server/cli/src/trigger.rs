@@ -1,8 +1,8 @@
 //! `ripcord trigger`: what acts by itself, what it did, and what it asks.
 
-mod answer;
+mod confirm;
 mod create;
-mod words;
+mod messages;
 
 use std::path::PathBuf;
 
@@ -13,9 +13,9 @@ use ripcord_proto::trigger::TriggerState;
 use serde::de::IgnoredAny;
 
 use super::client::{Answer, Call};
+use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::input;
-use super::invocation::Invocation;
 use super::output::table;
 
 /// Hold, roll back or kill by themselves when an alert or a gate fires
@@ -67,9 +67,9 @@ enum Command {
         limit: usize,
     },
     /// Have a firing that waits act
-    Confirm(answer::Reply),
+    Confirm(confirm::Reply),
     /// Have a firing that waits do nothing
-    Decline(answer::Reply),
+    Decline(confirm::Reply),
 }
 
 /// Which trigger, and why.
@@ -83,7 +83,7 @@ struct Switch {
 }
 
 /// Does it.
-pub(crate) async fn run(call: &Invocation, command: TriggerCommand) -> Result<Exit, Failure> {
+pub(crate) async fn run(call: &Context, command: TriggerCommand) -> Result<Exit, Failure> {
     match command.command {
         Command::Create(command) => create::run(call, &command).await,
         Command::List => list(call).await,
@@ -94,12 +94,12 @@ pub(crate) async fn run(call: &Invocation, command: TriggerCommand) -> Result<Ex
         Command::Test { name, file } => test(call, &name, &file).await,
         Command::Delete(switch) => delete(call, &switch).await,
         Command::Firings { limit } => firings(call, limit).await,
-        Command::Confirm(reply) => answer::run(call, "confirm", reply).await,
-        Command::Decline(reply) => answer::run(call, "decline", reply).await,
+        Command::Confirm(reply) => confirm::run(call, "confirm", reply).await,
+        Command::Decline(reply) => confirm::run(call, "decline", reply).await,
     }
 }
 
-async fn list(call: &Invocation) -> Result<Exit, Failure> {
+async fn list(call: &Context) -> Result<Exit, Failure> {
     let triggers: Answer<Vec<TriggerView>> = call.client.list(&call.path(&["triggers"]), usize::MAX).await?;
     call.output.answer(&triggers, |triggers| {
         if triggers.is_empty() {
@@ -114,13 +114,13 @@ async fn list(call: &Invocation) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-async fn show(call: &Invocation, name: &TriggerName) -> Result<Exit, Failure> {
+async fn show(call: &Context, name: &TriggerName) -> Result<Exit, Failure> {
     let detail: Answer<TriggerDetail> = call.client.call(Call::get(call.path(&["triggers", name.as_str()]))).await?;
-    call.output.answer(&detail, |detail| words::detail(call, detail));
+    call.output.answer(&detail, |detail| messages::detail(call, detail));
     Ok(Exit::Done)
 }
 
-async fn turn(call: &Invocation, switch: Switch, state: TriggerState) -> Result<Exit, Failure> {
+async fn turn(call: &Context, switch: Switch, state: TriggerState) -> Result<Exit, Failure> {
     let patch = TriggerPatch {
         state: Some(state),
         reason: switch.reason,
@@ -128,11 +128,11 @@ async fn turn(call: &Invocation, switch: Switch, state: TriggerState) -> Result<
     };
     let patch = Call::patch(call.path(&["triggers", switch.name.as_str()])).json(&patch)?;
     let changed: Answer<TriggerView> = call.client.call(patch).await?;
-    call.output.answer(&changed, words::state);
+    call.output.answer(&changed, messages::state);
     Ok(Exit::Done)
 }
 
-async fn test(call: &Invocation, name: &TriggerName, file: &std::path::Path) -> Result<Exit, Failure> {
+async fn test(call: &Context, name: &TriggerName, file: &std::path::Path) -> Result<Exit, Failure> {
     let text = input::text(file)?;
     let payload = ripcord_proto::rest::parse_json(&text).map_err(|faults| Failure::File {
         file: input::name(file),
@@ -141,11 +141,11 @@ async fn test(call: &Invocation, name: &TriggerName, file: &std::path::Path) -> 
     let post = Call::post(call.path(&["triggers", name.as_str(), "test"])).json(&TestRequest { payload })?;
     let answer: Answer<TestAnswer> = call.client.call(post).await?;
     let matched = answer.value.matched;
-    call.output.answer(&answer, words::tried);
+    call.output.answer(&answer, messages::tried);
     Ok(if matched { Exit::Done } else { Exit::Refused })
 }
 
-async fn delete(call: &Invocation, switch: &Switch) -> Result<Exit, Failure> {
+async fn delete(call: &Context, switch: &Switch) -> Result<Exit, Failure> {
     let delete = Call::delete(call.path(&["triggers", switch.name.as_str()])).query("reason", switch.reason.as_ref());
     let answer: Answer<IgnoredAny> = call.client.call(delete).await?;
     call.output
@@ -153,8 +153,8 @@ async fn delete(call: &Invocation, switch: &Switch) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-async fn firings(call: &Invocation, limit: usize) -> Result<Exit, Failure> {
+async fn firings(call: &Context, limit: usize) -> Result<Exit, Failure> {
     let firings: Answer<Vec<FiringView>> = call.client.list(&call.path(&["firings"]), limit).await?;
-    call.output.answer(&firings, |firings| words::firings(call, firings));
+    call.output.answer(&firings, |firings| messages::firings(call, firings));
     Ok(Exit::Done)
 }

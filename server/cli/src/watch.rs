@@ -16,10 +16,10 @@ use ripcord_proto::{Position, Revision};
 use self::events::Events;
 use super::client::{Answer, Call, ClientError};
 use super::confirm::{self, Subject};
+use super::context::Context;
+use super::environment_state::last_ping;
 use super::exit::{Exit, Failure};
-use super::invocation::Invocation;
 use super::output::{Format, indented, note, print};
-use super::ping;
 
 /// How long confirmations of a revision are waited for before the next one is shown.
 const CONFIRMED: Duration = Duration::from_secs(1);
@@ -40,7 +40,7 @@ Examples:
 pub(crate) struct Watch {}
 
 /// Does it.
-pub(crate) async fn run(call: &Invocation, _command: Watch) -> Result<Exit, Failure> {
+pub(crate) async fn run(call: &Context, _command: Watch) -> Result<Exit, Failure> {
     tokio::select! {
         ended = follow(call) => ended,
         _ = tokio::signal::ctrl_c() => Ok(Exit::Done),
@@ -49,13 +49,13 @@ pub(crate) async fn run(call: &Invocation, _command: Watch) -> Result<Exit, Fail
 
 /// What was seen last, over all connections.
 #[derive(Debug, Default)]
-struct Seen {
+struct LastSeen {
     position: Option<Position>,
     fresh: Option<bool>,
 }
 
-async fn follow(call: &Invocation) -> Result<Exit, Failure> {
-    let mut seen = Seen::default();
+async fn follow(call: &Context) -> Result<Exit, Failure> {
+    let mut seen = LastSeen::default();
     loop {
         match stream(call, &mut seen).await {
             Ok(Some(ending)) => return Ok(ending),
@@ -68,7 +68,7 @@ async fn follow(call: &Invocation) -> Result<Exit, Failure> {
     }
 }
 
-async fn stream(call: &Invocation, seen: &mut Seen) -> Result<Option<Exit>, ClientError> {
+async fn stream(call: &Context, seen: &mut LastSeen) -> Result<Option<Exit>, ClientError> {
     let open = Call::get(["v1", "stream"])
         .query("environment", Some(call.environment()))
         .query("sdk", Some(concat!("ripcord-cli/", env!("CARGO_PKG_VERSION"))))
@@ -89,16 +89,16 @@ async fn stream(call: &Invocation, seen: &mut Seen) -> Result<Option<Exit>, Clie
 }
 
 /// How fast a change reached everybody when that was measured last; nothing where the key may not read it.
-async fn propagation(call: &Invocation) {
+async fn propagation(call: &Context) {
     let answer: Result<Answer<EnvironmentView>, ClientError> = call.client.call(Call::get(call.path(&[]))).await;
     if let Ok(answer) = answer {
-        let last = ping::last(answer.value.last_ping.as_ref(), Timestamp::now());
+        let last = last_ping(answer.value.last_ping.as_ref(), Timestamp::now());
         call.output.text(&call.output.paint().faint(&format!("Last ping: {last}.")));
     }
 }
 
 /// Shows one frame; answers with an exit where nothing can come any more.
-async fn show(call: &Invocation, seen: &mut Seen, data: &str) -> Result<Option<Exit>, ClientError> {
+async fn show(call: &Context, seen: &mut LastSeen, data: &str) -> Result<Option<Exit>, ClientError> {
     let frame = match ServerFrame::parse(data) {
         Ok(frame) => frame,
         Err(faults) => {
@@ -142,7 +142,7 @@ async fn show(call: &Invocation, seen: &mut Seen, data: &str) -> Result<Option<E
 }
 
 /// What the revisions after `from` are, and who has confirmed the last of them.
-async fn revisions(call: &Invocation, from: Revision, to: Revision) -> Result<(), ClientError> {
+async fn revisions(call: &Context, from: Revision, to: Revision) -> Result<(), ClientError> {
     let many = to.0.saturating_sub(from.0);
     let shown = usize::try_from(many.min(SHOWN)).unwrap_or(1).max(1);
     let entries: Answer<Vec<LogEntry>> = call.client.list(&call.path(&["revisions"]), shown).await?;

@@ -21,7 +21,7 @@ use super::write::{NO_BODY, WriteRecord};
 use crate::access::Permit;
 use crate::access::permit::{Allows, Read, TakeCheckpoint, Vouch};
 use crate::checkpoint::{self, Taking};
-use crate::commit::Made;
+use crate::commit::Applied;
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 
@@ -190,7 +190,7 @@ pub(super) async fn delete(write: WriteRecord<TakeCheckpoint>, name: PathKey<Tar
     let given = write.given_reason();
     let why = reason(&format!("deleted checkpoint {name}"), given.as_deref());
     let asked = (checkpoint::delete(name, expected), why);
-    let deleted = |made: &Made| {
+    let deleted = |made: &Applied| {
         let name = made.changes.iter().find_map(deleted_name);
         Ok(serde_json::json!({"name": name, "revision": null}))
     };
@@ -203,7 +203,7 @@ fn deleted_name(change: &Change) -> Option<&str> {
 }
 
 /// The checkpoint that a commit has put.
-fn put(made: &Made) -> Result<CheckpointView, ApiError> {
+fn put(made: &Applied) -> Result<CheckpointView, ApiError> {
     let checkpoint = made.changes.iter().find_map(|change| {
         let Change::PutRecord(Record::Checkpoint(entry)) = change else { return None };
         entry.value().ok()

@@ -1,6 +1,6 @@
 //! `commits`: many changes at once, all of them or none; and `commits/plan`: what they would do.
 
-mod kept;
+mod unapplied;
 mod warnings;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,10 +20,10 @@ use ripcord_sdk::engine::Compiled;
 use super::confirm::Subject;
 use super::services::AppState;
 use super::settings::{rebuckets, warning};
-use super::write::{Asked, Write, of_environment, reply, written, written_with};
+use super::write::{Write, WriteRequest, of_environment, reply, written, written_with};
 use crate::access::permit::{Read, WriteSomething, WriteThis};
-use crate::commit::plan::{Plan, Planned, Step};
-use crate::commit::{Ask, Author, CommitError};
+use crate::commit::plan::{CommitPlan, PlannedCommit, PlannedStep};
+use crate::commit::{Author, CommitError, Operation};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::rollback::{self, Comparison, Users};
 use crate::{file_set, proposal};
@@ -43,7 +43,7 @@ pub(super) async fn commit(write: Write<WriteSomething>, body: Body<CommitReques
     }
     let mut asked = asked(body.value, &write.permit.author(), &app)?;
     asked.precondition = of_environment(write.condition)?;
-    let warnings: Vec<String> = asked.asks.iter().filter_map(warning).collect();
+    let warnings: Vec<String> = asked.operations.iter().filter_map(warning).collect();
     let wait = write.wait();
     let prepared = write.prepare(asked, &body.digest, move |made| written_with(made, StatusCode::OK, warnings.clone()));
     let environment = prepared.environment().clone();
@@ -62,9 +62,9 @@ pub(super) async fn plan(write: Write<Read>, body: Body<CommitRequest>, app: web
     let sets: Vec<FileSet> = body.value.changes.iter().filter_map(set_of).cloned().collect();
     let mut asked = asked(body.value, &write.permit.author(), &app)?;
     asked.precondition = of_environment(write.condition)?;
-    let warnings: Vec<String> = asked.asks.iter().filter_map(warning).collect();
+    let warnings: Vec<String> = asked.operations.iter().filter_map(warning).collect();
     let prepared = write.prepare(asked, &body.digest, |made| written(made, StatusCode::OK));
-    let Planned {
+    let PlannedCommit {
         plan,
         before,
         after,
@@ -91,7 +91,7 @@ pub(super) async fn plan(write: Write<Read>, body: Body<CommitRequest>, app: web
         let decision = file_set::decide(set, &before)?;
         answer.unchanged += decision.unchanged;
         answer.adopted.extend(decision.adopted);
-        answer.kept.extend(kept::told(decision.kept, &prepared, &before, &app).await?);
+        answer.kept.extend(unapplied::told(decision.kept, &prepared, &before, &app).await?);
     }
     ApiResponse::ok(&answer)
 }
@@ -105,12 +105,12 @@ fn set_of(change: &ChangeRequest) -> Option<&FileSet> {
     if let ChangeRequest::ApplySet(set) = change { Some(set) } else { None }
 }
 
-fn asked(request: CommitRequest, author: &Author, app: &AppState) -> Result<Asked, ApiError> {
-    let asks = request.changes.into_iter().enumerate().map(|(index, change)| {
+fn asked(request: CommitRequest, author: &Author, app: &AppState) -> Result<WriteRequest, ApiError> {
+    let operations = request.changes.into_iter().enumerate().map(|(index, change)| {
         ask(change, author, request.reason.as_ref(), app).map_err(|faults| ApiError::invalid(faults.under(&format!("changes[{index}]"))))
     });
-    Ok(Asked {
-        asks: asks.collect::<Result<_, _>>()?,
+    Ok(WriteRequest {
+        operations: operations.collect::<Result<_, _>>()?,
         precondition: None,
         plan: request.plan,
         changes_served: request.changes_served,
@@ -118,12 +118,12 @@ fn asked(request: CommitRequest, author: &Author, app: &AppState) -> Result<Aske
     })
 }
 
-fn ask(change: ChangeRequest, author: &Author, reason: Option<&String>, app: &AppState) -> Result<Ask, Faults> {
+fn ask(change: ChangeRequest, author: &Author, reason: Option<&String>, app: &AppState) -> Result<Operation, Faults> {
     if let ChangeRequest::PutSettings(request) = &change {
         rebuckets(request).map_err(|faults| faults.under("put_settings"))?;
     }
     Ok(proposal::change(change).unwrap_or_else(|scope| {
-        Ask::Kill(Box::new(Kill {
+        Operation::Kill(Box::new(Kill {
             id: KillId::from_parts(u64::try_from(app.now().as_millisecond()).unwrap_or_default(), rand::random()),
             scope,
             reason: reason.cloned(),
@@ -134,14 +134,18 @@ fn ask(change: ChangeRequest, author: &Author, reason: Option<&String>, app: &Ap
     }))
 }
 
-fn answer(plan: Plan, mut warnings: Vec<String>) -> PlanAnswer {
+fn answer(plan: CommitPlan, mut warnings: Vec<String>) -> PlanAnswer {
     warnings.extend(plan.warnings);
     PlanAnswer {
         hash: plan.hash,
         epoch: plan.at.epoch,
         revision: plan.at.revision,
-        flags: plan.flags.into_iter().map(|Step { key, from, to }| FlagStep { key, from, to }).collect(),
-        segments: plan.segments.into_iter().map(|Step { key, from, to }| SegmentStep { key, from, to }).collect(),
+        flags: plan.flags.into_iter().map(|PlannedStep { key, from, to }| FlagStep { key, from, to }).collect(),
+        segments: plan
+            .segments
+            .into_iter()
+            .map(|PlannedStep { key, from, to }| SegmentStep { key, from, to })
+            .collect(),
         settings: plan.settings.map(|step| SettingsStep { from: step.from, to: step.to }),
         unchanged: 0,
         kept: Vec::new(),

@@ -16,10 +16,10 @@ use ripcord_proto::table::{Entry, Table};
 
 use super::path::PathKey;
 use super::services::AppState;
-use super::write::{Asked, Write, answer, reply};
+use super::write::{Write, WriteRequest, answer, reply};
 use crate::access::Permit;
 use crate::access::permit::{KeepDrill, Read};
-use crate::commit::{Ask, Expected};
+use crate::commit::{Expected, Operation};
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 
@@ -83,10 +83,10 @@ pub(super) async fn keep(write: Write<KeepDrill>, body: Body<DrillRequest>, app:
     };
     let entry = Entry::new(drill.id.clone(), drill.clone(), Position::START)
         .map_err(|error| ApiError::new(Code::Internal, format!("The report could not be written: {error}.")))?;
-    let put = Ask::PutRecord(Record::from(Arc::new(entry)), Expected::Absent);
-    let asked = Asked {
-        asks: std::iter::once(put).chain(surplus(&kept)).collect(),
-        ..Asked::default()
+    let put = Operation::PutRecord(Record::from(Arc::new(entry)), Expected::Absent);
+    let asked = WriteRequest {
+        operations: std::iter::once(put).chain(surplus(&kept)).collect(),
+        ..WriteRequest::default()
     };
     let kept = DrillKept { drill, revision: None };
     let prepared = write.prepare(asked, &body.digest, move |_| answer(StatusCode::CREATED, &kept));
@@ -95,7 +95,7 @@ pub(super) async fn keep(write: Write<KeepDrill>, body: Body<DrillRequest>, app:
 }
 
 /// The oldest reports, which make room for one more.
-fn surplus(kept: &Table<Drill>) -> impl Iterator<Item = Ask> {
+fn surplus(kept: &Table<Drill>) -> impl Iterator<Item = Operation> {
     let oldest = kept.iter().take((kept.len() + 1).saturating_sub(limits::DRILLS));
-    oldest.map(|entry| Ask::DeleteRecord(RecordKey::Drill(entry.key().clone()), Expected::Anything))
+    oldest.map(|entry| Operation::DeleteRecord(RecordKey::Drill(entry.key().clone()), Expected::Anything))
 }

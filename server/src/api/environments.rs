@@ -18,13 +18,13 @@ use crate::access::extract::Caller;
 use crate::access::permit::{Administer, Read};
 use crate::access::{Access, GlobalPermit, Permit};
 use crate::checkpoint;
-use crate::commit::{Answerer, Ask, Draft};
+use crate::commit::{Draft, Operation, ResponseBuilder};
 use crate::http::idempotency::Identity;
 use crate::http::query::{Query, Reason};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::ping;
 use crate::rollback::review;
-use crate::system::{SystemAsk, SystemDraft};
+use crate::system::{SystemDraft, SystemOperation};
 
 /// The environments that the key reaches.
 #[utoipa::path(get, path = "/v1/environments", tag = "environments",
@@ -94,7 +94,7 @@ pub(super) async fn create(
     };
     let draft = draft(
         &permit,
-        SystemAsk::CreateEnvironment(record),
+        SystemOperation::CreateEnvironment(record),
         reason.clone(),
         (&identity, &body.digest),
         key.clone(),
@@ -117,7 +117,7 @@ async fn copy(
 ) -> Result<ApiResponse, ApiError> {
     let draft = Draft {
         reason: Some(reason.unwrap_or_else(|| format!("copy of {} at {}", source.environment, source.position))),
-        answer: Answerer(Arc::new({
+        answer: ResponseBuilder(Arc::new({
             let key = key.clone();
             move |made| {
                 let body = EnvironmentWritten {
@@ -133,7 +133,7 @@ async fn copy(
     match app.fill(permit, draft).await {
         Ok(committed) => reply(&committed.answer, false, None),
         Err(refusal) => {
-            let undo = SystemAsk::DeleteEnvironment(key.clone());
+            let undo = SystemOperation::DeleteEnvironment(key.clone());
             let undo = draft_of(permit, undo, Some("its copy could not be filled".to_owned()), key, StatusCode::OK);
             if let Err(left) = app.submit_system(permit, undo).await {
                 tracing::warn!(%left, "an environment whose copy failed is still there, empty");
@@ -144,16 +144,16 @@ async fn copy(
 }
 
 /// Everything but the kills: they belong to what happens in an environment.
-fn contents(source: &ripcord_proto::Snapshot) -> Vec<Ask> {
+fn contents(source: &ripcord_proto::Snapshot) -> Vec<Operation> {
     let segments = source.segments.iter().filter_map(|entry| {
         let segment = entry.value().ok()?;
-        Some(Ask::PutSegment(entry.key().clone(), Box::new(segment.clone())))
+        Some(Operation::PutSegment(entry.key().clone(), Box::new(segment.clone())))
     });
     let flags = source.flags.iter().filter_map(|entry| {
         let flag = entry.value().ok()?;
-        Some(Ask::PutFlag(entry.key().clone(), Box::new(flag.clone())))
+        Some(Operation::PutFlag(entry.key().clone(), Box::new(flag.clone())))
     });
-    std::iter::once(Ask::PutSettings(source.settings)).chain(segments).chain(flags).collect()
+    std::iter::once(Operation::PutSettings(source.settings)).chain(segments).chain(flags).collect()
 }
 
 /// `DELETE /v1/environments/{env}`: what it takes.
@@ -185,7 +185,7 @@ pub(super) async fn delete(
             format!("Nothing was deleted. Deleting {key} ends its streams and removes its flags and its history for good; name it twice, with ?confirm={key}."),
         ));
     }
-    let ask = SystemAsk::DeleteEnvironment(key.clone());
+    let ask = SystemOperation::DeleteEnvironment(key.clone());
     let draft = draft(
         &everywhere,
         ask,
@@ -200,7 +200,7 @@ pub(super) async fn delete(
 
 fn draft(
     permit: &GlobalPermit<Administer>,
-    ask: SystemAsk,
+    ask: SystemOperation,
     reason: Option<String>,
     (identity, body): (&Identity, &Digest),
     key: EnvironmentKey,
@@ -212,13 +212,13 @@ fn draft(
     }
 }
 
-fn draft_of(permit: &GlobalPermit<Administer>, ask: SystemAsk, reason: Option<String>, key: EnvironmentKey, status: StatusCode) -> SystemDraft {
+fn draft_of(permit: &GlobalPermit<Administer>, ask: SystemOperation, reason: Option<String>, key: EnvironmentKey, status: StatusCode) -> SystemDraft {
     SystemDraft {
         author: permit.author(),
         reason,
-        asks: vec![ask],
+        operations: vec![ask],
         call: None,
-        answer: Answerer(Arc::new(move |made| {
+        answer: ResponseBuilder(Arc::new(move |made| {
             let body = EnvironmentWritten {
                 key: key.clone(),
                 epoch: made.position.epoch,

@@ -14,10 +14,10 @@ use ripcord_proto::{FlagKey, Position};
 use super::confirm::Subject;
 use super::path::PathKey;
 use super::services::AppState;
-use super::write::{Asked, Write, etag_after, of_flag, reply, written};
+use super::write::{Write, WriteRequest, etag_after, of_flag, reply, written};
 use crate::access::Permit;
 use crate::access::permit::{Edit, Read};
-use crate::commit::{Ask, Committed};
+use crate::commit::{Committed, Operation};
 use crate::http::precondition::has_already;
 use crate::http::query::{Limit, Query, Wait};
 use crate::http::{ApiError, ApiResponse, Body};
@@ -153,7 +153,7 @@ pub(super) async fn put(write: Write<Edit>, key: PathKey<FlagKey>, body: Body<Fl
     } else {
         StatusCode::CREATED
     };
-    let asked = Asked::one(Ask::PutFlag(key.clone(), Box::new(body.value))).under(of_flag(write.condition, &key));
+    let asked = WriteRequest::one(Operation::PutFlag(key.clone(), Box::new(body.value))).under(of_flag(write.condition, &key));
     let wait = write.wait();
     let prepared = write.prepare(asked, &body.digest, move |made| written(made, status));
     let environment = prepared.environment().clone();
@@ -168,7 +168,7 @@ pub(super) async fn put(write: Write<Edit>, key: PathKey<FlagKey>, body: Body<Fl
     responses((status = 200, description = "Switched, or so already", body = Written), (status = "4XX", body = Problem)))]
 pub(super) async fn patch(write: Write<Edit>, key: PathKey<FlagKey>, body: Body<FlagPatch>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let PathKey(key) = key;
-    let asked = Asked::one(Ask::SetEnabled(key.clone(), body.value.enabled))
+    let asked = WriteRequest::one(Operation::SetEnabled(key.clone(), body.value.enabled))
         .under(of_flag(write.condition, &key))
         .because(body.value.reason);
     let wait = write.wait();
@@ -184,7 +184,7 @@ pub(super) async fn patch(write: Write<Edit>, key: PathKey<FlagKey>, body: Body<
     responses((status = 200, description = "Deleted", body = Written), (status = "4XX", body = Problem)))]
 pub(super) async fn delete(write: Write<Edit>, key: PathKey<FlagKey>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let PathKey(key) = key;
-    let asked = Asked::one(Ask::DeleteFlag(key.clone())).under(of_flag(write.condition, &key));
+    let asked = WriteRequest::one(Operation::DeleteFlag(key.clone())).under(of_flag(write.condition, &key));
     let wait = write.wait();
     let prepared = write.prepare(asked, &super::write::NO_BODY, |made| written(made, StatusCode::OK));
     let environment = prepared.environment().clone();

@@ -15,11 +15,11 @@ use super::services::AppState;
 use super::write::{NO_BODY, answer, reply};
 use crate::access::permit::Administer;
 use crate::access::{GlobalPermit, keys};
-use crate::commit::{Answer, Answerer, Made};
+use crate::commit::{Answer, Applied, ResponseBuilder};
 use crate::http::idempotency::Identity;
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
-use crate::system::{SystemAsk, SystemDraft};
+use crate::system::{SystemDraft, SystemOperation};
 
 /// The valid keys, without their secrets.
 #[utoipa::path(get, path = "/v1/keys", tag = "keys", params(PageQuery),
@@ -51,7 +51,7 @@ fn view(record: &KeyRecord) -> KeyView {
 /// Makes a key. The answer is the only place where it is shown; a repeated call is answered without it.
 #[utoipa::path(post, path = "/v1/keys", tag = "keys",
     request_body(content = KeyRequest, example = json!({"role": "sdk", "environment": "production", "name": "checkout service"})),
-    responses((status = 201, description = "Made", body = KeyCreated), (status = "4XX", body = Problem)))]
+    responses((status = 201, description = "Applied", body = KeyCreated), (status = "4XX", body = Problem)))]
 pub(super) async fn create(
     permit: GlobalPermit<Administer>,
     identity: Identity,
@@ -74,8 +74,8 @@ pub(super) async fn create(
         created: app.now(),
     };
     let id = record.id.clone();
-    let answer = move |made: &Made| created(&id, made);
-    let draft = draft(&permit, SystemAsk::CreateKey(record), reason, (&identity, &body.digest), answer);
+    let answer = move |made: &Applied| created(&id, made);
+    let draft = draft(&permit, SystemOperation::CreateKey(record), reason, (&identity, &body.digest), answer);
     let committed = app.submit_system(&permit, draft).await?;
     if committed.replayed {
         return reply(&committed.answer, true, None);
@@ -90,7 +90,7 @@ pub(super) async fn create(
 }
 
 /// What is recorded of the making of a key: everything but the key.
-fn created(id: &str, made: &Made) -> Result<Answer, ApiError> {
+fn created(id: &str, made: &Applied) -> Result<Answer, ApiError> {
     let body = KeyCreated {
         id: id.to_owned(),
         key: None,
@@ -112,7 +112,7 @@ pub(super) async fn revoke(
 ) -> Result<ApiResponse, ApiError> {
     let (id, Query(query)) = (id.into_inner(), query);
     let recorded = id.clone();
-    let answer = move |made: &Made| {
+    let answer = move |made: &Applied| {
         let body = Recorded {
             id: recorded.clone(),
             epoch: made.position.epoch,
@@ -120,23 +120,23 @@ pub(super) async fn revoke(
         };
         answer(StatusCode::OK, &body)
     };
-    let draft = draft(&permit, SystemAsk::RevokeKey(id), query.reason(), (&identity, &NO_BODY), answer);
+    let draft = draft(&permit, SystemOperation::RevokeKey(id), query.reason(), (&identity, &NO_BODY), answer);
     let committed = app.submit_system(&permit, draft).await?;
     reply(&committed.answer, committed.replayed, None)
 }
 
 fn draft(
     permit: &GlobalPermit<Administer>,
-    ask: SystemAsk,
+    ask: SystemOperation,
     reason: Option<String>,
     (identity, body): (&Identity, &Digest),
-    answer: impl Fn(&Made) -> Result<Answer, ApiError> + Send + Sync + 'static,
+    answer: impl Fn(&Applied) -> Result<Answer, ApiError> + Send + Sync + 'static,
 ) -> SystemDraft {
     SystemDraft {
         author: permit.author(),
         reason,
-        asks: vec![ask],
+        operations: vec![ask],
         call: identity.clone().call(permit.caller(), body),
-        answer: Answerer(Arc::new(move |made| answer(made).unwrap_or_else(|refusal| super::write::failed(&refusal)))),
+        answer: ResponseBuilder(Arc::new(move |made| answer(made).unwrap_or_else(|refusal| super::write::failed(&refusal)))),
     }
 }

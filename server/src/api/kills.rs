@@ -15,13 +15,13 @@ use ripcord_proto::{EnvironmentKey, FlagKey, KillId};
 use super::confirm::Subject;
 use super::path::PathKey;
 use super::services::AppState;
-use super::write::{Asked, Prepared, Write, answer, reply, written};
+use super::write::{PreparedWrite, Write, WriteRequest, answer, reply, written};
 use crate::access::Permit;
 use crate::access::permit::{Kill, Read, Restore};
-use crate::commit::{Answer, Ask, Standing};
+use crate::commit::{Answer, KillStatus, Operation};
 use crate::http::query::{PageQuery, Query, Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
-use crate::kill::{Held, KillAnswerer, Killed, Order, Restored};
+use crate::kill::{KillDurability, KillInForce, KillOrder, KillResponseBuilder, RestoreOutcome};
 use crate::snapshot::publication::Served;
 
 /// The kills in force, newest first; provisional ones among them.
@@ -59,18 +59,18 @@ pub(super) async fn get(permit: Permit<Read>, id: PathKey<KillId>, app: web::Dat
 #[utoipa::path(post, path = "/v1/environments/{env}/kills", tag = "kills",
     params(("env" = String, Path, example = "production"), WriteQuery),
     request_body(content = KillRequest, example = json!({"scope": {"flag": "checkout-v2"}, "reason": "5xx spike"})),
-    responses((status = 201, description = "Killed", body = KillAnswer), (status = 200, description = "The scope was killed already", body = KillAnswer), (status = "4XX", body = Problem)))]
+    responses((status = 201, description = "KillInForce", body = KillAnswer), (status = 200, description = "The scope was killed already", body = KillAnswer), (status = "4XX", body = Problem)))]
 pub(super) async fn kill(write: Write<Kill>, body: Body<KillRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let (environment, wait) = (write.permit.environment().clone(), write.wait());
     let served = app.served_to_killers(&write.permit)?;
-    let order = Order {
+    let order = KillOrder {
         id: None,
         environment: environment.clone(),
         author: write.permit.author(),
         scope: body.value.scope,
         call: write.call(&body.digest),
         reason: body.value.reason.or_else(|| write.query.reason()),
-        answer: KillAnswerer(Arc::new(move |killed| kill_answer(killed, &served))),
+        answer: KillResponseBuilder(Arc::new(move |killed| kill_answer(killed, &served))),
     };
     let outcome = app.kill(&write.permit, order).await?;
     if let Some(position) = outcome.position {
@@ -88,15 +88,15 @@ pub(super) async fn kill(write: Write<Kill>, body: Body<KillRequest>, app: web::
     reply(&outcome.answer, outcome.replayed, confirmation)
 }
 
-fn kill_answer(killed: &Killed, served: &Served) -> Answer {
+fn kill_answer(killed: &KillInForce, served: &Served) -> Answer {
     let (epoch, revision) = match killed.held {
-        Held::Committed(position) => (position.epoch, Some(position.revision)),
-        Held::Journaled | Held::Memory => (served.snapshot.position.epoch, None),
+        KillDurability::Committed(position) => (position.epoch, Some(position.revision)),
+        KillDurability::Journaled | KillDurability::Memory => (served.snapshot.position.epoch, None),
     };
     // What an order changes is nothing where the scope was killed already; what the kill covers is told all the same.
     let covered: Vec<&FlagKey> = match killed.standing {
-        Standing::New => killed.flags.iter().collect(),
-        Standing::Existing => {
+        KillStatus::New => killed.flags.iter().collect(),
+        KillStatus::Existing => {
             let keys = served.snapshot.flags.iter().map(|entry| entry.key());
             keys.filter(|key| killed.kill.covers(key.as_str())).collect()
         }
@@ -106,7 +106,7 @@ fn kill_answer(killed: &Killed, served: &Served) -> Answer {
         epoch,
         revision,
         provisional: revision.is_none(),
-        lost_on_restart: killed.held == Held::Memory,
+        lost_on_restart: killed.held == KillDurability::Memory,
         scope: killed.kill.scope.clone(),
         reason: killed.kill.reason.clone(),
         reason_missing: killed.kill.reason.is_none(),
@@ -116,19 +116,19 @@ fn kill_answer(killed: &Killed, served: &Served) -> Answer {
         confirmation: None,
     };
     let status = match killed.standing {
-        Standing::New => StatusCode::CREATED,
-        Standing::Existing => StatusCode::OK,
+        KillStatus::New => StatusCode::CREATED,
+        KillStatus::Existing => StatusCode::OK,
     };
     answer(status, &body).unwrap_or_else(|refusal| super::write::failed(&refusal))
 }
 
-fn warnings(killed: &Killed, covered: &[&FlagKey]) -> Vec<String> {
+fn warnings(killed: &KillInForce, covered: &[&FlagKey]) -> Vec<String> {
     let held = match killed.held {
-        Held::Committed(_) => None,
-        Held::Journaled => {
+        KillDurability::Committed(_) => None,
+        KillDurability::Journaled => {
             Some("The store cannot be reached. The kill is in force here and on the peers that could be reached, and goes into the log when the store is back.")
         }
-        Held::Memory => Some(
+        KillDurability::Memory => Some(
             "Neither the store nor this node's journal could be written. The kill is in force, and would not survive a restart of this node: leave it running, and pull the kill again when the store is back.",
         ),
     };
@@ -154,7 +154,7 @@ pub(super) async fn restore(
     let body = Body::<Option<ReasonRequest>>::optional(&request, payload).await?;
     let wait = write.wait();
     let served = app.served_to_restorers(&write.permit)?;
-    let asked = Asked::one(Ask::Restore(id.clone())).because(body.value.map(|body| body.reason));
+    let asked = WriteRequest::one(Operation::Restore(id.clone())).because(body.value.map(|body| body.reason));
     let lifted = restored(&id, &served);
     let withdrawn = RestoreAnswer {
         withdrawn: true,
@@ -171,11 +171,11 @@ pub(super) async fn restore(
     });
     let environment = prepared.environment().clone();
     match app.restore(id.clone(), prepared).await? {
-        Restored::Committed(committed) => {
+        RestoreOutcome::Committed(committed) => {
             let confirmation = app.confirmed(&environment, Subject::Revision(committed.position), wait).await;
             reply(&committed.answer, committed.replayed, confirmation)
         }
-        Restored::Withdrawn(id) => {
+        RestoreOutcome::Withdrawn(id) => {
             let confirmation = app.confirmed(&environment, Subject::Kill(id), wait).await;
             reply(&answer(StatusCode::OK, &withdrawn)?, false, confirmation)
         }
@@ -219,12 +219,12 @@ pub(super) async fn give_reason(
 ) -> Result<ApiResponse, ApiError> {
     let PathKey(id) = id;
     let wait = write.wait();
-    let asked = Asked::one(Ask::GiveReason(id, body.value.reason.clone())).because(Some(body.value.reason));
+    let asked = WriteRequest::one(Operation::GiveReason(id, body.value.reason.clone())).because(Some(body.value.reason));
     let prepared = write.prepare(asked, &body.digest, |made| written(made, StatusCode::OK));
     commit(&app, prepared, wait).await
 }
 
-async fn commit(app: &AppState, prepared: Prepared<Restore>, wait: Option<Wait>) -> Result<ApiResponse, ApiError> {
+async fn commit(app: &AppState, prepared: PreparedWrite<Restore>, wait: Option<Wait>) -> Result<ApiResponse, ApiError> {
     let environment: EnvironmentKey = prepared.environment().clone();
     let committed = app.submit(prepared).await?;
     let confirmation = app.confirmed(&environment, Subject::Revision(committed.position), wait).await;

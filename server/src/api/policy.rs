@@ -16,7 +16,7 @@ use super::services::AppState;
 use super::write::WriteRecord;
 use crate::access::Permit;
 use crate::access::permit::{Read, SetPolicy};
-use crate::commit::{Ask, Expected, Made};
+use crate::commit::{Applied, Expected, Operation};
 use crate::http::precondition::RecordCondition;
 use crate::http::query::WriteQuery;
 use crate::http::{ApiError, ApiResponse, Body};
@@ -49,8 +49,8 @@ pub(super) async fn put(write: WriteRecord<SetPolicy>, body: Body<Policy>, app: 
     let entry = Entry::new(Single, policy.clone(), Position::START);
     let entry = entry.map_err(|error| ApiError::new(Code::Internal, format!("The policy could not be written: {error}.")))?;
     let digest = *entry.digest();
-    let ask = Ask::PutRecord(Arc::new(entry).into(), expected);
-    let written = move |made: &Made| {
+    let ask = Operation::PutRecord(Arc::new(entry).into(), expected);
+    let written = move |made: &Applied| {
         Ok(PolicyWritten {
             revision: None,
             changed: !made.changes.is_empty(),

@@ -6,9 +6,9 @@ use ripcord_proto::problem::Code;
 use ripcord_proto::rest::list::Page;
 
 use super::services::AppState;
-use super::write::{Asked, WriteRecord, answer, reply};
+use super::write::{WriteRecord, WriteRequest, answer, reply};
 use crate::access::permit::Allows;
-use crate::commit::{Answer, Ask, Committed, Made};
+use crate::commit::{Answer, Applied, Committed, Operation};
 use crate::http::precondition::RecordCondition;
 use crate::http::query::PageQuery;
 use crate::http::{ApiError, ApiResponse};
@@ -35,11 +35,11 @@ pub(super) async fn submit<A: Allows, B: serde::Serialize>(
     app: &AppState,
     write: WriteRecord<A>,
     body_digest: &Digest,
-    (ask, reason): (Ask, String),
+    (ask, reason): (Operation, String),
     status: StatusCode,
-    body: impl Fn(&Made) -> Result<B, ApiError> + Send + Sync + 'static,
+    body: impl Fn(&Applied) -> Result<B, ApiError> + Send + Sync + 'static,
 ) -> Result<(Committed, ApiResponse), ApiError> {
-    let asked = Asked::one(ask).because(Some(reason));
+    let asked = WriteRequest::one(ask).because(Some(reason));
     let prepared = write.prepare(asked, body_digest, move |made| answered(status, body(made)?));
     let committed = app.submit(prepared).await?;
     let reply = reply(&committed.answer, committed.replayed, None)?;

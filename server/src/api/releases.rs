@@ -19,7 +19,7 @@ use super::write::{NO_BODY, WriteRecord};
 use crate::access::Permit;
 use crate::access::permit::{ManageRelease, Read};
 use crate::commit::state::EnvironmentState;
-use crate::commit::{CommitError, Made};
+use crate::commit::{Applied, CommitError};
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::release::{self, Beginning};
@@ -114,9 +114,13 @@ pub(super) async fn finish(write: WriteRecord<ManageRelease>, name: PathKey<Rele
 }
 
 /// Makes the view of a release from what a commit made.
-fn viewer(app: &AppState, write: &WriteRecord<ManageRelease>, name: ReleaseName) -> Result<impl Fn(&Made) -> Result<ReleaseView, ApiError> + use<>, ApiError> {
+fn viewer(
+    app: &AppState,
+    write: &WriteRecord<ManageRelease>,
+    name: ReleaseName,
+) -> Result<impl Fn(&Applied) -> Result<ReleaseView, ApiError> + use<>, ApiError> {
     let (state, now) = (app.state_of_release(&write.permit)?, app.now());
-    Ok(move |made: &Made| {
+    Ok(move |made: &Applied| {
         let state = EnvironmentState {
             records: Arc::clone(&made.records),
             ..EnvironmentState::clone(&state)

@@ -16,10 +16,10 @@ use ripcord_proto::rollout::{Plan, Rollout, Word};
 
 use super::path::PathKey;
 use super::services::AppState;
-use super::write::{Asked, Write, reply};
+use super::write::{Write, WriteRequest, reply};
 use crate::access::Permit;
 use crate::access::permit::{Read, RunRollout};
-use crate::commit::{Answer, Made};
+use crate::commit::{Answer, Applied};
 use crate::http::query::{PageQuery, Query, Reason, Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::rollout::{acts as done, replay as trial};
@@ -39,7 +39,7 @@ pub(super) async fn start(write: Write<RunRollout>, body: Body<Plan>, app: web::
     let id = RolloutId::from_parts(u64::try_from(now.as_millisecond()).unwrap_or_default(), rand::random());
     let reason = word.reason.clone().or_else(|| Some(format!("rollout of {} is started", body.value.flag)));
     let rollout = done::begun(body.value, id, word).map_err(ApiError::invalid)?;
-    let prepared = write.prepare(Asked::one(done::start(rollout)).because(reason), &body.digest, |made| {
+    let prepared = write.prepare(WriteRequest::one(done::start(rollout)).because(reason), &body.digest, |made| {
         recorded(made, StatusCode::CREATED)
     });
     let committed = app.submit(prepared).await?;
@@ -104,7 +104,7 @@ pub(super) async fn replay(permit: Permit<Read>, id: PathKey<RolloutId>, body: B
 }
 
 /// The first rollout that was recorded: the one that was asked for stands before those that are bound to it.
-fn recorded(made: &Made, status: StatusCode) -> Result<Answer, ApiError> {
+fn recorded(made: &Applied, status: StatusCode) -> Result<Answer, ApiError> {
     let record = made.changes.iter().find_map(|change| {
         let Change::PutRecord(Record::Rollout(entry)) = change else { return None };
         Some(entry.json().to_owned())

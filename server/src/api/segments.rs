@@ -14,10 +14,10 @@ use ripcord_proto::{FlagKey, Segment, SegmentKey};
 use super::confirm::Subject;
 use super::path::PathKey;
 use super::services::AppState;
-use super::write::{Asked, NO_BODY, Prepared, Write, etag_after, of_segment, reply, written};
+use super::write::{NO_BODY, PreparedWrite, Write, WriteRequest, etag_after, of_segment, reply, written};
 use crate::access::Permit;
 use crate::access::permit::{Edit, Read};
-use crate::commit::Ask;
+use crate::commit::Operation;
 use crate::http::precondition::has_already;
 use crate::http::query::{PageQuery, Query, Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
@@ -100,7 +100,7 @@ pub(super) async fn put(write: Write<Edit>, key: PathKey<SegmentKey>, body: Body
     let PathKey(key) = key;
     let known = app.last_change_of_segment(write.permit.environment(), &key).is_some();
     let status = if known { StatusCode::OK } else { StatusCode::CREATED };
-    let asked = Asked::one(Ask::PutSegment(key.clone(), Box::new(body.value))).under(of_segment(write.condition, &key));
+    let asked = WriteRequest::one(Operation::PutSegment(key.clone(), Box::new(body.value))).under(of_segment(write.condition, &key));
     let wait = write.wait();
     let prepared = write.prepare(asked, &body.digest, move |made| written(made, status));
     commit(&app, prepared, &key, wait).await
@@ -112,13 +112,13 @@ pub(super) async fn put(write: Write<Edit>, key: PathKey<SegmentKey>, body: Body
     responses((status = 200, description = "Deleted", body = Written), (status = "4XX", body = Problem)))]
 pub(super) async fn delete(write: Write<Edit>, key: PathKey<SegmentKey>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let PathKey(key) = key;
-    let asked = Asked::one(Ask::DeleteSegment(key.clone())).under(of_segment(write.condition, &key));
+    let asked = WriteRequest::one(Operation::DeleteSegment(key.clone())).under(of_segment(write.condition, &key));
     let wait = write.wait();
     let prepared = write.prepare(asked, &NO_BODY, |made| written(made, StatusCode::OK));
     commit(&app, prepared, &key, wait).await
 }
 
-async fn commit(app: &AppState, prepared: Prepared<Edit>, key: &SegmentKey, wait: Option<Wait>) -> Result<ApiResponse, ApiError> {
+async fn commit(app: &AppState, prepared: PreparedWrite<Edit>, key: &SegmentKey, wait: Option<Wait>) -> Result<ApiResponse, ApiError> {
     let environment = prepared.environment().clone();
     let committed = app.submit(prepared).await?;
     tracing::Span::current().record("revision", committed.position.revision.0);

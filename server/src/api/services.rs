@@ -16,20 +16,20 @@ use ripcord_proto::table::Table;
 use ripcord_proto::{EnvironmentKey, FlagKey, Position, ProposalId, ReleaseName, RollbackId, SegmentKey, Snapshot, TargetName};
 use tokio::sync::watch;
 
-use super::write::Prepared;
+use super::write::PreparedWrite;
 use crate::access::permit::{
     Administer, Allows, AnswerTrigger, DecideProposal, Edit, KeepDrill, Kill, ManageRelease, Read, Report, Restore, RollBack, SendPing,
 };
 use crate::access::{GlobalPermit, Permit};
 use crate::check::Checks;
 use crate::checkpoint::{self, Resolved};
-use crate::commit::plan::Planned;
+use crate::commit::plan::PlannedCommit;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Answer, Call, CommitError, Committed, Draft};
+use crate::commit::{Answer, CommitError, Committed, Draft, IdempotentCall};
 use crate::environment::Environments;
 use crate::fleet::Fleet;
 use crate::http::ApiError;
-use crate::kill::{self, Kills, Restored};
+use crate::kill::{self, Kills, RestoreOutcome};
 use crate::outcome::Outcomes;
 use crate::peer::Peers;
 use crate::ping::{self, Pings};
@@ -140,12 +140,12 @@ impl AppState {
     }
 
     /// Submits what a permit prepared.
-    pub(super) async fn submit<A: Allows>(&self, prepared: Prepared<A>) -> Result<Committed, ApiError> {
+    pub(super) async fn submit<A: Allows>(&self, prepared: PreparedWrite<A>) -> Result<Committed, ApiError> {
         Ok(self.parts.environments.submit(prepared.into_draft()).await?)
     }
 
     /// What a draft would do; reading is enough for that.
-    pub(super) fn plan(&self, prepared: &Prepared<Read>) -> Result<Planned, ApiError> {
+    pub(super) fn plan(&self, prepared: &PreparedWrite<Read>) -> Result<PlannedCommit, ApiError> {
         Ok(self.parts.environments.plan(prepared.draft())?)
     }
 
@@ -160,12 +160,12 @@ impl AppState {
     }
 
     /// The rollback that a call made before.
-    pub(super) fn replayed_rollback(&self, permit: &Permit<RollBack>, call: &Call) -> Result<Option<rollback::Done>, ApiError> {
+    pub(super) fn replayed_rollback(&self, permit: &Permit<RollBack>, call: &IdempotentCall) -> Result<Option<rollback::Done>, ApiError> {
         rollback::replayed(&self.parts.environments, permit.environment(), call)
     }
 
     /// Commits a rollback that is ready.
-    pub(super) async fn roll_back(&self, draft: Prepared<RollBack>, prepared: &rollback::Prepared, order: &Order) -> Result<rollback::Done, ApiError> {
+    pub(super) async fn roll_back(&self, draft: PreparedWrite<RollBack>, prepared: &rollback::Prepared, order: &Order) -> Result<rollback::Done, ApiError> {
         rollback::commit(&self.parts.environments, &self.parts.checks, prepared, order, draft.into_draft()).await
     }
 
@@ -177,12 +177,12 @@ impl AppState {
     }
 
     /// Kills.
-    pub(super) async fn kill(&self, _: &Permit<Kill>, order: kill::Order) -> Result<kill::Outcome, ApiError> {
+    pub(super) async fn kill(&self, _: &Permit<Kill>, order: kill::KillOrder) -> Result<kill::KillOutcome, ApiError> {
         Ok(self.parts.kills.kill(order).await?)
     }
 
     /// Lifts a kill.
-    pub(super) async fn restore(&self, id: ripcord_proto::KillId, prepared: Prepared<Restore>) -> Result<Restored, ApiError> {
+    pub(super) async fn restore(&self, id: ripcord_proto::KillId, prepared: PreparedWrite<Restore>) -> Result<RestoreOutcome, ApiError> {
         Ok(self.parts.kills.restore(id, prepared.into_draft()).await?)
     }
 
@@ -227,7 +227,7 @@ impl AppState {
     /// Changes the record of a rollback by what `change` makes of it, as it is when that is committed.
     pub(super) async fn amend_rollback(
         &self,
-        prepared: &Prepared<RollBack>,
+        prepared: &PreparedWrite<RollBack>,
         id: &RollbackId,
         change: impl Fn(&Rollback) -> Result<Rollback, WrongState>,
     ) -> Result<Committed, ApiError> {
@@ -235,7 +235,7 @@ impl AppState {
     }
 
     /// Rolls forward again from a rollback.
-    pub(super) async fn undo_rollback(&self, prepared: &Prepared<RollBack>, order: &Order, id: &RollbackId) -> Result<rollback::Done, ApiError> {
+    pub(super) async fn undo_rollback(&self, prepared: &PreparedWrite<RollBack>, order: &Order, id: &RollbackId) -> Result<rollback::Done, ApiError> {
         undo::commit(&self.parts.environments, &self.parts.checks, prepared.draft(), order, id).await
     }
 
@@ -256,7 +256,7 @@ impl AppState {
     }
 
     /// The answer that a call got before, where it did.
-    pub(super) fn answered(&self, permit: &Permit<AnswerTrigger>, call: &Call) -> Result<Option<Answer>, ApiError> {
+    pub(super) fn answered(&self, permit: &Permit<AnswerTrigger>, call: &IdempotentCall) -> Result<Option<Answer>, ApiError> {
         Ok(self.parts.environments.answered(permit.environment(), call)?)
     }
 

@@ -9,10 +9,10 @@ use ripcord_proto::rest::written::Written;
 
 use super::confirm::Subject;
 use super::services::AppState;
-use super::write::{Asked, Write, of_environment, reply, written_with};
+use super::write::{Write, WriteRequest, of_environment, reply, written_with};
 use crate::access::Permit;
 use crate::access::permit::{Administer, Read};
-use crate::commit::Ask;
+use crate::commit::Operation;
 use crate::http::{ApiError, ApiResponse, Body};
 
 /// The environment's settings.
@@ -37,12 +37,12 @@ pub(super) async fn get(permit: Permit<Read>, app: web::Data<AppState>) -> Resul
     responses((status = 200, description = "Changed, or so already", body = Written), (status = "4XX", body = Problem)))]
 pub(super) async fn put(write: Write<Administer>, body: Body<SettingsRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let ask = if app.has_settings(&write.permit, body.value.settings())? {
-        Ask::PutSettings(body.value.settings())
+        Operation::PutSettings(body.value.settings())
     } else {
         rebuckets(&body.value).map_err(ApiError::invalid)?
     };
     let warnings: Vec<String> = warning(&ask).into_iter().collect();
-    let asked = Asked::one(ask).under(of_environment(write.condition)?).because(body.value.reason);
+    let asked = WriteRequest::one(ask).under(of_environment(write.condition)?).because(body.value.reason);
     let wait = write.wait();
     let prepared = write.prepare(asked, &body.digest, move |made| {
         let warnings = if made.changes.is_empty() { Vec::new() } else { warnings.clone() };
@@ -55,9 +55,9 @@ pub(super) async fn put(write: Write<Administer>, body: Body<SettingsRequest>, a
 }
 
 /// The ask for settings whose caller says that he knows what they do.
-pub(super) fn rebuckets(request: &SettingsRequest) -> Result<Ask, Faults> {
+pub(super) fn rebuckets(request: &SettingsRequest) -> Result<Operation, Faults> {
     if request.rebuckets_everybody {
-        return Ok(Ask::PutSettings(request.settings()));
+        return Ok(Operation::PutSettings(request.settings()));
     }
     Err(Faults::one(
         "rebuckets_everybody",
@@ -66,25 +66,25 @@ pub(super) fn rebuckets(request: &SettingsRequest) -> Result<Ask, Faults> {
 }
 
 /// What the caller should know of an ask although all goes well.
-pub(super) fn warning(ask: &Ask) -> Option<String> {
+pub(super) fn warning(ask: &Operation) -> Option<String> {
     match ask {
-        Ask::PutSettings(_) => Some("A change of the bucketing generation re-buckets everybody: most users of a split get another variant.".to_owned()),
-        Ask::PutFlag(..)
-        | Ask::DeleteFlag(_)
-        | Ask::SetEnabled(..)
-        | Ask::PutSegment(..)
-        | Ask::DeleteSegment(_)
-        | Ask::Kill(_)
-        | Ask::Merge(_)
-        | Ask::Withdraw(_)
-        | Ask::Restore(_)
-        | Ask::GiveReason(..)
-        | Ask::Driven(_)
-        | Ask::PutRecord(..)
-        | Ask::DeleteRecord(..)
-        | Ask::Decide(_)
-        | Ask::DecideNow(_)
-        | Ask::Ping(_)
-        | Ask::Rollback(_) => None,
+        Operation::PutSettings(_) => Some("A change of the bucketing generation re-buckets everybody: most users of a split get another variant.".to_owned()),
+        Operation::PutFlag(..)
+        | Operation::DeleteFlag(_)
+        | Operation::SetEnabled(..)
+        | Operation::PutSegment(..)
+        | Operation::DeleteSegment(_)
+        | Operation::Kill(_)
+        | Operation::Merge(_)
+        | Operation::Withdraw(_)
+        | Operation::Restore(_)
+        | Operation::GiveReason(..)
+        | Operation::Driven(_)
+        | Operation::PutRecord(..)
+        | Operation::DeleteRecord(..)
+        | Operation::Decide(_)
+        | Operation::DecideNow(_)
+        | Operation::Ping(_)
+        | Operation::Rollback(_) => None,
     }
 }

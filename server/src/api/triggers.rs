@@ -20,7 +20,7 @@ use super::services::AppState;
 use super::write::{NO_BODY, WriteRecord, reply};
 use crate::access::Permit;
 use crate::access::permit::{ChangeTrigger, ManageTrigger, Read};
-use crate::commit::{CommitError, Made};
+use crate::commit::{Applied, CommitError};
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::trigger::manage;
@@ -62,7 +62,7 @@ pub(super) async fn get(permit: Permit<Read>, name: PathKey<TriggerName>, app: w
     params(("env" = String, Path, example = "production"), WriteQuery),
     request_body(content = TriggerRequest, example = json!({"name": "error-rate", "source": "alertmanager", "credential": "bearer",
         "action": {"rollback": {"scope": "open_release"}}, "conditions": {"labels": {"severity": "page"}, "during": "open_release"}, "cooldown": "15m", "max_per_hour": 3})),
-    responses((status = 201, description = "Made", body = TriggerMade), (status = "4XX", body = Problem)))]
+    responses((status = 201, description = "Applied", body = TriggerMade), (status = "4XX", body = Problem)))]
 pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<TriggerRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let request = body.value;
     let made = manage::made(&request, write.permit.author().actor, app.now());
@@ -70,7 +70,7 @@ pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<Trigger
     let why = reason(&format!("made trigger {}: {}", request.name, request.action), given.as_deref());
     let view = viewer(&write, request.name);
     // What is recorded for a repeat of the call is everything but the secret.
-    let recorded = move |made: &Made| {
+    let recorded = move |made: &Applied| {
         Ok(TriggerMade {
             trigger: view(made)?,
             secret: None,
@@ -123,7 +123,7 @@ pub(super) async fn delete(write: WriteRecord<ManageTrigger>, name: PathKey<Trig
     let given = write.given_reason();
     let why = reason(&format!("deleted trigger {name}"), given.as_deref());
     let deleted = name.clone();
-    let body = move |_: &Made| Ok(serde_json::json!({"name": deleted, "revision": null}));
+    let body = move |_: &Applied| Ok(serde_json::json!({"name": deleted, "revision": null}));
     let (committed, _) = submit(&app, write, &NO_BODY, (manage::delete(name, expected), why), StatusCode::OK, body).await?;
     reply(&committed.answer, committed.replayed, None)
 }
@@ -148,9 +148,9 @@ fn find<'r>(records: &'r Records, name: &TriggerName) -> Result<(&'r Entry<Trigg
 }
 
 /// Makes the view of a trigger from what a commit made.
-fn viewer<A>(write: &WriteRecord<A>, name: TriggerName) -> impl Fn(&Made) -> Result<TriggerView, ApiError> + use<A> {
+fn viewer<A>(write: &WriteRecord<A>, name: TriggerName) -> impl Fn(&Applied) -> Result<TriggerView, ApiError> + use<A> {
     let environment: EnvironmentKey = write.permit.environment().clone();
-    move |made: &Made| {
+    move |made: &Applied| {
         let trigger = made.records.triggers.value(name.as_str()).ok_or_else(lost)?;
         Ok(TriggerView::of(&environment, trigger, &made.records.policy()))
     }

@@ -17,7 +17,7 @@ use ripcord_proto::{EnvironmentKey, FlagKey, Position, SegmentKey};
 
 use crate::access::Permit;
 use crate::access::permit::{Allows, WriteSomething, WriteThis};
-use crate::commit::{Answer, Answerer, Ask, Call, ChangesServed, Draft, Made, Precondition};
+use crate::commit::{Answer, Applied, Draft, IdempotentCall, KilledEdit, Operation, Precondition, ResponseBuilder};
 use crate::http::idempotency::Identity;
 use crate::http::precondition::{Condition, RecordCondition};
 use crate::http::query::{Query, Reason, Wait, WriteQuery};
@@ -82,28 +82,33 @@ impl<A: Allows, C> Write<A, C> {
     }
 
     /// The call, where it was given a key.
-    pub(super) fn call(&self, body: &Digest) -> Option<Call> {
+    pub(super) fn call(&self, body: &Digest) -> Option<IdempotentCall> {
         self.identity.clone().call(self.permit.caller(), body)
     }
 
     /// What is to be submitted. The query's reason gives way to one of the body.
-    pub(super) fn prepare(self, asked: Asked, body: &Digest, answer: impl Fn(&Made) -> Result<Answer, ApiError> + Send + Sync + 'static) -> Prepared<A> {
+    pub(super) fn prepare(
+        self,
+        asked: WriteRequest,
+        body: &Digest,
+        answer: impl Fn(&Applied) -> Result<Answer, ApiError> + Send + Sync + 'static,
+    ) -> PreparedWrite<A> {
         let call = self.call(body);
         let draft = Draft {
-            changes_served: if asked.changes_served || self.query.changes_served {
-                ChangesServed::Accept
+            killed_edit: if asked.changes_served || self.query.changes_served {
+                KilledEdit::Accept
             } else {
-                ChangesServed::Refuse
+                KilledEdit::Refuse
             },
             release: self.query.release.clone(),
             reason: asked.reason.or_else(|| self.query.reason()),
             precondition: asked.precondition,
             plan: asked.plan,
             call,
-            answer: Answerer(Arc::new(move |made| answer(made).unwrap_or_else(|refusal| failed(&refusal)))),
-            ..Draft::new(self.permit.environment().clone(), self.permit.author(), asked.asks)
+            answer: ResponseBuilder(Arc::new(move |made| answer(made).unwrap_or_else(|refusal| failed(&refusal)))),
+            ..Draft::new(self.permit.environment().clone(), self.permit.author(), asked.operations)
         };
-        Prepared { permit: self.permit, draft }
+        PreparedWrite { permit: self.permit, draft }
     }
 }
 
@@ -121,19 +126,19 @@ impl Write<WriteSomething> {
 
 /// What a write asks for.
 #[derive(Debug, Default)]
-pub(super) struct Asked {
-    pub(super) asks: Vec<Ask>,
+pub(super) struct WriteRequest {
+    pub(super) operations: Vec<Operation>,
     pub(super) precondition: Option<Precondition>,
     pub(super) reason: Option<String>,
     pub(super) plan: Option<Digest>,
     pub(super) changes_served: bool,
 }
 
-impl Asked {
+impl WriteRequest {
     /// For one thing.
-    pub(super) fn one(ask: Ask) -> Self {
+    pub(super) fn one(ask: Operation) -> Self {
         Self {
-            asks: vec![ask],
+            operations: vec![ask],
             ..Self::default()
         }
     }
@@ -153,12 +158,12 @@ impl Asked {
 
 /// A draft and the permit for it: nothing else is submitted.
 #[derive(Debug)]
-pub(super) struct Prepared<A> {
+pub(super) struct PreparedWrite<A> {
     permit: Permit<A>,
     draft: Draft,
 }
 
-impl<A> Prepared<A> {
+impl<A> PreparedWrite<A> {
     /// Where.
     pub(super) fn environment(&self) -> &EnvironmentKey {
         self.permit.environment()
@@ -206,12 +211,12 @@ pub(super) fn of_environment(condition: Condition) -> Result<Option<Precondition
 }
 
 /// The answer to an edit.
-pub(super) fn written(made: &Made, status: StatusCode) -> Result<Answer, ApiError> {
+pub(super) fn written(made: &Applied, status: StatusCode) -> Result<Answer, ApiError> {
     written_with(made, status, Vec::new())
 }
 
 /// The answer to an edit, with what the caller should know although all went well.
-pub(super) fn written_with(made: &Made, status: StatusCode, warnings: Vec<String>) -> Result<Answer, ApiError> {
+pub(super) fn written_with(made: &Applied, status: StatusCode, warnings: Vec<String>) -> Result<Answer, ApiError> {
     let body = Written {
         epoch: made.position.epoch,
         revision: Some(made.position.revision),

@@ -13,7 +13,7 @@ use ripcord_proto::{CheckpointName, Position, TargetName};
 
 use super::resolve::{no_checkpoint, no_known_good};
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Ask, CommitError, Expected};
+use crate::commit::{CommitError, Expected, Operation};
 
 /// Judgements that a checkpoint keeps, at most; the log has all.
 const JUDGEMENTS: usize = 200;
@@ -34,8 +34,8 @@ pub struct Taking {
 }
 
 /// Takes a checkpoint.
-pub fn take(taking: Taking) -> Ask {
-    Ask::decide(move |state| Ok(vec![Ask::PutRecord(record(state, &taking)?, Expected::Absent)]))
+pub fn take(taking: Taking) -> Operation {
+    Operation::decide(move |state| Ok(vec![Operation::PutRecord(record(state, &taking)?, Expected::Absent)]))
 }
 
 /// The record of a checkpoint of `state`.
@@ -57,21 +57,21 @@ pub fn record(state: &EnvironmentState, taking: &Taking) -> Result<Record, Commi
 }
 
 /// Vouches for a checkpoint, or doubts it. `expected` is the digest of the record that the caller read, where he names one.
-pub fn judge(name: TargetName, judgement: Judgement, expected: Option<Digest>) -> Ask {
-    Ask::decide(move |state| {
+pub fn judge(name: TargetName, judgement: Judgement, expected: Option<Digest>) -> Operation {
+    Operation::decide(move |state| {
         let mut checkpoint = find(state, &name)?.clone();
         let key = RecordKey::Checkpoint(checkpoint.name.clone());
         let expected = expected_of(state, &key, expected);
         checkpoint.judgements.push(judgement.clone());
         let superfluous = checkpoint.judgements.len().saturating_sub(JUDGEMENTS);
         checkpoint.judgements.drain(..superfluous);
-        Ok(vec![Ask::PutRecord(entry(checkpoint)?, expected)])
+        Ok(vec![Operation::PutRecord(entry(checkpoint)?, expected)])
     })
 }
 
 /// Deletes a checkpoint that no release began with.
-pub fn delete(name: TargetName, expected: Option<Digest>) -> Ask {
-    Ask::decide(move |state| {
+pub fn delete(name: TargetName, expected: Option<Digest>) -> Operation {
+    Operation::decide(move |state| {
         let checkpoint = find(state, &name)?;
         let mut releases = state.records.releases.iter().filter_map(|entry| entry.value().ok());
         if let Some(release) = releases.find(|release| release.baseline == checkpoint.name) {
@@ -82,7 +82,7 @@ pub fn delete(name: TargetName, expected: Option<Digest>) -> Ask {
         }
         let key = RecordKey::Checkpoint(checkpoint.name.clone());
         let expected = expected_of(state, &key, expected);
-        Ok(vec![Ask::DeleteRecord(key, expected)])
+        Ok(vec![Operation::DeleteRecord(key, expected)])
     })
 }
 

@@ -9,13 +9,13 @@ use ripcord_proto::{CheckpointName, Position, TargetName};
 
 use super::{Content, ResolveError, Soak, Taking, content, due, judge, resolve, take};
 use crate::checkpoint::soak::Why;
-use crate::commit::{Ask, Expected};
-use crate::environment::fixture::{Node, author, percent, production};
+use crate::commit::{Expected, Operation};
+use crate::environment::fixture::{TestNode, author, percent, production};
 use crate::store::Store;
 use crate::store::backup::Backup;
 use crate::store::memory::MemoryStore;
 
-fn taking(name: &str) -> Ask {
+fn taking(name: &str) -> Operation {
     take(Taking {
         name: CheckpointName::new(name).unwrap(),
         note: None,
@@ -25,7 +25,7 @@ fn taking(name: &str) -> Ask {
     })
 }
 
-fn says(name: &str, verdict: Verdict) -> Ask {
+fn says(name: &str, verdict: Verdict) -> Operation {
     let judgement = Judgement {
         verdict,
         by: author("ana").actor,
@@ -36,15 +36,15 @@ fn says(name: &str, verdict: Verdict) -> Ask {
     judge(name.parse().unwrap(), judgement, None)
 }
 
-fn policy(vouch_after_seconds: u64) -> Ask {
+fn policy(vouch_after_seconds: u64) -> Operation {
     let policy = Policy {
         vouch_after_seconds: Some(vouch_after_seconds),
         ..Policy::default()
     };
-    Ask::PutRecord(Arc::new(Entry::new(Single, policy, Position::START).unwrap()).into(), Expected::Anything)
+    Operation::PutRecord(Arc::new(Entry::new(Single, policy, Position::START).unwrap()).into(), Expected::Anything)
 }
 
-async fn named(node: &Node, name: &str) -> Result<Position, ResolveError> {
+async fn named(node: &TestNode, name: &str) -> Result<Position, ResolveError> {
     let name: TargetName = name.parse().unwrap();
     let resolved = resolve(&node.environments, &production(), &name).await?;
     assert_eq!(resolved.target.hash, resolved.state.hash);
@@ -54,7 +54,7 @@ async fn named(node: &Node, name: &str) -> Result<Position, ResolveError> {
 
 #[tokio::test]
 async fn a_name_stands_for_a_state_that_proves_itself() {
-    let node = Node::start().await;
+    let node = TestNode::start().await;
     node.submit(vec![percent("a", 1)]).await.unwrap();
     node.submit(vec![taking("first"), says("first", Verdict::Vouched)]).await.unwrap();
     node.submit(vec![percent("a", 2)]).await.unwrap();
@@ -81,14 +81,14 @@ async fn a_name_stands_for_a_state_that_proves_itself() {
 #[tokio::test]
 async fn a_checkpoint_can_be_read_back_after_its_log_was_restored_from_a_backup() {
     let store = Arc::new(MemoryStore::new());
-    let node = Node::over(Arc::clone(&store) as Arc<dyn Store>).await;
+    let node = TestNode::over(Arc::clone(&store) as Arc<dyn Store>).await;
     node.submit(vec![percent("a", 1)]).await.unwrap();
     node.submit(vec![taking("quiet")]).await.unwrap();
     node.submit(vec![percent("a", 2)]).await.unwrap();
     let backup = Backup::take(&*store, Timestamp::now()).await.unwrap();
     let other = Arc::new(MemoryStore::new());
     backup.restore(&*other, "b", Timestamp::now()).await.unwrap();
-    let node = Node::over(other as Arc<dyn Store>).await;
+    let node = TestNode::over(other as Arc<dyn Store>).await;
     let now = node.environments.state(&production()).unwrap();
     assert_eq!(now.head.position(), Position::new(2, 2));
     for (name, position) in [("quiet", "1:1"), ("1", "1:1"), ("2", "2:2"), ("1:2", "1:2")] {
@@ -99,11 +99,11 @@ async fn a_checkpoint_can_be_read_back_after_its_log_was_restored_from_a_backup(
 
 #[tokio::test]
 async fn the_content_is_as_old_as_its_last_change_whatever_pings_and_records_came_since() {
-    let node = Node::start().await;
+    let node = TestNode::start().await;
     node.submit(vec![percent("a", 1)]).await.unwrap();
     let changed = node.submit(vec![percent("a", 2)]).await.unwrap();
     node.submit(vec![taking("quiet")]).await.unwrap();
-    node.submit(vec![Ask::Ping(PingId::from_parts(1, 2))]).await.unwrap();
+    node.submit(vec![Operation::Ping(PingId::from_parts(1, 2))]).await.unwrap();
     let state = node.environments.state(&production()).unwrap();
     let found = content(&**node.environments.store(), &state, Timestamp::UNIX_EPOCH).await.unwrap().unwrap();
     assert_eq!(found.first, changed.position);
@@ -116,7 +116,7 @@ async fn the_content_is_as_old_as_its_last_change_whatever_pings_and_records_cam
 
 #[tokio::test]
 async fn an_environment_vouches_for_what_has_soaked_and_that_nobody_doubts() {
-    let node = Node::start().await;
+    let node = TestNode::start().await;
     let now = Timestamp::now();
     let soak = |seconds: i64, provisional| {
         let state = node.environments.state(&production()).unwrap();

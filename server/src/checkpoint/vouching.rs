@@ -15,7 +15,7 @@ use crate::check::Checks;
 use crate::commit::state::EnvironmentState;
 use crate::commit::{Draft, Precondition};
 use crate::driver::{Drivers, Token};
-use crate::environment::{Environments, Place};
+use crate::environment::{EnvironmentTask, Environments};
 use crate::fleet::{ConfirmationTarget, Fleet};
 
 /// How soon a node that does not drive, or could not look, looks again.
@@ -53,8 +53,8 @@ impl Vouching {
         environments.in_each("vouching", move |place| self.clone().keep(place));
     }
 
-    async fn keep(self, place: Place) {
-        let Place { environment, mut states } = place;
+    async fn keep(self, place: EnvironmentTask) {
+        let EnvironmentTask { environment, mut states } = place;
         loop {
             let state = Arc::clone(&states.borrow_and_update());
             let wait = match self.look(&environment, &state).await {

@@ -11,9 +11,9 @@
 //! It is decided here and nowhere else, on what a commit changes and in the very step that admits it: no endpoint, no command and
 //! no policy that changes meanwhile gets past it. What limits harm is not guarded: kills, pauses, stops, a rollout that goes back.
 
+mod approval_scope;
 mod difference;
-mod guarded;
-mod words;
+mod messages;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -35,9 +35,9 @@ use ripcord_proto::{Position, ProposalId, Revision, limits};
 use serde_json::value::to_raw_value;
 
 use super::state::EnvironmentState;
-use super::{Answer, Ask, CommitError, Draft, plan};
+use super::{Answer, CommitError, Draft, Operation, plan};
 
-pub(super) use self::guarded::guarded;
+pub(super) use self::approval_scope::guarded;
 
 /// The status of an answer that tells of a proposal. No other draft is answered with it.
 const PROPOSED: u16 = 202;
@@ -51,12 +51,12 @@ pub enum Approval {
     /// It was agreed on beforehand: a step of what was started with an approval, an action of an armed trigger.
     Agreed,
     /// A second person, to a proposal.
-    Given(Box<Given>),
+    Given(Box<GivenApproval>),
 }
 
 /// A second person's approval.
 #[derive(Debug, Clone)]
-pub struct Given {
+pub struct GivenApproval {
     /// Of which proposal.
     pub proposal: ProposalId,
     /// Whose, when and why.
@@ -87,7 +87,7 @@ pub(super) struct Effect<'a> {
 }
 
 /// What becomes of a draft.
-pub(super) enum Verdict {
+pub(super) enum ApprovalOutcome {
     /// It is committed.
     Commit,
     /// It is committed, and this record with it.
@@ -97,16 +97,16 @@ pub(super) enum Verdict {
 }
 
 /// Decides what becomes of a draft that may be committed as far as everything else goes.
-pub(super) fn decide(effect: Effect<'_>, revision: Option<Revision>, now: Timestamp) -> Result<Verdict, CommitError> {
+pub(super) fn decide(effect: Effect<'_>, revision: Option<Revision>, now: Timestamp) -> Result<ApprovalOutcome, CommitError> {
     match &effect.draft.approval {
-        Approval::Agreed => Ok(Verdict::Commit),
-        Approval::Given(given) => applied(effect, given, revision).map(Verdict::CommitWith),
+        Approval::Agreed => Ok(ApprovalOutcome::Commit),
+        Approval::Given(given) => applied(effect, given, revision).map(ApprovalOutcome::CommitWith),
         Approval::AsPolicySays => propose(effect, now),
     }
 }
 
 /// The record of a proposal that is applied in this commit, if it still does what was shown.
-fn applied(effect: Effect<'_>, given: &Given, revision: Option<Revision>) -> Result<Change, CommitError> {
+fn applied(effect: Effect<'_>, given: &GivenApproval, revision: Option<Revision>) -> Result<Change, CommitError> {
     let key = || RecordKey::Proposal(given.proposal.clone());
     let proposal = effect.before.records.proposals.value(given.proposal.as_str());
     let proposal = proposal.ok_or_else(|| CommitError::NoRecord(key()))?;
@@ -120,7 +120,7 @@ fn applied(effect: Effect<'_>, given: &Given, revision: Option<Revision>) -> Res
     }
     let next = Proposal {
         state: ProposalState::Applied,
-        says: words::applied(&given.word, revision),
+        says: messages::applied(&given.word, revision),
         decided: Some(given.word.clone()),
         revision,
         ..proposal.clone()
@@ -128,23 +128,23 @@ fn applied(effect: Effect<'_>, given: &Given, revision: Option<Revision>) -> Res
     entry(next).map(|entry| Change::PutRecord(entry.into()))
 }
 
-fn propose(effect: Effect<'_>, now: Timestamp) -> Result<Verdict, CommitError> {
+fn propose(effect: Effect<'_>, now: Timestamp) -> Result<ApprovalOutcome, CommitError> {
     let guarded = guarded(effect)?;
     if guarded.is_empty() {
-        return Ok(Verdict::Commit);
+        return Ok(ApprovalOutcome::Commit);
     }
     let draft = effect.draft;
-    if draft.asks.iter().any(|ask| matches!(ask, Ask::Kill(_))) {
-        return Err(refused(words::KILL_APART));
+    if draft.operations.iter().any(|ask| matches!(ask, Operation::Kill(_))) {
+        return Err(refused(messages::KILL_APART));
     }
-    let Some(asked) = draft.asks.iter().map(kept).collect::<Option<Vec<_>>>() else {
-        return Err(refused(words::NOT_KEPT));
+    let Some(asked) = draft.operations.iter().map(kept).collect::<Option<Vec<_>>>() else {
+        return Err(refused(messages::NOT_KEPT));
     };
     let plan = planned(effect);
     let hash = hash(effect, &plan)?;
     let others = &effect.before.records.proposals;
     if let Some(standing) = others.iter().find(|entry| is_repeated(entry, draft, &asked, hash, now)) {
-        return Ok(Verdict::Propose(Arc::clone(standing), Vec::new()));
+        return Ok(ApprovalOutcome::Propose(Arc::clone(standing), Vec::new()));
     }
     let id = ProposalId::from_parts(u64::try_from(now.as_millisecond()).unwrap_or_default(), rand::random());
     let within = effect.before.records.policy().proposals_expire_seconds();
@@ -165,17 +165,17 @@ fn propose(effect: Effect<'_>, now: Timestamp) -> Result<Verdict, CommitError> {
         plan: hash,
         diff: difference::of(effect, plan)?,
         asked,
-        changes_served: draft.changes_served == super::ChangesServed::Accept,
+        changes_served: draft.killed_edit == super::KilledEdit::Accept,
         expires: Timestamp::from_second(expires).unwrap_or(Timestamp::MAX),
         decided: None,
         revision: None,
     };
-    proposal.what = words::what(&proposal);
-    proposal.says = words::waits(&proposal);
+    proposal.what = messages::what(&proposal);
+    proposal.says = messages::waits(&proposal);
     let entry = entry(proposal)?;
     let room = room(effect.before, &entry, now)?;
     let put = Change::PutRecord(Arc::clone(&entry).into());
-    Ok(Verdict::Propose(entry, std::iter::once(put).chain(room).collect()))
+    Ok(ApprovalOutcome::Propose(entry, std::iter::once(put).chain(room).collect()))
 }
 
 /// Whether the same was proposed by the same before, and waits.
@@ -206,51 +206,57 @@ fn room(state: &EnvironmentState, new: &Entry<Proposal>, now: Timestamp) -> Resu
         (count, bytes) = (count - 1, bytes.saturating_sub(size(entry)));
         room.push(Change::DeleteRecord(RecordKey::Proposal(entry.key().clone())));
     }
-    if fits(count, bytes) { Ok(room) } else { Err(refused(words::FULL)) }
+    if fits(count, bytes) { Ok(room) } else { Err(refused(messages::FULL)) }
 }
 
-fn planned(effect: Effect<'_>) -> plan::Plan {
+fn planned(effect: Effect<'_>) -> plan::CommitPlan {
     plan::make(effect.draft, effect.before, effect.after, effect.touched)
 }
 
 /// The hash of all that a proposal shows: each thing that it touches as it is and as it would be, and what it relies on.
-fn hash(effect: Effect<'_>, plan: &plan::Plan) -> Result<Digest, CommitError> {
-    let rollbacks = effect.draft.asks.iter().filter_map(|ask| {
-        let Ask::Rollback(reversal) = ask else { return None };
+fn hash(effect: Effect<'_>, plan: &plan::CommitPlan) -> Result<Digest, CommitError> {
+    let rollbacks = effect.draft.operations.iter().filter_map(|ask| {
+        let Operation::Rollback(reversal) = ask else { return None };
         Some(reversal.planned(effect.before))
     });
-    let covered = (plan.hash, guarded::relied_on(effect), rollbacks.collect::<Result<Vec<_>, _>>()?);
+    let covered = (plan.hash, approval_scope::relied_on(effect), rollbacks.collect::<Result<Vec<_>, _>>()?);
     let covered = serde_json::to_vec(&covered).map_err(|error| CommitError::Internal(error.to_string()))?;
     Ok(Digest::of([b"proposal\0".as_slice(), &covered]))
 }
 
 /// What was asked, as another node can do it; `None` for what no proposal can hold.
-fn kept(ask: &Ask) -> Option<Asked> {
-    let change = match ask {
-        Ask::PutFlag(key, flag) => ChangeRequest::PutFlag {
+fn kept(operation: &Operation) -> Option<Asked> {
+    let change = match operation {
+        Operation::PutFlag(key, flag) => ChangeRequest::PutFlag {
             key: key.clone(),
             flag: flag.clone(),
         },
-        Ask::DeleteFlag(key) => ChangeRequest::DeleteFlag(key.clone()),
-        Ask::SetEnabled(key, enabled) => ChangeRequest::SetEnabled {
+        Operation::DeleteFlag(key) => ChangeRequest::DeleteFlag(key.clone()),
+        Operation::SetEnabled(key, enabled) => ChangeRequest::SetEnabled {
             key: key.clone(),
             enabled: *enabled,
         },
-        Ask::PutSegment(key, segment) => ChangeRequest::PutSegment {
+        Operation::PutSegment(key, segment) => ChangeRequest::PutSegment {
             key: key.clone(),
             segment: segment.clone(),
         },
-        Ask::DeleteSegment(key) => ChangeRequest::DeleteSegment(key.clone()),
-        Ask::PutSettings(settings) => ChangeRequest::PutSettings(SettingsRequest {
+        Operation::DeleteSegment(key) => ChangeRequest::DeleteSegment(key.clone()),
+        Operation::PutSettings(settings) => ChangeRequest::PutSettings(SettingsRequest {
             bucketing: settings.bucketing,
             rebuckets_everybody: true,
             reason: None,
         }),
-        Ask::Restore(id) => ChangeRequest::Restore(id.clone()),
-        Ask::PutRecord(record, _) => return Some(Asked::PutRecord(record.clone())),
-        Ask::Decide(decider) | Ask::DecideNow(decider) => return decider.asked.clone(),
-        Ask::Rollback(reversal) => return Some(Asked::RollBack(Box::new(reversal.record.clone()))),
-        Ask::Kill(_) | Ask::Merge(_) | Ask::Withdraw(_) | Ask::GiveReason(..) | Ask::Driven(_) | Ask::DeleteRecord(..) | Ask::Ping(_) => return None,
+        Operation::Restore(id) => ChangeRequest::Restore(id.clone()),
+        Operation::PutRecord(record, _) => return Some(Asked::PutRecord(record.clone())),
+        Operation::Decide(decider) | Operation::DecideNow(decider) => return decider.asked.clone(),
+        Operation::Rollback(reversal) => return Some(Asked::RollBack(Box::new(reversal.record.clone()))),
+        Operation::Kill(_)
+        | Operation::Merge(_)
+        | Operation::Withdraw(_)
+        | Operation::GiveReason(..)
+        | Operation::Driven(_)
+        | Operation::DeleteRecord(..)
+        | Operation::Ping(_) => return None,
     };
     Some(Asked::Change(change))
 }
@@ -281,7 +287,7 @@ impl Answer {
 
 /// What a plan says of a write that would wait.
 pub(super) fn warning(guarded: &BTreeSet<Guarded>) -> Option<String> {
-    (!guarded.is_empty()).then(|| words::would_wait(guarded))
+    (!guarded.is_empty()).then(|| messages::would_wait(guarded))
 }
 
 fn refused(why: &str) -> CommitError {

@@ -5,14 +5,14 @@ use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::idempotency::Answered;
-use super::log::{Fed, LogState};
-use super::meters::Meters;
+use super::idempotency::AnsweredCalls;
+use super::metrics::CommitMetrics;
+use super::traits::{FeedMessage, LogState};
 use super::{CommitError, Committed};
 
 /// What becomes of an order whose caller has gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Abandoned {
+pub(crate) enum OnDisconnect {
     /// It is carried out all the same.
     Finish,
     /// It is left, unless it is on its way to the store: its caller has found another way.
@@ -20,9 +20,9 @@ pub(crate) enum Abandoned {
 }
 
 /// A draft that waits for its commit.
-pub(super) struct Order<D> {
+pub(super) struct QueuedDraft<D> {
     pub(super) draft: D,
-    pub(super) abandoned: Abandoned,
+    pub(super) abandoned: OnDisconnect,
     pub(super) reply: oneshot::Sender<Result<Committed, CommitError>>,
     /// How often it was admitted and found the log moved.
     pub(super) attempts: u32,
@@ -31,17 +31,17 @@ pub(super) struct Order<D> {
 /// The way to a writer. Cheap to clone; the writer ends when the last one is dropped.
 #[derive(Debug)]
 pub(crate) struct Committer<S: LogState> {
-    pub(super) urgent: mpsc::Sender<Order<S::Draft>>,
-    pub(super) ordinary: mpsc::Sender<Order<S::Draft>>,
-    pub(super) feed: mpsc::Sender<Fed<S>>,
+    pub(super) urgent: mpsc::Sender<QueuedDraft<S::Draft>>,
+    pub(super) ordinary: mpsc::Sender<QueuedDraft<S::Draft>>,
+    pub(super) feed: mpsc::Sender<FeedMessage<S>>,
     pub(super) state: watch::Receiver<Arc<S>>,
-    pub(super) answered: Arc<Answered>,
-    pub(super) meters: Meters,
+    pub(super) answered: Arc<AnsweredCalls>,
+    pub(super) metrics: CommitMetrics,
 }
 
-impl<D> std::fmt::Debug for Order<D> {
+impl<D> std::fmt::Debug for QueuedDraft<D> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Order").field("attempts", &self.attempts).finish_non_exhaustive()
+        f.debug_struct("QueuedDraft").field("attempts", &self.attempts).finish_non_exhaustive()
     }
 }
 
@@ -53,7 +53,7 @@ impl<S: LogState> Clone for Committer<S> {
             feed: self.feed.clone(),
             state: self.state.clone(),
             answered: Arc::clone(&self.answered),
-            meters: self.meters.clone(),
+            metrics: self.metrics.clone(),
         }
     }
 }
@@ -69,9 +69,9 @@ pub(crate) enum Queue {
 
 impl<S: LogState> Committer<S> {
     /// Submits a draft and waits for what becomes of it. A caller that stops waiting takes nothing back.
-    pub(crate) async fn submit(&self, draft: S::Draft, queue: Queue, abandoned: Abandoned) -> Result<Committed, CommitError> {
+    pub(crate) async fn submit(&self, draft: S::Draft, queue: Queue, abandoned: OnDisconnect) -> Result<Committed, CommitError> {
         let (reply, answer) = oneshot::channel();
-        let order = Order {
+        let order = QueuedDraft {
             draft,
             abandoned,
             reply,
@@ -85,7 +85,7 @@ impl<S: LogState> Committer<S> {
         let since = Instant::now();
         lane.send(order).await.map_err(|_| ended())?;
         let answer = answer.await.map_err(|_| ended())?;
-        self.meters.answered(since, &answer);
+        self.metrics.answered(since, &answer);
         answer
     }
 
@@ -100,12 +100,12 @@ impl<S: LogState> Committer<S> {
     }
 
     /// The calls that were answered.
-    pub(crate) fn answered(&self) -> &Arc<Answered> {
+    pub(crate) fn answered(&self) -> &Arc<AnsweredCalls> {
         &self.answered
     }
 
     /// Hands over what the feed brought.
-    pub(crate) async fn feed(&self, fed: Fed<S>) {
+    pub(crate) async fn feed(&self, fed: FeedMessage<S>) {
         // A writer that is gone is being shut down; what it would have shown is in the store.
         let _ = self.feed.send(fed).await;
     }

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use ripcord_proto::commit::{Recorded, Sealed};
 
-use super::{Answer, Call, CommitError};
+use super::{Answer, CommitError, IdempotentCall};
 
 /// How long an answer is remembered.
 pub const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
@@ -18,7 +18,7 @@ type Key = (String, String, String);
 
 /// The answered calls of one log.
 #[derive(Debug, Default)]
-pub struct Answered {
+pub struct AnsweredCalls {
     inner: Mutex<Inner>,
 }
 
@@ -28,9 +28,9 @@ struct Inner {
     by_age: VecDeque<(Timestamp, Key)>,
 }
 
-impl Answered {
+impl AnsweredCalls {
     /// The answer that the call got before, where it did. The same key with another request is an error.
-    pub fn find(&self, call: &Call) -> Result<Option<Answer>, CommitError> {
+    pub fn find(&self, call: &IdempotentCall) -> Result<Option<Answer>, CommitError> {
         let inner = self.inner.lock();
         let key = (call.caller.clone(), call.route.clone(), call.key.clone());
         match inner.calls.get(&key) {
@@ -67,7 +67,7 @@ impl Answered {
     }
 }
 
-impl Call {
+impl IdempotentCall {
     /// The record of an answer to this call.
     pub fn record(&self, answer: &Answer) -> Recorded {
         Recorded {

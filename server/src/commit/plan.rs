@@ -18,15 +18,15 @@ use super::{CommitError, Draft};
 
 /// What would happen.
 #[derive(Debug, Clone, serde::Serialize)]
-pub struct Plan {
+pub struct CommitPlan {
     /// Execute with this hash to do exactly this.
     pub hash: Digest,
     /// The position that it was made against; not part of the hash.
     pub at: Position,
     /// Flags that would change.
-    pub flags: Vec<Step<FlagKey>>,
+    pub flags: Vec<PlannedStep<FlagKey>>,
     /// Segments that would change.
-    pub segments: Vec<Step<SegmentKey>>,
+    pub segments: Vec<PlannedStep<SegmentKey>>,
     /// The settings, where they would change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settings: Option<SettingsStep>,
@@ -38,9 +38,9 @@ pub struct Plan {
 
 /// A plan and what it leads from and to.
 #[derive(Debug)]
-pub struct Planned {
+pub struct PlannedCommit {
     /// The plan.
-    pub plan: Plan,
+    pub plan: CommitPlan,
     /// The state that it was made on.
     pub before: Arc<EnvironmentState>,
     /// What would be served.
@@ -51,7 +51,7 @@ pub struct Planned {
 
 /// One thing, as it is and as it would be.
 #[derive(Debug, Clone, serde::Serialize)]
-pub struct Step<K> {
+pub struct PlannedStep<K> {
     /// Which.
     pub key: K,
     /// As it is; absent = it is not there.
@@ -72,7 +72,7 @@ pub struct SettingsStep {
 }
 
 /// Makes the plan of the way from `before` to `after`.
-pub(super) fn make(draft: &Draft, before: &EnvironmentState, after: &EnvironmentState, touched: &Touched) -> Plan {
+pub(super) fn make(draft: &Draft, before: &EnvironmentState, after: &EnvironmentState, touched: &Touched) -> CommitPlan {
     let (was, is) = (&before.snapshot, &after.snapshot);
     let flags: Vec<_> = touched.flags.iter().filter_map(|key| step(key, &was.flags, &is.flags)).collect();
     let segments: Vec<_> = touched.segments.iter().filter_map(|key| step(key, &was.segments, &is.segments)).collect();
@@ -86,7 +86,7 @@ pub(super) fn make(draft: &Draft, before: &EnvironmentState, after: &Environment
         .map(|step| (step.key.clone(), kills_of(&step.key)))
         .filter(|(_, kills)| !kills.is_empty())
         .collect();
-    let mut plan = Plan {
+    let mut plan = CommitPlan {
         hash: Digest::ZERO,
         at: was.position,
         flags,
@@ -119,20 +119,20 @@ pub(super) fn check(expected: Digest, draft: &Draft, before: &EnvironmentState, 
     Err(CommitError::PlanStale { moved, now: plan.hash })
 }
 
-fn step<M: Member>(key: &M::Key, was: &Table<M>, is: &Table<M>) -> Option<Step<M::Key>> {
+fn step<M: Member>(key: &M::Key, was: &Table<M>, is: &Table<M>) -> Option<PlannedStep<M::Key>> {
     let text: &str = std::borrow::Borrow::borrow(key);
     let (from, to) = (was.get(text), is.get(text));
     if from.map(|entry| entry.digest()) == to.map(|entry| entry.digest()) {
         return None;
     }
-    Some(Step {
+    Some(PlannedStep {
         key: key.clone(),
         from: from.map(|entry| entry.json().to_owned()),
         to: to.map(|entry| entry.json().to_owned()),
     })
 }
 
-fn hash(draft: &Draft, plan: &Plan) -> Digest {
+fn hash(draft: &Draft, plan: &CommitPlan) -> Digest {
     let body = serde_json::to_vec(&(&plan.flags, &plan.segments, &plan.settings, &plan.kills)).unwrap_or_default();
     Digest::of([b"plan\0".as_slice(), draft.environment.as_str().as_bytes(), b"\0", &body])
 }

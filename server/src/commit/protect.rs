@@ -18,7 +18,7 @@ use ripcord_proto::release::Release;
 use ripcord_proto::{Flag, FlagKey, ReleaseName};
 
 use super::state::EnvironmentState;
-use super::{Ask, CommitError, Draft};
+use super::{CommitError, Draft, Operation};
 
 /// The role that an owner of a release must have at least: who decides.
 const COMMANDER: &str = "commander";
@@ -29,7 +29,7 @@ const NAMED: usize = 5;
 /// that it must.
 pub(super) fn check(draft: &Draft, before: &EnvironmentState, after: &EnvironmentState, touched: &Touched) -> Result<(), CommitError> {
     let is_open = before.records.policy().protection == Protection::Open;
-    if is_open || draft.asks.iter().any(|ask| matches!(ask, Ask::Rollback(_))) {
+    if is_open || draft.operations.iter().any(|ask| matches!(ask, Operation::Rollback(_))) {
         return Ok(());
     }
     let raised = exposure::raised(&before.snapshot, &after.snapshot, touched);

@@ -2,20 +2,20 @@
 //! admitted on, so that a rollback never loses against those who write meanwhile.
 //!
 //! ```text
-//! Reversal + snapshot ──► decide ──► Decision: each flag now → then, segments, conflicts, one-way doors, what cannot be
+//! Reversal + snapshot ──► decide ──► ReversalDecision: each flag now → then, segments, conflicts, one-way doors, what cannot be
 //!                                      ├──► plan     shows it
 //!                                      └──► commit   guard, then what this step of the ladder puts
 //! ```
 
-mod compose;
-mod decide;
-mod door;
+mod decision;
 mod guard;
 mod hash;
-mod join;
-mod ladder;
+mod merge_join;
+mod one_way;
 mod preview;
+mod segment_rules;
 mod segments;
+mod staged;
 #[cfg(test)]
 mod tests;
 
@@ -30,10 +30,10 @@ use ripcord_proto::settings::Settings;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{Flag, FlagKey, Position, Revision, Segment, SegmentKey, Snapshot, Tag};
 
-pub use self::door::Door;
 pub use self::guard::under_way;
-pub use self::ladder::{Cap, Way};
-pub use self::preview::Preview;
+pub use self::one_way::OneWayDoor;
+pub use self::preview::RollbackPreview;
+pub use self::staged::{ExposureCap, StageMethod};
 use super::state::EnvironmentState;
 use super::{CommitError, probes};
 
@@ -41,7 +41,7 @@ use super::{CommitError, probes};
 #[derive(Debug, Clone)]
 pub struct Reversal {
     /// What is put back.
-    pub reach: Reach,
+    pub reach: ReversalScope,
     /// Only for users in this segment.
     pub segment: Option<SegmentKey>,
     /// The state that it goes back to.
@@ -55,7 +55,7 @@ pub struct Reversal {
 
 /// What a reversal may touch.
 #[derive(Debug, Clone)]
-pub enum Reach {
+pub enum ReversalScope {
     /// Everything.
     Environment,
     /// These flags.
@@ -63,22 +63,22 @@ pub enum Reach {
     /// The flags that carry one of these tags, now or at the target.
     Tags(BTreeSet<Tag>),
     /// What a release or an earlier rollback changed, each with what it left.
-    Left(BTreeMap<FlagKey, Left>),
+    Touched(BTreeMap<FlagKey, TouchedFlag>),
 }
 
 /// What was left of a flag by those commits that are to be taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Left {
+pub struct TouchedFlag {
     /// The digest of the flag's entry after the last of them; `None` where they deleted it. Another one now means that somebody
     /// else has changed the flag since.
     pub digest: Option<Digest>,
     /// Whether somebody else changed it between the target and the last of them.
-    pub mixed: Mixed,
+    pub mixed: Authorship,
 }
 
 /// Whether others had a hand in a flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mixed {
+pub enum Authorship {
     /// No.
     Own,
     /// Yes: putting it back takes their change with it.
@@ -87,28 +87,28 @@ pub enum Mixed {
 
 /// What a reversal comes to on a given state, over all steps of its ladder.
 #[derive(Debug, Clone, Default)]
-pub struct Decision {
+pub struct ReversalDecision {
     /// Flags that change, by key.
-    pub flags: Vec<Move>,
-    /// Segments that go back with their differences, by key.
+    pub flags: Vec<FlagReversal>,
+    /// SegmentReversal that go back with their differences, by key.
     pub segments: Vec<Arc<Entry<Segment>>>,
-    /// Segments that are gone and that flags which go back need.
+    /// SegmentReversal that are gone and that flags which go back need.
     pub missing: Vec<Arc<Entry<Segment>>>,
     /// The settings, where they go back.
     pub settings: Option<Settings>,
     /// What stays as it is because others have changed it.
     pub conflicts: Vec<Conflict>,
     /// One-way doors that it would pass.
-    pub doors: Vec<Door>,
+    pub doors: Vec<OneWayDoor>,
     /// Flags for which rules cannot say it.
-    pub cannot: Vec<Cannot>,
+    pub cannot: Vec<UnsupportedFlag>,
     /// How many flags the scope holds, changed or not.
     pub reached: usize,
 }
 
 /// A flag on its way back.
 #[derive(Debug, Clone)]
-pub struct Move {
+pub struct FlagReversal {
     /// Which.
     pub key: FlagKey,
     /// As it is; `None` = it was deleted.
@@ -116,16 +116,16 @@ pub struct Move {
     /// As it is at the end.
     pub to: Arc<Entry<Flag>>,
     /// How it goes down a ladder.
-    pub way: Way,
+    pub way: StageMethod,
 }
 
 /// Something that stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
     /// What.
-    pub thing: Thing,
-    /// Why.
-    pub why: Why,
+    pub thing: FlagOrSegment,
+    /// ConflictReason.
+    pub why: ConflictReason,
     /// The position of its last change; `None` where it is gone.
     pub changed: Option<Position>,
     /// As it is; `None` where it is gone.
@@ -134,16 +134,16 @@ pub struct Conflict {
 
 /// A flag or a segment.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Thing {
+pub enum FlagOrSegment {
     /// A flag.
     Flag(FlagKey),
     /// A segment.
     Segment(SegmentKey),
 }
 
-/// Why something is a conflict.
+/// ConflictReason something is a conflict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
+pub enum ConflictReason {
     /// Others changed it after those commits that are to be taken back.
     ChangedSince,
     /// Others changed it between the target and the last of those commits.
@@ -154,14 +154,14 @@ pub enum Why {
 
 /// A flag for which rules cannot say what is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cannot {
+pub struct UnsupportedFlag {
     /// Which.
     pub flag: FlagKey,
-    /// Why not, as the end of a sentence.
+    /// ConflictReason not, as the end of a sentence.
     pub why: String,
 }
 
-impl Why {
+impl ConflictReason {
     /// In words.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -175,14 +175,14 @@ impl Why {
 impl Reversal {
     /// The keys of all flags that it would change, over all steps. Where nothing is left to change, those of its scope: the one
     /// that was faster may have done it all, and is what the caller has to look at.
-    fn flags(&self, decision: &Decision, now: &Snapshot) -> BTreeSet<FlagKey> {
+    fn flags(&self, decision: &ReversalDecision, now: &Snapshot) -> BTreeSet<FlagKey> {
         if decision.is_empty() {
             return self.reached(now);
         }
         self.moved(decision)
     }
 
-    fn moved(&self, decision: &Decision) -> BTreeSet<FlagKey> {
+    fn moved(&self, decision: &ReversalDecision) -> BTreeSet<FlagKey> {
         let moved = decision.flags.iter().map(|step| step.key.clone());
         moved.chain(self.record.flags.iter().cloned()).collect()
     }
@@ -216,13 +216,13 @@ impl Reversal {
     }
 
     /// What this commit puts on a log that ends at `head`, and the record of it.
-    fn changes(&self, decision: &Decision, mut record: Rollback, head: Position) -> Result<Vec<Change>, CommitError> {
+    fn changes(&self, decision: &ReversalDecision, mut record: Rollback, head: Position) -> Result<Vec<Change>, CommitError> {
         let next = following(head);
         let last = self.cap.is_none();
         let mut changes = Vec::with_capacity(decision.flags.len() + 2);
         let segments = decision.segments.iter().filter(|_| last).chain(&decision.missing);
         changes.extend(segments.map(|entry| Change::PutSegment(Arc::clone(entry))));
-        let cap = self.cap.map(Cap::percent).transpose().map_err(CommitError::Invalid)?;
+        let cap = self.cap.map(ExposureCap::percent).transpose().map_err(CommitError::Invalid)?;
         for step in &decision.flags {
             changes.extend(step.at(cap, next)?.map(Change::PutFlag));
         }
@@ -236,7 +236,7 @@ impl Reversal {
     }
 
     /// The record of a commit on a log that ends at `head`, but for its position.
-    fn recorded(&self, decision: &Decision, hash: Digest, head: Position) -> Rollback {
+    fn recorded(&self, decision: &ReversalDecision, hash: Digest, head: Position) -> Rollback {
         let first = self.record.revision == Revision::default();
         let mut record = self.record.clone();
         if first {
@@ -250,16 +250,16 @@ impl Reversal {
         let segments = decision.segments.iter().chain(&decision.missing);
         record.segments.extend(segments.map(|entry| entry.key().clone()));
         if let Some(ladder) = &mut record.ladder {
-            let whole = decision.flags.iter().filter(|step| step.way == Way::Whole);
+            let whole = decision.flags.iter().filter(|step| step.way == StageMethod::Whole);
             ladder.whole.extend(whole.map(|step| step.key.clone()));
         }
         record
     }
 }
 
-impl Decision {
+impl ReversalDecision {
     /// How many flags each of `caps` changes after the one before it, the target itself last.
-    pub fn by_step(&self, caps: &[Cap], now: Position) -> Result<Vec<usize>, CommitError> {
+    pub fn by_step(&self, caps: &[ExposureCap], now: Position) -> Result<Vec<usize>, CommitError> {
         let mut counts = vec![0; caps.len() + 1];
         for step in &self.flags {
             let mut known = step.from.as_deref().map(|from| *from.digest());
@@ -282,8 +282,8 @@ impl Decision {
 
     fn skipped(&self) -> BTreeSet<FlagKey> {
         let flags = self.conflicts.iter().filter_map(|conflict| match &conflict.thing {
-            Thing::Flag(key) => Some(key.clone()),
-            Thing::Segment(_) => None,
+            FlagOrSegment::Flag(key) => Some(key.clone()),
+            FlagOrSegment::Segment(_) => None,
         });
         flags.collect()
     }

@@ -12,7 +12,7 @@ use ripcord_proto::snapshot::ContentHash;
 use ripcord_proto::{EnvironmentKey, KillId, Position, Snapshot};
 
 use super::CommitError;
-use super::log::{Admitted, LogState};
+use super::traits::{AdmittedDraft, LogState};
 use super::{Draft, validate};
 use crate::store::state::StoredState;
 use crate::store::{Head, Loaded};
@@ -127,7 +127,7 @@ impl LogState for EnvironmentState {
         self.head
     }
 
-    fn admit(&self, draft: &Draft, now: Timestamp) -> Result<Admitted<Self>, CommitError> {
+    fn admit(&self, draft: &Draft, now: Timestamp) -> Result<AdmittedDraft<Self>, CommitError> {
         validate::admit(draft, self, now)
     }
 

@@ -14,53 +14,53 @@ use ripcord_proto::settings::Settings;
 use ripcord_proto::table::{Entry, Member};
 use ripcord_proto::{Flag, FlagKey, Kill, KillId, KillScope, Position, ReleaseName, Revision, Segment, SegmentKey, limits};
 
-use super::approval::{self, Effect, Verdict};
-use super::guard;
-use super::log::Admitted;
+use super::approval::{self, ApprovalOutcome, Effect};
+use super::kill_guard;
 use super::reversal::Reversal;
 use super::state::{self, EnvironmentState};
-use super::{Ask, CommitError, Draft, Made, Standing, plan, precondition, protect, records};
+use super::traits::AdmittedDraft;
+use super::{Applied, CommitError, Draft, KillStatus, Operation, plan, precondition, protect, records};
 
 /// Decides what a draft changes at `now`, in order, or why it may not. Where the policy asks for a second person, that is a
 /// proposal.
-pub(super) fn admit(draft: &Draft, state: &EnvironmentState, now: Timestamp) -> Result<Admitted<EnvironmentState>, CommitError> {
+pub(super) fn admit(draft: &Draft, state: &EnvironmentState, now: Timestamp) -> Result<AdmittedDraft<EnvironmentState>, CommitError> {
     precondition::check(draft, state)?;
     let mut candidate = Candidate::new(state);
     candidate.expected = draft.plan;
-    for ask in &draft.asks {
-        candidate.ask(ask)?;
+    for operation in &draft.operations {
+        candidate.apply(operation)?;
     }
     candidate.latch_kills()?;
     candidate.check()?;
     candidate.join_release(draft.release.as_ref())?;
     let (before, after) = (state, &candidate.state);
-    guard::check(draft, before, after, &candidate.touched.flags)?;
+    kill_guard::check(draft, before, after, &candidate.touched.flags)?;
     protect::check(draft, before, after, &candidate.touched)?;
     // A rollback has a plan of its own kind, and has held to it already.
-    let is_rollback = draft.asks.iter().any(|ask| matches!(ask, Ask::Rollback(_)));
+    let is_rollback = draft.operations.iter().any(|ask| matches!(ask, Operation::Rollback(_)));
     if let Some(expected) = draft.plan.filter(|_| !is_rollback) {
         plan::check(expected, draft, before, after, &candidate.touched)?;
     }
     match approval::decide(candidate.effect(draft), candidate.revision(), now)? {
-        Verdict::Commit => {}
-        Verdict::CommitWith(record) => candidate.push(record),
-        Verdict::Propose(proposal, changes) => return Ok(proposed(state, proposal, changes)),
+        ApprovalOutcome::Commit => {}
+        ApprovalOutcome::CommitWith(record) => candidate.push(record),
+        ApprovalOutcome::Propose(proposal, changes) => return Ok(proposed(state, proposal, changes)),
     }
-    let urgent = draft.asks.iter().any(Ask::is_urgent);
+    let urgent = draft.operations.iter().any(Operation::is_urgent);
     let (made, candidate) = candidate.made();
-    Ok(Admitted { urgent, made, candidate })
+    Ok(AdmittedDraft { urgent, made, candidate })
 }
 
 /// A proposal in the place of what was asked.
-fn proposed(state: &EnvironmentState, proposal: Arc<Entry<Proposal>>, changes: Vec<Change>) -> Admitted<EnvironmentState> {
+fn proposed(state: &EnvironmentState, proposal: Arc<Entry<Proposal>>, changes: Vec<Change>) -> AdmittedDraft<EnvironmentState> {
     let mut candidate = Candidate::new(state);
     for change in changes {
         candidate.push(change);
     }
     let (made, candidate) = candidate.made();
-    Admitted {
+    AdmittedDraft {
         urgent: false,
-        made: Made {
+        made: Applied {
             proposal: Some(proposal),
             ..made
         },
@@ -69,7 +69,7 @@ fn proposed(state: &EnvironmentState, proposal: Arc<Entry<Proposal>>, changes: V
 }
 
 /// What a draft would lead to.
-pub(super) struct Preview {
+pub(super) struct DraftPreview {
     /// The state with its changes made.
     pub(super) after: EnvironmentState,
     /// The flags and segments among them.
@@ -79,22 +79,22 @@ pub(super) struct Preview {
 }
 
 /// What a draft would lead to, without doing it, or why a kill forbids it.
-pub(super) fn preview(draft: &Draft, state: &EnvironmentState) -> Result<Preview, CommitError> {
+pub(super) fn preview(draft: &Draft, state: &EnvironmentState) -> Result<DraftPreview, CommitError> {
     let mut candidate = Candidate::new(state);
-    for ask in &draft.asks {
-        candidate.ask(ask)?;
+    for operation in &draft.operations {
+        candidate.apply(operation)?;
     }
     candidate.latch_kills()?;
     candidate.check()?;
-    guard::check_kills(draft, state, &candidate.state, &candidate.touched.flags)?;
-    Ok(Preview {
+    kill_guard::check_kills(draft, state, &candidate.state, &candidate.touched.flags)?;
+    Ok(DraftPreview {
         after: candidate.state,
         touched: candidate.touched,
         changes: candidate.changes,
     })
 }
 
-impl Ask {
+impl Operation {
     /// Whether it goes ahead of everything that is queued.
     pub fn is_urgent(&self) -> bool {
         match self {
@@ -124,7 +124,7 @@ struct Candidate<'a> {
     touched: Touched,
     /// The hash of the plan that a rollback must still do.
     expected: Option<Digest>,
-    kill: Option<(Arc<Kill>, Standing)>,
+    kill: Option<(Arc<Kill>, KillStatus)>,
 }
 
 impl<'a> Candidate<'a> {
@@ -142,49 +142,49 @@ impl<'a> Candidate<'a> {
         }
     }
 
-    fn ask(&mut self, ask: &Ask) -> Result<(), CommitError> {
-        match ask {
-            Ask::PutFlag(key, flag) => self.put_flag(key, flag),
-            Ask::DeleteFlag(key) => self.delete_flag(key),
-            Ask::SetEnabled(key, enabled) => self.set_enabled(key, *enabled),
-            Ask::PutSegment(key, segment) => self.put_segment(key, segment),
-            Ask::DeleteSegment(key) => self.delete_segment(key),
-            Ask::PutSettings(settings) => {
+    fn apply(&mut self, operation: &Operation) -> Result<(), CommitError> {
+        match operation {
+            Operation::PutFlag(key, flag) => self.put_flag(key, flag),
+            Operation::DeleteFlag(key) => self.delete_flag(key),
+            Operation::SetEnabled(key, enabled) => self.set_enabled(key, *enabled),
+            Operation::PutSegment(key, segment) => self.put_segment(key, segment),
+            Operation::DeleteSegment(key) => self.delete_segment(key),
+            Operation::PutSettings(settings) => {
                 self.put_settings(*settings);
                 Ok(())
             }
-            Ask::Kill(kill) => self.kill(kill),
-            Ask::Merge(kill) => self.merge(kill),
-            Ask::Withdraw(id) => {
+            Operation::Kill(kill) => self.kill(kill),
+            Operation::Merge(kill) => self.merge(kill),
+            Operation::Withdraw(id) => {
                 self.withdraw(id);
                 Ok(())
             }
-            Ask::Restore(id) => self.restore(id),
-            Ask::GiveReason(id, reason) => self.give_reason(id, reason),
-            Ask::Driven(token) => records::check_driver(&self.state.records, *token),
-            Ask::PutRecord(record, expected) => {
+            Operation::Restore(id) => self.restore(id),
+            Operation::GiveReason(id, reason) => self.give_reason(id, reason),
+            Operation::Driven(token) => records::check_driver(&self.state.records, *token),
+            Operation::PutRecord(record, expected) => {
                 records::check(&self.state.records, &record.key(), *expected)?;
                 if self.state.records.digest(&record.key()) != Some(*record.digest()) {
                     self.push(Change::PutRecord(record.clone()));
                 }
                 Ok(())
             }
-            Ask::DeleteRecord(key, expected) => {
+            Operation::DeleteRecord(key, expected) => {
                 records::check(&self.state.records, key, *expected)?;
                 if self.state.records.digest(key).is_some() {
                     self.push(Change::DeleteRecord(key.clone()));
                 }
                 Ok(())
             }
-            Ask::Decide(decider) | Ask::DecideNow(decider) => {
-                let asks = (decider.decision)(&self.state)?;
-                asks.iter().try_for_each(|ask| self.ask(ask))
+            Operation::Decide(decider) | Operation::DecideNow(decider) => {
+                let operations = (decider.decision)(&self.state)?;
+                operations.iter().try_for_each(|operation| self.apply(operation))
             }
-            Ask::Ping(id) => {
+            Operation::Ping(id) => {
                 self.push(Change::Ping(id.clone()));
                 Ok(())
             }
-            Ask::Rollback(reversal) => self.roll_back(reversal),
+            Operation::Rollback(reversal) => self.roll_back(reversal),
         }
     }
 
@@ -266,14 +266,14 @@ impl<'a> Candidate<'a> {
         }
         let in_force = self.state.snapshot.kills.iter().filter_map(|entry| entry.value().ok());
         if let Some(existing) = in_force.clone().find(|other| other.scope == kill.scope || other.id == kill.id) {
-            self.kill = Some((Arc::new(existing.clone()), Standing::Existing));
+            self.kill = Some((Arc::new(existing.clone()), KillStatus::Existing));
             return Ok(());
         }
         if self.state.ended_kills.contains(&kill.id) {
             return Err(CommitError::NoKill(kill.id.clone()));
         }
         let kill = self.put_kill(kill.clone())?;
-        self.kill = Some((Arc::new(kill), Standing::New));
+        self.kill = Some((Arc::new(kill), KillStatus::New));
         Ok(())
     }
 
@@ -396,7 +396,7 @@ impl<'a> Candidate<'a> {
         state::makes_revision(&self.changes, self.before).then_some(self.position.revision)
     }
 
-    fn made(self) -> (Made, EnvironmentState) {
+    fn made(self) -> (Applied, EnvironmentState) {
         let mut flags = self.touched.flags;
         for change in &self.changes {
             let lifted = change.restored().and_then(|id| self.before.snapshot.kills.value(id.as_str()));
@@ -409,7 +409,7 @@ impl<'a> Candidate<'a> {
         } else {
             self.before.head.position()
         };
-        let made = Made {
+        let made = Applied {
             position,
             changes: self.changes,
             flags: flags.into_iter().collect(),

@@ -13,11 +13,11 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::CommitError;
-use super::batch::Batch;
-use super::committer::{Abandoned, Committer, Order};
-use super::idempotency::Answered;
-use super::log::{Fed, LogState, Sink};
-use super::meters::Meters;
+use super::batch::DraftBatch;
+use super::committer::{Committer, OnDisconnect, QueuedDraft};
+use super::idempotency::AnsweredCalls;
+use super::metrics::CommitMetrics;
+use super::traits::{FeedMessage, LogState, Sink};
 use crate::clock::Clock;
 use crate::store::{Append, AppendError, Head, Loaded, LogName, Settled, Store, StoreHealth, StoreState};
 
@@ -31,7 +31,7 @@ const FEED_PATIENCE: Duration = Duration::from_millis(500);
 const SETTLE_EVERY: Duration = Duration::from_millis(250);
 
 /// What a writer needs.
-pub(crate) struct Writer<S: LogState> {
+pub(crate) struct LogWriter<S: LogState> {
     log: LogName,
     state: Arc<S>,
     store: Arc<dyn Store>,
@@ -39,17 +39,17 @@ pub(crate) struct Writer<S: LogState> {
     sink: Arc<dyn Sink<S>>,
     clock: Arc<dyn Clock>,
     restore: fn(&LogName, &Loaded) -> Option<S>,
-    urgent: mpsc::Receiver<Order<S::Draft>>,
-    ordinary: mpsc::Receiver<Order<S::Draft>>,
-    feed: mpsc::Receiver<Fed<S>>,
+    urgent: mpsc::Receiver<QueuedDraft<S::Draft>>,
+    ordinary: mpsc::Receiver<QueuedDraft<S::Draft>>,
+    feed: mpsc::Receiver<FeedMessage<S>>,
     publish: watch::Sender<Arc<S>>,
-    answered: Arc<Answered>,
-    meters: Meters,
+    answered: Arc<AnsweredCalls>,
+    metrics: CommitMetrics,
     doubt: Option<Append>,
 }
 
 /// The rooms that a writer works with.
-pub(crate) struct Around<S: LogState> {
+pub(crate) struct WriterDeps<S: LogState> {
     /// Where commits become durable.
     pub(crate) store: Arc<dyn Store>,
     /// Where they become visible.
@@ -68,10 +68,10 @@ enum Followed {
     Gap,
 }
 
-impl<S: LogState> Writer<S> {
+impl<S: LogState> LogWriter<S> {
     /// A writer that goes on from `state`, and the way to it. `answered` holds the calls of the last 24 hours.
-    pub(crate) fn new(log: LogName, state: S, answered: Arc<Answered>, around: Around<S>) -> (Self, Committer<S>) {
-        let meters = Meters::new(&log);
+    pub(crate) fn new(log: LogName, state: S, answered: Arc<AnsweredCalls>, around: WriterDeps<S>) -> (Self, Committer<S>) {
+        let metrics = CommitMetrics::new(&log);
         let (urgent, urgent_rx) = mpsc::channel(QUEUE);
         let (ordinary, ordinary_rx) = mpsc::channel(QUEUE);
         let (feed, feed_rx) = mpsc::channel(64);
@@ -83,7 +83,7 @@ impl<S: LogState> Writer<S> {
             feed,
             state: watch,
             answered: Arc::clone(&answered),
-            meters: meters.clone(),
+            metrics: metrics.clone(),
         };
         let health = around.store.health();
         let writer = Self {
@@ -99,7 +99,7 @@ impl<S: LogState> Writer<S> {
             feed: feed_rx,
             publish,
             answered,
-            meters,
+            metrics,
             doubt: None,
         };
         (writer, committer)
@@ -129,7 +129,7 @@ impl<S: LogState> Writer<S> {
     }
 
     /// The first order and what waits behind it, urgent ones first.
-    fn gather(&mut self, first: Order<S::Draft>) -> Vec<Order<S::Draft>> {
+    fn gather(&mut self, first: QueuedDraft<S::Draft>) -> Vec<QueuedDraft<S::Draft>> {
         let mut orders = Vec::with_capacity(4);
         while orders.len() < BATCH
             && let Ok(order) = self.urgent.try_recv()
@@ -142,20 +142,20 @@ impl<S: LogState> Writer<S> {
         {
             orders.push(order);
         }
-        orders.retain(|order| order.abandoned == Abandoned::Finish || !order.reply.is_closed());
+        orders.retain(|order| order.abandoned == OnDisconnect::Finish || !order.reply.is_closed());
         orders
     }
 
-    async fn commit(&mut self, mut orders: Vec<Order<S::Draft>>) {
+    async fn commit(&mut self, mut orders: Vec<QueuedDraft<S::Draft>>) {
         while !orders.is_empty() {
             if self.doubt.is_some() {
                 self.settle().await;
             }
             if self.doubt.is_some() {
                 let in_doubt = CommitError::Unavailable("an earlier write is still in doubt".to_owned());
-                return Batch::admit(&*self.state, orders, &self.answered, &*self.clock).refuse(&in_doubt);
+                return DraftBatch::admit(&*self.state, orders, &self.answered, &*self.clock).refuse(&in_doubt);
             }
-            let batch = Batch::admit(&*self.state, orders, &self.answered, &*self.clock);
+            let batch = DraftBatch::admit(&*self.state, orders, &self.answered, &*self.clock);
             if batch.entries.is_empty() {
                 return batch.answer();
             }
@@ -167,7 +167,7 @@ impl<S: LogState> Writer<S> {
             let since = Instant::now();
             match self.append(append.clone(), &batch).await {
                 Ok(()) => {
-                    self.meters.appended(batch.entries.len(), since);
+                    self.metrics.appended(batch.entries.len(), since);
                     self.advance(batch.state.clone(), &batch.entries);
                     return batch.answer();
                 }
@@ -187,7 +187,7 @@ impl<S: LogState> Writer<S> {
     }
 
     /// Appends, and prepares what will be shown while the store is at it.
-    async fn append(&self, append: Append, batch: &Batch<S>) -> Result<(), AppendError> {
+    async fn append(&self, append: Append, batch: &DraftBatch<S>) -> Result<(), AppendError> {
         let preparing = async {
             // The store first: what carries the append to it may be a task of this same thread.
             tokio::task::yield_now().await;
@@ -230,15 +230,15 @@ impl<S: LogState> Writer<S> {
         }
     }
 
-    async fn take_in(&mut self, fed: Fed<S>) {
+    async fn take_in(&mut self, fed: FeedMessage<S>) {
         match fed {
-            Fed::Entries(entries) => {
+            FeedMessage::Entries(entries) => {
                 if let Followed::Gap = self.follow(&entries) {
                     self.read_up().await;
                 }
             }
-            Fed::Look => self.read_up().await,
-            Fed::Replaced { state, orphaned } => {
+            FeedMessage::Look => self.read_up().await,
+            FeedMessage::Replaced { state, orphaned } => {
                 self.doubt = None;
                 self.replace(*state, orphaned);
             }

@@ -1,7 +1,7 @@
 use std::sync::Mutex;
 
 use super::*;
-use crate::environment::fixture::{Node, production};
+use crate::environment::fixture::{TestNode, production};
 
 /// The nodes that are said to be alive.
 #[derive(Debug, Default)]
@@ -32,7 +32,7 @@ async fn still_drives(drivers: &Drivers, token: Token) -> bool {
 
 #[tokio::test]
 async fn one_node_drives_and_another_takes_over_only_when_it_is_gone() {
-    let environments = Node::start().await.environments;
+    let environments = TestNode::start().await.environments;
     let (of_a, of_b) = (Arc::new(Said::default()), Arc::new(Said::default()));
     let a = Drivers::new(environments.clone(), of_a.clone(), "a", "id-a");
     let b = Drivers::new(environments.clone(), of_b.clone(), "b", "id-b");
@@ -55,7 +55,7 @@ async fn one_node_drives_and_another_takes_over_only_when_it_is_gone() {
 
 #[tokio::test]
 async fn of_two_nodes_that_reach_for_it_at_once_one_drives() {
-    let environments = Node::start().await.environments;
+    let environments = TestNode::start().await.environments;
     let nodes: Vec<_> = (0..8)
         .map(|number| {
             let said = Arc::new(Said::default());

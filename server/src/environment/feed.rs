@@ -4,8 +4,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Environments;
-use crate::commit::log::Fed;
 use crate::commit::state::EnvironmentState;
+use crate::commit::traits::FeedMessage;
 use crate::store::{FeedEvent, LogName};
 use crate::system::SystemState;
 
@@ -26,14 +26,14 @@ pub(super) async fn follow(environments: Environments, mut events: mpsc::Receive
 impl Environments {
     async fn take_in(&self, event: FeedEvent) {
         match event {
-            FeedEvent::Entries { log: LogName::System, entries } => self.inner.system.feed(Fed::Entries(entries)).await,
+            FeedEvent::Entries { log: LogName::System, entries } => self.inner.system.feed(FeedMessage::Entries(entries)).await,
             FeedEvent::Entries {
                 log: LogName::Environment(key),
                 entries,
             } => {
                 // An environment that does not run here yet is loaded whole when the system log names it.
                 if let Ok(running) = self.running(&key) {
-                    running.committer.feed(Fed::Entries(entries)).await;
+                    running.committer.feed(FeedMessage::Entries(entries)).await;
                 }
             }
             FeedEvent::Replaced {
@@ -42,7 +42,7 @@ impl Environments {
                 orphaned,
             } => {
                 let state = Box::new(SystemState::restore(&loaded));
-                self.inner.system.feed(Fed::Replaced { state, orphaned }).await;
+                self.inner.system.feed(FeedMessage::Replaced { state, orphaned }).await;
             }
             FeedEvent::Replaced {
                 log: LogName::Environment(key),
@@ -51,7 +51,7 @@ impl Environments {
             } => {
                 if let Ok(running) = self.running(&key) {
                     let state = Box::new(EnvironmentState::restore(key, &loaded));
-                    running.committer.feed(Fed::Replaced { state, orphaned }).await;
+                    running.committer.feed(FeedMessage::Replaced { state, orphaned }).await;
                 }
             }
             // The system log says so too, and that is what stops it.

@@ -8,12 +8,12 @@ use ripcord_proto::frame::Overlay;
 use ripcord_proto::role::Role;
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, ReleaseName};
 
-use super::{Environments, Orphans, Rooms};
+use super::{EnvironmentDeps, Environments, Orphans};
 use crate::clock::SystemClock;
-use crate::commit::{Answerer, Ask, Author, CommitError, Committed, Draft};
+use crate::commit::{Author, CommitError, Committed, Draft, Operation, ResponseBuilder};
 use crate::store::Store;
 use crate::store::memory::MemoryStore;
-use crate::system::{SystemAsk, SystemDraft};
+use crate::system::{SystemDraft, SystemOperation};
 use crate::tasks::TaskSet;
 
 pub(crate) fn production() -> EnvironmentKey {
@@ -36,17 +36,17 @@ pub(crate) fn author(name: &str) -> Author {
 }
 
 /// A flag that serves true to this percentage.
-pub(crate) fn percent(key: &str, percent: u32) -> Ask {
+pub(crate) fn percent(key: &str, percent: u32) -> Operation {
     let flag = serde_json::json!({"variants": {"on": true, "off": false}, "default": "off", "safe": "off",
         "rules": [{"serve": {"split": [{"variant": "on", "weight": percent}, {"variant": "off", "weight": 100 - percent}]}}]});
-    Ask::PutFlag(FlagKey::new(key).unwrap(), Box::new(Flag::from_value(&flag).unwrap()))
+    Operation::PutFlag(FlagKey::new(key).unwrap(), Box::new(Flag::from_value(&flag).unwrap()))
 }
 
-pub(crate) struct Node {
+pub(crate) struct TestNode {
     pub(crate) environments: Environments,
 }
 
-impl Node {
+impl TestNode {
     /// Over a store in memory.
     pub(crate) async fn start() -> Self {
         Self::over(Arc::new(MemoryStore::new())).await
@@ -54,7 +54,7 @@ impl Node {
 
     /// Over this store, whose environment `production` is made where it is missing.
     pub(crate) async fn over(store: Arc<dyn Store>) -> Self {
-        let rooms = Rooms {
+        let rooms = EnvironmentDeps {
             store,
             board: Arc::default(),
             clock: Arc::new(SystemClock),
@@ -71,9 +71,9 @@ impl Node {
             let draft = SystemDraft {
                 author: author("ana"),
                 reason: None,
-                asks: vec![SystemAsk::CreateEnvironment(record)],
+                operations: vec![SystemOperation::CreateEnvironment(record)],
                 call: None,
-                answer: Answerer::nothing(),
+                answer: ResponseBuilder::nothing(),
             };
             environments.submit_system(draft).await.unwrap();
         }
@@ -81,16 +81,16 @@ impl Node {
     }
 
     /// Commits, as somebody.
-    pub(crate) async fn submit(&self, asks: Vec<Ask>) -> Result<Committed, CommitError> {
-        self.submit_to(None, "ana", asks).await
+    pub(crate) async fn submit(&self, operations: Vec<Operation>) -> Result<Committed, CommitError> {
+        self.submit_to(None, "ana", operations).await
     }
 
     /// Commits to a release, as `name`.
-    pub(crate) async fn submit_to(&self, release: Option<&str>, name: &str, asks: Vec<Ask>) -> Result<Committed, CommitError> {
+    pub(crate) async fn submit_to(&self, release: Option<&str>, name: &str, operations: Vec<Operation>) -> Result<Committed, CommitError> {
         let draft = Draft {
             reason: Some("r".to_owned()),
             release: release.map(|release| ReleaseName::new(release).unwrap()),
-            ..Draft::new(production(), author(name), asks)
+            ..Draft::new(production(), author(name), operations)
         };
         self.environments.submit(draft).await
     }

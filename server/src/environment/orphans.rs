@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Environments;
-use crate::commit::{Answer, Answerer, Ask, Author, Draft};
+use crate::commit::{Answer, Author, Draft, Operation, ResponseBuilder};
 use crate::snapshot::publisher::Orphaned;
 
 /// An entry that is no longer part of its log.
@@ -100,7 +100,7 @@ async fn merge(environments: &Environments, environment: &EnvironmentKey, kill: 
 fn merge_draft(environment: &EnvironmentKey, kill: &Kill, entry: &Sealed) -> Draft {
     Draft {
         reason: Some("a kill that the re-seeded log did not hold".to_owned()),
-        answer: Answerer(Arc::new(|_| Answer {
+        answer: ResponseBuilder(Arc::new(|_| Answer {
             status: 200,
             body: to_raw_value(&()).unwrap_or_default(),
         })),
@@ -110,7 +110,7 @@ fn merge_draft(environment: &EnvironmentKey, kill: &Kill, entry: &Sealed) -> Dra
                 actor: entry.commit.actor.clone(),
                 origin: entry.commit.origin.clone(),
             },
-            vec![Ask::Merge(Box::new(kill.clone()))],
+            vec![Operation::Merge(Box::new(kill.clone()))],
         )
     }
 }

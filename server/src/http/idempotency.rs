@@ -8,7 +8,7 @@ use ripcord_proto::digest::Digest;
 use ripcord_proto::{Faults, limits};
 
 use super::ApiError;
-use crate::commit::Call;
+use crate::commit::IdempotentCall;
 
 /// What identifies a call beside its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,9 +20,9 @@ pub struct Identity {
 
 impl Identity {
     /// The call, where the caller gave it a key. `caller` is the key's id, or `admin`.
-    pub fn call(self, caller: &str, body: &Digest) -> Option<Call> {
+    pub fn call(self, caller: &str, body: &Digest) -> Option<IdempotentCall> {
         let key = self.key?;
-        Some(Call {
+        Some(IdempotentCall {
             caller: caller.to_owned(),
             route: self.route,
             key,

@@ -10,8 +10,8 @@ use serde_json::value::to_raw_value;
 use tokio_util::sync::CancellationToken;
 
 use super::Kills;
-use crate::commit::committer::{Abandoned, Queue};
-use crate::commit::{Answer, Answerer, Approval, Ask, Author, CommitError, Draft};
+use crate::commit::committer::{OnDisconnect, Queue};
+use crate::commit::{Answer, Approval, Author, CommitError, Draft, Operation, ResponseBuilder};
 use crate::store::StoreState;
 use crate::store::journal::{JournalRecord, PendingKill};
 
@@ -83,7 +83,7 @@ impl Kills {
 
     async fn submit_merge(&self, pending: &PendingKill) -> Result<(), CommitError> {
         let running = self.inner.environments.running(&pending.environment)?;
-        let submitted = running.committer.submit(merge_draft(pending), Queue::Urgent, Abandoned::Finish);
+        let submitted = running.committer.submit(merge_draft(pending), Queue::Urgent, OnDisconnect::Finish);
         match tokio::time::timeout(PATIENCE, submitted).await {
             Ok(merged) => merged.map(drop),
             Err(_) => Err(CommitError::OutcomeUnknown),
@@ -94,9 +94,9 @@ impl Kills {
 fn merge_draft(pending: &PendingKill) -> Draft {
     let id = &pending.kill.id;
     let (ask, reason) = if pending.withdrawn {
-        (Ask::Withdraw(id.clone()), Some("withdrawn while the store was away".to_owned()))
+        (Operation::Withdraw(id.clone()), Some("withdrawn while the store was away".to_owned()))
     } else {
-        (Ask::Merge(Box::new(pending.kill.clone())), pending.kill.reason.clone())
+        (Operation::Merge(Box::new(pending.kill.clone())), pending.kill.reason.clone())
     };
     let recorded = pending.answered.as_ref().map(|recorded| Answer {
         status: recorded.status,
@@ -111,7 +111,7 @@ fn merge_draft(pending: &PendingKill) -> Draft {
         answered: pending.answered.clone(),
         // Whether a withdrawal was allowed was decided when it took effect.
         approval: Approval::Agreed,
-        answer: Answerer(Arc::new(move |_| answer.clone())),
+        answer: ResponseBuilder(Arc::new(move |_| answer.clone())),
         ..Draft::new(
             pending.environment.clone(),
             Author {

@@ -7,8 +7,8 @@ use ripcord_proto::commit::Recorded;
 use ripcord_proto::frame::{Ended, Overlay};
 use ripcord_proto::{EnvironmentKey, Kill, KillId, KillScope};
 
-use super::{Held, Killed, Kills, Order, Outcome};
-use crate::commit::{CommitError, Standing};
+use super::{KillDurability, KillInForce, KillOrder, KillOutcome, Kills};
+use crate::commit::{CommitError, KillStatus};
 use crate::snapshot::publication::Served;
 use crate::store::journal::{Journal, JournalRecord};
 use crate::telemetry::names;
@@ -37,17 +37,21 @@ impl Kills {
     }
 
     /// The answer for a scope that is provisionally killed already.
-    pub(super) fn existing(&self, order: &Order, kill: Kill) -> Result<Outcome, CommitError> {
-        let held = if self.inner.journal.holds(&kill.id) { Held::Journaled } else { Held::Memory };
+    pub(super) fn existing(&self, order: &KillOrder, kill: Kill) -> Result<KillOutcome, CommitError> {
+        let held = if self.inner.journal.holds(&kill.id) {
+            KillDurability::Journaled
+        } else {
+            KillDurability::Memory
+        };
         let flags = kill.covered(&self.inner.environments.running(&order.environment)?.publisher.served().snapshot.flags);
         let provisional = Some(kill.id.clone());
-        let killed = Killed {
+        let killed = KillInForce {
             kill: Arc::new(kill),
-            standing: Standing::Existing,
+            standing: KillStatus::Existing,
             held,
             flags,
         };
-        Ok(Outcome {
+        Ok(KillOutcome {
             answer: (order.answer.0)(&killed),
             replayed: false,
             provisional,
@@ -57,7 +61,7 @@ impl Kills {
     }
 
     /// Takes effect here and now, whatever the store does.
-    pub(super) async fn take_provisionally(&self, order: &Order, mut kill: Kill) -> Result<Outcome, CommitError> {
+    pub(super) async fn take_provisionally(&self, order: &KillOrder, mut kill: Kill) -> Result<KillOutcome, CommitError> {
         let running = self.inner.environments.running(&order.environment)?;
         let served = running.publisher.served();
         if let KillScope::Flag(key) = &kill.scope
@@ -67,17 +71,17 @@ impl Kills {
         }
         latch(&served, &mut kill);
         let id = kill.id.clone();
-        let killed = |held| Killed {
+        let killed = |held| KillInForce {
             kill: Arc::new(kill.clone()),
-            standing: Standing::New,
+            standing: KillStatus::New,
             held,
             flags: kill.covered(&served.snapshot.flags),
         };
-        let mut answer = (order.answer.0)(&killed(Held::Journaled));
+        let mut answer = (order.answer.0)(&killed(KillDurability::Journaled));
         let recorded = order.call.as_ref().map(|call| call.record(&answer));
         let held = self.write_down(&order.environment, &kill, recorded.clone()).await;
-        if held == Held::Memory {
-            answer = (order.answer.0)(&killed(Held::Memory));
+        if held == KillDurability::Memory {
+            answer = (order.answer.0)(&killed(KillDurability::Memory));
         }
         if let Some(recorded) = recorded {
             running.committer.answered().remember(
@@ -95,7 +99,7 @@ impl Kills {
         tracing::warn!(env = %order.environment, kill = %id, scope = %kill.scope, ?held, "killed without the store: provisional until it is back");
         self.inner.peers.tell();
         self.inner.pending.notify_one();
-        Ok(Outcome {
+        Ok(KillOutcome {
             answer,
             replayed: false,
             provisional: Some(id),
@@ -105,7 +109,7 @@ impl Kills {
     }
 
     /// Journals a kill, off this thread: a disk that hangs must not hold it up.
-    async fn write_down(&self, environment: &EnvironmentKey, kill: &Kill, answered: Option<Recorded>) -> Held {
+    async fn write_down(&self, environment: &EnvironmentKey, kill: &Kill, answered: Option<Recorded>) -> KillDurability {
         let record = JournalRecord::Taken {
             environment: environment.clone(),
             kill: kill.clone(),
@@ -115,14 +119,14 @@ impl Kills {
         let journal = self.inner.journal.clone();
         let written = crate::tasks::blocking(move || journal.append(&record));
         match tokio::time::timeout(JOURNAL_PATIENCE, written).await {
-            Ok(Ok(Ok(()))) => Held::Journaled,
+            Ok(Ok(Ok(()))) => KillDurability::Journaled,
             Ok(Ok(Err(error))) => {
                 tracing::error!(kill = %kill.id, %error, "the journal cannot be written: this kill would not survive a restart");
-                Held::Memory
+                KillDurability::Memory
             }
             Ok(Err(_)) | Err(_) => {
                 tracing::error!(kill = %kill.id, "the journal does not answer: this kill may not survive a restart");
-                Held::Memory
+                KillDurability::Memory
             }
         }
     }

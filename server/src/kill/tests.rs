@@ -12,16 +12,16 @@ use ripcord_proto::{EnvironmentKey, Flag, FlagKey, KillId, KillScope, Position};
 use serde_json::value::to_raw_value;
 
 use super::provisional::overlay_from;
-use super::{KillAnswerer, Kills, Order, Outcome, Restored};
+use super::{KillOrder, KillOutcome, KillResponseBuilder, Kills, RestoreOutcome};
 use crate::clock::SystemClock;
-use crate::commit::{Answer, Answerer, Ask, Author, Call, ChangesServed, CommitError, Committed, Draft};
-use crate::environment::{Environments, Orphans, Rooms};
+use crate::commit::{Answer, Author, CommitError, Committed, Draft, IdempotentCall, KilledEdit, Operation, ResponseBuilder};
+use crate::environment::{EnvironmentDeps, Environments, Orphans};
 use crate::peer::Peers;
 use crate::snapshot::publication::Served;
 use crate::store::fault_injection::{Fault, FaultyStore};
 use crate::store::journal::Journal;
 use crate::store::memory::MemoryStore;
-use crate::system::{SystemAsk, SystemDraft};
+use crate::system::{SystemDraft, SystemOperation};
 use crate::tasks::TaskSet;
 
 fn production() -> EnvironmentKey {
@@ -43,8 +43,8 @@ fn author(role: Role) -> Author {
     }
 }
 
-fn empty_answer() -> Answerer {
-    Answerer(Arc::new(|_| Answer {
+fn empty_answer() -> ResponseBuilder {
+    ResponseBuilder(Arc::new(|_| Answer {
         status: 200,
         body: to_raw_value(&()).unwrap(),
     }))
@@ -70,7 +70,7 @@ impl Node {
         let draft = SystemDraft {
             author: author(Role::Admin),
             reason: None,
-            asks: vec![SystemAsk::CreateEnvironment(record)],
+            operations: vec![SystemOperation::CreateEnvironment(record)],
             call: None,
             answer: empty_answer(),
         };
@@ -79,7 +79,7 @@ impl Node {
     }
 
     async fn over(store: Arc<FaultyStore<MemoryStore>>, journal: Journal) -> Self {
-        let rooms = Rooms {
+        let rooms = EnvironmentDeps {
             store: store.clone(),
             board: Arc::default(),
             clock: Arc::new(SystemClock),
@@ -109,15 +109,15 @@ impl Node {
         detail.variant.map(ToString::to_string)
     }
 
-    async fn submit(&self, role: Role, asks: Vec<Ask>) -> Result<Committed, CommitError> {
-        self.environments.submit(draft(role, asks)).await
+    async fn submit(&self, role: Role, operations: Vec<Operation>) -> Result<Committed, CommitError> {
+        self.environments.submit(draft(role, operations)).await
     }
 
     async fn put(&self, key: &str, tags: &str) {
         self.submit(Role::Editor, vec![put(key, tags)]).await.unwrap();
     }
 
-    async fn kill(&self, scope: KillScope) -> Outcome {
+    async fn kill(&self, scope: KillScope) -> KillOutcome {
         self.kills.kill(order(scope)).await.unwrap()
     }
 
@@ -132,23 +132,23 @@ impl Node {
     }
 }
 
-fn draft(role: Role, asks: Vec<Ask>) -> Draft {
+fn draft(role: Role, operations: Vec<Operation>) -> Draft {
     Draft {
         reason: Some("test".to_owned()),
         answer: empty_answer(),
-        ..Draft::new(production(), author(role), asks)
+        ..Draft::new(production(), author(role), operations)
     }
 }
 
-fn order(scope: KillScope) -> Order {
-    Order {
+fn order(scope: KillScope) -> KillOrder {
+    KillOrder {
         id: None,
         environment: production(),
         author: author(Role::Oncall),
         scope,
         reason: Some("5xx spike".to_owned()),
         call: None,
-        answer: KillAnswerer(Arc::new(|killed| Answer {
+        answer: KillResponseBuilder(Arc::new(|killed| Answer {
             status: 201,
             body: to_raw_value(&serde_json::json!({"id": killed.kill.id, "held": format!("{:?}", killed.held)})).unwrap(),
         })),
@@ -159,8 +159,8 @@ fn flag_json(tags: &str, safe: &str) -> String {
     format!(r#"{{"enabled": true, "tags": [{tags}], "variants": {{"on": true, "off": false}}, "default": "on", "safe": "{safe}", "rules": []}}"#)
 }
 
-fn put(key: &str, tags: &str) -> Ask {
-    Ask::PutFlag(FlagKey::new(key).unwrap(), Box::new(Flag::parse(&flag_json(tags, "off")).unwrap()))
+fn put(key: &str, tags: &str) -> Operation {
+    Operation::PutFlag(FlagKey::new(key).unwrap(), Box::new(Flag::parse(&flag_json(tags, "off")).unwrap()))
 }
 
 fn flag(key: &str) -> KillScope {
@@ -168,10 +168,10 @@ fn flag(key: &str) -> KillScope {
 }
 
 fn restore(id: &KillId) -> Draft {
-    draft(Role::Oncall, vec![Ask::Restore(id.clone())])
+    draft(Role::Oncall, vec![Operation::Restore(id.clone())])
 }
 
-fn id_of(outcome: &Outcome) -> KillId {
+fn id_of(outcome: &KillOutcome) -> KillId {
     let body: serde_json::Value = serde_json::from_str(outcome.answer.body.get()).unwrap();
     KillId::new(body["id"].as_str().unwrap()).unwrap()
 }
@@ -207,8 +207,8 @@ async fn no_edit_lifts_a_kill_not_even_untagging_deletion_and_re_creation() {
     node.put("late", "").await;
     assert_eq!(node.variant("late").as_deref(), Some("off"), "untagging does not lift it");
     let delete = Draft {
-        changes_served: ChangesServed::Accept,
-        ..draft(Role::Editor, vec![Ask::DeleteFlag(FlagKey::new("late").unwrap())])
+        killed_edit: KilledEdit::Accept,
+        ..draft(Role::Editor, vec![Operation::DeleteFlag(FlagKey::new("late").unwrap())])
     };
     node.environments.submit(delete).await.unwrap();
     node.put("late", "").await;
@@ -232,10 +232,10 @@ async fn a_pipeline_may_not_change_a_killed_flag_and_a_person_may_prepare_the_me
     assert!(matches!(refused, Err(CommitError::Killed { .. })));
     node.submit(Role::Pipeline, vec![put("checkout", "")]).await.unwrap();
     node.submit(Role::Editor, vec![put("checkout", r#""x""#)]).await.unwrap();
-    let other_safe = || Ask::PutFlag(FlagKey::new("checkout").unwrap(), Box::new(Flag::parse(&flag_json("", "on")).unwrap()));
+    let other_safe = || Operation::PutFlag(FlagKey::new("checkout").unwrap(), Box::new(Flag::parse(&flag_json("", "on")).unwrap()));
     assert!(matches!(node.submit(Role::Editor, vec![other_safe()]).await, Err(CommitError::Killed { .. })));
     let knowing = Draft {
-        changes_served: ChangesServed::Accept,
+        killed_edit: KilledEdit::Accept,
         ..draft(Role::Editor, vec![other_safe()])
     };
     node.environments.submit(knowing).await.unwrap();
@@ -245,7 +245,7 @@ async fn a_pipeline_may_not_change_a_killed_flag_and_a_person_may_prepare_the_me
 async fn an_edit_that_cannot_be_made_whole_changes_nothing() {
     let node = Node::start().await;
     node.put("checkout", "").await;
-    let bad = vec![put("other", ""), Ask::DeleteFlag(FlagKey::new("missing").unwrap())];
+    let bad = vec![put("other", ""), Operation::DeleteFlag(FlagKey::new("missing").unwrap())];
     assert!(matches!(node.submit(Role::Editor, bad).await, Err(CommitError::NoFlag(_))));
     assert_eq!(node.served().snapshot.flags.len(), 1);
 }
@@ -280,7 +280,7 @@ async fn a_withdrawn_kill_lifts_here_and_never_enters_the_log() {
     node.put("checkout", "").await;
     node.store.set(Fault::Away);
     let id = id_of(&node.kill(flag("checkout")).await);
-    assert!(matches!(node.kills.restore(id.clone(), restore(&id)).await, Ok(Restored::Withdrawn(_))));
+    assert!(matches!(node.kills.restore(id.clone(), restore(&id)).await, Ok(RestoreOutcome::Withdrawn(_))));
     assert_eq!(node.variant("checkout").as_deref(), Some("on"));
     node.store.set(Fault::None);
     node.eventually("the end in the log", |node| {
@@ -344,13 +344,13 @@ async fn a_provisional_kill_survives_a_restart_of_its_node() {
 async fn a_repeated_call_gets_the_first_answer_and_changes_nothing() {
     let node = Node::start().await;
     node.put("checkout", "").await;
-    let call = |body: &str| Call {
+    let call = |body: &str| IdempotentCall {
         caller: "k".to_owned(),
         route: "POST kills".to_owned(),
         key: "1".to_owned(),
         request: ripcord_proto::digest::Digest::of([body.as_bytes()]),
     };
-    let ask = |body: &str| Order {
+    let ask = |body: &str| KillOrder {
         id: None,
         call: Some(call(body)),
         ..order(flag("checkout"))
@@ -389,7 +389,7 @@ async fn an_id_that_was_restored_never_enters_the_log_again() {
     node.put("checkout", "").await;
     let id = id_of(&node.kill(flag("checkout")).await);
     node.kills.restore(id.clone(), restore(&id)).await.unwrap();
-    node.submit(Role::Oncall, vec![Ask::Merge(Box::new(ripcord_kill(&id)))]).await.unwrap();
+    node.submit(Role::Oncall, vec![Operation::Merge(Box::new(ripcord_kill(&id)))]).await.unwrap();
     assert_eq!(node.served().snapshot.kills.len(), 0);
     assert_eq!(node.variant("checkout").as_deref(), Some("on"));
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use ripcord_proto::record::Records;
 
 use super::{Order, Pings, newest};
-use crate::environment::Place;
+use crate::environment::EnvironmentTask;
 
 /// How often a node that does not drive, or cannot send, looks again.
 const ASIDE: Duration = Duration::from_secs(5);
@@ -18,8 +18,8 @@ impl Pings {
         self.environments.in_each("pings", move |place| this.clone().keep_sending(place));
     }
 
-    async fn keep_sending(self, place: Place) {
-        let Place { environment, mut states } = place;
+    async fn keep_sending(self, place: EnvironmentTask) {
+        let EnvironmentTask { environment, mut states } = place;
         let clock = self.environments.clock();
         loop {
             let due = due(&states.borrow_and_update().records, clock.now());

@@ -5,7 +5,7 @@ use ripcord_proto::proposal::{Asked, Proposal};
 use ripcord_proto::rest::commits::ChangeRequest;
 
 use crate::check::Checks;
-use crate::commit::{Ask, Author, CommitError, Expected};
+use crate::commit::{Author, CommitError, Expected, Operation};
 use crate::environment::Environments;
 use crate::file_set;
 use crate::http::ApiError;
@@ -28,12 +28,12 @@ impl From<ApiError> for Failure {
 }
 
 /// The asks that a proposal keeps. Those of a rollback are made when its probes agree; who only looks asks none.
-pub(super) async fn asks(environments: &Environments, checks: Option<&Checks>, author: &Author, proposal: &Proposal) -> Result<Vec<Ask>, Failure> {
+pub(super) async fn asks(environments: &Environments, checks: Option<&Checks>, author: &Author, proposal: &Proposal) -> Result<Vec<Operation>, Failure> {
     let mut asks = Vec::with_capacity(proposal.asked.len());
     for asked in &proposal.asked {
         asks.push(match asked {
             Asked::Change(asked) => change(asked.clone()).map_err(|scope| Failure::Moved(format!("{scope} is to be killed, which waits for nobody")))?,
-            Asked::PutRecord(record) => Ask::PutRecord(record.clone(), Expected::Anything),
+            Asked::PutRecord(record) => Operation::PutRecord(record.clone(), Expected::Anything),
             Asked::StartRollout(rollout) => acts::start((**rollout).clone()),
             Asked::ResumeRollout { rollout, word } => acts::ask(rollout.clone(), Act::Resume, word.clone()),
             Asked::AdvanceRollout { rollout, word } => acts::ask(rollout.clone(), Act::Advance, word.clone()),
@@ -43,7 +43,7 @@ pub(super) async fn asks(environments: &Environments, checks: Option<&Checks>, a
                 if let Some(checks) = checks {
                     rollback::ask_probes(checks, &prepared).await?;
                 }
-                Ask::Rollback(Box::new(prepared.reversal))
+                Operation::Rollback(Box::new(prepared.reversal))
             }
         });
     }
@@ -62,15 +62,15 @@ fn of_preparation(error: PrepareError) -> Failure {
 ///
 /// # Errors
 /// It is a kill of this scope, whose id and time are made when it is pulled.
-pub fn change(change: ChangeRequest) -> Result<Ask, KillScope> {
+pub fn change(change: ChangeRequest) -> Result<Operation, KillScope> {
     Ok(match change {
-        ChangeRequest::PutFlag { key, flag } => Ask::PutFlag(key, flag),
-        ChangeRequest::DeleteFlag(key) => Ask::DeleteFlag(key),
-        ChangeRequest::SetEnabled { key, enabled } => Ask::SetEnabled(key, enabled),
-        ChangeRequest::PutSegment { key, segment } => Ask::PutSegment(key, segment),
-        ChangeRequest::DeleteSegment(key) => Ask::DeleteSegment(key),
-        ChangeRequest::Restore(id) => Ask::Restore(id),
-        ChangeRequest::PutSettings(request) => Ask::PutSettings(request.settings()),
+        ChangeRequest::PutFlag { key, flag } => Operation::PutFlag(key, flag),
+        ChangeRequest::DeleteFlag(key) => Operation::DeleteFlag(key),
+        ChangeRequest::SetEnabled { key, enabled } => Operation::SetEnabled(key, enabled),
+        ChangeRequest::PutSegment { key, segment } => Operation::PutSegment(key, segment),
+        ChangeRequest::DeleteSegment(key) => Operation::DeleteSegment(key),
+        ChangeRequest::Restore(id) => Operation::Restore(id),
+        ChangeRequest::PutSettings(request) => Operation::PutSettings(request.settings()),
         ChangeRequest::ApplySet(set) => file_set::ask(*set),
         ChangeRequest::Kill { scope } => return Err(scope),
     })

@@ -12,24 +12,26 @@ use ripcord_proto::{Position, limits};
 use super::{Decision, No, Proposals};
 use crate::check::Checks;
 use crate::clock::SystemClock;
-use crate::commit::{Approval, Ask, CommitError, Draft, Expected};
-use crate::environment::fixture::{Node, author, percent, production};
+use crate::commit::{Approval, CommitError, Draft, Expected, Operation};
+use crate::environment::fixture::{TestNode, author, percent, production};
 use crate::store::fault_injection::{Fault, FaultyStore};
 use crate::store::memory::MemoryStore;
 
 /// A node whose policy asks for a second person for changes.
-async fn guarded(node: &Node) -> Proposals {
+async fn guarded(node: &TestNode) -> Proposals {
     let policy = Policy {
         second_person: BTreeSet::from([Guarded::Changes]),
         ..Policy::default()
     };
     let entry = Entry::new(Single, policy, Position::START).unwrap();
-    node.submit(vec![Ask::PutRecord(Arc::new(entry).into(), Expected::Anything)]).await.unwrap();
+    node.submit(vec![Operation::PutRecord(Arc::new(entry).into(), Expected::Anything)])
+        .await
+        .unwrap();
     Proposals::new(node.environments.clone(), Checks::new(Arc::new(SystemClock)))
 }
 
 /// The proposal that Ana's ask becomes.
-async fn proposed(node: &Node, asks: Vec<Ask>) -> Proposal {
+async fn proposed(node: &TestNode, asks: Vec<Operation>) -> Proposal {
     let waits = node.submit(asks).await.unwrap_err();
     let CommitError::Proposed { answer, replayed: false } = waits else {
         panic!("{waits}")
@@ -57,7 +59,7 @@ fn after(proposal: &Proposal, while_: SignedDuration) -> Decision {
 
 #[tokio::test]
 async fn what_nobody_decided_on_in_time_is_neither_applied_nor_declined() {
-    let node = Node::start().await;
+    let node = TestNode::start().await;
     let proposals = guarded(&node).await;
     let proposal = proposed(&node, vec![percent("checkout", 10)]).await;
     let late = after(&proposal, SignedDuration::from_hours(24));
@@ -72,7 +74,7 @@ async fn what_nobody_decided_on_in_time_is_neither_applied_nor_declined() {
 
 #[tokio::test]
 async fn what_was_agreed_on_beforehand_waits_for_nobody() {
-    let node = Node::start().await;
+    let node = TestNode::start().await;
     guarded(&node).await;
     let draft = Draft {
         reason: Some("a trigger".to_owned()),
@@ -85,7 +87,7 @@ async fn what_was_agreed_on_beforehand_waits_for_nobody() {
 #[tokio::test]
 async fn an_approval_that_could_not_be_written_leaves_the_proposal_as_it_was() {
     let store = FaultyStore::new(MemoryStore::new());
-    let node = Node::over(Arc::clone(&store) as _).await;
+    let node = TestNode::over(Arc::clone(&store) as _).await;
     let proposals = guarded(&node).await;
     let proposal = proposed(&node, vec![percent("checkout", 10)]).await;
     let decision = after(&proposal, SignedDuration::from_secs(1));
@@ -101,7 +103,7 @@ async fn an_approval_that_could_not_be_written_leaves_the_proposal_as_it_was() {
 
 #[tokio::test]
 async fn the_oldest_that_were_decided_on_make_room_and_those_that_wait_never_do() {
-    let node = Node::start().await;
+    let node = TestNode::start().await;
     let proposals = guarded(&node).await;
     let declined = proposed(&node, vec![percent("declined", 10)]).await;
     let decision = after(&declined, SignedDuration::from_secs(1));

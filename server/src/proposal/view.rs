@@ -5,7 +5,7 @@ use ripcord_proto::proposal::{Proposal, ProposalState};
 use ripcord_sdk::engine::Compiled;
 
 use super::{Proposals, redo};
-use crate::commit::plan::Planned;
+use crate::commit::plan::PlannedCommit;
 use crate::commit::{Author, CommitError, Draft};
 use crate::rollback::{self, Comparison, Users};
 
@@ -35,10 +35,10 @@ impl Proposals {
         };
         let asks = redo::asks(&self.environments, None, &author, proposal).await.ok()?;
         let draft = Draft {
-            changes_served: super::changes_served(proposal),
+            killed_edit: super::changes_served(proposal),
             ..Draft::new(environment.clone(), author, asks)
         };
-        let Planned {
+        let PlannedCommit {
             before, after, mut touched, ..
         } = self.environments.plan(&draft).ok()?;
         // Nobody loses or changes what he was served by a flag that is new.

@@ -13,7 +13,7 @@ use ripcord_proto::{CheckpointName, Position, ReleaseName, limits};
 
 use crate::checkpoint::{self, Taking};
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Ask, CommitError, Expected};
+use crate::commit::{CommitError, Expected, Operation};
 
 /// Characters of a baseline's name that are left for the release's.
 const BASELINE_CHARACTERS: usize = limits::KEY_CHARACTERS - 16;
@@ -32,8 +32,8 @@ pub struct Beginning {
 }
 
 /// Takes the checkpoint that a release goes back to, and opens the release; both or neither.
-pub fn begin(beginning: Beginning) -> Ask {
-    Ask::decide(move |state| {
+pub fn begin(beginning: Beginning) -> Operation {
+    Operation::decide(move |state| {
         let taking = Taking {
             name: baseline(&state.records, &beginning.name)?,
             note: Some(format!("before release {}", beginning.name)),
@@ -53,27 +53,27 @@ pub fn begin(beginning: Beginning) -> Ask {
             last: None,
         };
         Ok(vec![
-            Ask::PutRecord(entry(release)?, Expected::Absent),
-            Ask::PutRecord(checkpoint::record(state, &taking)?, Expected::Absent),
+            Operation::PutRecord(entry(release)?, Expected::Absent),
+            Operation::PutRecord(checkpoint::record(state, &taking)?, Expected::Absent),
         ])
     })
 }
 
 /// Changes what a release says about itself. `expected` is the digest of the record that the caller read, where he names one.
-pub fn set(name: ReleaseName, patch: ReleasePatch, expected: Option<Digest>) -> Ask {
-    Ask::decide(move |state| {
+pub fn set(name: ReleaseName, patch: ReleasePatch, expected: Option<Digest>) -> Operation {
+    Operation::decide(move |state| {
         let release = open(&state.records, &name)?;
         let changed = Release {
             details: patch.apply(&release.details).map_err(CommitError::Invalid)?,
             ..release.clone()
         };
-        Ok(vec![Ask::PutRecord(entry(changed)?, expected_of(state, &name, expected))])
+        Ok(vec![Operation::PutRecord(entry(changed)?, expected_of(state, &name, expected))])
     })
 }
 
 /// Finishes a release: nothing joins it any more. One that is finished already stays as it is.
-pub fn finish(name: ReleaseName, by: Actor, at: Timestamp, expected: Option<Digest>) -> Ask {
-    Ask::decide(move |state| {
+pub fn finish(name: ReleaseName, by: Actor, at: Timestamp, expected: Option<Digest>) -> Operation {
+    Operation::decide(move |state| {
         let release = find(&state.records, &name)?;
         if release.state == ReleaseState::Finished {
             return Ok(Vec::new());
@@ -83,7 +83,7 @@ pub fn finish(name: ReleaseName, by: Actor, at: Timestamp, expected: Option<Dige
             finished: Some(Finished { by: by.clone(), at }),
             ..release.clone()
         };
-        Ok(vec![Ask::PutRecord(entry(finished)?, expected_of(state, &name, expected))])
+        Ok(vec![Operation::PutRecord(entry(finished)?, expected_of(state, &name, expected))])
     })
 }
 

@@ -13,8 +13,8 @@ use super::touched::of_hands;
 use super::{Beginning, begin, touched};
 use crate::audit::{Hand, Hands};
 use crate::commit::CommitError;
-use crate::commit::reversal::Mixed;
-use crate::environment::fixture::{Node, author, percent, production};
+use crate::commit::reversal::Authorship;
+use crate::environment::fixture::{TestNode, author, percent, production};
 
 fn name(name: &str) -> ReleaseName {
     ReleaseName::new(name).unwrap()
@@ -35,7 +35,7 @@ fn key(key: &str) -> FlagKey {
 
 #[tokio::test]
 async fn a_release_and_its_baseline_are_one_commit_and_a_name_that_is_taken_gets_a_number() {
-    let node = Node::start().await;
+    let node = TestNode::start().await;
     node.submit(vec![percent("a", 1)]).await.unwrap();
     let begun = node.submit(vec![begin(beginning("web-1"))]).await.unwrap();
     assert_eq!(begun.commit.unwrap().changes.len(), 2);
@@ -55,7 +55,7 @@ async fn a_release_and_its_baseline_are_one_commit_and_a_name_that_is_taken_gets
 
 #[tokio::test]
 async fn what_a_release_touched_is_told_with_what_it_left_and_whose_hands_were_in_it() {
-    let node = Node::start().await;
+    let node = TestNode::start().await;
     node.submit(vec![percent("a", 1), percent("b", 1), percent("c", 1)]).await.unwrap();
     node.submit(vec![begin(beginning("web-1"))]).await.unwrap();
     let own = async |asks| node.submit_to(Some("web-1"), "ci", asks).await.unwrap();
@@ -69,10 +69,10 @@ async fn what_a_release_touched_is_told_with_what_it_left_and_whose_hands_were_i
     let state = node.environments.state(&production()).unwrap();
     let now = |flag: &str| state.snapshot.flags.get(flag).map(|entry| *entry.digest());
     let (a, b) = (&found.flags["a"], &found.flags["b"]);
-    assert_eq!(a.left.mixed, Mixed::Own);
+    assert_eq!(a.left.mixed, Authorship::Own);
     assert_ne!(a.left.digest, now("a"), "somebody has changed it since");
     assert_eq!(a.foreign.iter().map(|by| by.actor.name.as_str()).collect::<Vec<_>>(), ["cy"]);
-    assert_eq!(b.left.mixed, Mixed::Others);
+    assert_eq!(b.left.mixed, Authorship::Others);
     assert_eq!(b.left.digest, now("b"));
     assert_eq!(b.foreign.iter().map(|by| by.actor.name.as_str()).collect::<Vec<_>>(), ["bo"]);
     let unknown = touched(&node.environments, &production(), &name("web-2")).await.unwrap_err();
@@ -112,6 +112,6 @@ fn a_rollback_of_a_release_and_the_way_forward_again_are_its_own_hand() {
     let touched = of_hands(&hands, &name("web-1"));
     let touch = &touched.flags["a"];
     assert_eq!(touch.left.digest, hands.flags["a"][2].left);
-    assert_eq!(touch.left.mixed, Mixed::Own);
+    assert_eq!(touch.left.mixed, Authorship::Own);
     assert_eq!(touch.foreign.len(), 1);
 }

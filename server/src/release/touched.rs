@@ -11,7 +11,7 @@ use ripcord_proto::{EnvironmentKey, FlagKey, ReleaseName, SegmentKey, Sequence};
 
 use crate::audit::{self, Hand, Hands};
 use crate::commit::CommitError;
-use crate::commit::reversal::{Left, Mixed};
+use crate::commit::reversal::{Authorship, TouchedFlag};
 use crate::environment::Environments;
 use crate::http::ApiError;
 use crate::store::{LogName, StoreError};
@@ -31,7 +31,7 @@ pub struct Touched {
 #[derive(Debug, Clone)]
 pub struct Touch {
     /// What it left last, and whether somebody else had changed it in between.
-    pub left: Left,
+    pub left: TouchedFlag,
     /// The commits of others since the baseline, before its last one and after, oldest first.
     pub foreign: Vec<Arc<ChangedBy>>,
 }
@@ -108,11 +108,11 @@ fn of_things<K: Ord + Clone>(things: &BTreeMap<K, Vec<Hand>>, is_own: impl Fn(&C
         let last = hands.iter().rposition(|hand| is_own(&hand.by))?;
         let before = hands.get(..last).unwrap_or_default();
         let mixed = if before.iter().all(|hand| is_own(&hand.by)) {
-            Mixed::Own
+            Authorship::Own
         } else {
-            Mixed::Others
+            Authorship::Others
         };
-        let left = Left {
+        let left = TouchedFlag {
             digest: hands.get(last)?.left,
             mixed,
         };

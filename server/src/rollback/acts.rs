@@ -12,7 +12,7 @@ use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Position, RollbackId};
 
 use super::{ladder, says};
-use crate::commit::{Ask, CommitError, Committed, Draft, Expected};
+use crate::commit::{CommitError, Committed, Draft, Expected, Operation};
 use crate::environment::Environments;
 use crate::http::ApiError;
 
@@ -104,9 +104,9 @@ pub async fn amend(
             return Err(CommitError::NoRecord(key).into());
         };
         let next = Entry::new(id.clone(), change(rollback)?, Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
-        let put = Ask::PutRecord(Arc::new(next).into(), Expected::Digest(*entry.digest()));
+        let put = Operation::PutRecord(Arc::new(next).into(), Expected::Digest(*entry.digest()));
         let draft = Draft {
-            asks: vec![put],
+            operations: vec![put],
             ..draft.clone()
         };
         match environments.submit(draft).await {

@@ -17,8 +17,8 @@ use super::order::Order;
 use super::prepare::Prepared;
 use super::stale;
 use crate::check::Checks;
-use crate::commit::reversal::Reach;
-use crate::commit::{Call, CommitError, Committed, Draft, Made, probes};
+use crate::commit::reversal::ReversalScope;
+use crate::commit::{Applied, CommitError, Committed, Draft, IdempotentCall, probes};
 use crate::environment::Environments;
 use crate::http::ApiError;
 
@@ -35,7 +35,7 @@ pub struct Done {
 }
 
 /// The record that a rollback's commit made, as it goes into the answer.
-pub fn answer_of(made: &Made) -> Option<&Arc<Entry<Rollback>>> {
+pub fn answer_of(made: &Applied) -> Option<&Arc<Entry<Rollback>>> {
     made.changes
         .iter()
         .filter_map(Change::record)
@@ -43,7 +43,7 @@ pub fn answer_of(made: &Made) -> Option<&Arc<Entry<Rollback>>> {
 }
 
 /// The rollback that an idempotent call made before, where it did.
-pub fn replayed(environments: &Environments, environment: &EnvironmentKey, call: &Call) -> Result<Option<Done>, ApiError> {
+pub fn replayed(environments: &Environments, environment: &EnvironmentKey, call: &IdempotentCall) -> Result<Option<Done>, ApiError> {
     let Some(answer) = environments.answered(environment, call)? else {
         return Ok(None);
     };
@@ -135,7 +135,7 @@ fn done(environments: &Environments, environment: &EnvironmentKey, committed: Co
 }
 
 /// A refusal with the commands that make a scope safe while the store is away: kills wait for nothing.
-pub fn with_kills(refusal: &ApiError, scope: &Scope, reach: Option<&Reach>) -> ApiError {
+pub fn with_kills(refusal: &ApiError, scope: &Scope, reach: Option<&ReversalScope>) -> ApiError {
     let mut problem = refusal.problem().clone();
     let commands = commands(scope, reach);
     let _ = write!(
@@ -151,13 +151,13 @@ pub fn with_kills(refusal: &ApiError, scope: &Scope, reach: Option<&Reach>) -> A
     problem.with("commands", commands).into()
 }
 
-fn commands(scope: &Scope, reach: Option<&Reach>) -> Vec<String> {
+fn commands(scope: &Scope, reach: Option<&ReversalScope>) -> Vec<String> {
     let flag = |key: &FlagKey| format!("ripcord kill {key}");
     match (scope, reach) {
         (Scope::Environment, _) => vec!["ripcord kill --all".to_owned()],
         (Scope::Flags(flags), _) => flags.iter().map(flag).collect(),
         (Scope::Tags(tags), _) => tags.iter().map(|tag| format!("ripcord kill --tag {tag}")).collect(),
-        (Scope::Release(_) | Scope::Rollback(_) | Scope::Rollout(_), Some(Reach::Left(left))) => left.keys().map(flag).collect(),
+        (Scope::Release(_) | Scope::Rollback(_) | Scope::Rollout(_), Some(ReversalScope::Touched(left))) => left.keys().map(flag).collect(),
         (Scope::Release(_) | Scope::Rollback(_) | Scope::Rollout(_), _) => vec!["ripcord kill FLAG".to_owned()],
     }
 }

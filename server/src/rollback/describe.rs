@@ -13,7 +13,7 @@ use super::prepare::Prepared;
 use super::words;
 use crate::audit::Hands;
 use crate::commit::CommitError;
-use crate::commit::reversal::{Cap, Conflict, Decision, Move, Preview, Thing, Way, Why};
+use crate::commit::reversal::{Conflict, ConflictReason, ExposureCap, FlagOrSegment, FlagReversal, ReversalDecision, RollbackPreview, StageMethod};
 
 /// What the log knows of whose hands things went through, for a plan.
 pub(super) struct Known<'a> {
@@ -28,7 +28,7 @@ impl Known<'_> {
     }
 
     /// Flags that change, in words.
-    pub(super) fn flags(&self, decision: &Decision, shares: &BTreeMap<FlagKey, FlagShare>) -> Vec<FlagView> {
+    pub(super) fn flags(&self, decision: &ReversalDecision, shares: &BTreeMap<FlagKey, FlagShare>) -> Vec<FlagView> {
         decision
             .flags
             .iter()
@@ -36,7 +36,7 @@ impl Known<'_> {
             .collect()
     }
 
-    fn flag(&self, step: &Move, users: FlagShare) -> FlagView {
+    fn flag(&self, step: &FlagReversal, users: FlagShare) -> FlagView {
         let (from, to) = (step.from.as_deref(), &step.to);
         let (is, then) = (from.and_then(|from| from.value().ok()), to.value().ok());
         FlagView {
@@ -55,18 +55,18 @@ impl Known<'_> {
     }
 
     /// What stays as it is, and by whom it was changed.
-    pub(super) fn conflicts(&self, decision: &Decision) -> Vec<ConflictView> {
+    pub(super) fn conflicts(&self, decision: &ReversalDecision) -> Vec<ConflictView> {
         decision.conflicts.iter().map(|conflict| self.conflict(conflict)).collect()
     }
 
     fn conflict(&self, conflict: &Conflict) -> ConflictView {
         let why = conflict.why.as_str().to_owned();
         match &conflict.thing {
-            Thing::Flag(key) => {
+            FlagOrSegment::Flag(key) => {
                 let between = || self.prepared.foreign.get(key).map(Arc::clone).map(|by| ChangedBy::clone(&by));
                 let changed = match conflict.why {
-                    Why::ChangedBetween => between(),
-                    Why::ChangedSince | Why::SegmentDiffers => self.last_of_flag(key).or_else(between),
+                    ConflictReason::ChangedBetween => between(),
+                    ConflictReason::ChangedSince | ConflictReason::SegmentDiffers => self.last_of_flag(key).or_else(between),
                 };
                 ConflictView {
                     flag: Some(key.clone()),
@@ -75,7 +75,7 @@ impl Known<'_> {
                     changed,
                 }
             }
-            Thing::Segment(key) => ConflictView {
+            FlagOrSegment::Segment(key) => ConflictView {
                 flag: None,
                 segment: Some(key.clone()),
                 why,
@@ -91,7 +91,7 @@ impl Known<'_> {
 }
 
 /// Segments that change.
-pub(super) fn segments(decision: &Decision, now: &Snapshot) -> Vec<SegmentStep> {
+pub(super) fn segments(decision: &ReversalDecision, now: &Snapshot) -> Vec<SegmentStep> {
     let back = decision.segments.iter().chain(&decision.missing);
     let step = |entry: &Arc<ripcord_proto::table::Entry<ripcord_proto::Segment>>| SegmentStep {
         key: entry.key().clone(),
@@ -104,12 +104,12 @@ pub(super) fn segments(decision: &Decision, now: &Snapshot) -> Vec<SegmentStep> 
 }
 
 /// The settings, where they change.
-pub(super) fn settings(decision: &Decision, now: &Snapshot) -> Option<SettingsStep> {
+pub(super) fn settings(decision: &ReversalDecision, now: &Snapshot) -> Option<SettingsStep> {
     decision.settings.map(|to| SettingsStep { from: now.settings, to })
 }
 
 /// One-way doors, and which of them the order named.
-pub(super) fn doors(decision: &Decision, prepared: &Prepared) -> Vec<OneWayView> {
+pub(super) fn doors(decision: &ReversalDecision, prepared: &Prepared) -> Vec<OneWayView> {
     let doors = decision.doors.iter().map(|door| OneWayView {
         flag: door.flag.clone(),
         from: door.one_way.from.clone(),
@@ -121,7 +121,7 @@ pub(super) fn doors(decision: &Decision, prepared: &Prepared) -> Vec<OneWayView>
 }
 
 /// Flags that stay killed.
-pub(super) fn killed(preview: &Preview) -> Vec<KilledView> {
+pub(super) fn killed(preview: &RollbackPreview) -> Vec<KilledView> {
     let killed = preview.killed.iter().map(|killed| KilledView {
         flag: killed.flag.clone(),
         kills: killed.kills.clone(),
@@ -131,7 +131,7 @@ pub(super) fn killed(preview: &Preview) -> Vec<KilledView> {
 }
 
 /// Flags for which rules cannot say it.
-pub(super) fn cannot(decision: &Decision) -> Vec<CannotView> {
+pub(super) fn cannot(decision: &ReversalDecision) -> Vec<CannotView> {
     let cannot = decision.cannot.iter().map(|cannot| CannotView {
         flag: cannot.flag.clone(),
         why: cannot.why.clone(),
@@ -140,8 +140,8 @@ pub(super) fn cannot(decision: &Decision) -> Vec<CannotView> {
 }
 
 /// The steps of a ladder, and what each changes.
-pub(super) fn ladder(ladder: &Ladder, decision: &Decision, now: &Snapshot) -> Result<LadderView, CommitError> {
-    let caps: Result<Vec<Cap>, _> = ladder.steps.iter().map(|percent| Cap::percent(*percent)).collect();
+pub(super) fn ladder(ladder: &Ladder, decision: &ReversalDecision, now: &Snapshot) -> Result<LadderView, CommitError> {
+    let caps: Result<Vec<ExposureCap>, _> = ladder.steps.iter().map(|percent| ExposureCap::percent(*percent)).collect();
     let counts = decision.by_step(&caps.map_err(CommitError::Invalid)?, now.position)?;
     let percents = ladder.steps.iter().copied().map(Some).chain([None]);
     let steps = percents.zip(counts).zip(0_u64..).map(|((percent, flags), place)| StepView {
@@ -149,11 +149,11 @@ pub(super) fn ladder(ladder: &Ladder, decision: &Decision, now: &Snapshot) -> Re
         after_seconds: place * ladder.every_seconds,
         flags: flags as u64,
     });
-    let of = |way: Way| decision.flags.iter().filter(move |step| step.way == way).map(|step| step.key.clone()).collect();
+    let of = |way: StageMethod| decision.flags.iter().filter(move |step| step.way == way).map(|step| step.key.clone()).collect();
     Ok(LadderView {
         every_seconds: ladder.every_seconds,
         steps: steps.collect(),
-        whole: of(Way::Whole),
-        last: of(Way::Last),
+        whole: of(StageMethod::Whole),
+        last: of(StageMethod::Last),
     })
 }

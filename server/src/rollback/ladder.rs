@@ -10,7 +10,7 @@ use ripcord_proto::{EnvironmentKey, FlagKey, Snapshot};
 
 use super::progress::Progress;
 use super::says;
-use crate::commit::reversal::{Left, Mixed, Reach, Reversal};
+use crate::commit::reversal::{Authorship, Reversal, ReversalScope, TouchedFlag};
 use crate::store::StoreError;
 
 /// What came of looking for the next step.
@@ -68,13 +68,13 @@ pub(super) async fn step(progress: &Progress, environment: &EnvironmentKey, roll
         if now.as_ref().is_some_and(|now| digest(&now.snapshot, key) != left) {
             record.skipped.insert(key.clone());
         } else {
-            let mixed = Mixed::Own;
-            reach.insert(key.clone(), Left { digest: left, mixed });
+            let mixed = Authorship::Own;
+            reach.insert(key.clone(), TouchedFlag { digest: left, mixed });
         }
     }
     record.skipped.extend(left_out.iter().cloned());
     Ok(Stepping::Commit(Box::new(Reversal {
-        reach: Reach::Left(reach),
+        reach: ReversalScope::Touched(reach),
         segment: rollback.segment.clone(),
         target: Arc::new(target.snapshot),
         cap,

@@ -9,7 +9,7 @@ use super::prepare::{PrepareError, Prepared};
 pub use super::share::Users;
 use super::share::{self, Comparison};
 use crate::audit;
-use crate::commit::reversal::{Preview, Way};
+use crate::commit::reversal::{RollbackPreview, StageMethod};
 use crate::environment::Environments;
 use crate::store::LogName;
 
@@ -63,7 +63,7 @@ fn compiled(environments: &Environments, prepared: &Prepared) -> Compiled {
     }
 }
 
-fn warnings(prepared: &Prepared, preview: &Preview, users: UserShare) -> Vec<String> {
+fn warnings(prepared: &Prepared, preview: &RollbackPreview, users: UserShare) -> Vec<String> {
     let decision = &preview.decision;
     let mut warnings = Vec::new();
     if decision.reached == 0 {
@@ -90,7 +90,7 @@ fn warnings(prepared: &Prepared, preview: &Preview, users: UserShare) -> Vec<Str
         warnings.push("Kills stay: the killed flags go on serving their safe variant until `ripcord restore` lifts the kill.".to_owned());
     }
     if prepared.reversal.record.ladder.is_some() {
-        let whole = decision.flags.iter().filter(|step| step.way == Way::Whole).count();
+        let whole = decision.flags.iter().filter(|step| step.way == StageMethod::Whole).count();
         if whole > 0 {
             warnings.push(format!(
                 "Flags that go back whole at the first step, since more than the weights of one split differs: {whole}."

@@ -16,7 +16,7 @@ use super::progress::Progress;
 use super::says;
 use crate::commit::reversal::Reversal;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Approval, Ask, ChangesServed, CommitError, Committed, Draft, Expected};
+use crate::commit::{Approval, CommitError, Committed, Draft, Expected, KilledEdit, Operation};
 use crate::driver::Token;
 
 /// How long until a store that was away is tried again.
@@ -181,9 +181,9 @@ impl Procedure<'_> {
         let Ok(put) = Entry::new(self.id.clone(), next, Position::START) else {
             return;
         };
-        let put = Ask::PutRecord(Arc::new(put).into(), Expected::Digest(*entry.digest()));
+        let put = Operation::PutRecord(Arc::new(put).into(), Expected::Digest(*entry.digest()));
         let reason = format!("rollback {}: {}", self.id, state.as_str());
-        match self.submit(reason, vec![token.ask(), put], ChangesServed::Refuse).await {
+        match self.submit(reason, vec![token.ask(), put], KilledEdit::Refuse).await {
             Ok(_) if was != Ok(state) => {
                 tracing::info!(env = %self.environment, rollback = %self.id, state = state.as_str(), says = told.says, "rollback");
                 says::meter(self.environment, &told);
@@ -197,15 +197,15 @@ impl Procedure<'_> {
     async fn step(&mut self, token: Token, entry: &Arc<Entry<Rollback>>, reversal: Reversal) {
         let record = reversal.record.clone();
         let served = if record.latitude.changes_served {
-            ChangesServed::Accept
+            KilledEdit::Accept
         } else {
-            ChangesServed::Refuse
+            KilledEdit::Refuse
         };
         let reason = format!("rollback {}: {}", self.id, ladder::step_in_words(&record));
         let Ok(rollback) = entry.value() else { return };
         // Putting the record as it is changes nothing, and refuses where it is another one by now.
-        let unmoved = Ask::PutRecord(Arc::clone(entry).into(), Expected::Digest(*entry.digest()));
-        let asks = vec![token.ask(), unmoved, Ask::Rollback(Box::new(reversal))];
+        let unmoved = Operation::PutRecord(Arc::clone(entry).into(), Expected::Digest(*entry.digest()));
+        let asks = vec![token.ask(), unmoved, Operation::Rollback(Box::new(reversal))];
         match self.submit(reason, asks, served).await {
             Ok(committed) => {
                 let (revision, step) = (committed.position.revision.0, ladder::step_in_words(&record));
@@ -223,10 +223,10 @@ impl Procedure<'_> {
         }
     }
 
-    async fn submit(&self, reason: String, asks: Vec<Ask>, changes_served: ChangesServed) -> Result<Committed, CommitError> {
+    async fn submit(&self, reason: String, asks: Vec<Operation>, changes_served: KilledEdit) -> Result<Committed, CommitError> {
         let draft = Draft {
             reason: Some(reason),
-            changes_served,
+            killed_edit: changes_served,
             // What a rollback does to its end was agreed on when it began.
             approval: Approval::Agreed,
             ..Draft::new(self.environment.clone(), self.progress.drivers.author(), asks)

@@ -22,7 +22,7 @@ use super::procedure::{self, Found};
 use crate::check::Checks;
 use crate::clock::Clock;
 use crate::driver::Drivers;
-use crate::environment::{Environments, Place};
+use crate::environment::{EnvironmentTask, Environments};
 use crate::fleet::Fleet;
 use crate::outcome::{Outcomes, PeerOutcomes};
 
@@ -54,8 +54,8 @@ impl Progress {
         self.environments.clock()
     }
 
-    async fn drive(self, place: Place) {
-        let Place { environment, mut states } = place;
+    async fn drive(self, place: EnvironmentTask) {
+        let EnvironmentTask { environment, mut states } = place;
         let mut under_way = BTreeSet::<RollbackId>::new();
         let mut procedures = FuturesUnordered::new();
         let mut looked_at: Option<Arc<Records>> = None;

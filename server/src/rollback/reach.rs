@@ -13,7 +13,7 @@ use super::PrepareError;
 use crate::audit::{self, Hands};
 use crate::checkpoint::Resolved;
 use crate::commit::CommitError;
-use crate::commit::reversal::{Left, Mixed, Reach};
+use crate::commit::reversal::{Authorship, ReversalScope, TouchedFlag};
 use crate::commit::state::EnvironmentState;
 use crate::environment::Environments;
 use crate::release;
@@ -21,15 +21,15 @@ use crate::store::LogName;
 
 /// What a scope reaches.
 pub(super) struct Reached {
-    pub(super) reach: Reach,
+    pub(super) reach: ReversalScope,
     /// For flags in which others had a hand: the last commit of theirs.
     pub(super) foreign: BTreeMap<FlagKey, Arc<ChangedBy>>,
     /// Segments that an earlier rollback put back and nobody has changed since: undoing it takes them along.
     pub(super) segments: BTreeSet<SegmentKey>,
 }
 
-impl From<Reach> for Reached {
-    fn from(reach: Reach) -> Self {
+impl From<ReversalScope> for Reached {
+    fn from(reach: ReversalScope) -> Self {
         Self {
             reach,
             foreign: BTreeMap::new(),
@@ -47,16 +47,16 @@ pub(super) async fn reached(
     scope: &Scope,
 ) -> Result<Reached, PrepareError> {
     match scope {
-        Scope::Environment => Ok(Reach::Environment.into()),
-        Scope::Tags(tags) => Ok(Reach::Tags(tags.clone()).into()),
+        Scope::Environment => Ok(ReversalScope::Environment.into()),
+        Scope::Tags(tags) => Ok(ReversalScope::Tags(tags.clone()).into()),
         Scope::Flags(flags) => {
             let known = |key: &&FlagKey| now.snapshot.flags.get(key.as_str()).is_some() || target.state.snapshot.flags.get(key.as_str()).is_some();
             match flags.iter().find(|key| !known(key)) {
                 Some(unknown) => Err(CommitError::NoFlag(unknown.clone()).into()),
-                None => Ok(Reach::Flags(flags.clone()).into()),
+                None => Ok(ReversalScope::Flags(flags.clone()).into()),
             }
         }
-        Scope::Rollout(id) => Ok(Reach::Flags(BTreeSet::from([rollout(now, id)?.plan.flag.clone()])).into()),
+        Scope::Rollout(id) => Ok(ReversalScope::Flags(BTreeSet::from([rollout(now, id)?.plan.flag.clone()])).into()),
         Scope::Release(name) => {
             let touched = release::touched(environments, environment, name).await?;
             let foreign = touched
@@ -66,7 +66,7 @@ pub(super) async fn reached(
             let foreign = foreign.collect();
             let left = touched.flags.into_iter().map(|(key, touch)| (key, touch.left)).collect();
             Ok(Reached {
-                reach: Reach::Left(left),
+                reach: ReversalScope::Touched(left),
                 foreign,
                 segments: BTreeSet::new(),
             })
@@ -105,12 +105,12 @@ fn of_rollback(hands: &Hands, rollback: &Rollback) -> Reached {
         };
         let (before, after) = hands.split_at(last);
         let mixed = if before.iter().skip_while(|hand| !is_own(&hand.by)).all(|hand| is_own(&hand.by)) {
-            Mixed::Own
+            Authorship::Own
         } else {
-            Mixed::Others
+            Authorship::Others
         };
         let digest = after.first().and_then(|hand| hand.left);
-        left.insert(key.clone(), Left { digest, mixed });
+        left.insert(key.clone(), TouchedFlag { digest, mixed });
         if let Some(hand) = hands.iter().rev().find(|hand| !is_own(&hand.by)) {
             foreign.insert(key.clone(), Arc::clone(&hand.by));
         }
@@ -120,7 +120,7 @@ fn of_rollback(hands: &Hands, rollback: &Rollback) -> Reached {
         last.is_some_and(|hand| is_own(&hand.by))
     };
     Reached {
-        reach: Reach::Left(left),
+        reach: ReversalScope::Touched(left),
         foreign,
         segments: rollback.segments.iter().filter(untouched).cloned().collect(),
     }

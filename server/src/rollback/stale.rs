@@ -9,8 +9,8 @@ use super::order::Order;
 use super::prepare::{PrepareError, Prepared, prepare};
 use crate::audit;
 use crate::commit::Author;
-use crate::commit::log::LogState as _;
 use crate::commit::state::EnvironmentState;
+use crate::commit::traits::LogState as _;
 use crate::environment::Environments;
 use crate::store::LogName;
 

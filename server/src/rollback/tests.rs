@@ -22,15 +22,15 @@ use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Position, RollbackId};
 use super::progress::Progress;
 use crate::check::Checks;
 use crate::clock::{Clock, SystemClock};
-use crate::commit::reversal::{Reach, Reversal};
-use crate::commit::{Answerer, Ask, Author, CommitError, Committed, Draft, Expected};
+use crate::commit::reversal::{Reversal, ReversalScope};
+use crate::commit::{Author, CommitError, Committed, Draft, Expected, Operation, ResponseBuilder};
 use crate::driver::{Alone, Drivers, Presence};
-use crate::environment::{Environments, Orphans, Rooms};
+use crate::environment::{EnvironmentDeps, Environments, Orphans};
 use crate::fleet::{Fleet, FleetSettings, Membership, NewMember, NoPeers, Transport};
 use crate::outcome::{NoPeerOutcomes, Outcomes};
 use crate::snapshot::board::Board;
 use crate::store::memory::MemoryStore;
-use crate::system::{SystemAsk, SystemDraft};
+use crate::system::{SystemDraft, SystemOperation};
 use crate::tasks::TaskSet;
 
 pub(super) fn production() -> EnvironmentKey {
@@ -78,7 +78,7 @@ impl World {
             since: tokio::time::Instant::now(),
         });
         let board = Arc::new(Board::default());
-        let rooms = Rooms {
+        let rooms = EnvironmentDeps {
             store: Arc::new(MemoryStore::new()),
             board: Arc::clone(&board),
             clock: Arc::clone(&clock),
@@ -94,9 +94,9 @@ impl World {
         let draft = SystemDraft {
             author: author(),
             reason: None,
-            asks: vec![SystemAsk::CreateEnvironment(record)],
+            operations: vec![SystemOperation::CreateEnvironment(record)],
             call: None,
-            answer: Answerer::nothing(),
+            answer: ResponseBuilder::nothing(),
         };
         environments.submit_system(draft).await.unwrap();
         let world = Self {
@@ -129,7 +129,7 @@ impl World {
         self.drive("a", Arc::new(Alone));
     }
 
-    pub(super) async fn submit(&self, asks: Vec<Ask>) -> Result<Committed, CommitError> {
+    pub(super) async fn submit(&self, asks: Vec<Operation>) -> Result<Committed, CommitError> {
         let draft = Draft {
             reason: Some("a test".to_owned()),
             ..Draft::new(production(), author(), asks)
@@ -149,12 +149,12 @@ impl World {
         });
         let flag = Flag::parse(&flag.to_string()).unwrap();
         let key = FlagKey::new(key).unwrap();
-        self.submit(vec![Ask::PutFlag(key, Box::new(flag))]).await.unwrap().position
+        self.submit(vec![Operation::PutFlag(key, Box::new(flag))]).await.unwrap().position
     }
 
     pub(super) async fn policy(&self, policy: Policy) {
         let entry = Entry::new(Single, policy, Position::START).unwrap();
-        let put = Ask::PutRecord(Arc::new(entry).into(), Expected::Anything);
+        let put = Operation::PutRecord(Arc::new(entry).into(), Expected::Anything);
         self.submit(vec![put]).await.unwrap();
     }
 
@@ -213,13 +213,13 @@ impl World {
             },
         };
         let reversal = Reversal {
-            reach: Reach::Flags(flags),
+            reach: ReversalScope::Flags(flags),
             segment: None,
             target: Arc::new(target.snapshot),
             cap: steps.first().copied(),
             record,
         };
-        self.submit(vec![Ask::Rollback(Box::new(reversal))]).await.unwrap();
+        self.submit(vec![Operation::Rollback(Box::new(reversal))]).await.unwrap();
         id
     }
 

@@ -11,7 +11,7 @@ use super::acts::WrongState;
 use super::commit::{Done, ask_probes, concluded, replayed};
 use super::{Order, prepare, says};
 use crate::check::Checks;
-use crate::commit::{Ask, ChangesServed, CommitError, Draft, Expected};
+use crate::commit::{CommitError, Draft, Expected, KilledEdit, Operation};
 use crate::environment::Environments;
 use crate::http::ApiError;
 
@@ -46,14 +46,14 @@ pub async fn commit(environments: &Environments, checks: &Checks, draft: &Draft,
         let undone = Entry::new(id.clone(), undone, Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
         let draft = Draft {
             reason: Some(order.in_words(&record.target)),
-            asks: vec![
-                Ask::Rollback(Box::new(prepared.reversal.clone())),
-                Ask::PutRecord(Arc::new(undone).into(), Expected::Digest(*entry.digest())),
+            operations: vec![
+                Operation::Rollback(Box::new(prepared.reversal.clone())),
+                Operation::PutRecord(Arc::new(undone).into(), Expected::Digest(*entry.digest())),
             ],
-            changes_served: if order.latitude.changes_served {
-                ChangesServed::Accept
+            killed_edit: if order.latitude.changes_served {
+                KilledEdit::Accept
             } else {
-                ChangesServed::Refuse
+                KilledEdit::Refuse
             },
             ..draft.clone()
         };

@@ -15,7 +15,7 @@ use super::moves::{self, Member};
 use super::transition::{self, Seen};
 use super::{says, window};
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Ask, CommitError, Decider};
+use crate::commit::{CommitError, Operation, Precheck};
 
 /// Something that is done to a rollout that was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,12 +71,12 @@ pub fn begun(plan: Plan, id: RolloutId, word: Word) -> Result<Rollout, Faults> {
 }
 
 /// What starts a rollout; refused where the flag cannot follow the plan, is killed, or is moved already.
-pub fn start(rollout: Rollout) -> Ask {
+pub fn start(rollout: Rollout) -> Operation {
     moves::begin(rollout)
 }
 
 /// What does `act`, decided on the record that the commit finds.
-pub fn ask(id: RolloutId, act: Act, word: Word) -> Ask {
+pub fn ask(id: RolloutId, act: Act, word: Word) -> Operation {
     let kept = match act {
         Act::Resume => Some(Asked::ResumeRollout {
             rollout: id.clone(),
@@ -121,10 +121,10 @@ pub fn ask(id: RolloutId, act: Act, word: Word) -> Ask {
         }
     };
     match act {
-        Act::Rollback => Ask::DecideNow(Decider::new(decide)),
+        Act::Rollback => Operation::DecideNow(Precheck::new(decide)),
         Act::Pause | Act::Resume | Act::Advance | Act::Abort | Act::Approve => {
-            let decider = Decider::new(decide);
-            Ask::Decide(match kept {
+            let decider = Precheck::new(decide);
+            Operation::Decide(match kept {
                 Some(kept) => decider.kept_as(kept),
                 None => decider,
             })
@@ -140,7 +140,7 @@ fn seen(entry: &ripcord_proto::table::Entry<Rollout>) -> Seen {
     }
 }
 
-fn aborted(entry: &ripcord_proto::table::Entry<Rollout>, reason: String, now: Timestamp) -> Result<Ask, CommitError> {
+fn aborted(entry: &ripcord_proto::table::Entry<Rollout>, reason: String, now: Timestamp) -> Result<Operation, CommitError> {
     let Ok(rollout) = entry.value() else {
         return Err(CommitError::NoRecord(RecordKey::Rollout(entry.key().clone())));
     };

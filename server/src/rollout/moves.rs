@@ -19,7 +19,7 @@ use super::says;
 use super::step;
 use super::transition::{self, Seen};
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Approval, Ask, Author, CommitError, Decider, Draft, Expected, probes};
+use crate::commit::{Approval, Author, CommitError, Draft, Expected, Operation, Precheck, probes};
 use crate::driver::Token;
 
 /// A rollout as it was when something was decided for it.
@@ -30,7 +30,7 @@ pub(super) struct Member {
 }
 
 /// A draft of the node that drives.
-pub(super) fn draft(environment: &EnvironmentKey, author: Author, release: Option<ReleaseName>, reason: String, asks: Vec<Ask>) -> Draft {
+pub(super) fn draft(environment: &EnvironmentKey, author: Author, release: Option<ReleaseName>, reason: String, asks: Vec<Operation>) -> Draft {
     Draft {
         reason: Some(reason),
         release,
@@ -41,18 +41,18 @@ pub(super) fn draft(environment: &EnvironmentKey, author: Author, release: Optio
 }
 
 /// The record of `entry` shall be `next`, if it still is what it was.
-pub(super) fn put(entry: &Entry<Rollout>, next: Rollout) -> Result<Ask, CommitError> {
+pub(super) fn put(entry: &Entry<Rollout>, next: Rollout) -> Result<Operation, CommitError> {
     put_at(next, Expected::Digest(*entry.digest()))
 }
 
 /// A record shall be so.
-pub(super) fn put_at(next: Rollout, expected: Expected) -> Result<Ask, CommitError> {
+pub(super) fn put_at(next: Rollout, expected: Expected) -> Result<Operation, CommitError> {
     let entry = Entry::new(next.id.clone(), next, Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
-    Ok(Ask::PutRecord(Arc::new(entry).into(), expected))
+    Ok(Operation::PutRecord(Arc::new(entry).into(), expected))
 }
 
 /// All `members` take their next step, together.
-pub(super) fn enter(token: Token, members: Vec<Member>, now: Timestamp) -> Vec<Ask> {
+pub(super) fn enter(token: Token, members: Vec<Member>, now: Timestamp) -> Vec<Operation> {
     let decide = move |state: &EnvironmentState| {
         let position = next_position(state);
         let mut asks = Vec::new();
@@ -61,10 +61,10 @@ pub(super) fn enter(token: Token, members: Vec<Member>, now: Timestamp) -> Vec<A
         }
         Ok(asks)
     };
-    vec![token.ask(), Ask::decide(decide)]
+    vec![token.ask(), Operation::decide(decide)]
 }
 
-fn step_of(state: &EnvironmentState, member: &Member, position: Position, now: Timestamp) -> Result<Vec<Ask>, CommitError> {
+fn step_of(state: &EnvironmentState, member: &Member, position: Position, now: Timestamp) -> Result<Vec<Operation>, CommitError> {
     let rollout = current(state, member)?;
     let key = &rollout.plan.flag;
     let moved_on = || CommitError::RecordMoved(RecordKey::Rollout(rollout.id.clone()));
@@ -79,12 +79,12 @@ fn step_of(state: &EnvironmentState, member: &Member, position: Position, now: T
     let position = Some(position).filter(|_| made.flag != *flag);
     let mut next = transition::entered(rollout, &member.seen, made.moved, position, now);
     next.before.get_or_insert_with(|| target(state));
-    Ok(vec![Ask::PutFlag(key.clone(), Box::new(made.flag)), put(&member.entry, next)?])
+    Ok(vec![Operation::PutFlag(key.clone(), Box::new(made.flag)), put(&member.entry, next)?])
 }
 
 /// What `members` moved goes back, and only that, ahead of everything that is queued. Where a flag changes by that, a rollback is
 /// recorded in the same commit, which then is seen through to its proof like any other.
-pub(super) fn take_back(members: Vec<(Member, String)>, by: Actor, now: Timestamp) -> Ask {
+pub(super) fn take_back(members: Vec<(Member, String)>, by: Actor, now: Timestamp) -> Operation {
     let id = RollbackId::from_parts(u64::try_from(now.as_millisecond()).unwrap_or_default(), random());
     let decide = move |state: &EnvironmentState| {
         let mut ways = Vec::with_capacity(members.len());
@@ -104,15 +104,15 @@ pub(super) fn take_back(members: Vec<(Member, String)>, by: Actor, now: Timestam
                 way.next.reason = says::proven(&way.next.reason, &id);
             }
             asks.push(put(&way.entry, way.next)?);
-            asks.extend(way.flag.map(|flag| Ask::PutFlag(flag.0, Box::new(flag.1))));
+            asks.extend(way.flag.map(|flag| Operation::PutFlag(flag.0, Box::new(flag.1))));
         }
         if let Some(record) = record {
             let entry = Entry::new(id.clone(), record, Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
-            asks.push(Ask::PutRecord(Arc::new(entry).into(), Expected::Absent));
+            asks.push(Operation::PutRecord(Arc::new(entry).into(), Expected::Absent));
         }
         Ok(asks)
     };
-    Ask::DecideNow(Decider::new(decide))
+    Operation::DecideNow(Precheck::new(decide))
 }
 
 /// How one rollout goes back.
@@ -185,7 +185,7 @@ fn target(state: &EnvironmentState) -> Target {
 }
 
 /// A new rollout, unless another one moves its flag already.
-pub(super) fn begin(rollout: Rollout) -> Ask {
+pub(super) fn begin(rollout: Rollout) -> Operation {
     let kept = Asked::StartRollout(Box::new(rollout.clone()));
     let decide = move |state: &EnvironmentState| {
         if let Some(other) = live_on(state, &rollout.plan.flag) {
@@ -208,12 +208,12 @@ pub(super) fn begin(rollout: Rollout) -> Ask {
         asks.push(put_at(rollout.clone(), Expected::Absent)?);
         Ok(asks)
     };
-    Ask::Decide(Decider::new(decide).kept_as(kept))
+    Operation::Decide(Precheck::new(decide).kept_as(kept))
 }
 
 /// What takes out the oldest rollouts of those that are over, beyond those that are kept. One whose release others are still bound to
 /// stays, since it goes back with them.
-fn surplus(state: &EnvironmentState) -> Vec<Ask> {
+fn surplus(state: &EnvironmentState) -> Vec<Operation> {
     let rollouts = || state.records.rollouts.iter().filter_map(|entry| Some((entry, entry.value().ok()?)));
     let live: Vec<&ReleaseName> = rollouts()
         .filter(|(_, rollout)| !rollout.state.is_final())
@@ -223,7 +223,7 @@ fn surplus(state: &EnvironmentState) -> Vec<Ask> {
     let over: Vec<_> = rollouts().filter(|(_, rollout)| rollout.state.is_final()).collect();
     let oldest = over.iter().take(over.len().saturating_sub(limits::ROLLOUTS_KEPT));
     let gone = oldest.filter(|(_, rollout)| !is_bound(rollout));
-    gone.map(|(entry, rollout)| Ask::DeleteRecord(RecordKey::Rollout(rollout.id.clone()), Expected::Digest(*entry.digest())))
+    gone.map(|(entry, rollout)| Operation::DeleteRecord(RecordKey::Rollout(rollout.id.clone()), Expected::Digest(*entry.digest())))
         .collect()
 }
 

@@ -35,7 +35,7 @@ use super::decide::{self, Heard, Next, View};
 use super::{Rollouts, moves, says, step, window};
 use crate::commit::state::EnvironmentState;
 use crate::driver::Token;
-use crate::environment::Place;
+use crate::environment::EnvironmentTask;
 
 /// How often a node that does not drive looks whether it should.
 const ASIDE: Duration = Duration::from_secs(1);
@@ -65,7 +65,7 @@ struct Desk {
 }
 
 /// Tends an environment's rollouts for as long as there is one.
-pub(super) async fn run(rollouts: Rollouts, place: Place) {
+pub(super) async fn run(rollouts: Rollouts, place: EnvironmentTask) {
     let mut desk = Desk {
         rollouts,
         meters: Meters::new(&place.environment),

@@ -10,10 +10,10 @@ use ripcord_proto::role::Role;
 use serde_json::value::to_raw_value;
 
 use crate::access::keys;
-use crate::commit::{Answer, Answerer, Author, CommitError};
+use crate::commit::{Answer, Author, CommitError, ResponseBuilder};
 use crate::environment::Environments;
 use crate::secret::Secret;
-use crate::system::{SystemAsk, SystemDraft};
+use crate::system::{SystemDraft, SystemOperation};
 
 /// The environment that exists from the first start.
 const PRODUCTION: &str = "production";
@@ -72,7 +72,7 @@ async fn prepare(environments: &Environments, node: &str, admin: AdminKey) -> Re
             description: None,
             created: environments.clock().now(),
         };
-        match environments.submit_system(draft(node, SystemAsk::CreateEnvironment(record))).await {
+        match environments.submit_system(draft(node, SystemOperation::CreateEnvironment(record))).await {
             // Another node over the same store was faster.
             Ok(_) | Err(CommitError::Exists { .. }) => {}
             Err(error) => return Err(error),
@@ -90,11 +90,11 @@ async fn prepare(environments: &Environments, node: &str, admin: AdminKey) -> Re
         hash: keys::hash(secret.expose()),
         created: environments.clock().now(),
     };
-    environments.submit_system(draft(node, SystemAsk::CreateKey(record))).await?;
+    environments.submit_system(draft(node, SystemOperation::CreateKey(record))).await?;
     Ok(Some(secret))
 }
 
-fn draft(node: &str, ask: SystemAsk) -> SystemDraft {
+fn draft(node: &str, ask: SystemOperation) -> SystemDraft {
     SystemDraft {
         author: Author {
             actor: Actor::server(node),
@@ -105,9 +105,9 @@ fn draft(node: &str, ask: SystemAsk) -> SystemDraft {
             },
         },
         reason: Some("the first start".to_owned()),
-        asks: vec![ask],
+        operations: vec![ask],
         call: None,
-        answer: Answerer(Arc::new(|_| Answer {
+        answer: ResponseBuilder(Arc::new(|_| Answer {
             status: 201,
             body: to_raw_value(&()).unwrap_or_default(),
         })),

@@ -2,7 +2,7 @@
 
 use tokio::sync::watch;
 
-use crate::peer::{Peers, Reached};
+use crate::peer::{PeerReachability, Peers};
 use crate::store::{StoreHealth, StoreState};
 use crate::tasks::TaskSet;
 
@@ -26,6 +26,6 @@ pub(super) fn watch(mut store: watch::Receiver<StoreHealth>, peers: Peers, tasks
     follower
 }
 
-fn is_fresh(store: &StoreHealth, reached: &Reached, peers: &Peers) -> bool {
+fn is_fresh(store: &StoreHealth, reached: &PeerReachability, peers: &Peers) -> bool {
     store.state == StoreState::Available || (!peers.is_empty() && reached.not_reached.is_empty())
 }

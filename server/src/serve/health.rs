@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::environment::Environments;
 use crate::http::{ApiError, ApiResponse};
-use crate::peer::{Peers, Reached};
+use crate::peer::{PeerReachability, Peers};
 use crate::store::{StoreHealth, StoreState};
 
 /// Everything that readiness depends on. Cheap to clone.
@@ -32,7 +32,7 @@ pub struct Health {
 struct Inner {
     environments: Environments,
     store: watch::Receiver<StoreHealth>,
-    peers: Option<watch::Receiver<Reached>>,
+    peers: Option<watch::Receiver<PeerReachability>>,
     stopping: CancellationToken,
     stale_after: Duration,
     node: String,
@@ -139,7 +139,7 @@ fn store_part(health: &StoreHealth, now: Timestamp, stale_after: Duration) -> Pa
     }
 }
 
-fn peers_part(reached: &Reached) -> (ReadyState, String) {
+fn peers_part(reached: &PeerReachability) -> (ReadyState, String) {
     if reached.not_reached.is_empty() {
         return (ReadyState::Ready, String::new());
     }

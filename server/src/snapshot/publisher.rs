@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::board::Board;
 use super::publication::{Publication, PublishedChange, Served};
-use crate::commit::log::Sink;
 use crate::commit::state::EnvironmentState;
+use crate::commit::traits::Sink;
 use crate::store::state::StoredState;
 use crate::store::state::policy::StatePolicy;
 use crate::store::{Head, LogName, Store};

@@ -13,7 +13,7 @@ use super::record::Kept;
 use super::signal::{Phase, Signal};
 use super::{Triggers, says};
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Ask, Author, Call, CommitError, Expected};
+use crate::commit::{Author, CommitError, Expected, IdempotentCall, Operation};
 
 impl Triggers {
     /// Does what a firing asked for, on the word of `author`; answers with its record.
@@ -25,7 +25,7 @@ impl Triggers {
         environment: &EnvironmentKey,
         id: &FiringId,
         (author, reason): (Author, Option<String>),
-        call: Option<Call>,
+        call: Option<IdempotentCall>,
     ) -> Result<Firing, CommitError> {
         let (state, now) = (self.inner.environments.state(environment)?, self.inner.environments.clock().now());
         let firing = found(&state, id)?;
@@ -71,9 +71,9 @@ impl Triggers {
     }
 
     /// What takes a firing's question away. Nothing is done.
-    pub fn decline(&self, id: FiringId, answered: Answered) -> Ask {
+    pub fn decline(&self, id: FiringId, answered: Answered) -> Operation {
         let now = self.inner.environments.clock().now();
-        Ask::decide(move |state: &EnvironmentState| {
+        Operation::decide(move |state: &EnvironmentState| {
             let firing = found(state, &id)?;
             if let Some(why) = firing.why_not_confirmed(now) {
                 return Err(unanswerable(firing, why));

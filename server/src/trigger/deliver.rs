@@ -22,7 +22,7 @@ use super::signature::{self, Genuine, Proof, Sent, Unproven};
 use super::turns::{NoTurn, Turn};
 use super::{Triggers, count, says};
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Ask, CommitError, Expected};
+use crate::commit::{CommitError, Expected, Operation};
 use crate::http::ApiError;
 
 /// How long repeats are counted before they are written down.
@@ -212,7 +212,7 @@ impl Triggers {
             next.started = next.started.max(started);
             put(&state.records, next, Expected::Anything, now)
         };
-        let _ = self.commit_quietly(incident, Ask::decide(decide)).await;
+        let _ = self.commit_quietly(incident, Operation::decide(decide)).await;
         // With the store away they go uncounted: nothing hangs on their number.
         self.inner.repeats.written(id, unwritten);
     }
@@ -233,7 +233,7 @@ impl Triggers {
             }
             put(&state.records, next, Expected::Anything, now)
         };
-        self.commit_quietly(&incident, Ask::decide(decide)).await?;
+        self.commit_quietly(&incident, Operation::decide(decide)).await?;
         self.inner.repeats.written(&id, unwritten);
         Ok(HookAnswer {
             firing: Some(id),
@@ -257,11 +257,11 @@ impl Triggers {
             Fate::EndsUnbegun => put(&state.records, firing.clone(), Expected::Anything, now),
             Fate::Acts | Fate::Fires(_) | Fate::Repeats(_) | Fate::Ends(_) | Fate::Nothing(_) => Ok(Vec::new()),
         };
-        self.commit_quietly(&incident, Ask::decide(decide)).await?;
+        self.commit_quietly(&incident, Operation::decide(decide)).await?;
         Ok(answer(HookOutcome::Resolved, says::ended_unbegun(incident.signal.at)))
     }
 
-    async fn commit_quietly(&self, incident: &Incident, ask: Ask) -> Result<(), CommitError> {
+    async fn commit_quietly(&self, incident: &Incident, ask: Operation) -> Result<(), CommitError> {
         let phase = if incident.signal.phase == Phase::Resolved {
             "was told that it ended"
         } else {

@@ -14,7 +14,7 @@ use ripcord_proto::{EnvironmentKey, FiringId, FlagKey, KillId, Position, limits}
 use super::fate::{self, Fate, Step};
 use super::signal::Signal;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Ask, Author, Call, CommitError, Expected};
+use crate::commit::{Author, CommitError, Expected, IdempotentCall, Operation};
 
 /// An incident that a trigger fires for.
 #[derive(Debug, Clone)]
@@ -45,7 +45,7 @@ pub(super) struct Confirming {
     pub(super) author: Author,
     pub(super) answered: Answered,
     /// The idempotent call that it is, where it is one.
-    pub(super) call: Option<Call>,
+    pub(super) call: Option<IdempotentCall>,
 }
 
 /// What an incident may come to on the state that a commit finds.
@@ -186,10 +186,10 @@ pub(super) fn unanswerable(firing: &Firing, why: String) -> CommitError {
 }
 
 /// A firing's record shall be so, and the oldest make room.
-pub(super) fn put(records: &Records, firing: Firing, expected: Expected, now: Timestamp) -> Result<Vec<Ask>, CommitError> {
+pub(super) fn put(records: &Records, firing: Firing, expected: Expected, now: Timestamp) -> Result<Vec<Operation>, CommitError> {
     let is_new = records.firings.get(firing.id.as_str()).is_none();
     let entry = Entry::new(firing.id.clone(), firing, Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
-    let mut asks = vec![Ask::PutRecord(Arc::new(entry).into(), expected)];
+    let mut asks = vec![Operation::PutRecord(Arc::new(entry).into(), expected)];
     if is_new {
         asks.extend(surplus(records, now));
     }
@@ -197,7 +197,7 @@ pub(super) fn put(records: &Records, firing: Firing, expected: Expected, now: Ti
 }
 
 /// The firings that make room for one more: the oldest of those that are over and count for nothing any more, then of the others.
-fn surplus(records: &Records, now: Timestamp) -> Vec<Ask> {
+fn surplus(records: &Records, now: Timestamp) -> Vec<Operation> {
     let more = (records.firings.len() + 1).saturating_sub(limits::FIRINGS);
     if more == 0 {
         return Vec::new();
@@ -214,7 +214,7 @@ fn surplus(records: &Records, now: Timestamp) -> Vec<Ask> {
     let mut ranked: Vec<_> = firings.map(|entry| (entry.value().ok().map(rank), entry.key().clone())).collect();
     ranked.sort();
     let gone = ranked.into_iter().take(more);
-    gone.map(|(_, id)| Ask::DeleteRecord(RecordKey::Firing(id), Expected::Anything)).collect()
+    gone.map(|(_, id)| Operation::DeleteRecord(RecordKey::Firing(id), Expected::Anything)).collect()
 }
 
 /// The flags that an action names; where it names none, the one that the signal is about.

@@ -13,7 +13,7 @@ use ripcord_proto::table::Entry;
 use ripcord_proto::trigger::{Credential, SigningKey, Source, Trigger};
 use ripcord_proto::{Faults, Position, TriggerName, limits};
 
-use crate::commit::{Ask, CommitError, Expected};
+use crate::commit::{CommitError, Expected, Operation};
 use crate::secret::Secret;
 
 /// Random letters and digits of a secret: 250 bits.
@@ -61,8 +61,8 @@ fn random() -> String {
 }
 
 /// The trigger shall be there; its name must be free.
-pub fn create(trigger: Trigger) -> Ask {
-    Ask::decide(move |state| {
+pub fn create(trigger: Trigger) -> Operation {
+    Operation::decide(move |state| {
         if state.records.triggers.len() >= limits::TRIGGERS {
             let problem = format!(
                 "the environment has {} triggers, which is the most that it may have; delete one",
@@ -70,18 +70,21 @@ pub fn create(trigger: Trigger) -> Ask {
             );
             return Err(CommitError::Invalid(Faults::one("", problem)));
         }
-        Ok(vec![Ask::PutRecord(entry(trigger.clone())?, Expected::Absent)])
+        Ok(vec![Operation::PutRecord(entry(trigger.clone())?, Expected::Absent)])
     })
 }
 
 /// What is named of a trigger changes. `expected` is the digest of the record that the caller read, where he names one.
-pub fn change(name: TriggerName, patch: TriggerPatch, expected: Option<Digest>) -> Ask {
-    Ask::decide(move |state| {
+pub fn change(name: TriggerName, patch: TriggerPatch, expected: Option<Digest>) -> Operation {
+    Operation::decide(move |state| {
         let found = state.records.triggers.get(name.as_str());
         let found = found.and_then(|entry| Some((entry, entry.value().ok()?)));
         let (present, trigger) = found.ok_or_else(|| CommitError::NoRecord(RecordKey::Trigger(name.clone())))?;
         let changed = changed(trigger, &patch);
-        Ok(vec![Ask::PutRecord(entry(changed)?, Expected::Digest(expected.unwrap_or(*present.digest())))])
+        Ok(vec![Operation::PutRecord(
+            entry(changed)?,
+            Expected::Digest(expected.unwrap_or(*present.digest())),
+        )])
     })
 }
 
@@ -101,11 +104,11 @@ fn changed(trigger: &Trigger, patch: &TriggerPatch) -> Trigger {
 }
 
 /// The trigger shall be gone; its firings stay.
-pub fn delete(name: TriggerName, expected: Option<Digest>) -> Ask {
-    Ask::decide(move |state| {
+pub fn delete(name: TriggerName, expected: Option<Digest>) -> Operation {
+    Operation::decide(move |state| {
         let key = RecordKey::Trigger(name.clone());
         let found = state.records.digest(&key).ok_or_else(|| CommitError::NoRecord(key.clone()))?;
-        Ok(vec![Ask::DeleteRecord(key, Expected::Digest(expected.unwrap_or(found)))])
+        Ok(vec![Operation::DeleteRecord(key, Expected::Digest(expected.unwrap_or(found)))])
     })
 }
 

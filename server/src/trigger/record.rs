@@ -16,7 +16,7 @@ use super::incident::{Admitted, By, Incident, put};
 use super::turns::Turn;
 use super::{Triggers, count, says};
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Answer, Answerer, Approval, Ask, CommitError, Decider, Draft, Expected, Made};
+use crate::commit::{Answer, Applied, Approval, CommitError, Draft, Expected, Operation, Precheck, ResponseBuilder};
 
 /// How long the caller waits for a record before it is answered and the record is written behind.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -40,7 +40,7 @@ pub(super) const fn is_away(error: &CommitError) -> bool {
 }
 
 /// What is recorded as the answer to a person.
-fn answer(made: &Made, id: &FiringId, now: Timestamp) -> Answer {
+fn answer(made: &Applied, id: &FiringId, now: Timestamp) -> Answer {
     let view = firing_of(&made.changes, id).map(|firing| FiringView::of(firing, now));
     Answer {
         status: 200,
@@ -59,7 +59,7 @@ fn firing_of<'c>(changes: impl IntoIterator<Item = &'c Change>, id: &FiringId) -
 
 impl Triggers {
     /// Commits what `asks` come to; the firing that it put, where it put one.
-    pub(super) async fn commit(&self, incident: &Incident, asks: Vec<Ask>) -> Result<Option<Firing>, CommitError> {
+    pub(super) async fn commit(&self, incident: &Incident, asks: Vec<Operation>) -> Result<Option<Firing>, CommitError> {
         let call = match &incident.by {
             By::Person(confirming) => confirming.call.clone(),
             By::Itself => None,
@@ -70,7 +70,7 @@ impl Triggers {
             // What an armed trigger does was agreed on when it was made and its mode was set.
             approval: Approval::Agreed,
             call,
-            answer: Answerer(Arc::new(move |made| answer(made, &id, now))),
+            answer: ResponseBuilder(Arc::new(move |made| answer(made, &id, now))),
             ..Draft::new(incident.environment.clone(), incident.author(), asks)
         };
         let committed = self.inner.environments.submit(draft).await?;
@@ -83,8 +83,8 @@ impl Triggers {
     }
 
     /// Writes a record down. Where the store is away that goes on behind the answer, and the turn is kept until it is done.
-    pub(super) async fn keep(&self, incident: Incident, expected: Firing, deciding: Decider, turn: Turn) -> Result<Kept, CommitError> {
-        let committing = self.commit(&incident, vec![Ask::Decide(deciding.clone())]);
+    pub(super) async fn keep(&self, incident: Incident, expected: Firing, deciding: Precheck, turn: Turn) -> Result<Kept, CommitError> {
+        let committing = self.commit(&incident, vec![Operation::Decide(deciding.clone())]);
         match tokio::time::timeout(PATIENCE, committing).await {
             Ok(Ok(Some(firing))) => Ok(Kept::Written(Box::new(firing))),
             Ok(Ok(None)) => Ok(Kept::Not),
@@ -97,7 +97,7 @@ impl Triggers {
         }
     }
 
-    fn write_behind(&self, incident: Incident, deciding: Decider, turn: Turn) {
+    fn write_behind(&self, incident: Incident, deciding: Precheck, turn: Turn) {
         let (triggers, tasks) = (self.clone(), self.inner.environments.tasks());
         let stop = tasks.stop_token();
         tasks.short_lived(async move {
@@ -106,7 +106,7 @@ impl Triggers {
                     tracing::error!(env = %incident.environment, firing = %incident.id(), "the server ends before this firing could be recorded");
                     break;
                 }
-                match triggers.commit(&incident, vec![Ask::Decide(deciding.clone())]).await {
+                match triggers.commit(&incident, vec![Operation::Decide(deciding.clone())]).await {
                     Ok(_) => break,
                     Err(error) if is_away(&error) => {}
                     Err(error) => {
@@ -135,7 +135,7 @@ impl Triggers {
                 put(&state.records, stepping(&incident, &step, &would, &effects), Expected::Absent, incident.now)
             }
         };
-        self.keep(incident, expected, Decider::new(deciding), turn).await
+        self.keep(incident, expected, Precheck::new(deciding), turn).await
     }
 
     /// Records what was done already, whatever the records say now.
@@ -159,7 +159,7 @@ impl Triggers {
                 Admitted::Nothing => added(now, &incident, &says, &effects),
             }
         };
-        self.keep(incident, expected, Decider::new(deciding), turn).await
+        self.keep(incident, expected, Precheck::new(deciding), turn).await
     }
 }
 
@@ -175,7 +175,7 @@ pub(super) fn stepping(incident: &Incident, step: &Step, would: &str, effects: &
 }
 
 /// What was done is added to the record that somebody else has made of the same incident meanwhile, where it is not there yet.
-fn added(state: &EnvironmentState, incident: &Incident, says: &str, effects: &Effects) -> Result<Vec<Ask>, CommitError> {
+fn added(state: &EnvironmentState, incident: &Incident, says: &str, effects: &Effects) -> Result<Vec<Operation>, CommitError> {
     let id = incident.id();
     let Some(found) = state.records.firings.value(id.as_str()) else {
         return Ok(Vec::new());

@@ -9,10 +9,10 @@ use ripcord_proto::confirmation::Confirmation;
 use ripcord_proto::rest::log::LogEntry;
 
 use super::shop::{Exposure, Feature, Shop};
-use crate::audit::changes;
 use crate::client::{Answer, Call, Client, ClientError};
 use crate::confirm::milliseconds;
-use crate::invocation::path;
+use crate::context::path;
+use crate::log_entry::changes;
 use crate::output::{Output, Paint, count, moment};
 
 /// Characters of a bar.

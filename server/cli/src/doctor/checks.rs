@@ -13,10 +13,10 @@ use ripcord_proto::rest::kills::KillView;
 
 use super::Finding;
 use crate::client::{Answer, Call, ClientError};
+use crate::context::Context;
+use crate::environment_state::last_ping;
 use crate::exit::Failure;
-use crate::invocation::Invocation;
 use crate::output::{Paint, count, moment};
-use crate::ping;
 
 /// A clock that differs by more makes times in the log hard to read.
 const SKEW: SignedDuration = SignedDuration::from_secs(5);
@@ -24,7 +24,7 @@ const SKEW: SignedDuration = SignedDuration::from_secs(5);
 const FIRST_FRAME: Duration = Duration::from_secs(5);
 
 /// Runs them, as far as each lets the next one run.
-pub(super) async fn all(call: &Invocation) -> Vec<Finding> {
+pub(super) async fn all(call: &Context) -> Vec<Finding> {
     let target = call.client.target();
     let mut findings = Vec::new();
     match clock(call).await {
@@ -52,9 +52,9 @@ pub(super) async fn all(call: &Invocation) -> Vec<Finding> {
 }
 
 /// How fast a change reached everybody when that was measured last.
-fn propagation(call: &Invocation, view: &EnvironmentView) -> Finding {
+fn propagation(call: &Context, view: &EnvironmentView) -> Finding {
     let now = Timestamp::now();
-    let found = format!("last ping {}", ping::last(view.last_ping.as_ref(), now));
+    let found = format!("last ping {}", last_ping(view.last_ping.as_ref(), now));
     match &view.last_ping {
         None => Finding::well("propagation", format!("never measured; `{}` does", call.command("ping"))),
         Some(last) if last.figures.confirmed < last.figures.connected => Finding::warning(
@@ -67,7 +67,7 @@ fn propagation(call: &Invocation, view: &EnvironmentView) -> Finding {
 }
 
 /// Whether people still have to look back at a rollback.
-fn reviews(call: &Invocation, view: &EnvironmentView) -> Option<Finding> {
+fn reviews(call: &Context, view: &EnvironmentView) -> Option<Finding> {
     let overdue = count(view.reviews_overdue, "rollback has", "rollbacks have");
     (view.reviews_overdue > 0).then(|| {
         Finding::warning(
@@ -82,7 +82,7 @@ fn reviews(call: &Invocation, view: &EnvironmentView) -> Option<Finding> {
 }
 
 /// Whether anything answers, and what time it thinks it is.
-async fn clock(call: &Invocation) -> Result<Finding, ClientError> {
+async fn clock(call: &Context) -> Result<Finding, ClientError> {
     let response = call.client.open(Call::get(["healthz"]), "*/*").await?;
     let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
     let server = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
@@ -102,7 +102,7 @@ async fn clock(call: &Invocation) -> Result<Finding, ClientError> {
     ))
 }
 
-async fn readiness(call: &Invocation, findings: &mut Vec<Finding>) {
+async fn readiness(call: &Context, findings: &mut Vec<Finding>) {
     let answer: Result<Answer<Readiness>, _> = call.client.call_any_status(Call::get(["readyz"])).await;
     let readiness = match answer {
         Ok(answer) => answer.value,
@@ -152,7 +152,7 @@ const fn state(state: ReadyState) -> &'static str {
 }
 
 /// Whether the key is good, and reaches the environment.
-async fn environment(call: &Invocation) -> Result<Vec<Finding>, Finding> {
+async fn environment(call: &Context) -> Result<Vec<Finding>, Finding> {
     let target = call.client.target();
     let environment = call.environment();
     let answer: Result<Answer<EnvironmentView>, _> = call.client.call(Call::get(call.path(&[]))).await;
@@ -200,13 +200,13 @@ async fn environment(call: &Invocation) -> Result<Vec<Finding>, Finding> {
 /// To which state everything could go back.
 fn known_good(view: &EnvironmentView) -> String {
     match &view.last_known_good {
-        Some(good) => crate::env::known_good(good),
+        Some(good) => crate::environment_state::known_good(good),
         None => "nobody has vouched for a state yet; `ripcord checkpoint create NAME` and `ripcord checkpoint vouch NAME` do".to_owned(),
     }
 }
 
 /// Whether the stream that applications read opens, and speaks.
-async fn stream(call: &Invocation) -> Finding {
+async fn stream(call: &Context) -> Finding {
     let open = Call::get(["v1", "stream"])
         .query("environment", Some(call.environment()))
         .query("sdk", Some(concat!("ripcord-cli/", env!("CARGO_PKG_VERSION"))))
@@ -232,7 +232,7 @@ async fn stream(call: &Invocation) -> Finding {
 }
 
 /// Kills whose reason is still owed.
-async fn kills(call: &Invocation) -> Option<Finding> {
+async fn kills(call: &Context) -> Option<Finding> {
     let kills: Answer<Vec<KillView>> = call.client.list(&call.path(&["kills"]), usize::MAX).await.ok()?;
     let unexplained = kills.value.iter().filter(|kill| kill.reason_missing).count();
     let provisional = kills.value.iter().filter(|kill| kill.provisional).count();
@@ -278,7 +278,7 @@ fn others(connections: &[ConnectionView]) -> String {
 }
 
 /// Who is connected, and who is behind.
-async fn applications(call: &Invocation) -> Option<Finding> {
+async fn applications(call: &Context) -> Option<Finding> {
     let connections: Answer<Vec<ConnectionView>> = call.client.list(&call.path(&["connections"]), usize::MAX).await.ok()?;
     let view: Answer<EnvironmentView> = call.client.call(Call::get(call.path(&[]))).await.ok()?;
     let acknowledging: Vec<_> = connections.value.iter().filter(|connection| connection.level == Level::Applied).collect();

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use self::straggler::Straggler;
 use super::expected::{Expected, Side};
-use super::stage::{Door, Pace, Stage};
+use super::harness::{Harness, Pace, Proxy};
 use crate::exit::Failure;
 
 /// How long an application may take to hear from its server.
@@ -26,7 +26,7 @@ const APPLICATIONS: u64 = 5;
 pub(super) struct Applications {
     clients: Vec<Client>,
     /// Doors of single applications, which are slow or can be cut.
-    own_doors: Vec<Door>,
+    own_proxys: Vec<Proxy>,
     losing: usize,
     stragglers: Vec<Straggler>,
 }
@@ -71,17 +71,17 @@ impl Applications {
     }
 
     /// Connects them and waits until each has the flags.
-    pub(super) async fn connect(stage: &Stage, key: &str, environment: &EnvironmentKey, number: usize, faults: &[DrillFault]) -> Result<Self, Failure> {
+    pub(super) async fn connect(harness: &Harness, key: &str, environment: &EnvironmentKey, number: usize, faults: &[DrillFault]) -> Result<Self, Failure> {
         let troubles = Troubles::of(faults);
         let mut applications = Self {
             clients: Vec::new(),
-            own_doors: Vec::new(),
+            own_proxys: Vec::new(),
             losing: troubles.losing.min(number),
             stragglers: Vec::new(),
         };
-        stage.until_known(key, environment).await?;
+        harness.until_known(key, environment).await?;
         for index in 0..number {
-            let address = applications.address(stage, index, troubles).await?;
+            let address = applications.address(harness, index, troubles).await?;
             let client = Client::builder(&address, key)
                 .environment(environment.as_str())
                 .instance(&format!("drill-app-{}", index + 1))
@@ -93,16 +93,16 @@ impl Applications {
             client.ready_within(PATIENCE).await.map_err(|error| unconnected(index, &error))?;
         }
         for index in 0..troubles.stragglers {
-            if let Some(door) = stage.door_of(index) {
+            if let Some(proxy) = harness.proxy_of(index) {
                 let name = format!("drill-straggler-{}", index + 1);
-                applications.stragglers.push(Straggler::connect(&door.url(), key, environment, name).await?);
+                applications.stragglers.push(Straggler::connect(&proxy.url(), key, environment, name).await?);
             }
         }
         Ok(applications)
     }
 
-    /// The first ones lose their connections, the next ones are slow; all others share their node's door.
-    async fn address(&mut self, stage: &Stage, index: usize, troubles: Troubles) -> Result<String, Failure> {
+    /// The first ones lose their connections, the next ones are slow; all others share their node's proxy.
+    async fn address(&mut self, harness: &Harness, index: usize, troubles: Troubles) -> Result<String, Failure> {
         let nowhere = || Failure::Local("No node of the drill runs.".to_owned());
         let is_slow = (self.losing..self.losing + troubles.slow).contains(&index);
         let own = if index < self.losing {
@@ -111,11 +111,11 @@ impl Applications {
             is_slow.then_some(Pace::Slow(troubles.late))
         };
         match own {
-            None => Ok(stage.door_of(index).ok_or_else(nowhere)?.url()),
+            None => Ok(harness.proxy_of(index).ok_or_else(nowhere)?.url()),
             Some(pace) => {
-                let door = stage.own_door(index, pace).await?;
-                let address = door.url();
-                self.own_doors.push(door);
+                let proxy = harness.own_proxy(index, pace).await?;
+                let address = proxy.url();
+                self.own_proxys.push(proxy);
                 Ok(address)
             }
         }
@@ -138,8 +138,8 @@ impl Applications {
 
     /// Cuts the connections of those that shall lose them; how many.
     pub(super) fn lose_connections(&self) -> usize {
-        let losing = self.own_doors.iter().take(self.losing);
-        losing.map(Door::cut).count()
+        let losing = self.own_proxys.iter().take(self.losing);
+        losing.map(Proxy::cut).count()
     }
 
     /// What of an application is not at known-good, in words: every flag, every user, one view.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ripcord_proto::{FlagKey, Position};
 use tokio_util::sync::CancellationToken;
 
-use super::staff::Staff;
+use super::actors::Actors;
 use crate::exit::Failure;
 use crate::tasks::TaskSet;
 
@@ -35,16 +35,16 @@ struct Seen {
 
 impl Editors {
     /// Begins: each of them edits one of the flags after the other.
-    pub(super) fn begin(staff: &Arc<Staff>, flags: &[FlagKey], writers: u64) -> Self {
+    pub(super) fn begin(actors: &Arc<Actors>, flags: &[FlagKey], writers: u64) -> Self {
         let editors = Self {
             tasks: TaskSet::default(),
             seen: Arc::default(),
         };
         for writer in 1..=writers {
-            let (staff, seen, stop) = (Arc::clone(staff), Arc::clone(&editors.seen), editors.tasks.stop_token());
+            let (actors, seen, stop) = (Arc::clone(actors), Arc::clone(&editors.seen), editors.tasks.stop_token());
             let flags = flags.to_vec();
             editors.tasks.spawn(async move {
-                if let Err(failure) = edit(&staff, &flags, writer, &seen, &stop).await {
+                if let Err(failure) = edit(&actors, &flags, writer, &seen, &stop).await {
                     held(&seen).failure = Some(failure);
                 }
             });
@@ -74,13 +74,13 @@ fn held(seen: &Mutex<Seen>) -> std::sync::MutexGuard<'_, Seen> {
     seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn edit(staff: &Staff, flags: &[FlagKey], writer: u64, seen: &Mutex<Seen>, stop: &CancellationToken) -> Result<(), Failure> {
+async fn edit(actors: &Actors, flags: &[FlagKey], writer: u64, seen: &Mutex<Seen>, stop: &CancellationToken) -> Result<(), Failure> {
     for (number, flag) in flags.iter().cycle().enumerate() {
         if stop.is_cancelled() {
             break;
         }
         let words = format!("edit {number} of editor {writer}");
-        if let Some(at) = staff.describe(flag, &words).await? {
+        if let Some(at) = actors.describe(flag, &words).await? {
             let flag = flag.clone();
             held(seen).edits.push(Edit { flag, words, at });
         }

@@ -10,9 +10,9 @@ use ripcord_proto::settings::Settings;
 use ripcord_proto::{Flag, FlagKey, FlagsFile, SegmentKey, limits};
 
 use crate::client::{Answer, Call, Client, ClientError};
+use crate::context::Context;
 use crate::exit::Failure;
-use crate::invocation::Invocation;
-use crate::{demo, export, input};
+use crate::{input, sample_flags, snapshot};
 
 /// The state that is rehearsed on.
 #[derive(Debug, Clone)]
@@ -31,8 +31,8 @@ pub(super) struct Fork {
 
 impl Fork {
     /// The environment's state.
-    pub(super) async fn environment(call: &Invocation) -> Result<Self, Failure> {
-        let snapshot = export::snapshot(call).await?;
+    pub(super) async fn environment(call: &Context) -> Result<Self, Failure> {
+        let snapshot = snapshot::snapshot(&call.client, call.environment()).await?;
         if snapshot.flags.is_empty() {
             return Self::built_in(&format!("{} is empty: the built-in flags", call.environment()));
         }
@@ -40,7 +40,7 @@ impl Fork {
         let policy = policy(&call.client, &call.path(&["policy"])).await?;
         Ok(Self {
             from: format!("{} at {}", call.environment(), snapshot.position),
-            file: without_checks(export::flags_file(&snapshot)?),
+            file: without_checks(snapshot::flags_file(&snapshot)?),
             settings: snapshot.settings,
             kills: kills.value.into_iter().map(|view| view.kill.scope).collect(),
             confirm_within_seconds: policy.confirm_within_seconds(),
@@ -54,7 +54,7 @@ impl Fork {
 
     /// The flags that come with the program.
     fn built_in(from: &str) -> Result<Self, Failure> {
-        let file = FlagsFile::parse(demo::FLAGS).map_err(|faults| Failure::File {
+        let file = FlagsFile::parse(sample_flags::FLAGS).map_err(|faults| Failure::File {
             file: "the built-in flags".to_owned(),
             faults,
         })?;
@@ -93,11 +93,11 @@ fn without_checks(mut file: FlagsFile) -> FlagsFile {
 /// The environment's policy.
 async fn policy(client: &Client, path: &[&str]) -> Result<Policy, ClientError> {
     #[derive(serde::Deserialize)]
-    struct Seen {
+    struct FlagsSeen {
         #[serde(default)]
         confirm_within_seconds: Option<u64>,
     }
-    let seen: Answer<Seen> = client.call(Call::get(path.iter().copied())).await?;
+    let seen: Answer<FlagsSeen> = client.call(Call::get(path.iter().copied())).await?;
     Ok(Policy {
         confirm_within_seconds: seen.value.confirm_within_seconds,
         ..Policy::default()

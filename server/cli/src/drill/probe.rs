@@ -11,6 +11,8 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::exit::Failure;
 use crate::tasks::TaskSet;
 
+/// The name of the check that a drill's environment asks.
+pub(in crate::drill) const CHECK: &str = "drill-probe";
 /// How long a question may take to be asked.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of a question, at most.

@@ -10,11 +10,11 @@ use ripcord_proto::rest::policy::PolicyWritten;
 use ripcord_proto::trigger::TriggerMode;
 
 use crate::client::{Answer, Call};
+use crate::context::Context;
+use crate::duration::{After, Span, in_words};
 use crate::exit::{Exit, Failure};
 use crate::input;
-use crate::invocation::Invocation;
 use crate::output::{facts, indented};
-use crate::span::{After, Span, in_words};
 
 /// Show or change the policy
 #[derive(Debug, Args)]
@@ -76,7 +76,7 @@ struct Set {
 }
 
 /// Does it.
-pub(super) async fn run(call: &Invocation, command: PolicyCommand) -> Result<Exit, Failure> {
+pub(super) async fn run(call: &Context, command: PolicyCommand) -> Result<Exit, Failure> {
     match command.action {
         Action::Show => {
             let policy: Answer<Policy> = call.client.call(Call::get(call.path(&["policy"]))).await?;
@@ -153,7 +153,7 @@ fn second_person(policy: &Policy) -> String {
     )
 }
 
-fn describe(call: &Invocation, policy: &Policy) -> String {
+fn describe(call: &Context, policy: &Policy) -> String {
     let protection = match policy.protection {
         Protection::Open => "open: exposure is raised freely",
         Protection::Protected => "protected: more people are served a flag only by a complete release",

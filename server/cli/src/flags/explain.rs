@@ -8,9 +8,9 @@ use ripcord_proto::rest::explain::{ExplainRequest, Explanation};
 use serde_json::{Map, Value};
 
 use crate::client::{Answer, Call};
+use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::input;
-use crate::invocation::Invocation;
 use crate::output::{Paint, indented, table};
 
 /// Evaluate a flag for a user and tell, rule by rule, how the answer came about
@@ -54,7 +54,7 @@ impl std::str::FromStr for Attribute {
 }
 
 /// Does it.
-pub(super) async fn run(call: &Invocation, command: Explain) -> Result<Exit, Failure> {
+pub(super) async fn run(call: &Context, command: Explain) -> Result<Exit, Failure> {
     let request = ExplainRequest {
         context: context(&command)?,
         flag: command.flag,

@@ -8,12 +8,12 @@ use ripcord_proto::split::Weight;
 use ripcord_proto::{Flag, FlagKey, VariantName};
 
 use crate::client::{Answer, Call};
+use crate::context::Context;
 use crate::exit::{Exit, Failure};
-use crate::invocation::Invocation;
 use crate::output::{Paint, facts, indented, table};
 
 /// Lists all flags.
-pub(super) async fn list(call: &Invocation) -> Result<Exit, Failure> {
+pub(super) async fn list(call: &Context) -> Result<Exit, Failure> {
     let flags: Answer<Vec<FlagView>> = call.client.list(&call.path(&["flags"]), usize::MAX).await?;
     call.output.answer(&flags, |flags| {
         if flags.is_empty() {
@@ -73,7 +73,7 @@ fn variant(name: Option<&VariantName>) -> String {
 }
 
 /// Shows one flag.
-pub(super) async fn show(call: &Invocation, key: &FlagKey) -> Result<Exit, Failure> {
+pub(super) async fn show(call: &Context, key: &FlagKey) -> Result<Exit, Failure> {
     let view: Answer<FlagView> = call.client.call(Call::get(call.path(&["flags", key.as_str()]))).await?;
     call.output.answer(&view, |view| match serde_json::from_str::<Flag>(view.flag.get()) {
         Ok(flag) => describe(view, &flag, call.output.paint()),

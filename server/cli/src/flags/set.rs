@@ -8,11 +8,11 @@ use ripcord_proto::rest::flags::FlagView;
 use ripcord_proto::{Flag, FlagKey, FlagsFile, Position, Tag};
 use serde_json::{Map, Value, json};
 
-use super::written;
 use crate::client::{Answer, Call, ClientError};
+use crate::context::Context;
 use crate::exit::{Exit, Failure};
-use crate::input::{self, Write};
-use crate::invocation::Invocation;
+use crate::input;
+use crate::write::{self, WriteArgs};
 
 /// The id of the rule that `--percent` puts.
 const ROLLOUT: &str = "percent";
@@ -55,7 +55,7 @@ pub(crate) struct Set {
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
     #[command(flatten)]
-    write: Write,
+    write: WriteArgs,
 }
 
 /// Thousandths of a percent, 0 to 100,000.
@@ -93,7 +93,7 @@ impl Percent {
 }
 
 /// Does it.
-pub(super) async fn run(call: &Invocation, set: Set) -> Result<Exit, Failure> {
+pub(super) async fn run(call: &Context, set: Set) -> Result<Exit, Failure> {
     let path = call.path(&["flags", set.flag.as_str()]);
     let put = if let Some(file) = &set.file {
         Call::put(path).json(&read(&set.flag, file)?)?
@@ -110,7 +110,7 @@ pub(super) async fn run(call: &Invocation, set: Set) -> Result<Exit, Failure> {
         }
     };
     let put = put.query("reason", set.write.reason.as_ref());
-    written(call, put, &format!("Set flag {}", set.flag), &set.write).await
+    write::send(call, put, &format!("Set flag {}", set.flag), &set.write).await
 }
 
 /// A flag of its own in a file: read as the one flag of a flags file, so that YAML and percentages work here too.
@@ -127,7 +127,7 @@ fn read(key: &FlagKey, file: &std::path::Path) -> Result<Flag, Failure> {
     flag.ok_or_else(|| Failure::Usage(format!("{name} holds no flag.")))
 }
 
-async fn existing(call: &Invocation, key: &FlagKey) -> Result<Option<FlagView>, ClientError> {
+async fn existing(call: &Context, key: &FlagKey) -> Result<Option<FlagView>, ClientError> {
     let answer: Result<Answer<FlagView>, _> = call.client.call(Call::get(call.path(&["flags", key.as_str()]))).await;
     match answer {
         Ok(answer) => Ok(Some(answer.value)),

@@ -4,15 +4,15 @@ use jiff::{SpanRound, Timestamp, Unit};
 use ripcord_proto::rest::stale_flags::{StaleFlag, StaleFlags, StaleReason};
 
 use crate::client::{Answer, Call};
+use crate::context::Context;
 use crate::exit::{Exit, Failure};
-use crate::invocation::Invocation;
 use crate::output::{Paint, count, moment, table};
 
 /// Seconds that a node should have counted before that nobody evaluates a flag says much.
 const A_DAY: i64 = 24 * 60 * 60;
 
 /// Does it.
-pub(super) async fn run(call: &Invocation) -> Result<Exit, Failure> {
+pub(super) async fn run(call: &Context) -> Result<Exit, Failure> {
     let answer: Answer<StaleFlags> = call.client.call(Call::get(call.path(&["stale-flags"]))).await?;
     let environment = call.environment().as_str();
     call.output

@@ -12,8 +12,8 @@ use ripcord_proto::FlagKey;
 use ripcord_proto::rest::flags::FlagView;
 
 use crate::client::Answer;
+use crate::context::Context;
 use crate::exit::{Exit, Failure};
-use crate::invocation::Invocation;
 use crate::output::{Format, Paint, count, print};
 
 /// Bytes of a file that is looked into, at most: what is larger is data.
@@ -66,7 +66,7 @@ struct Usage {
 }
 
 /// Does it.
-pub(super) async fn run(call: &Invocation, command: Usages) -> Result<Exit, Failure> {
+pub(super) async fn run(call: &Context, command: Usages) -> Result<Exit, Failure> {
     let keys = if command.flags.is_empty() {
         let flags: Answer<Vec<FlagView>> = call.client.list(&call.path(&["flags"]), usize::MAX).await?;
         flags.value.into_iter().map(|view| view.key).collect()

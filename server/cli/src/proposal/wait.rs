@@ -8,10 +8,10 @@ use ripcord_proto::span::Span;
 use ripcord_proto::{EnvironmentKey, ProposalId};
 use tokio::time::Instant;
 
-use super::words;
+use super::messages;
 use crate::client::{Answer, Call, ClientError};
+use crate::context::{Context, path};
 use crate::exit::{Exit, Failure};
-use crate::invocation::{Invocation, path};
 use crate::output::note;
 
 /// How long the server is asked to wait at once.
@@ -33,19 +33,19 @@ pub(super) struct Wait {
 }
 
 /// Waits.
-pub(super) async fn run(call: &Invocation, command: Wait) -> Result<Exit, Failure> {
+pub(super) async fn run(call: &Context, command: Wait) -> Result<Exit, Failure> {
     decided(call, call.environment(), &command.id, command.timeout).await
 }
 
 /// Waits until a proposal is decided on, or the time is up.
-pub(super) async fn decided(call: &Invocation, environment: &EnvironmentKey, id: &ProposalId, timeout: Option<Span>) -> Result<Exit, Failure> {
+pub(super) async fn decided(call: &Context, environment: &EnvironmentKey, id: &ProposalId, timeout: Option<Span>) -> Result<Exit, Failure> {
     let deadline = timeout.map(|timeout| Instant::now() + timeout.duration());
     let mut heard = Instant::now();
     loop {
         let left = deadline.map_or(AT_ONCE, |deadline| deadline.saturating_duration_since(Instant::now()));
         match asked(call, environment, id, left.min(AT_ONCE)).await {
             Ok(answer) if answer.value.state.is_final() => {
-                call.output.answer(&answer, |proposal| words::line(proposal, call.output.paint()));
+                call.output.answer(&answer, |proposal| messages::line(proposal, call.output.paint()));
                 return Ok(exit(answer.value.state));
             }
             Ok(_) => heard = Instant::now(),
@@ -61,7 +61,7 @@ pub(super) async fn decided(call: &Invocation, environment: &EnvironmentKey, id:
     }
 }
 
-async fn asked(call: &Invocation, environment: &EnvironmentKey, id: &ProposalId, patience: Duration) -> Result<Answer<Proposal>, ClientError> {
+async fn asked(call: &Context, environment: &EnvironmentKey, id: &ProposalId, patience: Duration) -> Result<Answer<Proposal>, ClientError> {
     let wait = format!("{}ms", patience.as_millis().max(1));
     let get = Call::get(path(environment, &["proposals", id.as_str()]));
     call.client.call(get.query("wait", Some(wait))).await

@@ -6,9 +6,9 @@ use clap::Args;
 use ripcord_proto::{FlagKey, Tag};
 use serde_json::{Map, Value, json};
 
+use crate::duration::Span;
 use crate::exit::Failure;
 use crate::input;
-use crate::span::Span;
 
 /// What a release says about itself. What is not named stays as it is.
 #[derive(Debug, Args)]

@@ -8,12 +8,12 @@ use ripcord_proto::rest::log::ChangedBy;
 use ripcord_proto::rest::releases::{ReleaseDetail, ReleaseDiff, ReleaseView, ReleasedFlag, Window};
 
 use crate::changes;
-use crate::invocation::Invocation;
+use crate::context::Context;
+use crate::duration::in_words;
 use crate::output::{Paint, count, facts, indented, moment, table};
-use crate::span::in_words;
 
 /// What was begun, and how changes join it.
-pub(super) fn begun(call: &Invocation, view: &ReleaseView) -> String {
+pub(super) fn begun(call: &Context, view: &ReleaseView) -> String {
     let release = &view.release;
     let apply = call.command(&format!("apply -f flags.yaml --release {}", release.name));
     format!(
@@ -31,7 +31,7 @@ pub(super) fn described(view: &ReleaseView, paint: Paint) -> String {
 }
 
 /// What was finished, and that it can still be taken back.
-pub(super) fn finished(call: &Invocation, view: &ReleaseView) -> String {
+pub(super) fn finished(call: &Context, view: &ReleaseView) -> String {
     let release = &view.release;
     let commits = usize::try_from(release.commits).unwrap_or(usize::MAX);
     let back = call.command(&format!("rollback plan --release {}", release.name));
@@ -125,7 +125,7 @@ fn missing(view: &ReleaseView, paint: Paint) -> String {
 }
 
 /// One of them, with what it changed.
-pub(super) fn detail(call: &Invocation, detail: &ReleaseDetail) -> String {
+pub(super) fn detail(call: &Context, detail: &ReleaseDetail) -> String {
     let (view, paint) = (&detail.view, call.output.paint());
     let mut text = format!("{}\n", head(view, paint));
     text.push_str(&diff(&detail.diff, paint));

@@ -9,8 +9,8 @@ use ripcord_proto::rollback::{Ladder, Phases, Rollback, RollbackState, ServedBad
 
 use crate::client::{Answer, Call};
 use crate::confirm::{self, milliseconds};
+use crate::context::Context;
 use crate::exit::{Exit, Failure};
-use crate::invocation::Invocation;
 use crate::output::{Paint, count, indented, moment, print, table};
 
 /// How long the server holds each answer, so that an end is seen at once and progress ten times a second.
@@ -26,14 +26,14 @@ pub(crate) enum Until {
 }
 
 /// Follows a rollback that was just committed, shows what came of it and how to undo it, and answers with the exit code.
-pub(crate) async fn see(call: &Invocation, rollback: Rollback, patience: Duration) -> Result<Exit, Failure> {
+pub(crate) async fn see(call: &Context, rollback: Rollback, patience: Duration) -> Result<Exit, Failure> {
     let rollback = follow(call, &rollback.id, Until::Commit, patience).await?;
     print(&describe(call, &rollback));
     Ok(exit(&rollback, patience))
 }
 
 /// Waits until it has come so far or the time is up, with a progress bar, and answers with how it stands then.
-pub(crate) async fn follow(call: &Invocation, id: &RollbackId, until: Until, patience: Duration) -> Result<Rollback, Failure> {
+pub(crate) async fn follow(call: &Context, id: &RollbackId, until: Until, patience: Duration) -> Result<Rollback, Failure> {
     let began = Instant::now();
     let mut bar = None;
     loop {
@@ -73,7 +73,7 @@ pub(crate) fn exit(rollback: &Rollback, patience: Duration) -> Exit {
 }
 
 /// All that is known of it, and the command that undoes it.
-pub(crate) fn describe(call: &Invocation, rollback: &Rollback) -> String {
+pub(crate) fn describe(call: &Context, rollback: &Rollback) -> String {
     let undo = call.command(&format!("rollback undo {}", rollback.id));
     shown(rollback, call.environment().as_str(), &undo, call.output.paint())
 }

@@ -9,13 +9,13 @@ use ripcord_proto::rest::rollbacks::{ConflictView, FlagView, LadderView, PlanReq
 use ripcord_proto::rollback::Scope;
 use serde_json::{Map, Value};
 
-use super::Ask;
+use super::args::RollbackArgs;
 use crate::client::{Answer, Call};
+use crate::context::Context;
+use crate::duration;
 use crate::exit::{Exit, Failure};
 use crate::input;
-use crate::invocation::Invocation;
 use crate::output::{Paint, count, indented, moment, table};
-use crate::span;
 
 /// Flags that are listed one by one; of more the number is told.
 const LISTED: usize = 40;
@@ -29,7 +29,7 @@ Examples:
   ripcord rollback plan --to quiet --flags checkout-v2 --json")]
 pub(super) struct Plan {
     #[command(flatten)]
-    ask: Ask,
+    args: RollbackArgs,
     /// Contexts of real users, to say whom it affects: a JSON list, or an object a line
     #[arg(long, value_name = "FILE", conflicts_with = "population")]
     sample: Option<PathBuf>,
@@ -40,23 +40,23 @@ pub(super) struct Plan {
 
 impl Plan {
     /// What is planned.
-    pub(super) const fn ask(&self) -> &Ask {
-        &self.ask
+    pub(super) const fn args(&self) -> &RollbackArgs {
+        &self.args
     }
 }
 
 /// Does it.
-pub(super) async fn run(call: &Invocation, command: Plan) -> Result<Exit, Failure> {
-    command.ask().check()?;
+pub(super) async fn run(call: &Context, command: Plan) -> Result<Exit, Failure> {
+    command.args().check()?;
     let request = PlanRequest {
-        rollback: command.ask().request(None),
+        rollback: command.args().request(None),
         sample: command.sample.as_deref().map(sample).transpose()?,
         population: command.population,
     };
     let post = Call::post(call.path(&["rollbacks", "plan"])).json(&request)?;
     let plan: Answer<RollbackPlan> = call.client.call(post).await?;
     call.output.answer(&plan, |plan| {
-        let next = call.command(&command.ask().arguments(plan));
+        let next = call.command(&command.args().arguments(plan));
         describe(plan, call.environment().as_str(), &next, call.output.paint())
     });
     Ok(Exit::Done)
@@ -170,7 +170,7 @@ fn steps(ladder: &LadderView, paint: Paint) -> String {
         let after = if step.after_seconds == 0 {
             "at once".to_owned()
         } else {
-            span::in_words(step.after_seconds)
+            duration::in_words(step.after_seconds)
         };
         [after, cap, count(usize::try_from(step.flags).unwrap_or(usize::MAX), "flag", "flags")]
     });

@@ -2,7 +2,7 @@ use clap::Parser as _;
 use ripcord_proto::rest::rollbacks::RollbackPlan;
 use serde_json::json;
 
-use super::{RollbackCommand, ask, done, plan};
+use super::{RollbackCommand, args, execute, plan};
 use crate::output::Paint;
 
 #[derive(Debug, clap::Parser)]
@@ -90,7 +90,7 @@ fn the_command_says_what_the_plan_showed_that_has_to_be_said() {
         "kills": [{"flag": "a", "kills": ["k_01jd3x7q8v9w0y2z4a6b8c0d2e"], "changes_served": true}]
     }));
     assert_eq!(
-        command.ask().arguments(&shown),
+        command.args().arguments(&shown),
         format!(
             "rollback --to quiet --flags a,b --steps 50,12.5 --every 60s --acknowledge-one-way b --reason 'it'\\''s' --plan {HASH} --include-conflicts --changes-served"
         )
@@ -115,7 +115,7 @@ fn a_rollback_needs_a_target_or_a_release_and_one_scope() {
         let Some(super::Action::Plan(command)) = command.action else {
             panic!("{command:?}")
         };
-        ask::Ask::check(command.ask()).is_ok()
+        args::RollbackArgs::check(command.args()).is_ok()
     };
     assert!(falling("50,25,0") && !falling("25,50"));
 }
@@ -128,5 +128,5 @@ fn what_was_left_as_it_is_is_named() {
         "phases": {}, "review": {"due": "2026-11-27T14:00:00Z"}
     });
     let rollback = serde_json::from_value(record).unwrap();
-    assert_eq!(done::left(&rollback).unwrap(), "Left as they are, because others have changed them: search.");
+    assert_eq!(execute::left(&rollback).unwrap(), "Left as they are, because others have changed them: search.");
 }

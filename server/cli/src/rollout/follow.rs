@@ -9,10 +9,10 @@ use ripcord_proto::rollout::{Rollout, RolloutState};
 use ripcord_proto::span::Span;
 use tokio::time::Instant;
 
-use super::{act, get, words};
+use super::{actions, messages};
 use crate::client::{Answer, ClientError};
+use crate::context::Context;
 use crate::exit::{Exit, Failure};
-use crate::invocation::Invocation;
 use crate::output::{Format, Paint, note, print};
 use crate::signals;
 
@@ -60,22 +60,22 @@ pub(crate) struct Watch {
 }
 
 /// Waits.
-pub(super) async fn wait(call: &Invocation, command: Wait) -> Result<Exit, Failure> {
+pub(super) async fn wait(call: &Context, command: Wait) -> Result<Exit, Failure> {
     let deadline = command.timeout.map(|timeout| Instant::now() + timeout.duration());
     follow(call, &command.id, deadline, command.on_cancel).await
 }
 
 /// Watches.
-pub(super) async fn watch(call: &Invocation, command: Watch) -> Result<Exit, Failure> {
+pub(super) async fn watch(call: &Context, command: Watch) -> Result<Exit, Failure> {
     follow(call, &command.id, None, None).await
 }
 
-async fn follow(call: &Invocation, id: &RolloutId, deadline: Option<Instant>, on_cancel: Option<OnCancel>) -> Result<Exit, Failure> {
+async fn follow(call: &Context, id: &RolloutId, deadline: Option<Instant>, on_cancel: Option<OnCancel>) -> Result<Exit, Failure> {
     let mut signals = signals::listen()?;
     let mut shown = Shown::default();
     let mut heard = Instant::now();
     loop {
-        match get(call, id).await {
+        match actions::get(call, id).await {
             Ok(answer) => {
                 heard = Instant::now();
                 shown.show(call, &answer);
@@ -102,7 +102,7 @@ async fn follow(call: &Invocation, id: &RolloutId, deadline: Option<Instant>, on
     }
 }
 
-fn finish(call: &Invocation, answer: &Answer<Rollout>) -> Exit {
+fn finish(call: &Context, answer: &Answer<Rollout>) -> Exit {
     if call.output.format() == Format::Json {
         print(&answer.text);
     }
@@ -114,7 +114,7 @@ fn finish(call: &Invocation, answer: &Answer<Rollout>) -> Exit {
 }
 
 /// This command was told to end: the rollout is left in a condition that is stated.
-async fn cancelled(call: &Invocation, id: &RolloutId, on_cancel: Option<OnCancel>) -> Result<Exit, Failure> {
+async fn cancelled(call: &Context, id: &RolloutId, on_cancel: Option<OnCancel>) -> Result<Exit, Failure> {
     let reason = Some("the pipeline that waited for it was cancelled".to_owned());
     match on_cancel {
         None => {
@@ -124,14 +124,14 @@ async fn cancelled(call: &Invocation, id: &RolloutId, on_cancel: Option<OnCancel
             ));
         }
         Some(OnCancel::Hold) => {
-            let answer = act::post(call, "pause", id, reason).await?;
-            note(&format!("Cancelled, and rollout {id} is held: {}", words::line(&answer.value, Paint::Plain)));
+            let answer = actions::post(call, "pause", id, reason).await?;
+            note(&format!("Cancelled, and rollout {id} is held: {}", messages::line(&answer.value, Paint::Plain)));
         }
         Some(OnCancel::Rollback) => {
-            let answer = act::post(call, "rollback", id, reason).await?;
+            let answer = actions::post(call, "rollback", id, reason).await?;
             note(&format!(
                 "Cancelled, and rollout {id} is taken back: {}",
-                words::line(&answer.value, Paint::Plain)
+                messages::line(&answer.value, Paint::Plain)
             ));
         }
     }
@@ -146,7 +146,7 @@ struct Shown {
 }
 
 impl Shown {
-    fn show(&mut self, call: &Invocation, answer: &Answer<Rollout>) {
+    fn show(&mut self, call: &Context, answer: &Answer<Rollout>) {
         if call.output.format() == Format::Json {
             return;
         }
@@ -165,7 +165,7 @@ impl Shown {
     }
 
     fn line(&mut self, rollout: &Rollout, paint: Paint) {
-        let line = words::line(rollout, paint);
+        let line = messages::line(rollout, paint);
         if line != self.line {
             print(&stamped(&line, paint));
             self.line = line;
@@ -178,7 +178,7 @@ impl Shown {
             if !known {
                 self.gates.retain(|(name, _)| *name != reading.name);
                 self.gates.push((reading.name.clone(), reading.verdict));
-                print(&stamped(&words::gate(reading, paint), paint));
+                print(&stamped(&messages::gate(reading, paint), paint));
             }
         }
     }

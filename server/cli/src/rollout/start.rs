@@ -7,11 +7,11 @@ use ripcord_proto::role::Role;
 use ripcord_proto::rollout::{Plan, Rollout};
 use serde_json::{Value, json};
 
-use super::words;
+use super::messages;
 use crate::client::{Answer, Call};
+use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::input;
-use crate::invocation::Invocation;
 
 /// Start a rollout of a plan
 ///
@@ -187,7 +187,7 @@ fn window(text: &str) -> Result<Value, Failure> {
 }
 
 /// Does it.
-pub(super) async fn run(call: &Invocation, command: Start) -> Result<Exit, Failure> {
+pub(super) async fn run(call: &Context, command: Start) -> Result<Exit, Failure> {
     let plan = command.plan()?;
     let post = Call::post(call.path(&["rollouts"])).query("reason", command.reason.as_ref()).json(&plan)?;
     let answer: Answer<Rollout> = call.client.call(post).await?;
@@ -196,7 +196,7 @@ pub(super) async fn run(call: &Invocation, command: Start) -> Result<Exit, Failu
         format!(
             "{}\n{}\nFollow it with\n  {wait}",
             call.output.paint().strong(rollout.id.as_str()),
-            words::line(rollout, call.output.paint())
+            messages::line(rollout, call.output.paint())
         )
     });
     Ok(Exit::Done)

@@ -1,14 +1,14 @@
 use super::*;
 
-fn announced(address: &str) -> local::Announced {
-    local::Announced {
+fn announced(address: &str) -> discovery::Announced {
+    discovery::Announced {
         address: address.to_owned(),
         key: Some("rc_admin_local".to_owned()),
         data_dir: PathBuf::from("/data"),
     }
 }
 
-fn chosen(server: Option<&str>, key: Option<&str>, local: Option<local::Announced>) -> Target {
+fn chosen(server: Option<&str>, key: Option<&str>, local: Option<discovery::Announced>) -> Target {
     let given = |value: &str| (value.to_owned(), From::CommandLine);
     Target::choose(server.map(given), key.map(given), local, None, None)
 }

@@ -11,11 +11,11 @@ use ripcord_proto::trigger::{About, BackScope, BackTo, Conditions, During, FlagN
 use ripcord_proto::{FlagKey, ReleaseName, TargetName, TriggerName};
 use serde_json::Value;
 
-use super::words;
+use super::messages;
 use crate::client::{Answer, Call};
+use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::input;
-use crate::invocation::Invocation;
 
 /// Make a trigger; its secret is printed once
 #[derive(Debug, Args)]
@@ -161,10 +161,10 @@ fn label(text: &str) -> Result<(String, String), String> {
 }
 
 /// Makes it.
-pub(super) async fn run(call: &Invocation, command: &Create) -> Result<Exit, Failure> {
+pub(super) async fn run(call: &Context, command: &Create) -> Result<Exit, Failure> {
     let post = Call::post(call.path(&["triggers"])).json(&command.request()?)?;
     let made: Answer<TriggerMade> = call.client.call(post).await?;
-    call.output.answer(&made, |made| words::made(call, made));
+    call.output.answer(&made, |made| messages::made(call, made));
     Ok(Exit::Done)
 }
 

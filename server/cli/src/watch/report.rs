@@ -6,7 +6,7 @@ use ripcord_proto::Snapshot;
 use ripcord_proto::frame::{Ended, Overlay};
 use ripcord_proto::rest::log::LogEntry;
 
-use crate::audit::{changes, who};
+use crate::log_entry::{changes, who};
 use crate::output::{Paint, count, moment};
 
 /// Changes of an entry that are shown.

@@ -7,7 +7,7 @@ use ripcord_proto::table::Member as _;
 use ripcord_proto::{Flag, FlagKey, VariantName};
 use serde_json::value::RawValue;
 
-use crate::commit::plan::{Plan, Step};
+use crate::commit::plan::{CommitPlan, PlannedStep};
 use crate::outcome::OutcomeTotal;
 use crate::rollout::step;
 
@@ -15,7 +15,7 @@ use crate::rollout::step;
 const LISTED: usize = 200;
 
 /// The warnings of a plan; `totals` is what applications have reported of their evaluations, `records` what there is beside the flags.
-pub(super) fn of(plan: &Plan, totals: &[OutcomeTotal], records: &Records) -> Vec<String> {
+pub(super) fn of(plan: &CommitPlan, totals: &[OutcomeTotal], records: &Records) -> Vec<String> {
     let mut warnings: Vec<String> = plan.flags.iter().filter_map(|step| removed(step, totals)).collect();
     warnings.extend(plan.flags.iter().filter_map(|step| ended(step, records)));
     warnings.extend(plan.flags.iter().flat_map(lowered));
@@ -33,7 +33,7 @@ pub(super) fn of(plan: &Plan, totals: &[OutcomeTotal], records: &Records) -> Vec
     warnings
 }
 
-fn removed(step: &Step<FlagKey>, totals: &[OutcomeTotal]) -> Option<String> {
+fn removed(step: &PlannedStep<FlagKey>, totals: &[OutcomeTotal]) -> Option<String> {
     if step.to.is_some() {
         return None;
     }
@@ -49,7 +49,7 @@ fn removed(step: &Step<FlagKey>, totals: &[OutcomeTotal]) -> Option<String> {
 }
 
 /// A live rollout that the change of a flag would end.
-fn ended(step: &Step<FlagKey>, records: &Records) -> Option<String> {
+fn ended(step: &PlannedStep<FlagKey>, records: &Records) -> Option<String> {
     let mut rollouts = records.rollouts.iter().filter_map(|entry| entry.value().ok());
     let rollout = rollouts.find(|rollout| !rollout.state.is_final() && rollout.plan.flag == step.key)?;
     let flag = step.to.as_ref().and_then(|to| Flag::parse(to.get()).ok());
@@ -57,7 +57,7 @@ fn ended(step: &Step<FlagKey>, records: &Records) -> Option<String> {
     (!goes_on).then(|| format!("{} is moved by rollout {}, which this would end.", step.key, rollout.id))
 }
 
-fn lowered(step: &Step<FlagKey>) -> Vec<String> {
+fn lowered(step: &PlannedStep<FlagKey>) -> Vec<String> {
     let read = |json: &Option<Box<RawValue>>| json.as_ref().and_then(|json| Flag::parse(json.get()).ok());
     let (Some(from), Some(to)) = (read(&step.from), read(&step.to)) else {
         return Vec::new();

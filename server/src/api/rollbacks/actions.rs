@@ -12,8 +12,8 @@ use ripcord_proto::rollback::Rollback;
 use crate::access::permit::RollBack;
 use crate::api::path::PathKey;
 use crate::api::services::AppState;
-use crate::api::write::{Asked, Write, reply};
-use crate::commit::{Answer, Made};
+use crate::api::write::{Write, WriteRequest, reply};
+use crate::commit::{Answer, Applied};
 use crate::http::query::{Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::rollback::acts::{self, Pace, WrongState};
@@ -87,7 +87,7 @@ async fn amend(
     change: impl Fn(&Rollback) -> Result<Rollback, WrongState>,
 ) -> Result<ApiResponse, ApiError> {
     let (wait, environment) = (write.wait(), write.permit.environment().clone());
-    let prepared = write.prepare(Asked::default().because(reason), body, recorded);
+    let prepared = write.prepare(WriteRequest::default().because(reason), body, recorded);
     let committed = app.amend_rollback(&prepared, &id, change).await?;
     match wait {
         Some(Wait(patience)) => ApiResponse::ok(&app.settled_rollback(&environment, &id, patience).await?),
@@ -96,7 +96,7 @@ async fn amend(
 }
 
 /// The rollback as it was recorded.
-fn recorded(made: &Made) -> Result<Answer, ApiError> {
+fn recorded(made: &Applied) -> Result<Answer, ApiError> {
     let record = rollback::answer_of(made).ok_or_else(|| ApiError::new(Code::Internal, "Nothing was recorded."))?;
     Ok(Answer {
         status: StatusCode::OK.as_u16(),

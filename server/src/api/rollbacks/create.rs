@@ -12,8 +12,8 @@ use ripcord_proto::{EnvironmentKey, Faults};
 use super::read::with_confirmation;
 use crate::access::permit::{Read, RollBack};
 use crate::api::services::AppState;
-use crate::api::write::{Asked, REPLAYED, Write};
-use crate::commit::{Answer, Ask, Made};
+use crate::api::write::{REPLAYED, Write, WriteRequest};
+use crate::commit::{Answer, Applied, Operation};
 use crate::http::query::{Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::rollback::{self, Done, Order, Users};
@@ -39,8 +39,8 @@ pub(in crate::api) async fn create(write: Write<RollBack>, body: Body<RollbackRe
         return answered(&app, &environment, done, wait).await;
     }
     let prepared = app.prepare_rollback(&write.permit, &order).await?;
-    let asked = Asked {
-        asks: vec![Ask::Rollback(Box::new(prepared.reversal.clone()))],
+    let asked = WriteRequest {
+        operations: vec![Operation::Rollback(Box::new(prepared.reversal.clone()))],
         precondition: None,
         reason: Some(order.in_words(&prepared.reversal.record.target)),
         plan: request.plan,
@@ -95,7 +95,7 @@ fn order(request: &RollbackRequest, now: Timestamp) -> Result<Order, ApiError> {
 }
 
 /// The record as the commit made it.
-pub(super) fn recorded(made: &Made) -> Result<Answer, ApiError> {
+pub(super) fn recorded(made: &Applied) -> Result<Answer, ApiError> {
     let record = rollback::answer_of(made).ok_or_else(|| ApiError::new(Code::Internal, "Nothing was recorded."))?;
     Ok(Answer {
         status: StatusCode::CREATED.as_u16(),

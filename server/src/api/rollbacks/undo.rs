@@ -12,7 +12,7 @@ use super::create::{answered, recorded};
 use crate::access::permit::{Read, RollBack};
 use crate::api::path::PathKey;
 use crate::api::services::AppState;
-use crate::api::write::{Asked, Write};
+use crate::api::write::{Write, WriteRequest};
 use crate::http::query::{Reason, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::rollback::{Order, Users};
@@ -40,7 +40,10 @@ pub(in crate::api) async fn create(
     let mut order = order(&id, asked);
     order.reason = order.reason.or_else(|| write.query.reason.clone().map(Reason::into_text));
     order.latitude.changes_served |= write.query.changes_served;
-    let asked = Asked { plan, ..Asked::default() };
+    let asked = WriteRequest {
+        plan,
+        ..WriteRequest::default()
+    };
     let prepared = write.prepare(asked, &body.digest, recorded);
     let done = app.undo_rollback(&prepared, &order, &id).await?;
     answered(&app, &environment, done, wait).await

@@ -11,7 +11,7 @@ use super::recorded;
 use crate::access::permit::{Allows, ApproveRollout, RunRollout, StopRollout};
 use crate::api::path::PathKey;
 use crate::api::services::AppState;
-use crate::api::write::{Asked, Write, reply};
+use crate::api::write::{Write, WriteRequest, reply};
 use crate::http::query::{Reason, Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::rollout::acts::{self, Act};
@@ -121,7 +121,7 @@ async fn act<A: Allows>(
         reason: reason.clone(),
     };
     let (wait, environment) = (write.wait(), write.permit.environment().clone());
-    let asked = Asked::one(acts::ask(id.clone(), act, word)).because(reason);
+    let asked = WriteRequest::one(acts::ask(id.clone(), act, word)).because(reason);
     let prepared = write.prepare(asked, &body.digest, |made| recorded(made, StatusCode::OK));
     let committed = app.submit(prepared).await?;
     match wait {

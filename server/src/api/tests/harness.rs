@@ -21,9 +21,9 @@ use crate::access::{Access, keys};
 use crate::api::{Api, Services};
 use crate::check::Checks;
 use crate::clock::SystemClock;
-use crate::commit::{Answer, Answerer, Author};
+use crate::commit::{Answer, Author, ResponseBuilder};
 use crate::driver::{Alone, Drivers};
-use crate::environment::{Environments, Orphans, Rooms};
+use crate::environment::{EnvironmentDeps, Environments, Orphans};
 use crate::fleet::{Fleet, FleetSettings, NoPeers};
 use crate::http::{error, request_tracing};
 use crate::kill::Kills;
@@ -38,7 +38,7 @@ use crate::snapshot::board::Board;
 use crate::store::fault_injection::FaultyStore;
 use crate::store::journal::Journal;
 use crate::store::memory::MemoryStore;
-use crate::system::{SystemAsk, SystemDraft};
+use crate::system::{SystemDraft, SystemOperation};
 use crate::tasks::TaskSet;
 use crate::telemetry::Metrics;
 use crate::trigger::Triggers;
@@ -138,7 +138,7 @@ impl Node {
         let board = Arc::new(Board::default());
         let tasks = TaskSet::default();
         let folder = std::env::temp_dir().join(format!("ripcord-api-{:x}", rand::random::<u64>()));
-        let rooms = Rooms {
+        let rooms = EnvironmentDeps {
             store: Arc::clone(&store) as _,
             board: Arc::clone(&board),
             clock: Arc::new(SystemClock),
@@ -217,14 +217,14 @@ async fn fill(environments: &Environments) {
     let now = jiff::Timestamp::now();
     let environment = |name: &str| EnvironmentKey::new(name).unwrap();
     let made = ["production", "staging"].map(|name| {
-        SystemAsk::CreateEnvironment(EnvironmentRecord {
+        SystemOperation::CreateEnvironment(EnvironmentRecord {
             key: environment(name),
             description: None,
             created: now,
         })
     });
     let keys = Role::ALL.map(|role| {
-        SystemAsk::CreateKey(KeyRecord {
+        SystemOperation::CreateKey(KeyRecord {
             id: format!("key_{role}"),
             name: format!("the {role} key"),
             role,
@@ -243,9 +243,9 @@ async fn fill(environments: &Environments) {
             },
         },
         reason: None,
-        asks: made.into_iter().chain(keys).collect(),
+        operations: made.into_iter().chain(keys).collect(),
         call: None,
-        answer: Answerer(Arc::new(|_| Answer {
+        answer: ResponseBuilder(Arc::new(|_| Answer {
             status: 200,
             body: to_raw_value(&()).unwrap(),
         })),

@@ -16,7 +16,7 @@ use crate::access::permit::{AnswerTrigger, Read};
 use crate::api::path::PathKey;
 use crate::api::records::{lost, page};
 use crate::api::services::AppState;
-use crate::api::write::{Asked, Write, answer, reply};
+use crate::api::write::{Write, WriteRequest, answer, reply};
 use crate::commit::CommitError;
 use crate::http::query::{PageQuery, Query, Reason, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
@@ -92,7 +92,7 @@ pub(in crate::api) async fn decline(
     };
     let why = format!("declined what {id} asked{}", reason.map(|reason| format!(": {reason}")).unwrap_or_default());
     let now = app.now();
-    let asked = Asked::one(app.triggers().decline(id, answered)).because(Some(why));
+    let asked = WriteRequest::one(app.triggers().decline(id, answered)).because(Some(why));
     let prepared = write.prepare(asked, &digest, move |made| {
         let put = made.changes.iter().find_map(|change| {
             let Change::PutRecord(Record::Firing(entry)) = change else { return None };

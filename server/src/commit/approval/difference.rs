@@ -5,41 +5,45 @@ use ripcord_proto::proposal::{Difference, PolicyStep};
 use ripcord_proto::record::Record;
 use ripcord_proto::rest::plan::{FlagStep, SegmentStep, SettingsStep};
 
-use super::super::plan::{Plan, Step};
-use super::super::{Ask, CommitError};
-use super::{Effect, words};
+use super::super::plan::{CommitPlan, PlannedStep};
+use super::super::{CommitError, Operation};
+use super::{Effect, messages};
 
 /// The difference of an effect whose plan is `plan`.
-pub(super) fn of(effect: Effect<'_>, plan: Plan) -> Result<Difference, CommitError> {
+pub(super) fn of(effect: Effect<'_>, plan: CommitPlan) -> Result<Difference, CommitError> {
     let mut difference = Difference {
-        flags: plan.flags.into_iter().map(|Step { key, from, to }| FlagStep { key, from, to }).collect(),
-        segments: plan.segments.into_iter().map(|Step { key, from, to }| SegmentStep { key, from, to }).collect(),
+        flags: plan.flags.into_iter().map(|PlannedStep { key, from, to }| FlagStep { key, from, to }).collect(),
+        segments: plan
+            .segments
+            .into_iter()
+            .map(|PlannedStep { key, from, to }| SegmentStep { key, from, to })
+            .collect(),
         settings: plan.settings.map(|step| SettingsStep { from: step.from, to: step.to }),
         ..Difference::default()
     };
-    for ask in &effect.draft.asks {
-        if let Ask::Rollback(reversal) = ask {
+    for ask in &effect.draft.operations {
+        if let Operation::Rollback(reversal) = ask {
             // A staged one begins with less: what counts is where it leads.
             let decision = reversal.decide(&effect.before.snapshot)?;
             difference.flags = decision.flags.iter().map(flag).collect();
-            difference.also.extend(words::rollback(&reversal.record, &decision));
+            difference.also.extend(messages::rollback(&reversal.record, &decision));
         }
     }
     for change in effect.changes {
         if let Change::Restore(id) = change {
-            difference.also.extend(effect.before.snapshot.kills.value(id.as_str()).map(words::lifted));
+            difference.also.extend(effect.before.snapshot.kills.value(id.as_str()).map(messages::lifted));
         } else if let Change::PutRecord(Record::Policy(entry)) = change {
             let from = effect.before.records.policy();
             difference.policy = entry.value().ok().map(|to| PolicyStep { from, to: to.clone() });
         } else if let Change::PutRecord(Record::Rollout(entry)) = change {
             let was = effect.before.records.rollouts.value(entry.key().as_str());
-            difference.also.extend(entry.value().ok().map(|rollout| words::rollout(was, rollout)));
+            difference.also.extend(entry.value().ok().map(|rollout| messages::rollout(was, rollout)));
         }
     }
     Ok(difference)
 }
 
-fn flag(step: &super::super::reversal::Move) -> FlagStep {
+fn flag(step: &super::super::reversal::FlagReversal) -> FlagStep {
     FlagStep {
         key: step.key.clone(),
         from: step.from.as_ref().map(|entry| entry.json().to_owned()),

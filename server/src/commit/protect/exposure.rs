@@ -12,7 +12,7 @@ use ripcord_proto::{Flag, FlagKey, SegmentKey, Snapshot, VariantName};
 /// The flags that more people may be served after the change, through their own definitions, through segments that their rules
 /// name, and through flags that they require.
 pub(super) fn raised(before: &Snapshot, after: &Snapshot, touched: &Touched) -> BTreeSet<FlagKey> {
-    let change = |key: &FlagKey| Change {
+    let change = |key: &FlagKey| ExposureChange {
         before: before.flags.value(key.as_str()),
         after: after.flags.value(key.as_str()),
     };
@@ -25,12 +25,12 @@ pub(super) fn raised(before: &Snapshot, after: &Snapshot, touched: &Touched) -> 
 
 /// A flag before and after.
 #[derive(Clone, Copy)]
-pub(super) struct Change<'a> {
+pub(super) struct ExposureChange<'a> {
     pub(super) before: Option<&'a Flag>,
     pub(super) after: Option<&'a Flag>,
 }
 
-impl Change<'_> {
+impl ExposureChange<'_> {
     /// Whether anybody may be served something else.
     fn moves(self) -> bool {
         let serving = |flag: &Flag| Flag {
@@ -140,7 +140,7 @@ impl Change<'_> {
     fn is_split_within(self, old: &Split, new: &Split) -> bool {
         let (old_spans, new_spans) = (spans(old), spans(new));
         let (old_total, new_total) = (u128::from(old.total()), u128::from(new.total()));
-        let is_kept = |span: &Span<'_>| {
+        let is_kept = |span: &BucketSpan<'_>| {
             let mut places = old_spans.iter().filter(|old| old.variant == span.variant);
             places.any(|old| old.from * new_total <= span.from * old_total && span.to * old_total <= old.to * new_total)
         };
@@ -149,21 +149,21 @@ impl Change<'_> {
 }
 
 /// A stretch of buckets that serves one variant, in units of the split's total.
-struct Span<'a> {
+struct BucketSpan<'a> {
     variant: &'a VariantName,
     from: u128,
     to: u128,
 }
 
 /// The stretches of a split, those without buckets left out, neighbours of one variant as one.
-fn spans(split: &Split) -> Vec<Span<'_>> {
-    let mut spans: Vec<Span<'_>> = Vec::new();
+fn spans(split: &Split) -> Vec<BucketSpan<'_>> {
+    let mut spans: Vec<BucketSpan<'_>> = Vec::new();
     let mut from = 0;
     for share in split.shares().iter().filter(|share| share.weight.units() > 0) {
         let to = from + u128::from(share.weight.units());
         match spans.last_mut() {
             Some(last) if last.variant == &share.variant => last.to = to,
-            Some(_) | None => spans.push(Span {
+            Some(_) | None => spans.push(BucketSpan {
                 variant: &share.variant,
                 from,
                 to,
@@ -203,7 +203,7 @@ fn names_one(when: &Condition, segments: &BTreeSet<&SegmentKey>) -> bool {
 }
 
 fn can_expose(flag: &Flag) -> bool {
-    let alone = Change {
+    let alone = ExposureChange {
         before: None,
         after: Some(flag),
     };
@@ -222,7 +222,7 @@ fn through_requirements(after: &Snapshot, moved: BTreeSet<FlagKey>, raised: &mut
             let Some(requirement) = flag.requires.iter().find(|requirement| requirement.flag == key) else {
                 continue;
             };
-            let alone = Change {
+            let alone = ExposureChange {
                 before: None,
                 after: Some(flag),
             };

@@ -8,7 +8,7 @@ use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Position, Segment, SegmentKey
 use ripcord_sdk::engine::{Compiled, Context, Unheard};
 use serde_json::{Value, json};
 
-use super::exposure::{Change, raised};
+use super::exposure::{ExposureChange, raised};
 
 const KEYS: [&str; 3] = ["a", "b", "c"];
 
@@ -26,7 +26,7 @@ fn base(rules: &Value) -> Value {
 
 fn raises(before: &Value, after: &Value) -> bool {
     let (before, after) = (flag(before), flag(after));
-    let change = Change {
+    let change = ExposureChange {
         before: Some(&before),
         after: Some(&after),
     };

@@ -10,21 +10,21 @@ use ripcord_proto::{FlagKey, Revision};
 
 use crate::commit::state::EnvironmentState;
 
-use super::{Cannot, CommitError, Decision, Door, Reversal};
+use super::{CommitError, OneWayDoor, Reversal, ReversalDecision, UnsupportedFlag};
 
 /// Flags that a sentence names, at most.
 const NAMED: usize = 20;
 
 impl Reversal {
     /// Refuses what may not be. The kills have their own guard, the references their own check.
-    pub(super) fn check(&self, decision: &Decision, state: &EnvironmentState) -> Result<(), CommitError> {
+    pub(super) fn check(&self, decision: &ReversalDecision, state: &EnvironmentState) -> Result<(), CommitError> {
         if !decision.cannot.is_empty() {
             return refuse(cannot(&decision.cannot));
         }
         if let Some(other) = under_way(&state.records, &self.record, &self.flags(decision, &state.snapshot)) {
             return refuse(busy(other));
         }
-        let shut: Vec<&Door> = decision.doors.iter().filter(|door| !self.record.acknowledged.contains(&door.flag)).collect();
+        let shut: Vec<&OneWayDoor> = decision.doors.iter().filter(|door| !self.record.acknowledged.contains(&door.flag)).collect();
         if !shut.is_empty() {
             return refuse(one_way(&shut));
         }
@@ -60,7 +60,7 @@ fn busy(other: &Rollback) -> Problem {
     Problem::new(Code::RollbackUnderWay, detail).with("rollback", other.id.as_str())
 }
 
-fn one_way(doors: &[&Door]) -> Problem {
+fn one_way(doors: &[&OneWayDoor]) -> Problem {
     let lines: Vec<String> = doors
         .iter()
         .map(|door| {
@@ -81,7 +81,7 @@ fn one_way(doors: &[&Door]) -> Problem {
         .with("acknowledge", option)
 }
 
-fn cannot(flags: &[Cannot]) -> Problem {
+fn cannot(flags: &[UnsupportedFlag]) -> Problem {
     let mut lines: Vec<String> = flags.iter().take(NAMED).map(|cannot| format!("{}: {}", cannot.flag, cannot.why)).collect();
     if flags.len() > NAMED {
         lines.push(format!("and {} more", flags.len() - NAMED));
@@ -94,7 +94,7 @@ fn cannot(flags: &[Cannot]) -> Problem {
     Problem::new(Code::CannotExpress, detail).with("flags", list)
 }
 
-fn empty(decision: &Decision) -> Problem {
+fn empty(decision: &ReversalDecision) -> Problem {
     let detail = if decision.reached == 0 {
         "Nothing was changed: the scope holds no flag, neither now nor at the target.".to_owned()
     } else {

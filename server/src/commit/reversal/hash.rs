@@ -11,14 +11,14 @@ use ripcord_proto::settings::Settings;
 use ripcord_proto::table::{Entry, Member};
 use ripcord_proto::{FlagKey, KillId, SegmentKey, Snapshot};
 
-use super::{Conflict, Decision, Door, Move, Reversal, Thing, Way};
+use super::{Conflict, FlagOrSegment, FlagReversal, OneWayDoor, Reversal, ReversalDecision, StageMethod};
 
 /// A flag: its key, its digest as it is and as it will be, and the way there.
 type CoveredFlag<'a> = (&'a FlagKey, Option<Digest>, Digest, &'static str);
 
 /// All that the hash covers. It is written straight to bytes: a rollback of a thousand flags makes no tree of values first.
 #[derive(serde::Serialize)]
-struct Covered<'a> {
+struct HashedContent<'a> {
     environment: &'a str,
     scope: &'a Scope,
     segment: Option<&'a SegmentKey>,
@@ -28,21 +28,21 @@ struct Covered<'a> {
     segments: Vec<(&'a SegmentKey, Option<Digest>, &'a Digest)>,
     settings: Option<Settings>,
     conflicts: Vec<(&'static str, &'a str, Option<Digest>)>,
-    doors: &'a [Door],
+    doors: &'a [OneWayDoor],
     cannot: Vec<(&'a FlagKey, &'a str)>,
     kills: Vec<(&'a FlagKey, Vec<&'a KillId>)>,
 }
 
 impl Reversal {
     /// The hash of what `decision` does to an environment that serves `now`.
-    pub(super) fn hash(&self, decision: &Decision, now: &Snapshot) -> Digest {
+    pub(super) fn hash(&self, decision: &ReversalDecision, now: &Snapshot) -> Digest {
         let ladder = self.record.ladder.as_ref().map(|ladder| (&ladder.steps, ladder.every_seconds));
         let segments: Vec<_> = [&decision.segments, &decision.missing]
             .into_iter()
             .flatten()
             .map(|to| (to.key(), now.segments.get(to.key().as_str()).map(digest), to.digest()))
             .collect();
-        let covered = Covered {
+        let covered = HashedContent {
             environment: now.environment.as_str(),
             scope: &self.record.scope,
             segment: self.segment.as_ref(),
@@ -65,24 +65,24 @@ fn digest<M: Member>(entry: &std::sync::Arc<Entry<M>>) -> Digest {
     *entry.digest()
 }
 
-fn flag(step: &Move) -> CoveredFlag<'_> {
+fn flag(step: &FlagReversal) -> CoveredFlag<'_> {
     let way = match step.way {
-        Way::Split(_) => "split",
-        Way::Whole => "whole",
-        Way::Last => "last",
+        StageMethod::Split(_) => "split",
+        StageMethod::Whole => "whole",
+        StageMethod::Last => "last",
     };
     (&step.key, step.from.as_ref().map(digest), *step.to.digest(), way)
 }
 
 fn conflict(conflict: &Conflict) -> (&'static str, &str, Option<Digest>) {
     let (kind, key) = match &conflict.thing {
-        Thing::Flag(key) => ("flag", key.as_str()),
-        Thing::Segment(key) => ("segment", key.as_str()),
+        FlagOrSegment::Flag(key) => ("flag", key.as_str()),
+        FlagOrSegment::Segment(key) => ("segment", key.as_str()),
     };
     (kind, key, conflict.digest)
 }
 
-fn kills<'a>(step: &'a Move, now: &'a Snapshot) -> Option<(&'a FlagKey, Vec<&'a KillId>)> {
+fn kills<'a>(step: &'a FlagReversal, now: &'a Snapshot) -> Option<(&'a FlagKey, Vec<&'a KillId>)> {
     let ids: Vec<_> = now.kills_of(step.key.as_str()).map(|kill| &kill.id).collect();
     (!ids.is_empty()).then_some((&step.key, ids))
 }

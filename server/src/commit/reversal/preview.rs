@@ -4,15 +4,15 @@ use ripcord_proto::digest::Digest;
 use ripcord_proto::references::{self, Touched};
 use ripcord_proto::{Fault, Flag, FlagKey, KillId, KillScope, RollbackId, Snapshot};
 
-use super::super::guard::served;
+use super::super::kill_guard::served;
 use super::super::state::EnvironmentState;
-use super::{CommitError, Decision, Move, Reversal, under_way};
+use super::{CommitError, FlagReversal, Reversal, ReversalDecision, under_way};
 
 /// What a rollback would come to. Nothing is changed by making it.
 #[derive(Debug, Clone)]
-pub struct Preview {
+pub struct RollbackPreview {
     /// Each flag, and what stands in the way.
-    pub decision: Decision,
+    pub decision: ReversalDecision,
     /// Execute with this hash to do exactly this.
     pub hash: Digest,
     /// What the environment would serve at the end.
@@ -40,7 +40,7 @@ pub struct KilledFlag {
 
 impl Reversal {
     /// What it would come to on `state`.
-    pub fn preview(&self, state: &EnvironmentState) -> Result<Preview, CommitError> {
+    pub fn preview(&self, state: &EnvironmentState) -> Result<RollbackPreview, CommitError> {
         let now = &state.snapshot;
         let decision = self.decide(now)?;
         let hash = self.hash(&decision, now);
@@ -58,7 +58,7 @@ impl Reversal {
         let breaks = references::check(&after.flags, &after.segments, &touched);
         let killed = decision.flags.iter().filter_map(|step| killed(step, now)).collect();
         let under_way = under_way(&state.records, &self.record, &self.flags(&decision, now)).map(|other| other.id.clone());
-        Ok(Preview {
+        Ok(RollbackPreview {
             decision,
             hash,
             after,
@@ -70,7 +70,7 @@ impl Reversal {
     }
 }
 
-fn killed(step: &Move, now: &Snapshot) -> Option<KilledFlag> {
+fn killed(step: &FlagReversal, now: &Snapshot) -> Option<KilledFlag> {
     let to = step.to.value().ok();
     let standing: Vec<KillId> = now.kills_of(step.key.as_str()).map(|kill| kill.id.clone()).collect();
     let is = step.from.as_deref().and_then(|from| from.value().ok());

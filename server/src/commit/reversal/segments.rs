@@ -1,4 +1,4 @@
-//! Segments that flags use, and which of them are not what they were.
+//! SegmentReversal that flags use, and which of them are not what they were.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use ripcord_proto::{Flag, Position, Segment, SegmentKey, Snapshot};
 
 /// The segments of two states.
 #[derive(Clone, Copy)]
-pub(super) struct Segments<'a> {
+pub(super) struct SegmentReversal<'a> {
     pub(super) now: &'a Snapshot,
     pub(super) was: &'a Snapshot,
     /// Of the commit that puts them back.
     pub(super) position: Position,
 }
 
-impl<'a> Segments<'a> {
+impl<'a> SegmentReversal<'a> {
     /// Adds the segments that the rules of a flag name.
     pub(super) fn used_by(flag: &Flag, used: &mut BTreeSet<SegmentKey>) {
         for when in flag.rules.iter().filter_map(|rule| rule.when.as_ref()) {

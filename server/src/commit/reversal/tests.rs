@@ -1,9 +1,9 @@
 //! The laws of going back, with the engine that applications evaluate with, and the cases that people meet.
 
-mod doors;
 mod everybody;
-mod ladders;
+mod one_way;
 mod segment;
+mod staged;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use ripcord_proto::{EnvironmentKey, Epoch, Flag, FlagKey, Position, Revision, Se
 use ripcord_sdk::engine::{Compiled, Context, Reason, Unheard};
 use serde_json::{Map, Value, json};
 
-use super::{Decision, Reach, Reversal};
+use super::{Reversal, ReversalDecision, ReversalScope};
 
 pub(super) fn key(text: &str) -> FlagKey {
     text.parse().unwrap()
@@ -41,7 +41,7 @@ pub(super) fn snapshot<'a>(flags: impl IntoIterator<Item = (&'a str, Value)>, se
     snapshot
 }
 
-pub(super) fn reversal(target: &Snapshot, reach: Reach, scope: Scope) -> Reversal {
+pub(super) fn reversal(target: &Snapshot, reach: ReversalScope, scope: Scope) -> Reversal {
     let actor = Actor::server("a");
     let record = Rollback {
         id: RollbackId::from_parts(1, 1),
@@ -88,7 +88,7 @@ pub(super) fn reversal(target: &Snapshot, reach: Reach, scope: Scope) -> Reversa
 }
 
 pub(super) fn environment(target: &Snapshot) -> Reversal {
-    reversal(target, Reach::Environment, Scope::Environment)
+    reversal(target, ReversalScope::Environment, Scope::Environment)
 }
 
 pub(super) fn for_segment(target: &Snapshot, segment: &str) -> Reversal {
@@ -113,7 +113,7 @@ pub(super) fn laddered(target: &Snapshot, steps: &[f64], cap: Option<f64>) -> Re
 
 /// What is served after the commit that this reversal makes.
 #[expect(clippy::wildcard_enum_match_arm, reason = "a rollback makes nothing else")]
-pub(super) fn after(reversal: &Reversal, now: &Snapshot) -> (Snapshot, Decision) {
+pub(super) fn after(reversal: &Reversal, now: &Snapshot) -> (Snapshot, ReversalDecision) {
     let decision = reversal.decide(now).unwrap();
     let record = reversal.recorded(&decision, Digest::ZERO, now.position);
     let changes = reversal.changes(&decision, record, now.position).unwrap();

@@ -14,10 +14,10 @@ use tracing::Instrument as _;
 
 use super::{Desk, Done, Stop};
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Answer, Ask, CommitError, Draft};
+use crate::commit::{Answer, CommitError, Draft, Operation};
 use crate::driver::Token;
 use crate::environment::Environments;
-use crate::kill::{KillAnswerer, Order};
+use crate::kill::{KillOrder, KillResponseBuilder};
 use crate::rollout::decide::{self, Next, Standing};
 use crate::rollout::moves::{self, Member};
 use crate::rollout::{says, transition};
@@ -68,7 +68,7 @@ impl Desk {
         })
     }
 
-    fn draft(&self, rollout: &Rollout, reason: &str, asks: Vec<Ask>) -> Draft {
+    fn draft(&self, rollout: &Rollout, reason: &str, asks: Vec<Operation>) -> Draft {
         let author = self.rollouts.drivers.author();
         let reason = format!("rollout {}: {reason}", rollout.id);
         moves::draft(&self.environment, author, rollout.plan.release.clone(), reason, asks)
@@ -267,7 +267,7 @@ impl Desk {
             return;
         }
         (tended.killed, tended.busy) = (true, true);
-        let order = Order {
+        let order = KillOrder {
             id: None,
             environment: self.environment.clone(),
             author: self.rollouts.drivers.author(),
@@ -278,7 +278,7 @@ impl Desk {
                 tended.back.as_deref().unwrap_or_default()
             )),
             call: None,
-            answer: KillAnswerer(Arc::new(|_| Answer {
+            answer: KillResponseBuilder(Arc::new(|_| Answer {
                 status: 201,
                 body: RawValue::NULL.to_owned(),
             })),
@@ -372,7 +372,7 @@ impl Desk {
 }
 
 /// What ends a rollout and those that are bound to it.
-fn aborted(rollout: &Rollout, member: &Member, bound: &[Member], reason: &str, now: Timestamp) -> Result<Vec<Ask>, CommitError> {
+fn aborted(rollout: &Rollout, member: &Member, bound: &[Member], reason: &str, now: Timestamp) -> Result<Vec<Operation>, CommitError> {
     let own = transition::over(rollout, &member.seen, RolloutState::Aborted, reason.to_owned(), now);
     let mut asks = vec![moves::put(&member.entry, own)?];
     for other in bound {

@@ -25,9 +25,9 @@ use serde_json::{Value, json};
 
 use crate::check::Checks;
 use crate::clock::{Clock as _, SystemClock};
-use crate::commit::{Answerer, Ask, Author, CommitError, Committed, Draft, Expected};
+use crate::commit::{Author, CommitError, Committed, Draft, Expected, Operation, ResponseBuilder};
 use crate::driver::{Alone, Drivers, Presence};
-use crate::environment::{Environments, Orphans, Rooms};
+use crate::environment::{EnvironmentDeps, Environments, Orphans};
 use crate::kill::Kills;
 use crate::outcome::reports::{NodeSums, Reports, SeriesQuery, SeriesSums};
 use crate::peer::Peers;
@@ -37,7 +37,7 @@ use crate::snapshot::board::Board;
 use crate::store::fault_injection::{Fault, FaultyStore};
 use crate::store::journal::Journal;
 use crate::store::memory::MemoryStore;
-use crate::system::{SystemAsk, SystemDraft};
+use crate::system::{SystemDraft, SystemOperation};
 use crate::tasks::TaskSet;
 
 fn production() -> EnvironmentKey {
@@ -137,7 +137,7 @@ impl World {
             set: Mutex::default(),
         });
         let store = FaultyStore::new(MemoryStore::new());
-        let rooms = Rooms {
+        let rooms = EnvironmentDeps {
             store: Arc::clone(&store) as _,
             board: Arc::new(Board::default()),
             clock: Arc::clone(&clock) as _,
@@ -153,9 +153,9 @@ impl World {
         let draft = SystemDraft {
             author: author("admin", Role::Admin),
             reason: None,
-            asks: vec![SystemAsk::CreateEnvironment(record)],
+            operations: vec![SystemOperation::CreateEnvironment(record)],
             call: None,
-            answer: Answerer::nothing(),
+            answer: ResponseBuilder::nothing(),
         };
         environments.submit_system(draft).await.unwrap();
         let world = Self {
@@ -183,7 +183,7 @@ impl World {
         *self.traffic.rates.lock().unwrap() = rates.to_vec();
     }
 
-    async fn submit(&self, who: Author, asks: Vec<Ask>) -> Result<Committed, CommitError> {
+    async fn submit(&self, who: Author, asks: Vec<Operation>) -> Result<Committed, CommitError> {
         let draft = Draft {
             reason: Some("a test".to_owned()),
             ..Draft::new(production(), who, asks)
@@ -195,14 +195,14 @@ impl World {
         let flag = json!({"variants": {"on": true, "off": false}, "safe": "off", "default": "off", "rules": rules});
         let flag = Flag::from_value(&flag).unwrap();
         let key = FlagKey::new(key).unwrap();
-        self.submit(author("anna", Role::Editor), vec![Ask::PutFlag(key, Box::new(flag))])
+        self.submit(author("anna", Role::Editor), vec![Operation::PutFlag(key, Box::new(flag))])
             .await
             .unwrap();
     }
 
     async fn policy(&self, policy: Policy) {
         let entry = Entry::new(Single, policy, Position::START).unwrap();
-        let put = Ask::PutRecord(Arc::new(entry).into(), Expected::Anything);
+        let put = Operation::PutRecord(Arc::new(entry).into(), Expected::Anything);
         self.submit(author("anna", Role::Editor), vec![put]).await.unwrap();
     }
 

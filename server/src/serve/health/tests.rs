@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use ripcord_proto::rest::health::ReadyState;
 
 use super::{peers_part, store_part};
-use crate::peer::Reached;
+use crate::peer::PeerReachability;
 use crate::store::{StoreHealth, StoreState};
 
 fn store(state: StoreState) -> StoreHealth {
@@ -33,7 +33,7 @@ fn a_store_that_is_away_degrades_a_node_and_takes_it_out_after_a_stated_time() {
 fn a_part_that_is_not_well_says_why() {
     let told = store_part(&store(StoreState::Unreachable), Timestamp::UNIX_EPOCH, Duration::from_mins(10));
     assert!(told.why.contains("connection refused") && told.why.contains("kills work"), "{}", told.why);
-    let reached = Reached {
+    let reached = PeerReachability {
         reached: Vec::new(),
         not_reached: vec!["http://b".to_owned()],
     };

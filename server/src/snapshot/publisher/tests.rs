@@ -11,8 +11,8 @@ use ripcord_sdk::engine::Unheard;
 use tokio::sync::mpsc;
 
 use super::Publisher;
-use crate::commit::log::{LogState as _, Sink as _};
 use crate::commit::state::EnvironmentState;
+use crate::commit::traits::{LogState as _, Sink as _};
 use crate::snapshot::board::Board;
 use crate::snapshot::fixture::{flag, kill};
 

@@ -12,7 +12,7 @@ use ripcord_proto::{FlagKey, KillScope};
 
 use super::hold::Held;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Ask, CommitError, Decider};
+use crate::commit::{CommitError, Operation, Precheck};
 use crate::http::ApiError;
 use crate::rollback::{self, Order, Prepared};
 use crate::store::StoreState;
@@ -129,7 +129,7 @@ impl Triggers {
             }
             Admitted::Steps(_) | Admitted::Nothing => Err(CommitError::RecordMoved(RecordKey::Firing(asking.id()))),
         };
-        let asks = vec![Ask::DecideNow(Decider::new(decide)), Ask::Rollback(Box::new(reversal))];
+        let asks = vec![Operation::DecideNow(Precheck::new(decide)), Operation::Rollback(Box::new(reversal))];
         match tokio::time::timeout(PATIENCE, self.commit(incident, asks)).await {
             Ok(Ok(Some(firing))) => Ok(Back::Done(Box::new(firing))),
             Ok(Ok(None) | Err(CommitError::RecordMoved(RecordKey::Firing(_)))) => Ok(Back::Overtaken),

@@ -7,7 +7,7 @@ use ripcord_proto::trigger::{Effects, FiringState, FlagNames};
 use ripcord_proto::{FlagKey, ReleaseName, RolloutId};
 
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Ask, CommitError, Decider};
+use crate::commit::{CommitError, Operation, Precheck};
 use crate::rollout::acts::{self, Act};
 use crate::trigger::incident::{Admitted, Incident, put};
 use crate::trigger::record::{Kept, stepping};
@@ -72,7 +72,7 @@ impl Triggers {
                         at: incident.now,
                         reason: Some(incident.signal.summary.clone()),
                     };
-                    let mut asks: Vec<Ask> = paused.iter().map(|id| acts::ask(id.clone(), Act::Pause, word.clone())).collect();
+                    let mut asks: Vec<Operation> = paused.iter().map(|id| acts::ask(id.clone(), Act::Pause, word.clone())).collect();
                     let (firing, says) = told(paused.len());
                     let effects = Effects {
                         held: paused,
@@ -93,6 +93,6 @@ impl Triggers {
                 Admitted::Nothing => Ok(Vec::new()),
             }
         };
-        self.keep(incident, expected, Decider::new(deciding), turn).await
+        self.keep(incident, expected, Precheck::new(deciding), turn).await
     }
 }

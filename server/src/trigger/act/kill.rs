@@ -8,7 +8,7 @@ use ripcord_proto::{KillId, KillScope};
 use serde_json::value::to_raw_value;
 
 use crate::commit::{Answer, CommitError};
-use crate::kill::{KillAnswerer, Killed, Order};
+use crate::kill::{KillInForce, KillOrder, KillResponseBuilder};
 use crate::trigger::incident::{Incident, flags_or_own};
 use crate::trigger::record::Kept;
 use crate::trigger::turns::Turn;
@@ -60,15 +60,15 @@ impl Triggers {
     }
 }
 
-fn order(incident: &Incident, scope: &KillScope, why: &str) -> Order {
-    Order {
+fn order(incident: &Incident, scope: &KillScope, why: &str) -> KillOrder {
+    KillOrder {
         id: Some(incident.kill_id(&scope.to_string())),
         environment: incident.environment.clone(),
         author: incident.author(),
         scope: scope.clone(),
         reason: Some(why.to_owned()),
         call: None,
-        answer: KillAnswerer(Arc::new(|killed: &Killed| Answer {
+        answer: KillResponseBuilder(Arc::new(|killed: &KillInForce| Answer {
             status: 201,
             body: to_raw_value(&killed.kill.id).unwrap_or_default(),
         })),

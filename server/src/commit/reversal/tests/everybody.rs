@@ -8,7 +8,7 @@ use ripcord_sdk::engine::{Compiled, Reason};
 use serde_json::json;
 
 use super::{after, any_snapshot, environment, is_valid, key, reversal, served, snapshot, users};
-use crate::commit::reversal::{Left, Mixed, Reach, Thing, Why};
+use crate::commit::reversal::{Authorship, ConflictReason, FlagOrSegment, ReversalScope, TouchedFlag};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(120))]
@@ -53,7 +53,9 @@ fn a_narrower_scope_touches_nothing_else() {
     let target = snapshot([("a", plain("off")), ("b", plain("off"))], []);
     let now = snapshot([("a", plain("on")), ("b", plain("on")), ("c", plain("on"))], []);
     let flags = [key("a")].into();
-    let decision = reversal(&target, Reach::Flags(flags), Scope::Flags([key("a")].into())).decide(&now).unwrap();
+    let decision = reversal(&target, ReversalScope::Flags(flags), Scope::Flags([key("a")].into()))
+        .decide(&now)
+        .unwrap();
     assert_eq!(decision.flags.iter().map(|step| step.key.as_str()).collect::<Vec<_>>(), ["a"]);
     assert_eq!(decision.reached, 1);
 }
@@ -74,7 +76,7 @@ fn tags_count_as_they_are_now_and_as_they_were() {
         [],
     );
     let tags = || [ripcord_proto::Tag::new("pay").unwrap()].into();
-    let decision = reversal(&target, Reach::Tags(tags()), Scope::Tags(tags())).decide(&now).unwrap();
+    let decision = reversal(&target, ReversalScope::Tags(tags()), Scope::Tags(tags())).decide(&now).unwrap();
     assert_eq!(decision.flags.iter().map(|step| step.key.as_str()).collect::<Vec<_>>(), ["is", "was"]);
 }
 
@@ -86,22 +88,22 @@ fn what_others_changed_since_or_in_between_stays_unless_it_was_asked_for() {
         [("eu", json!({"attribute": "r", "equals": "eu"}))],
     );
     let digest = |flag: &str| now.flags.get(flag).map(|entry| *entry.digest());
-    let left = |digest, mixed| Left { digest, mixed };
+    let left = |digest, mixed| TouchedFlag { digest, mixed };
     let left = BTreeMap::from([
-        (key("own"), left(digest("own"), Mixed::Own)),
-        (key("since"), left(digest("own"), Mixed::Own)),
-        (key("between"), left(digest("between"), Mixed::Others)),
+        (key("own"), left(digest("own"), Authorship::Own)),
+        (key("since"), left(digest("own"), Authorship::Own)),
+        (key("between"), left(digest("between"), Authorship::Others)),
     ]);
     let scope = Scope::Release("web-1".parse().unwrap());
-    let mut reversal = reversal(&target, Reach::Left(left), scope);
+    let mut reversal = reversal(&target, ReversalScope::Touched(left), scope);
     let decision = reversal.decide(&now).unwrap();
     assert_eq!(decision.flags.iter().map(|step| step.key.as_str()).collect::<Vec<_>>(), ["own"]);
     let conflicts: Vec<_> = decision.conflicts.iter().map(|conflict| (conflict.thing.clone(), conflict.why)).collect();
     assert_eq!(
         conflicts,
         [
-            (Thing::Flag(key("between")), Why::ChangedBetween),
-            (Thing::Flag(key("since")), Why::ChangedSince)
+            (FlagOrSegment::Flag(key("between")), ConflictReason::ChangedBetween),
+            (FlagOrSegment::Flag(key("since")), ConflictReason::ChangedSince)
         ]
     );
     reversal.record.latitude.include_conflicts = true;
@@ -114,9 +116,9 @@ fn a_segment_that_differs_stays_in_a_narrower_scope_and_one_that_is_gone_comes_b
     let target = snapshot([("a", in_eu("off"))], [("eu", eu.clone())]);
     let moved = snapshot([("a", in_eu("on"))], [("eu", json!({"attribute": "region", "equals": "us"}))]);
     let flags = || [key("a")].into();
-    let mut narrow = reversal(&target, Reach::Flags(flags()), Scope::Flags(flags()));
+    let mut narrow = reversal(&target, ReversalScope::Flags(flags()), Scope::Flags(flags()));
     let decision = narrow.decide(&moved).unwrap();
-    assert_eq!(decision.conflicts[0].thing, Thing::Segment("eu".parse().unwrap()));
+    assert_eq!(decision.conflicts[0].thing, FlagOrSegment::Segment("eu".parse().unwrap()));
     assert!(decision.segments.is_empty());
     narrow.record.latitude.with_segments = true;
     assert_eq!(narrow.decide(&moved).unwrap().segments.len(), 1);

@@ -17,7 +17,7 @@ async fn release(world: &World) {
         "at": world.clock.now(), "commits": 0});
     let release: ripcord_proto::release::Release = serde_json::from_value(release).unwrap();
     let entry = Entry::new(release.name.clone(), release, Position::START).unwrap();
-    let put = Ask::PutRecord(Arc::new(entry).into(), Expected::Absent);
+    let put = Operation::PutRecord(Arc::new(entry).into(), Expected::Absent);
     world.submit(author("anna", Role::Editor), vec![put]).await.unwrap();
 }
 

@@ -45,7 +45,7 @@ async fn through_a_one_way_door_nothing_goes_back_by_itself() {
     let world = World::new().await;
     let mut flag = serde_json::to_value(world.flag("checkout")).unwrap();
     flag["one_way"] = json!({"from": "on", "reason": "orders are written in the new format"});
-    let put = Ask::PutFlag(FlagKey::new("checkout").unwrap(), Box::new(Flag::from_value(&flag).unwrap()));
+    let put = Operation::PutFlag(FlagKey::new("checkout").unwrap(), Box::new(Flag::from_value(&flag).unwrap()));
     world.submit(author("anna", Role::Editor), vec![put]).await.unwrap();
     world.serves(&[("on", 50, 9), ("off", 50, 1)]);
     let id = world.start(&["10% for 1h"], &errors(&json!({}))).await;

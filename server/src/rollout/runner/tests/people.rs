@@ -83,7 +83,7 @@ async fn a_kill_ends_it_and_restoring_does_not_start_it_again() {
         flags: BTreeSet::new(),
     };
     world
-        .submit(author("otto", Role::Oncall), vec![Ask::Kill(Box::new(kill.clone()))])
+        .submit(author("otto", Role::Oncall), vec![Operation::Kill(Box::new(kill.clone()))])
         .await
         .unwrap();
     let rollout = world.until(&id, RolloutState::Aborted).await;
@@ -92,7 +92,7 @@ async fn a_kill_ends_it_and_restoring_does_not_start_it_again() {
         "{}",
         rollout.reason
     );
-    world.submit(author("otto", Role::Oncall), vec![Ask::Restore(kill.id)]).await.unwrap();
+    world.submit(author("otto", Role::Oncall), vec![Operation::Restore(kill.id)]).await.unwrap();
     tokio::time::sleep(Duration::from_hours(1)).await;
     assert_eq!((world.percent("checkout"), world.rollout(&id).step), (10, 1));
 }
@@ -105,7 +105,7 @@ async fn it_is_taken_back_by_hand_and_what_others_changed_meanwhile_stays() {
     let mut flag = world.flag("checkout");
     flag.description = Some("new words".to_owned());
     world
-        .submit(anna(), vec![Ask::PutFlag(FlagKey::new("checkout").unwrap(), Box::new(flag))])
+        .submit(anna(), vec![Operation::PutFlag(FlagKey::new("checkout").unwrap(), Box::new(flag))])
         .await
         .unwrap();
     assert_eq!(world.rollout(&id).state, RolloutState::Holding, "words are no edit of the split");

@@ -1,0 +1,108 @@
+//! What a command works with: the client, the environment, the output, and how it was called.
+
+use ripcord_proto::EnvironmentKey;
+use ripcord_proto::span::Span;
+
+use super::Global;
+use super::client::Client;
+use super::exit::Failure;
+use super::output::Output;
+use super::target::{From, Target};
+
+/// The environment that exists from the first start.
+const DEFAULT_ENVIRONMENT: &str = "production";
+
+/// One call of the command line.
+#[derive(Debug)]
+pub(crate) struct Context {
+    /// Talks to the server.
+    pub(crate) client: Client,
+    /// Prints.
+    pub(crate) output: Output,
+    /// How long a second person is waited for, where one is needed.
+    pub(crate) await_approval: Option<Span>,
+    environment: EnvironmentKey,
+    environment_from: From,
+}
+
+impl Context {
+    /// From what every command takes.
+    pub(crate) fn new(global: &Global, output: Output) -> Result<Self, Failure> {
+        let client = Client::new(Target::find(global)?)?;
+        let (environment, environment_from) = environment(global)?;
+        Ok(Self {
+            client,
+            output,
+            await_approval: global.await_approval,
+            environment,
+            environment_from,
+        })
+    }
+
+    /// The environment.
+    pub(crate) const fn environment(&self) -> &EnvironmentKey {
+        &self.environment
+    }
+
+    /// The same call of the environment that a flags file names. One that was named otherwise must be the same.
+    pub(crate) fn for_file(&self, file: &str, named: Option<&EnvironmentKey>) -> Result<EnvironmentKey, Failure> {
+        match named {
+            None => Ok(self.environment.clone()),
+            Some(named) if self.environment_from == From::Default || *named == self.environment => Ok(named.clone()),
+            Some(named) => Err(Failure::Usage(format!(
+                "{file} is for environment {named}, and {} says {}. Leave one of them out: a file without `environment` can be applied anywhere.",
+                self.environment_from, self.environment
+            ))),
+        }
+    }
+
+    /// A path in the environment.
+    pub(crate) fn path<'a>(&'a self, rest: &[&'a str]) -> Vec<&'a str> {
+        path(&self.environment, rest)
+    }
+
+    /// A command of this program as it must be typed to reach the same server and environment.
+    pub(crate) fn command(&self, command: &str) -> String {
+        let environment = Some(&self.environment).filter(|_| self.environment_from == From::CommandLine);
+        self.typed(command, environment)
+    }
+
+    /// The same for somebody else, who may have another environment in mind.
+    pub(crate) fn command_in(&self, environment: &EnvironmentKey, command: &str) -> String {
+        self.typed(command, Some(environment))
+    }
+
+    fn typed(&self, command: &str, environment: Option<&EnvironmentKey>) -> String {
+        let mut text = format!("ripcord {command}");
+        if let Some(environment) = environment {
+            text.push_str(" --env ");
+            text.push_str(environment.as_str());
+        }
+        let target = self.client.target();
+        if target.server_from == From::CommandLine {
+            text.push_str(" --server ");
+            text.push_str(&target.server);
+        }
+        text
+    }
+}
+
+/// A path in an environment.
+pub(crate) fn path<'a>(environment: &'a EnvironmentKey, rest: &[&'a str]) -> Vec<&'a str> {
+    let mut path = vec!["v1", "environments", environment.as_str()];
+    path.extend(rest);
+    path
+}
+
+fn environment(global: &Global) -> Result<(EnvironmentKey, From), Failure> {
+    if let Some(environment) = &global.environment {
+        return Ok((environment.clone(), From::CommandLine));
+    }
+    let variable = std::env::var("RIPCORD_ENV").ok().filter(|value| !value.is_empty());
+    let (text, from) = match &variable {
+        Some(text) => (text.as_str(), From::Variable("RIPCORD_ENV")),
+        None => (DEFAULT_ENVIRONMENT, From::Default),
+    };
+    let environment = EnvironmentKey::new(text).map_err(|faults| Failure::Usage(format!("{from}: {faults}")))?;
+    Ok((environment, from))
+}

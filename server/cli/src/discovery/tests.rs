@@ -1,0 +1,84 @@
+use super::*;
+
+const ADDRESS: &str = "http://127.0.0.1:8016";
+
+#[test]
+fn a_server_is_found_while_it_runs_and_afterwards() {
+    let state = tempfile::tempdir().unwrap();
+    let directory = state.path().join("ripcord");
+    let data = Path::new("/data/one");
+    assert_eq!(find_in(&directory).unwrap(), None);
+    let running = announce_in(&directory, ADDRESS, data, Some("rc_admin_1"), Keep::ForNextStart).unwrap();
+    let found = find_in(&directory).unwrap().unwrap();
+    assert_eq!((found.address.as_str(), found.key.as_deref()), (ADDRESS, Some("rc_admin_1")));
+    drop(running);
+    assert_eq!(find_in(&directory).unwrap().unwrap().key.as_deref(), Some("rc_admin_1"));
+}
+
+#[test]
+fn the_key_of_the_first_start_is_kept_for_the_next() {
+    let state = tempfile::tempdir().unwrap();
+    let data = Path::new("/data/one");
+    drop(announce_in(state.path(), ADDRESS, data, Some("rc_admin_1"), Keep::ForNextStart).unwrap());
+    let running = announce_in(state.path(), "http://127.0.0.1:9000", data, None, Keep::ForNextStart).unwrap();
+    let found = find_in(state.path()).unwrap().unwrap();
+    assert_eq!((found.address.as_str(), found.key.as_deref()), ("http://127.0.0.1:9000", Some("rc_admin_1")));
+    assert_eq!(running.key(), Key::Known);
+}
+
+#[test]
+fn a_server_that_runs_is_preferred_to_one_that_has_ended() {
+    let state = tempfile::tempdir().unwrap();
+    let _running = announce_in(state.path(), ADDRESS, Path::new("/data/one"), Some("rc_admin_1"), Keep::ForNextStart).unwrap();
+    drop(
+        announce_in(
+            state.path(),
+            "http://127.0.0.1:9000",
+            Path::new("/data/two"),
+            Some("rc_admin_2"),
+            Keep::ForNextStart,
+        )
+        .unwrap(),
+    );
+    assert_eq!(find_in(state.path()).unwrap().unwrap().address, ADDRESS);
+}
+
+#[test]
+fn a_demo_leaves_nothing_behind() {
+    let state = tempfile::tempdir().unwrap();
+    drop(announce_in(state.path(), ADDRESS, Path::new("/tmp/demo"), Some("rc_admin_1"), Keep::WhileRunning).unwrap());
+    assert_eq!(find_in(state.path()).unwrap(), None);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_file_is_for_its_owner_alone_and_refused_otherwise() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let state = tempfile::tempdir().unwrap();
+    let running = announce_in(
+        &state.path().join("ripcord"),
+        ADDRESS,
+        Path::new("/data"),
+        Some("rc_admin_1"),
+        Keep::ForNextStart,
+    )
+    .unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&running.path), 0o600);
+    assert_eq!(mode(running.path.parent().unwrap()), 0o700);
+    std::fs::set_permissions(&running.path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(matches!(
+        find_in(&state.path().join("ripcord")),
+        Err(DiscoveryError::Exposed { mode: 0o644, .. })
+    ));
+}
+
+#[test]
+fn an_announcement_shows_no_key_when_it_is_logged() {
+    let announced = Announced {
+        address: ADDRESS.to_owned(),
+        key: Some("rc_admin_secret".to_owned()),
+        data_dir: PathBuf::from("/data"),
+    };
+    assert!(!format!("{announced:?}").contains("secret"));
+}

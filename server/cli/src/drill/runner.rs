@@ -1,0 +1,272 @@
+//! A drill from its first process to its last: the known-good state, the bad release, the faults, the rollback.
+//!
+//! ```text
+//! harness -> seed -> check -> applications, traffic -> checkpoint, vouch -> bad release -> faults -> attempts -> follow -> look
+//! ```
+
+mod attempt;
+mod end;
+mod outage;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ripcord_proto::check::When;
+use ripcord_proto::drill::DrillStore;
+use ripcord_proto::one_way::OneWay;
+use ripcord_proto::scenario::{DrillFault, Moment, Scenario};
+use ripcord_proto::{FlagKey, KillId};
+use serde_json::json;
+
+use super::actors::Actors;
+use super::applications::Applications;
+use super::expected::Expected;
+use super::fork::Fork;
+use super::harness::Harness;
+use super::observations::Observations;
+use super::probe::{CHECK, Health, Probe};
+use super::progress::Progress;
+use super::release::{BadRelease, bad_variant};
+use super::traffic::Traffic;
+use crate::exit::Failure;
+
+/// How long the bad release may take to reach everybody.
+const SPREAD: Duration = Duration::from_secs(30);
+/// Between two looks at what is awaited.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// What a drill is asked to do.
+#[derive(Debug)]
+pub(super) struct Spec {
+    /// What is rehearsed.
+    pub(super) scenario: Scenario,
+    /// On what.
+    pub(super) fork: Fork,
+    /// On which store.
+    pub(super) store: DrillStore,
+    /// With how many applications.
+    pub(super) applications: usize,
+}
+
+impl Spec {
+    /// Seconds within which its rollback must be confirmed.
+    pub(super) fn confirm_within(&self) -> Duration {
+        Duration::from_secs(self.scenario.confirm_within_seconds.unwrap_or(self.fork.confirm_within_seconds))
+    }
+
+    /// All that is on the way down a ladder.
+    pub(super) fn ladder(&self) -> Duration {
+        let steps = self.scenario.steps.as_ref();
+        steps.map_or(Duration::ZERO, |steps| {
+            Duration::from_secs(steps.every_seconds) * u32::try_from(steps.percentages.len()).unwrap_or(u32::MAX)
+        })
+    }
+
+    /// What a whole drill may take; one that takes longer is ended.
+    pub(super) fn limit(&self) -> Duration {
+        2 * self.confirm_within() + self.ladder() + Duration::from_mins(2)
+    }
+}
+
+/// A drill under way.
+struct Runner<'a> {
+    spec: &'a Spec,
+    progress: &'a Progress,
+    harness: &'a mut Harness,
+    actors: Arc<Actors>,
+    probe: Probe,
+    applications: Applications,
+    traffic: Traffic,
+    expected: Arc<Expected>,
+    /// Kills that were pulled meanwhile, to be lifted at the end.
+    kills: Vec<KillId>,
+    observations: Observations,
+}
+
+/// Plays it, and ends every process of it whatever it comes to.
+pub(super) async fn runner(spec: &Spec, progress: &Progress) -> Result<Observations, Failure> {
+    let began = Instant::now();
+    let mut harness = Harness::start(spec.store).await?;
+    progress.done(&format!("started {}", nodes(spec.store)));
+    let played = tokio::time::timeout(spec.limit(), on(&mut harness, spec, progress)).await;
+    harness.strike().await;
+    let late = |_| Failure::Local(format!("The drill was not over after {} s, and was ended.", spec.limit().as_secs()));
+    let mut observations = played.map_err(late)??;
+    observations.took = began.elapsed();
+    Ok(observations)
+}
+
+const fn nodes(store: DrillStore) -> &'static str {
+    match store {
+        DrillStore::Embedded => "a node on the embedded store",
+        DrillStore::Redis => "two nodes over a Redis",
+    }
+}
+
+async fn on(harness: &mut Harness, spec: &Spec, progress: &Progress) -> Result<Observations, Failure> {
+    let mut runner = Runner::prepare(harness, spec, progress).await?;
+    runner.go_bad().await?;
+    runner.strike(Moment::BeforeRollback).await?;
+    if runner.roll_back().await? {
+        runner.strike(Moment::AfterCommit).await?;
+        runner.follow().await?;
+    }
+    runner.look().await
+}
+
+impl<'a> Runner<'a> {
+    /// Until everybody serves the known-good state.
+    async fn prepare(harness: &'a mut Harness, spec: &'a Spec, progress: &'a Progress) -> Result<Self, Failure> {
+        let actors = Arc::new(Actors::hire(harness).await?);
+        let fork = with_door(spec)?;
+        actors.seed(&fork).await?;
+        let good = actors.snapshot().await?;
+        let release = BadRelease::of(&spec.scenario, &fork)?;
+        let expected = Arc::new(Expected::new(&good, &release.after(&good)?));
+        if expected.watched() == 0 {
+            return Err(Failure::Usage(
+                "The scenario's change makes no difference to anybody, so that there is nothing to roll back.".to_owned(),
+            ));
+        }
+        let probe = Probe::open(if fails_at(spec, When::Before) { Health::Gone } else { Health::There }).await?;
+        actors.set_policy(&policy(spec, &probe)).await?;
+        let faults = &spec.scenario.faults;
+        let key = actors.application_key();
+        let applications = Applications::connect(harness, key, actors.environment(), spec.applications, faults).await?;
+        progress.done(&format!(
+            "forked {}: {} flags; {} applications",
+            fork.from,
+            good.flags.len(),
+            applications.len()
+        ));
+        let traffic = Traffic::start(Arc::clone(&expected), applications.clients().to_vec());
+        let traffic = traffic.map_err(|error| Failure::Local(format!("No thread can be started: {error}.")))?;
+        actors.vouch(applications.len()).await?;
+        progress.done("took the checkpoint and vouched for it");
+        let observations = Observations {
+            applications: applications.len(),
+            stragglers: applications.stragglers().map(str::to_owned).collect(),
+            telling: expected.watched(),
+            changed: release.flags.iter().map(ToString::to_string).collect(),
+            ..Observations::default()
+        };
+        let mut runner = Self {
+            spec,
+            progress,
+            harness,
+            actors,
+            probe,
+            applications,
+            traffic,
+            expected,
+            kills: Vec::new(),
+            observations,
+        };
+        runner.observations.good = Some(runner.actors.snapshot().await?.position);
+        Ok(runner)
+    }
+
+    /// The release goes bad, everywhere.
+    async fn go_bad(&mut self) -> Result<(), Failure> {
+        let release = BadRelease::of(&self.spec.scenario, &self.spec.fork)?;
+        let began = Instant::now();
+        self.observations.bad = Some(self.actors.release(release.changes).await?);
+        let reached = until(SPREAD, || self.traffic.all_bad()).await;
+        self.observations.reached = reached.map(|at| at.saturating_duration_since(began));
+        self.observations.bad_before = self.traffic.counts().1;
+        self.observations.detected = (self.observations.bad_before > 0).then(jiff::Timestamp::now);
+        let spread = self.observations.reached.map_or("it did not reach every application".to_owned(), |took| {
+            format!("at every application after {} ms, and errors rise", took.as_millis())
+        });
+        self.progress.done(&format!("the release goes bad: {spread}"));
+        Ok(())
+    }
+
+    /// What strikes at a moment.
+    async fn strike(&mut self, now: Moment) -> Result<(), Failure> {
+        for fault in &self.spec.scenario.faults {
+            match fault {
+                DrillFault::NodeKilled { at } if *at == now => {
+                    let what = self.harness.kill_node().await?;
+                    self.progress.done(&what);
+                    self.observations.node = Some(what);
+                }
+                DrillFault::LostConnections { at, .. } if *at == now => {
+                    let lost = self.applications.lose_connections();
+                    self.progress.done(&format!("{lost} applications lost their connections"));
+                }
+                DrillFault::StoreAway { how } if now == Moment::BeforeRollback => self.store_goes(*how).await?,
+                DrillFault::FailingCheck { when } if *when != When::Before && now == Moment::BeforeRollback => {
+                    self.probe.set(Health::Gone);
+                    self.progress.done("the check says that service is not there");
+                }
+                DrillFault::NodeKilled { .. }
+                | DrillFault::LostConnections { .. }
+                | DrillFault::StoreAway { .. }
+                | DrillFault::FailingCheck { .. }
+                | DrillFault::SlowReaders { .. }
+                | DrillFault::Straggler { .. }
+                | DrillFault::OneWayDoor { .. }
+                | DrillFault::ConcurrentEdits { .. } => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a check of the scenario fails at this moment.
+pub(super) fn fails_at(spec: &Spec, when: When) -> bool {
+    spec.scenario.faults.contains(&DrillFault::FailingCheck { when })
+}
+
+/// The fork, with the one-way door that the scenario asks for.
+fn with_door(spec: &Spec) -> Result<Fork, Failure> {
+    let mut fork = spec.fork.clone();
+    for fault in &spec.scenario.faults {
+        let DrillFault::OneWayDoor { flag } = fault else { continue };
+        let key = door_flag(spec, flag.as_ref())?;
+        if let Some(flag) = fork.file.flags.get_mut(&key) {
+            flag.one_way = bad_variant(flag).map(|from| OneWay {
+                from,
+                reason: "the drill says so".to_owned(),
+                data_checkpoint: None,
+            });
+        }
+    }
+    Ok(fork)
+}
+
+/// The flag of a one-way door: the one that is named, else the first that the release changes.
+fn door_flag(spec: &Spec, named: Option<&FlagKey>) -> Result<FlagKey, Failure> {
+    let changed = BadRelease::of(&spec.scenario, &spec.fork)?.flags;
+    let found = named.map_or_else(|| changed.first(), |named| changed.get(named));
+    found.cloned().ok_or_else(|| {
+        let named = named.map_or_else(String::new, |named| format!(" {named}"));
+        Failure::Usage(format!("The scenario has a one-way door, and its release does not change the flag{named}."))
+    })
+}
+
+/// What the drill's environment asks of a rollback.
+fn policy(spec: &Spec, probe: &Probe) -> serde_json::Value {
+    let mut when = vec!["after"];
+    when.extend(fails_at(spec, When::Before).then_some("before"));
+    when.extend(fails_at(spec, When::Step).then_some("step"));
+    json!({
+        "confirm_within_seconds": spec.confirm_within().as_secs(),
+        "checks": [{"name": CHECK, "url": probe.url(), "when": when, "timeout_ms": 2_000}],
+    })
+}
+
+/// Looks until it is so; `None` where that took longer.
+async fn until<T>(within: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let began = Instant::now();
+    loop {
+        if let Some(seen) = look() {
+            return Some(seen);
+        }
+        if began.elapsed() >= within {
+            return None;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}

@@ -1,0 +1,276 @@
+//! The rollback, as on-call actors does it: look at the plan, do exactly that; told no, do what the refusal says, and again.
+
+use std::time::{Duration, Instant};
+
+use ripcord_proto::FlagKey;
+use ripcord_proto::check::When;
+use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::rollback::Rollback;
+use ripcord_proto::scenario::{Aim, DrillFault, DrillScope, Moment};
+use serde_json::{Map, Value, json};
+
+use super::{Runner, fails_at, until};
+use crate::drill::actors::{Actors, CHECKPOINT, RELEASE, Told};
+use crate::drill::editors::Editors;
+use crate::drill::observations::{EditStory, Refusal};
+use crate::drill::probe::Health;
+use crate::exit::Failure;
+
+/// How often it is tried, at most.
+const TRIES: usize = 30;
+/// After how many plans that did not hold it is done without a hash, as it may be.
+const PLANS: usize = 5;
+/// Users over whom a plan says who is affected.
+const POPULATION: u64 = 1_000;
+/// How long edits go on after the commit, so that some of them come after it.
+const AFTERMATH: Duration = Duration::from_millis(150);
+
+/// What is asked for, and how it changes from try to try.
+struct Order {
+    body: Map<String, Value>,
+    acknowledged: Vec<String>,
+    plan: PlanHash,
+    /// What was sent last, and under which `Idempotency-Key`.
+    sent: Option<(Value, String)>,
+    next: Next,
+}
+
+/// What is sent next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// What a new plan says.
+    Planned,
+    /// The same again, under the same `Idempotency-Key`: nobody knows whether it was done.
+    SameAgain,
+}
+
+/// Whether a plan's hash is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PlanHash {
+    Given,
+    LeftOut,
+}
+
+impl Runner<'_> {
+    /// Plans and rolls back; whether a rollback was committed.
+    pub(super) async fn roll_back(&mut self) -> Result<bool, Failure> {
+        let editors = self.begin_editing().await;
+        let done = self.attempts().await;
+        if let Some(editors) = editors {
+            tokio::time::sleep(AFTERMATH).await;
+            let edits = editors.end().await?;
+            self.progress.done(&format!("{} edits were acknowledged meanwhile", edits.len()));
+            self.observations.edits.get_or_insert_default().edits = edits;
+        }
+        done
+    }
+
+    async fn begin_editing(&mut self) -> Option<Editors> {
+        let writers = self.spec.scenario.faults.iter().find_map(|fault| match fault {
+            DrillFault::ConcurrentEdits { writers } => Some(*writers),
+            DrillFault::StoreAway { .. }
+            | DrillFault::NodeKilled { .. }
+            | DrillFault::SlowReaders { .. }
+            | DrillFault::LostConnections { .. }
+            | DrillFault::Straggler { .. }
+            | DrillFault::FailingCheck { .. }
+            | DrillFault::OneWayDoor { .. } => None,
+        })?;
+        let flags: Vec<FlagKey> = self.expected.telling().cloned().collect();
+        let editors = Editors::begin(&self.actors, &flags, writers);
+        self.observations.edits = Some(EditStory::default());
+        // Some edits lie between the bad release and the rollback.
+        until(Duration::from_secs(5), || (editors.count() >= 3).then_some(())).await;
+        Some(editors)
+    }
+
+    async fn attempts(&mut self) -> Result<bool, Failure> {
+        let mut order = Order {
+            body: self.body(),
+            acknowledged: Vec::new(),
+            plan: PlanHash::Given,
+            sent: None,
+            next: Next::Planned,
+        };
+        for _ in 0..TRIES {
+            let before = self.traffic.counts().1;
+            let decided = Instant::now();
+            let problem = match self.attempt(&mut order).await? {
+                Ok((rollback, asked)) => {
+                    self.committed(rollback, asked, before).await;
+                    return Ok(true);
+                }
+                Err(problem) => problem,
+            };
+            if !self.answer(&problem, &mut order, decided).await? {
+                self.progress.wrong(&format!("refused, with nothing that explains it: {}", problem.detail));
+                self.observations.stopped = Some(*problem);
+                return Ok(false);
+            }
+        }
+        Err(Failure::Local(format!("The rollback was refused {TRIES} times; that is given up.")))
+    }
+
+    /// Once: plan, then exactly that; or the same as before.
+    async fn attempt(&mut self, order: &mut Order) -> Result<Told<(Rollback, Instant)>, Failure> {
+        if let (Next::SameAgain, Some((body, identity))) = (order.next, order.sent.take()) {
+            order.next = Next::Planned;
+            let asked = Instant::now();
+            let told = self.actors.roll_back(&body, &identity).await?;
+            return Ok(told.map(|rollback| (rollback, asked)));
+        }
+        let began = Instant::now();
+        let plan = match self.actors.plan(&order.question()).await? {
+            Ok(plan) => plan,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        self.observations.plan_took = began.elapsed();
+        self.observations.planned = Actors::flags_of(&plan);
+        self.pass_one_way_doors(&plan, order);
+        self.strike(Moment::AfterPlan).await?;
+        let hash = (order.plan == PlanHash::Given).then(|| plan.get("hash").cloned()).flatten();
+        let (body, identity) = (order.written(hash), format!("{:032x}", rand::random::<u128>()));
+        let asked = Instant::now();
+        let told = self.actors.roll_back(&body, &identity).await?;
+        order.sent = Some((body, identity));
+        Ok(told.map(|rollback| (rollback, asked)))
+    }
+
+    /// The one-way doors that the forked environment has by itself are acknowledged, as a person would who has read the plan.
+    fn pass_one_way_doors(&mut self, plan: &Value, order: &mut Order) {
+        let rehearsed = self.rehearses_door();
+        let doors = plan.get("one_way").and_then(Value::as_array).into_iter().flatten();
+        let named = doors.filter_map(|door| door.get("flag").or_else(|| door.get("key")).unwrap_or(door).as_str());
+        for flag in named.filter(|_| !rehearsed) {
+            if self.observations.one_way_doors.insert(flag.to_owned()) {
+                order.acknowledged.push(flag.to_owned());
+            }
+        }
+    }
+
+    fn rehearses_door(&self) -> bool {
+        self.spec.scenario.faults.iter().any(|fault| matches!(fault, DrillFault::OneWayDoor { .. }))
+    }
+
+    async fn committed(&mut self, rollback: Rollback, asked: Instant, before: u64) {
+        self.progress
+            .done(&format!("rolled back to {} in revision {}", rollback.target.position(), rollback.revision));
+        self.observations.bad_before = self.observations.bad_before.max(before);
+        self.observations.rollback = Some(rollback);
+        let patience = self.spec.confirm_within() + self.spec.ladder();
+        let clear = until(patience, || self.traffic.all_clear()).await;
+        self.observations.clear_after = clear.map(|at| at.saturating_duration_since(asked));
+        let back = if self.observations.outage.is_some() { None } else { self.traffic.all_good() };
+        self.observations.back_after = back.map(|at| at.saturating_duration_since(asked));
+    }
+
+    /// Does what a refusal says, where the scenario explains it; whether it did.
+    async fn answer(&mut self, problem: &Problem, order: &mut Order, decided: Instant) -> Result<bool, Failure> {
+        let code = problem.code;
+        if code == Code::PlanStale && self.replans_after_the_outage() {
+            return Ok(true);
+        }
+        if code == Code::PlanStale && self.observations.edits.is_some() {
+            let observations = self.observations.edits.get_or_insert_default();
+            observations.stale += 1;
+            if observations.stale >= PLANS {
+                order.plan = PlanHash::LeftOut;
+            }
+            return Ok(true);
+        }
+        if matches!(code, Code::StoreUnavailable | Code::OutcomeUnknown) && self.store_is_away() {
+            self.refused(problem).await?;
+            self.make_safe(problem, decided).await?;
+            if code == Code::OutcomeUnknown {
+                order.next = Next::SameAgain;
+            }
+            return Ok(true);
+        }
+        if code == Code::OneWayDoor && self.rehearses_door() && order.acknowledged.is_empty() {
+            let told = self.observations.changed.iter().filter(|flag| names(problem, flag));
+            order.acknowledged = told.cloned().collect();
+            if order.acknowledged.is_empty() {
+                return Ok(false);
+            }
+        } else if code == Code::CheckFailed && fails_at(self.spec, When::Before) && self.observations.refusals.is_empty() {
+            self.probe.set(Health::There);
+        } else {
+            return Ok(false);
+        }
+        self.refused(problem).await?;
+        Ok(true)
+    }
+
+    /// The kills that made the scope safe have moved the world: that is worth one more look at the plan, and no more.
+    fn replans_after_the_outage(&mut self) -> bool {
+        let outage = self.observations.outage.as_mut().filter(|outage| !outage.replanned);
+        outage.is_some_and(|outage| {
+            outage.replanned = true;
+            true
+        })
+    }
+
+    async fn refused(&mut self, problem: &Problem) -> Result<(), Failure> {
+        self.progress
+            .done(&format!("refused, as it must be: {} ({})", problem.title, problem.code.as_str()));
+        let moved = Some(self.actors.snapshot().await?.position) != self.observations.bad;
+        self.observations.refusals.push(Refusal {
+            code: problem.code,
+            detail: problem.detail.clone(),
+            moved,
+        });
+        Ok(())
+    }
+
+    /// The scenario's scope and target as the API takes them.
+    fn body(&self) -> Map<String, Value> {
+        let scenario = &self.spec.scenario;
+        let target = match scenario.aim {
+            Aim::LastKnownGood => Some(json!("last-known-good")),
+            Aim::Checkpoint => Some(json!(CHECKPOINT)),
+            Aim::Revision => self.observations.good.map(|good| json!(good.revision)),
+            Aim::Baseline => None,
+        };
+        let scope = match &scenario.scope {
+            DrillScope::Environment => None,
+            DrillScope::Release => Some(("release", json!(RELEASE))),
+            DrillScope::Flags(flags) => Some(("flags", json!(flags))),
+            DrillScope::Tags(tags) => Some(("tags", json!(tags))),
+        };
+        let steps = scenario.steps.as_ref();
+        let members = [
+            Some(("reason", json!("the release is bad"))),
+            self.observations.detected.map(|detected| ("detected_at", json!(detected))),
+            target.map(|target| ("to", target)),
+            scope,
+            steps.map(|steps| ("steps", json!(steps.percentages))),
+            steps.map(|steps| ("every_seconds", json!(steps.every_seconds))),
+        ];
+        members.into_iter().flatten().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+}
+
+/// Whether a problem names a flag, in its text or as a field.
+fn names(problem: &Problem, flag: &str) -> bool {
+    let in_errors = || problem.errors.iter().any(|fault| fault.path.contains(flag) || fault.problem.contains(flag));
+    problem.detail.contains(flag) || in_errors()
+}
+
+impl Order {
+    /// What is sent, with the plan's hash where one is given.
+    fn written(&self, hash: Option<Value>) -> Value {
+        self.with(hash.map(|hash| ("plan", hash)))
+    }
+
+    /// What a plan is asked for with.
+    fn question(&self) -> Value {
+        self.with(Some(("population", json!(POPULATION))))
+    }
+
+    fn with(&self, member: Option<(&str, Value)>) -> Value {
+        let acknowledged = (!self.acknowledged.is_empty()).then(|| ("acknowledge_one_way", json!(self.acknowledged)));
+        let mut body = self.body.clone();
+        body.extend(acknowledged.into_iter().chain(member).map(|(name, value)| (name.to_owned(), value)));
+        Value::Object(body)
+    }
+}

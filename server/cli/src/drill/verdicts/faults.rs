@@ -1,0 +1,145 @@
+//! Whether the failing paths failed as they should.
+
+use ripcord_proto::problem::Code;
+use ripcord_proto::rollback::Rollback;
+use ripcord_proto::scenario::{DrillFault, Scenario};
+
+use super::{Verdicts, expected_refusals};
+use crate::drill::observations::{Observations, OutageStory, Refusal};
+use crate::drill::probe::CHECK;
+use crate::output::count;
+
+/// The refusals that had to come, and that they changed nothing.
+pub(super) fn refusals(bench: &mut Verdicts, scenario: &Scenario, observations: &Observations) {
+    for code in expected_refusals(scenario) {
+        let came = observations.refusals.iter().find(|refusal| same(refusal.code, code));
+        let name = if code == Code::StoreUnavailable {
+            "the rollback was refused while the store was away".to_owned()
+        } else {
+            format!("the rollback was refused first with {}", code.as_str())
+        };
+        let detail = came.map_or_else(|| "it was not".to_owned(), |refusal| refusal.detail.clone());
+        bench.judge(name, came.is_some(), detail);
+        if let Some(refusal) = came {
+            changed_nothing(bench, refusal);
+        }
+    }
+    if let Some(outage) = &observations.outage {
+        without_the_store(bench, outage);
+    }
+}
+
+/// An append whose answer never came is as much the store's absence as one that was refused.
+fn same(came: Code, expected: Code) -> bool {
+    came == expected || (expected == Code::StoreUnavailable && came == Code::OutcomeUnknown)
+}
+
+fn changed_nothing(bench: &mut Verdicts, refusal: &Refusal) {
+    let detail = if refusal.moved {
+        "the environment has moved"
+    } else {
+        "the environment stayed as it was"
+    };
+    bench.judge(format!("the refusal {} changed nothing", refusal.code.as_str()), !refusal.moved, detail);
+}
+
+fn without_the_store(bench: &mut Verdicts, outage: &OutageStory) {
+    let printed = !outage.commands.is_empty();
+    let detail = if printed { outage.commands.join("; ") } else { "none".to_owned() };
+    bench.judge("the refusal printed the commands that make its scope safe", printed, detail);
+    let (kills, provisional) = outage.kills;
+    bench.judge(
+        "the kills took effect without the store",
+        kills > 0 && provisional == kills,
+        format!("{provisional} of {kills} kills were provisional"),
+    );
+    let detail = outage.safe_after.map_or_else(
+        || "not every application was".to_owned(),
+        |after| format!("{} ms after the rollback was tried", after.as_millis()),
+    );
+    bench.judge("every application was safe without the store", outage.safe_after.is_some(), detail);
+    let detail = if outage.merged { "all of them" } else { "not all of them" };
+    bench.judge("the kills came into the log when the store was back", outage.merged, detail);
+    let detail = format!("{} of them in the log, after it had been asked for twice", outage.rollbacks);
+    bench.judge("the rollback was made exactly once", outage.rollbacks == 1, detail);
+}
+
+/// What the rollback's record must say.
+pub(super) fn proof(bench: &mut Verdicts, scenario: &Scenario, observations: &Observations, rollback: &Rollback) {
+    if !observations.stragglers.is_empty() {
+        stragglers(bench, observations, rollback);
+    }
+    for fault in &scenario.faults {
+        match fault {
+            DrillFault::FailingCheck { when } => {
+                let outcome = rollback.checks.iter().rfind(|outcome| outcome.name == CHECK && outcome.when == *when);
+                let named = rollback.says.contains(CHECK) || outcome.is_some_and(|outcome| !outcome.passed);
+                let detail = outcome.map_or_else(|| rollback.says.clone(), |outcome| format!("{}: {}", outcome.name, outcome.detail));
+                if *when != ripcord_proto::check::When::Before {
+                    bench.judge("the record names the check that failed", named, detail);
+                }
+            }
+            DrillFault::OneWayDoor { .. } => {
+                let acknowledged: Vec<_> = rollback.acknowledged.iter().map(ToString::to_string).collect();
+                let detail = format!("acknowledged: {}", acknowledged.join(", "));
+                bench.judge("the record says which one-way door was passed", !acknowledged.is_empty(), detail);
+            }
+            DrillFault::NodeKilled { .. } => {
+                let detail = observations.node.clone().unwrap_or_else(|| "no node was killed".to_owned());
+                bench.judge("a node was really killed", observations.node.is_some(), detail);
+            }
+            DrillFault::StoreAway { .. }
+            | DrillFault::SlowReaders { .. }
+            | DrillFault::LostConnections { .. }
+            | DrillFault::Straggler { .. }
+            | DrillFault::ConcurrentEdits { .. } => {}
+        }
+    }
+    bench.judge(
+        "the check was asked whether service is restored",
+        observations.asked > 0,
+        count(usize::try_from(observations.asked).unwrap_or(usize::MAX), "time", "times"),
+    );
+}
+
+fn stragglers(bench: &mut Verdicts, observations: &Observations, rollback: &Rollback) {
+    let missing = rollback.confirmation.iter().flat_map(|confirmation| &confirmation.applied.missing);
+    let missing: Vec<&str> = missing.map(|missing| missing.instance.name.as_str()).collect();
+    let all = observations.stragglers.iter().all(|name| missing.contains(&name.as_str()));
+    let detail = if missing.is_empty() {
+        "nobody is named".to_owned()
+    } else {
+        missing.join(", ")
+    };
+    bench.judge(
+        "the record names exactly those who never confirmed",
+        all && missing.len() == observations.stragglers.len(),
+        detail,
+    );
+}
+
+/// What became of edits meanwhile.
+pub(super) fn edits(bench: &mut Verdicts, observations: &Observations) {
+    let Some(seen) = &observations.edits else { return };
+    let detail = match seen.lost.first() {
+        None => format!("{} edits, each in the log", seen.edits.len()),
+        Some(first) => format!(
+            "{} of {} are not in the log: {} of {}",
+            seen.lost.len(),
+            seen.edits.len(),
+            first.words,
+            first.flag
+        ),
+    };
+    bench.judge("no acknowledged edit was lost", seen.lost.is_empty() && !seen.edits.is_empty(), detail);
+    let detail = match seen.wrong.first() {
+        None => "edits before the rollback went back with it, edits after it stand".to_owned(),
+        Some(first) => format!("{} flags are not, {first} among them", seen.wrong.len()),
+    };
+    bench.judge("every flag is what the last word on it says", seen.wrong.is_empty(), detail);
+    let detail = match seen.stale {
+        0 => "the first plan held".to_owned(),
+        times => format!("refused {times} times, because the world had moved since the plan"),
+    };
+    bench.judge("the plan was done exactly, or refused", observations.rollback.is_some(), detail);
+}

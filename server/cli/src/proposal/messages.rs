@@ -1,0 +1,82 @@
+//! Proposals in words.
+
+use std::fmt::Write as _;
+
+use ripcord_proto::proposal::{Proposal, ProposalState};
+
+use crate::changes;
+use crate::context::Context;
+use crate::output::{Paint, facts, indented, moment};
+
+/// How one stands, in a line.
+pub(super) fn line(proposal: &Proposal, paint: Paint) -> String {
+    let state = proposal.state.as_str();
+    let state = match proposal.state {
+        ProposalState::Applied => paint.good(state),
+        ProposalState::Proposed => paint.warn(state),
+        ProposalState::Declined | ProposalState::Withdrawn | ProposalState::Expired | ProposalState::Stale => paint.bad(state),
+    };
+    format!("{} {state}: {} {}", paint.strong(proposal.id.as_str()), sentence(&proposal.what), proposal.says)
+}
+
+/// All of one.
+pub(super) fn whole(proposal: &Proposal, paint: Paint) -> String {
+    let guarded: Vec<_> = proposal.guarded.iter().map(|guarded| guarded.as_str()).collect();
+    let mut members = vec![
+        ("asked for by", proposal.by.name.clone()),
+        ("when", moment(proposal.at)),
+        ("guarded", guarded.join(", ")),
+        ("shown at", proposal.shown.to_string()),
+    ];
+    if let Some(reason) = &proposal.reason {
+        members.insert(1, ("reason", reason.clone()));
+    }
+    if let Some(release) = &proposal.release {
+        members.push(("release", release.to_string()));
+    }
+    if let Some(word) = &proposal.decided {
+        members.push(("decided by", word.by.name.clone()));
+    } else {
+        members.push(("lapses", moment(proposal.expires)));
+    }
+    format!(
+        "{}\n{}\n\n{}",
+        line(proposal, paint),
+        indented(&facts(&members)),
+        changes::of_proposal(&proposal.diff, paint)
+    )
+}
+
+/// What somebody is told whose write waits, with the command for the second person.
+pub(super) fn made(proposal: &Proposal, call: &Context) -> String {
+    let paint = call.output.paint();
+    let mut text = String::new();
+    let head = paint.warn("Not done yet: this needs a second person.");
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        text,
+        "{head} It is proposed as {} and lapses {}.",
+        paint.strong(proposal.id.as_str()),
+        moment(proposal.expires)
+    );
+    let _ = writeln!(text, "Somebody else, with another key, runs");
+    let _ = writeln!(
+        text,
+        "  {}",
+        call.command_in(&proposal.environment, &format!("proposal approve {}", proposal.id))
+    );
+    let _ = writeln!(text, "A script waits for it with");
+    let _ = writeln!(
+        text,
+        "  {}",
+        call.command_in(&proposal.environment, &format!("proposal wait {} --timeout 1h", proposal.id))
+    );
+    text
+}
+
+/// `change flag a` → `Change flag a.`
+fn sentence(what: &str) -> String {
+    let mut letters = what.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
+}

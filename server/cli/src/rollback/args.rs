@@ -1,0 +1,152 @@
+//! What a rollback is asked to do, as it is typed.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use clap::{ArgGroup, Args};
+use jiff::Timestamp;
+use ripcord_proto::digest::Digest;
+use ripcord_proto::rest::rollbacks::{RollbackPlan, RollbackRequest};
+use ripcord_proto::rollback::Latitude;
+use ripcord_proto::{FlagKey, ReleaseName, SegmentKey, Tag, TargetName};
+
+use crate::duration::Span;
+use crate::exit::Failure;
+
+/// What a rollback is asked to do.
+#[derive(Debug, Clone, Args)]
+#[command(group = ArgGroup::new("scope"))]
+pub(super) struct RollbackArgs {
+    /// Where to go back to: last-known-good, a checkpoint, or a revision (41, 1:41); a release goes back to where it began
+    #[arg(long, value_name = "TARGET", required_unless_present = "release")]
+    pub(super) to: Option<TargetName>,
+    /// What this release changed
+    #[arg(long, group = "scope", value_name = "NAME")]
+    pub(super) release: Option<ReleaseName>,
+    /// These flags
+    #[arg(long, group = "scope", value_name = "FLAG,…", value_delimiter = ',')]
+    pub(super) flags: Vec<FlagKey>,
+    /// Every flag that carries one of these tags, now or at the target
+    #[arg(long, group = "scope", value_name = "TAG,…", value_delimiter = ',')]
+    pub(super) tags: Vec<Tag>,
+    /// Only for users in this segment; everybody else sees no change
+    #[arg(long, value_name = "SEGMENT", conflicts_with = "steps")]
+    pub(super) segment: Option<SegmentKey>,
+    /// Lower exposure step by step: percentages, falling
+    #[arg(long, value_name = "PERCENT,…", value_delimiter = ',')]
+    pub(super) steps: Vec<f64>,
+    /// How long each step is held: 30s, 2m, 1h [default: 2m]
+    #[arg(long, value_name = "TIME", requires = "steps")]
+    pub(super) every: Option<Span>,
+    /// Put back flags that others have changed since, too
+    #[arg(long)]
+    pub(super) include_conflicts: bool,
+    /// Put back segments that differ, too
+    #[arg(long)]
+    pub(super) with_segments: bool,
+    /// Change what a killed flag serves, if it comes to that
+    #[arg(long)]
+    pub(super) changes_served: bool,
+    /// Pass the one-way doors of these flags knowingly
+    #[arg(long, value_name = "FLAG,…", value_delimiter = ',')]
+    pub(super) acknowledge_one_way: Vec<FlagKey>,
+    /// Why; goes into the log
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+    /// When the trouble began: an instant (2026-11-24T14:02:00Z) or how long ago (10m)
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    pub(super) since: Option<Timestamp>,
+}
+
+fn since(text: &str) -> Result<Timestamp, String> {
+    let ago = text.parse::<Span>().ok().and_then(|Span(seconds)| i64::try_from(seconds).ok());
+    if let Some(seconds) = ago {
+        return Timestamp::now()
+            .checked_sub(jiff::SignedDuration::from_secs(seconds))
+            .map_err(|error| error.to_string());
+    }
+    text.parse()
+        .map_err(|_| format!("{text:?} is neither an instant (2026-11-24T14:02:00Z) nor how long ago it was (90s, 10m, 2h)"))
+}
+
+impl RollbackArgs {
+    /// As the API takes it.
+    pub(super) fn request(&self, plan: Option<Digest>) -> RollbackRequest {
+        RollbackRequest {
+            to: self.to.clone(),
+            release: self.release.clone(),
+            flags: self.flags.iter().cloned().collect(),
+            tags: self.tags.iter().cloned().collect(),
+            segment: self.segment.clone(),
+            steps: self.steps.clone(),
+            every_seconds: self.every.map(|Span(seconds)| seconds),
+            latitude: Latitude {
+                include_conflicts: self.include_conflicts,
+                with_segments: self.with_segments,
+                changes_served: self.changes_served,
+            },
+            acknowledge_one_way: self.acknowledge_one_way.iter().cloned().collect(),
+            plan,
+            reason: self.reason.clone(),
+            detected_at: self.since,
+        }
+    }
+
+    /// Refuses what the server would refuse too, before it is asked.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        let falls = self.steps.windows(2).all(|pair| matches!(pair, [before, after] if after < before));
+        if falls {
+            return Ok(());
+        }
+        Err(Failure::Usage("--steps must fall from step to step, as in --steps 50,25,5,0.".to_owned()))
+    }
+
+    /// The arguments with which `plan` is done: what was asked, and what the plan showed that has to be said.
+    pub(super) fn arguments(&self, plan: &RollbackPlan) -> String {
+        let mut text = String::from("rollback");
+        let mut argument = |name: &str, value: Option<String>| {
+            if let Some(value) = value {
+                // Writing to a String cannot fail.
+                let _ = write!(text, " --{name} {}", quoted(&value));
+            }
+        };
+        argument("to", self.to.as_ref().map(ToString::to_string));
+        argument("release", self.release.as_ref().map(ToString::to_string));
+        argument("flags", listed(&self.flags));
+        argument("tags", listed(&self.tags));
+        argument("segment", self.segment.as_ref().map(ToString::to_string));
+        argument("steps", listed(&self.steps));
+        argument("every", self.every.map(|Span(seconds)| format!("{seconds}s")));
+        let doors: BTreeSet<&FlagKey> = plan.one_way.iter().map(|door| &door.flag).chain(&self.acknowledge_one_way).collect();
+        let doors: Vec<&FlagKey> = doors.into_iter().collect();
+        argument("acknowledge-one-way", listed(&doors));
+        argument("reason", self.reason.clone());
+        argument("since", self.since.map(|at| at.to_string()));
+        argument("plan", Some(plan.hash.to_string()));
+        let changes_served = self.changes_served || plan.kills.iter().any(|killed| killed.changes_served);
+        let switches = [
+            ("include-conflicts", self.include_conflicts),
+            ("with-segments", self.with_segments),
+            ("changes-served", changes_served),
+        ];
+        for (name, _) in switches.into_iter().filter(|(_, given)| *given) {
+            let _ = write!(text, " --{name}");
+        }
+        text
+    }
+}
+
+fn listed<T: std::fmt::Display>(values: &[T]) -> Option<String> {
+    let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+    (!values.is_empty()).then(|| values.join(","))
+}
+
+/// A value as a shell takes it.
+fn quoted(value: &str) -> String {
+    let plain = |character: char| character.is_ascii_alphanumeric() || ".,:_-/+".contains(character);
+    if value.chars().all(plain) {
+        value.to_owned()
+    } else {
+        format!("'{}'", value.replace('\'', "'\\''"))
+    }
+}

@@ -1,0 +1,67 @@
+//! The rollback itself: asked for, waited for, told.
+
+use std::time::Duration;
+
+use clap::Args;
+use ripcord_proto::digest::Digest;
+use ripcord_proto::rollback::Rollback;
+
+use super::args::RollbackArgs;
+use super::follow;
+use crate::client::{Answer, Call};
+use crate::confirm;
+use crate::context::Context;
+use crate::exit::{Exit, Failure};
+use crate::output::{Format, print};
+use ripcord_proto::rest::wait::Wait;
+
+/// How long a person waits who did not say.
+const WAIT: Duration = Duration::from_secs(30);
+/// Flags that are named; of more the number is told.
+const NAMED: usize = 20;
+
+/// A rollback that is to be done.
+#[derive(Debug, Args)]
+pub(super) struct Execute {
+    #[command(flatten)]
+    args: RollbackArgs,
+    /// The hash that `rollback plan` printed: do exactly that, or refuse because the world has moved
+    #[arg(long, value_name = "HASH")]
+    plan: Option<Digest>,
+    /// Wait until it is confirmed, up to this many seconds; exit code 4 where it is not
+    #[arg(long, value_name = "SECONDS", value_parser = confirm::patience)]
+    wait: Option<Wait>,
+}
+
+/// Does it.
+pub(super) async fn run(call: &Context, command: Execute) -> Result<Exit, Failure> {
+    command.args.check()?;
+    let json = call.output.format() == Format::Json;
+    let patience = match command.wait {
+        Some(Wait(patience)) => patience,
+        None if json => Duration::ZERO,
+        None => WAIT,
+    };
+    let wait = confirm::asked_of_server(call.output, patience);
+    let post = Call::post(call.path(&["rollbacks"])).query("wait", wait).urgent(patience);
+    let answer: Answer<Rollback> = call.client.call(post.json(&command.args.request(command.plan))?).await?;
+    if json {
+        print(&answer.text);
+        return Ok(follow::exit(&answer.value, patience));
+    }
+    if let Some(left) = left(&answer.value) {
+        print(&call.output.paint().warn(&left));
+    }
+    follow::see(call, answer.value, patience).await
+}
+
+/// What stays as it is in the scope of a rollback.
+pub(super) fn left(rollback: &Rollback) -> Option<String> {
+    if rollback.skipped.is_empty() {
+        return None;
+    }
+    let named: Vec<String> = rollback.skipped.iter().take(NAMED).map(ToString::to_string).collect();
+    let more = rollback.skipped.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Some(format!("Left as they are, because others have changed them: {}{more}.", named.join(", ")))
+}

@@ -1,0 +1,274 @@
+//! What is done to a rollback that was made: `list`, `show`, `wait`, `stop`, `resume`, `undo`, `review`.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use ripcord_proto::rest::kills::ReasonRequest;
+use ripcord_proto::rest::rollback_acts::{ResumeRequest, ReviewRequest, UndoRequest};
+use ripcord_proto::rollback::{Latitude, Rollback, Scope};
+use ripcord_proto::{FlagKey, RollbackId};
+
+use super::follow;
+use crate::client::{Answer, Call};
+use crate::confirm;
+use crate::context::Context;
+use crate::exit::{Exit, Failure};
+use crate::output::{Format, count, facts, moment, print, table};
+use ripcord_proto::rest::wait::Wait;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Manage {
+    /// List the rollbacks, newest first
+    List,
+    /// Show one: its phases, who has confirmed it, the checks, and what can be done next
+    Show {
+        /// The rollback's id
+        id: RollbackId,
+    },
+    /// Wait until it is confirmed; exit code 4 where it is not in time, 1 where it failed
+    Wait {
+        /// The rollback's id
+        id: RollbackId,
+        /// How long, at most
+        #[arg(long, value_name = "SECONDS", default_value = "30s", value_parser = confirm::patience)]
+        wait: Wait,
+    },
+    /// Leave a staged rollback where it is
+    Stop {
+        /// The rollback's id
+        id: RollbackId,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Let a staged rollback go on; ask the checks of one that failed again
+    Resume(Resume),
+    /// Roll forward again: what it put back is as it was before it
+    Undo(Undo),
+    /// Note what was found when people looked back at it
+    Review {
+        /// The rollback's id
+        id: RollbackId,
+        /// What was found
+        #[arg(long, value_name = "TEXT")]
+        note: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Resume {
+    /// The rollback's id
+    id: RollbackId,
+    /// Make all steps that are left at once
+    #[arg(long)]
+    now: bool,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Wait until it is confirmed, up to this long; only with --now
+    #[arg(long, value_name = "SECONDS", default_value = "30s", value_parser = confirm::patience)]
+    wait: Wait,
+}
+
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "these are options of a command line")]
+pub(crate) struct Undo {
+    /// The rollback's id
+    id: RollbackId,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Only show what it would do, as JSON, with the hash for --plan
+    #[arg(long, conflicts_with = "plan")]
+    dry_run: bool,
+    /// Do exactly what the plan of this hash shows, or refuse
+    #[arg(long, value_name = "HASH")]
+    plan: Option<ripcord_proto::digest::Digest>,
+    /// Flags that others have changed since go back too
+    #[arg(long)]
+    include_conflicts: bool,
+    /// Segments that differ go back too
+    #[arg(long)]
+    with_segments: bool,
+    /// Know that it changes what a killed flag serves
+    #[arg(long)]
+    changes_served: bool,
+    /// Pass the one-way doors of these flags
+    #[arg(long, value_name = "FLAGS", value_delimiter = ',')]
+    acknowledge_one_way: Vec<FlagKey>,
+    /// Wait until it is confirmed, up to this long; exit code 4 where it is not
+    #[arg(long, value_name = "SECONDS", default_value = "30s", value_parser = confirm::patience)]
+    wait: Wait,
+}
+
+/// Does it.
+pub(crate) async fn run(call: &Context, action: Manage) -> Result<Exit, Failure> {
+    match action {
+        Manage::List => list(call).await,
+        Manage::Show { id } => show(call, &id).await,
+        Manage::Wait { id, wait } => waited(call, &id, wait.0).await,
+        Manage::Stop { id, reason } => stop(call, &id, reason).await,
+        Manage::Resume(resume) => self::resume(call, resume).await,
+        Manage::Undo(undo) => self::undo(call, undo).await,
+        Manage::Review { id, note } => review(call, &id, note).await,
+    }
+}
+
+async fn list(call: &Context) -> Result<Exit, Failure> {
+    let rollbacks: Answer<Vec<Rollback>> = call.client.list(&call.path(&["rollbacks"]), usize::MAX).await?;
+    call.output.answer(&rollbacks, |rollbacks| {
+        if rollbacks.is_empty() {
+            return format!("{} was never rolled back.", call.environment());
+        }
+        listed(rollbacks, Timestamp::now())
+    });
+    Ok(Exit::Done)
+}
+
+fn listed(rollbacks: &[Rollback], now: Timestamp) -> String {
+    table(
+        ["rollback", "state", "scope", "to", "revision", "when", "by", "review"],
+        rollbacks.iter().map(|rollback| {
+            [
+                rollback.id.to_string(),
+                rollback.state.as_str().to_owned(),
+                scope(&rollback.scope),
+                follow::target(rollback),
+                rollback.revision.to_string(),
+                rollback.phases.decided.map(moment).unwrap_or_default(),
+                rollback.by.name.clone(),
+                review_of(rollback, now),
+            ]
+        }),
+    )
+}
+
+fn review_of(rollback: &Rollback, now: Timestamp) -> String {
+    match &rollback.review.done {
+        Some(_) => "done".to_owned(),
+        None if rollback.review.is_overdue(now) => format!("OVERDUE since {}", moment(rollback.review.due)),
+        None => format!("due {}", moment(rollback.review.due)),
+    }
+}
+
+fn scope(scope: &Scope) -> String {
+    match scope {
+        Scope::Environment => "environment".to_owned(),
+        Scope::Release(name) => format!("release {name}"),
+        Scope::Flags(flags) if flags.len() == 1 => flags.iter().map(ToString::to_string).collect(),
+        Scope::Flags(flags) => count(flags.len(), "flag", "flags"),
+        Scope::Tags(tags) => {
+            let tags: Vec<_> = tags.iter().map(ToString::to_string).collect();
+            format!("tags {}", tags.join(", "))
+        }
+        Scope::Rollback(id) => format!("undoes {id}"),
+        Scope::Rollout(id) => format!("rollout {id}"),
+    }
+}
+
+async fn show(call: &Context, id: &RollbackId) -> Result<Exit, Failure> {
+    let answer: Answer<Rollback> = call.client.call(Call::get(call.path(&["rollbacks", id.as_str()]))).await?;
+    call.output.answer(&answer, |rollback| {
+        let mut text = follow::describe(call, rollback);
+        let mut rest = vec![
+            ("scope", scope(&rollback.scope)),
+            ("by", rollback.by.name.clone()),
+            ("review", review_of(rollback, Timestamp::now())),
+        ];
+        if let Some(reason) = &rollback.reason {
+            rest.push(("reason", reason.clone()));
+        }
+        if let Some(done) = &rollback.review.done {
+            rest.push(("found", format!("{} ({}, {})", done.note, done.by.name, moment(done.at))));
+        }
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n\n{}", facts(&rest));
+        text
+    });
+    Ok(Exit::Done)
+}
+
+async fn waited(call: &Context, id: &RollbackId, patience: Duration) -> Result<Exit, Failure> {
+    if call.output.format() == Format::Json {
+        let get = Call::get(call.path(&["rollbacks", id.as_str()])).query("wait", Some(format!("{}ms", patience.as_millis())));
+        let answer: Answer<Rollback> = call.client.call(get).await?;
+        print(&answer.text);
+        return Ok(follow::exit(&answer.value, patience));
+    }
+    let rollback = follow::follow(call, id, follow::Until::Settled, patience).await?;
+    print(&follow::describe(call, &rollback));
+    Ok(follow::exit(&rollback, patience))
+}
+
+async fn stop(call: &Context, id: &RollbackId, reason: Option<String>) -> Result<Exit, Failure> {
+    let mut post = Call::post(call.path(&["rollbacks", id.as_str(), "stop"]));
+    if let Some(reason) = reason {
+        post = post.json(&ReasonRequest { reason })?;
+    }
+    let answer: Answer<Rollback> = call.client.call(post).await?;
+    call.output.answer(&answer, |rollback| follow::state(rollback, call.output.paint()));
+    Ok(Exit::Done)
+}
+
+async fn resume(call: &Context, resume: Resume) -> Result<Exit, Failure> {
+    let request = ResumeRequest {
+        now: resume.now,
+        reason: resume.reason,
+    };
+    let patience = if resume.now { resume.wait.0 } else { Duration::ZERO };
+    let post = Call::post(call.path(&["rollbacks", resume.id.as_str(), "resume"]))
+        .query("wait", confirm::asked_of_server(call.output, patience))
+        .json(&request)?;
+    let answer: Answer<Rollback> = call.client.call(post).await?;
+    if call.output.format() == Format::Json {
+        print(&answer.text);
+        return Ok(follow::exit(&answer.value, patience));
+    }
+    if !resume.now {
+        print(&follow::state(&answer.value, call.output.paint()));
+        return Ok(Exit::Done);
+    }
+    let rollback = follow::follow(call, &resume.id, follow::Until::Settled, patience).await?;
+    print(&follow::describe(call, &rollback));
+    Ok(follow::exit(&rollback, patience))
+}
+
+async fn undo(call: &Context, undo: Undo) -> Result<Exit, Failure> {
+    let request = UndoRequest {
+        latitude: Latitude {
+            include_conflicts: undo.include_conflicts,
+            with_segments: undo.with_segments,
+            changes_served: undo.changes_served,
+        },
+        acknowledge_one_way: undo.acknowledge_one_way.into_iter().collect(),
+        plan: undo.plan,
+        reason: undo.reason,
+    };
+    if undo.dry_run {
+        let post = Call::post(call.path(&["rollbacks", undo.id.as_str(), "undo", "plan"])).json(&request)?;
+        let answer: Answer<serde::de::IgnoredAny> = call.client.call(post).await?;
+        print(&answer.text);
+        return Ok(Exit::Done);
+    }
+    let patience = undo.wait.0;
+    let post = Call::post(call.path(&["rollbacks", undo.id.as_str(), "undo"]))
+        .query("wait", confirm::asked_of_server(call.output, patience))
+        .urgent(patience)
+        .json(&request)?;
+    let answer: Answer<Rollback> = call.client.call(post).await?;
+    if call.output.format() == Format::Json {
+        print(&answer.text);
+        return Ok(follow::exit(&answer.value, patience));
+    }
+    follow::see(call, answer.value, patience).await
+}
+
+async fn review(call: &Context, id: &RollbackId, note: String) -> Result<Exit, Failure> {
+    let post = Call::post(call.path(&["rollbacks", id.as_str(), "review"])).json(&ReviewRequest { note })?;
+    let answer: Answer<Rollback> = call.client.call(post).await?;
+    call.output
+        .answer(&answer, |rollback| format!("The review of rollback {} is noted.", rollback.id));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,4 @@
+//! The flags that `demo` starts with, and that `drill` uses if an environment has none.
+
+/// As a flags file.
+pub(crate) const FLAGS: &str = include_str!("sample_flags.yaml");

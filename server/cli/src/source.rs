@@ -1,0 +1,157 @@
+//! What an apply or an import puts into an environment, and how: the plan is shown, then exactly that is committed.
+
+use ripcord_proto::digest::Digest;
+use ripcord_proto::file_set::{Absent, FileSet, Takeover};
+use ripcord_proto::problem::Code;
+use ripcord_proto::rest::commits::{ChangeRequest, CommitRequest};
+use ripcord_proto::rest::written::Written;
+use ripcord_proto::{EnvironmentKey, FlagsFile, SetName};
+
+use super::changes;
+use super::client::{Answer, Call, ClientError, DifferenceShown, Proposed};
+use super::confirm;
+use super::context::{Context, path};
+use super::exit::{Exit, Failure};
+use super::files::{FileArgs, Files};
+use super::output::{Format, note};
+use super::write::{WriteArgs, wait_for_confirmations};
+
+/// How often the plan is made again when somebody else changed the same flags in between.
+const TRIES: u32 = 3;
+
+/// What is to be applied, to which environment.
+#[derive(Debug)]
+pub(crate) struct FlagsSource {
+    /// The files, as they are called in messages.
+    pub(crate) name: String,
+    /// The environment that they are for.
+    pub(crate) environment: EnvironmentKey,
+    set: FileSet,
+}
+
+impl FlagsSource {
+    /// Reads the files.
+    pub(crate) fn read(call: &Context, which: &FileArgs) -> Result<Self, Failure> {
+        let files = Files::read(&which.file)?;
+        let environment = call.for_file(&files.name, files.environment.as_ref())?;
+        let set = files.set(which.set.as_ref())?;
+        Ok(Self {
+            environment,
+            set: FileSet {
+                absent: if which.prune { Absent::Delete } else { Absent::Stay },
+                takeover: if which.adopt { Takeover::Adopt } else { Takeover::Refuse },
+                ..file_set(set, files.whole())
+            },
+            name: files.name,
+        })
+    }
+
+    /// What was read already, of the set that files without a name make.
+    pub(crate) fn of(name: String, environment: EnvironmentKey, file: FlagsFile, takeover: Takeover) -> Self {
+        Self {
+            name,
+            environment,
+            set: FileSet {
+                takeover,
+                ..file_set(SetName::default(), file)
+            },
+        }
+    }
+
+    /// The commit that it asks for.
+    pub(crate) fn request(&self, reason: Option<String>) -> CommitRequest {
+        of(self.set.clone(), reason)
+    }
+
+    /// Whether there is nothing in it that could change anything.
+    fn is_empty(&self) -> bool {
+        self.set.flags.is_empty() && self.set.segments.is_empty() && self.set.absent == Absent::Stay
+    }
+}
+
+fn file_set(set: SetName, file: FlagsFile) -> FileSet {
+    FileSet {
+        set,
+        segments: file.segments,
+        flags: file.flags,
+        absent: Absent::Stay,
+        takeover: Takeover::Refuse,
+    }
+}
+
+fn of(set: FileSet, reason: Option<String>) -> CommitRequest {
+    CommitRequest {
+        reason,
+        changes: vec![ChangeRequest::ApplySet(Box::new(set))],
+        plan: None,
+        changes_served: false,
+    }
+}
+
+/// The commit that applies a file that names no set.
+pub(crate) fn commit_of(file: FlagsFile, reason: Option<String>) -> CommitRequest {
+    of(file_set(SetName::default(), file), reason)
+}
+
+/// Shows what changes, commits it, and waits for the confirmations.
+pub(crate) async fn apply(call: &Context, source: FlagsSource, plan: Option<Digest>, write: WriteArgs) -> Result<Exit, Failure> {
+    if source.is_empty() {
+        note(&format!("{} has no flags and no segments; nothing to do.", source.name));
+        return Ok(Exit::Done);
+    }
+    let mut request = source.request(write.reason.clone());
+    request.changes_served = write.changes_served;
+    let written = commit(call, &source, request, plan, &write).await?;
+    call.output.answer(&written, |written| describe(written, &source));
+    wait_for_confirmations(call, &source.environment, &written.value, &write).await
+}
+
+/// Shows the plan, then commits exactly that. Without a hash of his own the caller is shown a new plan when the world moves.
+///
+/// A plan that changes no flag is committed too: the set may own more than before, and its files may say otherwise than they did.
+async fn commit(call: &Context, source: &FlagsSource, mut request: CommitRequest, hash: Option<Digest>, write: &WriteArgs) -> Result<Answer<Written>, Failure> {
+    request.plan = hash;
+    let mut tries = TRIES;
+    loop {
+        if call.output.format() == Format::Text && hash.is_none() {
+            let plan = changes::plan(call, &source.environment, &request, write.release.as_ref()).await?.value;
+            call.output.text(&changes::describe(&plan, call.output.paint()));
+            request.plan = Some(plan.hash);
+        }
+        let post = Call::post(path(&source.environment, &["commits"]))
+            .query("wait", confirm::asked_of_server(call.output, write.patience()))
+            .query("release", write.release.as_ref())
+            .json(&request)?;
+        tries -= 1;
+        match call.client.call(post).await {
+            Ok(written) => return Ok(written),
+            Err(ClientError::Problem { problem, .. }) if problem.code == Code::PlanStale && hash.is_none() && tries > 0 => {
+                note("Somebody else changed some of it meanwhile; looking again.");
+                request.plan = None;
+            }
+            // The plan that was shown just now is what waits.
+            Err(ClientError::Proposed(proposed)) if hash.is_none() && call.output.format() == Format::Text => {
+                let difference = DifferenceShown::Already;
+                return Err(ClientError::Proposed(Box::new(Proposed { difference, ..*proposed })).into());
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn describe(written: &Written, source: &FlagsSource) -> String {
+    let revision = written.revision.map_or_else(String::new, |revision| format!(", revision {revision}"));
+    let mut text = if written.changed {
+        format!("Applied {} to {}{revision}.", source.name, source.environment)
+    } else {
+        format!("Nothing to change: {} is as {} says.", source.environment, source.name)
+    };
+    for warning in &written.warnings {
+        text.push_str("\nWarning: ");
+        text.push_str(warning);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

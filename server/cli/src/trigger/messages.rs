@@ -1,0 +1,131 @@
+//! Triggers and firings in words, for people who are woken by them.
+
+use ripcord_proto::rest::triggers::{FiringView, TestAnswer, TriggerDetail, TriggerMade, TriggerView};
+use ripcord_proto::trigger::{About, During, FlagMove, TriggerMode, TriggerState};
+
+use crate::context::Context;
+use crate::duration::in_words;
+use crate::output::{facts, indented, moment, table};
+
+/// A trigger that was made, with its secret and how signals are sent.
+pub(super) fn made(call: &Context, made: &TriggerMade) -> String {
+    let trigger = &made.trigger;
+    let Some(hook) = &trigger.hook else {
+        return format!(
+            "Made trigger {}: when a gate fails, it will {}.\n{}",
+            trigger.name,
+            trigger.says,
+            state(trigger)
+        );
+    };
+    let mut lines = vec![
+        format!("Made trigger {}: it will {}.", trigger.name, trigger.says),
+        state(trigger),
+        format!("Send signals to\n  {}{hook}", call.client.target().server),
+    ];
+    match (&made.secret, trigger.credential.as_str()) {
+        (Some(secret), "hmac") => lines.push(format!(
+            "signed with this key, which is not shown again:\n  {secret}\nin the header\n  Ripcord-Signature: t=SECONDS,v1=HEX\n\
+             where HEX is the HMAC-SHA256 of SECONDS, a dot and the body; at most 5 minutes old."
+        )),
+        (Some(secret), _) => lines.push(format!(
+            "with this token, which is not shown again:\n  {secret}\nin the header\n  Authorization: Bearer TOKEN"
+        )),
+        (None, _) => lines.push("with the secret that you gave.".to_owned()),
+    }
+    lines.join("\n")
+}
+
+/// Whether it is on, and what that means.
+pub(super) fn state(trigger: &TriggerView) -> String {
+    let name = &trigger.name;
+    match (trigger.state, trigger.mode) {
+        (TriggerState::Disarmed, _) => format!("{name} is disarmed: its signals come to nothing. `ripcord trigger arm {name}` arms it."),
+        (TriggerState::DryRun, _) => format!("{name} is on a dry run: it records what it would do. `ripcord trigger arm {name}` arms it."),
+        (TriggerState::Armed, TriggerMode::Automatic) => format!("{name} is armed and acts by itself."),
+        (TriggerState::Armed, TriggerMode::Ask) => format!("{name} is armed and asks before it acts. `ripcord trigger firings` shows what it asks."),
+        (TriggerState::Armed, TriggerMode::Off) => format!("{name} is armed, and only records that it fired: the mode is off."),
+    }
+}
+
+/// A trigger and its newest firings.
+pub(super) fn detail(call: &Context, detail: &TriggerDetail) -> String {
+    let trigger = &detail.trigger;
+    let labels = trigger.conditions.labels.iter().map(|(name, values)| {
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        format!("{name}={}", values.join("|"))
+    });
+    let during = (trigger.conditions.during == During::OpenRelease).then(|| "while a release is open".to_owned());
+    let about = (trigger.conditions.about == About::RealTraffic).then(|| "real traffic".to_owned());
+    let conditions: Vec<String> = labels.chain(during).chain(about).collect();
+    let members = [
+        ("does", trigger.says.clone()),
+        ("mode", trigger.mode.to_string()),
+        ("source", trigger.source.kind().to_owned()),
+        ("hook", trigger.hook.clone().unwrap_or_else(|| "none: it hears gates".to_owned())),
+        ("proof", trigger.credential.clone()),
+        ("counts", if conditions.is_empty() { "always".to_owned() } else { conditions.join(", ") }),
+        ("cooldown", trigger.cooldown.to_string()),
+        ("at most", format!("{} an hour", trigger.max_per_hour)),
+        ("answer within", trigger.answer_within.to_string()),
+        ("made by", format!("{}, {}", trigger.by.name, moment(trigger.at))),
+    ];
+    let note = trigger.note.as_ref().map(|note| format!("\n{note}")).unwrap_or_default();
+    format!("{}{note}\n{}\n\n{}", state(trigger), indented(&facts(&members)), firings(call, &detail.firings))
+}
+
+/// A list of firings; what waits for somebody comes with the command.
+pub(super) fn firings(call: &Context, firings: &[FiringView]) -> String {
+    if firings.is_empty() {
+        return "No trigger has fired.".to_owned();
+    }
+    let rows = firings.iter().map(|view| {
+        let (firing, ago) = (&view.firing, format!("{} ago", in_words(view.age_seconds)));
+        let repeats = if firing.repeats > 0 {
+            format!(" (told {} times)", firing.repeats + 1)
+        } else {
+            String::new()
+        };
+        [
+            ago,
+            firing.trigger.to_string(),
+            firing.state.as_str().to_owned(),
+            if firing.is_open() { "open".to_owned() } else { "over".to_owned() },
+            format!("{}{repeats}", firing.summary),
+        ]
+    });
+    let mut text = table(["fired", "trigger", "state", "incident", "signal"], rows);
+    for view in firings.iter().filter(|view| view.can_be_confirmed) {
+        text.push_str("\n\n");
+        text.push_str(&firing(call, view));
+    }
+    text
+}
+
+/// One firing: what came of it, and what can be done next.
+pub(super) fn firing(call: &Context, view: &FiringView) -> String {
+    let firing = &view.firing;
+    let paint = call.output.paint();
+    let head = format!(
+        "{} {}, {} ago: {}",
+        firing.trigger,
+        firing.state.as_str(),
+        in_words(view.age_seconds),
+        firing.summary
+    );
+    let head = if view.can_be_confirmed { paint.warn(&head) } else { paint.strong(&head) };
+    let until = firing.answer_by.filter(|_| view.can_be_confirmed);
+    let until = until.map(|until| format!("\nIt can be answered until {}.", moment(until))).unwrap_or_default();
+    let flags = moves(&firing.effects.flags);
+    format!("{head}\n{}.{until}{flags}", firing.says)
+}
+
+/// What a signal would come to.
+pub(super) fn tried(answer: &TestAnswer) -> String {
+    format!("{}.{}", answer.says, moves(&answer.flags))
+}
+
+fn moves(flags: &[FlagMove]) -> String {
+    let told = flags.iter().map(|step| format!("\n  {}: {} -> {}", step.key, step.from, step.to));
+    told.collect::<Vec<_>>().concat()
+}

@@ -1,0 +1,79 @@
+//! What every write of flags, segments and settings has in common: its arguments, its answer, and the wait for confirmations.
+
+use std::time::Duration;
+
+use clap::Args;
+use ripcord_proto::rest::wait::Wait;
+use ripcord_proto::rest::written::Written;
+use ripcord_proto::{EnvironmentKey, ReleaseName};
+
+use super::client::{Answer, Call};
+use super::confirm::{self, Subject};
+use super::context::Context;
+use super::exit::{Exit, Failure};
+use super::output::{Format, print};
+
+/// What every write takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct WriteArgs {
+    /// Why; it goes into the log
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Wait until every application has confirmed, up to this long (2s, 500ms); exit code 4 where one has not
+    #[arg(long, value_name = "TIME")]
+    wait: Option<Wait>,
+    /// The release that the change belongs to
+    #[arg(long, value_name = "NAME")]
+    pub(crate) release: Option<ReleaseName>,
+    /// Change what a killed flag serves, if it comes to that
+    #[arg(long)]
+    pub(crate) changes_served: bool,
+}
+
+impl WriteArgs {
+    /// How long to wait; not at all unless it was asked for.
+    pub(crate) fn patience(&self) -> Duration {
+        self.wait.map_or(Duration::ZERO, |Wait(wait)| wait)
+    }
+}
+
+/// Makes a write, says what it did, and waits for its confirmations.
+pub(crate) async fn send(call: &Context, write_call: Call, done: &str, write: &WriteArgs) -> Result<Exit, Failure> {
+    let write_call = write_call
+        .query("wait", confirm::asked_of_server(call.output, write.patience()))
+        .query("release", write.release.as_ref())
+        .query("changes_served", write.changes_served.then_some(true));
+    let answer: Answer<Written> = call.client.call(write_call).await?;
+    call.output.answer(&answer, |written| describe(call, written, done));
+    wait_for_confirmations(call, call.environment(), &answer.value, write).await
+}
+
+fn describe(call: &Context, written: &Written, done: &str) -> String {
+    let revision = written.revision.map_or_else(String::new, |revision| format!(", revision {revision}"));
+    let mut text = if written.changed {
+        format!("{done} in {}{revision}.", call.environment())
+    } else {
+        format!("Nothing to change in {}: it is so already{revision}.", call.environment())
+    };
+    for warning in &written.warnings {
+        text.push('\n');
+        text.push_str(&call.output.paint().warn(warning));
+    }
+    text
+}
+
+/// Waits for the confirmations of a write, says who has confirmed, and makes the exit code of it.
+pub(crate) async fn wait_for_confirmations(call: &Context, environment: &EnvironmentKey, written: &Written, write: &WriteArgs) -> Result<Exit, Failure> {
+    let patience = write.patience();
+    let mut confirmation = written.confirmation.clone();
+    if call.output.format() == Format::Text
+        && !patience.is_zero()
+        && let Some(revision) = written.revision
+    {
+        confirmation = confirm::follow(&call.client, environment, &Subject::Revision(revision), confirmation, patience).await?;
+        if let Some(confirmation) = &confirmation {
+            print(&confirm::describe(confirmation, patience, call.output.paint()));
+        }
+    }
+    Ok(confirm::exit(confirmation.as_ref(), patience))
+}

@@ -1,0 +1,44 @@
+//! What a file set leaves as it is, with who changed it last.
+
+use std::collections::BTreeMap;
+
+use ripcord_proto::Position;
+use ripcord_proto::rest::log::ChangedBy;
+use ripcord_proto::rest::plan::Kept as Told;
+
+use crate::access::permit::Read;
+use crate::api::services::AppState;
+use crate::api::write::PreparedWrite;
+use crate::audit;
+use crate::commit::state::EnvironmentState;
+use crate::file_set::Kept;
+use crate::http::ApiError;
+use crate::store::LogName;
+
+/// Commits that are looked up in the log, at most; what lies beyond is told without its author.
+const LOOKED_UP: usize = 100;
+
+/// What is kept, as it is told.
+pub(super) async fn told(kept: Vec<Kept>, prepared: &PreparedWrite<Read>, state: &EnvironmentState, app: &AppState) -> Result<Vec<Told>, ApiError> {
+    let log = LogName::Environment(prepared.environment().clone());
+    let mut authors: BTreeMap<Position, Option<ChangedBy>> = BTreeMap::new();
+    let mut told = Vec::with_capacity(kept.len());
+    for Kept { difference, changed, rollout } in kept {
+        let mut last_change = None;
+        if let Some(position) = changed {
+            if !authors.contains_key(&position) && authors.len() < LOOKED_UP {
+                let found = audit::at(&**app.store(), &log, state.head.sequence, position).await?;
+                authors.insert(position, found.map(|(_, entry)| audit::changed_by(&entry.commit, position)));
+            }
+            last_change = authors.get(&position).cloned().flatten();
+        }
+        told.push(Told {
+            path: difference.path,
+            file: difference.file,
+            now: difference.now,
+            rollout,
+            last_change,
+        });
+    }
+    Ok(told)
+}

@@ -1,0 +1,144 @@
+//! What of a commit the policy guards, and what a proposal of it relies on.
+
+use std::borrow::Borrow as _;
+use std::collections::BTreeSet;
+
+use ripcord_proto::FlagKey;
+use ripcord_proto::change::Change;
+use ripcord_proto::digest::Digest;
+use ripcord_proto::policy::Guarded;
+use ripcord_proto::record::{Record, RecordKey};
+use ripcord_proto::rollout::{Rollout, RolloutState};
+
+use super::super::{CommitError, Operation};
+use super::Effect;
+
+/// ConflictReason a commit needs a second person; empty where it needs none.
+pub(in crate::commit) fn guarded(effect: Effect<'_>) -> Result<BTreeSet<Guarded>, CommitError> {
+    let policy = effect.before.records.policy();
+    let mut found = BTreeSet::new();
+    if policy.second_person.is_empty() {
+        return Ok(found);
+    }
+    let back = taken_back(effect.changes);
+    let edits = if rolls_back(effect)? { Guarded::Rollback } else { Guarded::Changes };
+    found.extend(rolls_back(effect)?.then_some(Guarded::Rollback));
+    let mut loosens = false;
+    for change in effect.changes {
+        match change {
+            Change::PutFlag(entry) if back.contains(entry.key()) => {}
+            Change::PutFlag(_) | Change::DeleteFlag(_) | Change::PutSegment(_) | Change::DeleteSegment(_) | Change::PutSettings(_) => {
+                found.insert(edits);
+            }
+            Change::Restore(id) => found.extend(effect.before.snapshot.kills.get(id.as_str()).map(|_| Guarded::Restore)),
+            Change::PutRecord(Record::Policy(entry)) => loosens |= entry.value().is_ok_and(|next| policy.guards_itself_against(next)),
+            Change::PutRecord(Record::Claim(_)) | Change::DeleteRecord(RecordKey::Claim(_)) => {
+                found.insert(Guarded::Changes);
+            }
+            Change::PutRecord(Record::Rollout(entry)) => {
+                let was = effect.before.records.rollouts.value(entry.key().as_str());
+                let goes_on = entry.value().is_ok_and(|rollout| goes_on(was, rollout));
+                found.extend(goes_on.then_some(Guarded::Rollouts));
+            }
+            Change::PutRecord(_)
+            | Change::DeleteRecord(_)
+            | Change::PutKill(_)
+            | Change::Ping(_)
+            | Change::NewEpoch(_)
+            | Change::PutEnvironment(_)
+            | Change::DeleteEnvironment(_)
+            | Change::PutKey(_)
+            | Change::RevokeKey(_) => {}
+        }
+    }
+    found.retain(|guarded| policy.second_person.contains(guarded));
+    found.extend(loosens.then_some(Guarded::Changes));
+    Ok(found)
+}
+
+/// Whether a rollback is asked for that has something to put back, now or in a later step.
+fn rolls_back(effect: Effect<'_>) -> Result<bool, CommitError> {
+    for ask in &effect.draft.operations {
+        if let Operation::Rollback(reversal) = ask
+            && !reversal.decide(&effect.before.snapshot)?.is_empty()
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The flags that a rollout gives back: that limits harm.
+fn taken_back(changes: &[Change]) -> BTreeSet<&FlagKey> {
+    let rollouts = changes.iter().filter_map(|change| {
+        let Change::PutRecord(Record::Rollout(entry)) = change else { return None };
+        entry.value().ok()
+    });
+    let back = rollouts.filter(|rollout| rollout.state == RolloutState::RolledBack);
+    back.map(|rollout| &rollout.plan.flag).collect()
+}
+
+/// Whether a rollout starts, goes on from where it was held, or is told to begin its next step before its time.
+fn goes_on(was: Option<&Rollout>, rollout: &Rollout) -> bool {
+    let Some(was) = was else { return true };
+    let resumed = was.state == RolloutState::Paused && rollout.state != RolloutState::Paused && !rollout.state.is_final();
+    let advanced = rollout.advance.is_some() && rollout.advance != was.advance;
+    resumed || advanced
+}
+
+/// A thing that a proposal relies on although it changes it not, or changes no answer by it: its kind, its key, how it was, and
+/// how it would be.
+pub(super) type Dependency<'a> = (&'static str, &'a str, Option<Digest>, Option<String>);
+
+/// What must be as it was shown beside the flags, segments and settings that the plan's hash covers.
+pub(super) fn relied_on(effect: Effect<'_>) -> Vec<Dependency<'_>> {
+    let snapshot = &effect.before.snapshot;
+    let records = &effect.before.records;
+    let flag = |key: &'_ FlagKey| snapshot.flags.get(key.as_str()).map(|entry| *entry.digest());
+    let mut relied_on = Vec::new();
+    for change in effect.changes {
+        match change {
+            Change::Restore(id) => {
+                relied_on.push(("kill", id.as_str(), None, None));
+                let kill = snapshot.kills.value(id.as_str());
+                let covered = snapshot.flags.iter().filter(|entry| kill.is_some_and(|kill| kill.covers(entry.key().as_str())));
+                relied_on.extend(covered.map(|entry| ("flag", entry.key().as_str(), Some(*entry.digest()), None)));
+            }
+            Change::PutRecord(Record::Rollout(entry)) => {
+                let was = records.rollouts.value(entry.key().as_str());
+                let stood = was.map(|rollout| format!("{} {}", rollout.step, rollout.state.as_str()));
+                let moves = entry.value().ok().and_then(|rollout| flag(&rollout.plan.flag));
+                relied_on.push(("rollout", entry.key().as_str(), moves, stood));
+            }
+            Change::PutRecord(Record::Policy(entry)) => {
+                let was = records.digest(&RecordKey::Policy(*entry.key()));
+                relied_on.push(("policy", "", was, Some(entry.digest().to_string())));
+            }
+            Change::PutRecord(Record::Claim(entry)) => {
+                let key: &str = entry.key().borrow();
+                let was = records.claims.get(key).map(|entry| *entry.digest());
+                relied_on.push(("claim", key, was, Some(entry.digest().to_string())));
+            }
+            Change::DeleteRecord(RecordKey::Claim(key)) => {
+                let key: &str = key.borrow();
+                let was = records.claims.get(key).map(|entry| *entry.digest());
+                relied_on.push(("claim", key, was, None));
+            }
+            Change::PutFlag(_)
+            | Change::DeleteFlag(_)
+            | Change::PutSegment(_)
+            | Change::DeleteSegment(_)
+            | Change::PutSettings(_)
+            | Change::PutKill(_)
+            | Change::PutRecord(_)
+            | Change::DeleteRecord(_)
+            | Change::Ping(_)
+            | Change::NewEpoch(_)
+            | Change::PutEnvironment(_)
+            | Change::DeleteEnvironment(_)
+            | Change::PutKey(_)
+            | Change::RevokeKey(_) => {}
+        }
+    }
+    relied_on
+}

@@ -1,0 +1,143 @@
+//! What is said of proposals.
+
+use std::collections::BTreeSet;
+
+use ripcord_proto::policy::Guarded;
+use ripcord_proto::proposal::{Asked, Proposal};
+use ripcord_proto::rest::commits::ChangeRequest;
+use ripcord_proto::rollback::Rollback;
+use ripcord_proto::rollout::{Rollout, Word};
+use ripcord_proto::{Kill, Revision};
+
+use super::super::reversal::ReversalDecision;
+
+/// Names that a sentence tells, at most.
+const NAMED: usize = 5;
+
+pub(super) const KILL_APART: &str = "Nothing was changed: the rest of this needs a second person, and a kill waits for nobody. Pull the kill by itself \
+    (`ripcord kill FLAG`); it is in force at once. Then ask for the rest.";
+pub(super) const NOT_KEPT: &str = "Nothing was changed: this needs a second person, and no proposal can hold it. Operation for its parts one by one.";
+pub(super) const FULL: &str = "Nothing was changed: as many proposals wait as an environment keeps. Decide on some of them first; `ripcord proposal list` shows \
+    them.";
+
+/// What a plan says of a write that would wait.
+pub(super) fn would_wait(guarded: &BTreeSet<Guarded>) -> String {
+    let guarded: Vec<_> = guarded.iter().map(|guarded| guarded.as_str()).collect();
+    format!(
+        "The policy asks for a second person ({}): this becomes a proposal, and is done when somebody else approves it.",
+        guarded.join(", ")
+    )
+}
+
+/// What a proposal that waits says.
+pub(super) fn waits(proposal: &Proposal) -> String {
+    let guarded: Vec<_> = proposal.guarded.iter().map(|guarded| guarded.as_str()).collect();
+    format!(
+        "It waits for a second person until {}, as the policy asks for {}. `{}`, with another key, does exactly this.",
+        proposal.expires,
+        guarded.join(", "),
+        proposal.command()
+    )
+}
+
+/// What a proposal that was applied says.
+pub(super) fn applied(word: &Word, revision: Option<Revision>) -> String {
+    let what = revision.map_or_else(|| "recorded".to_owned(), |revision| format!("revision {}", revision.0));
+    let reason = word.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    format!("{} approved it{reason}: {what}.", word.by.name)
+}
+
+/// What a proposal does, in words.
+pub(super) fn what(proposal: &Proposal) -> String {
+    let own: BTreeSet<String> = proposal.asked.iter().filter_map(|asked| of_asked(asked, proposal)).collect();
+    let mut parts: Vec<String> = own.into_iter().collect();
+    if !proposal.asked.iter().any(|asked| matches!(asked, Asked::RollBack(_))) {
+        let keys: Vec<_> = proposal.diff.flags.iter().map(|step| step.key.as_str()).collect();
+        parts.extend(listed("flag", "flags", &keys).map(|flags| format!("change {flags}")));
+        let keys: Vec<_> = proposal.diff.segments.iter().map(|step| step.key.as_str()).collect();
+        parts.extend(listed("segment", "segments", &keys).map(|segments| format!("change {segments}")));
+        parts.extend(proposal.diff.settings.map(|_| "change the settings".to_owned()));
+    }
+    if parts.is_empty() { "take things over".to_owned() } else { parts.join(", ") }
+}
+
+fn of_asked(asked: &Asked, proposal: &Proposal) -> Option<String> {
+    match asked {
+        Asked::Change(ChangeRequest::Restore(id)) => Some(format!("lift kill {id}")),
+        Asked::Change(ChangeRequest::ApplySet(set)) => Some(format!("apply the files of set {}", set.set)),
+        Asked::Change(_) => None,
+        Asked::PutRecord(_) => proposal.diff.policy.as_ref().map(|_| "set the policy".to_owned()),
+        Asked::StartRollout(rollout) => Some(format!("start a rollout of {}", rollout.plan.flag)),
+        Asked::ResumeRollout { rollout, .. } => Some(format!("let rollout {rollout} go on")),
+        Asked::AdvanceRollout { rollout, .. } => Some(format!("begin the next step of rollout {rollout}")),
+        Asked::RollBack(rollback) => {
+            let keys: Vec<_> = proposal.diff.flags.iter().map(|step| step.key.as_str()).collect();
+            let flags = listed("flag", "flags", &keys).unwrap_or_else(|| "nothing".to_owned());
+            Some(format!("roll back {flags} to {}", rollback.target.position()))
+        }
+    }
+}
+
+/// `flags a, b and 3 more`
+fn listed(one: &str, many: &str, keys: &[&str]) -> Option<String> {
+    let more = keys.len().saturating_sub(NAMED);
+    let named = keys.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+    match keys.len() {
+        0 => None,
+        1 => Some(format!("{one} {named}")),
+        _ if more == 0 => Some(format!("{many} {named}")),
+        _ => Some(format!("{many} {named} and {more} more")),
+    }
+}
+
+/// A kill that would be lifted.
+pub(super) fn lifted(kill: &Kill) -> String {
+    let reason = kill
+        .reason
+        .as_ref()
+        .map(|reason| format!(", which was pulled for: {reason}"))
+        .unwrap_or_default();
+    format!("Kill {} of {} is lifted{reason}.", kill.id, kill.scope)
+}
+
+/// A rollout that would start or go on.
+pub(super) fn rollout(was: Option<&Rollout>, rollout: &Rollout) -> String {
+    let plan = &rollout.plan;
+    let Some(was) = was else {
+        let steps: Vec<_> = plan.steps.iter().map(|step| step.to.to_string()).collect();
+        return format!(
+            "A rollout of {} begins: variant {} to {}, judged by {}.",
+            plan.flag,
+            plan.variant,
+            steps.join(", "),
+            if plan.gates.len() == 1 {
+                "1 gate".to_owned()
+            } else {
+                format!("{} gates", plan.gates.len())
+            }
+        );
+    };
+    format!(
+        "Rollout {} of {} goes on from step {} of {}, where it was {}: {}",
+        was.id,
+        plan.flag,
+        was.step,
+        plan.last(),
+        was.state.as_str(),
+        was.reason
+    )
+}
+
+/// What a rollback does beside the flags that it puts back.
+pub(super) fn rollback(record: &Rollback, decision: &ReversalDecision) -> Vec<String> {
+    let mut also = Vec::new();
+    if let Some(ladder) = &record.ladder {
+        let steps: Vec<_> = ladder.steps.iter().map(|step| format!("{step} %")).collect();
+        also.push(format!("It goes down over {}, then to the target.", steps.join(", ")));
+    }
+    if !decision.conflicts.is_empty() {
+        also.push(format!("{} of its scope stay as others have made them since.", decision.conflicts.len()));
+    }
+    also.extend(record.acknowledged.iter().map(|flag| format!("It passes the one-way door of {flag}.")));
+    also
+}

@@ -1,0 +1,87 @@
+//! What a kill forbids (DESIGN, promise 4), and which writes need a reason.
+
+use std::collections::BTreeSet;
+
+use ripcord_proto::role::Role;
+use ripcord_proto::value::Value;
+use ripcord_proto::{Flag, FlagKey};
+
+use super::state::EnvironmentState;
+use super::{CommitError, Draft, KilledEdit, Operation};
+
+/// Refuses what a kill or a missing reason forbids.
+pub(super) fn check(draft: &Draft, before: &EnvironmentState, after: &EnvironmentState, touched: &BTreeSet<FlagKey>) -> Result<(), CommitError> {
+    check_reason(draft)?;
+    check_kills(draft, before, after, touched)
+}
+
+/// Refuses what a kill forbids.
+pub(super) fn check_kills(draft: &Draft, before: &EnvironmentState, after: &EnvironmentState, touched: &BTreeSet<FlagKey>) -> Result<(), CommitError> {
+    for key in touched {
+        check_killed(draft, before, after, key)?;
+    }
+    Ok(())
+}
+
+/// A person says why; kills never wait for a reason, and pipelines write theirs from what they do.
+fn check_reason(draft: &Draft) -> Result<(), CommitError> {
+    let needs = |operation: &Operation| match operation {
+        Operation::Restore(_) => true,
+        Operation::PutFlag(..)
+        | Operation::DeleteFlag(_)
+        | Operation::SetEnabled(..)
+        | Operation::PutSegment(..)
+        | Operation::DeleteSegment(_)
+        | Operation::PutSettings(_) => draft.author.actor.role.is_person(),
+        Operation::Kill(_)
+        | Operation::Merge(_)
+        | Operation::Withdraw(_)
+        | Operation::GiveReason(..)
+        | Operation::Driven(_)
+        | Operation::PutRecord(..)
+        | Operation::DeleteRecord(..)
+        | Operation::Decide(_)
+        | Operation::DecideNow(_)
+        | Operation::Ping(_)
+        | Operation::Rollback(_) => false,
+    };
+    let given = draft.reason.as_ref().is_some_and(|reason| !reason.trim().is_empty());
+    if given || !draft.operations.iter().any(needs) {
+        Ok(())
+    } else {
+        Err(CommitError::ReasonRequired)
+    }
+}
+
+fn check_killed(draft: &Draft, before: &EnvironmentState, after: &EnvironmentState, key: &FlagKey) -> Result<(), CommitError> {
+    // A kill of the same commit covers what the commit itself prepares; only kills that stood before are in the way.
+    let Some(kill) = before
+        .snapshot
+        .kills_of(key.as_str())
+        .find(|kill| after.snapshot.kills.get(kill.id.as_str()).is_some())
+    else {
+        return Ok(());
+    };
+    let refuse = |why| {
+        Err(CommitError::Killed {
+            flag: key.clone(),
+            kill: Box::new(kill.clone()),
+            why,
+        })
+    };
+    if draft.author.actor.role == Role::Pipeline {
+        return refuse("a pipeline may not change a killed flag. Restore the kill first, or leave the flag as it is");
+    }
+    let (was, is) = (before.snapshot.flags.value(key.as_str()), after.snapshot.flags.value(key.as_str()));
+    // A flag that is made anew under a standing kill serves what it says is safe: there is nothing that it could change.
+    let Some(was) = was else { return Ok(()) };
+    if draft.killed_edit == KilledEdit::Refuse && is.map(served) != Some(served(was)) {
+        return refuse("the edit would change what the killed flag serves now. Say \"changes_served\": true if that is meant");
+    }
+    Ok(())
+}
+
+/// What a flag serves while it is killed; `None` = the caller's own default.
+pub(super) fn served(flag: &Flag) -> Option<&Value> {
+    flag.safe.as_ref().and_then(|safe| flag.variants.get(safe.as_str()))
+}

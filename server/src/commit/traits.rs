@@ -1,0 +1,88 @@
+//! What a log is to its writer: drafts that can be admitted, a state that its commits add up to, and a sink that shows it.
+
+use jiff::Timestamp;
+use ripcord_proto::ReleaseName;
+use ripcord_proto::commit::{Approved, Commit, Recorded, Sealed};
+use ripcord_proto::digest::Digest;
+
+use super::{Applied, Author, CommitError, IdempotentCall, ResponseBuilder};
+use crate::store::Head;
+
+/// What a draft of any log has.
+pub(crate) trait LogDraft: Send + 'static {
+    /// By whom.
+    fn author(&self) -> &Author;
+    /// Why.
+    fn reason(&self) -> Option<String>;
+    /// The release that it belongs to.
+    fn release(&self) -> Option<&ReleaseName> {
+        None
+    }
+    /// The second person's approval of it.
+    fn approved(&self) -> Option<Approved> {
+        None
+    }
+    /// The idempotent call that it is.
+    fn call(&self) -> Option<&IdempotentCall>;
+    /// An answer that was given before, to be recorded with it.
+    fn answered(&self) -> Option<&Recorded> {
+        None
+    }
+    /// Makes its answer.
+    fn answer(&self) -> &ResponseBuilder;
+}
+
+/// A draft that may be committed.
+#[derive(Debug)]
+pub(crate) struct AdmittedDraft<S> {
+    /// Whether it goes ahead of everything on its way to the readers.
+    pub(crate) urgent: bool,
+    /// What it makes.
+    pub(crate) made: Applied,
+    /// The state with its changes made, whose head has not moved yet.
+    pub(crate) candidate: S,
+}
+
+/// The state of a log: what its commits add up to.
+pub(crate) trait LogState: Clone + Send + Sync + 'static {
+    /// What may be asked of it.
+    type Draft: LogDraft;
+    /// Where its log ends.
+    fn head(&self) -> Head;
+    /// Whether the draft may be committed at `now`, and what that changes.
+    fn admit(&self, draft: &Self::Draft, now: Timestamp) -> Result<AdmittedDraft<Self>, CommitError>;
+    /// Seals a commit behind the head; `candidate` is this state with the commit's changes made, and becomes the state that it
+    /// makes.
+    fn seal(&self, candidate: Self, commit: Commit) -> Result<(Sealed, Self), serde_json::Error>;
+    /// The state that a sealed entry makes.
+    fn after(&self, entry: &Sealed) -> Self;
+    /// Whether the state is what the entry that made it says; else its own hash.
+    fn agrees(&self, entry: &Sealed) -> Result<(), Digest>;
+}
+
+/// Where states become visible.
+pub(crate) trait Sink<S>: Send + Sync + 'static {
+    /// `entries` are on their way to the store, and will lead from `before` to `after` if it takes them: time to work out what
+    /// [`Self::advance`] will show. Nothing may be seen of them yet.
+    fn prepare(&self, before: &S, after: &S, entries: &[Sealed]);
+    /// `entries` are durable and lead from `before` to `after`. Returns when readers see it.
+    fn advance(&self, before: &S, after: &S, entries: &[Sealed]);
+    /// The log goes on in a new epoch with this state; `orphaned` entries are no longer part of it.
+    fn replaced(&self, after: &S, orphaned: Vec<Sealed>);
+}
+
+/// What the feed brings a writer.
+#[derive(Debug)]
+pub(crate) enum FeedMessage<S> {
+    /// Entries of other nodes.
+    Entries(Vec<Sealed>),
+    /// Something may have been missed: look at the store.
+    Look,
+    /// A whole new state.
+    Replaced {
+        /// The state.
+        state: Box<S>,
+        /// Entries that are no longer part of the log.
+        orphaned: Vec<Sealed>,
+    },
+}
