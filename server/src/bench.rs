@@ -8,7 +8,7 @@ pub use crate::fleet::{ConfirmationTarget, Fleet, FleetSettings, NoPeers};
 pub use crate::http::ApiError;
 pub use crate::outcome::statistics::RateTest;
 pub use crate::outcome::statistics::means::MeansTest;
-pub use crate::rollback::{Order, Prepared, Users, answer_of, plan, prepare};
+pub use crate::rollback::{PreparedRollback, RollbackSpec, SampleUsers, answer_of, plan, prepare};
 pub use crate::serve::http_server::{HttpServerSettings, start as start_http};
 pub use crate::snapshot::board::{Board, Listener};
 pub use crate::snapshot::frames::{Frame, FrameSet};

@@ -14,7 +14,7 @@ use ripcord_benches::redis_server::{Durability, RedisServer};
 use ripcord_benches::table::{Row, print};
 use ripcord_proto::rollback::Scope;
 use ripcord_proto::{FlagKey, TargetName};
-use ripcord_server::bench::{EmbeddedStore, Environments, Flush, MemoryStore, Order, RedisConfig, RedisStore, SystemClock, Users, plan};
+use ripcord_server::bench::{EmbeddedStore, Environments, Flush, MemoryStore, RedisConfig, RedisStore, RollbackSpec, SampleUsers, SystemClock, plan};
 
 /// Flags of the environment in which commits are timed, all of which a rollback puts back.
 const FLAGS: usize = 1_000;
@@ -97,18 +97,18 @@ async fn plans() -> anyhow::Result<Vec<Row>> {
     let environments = environments::start(Arc::new(MemoryStore::new())).await?;
     rollbacks::put(&environments, 0..flags, 0).await?;
     rollbacks::put(&environments, 0..differing, 1).await?;
-    let order: Order = rollbacks::order(TargetName::Revision(ripcord_proto::Revision(1)), Scope::Environment);
+    let order: RollbackSpec = rollbacks::order(TargetName::Revision(ripcord_proto::Revision(1)), Scope::Environment);
     let mut times = Vec::with_capacity(PLANS);
     for _ in 0..PLANS {
         let since = Instant::now();
         let prepared = rollbacks::prepared(&environments, &order).await?;
-        let plan = plan(&environments, &prepared, Users::Synthetic(users)).await?;
+        let plan = plan(&environments, &prepared, SampleUsers::Synthetic(users)).await?;
         times.push(since.elapsed().as_secs_f64());
         anyhow::ensure!(
             plan.flags.len() == differing && plan.users.contexts == users as u64,
             "another plan than was asked for"
         );
-        anyhow::ensure!(plan.users.changed > 0, "nobody is affected");
+        anyhow::ensure!(plan.users.changed > 0, "no user is affected");
     }
     let took = rollbacks::p50(&times);
     Ok(vec![

@@ -9,7 +9,9 @@ use ripcord_proto::role::Role;
 use ripcord_proto::rollback::{Rollback, RollbackId, RollbackState, Scope};
 use ripcord_proto::table::{Entry, Member as _};
 use ripcord_proto::{Flag, FlagKey, Position, TargetName};
-use ripcord_server::bench::{Answer, ApiError, Committed, Draft, Environments, Expected, Operation, Order, Prepared, ResponseBuilder, answer_of, prepare};
+use ripcord_server::bench::{
+    Answer, ApiError, Committed, Draft, Environments, Expected, Operation, PreparedRollback, ResponseBuilder, RollbackSpec, answer_of, prepare,
+};
 
 fn answer() -> ResponseBuilder {
     ResponseBuilder(Arc::new(|made| Answer {
@@ -46,8 +48,8 @@ pub async fn put(environments: &Environments, flags: Range<usize>, version: usiz
 }
 
 /// An order for a rollback.
-pub fn order(to: TargetName, scope: Scope) -> Order {
-    Order {
+pub fn order(to: TargetName, scope: Scope) -> RollbackSpec {
+    RollbackSpec {
         to: Some(to),
         scope,
         segment: None,
@@ -61,13 +63,13 @@ pub fn order(to: TargetName, scope: Scope) -> Order {
 }
 
 /// The order made ready.
-pub async fn prepared(environments: &Environments, order: &Order) -> anyhow::Result<Prepared> {
+pub async fn prepared(environments: &Environments, order: &RollbackSpec) -> anyhow::Result<PreparedRollback> {
     let prepared = prepare(environments, &environments::production()?, &environments::author(Role::Oncall), order).await;
     prepared.map_err(|error| anyhow::anyhow!("{:?}", ApiError::from(error)))
 }
 
 /// The draft of the commit.
-pub fn rollback_of(prepared: &Prepared) -> anyhow::Result<Draft> {
+pub fn rollback_of(prepared: &PreparedRollback) -> anyhow::Result<Draft> {
     draft(vec![Operation::Rollback(Box::new(prepared.reversal.clone()))])
 }
 

@@ -71,11 +71,11 @@ fn resolved<T>(answer: &RemoteEvaluation<'_>, key: &str, reading: ValueReader<T>
 
 /// The codes that clients know.
 fn status(code: ErrorCode, text: String) -> Status {
-    match code {
-        ErrorCode::FlagNotFound => Status::not_found(text),
-        ErrorCode::TypeMismatch => Status::invalid_argument(text),
-        ErrorCode::ParseError => Status::data_loss(text),
-        ErrorCode::General => Status::unknown(text),
+    match code.as_str() {
+        "FLAG_NOT_FOUND" => Status::not_found(text),
+        "TYPE_MISMATCH" => Status::invalid_argument(text),
+        "PARSE_ERROR" => Status::data_loss(text),
+        _ => Status::unknown(text),
     }
 }
 

@@ -81,7 +81,7 @@ async fn answer(head: &RequestHead, key: &str, payload: Payload, service: &Servi
     let status = match answer.error() {
         None => StatusCode::OK,
         Some(ErrorCode::FlagNotFound) => StatusCode::NOT_FOUND,
-        Some(ErrorCode::TypeMismatch | ErrorCode::ParseError | ErrorCode::General) => StatusCode::BAD_REQUEST,
+        Some(_) => StatusCode::BAD_REQUEST,
     };
     let mut body = Vec::with_capacity(ENTRY_BYTES);
     let written = write_entry(key, &answer, &mut body);

@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use super::peers::OtherNodes;
 use crate::check::Checks;
-use crate::checkpoint::Vouching;
+use crate::checkpoint::AutoVouch;
 use crate::clock::SystemClock;
-use crate::driver::{Drivers, Presence};
 use crate::environment::Environments;
 use crate::fleet::Fleet;
 use crate::kill::Kills;
+use crate::leader::{LeaderLease, LiveNodes};
 use crate::outcome::reports::Reports;
 use crate::outcome::{Outcomes, PeerOutcomes};
 use crate::ping::Pings;
-use crate::rollback::progress::Progress;
+use crate::rollback::controller::RollbackController;
 use crate::rollout::Rollouts;
 use crate::trigger::Triggers;
 
@@ -28,29 +28,29 @@ pub(super) struct Background {
 
 /// Starts all background work on this node.
 pub(super) fn start(environments: &Environments, fleet: &Fleet, outcomes: &Outcomes, others: &Arc<OtherNodes>, node: &str, kills: &Kills) -> Background {
-    let drivers = Drivers::new(environments.clone(), Arc::clone(others) as Arc<dyn Presence>, node, &others.own_id());
+    let leader = LeaderLease::new(environments.clone(), Arc::clone(others) as Arc<dyn LiveNodes>, node, &others.own_id());
     let checks = Checks::new(Arc::new(SystemClock));
-    let progress = Progress {
+    let progress = RollbackController {
         environments: environments.clone(),
         fleet: fleet.clone(),
         outcomes: outcomes.clone(),
         elsewhere: Arc::clone(others) as Arc<dyn PeerOutcomes>,
         checks: checks.clone(),
-        drivers: drivers.clone(),
+        drivers: leader.clone(),
     };
     progress.start();
-    let pings = Pings::new(environments.clone(), fleet.clone(), drivers.clone());
+    let pings = Pings::new(environments.clone(), fleet.clone(), leader.clone());
     pings.start();
-    let vouching = Vouching {
+    let vouching = AutoVouch {
         environments: environments.clone(),
         fleet: fleet.clone(),
         checks: checks.clone(),
-        drivers: drivers.clone(),
+        drivers: leader.clone(),
     };
     vouching.start();
     let reports = Arc::clone(others) as Arc<dyn Reports>;
-    let rollouts = Rollouts::start(environments.clone(), drivers.clone(), kills.clone(), checks.clone(), reports);
-    let triggers = Triggers::start(environments.clone(), kills.clone(), checks.clone(), rollouts.alarms(), node);
+    let rollouts = Rollouts::start(environments.clone(), leader.clone(), kills.clone(), checks.clone(), reports);
+    let triggers = Triggers::start(environments.clone(), kills.clone(), checks.clone(), rollouts.gate_events(), node);
     Background {
         checks,
         pings,
