@@ -39,9 +39,6 @@ pub(super) async fn open(config: &ServeConfig, data_dir: &DataDir, node: &str) -
     if let Some(file) = &config.restore_backup {
         restore(file, &*store, node).await?;
     }
-    for warning in &store.health().borrow().warnings {
-        tracing::warn!("{warning}");
-    }
     Ok(OpenedStore { store, redis })
 }
 
