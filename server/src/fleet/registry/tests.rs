@@ -5,6 +5,7 @@ use futures_util::future::BoxFuture;
 
 use super::wait::WaitProgress;
 use super::*;
+use crate::fleet::{NoPeers, Transport, WaitProgress};
 use crate::snapshot::fixture::Stage;
 
 fn member(name: &str) -> NewMember {
