@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use super::wait::WaitProgress;
 use super::*;
+use crate::fleet::wait::WaitProgress;
 use crate::fleet::{NoPeers, Transport, WaitProgress};
 use crate::snapshot::fixture::Stage;
 
