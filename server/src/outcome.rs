@@ -23,5 +23,5 @@ pub use self::counters::{BatchResult, OutcomeTotal};
 #[cfg(test)]
 pub use self::peers::NoPeerOutcomes;
 pub use self::peers::{ExposureQuery, PeerExposure, PeerOutcomes};
-pub use self::registry::{Exposure, Outcomes};
+pub use self::registry::Outcomes;
 pub use self::stale::stale;

@@ -23,7 +23,7 @@ fn parsed(frame: &Frame) -> ServerFrame {
 fn a_frame_is_encoded_once_for_all_who_come_from_the_same_revision() {
     let head = head_after(&mut Stage::new(50), 5);
     for from in [Some(Position::new(1, 5)), Some(Position::new(1, 2)), None] {
-        let (one, other) = (head.frame_from(from).unwrap(), head.way_from(from).unwrap());
+        let (one, other) = (head.frame_from(from).unwrap(), head.frame_from(from).unwrap());
         assert!(std::ptr::eq(one.websocket().as_ptr(), other.websocket().as_ptr()));
     }
 }
