@@ -87,7 +87,6 @@ pub const PATHS: &[&str] = &[
     "README.md: server/docs/metrics.md",
     "README.md: server/docs/cli.md",
     "README.md: server/docs/problems.md",
-    "README.md: .github/CONTRIBUTING.md",
 ];
 
 /// Files with too many lines.
