@@ -320,7 +320,7 @@ impl Environments {
         Ok(())
     }
 
-    /// GateHistory up the answered calls of the last 24 hours in the log.
+    /// Looks up the answered calls of the last 24 hours in the log.
     async fn remember(&self, log: &LogName, loaded: &Loaded, answered: &AnsweredCalls) -> Result<(), StoreError> {
         let oldest = self.inner.clock.now() - REMEMBERED;
         let mut before = loaded.head.sequence;

@@ -69,7 +69,7 @@ async fn sdk_views_agree(app: App, watch: Arc<Watch>) -> Outcome {
             let (left, right) = (view.bool("left", &user, false), view.bool("right", &user, false));
             ensure!(left == right, "an SDK view at {:?} has left {left}, right {right}", view.position());
         }
-        // GateHistory often, and leaves the machine to the writer in between.
+        // Looks often, and leaves the machine to the writer in between.
         tokio::time::sleep(Duration::from_micros(500)).await;
     }
     Ok(())

@@ -133,7 +133,7 @@ impl RolloutController {
             .stand(self.tracked.values().filter_map(|tracked| Some(tracked.entry.value().ok()?.state)));
     }
 
-    /// GateHistory at all that is due, where this node drives.
+    /// Looks at all that is due, where this node drives.
     async fn look(&mut self) {
         let now = Instant::now();
         let due = self.schedule.take_due(now);

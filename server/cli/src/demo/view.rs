@@ -24,7 +24,7 @@ pub(super) struct Newest {
     confirmation: Confirmation,
 }
 
-/// GateHistory it up.
+/// Looks it up.
 pub(super) async fn newest(client: &Client, environment: &EnvironmentKey) -> Result<Option<Newest>, ClientError> {
     let entries: Answer<Vec<LogEntry>> = client.list(&path(environment, &["revisions"]), 1).await?;
     let Some(entry) = entries.value.into_iter().next() else { return Ok(None) };

@@ -257,7 +257,7 @@ fn policy(spec: &Spec, probe: &Probe) -> serde_json::Value {
     })
 }
 
-/// GateHistory until it is so; `None` where that took longer.
+/// Looks until it is so; `None` where that took longer.
 async fn until<T>(within: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let began = Instant::now();
     loop {

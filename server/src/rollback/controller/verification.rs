@@ -90,7 +90,7 @@ impl ObservedCommit {
         }
     }
 
-    /// CheckPhase it was committed, as far as this node can tell without looking it up.
+    /// When it was committed, as far as this node can tell without looking it up.
     fn committed(&self, rollback: &Rollback) -> Option<Timestamp> {
         rollback.phases.committed.or(match self.found {
             Pickup::JustCommitted => Some(self.seen_at),
@@ -99,7 +99,7 @@ impl ObservedCommit {
     }
 }
 
-/// CheckPhase the next step is due. What is told by the wall clock is measured by the monotonic one from here on.
+/// When the next step is due. What is told by the wall clock is measured by the monotonic one from here on.
 pub(super) fn due(rollback: &Rollback, now: Timestamp) -> Instant {
     let next_at = rollback.ladder.as_ref().and_then(|ladder| ladder.next_at).unwrap_or(now);
     Instant::now() + between(now, next_at)
@@ -117,7 +117,7 @@ pub(super) struct Evidence {
     pub(super) checks: Vec<CheckOutcome>,
     pub(super) served: ExposureCount,
     pub(super) committed: Timestamp,
-    /// CheckPhase all of this was known.
+    /// When all of this was known.
     pub(super) now: Timestamp,
 }
 

@@ -10,7 +10,7 @@ use super::tally::GateTally;
 use super::{comparison, prometheus, reading};
 use crate::outcome::reports::{NodeSums, SeriesSums};
 
-/// GateHistory that are kept of a step, at most; of more, every other one.
+/// Looks that are kept of a step, at most; of more, every other one.
 const LOOKS: usize = 64;
 
 /// A gate while a step is held.

@@ -5,7 +5,7 @@ use ripcord_proto::commit::Sealed;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::{Revision, Sequence};
 
-/// SingletonKey numbers, by name.
+/// Single numbers, by name.
 pub(super) const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
 /// In `META`: the version of this schema.
 pub(super) const FORMAT: &str = "format";
