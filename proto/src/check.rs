@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::validation::ValidationErrors;
 use crate::limits;
 use crate::reader::{self, Read, Reader};
+use crate::validation::ValidationErrors;
 use crate::yaml;
 
 /// An HTTP probe: a GET whose status, and one place of whose JSON body, must be as stated.

@@ -1,11 +1,11 @@
 //! Checkpoints: named pointers to revisions, known-good once somebody has vouched for them with evidence.
 
 use crate::actor::Actor;
-use crate::validation::ValidationErrors;
 use crate::key::CheckpointName;
 use crate::revision::{Position, Revision, Sequence};
 use crate::snapshot::ContentHash;
 use crate::table::Entity;
+use crate::validation::ValidationErrors;
 
 /// A named pointer to a revision. Its state is read back from the log; the hash proves it.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]

@@ -10,11 +10,11 @@ use serde_json::value::RawValue;
 use crate::actor::{Actor, Origin};
 use crate::change::{Change, RawChange};
 use crate::digest::Digest;
-use crate::validation::ValidationErrors;
 use crate::key::ReleaseName;
 use crate::proposal::ProposalId;
 use crate::revision::{Epoch, Position, Revision, Sequence};
 use crate::snapshot::ContentHash;
+use crate::validation::ValidationErrors;
 
 /// One atomic change with an actor and a reason.
 #[derive(Debug, Clone, serde::Serialize)]

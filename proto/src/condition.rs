@@ -10,10 +10,10 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
-use crate::validation::ValidationErrors;
 use crate::key::SegmentKey;
 use crate::limits;
 use crate::reader::{self, Read, Reader};
+use crate::validation::ValidationErrors;
 use crate::value::Scalar;
 
 pub(crate) use self::read::{FORMS, OPERATORS};

@@ -1,9 +1,9 @@
 //! Drills: reports of rehearsed rollbacks, kept with the environment that they were forked from.
 
 use crate::actor::Actor;
-use crate::validation::ValidationErrors;
 use crate::id::define_id;
 use crate::table::Entity;
+use crate::validation::ValidationErrors;
 
 define_id!(
     /// The id of a drill: `d_` and 26 lower-case letters or digits. It sorts by time of making.

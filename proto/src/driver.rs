@@ -1,8 +1,8 @@
 //! Which node drives what goes on by itself in an environment: confirmations that are awaited, staged rollbacks, scheduled pings.
 
-use crate::validation::ValidationErrors;
 use crate::policy::SingletonKey;
 use crate::table::Entity;
+use crate::validation::ValidationErrors;
 
 /// The node that drives, and the fencing token that it got with it. A node whose token is not the newest has been replaced: what
 /// it still asks for is refused.

@@ -14,12 +14,12 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::check::Check;
-use crate::validation::ValidationErrors;
 use crate::key::{FlagKey, Tag, VariantName};
 use crate::lease::Lease;
 use crate::one_way::OneWay;
 use crate::rule::Rule;
 use crate::table::Entity;
+use crate::validation::ValidationErrors;
 use crate::variant::Variants;
 use crate::{json, reader};
 

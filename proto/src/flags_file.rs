@@ -25,12 +25,12 @@ mod tests;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use crate::validation::ValidationErrors;
 use crate::flag::Flag;
 use crate::key::{EnvironmentKey, FlagKey, SegmentKey, SetName};
 use crate::limits;
 use crate::reader::{self, Read, Reader};
 use crate::segment::Segment;
+use crate::validation::ValidationErrors;
 use crate::yaml;
 
 const MEMBERS: [&str; 4] = ["environment", "set", "segments", "flags"];

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use crate::delta::{Changed, Delta, Removed, Urgency};
-use crate::validation::ValidationErrors;
 use crate::flag::Flag;
 use crate::key::{EnvironmentKey, FlagKey, SegmentKey};
 use crate::kill::{Kill, KillId};
@@ -15,7 +14,8 @@ use crate::revision::{Epoch, Position, Revision};
 use crate::segment::Segment;
 use crate::settings::Settings;
 use crate::snapshot::{ContentHash, Snapshot};
-use crate::table::{Entry, Entity, Table};
+use crate::table::{Entity, Entry, Table};
+use crate::validation::ValidationErrors;
 
 /// What a client says of itself when it connects. Over SSE the same members are query parameters.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

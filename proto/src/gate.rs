@@ -10,7 +10,7 @@ use crate::check::Check;
 use crate::duration::HumanDuration;
 use crate::split::Weight;
 
-pub use self::comparison::{ComparedTo, Threshold, OutcomeComparison, OutcomeMeasure, WorseDirection};
+pub use self::comparison::{ComparedTo, OutcomeComparison, OutcomeMeasure, Threshold, WorseDirection};
 pub use self::reading::{Arm, Figures, GateReading, GateSample, GateVerdict};
 
 /// A percentage, in thousandths of a percent; written `0.5%`.

@@ -4,8 +4,8 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::validation::ValidationErrors;
 use crate::limits;
+use crate::validation::ValidationErrors;
 
 /// Letters and digits (Unicode) and `. _ - : /`, starting with a letter or digit; case is kept.
 fn check_key(what: &str, text: &str) -> Result<(), ValidationErrors> {

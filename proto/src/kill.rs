@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::actor::Actor;
-use crate::validation::ValidationErrors;
 use crate::flag::Flag;
 use crate::id::define_id;
 use crate::key::{FlagKey, Tag};
 use crate::table::{Entity, Table};
+use crate::validation::ValidationErrors;
 
 define_id!(
     /// The id of a kill: `k_` and 26 lower-case letters or digits, made once by the node that took it. It sorts by time of making.

@@ -4,9 +4,9 @@ mod bucket;
 
 use std::collections::BTreeMap;
 
-use crate::validation::ValidationErrors;
 use crate::key::{FlagKey, NumberName, VariantName};
 use crate::limits;
+use crate::validation::ValidationErrors;
 
 pub use self::bucket::LatencyBucket;
 

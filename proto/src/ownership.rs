@@ -9,9 +9,9 @@ use std::fmt;
 
 use serde_json::value::RawValue;
 
-use crate::validation::ValidationErrors;
 use crate::key::{FlagKey, SegmentKey, SetName};
 use crate::table::Entity;
+use crate::validation::ValidationErrors;
 
 /// A file set's claim on a flag or a segment.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]

@@ -2,10 +2,10 @@
 
 use crate::actor::Actor;
 use crate::confirmation::Confirmation;
-use crate::validation::ValidationErrors;
 use crate::id::define_id;
 use crate::revision::{Epoch, Revision};
 use crate::table::Entity;
+use crate::validation::ValidationErrors;
 
 define_id!(
     /// The id of a ping: `p_` and 26 lower-case letters or digits. It sorts by time of making.

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::check::Check;
-use crate::validation::ValidationErrors;
 use crate::table::Entity;
 use crate::trigger::TriggerMode;
+use crate::validation::ValidationErrors;
 
 /// An environment's policy. It decides who may do what and when, never what a flag answers.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::actor::Actor;
 use crate::digest::Digest;
-use crate::validation::ValidationErrors;
 use crate::id::define_id;
 use crate::key::{EnvironmentKey, FlagKey, ReleaseName};
 use crate::policy::{GuardedOperation, Policy};
@@ -15,8 +14,9 @@ use crate::rest::rollbacks::{FlagShare, UserShare};
 use crate::revision::{Position, Revision};
 use crate::role::Action;
 use crate::rollback::Rollback;
-use crate::rollout::{Rollout, RolloutId, Attribution};
+use crate::rollout::{Attribution, Rollout, RolloutId};
 use crate::table::Entity;
+use crate::validation::ValidationErrors;
 
 define_id!(
     /// The id of a proposal: `pr_` and 26 lower-case letters or digits. It sorts by time of making.

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use serde_json::{Map, Number, Value};
 
-use crate::validation::{ValidationError, ValidationErrors};
 use crate::limits;
+use crate::validation::{ValidationError, ValidationErrors};
 
 /// Members that have a new name: the old one is refused with the new one named.
 const RENAMED: [(&str, &str); 2] = [("changes_served", "allow_killed_edit"), ("unjudged", "no_gates")];

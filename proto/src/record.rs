@@ -9,12 +9,11 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use crate::checkpoint::Checkpoint;
-use crate::ownership::Ownership;
 use crate::digest::Digest;
 use crate::drill::Drill;
 use crate::driver::Driver;
-use crate::validation::ValidationErrors;
 use crate::key::LAST_KNOWN_GOOD;
+use crate::ownership::Ownership;
 use crate::ping::Ping;
 use crate::policy::{Policy, SingletonKey};
 use crate::proposal::Proposal;
@@ -22,8 +21,9 @@ use crate::release::Release;
 use crate::revision::Position;
 use crate::rollback::Rollback;
 use crate::rollout::Rollout;
-use crate::table::{Entry, Entity, Table};
+use crate::table::{Entity, Entry, Table};
 use crate::trigger::{Firing, Trigger};
+use crate::validation::ValidationErrors;
 
 /// What keys are made of, as text.
 fn text<K: Borrow<str>>(key: &K) -> &str {

@@ -10,13 +10,13 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::condition::Condition;
 use crate::delta::Delta;
-use crate::validation::ValidationError;
 use crate::flag::Flag;
 use crate::key::{FlagKey, SegmentKey, VariantName};
 use crate::limits;
 use crate::reader::{hint, quoted};
 use crate::segment::Segment;
 use crate::table::Table;
+use crate::validation::ValidationError;
 
 /// The keys that a change adds, changes or removes.
 #[derive(Debug, Clone, Default)]
@@ -69,7 +69,10 @@ fn check_flag(key: &FlagKey, flag: &Flag, flags: &Table<Flag>, segments: &Table<
             Required::Holds => {}
             Required::NoFlag => {
                 let hint = hint(requirement.flag.as_str(), flags.iter().map(|entry| entry.key().as_str()));
-                found.push(ValidationError::new(at("flag"), format!("\"{}\" is no flag of this environment{hint}", requirement.flag)));
+                found.push(ValidationError::new(
+                    at("flag"),
+                    format!("\"{}\" is no flag of this environment{hint}", requirement.flag),
+                ));
             }
             Required::NoVariant(known) => {
                 found.push(ValidationError::new(
@@ -228,7 +231,10 @@ fn check_segments(segments: &Table<Segment>, touched: &TouchedKeys, found: &mut 
     let circles = cycles(touched.segments.iter().map(SegmentKey::as_str), inner);
     for cycle in &circles {
         let start = cycle.first().copied().unwrap_or_default();
-        found.push(ValidationError::new(format!("segments.{start}"), format!("goes in a circle: {}", cycle.join(" → "))));
+        found.push(ValidationError::new(
+            format!("segments.{start}"),
+            format!("goes in a circle: {}", cycle.join(" → ")),
+        ));
     }
     if circles.is_empty() {
         let mut depths = HashMap::new();

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::actor::Actor;
 use crate::check::Check;
-use crate::validation::ValidationErrors;
 use crate::key::{CheckpointName, FlagKey, ReleaseName, Tag};
 use crate::revision::Sequence;
 use crate::table::Entity;
+use crate::validation::ValidationErrors;
 
 /// A release. Its commits carry its name in the log.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]

@@ -21,6 +21,7 @@ pub mod pings;
 pub mod plan;
 pub mod policy;
 pub mod releases;
+pub mod responses;
 pub mod rollback_acts;
 pub mod rollbacks;
 pub mod rollouts;
@@ -32,14 +33,13 @@ pub mod stale_flags;
 mod tests;
 pub mod triggers;
 pub mod wait;
-pub mod responses;
 
 use serde_json::Value;
 
-use crate::validation::ValidationErrors;
 use crate::flag::Flag;
 use crate::reader::{self, Read, Reader};
 use crate::segment::Segment;
+use crate::validation::ValidationErrors;
 
 /// A body that comes in.
 pub trait Request: Sized {

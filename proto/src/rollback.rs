@@ -6,13 +6,13 @@ use crate::actor::Actor;
 use crate::check::{CheckOutcome, ScopedCheck};
 use crate::confirmation::Confirmation;
 use crate::digest::Digest;
-use crate::validation::ValidationErrors;
 use crate::id::define_id;
 use crate::key::{CheckpointName, FlagKey, ReleaseName, SegmentKey, Tag};
 use crate::revision::{Epoch, Position, Revision};
 use crate::rollout::RolloutId;
 use crate::snapshot::ContentHash;
 use crate::table::Entity;
+use crate::validation::ValidationErrors;
 
 define_id!(
     /// The id of a rollback: `rb_` and 26 lower-case letters or digits. It sorts by time of making.
@@ -316,7 +316,15 @@ pub struct ReviewNote {
 impl Rollback {
     /// A rollback as it is with its first commit, which is made on the state at `before`: whole, of nothing yet, with no reason.
     /// Its review falls due `review_seconds` after `decided`.
-    pub fn begun(id: RollbackId, scope: RollbackScope, target: RollbackTarget, before: Position, by: Actor, decided: jiff::Timestamp, review_seconds: u64) -> Self {
+    pub fn begun(
+        id: RollbackId,
+        scope: RollbackScope,
+        target: RollbackTarget,
+        before: Position,
+        by: Actor,
+        decided: jiff::Timestamp,
+        review_seconds: u64,
+    ) -> Self {
         Self {
             message: format!("It is committed, and the applications' confirmations are awaited. `ripcord rollback show {id}` tells how it goes."),
             id,

@@ -3,13 +3,13 @@
 mod plan;
 
 use crate::actor::Actor;
-use crate::validation::ValidationErrors;
 use crate::gate::{GateReading, GateSample};
 use crate::id::define_id;
 use crate::key::RuleId;
 use crate::revision::Position;
 use crate::rollback::{RollbackId, RollbackTarget};
 use crate::table::Entity;
+use crate::validation::ValidationErrors;
 
 pub use self::plan::{Day, Exposure, Hours, RolloutPlan, RolloutStep, RolloutWindow};
 

@@ -4,11 +4,11 @@ use serde::ser::SerializeMap as _;
 use serde_json::{Map, Value};
 
 use crate::condition::Condition;
-use crate::validation::ValidationErrors;
 use crate::key::{RuleId, VariantName};
 use crate::limits;
 use crate::reader::{self, Read, Reader};
 use crate::split::Split;
+use crate::validation::ValidationErrors;
 
 const MEMBERS: [&str; 3] = ["id", "when", "serve"];
 

@@ -29,13 +29,13 @@ use serde_json::{Map, Value};
 pub use self::fault::{DrillFault, FaultTime, StoreOutage};
 use crate::check::CheckPhase;
 use crate::drill::DrillStore;
-use crate::validation::ValidationErrors;
 use crate::key::{FlagKey, Tag};
 use crate::limits;
 use crate::problem::Code;
 use crate::reader::{self, Read, Reader};
 use crate::rest::commits::ChangeRequest;
 use crate::rollback::RollbackState;
+use crate::validation::ValidationErrors;
 use crate::yaml;
 
 const MEMBERS: [&str; 12] = [
@@ -177,7 +177,10 @@ impl Scenario {
                 reader.note("is embedded, which cannot go away from its node; a store-away fault needs redis");
             });
         }
-        let step = self.faults.iter().any(|fault| matches!(fault, DrillFault::FailingCheck { when: CheckPhase::Step }));
+        let step = self
+            .faults
+            .iter()
+            .any(|fault| matches!(fault, DrillFault::FailingCheck { when: CheckPhase::Step }));
         if step && self.steps.is_none() {
             reader.within("steps", |reader| reader.note("is missing; a check that fails at a step needs steps"));
         }

@@ -4,10 +4,10 @@ use serde::ser::SerializeMap as _;
 use serde_json::Value;
 
 use crate::condition::Condition;
-use crate::validation::ValidationErrors;
 use crate::key::SegmentKey;
 use crate::reader::{self, Read, Reader};
 use crate::table::Entity;
+use crate::validation::ValidationErrors;
 use crate::{json, limits};
 
 const MEMBERS: [&str; 2] = ["description", "when"];

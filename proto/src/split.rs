@@ -6,11 +6,11 @@ use serde::ser::SerializeMap as _;
 use serde_json::Value;
 
 use crate::condition::AttributePath;
-use crate::validation::ValidationErrors;
 use crate::key::VariantName;
 use crate::limits;
 use crate::reader::{self, Read, Reader};
 use crate::rule::VariantNames;
+use crate::validation::ValidationErrors;
 
 /// A whole, in the unit of [`Weight::Percent`].
 const WHOLE: u64 = 100_000;

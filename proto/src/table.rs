@@ -10,8 +10,8 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use crate::digest::Digest;
-use crate::validation::ValidationErrors;
 use crate::revision::Position;
+use crate::validation::ValidationErrors;
 
 /// Something that a [`Table`] can hold.
 pub trait Entity: Sized + serde::Serialize {

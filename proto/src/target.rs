@@ -3,9 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::validation::ValidationErrors;
 use crate::key::{CheckpointName, LAST_KNOWN_GOOD};
 use crate::revision::{Position, Revision};
+use crate::validation::ValidationErrors;
 
 /// The name of a state. In JSON a revision may also be a number.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,13 +15,13 @@ use std::str::FromStr;
 
 use crate::actor::Actor;
 use crate::check::BodyCheck;
-use crate::validation::ValidationErrors;
-use crate::key::{EnvironmentKey, FlagKey, ReleaseName, TriggerName};
 use crate::duration::HumanDuration;
+use crate::key::{EnvironmentKey, FlagKey, ReleaseName, TriggerName};
 use crate::table::Entity;
 use crate::target::TargetName;
+use crate::validation::ValidationErrors;
 
-pub use self::firing::{Attribution, FiringEffects, Firing, FiringId, FiringState, FlagTransition};
+pub use self::firing::{Attribution, Firing, FiringEffects, FiringId, FiringState, FlagTransition};
 pub use self::secret::{Credential, SigningKey};
 
 /// A trigger, as it is kept. Its secret never leaves with it: what callers see is [`crate::rest::triggers::TriggerView`].

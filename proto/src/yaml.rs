@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
-use crate::validation::ValidationErrors;
 use crate::json::{self, Strict};
+use crate::validation::ValidationErrors;
 
 /// Reads YAML or JSON text; a syntax error is told with line and column.
 pub(crate) fn parse(text: &str) -> Result<Value, ValidationErrors> {

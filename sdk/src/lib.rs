@@ -37,7 +37,9 @@ pub mod model {
     pub use ripcord_proto::references::TouchedKeys;
     pub use ripcord_proto::table::Entry;
     pub use ripcord_proto::value::{Value, ValueType};
-    pub use ripcord_proto::{EnvironmentKey, Epoch, ValidationErrors, Flag, FlagKey, Kill, KillId, KillScope, Position, Revision, Segment, Snapshot, VariantName};
+    pub use ripcord_proto::{
+        EnvironmentKey, Epoch, Flag, FlagKey, Kill, KillId, KillScope, Position, Revision, Segment, Snapshot, ValidationErrors, VariantName,
+    };
 }
 
 #[cfg(feature = "client")]

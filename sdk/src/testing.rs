@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use ripcord_proto::actor::Actor;
-use ripcord_proto::table::{Entry, Entity, Table};
-use ripcord_proto::{EnvironmentKey, ValidationErrors, Flag, FlagKey, Kill, KillId, KillScope, Position, Snapshot};
+use ripcord_proto::table::{Entity, Entry, Table};
+use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Kill, KillId, KillScope, Position, Snapshot, ValidationErrors};
 use serde_json::{Map, Value, json};
 
 use crate::client::{Client, FlagsFileError, snapshot_of};

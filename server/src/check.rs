@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use ripcord_proto::check::{CheckOutcome, ScopedCheck, CheckPhase};
+use ripcord_proto::check::{CheckOutcome, CheckPhase, ScopedCheck};
 
 pub(crate) use self::body::{BodyMatch, compare};
 use crate::clock::Clock;

@@ -29,10 +29,10 @@ pub(crate) mod writer;
 use std::sync::Arc;
 
 use ripcord_proto::actor::{Actor, Origin};
-use ripcord_proto::commit::{CommitApproval, Commit, Recorded};
+use ripcord_proto::commit::{Commit, CommitApproval, Recorded};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::ping::PingId;
-use ripcord_proto::proposal::{ProposedOperation, Proposal};
+use ripcord_proto::proposal::{Proposal, ProposedOperation};
 use ripcord_proto::record::{Record, RecordKey, Records};
 use ripcord_proto::settings::Settings;
 use ripcord_proto::table::Entry;

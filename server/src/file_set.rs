@@ -15,16 +15,16 @@ mod rollout_rules;
 
 use std::sync::Arc;
 
-use ripcord_proto::ownership::{Ownership, OwnershipKey, OwnedEntry};
-use ripcord_proto::file_set::{OnAbsent, FileSet, Takeover};
+use ripcord_proto::file_set::{FileSet, OnAbsent, Takeover};
+use ripcord_proto::ownership::{OwnedEntry, Ownership, OwnershipKey};
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::proposal::ProposedOperation;
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rest::commits::ChangeRequest;
 use ripcord_proto::rest::plan::AdoptedEntry;
 use ripcord_proto::rollout::Rollout;
-use ripcord_proto::table::{Entry, Entity, Table};
-use ripcord_proto::{ValidationError, ValidationErrors, Flag, FlagKey, Position, RolloutId, Segment, SegmentKey, SetName, Snapshot};
+use ripcord_proto::table::{Entity, Entry, Table};
+use ripcord_proto::{Flag, FlagKey, Position, RolloutId, Segment, SegmentKey, SetName, Snapshot, ValidationError, ValidationErrors};
 use serde_json::Value;
 use serde_json::value::RawValue;
 

@@ -199,7 +199,11 @@ pub fn flags(folder: &Path, file: &str) -> Result<FlagsFile> {
 
 /// Flags as a snapshot.
 pub fn snapshot(flags: &FlagsFile, bucketing: Bucketing) -> Result<Snapshot> {
-    let mut snapshot = Snapshot::empty("production".parse().map_err(|faults: ripcord_proto::ValidationErrors| anyhow::anyhow!("{faults}"))?);
+    let mut snapshot = Snapshot::empty(
+        "production"
+            .parse()
+            .map_err(|faults: ripcord_proto::ValidationErrors| anyhow::anyhow!("{faults}"))?,
+    );
     snapshot.settings.bucketing = bucketing;
     let entries = flags
         .flags

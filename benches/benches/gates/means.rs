@@ -1,7 +1,7 @@
 //! The test of means, on numbers that are near to normal, skewed, and mostly nothing.
 
 use ripcord_benches::table::Row;
-use ripcord_proto::gate::{Threshold, Arm, Percent, WorseDirection};
+use ripcord_proto::gate::{Arm, Percent, Threshold, WorseDirection};
 use ripcord_server::bench::MeansTest;
 
 use super::{Dice, MIN_SAMPLES, SECONDS, median, share};

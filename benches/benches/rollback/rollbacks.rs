@@ -6,8 +6,8 @@ use std::sync::Arc;
 use ripcord_benches::environments;
 use ripcord_proto::record::Record;
 use ripcord_proto::role::Role;
-use ripcord_proto::rollback::{Rollback, RollbackId, RollbackState, RollbackScope};
-use ripcord_proto::table::{Entry, Entity as _};
+use ripcord_proto::rollback::{Rollback, RollbackId, RollbackScope, RollbackState};
+use ripcord_proto::table::{Entity as _, Entry};
 use ripcord_proto::{Flag, FlagKey, Position, TargetName};
 use ripcord_server::bench::{
     Answer, ApiError, Committed, Draft, Environments, Expected, Operation, PreparedRollback, ResponseBuilder, RollbackSpec, answer_of, prepare,

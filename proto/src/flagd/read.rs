@@ -11,12 +11,12 @@ use serde_json::{Map, Value};
 
 use self::references::Evaluators;
 use super::safe::SafeVariants;
-use crate::validation::{ValidationError, ValidationErrors};
 use crate::flag::Flag;
 use crate::flags_file::FlagsFile;
 use crate::key::{FlagKey, VariantName};
 use crate::reader::{self, Read, Reader};
 use crate::rule::{Rule, Serve};
+use crate::validation::{ValidationError, ValidationErrors};
 use crate::variant::Variants;
 use crate::{limits, yaml};
 

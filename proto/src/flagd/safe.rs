@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use crate::validation::ValidationErrors;
 use crate::flag::Flag;
 use crate::key::{FlagKey, VariantName};
+use crate::validation::ValidationErrors;
 
 /// One choice, as it is written: `off` for every flag that has a variant `off`, `checkout=off` for one flag, `checkout=` for the
 /// caller's own default.
@@ -58,7 +58,10 @@ impl SafeVariants {
         match self.of.get(key) {
             Some(Some(variant)) if flag.variants.get(variant.as_str()).is_none() => {
                 let known: Vec<&str> = flag.variants.names().map(VariantName::as_str).collect();
-                return Err(ValidationErrors::one("", format!("has no variant \"{variant}\" to be safe; it has {}", known.join(", "))));
+                return Err(ValidationErrors::one(
+                    "",
+                    format!("has no variant \"{variant}\" to be safe; it has {}", known.join(", ")),
+                ));
             }
             Some(chosen) => flag.safe.clone_from(chosen),
             None => {

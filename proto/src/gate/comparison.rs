@@ -14,10 +14,10 @@ use serde::ser::SerializeMap as _;
 use serde_json::{Map, Value};
 
 use super::Percent;
+use crate::duration::HumanDuration;
 use crate::key::NumberName;
 use crate::outcome::Traffic;
 use crate::reader::{Read, Reader};
-use crate::duration::HumanDuration;
 
 const DEADLINE: HumanDuration = HumanDuration::from_millis(3_600_000);
 const CONFIDENCE: Percent = Percent::from_thousandths(95_000);
@@ -210,7 +210,9 @@ fn errors(reader: &mut Reader, map: &Map<String, Value>) -> Read<(OutcomeMeasure
         &["above", "share", "worse"],
         "is for latencies and numbers; errors have \"worse_by\" or \"below\"",
     );
-    let limit = reader.optional(map, "below", Percent::read).map(|limit| ComparedTo::Limit(Threshold::Share(limit)));
+    let limit = reader
+        .optional(map, "below", Percent::read)
+        .map(|limit| ComparedTo::Limit(Threshold::Share(limit)));
     let against = match (points(reader, map), map.contains_key("below")) {
         (Some(points), false) => points?,
         (None, true) => match limit {

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{OutcomeComparison, Gate, Measure, GateMode, OnFail, Percent, PrometheusQuery};
+use super::{Gate, GateMode, Measure, OnFail, OutcomeComparison, Percent, PrometheusQuery};
 use crate::check::Check;
+use crate::duration::HumanDuration;
 use crate::limits;
 use crate::reader::{self, Read, Reader};
-use crate::duration::HumanDuration;
 use crate::split;
 
 const EVERY: HumanDuration = HumanDuration::from_millis(1_000);

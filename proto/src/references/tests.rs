@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::revision::Position;
-use crate::table::{Entry, Entity};
+use crate::table::{Entity, Entry};
 
 fn table<M: Entity>(entries: &[(&str, &str)], key: impl Fn(&str) -> M::Key) -> Table<M> {
     entries

@@ -8,7 +8,6 @@ use serde_json::{Map, Value};
 use super::settings::SettingsRequest;
 use super::{Members, Request as _};
 use crate::digest::Digest;
-use crate::validation::ValidationErrors;
 use crate::file_set::FileSet;
 use crate::flag::Flag;
 use crate::key::{FlagKey, SegmentKey};
@@ -17,6 +16,7 @@ use crate::limits;
 use crate::reader::{Read, Reader};
 use crate::role::Action;
 use crate::segment::Segment;
+use crate::validation::ValidationErrors;
 
 /// `POST commits` and `POST commits/plan`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]

@@ -9,12 +9,12 @@ use super::Members;
 use super::log::ChangedBy;
 use super::plan::SegmentStep;
 use crate::check::Check;
-use crate::validation::{ValidationError, ValidationErrors};
 use crate::key::{FlagKey, ReleaseName, SegmentKey};
 use crate::limits;
 use crate::reader::{self, Read, Reader};
 use crate::release::{Release, ReleaseDetails};
 use crate::revision::Revision;
+use crate::validation::{ValidationError, ValidationErrors};
 
 const REQUEST: [&str; 13] = [
     "name",

@@ -62,7 +62,14 @@ impl Members for ResumeRequest {
 
 impl Members for UndoRequest {
     const WHAT: &'static str = "this request";
-    const KNOWN: &'static [&'static str] = &["include_conflicts", "with_segments", "allow_killed_edit", "acknowledge_one_way", "plan", "reason"];
+    const KNOWN: &'static [&'static str] = &[
+        "include_conflicts",
+        "with_segments",
+        "allow_killed_edit",
+        "acknowledge_one_way",
+        "plan",
+        "reason",
+    ];
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
         let latitude = RollbackOptions {

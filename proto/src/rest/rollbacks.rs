@@ -4,6 +4,7 @@ mod plan;
 mod request;
 
 pub use self::plan::{
-    BlockedFlag, PlanConflict, FlagShare, PlannedFlag, KilledFlag, PlannedStages, OneWayCrossing, Population, RollbackPlan, StoppedRollout, PlannedStage, UserShare,
+    BlockedFlag, FlagShare, KilledFlag, OneWayCrossing, PlanConflict, PlannedFlag, PlannedStage, PlannedStages, Population, RollbackPlan, StoppedRollout,
+    UserShare,
 };
 pub use self::request::{PlanRequest, RollbackRequest};

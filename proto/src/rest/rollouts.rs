@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::Members;
-use crate::gate::{Threshold, Percent, GateVerdict};
+use crate::gate::{GateVerdict, Percent, Threshold};
 use crate::reader::{Read, Reader};
 
 /// `POST rollouts/{id}/replay`: another threshold for one gate.

@@ -3,15 +3,15 @@
 mod request;
 
 use crate::actor::Actor;
+use crate::duration::HumanDuration;
 use crate::key::{EnvironmentKey, TriggerName};
 use crate::kill::KillId;
 use crate::policy::Policy;
 use crate::revision::Revision;
 use crate::rollback::RollbackId;
-use crate::duration::HumanDuration;
-use crate::trigger::{SignalConditions, Firing, FiringId, FlagTransition, HookName, SignalSource, Trigger, TriggerAction, TriggerMode, TriggerState};
+use crate::trigger::{Firing, FiringId, FlagTransition, HookName, SignalConditions, SignalSource, Trigger, TriggerAction, TriggerMode, TriggerState};
 
-pub use self::request::{CredentialKind, ModeOverride, TriggerTestRequest, TriggerPatch, TriggerRequest};
+pub use self::request::{CredentialKind, ModeOverride, TriggerPatch, TriggerRequest, TriggerTestRequest};
 
 /// A trigger: an item of `GET triggers`. It says by what kind of secret it knows its signals, and never the secret.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]

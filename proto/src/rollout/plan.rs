@@ -9,11 +9,11 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::validation::ValidationErrors;
+use crate::duration::HumanDuration;
 use crate::gate::{Gate, GateMode, Percent};
 use crate::key::{FlagKey, ReleaseName, RuleId, SegmentKey, VariantName};
 use crate::role::Role;
-use crate::duration::HumanDuration;
+use crate::validation::ValidationErrors;
 use crate::{json, reader, yaml};
 
 /// A plan that is valid in itself; whether the flag can follow it is known when it is started.

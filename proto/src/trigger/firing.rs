@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use super::TriggerAction;
 use crate::actor::Actor;
 use crate::digest::Digest;
-use crate::validation::ValidationErrors;
 use crate::id::define_id;
 use crate::key::{FlagKey, TriggerName};
 use crate::kill::KillId;
 use crate::rollback::RollbackId;
 use crate::rollout::RolloutId;
 use crate::table::Entity;
+use crate::validation::ValidationErrors;
 
 define_id!(
     /// The id of a firing: `f_` and 26 lower-case letters or digits. It is made from the signal, so that two nodes that are told

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::{TrafficFilter, TriggerRollbackScope, TriggerRollback, SignalConditions, ActivePeriod, FlagSelection, GateFilter, SignalSource, TriggerAction};
+use super::{ActivePeriod, FlagSelection, GateFilter, SignalConditions, SignalSource, TrafficFilter, TriggerAction, TriggerRollback, TriggerRollbackScope};
 use crate::check::BodyCheck;
 use crate::limits;
 use crate::reader::{Read, Reader};

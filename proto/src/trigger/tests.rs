@@ -17,7 +17,10 @@ fn paths(more: &Value) -> Vec<String> {
 
 #[test]
 fn what_is_asked_for_is_read_in_its_short_and_its_long_form() {
-    for (source, read) in [(json!("pagerduty"), SignalSource::Pagerduty), (json!("gate"), SignalSource::Gate(GateFilter::default()))] {
+    for (source, read) in [
+        (json!("pagerduty"), SignalSource::Pagerduty),
+        (json!("gate"), SignalSource::Gate(GateFilter::default())),
+    ] {
         let action = json!({"rollback": {"scope": "open_release"}});
         assert_eq!(asked(&json!({"source": source, "action": action})).unwrap().source, read);
     }

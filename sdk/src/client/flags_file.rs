@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ripcord_proto::flags_file::FlagsFile;
-use ripcord_proto::table::{Entry, Entity, Table};
-use ripcord_proto::{EnvironmentKey, ValidationErrors, Flag, Position, Segment, Snapshot};
+use ripcord_proto::table::{Entity, Entry, Table};
+use ripcord_proto::{EnvironmentKey, Flag, Position, Segment, Snapshot, ValidationErrors};
 
 use super::client::Client;
 

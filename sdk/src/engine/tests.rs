@@ -17,7 +17,7 @@ use ripcord_proto::actor::Actor;
 use ripcord_proto::kill::{Kill, KillId};
 use ripcord_proto::references::TouchedKeys;
 use ripcord_proto::revision::Position;
-use ripcord_proto::table::{Entry, Entity};
+use ripcord_proto::table::{Entity, Entry};
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Segment, SegmentKey, Snapshot};
 use serde_json::{Value, json};
 

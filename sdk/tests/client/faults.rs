@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ripcord_proto::frame::{KillEnd, Goodbye, encode_goodbye};
+use ripcord_proto::frame::{Goodbye, KillEnd, encode_goodbye};
 use ripcord_sdk::engine::Reason;
 use ripcord_sdk::{Client, ConnectionError, Context, State};
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ripcord_proto::confirmation::{Confirmation, LevelCounts};
-use ripcord_proto::{EnvironmentKey, ValidationErrors, KillId, Revision};
+use ripcord_proto::{EnvironmentKey, KillId, Revision, ValidationErrors};
 
 use super::client::{Call, Client, ClientError};
 use super::context::path;

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::policy::Protection;
-use ripcord_proto::rest::environments::{EnvironmentRequest, EnvironmentView, EnvironmentResponse};
+use ripcord_proto::rest::environments::{EnvironmentRequest, EnvironmentResponse, EnvironmentView};
 use ripcord_proto::rest::settings::{SettingsRequest, SettingsView};
 use ripcord_proto::settings::Bucketing;
 

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use ripcord_proto::{EnvironmentKey, ValidationError, ValidationErrors, FlagsFile, SetName};
+use ripcord_proto::{EnvironmentKey, FlagsFile, SetName, ValidationError, ValidationErrors};
 
 use super::exit::{Failure, Faulty};
 use super::input;

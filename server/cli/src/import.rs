@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use ripcord_proto::FlagsFile;
 use ripcord_proto::file_set::Takeover;
-use ripcord_proto::flagd::{self, SafeVariants, SafeChoice};
+use ripcord_proto::flagd::{self, SafeChoice, SafeVariants};
 
 use super::context::Context;
 use super::exit::{Exit, Failure};

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ripcord_proto::check::Check;
 use ripcord_proto::flagd::ImportedFile;
-use ripcord_proto::{ValidationErrors, FlagsFile, flagd};
+use ripcord_proto::{FlagsFile, ValidationErrors, flagd};
 
 use super::exit::Failure;
 use super::output::note;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use clap::{ArgGroup, Args};
 use reqwest::StatusCode;
 use ripcord_proto::kill::{AllFlags, KillScope};
-use ripcord_proto::rest::kills::{KillResponse, KillRequest, KillView, ReasonRequest, ServedFlag};
+use ripcord_proto::rest::kills::{KillRequest, KillResponse, KillView, ReasonRequest, ServedFlag};
 use ripcord_proto::{FlagKey, Tag};
 
 use super::client::{Answer, Call, ClientError};

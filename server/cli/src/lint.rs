@@ -6,8 +6,8 @@ use clap::Args;
 use jiff::Timestamp;
 use ripcord_proto::references::{self, TouchedKeys};
 use ripcord_proto::rule::Serve;
-use ripcord_proto::table::{Entry, Entity, Table};
-use ripcord_proto::{ValidationError, ValidationErrors, Flag, FlagsFile, Position, Segment};
+use ripcord_proto::table::{Entity, Entry, Table};
+use ripcord_proto::{Flag, FlagsFile, Position, Segment, ValidationError, ValidationErrors};
 
 use super::exit::{Exit, Failure};
 use super::files::Files;
@@ -104,7 +104,10 @@ fn kebab(advice: &mut Vec<ValidationError>, path: &str, key: &str) {
     let good = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     if !key.split('-').all(good) {
         let words: Vec<_> = words(key);
-        advice.push(ValidationError::new(path, format!("kebab-case is read alike everywhere; consider {:?}", words.join("-"))));
+        advice.push(ValidationError::new(
+            path,
+            format!("kebab-case is read alike everywhere; consider {:?}", words.join("-")),
+        ));
     }
 }
 
@@ -129,7 +132,10 @@ fn words(key: &str) -> Vec<String> {
 
 fn of_flag(advice: &mut Vec<ValidationError>, path: &str, flag: &Flag, now: Timestamp) {
     if flag.owner.is_none() {
-        advice.push(ValidationError::new(path, "has no owner: when it misbehaves at night, nobody knows whom to ask"));
+        advice.push(ValidationError::new(
+            path,
+            "has no owner: when it misbehaves at night, nobody knows whom to ask",
+        ));
     }
     if flag.description.is_none() {
         advice.push(ValidationError::new(path, "has no description"));
@@ -141,7 +147,10 @@ fn of_flag(advice: &mut Vec<ValidationError>, path: &str, flag: &Flag, now: Time
         ));
     }
     if let Some(at) = flag.expires_at.filter(|at| *at <= now) {
-        advice.push(ValidationError::new(format!("{path}.expires_at"), format!("was {at}: clean it up, or give it more time")));
+        advice.push(ValidationError::new(
+            format!("{path}.expires_at"),
+            format!("was {at}: clean it up, or give it more time"),
+        ));
     }
     let last = flag.rules.len().saturating_sub(1);
     for (index, rule) in flag.rules.iter().enumerate() {

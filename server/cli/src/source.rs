@@ -1,7 +1,7 @@
 //! What an apply or an import puts into an environment, and how: the plan is shown, then exactly that is committed.
 
 use ripcord_proto::digest::Digest;
-use ripcord_proto::file_set::{OnAbsent, FileSet, Takeover};
+use ripcord_proto::file_set::{FileSet, OnAbsent, Takeover};
 use ripcord_proto::problem::Code;
 use ripcord_proto::rest::commits::{ChangeRequest, CommitRequest};
 use ripcord_proto::rest::responses::WriteResponse;
@@ -109,7 +109,13 @@ pub(crate) async fn apply(call: &Context, source: FlagsSource, plan: Option<Dige
 /// Shows the plan, then commits exactly that. Without a hash of his own the caller is shown a new plan when the world moves.
 ///
 /// A plan that changes no flag is committed too: the set may own more than before, and its files may say otherwise than they did.
-async fn commit(call: &Context, source: &FlagsSource, mut request: CommitRequest, hash: Option<Digest>, write: &WriteArgs) -> Result<Answer<WriteResponse>, Failure> {
+async fn commit(
+    call: &Context,
+    source: &FlagsSource,
+    mut request: CommitRequest,
+    hash: Option<Digest>,
+    write: &WriteArgs,
+) -> Result<Answer<WriteResponse>, Failure> {
     request.plan = hash;
     let mut tries = TRIES;
     loop {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use ripcord_proto::TriggerName;
-use ripcord_proto::rest::triggers::{FiringView, TriggerTestResponse, TriggerTestRequest, TriggerDetail, TriggerPatch, TriggerView};
+use ripcord_proto::rest::triggers::{FiringView, TriggerDetail, TriggerPatch, TriggerTestRequest, TriggerTestResponse, TriggerView};
 use ripcord_proto::trigger::TriggerState;
 use serde::de::IgnoredAny;
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use clap::Args;
-use ripcord_proto::rest::wait::Wait;
 use ripcord_proto::rest::responses::WriteResponse;
+use ripcord_proto::rest::wait::Wait;
 use ripcord_proto::{EnvironmentKey, ReleaseName};
 
 use super::client::{Answer, Call};

@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
 use ripcord_proto::change::Change;
-use ripcord_proto::checkpoint::{Checkpoint, Judgement, CheckpointVerdict};
+use ripcord_proto::checkpoint::{Checkpoint, CheckpointVerdict, Judgement};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::record::Record;

@@ -14,7 +14,7 @@ use ripcord_proto::rest::commits::{ChangeRequest, CommitRequest};
 use ripcord_proto::rest::plan::{FlagStep, PlanResponse, SegmentStep, SettingsStep};
 use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::role::Action;
-use ripcord_proto::{ValidationErrors, KillId};
+use ripcord_proto::{KillId, ValidationErrors};
 use ripcord_sdk::engine::Compiled;
 
 use super::confirm::Subject;

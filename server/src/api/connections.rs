@@ -3,7 +3,7 @@
 use actix_web::web;
 use ripcord_proto::flagd;
 use ripcord_proto::problem::Problem;
-use ripcord_proto::rest::connections::{ConnectionView, ConnectionLevel, Transport};
+use ripcord_proto::rest::connections::{ConnectionLevel, ConnectionView, Transport};
 use ripcord_proto::rest::list::Page;
 
 use super::services::AppState;

@@ -8,7 +8,7 @@ use ripcord_proto::EnvironmentKey;
 use ripcord_proto::change::EnvironmentRecord;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::{Code, Problem};
-use ripcord_proto::rest::environments::{EnvironmentRequest, EnvironmentView, EnvironmentResponse};
+use ripcord_proto::rest::environments::{EnvironmentRequest, EnvironmentResponse, EnvironmentView};
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::pings::LastPing;
 

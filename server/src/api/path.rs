@@ -24,7 +24,10 @@ impl<K: FromStr<Err = ValidationErrors>> FromRequest for PathKey<K> {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let text = request.match_info().load::<InPath>().map(|path| path.key).unwrap_or_default();
-        let read = text.parse().map(Self).map_err(|faults: ValidationErrors| ApiError::invalid(faults.under("key")));
+        let read = text
+            .parse()
+            .map(Self)
+            .map_err(|faults: ValidationErrors| ApiError::invalid(faults.under("key")));
         ready(read)
     }
 }

@@ -6,10 +6,10 @@ use ripcord_proto::delta::{Delta, Urgency};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rest::list::Page;
-use ripcord_proto::rest::log::{RevisionDiff, LogEntry, LogEntryView};
+use ripcord_proto::rest::log::{LogEntry, LogEntryView, RevisionDiff};
 use ripcord_proto::rest::plan::{FlagStep, SegmentStep, SettingsStep};
-use ripcord_proto::table::{Entry, Entity, Table};
-use ripcord_proto::{ValidationErrors, Kill, Position, Revision, Sequence, Snapshot};
+use ripcord_proto::table::{Entity, Entry, Table};
+use ripcord_proto::{Kill, Position, Revision, Sequence, Snapshot, ValidationErrors};
 
 use super::services::AppState;
 use crate::access::Permit;
@@ -36,7 +36,12 @@ pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, app: web
 
 /// The sequence that `after` names.
 pub(super) fn sequence(text: &str) -> Result<Sequence, ApiError> {
-    let wrong = || ApiError::bad_parameter("after", ValidationErrors::one("", format!("{text:?} is no place in a log; give what `next` says")));
+    let wrong = || {
+        ApiError::bad_parameter(
+            "after",
+            ValidationErrors::one("", format!("{text:?} is no place in a log; give what `next` says")),
+        )
+    };
     text.parse().map(Sequence).map_err(|_| wrong())
 }
 

@@ -12,7 +12,7 @@ use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::record::Record;
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::rollouts::{Replay, ReplayRequest};
-use ripcord_proto::rollout::{RolloutPlan, Rollout, Attribution};
+use ripcord_proto::rollout::{Attribution, Rollout, RolloutPlan};
 
 use super::path::PathKey;
 use super::services::AppState;

@@ -6,8 +6,8 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rest::list::Page;
-use ripcord_proto::rest::segments::SegmentView;
 use ripcord_proto::rest::responses::WriteResponse;
+use ripcord_proto::rest::segments::SegmentView;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{FlagKey, Segment, SegmentKey};
 

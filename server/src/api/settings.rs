@@ -4,8 +4,8 @@ use actix_web::http::StatusCode;
 use actix_web::web;
 use ripcord_proto::ValidationErrors;
 use ripcord_proto::problem::Problem;
-use ripcord_proto::rest::settings::{SettingsRequest, SettingsView};
 use ripcord_proto::rest::responses::WriteResponse;
+use ripcord_proto::rest::settings::{SettingsRequest, SettingsView};
 
 use super::confirm::Subject;
 use super::services::AppState;

@@ -8,7 +8,9 @@ use ripcord_proto::TriggerName;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::record::{RecordKey, Records};
 use ripcord_proto::rest::list::Page;
-use ripcord_proto::rest::triggers::{FiringView, TriggerTestResponse, TriggerTestRequest, TriggerDetail, TriggerCreated, TriggerPatch, TriggerRequest, TriggerView};
+use ripcord_proto::rest::triggers::{
+    FiringView, TriggerCreated, TriggerDetail, TriggerPatch, TriggerRequest, TriggerTestRequest, TriggerTestResponse, TriggerView,
+};
 use ripcord_proto::role::Action;
 use ripcord_proto::table::Entry;
 use ripcord_proto::trigger::Trigger;
@@ -133,7 +135,12 @@ pub(super) async fn delete(write: WriteRecord<ManageTrigger>, name: PathKey<Trig
     params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "Its name", example = "error-rate")),
     request_body(content = TriggerTestRequest, example = json!({"payload": {"error_rate": 0.2}})),
     responses((status = 200, description = "What it would come to", body = TriggerTestResponse), (status = "4XX", body = Problem)))]
-pub(super) async fn test(permit: Permit<Read>, name: PathKey<TriggerName>, body: Body<TriggerTestRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn test(
+    permit: Permit<Read>,
+    name: PathKey<TriggerName>,
+    body: Body<TriggerTestRequest>,
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
     let (records, PathKey(name)) = (app.records(&permit)?, name);
     let (_, trigger) = find(&records, &name)?;
     let answer = app.triggers().test(permit.environment(), trigger, &body.value.payload).await?;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ripcord_proto::check::{Check, CheckOutcome, ScopedCheck, CheckPhase};
+use ripcord_proto::check::{Check, CheckOutcome, CheckPhase, ScopedCheck};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use ripcord_proto::check::{ScopedCheck, CheckPhase};
-use ripcord_proto::checkpoint::{Judgement, CheckpointVerdict};
+use ripcord_proto::check::{CheckPhase, ScopedCheck};
+use ripcord_proto::checkpoint::{CheckpointVerdict, Judgement};
 use ripcord_proto::{CheckpointName, EnvironmentKey, Position};
 use serde_json::{Map, Value};
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use ripcord_proto::checkpoint::{Judgement, CheckpointVerdict};
+use ripcord_proto::checkpoint::{CheckpointVerdict, Judgement};
 use ripcord_proto::ping::PingId;
 use ripcord_proto::policy::{Policy, SingletonKey};
 use ripcord_proto::table::Entry;

@@ -24,7 +24,7 @@ use ripcord_proto::commit::CommitApproval;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::policy::GuardedOperation;
 use ripcord_proto::problem::{Code, Problem};
-use ripcord_proto::proposal::{ProposedOperation, Proposal, ProposalState};
+use ripcord_proto::proposal::{Proposal, ProposalState, ProposedOperation};
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::references::TouchedKeys;
 use ripcord_proto::rest::commits::ChangeRequest;

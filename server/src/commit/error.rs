@@ -1,9 +1,9 @@
 //! Why nothing was committed, and what the caller is told.
 
 use ripcord_proto::digest::Digest;
-use ripcord_proto::validation::ValidationErrors;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::record::RecordKey;
+use ripcord_proto::validation::ValidationErrors;
 use ripcord_proto::{EnvironmentKey, FlagKey, Kill, KillId, Position, ReleaseName, SegmentKey};
 
 use super::Answer;

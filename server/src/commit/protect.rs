@@ -10,11 +10,11 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use ripcord_proto::validation::ValidationError;
 use ripcord_proto::policy::Protection;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::references::TouchedKeys;
 use ripcord_proto::release::Release;
+use ripcord_proto::validation::ValidationError;
 use ripcord_proto::{Flag, FlagKey, ReleaseName};
 
 use super::state::EnvironmentState;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use ripcord_proto::ReleaseName;
-use ripcord_proto::commit::{CommitApproval, Commit, Recorded, Sealed};
+use ripcord_proto::commit::{Commit, CommitApproval, Recorded, Sealed};
 use ripcord_proto::digest::Digest;
 
 use super::{Applied, Author, CommitError, IdempotentCall, ResponseBuilder};

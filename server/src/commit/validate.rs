@@ -6,12 +6,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use ripcord_proto::change::Change;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::validation::{ValidationError, ValidationErrors};
 use ripcord_proto::key::Tag;
 use ripcord_proto::proposal::Proposal;
 use ripcord_proto::references::{self, TouchedKeys};
 use ripcord_proto::settings::Settings;
-use ripcord_proto::table::{Entry, Entity};
+use ripcord_proto::table::{Entity, Entry};
+use ripcord_proto::validation::{ValidationError, ValidationErrors};
 use ripcord_proto::{Flag, FlagKey, Kill, KillId, KillScope, Position, ReleaseName, Revision, Segment, SegmentKey, limits};
 
 use super::approval::{self, ApprovalOutcome, Effect};

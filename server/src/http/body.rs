@@ -23,10 +23,10 @@ use ripcord_proto::rest::rollback_acts::{ResumeRequest, ReviewRequest, UndoReque
 use ripcord_proto::rest::rollbacks::{PlanRequest, RollbackRequest};
 use ripcord_proto::rest::rollouts::ReplayRequest;
 use ripcord_proto::rest::settings::SettingsRequest;
-use ripcord_proto::rest::triggers::{TriggerTestRequest, TriggerPatch, TriggerRequest};
+use ripcord_proto::rest::triggers::{TriggerPatch, TriggerRequest, TriggerTestRequest};
 use ripcord_proto::rest::{self, Request};
 use ripcord_proto::rollout::RolloutPlan;
-use ripcord_proto::{ValidationErrors, Flag, Segment, limits};
+use ripcord_proto::{Flag, Segment, ValidationErrors, limits};
 
 use super::error::ApiError;
 

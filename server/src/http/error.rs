@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use ripcord_proto::problem::{Code, Problem};
-use ripcord_proto::{EnvironmentKey, ValidationErrors, ProposalId};
+use ripcord_proto::{EnvironmentKey, ProposalId, ValidationErrors};
 
 use super::request_id::RequestId;
 use crate::commit::{Answer, CommitError};

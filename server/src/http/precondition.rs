@@ -9,7 +9,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{FromRequest, HttpRequest};
 use ripcord_proto::digest::Digest;
-use ripcord_proto::{ValidationErrors, Position};
+use ripcord_proto::{Position, ValidationErrors};
 
 use super::error::ApiError;
 

@@ -106,8 +106,8 @@ impl Counts {
 
 #[cfg(test)]
 mod tests {
-    use ripcord_proto::gate::WorseDirection;
     use ripcord_proto::duration::HumanDuration;
+    use ripcord_proto::gate::WorseDirection;
 
     use super::*;
 

@@ -218,7 +218,7 @@ impl Outcomes {
 mod tests {
     use ripcord_proto::gate::OutcomeMeasure;
     use ripcord_proto::outcome::OutcomeBatch;
-    use ripcord_proto::table::{Entry, Entity as _};
+    use ripcord_proto::table::{Entity as _, Entry};
     use ripcord_proto::{Flag, Position, Snapshot};
 
     use super::super::series::SeriesQuery;

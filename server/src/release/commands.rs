@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use ripcord_proto::actor::Actor;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::record::{Record, RecordKey, Records};
-use ripcord_proto::release::{ReleaseEnd, Release, ReleaseDetails, ReleaseState};
+use ripcord_proto::release::{Release, ReleaseDetails, ReleaseEnd, ReleaseState};
 use ripcord_proto::rest::releases::ReleasePatch;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{CheckpointName, Position, ReleaseName, limits};

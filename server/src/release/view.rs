@@ -4,13 +4,13 @@ use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use ripcord_proto::validation::ValidationError;
 use ripcord_proto::policy::Protection;
 use ripcord_proto::release::Release;
 use ripcord_proto::rest::log::ChangedBy;
 use ripcord_proto::rest::plan::SegmentStep;
 use ripcord_proto::rest::releases::{ReleaseDiff, ReleaseView, ReleasedFlag, RollbackWindow};
 use ripcord_proto::table::{Entity, Table};
+use ripcord_proto::validation::ValidationError;
 use ripcord_proto::{FlagKey, Snapshot};
 use serde_json::value::RawValue;
 

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use ripcord_proto::commit::Sealed;
-use ripcord_proto::rollback::{Rollback, BadExposure};
+use ripcord_proto::rollback::{BadExposure, Rollback};
 use ripcord_proto::{EnvironmentKey, Position, Sequence};
 
 use super::controller::RollbackController;

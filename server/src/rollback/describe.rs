@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ripcord_proto::rest::log::ChangedBy;
 use ripcord_proto::rest::plan::{SegmentStep, SettingsStep};
-use ripcord_proto::rest::rollbacks::{BlockedFlag, PlanConflict, FlagShare, PlannedFlag, KilledFlag, PlannedStages, OneWayCrossing, PlannedStage};
+use ripcord_proto::rest::rollbacks::{BlockedFlag, FlagShare, KilledFlag, OneWayCrossing, PlanConflict, PlannedFlag, PlannedStage, PlannedStages};
 use ripcord_proto::rollback::Stages;
 use ripcord_proto::{FlagKey, Snapshot};
 

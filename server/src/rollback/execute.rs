@@ -161,7 +161,9 @@ fn commands(scope: &RollbackScope, reach: Option<&ReversalScope>) -> Vec<String>
         (RollbackScope::Environment, _) => vec!["ripcord kill --all".to_owned()],
         (RollbackScope::Flags(flags), _) => flags.iter().map(flag).collect(),
         (RollbackScope::Tags(tags), _) => tags.iter().map(|tag| format!("ripcord kill --tag {tag}")).collect(),
-        (RollbackScope::Release(_) | RollbackScope::Rollback(_) | RollbackScope::Rollout(_), Some(ReversalScope::Touched(left))) => left.keys().map(flag).collect(),
+        (RollbackScope::Release(_) | RollbackScope::Rollback(_) | RollbackScope::Rollout(_), Some(ReversalScope::Touched(left))) => {
+            left.keys().map(flag).collect()
+        }
         (RollbackScope::Release(_) | RollbackScope::Rollback(_) | RollbackScope::Rollout(_), _) => vec!["ripcord kill FLAG".to_owned()],
     }
 }

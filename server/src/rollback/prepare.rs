@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use rand::random;
 use ripcord_proto::rest::log::ChangedBy;
-use ripcord_proto::rollback::{Stages, PhaseTimes, Rollback, RollbackId, RollbackScope, RollbackTarget};
+use ripcord_proto::rollback::{PhaseTimes, Rollback, RollbackId, RollbackScope, RollbackTarget, Stages};
 use ripcord_proto::{EnvironmentKey, FlagKey, Sequence, TargetName};
 
 use super::scope::{self, ScopeReach};
@@ -117,7 +117,10 @@ fn named(state: &EnvironmentState, order: &RollbackSpec) -> Result<TargetName, C
         }
         (None, RollbackScope::Rollback(id)) => Ok(TargetName::Position(scope::record(state, id)?.before)),
         (None, RollbackScope::Rollout(id)) => Ok(TargetName::Position(
-            scope::rollout(state, id)?.before.as_ref().map_or(state.head.position(), RollbackTarget::position),
+            scope::rollout(state, id)?
+                .before
+                .as_ref()
+                .map_or(state.head.position(), RollbackTarget::position),
         )),
         (None, RollbackScope::Environment | RollbackScope::Flags(_) | RollbackScope::Tags(_)) => Ok(TargetName::LastKnownGood),
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use ripcord_proto::rest::rollbacks::RollbackRequest;
-use ripcord_proto::rollback::{RollbackOptions, Rollback, RollbackId, RollbackScope, RollbackTarget};
+use ripcord_proto::rollback::{Rollback, RollbackId, RollbackOptions, RollbackScope, RollbackTarget};
 use ripcord_proto::{FlagKey, SegmentKey, TargetName};
 
 /// Names that the log's reason tells, at most.
@@ -79,7 +79,11 @@ impl RollbackSpec {
             RollbackScope::Rollback(id) => format!("rollback {id}"),
             RollbackScope::Rollout(id) => format!("rollout {id}"),
         };
-        let verb = if matches!(self.scope, RollbackScope::Rollback(_)) { "undo" } else { "roll back" };
+        let verb = if matches!(self.scope, RollbackScope::Rollback(_)) {
+            "undo"
+        } else {
+            "roll back"
+        };
         let segment = self.segment.as_ref().map(|segment| format!(" for segment {segment}")).unwrap_or_default();
         let target = match &target.checkpoint {
             Some(name) => format!("{name} ({})", target.position()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ripcord_proto::rollback::{Stages, PhaseTimes, Rollback, RollbackState};
+use ripcord_proto::rollback::{PhaseTimes, Rollback, RollbackState, Stages};
 use ripcord_proto::{EnvironmentKey, FlagKey, Snapshot};
 
 use super::controller::RollbackController;

@@ -15,8 +15,8 @@ use ripcord_proto::change::EnvironmentRecord;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::frame::Overlay;
 use ripcord_proto::policy::{Policy, SingletonKey};
-use ripcord_proto::rollback::{Stages, RollbackOptions, PhaseTimes, Review, Rollback, RollbackState, RollbackScope, BadExposure, RollbackTarget};
-use ripcord_proto::table::{Entry, Entity as _};
+use ripcord_proto::rollback::{BadExposure, PhaseTimes, Review, Rollback, RollbackOptions, RollbackScope, RollbackState, RollbackTarget, Stages};
+use ripcord_proto::table::{Entity as _, Entry};
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Position, RollbackId};
 
 use super::controller::RollbackController;

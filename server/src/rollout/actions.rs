@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use ripcord_proto::duration::HumanDuration;
 use ripcord_proto::policy::Approvers;
 use ripcord_proto::proposal::ProposedOperation;
 use ripcord_proto::record::RecordKey;
-use ripcord_proto::rollout::{Approval, RolloutPlan, Rollout, RolloutState, Attribution};
-use ripcord_proto::duration::HumanDuration;
-use ripcord_proto::{ValidationErrors, RolloutId};
+use ripcord_proto::rollout::{Approval, Attribution, Rollout, RolloutPlan, RolloutState};
+use ripcord_proto::{RolloutId, ValidationErrors};
 
 use super::commits::{self, ObservedRollout};
 use super::transition::{self, StepObservations};

@@ -13,7 +13,7 @@ use ripcord_proto::record::RecordKey;
 use ripcord_proto::rollback::{Rollback, RollbackScope, RollbackTarget};
 use ripcord_proto::rollout::{Rollout, RolloutState};
 use ripcord_proto::table::Entry;
-use ripcord_proto::{EnvironmentKey, ValidationErrors, Flag, FlagKey, Position, ReleaseName, RollbackId, RolloutId, limits};
+use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Position, ReleaseName, RollbackId, RolloutId, ValidationErrors, limits};
 
 use super::messages;
 use super::step;

@@ -10,10 +10,10 @@
 mod tests;
 
 use jiff::Timestamp;
-use ripcord_proto::gate::{Gate, GateReading, Measure, GateMode, OnFail, GateVerdict};
+use ripcord_proto::duration::HumanDuration;
+use ripcord_proto::gate::{Gate, GateMode, GateReading, GateVerdict, Measure, OnFail};
 use ripcord_proto::one_way::OneWay;
 use ripcord_proto::rollout::{Rollout, RolloutState, WaitsFor};
-use ripcord_proto::duration::HumanDuration;
 
 use super::messages;
 use super::window::WindowStatus;

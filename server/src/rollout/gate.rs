@@ -8,7 +8,7 @@ pub(super) mod watch;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ripcord_proto::gate::{Gate, GateReading, GateMode, GateVerdict};
+use ripcord_proto::gate::{Gate, GateMode, GateReading, GateVerdict};
 
 pub(super) use self::watch::GateWatch;
 

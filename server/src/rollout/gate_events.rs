@@ -1,7 +1,7 @@
 //! Gates that fail are told to whoever listens: triggers, which act on them in their own way.
 
 use jiff::Timestamp;
-use ripcord_proto::gate::{Measure, GateMode, GateVerdict};
+use ripcord_proto::gate::{GateMode, GateVerdict, Measure};
 use ripcord_proto::outcome::Traffic;
 use ripcord_proto::rollout::Rollout;
 use ripcord_proto::{EnvironmentKey, FlagKey, RolloutId};

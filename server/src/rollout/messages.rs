@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 use ripcord_proto::actor::Actor;
+use ripcord_proto::duration::HumanDuration;
 use ripcord_proto::gate::{Gate, Measure};
 use ripcord_proto::one_way::OneWay;
 use ripcord_proto::role::Role;
 use ripcord_proto::rollout::Rollout;
-use ripcord_proto::duration::HumanDuration;
 use ripcord_proto::{Kill, RollbackId};
 
 /// `step 2 of 5 (10%)`.

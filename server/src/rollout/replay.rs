@@ -1,6 +1,6 @@
 //! Another threshold tried on what a gate went by: which past steps it would have stopped, and which let through.
 
-use ripcord_proto::gate::{ComparedTo, Threshold, OutcomeComparison, OutcomeMeasure, Gate, GateSample, Measure, Percent, GateVerdict, WorseDirection};
+use ripcord_proto::gate::{ComparedTo, Gate, GateSample, GateVerdict, Measure, OutcomeComparison, OutcomeMeasure, Percent, Threshold, WorseDirection};
 use ripcord_proto::rest::rollouts::{Replay, ReplayRequest, ReplayedStep};
 use ripcord_proto::rollout::{PastStep, Rollout};
 use ripcord_proto::{ValidationError, ValidationErrors};
@@ -98,7 +98,10 @@ fn number(name: &str, given: Option<Threshold>) -> Result<Option<f64>, Validatio
 
 fn share(name: &str, given: Option<Threshold>) -> Result<Option<Threshold>, ValidationErrors> {
     match given {
-        Some(Threshold::Number(number)) => Err(ValidationErrors::one(name, format!("must be a percentage here, such as \"0.5%\", not {number}"))),
+        Some(Threshold::Number(number)) => Err(ValidationErrors::one(
+            name,
+            format!("must be a percentage here, such as \"0.5%\", not {number}"),
+        )),
         Some(Threshold::Share(_)) | None => Ok(given),
     }
 }

@@ -16,12 +16,12 @@ mod share;
 mod tests;
 
 use ripcord_proto::condition::Condition;
-use ripcord_proto::validation::ValidationErrors;
 use ripcord_proto::gate::Percent;
 use ripcord_proto::one_way::OneWay;
 use ripcord_proto::rollout::{Exposure, MovedSplit, RolloutPlan};
 use ripcord_proto::rule::{Rule, Serve};
 use ripcord_proto::split::{Share, Split, Weight};
+use ripcord_proto::validation::ValidationErrors;
 use ripcord_proto::{Flag, RuleId, SegmentKey, VariantName};
 use serde_json::Value;
 

@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 use ripcord_proto::Position;
+use ripcord_proto::duration::HumanDuration;
 use ripcord_proto::gate::{GateReading, GateVerdict};
 use ripcord_proto::rollout::{GateHistory, MovedSplit, PastStep, Rollout, RolloutState};
-use ripcord_proto::duration::HumanDuration;
 
 use super::decide::RolloutStatus;
 use super::messages;

@@ -3,8 +3,8 @@
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
-use ripcord_proto::validation::ValidationErrors;
 use ripcord_proto::rollout::{Day, RolloutWindow};
+use ripcord_proto::validation::ValidationErrors;
 
 /// Days that are looked ahead: a week, and one for windows that reach past midnight.
 const AHEAD: i64 = 8;

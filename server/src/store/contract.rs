@@ -131,7 +131,9 @@ impl Writer {
             ping_every_seconds: Some(ping_every_seconds),
             ..Policy::default()
         };
-        self.seal(vec![Change::PutRecord(Arc::new(Entry::new(SingletonKey, policy, Position::START).unwrap()).into())])
+        self.seal(vec![Change::PutRecord(
+            Arc::new(Entry::new(SingletonKey, policy, Position::START).unwrap()).into(),
+        )])
     }
 
     /// Takes that record out.

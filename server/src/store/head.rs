@@ -4,7 +4,7 @@ use std::fmt;
 
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::{EnvironmentKey, Epoch, ValidationErrors, Position, Revision, Sequence};
+use ripcord_proto::{EnvironmentKey, Epoch, Position, Revision, Sequence, ValidationErrors};
 
 /// A log: one for each environment, and `system` for keys and environments.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::record::Records;
-use ripcord_proto::table::{Entry, Entity, Table};
+use ripcord_proto::table::{Entity, Entry, Table};
 use ripcord_proto::{EnvironmentKey, KillId, Snapshot};
 
 pub(crate) use self::snapshot_points::{along, keep_along};

@@ -5,7 +5,7 @@ use percent_encoding::percent_decode_str;
 use rand::RngExt as _;
 use ripcord_proto::frame::Hello;
 use ripcord_proto::problem::Code;
-use ripcord_proto::{ValidationErrors, Position};
+use ripcord_proto::{Position, ValidationErrors};
 
 use crate::http::ApiError;
 

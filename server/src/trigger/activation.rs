@@ -8,7 +8,7 @@ use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::record::{RecordKey, Records};
 use ripcord_proto::table::Entry;
-use ripcord_proto::trigger::{Attribution, FiringEffects, Firing, FiringState, SignalSource, Trigger};
+use ripcord_proto::trigger::{Attribution, Firing, FiringEffects, FiringState, SignalSource, Trigger};
 use ripcord_proto::{EnvironmentKey, FiringId, FlagKey, KillId, Position, limits};
 
 use super::decision::{self, Restraint, SignalDecision};

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use ripcord_proto::duration::HumanDuration;
 use ripcord_proto::policy::GuardedOperation;
 use ripcord_proto::record::RecordKey;
-use ripcord_proto::duration::HumanDuration;
 use ripcord_proto::trigger::{Attribution, Firing, FiringState, HookName, SignalSource, Trigger, TriggerAction};
 use ripcord_proto::{EnvironmentKey, FiringId};
 

@@ -10,8 +10,8 @@ use ripcord_proto::digest::Digest;
 use ripcord_proto::record::{Record, RecordKey};
 use ripcord_proto::rest::triggers::{CredentialKind, TriggerPatch, TriggerRequest};
 use ripcord_proto::table::Entry;
-use ripcord_proto::trigger::{Credential, SigningKey, SignalSource, Trigger};
-use ripcord_proto::{ValidationErrors, Position, TriggerName, limits};
+use ripcord_proto::trigger::{Credential, SignalSource, SigningKey, Trigger};
+use ripcord_proto::{Position, TriggerName, ValidationErrors, limits};
 
 use crate::commit::{CommitError, Expected, Operation};
 use crate::secret::Secret;

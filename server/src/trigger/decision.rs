@@ -6,10 +6,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use ripcord_proto::FiringId;
+use ripcord_proto::duration::HumanDuration;
 use ripcord_proto::record::Records;
 use ripcord_proto::release::{Release, ReleaseState};
-use ripcord_proto::duration::HumanDuration;
-use ripcord_proto::trigger::{TriggerRollbackScope, ActivePeriod, Firing, SignalSource, Trigger, TriggerAction, TriggerMode, TriggerState};
+use ripcord_proto::trigger::{ActivePeriod, Firing, SignalSource, Trigger, TriggerAction, TriggerMode, TriggerRollbackScope, TriggerState};
 
 use super::signal::{Signal, SignalPhase};
 

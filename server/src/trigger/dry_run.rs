@@ -6,7 +6,7 @@ use ripcord_proto::EnvironmentKey;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::rest::triggers::TriggerTestResponse;
 use ripcord_proto::trigger::{FiringEffects, FlagTransition, Trigger, TriggerAction, TriggerState};
-use ripcord_proto::{ValidationErrors, FlagKey};
+use ripcord_proto::{FlagKey, ValidationErrors};
 use serde_json::Value;
 
 use super::action::{HoldScope, live, order};
@@ -39,11 +39,23 @@ impl Triggers {
                 };
                 let held = live(&state, &held);
                 let detail = format!("; live: {}", held.len());
-                (messages::would(action, &detail), FiringEffects { held, ..FiringEffects::default() })
+                (
+                    messages::would(action, &detail),
+                    FiringEffects {
+                        held,
+                        ..FiringEffects::default()
+                    },
+                )
             }
             TriggerAction::Kill(names) => {
                 let flags = flags_or_own(&names.flags, &activation.signal).iter().map(|key| killed(&state, key)).collect();
-                (messages::would(action, ""), FiringEffects { flags, ..FiringEffects::default() })
+                (
+                    messages::would(action, ""),
+                    FiringEffects {
+                        flags,
+                        ..FiringEffects::default()
+                    },
+                )
             }
             TriggerAction::Rollback(back) => {
                 let prepared = match order(&state, back, activation) {
@@ -56,7 +68,13 @@ impl Triggers {
                     Ok(prepared) => {
                         let flags = moves(&prepared);
                         let detail = format!(", which changes {}", messages::flags(flags.len()));
-                        (messages::would(action, &detail), FiringEffects { flags, ..FiringEffects::default() })
+                        (
+                            messages::would(action, &detail),
+                            FiringEffects {
+                                flags,
+                                ..FiringEffects::default()
+                            },
+                        )
                     }
                     Err(why) => (messages::would(action, &format!(", and could not: {why}")), FiringEffects::default()),
                 }

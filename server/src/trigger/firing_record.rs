@@ -8,7 +8,7 @@ use ripcord_proto::FiringId;
 use ripcord_proto::change::Change;
 use ripcord_proto::record::Record;
 use ripcord_proto::rest::triggers::FiringView;
-use ripcord_proto::trigger::{FiringEffects, Firing, FiringState};
+use ripcord_proto::trigger::{Firing, FiringEffects, FiringState};
 use serde_json::value::to_raw_value;
 
 use super::activation::{Activation, ActivationVerdict, Initiator, put};

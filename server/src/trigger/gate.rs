@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ripcord_proto::digest::Digest;
 use ripcord_proto::outcome::Traffic;
-use ripcord_proto::trigger::{TrafficFilter, GateFilter, HookName, SignalSource, Trigger};
+use ripcord_proto::trigger::{GateFilter, HookName, SignalSource, TrafficFilter, Trigger};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;

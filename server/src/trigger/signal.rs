@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::trigger::{TrafficFilter, SignalConditions, SignalSource, Trigger};
-use ripcord_proto::{ValidationErrors, FlagKey, limits, rest};
+use ripcord_proto::trigger::{SignalConditions, SignalSource, TrafficFilter, Trigger};
+use ripcord_proto::{FlagKey, ValidationErrors, limits, rest};
 use serde_json::Value;
 
 /// A signal that is about what its trigger asks for.

@@ -7,9 +7,9 @@ use actix_web::web::Bytes;
 use jiff::Timestamp;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::Code;
-use ripcord_proto::rest::triggers::{HookResponse, HookOutcome};
+use ripcord_proto::rest::triggers::{HookOutcome, HookResponse};
 use ripcord_proto::trigger::{Firing, FiringState, HookName, SignalSource, Trigger, TriggerState};
-use ripcord_proto::{ValidationErrors, FiringId};
+use ripcord_proto::{FiringId, ValidationErrors};
 use tokio::sync::oneshot;
 
 use super::activation::{Activation, Initiator, put};

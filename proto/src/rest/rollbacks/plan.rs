@@ -3,13 +3,13 @@
 use serde_json::value::RawValue;
 
 use crate::digest::Digest;
-use crate::validation::ValidationError;
 use crate::key::{FlagKey, SegmentKey, VariantName};
 use crate::kill::KillId;
 use crate::rest::log::ChangedBy;
 use crate::rest::plan::{SegmentStep, SettingsStep};
 use crate::revision::{Epoch, Revision};
 use crate::rollback::{RollbackId, RollbackScope, RollbackTarget};
+use crate::validation::ValidationError;
 
 /// What a rollback would do. Executing with `hash` as `plan` does exactly this, or is refused.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]

@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value};
 
-use crate::validation::ValidationErrors;
+use crate::duration::HumanDuration;
 use crate::key::TriggerName;
 use crate::limits;
 use crate::reader::{Read, Reader};
 use crate::rest::{Members, reason};
-use crate::duration::HumanDuration;
 use crate::trigger::{SignalConditions, SignalSource, TriggerAction, TriggerMode, TriggerState};
+use crate::validation::ValidationErrors;
 
 /// By what kind of secret signals are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

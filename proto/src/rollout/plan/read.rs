@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{Day, Exposure, Hours, RolloutPlan, RolloutStep, RolloutWindow};
+use crate::duration::HumanDuration;
 use crate::gate::{Gate, Percent};
 use crate::limits;
 use crate::reader::{Read, Reader};
 use crate::role::Role;
-use crate::duration::HumanDuration;
 use crate::split;
 
 const MEMBERS: [&str; 11] = [

@@ -77,7 +77,11 @@ impl Latencies {
     pub(super) fn count(&self, counter: usize, latency: Duration) {
         let micros = latency.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(latency.subsec_micros()));
         let stripe = own_stripe();
-        let Some(class) = self.0.own(stripe, counter).and_then(|histogram| histogram.0.get(LatencyBucket::of(micros).place())) else {
+        let Some(class) = self
+            .0
+            .own(stripe, counter)
+            .and_then(|histogram| histogram.0.get(LatencyBucket::of(micros).place()))
+        else {
             return;
         };
         if stripe == SHARED {

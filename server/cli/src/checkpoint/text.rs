@@ -1,7 +1,7 @@
 //! Checkpoints for people.
 
 use ripcord_proto::EnvironmentKey;
-use ripcord_proto::checkpoint::{Judgement, CheckpointState, CheckpointVerdict};
+use ripcord_proto::checkpoint::{CheckpointState, CheckpointVerdict, Judgement};
 use ripcord_proto::rest::checkpoints::{CheckpointDetail, CheckpointView, StateDrift};
 
 use crate::output::{Paint, count, facts, indented, moment, table};

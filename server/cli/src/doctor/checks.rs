@@ -6,7 +6,7 @@ use futures_util::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::header::DATE;
 use ripcord_proto::problem::Code;
-use ripcord_proto::rest::connections::{ConnectionView, ConnectionLevel};
+use ripcord_proto::rest::connections::{ConnectionLevel, ConnectionView};
 use ripcord_proto::rest::environments::EnvironmentView;
 use ripcord_proto::rest::health::{Readiness, ReadyState};
 use ripcord_proto::rest::kills::KillView;
@@ -281,7 +281,11 @@ fn others(connections: &[ConnectionView]) -> String {
 async fn applications(call: &Context) -> Option<Finding> {
     let connections: Answer<Vec<ConnectionView>> = call.client.list(&call.path(&["connections"]), usize::MAX).await.ok()?;
     let view: Answer<EnvironmentView> = call.client.call(Call::get(call.path(&[]))).await.ok()?;
-    let acknowledging: Vec<_> = connections.value.iter().filter(|connection| connection.level == ConnectionLevel::Applied).collect();
+    let acknowledging: Vec<_> = connections
+        .value
+        .iter()
+        .filter(|connection| connection.level == ConnectionLevel::Applied)
+        .collect();
     let behind: Vec<_> = acknowledging
         .iter()
         .filter(|connection| connection.revision.is_none_or(|revision| revision < view.value.revision))

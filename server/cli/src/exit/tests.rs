@@ -81,7 +81,10 @@ fn a_server_that_is_not_there_is_told_with_how_to_start_one() {
 #[test]
 fn a_file_that_is_not_valid_is_told_fault_by_fault_with_its_name() {
     let faults = ValidationErrors::check(
-        vec![ValidationError::new("flags.a.safe", "is missing"), ValidationError::new("flags.b.rules[0].serve", "is missing")],
+        vec![
+            ValidationError::new("flags.a.safe", "is missing"),
+            ValidationError::new("flags.b.rules[0].serve", "is missing"),
+        ],
         (),
     )
     .unwrap_err();

@@ -16,7 +16,12 @@ pub(super) fn line(proposal: &Proposal, paint: Paint) -> String {
         ProposalState::Proposed => paint.warn(state),
         ProposalState::Declined | ProposalState::Withdrawn | ProposalState::Expired | ProposalState::Stale => paint.bad(state),
     };
-    format!("{} {state}: {} {}", paint.strong(proposal.id.as_str()), sentence(&proposal.summary), proposal.message)
+    format!(
+        "{} {state}: {} {}",
+        paint.strong(proposal.id.as_str()),
+        sentence(&proposal.summary),
+        proposal.message
+    )
 }
 
 /// All of one.

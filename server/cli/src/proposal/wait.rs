@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use clap::Args;
-use ripcord_proto::proposal::{Proposal, ProposalState};
 use ripcord_proto::duration::HumanDuration;
+use ripcord_proto::proposal::{Proposal, ProposalState};
 use ripcord_proto::{EnvironmentKey, ProposalId};
 use tokio::time::Instant;
 

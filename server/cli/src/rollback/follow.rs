@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ripcord_proto::RollbackId;
 use ripcord_proto::check::CheckOutcome;
-use ripcord_proto::rollback::{Stages, PhaseTimes, Rollback, RollbackState, BadExposure};
+use ripcord_proto::rollback::{BadExposure, PhaseTimes, Rollback, RollbackState, Stages};
 
 use crate::client::{Answer, Call};
 use crate::confirm::{self, milliseconds};

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use ripcord_proto::rest::kills::ReasonRequest;
 use ripcord_proto::rest::rollback_acts::{ResumeRequest, ReviewRequest, UndoRequest};
-use ripcord_proto::rollback::{RollbackOptions, Rollback, RollbackScope};
+use ripcord_proto::rollback::{Rollback, RollbackOptions, RollbackScope};
 use ripcord_proto::{FlagKey, RollbackId};
 
 use super::follow;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ripcord_proto::rest::log::ChangedBy;
-use ripcord_proto::rest::rollbacks::{PlanConflict, PlannedFlag, PlannedStages, PlanRequest, Population, RollbackPlan};
+use ripcord_proto::rest::rollbacks::{PlanConflict, PlanRequest, PlannedFlag, PlannedStages, Population, RollbackPlan};
 use ripcord_proto::rollback::RollbackScope;
 use serde_json::{Map, Value};
 

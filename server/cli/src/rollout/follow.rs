@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use ripcord_proto::RolloutId;
+use ripcord_proto::duration::HumanDuration;
 use ripcord_proto::gate::GateVerdict;
 use ripcord_proto::rollout::{Rollout, RolloutState};
-use ripcord_proto::duration::HumanDuration;
 use tokio::time::Instant;
 
 use super::{actions, messages};

@@ -1,6 +1,6 @@
 //! A rollout in words.
 
-use ripcord_proto::gate::{Figures, GateReading, Measure, GateVerdict};
+use ripcord_proto::gate::{Figures, GateReading, GateVerdict, Measure};
 use ripcord_proto::outcome::Traffic;
 use ripcord_proto::rollout::{Rollout, RolloutState};
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use ripcord_proto::role::Role;
-use ripcord_proto::rollout::{RolloutPlan, Rollout};
+use ripcord_proto::rollout::{Rollout, RolloutPlan};
 use serde_json::{Value, json};
 
 use super::messages;

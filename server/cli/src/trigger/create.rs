@@ -5,9 +5,12 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use ripcord_proto::check::{BodyCheck, BodyComparison};
-use ripcord_proto::rest::triggers::{CredentialKind, TriggerCreated, TriggerRequest};
 use ripcord_proto::duration::HumanDuration;
-use ripcord_proto::trigger::{TrafficFilter, TriggerRollbackScope, TriggerRollback, SignalConditions, ActivePeriod, FlagSelection, GateFilter, SignalSource, TriggerAction, TriggerMode, TriggerState};
+use ripcord_proto::rest::triggers::{CredentialKind, TriggerCreated, TriggerRequest};
+use ripcord_proto::trigger::{
+    ActivePeriod, FlagSelection, GateFilter, SignalConditions, SignalSource, TrafficFilter, TriggerAction, TriggerMode, TriggerRollback, TriggerRollbackScope,
+    TriggerState,
+};
 use ripcord_proto::{FlagKey, ReleaseName, TargetName, TriggerName};
 use serde_json::Value;
 
@@ -247,8 +250,16 @@ impl ConditionArgs {
         }
         SignalConditions {
             labels,
-            during: if self.while_release_open { ActivePeriod::OpenRelease } else { ActivePeriod::Always },
-            about: if self.real_traffic { TrafficFilter::RealTraffic } else { TrafficFilter::AllTraffic },
+            during: if self.while_release_open {
+                ActivePeriod::OpenRelease
+            } else {
+                ActivePeriod::Always
+            },
+            about: if self.real_traffic {
+                TrafficFilter::RealTraffic
+            } else {
+                TrafficFilter::AllTraffic
+            },
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Triggers and firings in words, for people who are woken by them.
 
-use ripcord_proto::rest::triggers::{FiringView, TriggerTestResponse, TriggerDetail, TriggerCreated, TriggerView};
-use ripcord_proto::trigger::{TrafficFilter, ActivePeriod, FlagTransition, TriggerMode, TriggerState};
+use ripcord_proto::rest::triggers::{FiringView, TriggerCreated, TriggerDetail, TriggerTestResponse, TriggerView};
+use ripcord_proto::trigger::{ActivePeriod, FlagTransition, TrafficFilter, TriggerMode, TriggerState};
 
 use crate::context::Context;
 use crate::duration::in_words;

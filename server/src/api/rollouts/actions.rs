@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, web};
 use ripcord_proto::RolloutId;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::kills::ReasonRequest;
-use ripcord_proto::rollout::{Rollout, Attribution};
+use ripcord_proto::rollout::{Attribution, Rollout};
 
 use super::recorded;
 use crate::access::permit::{Allows, ApproveRollout, RunRollout, StopRollout};

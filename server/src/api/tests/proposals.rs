@@ -55,7 +55,10 @@ fn off() -> Value {
 async fn an_edit_waits_for_the_holder_of_another_key_and_is_then_done_once_with_both_names() {
     let node = node(&["changes"]).await;
     let proposal = proposed(&node, Method::PATCH, FLAG, &off()).await;
-    assert_eq!((&proposal["summary"], &proposal["guarded"]), (&json!("change flag checkout"), &json!(["changes"])));
+    assert_eq!(
+        (&proposal["summary"], &proposal["guarded"]),
+        (&json!("change flag checkout"), &json!(["changes"]))
+    );
     let step = &proposal["diff"]["flags"][0];
     assert_eq!((&step["key"], &step["to"]["enabled"]), (&json!("checkout"), &json!(false)));
     assert!(is_enabled(&node).await, "nothing is done before it is approved");

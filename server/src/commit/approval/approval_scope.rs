@@ -21,7 +21,11 @@ pub(in crate::commit) fn guarded(effect: Effect<'_>) -> Result<BTreeSet<GuardedO
         return Ok(found);
     }
     let back = taken_back(effect.changes);
-    let edits = if rolls_back(effect)? { GuardedOperation::Rollback } else { GuardedOperation::Changes };
+    let edits = if rolls_back(effect)? {
+        GuardedOperation::Rollback
+    } else {
+        GuardedOperation::Changes
+    };
     found.extend(rolls_back(effect)?.then_some(GuardedOperation::Rollback));
     let mut loosens = false;
     for change in effect.changes {

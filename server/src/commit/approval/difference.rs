@@ -1,7 +1,7 @@
 //! What a proposal changes, to be looked at by the second person.
 
 use ripcord_proto::change::Change;
-use ripcord_proto::proposal::{ProposalDiff, PolicyStep};
+use ripcord_proto::proposal::{PolicyStep, ProposalDiff};
 use ripcord_proto::record::Record;
 use ripcord_proto::rest::plan::{FlagStep, SegmentStep, SettingsStep};
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use ripcord_proto::policy::GuardedOperation;
-use ripcord_proto::proposal::{ProposedOperation, Proposal};
+use ripcord_proto::proposal::{Proposal, ProposedOperation};
 use ripcord_proto::rest::commits::ChangeRequest;
 use ripcord_proto::rollback::Rollback;
-use ripcord_proto::rollout::{Rollout, Attribution};
+use ripcord_proto::rollout::{Attribution, Rollout};
 use ripcord_proto::{Kill, Revision};
 
 use super::super::reversal::ReversalDecision;

@@ -8,7 +8,7 @@
 use ripcord_proto::digest::Digest;
 use ripcord_proto::rollback::RollbackScope;
 use ripcord_proto::settings::Settings;
-use ripcord_proto::table::{Entry, Entity};
+use ripcord_proto::table::{Entity, Entry};
 use ripcord_proto::{FlagKey, KillId, SegmentKey, Snapshot};
 
 use super::{Conflict, FlagOrSegment, FlagReversal, OneWayDoor, Reversal, ReversalDecision, StageMethod};

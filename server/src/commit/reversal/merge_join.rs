@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use ripcord_proto::table::{Entry, Entity, Table};
+use ripcord_proto::table::{Entity, Entry, Table};
 
 /// An entry of the one and of the other table under one key; at least one of them is there.
 type Joined<'a, M> = (Option<&'a Arc<Entry<M>>>, Option<&'a Arc<Entry<M>>>);

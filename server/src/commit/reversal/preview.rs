@@ -2,7 +2,7 @@
 
 use ripcord_proto::digest::Digest;
 use ripcord_proto::references::{self, TouchedKeys};
-use ripcord_proto::{ValidationError, Flag, FlagKey, KillId, KillScope, RollbackId, Snapshot};
+use ripcord_proto::{Flag, FlagKey, KillId, KillScope, RollbackId, Snapshot, ValidationError};
 
 use super::super::kill_guard::served;
 use super::super::state::EnvironmentState;

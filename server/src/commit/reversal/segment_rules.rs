@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ripcord_proto::condition::Condition;
 use ripcord_proto::rule::{Rule, Serve};
-use ripcord_proto::{ValidationErrors, Flag, SegmentKey, Snapshot, VariantName};
+use ripcord_proto::{Flag, SegmentKey, Snapshot, ValidationErrors, VariantName};
 use serde_json::Value;
 
 use super::CommitError;

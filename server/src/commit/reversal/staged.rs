@@ -8,7 +8,7 @@ use ripcord_proto::limits::WEIGHT_SUM;
 use ripcord_proto::rule::{Rule, Serve};
 use ripcord_proto::split::{Share, Split, Weight};
 use ripcord_proto::table::Entry;
-use ripcord_proto::{ValidationErrors, Flag, Position, VariantName};
+use ripcord_proto::{Flag, Position, ValidationErrors, VariantName};
 
 use super::one_way::may_serve;
 use super::{CommitError, FlagReversal, internal};

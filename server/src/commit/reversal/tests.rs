@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use ripcord_proto::actor::Actor;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::references::TouchedKeys;
-use ripcord_proto::rollback::{Stages, RollbackOptions, PhaseTimes, Review, Rollback, RollbackId, RollbackState, RollbackScope, BadExposure, RollbackTarget};
+use ripcord_proto::rollback::{BadExposure, PhaseTimes, Review, Rollback, RollbackId, RollbackOptions, RollbackScope, RollbackState, RollbackTarget, Stages};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Epoch, Flag, FlagKey, Position, Revision, Segment, SegmentKey, Snapshot, VariantName};
 use ripcord_sdk::engine::{Compiled, Context, Reason, SinceContact};

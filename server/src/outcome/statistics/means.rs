@@ -9,7 +9,7 @@
 //! Numbers that are mostly nothing and now and then very large need more samples than others before their mean is near to normal;
 //! `benches/benches/gates.rs` measures the false alarms of some.
 
-use ripcord_proto::gate::{Threshold, Arm, WorseDirection};
+use ripcord_proto::gate::{Arm, Threshold, WorseDirection};
 
 /// The effects that are mixed have this share of the numbers' standard deviation.
 const SCALE: f64 = 0.1;

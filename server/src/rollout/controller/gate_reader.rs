@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ripcord_proto::RolloutId;
-use ripcord_proto::check::{Check, CheckOutcome, ScopedCheck, CheckPhase};
-use ripcord_proto::gate::{OutcomeMeasure, Gate, Measure, PrometheusQuery};
+use ripcord_proto::check::{Check, CheckOutcome, CheckPhase, ScopedCheck};
 use ripcord_proto::duration::HumanDuration;
+use ripcord_proto::gate::{Gate, Measure, OutcomeMeasure, PrometheusQuery};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 

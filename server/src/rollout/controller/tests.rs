@@ -17,7 +17,7 @@ use ripcord_proto::frame::Overlay;
 use ripcord_proto::gate::Arm;
 use ripcord_proto::policy::{Policy, SingletonKey};
 use ripcord_proto::role::Role;
-use ripcord_proto::rollout::{RolloutPlan, Rollout, RolloutState, Attribution};
+use ripcord_proto::rollout::{Attribution, Rollout, RolloutPlan, RolloutState};
 use ripcord_proto::rule::Serve;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Position, RolloutId};

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use ripcord_proto::duration::HumanDuration;
 use ripcord_proto::gate::{Arm, GateReading};
 use ripcord_proto::rollout::{GateHistory, Rollout, RolloutState};
-use ripcord_proto::duration::HumanDuration;
 use ripcord_proto::table::Entry;
 use tokio::time::Instant;
 

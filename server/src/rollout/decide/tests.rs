@@ -1,5 +1,5 @@
 use ripcord_proto::actor::Actor;
-use ripcord_proto::rollout::{RolloutPlan, Attribution};
+use ripcord_proto::rollout::{Attribution, RolloutPlan};
 use ripcord_proto::{RolloutId, rollout::Approval};
 use serde_json::json;
 
@@ -96,7 +96,10 @@ fn what_takes_back_goes_before_what_holds_and_does_so_at_any_time() {
         matches!(&taken, RolloutDecision::TakeBack(reason) if reason.contains("gate hard failed at step 1 of 2 (10%)")),
         "{taken:?}"
     );
-    assert!(matches!(after(&rollout, 1, [GateVerdict::Pass, GateVerdict::Fail], 1), RolloutDecision::Pause(_)));
+    assert!(matches!(
+        after(&rollout, 1, [GateVerdict::Pass, GateVerdict::Fail], 1),
+        RolloutDecision::Pause(_)
+    ));
     let paused = Rollout {
         state: RolloutState::Paused,
         ..rollout
@@ -124,7 +127,10 @@ fn silence_never_passes() {
         (RolloutState::Waiting, Some(WaitsFor::Samples))
     );
     assert!(
-        matches!(after(&rollout, 660, [GateVerdict::Samples, GateVerdict::Pass], 660), RolloutDecision::TakeBack(_)),
+        matches!(
+            after(&rollout, 660, [GateVerdict::Samples, GateVerdict::Pass], 660),
+            RolloutDecision::TakeBack(_)
+        ),
         "ten minutes after the hold"
     );
 }
@@ -137,7 +143,10 @@ fn a_person_goes_past_what_a_machine_cannot_tell_but_not_past_an_approval_or_a_f
         state(&after(&rollout, 1, [GateVerdict::Samples, GateVerdict::Unknown], 1)),
         (RolloutState::Waiting, Some(WaitsFor::Approval))
     );
-    assert!(matches!(after(&rollout, 1, [GateVerdict::Fail, GateVerdict::Pass], 1), RolloutDecision::TakeBack(_)));
+    assert!(matches!(
+        after(&rollout, 1, [GateVerdict::Fail, GateVerdict::Pass], 1),
+        RolloutDecision::TakeBack(_)
+    ));
     rollout.approvals.push(Approval { step: 2, word: word() });
     assert_eq!(after(&rollout, 1, [GateVerdict::Samples, GateVerdict::Unknown], 1), RolloutDecision::EnterStep);
 }

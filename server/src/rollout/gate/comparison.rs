@@ -1,6 +1,6 @@
 //! A variant compared with its control, or with a limit.
 
-use ripcord_proto::gate::{ComparedTo, Threshold, Arm, OutcomeComparison, OutcomeMeasure, Figures, GateVerdict};
+use ripcord_proto::gate::{Arm, ComparedTo, Figures, GateVerdict, OutcomeComparison, OutcomeMeasure, Threshold};
 
 use crate::outcome::statistics::RateTest;
 use crate::outcome::statistics::means::MeansTest;
@@ -189,7 +189,10 @@ mod tests {
         );
         assert_eq!(judge(&lower, &figures(arm(2_000, 11.0), arm(2_000, 10.0))).0, GateVerdict::Pass);
         let (verdict, detail) = judge(&lower, &figures(arm(2_000, 9.0), arm(100, 10.0)));
-        assert_eq!((verdict, detail.as_str()), (GateVerdict::Samples, "100 of 500 reports of basket of the control"));
+        assert_eq!(
+            (verdict, detail.as_str()),
+            (GateVerdict::Samples, "100 of 500 reports of basket of the control")
+        );
         let most = gate("outcome: number queries, below: 3");
         assert_eq!(
             judge(&most, &figures(arm(2_000, 3.5), Arm::default())).1,

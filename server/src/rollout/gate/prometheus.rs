@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ripcord_proto::gate::{PrometheusQuery, GateVerdict};
 use ripcord_proto::duration::HumanDuration;
+use ripcord_proto::gate::{GateVerdict, PrometheusQuery};
 use serde_json::Value;
 
 use super::Lasting;

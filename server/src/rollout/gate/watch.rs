@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use ripcord_proto::check::CheckOutcome;
-use ripcord_proto::gate::{Arm, OutcomeComparison, Gate, GateReading, GateSample, Measure, PrometheusQuery, GateVerdict};
 use ripcord_proto::duration::HumanDuration;
+use ripcord_proto::gate::{Arm, Gate, GateReading, GateSample, GateVerdict, Measure, OutcomeComparison, PrometheusQuery};
 use tokio::time::Instant;
 
 use super::tally::GateTally;

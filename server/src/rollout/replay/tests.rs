@@ -2,7 +2,7 @@ use ripcord_proto::RolloutId;
 use ripcord_proto::actor::Actor;
 use ripcord_proto::gate::{Arm, Figures};
 use ripcord_proto::rest::Request as _;
-use ripcord_proto::rollout::{GateHistory, RolloutPlan, Attribution};
+use ripcord_proto::rollout::{Attribution, GateHistory, RolloutPlan};
 use serde_json::{Value, json};
 
 use super::*;

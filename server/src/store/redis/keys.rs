@@ -4,7 +4,7 @@
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::record::{Record, RecordKey};
-use ripcord_proto::table::{Entry, Entity};
+use ripcord_proto::table::{Entity, Entry};
 use ripcord_proto::{Epoch, Revision, Sequence};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::record::{Record, Records};
 use ripcord_proto::settings::Settings;
-use ripcord_proto::table::{Entry, Entity, Table};
+use ripcord_proto::table::{Entity, Entry, Table};
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Kill, KillId, Position, Segment, SegmentKey, Snapshot};
 use serde_json::value::RawValue;
 

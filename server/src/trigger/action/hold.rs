@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ripcord_proto::rollout::{Rollout, RolloutState, Attribution};
+use ripcord_proto::rollout::{Attribution, Rollout, RolloutState};
 use ripcord_proto::trigger::{FiringEffects, FiringState, FlagSelection};
 use ripcord_proto::{FlagKey, ReleaseName, RolloutId};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ripcord_proto::problem::Code;
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rollback::{RollbackOptions, RollbackScope};
-use ripcord_proto::trigger::{TriggerRollbackScope, TriggerRollback, FiringEffects, Firing, FiringState};
+use ripcord_proto::trigger::{Firing, FiringEffects, FiringState, TriggerRollback, TriggerRollbackScope};
 use ripcord_proto::{FlagKey, KillScope};
 
 use super::hold::HoldScope;

@@ -53,7 +53,10 @@ enum Status {
 pub(super) fn read(payload: &Value, conditions: &SignalConditions, told: Timestamp) -> Result<ParsedPayload, ValidationErrors> {
     let webhook = Webhook::deserialize(payload).map_err(|error| ValidationErrors::one("", format!("is no webhook of Alertmanager: {error}")))?;
     if webhook.alerts.is_empty() {
-        return Err(ValidationErrors::one("alerts", "is empty; a webhook of Alertmanager tells of at least one alert"));
+        return Err(ValidationErrors::one(
+            "alerts",
+            "is empty; a webhook of Alertmanager tells of at least one alert",
+        ));
     }
     let mut why = String::new();
     let counts = |alert: &&Alert| match super::check(conditions, &alert.labels) {

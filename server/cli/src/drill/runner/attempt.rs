@@ -6,7 +6,7 @@ use ripcord_proto::FlagKey;
 use ripcord_proto::check::CheckPhase;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rollback::Rollback;
-use ripcord_proto::scenario::{DrillTarget, DrillFault, DrillScope, FaultTime};
+use ripcord_proto::scenario::{DrillFault, DrillScope, DrillTarget, FaultTime};
 use serde_json::{Map, Value, json};
 
 use super::{Runner, fails_at, until};

@@ -76,7 +76,9 @@ fn tags_count_as_they_are_now_and_as_they_were() {
         [],
     );
     let tags = || [ripcord_proto::Tag::new("pay").unwrap()].into();
-    let decision = reversal(&target, ReversalScope::Tags(tags()), RollbackScope::Tags(tags())).decide(&now).unwrap();
+    let decision = reversal(&target, ReversalScope::Tags(tags()), RollbackScope::Tags(tags()))
+        .decide(&now)
+        .unwrap();
     assert_eq!(decision.flags.iter().map(|step| step.key.as_str()).collect::<Vec<_>>(), ["is", "was"]);
 }
 
