@@ -3,19 +3,19 @@
 use crate::validation::ValidationError;
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $code:literal, $status:literal, $title:literal;)*) => {
+    ($(#[doc = $meaning:literal] $name:ident = $code:literal, $status:literal, $refusal:ident, $retry:expr, $title:literal;)*) => {
         /// A public error code. Codes never change their meaning; programs match on them.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         pub enum Code {
-            $($(#[$doc])* #[serde(rename = $code)] $name,)*
+            $(#[doc = $meaning] #[serde(rename = $code)] $name,)*
         }
 
         impl Code {
             /// All codes.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            /// As it is written.
+            /// The code as it is written: `FLAG_KILLED`.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $code),* }
             }
@@ -29,83 +29,107 @@ macro_rules! codes {
             pub const fn title(self) -> &'static str {
                 match self { $(Self::$name => $title),* }
             }
+
+            /// What the code means, in a sentence, as the documentation lists it.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning.trim_ascii()),* }
+            }
+
+            /// Whether a guard or a gate refused (the command line ends with 3), or something failed (1).
+            pub const fn refusal(self) -> Refusal {
+                match self { $(Self::$name => Refusal::$refusal),* }
+            }
+
+            /// Seconds after which a repeat can succeed without anyone's doing: the `Retry-After` of the answer.
+            pub const fn retry_after_seconds(self) -> Option<u64> {
+                match self { $(Self::$name => $retry),* }
+            }
         }
     };
 }
 
+/// Why a request was not carried out, in the two classes that scripts tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// A kill, a plan that no longer holds, a role, a policy or a state forbids it.
+    Guard,
+    /// The request is wrong, or something broke.
+    Failure,
+}
+
 codes! {
-    /// The body is no JSON, or not UTF-8.
-    ParseError = "PARSE_ERROR", 400, "The request cannot be parsed";
-    /// A header or query parameter is malformed.
-    BadRequest = "BAD_REQUEST", 400, "The request is malformed";
-    /// No key, or one that is not valid.
-    Unauthenticated = "UNAUTHENTICATED", 401, "A valid key is needed";
-    /// The key's role or environments do not allow it.
-    Forbidden = "FORBIDDEN", 403, "The key may not do this";
+    /// The body is not JSON, or not UTF-8.
+    ParseError = "PARSE_ERROR", 400, Failure, None, "The request cannot be parsed";
+    /// A header or query parameter is malformed; `errors` names it.
+    BadRequest = "BAD_REQUEST", 400, Failure, None, "A header or query parameter is malformed";
+    /// No key was sent, or it is not valid.
+    Unauthenticated = "UNAUTHENTICATED", 401, Failure, None, "A valid key is required";
+    /// The key's role or environments do not allow it; `roles` lists the roles that may.
+    Forbidden = "FORBIDDEN", 403, Guard, None, "This key is not allowed to do this";
     /// The environment does not exist.
-    EnvironmentNotFound = "ENVIRONMENT_NOT_FOUND", 404, "There is no such environment";
-    /// The flag does not exist.
-    FlagNotFound = "FLAG_NOT_FOUND", 404, "There is no such flag";
-    /// The thing does not exist.
-    NotFound = "NOT_FOUND", 404, "There is no such thing";
-    /// The path exists, the method does not.
-    MethodNotAllowed = "METHOD_NOT_ALLOWED", 405, "The method is not allowed here";
-    /// `If-Match` names an older state.
-    StaleRevision = "STALE_REVISION", 409, "It has changed since you read it";
-    /// A kill stands in the way.
-    FlagKilled = "FLAG_KILLED", 409, "The flag is killed";
-    /// The plan no longer describes what would happen.
-    PlanStale = "PLAN_STALE", 409, "The world has moved since the plan";
-    /// What a proposal would do is no longer what was shown.
-    ProposalStale = "PROPOSAL_STALE", 409, "The world has moved since it was proposed";
-    /// A second person is needed, and a proposal cannot say what was asked.
-    SecondPersonNeeded = "SECOND_PERSON_NEEDED", 409, "A second person is needed";
-    /// Another file set, or nobody, owns what a file set would change.
-    OtherOwner = "OTHER_OWNER", 409, "It belongs to somebody else";
-    /// Changes can no longer join the release.
-    ReleaseFinished = "RELEASE_FINISHED", 409, "The release is finished";
-    /// No checkpoint is known to be good.
-    NoKnownGood = "NO_KNOWN_GOOD", 409, "Nothing is vouched for";
-    /// A one-way door stands in the way of going back.
-    OneWayDoor = "ONE_WAY_DOOR", 409, "Going back does not undo everything";
-    /// A check that must pass before has failed.
-    CheckFailed = "CHECK_FAILED", 409, "A check failed";
-    /// Another rollback of the same flags is under way.
-    RollbackUnderWay = "ROLLBACK_UNDER_WAY", 409, "Another rollback is under way";
-    /// It cannot be done in the state that the thing is in.
-    WrongState = "WRONG_STATE", 409, "It is not in a state for that";
-    /// The environment is protected, and the release does not say what it must.
-    Protected = "PROTECTED", 422, "The environment is protected";
-    /// There is nothing in the scope.
-    EmptyScope = "EMPTY_SCOPE", 422, "There is nothing in this scope";
-    /// Rules cannot say it.
-    CannotExpress = "CANNOT_EXPRESS", 422, "Rules cannot say this";
-    /// It is there already.
-    AlreadyExists = "ALREADY_EXISTS", 409, "It exists already";
+    EnvironmentNotFound = "ENVIRONMENT_NOT_FOUND", 404, Failure, None, "Environment not found";
+    /// The flag does not exist in this environment.
+    FlagNotFound = "FLAG_NOT_FOUND", 404, Failure, None, "Flag not found";
+    /// Nothing exists under this path or id.
+    NotFound = "NOT_FOUND", 404, Failure, None, "Not found";
+    /// The path exists, but not with this method.
+    MethodNotAllowed = "METHOD_NOT_ALLOWED", 405, Failure, None, "This path does not support the method";
+    /// `If-Match` names an older state; `current` is the state now.
+    StaleRevision = "STALE_REVISION", 409, Guard, None, "It has changed since you read it";
+    /// A kill forbids the change; `kill` names it.
+    FlagKilled = "FLAG_KILLED", 409, Guard, None, "The flag is killed";
+    /// The plan no longer describes what would happen; `plan` is the hash of what would happen now.
+    PlanStale = "PLAN_STALE", 409, Guard, None, "Something has changed since the plan";
+    /// What the proposal would change is no longer what was shown.
+    ProposalStale = "PROPOSAL_STALE", 409, Guard, None, "Something has changed since the proposal";
+    /// A second person is needed, and the request cannot be kept as a proposal.
+    SecondPersonNeeded = "SECOND_PERSON_NEEDED", 409, Guard, None, "A second person has to approve this";
+    /// Another file set owns the flag or segment that a file would change, or none does.
+    OtherOwner = "OTHER_OWNER", 409, Guard, None, "Another file set owns it";
+    /// The release is finished: changes can no longer join it.
+    ReleaseFinished = "RELEASE_FINISHED", 409, Guard, None, "The release is finished";
+    /// No checkpoint is known-good.
+    NoKnownGood = "NO_KNOWN_GOOD", 409, Guard, None, "There is no known-good checkpoint";
+    /// Going back through a one-way door needs the flag's name in the request.
+    OneWayDoor = "ONE_WAY_DOOR", 409, Guard, None, "Going back would not undo everything";
+    /// A check that must pass beforehand has failed.
+    CheckFailed = "CHECK_FAILED", 409, Guard, None, "A check failed";
+    /// Another rollback of the same flags is in progress.
+    RollbackUnderWay = "ROLLBACK_UNDER_WAY", 409, Guard, None, "Another rollback is in progress";
+    /// The resource is in a state that does not allow it.
+    WrongState = "WRONG_STATE", 409, Guard, None, "Not possible in its current state";
+    /// The environment is protected, and the release lacks what protection requires.
+    Protected = "PROTECTED", 422, Guard, None, "The environment is protected";
+    /// Nothing matches the scope.
+    EmptyScope = "EMPTY_SCOPE", 422, Failure, None, "Nothing matches this scope";
+    /// Rules cannot express the requested state.
+    CannotExpress = "CANNOT_EXPRESS", 422, Guard, None, "Rules cannot express this";
+    /// It already exists; nothing was changed.
+    AlreadyExists = "ALREADY_EXISTS", 409, Failure, None, "It already exists";
     /// Something else refers to it.
-    InUse = "IN_USE", 409, "It is still in use";
+    InUse = "IN_USE", 409, Failure, None, "It is still in use";
     /// The body is larger than allowed.
-    TooLarge = "TOO_LARGE", 413, "The request is too large";
-    /// The body is of the wrong kind.
-    UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", 415, "The body has the wrong content type";
+    TooLarge = "TOO_LARGE", 413, Failure, None, "The request is too large";
+    /// The body's content type is not supported.
+    UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", 415, Failure, None, "The Content-Type is not supported";
     /// Fields are wrong; `errors` names each.
-    Invalid = "INVALID", 422, "The request is not valid";
-    /// A reason is needed.
-    ReasonRequired = "REASON_REQUIRED", 422, "A reason is needed";
-    /// The idempotency key was used for another request.
-    IdempotencyMismatch = "IDEMPOTENCY_MISMATCH", 422, "The Idempotency-Key was used for another request";
-    /// Too many requests.
-    RateLimited = "RATE_LIMITED", 429, "Too many requests";
-    /// The fault is the server's.
-    Internal = "INTERNAL", 500, "The server failed";
+    Invalid = "INVALID", 422, Failure, None, "The request is not valid";
+    /// This change needs a reason.
+    ReasonRequired = "REASON_REQUIRED", 422, Failure, None, "A reason is required";
+    /// The idempotency key was used for a different request within 24 hours.
+    IdempotencyMismatch = "IDEMPOTENCY_MISMATCH", 422, Failure, None, "The Idempotency-Key was used for a different request";
+    /// The key sends too many requests; `Retry-After` says how long to wait.
+    RateLimited = "RATE_LIMITED", 429, Failure, None, "Too many requests";
+    /// The fault is the server's; `request_id` finds it in the log.
+    Internal = "INTERNAL", 500, Failure, None, "The server failed";
     /// The store cannot be reached; nothing was changed.
-    StoreUnavailable = "STORE_UNAVAILABLE", 503, "The store cannot be reached";
-    /// The store did not answer in time; whether the change was made is settled when it is back.
-    OutcomeUnknown = "OUTCOME_UNKNOWN", 503, "It is not known whether the change was made";
+    StoreUnavailable = "STORE_UNAVAILABLE", 503, Failure, Some(5), "The store cannot be reached";
+    /// The store did not answer in time; the outcome is settled when it is back, and the change is applied at most once.
+    OutcomeUnknown = "OUTCOME_UNKNOWN", 503, Failure, Some(5), "Whether the change was made is not known yet";
     /// The log is being re-seeded; try again in a moment.
-    Reseeding = "RESEEDING", 503, "The store is being filled again";
+    Reseeding = "RESEEDING", 503, Failure, Some(2), "The store is being re-seeded";
     /// This node is behind, was never hydrated, or is shutting down.
-    NotReady = "NOT_READY", 503, "This node is not ready";
+    NotReady = "NOT_READY", 503, Failure, Some(5), "This node is not ready";
 }
 
 /// A problem document: the body of every error, as `application/problem+json`.
