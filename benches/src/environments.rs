@@ -7,7 +7,7 @@ use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::change::EnvironmentRecord;
 use ripcord_proto::role::Role;
 use ripcord_server::clock::SystemClock;
-use ripcord_server::commit::{Author, ResponseBuilder};
+use ripcord_server::commit::{Author, Renderer};
 use ripcord_server::environment::{EnvironmentDeps, Environments, Orphans};
 use ripcord_server::store::Store;
 use ripcord_server::system::{SystemDraft, SystemOperation};
@@ -38,7 +38,7 @@ pub async fn start(store: Arc<dyn Store>) -> anyhow::Result<Environments> {
         reason: None,
         operations: vec![SystemOperation::CreateEnvironment(record)],
         call: None,
-        answer: ResponseBuilder::nothing(),
+        renderer: Renderer::default(),
     };
     environments.submit_system(draft).await?;
     Ok(environments)

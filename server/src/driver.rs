@@ -122,7 +122,7 @@ impl Drivers {
             reason: Some(format!("node {} drives what goes on by itself here", self.node)),
             ..Draft::new(environment.clone(), self.author(), vec![Operation::PutRecord(Arc::new(entry).into(), expected)])
         };
-        match self.environments.submit(draft).await {
+        match self.environments.commit(draft).await {
             Ok(_) => Some(Token(token)),
             Err(CommitError::RecordMoved(_) | CommitError::Exists { .. } | CommitError::NoRecord(_)) => None,
             Err(error) => {

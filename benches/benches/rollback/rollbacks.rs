@@ -9,22 +9,14 @@ use ripcord_proto::role::Role;
 use ripcord_proto::rollback::{Rollback, RollbackId, RollbackState, Scope};
 use ripcord_proto::table::{Entry, Member as _};
 use ripcord_proto::{Flag, FlagKey, Position, TargetName};
-use ripcord_server::commit::{Answer, Committed, Draft, Expected, Operation, ResponseBuilder};
+use ripcord_server::commit::{Applied, Draft, Expected, Operation};
 use ripcord_server::environment::Environments;
 use ripcord_server::http::ApiError;
 use ripcord_server::rollback::{self, Order, Prepared};
 
-fn answer() -> ResponseBuilder {
-    ResponseBuilder(Arc::new(|made| Answer {
-        status: 200,
-        body: rollback::answer_of(made).map_or_else(Box::default, |entry| entry.json().to_owned()),
-    }))
-}
-
 fn draft(asks: Vec<Operation>) -> anyhow::Result<Draft> {
     Ok(Draft {
         reason: Some("a bench".to_owned()),
-        answer: answer(),
         ..Draft::new(environments::production()?, environments::author(Role::Oncall), asks)
     })
 }
@@ -75,8 +67,9 @@ pub fn rollback_of(prepared: &Prepared) -> anyhow::Result<Draft> {
 }
 
 /// Nobody confirms here: the record is closed by hand, so that the next rollback is not refused.
-pub async fn ended(environments: &Environments, committed: &Committed) -> anyhow::Result<()> {
-    let made: Rollback = serde_json::from_str(committed.answer.body.get())?;
+pub async fn ended(environments: &Environments, applied: &Applied) -> anyhow::Result<()> {
+    let made = rollback::answer_of(applied).and_then(|entry| entry.value().ok()).cloned();
+    let made: Rollback = made.ok_or_else(|| anyhow::anyhow!("no rollback was committed"))?;
     let id: RollbackId = made.id.clone();
     let record = Rollback {
         state: RollbackState::Confirmed,

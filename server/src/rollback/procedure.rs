@@ -16,7 +16,7 @@ use super::progress::Progress;
 use super::says;
 use crate::commit::reversal::Reversal;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Approval, CommitError, Committed, Draft, Expected, KilledEdit, Operation};
+use crate::commit::{Applied, Approval, CommitError, Draft, Expected, KilledEdit, Operation};
 use crate::driver::Token;
 
 /// How long until a store that was away is tried again.
@@ -223,7 +223,7 @@ impl Procedure<'_> {
         }
     }
 
-    async fn submit(&self, reason: String, asks: Vec<Operation>, changes_served: KilledEdit) -> Result<Committed, CommitError> {
+    async fn submit(&self, reason: String, asks: Vec<Operation>, changes_served: KilledEdit) -> Result<Applied, CommitError> {
         let draft = Draft {
             reason: Some(reason),
             killed_edit: changes_served,
@@ -231,7 +231,7 @@ impl Procedure<'_> {
             approval: Approval::Agreed,
             ..Draft::new(self.environment.clone(), self.progress.drivers.author(), asks)
         };
-        self.progress.environments.submit(draft).await
+        self.progress.environments.commit(draft).await
     }
 
     async fn not_committed(&mut self, error: CommitError) {

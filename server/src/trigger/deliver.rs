@@ -271,7 +271,7 @@ impl Triggers {
             reason: Some(format!("trigger {} {phase}: {}", incident.trigger.name, incident.signal.summary)),
             ..crate::commit::Draft::new(incident.environment.clone(), incident.author(), vec![ask])
         };
-        self.inner.environments.submit(draft).await.map(drop)
+        self.inner.environments.commit(draft).await.map(drop)
     }
 }
 
