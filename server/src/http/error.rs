@@ -9,7 +9,7 @@ use ripcord_proto::commit::Recorded;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::{EnvironmentKey, Faults, ProposalId};
 
-use super::request_tracing::RequestId;
+use super::request_id::RequestId;
 use crate::commit::{CommitError, RenderedAnswer};
 use crate::store::StoreError;
 
