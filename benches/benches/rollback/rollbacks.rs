@@ -9,10 +9,9 @@ use ripcord_proto::role::Role;
 use ripcord_proto::rollback::{Rollback, RollbackId, RollbackState, Scope};
 use ripcord_proto::table::{Entry, Member as _};
 use ripcord_proto::{Flag, FlagKey, Position, TargetName};
-use ripcord_server::commit::{Applied, Draft, Expected, Operation};
-use ripcord_server::environment::Environments;
-use ripcord_server::http::ApiError;
-use ripcord_server::rollback::{self, PreparedRollback, RollbackSpec};
+use ripcord_server::bench::{
+    Answer, ApiError, Committed, Draft, Environments, Expected, Operation, PreparedRollback, ResponseBuilder, RollbackSpec, answer_of, prepare,
+};
 
 fn draft(asks: Vec<Operation>) -> anyhow::Result<Draft> {
     Ok(Draft {
@@ -57,7 +56,7 @@ pub fn order(to: TargetName, scope: Scope) -> RollbackSpec {
 
 /// The order made ready.
 pub async fn prepared(environments: &Environments, order: &RollbackSpec) -> anyhow::Result<PreparedRollback> {
-    let prepared = rollback::prepare(environments, &environments::production()?, &environments::author(Role::Oncall), order).await;
+    let prepared = prepare(environments, &environments::production()?, &environments::author(Role::Oncall), order).await;
     prepared.map_err(|error| anyhow::anyhow!("{:?}", ApiError::from(error)))
 }
 
