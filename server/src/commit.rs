@@ -29,7 +29,7 @@ pub(crate) mod traits;
 mod validate;
 pub(crate) mod writer;
 
-pub use self::draft::{Approval, Author, Draft, Expected, GivenApproval, KilledEdit, Operation, Precheck, PrecheckFn, Precondition};
+pub use self::draft::{Approval, Author, Draft, Expected, GivenApproval, KilledEdit, Operation, Precheck, Precondition};
 pub(crate) use self::dry_run::plan_of;
 pub use self::error::{CommitError, ErrorKind};
 pub use self::idempotency::{IdempotentCall, RenderedAnswer, Renderer};

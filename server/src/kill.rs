@@ -22,4 +22,4 @@ mod tests;
 
 pub use self::order::{KillDurability, KillInForce, KillOrder, KillOutcome, RestoreOutcome};
 pub use self::provisional::overlay_from;
-pub use self::service::{Kills, PATIENCE};
+pub use self::service::Kills;

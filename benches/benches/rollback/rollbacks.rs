@@ -10,7 +10,7 @@ use ripcord_proto::rollback::{Rollback, RollbackId, RollbackState, Scope};
 use ripcord_proto::table::{Entry, Member as _};
 use ripcord_proto::{Flag, FlagKey, Position, TargetName};
 use ripcord_server::bench::{
-    Answer, ApiError, Committed, Draft, Environments, Expected, Operation, PreparedRollback, ResponseBuilder, RollbackSpec, answer_of, prepare,
+    ApiError, Applied, Draft, Environments, Expected, Operation, PreparedRollback, RollbackSpec, answer_of, prepare,
 };
 
 fn draft(asks: Vec<Operation>) -> anyhow::Result<Draft> {
@@ -67,7 +67,7 @@ pub fn rollback_of(prepared: &PreparedRollback) -> anyhow::Result<Draft> {
 
 /// Nobody confirms here: the record is closed by hand, so that the next rollback is not refused.
 pub async fn ended(environments: &Environments, applied: &Applied) -> anyhow::Result<()> {
-    let made = rollback::answer_of(applied).and_then(|entry| entry.value().ok()).cloned();
+    let made = answer_of(applied).and_then(|entry| entry.value().ok()).cloned();
     let made: Rollback = made.ok_or_else(|| anyhow::anyhow!("no rollback was committed"))?;
     let id: RollbackId = made.id.clone();
     let record = Rollback {

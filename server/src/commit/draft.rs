@@ -222,7 +222,7 @@ pub struct Precheck {
 }
 
 /// From the state that a commit finds to the operations, or why there are none.
-pub type PrecheckFn = dyn Fn(&EnvironmentState) -> Result<Vec<Operation>, CommitError> + Send + Sync;
+type PrecheckFn = dyn Fn(&EnvironmentState) -> Result<Vec<Operation>, CommitError> + Send + Sync;
 
 impl Precheck {
     /// The operations that `decision` finds.

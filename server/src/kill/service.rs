@@ -19,7 +19,7 @@ use crate::store::journal::Journal;
 const NEEDS_THE_STORE: &str = "a restore needs a second person here, and a proposal needs the store";
 
 /// How long a kill waits for the store before it takes effect without it.
-pub const PATIENCE: Duration = Duration::from_millis(250);
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// The room of kills. Cheap to clone.
 #[derive(Debug, Clone)]
