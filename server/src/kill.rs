@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A kill crosses six types from request to reply: `KillRequest` (the body), [`KillOrder`], [`crate::commit::Draft`],
-//! [`crate::commit::Applied`], [`KillInForce`], `KillAnswer` (the body of the reply).
+//! [`crate::commit::Applied`], [`KillInForce`], `KillResponse` (the body of the reply).
 //!
 //! A provisional kill has an id and no revision. The same id enters the log at most once, whoever merges it first: the writer
 //! that still had the order, this room, or a peer. What the journal holds is the truth of this node over restarts.

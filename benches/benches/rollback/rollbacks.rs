@@ -6,12 +6,10 @@ use std::sync::Arc;
 use ripcord_benches::environments;
 use ripcord_proto::record::Record;
 use ripcord_proto::role::Role;
-use ripcord_proto::rollback::{Rollback, RollbackId, RollbackState, Scope};
-use ripcord_proto::table::{Entry, Member as _};
+use ripcord_proto::rollback::{Rollback, RollbackId, RollbackScope, RollbackState};
+use ripcord_proto::table::{Entity as _, Entry};
 use ripcord_proto::{Flag, FlagKey, Position, TargetName};
-use ripcord_server::bench::{
-    ApiError, Applied, Draft, Environments, Expected, Operation, PreparedRollback, RollbackSpec, answer_of, prepare,
-};
+use ripcord_server::bench::{ApiError, Applied, Draft, Environments, Expected, Operation, PreparedRollback, RollbackSpec, answer_of, prepare};
 
 fn draft(asks: Vec<Operation>) -> anyhow::Result<Draft> {
     Ok(Draft {
@@ -40,7 +38,7 @@ pub async fn put(environments: &Environments, flags: Range<usize>, version: usiz
 }
 
 /// An order for a rollback.
-pub fn order(to: TargetName, scope: Scope) -> RollbackSpec {
+pub fn order(to: TargetName, scope: RollbackScope) -> RollbackSpec {
     RollbackSpec {
         to: Some(to),
         scope,

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use ripcord_proto::actor::{Actor, Origin};
-use ripcord_proto::commit::{Approved, Recorded};
+use ripcord_proto::commit::{CommitApproval, Recorded};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::ping::PingId;
-use ripcord_proto::proposal::Asked;
+use ripcord_proto::proposal::ProposedOperation;
 use ripcord_proto::record::{Record, RecordKey};
-use ripcord_proto::rollout::Word;
+use ripcord_proto::rollout::Attribution;
 use ripcord_proto::settings::Settings;
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Kill, KillId, Position, ProposalId, ReleaseName, Segment, SegmentKey};
 
@@ -197,14 +197,14 @@ pub struct GivenApproval {
     /// The proposal that was approved.
     pub proposal: ProposalId,
     /// Who approved it, when and why.
-    pub word: Word,
+    pub word: Attribution,
 }
 
 impl Approval {
     /// As the commit names it.
-    pub(super) fn named(&self) -> Option<Approved> {
+    pub(super) fn named(&self) -> Option<CommitApproval> {
         match self {
-            Self::Given(given) => Some(Approved {
+            Self::Given(given) => Some(CommitApproval {
                 by: given.word.by.clone(),
                 proposal: given.proposal.clone(),
             }),
@@ -218,7 +218,7 @@ impl Approval {
 pub struct Precheck {
     decision: Arc<PrecheckFn>,
     /// What a proposal keeps of it; `None` if no proposal can hold it.
-    asked: Option<Asked>,
+    asked: Option<ProposedOperation>,
 }
 
 /// From the state that a commit finds to the operations, or why there are none.
@@ -235,7 +235,7 @@ impl Precheck {
 
     /// The same, which a proposal keeps as `asked`.
     #[must_use]
-    pub fn kept_as(self, asked: Asked) -> Self {
+    pub fn kept_as(self, asked: ProposedOperation) -> Self {
         Self { asked: Some(asked), ..self }
     }
 
@@ -243,7 +243,7 @@ impl Precheck {
         (self.decision)(state)
     }
 
-    pub(super) const fn asked(&self) -> Option<&Asked> {
+    pub(super) const fn asked(&self) -> Option<&ProposedOperation> {
         self.asked.as_ref()
     }
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use ripcord_proto::commit::Recorded;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::fault::Faults;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::proposal::Proposal;
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::table::Entry;
+use ripcord_proto::validation::ValidationErrors;
 use ripcord_proto::{EnvironmentKey, FlagKey, Kill, KillId, Position, ReleaseName, SegmentKey};
 
 /// Why nothing was committed.
@@ -67,7 +67,7 @@ pub enum CommitError {
     },
     /// It would leave the environment in a state that is not valid.
     #[error("{0}")]
-    Invalid(Faults),
+    Invalid(ValidationErrors),
     /// A kill stands in the way.
     #[error("flag {flag} is killed by {}: {why}", kill.id)]
     Killed {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use ripcord_proto::ReleaseName;
-use ripcord_proto::commit::{Approved, Commit, Recorded, Sealed};
+use ripcord_proto::commit::{Commit, CommitApproval, Recorded, Sealed};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::proposal::Proposal;
 use ripcord_proto::table::Entry;
@@ -26,7 +26,7 @@ pub(crate) trait LogDraft: Send + 'static {
         None
     }
     /// The second person's approval of it.
-    fn approved(&self) -> Option<Approved> {
+    fn approved(&self) -> Option<CommitApproval> {
         None
     }
     /// The idempotent call that it is.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ripcord_proto::policy::Guarded;
+use ripcord_proto::policy::GuardedOperation;
 use ripcord_proto::{EnvironmentKey, Kill, KillId};
 use tokio::sync::Notify;
 
@@ -92,7 +92,7 @@ impl Kills {
             }
             if self.merge_one(&environment, &id).await.is_err() {
                 let policy = self.inner.environments.state(&environment)?.records.policy();
-                if policy.second_person.contains(&Guarded::Restore) {
+                if policy.second_person.contains(&GuardedOperation::Restore) {
                     return Err(CommitError::Unavailable(NEEDS_THE_STORE.to_owned()));
                 }
                 return self.withdraw(&environment, &id).map(RestoreOutcome::Withdrawn);

@@ -1,7 +1,7 @@
 //! What a draft would do, as the approval of it sees it.
 
 use ripcord_proto::change::Change;
-use ripcord_proto::references::Touched;
+use ripcord_proto::references::TouchedKeys;
 
 use super::super::draft::Draft;
 use super::super::state::EnvironmentState;
@@ -12,6 +12,6 @@ pub(in crate::commit) struct Effect<'a> {
     pub(in crate::commit) draft: &'a Draft,
     pub(in crate::commit) before: &'a EnvironmentState,
     pub(in crate::commit) after: &'a EnvironmentState,
-    pub(in crate::commit) touched: &'a Touched,
+    pub(in crate::commit) touched: &'a TouchedKeys,
     pub(in crate::commit) changes: &'a [Change],
 }
