@@ -129,7 +129,7 @@ impl Crate {
     }
 }
 
-/// All modules that `start` imports, directly or by way of others. The crate's root is left out: it only declares the modules.
+/// All modules that `start` imports, directly or by way of others.
 fn reached_from<'a>(start: &'a [String], imports: &BTreeMap<&'a [String], BTreeSet<&'a [String]>>) -> BTreeSet<&'a [String]> {
     let (mut reached, mut waiting) = (BTreeSet::new(), vec![start]);
     while let Some(module) = waiting.pop() {
