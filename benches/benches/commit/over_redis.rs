@@ -14,7 +14,7 @@ use ripcord_benches::environments::attach;
 
 use crate::drafts::{draft_of, put, start};
 use crate::statistics::{micros, p50, p99};
-use crate::{BLOCK, BLOCKS, timed};
+use crate::timed::{BLOCK, BLOCKS, timed};
 
 /// The rows of a Redis with this durability; none where it is not installed.
 pub async fn rows(directory: &Path, durability: Durability) -> anyhow::Result<Vec<Row>> {
