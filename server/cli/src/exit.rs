@@ -224,7 +224,7 @@ fn next_step(problem: &Problem) -> Option<&'static str> {
         }
         Code::EnvironmentNotFound => Some("`ripcord env list` shows the environments; name one with --env or RIPCORD_ENV."),
         Code::FlagNotFound => Some("`ripcord flags list` shows the flags.").filter(|_| !said("ripcord flags list")),
-        Code::FlagKilled => Some("Here that is --changes-served.").filter(|_| said("changes_served")),
+        Code::FlagKilled => Some("On the command line: --allow-killed-edit.").filter(|_| said("changes_served")),
         Code::ReasonRequired => Some("Say why with --reason \"…\"; it goes into the log."),
         Code::OtherOwner => Some("Leave it out of the files, or take it over with --adopt."),
         Code::PlanStale => Some("Look at `ripcord plan` again, then apply with its new hash.").filter(|_| !said("ripcord rollback plan")),

@@ -16,7 +16,7 @@ pub(crate) struct Act {
     /// The rollout's id
     #[arg(value_name = "ROLLOUT_ID")]
     id: RolloutId,
-    /// Why; it goes into the log
+    /// Reason, recorded in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }

@@ -151,7 +151,7 @@ impl Node {
     /// Waits until it is ready.
     async fn ready(&mut self, address: SocketAddr) -> Result<(), Failure> {
         let client = Client::new(Target {
-            server: format!("http://{address}"),
+            server: format!("http://{address}"), alternatives: Vec::new(),
             server_from: From::Local,
             key: None,
             key_from: From::Local,
