@@ -15,7 +15,7 @@ use ripcord_proto::delta::{Delta, Urgency};
 use ripcord_proto::frame::encode_delta;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Position, Snapshot};
-use ripcord_sdk::{Client, Context, Counting};
+use ripcord_sdk::{Client, Context, Reporting};
 use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio_tungstenite::tungstenite::Message;
@@ -31,8 +31,8 @@ const CHANGES: usize = 400;
 
 fn main() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut served = SocketClient::start(&runtime, environment()?, Counting::Off)?;
-    let counted = SocketClient::start(&runtime, environment()?, Counting::Every(Duration::from_secs(10)))?;
+    let mut served = SocketClient::start(&runtime, environment()?, Reporting::Off)?;
+    let counted = SocketClient::start(&runtime, environment()?, Reporting::Every(Duration::from_secs(10)))?;
     let mut rows = evaluations(&served.client, &counted.client);
     rows.extend(changes(&runtime, &mut served)?);
     print("client", &rows);

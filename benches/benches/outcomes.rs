@@ -14,7 +14,7 @@ use ripcord_benches::socket_client::SocketClient;
 use ripcord_benches::subprocess::{ServerProcess, is_role};
 use ripcord_benches::table::{Row, print};
 use ripcord_benches::workload;
-use ripcord_sdk::{Context, Counting, Outcome};
+use ripcord_sdk::{Context, Outcome, Reporting};
 use serde_json::{Value, json};
 
 #[global_allocator]
@@ -39,7 +39,7 @@ fn main() -> anyhow::Result<()> {
 
 fn in_the_application() -> anyhow::Result<Vec<Row>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let served = SocketClient::start(&runtime, workload::snapshot(1_000)?, Counting::Every(Duration::from_mins(10)))?;
+    let served = SocketClient::start(&runtime, workload::snapshot(1_000)?, Reporting::Every(Duration::from_mins(10)))?;
     let answer = served.client.bool_detail(workload::PLAIN, &Context::new("user-1"), false);
     let outcomes = [
         ("Outcome::Success", Outcome::Success),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::SinkExt as _;
 use ripcord_proto::Snapshot;
 use ripcord_proto::frame::{Overlay, encode_snapshot};
-use ripcord_sdk::{Client, Counting};
+use ripcord_sdk::{Client, Reporting};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio_tungstenite::WebSocketStream;
@@ -24,12 +24,15 @@ pub struct SocketClient {
 
 impl SocketClient {
     /// Starts a client and sends it `snapshot`.
-    pub fn start(runtime: &Runtime, snapshot: Snapshot, counting: Counting) -> anyhow::Result<Self> {
+    pub fn start(runtime: &Runtime, snapshot: Snapshot, reporting: Reporting) -> anyhow::Result<Self> {
         let frame = encode_snapshot(&snapshot, &snapshot.content_hash(), &Overlay::default())?;
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await?;
             let address = format!("http://{}", listener.local_addr()?);
-            let client = Client::builder(&address, "rc_sdk_bench").environment("production").counting(counting).start()?;
+            let client = Client::builder(&address, "rc_sdk_bench")
+                .environment("production")
+                .reporting(reporting)
+                .start()?;
             let (socket, _) = listener.accept().await?;
             socket.set_nodelay(true)?;
             let mut stream = tokio_tungstenite::accept_async(socket).await?;

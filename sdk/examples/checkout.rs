@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
             Some(now) = status.next() => {
                 if now.state != state {
-                    let why = now.trouble.map(|trouble| format!(": {trouble}")).unwrap_or_default();
+                    let why = now.error.map(|error| format!(": {error}")).unwrap_or_default();
                     println!("-- {state} -> {}{why}", now.state);
                     state = now.state;
                 }

@@ -1,39 +1,61 @@
-//! The evaluation engine: a snapshot compiled into a form built for reading, and the reading of it.
+//! The evaluation engine: compiles a snapshot into a form made for reading, and evaluates flags from it.
 //!
-//! It does no I/O, reads no clock, takes no lock, and an evaluation allocates nothing (imported JSONLogic rules aside, which
-//! work in a scratch arena). [`Compiled`] is immutable and `Send + Sync`: whoever holds one answers from one revision.
+//! It does no I/O, reads no clock and takes no lock, and an evaluation allocates nothing. (Imported JSONLogic rules work in a
+//! scratch arena of their thread.) [`Compiled`] is immutable, `Send` and `Sync`, and always answers from one revision.
 //!
 //! ```text
-//! Snapshot ──► Compiled::new ──► evaluate(key, &Context, Unheard) ──► Evaluation ──► boolean(), string(), … or detail()
-//!   delta ───► Compiled::update   recompiles what was touched, shares the rest
+//! Snapshot ──► Compiled::new ──► evaluate(key, &Context, SinceContact) ──► Evaluation ──► boolean(), string(), reason(), …
+//!   delta ───► Compiled::update   compiles what changed and shares the rest
 //! ```
 //!
-//! The order of an evaluation is the one that the design fixes: unknown, killed, lease run out, disabled, cannot be compiled,
-//! prerequisites, rules in order, default.
+//! An evaluation checks, in this order: unknown flag, kill, expired lease, disabled, cannot be compiled, prerequisites, rules,
+//! default.
+//!
+//! ```
+//! use ripcord_sdk::engine::{Compiled, Context, Reason, SinceContact};
+//! use ripcord_sdk::{EnvironmentKey, Snapshot};
+//!
+//! let compiled = Compiled::new(&Snapshot::empty(EnvironmentKey::new("production")?));
+//! let evaluation = compiled.evaluate("checkout-v2", &Context::new("user-42"), SinceContact::FRESH);
+//! assert_eq!(evaluation.reason().as_str(), "ERROR");
+//! assert_eq!(evaluation.boolean(), Ok(None), "the caller's default");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Parts that can be left out
+//!
+//! Without the features `jsonlogic`, `regex` or `networks`, a flag or segment that uses JSONLogic, `matches` or `in_cidr` cannot be
+//! compiled. It is treated like any other flag that cannot be compiled: it serves the caller's default with
+//! [`ErrorCode::ParseError`], a kill or an expired lease still forces its safe variant, all other flags work, and
+//! [`Compiled::issues`] names it and the feature that it needs.
 
 mod bucket;
 mod compile;
 mod condition;
 mod context;
-mod detail;
+mod decision;
 mod evaluate;
 mod explain;
 mod flag;
 mod jsonlogic;
 mod network;
-mod outcome;
 mod path;
+mod pattern;
+mod reason;
+mod scalar_text;
+mod scope;
+mod short_str;
+mod since_contact;
 mod split;
-mod text;
 mod version;
-mod word;
 
 #[cfg(test)]
 mod tests;
 
-pub use compile::{Compiled, Problem};
+pub use compile::{CompileIssue, Compiled};
 pub use context::{Attribute, Context};
-pub use detail::{Detail, ErrorCode, Reason, RuleRef, TypeMismatch, Unheard};
 pub use evaluate::Evaluation;
-pub use explain::{Explanation, Saw, Step};
+pub use explain::{ConditionTrace, Explanation, ExplanationStep, SplitTrace};
 pub use flag::CompiledFlag;
+pub use reason::{ErrorCode, Reason, RuleRef, TypeMismatch};
+pub use since_contact::SinceContact;

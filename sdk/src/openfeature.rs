@@ -15,12 +15,11 @@
 //! # }
 //! ```
 //!
-//! OpenFeature's Rust interface hands a provider no default: where a flag leaves its value to the caller's own default, an error
-//! says so, and the caller's `unwrap_or` is that default. It has neither events nor tracking yet; [`Provider::on_event`] and
-//! [`Provider::track`] are ours.
+//! OpenFeature's Rust interface does not pass the caller's default to a provider. If a flag leaves its value to the caller's default,
+//! the result is an error that says so, and the caller's `unwrap_or` is the default. The interface has neither events nor tracking
+//! yet; [`Provider::on_event`] and [`Provider::track`] are specific to this provider.
 //!
-//! Every evaluation is also a `tracing` event, `feature_flag.evaluation`, with the attributes that OpenTelemetry's conventions for
-//! feature flags name, for whoever exports events as log records, or the spans that they stand in.
+//! Every evaluation is also a `tracing` event, [`EVENT_TARGET`], with the attributes of OpenTelemetry's conventions for feature flags.
 
 mod context;
 mod event;
@@ -34,43 +33,43 @@ use open_feature::provider::{FeatureProvider, ProviderMetadata, ProviderStatus, 
 use open_feature::{EvaluationContext, EvaluationError, EvaluationErrorCode, EvaluationReason, EvaluationResult, FlagMetadata, StructValue, Value};
 
 pub use self::event::{Event, Events};
+use crate::client::{Client, Detail, Outcome, Source, State};
 use crate::engine::{Context, ErrorCode, Reason};
-use crate::{Answer, Client, Outcome, Source, State};
 
-/// The name and the target of the `tracing` event that every evaluation is, at level `DEBUG`.
+/// The name and target of the `tracing` event for each evaluation. Its level is `DEBUG`.
 pub const EVENT_TARGET: &str = "feature_flag.evaluation";
-/// What the provider is called.
+/// The name of the provider.
 const NAME: &str = "ripcord";
-/// The member of an answer's metadata that names the kill which forces it.
+/// The member of the flag metadata that names the kill which forces the value.
 const KILL: &str = "ripcord.kill";
-/// The member of an answer's metadata that says what answered, as `epoch:revision`.
+/// The member of the flag metadata with the position that was evaluated, as `epoch:revision`.
 const REVISION: &str = "ripcord.revision";
-/// How long a start waits for the server, unless told otherwise.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the initialisation waits for the server by default.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The provider. It shares its client with whoever else holds it.
+/// The provider, over a client that the application may also use directly.
 #[derive(Debug)]
 pub struct Provider {
     client: Client,
     metadata: ProviderMetadata,
-    patience: Duration,
+    timeout: Duration,
 }
 
 impl Provider {
-    /// Over a client that was started.
+    /// A provider over a started client.
     pub fn new(client: Client) -> Self {
         Self {
             client,
             metadata: ProviderMetadata::new(NAME),
-            patience: PATIENCE,
+            timeout: TIMEOUT,
         }
     }
 
-    /// With another patience: how long its initialisation waits for the server. After that it is used all the same, and answers
-    /// once there is something to answer from.
+    /// How long the initialisation waits for the server; 5 seconds by default. After that the provider is used anyway, and serves values as
+    /// soon as there is data.
     #[must_use]
-    pub fn with_patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
@@ -79,12 +78,12 @@ impl Provider {
         &self.client
     }
 
-    /// Calls `listener` with every event of the provider, until the [`Events`] are dropped. It is called on threads of its own.
+    /// Calls `listener` with each event of the provider, until the [`Events`] are dropped. It is called on threads of its own.
     pub fn on_event(&self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Events {
         Events::of(&self.client, listener)
     }
 
-    /// Says how it went for somebody who was served a flag: OpenFeature's tracking, counted for the variant that is served now.
+    /// Reports how it went for a user who was served a flag. It is counted for the variant that the user would be served now.
     pub fn track(&self, flag: &str, context: &EvaluationContext, outcome: Outcome) {
         let members = context::members(context);
         self.client.track(flag, &Context::from_json(&members), outcome);
@@ -94,28 +93,28 @@ impl Provider {
         &self,
         key: &str,
         context: &EvaluationContext,
-        read: impl FnOnce(&Client, &Context<'_>) -> Answer<T>,
+        read: impl FnOnce(&Client, &Context<'_>) -> Detail<T>,
         convert: impl FnOnce(T) -> Option<V>,
     ) -> EvaluationResult<ResolutionDetails<V>> {
         let members = context::members(context);
-        let answer = read(&self.client, &Context::from_json(&members));
-        tell(key, context, &answer);
-        if let Some(error) = error_of(&answer) {
+        let detail = read(&self.client, &Context::from_json(&members));
+        trace(key, context, &detail);
+        if let Some(error) = error_of(&detail) {
             return Err(error);
         }
-        let metadata = metadata(&answer);
-        let value = convert(answer.value).ok_or_else(|| error(EvaluationErrorCode::TypeMismatch, "the value is of another type"))?;
+        let metadata = metadata(&detail);
+        let value = convert(detail.value).ok_or_else(|| error(EvaluationErrorCode::TypeMismatch, "the value has a different type"))?;
         Ok(ResolutionDetails {
             value,
-            variant: answer.variant.map(|variant| variant.to_string()),
-            reason: Some(reason_of(answer.reason)),
+            variant: detail.variant.map(|variant| variant.to_string()),
+            reason: Some(reason_of(detail.reason)),
             flag_metadata: Some(metadata),
         })
     }
 }
 
-/// The evaluation as OpenTelemetry's conventions spell it.
-fn tell<T>(key: &str, context: &EvaluationContext, answer: &Answer<T>) {
+/// Emits the event for one evaluation, in the terms of OpenTelemetry's conventions.
+fn trace<T>(key: &str, context: &EvaluationContext, detail: &Detail<T>) {
     tracing::event!(
         name: EVENT_TARGET,
         target: EVENT_TARGET,
@@ -123,10 +122,10 @@ fn tell<T>(key: &str, context: &EvaluationContext, answer: &Answer<T>) {
         feature_flag.key = key,
         feature_flag.provider.name = NAME,
         feature_flag.context.id = context.targeting_key.as_deref(),
-        feature_flag.result.variant = answer.variant.as_ref().map(AsRef::<str>::as_ref),
-        feature_flag.result.reason = %answer.reason.as_str().to_ascii_lowercase(),
-        feature_flag.version = answer.position.map(tracing::field::display),
-        error.type = answer.error().map(|code| code.as_str().to_ascii_lowercase()),
+        feature_flag.result.variant = detail.variant.as_ref().map(AsRef::<str>::as_ref),
+        feature_flag.result.reason = %detail.reason.as_str().to_ascii_lowercase(),
+        feature_flag.version = detail.position.map(tracing::field::display),
+        error.type = detail.error().map(|code| code.as_str().to_ascii_lowercase()),
     );
 }
 
@@ -137,23 +136,23 @@ fn error(code: EvaluationErrorCode, message: &str) -> EvaluationError {
     }
 }
 
-fn error_of<T>(answer: &Answer<T>) -> Option<EvaluationError> {
+fn error_of<T>(detail: &Detail<T>) -> Option<EvaluationError> {
     let own_default = |why: &str| {
         error(
             EvaluationErrorCode::General(why.to_owned()),
-            "the flag leaves its value to the caller's own default",
+            "the flag leaves its value to the caller's default",
         )
     };
-    match answer.reason {
+    match detail.reason {
         Reason::NotReady => Some(error(EvaluationErrorCode::ProviderNotReady, "there is no data yet")),
-        Reason::Error(ErrorCode::FlagNotFound) => Some(error(EvaluationErrorCode::FlagNotFound, "there is no flag of this key")),
-        Reason::Error(ErrorCode::TypeMismatch) => Some(error(EvaluationErrorCode::TypeMismatch, "the value is of another type")),
+        Reason::Error(ErrorCode::FlagNotFound) => Some(error(EvaluationErrorCode::FlagNotFound, "there is no flag with this key")),
+        Reason::Error(ErrorCode::TypeMismatch) => Some(error(EvaluationErrorCode::TypeMismatch, "the value has a different type")),
         Reason::Error(ErrorCode::ParseError) => Some(error(EvaluationErrorCode::ParseError, "the flag cannot be read")),
         Reason::Error(ErrorCode::General) => Some(error(
             EvaluationErrorCode::General("GENERAL".to_owned()),
-            "the flag's rule names no variant of it",
+            "the flag's rule does not name one of its variants",
         )),
-        reason if answer.variant.is_none() => Some(own_default(reason.as_str())),
+        reason if detail.variant.is_none() => Some(own_default(reason.as_str())),
         Reason::Static
         | Reason::Default
         | Reason::TargetingMatch
@@ -177,14 +176,14 @@ fn reason_of(reason: Reason) -> EvaluationReason {
     }
 }
 
-fn metadata<T>(answer: &Answer<T>) -> FlagMetadata {
-    let kill = answer.kill.as_ref().map(|kill| (KILL, kill.to_string()));
-    let revision = answer.position.map(|position| (REVISION, position.to_string()));
+fn metadata<T>(detail: &Detail<T>) -> FlagMetadata {
+    let kill = detail.kill.as_ref().map(|kill| (KILL, kill.to_string()));
+    let revision = detail.position.map(|position| (REVISION, position.to_string()));
     let told = kill.into_iter().chain(revision);
     told.fold(FlagMetadata::default(), |metadata, (name, value)| metadata.with_value(name, value))
 }
 
-/// A whole number that a double holds for certain.
+/// The integer, if the number has no fraction and a float holds it exactly.
 fn whole(number: f64) -> Option<i64> {
     #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and in range")]
     (number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_991.0).then_some(number as i64)
@@ -213,8 +212,8 @@ fn value_of(value: serde_json::Value) -> Option<Value> {
 #[async_trait::async_trait]
 impl FeatureProvider for Provider {
     async fn initialize(&mut self, _: &EvaluationContext) {
-        if let Err(not_ready) = self.client.ready_within(self.patience).await {
-            tracing::warn!(%not_ready, "the provider answers from what it has, and goes on trying");
+        if let Err(not_ready) = self.client.ready_within(self.timeout).await {
+            tracing::warn!(%not_ready, "the provider details from what it has, and goes on trying");
         }
     }
 

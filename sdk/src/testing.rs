@@ -1,4 +1,4 @@
-//! Clients for an application's own tests, fed by hand: no server, no thread, no clock.
+//! Clients for an application's own tests: no server, no thread, no clock. The test sets the flags.
 //!
 //! ```
 //! use ripcord_sdk::Context;
@@ -13,32 +13,39 @@
 //! # Ok::<(), ripcord_sdk::testing::TestError>(())
 //! ```
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use ripcord_proto::actor::Actor;
-use ripcord_proto::flags_file::FlagsFile;
-use ripcord_proto::table::{Entry, Member};
-use ripcord_proto::{EnvironmentKey, Faults, Flag, FlagKey, Kill, KillId, KillScope, Position, Segment, Snapshot};
+use ripcord_proto::table::{Entry, Member, Table};
+use ripcord_proto::{EnvironmentKey, Faults, Flag, FlagKey, Kill, KillId, KillScope, Position, Snapshot};
 use serde_json::{Map, Value, json};
 
-use crate::Client;
+use crate::client::{Client, FlagsFileError, snapshot_of};
 
 /// Why a flag could not be set.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TestError {
-    /// It is not valid.
-    #[error("{0}")]
-    Invalid(#[from] Faults),
-    /// It cannot be written as JSON.
-    #[error("{0}")]
+    /// The flag or its key is not valid. The error names each field.
+    #[error("invalid flag: {0}")]
+    Invalid(Faults),
+    /// The flag cannot be written as JSON.
+    #[error("the flag cannot be written as JSON")]
     Json(#[from] serde_json::Error),
 }
 
-/// A client without a server, and the hand that sets its flags. Each change is a revision of its own.
+/// A client without a server, with methods to set its flags. Each change is a revision of its own.
 #[derive(Debug)]
 pub struct TestClient {
     client: Client,
     snapshot: Mutex<Snapshot>,
+}
+
+impl From<Faults> for TestError {
+    fn from(errors: Faults) -> Self {
+        Self::Invalid(errors)
+    }
 }
 
 impl TestClient {
@@ -48,11 +55,15 @@ impl TestClient {
     }
 
     /// The flags of a flags file, YAML or JSON.
-    pub fn from_flags_file(text: &str) -> Result<Self, TestError> {
+    ///
+    /// # Errors
+    ///
+    /// [`FlagsFileError::Invalid`] if the file is not valid.
+    pub fn from_flags_file(text: &str) -> Result<Self, FlagsFileError> {
         snapshot_of(text).map(Self::from_snapshot)
     }
 
-    /// A given state.
+    /// The flags of a snapshot.
     pub fn from_snapshot(snapshot: Snapshot) -> Self {
         Self {
             client: Client::offline(snapshot.clone()),
@@ -60,18 +71,26 @@ impl TestClient {
         }
     }
 
-    /// The client, to be handed to what is tested.
+    /// The client, for the code under test.
     pub fn client(&self) -> Client {
         self.client.clone()
     }
 
-    /// Puts a flag as it stands in a flags file.
+    /// Sets a flag, written as in a flags file.
+    ///
+    /// # Errors
+    ///
+    /// [`TestError::Invalid`] if the key or the flag is not valid.
     pub fn put(&self, key: &str, flag: &Value) -> Result<(), TestError> {
         let (key, flag) = (FlagKey::new(key)?, Flag::from_value(flag)?);
         self.change(|snapshot, at| insert(&mut snapshot.flags, key, flag, at))
     }
 
-    /// A boolean flag that serves `value`; its safe variant is `false`.
+    /// Sets a boolean flag that serves `value`. Its safe variant is `false`.
+    ///
+    /// # Errors
+    ///
+    /// [`TestError::Invalid`] if the key is not valid.
     pub fn set_bool(&self, key: &str, value: bool) -> Result<(), TestError> {
         let served = if value { "on" } else { "off" };
         self.put(
@@ -80,17 +99,29 @@ impl TestClient {
         )
     }
 
-    /// A string flag that serves `value`; its safe variant is the caller's own default.
+    /// Sets a string flag that serves `value`. While killed it serves the caller's default.
+    ///
+    /// # Errors
+    ///
+    /// [`TestError::Invalid`] if the key is not valid.
     pub fn set_string(&self, key: &str, value: &str) -> Result<(), TestError> {
         self.set(key, &json!(value))
     }
 
-    /// A number flag that serves `value`; its safe variant is the caller's own default.
+    /// Sets a number flag that serves `value`. While killed it serves the caller's default.
+    ///
+    /// # Errors
+    ///
+    /// [`TestError::Invalid`] if the key or the number is not valid.
     pub fn set_number(&self, key: &str, value: f64) -> Result<(), TestError> {
         self.set(key, &json!(value))
     }
 
-    /// An object flag that serves `value`; its safe variant is the caller's own default.
+    /// Sets an object flag that serves `value`. While killed it serves the caller's default.
+    ///
+    /// # Errors
+    ///
+    /// [`TestError::Invalid`] if the key or the object is not valid.
     pub fn set_object(&self, key: &str, value: Map<String, Value>) -> Result<(), TestError> {
         self.set(key, &Value::Object(value))
     }
@@ -99,7 +130,11 @@ impl TestClient {
         self.put(key, &json!({"enabled": true, "variants": {"set": value}, "default": "set", "safe": null}))
     }
 
-    /// Takes a flag out.
+    /// Deletes a flag.
+    ///
+    /// # Errors
+    ///
+    /// None at present.
     pub fn remove(&self, key: &str) -> Result<(), TestError> {
         self.change(|snapshot, _| {
             snapshot.flags.remove(key);
@@ -107,7 +142,11 @@ impl TestClient {
         })
     }
 
-    /// Kills a flag: it serves its safe variant, whatever is set, until the kill is restored.
+    /// Kills a flag: it serves its safe variant until the kill is restored, whatever is set in the meantime.
+    ///
+    /// # Errors
+    ///
+    /// [`TestError::Invalid`] if the key is not valid.
     pub fn kill(&self, key: &str) -> Result<KillId, TestError> {
         let flag = FlagKey::new(key)?;
         let mut id = KillId::from_parts(0, 0);
@@ -127,6 +166,10 @@ impl TestClient {
     }
 
     /// Restores a kill.
+    ///
+    /// # Errors
+    ///
+    /// None at present.
     pub fn restore(&self, kill: &KillId) -> Result<(), TestError> {
         self.change(|snapshot, _| {
             snapshot.kills.remove(kill.as_str());
@@ -135,7 +178,7 @@ impl TestClient {
     }
 
     fn change(&self, change: impl FnOnce(&mut Snapshot, Position) -> Result<(), TestError>) -> Result<(), TestError> {
-        let mut snapshot: MutexGuard<'_, Snapshot> = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut snapshot = self.snapshot.lock();
         let mut next = snapshot.clone();
         next.position.revision = next.position.revision.next();
         let at = next.position;
@@ -152,34 +195,12 @@ impl Default for TestClient {
     }
 }
 
-impl Client {
-    /// A client without a server, which answers from a flags file (YAML or JSON) for good.
-    pub fn from_flags_file(text: &str) -> Result<Self, TestError> {
-        snapshot_of(text).map(Self::offline)
-    }
-}
-
-/// The state that a flags file describes.
-fn snapshot_of(text: &str) -> Result<Snapshot, TestError> {
-    let file = FlagsFile::parse(text)?;
-    let mut snapshot = Snapshot::empty(file.environment.unwrap_or_else(test_environment));
-    snapshot.position.revision = snapshot.position.revision.next();
-    let at = snapshot.position;
-    for (key, segment) in file.segments {
-        insert::<Segment>(&mut snapshot.segments, key, segment, at)?;
-    }
-    for (key, flag) in file.flags {
-        insert::<Flag>(&mut snapshot.flags, key, flag, at)?;
-    }
-    Ok(snapshot)
-}
-
-fn insert<M: Member>(table: &mut ripcord_proto::table::Table<M>, key: M::Key, value: M, at: Position) -> Result<(), TestError> {
+fn insert<M: Member>(table: &mut Table<M>, key: M::Key, value: M, at: Position) -> Result<(), TestError> {
     table.insert(Arc::new(Entry::new(key, value, at)?));
     Ok(())
 }
 
 fn test_environment() -> EnvironmentKey {
-    // The name is well-formed; there is no other way to say so than to check it.
+    // A key can only be made by checking it.
     EnvironmentKey::new("test").unwrap_or_else(|_| unreachable!("the name of the test environment is well-formed"))
 }

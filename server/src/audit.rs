@@ -3,7 +3,7 @@
 //! It reads what the store holds, not what memory makes of it, and proves chains by itself: a store that says that all is well
 //! is not believed.
 
-mod hands;
+mod change_history;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -13,7 +13,7 @@ use ripcord_proto::commit::Sealed;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::{Position, Revision, Sequence};
 
-pub use self::hands::{Hand, Hands, changed_by, hands};
+pub use self::change_history::{ChangeHistory, HistoryEntry, change_history, changed_by};
 pub use self::summary::summary;
 pub use self::verify::verify;
 use crate::store::{LogName, Store, StoreError};
@@ -25,7 +25,7 @@ const FIRST: usize = 16;
 
 /// A page of a log, newest first.
 #[derive(Debug)]
-pub struct Listed {
+pub struct LogPage {
     /// The entries.
     pub entries: Vec<Sealed>,
     /// Before which entry the next page begins; `None` = the log's first entry has been looked at.
@@ -33,7 +33,7 @@ pub struct Listed {
 }
 
 /// Up to `limit` entries before `before` that `takes` takes, newest first.
-pub async fn newest_first(store: &dyn Store, log: &LogName, before: Sequence, limit: usize, takes: impl Fn(&Sealed) -> bool) -> Result<Listed, StoreError> {
+pub async fn newest_first(store: &dyn Store, log: &LogName, before: Sequence, limit: usize, takes: impl Fn(&Sealed) -> bool) -> Result<LogPage, StoreError> {
     let mut entries = Vec::new();
     let (mut before, mut page) = (before, limit.saturating_add(1).clamp(FIRST, PAGE));
     while before.0 > 1 {
@@ -43,7 +43,7 @@ pub async fn newest_first(store: &dyn Store, log: &LogName, before: Sequence, li
         page = (2 * page).min(PAGE);
         for entry in read.into_iter().rev().filter(|entry| entry.commit.sequence < before) {
             if entries.len() == limit {
-                return Ok(Listed {
+                return Ok(LogPage {
                     entries,
                     next: Some(entry.commit.sequence.next()),
                 });
@@ -54,7 +54,7 @@ pub async fn newest_first(store: &dyn Store, log: &LogName, before: Sequence, li
         }
         before = after.next();
     }
-    Ok(Listed { entries, next: None })
+    Ok(LogPage { entries, next: None })
 }
 
 /// The commit that made `position`, and the digest of the entry before it. `head` is the log's last entry.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use ripcord_proto::check::{CheckOutcome, Probe, When};
 
-pub(crate) use self::body::{Found, look};
+pub(crate) use self::body::{BodyMatch, compare};
 use crate::clock::Clock;
 
 /// How long a connection may take; a shorter timeout of a check ends it sooner.

@@ -9,16 +9,16 @@
 //! nothing happens for long -> soak.rs decides -> vouching.rs: the environment vouches by itself
 //! ```
 
-mod keep;
+mod auto_vouch;
+mod commands;
 mod resolve;
-mod show;
 mod soak;
 #[cfg(test)]
 mod tests;
-mod vouching;
+mod view;
 
-pub use self::keep::{Taking, delete, judge, record, take};
-pub use self::resolve::{ResolveError, Resolved, resolve};
-pub use self::show::{distance, known_good, view};
-pub use self::soak::{Content, Soak, content, due};
-pub use self::vouching::Vouching;
+pub use self::auto_vouch::AutoVouch;
+pub use self::commands::{NewCheckpoint, delete, judge, record, take};
+pub use self::resolve::{ResolveError, ResolvedTarget, resolve};
+pub use self::soak::{ContentAge, Soak, content, due};
+pub use self::view::{distance, known_good, view};

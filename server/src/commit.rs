@@ -40,7 +40,7 @@ use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Kill, KillId, Position, Relea
 use serde_json::value::RawValue;
 
 pub use self::approval::Approval;
-pub use self::error::CommitError;
+pub use self::error::{CommitError, ErrorKind};
 use self::reversal::Reversal;
 use self::state::EnvironmentState;
 use self::traits::LogDraft;

@@ -10,8 +10,8 @@
 //! just that: a flag that was switched off at night. What a live rollout moves stays even then. Kills are no part of a flag, so
 //! no file can lift one.
 
-mod live;
 mod merge;
+mod rollout_rules;
 
 use std::sync::Arc;
 
@@ -35,11 +35,11 @@ use crate::commit::{CommitError, Expected, Operation, Precheck};
 
 /// What becomes of an environment by a file set.
 #[derive(Debug, Default)]
-pub struct Decision {
+pub struct FileSetDecision {
     /// What has to be asked, in order.
     pub asks: Vec<Operation>,
     /// What stays although the files say otherwise.
-    pub kept: Vec<Kept>,
+    pub kept: Vec<KeptDifference>,
     /// What the set takes over.
     pub adopted: Vec<Adopted>,
     /// How many flags and segments of the files stay as they are.
@@ -48,7 +48,7 @@ pub struct Decision {
 
 /// What stays although the files say otherwise, and the last change of the thing that it is a part of.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Kept {
+pub struct KeptDifference {
     /// What it is, with the thing's path before it.
     pub difference: Difference,
     /// When the thing was changed last; `None` = it was deleted.
@@ -67,9 +67,9 @@ fn read(json: &RawValue) -> Result<Value, CommitError> {
     serde_json::from_str(json.get()).map_err(|error| CommitError::Internal(error.to_string()))
 }
 
-impl Decision {
+impl FileSetDecision {
     fn kept(&mut self, kept: Vec<Difference>, changed: Option<Position>, rollout: Option<&RolloutId>) {
-        self.kept.extend(kept.into_iter().map(|difference| Kept {
+        self.kept.extend(kept.into_iter().map(|difference| KeptDifference {
             difference,
             changed,
             rollout: rollout.cloned(),
@@ -81,11 +81,11 @@ impl Decision {
 ///
 /// # Errors
 /// It would change what is not its own, or what was changed by hand does not fit what the files say now.
-pub fn decide(set: &FileSet, state: &EnvironmentState) -> Result<Decision, CommitError> {
-    let mut deciding = Deciding {
+pub fn decide(set: &FileSet, state: &EnvironmentState) -> Result<FileSetDecision, CommitError> {
+    let mut deciding = FileSetDecider {
         set,
         state,
-        decision: Decision::default(),
+        decision: FileSetDecision::default(),
         foreign: Vec::new(),
         unfit: Vec::new(),
     };
@@ -102,7 +102,7 @@ pub fn decide(set: &FileSet, state: &EnvironmentState) -> Result<Decision, Commi
 }
 
 /// What a file set can have: flags and segments.
-trait Thing: Member + Clone {
+trait SetItem: Member + Clone {
     /// As a path begins: `flags`.
     const PLURAL: &'static str;
     fn table(snapshot: &Snapshot) -> &Table<Self>;
@@ -113,7 +113,7 @@ trait Thing: Member + Clone {
     fn live<'a>(key: &Self::Key, state: &'a EnvironmentState) -> Option<&'a Rollout>;
 }
 
-impl Thing for Flag {
+impl SetItem for Flag {
     const PLURAL: &'static str = "flags";
 
     fn table(snapshot: &Snapshot) -> &Table<Self> {
@@ -139,7 +139,7 @@ impl Thing for Flag {
     }
 }
 
-impl Thing for Segment {
+impl SetItem for Segment {
     const PLURAL: &'static str = "segments";
 
     fn table(snapshot: &Snapshot) -> &Table<Self> {
@@ -173,17 +173,17 @@ enum Owner<'a> {
     Other(&'a SetName),
 }
 
-struct Deciding<'a> {
+struct FileSetDecider<'a> {
     set: &'a FileSet,
     state: &'a EnvironmentState,
-    decision: Decision,
+    decision: FileSetDecision,
     /// What belongs to others.
     foreign: Vec<Fault>,
     /// Where what was changed by hand does not fit the files.
     unfit: Vec<Fault>,
 }
 
-impl<'a> Deciding<'a> {
+impl<'a> FileSetDecider<'a> {
     fn owner(&self, claim: &ClaimKey) -> Owner<'a> {
         let text: &str = std::borrow::Borrow::borrow(claim);
         match self.state.records.claims.value(text) {
@@ -193,7 +193,7 @@ impl<'a> Deciding<'a> {
         }
     }
 
-    fn thing<T: Thing>(&mut self, key: &T::Key, said: &T) -> Result<(), CommitError> {
+    fn thing<T: SetItem>(&mut self, key: &T::Key, said: &T) -> Result<(), CommitError> {
         let text: &str = std::borrow::Borrow::borrow(key);
         let path = format!("{}.{text}", T::PLURAL);
         let claim = T::claim(key);
@@ -247,7 +247,7 @@ impl<'a> Deciding<'a> {
         self.decision.adopted.push(Adopted { path: path.to_owned(), from });
     }
 
-    fn put<T: Thing>(&mut self, key: &T::Key, value: T, is_so: bool, said: Box<RawValue>) -> Result<(), CommitError> {
+    fn put<T: SetItem>(&mut self, key: &T::Key, value: T, is_so: bool, said: Box<RawValue>) -> Result<(), CommitError> {
         if is_so {
             self.decision.unchanged += 1;
         } else {
@@ -263,14 +263,14 @@ impl<'a> Deciding<'a> {
     }
 
     /// What the set owns: the file's word where the file has changed, else what is there.
-    fn merge<T: Thing>(&mut self, key: &T::Key, path: &str, base: &RawValue, said: Box<RawValue>, now: Option<&Arc<Entry<T>>>) -> Result<(), CommitError> {
+    fn merge<T: SetItem>(&mut self, key: &T::Key, path: &str, base: &RawValue, said: Box<RawValue>, now: Option<&Arc<Entry<T>>>) -> Result<(), CommitError> {
         let now_json = now.map(|now| read(now.json())).transpose()?;
         let merged = merge::merge(path, &read(base)?, &read(&said)?, now_json.as_ref());
         self.settle(key, path, merged, said, now)
     }
 
     /// What was merged, but for what a live rollout moves.
-    fn settle<T: Thing>(&mut self, key: &T::Key, path: &str, merged: Merged, said: Box<RawValue>, now: Option<&Arc<Entry<T>>>) -> Result<(), CommitError> {
+    fn settle<T: SetItem>(&mut self, key: &T::Key, path: &str, merged: Merged, said: Box<RawValue>, now: Option<&Arc<Entry<T>>>) -> Result<(), CommitError> {
         let changed = now.map(|now| now.changed());
         let now_json = now.map(|now| read(now.json())).transpose()?;
         let Merged { value, mut kept } = merged;
@@ -280,10 +280,10 @@ impl<'a> Deciding<'a> {
             return Ok(());
         };
         if let (Some(now), Some(rollout)) = (&now_json, T::live(key, self.state)) {
-            let spared = live::spare(path, &mut merged, now, rollout);
+            let spared = rollout_rules::spare(path, &mut merged, now, rollout);
             // What a rollout moves is told once, and as the rollout's.
             kept.retain(|kept| !spared.iter().any(|spared| kept.path.starts_with(&spared.path)));
-            let (moved, by_hand) = kept.into_iter().partition(|kept| live::moves(path, rollout, kept));
+            let (moved, by_hand) = kept.into_iter().partition(|kept| rollout_rules::moves(path, rollout, kept));
             kept = by_hand;
             self.decision.kept(spared, changed, Some(&rollout.id));
             self.decision.kept(moved, changed, Some(&rollout.id));
@@ -334,7 +334,7 @@ impl<'a> Deciding<'a> {
         self.decision.asks.extend(gone);
     }
 
-    fn end(self) -> Result<Decision, CommitError> {
+    fn end(self) -> Result<FileSetDecision, CommitError> {
         if !self.foreign.is_empty() {
             let detail = format!(
                 "Nothing was changed: set {} would change what is not its own; each is listed in errors. With \"takeover\": \"adopt\" it takes all of it over.",

@@ -167,8 +167,8 @@ impl Kills {
                 position: Some(committed.position),
                 at: committed.at,
             }),
-            Ok(Err(CommitError::Unavailable(_) | CommitError::Reseeding | CommitError::OutcomeUnknown)) | Err(_) => self.take_provisionally(&order, kill).await,
-            Ok(Err(refused)) => Err(refused),
+            Ok(Err(error)) if !error.is_store_away() => Err(error),
+            Ok(Err(_)) | Err(_) => self.take_provisionally(&order, kill).await,
         }
     }
 

@@ -16,9 +16,9 @@ use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Position};
 
 use crate::commit::{Answer, Applied, Author, CommitError, Draft, Expected, IdempotentCall, Operation, ResponseBuilder};
-use crate::driver::Drivers;
 use crate::environment::Environments;
 use crate::fleet::{ConfirmationTarget, Fleet};
+use crate::leader::LeaderLease;
 use crate::telemetry::names;
 
 /// Pings that are kept for each environment.
@@ -34,12 +34,12 @@ const APART: Duration = Duration::from_secs(1);
 pub struct Pings {
     environments: Environments,
     fleet: Fleet,
-    drivers: Drivers,
+    drivers: LeaderLease,
 }
 
 /// A ping that is asked for.
 #[derive(Debug, Clone)]
-pub struct Order {
+pub struct PingRequest {
     /// Of which environment.
     pub environment: EnvironmentKey,
     /// By whom.
@@ -54,7 +54,7 @@ pub struct Order {
 
 /// A ping that was sent.
 #[derive(Debug, Clone)]
-pub struct Sent {
+pub struct SentPing {
     /// The ping, and who has confirmed it so far.
     pub ping: Ping,
     /// Whether it had been sent before.
@@ -63,7 +63,7 @@ pub struct Sent {
 
 /// What a repeated call finds its ping by.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
-struct Receipt {
+struct PingReceipt {
     id: PingId,
     position: Position,
 }
@@ -82,22 +82,22 @@ pub fn newest_first(records: &Records) -> impl Iterator<Item = &Ping> {
 
 impl Pings {
     /// Sent to the applications of `fleet`.
-    pub fn new(environments: Environments, fleet: Fleet, drivers: Drivers) -> Self {
+    pub fn new(environments: Environments, fleet: Fleet, drivers: LeaderLease) -> Self {
         Self { environments, fleet, drivers }
     }
 
     /// Sends a ping, and answers when every application has confirmed it or the caller's time is up. Dropping the future takes
     /// nothing back.
-    pub async fn send(&self, order: Order) -> Result<Sent, CommitError> {
+    pub async fn send(&self, order: PingRequest) -> Result<SentPing, CommitError> {
         self.send_with(order, Vec::new()).await
     }
 
-    async fn send_with(&self, order: Order, conditions: Vec<Operation>) -> Result<Sent, CommitError> {
+    async fn send_with(&self, order: PingRequest, conditions: Vec<Operation>) -> Result<SentPing, CommitError> {
         let at = self.environments.clock().now();
         let id = PingId::from_parts(u64::try_from(at.as_millisecond()).unwrap_or_default(), rand::random());
         let draft = draft(&order, id, conditions);
         let committed = self.environments.submit(draft).await?;
-        let receipt: Receipt = serde_json::from_str(committed.answer.body.get()).map_err(|error| CommitError::Internal(error.to_string()))?;
+        let receipt: PingReceipt = serde_json::from_str(committed.answer.body.get()).map_err(|error| CommitError::Internal(error.to_string()))?;
         let target = ConfirmationTarget::Revision(receipt.position);
         if !committed.replayed {
             metrics::counter!(names::PINGS, "env" => order.environment.to_string()).increment(1);
@@ -115,14 +115,14 @@ impl Pings {
             let confirmation = self.fleet.wait(&order.environment, &target, order.wait, None).await;
             ping(&order, receipt.id, receipt.position, at, confirmation)
         };
-        Ok(Sent {
+        Ok(SentPing {
             ping: known,
             replayed: committed.replayed,
         })
     }
 
     /// Keeps what came of a ping, in the place of the oldest where there are enough.
-    async fn close(&self, order: &Order, ping: Ping) {
+    async fn close(&self, order: &PingRequest, ping: Ping) {
         let Ok(entry) = Entry::new(ping.id.clone(), ping, Position::START) else {
             return;
         };
@@ -149,7 +149,7 @@ impl Pings {
     }
 }
 
-fn draft(order: &Order, id: PingId, conditions: Vec<Operation>) -> Draft {
+fn draft(order: &PingRequest, id: PingId, conditions: Vec<Operation>) -> Draft {
     let receipt = id.clone();
     let mut asks = conditions;
     asks.push(Operation::Ping(id));
@@ -163,7 +163,7 @@ fn draft(order: &Order, id: PingId, conditions: Vec<Operation>) -> Draft {
 }
 
 fn receipt_of(id: &PingId, made: &Applied) -> Answer {
-    let receipt = Receipt {
+    let receipt = PingReceipt {
         id: id.clone(),
         position: made.position,
     };
@@ -173,7 +173,7 @@ fn receipt_of(id: &PingId, made: &Applied) -> Answer {
     }
 }
 
-fn ping(order: &Order, id: PingId, position: Position, at: jiff::Timestamp, confirmation: Option<Confirmation>) -> Ping {
+fn ping(order: &PingRequest, id: PingId, position: Position, at: jiff::Timestamp, confirmation: Option<Confirmation>) -> Ping {
     let unknown = || Confirmation {
         epoch: position.epoch,
         revision: Some(position.revision),

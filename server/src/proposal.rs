@@ -9,8 +9,8 @@
 //! Each decision is a commit on condition that the proposal still waits: of two that decide at once, on whichever nodes, one does,
 //! and the other hears what became of it.
 
-mod redo;
-mod says;
+mod messages;
+mod replay;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -25,7 +25,7 @@ use ripcord_proto::rollout::Word;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Position, ProposalId};
 
-pub use self::redo::change;
+pub use self::replay::change;
 use crate::check::Checks;
 use crate::commit::approval::GivenApproval;
 use crate::commit::state::EnvironmentState;
@@ -45,7 +45,7 @@ pub struct Proposals {
 
 /// A decision on a proposal.
 #[derive(Debug, Clone)]
-pub struct Decision {
+pub struct ProposalDecision {
     /// Where.
     pub environment: EnvironmentKey,
     /// On which.
@@ -60,7 +60,7 @@ pub struct Decision {
 
 /// How a proposal ends without being applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum No {
+pub enum Rejection {
     /// A second person says so.
     Decline,
     /// Its author takes it back.
@@ -69,7 +69,7 @@ pub enum No {
 
 /// What became of a decision.
 #[derive(Debug, Clone)]
-pub struct Decided {
+pub struct DecidedProposal {
     /// The proposal as it is now.
     pub proposal: Proposal,
     /// What was committed; `None` where it had been decided so before.
@@ -87,27 +87,27 @@ impl Proposals {
     ///
     /// # Errors
     /// It is not there, was decided otherwise, or is the approver's own; or what it does is refused.
-    pub async fn approve(&self, decision: &Decision) -> Result<Decided, ApiError> {
+    pub async fn approve(&self, decision: &ProposalDecision) -> Result<DecidedProposal, ApiError> {
         if let Some(decided) = self.replayed(decision)? {
             return Ok(decided);
         }
         for _ in 0..ATTEMPTS {
             let proposal = self.waiting(decision, ProposalState::Applied)?;
-            let Standing::Waits(proposal) = proposal else {
+            let ProposalStatus::Waiting(proposal) = proposal else {
                 return Ok(proposal.into());
             };
             if !proposal.is_second(&decision.word.by) {
-                return Err(ApiError::new(Code::Forbidden, says::own(&proposal)));
+                return Err(ApiError::new(Code::Forbidden, messages::own(&proposal)));
             }
             let draft = match self.redone(&proposal, decision).await {
                 Ok(draft) => draft,
-                Err(redo::Failure::Moved(why)) => return Err(self.gone_stale(&proposal, decision, &why).await?),
-                Err(redo::Failure::Refused(refusal)) => return Err(*refusal),
+                Err(replay::ReplayError::Outdated(why)) => return Err(self.gone_stale(&proposal, decision, &why).await?),
+                Err(replay::ReplayError::Refused(refusal)) => return Err(*refusal),
             };
             match self.environments.submit(draft).await {
                 Ok(committed) => return self.decided(decision, committed),
                 Err(CommitError::RecordMoved(RecordKey::Proposal(_))) => {}
-                Err(error) if redo::has_moved(&error) => return Err(self.gone_stale(&proposal, decision, &error.to_string()).await?),
+                Err(error) if replay::has_moved(&error) => return Err(self.gone_stale(&proposal, decision, &error.to_string()).await?),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -118,30 +118,32 @@ impl Proposals {
     ///
     /// # Errors
     /// It is not there, was decided otherwise, or is not the caller's to end so; or no reason is given.
-    pub async fn refuse(&self, decision: &Decision, no: No) -> Result<Decided, ApiError> {
+    pub async fn refuse(&self, decision: &ProposalDecision, rejection: Rejection) -> Result<DecidedProposal, ApiError> {
         if let Some(decided) = self.replayed(decision)? {
             return Ok(decided);
         }
-        let state = match no {
-            No::Decline => ProposalState::Declined,
-            No::Withdraw => ProposalState::Withdrawn,
+        let state = match rejection {
+            Rejection::Decline => ProposalState::Declined,
+            Rejection::Withdraw => ProposalState::Withdrawn,
         };
         for _ in 0..ATTEMPTS {
             let proposal = self.waiting(decision, state)?;
-            let Standing::Waits(proposal) = proposal else {
+            let ProposalStatus::Waiting(proposal) = proposal else {
                 return Ok(proposal.into());
             };
-            match no {
-                No::Decline if !proposal.is_second(&decision.word.by) => return Err(ApiError::new(Code::Forbidden, says::not_declined(&proposal))),
-                No::Withdraw if proposal.by.key != decision.word.by.key => return Err(ApiError::new(Code::Forbidden, says::not_withdrawn(&proposal))),
-                No::Decline | No::Withdraw => {}
+            match rejection {
+                Rejection::Decline if !proposal.is_second(&decision.word.by) => return Err(ApiError::new(Code::Forbidden, messages::not_declined(&proposal))),
+                Rejection::Withdraw if proposal.by.key != decision.word.by.key => {
+                    return Err(ApiError::new(Code::Forbidden, messages::not_withdrawn(&proposal)));
+                }
+                Rejection::Decline | Rejection::Withdraw => {}
             }
             if decision.word.reason.is_none() {
                 return Err(CommitError::ReasonRequired.into());
             }
             let next = Proposal {
                 state,
-                says: says::refused(&decision.word, no),
+                says: messages::refused(&decision.word, rejection),
                 decided: Some(decision.word.clone()),
                 ..(*proposal).clone()
             };
@@ -172,15 +174,15 @@ impl Proposals {
     }
 
     /// What an idempotent call decided before.
-    fn replayed(&self, decision: &Decision) -> Result<Option<Decided>, ApiError> {
+    fn replayed(&self, decision: &ProposalDecision) -> Result<Option<DecidedProposal>, ApiError> {
         let Some(call) = &decision.call else { return Ok(None) };
         let answer = self.environments.answered(&decision.environment, call)?;
         answer
-            .map(|_| self.found(decision).map(|proposal| Decided { proposal, committed: None }))
+            .map(|_| self.found(decision).map(|proposal| DecidedProposal { proposal, committed: None }))
             .transpose()
     }
 
-    fn found(&self, decision: &Decision) -> Result<Proposal, ApiError> {
+    fn found(&self, decision: &ProposalDecision) -> Result<Proposal, ApiError> {
         let state = self.environments.state(&decision.environment)?;
         let proposal = state.records.proposals.value(decision.id.as_str()).cloned();
         let missing = || CommitError::NoRecord(RecordKey::Proposal(decision.id.clone()));
@@ -188,11 +190,11 @@ impl Proposals {
     }
 
     /// The proposal, where it waits or was decided like this before.
-    fn waiting(&self, decision: &Decision, like: ProposalState) -> Result<Standing, ApiError> {
+    fn waiting(&self, decision: &ProposalDecision, like: ProposalState) -> Result<ProposalStatus, ApiError> {
         let proposal = Box::new(self.found(decision)?);
         match proposal.state {
-            ProposalState::Proposed => Ok(Standing::Waits(proposal)),
-            state if state == like => Ok(Standing::So(proposal)),
+            ProposalState::Proposed => Ok(ProposalStatus::Waiting(proposal)),
+            state if state == like => Ok(ProposalStatus::AlreadyDecided(proposal)),
             ProposalState::Applied | ProposalState::Declined | ProposalState::Withdrawn | ProposalState::Expired | ProposalState::Stale => {
                 let detail = format!("Proposal {} is {}: {}", proposal.id, proposal.state.as_str(), proposal.says);
                 Err(ApiError::new(Code::WrongState, detail))
@@ -201,12 +203,12 @@ impl Proposals {
     }
 
     /// The draft that was asked for, as its approval submits it.
-    async fn redone(&self, proposal: &Proposal, decision: &Decision) -> Result<Draft, redo::Failure> {
+    async fn redone(&self, proposal: &Proposal, decision: &ProposalDecision) -> Result<Draft, replay::ReplayError> {
         let author = Author {
             actor: proposal.by.clone(),
             origin: decision.author.origin.clone(),
         };
-        let asks = redo::asks(&self.environments, Some(&self.checks), &author, proposal).await?;
+        let asks = replay::asks(&self.environments, Some(&self.checks), &author, proposal).await?;
         Ok(Draft {
             reason: proposal.reason.clone(),
             release: proposal.release.clone(),
@@ -222,13 +224,13 @@ impl Proposals {
     }
 
     /// Notes that a proposal no longer holds, and says so. What became of it meanwhile, where somebody was faster, stays.
-    async fn gone_stale(&self, proposal: &Proposal, decision: &Decision, why: &str) -> Result<ApiError, ApiError> {
+    async fn gone_stale(&self, proposal: &Proposal, decision: &ProposalDecision, why: &str) -> Result<ApiError, ApiError> {
         let next = Proposal {
             state: ProposalState::Stale,
-            says: says::stale(why),
+            says: messages::stale(why),
             ..proposal.clone()
         };
-        let unasked = Decision {
+        let unasked = ProposalDecision {
             call: None,
             ..decision.clone()
         };
@@ -236,13 +238,13 @@ impl Proposals {
             Ok(_) | Err(CommitError::RecordMoved(_)) => {}
             Err(error) => return Err(error.into()),
         }
-        let detail = format!("Nothing was changed. {}", says::stale(why));
+        let detail = format!("Nothing was changed. {}", messages::stale(why));
         let now = serde_json::to_value(self.found(decision)?).unwrap_or_default();
         Ok(Problem::new(Code::ProposalStale, detail).with("proposal", now).into())
     }
 
     /// Commits a proposal's record, if the proposal still waits.
-    async fn amend(&self, decision: &Decision, next: Proposal) -> Result<Committed, CommitError> {
+    async fn amend(&self, decision: &ProposalDecision, next: Proposal) -> Result<Committed, CommitError> {
         let (id, at, reason) = (next.id.clone(), decision.word.at, decision.word.reason.clone());
         let answer = told(&id);
         let put = Operation::decide(move |state| {
@@ -263,9 +265,9 @@ impl Proposals {
         self.environments.submit(draft).await
     }
 
-    fn decided(&self, decision: &Decision, committed: Committed) -> Result<Decided, ApiError> {
+    fn decided(&self, decision: &ProposalDecision, committed: Committed) -> Result<DecidedProposal, ApiError> {
         let proposal = self.found(decision)?;
-        Ok(Decided {
+        Ok(DecidedProposal {
             proposal,
             committed: Some(committed),
         })
@@ -273,16 +275,16 @@ impl Proposals {
 }
 
 /// How a proposal stands to a decision.
-enum Standing {
+enum ProposalStatus {
     /// It waits.
-    Waits(Box<Proposal>),
+    Waiting(Box<Proposal>),
     /// It was decided so before.
-    So(Box<Proposal>),
+    AlreadyDecided(Box<Proposal>),
 }
 
-impl From<Standing> for Decided {
-    fn from(standing: Standing) -> Self {
-        let (Standing::Waits(proposal) | Standing::So(proposal)) = standing;
+impl From<ProposalStatus> for DecidedProposal {
+    fn from(standing: ProposalStatus) -> Self {
+        let (ProposalStatus::Waiting(proposal) | ProposalStatus::AlreadyDecided(proposal)) = standing;
         Self {
             proposal: *proposal,
             committed: None,

@@ -1,11 +1,11 @@
 //! Releases: the commits of one deployment, with the checkpoint taken before the first of them. A release is a unit of rollback.
 
-mod keep;
-mod show;
+mod changes;
+mod commands;
 #[cfg(test)]
 mod tests;
-mod touched;
+mod view;
 
-pub use self::keep::{Beginning, begin, finish, set};
-pub use self::show::{diff, view};
-pub use self::touched::{Touch, Touched, TouchedError, touched};
+pub use self::changes::{ItemChanges, ReleaseChanges, ReleaseChangesError, touched};
+pub use self::commands::{NewRelease, begin, finish, set};
+pub use self::view::{diff, view};

@@ -11,14 +11,14 @@
 //! clock; a node that takes up a rollout works out what is left from the record's timestamps, and a clock that went back makes a
 //! hold longer, never shorter than what was left. A machine that is suspended does not count the time: the hold goes on where it was.
 
-pub mod acts;
-mod alarm;
+pub mod actions;
+mod commits;
+mod controller;
 mod decide;
 mod gate;
-mod moves;
+mod gate_events;
+mod messages;
 pub mod replay;
-mod runner;
-mod says;
 pub mod step;
 mod transition;
 mod wait;
@@ -33,12 +33,12 @@ use ripcord_proto::gate::GateReading;
 use ripcord_proto::rollout::Rollout;
 use ripcord_proto::{EnvironmentKey, RolloutId};
 
-pub use self::alarm::GateFired;
+pub use self::gate_events::GateFired;
 use crate::check::Checks;
 use crate::commit::CommitError;
-use crate::driver::Drivers;
 use crate::environment::Environments;
 use crate::kill::Kills;
+use crate::leader::LeaderLease;
 use crate::outcome::reports::Reports;
 
 /// How long a connection to Prometheus may take.
@@ -48,18 +48,18 @@ const CONNECT: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub struct Rollouts {
     environments: Environments,
-    drivers: Drivers,
+    drivers: LeaderLease,
     kills: Kills,
     checks: Checks,
     reports: Arc<dyn Reports>,
     http: reqwest::Client,
     live: Arc<Mutex<BTreeMap<RolloutId, Vec<GateReading>>>>,
-    alarms: alarm::Alarms,
+    gate_events: gate_events::GateEvents,
 }
 
 impl Rollouts {
     /// Drives the rollouts of every environment that this node drives, until the server stops.
-    pub fn start(environments: Environments, drivers: Drivers, kills: Kills, checks: Checks, reports: Arc<dyn Reports>) -> Self {
+    pub fn start(environments: Environments, drivers: LeaderLease, kills: Kills, checks: Checks, reports: Arc<dyn Reports>) -> Self {
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT)
             .user_agent(concat!("ripcord-gate/", env!("CARGO_PKG_VERSION")));
@@ -71,16 +71,16 @@ impl Rollouts {
             reports,
             http: http.build().unwrap_or_default(),
             live: Arc::default(),
-            alarms: alarm::Alarms::new(),
+            gate_events: gate_events::GateEvents::new(),
         };
         let this = rollouts.clone();
-        rollouts.environments.in_each("rollouts", move |place| runner::run(this.clone(), place));
+        rollouts.environments.in_each("rollouts", move |place| controller::run(this.clone(), place));
         rollouts
     }
 
     /// The gates that fail from now on, of those rollouts that this node drives.
-    pub fn alarms(&self) -> tokio::sync::broadcast::Receiver<GateFired> {
-        self.alarms.listen()
+    pub fn gate_events(&self) -> tokio::sync::broadcast::Receiver<GateFired> {
+        self.gate_events.listen()
     }
 
     /// A rollout when it is over, or as it is after `patience`, with what its gates say now as far as this node reads them.

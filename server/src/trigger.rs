@@ -12,31 +12,29 @@
 //! not matter how often, in which order, or to how many nodes it is told. A kill does not wait for that: its id is made from the
 //! incident, so that every node pulls the same one, and one that was restored never comes back.
 
-mod act;
-mod answer;
-mod count;
-mod deliver;
-mod fate;
+mod action;
+mod activation;
+mod confirm;
+pub mod crud;
+mod decision;
+mod dedup;
+mod dry_run;
+mod firing_record;
 mod gate;
-mod incident;
-pub mod manage;
-mod record;
-mod repeats;
-mod says;
-mod seen;
+mod messages;
+mod metrics;
 mod signal;
 pub mod signature;
-mod trial;
-mod turns;
+mod webhook;
 
 use std::sync::Arc;
 
 use ripcord_proto::trigger::Firing;
 use tokio::sync::broadcast;
 
-use self::repeats::Repeats;
-use self::seen::Seen;
-use self::turns::Turns;
+use self::dedup::InFlight;
+use self::dedup::RepeatCounts;
+use self::dedup::ReplayCache;
 use crate::check::Checks;
 use crate::environment::Environments;
 use crate::kill::Kills;
@@ -54,9 +52,9 @@ struct Inner {
     kills: Kills,
     checks: Checks,
     node: String,
-    seen: Seen,
-    turns: Turns,
-    repeats: Repeats,
+    replay_cache: ReplayCache,
+    in_flight: InFlight,
+    repeats: RepeatCounts,
 }
 
 impl Triggers {
@@ -68,9 +66,9 @@ impl Triggers {
                 kills,
                 checks,
                 node: node.to_owned(),
-                seen: Seen::default(),
-                turns: Turns::default(),
-                repeats: Repeats::default(),
+                replay_cache: ReplayCache::default(),
+                in_flight: InFlight::default(),
+                repeats: RepeatCounts::default(),
             }),
         };
         let tasks = triggers.inner.environments.tasks();

@@ -6,7 +6,7 @@ use anyhow::Result;
 use libtest_mimic::Trial;
 use ripcord_proto::settings::Bucketing;
 use ripcord_sdk::Context;
-use ripcord_sdk::engine::{Compiled, Evaluation, Reason, TypeMismatch, Unheard};
+use ripcord_sdk::engine::{Compiled, Evaluation, Reason, SinceContact, TypeMismatch};
 use serde_json::{Value, json};
 
 use crate::conformance::{self, Answer, Case, Kind};
@@ -28,17 +28,17 @@ fn run(folder: &Path, bucketing: Bucketing) -> Result<()> {
 
 fn answer(compiled: &Compiled, case: &Case) -> Answer {
     let context = Context::from_json(&case.context).at(1_750_000_000);
-    let evaluation = compiled.evaluate(&case.flag, &context, Unheard::FRESH);
+    let evaluation = compiled.evaluate(&case.flag, &context, SinceContact::FRESH);
     let (value, detail) = match read(&evaluation, case.kind) {
-        Ok(value) => (value, evaluation.detail()),
-        Err(TypeMismatch) => (None, evaluation.mismatch()),
+        Ok(value) => (value, evaluation),
+        Err(TypeMismatch) => (None, evaluation.mismatched()),
     };
     let metadata = evaluation.flag().and_then(|flag| flag.entry().value().ok()).map(|flag| flag.metadata.clone());
     Answer {
         value,
-        variant: detail.variant.map(ToString::to_string),
-        reason: Some(detail.reason.to_string()),
-        error_code: match detail.reason {
+        variant: detail.variant().map(ToString::to_string),
+        reason: Some(detail.reason().to_string()),
+        error_code: match detail.reason() {
             Reason::Error(code) => Some(code.to_string()),
             _ => None,
         },

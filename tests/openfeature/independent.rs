@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 use ripcord_proto::flagd;
 use ripcord_proto::settings::Bucketing;
 use ripcord_sdk::Context;
-use ripcord_sdk::engine::{Compiled, Unheard};
+use ripcord_sdk::engine::{Compiled, SinceContact};
 use serde_json::{Value, json};
 
 use crate::conformance::{self, Answer};
@@ -18,7 +18,7 @@ use crate::node::{script, tools};
 use crate::random;
 use crate::trial;
 
-/// Evaluations of random flags, unless `RIPCORD_CASES` says otherwise.
+/// Evaluations of random flags, unless `RIPCORD_CASES` sets another number.
 const CASES: usize = 10_000;
 /// Contexts that each random flag is evaluated for.
 const CONTEXTS: usize = 20;
@@ -111,8 +111,8 @@ fn at_random(python: &Path, bucketing: Bucketing) -> Result<()> {
         ensure!(answers.len() == cases.len(), "{} answers to {} cases", answers.len(), cases.len());
         for ((key, context), answer) in cases.iter().zip(&answers) {
             let members = context.as_object().context("an object")?;
-            let own = compiled.resolve(key.as_str(), &Context::from_json(members), Unheard::FRESH);
-            let same = own.variant.map(AsRef::as_ref) == answer.variant.as_deref();
+            let own = compiled.evaluate(key.as_str(), &Context::from_json(members), SinceContact::FRESH);
+            let same = own.variant().map(AsRef::as_ref) == answer.variant.as_deref();
             ensure!(
                 same,
                 "seed {seed}: {own:?}, elsewhere {answer:?}\nflag {}\nas {}\nfor {context}",

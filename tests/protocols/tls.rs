@@ -47,7 +47,7 @@ async fn an_sdk_does_not_trust_a_certificate_that_it_was_not_given() -> Outcome 
     admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
     let client = Client::builder(admin.url(), admin.role("sdk").await?.key()).start()?;
     eventually(SOON, "the client says what is wrong", || async {
-        ensure!(client.status().trouble.is_some(), "{:?}", client.status());
+        ensure!(client.status().error.is_some(), "{:?}", client.status());
         Ok(())
     })
     .await?;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use ripcord_sdk::{Client, Context, Counting};
+use ripcord_sdk::{Client, Context, Reporting};
 use serde_json::{Map, Value, json};
 
 use crate::api::Api;
@@ -14,7 +14,7 @@ mod process;
 
 pub use process::Process;
 
-/// How often outcomes are sent where a test waits for them.
+/// How often outcomes are sent if a test waits for them.
 const OUTCOMES: Duration = Duration::from_millis(200);
 
 /// An application in this process. Clones are one client.
@@ -33,7 +33,7 @@ impl App {
 
     /// Starts one without a disk cache.
     pub fn uncached(api: &Api, instance: &str) -> anyhow::Result<Self> {
-        let client = Client::builder(api.url(), api.key()).instance(instance).counting(Counting::Off).start()?;
+        let client = Client::builder(api.url(), api.key()).instance(instance).reporting(Reporting::Off).start()?;
         Ok(Self { client })
     }
 
@@ -41,7 +41,7 @@ impl App {
     pub fn cached(api: &Api, instance: &str, directory: &Path) -> anyhow::Result<Self> {
         let client = Client::builder(api.url(), api.key())
             .instance(instance)
-            .counting(Counting::Off)
+            .reporting(Reporting::Off)
             .cache_dir(directory)
             .start()?;
         Ok(Self { client })
@@ -51,7 +51,7 @@ impl App {
     pub fn counting(api: &Api, instance: &str) -> anyhow::Result<Self> {
         let client = Client::builder(api.url(), api.key())
             .instance(instance)
-            .counting(Counting::Every(OUTCOMES))
+            .reporting(Reporting::Every(OUTCOMES))
             .start()?;
         Ok(Self { client })
     }
@@ -71,7 +71,7 @@ impl App {
         self.client.close().await;
     }
 
-    /// A boolean flag for a user, `false` where the caller's default is served.
+    /// A boolean flag for a user, `false` if the caller's default is served.
     pub fn on(&self, flag: &str) -> bool {
         self.on_for(flag, "user-1")
     }
@@ -105,7 +105,7 @@ impl App {
         format!("{:?}", self.client.status())
     }
 
-    /// The answer for a context of JSON, in the members that `explain` has. `null` where the caller's default is served.
+    /// The answer for a context of JSON, in the members that `explain` has. `null` if the caller's default is served.
     pub fn evaluate(&self, key: &str, flag: &Value, context: &Map<String, Value>) -> anyhow::Result<Value> {
         let context = Context::from_json(context);
         let first = flag["variants"].as_object().and_then(|variants| variants.values().next());
@@ -124,7 +124,7 @@ impl App {
     }
 }
 
-fn told<T: serde::Serialize>(answer: ripcord_sdk::Answer<T>) -> (Value, Value, String, Option<String>) {
+fn told<T: serde::Serialize>(answer: ripcord_sdk::Detail<T>) -> (Value, Value, String, Option<String>) {
     (json!(answer.value), json!(answer.variant), answer.reason.to_string(), answer.rule)
 }
 

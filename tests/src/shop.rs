@@ -48,7 +48,7 @@ impl Shop {
             app.ready().await?;
             let (seen, noted) = (app.clone(), Arc::clone(&turned_off));
             listeners.push(app.client().on_change(move |changes| {
-                if changes.concern(flag) && !seen.on(flag) {
+                if changes.affect(flag) && !seen.on(flag) {
                     noted.lock().unwrap_or_else(PoisonError::into_inner).push(Timestamp::now());
                 }
             }));
@@ -70,7 +70,7 @@ impl Shop {
         })
     }
 
-    /// Where its health is told: `{"error_rate": …}`, 0 while the flag is off everywhere.
+    /// The address of its health endpoint: `{"error_rate": …}`, 0 while the flag is off everywhere.
     pub fn health(&self) -> String {
         format!("http://127.0.0.1:{}/health", self.port)
     }

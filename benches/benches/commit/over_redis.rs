@@ -97,12 +97,12 @@ async fn handed_over(from: &Environments, swaps: &mut mpsc::UnboundedReceiver<(P
     Ok(times)
 }
 
-/// Tells what was swapped in, and when.
+/// Sends what was swapped in, and when.
 struct Swaps(mpsc::UnboundedSender<(Position, Instant)>);
 
 impl Listener for Swaps {
     fn published(&self, _: &EnvironmentKey, publication: &Publication) {
-        // The bench has ended where nobody listens.
+        // Without a receiver the bench has ended.
         let _ = self.0.send((publication.served.snapshot.position, publication.at));
     }
 

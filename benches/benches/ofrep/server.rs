@@ -34,7 +34,7 @@ pub fn key(number: usize) -> String {
     format!("checkout-{number:03}")
 }
 
-/// In turn: one that is the same for everybody, a split, a rule on an attribute, and one on a version that requires another flag.
+/// In turn: one that is the same for every user, a split, a rule on an attribute, and one on a version that requires another flag.
 fn flag(number: usize) -> Value {
     let mut flag = json!({
         "owner": "payments", "tags": ["checkout"], "variants": {"yes": true, "not": false}, "default": "not", "safe": "not",

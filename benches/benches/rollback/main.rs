@@ -16,7 +16,7 @@ use ripcord_proto::rollback::Scope;
 use ripcord_proto::{FlagKey, TargetName};
 use ripcord_server::clock::SystemClock;
 use ripcord_server::environment::Environments;
-use ripcord_server::rollback::{self, Order, Users};
+use ripcord_server::rollback::{self, RollbackSpec, SampleUsers};
 use ripcord_server::store::embedded::{EmbeddedStore, Flush};
 use ripcord_server::store::memory::MemoryStore;
 use ripcord_server::store::redis::{RedisConfig, RedisStore};
@@ -102,18 +102,18 @@ async fn plans() -> anyhow::Result<Vec<Row>> {
     let environments = environments::start(Arc::new(MemoryStore::new())).await?;
     rollbacks::put(&environments, 0..flags, 0).await?;
     rollbacks::put(&environments, 0..differing, 1).await?;
-    let order: Order = rollbacks::order(TargetName::Revision(ripcord_proto::Revision(1)), Scope::Environment);
+    let order: RollbackSpec = rollbacks::order(TargetName::Revision(ripcord_proto::Revision(1)), Scope::Environment);
     let mut times = Vec::with_capacity(PLANS);
     for _ in 0..PLANS {
         let since = Instant::now();
         let prepared = rollbacks::prepared(&environments, &order).await?;
-        let plan = rollback::plan(&environments, &prepared, Users::Synthetic(users)).await?;
+        let plan = rollback::plan(&environments, &prepared, SampleUsers::Synthetic(users)).await?;
         times.push(since.elapsed().as_secs_f64());
         anyhow::ensure!(
             plan.flags.len() == differing && plan.users.contexts == users as u64,
             "another plan than was asked for"
         );
-        anyhow::ensure!(plan.users.changed > 0, "nobody is affected");
+        anyhow::ensure!(plan.users.changed > 0, "no user is affected");
     }
     let took = rollbacks::p50(&times);
     Ok(vec![

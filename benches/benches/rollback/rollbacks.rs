@@ -12,7 +12,7 @@ use ripcord_proto::{Flag, FlagKey, Position, TargetName};
 use ripcord_server::commit::{Answer, Committed, Draft, Expected, Operation, ResponseBuilder};
 use ripcord_server::environment::Environments;
 use ripcord_server::http::ApiError;
-use ripcord_server::rollback::{self, Order, Prepared};
+use ripcord_server::rollback::{self, PreparedRollback, RollbackSpec};
 
 fn answer() -> ResponseBuilder {
     ResponseBuilder(Arc::new(|made| Answer {
@@ -49,8 +49,8 @@ pub async fn put(environments: &Environments, flags: Range<usize>, version: usiz
 }
 
 /// An order for a rollback.
-pub fn order(to: TargetName, scope: Scope) -> Order {
-    Order {
+pub fn order(to: TargetName, scope: Scope) -> RollbackSpec {
+    RollbackSpec {
         to: Some(to),
         scope,
         segment: None,
@@ -64,13 +64,13 @@ pub fn order(to: TargetName, scope: Scope) -> Order {
 }
 
 /// The order made ready.
-pub async fn prepared(environments: &Environments, order: &Order) -> anyhow::Result<Prepared> {
+pub async fn prepared(environments: &Environments, order: &RollbackSpec) -> anyhow::Result<PreparedRollback> {
     let prepared = rollback::prepare(environments, &environments::production()?, &environments::author(Role::Oncall), order).await;
     prepared.map_err(|error| anyhow::anyhow!("{:?}", ApiError::from(error)))
 }
 
 /// The draft of the commit.
-pub fn rollback_of(prepared: &Prepared) -> anyhow::Result<Draft> {
+pub fn rollback_of(prepared: &PreparedRollback) -> anyhow::Result<Draft> {
     draft(vec![Operation::Rollback(Box::new(prepared.reversal.clone()))])
 }
 

@@ -1,4 +1,4 @@
-//! What differs between two states: for the engine, which entries to compile anew; for listeners, which flags are concerned.
+//! The difference between two states: what the engine recompiles, and which flags listeners are told of.
 
 use std::collections::BTreeSet;
 
@@ -6,23 +6,20 @@ use ripcord_proto::delta::Delta;
 use ripcord_proto::references::Touched;
 use ripcord_proto::{FlagKey, Kill, KillScope, Snapshot};
 
-/// What the engine must do for a new state.
+/// What the engine must compile for a new state.
 #[derive(Debug, Clone)]
-pub(crate) enum Step {
-    /// Compile everything.
-    Anew,
-    /// Compile these entries; the others stay as they are.
-    From(Touched),
+pub(crate) enum Recompile {
+    Everything,
+    Only(Touched),
 }
 
-impl Step {
-    /// The step of a delta.
+impl Recompile {
     pub(crate) fn of_delta(delta: &Delta) -> Self {
         let (changed, removed) = (&delta.changed, &delta.removed);
         if changed.settings.is_some() {
-            return Self::Anew;
+            return Self::Everything;
         }
-        Self::From(Touched {
+        Self::Only(Touched {
             flags: changed.flags.iter().map(|entry| entry.key()).chain(&removed.flags).cloned().collect(),
             segments: changed.segments.iter().map(|entry| entry.key()).chain(&removed.segments).cloned().collect(),
         })
@@ -31,30 +28,29 @@ impl Step {
 
 /// The flags whose definition or kills changed.
 ///
-/// A flag that requires one of them may answer differently too, without being named.
+/// A flag that requires one of them may serve something else, too, without being named.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Changes {
-    /// Any flag may be concerned: the first state, a segment, a setting, or a kill of everything.
+    /// Any flag may have changed: the first state, a segment, a setting, or a kill of everything.
     Everything,
     /// These flags.
     Flags(BTreeSet<FlagKey>),
 }
 
 impl Changes {
-    /// Whether `key` is concerned.
-    pub fn concern(&self, key: &str) -> bool {
+    /// Whether the flag `key` may have changed.
+    pub fn affect(&self, key: &str) -> bool {
         match self {
             Self::Everything => true,
             Self::Flags(keys) => keys.contains(key),
         }
     }
 
-    /// No flag at all.
     pub(crate) const fn none() -> Self {
         Self::Flags(BTreeSet::new())
     }
 
-    /// Both.
     pub(crate) fn merge(&mut self, other: Self) {
         match (&mut *self, other) {
             (Self::Flags(own), Self::Flags(more)) => own.extend(more),
@@ -62,25 +58,25 @@ impl Changes {
         }
     }
 
-    /// What a delta that leads away from `before` concerns.
+    /// The flags that `delta`, applied to `before`, changes.
     pub(crate) fn of_delta(before: &Snapshot, delta: &Delta) -> Self {
         let Delta { changed, removed, .. } = delta;
         if changed.settings.is_some() || !changed.segments.is_empty() || !removed.segments.is_empty() {
             return Self::Everything;
         }
-        let mut concerned = Self::none();
-        concerned.add(changed.flags.iter().map(|entry| entry.key()).chain(&removed.flags));
+        let mut changes = Self::none();
+        changes.add(changed.flags.iter().map(|entry| entry.key()).chain(&removed.flags));
         let lifted = removed.kills.iter().map(|id| before.kills.value(id.as_str()));
         let replaced = changed.kills.iter().filter_map(|entry| before.kills.get(entry.key().as_str()));
         let named = changed.kills.iter().chain(replaced).map(|entry| entry.value().ok());
         for kill in lifted.chain(named) {
-            // A kill that cannot be read may cover anything.
-            concerned.merge(kill.map_or(Self::Everything, Self::of_kill));
+            // A kill that cannot be parsed may cover anything.
+            changes.merge(kill.map_or(Self::Everything, Self::of_kill));
         }
-        concerned
+        changes
     }
 
-    /// What kills that came or went concern.
+    /// The flags that these kills, which came or went, cover.
     pub(crate) fn of_kills<'a>(kills: impl IntoIterator<Item = &'a Kill>) -> Self {
         let mut changes = Self::none();
         for kill in kills {

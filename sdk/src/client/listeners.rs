@@ -1,8 +1,10 @@
-//! Change listeners, called on a thread of their own: one that takes its time holds up neither frames nor acknowledgements. What
-//! changes meanwhile is gathered, so a slow listener hears less often and misses nothing.
+//! Change listeners, called on a thread of their own, so that a slow one delays neither frames nor acknowledgements. Changes in the
+//! meantime are merged, so a slow listener is called less often and misses nothing.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
+
+use parking_lot::{Condvar, Mutex};
 
 use super::changes::Changes;
 
@@ -11,21 +13,22 @@ type Callback = Arc<dyn Fn(&Changes) + Send + Sync>;
 /// All listeners of a client.
 #[derive(Default)]
 pub(crate) struct Listeners {
-    state: Mutex<Gathered>,
+    state: Mutex<ListenerState>,
     wake: Condvar,
 }
 
 #[derive(Default)]
-struct Gathered {
+struct ListenerState {
     callbacks: Vec<(u64, Callback)>,
     next: u64,
-    changes: Option<Changes>,
+    /// What changed since the last call.
+    pending: Option<Changes>,
     running: bool,
     ended: bool,
 }
 
-/// A registered listener; it is called until this is dropped.
-#[must_use = "the listener is taken out when this is dropped"]
+/// A registered listener. It is called until this is dropped.
+#[must_use = "the listener is removed when this is dropped"]
 pub struct Subscription {
     listeners: Weak<Listeners>,
     id: u64,
@@ -40,7 +43,7 @@ impl std::fmt::Debug for Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         if let Some(listeners) = self.listeners.upgrade() {
-            listeners.lock().callbacks.retain(|(id, _)| *id != self.id);
+            listeners.state.lock().callbacks.retain(|(id, _)| *id != self.id);
         }
     }
 }
@@ -52,14 +55,10 @@ impl std::fmt::Debug for Listeners {
 }
 
 impl Listeners {
-    fn lock(&self) -> MutexGuard<'_, Gathered> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Registers a listener. The first one starts the thread; where none can be started the listener is never called, and the
-    /// log says so.
+    /// Registers a listener. The first one starts the thread. If the thread cannot be started, listeners are never called, which is
+    /// logged.
     pub(crate) fn add(self: &Arc<Self>, callback: impl Fn(&Changes) + Send + Sync + 'static) -> Subscription {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let id = state.next;
         state.next += 1;
         state.callbacks.push((id, Arc::new(callback)));
@@ -67,7 +66,7 @@ impl Listeners {
             let listeners = Arc::clone(self);
             match std::thread::Builder::new().name("ripcord-listeners".to_owned()).spawn(move || listeners.run()) {
                 Ok(_) => state.running = true,
-                Err(error) => tracing::warn!(%error, "the thread of change listeners cannot be started"),
+                Err(error) => tracing::warn!(%error, "cannot start the thread of change listeners"),
             }
         }
         Subscription {
@@ -76,22 +75,21 @@ impl Listeners {
         }
     }
 
-    /// Tells them, and returns at once.
-    pub(crate) fn tell(&self, changes: Changes) {
-        let mut state = self.lock();
+    /// Passes `changes` on, and returns at once.
+    pub(crate) fn notify(&self, changes: Changes) {
+        let mut state = self.state.lock();
         if state.callbacks.is_empty() {
             return;
         }
-        match &mut state.changes {
-            Some(gathered) => gathered.merge(changes),
-            None => state.changes = Some(changes),
+        match &mut state.pending {
+            Some(pending) => pending.merge(changes),
+            None => state.pending = Some(changes),
         }
         self.wake.notify_one();
     }
 
-    /// No more changes will come.
     pub(crate) fn end(&self) {
-        self.lock().ended = true;
+        self.state.lock().ended = true;
         self.wake.notify_all();
     }
 
@@ -99,23 +97,23 @@ impl Listeners {
         while let Some((changes, callbacks)) = self.next() {
             for callback in callbacks {
                 if catch_unwind(AssertUnwindSafe(|| callback(&changes))).is_err() {
-                    tracing::warn!("a change listener panicked; it will be called again");
+                    tracing::warn!("a change listener panicked; it will be called for later changes");
                 }
             }
         }
     }
 
     fn next(&self) -> Option<(Changes, Vec<Callback>)> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         loop {
-            if let Some(changes) = state.changes.take() {
+            if let Some(changes) = state.pending.take() {
                 let callbacks = state.callbacks.iter().map(|(_, callback)| Arc::clone(callback)).collect();
                 return Some((changes, callbacks));
             }
             if state.ended {
                 return None;
             }
-            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+            self.wake.wait(&mut state);
         }
     }
 }
@@ -136,7 +134,7 @@ mod tests {
         let _panics = listeners.add(|_| panic!("a listener's own fault"));
         let _hears = listeners.add(move |changes| sender.send(changes.clone()).unwrap());
         for _ in 0..2 {
-            listeners.tell(Changes::Everything);
+            listeners.notify(Changes::Everything);
             assert_eq!(heard.recv_timeout(PATIENCE), Ok(Changes::Everything));
         }
         listeners.end();
@@ -149,7 +147,7 @@ mod tests {
         let gone = listeners.add(|_| panic!("it was taken out"));
         let _hears = listeners.add(move |changes| sender.send(changes.clone()).unwrap());
         drop(gone);
-        listeners.tell(Changes::Everything);
+        listeners.notify(Changes::Everything);
         assert_eq!(heard.recv_timeout(PATIENCE), Ok(Changes::Everything));
         listeners.end();
     }

@@ -1,46 +1,48 @@
-//! Waiting for a client, on any executor or on none: time is kept by the client's own thread.
+//! Waiting for a client, on any executor or on none.
 
-use std::convert::Infallible;
-use std::future::{Future, pending};
+use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use futures_util::future::{Either, select};
-use futures_util::stream::FuturesUnordered;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::watch;
 
-use super::Client;
-use super::status::{State, Status, Trouble};
+use super::client::Client;
+use super::status::{ConnectionError, State, Status};
 
-/// Why an application that waited may not go on.
+/// Why the client is not ready.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NotReady {
-    /// The time was up.
-    #[error("the client is not ready after {waited:?}{}", because(.trouble.as_ref()))]
-    InTime {
-        /// How long was waited.
+    /// It took too long.
+    #[error("the client is not ready after {waited:?}{}", because(.error.as_ref()))]
+    TimedOut {
+        /// How long the caller waited.
         waited: Duration,
-        /// What kept it.
-        trouble: Option<Trouble>,
+        /// The last error of the connection, if there was one.
+        error: Option<ConnectionError>,
     },
     /// The client was closed.
     #[error("the client was closed")]
     Closed,
 }
 
-fn because(trouble: Option<&Trouble>) -> String {
-    trouble.map_or_else(|| "; the server has not answered yet".to_owned(), |trouble| format!(": {trouble}"))
+fn because(error: Option<&ConnectionError>) -> String {
+    error.map_or_else(|| ": the server has not answered yet".to_owned(), |error| format!(": {error}"))
 }
 
 impl Client {
-    /// Waits until an application may go on, as its [`StartPolicy`](crate::StartPolicy) says. Runs on any executor; may be dropped
-    /// at any time.
+    /// Waits until the client is ready, as its [`StartPolicy`](crate::StartPolicy) defines it. It runs on any executor, and the future
+    /// may be dropped at any time.
+    ///
+    /// # Errors
+    ///
+    /// [`NotReady::Closed`] if the client is closed.
     pub async fn ready(&self) -> Result<(), NotReady> {
-        let mut status = self.shared.watch();
+        let mut status = self.shared().status().watch();
         let settled = status.wait_for(|status| status.may_start || status.state == State::Closed).await;
         match settled {
             Ok(status) if status.may_start => Ok(()),
@@ -48,92 +50,56 @@ impl Client {
         }
     }
 
-    /// [`Self::ready`], for no longer than `patience`.
-    pub async fn ready_within(&self, patience: Duration) -> Result<(), NotReady> {
-        let timer = self.owner.timers.after(patience);
+    /// [`Self::ready`] with a timeout.
+    ///
+    /// # Errors
+    ///
+    /// [`NotReady::TimedOut`] with the last error of the connection, or [`NotReady::Closed`].
+    pub async fn ready_within(&self, timeout: Duration) -> Result<(), NotReady> {
+        let timer = self.alarms().after(timeout);
         match select(pin!(self.ready()), pin!(timer)).await {
             Either::Left((ready, _)) => ready,
-            Either::Right(_) => Err(NotReady::InTime {
-                waited: patience,
-                trouble: self.status().trouble,
+            Either::Right(_) => Err(NotReady::TimedOut {
+                waited: timeout,
+                error: self.status().error,
             }),
         }
     }
 
-    /// [`Self::ready_within`] for an application without an executor: blocks the calling thread.
-    pub fn wait_until_ready(&self, patience: Duration) -> Result<(), NotReady> {
-        block_on(self.ready_within(patience))
+    /// [`Self::ready_within`] for an application without an executor. It blocks the calling thread.
+    ///
+    /// # Errors
+    ///
+    /// [`NotReady::TimedOut`] with the last error of the connection, or [`NotReady::Closed`].
+    pub fn wait_until_ready(&self, timeout: Duration) -> Result<(), NotReady> {
+        block_on(self.ready_within(timeout))
+    }
+
+    /// Follows the status from now on.
+    pub fn watch_status(&self) -> StatusWatch {
+        StatusWatch(self.shared().status().watch())
     }
 }
 
-/// The status as it changes.
+/// Follows the status of a client.
 #[derive(Debug, Clone)]
 pub struct StatusWatch(watch::Receiver<Status>);
 
 impl StatusWatch {
-    pub(super) fn new(status: watch::Receiver<Status>) -> Self {
-        Self(status)
-    }
-
-    /// The next status that differs from the one seen last in more than when the server was heard; `None` once the client is gone.
-    /// A slow watcher misses what was in between, never the newest.
+    /// The next status that differs from the last one in more than the time of the last message; `None` after the client is gone. A slow
+    /// caller misses statuses in between, but never the newest one.
     pub async fn next(&mut self) -> Option<Status> {
         self.0.changed().await.ok()?;
         Some(self.0.borrow_and_update().clone())
     }
 
-    /// The same for a thread that has nothing else to do.
+    /// [`Self::next`] for an application without an executor. It blocks the calling thread.
     pub fn wait_next(&mut self) -> Option<Status> {
         block_on(self.next())
     }
 }
 
-/// When to ring, and whom to wake.
-pub(super) type Alarm = (Duration, oneshot::Sender<()>);
-
-/// Asks the client's thread to keep time.
-#[derive(Debug)]
-pub(super) struct Timers(mpsc::UnboundedSender<Alarm>);
-
-impl Timers {
-    pub(super) fn new() -> (Self, mpsc::UnboundedReceiver<Alarm>) {
-        let (sender, alarms) = mpsc::unbounded_channel();
-        (Self(sender), alarms)
-    }
-
-    /// Where there is no such thread: every time is up at once.
-    pub(super) fn none() -> Self {
-        Self::new().0
-    }
-
-    async fn after(&self, wait: Duration) {
-        let (alarm, rung) = oneshot::channel();
-        // A thread that has ended drops the alarm, which rings it too: nothing would change any more.
-        let _ = self.0.send((wait, alarm));
-        let _ = rung.await;
-    }
-}
-
-/// Keeps time, until it is dropped.
-pub(super) async fn keep_time(mut alarms: mpsc::UnboundedReceiver<Alarm>) -> Infallible {
-    let mut sleeping = FuturesUnordered::new();
-    loop {
-        tokio::select! {
-            alarm = alarms.recv() => match alarm {
-                Some((wait, alarm)) => sleeping.push(async move {
-                    tokio::time::sleep(wait).await;
-                    // Who asked may have stopped waiting.
-                    let _ = alarm.send(());
-                }),
-                // Nobody can ask any more. The end is not for this to say: a goodbye may still be under way.
-                None => pending().await,
-            },
-            Some(()) = sleeping.next() => {}
-        }
-    }
-}
-
-/// Wakes a thread that is parked.
+/// Wakes a parked thread.
 struct Unpark(Thread);
 
 impl Wake for Unpark {

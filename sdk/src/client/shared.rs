@@ -1,177 +1,212 @@
-//! What the handles and the background thread share. Evaluations read [`Hot`] and nothing else; only the background thread
-//! writes.
+//! What the clients and the background thread share. Evaluations read [`HotState`] and nothing else; only the background thread writes
+//! it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::changes::Step;
+use super::changes::Recompile;
 use super::listeners::Listeners;
-use super::outcomes::{Book, Ledger};
-use super::protocol::{Apply, Difference};
+use super::observer::Observer;
+use super::options::Reporting;
+use super::outcomes::{CounterRegistry, OutcomeCounters};
+use super::protocol::{NewState, StateDiff};
 use super::status::Status;
-use crate::engine::{Compiled, Unheard};
+use super::status_channel::StatusChannel;
+use crate::engine::{Compiled, SinceContact};
 
-/// A state in force.
+/// The state that is evaluated.
 #[derive(Debug)]
-pub(crate) struct InForce {
+pub(crate) struct CurrentState {
     pub(crate) compiled: Compiled,
-    /// Where evaluations are counted; `None` = they are not.
-    pub(crate) ledger: Option<Arc<Ledger>>,
+    pub(crate) recording: Recording<Arc<OutcomeCounters>>,
 }
 
-/// What evaluations read, on cache lines that nothing else is written on.
+/// What was loaded for an evaluation; `None` before there is any data.
+pub(super) type Loaded = Option<CurrentState>;
+
+/// Who is told of an evaluation. One enum, so that an evaluation that nobody records costs a single comparison.
+#[derive(Debug, Clone)]
+pub(crate) enum Recording<C> {
+    Off,
+    Counted(C),
+    Observed { counters: Option<C>, observer: Observer },
+}
+
+impl Recording<()> {
+    pub(super) fn new(reporting: Reporting, observer: Option<Observer>) -> Self {
+        let counters = match reporting {
+            Reporting::Off => None,
+            Reporting::Every(_) => Some(()),
+        };
+        match (counters, observer) {
+            (None, None) => Self::Off,
+            (Some(()), None) => Self::Counted(()),
+            (counters, Some(observer)) => Self::Observed { counters, observer },
+        }
+    }
+}
+
+impl<C> Recording<C> {
+    pub(super) fn counters(&self) -> Option<&C> {
+        match self {
+            Self::Off => None,
+            Self::Counted(counters) => Some(counters),
+            Self::Observed { counters, .. } => counters.as_ref(),
+        }
+    }
+
+    /// The same with these counters, if it counts.
+    fn with_counters<D>(&self, counters: impl FnOnce() -> D) -> Recording<D> {
+        match self {
+            Self::Off => Recording::Off,
+            Self::Counted(_) => Recording::Counted(counters()),
+            Self::Observed { counters: own, observer } => Recording::Observed {
+                counters: own.as_ref().map(|_| counters()),
+                observer: observer.clone(),
+            },
+        }
+    }
+}
+
+/// What evaluations read, on cache lines of its own.
 #[repr(align(128))]
-struct Hot {
-    /// `None` before any data.
-    in_force: ArcSwap<Option<InForce>>,
-    /// How often `in_force` has been swapped.
-    swaps: AtomicU64,
-    /// Seconds without a fresh heartbeat once they exhaust a lease, else 0. Beside the state and not in it, so that a lease runs
-    /// out in a pinned view too.
-    unheard: AtomicU32,
+struct HotState {
+    /// `None` before there is any data.
+    current: ArcSwap<Loaded>,
+    /// How often `current` was swapped.
+    version: AtomicU64,
+    /// Seconds since the last fresh heartbeat once a lease has expired, else 0. It is not part of the state, so that a lease expires in a
+    /// pinned view, too.
+    since_contact: AtomicU32,
 }
 
-/// Whether evaluations are counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Counted {
-    /// In the book.
-    Yes,
-    /// Not at all.
-    No,
-}
-
-/// Shared by the handles, the views and the background thread.
+/// Shared by the clients, the views and the background thread.
 pub(crate) struct Shared {
-    hot: Hot,
-    counted: Counted,
-    book: Book,
-    status: watch::Sender<Status>,
+    hot: HotState,
+    recording: Recording<()>,
+    counters: Arc<CounterRegistry>,
+    status: Arc<StatusChannel>,
     listeners: Arc<Listeners>,
     ended: CancellationToken,
 }
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("status", &*self.status.borrow()).finish_non_exhaustive()
+        f.debug_struct("Shared").field("status", &self.status).finish_non_exhaustive()
     }
 }
 
 impl Shared {
-    /// Before any data.
-    pub(crate) fn new(status: Status, counted: Counted) -> Self {
+    /// Without data.
+    pub(crate) fn new(status: Status, recording: Recording<()>) -> Self {
         Self {
-            hot: Hot {
-                in_force: ArcSwap::from_pointee(None),
-                swaps: AtomicU64::new(0),
-                unheard: AtomicU32::new(0),
+            hot: HotState {
+                current: ArcSwap::from_pointee(None),
+                version: AtomicU64::new(0),
+                since_contact: AtomicU32::new(0),
             },
-            counted,
-            book: Book::default(),
-            status: watch::Sender::new(status),
+            recording,
+            counters: Arc::default(),
+            status: Arc::new(StatusChannel::new(status)),
             listeners: Arc::default(),
             ended: CancellationToken::new(),
         }
     }
 
-    /// The state in force, for one evaluation.
+    /// The current state, for one evaluation.
     #[inline]
-    pub(crate) fn load(&self) -> arc_swap::Guard<Arc<Option<InForce>>> {
-        self.hot.in_force.load()
+    pub(crate) fn load(&self) -> arc_swap::Guard<Arc<Loaded>> {
+        self.hot.current.load()
     }
 
-    /// How often the state in force has been swapped: a state that was loaded after this number was is at least that new.
+    /// How often the current state was swapped. A state loaded after reading this number is at least that new.
     #[inline]
-    pub(crate) fn swaps(&self) -> u64 {
-        self.hot.swaps.load(Ordering::Acquire)
+    pub(crate) fn version(&self) -> u64 {
+        self.hot.version.load(Ordering::Acquire)
     }
 
-    /// The state in force, to hold on to.
-    pub(crate) fn pin(&self) -> Arc<Option<InForce>> {
-        self.hot.in_force.load_full()
+    /// The current state, to keep.
+    pub(crate) fn pin(&self) -> Arc<Loaded> {
+        self.hot.current.load_full()
     }
 
-    /// How long the server has been unheard, as far as that matters.
+    /// Time since the last contact, as far as leases depend on it.
     #[inline]
-    pub(crate) fn unheard(&self) -> Unheard {
-        Unheard::seconds(self.hot.unheard.load(Ordering::Relaxed))
+    pub(crate) fn since_contact(&self) -> SinceContact {
+        SinceContact::seconds(self.hot.since_contact.load(Ordering::Relaxed))
     }
 
-    /// Tells evaluations how long the server has been unheard.
-    pub(crate) fn set_unheard(&self, seconds: u32) {
-        self.hot.unheard.store(seconds, Ordering::Relaxed);
+    pub(crate) fn set_since_contact(&self, seconds: u32) {
+        self.hot.since_contact.store(seconds, Ordering::Relaxed);
     }
 
-    /// Compiles a state and swaps it in: from here on every evaluation answers from it. Called by one thread only.
-    pub(crate) fn apply(&self, apply: Apply) {
-        let Difference { step, overlay, changes } = apply.difference;
-        let before = self.hot.in_force.load_full();
-        let (mut compiled, step) = match ((*before).as_ref(), step) {
-            (Some(before), Step::From(touched)) => (before.compiled.update(&apply.snapshot, &touched), Step::From(touched)),
-            (_, Step::From(_) | Step::Anew) => (Compiled::new(&apply.snapshot), Step::Anew),
+    /// Compiles a state and makes it current. Called by one thread only.
+    pub(crate) fn apply(&self, new: NewState) {
+        let StateDiff { recompile, overlay, changes } = new.diff;
+        let before = self.hot.current.load_full();
+        let (mut compiled, recompile) = match ((*before).as_ref(), recompile) {
+            (Some(before), Recompile::Only(touched)) => (before.compiled.update(&new.snapshot, &touched), Recompile::Only(touched)),
+            (_, Recompile::Only(_) | Recompile::Everything) => (Compiled::new(&new.snapshot), Recompile::Everything),
         };
         if let Some(kills) = overlay {
             compiled = compiled.with_overlay(&kills);
         }
-        let in_use = (*before).as_ref().and_then(|before| before.ledger.as_ref());
-        let ledger = (self.counted == Counted::Yes).then(|| self.book.ledger(&compiled, &step, in_use));
-        self.hot.in_force.store(Arc::new(Some(InForce { compiled, ledger })));
-        self.hot.swaps.fetch_add(1, Ordering::Release);
-        self.listeners.tell(changes);
+        log_issues(&compiled, &recompile);
+        let in_use = (*before).as_ref().and_then(|before| before.recording.counters());
+        let recording = self.recording.with_counters(|| self.counters.counters_for(&compiled, &recompile, in_use));
+        self.hot.current.store(Arc::new(Some(CurrentState { compiled, recording })));
+        self.hot.version.fetch_add(1, Ordering::Release);
+        self.listeners.notify(changes);
     }
 
-    /// Where outcomes are counted.
-    pub(crate) fn book(&self) -> &Book {
-        &self.book
+    pub(super) fn observer(&self) -> Option<&Observer> {
+        match &self.recording {
+            Recording::Off | Recording::Counted(()) => None,
+            Recording::Observed { observer, .. } => Some(observer),
+        }
     }
 
-    /// The change listeners.
+    pub(crate) fn counters(&self) -> &Arc<CounterRegistry> {
+        &self.counters
+    }
+
     pub(crate) fn listeners(&self) -> &Arc<Listeners> {
         &self.listeners
     }
 
-    /// The status now.
-    pub(crate) fn status(&self) -> Status {
-        self.status.borrow().clone()
+    pub(crate) fn status(&self) -> &Arc<StatusChannel> {
+        &self.status
     }
 
-    /// The status from now on.
-    pub(crate) fn watch(&self) -> watch::Receiver<Status> {
-        self.status.subscribe()
-    }
-
-    /// Changes the status. Those who watch are woken unless all that changed is when the server was heard.
-    pub(crate) fn set_status(&self, change: impl FnOnce(&mut Status)) {
-        self.status.send_if_modified(|status| {
-            let mut before = status.clone();
-            change(status);
-            before.last_heard = status.last_heard;
-            before.last_fresh = status.last_fresh;
-            before != *status
-        });
-    }
-
-    /// A batch of outcomes has been taken.
-    pub(crate) fn outcomes_sent(&self) {
-        self.set_status(|status| status.outcomes.batches += 1);
-    }
-
-    /// Counts will not reach the server.
-    pub(crate) fn outcomes_dropped(&self, counts: u64) {
-        self.set_status(|status| status.outcomes.dropped += counts);
-    }
-
-    /// The background thread is done.
+    /// The background thread has ended.
     pub(crate) fn end(&self) {
         self.listeners.end();
         self.ended.cancel();
     }
 
-    /// Cancelled when the background thread is done.
+    /// Cancelled when the background thread has ended.
     pub(crate) fn ended(&self) -> &CancellationToken {
         &self.ended
+    }
+}
+
+/// Names what this build could not compile: such a flag serves the caller's default.
+fn log_issues(compiled: &Compiled, recompile: &Recompile) {
+    match recompile {
+        Recompile::Everything => {
+            for issue in compiled.issues() {
+                tracing::warn!(kind = issue.kind, key = issue.key, error = issue.message, "cannot be compiled");
+            }
+        }
+        Recompile::Only(touched) => {
+            for flag in touched.flags.iter().filter_map(|key| compiled.flag(key.as_str())) {
+                if let Some(issue) = flag.issue() {
+                    tracing::warn!(kind = "flag", key = %flag.key(), error = issue, "cannot be compiled");
+                }
+            }
+        }
     }
 }

@@ -1,38 +1,39 @@
-//! What the client says of itself.
+//! The status of a client.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use ripcord_proto::{EnvironmentKey, KillId, Position};
 
-/// Where the client is with the server. Evaluations never wait for any of these: they answer from what is in force.
+/// The connection to the server. Evaluations never wait for it: they answer from the current state.
 ///
 /// | from | when | to |
 /// | --- | --- | --- |
-/// | `Connecting` | the server's state is in force | `Ready` |
-/// | `Connecting` | the first try failed and the disk cache's state is in force | `Stale` |
-/// | `Ready` | the stream ended, fell silent, or is of a node that is behind | `Stale` |
-/// | `Ready`, `Stale` | what came does not fit what is here (a gap, another content hash) | `Resyncing` |
-/// | `Resyncing` | a state that fits is in force | `Ready` |
-/// | `Resyncing` | the server's states disagreed with their own hashes again and again | `Stale`, asking again later |
-/// | `Stale` | the server's state is in force again | `Ready` |
-/// | any | [`close`](crate::Client::close), or the last handle was dropped | `Closed` |
+/// | `Connecting` | the server's state is loaded | `Ready` |
+/// | `Connecting` | the first attempt failed and the disk cache's state is loaded | `Stale` |
+/// | `Ready` | the stream ended, went silent, or its node is behind | `Stale` |
+/// | `Ready`, `Stale` | an update does not fit the current state (a gap, a different content hash) | `Resyncing` |
+/// | `Resyncing` | a state that fits is loaded | `Ready` |
+/// | `Resyncing` | the server's states repeatedly did not match their own hashes | `Stale`, with later attempts |
+/// | `Stale` | the server's state is loaded again | `Ready` |
+/// | any | [`close`](crate::Client::close), or the last clone was dropped | `Closed` |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum State {
-    /// Nothing has been heard from the server in this process yet.
+    /// The server has not answered in this process yet.
     Connecting,
-    /// What the server has is in force.
+    /// The server's state is loaded.
     Ready,
-    /// The last known state is in force, and the server may have moved on.
+    /// The last known state is loaded; the server may have a newer one.
     Stale,
-    /// The last good state is in force; a snapshot was asked for.
+    /// The last good state is loaded; the client has asked for a snapshot.
     Resyncing,
-    /// The client has ended. What was in force goes on answering.
+    /// The client has ended. Evaluations continue to answer from the last state.
     Closed,
 }
 
 impl State {
-    /// As it is written.
+    /// The name in lower case.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Connecting => "connecting",
@@ -50,129 +51,133 @@ impl std::fmt::Display for State {
     }
 }
 
-/// Where the state in force came from.
+/// Where the current state came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Source {
-    /// There is none: callers get their own defaults.
+    /// There is no state: callers get their own defaults.
     Nothing,
     /// The disk cache of an earlier process.
     Cache,
     /// The server.
     Server,
-    /// A snapshot, a flags file or a test: [`Client::offline`](crate::Client::offline).
+    /// A snapshot, a flags file or a test, see [`Client::offline`](crate::Client::offline).
     Offline,
 }
 
 /// Why the client is not ready.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Trouble {
-    /// No connection, or a broken one. It is tried again with backoff.
+#[non_exhaustive]
+pub enum ConnectionError {
+    /// There is no connection, or it broke. The client retries with backoff.
     #[error("the server cannot be reached: {0}")]
     Unreachable(String),
-    /// The server refused the key or the environment. It is tried again about once a minute.
+    /// The server refused the key or the environment. The client retries about once a minute.
     #[error("the server refused this client ({status}): {detail}; check the key and its environments")]
     Refused {
         /// The HTTP status: 401, 403 or 404.
         status: u16,
-        /// What the server said.
+        /// The server's explanation.
         detail: String,
     },
-    /// Nothing came for longer than the silence that is allowed.
-    #[error("nothing was heard from the server for {} s", .0.as_secs())]
+    /// Nothing arrived for longer than the [silence timeout](crate::ClientBuilder::silence_timeout).
+    #[error("the server has been silent for {} s", .0.as_secs())]
     Silent(Duration),
-    /// The server said goodbye.
-    #[error("the server said goodbye: {0}")]
+    /// The server closed the stream and said why.
+    #[error("the server closed the stream: {0}")]
     Goodbye(String),
-    /// The node that is connected has an older state than the one in force here, which therefore stays.
+    /// The server has an older state than this client, which therefore keeps its own.
     #[error(
-        "the server is at {theirs}, behind {own} which is in force here and stays until it has caught up; if the server was emptied on purpose, start this client anew without its disk cache"
+        "the server is at {server}, behind {own}, which this client keeps until the server has caught up; if the server was emptied on purpose, restart this client without its disk cache"
     )]
     Behind {
-        /// In force here.
+        /// The position of this client.
         own: Position,
-        /// The server's.
-        theirs: Position,
+        /// The position of the server.
+        server: Position,
     },
-    /// What came does not fit; a snapshot was asked for.
-    #[error("what the server sent does not fit what is in force here: {0}")]
-    Unfit(String),
-    /// The state of another environment came.
-    #[error("the server sent the environment {theirs}, this client is for {own}; check the key and the environment")]
+    /// An update does not fit the current state. The client has asked for a snapshot.
+    #[error("an update from the server does not fit the current state: {0}")]
+    Inconsistent(String),
+    /// The server sent the state of a different environment.
+    #[error("the server sent the environment {received}, but this client is for {expected}; check the key and the environment")]
     OtherEnvironment {
-        /// This client's.
-        own: EnvironmentKey,
-        /// The server's.
-        theirs: EnvironmentKey,
+        /// The environment of this client.
+        expected: EnvironmentKey,
+        /// The environment that the server sent.
+        received: EnvironmentKey,
     },
 }
 
 /// The disk cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CacheStatus {
-    /// No directory was given.
+    /// No directory is configured.
     Off,
-    /// There was nothing to start from, and nothing has been written yet.
+    /// There was no file at the start, and none has been written yet.
     Empty,
-    /// It was there at the start.
+    /// A file was loaded at the start.
     Loaded {
-        /// When it had been written.
+        /// When it was written.
         written: Timestamp,
     },
-    /// It was there and could not be used.
+    /// There was a file at the start, but it could not be used.
     Ignored {
-        /// Why.
+        /// Why it could not be used.
         why: String,
     },
-    /// It holds what is in force.
+    /// The file holds the current state.
     Written {
         /// When it was written.
         at: Timestamp,
     },
-    /// It could not be written; a restart would start without it.
+    /// The file could not be written. A restart without the server would have no state.
     Unwritable {
-        /// Why.
+        /// Why it could not be written.
         why: String,
     },
 }
 
-/// The outcome batches.
+/// The reporting of evaluations and outcomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct OutcomeStatus {
-    /// Batches that the server has taken.
+    /// Batches that the server has accepted.
     pub batches: u64,
-    /// Evaluations and outcomes that were counted and will not reach the server.
+    /// Evaluations and outcomes that were counted but will not reach the server.
     pub dropped: u64,
 }
 
-/// A client at one moment.
+/// The status of a client at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Status {
-    /// Where it is with the server.
+    /// The connection to the server.
     pub state: State,
-    /// Since when.
+    /// When `state` last changed.
     pub since: Timestamp,
-    /// What is in force; `None` before any data.
+    /// The position of the current state; `None` before there is any data.
     pub position: Option<Position>,
-    /// Where that came from.
+    /// Where the current state came from.
     pub source: Source,
-    /// When anything was heard from the server last.
+    /// When the last message of any kind arrived from the server.
     pub last_heard: Option<Timestamp>,
-    /// When a heartbeat marked fresh was heard last; leases are counted from there.
+    /// When the last heartbeat marked fresh arrived. Leases are counted from then.
     pub last_fresh: Option<Timestamp>,
-    /// The provisional kills in force here.
+    /// The provisional kills in force in this client.
     pub provisional_kills: Vec<KillId>,
-    /// Why it is not ready.
-    pub trouble: Option<Trouble>,
+    /// Why the client is not ready.
+    pub error: Option<ConnectionError>,
     /// The disk cache.
     pub cache: CacheStatus,
-    /// The outcome batches.
+    /// The reporting of evaluations and outcomes.
     pub outcomes: OutcomeStatus,
-    /// Whether an application that waits for the client may go on.
+    /// Whether those who wait for the client may continue.
     pub(crate) may_start: bool,
 }
 
 impl Status {
-    /// Before anything.
     pub(crate) fn at_start(now: Timestamp) -> Self {
         Self {
             state: State::Connecting,
@@ -182,7 +187,7 @@ impl Status {
             last_heard: None,
             last_fresh: None,
             provisional_kills: Vec::new(),
-            trouble: None,
+            error: None,
             cache: CacheStatus::Off,
             outcomes: OutcomeStatus::default(),
             may_start: false,
@@ -199,12 +204,12 @@ impl Status {
         }
     }
 
-    /// Whether the server's own state is in force.
+    /// Whether the server's state is loaded.
     pub fn is_ready(&self) -> bool {
         self.state == State::Ready
     }
 
-    /// How old the disk cache's copy is, where there is one.
+    /// The age of the state in the disk cache, if there is one.
     pub fn cache_age(&self) -> Option<Duration> {
         match self.cache {
             CacheStatus::Loaded { written: at } | CacheStatus::Written { at } => Duration::try_from(Timestamp::now().duration_since(at)).ok(),

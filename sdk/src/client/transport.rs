@@ -1,6 +1,5 @@
-//! The ways to the server. They move bytes and know nothing of what a frame means.
+//! The transports. They move bytes and do not interpret frames.
 
-pub(crate) mod backoff;
 pub(crate) mod http;
 mod poll;
 mod sse;
@@ -13,57 +12,57 @@ use ripcord_proto::frame::{Ack, ClientFrame, Hello};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::options::Transport;
-use super::protocol::Lost;
+use super::protocol::StreamError;
 use http::Server;
 pub(crate) use poll::Polled;
 
-/// What came.
+/// What a transport received.
 #[derive(Debug)]
 pub(crate) enum Received {
     /// A frame.
     Frame(Utf8Bytes),
-    /// Something that carries no frame and shows life.
-    Life,
+    /// A message without a frame, which shows that the server is alive.
+    KeepAlive,
     /// The answer to a poll.
     Polled(Polled),
 }
 
-/// An open way to the server.
+/// An open stream.
 pub(crate) enum Stream {
     WebSocket(websocket::WebSocket),
-    Events(Events),
+    Sse(SseStream),
     Poll(poll::Poll),
 }
 
-/// Server-sent events, and the acknowledgements that go beside them: one at a time, the newest next, since they are cumulative.
-pub(crate) struct Events {
-    stream: sse::Events,
+/// Server-sent events, with the acknowledgements as separate requests: one at a time, then the newest, since they are cumulative.
+pub(crate) struct SseStream {
+    events: sse::Events,
     server: Server,
     instance_id: String,
     under_way: Option<BoxFuture<'static, ()>>,
     next: Option<Ack>,
 }
 
-/// What a frame that was to be sent has become.
+/// What became of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sent {
-    /// It went, or needs not go this way.
+    /// It was sent, or this transport does not need it.
     Done,
-    /// This way cannot ask for a snapshot: it must be fetched.
+    /// This transport cannot request a snapshot: fetch it.
     Fetch,
 }
 
 impl Stream {
-    /// Opens `transport`, saying `hello`.
-    pub(crate) async fn open(transport: Transport, server: Server, hello: Hello) -> Result<Self, Lost> {
+    /// Opens a stream with `hello`.
+    pub(crate) async fn open(transport: Transport, server: Server, hello: Hello) -> Result<Self, StreamError> {
         match transport {
             Transport::WebSocket => {
                 let mut socket = websocket::WebSocket::open(&server).await?;
                 socket.send(encode(&ClientFrame::Hello(hello))?).await?;
                 Ok(Self::WebSocket(socket))
             }
-            Transport::Sse => Ok(Self::Events(Events {
-                stream: sse::Events::open(&server, &hello).await?,
+            Transport::Sse => Ok(Self::Sse(SseStream {
+                events: sse::Events::open(&server, &hello).await?,
                 server,
                 instance_id: hello.instance_id,
                 under_way: None,
@@ -73,23 +72,23 @@ impl Stream {
         }
     }
 
-    /// What comes next. May be dropped while it waits.
-    pub(crate) async fn receive(&mut self) -> Result<Received, Lost> {
+    /// The next message. The future may be dropped while it waits.
+    pub(crate) async fn receive(&mut self) -> Result<Received, StreamError> {
         match self {
-            Self::WebSocket(socket) => Ok(socket.receive().await?.map_or(Received::Life, Received::Frame)),
-            Self::Events(events) => events.receive().await,
+            Self::WebSocket(socket) => Ok(socket.receive().await?.map_or(Received::KeepAlive, Received::Frame)),
+            Self::Sse(stream) => stream.receive().await,
             Self::Poll(poll) => poll.receive().await.map(Received::Polled),
         }
     }
 
-    /// Sends a frame as far as this way can.
-    pub(crate) async fn send(&mut self, frame: ClientFrame) -> Result<Sent, Lost> {
+    /// Sends a frame, if this transport can.
+    pub(crate) async fn send(&mut self, frame: ClientFrame) -> Result<Sent, StreamError> {
         match self {
             Self::WebSocket(socket) => {
                 socket.send(encode(&frame)?).await?;
                 Ok(Sent::Done)
             }
-            Self::Events(events) => Ok(events.send(frame)),
+            Self::Sse(stream) => Ok(stream.send(frame)),
             Self::Poll(poll) => {
                 if matches!(frame, ClientFrame::Resync(_)) {
                     poll.resync();
@@ -99,7 +98,7 @@ impl Stream {
         }
     }
 
-    /// Lets it go.
+    /// Closes the stream.
     pub(crate) async fn close(self) {
         if let Self::WebSocket(socket) = self {
             socket.close().await;
@@ -107,14 +106,14 @@ impl Stream {
     }
 }
 
-impl Events {
-    async fn receive(&mut self) -> Result<Received, Lost> {
+impl SseStream {
+    async fn receive(&mut self) -> Result<Received, StreamError> {
         loop {
             let Some(under_way) = &mut self.under_way else {
-                return Ok(self.stream.receive().await?.map_or(Received::Life, Received::Frame));
+                return Ok(self.events.receive().await?.map_or(Received::KeepAlive, Received::Frame));
             };
             tokio::select! {
-                received = self.stream.receive() => return Ok(received?.map_or(Received::Life, Received::Frame)),
+                received = self.events.receive() => return Ok(received?.map_or(Received::KeepAlive, Received::Frame)),
                 () = under_way => {
                     self.under_way = None;
                     self.acknowledge_next();
@@ -133,7 +132,7 @@ impl Events {
                 Sent::Done
             }
             ClientFrame::Resync(_) => Sent::Fetch,
-            // The request itself was the hello, and its end is the goodbye.
+            // The request is the hello, and its end is the goodbye.
             ClientFrame::Hello(_) | ClientFrame::Heartbeat(_) | ClientFrame::Goodbye(_) => Sent::Done,
         }
     }
@@ -142,15 +141,15 @@ impl Events {
         let Some(ack) = self.next.take() else { return };
         let (server, instance_id) = (self.server.clone(), self.instance_id.clone());
         let acknowledging = async move {
-            if let Err(lost) = server.acknowledge(&instance_id, &ack).await {
-                // The stream itself tells whether the server is there; the next acknowledgement covers this one.
-                tracing::debug!(?lost, "an acknowledgement was not taken");
+            if let Err(error) = server.acknowledge(&instance_id, &ack).await {
+                // The stream shows whether the server is alive, and the next acknowledgement covers this one.
+                tracing::debug!(?error, "an acknowledgement failed");
             }
         };
         self.under_way = Some(acknowledging.boxed());
     }
 }
 
-fn encode(frame: &ClientFrame) -> Result<String, Lost> {
-    serde_json::to_string(frame).map_err(|error| Lost::Broken(format!("a frame could not be written: {error}")))
+fn encode(frame: &ClientFrame) -> Result<String, StreamError> {
+    serde_json::to_string(frame).map_err(|error| StreamError::Broken(format!("cannot encode a frame: {error}")))
 }

@@ -1,17 +1,17 @@
-//! Bucketing: murmur3 (x86, 32 bit, seed 0), fed in pieces of which nothing is copied, and its projection onto a line of weights.
+//! Bucketing: murmur3 (x86, 32 bit, seed 0), fed in pieces without copying, and its projection onto a line of weights.
 
 use ripcord_proto::settings::Bucketing;
 
 const C1: u32 = 0xcc9e_2d51;
 const C2: u32 = 0x1b87_3593;
-/// Values up to this length find the hash of all that stands before them ready: ids, e-mail addresses, UUIDs.
-const READY: usize = 40;
+/// For values up to this length (ids, e-mail addresses, UUIDs) the hash of everything before them is precomputed.
+const PRECOMPUTED: usize = 40;
 
-/// A hash of what it has been fed so far.
+/// The state of a hash.
 #[derive(Debug, Clone, Copy, Default)]
 struct Murmur3 {
     hash: u32,
-    /// Bytes that do not fill a block yet, the first lowest.
+    /// Bytes that do not fill a block yet, the first one lowest.
     carry: u32,
     /// How many bits of `carry` are in use: 0, 8, 16 or 24.
     carried: u32,
@@ -78,26 +78,26 @@ fn last_bits(bytes: &[u8], rest: &[u8], bits: u32) -> u64 {
     }
 }
 
-/// A salt, hashed as far as that can be before the value is known.
+/// A salt, hashed as far as possible before the value is known.
 #[derive(Debug)]
 pub(super) struct Salt {
     text: Box<str>,
     bucketing: Bucketing,
-    /// The hash of head and salt, for each length of the value. In v2 there is no head, and one for all.
-    ready: Box<[Murmur3]>,
+    /// The hash of head and salt for each length of the value. In v2 there is no head, so there is one for all lengths.
+    precomputed: Box<[Murmur3]>,
 }
 
 impl Salt {
     pub(super) fn new(text: &str, bucketing: Bucketing) -> Self {
         let lengths = match bucketing {
             Bucketing::V2 => 0..=0,
-            Bucketing::V3 => 0..=READY,
+            Bucketing::V3 => 0..=PRECOMPUTED,
         };
-        let ready = lengths.map(|length| begin(bucketing, text, length)).collect();
+        let precomputed = lengths.map(|length| begin(bucketing, text, length)).collect();
         Self {
             text: text.into(),
             bucketing,
-            ready,
+            precomputed,
         }
     }
 
@@ -108,8 +108,8 @@ impl Salt {
             Bucketing::V2 => 0,
             Bucketing::V3 => value.len(),
         };
-        match self.ready.get(length) {
-            // Read where it lies: a copy would go through the stack, on the way that everything waits for.
+        match self.precomputed.get(length) {
+            // Not copied: a copy would go through the stack, on the critical path.
             Some(begun) => begun.fed(value.as_bytes()).finish(),
             None => self.hash_long(value),
         }
@@ -125,7 +125,7 @@ impl Salt {
     }
 }
 
-/// The hash of what stands before a value of this length.
+/// The hash of everything before a value of this length.
 #[cold]
 fn begin(bucketing: Bucketing, salt: &str, length: usize) -> Murmur3 {
     let hasher = Murmur3::default();
@@ -141,7 +141,7 @@ pub(super) fn hash_bytes(bytes: &[u8]) -> u32 {
     Murmur3::default().fed(bytes).finish()
 }
 
-/// The head of a CBOR text: its length in the fewest bytes, as RFC 8949 wants it.
+/// The head of a CBOR text: its length in the fewest bytes, as RFC 8949 requires.
 #[expect(clippy::cast_possible_truncation, reason = "each arm has checked the range")]
 fn feed_text_head(hasher: Murmur3, length: usize) -> Murmur3 {
     match length {
@@ -152,7 +152,7 @@ fn feed_text_head(hasher: Murmur3, length: usize) -> Murmur3 {
     }
 }
 
-/// The place of a hash on a line of `total` units.
+/// The position of a hash on a line of `total` units.
 #[inline]
 pub(super) const fn project(hash: u32, total: u32) -> u32 {
     ((hash as u64 * total as u64) >> 32) as u32

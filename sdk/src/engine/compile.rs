@@ -1,4 +1,4 @@
-//! Snapshot → compiled snapshot, whole or by what a delta touched.
+//! Compiles a snapshot, as a whole or only what a delta changed.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -19,9 +19,9 @@ use rustc_hash::{FxBuildHasher, FxHasher};
 use super::condition::Condition;
 use super::flag::CompiledFlag;
 use super::jsonlogic::Interpreter;
-use super::word::same;
+use super::short_str::same;
 
-/// A snapshot in the form that is evaluated. Immutable; making the next one shares what did not change.
+/// A compiled snapshot. It is immutable; the next one shares what did not change.
 #[derive(Clone)]
 pub struct Compiled {
     environment: EnvironmentKey,
@@ -43,27 +43,28 @@ pub(super) struct Slot {
     pub(super) kill: Option<Arc<Entry<Kill>>>,
 }
 
-/// A segment's condition, or why it cannot be compiled.
+/// A segment's condition, or why it could not be compiled.
 #[derive(Debug)]
 pub(super) struct CompiledSegment {
     pub(super) entry: Arc<Entry<Segment>>,
     pub(super) condition: Result<Condition, String>,
 }
 
-/// An entry that could not be compiled. It serves the caller's own default; all others live.
+/// A flag, segment or kill that could not be compiled. A flag serves the caller's default; everything else works.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+#[non_exhaustive]
+pub struct CompileIssue {
     /// `flag`, `segment` or `kill`.
     pub kind: &'static str,
-    /// Its key.
+    /// The key of the flag or segment, or the id of the kill.
     pub key: String,
     /// What is wrong.
-    pub fault: String,
+    pub message: String,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for CompileIssue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {}", self.kind, self.key, self.fault)
+        write!(f, "{} {}: {}", self.kind, self.key, self.message)
     }
 }
 
@@ -85,7 +86,7 @@ fn hash_of(key: &str) -> u64 {
 }
 
 impl Compiled {
-    /// Compiles everything.
+    /// Compiles a whole snapshot.
     pub fn new(snapshot: &Snapshot) -> Self {
         let mut compiled = Self {
             environment: snapshot.environment.clone(),
@@ -107,8 +108,8 @@ impl Compiled {
         compiled
     }
 
-    /// The compiled form of `next`, which differs from what this one was made of in `touched` (and in any kills). Only what
-    /// was touched is compiled; the overlay stays.
+    /// Compiles `next`, which differs from this snapshot in `touched` and in any kills. Only what was touched is compiled. The
+    /// provisional kills stay.
     #[must_use]
     pub fn update(&self, next: &Snapshot, touched: &Touched) -> Self {
         let mut touched = Cow::Borrowed(touched);
@@ -140,7 +141,7 @@ impl Compiled {
         compiled
     }
 
-    /// The same with these provisional kills lying over it, in place of those that did.
+    /// The same snapshot with these provisional kills, which replace the previous ones.
     #[must_use]
     pub fn with_overlay(&self, kills: &[Kill]) -> Self {
         let mut compiled = self.clone();
@@ -154,62 +155,62 @@ impl Compiled {
         compiled
     }
 
-    /// The environment whose state it is.
+    /// The environment.
     pub const fn environment(&self) -> &EnvironmentKey {
         &self.environment
     }
 
-    /// Where the snapshot stands.
+    /// The position of the snapshot.
     pub const fn position(&self) -> Position {
         self.position
     }
 
-    /// How many flags there are.
+    /// The number of flags.
     pub fn flag_count(&self) -> usize {
         self.flags.len()
     }
 
-    /// All flags, in no order.
+    /// All flags, in no particular order.
     pub fn flags(&self) -> impl Iterator<Item = &CompiledFlag> {
         self.flags.iter().map(|slot| &*slot.flag)
     }
 
-    /// The flag of a key.
+    /// The flag with this key.
     pub fn flag(&self, key: &str) -> Option<&CompiledFlag> {
         self.slot(key).map(|slot| &*slot.flag)
     }
 
-    /// How many counters the flags have together, see [`CompiledFlag::counter_base`].
+    /// The number of counters of all flags together, see [`CompiledFlag::counter_base`].
     pub const fn counters(&self) -> usize {
         self.counters as usize
     }
 
-    /// The entries that could not be compiled, each with what is wrong.
-    pub fn problems(&self) -> Vec<Problem> {
+    /// What could not be compiled, ordered by kind and key.
+    pub fn issues(&self) -> Vec<CompileIssue> {
         let flags = self.flags().filter_map(|flag| {
-            Some(Problem {
+            Some(CompileIssue {
                 kind: "flag",
                 key: flag.key().to_string(),
-                fault: flag.problem()?.to_owned(),
+                message: flag.issue()?.to_owned(),
             })
         });
         let segments = self.segments.iter().filter_map(|(key, segment)| {
-            Some(Problem {
+            Some(CompileIssue {
                 kind: "segment",
                 key: key.to_string(),
-                fault: segment.condition.as_ref().err()?.clone(),
+                message: segment.condition.as_ref().err()?.clone(),
             })
         });
         let kills = self.kills.iter().filter_map(|kill| {
-            Some(Problem {
+            Some(CompileIssue {
                 kind: "kill",
                 key: kill.key().to_string(),
-                fault: kill.value().err()?.to_string(),
+                message: kill.value().err()?.to_string(),
             })
         });
-        let mut problems: Vec<Problem> = flags.chain(segments).chain(kills).collect();
-        problems.sort_by(|one, other| (one.kind, &one.key).cmp(&(other.kind, &other.key)));
-        problems
+        let mut issues: Vec<CompileIssue> = flags.chain(segments).chain(kills).collect();
+        issues.sort_by(|one, other| (one.kind, &one.key).cmp(&(other.kind, &other.key)));
+        issues
     }
 
     #[inline]
@@ -279,7 +280,7 @@ impl Compiled {
         }
     }
 
-    /// Marks each flag with the first kill that covers it: committed before provisional, older before younger.
+    /// Marks each flag with the first kill that covers it: committed before provisional, older before newer.
     fn mark_kills(&mut self) {
         let mark = |slot: &mut Slot, kill: &Arc<Entry<Kill>>| {
             slot.kill.get_or_insert_with(|| Arc::clone(kill));

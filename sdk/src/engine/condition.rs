@@ -1,9 +1,9 @@
-//! Conditions, compiled: paths parsed, lists hashed, versions, patterns and networks ready to be asked.
+//! Conditions, compiled: paths are parsed, lists hashed, and versions, patterns and networks ready to be matched.
+//! How conditions combine, and what they can see, is in `scope.rs`.
 
 use std::cmp::Ordering;
 
 use jiff::Timestamp;
-use regex::Regex;
 use ripcord_proto::condition as source;
 use ripcord_proto::key::SegmentKey;
 use ripcord_proto::value::Scalar;
@@ -12,16 +12,15 @@ use semver::{Version, VersionReq};
 use serde_json::{Number, Value};
 
 use super::context::Attribute;
-use super::evaluate::Scope;
 use super::jsonlogic::{Interpreter, Program};
 use super::network::Networks;
-use super::outcome::Truth;
 use super::path::Path;
-use super::text::with_text;
-use super::version::{Borrowed, compare};
-use super::word::{Tag, Word, same};
+use super::pattern::Pattern;
+use super::scalar_text::with_text;
+use super::short_str::{Fingerprint, ShortStr, same};
+use super::version::{VersionRef, compare};
 
-/// Up to so many texts, comparing their tags one by one is faster than hashing.
+/// Up to this many texts, comparing their fingerprints one by one is faster than hashing.
 const FEW: usize = 32;
 
 #[derive(Debug)]
@@ -44,7 +43,7 @@ pub(super) enum Test {
     Contains(Scalar),
     StartsWith(Box<str>),
     EndsWith(Box<str>),
-    Matches(Box<Regex>),
+    Matches(Pattern),
     Less(Ordered),
     LessOrEqual(Ordered),
     Greater(Ordered),
@@ -53,7 +52,7 @@ pub(super) enum Test {
     VersionIn(Box<VersionReq>),
     Before(Timestamp),
     After(Timestamp),
-    InNetworks(Box<Networks>),
+    InNetworks(Networks),
     Exists(bool),
 }
 
@@ -78,7 +77,7 @@ impl Comparison {
     }
 }
 
-/// A number to compare with; whole numbers compare exactly.
+/// A number to compare with. Two whole numbers are compared exactly.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Ordered {
     Integer(i64),
@@ -90,10 +89,10 @@ impl Ordered {
         number.as_i64().map_or_else(|| Self::Float(number.as_f64().unwrap_or(f64::NAN)), Self::Integer)
     }
 
-    /// How the attribute stands to it; `None` where it is no number.
+    /// How the attribute compares with this number; `None` if it is not a number.
     #[inline]
     fn compare(self, attribute: Attribute<'_>) -> Option<Ordering> {
-        #[expect(clippy::cast_precision_loss, reason = "a whole number meets a float as a float, as in JavaScript")]
+        #[expect(clippy::cast_precision_loss, reason = "a whole number and a float are compared as floats, as in JavaScript")]
         match (attribute, self) {
             (Attribute::Integer(own), Self::Integer(other)) => Some(own.cmp(&other)),
             (Attribute::Integer(own), Self::Float(other)) => (own as f64).partial_cmp(&other),
@@ -107,8 +106,8 @@ impl Ordered {
 /// The values of a `one_of`, by type.
 #[derive(Debug, Default)]
 pub(super) struct OneOf {
-    tags: Box<[Tag]>,
-    few: Box<[Word]>,
+    fingerprints: Box<[Fingerprint]>,
+    few: Box<[ShortStr]>,
     many: hashbrown::HashSet<Box<str>, FxBuildHasher>,
     numbers: Box<[Ordered]>,
     holds_true: bool,
@@ -119,31 +118,31 @@ impl OneOf {
     fn new(values: &[Scalar]) -> Self {
         let mut texts: Vec<Box<str>> = Vec::new();
         let mut numbers = Vec::new();
-        let mut made = Self::default();
+        let mut one_of = Self::default();
         for value in values {
             match value {
                 Scalar::String(text) => texts.push(text.as_str().into()),
                 Scalar::Number(number) => numbers.push(Ordered::new(number)),
-                Scalar::Boolean(true) => made.holds_true = true,
-                Scalar::Boolean(false) => made.holds_false = true,
+                Scalar::Boolean(true) => one_of.holds_true = true,
+                Scalar::Boolean(false) => one_of.holds_false = true,
             }
         }
         if texts.len() > FEW {
-            made.many = texts.into_iter().collect();
+            one_of.many = texts.into_iter().collect();
         } else {
-            made.few = texts.iter().map(|text| Word::new(text)).collect();
-            made.tags = made.few.iter().map(Word::tag).collect();
+            one_of.few = texts.iter().map(|text| ShortStr::new(text)).collect();
+            one_of.fingerprints = one_of.few.iter().map(ShortStr::fingerprint).collect();
         }
-        made.numbers = numbers.into();
-        made
+        one_of.numbers = numbers.into();
+        one_of
     }
 
     #[inline]
     fn is_one_of_few(&self, text: &str) -> bool {
-        let tag = Tag::of(text);
-        // Looked at in full, so that it is done several tags at a time.
-        let known = self.tags.iter().filter(|own| **own == tag).count() > 0;
-        known && (tag.is_whole() || self.few.iter().any(|own| own.is(tag, text)))
+        let fingerprint = Fingerprint::of(text);
+        // The whole list is compared, without an early exit, so that the compiler can do several at a time.
+        let known = self.fingerprints.iter().filter(|own| **own == fingerprint).count() > 0;
+        known && (fingerprint.is_exact() || self.few.iter().any(|own| own.is(fingerprint, text)))
     }
 
     #[inline]
@@ -160,7 +159,7 @@ impl OneOf {
 }
 
 impl Condition {
-    /// Compiles; the error says what cannot be.
+    /// Compiles a condition. The error says which part of it cannot be compiled.
     pub(super) fn new(condition: &source::Condition, interpreter: &Interpreter) -> Result<Self, String> {
         let all = |items: &[source::Condition]| items.iter().map(|item| Self::new(item, interpreter)).collect::<Result<_, _>>();
         Ok(match condition {
@@ -175,33 +174,6 @@ impl Condition {
             },
         })
     }
-
-    /// Whether it holds.
-    #[inline]
-    pub(super) fn holds(&self, scope: &Scope<'_>) -> Truth {
-        match self {
-            Self::Attribute { path, test } => Truth::from(test.holds(path.find(scope.context))),
-            Self::All(_) | Self::Any(_) | Self::Not(_) | Self::Segment(_) | Self::JsonLogic(_) => self.holds_together(scope),
-        }
-    }
-
-    fn holds_together(&self, scope: &Scope<'_>) -> Truth {
-        let decided = |items: &[Self], otherwise: Truth| {
-            items
-                .iter()
-                .map(|item| item.holds(scope))
-                .find(|truth| *truth != otherwise)
-                .unwrap_or(otherwise)
-        };
-        match self {
-            Self::All(items) => decided(items, Truth::True),
-            Self::Any(items) => decided(items, Truth::False),
-            Self::Not(inner) => !inner.holds(scope),
-            Self::Segment(key) => scope.segment(key),
-            Self::JsonLogic(program) => program.is_truthy(scope),
-            Self::Attribute { path, test } => Truth::from(test.holds(path.find(scope.context))),
-        }
-    }
 }
 
 impl Test {
@@ -215,7 +187,7 @@ impl Test {
             source::Test::Contains(scalar) => Self::Contains(scalar.clone()),
             source::Test::StartsWith(text) => Self::StartsWith(text.as_str().into()),
             source::Test::EndsWith(text) => Self::EndsWith(text.as_str().into()),
-            source::Test::Matches(pattern) => Self::Matches(Box::new(source::compile_pattern(pattern).map_err(|error| error.to_string())?)),
+            source::Test::Matches(pattern) => Self::Matches(Pattern::new(pattern)?),
             source::Test::Lt(number) => Self::Less(Ordered::new(number)),
             source::Test::Lte(number) => Self::LessOrEqual(Ordered::new(number)),
             source::Test::Gt(number) => Self::Greater(Ordered::new(number)),
@@ -228,7 +200,7 @@ impl Test {
             source::Test::SemverIn(range) => Self::VersionIn(Box::new(range.clone())),
             source::Test::Before(instant) => Self::Before(*instant),
             source::Test::After(instant) => Self::After(*instant),
-            source::Test::InCidr(networks) => Self::InNetworks(Box::new(Networks::new(networks))),
+            source::Test::InCidr(networks) => Self::InNetworks(Networks::new(networks)?),
             source::Test::Exists(exists) => Self::Exists(*exists),
         })
     }
@@ -254,7 +226,7 @@ impl Test {
             Self::GreaterOrEqual(number) => order(number).is_some_and(Ordering::is_ge),
             Self::Version(comparison, version) => with_version(attribute, |own| compare(own, version).is_some_and(|order| comparison.accepts(order))),
             Self::VersionIn(range) => with_version(attribute, |own| {
-                Borrowed::parse(own).and_then(Borrowed::to_version).is_some_and(|own| range.matches(&own))
+                VersionRef::parse(own).and_then(VersionRef::to_version).is_some_and(|own| range.matches(&own))
             }),
             Self::Before(instant) => instant_of(attribute).is_some_and(|own| own < *instant),
             Self::After(instant) => instant_of(attribute).is_some_and(|own| own > *instant),
@@ -264,7 +236,7 @@ impl Test {
     }
 }
 
-/// Whether `accepts` takes what may hold a version: a text, or a number as its text.
+/// Passes what may be a version to `accepts`: a text, or the text of a number.
 #[inline]
 fn with_version(attribute: Attribute<'_>, accepts: impl FnOnce(&str) -> bool) -> bool {
     match attribute {
@@ -281,7 +253,7 @@ fn instant_of(attribute: Attribute<'_>) -> Option<Timestamp> {
     }
 }
 
-/// A text that holds this one, or a list that has it as an item.
+/// Whether the attribute is a text that contains this one, or a list with it as an item.
 fn contains_text(attribute: Attribute<'_>, text: &str) -> bool {
     match attribute {
         Attribute::Text(own) => own.contains(text),
@@ -291,7 +263,7 @@ fn contains_text(attribute: Attribute<'_>, text: &str) -> bool {
     }
 }
 
-/// A list that has the number or boolean as an item.
+/// Whether the attribute is a list with this number or boolean as an item.
 fn contains(attribute: Attribute<'_>, scalar: &Scalar) -> bool {
     let Attribute::Json(Value::Array(items)) = attribute else {
         return false;

@@ -1,19 +1,20 @@
-//! Whom a flag is evaluated for: a targeting key and attributes, borrowed from the caller.
+//! The user, device or request that a flag is evaluated for: a targeting key and attributes, borrowed from the caller.
 
 use ripcord_proto::outcome::Traffic;
 use serde_json::{Map, Value};
 
-use super::word::{Tag, Word};
+use super::short_str::{Fingerprint, ShortStr};
 
 /// The name under which rules see the targeting key.
 pub(super) const TARGETING_KEY: &str = "targetingKey";
-/// Attributes that need no allocation.
+/// This many attributes need no allocation.
 const INLINE: usize = 8;
 
 /// The value of an attribute, borrowed.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum Attribute<'a> {
-    /// Nothing: the same as an attribute that is not there.
+    /// No value: the same as a missing attribute.
     Null,
     /// A boolean.
     Boolean(bool),
@@ -21,15 +22,15 @@ pub enum Attribute<'a> {
     Integer(i64),
     /// A number with a fraction, or one beyond 64 bits.
     Number(f64),
-    /// Text.
+    /// A string.
     Text(&'a str),
-    /// A list of texts.
+    /// A list of strings.
     Texts(&'a [&'a str]),
-    /// A JSON list or object; paths reach into it.
+    /// A JSON list or object. Dotted paths reach into it.
     Json(&'a Value),
 }
 
-/// Whom a flag is evaluated for. Building one of up to eight attributes allocates nothing.
+/// The user, device or request that a flag is evaluated for. A context of up to eight attributes allocates nothing.
 ///
 /// ```
 /// use ripcord_sdk::engine::Context;
@@ -41,23 +42,23 @@ pub struct Context<'a> {
     targeting_key: Attribute<'a>,
     traffic: Traffic,
     unix_seconds: Option<i64>,
-    /// Whether some attribute is a list or an object, which dotted paths reach into.
+    /// Whether an attribute is a list or an object, which dotted paths reach into.
     nested: bool,
     count: usize,
-    /// The tags of the inline names, side by side: looking a name up is eight comparisons of eight bytes.
-    tags: [Tag; INLINE],
+    /// The fingerprints of the inline names, side by side: a lookup is eight comparisons of eight bytes.
+    fingerprints: [Fingerprint; INLINE],
     inline: [(&'a str, Attribute<'a>); INLINE],
     spilled: Vec<(&'a str, Attribute<'a>)>,
 }
 
 impl<'a> Context<'a> {
-    /// A context for `targeting_key`: what splits bucket by unless a rule says otherwise.
+    /// A context with this targeting key, which splits bucket by unless they name another attribute.
     #[inline]
     pub const fn new(targeting_key: &'a str) -> Self {
         Self::keyed(Attribute::Text(targeting_key))
     }
 
-    /// A context without a targeting key: splits by it serve the default variant.
+    /// A context without a targeting key. A split that buckets by it serves the default variant.
     #[inline]
     pub const fn anonymous() -> Self {
         Self::keyed(Attribute::Null)
@@ -71,7 +72,7 @@ impl<'a> Context<'a> {
             unix_seconds: None,
             nested: false,
             count: 0,
-            tags: [Tag::EMPTY; INLINE],
+            fingerprints: [Fingerprint::EMPTY; INLINE],
             inline: [("", Attribute::Null); INLINE],
             spilled: Vec::new(),
         }
@@ -86,7 +87,7 @@ impl<'a> Context<'a> {
         context
     }
 
-    /// With one more attribute; one of the same name is replaced.
+    /// Adds an attribute, in place of one with the same name.
     #[inline]
     #[must_use]
     pub fn with(mut self, name: &'a str, value: impl Into<Attribute<'a>>) -> Self {
@@ -94,7 +95,7 @@ impl<'a> Context<'a> {
         self
     }
 
-    /// Adds an attribute; one of the same name is replaced.
+    /// Adds an attribute, in place of one with the same name.
     #[inline]
     pub fn set(&mut self, name: &'a str, value: impl Into<Attribute<'a>>) {
         let value = value.into();
@@ -110,17 +111,17 @@ impl<'a> Context<'a> {
             };
         }
         self.nested |= matches!(value, Attribute::Json(_) | Attribute::Texts(_));
-        match (self.inline.get_mut(self.count), self.tags.get_mut(self.count)) {
-            (Some(place), Some(tag)) => {
-                *place = (name, value);
-                *tag = Tag::of(name);
+        match (self.inline.get_mut(self.count), self.fingerprints.get_mut(self.count)) {
+            (Some(slot), Some(fingerprint)) => {
+                *slot = (name, value);
+                *fingerprint = Fingerprint::of(name);
                 self.count += 1;
             }
             _ => self.spilled.push((name, value)),
         }
     }
 
-    /// With the time, in seconds since 1970, which imported rules may ask for (`$flagd.timestamp`). The engine reads no clock.
+    /// Sets the time, in seconds since 1970, that imported rules can read as `$flagd.timestamp`. The engine reads no clock.
     #[inline]
     #[must_use]
     pub fn at(mut self, unix_seconds: i64) -> Self {
@@ -132,7 +133,7 @@ impl<'a> Context<'a> {
         self.unix_seconds
     }
 
-    /// The targeting key, where it is text.
+    /// The targeting key, if it is a string.
     pub const fn targeting_key(&self) -> Option<&'a str> {
         match self.targeting_key {
             Attribute::Text(key) => Some(key),
@@ -140,13 +141,13 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Whether a person or a machine is served: `synthetic` where the attribute `traffic` says so.
+    /// Whether this is a real user or a synthetic one: [`Traffic::Synthetic`] if the attribute `traffic` is `synthetic`.
     #[inline]
     pub const fn traffic(&self) -> Traffic {
         self.traffic
     }
 
-    /// All attributes but the targeting key; of two with one name the later counts.
+    /// All attributes except the targeting key. If two have the same name, the later one counts.
     pub fn attributes(&self) -> impl Iterator<Item = (&'a str, Attribute<'a>)> {
         self.inline.iter().take(self.count).chain(&self.spilled).copied()
     }
@@ -156,22 +157,22 @@ impl<'a> Context<'a> {
         self.targeting_key
     }
 
-    /// Whether a dotted path may reach into something.
+    /// Whether a dotted path can reach into an attribute.
     #[inline]
     pub(super) const fn is_nested(&self) -> bool {
         self.nested
     }
 
-    /// The attribute of exactly this name; `Null` where there is none.
+    /// The attribute with exactly this name; `Null` if there is none.
     #[inline]
-    pub(super) fn get(&self, name: &Word) -> Attribute<'a> {
+    pub(super) fn get(&self, name: &ShortStr) -> Attribute<'a> {
         if !self.spilled.is_empty()
             && let Some((_, value)) = self.spilled.iter().rev().find(|(own, _)| *own == name.text())
         {
             return *value;
         }
-        let named = self.tags.iter().zip(&self.inline).take(self.count).rev();
-        let mut found = named.filter(|(tag, (own, _))| name.is(**tag, own));
+        let named = self.fingerprints.iter().zip(&self.inline).take(self.count).rev();
+        let mut found = named.filter(|(fingerprint, (own, _))| name.is(**fingerprint, own));
         found.next().map_or(Attribute::Null, |(_, (_, value))| *value)
     }
 }
@@ -227,7 +228,7 @@ whole_numbers!(i8, i16, i32, i64, u8, u16, u32);
 impl From<u64> for Attribute<'_> {
     #[inline]
     fn from(number: u64) -> Self {
-        #[expect(clippy::cast_precision_loss, reason = "beyond 63 bits a number is as near as a float can be")]
+        #[expect(clippy::cast_precision_loss, reason = "beyond 63 bits the nearest float has to do")]
         i64::try_from(number).map_or(Self::Number(number as f64), Self::Integer)
     }
 }

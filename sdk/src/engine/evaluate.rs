@@ -1,161 +1,113 @@
 //! The evaluation, top to bottom.
 
-use std::cell::Cell;
+use std::fmt;
 
-use ripcord_proto::condition as source;
 use ripcord_proto::flag::Requirement;
-use ripcord_proto::key::SegmentKey;
-use ripcord_proto::value::Value;
+use ripcord_proto::key::VariantName;
+use ripcord_proto::kill::KillId;
+use ripcord_proto::revision::Position;
+use ripcord_proto::value::{Value, ValueType};
+use serde_json::Map;
 
 use super::compile::{Compiled, Slot};
 use super::context::Context;
-use super::detail::{Detail, ErrorCode, Reason, RuleRef, TypeMismatch, Unheard};
+use super::decision::{Decision, Truth};
 use super::flag::{CompiledFlag, CompiledRule, CompiledServe, Plan};
-use super::jsonlogic::Named;
-use super::outcome::{Outcome, Truth};
+use super::reason::{ErrorCode, Reason, RuleRef, TypeMismatch};
+use super::scalar_text::with_text;
+use super::scope::{Budget, Scope};
+use super::since_contact::SinceContact;
 use super::split::CompiledSplit;
-use super::text::with_text;
 
-/// How many required flags and segments one evaluation may look at, over all levels. Validation keeps nesting shallow; this
-/// keeps what branches at every level from running away.
-const BUDGET: u32 = 10_000;
-/// How deep required flags and segments may stand within each other, whatever the snapshot says.
-const DEPTH: u32 = 64;
-/// What conditions see.
-pub(super) struct Scope<'s> {
-    pub(super) compiled: &'s Compiled,
-    pub(super) context: &'s Context<'s>,
-    pub(super) flag: &'s CompiledFlag,
-    pub(super) unheard: Unheard,
-    pub(super) limits: &'s Limits,
-}
+/// The largest whole number that a float holds exactly, with all whole numbers below it: 2^53 - 1.
+const EXACT: f64 = 9_007_199_254_740_991.0;
 
-/// What is left of [`BUDGET`], and how deep it has gone.
-pub(super) struct Limits {
-    left: Cell<u32>,
-    depth: Cell<u32>,
-}
-
-impl Limits {
-    pub(super) const fn full() -> Self {
-        Self {
-            left: Cell::new(BUDGET),
-            depth: Cell::new(0),
-        }
-    }
-
-    /// Runs `inside` one level deeper, if it may.
-    fn deeper<T>(&self, inside: impl FnOnce() -> T) -> Option<T> {
-        let left = self.left.get().checked_sub(1)?;
-        if self.depth.get() >= DEPTH {
-            return None;
-        }
-        self.left.set(left);
-        self.depth.set(self.depth.get() + 1);
-        let answer = inside();
-        self.depth.set(self.depth.get() - 1);
-        Some(answer)
-    }
-}
-
-impl Scope<'_> {
-    /// Whether a segment's condition holds.
-    pub(super) fn segment(&self, key: &SegmentKey) -> Truth {
-        match self.compiled.segment(key).map(|segment| &segment.condition) {
-            Some(Ok(condition)) => self.limits.deeper(|| condition.holds(self)).unwrap_or(Truth::Failed),
-            Some(Err(_)) | None => Truth::Unreadable,
-        }
-    }
-
-    /// What `look` makes of a segment's condition as it was written, where it can be read.
-    pub(super) fn inside_segment<T>(&self, key: &SegmentKey, look: impl FnOnce(&source::Condition, &Self) -> T) -> Option<T> {
-        let segment = self.compiled.segment(key)?.entry.value().ok()?;
-        self.limits.deeper(|| look(&segment.when, self))
-    }
-
-    /// Whether a required flag serves what is required.
-    fn meets(&self, requirement: &Requirement) -> Truth {
-        let Some(slot) = self.compiled.slot(requirement.flag.as_str()) else {
-            return Truth::False;
-        };
-        let outcome = self
-            .limits
-            .deeper(|| decide_within(self.compiled, slot, self.context, self.unheard, self.limits));
-        outcome.map_or(Truth::Failed, |outcome| {
-            Truth::from(slot.flag.name(outcome.variant()) == Some(&requirement.variant))
-        })
-    }
-}
-
-/// The answer of one evaluation, not yet read as a type.
-#[derive(Debug, Clone, Copy)]
+/// The result of one evaluation, borrowed from the compiled snapshot. Read the value with the method of its type.
+#[derive(Clone, Copy)]
 pub struct Evaluation<'c> {
     compiled: &'c Compiled,
     slot: Option<&'c Slot>,
-    outcome: Outcome,
+    decision: Decision,
 }
 
 impl Compiled {
-    /// Evaluates a flag. It never fails: what cannot be answered gives the caller's own default and says why.
+    /// Evaluates a flag. It never fails: a flag that cannot be evaluated leaves the value to the caller's default and gives the
+    /// [`Reason`].
     #[inline]
-    pub fn evaluate<'c>(&'c self, key: &str, context: &Context<'_>, unheard: Unheard) -> Evaluation<'c> {
+    pub fn evaluate<'c>(&'c self, key: &str, context: &Context<'_>, since_contact: SinceContact) -> Evaluation<'c> {
         match self.slot(key) {
             Some(slot) => Evaluation {
                 compiled: self,
                 slot: Some(slot),
-                outcome: decide(self, slot, context, unheard),
+                decision: decide(self, slot, context, since_contact),
             },
             None => Evaluation {
                 compiled: self,
                 slot: None,
-                outcome: Outcome::error(ErrorCode::FlagNotFound),
+                decision: Decision::error(ErrorCode::FlagNotFound),
             },
         }
     }
 
-    /// A boolean flag, or `default` where it has nothing to say.
+    /// Evaluates a boolean flag; `default` if it has no boolean to serve.
     #[inline]
-    pub fn boolean(&self, key: &str, context: &Context<'_>, unheard: Unheard, default: bool) -> bool {
-        self.evaluate(key, context, unheard).boolean().ok().flatten().unwrap_or(default)
+    pub fn boolean(&self, key: &str, context: &Context<'_>, since_contact: SinceContact, default: bool) -> bool {
+        self.evaluate(key, context, since_contact).boolean().ok().flatten().unwrap_or(default)
     }
 
-    /// A string flag, or `default` where it has nothing to say.
+    /// Evaluates a string flag; `default` if it has no string to serve.
     #[inline]
-    pub fn string<'c>(&'c self, key: &str, context: &Context<'_>, unheard: Unheard, default: &'c str) -> &'c str {
-        self.evaluate(key, context, unheard).string().ok().flatten().unwrap_or(default)
+    pub fn string<'c>(&'c self, key: &str, context: &Context<'_>, since_contact: SinceContact, default: &'c str) -> &'c str {
+        self.evaluate(key, context, since_contact).string().ok().flatten().unwrap_or(default)
     }
 
-    /// A number flag, or `default` where it has nothing to say.
+    /// Evaluates a number flag; `default` if it has no number to serve.
     #[inline]
-    pub fn number(&self, key: &str, context: &Context<'_>, unheard: Unheard, default: f64) -> f64 {
-        self.evaluate(key, context, unheard).number().ok().flatten().unwrap_or(default)
+    pub fn number(&self, key: &str, context: &Context<'_>, since_contact: SinceContact, default: f64) -> f64 {
+        self.evaluate(key, context, since_contact).number().ok().flatten().unwrap_or(default)
     }
 
-    /// An object flag; `None` where it has nothing to say.
+    /// Evaluates an object flag; `None` if it has no object to serve.
     #[inline]
-    pub fn object<'c>(&'c self, key: &str, context: &Context<'_>, unheard: Unheard) -> Option<&'c serde_json::Map<String, serde_json::Value>> {
-        self.evaluate(key, context, unheard).object().ok().flatten()
+    pub fn object<'c>(&'c self, key: &str, context: &Context<'_>, since_contact: SinceContact) -> Option<&'c Map<String, serde_json::Value>> {
+        self.evaluate(key, context, since_contact).object().ok().flatten()
     }
+}
 
-    /// Evaluates a flag of any type.
-    pub fn resolve<'c>(&'c self, key: &str, context: &Context<'_>, unheard: Unheard) -> Detail<'c> {
-        self.evaluate(key, context, unheard).detail()
+impl fmt::Debug for Evaluation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Evaluation")
+            .field("value", &self.value())
+            .field("variant", &self.variant())
+            .field("reason", &self.reason())
+            .field("rule", &self.rule())
+            .field("kill", &self.kill())
+            .field("position", &self.position())
+            .finish_non_exhaustive()
     }
 }
 
 impl<'c> Evaluation<'c> {
-    /// The boolean; `None` = the caller's own default.
+    /// The boolean; `None` means the caller's default.
+    ///
+    /// # Errors
+    ///
+    /// [`TypeMismatch`] if the flag serves a value of a different type.
     #[inline]
     pub fn boolean(&self) -> Result<Option<bool>, TypeMismatch> {
         let Some((flag, index)) = self.served() else { return Ok(None) };
-        if flag.value_type() == Some(ripcord_proto::value::ValueType::Boolean) {
+        if flag.value_type() == Some(ValueType::Boolean) {
             Ok(Some(flag.boolean(index)))
         } else {
             Err(TypeMismatch)
         }
     }
 
-    /// The string; `None` = the caller's own default.
+    /// The string; `None` means the caller's default.
+    ///
+    /// # Errors
+    ///
+    /// [`TypeMismatch`] if the flag serves a value of a different type.
     #[inline]
     pub fn string(&self) -> Result<Option<&'c str>, TypeMismatch> {
         match self.value() {
@@ -165,7 +117,11 @@ impl<'c> Evaluation<'c> {
         }
     }
 
-    /// The number as a float; `None` = the caller's own default. [`Self::detail`] has it as it was spelled.
+    /// The number as a float; `None` means the caller's default. [`Self::value`] has it as it was written.
+    ///
+    /// # Errors
+    ///
+    /// [`TypeMismatch`] if the flag serves a value of a different type.
     #[inline]
     pub fn number(&self) -> Result<Option<f64>, TypeMismatch> {
         match self.value() {
@@ -175,9 +131,27 @@ impl<'c> Evaluation<'c> {
         }
     }
 
-    /// The object; `None` = the caller's own default.
+    /// The number as an integer; `None` means the caller's default. `29.0` is the integer 29.
+    ///
+    /// # Errors
+    ///
+    /// [`TypeMismatch`] if the flag serves a number with a fraction or beyond 64 bits, or a value of a different type.
     #[inline]
-    pub fn object(&self) -> Result<Option<&'c serde_json::Map<String, serde_json::Value>>, TypeMismatch> {
+    pub fn integer(&self) -> Result<Option<i64>, TypeMismatch> {
+        match self.value() {
+            None => Ok(None),
+            Some(Value::Number(number)) => number.as_i64().or_else(|| whole(number.as_f64()?)).map(Some).ok_or(TypeMismatch),
+            Some(Value::Boolean(_) | Value::String(_) | Value::Object(_)) => Err(TypeMismatch),
+        }
+    }
+
+    /// The object; `None` means the caller's default.
+    ///
+    /// # Errors
+    ///
+    /// [`TypeMismatch`] if the flag serves a value of a different type.
+    #[inline]
+    pub fn object(&self) -> Result<Option<&'c Map<String, serde_json::Value>>, TypeMismatch> {
         match self.value() {
             None => Ok(None),
             Some(Value::Object(members)) => Ok(Some(members)),
@@ -185,149 +159,173 @@ impl<'c> Evaluation<'c> {
         }
     }
 
-    /// The value of any type; `None` = the caller's own default.
+    /// The value, whatever its type; `None` means the caller's default.
     #[inline]
     pub fn value(&self) -> Option<&'c Value> {
-        self.slot?.flag.value(self.outcome.variant())
+        self.slot?.flag.value(self.decision.variant())
     }
 
-    /// Why it answers so.
+    /// The variant; `None` means the caller's default.
+    pub fn variant(&self) -> Option<&'c VariantName> {
+        self.slot?.flag.name(self.decision.variant())
+    }
+
+    /// Why this was served.
     #[inline]
     pub const fn reason(&self) -> Reason {
-        self.outcome.reason()
+        self.decision.reason()
     }
 
-    /// The flag; `None` where there is none of the key.
+    /// The rule that served, if one did.
+    pub fn rule(&self) -> Option<RuleRef<'c>> {
+        let index = self.decision.rule()?;
+        let rule = self.slot?.flag.rules.get(index)?;
+        Some(RuleRef { index, id: rule.id() })
+    }
+
+    /// The kill that forces the safe variant, if one does.
+    pub fn kill(&self) -> Option<&'c KillId> {
+        self.slot?.kill.as_ref().map(|kill| kill.key())
+    }
+
+    /// The position of the snapshot that was evaluated.
+    pub const fn position(&self) -> Position {
+        self.compiled.position()
+    }
+
+    /// The type of the flag's values; `None` if there is no such flag or it cannot be read.
+    pub fn value_type(&self) -> Option<ValueType> {
+        self.slot?.flag.value_type()
+    }
+
+    /// The flag; `None` if there is no flag with this key.
     #[inline]
     pub fn flag(&self) -> Option<&'c CompiledFlag> {
         self.slot.map(|slot| &*slot.flag)
     }
 
-    /// The counter of what it serves, see [`CompiledFlag::counter_base`]; `None` where there is no flag of the key.
+    /// The number of the counter for what was served, see [`CompiledFlag::counter_base`]; `None` if there is no flag with this key.
     #[inline]
     pub fn counter(&self) -> Option<usize> {
         let flag = self.flag()?;
-        Some(flag.counter_base() + self.outcome.variant().index().unwrap_or(flag.variants().len()))
+        Some(flag.counter_base() + self.decision.variant().get().unwrap_or(flag.variants().len()))
     }
 
-    /// The whole answer.
-    pub fn detail(&self) -> Detail<'c> {
-        let killed = self.outcome.reason() == Reason::Killed;
-        Detail {
-            value: self.value(),
-            variant: self.slot.and_then(|slot| slot.flag.name(self.outcome.variant())),
-            reason: self.outcome.reason(),
-            rule: self.rule(),
-            kill: self.slot.filter(|_| killed).and_then(|slot| slot.kill.as_ref()).map(|kill| kill.key()),
-            position: self.compiled.position(),
-            value_type: self.slot.and_then(|slot| slot.flag.value_type()),
+    /// The same evaluation for a caller that asked for a different type: an error without value, variant and rule.
+    #[must_use]
+    pub const fn mismatched(self) -> Self {
+        Self {
+            decision: Decision::error(ErrorCode::TypeMismatch),
+            ..self
         }
-    }
-
-    /// The whole answer to somebody who asked for another type.
-    pub fn mismatch(&self) -> Detail<'c> {
-        Detail {
-            value: None,
-            variant: None,
-            reason: Reason::Error(ErrorCode::TypeMismatch),
-            rule: None,
-            ..self.detail()
-        }
-    }
-
-    fn rule(&self) -> Option<RuleRef<'c>> {
-        let index = self.outcome.rule()?;
-        let rule = self.slot?.flag.rules.get(index)?;
-        Some(RuleRef { index, id: rule.id() })
     }
 
     #[inline]
     fn served(&self) -> Option<(&'c CompiledFlag, usize)> {
-        Some((&*self.slot?.flag, self.outcome.variant().index()?))
+        Some((&*self.slot?.flag, self.decision.variant().get()?))
     }
 }
 
 #[inline]
-fn decide(compiled: &Compiled, slot: &Slot, context: &Context<'_>, unheard: Unheard) -> Outcome {
-    if let Some(outcome) = forced(slot, unheard) {
-        return outcome;
-    }
-    match &slot.flag.plan {
-        Plan::Fixed(outcome) => *outcome,
-        Plan::Rollout(split) => serve_split(&slot.flag, split, 0, context),
-        Plan::Rules => decide_by_rules(compiled, &slot.flag, context, unheard, &Limits::full()),
-    }
+fn whole(number: f64) -> Option<i64> {
+    #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and in range")]
+    (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)
 }
 
-/// The same below another evaluation, whose limits it shares.
-fn decide_within(compiled: &Compiled, slot: &Slot, context: &Context<'_>, unheard: Unheard, limits: &Limits) -> Outcome {
-    if let Some(outcome) = forced(slot, unheard) {
-        return outcome;
-    }
-    match &slot.flag.plan {
-        Plan::Fixed(outcome) => *outcome,
-        Plan::Rollout(split) => serve_split(&slot.flag, split, 0, context),
-        Plan::Rules => decide_by_rules(compiled, &slot.flag, context, unheard, limits),
-    }
-}
-
-/// What a kill or a lease that ran out forces.
 #[inline]
-fn forced(slot: &Slot, unheard: Unheard) -> Option<Outcome> {
+fn decide(compiled: &Compiled, slot: &Slot, context: &Context<'_>, since_contact: SinceContact) -> Decision {
+    if let Some(decision) = forced(slot, since_contact) {
+        return decision;
+    }
+    match &slot.flag.plan {
+        Plan::Fixed(decision) => *decision,
+        Plan::Rollout(split) => serve_split(&slot.flag, split, 0, context),
+        Plan::Rules => decide_by_rules(compiled, &slot.flag, context, since_contact, &Budget::full()),
+    }
+}
+
+/// The same for a prerequisite, on the budget of the evaluation that it belongs to.
+fn decide_nested(compiled: &Compiled, slot: &Slot, context: &Context<'_>, since_contact: SinceContact, budget: &Budget) -> Decision {
+    if let Some(decision) = forced(slot, since_contact) {
+        return decision;
+    }
+    match &slot.flag.plan {
+        Plan::Fixed(decision) => *decision,
+        Plan::Rollout(split) => serve_split(&slot.flag, split, 0, context),
+        Plan::Rules => decide_by_rules(compiled, &slot.flag, context, since_contact, budget),
+    }
+}
+
+/// The safe variant, if a kill or an expired lease forces it.
+#[inline]
+fn forced(slot: &Slot, since_contact: SinceContact) -> Option<Decision> {
     if slot.kill.is_some() {
-        return Some(Outcome::new(slot.flag.safe, Reason::Killed));
+        return Some(Decision::new(slot.flag.safe, Reason::Killed));
     }
-    if unheard.reaches(slot.flag.lease_seconds) {
-        return Some(Outcome::new(slot.flag.safe, Reason::LeaseExpired));
+    if since_contact.reaches(slot.flag.lease_seconds) {
+        return Some(Decision::new(slot.flag.safe, Reason::LeaseExpired));
     }
     None
 }
 
-fn decide_by_rules(compiled: &Compiled, flag: &CompiledFlag, context: &Context<'_>, unheard: Unheard, limits: &Limits) -> Outcome {
+fn decide_by_rules(compiled: &Compiled, flag: &CompiledFlag, context: &Context<'_>, since_contact: SinceContact, budget: &Budget) -> Decision {
     let scope = Scope {
         compiled,
         context,
         flag,
-        unheard,
-        limits,
+        since_contact,
+        budget,
     };
     for requirement in &flag.requires {
-        match scope.meets(requirement) {
+        match is_met(requirement, &scope) {
             Truth::True => {}
-            Truth::False => return Outcome::new(flag.default, Reason::Prerequisite),
-            Truth::Unreadable => return Outcome::error(ErrorCode::ParseError),
-            Truth::Failed => return Outcome::error(ErrorCode::General),
+            Truth::False => return Decision::new(flag.default, Reason::Prerequisite),
+            Truth::Unreadable => return Decision::error(ErrorCode::ParseError),
+            Truth::Failed => return Decision::error(ErrorCode::General),
         }
     }
     for (index, rule) in flag.rules.iter().enumerate() {
         match rule.when.as_ref().map_or(Truth::True, |when| when.holds(&scope)) {
-            Truth::True => return serve(flag, rule, index, &scope),
+            Truth::True => return serve(flag, rule, index, context),
             Truth::False => {}
-            Truth::Unreadable => return Outcome::error(ErrorCode::ParseError),
-            Truth::Failed => return Outcome::error(ErrorCode::General),
+            Truth::Unreadable => return Decision::error(ErrorCode::ParseError),
+            Truth::Failed => return Decision::error(ErrorCode::General),
         }
     }
-    Outcome::new(flag.default, Reason::Default)
+    Decision::new(flag.default, Reason::Default)
+}
+
+/// Whether a prerequisite serves the variant that the flag requires.
+fn is_met(requirement: &Requirement, scope: &Scope<'_>) -> Truth {
+    let Some(slot) = scope.compiled.slot(requirement.flag.as_str()) else {
+        return Truth::False;
+    };
+    let decision = scope
+        .budget
+        .descend(|| decide_nested(scope.compiled, slot, scope.context, scope.since_contact, scope.budget));
+    decision.map_or(Truth::Failed, |decision| {
+        Truth::from(slot.flag.name(decision.variant()) == Some(&requirement.variant))
+    })
 }
 
 #[inline]
-fn serve(flag: &CompiledFlag, rule: &CompiledRule, index: usize, scope: &Scope<'_>) -> Outcome {
+fn serve(flag: &CompiledFlag, rule: &CompiledRule, index: usize, context: &Context<'_>) -> Decision {
     match &rule.serve {
-        CompiledServe::Variant(place) => Outcome::by_rule(*place, Reason::TargetingMatch, index),
-        CompiledServe::Split(split) => serve_split(flag, split, index, scope.context),
-        CompiledServe::JsonLogic(program) => match program.name(scope, |name| flag.place(name)) {
-            Ok(Named::Nothing) => Outcome::new(flag.default, Reason::Default),
-            Ok(Named::Name(place)) => Outcome::by_rule(place, Reason::TargetingMatch, index),
-            Err(code) => Outcome::error(code),
+        CompiledServe::Variant(variant) => Decision::by_rule(*variant, Reason::TargetingMatch, index),
+        CompiledServe::Split(split) => serve_split(flag, split, index, context),
+        CompiledServe::JsonLogic(program) => match program.variant(context, flag.key().as_str(), |name| flag.find(name)) {
+            Ok(None) => Decision::new(flag.default, Reason::Default),
+            Ok(Some(variant)) => Decision::by_rule(variant, Reason::TargetingMatch, index),
+            Err(code) => Decision::error(code),
         },
     }
 }
 
-/// What a split serves: the default variant where the attribute is missing, empty or no scalar.
+/// What a split serves: the default variant if the attribute is missing, empty or not a scalar.
 #[inline]
-fn serve_split(flag: &CompiledFlag, split: &CompiledSplit, index: usize, context: &Context<'_>) -> Outcome {
+fn serve_split(flag: &CompiledFlag, split: &CompiledSplit, index: usize, context: &Context<'_>) -> Decision {
     match with_text(split.by.find(context), |value| split.bucket(value)).flatten() {
-        Some(place) => Outcome::by_rule(place, Reason::Split, index),
-        None => Outcome::new(flag.default, Reason::Default),
+        Some(variant) => Decision::by_rule(variant, Reason::Split, index),
+        None => Decision::new(flag.default, Reason::Default),
     }
 }

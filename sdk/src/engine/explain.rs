@@ -1,5 +1,5 @@
-//! An evaluation told step by step, with what each condition saw. It decides by the same code as the evaluation proper: each
-//! condition is compiled and asked for itself.
+//! An evaluation, step by step, with what each condition saw. It decides by the same code as the evaluation itself: each condition is
+//! compiled and evaluated on its own.
 
 use ripcord_proto::condition as source;
 use ripcord_proto::flag::Flag;
@@ -12,99 +12,103 @@ use ripcord_proto::value::Value;
 use super::compile::{Compiled, Slot};
 use super::condition::Condition;
 use super::context::{Attribute, Context};
-use super::detail::{ErrorCode, Reason, Unheard};
-use super::evaluate::{Limits, Scope};
 use super::flag::{CompiledFlag, CompiledServe};
 use super::path::Path;
+use super::reason::{ErrorCode, Reason};
+use super::scalar_text::with_text;
+use super::scope::{Budget, Scope};
+use super::since_contact::SinceContact;
 use super::split::CompiledSplit;
-use super::text::with_text;
 
-/// An answer and the way to it.
+/// What a flag serves, and how that was decided.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
 pub struct Explanation {
-    /// The value; null = the caller's own default.
+    /// The value; null means the caller's default.
     pub value: Option<Value>,
-    /// The variant; null = the caller's own default.
+    /// The variant; null means the caller's default.
     pub variant: Option<VariantName>,
-    /// Why.
+    /// Why it is served.
     pub reason: Reason,
-    /// What went wrong, where something did.
+    /// The error, if the flag could not be evaluated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorCode>,
-    /// The rule that served: its id, or `rules[n]` where it has none.
+    /// The rule that served: its id, or `rules[n]` if it has none.
     pub rule: Option<String>,
-    /// The revision that answered.
+    /// The revision that was evaluated.
     pub revision: Revision,
-    /// What was looked at, in order, up to what decided.
-    pub steps: Vec<Step>,
+    /// What was checked, in order, up to what decided.
+    pub steps: Vec<ExplanationStep>,
 }
 
-/// One thing that was looked at.
+/// One thing that was checked.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
-pub enum Step {
+#[non_exhaustive]
+pub enum ExplanationStep {
     /// Whether a kill covers the flag.
     Kill {
-        /// The kill that does.
+        /// The kill, if there is one.
         kill: Option<KillId>,
     },
-    /// Whether the lease has run out.
+    /// Whether the lease has expired.
     Lease {
-        /// How long it is.
+        /// The length of the lease.
         seconds: u32,
-        /// Whether it has.
+        /// Whether it has expired.
         expired: bool,
     },
-    /// Whether the flag is switched on.
+    /// Whether the flag is enabled.
     Enabled {
         /// Whether it is.
         enabled: bool,
     },
-    /// The flag, or a segment that it is made of, cannot be read.
+    /// The flag or one of its segments cannot be read or compiled.
     Unreadable {
-        /// Why.
+        /// What is wrong.
         problem: String,
     },
-    /// A required flag.
+    /// A prerequisite.
     Requirement {
-        /// Which.
+        /// The required flag.
         flag: FlagKey,
-        /// What it must serve.
+        /// The variant that it must serve.
         variant: VariantName,
-        /// What it serves; null = nothing, or the caller's own default.
+        /// The variant that it serves; null if there is no such flag, or it leaves the value to the caller's default.
         serves: Option<VariantName>,
-        /// Whether that is what is required.
+        /// Whether the two are the same.
         met: bool,
     },
     /// A rule.
     Rule {
-        /// Its place, from 0.
+        /// Its position among the flag's rules, from 0.
         index: usize,
         /// Its id.
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<RuleId>,
-        /// What its condition saw; null = it always holds.
-        when: Option<Box<Saw>>,
-        /// Whether it serves; null where its condition cannot be told.
+        /// What its condition saw; null if it has no condition.
+        when: Option<Box<ConditionTrace>>,
+        /// Whether it serves; null if its condition could not be evaluated.
         matches: Option<bool>,
-        /// How its split chose, where it has one and matches.
+        /// How its split chose, if the rule matches and has one.
         #[serde(skip_serializing_if = "Option::is_none")]
-        bucket: Option<Bucket>,
+        bucket: Option<SplitTrace>,
     },
-    /// No rule served: the default variant.
+    /// No rule matched: the default variant.
     Default,
 }
 
 /// How a split chose.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct Bucket {
+#[non_exhaustive]
+pub struct SplitTrace {
     /// The bucketing attribute.
     pub by: String,
-    /// Its value; null = missing, which serves the default variant.
+    /// Its value; null if it is missing, which serves the default variant.
     pub saw: serde_json::Value,
-    /// What was hashed before it.
+    /// The text that is hashed before the value.
     pub salt: String,
-    /// Where the value fell, from 0; null where it could not be bucketed.
+    /// The position of the value, from 0; null if it could not be bucketed.
     pub place: Option<u32>,
     /// The sum of all weights.
     pub of: u32,
@@ -112,54 +116,54 @@ pub struct Bucket {
 
 /// What a condition saw.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct Saw {
-    /// The condition; of one that holds others, its kind alone.
+#[non_exhaustive]
+pub struct ConditionTrace {
+    /// The condition; for one that contains others, only its kind.
     pub condition: serde_json::Value,
-    /// Whether it holds; null where it cannot be told.
+    /// Whether it holds; null if it could not be evaluated.
     pub holds: Option<bool>,
-    /// The attribute's value; left out where the condition looks at none, null where it is missing.
+    /// The attribute's value, null if it is missing. Left out if the condition tests no attribute.
     #[serde(rename = "saw", skip_serializing_if = "Option::is_none")]
     pub attribute: Option<serde_json::Value>,
-    /// What the conditions within it saw.
+    /// What the conditions inside it saw.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub within: Vec<Saw>,
+    pub within: Vec<ConditionTrace>,
 }
 
 impl Compiled {
-    /// Evaluates a flag and tells how.
-    pub fn explain(&self, key: &str, context: &Context<'_>, unheard: Unheard) -> Explanation {
-        let evaluation = self.evaluate(key, context, unheard);
-        let detail = evaluation.detail();
-        let limits = Limits::full();
-        let steps = self.slot(key).map(|slot| self.steps(slot, context, unheard, &limits)).unwrap_or_default();
+    /// Evaluates a flag and explains the result.
+    pub fn explain(&self, key: &str, context: &Context<'_>, since_contact: SinceContact) -> Explanation {
+        let evaluation = self.evaluate(key, context, since_contact);
+        let budget = Budget::full();
+        let steps = self.slot(key).map(|slot| self.steps(slot, context, since_contact, &budget)).unwrap_or_default();
         Explanation {
-            value: detail.value.cloned(),
-            variant: detail.variant.cloned(),
-            reason: detail.reason,
-            error: detail.reason.error_code(),
-            rule: detail.rule.map(|rule| rule.to_string()),
+            value: evaluation.value().cloned(),
+            variant: evaluation.variant().cloned(),
+            reason: evaluation.reason(),
+            error: evaluation.reason().error_code(),
+            rule: evaluation.rule().map(|rule| rule.to_string()),
             revision: self.position().revision,
             steps,
         }
     }
 
-    fn steps(&self, slot: &Slot, context: &Context<'_>, unheard: Unheard, limits: &Limits) -> Vec<Step> {
+    fn steps(&self, slot: &Slot, context: &Context<'_>, since_contact: SinceContact, budget: &Budget) -> Vec<ExplanationStep> {
         let compiled = &*slot.flag;
-        let mut steps = vec![Step::Kill {
+        let mut steps = vec![ExplanationStep::Kill {
             kill: slot.kill.as_ref().map(|kill| kill.key().clone()),
         }];
         if slot.kill.is_some() {
             return steps;
         }
         let Ok(flag) = compiled.entry().value() else {
-            steps.push(Step::Unreadable {
-                problem: compiled.problem().unwrap_or_default().to_owned(),
+            steps.push(ExplanationStep::Unreadable {
+                problem: compiled.issue().unwrap_or_default().to_owned(),
             });
             return steps;
         };
         if let Some(lease) = flag.lease {
-            let expired = unheard.reaches(lease.seconds);
-            steps.push(Step::Lease {
+            let expired = since_contact.reaches(lease.seconds);
+            steps.push(ExplanationStep::Lease {
                 seconds: lease.seconds,
                 expired,
             });
@@ -167,34 +171,38 @@ impl Compiled {
                 return steps;
             }
         }
-        steps.push(Step::Enabled { enabled: flag.enabled });
+        steps.push(ExplanationStep::Enabled { enabled: flag.enabled });
         if !flag.enabled {
             return steps;
         }
-        if let Some(problem) = compiled.problem() {
-            steps.push(Step::Unreadable { problem: problem.to_owned() });
+        if let Some(issue) = compiled.issue() {
+            steps.push(ExplanationStep::Unreadable { problem: issue.to_owned() });
             return steps;
         }
         let scope = Scope {
             compiled: self,
             context,
             flag: compiled,
-            unheard,
-            limits,
+            since_contact,
+            budget,
         };
         if requirements(flag, &scope, &mut steps) && rules(flag, compiled, &scope, &mut steps) {
-            steps.push(Step::Default);
+            steps.push(ExplanationStep::Default);
         }
         steps
     }
 }
 
-/// Whether all are met.
-fn requirements(flag: &Flag, scope: &Scope<'_>, steps: &mut Vec<Step>) -> bool {
+/// Whether all prerequisites are met.
+fn requirements(flag: &Flag, scope: &Scope<'_>, steps: &mut Vec<ExplanationStep>) -> bool {
     for requirement in &flag.requires {
-        let serves = scope.compiled.resolve(requirement.flag.as_str(), scope.context, scope.unheard).variant.cloned();
+        let serves = scope
+            .compiled
+            .evaluate(requirement.flag.as_str(), scope.context, scope.since_contact)
+            .variant()
+            .cloned();
         let met = serves.as_ref() == Some(&requirement.variant);
-        steps.push(Step::Requirement {
+        steps.push(ExplanationStep::Requirement {
             flag: requirement.flag.clone(),
             variant: requirement.variant.clone(),
             serves,
@@ -207,17 +215,17 @@ fn requirements(flag: &Flag, scope: &Scope<'_>, steps: &mut Vec<Step>) -> bool {
     true
 }
 
-/// Whether none of them decided.
-fn rules(flag: &Flag, compiled: &CompiledFlag, scope: &Scope<'_>, steps: &mut Vec<Step>) -> bool {
+/// Whether no rule decided.
+fn rules(flag: &Flag, compiled: &CompiledFlag, scope: &Scope<'_>, steps: &mut Vec<ExplanationStep>) -> bool {
     for (index, rule) in flag.rules.iter().enumerate() {
-        let when = rule.when.as_ref().map(|when| Box::new(see(when, scope)));
-        let matches = when.as_ref().map_or(Some(true), |saw| saw.holds);
+        let when = rule.when.as_ref().map(|when| Box::new(trace(when, scope)));
+        let matches = when.as_ref().map_or(Some(true), |trace| trace.holds);
         let bucket = if matches == Some(true) {
             bucket_of(rule, index, compiled, scope.context)
         } else {
             None
         };
-        steps.push(Step::Rule {
+        steps.push(ExplanationStep::Rule {
             index,
             id: rule.id.clone(),
             when,
@@ -231,62 +239,62 @@ fn rules(flag: &Flag, compiled: &CompiledFlag, scope: &Scope<'_>, steps: &mut Ve
     true
 }
 
-fn bucket_of(rule: &Rule, index: usize, compiled: &CompiledFlag, context: &Context<'_>) -> Option<Bucket> {
+fn bucket_of(rule: &Rule, index: usize, compiled: &CompiledFlag, context: &Context<'_>) -> Option<SplitTrace> {
     match (&rule.serve, &compiled.rules.get(index)?.serve) {
         (Serve::Split(_), CompiledServe::Split(split)) => Some(explain_split(split, context)),
         (Serve::Variant(_) | Serve::Split(_) | Serve::JsonLogic(_), _) => None,
     }
 }
 
-fn explain_split(split: &CompiledSplit, context: &Context<'_>) -> Bucket {
+fn explain_split(split: &CompiledSplit, context: &Context<'_>) -> SplitTrace {
     let saw = split.by.find(context);
-    Bucket {
+    SplitTrace {
         by: split.by_name().to_owned(),
         saw: json_of(saw),
         salt: split.salt().to_owned(),
-        place: with_text(saw, |value| split.place(value)).flatten(),
+        place: with_text(saw, |value| split.position(value)).flatten(),
         of: split.total(),
     }
 }
 
-fn see(condition: &source::Condition, scope: &Scope<'_>) -> Saw {
+fn trace(condition: &source::Condition, scope: &Scope<'_>) -> ConditionTrace {
     let holds = Condition::new(condition, scope.compiled.interpreter())
         .ok()
         .and_then(|compiled| compiled.holds(scope).known());
     let kind = |name: &str| serde_json::Value::from(name);
     let whole = || serde_json::to_value(condition).unwrap_or_default();
     match condition {
-        source::Condition::All(items) => Saw {
+        source::Condition::All(items) => ConditionTrace {
             condition: kind("all"),
             holds,
             attribute: None,
-            within: items.iter().map(|item| see(item, scope)).collect(),
+            within: items.iter().map(|item| trace(item, scope)).collect(),
         },
-        source::Condition::Any(items) => Saw {
+        source::Condition::Any(items) => ConditionTrace {
             condition: kind("any"),
             holds,
             attribute: None,
-            within: items.iter().map(|item| see(item, scope)).collect(),
+            within: items.iter().map(|item| trace(item, scope)).collect(),
         },
-        source::Condition::Not(inner) => Saw {
+        source::Condition::Not(inner) => ConditionTrace {
             condition: kind("not"),
             holds,
             attribute: None,
-            within: vec![see(inner, scope)],
+            within: vec![trace(inner, scope)],
         },
-        source::Condition::Segment(key) => Saw {
+        source::Condition::Segment(key) => ConditionTrace {
             condition: whole(),
             holds,
             attribute: None,
-            within: scope.inside_segment(key, see).into_iter().collect(),
+            within: scope.visit_segment(key, trace).into_iter().collect(),
         },
-        source::Condition::JsonLogic(_) => Saw {
+        source::Condition::JsonLogic(_) => ConditionTrace {
             condition: whole(),
             holds,
             attribute: None,
             within: Vec::new(),
         },
-        source::Condition::Attribute { attribute: path, .. } => Saw {
+        source::Condition::Attribute { attribute: path, .. } => ConditionTrace {
             condition: whole(),
             holds,
             attribute: Some(json_of(Path::new(path).find(scope.context))),

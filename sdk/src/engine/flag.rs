@@ -9,39 +9,39 @@ use ripcord_proto::table::Entry;
 use ripcord_proto::value::{Value, ValueType};
 
 use super::condition::Condition;
-use super::detail::{ErrorCode, Reason};
+use super::decision::{Decision, VariantIndex};
 use super::jsonlogic::{Interpreter, Program};
-use super::outcome::{Outcome, Place};
+use super::reason::{ErrorCode, Reason};
 use super::split::CompiledSplit;
 
-/// A lease that never runs out.
+/// A lease that never expires.
 const NO_LEASE: u32 = u32::MAX;
 
-/// A flag in the form that is evaluated.
+/// A compiled flag.
 #[derive(Debug)]
 pub struct CompiledFlag {
     pub(super) lease_seconds: u32,
-    pub(super) safe: Place,
-    pub(super) default: Place,
+    pub(super) safe: VariantIndex,
+    pub(super) default: VariantIndex,
     pub(super) plan: Plan,
     pub(super) requires: Box<[Requirement]>,
     pub(super) rules: Box<[CompiledRule]>,
     value_type: Option<ValueType>,
-    /// The values of boolean variants, a bit each.
+    /// The values of boolean variants, one bit each.
     booleans: u64,
     names: Box<[VariantName]>,
     values: Box<[Value]>,
     counter_base: u32,
     entry: Arc<Entry<Flag>>,
-    problem: Option<String>,
+    issue: Option<String>,
 }
 
-/// How a flag answers once neither a kill nor a lease forces it.
+/// How a flag is decided if neither a kill nor a lease forces it.
 #[derive(Debug)]
 pub(super) enum Plan {
-    /// The same for everybody.
-    Fixed(Outcome),
-    /// By the split of its first rule, which holds for everybody: a plain rollout.
+    /// The same for everyone.
+    Fixed(Decision),
+    /// By the split of its first rule, which has no condition: a plain rollout.
     Rollout(Arc<CompiledSplit>),
     /// By prerequisites and rules.
     Rules,
@@ -69,7 +69,7 @@ pub(super) struct CompiledRule {
 
 #[derive(Debug)]
 pub(super) enum CompiledServe {
-    Variant(Place),
+    Variant(VariantIndex),
     Split(Arc<CompiledSplit>),
     JsonLogic(Program),
 }
@@ -78,9 +78,9 @@ impl CompiledRule {
     fn new(rule: &Rule, flag: &Flag, key: &FlagKey, interpreter: &Interpreter) -> Result<Self, String> {
         let when = rule.when.as_ref().map(|when| Condition::new(when, interpreter)).transpose()?;
         let serve = match &rule.serve {
-            Serve::Variant(name) => CompiledServe::Variant(place_of(flag, Some(name))),
+            Serve::Variant(name) => CompiledServe::Variant(index_of(flag, Some(name))),
             Serve::Split(split) => {
-                let split = CompiledSplit::new(split, key, interpreter.bucketing(), |name| place_of(flag, Some(name)));
+                let split = CompiledSplit::new(split, key, interpreter.bucketing(), |name| index_of(flag, Some(name)));
                 CompiledServe::Split(Arc::new(split))
             }
             Serve::JsonLogic(rule) => CompiledServe::JsonLogic(interpreter.compile(rule)?),
@@ -103,9 +103,9 @@ impl CompiledFlag {
             Ok(flag) => Self::readable(flag, entry, interpreter, counter_base),
             Err(faults) => Self {
                 lease_seconds: NO_LEASE,
-                safe: Place::NONE,
-                default: Place::NONE,
-                plan: Plan::Fixed(Outcome::error(ErrorCode::ParseError)),
+                safe: VariantIndex::NONE,
+                default: VariantIndex::NONE,
+                plan: Plan::Fixed(Decision::error(ErrorCode::ParseError)),
                 requires: Box::default(),
                 rules: Box::default(),
                 value_type: None,
@@ -114,21 +114,21 @@ impl CompiledFlag {
                 values: Box::default(),
                 counter_base,
                 entry: Arc::clone(entry),
-                problem: Some(faults.to_string()),
+                issue: Some(faults.to_string()),
             },
         }
     }
 
     fn readable(flag: &Flag, entry: &Arc<Entry<Flag>>, interpreter: &Interpreter, counter_base: u32) -> Self {
         let rules: Result<Box<[_]>, String> = flag.rules.iter().map(|rule| CompiledRule::new(rule, flag, entry.key(), interpreter)).collect();
-        let default = place_of(flag, flag.default.as_ref());
-        let (plan, rules, problem) = match rules {
-            _ if !flag.enabled => (Plan::Fixed(Outcome::new(Place::NONE, Reason::Disabled)), Box::default(), None),
-            Err(problem) => (Plan::Fixed(Outcome::error(ErrorCode::ParseError)), Box::default(), Some(problem)),
+        let default = index_of(flag, flag.default.as_ref());
+        let (plan, rules, issue) = match rules {
+            _ if !flag.enabled => (Plan::Fixed(Decision::new(VariantIndex::NONE, Reason::Disabled)), Box::default(), None),
+            Err(issue) => (Plan::Fixed(Decision::error(ErrorCode::ParseError)), Box::default(), Some(issue)),
             Ok(rules) if !rules.is_empty() || !flag.requires.is_empty() => (Plan::of_rules(&rules, &flag.requires), rules, None),
-            // A flag that leaves everything to the caller promises nothing that could be cached, as flagd sees it too.
-            Ok(rules) if default == Place::NONE => (Plan::Fixed(Outcome::new(default, Reason::Default)), rules, None),
-            Ok(rules) => (Plan::Fixed(Outcome::new(default, Reason::Static)), rules, None),
+            // Not `STATIC`: without a default variant there is nothing that a client could cache. flagd does the same.
+            Ok(rules) if default == VariantIndex::NONE => (Plan::Fixed(Decision::new(default, Reason::Default)), rules, None),
+            Ok(rules) => (Plan::Fixed(Decision::new(default, Reason::Static)), rules, None),
         };
         let values: Box<[Value]> = flag.variants.iter().map(|(_, value)| value.clone()).collect();
         let booleans = values
@@ -138,7 +138,7 @@ impl CompiledFlag {
             .fold(0, |bits, (index, _)| bits | (1 << index));
         Self {
             lease_seconds: flag.lease.map_or(NO_LEASE, |lease| lease.seconds),
-            safe: place_of(flag, flag.safe.as_ref()),
+            safe: index_of(flag, flag.safe.as_ref()),
             default,
             plan,
             requires: flag.requires.clone().into(),
@@ -149,7 +149,7 @@ impl CompiledFlag {
             values,
             counter_base,
             entry: Arc::clone(entry),
-            problem,
+            issue,
         }
     }
 
@@ -157,40 +157,40 @@ impl CompiledFlag {
         self.counter_base = before.counter_base;
     }
 
-    /// Its key.
+    /// The flag's key.
     pub fn key(&self) -> &FlagKey {
         self.entry.key()
     }
 
-    /// Its definition, as the snapshot holds it.
+    /// The definition in the snapshot.
     pub const fn entry(&self) -> &Arc<Entry<Flag>> {
         &self.entry
     }
 
-    /// The names of its variants, in order; none where it cannot be read.
+    /// The names of its variants, in order; empty if the flag cannot be read.
     pub const fn variants(&self) -> &[VariantName] {
         &self.names
     }
 
-    /// The type of its values; `None` where it cannot be read.
+    /// The type of its values; `None` if the flag cannot be read.
     pub const fn value_type(&self) -> Option<ValueType> {
         self.value_type
     }
 
-    /// Where its counters start: one for each variant, in order, then one for the caller's own default. The numbers are dense
-    /// over all flags of a [`super::Compiled`], and a flag keeps its own through updates that keep its variants.
+    /// The number of its first counter. It has one for each variant, in order, then one for the caller's default. The numbers are
+    /// dense over all flags of a [`Compiled`](super::Compiled), and a flag keeps its own in updates that keep its variants.
     pub const fn counter_base(&self) -> usize {
         self.counter_base as usize
     }
 
-    /// How many counters it has: one more than variants.
+    /// The number of its counters: one more than variants.
     pub const fn counters(&self) -> usize {
         self.names.len() + 1
     }
 
-    /// Why it cannot be compiled, where it cannot.
-    pub fn problem(&self) -> Option<&str> {
-        self.problem.as_deref()
+    /// Why it could not be compiled, if it could not.
+    pub fn issue(&self) -> Option<&str> {
+        self.issue.as_deref()
     }
 
     #[inline]
@@ -199,21 +199,21 @@ impl CompiledFlag {
     }
 
     #[inline]
-    pub(super) fn value(&self, place: Place) -> Option<&Value> {
-        self.values.get(place.index()?)
+    pub(super) fn value(&self, variant: VariantIndex) -> Option<&Value> {
+        self.values.get(variant.get()?)
     }
 
     #[inline]
-    pub(super) fn name(&self, place: Place) -> Option<&VariantName> {
-        self.names.get(place.index()?)
+    pub(super) fn name(&self, variant: VariantIndex) -> Option<&VariantName> {
+        self.names.get(variant.get()?)
     }
 
-    pub(super) fn place(&self, name: &str) -> Option<Place> {
+    pub(super) fn find(&self, name: &str) -> Option<VariantIndex> {
         let index = self.names.iter().position(|own| own.as_str() == name);
-        index.map(|index| Place::new(Some(index)))
+        index.map(|index| VariantIndex::new(Some(index)))
     }
 }
 
-fn place_of(flag: &Flag, name: Option<&VariantName>) -> Place {
-    Place::new(name.and_then(|name| flag.variants.index_of(name.as_str())))
+fn index_of(flag: &Flag, name: Option<&VariantName>) -> VariantIndex {
+    VariantIndex::new(name.and_then(|name| flag.variants.index_of(name.as_str())))
 }

@@ -1,45 +1,74 @@
-//! Networks as disjoint, sorted ranges of addresses, so that a list of ten thousand is a binary search.
+//! Networks of conditions. Without the feature `networks` none can be compiled.
 
-use std::net::IpAddr;
+#[cfg(feature = "networks")]
+pub(super) use with_ipnet::Networks;
+#[cfg(not(feature = "networks"))]
+pub(super) use without_ipnet::Networks;
 
-use ipnet::IpNet;
+#[cfg(feature = "networks")]
+mod with_ipnet {
+    use std::net::IpAddr;
 
-/// A set of IP addresses.
-#[derive(Debug)]
-pub(super) struct Networks {
-    v4: Box<[(u32, u32)]>,
-    v6: Box<[(u128, u128)]>,
-}
+    use ipnet::IpNet;
 
-impl Networks {
-    pub(super) fn new(networks: &[IpNet]) -> Self {
-        let mut v4: Vec<(u32, u32)> = Vec::new();
-        let mut v6: Vec<(u128, u128)> = Vec::new();
-        for network in IpNet::aggregate(&networks.iter().map(IpNet::trunc).collect::<Vec<_>>()) {
-            match network {
-                IpNet::V4(network) => v4.push((network.network().into(), network.broadcast().into())),
-                IpNet::V6(network) => v6.push((network.network().into(), network.broadcast().into())),
+    /// A set of IP addresses: disjoint, sorted ranges, so that a list of ten thousand networks is one binary search.
+    #[derive(Debug)]
+    pub(in crate::engine) struct Networks(Box<Ranges>);
+
+    #[derive(Debug)]
+    struct Ranges {
+        v4: Vec<(u32, u32)>,
+        v6: Vec<(u128, u128)>,
+    }
+
+    impl Networks {
+        #[expect(clippy::unnecessary_wraps, reason = "without the feature it cannot be compiled")]
+        pub(in crate::engine) fn new(networks: &[IpNet]) -> Result<Self, String> {
+            let mut ranges = Ranges {
+                v4: Vec::new(),
+                v6: Vec::new(),
+            };
+            for network in IpNet::aggregate(&networks.iter().map(IpNet::trunc).collect::<Vec<_>>()) {
+                match network {
+                    IpNet::V4(network) => ranges.v4.push((network.network().into(), network.broadcast().into())),
+                    IpNet::V6(network) => ranges.v6.push((network.network().into(), network.broadcast().into())),
+                }
+            }
+            ranges.v4.sort_unstable();
+            ranges.v6.sort_unstable();
+            Ok(Self(Box::new(ranges)))
+        }
+
+        /// Whether `text` is an address in one of the networks. An IPv4 address mapped into IPv6 counts as the IPv4 address.
+        pub(in crate::engine) fn contains(&self, text: &str) -> bool {
+            match text.parse::<IpAddr>().map(|address| address.to_canonical()) {
+                Ok(IpAddr::V4(address)) => within(&self.0.v4, address.into()),
+                Ok(IpAddr::V6(address)) => within(&self.0.v6, address.into()),
+                Err(_) => false,
             }
         }
-        v4.sort_unstable();
-        v6.sort_unstable();
-        Self { v4: v4.into(), v6: v6.into() }
     }
 
-    /// Whether `text` is an address in one of them. An IPv4 address mapped into IPv6 counts as the IPv4 address.
-    pub(super) fn contains(&self, text: &str) -> bool {
-        match text.parse::<IpAddr>().map(|address| address.to_canonical()) {
-            Ok(IpAddr::V4(address)) => within(&self.v4, address.into()),
-            Ok(IpAddr::V6(address)) => within(&self.v6, address.into()),
-            Err(_) => false,
-        }
+    fn within<T: PartialOrd + Copy>(ranges: &[(T, T)], address: T) -> bool {
+        let after = ranges.partition_point(|(first, _)| *first <= address);
+        let range = after.checked_sub(1).and_then(|index| ranges.get(index));
+        range.is_some_and(|(_, last)| address <= *last)
     }
 }
 
-fn within<T: PartialOrd + Copy>(ranges: &[(T, T)], address: T) -> bool {
-    let after = ranges.partition_point(|(first, _)| *first <= address);
-    after
-        .checked_sub(1)
-        .and_then(|place| ranges.get(place))
-        .is_some_and(|(_, last)| address <= *last)
+#[cfg(not(feature = "networks"))]
+mod without_ipnet {
+    /// A set of networks cannot exist in this build.
+    #[derive(Debug)]
+    pub(in crate::engine) enum Networks {}
+
+    impl Networks {
+        pub(in crate::engine) fn new<N>(_: &[N]) -> Result<Self, String> {
+            Err("this build of ripcord-sdk has no `in_cidr`; enable its feature `networks`".to_owned())
+        }
+
+        pub(in crate::engine) fn contains(&self, _: &str) -> bool {
+            match *self {}
+        }
+    }
 }

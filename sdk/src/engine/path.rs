@@ -4,7 +4,7 @@ use ripcord_proto::condition::AttributePath;
 use serde_json::Value;
 
 use super::context::{Attribute, Context, TARGETING_KEY};
-use super::word::Word;
+use super::short_str::ShortStr;
 
 /// A path, ready to be looked up.
 #[derive(Debug)]
@@ -12,9 +12,9 @@ pub(super) enum Path {
     /// The targeting key.
     TargetingKey,
     /// A name without dots.
-    Plain(Word),
-    /// A name with dots: a way into a nested attribute, or the name of a flat one.
-    Dotted { whole: Word, steps: Box<[Word]> },
+    Plain(ShortStr),
+    /// A name with dots: a path into a nested attribute, or the name of a flat one.
+    Dotted { whole: ShortStr, steps: Box<[ShortStr]> },
 }
 
 impl Path {
@@ -24,15 +24,15 @@ impl Path {
             return Self::TargetingKey;
         }
         if !text.contains('.') {
-            return Self::Plain(Word::new(text));
+            return Self::Plain(ShortStr::new(text));
         }
         Self::Dotted {
-            whole: Word::new(text),
-            steps: text.split('.').map(Word::new).collect(),
+            whole: ShortStr::new(text),
+            steps: text.split('.').map(ShortStr::new).collect(),
         }
     }
 
-    /// What it leads to; `Null` where that is nothing. Nested comes before flat, as JSONLogic's `var` sees it.
+    /// The attribute at this path; `Null` if there is none. A nested attribute comes before a flat one, as for JSONLogic's `var`.
     #[inline]
     pub(super) fn find<'a>(&self, context: &Context<'a>) -> Attribute<'a> {
         match self {
@@ -51,7 +51,7 @@ impl Path {
     }
 }
 
-fn descend<'a>(context: &Context<'a>, steps: &[Word]) -> Attribute<'a> {
+fn descend<'a>(context: &Context<'a>, steps: &[ShortStr]) -> Attribute<'a> {
     let Some((first, rest)) = steps.split_first() else {
         return Attribute::Null;
     };

@@ -6,7 +6,7 @@ use ripcord_proto::split::Split;
 
 use super::bucket::{Salt, project};
 use super::context::TARGETING_KEY;
-use super::outcome::Place;
+use super::decision::VariantIndex;
 use super::path::Path;
 
 #[derive(Debug)]
@@ -14,42 +14,42 @@ pub(super) struct CompiledSplit {
     pub(super) by: Path,
     salt: Salt,
     total: u32,
-    /// Where the first share ends on the line of `total` units, what it serves, and what the last share serves: all there is to
-    /// a percentage rollout.
-    first: (u32, Place),
-    last: Place,
-    /// The shares between the first and the last, and where each ends.
-    between: Box<[(u32, Place)]>,
+    /// The end of the first share on the line of `total` units with its variant, and the variant of the last share. A percentage
+    /// rollout needs no more.
+    first: (u32, VariantIndex),
+    last: VariantIndex,
+    /// The shares between the first and the last, each with its end.
+    between: Box<[(u32, VariantIndex)]>,
 }
 
 impl CompiledSplit {
-    pub(super) fn new(split: &Split, key: &FlagKey, bucketing: Bucketing, place_of: impl Fn(&VariantName) -> Place) -> Self {
+    pub(super) fn new(split: &Split, key: &FlagKey, bucketing: Bucketing, index_of: impl Fn(&VariantName) -> VariantIndex) -> Self {
         let mut end = 0_u32;
         let ends = split.shares().iter().map(|share| {
             end = end.saturating_add(share.weight.units());
-            (end, place_of(&share.variant))
+            (end, index_of(&share.variant))
         });
-        let ends: Vec<(u32, Place)> = ends.collect();
+        let ends: Vec<(u32, VariantIndex)> = ends.collect();
         let between = ends.get(1..ends.len().saturating_sub(1)).unwrap_or_default();
         Self {
             by: split.by().map_or(Path::TargetingKey, Path::new),
             salt: Salt::new(split.salt().unwrap_or(key.as_str()), bucketing),
             total: split.total(),
-            first: ends.first().copied().unwrap_or((0, Place::NONE)),
-            last: ends.last().map_or(Place::NONE, |(_, variant)| *variant),
+            first: ends.first().copied().unwrap_or((0, VariantIndex::NONE)),
+            last: ends.last().map_or(VariantIndex::NONE, |(_, variant)| *variant),
             between: between.into(),
         }
     }
 
-    /// What the value of the bucketing attribute is served; `None` where it is empty.
+    /// The variant for this value of the bucketing attribute; `None` if it is empty.
     #[inline]
-    pub(super) fn bucket(&self, value: &str) -> Option<Place> {
-        self.place(value).map(|place| self.at(place))
+    pub(super) fn bucket(&self, value: &str) -> Option<VariantIndex> {
+        self.position(value).map(|position| self.at(position))
     }
 
-    /// Where the value falls on the line; `None` where it is empty.
+    /// The position of the value on the line; `None` if it is empty.
     #[inline]
-    pub(super) fn place(&self, value: &str) -> Option<u32> {
+    pub(super) fn position(&self, value: &str) -> Option<u32> {
         if value.is_empty() {
             return None;
         }
@@ -57,16 +57,16 @@ impl CompiledSplit {
     }
 
     #[inline]
-    fn at(&self, place: u32) -> Place {
+    fn at(&self, position: u32) -> VariantIndex {
         let (end, first) = self.first;
         if self.between.is_empty() {
-            // Who falls where is a coin toss to the processor: choose, do not jump.
-            return std::hint::select_unpredictable(place < end, first, self.last);
+            // The processor cannot predict this, so the result is selected instead of branching.
+            return std::hint::select_unpredictable(position < end, first, self.last);
         }
-        if place < end {
+        if position < end {
             return first;
         }
-        let found = self.between.iter().find(|(end, _)| place < *end);
+        let found = self.between.iter().find(|(end, _)| position < *end);
         found.map_or(self.last, |(_, variant)| *variant)
     }
 
@@ -78,7 +78,7 @@ impl CompiledSplit {
         }
     }
 
-    /// What is hashed before the value.
+    /// The text that is hashed before the value.
     pub(super) fn salt(&self) -> &str {
         self.salt.text()
     }

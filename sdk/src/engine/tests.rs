@@ -77,10 +77,10 @@ fn flag(rules: Value) -> Value {
 
 /// `variant reason` of a flag.
 fn answer(compiled: &Compiled, key: &str, context: &Context<'_>) -> String {
-    let detail = compiled.resolve(key, context, Unheard::FRESH);
-    let variant = detail.variant.map_or("-", |variant| variant.as_str());
-    match detail.reason.error_code() {
-        Some(code) => format!("{variant} {} {code}", detail.reason),
-        None => format!("{variant} {}", detail.reason),
+    let evaluation = compiled.evaluate(key, context, SinceContact::FRESH);
+    let variant = evaluation.variant().map_or("-", |variant| variant.as_str());
+    match evaluation.reason().error_code() {
+        Some(code) => format!("{variant} {} {code}", evaluation.reason()),
+        None => format!("{variant} {}", evaluation.reason()),
     }
 }

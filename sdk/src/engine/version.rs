@@ -1,20 +1,20 @@
-//! Versions of attributes: read leniently, compared by precedence, without allocation.
+//! Versions of attributes: parsed leniently and compared by precedence, without allocation.
 
 use std::cmp::Ordering;
 
 use semver::{BuildMetadata, Prerelease, Version};
 
-/// A version whose pre-release is still borrowed. Build metadata is dropped: it never counts.
+/// A version that borrows its pre-release. Build metadata is dropped: it has no precedence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Borrowed<'a> {
+pub(super) struct VersionRef<'a> {
     major: u64,
     minor: u64,
     patch: u64,
     pre: &'a str,
 }
 
-impl<'a> Borrowed<'a> {
-    /// One leading `v` is dropped, a missing minor or patch is 0; anything else that is no `SemVer` 2 gives `None`.
+impl<'a> VersionRef<'a> {
+    /// One leading `v` is dropped, and a missing minor or patch is 0. Anything else that is not `SemVer` 2 gives `None`.
     #[inline]
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
@@ -34,14 +34,14 @@ impl<'a> Borrowed<'a> {
         self.minor
     }
 
-    /// By `SemVer` 2's precedence.
+    /// Compares by `SemVer` 2's precedence.
     #[inline]
     pub(super) fn cmp(&self, other: &Version) -> Ordering {
         let numbers = (self.major, self.minor, self.patch).cmp(&(other.major, other.minor, other.patch));
         numbers.then_with(|| compare_pre(self.pre, other.pre.as_str()))
     }
 
-    /// With a pre-release of its own; allocates only where that is longer than eight bytes.
+    /// An owned version. It allocates only if the pre-release is longer than eight bytes.
     pub(super) fn to_version(self) -> Option<Version> {
         let pre = Prerelease::new(self.pre).ok()?;
         Some(Version {
@@ -54,12 +54,12 @@ impl<'a> Borrowed<'a> {
     }
 }
 
-/// How the version that `text` holds stands to `other`, without a detour through memory.
+/// Compares the version in `text` with `other`; `None` if it is not a version.
 pub(super) fn compare(text: &str, other: &Version) -> Option<Ordering> {
-    Borrowed::parse(text).map(|own| own.cmp(other))
+    VersionRef::parse(text).map(|own| own.cmp(other))
 }
 
-/// The number after a point, or 0 where there is none.
+/// The number after a dot, or 0 if there is no dot.
 #[inline]
 fn next_number(bytes: &[u8], end: usize) -> Option<(u64, usize)> {
     if bytes.get(end) == Some(&b'.') {
@@ -69,7 +69,7 @@ fn next_number(bytes: &[u8], end: usize) -> Option<(u64, usize)> {
     }
 }
 
-/// Digits without a leading zero, from `start`: their value, and where they end.
+/// Digits without a leading zero from `start`: their value and their end.
 #[inline]
 fn number(bytes: &[u8], start: usize) -> Option<(u64, usize)> {
     let mut value: u64 = 0;

@@ -1,9 +1,9 @@
-//! OpenFeature's evaluation context as attributes.
+//! Converts OpenFeature's evaluation context to attributes.
 
 use open_feature::{EvaluationContext, EvaluationContextFieldValue};
 use serde_json::{Map, Value};
 
-/// The attributes. A structure is taken where it is JSON ([`serde_json::Value`] or a map of it); a time is written as RFC 3339.
+/// The attributes. A structure is kept if it is JSON ([`serde_json::Value`] or a map of it). A time is written as RFC 3339.
 pub(super) fn members(context: &EvaluationContext) -> Map<String, Value> {
     let own = context.custom_fields.iter().filter_map(|(name, value)| Some((name.clone(), value_of(value)?)));
     let key = context.targeting_key.iter().map(|key| ("targetingKey".to_owned(), Value::from(key.as_str())));

@@ -87,7 +87,7 @@ async fn a_damaged_cache_is_ignored_and_named() {
     let CacheStatus::Ignored { why } = client.status().cache else {
         panic!("it is ignored: {:?}", client.status().cache);
     };
-    assert_eq!(why, "it is damaged: its digest does not agree");
+    assert_eq!(why, "the file is damaged: its digest does not match");
 }
 
 #[tokio::test]

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use ripcord_proto::frame::{Ended, Goodbye, encode_goodbye};
 use ripcord_sdk::engine::Reason;
-use ripcord_sdk::{Client, Context, State, Trouble};
+use ripcord_sdk::{Client, ConnectionError, Context, State};
 
 use crate::builder;
-use crate::server::{Answer, PATIENCE, Peer, Server, eventually};
+use crate::server::{Detail, PATIENCE, Peer, Server, eventually};
 use crate::world::{World, frame_of, kill};
 
 /// A client in sync with a world.
@@ -63,7 +63,7 @@ async fn garbage_is_healed_by_a_snapshot_and_half_a_frame_by_a_new_stream() {
 #[tokio::test]
 async fn a_silent_stream_is_given_up_and_opened_anew() {
     let (mut server, world) = (Server::start().await, World::new());
-    let client = builder(&server).silence(Duration::from_secs(1)).start().unwrap();
+    let client = builder(&server).silence_timeout(Duration::from_secs(1)).start().unwrap();
     let mut stream = server.stream().await;
     stream.send(world.frame()).await;
     stream.ack().await;
@@ -82,7 +82,7 @@ async fn a_server_that_goes_and_comes_back_is_found_again() {
     let address = server.address;
     drop((stream, server));
     eventually("the client says that it is stale", || client.status().state == State::Stale).await;
-    assert!(matches!(client.status().trouble, Some(Trouble::Unreachable(_))));
+    assert!(matches!(client.status().error, Some(ConnectionError::Unreachable(_))));
     assert!(!client.bool("checkout", &Context::new("user-1"), true), "memory goes on answering");
     world.put("checkout", true);
     let mut server = Server::restart(address).await;
@@ -104,7 +104,7 @@ async fn a_goodbye_is_honoured() {
     stream.send(encode_goodbye(&goodbye).unwrap()).await;
     let parted = std::time::Instant::now();
     stream.gone().await;
-    assert_eq!(client.status().trouble, Some(Trouble::Goodbye("shutting down".to_owned())));
+    assert_eq!(client.status().error, Some(ConnectionError::Goodbye("shutting down".to_owned())));
     server.stream().await.send(world.heartbeat(true)).await;
     assert!(parted.elapsed() >= Duration::from_millis(300));
 }
@@ -112,26 +112,26 @@ async fn a_goodbye_is_honoured() {
 #[tokio::test]
 async fn a_refused_key_is_named_and_a_server_that_is_full_is_waited_for() {
     let mut server = Server::start().await;
-    let mut refusal = Answer::status(401);
+    let mut refusal = Detail::status(401);
     refusal.body =
         r#"{"type":"urn:ripcord:problem:UNAUTHENTICATED","title":"x","status":401,"code":"UNAUTHENTICATED","detail":"the key is not valid"}"#.to_owned();
     server.answer("/v1/stream", refusal);
     let client = builder(&server).start().unwrap();
-    let refused = Trouble::Refused {
+    let refused = ConnectionError::Refused {
         status: 401,
         detail: "the key is not valid".to_owned(),
     };
-    eventually("the refusal is named", || client.status().trouble.as_ref() == Some(&refused)).await;
+    eventually("the refusal is named", || client.status().error.as_ref() == Some(&refused)).await;
     server.answer(
         "/v1/stream",
-        Answer {
+        Detail {
             status: 503,
             headers: "retry-after: 1\r\n",
             body: String::new(),
         },
     );
     let waiting = builder(&server).start().unwrap();
-    eventually("the wait is named", || matches!(waiting.status().trouble, Some(Trouble::Goodbye(_)))).await;
+    eventually("the wait is named", || matches!(waiting.status().error, Some(ConnectionError::Goodbye(_)))).await;
     server.allow("/v1/stream");
     server.stream().await.send(World::new().frame()).await;
     waiting.ready_within(PATIENCE).await.unwrap();
@@ -169,14 +169,14 @@ async fn changes_that_the_stream_is_silent_about_come_by_comparison() {
     stream.send(world.frame()).await;
     stream.ack().await;
     world.put("checkout", true);
-    server.answer("/v1/snapshot", Answer::body(world.frame()));
+    server.answer("/v1/snapshot", Detail::body(world.frame()));
     assert_eq!(stream.ack().await.revision, world.position().revision);
     assert!(client.bool("checkout", &Context::new("user-1"), false));
     let asked = &server.requests("/v1/snapshot")[0];
     assert_eq!(crate::server::header(&asked.head, "authorization"), Some("Bearer rc_sdk_test"));
     assert!(crate::server::header(&asked.head, "if-none-match").unwrap().starts_with("\"1:1-"));
     world.put("checkout", false);
-    server.answer("/v1/snapshot", Answer::body(world.frame()));
+    server.answer("/v1/snapshot", Detail::body(world.frame()));
     let (_again, hello) = server.greeted().await;
     assert_eq!(hello.position(), Some(world.position()), "the dead stream was given up");
 }

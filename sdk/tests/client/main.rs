@@ -10,8 +10,8 @@
 #![allow(missing_docs, unreachable_pub, reason = "the harness of these tests alone")]
 
 mod cache;
-mod counting;
 mod faults;
+mod reporting;
 mod server;
 mod streaming;
 mod transports;
@@ -20,11 +20,11 @@ mod world;
 
 use std::time::Duration;
 
-use ripcord_sdk::{Builder, Client, Counting};
+use ripcord_sdk::{Client, ClientBuilder, Reporting};
 use server::Server;
 
 /// A client's settings for a test: nothing is sent but what the test is about.
-fn builder(server: &Server) -> Builder {
+fn builder(server: &Server) -> ClientBuilder {
     let builder = Client::builder(&server.url(), "rc_sdk_test").environment("production").instance("a");
-    builder.counting(Counting::Off).reconcile_every(Duration::from_hours(1))
+    builder.reporting(Reporting::Off).reconcile_every(Duration::from_hours(1))
 }

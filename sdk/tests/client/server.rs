@@ -20,13 +20,13 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An answer: status, further header lines, body.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct Detail {
     pub status: u16,
     pub headers: &'static str,
     pub body: String,
 }
 
-impl Answer {
+impl Detail {
     pub fn status(status: u16) -> Self {
         Self {
             status,
@@ -56,7 +56,7 @@ pub struct Request {
 #[derive(Debug, Default)]
 struct Script {
     /// By path; a stream's path is refused with what stands here.
-    answers: BTreeMap<String, Answer>,
+    answers: BTreeMap<String, Detail>,
     requests: Vec<Request>,
 }
 
@@ -116,7 +116,7 @@ impl Server {
     }
 
     /// What `path` is answered with from now on.
-    pub fn answer(&self, path: &str, answer: Answer) {
+    pub fn answer(&self, path: &str, answer: Detail) {
         self.script.lock().unwrap().answers.insert(path.to_owned(), answer);
     }
 
@@ -188,7 +188,7 @@ async fn serve(mut socket: TcpStream, script: Arc<Mutex<Script>>, streams: mpsc:
     }
     let body = String::from_utf8(body).unwrap();
     script.lock().unwrap().requests.push(Request { path, head, body });
-    let Answer { status, headers, body } = refused.unwrap_or_else(|| Answer::status(404));
+    let Detail { status, headers, body } = refused.unwrap_or_else(|| Detail::status(404));
     let text = format!(
         "HTTP/1.1 {status} x\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()

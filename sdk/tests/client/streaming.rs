@@ -27,7 +27,7 @@ async fn a_change_is_served_and_confirmed() {
     assert!(!client.bool("checkout", &user, true));
     stream.send(frame_of(&world.put("checkout", true))).await;
     assert_eq!(stream.ack().await.revision, world.position().revision);
-    assert!(CHECKOUT.get(&client, &user));
+    assert!(client.get(&CHECKOUT, &user));
     stream.send(frame_of(&world.commit(&kill(1, "checkout")))).await;
     assert_eq!(stream.ack().await.revision, world.position().revision);
     assert_eq!(client.bool_detail("checkout", &user, true).reason, Reason::Killed);
@@ -47,7 +47,7 @@ async fn a_view_answers_from_one_revision() {
     stream.send(frame_of(&world.put("checkout", true))).await;
     stream.ack().await;
     assert!(client.bool("checkout", &user, false));
-    assert!(!CHECKOUT.get(&view, &user));
+    assert!(!view.get(&CHECKOUT, &user));
     assert_eq!(view.position().unwrap().revision.0, 1);
     assert_eq!(client.view().position(), Some(world.position()));
 }
@@ -66,7 +66,7 @@ async fn listeners_hear_which_flags_changed() {
     stream.send(frame_of(&world.put("other", true))).await;
     stream.ack().await;
     let changes = next();
-    assert!(changes.concern("other") && !changes.concern("checkout"));
+    assert!(changes.affect("other") && !changes.affect("checkout"));
 }
 
 #[tokio::test]
@@ -89,10 +89,10 @@ fn a_client_needs_no_runtime_of_the_application() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(1).build().unwrap();
     let server = runtime.block_on(Server::start());
     let client = builder(&server).start().unwrap();
-    let NotReady::InTime { trouble, .. } = client.wait_until_ready(Duration::from_millis(1)).unwrap_err() else {
+    let NotReady::TimedOut { error, .. } = client.wait_until_ready(Duration::from_millis(1)).unwrap_err() else {
         panic!("it is not closed");
     };
-    assert_eq!(trouble, None);
+    assert_eq!(error, None);
     let serving = runtime.spawn(async move {
         let mut server = server;
         let mut stream = server.stream().await;

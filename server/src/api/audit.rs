@@ -6,12 +6,12 @@ use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::log::{AuditReport, LogEntry};
 
+use super::authorize::Caller;
 use super::revisions::sequence;
 use super::services::AppState;
 use crate::access::Access;
-use crate::access::extract::Caller;
 use crate::access::permit::{Administer, Read};
-use crate::audit::{self, Listed};
+use crate::audit::{self, LogPage};
 use crate::http::query::{Limit, Query};
 use crate::http::{ApiError, ApiResponse};
 use crate::store::LogName;
@@ -39,7 +39,7 @@ pub(super) async fn list(caller: Caller, access: web::Data<Access>, query: Query
     let Query(query) = query;
     let (log, head) = readable(&caller, &access, &app, &query.log)?;
     let before = query.after.as_deref().map(sequence).transpose()?.unwrap_or(head.next());
-    let Listed { entries, next } = audit::newest_first(&**app.store(), &log, before, query.limit.get(), |_| true).await?;
+    let LogPage { entries, next } = audit::newest_first(&**app.store(), &log, before, query.limit.get(), |_| true).await?;
     let stale = app.stale();
     let page = Page {
         items: entries.iter().map(|entry| audit::summary(&log, entry)).collect::<Vec<_>>(),

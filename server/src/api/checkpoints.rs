@@ -20,7 +20,7 @@ use super::services::AppState;
 use super::write::{NO_BODY, WriteRecord};
 use crate::access::Permit;
 use crate::access::permit::{Allows, Read, TakeCheckpoint, Vouch};
-use crate::checkpoint::{self, Taking};
+use crate::checkpoint::{self, NewCheckpoint};
 use crate::commit::Applied;
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
@@ -103,7 +103,7 @@ pub(super) async fn create(write: WriteRecord<TakeCheckpoint>, body: Body<Checkp
     let CheckpointRequest { name, note, reason: given } = body.value;
     let given = given.or_else(|| write.given_reason());
     let why = reason(&format!("took checkpoint {name}"), given.as_deref());
-    let taking = Taking {
+    let taking = NewCheckpoint {
         name,
         note,
         by: write.permit.author().actor,

@@ -25,7 +25,7 @@ use crate::access::permit::{Read, WriteSomething, WriteThis};
 use crate::commit::plan::{CommitPlan, PlannedCommit, PlannedStep};
 use crate::commit::{Author, CommitError, Operation};
 use crate::http::{ApiError, ApiResponse, Body};
-use crate::rollback::{self, Comparison, Users};
+use crate::rollback::{self, ImpactComparison, SampleUsers};
 use crate::{file_set, proposal};
 
 /// Changes many things at once. `If-Match` takes the environment's ETag.
@@ -77,13 +77,13 @@ pub(super) async fn plan(write: Write<Read>, body: Body<CommitRequest>, app: web
     // Nobody loses or changes what he was served by a flag that is new.
     touched.flags.retain(|key| before.snapshot.flags.get(key.as_str()).is_some());
     if !touched.flags.is_empty() || !touched.segments.is_empty() {
-        let comparison = Comparison {
+        let comparison = ImpactComparison {
             now: Compiled::new(&before.snapshot),
             before: before.snapshot.clone(),
             after,
             touched,
         };
-        let shares = rollback::shares(comparison, Users::default()).await?;
+        let shares = rollback::shares(comparison, SampleUsers::default()).await?;
         answer.users = Some(shares.users);
         answer.shares = shares.flags.into_iter().filter(|(_, share)| share.changed > 0).collect();
     }

@@ -3,7 +3,7 @@
 use actix_web::web;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rest::explain::{ExplainRequest, Explanation};
-use ripcord_sdk::engine::{Context, Unheard};
+use ripcord_sdk::engine::{Context, SinceContact};
 use serde_json::Value;
 
 use super::flags::no_flag;
@@ -22,7 +22,7 @@ pub(super) async fn explain(permit: Permit<Read>, body: Body<ExplainRequest>, ap
     if served.snapshot.flags.get(flag.as_str()).is_none() {
         return Err(no_flag(&served, &flag));
     }
-    let told = served.compiled.explain(flag.as_str(), &Context::from_json(&context), Unheard::FRESH);
+    let told = served.compiled.explain(flag.as_str(), &Context::from_json(&context), SinceContact::FRESH);
     let kills = served.snapshot.kills_of(flag.as_str()).chain(served.overlay.kills.values());
     let kill = kills.filter(|kill| kill.covers(flag.as_str())).map(|kill| kill.id.clone()).next();
     let steps = told.steps.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>().map_err(unwritable)?;

@@ -10,7 +10,7 @@ use super::services::AppState;
 use crate::http::body::collect;
 use crate::http::{ApiError, ApiResponse};
 use crate::trigger::Triggers;
-use crate::trigger::signature::Proof;
+use crate::trigger::signature::SignatureHeaders;
 
 /// Takes a signal for a trigger: an Alertmanager webhook, an event of PagerDuty, or JSON, as the trigger says.
 ///
@@ -26,7 +26,7 @@ pub(super) async fn take(hook: web::Path<String>, request: HttpRequest, payload:
     let body = collect(&request, payload, limits::SIGNAL_BYTES).await;
     let body = body.inspect_err(Triggers::refused)?;
     let header = |name: &str| text(request.headers(), name);
-    let proof = Proof {
+    let proof = SignatureHeaders {
         authorization: header(AUTHORIZATION.as_str()),
         signature: header("ripcord-signature"),
         pagerduty: header("x-pagerduty-signature"),

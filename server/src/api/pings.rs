@@ -16,7 +16,7 @@ use crate::access::Permit;
 use crate::access::permit::{Read, SendPing};
 use crate::http::query::{PageQuery, Query, Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse};
-use crate::ping::{self, Order};
+use crate::ping::{self, PingRequest};
 
 /// What was measured, newest first: the environment's propagation history.
 #[utoipa::path(get, path = "/v1/environments/{env}/pings", tag = "pings",
@@ -41,7 +41,7 @@ pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, app: web
     params(("env" = String, Path, example = "production"), WriteQuery),
     responses((status = 201, description = "Sent", body = PingView), (status = "4XX", body = Problem)))]
 pub(super) async fn send(write: Write<SendPing>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let order = Order {
+    let order = PingRequest {
         environment: write.permit.environment().clone(),
         author: write.permit.author(),
         call: write.call(&NO_BODY),

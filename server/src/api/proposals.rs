@@ -19,7 +19,7 @@ use crate::access::Permit;
 use crate::access::permit::{Allows, DecideProposal, Read, WithdrawProposal};
 use crate::http::query::{Limit, Query, Reason, Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
-use crate::proposal::{Decided, Decision, No};
+use crate::proposal::{DecidedProposal, ProposalDecision, Rejection};
 
 /// `GET proposals`: which of them.
 #[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
@@ -126,7 +126,7 @@ pub(super) async fn decline(
     let PathKey(id) = id;
     write.permit.also(&app.proposed_actions(&write.permit, &id)?)?;
     let decision = decision(&app, write, id, &request, payload).await?;
-    told(&app.proposals().refuse(&decision, No::Decline).await?, None)
+    told(&app.proposals().refuse(&decision, Rejection::Decline).await?, None)
 }
 
 /// Takes back a proposal of one's own. A reason is needed.
@@ -143,14 +143,20 @@ pub(super) async fn withdraw(
 ) -> Result<ApiResponse, ApiError> {
     let PathKey(id) = id;
     let decision = decision(&app, write, id, &request, payload).await?;
-    told(&app.proposals().refuse(&decision, No::Withdraw).await?, None)
+    told(&app.proposals().refuse(&decision, Rejection::Withdraw).await?, None)
 }
 
-async fn decision<A: Allows>(app: &AppState, write: Write<A>, id: ProposalId, request: &HttpRequest, payload: web::Payload) -> Result<Decision, ApiError> {
+async fn decision<A: Allows>(
+    app: &AppState,
+    write: Write<A>,
+    id: ProposalId,
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<ProposalDecision, ApiError> {
     let body = Body::<Option<ReasonRequest>>::optional(request, payload).await?;
     let reason = body.value.map(|body| body.reason).or_else(|| write.query.reason.clone().map(Reason::into_text));
     let author = write.permit.author();
-    Ok(Decision {
+    Ok(ProposalDecision {
         environment: write.permit.environment().clone(),
         id,
         word: Word {
@@ -163,7 +169,7 @@ async fn decision<A: Allows>(app: &AppState, write: Write<A>, id: ProposalId, re
     })
 }
 
-fn told(decided: &Decided, confirmation: Option<ripcord_proto::confirmation::Confirmation>) -> Result<ApiResponse, ApiError> {
+fn told(decided: &DecidedProposal, confirmation: Option<ripcord_proto::confirmation::Confirmation>) -> Result<ApiResponse, ApiError> {
     #[derive(serde::Serialize)]
     struct Told<'a> {
         #[serde(flatten)]

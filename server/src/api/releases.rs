@@ -22,7 +22,7 @@ use crate::commit::state::EnvironmentState;
 use crate::commit::{Applied, CommitError};
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
-use crate::release::{self, Beginning};
+use crate::release::{self, NewRelease};
 
 /// The releases, newest first. What a protected environment misses is told of the flags that a release names.
 #[utoipa::path(get, path = "/v1/environments/{env}/releases", tag = "releases",
@@ -71,7 +71,7 @@ pub(super) async fn begin(write: WriteRecord<ManageRelease>, body: Body<ReleaseR
     let why = reason(&format!("began release {name}"), given.as_deref());
     let (by, at) = (write.permit.author().actor, app.now());
     let view = viewer(&app, &write, name.clone())?;
-    let asked = (release::begin(Beginning { name, details, by, at }), why);
+    let asked = (release::begin(NewRelease { name, details, by, at }), why);
     let (_, reply) = submit(&app, write, &body.digest, asked, StatusCode::CREATED, view).await?;
     Ok(reply)
 }

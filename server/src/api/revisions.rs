@@ -14,7 +14,7 @@ use ripcord_proto::{Faults, Kill, Position, Revision, Sequence, Snapshot};
 use super::services::AppState;
 use crate::access::Permit;
 use crate::access::permit::Read;
-use crate::audit::{self, Listed};
+use crate::audit::{self, LogPage};
 use crate::http::query::{PageQuery, Query};
 use crate::http::{ApiError, ApiResponse};
 
@@ -25,7 +25,7 @@ pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, app: web
     let ((log, head), stale, Query(query)) = (app.log(&permit)?, app.stale(), query);
     let before = query.after.as_deref().map(sequence).transpose()?.unwrap_or(head.next());
     let makes_revision = |entry: &Sealed| entry.commit.revision.is_some();
-    let Listed { entries, next } = audit::newest_first(&**app.store(), &log, before, query.limit.get(), makes_revision).await?;
+    let LogPage { entries, next } = audit::newest_first(&**app.store(), &log, before, query.limit.get(), makes_revision).await?;
     let page = Page {
         items: entries.iter().map(|entry| audit::summary(&log, entry)).collect::<Vec<_>>(),
         next: next.map(|sequence| sequence.to_string()),

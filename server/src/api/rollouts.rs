@@ -22,7 +22,7 @@ use crate::access::permit::{Read, RunRollout};
 use crate::commit::{Answer, Applied};
 use crate::http::query::{PageQuery, Query, Reason, Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
-use crate::rollout::{acts as done, replay as trial};
+use crate::rollout::{actions as done, replay as trial};
 
 /// Starts a rollout of a plan. It is refused where the flag cannot follow it: every problem is named with its field.
 #[utoipa::path(post, path = "/v1/environments/{env}/rollouts", tag = "rollouts",

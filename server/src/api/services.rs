@@ -22,22 +22,22 @@ use crate::access::permit::{
 };
 use crate::access::{GlobalPermit, Permit};
 use crate::check::Checks;
-use crate::checkpoint::{self, Resolved};
+use crate::checkpoint::{self, ResolvedTarget};
 use crate::commit::plan::PlannedCommit;
 use crate::commit::state::EnvironmentState;
 use crate::commit::{Answer, CommitError, Committed, Draft, IdempotentCall};
-use crate::driver::Drivers;
 use crate::environment::Environments;
 use crate::fleet::Fleet;
 use crate::http::ApiError;
 use crate::kill::{self, Kills, RestoreOutcome};
+use crate::leader::LeaderLease;
 use crate::outcome::Outcomes;
 use crate::peer::Peers;
 use crate::ping::{self, Pings};
 use crate::proposal::Proposals;
-use crate::release::{self, Touched};
-use crate::rollback::acts::{self, WrongState};
-use crate::rollback::{self, Order, undo, wait};
+use crate::release::{self, ReleaseChanges};
+use crate::rollback::actions::{self, WrongRollbackState};
+use crate::rollback::{self, RollbackSpec, undo, wait};
 use crate::rollout::Rollouts;
 use crate::snapshot::publication::Served;
 use crate::store::{LogName, Store, StoreHealth, StoreState};
@@ -55,7 +55,7 @@ pub struct Services {
     /// Who is connected and has confirmed what.
     pub fleet: Fleet,
     /// Which node drives what goes on by itself.
-    pub drivers: Drivers,
+    pub drivers: LeaderLease,
     /// Sends pings.
     pub pings: Pings,
     /// Rollouts.
@@ -153,7 +153,7 @@ impl AppState {
     }
 
     /// Makes a rollback ready.
-    pub(super) async fn prepare_rollback(&self, permit: &Permit<RollBack>, order: &Order) -> Result<rollback::Prepared, ApiError> {
+    pub(super) async fn prepare_rollback(&self, permit: &Permit<RollBack>, order: &RollbackSpec) -> Result<rollback::PreparedRollback, ApiError> {
         let (environments, environment) = (&self.parts.environments, permit.environment());
         if self.stale().is_some() {
             let away = CommitError::Unavailable("it does not answer".to_owned());
@@ -163,17 +163,22 @@ impl AppState {
     }
 
     /// The rollback that a call made before.
-    pub(super) fn replayed_rollback(&self, permit: &Permit<RollBack>, call: &IdempotentCall) -> Result<Option<rollback::Done>, ApiError> {
+    pub(super) fn replayed_rollback(&self, permit: &Permit<RollBack>, call: &IdempotentCall) -> Result<Option<rollback::CommittedRollback>, ApiError> {
         rollback::replayed(&self.parts.environments, permit.environment(), call)
     }
 
     /// Commits a rollback that is ready.
-    pub(super) async fn roll_back(&self, draft: PreparedWrite<RollBack>, prepared: &rollback::Prepared, order: &Order) -> Result<rollback::Done, ApiError> {
+    pub(super) async fn roll_back(
+        &self,
+        draft: PreparedWrite<RollBack>,
+        prepared: &rollback::PreparedRollback,
+        order: &RollbackSpec,
+    ) -> Result<rollback::CommittedRollback, ApiError> {
         rollback::commit(&self.parts.environments, &self.parts.checks, prepared, order, draft.into_draft()).await
     }
 
     /// What a rollback would do; reading is enough for that.
-    pub(super) async fn plan_rollback(&self, permit: &Permit<Read>, order: &Order, users: rollback::Users) -> Result<RollbackPlan, ApiError> {
+    pub(super) async fn plan_rollback(&self, permit: &Permit<Read>, order: &RollbackSpec, users: rollback::SampleUsers) -> Result<RollbackPlan, ApiError> {
         let environments = &self.parts.environments;
         let prepared = rollback::prepare(environments, permit.environment(), &permit.author(), order).await?;
         Ok(rollback::plan(environments, &prepared, users).await?)
@@ -232,13 +237,18 @@ impl AppState {
         &self,
         prepared: &PreparedWrite<RollBack>,
         id: &RollbackId,
-        change: impl Fn(&Rollback) -> Result<Rollback, WrongState>,
+        change: impl Fn(&Rollback) -> Result<Rollback, WrongRollbackState>,
     ) -> Result<Committed, ApiError> {
-        Ok(acts::amend(&self.parts.environments, prepared.draft(), id, change).await?)
+        Ok(actions::amend(&self.parts.environments, prepared.draft(), id, change).await?)
     }
 
     /// Rolls forward again from a rollback.
-    pub(super) async fn undo_rollback(&self, prepared: &PreparedWrite<RollBack>, order: &Order, id: &RollbackId) -> Result<rollback::Done, ApiError> {
+    pub(super) async fn undo_rollback(
+        &self,
+        prepared: &PreparedWrite<RollBack>,
+        order: &RollbackSpec,
+        id: &RollbackId,
+    ) -> Result<rollback::CommittedRollback, ApiError> {
         undo::commit(&self.parts.environments, &self.parts.checks, prepared.draft(), order, id).await
     }
 
@@ -277,7 +287,7 @@ impl AppState {
     }
 
     /// Sends a ping.
-    pub(super) async fn ping(&self, _: &Permit<SendPing>, order: ping::Order) -> Result<ping::Sent, ApiError> {
+    pub(super) async fn ping(&self, _: &Permit<SendPing>, order: ping::PingRequest) -> Result<ping::SentPing, ApiError> {
         Ok(self.parts.pings.send(order).await?)
     }
 
@@ -309,12 +319,12 @@ impl AppState {
     }
 
     /// The state that a name stands for.
-    pub(super) async fn resolve(&self, permit: &Permit<Read>, name: &TargetName) -> Result<Resolved, ApiError> {
+    pub(super) async fn resolve(&self, permit: &Permit<Read>, name: &TargetName) -> Result<ResolvedTarget, ApiError> {
         Ok(checkpoint::resolve(&self.parts.environments, permit.environment(), name).await?)
     }
 
     /// What a release changed.
-    pub(super) async fn touched(&self, permit: &Permit<Read>, release: &ReleaseName) -> Result<Touched, ApiError> {
+    pub(super) async fn touched(&self, permit: &Permit<Read>, release: &ReleaseName) -> Result<ReleaseChanges, ApiError> {
         Ok(release::touched(&self.parts.environments, permit.environment(), release).await?)
     }
 

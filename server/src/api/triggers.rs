@@ -23,7 +23,7 @@ use crate::access::permit::{ChangeTrigger, ManageTrigger, Read};
 use crate::commit::{Applied, CommitError};
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
-use crate::trigger::manage;
+use crate::trigger::crud;
 
 /// Firings that are shown with their trigger.
 const SHOWN: usize = 10;
@@ -65,7 +65,7 @@ pub(super) async fn get(permit: Permit<Read>, name: PathKey<TriggerName>, app: w
     responses((status = 201, description = "Applied", body = TriggerMade), (status = "4XX", body = Problem)))]
 pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<TriggerRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let request = body.value;
-    let made = manage::made(&request, write.permit.author().actor, app.now());
+    let made = crud::new_trigger(&request, write.permit.author().actor, app.now());
     let given = request.reason.clone().or_else(|| write.given_reason());
     let why = reason(&format!("made trigger {}: {}", request.name, request.action), given.as_deref());
     let view = viewer(&write, request.name);
@@ -76,7 +76,7 @@ pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<Trigger
             secret: None,
         })
     };
-    let (committed, shown) = submit(&app, write, &body.digest, (manage::create(made.trigger), why), StatusCode::CREATED, recorded).await?;
+    let (committed, shown) = submit(&app, write, &body.digest, (crud::create(made.trigger), why), StatusCode::CREATED, recorded).await?;
     let Some(secret) = made.secret.filter(|_| !committed.replayed) else {
         return Ok(shown);
     };
@@ -109,7 +109,7 @@ pub(super) async fn change(
     let what = patch.state.map_or("changed".to_owned(), |state| format!("set {state}"));
     let why = reason(&format!("trigger {name} {what}"), given.as_deref());
     let view = viewer(&write, name.clone());
-    let (_, reply) = submit(&app, write, &body.digest, (manage::change(name, patch, expected), why), StatusCode::OK, view).await?;
+    let (_, reply) = submit(&app, write, &body.digest, (crud::change(name, patch, expected), why), StatusCode::OK, view).await?;
     Ok(reply)
 }
 
@@ -124,7 +124,7 @@ pub(super) async fn delete(write: WriteRecord<ManageTrigger>, name: PathKey<Trig
     let why = reason(&format!("deleted trigger {name}"), given.as_deref());
     let deleted = name.clone();
     let body = move |_: &Applied| Ok(serde_json::json!({"name": deleted, "revision": null}));
-    let (committed, _) = submit(&app, write, &NO_BODY, (manage::delete(name, expected), why), StatusCode::OK, body).await?;
+    let (committed, _) = submit(&app, write, &NO_BODY, (crud::delete(name, expected), why), StatusCode::OK, body).await?;
     reply(&committed.answer, committed.replayed, None)
 }
 

@@ -9,23 +9,23 @@ const SHOWN: usize = 80;
 /// Judges a body: what was found, in words, or what is wrong with it.
 pub(super) fn judge(expected: &BodyCheck, bytes: &[u8]) -> Result<String, String> {
     let body: Value = serde_json::from_slice(bytes).map_err(|_| "the body is no JSON".to_owned())?;
-    match look(expected, &body)? {
-        Found::AsStated(found) => Ok(found),
-        Found::Otherwise(found) => Err(found),
+    match compare(expected, &body)? {
+        BodyMatch::Matches(found) => Ok(found),
+        BodyMatch::Differs(found) => Err(found),
     }
 }
 
 /// What stands in a body, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum BodyMatch {
     /// What should stand there.
-    AsStated(String),
+    Matches(String),
     /// Something else.
-    Otherwise(String),
+    Differs(String),
 }
 
 /// Compares, or says why it cannot be told: there is nothing at the place, or no number.
-pub(crate) fn look(expected: &BodyCheck, body: &Value) -> Result<Found, String> {
+pub(crate) fn compare(expected: &BodyCheck, body: &Value) -> Result<BodyMatch, String> {
     let place = if expected.pointer.is_empty() { "the body" } else { &expected.pointer };
     let found = body
         .pointer(&expected.pointer)
@@ -38,9 +38,9 @@ pub(crate) fn look(expected: &BodyCheck, body: &Value) -> Result<Found, String> 
         Comparison::Above(limit) => (number()? > *limit, format!("above {limit}")),
     };
     Ok(if holds {
-        Found::AsStated(format!("{place} is {shown}"))
+        BodyMatch::Matches(format!("{place} is {shown}"))
     } else {
-        Found::Otherwise(format!("{place} is {shown}, expected {wanted}"))
+        BodyMatch::Differs(format!("{place} is {shown}, expected {wanted}"))
     })
 }
 

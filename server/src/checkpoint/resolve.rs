@@ -18,7 +18,7 @@ const NEAREST: usize = 3;
 
 /// A state that was named, read back whole.
 #[derive(Debug, Clone)]
-pub struct Resolved {
+pub struct ResolvedTarget {
     /// Which state it is; it names the checkpoint where one was named, also by `last-known-good`.
     pub target: Target,
     /// The state. Its records are those of that time.
@@ -66,7 +66,7 @@ pub enum ResolveError {
 }
 
 /// The state that `name` stands for, read back and, where it is a checkpoint's, proven against its hash.
-pub async fn resolve(environments: &Environments, environment: &EnvironmentKey, name: &TargetName) -> Result<Resolved, ResolveError> {
+pub async fn resolve(environments: &Environments, environment: &EnvironmentKey, name: &TargetName) -> Result<ResolvedTarget, ResolveError> {
     let now = environments.state(environment)?;
     let (position, checkpoint) = match name {
         TargetName::LastKnownGood => {
@@ -105,7 +105,7 @@ pub async fn resolve(environments: &Environments, environment: &EnvironmentKey, 
         hash: state.hash,
         checkpoint: checkpoint.map(|checkpoint| checkpoint.name.clone()),
     };
-    Ok(Resolved { target, state })
+    Ok(ResolvedTarget { target, state })
 }
 
 /// Where a bare revision lies: in the current epoch where there is nothing newer, else in the one in which it was made.

@@ -16,7 +16,7 @@ const LAST_PAGE: u64 = 512;
 
 /// Since when an environment's content is what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Content {
+pub struct ContentAge {
     /// When it became so.
     pub since: Timestamp,
     /// The first revision of it; later ones were pings, or changes and their undoing in one.
@@ -27,7 +27,7 @@ pub struct Content {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Soak {
     /// Not as things stand; look again when the log moves.
-    Not(Why),
+    Not(NotDue),
     /// Not before this.
     NotBefore(Timestamp),
     /// Yes, if the probes are green.
@@ -39,7 +39,7 @@ pub enum Soak {
 
 /// Why an environment does not vouch for its state by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
+pub enum NotDue {
     /// Its policy does not say so.
     NoPolicy,
     /// There is nothing in it yet.
@@ -56,19 +56,19 @@ pub enum Why {
 
 /// Whether `state`, whose content is as `content` says, may be vouched for by its environment at `now`. `provisional` kills lie
 /// over it.
-pub fn due(state: &EnvironmentState, content: Content, provisional: usize, now: Timestamp) -> Soak {
+pub fn due(state: &EnvironmentState, content: ContentAge, provisional: usize, now: Timestamp) -> Soak {
     let Some(soak) = state.records.policy().vouch_after_seconds else {
-        return Soak::Not(Why::NoPolicy);
+        return Soak::Not(NotDue::NoPolicy);
     };
     if state.head.revision == Revision(0) {
-        return Soak::Not(Why::Empty);
+        return Soak::Not(NotDue::Empty);
     }
     if !state.snapshot.kills.is_empty() || provisional > 0 {
-        return Soak::Not(Why::Killed);
+        return Soak::Not(NotDue::Killed);
     }
     let mut rollbacks = state.records.rollbacks.iter().filter_map(|entry| entry.value().ok());
     if rollbacks.any(|rollback| stands_in_the_way(rollback, content)) {
-        return Soak::Not(Why::RolledBack);
+        return Soak::Not(NotDue::RolledBack);
     }
     let checkpoints = state.records.checkpoints.iter().filter_map(|entry| entry.value().ok());
     if let Some(why) = judged(checkpoints.filter(|checkpoint| checkpoint.hash == state.hash), content) {
@@ -84,7 +84,7 @@ pub fn due(state: &EnvironmentState, content: Content, provisional: usize, now: 
     }
 }
 
-fn stands_in_the_way(rollback: &Rollback, content: Content) -> bool {
+fn stands_in_the_way(rollback: &Rollback, content: ContentAge) -> bool {
     match rollback.state {
         RollbackState::Committed | RollbackState::Partial => true,
         // What came of it was changed since.
@@ -94,12 +94,12 @@ fn stands_in_the_way(rollback: &Rollback, content: Content) -> bool {
 }
 
 /// What was said of this very content since it came up.
-fn judged<'a>(checkpoints: impl Iterator<Item = &'a Checkpoint>, content: Content) -> Option<Why> {
+fn judged<'a>(checkpoints: impl Iterator<Item = &'a Checkpoint>, content: ContentAge) -> Option<NotDue> {
     let mut found = None;
     for checkpoint in checkpoints {
         match checkpoint.standing() {
-            Standing::Doubted => return Some(Why::Doubted),
-            Standing::KnownGood if checkpoint.position() >= content.first => found = Some(Why::KnownGood),
+            Standing::Doubted => return Some(NotDue::Doubted),
+            Standing::KnownGood if checkpoint.position() >= content.first => found = Some(NotDue::KnownGood),
             Standing::KnownGood | Standing::Unvouched => {}
         }
     }
@@ -107,7 +107,7 @@ fn judged<'a>(checkpoints: impl Iterator<Item = &'a Checkpoint>, content: Conten
 }
 
 /// Since when the content is what it is. Looked for no further back than `horizon`: what is older has soaked long enough.
-pub async fn content(store: &dyn Store, state: &EnvironmentState, horizon: Timestamp) -> Result<Option<Content>, StoreError> {
+pub async fn content(store: &dyn Store, state: &EnvironmentState, horizon: Timestamp) -> Result<Option<ContentAge>, StoreError> {
     let log = LogName::Environment(state.snapshot.environment.clone());
     let (mut end, mut page) = (state.head.sequence.0, FIRST_PAGE);
     let mut found = None;
@@ -121,7 +121,7 @@ pub async fn content(store: &dyn Store, state: &EnvironmentState, horizon: Times
             if hash != state.hash {
                 return Ok(found);
             }
-            found = Some(Content {
+            found = Some(ContentAge {
                 since: entry.commit.at,
                 first: position,
             });

@@ -7,8 +7,8 @@ use ripcord_proto::policy::{Policy, Single};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{CheckpointName, Position, TargetName};
 
-use super::{Content, ResolveError, Soak, Taking, content, due, judge, resolve, take};
-use crate::checkpoint::soak::Why;
+use super::{ContentAge, NewCheckpoint, ResolveError, Soak, content, due, judge, resolve, take};
+use crate::checkpoint::soak::NotDue;
 use crate::commit::{Expected, Operation};
 use crate::environment::fixture::{TestNode, author, percent, production};
 use crate::store::Store;
@@ -16,7 +16,7 @@ use crate::store::backup::Backup;
 use crate::store::memory::MemoryStore;
 
 fn taking(name: &str) -> Operation {
-    take(Taking {
+    take(NewCheckpoint {
         name: CheckpointName::new(name).unwrap(),
         note: None,
         by: author("ana").actor,
@@ -120,21 +120,21 @@ async fn an_environment_vouches_for_what_has_soaked_and_that_nobody_doubts() {
     let now = Timestamp::now();
     let soak = |seconds: i64, provisional| {
         let state = node.environments.state(&production()).unwrap();
-        let content = Content {
+        let content = ContentAge {
             since: now - SignedDuration::from_secs(seconds),
             first: state.head.position(),
         };
         due(&state, content, provisional, now)
     };
-    assert_eq!(soak(100, 0), Soak::Not(Why::NoPolicy));
+    assert_eq!(soak(100, 0), Soak::Not(NotDue::NoPolicy));
     node.submit(vec![policy(60)]).await.unwrap();
-    assert_eq!(soak(100, 0), Soak::Not(Why::Empty));
+    assert_eq!(soak(100, 0), Soak::Not(NotDue::Empty));
     node.submit(vec![percent("a", 1)]).await.unwrap();
     assert_eq!(soak(20, 0), Soak::NotBefore(now + SignedDuration::from_secs(40)));
     assert_eq!(soak(100, 0), Soak::Due { seconds: 100 });
-    assert_eq!(soak(100, 1), Soak::Not(Why::Killed));
+    assert_eq!(soak(100, 1), Soak::Not(NotDue::Killed));
     node.submit(vec![taking("auto"), says("auto", Verdict::Vouched)]).await.unwrap();
-    assert_eq!(soak(100, 0), Soak::Not(Why::KnownGood));
+    assert_eq!(soak(100, 0), Soak::Not(NotDue::KnownGood));
     node.submit(vec![says("auto", Verdict::Doubted)]).await.unwrap();
-    assert_eq!(soak(100, 0), Soak::Not(Why::Doubted));
+    assert_eq!(soak(100, 0), Soak::Not(NotDue::Doubted));
 }

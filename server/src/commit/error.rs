@@ -128,7 +128,50 @@ impl From<CommitError> for Problem {
     }
 }
 
+/// What kind of failure an error is: what its caller can do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The store cannot take it now, or did not say whether it did. Worth another try.
+    StoreAway,
+    /// It does not fit the state that the environment is in.
+    Conflict,
+    /// It names something that does not exist.
+    NotFound,
+    /// A rule of the environment forbids it.
+    Forbidden,
+    /// The request itself is wrong or incomplete.
+    Invalid,
+    /// The server failed or is shutting down.
+    Internal,
+}
+
 impl CommitError {
+    /// The kind of the error. This is the one place that decides whether the store is away.
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Unavailable(_) | Self::Reseeding | Self::OutcomeUnknown => ErrorKind::StoreAway,
+            Self::RecordMoved(_)
+            | Self::NotDriving
+            | Self::ReleaseFinished(_)
+            | Self::WrongState { .. }
+            | Self::Exists { .. }
+            | Self::InUse { .. }
+            | Self::Killed { .. }
+            | Self::Stale { .. }
+            | Self::PlanStale { .. }
+            | Self::IdempotencyMismatch => ErrorKind::Conflict,
+            Self::NoEnvironment(_) | Self::NoFlag(_) | Self::NoSegment(_) | Self::NoKill(_) | Self::NoRecord(_) | Self::NoKey(_) => ErrorKind::NotFound,
+            Self::Refused(_) | Self::Proposed { .. } => ErrorKind::Forbidden,
+            Self::Invalid(_) | Self::ReasonRequired => ErrorKind::Invalid,
+            Self::Internal(_) => ErrorKind::Internal,
+        }
+    }
+
+    /// Whether the store is away, is being re-seeded, or did not say whether it wrote.
+    pub const fn is_store_away(&self) -> bool {
+        matches!(self.kind(), ErrorKind::StoreAway)
+    }
+
     /// The problem document for the caller, with the way out.
     pub fn problem(&self) -> Problem {
         match self {

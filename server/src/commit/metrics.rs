@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use metrics::{Counter, Histogram};
 
-use super::{CommitError, Committed};
+use super::{CommitError, Committed, ErrorKind};
 use crate::store::LogName;
 use crate::telemetry::names;
 
@@ -55,30 +55,12 @@ impl CommitMetrics {
                 self.seconds.record(since.elapsed().as_secs_f64());
                 &self.committed
             }
-            Err(CommitError::Unavailable(_) | CommitError::Reseeding | CommitError::OutcomeUnknown | CommitError::Internal(_)) => &self.failed,
             Err(CommitError::Proposed { replayed: false, .. }) => &self.proposed,
             Err(CommitError::Proposed { replayed: true, .. }) => &self.replayed,
-            Err(
-                CommitError::NoEnvironment(_)
-                | CommitError::NoFlag(_)
-                | CommitError::NoSegment(_)
-                | CommitError::NoKill(_)
-                | CommitError::NoKey(_)
-                | CommitError::NoRecord(_)
-                | CommitError::RecordMoved(_)
-                | CommitError::NotDriving
-                | CommitError::ReleaseFinished(_)
-                | CommitError::WrongState { .. }
-                | CommitError::Exists { .. }
-                | CommitError::InUse { .. }
-                | CommitError::Invalid(_)
-                | CommitError::Killed { .. }
-                | CommitError::Stale { .. }
-                | CommitError::PlanStale { .. }
-                | CommitError::Refused(_)
-                | CommitError::ReasonRequired
-                | CommitError::IdempotencyMismatch,
-            ) => &self.refused,
+            Err(error) => match error.kind() {
+                ErrorKind::StoreAway | ErrorKind::Internal => &self.failed,
+                ErrorKind::Conflict | ErrorKind::NotFound | ErrorKind::Forbidden | ErrorKind::Invalid => &self.refused,
+            },
         };
         outcome.increment(1);
     }

@@ -27,7 +27,7 @@ pub(super) struct Merged {
 
 /// One thing: `base` is what the file said when it was last applied.
 pub(super) fn merge(path: &str, base: &Value, file: &Value, now: Option<&Value>) -> Merged {
-    let mut merging = Merging {
+    let mut merging = ThreeWayMerge {
         rules: format!("{path}.rules"),
         kept: Vec::new(),
     };
@@ -36,13 +36,13 @@ pub(super) fn merge(path: &str, base: &Value, file: &Value, now: Option<&Value>)
 }
 
 #[derive(Debug)]
-struct Merging {
+struct ThreeWayMerge {
     /// The path of the thing's rules.
     rules: String,
     kept: Vec<Difference>,
 }
 
-impl Merging {
+impl ThreeWayMerge {
     fn three(&mut self, path: &str, base: Option<&Value>, file: Option<&Value>, now: Option<&Value>) -> Option<Value> {
         if file == now || base == now {
             return file.cloned();

@@ -105,8 +105,8 @@ impl Node {
     fn variant(&self, flag: &str) -> Option<String> {
         let served = self.served();
         let context = ripcord_sdk::engine::Context::new("user-1");
-        let detail = served.compiled.resolve(flag, &context, ripcord_sdk::engine::Unheard::FRESH);
-        detail.variant.map(ToString::to_string)
+        let detail = served.compiled.evaluate(flag, &context, ripcord_sdk::engine::SinceContact::FRESH);
+        detail.variant().map(ToString::to_string)
     }
 
     async fn submit(&self, role: Role, operations: Vec<Operation>) -> Result<Committed, CommitError> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ripcord_proto::record::Records;
 
-use super::{Order, Pings, newest};
+use super::{PingRequest, Pings, newest};
 use crate::environment::EnvironmentTask;
 
 /// How often a node that does not drive, or cannot send, looks again.
@@ -38,7 +38,7 @@ impl Pings {
             }
             let sent = match self.drivers.hold(&environment).await {
                 Some(token) => {
-                    let order = Order {
+                    let order = PingRequest {
                         environment: environment.clone(),
                         author: self.drivers.author(),
                         reason: Some("as the environment's policy asks".to_owned()),

@@ -9,7 +9,7 @@ use ripcord_proto::rollout::Word;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{Position, limits};
 
-use super::{Decision, No, Proposals};
+use super::{ProposalDecision, Proposals, Rejection};
 use crate::check::Checks;
 use crate::clock::SystemClock;
 use crate::commit::{Approval, CommitError, Draft, Expected, Operation};
@@ -41,10 +41,10 @@ async fn proposed(node: &TestNode, asks: Vec<Operation>) -> Proposal {
 }
 
 /// Ben's decision, after a while.
-fn after(proposal: &Proposal, while_: SignedDuration) -> Decision {
+fn after(proposal: &Proposal, while_: SignedDuration) -> ProposalDecision {
     let mut ben = author("ben");
     ben.actor.key = Some("key_ben".to_owned());
-    Decision {
+    ProposalDecision {
         environment: production(),
         id: proposal.id.clone(),
         word: Word {
@@ -63,7 +63,7 @@ async fn what_nobody_decided_on_in_time_is_neither_applied_nor_declined() {
     let proposals = guarded(&node).await;
     let proposal = proposed(&node, vec![percent("checkout", 10)]).await;
     let late = after(&proposal, SignedDuration::from_hours(24));
-    for refused in [proposals.approve(&late).await, proposals.refuse(&late, No::Decline).await] {
+    for refused in [proposals.approve(&late).await, proposals.refuse(&late, Rejection::Decline).await] {
         let problem = refused.unwrap_err();
         assert_eq!(problem.problem().code, Code::WrongState);
         assert!(problem.problem().detail.contains("is expired"), "{problem}");
@@ -107,7 +107,10 @@ async fn the_oldest_that_were_decided_on_make_room_and_those_that_wait_never_do(
     let proposals = guarded(&node).await;
     let declined = proposed(&node, vec![percent("declined", 10)]).await;
     let decision = after(&declined, SignedDuration::from_secs(1));
-    assert_eq!(proposals.refuse(&decision, No::Decline).await.unwrap().proposal.state, ProposalState::Declined);
+    assert_eq!(
+        proposals.refuse(&decision, Rejection::Decline).await.unwrap().proposal.state,
+        ProposalState::Declined
+    );
     for number in 1..limits::PROPOSALS {
         proposed(&node, vec![percent(&format!("flag-{number}"), 10)]).await;
     }

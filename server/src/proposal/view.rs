@@ -4,10 +4,10 @@ use ripcord_proto::EnvironmentKey;
 use ripcord_proto::proposal::{Proposal, ProposalState};
 use ripcord_sdk::engine::Compiled;
 
-use super::{Proposals, redo};
+use super::{Proposals, replay};
 use crate::commit::plan::PlannedCommit;
 use crate::commit::{Author, CommitError, Draft};
-use crate::rollback::{self, Comparison, Users};
+use crate::rollback::{self, ImpactComparison, SampleUsers};
 
 impl Proposals {
     /// The proposal with whom it affects, as long as it waits and can be done; `reader` asks.
@@ -21,19 +21,19 @@ impl Proposals {
         let Some(comparison) = self.comparison(environment, &proposal, reader).await else {
             return Ok(proposal);
         };
-        let shares = rollback::shares(comparison, Users::default()).await?;
+        let shares = rollback::shares(comparison, SampleUsers::default()).await?;
         proposal.diff.users = Some(shares.users);
         proposal.diff.shares = shares.flags.into_iter().filter(|(_, share)| share.changed > 0).collect();
         Ok(proposal)
     }
 
     /// What is compared to tell whom it affects; `None` where it would change no answer, or cannot be done now.
-    async fn comparison(&self, environment: &EnvironmentKey, proposal: &Proposal, reader: Author) -> Option<Comparison> {
+    async fn comparison(&self, environment: &EnvironmentKey, proposal: &Proposal, reader: Author) -> Option<ImpactComparison> {
         let author = Author {
             actor: proposal.by.clone(),
             ..reader
         };
-        let asks = redo::asks(&self.environments, None, &author, proposal).await.ok()?;
+        let asks = replay::asks(&self.environments, None, &author, proposal).await.ok()?;
         let draft = Draft {
             killed_edit: super::changes_served(proposal),
             ..Draft::new(environment.clone(), author, asks)
@@ -46,7 +46,7 @@ impl Proposals {
         if touched.flags.is_empty() && touched.segments.is_empty() {
             return None;
         }
-        Some(Comparison {
+        Some(ImpactComparison {
             now: Compiled::new(&before.snapshot),
             before: before.snapshot.clone(),
             after,

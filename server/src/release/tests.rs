@@ -9,9 +9,9 @@ use ripcord_proto::rest::log::ChangedBy;
 use ripcord_proto::rollback::{RollbackId, Scope};
 use ripcord_proto::{Epoch, FlagKey, ReleaseName, Revision, Sequence};
 
-use super::touched::of_hands;
-use super::{Beginning, begin, touched};
-use crate::audit::{Hand, Hands};
+use super::changes::of_history;
+use super::{NewRelease, begin, touched};
+use crate::audit::{ChangeHistory, HistoryEntry};
 use crate::commit::CommitError;
 use crate::commit::reversal::Authorship;
 use crate::environment::fixture::{TestNode, author, percent, production};
@@ -20,8 +20,8 @@ fn name(name: &str) -> ReleaseName {
     ReleaseName::new(name).unwrap()
 }
 
-fn beginning(release: &str) -> Beginning {
-    Beginning {
+fn beginning(release: &str) -> NewRelease {
+    NewRelease {
         name: name(release),
         details: ReleaseDetails::default(),
         by: author("ana").actor,
@@ -96,11 +96,11 @@ fn by(sequence: u64, release: Option<&str>) -> Arc<ChangedBy> {
 #[test]
 fn a_rollback_of_a_release_and_the_way_forward_again_are_its_own_hand() {
     let (back, forward, other) = (RollbackId::from_parts(1, 1), RollbackId::from_parts(2, 2), RollbackId::from_parts(3, 3));
-    let hand = |sequence, release| Hand {
+    let hand = |sequence, release| HistoryEntry {
         by: by(sequence, release),
         left: Some(Digest::of([[u8::try_from(sequence).unwrap()].as_slice()])),
     };
-    let hands = Hands {
+    let hands = ChangeHistory {
         flags: BTreeMap::from([(key("a"), vec![hand(1, Some("web-1")), hand(2, None), hand(3, None), hand(4, None)])]),
         segments: BTreeMap::new(),
         rollbacks: BTreeMap::from([
@@ -109,7 +109,7 @@ fn a_rollback_of_a_release_and_the_way_forward_again_are_its_own_hand() {
             (Sequence(4), (other, Scope::Release(name("web-2")))),
         ]),
     };
-    let touched = of_hands(&hands, &name("web-1"));
+    let touched = of_history(&hands, &name("web-1"));
     let touch = &touched.flags["a"];
     assert_eq!(touch.left.digest, hands.flags["a"][2].left);
     assert_eq!(touch.left.mixed, Authorship::Own);

@@ -3,49 +3,40 @@
 use ripcord_proto::flagd::KILL_METADATA;
 use ripcord_proto::kill::KillId;
 use ripcord_proto::value::Value;
-use ripcord_sdk::engine::{CompiledFlag, Detail, ErrorCode, Evaluation, Reason};
+use ripcord_sdk::engine::{CompiledFlag, ErrorCode, Evaluation};
 use serde::ser::SerializeMap as _;
 
 /// What a flag answers to somebody far away.
 #[derive(Debug, Clone, Copy)]
 pub struct RemoteEvaluation<'c> {
-    detail: Detail<'c>,
-    flag: Option<&'c CompiledFlag>,
+    evaluation: Evaluation<'c>,
 }
 
 impl<'c> From<Evaluation<'c>> for RemoteEvaluation<'c> {
     fn from(evaluation: Evaluation<'c>) -> Self {
-        Self {
-            detail: evaluation.detail(),
-            flag: evaluation.flag(),
-        }
+        Self { evaluation }
     }
 }
 
 impl<'c> RemoteEvaluation<'c> {
     /// The value; `None` = the caller's own default.
-    pub const fn value(&self) -> Option<&'c Value> {
-        self.detail.value
+    pub fn value(&self) -> Option<&'c Value> {
+        self.evaluation.value()
     }
 
     /// The variant, wherever there is a value.
     pub fn variant(&self) -> Option<&'c str> {
-        self.detail.variant.map(AsRef::as_ref)
+        self.evaluation.variant().map(AsRef::as_ref)
     }
 
     /// The reason, in the words that every client knows.
     pub const fn reason(&self) -> &'static str {
-        match self.detail.reason {
-            Reason::Killed | Reason::LeaseExpired | Reason::Prerequisite => Reason::Default.as_str(),
-            reason @ (Reason::Static | Reason::Default | Reason::TargetingMatch | Reason::Split | Reason::Disabled | Reason::NotReady | Reason::Error(_)) => {
-                reason.as_str()
-            }
-        }
+        self.evaluation.reason().as_openfeature()
     }
 
     /// What went wrong, where something did.
     pub const fn error(&self) -> Option<ErrorCode> {
-        self.detail.reason.error_code()
+        self.evaluation.reason().error_code()
     }
 
     /// What went wrong, in one sentence for a person.
@@ -53,19 +44,23 @@ impl<'c> RemoteEvaluation<'c> {
         match self.error() {
             Some(ErrorCode::FlagNotFound) => format!("There is no flag {key:?}."),
             Some(ErrorCode::ParseError) => {
-                let why = self.flag.and_then(CompiledFlag::problem).unwrap_or("a segment that it names cannot be read");
+                let why = self
+                    .evaluation
+                    .flag()
+                    .and_then(CompiledFlag::issue)
+                    .unwrap_or("a segment that it names cannot be read");
                 format!("The flag {key:?} cannot be evaluated: {why}.")
             }
             Some(ErrorCode::TypeMismatch) => format!("The values of the flag {key:?} are of another type."),
-            Some(ErrorCode::General) | None => format!("The rule of the flag {key:?} names no variant of it."),
+            Some(_) | None => format!("The rule of the flag {key:?} names no variant of it."),
         }
     }
 
     /// What goes with it.
     pub fn metadata(&self) -> FlagMetadata<'c> {
         FlagMetadata {
-            own: self.flag.and_then(|flag| flag.entry().value().ok()).map(|flag| &flag.metadata),
-            kill: self.detail.kill,
+            own: self.evaluation.flag().and_then(|flag| flag.entry().value().ok()).map(|flag| &flag.metadata),
+            kill: self.evaluation.kill(),
         }
     }
 
@@ -73,30 +68,14 @@ impl<'c> RemoteEvaluation<'c> {
     pub fn decisions(&self, decisions: &mut Vec<u8>) {
         decisions.extend_from_slice(self.variant().unwrap_or_default().as_bytes());
         decisions.push(0);
-        decisions.push(mark(self.detail.reason));
+        decisions.push(self.evaluation.reason().code());
         if let Some(code) = self.error() {
             decisions.extend_from_slice(code.as_str().as_bytes());
         }
-        if let Some(kill) = self.detail.kill {
+        if let Some(kill) = self.evaluation.kill() {
             decisions.extend_from_slice(kill.as_str().as_bytes());
         }
         decisions.push(1);
-    }
-}
-
-/// A reason in one byte, for digests.
-const fn mark(reason: Reason) -> u8 {
-    match reason {
-        Reason::Static => b'=',
-        Reason::Default => b'd',
-        Reason::TargetingMatch => b't',
-        Reason::Split => b's',
-        Reason::Disabled => b'-',
-        Reason::Killed => b'k',
-        Reason::LeaseExpired => b'l',
-        Reason::Prerequisite => b'p',
-        Reason::NotReady => b'n',
-        Reason::Error(_) => b'e',
     }
 }
 

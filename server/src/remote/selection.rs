@@ -3,7 +3,7 @@
 use ripcord_proto::Flag;
 use ripcord_proto::flagd::belongs_to;
 use ripcord_proto::role::Role;
-use ripcord_sdk::engine::{Compiled, CompiledFlag, Context, Evaluation, Unheard};
+use ripcord_sdk::engine::{Compiled, CompiledFlag, Context, Evaluation, SinceContact};
 
 use super::RemoteEvaluation;
 
@@ -64,10 +64,10 @@ impl Selection {
 
     /// Evaluates a flag. One that is not seen is not there.
     pub fn evaluate<'c>(&self, compiled: &'c Compiled, key: &str, context: &Context<'_>) -> Evaluation<'c> {
-        let evaluation = compiled.evaluate(key, context, Unheard::FRESH);
+        let evaluation = compiled.evaluate(key, context, SinceContact::FRESH);
         match evaluation.flag() {
             // The empty key is nobody's.
-            Some(flag) if !self.shows_compiled(flag) => compiled.evaluate("", context, Unheard::FRESH),
+            Some(flag) if !self.shows_compiled(flag) => compiled.evaluate("", context, SinceContact::FRESH),
             Some(_) | None => evaluation,
         }
     }

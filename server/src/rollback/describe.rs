@@ -9,19 +9,19 @@ use ripcord_proto::rest::rollbacks::{CannotView, ConflictView, FlagShare, FlagVi
 use ripcord_proto::rollback::Ladder;
 use ripcord_proto::{FlagKey, Snapshot};
 
-use super::prepare::Prepared;
-use super::words;
-use crate::audit::Hands;
+use super::prepare::PreparedRollback;
+use crate::audit::ChangeHistory;
 use crate::commit::CommitError;
 use crate::commit::reversal::{Conflict, ConflictReason, ExposureCap, FlagOrSegment, FlagReversal, ReversalDecision, RollbackPreview, StageMethod};
+use crate::flag_text;
 
 /// What the log knows of whose hands things went through, for a plan.
-pub(super) struct Known<'a> {
-    pub(super) prepared: &'a Prepared,
-    pub(super) hands: &'a Hands,
+pub(super) struct PlanDescriber<'a> {
+    pub(super) prepared: &'a PreparedRollback,
+    pub(super) hands: &'a ChangeHistory,
 }
 
-impl Known<'_> {
+impl PlanDescriber<'_> {
     fn last_of_flag(&self, key: &FlagKey) -> Option<ChangedBy> {
         let hand = self.hands.flags.get(key)?.last()?;
         Some(ChangedBy::clone(&hand.by))
@@ -45,10 +45,10 @@ impl Known<'_> {
             to: Some(to.json().to_owned()),
             now: match from {
                 None => "deleted: the caller's default".to_owned(),
-                Some(_) => is.map_or_else(|| "this version cannot read it".to_owned(), words::flag),
+                Some(_) => is.map_or_else(|| "this version cannot read it".to_owned(), flag_text::flag),
             },
-            then: then.map_or_else(|| "this version cannot read it".to_owned(), words::flag),
-            differs: words::differences(is, then),
+            then: then.map_or_else(|| "this version cannot read it".to_owned(), flag_text::flag),
+            differs: flag_text::differences(is, then),
             changed: self.last_of_flag(&step.key),
             users,
         }
@@ -109,7 +109,7 @@ pub(super) fn settings(decision: &ReversalDecision, now: &Snapshot) -> Option<Se
 }
 
 /// One-way doors, and which of them the order named.
-pub(super) fn doors(decision: &ReversalDecision, prepared: &Prepared) -> Vec<OneWayView> {
+pub(super) fn doors(decision: &ReversalDecision, prepared: &PreparedRollback) -> Vec<OneWayView> {
     let doors = decision.doors.iter().map(|door| OneWayView {
         flag: door.flag.clone(),
         from: door.one_way.from.clone(),

@@ -4,10 +4,10 @@ use ripcord_proto::rest::rollbacks::{RollbackPlan, UserShare};
 use ripcord_proto::rollback::Scope;
 use ripcord_sdk::engine::Compiled;
 
-use super::describe::{self, Known};
-use super::prepare::{PrepareError, Prepared};
-pub use super::share::Users;
-use super::share::{self, Comparison};
+use super::describe::{self, PlanDescriber};
+pub use super::impact::SampleUsers;
+use super::impact::{self, ImpactComparison};
+use super::prepare::{PrepareError, PreparedRollback};
 use crate::audit;
 use crate::commit::reversal::{RollbackPreview, StageMethod};
 use crate::environment::Environments;
@@ -15,20 +15,20 @@ use crate::store::LogName;
 
 /// What `prepared` would do, and whom it would affect. Changes nothing; a dropped future leaves nothing behind but the share of
 /// users, which is counted to its end.
-pub async fn plan(environments: &Environments, prepared: &Prepared, users: Users) -> Result<RollbackPlan, PrepareError> {
+pub async fn plan(environments: &Environments, prepared: &PreparedRollback, users: SampleUsers) -> Result<RollbackPlan, PrepareError> {
     let now = &prepared.state.snapshot;
     let record = &prepared.reversal.record;
     let preview = prepared.reversal.preview(&prepared.state)?;
     let log = LogName::Environment(now.environment.clone());
-    let hands = audit::hands(&**environments.store(), &log, prepared.since).await?;
-    let comparison = Comparison {
+    let hands = audit::change_history(&**environments.store(), &log, prepared.since).await?;
+    let comparison = ImpactComparison {
         now: compiled(environments, prepared),
         before: now.clone(),
         after: preview.after.clone(),
         touched: preview.touched.clone(),
     };
-    let shares = share::shares(comparison, users).await?;
-    let known = Known { prepared, hands: &hands };
+    let shares = impact::shares(comparison, users).await?;
+    let known = PlanDescriber { prepared, hands: &hands };
     let decision = &preview.decision;
     let steps = record.ladder.as_ref().map(|ladder| describe::ladder(ladder, decision, now)).transpose()?;
     Ok(RollbackPlan {
@@ -55,7 +55,7 @@ pub async fn plan(environments: &Environments, prepared: &Prepared, users: Users
 }
 
 /// The environment in the form that is evaluated: the one that is served, where it is the same state.
-fn compiled(environments: &Environments, prepared: &Prepared) -> Compiled {
+fn compiled(environments: &Environments, prepared: &PreparedRollback) -> Compiled {
     let now = &prepared.state.snapshot;
     match environments.board().served(now.environment.as_str()) {
         Some(served) if served.snapshot.position == now.position => served.compiled.clone(),
@@ -63,7 +63,7 @@ fn compiled(environments: &Environments, prepared: &Prepared) -> Compiled {
     }
 }
 
-fn warnings(prepared: &Prepared, preview: &RollbackPreview, users: UserShare) -> Vec<String> {
+fn warnings(prepared: &PreparedRollback, preview: &RollbackPreview, users: UserShare) -> Vec<String> {
     let decision = &preview.decision;
     let mut warnings = Vec::new();
     if decision.reached == 0 {

@@ -9,20 +9,20 @@ use ripcord_proto::rest::log::ChangedBy;
 use ripcord_proto::rollback::{Ladder, Phases, Rollback, RollbackId, Scope, Target};
 use ripcord_proto::{EnvironmentKey, FlagKey, Sequence, TargetName};
 
-use super::order::Order;
-use super::reach::{self, Reached};
+use super::scope::{self, ScopeReach};
+use super::spec::RollbackSpec;
 use crate::checkpoint::{self, ResolveError};
 use crate::commit::reversal::Reversal;
 use crate::commit::state::EnvironmentState;
 use crate::commit::{Author, CommitError};
 use crate::environment::Environments;
 use crate::http::ApiError;
-use crate::release::TouchedError;
+use crate::release::ReleaseChangesError;
 use crate::store::StoreError;
 
 /// A rollback that is ready to be planned, or committed.
 #[derive(Debug, Clone)]
-pub struct Prepared {
+pub struct PreparedRollback {
     /// What the commit path decides on.
     pub reversal: Reversal,
     /// The environment as it was when this was prepared.
@@ -41,7 +41,7 @@ pub enum PrepareError {
     Resolve(#[from] ResolveError),
     /// It cannot be told what its release changed.
     #[error(transparent)]
-    Touched(#[from] TouchedError),
+    Touched(#[from] ReleaseChangesError),
     /// It names something that is not there.
     #[error(transparent)]
     Commit(#[from] CommitError),
@@ -62,12 +62,17 @@ impl From<PrepareError> for ApiError {
 }
 
 /// Prepares a rollback. Changes nothing; a dropped future leaves nothing behind.
-pub async fn prepare(environments: &Environments, environment: &EnvironmentKey, author: &Author, order: &Order) -> Result<Prepared, PrepareError> {
+pub async fn prepare(
+    environments: &Environments,
+    environment: &EnvironmentKey,
+    author: &Author,
+    order: &RollbackSpec,
+) -> Result<PreparedRollback, PrepareError> {
     let decided = environments.clock().now();
     let state = environments.state(environment)?;
     let named = named(&state, order)?;
     let resolved = checkpoint::resolve(environments, environment, &named).await?;
-    let Reached { reach, foreign, segments } = reach::reached(environments, environment, &state, &resolved, &order.scope).await?;
+    let ScopeReach { reach, foreign, segments } = scope::reached(environments, environment, &state, &resolved, &order.scope).await?;
     let mut record = record(&state, resolved.target.clone(), author, order, decided);
     record.latitude.with_segments |= !segments.is_empty();
     record.segments = segments;
@@ -78,7 +83,7 @@ pub async fn prepare(environments: &Environments, environment: &EnvironmentKey, 
         cap: order.steps.first().copied(),
         record,
     };
-    Ok(Prepared {
+    Ok(PreparedRollback {
         reversal,
         state,
         since: resolved.state.head.sequence,
@@ -87,8 +92,13 @@ pub async fn prepare(environments: &Environments, environment: &EnvironmentKey, 
 }
 
 /// Prepares once more the rollback that `record` begins, under the same id and to the same state, on the environment as it is now.
-pub async fn prepare_again(environments: &Environments, environment: &EnvironmentKey, author: &Author, record: &Rollback) -> Result<Prepared, PrepareError> {
-    let mut prepared = prepare(environments, environment, author, &Order::again(record)).await?;
+pub async fn prepare_again(
+    environments: &Environments,
+    environment: &EnvironmentKey,
+    author: &Author,
+    record: &Rollback,
+) -> Result<PreparedRollback, PrepareError> {
+    let mut prepared = prepare(environments, environment, author, &RollbackSpec::again(record)).await?;
     let begun = &mut prepared.reversal.record;
     begun.id = record.id.clone();
     begun.says.clone_from(&record.says);
@@ -97,7 +107,7 @@ pub async fn prepare_again(environments: &Environments, environment: &Environmen
 }
 
 /// The name of the target, where the order leaves it to its scope.
-fn named(state: &EnvironmentState, order: &Order) -> Result<TargetName, CommitError> {
+fn named(state: &EnvironmentState, order: &RollbackSpec) -> Result<TargetName, CommitError> {
     match (&order.to, &order.scope) {
         (Some(named), _) => Ok(named.clone()),
         (None, Scope::Release(name)) => {
@@ -105,16 +115,16 @@ fn named(state: &EnvironmentState, order: &Order) -> Result<TargetName, CommitEr
             let missing = || CommitError::NoRecord(ripcord_proto::record::RecordKey::Release(name.clone()));
             Ok(TargetName::Checkpoint(release.ok_or_else(missing)?.baseline.clone()))
         }
-        (None, Scope::Rollback(id)) => Ok(TargetName::Position(reach::record(state, id)?.before)),
+        (None, Scope::Rollback(id)) => Ok(TargetName::Position(scope::record(state, id)?.before)),
         (None, Scope::Rollout(id)) => Ok(TargetName::Position(
-            reach::rollout(state, id)?.before.as_ref().map_or(state.head.position(), Target::position),
+            scope::rollout(state, id)?.before.as_ref().map_or(state.head.position(), Target::position),
         )),
         (None, Scope::Environment | Scope::Flags(_) | Scope::Tags(_)) => Ok(TargetName::LastKnownGood),
     }
 }
 
 /// The record as it is after the first commit, but for what that commit decides.
-fn record(state: &EnvironmentState, target: Target, author: &Author, order: &Order, decided: Timestamp) -> Rollback {
+fn record(state: &EnvironmentState, target: Target, author: &Author, order: &RollbackSpec, decided: Timestamp) -> Rollback {
     let every = SignedDuration::from_secs(i64::try_from(order.every_seconds).unwrap_or(i64::MAX));
     let millis = u64::try_from(decided.as_millisecond()).unwrap_or_default();
     let id = RollbackId::from_parts(millis, random());

@@ -5,12 +5,12 @@ use ripcord_proto::actor::Actor;
 use ripcord_proto::record::Records;
 use ripcord_proto::rollback::{Review, Reviewed, Rollback};
 
-use super::acts::WrongState;
+use super::actions::WrongRollbackState;
 
 /// The record with its review.
-pub fn reviewed(rollback: &Rollback, by: Actor, note: String, at: Timestamp) -> Result<Rollback, WrongState> {
+pub fn reviewed(rollback: &Rollback, by: Actor, note: String, at: Timestamp) -> Result<Rollback, WrongRollbackState> {
     if rollback.review.done.is_some() {
-        return Err(WrongState::of(
+        return Err(WrongRollbackState::of(
             rollback,
             "it has been reviewed. `ripcord rollback show` says by whom, and what was found",
         ));

@@ -19,14 +19,14 @@ use ripcord_proto::rollback::{Ladder, Latitude, Phases, Review, Rollback, Rollba
 use ripcord_proto::table::{Entry, Member as _};
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Position, RollbackId};
 
-use super::progress::Progress;
+use super::controller::RollbackController;
 use crate::check::Checks;
 use crate::clock::{Clock, SystemClock};
 use crate::commit::reversal::{Reversal, ReversalScope};
 use crate::commit::{Author, CommitError, Committed, Draft, Expected, Operation, ResponseBuilder};
-use crate::driver::{Alone, Drivers, Presence};
 use crate::environment::{EnvironmentDeps, Environments, Orphans};
 use crate::fleet::{Fleet, FleetSettings, Membership, NewMember, NoPeers, Transport};
+use crate::leader::{LeaderLease, LiveNodes, SingleNode};
 use crate::outcome::{NoPeerOutcomes, Outcomes};
 use crate::snapshot::board::Board;
 use crate::store::memory::MemoryStore;
@@ -111,9 +111,9 @@ impl World {
     }
 
     /// Begins to see rollbacks through, as the node of this id.
-    pub(super) fn drive(&self, id: &str, presence: Arc<dyn Presence>) -> Drivers {
-        let drivers = Drivers::new(self.environments.clone(), presence, id, id);
-        let progress = Progress {
+    pub(super) fn drive(&self, id: &str, presence: Arc<dyn LiveNodes>) -> LeaderLease {
+        let drivers = LeaderLease::new(self.environments.clone(), presence, id, id);
+        let controller = RollbackController {
             environments: self.environments.clone(),
             fleet: self.fleet.clone(),
             outcomes: self.outcomes.clone(),
@@ -121,12 +121,12 @@ impl World {
             checks: Checks::new(Arc::clone(&self.clock)),
             drivers: drivers.clone(),
         };
-        progress.start();
+        controller.start();
         drivers
     }
 
     pub(super) fn drive_alone(&self) {
-        self.drive("a", Arc::new(Alone));
+        self.drive("a", Arc::new(SingleNode));
     }
 
     pub(super) async fn submit(&self, asks: Vec<Operation>) -> Result<Committed, CommitError> {
@@ -282,7 +282,7 @@ impl Said {
     }
 }
 
-impl Presence for Said {
+impl LiveNodes for Said {
     fn others(&self) -> BoxFuture<'_, Option<BTreeSet<String>>> {
         let said = self.0.lock().unwrap().clone();
         Box::pin(std::future::ready(Some(said)))

@@ -7,9 +7,9 @@ use ripcord_proto::rollback::{Rollback, RollbackState};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Position, RollbackId};
 
-use super::acts::WrongState;
-use super::commit::{Done, ask_probes, concluded, replayed};
-use super::{Order, prepare, says};
+use super::actions::WrongRollbackState;
+use super::execute::{CommittedRollback, ask_probes, concluded, replayed};
+use super::{RollbackSpec, messages, prepare};
 use crate::check::Checks;
 use crate::commit::{CommitError, Draft, Expected, KilledEdit, Operation};
 use crate::environment::Environments;
@@ -20,7 +20,7 @@ const ATTEMPTS: usize = 8;
 
 /// Commits what `order`, made by [`Order::undoing`], asks for; `draft` says who asks and how it is answered. Answers when everybody
 /// is served by it. A dropped future takes nothing back.
-pub async fn commit(environments: &Environments, checks: &Checks, draft: &Draft, order: &Order, id: &RollbackId) -> Result<Done, ApiError> {
+pub async fn commit(environments: &Environments, checks: &Checks, draft: &Draft, order: &RollbackSpec, id: &RollbackId) -> Result<CommittedRollback, ApiError> {
     let environment = &draft.environment;
     if let Some(call) = &draft.call
         && let Some(done) = replayed(environments, environment, call)?
@@ -37,7 +37,7 @@ pub async fn commit(environments: &Environments, checks: &Checks, draft: &Draft,
         };
         if rollback.state == RollbackState::Undone {
             let why = "it has been rolled forward again already. `ripcord rollback show` names the rollback that did";
-            return Err(WrongState::of(rollback, why).into());
+            return Err(WrongRollbackState::of(rollback, why).into());
         }
         let prepared = prepare(environments, environment, &draft.author, order).await?;
         ask_probes(checks, &prepared).await?;
@@ -73,6 +73,6 @@ fn undone(rollback: &Rollback, by: &RollbackId, environment: &EnvironmentKey) ->
     if let Some(ladder) = &mut next.ladder {
         ladder.next_at = None;
     }
-    next.says = says::state(&next, environment);
+    next.says = messages::state(&next, environment);
     next
 }

@@ -15,12 +15,12 @@ use ripcord_proto::one_way::OneWay;
 use ripcord_proto::rollout::{Rollout, RolloutState, WaitsFor};
 use ripcord_proto::span::Span;
 
-use super::says;
-use super::window::Opening;
+use super::messages;
+use super::window::WindowStatus;
 
 /// What is known of a rollout.
 #[derive(Debug, Clone)]
-pub(super) struct View<'a> {
+pub(super) struct DecisionInput<'a> {
     /// Its record.
     pub(super) rollout: &'a Rollout,
     /// The time.
@@ -28,16 +28,16 @@ pub(super) struct View<'a> {
     /// How long the step in force has been held.
     pub(super) held: Span,
     /// What its gates said, for those that can judge the step.
-    pub(super) gates: Vec<Heard<'a>>,
+    pub(super) gates: Vec<GateStatus<'a>>,
     /// Whether steps may begin.
-    pub(super) opening: Opening,
+    pub(super) opening: WindowStatus,
     /// The one-way door of the variant that it raises: through that nothing goes back by itself.
     pub(super) door: Option<OneWay>,
 }
 
 /// A gate, and what it said.
 #[derive(Debug, Clone)]
-pub(super) struct Heard<'a> {
+pub(super) struct GateStatus<'a> {
     pub(super) gate: &'a Gate,
     pub(super) reading: Option<&'a GateReading>,
     /// How long the step had been held when it was read.
@@ -46,11 +46,11 @@ pub(super) struct Heard<'a> {
 
 /// What comes next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Next {
+pub(super) enum RolloutDecision {
     /// It stands as it stands.
-    Stand(Standing),
+    Stay(RolloutStatus),
     /// The next step may begin, if the other rollouts of its release are as far.
-    Enter,
+    EnterStep,
     /// It is over, and all went well.
     Complete,
     /// A gate holds it where it is.
@@ -61,13 +61,13 @@ pub(super) enum Next {
 
 /// How it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(super) struct RolloutStatus {
     pub(super) state: RolloutState,
     pub(super) waits_for: Option<WaitsFor>,
     pub(super) reason: String,
 }
 
-impl Standing {
+impl RolloutStatus {
     pub(super) fn new(state: RolloutState, reason: String) -> Self {
         Self {
             state,
@@ -86,7 +86,7 @@ impl Standing {
 }
 
 /// Decides.
-pub(super) fn next(view: &View<'_>) -> Next {
+pub(super) fn next(view: &DecisionInput<'_>) -> RolloutDecision {
     let rollout = view.rollout;
     if rollout.state.is_final() {
         return stays(rollout);
@@ -99,24 +99,30 @@ pub(super) fn next(view: &View<'_>) -> Next {
     }
     if rollout.step == 0 {
         return match rollout.plan.start_at {
-            Some(start) if start > view.now && rollout.advance.is_none() => Next::Stand(Standing::new(RolloutState::Scheduled, says::scheduled(start))),
+            Some(start) if start > view.now && rollout.advance.is_none() => {
+                RolloutDecision::Stay(RolloutStatus::new(RolloutState::Scheduled, messages::scheduled(start)))
+            }
             Some(_) | None => entry(view),
         };
     }
     let hold = rollout.plan.hold(rollout.step);
     if rollout.advance.is_none() {
         if view.held < hold {
-            return Next::Stand(Standing::new(RolloutState::Holding, says::holding(rollout, hold)));
+            return RolloutDecision::Stay(RolloutStatus::new(RolloutState::Holding, messages::holding(rollout, hold)));
         }
         if let Some(waiting) = unsettled(view, hold) {
-            return Next::Stand(waiting);
+            return RolloutDecision::Stay(waiting);
         }
     }
-    if rollout.step == rollout.plan.last() { Next::Complete } else { entry(view) }
+    if rollout.step == rollout.plan.last() {
+        RolloutDecision::Complete
+    } else {
+        entry(view)
+    }
 }
 
-fn stays(rollout: &Rollout) -> Next {
-    Next::Stand(Standing {
+fn stays(rollout: &Rollout) -> RolloutDecision {
+    RolloutDecision::Stay(RolloutStatus {
         state: rollout.state,
         waits_for: rollout.waits_for,
         reason: rollout.reason.clone(),
@@ -124,7 +130,7 @@ fn stays(rollout: &Rollout) -> Next {
 }
 
 /// A gate that acts and has failed, or has lacked samples for too long. One that takes back goes before one that holds.
-fn failed(view: &View<'_>) -> Option<Next> {
+fn failed(view: &DecisionInput<'_>) -> Option<RolloutDecision> {
     let rollout = view.rollout;
     let armed = view.gates.iter().filter(|heard| heard.gate.mode == Mode::Armed);
     let mut found: Vec<(OnFail, String)> = armed
@@ -135,34 +141,34 @@ fn failed(view: &View<'_>) -> Option<Next> {
                 Verdict::Samples if is_starved(view, heard.gate) => format!("it still lacks samples after its deadline: {}", reading.detail),
                 Verdict::Pass | Verdict::Samples | Verdict::Unknown => return None,
             };
-            Some((heard.gate.on_fail, says::failed(rollout, &heard.gate.name, &detail)))
+            Some((heard.gate.on_fail, messages::failed(rollout, &heard.gate.name, &detail)))
         })
         .collect();
     found.sort_by_key(|(on_fail, _)| *on_fail == OnFail::Hold);
     match found.into_iter().next()? {
-        (OnFail::Rollback, reason) if view.door.is_none() => Some(Next::TakeBack(reason)),
+        (OnFail::Rollback, reason) if view.door.is_none() => Some(RolloutDecision::TakeBack(reason)),
         _ if rollout.state == RolloutState::Paused => None,
         (OnFail::Rollback, reason) => {
-            let door = view.door.as_ref().map(|door| says::door(rollout, door)).unwrap_or_default();
-            Some(Next::Pause(format!("{reason}; {door}")))
+            let door = view.door.as_ref().map(|door| messages::door(rollout, door)).unwrap_or_default();
+            Some(RolloutDecision::Pause(format!("{reason}; {door}")))
         }
-        (OnFail::Hold, reason) => Some(Next::Pause(reason)),
+        (OnFail::Hold, reason) => Some(RolloutDecision::Pause(reason)),
     }
 }
 
-fn is_starved(view: &View<'_>, gate: &Gate) -> bool {
+fn is_starved(view: &DecisionInput<'_>, gate: &Gate) -> bool {
     let Measure::Outcome(comparison) = &gate.measure else { return false };
     let hold = view.rollout.plan.hold(view.rollout.step);
     view.rollout.state != RolloutState::Paused && view.rollout.advance.is_none() && view.held >= hold.and(comparison.deadline)
 }
 
 /// What keeps a step from ending although its hold is over: each gate must have been read since, and have something to say.
-fn unsettled(view: &View<'_>, hold: Span) -> Option<Standing> {
+fn unsettled(view: &DecisionInput<'_>, hold: Span) -> Option<RolloutStatus> {
     let rollout = view.rollout;
     for heard in view.gates.iter().filter(|heard| heard.gate.mode == Mode::Armed) {
         let name = &heard.gate.name;
         let Some(reading) = heard.reading.filter(|_| heard.read_at >= hold) else {
-            return Some(Standing {
+            return Some(RolloutStatus {
                 // The reading at the end takes a moment: nobody needs to hear of it.
                 state: if rollout.state == RolloutState::Waiting {
                     RolloutState::Waiting
@@ -175,26 +181,33 @@ fn unsettled(view: &View<'_>, hold: Span) -> Option<Standing> {
         };
         match reading.verdict {
             Verdict::Pass | Verdict::Fail => {}
-            Verdict::Samples => return Some(Standing::waiting(WaitsFor::Samples, says::samples(rollout, heard.gate, &reading.detail))),
-            Verdict::Unknown => return Some(Standing::waiting(WaitsFor::Gate, says::unknown(rollout, name, &reading.detail))),
+            Verdict::Samples => {
+                return Some(RolloutStatus::waiting(
+                    WaitsFor::Samples,
+                    messages::samples(rollout, heard.gate, &reading.detail),
+                ));
+            }
+            Verdict::Unknown => return Some(RolloutStatus::waiting(WaitsFor::Gate, messages::unknown(rollout, name, &reading.detail))),
         }
     }
     None
 }
 
 /// What the next step waits for, where it does.
-fn entry(view: &View<'_>) -> Next {
+fn entry(view: &DecisionInput<'_>) -> RolloutDecision {
     let rollout = view.rollout;
     let number = rollout.step + 1;
-    let Some(step) = rollout.plan.step(number) else { return Next::Complete };
+    let Some(step) = rollout.plan.step(number) else {
+        return RolloutDecision::Complete;
+    };
     if let Some(role) = step.approve.filter(|_| rollout.approval(number).is_none()) {
-        return Next::Stand(Standing::waiting(WaitsFor::Approval, says::approval(rollout, number, role)));
+        return RolloutDecision::Stay(RolloutStatus::waiting(WaitsFor::Approval, messages::approval(rollout, number, role)));
     }
     match view.opening {
-        Opening::Open => Next::Enter,
+        WindowStatus::Open => RolloutDecision::EnterStep,
         // Who says "now" means now.
-        Opening::At(_) | Opening::Unknown if rollout.advance.is_some() => Next::Enter,
-        Opening::At(at) => Next::Stand(Standing::waiting(WaitsFor::Window, says::window(rollout, number, at))),
-        Opening::Unknown => Next::Stand(Standing::waiting(WaitsFor::Window, says::no_window(rollout))),
+        WindowStatus::At(_) | WindowStatus::Unknown if rollout.advance.is_some() => RolloutDecision::EnterStep,
+        WindowStatus::At(at) => RolloutDecision::Stay(RolloutStatus::waiting(WaitsFor::Window, messages::window(rollout, number, at))),
+        WindowStatus::Unknown => RolloutDecision::Stay(RolloutStatus::waiting(WaitsFor::Window, messages::no_window(rollout))),
     }
 }

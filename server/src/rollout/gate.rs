@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ripcord_proto::gate::{Gate, GateReading, Mode, Verdict};
 
-pub(super) use self::watch::Watch;
+pub(super) use self::watch::GateWatch;
 
 /// How long a condition has not been met.
 pub(super) type Lasting = Duration;

@@ -10,7 +10,7 @@
 //! (DESIGN, promise 9). Whatever would break that is refused.
 
 #[cfg(test)]
-mod laws;
+mod properties;
 mod share;
 #[cfg(test)]
 mod tests;
@@ -31,14 +31,14 @@ const MADE: &str = "rollout";
 /// Why a flag cannot follow a plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}")]
-pub struct Refused {
+pub struct PlanMismatch {
     /// The member of the plan that is at odds with the flag: `variant`, `steps[2].to`.
     pub path: String,
     /// What is wrong and what would be right.
     pub problem: String,
 }
 
-impl Refused {
+impl PlanMismatch {
     fn new(path: impl Into<String>, problem: impl Into<String>) -> Self {
         Self {
             path: path.into(),
@@ -47,15 +47,15 @@ impl Refused {
     }
 }
 
-impl From<Refused> for Faults {
-    fn from(refused: Refused) -> Self {
+impl From<PlanMismatch> for Faults {
+    fn from(refused: PlanMismatch) -> Self {
         Self::one(refused.path, refused.problem)
     }
 }
 
 /// A flag as a step makes it, and what was moved in it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Moving {
+pub struct MovedFlag {
     /// The flag.
     pub flag: Flag,
     /// What was moved, from before the first step on.
@@ -63,9 +63,9 @@ pub struct Moving {
 }
 
 /// Walks all steps of a plan on a flag as it is: what would be refused later is refused now.
-pub fn rehearse(plan: &Plan, flag: &Flag) -> Result<(), Refused> {
+pub fn rehearse(plan: &Plan, flag: &Flag) -> Result<(), PlanMismatch> {
     if !flag.enabled {
-        return Err(Refused::new(
+        return Err(PlanMismatch::new(
             "flag",
             format!("{} is off, so no step would change what it serves; turn it on first", plan.flag),
         ));
@@ -79,13 +79,13 @@ pub fn rehearse(plan: &Plan, flag: &Flag) -> Result<(), Refused> {
 }
 
 /// The flag at step `number` of `plan`. `moved` is what the steps before it have moved.
-pub fn take(plan: &Plan, number: u32, flag: &Flag, moved: Option<&Moved>) -> Result<Moving, Refused> {
+pub fn take(plan: &Plan, number: u32, flag: &Flag, moved: Option<&Moved>) -> Result<MovedFlag, PlanMismatch> {
     let place = number.saturating_sub(1);
     let Some(step) = plan.step(number) else {
-        return Err(Refused::new("steps", format!("there is no step {number}")));
+        return Err(PlanMismatch::new("steps", format!("there is no step {number}")));
     };
     let mut moving = match moved {
-        Some(moved) => Moving {
+        Some(moved) => MovedFlag {
             flag: flag.clone(),
             moved: moved.clone(),
         },
@@ -93,7 +93,7 @@ pub fn take(plan: &Plan, number: u32, flag: &Flag, moved: Option<&Moved>) -> Res
     };
     match &step.to {
         Exposure::Segment(key) => add_segment(&mut moving, plan, key)?,
-        Exposure::Share(share) => raise(&mut moving, plan, *share).map_err(|problem| Refused::new(format!("steps[{place}].to"), problem))?,
+        Exposure::Share(share) => raise(&mut moving, plan, *share).map_err(|problem| PlanMismatch::new(format!("steps[{place}].to"), problem))?,
     }
     moving.moved.left = written(find(&moving.flag, &moving.moved.rule))?;
     Ok(moving)
@@ -142,11 +142,11 @@ pub fn take_back(flag: &Flag, moved: &Moved) -> Result<Flag, Faults> {
 }
 
 /// Finds the rule that is moved, or makes one.
-fn begin(plan: &Plan, flag: &Flag) -> Result<Moving, Refused> {
+fn begin(plan: &Plan, flag: &Flag) -> Result<MovedFlag, PlanMismatch> {
     if flag.variants.get(plan.variant.as_str()).is_none() {
         let names: Vec<&str> = flag.variants.iter().map(|(name, _)| name.as_str()).collect();
         let problem = format!("\"{}\" is no variant of {}; it has {}", plan.variant, plan.flag, names.join(", "));
-        return Err(Refused::new("variant", problem));
+        return Err(PlanMismatch::new("variant", problem));
     }
     match rule_of(plan, flag)? {
         Some(place) => adopt(plan, flag, place),
@@ -155,16 +155,16 @@ fn begin(plan: &Plan, flag: &Flag) -> Result<Moving, Refused> {
 }
 
 /// The place of the rule whose split is moved; none where the flag has no rule that splits.
-fn rule_of(plan: &Plan, flag: &Flag) -> Result<Option<usize>, Refused> {
+fn rule_of(plan: &Plan, flag: &Flag) -> Result<Option<usize>, PlanMismatch> {
     let splits = |rule: &Rule| matches!(rule.serve, Serve::Split(_));
     if let Some(id) = &plan.rule {
         return match flag.rules.iter().position(|rule| rule.id.as_ref() == Some(id)) {
             Some(place) if flag.rules.get(place).is_some_and(splits) => Ok(Some(place)),
-            Some(_) => Err(Refused::new(
+            Some(_) => Err(PlanMismatch::new(
                 "rule",
                 format!("{id} serves one variant to all; a rollout moves a rule that splits"),
             )),
-            None => Err(Refused::new("rule", format!("{} has no rule {id}", plan.flag))),
+            None => Err(PlanMismatch::new("rule", format!("{} has no rule {id}", plan.flag))),
         };
     }
     let mut places = flag.rules.iter().enumerate().filter(|(_, rule)| splits(rule)).map(|(place, _)| place);
@@ -182,20 +182,20 @@ fn rule_of(plan: &Plan, flag: &Flag) -> Result<Option<usize>, Refused> {
         plan.flag,
         names.join(", ")
     );
-    Err(Refused::new("rule", problem))
+    Err(PlanMismatch::new("rule", problem))
 }
 
 /// Takes over a rule that is there.
-fn adopt(plan: &Plan, flag: &Flag, place: usize) -> Result<Moving, Refused> {
+fn adopt(plan: &Plan, flag: &Flag, place: usize) -> Result<MovedFlag, PlanMismatch> {
     let mut flag = flag.clone();
     let fresh = fresh_id(&flag, MADE);
     let Some(rule) = flag.rules.get_mut(place) else {
-        return Err(Refused::new("rule", "is not there"));
+        return Err(PlanMismatch::new("rule", "is not there"));
     };
     let Serve::Split(split) = &rule.serve else {
-        return Err(Refused::new("rule", "does not split"));
+        return Err(PlanMismatch::new("rule", "does not split"));
     };
-    let control = share::control(plan, split, flag.safe.as_ref()).map_err(|problem| Refused::new("control", problem))?;
+    let control = share::control(plan, split, flag.safe.as_ref()).map_err(|problem| PlanMismatch::new("control", problem))?;
     let before = Some(written(Some(rule))?);
     let id = rule.id.get_or_insert(fresh?).clone();
     let moved = Moved {
@@ -205,11 +205,11 @@ fn adopt(plan: &Plan, flag: &Flag, place: usize) -> Result<Moving, Refused> {
         added: Vec::new(),
         control,
     };
-    Ok(Moving { flag, moved })
+    Ok(MovedFlag { flag, moved })
 }
 
 /// Makes a rule at the end that serves what the default serves, to all.
-fn make(plan: &Plan, flag: &Flag) -> Result<Moving, Refused> {
+fn make(plan: &Plan, flag: &Flag) -> Result<MovedFlag, PlanMismatch> {
     let control = control_of_made(plan, flag)?;
     let mut flag = flag.clone();
     let share = |variant: &VariantName, thousandths| Share {
@@ -221,7 +221,7 @@ fn make(plan: &Plan, flag: &Flag) -> Result<Moving, Refused> {
     flag.rules.push(Rule {
         id: Some(id.clone()),
         when: None,
-        serve: Serve::Split(split.map_err(|faults| Refused::new("steps", faults.to_string()))?),
+        serve: Serve::Split(split.map_err(|faults| PlanMismatch::new("steps", faults.to_string()))?),
     });
     let moved = Moved {
         rule: id,
@@ -230,12 +230,12 @@ fn make(plan: &Plan, flag: &Flag) -> Result<Moving, Refused> {
         added: Vec::new(),
         control,
     };
-    Ok(Moving { flag, moved })
+    Ok(MovedFlag { flag, moved })
 }
 
 /// A rule that is made serves the control to whoever does not get the variant: what they are served now.
-fn control_of_made(plan: &Plan, flag: &Flag) -> Result<VariantName, Refused> {
-    let refuse = |problem: String| Err(Refused::new("control", problem));
+fn control_of_made(plan: &Plan, flag: &Flag) -> Result<VariantName, PlanMismatch> {
+    let refuse = |problem: String| Err(PlanMismatch::new("control", problem));
     let Some(default) = &flag.default else {
         let problem = format!(
             "{} serves the caller's own default, which no split can serve; give it a default variant first",
@@ -248,7 +248,7 @@ fn control_of_made(plan: &Plan, flag: &Flag) -> Result<VariantName, Refused> {
             "{} has no rule that splits, and serves \"{default}\" by default to everybody already: a rollout would lower that",
             plan.flag
         );
-        return Err(Refused::new("variant", problem));
+        return Err(PlanMismatch::new("variant", problem));
     }
     match plan.control.as_ref().or(flag.safe.as_ref()) {
         Some(control) if control != default => refuse(format!(
@@ -260,7 +260,7 @@ fn control_of_made(plan: &Plan, flag: &Flag) -> Result<VariantName, Refused> {
 }
 
 /// Raises the variant's share of the moved rule.
-fn raise(moving: &mut Moving, plan: &Plan, share: Percent) -> Result<(), String> {
+fn raise(moving: &mut MovedFlag, plan: &Plan, share: Percent) -> Result<(), String> {
     let control = moving.moved.control.clone();
     let id = moving.moved.rule.clone();
     let rule = moving.flag.rules.iter_mut().find(|rule| rule.id.as_ref() == Some(&id));
@@ -275,7 +275,7 @@ fn raise(moving: &mut Moving, plan: &Plan, share: Percent) -> Result<(), String>
 }
 
 /// Adds a rule for a segment in front of the moved one.
-fn add_segment(moving: &mut Moving, plan: &Plan, segment: &SegmentKey) -> Result<(), Refused> {
+fn add_segment(moving: &mut MovedFlag, plan: &Plan, segment: &SegmentKey) -> Result<(), PlanMismatch> {
     let id = fresh_id(&moving.flag, &format!("{MADE}-{segment}"))?;
     let place = moving.flag.rules.iter().position(|rule| rule.id.as_ref() == Some(&moving.moved.rule));
     let rule = Rule {
@@ -289,18 +289,18 @@ fn add_segment(moving: &mut Moving, plan: &Plan, segment: &SegmentKey) -> Result
 }
 
 /// An id that no rule of the flag has.
-fn fresh_id(flag: &Flag, wish: &str) -> Result<RuleId, Refused> {
+fn fresh_id(flag: &Flag, wish: &str) -> Result<RuleId, PlanMismatch> {
     let taken = |id: &str| flag.rules.iter().any(|rule| rule.id.as_ref().is_some_and(|own| own.as_str() == id));
     let numbered = (2..).map(|number| format!("{wish}-{number}"));
     let free = std::iter::once(wish.to_owned()).chain(numbered).find(|id| !taken(id)).unwrap_or_default();
-    RuleId::new(&free).map_err(|faults| Refused::new("rule", faults.to_string()))
+    RuleId::new(&free).map_err(|faults| PlanMismatch::new("rule", faults.to_string()))
 }
 
 fn find<'f>(flag: &'f Flag, id: &RuleId) -> Option<&'f Rule> {
     flag.rules.iter().find(|rule| rule.id.as_ref() == Some(id))
 }
 
-fn written(rule: Option<&Rule>) -> Result<Value, Refused> {
-    let rule = rule.ok_or_else(|| Refused::new("rule", "is gone"))?;
-    serde_json::to_value(rule).map_err(|error| Refused::new("rule", error.to_string()))
+fn written(rule: Option<&Rule>) -> Result<Value, PlanMismatch> {
+    let rule = rule.ok_or_else(|| PlanMismatch::new("rule", "is gone"))?;
+    serde_json::to_value(rule).map_err(|error| PlanMismatch::new("rule", error.to_string()))
 }

@@ -6,34 +6,34 @@ use ripcord_proto::gate::{GateReading, Verdict};
 use ripcord_proto::rollout::{Looks, Moved, PastStep, Rollout, RolloutState};
 use ripcord_proto::span::Span;
 
-use super::decide::Standing;
-use super::says;
+use super::decide::RolloutStatus;
+use super::messages;
 
 /// What was seen of a step while it was held.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Seen {
+pub(super) struct StepObservations {
     pub(super) gates: Vec<GateReading>,
     pub(super) looks: Vec<Looks>,
 }
 
 /// It stands so from now on.
-pub(super) fn stands(rollout: &Rollout, standing: Standing, seen: &Seen) -> Rollout {
+pub(super) fn stands(rollout: &Rollout, standing: RolloutStatus, observed: &StepObservations) -> Rollout {
     Rollout {
         state: standing.state,
         waits_for: standing.waits_for,
         reason: standing.reason,
-        gates: seen.gates.clone(),
+        gates: observed.gates.clone(),
         ..rollout.clone()
     }
 }
 
 /// The next step has begun. `position` is where the split was moved, if it had to be.
-pub(super) fn entered(rollout: &Rollout, seen: &Seen, moved: Moved, position: Option<Position>, now: Timestamp) -> Rollout {
+pub(super) fn entered(rollout: &Rollout, observed: &StepObservations, moved: Moved, position: Option<Position>, now: Timestamp) -> Rollout {
     let step = rollout.step + 1;
     let mut next = Rollout {
         state: RolloutState::Holding,
         waits_for: None,
-        past: past(rollout, seen, now),
+        past: past(rollout, observed, now),
         step,
         since: Some(now),
         held_ms: 0,
@@ -45,7 +45,7 @@ pub(super) fn entered(rollout: &Rollout, seen: &Seen, moved: Moved, position: Op
         position: position.or(rollout.position),
         ..rollout.clone()
     };
-    next.reason = says::holding(&next, next.plan.hold(step));
+    next.reason = messages::holding(&next, next.plan.hold(step));
     next
 }
 
@@ -73,36 +73,36 @@ pub(super) fn resumed(rollout: &Rollout, now: Timestamp) -> Rollout {
     };
     next.gates.retain(|reading| reading.verdict != Verdict::Fail);
     next.reason = if rollout.step == 0 {
-        says::started(&next)
+        messages::started(&next)
     } else {
-        says::holding(&next, next.plan.hold(next.step))
+        messages::holding(&next, next.plan.hold(next.step))
     };
     next
 }
 
 /// It is over.
-pub(super) fn over(rollout: &Rollout, seen: &Seen, state: RolloutState, reason: String, now: Timestamp) -> Rollout {
+pub(super) fn over(rollout: &Rollout, observed: &StepObservations, state: RolloutState, reason: String, now: Timestamp) -> Rollout {
     Rollout {
         state,
         waits_for: None,
         reason,
         since: None,
         advance: None,
-        past: past(rollout, seen, now),
-        gates: seen.gates.clone(),
+        past: past(rollout, observed, now),
+        gates: observed.gates.clone(),
         finished: Some(now),
         ..rollout.clone()
     }
 }
 
-fn past(rollout: &Rollout, seen: &Seen, now: Timestamp) -> Vec<PastStep> {
+fn past(rollout: &Rollout, observed: &StepObservations, now: Timestamp) -> Vec<PastStep> {
     let mut past = rollout.past.clone();
     past.extend(rollout.entered.map(|entered| PastStep {
         step: rollout.step,
         entered,
         left: now,
-        gates: seen.gates.clone(),
-        looks: seen.looks.clone(),
+        gates: observed.gates.clone(),
+        looks: observed.looks.clone(),
     }));
     past
 }

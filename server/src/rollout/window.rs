@@ -11,7 +11,7 @@ const AHEAD: i64 = 8;
 
 /// Whether a window is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Opening {
+pub(super) enum WindowStatus {
     /// It is, or there is none.
     Open,
     /// It opens then.
@@ -26,9 +26,9 @@ pub(super) fn check(window: &Window) -> Result<(), Faults> {
 }
 
 /// Whether the window is open at `now`, and else when it opens.
-pub(super) fn opening(window: Option<&Window>, now: Timestamp) -> Opening {
-    let Some(window) = window else { return Opening::Open };
-    let Ok(zone) = zone(window) else { return Opening::Unknown };
+pub(super) fn opening(window: Option<&Window>, now: Timestamp) -> WindowStatus {
+    let Some(window) = window else { return WindowStatus::Open };
+    let Ok(zone) = zone(window) else { return WindowStatus::Unknown };
     let today = zone.to_datetime(now).date();
     let days = (-1..=AHEAD).filter_map(|days| today.checked_add(days.days()).ok());
     let spans = days
@@ -36,13 +36,13 @@ pub(super) fn opening(window: Option<&Window>, now: Timestamp) -> Opening {
         .filter_map(|date| span(window, &zone, date));
     for (from, to) in spans {
         if now < from {
-            return Opening::At(from);
+            return WindowStatus::At(from);
         }
         if now < to {
-            return Opening::Open;
+            return WindowStatus::Open;
         }
     }
-    Opening::Unknown
+    WindowStatus::Unknown
 }
 
 /// From when to when the window of a day is open.
@@ -100,14 +100,14 @@ mod tests {
     fn a_window_opens_and_closes_by_the_clock_of_its_zone() {
         let window = window(9, 16);
         // 2026-11-25 is a Wednesday; Amsterdam is an hour ahead of UTC then.
-        assert_eq!(opening(Some(&window), at("2026-11-25T08:00:00Z")), Opening::Open);
-        assert_eq!(opening(Some(&window), at("2026-11-25T07:59:59Z")), Opening::At(at("2026-11-25T08:00:00Z")));
+        assert_eq!(opening(Some(&window), at("2026-11-25T08:00:00Z")), WindowStatus::Open);
+        assert_eq!(opening(Some(&window), at("2026-11-25T07:59:59Z")), WindowStatus::At(at("2026-11-25T08:00:00Z")));
         assert_eq!(
             opening(Some(&window), at("2026-11-26T15:00:00Z")),
-            Opening::At(at("2026-11-30T08:00:00Z")),
+            WindowStatus::At(at("2026-11-30T08:00:00Z")),
             "after Thursday comes Monday"
         );
-        assert_eq!(opening(None, at("2026-11-25T00:00:00Z")), Opening::Open);
+        assert_eq!(opening(None, at("2026-11-25T00:00:00Z")), WindowStatus::Open);
     }
 
     #[test]
@@ -115,7 +115,7 @@ mod tests {
         let window = window(9, 16);
         assert_eq!(
             opening(Some(&window), at("2026-10-22T14:30:00Z")),
-            Opening::At(at("2026-10-26T08:00:00Z")),
+            WindowStatus::At(at("2026-10-26T08:00:00Z")),
             "summer time ends on the Sunday between"
         );
     }
@@ -125,10 +125,10 @@ mod tests {
         let window = window(22, 4);
         assert_eq!(
             opening(Some(&window), at("2026-11-27T02:00:00Z")),
-            Opening::Open,
+            WindowStatus::Open,
             "Friday 03:00, opened on Thursday"
         );
-        assert_eq!(opening(Some(&window), at("2026-11-27T03:00:00Z")), Opening::At(at("2026-11-30T21:00:00Z")));
+        assert_eq!(opening(Some(&window), at("2026-11-27T03:00:00Z")), WindowStatus::At(at("2026-11-30T21:00:00Z")));
     }
 
     #[test]
@@ -137,6 +137,6 @@ mod tests {
         window.zone = "Europe/Atlantis".to_owned();
         let faults = check(&window).unwrap_err();
         assert_eq!(faults.all()[0].path, "window.zone");
-        assert_eq!(opening(Some(&window), at("2026-11-25T08:00:00Z")), Opening::Unknown);
+        assert_eq!(opening(Some(&window), at("2026-11-25T08:00:00Z")), WindowStatus::Unknown);
     }
 }

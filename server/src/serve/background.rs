@@ -5,22 +5,22 @@ use std::sync::Arc;
 
 use super::peers::OtherNodes;
 use crate::check::Checks;
-use crate::checkpoint::Vouching;
+use crate::checkpoint::AutoVouch;
 use crate::clock::SystemClock;
-use crate::driver::{Drivers, Presence};
 use crate::environment::Environments;
 use crate::fleet::Fleet;
 use crate::kill::Kills;
+use crate::leader::{LeaderLease, LiveNodes};
 use crate::outcome::reports::Reports;
 use crate::outcome::{Outcomes, PeerOutcomes};
 use crate::ping::Pings;
-use crate::rollback::progress::Progress;
+use crate::rollback::controller::RollbackController;
 use crate::rollout::Rollouts;
 use crate::trigger::Triggers;
 
 /// The parts that the API uses.
 pub(super) struct Background {
-    pub(super) drivers: Drivers,
+    pub(super) drivers: LeaderLease,
     pub(super) checks: Checks,
     pub(super) pings: Pings,
     pub(super) rollouts: Rollouts,
@@ -29,9 +29,9 @@ pub(super) struct Background {
 
 /// Starts all background work on this node.
 pub(super) fn start(environments: &Environments, fleet: &Fleet, outcomes: &Outcomes, others: &Arc<OtherNodes>, node: &str, kills: &Kills) -> Background {
-    let drivers = Drivers::new(environments.clone(), Arc::clone(others) as Arc<dyn Presence>, node, &others.own_id());
+    let drivers = LeaderLease::new(environments.clone(), Arc::clone(others) as Arc<dyn LiveNodes>, node, &others.own_id());
     let checks = Checks::new(Arc::new(SystemClock));
-    let progress = Progress {
+    let progress = RollbackController {
         environments: environments.clone(),
         fleet: fleet.clone(),
         outcomes: outcomes.clone(),
@@ -42,7 +42,7 @@ pub(super) fn start(environments: &Environments, fleet: &Fleet, outcomes: &Outco
     progress.start();
     let pings = Pings::new(environments.clone(), fleet.clone(), drivers.clone());
     pings.start();
-    let vouching = Vouching {
+    let vouching = AutoVouch {
         environments: environments.clone(),
         fleet: fleet.clone(),
         checks: checks.clone(),
@@ -51,7 +51,7 @@ pub(super) fn start(environments: &Environments, fleet: &Fleet, outcomes: &Outco
     vouching.start();
     let reports = Arc::clone(others) as Arc<dyn Reports>;
     let rollouts = Rollouts::start(environments.clone(), drivers.clone(), kills.clone(), checks.clone(), reports);
-    let triggers = Triggers::start(environments.clone(), kills.clone(), checks.clone(), rollouts.alarms(), node);
+    let triggers = Triggers::start(environments.clone(), kills.clone(), checks.clone(), rollouts.gate_events(), node);
     Background {
         drivers,
         checks,

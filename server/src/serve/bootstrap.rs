@@ -34,7 +34,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// and reports that it is not ready if that is nothing. Returns the admin key if it created one.
 pub(super) async fn prepare_or_wait(environments: &Environments, node: &str, admin: AdminKey) -> Result<Option<Secret>, CommitError> {
     match prepare(environments, node, admin).await {
-        Err(error @ (CommitError::Unavailable(_) | CommitError::Reseeding | CommitError::OutcomeUnknown)) => {
+        Err(error) if error.is_store_away() => {
             tracing::warn!(%error, "cannot write to the store yet; retrying in the background");
             let (waiting, node, stop) = (environments.clone(), node.to_owned(), environments.tasks().stop_token());
             environments.tasks().short_lived(async move {

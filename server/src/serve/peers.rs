@@ -10,8 +10,8 @@ use ripcord_proto::EnvironmentKey;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::config::Config;
-use crate::driver::Presence;
 use crate::fleet::{self, ConfirmationQuestion, ConfirmationReport, ConfirmationTarget, Fleet, PeerAnswer};
+use crate::leader::LiveNodes;
 use crate::outcome::reports::{LocalReports, NodeSums, Reports, SeriesQuery};
 use crate::outcome::{ExposureQuery, Outcomes, PeerExposure, PeerOutcomes};
 use crate::peer::Peers;
@@ -116,7 +116,7 @@ impl fleet::PeerConfirmations for OtherNodes {
     }
 }
 
-impl Presence for OtherNodes {
+impl LiveNodes for OtherNodes {
     fn others(&self) -> BoxFuture<'_, Option<BTreeSet<String>>> {
         Box::pin(async move {
             match (&self.redis, self.cluster_query()) {

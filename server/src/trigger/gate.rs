@@ -9,8 +9,8 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
-use super::signal::{Phase, Signal};
-use super::{Triggers, count};
+use super::signal::{Signal, SignalPhase};
+use super::{Triggers, metrics};
 use crate::rollout::GateFired;
 
 /// Hears gates until `stop`.
@@ -50,7 +50,7 @@ impl Triggers {
             self.inner.environments.tasks().short_lived(async move {
                 let delivery = Digest::of([signal.group.as_bytes()]);
                 match this.signalled(&hook, trigger, signal, delivery).await {
-                    Ok(answer) => count::delivery(&hook, answer.outcome),
+                    Ok(answer) => metrics::delivery(&hook, answer.outcome),
                     Err(refusal) => {
                         tracing::error!(env = %hook.environment, trigger = %hook.trigger, problem = refusal.problem().detail, "a gate failed, and its trigger could not act");
                     }
@@ -77,7 +77,7 @@ fn signal(fired: &GateFired) -> Signal {
     ];
     Signal {
         group: format!("{}/{}/{}", fired.rollout, fired.step, fired.gate),
-        phase: Phase::Firing,
+        phase: SignalPhase::Firing,
         at: fired.since,
         labels: labels.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         summary: format!("gate {} of {} failed: {}", fired.gate, fired.flag, fired.detail),

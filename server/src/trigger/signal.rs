@@ -18,7 +18,7 @@ pub(super) struct Signal {
     /// By what signals of one incident are told from others.
     pub(super) group: String,
     /// Whether it begins or ends.
-    pub(super) phase: Phase,
+    pub(super) phase: SignalPhase,
     /// When it began, or ended.
     pub(super) at: Timestamp,
     /// What it is labelled with.
@@ -31,7 +31,7 @@ pub(super) struct Signal {
 
 /// Whether an incident begins or ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(super) enum SignalPhase {
     /// Something is wrong.
     Firing,
     /// It is over.
@@ -40,15 +40,15 @@ pub(super) enum Phase {
 
 /// What a payload says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Reading {
+pub(super) enum ParsedPayload {
     /// This.
     Signal(Signal),
     /// Nothing to this trigger, and why.
-    Nothing(String),
+    NoSignal(String),
 }
 
 /// Reads a payload of `trigger`. `told` is when it was sent, or came.
-pub(super) fn read(trigger: &Trigger, payload: &Value, told: Timestamp) -> Result<Reading, Faults> {
+pub(super) fn read(trigger: &Trigger, payload: &Value, told: Timestamp) -> Result<ParsedPayload, Faults> {
     match &trigger.source {
         Source::Alertmanager => alertmanager::read(payload, &trigger.conditions, told),
         Source::Pagerduty => pagerduty::read(payload, &trigger.conditions, told),

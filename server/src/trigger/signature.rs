@@ -23,7 +23,7 @@ const SIGNATURES: usize = 4;
 
 /// What a delivery shows for itself.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Proof<'a> {
+pub struct SignatureHeaders<'a> {
     /// `Authorization`.
     pub authorization: Option<&'a str>,
     /// `Ripcord-Signature`.
@@ -34,53 +34,53 @@ pub struct Proof<'a> {
 
 /// A delivery that is genuine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Genuine {
+pub(super) struct VerifiedDelivery {
     /// When it was sent.
-    pub(super) sent: Sent,
+    pub(super) sent: SentAt,
     /// SHA-256 by which it is known again.
     pub(super) digest: Digest,
 }
 
 /// When a delivery was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sent {
+pub(super) enum SentAt {
     /// Then: it was signed together with the body, and lies within the window.
-    At(Timestamp),
+    Signed(Timestamp),
     /// The body has to say so, and its time has to lie within the window.
-    AsTheBodySays,
+    InBody,
     /// Nobody says; a bearer token proves who sends, and not when.
-    Unsaid,
+    Unknown,
 }
 
 /// Why a delivery is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unproven {
+pub(super) enum SignatureError {
     /// It shows nothing that this trigger goes by, or something that is wrong.
-    Forged,
+    Invalid,
     /// It is genuine, and this many seconds from the server's clock.
-    OutsideTheWindow(i64),
+    OutsideWindow(i64),
 }
 
-impl Unproven {
+impl SignatureError {
     /// For counting.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
-            Self::Forged => "forged",
-            Self::OutsideTheWindow(_) => "outside_the_window",
+            Self::Invalid => "forged",
+            Self::OutsideWindow(_) => "outside_the_window",
         }
     }
 }
 
-impl From<Unproven> for ApiError {
-    fn from(unproven: Unproven) -> Self {
+impl From<SignatureError> for ApiError {
+    fn from(unproven: SignatureError) -> Self {
         match unproven {
             // The same for a trigger that is not there, so that nobody learns which there are.
-            Unproven::Forged => Self::new(
+            SignatureError::Invalid => Self::new(
                 Code::Unauthenticated,
                 "Nothing was done: there is no such hook, or what proves the delivery genuine is missing or wrong. It is sent as Authorization: Bearer …, or \
                  as Ripcord-Signature: t=SECONDS,v1=HEX with the HMAC-SHA256 of SECONDS, a dot and the body. `ripcord trigger show NAME` tells which.",
             ),
-            Unproven::OutsideTheWindow(seconds) => Self::new(
+            SignatureError::OutsideWindow(seconds) => Self::new(
                 Code::Unauthenticated,
                 format!(
                     "Nothing was done: the delivery was signed {} s {} the time of this server, and {} s are allowed. Is it an old one, or is a clock wrong?",
@@ -94,20 +94,20 @@ impl From<Unproven> for ApiError {
 }
 
 /// Checks a delivery of `trigger`.
-pub(super) fn check(trigger: &Trigger, proof: &Proof<'_>, body: &[u8], now: Timestamp) -> Result<Genuine, Unproven> {
+pub(super) fn check(trigger: &Trigger, proof: &SignatureHeaders<'_>, body: &[u8], now: Timestamp) -> Result<VerifiedDelivery, SignatureError> {
     match &trigger.credential {
         // A gate has no hook.
-        Credential::Inside => Err(Unproven::Forged),
+        Credential::Inside => Err(SignatureError::Invalid),
         Credential::Bearer(hash) => {
-            let token = proof.authorization.and_then(crate::access::keys::strip_bearer).ok_or(Unproven::Forged)?;
+            let token = proof.authorization.and_then(crate::access::keys::strip_bearer).ok_or(SignatureError::Invalid)?;
             let presented = Digest::of([token.trim().as_bytes()]);
             if bool::from(presented.bytes().ct_eq(hash.bytes())) {
-                Ok(Genuine {
-                    sent: Sent::Unsaid,
+                Ok(VerifiedDelivery {
+                    sent: SentAt::Unknown,
                     digest: Digest::of([body]),
                 })
             } else {
-                Err(Unproven::Forged)
+                Err(SignatureError::Invalid)
             }
         }
         Credential::Hmac(key) => {
@@ -115,51 +115,51 @@ pub(super) fn check(trigger: &Trigger, proof: &Proof<'_>, body: &[u8], now: Time
             match (proof.signature, proof.pagerduty) {
                 (Some(header), _) => signed(&key, header, body, now),
                 (None, Some(header)) if matches!(trigger.source, Source::Pagerduty) => signed_by_pagerduty(&key, header, body),
-                (None, _) => Err(Unproven::Forged),
+                (None, _) => Err(SignatureError::Invalid),
             }
         }
     }
 }
 
 /// Whether a time lies within the window around `now`.
-pub(super) fn check_window(at: Timestamp, now: Timestamp) -> Result<(), Unproven> {
+pub(super) fn check_window(at: Timestamp, now: Timestamp) -> Result<(), SignatureError> {
     let seconds = at.duration_since(now).as_secs();
     if seconds.abs() <= Trigger::REPLAY_WINDOW_SECONDS {
         Ok(())
     } else {
-        Err(Unproven::OutsideTheWindow(seconds))
+        Err(SignatureError::OutsideWindow(seconds))
     }
 }
 
-fn signed(key: &hmac::Key, header: &str, body: &[u8], now: Timestamp) -> Result<Genuine, Unproven> {
+fn signed(key: &hmac::Key, header: &str, body: &[u8], now: Timestamp) -> Result<VerifiedDelivery, SignatureError> {
     let parts = || header.split(',').filter_map(|part| part.trim().split_once('='));
-    let time = parts().find(|(name, _)| *name == "t").map(|(_, value)| value).ok_or(Unproven::Forged)?;
+    let time = parts().find(|(name, _)| *name == "t").map(|(_, value)| value).ok_or(SignatureError::Invalid)?;
     let at = time
         .parse()
         .ok()
         .and_then(|seconds| Timestamp::from_second(seconds).ok())
-        .ok_or(Unproven::Forged)?;
+        .ok_or(SignatureError::Invalid)?;
     let tag = tag(key, &[time.as_bytes(), b".", body]);
     if !any_is(parts(), &tag) {
-        return Err(Unproven::Forged);
+        return Err(SignatureError::Invalid);
     }
     // Only whoever has the secret is told about the window.
     check_window(at, now)?;
-    Ok(Genuine {
-        sent: Sent::At(at),
+    Ok(VerifiedDelivery {
+        sent: SentAt::Signed(at),
         digest: Digest::of([time.as_bytes(), b".", body]),
     })
 }
 
-fn signed_by_pagerduty(key: &hmac::Key, header: &str, body: &[u8]) -> Result<Genuine, Unproven> {
+fn signed_by_pagerduty(key: &hmac::Key, header: &str, body: &[u8]) -> Result<VerifiedDelivery, SignatureError> {
     let tag = tag(key, &[body]);
     if any_is(header.split(',').filter_map(|part| part.trim().split_once('=')), &tag) {
-        Ok(Genuine {
-            sent: Sent::AsTheBodySays,
+        Ok(VerifiedDelivery {
+            sent: SentAt::InBody,
             digest: Digest::of([body]),
         })
     } else {
-        Err(Unproven::Forged)
+        Err(SignatureError::Invalid)
     }
 }
 

@@ -1,11 +1,11 @@
 use super::*;
 use crate::client::protocol::tests::world::{World, kill};
 
-fn image() -> Image {
+fn image() -> CacheEntry {
     let mut world = World::new();
     let kill = kill(1, "checkout");
     world.overlay.kills.insert(kill.id.clone(), kill);
-    Image {
+    CacheEntry {
         hash: world.hash(),
         snapshot: Arc::new(world.snapshot),
         overlay: world.overlay,
@@ -25,8 +25,8 @@ fn what_is_read_is_what_was_written() {
     let (_directory, cache) = written();
     let (restored, at) = cache.load().unwrap().unwrap();
     let image = image();
-    assert_eq!(restored.held.hash, image.hash);
-    assert_eq!(restored.held.snapshot.position, image.snapshot.position);
+    assert_eq!(restored.state.hash, image.hash);
+    assert_eq!(restored.state.snapshot.position, image.snapshot.position);
     assert_eq!(restored.overlay, image.overlay);
     assert_eq!(restored.last_fresh, image.last_fresh);
     assert_eq!(at, "2026-03-01T12:00:05Z".parse().unwrap());
@@ -49,7 +49,7 @@ fn a_file_that_differs_in_any_byte_is_not_read() {
         fs::write(&cache.path, &damaged).unwrap();
         // A time that is still a time cannot be told from the real one; the state itself always can.
         if let Ok(Some((other, _))) = cache.load() {
-            assert_eq!(other.held.hash, restored.held.hash, "byte {place}");
+            assert_eq!(other.state.hash, restored.state.hash, "byte {place}");
             assert_eq!(other.overlay, restored.overlay, "byte {place}");
         }
     }

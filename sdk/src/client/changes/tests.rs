@@ -41,5 +41,5 @@ fn other_settings_concern_everything_and_are_compiled_anew() {
     let mut delta = world.put("checkout", true);
     delta.changed.settings = Some(before.settings);
     assert_eq!(Changes::of_delta(&before, &delta), Changes::Everything);
-    assert!(matches!(Step::of_delta(&delta), Step::Anew));
+    assert!(matches!(Recompile::of_delta(&delta), Recompile::Everything));
 }

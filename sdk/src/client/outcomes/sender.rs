@@ -1,64 +1,35 @@
-//! Batches: made now and then, sent, and sent again with the same number until the server has taken them.
+//! Batches: made periodically, sent, and sent again with the same number until the server has accepted them.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ripcord_proto::outcome::{OutcomeBatch, OutcomeCount};
 use tokio_util::sync::CancellationToken;
 
-use super::{Account, Ledger, size as counted};
-use crate::client::changes::Step;
-use crate::client::protocol::Lost;
-use crate::client::shared::Shared;
-use crate::client::transport::backoff::Backoff;
+use super::reader::size as counted;
+use super::registry::CounterRegistry;
+use crate::client::backoff::Backoff;
+use crate::client::protocol::StreamError;
+use crate::client::status_channel::StatusChannel;
 use crate::client::transport::http::Server;
-use crate::engine::Compiled;
 
-/// Bytes of JSON in one batch, about, at most: servers take a megabyte.
+/// About the largest size of a batch in bytes of JSON. Servers accept a megabyte.
 const BATCH: usize = 512 * 1024;
-/// Batches that wait for a server that is away; beyond them the oldest counts are dropped, and said to be.
+/// Batches kept while the server is away. Beyond them the oldest counts are dropped, and the status says so.
 const WAITING: usize = 60;
-/// How long the last batches may hold up the end.
+/// How long the last batches may delay the end.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// All ledgers that may still be counted in.
-#[derive(Debug, Default)]
-pub(crate) struct Book(Mutex<Vec<Account>>);
-
-impl Book {
-    /// The ledger for `compiled`, to which `step` led: the one in use where its numbers go on and it has room, else a new one.
-    pub(crate) fn ledger(&self, compiled: &Compiled, step: &Step, in_use: Option<&Arc<Ledger>>) -> Arc<Ledger> {
-        let mut accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let goes_on = in_use.filter(|ledger| matches!(step, Step::From(_)) && ledger.has_room_for(compiled));
-        let account = goes_on.and_then(|ledger| accounts.iter_mut().find(|account| Arc::ptr_eq(&account.ledger, ledger)));
-        if let Some(account) = account {
-            account.learn(compiled, step);
-            return Arc::clone(&account.ledger);
-        }
-        let ledger = Arc::new(Ledger::new(compiled));
-        let mut account = Account::new(Arc::clone(&ledger));
-        account.learn(compiled, &Step::Anew);
-        accounts.push(account);
-        ledger
-    }
-
-    /// What was counted since the last time. Ledgers that nobody can count in any more are let go.
-    pub(crate) fn collect(&self) -> Vec<OutcomeCount> {
-        let mut accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut counts = Vec::new();
-        accounts.retain_mut(|account| {
-            // Looked at first: who has let go of it can count nothing after this collection.
-            let in_use = Arc::strong_count(&account.ledger) > 1;
-            counts.extend(account.collect());
-            in_use
-        });
-        counts
-    }
+/// Where batches go, and as whom.
+pub(crate) struct Destination {
+    pub(crate) server: Server,
+    pub(crate) instance_id: String,
 }
 
-/// Sends what is counted in `shared`'s book every `period` until `close`, then once more.
-pub(crate) async fn run(shared: Arc<Shared>, server: Server, instance_id: String, period: Duration, close: CancellationToken) {
+/// Sends what was counted every `period` until `close`, then once more.
+pub(crate) async fn run(counters: Arc<CounterRegistry>, status: Arc<StatusChannel>, destination: Destination, period: Duration, close: CancellationToken) {
+    let Destination { server, instance_id } = destination;
     let mut outbox = Outbox {
         waiting: VecDeque::new(),
         next: 1,
@@ -70,19 +41,19 @@ pub(crate) async fn run(shared: Arc<Shared>, server: Server, instance_id: String
         tokio::select! {
             () = close.cancelled() => {}
             () = tokio::time::sleep(backoff.around(period)) => {
-                outbox.put(&shared.book().collect(), &shared);
-                outbox.send(&server, &shared).await;
+                outbox.put(&counters.collect(), &status);
+                outbox.send(&server, &status).await;
             }
         }
     }
-    outbox.put(&shared.book().collect(), &shared);
-    let farewell = tokio::time::timeout(FAREWELL, outbox.send(&server, &shared)).await;
+    outbox.put(&counters.collect(), &status);
+    let farewell = tokio::time::timeout(FAREWELL, outbox.send(&server, &status)).await;
     if farewell.is_err() || !outbox.waiting.is_empty() {
-        shared.outcomes_dropped(outbox.waiting.iter().map(size).sum());
+        status.counts_dropped(outbox.waiting.iter().map(size).sum());
     }
 }
 
-/// What waits to be sent.
+/// Batches that wait to be sent.
 struct Outbox {
     waiting: VecDeque<OutcomeBatch>,
     next: u64,
@@ -92,7 +63,7 @@ struct Outbox {
 }
 
 impl Outbox {
-    fn put(&mut self, counts: &[OutcomeCount], shared: &Shared) {
+    fn put(&mut self, counts: &[OutcomeCount], status: &StatusChannel) {
         let mut rest = counts;
         while !rest.is_empty() {
             let (batch, more) = rest.split_at(fitting(rest));
@@ -105,23 +76,23 @@ impl Outbox {
             rest = more;
         }
         while self.waiting.len() > WAITING {
-            shared.outcomes_dropped(self.waiting.pop_front().as_ref().map_or(0, size));
+            status.counts_dropped(self.waiting.pop_front().as_ref().map_or(0, size));
         }
     }
 
-    async fn send(&mut self, server: &Server, shared: &Shared) {
+    async fn send(&mut self, server: &Server, status: &StatusChannel) {
         while let Some(batch) = self.waiting.front() {
             match server.outcomes(batch).await {
-                Ok(()) => shared.outcomes_sent(),
-                Err(Lost::Refused { status, detail }) => {
-                    // It would be refused again. Said once, not every few seconds.
+                Ok(()) => status.counts_sent(),
+                Err(StreamError::Refused { status: code, detail }) => {
+                    // It would be refused again. Logged once, not every few seconds.
                     if !std::mem::replace(&mut self.refused, true) {
-                        tracing::warn!(status, detail, "the server does not take this client's outcomes; they are dropped");
+                        tracing::warn!(status = code, detail, "the server refuses the outcomes of this client; they are dropped");
                     }
-                    shared.outcomes_dropped(size(batch));
+                    status.counts_dropped(size(batch));
                 }
-                Err(lost) => {
-                    tracing::debug!(?lost, "outcomes wait for the server");
+                Err(error) => {
+                    tracing::debug!(?error, "outcomes wait for the server");
                     return;
                 }
             }
@@ -130,12 +101,12 @@ impl Outbox {
     }
 }
 
-/// How much was counted in a batch.
+/// How many evaluations and outcomes a batch holds.
 fn size(batch: &OutcomeBatch) -> u64 {
     batch.counts.iter().map(counted).sum()
 }
 
-/// How many of these go into one batch; at least one.
+/// How many of these fit into one batch; at least one.
 fn fitting(counts: &[OutcomeCount]) -> usize {
     const COUNT: usize = 128;
     const PAIR: usize = 20;
@@ -157,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_batch_holds_what_servers_take() {
+    fn a_batch_fits_what_servers_accept() {
         let count = OutcomeCount {
             flag: FlagKey::new("checkout").unwrap(),
             variant: None,

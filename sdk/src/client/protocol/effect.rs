@@ -1,90 +1,109 @@
-//! What the protocol says and is told: plain data, so that whoever does the work and whoever tests it share it.
+//! What goes into the protocol and what comes out: plain data, so that the worker and the tests share it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use ripcord_proto::delta::Urgency;
-use ripcord_proto::frame::{ClientFrame, Hello};
+use ripcord_proto::frame::{ClientFrame, Hello, Overlay};
 use ripcord_proto::snapshot::ContentHash;
 use ripcord_proto::{KillId, Position, Snapshot};
 
-use super::Difference;
-use crate::client::status::{Source, State, Trouble};
+use super::state_diff::StateDiff;
+use crate::client::status::{ConnectionError, Source, State};
 
-/// What is in force.
+/// The current state.
 #[derive(Debug, Clone)]
-pub(crate) struct Held {
-    /// The committed state.
+pub(crate) struct HeldState {
+    /// What is committed.
     pub(crate) snapshot: Arc<Snapshot>,
     /// Its content hash.
     pub(crate) hash: ContentHash,
 }
 
-/// What is to be done, in this order.
+/// What an earlier process left in the disk cache.
+#[derive(Debug)]
+pub(crate) struct Restored {
+    pub(crate) state: HeldState,
+    /// The provisional kills.
+    pub(crate) overlay: Overlay,
+    /// When the last fresh heartbeat had arrived.
+    pub(crate) last_fresh: Option<Timestamp>,
+}
+
+/// What the worker must do, in this order.
 #[derive(Debug)]
 pub(crate) enum Effect {
-    /// Open the stream, saying this.
+    /// Open the stream with this hello.
     Connect(Box<Hello>),
-    /// Let the stream go.
+    /// Close the stream.
     Disconnect,
     /// Send a frame on the stream.
     Send(ClientFrame),
-    /// Ask for the whole state beside the stream, unless it still has this entity tag.
+    /// Fetch the whole state beside the stream, unless it still has this entity tag.
     Fetch(Option<String>),
-    /// Compile this and swap it in.
-    Apply(Apply),
-    /// Tell evaluations how many seconds the server has been unheard; 0 = no lease has run out.
-    Unheard(u32),
+    /// Compile this state and make it current.
+    Apply(NewState),
+    /// Set the seconds since the last contact for evaluations; 0 means that no lease has expired.
+    SinceContact(u32),
     /// Write the disk cache.
     Cache(Urgency),
-    /// Publish [`Protocol::standing`](super::Protocol::standing).
+    /// Publish [`Protocol::status`](super::Protocol::status).
     Status,
 }
 
-/// A state to put in force.
+/// A state that is to become current.
 #[derive(Debug)]
-pub(crate) struct Apply {
-    /// The committed state.
+pub(crate) struct NewState {
+    /// What is committed.
     pub(crate) snapshot: Arc<Snapshot>,
     /// How it differs from the state before.
-    pub(crate) difference: Difference,
+    pub(crate) diff: StateDiff,
 }
 
-impl Apply {
-    /// A state that no server sent.
-    pub(crate) fn by_hand(snapshot: Snapshot) -> Self {
+impl NewState {
+    /// A state that did not come from a server.
+    pub(crate) fn local(snapshot: Snapshot) -> Self {
         Self {
             snapshot: Arc::new(snapshot),
-            difference: Difference::anew(Vec::new()),
+            diff: StateDiff::everything(Vec::new()),
         }
     }
 }
 
-/// Why a stream is no more, or never was.
+/// How a snapshot arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// On the stream, in order: the server has nothing newer for this client.
+    Stream,
+    /// Fetched beside the stream.
+    Fetch,
+}
+
+/// Why a stream ended or could not be opened.
 #[derive(Debug, Clone)]
-pub(crate) enum Lost {
-    /// It broke, or could not be opened.
+pub(crate) enum StreamError {
+    /// It broke or could not be opened.
     Broken(String),
-    /// The server asked to come later.
+    /// The server asked the client to come back after this time.
     Later(String, Duration),
     /// The server refused this client.
     Refused { status: u16, detail: String },
 }
 
-/// Whether the node that answered vouches that no kill has passed it by.
+/// Whether the node that answered can rule out that it missed a kill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Freshness {
-    /// It does.
+    /// It can.
     Fresh,
-    /// It does not: it cannot reach its store.
+    /// It cannot: it does not reach its store.
     Stale,
 }
 
-/// Beside the stream: the answer to [`Effect::Fetch`].
+/// The answer to [`Effect::Fetch`].
 #[derive(Debug)]
-pub(crate) enum Fetched {
-    /// It is still the state that was named.
+pub(crate) enum FetchResult {
+    /// The state still has the entity tag.
     Unchanged,
     /// The snapshot frame.
     State(String),
@@ -92,9 +111,9 @@ pub(crate) enum Fetched {
     Failed,
 }
 
-/// Where the client stands, for its status.
+/// The protocol's part of the client's status.
 #[derive(Debug, Clone)]
-pub(crate) struct Standing {
+pub(crate) struct ProtocolStatus {
     pub(crate) state: State,
     pub(crate) since: Timestamp,
     pub(crate) position: Option<Position>,
@@ -102,7 +121,7 @@ pub(crate) struct Standing {
     pub(crate) last_heard: Option<Timestamp>,
     pub(crate) last_fresh: Option<Timestamp>,
     pub(crate) provisional_kills: Vec<KillId>,
-    pub(crate) trouble: Option<Trouble>,
-    /// Whether the first try to reach the server has ended, well or not.
+    pub(crate) error: Option<ConnectionError>,
+    /// Whether the first attempt to reach the server has ended, successfully or not.
     pub(crate) tried: bool,
 }

@@ -1,49 +1,54 @@
-//! The protocol in every order of events that it is made for. No test waits: time is told.
+//! The protocol in many orders of events. No test waits: the tests set the time.
 
-mod healing;
 mod kills;
 mod laws;
 mod leases;
-mod line;
+mod ordering;
+mod resync;
 #[allow(missing_docs, unreachable_pub, reason = "shared with the tests over real sockets")]
 #[path = "../../../tests/client/world.rs"]
 pub(in crate::client) mod world;
 
-use ripcord_proto::KillId;
-use ripcord_proto::frame::Goodbye;
+use std::time::{Duration, Instant};
+
+use ripcord_proto::delta::Urgency;
+use ripcord_proto::frame::{Ack, ClientFrame, Goodbye, Hello, Overlay};
+use ripcord_proto::{EnvironmentKey, KillId, Position};
 
 use super::*;
+use crate::client::status::State;
+use crate::client::time_point::TimePoint;
 use world::World;
 
-/// A client's end, and what it was told to do.
-struct Bench {
+/// The protocol of one client, and the effects that it asked for.
+struct Harness {
     protocol: Protocol,
-    now: Moment,
+    now: TimePoint,
     done: Vec<Effect>,
 }
 
-impl Bench {
+impl Harness {
     /// Started, nothing done yet.
     fn new() -> Self {
         Self::seeded(7)
     }
 
     fn seeded(seed: u64) -> Self {
-        let now = Moment {
+        let now = TimePoint {
             instant: Instant::now(),
             wall: "2026-03-01T12:00:00Z".parse().unwrap(),
         };
-        let rules = Rules {
+        let config = Config {
             environment: EnvironmentKey::new("production").ok(),
             instance: "checkout-1".to_owned(),
             instance_id: "1".to_owned(),
             acknowledges: true,
-            silence: Duration::from_secs(45),
+            silence_timeout: Duration::from_secs(45),
             heartbeat: Duration::from_secs(15),
             reconcile: Some(Duration::from_mins(1)),
         };
         Self {
-            protocol: Protocol::new(rules, seed, now),
+            protocol: Protocol::new(config, seed, now),
             now,
             done: Vec::new(),
         }
@@ -51,18 +56,18 @@ impl Bench {
 
     /// Connected, nothing sent yet.
     fn connected() -> Self {
-        let mut bench = Self::new();
-        bench.connect();
-        bench
+        let mut harness = Self::new();
+        harness.connect();
+        harness
     }
 
     /// Connected, and in sync with `world`.
     fn ready(world: &World) -> Self {
-        let mut bench = Self::connected();
-        bench.hear(&world.frame());
-        assert_eq!(bench.state(), State::Ready);
-        bench.forget();
-        bench
+        let mut harness = Self::connected();
+        harness.hear(&world.frame());
+        assert_eq!(harness.state(), State::Ready);
+        harness.forget();
+        harness
     }
 
     fn collect(&mut self) {
@@ -114,7 +119,7 @@ impl Bench {
     }
 
     fn lose(&mut self) {
-        self.protocol.lost(Lost::Broken("cut".to_owned()), self.now);
+        self.protocol.lost(StreamError::Broken("cut".to_owned()), self.now);
         self.collect();
         self.forget();
     }
@@ -125,15 +130,15 @@ impl Bench {
     }
 
     fn state(&self) -> State {
-        self.protocol.standing().state
+        self.protocol.status().state
     }
 
     fn position(&self) -> Option<Position> {
         self.protocol.position()
     }
 
-    fn trouble(&self) -> String {
-        self.protocol.standing().trouble.map(|trouble| trouble.to_string()).unwrap_or_default()
+    fn error(&self) -> String {
+        self.protocol.status().error.map(|error| error.to_string()).unwrap_or_default()
     }
 
     /// The acknowledgements since the last look.
@@ -158,7 +163,7 @@ impl Bench {
     }
 
     fn kills(&self) -> Vec<KillId> {
-        self.protocol.standing().provisional_kills
+        self.protocol.status().provisional_kills
     }
 }
 

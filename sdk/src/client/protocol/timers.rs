@@ -1,5 +1,5 @@
-//! What becomes due: the next try, silence, a sign of life, an acknowledgement held back, a lease, the comparison beside the
-//! stream.
+//! What happens with time: the next attempt to connect, silence, heartbeats, delayed acknowledgements, leases, and the comparison beside
+//! the stream.
 
 use std::time::{Duration, Instant};
 
@@ -7,33 +7,18 @@ use ripcord_proto::delta::Urgency;
 use ripcord_proto::frame::{ClientFrame, Heartbeat};
 use ripcord_proto::{Epoch, Revision};
 
-use super::{Effect, Link, Protocol, Trouble};
-use crate::client::moment::Moment;
+use super::effect::Effect;
+use super::machine::{Link, Protocol};
+use crate::client::status::ConnectionError;
+use crate::client::time_point::TimePoint;
 
-/// Ordinary revisions that follow one another closer than this are acknowledged together.
+/// Ordinary revisions that follow one another within this time are acknowledged together.
 const BURST: Duration = Duration::from_millis(100);
 
-/// When acknowledgements were and will be sent. They are cumulative, so one covers all before it.
-#[derive(Debug, Default)]
-pub(crate) struct Acks {
-    last: Option<Instant>,
-    due: Option<Instant>,
-}
-
-impl Acks {
-    /// One was sent: nothing is left to say.
-    pub(super) fn sent(&mut self, now: Moment) {
-        *self = Self {
-            last: Some(now.instant),
-            due: None,
-        };
-    }
-}
-
 impl Protocol {
-    /// A new state is in force. It is acknowledged at once; only where ordinary ones come in a burst one waits a little, by
-    /// chance, so that not all clients answer in the same millisecond.
-    pub(super) fn acknowledge_soon(&mut self, urgency: Urgency, now: Moment) {
+    /// Acknowledges a new state at once. In a burst of ordinary states it waits for a short random time, so that not all clients
+    /// answer in the same millisecond.
+    pub(super) fn acknowledge_soon(&mut self, urgency: Urgency, now: TimePoint) {
         let in_burst = self.acks.last.is_some_and(|last| now.since(last) < BURST);
         match urgency {
             Urgency::Ordinary if in_burst => {
@@ -44,46 +29,46 @@ impl Protocol {
         }
     }
 
-    /// When [`Self::due`] must be called at the latest.
-    pub(crate) fn deadline(&self, now: Moment) -> Option<Instant> {
+    /// When [`Self::due`] must be called next.
+    pub(crate) fn deadline(&self, now: TimePoint) -> Option<Instant> {
         let link = match self.link {
             Link::Down { retry } => Some(retry),
-            Link::Up { heard, beat } => Some(beat.min(heard + self.rules.silence)),
+            Link::Up { heard, beat } => Some(beat.min(heard + self.config.silence_timeout)),
             Link::Opening => None,
             Link::Closed => return None,
         };
-        let others = [self.healing.deadline(), self.acks.due, self.leases.deadline(now), self.reconcile];
+        let others = [self.resync_state.deadline(), self.acks.due, self.leases.deadline(now), self.reconcile];
         others.into_iter().chain([link]).flatten().min()
     }
 
-    /// Does what has become due.
-    pub(crate) fn due(&mut self, now: Moment) {
+    /// Does what is due.
+    pub(crate) fn due(&mut self, now: TimePoint) {
         match self.link {
             Link::Down { retry } if retry <= now.instant => {
                 self.link = Link::Opening;
                 self.effects.push(Effect::Connect(Box::new(self.hello())));
             }
-            Link::Up { heard, .. } if now.since(heard) >= self.rules.silence => {
+            Link::Up { heard, .. } if now.since(heard) >= self.config.silence_timeout => {
                 self.effects.push(Effect::Disconnect);
                 let wait = self.backoff.failed();
-                self.fall_back(Trouble::Silent(self.rules.silence), wait, now);
+                self.fall_back(ConnectionError::Silent(self.config.silence_timeout), wait, now);
             }
             Link::Up { heard, beat } if beat <= now.instant => {
                 self.link = Link::Up {
                     heard,
-                    beat: now.instant + self.rules.heartbeat,
+                    beat: now.instant + self.config.heartbeat,
                 };
-                self.sign_of_life(now);
+                self.send_heartbeat(now);
             }
             Link::Down { .. } | Link::Opening | Link::Up { .. } => {}
             Link::Closed => return,
         }
-        self.heal(now);
+        self.resync_if_due(now);
         if self.acks.due.is_some_and(|due| due <= now.instant) {
             self.acknowledge(now);
         }
-        self.tell_unheard(now);
-        if let (Some(at), Some(period)) = (self.reconcile, self.rules.reconcile)
+        self.tell_since_contact(now);
+        if let (Some(at), Some(period)) = (self.reconcile, self.config.reconcile)
             && at <= now.instant
         {
             self.reconcile = Some(now.instant + self.backoff.around(period));
@@ -91,7 +76,7 @@ impl Protocol {
         }
     }
 
-    fn sign_of_life(&mut self, now: Moment) {
+    fn send_heartbeat(&mut self, now: TimePoint) {
         let position = self.position();
         self.send(ClientFrame::Heartbeat(Heartbeat {
             epoch: position.map_or(Epoch(0), |position| position.epoch),

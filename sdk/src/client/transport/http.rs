@@ -1,4 +1,4 @@
-//! Requests to the server: the stream's opening over SSE, the whole state, acknowledgements, outcomes. One HTTP client for all.
+//! Requests to the server: opening a stream over SSE, fetching the whole state, acknowledgements, outcomes. All share one HTTP client.
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ use ripcord_proto::outcome::OutcomeBatch;
 use ripcord_proto::problem::Problem;
 
 use super::tls::Tls;
-use crate::client::options::StartError;
-use crate::client::protocol::{Freshness, Lost};
+use crate::client::protocol::{Freshness, StreamError};
+use crate::client::start_error::StartError;
 
-/// How long a connection may take to come about, and a small request to be answered.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a whole state may take to come.
-const DOWNLOAD: Duration = Duration::from_mins(2);
-/// Set by a node that cannot reach its store.
+/// How long it may take to connect, or to answer a small request.
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the download of a whole state may take.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(120);
+/// The header of a node that cannot reach its store.
 const STALE: &str = "ripcord-stale";
 
-/// A server, and the right to talk to it.
+/// A server, with the key for it.
 #[derive(Clone)]
 pub(crate) struct Server {
     client: reqwest::Client,
@@ -41,42 +41,42 @@ impl std::fmt::Debug for Server {
 
 /// The answer to a request for the whole state.
 #[derive(Debug)]
-pub(crate) struct Whole {
-    /// The snapshot frame; `None` = it is still the one that was named.
+pub(crate) struct SnapshotResponse {
+    /// The snapshot frame; `None` if it still has the entity tag that was sent.
     pub(crate) state: Option<String>,
     /// Its entity tag.
     pub(crate) tag: Option<String>,
-    /// Whether the node vouches for it.
+    /// Whether the node can rule out that it missed a kill.
     pub(crate) freshness: Freshness,
 }
 
 impl Server {
-    /// Checks address and key; connects to nothing.
+    /// Checks address, key and certificates. It does not connect.
     pub(crate) fn new(address: &str, key: &str, environment: Option<EnvironmentKey>, root_certificates: &[Vec<u8>]) -> Result<Self, StartError> {
         let mut base = Url::parse(address).map_err(|error| StartError::Address {
             address: address.to_owned(),
-            why: error.to_string(),
+            source: Some(error.into()),
         })?;
         if !matches!(base.scheme(), "http" | "https") || base.host().is_none() {
             return Err(StartError::Address {
                 address: address.to_owned(),
-                why: "it must start with http:// or https:// and name a host".to_owned(),
+                source: None,
             });
         }
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
         }
-        let mut authorization = HeaderValue::try_from(format!("Bearer {key}")).map_err(|_| StartError::Key)?;
+        let mut authorization = HeaderValue::try_from(format!("Bearer {key}")).map_err(|error| StartError::Key(error.into()))?;
         authorization.set_sensitive(true);
         let tls = Tls::new(&base, root_certificates)?;
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls.config())
             .no_proxy()
-            .connect_timeout(PATIENCE)
+            .connect_timeout(REQUEST_TIMEOUT)
             .tcp_nodelay(true)
             .user_agent(concat!("ripcord-rust/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| StartError::Tls(error.to_string()))?;
+            .map_err(|error| StartError::Tls(error.into()))?;
         Ok(Self {
             client,
             base,
@@ -86,22 +86,20 @@ impl Server {
         })
     }
 
-    /// The address, as it was given.
+    /// The address.
     pub(crate) fn base(&self) -> &Url {
         &self.base
     }
 
-    /// What proves the right to talk.
     pub(super) fn authorization(&self) -> &HeaderValue {
         &self.authorization
     }
 
-    /// How its certificate is checked.
     pub(super) fn tls(&self) -> &Tls {
         &self.tls
     }
 
-    /// The address of `path`, for this client's environment.
+    /// The URL of `path`, for this client's environment.
     pub(super) fn url(&self, path: &str) -> Url {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{path}", self.base.path()));
@@ -119,12 +117,12 @@ impl Server {
         self.client
             .post(self.url(path))
             .header(AUTHORIZATION, self.authorization.clone())
-            .timeout(PATIENCE)
+            .timeout(REQUEST_TIMEOUT)
     }
 
-    /// The whole state, unless its entity tag is still `known`.
-    pub(crate) async fn whole(&self, known: Option<&str>) -> Result<Whole, Lost> {
-        let mut request = self.get(self.url("v1/snapshot")).timeout(DOWNLOAD);
+    /// Fetches the whole state, unless its entity tag is still `known`.
+    pub(crate) async fn snapshot(&self, known: Option<&str>) -> Result<SnapshotResponse, StreamError> {
+        let mut request = self.get(self.url("v1/snapshot")).timeout(DOWNLOAD_TIMEOUT);
         if let Some(tag) = known {
             request = request.header(IF_NONE_MATCH, tag);
         }
@@ -140,13 +138,13 @@ impl Server {
         } else {
             Some(accepted(response).await?.text().await.map_err(|error| broken(&error))?)
         };
-        Ok(Whole { state, tag, freshness })
+        Ok(SnapshotResponse { state, tag, freshness })
     }
 
     /// Opens the stream as server-sent events.
-    pub(super) async fn events(&self, hello: &Hello) -> Result<Response, Lost> {
+    pub(super) async fn events(&self, hello: &Hello) -> Result<Response, StreamError> {
         let mut url = self.url("v1/stream");
-        let members = serde_json::to_value(hello).map_err(|error| Lost::Broken(error.to_string()))?;
+        let members = serde_json::to_value(hello).map_err(|error| StreamError::Broken(error.to_string()))?;
         for (name, value) in members.as_object().into_iter().flatten() {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             url.query_pairs_mut().append_pair(name, &value);
@@ -155,13 +153,13 @@ impl Server {
         if let Some(position) = hello.position() {
             request = request.header("last-event-id", position.to_string());
         }
-        let opening = tokio::time::timeout(PATIENCE, request.send()).await;
-        let response = opening.map_err(|_| Lost::Broken("the stream was not opened in time".to_owned()))?;
+        let opening = tokio::time::timeout(REQUEST_TIMEOUT, request.send()).await;
+        let response = opening.map_err(|_| StreamError::Broken("the stream was not opened in time".to_owned()))?;
         accepted(response.map_err(|error| broken(&error))?).await
     }
 
-    /// Acknowledges beside a stream that cannot carry it.
-    pub(super) async fn acknowledge(&self, instance_id: &str, ack: &Ack) -> Result<(), Lost> {
+    /// Acknowledges a state, for a stream that cannot carry acknowledgements.
+    pub(super) async fn acknowledge(&self, instance_id: &str, ack: &Ack) -> Result<(), StreamError> {
         #[derive(serde::Serialize)]
         struct Body<'a> {
             instance_id: &'a str,
@@ -173,30 +171,30 @@ impl Server {
     }
 
     /// Sends a batch of outcomes.
-    pub(crate) async fn outcomes(&self, batch: &OutcomeBatch) -> Result<(), Lost> {
+    pub(crate) async fn outcomes(&self, batch: &OutcomeBatch) -> Result<(), StreamError> {
         let request = self.post("v1/outcomes").json(batch);
         accepted(request.send().await.map_err(|error| broken(&error))?).await.map(drop)
     }
 }
 
-/// The response where it is a good one.
-async fn accepted(response: Response) -> Result<Response, Lost> {
+/// The response, if its status is a success.
+async fn accepted(response: Response) -> Result<Response, StreamError> {
     let status = response.status();
     if status.is_success() {
         return Ok(response);
     }
     let wait = retry_after(response.headers());
-    let body = tokio::time::timeout(PATIENCE, response.text()).await;
+    let body = tokio::time::timeout(REQUEST_TIMEOUT, response.text()).await;
     let detail = describe(&body.ok().and_then(Result::ok).unwrap_or_default());
-    Err(refusal(status.as_u16(), wait, detail))
+    Err(status_error(status.as_u16(), wait, detail))
 }
 
-/// What a status that is no success means for the next try.
-pub(super) fn refusal(status: u16, retry_after: Option<Duration>, detail: String) -> Lost {
+/// What a status other than success means for the next attempt.
+pub(super) fn status_error(status: u16, retry_after: Option<Duration>, detail: String) -> StreamError {
     match (status, retry_after) {
-        (400 | 401 | 403 | 404 | 413 | 422, _) => Lost::Refused { status, detail },
-        (_, Some(wait)) => Lost::Later(format!("HTTP {status}: {detail}"), wait),
-        (_, None) => Lost::Broken(format!("HTTP {status}: {detail}")),
+        (400 | 401 | 403 | 404 | 413 | 422, _) => StreamError::Refused { status, detail },
+        (_, Some(wait)) => StreamError::Later(format!("HTTP {status}: {detail}"), wait),
+        (_, None) => StreamError::Broken(format!("HTTP {status}: {detail}")),
     }
 }
 
@@ -206,7 +204,7 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-/// The detail of a problem document, or the beginning of what else came.
+/// The detail of a problem document, or the beginning of any other body.
 pub(super) fn describe(body: &str) -> String {
     match serde_json::from_str::<Problem>(body) {
         Ok(problem) => problem.detail,
@@ -214,13 +212,13 @@ pub(super) fn describe(body: &str) -> String {
     }
 }
 
-/// An error with its causes, which name the address that did not answer.
-fn broken(error: &reqwest::Error) -> Lost {
+/// An error with its sources, which name the address that did not answer.
+fn broken(error: &reqwest::Error) -> StreamError {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
         text = format!("{text}: {error}");
         cause = error.source();
     }
-    Lost::Broken(text)
+    StreamError::Broken(text)
 }

@@ -1,4 +1,4 @@
-//! The stream as server-sent events: one way only, so acknowledgements go beside it.
+//! The stream as server-sent events, from the server only. Acknowledgements are separate requests.
 
 use std::collections::VecDeque;
 
@@ -9,9 +9,9 @@ use ripcord_proto::limits::SNAPSHOT_BYTES;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::http::Server;
-use crate::client::protocol::Lost;
+use crate::client::protocol::StreamError;
 
-/// An event that grows beyond this is not one of ours.
+/// The largest event: a snapshot frame, and a margin.
 const EVENT_BYTES: usize = SNAPSHOT_BYTES + 4 * 1024 * 1024;
 
 /// An open event stream.
@@ -21,8 +21,8 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// Opens the stream; the hello goes with the request.
-    pub(super) async fn open(server: &Server, hello: &Hello) -> Result<Self, Lost> {
+    /// Opens the stream. The hello is part of the request.
+    pub(super) async fn open(server: &Server, hello: &Hello) -> Result<Self, StreamError> {
         let response = server.events(hello).await?;
         let chunks = response
             .bytes_stream()
@@ -33,20 +33,25 @@ impl Events {
         })
     }
 
-    /// The next frame's text; `None` for what carries none but shows life. May be dropped while it waits.
-    pub(super) async fn receive(&mut self) -> Result<Option<Utf8Bytes>, Lost> {
+    /// The text of the next frame; `None` for an event without one, which still shows that the server is alive. The future may be dropped
+    /// while it waits.
+    pub(super) async fn receive(&mut self) -> Result<Option<Utf8Bytes>, StreamError> {
         if let Some(text) = self.parser.next() {
             return Ok(Some(text.into()));
         }
         match self.chunks.next().await {
-            Some(Ok(bytes)) => self.parser.feed(&bytes).map(|()| self.parser.next().map(Utf8Bytes::from)).map_err(Lost::Broken),
-            Some(Err(why)) => Err(Lost::Broken(why)),
-            None => Err(Lost::Broken("the server closed the stream".to_owned())),
+            Some(Ok(bytes)) => self
+                .parser
+                .feed(&bytes)
+                .map(|()| self.parser.next().map(Utf8Bytes::from))
+                .map_err(StreamError::Broken),
+            Some(Err(why)) => Err(StreamError::Broken(why)),
+            None => Err(StreamError::Broken("the server closed the stream".to_owned())),
         }
     }
 }
 
-/// Bytes in, the `data` of whole events out. Which event it is the data itself says.
+/// Bytes in, the `data` of whole events out. The data itself says which event it is.
 #[derive(Debug, Default)]
 struct Parser {
     line: Vec<u8>,
@@ -62,7 +67,7 @@ impl Parser {
     fn feed(&mut self, bytes: &[u8]) -> Result<(), String> {
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             if self.line.len() + self.data.len() + part.len() > EVENT_BYTES {
-                return Err(format!("an event is larger than {EVENT_BYTES} bytes"));
+                return Err(format!("an event exceeds {EVENT_BYTES} bytes"));
             }
             self.line.extend_from_slice(part);
             if self.line.ends_with(b"\n") {

@@ -1,4 +1,4 @@
-//! Core deterministic CBOR (RFC 8949 4.2.1) of what flagd's third bucketing generation hashes.
+//! Core deterministic CBOR (RFC 8949, 4.2.1): the form in which flagd's third bucketing generation hashes values.
 
 use datalogic_rs::DataValue;
 use datalogic_rs::datavalue::NumberValue;
@@ -31,7 +31,7 @@ pub(super) fn encode(value: &DataValue<'_>, bytes: &mut Vec<u8>) {
     }
 }
 
-/// The pair that stands for the implicit bucketing value.
+/// The pair that is hashed if no bucketing value is given.
 pub(super) fn pair(one: &str, other: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(one.len() + other.len() + 8);
     encode_head(ARRAY, 2, &mut bytes);
@@ -108,7 +108,7 @@ fn encode_float(float: f64, bytes: &mut Vec<u8>) {
     }
 }
 
-/// The 16-bit float of the same value, where there is one.
+/// The 16-bit float of the same value, if there is one.
 fn half(single: f32) -> Option<u16> {
     let bits = single.to_bits();
     let sign = (bits >> 16) & 0x8000;

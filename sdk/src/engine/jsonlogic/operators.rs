@@ -8,16 +8,16 @@ use datalogic_rs::operator::EvalContext;
 use datalogic_rs::{ArenaExt as _, CustomOperator, DataValue, Result};
 use ripcord_proto::settings::Bucketing;
 
-use super::super::bucket;
-use super::super::context::{Attribute, TARGETING_KEY};
-use super::super::text::with_text;
-use super::super::version::Borrowed;
 use super::cbor;
+use crate::engine::bucket;
+use crate::engine::context::{Attribute, TARGETING_KEY};
+use crate::engine::scalar_text::with_text;
+use crate::engine::version::VersionRef;
 
 /// The largest weight, and the largest sum of weights.
 const WEIGHT_MAX: i64 = 2_147_483_647;
 
-/// `[bucketing value?, [variant, weight?], …]`; null where it cannot bucket.
+/// `[bucketing value?, [variant, weight?], …]`; null if it cannot bucket.
 pub(super) struct Fractional(pub(super) Bucketing);
 
 impl CustomOperator for Fractional {
@@ -47,15 +47,15 @@ impl Fractional {
         if !(1..=WEIGHT_MAX).contains(&total) {
             return None;
         }
-        let place = i64::from(bucket::project(hash, u32::try_from(total).ok()?));
+        let position = i64::from(bucket::project(hash, u32::try_from(total).ok()?));
         let mut sum = 0;
         entries.iter().filter_map(|entry| share(entry)).find_map(|(variant, weight)| {
             sum += weight;
-            (place < sum).then_some(variant)
+            (position < sum).then_some(variant)
         })
     }
 
-    /// Of the flag's key and the targeting key.
+    /// The hash of flag key and targeting key, which is used if no bucketing value is given.
     fn hash_implicit(&self, root: &DataValue<'_>) -> Option<u32> {
         let targeting_key = member(root, TARGETING_KEY)?.as_str().filter(|key| !key.is_empty())?;
         let flag_key = member(member(root, "$flagd")?, "flagKey")?.as_str()?;
@@ -66,7 +66,7 @@ impl Fractional {
     }
 }
 
-/// Variant and weight of one entry; `None` where it is malformed.
+/// Variant and weight of one entry; `None` if it is malformed.
 fn share<'a>(entry: &DataValue<'a>) -> Option<(&'a DataValue<'a>, i64)> {
     let DataValue::Array(items) = entry else {
         return None;
@@ -75,7 +75,7 @@ fn share<'a>(entry: &DataValue<'a>) -> Option<(&'a DataValue<'a>, i64)> {
     let weight = match weight {
         None | Some(DataValue::Null) => 1,
         Some(DataValue::Number(NumberValue::Integer(weight))) => *weight,
-        #[expect(clippy::cast_possible_truncation, reason = "a cast saturates, and what is beyond the range is refused below")]
+        #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, and values out of range are refused below")]
         Some(DataValue::Number(NumberValue::Float(weight))) if weight.fract() == 0.0 => *weight as i64,
         Some(_) => return None,
     };
@@ -90,7 +90,7 @@ fn member<'v, 'a>(value: &'v DataValue<'a>, name: &str) -> Option<&'v DataValue<
     }
 }
 
-/// A scalar as an attribute; anything else as nothing.
+/// A scalar as an attribute; anything else as null.
 pub(super) fn attribute_of<'a>(value: &DataValue<'a>) -> Attribute<'a> {
     match value {
         DataValue::Bool(boolean) => Attribute::Boolean(*boolean),
@@ -101,23 +101,23 @@ pub(super) fn attribute_of<'a>(value: &DataValue<'a>) -> Attribute<'a> {
     }
 }
 
-/// `[version, operator, version]`; null where it cannot be told.
+/// `[version, operator, version]`; null if either is not a version.
 pub(super) struct SemVer;
 
 impl CustomOperator for SemVer {
     fn evaluate<'a>(&self, args: &[&'a DataValue<'a>], _: &mut EvalContext<'_, 'a>, arena: &'a Bump) -> Result<&'a DataValue<'a>> {
-        let answer = match args {
+        let holds = match args {
             [one, DataValue::String(operator), other] => {
                 with_text(attribute_of(one), |one| with_text(attribute_of(other), |other| compare(one, operator, other)))
             }
             _ => None,
         };
-        Ok(answer.flatten().flatten().map_or_else(|| arena.null(), |holds| arena.bool(holds)))
+        Ok(holds.flatten().flatten().map_or_else(|| arena.null(), |holds| arena.bool(holds)))
     }
 }
 
 fn compare(one: &str, operator: &str, other: &str) -> Option<bool> {
-    let (one, other) = (Borrowed::parse(one)?, Borrowed::parse(other)?.to_version()?);
+    let (one, other) = (VersionRef::parse(one)?, VersionRef::parse(other)?.to_version()?);
     let order = one.cmp(&other);
     Some(match operator {
         "=" => order == Ordering::Equal,
@@ -132,7 +132,7 @@ fn compare(one: &str, operator: &str, other: &str) -> Option<bool> {
     })
 }
 
-/// `[text, affix]`; null where one of them is no text.
+/// `[text, affix]`; null if one of them is not a text.
 pub(super) enum Affix {
     Start,
     End,

@@ -2,8 +2,8 @@
 
 use ripcord_proto::settings::Bucketing;
 
-use super::super::bucket::{Salt, hash_bytes, project};
 use super::*;
+use crate::engine::bucket::{Salt, hash_bytes, project};
 
 /// The hash of `salt + value`.
 fn hash_text(bucketing: Bucketing, salt: &str, value: &str) -> u32 {
@@ -100,7 +100,7 @@ fn what_cannot_be_bucketed_gets_the_default_and_no_later_rule() {
         Attribute::Text(""),
     ] {
         assert_eq!(answer(&compiled, "by", &Context::new("u").with("id", odd)), "none DEFAULT", "{odd:?}");
-        assert_eq!(compiled.resolve("by", &Context::new("u").with("id", odd), Unheard::FRESH).rule, None);
+        assert_eq!(compiled.evaluate("by", &Context::new("u").with("id", odd), SinceContact::FRESH).rule(), None);
     }
 }
 
@@ -108,7 +108,7 @@ fn what_cannot_be_bucketed_gets_the_default_and_no_later_rule() {
 fn numbers_and_booleans_are_bucketed_as_the_text_that_cat_makes_of_them() {
     let compiled = compiled(json!({"by": split_flag(Some("id"))}));
     let place = |attribute: Attribute<'_>| {
-        let explanation = compiled.explain("by", &Context::anonymous().with("id", attribute), Unheard::FRESH);
+        let explanation = compiled.explain("by", &Context::anonymous().with("id", attribute), SinceContact::FRESH);
         serde_json::to_value(explanation).unwrap()["steps"][2]["bucket"]["place"].clone()
     };
     let pairs = [
@@ -138,7 +138,7 @@ fn a_share_of_nothing_serves_nobody_and_a_salt_moves_everybody() {
         "none": split(json!("0%"), json!("100%"), json!("a")), "all": split(json!(1), json!(0), json!("a")),
         "half-a": split(json!("50%"), json!("50%"), json!("a")), "half-b": split(json!("50%"), json!("50%"), json!("b")),
     }));
-    let served = |key: &str, user: usize| compiled.boolean(key, &Context::new(&user.to_string()), Unheard::FRESH, false);
+    let served = |key: &str, user: usize| compiled.boolean(key, &Context::new(&user.to_string()), SinceContact::FRESH, false);
     let users = || 0..2000_usize;
     assert_eq!(users().filter(|user| served("none", *user)).count(), 0);
     assert_eq!(users().filter(|user| served("all", *user)).count(), 2000);

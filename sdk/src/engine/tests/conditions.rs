@@ -6,7 +6,7 @@ fn holds(condition: &Value, context: &Context<'_>) -> bool {
         json!({"f": flag(json!([{"when": condition, "serve": "on"}]))}),
         json!({"beta": {"attribute": "plan", "equals": "beta"}}),
     );
-    Compiled::new(&snapshot).boolean("f", context, Unheard::FRESH, false)
+    Compiled::new(&snapshot).boolean("f", context, SinceContact::FRESH, false)
 }
 
 /// Whether a test on the attribute `a` holds for a value.

@@ -92,11 +92,11 @@ fn any_kill() -> impl Strategy<Value = Kill> {
     (scope, 0..50_u64).prop_map(|((scope, flags), number)| kill(scope, &flags, number))
 }
 
-fn answers(compiled: &Compiled, contexts: &[serde_json::Map<String, Value>], unheard: Unheard) -> Vec<String> {
+fn answers(compiled: &Compiled, contexts: &[serde_json::Map<String, Value>], since_contact: SinceContact) -> Vec<String> {
     let each = |context: &serde_json::Map<String, Value>| {
         let context = Context::from_json(context);
         KEYS.iter()
-            .map(|key| format!("{key} {:?}", compiled.resolve(key, &context, unheard)))
+            .map(|key| format!("{key} {:?}", compiled.evaluate(key, &context, since_contact)))
             .collect::<Vec<_>>()
     };
     contexts.iter().flat_map(each).collect()
@@ -107,7 +107,7 @@ proptest! {
 
     #[test]
     fn what_a_delta_made_answers_as_what_was_compiled_afresh(
-        before in state(), after in state(), contexts in contexts(), segment in condition(), kills in prop::collection::vec(any_kill(), 0..3), overlay in prop::collection::vec(any_kill(), 0..2), unheard in 0..120_u32
+        before in state(), after in state(), contexts in contexts(), segment in condition(), kills in prop::collection::vec(any_kill(), 0..3), overlay in prop::collection::vec(any_kill(), 0..2), since_contact in 0..120_u32
     ) {
         let mut snapshot = snapshot(json!({}), json!({"s": {"attribute": "a", "exists": true}}));
         put(&mut snapshot, &before);
@@ -125,11 +125,11 @@ proptest! {
         changed.segments.insert(SegmentKey::new("s").unwrap());
         let updated = compiled.update(&snapshot, &changed);
         let fresh = Compiled::new(&snapshot).with_overlay(&overlay);
-        prop_assert_eq!(answers(&updated, &contexts, Unheard::seconds(unheard)), answers(&fresh, &contexts, Unheard::seconds(unheard)));
+        prop_assert_eq!(answers(&updated, &contexts, SinceContact::seconds(since_contact)), answers(&fresh, &contexts, SinceContact::seconds(since_contact)));
     }
 
     #[test]
-    fn a_kill_wins_over_everything(state in state(), contexts in contexts(), unheard in any::<u32>(), provisional in any::<bool>()) {
+    fn a_kill_wins_over_everything(state in state(), contexts in contexts(), since_contact in any::<u32>(), provisional in any::<bool>()) {
         let mut snapshot = snapshot(json!({}), json!({"s": {"attribute": "a", "exists": true}}));
         put(&mut snapshot, &state);
         let all = kill(json!({"all": true}), &[], 1);
@@ -142,8 +142,8 @@ proptest! {
         for context in &contexts {
             let context = Context::from_json(context);
             for key in KEYS.iter().zip(&state).filter_map(|(key, flag)| flag.as_ref().map(|_| key)) {
-                let detail = compiled.resolve(key, &context, Unheard::seconds(unheard));
-                prop_assert_eq!((detail.reason, detail.variant.map(ripcord_proto::VariantName::as_str)), (Reason::Killed, Some("off")));
+                let evaluation = compiled.evaluate(key, &context, SinceContact::seconds(since_contact));
+                prop_assert_eq!((evaluation.reason(), evaluation.variant().map(ripcord_proto::VariantName::as_str)), (Reason::Killed, Some("off")));
             }
         }
     }
@@ -161,28 +161,28 @@ proptest! {
         for user in 0..200 {
             let user = format!("user-{user}");
             let context = Context::new(&user);
-            let had = compiled.boolean("low", &context, Unheard::FRESH, false);
-            let has = compiled.boolean("high", &context, Unheard::FRESH, false);
+            let had = compiled.boolean("low", &context, SinceContact::FRESH, false);
+            let has = compiled.boolean("high", &context, SinceContact::FRESH, false);
             prop_assert!(!had || has, "{} lost it between {} and {}", user, share(low), share(high));
         }
     }
 
     #[test]
-    fn an_explanation_agrees_with_the_answer(state in state(), contexts in contexts(), unheard in 0..120_u32) {
+    fn an_explanation_agrees_with_the_answer(state in state(), contexts in contexts(), since_contact in 0..120_u32) {
         let mut snapshot = snapshot(json!({}), json!({"s": {"attribute": "a", "exists": true}}));
         put(&mut snapshot, &state);
         let compiled = Compiled::new(&snapshot);
         for context in &contexts {
             let context = Context::from_json(context);
             for key in KEYS {
-                let detail = compiled.resolve(key, &context, Unheard::seconds(unheard));
-                let explanation = compiled.explain(key, &context, Unheard::seconds(unheard));
-                prop_assert_eq!((explanation.reason, explanation.variant.as_ref()), (detail.reason, detail.variant));
+                let evaluation = compiled.evaluate(key, &context, SinceContact::seconds(since_contact));
+                let explanation = compiled.explain(key, &context, SinceContact::seconds(since_contact));
+                prop_assert_eq!((explanation.reason, explanation.variant.as_ref()), (evaluation.reason(), evaluation.variant()));
                 let decided = explanation.steps.iter().find_map(|step| match step {
-                    Step::Rule { index, matches: Some(true), .. } => Some(*index),
+                    ExplanationStep::Rule { index, matches: Some(true), .. } => Some(*index),
                     _ => None,
                 });
-                prop_assert!(detail.rule.is_none() || decided == detail.rule.map(|rule| rule.index), "{:?}", explanation);
+                prop_assert!(evaluation.rule().is_none() || decided == evaluation.rule().map(|rule| rule.index), "{:?}", explanation);
             }
         }
     }

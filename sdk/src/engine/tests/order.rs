@@ -28,12 +28,12 @@ fn the_order_is_the_documented_one() {
     assert_eq!(answer(&compiled, "requiring", &context), "on TARGETING_MATCH");
     assert_eq!(answer(&compiled, "plain", &context), "on STATIC");
     assert_eq!(answer(&compiled, "unset", &context), "- DEFAULT");
-    let unheard = |key: &str, seconds| compiled.resolve(key, &context, Unheard::seconds(seconds)).reason;
-    assert_eq!(unheard("leased", 299), Reason::TargetingMatch);
-    assert_eq!(unheard("leased", 300), Reason::LeaseExpired);
-    assert_eq!(unheard("disabled", 300), Reason::LeaseExpired, "a lease comes before disabled");
-    assert_eq!(unheard("requiring", 300), Reason::Prerequisite, "a required flag has run out too");
-    assert_eq!(unheard("plain", u32::MAX), Reason::Static);
+    let reason = |key: &str, seconds| compiled.evaluate(key, &context, SinceContact::seconds(seconds)).reason();
+    assert_eq!(reason("leased", 299), Reason::TargetingMatch);
+    assert_eq!(reason("leased", 300), Reason::LeaseExpired);
+    assert_eq!(reason("disabled", 300), Reason::LeaseExpired, "a lease comes before disabled");
+    assert_eq!(reason("requiring", 300), Reason::Prerequisite, "a required flag has run out too");
+    assert_eq!(reason("plain", u32::MAX), Reason::Static);
 
     put_kill(&mut snapshot, kill(json!({"all": true}), &[], 1));
     let killed = compiled.update(&snapshot, &Touched::default());
@@ -46,9 +46,9 @@ fn the_order_is_the_documented_one() {
     ] {
         assert_eq!(answer(&killed, key, &context), expected, "{key}");
     }
-    let detail = killed.resolve("leased", &context, Unheard::FOREVER);
+    let evaluation = killed.evaluate("leased", &context, SinceContact::FOREVER);
     assert_eq!(
-        (detail.reason, detail.kill.cloned()),
+        (evaluation.reason(), evaluation.kill().cloned()),
         (Reason::Killed, Some(KillId::from_parts(1, 0))),
         "a kill comes before a lease, and is named"
     );
@@ -63,24 +63,24 @@ fn a_type_that_was_not_asked_for_gives_the_callers_default() {
         "object": {"variants": {"a": {"n": 1}}, "default": "a", "safe": "a"},
     }));
     let context = Context::anonymous();
-    assert!(compiled.boolean("bool", &context, Unheard::FRESH, false));
-    assert_eq!(compiled.string("text", &context, Unheard::FRESH, "d"), "x");
-    assert!((compiled.number("number", &context, Unheard::FRESH, 0.0) - 10.0).abs() < f64::EPSILON);
+    assert!(compiled.boolean("bool", &context, SinceContact::FRESH, false));
+    assert_eq!(compiled.string("text", &context, SinceContact::FRESH, "d"), "x");
+    assert!((compiled.number("number", &context, SinceContact::FRESH, 0.0) - 10.0).abs() < f64::EPSILON);
     assert_eq!(
-        serde_json::to_string(compiled.resolve("number", &context, Unheard::FRESH).value.unwrap()).unwrap(),
+        serde_json::to_string(compiled.evaluate("number", &context, SinceContact::FRESH).value().unwrap()).unwrap(),
         "10.0",
         "the spelling is kept"
     );
-    assert_eq!(compiled.object("object", &context, Unheard::FRESH).unwrap()["n"], 1);
-    assert_eq!(compiled.string("bool", &context, Unheard::FRESH, "d"), "d");
-    assert!(compiled.boolean("text", &context, Unheard::FRESH, true));
-    assert_eq!(compiled.evaluate("bool", &context, Unheard::FRESH).number(), Err(TypeMismatch));
+    assert_eq!(compiled.object("object", &context, SinceContact::FRESH).unwrap()["n"], 1);
+    assert_eq!(compiled.string("bool", &context, SinceContact::FRESH, "d"), "d");
+    assert!(compiled.boolean("text", &context, SinceContact::FRESH, true));
+    assert_eq!(compiled.evaluate("bool", &context, SinceContact::FRESH).number(), Err(TypeMismatch));
     assert_eq!(
-        compiled.evaluate("bool", &context, Unheard::FRESH).mismatch().reason.error_code(),
+        compiled.evaluate("bool", &context, SinceContact::FRESH).mismatched().reason().error_code(),
         Some(ErrorCode::TypeMismatch)
     );
-    assert_eq!(compiled.evaluate("text", &context, Unheard::FRESH).boolean(), Err(TypeMismatch));
-    assert_eq!(compiled.evaluate("nowhere", &context, Unheard::FRESH).boolean(), Ok(None));
+    assert_eq!(compiled.evaluate("text", &context, SinceContact::FRESH).boolean(), Err(TypeMismatch));
+    assert_eq!(compiled.evaluate("nowhere", &context, SinceContact::FRESH).boolean(), Ok(None));
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn an_entry_that_cannot_be_compiled_degrades_itself_alone() {
         assert_eq!(answer(&compiled, key, &context), "- ERROR PARSE_ERROR", "{key}");
     }
     assert_eq!(answer(&compiled, "plain", &context), "on STATIC");
-    let problems: Vec<String> = compiled.problems().iter().map(|problem| format!("{} {}", problem.kind, problem.key)).collect();
+    let problems: Vec<String> = compiled.issues().iter().map(|problem| format!("{} {}", problem.kind, problem.key)).collect();
     assert_eq!(problems, ["flag newer", "flag unknown-operator"]);
 
     put_kill(&mut snapshot, kill(json!({"all": true}), &[], 1));
@@ -171,7 +171,7 @@ fn a_flag_keeps_its_counters_while_its_variants_stay() {
     bases.sort_unstable();
     assert_eq!(bases, (0..compiled.counters()).collect::<Vec<_>>(), "they are dense");
     let context = Context::new("u");
-    let evaluation = compiled.evaluate("disabled", &context, Unheard::FRESH);
+    let evaluation = compiled.evaluate("disabled", &context, SinceContact::FRESH);
     assert_eq!(
         evaluation.counter(),
         Some(compiled.flag("disabled").unwrap().counter_base() + 2),
@@ -206,7 +206,7 @@ fn an_explanation_tells_what_each_condition_saw() {
     ]));
     explained["lease"] = json!({"seconds": 300});
     let snapshot = snapshot(json!({"checkout": explained}), json!({"beta": {"attribute": "plan", "equals": "beta"}}));
-    let explanation = Compiled::new(&snapshot).explain("checkout", &Context::new("user-42").with("email", "ada@other.org"), Unheard::FRESH);
+    let explanation = Compiled::new(&snapshot).explain("checkout", &Context::new("user-42").with("email", "ada@other.org"), SinceContact::FRESH);
     assert_eq!(
         serde_json::to_value(&explanation).unwrap(),
         json!({

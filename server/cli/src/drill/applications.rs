@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::scenario::{DrillFault, Scenario};
-use ripcord_sdk::{Client, Counting};
+use ripcord_sdk::{Client, Reporting};
 use serde_json::Value;
 
 use self::straggler::Straggler;
@@ -85,7 +85,7 @@ impl Applications {
             let client = Client::builder(&address, key)
                 .environment(environment.as_str())
                 .instance(&format!("drill-app-{}", index + 1))
-                .counting(Counting::Every(OUTCOMES))
+                .reporting(Reporting::Every(OUTCOMES))
                 .start();
             applications.clients.push(client.map_err(|error| unconnected(index, &error))?);
         }

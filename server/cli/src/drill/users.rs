@@ -3,7 +3,7 @@
 use ripcord_proto::value::ValueType;
 use ripcord_proto::{FlagKey, Snapshot};
 use ripcord_sdk::engine::Reason;
-use ripcord_sdk::{Answer, Client, Context, Outcome, View};
+use ripcord_sdk::{Client, Context, Detail, Outcome, View};
 use serde_json::{Map, Value};
 
 /// How many users there are.
@@ -82,13 +82,13 @@ impl Feature {
 #[derive(Debug, Clone)]
 pub(super) enum Seen {
     /// A boolean.
-    Boolean(Answer<bool>),
+    Boolean(Detail<bool>),
     /// Text.
-    Text(Answer<String>),
+    Text(Detail<String>),
     /// A number.
-    Number(Answer<f64>),
+    Number(Detail<f64>),
     /// An object.
-    Object(Answer<Map<String, Value>>),
+    Object(Detail<Map<String, Value>>),
 }
 
 impl Seen {

@@ -11,7 +11,7 @@ use crate::api::services::AppState;
 use crate::api::write::PreparedWrite;
 use crate::audit;
 use crate::commit::state::EnvironmentState;
-use crate::file_set::Kept;
+use crate::file_set::KeptDifference;
 use crate::http::ApiError;
 use crate::store::LogName;
 
@@ -19,11 +19,11 @@ use crate::store::LogName;
 const LOOKED_UP: usize = 100;
 
 /// What is kept, as it is told.
-pub(super) async fn told(kept: Vec<Kept>, prepared: &PreparedWrite<Read>, state: &EnvironmentState, app: &AppState) -> Result<Vec<Told>, ApiError> {
+pub(super) async fn told(kept: Vec<KeptDifference>, prepared: &PreparedWrite<Read>, state: &EnvironmentState, app: &AppState) -> Result<Vec<Told>, ApiError> {
     let log = LogName::Environment(prepared.environment().clone());
     let mut authors: BTreeMap<Position, Option<ChangedBy>> = BTreeMap::new();
     let mut told = Vec::with_capacity(kept.len());
-    for Kept { difference, changed, rollout } in kept {
+    for KeptDifference { difference, changed, rollout } in kept {
         let mut last_change = None;
         if let Some(position) = changed {
             if !authors.contains_key(&position) && authors.len() < LOOKED_UP {

@@ -16,7 +16,7 @@ use crate::api::write::{Write, WriteRequest, reply};
 use crate::commit::{Answer, Applied};
 use crate::http::query::{Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
-use crate::rollback::acts::{self, Pace, WrongState};
+use crate::rollback::actions::{self, ResumePace, WrongRollbackState};
 use crate::rollback::{self, review};
 
 /// Leaves a staged rollback where it is.
@@ -34,7 +34,7 @@ pub(in crate::api) async fn stop(
     let body = Body::<Option<ReasonRequest>>::optional(&request, payload).await?;
     let reason = body.value.map(|body| body.reason);
     let environment = write.permit.environment().clone();
-    amend(&app, write, id, (reason, &body.digest), |rollback| acts::stopped(rollback, &environment)).await
+    amend(&app, write, id, (reason, &body.digest), |rollback| actions::stopped(rollback, &environment)).await
 }
 
 /// Lets a staged rollback that was stopped go on, or makes all that is left of one at once; asks the checks of one that failed
@@ -52,10 +52,10 @@ pub(in crate::api) async fn resume(
 ) -> Result<ApiResponse, ApiError> {
     let body = Body::<Option<ResumeRequest>>::optional(&request, payload).await?;
     let ResumeRequest { now, reason } = body.value.unwrap_or_default();
-    let pace = if now { Pace::Now } else { Pace::Steps };
+    let pace = if now { ResumePace::Now } else { ResumePace::Steps };
     let (environment, at) = (write.permit.environment().clone(), app.now());
     amend(&app, write, id, (reason, &body.digest), |rollback| {
-        acts::resumed(rollback, pace, at, &environment)
+        actions::resumed(rollback, pace, at, &environment)
     })
     .await
 }
@@ -84,7 +84,7 @@ async fn amend(
     write: Write<RollBack>,
     PathKey(id): PathKey<RollbackId>,
     (reason, body): (Option<String>, &Digest),
-    change: impl Fn(&Rollback) -> Result<Rollback, WrongState>,
+    change: impl Fn(&Rollback) -> Result<Rollback, WrongRollbackState>,
 ) -> Result<ApiResponse, ApiError> {
     let (wait, environment) = (write.wait(), write.permit.environment().clone());
     let prepared = write.prepare(WriteRequest::default().because(reason), body, recorded);

@@ -16,7 +16,7 @@ use crate::api::write::{REPLAYED, Write, WriteRequest};
 use crate::commit::{Answer, Applied, Operation};
 use crate::http::query::{Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
-use crate::rollback::{self, Done, Order, Users};
+use crate::rollback::{self, CommittedRollback, RollbackSpec, SampleUsers};
 
 /// Puts the flags of a scope back to a known state, in one commit whatever its size. It waits for nobody, unless the policy asks
 /// for a second person; a review falls due.
@@ -52,7 +52,7 @@ pub(in crate::api) async fn create(write: Write<RollBack>, body: Body<RollbackRe
 }
 
 /// The answer to a rollback that was committed: what became of it within `wait`, or how it stands.
-pub(super) async fn answered(app: &AppState, environment: &EnvironmentKey, done: Done, wait: Option<Wait>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn answered(app: &AppState, environment: &EnvironmentKey, done: CommittedRollback, wait: Option<Wait>) -> Result<ApiResponse, ApiError> {
     let mut rollback = done.rollback;
     tracing::Span::current().record("revision", rollback.revision.0);
     if let Some(Wait(patience)) = wait {
@@ -78,19 +78,19 @@ pub(in crate::api) async fn plan(write: Write<Read>, body: Body<PlanRequest>, ap
         population,
     } = body.value;
     let order = order(&request, app.now())?;
-    let population = population.and_then(|count| usize::try_from(count).ok()).map(Users::Synthetic);
-    let users = sample.map(Users::Sample).or(population).unwrap_or_default();
+    let population = population.and_then(|count| usize::try_from(count).ok()).map(SampleUsers::Synthetic);
+    let users = sample.map(SampleUsers::Sample).or(population).unwrap_or_default();
     let plan = app.plan_rollback(&write.permit, &order, users).await?;
     Ok(ApiResponse::ok(&plan)?.stale(app.stale()))
 }
 
-fn order(request: &RollbackRequest, now: Timestamp) -> Result<Order, ApiError> {
+fn order(request: &RollbackRequest, now: Timestamp) -> Result<RollbackSpec, ApiError> {
     match request.detected_at {
         Some(detected) if detected > now => {
             let problem = format!("lies ahead: it is {now} here; say when the trouble was noticed");
             Err(ApiError::invalid(Faults::one("detected_at", problem)))
         }
-        Some(_) | None => Ok(Order::of(request)),
+        Some(_) | None => Ok(RollbackSpec::of(request)),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::api::services::AppState;
 use crate::api::write::{Write, WriteRequest};
 use crate::http::query::{Reason, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
-use crate::rollback::{Order, Users};
+use crate::rollback::{RollbackSpec, SampleUsers};
 
 /// Rolls forward again: what a rollback put back is as it was before it. It is a rollback of its own, under the same guards, and
 /// marks the first one as undone.
@@ -64,15 +64,15 @@ pub(in crate::api) async fn plan(
     let PathKey(id) = id;
     let body = Body::<Option<UndoRequest>>::optional(&request, payload).await?;
     let order = order(&id, body.value.unwrap_or_default());
-    let plan = app.plan_rollback(&write.permit, &order, Users::default()).await?;
+    let plan = app.plan_rollback(&write.permit, &order, SampleUsers::default()).await?;
     Ok(ApiResponse::ok(&plan)?.stale(app.stale()))
 }
 
-fn order(id: &RollbackId, asked: UndoRequest) -> Order {
-    Order {
+fn order(id: &RollbackId, asked: UndoRequest) -> RollbackSpec {
+    RollbackSpec {
         latitude: asked.latitude,
         acknowledged: asked.acknowledge_one_way,
         reason: asked.reason,
-        ..Order::undoing(id.clone())
+        ..RollbackSpec::undoing(id.clone())
     }
 }

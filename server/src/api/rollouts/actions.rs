@@ -14,7 +14,7 @@ use crate::api::services::AppState;
 use crate::api::write::{Write, WriteRequest, reply};
 use crate::http::query::{Reason, Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
-use crate::rollout::acts::{self, Act};
+use crate::rollout::actions::{self, RolloutAction};
 
 /// Holds a rollout where it is.
 #[utoipa::path(post, path = "/v1/environments/{env}/rollouts/{key}/pause", tag = "rollouts",
@@ -28,7 +28,7 @@ pub(in crate::api) async fn pause(
     payload: web::Payload,
     app: web::Data<AppState>,
 ) -> Result<ApiResponse, ApiError> {
-    act(&app, write, id, Act::Pause, (&request, payload)).await
+    act(&app, write, id, RolloutAction::Pause, (&request, payload)).await
 }
 
 /// Lets a rollout go on from where it was held.
@@ -43,7 +43,7 @@ pub(in crate::api) async fn resume(
     payload: web::Payload,
     app: web::Data<AppState>,
 ) -> Result<ApiResponse, ApiError> {
-    act(&app, write, id, Act::Resume, (&request, payload)).await
+    act(&app, write, id, RolloutAction::Resume, (&request, payload)).await
 }
 
 /// Begins the next step now: the hold, the window and gates that cannot be told are passed over; approvals and gates that fail are not.
@@ -58,7 +58,7 @@ pub(in crate::api) async fn advance(
     payload: web::Payload,
     app: web::Data<AppState>,
 ) -> Result<ApiResponse, ApiError> {
-    act(&app, write, id, Act::Advance, (&request, payload)).await
+    act(&app, write, id, RolloutAction::Advance, (&request, payload)).await
 }
 
 /// Ends a rollout; exposure stays as it is. The other rollouts of its release end with it.
@@ -73,7 +73,7 @@ pub(in crate::api) async fn abort(
     payload: web::Payload,
     app: web::Data<AppState>,
 ) -> Result<ApiResponse, ApiError> {
-    act(&app, write, id, Act::Abort, (&request, payload)).await
+    act(&app, write, id, RolloutAction::Abort, (&request, payload)).await
 }
 
 /// Ends a rollout and puts back what it moved, and only that. The other rollouts of its release go back with it.
@@ -88,7 +88,7 @@ pub(in crate::api) async fn rollback(
     payload: web::Payload,
     app: web::Data<AppState>,
 ) -> Result<ApiResponse, ApiError> {
-    act(&app, write, id, Act::Rollback, (&request, payload)).await
+    act(&app, write, id, RolloutAction::Rollback, (&request, payload)).await
 }
 
 /// Approves the next step that asks for it.
@@ -103,14 +103,14 @@ pub(in crate::api) async fn approve(
     payload: web::Payload,
     app: web::Data<AppState>,
 ) -> Result<ApiResponse, ApiError> {
-    act(&app, write, id, Act::Approve, (&request, payload)).await
+    act(&app, write, id, RolloutAction::Approve, (&request, payload)).await
 }
 
 async fn act<A: Allows>(
     app: &AppState,
     write: Write<A>,
     PathKey(id): PathKey<RolloutId>,
-    act: Act,
+    act: RolloutAction,
     (request, payload): (&HttpRequest, web::Payload),
 ) -> Result<ApiResponse, ApiError> {
     let body = Body::<Option<ReasonRequest>>::optional(request, payload).await?;
@@ -121,7 +121,7 @@ async fn act<A: Allows>(
         reason: reason.clone(),
     };
     let (wait, environment) = (write.wait(), write.permit.environment().clone());
-    let asked = WriteRequest::one(acts::ask(id.clone(), act, word)).because(reason);
+    let asked = WriteRequest::one(actions::ask(id.clone(), act, word)).because(reason);
     let prepared = write.prepare(asked, &body.digest, |made| recorded(made, StatusCode::OK));
     let committed = app.submit(prepared).await?;
     match wait {

@@ -22,16 +22,16 @@ use crate::api::{Api, Services};
 use crate::check::Checks;
 use crate::clock::SystemClock;
 use crate::commit::{Answer, Author, ResponseBuilder};
-use crate::driver::{Alone, Drivers};
 use crate::environment::{EnvironmentDeps, Environments, Orphans};
 use crate::fleet::{Fleet, FleetSettings, NoPeers};
 use crate::http::{error, request_tracing};
 use crate::kill::Kills;
+use crate::leader::{LeaderLease, SingleNode};
 use crate::outcome::reports::LocalReports;
 use crate::outcome::{NoPeerOutcomes, Outcomes};
 use crate::peer::Peers;
 use crate::ping::Pings;
-use crate::rollback::progress::Progress;
+use crate::rollback::controller::RollbackController;
 use crate::rollout::Rollouts;
 use crate::secret::Secret;
 use crate::snapshot::board::Board;
@@ -151,9 +151,9 @@ impl Node {
         let kills = Kills::start(environments.clone(), Journal::in_memory(), peers.clone(), "a".to_owned());
         let access = Access::new(environments.clone(), Some(&Secret::new(ADMIN)), "a".to_owned(), RateLimits::new(limits));
         let fleet = Fleet::new(&board, FleetSettings::new("a"), Arc::new(NoPeers));
-        let drivers = Drivers::new(environments.clone(), Arc::new(Alone), "a", "id-a");
+        let drivers = LeaderLease::new(environments.clone(), Arc::new(SingleNode), "a", "id-a");
         let outcomes = Outcomes::new(jiff::Timestamp::now());
-        let progress = Progress {
+        let progress = RollbackController {
             environments: environments.clone(),
             fleet: fleet.clone(),
             outcomes: outcomes.clone(),
@@ -166,7 +166,7 @@ impl Node {
         let reports = Arc::new(LocalReports::new(outcomes.clone(), "id-a"));
         let rollouts = Rollouts::start(environments.clone(), drivers.clone(), kills.clone(), checks.clone(), reports);
         let parts = Services {
-            triggers: Triggers::start(environments.clone(), kills.clone(), checks.clone(), rollouts.alarms(), "a"),
+            triggers: Triggers::start(environments.clone(), kills.clone(), checks.clone(), rollouts.gate_events(), "a"),
             rollouts,
             checks,
             pings: Pings::new(environments.clone(), fleet.clone(), drivers.clone()),

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use ripcord_proto::references::{self, Touched};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Position, Segment, SegmentKey, Snapshot};
-use ripcord_sdk::engine::{Compiled, Context, Unheard};
+use ripcord_sdk::engine::{Compiled, Context, SinceContact};
 use serde_json::{Value, json};
 
 use super::exposure::{ExposureChange, raised};
@@ -185,10 +185,10 @@ fn users() -> Vec<serde_json::Map<String, Value>> {
 /// What each user is served of a flag that is not its safe variant, by both definitions.
 fn exposed(compiled: &Compiled, key: &str, safe: &[Option<String>], users: &[serde_json::Map<String, Value>]) -> Vec<Option<(String, String)>> {
     let one = |user: &serde_json::Map<String, Value>| {
-        let detail = compiled.resolve(key, &Context::from_json(user), Unheard::FRESH);
-        let variant = detail.variant.map(ToString::to_string)?;
+        let detail = compiled.evaluate(key, &Context::from_json(user), SinceContact::FRESH);
+        let variant = detail.variant().map(ToString::to_string)?;
         let is_safe = safe.iter().all(|safe| safe.as_deref() == Some(variant.as_str()));
-        (!is_safe).then(|| (variant, format!("{:?}", detail.value)))
+        (!is_safe).then(|| (variant, format!("{:?}", detail.value())))
     };
     users.iter().map(one).collect()
 }

@@ -16,7 +16,7 @@ use ripcord_proto::references::Touched;
 use ripcord_proto::rollback::{Ladder, Latitude, Phases, Review, Rollback, RollbackId, RollbackState, Scope, ServedBad, Target};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Epoch, Flag, FlagKey, Position, Revision, Segment, SegmentKey, Snapshot, VariantName};
-use ripcord_sdk::engine::{Compiled, Context, Reason, Unheard};
+use ripcord_sdk::engine::{Compiled, Context, Reason, SinceContact};
 use serde_json::{Map, Value, json};
 
 use super::{Reversal, ReversalDecision, ReversalScope};
@@ -135,8 +135,8 @@ pub(super) type Served = (Option<VariantName>, Option<ripcord_proto::value::Valu
 
 pub(super) fn served(compiled: &Compiled, flag: &str, user: &Map<String, Value>) -> Served {
     let context = Context::from_json(user);
-    let detail = compiled.resolve(flag, &context, Unheard::FRESH);
-    (detail.variant.cloned(), detail.value.cloned(), detail.reason)
+    let detail = compiled.evaluate(flag, &context, SinceContact::FRESH);
+    (detail.variant().cloned(), detail.value().cloned(), detail.reason())
 }
 
 /// Users of all kinds, those without a name among them.

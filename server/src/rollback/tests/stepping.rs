@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use ripcord_proto::rollback::RollbackState;
 
 use super::{World, production};
-use crate::rollback::acts::{self, Pace};
+use crate::rollback::actions::{self, ResumePace};
 
 /// A ladder of which the first step has been made: `checkout` and `search` are on for everybody, and go down by 50, 25 and 5.
 async fn ladder(world: &World) -> ripcord_proto::RollbackId {
@@ -18,10 +18,10 @@ async fn ladder(world: &World) -> ripcord_proto::RollbackId {
 async fn act(
     world: &World,
     id: &ripcord_proto::RollbackId,
-    change: impl Fn(&ripcord_proto::rollback::Rollback) -> Result<ripcord_proto::rollback::Rollback, acts::WrongState>,
-) -> Result<(), acts::ActError> {
+    change: impl Fn(&ripcord_proto::rollback::Rollback) -> Result<ripcord_proto::rollback::Rollback, actions::WrongRollbackState>,
+) -> Result<(), actions::ActionError> {
     let draft = crate::commit::Draft::new(production(), super::author(), Vec::new());
-    acts::amend(&world.environments, &draft, id, change).await.map(drop)
+    actions::amend(&world.environments, &draft, id, change).await.map(drop)
 }
 
 #[tokio::test(start_paused = true)]
@@ -47,19 +47,23 @@ async fn a_ladder_stops_where_it_is_told_to_and_goes_on_when_it_is_told_to() {
     world.drive_alone();
     let id = ladder(&world).await;
     world.until_it(&id, |rollback| rollback.ladder.as_ref().unwrap().done == 2).await;
-    act(&world, &id, |rollback| acts::stopped(rollback, &production())).await.unwrap();
+    act(&world, &id, |rollback| actions::stopped(rollback, &production())).await.unwrap();
     tokio::time::sleep(Duration::from_mins(30)).await;
     assert_eq!((world.rollback(&id).state, world.percent("checkout")), (RollbackState::Stopped, 25));
-    assert!(act(&world, &id, |rollback| acts::stopped(rollback, &production())).await.is_err());
+    assert!(act(&world, &id, |rollback| actions::stopped(rollback, &production())).await.is_err());
 
-    act(&world, &id, |rollback| acts::resumed(rollback, Pace::Steps, world.clock.now(), &production()))
-        .await
-        .unwrap();
+    act(&world, &id, |rollback| {
+        actions::resumed(rollback, ResumePace::Steps, world.clock.now(), &production())
+    })
+    .await
+    .unwrap();
     world.until_it(&id, |rollback| rollback.ladder.as_ref().unwrap().done == 3).await;
     assert_eq!(world.percent("checkout"), 5);
-    act(&world, &id, |rollback| acts::resumed(rollback, Pace::Now, world.clock.now(), &production()))
-        .await
-        .unwrap();
+    act(&world, &id, |rollback| {
+        actions::resumed(rollback, ResumePace::Now, world.clock.now(), &production())
+    })
+    .await
+    .unwrap();
     let began = world.clock.now();
     world.until(&id, RollbackState::Confirmed).await;
     assert!(world.clock.now().duration_since(began) < SignedDuration::from_secs(2));
@@ -73,9 +77,11 @@ async fn a_ladder_that_is_hurried_makes_all_that_is_left_in_one_commit() {
     let id = ladder(&world).await;
     world.until_it(&id, |rollback| rollback.confirmation.is_some()).await;
     let before = world.rollback(&id).revision;
-    act(&world, &id, |rollback| acts::resumed(rollback, Pace::Now, world.clock.now(), &production()))
-        .await
-        .unwrap();
+    act(&world, &id, |rollback| {
+        actions::resumed(rollback, ResumePace::Now, world.clock.now(), &production())
+    })
+    .await
+    .unwrap();
     let confirmed = world.until(&id, RollbackState::Confirmed).await;
     assert_eq!(confirmed.revision, before.next());
     assert_eq!(world.percent("search"), 0);

@@ -4,7 +4,7 @@ use ripcord_proto::{RolloutId, rollout::Approval};
 use serde_json::json;
 
 use super::*;
-use crate::rollout::acts;
+use crate::rollout::actions;
 
 fn now() -> Timestamp {
     "2026-11-25T12:00:00Z".parse().unwrap()
@@ -27,7 +27,7 @@ fn rollout(step: u32) -> Rollout {
             {"name": "soft", "probe": {"url": "http://h/"}, "on_fail": "hold"},
         ],
     }));
-    let begun = acts::begun(plan.unwrap(), RolloutId::from_parts(1, 1), word()).unwrap();
+    let begun = actions::begun(plan.unwrap(), RolloutId::from_parts(1, 1), word()).unwrap();
     Rollout {
         step,
         state: RolloutState::Holding,
@@ -48,25 +48,25 @@ fn reading(name: &str, verdict: Verdict) -> GateReading {
 }
 
 /// What comes next when it has been held so many seconds and its gates said this, at that second.
-fn after(rollout: &Rollout, seconds: u64, verdicts: [Verdict; 2], read_at: u64) -> Next {
+fn after(rollout: &Rollout, seconds: u64, verdicts: [Verdict; 2], read_at: u64) -> RolloutDecision {
     let readings = [reading("hard", verdicts[0]), reading("soft", verdicts[1])];
-    let gates = rollout.plan.gates.iter().zip(&readings).map(|(gate, reading)| Heard {
+    let gates = rollout.plan.gates.iter().zip(&readings).map(|(gate, reading)| GateStatus {
         gate,
         reading: Some(reading),
         read_at: Span::from_millis(read_at * 1_000),
     });
-    next(&View {
+    next(&DecisionInput {
         rollout,
         now: now(),
         held: Span::from_millis(seconds * 1_000),
         gates: gates.collect(),
-        opening: Opening::Open,
+        opening: WindowStatus::Open,
         door: None,
     })
 }
 
-fn state(next: &Next) -> (RolloutState, Option<WaitsFor>) {
-    let Next::Stand(standing) = next else { panic!("{next:?}") };
+fn state(next: &RolloutDecision) -> (RolloutState, Option<WaitsFor>) {
+    let RolloutDecision::Stay(standing) = next else { panic!("{next:?}") };
     (standing.state, standing.waits_for)
 }
 
@@ -83,9 +83,9 @@ fn a_step_is_held_then_read_once_more_and_then_the_next_asks_for_its_approval() 
     );
     assert_eq!(state(&after(&rollout, 60, FINE, 60)), (RolloutState::Waiting, Some(WaitsFor::Approval)));
     rollout.approvals.push(Approval { step: 2, word: word() });
-    assert_eq!(after(&rollout, 60, FINE, 60), Next::Enter);
+    assert_eq!(after(&rollout, 60, FINE, 60), RolloutDecision::EnterStep);
     rollout.step = 2;
-    assert_eq!(after(&rollout, 60, FINE, 60), Next::Complete);
+    assert_eq!(after(&rollout, 60, FINE, 60), RolloutDecision::Complete);
 }
 
 #[test]
@@ -93,10 +93,10 @@ fn what_takes_back_goes_before_what_holds_and_does_so_at_any_time() {
     let rollout = rollout(1);
     let taken = after(&rollout, 1, [Verdict::Fail, Verdict::Fail], 1);
     assert!(
-        matches!(&taken, Next::TakeBack(reason) if reason.contains("gate hard failed at step 1 of 2 (10%)")),
+        matches!(&taken, RolloutDecision::TakeBack(reason) if reason.contains("gate hard failed at step 1 of 2 (10%)")),
         "{taken:?}"
     );
-    assert!(matches!(after(&rollout, 1, [Verdict::Pass, Verdict::Fail], 1), Next::Pause(_)));
+    assert!(matches!(after(&rollout, 1, [Verdict::Pass, Verdict::Fail], 1), RolloutDecision::Pause(_)));
     let paused = Rollout {
         state: RolloutState::Paused,
         ..rollout
@@ -107,7 +107,7 @@ fn what_takes_back_goes_before_what_holds_and_does_so_at_any_time() {
         "held is held"
     );
     assert!(
-        matches!(after(&paused, 1, [Verdict::Fail, Verdict::Pass], 1), Next::TakeBack(_)),
+        matches!(after(&paused, 1, [Verdict::Fail, Verdict::Pass], 1), RolloutDecision::TakeBack(_)),
         "users are still exposed"
     );
 }
@@ -124,7 +124,7 @@ fn silence_never_passes() {
         (RolloutState::Waiting, Some(WaitsFor::Samples))
     );
     assert!(
-        matches!(after(&rollout, 660, [Verdict::Samples, Verdict::Pass], 660), Next::TakeBack(_)),
+        matches!(after(&rollout, 660, [Verdict::Samples, Verdict::Pass], 660), RolloutDecision::TakeBack(_)),
         "ten minutes after the hold"
     );
 }
@@ -137,7 +137,7 @@ fn a_person_goes_past_what_a_machine_cannot_tell_but_not_past_an_approval_or_a_f
         state(&after(&rollout, 1, [Verdict::Samples, Verdict::Unknown], 1)),
         (RolloutState::Waiting, Some(WaitsFor::Approval))
     );
-    assert!(matches!(after(&rollout, 1, [Verdict::Fail, Verdict::Pass], 1), Next::TakeBack(_)));
+    assert!(matches!(after(&rollout, 1, [Verdict::Fail, Verdict::Pass], 1), RolloutDecision::TakeBack(_)));
     rollout.approvals.push(Approval { step: 2, word: word() });
-    assert_eq!(after(&rollout, 1, [Verdict::Samples, Verdict::Unknown], 1), Next::Enter);
+    assert_eq!(after(&rollout, 1, [Verdict::Samples, Verdict::Unknown], 1), RolloutDecision::EnterStep);
 }

@@ -9,12 +9,12 @@ use crate::outcome::reports::SeriesSums;
 
 /// What came since a step began, or went on to be judged. A node that is met for the first time says what it had counted by then.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Tally {
+pub(super) struct GateTally {
     before: BTreeMap<String, [SeriesSums; 2]>,
     counted: [SeriesSums; 2],
 }
 
-impl Tally {
+impl GateTally {
     /// One that goes on from what was recorded.
     pub(super) fn from(figures: &Figures, traffic: Traffic) -> Self {
         let arms = |counts: Arm, aside: Arm| match traffic {
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn what_came_before_the_step_does_not_count_and_every_node_does() {
-        let mut tally = Tally::default();
+        let mut tally = GateTally::default();
         let of = |sum| [served((sum, sum / 10), (7, 7)), served((2 * sum, 0), (0, 0))];
         for (node, sum) in [("a", 1_000), ("b", 50), ("a", 1_010), ("b", 55)] {
             tally.take(node, of(sum), of(sum));
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_node_that_is_met_late_counts_from_the_last_reading_on() {
-        let mut tally = Tally::default();
+        let mut tally = GateTally::default();
         tally.take(
             "a",
             [served((110, 2), (3, 0)), SeriesSums::default()],
@@ -106,7 +106,7 @@ mod tests {
             frozen: true,
             aside: Arm::new(3, 0),
         };
-        let again = Tally::from(&figures, Traffic::Real).figures(Traffic::Real, None);
+        let again = GateTally::from(&figures, Traffic::Real).figures(Traffic::Real, None);
         assert_eq!((again.treatment, again.aside), (figures.treatment, figures.aside));
         assert_eq!(again.control, Arm::default(), "frozen figures are not this step's own");
     }

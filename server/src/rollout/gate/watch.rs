@@ -6,7 +6,7 @@ use ripcord_proto::gate::{Arm, Comparison, Gate, GateReading, Look, Measure, Que
 use ripcord_proto::span::Span;
 use tokio::time::Instant;
 
-use super::tally::Tally;
+use super::tally::GateTally;
 use super::{comparison, prometheus, reading};
 use crate::outcome::reports::{NodeSums, SeriesSums};
 
@@ -15,7 +15,7 @@ const LOOKS: usize = 64;
 
 /// A gate while a step is held.
 #[derive(Debug)]
-pub(in crate::rollout) struct Watch {
+pub(in crate::rollout) struct GateWatch {
     /// When it is read next.
     pub(in crate::rollout) next: Instant,
     /// Whether an answer is awaited.
@@ -28,19 +28,19 @@ pub(in crate::rollout) struct Watch {
     pub(in crate::rollout) looks: Vec<Look>,
     stride: usize,
     count: usize,
-    tally: Tally,
+    tally: GateTally,
     /// Since when its value has not been as it must be.
     wrong_since: Option<Instant>,
     /// The control's figures of the last step that had one, where this one has none.
     frozen: Option<Arm>,
 }
 
-impl Watch {
+impl GateWatch {
     /// From now on. `recorded` is what was known of this step before this node took it up.
     pub(in crate::rollout) fn new(gate: &Gate, recorded: Option<&GateReading>, frozen: Option<Arm>, now: Instant) -> Self {
         let tally = match (&gate.measure, recorded.and_then(|reading| reading.figures)) {
-            (Measure::Outcome(comparison), Some(figures)) => Tally::from(&figures, comparison.traffic),
-            (Measure::Outcome(_) | Measure::Prometheus(_) | Measure::Probe { .. }, _) => Tally::default(),
+            (Measure::Outcome(comparison), Some(figures)) => GateTally::from(&figures, comparison.traffic),
+            (Measure::Outcome(_) | Measure::Prometheus(_) | Measure::Probe { .. }, _) => GateTally::default(),
         };
         Self {
             next: now,
@@ -62,7 +62,7 @@ impl Watch {
     }
 
     /// Takes in the sums of all nodes; of each the variant's stands at `place` and the control's behind it.
-    pub(in crate::rollout) fn counted(&mut self, gate: &Gate, comparison: &Comparison, nodes: &[NodeSums], place: usize, moment: Moment) {
+    pub(in crate::rollout) fn counted(&mut self, gate: &Gate, comparison: &Comparison, nodes: &[NodeSums], place: usize, moment: ReadingTime) {
         let pair = |of: &[SeriesSums]| Some([*of.get(place)?, *of.get(place + 1)?]);
         for node in nodes {
             if let (Some(sums), Some(before)) = (pair(&node.sums), pair(&node.before)) {
@@ -80,7 +80,7 @@ impl Watch {
     }
 
     /// Takes in a value, or why there is none.
-    pub(in crate::rollout) fn measured(&mut self, gate: &Gate, query: &Query, value: Result<f64, String>, moment: Moment) {
+    pub(in crate::rollout) fn measured(&mut self, gate: &Gate, query: &Query, value: Result<f64, String>, moment: ReadingTime) {
         let made = match value {
             Ok(value) => {
                 let wrong_since = (!query.admits(value)).then(|| self.wrong_since.unwrap_or(moment.instant));
@@ -99,7 +99,7 @@ impl Watch {
     }
 
     /// Takes in the outcome of a probe.
-    pub(in crate::rollout) fn probed(&mut self, gate: &Gate, outcome: Option<CheckOutcome>, moment: Moment) {
+    pub(in crate::rollout) fn probed(&mut self, gate: &Gate, outcome: Option<CheckOutcome>, moment: ReadingTime) {
         let made = match outcome {
             Some(outcome) => {
                 let verdict = if outcome.passed { Verdict::Pass } else { Verdict::Fail };
@@ -110,7 +110,7 @@ impl Watch {
         self.said(made, moment);
     }
 
-    fn said(&mut self, made: GateReading, moment: Moment) {
+    fn said(&mut self, made: GateReading, moment: ReadingTime) {
         self.asked = false;
         self.read_at = moment.asked_at;
         self.reading = Some(made);
@@ -140,7 +140,7 @@ impl Watch {
 
 /// When something was read.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::rollout) struct Moment {
+pub(in crate::rollout) struct ReadingTime {
     /// By the wall clock.
     pub(in crate::rollout) at: Timestamp,
     /// By the monotonic clock.

@@ -6,7 +6,7 @@ use ripcord_proto::rollout::{Looks, Plan, Word};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::rollout::acts;
+use crate::rollout::actions;
 
 /// A rollout of one gate whose first step is over, and what the gate went by in it.
 fn rollout(gate: &Value, looks: &[(u64, u64)]) -> Rollout {
@@ -20,7 +20,7 @@ fn rollout(gate: &Value, looks: &[(u64, u64)]) -> Rollout {
         at,
         reason: None,
     };
-    let mut rollout = acts::begun(Plan::from_value(&plan).unwrap(), RolloutId::from_parts(1, 1), word).unwrap();
+    let mut rollout = actions::begun(Plan::from_value(&plan).unwrap(), RolloutId::from_parts(1, 1), word).unwrap();
     let look = |(after_ms, errors): &(u64, u64)| Look {
         after_ms: *after_ms,
         figures: Some(Figures {

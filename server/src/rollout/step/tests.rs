@@ -24,7 +24,7 @@ fn rules(flag: &Flag) -> Value {
     serde_json::to_value(&flag.rules).unwrap()
 }
 
-fn walked(plan: &Plan, flag: &Flag) -> Moving {
+fn walked(plan: &Plan, flag: &Flag) -> MovedFlag {
     let mut at = take(plan, 1, flag, None).unwrap();
     for number in 2..=plan.last() {
         at = take(plan, number, &at.flag, Some(&at.moved)).unwrap();

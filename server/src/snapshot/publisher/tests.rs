@@ -7,7 +7,7 @@ use ripcord_proto::frame::Overlay;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, FlagKey, Position};
 use ripcord_sdk::Context;
-use ripcord_sdk::engine::Unheard;
+use ripcord_sdk::engine::SinceContact;
 use tokio::sync::mpsc;
 
 use super::Publisher;
@@ -60,7 +60,7 @@ impl Case {
 
     fn serves(&self, key: &str) -> bool {
         let served = self.board.served("production").unwrap();
-        served.compiled.boolean(key, &Context::new("user"), Unheard::FRESH, false)
+        served.compiled.boolean(key, &Context::new("user"), SinceContact::FRESH, false)
     }
 }
 

@@ -9,7 +9,7 @@ use ripcord_proto::trigger::Conditions;
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use super::{Phase, Reading, Signal};
+use super::{ParsedPayload, Signal, SignalPhase};
 
 /// A webhook, version 4.
 #[derive(serde::Deserialize)]
@@ -24,18 +24,18 @@ struct Alert {
     status: Status,
     labels: BTreeMap<String, String>,
     #[serde(rename = "startsAt")]
-    starts: Moment,
+    starts: Rfc3339Timestamp,
     #[serde(rename = "endsAt", default)]
-    ends: Option<Moment>,
+    ends: Option<Rfc3339Timestamp>,
     #[serde(default)]
     fingerprint: Option<String>,
 }
 
 /// A moment whose error says what was written.
 #[derive(Clone, Copy)]
-struct Moment(Timestamp);
+struct Rfc3339Timestamp(Timestamp);
 
-impl<'de> serde::Deserialize<'de> for Moment {
+impl<'de> serde::Deserialize<'de> for Rfc3339Timestamp {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let wrong = |_| serde::de::Error::custom(format!("{text:?} is no instant; it is written as RFC 3339"));
@@ -50,7 +50,7 @@ enum Status {
     Resolved,
 }
 
-pub(super) fn read(payload: &Value, conditions: &Conditions, told: Timestamp) -> Result<Reading, Faults> {
+pub(super) fn read(payload: &Value, conditions: &Conditions, told: Timestamp) -> Result<ParsedPayload, Faults> {
     let webhook = Webhook::deserialize(payload).map_err(|error| Faults::one("", format!("is no webhook of Alertmanager: {error}")))?;
     if webhook.alerts.is_empty() {
         return Err(Faults::one("alerts", "is empty; a webhook of Alertmanager tells of at least one alert"));
@@ -70,14 +70,14 @@ pub(super) fn read(payload: &Value, conditions: &Conditions, told: Timestamp) ->
         } else {
             ""
         };
-        return Ok(Reading::Nothing(format!("{others}{why}")));
+        return Ok(ParsedPayload::NoSignal(format!("{others}{why}")));
     }
     let firing: Vec<&Alert> = matching.iter().filter(|alert| alert.status == Status::Firing).copied().collect();
     let (phase, at, alerts) = if firing.is_empty() {
-        let ended = matching.iter().map(|alert| alert.ends.map_or(told, |Moment(at)| at)).max();
-        (Phase::Resolved, ended, &matching)
+        let ended = matching.iter().map(|alert| alert.ends.map_or(told, |Rfc3339Timestamp(at)| at)).max();
+        (SignalPhase::Resolved, ended, &matching)
     } else {
-        (Phase::Firing, firing.iter().map(|alert| alert.starts.0).max(), &firing)
+        (SignalPhase::Firing, firing.iter().map(|alert| alert.starts.0).max(), &firing)
     };
     let labels = super::common(alerts.iter().map(|alert| &alert.labels));
     let name = labels.get("alertname").cloned().unwrap_or_default();
@@ -86,7 +86,7 @@ pub(super) fn read(payload: &Value, conditions: &Conditions, told: Timestamp) ->
     } else {
         name
     };
-    Ok(Reading::Signal(Signal {
+    Ok(ParsedPayload::Signal(Signal {
         group: super::group(&webhook.group()),
         phase,
         // A clock that is ahead must not make what comes next look old.

@@ -6,25 +6,25 @@ use ripcord_proto::check::BodyCheck;
 use ripcord_proto::trigger::Conditions;
 use serde_json::Value;
 
-use super::{Phase, Reading, Signal};
-use crate::check::{Found, look};
+use super::{ParsedPayload, Signal, SignalPhase};
+use crate::check::{BodyMatch, compare};
 
 /// The one group of such a trigger.
 const GROUP: &str = "all";
 
-pub(super) fn read(payload: &Value, check: &BodyCheck, conditions: &Conditions, told: Timestamp) -> Result<Reading, Faults> {
-    let found = look(check, payload).map_err(|why| Faults::one("", why))?;
+pub(super) fn read(payload: &Value, check: &BodyCheck, conditions: &Conditions, told: Timestamp) -> Result<ParsedPayload, Faults> {
+    let found = compare(check, payload).map_err(|why| Faults::one("", why))?;
     // What is given for people and to match by are the members of the top.
     let members = payload.as_object().into_iter().flatten();
     let labels = super::kept(members.filter_map(|(name, value)| Some((name.clone(), scalar(value)?))));
     if let Err(why) = super::check(conditions, &labels) {
-        return Ok(Reading::Nothing(why));
+        return Ok(ParsedPayload::NoSignal(why));
     }
     let (phase, says) = match found {
-        Found::AsStated(says) => (Phase::Firing, says),
-        Found::Otherwise(says) => (Phase::Resolved, says),
+        BodyMatch::Matches(says) => (SignalPhase::Firing, says),
+        BodyMatch::Differs(says) => (SignalPhase::Resolved, says),
     };
-    Ok(Reading::Signal(Signal {
+    Ok(ParsedPayload::Signal(Signal {
         group: GROUP.to_owned(),
         phase,
         at: told,

@@ -7,12 +7,12 @@ use ripcord_proto::Faults;
 use ripcord_proto::trigger::Conditions;
 use serde_json::Value;
 
-use super::{Phase, Reading, Signal};
+use super::{ParsedPayload, Signal, SignalPhase};
 
 /// Members of an event that count as its labels.
 const LABELS: [&str; 7] = ["severity", "source", "component", "group", "class", "urgency", "status"];
 
-pub(super) fn read(payload: &Value, conditions: &Conditions, told: Timestamp) -> Result<Reading, Faults> {
+pub(super) fn read(payload: &Value, conditions: &Conditions, told: Timestamp) -> Result<ParsedPayload, Faults> {
     let found = match (payload.get("event"), payload.get("event_action")) {
         (Some(event), _) => webhook(event, told)?,
         (None, Some(action)) => event(payload, action, told)?,
@@ -24,22 +24,22 @@ pub(super) fn read(payload: &Value, conditions: &Conditions, told: Timestamp) ->
         }
     };
     let signal = match found {
-        Reading::Signal(signal) => signal,
-        nothing @ Reading::Nothing(_) => return Ok(nothing),
+        ParsedPayload::Signal(signal) => signal,
+        nothing @ ParsedPayload::NoSignal(_) => return Ok(nothing),
     };
     Ok(match super::check(conditions, &signal.labels) {
-        Ok(()) => Reading::Signal(signal),
-        Err(why) => Reading::Nothing(why),
+        Ok(()) => ParsedPayload::Signal(signal),
+        Err(why) => ParsedPayload::NoSignal(why),
     })
 }
 
 /// `{"event_type": "incident.triggered", "occurred_at": …, "data": {"id": …, "title": …, "service": …}}`.
-fn webhook(event: &Value, told: Timestamp) -> Result<Reading, Faults> {
+fn webhook(event: &Value, told: Timestamp) -> Result<ParsedPayload, Faults> {
     let kind = text(event, "event_type").ok_or_else(|| missing("event.event_type", "such as \"incident.triggered\""))?;
     let phase = match kind.as_str() {
-        "incident.triggered" | "incident.reopened" => Phase::Firing,
-        "incident.resolved" => Phase::Resolved,
-        _ => return Ok(Reading::Nothing(format!("{kind} neither begins nor ends an incident"))),
+        "incident.triggered" | "incident.reopened" => SignalPhase::Firing,
+        "incident.resolved" => SignalPhase::Resolved,
+        _ => return Ok(ParsedPayload::NoSignal(format!("{kind} neither begins nor ends an incident"))),
     };
     let data = event.get("data").filter(|data| data.is_object());
     let data = data.ok_or_else(|| missing("event.data", "the incident"))?;
@@ -56,7 +56,7 @@ fn webhook(event: &Value, told: Timestamp) -> Result<Reading, Faults> {
             .iter()
             .filter_map(|(name, pointer)| Some(((*name).to_owned(), data.pointer(pointer)?.as_str()?.to_owned()))),
     );
-    Ok(Reading::Signal(signal(
+    Ok(ParsedPayload::Signal(signal(
         &id,
         phase,
         at.min(told),
@@ -66,11 +66,11 @@ fn webhook(event: &Value, told: Timestamp) -> Result<Reading, Faults> {
 }
 
 /// `{"event_action": "trigger", "dedup_key": …, "payload": {"summary": …, "severity": …, "custom_details": {…}}}`.
-fn event(event: &Value, action: &Value, told: Timestamp) -> Result<Reading, Faults> {
+fn event(event: &Value, action: &Value, told: Timestamp) -> Result<ParsedPayload, Faults> {
     let phase = match action.as_str() {
-        Some("trigger") => Phase::Firing,
-        Some("resolve") => Phase::Resolved,
-        Some("acknowledge") => return Ok(Reading::Nothing("an acknowledgement neither begins nor ends an incident".to_owned())),
+        Some("trigger") => SignalPhase::Firing,
+        Some("resolve") => SignalPhase::Resolved,
+        Some("acknowledge") => return Ok(ParsedPayload::NoSignal("an acknowledgement neither begins nor ends an incident".to_owned())),
         Some(_) | None => {
             return Err(Faults::one(
                 "event_action",
@@ -85,10 +85,10 @@ fn event(event: &Value, action: &Value, told: Timestamp) -> Result<Reading, Faul
     let at = time(payload, "timestamp", "payload.timestamp")?.unwrap_or(told);
     let mut labels = of(payload);
     labels.extend(payload.get("custom_details").map(of_any).unwrap_or_default());
-    Ok(Reading::Signal(signal(&key, phase, at.min(told), labels, &summary)))
+    Ok(ParsedPayload::Signal(signal(&key, phase, at.min(told), labels, &summary)))
 }
 
-fn signal(group: &str, phase: Phase, at: Timestamp, labels: BTreeMap<String, String>, summary: &str) -> Signal {
+fn signal(group: &str, phase: SignalPhase, at: Timestamp, labels: BTreeMap<String, String>, summary: &str) -> Signal {
     let labels = super::kept(labels);
     Signal {
         group: super::group(group),

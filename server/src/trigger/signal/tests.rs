@@ -5,32 +5,32 @@ use ripcord_proto::rest::triggers::TriggerRequest;
 use serde_json::json;
 
 use super::*;
-use crate::trigger::manage;
+use crate::trigger::crud;
 
 fn trigger(source: &Value, conditions: &Value) -> Trigger {
     let request = json!({"name": "t", "source": source, "action": {"hold": {}}, "conditions": conditions});
-    manage::made(&TriggerRequest::from_value(&request).unwrap(), Actor::server("a"), told()).trigger
+    crud::new_trigger(&TriggerRequest::from_value(&request).unwrap(), Actor::server("a"), told()).trigger
 }
 
 fn told() -> Timestamp {
     "2026-01-05T12:00:00Z".parse().unwrap()
 }
 
-fn read_as(source: &Value, conditions: &Value, payload: &Value) -> Reading {
+fn read_as(source: &Value, conditions: &Value, payload: &Value) -> ParsedPayload {
     read(&trigger(source, conditions), payload, told()).unwrap()
 }
 
-fn signal(reading: Reading) -> Signal {
+fn signal(reading: ParsedPayload) -> Signal {
     match reading {
-        Reading::Signal(signal) => signal,
-        Reading::Nothing(why) => panic!("{why}"),
+        ParsedPayload::Signal(signal) => signal,
+        ParsedPayload::NoSignal(why) => panic!("{why}"),
     }
 }
 
-fn nothing(reading: Reading) -> String {
+fn nothing(reading: ParsedPayload) -> String {
     match reading {
-        Reading::Signal(signal) => panic!("{signal:?}"),
-        Reading::Nothing(why) => why,
+        ParsedPayload::Signal(signal) => panic!("{signal:?}"),
+        ParsedPayload::NoSignal(why) => why,
     }
 }
 
@@ -51,15 +51,18 @@ fn a_group_of_alerts_is_one_incident_that_fires_while_one_of_them_does() {
     let first = alert("firing", "checkout", "2026-01-05T10:00:00Z", NEVER);
     let second = alert("firing", "search", "2026-01-05T10:05:00Z", NEVER);
     let both = signal(read_as(&source, &any, &webhook(&[first.clone(), second.clone()])));
-    assert_eq!((both.phase, both.at.to_string().as_str()), (Phase::Firing, "2026-01-05T10:05:00Z"));
+    assert_eq!((both.phase, both.at.to_string().as_str()), (SignalPhase::Firing, "2026-01-05T10:05:00Z"));
     assert_eq!(both.summary, "HighErrorRate (2 alerts), severity=page");
     let over = alert("resolved", "search", "2026-01-05T10:05:00Z", "2026-01-05T10:09:00Z");
     let one = signal(read_as(&source, &any, &webhook(&[first.clone(), over.clone()])));
-    assert_eq!((one.phase, one.group == both.group), (Phase::Firing, true));
+    assert_eq!((one.phase, one.group == both.group), (SignalPhase::Firing, true));
     assert_eq!(one.summary, "HighErrorRate, service=checkout, severity=page");
     let ended = alert("resolved", "checkout", "2026-01-05T10:00:00Z", "2026-01-05T10:11:00Z");
     let all_over = signal(read_as(&source, &any, &webhook(&[ended, over])));
-    assert_eq!((all_over.phase, all_over.at.to_string().as_str()), (Phase::Resolved, "2026-01-05T10:11:00Z"));
+    assert_eq!(
+        (all_over.phase, all_over.at.to_string().as_str()),
+        (SignalPhase::Resolved, "2026-01-05T10:11:00Z")
+    );
 }
 
 #[test]
@@ -98,9 +101,9 @@ fn a_webhook_of_pagerduty_begins_and_ends_incidents() {
     };
     let source = json!("pagerduty");
     let began = signal(read_as(&source, &json!({"labels": {"service": "API service"}}), &event("incident.triggered")));
-    assert_eq!((began.phase, began.group.as_str()), (Phase::Firing, "PGR0VU2"));
+    assert_eq!((began.phase, began.group.as_str()), (SignalPhase::Firing, "PGR0VU2"));
     assert_eq!(began.summary, "A little bump in the road, service=API service, urgency=high");
-    assert_eq!(signal(read_as(&source, &json!({}), &event("incident.resolved"))).phase, Phase::Resolved);
+    assert_eq!(signal(read_as(&source, &json!({}), &event("incident.resolved"))).phase, SignalPhase::Resolved);
     assert!(nothing(read_as(&source, &json!({}), &event("incident.acknowledged"))).contains("neither begins nor ends"));
 }
 
@@ -118,8 +121,8 @@ fn one_place_of_any_json_says_how_things_are() {
     let source = json!({"json": {"pointer": "/rates/errors", "above": 0.05}});
     let payload = |rate: Value| json!({"service": "checkout", "rates": {"errors": rate}});
     let bad = signal(read_as(&source, &json!({}), &payload(json!(0.2))));
-    assert_eq!((bad.phase, bad.summary.as_str()), (Phase::Firing, "/rates/errors is 0.2"));
-    assert_eq!(signal(read_as(&source, &json!({}), &payload(json!(0.05)))).phase, Phase::Resolved);
+    assert_eq!((bad.phase, bad.summary.as_str()), (SignalPhase::Firing, "/rates/errors is 0.2"));
+    assert_eq!(signal(read_as(&source, &json!({}), &payload(json!(0.05)))).phase, SignalPhase::Resolved);
     assert!(nothing(read_as(&source, &json!({"labels": {"service": "search"}}), &payload(json!(1)))).contains("search"));
     for unclear in [payload(json!("much")), json!({}), json!([]), json!(null)] {
         assert!(read(&trigger(&source, &json!({})), &unclear, told()).is_err(), "{unclear}");

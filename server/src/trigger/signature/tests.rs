@@ -3,7 +3,7 @@ use ripcord_proto::rest::triggers::TriggerRequest;
 use serde_json::json;
 
 use super::*;
-use crate::trigger::manage;
+use crate::trigger::crud;
 
 const BODY: &[u8] = b"{\"error_rate\": 0.2}";
 const SECRET: &str = "a-secret-of-twenty-four-characters";
@@ -15,7 +15,7 @@ fn at(second: i64) -> Timestamp {
 fn trigger(source: &str, credential: &str) -> Trigger {
     let request = json!({"name": "t", "source": source, "credential": credential, "secret": SECRET, "action": {"hold": {}}});
     let request = TriggerRequest::from_value(&request).unwrap();
-    manage::made(&request, ripcord_proto::actor::Actor::server("a"), at(0)).trigger
+    crud::new_trigger(&request, ripcord_proto::actor::Actor::server("a"), at(0)).trigger
 }
 
 fn hex(parts: &[&[u8]]) -> String {
@@ -33,10 +33,10 @@ fn header(second: i64) -> String {
     format!("t={time},v1={}", hex(&[time.as_bytes(), b".", BODY]))
 }
 
-fn signed_with(header: &str, body: &[u8]) -> Result<Genuine, Unproven> {
-    let proof = Proof {
+fn signed_with(header: &str, body: &[u8]) -> Result<VerifiedDelivery, SignatureError> {
+    let proof = SignatureHeaders {
         signature: Some(header),
-        ..Proof::default()
+        ..SignatureHeaders::default()
     };
     check(&trigger("alertmanager", "hmac"), &proof, body, at(0))
 }
@@ -53,10 +53,10 @@ fn the_signature_is_the_one_of_rfc_4231() {
 fn a_delivery_is_good_for_five_minutes_either_way_and_not_longer() {
     for second in [-300, -1, 0, 300] {
         let genuine = signed_with(&header(second), BODY).unwrap();
-        assert_eq!(genuine.sent, Sent::At(at(second)));
+        assert_eq!(genuine.sent, SentAt::Signed(at(second)));
     }
     for second in [-301, 301] {
-        assert_eq!(signed_with(&header(second), BODY), Err(Unproven::OutsideTheWindow(second)));
+        assert_eq!(signed_with(&header(second), BODY), Err(SignatureError::OutsideWindow(second)));
     }
 }
 
@@ -74,12 +74,12 @@ fn what_was_signed_otherwise_is_forged() {
         ("t=soon,v1=", BODY),
         (time, BODY),
     ] {
-        assert_eq!(signed_with(header, body), Err(Unproven::Forged), "{header}");
+        assert_eq!(signed_with(header, body), Err(SignatureError::Invalid), "{header}");
     }
     // While a secret is being changed two signatures come, of which one is right.
     assert!(signed_with(&format!("{time},v1={},v1={hex}", "0".repeat(64)), BODY).is_ok());
     // An old delivery of somebody who has no secret is told nothing about the window.
-    assert_eq!(signed_with(&header(9_999).replace("v1=", "v1=0"), BODY), Err(Unproven::Forged));
+    assert_eq!(signed_with(&header(9_999).replace("v1=", "v1=0"), BODY), Err(SignatureError::Invalid));
 }
 
 #[test]
@@ -87,26 +87,26 @@ fn a_token_is_known_by_its_digest() {
     let trigger = trigger("alertmanager", "bearer");
     assert!(!serde_json::to_string(&trigger).unwrap().contains(SECRET));
     let with = |text: &str| {
-        let proof = Proof {
+        let proof = SignatureHeaders {
             authorization: Some(text),
-            ..Proof::default()
+            ..SignatureHeaders::default()
         };
         check(&trigger, &proof, BODY, at(0)).map(|genuine| genuine.sent)
     };
-    assert_eq!(with(&format!("Bearer {SECRET}")), Ok(Sent::Unsaid));
+    assert_eq!(with(&format!("Bearer {SECRET}")), Ok(SentAt::Unknown));
     for wrong in [SECRET.to_owned(), format!("Bearer {SECRET}x"), "Bearer ".to_owned(), format!("Basic {SECRET}")] {
-        assert_eq!(with(&wrong), Err(Unproven::Forged), "{wrong}");
+        assert_eq!(with(&wrong), Err(SignatureError::Invalid), "{wrong}");
     }
 }
 
 #[test]
 fn pagerduty_signs_the_body_alone_and_only_its_triggers_take_that() {
     let header = format!("v1={}", hex(&[BODY]));
-    let proof = Proof {
+    let proof = SignatureHeaders {
         pagerduty: Some(&header),
-        ..Proof::default()
+        ..SignatureHeaders::default()
     };
     let check = |source| check(&trigger(source, "hmac"), &proof, BODY, at(0)).map(|genuine| genuine.sent);
-    assert_eq!(check("pagerduty"), Ok(Sent::AsTheBodySays));
-    assert_eq!(check("alertmanager"), Err(Unproven::Forged));
+    assert_eq!(check("pagerduty"), Ok(SentAt::InBody));
+    assert_eq!(check("alertmanager"), Err(SignatureError::Invalid));
 }

@@ -7,13 +7,13 @@ use super::world::{frame_of, kill};
 use super::*;
 
 /// In sync, with one provisional kill in force.
-fn killed() -> (Bench, World, Kill) {
+fn killed() -> (Harness, World, Kill) {
     let mut world = World::new();
     let kill = kill(1, "checkout");
-    let mut bench = Bench::ready(&world);
+    let mut harness = Harness::ready(&world);
     world.overlay.kills.insert(kill.id.clone(), kill.clone());
-    bench.hear(&world.overlay_frame());
-    (bench, world, kill)
+    harness.hear(&world.overlay_frame());
+    (harness, world, kill)
 }
 
 /// What a node knows that has not heard of the kill.
@@ -32,79 +32,79 @@ fn ended(world: &World, kill: &Kill, how: Ended) -> World {
 
 #[test]
 fn a_provisional_kill_is_applied_kept_on_disk_and_confirmed_by_its_id_at_once() {
-    let (mut bench, world, kill) = killed();
-    assert_eq!(bench.applies(), 1);
-    assert!(bench.done.iter().any(|effect| matches!(effect, Effect::Cache(Urgency::Urgent))));
-    let acks = bench.acks();
+    let (mut harness, world, kill) = killed();
+    assert_eq!(harness.applies(), 1);
+    assert!(harness.done.iter().any(|effect| matches!(effect, Effect::Cache(Urgency::Urgent))));
+    let acks = harness.acks();
     assert_eq!(acks.last().unwrap().kills, [kill.id]);
     assert_eq!(acks.last().unwrap().revision, world.position().revision);
 }
 
 #[test]
 fn a_node_that_does_not_know_of_a_kill_cannot_lift_it() {
-    let (mut bench, mut world, kill) = killed();
-    bench.lose();
-    bench.connect();
+    let (mut harness, mut world, kill) = killed();
+    harness.lose();
+    harness.connect();
     world.put("other", true);
-    bench.hear(&ignorant(&world).frame());
-    bench.hear(&ignorant(&world).overlay_frame());
-    bench.hear(&world.heartbeat(true));
-    assert_eq!(bench.kills(), [kill.id]);
+    harness.hear(&ignorant(&world).frame());
+    harness.hear(&ignorant(&world).overlay_frame());
+    harness.hear(&world.heartbeat(true));
+    assert_eq!(harness.kills(), [kill.id]);
 }
 
 #[test]
 fn a_kill_that_was_restored_or_withdrawn_is_let_go() {
     for how in [Ended::Restored, Ended::Withdrawn] {
-        let (mut bench, world, kill) = killed();
-        bench.forget();
-        bench.hear(&ended(&world, &kill, how).overlay_frame());
-        assert_eq!((bench.kills().len(), bench.applies()), (0, 1));
+        let (mut harness, world, kill) = killed();
+        harness.forget();
+        harness.hear(&ended(&world, &kill, how).overlay_frame());
+        assert_eq!((harness.kills().len(), harness.applies()), (0, 1));
     }
 }
 
 #[test]
 fn between_the_provisional_kill_and_the_committed_one_lies_no_moment() {
-    let (mut bench, mut world, kill) = killed();
-    bench.hear(&ended(&world, &kill, Ended::Merged).overlay_frame());
-    assert_eq!(bench.kills(), std::slice::from_ref(&kill.id), "the revision that holds it has not come");
-    bench.hear(&frame_of(&world.commit(&kill)));
-    assert_eq!(bench.kills(), [], "it is in force as a committed one");
-    bench.hear(&frame_of(&world.restore(&kill.id)));
-    assert_eq!(bench.kills(), []);
+    let (mut harness, mut world, kill) = killed();
+    harness.hear(&ended(&world, &kill, Ended::Merged).overlay_frame());
+    assert_eq!(harness.kills(), std::slice::from_ref(&kill.id), "the revision that holds it has not come");
+    harness.hear(&frame_of(&world.commit(&kill)));
+    assert_eq!(harness.kills(), [], "it is in force as a committed one");
+    harness.hear(&frame_of(&world.restore(&kill.id)));
+    assert_eq!(harness.kills(), []);
 }
 
 #[test]
 fn a_kill_that_was_merged_and_restored_while_the_client_was_away_is_let_go_once_it_has_caught_up() {
-    let (mut bench, mut world, kill) = killed();
+    let (mut harness, mut world, kill) = killed();
     world.commit(&kill);
     world.restore(&kill.id);
-    bench.lose();
-    bench.connect();
+    harness.lose();
+    harness.connect();
     let after = ended(&world, &kill, Ended::Merged);
-    bench.hear(&after.overlay_frame());
-    assert_eq!(bench.kills(), [kill.id]);
-    bench.hear(&after.frame());
-    assert_eq!(bench.kills(), []);
+    harness.hear(&after.overlay_frame());
+    assert_eq!(harness.kills(), [kill.id]);
+    harness.hear(&after.frame());
+    assert_eq!(harness.kills(), []);
 }
 
 #[test]
 fn a_committed_snapshot_that_holds_the_id_takes_over() {
-    let (mut bench, mut world, kill) = killed();
+    let (mut harness, mut world, kill) = killed();
     world.commit(&kill);
-    bench.hear(&ignorant(&world).frame());
-    assert_eq!(bench.kills(), []);
-    let held = bench.protocol.held().unwrap();
+    harness.hear(&ignorant(&world).frame());
+    assert_eq!(harness.kills(), []);
+    let held = harness.protocol.held().unwrap();
     assert!(held.snapshot.kills.get(kill.id.as_str()).is_some());
 }
 
 #[test]
 fn a_state_that_is_compiled_anew_has_the_kill_on_it_too() {
-    let (mut bench, mut world, kill) = killed();
-    bench.forget();
-    bench.hear(&frame_of(&world.rebucket(ripcord_proto::settings::Bucketing::V2)));
-    let overlay = bench.done.iter().find_map(|effect| {
+    let (mut harness, mut world, kill) = killed();
+    harness.forget();
+    harness.hear(&frame_of(&world.rebucket(ripcord_proto::settings::Bucketing::V2)));
+    let overlay = harness.done.iter().find_map(|effect| {
         if let Effect::Apply(apply) = effect {
-            apply.difference.overlay.clone()
+            apply.diff.overlay.clone()
         } else {
             None
         }
@@ -114,9 +114,9 @@ fn a_state_that_is_compiled_anew_has_the_kill_on_it_too() {
 
 #[test]
 fn a_kill_is_kept_over_a_restart_whatever_the_start_policy() {
-    let (bench, world, kill) = killed();
-    let overlay = bench.protocol.overlay();
-    let mut restarted = Bench::new();
+    let (harness, world, kill) = killed();
+    let overlay = harness.protocol.overlay();
+    let mut restarted = Harness::new();
     restarted.protocol.restore_kills(&overlay);
     restarted.connect();
     restarted.hear(&ignorant(&world).frame());
@@ -125,17 +125,17 @@ fn a_kill_is_kept_over_a_restart_whatever_the_start_policy() {
 
 #[test]
 fn a_kill_that_is_said_to_be_in_force_and_ended_at_once_has_ended() {
-    let (mut bench, mut world, kill) = killed();
+    let (mut harness, mut world, kill) = killed();
     world.overlay.ended.insert(kill.id.clone(), Ended::Restored);
-    bench.hear(&world.overlay_frame());
-    assert_eq!(bench.kills(), []);
+    harness.hear(&world.overlay_frame());
+    assert_eq!(harness.kills(), []);
 }
 
 #[test]
 fn an_overlay_that_comes_before_any_state_is_kept_for_it() {
     let (_, world, kill) = killed();
-    let mut bench = Bench::connected();
-    bench.hear(&world.overlay_frame());
-    bench.hear(&ignorant(&world).frame());
-    assert_eq!(bench.kills(), [kill.id]);
+    let mut harness = Harness::connected();
+    harness.hear(&world.overlay_frame());
+    harness.hear(&ignorant(&world).frame());
+    assert_eq!(harness.kills(), [kill.id]);
 }

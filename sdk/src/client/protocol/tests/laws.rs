@@ -72,7 +72,7 @@ impl History {
         self.remember();
     }
 
-    fn happen(&mut self, what: &Happens, bench: &mut Bench) {
+    fn happen(&mut self, what: &Happens, harness: &mut Harness) {
         let flag = |number: &u8| format!("flag-{number}");
         match what {
             Happens::Put(number, on) => self.change(|world| world.put(&flag(number), *on)),
@@ -85,23 +85,23 @@ impl History {
             }
             Happens::Send(back) => {
                 if let Some(frame) = self.frames.iter().rev().nth(*back) {
-                    bench.hear(frame);
+                    harness.hear(frame);
                 }
             }
-            Happens::Snapshot => bench.hear(&self.world.frame()),
+            Happens::Snapshot => harness.hear(&self.world.frame()),
             Happens::Old(back) => {
                 if let Some((_, _, frame)) = self.states.iter().rev().nth(*back) {
-                    bench.hear(frame);
+                    harness.hear(frame);
                 }
             }
-            Happens::Garbage => bench.hear("{\"type\":\"delta\""),
-            Happens::Heartbeat => bench.hear(&self.world.heartbeat(true)),
-            Happens::Fetch => bench.protocol.fetched(Fetched::State(self.world.frame()), bench.now),
+            Happens::Garbage => harness.hear("{\"type\":\"delta\""),
+            Happens::Heartbeat => harness.hear(&self.world.heartbeat(true)),
+            Happens::Fetch => harness.protocol.fetched(FetchResult::State(self.world.frame()), harness.now),
             Happens::Reconnect => {
-                bench.lose();
-                bench.connect();
+                harness.lose();
+                harness.connect();
             }
-            Happens::Pass(seconds) => bench.pass(Duration::from_secs(u64::from(*seconds))),
+            Happens::Pass(seconds) => harness.pass(Duration::from_secs(u64::from(*seconds))),
         }
     }
 }
@@ -115,33 +115,33 @@ proptest! {
         seed in any::<u64>(),
     ) {
         let mut history = History::new();
-        let mut bench = Bench::seeded(seed);
-        bench.connect();
+        let mut harness = Harness::seeded(seed);
+        harness.connect();
         let mut last = None;
         for event in &events {
-            history.happen(event, &mut bench);
-            bench.collect();
-            let position = bench.position();
+            history.happen(event, &mut harness);
+            harness.collect();
+            let position = harness.position();
             prop_assert!(position >= last, "{event:?} led from {last:?} to {position:?}");
             last = position;
-            if let Some(held) = bench.protocol.held() {
+            if let Some(held) = harness.protocol.held() {
                 let state = history.states.iter().find(|(at, _, _)| *at == held.snapshot.position);
                 prop_assert_eq!(state.map(|(_, hash, _)| *hash), Some(held.snapshot.content_hash()));
                 prop_assert_eq!(held.hash, held.snapshot.content_hash());
             }
-            for effect in &bench.done {
+            for effect in &harness.done {
                 if let Effect::Send(ClientFrame::Ack(ack)) = effect {
                     let at = Position { epoch: ack.epoch, revision: ack.revision };
                     prop_assert!(Some(at) <= position, "nothing is confirmed that is not in force");
                 }
             }
-            bench.forget();
+            harness.forget();
         }
         // Whatever happened, the server's snapshot brings the client to where the server is.
-        bench.lose();
-        bench.connect();
-        bench.hear(&history.world.frame());
-        prop_assert_eq!(bench.position(), Some(history.world.position()));
-        prop_assert_eq!(bench.state(), State::Ready);
+        harness.lose();
+        harness.connect();
+        harness.hear(&history.world.frame());
+        prop_assert_eq!(harness.position(), Some(history.world.position()));
+        prop_assert_eq!(harness.state(), State::Ready);
     }
 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use ripcord_proto::Snapshot;
-use ripcord_sdk::engine::{Compiled, Context, Reason, Unheard};
+use ripcord_sdk::engine::{Compiled, Context, Reason, SinceContact};
 use serde_json::{Map, Value, json};
 
 use super::{after, any_snapshot, for_segment, is_valid, served, snapshot, users};
@@ -19,7 +19,7 @@ fn is_in(snapshot: &Snapshot, segment: &str, user: &Map<String, Value>) -> bool 
     let added = super::snapshot([("probe", flag)], []);
     probe.flags = added.flags;
     let context = Context::from_json(user);
-    Compiled::new(&probe).boolean("probe", &context, Unheard::FRESH, false)
+    Compiled::new(&probe).boolean("probe", &context, SinceContact::FRESH, false)
 }
 
 proptest! {

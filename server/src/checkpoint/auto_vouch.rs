@@ -1,0 +1,173 @@
+//! Environments that vouch for their own state, as their policies ask: on the node that drives each.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use ripcord_proto::check::{Probe, When};
+use ripcord_proto::checkpoint::{Judgement, Verdict};
+use ripcord_proto::{CheckpointName, EnvironmentKey, Position};
+use serde_json::{Map, Value};
+
+use super::soak::{ContentAge, NotDue, Soak, content, due};
+use super::{NewCheckpoint, take};
+use crate::check::Checks;
+use crate::commit::state::EnvironmentState;
+use crate::commit::{Draft, Precondition};
+use crate::environment::{EnvironmentTask, Environments};
+use crate::fleet::{ConfirmationTarget, Fleet};
+use crate::leader::{LeaderLease, LeaderToken};
+
+/// How soon a node that does not drive, or could not look, looks again.
+const ASIDE: Duration = Duration::from_secs(5);
+/// How soon probes that were not green are asked again.
+const RETRY: Duration = Duration::from_mins(1);
+/// How long other nodes may take to say who has confirmed the state.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What environments vouch with. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct AutoVouch {
+    /// Where the states are.
+    pub environments: Environments,
+    /// Who has confirmed them.
+    pub fleet: Fleet,
+    /// Asks the policies' probes.
+    pub checks: Checks,
+    /// Says whether this node drives.
+    pub drivers: LeaderLease,
+}
+
+/// What came of a look.
+enum SoakCheck {
+    /// Nothing more until the log moves.
+    Settled,
+    /// Look again after this, or when the log moves.
+    Again(Duration),
+}
+
+impl AutoVouch {
+    /// Has every environment vouch as its policy asks, until the server stops.
+    pub fn start(self) {
+        let environments = self.environments.clone();
+        environments.in_each("vouching", move |place| self.clone().keep(place));
+    }
+
+    async fn keep(self, place: EnvironmentTask) {
+        let EnvironmentTask { environment, mut states } = place;
+        loop {
+            let state = Arc::clone(&states.borrow_and_update());
+            let wait = match self.look(&environment, &state).await {
+                SoakCheck::Settled => None,
+                SoakCheck::Again(after) => Some(after),
+            };
+            let sleep = async {
+                match wait {
+                    Some(wait) => tokio::time::sleep(wait).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = sleep => {}
+                changed = states.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    async fn look(&self, environment: &EnvironmentKey, state: &EnvironmentState) -> SoakCheck {
+        let now = self.environments.clock().now();
+        // Most environments have no such policy: they cost one look for each commit, and nothing else.
+        let Some(soak) = state.records.policy().vouch_after_seconds else {
+            return SoakCheck::Settled;
+        };
+        let soak = SignedDuration::from_secs(i64::try_from(soak).unwrap_or(i64::MAX));
+        let horizon = now.saturating_sub(soak).unwrap_or(Timestamp::MIN);
+        let found = match content(&**self.environments.store(), state, horizon).await {
+            Ok(Some(found)) => found,
+            Ok(None) => return SoakCheck::Settled,
+            Err(error) => {
+                tracing::debug!(env = %environment, %error, "it cannot be told how long the state has soaked");
+                return SoakCheck::Again(ASIDE);
+            }
+        };
+        match due(state, found, self.provisional(environment), now) {
+            // A provisional kill may be withdrawn without a trace in the log.
+            Soak::Not(NotDue::Killed) => SoakCheck::Again(RETRY),
+            Soak::Not(_) => SoakCheck::Settled,
+            Soak::NotBefore(at) => SoakCheck::Again(Duration::try_from(at.duration_since(now)).unwrap_or_default()),
+            Soak::Due { seconds } => match self.drivers.hold(environment).await {
+                Some(token) => self.vouch(environment, state, found, (seconds, token)).await,
+                None => SoakCheck::Again(ASIDE),
+            },
+        }
+    }
+
+    fn provisional(&self, environment: &EnvironmentKey) -> usize {
+        let served = self.environments.board().served(environment.as_str());
+        served.map_or(0, |served| served.overlay.kills.len())
+    }
+
+    async fn vouch(&self, environment: &EnvironmentKey, state: &EnvironmentState, found: ContentAge, (seconds, token): (u64, LeaderToken)) -> SoakCheck {
+        let probes = state.records.policy().checks.into_iter().map(|check| Probe {
+            of: "environment".to_owned(),
+            check,
+        });
+        let outcomes = self.checks.run(&probes.collect::<Vec<_>>(), When::After).await;
+        if let Some(failed) = outcomes.iter().find(|outcome| !outcome.passed) {
+            tracing::info!(env = %environment, check = failed.name, detail = failed.detail, "the environment does not vouch for its state: a probe is not green");
+            return SoakCheck::Again(RETRY);
+        }
+        let position = state.head.position();
+        let mut figures = Map::new();
+        figures.insert("soaked_seconds".to_owned(), seconds.into());
+        figures.insert("unchanged_since".to_owned(), Value::String(found.first.to_string()));
+        figures.insert("checks_passed".to_owned(), outcomes.len().into());
+        if let Some(confirmation) = self.fleet.confirmation(environment, &ConfirmationTarget::Revision(position), PATIENCE).await {
+            figures.insert("applications_connected".to_owned(), confirmation.applied.connected.into());
+            figures.insert("applications_confirmed".to_owned(), confirmation.applied.confirmed.into());
+        }
+        let evidence = match outcomes.len() {
+            0 => format!("unchanged for {seconds} s, nothing killed"),
+            checks => format!("unchanged for {seconds} s, nothing killed, probes green: {checks}"),
+        };
+        let Some(draft) = self.draft(environment, position, (evidence, figures), token) else {
+            return SoakCheck::Settled;
+        };
+        match self.environments.submit(draft).await {
+            Ok(_) => {
+                tracing::info!(env = %environment, revision = position.revision.0, "the environment vouches for its state");
+                SoakCheck::Settled
+            }
+            Err(error) => {
+                tracing::debug!(env = %environment, %error, "the environment could not vouch for its state");
+                SoakCheck::Again(RETRY)
+            }
+        }
+    }
+
+    /// The checkpoint of the state at `position`, vouched for by this node; refused where anything has changed meanwhile.
+    fn draft(&self, environment: &EnvironmentKey, position: Position, (evidence, figures): (String, Map<String, Value>), token: LeaderToken) -> Option<Draft> {
+        let (author, at) = (self.drivers.author(), self.environments.clock().now());
+        let name = CheckpointName::new(&format!("auto-{}", position.revision)).ok()?;
+        let reason = format!("vouched for checkpoint {name} by itself: {evidence}");
+        let judgement = Judgement {
+            verdict: Verdict::Vouched,
+            by: author.actor.clone(),
+            at,
+            evidence: Some(evidence),
+            figures,
+        };
+        let taking = NewCheckpoint {
+            name,
+            note: Some("taken by the environment itself, as its policy asks".to_owned()),
+            by: author.actor.clone(),
+            at,
+            judgement: Some(judgement),
+        };
+        Some(Draft {
+            reason: Some(reason),
+            precondition: Some(Precondition::Environment(position)),
+            ..Draft::new(environment.clone(), author, vec![token.ask(), take(taking)])
+        })
+    }
+}

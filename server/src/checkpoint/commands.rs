@@ -1,0 +1,118 @@
+//! Taking, judging and deleting checkpoints: what is asked of the log, decided on the state that the commit finds.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use ripcord_proto::actor::Actor;
+use ripcord_proto::checkpoint::{Checkpoint, Judgement};
+use ripcord_proto::digest::Digest;
+use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::record::{Record, RecordKey};
+use ripcord_proto::table::Entry;
+use ripcord_proto::{CheckpointName, Position, TargetName};
+
+use super::resolve::{no_checkpoint, no_known_good};
+use crate::commit::state::EnvironmentState;
+use crate::commit::{CommitError, Expected, Operation};
+
+/// Judgements that a checkpoint keeps, at most; the log has all.
+const JUDGEMENTS: usize = 200;
+
+/// A checkpoint that is to be taken of the state that the commit finds.
+#[derive(Debug, Clone)]
+pub struct NewCheckpoint {
+    /// Its name, which must be free.
+    pub name: CheckpointName,
+    /// For people.
+    pub note: Option<String>,
+    /// By whom.
+    pub by: Actor,
+    /// When.
+    pub at: Timestamp,
+    /// What is said of it at once.
+    pub judgement: Option<Judgement>,
+}
+
+/// Takes a checkpoint.
+pub fn take(taking: NewCheckpoint) -> Operation {
+    Operation::decide(move |state| Ok(vec![Operation::PutRecord(record(state, &taking)?, Expected::Absent)]))
+}
+
+/// The record of a checkpoint of `state`.
+pub fn record(state: &EnvironmentState, taking: &NewCheckpoint) -> Result<Record, CommitError> {
+    let Position { epoch, revision } = state.head.position();
+    let checkpoint = Checkpoint {
+        name: taking.name.clone(),
+        note: taking.note.clone(),
+        epoch,
+        revision,
+        sequence: state.head.sequence,
+        hash: state.hash,
+        flags: state.snapshot.flags.len() as u64,
+        by: taking.by.clone(),
+        at: taking.at,
+        judgements: taking.judgement.iter().cloned().collect(),
+    };
+    entry(checkpoint)
+}
+
+/// Vouches for a checkpoint, or doubts it. `expected` is the digest of the record that the caller read, where he names one.
+pub fn judge(name: TargetName, judgement: Judgement, expected: Option<Digest>) -> Operation {
+    Operation::decide(move |state| {
+        let mut checkpoint = find(state, &name)?.clone();
+        let key = RecordKey::Checkpoint(checkpoint.name.clone());
+        let expected = expected_of(state, &key, expected);
+        checkpoint.judgements.push(judgement.clone());
+        let superfluous = checkpoint.judgements.len().saturating_sub(JUDGEMENTS);
+        checkpoint.judgements.drain(..superfluous);
+        Ok(vec![Operation::PutRecord(entry(checkpoint)?, expected)])
+    })
+}
+
+/// Deletes a checkpoint that no release began with.
+pub fn delete(name: TargetName, expected: Option<Digest>) -> Operation {
+    Operation::decide(move |state| {
+        let checkpoint = find(state, &name)?;
+        let mut releases = state.records.releases.iter().filter_map(|entry| entry.value().ok());
+        if let Some(release) = releases.find(|release| release.baseline == checkpoint.name) {
+            return Err(CommitError::InUse {
+                what: format!("checkpoint {}", checkpoint.name),
+                by: format!("release {}, which goes back to it; it stays as long as the release is known", release.name),
+            });
+        }
+        let key = RecordKey::Checkpoint(checkpoint.name.clone());
+        let expected = expected_of(state, &key, expected);
+        Ok(vec![Operation::DeleteRecord(key, expected)])
+    })
+}
+
+/// What the record must be: the one that the caller read, else the one that the decision was made on.
+fn expected_of(state: &EnvironmentState, key: &RecordKey, read: Option<Digest>) -> Expected {
+    let found = read.or_else(|| state.records.digest(key));
+    found.map_or(Expected::Anything, Expected::Digest)
+}
+
+fn find<'a>(state: &'a EnvironmentState, name: &TargetName) -> Result<&'a Checkpoint, CommitError> {
+    let refuse = |problem: Problem| CommitError::Refused(Box::new(problem));
+    match name {
+        TargetName::LastKnownGood => {
+            let good = state.records.last_known_good();
+            good.ok_or_else(|| refuse(no_known_good(&state.snapshot.environment)))
+        }
+        TargetName::Checkpoint(name) => {
+            let found = state.records.checkpoints.value(name.as_str());
+            found.ok_or_else(|| refuse(no_checkpoint(name, &state.records)))
+        }
+        TargetName::Revision(_) | TargetName::Position(_) => Err(refuse(Problem::new(
+            Code::NotFound,
+            format!("{name} is a revision, no checkpoint; `ripcord checkpoint list` shows the checkpoints."),
+        ))),
+    }
+}
+
+fn entry(checkpoint: Checkpoint) -> Result<Record, CommitError> {
+    let entry = Entry::new(checkpoint.name.clone(), checkpoint, Position::START);
+    entry
+        .map(|entry| Arc::new(entry).into())
+        .map_err(|error| CommitError::Internal(error.to_string()))
+}

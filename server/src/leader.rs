@@ -1,0 +1,134 @@
+//! Which node drives what goes on by itself in an environment: confirmations that are awaited, ladders, scheduled pings.
+//!
+//! One node at a time, told by a record of the log, so that it holds on every store and survives every node. The record carries a
+//! fencing token. A driver puts [`Operation::Driven`] into whatever it submits, and the commit path refuses it where another node has
+//! taken over: a node that was paused, cut off or slow can lose its place, it can never act twice.
+//!
+//! Whether the driver is alive is asked of the store ([`Presence`]), and only when somebody else has something to do. Nothing is
+//! renewed, and an environment in which nothing goes on has no driver.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use ripcord_proto::actor::{Actor, Origin};
+use ripcord_proto::driver::Driver;
+use ripcord_proto::policy::Single;
+use ripcord_proto::record::RecordKey;
+use ripcord_proto::table::Entry;
+use ripcord_proto::{EnvironmentKey, Position};
+
+use crate::commit::{Author, CommitError, Draft, Expected, Operation};
+use crate::environment::Environments;
+
+/// Which other nodes share this node's logs.
+pub trait LiveNodes: Send + Sync + std::fmt::Debug + 'static {
+    /// The ids of the other nodes that are alive; `None` while that cannot be known, because the store cannot be reached.
+    fn others(&self) -> BoxFuture<'_, Option<BTreeSet<String>>>;
+}
+
+/// A node on a store of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct SingleNode;
+
+impl LiveNodes for SingleNode {
+    fn others(&self) -> BoxFuture<'_, Option<BTreeSet<String>>> {
+        Box::pin(std::future::ready(Some(BTreeSet::new())))
+    }
+}
+
+/// The right to drive an environment, as long as no other node has taken it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaderToken(u64);
+
+impl LeaderToken {
+    /// What makes a draft be refused once another node drives.
+    pub const fn ask(self) -> Operation {
+        Operation::Driven(self.0)
+    }
+}
+
+/// The way to become an environment's driver. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct LeaderLease {
+    environments: Environments,
+    live_nodes: Arc<dyn LiveNodes>,
+    node: Arc<str>,
+    id: Arc<str>,
+}
+
+impl LeaderLease {
+    /// For this node: `node` is its name, `id` what tells this process from every other.
+    pub fn new(environments: Environments, live_nodes: Arc<dyn LiveNodes>, node: &str, id: &str) -> Self {
+        Self {
+            environments,
+            live_nodes,
+            node: node.into(),
+            id: id.into(),
+        }
+    }
+
+    /// The right to drive `environment`, where this node has it or can take it: nobody has it, or the node that had it is gone.
+    /// `None` where another node drives, or where that cannot be known now; ask again later.
+    pub async fn hold(&self, environment: &EnvironmentKey) -> Option<LeaderToken> {
+        let known = self.environments.state(environment).ok()?.records.driver().cloned();
+        match known {
+            Some(driver) if *driver.id == *self.id => Some(LeaderToken(driver.token)),
+            Some(driver) => {
+                let others = self.live_nodes.others().await?;
+                if others.contains(&driver.id) {
+                    return None;
+                }
+                tracing::info!(env = %environment, node = driver.node, "the node that drove this environment is gone; this one goes on");
+                self.claim(environment, Some(driver)).await
+            }
+            None => self.claim(environment, None).await,
+        }
+    }
+
+    /// The author of what a driver does by itself.
+    pub fn author(&self) -> Author {
+        Author {
+            actor: Actor::server(&self.node),
+            origin: Origin {
+                node: self.node.to_string(),
+                address: None,
+                request: None,
+            },
+        }
+    }
+
+    async fn claim(&self, environment: &EnvironmentKey, before: Option<Driver>) -> Option<LeaderToken> {
+        let state = self.environments.state(environment).ok()?;
+        let expected = match state.records.digest(&RecordKey::Driver(Single)) {
+            Some(digest) => Expected::Digest(digest),
+            None => Expected::Absent,
+        };
+        // Somebody else was faster.
+        if state.records.driver() != before.as_ref() {
+            return None;
+        }
+        let token = before.map_or(0, |driver| driver.token) + 1;
+        let driver = Driver {
+            node: self.node.to_string(),
+            id: self.id.to_string(),
+            token,
+        };
+        let entry = Entry::new(Single, driver, Position::START).ok()?;
+        let draft = Draft {
+            reason: Some(format!("node {} drives what goes on by itself here", self.node)),
+            ..Draft::new(environment.clone(), self.author(), vec![Operation::PutRecord(Arc::new(entry).into(), expected)])
+        };
+        match self.environments.submit(draft).await {
+            Ok(_) => Some(LeaderToken(token)),
+            Err(CommitError::RecordMoved(_) | CommitError::Exists { .. } | CommitError::NoRecord(_)) => None,
+            Err(error) => {
+                tracing::debug!(env = %environment, %error, "this node could not become the driver");
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What a proposal keeps → what is asked of the commit path, once more.
+
+use ripcord_proto::KillScope;
+use ripcord_proto::proposal::{Asked, Proposal};
+use ripcord_proto::rest::commits::ChangeRequest;
+
+use crate::check::Checks;
+use crate::commit::{Author, CommitError, Expected, Operation};
+use crate::environment::Environments;
+use crate::file_set;
+use crate::http::ApiError;
+use crate::rollback::{self, PrepareError};
+use crate::rollout::actions::{self, RolloutAction};
+
+/// Why something cannot be done once more.
+#[derive(Debug)]
+pub(super) enum ReplayError {
+    /// The world is another one.
+    Outdated(String),
+    /// It may not be now.
+    Refused(Box<ApiError>),
+}
+
+impl From<ApiError> for ReplayError {
+    fn from(refusal: ApiError) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
+}
+
+/// The asks that a proposal keeps. Those of a rollback are made when its probes agree; who only looks asks none.
+pub(super) async fn asks(environments: &Environments, checks: Option<&Checks>, author: &Author, proposal: &Proposal) -> Result<Vec<Operation>, ReplayError> {
+    let mut asks = Vec::with_capacity(proposal.asked.len());
+    for asked in &proposal.asked {
+        asks.push(match asked {
+            Asked::Change(asked) => change(asked.clone()).map_err(|scope| ReplayError::Outdated(format!("{scope} is to be killed, which waits for nobody")))?,
+            Asked::PutRecord(record) => Operation::PutRecord(record.clone(), Expected::Anything),
+            Asked::StartRollout(rollout) => actions::start((**rollout).clone()),
+            Asked::ResumeRollout { rollout, word } => actions::ask(rollout.clone(), RolloutAction::Resume, word.clone()),
+            Asked::AdvanceRollout { rollout, word } => actions::ask(rollout.clone(), RolloutAction::Advance, word.clone()),
+            Asked::RollBack(record) => {
+                let prepared = rollback::prepare_again(environments, &proposal.environment, author, record).await;
+                let prepared = prepared.map_err(of_preparation)?;
+                if let Some(checks) = checks {
+                    rollback::ask_probes(checks, &prepared).await?;
+                }
+                Operation::Rollback(Box::new(prepared.reversal))
+            }
+        });
+    }
+    Ok(asks)
+}
+
+fn of_preparation(error: PrepareError) -> ReplayError {
+    match error {
+        PrepareError::Commit(error) if !has_moved(&error) => ReplayError::Refused(Box::new(error.into())),
+        PrepareError::Store(error) => ReplayError::Refused(Box::new(error.into())),
+        error @ (PrepareError::Commit(_) | PrepareError::Resolve(_) | PrepareError::Touched(_)) => ReplayError::Outdated(error.to_string()),
+    }
+}
+
+/// A change of a commit as it is asked.
+///
+/// # Errors
+/// It is a kill of this scope, whose id and time are made when it is pulled.
+pub fn change(change: ChangeRequest) -> Result<Operation, KillScope> {
+    Ok(match change {
+        ChangeRequest::PutFlag { key, flag } => Operation::PutFlag(key, flag),
+        ChangeRequest::DeleteFlag(key) => Operation::DeleteFlag(key),
+        ChangeRequest::SetEnabled { key, enabled } => Operation::SetEnabled(key, enabled),
+        ChangeRequest::PutSegment { key, segment } => Operation::PutSegment(key, segment),
+        ChangeRequest::DeleteSegment(key) => Operation::DeleteSegment(key),
+        ChangeRequest::Restore(id) => Operation::Restore(id),
+        ChangeRequest::PutSettings(request) => Operation::PutSettings(request.settings()),
+        ChangeRequest::ApplySet(set) => file_set::ask(*set),
+        ChangeRequest::Kill { scope } => return Err(scope),
+    })
+}
+
+/// Whether something is refused because the world is another one than it was when it was proposed.
+pub(super) fn has_moved(error: &CommitError) -> bool {
+    match error {
+        CommitError::NoFlag(_)
+        | CommitError::NoSegment(_)
+        | CommitError::NoKill(_)
+        | CommitError::NoRecord(_)
+        | CommitError::RecordMoved(_)
+        | CommitError::ReleaseFinished(_)
+        | CommitError::WrongState { .. }
+        | CommitError::Exists { .. }
+        | CommitError::InUse { .. }
+        | CommitError::Invalid(_)
+        | CommitError::Stale { .. }
+        | CommitError::PlanStale { .. } => true,
+        CommitError::NoEnvironment(_)
+        | CommitError::NotDriving
+        | CommitError::NoKey(_)
+        | CommitError::Killed { .. }
+        | CommitError::Refused(_)
+        | CommitError::Proposed { .. }
+        | CommitError::ReasonRequired
+        | CommitError::IdempotencyMismatch
+        | CommitError::Unavailable(_)
+        | CommitError::Reseeding
+        | CommitError::OutcomeUnknown
+        | CommitError::Internal(_) => false,
+    }
+}

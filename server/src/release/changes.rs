@@ -1,0 +1,129 @@
+//! What a release changed since its baseline, and whose hands were in it besides.
+
+use std::borrow::Borrow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use ripcord_proto::record::RecordKey;
+use ripcord_proto::rest::log::ChangedBy;
+use ripcord_proto::rollback::Scope;
+use ripcord_proto::{EnvironmentKey, FlagKey, ReleaseName, SegmentKey, Sequence};
+
+use crate::audit::{self, ChangeHistory, HistoryEntry};
+use crate::commit::CommitError;
+use crate::commit::reversal::{Authorship, TouchedFlag};
+use crate::environment::Environments;
+use crate::http::ApiError;
+use crate::store::{LogName, StoreError};
+
+/// What a release changed since its baseline.
+#[derive(Debug, Clone, Default)]
+pub struct ReleaseChanges {
+    /// Flags that it put or deleted.
+    pub flags: BTreeMap<FlagKey, ItemChanges>,
+    /// Segments that it put or deleted.
+    pub segments: BTreeMap<SegmentKey, ItemChanges>,
+    /// Its own commits that put or deleted any of them, oldest first.
+    pub own: Vec<Arc<ChangedBy>>,
+}
+
+/// What a release did to one flag or segment.
+#[derive(Debug, Clone)]
+pub struct ItemChanges {
+    /// What it left last, and whether somebody else had changed it in between.
+    pub left: TouchedFlag,
+    /// The commits of others since the baseline, before its last one and after, oldest first.
+    pub foreign: Vec<Arc<ChangedBy>>,
+}
+
+/// Why it cannot be told what a release changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseChangesError {
+    /// There is no such environment or release.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<ReleaseChangesError> for ApiError {
+    fn from(error: ReleaseChangesError) -> Self {
+        match error {
+            ReleaseChangesError::Commit(error) => error.into(),
+            ReleaseChangesError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// What `release` changed since its baseline. To the release belong the commits that carry its name, and the rollbacks that took
+/// it back or brought it forward again.
+pub async fn touched(environments: &Environments, environment: &EnvironmentKey, release: &ReleaseName) -> Result<ReleaseChanges, ReleaseChangesError> {
+    let state = environments.state(environment)?;
+    let record = state.records.releases.value(release.as_str());
+    let record = record.ok_or_else(|| CommitError::NoRecord(RecordKey::Release(release.clone())))?;
+    let baseline = state.records.checkpoints.value(record.baseline.as_str());
+    let baseline = baseline.ok_or_else(|| CommitError::NoRecord(RecordKey::Checkpoint(record.baseline.clone())))?;
+    let log = LogName::Environment(environment.clone());
+    let hands = audit::change_history(&**environments.store(), &log, baseline.sequence).await?;
+    Ok(of_history(&hands, release))
+}
+
+pub(super) fn of_history(hands: &ChangeHistory, release: &ReleaseName) -> ReleaseChanges {
+    let rollbacks = rollbacks_of(hands, release);
+    let is_own = |by: &ChangedBy| by.release.as_ref() == Some(release) || rollbacks.contains(&by.sequence);
+    let all = hands.flags.values().chain(hands.segments.values()).flatten();
+    let own: BTreeMap<Sequence, _> = all
+        .filter(|hand| is_own(&hand.by))
+        .map(|hand| (hand.by.sequence, Arc::clone(&hand.by)))
+        .collect();
+    ReleaseChanges {
+        flags: of_things(&hands.flags, is_own),
+        segments: of_things(&hands.segments, is_own),
+        own: own.into_values().collect(),
+    }
+}
+
+/// The commits of rollbacks of the release, and of those that undid one of them.
+fn rollbacks_of(hands: &ChangeHistory, release: &ReleaseName) -> BTreeSet<Sequence> {
+    let mut own = BTreeSet::new();
+    let mut sequences = BTreeSet::new();
+    for (sequence, (id, scope)) in &hands.rollbacks {
+        let is_own = match scope {
+            Scope::Release(name) => name == release,
+            Scope::Rollback(undone) => own.contains(undone.as_str()),
+            Scope::Environment | Scope::Flags(_) | Scope::Tags(_) | Scope::Rollout(_) => false,
+        };
+        if is_own {
+            let id: &str = id.borrow();
+            own.insert(id);
+            sequences.insert(*sequence);
+        }
+    }
+    sequences
+}
+
+fn of_things<K: Ord + Clone>(things: &BTreeMap<K, Vec<HistoryEntry>>, is_own: impl Fn(&ChangedBy) -> bool) -> BTreeMap<K, ItemChanges> {
+    let touch = |(key, hands): (&K, &Vec<HistoryEntry>)| {
+        let last = hands.iter().rposition(|hand| is_own(&hand.by))?;
+        let before = hands.get(..last).unwrap_or_default();
+        let mixed = if before.iter().all(|hand| is_own(&hand.by)) {
+            Authorship::Own
+        } else {
+            Authorship::Others
+        };
+        let left = TouchedFlag {
+            digest: hands.get(last)?.left,
+            mixed,
+        };
+        let foreign = hands.iter().filter(|hand| !is_own(&hand.by)).map(|hand| Arc::clone(&hand.by));
+        Some((
+            key.clone(),
+            ItemChanges {
+                left,
+                foreign: foreign.collect(),
+            },
+        ))
+    };
+    things.iter().filter_map(touch).collect()
+}

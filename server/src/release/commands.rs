@@ -1,0 +1,123 @@
+//! Beginning, describing and finishing releases: what is asked of the log, decided on the state that the commit finds.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use ripcord_proto::actor::Actor;
+use ripcord_proto::digest::Digest;
+use ripcord_proto::record::{Record, RecordKey, Records};
+use ripcord_proto::release::{Finished, Release, ReleaseDetails, ReleaseState};
+use ripcord_proto::rest::releases::ReleasePatch;
+use ripcord_proto::table::Entry;
+use ripcord_proto::{CheckpointName, Position, ReleaseName, limits};
+
+use crate::checkpoint::{self, NewCheckpoint};
+use crate::commit::state::EnvironmentState;
+use crate::commit::{CommitError, Expected, Operation};
+
+/// Characters of a baseline's name that are left for the release's.
+const BASELINE_CHARACTERS: usize = limits::KEY_CHARACTERS - 16;
+
+/// A release that is to begin.
+#[derive(Debug, Clone)]
+pub struct NewRelease {
+    /// Its name, which must be free.
+    pub name: ReleaseName,
+    /// What it says about itself.
+    pub details: ReleaseDetails,
+    /// Who begins it.
+    pub by: Actor,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Takes the checkpoint that a release goes back to, and opens the release; both or neither.
+pub fn begin(beginning: NewRelease) -> Operation {
+    Operation::decide(move |state| {
+        let taking = NewCheckpoint {
+            name: baseline(&state.records, &beginning.name)?,
+            note: Some(format!("before release {}", beginning.name)),
+            by: beginning.by.clone(),
+            at: beginning.at,
+            judgement: None,
+        };
+        let release = Release {
+            name: beginning.name.clone(),
+            baseline: taking.name.clone(),
+            state: ReleaseState::Open,
+            by: beginning.by.clone(),
+            at: beginning.at,
+            finished: None,
+            details: beginning.details.clone(),
+            commits: 0,
+            last: None,
+        };
+        Ok(vec![
+            Operation::PutRecord(entry(release)?, Expected::Absent),
+            Operation::PutRecord(checkpoint::record(state, &taking)?, Expected::Absent),
+        ])
+    })
+}
+
+/// Changes what a release says about itself. `expected` is the digest of the record that the caller read, where he names one.
+pub fn set(name: ReleaseName, patch: ReleasePatch, expected: Option<Digest>) -> Operation {
+    Operation::decide(move |state| {
+        let release = open(&state.records, &name)?;
+        let changed = Release {
+            details: patch.apply(&release.details).map_err(CommitError::Invalid)?,
+            ..release.clone()
+        };
+        Ok(vec![Operation::PutRecord(entry(changed)?, expected_of(state, &name, expected))])
+    })
+}
+
+/// Finishes a release: nothing joins it any more. One that is finished already stays as it is.
+pub fn finish(name: ReleaseName, by: Actor, at: Timestamp, expected: Option<Digest>) -> Operation {
+    Operation::decide(move |state| {
+        let release = find(&state.records, &name)?;
+        if release.state == ReleaseState::Finished {
+            return Ok(Vec::new());
+        }
+        let finished = Release {
+            state: ReleaseState::Finished,
+            finished: Some(Finished { by: by.clone(), at }),
+            ..release.clone()
+        };
+        Ok(vec![Operation::PutRecord(entry(finished)?, expected_of(state, &name, expected))])
+    })
+}
+
+/// A free name for the checkpoint before a release: `before-web-12`, `before-web-12-2`, …
+fn baseline(records: &Records, release: &ReleaseName) -> Result<CheckpointName, CommitError> {
+    let short: String = release.as_str().chars().take(BASELINE_CHARACTERS).collect();
+    let first = std::iter::once(format!("before-{short}"));
+    let mut names = first.chain((2_u64..).map(|number| format!("before-{short}-{number}")));
+    let free = names.find(|name| records.checkpoints.get(name).is_none()).unwrap_or_default();
+    CheckpointName::new(&free).map_err(CommitError::Invalid)
+}
+
+fn find<'a>(records: &'a Records, name: &ReleaseName) -> Result<&'a Release, CommitError> {
+    let found = records.releases.value(name.as_str());
+    found.ok_or_else(|| CommitError::NoRecord(RecordKey::Release(name.clone())))
+}
+
+fn open<'a>(records: &'a Records, name: &ReleaseName) -> Result<&'a Release, CommitError> {
+    let release = find(records, name)?;
+    match release.state {
+        ReleaseState::Open => Ok(release),
+        ReleaseState::Finished => Err(CommitError::ReleaseFinished(name.clone())),
+    }
+}
+
+/// What the record must be: the one that the caller read, else the one that the decision was made on.
+fn expected_of(state: &EnvironmentState, name: &ReleaseName, read: Option<Digest>) -> Expected {
+    let found = read.or_else(|| state.records.digest(&RecordKey::Release(name.clone())));
+    found.map_or(Expected::Anything, Expected::Digest)
+}
+
+fn entry(release: Release) -> Result<Record, CommitError> {
+    let entry = Entry::new(release.name.clone(), release, Position::START);
+    entry
+        .map(|entry| Arc::new(entry).into())
+        .map_err(|error| CommitError::Internal(error.to_string()))
+}

@@ -1,0 +1,173 @@
+//! What people do to a rollback that is under way: stop it, let it go on, hurry it. Each is a change of the record, from which
+//! the node that drives takes it up.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use ripcord_proto::problem::Code;
+use ripcord_proto::record::RecordKey;
+use ripcord_proto::rollback::{Rollback, RollbackState};
+use ripcord_proto::table::Entry;
+use ripcord_proto::{EnvironmentKey, Position, RollbackId};
+
+use super::{messages, stages};
+use crate::commit::{CommitError, Committed, Draft, Expected, Operation};
+use crate::environment::Environments;
+use crate::http::ApiError;
+
+/// How a rollback goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResumePace {
+    /// Step by step, the next one now.
+    Steps,
+    /// All that is left at once.
+    Now,
+}
+
+/// How often an act is decided anew where the record changes just then.
+const ATTEMPTS: usize = 8;
+
+/// Why an act was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum ActionError {
+    /// The state is not one for it.
+    #[error(transparent)]
+    WrongState(#[from] WrongRollbackState),
+    /// It could not be committed.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+/// It cannot be done in the state that the rollback is in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("rollback {id} is {}: {why}", state.as_str())]
+pub struct WrongRollbackState {
+    /// Which rollback.
+    pub id: ripcord_proto::RollbackId,
+    /// Its state.
+    pub state: RollbackState,
+    /// What can be done instead.
+    pub why: &'static str,
+}
+
+impl From<WrongRollbackState> for ApiError {
+    fn from(wrong: WrongRollbackState) -> Self {
+        let detail = format!("Rollback {} is {}: {}.", wrong.id, wrong.state.as_str(), wrong.why);
+        Self::new(Code::WrongState, detail)
+    }
+}
+
+impl From<ActionError> for ApiError {
+    fn from(error: ActionError) -> Self {
+        match error {
+            ActionError::WrongState(wrong) => wrong.into(),
+            ActionError::Commit(error) => error.into(),
+        }
+    }
+}
+
+impl WrongRollbackState {
+    pub(super) fn of(rollback: &Rollback, why: &'static str) -> Self {
+        Self {
+            id: rollback.id.clone(),
+            state: rollback.state,
+            why,
+        }
+    }
+}
+
+/// Changes the record of a rollback by what `change` makes of it, decided anew where it changes just then; `draft` says who asks
+/// and how it is answered. A repeated call gets its first answer, whatever became of the rollback.
+pub async fn amend(
+    environments: &Environments,
+    draft: &Draft,
+    id: &RollbackId,
+    change: impl Fn(&Rollback) -> Result<Rollback, WrongRollbackState>,
+) -> Result<Committed, ActionError> {
+    let key = RecordKey::Rollback(id.clone());
+    for _ in 0..ATTEMPTS {
+        let state = environments.state(&draft.environment)?;
+        if let Some(call) = &draft.call
+            && let Some(answer) = environments.answered(&draft.environment, call)?
+        {
+            return Ok(Committed {
+                position: state.head.position(),
+                commit: None,
+                answer,
+                replayed: true,
+                at: Instant::now(),
+            });
+        }
+        let entry = state.records.rollbacks.get(id.as_str());
+        let Some((entry, rollback)) = entry.and_then(|entry| Some((entry, entry.value().ok()?))) else {
+            return Err(CommitError::NoRecord(key).into());
+        };
+        let next = Entry::new(id.clone(), change(rollback)?, Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
+        let put = Operation::PutRecord(Arc::new(next).into(), Expected::Digest(*entry.digest()));
+        let draft = Draft {
+            operations: vec![put],
+            ..draft.clone()
+        };
+        match environments.submit(draft).await {
+            Err(CommitError::RecordMoved(_)) => {}
+            done => return Ok(done?),
+        }
+    }
+    Err(CommitError::RecordMoved(key).into())
+}
+
+/// The record of a rollback that is left where it is.
+pub fn stopped(rollback: &Rollback, environment: &EnvironmentKey) -> Result<Rollback, WrongRollbackState> {
+    match rollback.state {
+        RollbackState::Committed | RollbackState::Failed if stages::remaining(rollback) > 0 => {}
+        RollbackState::Committed | RollbackState::Partial => {
+            return Err(WrongRollbackState::of(
+                rollback,
+                "it is committed whole and there is no step left to stop. `ripcord rollback undo` takes it back",
+            ));
+        }
+        RollbackState::Planned | RollbackState::Confirmed | RollbackState::Failed | RollbackState::Stopped | RollbackState::Undone => {
+            return Err(WrongRollbackState::of(rollback, "nothing goes on that could be stopped"));
+        }
+    }
+    let mut next = rollback.clone();
+    next.state = RollbackState::Stopped;
+    if let Some(ladder) = &mut next.ladder {
+        ladder.next_at = None;
+    }
+    next.says = messages::state(&next, environment);
+    Ok(next)
+}
+
+/// The record of a rollback that goes on: a ladder with its next step, a failed one with its checks.
+pub fn resumed(rollback: &Rollback, pace: ResumePace, now: Timestamp, environment: &EnvironmentKey) -> Result<Rollback, WrongRollbackState> {
+    let remaining = stages::remaining(rollback);
+    match (rollback.state, pace) {
+        (RollbackState::Failed, _) => {}
+        (RollbackState::Stopped, _) | (RollbackState::Committed, ResumePace::Now) if remaining > 0 => {}
+        (RollbackState::Committed, ResumePace::Steps) if remaining > 0 => {
+            return Err(WrongRollbackState::of(rollback, "it goes on by itself. `--now` does all that is left at once"));
+        }
+        (RollbackState::Committed | RollbackState::Partial, _) => {
+            return Err(WrongRollbackState::of(rollback, "it is committed whole, and who is missing is watched already"));
+        }
+        (RollbackState::Planned | RollbackState::Confirmed | RollbackState::Stopped | RollbackState::Undone, _) => {
+            return Err(WrongRollbackState::of(rollback, "there is nothing left to go on with"));
+        }
+    }
+    let mut next = rollback.clone();
+    next.state = RollbackState::Committed;
+    match &mut next.ladder {
+        Some(ladder) if remaining > 0 => {
+            ladder.next_at = Some(now);
+            if pace == ResumePace::Now {
+                // Only the target is left then.
+                ladder.steps.truncate(usize::try_from(ladder.done).unwrap_or(usize::MAX));
+            }
+        }
+        Some(_) | None => next.confirmation = None,
+    }
+    next.says = messages::state(&next, environment);
+    Ok(next)
+}

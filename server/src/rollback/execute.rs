@@ -1,0 +1,167 @@
+//! One commit, whatever its size; and what is said where it may not be, or cannot be now.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ripcord_proto::change::Change;
+use ripcord_proto::check::When;
+use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::record::Record;
+use ripcord_proto::rollback::{Rollback, RollbackId, Scope};
+use ripcord_proto::table::Entry;
+use ripcord_proto::{EnvironmentKey, FlagKey};
+
+use super::plan_drift;
+use super::prepare::PreparedRollback;
+use super::spec::RollbackSpec;
+use crate::check::Checks;
+use crate::commit::reversal::ReversalScope;
+use crate::commit::{Applied, CommitError, Committed, Draft, IdempotentCall, probes};
+use crate::environment::Environments;
+use crate::http::ApiError;
+
+/// Commands that a refusal prints, at most.
+const COMMANDS: usize = 20;
+
+/// A rollback that was committed, or was before.
+#[derive(Debug, Clone)]
+pub struct CommittedRollback {
+    /// Its record as it is now.
+    pub rollback: Rollback,
+    /// What the commit path answered.
+    pub committed: Committed,
+}
+
+/// The record that a rollback's commit made, as it goes into the answer.
+pub fn answer_of(made: &Applied) -> Option<&Arc<Entry<Rollback>>> {
+    made.changes
+        .iter()
+        .filter_map(Change::record)
+        .find_map(|record| if let Record::Rollback(entry) = record { Some(entry) } else { None })
+}
+
+/// The rollback that an idempotent call made before, where it did.
+pub fn replayed(environments: &Environments, environment: &EnvironmentKey, call: &IdempotentCall) -> Result<Option<CommittedRollback>, ApiError> {
+    let Some(answer) = environments.answered(environment, call)? else {
+        return Ok(None);
+    };
+    let committed = Committed {
+        position: environments.state(environment)?.head.position(),
+        commit: None,
+        answer,
+        replayed: true,
+        at: Instant::now(),
+    };
+    done(environments, environment, committed).map(Some)
+}
+
+/// Commits what was prepared; the draft asks for it. Answers when everybody is served by it. A dropped future takes nothing back.
+pub async fn commit(
+    environments: &Environments,
+    checks: &Checks,
+    prepared: &PreparedRollback,
+    order: &RollbackSpec,
+    draft: Draft,
+) -> Result<CommittedRollback, ApiError> {
+    ask_probes(checks, prepared).await?;
+    let submitted = environments.submit(draft.clone()).await;
+    concluded(environments, &draft, prepared, order, submitted).await
+}
+
+/// What became of what `draft` asked for, with the way out where it was refused.
+pub(super) async fn concluded(
+    environments: &Environments,
+    draft: &Draft,
+    prepared: &PreparedRollback,
+    order: &RollbackSpec,
+    submitted: Result<Committed, CommitError>,
+) -> Result<CommittedRollback, ApiError> {
+    match submitted {
+        Ok(committed) => done(environments, &draft.environment, committed),
+        Err(CommitError::PlanStale { now, moved }) => {
+            let told = match draft.plan {
+                Some(expected) => plan_drift::told(environments, &draft.environment, &draft.author, order, expected).await,
+                None => None,
+            };
+            let moved = told.unwrap_or(moved);
+            let detail = format!("Nothing was changed: {moved}. `ripcord rollback plan` shows what would happen now.");
+            Err(Problem::new(Code::PlanStale, detail).with("plan", now.to_string()).into())
+        }
+        Err(error) if error.is_store_away() => Err(with_kills(&error.into(), &order.scope, Some(&prepared.reversal.reach))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Asks the probes that may refuse it beforehand.
+pub async fn ask_probes(checks: &Checks, prepared: &PreparedRollback) -> Result<(), ApiError> {
+    let (reversal, state) = (&prepared.reversal, &prepared.state);
+    let decision = reversal.decide(&state.snapshot)?;
+    let flags: BTreeSet<FlagKey> = decision.flags.into_iter().map(|step| step.key).collect();
+    let probes = probes::of(&flags, &reversal.record.scope, [&state.snapshot, &reversal.target], &state.records);
+    let outcomes = checks.run(&probes, When::Before).await;
+    let failed: Vec<_> = outcomes.iter().filter(|outcome| !outcome.passed).collect();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let told: Vec<String> = failed
+        .iter()
+        .map(|outcome| format!("{} of {}: {}", outcome.name, outcome.of, outcome.detail))
+        .collect();
+    let detail = format!(
+        "Nothing was changed: what must be so before going back is not. {}. Mend it, or take the check's \"before\" away.",
+        told.join("; ")
+    );
+    let failed = serde_json::to_value(failed).unwrap_or_default();
+    Err(Problem::new(Code::CheckFailed, detail).with("checks", failed).into())
+}
+
+/// The record as it stands, with what this node alone knows so soon after the commit.
+fn done(environments: &Environments, environment: &EnvironmentKey, committed: Committed) -> Result<CommittedRollback, ApiError> {
+    #[derive(serde::Deserialize)]
+    struct Named {
+        id: RollbackId,
+    }
+    let internal = |why: String| ApiError::new(Code::Internal, format!("The answer could not be read back: {why}."));
+    let Named { id } = serde_json::from_str(committed.answer.body.get()).map_err(|error| internal(error.to_string()))?;
+    let state = environments.state(environment)?;
+    let live = state.records.rollbacks.value(id.as_str()).cloned();
+    let recorded = || serde_json::from_str(committed.answer.body.get()).map_err(|error| internal(error.to_string()));
+    let mut rollback: Rollback = live.map_or_else(recorded, Ok)?;
+    if rollback.phases.committed.is_none() && !committed.replayed {
+        let now = environments.clock().now();
+        rollback.phases.committed = Some(now);
+        let took = rollback.phases.decided.map(|decided| now.duration_since(decided).as_secs_f64() * 1_000.0);
+        rollback.phases.commit_ms = rollback.phases.commit_ms.or(took);
+    }
+    Ok(CommittedRollback { rollback, committed })
+}
+
+/// A refusal with the commands that make a scope safe while the store is away: kills wait for nothing.
+pub fn with_kills(refusal: &ApiError, scope: &Scope, reach: Option<&ReversalScope>) -> ApiError {
+    let mut problem = refusal.problem().clone();
+    let commands = commands(scope, reach);
+    let _ = write!(
+        problem.detail,
+        " A rollback waits for the store, since it could not be merged safely. Until then, kills make its scope safe:"
+    );
+    for command in commands.iter().take(COMMANDS) {
+        let _ = write!(problem.detail, "\n  {command}");
+    }
+    if commands.len() > COMMANDS {
+        let _ = write!(problem.detail, "\nand {} more", commands.len() - COMMANDS);
+    }
+    problem.with("commands", commands).into()
+}
+
+fn commands(scope: &Scope, reach: Option<&ReversalScope>) -> Vec<String> {
+    let flag = |key: &FlagKey| format!("ripcord kill {key}");
+    match (scope, reach) {
+        (Scope::Environment, _) => vec!["ripcord kill --all".to_owned()],
+        (Scope::Flags(flags), _) => flags.iter().map(flag).collect(),
+        (Scope::Tags(tags), _) => tags.iter().map(|tag| format!("ripcord kill --tag {tag}")).collect(),
+        (Scope::Release(_) | Scope::Rollback(_) | Scope::Rollout(_), Some(ReversalScope::Touched(left))) => left.keys().map(flag).collect(),
+        (Scope::Release(_) | Scope::Rollback(_) | Scope::Rollout(_), _) => vec!["ripcord kill FLAG".to_owned()],
+    }
+}

@@ -1,0 +1,101 @@
+//! What moved since a plan. The hash says nothing by itself: the state that it was made on is looked for, commit by commit back
+//! from now, and what came after it is told.
+
+use ripcord_proto::EnvironmentKey;
+use ripcord_proto::commit::Sealed;
+use ripcord_proto::digest::Digest;
+
+use super::prepare::{PrepareError, PreparedRollback, prepare};
+use super::spec::RollbackSpec;
+use crate::audit;
+use crate::commit::Author;
+use crate::commit::state::EnvironmentState;
+use crate::commit::traits::LogState as _;
+use crate::environment::Environments;
+use crate::store::LogName;
+
+/// Commits that are looked back over, at most.
+const LOOK_BACK: usize = 64;
+/// Commits that are told, at most.
+const TOLD: usize = 5;
+
+/// What moved since the plan of hash `expected`, as the middle of a sentence; `None` where even the log cannot be asked.
+pub(super) async fn told(environments: &Environments, environment: &EnvironmentKey, author: &Author, order: &RollbackSpec, expected: Digest) -> Option<String> {
+    let found = look(environments, environment, author, order, expected).await;
+    found
+        .inspect_err(|error| tracing::warn!(%error, env = %environment, "what moved since a plan could not be told"))
+        .ok()
+}
+
+async fn look(
+    environments: &Environments,
+    environment: &EnvironmentKey,
+    author: &Author,
+    order: &RollbackSpec,
+    expected: Digest,
+) -> Result<String, PrepareError> {
+    let log = LogName::Environment(environment.clone());
+    let prepared = prepare(environments, environment, author, order).await?;
+    let mut kept = prepared.state.records.rollbacks.iter().filter_map(|entry| entry.value().ok());
+    if let Some(done) = kept.find(|rollback| rollback.plan == expected) {
+        return Ok(format!(
+            "this plan was carried out already, as rollback {} (revision {}); `ripcord rollback show {}` tells how it stands",
+            done.id, done.revision, done.id
+        ));
+    }
+    let head = prepared.state.head.sequence;
+    let listed = audit::newest_first(&**environments.store(), &log, head.next(), LOOK_BACK, |entry| entry.commit.revision.is_some()).await?;
+    let mut entries = listed.entries;
+    entries.reverse();
+    if let Some(oldest) = entries.first().and_then(|entry| entry.commit.position())
+        && let Some(mut state) = environments.state_at(environment, oldest).await?
+    {
+        let mut held_at = None;
+        for (place, entry) in entries.iter().enumerate() {
+            if place > 0 {
+                state = state.after(entry);
+            }
+            if held(&prepared, &state, expected) {
+                held_at = Some(place);
+            }
+        }
+        if let Some(moved) = held_at.and_then(|place| entries.get(place + 1..)).filter(|moved| !moved.is_empty()) {
+            return Ok(since(moved));
+        }
+    }
+    Ok(format!(
+        "no state of environment {environment} over the last {LOOK_BACK} commits gives this plan for this request; it is an older one, or that of another environment, target or scope"
+    ))
+}
+
+/// Whether the plan was that of `state`.
+fn held(prepared: &PreparedRollback, state: &EnvironmentState, expected: Digest) -> bool {
+    prepared.reversal.preview(state).is_ok_and(|preview| preview.hash == expected)
+}
+
+fn since(entries: &[Sealed]) -> String {
+    let told: Vec<String> = entries.iter().take(TOLD).map(one).collect();
+    let more = entries.len().saturating_sub(TOLD);
+    let more = if more > 0 { format!(" (and {more} more commits)") } else { String::new() };
+    format!("since the plan was made, {}{more}", told.join("; "))
+}
+
+fn one(entry: &Sealed) -> String {
+    let commit = &entry.commit;
+    let log = LogName::System;
+    let things: Vec<String> = audit::summary(&log, entry)
+        .changes
+        .into_iter()
+        .filter(|change| change.change != "put_record")
+        .take(TOLD)
+        .map(|change| {
+            if change.what.is_empty() {
+                change.change
+            } else {
+                format!("{} {}", change.change.replace('_', " "), change.what)
+            }
+        })
+        .collect();
+    let revision = commit.revision.map(|revision| format!("revision {revision} by ")).unwrap_or_default();
+    format!("{revision}{} ({})", commit.actor.name, things.join(", "))
+}

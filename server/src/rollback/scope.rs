@@ -1,0 +1,127 @@
+//! What a scope reaches, and who else had a hand in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use ripcord_proto::record::RecordKey;
+use ripcord_proto::rest::log::ChangedBy;
+use ripcord_proto::rollback::{Rollback, RollbackId, Scope};
+use ripcord_proto::rollout::Rollout;
+use ripcord_proto::{EnvironmentKey, FlagKey, RolloutId, SegmentKey, Sequence};
+
+use super::PrepareError;
+use crate::audit::{self, ChangeHistory};
+use crate::checkpoint::ResolvedTarget;
+use crate::commit::CommitError;
+use crate::commit::reversal::{Authorship, ReversalScope, TouchedFlag};
+use crate::commit::state::EnvironmentState;
+use crate::environment::Environments;
+use crate::release;
+use crate::store::LogName;
+
+/// What a scope reaches.
+pub(super) struct ScopeReach {
+    pub(super) reach: ReversalScope,
+    /// For flags in which others had a hand: the last commit of theirs.
+    pub(super) foreign: BTreeMap<FlagKey, Arc<ChangedBy>>,
+    /// Segments that an earlier rollback put back and nobody has changed since: undoing it takes them along.
+    pub(super) segments: BTreeSet<SegmentKey>,
+}
+
+impl From<ReversalScope> for ScopeReach {
+    fn from(reach: ReversalScope) -> Self {
+        Self {
+            reach,
+            foreign: BTreeMap::new(),
+            segments: BTreeSet::new(),
+        }
+    }
+}
+
+/// What `scope` reaches in an environment that is at `now`.
+pub(super) async fn reached(
+    environments: &Environments,
+    environment: &EnvironmentKey,
+    now: &EnvironmentState,
+    target: &ResolvedTarget,
+    scope: &Scope,
+) -> Result<ScopeReach, PrepareError> {
+    match scope {
+        Scope::Environment => Ok(ReversalScope::Environment.into()),
+        Scope::Tags(tags) => Ok(ReversalScope::Tags(tags.clone()).into()),
+        Scope::Flags(flags) => {
+            let known = |key: &&FlagKey| now.snapshot.flags.get(key.as_str()).is_some() || target.state.snapshot.flags.get(key.as_str()).is_some();
+            match flags.iter().find(|key| !known(key)) {
+                Some(unknown) => Err(CommitError::NoFlag(unknown.clone()).into()),
+                None => Ok(ReversalScope::Flags(flags.clone()).into()),
+            }
+        }
+        Scope::Rollout(id) => Ok(ReversalScope::Flags(BTreeSet::from([rollout(now, id)?.plan.flag.clone()])).into()),
+        Scope::Release(name) => {
+            let touched = release::touched(environments, environment, name).await?;
+            let foreign = touched
+                .flags
+                .iter()
+                .filter_map(|(key, touch)| Some((key.clone(), Arc::clone(touch.foreign.last()?))));
+            let foreign = foreign.collect();
+            let left = touched.flags.into_iter().map(|(key, touch)| (key, touch.left)).collect();
+            Ok(ScopeReach {
+                reach: ReversalScope::Touched(left),
+                foreign,
+                segments: BTreeSet::new(),
+            })
+        }
+        Scope::Rollback(id) => {
+            let rollback = record(now, id)?;
+            let before = environments.state_at(environment, rollback.before).await?;
+            let since = before.map_or(Sequence(0), |before| before.head.sequence);
+            let log = LogName::Environment(environment.clone());
+            let hands = audit::change_history(&**environments.store(), &log, since).await?;
+            Ok(of_rollback(&hands, rollback))
+        }
+    }
+}
+
+/// The record of an earlier rollback.
+pub(super) fn record<'a>(now: &'a EnvironmentState, id: &RollbackId) -> Result<&'a Rollback, CommitError> {
+    let found = now.records.rollbacks.value(id.as_str());
+    found.ok_or_else(|| CommitError::NoRecord(RecordKey::Rollback(id.clone())))
+}
+
+/// The record of a rollout.
+pub(super) fn rollout<'a>(now: &'a EnvironmentState, id: &RolloutId) -> Result<&'a Rollout, CommitError> {
+    let found = now.records.rollouts.value(id.as_str());
+    found.ok_or_else(|| CommitError::NoRecord(RecordKey::Rollout(id.clone())))
+}
+
+/// What a rollback left, step by step.
+fn of_rollback(hands: &ChangeHistory, rollback: &Rollback) -> ScopeReach {
+    let is_own = |by: &ChangedBy| hands.rollbacks.get(&by.sequence).is_some_and(|(id, _)| *id == rollback.id);
+    let mut left = BTreeMap::new();
+    let mut foreign = BTreeMap::new();
+    for (key, hands) in hands.flags.iter().filter(|(key, _)| rollback.flags.contains(*key)) {
+        let Some(last) = hands.iter().rposition(|hand| is_own(&hand.by)) else {
+            continue;
+        };
+        let (before, after) = hands.split_at(last);
+        let mixed = if before.iter().skip_while(|hand| !is_own(&hand.by)).all(|hand| is_own(&hand.by)) {
+            Authorship::Own
+        } else {
+            Authorship::Others
+        };
+        let digest = after.first().and_then(|hand| hand.left);
+        left.insert(key.clone(), TouchedFlag { digest, mixed });
+        if let Some(hand) = hands.iter().rev().find(|hand| !is_own(&hand.by)) {
+            foreign.insert(key.clone(), Arc::clone(&hand.by));
+        }
+    }
+    let untouched = |key: &&SegmentKey| {
+        let last = hands.segments.get(*key).and_then(|hands| hands.last());
+        last.is_some_and(|hand| is_own(&hand.by))
+    };
+    ScopeReach {
+        reach: ReversalScope::Touched(left),
+        foreign,
+        segments: rollback.segments.iter().filter(untouched).cloned().collect(),
+    }
+}

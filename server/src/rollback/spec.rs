@@ -1,0 +1,114 @@
+//! A rollback as it is asked for.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use ripcord_proto::rest::rollbacks::RollbackRequest;
+use ripcord_proto::rollback::{Latitude, Rollback, RollbackId, Scope, Target};
+use ripcord_proto::{FlagKey, SegmentKey, TargetName};
+
+/// Names that the log's reason tells, at most.
+const NAMED: usize = 5;
+
+/// A rollback as it is asked for.
+#[derive(Debug, Clone)]
+pub struct RollbackSpec {
+    /// Where to go back to; `None` = where the scope says: a release's baseline, the state before an earlier rollback.
+    pub to: Option<TargetName>,
+    /// What is put back.
+    pub scope: Scope,
+    /// Only for users in this segment.
+    pub segment: Option<SegmentKey>,
+    /// Percentages by which exposure is lowered; empty = at once.
+    pub steps: Vec<f64>,
+    /// Seconds that each step is held.
+    pub every_seconds: u64,
+    /// What it may do beyond its scope.
+    pub latitude: Latitude,
+    /// Flags whose one-way door it passes knowingly.
+    pub acknowledged: BTreeSet<FlagKey>,
+    /// Why.
+    pub reason: Option<String>,
+    /// When the trouble was noticed.
+    pub detected: Option<Timestamp>,
+}
+
+impl RollbackSpec {
+    /// As the body of a request says.
+    pub fn of(request: &RollbackRequest) -> Self {
+        Self {
+            to: request.to.clone(),
+            scope: request.scope(),
+            segment: request.segment.clone(),
+            steps: request.steps.clone(),
+            every_seconds: request.every_seconds(),
+            latitude: request.latitude,
+            acknowledged: request.acknowledge_one_way.clone(),
+            reason: request.reason.clone(),
+            detected: request.detected_at,
+        }
+    }
+
+    /// The order that a record was begun by, to the state that was found then.
+    pub fn again(record: &Rollback) -> Self {
+        let (steps, every_seconds) = record
+            .ladder
+            .as_ref()
+            .map(|ladder| (ladder.steps.clone(), ladder.every_seconds))
+            .unwrap_or_default();
+        Self {
+            to: Some(TargetName::Position(record.target.position())),
+            scope: record.scope.clone(),
+            segment: record.segment.clone(),
+            steps,
+            every_seconds,
+            latitude: record.latitude,
+            acknowledged: record.acknowledged.clone(),
+            reason: record.reason.clone(),
+            detected: record.phases.detected,
+        }
+    }
+
+    /// What it does, for the log: `roll back flags a, b to last good (1:41): 5xx since 14:02`.
+    pub fn in_words(&self, target: &Target) -> String {
+        let scope = match &self.scope {
+            Scope::Environment => "the environment".to_owned(),
+            Scope::Release(name) => format!("release {name}"),
+            Scope::Flags(flags) => format!("flags {}", listed(flags.iter())),
+            Scope::Tags(tags) => format!("flags tagged {}", listed(tags.iter())),
+            Scope::Rollback(id) => format!("rollback {id}"),
+            Scope::Rollout(id) => format!("rollout {id}"),
+        };
+        let verb = if matches!(self.scope, Scope::Rollback(_)) { "undo" } else { "roll back" };
+        let segment = self.segment.as_ref().map(|segment| format!(" for segment {segment}")).unwrap_or_default();
+        let target = match &target.checkpoint {
+            Some(name) => format!("{name} ({})", target.position()),
+            None => target.position().to_string(),
+        };
+        let reason = self.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        format!("{verb} {scope}{segment} to {target}{reason}")
+    }
+
+    /// The way forward again from a rollback: back to the state before it.
+    pub fn undoing(id: RollbackId) -> Self {
+        Self {
+            to: None,
+            scope: Scope::Rollback(id),
+            segment: None,
+            steps: Vec::new(),
+            every_seconds: 0,
+            latitude: Latitude::default(),
+            acknowledged: BTreeSet::new(),
+            reason: None,
+            detected: None,
+        }
+    }
+}
+
+/// Names in a row, the first few of them.
+fn listed<T: std::fmt::Display>(names: impl ExactSizeIterator<Item = T>) -> String {
+    let more = names.len().saturating_sub(NAMED);
+    let named: Vec<String> = names.take(NAMED).map(|name| name.to_string()).collect();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", named.join(", "))
+}

@@ -1,0 +1,239 @@
+//! What people and pipelines do to a rollout: start it, pause it, let it go on, approve a step, end it where it is or take it back.
+//! Each is a change of the record, from which the node that drives takes it up.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use ripcord_proto::policy::Approvers;
+use ripcord_proto::proposal::Asked;
+use ripcord_proto::record::RecordKey;
+use ripcord_proto::rollout::{Approval, Plan, Rollout, RolloutState, Word};
+use ripcord_proto::span::Span;
+use ripcord_proto::{Faults, RolloutId};
+
+use super::commits::{self, ObservedRollout};
+use super::transition::{self, StepObservations};
+use super::{messages, window};
+use crate::commit::state::EnvironmentState;
+use crate::commit::{CommitError, Operation, Precheck};
+
+/// Something that is done to a rollout that was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RolloutAction {
+    /// It is held where it is.
+    Pause,
+    /// It goes on from where it was held.
+    Resume,
+    /// Its next step begins now, approvals aside.
+    Advance,
+    /// It ends; exposure stays as it is.
+    Abort,
+    /// It ends; exposure is as it was before the first step.
+    Rollback,
+    /// The next step that needs it is approved.
+    Approve,
+}
+
+/// A new rollout of a plan.
+///
+/// # Errors
+/// The plan's time zone is not known here.
+pub fn begun(plan: Plan, id: RolloutId, word: Word) -> Result<Rollout, Faults> {
+    if let Some(window) = &plan.window {
+        window::check(window)?;
+    }
+    let mut rollout = Rollout {
+        id,
+        state: RolloutState::Scheduled,
+        waits_for: None,
+        reason: String::new(),
+        by: word.by,
+        at: word.at,
+        purpose: word.reason,
+        step: 0,
+        since: None,
+        held_ms: 0,
+        entered: None,
+        judged_since: None,
+        advance: None,
+        approvals: Vec::new(),
+        moved: None,
+        before: None,
+        rollback: None,
+        gates: Vec::new(),
+        past: Vec::new(),
+        position: None,
+        finished: None,
+        plan,
+    };
+    rollout.reason = messages::started(&rollout);
+    Ok(rollout)
+}
+
+/// What starts a rollout; refused where the flag cannot follow the plan, is killed, or is moved already.
+pub fn start(rollout: Rollout) -> Operation {
+    commits::begin(rollout)
+}
+
+/// What does `act`, decided on the record that the commit finds.
+pub fn ask(id: RolloutId, act: RolloutAction, word: Word) -> Operation {
+    let kept = match act {
+        RolloutAction::Resume => Some(Asked::ResumeRollout {
+            rollout: id.clone(),
+            word: word.clone(),
+        }),
+        RolloutAction::Advance => Some(Asked::AdvanceRollout {
+            rollout: id.clone(),
+            word: word.clone(),
+        }),
+        // What limits harm waits for nobody, and an approval is a second person's already.
+        RolloutAction::Pause | RolloutAction::Abort | RolloutAction::Rollback | RolloutAction::Approve => None,
+    };
+    let decide = move |state: &EnvironmentState| {
+        let Some((entry, rollout)) = commits::entry_of(state, &id) else {
+            return Err(CommitError::NoRecord(RecordKey::Rollout(id.clone())));
+        };
+        let members = |why: &str| {
+            let own = messages::by(&word.by, why, word.reason.as_deref());
+            let bound = commits::bound(state, rollout).map(|other| (Arc::clone(other), messages::with_sibling(rollout, &own)));
+            std::iter::once((Arc::clone(entry), own.clone())).chain(bound).collect::<Vec<_>>()
+        };
+        match act {
+            RolloutAction::Pause => Ok(vec![commits::put(entry, paused(rollout, &word)?)?]),
+            RolloutAction::Resume => Ok(vec![commits::put(entry, resumed(rollout, word.at)?)?]),
+            RolloutAction::Advance => Ok(vec![commits::put(entry, advanced(rollout, &word)?)?]),
+            RolloutAction::Approve => Ok(vec![commits::put(entry, approved(rollout, &word, state.records.policy().approvers())?)?]),
+            RolloutAction::Abort => {
+                check_live(rollout)?;
+                let live = members("aborted it")
+                    .into_iter()
+                    .filter(|(entry, _)| entry.value().is_ok_and(|rollout| !rollout.state.is_final()));
+                live.map(|(entry, reason)| aborted(&entry, reason, word.at)).collect()
+            }
+            RolloutAction::Rollback => {
+                check_can_go_back(rollout)?;
+                let members = members("took it back").into_iter().map(|(entry, reason)| {
+                    let observed = observed(&entry);
+                    (ObservedRollout { entry, observed }, reason)
+                });
+                Ok(vec![commits::take_back(members.collect(), word.by.clone(), word.at)])
+            }
+        }
+    };
+    match act {
+        RolloutAction::Rollback => Operation::DecideNow(Precheck::new(decide)),
+        RolloutAction::Pause | RolloutAction::Resume | RolloutAction::Advance | RolloutAction::Abort | RolloutAction::Approve => {
+            let decider = Precheck::new(decide);
+            Operation::Decide(match kept {
+                Some(kept) => decider.kept_as(kept),
+                None => decider,
+            })
+        }
+    }
+}
+
+/// What a record knows of its step.
+fn observed(entry: &ripcord_proto::table::Entry<Rollout>) -> StepObservations {
+    StepObservations {
+        gates: entry.value().map(|rollout| rollout.gates.clone()).unwrap_or_default(),
+        looks: Vec::new(),
+    }
+}
+
+fn aborted(entry: &ripcord_proto::table::Entry<Rollout>, reason: String, now: Timestamp) -> Result<Operation, CommitError> {
+    let Ok(rollout) = entry.value() else {
+        return Err(CommitError::NoRecord(RecordKey::Rollout(entry.key().clone())));
+    };
+    let next = transition::over(rollout, &observed(entry), RolloutState::Aborted, reason, now);
+    commits::put(entry, next)
+}
+
+fn wrong(rollout: &Rollout, why: &str) -> CommitError {
+    CommitError::WrongState {
+        what: format!("rollout {}", rollout.id),
+        state: rollout.state.as_str(),
+        why: why.to_owned(),
+    }
+}
+
+fn check_live(rollout: &Rollout) -> Result<(), CommitError> {
+    if rollout.state.is_final() {
+        Err(wrong(rollout, "it is over; start another one"))
+    } else {
+        Ok(())
+    }
+}
+
+/// A rollout that was completed or left where it was can still be taken back: it is what it moved that goes back.
+fn check_can_go_back(rollout: &Rollout) -> Result<(), CommitError> {
+    match rollout.state {
+        RolloutState::RolledBack => Err(wrong(rollout, "exposure went back already")),
+        _ if rollout.moved.is_none() && rollout.state.is_final() => Err(wrong(rollout, "it never moved anything")),
+        RolloutState::Scheduled
+        | RolloutState::Holding
+        | RolloutState::Waiting
+        | RolloutState::Paused
+        | RolloutState::Completed
+        | RolloutState::Aborted
+        | RolloutState::Failed => Ok(()),
+    }
+}
+
+fn paused(rollout: &Rollout, word: &Word) -> Result<Rollout, CommitError> {
+    check_live(rollout)?;
+    if rollout.state == RolloutState::Paused {
+        return Err(wrong(rollout, "it is held already"));
+    }
+    let ran = rollout
+        .since
+        .map_or(0, |since| u64::try_from(word.at.duration_since(since).as_millis()).unwrap_or_default());
+    let held = Span::from_millis(rollout.held_ms.saturating_add(ran));
+    let reason = messages::held(rollout, &messages::by(&word.by, "paused it", word.reason.as_deref()));
+    Ok(transition::paused(rollout, held, reason))
+}
+
+fn resumed(rollout: &Rollout, now: Timestamp) -> Result<Rollout, CommitError> {
+    check_live(rollout)?;
+    if rollout.state != RolloutState::Paused {
+        return Err(wrong(rollout, "nothing holds it; `ripcord rollout advance` begins the next step now"));
+    }
+    Ok(transition::resumed(rollout, now))
+}
+
+fn advanced(rollout: &Rollout, word: &Word) -> Result<Rollout, CommitError> {
+    check_live(rollout)?;
+    let going = if rollout.state == RolloutState::Paused {
+        transition::resumed(rollout, word.at)
+    } else {
+        rollout.clone()
+    };
+    Ok(Rollout {
+        advance: Some(word.clone()),
+        ..going
+    })
+}
+
+/// Approves the next step that asks for it and has no approval yet.
+fn approved(rollout: &Rollout, word: &Word, approvers: Approvers) -> Result<Rollout, CommitError> {
+    check_live(rollout)?;
+    let open = |number: &u32| rollout.plan.step(*number).is_some_and(|step| step.approve.is_some()) && rollout.approval(*number).is_none();
+    let Some(number) = (rollout.step + 1..=rollout.plan.last()).find(open) else {
+        return Err(wrong(rollout, "no step that is to come needs an approval"));
+    };
+    let least = rollout.plan.step(number).and_then(|step| step.approve);
+    if least.is_some_and(|least| word.by.role < least) {
+        return Err(wrong(rollout, "the step asks for a higher role than this key has"));
+    }
+    if approvers == Approvers::NotTheStarter && word.by.key == rollout.by.key {
+        return Err(wrong(
+            rollout,
+            "the environment's policy asks for the approval of another than the one who started it",
+        ));
+    }
+    let mut next = rollout.clone();
+    next.approvals.push(Approval {
+        step: number,
+        word: word.clone(),
+    });
+    Ok(next)
+}

@@ -1,0 +1,275 @@
+//! What a rollout asks of the commit path. Everything is decided on the state that the commit is admitted on: a step is taken from
+//! exactly the record and the split that it was decided for, or not at all.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rand::random;
+use ripcord_proto::actor::Actor;
+use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::proposal::Asked;
+use ripcord_proto::record::RecordKey;
+use ripcord_proto::rollback::{Rollback, Scope, Target};
+use ripcord_proto::rollout::{Rollout, RolloutState};
+use ripcord_proto::table::Entry;
+use ripcord_proto::{EnvironmentKey, Faults, Flag, FlagKey, Position, ReleaseName, RollbackId, RolloutId, limits};
+
+use super::messages;
+use super::step;
+use super::transition::{self, StepObservations};
+use crate::commit::state::EnvironmentState;
+use crate::commit::{Approval, Author, CommitError, Draft, Expected, Operation, Precheck, probes};
+use crate::leader::LeaderToken;
+
+/// A rollout as it was when something was decided for it.
+#[derive(Debug, Clone)]
+pub(super) struct ObservedRollout {
+    pub(super) entry: Arc<Entry<Rollout>>,
+    pub(super) observed: StepObservations,
+}
+
+/// A draft of the node that drives.
+pub(super) fn draft(environment: &EnvironmentKey, author: Author, release: Option<ReleaseName>, reason: String, asks: Vec<Operation>) -> Draft {
+    Draft {
+        reason: Some(reason),
+        release,
+        // Its plan was agreed on when it was started.
+        approval: Approval::Agreed,
+        ..Draft::new(environment.clone(), author, asks)
+    }
+}
+
+/// The record of `entry` shall be `next`, if it still is what it was.
+pub(super) fn put(entry: &Entry<Rollout>, next: Rollout) -> Result<Operation, CommitError> {
+    put_at(next, Expected::Digest(*entry.digest()))
+}
+
+/// A record shall be so.
+pub(super) fn put_at(next: Rollout, expected: Expected) -> Result<Operation, CommitError> {
+    let entry = Entry::new(next.id.clone(), next, Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
+    Ok(Operation::PutRecord(Arc::new(entry).into(), expected))
+}
+
+/// All `members` take their next step, together.
+pub(super) fn enter(token: LeaderToken, members: Vec<ObservedRollout>, now: Timestamp) -> Vec<Operation> {
+    let decide = move |state: &EnvironmentState| {
+        let position = next_position(state);
+        let mut asks = Vec::new();
+        for member in &members {
+            asks.extend(step_of(state, member, position, now)?);
+        }
+        Ok(asks)
+    };
+    vec![token.ask(), Operation::decide(decide)]
+}
+
+fn step_of(state: &EnvironmentState, member: &ObservedRollout, position: Position, now: Timestamp) -> Result<Vec<Operation>, CommitError> {
+    let rollout = current(state, member)?;
+    let key = &rollout.plan.flag;
+    let moved_on = || CommitError::RecordMoved(RecordKey::Rollout(rollout.id.clone()));
+    if state.snapshot.kills_of(key.as_str()).next().is_some() {
+        return Err(moved_on());
+    }
+    let flag = state.snapshot.flags.value(key.as_str()).ok_or_else(|| CommitError::NoFlag(key.clone()))?;
+    if rollout.moved.as_ref().is_some_and(|moved| step::untouched(flag, moved).is_err()) {
+        return Err(moved_on());
+    }
+    let made = step::take(&rollout.plan, rollout.step + 1, flag, rollout.moved.as_ref()).map_err(|refused| CommitError::Invalid(refused.into()))?;
+    let position = Some(position).filter(|_| made.flag != *flag);
+    let mut next = transition::entered(rollout, &member.observed, made.moved, position, now);
+    next.before.get_or_insert_with(|| target(state));
+    Ok(vec![Operation::PutFlag(key.clone(), Box::new(made.flag)), put(&member.entry, next)?])
+}
+
+/// What `members` moved goes back, and only that, ahead of everything that is queued. Where a flag changes by that, a rollback is
+/// recorded in the same commit, which then is seen through to its proof like any other.
+pub(super) fn take_back(members: Vec<(ObservedRollout, String)>, by: Actor, now: Timestamp) -> Operation {
+    let id = RollbackId::from_parts(u64::try_from(now.as_millisecond()).unwrap_or_default(), random());
+    let decide = move |state: &EnvironmentState| {
+        let mut ways = Vec::with_capacity(members.len());
+        for (place, (member, reason)) in members.iter().enumerate() {
+            match way_back(state, member, reason, now) {
+                // Of those that go along, one that people have edited since stays as they left it.
+                Err(CommitError::WrongState { .. }) if place > 0 => {}
+                way => ways.push(way?),
+            }
+        }
+        let reason = members.first().map(|(_, reason)| reason.clone());
+        let record = rollback_of(state, &ways, &id, by.clone(), reason, now);
+        let mut asks = Vec::new();
+        for mut way in ways {
+            if record.is_some() {
+                way.next.rollback = Some(id.clone());
+                way.next.reason = messages::proven(&way.next.reason, &id);
+            }
+            asks.push(put(&way.entry, way.next)?);
+            asks.extend(way.flag.map(|flag| Operation::PutFlag(flag.0, Box::new(flag.1))));
+        }
+        if let Some(record) = record {
+            let entry = Entry::new(id.clone(), record, Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
+            asks.push(Operation::PutRecord(Arc::new(entry).into(), Expected::Absent));
+        }
+        Ok(asks)
+    };
+    Operation::DecideNow(Precheck::new(decide))
+}
+
+/// How one rollout goes back.
+struct Reversion {
+    entry: Arc<Entry<Rollout>>,
+    next: Rollout,
+    /// The flag as it is then, where that changes it.
+    flag: Option<(FlagKey, Flag)>,
+}
+
+fn way_back(state: &EnvironmentState, member: &ObservedRollout, reason: &str, now: Timestamp) -> Result<Reversion, CommitError> {
+    let rollout = current(state, member)?;
+    let mut way = Reversion {
+        entry: Arc::clone(&member.entry),
+        next: transition::over(rollout, &member.observed, RolloutState::RolledBack, messages::taken_back(reason), now),
+        flag: None,
+    };
+    let flag = state.snapshot.flags.value(rollout.plan.flag.as_str());
+    let Some((flag, moved)) = flag.zip(rollout.moved.as_ref()) else {
+        return Ok(way);
+    };
+    if let Err(what) = step::untouched(flag, moved) {
+        return Err(CommitError::WrongState {
+            what: format!("rollout {}", rollout.id),
+            state: rollout.state.as_str(),
+            why: format!("{what} since, and going back would undo that too; edit the flag, or go back to a checkpoint with `ripcord rollback`"),
+        });
+    }
+    if let Some(door) = step::door(&rollout.plan, flag) {
+        return Err(CommitError::Refused(Box::new(Problem::new(Code::OneWayDoor, messages::door(rollout, door)))));
+    }
+    let back = step::take_back(flag, moved).map_err(CommitError::Invalid)?;
+    if back != *flag {
+        way.next.position = Some(next_position(state));
+        way.flag = Some((rollout.plan.flag.clone(), back));
+    }
+    Ok(way)
+}
+
+/// The rollback that `ways` make together, where they change a flag.
+fn rollback_of(state: &EnvironmentState, ways: &[Reversion], id: &RollbackId, by: Actor, reason: Option<String>, now: Timestamp) -> Option<Rollback> {
+    let flags: BTreeSet<FlagKey> = ways.iter().filter_map(|way| way.flag.as_ref()).map(|(key, _)| key.clone()).collect();
+    if flags.is_empty() {
+        return None;
+    }
+    let scope = Scope::Rollout(ways.first()?.entry.key().clone());
+    let before = ways.iter().filter_map(|way| way.next.before.clone()).min_by_key(Target::position);
+    let target = before.unwrap_or_else(|| target(state));
+    let (position, review) = (next_position(state), state.records.policy().review_within_seconds());
+    let probes = probes::of(&flags, &scope, [&state.snapshot, &state.snapshot], &state.records);
+    Some(Rollback {
+        reason,
+        revision: position.revision,
+        epoch: position.epoch,
+        flags,
+        probes,
+        ..Rollback::begun(id.clone(), scope, target, state.head.position(), by, now, review)
+    })
+}
+
+/// The state that is there now, as one to go back to.
+fn target(state: &EnvironmentState) -> Target {
+    let position = state.head.position();
+    Target {
+        epoch: position.epoch,
+        revision: position.revision,
+        hash: state.hash,
+        checkpoint: None,
+    }
+}
+
+/// A new rollout, unless another one moves its flag already.
+pub(super) fn begin(rollout: Rollout) -> Operation {
+    let kept = Asked::StartRollout(Box::new(rollout.clone()));
+    let decide = move |state: &EnvironmentState| {
+        if let Some(other) = live_on(state, &rollout.plan.flag) {
+            return Err(CommitError::InUse {
+                what: format!("flag {}", rollout.plan.flag),
+                by: format!("rollout {0} already; `ripcord rollout abort {0}` ends it where it is", other.id),
+            });
+        }
+        if let Some(kill) = state.snapshot.kills_of(rollout.plan.flag.as_str()).next() {
+            return Err(CommitError::Killed {
+                flag: rollout.plan.flag.clone(),
+                kill: Box::new(kill.clone()),
+                why: "no rollout starts on a killed flag. Restore the kill first",
+            });
+        }
+        let flag = state.snapshot.flags.value(rollout.plan.flag.as_str());
+        let flag = flag.ok_or_else(|| CommitError::NoFlag(rollout.plan.flag.clone()))?;
+        step::rehearse(&rollout.plan, flag).map_err(|refused| CommitError::Invalid(Faults::from(refused)))?;
+        let mut asks = surplus(state);
+        asks.push(put_at(rollout.clone(), Expected::Absent)?);
+        Ok(asks)
+    };
+    Operation::Decide(Precheck::new(decide).kept_as(kept))
+}
+
+/// What takes out the oldest rollouts of those that are over, beyond those that are kept. One whose release others are still bound to
+/// stays, since it goes back with them.
+fn surplus(state: &EnvironmentState) -> Vec<Operation> {
+    let rollouts = || state.records.rollouts.iter().filter_map(|entry| Some((entry, entry.value().ok()?)));
+    let live: Vec<&ReleaseName> = rollouts()
+        .filter(|(_, rollout)| !rollout.state.is_final())
+        .filter_map(|(_, rollout)| rollout.plan.release.as_ref())
+        .collect();
+    let is_bound = |rollout: &Rollout| rollout.plan.release.as_ref().is_some_and(|release| live.contains(&release));
+    let over: Vec<_> = rollouts().filter(|(_, rollout)| rollout.state.is_final()).collect();
+    let oldest = over.iter().take(over.len().saturating_sub(limits::ROLLOUTS_KEPT));
+    let gone = oldest.filter(|(_, rollout)| !is_bound(rollout));
+    gone.map(|(entry, rollout)| Operation::DeleteRecord(RecordKey::Rollout(rollout.id.clone()), Expected::Digest(*entry.digest())))
+        .collect()
+}
+
+/// The rollout that moves a flag.
+pub(super) fn live_on<'s>(state: &'s EnvironmentState, flag: &FlagKey) -> Option<&'s Rollout> {
+    let rollouts = state.records.rollouts.iter().filter_map(|entry| entry.value().ok());
+    let mut live = rollouts.filter(|rollout| !rollout.state.is_final());
+    live.find(|rollout| rollout.plan.flag == *flag)
+}
+
+/// The rollouts that move and go back with `rollout`: those of its release that are not over, and those that were completed.
+pub(super) fn bound<'s>(state: &'s EnvironmentState, rollout: &'s Rollout) -> impl Iterator<Item = &'s Arc<Entry<Rollout>>> {
+    let is_bound = |other: &Rollout| {
+        let live = !other.state.is_final() || other.state == RolloutState::Completed;
+        live && other.id != rollout.id && other.plan.release == rollout.plan.release
+    };
+    // Most are of no release, and a thousand of them step at once: those do not look at all the others.
+    let others = rollout.plan.release.as_ref().map(|_| state.records.rollouts.iter());
+    others.into_iter().flatten().filter(move |entry| entry.value().is_ok_and(is_bound))
+}
+
+/// Whether commits can still join a release.
+pub(super) fn is_open(state: &EnvironmentState, name: &ReleaseName) -> bool {
+    let release = state.records.releases.value(name.as_str());
+    release.is_some_and(|release| release.finished.is_none())
+}
+
+/// The record of `id`, where it is there and can be read.
+pub(super) fn entry_of<'s>(state: &'s EnvironmentState, id: &RolloutId) -> Option<(&'s Arc<Entry<Rollout>>, &'s Rollout)> {
+    let entry = state.records.rollouts.get(id.as_str())?;
+    Some((entry, entry.value().ok()?))
+}
+
+/// The record of a member, if it still is what it was.
+fn current<'s>(state: &'s EnvironmentState, member: &ObservedRollout) -> Result<&'s Rollout, CommitError> {
+    let id = member.entry.key();
+    match entry_of(state, id) {
+        Some((entry, rollout)) if entry.digest() == member.entry.digest() => Ok(rollout),
+        Some(_) => Err(CommitError::RecordMoved(RecordKey::Rollout(id.clone()))),
+        None => Err(CommitError::NoRecord(RecordKey::Rollout(id.clone()))),
+    }
+}
+
+/// Where the commit that is being decided will stand, if it changes what flags answer.
+fn next_position(state: &EnvironmentState) -> Position {
+    let mut position = state.head.position();
+    position.revision = position.revision.next();
+    position
+}

@@ -1,0 +1,295 @@
+//! The desk of an environment: all of its rollouts, on the node that drives it, in one loop with one timer.
+//!
+//! Every node keeps the desk up to date; only the one that drives acts. Gates are asked and commits are made beside the loop, so
+//! that a slow probe or a slow store holds up nobody else's step.
+
+mod commit_results;
+mod gate_reader;
+mod metrics;
+mod schedule;
+#[cfg(test)]
+mod tests;
+mod tracked;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use jiff::Timestamp;
+use ripcord_proto::digest::Digest;
+use ripcord_proto::one_way::OneWay;
+use ripcord_proto::rollout::Rollout;
+use ripcord_proto::{EnvironmentKey, RolloutId};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use self::commit_results::CommitResult;
+use self::gate_reader::GateAnswer;
+use self::metrics::RolloutMetrics;
+use self::schedule::Schedule;
+use self::tracked::TrackedRollout;
+use super::decide::{self, DecisionInput, GateStatus, RolloutDecision};
+use super::{Rollouts, commits, messages, step, window};
+use crate::commit::state::EnvironmentState;
+use crate::environment::EnvironmentTask;
+use crate::leader::LeaderToken;
+
+/// How often a node that does not drive looks whether it should.
+const ASIDE: Duration = Duration::from_secs(1);
+/// The longest that the loop sleeps: wall clocks may be set meanwhile.
+const NAP: Duration = Duration::from_mins(1);
+
+/// What was done beside the loop.
+enum JobResult {
+    Gate(GateAnswer),
+    Commit(CommitResult),
+}
+
+/// The rollouts of an environment.
+struct RolloutController {
+    rollouts: Rollouts,
+    environment: EnvironmentKey,
+    states: watch::Receiver<Arc<EnvironmentState>>,
+    tracked: BTreeMap<RolloutId, TrackedRollout>,
+    schedule: Schedule,
+    jobs: FuturesUnordered<BoxFuture<'static, JobResult>>,
+    token: Option<LeaderToken>,
+    /// When it was opened: what comparisons are made by is asked for in beats from then on.
+    opened: Instant,
+    /// What the state looked like when it was last gone through.
+    flags: BTreeMap<RolloutId, (Option<Digest>, usize)>,
+    metrics: RolloutMetrics,
+}
+
+/// Tends an environment's rollouts for as long as there is one.
+pub(super) async fn run(rollouts: Rollouts, place: EnvironmentTask) {
+    let mut controller = RolloutController {
+        rollouts,
+        metrics: RolloutMetrics::new(&place.environment),
+        environment: place.environment,
+        states: place.states,
+        tracked: BTreeMap::new(),
+        schedule: Schedule::default(),
+        jobs: FuturesUnordered::new(),
+        token: None,
+        opened: Instant::now(),
+        flags: BTreeMap::new(),
+    };
+    controller.follow();
+    loop {
+        let due = controller.schedule.next();
+        let nap = Instant::now() + NAP;
+        tokio::select! {
+            changed = controller.states.changed() => if changed.is_err() { return } else { controller.follow() },
+            Some(done) = controller.jobs.next(), if !controller.jobs.is_empty() => controller.done(done),
+            () = tokio::time::sleep_until(due.map_or(nap, |due| due.min(nap))) => controller.look().await,
+        }
+    }
+}
+
+impl RolloutController {
+    fn wall(&self) -> Timestamp {
+        self.rollouts.environments.clock().now()
+    }
+
+    /// Takes over what the state says now; what changed for a rollout is looked at at once.
+    fn follow(&mut self) {
+        let state = Arc::clone(&self.states.borrow_and_update());
+        let (wall, now) = (self.wall(), Instant::now());
+        let live = |entry: &&Arc<ripcord_proto::table::Entry<Rollout>>| entry.value().is_ok_and(|rollout| !rollout.state.is_final());
+        let over: Vec<RolloutId> = self
+            .tracked
+            .keys()
+            .filter(|id| commits::entry_of(&state, id).is_none_or(|(_, rollout)| rollout.state.is_final()))
+            .cloned()
+            .collect();
+        for id in over {
+            if let Some((_, rollout)) = commits::entry_of(&state, &id) {
+                self.metrics.ended(rollout.state);
+            }
+            self.tracked.remove(&id);
+            self.flags.remove(&id);
+            self.schedule.remove(&id);
+            self.rollouts.live().remove(&id);
+        }
+        for entry in state.records.rollouts.iter().filter(live) {
+            let id = entry.key();
+            let Ok(rollout) = entry.value() else { continue };
+            let flag = state.snapshot.flags.get(rollout.plan.flag.as_str()).map(|flag| *flag.digest());
+            let observed = (flag, state.snapshot.kills.len());
+            let changed_around = self.flags.insert(id.clone(), observed) != Some(observed);
+            match self.tracked.get_mut(id) {
+                Some(tracked) if tracked.entry.digest() != entry.digest() => tracked.follow(entry, wall, now),
+                Some(_) if changed_around => {}
+                Some(_) => continue,
+                None => drop(self.tracked.insert(id.clone(), TrackedRollout::new(entry, wall, now))),
+            }
+            self.schedule.no_later(id, now);
+        }
+        self.metrics
+            .stand(self.tracked.values().filter_map(|tracked| Some(tracked.entry.value().ok()?.state)));
+    }
+
+    /// Looks at all that is due, where this node drives.
+    async fn look(&mut self) {
+        let now = Instant::now();
+        let due = self.schedule.take_due(now);
+        if due.is_empty() {
+            return;
+        }
+        self.token = self.rollouts.drivers.hold(&self.environment).await;
+        if self.token.is_none() {
+            for id in due {
+                self.schedule.set(&id, now + ASIDE);
+            }
+            return;
+        }
+        // Becoming the driver took a moment, in which the state may have moved on.
+        self.follow();
+        self.ask_gates(&due, Instant::now());
+        for id in &due {
+            self.consider(id);
+        }
+    }
+
+    fn done(&mut self, done: JobResult) {
+        let ids = match done {
+            JobResult::Gate(answer) => self.answered(answer),
+            JobResult::Commit(committed) => self.committed(committed),
+        };
+        for id in ids {
+            self.consider(&id);
+        }
+    }
+
+    /// Decides what comes next for a rollout, sets about it, and notes when to look again.
+    fn consider(&mut self, id: &RolloutId) {
+        let (Some(token), Some(tracked)) = (self.token, self.tracked.get(id)) else {
+            return;
+        };
+        let state = Arc::clone(&self.states.borrow());
+        let now = Instant::now();
+        // What the record will be once the commit that is under way is seen is for the next look.
+        let is_current = commits::entry_of(&state, id).is_some_and(|(entry, _)| entry.digest() == tracked.entry.digest());
+        if tracked.busy || !is_current {
+            return self.schedule(id, now);
+        }
+        let Ok(rollout) = tracked.entry.value() else { return };
+        if let Some(reason) = tracked.back.clone() {
+            return self.take_back(token, id, &reason);
+        }
+        if let Some(stop) = Self::stopped(&state, rollout) {
+            return self.abort(id, token, stop);
+        }
+        let Some(view) = self.view(id, now) else { return };
+        let next = decide::next(&view);
+        if matches!(next, RolloutDecision::Pause(_) | RolloutDecision::TakeBack(_)) {
+            self.rollouts.gate_events.tell(&self.environment, &view);
+        }
+        match next {
+            RolloutDecision::Stay(standing) => self.stand(token, id, standing),
+            RolloutDecision::EnterStep => self.enter(token, id, &state, now),
+            RolloutDecision::Complete => self.complete(token, id),
+            RolloutDecision::Pause(reason) => self.pause(token, id, &reason, now),
+            RolloutDecision::TakeBack(reason) => self.take_back(token, id, &reason),
+        }
+        self.schedule(id, now);
+    }
+
+    fn view(&self, id: &RolloutId, now: Instant) -> Option<DecisionInput<'_>> {
+        let tracked = self.tracked.get(id)?;
+        let rollout = tracked.entry.value().ok()?;
+        let gates = tracked.gates.iter().zip(&rollout.plan.gates).filter_map(|(watch, gate)| {
+            let watch = watch.as_ref()?;
+            Some(GateStatus {
+                gate,
+                reading: watch.reading.as_ref(),
+                read_at: watch.read_at,
+            })
+        });
+        let wall = self.wall();
+        Some(DecisionInput {
+            rollout,
+            now: wall,
+            held: tracked.held(now),
+            gates: gates.collect(),
+            opening: window::opening(rollout.plan.window.as_ref(), wall),
+            door: self.door(rollout),
+        })
+    }
+
+    fn door(&self, rollout: &Rollout) -> Option<OneWay> {
+        let state = self.states.borrow();
+        let flag = state.snapshot.flags.value(rollout.plan.flag.as_str())?;
+        step::door(&rollout.plan, flag).cloned()
+    }
+
+    /// What has ended a rollout from outside: a kill, a rollback, an edit of what it moved.
+    fn stopped(state: &EnvironmentState, rollout: &Rollout) -> Option<AbortReason> {
+        let key = rollout.plan.flag.as_str();
+        if let Some(kill) = state.snapshot.kills_of(key).next() {
+            return Some(AbortReason::Reason(messages::killed(kill)));
+        }
+        let Some(entry) = state.snapshot.flags.get(key) else {
+            return Some(AbortReason::Edit(format!("flag {key} was deleted"), state.head.position()));
+        };
+        let (Ok(flag), Some(moved)) = (entry.value(), rollout.moved.as_ref()) else {
+            return None;
+        };
+        let rolled_back = |other: &ripcord_proto::rollback::Rollback| other.flags.contains(key) && rollout.position.is_some_and(|own| other.position() > own);
+        let edited = if flag.enabled {
+            step::untouched(flag, moved).err()
+        } else {
+            Some("the flag was turned off".to_owned())
+        };
+        let what = edited?;
+        let rollback = state
+            .records
+            .rollbacks
+            .iter()
+            .filter_map(|entry| entry.value().ok())
+            .rfind(|other| rolled_back(other));
+        Some(match rollback {
+            Some(rollback) => AbortReason::Reason(format!(
+                "rollback {} by {} put the flag back. It does not start again by itself",
+                rollback.id, rollback.by.name
+            )),
+            None => AbortReason::Edit(what, entry.changed()),
+        })
+    }
+
+    /// Notes when to look at a rollout again: when a gate is to be read, the hold is over, or a moment by the wall clock comes.
+    fn schedule(&mut self, id: &RolloutId, now: Instant) {
+        let Some(tracked) = self.tracked.get(id) else { return };
+        let Ok(rollout) = tracked.entry.value() else { return };
+        let hold = rollout.plan.hold(rollout.step);
+        let held = tracked.held(now);
+        let unasked = tracked.gates.iter().flatten().filter(|watch| !watch.asked);
+        let gates = unasked.map(|watch| if watch.is_due(now, held, hold) { now } else { watch.next });
+        let over = tracked.instant_of(hold).filter(|at| *at > now);
+        let wall = self.wall();
+        let opens = match window::opening(rollout.plan.window.as_ref(), wall) {
+            window::WindowStatus::At(at) => Some(at),
+            window::WindowStatus::Open | window::WindowStatus::Unknown => None,
+        };
+        let starts = rollout.plan.start_at.filter(|_| rollout.step == 0);
+        let moments = [opens, starts].into_iter().flatten().filter(|at| *at > wall);
+        let by_wall = moments.filter_map(|at| now.checked_add(at.duration_since(wall).unsigned_abs()));
+        let next = gates.chain(over).chain(by_wall).min();
+        self.schedule.no_later(id, next.unwrap_or(now + NAP).max(now + SOON).min(now + NAP));
+    }
+}
+
+/// The shortest time between two looks at one rollout: it bounds what a fault in reckoning could cost.
+const SOON: Duration = Duration::from_millis(5);
+
+/// What ended a rollout from outside.
+enum AbortReason {
+    /// In these words.
+    Reason(String),
+    /// This edit, by whoever committed at that position.
+    Edit(String, ripcord_proto::Position),
+}

@@ -1,0 +1,198 @@
+//! Asking gates beside the loop, and taking in what they answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ripcord_proto::RolloutId;
+use ripcord_proto::check::{Check, CheckOutcome, Probe, When};
+use ripcord_proto::gate::{Counted, Gate, Measure, Query};
+use ripcord_proto::span::Span;
+use tokio::time::Instant;
+use tracing::Instrument as _;
+
+use super::{JobResult, RolloutController};
+use crate::outcome::reports::{NodeSums, SeriesQuery};
+use crate::rollout::gate::prometheus;
+use crate::rollout::gate::watch::ReadingTime;
+
+/// Comparisons are made in beats, so that all rollouts together ask other nodes a few times a second and no more.
+const BEAT: Duration = Duration::from_millis(250);
+
+/// Which gate of which step was asked.
+#[derive(Debug, Clone)]
+pub(super) struct GateQuery {
+    id: RolloutId,
+    /// The step: an answer that comes after it is nobody's.
+    step: u32,
+    gate: usize,
+    held: Span,
+}
+
+/// What came.
+pub(super) enum GateAnswer {
+    /// Of a query.
+    Value(GateQuery, Result<f64, String>),
+    /// Of a probe.
+    Probe(GateQuery, Option<CheckOutcome>),
+    /// Of all comparisons that were due at once; each has two series, from its place on.
+    Sums(Vec<(GateQuery, usize)>, Vec<NodeSums>),
+}
+
+impl RolloutController {
+    /// Asks each gate that is due; comparisons all at once.
+    pub(super) fn ask_gates(&mut self, due: &[RolloutId], now: Instant) {
+        let mut series: Vec<SeriesQuery> = Vec::new();
+        let mut comparisons: Vec<(GateQuery, usize)> = Vec::new();
+        for id in due {
+            for (asked, gate) in self.due_gates(id, now) {
+                match gate.measure {
+                    Measure::Probe { probe } => self.probe(asked, probe),
+                    Measure::Prometheus(query) => self.query(asked, &query),
+                    Measure::Outcome(comparison) => {
+                        let Some(pair) = self.pair(id, asked.gate, &comparison.outcome) else {
+                            continue;
+                        };
+                        comparisons.push((asked, series.len()));
+                        series.extend(pair);
+                    }
+                }
+            }
+        }
+        if comparisons.is_empty() {
+            return;
+        }
+        let (reports, environment) = (Arc::clone(&self.rollouts.reports), self.environment.clone());
+        self.jobs.push(Box::pin(async move {
+            let sums = reports.sums(&environment, &series).await;
+            JobResult::Gate(GateAnswer::Sums(comparisons, sums))
+        }));
+    }
+
+    /// The gates of a rollout whose time has come, and those that are to be read once more because the hold is over.
+    fn due_gates(&mut self, id: &RolloutId, now: Instant) -> Vec<(GateQuery, Gate)> {
+        let opened = self.opened;
+        let Some(tracked) = self.tracked.get_mut(id) else { return Vec::new() };
+        let held = tracked.held(now);
+        let entry = Arc::clone(&tracked.entry);
+        let Ok(rollout) = entry.value() else { return Vec::new() };
+        let hold = rollout.plan.hold(rollout.step);
+        let mut due = Vec::new();
+        for (place, (watch, gate)) in tracked.gates.iter_mut().zip(&rollout.plan.gates).enumerate() {
+            let Some(watch) = watch else { continue };
+            if !watch.is_due(now, held, hold) {
+                continue;
+            }
+            watch.asked = true;
+            watch.next = now + gate.every.duration();
+            if gate.counts_outcomes() {
+                watch.next = on_the_beat(opened, watch.next).max(now + BEAT);
+            }
+            let asked = GateQuery {
+                id: id.clone(),
+                step: rollout.step,
+                gate: place,
+                held,
+            };
+            due.push((asked, gate.clone()));
+        }
+        due
+    }
+
+    /// The two series of a comparison, from its last reading on.
+    fn pair(&self, id: &RolloutId, gate: usize, what: &Counted) -> Option<[SeriesQuery; 2]> {
+        let tracked = self.tracked.get(id)?;
+        let rollout = tracked.entry.value().ok()?;
+        let control = rollout.moved.as_ref()?.control.clone();
+        let reading = tracked.gates.get(gate)?.as_ref()?.reading.as_ref();
+        let since = reading.map(|reading| reading.at).or(rollout.judged_since)?;
+        let series = |variant| SeriesQuery {
+            flag: rollout.plan.flag.clone(),
+            variant,
+            what: what.clone(),
+            since,
+        };
+        Some([series(rollout.plan.variant.clone()), series(control)])
+    }
+
+    fn probe(&mut self, asked: GateQuery, check: Check) {
+        let checks = self.rollouts.checks.clone();
+        let probe = Probe {
+            of: format!("rollout {}", asked.id),
+            check,
+        };
+        let span = self.span(&asked);
+        let job = async move {
+            let outcomes = checks.run(&[probe], When::After).await;
+            JobResult::Gate(GateAnswer::Probe(asked, outcomes.into_iter().next()))
+        };
+        self.jobs.push(Box::pin(job.instrument(span)));
+    }
+
+    fn query(&mut self, asked: GateQuery, query: &Query) {
+        let http = self.rollouts.http.clone();
+        let address = query.url.clone().or_else(|| self.states.borrow().records.policy().prometheus);
+        let query = query.prometheus.clone();
+        let span = self.span(&asked);
+        let job = async move {
+            let value = prometheus::ask(&http, address.as_deref(), &query).await;
+            JobResult::Gate(GateAnswer::Value(asked, value))
+        };
+        self.jobs.push(Box::pin(job.instrument(span)));
+    }
+
+    /// The span of asking something outside for a gate.
+    fn span(&self, asked: &GateQuery) -> tracing::Span {
+        tracing::debug_span!("gate", env = %self.environment, rollout = %asked.id, step = asked.step, gate = asked.gate)
+    }
+
+    /// Takes in an answer; whose rollouts are to be considered now.
+    pub(super) fn answered(&mut self, answer: GateAnswer) -> Vec<RolloutId> {
+        let mut ids = Vec::new();
+        match answer {
+            GateAnswer::Value(asked, value) => ids.extend(self.take_in(&asked, |gate, watch, moment| {
+                if let Measure::Prometheus(query) = &gate.measure {
+                    watch.measured(gate, query, value, moment);
+                }
+            })),
+            GateAnswer::Probe(asked, outcome) => ids.extend(self.take_in(&asked, |gate, watch, moment| watch.probed(gate, outcome, moment))),
+            GateAnswer::Sums(comparisons, nodes) => {
+                for (asked, place) in comparisons {
+                    ids.extend(self.take_in(&asked, |gate, watch, moment| {
+                        if let Measure::Outcome(comparison) = &gate.measure {
+                            watch.counted(gate, comparison, &nodes, place, moment);
+                        }
+                    }));
+                }
+            }
+        }
+        ids
+    }
+
+    fn take_in(&mut self, asked: &GateQuery, take: impl FnOnce(&Gate, &mut crate::rollout::gate::GateWatch, ReadingTime)) -> Option<RolloutId> {
+        let (wall, now) = (self.wall(), Instant::now());
+        let tracked = self.tracked.get_mut(&asked.id)?;
+        let entry = Arc::clone(&tracked.entry);
+        let rollout = entry.value().ok().filter(|rollout| rollout.step == asked.step)?;
+        let held = tracked.held(now);
+        let watch = tracked.gates.get_mut(asked.gate)?.as_mut()?;
+        let moment = ReadingTime {
+            at: wall,
+            instant: now,
+            held,
+            asked_at: asked.held,
+        };
+        take(rollout.plan.gates.get(asked.gate)?, watch, moment);
+        if let Some(reading) = &watch.reading {
+            self.metrics.read(reading.verdict);
+        }
+        let readings = tracked.readings();
+        self.rollouts.live().insert(asked.id.clone(), readings);
+        Some(asked.id.clone())
+    }
+}
+
+/// The last beat at or before a moment.
+fn on_the_beat(opened: Instant, at: Instant) -> Instant {
+    let into = at.saturating_duration_since(opened).as_nanos() % BEAT.as_nanos();
+    at.checked_sub(Duration::from_nanos(u64::try_from(into).unwrap_or_default())).unwrap_or(at)
+}

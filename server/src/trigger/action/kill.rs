@@ -1,0 +1,76 @@
+//! A kill: by the way of all kills, which waits for nothing; the record follows.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use ripcord_proto::trigger::{Effects, FiringState, FlagNames};
+use ripcord_proto::{KillId, KillScope};
+use serde_json::value::to_raw_value;
+
+use crate::commit::{Answer, CommitError};
+use crate::kill::{KillInForce, KillOrder, KillResponseBuilder};
+use crate::trigger::activation::{Activation, flags_or_own};
+use crate::trigger::dedup::InFlightGuard;
+use crate::trigger::firing_record::RecordOutcome;
+use crate::trigger::{Triggers, messages};
+
+/// What came of kills.
+#[derive(Debug, Default)]
+pub(super) struct KillResults {
+    pub(super) effects: Effects,
+    /// What was killed, in words.
+    pub(super) flags: Vec<String>,
+    /// What was not, and why.
+    pub(super) failed: Vec<String>,
+}
+
+impl Triggers {
+    pub(super) async fn kill(&self, activation: Activation, names: &FlagNames, guard: InFlightGuard) -> Result<RecordOutcome, CommitError> {
+        let scopes: Vec<KillScope> = flags_or_own(&names.flags, &activation.signal).into_iter().map(KillScope::Flag).collect();
+        let pulled = self.pull(&activation, scopes, &activation.why()).await;
+        let says = messages::killed(&pulled.flags, &pulled.effects, &pulled.failed);
+        let state = if pulled.effects.kills.is_empty() {
+            FiringState::Recorded
+        } else {
+            FiringState::Acted
+        };
+        self.keep_deed(activation, (state, says, pulled.effects), guard).await
+    }
+
+    /// Kills each of `scopes`, side by side.
+    pub(super) async fn pull(&self, activation: &Activation, scopes: Vec<KillScope>, why: &str) -> KillResults {
+        let pulls = scopes.into_iter().map(|scope| async move {
+            let order = order(activation, &scope, why);
+            (scope, self.inner.kills.kill(order).await)
+        });
+        let mut pulled = KillResults::default();
+        for (scope, result) in join_all(pulls).await {
+            match result {
+                Ok(outcome) => {
+                    pulled.effects.provisional |= outcome.provisional.is_some();
+                    pulled.effects.kills.extend(serde_json::from_str::<KillId>(outcome.answer.body.get()).ok());
+                    pulled.flags.push(scope.to_string());
+                }
+                // An id that ended never comes back: the same incident does not undo what a person has restored.
+                Err(CommitError::NoKill(id)) => pulled.failed.push(format!("{scope}, whose kill {id} for this incident was restored")),
+                Err(error) => pulled.failed.push(format!("{scope}: {error}")),
+            }
+        }
+        pulled
+    }
+}
+
+fn order(activation: &Activation, scope: &KillScope, why: &str) -> KillOrder {
+    KillOrder {
+        id: Some(activation.kill_id(&scope.to_string())),
+        environment: activation.environment.clone(),
+        author: activation.author(),
+        scope: scope.clone(),
+        reason: Some(why.to_owned()),
+        call: None,
+        answer: KillResponseBuilder(Arc::new(|killed: &KillInForce| Answer {
+            status: 201,
+            body: to_raw_value(&killed.kill.id).unwrap_or_default(),
+        })),
+    }
+}

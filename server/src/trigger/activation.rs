@@ -1,0 +1,228 @@
+//! An incident on its way from its signal to its record.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use ripcord_proto::actor::{Actor, Origin};
+use ripcord_proto::digest::Digest;
+use ripcord_proto::record::{RecordKey, Records};
+use ripcord_proto::table::Entry;
+use ripcord_proto::trigger::{Answered, Effects, Firing, FiringState, Source, Trigger};
+use ripcord_proto::{EnvironmentKey, FiringId, FlagKey, KillId, Position, limits};
+
+use super::decision::{self, Restraint, SignalDecision};
+use super::signal::Signal;
+use crate::commit::state::EnvironmentState;
+use crate::commit::{Author, CommitError, Expected, IdempotentCall, Operation};
+
+/// An incident that a trigger fires for.
+#[derive(Debug, Clone)]
+pub(super) struct Activation {
+    pub(super) environment: EnvironmentKey,
+    pub(super) trigger: Arc<Trigger>,
+    pub(super) signal: Signal,
+    /// SHA-256 of the delivery.
+    pub(super) delivery: Digest,
+    pub(super) now: Timestamp,
+    pub(super) node: String,
+    pub(super) by: Initiator,
+}
+
+/// On whose word a trigger acts.
+#[derive(Debug, Clone)]
+pub(super) enum Initiator {
+    /// Its own: it was agreed beforehand.
+    Trigger,
+    /// A person's.
+    Person(Box<PersonConfirmation>),
+}
+
+/// A person's word on a firing that waits.
+#[derive(Debug, Clone)]
+pub(super) struct PersonConfirmation {
+    pub(super) id: FiringId,
+    pub(super) author: Author,
+    pub(super) answered: Answered,
+    /// The idempotent call that it is, where it is one.
+    pub(super) call: Option<IdempotentCall>,
+}
+
+/// What an incident may come to on the state that a commit finds.
+#[derive(Debug, Clone)]
+pub(super) enum ActivationVerdict {
+    /// It acts; this is its record so far, where there is one.
+    Act(Option<Box<Firing>>, Expected),
+    /// It fires, and does something else than act.
+    Restrain(Restraint),
+    /// Nothing: somebody was faster, or it is over.
+    Nothing,
+}
+
+impl Activation {
+    /// Its id: the same on every node that is told of it.
+    pub(super) fn id(&self) -> FiringId {
+        match &self.by {
+            Initiator::Person(confirming) => confirming.id.clone(),
+            Initiator::Trigger => {
+                let (millis, random) = self.parts("firing");
+                FiringId::from_parts(millis, random)
+            }
+        }
+    }
+
+    /// The id of its kill of a flag.
+    pub(super) fn kill_id(&self, scope: &str) -> KillId {
+        let (millis, random) = self.parts(scope);
+        KillId::from_parts(millis, random)
+    }
+
+    /// When it began, and 80 bits of what it is.
+    fn parts(&self, what: &str) -> (u64, u128) {
+        let millis = self.signal.at.as_millisecond();
+        let parts = [self.environment.as_str(), self.trigger.name.as_str(), &self.signal.group, what];
+        let bytes: Vec<u8> = parts.iter().flat_map(|part| part.bytes().chain([0])).chain(millis.to_be_bytes()).collect();
+        let digest = Digest::of([bytes.as_slice()]);
+        let random = digest.bytes().iter().take(16).fold(0_u128, |sum, byte| (sum << 8) | u128::from(*byte));
+        (u64::try_from(millis).unwrap_or_default(), random)
+    }
+
+    /// Who acts.
+    pub(super) fn author(&self) -> Author {
+        match &self.by {
+            Initiator::Person(confirming) => confirming.author.clone(),
+            Initiator::Trigger => Author {
+                actor: Actor::trigger(&self.trigger.name),
+                origin: Origin {
+                    node: self.node.clone(),
+                    address: None,
+                    request: None,
+                },
+            },
+        }
+    }
+
+    /// Why, in words: it goes into the log with whatever it does.
+    pub(super) fn why(&self) -> String {
+        let name = &self.trigger.name;
+        match &self.by {
+            Initiator::Trigger => format!("trigger {name} fired: {}", self.signal.summary),
+            Initiator::Person(confirming) => {
+                let Answered { by, reason, .. } = &confirming.answered;
+                let reason = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+                format!("{} confirmed what trigger {name} asked{reason}: {}", by.name, self.signal.summary)
+            }
+        }
+    }
+
+    /// What it may come to on `state`.
+    pub(super) fn admitted(&self, state: &EnvironmentState) -> Result<ActivationVerdict, CommitError> {
+        match &self.by {
+            Initiator::Trigger => Ok(match decision::of(&state.records, &self.trigger, &self.signal, self.now) {
+                SignalDecision::Act => ActivationVerdict::Act(None, Expected::Absent),
+                SignalDecision::Restrain(step) => ActivationVerdict::Restrain(step),
+                SignalDecision::Repeat(_) | SignalDecision::Resolve(_) | SignalDecision::ResolveUnknown | SignalDecision::Ignore(_) => {
+                    ActivationVerdict::Nothing
+                }
+            }),
+            Initiator::Person(confirming) => {
+                let entry = state.records.firings.get(confirming.id.as_str());
+                let found = entry.and_then(|entry| Some((entry, entry.value().ok()?)));
+                let (entry, firing) = found.ok_or_else(|| CommitError::NoRecord(RecordKey::Firing(confirming.id.clone())))?;
+                match firing.why_not_confirmed(self.now) {
+                    None => Ok(ActivationVerdict::Act(Some(Box::new(firing.clone())), Expected::Digest(*entry.digest()))),
+                    Some(why) => Err(unanswerable(firing, why)),
+                }
+            }
+        }
+    }
+
+    /// Its record, made new or over what it was.
+    pub(super) fn firing(&self, before: Option<&Firing>, state: FiringState, says: String, effects: Effects) -> Firing {
+        let waits = state.can_be_confirmed();
+        // A gate's signal is a moment; it stays open only while somebody may answer.
+        let is_moment = matches!(self.trigger.source, Source::Gate(_)) && !waits;
+        let answer_within = SignedDuration::from_millis(i64::try_from(self.trigger.answer_within.millis()).unwrap_or(i64::MAX));
+        let answered = match &self.by {
+            Initiator::Trigger => None,
+            Initiator::Person(confirming) => Some(confirming.answered.clone()),
+        };
+        let fresh = Firing {
+            id: self.id(),
+            trigger: self.trigger.name.clone(),
+            group: self.signal.group.clone(),
+            summary: self.signal.summary.clone(),
+            labels: self.signal.labels.clone(),
+            started: self.signal.at,
+            at: self.now,
+            node: self.node.clone(),
+            action: self.trigger.action.clone(),
+            state,
+            says: String::new(),
+            effects: Effects::default(),
+            answer_by: None,
+            answered: None,
+            repeats: 0,
+            resolved: None,
+            delivery: self.delivery,
+        };
+        let base = before.cloned().unwrap_or(fresh);
+        Firing {
+            state,
+            says,
+            effects,
+            answer_by: if waits { self.now.checked_add(answer_within).ok() } else { base.answer_by },
+            resolved: if is_moment { Some(self.signal.at) } else { base.resolved },
+            answered,
+            ..base
+        }
+    }
+}
+
+pub(super) fn unanswerable(firing: &Firing, why: String) -> CommitError {
+    CommitError::WrongState {
+        what: format!("firing {}", firing.id),
+        state: firing.state.as_str(),
+        why,
+    }
+}
+
+/// A firing's record shall be so, and the oldest make room.
+pub(super) fn put(records: &Records, firing: Firing, expected: Expected, now: Timestamp) -> Result<Vec<Operation>, CommitError> {
+    let is_new = records.firings.get(firing.id.as_str()).is_none();
+    let entry = Entry::new(firing.id.clone(), firing, Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
+    let mut asks = vec![Operation::PutRecord(Arc::new(entry).into(), expected)];
+    if is_new {
+        asks.extend(surplus(records, now));
+    }
+    Ok(asks)
+}
+
+/// The firings that make room for one more: the oldest of those that are over and count for nothing any more, then of the others.
+fn surplus(records: &Records, now: Timestamp) -> Vec<Operation> {
+    let more = (records.firings.len() + 1).saturating_sub(limits::FIRINGS);
+    if more == 0 {
+        return Vec::new();
+    }
+    let rank = |firing: &Firing| {
+        let cooldown = records
+            .triggers
+            .value(firing.trigger.as_str())
+            .map(|trigger| trigger.cooldown)
+            .unwrap_or_default();
+        (decision::still_counts(firing, cooldown, now), firing.is_open(), firing.at)
+    };
+    let firings = records.firings.iter();
+    let mut ranked: Vec<_> = firings.map(|entry| (entry.value().ok().map(rank), entry.key().clone())).collect();
+    ranked.sort();
+    let gone = ranked.into_iter().take(more);
+    gone.map(|(_, id)| Operation::DeleteRecord(RecordKey::Firing(id), Expected::Anything)).collect()
+}
+
+/// The flags that an action names; where it names none, the one that the signal is about.
+pub(super) fn flags_or_own(named: &BTreeSet<FlagKey>, signal: &Signal) -> BTreeSet<FlagKey> {
+    if named.is_empty() {
+        return signal.flag.iter().cloned().collect();
+    }
+    named.clone()
+}

@@ -1,0 +1,131 @@
+//! What a person answers to a trigger that asks: it acts on his word, or does not.
+
+use std::sync::Arc;
+
+use ripcord_proto::policy::Guarded;
+use ripcord_proto::record::RecordKey;
+use ripcord_proto::span::Span;
+use ripcord_proto::trigger::{Answered, Firing, FiringState, HookName, Source, Trigger, TriggerAction};
+use ripcord_proto::{EnvironmentKey, FiringId};
+
+use super::activation::{Activation, Initiator, PersonConfirmation, put, unanswerable};
+use super::firing_record::RecordOutcome;
+use super::signal::{Signal, SignalPhase};
+use super::{Triggers, messages};
+use crate::commit::state::EnvironmentState;
+use crate::commit::{Author, CommitError, Expected, IdempotentCall, Operation};
+
+impl Triggers {
+    /// Does what a firing asked for, on the word of `author`; answers with its record.
+    ///
+    /// # Errors
+    /// It is not there, waits no more, or is being dealt with.
+    pub async fn confirm(
+        &self,
+        environment: &EnvironmentKey,
+        id: &FiringId,
+        (author, reason): (Author, Option<String>),
+        call: Option<IdempotentCall>,
+    ) -> Result<Firing, CommitError> {
+        let (state, now) = (self.inner.environments.state(environment)?, self.inner.environments.clock().now());
+        let firing = found(&state, id)?;
+        if let Some(why) = firing.why_not_confirmed(now) {
+            return Err(unanswerable(firing, why));
+        }
+        let trigger = state.records.triggers.value(firing.trigger.as_str());
+        let trigger = trigger.ok_or_else(|| CommitError::NoRecord(RecordKey::Trigger(firing.trigger.clone())))?;
+        if needs_another(&state, trigger, firing, &author) {
+            let why = "the environment's policy asks for a second person, and whoever made the trigger is the first".to_owned();
+            return Err(unanswerable(firing, why));
+        }
+        let hook = HookName {
+            environment: environment.clone(),
+            trigger: trigger.name.clone(),
+        };
+        let busy = || unanswerable(firing, "it is being dealt with; look again in a moment".to_owned());
+        let guard = self.inner.in_flight.take(hook, &firing.group).map_err(|_| busy())?;
+        let answered = Answered {
+            by: author.actor.clone(),
+            at: now,
+            reason,
+        };
+        let activation = Activation {
+            environment: environment.clone(),
+            trigger: Arc::new(as_asked(trigger, firing)),
+            signal: signal(firing),
+            delivery: firing.delivery,
+            now,
+            node: self.inner.node.clone(),
+            by: Initiator::Person(Box::new(PersonConfirmation {
+                id: id.clone(),
+                author,
+                answered,
+                call,
+            })),
+        };
+        let (this, firing) = (self.clone(), firing.clone());
+        match self.to_its_end(async move { this.act(activation, guard).await }).await?? {
+            RecordOutcome::Written(firing) | RecordOutcome::Deferred(firing) => Ok(*firing),
+            RecordOutcome::Superseded => Err(unanswerable(&firing, "somebody else was faster".to_owned())),
+        }
+    }
+
+    /// What takes a firing's question away. Nothing is done.
+    pub fn decline(&self, id: FiringId, answered: Answered) -> Operation {
+        let now = self.inner.environments.clock().now();
+        Operation::decide(move |state: &EnvironmentState| {
+            let firing = found(state, &id)?;
+            if let Some(why) = firing.why_not_confirmed(now) {
+                return Err(unanswerable(firing, why));
+            }
+            let age = u64::try_from(now.duration_since(firing.at).as_secs()).unwrap_or_default();
+            let next = Firing {
+                state: FiringState::Declined,
+                says: messages::declined(&answered.by.name, answered.reason.as_deref(), Span::from_millis(age * 1_000)),
+                answered: Some(answered.clone()),
+                // A gate's signal is a moment: with the answer it is over.
+                resolved: firing.resolved.or_else(|| is_of_a_gate(state, firing).then_some(firing.started)),
+                ..firing.clone()
+            };
+            put(&state.records, next, Expected::Anything, now)
+        })
+    }
+}
+
+fn found<'s>(state: &'s EnvironmentState, id: &FiringId) -> Result<&'s Firing, CommitError> {
+    let firing = state.records.firings.value(id.as_str());
+    firing.ok_or_else(|| CommitError::NoRecord(RecordKey::Firing(id.clone())))
+}
+
+/// Whether a rollback needs somebody else's word than that of the trigger's maker.
+fn needs_another(state: &EnvironmentState, trigger: &Trigger, firing: &Firing, author: &Author) -> bool {
+    let is_guarded = state.records.policy().second_person.contains(&Guarded::Rollback);
+    is_guarded && matches!(firing.action, TriggerAction::Rollback(_)) && author.actor.key == trigger.by.key
+}
+
+fn is_of_a_gate(state: &EnvironmentState, firing: &Firing) -> bool {
+    let trigger = state.records.triggers.value(firing.trigger.as_str());
+    trigger.is_some_and(|trigger| matches!(trigger.source, Source::Gate(_)))
+}
+
+/// The trigger with the action that was asked about, whatever it is now.
+fn as_asked(trigger: &Trigger, firing: &Firing) -> Trigger {
+    Trigger {
+        action: firing.action.clone(),
+        ..trigger.clone()
+    }
+}
+
+fn signal(firing: &Firing) -> Signal {
+    Signal {
+        group: firing.group.clone(),
+        phase: SignalPhase::Firing,
+        at: firing.started,
+        labels: firing.labels.clone(),
+        summary: firing.summary.clone(),
+        flag: match &firing.action {
+            TriggerAction::Kill(names) if names.flags.is_empty() => firing.labels.get("flag").and_then(|flag| flag.parse().ok()),
+            TriggerAction::Kill(_) | TriggerAction::Hold(_) | TriggerAction::Rollback(_) => None,
+        },
+    }
+}
