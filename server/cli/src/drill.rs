@@ -211,7 +211,7 @@ fn scenario(command: &Run) -> Result<Scenario, Failure> {
 
 /// The newest kept report of the same scenario on the same store.
 async fn earlier(call: &Context, spec: &Spec) -> Result<Option<Drill>, Failure> {
-    let drills: Answer<Vec<Drill>> = call.client.list(&call.path(&["drills"]), arguments.most().min(limits::DRILLS)).await?;
+    let drills: Answer<Vec<Drill>> = call.client.list(&call.path(&["drills"]), limits::DRILLS).await?;
     let same = |drill: &Drill| drill.scenario == spec.scenario.name && drill.store == spec.store;
     Ok(drills.value.into_iter().find(same))
 }

@@ -209,8 +209,9 @@ pub fn run<S: Server>() -> ExitCode {
             Err(_) => return Exit::Usage.into(),
         }
     }
-    let line: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-    let arguments = match parsed::<S>(std::env::args_os()) {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let line: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let arguments = match parsed::<S>(words) {
         Ok(arguments) => arguments,
         Err(Unparsed::Clap(error)) => return wrong(&error, &line),
         Err(Unparsed::SettingsFile(problem)) => {
