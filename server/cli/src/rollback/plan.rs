@@ -38,6 +38,7 @@ pub(super) struct Plan {
     population: Option<u64>,
 }
 
+#[cfg(test)]
 impl Plan {
     /// What is planned.
     pub(super) const fn args(&self) -> &RollbackArgs {
