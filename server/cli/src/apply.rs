@@ -36,7 +36,6 @@ pub(crate) struct Apply {
     write: WriteArgs,
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: Apply) -> Result<Exit, Failure> {
     let source = FlagsSource::read(call, &command.which)?;
     if command.dry_run {

@@ -48,7 +48,6 @@ enum Action {
     Verify,
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: Audit) -> Result<Exit, Failure> {
     match command.action {
         Some(Action::Verify) => verify(call).await,

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::client::{Answer, Call};
 use super::context::Context;
-use super::input::ListArgs;
 use super::exit::{Exit, Failure};
+use super::input::ListArgs;
 
 /// Name states to return to, and mark the good ones
 ///
@@ -98,7 +98,6 @@ fn figure(text: &str) -> Result<(String, Value), String> {
     Ok((name.to_owned(), read.unwrap_or_else(|| Value::String(value.to_owned()))))
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: Checkpoint) -> Result<Exit, Failure> {
     match command.action {
         Action::Create { name, note, reason } => create(call, &CheckpointRequest { name, note, reason }).await,

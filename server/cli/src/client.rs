@@ -34,14 +34,12 @@ pub(crate) struct Answer<T> {
     pub(crate) value: T,
     /// As it came.
     pub(crate) text: String,
-    /// Its status.
     pub(crate) status: StatusCode,
 }
 
 /// A proposal in the place of what was asked.
 #[derive(Debug)]
 pub(crate) struct Proposed {
-    /// The proposal.
     pub(crate) proposal: Proposal,
     /// The answer as it came.
     pub(crate) text: String,
@@ -64,7 +62,6 @@ pub(crate) enum ClientError {
     /// The server refused.
     #[error("{}", problem.title)]
     Problem {
-        /// Why.
         problem: Box<Problem>,
         /// The document as it came.
         text: String,
@@ -77,7 +74,6 @@ pub(crate) enum ClientError {
     Unreachable {
         /// Where it was looked for.
         address: String,
-        /// Why not.
         why: String,
         /// What to do.
         advice: String,
@@ -87,7 +83,6 @@ pub(crate) enum ClientError {
     Silent {
         /// Who was asked.
         address: String,
-        /// Why not.
         why: String,
     },
     /// Something answers that is no Ripcord, or another version of it.

@@ -126,7 +126,11 @@ fn asked(kind: Kind) -> Option<Names> {
     let words: Vec<String> = std::env::args().collect();
     let given = |name: &str| {
         let with_value = words.iter().find_map(|word| word.strip_prefix(&format!("{name}=")).map(str::to_owned));
-        with_value.or_else(|| words.windows(2).find_map(|pair| (pair.first()? == name).then(|| pair.get(1).cloned()).flatten()))
+        with_value.or_else(|| {
+            words
+                .windows(2)
+                .find_map(|pair| (pair.first()? == name).then(|| pair.get(1).cloned()).flatten())
+        })
     };
     let environment = given("--env").and_then(|text| text.split(',').next()?.parse().ok());
     let global = Global {

@@ -36,7 +36,6 @@ pub(crate) struct Profile {
     pub(crate) server: Vec<String>,
     /// A file that holds the key.
     pub(crate) key_file: Option<PathBuf>,
-    /// The environment.
     pub(crate) environment: Option<EnvironmentKey>,
     /// Certificates that are trusted beside the system's.
     pub(crate) ca_cert: Option<PathBuf>,
@@ -174,7 +173,10 @@ server = \"http://127.0.0.1:8016\"
         assert_eq!(default.server, ["https://a.example", "https://b.example"]);
         assert_eq!(default.environment.unwrap().as_str(), "production");
         let local = chosen(FILE, Some("local")).unwrap().unwrap();
-        assert_eq!((local.server.as_slice(), local.key_file), (["http://127.0.0.1:8016".to_owned()].as_slice(), None));
+        assert_eq!(
+            (local.server.as_slice(), local.key_file),
+            (["http://127.0.0.1:8016".to_owned()].as_slice(), None)
+        );
         assert_eq!(chosen("", None), Ok(None));
     }
 
@@ -183,10 +185,16 @@ server = \"http://127.0.0.1:8016\"
         let error = chosen("[profiles.prod]\nserverr = \"x\"\n", None).unwrap_err();
         assert!(error.starts_with("config.toml:2: unknown field `serverr`"), "{error}");
         let error = chosen("[profiles.prod]\n\nserver = 8016\n", None).unwrap_err();
-        assert!(error.starts_with("config.toml:3: ") && error.contains("an address, or a list of addresses"), "{error}");
+        assert!(
+            error.starts_with("config.toml:3: ") && error.contains("an address, or a list of addresses"),
+            "{error}"
+        );
         let error = chosen("[profiles.prod]\nenvironment = \"No Way\"\n", None).unwrap_err();
         assert!(error.starts_with("config.toml:2: "), "{error}");
         let error = chosen(FILE, Some("staging")).unwrap_err();
-        assert!(error.contains("the profile staging, which does not exist; config.toml has local, prod"), "{error}");
+        assert!(
+            error.contains("the profile staging, which does not exist; config.toml has local, prod"),
+            "{error}"
+        );
     }
 }

@@ -4,8 +4,8 @@ use ripcord_proto::EnvironmentKey;
 use ripcord_proto::span::Span;
 
 use super::Global;
-use super::config::{self, Profile};
 use super::client::Client;
+use super::config::{self, Profile};
 use super::exit::Failure;
 use super::output::Output;
 use super::target::{From, Target, setting};
@@ -18,7 +18,6 @@ const DEFAULT_ENVIRONMENT: &str = "production";
 pub(crate) struct Context {
     /// Talks to the server.
     pub(crate) client: Client,
-    /// Prints.
     pub(crate) output: Output,
     /// How long a second person is waited for, where one is needed.
     pub(crate) await_approval: Option<Span>,
@@ -39,7 +38,11 @@ impl Context {
             client,
             output,
             await_approval: global.await_approval,
-            environments: if global.environment.is_empty() { vec![environment.clone()] } else { global.environment.clone() },
+            environments: if global.environment.is_empty() {
+                vec![environment.clone()]
+            } else {
+                global.environment.clone()
+            },
             environment,
             environment_from,
             profile: global.profile.clone(),
@@ -51,7 +54,6 @@ impl Context {
         &self.environments
     }
 
-    /// The environment.
     pub(crate) const fn environment(&self) -> &EnvironmentKey {
         &self.environment
     }

@@ -62,7 +62,6 @@ impl Finding {
     }
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, _command: Doctor) -> Result<Exit, Failure> {
     let findings = checks::all(call).await;
     let well = !findings.iter().any(|finding| finding.state == State::Wrong);

@@ -108,7 +108,6 @@ struct Run {
     keep: bool,
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: DrillCommand) -> Result<Exit, Failure> {
     match command.action {
         Action::Run(command) => rehearse(call, &command).await,

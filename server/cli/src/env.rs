@@ -111,7 +111,6 @@ impl From<Generation> for Bucketing {
     }
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: Env) -> Result<Exit, Failure> {
     match command.action {
         Action::List(arguments) => list(call, arguments).await,

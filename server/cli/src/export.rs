@@ -62,7 +62,6 @@ struct Written {
     notes: Vec<String>,
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: Export) -> Result<Exit, Failure> {
     let (snapshot, overlay) = snapshot::with_overlay(&call.client, call.environment()).await?;
     let mut file = snapshot::flags_file(&snapshot)?;

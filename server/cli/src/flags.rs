@@ -69,7 +69,6 @@ struct Switch {
     write: WriteArgs,
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: Flags) -> Result<Exit, Failure> {
     match command.action {
         Action::List(arguments) => list::list(call, arguments).await,

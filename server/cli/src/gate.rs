@@ -61,7 +61,6 @@ fn amount(text: &str) -> Value {
     text.parse::<f64>().map_or_else(|_| json!(text), |number| json!(number))
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: GateCommand) -> Result<Exit, Failure> {
     let Command::Replay(replay) = command.command;
     let given = [

@@ -31,10 +31,7 @@ const EXAMPLES: &[(&str, &str)] = &[
         "ripcord rollback stop rb_01jd3x7q8v9w0y2z4a6b8c0d2e --reason \"errors are back\"",
     ),
     ("rollback resume", "ripcord rollback resume rb_01jd3x7q8v9w0y2z4a6b8c0d2e --now"),
-    (
-        "rollback undo",
-        "ripcord rollback undo rb_01jd3x7q8v9w0y2z4a6b8c0d2e --reason \"fixed\"",
-    ),
+    ("rollback undo", "ripcord rollback undo rb_01jd3x7q8v9w0y2z4a6b8c0d2e --reason \"fixed\""),
     (
         "rollback review",
         "ripcord rollback review rb_01jd3x7q8v9w0y2z4a6b8c0d2e --note \"pool too small\"",
@@ -60,14 +57,8 @@ const EXAMPLES: &[(&str, &str)] = &[
         "ripcord proposal decline pr_01jd3x7q8v9w0y2z4a6b8c0d2e --reason \"not today\"",
     ),
     ("proposal withdraw", "ripcord proposal withdraw pr_01jd3x7q8v9w0y2z4a6b8c0d2e"),
-    (
-        "gate replay",
-        "ripcord gate replay ro_01jd3x7q8v9w0y2z4a6b8c0d2e errors --worse-by 0.2%",
-    ),
-    (
-        "trigger create",
-        "ripcord trigger create errors --source alertmanager --rollback open-release",
-    ),
+    ("gate replay", "ripcord gate replay ro_01jd3x7q8v9w0y2z4a6b8c0d2e errors --worse-by 0.2%"),
+    ("trigger create", "ripcord trigger create errors --source alertmanager --rollback open-release"),
     ("trigger list", "ripcord trigger list"),
     ("trigger show", "ripcord trigger show errors"),
     ("trigger arm", "ripcord trigger arm errors"),

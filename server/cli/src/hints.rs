@@ -5,15 +5,24 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 /// Commands that people look for, and where to find them.
 const COMMANDS: &[(&str, &str)] = &[
     ("revert", "To return flags to an earlier state: ripcord rollback --help"),
-    ("undo", "To undo a rollback: ripcord rollback undo ROLLBACK_ID. To lift a kill: ripcord restore KILL_ID --reason \"…\""),
+    (
+        "undo",
+        "To undo a rollback: ripcord rollback undo ROLLBACK_ID. To lift a kill: ripcord restore KILL_ID --reason \"…\"",
+    ),
     ("unkill", "To lift a kill: ripcord restore KILL_ID --reason \"…\""),
     ("log", "To see who changed what: ripcord audit"),
     ("history", "To see who changed what: ripcord audit"),
     ("version", "For the version: ripcord --version"),
-    ("status", "For kills: ripcord kill list. For the environment: ripcord env show. For the setup: ripcord doctor"),
+    (
+        "status",
+        "For kills: ripcord kill list. For the environment: ripcord env show. For the setup: ripcord doctor",
+    ),
     ("apps", "To see how many applications are connected and up to date: ripcord doctor"),
     ("applications", "To see how many applications are connected and up to date: ripcord doctor"),
-    ("diff", "To compare files with the environment: ripcord plan -f FILE. With a checkpoint: ripcord checkpoint show CHECKPOINT"),
+    (
+        "diff",
+        "To compare files with the environment: ripcord plan -f FILE. With a checkpoint: ripcord checkpoint show CHECKPOINT",
+    ),
     ("login", "Set RIPCORD_SERVER and RIPCORD_KEY, or add a profile to ~/.config/ripcord/config.toml"),
     ("flag", "The command is: ripcord flags"),
     ("segment", "The command is: ripcord segments"),

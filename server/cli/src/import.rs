@@ -54,7 +54,6 @@ struct Flagd {
     write: WriteArgs,
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: Import) -> Result<Exit, Failure> {
     let System::Flagd(Flagd { file, safe, adopt, mut write }) = command.system;
     let name = input::name(&file);

@@ -56,14 +56,9 @@ enum Action {
     },
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: Keys) -> Result<Exit, Failure> {
     match command.action {
-        Action::Create {
-            name,
-            role,
-            reason,
-        } => {
+        Action::Create { name, role, reason } => {
             let request = KeyRequest {
                 role,
                 environments: reach(call, role),

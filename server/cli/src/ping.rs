@@ -45,7 +45,6 @@ enum Action {
     List(ListArgs),
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: Ping) -> Result<Exit, Failure> {
     match command.action {
         Some(Action::List(arguments)) => list(call, arguments).await,

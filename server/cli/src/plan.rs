@@ -23,7 +23,6 @@ pub(crate) struct Plan {
     release: Option<ReleaseName>,
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: Plan) -> Result<Exit, Failure> {
     let source = FlagsSource::read(call, &command.which)?;
     source::show_plan(call, &source, &command.which, command.release.as_ref()).await

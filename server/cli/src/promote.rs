@@ -59,7 +59,6 @@ struct Promotion {
     differing: Vec<SegmentKey>,
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: Promote) -> Result<Exit, Failure> {
     if command.from == command.to {
         return Err(Failure::Usage(format!("--from and --to are both {}.", command.from)));

@@ -72,7 +72,6 @@ struct Decision {
     reason: Option<String>,
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: ProposalCommand) -> Result<Exit, Failure> {
     match command.command {
         Command::List { limit, waiting } => list(call, limit, waiting).await,

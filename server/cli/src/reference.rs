@@ -43,7 +43,10 @@ pub(crate) fn help_markdown(of: Command) -> Exit {
 pub(crate) fn markdown(mut command: Command) -> String {
     command.build();
     let mut text = String::from("# Command line\n\nGenerated from the program: `ripcord help-markdown > server/docs/cli.md`.\n");
-    let globals: Vec<&Arg> = command.get_arguments().filter(|argument| argument.is_global_set() && !argument.is_hide_set()).collect();
+    let globals: Vec<&Arg> = command
+        .get_arguments()
+        .filter(|argument| argument.is_global_set() && !argument.is_hide_set())
+        .collect();
     text.push_str("\n## Global options\n\n");
     options(&mut text, &globals);
     for subcommand in command.get_subcommands().filter(|subcommand| is_shown(subcommand)) {
@@ -86,7 +89,11 @@ fn section(text: &mut String, command: &Command, parent: &str, level: usize) {
 fn options(text: &mut String, arguments: &[&Arg]) {
     text.push_str("| argument | meaning |\n| --- | --- |\n");
     for argument in arguments {
-        let help = argument.get_long_help().or_else(|| argument.get_help()).map(ToString::to_string).unwrap_or_default();
+        let help = argument
+            .get_long_help()
+            .or_else(|| argument.get_help())
+            .map(ToString::to_string)
+            .unwrap_or_default();
         let mut meaning = help.replace('\n', " ");
         if let Some(variable) = argument.get_env().filter(|_| !meaning.contains("[env:")) {
             let _ = write!(meaning, " [env: {}]", variable.to_string_lossy());
@@ -95,14 +102,28 @@ fn options(text: &mut String, arguments: &[&Arg]) {
         if argument.get_action().takes_values() && !defaults.is_empty() && !argument.is_hide_default_value_set() {
             let _ = write!(meaning, " [default: {}]", defaults.join(", "));
         }
-        let _ = writeln!(text, "| `{}` | {} |", spelled(argument).replace('|', "\\|"), escaped(&meaning).replace('|', "\\|"));
+        let _ = writeln!(
+            text,
+            "| `{}` | {} |",
+            spelled(argument).replace('|', "\\|"),
+            escaped(&meaning).replace('|', "\\|")
+        );
     }
 }
 
 /// `-f, --file FILE`
 fn spelled(argument: &Arg) -> String {
-    let names: Vec<_> = argument.get_value_names().unwrap_or_default().iter().map(|name| name.as_str().to_owned()).collect();
-    let value = if argument.get_action().takes_values() { names.join(" ") } else { String::new() };
+    let names: Vec<_> = argument
+        .get_value_names()
+        .unwrap_or_default()
+        .iter()
+        .map(|name| name.as_str().to_owned())
+        .collect();
+    let value = if argument.get_action().takes_values() {
+        names.join(" ")
+    } else {
+        String::new()
+    };
     let short = argument.get_short().map(|short| format!("-{short}"));
     let long = argument.get_long().map(|long| format!("--{long}"));
     match (short, long) {

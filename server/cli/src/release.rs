@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 use self::details::Details;
 use super::client::{Answer, Call};
 use super::context::Context;
-use super::input::ListArgs;
 use super::exit::{Exit, Failure};
+use super::input::ListArgs;
 
 /// Group the changes of one deployment, to roll them back as one
 ///
@@ -64,7 +64,6 @@ struct Described {
     details: Box<Details>,
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: Release) -> Result<Exit, Failure> {
     match command.action {
         Action::Begin(begin) => {

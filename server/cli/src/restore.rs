@@ -34,7 +34,6 @@ pub(crate) struct Restore {
     wait: Wait,
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: Restore) -> Result<Exit, Failure> {
     let request = ReasonRequest { reason: command.reason };
     let delete = Call::delete(call.path(&["kills", command.id.as_str()]))

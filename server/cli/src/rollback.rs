@@ -44,7 +44,6 @@ enum Action {
     Manage(manage::Manage),
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: RollbackCommand) -> Result<Exit, Failure> {
     match command.action {
         Some(Action::Plan(command)) => plan::run(call, command).await,

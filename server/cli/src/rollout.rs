@@ -59,7 +59,6 @@ enum Command {
     Approve(actions::Act),
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: RolloutCommand) -> Result<Exit, Failure> {
     match command.command {
         Command::Start(command) => start::run(call, *command).await,

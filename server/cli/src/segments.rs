@@ -59,7 +59,6 @@ enum Action {
     },
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: Segments) -> Result<Exit, Failure> {
     match command.action {
         Action::List(arguments) => list(call, arguments).await,

@@ -23,7 +23,10 @@ fn from_text(mut command: Command, path: &Path, text: &str) -> Result<Command, S
     for (name, value) in table {
         let wrong = |problem: String| format!("{}{}: {problem}", path.display(), line_of(text, &name));
         let option = name.replace('_', "-");
-        let Some(argument) = command.get_arguments().find(|argument| argument.get_long() == Some(&option) && option != "config") else {
+        let Some(argument) = command
+            .get_arguments()
+            .find(|argument| argument.get_long() == Some(&option) && option != "config")
+        else {
             return Err(wrong(unknown(&command, &name)));
         };
         let (id, action) = (argument.get_id().clone(), argument.get_action().clone());
@@ -99,7 +102,9 @@ mod tests {
 
     fn read(text: &str, line: &[&str]) -> Result<ArgMatches, String> {
         let command = from_text(serve(), Path::new("ripcord.toml"), text)?;
-        command.try_get_matches_from(std::iter::once(&"serve").chain(line)).map_err(|error| error.to_string())
+        command
+            .try_get_matches_from(std::iter::once(&"serve").chain(line))
+            .map_err(|error| error.to_string())
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::input;
 use super::input::ListArgs;
 use super::output::table;
 
-/// Hold, roll back or kill automatically when an alert or a gate fires
+/// Hold, roll back or kill automatically on alerts and gates
 ///
 /// The policy of the environment decides whether triggers act, ask or only record: `ripcord env policy set --triggers ask`.
 #[derive(Debug, Args)]
@@ -87,7 +87,6 @@ struct Switch {
     reason: Option<String>,
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: TriggerCommand) -> Result<Exit, Failure> {
     match command.command {
         Command::Create(command) => create::run(call, &command).await,

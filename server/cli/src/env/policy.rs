@@ -33,6 +33,7 @@ enum Action {
 
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
+#[command(override_usage = "ripcord env policy set [OPTIONS]")]
 struct Set {
     /// Require a complete release before exposure is raised
     #[arg(long, conflicts_with = "open")]
@@ -75,7 +76,6 @@ struct Set {
     reason: Option<String>,
 }
 
-/// Does it.
 pub(super) async fn run(call: &Context, command: PolicyCommand) -> Result<Exit, Failure> {
     match command.action {
         Action::Show => {

@@ -53,7 +53,6 @@ impl std::str::FromStr for Attribute {
     }
 }
 
-/// Does it.
 pub(super) async fn run(call: &Context, command: Explain) -> Result<Exit, Failure> {
     let request = ExplainRequest {
         context: context(&command)?,

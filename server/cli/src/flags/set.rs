@@ -92,7 +92,6 @@ impl Percent {
     }
 }
 
-/// Does it.
 pub(super) async fn run(call: &Context, set: Set) -> Result<Exit, Failure> {
     let path = call.path(&["flags", set.flag.as_str()]);
     let put = if let Some(file) = &set.file {

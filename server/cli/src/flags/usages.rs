@@ -49,7 +49,6 @@ pub(super) struct Usages {
 /// What was found.
 #[derive(Debug, Default, serde::Serialize)]
 struct Found {
-    /// By flag.
     usages: BTreeMap<FlagKey, Vec<Usage>>,
     /// Flags whose key was not found.
     unused: Vec<FlagKey>,
@@ -66,7 +65,6 @@ struct Usage {
     line: usize,
 }
 
-/// Does it.
 pub(super) async fn run(call: &Context, command: Usages) -> Result<Exit, Failure> {
     let keys = if command.flags.is_empty() {
         let flags: Answer<Vec<FlagView>> = call.client.list(&call.path(&["flags"]), usize::MAX).await?;

@@ -33,7 +33,6 @@ pub(super) struct Wait {
     wait: Option<Span>,
 }
 
-/// Waits.
 pub(super) async fn run(call: &Context, command: Wait) -> Result<Exit, Failure> {
     decided(call, call.environment(), &command.id, command.wait).await
 }

@@ -37,7 +37,6 @@ pub(super) struct Execute {
     wait: Option<Wait>,
 }
 
-/// Does it.
 pub(super) async fn run(call: &Context, command: Execute) -> Result<Exit, Failure> {
     if command.dry_run {
         return plan::show(call, &command.args, None, None).await;

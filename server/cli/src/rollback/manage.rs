@@ -14,8 +14,8 @@ use super::follow;
 use crate::client::{Answer, Call};
 use crate::confirm;
 use crate::context::Context;
-use crate::exit::{Exit, Failure};
 use crate::duration;
+use crate::exit::{Exit, Failure};
 use crate::input::ListArgs;
 use crate::output::{Format, count, facts, moment, print, table};
 use ripcord_proto::rest::wait::Wait;
@@ -111,7 +111,6 @@ pub(crate) struct Undo {
     wait: Wait,
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, action: Manage) -> Result<Exit, Failure> {
     match action {
         Manage::List(arguments) => list(call, arguments).await,

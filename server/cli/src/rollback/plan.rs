@@ -46,7 +46,6 @@ impl Plan {
     }
 }
 
-/// Does it.
 pub(super) async fn run(call: &Context, command: Plan) -> Result<Exit, Failure> {
     let sample = command.sample.as_deref().map(sample).transpose()?;
     show(call, &command.args, sample, command.population).await

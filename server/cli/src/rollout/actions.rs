@@ -21,7 +21,6 @@ pub(crate) struct Act {
     reason: Option<String>,
 }
 
-/// Does it.
 pub(super) async fn run(call: &Context, name: &str, command: Act) -> Result<Exit, Failure> {
     let answer = post(call, name, &command.id, command.reason).await?;
     call.output.answer(&answer, |rollout| messages::line(rollout, call.output.paint()));

@@ -60,13 +60,11 @@ pub(crate) struct Watch {
     id: RolloutId,
 }
 
-/// Waits.
 pub(super) async fn wait(call: &Context, command: Wait) -> Result<Exit, Failure> {
     let deadline = command.wait.map(|wait| Instant::now() + wait.duration());
     follow(call, &command.id, deadline, command.on_cancel).await
 }
 
-/// Watches.
 pub(super) async fn watch(call: &Context, command: Watch) -> Result<Exit, Failure> {
     follow(call, &command.id, None, None).await
 }

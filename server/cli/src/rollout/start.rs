@@ -186,7 +186,6 @@ fn window(text: &str) -> Result<Value, Failure> {
     Ok(json!({"days": days.collect::<Vec<_>>(), "hours": hours, "zone": zone}))
 }
 
-/// Does it.
 pub(super) async fn run(call: &Context, command: Start) -> Result<Exit, Failure> {
     let plan = command.plan()?;
     let post = Call::post(call.path(&["rollouts"])).query("reason", command.reason.as_ref()).json(&plan)?;

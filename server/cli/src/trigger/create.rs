@@ -161,7 +161,6 @@ fn label(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// Makes it.
 pub(super) async fn run(call: &Context, command: &Create) -> Result<Exit, Failure> {
     let post = Call::post(call.path(&["triggers"])).json(&command.request()?)?;
     let made: Answer<TriggerMade> = call.client.call(post).await?;

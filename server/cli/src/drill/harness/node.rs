@@ -60,7 +60,6 @@ impl Node {
         }
     }
 
-    /// Its name.
     pub(super) const fn name(&self) -> &'static str {
         self.name
     }
@@ -151,7 +150,8 @@ impl Node {
     /// Waits until it is ready.
     async fn ready(&mut self, address: SocketAddr) -> Result<(), Failure> {
         let client = Client::new(Target {
-            server: format!("http://{address}"), alternatives: Vec::new(),
+            server: format!("http://{address}"),
+            alternatives: Vec::new(),
             server_from: From::Local,
             key: None,
             key_from: From::Local,
