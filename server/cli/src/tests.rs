@@ -89,7 +89,7 @@ fn the_examples_of_the_help_can_be_parsed() {
             .filter_map(|line| line.strip_prefix("  ripcord "))
             .filter(|line| !line.ends_with('\\'))
         {
-            let line = line.split("    ").next().unwrap().split(" >").next().unwrap();
+            let line = line.split("   ").next().unwrap().split(" >").next().unwrap();
             let line = line.replace("HASH", &"0".repeat(64));
             let words = shell_words(&line);
             let words = std::iter::once("ripcord".to_owned()).chain(words).map(std::ffi::OsString::from);
