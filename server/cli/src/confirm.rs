@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use ripcord_proto::confirmation::{Confirmation, Level};
+use ripcord_proto::confirmation::{Confirmation, LevelCounts};
 use ripcord_proto::{EnvironmentKey, KillId, Revision};
 
 use super::client::{Call, Client, ClientError};
@@ -110,12 +110,12 @@ pub(crate) fn describe(confirmation: &Confirmation, patience: Duration, paint: P
     let mut text = applied(confirmation, patience, paint);
     // Writing to a String cannot fail.
     if confirmation.fetched.connected > 0 {
-        let Level { confirmed, connected, .. } = confirmation.fetched;
+        let LevelCounts { confirmed, connected, .. } = confirmation.fetched;
         let clients = count_of(connected, "OFREP client", "OFREP clients");
         let _ = write!(text, "\nFetched by {confirmed} of {clients}.");
     }
     if confirmation.sent.connected > 0 {
-        let Level { confirmed, connected, .. } = confirmation.sent;
+        let LevelCounts { confirmed, connected, .. } = confirmation.sent;
         let readers = count_of(connected, "reader that cannot confirm", "readers that cannot confirm");
         let _ = write!(text, "\nSent to {confirmed} of {readers}.");
     }
@@ -164,7 +164,7 @@ pub(crate) fn applied(confirmation: &Confirmation, patience: Duration, paint: Pa
     text
 }
 
-fn missing(level: &Level) -> String {
+fn missing(level: &LevelCounts) -> String {
     let rows = level.missing.iter().take(NAMED).map(|missing| {
         let at = missing
             .revision

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use ripcord_proto::duration::HumanDuration;
 use ripcord_proto::rest::wait::Wait;
 
 const UNITS: [(char, u64); 4] = [('d', 24 * 60 * 60), ('h', 60 * 60), ('m', 60), ('s', 1)];
@@ -59,12 +60,12 @@ pub(crate) fn wait(text: &str) -> Result<Wait, String> {
         Some(minutes) => format!("{}s", minutes.saturating_mul(60)),
         None => with_unit(text),
     };
-    text.parse().map_err(|faults: ripcord_proto::Faults| faults.to_string())
+    text.parse().map_err(|faults: ripcord_proto::ValidationErrors| faults.to_string())
 }
 
 /// The value of `--wait` where the command itself waits, for as long as it takes: `30m`, `2h`, or a bare number of seconds.
-pub(crate) fn long_wait(text: &str) -> Result<ripcord_proto::span::Span, String> {
-    with_unit(text).parse().map_err(|faults: ripcord_proto::Faults| faults.to_string())
+pub(crate) fn long_wait(text: &str) -> Result<HumanDuration, String> {
+    with_unit(text).parse().map_err(|faults: ripcord_proto::ValidationErrors| faults.to_string())
 }
 
 fn with_unit(text: &str) -> String {

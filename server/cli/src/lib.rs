@@ -78,7 +78,7 @@ use clap::error::ContextKind;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::CompleteEnv;
 use ripcord_proto::EnvironmentKey;
-use ripcord_proto::span::Span;
+use ripcord_proto::duration::HumanDuration;
 
 use self::client::ClientError;
 use self::context::Context;
@@ -139,7 +139,7 @@ pub(crate) struct Global {
     json: bool,
     /// If a second person is needed, wait this long (30m, 2h) [env: RIPCORD_AWAIT_APPROVAL]
     #[arg(long, global = true, value_name = "DURATION", env = "RIPCORD_AWAIT_APPROVAL", hide_env = true, value_parser = duration::long_wait)]
-    await_approval: Option<Span>,
+    await_approval: Option<HumanDuration>,
     /// Also trust the certificates in this PEM file [env: RIPCORD_CA_CERT]
     #[arg(long, global = true, value_name = "FILE", env = "RIPCORD_CA_CERT", hide_env = true)]
     ca_cert: Option<PathBuf>,

@@ -7,7 +7,7 @@ use clap::{ArgGroup, Args};
 use jiff::Timestamp;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::rest::rollbacks::{RollbackPlan, RollbackRequest};
-use ripcord_proto::rollback::Latitude;
+use ripcord_proto::rollback::RollbackOptions;
 use ripcord_proto::{FlagKey, ReleaseName, SegmentKey, Tag, TargetName};
 
 use crate::duration::Span;
@@ -80,10 +80,10 @@ impl RollbackArgs {
             segment: self.segment.clone(),
             steps: self.steps.clone(),
             every_seconds: self.every.map(|Span(seconds)| seconds),
-            latitude: Latitude {
+            latitude: RollbackOptions {
                 include_conflicts: self.include_conflicts,
                 with_segments: self.with_segments,
-                changes_served: self.allow_killed_edit,
+                allow_killed_edit: self.allow_killed_edit,
             },
             acknowledge_one_way: self.acknowledge_one_way.iter().cloned().collect(),
             plan,
@@ -123,7 +123,7 @@ impl RollbackArgs {
         argument("reason", self.reason.clone());
         argument("since", self.since.map(|at| at.to_string()));
         argument("plan", Some(plan.hash.to_string()));
-        let allow_killed_edit = self.allow_killed_edit || plan.kills.iter().any(|killed| killed.changes_served);
+        let allow_killed_edit = self.allow_killed_edit || plan.kills.iter().any(|killed| killed.needs_allow_killed_edit);
         let switches = [
             ("include-conflicts", self.include_conflicts),
             ("with-segments", self.with_segments),

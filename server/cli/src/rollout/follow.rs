@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use ripcord_proto::RolloutId;
-use ripcord_proto::gate::Verdict;
+use ripcord_proto::duration::HumanDuration;
+use ripcord_proto::gate::GateVerdict;
 use ripcord_proto::rollout::{Rollout, RolloutState};
-use ripcord_proto::span::Span;
 use tokio::time::Instant;
 
 use super::{actions, messages};
@@ -37,7 +37,7 @@ pub(crate) struct Wait {
     id: RolloutId,
     /// How long to wait at most (30m, 2h, or seconds); exit code 4 then
     #[arg(long, value_name = "DURATION", value_parser = duration::long_wait)]
-    wait: Option<Span>,
+    wait: Option<HumanDuration>,
     /// What to do with the rollout if this command is interrupted (SIGTERM, Ctrl-C) [default: it continues]
     #[arg(long, value_name = "WHAT")]
     on_cancel: Option<OnCancel>,
@@ -141,7 +141,7 @@ async fn cancelled(call: &Context, id: &RolloutId, on_cancel: Option<OnCancel>) 
 #[derive(Debug, Default)]
 struct Shown {
     line: String,
-    gates: Vec<(String, Verdict)>,
+    gates: Vec<(String, GateVerdict)>,
 }
 
 impl Shown {
