@@ -12,7 +12,7 @@ use crate::validation::ValidationErrors;
 
 define_id!(
     /// The id of a kill: `k_` and 26 lower-case letters or digits, made once by the node that took it. It sorts by time of making.
-    KillId, "k_", "kill", "ripcord kill --list"
+    KillId, "k_", "kill", "ripcord kill list"
 );
 
 /// What a kill covers: `{"flag": "checkout"}`, `{"tag": "payments"}` or `{"all": true}`.

@@ -77,7 +77,7 @@ async fn a_change_is_applied_seen_killed_confirmed_and_restored(world: World) ->
     let again = ripcord(&world, &["kill", "checkout-v2"]).await?.expect(0)?;
     let id = killed["id"].as_str().context("a kill has an id")?;
     again.names(&[&format!("ripcord restore {id}")])?;
-    ripcord(&world, &["kill", "--list"])
+    ripcord(&world, &["kill", "list"])
         .await?
         .expect(0)?
         .names(&[id, "checkout-v2", "5xx spike"])?;

@@ -25,7 +25,6 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    /// The number.
     pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Done => 0,
@@ -76,7 +75,6 @@ pub(crate) enum Failure {
 /// A file and every problem in it.
 #[derive(Debug)]
 pub(crate) struct Faulty {
-    /// The file.
     pub(crate) file: String,
     /// What is wrong.
     pub(crate) faults: ValidationErrors,
