@@ -4,7 +4,9 @@
 use serde_json::Value;
 
 use crate::fault::Faults;
-use crate::json::{self, Strict};
+#[cfg(feature = "yaml")]
+use crate::json::Strict;
+use crate::json;
 
 /// Reads YAML or JSON text; a syntax error is told with line and column.
 pub(crate) fn parse(text: &str) -> Result<Value, Faults> {
@@ -15,6 +17,13 @@ pub(crate) fn parse(text: &str) -> Result<Value, Faults> {
     }
 }
 
+/// Without the feature `yaml`: JSON only.
+#[cfg(not(feature = "yaml"))]
+fn strict(text: &str) -> Result<Value, Faults> {
+    json::parse(text)
+}
+
+#[cfg(feature = "yaml")]
 fn strict(text: &str) -> Result<Value, Faults> {
     let budget = serde_saphyr::budget! { max_events: 20_000_000, max_nodes: 10_000_000 };
     let options = serde_saphyr::options! {
