@@ -80,6 +80,9 @@ impl std::str::FromStr for DrillStore {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DrillVerdict {
+    /// Which check this is, for programs: `no_torn_view`. Empty in reports of older versions.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub check: String,
     /// What must hold, as a sentence.
     pub name: String,
     /// Whether it did.

@@ -141,7 +141,7 @@ async fn a_bad_release_is_taken_back_and_the_report_says_what_was_seen(world: Wo
         shown["confirmation"]["applied"]["confirmed"] == 3 && shown["scope"]["release"] == "web-1",
         "{shown}"
     );
-    let again = ripcord_as(&world, oncall.key(), &["rollback", "undo", &id, "--reason", "the mend is out", "--json"]).await?;
+    let again = ripcord_as(&world, oncall.key(), &["rollback", "undo", &id, "--reason", "the fix is out", "--json"]).await?;
     ensure!(again.code != 2 && again.code != 3, "{}\n{}", again.out, again.err);
     eventually(SOON, "it is forward again", || async {
         ensure!(shop.on("checkout-v2") == 3, "on in {}", shop.on("checkout-v2"));

@@ -120,7 +120,7 @@ async fn a_checkpoint_is_known_on_every_node_and_one_of_them_vouches() -> Outcom
     .await?;
     let names = ripcord(&cluster.b, &["checkpoint", "list", "--json"]).await?.expect(0)?.json()?;
     ensure!(names["items"].as_array().is_some_and(|items| items.len() == 2), "vouched for twice: {names}");
-    // Whoever drives: the other goes on.
+    // Whichever node was the leader, the other one takes over.
     cluster.a.kill();
     flag(&cluster.b, "30").await?;
     eventually(SOON, "the node that is left vouches", || async {

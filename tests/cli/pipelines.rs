@@ -125,11 +125,11 @@ async fn the_shell_recipe_waits_for_a_second_person_where_it_is_told_to() -> Out
         .ok()?;
     ended(&runner.run(posix_shell(), &[&recipe, "plan"])?, 0)?;
     ended(&runner.run(posix_shell(), &[&recipe, "apply"])?, 3)?;
-    ensure!(admin.revision().await? == 0, "nobody has approved it");
+    ensure!(admin.revision().await? == 0, "it was done without an approval");
     // Else it could be approved before the recipe asks for the same again.
     let waits = ben.get("proposals?state=proposed").await?.ok()?["items"][0].clone();
     let path = format!("proposals/{}/decline", ripcord_tests::api::id_of(&waits)?);
-    ben.post(&path, &serde_json::json!({"reason": "nobody waits for it"})).await?.ok()?;
+    ben.post(&path, &serde_json::json!({"reason": "not needed any more"})).await?.ok()?;
     runner.set("RIPCORD_AWAIT_APPROVAL", "1m");
     let approver = tokio::spawn(async move {
         for _ in ["apply", "rollout"] {
@@ -176,7 +176,7 @@ async fn the_github_action_plans_and_does_exactly_that() -> Outcome {
                     .as_str()
                     .and_then(|text| text.strip_prefix("${{ inputs.")?.strip_suffix(" }}"))
                     .context("no input")?;
-                ensure!(inputs.contains_key(input), "{input} is no input");
+                ensure!(inputs.contains_key(input), "unknown input {input}");
                 let default = inputs[input]["default"].as_str().unwrap_or_default().to_owned();
                 let value = if input == "step" {
                     wanted.to_owned()

@@ -9,7 +9,7 @@ use ripcord_tests::{Outcome, Server, Setup};
 
 use super::{CommandOutput, ripcord};
 
-/// A command of somebody who sits at the server's machine and has set nothing.
+/// A command on the server's machine, without any settings.
 async fn at_the_machine(server: &Server, arguments: &[&str]) -> anyhow::Result<CommandOutput> {
     let mut command: Command = server.command();
     command.env_remove("RIPCORD_ADMIN_KEY").env("NO_COLOR", "1").args(arguments);

@@ -101,11 +101,9 @@ pub fn put(key: &str, flag: &Value) -> Value {
     json!({"put_flag": {"key": key, "flag": flag}})
 }
 
-/// The verdict of a report whose name begins so.
-pub fn verdict<'r>(report: &'r Value, name: &str) -> anyhow::Result<&'r Value> {
+/// The verdict of a report on this check.
+pub fn verdict<'r>(report: &'r Value, check: &str) -> anyhow::Result<&'r Value> {
     let verdicts = report["verdicts"].as_array().context("no verdicts")?;
-    let found = verdicts
-        .iter()
-        .find(|verdict| verdict["name"].as_str().is_some_and(|text| text.starts_with(name)));
-    found.with_context(|| format!("no verdict {name:?} in {verdicts:#?}"))
+    let found = verdicts.iter().find(|verdict| verdict["check"] == check);
+    found.with_context(|| format!("no verdict {check:?} in {verdicts:#?}"))
 }

@@ -1,4 +1,4 @@
-//! What surrounds a drill: scenarios of one's own, reports, pipelines, and ends before the end.
+//! Reports of drills, scenarios that users write, drills in pipelines, and drills that are interrupted.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -16,30 +16,19 @@ async fn a_report_is_printed_kept_listed_shown_and_compared_with_the_one_before(
         .run(&["drill", "list"])
         .await?
         .expect(0)?
-        .names(&["No drill was kept yet", "ripcord drill run --builtin happy-path"])?;
+        .names(&["ripcord drill run --builtin happy-path"])?;
     let first = ground.drill(&["--builtin", "happy-path"]).await?.expect(0)?;
-    first.names(&[
-        "✓",
-        "production at 1:1",
-        "Passed.",
-        "Kept as d_",
-        "no earlier run",
-        "decision to every application back, as measured",
-    ])?;
-    let second = ground.drill(&["--builtin", "happy-path", "--applications", "3"]).await?.expect(0)?;
-    second.names(&["than 20", "3 of 3, every flag for every user"])?;
-    let other_store_has_none_before = ground.drill(&["--builtin", "happy-path", "--store", "redis"]).await?.expect(0)?;
-    other_store_has_none_before.names(&["no earlier run"])?;
+    first.names(&["production", "1:1", "d_"])?;
+    let three = ["--builtin", "happy-path", "--applications", "3", "--json"];
+    let second = ground.drill(&three).await?.expect(0)?.json()?;
+    ensure!(second["applications"] == 3 && second["passed"] == true, "{second:#}");
+    ground.drill(&["--builtin", "happy-path", "--store", "redis"]).await?.expect(0)?;
     let list = ground.run(&["drill", "list", "--json"]).await?.expect(0)?.json()?;
     let items = list["items"].as_array().context("items")?;
     ensure!(items.len() == 3 && items[0]["store"] == "redis", "{list:#}");
     let id = items[1]["id"].as_str().context("id")?;
-    ground
-        .run(&["drill", "show", id])
-        .await?
-        .expect(0)?
-        .names(&["applications  3", "no view was torn"])?;
-    ground.run(&["drill", "list"]).await?.expect(0)?.names(&["happy-path", "passed", id])?;
+    ground.run(&["drill", "show", id]).await?.expect(0)?.names(&["happy-path", id])?;
+    ground.run(&["drill", "list"]).await?.expect(0)?.names(&["happy-path", id])?;
     Ok(())
 }
 
@@ -67,8 +56,8 @@ async fn a_drill_that_fails_is_a_failed_step_of_a_pipeline() -> Outcome {
     std::fs::write(&scenario, "{name: too-good, expect: {state: failed}}")?;
     let (scenario, junit) = (scenario.display().to_string(), junit.display().to_string());
     let ran = ground.drill(&["--scenario", &scenario, "--junit", &junit, "--keep=false"]).await?.expect(1)?;
-    ran.names(&["✗ the rollback ended as failed: confirmed.", "Failed. too-good on embedded"])?;
-    ensure!(!ran.out.contains("Kept as"), "{}", ran.out);
+    ran.names(&["too-good"])?;
+    ensure!(!ran.out.contains("d_"), "a drill that is not kept has no id: {}", ran.out);
     let document = std::fs::read_to_string(&junit)?;
     let count = |what: &str| document.matches(what).count();
     ensure!(document.starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?>"), "{document}");
@@ -91,8 +80,8 @@ async fn a_scenario_of_ones_own_rehearses_a_release_in_its_own_scope() -> Outcom
         std::fs::write(&file, scenario.to_string())?;
         let report = ground.drill(&["--scenario", &file, "--json"]).await?.expect(0)?.json()?;
         ensure!(report["applications"] == 2, "{report:#}");
-        let plan = verdict(&report, "the plan named every flag")?;
-        ensure!(plan["detail"] == "1 flags", "{plan}");
+        let plan = verdict(&report, "plan_names_all")?;
+        ensure!(plan["passed"] == true, "{plan}");
     }
     Ok(())
 }
@@ -115,19 +104,15 @@ async fn a_check_that_fails_beforehand_refuses_and_one_at_a_step_stops() -> Outc
     let before = json!({"name": "before", "faults": [{"failing-check": {"when": "before"}}]});
     std::fs::write(&file, before.to_string())?;
     let report = ground.drill(&["--scenario", &file, "--json"]).await?.expect(0)?.json()?;
-    for name in [
-        "the rollback was refused first with CHECK_FAILED",
-        "the refusal CHECK_FAILED changed nothing",
-        "the rollback ended as confirmed",
-    ] {
-        ensure!(verdict(&report, name)?["passed"] == true, "{report:#}");
+    for check in ["refused_check_failed", "unchanged_by_check_failed", "ended_confirmed"] {
+        ensure!(verdict(&report, check)?["passed"] == true, "{report:#}");
     }
     let wide = ripcord_tests::flags::rollout(100);
     let step = json!({"name": "step", "scope": {"flags": ["gradual"]}, "steps": [50, 0], "change": [super::put("gradual", &wide)],
         "faults": [{"failing-check": {"when": "step"}}]});
     std::fs::write(&file, step.to_string())?;
     let report = ground.drill(&["--scenario", &file, "--json"]).await?.expect(0)?.json()?;
-    ensure!(verdict(&report, "the rollback ended as failed")?["passed"] == true, "{report:#}");
+    ensure!(verdict(&report, "ended_failed")?["passed"] == true, "{report:#}");
     Ok(())
 }
 
@@ -137,7 +122,7 @@ async fn a_store_that_is_killed_comes_back_with_what_it_had() -> Outcome {
     let file = ground.file("own.yaml").display().to_string();
     std::fs::write(&file, "{name: store-killed, store: redis, faults: [{store-away: {how: killed}}]}")?;
     let report = ground.drill(&["--scenario", &file, "--json"]).await?.expect(0)?.json()?;
-    ensure!(verdict(&report, "the rollback was made exactly once")?["passed"] == true, "{report:#}");
+    ensure!(verdict(&report, "made_once")?["passed"] == true, "{report:#}");
     Ok(())
 }
 
@@ -159,8 +144,7 @@ async fn without_an_environment_or_in_an_empty_one_other_flags_are_taken() -> Ou
         .send(reqwest::Method::POST, "/v1/environments", Some(&json!({"key": "empty"})), &[])
         .await?
         .ok()?;
-    let ran = ground.drill(&["--builtin", "happy-path", "--env", "empty"]).await?.expect(0)?;
-    ran.names(&["empty is empty: the built-in flags"])?;
+    ground.drill(&["--builtin", "happy-path", "--env", "empty"]).await?.expect(0)?;
     let file = ground.file("flags.yaml").display().to_string();
     ground.run(&["export", "--portable", "-o", &file]).await?.expect(0)?;
     // Nobody listens on port 1.
@@ -168,7 +152,7 @@ async fn without_an_environment_or_in_an_empty_one_other_flags_are_taken() -> Ou
     let alone = ["--builtin", "happy-path", "--file", &file];
     ground.drill(&[&alone[..], &nowhere, &["--keep=false"]].concat()).await?.expect(0)?;
     let ran = ground.drill(&[&alone[..], &nowhere].concat()).await?.expect(1)?;
-    ran.error_names(&["no server answers", "127.0.0.1:1"])?;
+    ran.error_names(&["127.0.0.1:1"])?;
     Ok(())
 }
 
@@ -178,17 +162,8 @@ async fn what_cannot_be_rehearsed_says_why_before_anything_is_started() -> Outco
     let file = ground.file("bad.yaml").display().to_string();
     std::fs::write(&file, "{applications: 0, faults: [stragler], sped: 1}")?;
     let ran = ground.drill(&["--scenario", &file]).await?.expect(1)?;
-    ran.error_names(&[
-        "name: is missing",
-        "applications: must be",
-        "did you mean \"straggler\"?",
-        "sped: is no member of a scenario",
-    ])?;
-    ground
-        .drill(&["--builtin", "nonsense"])
-        .await?
-        .expect(2)?
-        .error_names(&["there are happy-path"])?;
+    ran.error_names(&["name:", "applications:", "straggler", "sped"])?;
+    ground.drill(&["--builtin", "nonsense"]).await?.expect(2)?.error_names(&["happy-path"])?;
     ground
         .drill(&["--builtin", "store-outage", "--store", "embedded"])
         .await?
@@ -198,9 +173,9 @@ async fn what_cannot_be_rehearsed_says_why_before_anything_is_started() -> Outco
     let mut command = ground.command(&["drill", "run", "--builtin", "happy-path", "--store", "redis"]);
     command.env("PATH", "/nowhere");
     let ran = super::CommandOutput::of(command).await?.expect(1)?;
-    ran.error_names(&["redis-server is not on this machine", "--store embedded"])?;
+    ran.error_names(&["redis-server", "--store embedded"])?;
     std::fs::write(&file, "{name: none, scope: {tags: [nobody-has-this]}}")?;
-    ground.drill(&["--scenario", &file]).await?.expect(2)?.error_names(&["Is the scope right?"])?;
+    ground.drill(&["--scenario", &file]).await?.expect(2)?.error_names(&["nobody-has-this"])?;
     ground.nothing_is_left()
 }
 
@@ -238,7 +213,7 @@ async fn the_builtins_are_listed_and_can_be_begun_with() -> Outcome {
         .run(&["drill", "builtins"])
         .await?
         .expect(0)?
-        .names(&["happy-path", "store-outage", "A client is connected that never confirms"])?;
+        .names(&["happy-path", "store-outage", "straggler"])?;
     let list = ground.run(&["drill", "builtins", "--json"]).await?.expect(0)?.json()?;
     for item in list["items"].as_array().context("items")? {
         let name = item["name"].as_str().context("name")?;

@@ -235,7 +235,7 @@ async fn cancelled() -> Result<()> {
                 .await?,
         );
     }
-    eventually(SOON, "nobody is connected any more", || async {
+    eventually(SOON, "no client is connected any more", || async {
         let connections = node.api.get("connections").await?.ok()?;
         let left = connections["items"]
             .as_array()
@@ -276,7 +276,7 @@ async fn slow() -> Result<()> {
         loop {
             let message = tokio::time::timeout(Duration::from_secs(20), reader.message())
                 .await??
-                .context("the stream goes on")?;
+                .context("the stream is open")?;
             read += 1;
             if message.flag_configuration.contains("\"last\"") {
                 break;

@@ -18,7 +18,7 @@ use crate::node::{script, tools};
 use crate::random;
 use crate::trial;
 
-/// Evaluations of random flags, unless `RIPCORD_CASES` says otherwise.
+/// Evaluations of random flags, unless `RIPCORD_CASES` sets another number.
 const CASES: usize = 10_000;
 /// Contexts that each random flag is evaluated for.
 const CONTEXTS: usize = 20;

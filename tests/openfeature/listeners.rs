@@ -81,7 +81,7 @@ async fn pings() -> Result<()> {
             .resolve_boolean(request(asked(), Some(node.api.key()), Some("source=production")))
             .await?;
         calls += 1;
-        // Meanwhile the connection has no stream, and pings go on.
+        // While the connection has no stream, pings continue.
         node.api.get("flags").await?.ok()?;
     }
     ensure!(calls > 5, "{calls}");

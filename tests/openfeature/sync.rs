@@ -36,7 +36,7 @@ async fn connect(node: &Node) -> Result<FlagSyncServiceClient<Channel>> {
 }
 
 async fn next(stream: &mut Streaming<SyncFlagsResponse>) -> Result<Value> {
-    let message = tokio::time::timeout(SOON, stream.message()).await??.context("the stream goes on")?;
+    let message = tokio::time::timeout(SOON, stream.message()).await??.context("the stream is open")?;
     Ok(serde_json::from_str::<Value>(&message.flag_configuration)?["flags"].clone())
 }
 

@@ -37,7 +37,7 @@ async fn a_kill_serves_the_safe_variant_and_a_restore_what_was_served_before(wor
     );
     ensure!(answer["kill"] == kill.body["id"], "{answer}");
     let view = admin.flag("checkout").await?;
-    ensure!(view["flag"] == before, "a kill is no part of the flag's definition");
+    ensure!(view["flag"] == before, "a kill is not part of the flag's definition");
     ensure!(view["kills"][0]["id"] == kill.body["id"], "{view}");
     let id = ripcord_tests::api::id_of(&kill.body)?;
     let restored = admin.restore(&id).await?.ok()?;
@@ -110,7 +110,7 @@ async fn a_restore_needs_a_reason(world: World) -> Outcome {
     let id = admin.kill_flag("checkout").await?;
     admin.delete(&format!("kills/{id}")).await?.problem(422, "REASON_REQUIRED")?;
     assert_killed(&admin, "checkout").await?;
-    let body = json!({"reason": "mended"});
+    let body = json!({"reason": "fixed"});
     admin
         .send(reqwest::Method::DELETE, &admin.path(&format!("kills/{id}")), Some(&body), &[])
         .await?

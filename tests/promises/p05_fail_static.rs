@@ -1,4 +1,4 @@
-//! Promise 5: reads come from memory alone, and a store that comes back otherwise than it went empties nothing.
+//! Promise 5: reads come from memory alone, and a store that comes back different from what it was empties nothing.
 
 mod applications;
 mod emptied;
@@ -37,8 +37,8 @@ impl Loss {
     }
 }
 
-/// Reads go on, and say that they are stale.
-async fn reads_go_on(api: &Api) -> Outcome {
+/// Reads are still answered, and say that they are stale.
+async fn reads_are_answered(api: &Api) -> Outcome {
     let answer = api.post("explain", &json!({"flag": "checkout", "context": {"targetingKey": "u"}})).await?;
     ensure!(answer.status == 200, "{} {}", answer.status, answer.body);
     ensure!(
@@ -89,7 +89,7 @@ async fn without_its_store(loss: Loss) -> Outcome {
         "{ready}"
     );
     eventually(SOON, "reads are marked", || is_marked_stale(&admin)).await?;
-    throughout(Duration::from_secs(1), "reads go on", || reads_go_on(&admin)).await?;
+    throughout(Duration::from_secs(1), "reads are answered", || reads_are_answered(&admin)).await?;
     ensure!(app.on("checkout"), "the SDK lost the flag");
     let refused = admin.put_flag("checkout", &flags::boolean("off")).await?;
     let code = refused.body["code"].as_str().unwrap_or_default();
@@ -167,7 +167,7 @@ async fn a_node_starts_from_its_mirror_without_redis_with_keys_history_and_kills
     server.restart().await?;
     let ready = server.readyz().await?;
     ensure!(ready.body["status"] == "degraded", "{}", ready.body);
-    reads_go_on(&viewer).await?;
+    reads_are_answered(&viewer).await?;
     is_marked_stale(&viewer).await?;
     ensure!(viewer.kills().await? == [kill]);
     ensure!(viewer.log().await?.len() >= 3, "the history is gone");
@@ -191,7 +191,7 @@ async fn a_node_that_cannot_reach_its_store_for_long_is_no_longer_ready() -> Out
             ready.status == 503 && ready.body["status"] == "not_ready"
         })
         .await?;
-    reads_go_on(&server.admin()).await?;
+    reads_are_answered(&server.admin()).await?;
     redis.restart().await?;
     server.readyz_until("ready again", |ready| ready.status == 200).await?;
     Ok(())

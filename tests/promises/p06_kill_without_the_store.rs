@@ -239,7 +239,7 @@ async fn an_sdk_keeps_a_provisional_kill_over_reconnects_and_in_its_disk_cache()
         Ok(())
     })
     .await?;
-    proxy.turn_to(cluster.b.port());
+    proxy.point_to(cluster.b.port());
     is_connected_and_still_killed(&b, &app).await?;
     app.close().await;
     let app = App::cached(&sdk, "app", cache.path())?;

@@ -107,7 +107,7 @@ async fn a_disk_cache_keeps_when_the_server_was_last_heard() -> Outcome {
     .await?;
     ensure!(
         !app.on("risky") && app.reason("risky") == "LEASE_EXPIRED",
-        "a lease began anew with the process: {}",
+        "a new process started a new lease: {}",
         app.reason("risky")
     );
     Ok(())

@@ -1,4 +1,4 @@
-//! Promise 9: raising a percentage takes the feature from nobody; lowering it takes it from the last who got it.
+//! Promise 9: raising a percentage never takes the feature from a user; lowering it takes it from those who got it last.
 
 use std::collections::BTreeSet;
 

@@ -15,7 +15,7 @@ async fn kill(api: &Api, flag: &str, call: &str) -> anyhow::Result<Answer> {
     api.send(Method::POST, &api.path("kills"), Some(&body), &[("idempotency-key", call)]).await
 }
 
-/// Without what is looked up anew each time.
+/// Without the members that are looked up for each answer.
 fn lasting(answer: &Answer) -> Value {
     let mut body = answer.body.clone();
     if let Some(members) = body.as_object_mut() {

@@ -55,7 +55,7 @@ async fn a_plan_is_refused_once_the_world_has_moved(world: World) -> Outcome {
     let changes = [flags::put("checkout", &flags::boolean("off"))];
     let before_an_edit = plan(&admin, &changes).await?;
     let mut edited = flags::boolean("on");
-    edited["description"] = json!("somebody else was here");
+    edited["description"] = json!("edited by another person");
     admin.put_flag("checkout", &edited).await?.ok()?;
     execute(&admin, &changes, &before_an_edit).await?.problem(409, "PLAN_STALE")?;
     let before_a_kill = plan(&admin, &changes).await?;
@@ -78,7 +78,7 @@ async fn a_plan_names_the_kills_that_stay(world: World) -> Outcome {
     admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
     let id = admin.kill_flag("checkout").await?;
     let mut edited = flags::boolean("on");
-    edited["description"] = json!("mended");
+    edited["description"] = json!("fixed");
     let plan = plan(&admin, &[flags::put("checkout", &edited)]).await?;
     ensure!(plan["kills"]["checkout"] == json!([id]), "{plan}");
     Ok(())

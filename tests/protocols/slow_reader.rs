@@ -1,4 +1,4 @@
-//! A reader that does not read is bounded in memory and delays nobody.
+//! A reader that does not read costs bounded memory and delays no other.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -35,7 +35,7 @@ fn stuck(api: &Api, n: usize) -> anyhow::Result<TcpStream> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn readers_that_do_not_read_are_bounded_in_memory_and_delay_nobody() -> Outcome {
+async fn readers_that_do_not_read_cost_bounded_memory_and_delay_no_other() -> Outcome {
     let server = Server::start(Setup::embedded()).await?;
     let admin = server.admin();
     let sdk = admin.role("sdk").await?;

@@ -6,9 +6,9 @@ use ripcord_tests::{App, Outcome, SOON, Server, Setup, World, eventually, flags,
 use serde_json::json;
 
 async fn health_needs_no_key_and_readiness_tells_each_part(world: World) -> Outcome {
-    let nobody = world.admin().with_key(None);
-    ensure!(nobody.get_root("/healthz").await?.status == 200);
-    let ready = nobody.get_root("/readyz").await?;
+    let anonymous = world.admin().with_key(None);
+    ensure!(anonymous.get_root("/healthz").await?.status == 200);
+    let ready = anonymous.get_root("/readyz").await?;
     ensure!(ready.status == 200 && ready.body["status"] == "ready", "{} {}", ready.status, ready.body);
     let parts = ready.body["parts"].as_object().context("parts")?;
     ensure!(

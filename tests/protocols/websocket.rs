@@ -86,7 +86,7 @@ async fn a_client_that_has_nothing_new_gets_no_payload(world: World) -> Outcome 
     let snapshot = stream.expect("snapshot", SOON).await?;
     stream.close().await?;
     let mut stream = WebSocket::resume(&sdk, &hello_having("raw", &snapshot)).await?;
-    // Whatever comes first is no payload: a sign of life, or the next change.
+    // The first frame carries no payload: it is a heartbeat or the next change.
     admin.put_flag("second", &flags::boolean("on")).await?.ok()?;
     let next = stream.expect("delta", SOON).await?;
     ensure!(next.data["from"] == 1, "{}", next.data);

@@ -1,4 +1,4 @@
-//! A second person, over real processes: what waits for one, and that it is then done once, whoever approves it where.
+//! A second person, over real processes: what waits for one, and that it is done once, whoever approves it and on whichever node.
 
 use anyhow::{Context as _, ensure};
 use reqwest::Method;
@@ -91,7 +91,7 @@ async fn a_kill_passes_at_once_and_its_restore_waits(world: World) -> Outcome {
     let two = Two::of(&world, &["changes", "rollouts", "rollback", "restore"]).await?;
     let kill = two.anna.kill_flag("checkout").await?;
     let waits = proposal(&two.anna.restore(&kill).await?)?;
-    ensure!(two.anna.kills().await? == [kill.clone()], "the kill stands until somebody else agrees");
+    ensure!(two.anna.kills().await? == [kill.clone()], "the kill stands until a second person agrees");
     two.approves(&waits).await?.ok()?;
     ensure!(two.anna.kills().await?.is_empty(), "it was not lifted");
     Ok(())
@@ -101,7 +101,7 @@ async fn a_rollback_waits_and_goes_all_the_way_once_it_is_approved(world: World)
     let two = Two::of(&world, &["rollback"]).await?;
     two.anna.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
     let waits = proposal(&two.anna.post("rollbacks", &json!({"to": 1, "reason": "5xx"})).await?)?;
-    ensure!(two.anna.value("checkout").await? == json!(true), "nobody has approved it");
+    ensure!(two.anna.value("checkout").await? == json!(true), "it was done without an approval");
     two.approves(&waits).await?.ok()?;
     ensure!(two.anna.value("checkout").await? == json!(false), "it was not done");
     eventually(SOON, "it is confirmed, as any other rollback", || async {
@@ -141,7 +141,7 @@ async fn a_policy_that_asks_for_less_needs_a_second_person_too(world: World) -> 
     proposal(&world.admin().put("policy", &json!({"second_person": []})).await?)?;
     ensure!(
         two.anna.get("policy").await?.ok()?["second_person"] == json!(["changes"]),
-        "nobody has approved it"
+        "it was done without an approval"
     );
     two.approves(&waits).await?.ok()?;
     two.anna.put_flag("checkout", &flags::boolean("on")).await?.revision()?;

@@ -78,7 +78,7 @@ async fn a_plan_that_cannot_be_is_refused_by_its_field_and_starts_nothing() -> O
     Ok(())
 }
 
-/// Something at Prometheus's place that answers what it is told to; the port, and the answer.
+/// A stand-in for Prometheus that sends the answer it is given; its port, and that answer.
 async fn prometheus() -> anyhow::Result<(u16, Arc<Mutex<String>>)> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let (port, answer) = (listener.local_addr()?.port(), Arc::new(Mutex::new(String::new())));
@@ -134,7 +134,7 @@ async fn a_prometheus_that_is_away_or_answers_nonsense_holds_the_step_and_nothin
         before = eventually(SOON, "the step waits and says why", || async {
             let rollout = newest(&server).await?;
             let gate = &rollout["gates"][0];
-            // Each of these answers is told apart from the one before.
+            // Each of these answers has a detail of its own.
             ensure!(gate["verdict"] == "unknown" && gate["detail"].is_string() && gate["detail"] != before, "{gate}");
             ensure!(
                 rollout["state"] == "waiting" && rollout["waits_for"] == "gate" && rollout["step"] == 1,

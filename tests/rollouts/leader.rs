@@ -108,7 +108,7 @@ async fn two_nodes_that_both_believe_to_lead_take_each_step_once() -> Outcome {
         // A node is frozen, replaced if it was the leader, and thawed with its old fencing token.
         let before = step_of(other).await?;
         frozen.process()?.signal(Signal::Stop)?;
-        let moved = eventually(SOON * 2, "the other node goes on", || async {
+        let moved = eventually(SOON * 2, "the other node continues", || async {
             // One step more may have been the frozen one's last.
             ensure!(step_of(other).await? > before + 1, "still at {before}");
             Ok(())

@@ -42,7 +42,7 @@ sh \"$RECIPE\" apply
 exec sh \"$RECIPE\" rollout
 ";
 
-/// Runs the script beside users; `at` is told each time that the rollout was looked at.
+/// Runs the script beside users; `at` is called with each view of the rollout.
 async fn run(world: &World, users: &Users, at: impl Fn(&Value, &Users)) -> anyhow::Result<(i32, String)> {
     let mut command = shell(world, SCRIPT);
     command.env("RECIPE", concat!(env!("CARGO_MANIFEST_DIR"), "/../server/pipelines/ripcord.sh"));
@@ -89,7 +89,7 @@ async fn a_fault_at_ten_percent_is_found_and_exposure_goes_back(world: World) ->
     .await?;
     let served = rollout["gates"][0]["figures"]["treatment"]["errors"].as_u64().unwrap_or_default();
     ensure!(served > 0, "{rollout}");
-    eventually(SOON, "nobody is exposed any more", || async {
+    eventually(SOON, "no user is exposed any more", || async {
         ensure!(users.exposed("checkout-v2") == 0, "{} of 1000 are", users.exposed("checkout-v2"));
         Ok(())
     })
@@ -108,7 +108,7 @@ async fn without_a_fault_it_runs_to_a_hundred_percent(world: World) -> Outcome {
     let users = prepared(&world).await?;
     let (code, text) = run(&world, &users, |_, _| {}).await?;
     ensure!(code == 0, "the pipeline ended with {code}:\n{text}");
-    eventually(SOON, "everybody is exposed", || async {
+    eventually(SOON, "every user is exposed", || async {
         ensure!(users.exposed("checkout-v2") == 1_000, "{} of 1000 are", users.exposed("checkout-v2"));
         Ok(())
     })

@@ -96,7 +96,7 @@ async fn an_alert_takes_the_open_release_back_by_itself(world: World) -> Outcome
     ensure!(why.contains("error-rate") && why.contains("HighErrorRate"), "{why}");
     let fired = firing(&admin, &came["firing"]).await?;
     ensure!(fired["state"] == "acted" && fired["effects"]["flags"][0]["key"] == "checkout", "{fired}");
-    // The alert is told again, and ends: one incident, one action.
+    // The alert is repeated, and ends: one alert, one action.
     sent(&admin, &made, &alert("firing", "a", 1, None), "repeat").await?;
     sent(&admin, &made, &alert("resolved", "a", 1, Some(9)), "resolved").await?;
     let firings = firings(&admin).await?;
@@ -122,7 +122,7 @@ async fn a_signed_event_kills_and_a_kill_that_was_restored_stays_so(world: World
         "{kill}"
     );
     admin.restore(came["kills"][0].as_str().unwrap_or_default()).await?.ok()?;
-    // It is still bad, and a person has decided meanwhile.
+    // It is still bad, and in the meantime a person has decided.
     let again = signed(&admin, &made, &json!({"error_rate": 0.3}), 1).await?.ok()?;
     ensure!(again["outcome"] == "repeat", "{again}");
     ensure!(admin.value("checkout").await? == true, "what was restored stays restored");

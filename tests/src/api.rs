@@ -23,7 +23,7 @@ pub struct Answer {
     pub status: u16,
     /// Its headers.
     pub headers: HeaderMap,
-    /// Its body as JSON; `Null` where there is none, a string where it is no JSON.
+    /// Its body as JSON; `Null` if there is none, a string if it is not JSON.
     pub body: Value,
 }
 
@@ -197,7 +197,7 @@ impl Api {
         self.send(Method::DELETE, &self.path(path), None, &[]).await
     }
 
-    /// Puts a flag as it shall be.
+    /// Creates or replaces a flag.
     pub async fn put_flag(&self, key: &str, flag: &Value) -> anyhow::Result<Answer> {
         self.put(&format!("flags/{key}?reason=a+test"), flag).await
     }
@@ -225,7 +225,7 @@ impl Api {
 
     /// Restores a kill.
     pub async fn restore(&self, id: &str) -> anyhow::Result<Answer> {
-        self.delete(&format!("kills/{id}?reason=it+is+mended")).await
+        self.delete(&format!("kills/{id}?reason=fixed")).await
     }
 
     /// The ids of the kills in force.

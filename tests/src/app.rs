@@ -14,7 +14,7 @@ mod process;
 
 pub use process::Process;
 
-/// How often outcomes are sent where a test waits for them.
+/// How often outcomes are sent if a test waits for them.
 const OUTCOMES: Duration = Duration::from_millis(200);
 
 /// An application in this process. Clones are one client.
@@ -71,7 +71,7 @@ impl App {
         self.client.close().await;
     }
 
-    /// A boolean flag for a user, `false` where the caller's default is served.
+    /// A boolean flag for a user, `false` if the caller's default is served.
     pub fn on(&self, flag: &str) -> bool {
         self.on_for(flag, "user-1")
     }
@@ -105,7 +105,7 @@ impl App {
         format!("{:?}", self.client.status())
     }
 
-    /// The answer for a context of JSON, in the members that `explain` has. `null` where the caller's default is served.
+    /// The answer for a context of JSON, in the members that `explain` has. `null` if the caller's default is served.
     pub fn evaluate(&self, key: &str, flag: &Value, context: &Map<String, Value>) -> anyhow::Result<Value> {
         let context = Context::from_json(context);
         let first = flag["variants"].as_object().and_then(|variants| variants.values().next());

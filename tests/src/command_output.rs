@@ -37,7 +37,7 @@ impl CommandOutput {
 
     /// What it printed, as JSON.
     pub fn json(&self) -> anyhow::Result<Value> {
-        serde_json::from_str(&self.out).with_context(|| format!("no JSON: {}\n{}", self.out, self.err))
+        serde_json::from_str(&self.out).with_context(|| format!("not JSON: {}\n{}", self.out, self.err))
     }
 
     /// The problem document of a command that was run with `--json` and refused, which must have this code.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// A boolean flag that serves `default` (`on` or `off`) to everybody and is `off` when killed.
+/// A boolean flag that serves `default` (`on` or `off`) to every user and is `off` when killed.
 pub fn boolean(default: &str) -> Value {
     json!({"variants": {"on": true, "off": false}, "default": default, "safe": "off"})
 }
@@ -23,7 +23,7 @@ pub fn rollout(percent: u32) -> Value {
     flag
 }
 
-/// A flag with a number that serves `n` to everybody, and 0 when killed.
+/// A flag with a number that serves `n` to every user, and 0 when killed.
 pub fn number(n: u64) -> Value {
     json!({"variants": {"now": n, "none": 0}, "default": "now", "safe": "none"})
 }

@@ -1,17 +1,34 @@
 //! The harness of the whole-system tests: real `ripcord` and `redis-server` processes on free ports, readers of streams that
 //! know nothing but the protocol, and applications with the SDK.
 //!
-//! ```text
-//! World = Server (+ Redis)        one node on either store            on_both_stores! runs a test on each
-//! Cluster                         two nodes over one Redis, peers of each other
-//! Api                             a caller with a key: REST as a program outside writes it
-//! stream::{WebSocket, Sse}        frames as they come; Replica applies them
-//! shop                            applications, their users, and a health endpoint
-//! app                             an application with the SDK, in this process or in one of its own
-//! eventually                      the only place that waits
+//! ```sh
+//! ./tests/run --only promises                          # one suite
+//! ./tests/run --only promises p04_kill_wins::latches   # the tests of it whose names contain this
+//! cargo test -p ripcord-tests --test promises p04      # the same without the script
 //! ```
 //!
-//! Every process is ended by its owner's drop; every wait has a deadline. Folders beside this one are the test binaries.
+//! - `redis-server` must be on the PATH (`./tests/run` installs it). Tests of OpenFeature clients need more tool chains and are
+//!   skipped by name if those are missing.
+//! - `RIPCORD_BIN` is the binary under test. Without it the first test builds the workspace (`cargo build --workspace
+//!   --all-targets`), which takes minutes the first time, and runs `target/debug/ripcord`.
+//! - `RIPCORD_TEST_THREADS` (default 4, `./tests/run` only) is how many tests run at once; with plain cargo it is
+//!   `-- --test-threads=4`. Most tests wait for processes, so a few more than cores is right; many more makes deadlines meaningless.
+//! - `RIPCORD_UPDATE_DOCS=1` has the suite `docs` write what commands really print into README.md and the tutorial.
+//!
+//! ```text
+//! World = Server (+ Redis)        one node on either store            on_both_stores! makes two tests of a function
+//! Cluster                         two nodes over one Redis, peers of each other
+//! Api                             a caller with a key: REST as a program outside writes it
+//! CommandOutput                   a command's exit code and output
+//! stream::{WebSocket, Sse}        frames as they come; Replica applies them
+//! Proxy                           a TCP proxy that can be pointed at another server
+//! app, shop                       applications with the SDK, here or in their own processes; their users and a health endpoint
+//! waiting                         the only place that sleeps; `eventually` waits for a condition
+//! ```
+//!
+//! No test reads a sentence: fields, codes and exit codes are the interface. The wording has snapshots of its own, in
+//! `cli/wording.rs`, and in the documents that the suite `docs` follows. Every process is ended when its owner is dropped, and
+//! every wait has a deadline. The folders beside this one are the test binaries.
 
 pub mod api;
 pub mod app;
@@ -40,7 +57,7 @@ pub use server::{Server, Setup};
 pub use waiting::{SOON, eventually};
 pub use world::World;
 
-/// What a test returns: harness errors end it with their whole story.
+/// What a test returns. An error of the harness fails the test with its whole context.
 pub type Outcome = anyhow::Result<()>;
 
 /// Makes two tests of each named `async fn(World) -> Outcome`: `NAME::on_the_embedded_store` and `NAME::on_redis`, each in a

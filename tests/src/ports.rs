@@ -1,9 +1,9 @@
-//! Ports that nobody listens on.
+//! Free ports.
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-/// Below the range from which the kernel takes ports for outgoing connections, so that none of ours is taken meanwhile.
+/// Below the range from which the kernel takes ports for outgoing connections, so that the kernel does not take one of ours.
 const FIRST: u16 = 12_000;
 const COUNT: u16 = 20_000;
 

@@ -70,7 +70,7 @@ impl Process {
         Ok(())
     }
 
-    /// Its status, where it has ended.
+    /// Its exit status, if it has ended.
     pub fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
         Ok(self.child.try_wait()?)
     }

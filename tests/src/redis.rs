@@ -61,7 +61,7 @@ impl Redis {
         self.directory.path()
     }
 
-    /// Starts it again on the same port and directory; ends it first where it runs.
+    /// Starts it again on the same port and directory; ends it first if it runs.
     pub async fn restart(&mut self) -> anyhow::Result<()> {
         self.kill();
         let mut command = Command::new("redis-server");
@@ -97,7 +97,7 @@ impl Redis {
         self.running()?.signal(Signal::Cont)
     }
 
-    /// Empties it, as somebody's stray FLUSHALL would.
+    /// Empties it, as a stray FLUSHALL would.
     pub fn flush(&self) -> anyhow::Result<()> {
         let answer = self.command("FLUSHALL")?;
         ensure!(answer == "+OK", "FLUSHALL answers {answer}");

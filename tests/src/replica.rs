@@ -87,7 +87,7 @@ impl Replica {
         Ok(())
     }
 
-    /// The variant that a flag without rules serves to everybody.
+    /// The variant that a flag without rules serves to every user.
     pub fn default_variant(&self, flag: &str) -> Option<&str> {
         self.flags.get(flag)?["default"].as_str()
     }

@@ -218,7 +218,7 @@ impl Server {
         self.restart().await
     }
 
-    /// Starts it where it must not start; how it ended and what it said.
+    /// Starts it with settings with which it must refuse to start; its exit status and its output.
     pub fn refused(&mut self) -> anyhow::Result<(ExitStatus, String)> {
         let before = self.output().len();
         self.launch()?;
@@ -301,7 +301,7 @@ impl Server {
         }
     }
 
-    /// Waits until `path` answers `status`; a server that ends meanwhile is an error at once.
+    /// Waits until `path` answers `status`; a server that ends before that is an error at once.
     pub async fn until(&mut self, path: &str, status: u16) -> anyhow::Result<()> {
         let api = self.admin();
         let deadline = std::time::Instant::now() + SOON;

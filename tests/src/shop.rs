@@ -70,7 +70,7 @@ impl Shop {
         })
     }
 
-    /// Where its health is told: `{"error_rate": …}`, 0 while the flag is off everywhere.
+    /// The address of its health endpoint: `{"error_rate": …}`, 0 while the flag is off everywhere.
     pub fn health(&self) -> String {
         format!("http://127.0.0.1:{}/health", self.port)
     }

@@ -25,7 +25,7 @@ pub struct Frame {
 impl Frame {
     /// Reads a frame's JSON; its `type` is its name.
     pub fn parse(text: &str, id: Option<String>) -> anyhow::Result<Self> {
-        let data: Value = serde_json::from_str(text).with_context(|| format!("no JSON: {text}"))?;
+        let data: Value = serde_json::from_str(text).with_context(|| format!("not JSON: {text}"))?;
         let kind = data["type"].as_str().with_context(|| format!("a frame without type: {text}"))?.to_owned();
         Ok(Self { kind, id, data })
     }

@@ -23,7 +23,7 @@ where
             Err(_) => anyhow::anyhow!("one attempt took longer than {within:?}"),
         };
         if Instant::now() >= deadline {
-            return Err(error.context(format!("waited {within:?} in vain: {what}")));
+            return Err(error.context(format!("waited {within:?} for: {what}")));
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -52,7 +52,7 @@ pub async fn mirrored() {
     pass(MIRROR * 2).await;
 }
 
-/// Lets time pass where time itself is the condition: a lease that runs out, a window that closes.
+/// Lets time pass, if time itself is the condition: a lease that runs out, a window that closes.
 pub async fn pass(time: Duration) {
     tokio::time::sleep(time).await;
 }

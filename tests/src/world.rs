@@ -5,12 +5,12 @@ use std::ops::{Deref, DerefMut};
 use crate::redis::Redis;
 use crate::server::{Server, Setup};
 
-/// A server, and the Redis below it where there is one. Dereferences to the server.
+/// A server, and its Redis if it runs on one. Dereferences to the server.
 #[derive(Debug)]
 pub struct World {
     // Dropped first: a server outlives no store.
     server: Server,
-    /// The Redis, where it is one.
+    /// The Redis, if the server runs on one.
     pub redis: Option<Redis>,
 }
 

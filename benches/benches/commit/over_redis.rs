@@ -7,11 +7,7 @@ use std::time::{Duration, Instant};
 use ripcord_benches::redis_server::{Durability, RedisServer};
 use ripcord_benches::table::Row;
 use ripcord_proto::{EnvironmentKey, Position};
-use ripcord_server::clock::SystemClock;
-use ripcord_server::environment::Environments;
-use ripcord_server::snapshot::board::Listener;
-use ripcord_server::snapshot::publication::Publication;
-use ripcord_server::store::redis::{RedisConfig, RedisStore};
+use ripcord_server::bench::{Environments, Listener, Publication, RedisConfig, RedisStore, SystemClock};
 use tokio::sync::mpsc;
 
 use ripcord_benches::environments::attach;
@@ -97,12 +93,12 @@ async fn handed_over(from: &Environments, swaps: &mut mpsc::UnboundedReceiver<(P
     Ok(times)
 }
 
-/// Tells what was swapped in, and when.
+/// Sends what was swapped in, and when.
 struct Swaps(mpsc::UnboundedSender<(Position, Instant)>);
 
 impl Listener for Swaps {
     fn published(&self, _: &EnvironmentKey, publication: &Publication) {
-        // The bench has ended where nobody listens.
+        // Without a receiver the bench has ended.
         let _ = self.0.send((publication.served.snapshot.position, publication.at));
     }
 

@@ -1,4 +1,4 @@
-//! What is told of many times.
+//! Percentiles of measured times.
 
 fn percentile(times: &[f64], share: f64) -> f64 {
     let mut sorted = times.to_vec();

@@ -15,6 +15,6 @@ pub fn run(role: &str, arguments: &[String]) -> Result<()> {
             readers::run(address.parse()?, Transport::parse(transport)?, count.parse()?, acks)
         }
         ("role-pollers", [address, path, tag]) => snapshots::poll(address.parse()?, path, tag),
-        _ => bail!("no such role: {role} {arguments:?}"),
+        _ => bail!("unknown role: {role} {arguments:?}"),
     }
 }

@@ -25,7 +25,7 @@ pub fn run(flags: usize) -> Result<()> {
         kill = match kill {
             None => Some(pull(address)?),
             Some(id) => {
-                call(address, "DELETE", &format!("environments/production/kills/{id}?reason=mended"), "")?;
+                call(address, "DELETE", &format!("environments/production/kills/{id}?reason=fixed"), "")?;
                 None
             }
         };

@@ -167,7 +167,7 @@ impl Round {
         self.started = None;
     }
 
-    /// Somebody was missed.
+    /// A reader was missed.
     fn give_up_late(&mut self) {
         if self.started.is_some_and(|started| started.elapsed() > Duration::from_secs(10)) {
             self.tell();

@@ -21,7 +21,7 @@ impl Transport {
         match text {
             "websocket" => Ok(Self::WebSocket),
             "sse" => Ok(Self::Sse),
-            other => bail!("{other:?} is no transport"),
+            other => bail!("unknown transport {other:?}"),
         }
     }
 }

@@ -20,6 +20,6 @@ fn main() -> Result<()> {
         ["role-server"] => server::run(),
         ["role-baseline", single, bulk] => baseline::run(single.parse()?, bulk.parse()?),
         ["role-callers", address, key] => callers::run(address.parse()?, key),
-        other => bail!("no such role: {other:?}"),
+        other => bail!("unknown role: {other:?}"),
     }
 }

@@ -73,11 +73,13 @@ impl Members for DrillRequest {
 
 fn verdict(reader: &mut Reader, value: &Value) -> Read<DrillVerdict> {
     let map = reader.object(value)?;
-    reader.members(map, "a verdict", &["name", "passed", "detail"], &[]);
+    reader.members(map, "a verdict", &["check", "name", "passed", "detail"], &[]);
     let name = reader.required(map, "name", "what must hold, as a sentence", Reader::prose);
     let passed = reader.required(map, "passed", "true or false", Reader::boolean);
     let detail = reader.required(map, "detail", "what was seen", Reader::prose);
+    let check = reader.optional(map, "check", Reader::prose);
     Ok(DrillVerdict {
+        check: check.unwrap_or_default(),
         name: name?,
         passed: passed?,
         detail: detail?,

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::{assert_killed, named_kill};
 
-/// The same flag with another text: what a mend looks like that does not touch what is served.
-fn mended() -> Value {
+/// The same flag with another description: an edit that does not change what is served.
+fn described() -> Value {
     let mut flag = flags::boolean("on");
-    flag["description"] = json!("mended");
+    flag["description"] = json!("fixed");
     flag
 }
 
@@ -26,15 +26,15 @@ async fn a_pipelines_write_that_changes_a_killed_flag_is_refused_naming_the_kill
     let pipeline = admin.role("pipeline").await?;
     let before = admin.revision().await?;
     let attempts = [
-        pipeline.put_flag("checkout", &mended()).await?,
+        pipeline.put_flag("checkout", &described()).await?,
         pipeline.delete("flags/checkout?reason=a+test").await?,
         pipeline
             .send(reqwest::Method::PATCH, &pipeline.path("flags/checkout"), Some(&json!({"enabled": false})), &[])
             .await?,
         pipeline
-            .commit(&[flags::put("other", &flags::boolean("off")), flags::put("checkout", &mended())])
+            .commit(&[flags::put("other", &flags::boolean("off")), flags::put("checkout", &described())])
             .await?,
-        commit_knowingly(&pipeline, &[flags::put("checkout", &mended())]).await?,
+        commit_knowingly(&pipeline, &[flags::put("checkout", &described())]).await?,
     ];
     for attempt in attempts {
         let problem = attempt.problem(409, "FLAG_KILLED")?;
@@ -61,7 +61,7 @@ async fn a_persons_mend_is_accepted_and_changes_nothing_of_what_is_served(world:
     admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
     admin.kill_flag("checkout").await?;
     let editor = admin.role("editor").await?;
-    editor.put_flag("checkout", &mended()).await?.ok()?;
+    editor.put_flag("checkout", &described()).await?.ok()?;
     let answer = admin.explain("checkout", "user-1").await?;
     ensure!(answer["value"] == false && answer["reason"] == "KILLED", "{answer}");
     Ok(())

@@ -11,7 +11,7 @@ async fn no_edit_lifts_a_kill(world: World) -> Outcome {
     admin.put_flag("checkout", &flags::boolean("on")).await?.ok()?;
     let id = admin.kill_flag("checkout").await?;
     let mut edited = flags::boolean("on");
-    edited["description"] = json!("mended");
+    edited["description"] = json!("fixed");
     edited["rules"] = json!([{"serve": "on"}]);
     admin.put_flag("checkout", &edited).await?.ok()?;
     assert_killed(&admin, "checkout").await?;

@@ -58,7 +58,7 @@ async fn an_sdk_starts_from_its_disk_cache_when_the_server_is_away() -> Outcome 
     );
     server.restart().await?;
     admin.put_flag("checkout", &flags::boolean("off")).await?.ok()?;
-    eventually(SOON, "it goes on from there when the server is back", || async {
+    eventually(SOON, "it continues from there when the server is back", || async {
         ensure!(!app.on("checkout"), "{}", app.status());
         Ok(())
     })

@@ -1,4 +1,4 @@
-//! Bodies that are no bodies.
+//! Malformed bodies.
 
 use std::time::Duration;
 

@@ -174,7 +174,7 @@ async fn a_revoked_key_is_refused_and_its_streams_end_at_once(world: World) -> O
     ensure!(refused.is_err_and(|refused| refused.status == 401), "a revoked key opened a stream");
     admin.put_flag("checkout", &flags::boolean("off")).await?.ok()?;
     bystander.expect("delta", SOON).await?;
-    ensure!(app.on("checkout"), "an application without its key goes on with what it has");
+    ensure!(app.on("checkout"), "an application whose key was revoked keeps the state that it has");
     Ok(())
 }
 

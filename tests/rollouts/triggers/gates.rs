@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{firings, mode};
 use crate::newest;
 
-/// An address at which nobody answers: a probe of it fails.
+/// An address without a listener: a probe of it fails.
 fn dead() -> anyhow::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     Ok(format!("http://{}/healthz", listener.local_addr()?))

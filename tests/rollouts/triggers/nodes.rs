@@ -31,7 +31,7 @@ async fn two_nodes_that_are_told_at_once_act_once() -> Outcome {
         ensure!(outcomes == [json!("fired"), json!("repeat")], "{outcomes:?}");
         let (one, other) = tokio::join!(send(&a, &kill, &body), send(&b, &kill, &body));
         let (one, other) = (one?.ok()?, other?.ok()?);
-        ensure!(a.kills().await?.len() == 1, "one kill, whoever was told: {one} {other}");
+        ensure!(a.kills().await?.len() == 1, "one kill, whichever node was called: {one} {other}");
     }
     let rollbacks = a.get("rollbacks").await?.ok()?;
     ensure!(rollbacks["items"].as_array().is_some_and(|items| items.len() == 5), "{rollbacks}");

@@ -47,7 +47,7 @@ async fn what_is_told_late_or_out_of_order_changes_nothing(world: World) -> Outc
     sent(&admin, &made, &alert("resolved", "a", 10, Some(20)), "resolved").await?;
     sent(&admin, &made, &alert("firing", "a", 10, None), "ignored").await?;
     ensure!(admin.value("checkout").await? == true, "what is over is not acted on");
-    // A new one fires, and the end of the old one is told again.
+    // A new one fires, and the end of the old one is repeated.
     let came = sent(&admin, &made, &alert("firing", "a", 30, None), "fired").await?;
     sent(&admin, &made, &alert("resolved", "a", 10, Some(20)), "ignored").await?;
     ensure!(firing(&admin, &came["firing"]).await?["resolved"].is_null(), "it is still open");

@@ -67,11 +67,13 @@ mod tests {
     fn each_verdict_is_a_test_case_and_nothing_breaks_the_document() {
         let verdicts = [
             DrillVerdict {
+                check: String::new(),
                 name: "no view was torn".to_owned(),
                 passed: true,
                 detail: "a & b".to_owned(),
             },
             DrillVerdict {
+                check: String::new(),
                 name: "the rollback ended as \"confirmed\"".to_owned(),
                 passed: false,
                 detail: "partial: <missing>\n\u{1b}[31m1".to_owned(),

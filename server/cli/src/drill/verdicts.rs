@@ -49,8 +49,9 @@ struct Verdicts {
 }
 
 impl Verdicts {
-    fn judge(&mut self, name: impl Into<String>, passed: bool, detail: impl AsRef<str>) {
+    fn judge(&mut self, check: impl Into<String>, name: impl Into<String>, passed: bool, detail: impl AsRef<str>) {
         self.verdicts.push(DrillVerdict {
+            check: check.into(),
             name: name.into(),
             passed,
             detail: on_one_line(detail.as_ref()),
@@ -75,6 +76,7 @@ pub(super) fn judge(scenario: &Scenario, confirm_within: Duration, observations:
     faults::refusals(&mut bench, scenario, observations);
     let stopped = observations.stopped.as_ref();
     bench.judge(
+        "nothing_refused",
         "nothing was refused that should have been allowed",
         stopped.is_none(),
         stopped.map_or_else(
@@ -110,9 +112,14 @@ fn release(bench: &mut Verdicts, observations: &Observations) {
         || "not all of them".to_owned(),
         |took| format!("{} of them in {} ms", observations.applications, took.as_millis()),
     );
-    bench.judge("the bad release reached every application", observations.reached.is_some(), detail);
+    bench.judge(
+        "release_reached_all",
+        "the bad release reached every application",
+        observations.reached.is_some(),
+        detail,
+    );
     let detail = format!("{} answers were the bad release's", observations.bad_before);
-    bench.judge("error outcomes rose", observations.bad_before > 0, detail);
+    bench.judge("errors_rose", "error outcomes rose", observations.bad_before > 0, detail);
 }
 
 /// How the rollback ended, and what its plan had said.
@@ -123,11 +130,16 @@ fn ended(bench: &mut Verdicts, scenario: &Scenario, observations: &Observations,
     } else {
         format!("not {}", unplanned.join(", "))
     };
-    bench.judge("the plan named every flag that the release had changed", unplanned.is_empty(), detail);
+    bench.judge(
+        "plan_names_all",
+        "the plan named every flag that the release had changed",
+        unplanned.is_empty(),
+        detail,
+    );
     let wanted = wanted(scenario);
     let name = format!("the rollback ended as {}", wanted.as_str());
     let detail = format!("{}. {}", rollback.state.as_str(), first_sentence(&rollback.says));
-    bench.judge(name, rollback.state == wanted, detail);
+    bench.judge(format!("ended_{}", wanted.as_str()), name, rollback.state == wanted, detail);
 }
 
 /// What a record says first. What follows names commands for a rollback that is gone with the drill.
@@ -165,7 +177,7 @@ fn back(bench: &mut Verdicts, scenario: &Scenario, confirm_within: Duration, obs
             None => format!("{} of {}, every flag for every user", observations.applications, observations.applications),
             Some(first) => format!("{} answers are not: {first}", observations.not_good.len()),
         };
-        bench.judge("every application is back at known-good", observations.not_good.is_empty(), detail);
+        bench.judge("all_back", "every application is back at known-good", observations.not_good.is_empty(), detail);
     }
     let limit = scenario.expect.within_ms.map_or(confirm_within, Duration::from_millis);
     let took = observations.outage.as_ref().map_or(observations.clear_after, |outage| outage.safe_after);
@@ -175,7 +187,7 @@ fn back(bench: &mut Verdicts, scenario: &Scenario, confirm_within: Duration, obs
             |took| format!("after {} ms", took.as_millis()),
         );
         let name = format!("nothing bad was served any more within {} ms", limit.as_millis());
-        bench.judge(name, took.is_some_and(|took| took <= limit), detail);
+        bench.judge("clear_in_time", name, took.is_some_and(|took| took <= limit), detail);
     }
     // A node that was killed took along what it had measured.
     let alone = scenario.steps.is_none() && observations.outage.is_none() && observations.node.is_none() && rollback.state == RollbackState::Confirmed;
@@ -202,7 +214,7 @@ fn phases(bench: &mut Verdicts, measured: Duration, rollback: &Rollback) {
         |reported| format!("reported {reported:.1} ms to the last application, measured {measured:.1} ms"),
     );
     let agrees = reported.is_some_and(|reported| (reported - measured).abs() <= SLACK_MS + measured / 2.0);
-    bench.judge("the reported phases agree with what was measured", agrees, detail);
+    bench.judge("phases_agree", "the reported phases agree with what was measured", agrees, detail);
 }
 
 /// At the positions of the release and of the rollback, no view held some of both states.
@@ -218,7 +230,7 @@ fn torn(bench: &mut Verdicts, scenario: &Scenario, observations: &Observations) 
         Some(example) if torn > 0 => format!("{torn} of {} views were: {example}", whole + torn),
         _ => format!("{whole} views of {} flags that changed together", observations.telling),
     };
-    bench.judge("no view was torn", torn == 0, detail);
+    bench.judge("no_torn_view", "no view was torn", torn == 0, detail);
 }
 
 fn milliseconds(time: Duration) -> f64 {

@@ -8,11 +8,13 @@ fn drill(figures: &[(&str, f64)], passed: bool) -> DrillRequest {
         applications: 5,
         verdicts: vec![
             DrillVerdict {
+                check: String::new(),
                 name: "no view was torn".to_owned(),
                 passed: true,
                 detail: "512 views".to_owned(),
             },
             DrillVerdict {
+                check: String::new(),
                 name: "every application is back at known-good".to_owned(),
                 passed,
                 detail: "5 of 5".to_owned(),

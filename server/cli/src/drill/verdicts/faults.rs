@@ -19,7 +19,7 @@ pub(super) fn refusals(bench: &mut Verdicts, scenario: &Scenario, observations: 
             format!("the rollback was refused first with {}", code.as_str())
         };
         let detail = came.map_or_else(|| "it was not".to_owned(), |refusal| refusal.detail.clone());
-        bench.judge(name, came.is_some(), detail);
+        bench.judge(format!("refused_{}", code.as_str().to_lowercase()), name, came.is_some(), detail);
         if let Some(refusal) = came {
             changed_nothing(bench, refusal);
         }
@@ -40,15 +40,26 @@ fn changed_nothing(bench: &mut Verdicts, refusal: &Refusal) {
     } else {
         "the environment stayed as it was"
     };
-    bench.judge(format!("the refusal {} changed nothing", refusal.code.as_str()), !refusal.moved, detail);
+    bench.judge(
+        format!("unchanged_by_{}", refusal.code.as_str().to_lowercase()),
+        format!("the refusal {} changed nothing", refusal.code.as_str()),
+        !refusal.moved,
+        detail,
+    );
 }
 
 fn without_the_store(bench: &mut Verdicts, outage: &OutageStory) {
     let printed = !outage.commands.is_empty();
     let detail = if printed { outage.commands.join("; ") } else { "none".to_owned() };
-    bench.judge("the refusal printed the commands that make its scope safe", printed, detail);
+    bench.judge(
+        "refusal_names_commands",
+        "the refusal printed the commands that make its scope safe",
+        printed,
+        detail,
+    );
     let (kills, provisional) = outage.kills;
     bench.judge(
+        "killed_without_store",
         "the kills took effect without the store",
         kills > 0 && provisional == kills,
         format!("{provisional} of {kills} kills were provisional"),
@@ -57,11 +68,16 @@ fn without_the_store(bench: &mut Verdicts, outage: &OutageStory) {
         || "not every application was".to_owned(),
         |after| format!("{} ms after the rollback was tried", after.as_millis()),
     );
-    bench.judge("every application was safe without the store", outage.safe_after.is_some(), detail);
+    bench.judge(
+        "safe_without_store",
+        "every application was safe without the store",
+        outage.safe_after.is_some(),
+        detail,
+    );
     let detail = if outage.merged { "all of them" } else { "not all of them" };
-    bench.judge("the kills came into the log when the store was back", outage.merged, detail);
+    bench.judge("kills_merged", "the kills came into the log when the store was back", outage.merged, detail);
     let detail = format!("{} of them in the log, after it had been asked for twice", outage.rollbacks);
-    bench.judge("the rollback was made exactly once", outage.rollbacks == 1, detail);
+    bench.judge("made_once", "the rollback was made exactly once", outage.rollbacks == 1, detail);
 }
 
 /// What the rollback's record must say.
@@ -76,17 +92,22 @@ pub(super) fn proof(bench: &mut Verdicts, scenario: &Scenario, observations: &Ob
                 let named = rollback.says.contains(CHECK) || outcome.is_some_and(|outcome| !outcome.passed);
                 let detail = outcome.map_or_else(|| rollback.says.clone(), |outcome| format!("{}: {}", outcome.name, outcome.detail));
                 if *when != ripcord_proto::check::When::Before {
-                    bench.judge("the record names the check that failed", named, detail);
+                    bench.judge("failed_check_named", "the record names the check that failed", named, detail);
                 }
             }
             DrillFault::OneWayDoor { .. } => {
                 let acknowledged: Vec<_> = rollback.acknowledged.iter().map(ToString::to_string).collect();
                 let detail = format!("acknowledged: {}", acknowledged.join(", "));
-                bench.judge("the record says which one-way door was passed", !acknowledged.is_empty(), detail);
+                bench.judge(
+                    "one_way_named",
+                    "the record says which one-way door was passed",
+                    !acknowledged.is_empty(),
+                    detail,
+                );
             }
             DrillFault::NodeKilled { .. } => {
                 let detail = observations.node.clone().unwrap_or_else(|| "no node was killed".to_owned());
-                bench.judge("a node was really killed", observations.node.is_some(), detail);
+                bench.judge("node_killed", "a node was really killed", observations.node.is_some(), detail);
             }
             DrillFault::StoreAway { .. }
             | DrillFault::SlowReaders { .. }
@@ -96,6 +117,7 @@ pub(super) fn proof(bench: &mut Verdicts, scenario: &Scenario, observations: &Ob
         }
     }
     bench.judge(
+        "check_asked",
         "the check was asked whether service is restored",
         observations.asked > 0,
         count(usize::try_from(observations.asked).unwrap_or(usize::MAX), "time", "times"),
@@ -112,6 +134,7 @@ fn stragglers(bench: &mut Verdicts, observations: &Observations, rollback: &Roll
         missing.join(", ")
     };
     bench.judge(
+        "missing_named",
         "the record names exactly those who never confirmed",
         all && missing.len() == observations.stragglers.len(),
         detail,
@@ -131,15 +154,20 @@ pub(super) fn edits(bench: &mut Verdicts, observations: &Observations) {
             first.flag
         ),
     };
-    bench.judge("no acknowledged edit was lost", seen.lost.is_empty() && !seen.edits.is_empty(), detail);
+    bench.judge(
+        "no_edit_lost",
+        "no acknowledged edit was lost",
+        seen.lost.is_empty() && !seen.edits.is_empty(),
+        detail,
+    );
     let detail = match seen.wrong.first() {
         None => "edits before the rollback went back with it, edits after it stand".to_owned(),
         Some(first) => format!("{} flags are not, {first} among them", seen.wrong.len()),
     };
-    bench.judge("every flag is what the last word on it says", seen.wrong.is_empty(), detail);
+    bench.judge("last_word_holds", "every flag is what the last word on it says", seen.wrong.is_empty(), detail);
     let detail = match seen.stale {
         0 => "the first plan held".to_owned(),
         times => format!("refused {times} times, because the world had moved since the plan"),
     };
-    bench.judge("the plan was done exactly, or refused", observations.rollback.is_some(), detail);
+    bench.judge("plan_exact", "the plan was done exactly, or refused", observations.rollback.is_some(), detail);
 }
