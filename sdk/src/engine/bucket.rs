@@ -137,6 +137,7 @@ fn begin(bucketing: Bucketing, salt: &str, length: usize) -> Murmur3 {
 }
 
 /// The hash of bytes that are already encoded.
+#[cfg_attr(not(feature = "jsonlogic"), allow(dead_code, reason = "only JSONLogic rules need it"))]
 pub(super) fn hash_bytes(bytes: &[u8]) -> u32 {
     Murmur3::default().fed(bytes).finish()
 }
