@@ -12,7 +12,7 @@ use ripcord_sdk::{ClientBuilder, Context};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // RIPCORD_SERVER, RIPCORD_KEY, RIPCORD_ENV: `ripcord keys create --role sdk` makes a key.
-    let client = ClientBuilder::from_env()?.instance("checkout-1").start()?;
+    let client = ClientBuilder::from_env().map_err(|error| error.to_string())?.instance("checkout-1").start()?;
 
     // Not needed: evaluations work from the first moment. It makes the first line the server's value.
     if let Err(late) = client.ready_within(Duration::from_secs(2)).await {
