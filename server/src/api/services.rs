@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ripcord_proto::drill::Drill;
 use ripcord_proto::problem::Code;
-use ripcord_proto::proposal::Asked;
+use ripcord_proto::proposal::ProposedOperation;
 use ripcord_proto::record::{RecordKey, Records};
 use ripcord_proto::rest::rollbacks::RollbackPlan;
 use ripcord_proto::role::Action;
@@ -275,7 +275,7 @@ impl AppState {
         let state = self.parts.environments.state(permit.environment())?;
         let proposal = state.records.proposals.value(id.as_str());
         let proposal = proposal.ok_or_else(|| CommitError::NoRecord(RecordKey::Proposal(id.clone())))?;
-        Ok(proposal.asked.iter().flat_map(Asked::actions).collect())
+        Ok(proposal.asked.iter().flat_map(ProposedOperation::actions).collect())
     }
 
     /// Where proposals are decided on.
