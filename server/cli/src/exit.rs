@@ -197,7 +197,7 @@ pub(crate) const fn of_code(code: Code) -> Exit {
 
 fn describe_problem(text: &mut String, problem: &Problem) {
     // How a header or a member of a body is written is of no use here.
-    let of_http = problem.code == Code::ReasonRequired || problem.detail.contains("Authorization: Bearer");
+    let of_http = problem.code == Code::ReasonRequired || problem.members.get("key").is_some_and(|key| key == "missing" || key == "malformed");
     if !problem.detail.is_empty() && !of_http {
         let _ = writeln!(text, "  {}", problem.detail);
     }

@@ -12,9 +12,9 @@ use ripcord_proto::rest::environments::{EnvironmentRequest, EnvironmentView, Env
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::pings::LastPing;
 
+use super::authorize::Caller;
 use super::services::AppState;
 use super::write::{NO_BODY, answer, reply};
-use crate::access::extract::Caller;
 use crate::access::permit::{Administer, Read};
 use crate::access::{Access, GlobalPermit, Permit};
 use crate::checkpoint;

@@ -1,4 +1,4 @@
-//! The flags of an environment as flagd's JSON, written once for all who are sent the same.
+//! The flags of an environment as flagd's JSON, rendered once for all clients.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use tonic::Status;
 
 use crate::snapshot::publication::Served;
 
-/// Flag sets whose text is kept, at most: anybody can ask for sets that do not exist.
+/// Most flag sets that are cached: clients may ask for sets that do not exist.
 const SETS: usize = 64;
 
-/// What was written last.
+/// The newest rendering.
 #[derive(Debug, Default)]
 pub(super) struct Rendered(Mutex<Option<RenderedRevision>>);
 
@@ -62,11 +62,11 @@ impl RenderedRevision {
 
 fn log(served: &Served, left_out: &[LeftOut]) {
     for out in left_out {
-        tracing::warn!(env = %served.snapshot.environment, flag = %out.flag, "flagd's clients do not get this flag: {}", out.why);
+        tracing::warn!(env = %served.snapshot.environment, flag = %out.flag, "flag not exported to flagd clients: {}", out.why);
     }
 }
 
-/// Away from the threads that serve: a large environment takes a while.
+/// On a blocking thread, since large environments take a while.
 async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Status> {
     crate::tasks::blocking(work)
         .await

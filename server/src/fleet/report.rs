@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use ripcord_proto::Position;
 use ripcord_proto::confirmation::{Confirmation, Instance, Level, Missing};
 
-use super::ConfirmationTarget;
 use super::connections::ConfirmationLevel;
 use super::counters::ConfirmationTimes;
-use super::peers::PeerAnswer;
+use super::target::ConfirmationTarget;
 
 /// One node's counts of a revision or a provisional kill. Times are kept whole, so that percentiles over several nodes are
 /// those of all their clients.
@@ -132,6 +131,15 @@ impl ConfirmationReport {
         }
         self
     }
+}
+
+/// One peer's answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PeerAnswer {
+    /// Its report.
+    Reported(Box<ConfirmationReport>),
+    /// It did not answer; this is its name.
+    NotReached(String),
 }
 
 /// The confirmation over this node and those that answered; those that did not are named, and then it is never complete.

@@ -28,7 +28,7 @@ use ripcord_proto::rest::{self, Request};
 use ripcord_proto::rollout::Plan;
 use ripcord_proto::{Faults, Flag, Segment, limits};
 
-use super::ApiError;
+use super::error::ApiError;
 
 /// How large a body of this type may be.
 pub trait Bounded: Request {

@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::{EnvironmentKey, Faults, ProposalId};
 
-use super::request_tracing::RequestId;
+use super::request_id::RequestId;
 use crate::commit::{Answer, CommitError};
 use crate::store::StoreError;
 

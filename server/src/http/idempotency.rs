@@ -7,7 +7,7 @@ use actix_web::{FromRequest, HttpRequest};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::{Faults, limits};
 
-use super::ApiError;
+use super::error::ApiError;
 use crate::commit::IdempotentCall;
 
 /// What identifies a call beside its body.

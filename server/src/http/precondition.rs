@@ -11,7 +11,7 @@ use actix_web::{FromRequest, HttpRequest};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::{Faults, Position};
 
-use super::ApiError;
+use super::error::ApiError;
 
 /// What the caller's headers ask of the thing that a write is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

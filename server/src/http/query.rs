@@ -9,7 +9,7 @@ pub use ripcord_proto::rest::wait::Wait;
 use ripcord_proto::{ReleaseName, limits};
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 
-use super::ApiError;
+use super::error::ApiError;
 
 /// The parameters of a request as a struct that denies unknown members.
 #[derive(Debug)]

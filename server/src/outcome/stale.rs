@@ -8,7 +8,7 @@ use ripcord_proto::rest::stale_flags::{StaleFlag, StaleReason};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{Flag, Snapshot, VariantName};
 
-use super::OutcomeTotal;
+use super::counters::OutcomeTotal;
 
 /// Users that must have been served before one variant for all of them says anything.
 const TELLING: u64 = 100;

@@ -1,4 +1,4 @@
-//! What each environment's readers are to be sent: the newest head, kept beside the board.
+//! The newest head of each environment: what its readers are to get.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,14 +18,14 @@ use crate::snapshot::publication::{Publication, PublishedChange};
 /// The feed of one environment.
 #[derive(Debug)]
 pub(super) struct Feed {
-    /// Whose feed it is.
+    /// The environment.
     pub(super) environment: EnvironmentKey,
-    /// What it counts.
+    /// Its metrics.
     pub(super) metrics: StreamMetrics,
     head: ArcSwap<Head>,
     history: Arc<Mutex<History>>,
-    /// Seconds of the shortest lease of its flags; [`NO_LEASE`] where none has one. May be shorter than that after the flag with
-    /// the shortest one has changed, until everything is replaced: heartbeats then come more often than they must.
+    /// Seconds of the shortest lease of its flags, or [`NO_LEASE`]. May be too short after the flag with the shortest lease has changed,
+    /// until everything is replaced; heartbeats are then more frequent than necessary.
     shortest_lease: AtomicU32,
 }
 
@@ -49,7 +49,7 @@ impl Feed {
         }
     }
 
-    /// The shortest lease of its flags: heartbeats must come well within it.
+    /// The shortest lease of its flags; heartbeats must come well within it.
     pub(super) fn shortest_lease(&self) -> Option<Duration> {
         let seconds = self.shortest_lease.load(Ordering::Relaxed);
         (seconds != NO_LEASE).then(|| Duration::from_secs(u64::from(seconds)))
@@ -113,7 +113,7 @@ impl Feeds {
         self.by_environment.load().get(environment).cloned()
     }
 
-    /// Takes a publication in.
+    /// Takes in a publication.
     pub(super) fn publish(&self, environment: &EnvironmentKey, publication: &Publication) {
         let _writing = self.writing.lock();
         if let Some(feed) = self.by_environment.load().get(environment.as_str()) {

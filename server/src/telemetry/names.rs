@@ -10,12 +10,42 @@ pub const SECONDS: [f64; 18] = [
 /// Upper bounds of the buckets of batch sizes.
 pub const BATCH_SIZES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
-macro_rules! metrics_of_the_server {
-    ($($(#[$doc:meta])* $constant:ident = $name:literal, $describe:ident, $unit:expr, $help:literal;)*) => {
-        $(#[doc = $help] $(#[$doc])* pub const $constant: &str = $name;)*
+/// A metric, as the documentation lists it.
+#[derive(Debug, Clone, Copy)]
+pub struct Metric {
+    /// Its name at `/metrics`.
+    pub name: &'static str,
+    /// `counter`, `gauge` or `histogram`.
+    pub kind: &'static str,
+    /// What it counts or measures.
+    pub help: &'static str,
+    /// Its labels, as they are written beside it.
+    pub labels: &'static [&'static str],
+}
 
-        /// Every name.
-        pub const ALL: &[&str] = &[$($name),*];
+macro_rules! kind {
+    (describe_counter) => {
+        "counter"
+    };
+    (describe_gauge) => {
+        "gauge"
+    };
+    (describe_histogram) => {
+        "histogram"
+    };
+}
+
+macro_rules! metrics_of_the_server {
+    ($($(#[doc = $labels:literal])* $constant:ident = $name:literal, $describe:ident, $unit:expr, $help:literal;)*) => {
+        $(#[doc = $help] $(#[doc = $labels])* pub const $constant: &str = $name;)*
+
+        /// Every metric.
+        pub const ALL: &[Metric] = &[$(Metric {
+            name: $name,
+            kind: kind!($describe),
+            help: $help,
+            labels: &[$($labels),*],
+        }),*];
 
         /// Gives each metric its help text.
         pub fn describe() {
@@ -96,14 +126,42 @@ metrics_of_the_server! {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::ALL;
 
     #[test]
     fn names_are_unique_and_say_whose_they_are() {
-        let mut names = ALL.to_vec();
+        let mut names: Vec<_> = ALL.iter().map(|metric| metric.name).collect();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), ALL.len());
-        assert!(ALL.iter().all(|name| name.starts_with("ripcord_")));
+        assert!(names.iter().all(|name| name.starts_with("ripcord_")));
+    }
+
+    /// `RIPCORD_UPDATE_DOCS=1` writes the page anew.
+    #[test]
+    fn the_documentation_lists_every_metric() {
+        let mut page = String::from(
+            "# Metrics\n\n\
+            `GET /metrics` serves these in Prometheus' text format. Times are in seconds. This page is generated from\n\
+            `server/src/telemetry/names.rs`; `RIPCORD_UPDATE_DOCS=1 cargo test -p ripcord-server metric` writes it.\n\n\
+            | metric | type | what it measures | labels |\n|---|---|---|---|\n",
+        );
+        for metric in ALL {
+            let labels: Vec<_> = metric
+                .labels
+                .iter()
+                .map(|line| line.trim().trim_start_matches("Labels: ").trim_end_matches('.'))
+                .collect();
+            let (name, kind, help) = (metric.name, metric.kind, metric.help);
+            writeln!(page, "| `{name}` | {kind} | {help} | {} |", labels.join(" ")).unwrap();
+        }
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
+        if std::env::var_os("RIPCORD_UPDATE_DOCS").is_some() {
+            std::fs::write(path, &page).unwrap();
+        }
+        let written = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(written == page, "{path} is out of date: run this test with RIPCORD_UPDATE_DOCS=1");
     }
 }

@@ -7,10 +7,10 @@ use ripcord_proto::confirmation::Missing;
 use ripcord_proto::{Position, Revision};
 
 use super::{FleetMember, MemberState, Members};
-use crate::fleet::ConfirmationTarget;
 use crate::fleet::connections::{ConfirmationLevel, Connected};
 use crate::fleet::counters::ConfirmationTimes;
 use crate::fleet::report::{ConfirmationReport, Count};
+use crate::fleet::target::ConfirmationTarget;
 
 impl Members {
     /// All members.

@@ -4,6 +4,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use super::*;
+use crate::fleet::{NoPeers, Transport, WaitProgress};
 use crate::snapshot::fixture::Stage;
 
 fn member(name: &str) -> NewMember {
