@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use ripcord_proto::problem::{Code, Refusal};
+use ripcord_proto::problem::{Code, CommandExit};
 
 /// `server/docs/problems.md`.
 pub fn problems() -> String {
@@ -14,9 +14,9 @@ pub fn problems() -> String {
     );
     for code in Code::ALL {
         let retry = code.retry_after_seconds().map_or_else(String::new, |seconds| format!("{seconds} s"));
-        let exit = match code.refusal() {
-            Refusal::Guard => 3,
-            Refusal::Failure => 1,
+        let exit = match code.exit() {
+            CommandExit::Refused => 3,
+            CommandExit::Failed => 1,
         };
         let (name, status, title, meaning) = (code.as_str(), code.status(), code.title(), code.meaning());
         // Writing to a String cannot fail.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use ripcord_proto::ValidationErrors;
-use ripcord_proto::problem::{Code, Problem, Refusal};
+use ripcord_proto::problem::{Code, CommandExit, Problem};
 
 use super::client::ClientError;
 use super::output::Paint;
@@ -153,9 +153,9 @@ impl Failure {
 
 /// How a command ends that the server refused with this code.
 pub(crate) const fn of_code(code: Code) -> Exit {
-    match code.refusal() {
-        Refusal::Guard => Exit::Refused,
-        Refusal::Failure => Exit::Failed,
+    match code.exit() {
+        CommandExit::Failed => Exit::Failed,
+        CommandExit::Refused => Exit::Refused,
     }
 }
 
