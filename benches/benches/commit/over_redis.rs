@@ -80,7 +80,7 @@ async fn handed_over(from: &Environments, swaps: &mut mpsc::UnboundedReceiver<(P
     for number in first..first + commits {
         let draft = draft_of(vec![put(number % 100, number + 1)?])?;
         let start = Instant::now();
-        let committed = from.submit(draft).await?;
+        let committed = from.commit(draft).await?;
         loop {
             let swap = tokio::time::timeout(Duration::from_secs(5), swaps.recv()).await?;
             let (position, at) = swap.ok_or_else(|| anyhow::anyhow!("the other node ended"))?;
