@@ -12,5 +12,5 @@ mod start;
 
 pub use self::orphans::Orphans;
 pub use self::per_environment::EnvironmentTask;
-pub use self::registry::{Environments, Overlays};
+pub use self::registry::Environments;
 pub use self::start::EnvironmentDeps;

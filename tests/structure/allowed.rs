@@ -25,14 +25,10 @@ pub const CIRCLES: &[&str] = &[
 ];
 
 /// Imports that go up, or reach for a leaf.
-pub const UPWARD: &[&str] = &[
-
-];
+pub const UPWARD: &[&str] = &[];
 
 /// Type names that the server defines more than once, each with its reason.
-pub const TYPES: &[(&str, &str)] = &[
-    ("Inner", "what a cheap handle shares; private"),
-];
+pub const TYPES: &[(&str, &str)] = &[("Inner", "what a cheap handle shares; private")];
 
 /// Files that documents name before they are written.
 pub const PATHS: &[&str] = &[
