@@ -34,7 +34,7 @@ pub(crate) struct RunningEnvironment {
     pub(crate) committer: Committer<EnvironmentState>,
     /// The way onto the board.
     pub(crate) publisher: Arc<Publisher>,
-    stop: CancellationToken,
+    pub(super) stop: CancellationToken,
 }
 
 /// All environments and the system log. Cheap to clone.
