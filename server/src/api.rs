@@ -20,6 +20,7 @@ mod kills;
 mod metrics;
 mod openapi;
 mod outcomes;
+mod page;
 mod path;
 mod peers;
 mod pings;

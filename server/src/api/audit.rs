@@ -9,6 +9,7 @@ use ripcord_proto::rest::log::{AuditReport, LogEntry};
 use super::authorize::Caller;
 use super::revisions::sequence;
 use super::services::AppState;
+use super::services::guarded::{EnvironmentReader, OpenedBy as _};
 use crate::access::Access;
 use crate::access::permit::{Administer, Read};
 use crate::audit::{self, LogPage};
@@ -59,7 +60,7 @@ fn readable(caller: &Caller, access: &Access, app: &AppState, name: &str) -> Res
         }
         LogName::Environment(key) => {
             let permit = access.permit::<Read>(&caller.principal, caller.author.clone(), &key)?;
-            app.log(&permit)
+            EnvironmentReader::open(app, &permit).log()
         }
     }
 }
@@ -97,7 +98,7 @@ fn all_readable(caller: &Caller, access: &Access, app: &AppState) -> Result<Vec<
     let system = Access::permit_globally::<Administer>(&caller.principal, caller.author.clone()).ok();
     let mut logs: Vec<_> = system.iter().map(|permit| app.system_log(permit)).collect();
     for permit in access.permits::<Read>(&caller.principal, &caller.author)? {
-        logs.push(app.log(&permit)?);
+        logs.push(EnvironmentReader::open(app, &permit).log()?);
     }
     Ok(logs)
 }

@@ -12,6 +12,7 @@ use ripcord_proto::rest::environments::{EnvironmentRequest, EnvironmentView, Env
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::pings::LastPing;
 
+use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::authorize::Caller;
 use super::services::AppState;
 use super::write::{NO_BODY, answer, reply};
@@ -31,7 +32,7 @@ use crate::system::{SystemDraft, SystemOperation};
     responses((status = 200, description = "All of them", body = Page<EnvironmentView>), (status = "4XX", body = Problem)))]
 pub(super) async fn list(caller: Caller, access: web::Data<Access>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let permits = access.permits::<Read>(&caller.principal, &caller.author)?;
-    let items: Vec<_> = permits.iter().filter_map(|permit| view(permit, &app).ok()).collect();
+    let items: Vec<_> = permits.iter().filter_map(|permit| view(&EnvironmentReader::open(&app, permit)).ok()).collect();
     let stale = app.stale();
     let page = Page {
         items,
@@ -42,21 +43,21 @@ pub(super) async fn list(caller: Caller, access: web::Data<Access>, app: web::Da
 }
 
 /// One environment. Its ETag is what `If-Match` of a commit takes.
-#[utoipa::path(get, path = "/v1/environments/{env}", tag = "environments", params(("env" = String, Path, example = "production")),
+#[utoipa::path(get, path = "/v1/environments/{env}", tag = "environments", params(crate::api::path::EnvironmentPath),
     responses((status = 200, description = "The environment", body = EnvironmentView), (status = "4XX", body = Problem)))]
-pub(super) async fn get(permit: Permit<Read>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let served = app.served(&permit)?;
-    Ok(ApiResponse::ok(&view(&permit, &app)?)?.etag(served.snapshot.position).stale(app.stale()))
+pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>) -> Result<ApiResponse, ApiError> {
+    let served = environment.served()?;
+    Ok(ApiResponse::ok(&view(&environment)?)?.etag(served.snapshot.position).stale(environment.stale()))
 }
 
-fn view(permit: &Permit<Read>, app: &AppState) -> Result<EnvironmentView, ApiError> {
-    let served = app.served(permit)?;
-    let record = app.record(permit);
-    let records = app.records(permit)?;
+fn view(environment: &EnvironmentReader) -> Result<EnvironmentView, ApiError> {
+    let served = environment.served()?;
+    let record = environment.description();
+    let records = environment.records()?;
     Ok(EnvironmentView {
-        key: permit.environment().clone(),
+        key: environment.key().clone(),
         description: record.as_ref().and_then(|record| record.description.clone()),
-        created: record.map_or_else(|| app.now(), |record| record.created),
+        created: record.map_or_else(|| environment.now(), |record| record.created),
         epoch: served.snapshot.position.epoch,
         revision: served.snapshot.position.revision,
         flags: served.snapshot.flags.len(),
@@ -65,8 +66,8 @@ fn view(permit: &Permit<Read>, app: &AppState) -> Result<EnvironmentView, ApiErr
         protection: records.policy().protection,
         last_known_good: records.last_known_good().and_then(checkpoint::known_good),
         last_ping: ping::newest(&records).map(LastPing::from),
-        reviews_overdue: review::overdue(&records, app.now()).count(),
-        stale: app.stale().is_some(),
+        reviews_overdue: review::overdue(&records, environment.now()).count(),
+        stale: environment.stale().is_some(),
     })
 }
 
@@ -169,7 +170,7 @@ pub(super) struct DeleteQuery {
 }
 
 /// Deletes an environment and its log, for good. It must be named twice.
-#[utoipa::path(delete, path = "/v1/environments/{env}", tag = "environments", params(("env" = String, Path, example = "staging"), DeleteQuery),
+#[utoipa::path(delete, path = "/v1/environments/{env}", tag = "environments", params(crate::api::path::EnvironmentPath, DeleteQuery),
     responses((status = 200, description = "Deleted", body = EnvironmentWritten), (status = "4XX", body = Problem)))]
 pub(super) async fn delete(
     everywhere: GlobalPermit<Administer>,

@@ -1,4 +1,4 @@
-//! `/v1/hooks/{hook}`: where other systems tell that something is wrong.
+//! `/v1/hooks/{hook}`: signals from other systems.
 
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::{HttpRequest, web};
@@ -6,7 +6,7 @@ use ripcord_proto::limits;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::triggers::HookAnswer;
 
-use super::services::AppState;
+use super::services::guarded::Unguarded;
 use crate::http::body::collect;
 use crate::http::{ApiError, ApiResponse};
 use crate::trigger::Triggers;
@@ -22,7 +22,7 @@ use crate::trigger::signature::SignatureHeaders;
         ("Ripcord-Signature" = Option<String>, Header, description = "t=SECONDS,v1=HEX"), ("X-PagerDuty-Signature" = Option<String>, Header, description = "v1=HEX")),
     request_body(content = Object, example = json!({"version": "4", "groupKey": "{}:{alertname=\"HighErrorRate\"}", "status": "firing", "alerts": [{"status": "firing", "labels": {"alertname": "HighErrorRate", "severity": "page"}, "startsAt": "2026-11-24T14:02:00Z"}]})),
     responses((status = 200, description = "What it came to", body = HookAnswer), (status = 401, description = "It is forged, or too old", body = Problem), (status = "4XX", body = Problem)))]
-pub(super) async fn take(hook: web::Path<String>, request: HttpRequest, payload: web::Payload, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn take(hook: web::Path<String>, request: HttpRequest, payload: web::Payload, Unguarded(triggers): Unguarded<Triggers>) -> Result<ApiResponse, ApiError> {
     let body = collect(&request, payload, limits::SIGNAL_BYTES).await;
     let body = body.inspect_err(Triggers::refused)?;
     let header = |name: &str| text(request.headers(), name);
@@ -31,7 +31,7 @@ pub(super) async fn take(hook: web::Path<String>, request: HttpRequest, payload:
         signature: header("ripcord-signature"),
         pagerduty: header("x-pagerduty-signature"),
     };
-    let answer: HookAnswer = app.triggers().deliver(&hook, &proof, body).await?;
+    let answer: HookAnswer = triggers.deliver(&hook, &proof, body).await?;
     ApiResponse::ok(&answer)
 }
 

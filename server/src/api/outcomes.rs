@@ -1,14 +1,13 @@
 //! `/v1/outcomes`: what applications report.
 
 use actix_web::http::StatusCode;
-use actix_web::web;
 use ripcord_proto::outcome::OutcomeBatch;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::outcomes::OutcomesTaken;
 
-use super::services::AppState;
-use crate::access::Permit;
+use super::services::guarded::{EnvironmentReader, Guarded};
 use crate::access::permit::Report;
+use crate::outcome::Outcomes;
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::outcome::BatchResult;
 
@@ -17,9 +16,10 @@ use crate::outcome::BatchResult;
     params(("environment" = Option<String>, Query, description = "For keys of several environments", example = "production")),
     request_body(content = OutcomeBatch, example = json!({"instance_id": "b7f0", "batch": 1, "counts": [{"flag": "checkout-v2", "variant": "on", "evaluations": 120, "successes": 118, "errors": 2, "latencies_us": [[42_000, 119], [910_000, 1]], "numbers": {"basket": {"count": 2, "sum": 51.5, "squares": 1_426.25}}}]})),
     responses((status = 202, description = "Taken", body = OutcomesTaken), (status = "4XX", body = Problem)))]
-pub(super) async fn report(permit: Permit<Report>, body: Body<OutcomeBatch>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let served = app.served_to_reporters(&permit)?;
-    let counted = app.outcomes().count(permit.environment(), &body.value, &served.snapshot, app.now());
+pub(super) async fn report(guarded: Guarded<Report, (EnvironmentReader, Outcomes)>, body: Body<OutcomeBatch>) -> Result<ApiResponse, ApiError> {
+    let (environment, outcomes) = &*guarded;
+    let served = environment.served()?;
+    let counted = outcomes.count(environment.key(), &body.value, &served.snapshot, environment.now());
     let taken = match counted {
         BatchResult::New { unknown } => OutcomesTaken { again: false, unknown },
         BatchResult::Again => OutcomesTaken { again: true, unknown: 0 },

@@ -50,21 +50,6 @@ fn answered(status: StatusCode, body: impl serde::Serialize) -> Result<Answer, A
     answer(status, &body)
 }
 
-/// The page of `items` (in the order of the list) that comes after the item of the name `query.after`.
-pub(super) fn page<T, V>(items: &[T], name: impl Fn(&T) -> String, view: impl Fn(&T) -> V, query: &PageQuery, is_stale: bool) -> Page<V> {
-    let after = query.after.as_deref();
-    let from = after.map_or(0, |after| {
-        items.iter().position(|item| name(item) == after).map_or(items.len(), |place| place + 1)
-    });
-    let rest = items.get(from..).unwrap_or_default();
-    let shown = rest.get(..query.limit.get()).unwrap_or(rest);
-    Page {
-        items: shown.iter().map(view).collect(),
-        next: shown.last().filter(|_| shown.len() < rest.len()).map(name),
-        stale: is_stale,
-    }
-}
-
 /// A record that a commit has just put and that is not in what it made: it cannot be.
 pub(super) fn lost() -> ApiError {
     ApiError::new(Code::Internal, "The record was written and cannot be read back.")

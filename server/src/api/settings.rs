@@ -7,19 +7,19 @@ use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::settings::{SettingsRequest, SettingsView};
 use ripcord_proto::rest::written::Written;
 
+use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::confirm::Subject;
 use super::services::AppState;
 use super::write::{Write, WriteRequest, of_environment, reply, written_with};
-use crate::access::Permit;
 use crate::access::permit::{Administer, Read};
 use crate::commit::Operation;
 use crate::http::{ApiError, ApiResponse, Body};
 
 /// The environment's settings.
-#[utoipa::path(get, path = "/v1/environments/{env}/settings", tag = "settings", params(("env" = String, Path, example = "production")),
+#[utoipa::path(get, path = "/v1/environments/{env}/settings", tag = "settings", params(crate::api::path::EnvironmentPath),
     responses((status = 200, description = "The settings", body = SettingsView), (status = "4XX", body = Problem)))]
-pub(super) async fn get(permit: Permit<Read>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let (served, stale) = (app.served(&permit)?, app.stale());
+pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>) -> Result<ApiResponse, ApiError> {
+    let (served, stale) = (environment.served()?, environment.stale());
     let position = served.snapshot.position;
     let view = SettingsView {
         epoch: position.epoch,
@@ -32,11 +32,11 @@ pub(super) async fn get(permit: Permit<Read>, app: web::Data<AppState>) -> Resul
 
 /// Puts the settings. Another bucketing generation re-buckets everybody; the request must say that this is known.
 #[utoipa::path(put, path = "/v1/environments/{env}/settings", tag = "settings",
-    params(("env" = String, Path, example = "production"), crate::http::query::WriteQuery),
+    params(crate::api::path::EnvironmentPath, crate::http::query::WriteQuery),
     request_body(content = SettingsRequest, example = json!({"bucketing": "v2", "rebuckets_everybody": true, "reason": "our flagd clients bucket by v2"})),
     responses((status = 200, description = "Changed, or so already", body = Written), (status = "4XX", body = Problem)))]
 pub(super) async fn put(write: Write<Administer>, body: Body<SettingsRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let ask = if app.has_settings(&write.permit, body.value.settings())? {
+    let ask = if EnvironmentReader::open(&app, &write.permit).served()?.snapshot.settings == body.value.settings() {
         Operation::PutSettings(body.value.settings())
     } else {
         rebuckets(&body.value).map_err(ApiError::invalid)?

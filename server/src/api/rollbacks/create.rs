@@ -21,7 +21,7 @@ use crate::rollback::{self, CommittedRollback, RollbackSpec, SampleUsers};
 /// Puts the flags of a scope back to a known state, in one commit whatever its size. It waits for nobody, unless the policy asks
 /// for a second person; a review falls due.
 #[utoipa::path(post, path = "/v1/environments/{env}/rollbacks", tag = "rollbacks",
-    params(("env" = String, Path, example = "production"), WriteQuery),
+    params(crate::api::path::EnvironmentPath, WriteQuery),
     request_body(content = RollbackRequest, example = json!({"to": "last-known-good", "reason": "5xx since 14:02"})),
     responses((status = 201, description = "Committed", body = Rollback), (status = "4XX", body = Problem), (status = 503, description = "The store is away; `commands` makes the scope safe", body = Problem)))]
 pub(in crate::api) async fn create(write: Write<RollBack>, body: Body<RollbackRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
@@ -68,7 +68,7 @@ pub(super) async fn answered(app: &AppState, environment: &EnvironmentKey, done:
 
 /// What a rollback would do, and the hash with which it does exactly that. Changes nothing.
 #[utoipa::path(post, path = "/v1/environments/{env}/rollbacks/plan", tag = "rollbacks",
-    params(("env" = String, Path, example = "production"), WriteQuery),
+    params(crate::api::path::EnvironmentPath, WriteQuery),
     request_body(content = PlanRequest, example = json!({"to": "last-known-good", "flags": ["checkout-v2"], "population": 1000})),
     responses((status = 200, description = "What would happen", body = RollbackPlan), (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn plan(write: Write<Read>, body: Body<PlanRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {

@@ -10,6 +10,8 @@ use ripcord_proto::{EnvironmentKey, RollbackId};
 
 use crate::access::Permit;
 use crate::access::permit::Read;
+use crate::api::page;
+use crate::api::services::guarded::{EnvironmentReader, Guarded};
 use crate::api::confirm::Subject;
 use crate::api::path::PathKey;
 use crate::api::services::AppState;
@@ -18,21 +20,12 @@ use crate::http::{ApiError, ApiResponse};
 
 /// The rollbacks, newest first.
 #[utoipa::path(get, path = "/v1/environments/{env}/rollbacks", tag = "rollbacks",
-    params(("env" = String, Path, example = "production"), PageQuery),
+    params(crate::api::path::EnvironmentPath, PageQuery),
     responses((status = 200, description = "A page of rollbacks", body = Page<Rollback>), (status = "4XX", body = Problem)))]
-pub(in crate::api) async fn list(permit: Permit<Read>, query: Query<PageQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let (records, stale, Query(query)) = (app.records(&permit)?, app.stale(), query);
-    let mut rollbacks: Vec<&Rollback> = records.rollbacks.iter().filter_map(|entry| entry.value().ok()).collect();
-    rollbacks.reverse();
-    let before = |id: &RollbackId| query.after.as_deref().is_none_or(|after| id.as_str() < after);
-    let mut found = rollbacks.into_iter().filter(|rollback| before(&rollback.id));
-    let items: Vec<&Rollback> = found.by_ref().take(query.limit.get()).collect();
-    let next = found.next().and(items.last().map(|rollback| rollback.id.to_string()));
-    let page = Page {
-        items,
-        next,
-        stale: stale.is_some(),
-    };
+pub(in crate::api) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
+    let (records, stale, Query(query)) = (environment.records()?, environment.stale(), query);
+    let newest_first = records.rollbacks.iter().rev().filter_map(|entry| entry.value().ok());
+    let page = page::newest_first(newest_first, |rollback| rollback.id.as_str(), |rollback| rollback, &query, stale.is_some());
     Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
@@ -49,7 +42,7 @@ pub(in crate::api) struct RollbackQuery {
 /// One rollback: how it stands, its phases, who has confirmed it and what can be done next. While it goes on, its confirmation is
 /// as it is now.
 #[utoipa::path(get, path = "/v1/environments/{env}/rollbacks/{key}", tag = "rollbacks",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), RollbackQuery),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), RollbackQuery),
     responses((status = 200, description = "The rollback", body = Rollback), (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn get(
     permit: Permit<Read>,
