@@ -4,6 +4,7 @@
 use actix_web::HttpResponse;
 
 use super::services::guarded::Unguarded;
+use crate::telemetry::Metrics;
 
 /// The metrics of this node.
 #[utoipa::path(get, path = "/metrics", tag = "operation", security(()),

@@ -3,14 +3,12 @@
 use actix_web::http::StatusCode;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::Code;
-use ripcord_proto::rest::list::Page;
 
 use super::services::AppState;
 use super::write::{WriteRecord, WriteRequest, answer, reply};
 use crate::access::permit::Allows;
 use crate::commit::{Answer, Applied, Committed, Operation};
 use crate::http::precondition::RecordCondition;
-use crate::http::query::PageQuery;
 use crate::http::{ApiError, ApiResponse};
 
 /// The digest of the record that the caller read, where he names one. A thing that is only ever changed is there already.

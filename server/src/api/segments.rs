@@ -120,7 +120,7 @@ async fn commit(app: &AppState, environment: &EnvironmentReader, prepared: Prepa
     tracing::Span::current().record("revision", committed.position.revision.0);
     let confirmation = app.confirmed(environment.key(), Subject::Revision(committed.position), wait).await;
     let reply = reply(&committed.answer, committed.replayed, confirmation)?;
-    let last_change = environment.served()?.snapshot.segments.get(key.as_str()).map(Entry::changed);
+    let last_change = environment.served()?.snapshot.segments.get(key.as_str()).map(|entry| entry.changed());
     Ok(match etag_after(&committed.answer, committed.position, last_change) {
         Some(position) => reply.etag(position),
         None => reply,

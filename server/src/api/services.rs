@@ -7,27 +7,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ripcord_proto::drill::Drill;
 use ripcord_proto::problem::Code;
-use ripcord_proto::proposal::Asked;
-use ripcord_proto::record::{RecordKey, Records};
+use ripcord_proto::record::RecordKey;
 use ripcord_proto::rest::rollbacks::RollbackPlan;
-use ripcord_proto::role::Action;
 use ripcord_proto::rollback::Rollback;
-use ripcord_proto::settings::Settings;
-use ripcord_proto::table::Table;
-use ripcord_proto::{EnvironmentKey, FlagKey, Position, ProposalId, ReleaseName, RollbackId, SegmentKey, Snapshot, TargetName};
+use ripcord_proto::{EnvironmentKey, RollbackId, Snapshot};
 use tokio::sync::watch;
 
 use super::write::PreparedWrite;
-use crate::access::permit::{
-    Administer, Allows, AnswerTrigger, DecideProposal, Edit, KeepDrill, Kill, ManageRelease, Read, Report, Restore, RollBack, SendPing,
-};
+use crate::access::permit::{Administer, Allows, AnswerTrigger, Kill, Read, Restore, RollBack, SendPing};
 use crate::access::{GlobalPermit, Permit};
 use crate::check::Checks;
-use crate::checkpoint::{self, ResolvedTarget};
 use crate::commit::plan::PlannedCommit;
-use crate::commit::state::EnvironmentState;
 use crate::commit::{Answer, CommitError, Committed, Draft, IdempotentCall};
 use crate::environment::Environments;
 use crate::fleet::Fleet;
@@ -38,7 +29,6 @@ use crate::outcome::Outcomes;
 use crate::peer::Peers;
 use crate::ping::{self, Pings};
 use crate::proposal::Proposals;
-use crate::release::{self, ReleaseChanges};
 use crate::rollback::actions::{self, WrongRollbackState};
 use crate::rollback::{self, RollbackSpec, undo, wait};
 use crate::rollout::Rollouts;

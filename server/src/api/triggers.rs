@@ -34,8 +34,7 @@ const SHOWN: usize = 10;
 #[utoipa::path(get, path = "/v1/environments/{env}/triggers", tag = "triggers",
     params(crate::api::path::EnvironmentPath, PageQuery),
     responses((status = 200, description = "A page of triggers", body = Page<TriggerView>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(guarded: Guarded<Read, (EnvironmentReader, Triggers)>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
-    let (environment, triggers) = &*guarded;
+pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
     let (records, stale, Query(query)) = (environment.records()?, environment.stale(), query);
     let triggers: Vec<&Trigger> = records.triggers.iter().filter_map(|entry| entry.value().ok()).collect();
     let policy = records.policy();

@@ -1,7 +1,7 @@
 //! `firings`: what triggers did, and what they ask.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, web};
+use actix_web::web;
 use ripcord_proto::FiringId;
 use ripcord_proto::change::Change;
 use ripcord_proto::problem::Problem;
@@ -107,11 +107,7 @@ pub(in crate::api) async fn decline(
 }
 
 /// Why, as the body or the query says, and the body's digest.
-async fn given(
-    write: &Write<AnswerTrigger>,
-    request: &HttpRequest,
-    payload: web::Payload,
-) -> Result<(Option<String>, ripcord_proto::digest::Digest), ApiError> {
+fn given(write: &Write<AnswerTrigger>, body: OptionalBody<ReasonRequest>) -> (Option<String>, ripcord_proto::digest::Digest) {
     let reason = body.value.map(|body| body.reason).or_else(|| write.given_reason());
     (reason, body.digest)
 }
