@@ -41,7 +41,7 @@ use crate::tasks::TaskSet;
 
 /// Settings, checked.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub struct FlagdConfig {
     /// Address of the sync service.
     pub sync: SocketAddr,
     /// Address of the evaluation service.
@@ -57,7 +57,7 @@ pub struct Config {
 /// # Errors
 /// The certificate or its key cannot be read.
 pub async fn start(
-    config: &Config,
+    config: &FlagdConfig,
     environments: &Environments,
     access: Access,
     fleet: Fleet,

@@ -22,7 +22,8 @@ mod wait;
 pub use self::connections::{ConfirmationLevel, Connected, NewMember, Transport};
 pub use self::peers::{ConfirmationQuestion, NoPeers, PeerConfirmations};
 pub use self::registry::{Fleet, Membership};
-pub use self::report::{ConfirmationReport, PeerAnswer, merge};
+#[cfg(test)]
+pub use self::report::merge;
+pub use self::report::{ConfirmationReport, PeerAnswer};
 pub use self::settings::FleetSettings;
 pub use self::target::ConfirmationTarget;
-pub use self::wait::WaitProgress;

@@ -24,5 +24,4 @@ pub mod response;
 
 pub use self::body::{Body, OptionalBody};
 pub use self::error::ApiError;
-pub use self::query::Query;
 pub use self::response::ApiResponse;

@@ -31,9 +31,11 @@ pub trait LiveNodes: Send + Sync + std::fmt::Debug + 'static {
 }
 
 /// A node on a store of its own.
+#[cfg(test)]
 #[derive(Debug, Clone, Copy)]
 pub struct SingleNode;
 
+#[cfg(test)]
 impl LiveNodes for SingleNode {
     fn others(&self) -> BoxFuture<'_, Option<BTreeSet<String>>> {
         Box::pin(std::future::ready(Some(BTreeSet::new())))

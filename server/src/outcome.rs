@@ -20,6 +20,8 @@ mod tests;
 mod window;
 
 pub use self::counters::{BatchResult, OutcomeTotal};
-pub use self::peers::{ExposureQuery, NoPeerOutcomes, PeerExposure, PeerOutcomes};
-pub use self::registry::{Exposure, Outcomes};
+#[cfg(test)]
+pub use self::peers::NoPeerOutcomes;
+pub use self::peers::{ExposureQuery, PeerExposure, PeerOutcomes};
+pub use self::registry::Outcomes;
 pub use self::stale::stale;

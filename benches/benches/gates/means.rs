@@ -2,7 +2,7 @@
 
 use ripcord_benches::table::Row;
 use ripcord_proto::gate::{Amount, Arm, Percent, Worse};
-use ripcord_server::outcome::statistics::means::MeansTest;
+use ripcord_server::bench::MeansTest;
 
 use super::{Dice, MIN_SAMPLES, SECONDS, median, share};
 

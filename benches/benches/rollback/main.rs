@@ -14,12 +14,7 @@ use ripcord_benches::redis_server::{Durability, RedisServer};
 use ripcord_benches::table::{Row, print};
 use ripcord_proto::rollback::Scope;
 use ripcord_proto::{FlagKey, TargetName};
-use ripcord_server::clock::SystemClock;
-use ripcord_server::environment::Environments;
-use ripcord_server::rollback::{self, RollbackSpec, SampleUsers};
-use ripcord_server::store::embedded::{EmbeddedStore, Flush};
-use ripcord_server::store::memory::MemoryStore;
-use ripcord_server::store::redis::{RedisConfig, RedisStore};
+use ripcord_server::bench::{EmbeddedStore, Environments, Flush, MemoryStore, RedisConfig, RedisStore, RollbackSpec, SampleUsers, SystemClock, plan};
 
 /// Flags of the environment in which commits are timed, all of which a rollback puts back.
 const FLAGS: usize = 1_000;
@@ -107,7 +102,7 @@ async fn plans() -> anyhow::Result<Vec<Row>> {
     for _ in 0..PLANS {
         let since = Instant::now();
         let prepared = rollbacks::prepared(&environments, &order).await?;
-        let plan = rollback::plan(&environments, &prepared, SampleUsers::Synthetic(users)).await?;
+        let plan = plan(&environments, &prepared, SampleUsers::Synthetic(users)).await?;
         times.push(since.elapsed().as_secs_f64());
         anyhow::ensure!(
             plan.flags.len() == differing && plan.users.contexts == users as u64,

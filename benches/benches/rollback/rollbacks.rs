@@ -9,15 +9,14 @@ use ripcord_proto::role::Role;
 use ripcord_proto::rollback::{Rollback, RollbackId, RollbackState, Scope};
 use ripcord_proto::table::{Entry, Member as _};
 use ripcord_proto::{Flag, FlagKey, Position, TargetName};
-use ripcord_server::commit::{Answer, Committed, Draft, Expected, Operation, ResponseBuilder};
-use ripcord_server::environment::Environments;
-use ripcord_server::http::ApiError;
-use ripcord_server::rollback::{self, PreparedRollback, RollbackSpec};
+use ripcord_server::bench::{
+    Answer, ApiError, Committed, Draft, Environments, Expected, Operation, PreparedRollback, ResponseBuilder, RollbackSpec, answer_of, prepare,
+};
 
 fn answer() -> ResponseBuilder {
     ResponseBuilder(Arc::new(|made| Answer {
         status: 200,
-        body: rollback::answer_of(made).map_or_else(Box::default, |entry| entry.json().to_owned()),
+        body: answer_of(made).map_or_else(Box::default, |entry| entry.json().to_owned()),
     }))
 }
 
@@ -65,7 +64,7 @@ pub fn order(to: TargetName, scope: Scope) -> RollbackSpec {
 
 /// The order made ready.
 pub async fn prepared(environments: &Environments, order: &RollbackSpec) -> anyhow::Result<PreparedRollback> {
-    let prepared = rollback::prepare(environments, &environments::production()?, &environments::author(Role::Oncall), order).await;
+    let prepared = prepare(environments, &environments::production()?, &environments::author(Role::Oncall), order).await;
     prepared.map_err(|error| anyhow::anyhow!("{:?}", ApiError::from(error)))
 }
 

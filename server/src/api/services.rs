@@ -24,7 +24,6 @@ use crate::environment::Environments;
 use crate::fleet::Fleet;
 use crate::http::ApiError;
 use crate::kill::{self, Kills, RestoreOutcome};
-use crate::leader::LeaderLease;
 use crate::outcome::Outcomes;
 use crate::peer::Peers;
 use crate::ping::{self, Pings};
@@ -47,8 +46,6 @@ pub struct Services {
     pub kills: Kills,
     /// Who is connected and has confirmed what.
     pub fleet: Fleet,
-    /// Which node drives what goes on by itself.
-    pub drivers: LeaderLease,
     /// Sends pings.
     pub pings: Pings,
     /// Rollouts.

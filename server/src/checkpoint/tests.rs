@@ -7,7 +7,8 @@ use ripcord_proto::policy::{Policy, Single};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{CheckpointName, Position, TargetName};
 
-use super::{ContentAge, NewCheckpoint, ResolveError, Soak, content, due, judge, resolve, take};
+use super::soak::{ContentAge, Soak, content, due};
+use super::{NewCheckpoint, ResolveError, judge, resolve, take};
 use crate::checkpoint::soak::NotDue;
 use crate::commit::{Expected, Operation};
 use crate::environment::fixture::{TestNode, author, percent, production};

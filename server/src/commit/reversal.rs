@@ -32,7 +32,7 @@ use ripcord_proto::{Flag, FlagKey, Position, Revision, Segment, SegmentKey, Snap
 
 pub use self::guard::under_way;
 pub use self::one_way::OneWayDoor;
-pub use self::preview::{KilledFlag, RollbackPreview};
+pub use self::preview::RollbackPreview;
 pub use self::staged::{ExposureCap, StageMethod};
 use super::state::EnvironmentState;
 use super::{CommitError, probes};

@@ -37,9 +37,11 @@ pub trait PeerOutcomes: Send + Sync + std::fmt::Debug + 'static {
 }
 
 /// A node without peers.
+#[cfg(test)]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoPeerOutcomes;
 
+#[cfg(test)]
 impl PeerOutcomes for NoPeerOutcomes {
     fn served<'a>(&'a self, _: &'a ExposureQuery) -> BoxFuture<'a, PeerExposure> {
         Box::pin(std::future::ready(PeerExposure::default()))

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ripcord_proto::fault::{Fault, Faults};
 
 use crate::access::keys;
-use crate::flagd;
+use crate::flagd::FlagdConfig;
 use crate::secret::Secret;
 use crate::telemetry::LogFormat;
 
@@ -17,7 +17,7 @@ const SECRET_CHARACTERS: usize = 32;
 
 /// The settings as given: by flags, or by environment variables of the same names.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Settings {
+pub struct ServeSettings {
     /// Address to listen on. 127.0.0.1 accepts only this machine; 0.0.0.0:8016 accepts every network
     #[arg(long, env = "RIPCORD_LISTEN", default_value = "127.0.0.1:8016", value_name = "ADDRESS")]
     pub listen: SocketAddr,
@@ -106,7 +106,7 @@ pub enum StoreChoice {
 
 /// Checked settings.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub struct ServeConfig {
     pub listen: SocketAddr,
     pub data_dir: PathBuf,
     pub store: StoreChoice,
@@ -125,7 +125,7 @@ pub struct Config {
     /// Worker threads.
     pub workers: usize,
     pub heartbeat: Duration,
-    pub flagd: flagd::Config,
+    pub flagd: FlagdConfig,
     pub otlp_endpoint: Option<String>,
     pub log_format: LogFormat,
 }
@@ -137,9 +137,9 @@ fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "write a duration such as 500ms, 15s, 10m or 2h".to_owned())
 }
 
-impl Settings {
+impl ServeSettings {
     /// Checks everything and reports every error at once.
-    pub fn check(self) -> Result<Config, Faults> {
+    pub fn check(self) -> Result<ServeConfig, Faults> {
         let mut found = Vec::new();
         let flagd = self.flagd(&mut found);
         let data_dir = self.data_dir.or_else(default_data_dir);
@@ -167,7 +167,7 @@ impl Settings {
             found.extend(faults);
             None
         });
-        let config = Config {
+        let config = ServeConfig {
             listen: self.listen,
             data_dir: data_dir.unwrap_or_default(),
             store,
@@ -191,7 +191,7 @@ impl Settings {
     }
 
     /// A key that every caller of a port gets must be a read-only one, and the port must not be reachable from other machines.
-    fn flagd(&self, found: &mut Vec<Fault>) -> flagd::Config {
+    fn flagd(&self, found: &mut Vec<Fault>) -> FlagdConfig {
         if let Some(key) = &self.grpc_key {
             if keys::fit(key).is_err() || !key.starts_with("rc_sdk_") {
                 found.push(Fault::new(
@@ -209,7 +209,7 @@ impl Settings {
                 found.push(Fault::new("--grpc-key", problem));
             }
         }
-        flagd::Config {
+        FlagdConfig {
             sync: self.grpc_sync_listen,
             evaluation: self.grpc_eval_listen,
             key: self.grpc_key.clone().map(Secret::new),

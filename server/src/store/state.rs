@@ -19,7 +19,6 @@ use ripcord_proto::record::Records;
 use ripcord_proto::table::{Entry, Member, Table};
 use ripcord_proto::{EnvironmentKey, KillId, Snapshot};
 
-pub use self::encoding::StateError;
 pub(crate) use self::snapshot_points::{along, keep_along};
 use super::Head;
 

@@ -211,7 +211,7 @@ impl Hub {
             let payload = {
                 let mut session = connection.session.borrow_mut();
                 session.admit();
-                connection.feed.head().way_from(session.position()).map_or(0, |frame| frame.websocket().len())
+                connection.feed.head().frame_from(session.position()).map_or(0, |frame| frame.websocket().len())
             };
             self.admission.borrow_mut().pay(payload);
             connection.push();

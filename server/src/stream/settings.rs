@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::snapshot::history::Limits;
+use crate::snapshot::history::HistoryLimits;
 
 /// Settings of the streams.
 #[derive(Debug, Clone)]
@@ -22,7 +22,7 @@ pub struct StreamSettings {
     /// How long a reader may accept no bytes before it is disconnected.
     pub stuck: Duration,
     /// History kept for combined deltas.
-    pub history: Limits,
+    pub history: HistoryLimits,
 }
 
 impl Default for StreamSettings {
@@ -35,7 +35,7 @@ impl Default for StreamSettings {
             connections: 200_000,
             hello: Duration::from_secs(10),
             stuck: Duration::from_mins(1),
-            history: Limits::default(),
+            history: HistoryLimits::default(),
         }
     }
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use super::*;
-use crate::fleet::{NoPeers, Transport, WaitProgress};
+use crate::fleet::wait::WaitProgress;
+use crate::fleet::{NoPeers, Transport};
 use crate::snapshot::fixture::Stage;
 
 fn member(name: &str) -> NewMember {
