@@ -1,4 +1,4 @@
-//! `checkpoints` and `checkpoints/{name}`. In the place of a name, `last-known-good` stands for the newest one that was vouched for.
+//! `checkpoints` and `checkpoints/{name}`. The name `last-known-good` stands for the newest known-good checkpoint.
 
 use actix_web::http::StatusCode;
 use actix_web::web;
@@ -39,18 +39,18 @@ pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Q
     Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
-/// `GET checkpoints/{name}`: what it shows.
+/// Query of `GET checkpoints/{name}`.
 #[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ShowQuery {
-    /// Whether the whole state is shown.
+    /// Whether to include the whole state.
     #[serde(default)]
     #[param(value_type = Option<bool>)]
     state: bool,
 }
 
-/// One checkpoint, its state read back and proven against its hash, and how far the environment has moved since.
+/// One checkpoint: its state, verified against its hash, and how far the environment has moved since.
 #[utoipa::path(get, path = "/v1/environments/{env}/checkpoints/{key}", tag = "checkpoints",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name, or last-known-good", example = "last-known-good"), ShowQuery),
     responses((status = 200, description = "The checkpoint", body = CheckpointDetail), (status = "4XX", body = Problem)))]
@@ -63,7 +63,7 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, name: Pat
         .checkpoint
         .as_ref()
         .and_then(|name| state.records.checkpoints.get(name.as_str()));
-    let entry = found.ok_or_else(|| ApiError::new(Code::NotFound, format!("{name} is a revision, no checkpoint; GET diff compares revisions.")))?;
+    let entry = found.ok_or_else(|| ApiError::new(Code::NotFound, format!("{name} is a revision, not a checkpoint. Use GET diff to compare revisions.")))?;
     let checkpoint = entry
         .value()
         .map_err(|faults| ApiError::new(Code::Internal, format!("The checkpoint cannot be read: {faults}.")))?;
@@ -77,7 +77,7 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, name: Pat
     Ok(ApiResponse::ok(&detail)?.record_etag(entry.digest()).stale(stale))
 }
 
-/// A snapshot as JSON, its entries as they were put.
+/// A snapshot as JSON, with its entries as they were sent.
 fn whole(snapshot: &Snapshot) -> Result<Box<RawValue>, ApiError> {
     #[derive(serde::Serialize)]
     struct Whole<'a> {
@@ -95,7 +95,7 @@ fn whole(snapshot: &Snapshot) -> Result<Box<RawValue>, ApiError> {
     serde_json::value::to_raw_value(&whole).map_err(|error| ApiError::new(Code::Internal, format!("The state could not be written: {error}.")))
 }
 
-/// Takes a checkpoint of the state as it is.
+/// Takes a checkpoint of the current state.
 #[utoipa::path(post, path = "/v1/environments/{env}/checkpoints", tag = "checkpoints",
     params(crate::api::path::EnvironmentPath, WriteQuery),
     request_body(content = CheckpointRequest, example = json!({"name": "before-web-12", "note": "the last quiet evening"})),
@@ -116,7 +116,7 @@ pub(super) async fn create(write: WriteRecord<TakeCheckpoint>, body: Body<Checkp
     Ok(reply)
 }
 
-/// Vouches for a checkpoint: its state is known to be good, and this is the evidence.
+/// Marks a checkpoint as known-good, with evidence.
 #[utoipa::path(post, path = "/v1/environments/{env}/checkpoints/{key}/vouch", tag = "checkpoints",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "before-web-12"), WriteQuery),
     request_body(content = VouchRequest, example = json!({"evidence": "an hour at full traffic", "figures": {"error_rate": 0.002}})),
@@ -140,7 +140,7 @@ pub(super) async fn vouch(
     judge(&app, write, name, judgement, reason(&own, Some(&evidence)), &body.digest).await
 }
 
-/// Doubts a checkpoint: its state is not known to be good, or not any more.
+/// Marks a checkpoint as doubted: no longer known-good.
 #[utoipa::path(post, path = "/v1/environments/{env}/checkpoints/{key}/doubt", tag = "checkpoints",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "before-web-12"), WriteQuery),
     request_body(content = Option<DoubtRequest>, example = json!({"reason": "orders of that evening were lost"})),
@@ -179,7 +179,7 @@ async fn judge<A: Allows>(
     Ok(reply)
 }
 
-/// Deletes a checkpoint that no release began with.
+/// Deletes a checkpoint. The baseline of a release cannot be deleted.
 #[utoipa::path(delete, path = "/v1/environments/{env}/checkpoints/{key}", tag = "checkpoints",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "before-web-12"), WriteQuery),
     responses((status = 200, description = "Deleted; its revision stays in the log", body = Object), (status = "4XX", body = Problem)))]
@@ -201,7 +201,7 @@ fn deleted_name(change: &Change) -> Option<&str> {
     if let Change::DeleteRecord(key) = change { Some(key.as_str()) } else { None }
 }
 
-/// The checkpoint that a commit has put.
+/// The checkpoint that a commit wrote.
 fn put(made: &Applied) -> Result<CheckpointView, ApiError> {
     let checkpoint = made.changes.iter().find_map(|change| {
         let Change::PutRecord(Record::Checkpoint(entry)) = change else { return None };

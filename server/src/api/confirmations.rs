@@ -1,4 +1,4 @@
-//! `confirmations/{revision}`: who evaluates at a revision or a provisional kill, how fast, and who is missing.
+//! `confirmations/{revision}`: which applications have confirmed a revision or a provisional kill, how fast, and which are missing.
 
 use actix_web::web;
 use ripcord_proto::KillId;
@@ -13,21 +13,20 @@ use crate::fleet::Fleet;
 use crate::http::query::{Query, Wait};
 use crate::http::{ApiError, ApiResponse};
 
-/// `GET confirmations/{revision}`: whether to wait.
+/// Query of `GET confirmations/{revision}`.
 #[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ConfirmationQuery {
-    /// How long to wait for everybody: `2s`, `500ms`, at most `60s`.
+    /// How long to wait for all applications: `2s`, `500ms`, at most `60s`.
     #[param(value_type = Option<String>, example = "2s")]
     wait: Option<Wait>,
 }
 
-/// Who has confirmed a revision, over all nodes that can be reached. A provisional kill, which has no revision, is asked
-/// about by its id.
+/// Who has confirmed a revision, over all reachable nodes. A provisional kill has no revision; use its id.
 #[utoipa::path(get, path = "/v1/environments/{env}/confirmations/{key}", tag = "confirmations",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "A revision, epoch:revision, or a provisional kill's id", example = "42"), ConfirmationQuery),
-    responses((status = 200, description = "As far as is known", body = Confirmation), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "The confirmation so far", body = Confirmation), (status = "4XX", body = Problem)))]
 pub(super) async fn get(
     guarded: Guarded<Read, (EnvironmentReader, Fleet)>,
     path: web::Path<(String, String)>,
@@ -42,7 +41,7 @@ pub(super) async fn get(
     };
     let confirmation = confirmed(fleet, environment.key(), subject, query.wait).await;
     let confirmation = confirmation.ok_or_else(|| {
-        let detail = format!("Nothing is known of the confirmations of {text}: this node has not served it since it started.");
+        let detail = format!("No confirmations of {text}: this node has not served it since it started.");
         ApiError::new(Code::NotFound, detail)
     })?;
     Ok(ApiResponse::ok(&confirmation)?.stale(environment.stale()))

@@ -1,4 +1,4 @@
-//! `connections`: who is connected to this node, and what each evaluates at.
+//! `connections`: the applications connected to this node, and the revision of each.
 
 use ripcord_proto::flagd;
 use ripcord_proto::problem::Problem;
@@ -34,7 +34,7 @@ pub(super) async fn list(guarded: Guarded<Read, (EnvironmentReader, Fleet)>, que
     Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
-/// Says of flagd's clients which flags they do not have.
+/// Lists the flags that flagd clients do not get.
 fn name_left_out(items: &mut [ConnectionView], served: &Served) {
     let mut clients = items.iter_mut().filter(|item| item.transport == Transport::Flagd).peekable();
     if clients.peek().is_none() {

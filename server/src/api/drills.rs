@@ -1,4 +1,4 @@
-//! `drills`: reports of rehearsed rollbacks. A drill runs where it is started and never here; what comes here is its report.
+//! `drills`: reports of rehearsed rollbacks. A drill runs on the machine that starts it; the server only keeps its report.
 
 use std::borrow::Borrow as _;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::commit::{Expected, Operation};
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 
-/// The reports that are kept, newest first.
+/// The stored reports, newest first.
 #[utoipa::path(get, path = "/v1/environments/{env}/drills", tag = "drills",
     params(crate::api::path::EnvironmentPath, PageQuery),
     responses((status = 200, description = "A page of reports", body = Page<Drill>), (status = "4XX", body = Problem)))]
@@ -47,13 +47,13 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, id: PathK
         let kept = limits::DRILLS;
         ApiError::new(
             Code::NotFound,
-            format!("There is no drill {id}; the newest {kept} are kept, and `ripcord drill list` shows them."),
+            format!("No drill {id}. The newest {kept} are kept; list them with `ripcord drill list`."),
         )
     })?;
     Ok(ApiResponse::ok(drill)?.stale(environment.stale()))
 }
 
-/// Keeps the report of a drill. The newest 200 stay.
+/// Stores the report of a drill. The newest 200 are kept.
 #[utoipa::path(post, path = "/v1/environments/{env}/drills", tag = "drills",
     params(crate::api::path::EnvironmentPath, WriteQuery),
     request_body(content = DrillRequest, example = json!({"scenario": "happy-path", "store": "embedded", "fork": "production at 1:41", "applications": 5,
@@ -87,7 +87,7 @@ pub(super) async fn keep(write: Write<KeepDrill>, body: Body<DrillRequest>, app:
     reply(&committed.answer, committed.replayed, None)
 }
 
-/// The oldest reports, which make room for one more.
+/// Deletes the oldest reports to make room for one more.
 fn surplus(kept: &Table<Drill>) -> impl Iterator<Item = Operation> {
     let oldest = kept.iter().take((kept.len() + 1).saturating_sub(limits::DRILLS));
     oldest.map(|entry| Operation::DeleteRecord(RecordKey::Drill(entry.key().clone()), Expected::Anything))

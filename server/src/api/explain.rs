@@ -10,7 +10,7 @@ use super::flags::no_flag;
 use crate::access::permit::Read;
 use crate::http::{ApiError, ApiResponse, Body};
 
-/// Evaluates a flag as an application does, and tells how: rule by rule, with what each condition saw.
+/// Evaluates a flag as an application would, and explains the result rule by rule, with the values that each condition saw.
 #[utoipa::path(post, path = "/v1/environments/{env}/explain", tag = "evaluation", params(crate::api::path::EnvironmentPath),
     request_body(content = ExplainRequest, example = json!({"flag": "checkout-v2", "context": {"targetingKey": "user-7", "email": "ada@example.com"}})),
     responses((status = 200, description = "What is served, and why", body = Explanation), (status = "4XX", body = Problem)))]

@@ -26,25 +26,25 @@ use crate::http::query::{Limit, Query, Wait, PageQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::snapshot::publication::Served;
 
-/// `GET flags`: which of them.
+/// Query of `GET flags`.
 #[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct FlagsQuery {
-    /// The `next` of the page before.
+    /// The `next` of the previous page.
     after: Option<String>,
-    /// Items of a page: 1 to 1,000, else 100.
+    /// Items per page: 1 to 1,000, 100 by default.
     #[serde(default)]
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1000)]
     limit: Limit,
-    /// Only those with this tag.
+    /// Only flags with this tag.
     #[param(value_type = Option<String>)]
     tag: Option<Tag>,
-    /// Only those whose key, description or owner holds this text, in any case.
+    /// Only flags whose key, description or owner contains this text, ignoring case.
     search: Option<String>,
-    /// Only those that are killed, or that are not.
+    /// Only flags that are killed, or only those that are not.
     killed: Option<bool>,
-    /// Only those that are switched on, or off.
+    /// Only flags that are enabled, or only those that are not.
     enabled: Option<bool>,
 }
 
@@ -106,10 +106,10 @@ pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Q
     Ok(ApiResponse::ok(&page)?.etag(served.snapshot.position).stale(stale))
 }
 
-/// One flag, as it was put, and the kills that cover it.
+/// One flag as it was sent, and the kills that cover it.
 #[utoipa::path(get, path = "/v1/environments/{env}/flags/{key}", tag = "flags",
-    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "A / within it is sent as %2F", example = "checkout-v2")),
-    responses((status = 200, description = "The flag; its ETag is what If-Match takes", body = FlagView), (status = 304, description = "If-None-Match names its ETag"),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its key; send / as %2F", example = "checkout-v2")),
+    responses((status = 200, description = "The flag; its ETag is for If-Match", body = FlagView), (status = 304, description = "If-None-Match names its ETag"),
         (status = "4XX", body = Problem)))]
 pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, key: PathKey<FlagKey>, request: HttpRequest) -> Result<ApiResponse, ApiError> {
     let (served, stale, PathKey(key)) = (environment.served()?, environment.stale(), key);
@@ -122,7 +122,7 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, key: Path
     Ok(ApiResponse::ok(&view(entry, &served, stale.is_some()))?.etag(entry.changed()).stale(stale))
 }
 
-/// The problem that names the flag that was most likely meant.
+/// The problem of an unknown flag, with the most similar key.
 pub(super) fn no_flag(served: &Served, key: &FlagKey) -> ApiError {
     let near = served.snapshot.flags.iter().map(|entry| entry.key().as_str());
     let hint = near.map(|name| (strsim::osa_distance(name, key.as_str()), name)).min();
@@ -130,19 +130,19 @@ pub(super) fn no_flag(served: &Served, key: &FlagKey) -> ApiError {
         .filter(|(distance, name)| *distance <= 1 + name.len() / 3)
         .map(|(_, name)| format!(" Did you mean {name}?"));
     let detail = format!(
-        "There is no flag {key} in environment {}.{}",
+        "No flag {key} in environment {}.{}",
         served.snapshot.environment,
         hint.unwrap_or_default()
     );
     ApiError::new(Code::FlagNotFound, detail)
 }
 
-/// Makes a flag, or puts it as it shall be from now on.
+/// Creates or replaces a flag.
 #[utoipa::path(put, path = "/v1/environments/{env}/flags/{key}", tag = "flags",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, example = "checkout-v2"), crate::http::query::WriteQuery),
     request_body(content = Flag, example = json!({"description": "New checkout", "variants": {"on": true, "off": false}, "default": "off", "safe": "off",
         "rules": [{"serve": {"split": [{"variant": "on", "weight": 25}, {"variant": "off", "weight": 75}]}}]})),
-    responses((status = 200, description = "Changed, or so already", body = Written), (status = 201, description = "Made", body = Written), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Changed, or unchanged", body = Written), (status = 201, description = "Created", body = Written), (status = "4XX", body = Problem)))]
 pub(super) async fn put(write: Write<Edit>, key: PathKey<FlagKey>, body: Body<Flag>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let PathKey(key) = key;
     let environment = EnvironmentReader::open(&app, &write.permit);
@@ -158,11 +158,11 @@ pub(super) async fn put(write: Write<Edit>, key: PathKey<FlagKey>, body: Body<Fl
     answer(&app, &environment, &key, &committed, wait).await
 }
 
-/// Switches a flag on or off and leaves the rest of it as it is.
+/// Enables or disables a flag.
 #[utoipa::path(patch, path = "/v1/environments/{env}/flags/{key}", tag = "flags",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, example = "checkout-v2"), crate::http::query::WriteQuery),
     request_body(content = FlagPatch, example = json!({"enabled": false, "reason": "not ready"})),
-    responses((status = 200, description = "Switched, or so already", body = Written), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Changed, or unchanged", body = Written), (status = "4XX", body = Problem)))]
 pub(super) async fn patch(write: Write<Edit>, key: PathKey<FlagKey>, body: Body<FlagPatch>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let PathKey(key) = key;
     let environment = EnvironmentReader::open(&app, &write.permit);
@@ -175,7 +175,7 @@ pub(super) async fn patch(write: Write<Edit>, key: PathKey<FlagKey>, body: Body<
     answer(&app, &environment, &key, &committed, wait).await
 }
 
-/// Deletes a flag. Kills that cover it stay, and cover a flag that is made under its key again.
+/// Deletes a flag. Kills that cover it stay in force and cover a new flag with the same key.
 #[utoipa::path(delete, path = "/v1/environments/{env}/flags/{key}", tag = "flags",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, example = "checkout-v2"), crate::http::query::WriteQuery),
     responses((status = 200, description = "Deleted", body = Written), (status = "4XX", body = Problem)))]

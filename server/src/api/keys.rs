@@ -1,4 +1,4 @@
-//! `/v1/keys`: made, listed, revoked. A key is shown once, when it is made.
+//! `/v1/keys`: create, list and revoke keys. A key is only shown when it is created.
 
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ fn view(record: &KeyRecord) -> KeyView {
     }
 }
 
-/// Makes a key. The answer is the only place where it is shown; a repeated call is answered without it.
+/// Creates a key. Only this answer shows it; a repeated call is answered without it.
 #[utoipa::path(post, path = "/v1/keys", tag = "keys",
     request_body(content = KeyRequest, example = json!({"role": "sdk", "environment": "production", "name": "checkout service"})),
     responses((status = 201, description = "Applied", body = KeyCreated), (status = "4XX", body = Problem)))]
@@ -81,7 +81,7 @@ pub(super) async fn create(
         return reply(&committed.answer, true, None);
     }
     let shown: KeyCreated = serde_json::from_str(committed.answer.body.get())
-        .map_err(|error| ApiError::new(Code::Internal, format!("The key was made, and its answer could not be read back: {error}.")))?;
+        .map_err(|error| ApiError::new(Code::Internal, format!("The key was created, but the answer could not be read back: {error}.")))?;
     let shown = KeyCreated {
         key: Some(secret.expose().to_owned()),
         ..shown
@@ -89,7 +89,7 @@ pub(super) async fn create(
     ApiResponse::json(StatusCode::CREATED, &shown)
 }
 
-/// What is recorded of the making of a key: everything but the key.
+/// The recorded answer to the creation of a key: everything but the key.
 fn created(id: &str, made: &Applied) -> Result<Answer, ApiError> {
     let body = KeyCreated {
         id: id.to_owned(),
@@ -100,7 +100,7 @@ fn created(id: &str, made: &Applied) -> Result<Answer, ApiError> {
     answer(StatusCode::CREATED, &body)
 }
 
-/// Revokes a key: it is worth nothing from now on, and its streams end.
+/// Revokes a key at once and ends its streams.
 #[utoipa::path(delete, path = "/v1/keys/{key}", tag = "keys", params(("key" = String, Path, description = "The key's id", example = "key_4fK2mQ9xWz1B"), WriteQuery),
     responses((status = 200, description = "Revoked", body = Recorded), (status = "4XX", body = Problem)))]
 pub(super) async fn revoke(

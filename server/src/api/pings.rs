@@ -1,4 +1,4 @@
-//! `pings`: sent, and what the newest of them measured.
+//! `pings`: send a ping, and list the newest measurements.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::http::query::{PageQuery, Query, Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse};
 use crate::ping::{self, PingRequest};
 
-/// What was measured, newest first: the environment's propagation history.
+/// The measurements, newest first: the environment's propagation history.
 #[utoipa::path(get, path = "/v1/environments/{env}/pings", tag = "pings",
     params(crate::api::path::EnvironmentPath, PageQuery),
     responses((status = 200, description = "A page of pings", body = Page<PingView>), (status = "4XX", body = Problem)))]
@@ -30,7 +30,7 @@ pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Q
     Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
-/// Sends a revision with identical content, which changes no answer, and measures how fast everybody confirms it.
+/// Sends a revision with identical content, which changes no evaluation, and measures how fast applications confirm it.
 #[utoipa::path(post, path = "/v1/environments/{env}/pings", tag = "pings",
     params(crate::api::path::EnvironmentPath, WriteQuery),
     responses((status = 201, description = "Sent", body = PingView), (status = "4XX", body = Problem)))]

@@ -1,4 +1,4 @@
-//! `policy`: what an environment asks of those who change it, and what it does by itself.
+//! `policy`: the protection that an environment requires, and its automation.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::http::precondition::RecordCondition;
 use crate::http::query::WriteQuery;
 use crate::http::{ApiError, ApiResponse, Body};
 
-/// The environment's policy; the default where none was set.
+/// The environment's policy, or the default one.
 #[utoipa::path(get, path = "/v1/environments/{env}/policy", tag = "policy", params(crate::api::path::EnvironmentPath),
     responses((status = 200, description = "The policy", body = Policy), (status = "4XX", body = Problem)))]
 pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>) -> Result<ApiResponse, ApiError> {
@@ -33,10 +33,10 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>) -> Result
     })
 }
 
-/// Puts the policy.
+/// Sets the policy.
 #[utoipa::path(put, path = "/v1/environments/{env}/policy", tag = "policy", params(crate::api::path::EnvironmentPath, WriteQuery),
     request_body(content = Policy, example = json!({"protection": "protected", "vouch_after_seconds": 1800})),
-    responses((status = 200, description = "Set, or so already", body = PolicyWritten), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Set, or unchanged", body = PolicyWritten), (status = "4XX", body = Problem)))]
 pub(super) async fn put(write: WriteRecord<SetPolicy>, body: Body<Policy>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let expected = match write.condition {
         RecordCondition::Unconditional => Expected::Anything,

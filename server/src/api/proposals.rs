@@ -1,4 +1,4 @@
-//! `proposals`, `proposals/{id}`, and what is decided on one.
+//! `proposals`, `proposals/{id}`, and the decisions on one.
 
 use std::time::Duration;
 
@@ -25,22 +25,22 @@ use crate::http::query::{Limit, PageQuery, Query, Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, OptionalBody};
 use crate::proposal::{Proposals, DecidedProposal, ProposalDecision, Rejection};
 
-/// `GET proposals`: which of them.
+/// Query of `GET proposals`.
 #[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ProposalsQuery {
-    /// The `next` of the page before.
+    /// The `next` of the previous page.
     after: Option<String>,
-    /// Items of a page: 1 to 1,000, else 100.
+    /// Items per page: 1 to 1,000, 100 by default.
     #[serde(default)]
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1000)]
     limit: Limit,
-    /// Only those that stand so.
+    /// Only proposals in this state.
     state: Option<ProposalState>,
 }
 
-/// The proposals, newest first. The newest 200 are kept, and all that wait.
+/// The proposals, newest first. The newest 200 are kept, and all that are pending.
 #[utoipa::path(get, path = "/v1/environments/{env}/proposals", tag = "proposals",
     params(crate::api::path::EnvironmentPath, ProposalsQuery),
     responses((status = 200, description = "A page of proposals", body = Page<Proposal>), (status = "4XX", body = Problem)))]
@@ -56,17 +56,17 @@ pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Q
     Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
-/// `GET proposals/{id}`: whether to wait.
+/// Query of `GET proposals/{id}`.
 #[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ProposalQuery {
-    /// How long to wait until it is decided on: `30s`, at most `60s`.
+    /// How long to wait for a decision: `30s`, at most `60s`.
     #[param(value_type = Option<String>, example = "30s")]
     wait: Option<Wait>,
 }
 
-/// One proposal: how it stands and why, what it would change, and for how many users.
+/// One proposal: its state and why, what it would change, and for how many users.
 #[utoipa::path(get, path = "/v1/environments/{env}/proposals/{key}", tag = "proposals",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The proposal's id", example = "pr_01jd3x7q8v9w0y2z4a6b8c0d2e"), ProposalQuery),
     responses((status = 200, description = "The proposal", body = Proposal), (status = "4XX", body = Problem)))]
@@ -79,8 +79,8 @@ pub(super) async fn get(guarded: Guarded<Read, (EnvironmentReader, Proposals)>, 
     Ok(ApiResponse::ok(&proposal)?.stale(environment.stale()))
 }
 
-/// Approves a proposal of somebody else: what it holds is done in this very commit, exactly as it was shown, or refused as stale. The
-/// key must be another one than that which proposed it, a person's, and one that may do itself what is proposed.
+/// Approves a proposal: it is applied in this commit exactly as shown, or refused as stale. The key must be a person's, different from
+/// the one that proposed it, and allowed to make the proposed change itself.
 #[utoipa::path(post, path = "/v1/environments/{env}/proposals/{key}/approve", tag = "proposals",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The proposal's id", example = "pr_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "looked at it with Anna"})),
@@ -106,7 +106,7 @@ pub(super) async fn approve(
     told(&decided, confirmation)
 }
 
-/// Says no to a proposal of somebody else. A reason is needed.
+/// Declines a proposal. Requires a reason.
 #[utoipa::path(post, path = "/v1/environments/{env}/proposals/{key}/decline", tag = "proposals",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The proposal's id", example = "pr_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "not on a Friday"})),
@@ -123,7 +123,7 @@ pub(super) async fn decline(
     told(&app.proposals().refuse(&decision, Rejection::Decline).await?, None)
 }
 
-/// Takes back a proposal of one's own. A reason is needed.
+/// Withdraws a proposal of the same key. Requires a reason.
 #[utoipa::path(post, path = "/v1/environments/{env}/proposals/{key}/withdraw", tag = "proposals",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The proposal's id", example = "pr_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "superseded"})),

@@ -11,24 +11,24 @@ use crate::commit::{Answer, Applied, Committed, Operation};
 use crate::http::precondition::RecordCondition;
 use crate::http::{ApiError, ApiResponse};
 
-/// The digest of the record that the caller read, where he names one. A thing that is only ever changed is there already.
+/// The digest in `If-Match`, if any. These records always exist, so `If-None-Match` is refused.
 pub(super) fn read_before(condition: RecordCondition) -> Result<Option<Digest>, ApiError> {
     match condition {
         RecordCondition::Unconditional => Ok(None),
         RecordCondition::Is(digest) => Ok(Some(digest)),
         RecordCondition::Absent => Err(ApiError::new(
             Code::BadRequest,
-            "If-None-Match makes no sense here; send If-Match with the record's ETag, or neither.",
+            "If-None-Match is not possible here. Send If-Match with the record's ETag, or neither.",
         )),
     }
 }
 
-/// The reason that a commit of a record has by itself, with the one that was given added to it.
+/// The reason of a commit: its own, followed by the caller's.
 pub(super) fn reason(own: &str, given: Option<&str>) -> String {
     given.map_or_else(|| own.to_owned(), |given| format!("{own}: {given}"))
 }
 
-/// Submits a write of records and answers with what `body` makes of it.
+/// Submits a write of a record and answers with the body that `body` builds.
 pub(super) async fn submit<A: Allows, B: serde::Serialize>(
     app: &AppState,
     write: WriteRecord<A>,
@@ -48,7 +48,7 @@ fn answered(status: StatusCode, body: impl serde::Serialize) -> Result<Answer, A
     answer(status, &body)
 }
 
-/// A record that a commit has just put and that is not in what it made: it cannot be.
+/// A record that a commit wrote but does not contain. This cannot happen.
 pub(super) fn lost() -> ApiError {
-    ApiError::new(Code::Internal, "The record was written and cannot be read back.")
+    ApiError::new(Code::Internal, "The record was written but cannot be read back.")
 }

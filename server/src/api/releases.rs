@@ -25,7 +25,7 @@ use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::release::{self, NewRelease};
 
-/// The releases, newest first. What a protected environment misses is told of the flags that a release names.
+/// The releases, newest first, with what is still missing in a protected environment.
 #[utoipa::path(get, path = "/v1/environments/{env}/releases", tag = "releases",
     params(crate::api::path::EnvironmentPath, PageQuery),
     responses((status = 200, description = "A page of releases", body = Page<ReleaseView>), (status = "4XX", body = Problem)))]
@@ -39,7 +39,7 @@ pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Q
     Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
-/// One release: what it changed against its baseline, how long it can still be taken back as planned, and what it does not say yet.
+/// One release: its changes against the baseline, how long it can still be rolled back as planned, and what is still missing.
 #[utoipa::path(get, path = "/v1/environments/{env}/releases/{key}", tag = "releases",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "web-2026.11.24")),
     responses((status = 200, description = "The release", body = ReleaseDetail), (status = "4XX", body = Problem)))]
@@ -61,7 +61,7 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, name: Pat
     Ok(ApiResponse::ok(&detail)?.record_etag(entry.digest()).stale(stale))
 }
 
-/// Begins a release: takes the checkpoint that it goes back to, and opens it, in one commit.
+/// Begins a release and takes its baseline checkpoint, in one commit.
 #[utoipa::path(post, path = "/v1/environments/{env}/releases", tag = "releases",
     params(crate::api::path::EnvironmentPath, WriteQuery),
     request_body(content = ReleaseRequest, example = json!({"name": "web-2026.11.24", "artifact": "web 2026.11.24", "failure": ["more than 1% of checkouts fail"], "window_seconds": 7200, "owners": {"commander": "ana"}})),
@@ -77,12 +77,12 @@ pub(super) async fn begin(write: WriteRecord<ManageRelease>, body: Body<ReleaseR
     Ok(reply)
 }
 
-/// Changes what a release says about itself: a member that is named replaces what was said, `null` takes it back; `data` and
-/// `owners` are changed entry by entry.
+/// Changes the description of a release: a given member replaces the old one, `null` removes it; `data` and `owners` are changed entry by
+/// entry.
 #[utoipa::path(patch, path = "/v1/environments/{env}/releases/{key}", tag = "releases",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "web-2026.11.24"), WriteQuery),
     request_body(content = Object, description = "The members of POST but the name", example = json!({"success": ["orders as before"], "data": {"checkout-v2": "both formats are read"}})),
-    responses((status = 200, description = "Changed, or so already", body = ReleaseView), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Changed, or unchanged", body = ReleaseView), (status = "4XX", body = Problem)))]
 pub(super) async fn set(
     write: WriteRecord<ManageRelease>,
     name: PathKey<ReleaseName>,
@@ -99,10 +99,10 @@ pub(super) async fn set(
     Ok(reply)
 }
 
-/// Finishes a release: nothing joins it any more. It can still be taken back.
+/// Finishes a release: no more changes can join it. It can still be rolled back.
 #[utoipa::path(post, path = "/v1/environments/{env}/releases/{key}/finish", tag = "releases",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "web-2026.11.24"), WriteQuery),
-    responses((status = 200, description = "Finished, or so already", body = ReleaseView), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Finished", body = ReleaseView), (status = "4XX", body = Problem)))]
 pub(super) async fn finish(write: WriteRecord<ManageRelease>, name: PathKey<ReleaseName>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let PathKey(name) = name;
     let expected = read_before(write.condition)?;
@@ -114,7 +114,7 @@ pub(super) async fn finish(write: WriteRecord<ManageRelease>, name: PathKey<Rele
     Ok(reply)
 }
 
-/// Makes the view of a release from what a commit made.
+/// The view of a release as a commit wrote it.
 fn viewer(
     app: &AppState,
     write: &WriteRecord<ManageRelease>,

@@ -17,7 +17,7 @@ use crate::audit::{self, LogPage};
 use crate::http::query::{PageQuery, Query};
 use crate::http::{ApiError, ApiResponse};
 
-/// The commits that made a revision, newest first.
+/// The commits that have a revision, newest first.
 #[utoipa::path(get, path = "/v1/environments/{env}/revisions", tag = "history", params(crate::api::path::EnvironmentPath, PageQuery),
     responses((status = 200, description = "A page of commits", body = Page<LogEntry>), (status = "4XX", body = Problem)))]
 pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
@@ -39,7 +39,7 @@ pub(super) fn sequence(text: &str) -> Result<Sequence, ApiError> {
     text.parse().map(Sequence).map_err(|_| wrong())
 }
 
-/// One commit, whole, with the digests that chain it to the one before.
+/// One commit in full, with the digests that chain it to the previous one.
 #[utoipa::path(get, path = "/v1/environments/{env}/revisions/{key}", tag = "history",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The revision, or epoch:revision", example = "42")),
     responses((status = 200, description = "The commit", body = LogEntryView), (status = "4XX", body = Problem)))]
@@ -60,7 +60,7 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, path: web
     Ok(ApiResponse::ok(&view)?.stale(environment.stale()))
 }
 
-/// `42`, which is of the current epoch, or `1:42`.
+/// Parses `42` (of the current epoch) or `1:42`.
 pub(super) fn position(name: &str, text: &str, current: Position) -> Result<Position, ApiError> {
     if let Ok(revision) = text.parse() {
         return Ok(Position {
@@ -73,20 +73,20 @@ pub(super) fn position(name: &str, text: &str, current: Position) -> Result<Posi
 
 fn no_revision(position: Position, snapshot: &Snapshot) -> ApiError {
     let detail = format!(
-        "There is no revision {position} in environment {}; the newest is {}.",
+        "No revision {position} in environment {}; the newest is {}.",
         snapshot.environment, snapshot.position
     );
     ApiError::new(Code::NotFound, detail)
 }
 
-/// `GET diff`: between what.
+/// Query of `GET diff`.
 #[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct DiffQuery {
     /// The older revision, or `epoch:revision`.
     from: String,
-    /// The newer one; else the current one.
+    /// The newer revision; the current one by default.
     to: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! `rollouts` and `rollouts/{id}`: started, listed, looked at, and replayed with another threshold.
+//! `rollouts` and `rollouts/{id}`: start, list and show rollouts, and replay one with a different threshold.
 
 pub(super) mod actions;
 
@@ -26,7 +26,7 @@ use crate::http::query::{PageQuery, Query, Reason, Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::rollout::{actions as done, replay as trial};
 
-/// Starts a rollout of a plan. It is refused where the flag cannot follow it: every problem is named with its field.
+/// Starts a rollout. If the flag cannot follow the plan, every problem is reported with its field.
 #[utoipa::path(post, path = "/v1/environments/{env}/rollouts", tag = "rollouts",
     params(crate::api::path::EnvironmentPath, WriteQuery),
     request_body(content = Object, description = "The plan", example = json!({"flag": "checkout-v2", "variant": "on", "steps": [{"to": "10%", "hold": "1h"}, {"to": "100%", "hold": "24h"}], "gates": [{"name": "smoke", "probe": {"url": "http://127.0.0.1:9000/healthz"}, "on_fail": "rollback"}]})),
@@ -61,17 +61,17 @@ pub(super) async fn list(guarded: Guarded<Read, (EnvironmentReader, Rollouts)>, 
     Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
-/// `GET rollouts/{id}`: whether to wait.
+/// Query of `GET rollouts/{id}`.
 #[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct RolloutQuery {
-    /// How long to wait until it is over: `30s`, at most `60s`.
+    /// How long to wait until it has ended: `30s`, at most `60s`.
     #[param(value_type = Option<String>, example = "30s")]
     wait: Option<Wait>,
 }
 
-/// One rollout: how it stands and why, its step, and what its gates say.
+/// One rollout: its state and why, its step, and the readings of its gates.
 #[utoipa::path(get, path = "/v1/environments/{env}/rollouts/{key}", tag = "rollouts",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollout's id", example = "ro_01jd3x7q8v9w0y2z4a6b8c0d2e"), RolloutQuery),
     responses((status = 200, description = "The rollout", body = Rollout), (status = "4XX", body = Problem)))]
@@ -83,7 +83,7 @@ pub(super) async fn get(guarded: Guarded<Read, (EnvironmentReader, Rollouts)>, i
     Ok(ApiResponse::ok(&rollout)?.stale(environment.stale()))
 }
 
-/// What a gate would have said of the past steps with another threshold. Changes nothing.
+/// How a gate would have judged the past steps with a different threshold. Changes nothing.
 #[utoipa::path(post, path = "/v1/environments/{env}/rollouts/{key}/replay", tag = "rollouts",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollout's id", example = "ro_01jd3x7q8v9w0y2z4a6b8c0d2e")),
     request_body(content = ReplayRequest, example = json!({"gate": "errors", "worse_by": "0.2%"})),
@@ -96,7 +96,7 @@ pub(super) async fn replay(guarded: Guarded<Read, (EnvironmentReader, Rollouts)>
     Ok(ApiResponse::ok(&replayed)?.stale(environment.stale()))
 }
 
-/// The first rollout that was recorded: the one that was asked for stands before those that are bound to it.
+/// The first recorded rollout: the requested one comes before those bound to it.
 fn recorded(made: &Applied, status: StatusCode) -> Result<Answer, ApiError> {
     let record = made.changes.iter().find_map(|change| {
         let Change::PutRecord(Record::Rollout(entry)) = change else { return None };

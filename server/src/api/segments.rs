@@ -65,10 +65,10 @@ pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Q
     Ok(ApiResponse::ok(&page)?.etag(served.snapshot.position).stale(stale))
 }
 
-/// One segment, as it was put, and the flags whose rules name it.
+/// One segment as it was sent, and the flags whose rules use it.
 #[utoipa::path(get, path = "/v1/environments/{env}/segments/{key}", tag = "segments",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, example = "beta")),
-    responses((status = 200, description = "The segment; its ETag is what If-Match takes", body = SegmentView),
+    responses((status = 200, description = "The segment; its ETag is for If-Match", body = SegmentView),
         (status = 304, description = "If-None-Match names its ETag"), (status = "4XX", body = Problem)))]
 pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, key: PathKey<SegmentKey>, request: HttpRequest) -> Result<ApiResponse, ApiError> {
     let (served, stale, PathKey(key)) = (environment.served()?, environment.stale(), key);
@@ -76,7 +76,7 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, key: Path
     let entry = entry.ok_or_else(|| {
         ApiError::new(
             Code::NotFound,
-            format!("There is no segment {key} in environment {}.", served.snapshot.environment),
+            format!("No segment {key} in environment {}.", served.snapshot.environment),
         )
     })?;
     if has_already(&request, entry.changed()) {
@@ -86,11 +86,11 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, key: Path
     Ok(ApiResponse::ok(&view)?.etag(entry.changed()).stale(stale))
 }
 
-/// Makes a segment, or puts it as it shall be from now on.
+/// Creates or replaces a segment.
 #[utoipa::path(put, path = "/v1/environments/{env}/segments/{key}", tag = "segments",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, example = "beta"), WriteQuery),
     request_body(content = Segment, example = json!({"attribute": "plan", "equals": "beta"})),
-    responses((status = 200, description = "Changed, or so already", body = Written), (status = 201, description = "Made", body = Written), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Changed, or unchanged", body = Written), (status = 201, description = "Created", body = Written), (status = "4XX", body = Problem)))]
 pub(super) async fn put(write: Write<Edit>, key: PathKey<SegmentKey>, body: Body<Segment>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let PathKey(key) = key;
     let environment = EnvironmentReader::open(&app, &write.permit);
@@ -102,7 +102,7 @@ pub(super) async fn put(write: Write<Edit>, key: PathKey<SegmentKey>, body: Body
     commit(&app, &environment, prepared, &key, wait).await
 }
 
-/// Deletes a segment that no flag names.
+/// Deletes a segment that no flag uses.
 #[utoipa::path(delete, path = "/v1/environments/{env}/segments/{key}", tag = "segments",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, example = "beta"), WriteQuery),
     responses((status = 200, description = "Deleted", body = Written), (status = "4XX", body = Problem)))]

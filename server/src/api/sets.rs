@@ -1,4 +1,4 @@
-//! `sets`: which file sets there are, and what each owns.
+//! `sets`: the file sets and what each owns.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,8 @@ use crate::access::permit::Read;
 use crate::http::query::{PageQuery, Query};
 use crate::http::{ApiError, ApiResponse};
 
-/// The file sets of an environment, by name. The set `default` also owns whatever no other does; here it has what was applied.
+/// The file sets of an environment, by name. The set `default` also owns everything that no other set owns; here it lists what was
+/// applied.
 #[utoipa::path(get, path = "/v1/environments/{env}/sets", tag = "flags",
     params(crate::api::path::EnvironmentPath, PageQuery),
     responses((status = 200, description = "A page of sets", body = Page<SetView>), (status = "4XX", body = Problem)))]

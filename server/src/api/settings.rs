@@ -1,4 +1,4 @@
-//! `settings`: what an environment fixes for all of its flags.
+//! `settings`: the settings of an environment that apply to all of its flags.
 
 use actix_web::http::StatusCode;
 use actix_web::web;
@@ -30,11 +30,11 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>) -> Result
     Ok(ApiResponse::ok(&view)?.etag(position).stale(stale))
 }
 
-/// Puts the settings. Another bucketing generation re-buckets everybody; the request must say that this is known.
+/// Changes the settings. A different bucketing generation re-buckets all users, which the request must acknowledge.
 #[utoipa::path(put, path = "/v1/environments/{env}/settings", tag = "settings",
     params(crate::api::path::EnvironmentPath, crate::http::query::WriteQuery),
     request_body(content = SettingsRequest, example = json!({"bucketing": "v2", "rebuckets_everybody": true, "reason": "our flagd clients bucket by v2"})),
-    responses((status = 200, description = "Changed, or so already", body = Written), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Changed, or unchanged", body = Written), (status = "4XX", body = Problem)))]
 pub(super) async fn put(write: Write<Administer>, body: Body<SettingsRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let ask = if EnvironmentReader::open(&app, &write.permit).served()?.snapshot.settings == body.value.settings() {
         Operation::PutSettings(body.value.settings())
@@ -54,21 +54,21 @@ pub(super) async fn put(write: Write<Administer>, body: Body<SettingsRequest>, a
     Ok(reply(&committed.answer, committed.replayed, confirmation)?.etag(committed.position))
 }
 
-/// The ask for settings whose caller says that he knows what they do.
+/// The operation of a request that acknowledges its effect.
 pub(super) fn rebuckets(request: &SettingsRequest) -> Result<Operation, Faults> {
     if request.rebuckets_everybody {
         return Ok(Operation::PutSettings(request.settings()));
     }
     Err(Faults::one(
         "rebuckets_everybody",
-        "must be true: another bucketing generation gives most users of a split another variant. Plan it with commits/plan first",
+        "must be true: a different bucketing generation gives most users of a split a different variant. Preview it with commits/plan",
     ))
 }
 
-/// What the caller should know of an ask although all goes well.
+/// A warning about an operation that succeeds.
 pub(super) fn warning(ask: &Operation) -> Option<String> {
     match ask {
-        Operation::PutSettings(_) => Some("A change of the bucketing generation re-buckets everybody: most users of a split get another variant.".to_owned()),
+        Operation::PutSettings(_) => Some("Changing the bucketing generation re-buckets all users: most users of a split get a different variant.".to_owned()),
         Operation::PutFlag(..)
         | Operation::DeleteFlag(_)
         | Operation::SetEnabled(..)

@@ -8,7 +8,7 @@ use crate::access::permit::Read;
 use crate::http::{ApiError, ApiResponse};
 use crate::outcome::{self, Outcomes};
 
-/// Flags that are served by one variant only, that nobody evaluates, or whose time is up, with what this node has counted.
+/// Flags that serve one variant only, that are never evaluated, or that have expired, with the counts of this node.
 #[utoipa::path(get, path = "/v1/environments/{env}/stale-flags", tag = "flags",
     params(crate::api::path::EnvironmentPath),
     responses((status = 200, description = "The flags and the evidence", body = StaleFlags), (status = "4XX", body = Problem)))]

@@ -1,4 +1,4 @@
-//! `triggers` and `triggers/{name}`: made, changed, tried, and looked at without their secrets.
+//! `triggers` and `triggers/{name}`: create, change, test and show triggers, without their secrets.
 
 pub(super) mod firings;
 
@@ -27,7 +27,7 @@ use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::trigger::crud;
 
-/// Firings that are shown with their trigger.
+/// Firings shown with a trigger.
 const SHOWN: usize = 10;
 
 /// The triggers, by name.
@@ -60,7 +60,7 @@ pub(super) async fn get(guarded: Guarded<Read, (EnvironmentReader, Triggers)>, n
     Ok(ApiResponse::ok(&detail)?.record_etag(entry.digest()).stale(environment.stale()))
 }
 
-/// Makes a trigger. The answer has its secret, which is never shown again.
+/// Creates a trigger. The answer contains its secret, which is never shown again.
 #[utoipa::path(post, path = "/v1/environments/{env}/triggers", tag = "triggers",
     params(crate::api::path::EnvironmentPath, WriteQuery),
     request_body(content = TriggerRequest, example = json!({"name": "error-rate", "source": "alertmanager", "credential": "bearer",
@@ -84,7 +84,7 @@ pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<Trigger
         return Ok(shown);
     };
     let answered: TriggerMade = serde_json::from_str(committed.answer.body.get())
-        .map_err(|error| ApiError::new(Code::Internal, format!("The trigger was made, and its answer could not be read back: {error}.")))?;
+        .map_err(|error| ApiError::new(Code::Internal, format!("The trigger was created, but the answer could not be read back: {error}.")))?;
     let shown = TriggerMade {
         secret: Some(secret.expose().to_owned()),
         ..answered
@@ -92,11 +92,11 @@ pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<Trigger
     ApiResponse::json(StatusCode::CREATED, &shown)
 }
 
-/// Changes what is named of a trigger. Whoever is on call may disarm it, and nothing else.
+/// Changes the given members of a trigger. The role oncall may disarm it, and nothing else.
 #[utoipa::path(patch, path = "/v1/environments/{env}/triggers/{key}", tag = "triggers",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "error-rate"), WriteQuery),
     request_body(content = TriggerPatch, example = json!({"state": "disarmed", "reason": "it is the monitoring that fails"})),
-    responses((status = 200, description = "Changed, or so already", body = TriggerView), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Changed, or unchanged", body = TriggerView), (status = "4XX", body = Problem)))]
 pub(super) async fn change(
     write: WriteRecord<ChangeTrigger>,
     name: PathKey<TriggerName>,
@@ -131,11 +131,11 @@ pub(super) async fn delete(write: WriteRecord<ManageTrigger>, name: PathKey<Trig
     reply(&committed.answer, committed.replayed, None)
 }
 
-/// Tries a signal: whether the trigger would fire, why not, and what it would do. Changes nothing, and needs no secret.
+/// Tests a signal: whether the trigger would fire, why not, and what it would do. Changes nothing and needs no secret.
 #[utoipa::path(post, path = "/v1/environments/{env}/triggers/{key}/test", tag = "triggers",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "error-rate")),
     request_body(content = TestRequest, example = json!({"payload": {"error_rate": 0.2}})),
-    responses((status = 200, description = "What it would come to", body = TestAnswer), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "What the signal would lead to", body = TestAnswer), (status = "4XX", body = Problem)))]
 pub(super) async fn test(guarded: Guarded<Read, (EnvironmentReader, Triggers)>, name: PathKey<TriggerName>, body: Body<TestRequest>) -> Result<ApiResponse, ApiError> {
     let (environment, triggers) = &*guarded;
     let (records, PathKey(name)) = (environment.records()?, name);
@@ -151,7 +151,7 @@ fn find<'r>(records: &'r Records, name: &TriggerName) -> Result<(&'r Entry<Trigg
     Ok((entry, entry.value().map_err(unreadable)?))
 }
 
-/// Makes the view of a trigger from what a commit made.
+/// The view of a trigger as a commit wrote it.
 fn viewer<A>(write: &WriteRecord<A>, name: TriggerName) -> impl Fn(&Applied) -> Result<TriggerView, ApiError> + use<A> {
     let environment: EnvironmentKey = write.permit.environment().clone();
     move |made: &Applied| {

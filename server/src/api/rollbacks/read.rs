@@ -1,4 +1,4 @@
-//! `rollbacks` and `rollbacks/{id}`: what became of those that were made.
+//! `rollbacks` and `rollbacks/{id}`: list and show rollbacks.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub(in crate::api) async fn list(environment: Guarded<Read, EnvironmentReader>, 
     Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
-/// `GET rollbacks/{id}`: whether to wait.
+/// Query of `GET rollbacks/{id}`.
 #[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -39,8 +39,8 @@ pub(in crate::api) struct RollbackQuery {
     wait: Option<Wait>,
 }
 
-/// One rollback: how it stands, its phases, who has confirmed it and what can be done next. While it goes on, its confirmation is
-/// as it is now.
+/// One rollback: its state and phases, who has confirmed it, and what can be done next. While it is in progress, its confirmation is the
+/// current one.
 #[utoipa::path(get, path = "/v1/environments/{env}/rollbacks/{key}", tag = "rollbacks",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), RollbackQuery),
     responses((status = 200, description = "The rollback", body = Rollback), (status = "4XX", body = Problem)))]
@@ -57,8 +57,7 @@ pub(in crate::api) async fn get(
     Ok(ApiResponse::ok(&rollback)?.stale(app.stale()))
 }
 
-/// What is recorded of a rollback's confirmations is of the moment at which its state changed last; while they come in, they are
-/// looked up.
+/// The recorded confirmation is of the last change of state; while confirmations still arrive, the current one is looked up.
 pub(super) async fn with_confirmation(app: &AppState, environment: &EnvironmentKey, mut rollback: Rollback) -> Rollback {
     if matches!(rollback.state, RollbackState::Committed | RollbackState::Partial) {
         let subject = Subject::Revision(rollback.position());

@@ -1,4 +1,4 @@
-//! `rollbacks/{id}/undo`: forward again, by the same act under the same guards.
+//! `rollbacks/{id}/undo`: roll forward again, under the same guards.
 
 use actix_web::web;
 use ripcord_proto::RollbackId;
@@ -17,8 +17,8 @@ use crate::http::query::{Reason, WriteQuery};
 use crate::http::{ApiError, ApiResponse, OptionalBody};
 use crate::rollback::{RollbackSpec, SampleUsers};
 
-/// Rolls forward again: what a rollback put back is as it was before it. It is a rollback of its own, under the same guards, and
-/// marks the first one as undone.
+/// Undoes a rollback: the flags are as they were before it. The undo is a rollback of its own, under the same guards, and marks the first
+/// one as undone.
 #[utoipa::path(post, path = "/v1/environments/{env}/rollbacks/{key}/undo", tag = "rollbacks",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<UndoRequest>, example = json!({"reason": "fixed in 2.1.1"})),
@@ -47,7 +47,7 @@ pub(in crate::api) async fn create(
     answered(&app, &environment, done, wait).await
 }
 
-/// What undoing a rollback would do, and the hash with which it does exactly that. Changes nothing.
+/// What undoing a rollback would do, and the hash that makes it do exactly that. Changes nothing.
 #[utoipa::path(post, path = "/v1/environments/{env}/rollbacks/{key}/undo/plan", tag = "rollbacks",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<UndoRequest>, example = json!({"include_conflicts": true})),

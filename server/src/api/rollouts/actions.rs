@@ -1,4 +1,4 @@
-//! What is done to a rollout that was started.
+//! Actions on a running rollout.
 
 use actix_web::http::StatusCode;
 use actix_web::web;
@@ -18,11 +18,11 @@ use crate::http::{ApiError, ApiResponse, OptionalBody};
 use crate::rollout::Rollouts;
 use crate::rollout::actions::{self, RolloutAction};
 
-/// Holds a rollout where it is.
+/// Pauses a rollout at its current step.
 #[utoipa::path(post, path = "/v1/environments/{env}/rollouts/{key}/pause", tag = "rollouts",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollout's id", example = "ro_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "looking at a report"})),
-    responses((status = 200, description = "Held", body = Rollout), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Paused", body = Rollout), (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn pause(
     write: Write<StopRollout>,
     id: PathKey<RolloutId>,
@@ -32,11 +32,11 @@ pub(in crate::api) async fn pause(
     act(&app, write, id, RolloutAction::Pause, body).await
 }
 
-/// Lets a rollout go on from where it was held.
+/// Resumes a paused rollout.
 #[utoipa::path(post, path = "/v1/environments/{env}/rollouts/{key}/resume", tag = "rollouts",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollout's id", example = "ro_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "the report was about something else"})),
-    responses((status = 200, description = "It goes on", body = Rollout), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Resumed", body = Rollout), (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn resume(
     write: Write<RunRollout>,
     id: PathKey<RolloutId>,
@@ -46,11 +46,11 @@ pub(in crate::api) async fn resume(
     act(&app, write, id, RolloutAction::Resume, body).await
 }
 
-/// Begins the next step now: the hold, the window and gates that cannot be told are passed over; approvals and gates that fail are not.
+/// Starts the next step now. Skips the hold, the window and gates that cannot be evaluated, but not approvals and failing gates.
 #[utoipa::path(post, path = "/v1/environments/{env}/rollouts/{key}/advance", tag = "rollouts",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollout's id", example = "ro_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "we have seen enough"})),
-    responses((status = 200, description = "Its next step begins", body = Rollout), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "The next step has started", body = Rollout), (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn advance(
     write: Write<RunRollout>,
     id: PathKey<RolloutId>,
@@ -60,7 +60,7 @@ pub(in crate::api) async fn advance(
     act(&app, write, id, RolloutAction::Advance, body).await
 }
 
-/// Ends a rollout; exposure stays as it is. The other rollouts of its release end with it.
+/// Ends a rollout and keeps the current exposure. The other rollouts of its release end too.
 #[utoipa::path(post, path = "/v1/environments/{env}/rollouts/{key}/abort", tag = "rollouts",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollout's id", example = "ro_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "superseded"})),
@@ -74,11 +74,11 @@ pub(in crate::api) async fn abort(
     act(&app, write, id, RolloutAction::Abort, body).await
 }
 
-/// Ends a rollout and puts back what it moved, and only that. The other rollouts of its release go back with it.
+/// Ends a rollout and reverts what it changed, and only that. The other rollouts of its release are rolled back too.
 #[utoipa::path(post, path = "/v1/environments/{env}/rollouts/{key}/rollback", tag = "rollouts",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollout's id", example = "ro_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "customers complain"})),
-    responses((status = 200, description = "Taken back", body = Rollout), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Rolled back", body = Rollout), (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn rollback(
     write: Write<StopRollout>,
     id: PathKey<RolloutId>,
@@ -88,7 +88,7 @@ pub(in crate::api) async fn rollback(
     act(&app, write, id, RolloutAction::Rollback, body).await
 }
 
-/// Approves the next step that asks for it.
+/// Approves the next step that requires approval.
 #[utoipa::path(post, path = "/v1/environments/{env}/rollouts/{key}/approve", tag = "rollouts",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollout's id", example = "ro_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "figures look fine"})),

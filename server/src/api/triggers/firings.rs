@@ -1,4 +1,4 @@
-//! `firings`: what triggers did, and what they ask.
+//! `firings`: what triggers did, and the approvals that they wait for.
 
 use actix_web::http::StatusCode;
 use actix_web::web;
@@ -50,11 +50,11 @@ pub(in crate::api) async fn get(guarded: Guarded<Read, (EnvironmentReader, Trigg
     Ok(ApiResponse::ok(&view)?.stale(environment.stale()))
 }
 
-/// Does what a firing asks for, on the caller's word.
+/// Approves a pending firing: its action is taken.
 #[utoipa::path(post, path = "/v1/environments/{env}/firings/{key}/confirm", tag = "triggers",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The firing's id", example = "f_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "the graphs agree"})),
-    responses((status = 200, description = "Done, or what stood in the way", body = FiringView), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Done, or why it was not possible", body = FiringView), (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn confirm(
     write: Write<AnswerTrigger>,
     id: PathKey<FiringId>,
@@ -74,7 +74,7 @@ pub(in crate::api) async fn confirm(
     ApiResponse::ok(&FiringView::of(firing, app.now()))
 }
 
-/// Takes a firing's question away. Nothing is done.
+/// Declines a pending firing: no action is taken.
 #[utoipa::path(post, path = "/v1/environments/{env}/firings/{key}/decline", tag = "triggers",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The firing's id", example = "f_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "it is the load test"})),
@@ -106,13 +106,13 @@ pub(in crate::api) async fn decline(
     reply(&committed.answer, committed.replayed, None)
 }
 
-/// Why, as the body or the query says, and the body's digest.
+/// The reason from the body or the query, and the digest of the body.
 fn given(write: &Write<AnswerTrigger>, body: OptionalBody<ReasonRequest>) -> (Option<String>, ripcord_proto::digest::Digest) {
     let reason = body.value.map(|body| body.reason).or_else(|| write.given_reason());
     (reason, body.digest)
 }
 
-/// All firings with what is counted of them here, newest first.
+/// All firings with the counts of this node, newest first.
 pub(super) fn newest_first(triggers: &Triggers, records: &Records) -> Vec<Firing> {
     let firings = records.firings.iter().filter_map(|entry| entry.value().ok());
     let mut firings: Vec<Firing> = firings.map(|firing| triggers.counted(firing.clone())).collect();
