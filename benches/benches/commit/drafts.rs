@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ripcord_benches::environments;
 use ripcord_proto::role::Role;
-use ripcord_proto::{Flag, FlagKey, table::Member as _};
+use ripcord_proto::{Flag, FlagKey, table::Entity as _};
 use ripcord_server::bench::{Draft, Environments, Operation, Store};
 
 /// Environments over `store`, with `flags` flags in `production`.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use ripcord_benches::environments;
 use ripcord_proto::record::Record;
 use ripcord_proto::role::Role;
-use ripcord_proto::rollback::{Rollback, RollbackId, RollbackState, Scope};
-use ripcord_proto::table::{Entry, Member as _};
+use ripcord_proto::rollback::{Rollback, RollbackId, RollbackScope, RollbackState};
+use ripcord_proto::table::{Entity as _, Entry};
 use ripcord_proto::{Flag, FlagKey, Position, TargetName};
 use ripcord_server::bench::{
     Answer, ApiError, Committed, Draft, Environments, Expected, Operation, PreparedRollback, ResponseBuilder, RollbackSpec, answer_of, prepare,
@@ -48,7 +48,7 @@ pub async fn put(environments: &Environments, flags: Range<usize>, version: usiz
 }
 
 /// An order for a rollback.
-pub fn order(to: TargetName, scope: Scope) -> RollbackSpec {
+pub fn order(to: TargetName, scope: RollbackScope) -> RollbackSpec {
     RollbackSpec {
         to: Some(to),
         scope,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ripcord_proto::actor::Origin;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::{Code, Problem};
-use ripcord_proto::{EnvironmentKey, Faults};
+use ripcord_proto::{EnvironmentKey, ValidationErrors};
 use subtle::ConstantTimeEq as _;
 
 use super::permit::Evaluate;
@@ -110,6 +110,6 @@ fn environment_of(principal: &Principal, requested: Option<&str>) -> Result<Envi
 }
 
 /// The problem of a name that no environment can have.
-pub fn unknown_environment(faults: &Faults) -> Problem {
+pub fn unknown_environment(faults: &ValidationErrors) -> Problem {
     Problem::new(Code::EnvironmentNotFound, format!("No such environment: {faults}."))
 }

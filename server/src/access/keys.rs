@@ -2,7 +2,7 @@
 
 use rand::RngExt as _;
 use rand::distr::Alphanumeric;
-use ripcord_proto::Faults;
+use ripcord_proto::ValidationErrors;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::role::Role;
@@ -39,13 +39,13 @@ fn random(length: usize) -> String {
 }
 
 /// The admin key that the environment variable `RIPCORD_ADMIN_KEY` gives.
-pub fn admin(text: &str) -> Result<Secret, Faults> {
+pub fn admin(text: &str) -> Result<Secret, ValidationErrors> {
     let random = text.strip_prefix("rc_admin_").unwrap_or_default();
     let fits = random.len() >= ADMIN_CHARACTERS && text.len() <= LONGEST && random.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
     if fits {
         return Ok(Secret::new(text));
     }
-    Err(Faults::one(
+    Err(ValidationErrors::one(
         "RIPCORD_ADMIN_KEY",
         format!("must be rc_admin_ and {ADMIN_CHARACTERS} or more letters, digits, _ or -; `openssl rand -hex 32` makes such"),
     ))

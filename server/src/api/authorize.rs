@@ -7,7 +7,7 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use ripcord_proto::actor::Origin;
 use ripcord_proto::problem::Code;
 use ripcord_proto::role::Action;
-use ripcord_proto::{EnvironmentKey, Faults, limits};
+use ripcord_proto::{EnvironmentKey, ValidationErrors, limits};
 
 use crate::access::evaluator::unknown_environment;
 use crate::access::permit::Allows;
@@ -21,7 +21,7 @@ use crate::http::{ApiError, credentials};
 pub struct Caller {
     /// Whose key it is.
     pub principal: Principal,
-    /// Recorded in the log with each commit.
+    /// RecordResponse in the log with each commit.
     pub author: Author,
 }
 
@@ -66,7 +66,7 @@ fn said_name(request: &HttpRequest) -> Result<Option<&str>, ApiError> {
     let length = text.chars().count();
     if length == 0 || length > limits::KEY_CHARACTERS || text.chars().any(char::is_control) {
         let problem = format!("must have 1 to {} characters of UTF-8", limits::KEY_CHARACTERS);
-        return Err(ApiError::bad_parameter("X-Ripcord-Actor", Faults::one("", problem)));
+        return Err(ApiError::bad_parameter("X-Ripcord-Actor", ValidationErrors::one("", problem)));
     }
     Ok(Some(text))
 }

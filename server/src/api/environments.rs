@@ -8,7 +8,7 @@ use ripcord_proto::EnvironmentKey;
 use ripcord_proto::change::EnvironmentRecord;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::{Code, Problem};
-use ripcord_proto::rest::environments::{EnvironmentRequest, EnvironmentView, EnvironmentWritten};
+use ripcord_proto::rest::environments::{EnvironmentRequest, EnvironmentResponse, EnvironmentView};
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::pings::LastPing;
 
@@ -74,7 +74,7 @@ fn view(environment: &EnvironmentReader) -> Result<EnvironmentView, ApiError> {
 /// Creates an environment, empty or with the flags, segments and settings of another one.
 #[utoipa::path(post, path = "/v1/environments", tag = "environments",
     request_body(content = EnvironmentRequest, example = json!({"key": "staging", "copy_of": "production"})),
-    responses((status = 201, description = "Created", body = EnvironmentWritten), (status = "4XX", body = Problem)))]
+    responses((status = 201, description = "Created", body = EnvironmentResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn create(
     permit: GlobalPermit<Administer>,
     identity: Identity,
@@ -121,7 +121,7 @@ async fn copy(
         answer: ResponseBuilder(Arc::new({
             let key = key.clone();
             move |made| {
-                let body = EnvironmentWritten {
+                let body = EnvironmentResponse {
                     key: key.clone(),
                     epoch: made.position.epoch,
                     revision: Some(made.position.revision),
@@ -171,7 +171,7 @@ pub(super) struct DeleteQuery {
 
 /// Permanently deletes an environment with its log. Repeat its name as `?confirm=`.
 #[utoipa::path(delete, path = "/v1/environments/{env}", tag = "environments", params(crate::api::path::EnvironmentPath, DeleteQuery),
-    responses((status = 200, description = "Deleted", body = EnvironmentWritten), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Deleted", body = EnvironmentResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn delete(
     everywhere: GlobalPermit<Administer>,
     permit: Permit<Administer>,
@@ -220,7 +220,7 @@ fn draft_of(permit: &GlobalPermit<Administer>, ask: SystemOperation, reason: Opt
         operations: vec![ask],
         call: None,
         answer: ResponseBuilder(Arc::new(move |made| {
-            let body = EnvironmentWritten {
+            let body = EnvironmentResponse {
                 key: key.clone(),
                 epoch: made.position.epoch,
                 revision: None,

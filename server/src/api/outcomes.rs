@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use ripcord_proto::outcome::OutcomeBatch;
 use ripcord_proto::problem::Problem;
-use ripcord_proto::rest::outcomes::OutcomesTaken;
+use ripcord_proto::rest::outcomes::OutcomesAccepted;
 
 use super::services::guarded::{EnvironmentReader, Guarded};
 use crate::access::permit::Report;
@@ -15,14 +15,14 @@ use crate::outcome::BatchResult;
 #[utoipa::path(post, path = "/v1/outcomes", tag = "outcomes",
     params(("environment" = Option<String>, Query, description = "The environment, for keys valid in several", example = "production")),
     request_body(content = OutcomeBatch, example = json!({"instance_id": "b7f0", "batch": 1, "counts": [{"flag": "checkout-v2", "variant": "on", "evaluations": 120, "successes": 118, "errors": 2, "latencies_us": [[42_000, 119], [910_000, 1]], "numbers": {"basket": {"count": 2, "sum": 51.5, "squares": 1_426.25}}}]})),
-    responses((status = 202, description = "Counted", body = OutcomesTaken), (status = "4XX", body = Problem)))]
+    responses((status = 202, description = "Counted", body = OutcomesAccepted), (status = "4XX", body = Problem)))]
 pub(super) async fn report(guarded: Guarded<Report, (EnvironmentReader, Outcomes)>, body: Body<OutcomeBatch>) -> Result<ApiResponse, ApiError> {
     let (environment, outcomes) = &*guarded;
     let served = environment.served()?;
     let counted = outcomes.count(environment.key(), &body.value, &served.snapshot, environment.now());
     let taken = match counted {
-        BatchResult::New { unknown } => OutcomesTaken { again: false, unknown },
-        BatchResult::Again => OutcomesTaken { again: true, unknown: 0 },
+        BatchResult::New { unknown } => OutcomesAccepted { again: false, unknown },
+        BatchResult::Again => OutcomesAccepted { again: true, unknown: 0 },
     };
     ApiResponse::json(StatusCode::ACCEPTED, &taken)
 }

@@ -6,12 +6,12 @@ use actix_web::http::StatusCode;
 use actix_web::web;
 use ripcord_proto::ProposalId;
 use ripcord_proto::problem::Problem;
-use ripcord_proto::proposal::{Asked, Proposal, ProposalState};
+use ripcord_proto::proposal::{ProposedOperation, Proposal, ProposalState};
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rest::kills::ReasonRequest;
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::role::Action;
-use ripcord_proto::rollout::Word;
+use ripcord_proto::rollout::Attribution;
 
 use super::page;
 use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
@@ -144,7 +144,7 @@ fn proposed_actions(environment: &EnvironmentReader, id: &ProposalId) -> Result<
     let records = environment.records()?;
     let proposal = records.proposals.value(id.as_str());
     let proposal = proposal.ok_or_else(|| CommitError::NoRecord(RecordKey::Proposal(id.clone())))?;
-    Ok(proposal.asked.iter().flat_map(Asked::actions).collect())
+    Ok(proposal.asked.iter().flat_map(ProposedOperation::actions).collect())
 }
 
 fn decision<A: Allows>(app: &AppState, write: Write<A>, id: ProposalId, body: OptionalBody<ReasonRequest>) -> ProposalDecision {
@@ -153,7 +153,7 @@ fn decision<A: Allows>(app: &AppState, write: Write<A>, id: ProposalId, body: Op
     ProposalDecision {
         environment: write.permit.environment().clone(),
         id,
-        word: Word {
+        word: Attribution {
             by: author.actor.clone(),
             at: app.now(),
             reason,

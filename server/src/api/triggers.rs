@@ -8,11 +8,13 @@ use ripcord_proto::TriggerName;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::record::{RecordKey, Records};
 use ripcord_proto::rest::list::Page;
-use ripcord_proto::rest::triggers::{FiringView, TestAnswer, TestRequest, TriggerDetail, TriggerMade, TriggerPatch, TriggerRequest, TriggerView};
+use ripcord_proto::rest::triggers::{
+    FiringView, TriggerCreated, TriggerDetail, TriggerPatch, TriggerRequest, TriggerTestRequest, TriggerTestResponse, TriggerView,
+};
 use ripcord_proto::role::Action;
 use ripcord_proto::table::Entry;
 use ripcord_proto::trigger::Trigger;
-use ripcord_proto::{EnvironmentKey, Faults};
+use ripcord_proto::{EnvironmentKey, ValidationErrors};
 
 use super::services::guarded::{EnvironmentReader, Guarded};
 use super::path::PathKey;
@@ -65,7 +67,7 @@ pub(super) async fn get(guarded: Guarded<Read, (EnvironmentReader, Triggers)>, n
     params(crate::api::path::EnvironmentPath, WriteQuery),
     request_body(content = TriggerRequest, example = json!({"name": "error-rate", "source": "alertmanager", "credential": "bearer",
         "action": {"rollback": {"scope": "open_release"}}, "conditions": {"labels": {"severity": "page"}, "during": "open_release"}, "cooldown": "15m", "max_per_hour": 3})),
-    responses((status = 201, description = "Applied", body = TriggerMade), (status = "4XX", body = Problem)))]
+    responses((status = 201, description = "Applied", body = TriggerCreated), (status = "4XX", body = Problem)))]
 pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<TriggerRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let request = body.value;
     let made = crud::new_trigger(&request, write.permit.author().actor, app.now());
@@ -74,7 +76,7 @@ pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<Trigger
     let view = viewer(&write, request.name);
     // What is recorded for a repeat of the call is everything but the secret.
     let recorded = move |made: &Applied| {
-        Ok(TriggerMade {
+        Ok(TriggerCreated {
             trigger: view(made)?,
             secret: None,
         })
@@ -83,9 +85,9 @@ pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<Trigger
     let Some(secret) = made.secret.filter(|_| !committed.replayed) else {
         return Ok(shown);
     };
-    let answered: TriggerMade = serde_json::from_str(committed.answer.body.get())
+    let answered: TriggerCreated = serde_json::from_str(committed.answer.body.get())
         .map_err(|error| ApiError::new(Code::Internal, format!("The trigger was created, but the answer could not be read back: {error}.")))?;
-    let shown = TriggerMade {
+    let shown = TriggerCreated {
         secret: Some(secret.expose().to_owned()),
         ..answered
     };
@@ -134,9 +136,9 @@ pub(super) async fn delete(write: WriteRecord<ManageTrigger>, name: PathKey<Trig
 /// Tests a signal: whether the trigger would fire, why not, and what it would do. Changes nothing and needs no secret.
 #[utoipa::path(post, path = "/v1/environments/{env}/triggers/{key}/test", tag = "triggers",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "error-rate")),
-    request_body(content = TestRequest, example = json!({"payload": {"error_rate": 0.2}})),
-    responses((status = 200, description = "What the signal would lead to", body = TestAnswer), (status = "4XX", body = Problem)))]
-pub(super) async fn test(guarded: Guarded<Read, (EnvironmentReader, Triggers)>, name: PathKey<TriggerName>, body: Body<TestRequest>) -> Result<ApiResponse, ApiError> {
+    request_body(content = TriggerTestRequest, example = json!({"payload": {"error_rate": 0.2}})),
+    responses((status = 200, description = "What the signal would lead to", body = TriggerTestResponse), (status = "4XX", body = Problem)))]
+pub(super) async fn test(guarded: Guarded<Read, (EnvironmentReader, Triggers)>, name: PathKey<TriggerName>, body: Body<TriggerTestRequest>) -> Result<ApiResponse, ApiError> {
     let (environment, triggers) = &*guarded;
     let (records, PathKey(name)) = (environment.records()?, name);
     let (_, trigger) = find(&records, &name)?;
@@ -147,7 +149,7 @@ pub(super) async fn test(guarded: Guarded<Read, (EnvironmentReader, Triggers)>, 
 fn find<'r>(records: &'r Records, name: &TriggerName) -> Result<(&'r Entry<Trigger>, &'r Trigger), ApiError> {
     let entry = records.triggers.get(name.as_str());
     let entry = entry.ok_or_else(|| CommitError::NoRecord(RecordKey::Trigger(name.clone())))?;
-    let unreadable = |faults: &Faults| ApiError::new(Code::Internal, format!("The trigger cannot be read: {faults}."));
+    let unreadable = |faults: &ValidationErrors| ApiError::new(Code::Internal, format!("The trigger cannot be read: {faults}."));
     Ok((entry, entry.value().map_err(unreadable)?))
 }
 

@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ripcord_proto::change::Change;
-use ripcord_proto::check::Probe;
+use ripcord_proto::check::ScopedCheck;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::rollback::Rollback;
 use ripcord_proto::settings::Settings;
@@ -210,7 +210,7 @@ impl Reversal {
     }
 
     /// The probes that belong to what goes back, beside those that earlier commits of the same ladder found.
-    fn probes(&self, flags: &BTreeSet<FlagKey>, state: &EnvironmentState) -> Vec<Probe> {
+    fn probes(&self, flags: &BTreeSet<FlagKey>, state: &EnvironmentState) -> Vec<ScopedCheck> {
         let found = probes::of(flags, &self.record.scope, [&state.snapshot, &self.target], &state.records);
         probes::united(&self.record.probes, found)
     }

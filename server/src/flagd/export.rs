@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ripcord_proto::flagd::{self, LeftOut};
+use ripcord_proto::flagd::{self, SkippedFlag};
 use tokio::sync::Mutex;
 use tonic::Status;
 
@@ -19,7 +19,7 @@ pub(super) struct Rendered(Mutex<Option<RenderedRevision>>);
 #[derive(Debug)]
 struct RenderedRevision {
     served: Arc<Served>,
-    export: Arc<flagd::Export>,
+    export: Arc<flagd::FlagdExport>,
     texts: HashMap<Option<String>, Arc<str>>,
 }
 
@@ -60,7 +60,7 @@ impl RenderedRevision {
     }
 }
 
-fn log(served: &Served, left_out: &[LeftOut]) {
+fn log(served: &Served, left_out: &[SkippedFlag]) {
     for out in left_out {
         tracing::warn!(env = %served.snapshot.environment, flag = %out.flag, "flag not exported to flagd clients: {}", out.why);
     }

@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use ripcord_proto::problem::{Code, Problem};
-use ripcord_proto::{EnvironmentKey, Faults, ProposalId};
+use ripcord_proto::{EnvironmentKey, ProposalId, ValidationErrors};
 
 use super::request_id::RequestId;
 use crate::commit::{Answer, CommitError};
@@ -31,14 +31,14 @@ impl ApiError {
     }
 
     /// Invalid fields in the body.
-    pub fn invalid(faults: Faults) -> Self {
+    pub fn invalid(faults: ValidationErrors) -> Self {
         Problem::new(Code::Invalid, "Nothing was changed. Every invalid field is listed in errors.")
             .with_errors(faults)
             .into()
     }
 
     /// An invalid header or query parameter.
-    pub fn bad_parameter(name: &str, faults: Faults) -> Self {
+    pub fn bad_parameter(name: &str, faults: ValidationErrors) -> Self {
         let detail = format!("Invalid {name}: {faults}");
         Problem::new(Code::BadRequest, detail).with_errors(faults.under(name)).into()
     }

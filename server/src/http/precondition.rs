@@ -9,7 +9,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{FromRequest, HttpRequest};
 use ripcord_proto::digest::Digest;
-use ripcord_proto::{Faults, Position};
+use ripcord_proto::{Position, ValidationErrors};
 
 use super::error::ApiError;
 
@@ -68,7 +68,7 @@ enum Expectation<T> {
     Absence,
 }
 
-fn read<T>(request: &HttpRequest, etag: impl Fn(&HeaderValue) -> Result<T, Faults>) -> Result<Expectation<T>, ApiError> {
+fn read<T>(request: &HttpRequest, etag: impl Fn(&HeaderValue) -> Result<T, ValidationErrors>) -> Result<Expectation<T>, ApiError> {
     let header = |name: &HeaderName| request.headers().get(name);
     match (header(&header::IF_MATCH), header(&header::IF_NONE_MATCH)) {
         (None, None) => Ok(Expectation::Nothing),
@@ -78,29 +78,29 @@ fn read<T>(request: &HttpRequest, etag: impl Fn(&HeaderValue) -> Result<T, Fault
         (None, Some(value)) if value.as_bytes() == b"*" => Ok(Expectation::Absence),
         (None, Some(_)) => {
             let problem = "on a write, only * is possible, which means that it must not exist yet";
-            Err(ApiError::bad_parameter("If-None-Match", Faults::one("", problem)))
+            Err(ApiError::bad_parameter("If-None-Match", ValidationErrors::one("", problem)))
         }
         (Some(_), Some(_)) => Err(ApiError::bad_parameter(
             "If-Match",
-            Faults::one("", "contradicts If-None-Match; send only one of them"),
+            ValidationErrors::one("", "contradicts If-None-Match; send only one of them"),
         )),
     }
 }
 
 /// Parses the ETag of a thing.
-fn etag(value: &HeaderValue) -> Result<Position, Faults> {
+fn etag(value: &HeaderValue) -> Result<Position, ValidationErrors> {
     let text = value.to_str().unwrap_or_default().trim();
     let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-    let wrong = || Faults::one("", format!("invalid ETag {text:?}; expected a quoted position such as \"1:42\""));
+    let wrong = || ValidationErrors::one("", format!("invalid ETag {text:?}; expected a quoted position such as \"1:42\""));
     inner.ok_or_else(wrong)?.parse().map_err(|_| wrong())
 }
 
 /// Parses the ETag of a record.
-fn record_etag(value: &HeaderValue) -> Result<Digest, Faults> {
+fn record_etag(value: &HeaderValue) -> Result<Digest, ValidationErrors> {
     let text = value.to_str().unwrap_or_default().trim();
     let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
     let wrong = || {
-        Faults::one(
+        ValidationErrors::one(
             "",
             format!("invalid ETag {text:?}; expected 64 hexadecimal digits in quotes"),
         )

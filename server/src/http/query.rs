@@ -43,7 +43,7 @@ pub struct WriteQuery {
     /// Allow an edit that changes what a killed flag serves.
     #[serde(default)]
     #[param(value_type = Option<bool>)]
-    pub changes_served: bool,
+    pub allow_killed_edit: bool,
     /// The release that the change belongs to.
     #[param(value_type = Option<String>, example = "web-2026.11.24")]
     pub release: Option<ReleaseName>,

@@ -216,9 +216,9 @@ impl Outcomes {
 
 #[cfg(test)]
 mod tests {
-    use ripcord_proto::gate::Counted;
+    use ripcord_proto::gate::OutcomeMeasure;
     use ripcord_proto::outcome::OutcomeBatch;
-    use ripcord_proto::table::{Entry, Member as _};
+    use ripcord_proto::table::{Entity as _, Entry};
     use ripcord_proto::{Flag, Position, Snapshot};
 
     use super::super::series::SeriesQuery;
@@ -249,7 +249,7 @@ mod tests {
         let series = SeriesQuery {
             flag: FlagKey::new("checkout").unwrap(),
             variant: VariantName::new("on").unwrap(),
-            what: Counted::Error,
+            what: OutcomeMeasure::Error,
             since: at(since),
         };
         let (sums, before) = outcomes.sums(&production(), &[series]);

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use dashmap::DashMap;
 use jiff::Timestamp;
 use ripcord_proto::outcome::{OutcomeBatch, Traffic};
-use ripcord_proto::rollback::ServedBad;
+use ripcord_proto::rollback::BadExposure;
 use ripcord_proto::{EnvironmentKey, FlagKey, Snapshot};
 
 use super::counters::{BatchResult, Counters, OutcomeTotal, prepare, record_dropped, record_metrics};
@@ -42,7 +42,7 @@ pub(super) struct EnvironmentOutcomes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Exposure {
     /// How often.
-    pub counts: ServedBad,
+    pub counts: BadExposure,
     /// From when on every report is counted; `None` if nothing was ever reported.
     pub since: Option<Timestamp>,
 }
@@ -91,14 +91,14 @@ impl Outcomes {
         let first = self.state.first_report.get().copied();
         let Some(own) = self.state.environments.get(environment) else {
             return Exposure {
-                counts: ServedBad::default(),
+                counts: BadExposure::default(),
                 since: first,
             };
         };
         let of = |traffic| own.window.between(&own.counters.series_of(flags, traffic), from, to);
         let (real, synthetic) = (of(Traffic::Real), of(Traffic::Synthetic));
         Exposure {
-            counts: ServedBad {
+            counts: BadExposure {
                 real: real.evaluations,
                 synthetic: synthetic.evaluations,
                 errors_real: real.errors,

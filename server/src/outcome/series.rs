@@ -1,7 +1,7 @@
 //! What gates ask of the counts: the sums of one variant of a flag.
 
 use jiff::Timestamp;
-use ripcord_proto::gate::{Arm, Counted};
+use ripcord_proto::gate::{Arm, OutcomeMeasure};
 use ripcord_proto::{FlagKey, VariantName};
 
 /// A question for the sums of one variant of a flag.
@@ -12,7 +12,7 @@ pub struct SeriesQuery {
     /// The variant.
     pub variant: VariantName,
     /// What to count.
-    pub what: Counted,
+    pub what: OutcomeMeasure,
     /// The moment from which the caller counts.
     pub since: Timestamp,
 }

@@ -73,7 +73,7 @@ fn only<'a>(served: &'a BTreeMap<VariantName, u64>, totals: &[&OutcomeTotal]) ->
 mod tests {
     use std::sync::Arc;
 
-    use ripcord_proto::table::Member as _;
+    use ripcord_proto::table::Entity as _;
     use ripcord_proto::{EnvironmentKey, FlagKey, Position};
 
     use super::*;

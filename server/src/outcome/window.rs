@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use jiff::Timestamp;
-use ripcord_proto::gate::{Arm, Counted};
+use ripcord_proto::gate::{Arm, OutcomeMeasure};
 
 use super::counts::Counts;
 
@@ -92,7 +92,7 @@ impl Window {
     }
 
     /// What was reported of a series since the end of the slot of `since`.
-    pub(super) fn after(&self, series: SeriesId, since: Timestamp, what: &Counted) -> Arm {
+    pub(super) fn after(&self, series: SeriesId, since: Timestamp, what: &OutcomeMeasure) -> Arm {
         let slots = self.slots.iter().rev().take_while(|slot| slot.number > number(since));
         let own = slots.filter_map(|slot| slot.counts.get(&series));
         own.fold(Arm::default(), |sum, counts| sum.and(counts.arm(what)))

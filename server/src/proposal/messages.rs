@@ -1,7 +1,7 @@
 //! What is said of decisions on proposals.
 
 use ripcord_proto::proposal::Proposal;
-use ripcord_proto::rollout::Word;
+use ripcord_proto::rollout::Attribution;
 
 use super::Rejection;
 
@@ -31,7 +31,7 @@ pub(super) fn not_withdrawn(proposal: &Proposal) -> String {
 }
 
 /// What a proposal says that ended without being applied.
-pub(super) fn refused(word: &Word, rejection: Rejection) -> String {
+pub(super) fn refused(word: &Attribution, rejection: Rejection) -> String {
     let verb = match rejection {
         Rejection::Decline => "declined",
         Rejection::Withdraw => "withdrew",

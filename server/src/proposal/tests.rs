@@ -2,10 +2,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use ripcord_proto::policy::{Guarded, Policy, Single};
+use ripcord_proto::policy::{GuardedOperation, Policy, SingletonKey};
 use ripcord_proto::problem::Code;
 use ripcord_proto::proposal::{Proposal, ProposalState};
-use ripcord_proto::rollout::Word;
+use ripcord_proto::rollout::Attribution;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{Position, limits};
 
@@ -20,10 +20,10 @@ use crate::store::memory::MemoryStore;
 /// A node whose policy asks for a second person for changes.
 async fn guarded(node: &TestNode) -> Proposals {
     let policy = Policy {
-        second_person: BTreeSet::from([Guarded::Changes]),
+        second_person: BTreeSet::from([GuardedOperation::Changes]),
         ..Policy::default()
     };
-    let entry = Entry::new(Single, policy, Position::START).unwrap();
+    let entry = Entry::new(SingletonKey, policy, Position::START).unwrap();
     node.submit(vec![Operation::PutRecord(Arc::new(entry).into(), Expected::Anything)])
         .await
         .unwrap();
@@ -47,7 +47,7 @@ fn after(proposal: &Proposal, while_: SignedDuration) -> ProposalDecision {
     ProposalDecision {
         environment: production(),
         id: proposal.id.clone(),
-        word: Word {
+        word: Attribution {
             by: ben.actor.clone(),
             at: proposal.at.checked_add(while_).unwrap_or(Timestamp::MAX),
             reason: Some("looked at it".to_owned()),

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ripcord_proto::change::Change;
-use ripcord_proto::check::When;
+use ripcord_proto::check::CheckPhase;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::record::Record;
-use ripcord_proto::rollback::{Rollback, RollbackId, Scope};
+use ripcord_proto::rollback::{Rollback, RollbackId, RollbackScope};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, FlagKey};
 
@@ -100,7 +100,7 @@ pub async fn ask_probes(checks: &Checks, prepared: &PreparedRollback) -> Result<
     let decision = reversal.decide(&state.snapshot)?;
     let flags: BTreeSet<FlagKey> = decision.flags.into_iter().map(|step| step.key).collect();
     let probes = probes::of(&flags, &reversal.record.scope, [&state.snapshot, &reversal.target], &state.records);
-    let outcomes = checks.run(&probes, When::Before).await;
+    let outcomes = checks.run(&probes, CheckPhase::Before).await;
     let failed: Vec<_> = outcomes.iter().filter(|outcome| !outcome.passed).collect();
     if failed.is_empty() {
         return Ok(());
@@ -139,7 +139,7 @@ fn done(environments: &Environments, environment: &EnvironmentKey, committed: Co
 }
 
 /// A refusal with the commands that make a scope safe while the store is away: kills wait for nothing.
-pub fn with_kills(refusal: &ApiError, scope: &Scope, reach: Option<&ReversalScope>) -> ApiError {
+pub fn with_kills(refusal: &ApiError, scope: &RollbackScope, reach: Option<&ReversalScope>) -> ApiError {
     let mut problem = refusal.problem().clone();
     let commands = commands(scope, reach);
     let _ = write!(
@@ -155,13 +155,15 @@ pub fn with_kills(refusal: &ApiError, scope: &Scope, reach: Option<&ReversalScop
     problem.with("commands", commands).into()
 }
 
-fn commands(scope: &Scope, reach: Option<&ReversalScope>) -> Vec<String> {
+fn commands(scope: &RollbackScope, reach: Option<&ReversalScope>) -> Vec<String> {
     let flag = |key: &FlagKey| format!("ripcord kill {key}");
     match (scope, reach) {
-        (Scope::Environment, _) => vec!["ripcord kill --all".to_owned()],
-        (Scope::Flags(flags), _) => flags.iter().map(flag).collect(),
-        (Scope::Tags(tags), _) => tags.iter().map(|tag| format!("ripcord kill --tag {tag}")).collect(),
-        (Scope::Release(_) | Scope::Rollback(_) | Scope::Rollout(_), Some(ReversalScope::Touched(left))) => left.keys().map(flag).collect(),
-        (Scope::Release(_) | Scope::Rollback(_) | Scope::Rollout(_), _) => vec!["ripcord kill FLAG".to_owned()],
+        (RollbackScope::Environment, _) => vec!["ripcord kill --all".to_owned()],
+        (RollbackScope::Flags(flags), _) => flags.iter().map(flag).collect(),
+        (RollbackScope::Tags(tags), _) => tags.iter().map(|tag| format!("ripcord kill --tag {tag}")).collect(),
+        (RollbackScope::Release(_) | RollbackScope::Rollback(_) | RollbackScope::Rollout(_), Some(ReversalScope::Touched(left))) => {
+            left.keys().map(flag).collect()
+        }
+        (RollbackScope::Release(_) | RollbackScope::Rollback(_) | RollbackScope::Rollout(_), _) => vec!["ripcord kill FLAG".to_owned()],
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use ripcord_proto::check::{CheckOutcome, When};
+use ripcord_proto::check::{CheckOutcome, CheckPhase};
 use ripcord_proto::confirmation::Confirmation;
 use ripcord_proto::rollback::{Rollback, RollbackState};
 use ripcord_proto::{EnvironmentKey, RollbackId};
@@ -86,7 +86,7 @@ fn confirmed(rollback: &Rollback, moves: &NextCommands<'_>) -> String {
         }
         Some(_) | None => "No application is connected that could still evaluate the state before it".to_owned(),
     };
-    let checks = rollback.checks.iter().filter(|check| check.when == When::After).count();
+    let checks = rollback.checks.iter().filter(|check| check.when == CheckPhase::After).count();
     let checks = match checks {
         0 => ". No check was stated that could say whether service is restored".to_owned(),
         1 => ", and the check passes".to_owned(),
@@ -124,7 +124,7 @@ fn partial(rollback: &Rollback, moves: &NextCommands<'_>) -> String {
 
 fn failed(rollback: &Rollback, moves: &NextCommands<'_>) -> String {
     let remaining = stages::remaining(rollback);
-    let when = if remaining > 0 { When::Step } else { When::After };
+    let when = if remaining > 0 { CheckPhase::Step } else { CheckPhase::After };
     let failing: Vec<&CheckOutcome> = rollback.checks.iter().filter(|check| check.when == when && !check.passed).collect();
     let named: Vec<String> = failing
         .iter()

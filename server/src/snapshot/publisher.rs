@@ -9,8 +9,8 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::delta::{Delta, Urgency};
-use ripcord_proto::frame::{Ended, Overlay};
-use ripcord_proto::references::Touched;
+use ripcord_proto::frame::{KillEnd, Overlay};
+use ripcord_proto::references::TouchedKeys;
 use ripcord_proto::{EnvironmentKey, Kill, KillId};
 use ripcord_sdk::engine::Compiled;
 use tokio::sync::mpsc;
@@ -180,14 +180,14 @@ impl Publisher {
 fn settle(overlay: &mut Overlay, state: &EnvironmentState) -> bool {
     let how = |id: &KillId| {
         if state.snapshot.kills.get(id.as_str()).is_some() {
-            Some(Ended::Merged)
+            Some(KillEnd::Merged)
         } else if state.ended_kills.contains(id) {
-            Some(Ended::Restored)
+            Some(KillEnd::Restored)
         } else {
             None
         }
     };
-    let ended: Vec<(KillId, Ended)> = overlay.kills.keys().filter_map(|id| Some((id.clone(), how(id)?))).collect();
+    let ended: Vec<(KillId, KillEnd)> = overlay.kills.keys().filter_map(|id| Some((id.clone(), how(id)?))).collect();
     for (id, how) in &ended {
         overlay.kills.remove(id);
         overlay.ended.insert(id.clone(), *how);
@@ -279,8 +279,8 @@ fn serve(state: &EnvironmentState, overlay: Arc<Overlay>, compiled: Compiled) ->
 }
 
 /// The flags and segments that entries put or delete.
-fn touched(entries: &[Sealed]) -> Touched {
-    let mut touched = Touched::default();
+fn touched(entries: &[Sealed]) -> TouchedKeys {
+    let mut touched = TouchedKeys::default();
     for change in entries.iter().flat_map(|entry| &entry.commit.changes) {
         touched.flags.extend(change.flag().cloned());
         touched.segments.extend(change.segment().cloned());

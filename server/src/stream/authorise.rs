@@ -2,7 +2,7 @@
 
 use actix_web::http::header::HeaderMap;
 use ripcord_proto::role::Action;
-use ripcord_proto::{EnvironmentKey, Faults};
+use ripcord_proto::{EnvironmentKey, ValidationErrors};
 
 use crate::access::{Access, Principal};
 use crate::http::{ApiError, credentials};
@@ -27,7 +27,7 @@ impl Authorise for Access {
 pub(super) fn environment_of(principal: &Principal, requested: Option<&str>) -> Result<EnvironmentKey, ApiError> {
     principal.check_any(&[Action::Stream])?;
     if let Some(name) = requested {
-        let environment = EnvironmentKey::new(name).map_err(|faults: Faults| ApiError::bad_parameter("environment", faults))?;
+        let environment = EnvironmentKey::new(name).map_err(|faults: ValidationErrors| ApiError::bad_parameter("environment", faults))?;
         principal.check_environment(&environment)?;
         return Ok(environment);
     }

@@ -5,7 +5,7 @@ use percent_encoding::percent_decode_str;
 use rand::RngExt as _;
 use ripcord_proto::frame::Hello;
 use ripcord_proto::problem::Code;
-use ripcord_proto::{Faults, Position};
+use ripcord_proto::{Position, ValidationErrors};
 
 use crate::http::ApiError;
 
@@ -71,7 +71,7 @@ fn parsed<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, ApiError>
 where
     T::Err: std::fmt::Display,
 {
-    let faults = |error: T::Err| Faults::one("", format!("{text:?}: {error}"));
+    let faults = |error: T::Err| ValidationErrors::one("", format!("{text:?}: {error}"));
     text.parse().map_err(|error| ApiError::bad_parameter(name, faults(error)))
 }
 

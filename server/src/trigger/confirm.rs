@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use ripcord_proto::policy::Guarded;
+use ripcord_proto::duration::HumanDuration;
+use ripcord_proto::policy::GuardedOperation;
 use ripcord_proto::record::RecordKey;
-use ripcord_proto::span::Span;
-use ripcord_proto::trigger::{Answered, Firing, FiringState, HookName, Source, Trigger, TriggerAction};
+use ripcord_proto::trigger::{Attribution, Firing, FiringState, HookName, SignalSource, Trigger, TriggerAction};
 use ripcord_proto::{EnvironmentKey, FiringId};
 
 use super::activation::{Activation, Initiator, PersonConfirmation, put, unanswerable};
@@ -44,7 +44,7 @@ impl Triggers {
         };
         let busy = || unanswerable(firing, "it is being dealt with; look again in a moment".to_owned());
         let guard = self.inner.in_flight.take(hook, &firing.group).map_err(|_| busy())?;
-        let answered = Answered {
+        let answered = Attribution {
             by: author.actor.clone(),
             at: now,
             reason,
@@ -71,7 +71,7 @@ impl Triggers {
     }
 
     /// What takes a firing's question away. Nothing is done.
-    pub fn decline(&self, id: FiringId, answered: Answered) -> Operation {
+    pub fn decline(&self, id: FiringId, answered: Attribution) -> Operation {
         let now = self.inner.environments.clock().now();
         Operation::decide(move |state: &EnvironmentState| {
             let firing = found(state, &id)?;
@@ -81,7 +81,7 @@ impl Triggers {
             let age = u64::try_from(now.duration_since(firing.at).as_secs()).unwrap_or_default();
             let next = Firing {
                 state: FiringState::Declined,
-                says: messages::declined(&answered.by.name, answered.reason.as_deref(), Span::from_millis(age * 1_000)),
+                message: messages::declined(&answered.by.name, answered.reason.as_deref(), HumanDuration::from_millis(age * 1_000)),
                 answered: Some(answered.clone()),
                 // A gate's signal is a moment: with the answer it is over.
                 resolved: firing.resolved.or_else(|| is_of_a_gate(state, firing).then_some(firing.started)),
@@ -99,13 +99,13 @@ fn found<'s>(state: &'s EnvironmentState, id: &FiringId) -> Result<&'s Firing, C
 
 /// Whether a rollback needs somebody else's word than that of the trigger's maker.
 fn needs_another(state: &EnvironmentState, trigger: &Trigger, firing: &Firing, author: &Author) -> bool {
-    let is_guarded = state.records.policy().second_person.contains(&Guarded::Rollback);
+    let is_guarded = state.records.policy().second_person.contains(&GuardedOperation::Rollback);
     is_guarded && matches!(firing.action, TriggerAction::Rollback(_)) && author.actor.key == trigger.by.key
 }
 
 fn is_of_a_gate(state: &EnvironmentState, firing: &Firing) -> bool {
     let trigger = state.records.triggers.value(firing.trigger.as_str());
-    trigger.is_some_and(|trigger| matches!(trigger.source, Source::Gate(_)))
+    trigger.is_some_and(|trigger| matches!(trigger.source, SignalSource::Gate(_)))
 }
 
 /// The trigger with the action that was asked about, whatever it is now.

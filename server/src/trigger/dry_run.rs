@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::rest::triggers::TestAnswer;
-use ripcord_proto::trigger::{Effects, FlagMove, Trigger, TriggerAction, TriggerState};
-use ripcord_proto::{Faults, FlagKey};
+use ripcord_proto::rest::triggers::TriggerTestResponse;
+use ripcord_proto::trigger::{FiringEffects, FlagTransition, Trigger, TriggerAction, TriggerState};
+use ripcord_proto::{FlagKey, ValidationErrors};
 use serde_json::Value;
 
 use super::action::{HoldScope, live, order};
@@ -25,10 +25,10 @@ const TOLD: usize = 50;
 
 impl Triggers {
     /// What an incident would come to: in words, and flag by flag.
-    pub(super) async fn would(&self, activation: &Activation) -> (String, Effects) {
+    pub(super) async fn would(&self, activation: &Activation) -> (String, FiringEffects) {
         let action = &activation.trigger.action;
         let Ok(state) = self.inner.environments.state(&activation.environment) else {
-            return (messages::would(action, ""), Effects::default());
+            return (messages::would(action, ""), FiringEffects::default());
         };
         match action {
             TriggerAction::Hold(names) => {
@@ -39,11 +39,23 @@ impl Triggers {
                 };
                 let held = live(&state, &held);
                 let detail = format!("; live: {}", held.len());
-                (messages::would(action, &detail), Effects { held, ..Effects::default() })
+                (
+                    messages::would(action, &detail),
+                    FiringEffects {
+                        held,
+                        ..FiringEffects::default()
+                    },
+                )
             }
             TriggerAction::Kill(names) => {
                 let flags = flags_or_own(&names.flags, &activation.signal).iter().map(|key| killed(&state, key)).collect();
-                (messages::would(action, ""), Effects { flags, ..Effects::default() })
+                (
+                    messages::would(action, ""),
+                    FiringEffects {
+                        flags,
+                        ..FiringEffects::default()
+                    },
+                )
             }
             TriggerAction::Rollback(back) => {
                 let prepared = match order(&state, back, activation) {
@@ -56,9 +68,15 @@ impl Triggers {
                     Ok(prepared) => {
                         let flags = moves(&prepared);
                         let detail = format!(", which changes {}", messages::flags(flags.len()));
-                        (messages::would(action, &detail), Effects { flags, ..Effects::default() })
+                        (
+                            messages::would(action, &detail),
+                            FiringEffects {
+                                flags,
+                                ..FiringEffects::default()
+                            },
+                        )
                     }
-                    Err(why) => (messages::would(action, &format!(", and could not: {why}")), Effects::default()),
+                    Err(why) => (messages::would(action, &format!(", and could not: {why}")), FiringEffects::default()),
                 }
             }
         }
@@ -68,10 +86,10 @@ impl Triggers {
     ///
     /// # Errors
     /// The payload cannot be read, or the environment is not there.
-    pub async fn test(&self, environment: &EnvironmentKey, trigger: &Trigger, payload: &Value) -> Result<TestAnswer, ApiError> {
+    pub async fn test(&self, environment: &EnvironmentKey, trigger: &Trigger, payload: &Value) -> Result<TriggerTestResponse, ApiError> {
         let now = self.inner.environments.clock().now();
         let state = self.inner.environments.state(environment)?;
-        let signal = match signal::read(trigger, payload, now).map_err(|faults: Faults| ApiError::invalid(faults.under("payload")))? {
+        let signal = match signal::read(trigger, payload, now).map_err(|faults: ValidationErrors| ApiError::invalid(faults.under("payload")))? {
             ParsedPayload::Signal(signal) => signal,
             ParsedPayload::NoSignal(why) => return Ok(unmatched(format!("It would not fire: {why}"), None)),
         };
@@ -102,26 +120,26 @@ impl Triggers {
             SignalDecision::Ignore(why) => return Ok(unmatched(format!("It would not fire: {why}"), group)),
         };
         let (would, effects) = self.would(&activation).await;
-        Ok(TestAnswer {
+        Ok(TriggerTestResponse {
             matched: true,
-            says: format!("{fired}{would}"),
+            message: format!("{fired}{would}"),
             group,
             flags: effects.flags,
         })
     }
 }
 
-fn unmatched(says: String, group: Option<String>) -> TestAnswer {
-    TestAnswer {
+fn unmatched(message: String, group: Option<String>) -> TriggerTestResponse {
+    TriggerTestResponse {
         matched: false,
-        says,
+        message,
         group,
         flags: Vec::new(),
     }
 }
 
 /// The flags of a rollback, as they are and as they would be.
-pub(super) fn moves(prepared: &PreparedRollback) -> Vec<FlagMove> {
+pub(super) fn moves(prepared: &PreparedRollback) -> Vec<FlagTransition> {
     let decision: Result<_, CommitError> = prepared.reversal.decide(&prepared.state.snapshot);
     let words = |entry: Option<&ripcord_proto::table::Entry<ripcord_proto::Flag>>| match entry.map(ripcord_proto::table::Entry::value) {
         Some(Ok(flag)) => flag_text::flag(flag),
@@ -129,7 +147,7 @@ pub(super) fn moves(prepared: &PreparedRollback) -> Vec<FlagMove> {
         None => "nothing: it is gone".to_owned(),
     };
     let moves = decision.map(|decision| decision.flags).unwrap_or_default();
-    let told = moves.iter().take(TOLD).map(|step| FlagMove {
+    let told = moves.iter().take(TOLD).map(|step| FlagTransition {
         key: step.key.clone(),
         from: words(step.from.as_deref()),
         to: words(Some(&step.to)),
@@ -137,10 +155,10 @@ pub(super) fn moves(prepared: &PreparedRollback) -> Vec<FlagMove> {
     told.collect()
 }
 
-fn killed(state: &EnvironmentState, key: &FlagKey) -> FlagMove {
+fn killed(state: &EnvironmentState, key: &FlagKey) -> FlagTransition {
     let flag = state.snapshot.flags.value(key.as_str());
     let safe = flag.map(|flag| flag.safe.as_ref().map_or_else(|| "the caller's default".to_owned(), ToString::to_string));
-    FlagMove {
+    FlagTransition {
         key: key.clone(),
         from: flag.map_or_else(|| "nothing: there is no such flag".to_owned(), flag_text::flag),
         to: safe.map_or_else(|| "nothing".to_owned(), |safe| format!("killed: {safe}")),

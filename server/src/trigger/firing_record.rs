@@ -8,7 +8,7 @@ use ripcord_proto::FiringId;
 use ripcord_proto::change::Change;
 use ripcord_proto::record::Record;
 use ripcord_proto::rest::triggers::FiringView;
-use ripcord_proto::trigger::{Effects, Firing, FiringState};
+use ripcord_proto::trigger::{Firing, FiringEffects, FiringState};
 use serde_json::value::to_raw_value;
 
 use super::activation::{Activation, ActivationVerdict, Initiator, put};
@@ -77,7 +77,7 @@ impl Triggers {
         let firing = firing_of(committed.commit.iter().flat_map(|commit| &commit.changes), &activation.id());
         if let Some(firing) = &firing {
             metrics::firing(&activation.environment, firing);
-            tracing::warn!(env = %activation.environment, trigger = %firing.trigger, firing = %firing.id, state = firing.state.as_str(), says = firing.says, "a trigger fired");
+            tracing::warn!(env = %activation.environment, trigger = %firing.trigger, firing = %firing.id, state = firing.state.as_str(), says = firing.message, "a trigger fired");
         }
         Ok(firing)
     }
@@ -91,8 +91,8 @@ impl Triggers {
             Ok(Err(error)) if !is_away(&error) => Err(error),
             Ok(Err(_)) | Err(_) => {
                 self.write_behind(activation, deciding, guard);
-                let says = messages::later(&expected.says);
-                Ok(RecordOutcome::Deferred(Box::new(Firing { says, ..expected })))
+                let says = messages::later(&expected.message);
+                Ok(RecordOutcome::Deferred(Box::new(Firing { message: says, ..expected })))
             }
         }
     }
@@ -124,7 +124,7 @@ impl Triggers {
         &self,
         activation: Activation,
         step: Restraint,
-        (would, effects): (String, Effects),
+        (would, effects): (String, FiringEffects),
         guard: InFlightGuard,
     ) -> Result<RecordOutcome, CommitError> {
         let expected = stepping(&activation, &step, &would, &effects);
@@ -148,7 +148,7 @@ impl Triggers {
     pub(super) async fn keep_deed(
         &self,
         activation: Activation,
-        (state, says, effects): (FiringState, String, Effects),
+        (state, says, effects): (FiringState, String, FiringEffects),
         guard: InFlightGuard,
     ) -> Result<RecordOutcome, CommitError> {
         let expected = activation.firing(None, state, says.clone(), effects.clone());
@@ -175,7 +175,7 @@ impl Triggers {
 }
 
 /// A firing that does not act.
-pub(super) fn stepping(activation: &Activation, step: &Restraint, would: &str, effects: &Effects) -> Firing {
+pub(super) fn stepping(activation: &Activation, step: &Restraint, would: &str, effects: &FiringEffects) -> Firing {
     let state = match step {
         Restraint::AskFirst => FiringState::Waiting,
         Restraint::RecordOnly => FiringState::Recorded,
@@ -186,7 +186,7 @@ pub(super) fn stepping(activation: &Activation, step: &Restraint, would: &str, e
 }
 
 /// What was done is added to the record that somebody else has made of the same incident meanwhile, where it is not there yet.
-fn added(state: &EnvironmentState, activation: &Activation, says: &str, effects: &Effects) -> Result<Vec<Operation>, CommitError> {
+fn added(state: &EnvironmentState, activation: &Activation, says: &str, effects: &FiringEffects) -> Result<Vec<Operation>, CommitError> {
     let id = activation.id();
     let Some(found) = state.records.firings.value(id.as_str()) else {
         return Ok(Vec::new());
@@ -201,6 +201,6 @@ fn added(state: &EnvironmentState, activation: &Activation, says: &str, effects:
     if !next.state.is_action() {
         next.state = FiringState::Acted;
     }
-    next.says = format!("{}. {says}", next.says);
+    next.message = format!("{}. {says}", next.message);
     put(&state.records, next, Expected::Anything, activation.now)
 }

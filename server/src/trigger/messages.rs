@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use ripcord_proto::FiringId;
-use ripcord_proto::span::Span;
-use ripcord_proto::trigger::{Effects, TriggerAction};
+use ripcord_proto::duration::HumanDuration;
+use ripcord_proto::trigger::{FiringEffects, TriggerAction};
 
 use super::activation::Activation;
 use super::decision::Restraint;
@@ -28,7 +28,7 @@ pub(super) fn step(activation: &Activation, step: &Restraint, would: &str) -> St
 }
 
 /// What a kill says of itself.
-pub(super) fn killed(flags: &[String], effects: &Effects, failed: &[String]) -> String {
+pub(super) fn killed(flags: &[String], effects: &FiringEffects, failed: &[String]) -> String {
     let mut says = if flags.is_empty() {
         "No flag was killed".to_owned()
     } else {
@@ -85,7 +85,7 @@ pub(super) fn later(says: &str) -> String {
 }
 
 /// A question that a person answered with no.
-pub(super) fn declined(by: &str, reason: Option<&str>, age: Span) -> String {
+pub(super) fn declined(by: &str, reason: Option<&str>, age: HumanDuration) -> String {
     let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
     format!("{by} declined it after {age}{reason}. Nothing was done")
 }

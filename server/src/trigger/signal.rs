@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::trigger::{About, Conditions, Source, Trigger};
-use ripcord_proto::{Faults, FlagKey, limits, rest};
+use ripcord_proto::trigger::{SignalConditions, SignalSource, TrafficFilter, Trigger};
+use ripcord_proto::{FlagKey, ValidationErrors, limits, rest};
 use serde_json::Value;
 
 /// A signal that is about what its trigger asks for.
@@ -48,23 +48,23 @@ pub(super) enum ParsedPayload {
 }
 
 /// Reads a payload of `trigger`. `told` is when it was sent, or came.
-pub(super) fn read(trigger: &Trigger, payload: &Value, told: Timestamp) -> Result<ParsedPayload, Faults> {
+pub(super) fn read(trigger: &Trigger, payload: &Value, told: Timestamp) -> Result<ParsedPayload, ValidationErrors> {
     match &trigger.source {
-        Source::Alertmanager => alertmanager::read(payload, &trigger.conditions, told),
-        Source::Pagerduty => pagerduty::read(payload, &trigger.conditions, told),
-        Source::Json(check) => json::read(payload, check, &trigger.conditions, told),
-        Source::Gate(_) => Err(Faults::one("", "this trigger hears gates of rollouts and takes no payload")),
+        SignalSource::Alertmanager => alertmanager::read(payload, &trigger.conditions, told),
+        SignalSource::Pagerduty => pagerduty::read(payload, &trigger.conditions, told),
+        SignalSource::Json(check) => json::read(payload, check, &trigger.conditions, told),
+        SignalSource::Gate(_) => Err(ValidationErrors::one("", "this trigger hears gates of rollouts and takes no payload")),
     }
 }
 
 /// JSON from bytes.
-pub(super) fn parse(body: &[u8]) -> Result<Value, Faults> {
-    let text = std::str::from_utf8(body).map_err(|error| Faults::one("", format!("is no UTF-8: byte {} does not belong", error.valid_up_to())))?;
+pub(super) fn parse(body: &[u8]) -> Result<Value, ValidationErrors> {
+    let text = std::str::from_utf8(body).map_err(|error| ValidationErrors::one("", format!("is no UTF-8: byte {} does not belong", error.valid_up_to())))?;
     rest::parse_json(text)
 }
 
 /// Whether labels are as the conditions ask.
-pub(super) fn check(conditions: &Conditions, labels: &BTreeMap<String, String>) -> Result<(), String> {
+pub(super) fn check(conditions: &SignalConditions, labels: &BTreeMap<String, String>) -> Result<(), String> {
     for (name, values) in &conditions.labels {
         let wanted = || values.iter().map(String::as_str).collect::<Vec<_>>().join(" or ");
         match labels.get(name) {
@@ -74,7 +74,7 @@ pub(super) fn check(conditions: &Conditions, labels: &BTreeMap<String, String>) 
         }
     }
     let is = |name: &str, value: &str| labels.get(name).is_some_and(|found| found.eq_ignore_ascii_case(value));
-    if conditions.about == About::RealTraffic && (is("traffic", "synthetic") || is("synthetic", "true")) {
+    if conditions.about == TrafficFilter::RealTraffic && (is("traffic", "synthetic") || is("synthetic", "true")) {
         return Err("it is about synthetic traffic".to_owned());
     }
     Ok(())

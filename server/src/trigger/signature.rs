@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use ring::hmac;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::Code;
-use ripcord_proto::trigger::{Credential, Source, Trigger};
+use ripcord_proto::trigger::{Credential, SignalSource, Trigger};
 use subtle::ConstantTimeEq as _;
 
 use crate::http::ApiError;
@@ -114,7 +114,7 @@ pub(super) fn check(trigger: &Trigger, proof: &SignatureHeaders<'_>, body: &[u8]
             let key = hmac::Key::new(hmac::HMAC_SHA256, key.expose().as_bytes());
             match (proof.signature, proof.pagerduty) {
                 (Some(header), _) => signed(&key, header, body, now),
-                (None, Some(header)) if matches!(trigger.source, Source::Pagerduty) => signed_by_pagerduty(&key, header, body),
+                (None, Some(header)) if matches!(trigger.source, SignalSource::Pagerduty) => signed_by_pagerduty(&key, header, body),
                 (None, _) => Err(SignatureError::Invalid),
             }
         }

@@ -7,9 +7,9 @@ use actix_web::web::Bytes;
 use jiff::Timestamp;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::Code;
-use ripcord_proto::rest::triggers::{HookAnswer, HookOutcome};
-use ripcord_proto::trigger::{Firing, FiringState, HookName, Source, Trigger, TriggerState};
-use ripcord_proto::{Faults, FiringId};
+use ripcord_proto::rest::triggers::{HookOutcome, HookResponse};
+use ripcord_proto::trigger::{Firing, FiringState, HookName, SignalSource, Trigger, TriggerState};
+use ripcord_proto::{FiringId, ValidationErrors};
 use tokio::sync::oneshot;
 
 use super::activation::{Activation, Initiator, put};
@@ -33,7 +33,7 @@ impl Triggers {
     ///
     /// # Errors
     /// It is not genuine, is outside of the replay window, cannot be read, or nothing could be done about it.
-    pub async fn deliver(&self, hook: &str, proof: &SignatureHeaders<'_>, body: Bytes) -> Result<HookAnswer, ApiError> {
+    pub async fn deliver(&self, hook: &str, proof: &SignatureHeaders<'_>, body: Bytes) -> Result<HookResponse, ApiError> {
         let now = self.inner.environments.clock().now();
         let refused = |unproven: SignatureError| {
             metrics::refusal(unproven.as_str());
@@ -84,7 +84,7 @@ impl Triggers {
         let hook: HookName = hook.parse().ok()?;
         let state = self.inner.environments.state(&hook.environment).ok()?;
         let trigger = state.records.triggers.value(hook.trigger.as_str())?.clone();
-        (!matches!(trigger.source, Source::Gate(_))).then(|| (hook, Arc::new(trigger)))
+        (!matches!(trigger.source, SignalSource::Gate(_))).then(|| (hook, Arc::new(trigger)))
     }
 
     /// Whether a delivery made a firing on another node, or before a restart.
@@ -96,12 +96,12 @@ impl Triggers {
         firings.any(|firing| firing.trigger == hook.trigger && firing.delivery == *delivery)
     }
 
-    async fn take_in(&self, hook: &HookName, trigger: Arc<Trigger>, genuine: &VerifiedDelivery, body: &[u8], now: Timestamp) -> Result<HookAnswer, ApiError> {
+    async fn take_in(&self, hook: &HookName, trigger: Arc<Trigger>, genuine: &VerifiedDelivery, body: &[u8], now: Timestamp) -> Result<HookResponse, ApiError> {
         let told = match genuine.sent {
             SentAt::Signed(at) => at,
             SentAt::InBody | SentAt::Unknown => now,
         };
-        let unreadable = |faults: Faults| {
+        let unreadable = |faults: ValidationErrors| {
             let detail = "Nothing was done: the body is not what this trigger takes; errors names what is wrong.";
             ApiError::from(ripcord_proto::problem::Problem::new(Code::Invalid, detail).with_errors(faults))
         };
@@ -113,7 +113,7 @@ impl Triggers {
         if genuine.sent == SentAt::InBody {
             signature::check_window(signal.at, now)?;
         }
-        if matches!(trigger.source, Source::Json(_)) && self.inner.replay_cache.is_overtaken(hook, signal.at) {
+        if matches!(trigger.source, SignalSource::Json(_)) && self.inner.replay_cache.is_overtaken(hook, signal.at) {
             let says = "Nothing was done: a newer delivery has told how things are".to_owned();
             return Ok(answer(HookOutcome::Ignored, says));
         }
@@ -121,7 +121,7 @@ impl Triggers {
     }
 
     /// Takes a signal of a trigger, wherever it comes from.
-    pub(super) async fn signalled(&self, hook: &HookName, trigger: Arc<Trigger>, signal: Signal, delivery: Digest) -> Result<HookAnswer, ApiError> {
+    pub(super) async fn signalled(&self, hook: &HookName, trigger: Arc<Trigger>, signal: Signal, delivery: Digest) -> Result<HookResponse, ApiError> {
         if trigger.state == TriggerState::Disarmed {
             let says = format!("Nothing was done: trigger {} is disarmed", trigger.name);
             return Ok(answer(HookOutcome::Disarmed, says));
@@ -147,7 +147,7 @@ impl Triggers {
         }
     }
 
-    async fn fires(&self, hook: &HookName, activation: Activation, decision: SignalDecision) -> Result<HookAnswer, ApiError> {
+    async fn fires(&self, hook: &HookName, activation: Activation, decision: SignalDecision) -> Result<HookResponse, ApiError> {
         let guard = match self.guard(hook, &activation) {
             Ok(guard) => guard,
             Err(answered) => return answered,
@@ -174,7 +174,7 @@ impl Triggers {
     }
 
     /// The turn to deal with an incident, or what whoever comes second is answered.
-    fn guard(&self, hook: &HookName, activation: &Activation) -> Result<InFlightGuard, Result<HookAnswer, ApiError>> {
+    fn guard(&self, hook: &HookName, activation: &Activation) -> Result<InFlightGuard, Result<HookResponse, ApiError>> {
         self.inner.in_flight.take(hook.clone(), &activation.signal.group).map_err(|why| match why {
             InFlightError::AlreadyRunning => Ok(self.repeated(activation, &activation.id())),
             InFlightError::TooMany => {
@@ -185,7 +185,7 @@ impl Triggers {
     }
 
     /// Counts a repeat, and sees to it that what was counted is written down in a while.
-    fn repeated(&self, activation: &Activation, id: &FiringId) -> HookAnswer {
+    fn repeated(&self, activation: &Activation, id: &FiringId) -> HookResponse {
         if self.inner.repeats.add(id) == RepeatFlush::Needed {
             let (triggers, activation, firing) = (self.clone(), activation.clone(), id.clone());
             let tasks = self.inner.environments.tasks();
@@ -196,7 +196,7 @@ impl Triggers {
                 triggers.write_repeats(&activation, &firing).await;
             });
         }
-        HookAnswer {
+        HookResponse {
             firing: Some(id.clone()),
             ..answer(HookOutcome::Repeat, messages::repeat(id))
         }
@@ -219,7 +219,7 @@ impl Triggers {
         self.inner.repeats.written(id, unwritten);
     }
 
-    async fn ended(&self, activation: Activation, id: FiringId) -> Result<HookAnswer, ApiError> {
+    async fn ended(&self, activation: Activation, id: FiringId) -> Result<HookResponse, ApiError> {
         let unwritten = self.inner.repeats.unwritten(&id);
         let (firing, signal, now) = (id.clone(), activation.signal.clone(), activation.now);
         let decide = move |state: &EnvironmentState| {
@@ -231,13 +231,13 @@ impl Triggers {
             next.resolved = Some(signal.at);
             next.repeats = next.repeats.saturating_add(unwritten);
             if next.state.can_be_confirmed() {
-                next.says = format!("{}. It ended at {} before anybody answered", next.says, signal.at);
+                next.message = format!("{}. It ended at {} before anybody answered", next.message, signal.at);
             }
             put(&state.records, next, Expected::Anything, now)
         };
         self.commit_quietly(&activation, Operation::decide(decide)).await?;
         self.inner.repeats.written(&id, unwritten);
-        Ok(HookAnswer {
+        Ok(HookResponse {
             firing: Some(id),
             ..answer(
                 HookOutcome::Resolved,
@@ -246,12 +246,12 @@ impl Triggers {
         })
     }
 
-    async fn ended_unbegun(&self, activation: Activation) -> Result<HookAnswer, ApiError> {
+    async fn ended_unbegun(&self, activation: Activation) -> Result<HookResponse, ApiError> {
         let mut firing = activation.firing(
             None,
             FiringState::Resolved,
             messages::ended_unbegun(activation.signal.at),
-            ripcord_proto::trigger::Effects::default(),
+            ripcord_proto::trigger::FiringEffects::default(),
         );
         firing.resolved = Some(activation.signal.at);
         let (signal, trigger, now) = (activation.signal.clone(), Arc::clone(&activation.trigger), activation.now);
@@ -279,10 +279,10 @@ impl Triggers {
     }
 }
 
-fn answer(outcome: HookOutcome, says: String) -> HookAnswer {
-    HookAnswer {
+fn answer(outcome: HookOutcome, message: String) -> HookResponse {
+    HookResponse {
         outcome,
-        says,
+        message,
         firing: None,
         kills: Vec::new(),
         rollback: None,
@@ -290,12 +290,12 @@ fn answer(outcome: HookOutcome, says: String) -> HookAnswer {
     }
 }
 
-fn fired(firing: &Firing, outcome: HookOutcome, later: bool) -> HookAnswer {
-    HookAnswer {
+fn fired(firing: &Firing, outcome: HookOutcome, later: bool) -> HookResponse {
+    HookResponse {
         firing: Some(firing.id.clone()),
         kills: firing.effects.kills.clone(),
         rollback: firing.effects.rollback.clone(),
         provisional: later || firing.effects.provisional,
-        ..answer(outcome, firing.says.clone())
+        ..answer(outcome, firing.message.clone())
     }
 }

@@ -5,7 +5,7 @@ use actix_web::web;
 use ripcord_proto::RolloutId;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::kills::ReasonRequest;
-use ripcord_proto::rollout::{Rollout, Word};
+use ripcord_proto::rollout::{Attribution, Rollout};
 
 use super::recorded;
 use crate::access::permit::{Allows, ApproveRollout, RunRollout, StopRollout};
@@ -113,7 +113,7 @@ where
     Rollouts: OpenedBy<A>,
 {
     let reason = body.value.map(|body| body.reason).or_else(|| write.given_reason());
-    let word = Word {
+    let word = Attribution {
         by: write.permit.author().actor,
         at: app.now(),
         reason: reason.clone(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use ripcord_proto::confirmation::Missing;
+use ripcord_proto::confirmation::MissingInstance;
 use ripcord_proto::{Position, Revision};
 
 use super::{FleetMember, MemberState, Members};
@@ -112,7 +112,7 @@ impl Members {
             if confirmed {
                 count.confirmed += 1;
             } else if count.missing.len() < Count::NAMED {
-                count.missing.push(Missing {
+                count.missing.push(MissingInstance {
                     instance: (*Arc::clone(&member.instance)).clone(),
                     revision: member
                         .confirmed

@@ -185,7 +185,7 @@ impl Procedure<'_> {
         let reason = format!("rollback {}: {}", self.id, state.as_str());
         match self.submit(reason, vec![token.ask(), put], KilledEdit::Refuse).await {
             Ok(_) if was != Ok(state) => {
-                tracing::info!(env = %self.environment, rollback = %self.id, state = state.as_str(), says = told.says, "rollback");
+                tracing::info!(env = %self.environment, rollback = %self.id, state = state.as_str(), says = told.message, "rollback");
                 messages::meter(self.environment, &told);
             }
             Ok(_) => {}
@@ -196,7 +196,7 @@ impl Procedure<'_> {
     /// Commits a step, if the record is still the one that was looked at.
     async fn step(&mut self, token: LeaderToken, entry: &Arc<Entry<Rollback>>, reversal: Reversal) {
         let record = reversal.record.clone();
-        let served = if record.latitude.changes_served {
+        let served = if record.latitude.allow_killed_edit {
             KilledEdit::Accept
         } else {
             KilledEdit::Refuse
@@ -223,10 +223,10 @@ impl Procedure<'_> {
         }
     }
 
-    async fn submit(&self, reason: String, asks: Vec<Operation>, changes_served: KilledEdit) -> Result<Committed, CommitError> {
+    async fn submit(&self, reason: String, asks: Vec<Operation>, allow_killed_edit: KilledEdit) -> Result<Committed, CommitError> {
         let draft = Draft {
             reason: Some(reason),
-            killed_edit: changes_served,
+            killed_edit: allow_killed_edit,
             // What a rollback does to its end was agreed on when it began.
             approval: Approval::Agreed,
             ..Draft::new(self.environment.clone(), self.controller.drivers.author(), asks)

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ripcord_proto::RolloutId;
-use ripcord_proto::check::{Check, CheckOutcome, Probe, When};
-use ripcord_proto::gate::{Counted, Gate, Measure, Query};
-use ripcord_proto::span::Span;
+use ripcord_proto::check::{Check, CheckOutcome, CheckPhase, ScopedCheck};
+use ripcord_proto::duration::HumanDuration;
+use ripcord_proto::gate::{Gate, Measure, OutcomeMeasure, PrometheusQuery};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
@@ -25,7 +25,7 @@ pub(super) struct GateQuery {
     /// The step: an answer that comes after it is nobody's.
     step: u32,
     gate: usize,
-    held: Span,
+    held: HumanDuration,
 }
 
 /// What came.
@@ -99,7 +99,7 @@ impl RolloutController {
     }
 
     /// The two series of a comparison, from its last reading on.
-    fn pair(&self, id: &RolloutId, gate: usize, what: &Counted) -> Option<[SeriesQuery; 2]> {
+    fn pair(&self, id: &RolloutId, gate: usize, what: &OutcomeMeasure) -> Option<[SeriesQuery; 2]> {
         let tracked = self.tracked.get(id)?;
         let rollout = tracked.entry.value().ok()?;
         let control = rollout.moved.as_ref()?.control.clone();
@@ -116,19 +116,19 @@ impl RolloutController {
 
     fn probe(&mut self, asked: GateQuery, check: Check) {
         let checks = self.rollouts.checks.clone();
-        let probe = Probe {
+        let probe = ScopedCheck {
             of: format!("rollout {}", asked.id),
             check,
         };
         let span = self.span(&asked);
         let job = async move {
-            let outcomes = checks.run(&[probe], When::After).await;
+            let outcomes = checks.run(&[probe], CheckPhase::After).await;
             JobResult::Gate(GateAnswer::Probe(asked, outcomes.into_iter().next()))
         };
         self.jobs.push(Box::pin(job.instrument(span)));
     }
 
-    fn query(&mut self, asked: GateQuery, query: &Query) {
+    fn query(&mut self, asked: GateQuery, query: &PrometheusQuery) {
         let http = self.rollouts.http.clone();
         let address = query.url.clone().or_else(|| self.states.borrow().records.policy().prometheus);
         let query = query.prometheus.clone();

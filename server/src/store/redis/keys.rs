@@ -4,7 +4,7 @@
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::record::{Record, RecordKey};
-use ripcord_proto::table::{Entry, Member};
+use ripcord_proto::table::{Entity, Entry};
 use ripcord_proto::{Epoch, Revision, Sequence};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -128,7 +128,7 @@ pub(super) fn record(field: &str, json: &str) -> Option<Record> {
 }
 
 /// An entry as it is stored: the position of its last change, then its JSON.
-fn entry_text<M: Member>(entry: &Entry<M>) -> String {
+fn entry_text<M: Entity>(entry: &Entry<M>) -> String {
     format!("{} {}", entry.changed(), entry.json())
 }
 

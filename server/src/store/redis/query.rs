@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use redis::{FromRedisValue as _, Value};
-use ripcord_proto::table::{Entry, Member, Table};
+use ripcord_proto::table::{Entity, Entry, Table};
 use ripcord_proto::{EnvironmentKey, KillId, Position, Sequence, Snapshot};
 use serde_json::value::RawValue;
 
@@ -126,7 +126,7 @@ pub(super) async fn state(live: &RedisConnection, environment: &EnvironmentKey) 
     Ok(agrees.then_some(state))
 }
 
-fn table<M: Member>(fields: &BTreeMap<String, String>, prefix: &str) -> Table<M>
+fn table<M: Entity>(fields: &BTreeMap<String, String>, prefix: &str) -> Table<M>
 where
     M::Key: std::str::FromStr,
 {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use ripcord_proto::rollout::{Rollout, RolloutState, Word};
-use ripcord_proto::trigger::{Effects, FiringState, FlagNames};
+use ripcord_proto::rollout::{Attribution, Rollout, RolloutState};
+use ripcord_proto::trigger::{FiringEffects, FiringState, FlagSelection};
 use ripcord_proto::{FlagKey, ReleaseName, RolloutId};
 
 use crate::commit::state::EnvironmentState;
@@ -47,7 +47,7 @@ pub(in crate::trigger) fn live(state: &EnvironmentState, held: &HoldScope) -> Ve
 }
 
 impl Triggers {
-    pub(super) async fn hold(&self, activation: Activation, names: &FlagNames, guard: InFlightGuard) -> Result<RecordOutcome, CommitError> {
+    pub(super) async fn hold(&self, activation: Activation, names: &FlagSelection, guard: InFlightGuard) -> Result<RecordOutcome, CommitError> {
         let held = if names.flags.is_empty() {
             HoldScope::All
         } else {
@@ -65,22 +65,22 @@ impl Triggers {
         guard: InFlightGuard,
     ) -> Result<RecordOutcome, CommitError> {
         let (state, says) = told(0);
-        let expected = activation.firing(None, state, says, Effects::default());
+        let expected = activation.firing(None, state, says, FiringEffects::default());
         let deciding = {
             let activation = activation.clone();
             move |state: &EnvironmentState| match activation.admitted(state)? {
                 ActivationVerdict::Act(before, expected) => {
                     let paused = live(state, &held);
-                    let word = Word {
+                    let word = Attribution {
                         by: activation.author().actor,
                         at: activation.now,
                         reason: Some(activation.signal.summary.clone()),
                     };
                     let mut asks: Vec<Operation> = paused.iter().map(|id| actions::ask(id.clone(), RolloutAction::Pause, word.clone())).collect();
                     let (firing, says) = told(paused.len());
-                    let effects = Effects {
+                    let effects = FiringEffects {
                         held: paused,
-                        ..Effects::default()
+                        ..FiringEffects::default()
                     };
                     asks.extend(put(
                         &state.records,
@@ -91,7 +91,7 @@ impl Triggers {
                     Ok(asks)
                 }
                 ActivationVerdict::Restrain(step) => {
-                    let firing = stepping(&activation, &step, &activation.trigger.action.to_string(), &Effects::default());
+                    let firing = stepping(&activation, &step, &activation.trigger.action.to_string(), &FiringEffects::default());
                     put(&state.records, firing, crate::commit::Expected::Absent, activation.now)
                 }
                 ActivationVerdict::Nothing => Ok(Vec::new()),

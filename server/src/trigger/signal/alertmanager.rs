@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use ripcord_proto::Faults;
-use ripcord_proto::trigger::Conditions;
+use ripcord_proto::ValidationErrors;
+use ripcord_proto::trigger::SignalConditions;
 use serde::Deserialize as _;
 use serde_json::Value;
 
@@ -50,10 +50,13 @@ enum Status {
     Resolved,
 }
 
-pub(super) fn read(payload: &Value, conditions: &Conditions, told: Timestamp) -> Result<ParsedPayload, Faults> {
-    let webhook = Webhook::deserialize(payload).map_err(|error| Faults::one("", format!("is no webhook of Alertmanager: {error}")))?;
+pub(super) fn read(payload: &Value, conditions: &SignalConditions, told: Timestamp) -> Result<ParsedPayload, ValidationErrors> {
+    let webhook = Webhook::deserialize(payload).map_err(|error| ValidationErrors::one("", format!("is no webhook of Alertmanager: {error}")))?;
     if webhook.alerts.is_empty() {
-        return Err(Faults::one("alerts", "is empty; a webhook of Alertmanager tells of at least one alert"));
+        return Err(ValidationErrors::one(
+            "alerts",
+            "is empty; a webhook of Alertmanager tells of at least one alert",
+        ));
     }
     let mut why = String::new();
     let counts = |alert: &&Alert| match super::check(conditions, &alert.labels) {
