@@ -6,7 +6,7 @@ use actix_web::body::MessageBody as _;
 use actix_web::http::Method;
 use actix_web::http::header::HeaderMap;
 use actix_web::middleware::from_fn;
-use actix_web::test::{self, TriggerTestRequest};
+use actix_web::test::{self, TestRequest};
 use actix_web::{App, web};
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::actor::{Actor, Origin};
@@ -88,7 +88,7 @@ impl Got {
 /// A call on its way.
 pub(super) struct Call<'a> {
     node: &'a Node,
-    request: TriggerTestRequest,
+    request: TestRequest,
 }
 
 impl Call<'_> {
@@ -187,7 +187,7 @@ impl Node {
     pub(super) fn call(&self, method: Method, path: &str) -> Call<'_> {
         Call {
             node: self,
-            request: TriggerTestRequest::default().method(method).uri(path),
+            request: TestRequest::default().method(method).uri(path),
         }
     }
 
