@@ -84,7 +84,7 @@ async fn forth_and_back(environments: &Environments, scope: &RollbackScope) -> a
         let prepared = rollbacks::prepared(environments, &order).await?;
         let draft = rollbacks::rollback_of(&prepared)?;
         let since = Instant::now();
-        let committed = environments.submit(draft).await?;
+        let committed = environments.commit(draft).await?;
         times.push(since.elapsed().as_secs_f64());
         rollbacks::ended(environments, &committed).await?;
     }

@@ -18,9 +18,9 @@ use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::confirm::Subject;
 use super::path::PathKey;
 use super::services::AppState;
-use super::write::{Write, WriteRequest, etag_after, of_flag, reply, written};
+use super::write::{Answered, Write, WriteRequest, of_flag, reply, written};
 use crate::access::permit::{Edit, Read};
-use crate::commit::{Committed, Operation};
+use crate::commit::Operation;
 use crate::http::precondition::has_already;
 use crate::http::query::{Limit, Query, Wait, PageQuery};
 use crate::http::{ApiError, ApiResponse, Body};
@@ -193,7 +193,7 @@ async fn answer(
     app: &AppState,
     environment: &EnvironmentReader,
     key: &FlagKey,
-    committed: &Committed,
+    committed: &Answered,
     wait: Option<Wait>,
 ) -> Result<ApiResponse, ApiError> {
     let span = tracing::Span::current();
@@ -201,7 +201,7 @@ async fn answer(
     let confirmation = app.confirmed(environment.key(), Subject::Revision(committed.position), wait).await;
     let reply = reply(&committed.answer, committed.replayed, confirmation)?;
     let last_change = environment.served()?.snapshot.flags.get(key.as_str()).map(|entry| entry.changed());
-    Ok(match etag_after(&committed.answer, committed.position, last_change) {
+    Ok(match committed.etag(last_change) {
         Some(position) => reply.etag(position),
         None => reply,
     })

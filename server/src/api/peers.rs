@@ -9,7 +9,7 @@ use ripcord_proto::problem::Code;
 use super::services::guarded::{PeerExchange, Unguarded};
 use crate::fleet::ConfirmationQuestion;
 use crate::http::{ApiError, ApiResponse};
-use crate::peer::{self, PeerSync};
+use crate::peer::PeerSync;
 
 /// Longest wait of a peer.
 const LONGEST: Duration = Duration::from_mins(1);
@@ -20,7 +20,7 @@ pub(super) const BYTES: usize = 16 * 1024 * 1024;
 pub(super) async fn sync(request: HttpRequest, theirs: web::Bytes, Unguarded(exchange): Unguarded<PeerExchange>) -> Result<ApiResponse, ApiError> {
     check(&request, &exchange)?;
     let theirs: PeerSync = read(&theirs)?;
-    ApiResponse::ok(&peer::answer(&exchange.kills, &exchange.node, theirs))
+    ApiResponse::ok(&exchange.kills.answer_peer(theirs))
 }
 
 /// Reports who has confirmed something on this node: at once if all have, else when the peer's patience is over.

@@ -20,7 +20,7 @@ use super::path::PathKey;
 use super::services::AppState;
 use super::write::{Write, WriteRequest, reply};
 use crate::access::permit::{Read, RunRollout};
-use crate::commit::{Answer, Applied};
+use crate::commit::{Applied, RenderedAnswer};
 use crate::rollout::Rollouts;
 use crate::http::query::{PageQuery, Query, Reason, Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
@@ -97,11 +97,11 @@ pub(super) async fn replay(guarded: Guarded<Read, (EnvironmentReader, Rollouts)>
 }
 
 /// The first recorded rollout: the requested one comes before those bound to it.
-fn recorded(made: &Applied, status: StatusCode) -> Result<Answer, ApiError> {
+fn recorded(made: &Applied, status: StatusCode) -> Result<RenderedAnswer, ApiError> {
     let record = made.changes.iter().find_map(|change| {
         let Change::PutRecord(Record::Rollout(entry)) = change else { return None };
         Some(entry.json().to_owned())
     });
     let body = record.ok_or_else(|| ApiError::new(Code::Internal, "Nothing was recorded."))?;
-    Ok(Answer { status: status.as_u16(), body })
+    Ok(RenderedAnswer { status: status.as_u16(), body })
 }

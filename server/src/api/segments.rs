@@ -17,7 +17,7 @@ use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::confirm::Subject;
 use super::path::PathKey;
 use super::services::AppState;
-use super::write::{NO_BODY, PreparedWrite, Write, WriteRequest, etag_after, of_segment, reply, written};
+use super::write::{NO_BODY, PreparedWrite, Write, WriteRequest, of_segment, reply, written};
 use crate::access::permit::{Edit, Read};
 use crate::commit::Operation;
 use crate::http::precondition::has_already;
@@ -121,7 +121,7 @@ async fn commit(app: &AppState, environment: &EnvironmentReader, prepared: Prepa
     let confirmation = app.confirmed(environment.key(), Subject::Revision(committed.position), wait).await;
     let reply = reply(&committed.answer, committed.replayed, confirmation)?;
     let last_change = environment.served()?.snapshot.segments.get(key.as_str()).map(|entry| entry.changed());
-    Ok(match etag_after(&committed.answer, committed.position, last_change) {
+    Ok(match committed.etag(last_change) {
         Some(position) => reply.etag(position),
         None => reply,
     })
