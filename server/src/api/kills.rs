@@ -20,7 +20,7 @@ use crate::access::permit::{Kill, Read, Restore};
 use crate::commit::{KillStatus, Operation, RenderedAnswer};
 use crate::http::query::{PageQuery, Query, Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body, OptionalBody};
-use crate::kill::{KillDurability, KillInForce, KillOrder, KillOutcome, RestoreOutcome};
+use crate::kill::{KillDurability, KillInForce, KillOrder, KillOutcome, Kills, RestoreOutcome};
 use crate::snapshot::publication::Served;
 
 /// The kills in force, newest first; provisional ones among them.
@@ -77,7 +77,7 @@ pub(super) async fn kill(write: Write<Kill>, body: Body<KillRequest>, app: web::
         }
         KillOutcome::Replayed(recorded) => {
             let body = RecordedBody::of(&recorded);
-            let provisional = body.kill().filter(|id| app.kills().is_provisional(&environment, id).unwrap_or(false));
+            let provisional = body.kill().filter(|id| Kills::open(&app, &write.permit).is_provisional(&environment, id).unwrap_or(false));
             let subject = provisional.map(Subject::Kill).or_else(|| body.position().map(Subject::Revision));
             (replayed(recorded)?, subject, true)
         }

@@ -199,8 +199,6 @@ pub(in crate::api) struct PeerExchange {
     pub(in crate::api) kills: Kills,
     /// Confirmations.
     pub(in crate::api) fleet: Fleet,
-    /// This node's name.
-    pub(in crate::api) node: String,
 }
 
 macro_rules! opened_by {
@@ -217,6 +215,7 @@ macro_rules! opened_by {
 opened_by! {
     EnvironmentReader: Read, Report, Edit, Kill, Restore, Administer, KeepDrill, ManageRelease, DecideProposal, AnswerTrigger => |app, permit| Self::new(app, permit);
     NodeName: Read => |app, _permit| Self(app.parts.node.clone());
+    Kills: Kill => |app, _permit| app.parts.kills.clone();
     Fleet: Read => |app, _permit| app.parts.fleet.clone();
     Outcomes: Read, Report => |app, _permit| app.parts.outcomes.clone();
     Rollouts: Read, ApproveRollout, RunRollout, StopRollout => |app, _permit| app.parts.rollouts.clone();
@@ -252,7 +251,6 @@ impl Open for PeerExchange {
             peers: services.peers.clone(),
             kills: services.kills.clone(),
             fleet: services.fleet.clone(),
-            node: services.node.clone(),
         }
     }
 }
