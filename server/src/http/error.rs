@@ -123,41 +123,15 @@ impl From<Problem> for ApiError {
             problem: Box::new(problem),
             proposed: None,
         };
-        match refusal.problem.code {
-            Code::Unauthenticated => refusal.with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"ripcord\"")),
-            Code::Reseeding => refusal.retry_after(2),
-            Code::StoreUnavailable | Code::OutcomeUnknown | Code::NotReady => refusal.retry_after(5),
-            Code::ParseError
-            | Code::BadRequest
-            | Code::Forbidden
-            | Code::EnvironmentNotFound
-            | Code::FlagNotFound
-            | Code::NotFound
-            | Code::MethodNotAllowed
-            | Code::StaleRevision
-            | Code::FlagKilled
-            | Code::PlanStale
-            | Code::ProposalStale
-            | Code::SecondPersonNeeded
-            | Code::OtherOwner
-            | Code::ReleaseFinished
-            | Code::NoKnownGood
-            | Code::OneWayDoor
-            | Code::CheckFailed
-            | Code::RollbackUnderWay
-            | Code::WrongState
-            | Code::Protected
-            | Code::EmptyScope
-            | Code::CannotExpress
-            | Code::AlreadyExists
-            | Code::InUse
-            | Code::TooLarge
-            | Code::UnsupportedMediaType
-            | Code::Invalid
-            | Code::ReasonRequired
-            | Code::IdempotencyMismatch
-            | Code::RateLimited
-            | Code::Internal => refusal,
+        let code = refusal.problem.code;
+        let refusal = match code.retry_after_seconds() {
+            Some(seconds) => refusal.retry_after(seconds),
+            None => refusal,
+        };
+        if code == Code::Unauthenticated {
+            refusal.with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"ripcord\""))
+        } else {
+            refusal
         }
     }
 }
