@@ -14,11 +14,11 @@ use ripcord_proto::table::Table;
 use ripcord_proto::{Flag, Kill, Segment, Snapshot, TargetName};
 use serde_json::value::RawValue;
 
-use super::services::guarded::{EnvironmentReader, Guarded};
-use super::path::PathKey;
 use super::page;
+use super::path::PathKey;
 use super::records::{lost, read_before, reason, submit};
 use super::services::AppState;
+use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::{NO_BODY, WriteRecord};
 use crate::access::permit::{Allows, Read, TakeCheckpoint, Vouch};
 use crate::checkpoint::{self, NewCheckpoint};
@@ -63,7 +63,12 @@ pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, name: Pat
         .checkpoint
         .as_ref()
         .and_then(|name| state.records.checkpoints.get(name.as_str()));
-    let entry = found.ok_or_else(|| ApiError::new(Code::NotFound, format!("{name} is a revision, not a checkpoint. Use GET diff to compare revisions.")))?;
+    let entry = found.ok_or_else(|| {
+        ApiError::new(
+            Code::NotFound,
+            format!("{name} is a revision, not a checkpoint. Use GET diff to compare revisions."),
+        )
+    })?;
     let checkpoint = entry
         .value()
         .map_err(|faults| ApiError::new(Code::Internal, format!("The checkpoint cannot be read: {faults}.")))?;

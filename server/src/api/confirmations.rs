@@ -5,9 +5,9 @@ use ripcord_proto::KillId;
 use ripcord_proto::confirmation::Confirmation;
 use ripcord_proto::problem::{Code, Problem};
 
-use super::services::guarded::{EnvironmentReader, Guarded};
 use super::confirm::{Subject, confirmed};
 use super::revisions::position;
+use super::services::guarded::{EnvironmentReader, Guarded};
 use crate::access::permit::Read;
 use crate::fleet::Fleet;
 use crate::http::query::{Query, Wait};
@@ -30,7 +30,7 @@ pub(super) struct ConfirmationQuery {
 pub(super) async fn get(
     guarded: Guarded<Read, (EnvironmentReader, Fleet)>,
     path: web::Path<(String, String)>,
-    query: Query<ConfirmationQuery>
+    query: Query<ConfirmationQuery>,
 ) -> Result<ApiResponse, ApiError> {
     let (environment, fleet) = &*guarded;
     let ((_, text), Query(query)) = (path.into_inner(), query);

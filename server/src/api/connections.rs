@@ -23,13 +23,7 @@ pub(super) async fn list(guarded: Guarded<Read, (EnvironmentReader, Fleet)>, que
     let mut connected = fleet.connections(environment.key());
     connected.sort_by(|a, b| a.instance.id.cmp(&b.instance.id));
     let stale = environment.stale();
-    let mut page = page::by_name(
-        connected.into_iter(),
-        |connected| connected.instance.id.as_str(),
-        view,
-        &query,
-        stale.is_some(),
-    );
+    let mut page = page::by_name(connected.into_iter(), |connected| connected.instance.id.as_str(), view, &query, stale.is_some());
     name_left_out(&mut page.items, &*environment.served()?);
     Ok(ApiResponse::ok(&page)?.stale(stale))
 }

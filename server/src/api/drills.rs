@@ -15,9 +15,9 @@ use ripcord_proto::rest::list::Page;
 use ripcord_proto::table::{Entry, Table};
 
 use super::page;
-use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::path::PathKey;
 use super::services::AppState;
+use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::write::{Write, WriteRequest, answer, reply};
 use crate::access::permit::{KeepDrill, Read};
 use crate::commit::{Expected, Operation};

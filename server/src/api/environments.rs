@@ -10,9 +10,9 @@ use ripcord_proto::rest::environments::{EnvironmentRequest, EnvironmentResponse,
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::pings::LastPing;
 
-use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::authorize::Caller;
 use super::services::AppState;
+use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::write::{NO_BODY, answer, renderer, reply};
 use crate::access::permit::{Administer, Read};
 use crate::access::{Access, GlobalPermit, Permit};

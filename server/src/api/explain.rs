@@ -5,8 +5,8 @@ use ripcord_proto::rest::explain::{ExplainRequest, Explanation};
 use ripcord_sdk::engine::{Context, SinceContact};
 use serde_json::Value;
 
-use super::services::guarded::{EnvironmentReader, Guarded};
 use super::flags::no_flag;
+use super::services::guarded::{EnvironmentReader, Guarded};
 use crate::access::permit::Read;
 use crate::http::{ApiError, ApiResponse, Body};
 

@@ -13,16 +13,16 @@ use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{FlagKey, Position};
 
-use super::page;
-use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::confirm::Subject;
+use super::page;
 use super::path::PathKey;
 use super::services::AppState;
+use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::write::{Answered, Write, WriteRequest, of_flag, reply, written};
 use crate::access::permit::{Edit, Read};
 use crate::commit::Operation;
 use crate::http::precondition::has_already;
-use crate::http::query::{Limit, Query, Wait, PageQuery};
+use crate::http::query::{Limit, PageQuery, Query, Wait};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::snapshot::publication::Served;
 
@@ -129,11 +129,7 @@ pub(super) fn no_flag(served: &Served, key: &FlagKey) -> ApiError {
     let hint = hint
         .filter(|(distance, name)| *distance <= 1 + name.len() / 3)
         .map(|(_, name)| format!(" Did you mean {name}?"));
-    let detail = format!(
-        "No flag {key} in environment {}.{}",
-        served.snapshot.environment,
-        hint.unwrap_or_default()
-    );
+    let detail = format!("No flag {key} in environment {}.{}", served.snapshot.environment, hint.unwrap_or_default());
     ApiError::new(Code::FlagNotFound, detail)
 }
 
@@ -189,13 +185,7 @@ pub(super) async fn delete(write: Write<Edit>, key: PathKey<FlagKey>, app: web::
     answer(&app, &environment, &key, &committed, wait).await
 }
 
-async fn answer(
-    app: &AppState,
-    environment: &EnvironmentReader,
-    key: &FlagKey,
-    committed: &Answered,
-    wait: Option<Wait>,
-) -> Result<ApiResponse, ApiError> {
+async fn answer(app: &AppState, environment: &EnvironmentReader, key: &FlagKey, committed: &Answered, wait: Option<Wait>) -> Result<ApiResponse, ApiError> {
     let span = tracing::Span::current();
     span.record("flag", key.as_str()).record("revision", committed.position.revision.0);
     let confirmation = app.confirmed(environment.key(), Subject::Revision(committed.position), wait).await;

@@ -22,7 +22,12 @@ use crate::trigger::signature::SignatureHeaders;
         ("Ripcord-Signature" = Option<String>, Header, description = "t=SECONDS,v1=HEX"), ("X-PagerDuty-Signature" = Option<String>, Header, description = "v1=HEX")),
     request_body(content = Object, example = json!({"version": "4", "groupKey": "{}:{alertname=\"HighErrorRate\"}", "status": "firing", "alerts": [{"status": "firing", "labels": {"alertname": "HighErrorRate", "severity": "page"}, "startsAt": "2026-11-24T14:02:00Z"}]})),
     responses((status = 200, description = "The result of the signal", body = HookResponse), (status = 401, description = "Forged or too old", body = Problem), (status = "4XX", body = Problem)))]
-pub(super) async fn take(hook: web::Path<String>, request: HttpRequest, payload: web::Payload, Unguarded(triggers): Unguarded<Triggers>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn take(
+    hook: web::Path<String>,
+    request: HttpRequest,
+    payload: web::Payload,
+    Unguarded(triggers): Unguarded<Triggers>,
+) -> Result<ApiResponse, ApiError> {
     let body = collect(&request, payload, limits::SIGNAL_BYTES).await;
     let body = body.inspect_err(Triggers::refused)?;
     let header = |name: &str| text(request.headers(), name);

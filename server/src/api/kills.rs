@@ -10,11 +10,11 @@ use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::{EnvironmentKey, FlagKey, KillId};
 
-use super::page;
-use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::confirm::Subject;
+use super::page;
 use super::path::PathKey;
 use super::services::AppState;
+use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::write::{Answered, PreparedWrite, RecordedBody, Write, WriteRequest, answer, renderer, replayed, reply, written};
 use crate::access::permit::{Kill, Read, Restore};
 use crate::commit::{KillStatus, Operation, RenderedAnswer};
@@ -77,7 +77,9 @@ pub(super) async fn kill(write: Write<Kill>, body: Body<KillRequest>, app: web::
         }
         KillOutcome::Replayed(recorded) => {
             let body = RecordedBody::of(&recorded);
-            let provisional = body.kill().filter(|id| Kills::open(&app, &write.permit).is_provisional(&environment, id).unwrap_or(false));
+            let provisional = body
+                .kill()
+                .filter(|id| Kills::open(&app, &write.permit).is_provisional(&environment, id).unwrap_or(false));
             let subject = provisional.map(Subject::Kill).or_else(|| body.position().map(Subject::Revision));
             (replayed(recorded)?, subject, true)
         }

@@ -7,9 +7,9 @@ use ripcord_proto::rest::outcomes::OutcomesAccepted;
 
 use super::services::guarded::{EnvironmentReader, Guarded};
 use crate::access::permit::Report;
-use crate::outcome::Outcomes;
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::outcome::BatchResult;
+use crate::outcome::Outcomes;
 
 /// Counts what an application reports since its last batch. A batch that is sent again is counted once.
 #[utoipa::path(post, path = "/v1/outcomes", tag = "outcomes",

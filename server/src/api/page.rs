@@ -39,13 +39,7 @@ pub(super) fn listed<T, V>(items: &[T], name: impl Fn(&T) -> String, view: impl 
     take(items.iter().skip(from), |item| name(item), view, query, is_stale)
 }
 
-fn take<T, V>(
-    mut rest: impl Iterator<Item = T>,
-    name: impl Fn(&T) -> String,
-    view: impl FnMut(T) -> V,
-    query: &PageQuery,
-    is_stale: bool,
-) -> Page<V> {
+fn take<T, V>(mut rest: impl Iterator<Item = T>, name: impl Fn(&T) -> String, view: impl FnMut(T) -> V, query: &PageQuery, is_stale: bool) -> Page<V> {
     let shown: Vec<T> = rest.by_ref().take(query.limit.get()).collect();
     let next = rest.next().and(shown.last()).map(name);
     Page {

@@ -11,8 +11,8 @@ use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::pings::PingView;
 
 use super::page;
-use super::services::guarded::{EnvironmentReader, Guarded};
 use super::services::AppState;
+use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::{NO_BODY, Write};
 use crate::access::permit::{Read, SendPing};
 use crate::http::query::{PageQuery, Query, Wait, WriteQuery};

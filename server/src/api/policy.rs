@@ -11,9 +11,9 @@ use ripcord_proto::record::RecordKey;
 use ripcord_proto::rest::policy::PolicyResponse;
 use ripcord_proto::table::Entry;
 
-use super::services::guarded::{EnvironmentReader, Guarded};
 use super::records::{reason, submit};
 use super::services::AppState;
+use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::WriteRecord;
 use crate::access::permit::{Read, SetPolicy};
 use crate::commit::{Applied, Expected, Operation};

@@ -6,24 +6,24 @@ use actix_web::http::StatusCode;
 use actix_web::web;
 use ripcord_proto::ProposalId;
 use ripcord_proto::problem::Problem;
-use ripcord_proto::proposal::{ProposedOperation, Proposal, ProposalState};
+use ripcord_proto::proposal::{Proposal, ProposalState, ProposedOperation};
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rest::kills::ReasonRequest;
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::role::Action;
 use ripcord_proto::rollout::Attribution;
 
-use super::page;
-use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::confirm::Subject;
+use super::page;
 use super::path::PathKey;
 use super::services::AppState;
+use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::write::Write;
 use crate::access::permit::{Allows, DecideProposal, Read, WithdrawProposal};
 use crate::commit::CommitError;
 use crate::http::query::{Limit, PageQuery, Query, Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, OptionalBody};
-use crate::proposal::{Proposals, DecidedProposal, ProposalDecision, Rejection};
+use crate::proposal::{DecidedProposal, ProposalDecision, Proposals, Rejection};
 
 /// Query of `GET proposals`.
 #[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
@@ -70,7 +70,11 @@ pub(super) struct ProposalQuery {
 #[utoipa::path(get, path = "/v1/environments/{env}/proposals/{key}", tag = "proposals",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The proposal's id", example = "pr_01jd3x7q8v9w0y2z4a6b8c0d2e"), ProposalQuery),
     responses((status = 200, description = "The proposal", body = Proposal), (status = "4XX", body = Problem)))]
-pub(super) async fn get(guarded: Guarded<Read, (EnvironmentReader, Proposals)>, id: PathKey<ProposalId>, query: Query<ProposalQuery>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn get(
+    guarded: Guarded<Read, (EnvironmentReader, Proposals)>,
+    id: PathKey<ProposalId>,
+    query: Query<ProposalQuery>,
+) -> Result<ApiResponse, ApiError> {
     let (environment, proposals) = &*guarded;
     let (PathKey(id), Query(query)) = (id, query);
     let patience = query.wait.map_or(Duration::ZERO, |Wait(patience)| patience);

@@ -12,11 +12,11 @@ use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::releases::{ReleaseDetail, ReleasePatch, ReleaseRequest, ReleaseView};
 use ripcord_proto::{ReleaseName, TargetName};
 
-use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
-use super::path::PathKey;
 use super::page;
+use super::path::PathKey;
 use super::records::{lost, read_before, reason, submit};
 use super::services::AppState;
+use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::write::{NO_BODY, WriteRecord};
 use crate::access::permit::{ManageRelease, Read};
 use crate::commit::state::EnvironmentState;

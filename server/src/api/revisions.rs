@@ -35,7 +35,12 @@ pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Q
 
 /// The sequence that `after` names.
 pub(super) fn sequence(text: &str) -> Result<Sequence, ApiError> {
-    let wrong = || ApiError::bad_parameter("after", ValidationErrors::one("", format!("invalid cursor {text:?}; pass the `next` of the page before")));
+    let wrong = || {
+        ApiError::bad_parameter(
+            "after",
+            ValidationErrors::one("", format!("invalid cursor {text:?}; pass the `next` of the page before")),
+        )
+    };
     text.parse().map(Sequence).map_err(|_| wrong())
 }
 

@@ -15,15 +15,15 @@ use ripcord_proto::rest::rollouts::{Replay, ReplayRequest};
 use ripcord_proto::rollout::{Attribution, Rollout, RolloutPlan};
 
 use super::page;
-use super::services::guarded::{EnvironmentReader, Guarded};
 use super::path::PathKey;
 use super::services::AppState;
+use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::{Write, WriteRequest, reply};
 use crate::access::permit::{Read, RunRollout};
 use crate::commit::{Applied, RenderedAnswer};
-use crate::rollout::Rollouts;
 use crate::http::query::{PageQuery, Query, Reason, Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
+use crate::rollout::Rollouts;
 use crate::rollout::{actions as done, replay as trial};
 
 /// Starts a rollout. If the flag cannot follow the plan, every problem is reported with its field.
@@ -75,7 +75,11 @@ pub(super) struct RolloutQuery {
 #[utoipa::path(get, path = "/v1/environments/{env}/rollouts/{key}", tag = "rollouts",
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollout's id", example = "ro_01jd3x7q8v9w0y2z4a6b8c0d2e"), RolloutQuery),
     responses((status = 200, description = "The rollout", body = Rollout), (status = "4XX", body = Problem)))]
-pub(super) async fn get(guarded: Guarded<Read, (EnvironmentReader, Rollouts)>, id: PathKey<RolloutId>, query: Query<RolloutQuery>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn get(
+    guarded: Guarded<Read, (EnvironmentReader, Rollouts)>,
+    id: PathKey<RolloutId>,
+    query: Query<RolloutQuery>,
+) -> Result<ApiResponse, ApiError> {
     let (environment, rollouts) = &*guarded;
     let (PathKey(id), Query(query)) = (id, query);
     let patience = query.wait.map_or(Duration::ZERO, |Wait(patience)| patience);
@@ -88,7 +92,11 @@ pub(super) async fn get(guarded: Guarded<Read, (EnvironmentReader, Rollouts)>, i
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollout's id", example = "ro_01jd3x7q8v9w0y2z4a6b8c0d2e")),
     request_body(content = ReplayRequest, example = json!({"gate": "errors", "worse_by": "0.2%"})),
     responses((status = 200, description = "Step by step", body = Replay), (status = "4XX", body = Problem)))]
-pub(super) async fn replay(guarded: Guarded<Read, (EnvironmentReader, Rollouts)>, id: PathKey<RolloutId>, body: Body<ReplayRequest>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn replay(
+    guarded: Guarded<Read, (EnvironmentReader, Rollouts)>,
+    id: PathKey<RolloutId>,
+    body: Body<ReplayRequest>,
+) -> Result<ApiResponse, ApiError> {
     let (environment, rollouts) = &*guarded;
     let PathKey(id) = id;
     let rollout = rollouts.settled(environment.key(), &id, Duration::ZERO).await?;

@@ -12,11 +12,11 @@ use ripcord_proto::rest::segments::SegmentView;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{FlagKey, Segment, SegmentKey};
 
-use super::page;
-use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::confirm::Subject;
+use super::page;
 use super::path::PathKey;
 use super::services::AppState;
+use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::write::{NO_BODY, PreparedWrite, Write, WriteRequest, of_segment, reply, written};
 use crate::access::permit::{Edit, Read};
 use crate::commit::Operation;
@@ -73,12 +73,7 @@ pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Q
 pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, key: PathKey<SegmentKey>, request: HttpRequest) -> Result<ApiResponse, ApiError> {
     let (served, stale, PathKey(key)) = (environment.served()?, environment.stale(), key);
     let entry = served.snapshot.segments.get(key.as_str());
-    let entry = entry.ok_or_else(|| {
-        ApiError::new(
-            Code::NotFound,
-            format!("No segment {key} in environment {}.", served.snapshot.environment),
-        )
-    })?;
+    let entry = entry.ok_or_else(|| ApiError::new(Code::NotFound, format!("No segment {key} in environment {}.", served.snapshot.environment)))?;
     if has_already(&request, entry.changed()) {
         return Ok(ApiResponse::unchanged(entry.changed()));
     }
@@ -115,7 +110,13 @@ pub(super) async fn delete(write: Write<Edit>, key: PathKey<SegmentKey>, app: we
     commit(&app, &environment, prepared, &key, wait).await
 }
 
-async fn commit(app: &AppState, environment: &EnvironmentReader, prepared: PreparedWrite<Edit>, key: &SegmentKey, wait: Option<Wait>) -> Result<ApiResponse, ApiError> {
+async fn commit(
+    app: &AppState,
+    environment: &EnvironmentReader,
+    prepared: PreparedWrite<Edit>,
+    key: &SegmentKey,
+    wait: Option<Wait>,
+) -> Result<ApiResponse, ApiError> {
     let committed = app.submit(prepared).await?;
     tracing::Span::current().record("revision", committed.position.revision.0);
     let confirmation = app.confirmed(environment.key(), Subject::Revision(committed.position), wait).await;

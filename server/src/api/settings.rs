@@ -7,9 +7,9 @@ use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::rest::settings::{SettingsRequest, SettingsView};
 
-use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::confirm::Subject;
 use super::services::AppState;
+use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::write::{Write, WriteRequest, of_environment, reply, written_with};
 use crate::access::permit::{Administer, Read};
 use crate::commit::Operation;

@@ -16,17 +16,17 @@ use ripcord_proto::table::Entry;
 use ripcord_proto::trigger::Trigger;
 use ripcord_proto::{EnvironmentKey, ValidationErrors};
 
-use super::services::guarded::{EnvironmentReader, Guarded};
-use super::path::PathKey;
 use super::page;
+use super::path::PathKey;
 use super::records::{lost, read_before, reason, submit};
 use super::services::AppState;
+use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::{NO_BODY, WriteRecord, reply};
 use crate::access::permit::{ChangeTrigger, ManageTrigger, Read};
 use crate::commit::{Applied, CommitError};
-use crate::trigger::Triggers;
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
+use crate::trigger::Triggers;
 use crate::trigger::crud;
 
 /// Firings shown with a trigger.
@@ -85,8 +85,12 @@ pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<Trigger
     let Some(secret) = made.secret.filter(|_| !committed.replayed) else {
         return Ok(shown);
     };
-    let answered: TriggerCreated = serde_json::from_str(committed.answer.body.get())
-        .map_err(|error| ApiError::new(Code::Internal, format!("The trigger was created, but the answer could not be read back: {error}.")))?;
+    let answered: TriggerCreated = serde_json::from_str(committed.answer.body.get()).map_err(|error| {
+        ApiError::new(
+            Code::Internal,
+            format!("The trigger was created, but the answer could not be read back: {error}."),
+        )
+    })?;
     let shown = TriggerCreated {
         secret: Some(secret.expose().to_owned()),
         ..answered
@@ -138,7 +142,11 @@ pub(super) async fn delete(write: WriteRecord<ManageTrigger>, name: PathKey<Trig
     params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "error-rate")),
     request_body(content = TriggerTestRequest, example = json!({"payload": {"error_rate": 0.2}})),
     responses((status = 200, description = "What the signal would lead to", body = TriggerTestResponse), (status = "4XX", body = Problem)))]
-pub(super) async fn test(guarded: Guarded<Read, (EnvironmentReader, Triggers)>, name: PathKey<TriggerName>, body: Body<TriggerTestRequest>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn test(
+    guarded: Guarded<Read, (EnvironmentReader, Triggers)>,
+    name: PathKey<TriggerName>,
+    body: Body<TriggerTestRequest>,
+) -> Result<ApiResponse, ApiError> {
     let (environment, triggers) = &*guarded;
     let (records, PathKey(name)) = (environment.records()?, name);
     let (_, trigger) = find(&records, &name)?;

@@ -214,12 +214,7 @@ fn check_kind(request: &HttpRequest, allowed: ContentKind) -> Result<(), ApiErro
 
 /// The bytes of a body, at most `most`. A larger one is refused before it is read completely.
 pub async fn collect(request: &HttpRequest, payload: web::Payload, most: usize) -> Result<web::Bytes, ApiError> {
-    let too_large = || {
-        ApiError::new(
-            Code::TooLarge,
-            format!("The body is larger than {most} bytes, the limit of this path."),
-        )
-    };
+    let too_large = || ApiError::new(Code::TooLarge, format!("The body is larger than {most} bytes, the limit of this path."));
     let stated = request
         .headers()
         .get(header::CONTENT_LENGTH)

@@ -203,10 +203,7 @@ fn unknown_path(path: &str) -> ApiError {
 pub(super) fn of_status(status: StatusCode, path: &str) -> Option<ApiError> {
     let refusal = match status {
         StatusCode::NOT_FOUND => unknown_path(path),
-        StatusCode::METHOD_NOT_ALLOWED => ApiError::new(
-            Code::MethodNotAllowed,
-            format!("{path} does not allow this method. See /openapi.json."),
-        ),
+        StatusCode::METHOD_NOT_ALLOWED => ApiError::new(Code::MethodNotAllowed, format!("{path} does not allow this method. See /openapi.json.")),
         StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(Code::TooLarge, "The body is larger than this path allows."),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => ApiError::new(Code::UnsupportedMediaType, "Unsupported Content-Type; send application/json."),
         status if status.is_client_error() => ApiError::new(Code::BadRequest, "The request is malformed."),

@@ -99,12 +99,7 @@ fn etag(value: &HeaderValue) -> Result<Position, ValidationErrors> {
 fn record_etag(value: &HeaderValue) -> Result<Digest, ValidationErrors> {
     let text = value.to_str().unwrap_or_default().trim();
     let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-    let wrong = || {
-        ValidationErrors::one(
-            "",
-            format!("invalid ETag {text:?}; expected 64 hexadecimal digits in quotes"),
-        )
-    };
+    let wrong = || ValidationErrors::one("", format!("invalid ETag {text:?}; expected 64 hexadecimal digits in quotes"));
     inner.ok_or_else(wrong)?.parse().map_err(|_| wrong())
 }
 

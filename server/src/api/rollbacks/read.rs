@@ -10,11 +10,11 @@ use ripcord_proto::{EnvironmentKey, RollbackId};
 
 use crate::access::Permit;
 use crate::access::permit::Read;
-use crate::api::page;
-use crate::api::services::guarded::{EnvironmentReader, Guarded};
 use crate::api::confirm::Subject;
+use crate::api::page;
 use crate::api::path::PathKey;
 use crate::api::services::AppState;
+use crate::api::services::guarded::{EnvironmentReader, Guarded};
 use crate::http::query::{PageQuery, Query, Wait};
 use crate::http::{ApiError, ApiResponse};
 

@@ -12,16 +12,16 @@ use ripcord_proto::rest::triggers::FiringView;
 use ripcord_proto::trigger::{Attribution, Firing};
 
 use crate::access::permit::{AnswerTrigger, Read};
-use crate::api::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
-use crate::api::path::PathKey;
 use crate::api::page;
+use crate::api::path::PathKey;
 use crate::api::records::lost;
 use crate::api::services::AppState;
+use crate::api::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use crate::api::write::{Write, WriteRequest, answer, reply};
 use crate::commit::CommitError;
-use crate::trigger::Triggers;
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, OptionalBody};
+use crate::trigger::Triggers;
 
 /// The firings of all triggers, newest first; the newest 200 are kept.
 #[utoipa::path(get, path = "/v1/environments/{env}/firings", tag = "triggers",
