@@ -36,7 +36,7 @@ pub mod model {
     pub use ripcord_proto::key::RuleId;
     pub use ripcord_proto::outcome::Traffic;
     pub use ripcord_proto::references::TouchedKeys;
-    pub use ripcord_proto::table::{Entry, Entity};
+    pub use ripcord_proto::table::{Entity, Entry};
     pub use ripcord_proto::value::{Value, ValueType};
     pub use ripcord_proto::{
         EnvironmentKey, Epoch, Flag, FlagKey, Kill, KillId, KillScope, Position, Revision, Segment, Snapshot, ValidationErrors, VariantName,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use ripcord_sdk::engine::{Compiled, Context, ErrorCode, Reason, SinceContact};
-use ripcord_sdk::model::{Entry, Flag, Kill, Entity as _};
+use ripcord_sdk::model::{Entity as _, Entry, Flag, Kill};
 use ripcord_sdk::serde_json::{Value, json};
 use ripcord_sdk::{EnvironmentKey, FlagKey, Snapshot};
 
