@@ -66,7 +66,10 @@ fn a_value_of_a_different_type_gives_the_default_and_says_so() {
     assert_eq!((fraction.value, fraction.error()), (7, Some(ErrorCode::TypeMismatch)));
     let kill: KillId = flags.kill("object").unwrap();
     let misshapen = client.detail(&LIMITS, &user);
-    assert_eq!((misshapen.value, misshapen.reason), (Limits { per_minute: 60 }, Reason::Error(ErrorCode::TypeMismatch)));
+    assert_eq!(
+        (misshapen.value, misshapen.reason),
+        (Limits { per_minute: 60 }, Reason::Error(ErrorCode::TypeMismatch))
+    );
     assert_eq!(misshapen.kill, Some(kill));
     assert_eq!(client.json("text", &user, Limits { per_minute: 1 }), Limits { per_minute: 1 });
     assert_eq!(client.detail(&BoolFlag::new("nowhere", true), &user).error(), Some(ErrorCode::FlagNotFound));

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use ripcord_sdk::engine::{Compiled, Context, ErrorCode, Reason, SinceContact};
-use ripcord_sdk::model::{Entry, Flag, Kill, Entity as _};
+use ripcord_sdk::model::{Entity as _, Entry, Flag, Kill};
 use ripcord_sdk::serde_json::{Value, json};
 use ripcord_sdk::{EnvironmentKey, FlagKey, Snapshot};
 
@@ -41,7 +41,11 @@ fn a_flag_that_needs_a_part_that_was_left_out_is_reported_and_serves_the_callers
             assert_eq!((evaluation.boolean(), evaluation.reason()), (Ok(Some(true)), Reason::TargetingMatch), "{key}");
             assert_eq!(issue, None);
         } else {
-            assert_eq!((evaluation.boolean(), evaluation.reason()), (Ok(None), Reason::Error(ErrorCode::ParseError)), "{key}");
+            assert_eq!(
+                (evaluation.boolean(), evaluation.reason()),
+                (Ok(None), Reason::Error(ErrorCode::ParseError)),
+                "{key}"
+            );
             assert!(issue.unwrap().message.contains(feature), "{key}");
         }
     }
@@ -53,7 +57,9 @@ fn a_kill_forces_the_safe_variant_of_a_flag_that_could_not_be_compiled() {
         "id": "k_01m87syeqavdj85jgd16cd6m4g", "scope": {"all": true}, "reason": "5xx", "at": "2026-01-01T00:00:00Z",
         "actor": {"name": "test", "role": "admin"},
     });
-    let Ok(kill) = Kill::parse(&kill.to_string()) else { panic!("the kill is well-formed") };
+    let Ok(kill) = Kill::parse(&kill.to_string()) else {
+        panic!("the kill is well-formed")
+    };
     let compiled = Compiled::new(&snapshot()).with_overlay(&[kill]);
     for key in ["plain", "pattern", "network", "logic"] {
         let evaluation = compiled.evaluate(key, &Context::new("user-1"), SinceContact::FRESH);

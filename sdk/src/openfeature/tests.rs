@@ -32,7 +32,10 @@ async fn flags_of_every_type_are_resolved_with_variant_and_reason() {
         (got.value, got.variant.as_deref(), got.reason),
         (true, Some("on"), Some(EvaluationReason::TargetingMatch))
     );
-    assert_eq!(provider.resolve_bool_value("b", &anonymous).await.unwrap().reason, Some(EvaluationReason::Default));
+    assert_eq!(
+        provider.resolve_bool_value("b", &anonymous).await.unwrap().reason,
+        Some(EvaluationReason::Default)
+    );
     assert_eq!(provider.resolve_int_value("n", &anonymous).await.unwrap().value, 10);
     assert!((provider.resolve_float_value("n", &anonymous).await.unwrap().value - 10.0).abs() < f64::EPSILON);
     let items = provider.resolve_struct_value("o", &anonymous).await.unwrap().value.fields["a"].clone();
