@@ -163,7 +163,7 @@ impl ServeSettings {
             found.push(ValidationError::new("--otlp-endpoint", format!("invalid URL {url:?}; write http://HOST:4318")));
         }
         if self.tls_cert.is_some() != self.tls_key.is_some() {
-            found.push(Fault::new("--tls-cert", "--tls-cert and --tls-key are given together, or not at all"));
+            found.push(ValidationError::new("--tls-cert", "--tls-cert and --tls-key are given together, or not at all"));
         }
         check_peer_secret(&self.peers, self.peer_secret.as_deref(), &mut found);
         let admin_key = self.admin_key.as_deref().map(keys::admin).transpose().unwrap_or_else(|faults| {
