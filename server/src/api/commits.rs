@@ -11,7 +11,7 @@ use ripcord_proto::file_set::FileSet;
 use ripcord_proto::kill::Kill;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::commits::{ChangeRequest, CommitRequest};
-use ripcord_proto::rest::plan::{FlagStep, PlanResponse, SegmentStep, SettingsStep};
+use ripcord_proto::rest::plan::{FlagDiff, PlanResponse, SegmentDiff, SettingsDiff};
 use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::role::Action;
 use ripcord_proto::{KillId, ValidationErrors};
@@ -140,13 +140,13 @@ fn answer(plan: CommitPlan, mut warnings: Vec<String>) -> PlanResponse {
         hash: plan.hash,
         epoch: plan.at.epoch,
         revision: plan.at.revision,
-        flags: plan.flags.into_iter().map(|PlannedStep { key, from, to }| FlagStep { key, from, to }).collect(),
+        flags: plan.flags.into_iter().map(|PlannedStep { key, from, to }| FlagDiff { key, from, to }).collect(),
         segments: plan
             .segments
             .into_iter()
-            .map(|PlannedStep { key, from, to }| SegmentStep { key, from, to })
+            .map(|PlannedStep { key, from, to }| SegmentDiff { key, from, to })
             .collect(),
-        settings: plan.settings.map(|step| SettingsStep { from: step.from, to: step.to }),
+        settings: plan.settings.map(|step| SettingsDiff { from: step.from, to: step.to }),
         unchanged: 0,
         kept: Vec::new(),
         adopted: Vec::new(),

@@ -7,7 +7,7 @@ use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::log::{LogEntry, LogEntryView, RevisionDiff};
-use ripcord_proto::rest::plan::{FlagStep, SegmentStep, SettingsStep};
+use ripcord_proto::rest::plan::{FlagDiff, SegmentDiff, SettingsDiff};
 use ripcord_proto::table::{Entity, Entry, Table};
 use ripcord_proto::{Kill, Position, Revision, Sequence, Snapshot, ValidationErrors};
 
@@ -111,12 +111,12 @@ pub(super) async fn diff(permit: Permit<Read>, query: Query<DiffQuery>, app: web
 
 fn between(old: &Snapshot, new: &Snapshot) -> RevisionDiff {
     let delta = Delta::between(old, new, new.content_hash(), Urgency::Ordinary);
-    let flags = steps(&delta.changed.flags, &delta.removed.flags, &old.flags, |key, from, to| FlagStep {
+    let flags = steps(&delta.changed.flags, &delta.removed.flags, &old.flags, |key, from, to| FlagDiff {
         key,
         from,
         to,
     });
-    let segments = steps(&delta.changed.segments, &delta.removed.segments, &old.segments, |key, from, to| SegmentStep {
+    let segments = steps(&delta.changed.segments, &delta.removed.segments, &old.segments, |key, from, to| SegmentDiff {
         key,
         from,
         to,
@@ -131,7 +131,7 @@ fn between(old: &Snapshot, new: &Snapshot) -> RevisionDiff {
         segments,
         killed: pulled.filter_map(|entry| entry.value().ok()).cloned().collect::<Vec<Kill>>(),
         restored: restored.cloned().collect(),
-        settings: delta.changed.settings.map(|to| SettingsStep { from: old.settings, to }),
+        settings: delta.changed.settings.map(|to| SettingsDiff { from: old.settings, to }),
     }
 }
 

@@ -14,7 +14,7 @@ use super::RollbackController;
 use super::verification::{self, ObservedCommit};
 use crate::commit::reversal::Reversal;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Approval, CommitError, Committed, Draft, Expected, KilledEdit, Operation};
+use crate::commit::{Applied, Approval, CommitError, Draft, Expected, KilledEdit, Operation};
 use crate::leader::LeaderToken;
 use crate::rollback::messages;
 use crate::rollback::stages::{self, NextStep};
@@ -223,7 +223,7 @@ impl Procedure<'_> {
         }
     }
 
-    async fn submit(&self, reason: String, asks: Vec<Operation>, allow_killed_edit: KilledEdit) -> Result<Committed, CommitError> {
+    async fn submit(&self, reason: String, asks: Vec<Operation>, allow_killed_edit: KilledEdit) -> Result<Applied, CommitError> {
         let draft = Draft {
             reason: Some(reason),
             killed_edit: allow_killed_edit,
@@ -231,7 +231,7 @@ impl Procedure<'_> {
             approval: Approval::Agreed,
             ..Draft::new(self.environment.clone(), self.controller.drivers.author(), asks)
         };
-        self.controller.environments.submit(draft).await
+        self.controller.environments.commit(draft).await
     }
 
     async fn not_committed(&mut self, error: CommitError) {

@@ -8,15 +8,14 @@ use ripcord_proto::actor::Actor;
 use ripcord_proto::kill::KillScope;
 use ripcord_proto::rollout::{Rollout, RolloutState, WaitsFor};
 use ripcord_proto::{EnvironmentKey, Position, RolloutId, Sequence};
-use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::{AbortReason, JobResult, RolloutController};
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Answer, CommitError, Draft, Operation};
+use crate::commit::{CommitError, Draft, ErrorKind, Operation, Renderer};
 use crate::environment::Environments;
-use crate::kill::{KillOrder, KillResponseBuilder};
+use crate::kill::KillOrder;
 use crate::leader::LeaderToken;
 use crate::rollout::commits::{self, ObservedRollout};
 use crate::rollout::decide::{self, RolloutDecision, RolloutStatus};
@@ -83,7 +82,7 @@ impl RolloutController {
         let environments = self.rollouts.environments.clone();
         let span = tracing::info_span!("rollout", env = %self.environment, rollout = ids.first().map(tracing::field::display), what = what.as_str());
         let job = async move {
-            let submitted = environments.submit(draft);
+            let submitted = environments.commit(draft);
             let result = match what {
                 // A store that is silent must not keep users exposed: what waits no longer is carried out all the same.
                 CommitKind::TakeBack => tokio::time::timeout(PATIENCE, submitted).await.unwrap_or(Err(CommitError::OutcomeUnknown)),
@@ -278,10 +277,7 @@ impl RolloutController {
                 tracked.back.as_deref().unwrap_or_default()
             )),
             call: None,
-            answer: KillResponseBuilder(Arc::new(|_| Answer {
-                status: 201,
-                body: RawValue::NULL.to_owned(),
-            })),
+            renderer: Renderer::default(),
         };
         let (kills, ids) = (self.rollouts.kills.clone(), vec![id.clone()]);
         self.jobs.push(Box::pin(async move {
@@ -335,7 +331,8 @@ impl RolloutController {
                 self.forget_back(&ids);
                 again(self, AWAY);
             }
-            Err(CommitError::Unavailable(_) | CommitError::Reseeding | CommitError::OutcomeUnknown | CommitError::Internal(_)) => {
+            // A failure inside leaves users exposed just as a store that is away does.
+            Err(error) if matches!(error.kind(), ErrorKind::StoreAway | ErrorKind::Internal) => {
                 again(self, AWAY);
                 if what == CommitKind::TakeBack {
                     for id in &ids {
