@@ -202,6 +202,7 @@ impl Condition {
 }
 
 /// Compiles the pattern of [`Test::Matches`], within [`limits::REGEX_BYTES`].
+#[cfg(feature = "regex")]
 pub fn compile_pattern(pattern: &str) -> Result<regex::Regex, regex::Error> {
     regex::RegexBuilder::new(pattern)
         .size_limit(limits::REGEX_BYTES)

@@ -124,6 +124,12 @@ fn test(reader: &mut Reader, operator: &str, value: &Value) -> Read<Test> {
     }
 }
 
+#[cfg(not(feature = "regex"))]
+fn pattern(reader: &mut Reader, value: &Value) -> Read<String> {
+    reader.text(value).map(str::to_owned)
+}
+
+#[cfg(feature = "regex")]
 fn pattern(reader: &mut Reader, value: &Value) -> Read<String> {
     let text = reader.text(value)?;
     match crate::condition::compile_pattern(text) {

@@ -30,7 +30,7 @@ use crate::{file_set, proposal};
 
 /// Changes many things at once. `If-Match` takes the environment's ETag.
 #[utoipa::path(post, path = "/v1/environments/{env}/commits", tag = "commits",
-    params(("env" = String, Path, example = "production"), crate::http::query::WriteQuery),
+    params(crate::api::path::EnvironmentPath, crate::http::query::WriteQuery),
     request_body(content = CommitRequest, example = json!({"reason": "launch", "changes": [{"set_enabled": {"key": "checkout-v2", "enabled": true}}, {"delete_flag": "checkout-v1"}]})),
     responses((status = 200, description = "Committed, or so already", body = WriteResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn commit(write: Write<WriteSomething>, body: Body<CommitRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
@@ -55,7 +55,7 @@ pub(super) async fn commit(write: Write<WriteSomething>, body: Body<CommitReques
 
 /// What a commit would do, and the hash with which it does exactly that. Changes nothing.
 #[utoipa::path(post, path = "/v1/environments/{env}/commits/plan", tag = "commits",
-    params(("env" = String, Path, example = "production"), crate::http::query::WriteQuery),
+    params(crate::api::path::EnvironmentPath, crate::http::query::WriteQuery),
     request_body(content = CommitRequest, example = json!({"changes": [{"set_enabled": {"key": "checkout-v2", "enabled": true}}]})),
     responses((status = 200, description = "What would happen", body = PlanResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn plan(write: Write<Read>, body: Body<CommitRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
