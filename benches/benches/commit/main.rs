@@ -44,7 +44,7 @@ async fn measure() -> anyhow::Result<()> {
         rows.push(without_a_store(10_000, "2 ms").await?);
     }
     if wanted("redis") {
-        rows.extend(over_redis::rows(directory.path(), Durability::None).await?);
+        rows.extend(over_redis::rows(directory.path(), Durability::Nothing).await?);
     }
     if wanted("redis-always") {
         rows.extend(over_redis::rows(directory.path(), Durability::Always).await?);

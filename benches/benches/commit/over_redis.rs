@@ -20,7 +20,7 @@ use crate::timed::{BLOCK, BLOCKS, timed};
 pub async fn rows(directory: &Path, durability: Durability) -> anyhow::Result<Vec<Row>> {
     let directory = directory.join(durability.name());
     std::fs::create_dir(&directory)?;
-    let Some(redis) = RedisServer::start(&directory, durability)? else {
+    let Some(redis) = RedisServer::start(durability).await? else {
         eprintln!("redis-server is not installed; its rows are left out");
         return Ok(Vec::new());
     };

@@ -34,7 +34,7 @@ async fn measure() -> anyhow::Result<()> {
     let directory = tempfile::tempdir_in(std::env::current_dir()?)?;
     let store = EmbeddedStore::open(&directory.path().join("embedded"), Flush::EachCommit, Arc::new(SystemClock))?;
     let mut rows = commits("embedded", &environments::start(Arc::new(store)).await?, 15.0).await?;
-    match RedisServer::start(directory.path(), Durability::None)? {
+    match RedisServer::start(Durability::Nothing).await? {
         Some(redis) => rows.extend(over_redis(directory.path(), &redis).await?),
         None => eprintln!("redis-server is not installed; its rows are left out"),
     }
