@@ -43,5 +43,5 @@ pub(super) fn refused(word: &Attribution, rejection: Rejection) -> String {
 /// What a proposal says that no longer holds.
 pub(super) fn stale(why: &str) -> String {
     let why = why.trim_end_matches('.');
-    format!("The world has moved since it was proposed: {why}. Operation for it again; it becomes a new proposal that shows what it would do now.")
+    format!("The world has moved since it was proposed: {why}. Propose it again; it becomes a new proposal that shows what it would do now.")
 }
