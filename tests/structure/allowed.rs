@@ -2,16 +2,6 @@
 
 /// Pairs of files that import each other.
 pub const CIRCLES: &[&str] = &[
-    "proto/src: change <-> commit <-> proposal <-> record <-> rest/log <-> rest/plan <-> rest/rollbacks/plan",
-    "proto/src: condition <-> condition/read",
-    "proto/src: flag <-> flag/read",
-    "proto/src: gate <-> gate/comparison",
-    "proto/src: key <-> target",
-    "proto/src: policy <-> trigger",
-    "proto/src: rollback <-> rollout",
-    "proto/src: rollout/plan <-> rollout/plan/read",
-    "proto/src: rule <-> split",
-    "proto/src: scenario <-> scenario/fault",
     "server/cli/src: lib <-> apply <-> audit <-> backup <-> changes <-> checkpoint <-> checkpoint/text <-> client <-> completions <-> confirm <-> context <-> demo <-> demo/view <-> doctor <-> doctor/checks <-> drill <-> drill/actors <-> drill/applications <-> drill/applications/straggler <-> drill/builtin <-> drill/editors <-> drill/fork <-> drill/harness <-> drill/harness/common <-> drill/harness/node <-> drill/harness/process <-> drill/harness/proxy <-> drill/harness/redis <-> drill/junit <-> drill/observations <-> drill/probe <-> drill/progress <-> drill/release <-> drill/report <-> drill/runner <-> drill/verdicts <-> drill/verdicts/faults <-> env <-> env/policy <-> environment_state <-> exit <-> export <-> export/folder <-> files <-> flags <-> flags/explain <-> flags/list <-> flags/set <-> flags/stale <-> flags/usages <-> gate <-> import <-> input <-> keys <-> kill <-> lint <-> output <-> ping <-> plan <-> promote <-> proposal <-> proposal/messages <-> proposal/wait <-> release <-> release/details <-> release/text <-> restore <-> rollback <-> rollback/args <-> rollback/execute <-> rollback/follow <-> rollback/manage <-> rollback/plan <-> rollout <-> rollout/actions <-> rollout/follow <-> rollout/messages <-> rollout/start <-> schema <-> segments <-> server <-> signals <-> snapshot <-> source <-> target <-> trigger <-> trigger/confirm <-> trigger/create <-> trigger/messages <-> watch <-> watch/report <-> write",
     "server/src: audit <-> audit/change_history <-> audit/verify",
     "server/src: commit/reversal <-> commit/reversal/one_way <-> commit/reversal/staged",
