@@ -3,7 +3,7 @@
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::{HttpRequest, web};
 use ripcord_proto::limits;
-use ripcord_proto::problem::Problem;
+use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rest::triggers::HookAnswer;
 
 use super::services::AppState;
@@ -24,7 +24,11 @@ use crate::trigger::signature::SignatureHeaders;
     responses((status = 200, description = "What it came to", body = HookAnswer), (status = 401, description = "It is forged, or too old", body = Problem), (status = "4XX", body = Problem)))]
 pub(super) async fn take(hook: web::Path<String>, request: HttpRequest, payload: web::Payload, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let body = collect(&request, payload, limits::SIGNAL_BYTES).await;
-    let body = body.inspect_err(Triggers::refused)?;
+    let body = body.inspect_err(|error| {
+        if error.problem().code == Code::TooLarge {
+            Triggers::count_too_large();
+        }
+    })?;
     let header = |name: &str| text(request.headers(), name);
     let proof = SignatureHeaders {
         authorization: header(AUTHORIZATION.as_str()),

@@ -16,7 +16,8 @@ use crate::api::write::{Write, WriteRequest, reply};
 use crate::commit::{Answer, Applied};
 use crate::http::query::{Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
-use crate::rollback::actions::{self, ResumePace, WrongRollbackState};
+use crate::rollback::WrongRollbackState;
+use crate::rollback::actions::{self, ResumePace};
 use crate::rollback::{self, review};
 
 /// Leaves a staged rollback where it is.

@@ -20,6 +20,7 @@ use crate::api::write::{Write, WriteRequest, answer, reply};
 use crate::commit::CommitError;
 use crate::http::query::{PageQuery, Query, Reason, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
+use crate::trigger::FiringConfirmation;
 
 /// The firings of all triggers, newest first; the newest 200 are kept.
 #[utoipa::path(get, path = "/v1/environments/{env}/firings", tag = "triggers",
@@ -67,7 +68,7 @@ pub(in crate::api) async fn confirm(
         return reply(&answered, true, None);
     }
     let (environment, author) = (write.permit.environment(), write.permit.author());
-    let firing = app.triggers().confirm(environment, &id, (author, reason), call).await?;
+    let firing = app.triggers().confirm(environment, &id, FiringConfirmation { author, reason, call }).await?;
     ApiResponse::ok(&FiringView::of(firing, app.now()))
 }
 

@@ -47,7 +47,7 @@ async fn with_nobody_connected_it_is_confirmed_at_once() {
     world.put("checkout", 100, &[]).await;
     let id = world.roll_back(&["checkout"], good, &[]).await;
     let settled = world.until(&id, RollbackState::Confirmed).await;
-    assert!(settled.says.starts_with("No application is connected"), "{}", settled.says);
+    assert!(settled.says.starts_with("No connected application"), "{}", settled.says);
 }
 
 #[tokio::test(start_paused = true)]
@@ -132,5 +132,5 @@ async fn how_often_the_bad_state_was_served_counts_from_its_commit_on() {
         (settled.served_bad.real, settled.served_bad.errors_real, settled.served_bad.synthetic),
         (30, 2, 0)
     );
-    assert!(!settled.says.contains("known from"), "{}", settled.says);
+    assert!(!settled.says.contains("only available since"), "{}", settled.says);
 }

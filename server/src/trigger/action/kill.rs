@@ -1,4 +1,4 @@
-//! A kill: by the way of all kills, which waits for nothing; the record follows.
+//! A kill, taken the way of every kill, which waits for nothing; the record follows.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use serde_json::value::to_raw_value;
 
 use crate::commit::{Answer, CommitError};
 use crate::kill::{KillInForce, KillOrder, KillResponseBuilder};
-use crate::trigger::activation::{Activation, flags_or_own};
+use crate::trigger::activation::{Activation, FiringResult, flags_or_own};
 use crate::trigger::dedup::InFlightGuard;
 use crate::trigger::firing_record::RecordOutcome;
 use crate::trigger::{Triggers, messages};
 
-/// What came of kills.
+/// What came of the kills of an activation.
 #[derive(Debug, Default)]
 pub(super) struct KillResults {
     pub(super) effects: Effects,
@@ -28,13 +28,18 @@ impl Triggers {
     pub(super) async fn kill(&self, activation: Activation, names: &FlagNames, guard: InFlightGuard) -> Result<RecordOutcome, CommitError> {
         let scopes: Vec<KillScope> = flags_or_own(&names.flags, &activation.signal).into_iter().map(KillScope::Flag).collect();
         let pulled = self.pull(&activation, scopes, &activation.why()).await;
-        let says = messages::killed(&pulled.flags, &pulled.effects, &pulled.failed);
+        let message = messages::killed(&pulled.flags, &pulled.effects, &pulled.failed);
         let state = if pulled.effects.kills.is_empty() {
             FiringState::Recorded
         } else {
             FiringState::Acted
         };
-        self.keep_deed(activation, (state, says, pulled.effects), guard).await
+        let result = FiringResult {
+            state,
+            message,
+            effects: pulled.effects,
+        };
+        self.record_done(activation, result, guard).await
     }
 
     /// Kills each of `scopes`, side by side.
@@ -51,8 +56,8 @@ impl Triggers {
                     pulled.effects.kills.extend(serde_json::from_str::<KillId>(outcome.answer.body.get()).ok());
                     pulled.flags.push(scope.to_string());
                 }
-                // An id that ended never comes back: the same incident does not undo what a person has restored.
-                Err(CommitError::NoKill(id)) => pulled.failed.push(format!("{scope}, whose kill {id} for this incident was restored")),
+                // An id that ended never comes back: the same alert does not undo what a person has restored.
+                Err(CommitError::NoKill(id)) => pulled.failed.push(format!("{scope}: kill {id} of this alert was already restored")),
                 Err(error) => pulled.failed.push(format!("{scope}: {error}")),
             }
         }
