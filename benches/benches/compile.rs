@@ -12,7 +12,7 @@ use ripcord_benches::table::{Row, print};
 use ripcord_benches::workload;
 use ripcord_proto::delta::{Delta, Urgency};
 use ripcord_proto::frame::{self, ServerFrame};
-use ripcord_proto::references::{self, Touched};
+use ripcord_proto::references::{self, TouchedKeys};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{Flag, FlagKey, Position, Snapshot};
 use ripcord_sdk::engine::Compiled;
@@ -31,9 +31,9 @@ fn main() -> anyhow::Result<()> {
         "10,000 flags: compile",
         millis(fastest(20, || drop(black_box(Compiled::new(&large))))),
     ));
-    let touched = Touched {
+    let touched = TouchedKeys {
         flags: [FlagKey::new(workload::ROLLOUT)?].into(),
-        ..Touched::default()
+        ..TouchedKeys::default()
     };
     let check = fastest(ROUNDS, || drop(black_box(references::check(&large.flags, &large.segments, &touched))));
     rows.push(Row::new("10,000 flags: check what a one-flag change refers to", micros(check)));
@@ -65,7 +65,7 @@ fn put_in_force(text: &str, before: &Snapshot, compiled: &Compiled, in_force: &A
         bail!("a delta was encoded");
     };
     let next = before.apply(&delta)?;
-    in_force.store(Arc::new(compiled.update(&next, &Touched::by(&delta))));
+    in_force.store(Arc::new(compiled.update(&next, &TouchedKeys::by(&delta))));
     Ok(())
 }
 

@@ -74,7 +74,7 @@ fn start(server: &ServerProcess, due: Timestamp) -> anyhow::Result<()> {
                 let mut connection = Connection::open(server.address)?;
                 for number in (own..MANY).step_by(STARTERS) {
                     let plan = json!({
-                        "flag": format!("flag-{number}"), "variant": "on", "start_at": due.to_string(), "unjudged": true,
+                        "flag": format!("flag-{number}"), "variant": "on", "start_at": due.to_string(), "no_gates": true,
                         "steps": [{"to": "1%", "hold": hold}, {"to": "10%", "hold": "1h"}], "gates": [gate],
                     });
                     connection.call("POST", "/v1/environments/production/rollouts", &plan.to_string())?;

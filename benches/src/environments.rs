@@ -6,12 +6,7 @@ use ripcord_proto::EnvironmentKey;
 use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::change::EnvironmentRecord;
 use ripcord_proto::role::Role;
-use ripcord_server::clock::SystemClock;
-use ripcord_server::commit::{Author, ResponseBuilder};
-use ripcord_server::environment::{EnvironmentDeps, Environments, Orphans};
-use ripcord_server::store::Store;
-use ripcord_server::system::{SystemDraft, SystemOperation};
-use ripcord_server::tasks::TaskSet;
+use ripcord_server::bench::{Author, EnvironmentDeps, Environments, Orphans, ResponseBuilder, Store, SystemClock, SystemDraft, SystemOperation, TaskSet};
 
 /// The environments that `store` holds.
 pub async fn attach(store: Arc<dyn Store>) -> anyhow::Result<Environments> {

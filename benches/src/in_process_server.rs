@@ -5,9 +5,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ripcord_server::secret::Secret;
-use ripcord_server::serve::config::{Config, StoreChoice};
-use ripcord_server::telemetry::LogFormat;
+use ripcord_server::{FlagdConfig, LogFormat, Secret, ServeConfig, Started, StoreChoice};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -33,11 +31,11 @@ impl InProcessServer {
         let stopping = stop.clone();
         let server = std::thread::spawn(move || -> Result<()> {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-            let told = |server: &ripcord_server::serve::Started| {
+            let told = |server: &Started| {
                 // The other end waits for nothing else.
                 let _ = started.send(server.address);
             };
-            Ok(runtime.block_on(ripcord_server::serve::run(config, told, stopping))?)
+            Ok(runtime.block_on(ripcord_server::run(config, told, stopping))?)
         });
         Ok(Self {
             address: address.recv().context("the server did not start")?,
@@ -54,9 +52,9 @@ impl InProcessServer {
     }
 }
 
-fn config(folder: &TempDir) -> Config {
+fn config(folder: &TempDir) -> ServeConfig {
     let free = SocketAddr::from(([127, 0, 0, 1], 0));
-    Config {
+    ServeConfig {
         listen: free,
         data_dir: folder.path().to_owned(),
         store: StoreChoice::Embedded,
@@ -69,7 +67,7 @@ fn config(folder: &TempDir) -> Config {
         restore_backup: None,
         workers: 2,
         heartbeat: Duration::from_secs(15),
-        flagd: ripcord_server::flagd::Config {
+        flagd: FlagdConfig {
             sync: free,
             evaluation: free,
             key: None,

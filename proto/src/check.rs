@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::fault::Faults;
 use crate::limits;
 use crate::reader::{self, Read, Reader};
+use crate::validation::ValidationErrors;
 use crate::yaml;
 
 /// An HTTP probe: a GET whose status, and one place of whose JSON body, must be as stated.
@@ -17,7 +17,7 @@ pub struct Check {
     /// What is asked: `http://` or `https://`.
     pub url: String,
     /// When it is asked; after the commit unless told otherwise.
-    pub when: BTreeSet<When>,
+    pub when: BTreeSet<CheckPhase>,
     /// The status that must come.
     pub expect: u16,
     /// What must stand in the body.
@@ -31,7 +31,7 @@ pub struct Check {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
-pub enum When {
+pub enum CheckPhase {
     /// Before the commit: a failure refuses the rollback.
     Before,
     /// After each step of a staged rollback: a failure stops the ladder.
@@ -47,13 +47,13 @@ pub struct BodyCheck {
     pub pointer: String,
     /// How it is compared.
     #[serde(flatten)]
-    pub comparison: Comparison,
+    pub comparison: BodyComparison,
 }
 
 /// How a value of the body is compared.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Comparison {
+pub enum BodyComparison {
     /// It is this JSON value.
     Equals(Value),
     /// It is a number below this.
@@ -69,12 +69,12 @@ impl Check {
     pub const TIMEOUT_MS_MAX: u64 = 30_000;
 
     /// Reads the JSON form and reports every problem.
-    pub fn from_value(value: &Value) -> Result<Self, Faults> {
+    pub fn from_value(value: &Value) -> Result<Self, ValidationErrors> {
         reader::read(value, Self::read)
     }
 
     /// Reads a file of checks, YAML or JSON: a list, or an object with the one member `checks`.
-    pub fn parse_file(text: &str) -> Result<Vec<Self>, Faults> {
+    pub fn parse_file(text: &str) -> Result<Vec<Self>, ValidationErrors> {
         let document = yaml::parse(text)?;
         reader::read(&document, |reader, value| match value.as_object() {
             Some(map) => {
@@ -113,7 +113,7 @@ impl Check {
         Ok(Self {
             name: name?,
             url: url?,
-            when: when.unwrap_or_else(|| BTreeSet::from([When::After])),
+            when: when.unwrap_or_else(|| BTreeSet::from([CheckPhase::After])),
             expect: expect.and_then(|status| u16::try_from(status).ok()).unwrap_or(200),
             body: body?,
             timeout_ms: timeout_ms.unwrap_or(Self::TIMEOUT_MS),
@@ -155,9 +155,9 @@ impl BodyCheck {
             reader.refuse(format!("{text:?} is no JSON pointer; it starts with /, as in \"/status\""))
         });
         let number = |reader: &mut Reader, value: &Value| reader.number(value).map(|number| number.as_f64().unwrap_or_default());
-        let equals = map.get("equals").cloned().map(Comparison::Equals);
-        let below = reader.optional(map, "below", number).map(Comparison::Below);
-        let above = reader.optional(map, "above", number).map(Comparison::Above);
+        let equals = map.get("equals").cloned().map(BodyComparison::Equals);
+        let below = reader.optional(map, "below", number).map(BodyComparison::Below);
+        let above = reader.optional(map, "above", number).map(BodyComparison::Above);
         let mut stated = [equals, below, above].into_iter().flatten();
         let (comparison, another) = (stated.next(), stated.next());
         if another.is_some() {
@@ -183,11 +183,11 @@ pub(crate) fn url(reader: &mut Reader, value: &Value) -> Read<String> {
     reader.refuse(format!("{text:?} is no address to ask; write it as \"http://host:port/path\""))
 }
 
-fn when(reader: &mut Reader, value: &Value) -> Read<BTreeSet<When>> {
+fn when(reader: &mut Reader, value: &Value) -> Read<BTreeSet<CheckPhase>> {
     let one = |reader: &mut Reader, value: &Value| match value.as_str() {
-        Some("before") => Ok(When::Before),
-        Some("step") => Ok(When::Step),
-        Some("after") => Ok(When::After),
+        Some("before") => Ok(CheckPhase::Before),
+        Some("step") => Ok(CheckPhase::Step),
+        Some("after") => Ok(CheckPhase::After),
         _ => reader.refuse(format!("must be \"before\", \"step\" or \"after\", not {value}")),
     };
     if !value.is_array() {
@@ -205,7 +205,7 @@ fn whole(reader: &mut Reader, value: &Value, what: &str, least: u64, most: u64) 
 
 /// A check, and whose it is.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Probe {
+pub struct ScopedCheck {
     /// `flag checkout-v2`, `release web-2026.11.24` or `environment`.
     pub of: String,
     /// What is asked.
@@ -221,7 +221,7 @@ pub struct CheckOutcome {
     /// Whose it is: `flag checkout-v2`, `release web-2026.11.24` or `environment`.
     pub of: String,
     /// When it was asked.
-    pub when: When,
+    pub when: CheckPhase,
     /// Whether all was as stated.
     pub passed: bool,
     /// What came, in words: `200 in 12 ms`, `503, expected 200`, `no answer within 2000 ms`.

@@ -1,11 +1,11 @@
 //! Checkpoints: named pointers to revisions, known-good once somebody has vouched for them with evidence.
 
 use crate::actor::Actor;
-use crate::fault::Faults;
 use crate::key::CheckpointName;
 use crate::revision::{Position, Revision, Sequence};
 use crate::snapshot::ContentHash;
-use crate::table::Member;
+use crate::table::Entity;
+use crate::validation::ValidationErrors;
 
 /// A named pointer to a revision. Its state is read back from the log; the hash proves it.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -41,7 +41,7 @@ pub struct Checkpoint {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Judgement {
     /// What is said.
-    pub verdict: Verdict,
+    pub verdict: CheckpointVerdict,
     /// By whom.
     pub by: Actor,
     /// When.
@@ -60,7 +60,7 @@ pub struct Judgement {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub enum CheckpointVerdict {
     /// It is known to be good.
     Vouched,
     /// It is not, or not any more.
@@ -71,7 +71,7 @@ pub enum Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
-pub enum Standing {
+pub enum CheckpointState {
     /// Nobody has said anything about it.
     Unvouched,
     /// The last word on it is a vouch.
@@ -90,20 +90,20 @@ impl Checkpoint {
     }
 
     /// How it stands.
-    pub fn standing(&self) -> Standing {
+    pub fn standing(&self) -> CheckpointState {
         match self.judgements.last().map(|judgement| judgement.verdict) {
-            None => Standing::Unvouched,
-            Some(Verdict::Vouched) => Standing::KnownGood,
-            Some(Verdict::Doubted) => Standing::Doubted,
+            None => CheckpointState::Unvouched,
+            Some(CheckpointVerdict::Vouched) => CheckpointState::KnownGood,
+            Some(CheckpointVerdict::Doubted) => CheckpointState::Doubted,
         }
     }
 }
 
-impl Member for Checkpoint {
+impl Entity for Checkpoint {
     type Key = CheckpointName;
     const KIND: &'static str = "checkpoint";
 
-    fn parse(json: &str) -> Result<Self, Faults> {
-        serde_json::from_str(json).map_err(|error| Faults::one("", error.to_string()))
+    fn parse(json: &str) -> Result<Self, ValidationErrors> {
+        serde_json::from_str(json).map_err(|error| ValidationErrors::one("", error.to_string()))
     }
 }

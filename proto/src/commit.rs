@@ -10,11 +10,11 @@ use serde_json::value::RawValue;
 use crate::actor::{Actor, Origin};
 use crate::change::{Change, RawChange};
 use crate::digest::Digest;
-use crate::fault::Faults;
 use crate::key::ReleaseName;
 use crate::proposal::ProposalId;
 use crate::revision::{Epoch, Position, Revision, Sequence};
 use crate::snapshot::ContentHash;
+use crate::validation::ValidationErrors;
 
 /// One atomic change with an actor and a reason.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -40,7 +40,7 @@ pub struct Commit {
     pub release: Option<ReleaseName>,
     /// The second person who approved it, where one did.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub approved: Option<Approved>,
+    pub approved: Option<CommitApproval>,
     /// Whether it went ahead of everything that was queued: kills, restores, rollbacks.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub urgent: bool,
@@ -57,7 +57,7 @@ pub struct Commit {
 /// A second person's approval of a commit.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Approved {
+pub struct CommitApproval {
     /// Who approved it; the commit's actor asked for it.
     pub by: Actor,
     /// The proposal that it was.
@@ -95,7 +95,7 @@ struct RawCommit {
     #[serde(default)]
     release: Option<ReleaseName>,
     #[serde(default)]
-    approved: Option<Approved>,
+    approved: Option<CommitApproval>,
     #[serde(default)]
     urgent: bool,
     changes: Vec<RawChange>,
@@ -107,8 +107,8 @@ struct RawCommit {
 
 impl Commit {
     /// Parses a body.
-    pub fn parse(body: &str) -> Result<Self, Faults> {
-        let raw: RawCommit = serde_json::from_str(body).map_err(|error| Faults::one("", format!("not a commit: {error}")))?;
+    pub fn parse(body: &str) -> Result<Self, ValidationErrors> {
+        let raw: RawCommit = serde_json::from_str(body).map_err(|error| ValidationErrors::one("", format!("not a commit: {error}")))?;
         let at = Position {
             epoch: raw.epoch,
             revision: raw.revision.unwrap_or_default(),
@@ -166,7 +166,7 @@ pub enum ChainError {
         /// The entry.
         sequence: Sequence,
         /// Why.
-        faults: Faults,
+        faults: ValidationErrors,
     },
 }
 

@@ -10,10 +10,10 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
-use crate::fault::Faults;
 use crate::key::SegmentKey;
 use crate::limits;
 use crate::reader::{self, Read, Reader};
+use crate::validation::ValidationErrors;
 use crate::value::Scalar;
 
 pub(crate) use self::read::{FORMS, OPERATORS};
@@ -25,12 +25,12 @@ pub struct AttributePath(String);
 
 impl AttributePath {
     /// 1 to 255 characters, none of them a control character.
-    pub fn new(text: &str) -> Result<Self, Faults> {
+    pub fn new(text: &str) -> Result<Self, ValidationErrors> {
         let length = text.chars().count();
         if (1..=limits::NAME_CHARACTERS).contains(&length) && !text.chars().any(char::is_control) {
             return Ok(Self(text.to_owned()));
         }
-        Err(Faults::one(
+        Err(ValidationErrors::one(
             "",
             format!(
                 "{text:?} is no attribute's path; it must have 1 to {} characters, none of them a control character",
@@ -50,9 +50,9 @@ impl AttributePath {
 }
 
 impl FromStr for AttributePath {
-    type Err = Faults;
+    type Err = ValidationErrors;
 
-    fn from_str(text: &str) -> Result<Self, Faults> {
+    fn from_str(text: &str) -> Result<Self, ValidationErrors> {
         Self::new(text)
     }
 }
@@ -138,7 +138,7 @@ pub enum Test {
 
 impl Condition {
     /// Reads the JSON form and reports every problem.
-    pub fn from_value(value: &Value) -> Result<Self, Faults> {
+    pub fn from_value(value: &Value) -> Result<Self, ValidationErrors> {
         reader::read(value, Self::read)
     }
 

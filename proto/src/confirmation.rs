@@ -20,11 +20,11 @@ pub struct Confirmation {
     /// Whether every client that can acknowledge has done so and every node was reached. True where nobody is connected.
     pub complete: bool,
     /// Native SDKs.
-    pub applied: Level,
+    pub applied: LevelCounts,
     /// OFREP clients.
-    pub fetched: Level,
+    pub fetched: LevelCounts,
     /// Clients that cannot answer.
-    pub sent: Level,
+    pub sent: LevelCounts,
     /// The nodes that the figures are from.
     pub nodes: Vec<String>,
     /// Nodes that should have been asked and did not answer.
@@ -35,7 +35,7 @@ pub struct Confirmation {
 /// One level of confirmation.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Level {
+pub struct LevelCounts {
     /// The denominator: clients connected at the commit, and those that came back within the grace time.
     pub connected: u64,
     /// How many of them have confirmed.
@@ -54,7 +54,7 @@ pub struct Level {
     pub slowest: Option<Instance>,
     /// Who is missing, at most 100 by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub missing: Vec<Missing>,
+    pub missing: Vec<MissingInstance>,
     /// Connections lost for more than a minute; no longer counted as connected.
     #[serde(default)]
     pub gone: u64,
@@ -77,7 +77,7 @@ pub struct Instance {
 /// An instance that has not confirmed, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Missing {
+pub struct MissingInstance {
     /// Who.
     #[serde(flatten)]
     pub instance: Instance,

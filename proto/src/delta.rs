@@ -9,7 +9,7 @@ use crate::revision::{Position, Revision};
 use crate::segment::Segment;
 use crate::settings::Settings;
 use crate::snapshot::{ContentHash, Snapshot};
-use crate::table::{Member, Table};
+use crate::table::{Entity, Table};
 
 /// How soon a revision must reach its readers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -126,7 +126,7 @@ impl Snapshot {
     }
 }
 
-fn put<M: Member>(table: &mut Table<M>, changed: &Table<M>, removed: &[M::Key]) {
+fn put<M: Entity>(table: &mut Table<M>, changed: &Table<M>, removed: &[M::Key]) {
     table.merge(changed);
     for key in removed {
         table.remove(std::borrow::Borrow::borrow(key));
@@ -171,7 +171,7 @@ impl Delta {
     }
 }
 
-fn join<M: Member>(changed: &mut Table<M>, removed: &mut Vec<M::Key>, next_changed: &Table<M>, next_removed: &[M::Key]) {
+fn join<M: Entity>(changed: &mut Table<M>, removed: &mut Vec<M::Key>, next_changed: &Table<M>, next_removed: &[M::Key]) {
     changed.merge(next_changed);
     for key in next_removed {
         changed.remove(std::borrow::Borrow::borrow(key));
@@ -182,7 +182,7 @@ fn join<M: Member>(changed: &mut Table<M>, removed: &mut Vec<M::Key>, next_chang
     removed.dedup();
 }
 
-impl<M: Member> Table<M> {
+impl<M: Entity> Table<M> {
     /// Puts every entry of `other`. A few are put one by one; many are merged in one pass.
     pub fn merge(&mut self, other: &Self) {
         if other.len() <= 16 {

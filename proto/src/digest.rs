@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::fault::Faults;
+use crate::validation::ValidationErrors;
 
 /// A SHA-256 digest.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,10 +58,10 @@ impl fmt::Debug for Digest {
 }
 
 impl FromStr for Digest {
-    type Err = Faults;
+    type Err = ValidationErrors;
 
-    fn from_str(text: &str) -> Result<Self, Faults> {
-        let refuse = || Faults::one("", format!("{text:?} is no digest; it must be 64 hexadecimal digits"));
+    fn from_str(text: &str) -> Result<Self, ValidationErrors> {
+        let refuse = || ValidationErrors::one("", format!("{text:?} is no digest; it must be 64 hexadecimal digits"));
         if text.len() != 64 || !text.is_ascii() {
             return Err(refuse());
         }

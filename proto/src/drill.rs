@@ -1,11 +1,11 @@
 //! Drills: reports of rehearsed rollbacks, kept with the environment that they were forked from.
 
 use crate::actor::Actor;
-use crate::fault::Faults;
-use crate::id::made_id;
-use crate::table::Member;
+use crate::id::define_id;
+use crate::table::Entity;
+use crate::validation::ValidationErrors;
 
-made_id!(
+define_id!(
     /// The id of a drill: `d_` and 26 lower-case letters or digits. It sorts by time of making.
     DrillId, "d_", "drill", "ripcord drill list"
 );
@@ -68,11 +68,11 @@ impl std::fmt::Display for DrillStore {
 }
 
 impl std::str::FromStr for DrillStore {
-    type Err = Faults;
+    type Err = ValidationErrors;
 
-    fn from_str(text: &str) -> Result<Self, Faults> {
+    fn from_str(text: &str) -> Result<Self, ValidationErrors> {
         let found = Self::ALL.into_iter().find(|store| store.as_str() == text);
-        found.ok_or_else(|| Faults::one("", format!("{text:?} is no store of a drill; it is \"embedded\" or \"redis\"")))
+        found.ok_or_else(|| ValidationErrors::one("", format!("{text:?} is no store of a drill; it is \"embedded\" or \"redis\"")))
     }
 }
 
@@ -91,11 +91,11 @@ pub struct DrillVerdict {
     pub detail: String,
 }
 
-impl Member for Drill {
+impl Entity for Drill {
     type Key = DrillId;
     const KIND: &'static str = "drill";
 
-    fn parse(json: &str) -> Result<Self, Faults> {
-        serde_json::from_str(json).map_err(|error| Faults::one("", error.to_string()))
+    fn parse(json: &str) -> Result<Self, ValidationErrors> {
+        serde_json::from_str(json).map_err(|error| ValidationErrors::one("", error.to_string()))
     }
 }

@@ -1,8 +1,8 @@
 //! Which node drives what goes on by itself in an environment: confirmations that are awaited, staged rollbacks, scheduled pings.
 
-use crate::fault::Faults;
-use crate::policy::Single;
-use crate::table::Member;
+use crate::policy::SingletonKey;
+use crate::table::Entity;
+use crate::validation::ValidationErrors;
 
 /// The node that drives, and the fencing token that it got with it. A node whose token is not the newest has been replaced: what
 /// it still asks for is refused.
@@ -16,11 +16,11 @@ pub struct Driver {
     pub token: u64,
 }
 
-impl Member for Driver {
-    type Key = Single;
+impl Entity for Driver {
+    type Key = SingletonKey;
     const KIND: &'static str = "driver";
 
-    fn parse(json: &str) -> Result<Self, Faults> {
-        serde_json::from_str(json).map_err(|error| Faults::one("", error.to_string()))
+    fn parse(json: &str) -> Result<Self, ValidationErrors> {
+        serde_json::from_str(json).map_err(|error| ValidationErrors::one("", error.to_string()))
     }
 }

@@ -26,7 +26,7 @@ pub struct FileSet {
     #[cfg_attr(feature = "openapi", schema(value_type = std::collections::BTreeMap<String, Flag>))]
     pub flags: IndexMap<FlagKey, Flag>,
     /// What becomes of the set's things that its files do not have any more.
-    pub absent: Absent,
+    pub absent: OnAbsent,
     /// What becomes of what others hold.
     pub takeover: Takeover,
 }
@@ -35,7 +35,7 @@ pub struct FileSet {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
-pub enum Absent {
+pub enum OnAbsent {
     /// They stay, and stay the set's.
     #[default]
     Stay,

@@ -14,12 +14,12 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::check::Check;
-use crate::fault::Faults;
 use crate::key::{FlagKey, Tag, VariantName};
 use crate::lease::Lease;
 use crate::one_way::OneWay;
 use crate::rule::Rule;
-use crate::table::Member;
+use crate::table::Entity;
+use crate::validation::ValidationErrors;
 use crate::variant::Variants;
 use crate::{json, reader};
 
@@ -72,16 +72,16 @@ pub struct Requirement {
 
 impl Flag {
     /// Reads the JSON form and reports every problem.
-    pub fn from_value(value: &Value) -> Result<Self, Faults> {
+    pub fn from_value(value: &Value) -> Result<Self, ValidationErrors> {
         reader::read(value, read::flag)
     }
 }
 
-impl Member for Flag {
+impl Entity for Flag {
     type Key = FlagKey;
     const KIND: &'static str = "flag";
 
-    fn parse(json: &str) -> Result<Self, Faults> {
+    fn parse(json: &str) -> Result<Self, ValidationErrors> {
         Self::from_value(&json::parse(json)?)
     }
 }

@@ -15,7 +15,7 @@ mod sets;
 mod write;
 
 pub use operators::unknown_operator;
-pub use read::{Either, Imported, parse, parse_either};
-pub use safe::{Safe, SafeChoice};
+pub use read::{FlagdImport, ImportedFile, parse, parse_either};
+pub use safe::{SafeChoice, SafeVariants};
 pub use sets::{FLAG_SET, belongs_to};
-pub use write::{Definition, Export, KILL_METADATA, LeftOut, export};
+pub use write::{FlagdExport, FlagdFlag, KILL_METADATA, SkippedFlag, export};

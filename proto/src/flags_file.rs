@@ -25,12 +25,12 @@ mod tests;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use crate::fault::Faults;
 use crate::flag::Flag;
 use crate::key::{EnvironmentKey, FlagKey, SegmentKey, SetName};
 use crate::limits;
 use crate::reader::{self, Read, Reader};
 use crate::segment::Segment;
+use crate::validation::ValidationErrors;
 use crate::yaml;
 
 const MEMBERS: [&str; 4] = ["environment", "set", "segments", "flags"];
@@ -50,12 +50,12 @@ pub struct FlagsFile {
 
 impl FlagsFile {
     /// Reads YAML or JSON. A syntax error is told with line and column; else all problems of all entries are told at once.
-    pub fn parse(text: &str) -> Result<Self, Faults> {
+    pub fn parse(text: &str) -> Result<Self, ValidationErrors> {
         Self::from_value(&yaml::parse(text)?)
     }
 
     /// Reads the JSON form and reports every problem.
-    pub fn from_value(value: &Value) -> Result<Self, Faults> {
+    pub fn from_value(value: &Value) -> Result<Self, ValidationErrors> {
         reader::read(value, Self::read)
     }
 
@@ -89,10 +89,10 @@ pub(crate) fn entries<K, V>(
     file: &Map<String, Value>,
     member: &str,
     most: usize,
-    parse: impl Fn(&Value) -> Result<V, Faults>,
+    parse: impl Fn(&Value) -> Result<V, ValidationErrors>,
 ) -> IndexMap<K, V>
 where
-    K: std::str::FromStr<Err = Faults> + std::hash::Hash + Eq,
+    K: std::str::FromStr<Err = ValidationErrors> + std::hash::Hash + Eq,
 {
     let read = reader.optional(file, member, |reader, value| {
         let map = reader.object(value)?;
@@ -108,9 +108,9 @@ where
     read.unwrap_or_default()
 }
 
-fn entry<K, V>(reader: &mut Reader, name: &str, value: &Value, parse: impl Fn(&Value) -> Result<V, Faults>) -> Read<(K, V)>
+fn entry<K, V>(reader: &mut Reader, name: &str, value: &Value, parse: impl Fn(&Value) -> Result<V, ValidationErrors>) -> Read<(K, V)>
 where
-    K: std::str::FromStr<Err = Faults>,
+    K: std::str::FromStr<Err = ValidationErrors>,
 {
     let key = name.parse().or_else(|faults| reader.refuse_all(faults));
     let value = parse(value).or_else(|faults| reader.refuse_all(faults));

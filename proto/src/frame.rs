@@ -7,7 +7,6 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use crate::delta::{Changed, Delta, Removed, Urgency};
-use crate::fault::Faults;
 use crate::flag::Flag;
 use crate::key::{EnvironmentKey, FlagKey, SegmentKey};
 use crate::kill::{Kill, KillId};
@@ -15,7 +14,8 @@ use crate::revision::{Epoch, Position, Revision};
 use crate::segment::Segment;
 use crate::settings::Settings;
 use crate::snapshot::{ContentHash, Snapshot};
-use crate::table::{Entry, Member, Table};
+use crate::table::{Entity, Entry, Table};
+use crate::validation::ValidationErrors;
 
 /// What a client says of itself when it connects. Over SSE the same members are query parameters.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -110,14 +110,14 @@ pub struct Overlay {
     pub kills: BTreeMap<KillId, Kill>,
     /// Ended lately, and how. An SDK keeps a provisional kill that it has seen until it stands here.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub ended: BTreeMap<KillId, Ended>,
+    pub ended: BTreeMap<KillId, KillEnd>,
 }
 
 /// How a provisional kill ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
-pub enum Ended {
+pub enum KillEnd {
     /// It is in the log now, and in the snapshot as a committed kill.
     Merged,
     /// It was restored.
@@ -206,16 +206,16 @@ struct RawChanged {
     settings: Option<Settings>,
 }
 
-fn table<M: Member>(raw: BTreeMap<M::Key, Box<RawValue>>, at: Position) -> Table<M> {
+fn table<M: Entity>(raw: BTreeMap<M::Key, Box<RawValue>>, at: Position) -> Table<M> {
     raw.into_iter().map(|(key, json)| Arc::new(Entry::from_raw(key, json, at))).collect()
 }
 
 impl ServerFrame {
     /// Parses one frame. Members that this version does not know are skipped, so that an older client lives with a newer
     /// server; an entry that it cannot read is kept with its faults.
-    pub fn parse(text: &str) -> Result<Self, Faults> {
-        fn read<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, Faults> {
-            serde_json::from_str(text).map_err(|error| Faults::one("", format!("not a frame: {error}")))
+    pub fn parse(text: &str) -> Result<Self, ValidationErrors> {
+        fn read<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, ValidationErrors> {
+            serde_json::from_str(text).map_err(|error| ValidationErrors::one("", format!("not a frame: {error}")))
         }
         let tag: Tag<'_> = read(text)?;
         match &*tag.kind {
@@ -224,7 +224,7 @@ impl ServerFrame {
             "overlay" => read(text).map(Self::Overlay),
             "heartbeat" => read(text).map(Self::Heartbeat),
             "goodbye" => read(text).map(Self::Goodbye),
-            other => Err(Faults::one("type", format!("{other:?} is no frame that a server sends"))),
+            other => Err(ValidationErrors::one("type", format!("{other:?} is no frame that a server sends"))),
         }
     }
 }

@@ -7,11 +7,11 @@ mod reading;
 use std::fmt;
 
 use crate::check::Check;
-use crate::span::Span;
+use crate::duration::HumanDuration;
 use crate::split::Weight;
 
-pub use self::comparison::{Against, Amount, Comparison, Counted, Worse};
-pub use self::reading::{Arm, Figures, GateReading, Look, Verdict};
+pub use self::comparison::{ComparedTo, OutcomeComparison, OutcomeMeasure, Threshold, WorseDirection};
+pub use self::reading::{Arm, Figures, GateReading, GateSample, GateVerdict};
 
 /// A percentage, in thousandths of a percent; written `0.5%`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,15 +28,15 @@ pub struct Gate {
     /// What happens when it fails.
     pub on_fail: OnFail,
     /// How often it is read while a step is held.
-    pub every: Span,
+    pub every: HumanDuration,
     /// Whether it only says what it would have done.
     #[serde(rename = "dry_run", serialize_with = "write_mode")]
-    pub mode: Mode,
+    pub mode: GateMode,
 }
 
 /// Whether a gate acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub enum GateMode {
     /// It does.
     Armed,
     /// It is read and shown, and nothing follows from it.
@@ -59,9 +59,9 @@ pub enum OnFail {
 #[serde(untagged)]
 pub enum Measure {
     /// What applications report of the variant, compared with its control or with a limit.
-    Outcome(Comparison),
+    Outcome(OutcomeComparison),
     /// A query of Prometheus.
-    Prometheus(Query),
+    Prometheus(PrometheusQuery),
     /// An HTTP probe.
     Probe {
         /// What is asked.
@@ -72,7 +72,7 @@ pub enum Measure {
 
 /// A query of Prometheus, and between what its one value must lie.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct Query {
+pub struct PrometheusQuery {
     /// A query that gives one value.
     pub prometheus: String,
     /// Where Prometheus answers; the environment's policy says it where this does not.
@@ -86,10 +86,10 @@ pub struct Query {
     pub above: Option<f64>,
     /// How long it must be otherwise before the gate fails.
     #[serde(rename = "for")]
-    pub lasting: Span,
+    pub lasting: HumanDuration,
 }
 
-impl Query {
+impl PrometheusQuery {
     /// Whether a value is as it must be.
     pub fn admits(&self, value: f64) -> bool {
         self.below.is_none_or(|most| value < most) && self.above.is_none_or(|least| value > least)
@@ -100,7 +100,7 @@ impl Gate {
     /// Whether it can judge a step only by a control that was served at the same time, or before.
     pub const fn needs_control(&self) -> bool {
         match &self.measure {
-            Measure::Outcome(comparison) => matches!(comparison.against, Against::Control(_)),
+            Measure::Outcome(comparison) => matches!(comparison.against, ComparedTo::Control(_)),
             Measure::Prometheus(_) | Measure::Probe { .. } => false,
         }
     }
@@ -141,8 +141,8 @@ impl serde::Serialize for Percent {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-fn write_mode<S: serde::Serializer>(mode: &Mode, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_bool(*mode == Mode::DryRun)
+fn write_mode<S: serde::Serializer>(mode: &GateMode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(*mode == GateMode::DryRun)
 }
 
 /// A probe as a plan writes it: without the name and the moments that checks of a rollback have.

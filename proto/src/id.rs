@@ -1,6 +1,6 @@
 //! Ids that a node makes once: a prefix that says of what, and 26 lower-case letters or digits that sort by time of making.
 
-use crate::fault::Faults;
+use crate::validation::ValidationErrors;
 
 /// Letters and digits behind the prefix.
 const DIGITS: usize = 26;
@@ -19,19 +19,19 @@ pub(crate) fn from_parts(prefix: &str, unix_ms: u64, random: u128) -> String {
 }
 
 /// Checks that `text` has the prefix and as many digits as an id has.
-pub(crate) fn check(what: &str, prefix: &str, list: &str, text: String) -> Result<String, Faults> {
+pub(crate) fn check(what: &str, prefix: &str, list: &str, text: String) -> Result<String, ValidationErrors> {
     let digits = text.strip_prefix(prefix).unwrap_or_default();
     if digits.len() == DIGITS && digits.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase()) {
         return Ok(text);
     }
-    Err(Faults::one(
+    Err(ValidationErrors::one(
         "",
         format!("{text:?} is no {what}'s id; it looks like {prefix}01jd3x7q8v9w0y2z4a6b8c0d2e, and `{list}` shows those that there are"),
     ))
 }
 
 /// A newtype for the ids of one kind of thing.
-macro_rules! made_id {
+macro_rules! define_id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal, $what:literal, $list:literal) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -41,7 +41,7 @@ macro_rules! made_id {
 
         impl $name {
             /// Checks `text`.
-            pub fn new(text: impl Into<String>) -> Result<Self, $crate::fault::Faults> {
+            pub fn new(text: impl Into<String>) -> Result<Self, $crate::validation::ValidationErrors> {
                 $crate::id::check($what, $prefix, $list, text.into()).map(Self)
             }
 
@@ -75,9 +75,9 @@ macro_rules! made_id {
         }
 
         impl std::str::FromStr for $name {
-            type Err = $crate::fault::Faults;
+            type Err = $crate::validation::ValidationErrors;
 
-            fn from_str(text: &str) -> Result<Self, $crate::fault::Faults> {
+            fn from_str(text: &str) -> Result<Self, $crate::validation::ValidationErrors> {
                 Self::new(text)
             }
         }
@@ -89,4 +89,4 @@ macro_rules! made_id {
         }
     };
 }
-pub(crate) use made_id;
+pub(crate) use define_id;

@@ -5,16 +5,16 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use crate::fault::Faults;
+use crate::validation::ValidationErrors;
 
 /// A value whose objects name each member once. Any serde format can be read into it.
 pub(crate) struct Strict(pub(crate) Value);
 
 /// Reads JSON text; a syntax error is told with line and column.
-pub(crate) fn parse(text: &str) -> Result<Value, Faults> {
+pub(crate) fn parse(text: &str) -> Result<Value, ValidationErrors> {
     serde_json::from_str::<Strict>(text)
         .map(|strict| strict.0)
-        .map_err(|error| Faults::one("", format!("is no valid JSON: {error}")))
+        .map_err(|error| ValidationErrors::one("", format!("is no valid JSON: {error}")))
 }
 
 impl<'de> Deserialize<'de> for Strict {

@@ -4,33 +4,33 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::fault::Faults;
 use crate::limits;
+use crate::validation::ValidationErrors;
 
 /// Letters and digits (Unicode) and `. _ - : /`, starting with a letter or digit; case is kept.
-fn check_key(what: &str, text: &str) -> Result<(), Faults> {
+fn check_key(what: &str, text: &str) -> Result<(), ValidationErrors> {
     let length = text.chars().count();
     if length == 0 || length > limits::KEY_CHARACTERS {
-        return Err(Faults::one(
+        return Err(ValidationErrors::one(
             "",
             format!("{what} has {length} characters; it must have 1 to {}", limits::KEY_CHARACTERS),
         ));
     }
     let inside = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | ':' | '/');
     if let Some(bad) = text.chars().find(|c| !inside(*c)) {
-        return Err(Faults::one(
+        return Err(ValidationErrors::one(
             "",
             format!("{what} {text:?} holds {bad:?}; letters, digits and . _ - : / are allowed"),
         ));
     }
     if !text.starts_with(char::is_alphanumeric) {
-        return Err(Faults::one("", format!("{what} {text:?} must start with a letter or a digit")));
+        return Err(ValidationErrors::one("", format!("{what} {text:?} must start with a letter or a digit")));
     }
     Ok(())
 }
 
 /// Lower-case letters, digits and `-`, starting with a letter or digit, at most 63: fit for a URL, a folder and a Redis hash tag.
-fn check_environment(what: &str, text: &str) -> Result<(), Faults> {
+fn check_environment(what: &str, text: &str) -> Result<(), ValidationErrors> {
     let fits = !text.is_empty()
         && text.len() <= limits::ENVIRONMENT_CHARACTERS
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
@@ -46,11 +46,11 @@ fn check_environment(what: &str, text: &str) -> Result<(), Faults> {
             limits::ENVIRONMENT_CHARACTERS
         )
     };
-    Err(Faults::one("", problem))
+    Err(ValidationErrors::one("", problem))
 }
 
 /// Lower-case letters, digits and `-`, starting with a letter or digit, at most 63: it stands in a URL behind the environment's name and a dot.
-fn check_trigger(what: &str, text: &str) -> Result<(), Faults> {
+fn check_trigger(what: &str, text: &str) -> Result<(), ValidationErrors> {
     let fits = !text.is_empty()
         && text.len() <= limits::ENVIRONMENT_CHARACTERS
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
@@ -60,19 +60,19 @@ fn check_trigger(what: &str, text: &str) -> Result<(), Faults> {
     }
     let most = limits::ENVIRONMENT_CHARACTERS;
     let problem = format!("{what} {text:?} must be 1 to {most} lower-case letters, digits or -, not starting with -");
-    Err(Faults::one("", problem))
+    Err(ValidationErrors::one("", problem))
 }
 
 /// A key, but neither the one that stands for the newest known-good checkpoint, nor one that stands for a revision.
-fn check_checkpoint(what: &str, text: &str) -> Result<(), Faults> {
+fn check_checkpoint(what: &str, text: &str) -> Result<(), ValidationErrors> {
     if text == LAST_KNOWN_GOOD {
-        return Err(Faults::one(
+        return Err(ValidationErrors::one(
             "",
             format!("the name {LAST_KNOWN_GOOD:?} always stands for the newest checkpoint that was vouched for; choose another"),
         ));
     }
     if crate::target::revision(text).is_some() {
-        return Err(Faults::one(
+        return Err(ValidationErrors::one(
             "",
             format!("{text:?} stands for a revision; let a checkpoint's name begin with a letter"),
         ));
@@ -91,7 +91,7 @@ macro_rules! checked_name {
 
         impl $name {
             /// Checks `text`.
-            pub fn new(text: &str) -> Result<Self, Faults> {
+            pub fn new(text: &str) -> Result<Self, ValidationErrors> {
                 $check($what, text)?;
                 Ok(Self(Arc::from(text)))
             }
@@ -103,8 +103,8 @@ macro_rules! checked_name {
         }
 
         impl std::str::FromStr for $name {
-            type Err = Faults;
-            fn from_str(text: &str) -> Result<Self, Faults> {
+            type Err = ValidationErrors;
+            fn from_str(text: &str) -> Result<Self, ValidationErrors> {
                 Self::new(text)
             }
         }

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::actor::Actor;
-use crate::fault::Faults;
 use crate::flag::Flag;
-use crate::id::made_id;
+use crate::id::define_id;
 use crate::key::{FlagKey, Tag};
-use crate::table::{Member, Table};
+use crate::table::{Entity, Table};
+use crate::validation::ValidationErrors;
 
-made_id!(
+define_id!(
     /// The id of a kill: `k_` and 26 lower-case letters or digits, made once by the node that took it. It sorts by time of making.
     KillId, "k_", "kill", "ripcord kill --list"
 );
@@ -25,16 +25,16 @@ pub enum KillScope {
     /// Every flag that carries the tag when the kill is made, or is given it later.
     Tag(Tag),
     /// Every flag of the environment, also those made later.
-    All(All),
+    All(AllFlags),
 }
 
 /// `true`: the only value that `{"all": …}` can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(try_from = "bool", into = "bool")]
-pub struct All;
+pub struct AllFlags;
 
-impl TryFrom<bool> for All {
+impl TryFrom<bool> for AllFlags {
     type Error = &'static str;
 
     fn try_from(all: bool) -> Result<Self, Self::Error> {
@@ -46,8 +46,8 @@ impl TryFrom<bool> for All {
     }
 }
 
-impl From<All> for bool {
-    fn from(_: All) -> Self {
+impl From<AllFlags> for bool {
+    fn from(_: AllFlags) -> Self {
         true
     }
 }
@@ -105,11 +105,11 @@ impl Kill {
     }
 }
 
-impl Member for Kill {
+impl Entity for Kill {
     type Key = KillId;
     const KIND: &'static str = "kill";
 
-    fn parse(json: &str) -> Result<Self, Faults> {
-        serde_json::from_str(json).map_err(|error| Faults::one("", error.to_string()))
+    fn parse(json: &str) -> Result<Self, ValidationErrors> {
+        serde_json::from_str(json).map_err(|error| ValidationErrors::one("", error.to_string()))
     }
 }

@@ -4,11 +4,11 @@ mod bucket;
 
 use std::collections::BTreeMap;
 
-use crate::fault::Faults;
 use crate::key::{FlagKey, NumberName, VariantName};
 use crate::limits;
+use crate::validation::ValidationErrors;
 
-pub use self::bucket::Bucket;
+pub use self::bucket::LatencyBucket;
 
 /// Whether a person or a machine was served; told by the context's attribute `traffic: synthetic`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
@@ -101,15 +101,15 @@ impl OutcomeBatch {
     ///
     /// # Errors
     /// More numbers than a flag may have, or sums that no numbers add up to.
-    pub fn check(self) -> Result<Self, Faults> {
+    pub fn check(self) -> Result<Self, ValidationErrors> {
         for (place, count) in self.counts.iter().enumerate() {
             if count.numbers.len() > NUMBERS {
                 let problem = format!("has {} names; applications report {NUMBERS} numbers at most", count.numbers.len());
-                return Err(Faults::one(format!("counts[{place}].numbers"), problem));
+                return Err(ValidationErrors::one(format!("counts[{place}].numbers"), problem));
             }
             if let Some((name, _)) = count.numbers.iter().find(|(_, sums)| !sums.is_sound()) {
                 let problem = "no numbers add up to this: each is within ±(2^53-1), and no square is negative";
-                return Err(Faults::one(format!("counts[{place}].numbers.{name}"), problem));
+                return Err(ValidationErrors::one(format!("counts[{place}].numbers.{name}"), problem));
             }
         }
         Ok(self)

@@ -2,12 +2,12 @@
 
 use crate::actor::Actor;
 use crate::confirmation::Confirmation;
-use crate::fault::Faults;
-use crate::id::made_id;
+use crate::id::define_id;
 use crate::revision::{Epoch, Revision};
-use crate::table::Member;
+use crate::table::Entity;
+use crate::validation::ValidationErrors;
 
-made_id!(
+define_id!(
     /// The id of a ping: `p_` and 26 lower-case letters or digits. It sorts by time of making.
     PingId, "p_", "ping", "ripcord ping list"
 );
@@ -31,11 +31,11 @@ pub struct Ping {
     pub confirmation: Confirmation,
 }
 
-impl Member for Ping {
+impl Entity for Ping {
     type Key = PingId;
     const KIND: &'static str = "ping";
 
-    fn parse(json: &str) -> Result<Self, Faults> {
-        serde_json::from_str(json).map_err(|error| Faults::one("", error.to_string()))
+    fn parse(json: &str) -> Result<Self, ValidationErrors> {
+        serde_json::from_str(json).map_err(|error| ValidationErrors::one("", error.to_string()))
     }
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::check::Check;
-use crate::fault::Faults;
-use crate::table::Member;
+use crate::table::Entity;
 use crate::trigger::TriggerMode;
+use crate::validation::ValidationErrors;
 
 /// An environment's policy. It decides who may do what and when, never what a flag answers.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -43,7 +43,7 @@ pub struct Policy {
     /// What needs a second person: asked for by one, it waits as a proposal until the holder of another key approves it. What
     /// limits harm never does: kills, pauses, stops, and the rollback of a rollout.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub second_person: BTreeSet<Guarded>,
+    pub second_person: BTreeSet<GuardedOperation>,
     /// Seconds after which a proposal that nobody decided on lapses; a day where it does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proposals_expire_seconds: Option<u64>,
@@ -53,7 +53,7 @@ pub struct Policy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
-pub enum Guarded {
+pub enum GuardedOperation {
     /// Changes of flags, segments, settings and the policy: edits, commits, applies, promotions.
     Changes,
     /// Rollouts: to start one, to let one go on that was held, to begin a step before its time.
@@ -64,7 +64,7 @@ pub enum Guarded {
     Restore,
 }
 
-impl Guarded {
+impl GuardedOperation {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Changes, Self::Rollouts, Self::Rollback, Self::Restore];
 
@@ -79,19 +79,19 @@ impl Guarded {
     }
 }
 
-impl fmt::Display for Guarded {
+impl fmt::Display for GuardedOperation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl std::str::FromStr for Guarded {
-    type Err = Faults;
+impl std::str::FromStr for GuardedOperation {
+    type Err = ValidationErrors;
 
-    fn from_str(text: &str) -> Result<Self, Faults> {
+    fn from_str(text: &str) -> Result<Self, ValidationErrors> {
         Self::ALL.into_iter().find(|guarded| guarded.as_str() == text).ok_or_else(|| {
             let known = Self::ALL.map(Self::as_str).join(", ");
-            Faults::one("", format!("{text:?} is nothing that can need a second person; there are {known}"))
+            ValidationErrors::one("", format!("{text:?} is nothing that can need a second person; there are {known}"))
         })
     }
 }
@@ -136,7 +136,7 @@ impl Policy {
     /// Who may approve a step of a rollout.
     pub fn approvers(&self) -> Approvers {
         match self.approve_own {
-            _ if self.second_person.contains(&Guarded::Rollouts) => Approvers::NotTheStarter,
+            _ if self.second_person.contains(&GuardedOperation::Rollouts) => Approvers::NotTheStarter,
             Some(false) => Approvers::NotTheStarter,
             Some(true) | None => Approvers::Anybody,
         }
@@ -150,45 +150,45 @@ impl Policy {
     /// Whether putting `next` in its place needs a second person: where changes do, and wherever less would need one.
     pub fn guards_itself_against(&self, next: &Self) -> bool {
         // What triggers may do by themselves needs no second person then.
-        let unleashes = self.second_person.contains(&Guarded::Rollback) && next.triggers() > self.triggers();
-        self.second_person.contains(&Guarded::Changes) || !self.second_person.is_subset(&next.second_person) || unleashes
+        let unleashes = self.second_person.contains(&GuardedOperation::Rollback) && next.triggers() > self.triggers();
+        self.second_person.contains(&GuardedOperation::Changes) || !self.second_person.is_subset(&next.second_person) || unleashes
     }
 }
 
 /// The key of a record of which an environment has one: it is written `environment`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Single;
+pub struct SingletonKey;
 
 const SINGLE: &str = "environment";
 
-impl std::borrow::Borrow<str> for Single {
+impl std::borrow::Borrow<str> for SingletonKey {
     fn borrow(&self) -> &str {
         SINGLE
     }
 }
 
-impl fmt::Display for Single {
+impl fmt::Display for SingletonKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(SINGLE)
     }
 }
 
-impl std::str::FromStr for Single {
-    type Err = Faults;
+impl std::str::FromStr for SingletonKey {
+    type Err = ValidationErrors;
 
-    fn from_str(text: &str) -> Result<Self, Faults> {
+    fn from_str(text: &str) -> Result<Self, ValidationErrors> {
         if text == SINGLE {
             return Ok(Self);
         }
-        Err(Faults::one("", format!("{text:?} is not {SINGLE:?}")))
+        Err(ValidationErrors::one("", format!("{text:?} is not {SINGLE:?}")))
     }
 }
 
-impl Member for Policy {
-    type Key = Single;
+impl Entity for Policy {
+    type Key = SingletonKey;
     const KIND: &'static str = "policy";
 
-    fn parse(json: &str) -> Result<Self, Faults> {
-        serde_json::from_str(json).map_err(|error| Faults::one("", error.to_string()))
+    fn parse(json: &str) -> Result<Self, ValidationErrors> {
+        serde_json::from_str(json).map_err(|error| ValidationErrors::one("", error.to_string()))
     }
 }

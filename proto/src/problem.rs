@@ -1,6 +1,6 @@
 //! Problem documents (RFC 9457) and the one table of all public error codes.
 
-use crate::fault::Fault;
+use crate::validation::ValidationError;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $status:literal, $title:literal;)*) => {
@@ -124,7 +124,7 @@ pub struct Problem {
     pub detail: String,
     /// The fields that are wrong.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<Fault>,
+    pub errors: Vec<ValidationError>,
     /// The request's id, to find it in the logs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
@@ -150,7 +150,7 @@ impl Problem {
 
     /// With the fields that are wrong.
     #[must_use]
-    pub fn with_errors(mut self, errors: impl IntoIterator<Item = Fault>) -> Self {
+    pub fn with_errors(mut self, errors: impl IntoIterator<Item = ValidationError>) -> Self {
         self.errors.extend(errors);
         self
     }

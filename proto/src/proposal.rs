@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::actor::Actor;
 use crate::digest::Digest;
-use crate::fault::Faults;
-use crate::id::made_id;
+use crate::id::define_id;
 use crate::key::{EnvironmentKey, FlagKey, ReleaseName};
-use crate::policy::{Guarded, Policy};
+use crate::policy::{GuardedOperation, Policy};
 use crate::record::Record;
 use crate::rest::commits::ChangeRequest;
 use crate::rest::plan::{FlagStep, SegmentStep, SettingsStep};
@@ -15,10 +14,11 @@ use crate::rest::rollbacks::{FlagShare, UserShare};
 use crate::revision::{Position, Revision};
 use crate::role::Action;
 use crate::rollback::Rollback;
-use crate::rollout::{Rollout, RolloutId, Word};
-use crate::table::Member;
+use crate::rollout::{Attribution, Rollout, RolloutId};
+use crate::table::Entity;
+use crate::validation::ValidationErrors;
 
-made_id!(
+define_id!(
     /// The id of a proposal: `pr_` and 26 lower-case letters or digits. It sorts by time of making.
     ProposalId, "pr_", "proposal", "ripcord proposal list"
 );
@@ -35,11 +35,13 @@ pub struct Proposal {
     /// How it stands.
     pub state: ProposalState,
     /// Why it stands so, in words, and what can be done next.
-    pub says: String,
+    #[serde(alias = "says")]
+    pub message: String,
     /// What it does, in words.
-    pub what: String,
+    #[serde(alias = "what")]
+    pub summary: String,
     /// Why it needs a second person: what the environment's policy guards of what it does.
-    pub guarded: BTreeSet<Guarded>,
+    pub guarded: BTreeSet<GuardedOperation>,
     /// Who asked for it.
     pub by: Actor,
     /// When.
@@ -52,26 +54,27 @@ pub struct Proposal {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub release: Option<ReleaseName>,
-    /// The position that its difference was shown against.
+    /// The position that `diff` was computed against.
+    #[serde(alias = "shown")]
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "1:41"))]
-    pub shown: Position,
+    pub base: Position,
     /// The hash of what it does; it is applied as long as it would do exactly that.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub plan: Digest,
     /// What it changes.
-    pub diff: Difference,
+    pub diff: ProposalDiff,
     /// What was asked for.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<Object>))]
-    pub asked: Vec<Asked>,
+    pub asked: Vec<ProposedOperation>,
     /// Whether its author knows that it changes what a killed flag serves.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub changes_served: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not", alias = "changes_served")]
+    pub allow_killed_edit: bool,
     /// When it lapses.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub expires: jiff::Timestamp,
     /// Who decided on it: the second person, or its author who withdrew it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub decided: Option<Word>,
+    pub decided: Option<Attribution>,
     /// The revision that applying it made; `null` until then, and where it changed records alone.
     #[serde(default)]
     pub revision: Option<Revision>,
@@ -119,7 +122,7 @@ impl ProposalState {
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
-pub struct Difference {
+pub struct ProposalDiff {
     /// Flags that change; a staged rollback's as they are at its end.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<FlagStep>,
@@ -156,7 +159,7 @@ pub struct PolicyStep {
 /// One thing that was asked for, as another node can do it.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Asked {
+pub enum ProposedOperation {
     /// A change as it stands in a commit.
     Change(ChangeRequest),
     /// A record as it shall be.
@@ -168,20 +171,20 @@ pub enum Asked {
         /// Which.
         rollout: RolloutId,
         /// Who said so.
-        word: Word,
+        word: Attribution,
     },
     /// A rollout's next step begins at once.
     AdvanceRollout {
         /// Which.
         rollout: RolloutId,
         /// Who said so.
-        word: Word,
+        word: Attribution,
     },
     /// A rollback, as its record begins.
     RollBack(Box<Rollback>),
 }
 
-impl Asked {
+impl ProposedOperation {
     /// What a key must be allowed to do, to ask for it and to approve it.
     pub fn actions(&self) -> Vec<Action> {
         match self {
@@ -201,7 +204,7 @@ impl Proposal {
     pub fn at(mut self, now: jiff::Timestamp) -> Self {
         if self.state == ProposalState::Proposed && now >= self.expires {
             self.state = ProposalState::Expired;
-            self.says = format!("Nobody decided on it until {}. Ask for it again.", self.expires);
+            self.message = format!("Nobody decided on it until {}. Ask for it again.", self.expires);
         }
         self
     }
@@ -220,12 +223,12 @@ impl Proposal {
     }
 }
 
-impl Member for Proposal {
+impl Entity for Proposal {
     type Key = ProposalId;
     const KIND: &'static str = "proposal";
 
-    fn parse(json: &str) -> Result<Self, Faults> {
-        serde_json::from_str(json).map_err(|error| Faults::one("", error.to_string()))
+    fn parse(json: &str) -> Result<Self, ValidationErrors> {
+        serde_json::from_str(json).map_err(|error| ValidationErrors::one("", error.to_string()))
     }
 }
 
@@ -248,18 +251,18 @@ mod tests {
             id: ProposalId::from_parts(1, 2),
             environment: "production".parse().unwrap(),
             state: ProposalState::Proposed,
-            says: String::new(),
-            what: "change flag a".to_owned(),
-            guarded: BTreeSet::from([Guarded::Changes]),
+            message: String::new(),
+            summary: "change flag a".to_owned(),
+            guarded: BTreeSet::from([GuardedOperation::Changes]),
             by,
             at,
             reason: None,
             release: None,
-            shown: Position::START,
+            base: Position::START,
             plan: Digest::ZERO,
-            diff: Difference::default(),
-            asked: vec![Asked::Change(ChangeRequest::DeleteFlag("a".parse().unwrap()))],
-            changes_served: false,
+            diff: ProposalDiff::default(),
+            asked: vec![ProposedOperation::Change(ChangeRequest::DeleteFlag("a".parse().unwrap()))],
+            allow_killed_edit: false,
             expires: "2026-11-26T03:00:00Z".parse().unwrap(),
             decided: None,
             revision: None,
@@ -301,6 +304,6 @@ mod tests {
         let kept = serde_json::to_string(&proposal(actor("a", Some("key_1")))).unwrap();
         let read = Proposal::parse(&kept).unwrap();
         assert_eq!(serde_json::to_string(&read).unwrap(), kept);
-        assert!(matches!(&read.asked[..], [Asked::Change(ChangeRequest::DeleteFlag(key))] if key.as_str() == "a"));
+        assert!(matches!(&read.asked[..], [ProposedOperation::Change(ChangeRequest::DeleteFlag(key))] if key.as_str() == "a"));
     }
 }

@@ -5,8 +5,11 @@ use std::str::FromStr;
 
 use serde_json::{Map, Number, Value};
 
-use crate::fault::{Fault, Faults};
 use crate::limits;
+use crate::validation::{ValidationError, ValidationErrors};
+
+/// Members that have a new name: the old one is refused with the new one named.
+const RENAMED: [(&str, &str); 2] = [("changes_served", "allow_killed_edit"), ("unjudged", "no_gates")];
 
 /// Token of a problem that has been noted: only [`Reader::refuse`] makes one, so that nothing is refused in silence.
 #[derive(Debug)]
@@ -19,11 +22,11 @@ pub(crate) type Read<T> = Result<T, Refused>;
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     path: String,
-    faults: Vec<Fault>,
+    faults: Vec<ValidationError>,
 }
 
 /// Reads `value` with `read`; gives what it made, or all problems.
-pub(crate) fn read<T>(value: &Value, read: impl FnOnce(&mut Reader, &Value) -> Read<T>) -> Result<T, Faults> {
+pub(crate) fn read<T>(value: &Value, read: impl FnOnce(&mut Reader, &Value) -> Read<T>) -> Result<T, ValidationErrors> {
     let mut reader = Reader::default();
     let made = read(&mut reader, value);
     reader.finish(made)
@@ -61,16 +64,16 @@ pub(crate) fn hint<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) -> 
 
 impl Reader {
     /// The end of reading: what was made where nothing was wrong, else all problems.
-    pub(crate) fn finish<T>(self, made: Read<T>) -> Result<T, Faults> {
+    pub(crate) fn finish<T>(self, made: Read<T>) -> Result<T, ValidationErrors> {
         match made {
-            Ok(value) => Faults::check(self.faults, value),
-            Err(Refused(())) => Faults::check(self.faults, ()).and(Err(Faults::one("", "cannot be read"))),
+            Ok(value) => ValidationErrors::check(self.faults, value),
+            Err(Refused(())) => ValidationErrors::check(self.faults, ()).and(Err(ValidationErrors::one("", "cannot be read"))),
         }
     }
 
     /// Notes a problem with the field that is being read.
     pub(crate) fn note(&mut self, problem: impl Into<String>) {
-        self.faults.push(Fault::new(self.path.clone(), problem));
+        self.faults.push(ValidationError::new(self.path.clone(), problem));
     }
 
     /// Notes a problem, and gives up on the field that is being read.
@@ -80,7 +83,7 @@ impl Reader {
     }
 
     /// Takes over the problems that something else found with the field that is being read.
-    pub(crate) fn refuse_all<T>(&mut self, faults: Faults) -> Read<T> {
+    pub(crate) fn refuse_all<T>(&mut self, faults: ValidationErrors) -> Read<T> {
         self.faults.extend(faults.under(&self.path));
         Err(Refused(()))
     }
@@ -132,6 +135,8 @@ impl Reader {
         for name in map.keys().filter(|name| !known.contains(&name.as_str())) {
             if reserved.contains(&name.as_str()) {
                 self.within(name, |reader| reader.note("is reserved for a later version; leave it out"));
+            } else if let Some((_, new)) = RENAMED.iter().find(|(old, new)| old == name && known.contains(new)) {
+                self.within(name, |reader| reader.note(format!("is now called {new:?}")));
             } else {
                 let hint = hint(name, known.iter().copied());
                 let hint = if hint.is_empty() {
@@ -222,7 +227,7 @@ impl Reader {
     }
 
     /// Something that is written as a string and checks itself.
-    pub(crate) fn parsed<T: FromStr<Err = Faults>>(&mut self, value: &Value) -> Read<T> {
+    pub(crate) fn parsed<T: FromStr<Err = ValidationErrors>>(&mut self, value: &Value) -> Read<T> {
         let text = self.text(value)?;
         text.parse().or_else(|faults| self.refuse_all(faults))
     }

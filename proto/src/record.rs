@@ -9,21 +9,21 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use crate::checkpoint::Checkpoint;
-use crate::claim::Claim;
 use crate::digest::Digest;
 use crate::drill::Drill;
 use crate::driver::Driver;
-use crate::fault::Faults;
 use crate::key::LAST_KNOWN_GOOD;
+use crate::ownership::Ownership;
 use crate::ping::Ping;
-use crate::policy::{Policy, Single};
+use crate::policy::{Policy, SingletonKey};
 use crate::proposal::Proposal;
 use crate::release::Release;
 use crate::revision::Position;
 use crate::rollback::Rollback;
 use crate::rollout::Rollout;
-use crate::table::{Entry, Member, Table};
+use crate::table::{Entity, Entry, Table};
 use crate::trigger::{Firing, Trigger};
+use crate::validation::ValidationErrors;
 
 /// What keys are made of, as text.
 fn text<K: Borrow<str>>(key: &K) -> &str {
@@ -41,7 +41,7 @@ macro_rules! records {
         /// Which record.
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
         pub enum RecordKey {
-            $($(#[$doc])* $kind(<$kind as Member>::Key),)*
+            $($(#[$doc])* $kind(<$kind as Entity>::Key),)*
         }
 
         /// All records of an environment. Copying them copies reference counts.
@@ -73,7 +73,7 @@ macro_rules! records {
             }
 
             /// A record as it came from a log or a store.
-            pub fn from_raw(kind: &str, key: &str, json: Box<RawValue>) -> Result<Self, Faults> {
+            pub fn from_raw(kind: &str, key: &str, json: Box<RawValue>) -> Result<Self, ValidationErrors> {
                 match RecordKey::parse(kind, key)? {
                     $(RecordKey::$kind(key) => Ok(Self::$kind(Arc::new(Entry::from_raw(key, json, Position::START)))),)*
                 }
@@ -84,7 +84,7 @@ macro_rules! records {
             /// Its kind: `checkpoint`, `release`, …
             pub fn kind(&self) -> &'static str {
                 match self {
-                    $(Self::$kind(_) => <$kind as Member>::KIND,)*
+                    $(Self::$kind(_) => <$kind as Entity>::KIND,)*
                 }
             }
 
@@ -96,11 +96,11 @@ macro_rules! records {
             }
 
             /// The key that is written so.
-            pub fn parse(kind: &str, key: &str) -> Result<Self, Faults> {
-                $(if kind == <$kind as Member>::KIND {
+            pub fn parse(kind: &str, key: &str) -> Result<Self, ValidationErrors> {
+                $(if kind == <$kind as Entity>::KIND {
                     return key.parse().map(Self::$kind);
                 })*
-                Err(Faults::one("kind", format!("{kind:?} is no kind of record that this version knows")))
+                Err(ValidationErrors::one("kind", format!("{kind:?} is no kind of record that this version knows")))
             }
         }
 
@@ -162,7 +162,7 @@ records! {
     /// Rehearsed rollbacks.
     Drill in drills,
     /// What file sets own.
-    Claim in claims,
+    Ownership in claims,
     /// What is done when a signal comes.
     Trigger in triggers,
     /// Signals that made triggers fire.
@@ -173,7 +173,7 @@ impl Records {
     /// The newest checkpoint that is known to be good.
     pub fn last_known_good(&self) -> Option<&Checkpoint> {
         let good = self.checkpoints.iter().filter_map(|entry| entry.value().ok());
-        good.filter(|checkpoint| checkpoint.standing() == crate::checkpoint::Standing::KnownGood)
+        good.filter(|checkpoint| checkpoint.standing() == crate::checkpoint::CheckpointState::KnownGood)
             .max_by_key(|checkpoint| (checkpoint.position(), checkpoint.sequence))
     }
 
@@ -187,12 +187,12 @@ impl Records {
 
     /// The environment's policy, the default where none was set.
     pub fn policy(&self) -> Policy {
-        self.policy.value(text(&Single)).cloned().unwrap_or_default()
+        self.policy.value(text(&SingletonKey)).cloned().unwrap_or_default()
     }
 
     /// The node that drives, where one has begun to.
     pub fn driver(&self) -> Option<&Driver> {
-        self.driver.value(text(&Single))
+        self.driver.value(text(&SingletonKey))
     }
 }
 

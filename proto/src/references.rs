@@ -10,24 +10,24 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::condition::Condition;
 use crate::delta::Delta;
-use crate::fault::Fault;
 use crate::flag::Flag;
 use crate::key::{FlagKey, SegmentKey, VariantName};
 use crate::limits;
 use crate::reader::{hint, quoted};
 use crate::segment::Segment;
 use crate::table::Table;
+use crate::validation::ValidationError;
 
 /// The keys that a change adds, changes or removes.
 #[derive(Debug, Clone, Default)]
-pub struct Touched {
+pub struct TouchedKeys {
     /// Flags.
     pub flags: BTreeSet<FlagKey>,
     /// Segments.
     pub segments: BTreeSet<SegmentKey>,
 }
 
-impl Touched {
+impl TouchedKeys {
     /// What a delta puts and takes out.
     pub fn by(delta: &Delta) -> Self {
         let flags = delta.changed.flags.iter().map(|entry| entry.key());
@@ -48,7 +48,7 @@ impl Touched {
 }
 
 /// Checks a candidate state, `touched` having changed. Paths start at the environment: `flags.checkout.rules[0].when.segment`.
-pub fn check(flags: &Table<Flag>, segments: &Table<Segment>, touched: &Touched) -> Vec<Fault> {
+pub fn check(flags: &Table<Flag>, segments: &Table<Segment>, touched: &TouchedKeys) -> Vec<ValidationError> {
     let mut found = Vec::new();
     for key in &touched.flags {
         if let Some(flag) = flags.value(key.as_str()) {
@@ -62,17 +62,20 @@ pub fn check(flags: &Table<Flag>, segments: &Table<Segment>, touched: &Touched) 
     found
 }
 
-fn check_flag(key: &FlagKey, flag: &Flag, flags: &Table<Flag>, segments: &Table<Segment>, found: &mut Vec<Fault>) {
+fn check_flag(key: &FlagKey, flag: &Flag, flags: &Table<Flag>, segments: &Table<Segment>, found: &mut Vec<ValidationError>) {
     for (index, requirement) in flag.requires.iter().enumerate() {
         let at = |member: &str| format!("flags.{key}.requires[{index}].{member}");
         match required(flags, requirement.flag.as_str(), &requirement.variant) {
             Required::Holds => {}
             Required::NoFlag => {
                 let hint = hint(requirement.flag.as_str(), flags.iter().map(|entry| entry.key().as_str()));
-                found.push(Fault::new(at("flag"), format!("\"{}\" is no flag of this environment{hint}", requirement.flag)));
+                found.push(ValidationError::new(
+                    at("flag"),
+                    format!("\"{}\" is no flag of this environment{hint}", requirement.flag),
+                ));
             }
             Required::NoVariant(known) => {
-                found.push(Fault::new(
+                found.push(ValidationError::new(
                     at("variant"),
                     format!("\"{}\" is no variant of \"{}\"; it has {known}", requirement.variant, requirement.flag),
                 ));
@@ -81,7 +84,7 @@ fn check_flag(key: &FlagKey, flag: &Flag, flags: &Table<Flag>, segments: &Table<
     }
     segments_of(flag, |segment, place| {
         if segments.get(segment.as_str()).is_none() {
-            found.push(Fault::new(format!("flags.{key}.{place}"), unknown_segment(segment, segments)));
+            found.push(ValidationError::new(format!("flags.{key}.{place}"), unknown_segment(segment, segments)));
         }
     });
 }
@@ -118,7 +121,7 @@ fn required(flags: &Table<Flag>, key: &str, variant: &VariantName) -> Required {
 }
 
 /// Flags that were not touched and require one that was.
-fn check_requirers(flags: &Table<Flag>, touched: &Touched, found: &mut Vec<Fault>) {
+fn check_requirers(flags: &Table<Flag>, touched: &TouchedKeys, found: &mut Vec<ValidationError>) {
     // Few flags require others: that is asked first, since this runs over all of them on every commit.
     let requirers = flags
         .iter()
@@ -134,12 +137,12 @@ fn check_requirers(flags: &Table<Flag>, touched: &Touched, found: &mut Vec<Fault
             let path = format!("flags.{}", requirement.flag);
             match required(flags, requirement.flag.as_str(), &requirement.variant) {
                 Required::Holds => {}
-                Required::NoFlag => found.push(Fault::new(
+                Required::NoFlag => found.push(ValidationError::new(
                     path,
                     format!("cannot be removed: \"{key}\" requires it (requires[{index}]); change that flag first, or in the same commit"),
                 )),
                 Required::NoVariant(_) => {
-                    found.push(Fault::new(
+                    found.push(ValidationError::new(
                         format!("{path}.variants"),
                         format!("must keep \"{}\": \"{key}\" requires it (requires[{index}])", requirement.variant),
                     ));
@@ -150,7 +153,7 @@ fn check_requirers(flags: &Table<Flag>, touched: &Touched, found: &mut Vec<Fault
 }
 
 /// A new cycle runs through a touched flag; how deep requirements go may have changed for whoever leads to one.
-fn check_requirement_chains(flags: &Table<Flag>, touched: &Touched, found: &mut Vec<Fault>) {
+fn check_requirement_chains(flags: &Table<Flag>, touched: &TouchedKeys, found: &mut Vec<ValidationError>) {
     let requires = |key: &str| {
         flags
             .value(key)
@@ -161,7 +164,7 @@ fn check_requirement_chains(flags: &Table<Flag>, touched: &Touched, found: &mut 
     let circles = cycles(starts, requires);
     for cycle in &circles {
         let start = cycle.first().copied().unwrap_or_default();
-        found.push(Fault::new(
+        found.push(ValidationError::new(
             format!("flags.{start}.requires"),
             format!("goes in a circle: {}", cycle.join(" → ")),
         ));
@@ -171,7 +174,7 @@ fn check_requirement_chains(flags: &Table<Flag>, touched: &Touched, found: &mut 
         let mut depths = HashMap::new();
         for key in requiring.map(|entry| entry.key()) {
             if depth(key.as_str(), &requires, &mut depths, limits::REQUIREMENT_DEPTH) > limits::REQUIREMENT_DEPTH {
-                found.push(Fault::new(
+                found.push(ValidationError::new(
                     format!("flags.{key}.requires"),
                     format!("goes too deep; {} flags may require each other in a row", limits::REQUIREMENT_DEPTH),
                 ));
@@ -212,7 +215,7 @@ fn cycles<'k>(starts: impl Iterator<Item = &'k str>, next: impl Fn(&str) -> Vec<
     found
 }
 
-fn check_segments(segments: &Table<Segment>, touched: &Touched, found: &mut Vec<Fault>) {
+fn check_segments(segments: &Table<Segment>, touched: &TouchedKeys, found: &mut Vec<ValidationError>) {
     if touched.segments.is_empty() {
         return;
     }
@@ -220,7 +223,7 @@ fn check_segments(segments: &Table<Segment>, touched: &Touched, found: &mut Vec<
     for (key, when) in conditions() {
         when.segments(&mut |inner, place| {
             if segments.get(inner.as_str()).is_none() && (touched.segments.contains(key) || touched.segments.contains(inner)) {
-                found.push(Fault::new(format!("segments.{key}.{place}"), unknown_segment(inner, segments)));
+                found.push(ValidationError::new(format!("segments.{key}.{place}"), unknown_segment(inner, segments)));
             }
         });
     }
@@ -228,13 +231,16 @@ fn check_segments(segments: &Table<Segment>, touched: &Touched, found: &mut Vec<
     let circles = cycles(touched.segments.iter().map(SegmentKey::as_str), inner);
     for cycle in &circles {
         let start = cycle.first().copied().unwrap_or_default();
-        found.push(Fault::new(format!("segments.{start}"), format!("goes in a circle: {}", cycle.join(" → "))));
+        found.push(ValidationError::new(
+            format!("segments.{start}"),
+            format!("goes in a circle: {}", cycle.join(" → ")),
+        ));
     }
     if circles.is_empty() {
         let mut depths = HashMap::new();
         for (key, _) in conditions() {
             if depth(key.as_str(), &inner, &mut depths, limits::SEGMENT_DEPTH) > limits::SEGMENT_DEPTH {
-                found.push(Fault::new(
+                found.push(ValidationError::new(
                     format!("segments.{key}"),
                     format!("nests segments too deeply; {} may stand within each other", limits::SEGMENT_DEPTH),
                 ));
@@ -262,7 +268,7 @@ fn depth<'k>(key: &'k str, next: &impl Fn(&str) -> Vec<&'k str>, known: &mut Has
     below + 1
 }
 
-fn check_users_of_removed_segments(flags: &Table<Flag>, segments: &Table<Segment>, touched: &Touched, found: &mut Vec<Fault>) {
+fn check_users_of_removed_segments(flags: &Table<Flag>, segments: &Table<Segment>, touched: &TouchedKeys, found: &mut Vec<ValidationError>) {
     let removed: HashSet<&SegmentKey> = touched.segments.iter().filter(|key| segments.get(key.as_str()).is_none()).collect();
     if removed.is_empty() {
         return;
@@ -271,7 +277,7 @@ fn check_users_of_removed_segments(flags: &Table<Flag>, segments: &Table<Segment
     for (key, flag) in untouched.filter_map(|entry| Some((entry.key(), entry.value().ok()?))) {
         segments_of(flag, |segment, place| {
             if removed.contains(segment) {
-                found.push(Fault::new(
+                found.push(ValidationError::new(
                     format!("segments.{segment}"),
                     format!("cannot be removed: flag \"{key}\" uses it ({place}); change that flag first, or in the same commit"),
                 ));

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::actor::Actor;
 use crate::check::Check;
-use crate::fault::Faults;
 use crate::key::{CheckpointName, FlagKey, ReleaseName, Tag};
 use crate::revision::Sequence;
-use crate::table::Member;
+use crate::table::Entity;
+use crate::validation::ValidationErrors;
 
 /// A release. Its commits carry its name in the log.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -26,7 +26,7 @@ pub struct Release {
     pub at: jiff::Timestamp,
     /// When it was finished, and by whom.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub finished: Option<Finished>,
+    pub finished: Option<ReleaseEnd>,
     /// What it says about itself.
     #[serde(flatten)]
     pub details: ReleaseDetails,
@@ -51,7 +51,7 @@ pub enum ReleaseState {
 /// The end of a release.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Finished {
+pub struct ReleaseEnd {
     /// By whom.
     pub by: Actor,
     /// When.
@@ -99,11 +99,11 @@ pub struct ReleaseDetails {
     pub checks: Vec<Check>,
 }
 
-impl Member for Release {
+impl Entity for Release {
     type Key = ReleaseName;
     const KIND: &'static str = "release";
 
-    fn parse(json: &str) -> Result<Self, Faults> {
-        serde_json::from_str(json).map_err(|error| Faults::one("", error.to_string()))
+    fn parse(json: &str) -> Result<Self, ValidationErrors> {
+        serde_json::from_str(json).map_err(|error| ValidationErrors::one("", error.to_string()))
     }
 }

@@ -21,6 +21,7 @@ pub mod pings;
 pub mod plan;
 pub mod policy;
 pub mod releases;
+pub mod responses;
 pub mod rollback_acts;
 pub mod rollbacks;
 pub mod rollouts;
@@ -32,49 +33,48 @@ pub mod stale_flags;
 mod tests;
 pub mod triggers;
 pub mod wait;
-pub mod written;
 
 use serde_json::Value;
 
-use crate::fault::Faults;
 use crate::flag::Flag;
 use crate::reader::{self, Read, Reader};
 use crate::segment::Segment;
+use crate::validation::ValidationErrors;
 
 /// A body that comes in.
 pub trait Request: Sized {
     /// Reads the JSON form and reports every problem.
-    fn from_value(value: &Value) -> Result<Self, Faults>;
+    fn from_value(value: &Value) -> Result<Self, ValidationErrors>;
 }
 
 impl Request for Flag {
-    fn from_value(value: &Value) -> Result<Self, Faults> {
+    fn from_value(value: &Value) -> Result<Self, ValidationErrors> {
         Self::from_value(value)
     }
 }
 
 impl Request for Segment {
-    fn from_value(value: &Value) -> Result<Self, Faults> {
+    fn from_value(value: &Value) -> Result<Self, ValidationErrors> {
         Self::from_value(value)
     }
 }
 
-impl Request for crate::rollout::Plan {
-    fn from_value(value: &Value) -> Result<Self, Faults> {
+impl Request for crate::rollout::RolloutPlan {
+    fn from_value(value: &Value) -> Result<Self, ValidationErrors> {
         Self::from_value(value)
     }
 }
 
 impl Request for crate::outcome::OutcomeBatch {
-    fn from_value(value: &Value) -> Result<Self, Faults> {
-        let batch: Self = serde_json::from_value(value.clone()).map_err(|error| Faults::one("", error.to_string()))?;
+    fn from_value(value: &Value) -> Result<Self, ValidationErrors> {
+        let batch: Self = serde_json::from_value(value.clone()).map_err(|error| ValidationErrors::one("", error.to_string()))?;
         batch.check()
     }
 }
 
 /// Reads JSON text as every request is read: a member that stands twice is refused, a syntax error is told with line and
 /// column.
-pub fn parse_json(text: &str) -> Result<Value, Faults> {
+pub fn parse_json(text: &str) -> Result<Value, ValidationErrors> {
     crate::json::parse(text)
 }
 
@@ -96,7 +96,7 @@ trait Members: Sized {
 }
 
 impl<T: Members> Request for T {
-    fn from_value(value: &Value) -> Result<Self, Faults> {
+    fn from_value(value: &Value) -> Result<Self, ValidationErrors> {
         reader::read(value, Self::read_object)
     }
 }

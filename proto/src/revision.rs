@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::fault::Faults;
+use crate::validation::ValidationErrors;
 
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident) => {
@@ -71,13 +71,13 @@ impl fmt::Display for Position {
 }
 
 impl FromStr for Position {
-    type Err = Faults;
+    type Err = ValidationErrors;
 
-    fn from_str(text: &str) -> Result<Self, Faults> {
+    fn from_str(text: &str) -> Result<Self, ValidationErrors> {
         let parsed = text
             .split_once(':')
             .and_then(|(epoch, revision)| Some(Self::new(epoch.parse().ok()?, revision.parse().ok()?)));
-        parsed.ok_or_else(|| Faults::one("", format!("{text:?} is no position; it must be epoch:revision, for example 1:42")))
+        parsed.ok_or_else(|| ValidationErrors::one("", format!("{text:?} is no position; it must be epoch:revision, for example 1:42")))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::fault::Faults;
+use crate::validation::ValidationErrors;
 
 /// What a key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -158,12 +158,12 @@ impl fmt::Display for Role {
 }
 
 impl FromStr for Role {
-    type Err = Faults;
+    type Err = ValidationErrors;
 
-    fn from_str(text: &str) -> Result<Self, Faults> {
+    fn from_str(text: &str) -> Result<Self, ValidationErrors> {
         Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| {
             let known: Vec<_> = Self::ALL.iter().map(|role| role.as_str()).collect();
-            Faults::one("role", format!("{text:?} is no role; there are {}", known.join(", ")))
+            ValidationErrors::one("role", format!("{text:?} is no role; there are {}", known.join(", ")))
         })
     }
 }

@@ -3,18 +3,18 @@
 use std::collections::BTreeSet;
 
 use crate::actor::Actor;
-use crate::check::{CheckOutcome, Probe};
+use crate::check::{CheckOutcome, ScopedCheck};
 use crate::confirmation::Confirmation;
 use crate::digest::Digest;
-use crate::fault::Faults;
-use crate::id::made_id;
+use crate::id::define_id;
 use crate::key::{CheckpointName, FlagKey, ReleaseName, SegmentKey, Tag};
 use crate::revision::{Epoch, Position, Revision};
 use crate::rollout::RolloutId;
 use crate::snapshot::ContentHash;
-use crate::table::Member;
+use crate::table::Entity;
+use crate::validation::ValidationErrors;
 
-made_id!(
+define_id!(
     /// The id of a rollback: `rb_` and 26 lower-case letters or digits. It sorts by time of making.
     RollbackId, "rb_", "rollback", "ripcord rollback list"
 );
@@ -23,7 +23,7 @@ made_id!(
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
-pub enum Scope {
+pub enum RollbackScope {
     /// Every flag, every segment and the settings of the environment.
     Environment,
     /// What a release changed.
@@ -41,7 +41,7 @@ pub enum Scope {
 /// A state to go back to.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Target {
+pub struct RollbackTarget {
     /// Its epoch.
     pub epoch: Epoch,
     /// Its revision.
@@ -53,7 +53,7 @@ pub struct Target {
     pub checkpoint: Option<CheckpointName>,
 }
 
-impl Target {
+impl RollbackTarget {
     /// Where it is.
     pub const fn position(&self) -> Position {
         Position {
@@ -70,18 +70,19 @@ pub struct Rollback {
     /// Its id.
     pub id: RollbackId,
     /// What it puts back.
-    pub scope: Scope,
+    pub scope: RollbackScope,
     /// Only for users in this segment, where it was asked so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segment: Option<SegmentKey>,
     /// To where.
-    pub target: Target,
+    pub target: RollbackTarget,
     /// The hash of the plan that it did.
     pub plan: Digest,
     /// How it stands.
     pub state: RollbackState,
     /// Why it stands so, in words, and what can be done next.
-    pub says: String,
+    #[serde(alias = "says")]
+    pub message: String,
     /// Who asked for it.
     pub by: Actor,
     /// Why.
@@ -107,12 +108,12 @@ pub struct Rollback {
     pub acknowledged: BTreeSet<FlagKey>,
     /// What it was told to do beyond its scope.
     #[serde(default)]
-    pub latitude: Latitude,
+    pub latitude: RollbackOptions,
     /// The ladder, where it goes down step by step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ladder: Option<Ladder>,
+    pub ladder: Option<Stages>,
     /// The phases, timed apart.
-    pub phases: Phases,
+    pub phases: PhaseTimes,
     /// Who has confirmed its newest commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmation: Option<Confirmation>,
@@ -120,13 +121,13 @@ pub struct Rollback {
     /// and of the environment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<Object>))]
-    pub probes: Vec<Probe>,
+    pub probes: Vec<ScopedCheck>,
     /// What the checks said when they were asked last on each occasion.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<CheckOutcome>,
     /// How often the bad state was served between onset and confirmation.
-    #[serde(default)]
-    pub served_bad: ServedBad,
+    #[serde(default, alias = "served_bad")]
+    pub bad_exposure: BadExposure,
     /// The rollback that undid it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undone_by: Option<RollbackId>,
@@ -138,13 +139,14 @@ pub struct Rollback {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
-pub struct Latitude {
+pub struct RollbackOptions {
     /// Flags that others have changed since go back too.
     pub include_conflicts: bool,
     /// Segments that differ go back too.
     pub with_segments: bool,
     /// What a killed flag serves may change.
-    pub changes_served: bool,
+    #[serde(alias = "changes_served")]
+    pub allow_killed_edit: bool,
 }
 
 /// How a rollback stands.
@@ -194,7 +196,7 @@ impl RollbackState {
 /// A way down in steps.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Ladder {
+pub struct Stages {
     /// Percentages, falling; after the last comes the target itself.
     pub steps: Vec<f64>,
     /// Seconds that each is held.
@@ -210,7 +212,7 @@ pub struct Ladder {
     pub whole: BTreeSet<FlagKey>,
 }
 
-impl Ladder {
+impl Stages {
     /// How many commits it makes: one for each step, and the one that reaches the target.
     pub const fn commits(&self) -> usize {
         self.steps.len() + 1
@@ -226,7 +228,7 @@ impl Ladder {
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
-pub struct Phases {
+pub struct PhaseTimes {
     /// When the trouble began, as far as the caller said.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
@@ -268,7 +270,7 @@ pub struct Phases {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
-pub struct ServedBad {
+pub struct BadExposure {
     /// To users.
     pub real: u64,
     /// To probes and load tests.
@@ -288,7 +290,7 @@ pub struct Review {
     pub due: jiff::Timestamp,
     /// What came of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub done: Option<Reviewed>,
+    pub done: Option<ReviewNote>,
 }
 
 impl Review {
@@ -301,7 +303,7 @@ impl Review {
 /// A review that was made.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Reviewed {
+pub struct ReviewNote {
     /// By whom.
     pub by: Actor,
     /// When.
@@ -314,9 +316,17 @@ pub struct Reviewed {
 impl Rollback {
     /// A rollback as it is with its first commit, which is made on the state at `before`: whole, of nothing yet, with no reason.
     /// Its review falls due `review_seconds` after `decided`.
-    pub fn begun(id: RollbackId, scope: Scope, target: Target, before: Position, by: Actor, decided: jiff::Timestamp, review_seconds: u64) -> Self {
+    pub fn begun(
+        id: RollbackId,
+        scope: RollbackScope,
+        target: RollbackTarget,
+        before: Position,
+        by: Actor,
+        decided: jiff::Timestamp,
+        review_seconds: u64,
+    ) -> Self {
         Self {
-            says: format!("It is committed, and the applications' confirmations are awaited. `ripcord rollback show {id}` tells how it goes."),
+            message: format!("It is committed, and the applications' confirmations are awaited. `ripcord rollback show {id}` tells how it goes."),
             id,
             scope,
             segment: None,
@@ -332,16 +342,16 @@ impl Rollback {
             segments: BTreeSet::new(),
             skipped: BTreeSet::new(),
             acknowledged: BTreeSet::new(),
-            latitude: Latitude::default(),
+            latitude: RollbackOptions::default(),
             ladder: None,
-            phases: Phases {
+            phases: PhaseTimes {
                 decided: Some(decided),
-                ..Phases::default()
+                ..PhaseTimes::default()
             },
             confirmation: None,
             probes: Vec::new(),
             checks: Vec::new(),
-            served_bad: ServedBad::default(),
+            bad_exposure: BadExposure::default(),
             undone_by: None,
             review: Review {
                 due: after(decided, review_seconds),
@@ -354,7 +364,7 @@ impl Rollback {
     pub fn is_live(&self) -> bool {
         match self.state {
             RollbackState::Committed => true,
-            RollbackState::Partial => self.ladder.as_ref().is_some_and(Ladder::is_running),
+            RollbackState::Partial => self.ladder.as_ref().is_some_and(Stages::is_running),
             RollbackState::Planned | RollbackState::Confirmed | RollbackState::Failed | RollbackState::Stopped | RollbackState::Undone => false,
         }
     }
@@ -374,11 +384,11 @@ fn after(at: jiff::Timestamp, seconds: u64) -> jiff::Timestamp {
     at.checked_add(span).unwrap_or(jiff::Timestamp::MAX)
 }
 
-impl Member for Rollback {
+impl Entity for Rollback {
     type Key = RollbackId;
     const KIND: &'static str = "rollback";
 
-    fn parse(json: &str) -> Result<Self, Faults> {
-        serde_json::from_str(json).map_err(|error| Faults::one("", error.to_string()))
+    fn parse(json: &str) -> Result<Self, ValidationErrors> {
+        serde_json::from_str(json).map_err(|error| ValidationErrors::one("", error.to_string()))
     }
 }

@@ -3,17 +3,17 @@
 mod plan;
 
 use crate::actor::Actor;
-use crate::fault::Faults;
-use crate::gate::{GateReading, Look};
-use crate::id::made_id;
+use crate::gate::{GateReading, GateSample};
+use crate::id::define_id;
 use crate::key::RuleId;
 use crate::revision::Position;
-use crate::rollback::{RollbackId, Target};
-use crate::table::Member;
+use crate::rollback::{RollbackId, RollbackTarget};
+use crate::table::Entity;
+use crate::validation::ValidationErrors;
 
-pub use self::plan::{Day, Exposure, Hours, Judged, Plan, Step, Window};
+pub use self::plan::{Day, Exposure, Hours, RolloutPlan, RolloutStep, RolloutWindow};
 
-made_id!(
+define_id!(
     /// The id of a rollout: `ro_` and 26 lower-case letters or digits. It sorts by time of making.
     RolloutId, "ro_", "rollout", "ripcord rollout list"
 );
@@ -26,7 +26,7 @@ pub struct Rollout {
     pub id: RolloutId,
     /// What it does.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
-    pub plan: Plan,
+    pub plan: RolloutPlan,
     /// How it stands.
     pub state: RolloutState,
     /// What it waits for, where it waits.
@@ -61,16 +61,16 @@ pub struct Rollout {
     pub judged_since: Option<jiff::Timestamp>,
     /// A person's word that the next step shall begin now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub advance: Option<Word>,
+    pub advance: Option<Attribution>,
     /// Approvals, by the step that they are for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approvals: Vec<Approval>,
     /// What it moved, and how it left it; absent before the first step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub moved: Option<Moved>,
+    pub moved: Option<MovedSplit>,
     /// The state before its first step: that to which it goes back, as far as it moved anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<Target>,
+    pub before: Option<RollbackTarget>,
     /// The rollback that took it back, which holds the proof of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
@@ -158,7 +158,7 @@ impl RolloutState {
 /// What somebody said.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Word {
+pub struct Attribution {
     /// Who.
     pub by: Actor,
     /// When.
@@ -177,13 +177,13 @@ pub struct Approval {
     pub step: u32,
     /// Whose.
     #[serde(flatten)]
-    pub word: Word,
+    pub word: Attribution,
 }
 
 /// What a rollout moved in its flag, and how it left it: an edit of that ends the rollout, and going back undoes that alone.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Moved {
+pub struct MovedSplit {
     /// The rule whose split it raises.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub rule: RuleId,
@@ -219,17 +219,17 @@ pub struct PastStep {
     pub gates: Vec<GateReading>,
     /// What they had to go by on the way, by gate; thinned out evenly.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub looks: Vec<Looks>,
+    pub looks: Vec<GateHistory>,
 }
 
 /// What a gate had to go by during a step.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Looks {
+pub struct GateHistory {
     /// The gate.
     pub gate: String,
     /// In order of time.
-    pub looks: Vec<Look>,
+    pub looks: Vec<GateSample>,
 }
 
 impl Rollout {
@@ -239,11 +239,11 @@ impl Rollout {
     }
 }
 
-impl Member for Rollout {
+impl Entity for Rollout {
     type Key = RolloutId;
     const KIND: &'static str = "rollout";
 
-    fn parse(json: &str) -> Result<Self, Faults> {
-        serde_json::from_str(json).map_err(|error| Faults::one("", error.to_string()))
+    fn parse(json: &str) -> Result<Self, ValidationErrors> {
+        serde_json::from_str(json).map_err(|error| ValidationErrors::one("", error.to_string()))
     }
 }

@@ -4,11 +4,11 @@ use serde::ser::SerializeMap as _;
 use serde_json::{Map, Value};
 
 use crate::condition::Condition;
-use crate::fault::Faults;
 use crate::key::{RuleId, VariantName};
 use crate::limits;
 use crate::reader::{self, Read, Reader};
 use crate::split::Split;
+use crate::validation::ValidationErrors;
 
 const MEMBERS: [&str; 3] = ["id", "when", "serve"];
 
@@ -59,7 +59,7 @@ impl VariantNames<'_> {
 
 impl Rule {
     /// Reads the JSON form; whether the flag has the variants that it names is for the flag to say.
-    pub fn from_value(value: &Value) -> Result<Self, Faults> {
+    pub fn from_value(value: &Value) -> Result<Self, ValidationErrors> {
         reader::read(value, |reader, value| Self::read(reader, value, VariantNames(None)))
     }
 

@@ -26,16 +26,16 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-pub use self::fault::{DrillFault, Moment, Outage};
-use crate::check::When;
+pub use self::fault::{DrillFault, FaultTime, StoreOutage};
+use crate::check::CheckPhase;
 use crate::drill::DrillStore;
-use crate::fault::Faults;
 use crate::key::{FlagKey, Tag};
 use crate::limits;
 use crate::problem::Code;
 use crate::reader::{self, Read, Reader};
 use crate::rest::commits::ChangeRequest;
 use crate::rollback::RollbackState;
+use crate::validation::ValidationErrors;
 use crate::yaml;
 
 const MEMBERS: [&str; 12] = [
@@ -67,9 +67,9 @@ pub struct Scenario {
     /// What is rolled back.
     pub scope: DrillScope,
     /// How the known-good state is named.
-    pub aim: Aim,
+    pub aim: DrillTarget,
     /// The steps of a staged rollback, where it is one.
-    pub steps: Option<Steps>,
+    pub steps: Option<DrillStages>,
     /// The bad release; `None` = every flag in scope serves another variant to everybody.
     pub change: Option<Vec<ChangeRequest>>,
     /// What goes wrong meanwhile.
@@ -95,7 +95,7 @@ pub enum DrillScope {
 
 /// How the target of a drill's rollback is named. It is the same state each time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Aim {
+pub enum DrillTarget {
     /// `last-known-good`.
     LastKnownGood,
     /// The checkpoint's name.
@@ -108,7 +108,7 @@ pub enum Aim {
 
 /// The ladder of a staged rollback.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Steps {
+pub struct DrillStages {
     /// Percentages, falling.
     pub percentages: Vec<f64>,
     /// Seconds that each is held.
@@ -128,7 +128,7 @@ pub struct Expectation {
 
 impl Scenario {
     /// Reads YAML or JSON. A syntax error is told with line and column; else all problems are told at once.
-    pub fn parse(text: &str) -> Result<Self, Faults> {
+    pub fn parse(text: &str) -> Result<Self, ValidationErrors> {
         reader::read(&yaml::parse(text)?, Self::read)
     }
 
@@ -142,7 +142,7 @@ impl Scenario {
         });
         let store = reader.optional(map, "store", Reader::parsed);
         let scope = reader.optional(map, "scope", scope).unwrap_or(DrillScope::Environment);
-        let aim = reader.optional(map, "to", aim).unwrap_or(Aim::LastKnownGood);
+        let aim = reader.optional(map, "to", aim).unwrap_or(DrillTarget::LastKnownGood);
         let steps = steps(reader, map);
         let change = reader.optional(map, "change", changes);
         let faults = reader.optional(map, "faults", |reader, value| reader.items(value, limits::DRILL_FAULTS, DrillFault::read));
@@ -167,7 +167,7 @@ impl Scenario {
 
     /// What does not go together.
     fn agree(&self, reader: &mut Reader) {
-        if self.aim == Aim::Baseline && self.scope != DrillScope::Release {
+        if self.aim == DrillTarget::Baseline && self.scope != DrillScope::Release {
             reader.within("to", |reader| {
                 reader.note("is the baseline of a release; say scope: release, or aim at last-known-good");
             });
@@ -177,7 +177,10 @@ impl Scenario {
                 reader.note("is embedded, which cannot go away from its node; a store-away fault needs redis");
             });
         }
-        let step = self.faults.iter().any(|fault| matches!(fault, DrillFault::FailingCheck { when: When::Step }));
+        let step = self
+            .faults
+            .iter()
+            .any(|fault| matches!(fault, DrillFault::FailingCheck { when: CheckPhase::Step }));
         if step && self.steps.is_none() {
             reader.within("steps", |reader| reader.note("is missing; a check that fails at a step needs steps"));
         }
@@ -218,7 +221,7 @@ fn scope(reader: &mut Reader, value: &Value) -> Read<DrillScope> {
     }
 }
 
-fn set<T: std::str::FromStr<Err = Faults> + Ord>(reader: &mut Reader, value: &Value, most: usize) -> Read<BTreeSet<T>> {
+fn set<T: std::str::FromStr<Err = ValidationErrors> + Ord>(reader: &mut Reader, value: &Value, most: usize) -> Read<BTreeSet<T>> {
     let items = reader.items(value, most, Reader::parsed)?;
     if items.is_empty() {
         return reader.refuse("is empty; name at least one");
@@ -226,19 +229,19 @@ fn set<T: std::str::FromStr<Err = Faults> + Ord>(reader: &mut Reader, value: &Va
     Ok(items.into_iter().collect())
 }
 
-fn aim(reader: &mut Reader, value: &Value) -> Read<Aim> {
+fn aim(reader: &mut Reader, value: &Value) -> Read<DrillTarget> {
     match reader.text(value)? {
-        "last-known-good" => Ok(Aim::LastKnownGood),
-        "checkpoint" => Ok(Aim::Checkpoint),
-        "revision" => Ok(Aim::Revision),
-        "baseline" => Ok(Aim::Baseline),
+        "last-known-good" => Ok(DrillTarget::LastKnownGood),
+        "checkpoint" => Ok(DrillTarget::Checkpoint),
+        "revision" => Ok(DrillTarget::Revision),
+        "baseline" => Ok(DrillTarget::Baseline),
         other => reader.refuse(format!(
             "{other:?} is no aim of a drill; it is last-known-good, checkpoint, revision or baseline"
         )),
     }
 }
 
-fn steps(reader: &mut Reader, map: &Map<String, Value>) -> Option<Steps> {
+fn steps(reader: &mut Reader, map: &Map<String, Value>) -> Option<DrillStages> {
     let every = reader.optional(map, "every_seconds", |reader, value| whole(reader, value, "seconds", 1, 60));
     let percentages = reader.optional(map, "steps", |reader, value| {
         let steps = reader.items(value, limits::LADDER_STEPS, percentage)?;
@@ -252,7 +255,7 @@ fn steps(reader: &mut Reader, map: &Map<String, Value>) -> Option<Steps> {
             reader.note("says how long each step is held, and there are no steps; add steps");
         });
     }
-    percentages.map(|percentages| Steps {
+    percentages.map(|percentages| DrillStages {
         percentages,
         every_seconds: every.unwrap_or(1),
     })

@@ -4,10 +4,10 @@ use serde::ser::SerializeMap as _;
 use serde_json::Value;
 
 use crate::condition::Condition;
-use crate::fault::Faults;
 use crate::key::SegmentKey;
 use crate::reader::{self, Read, Reader};
-use crate::table::Member;
+use crate::table::Entity;
+use crate::validation::ValidationErrors;
 use crate::{json, limits};
 
 const MEMBERS: [&str; 2] = ["description", "when"];
@@ -23,7 +23,7 @@ pub struct Segment {
 
 impl Segment {
     /// Reads the JSON form and reports every problem.
-    pub fn from_value(value: &Value) -> Result<Self, Faults> {
+    pub fn from_value(value: &Value) -> Result<Self, ValidationErrors> {
         reader::read(value, |reader, value| {
             reader.size(value, limits::SEGMENT_BYTES)?;
             Self::read(reader, value)
@@ -42,11 +42,11 @@ impl Segment {
     }
 }
 
-impl Member for Segment {
+impl Entity for Segment {
     type Key = SegmentKey;
     const KIND: &'static str = "segment";
 
-    fn parse(json: &str) -> Result<Self, Faults> {
+    fn parse(json: &str) -> Result<Self, ValidationErrors> {
         Self::from_value(&json::parse(json)?)
     }
 }

@@ -6,11 +6,11 @@ use serde::ser::SerializeMap as _;
 use serde_json::Value;
 
 use crate::condition::AttributePath;
-use crate::fault::Faults;
 use crate::key::VariantName;
 use crate::limits;
 use crate::reader::{self, Read, Reader};
 use crate::rule::VariantNames;
+use crate::validation::ValidationErrors;
 
 /// A whole, in the unit of [`Weight::Percent`].
 const WHOLE: u64 = 100_000;
@@ -126,9 +126,9 @@ pub struct Split {
 impl Split {
     /// Checks the weights. `by` is the bucketing attribute (`targetingKey` where `None`), `salt` what is hashed before its
     /// value (the flag's key where `None`).
-    pub fn new(shares: Vec<Share>, by: Option<AttributePath>, salt: Option<String>) -> Result<Self, Faults> {
+    pub fn new(shares: Vec<Share>, by: Option<AttributePath>, salt: Option<String>) -> Result<Self, ValidationErrors> {
         check_salt(salt.as_deref())?;
-        check_weights(&shares).map_err(|problem| Faults::one("split", problem))?;
+        check_weights(&shares).map_err(|problem| ValidationErrors::one("split", problem))?;
         Ok(Self { shares, by, salt })
     }
 
@@ -175,12 +175,12 @@ fn read_share(reader: &mut Reader, value: &Value, names: VariantNames<'_>) -> Re
     })
 }
 
-fn check_salt(salt: Option<&str>) -> Result<(), Faults> {
+fn check_salt(salt: Option<&str>) -> Result<(), ValidationErrors> {
     let length = salt.map_or(1, |salt| salt.chars().count());
     if (1..=limits::NAME_CHARACTERS).contains(&length) {
         return Ok(());
     }
-    Err(Faults::one(
+    Err(ValidationErrors::one(
         "salt",
         format!(
             "has {length} characters; it must have 1 to {}, or be left out for the flag's key",

@@ -10,36 +10,36 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use crate::digest::Digest;
-use crate::fault::Faults;
 use crate::revision::Position;
+use crate::validation::ValidationErrors;
 
 /// Something that a [`Table`] can hold.
-pub trait Member: Sized + serde::Serialize {
+pub trait Entity: Sized + serde::Serialize {
     /// The type of its key.
     type Key: Clone + Ord + Borrow<str> + std::fmt::Debug;
     /// Its kind, which separates the digests of equal texts of different kinds.
     const KIND: &'static str;
     /// Parses the JSON of one value and reports every problem.
-    fn parse(json: &str) -> Result<Self, Faults>;
+    fn parse(json: &str) -> Result<Self, ValidationErrors>;
 }
 
 /// One entry, immutable and shared between the snapshots that hold it.
 #[derive(Debug)]
-pub struct Entry<M: Member> {
+pub struct Entry<M: Entity> {
     changed: Position,
     /// Shared with the entries that put it back later: a rollback copies no definition.
     content: Arc<Content<M>>,
 }
 
 #[derive(Debug)]
-struct Content<M: Member> {
+struct Content<M: Entity> {
     key: M::Key,
     json: Box<RawValue>,
     digest: Digest,
-    value: Result<M, Faults>,
+    value: Result<M, ValidationErrors>,
 }
 
-impl<M: Member> Entry<M> {
+impl<M: Entity> Entry<M> {
     /// An entry for a value that is valid. `changed` is the position of its last change, which is also its ETag.
     pub fn new(key: M::Key, value: M, changed: Position) -> Result<Self, serde_json::Error> {
         let json = serde_json::value::to_raw_value(&value)?;
@@ -53,7 +53,7 @@ impl<M: Member> Entry<M> {
         Self::of(key, json, value, changed)
     }
 
-    fn of(key: M::Key, json: Box<RawValue>, value: Result<M, Faults>, changed: Position) -> Self {
+    fn of(key: M::Key, json: Box<RawValue>, value: Result<M, ValidationErrors>, changed: Position) -> Self {
         let digest = {
             let key: &str = key.borrow();
             Digest::of([M::KIND.as_bytes(), &[0], key.as_bytes(), &[0], json.get().as_bytes()])
@@ -80,7 +80,7 @@ impl<M: Member> Entry<M> {
     }
 
     /// Its value, or why it has none.
-    pub fn value(&self) -> Result<&M, &Faults> {
+    pub fn value(&self) -> Result<&M, &ValidationErrors> {
         self.content.value.as_ref()
     }
 
@@ -107,13 +107,13 @@ impl<M: Member> Entry<M> {
 
 /// Entries sorted by key.
 #[derive(Debug)]
-pub struct Table<M: Member> {
+pub struct Table<M: Entity> {
     /// Shared until one of its copies changes: a snapshot that is handed on costs one reference count for each table.
     entries: Arc<Vec<Arc<Entry<M>>>>,
     bytes: usize,
 }
 
-impl<M: Member> Clone for Table<M> {
+impl<M: Entity> Clone for Table<M> {
     fn clone(&self) -> Self {
         Self {
             entries: Arc::clone(&self.entries),
@@ -122,7 +122,7 @@ impl<M: Member> Clone for Table<M> {
     }
 }
 
-impl<M: Member> Default for Table<M> {
+impl<M: Entity> Default for Table<M> {
     fn default() -> Self {
         Self {
             entries: Arc::default(),
@@ -131,7 +131,7 @@ impl<M: Member> Default for Table<M> {
     }
 }
 
-impl<M: Member> Table<M> {
+impl<M: Entity> Table<M> {
     fn place(&self, key: &str) -> Result<usize, usize> {
         self.entries.binary_search_by(|entry| {
             let own: &str = entry.key().borrow();
@@ -194,7 +194,7 @@ impl<M: Member> Table<M> {
     }
 }
 
-impl<'a, M: Member> IntoIterator for &'a Table<M> {
+impl<'a, M: Entity> IntoIterator for &'a Table<M> {
     type Item = &'a Arc<Entry<M>>;
     type IntoIter = std::slice::Iter<'a, Arc<Entry<M>>>;
 
@@ -203,7 +203,7 @@ impl<'a, M: Member> IntoIterator for &'a Table<M> {
     }
 }
 
-impl<M: Member> FromIterator<Arc<Entry<M>>> for Table<M> {
+impl<M: Entity> FromIterator<Arc<Entry<M>>> for Table<M> {
     /// Sorts; of two entries with one key the later stays.
     fn from_iter<I: IntoIterator<Item = Arc<Entry<M>>>>(entries: I) -> Self {
         let mut entries: Vec<_> = entries.into_iter().collect();
@@ -219,7 +219,7 @@ impl<M: Member> FromIterator<Arc<Entry<M>>> for Table<M> {
 }
 
 /// Writes the entries as one JSON object, each with the bytes that it already has.
-impl<M: Member> serde::Serialize for Table<M>
+impl<M: Entity> serde::Serialize for Table<M>
 where
     M::Key: serde::Serialize,
 {

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::fault::Faults;
 use crate::key::{CheckpointName, LAST_KNOWN_GOOD};
 use crate::revision::{Position, Revision};
+use crate::validation::ValidationErrors;
 
 /// The name of a state. In JSON a revision may also be a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,9 +42,9 @@ impl fmt::Display for TargetName {
 }
 
 impl FromStr for TargetName {
-    type Err = Faults;
+    type Err = ValidationErrors;
 
-    fn from_str(text: &str) -> Result<Self, Faults> {
+    fn from_str(text: &str) -> Result<Self, ValidationErrors> {
         if text == LAST_KNOWN_GOOD {
             return Ok(Self::LastKnownGood);
         }

@@ -15,13 +15,13 @@ use std::str::FromStr;
 
 use crate::actor::Actor;
 use crate::check::BodyCheck;
-use crate::fault::Faults;
+use crate::duration::HumanDuration;
 use crate::key::{EnvironmentKey, FlagKey, ReleaseName, TriggerName};
-use crate::span::Span;
-use crate::table::Member;
+use crate::table::Entity;
 use crate::target::TargetName;
+use crate::validation::ValidationErrors;
 
-pub use self::firing::{Answered, Effects, Firing, FiringId, FiringState, FlagMove};
+pub use self::firing::{Attribution, Firing, FiringEffects, FiringId, FiringState, FlagTransition};
 pub use self::secret::{Credential, SigningKey};
 
 /// A trigger, as it is kept. Its secret never leaves with it: what callers see is [`crate::rest::triggers::TriggerView`].
@@ -30,20 +30,20 @@ pub struct Trigger {
     /// Its name.
     pub name: TriggerName,
     /// Where its signals come from, and how they are read.
-    pub source: Source,
+    pub source: SignalSource,
     /// By what a signal proves that it is genuine.
     pub credential: Credential,
     /// What it does.
     pub action: TriggerAction,
     /// When a signal counts.
     #[serde(default)]
-    pub conditions: Conditions,
+    pub conditions: SignalConditions,
     /// How long after an action it takes no other.
-    pub cooldown: Span,
+    pub cooldown: HumanDuration,
     /// Actions that it may take in an hour.
     pub max_per_hour: u32,
     /// How long a person may take to answer where it asks.
-    pub answer_within: Span,
+    pub answer_within: HumanDuration,
     /// Whether it is on.
     pub state: TriggerState,
     /// Narrows what the environment's policy says; it cannot widen it.
@@ -60,11 +60,11 @@ pub struct Trigger {
 
 impl Trigger {
     /// How long it takes no other action after one, where it does not say.
-    pub const COOLDOWN: Span = Span::from_millis(15 * 60 * 1_000);
+    pub const COOLDOWN: HumanDuration = HumanDuration::from_millis(15 * 60 * 1_000);
     /// Actions in an hour, where it does not say.
     pub const MAX_PER_HOUR: u32 = 3;
     /// How long a person may take to answer, where it does not say.
-    pub const ANSWER_WITHIN: Span = Span::from_millis(60 * 60 * 1_000);
+    pub const ANSWER_WITHIN: HumanDuration = HumanDuration::from_millis(60 * 60 * 1_000);
     /// Seconds that a signed delivery may be away from the server's clock, either way.
     pub const REPLAY_WINDOW_SECONDS: i64 = 300;
 
@@ -77,7 +77,7 @@ impl Trigger {
 /// Where signals come from, and how they are read: `"alertmanager"`, `"pagerduty"`, `{"json": …}` or `{"gate": …}`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Source {
+pub enum SignalSource {
     /// Webhooks of Prometheus' Alertmanager.
     Alertmanager,
     /// Webhooks of PagerDuty (version 3), and events as its Events API takes them (version 2).
@@ -106,17 +106,17 @@ pub struct GateFilter {
 #[serde(rename_all = "lowercase")]
 pub enum TriggerAction {
     /// It pauses live rollouts.
-    Hold(FlagNames),
+    Hold(FlagSelection),
     /// It puts flags back to a known state.
-    Rollback(BackTo),
+    Rollback(TriggerRollback),
     /// It kills flags.
-    Kill(FlagNames),
+    Kill(FlagSelection),
 }
 
 /// Flags by name. None: all live rollouts for a hold, and the rollout's own flag where a gate is the source.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct FlagNames {
+pub struct FlagSelection {
     /// Their keys.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub flags: BTreeSet<FlagKey>,
@@ -125,9 +125,9 @@ pub struct FlagNames {
 /// What goes back, and to where.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct BackTo {
+pub struct TriggerRollback {
     /// What goes back.
-    pub scope: BackScope,
+    pub scope: TriggerRollbackScope,
     /// To where; a release goes back to its baseline, everything else to `last-known-good`, where it does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<TargetName>,
@@ -137,7 +137,7 @@ pub struct BackTo {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum BackScope {
+pub enum TriggerRollbackScope {
     /// What the release changed that is open then; the newest, where there are several.
     OpenRelease,
     /// What this release changed.
@@ -151,23 +151,23 @@ pub enum BackScope {
 /// When a signal counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Conditions {
+pub struct SignalConditions {
     /// Labels that it must carry, each with the values that will do.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, BTreeSet<String>>,
     /// When it counts at all.
     #[serde(default)]
-    pub during: During,
+    pub during: ActivePeriod,
     /// Whose traffic it must be about.
     #[serde(default)]
-    pub about: About,
+    pub about: TrafficFilter,
 }
 
 /// When a signal counts at all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum During {
+pub enum ActivePeriod {
     /// At any time.
     #[default]
     Always,
@@ -179,7 +179,7 @@ pub enum During {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum About {
+pub enum TrafficFilter {
     /// Anybody's.
     #[default]
     AllTraffic,
@@ -230,13 +230,13 @@ impl fmt::Display for HookName {
 }
 
 impl FromStr for HookName {
-    type Err = Faults;
+    type Err = ValidationErrors;
 
-    fn from_str(text: &str) -> Result<Self, Faults> {
+    fn from_str(text: &str) -> Result<Self, ValidationErrors> {
         // No environment's name has a dot.
         let (environment, trigger) = text
             .split_once('.')
-            .ok_or_else(|| Faults::one("", format!("{text:?} is no hook; it is written ENVIRONMENT.TRIGGER")))?;
+            .ok_or_else(|| ValidationErrors::one("", format!("{text:?} is no hook; it is written ENVIRONMENT.TRIGGER")))?;
         Ok(Self {
             environment: environment.parse()?,
             trigger: trigger.parse()?,
@@ -260,12 +260,12 @@ macro_rules! words {
         }
 
         impl FromStr for $name {
-            type Err = Faults;
+            type Err = ValidationErrors;
 
-            fn from_str(text: &str) -> Result<Self, Faults> {
+            fn from_str(text: &str) -> Result<Self, ValidationErrors> {
                 match text {
                     $($word => Ok(Self::$variant),)*
-                    _ => Err(Faults::one("", format!("{text:?} is no {}; it is one of {}", $what, [$($word),*].join(", ")))),
+                    _ => Err(ValidationErrors::one("", format!("{text:?} is no {}; it is one of {}", $what, [$($word),*].join(", ")))),
                 }
             }
         }
@@ -274,8 +274,8 @@ macro_rules! words {
 
 words!(TriggerMode, "mode of a trigger", Automatic = "automatic", Ask = "ask", Off = "off");
 words!(TriggerState, "state of a trigger", Armed = "armed", DryRun = "dry_run", Disarmed = "disarmed");
-words!(During, "time", Always = "always", OpenRelease = "open_release");
-words!(About, "kind of traffic", AllTraffic = "all_traffic", RealTraffic = "real_traffic");
+words!(ActivePeriod, "time", Always = "always", OpenRelease = "open_release");
+words!(TrafficFilter, "kind of traffic", AllTraffic = "all_traffic", RealTraffic = "real_traffic");
 
 impl TriggerAction {
     /// `hold`, `rollback`, `kill`.
@@ -298,22 +298,22 @@ impl fmt::Display for TriggerAction {
             Self::Kill(names) => write!(f, "kill {}", listed(&names.flags)),
             Self::Rollback(back) => {
                 match &back.scope {
-                    BackScope::OpenRelease => f.write_str("roll back the open release")?,
-                    BackScope::Release(name) => write!(f, "roll back release {name}")?,
-                    BackScope::Flags(flags) => write!(f, "roll back {}", listed(flags))?,
-                    BackScope::Environment => f.write_str("roll back the environment")?,
+                    TriggerRollbackScope::OpenRelease => f.write_str("roll back the open release")?,
+                    TriggerRollbackScope::Release(name) => write!(f, "roll back release {name}")?,
+                    TriggerRollbackScope::Flags(flags) => write!(f, "roll back {}", listed(flags))?,
+                    TriggerRollbackScope::Environment => f.write_str("roll back the environment")?,
                 }
                 match (&back.to, &back.scope) {
                     (Some(to), _) => write!(f, " to {to}"),
-                    (None, BackScope::OpenRelease | BackScope::Release(_)) => f.write_str(" to its baseline"),
-                    (None, BackScope::Flags(_) | BackScope::Environment) => f.write_str(" to last-known-good"),
+                    (None, TriggerRollbackScope::OpenRelease | TriggerRollbackScope::Release(_)) => f.write_str(" to its baseline"),
+                    (None, TriggerRollbackScope::Flags(_) | TriggerRollbackScope::Environment) => f.write_str(" to last-known-good"),
                 }
             }
         }
     }
 }
 
-impl Source {
+impl SignalSource {
     /// `alertmanager`, `pagerduty`, `json`, `gate`.
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -325,12 +325,12 @@ impl Source {
     }
 }
 
-impl Member for Trigger {
+impl Entity for Trigger {
     type Key = TriggerName;
     const KIND: &'static str = "trigger";
 
-    fn parse(json: &str) -> Result<Self, Faults> {
-        serde_json::from_str(json).map_err(|error| Faults::one("", error.to_string()))
+    fn parse(json: &str) -> Result<Self, ValidationErrors> {
+        serde_json::from_str(json).map_err(|error| ValidationErrors::one("", error.to_string()))
     }
 }
 

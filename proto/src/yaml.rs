@@ -3,11 +3,11 @@
 
 use serde_json::Value;
 
-use crate::fault::Faults;
 use crate::json::{self, Strict};
+use crate::validation::ValidationErrors;
 
 /// Reads YAML or JSON text; a syntax error is told with line and column.
-pub(crate) fn parse(text: &str) -> Result<Value, Faults> {
+pub(crate) fn parse(text: &str) -> Result<Value, ValidationErrors> {
     if text.trim_start().starts_with(['{', '[']) {
         json::parse(text).or_else(|json_faults| strict(text).map_err(|_| json_faults))
     } else {
@@ -15,7 +15,7 @@ pub(crate) fn parse(text: &str) -> Result<Value, Faults> {
     }
 }
 
-fn strict(text: &str) -> Result<Value, Faults> {
+fn strict(text: &str) -> Result<Value, ValidationErrors> {
     let budget = serde_saphyr::budget! { max_events: 20_000_000, max_nodes: 10_000_000 };
     let options = serde_saphyr::options! {
         budget: budget,
@@ -32,7 +32,7 @@ fn strict(text: &str) -> Result<Value, Faults> {
                 .location()
                 .map(|at| format!(" at line {} column {}", at.line(), at.column()))
                 .unwrap_or_default();
-            Err(Faults::one("", format!("is no valid YAML{place}: {}", error.without_snippet())))
+            Err(ValidationErrors::one("", format!("is no valid YAML{place}: {}", error.without_snippet())))
         }
     }
 }

@@ -34,10 +34,12 @@ pub mod testing;
 pub mod model {
     pub use ripcord_proto::key::RuleId;
     pub use ripcord_proto::outcome::Traffic;
-    pub use ripcord_proto::references::Touched;
+    pub use ripcord_proto::references::TouchedKeys;
     pub use ripcord_proto::table::Entry;
     pub use ripcord_proto::value::{Value, ValueType};
-    pub use ripcord_proto::{EnvironmentKey, Epoch, Faults, Flag, FlagKey, Kill, KillId, KillScope, Position, Revision, Segment, Snapshot, VariantName};
+    pub use ripcord_proto::{
+        EnvironmentKey, Epoch, Flag, FlagKey, Kill, KillId, KillScope, Position, Revision, Segment, Snapshot, ValidationErrors, VariantName,
+    };
 }
 
 #[cfg(feature = "client")]

@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use ripcord_proto::actor::Actor;
-use ripcord_proto::table::{Entry, Member, Table};
-use ripcord_proto::{EnvironmentKey, Faults, Flag, FlagKey, Kill, KillId, KillScope, Position, Snapshot};
+use ripcord_proto::table::{Entity, Entry, Table};
+use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Kill, KillId, KillScope, Position, Snapshot, ValidationErrors};
 use serde_json::{Map, Value, json};
 
 use crate::client::{Client, FlagsFileError, snapshot_of};
@@ -29,7 +29,7 @@ use crate::client::{Client, FlagsFileError, snapshot_of};
 pub enum TestError {
     /// The flag or its key is not valid. The error names each field.
     #[error("invalid flag: {0}")]
-    Invalid(Faults),
+    Invalid(ValidationErrors),
     /// The flag cannot be written as JSON.
     #[error("the flag cannot be written as JSON")]
     Json(#[from] serde_json::Error),
@@ -42,8 +42,8 @@ pub struct TestClient {
     snapshot: Mutex<Snapshot>,
 }
 
-impl From<Faults> for TestError {
-    fn from(errors: Faults) -> Self {
+impl From<ValidationErrors> for TestError {
+    fn from(errors: ValidationErrors) -> Self {
         Self::Invalid(errors)
     }
 }
@@ -195,7 +195,7 @@ impl Default for TestClient {
     }
 }
 
-fn insert<M: Member>(table: &mut Table<M>, key: M::Key, value: M, at: Position) -> Result<(), TestError> {
+fn insert<M: Entity>(table: &mut Table<M>, key: M::Key, value: M, at: Position) -> Result<(), TestError> {
     table.insert(Arc::new(Entry::new(key, value, at)?));
     Ok(())
 }

@@ -1,16 +1,15 @@
-//! Who a caller is, and what he may do where. Nobody reaches data or the commit path without a [`Permit`], and only this room
-//! makes one.
+//! Authentication and authorization. Data and the commit path are only reached with a [`Permit`], which only this room makes.
 //!
 //! ```text
-//! headers -> keys::presented -> SHA-256 -> Principal (who, role, environments) -> limits -> Permit<Edit> in one environment
-//!                                                                              -> GlobalPermit<Administer> in all of them
+//! key -> keys::presented -> SHA-256 -> Principal (identity, role, environments) -> limits -> Permit<Edit> in one environment
+//!                                                                                         -> GlobalPermit<Administer> in all
 //! ```
 //!
-//! Keys are kept as SHA-256 in the `system` log; the key of `RIPCORD_ADMIN_KEY` is kept in memory, as SHA-256 too. A key that
-//! is revoked is worth nothing from the moment in which its commit is in memory.
+//! Keys are stored as SHA-256 in the `system` log; the key of `RIPCORD_ADMIN_KEY` is kept in memory only, also as SHA-256. A revoked key
+//! is refused from the moment its commit is in memory.
 
+mod error;
 pub mod evaluator;
-pub mod extract;
 pub mod keys;
 pub mod limits;
 pub mod permit;
@@ -20,12 +19,12 @@ mod tests;
 
 use std::sync::Arc;
 
-use actix_web::http::header::HeaderMap;
 use arc_swap::ArcSwap;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::{Code, Problem};
 use subtle::ConstantTimeEq as _;
 
+pub use self::error::AccessError;
 use self::evaluator::PermitCache;
 pub use self::limits::RateLimits;
 pub use self::permit::{GlobalPermit, Permit};
@@ -34,7 +33,7 @@ use crate::environment::Environments;
 use crate::secret::Secret;
 use crate::telemetry::names;
 
-/// Tells who a caller is. Cheap to clone.
+/// Authenticates callers and issues permits. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Access {
     inner: Arc<Inner>,
@@ -46,12 +45,12 @@ struct Inner {
     admin: Option<Digest>,
     node: String,
     limits: RateLimits,
-    /// Permits to evaluate that were given lately.
+    /// Recent permits to evaluate.
     evaluators: ArcSwap<PermitCache>,
 }
 
 impl Access {
-    /// Knows the keys of the system log, and `admin` where there is one. `node` is this node's name, for the log.
+    /// Accepts the keys of the system log, and `admin` if given. `node` is this node's name in the log.
     pub fn new(environments: Environments, admin: Option<&Secret>, node: String, limits: RateLimits) -> Self {
         let admin = admin.map(|secret| keys::hash(secret.expose()));
         Self {
@@ -65,12 +64,13 @@ impl Access {
         }
     }
 
-    /// The principal whose key the headers carry.
-    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Box<Problem>> {
-        Self::told(keys::presented(headers).and_then(|presented| self.principal_of(presented)))
+    /// The principal of this key; `None` means that the caller sent none.
+    pub fn authenticate(&self, presented: Option<&str>) -> Result<Principal, AccessError> {
+        let principal = keys::presented(presented).and_then(|key| self.principal_of(key));
+        Ok(Self::count_refused(principal)?)
     }
 
-    fn told<T>(found: Result<T, Box<Problem>>) -> Result<T, Box<Problem>> {
+    fn count_refused<T>(found: Result<T, Box<Problem>>) -> Result<T, Box<Problem>> {
         if let Err(problem) = &found {
             metrics::counter!(names::REFUSED_KEYS, "code" => problem.code.as_str()).increment(1);
         }
@@ -86,23 +86,24 @@ impl Access {
         let system = self.inner.environments.system();
         match system.key_by_hash(&hash).filter(|record| same(&record.hash)) {
             Some(record) => Ok(Principal::of(record)),
-            None => Err(Box::new(Problem::new(
-                Code::Unauthenticated,
-                "This key is not valid: it was mistyped, belongs to another server, or was revoked. `ripcord keys create` makes one.",
-            ))),
+            None => {
+                let detail = "The server does not know this key: it is mistyped, revoked, or for another server.";
+                Err(Box::new(Problem::new(Code::Unauthenticated, detail).with("key", "unknown")))
+            }
         }
     }
 
-    /// The environments and keys that there are.
     fn environments(&self) -> &Environments {
         &self.inner.environments
     }
 
-    fn node(&self) -> &str {
+    /// This node's name in the log.
+    pub(crate) fn node(&self) -> &str {
         &self.inner.node
     }
 
-    fn limits(&self) -> &RateLimits {
+    /// The limits of requests.
+    pub(crate) fn limits(&self) -> &RateLimits {
         &self.inner.limits
     }
 }

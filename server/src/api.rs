@@ -2,6 +2,7 @@
 //! [`ripcord_proto::rest`]'s, and `/openapi.json` is generated from these handlers.
 
 mod audit;
+mod authorize;
 mod backup;
 mod checkpoints;
 mod commits;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use ripcord_proto::check::{CheckOutcome, Probe, When};
+use ripcord_proto::check::{CheckOutcome, CheckPhase, ScopedCheck};
 
 pub(crate) use self::body::{BodyMatch, compare};
 use crate::clock::Clock;
@@ -41,12 +41,12 @@ impl Checks {
 
     /// Asks those of `probes` that are meant for `when`, and says what came of each, in their order. Dropping the future ends
     /// the probes.
-    pub async fn run(&self, probes: &[Probe], when: When) -> Vec<CheckOutcome> {
+    pub async fn run(&self, probes: &[ScopedCheck], when: CheckPhase) -> Vec<CheckOutcome> {
         let due = probes.iter().filter(|probe| probe.check.when.contains(&when));
         join_all(due.map(|probe| self.ask(probe, when))).await
     }
 
-    async fn ask(&self, probe: &Probe, when: When) -> CheckOutcome {
+    async fn ask(&self, probe: &ScopedCheck, when: CheckPhase) -> CheckOutcome {
         let asked = match &self.http {
             Some(http) => probe::ask(http, &probe.check).await,
             None => Err("this node cannot ask: its HTTP client could not be made; its log says why".to_owned()),

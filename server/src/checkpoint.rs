@@ -20,5 +20,4 @@ mod view;
 pub use self::auto_vouch::AutoVouch;
 pub use self::commands::{NewCheckpoint, delete, judge, record, take};
 pub use self::resolve::{ResolveError, ResolvedTarget, resolve};
-pub use self::soak::{ContentAge, Soak, content, due};
 pub use self::view::{distance, known_good, view};

@@ -29,10 +29,10 @@ pub(crate) mod writer;
 use std::sync::Arc;
 
 use ripcord_proto::actor::{Actor, Origin};
-use ripcord_proto::commit::{Approved, Commit, Recorded};
+use ripcord_proto::commit::{Commit, CommitApproval, Recorded};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::ping::PingId;
-use ripcord_proto::proposal::{Asked, Proposal};
+use ripcord_proto::proposal::{Proposal, ProposedOperation};
 use ripcord_proto::record::{Record, RecordKey, Records};
 use ripcord_proto::settings::Settings;
 use ripcord_proto::table::Entry;
@@ -161,7 +161,7 @@ pub enum KilledEdit {
     /// It is refused.
     #[default]
     Refuse,
-    /// The caller said `"changes_served": true`.
+    /// The caller said `"allow_killed_edit": true`.
     Accept,
 }
 
@@ -227,7 +227,7 @@ impl std::fmt::Debug for ResponseBuilder {
 pub struct Precheck {
     decision: Arc<PrecheckFn>,
     /// What a proposal keeps of it; `None` for what nobody proposes.
-    asked: Option<Asked>,
+    asked: Option<ProposedOperation>,
 }
 
 /// From the state that a commit finds to what is asked of it, or why nothing may be.
@@ -251,7 +251,7 @@ impl Precheck {
 
     /// The same, which a proposal keeps as `asked`.
     #[must_use]
-    pub fn kept_as(self, asked: Asked) -> Self {
+    pub fn kept_as(self, asked: ProposedOperation) -> Self {
         Self { asked: Some(asked), ..self }
     }
 }
@@ -357,7 +357,7 @@ impl LogDraft for Draft {
         self.release.as_ref()
     }
 
-    fn approved(&self) -> Option<Approved> {
+    fn approved(&self) -> Option<CommitApproval> {
         self.approval.named()
     }
 

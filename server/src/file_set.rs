@@ -15,16 +15,16 @@ mod rollout_rules;
 
 use std::sync::Arc;
 
-use ripcord_proto::claim::{Claim, ClaimKey, Claimed};
-use ripcord_proto::file_set::{Absent, FileSet, Takeover};
+use ripcord_proto::file_set::{FileSet, OnAbsent, Takeover};
+use ripcord_proto::ownership::{OwnedEntry, Ownership, OwnershipKey};
 use ripcord_proto::problem::{Code, Problem};
-use ripcord_proto::proposal::Asked;
+use ripcord_proto::proposal::ProposedOperation;
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rest::commits::ChangeRequest;
-use ripcord_proto::rest::plan::Adopted;
+use ripcord_proto::rest::plan::AdoptedEntry;
 use ripcord_proto::rollout::Rollout;
-use ripcord_proto::table::{Entry, Member, Table};
-use ripcord_proto::{Fault, Faults, Flag, FlagKey, Position, RolloutId, Segment, SegmentKey, SetName, Snapshot};
+use ripcord_proto::table::{Entity, Entry, Table};
+use ripcord_proto::{Flag, FlagKey, Position, RolloutId, Segment, SegmentKey, SetName, Snapshot, ValidationError, ValidationErrors};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -41,7 +41,7 @@ pub struct FileSetDecision {
     /// What stays although the files say otherwise.
     pub kept: Vec<KeptDifference>,
     /// What the set takes over.
-    pub adopted: Vec<Adopted>,
+    pub adopted: Vec<AdoptedEntry>,
     /// How many flags and segments of the files stay as they are.
     pub unchanged: usize,
 }
@@ -59,7 +59,7 @@ pub struct KeptDifference {
 
 /// The ask that a file set is.
 pub fn ask(set: FileSet) -> Operation {
-    let kept = Asked::Change(ChangeRequest::ApplySet(Box::new(set.clone())));
+    let kept = ProposedOperation::Change(ChangeRequest::ApplySet(Box::new(set.clone())));
     Operation::Decide(Precheck::new(move |state| decide(&set, state).map(|decision| decision.asks)).kept_as(kept))
 }
 
@@ -95,19 +95,19 @@ pub fn decide(set: &FileSet, state: &EnvironmentState) -> Result<FileSetDecision
     for (key, flag) in &set.flags {
         deciding.thing(key, flag)?;
     }
-    if set.absent == Absent::Delete {
+    if set.absent == OnAbsent::Delete {
         deciding.prune();
     }
     deciding.end()
 }
 
 /// What a file set can have: flags and segments.
-trait SetItem: Member + Clone {
+trait SetItem: Entity + Clone {
     /// As a path begins: `flags`.
     const PLURAL: &'static str;
     fn table(snapshot: &Snapshot) -> &Table<Self>;
-    fn claim(key: &Self::Key) -> ClaimKey;
-    fn read(value: &Value) -> Result<Self, Faults>;
+    fn claim(key: &Self::Key) -> OwnershipKey;
+    fn read(value: &Value) -> Result<Self, ValidationErrors>;
     fn put(key: Self::Key, value: Self) -> Operation;
     /// The live rollout that moves a part of it.
     fn live<'a>(key: &Self::Key, state: &'a EnvironmentState) -> Option<&'a Rollout>;
@@ -120,11 +120,11 @@ impl SetItem for Flag {
         &snapshot.flags
     }
 
-    fn claim(key: &FlagKey) -> ClaimKey {
-        ClaimKey::flag(key)
+    fn claim(key: &FlagKey) -> OwnershipKey {
+        OwnershipKey::flag(key)
     }
 
-    fn read(value: &Value) -> Result<Self, Faults> {
+    fn read(value: &Value) -> Result<Self, ValidationErrors> {
         Self::from_value(value)
     }
 
@@ -146,11 +146,11 @@ impl SetItem for Segment {
         &snapshot.segments
     }
 
-    fn claim(key: &SegmentKey) -> ClaimKey {
-        ClaimKey::segment(key)
+    fn claim(key: &SegmentKey) -> OwnershipKey {
+        OwnershipKey::segment(key)
     }
 
-    fn read(value: &Value) -> Result<Self, Faults> {
+    fn read(value: &Value) -> Result<Self, ValidationErrors> {
         Self::from_value(value)
     }
 
@@ -178,13 +178,13 @@ struct FileSetDecider<'a> {
     state: &'a EnvironmentState,
     decision: FileSetDecision,
     /// What belongs to others.
-    foreign: Vec<Fault>,
+    foreign: Vec<ValidationError>,
     /// Where what was changed by hand does not fit the files.
-    unfit: Vec<Fault>,
+    unfit: Vec<ValidationError>,
 }
 
 impl<'a> FileSetDecider<'a> {
-    fn owner(&self, claim: &ClaimKey) -> Owner<'a> {
+    fn owner(&self, claim: &OwnershipKey) -> Owner<'a> {
         let text: &str = std::borrow::Borrow::borrow(claim);
         match self.state.records.claims.value(text) {
             Some(claim) if claim.set == self.set.set => Owner::Own(&claim.said),
@@ -220,7 +220,7 @@ impl<'a> FileSetDecider<'a> {
                 self.settle(key, &path, merged, said_json, now)
             }
             Owner::Nobody => {
-                self.foreign.push(Fault::new(
+                self.foreign.push(ValidationError::new(
                     path,
                     "is there already and belongs to no set; take it over, or leave it out of the files",
                 ));
@@ -231,7 +231,7 @@ impl<'a> FileSetDecider<'a> {
                 Ok(())
             }
             Owner::Other(other) => {
-                self.foreign.push(Fault::new(path, format!("belongs to set {other}")));
+                self.foreign.push(ValidationError::new(path, format!("belongs to set {other}")));
                 Ok(())
             }
         }
@@ -244,7 +244,7 @@ impl<'a> FileSetDecider<'a> {
             Owner::Nobody => None,
             Owner::Other(set) => Some((*set).clone()),
         };
-        self.decision.adopted.push(Adopted { path: path.to_owned(), from });
+        self.decision.adopted.push(AdoptedEntry { path: path.to_owned(), from });
     }
 
     fn put<T: SetItem>(&mut self, key: &T::Key, value: T, is_so: bool, said: Box<RawValue>) -> Result<(), CommitError> {
@@ -253,7 +253,7 @@ impl<'a> FileSetDecider<'a> {
         } else {
             self.decision.asks.push(T::put(key.clone(), value));
         }
-        let claim = Claim {
+        let claim = Ownership {
             set: self.set.set.clone(),
             said,
         };
@@ -304,14 +304,14 @@ impl<'a> FileSetDecider<'a> {
         for claim in &self.state.records.claims {
             if claim.value().is_ok_and(|claim| claim.set == self.set.set) {
                 let gone = match claim.key().claimed() {
-                    Ok(Claimed::Flag(key)) if !self.set.flags.contains_key(&key) => snapshot.flags.get(key.as_str()).map(|_| Operation::DeleteFlag(key)),
-                    Ok(Claimed::Segment(key)) if !self.set.segments.contains_key(&key) => {
+                    Ok(OwnedEntry::Flag(key)) if !self.set.flags.contains_key(&key) => snapshot.flags.get(key.as_str()).map(|_| Operation::DeleteFlag(key)),
+                    Ok(OwnedEntry::Segment(key)) if !self.set.segments.contains_key(&key) => {
                         snapshot.segments.get(key.as_str()).map(|_| Operation::DeleteSegment(key))
                     }
-                    Ok(Claimed::Flag(_) | Claimed::Segment(_)) | Err(_) => continue,
+                    Ok(OwnedEntry::Flag(_) | OwnedEntry::Segment(_)) | Err(_) => continue,
                 };
                 self.decision.asks.extend(gone);
-                let key = RecordKey::Claim(claim.key().clone());
+                let key = RecordKey::Ownership(claim.key().clone());
                 self.decision.asks.push(Operation::DeleteRecord(key, Expected::Anything));
             }
         }
@@ -324,9 +324,9 @@ impl<'a> FileSetDecider<'a> {
     fn prune_what_nobody_owns(&mut self) {
         let snapshot = &self.state.snapshot;
         let flags = snapshot.flags.iter().map(|entry| entry.key());
-        let flags = flags.filter(|key| !self.set.flags.contains_key(*key) && matches!(self.owner(&ClaimKey::flag(key)), Owner::Nobody));
+        let flags = flags.filter(|key| !self.set.flags.contains_key(*key) && matches!(self.owner(&OwnershipKey::flag(key)), Owner::Nobody));
         let segments = snapshot.segments.iter().map(|entry| entry.key());
-        let segments = segments.filter(|key| !self.set.segments.contains_key(*key) && matches!(self.owner(&ClaimKey::segment(key)), Owner::Nobody));
+        let segments = segments.filter(|key| !self.set.segments.contains_key(*key) && matches!(self.owner(&OwnershipKey::segment(key)), Owner::Nobody));
         let gone: Vec<Operation> = flags
             .map(|key| Operation::DeleteFlag(key.clone()))
             .chain(segments.map(|key| Operation::DeleteSegment(key.clone())))

@@ -1,13 +1,13 @@
-//! flagd's gRPC protocols, so that its clients work here as they do there.
+//! flagd's gRPC protocols, for flagd's own clients.
 //!
 //! ```text
-//! flagd.sync.v1.FlagSyncService      sync        the flags themselves, for clients that evaluate by themselves
+//! flagd.sync.v1.FlagSyncService      sync        the flags, for clients with an engine of their own
 //! flagd.evaluation.v1.Service        v1          remote evaluation for older clients
-//! flagd.evaluation.v2.Service        v2          remote evaluation in which an answer may hold no value
+//! flagd.evaluation.v2.Service        v2          remote evaluation; an answer may have no value
 //! ```
 //!
-//! Each of the two listeners serves one of the two; one whose port is taken is left out with a warning, since HTTP does without.
-//! Both read from the board alone. A change, a kill or a rollback reaches a sync client as one payload, made of one revision.
+//! Sync and evaluation have a listener each. If a port is taken, that listener is skipped with a warning, since HTTP works without it.
+//! Everything is read from the board. A change, a kill or a rollback reaches a sync client as one payload of one revision.
 
 mod context;
 mod environments;
@@ -16,6 +16,7 @@ mod events;
 mod export;
 mod grpc_caller;
 mod listener;
+mod state;
 mod sync;
 mod v1;
 mod v2;
@@ -31,8 +32,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use self::environments::WatchedEnvironments;
+use self::state::FlagdState;
 use crate::access::Access;
-use crate::clock::Clock;
 use crate::environment::Environments;
 use crate::fleet::Fleet;
 use crate::secret::Secret;
@@ -40,46 +41,35 @@ use crate::tasks::TaskSet;
 
 /// Settings, checked.
 #[derive(Debug, Clone)]
-pub struct Config {
-    /// Where the flags themselves are served.
+pub struct FlagdConfig {
+    /// Address of the sync service.
     pub sync: SocketAddr,
-    /// Where evaluation is served.
+    /// Address of the evaluation service.
     pub evaluation: SocketAddr,
-    /// The key of callers who cannot send one.
+    /// The key for clients that cannot send one.
     pub key: Option<Secret>,
     /// Certificate and key files.
     pub tls: Option<(PathBuf, PathBuf)>,
 }
 
-/// What the services work with.
-#[derive(Debug)]
-struct FlagdState {
-    access: Access,
-    key: Option<Secret>,
-    states: Arc<WatchedEnvironments>,
-    clock: Arc<dyn Clock>,
-    fleet: Fleet,
-    stop: CancellationToken,
-}
-
-/// Starts both listeners, and answers with those that listen. Streams end when `stop` fires.
+/// Starts both listeners and returns those that listen. Streams end when `stop` fires.
 ///
 /// # Errors
-/// Certificate or key cannot be read.
+/// The certificate or its key cannot be read.
 pub async fn start(
-    config: &Config,
+    config: &FlagdConfig,
     environments: &Environments,
     access: Access,
     fleet: Fleet,
     tasks: &TaskSet,
     stop: CancellationToken,
 ) -> std::io::Result<Vec<(&'static str, SocketAddr)>> {
-    let states = Arc::new(WatchedEnvironments::default());
-    environments.board().listen(Arc::clone(&states) as Arc<_>);
+    let watched = Arc::new(WatchedEnvironments::default());
+    environments.board().listen(Arc::clone(&watched) as Arc<_>);
     let state = Arc::new(FlagdState {
         access,
         key: config.key.clone(),
-        states,
+        environments: watched,
         clock: Arc::clone(environments.clock()),
         fleet,
         stop: stop.clone(),

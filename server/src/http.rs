@@ -1,24 +1,27 @@
-//! What every endpoint shares: how a request is known, read and answered. It knows no resource and no rule.
+//! What every endpoint shares: reading a request, answering it, and reporting errors. Knows no resource and no rule.
 //!
 //! ```text
-//! request_tracing::around    a request id, a tracing span, a time, security headers; every error becomes a problem document
-//!   body          content type, size, UTF-8, JSON, then the type's own reading; every problem at once
-//!   query         ?wait=  ?reason=  ?after=  ?limit=, strictly
-//!   precondition  If-Match, If-None-Match
-//!   idempotency   Idempotency-Key
-//! reply           JSON out, with ETag and Ripcord-Stale
+//! request_tracing   the middleware: request id, tracing span, duration, security headers; errors become problem documents
+//!   credentials     the key in Authorization or X-API-Key
+//!   body            content type, size, UTF-8, JSON, then the type's own validation; all problems at once
+//!   query           ?wait=  ?reason=  ?after=  ?limit=; unknown parameters are refused
+//!   precondition    If-Match, If-None-Match
+//!   idempotency     Idempotency-Key
+//! response          JSON, with ETag and Ripcord-Stale
+//! error             ApiError: a problem document and its headers
 //! ```
 
 pub mod body;
 pub mod compress;
+pub mod credentials;
 pub mod error;
 pub mod idempotency;
 pub mod precondition;
 pub mod query;
+pub mod request_id;
 pub mod request_tracing;
 pub mod response;
 
 pub use self::body::Body;
 pub use self::error::ApiError;
-pub use self::query::Query;
 pub use self::response::ApiResponse;

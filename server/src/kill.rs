@@ -19,7 +19,7 @@ pub use self::provisional::overlay_from;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ripcord_proto::policy::Guarded;
+use ripcord_proto::policy::GuardedOperation;
 use ripcord_proto::{EnvironmentKey, FlagKey, Kill, KillId, KillScope, Position};
 use tokio::sync::Notify;
 
@@ -182,7 +182,7 @@ impl Kills {
             }
             if self.merge_one(&environment, &id).await.is_err() {
                 let policy = self.inner.environments.state(&environment)?.records.policy();
-                if policy.second_person.contains(&Guarded::Restore) {
+                if policy.second_person.contains(&GuardedOperation::Restore) {
                     return Err(CommitError::Unavailable(NEEDS_THE_STORE.to_owned()));
                 }
                 return self.withdraw(&environment, &id).map(RestoreOutcome::Withdrawn);

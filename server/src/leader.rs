@@ -16,7 +16,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::driver::Driver;
-use ripcord_proto::policy::Single;
+use ripcord_proto::policy::SingletonKey;
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Position};
@@ -31,9 +31,11 @@ pub trait LiveNodes: Send + Sync + std::fmt::Debug + 'static {
 }
 
 /// A node on a store of its own.
+#[cfg(test)]
 #[derive(Debug, Clone, Copy)]
 pub struct SingleNode;
 
+#[cfg(test)]
 impl LiveNodes for SingleNode {
     fn others(&self) -> BoxFuture<'_, Option<BTreeSet<String>>> {
         Box::pin(std::future::ready(Some(BTreeSet::new())))
@@ -103,7 +105,7 @@ impl LeaderLease {
 
     async fn claim(&self, environment: &EnvironmentKey, before: Option<Driver>) -> Option<LeaderToken> {
         let state = self.environments.state(environment).ok()?;
-        let expected = match state.records.digest(&RecordKey::Driver(Single)) {
+        let expected = match state.records.digest(&RecordKey::Driver(SingletonKey)) {
             Some(digest) => Expected::Digest(digest),
             None => Expected::Absent,
         };
@@ -117,7 +119,7 @@ impl LeaderLease {
             id: self.id.to_string(),
             token,
         };
-        let entry = Entry::new(Single, driver, Position::START).ok()?;
+        let entry = Entry::new(SingletonKey, driver, Position::START).ok()?;
         let draft = Draft {
             reason: Some(format!("node {} drives what goes on by itself here", self.node)),
             ..Draft::new(environment.clone(), self.author(), vec![Operation::PutRecord(Arc::new(entry).into(), expected)])

@@ -1,5 +1,9 @@
 #![doc = include_str!("../ARCHITECTURE.md")]
 #![warn(clippy::disallowed_methods)]
+#![allow(
+    unreachable_pub,
+    reason = "rooms are private: `pub` is for the other rooms, and what leaves the crate is listed below"
+)]
 #![cfg_attr(
     test,
     allow(
@@ -12,36 +16,46 @@
     )
 )]
 
-pub mod access;
-pub mod api;
-pub mod audit;
-pub mod check;
-pub mod checkpoint;
-pub mod clock;
-pub mod commit;
-pub mod environment;
-pub mod file_set;
-pub(crate) mod flag_text;
-pub mod flagd;
-pub mod fleet;
-pub mod http;
-pub mod kill;
-pub mod leader;
-pub mod ofrep;
-pub mod outcome;
-pub mod peer;
-pub mod ping;
-pub mod proposal;
-pub mod release;
-pub mod remote;
-pub mod rollback;
-pub mod rollout;
-pub mod secret;
-pub mod serve;
-pub mod snapshot;
-pub mod store;
-pub mod stream;
-pub mod system;
-pub mod tasks;
-pub mod telemetry;
-pub mod trigger;
+mod access;
+mod api;
+mod audit;
+mod check;
+mod checkpoint;
+mod clock;
+mod commit;
+mod environment;
+mod file_set;
+mod flag_text;
+mod flagd;
+mod fleet;
+mod http;
+mod kill;
+mod leader;
+mod ofrep;
+mod outcome;
+mod peer;
+mod ping;
+mod proposal;
+mod release;
+mod remote;
+mod rollback;
+mod rollout;
+mod secret;
+mod serve;
+mod snapshot;
+mod store;
+mod stream;
+mod system;
+mod tasks;
+mod telemetry;
+mod trigger;
+
+#[doc(hidden)]
+pub mod bench;
+
+pub use self::flagd::FlagdConfig;
+pub use self::secret::Secret;
+pub use self::serve::config::{ServeConfig, ServeSettings, StoreChoice};
+pub use self::serve::{ServeError, Started, run};
+pub use self::telemetry::export::Exporter;
+pub use self::telemetry::{LogConfig, LogFormat, TelemetryError, start_logs};

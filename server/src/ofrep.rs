@@ -1,4 +1,4 @@
-//! OFREP: remote evaluation over HTTP, for OpenFeature's clients of any language and for browsers.
+//! OFREP: remote evaluation over HTTP, for OpenFeature clients in any language and for browsers.
 //!
 //! ```text
 //! POST /ofrep/v1/evaluate/flags/{key}   evaluate    one flag
@@ -6,9 +6,10 @@
 //! GET  /ofrep/v1/events                 events      "fetch again", over server-sent events
 //! ```
 //!
-//! Every error carries `errorDetails`, which clients read without looking. What is answered comes from the board and nothing else.
+//! Every error carries `errorDetails`, because clients read it unconditionally. All answers come from the board.
 
 mod bulk;
+mod client;
 mod context_body;
 mod cors;
 mod error;
@@ -16,6 +17,8 @@ mod evaluate;
 mod events;
 mod fast_path;
 mod request;
+mod route;
+mod service;
 mod versions;
 
 use std::sync::Arc;
@@ -28,42 +31,21 @@ use actix_web::Error;
 use actix_web::dev::{AppConfig, ServiceResponse};
 use futures_util::future::Either;
 use futures_util::{FutureExt as _, TryFutureExt as _};
-use ripcord_proto::EnvironmentKey;
-use ripcord_proto::problem::Code;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use self::fast_path::{EvaluationMetrics, Route};
+use self::route::{EvaluationMetrics, Route};
+use self::service::Service;
 use self::versions::Versions;
 use crate::access::Access;
-use crate::clock::Clock;
 use crate::environment::Environments;
 use crate::fleet::Fleet;
-use crate::http::ApiError;
-use crate::snapshot::board::Board;
-use crate::snapshot::publication::Served;
-use crate::store::{StoreHealth, StoreState};
 
 /// The OFREP service. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Ofrep(Arc<Service>);
 
-#[derive(Debug)]
-struct Service {
-    access: Access,
-    board: Arc<Board>,
-    clock: Arc<dyn Clock>,
-    health: watch::Receiver<StoreHealth>,
-    fleet: Fleet,
-    versions: Arc<Versions>,
-    metrics: EvaluationMetrics,
-    /// Open event streams.
-    streams: AtomicUsize,
-    stop: CancellationToken,
-}
-
 impl Ofrep {
-    /// Opens it. Its streams end when `stop` fires.
+    /// The endpoints over what the board serves. Streams end when `stop` fires.
     pub fn new(environments: &Environments, access: Access, fleet: Fleet, stop: CancellationToken) -> Self {
         let (board, clock) = (Arc::clone(environments.board()), Arc::clone(environments.clock()));
         let versions = Arc::new(Versions::new(Arc::clone(&clock)));
@@ -81,7 +63,7 @@ impl Ofrep {
         }))
     }
 
-    /// Puts it in front of `app`, which gets what is not for it.
+    /// Handles OFREP requests in front of `app`, which gets all others.
     pub fn before<A, S>(
         &self,
         app: A,
@@ -95,21 +77,5 @@ impl Ofrep {
             Some(route) => Either::Left(fast_path::answer(Arc::clone(&service), route, request).map(Ok)),
             None => Either::Right(app.call(request).map_ok(Response::from)),
         })
-    }
-}
-
-impl Service {
-    fn served(&self, environment: &EnvironmentKey) -> Result<Arc<Served>, ApiError> {
-        let served = self.board.served(environment.as_str());
-        served.ok_or_else(|| ApiError::new(Code::NotReady, format!("Environment {environment} is being loaded.")).retry_after(1))
-    }
-
-    /// Since when answers are stale, where they are.
-    fn stale(&self) -> Option<jiff::Timestamp> {
-        let health = self.health.borrow();
-        match health.state {
-            StoreState::Available => None,
-            StoreState::Unreachable | StoreState::Reseeding => Some(health.since),
-        }
     }
 }

@@ -179,9 +179,9 @@ fn ping(order: &PingRequest, id: PingId, position: Position, at: jiff::Timestamp
         revision: Some(position.revision),
         kill: None,
         complete: false,
-        applied: ripcord_proto::confirmation::Level::default(),
-        fetched: ripcord_proto::confirmation::Level::default(),
-        sent: ripcord_proto::confirmation::Level::default(),
+        applied: ripcord_proto::confirmation::LevelCounts::default(),
+        fetched: ripcord_proto::confirmation::LevelCounts::default(),
+        sent: ripcord_proto::confirmation::LevelCounts::default(),
         nodes: Vec::new(),
         nodes_not_reached: Vec::new(),
     };

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use ripcord_proto::proposal::{Proposal, ProposalState};
 use ripcord_proto::record::RecordKey;
-use ripcord_proto::rollout::Word;
+use ripcord_proto::rollout::Attribution;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Position, ProposalId};
 
@@ -51,7 +51,7 @@ pub struct ProposalDecision {
     /// On which.
     pub id: ProposalId,
     /// Who decides, when and why.
-    pub word: Word,
+    pub word: Attribution,
     /// The same, for the log.
     pub author: Author,
     /// The idempotent call that it is, where it is one.
@@ -134,7 +134,7 @@ impl Proposals {
             }
             let next = Proposal {
                 state,
-                says: messages::rejected(&decision.word, rejection),
+                message: messages::rejected(&decision.word, rejection),
                 decided: Some(decision.word.clone()),
                 ..(*proposal).clone()
             };
@@ -202,7 +202,7 @@ impl Proposals {
         Ok(Draft {
             reason: proposal.reason.clone(),
             release: proposal.release.clone(),
-            killed_edit: changes_served(proposal),
+            killed_edit: allow_killed_edit(proposal),
             approval: Approval::Given(Box::new(GivenApproval {
                 proposal: proposal.id.clone(),
                 word: decision.word.clone(),
@@ -217,7 +217,7 @@ impl Proposals {
     async fn gone_stale(&self, proposal: &Proposal, decision: &ProposalDecision, why: &str) -> Result<ProposalError, CommitError> {
         let next = Proposal {
             state: ProposalState::Stale,
-            says: messages::stale(why),
+            message: messages::stale(why),
             ..proposal.clone()
         };
         let unasked = ProposalDecision {
@@ -283,8 +283,8 @@ impl From<ProposalStatus> for DecidedProposal {
     }
 }
 
-fn changes_served(proposal: &Proposal) -> KilledEdit {
-    if proposal.changes_served { KilledEdit::Accept } else { KilledEdit::Refuse }
+fn allow_killed_edit(proposal: &Proposal) -> KilledEdit {
+    if proposal.allow_killed_edit { KilledEdit::Accept } else { KilledEdit::Refuse }
 }
 
 /// Answers with the record of a proposal.

@@ -9,4 +9,4 @@ mod selection;
 pub mod trace;
 
 pub use self::evaluation::{FlagMetadata, RemoteEvaluation};
-pub use self::selection::{Selection, SelectorError};
+pub use self::selection::Selection;

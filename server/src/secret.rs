@@ -2,17 +2,16 @@
 
 use std::fmt;
 
-/// A secret text. `Debug` shows nothing of it.
+/// A secret text. `Debug` does not reveal it, and it cannot be serialised.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Wraps a text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text, for the one place that needs it.
+    /// The text. Call it only where the secret is used.
     pub fn expose(&self) -> &str {
         &self.0
     }

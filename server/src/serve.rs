@@ -19,10 +19,11 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use self::bootstrap::AdminKey;
-use self::config::Config;
+use self::config::ServeConfig;
 use self::data_dir::DataDir;
 pub use self::error::ServeError;
 use self::health::Health;
+use self::http_server::HttpServerSettings;
 use self::stores::OpenedStore;
 use crate::access::{Access, RateLimits};
 use crate::api;
@@ -64,7 +65,7 @@ pub struct Started {
 ///
 /// # Errors
 /// If a room cannot be opened, in which case nothing was served; or if the server failed while it ran.
-pub async fn run(config: Config, started: impl FnOnce(&Started), stop: CancellationToken) -> Result<(), ServeError> {
+pub async fn run(config: ServeConfig, started: impl FnOnce(&Started), stop: CancellationToken) -> Result<(), ServeError> {
     // First, because a counter that is looked up before this counts nothing.
     let metrics = Metrics::of_process()?;
     let data_dir = DataDir::open(&config.data_dir)?;
@@ -74,7 +75,7 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
     let opened = stores::open(&config, &data_dir, &node).await?;
     let journal = Journal::open(&data_dir.journal())?;
     let tasks = TaskSet::default();
-    tasks.long_lived("metrics-rollup", metrics.clone().keep_folded(tasks.stop_token()));
+    tasks.long_lived("metrics-rollup", metrics.clone().run_upkeep(tasks.stop_token()));
     let board = Arc::new(Board::default());
     let environments = open_environments(&opened, &board, &tasks, &data_dir, &journal).await?;
     let admin = if config.admin_key.is_some() { AdminKey::Given } else { AdminKey::Wanted };
@@ -99,7 +100,6 @@ pub async fn run(config: Config, started: impl FnOnce(&Started), stop: Cancellat
         environments,
         kills,
         fleet,
-        drivers: background.drivers,
         pings: background.pings,
         checks: background.checks,
         rollouts: background.rollouts,
@@ -141,7 +141,7 @@ fn open_fleet(board: &Arc<Board>, node: &str, others: &Arc<peers::OtherNodes>) -
 
 /// OpenFeature's protocols, and the addresses of the gRPC ones.
 async fn open_protocols(
-    config: &Config,
+    config: &ServeConfig,
     environments: &Environments,
     access: &Access,
     fleet: &Fleet,
@@ -172,16 +172,16 @@ async fn open_environments(
     Environments::start(rooms, Arc::new(move |key| kill::overlay_from(&journal, key))).await
 }
 
-fn http_settings(config: &Config, tls: Option<Arc<rustls::ServerConfig>>) -> http_server::Settings {
-    http_server::Settings {
+fn http_settings(config: &ServeConfig, tls: Option<Arc<rustls::ServerConfig>>) -> HttpServerSettings {
+    HttpServerSettings {
         workers: config.workers,
         tls,
         shutdown: shutdown::DRAIN,
-        ..http_server::Settings::default()
+        ..HttpServerSettings::default()
     }
 }
 
-fn stream_settings(config: &Config) -> stream::StreamSettings {
+fn stream_settings(config: &ServeConfig) -> stream::StreamSettings {
     stream::StreamSettings {
         workers: config.workers,
         heartbeat: config.heartbeat,

@@ -1,4 +1,4 @@
-//! What this node serves: an immutable snapshot of each environment, swapped as a whole.
+//! The state that this node serves: one immutable snapshot for each environment, swapped as a whole.
 
 pub mod board;
 pub mod frames;

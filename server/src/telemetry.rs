@@ -1,7 +1,7 @@
-//! What operators see: logs, metrics, and spans where a collector takes them.
+//! Logs, metrics, and spans for a collector.
 //!
-//! A span for each commit, session and request; `env`, `revision`, `flag`, `actor` and `request_id` are spelled alike
-//! everywhere. All metric names are in [`names`]. An error is logged once, where it is handled.
+//! There is a span for each commit, session and request; the fields `env`, `revision`, `flag`, `actor` and `request_id` have the same
+//! names everywhere. All metric names are in [`names`]. An error is logged once, where it is handled.
 
 mod error;
 pub mod export;
@@ -21,7 +21,7 @@ use tracing_subscriber::{EnvFilter, Layer as _, Registry};
 pub use self::error::TelemetryError;
 use self::export::Exporter;
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum LogFormat {
     /// For people at a terminal.
@@ -31,27 +31,26 @@ pub enum LogFormat {
     Json,
 }
 
-/// Settings.
+/// Settings of the log.
 #[derive(Debug, Clone)]
-pub struct Config {
-    /// How log lines are written.
+pub struct LogConfig {
     pub format: LogFormat,
-    /// What is logged, as `RUST_LOG` says it: `info`, `ripcord_server=debug,info`.
+    /// A filter in the syntax of `RUST_LOG`: `info`, `ripcord_server=debug,info`.
     pub filter: String,
 }
 
-impl Default for Config {
+impl Default for LogConfig {
     fn default() -> Self {
         Self {
             format: LogFormat::default(),
-            // The framework's own start is of no use to an operator.
+            // Without the web framework's start-up lines.
             filter: "info,actix_server=warn".to_owned(),
         }
     }
 }
 
-/// Sends log lines to standard error, and spans to `exporter`, where there is one. To be called once a process.
-pub fn start_logs(config: &Config, exporter: Option<&Exporter>) -> Result<(), TelemetryError> {
+/// Writes log lines to standard error, and spans to `exporter` if there is one. Can be called once per process.
+pub fn start_logs(config: &LogConfig, exporter: Option<&Exporter>) -> Result<(), TelemetryError> {
     let filter = EnvFilter::from_str(&config.filter).map_err(|source| TelemetryError::Filter {
         filter: config.filter.clone(),
         source,
@@ -77,7 +76,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// The metrics of this process, collected from the first call on. Whoever looks a metric up before it counts nothing: this
+    /// The metrics of this process, collected from the first call on. A metric that was looked up earlier counts nothing, so this
     /// comes first in a start.
     pub fn of_process() -> Result<Self, TelemetryError> {
         static PROCESS: Mutex<Option<Metrics>> = Mutex::new(None);
@@ -92,9 +91,9 @@ impl Metrics {
         Ok(process.insert(metrics).clone())
     }
 
-    /// Folds what histograms gather every few seconds, or memory would grow from scrape to scrape. Runs until `stop` fires.
-    pub async fn keep_folded(self, stop: CancellationToken) {
-        while stop.run_until_cancelled(tokio::time::sleep(FOLDING)).await.is_some() {
+    /// Sums up histogram samples every few seconds; otherwise memory would grow between scrapes. Runs until `stop` fires.
+    pub async fn run_upkeep(self, stop: CancellationToken) {
+        while stop.run_until_cancelled(tokio::time::sleep(UPKEEP_INTERVAL)).await.is_some() {
             self.handle.run_upkeep();
         }
     }
@@ -105,8 +104,8 @@ impl Metrics {
     }
 }
 
-/// How often histograms are folded.
-const FOLDING: Duration = Duration::from_secs(5);
+/// How often histogram samples are summed up.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 fn builder() -> Result<PrometheusBuilder, BuildError> {
     PrometheusBuilder::new()
@@ -133,9 +132,9 @@ mod tests {
 
     #[test]
     fn a_filter_that_cannot_be_read_is_told_with_one_that_can() {
-        let config = Config {
+        let config = LogConfig {
             filter: "ripcord=loud=x".to_owned(),
-            ..Config::default()
+            ..LogConfig::default()
         };
         let told = start_logs(&config, None).unwrap_err().to_string();
         assert!(told.contains("ripcord_server=debug,info"), "{told}");

@@ -126,7 +126,7 @@ async fn a_bad_release_is_taken_back_and_the_report_says_what_was_seen(world: Wo
     ensure!(decided <= seen[0], "turned off at {seen:?}, reported {phases}");
     let reported = phases["applied_last_ms"].as_f64().context("applied_last_ms")?;
     ensure!(reported >= 0.0, "{phases}");
-    let (served, bad) = (shop.served(), &done["served_bad"]);
+    let (served, bad) = (shop.served(), &done["bad_exposure"]);
     let counted = |name: &str| bad[name].as_u64().with_context(|| format!("{name} in {bad}"));
     // Every user who was served the bad state met an error; the health endpoint evaluates, too, and tells no outcome.
     let (errors, probes) = (counted("errors_real")?, counted("errors_synthetic")?);

@@ -104,7 +104,7 @@ async fn what_a_live_rollout_moves_is_left_alone_and_named_even_where_the_files_
     let write = |percent, owner: &str| folder(&server, &[("a.yaml", &format!("flags:\n{}", rollout("checkout", percent, owner)))]);
     let folder = write(10, "a")?;
     run(&server, "apply", &folder, &["--reason", "r"]).await?.expect(0)?;
-    let plan = json!({"flag": "checkout", "variant": "on", "steps": [{"to": "30%", "hold": "1h"}], "unjudged": true});
+    let plan = json!({"flag": "checkout", "variant": "on", "steps": [{"to": "30%", "hold": "1h"}], "no_gates": true});
     let id = admin.post("rollouts", &plan).await?.ok()?["id"].as_str().context("an id")?.to_owned();
     eventually(SOON, "the step is taken", || async {
         ensure!(admin.get(&format!("rollouts/{id}")).await?.ok()?["step"] == 1, "not yet");

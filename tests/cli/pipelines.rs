@@ -15,7 +15,7 @@ fn pieces() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/pipelines")
 }
 
-const ROLLOUT: &str = "flag: checkout\nvariant: on\nsteps: [{to: 10%, hold: 1s}, {to: 100%, hold: 1s}]\nunjudged: true\n";
+const ROLLOUT: &str = "flag: checkout\nvariant: on\nsteps: [{to: 10%, hold: 1s}, {to: 100%, hold: 1s}]\nno_gates: true\n";
 
 /// A checkout of a repository with flags, and what a runner gives its scripts.
 struct Runner {

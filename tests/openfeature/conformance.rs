@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use libtest_mimic::Trial;
-use ripcord_proto::flagd::{self, Safe};
+use ripcord_proto::flagd::{self, SafeVariants};
 use ripcord_proto::settings::Bucketing;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{FlagsFile, Position, Snapshot};
@@ -190,7 +190,7 @@ pub fn cases(folder: &Path, bucketing: Bucketing) -> Result<Vec<Case>> {
 /// The flags of a file of the folder, imported.
 pub fn flags(folder: &Path, file: &str) -> Result<FlagsFile> {
     let text = std::fs::read_to_string(folder.join(file))?;
-    let imported = flagd::parse(&text, &Safe::default()).map_err(|faults| anyhow::anyhow!("{file}: {faults}"))?;
+    let imported = flagd::parse(&text, &SafeVariants::default()).map_err(|faults| anyhow::anyhow!("{file}: {faults}"))?;
     Ok(FlagsFile {
         flags: imported.flags,
         ..FlagsFile::default()
@@ -199,7 +199,11 @@ pub fn flags(folder: &Path, file: &str) -> Result<FlagsFile> {
 
 /// Flags as a snapshot.
 pub fn snapshot(flags: &FlagsFile, bucketing: Bucketing) -> Result<Snapshot> {
-    let mut snapshot = Snapshot::empty("production".parse().map_err(|faults: ripcord_proto::Faults| anyhow::anyhow!("{faults}"))?);
+    let mut snapshot = Snapshot::empty(
+        "production"
+            .parse()
+            .map_err(|faults: ripcord_proto::ValidationErrors| anyhow::anyhow!("{faults}"))?,
+    );
     snapshot.settings.bucketing = bucketing;
     let entries = flags
         .flags

@@ -24,7 +24,7 @@ fn one_of<T: Clone>(dice: &mut StdRng, items: &[T]) -> T {
 
 /// A snapshot with flags that require others, segments that name others, and kills.
 pub fn snapshot(dice: &mut StdRng, bucketing: Bucketing) -> Result<Snapshot> {
-    let told = |faults: ripcord_proto::Faults| anyhow::anyhow!("{faults}");
+    let told = |faults: ripcord_proto::ValidationErrors| anyhow::anyhow!("{faults}");
     let mut snapshot = Snapshot::empty("production".parse().map_err(told)?);
     snapshot.settings.bucketing = bucketing;
     for index in 0..SEGMENTS {

@@ -52,7 +52,7 @@ pub async fn in_the_log(api: &Api, id: &str) -> anyhow::Result<(usize, usize)> {
     let changes = || log.iter().flat_map(|entry| entry["changes"].as_array().into_iter().flatten());
     let count = |name: &str| {
         changes()
-            .filter(|change| change["change"] == name && change["what"].to_string().contains(id))
+            .filter(|change| change["change"] == name && change["subject"].to_string().contains(id))
             .count()
     };
     Ok((count("put_kill"), count("restore")))

@@ -81,7 +81,7 @@ async fn busy() -> anyhow::Result<(Server, String)> {
     let gate = json!({"name": "errors", "outcome": "error", "worse_by": "1%", "min_samples": 1, "on_fail": "hold", "dry_run": true});
     let steps = json!([{"to": "10%", "hold": "1s"}, {"to": "20%", "hold": "1s"}]);
     admin.put_flag("raised", &flags::boolean("off")).await?.ok()?;
-    let plan = json!({"flag": "raised", "variant": "on", "steps": steps, "gates": [gate], "unjudged": true});
+    let plan = json!({"flag": "raised", "variant": "on", "steps": steps, "gates": [gate], "no_gates": true});
     admin.post("rollouts", &plan).await?.ok()?;
     let metrics = eventually(SOON, "applications have confirmed, and a rollout has stepped", || async {
         let answer = admin.get_root("/metrics").await?;

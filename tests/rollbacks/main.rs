@@ -77,7 +77,7 @@ async fn audit(api: &Api) -> anyhow::Result<Vec<Value>> {
 fn touches(entry: &Value, record: &str) -> bool {
     let changes = entry["changes"].as_array().into_iter().flatten();
     changes.filter(|change| change["change"] == "put_record").any(|change| {
-        change["what"]
+        change["subject"]
             .as_str()
             .is_some_and(|what| what.trim_end() == record || what.starts_with(&format!("{record} ")))
     })

@@ -138,7 +138,7 @@ async fn what_was_served_between_onset_and_confirmation_is_counted(world: World)
     let batch = json!({"instance_id": "worker-1", "batch": 1, "counts": [count("real", 120, 7), count("synthetic", 30, 2)]});
     sdk.send(reqwest::Method::POST, "/v1/outcomes", Some(&batch), &[]).await?.ok()?;
     let rollback = roll_back(&admin, "20s", &json!({})).await?;
-    let served = &rollback["served_bad"];
+    let served = &rollback["bad_exposure"];
     ensure!(served["real"].as_u64() >= Some(120) && served["errors_real"] == 7, "{rollback:#}");
     ensure!(served["synthetic"] == 30 && served["errors_synthetic"] == 2, "{rollback:#}");
     drop::<Vec<Process>>(apps);

@@ -115,7 +115,7 @@ async fn a_rollback_waits_and_goes_all_the_way_once_it_is_approved(world: World)
 
 async fn a_rollout_waits_to_start_and_its_steps_are_agreed_on_with_it(world: World) -> Outcome {
     let two = Two::of(&world, &["changes", "rollouts"]).await?;
-    let plan = json!({"flag": "checkout", "variant": "on", "steps": [{"to": "50%", "hold": "1s"}, {"to": "100%", "hold": "1s"}], "unjudged": true});
+    let plan = json!({"flag": "checkout", "variant": "on", "steps": [{"to": "50%", "hold": "1s"}, {"to": "100%", "hold": "1s"}], "no_gates": true});
     let waits = proposal(&two.anna.post("rollouts", &plan).await?)?;
     two.approves(&waits).await?.ok()?;
     eventually(SOON, "it is completed by itself", || async {
@@ -124,7 +124,7 @@ async fn a_rollout_waits_to_start_and_its_steps_are_agreed_on_with_it(world: Wor
         Ok(())
     })
     .await?;
-    let again = json!({"flag": "checkout", "variant": "off", "rule": "rollout", "control": "on", "steps": [{"to": "100%", "hold": "1h"}], "unjudged": true});
+    let again = json!({"flag": "checkout", "variant": "off", "rule": "rollout", "control": "on", "steps": [{"to": "100%", "hold": "1h"}], "no_gates": true});
     let waits = proposal(&two.anna.post("rollouts", &again).await?)?;
     let declined = two
         .ben

@@ -33,20 +33,20 @@ async fn a_plan_that_cannot_be_is_refused_by_its_field_and_starts_nothing() -> O
     admin.put_flag("several", &half).await?.ok()?;
     for (plan, named) in [
         (
-            "{flag: plain, variant: on, steps: [{to: 20%, hold: 1s}, {to: 10%, hold: 1s}], unjudged: true}",
+            "{flag: plain, variant: on, steps: [{to: 20%, hold: 1s}, {to: 10%, hold: 1s}], no_gates: true}",
             "steps[1].to",
         ),
-        ("{flag: plain, variant: on, steps: [{to: 120%, hold: 1s}], unjudged: true}", "steps[0].to"),
-        ("{flag: half, variant: on, steps: [{to: 20%, hold: 1s}], unjudged: true}", "steps[0].to"),
-        ("{flag: lonely, variant: on, steps: [{to: 20%, hold: 1s}], unjudged: true}", "variant"),
+        ("{flag: plain, variant: on, steps: [{to: 120%, hold: 1s}], no_gates: true}", "steps[0].to"),
+        ("{flag: half, variant: on, steps: [{to: 20%, hold: 1s}], no_gates: true}", "steps[0].to"),
+        ("{flag: lonely, variant: on, steps: [{to: 20%, hold: 1s}], no_gates: true}", "variant"),
         (
-            "{flag: plain, variant: on, control: on, steps: [{to: 20%, hold: 1s}], unjudged: true}",
+            "{flag: plain, variant: on, control: on, steps: [{to: 20%, hold: 1s}], no_gates: true}",
             "control",
         ),
-        ("{flag: several, variant: on, steps: [{to: 60%, hold: 1s}], unjudged: true}", "rule"),
+        ("{flag: several, variant: on, steps: [{to: 60%, hold: 1s}], no_gates: true}", "rule"),
         ("{flag: plain, variant: on, steps: [{to: 20%, hold: 1s}]}", "steps[0]"),
         (
-            "{flag: plain, variant: on, steps: [{to: 20%, hold: 1s}], unjudged: true, window: {hours: '09:00-10:00', zone: Europe/Atlantis}}",
+            "{flag: plain, variant: on, steps: [{to: 20%, hold: 1s}], no_gates: true, window: {hours: '09:00-10:00', zone: Europe/Atlantis}}",
             "window.zone",
         ),
         (
@@ -57,7 +57,7 @@ async fn a_plan_that_cannot_be_is_refused_by_its_field_and_starts_nothing() -> O
             "{flag: plain, variant: on, steps: [{to: 20%, hold: 1s}], gates: [{name: g, outcome: latency, worse_by: 5%, on_fail: hold}]}",
             "gates[0].below",
         ),
-        ("{flag: nothing, variant: on, steps: [{to: 20%, hold: 1s}], unjudged: true}", ""),
+        ("{flag: nothing, variant: on, steps: [{to: 20%, hold: 1s}], no_gates: true}", ""),
     ] {
         let (code, text) = ran(&server, &format!("cat <<'END' | ripcord rollout start - --json\n{plan}\nEND")).await?;
         let problem: Value = serde_json::from_str(&text).with_context(|| text.clone())?;
@@ -157,7 +157,7 @@ async fn a_prometheus_that_is_away_or_answers_nonsense_holds_the_step_and_nothin
 async fn a_wait_that_is_told_to_end_holds_the_rollout_and_one_whose_time_is_up_leaves_it() -> Outcome {
     let server = Server::start(Setup::embedded()).await?;
     server.admin().put_flag("checkout", &flags::boolean("off")).await?.ok()?;
-    let start = "ripcord rollout start --flag checkout --variant on --step 10%:1h --unjudged --json";
+    let start = "ripcord rollout start --flag checkout --variant on --step 10%:1h --no-gates --json";
     let (code, text) = ran(&server, start).await?;
     let started: Value = serde_json::from_str(&text)?;
     let id = started["id"].as_str().context("an id")?.to_owned();

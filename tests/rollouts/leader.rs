@@ -28,7 +28,7 @@ async fn start_long(server: &Server, steps: usize) -> anyhow::Result<Value> {
     let steps: Vec<Value> = (1..=steps).map(|to| json!({"to": format!("{to}%"), "hold": "1s"})).collect();
     server
         .admin()
-        .post("rollouts", &json!({"flag": "checkout", "variant": "on", "steps": steps, "unjudged": true}))
+        .post("rollouts", &json!({"flag": "checkout", "variant": "on", "steps": steps, "no_gates": true}))
         .await?
         .ok()
 }
@@ -38,7 +38,7 @@ async fn start(server: &Server) -> anyhow::Result<Value> {
     let steps: Vec<Value> = STEPS.iter().map(|to| json!({"to": to, "hold": "1s"})).collect();
     server
         .admin()
-        .post("rollouts", &json!({"flag": "checkout", "variant": "on", "steps": steps, "unjudged": true}))
+        .post("rollouts", &json!({"flag": "checkout", "variant": "on", "steps": steps, "no_gates": true}))
         .await?
         .ok()
 }

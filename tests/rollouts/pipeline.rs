@@ -151,7 +151,7 @@ async fn latencies_and_numbers_of_real_clients_are_judged(world: World) -> Outco
 async fn a_pipeline_that_is_cancelled_takes_its_rollout_back(world: World) -> Outcome {
     let admin = world.admin();
     admin.put_flag("checkout-v2", &ripcord_tests::flags::boolean("off")).await?.ok()?;
-    let plan = serde_json::json!({"flag": "checkout-v2", "variant": "on", "steps": [{"to": "10%", "hold": "1h"}], "unjudged": true});
+    let plan = serde_json::json!({"flag": "checkout-v2", "variant": "on", "steps": [{"to": "10%", "hold": "1h"}], "no_gates": true});
     let started = admin.post("rollouts", &plan).await?.ok()?;
     let id = started["id"].as_str().context("an id")?.to_owned();
     eventually(SOON, "the step is taken", || async {

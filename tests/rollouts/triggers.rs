@@ -157,7 +157,7 @@ async fn a_one_way_door_makes_a_hold_of_a_rollback(world: World) -> Outcome {
     flag["one_way"] = json!({"from": "on", "reason": "new orders are written in the new format"});
     admin.put_flag("checkout", &flag).await?.ok()?;
     admin.post("releases", &json!({"name": "web-12"})).await?.ok()?;
-    let plan = json!({"flag": "checkout", "variant": "on", "release": "web-12", "steps": [{"to": "10%", "hold": "1h"}], "unjudged": true});
+    let plan = json!({"flag": "checkout", "variant": "on", "release": "web-12", "steps": [{"to": "10%", "hold": "1h"}], "no_gates": true});
     let rollout = admin.post("rollouts", &plan).await?.ok()?;
     let id = rollout["id"].as_str().context("an id")?.to_owned();
     eventually(SOON, "the first step is taken", || async {

@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use ripcord_benches::environments;
 use ripcord_proto::role::Role;
-use ripcord_proto::{Flag, FlagKey, table::Member as _};
-use ripcord_server::commit::{Draft, Operation};
-use ripcord_server::environment::Environments;
-use ripcord_server::store::Store;
+use ripcord_proto::{Flag, FlagKey, table::Entity as _};
+use ripcord_server::bench::{Draft, Environments, Operation, Store};
 
 /// Environments over `store`, with `flags` flags in `production`.
 pub async fn start(store: Arc<dyn Store>, flags: usize) -> anyhow::Result<Environments> {

@@ -15,10 +15,7 @@ use std::time::Instant;
 
 use ripcord_benches::redis_server::Durability;
 use ripcord_benches::table::{Row, print};
-use ripcord_server::clock::SystemClock;
-use ripcord_server::environment::Environments;
-use ripcord_server::store::embedded::{EmbeddedStore, Flush};
-use ripcord_server::store::memory::MemoryStore;
+use ripcord_server::bench::{EmbeddedStore, Environments, Flush, MemoryStore, SystemClock};
 
 use self::drafts::{draft_of, put, start};
 use self::statistics::{mean, micros, p50, p99};

@@ -7,11 +7,7 @@ use std::time::{Duration, Instant};
 use ripcord_benches::redis_server::{Durability, RedisServer};
 use ripcord_benches::table::Row;
 use ripcord_proto::{EnvironmentKey, Position};
-use ripcord_server::clock::SystemClock;
-use ripcord_server::environment::Environments;
-use ripcord_server::snapshot::board::Listener;
-use ripcord_server::snapshot::publication::Publication;
-use ripcord_server::store::redis::{RedisConfig, RedisStore};
+use ripcord_server::bench::{Environments, Listener, Publication, RedisConfig, RedisStore, SystemClock};
 use tokio::sync::mpsc;
 
 use ripcord_benches::environments::attach;

@@ -15,18 +15,13 @@ use ripcord_proto::frame::Overlay;
 use ripcord_proto::kill::{Kill, KillScope};
 use ripcord_proto::problem::Code;
 use ripcord_proto::role::Role;
-use ripcord_proto::table::{Entry, Member as _};
+use ripcord_proto::table::{Entity as _, Entry};
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, KillId, Position, Snapshot};
 use ripcord_sdk::engine::Compiled;
-use ripcord_server::access::{EnvironmentAccess, Principal};
-use ripcord_server::fleet::{self, ConfirmationTarget, Fleet, NoPeers};
-use ripcord_server::http::ApiError;
-use ripcord_server::serve::http_server;
-use ripcord_server::snapshot::board::Board;
-use ripcord_server::snapshot::frames::{Frame, Head};
-use ripcord_server::snapshot::history::{History, Limits};
-use ripcord_server::snapshot::publication::{Publication, PublishedChange, Served};
-use ripcord_server::stream::{self, Authorise, Streams};
+use ripcord_server::bench::{
+    ApiError, Authorise, Board, ConfirmationTarget, EnvironmentAccess, Fleet, FleetSettings, Frame, FrameSet, History, HistoryLimits, HttpServerSettings,
+    NoPeers, Principal, Publication, PublishedChange, Served, StreamSettings, Streams, Worker, start_http,
+};
 use tokio::sync::watch;
 
 use ripcord_benches::process::{KEY, listener, now};
@@ -89,21 +84,21 @@ impl Stage {
     /// The frame of the next revision.
     pub fn next_frame(&mut self) -> Frame {
         let delta = self.step();
-        let history = Arc::new(Mutex::new(History::new(Limits::default())));
+        let history = Arc::new(Mutex::new(History::new(HistoryLimits::default())));
         let from = delta.from;
         history.lock().push(delta);
-        let head = Head::new(Arc::clone(&self.served), Instant::now(), 0, history, Some(from));
+        let head = FrameSet::new(Arc::clone(&self.served), Instant::now(), 0, history, Some(from));
         let from = Position {
             revision: from,
             ..head.position()
         };
-        head.way_from(Some(from)).expect("it encodes")
+        head.frame_from(Some(from)).expect("it encodes")
     }
 
     /// The whole of it as it is sent.
     pub fn snapshot_bytes(&self) -> Bytes {
         let history = Arc::default();
-        let head = Head::new(Arc::clone(&self.served), Instant::now(), 0, history, None);
+        let head = FrameSet::new(Arc::clone(&self.served), Instant::now(), 0, history, None);
         head.snapshot().expect("it encodes").json()
     }
 }
@@ -141,16 +136,16 @@ pub fn run(flags: usize) -> Result<()> {
         let board = Arc::new(Board::default());
         publish(&board, &stage, PublishedChange::Replaced);
         let (_fresh, freshness) = watch::channel(true);
-        let fleet = Fleet::new(&board, fleet::FleetSettings::new("bench"), Arc::new(NoPeers));
-        let settings = stream::StreamSettings {
+        let fleet = Fleet::new(&board, FleetSettings::new("bench"), Arc::new(NoPeers));
+        let settings = StreamSettings {
             workers: 2,
-            ..stream::StreamSettings::default()
+            ..StreamSettings::default()
         };
         let streams = Streams::new(&board, settings, fleet.clone(), Arc::new(Keys), freshness);
         let listener = listener()?;
         let address = listener.local_addr()?;
         let body = stage.snapshot_bytes();
-        let app = move |worker: stream::Worker| {
+        let app = move |worker: Worker| {
             let body = body.clone();
             let bare = web::get().to(move || std::future::ready(HttpResponse::Ok().content_type("application/json").body(body.clone())));
             let unchanged = web::get().to(|| std::future::ready(HttpResponse::NotModified().finish()));
@@ -159,11 +154,11 @@ pub fn run(flags: usize) -> Result<()> {
                 .route("/bare/200", bare)
                 .route("/bare/304", unchanged)
         };
-        let entry = http_server::Settings {
+        let entry = HttpServerSettings {
             workers: 2,
-            ..http_server::Settings::default()
+            ..HttpServerSettings::default()
         };
-        let server = http_server::start(vec![listener], &entry, &streams, app)?;
+        let server = start_http(vec![listener], &entry, &streams, app)?;
         actix_web::rt::spawn(server);
         println!("{address}");
         let (lines, mut said) = tokio::sync::mpsc::channel::<String>(16);

@@ -5,7 +5,7 @@ mod means;
 
 use ripcord_benches::table::{Row, print};
 use ripcord_proto::gate::Arm;
-use ripcord_server::outcome::statistics::RateTest;
+use ripcord_server::bench::RateTest;
 
 const SECONDS: usize = 3_600;
 const MIN_SAMPLES: u64 = 500;

@@ -1,8 +1,8 @@
 //! The test of means, on numbers that are near to normal, skewed, and mostly nothing.
 
 use ripcord_benches::table::Row;
-use ripcord_proto::gate::{Amount, Arm, Percent, Worse};
-use ripcord_server::outcome::statistics::means::MeansTest;
+use ripcord_proto::gate::{Arm, Percent, Threshold, WorseDirection};
+use ripcord_server::bench::MeansTest;
 
 use super::{Dice, MIN_SAMPLES, SECONDS, median, share};
 
@@ -53,12 +53,12 @@ impl Numbers {
 pub(super) fn rows(runs: usize, dice: &mut Dice) -> Vec<Row> {
     let mut rows = Vec::new();
     let test = |margin| MeansTest {
-        worse: Worse::Lower,
+        worse: WorseDirection::Lower,
         margin,
         alpha: 0.05,
     };
-    let none = Amount::Number(0.0);
-    let tenth = Amount::Share(Percent::from_thousandths(5_000));
+    let none = Threshold::Number(0.0);
+    let tenth = Threshold::Share(Percent::from_thousandths(5_000));
     for numbers in [Numbers::Uniform, Numbers::Exponential, Numbers::MostlyNothing, Numbers::LogNormal] {
         let alarms = (0..runs).filter_map(|_| alarm(numbers, 1.0, test(none), dice)).count();
         let what = format!("false alarms, {} numbers, {A_SECOND} a second on both sides, worse_by 0", numbers.name());

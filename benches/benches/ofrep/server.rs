@@ -5,7 +5,7 @@ use std::io::BufRead as _;
 use anyhow::{Context as _, Result};
 use ripcord_benches::connection::call;
 use ripcord_benches::in_process_server::InProcessServer;
-use ripcord_server::telemetry;
+use ripcord_server::{LogConfig, start_logs};
 use serde_json::{Value, json};
 
 /// Flags of the environment.
@@ -13,7 +13,7 @@ pub const FLAGS: usize = 100;
 
 /// Serves until its input ends; says where, and with which key.
 pub fn run() -> Result<()> {
-    telemetry::start_logs(&telemetry::Config::default(), None)?;
+    start_logs(&LogConfig::default(), None)?;
     let server = InProcessServer::start()?;
     let changes: Vec<Value> = (0..FLAGS)
         .map(|number| json!({"put_flag": {"key": key(number), "flag": flag(number)}}))

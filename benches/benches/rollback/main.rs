@@ -12,14 +12,9 @@ use std::time::Instant;
 use ripcord_benches::environments;
 use ripcord_benches::redis_server::{Durability, RedisServer};
 use ripcord_benches::table::{Row, print};
-use ripcord_proto::rollback::Scope;
+use ripcord_proto::rollback::RollbackScope;
 use ripcord_proto::{FlagKey, TargetName};
-use ripcord_server::clock::SystemClock;
-use ripcord_server::environment::Environments;
-use ripcord_server::rollback::{self, RollbackSpec, SampleUsers};
-use ripcord_server::store::embedded::{EmbeddedStore, Flush};
-use ripcord_server::store::memory::MemoryStore;
-use ripcord_server::store::redis::{RedisConfig, RedisStore};
+use ripcord_server::bench::{EmbeddedStore, Environments, Flush, MemoryStore, RedisConfig, RedisStore, RollbackSpec, SampleUsers, SystemClock, plan};
 
 /// Flags of the environment in which commits are timed, all of which a rollback puts back.
 const FLAGS: usize = 1_000;
@@ -65,8 +60,8 @@ async fn commits(store: &str, environments: &Environments, most: f64) -> anyhow:
     rollbacks::put(environments, 0..FLAGS, 0).await?;
     rollbacks::put(environments, 0..FLAGS, 1).await?;
     let one = FlagKey::new("flag-7")?;
-    let single = forth_and_back(environments, &Scope::Flags([one].into())).await?;
-    let whole = forth_and_back(environments, &Scope::Environment).await?;
+    let single = forth_and_back(environments, &RollbackScope::Flags([one].into())).await?;
+    let whole = forth_and_back(environments, &RollbackScope::Environment).await?;
     let mut plain = Vec::with_capacity(COMMITS);
     for turn in 0..COMMITS {
         let since = Instant::now();
@@ -82,7 +77,7 @@ async fn commits(store: &str, environments: &Environments, most: f64) -> anyhow:
     ])
 }
 
-async fn forth_and_back(environments: &Environments, scope: &Scope) -> anyhow::Result<Vec<f64>> {
+async fn forth_and_back(environments: &Environments, scope: &RollbackScope) -> anyhow::Result<Vec<f64>> {
     let mut times = Vec::with_capacity(COMMITS);
     for turn in 0..COMMITS {
         let order = rollbacks::order(TargetName::Revision(ripcord_proto::Revision(1 + turn as u64 % 2)), scope.clone());
@@ -102,12 +97,12 @@ async fn plans() -> anyhow::Result<Vec<Row>> {
     let environments = environments::start(Arc::new(MemoryStore::new())).await?;
     rollbacks::put(&environments, 0..flags, 0).await?;
     rollbacks::put(&environments, 0..differing, 1).await?;
-    let order: RollbackSpec = rollbacks::order(TargetName::Revision(ripcord_proto::Revision(1)), Scope::Environment);
+    let order: RollbackSpec = rollbacks::order(TargetName::Revision(ripcord_proto::Revision(1)), RollbackScope::Environment);
     let mut times = Vec::with_capacity(PLANS);
     for _ in 0..PLANS {
         let since = Instant::now();
         let prepared = rollbacks::prepared(&environments, &order).await?;
-        let plan = rollback::plan(&environments, &prepared, SampleUsers::Synthetic(users)).await?;
+        let plan = plan(&environments, &prepared, SampleUsers::Synthetic(users)).await?;
         times.push(since.elapsed().as_secs_f64());
         anyhow::ensure!(
             plan.flags.len() == differing && plan.users.contexts == users as u64,

@@ -6,18 +6,17 @@ use std::sync::Arc;
 use ripcord_benches::environments;
 use ripcord_proto::record::Record;
 use ripcord_proto::role::Role;
-use ripcord_proto::rollback::{Rollback, RollbackId, RollbackState, Scope};
-use ripcord_proto::table::{Entry, Member as _};
+use ripcord_proto::rollback::{Rollback, RollbackId, RollbackScope, RollbackState};
+use ripcord_proto::table::{Entity as _, Entry};
 use ripcord_proto::{Flag, FlagKey, Position, TargetName};
-use ripcord_server::commit::{Answer, Committed, Draft, Expected, Operation, ResponseBuilder};
-use ripcord_server::environment::Environments;
-use ripcord_server::http::ApiError;
-use ripcord_server::rollback::{self, PreparedRollback, RollbackSpec};
+use ripcord_server::bench::{
+    Answer, ApiError, Committed, Draft, Environments, Expected, Operation, PreparedRollback, ResponseBuilder, RollbackSpec, answer_of, prepare,
+};
 
 fn answer() -> ResponseBuilder {
     ResponseBuilder(Arc::new(|made| Answer {
         status: 200,
-        body: rollback::answer_of(made).map_or_else(Box::default, |entry| entry.json().to_owned()),
+        body: answer_of(made).map_or_else(Box::default, |entry| entry.json().to_owned()),
     }))
 }
 
@@ -49,7 +48,7 @@ pub async fn put(environments: &Environments, flags: Range<usize>, version: usiz
 }
 
 /// An order for a rollback.
-pub fn order(to: TargetName, scope: Scope) -> RollbackSpec {
+pub fn order(to: TargetName, scope: RollbackScope) -> RollbackSpec {
     RollbackSpec {
         to: Some(to),
         scope,
@@ -65,7 +64,7 @@ pub fn order(to: TargetName, scope: Scope) -> RollbackSpec {
 
 /// The order made ready.
 pub async fn prepared(environments: &Environments, order: &RollbackSpec) -> anyhow::Result<PreparedRollback> {
-    let prepared = rollback::prepare(environments, &environments::production()?, &environments::author(Role::Oncall), order).await;
+    let prepared = prepare(environments, &environments::production()?, &environments::author(Role::Oncall), order).await;
     prepared.map_err(|error| anyhow::anyhow!("{:?}", ApiError::from(error)))
 }
 

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::table::Member as _;
+use crate::table::Entity as _;
 use crate::{Flag, FlagsFile, Segment};
 
 /// Any JSON, made mostly of the words that a flag is made of.

@@ -10,13 +10,13 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use self::references::Evaluators;
-use super::safe::Safe;
-use crate::fault::{Fault, Faults};
+use super::safe::SafeVariants;
 use crate::flag::Flag;
 use crate::flags_file::FlagsFile;
 use crate::key::{FlagKey, VariantName};
 use crate::reader::{self, Read, Reader};
 use crate::rule::{Rule, Serve};
+use crate::validation::{ValidationError, ValidationErrors};
 use crate::variant::Variants;
 use crate::{limits, yaml};
 
@@ -25,29 +25,29 @@ const FLAG: [&str; 6] = ["key", "state", "variants", "defaultVariant", "targetin
 
 /// What was read.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Imported {
+pub struct FlagdImport {
     /// The flags, in the order of the file.
     pub flags: IndexMap<FlagKey, Flag>,
     /// What was passed over, each with its place: flagd passes over it too.
-    pub warnings: Vec<Fault>,
+    pub warnings: Vec<ValidationError>,
 }
 
 /// Reads flagd's flags, JSON or YAML. Every flag that flagd accepts is accepted within the limits of keys and sizes and with one
 /// type for all of its variants; all others are refused, each by name.
-pub fn parse(text: &str, safe: &Safe) -> Result<Imported, Faults> {
+pub fn parse(text: &str, safe: &SafeVariants) -> Result<FlagdImport, ValidationErrors> {
     read(&yaml::parse(text)?, safe)
 }
 
 /// What a text was that may be either.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Either {
+pub enum ImportedFile {
     /// A flags file.
     Native(FlagsFile),
     /// flagd's flags.
-    Flagd(Imported),
+    Flagd(FlagdImport),
 }
 
-impl Either {
+impl ImportedFile {
     /// As a flags file.
     pub fn into_file(self) -> FlagsFile {
         match self {
@@ -60,7 +60,7 @@ impl Either {
     }
 
     /// What was passed over.
-    pub fn warnings(&self) -> &[Fault] {
+    pub fn warnings(&self) -> &[ValidationError] {
         match self {
             Self::Native(_) => &[],
             Self::Flagd(imported) => &imported.warnings,
@@ -69,12 +69,12 @@ impl Either {
 }
 
 /// Reads a flags file or flagd's flags, whichever the text is.
-pub fn parse_either(text: &str) -> Result<Either, Faults> {
+pub fn parse_either(text: &str) -> Result<ImportedFile, ValidationErrors> {
     let document = yaml::parse(text)?;
     if is_flagd(&document) {
-        read(&document, &Safe::default()).map(Either::Flagd)
+        read(&document, &SafeVariants::default()).map(ImportedFile::Flagd)
     } else {
-        FlagsFile::from_value(&document).map(Either::Native)
+        FlagsFile::from_value(&document).map(ImportedFile::Native)
     }
 }
 
@@ -88,7 +88,7 @@ fn is_flagd(document: &Value) -> bool {
         || flags_are(&|flag| ["state", "defaultVariant", "targeting"].iter().any(|member| flag.get(member).is_some()))
 }
 
-fn read(document: &Value, safe: &Safe) -> Result<Imported, Faults> {
+fn read(document: &Value, safe: &SafeVariants) -> Result<FlagdImport, ValidationErrors> {
     let mut warnings = Vec::new();
     let flags = reader::read(document, |reader, value| {
         let map = reader.object(value)?;
@@ -107,7 +107,7 @@ fn read(document: &Value, safe: &Safe) -> Result<Imported, Faults> {
         }
         Ok(read)
     })?;
-    Ok(Imported { flags, warnings })
+    Ok(FlagdImport { flags, warnings })
 }
 
 /// What holds for all flags of a document.
@@ -116,11 +116,11 @@ struct Set {
     metadata: Map<String, Value>,
 }
 
-fn warn_of_members(warnings: &mut Vec<Fault>, map: &Map<String, Value>, place: &str, known: &[&str]) {
+fn warn_of_members(warnings: &mut Vec<ValidationError>, map: &Map<String, Value>, place: &str, known: &[&str]) {
     let unknown = map.keys().filter(|name| !known.contains(&name.as_str()));
     warnings.extend(unknown.map(|name| {
         let place = if place.is_empty() { name.clone() } else { format!("{place}.{name}") };
-        Fault::new(place, "is nothing that flagd knows, and was passed over")
+        ValidationError::new(place, "is nothing that flagd knows, and was passed over")
     }));
 }
 
@@ -133,7 +133,7 @@ fn stands_in(flags: Option<&Value>, key: &FlagKey) -> bool {
 }
 
 /// The flags as an object by key, or as a list in which each names its own.
-fn flags(reader: &mut Reader, value: &Value, set: &Set, safe: &Safe, warnings: &mut Vec<Fault>) -> Read<IndexMap<FlagKey, Flag>> {
+fn flags(reader: &mut Reader, value: &Value, set: &Set, safe: &SafeVariants, warnings: &mut Vec<ValidationError>) -> Read<IndexMap<FlagKey, Flag>> {
     let mut found = IndexMap::new();
     let mut take = |reader: &mut Reader, name: &str, value: &Value| {
         let entry = reader.within(name, |reader| entry(reader, name, value, set, safe, warnings));
@@ -165,12 +165,12 @@ fn flags(reader: &mut Reader, value: &Value, set: &Set, safe: &Safe, warnings: &
     Ok(found)
 }
 
-fn entry(reader: &mut Reader, name: &str, value: &Value, set: &Set, safe: &Safe, warnings: &mut Vec<Fault>) -> Read<(FlagKey, Flag)> {
+fn entry(reader: &mut Reader, name: &str, value: &Value, set: &Set, safe: &SafeVariants, warnings: &mut Vec<ValidationError>) -> Read<(FlagKey, Flag)> {
     let key: Result<FlagKey, _> = name.parse().or_else(|faults| reader.refuse_all(faults));
     let map = reader.object(value)?;
     warn_of_members(warnings, map, &format!("flags.{name}"), &FLAG);
     if !map.contains_key("state") {
-        warnings.push(Fault::new(
+        warnings.push(ValidationError::new(
             format!("flags.{name}.state"),
             "is missing; the flag counts as ENABLED, as it does in flagd",
         ));

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use crate::fault::Faults;
 use crate::flag::Flag;
 use crate::key::{FlagKey, VariantName};
+use crate::validation::ValidationErrors;
 
 /// One choice, as it is written: `off` for every flag that has a variant `off`, `checkout=off` for one flag, `checkout=` for the
 /// caller's own default.
@@ -16,9 +16,9 @@ pub struct SafeChoice {
 }
 
 impl FromStr for SafeChoice {
-    type Err = Faults;
+    type Err = ValidationErrors;
 
-    fn from_str(text: &str) -> Result<Self, Faults> {
+    fn from_str(text: &str) -> Result<Self, ValidationErrors> {
         let (flag, variant) = text.split_once('=').map_or((None, text), |(flag, variant)| (Some(flag), variant));
         let own_default = flag.is_some() && variant.is_empty();
         Ok(Self {
@@ -30,12 +30,12 @@ impl FromStr for SafeChoice {
 
 /// The safe variants of imported flags. Without a choice it is the default variant.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Safe {
+pub struct SafeVariants {
     everywhere: Vec<VariantName>,
     of: BTreeMap<FlagKey, Option<VariantName>>,
 }
 
-impl FromIterator<SafeChoice> for Safe {
+impl FromIterator<SafeChoice> for SafeVariants {
     /// Of two choices for one flag the later counts; of several for all flags the first that a flag has.
     fn from_iter<I: IntoIterator<Item = SafeChoice>>(choices: I) -> Self {
         let mut safe = Self::default();
@@ -52,13 +52,16 @@ impl FromIterator<SafeChoice> for Safe {
     }
 }
 
-impl Safe {
+impl SafeVariants {
     /// Puts the safe variant into a flag that has its default variant there.
-    pub(super) fn choose(&self, key: &FlagKey, flag: &mut Flag) -> Result<(), Faults> {
+    pub(super) fn choose(&self, key: &FlagKey, flag: &mut Flag) -> Result<(), ValidationErrors> {
         match self.of.get(key) {
             Some(Some(variant)) if flag.variants.get(variant.as_str()).is_none() => {
                 let known: Vec<&str> = flag.variants.names().map(VariantName::as_str).collect();
-                return Err(Faults::one("", format!("has no variant \"{variant}\" to be safe; it has {}", known.join(", "))));
+                return Err(ValidationErrors::one(
+                    "",
+                    format!("has no variant \"{variant}\" to be safe; it has {}", known.join(", ")),
+                ));
             }
             Some(chosen) => flag.safe.clone_from(chosen),
             None => {

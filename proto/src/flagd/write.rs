@@ -22,17 +22,17 @@ pub const KILL_METADATA: &str = "ripcord.kill";
 
 /// An environment as flagd's flags.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Export {
+pub struct FlagdExport {
     /// The flags, by key.
-    pub flags: IndexMap<FlagKey, Definition>,
+    pub flags: IndexMap<FlagKey, FlagdFlag>,
     /// The flags that flagd's clients would answer differently.
-    pub left_out: Vec<LeftOut>,
+    pub left_out: Vec<SkippedFlag>,
 }
 
 /// A flag that cannot be said in flagd's words.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct LeftOut {
+pub struct SkippedFlag {
     /// Which.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub flag: FlagKey,
@@ -42,7 +42,7 @@ pub struct LeftOut {
 
 /// One flag as flagd knows it: exactly the members that every client accepts.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Definition {
+pub struct FlagdFlag {
     enabled: bool,
     variants: Variants,
     default: Option<VariantName>,
@@ -51,14 +51,14 @@ pub struct Definition {
     sets: Vec<String>,
 }
 
-impl Definition {
+impl FlagdFlag {
     /// Whether it belongs to the flag set; see [`super::belongs_to`].
     pub fn is_of_set(&self, set: &str) -> bool {
         sets::is_among(set, self.sets.iter().map(String::as_str))
     }
 }
 
-impl serde::Serialize for Definition {
+impl serde::Serialize for FlagdFlag {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeMap as _;
         let mut map = serializer.serialize_map(None)?;
@@ -76,7 +76,7 @@ impl serde::Serialize for Definition {
     }
 }
 
-impl Export {
+impl FlagdExport {
     /// The flags of one flag set, or all, as the document that clients load.
     pub fn document(&self, set: Option<&str>) -> Value {
         let flags = self.flags.iter().filter(|(_, flag)| set.is_none_or(|set| flag.is_of_set(set)));
@@ -88,11 +88,11 @@ impl Export {
 }
 
 /// Writes a snapshot, with `overlay` (the provisional kills) over it, as flagd's flags.
-pub fn export<'k>(snapshot: &'k Snapshot, overlay: impl IntoIterator<Item = &'k Kill>) -> Export {
+pub fn export<'k>(snapshot: &'k Snapshot, overlay: impl IntoIterator<Item = &'k Kill>) -> FlagdExport {
     let mut kills: Vec<&Kill> = snapshot.kills.iter().filter_map(|entry| entry.value().ok()).collect();
     kills.extend(overlay);
     let writer = Writer::new(snapshot, kills);
-    let mut export = Export::default();
+    let mut export = FlagdExport::default();
     for entry in &snapshot.flags {
         let written = match entry.value() {
             Ok(flag) => definition(&writer, entry.key(), flag),
@@ -102,7 +102,7 @@ pub fn export<'k>(snapshot: &'k Snapshot, overlay: impl IntoIterator<Item = &'k 
             Ok(definition) => {
                 export.flags.insert(entry.key().clone(), definition);
             }
-            Err(why) => export.left_out.push(LeftOut {
+            Err(why) => export.left_out.push(SkippedFlag {
                 flag: entry.key().clone(),
                 why,
             }),
@@ -111,7 +111,7 @@ pub fn export<'k>(snapshot: &'k Snapshot, overlay: impl IntoIterator<Item = &'k 
     export
 }
 
-fn definition(writer: &Writer<'_>, key: &FlagKey, flag: &Flag) -> Result<Definition, String> {
+fn definition(writer: &Writer<'_>, key: &FlagKey, flag: &Flag) -> Result<FlagdFlag, String> {
     let kill = writer.kill_of(key);
     let targeting = match kill {
         // Nothing that a client could take for a promise and keep, as it keeps what has no targeting.
@@ -119,7 +119,7 @@ fn definition(writer: &Writer<'_>, key: &FlagKey, flag: &Flag) -> Result<Definit
         None if flag.enabled => writer.targeting(key, flag)?,
         None => None,
     };
-    Ok(Definition {
+    Ok(FlagdFlag {
         enabled: flag.enabled || kill.is_some(),
         variants: flag.variants.clone(),
         default: if kill.is_some() { flag.safe.clone() } else { flag.default.clone() },

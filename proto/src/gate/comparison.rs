@@ -14,12 +14,12 @@ use serde::ser::SerializeMap as _;
 use serde_json::{Map, Value};
 
 use super::Percent;
+use crate::duration::HumanDuration;
 use crate::key::NumberName;
 use crate::outcome::Traffic;
 use crate::reader::{Read, Reader};
-use crate::span::Span;
 
-const DEADLINE: Span = Span::from_millis(3_600_000);
+const DEADLINE: HumanDuration = HumanDuration::from_millis(3_600_000);
 const CONFIDENCE: Percent = Percent::from_thousandths(95_000);
 const MIN_SAMPLES: u64 = 500;
 /// How many must be fast enough where a gate does not say it.
@@ -29,11 +29,11 @@ const NUMBER: &str = "number ";
 
 /// What is compared with what, and how sure a gate must be.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Comparison {
+pub struct OutcomeComparison {
     /// What of that which applications report.
-    pub outcome: Counted,
+    pub outcome: OutcomeMeasure,
     /// With what.
-    pub against: Against,
+    pub against: ComparedTo,
     /// How sure the gate must be before it fails: false alarms are at most one in a hundred where it says 99 %.
     pub confidence: Percent,
     /// Samples that each side needs before anything is said: evaluations, measured latencies, or reported numbers.
@@ -41,25 +41,25 @@ pub struct Comparison {
     /// Whose outcomes count.
     pub traffic: Traffic,
     /// How long after the end of a hold a gate may lack samples before it counts as failed.
-    pub deadline: Span,
+    pub deadline: HumanDuration,
 }
 
 /// What is counted of that which applications report.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Counted {
+pub enum OutcomeMeasure {
     /// How often it went wrong, as a share of evaluations.
     Error,
     /// How often it took so long or longer, as a share of the latencies that were reported.
-    Latency(Span),
+    Latency(HumanDuration),
     /// The mean of a number that was reported.
-    Number(NumberName, Worse),
+    Number(NumberName, WorseDirection),
 }
 
 /// Which way a number is worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Worse {
+pub enum WorseDirection {
     /// The higher, the worse.
     Higher,
     /// The lower, the worse.
@@ -68,25 +68,25 @@ pub enum Worse {
 
 /// With what the variant is compared.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Against {
+pub enum ComparedTo {
     /// With the control: the variant may be worse by so much. Of rates in percentage points, of numbers in percent of the
     /// control's mean or in the number's own unit.
-    Control(Amount),
+    Control(Threshold),
     /// With nothing but a limit: a rate must not be above it, a number not on the worse side of it.
-    Limit(Amount),
+    Limit(Threshold),
 }
 
 /// How much of something.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 #[serde(untagged)]
-pub enum Amount {
+pub enum Threshold {
     /// A percentage.
     Share(Percent),
     /// A number in its own unit.
     Number(f64),
 }
 
-impl std::fmt::Display for Amount {
+impl std::fmt::Display for Threshold {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Share(share) => share.fmt(f),
@@ -95,7 +95,7 @@ impl std::fmt::Display for Amount {
     }
 }
 
-impl Amount {
+impl Threshold {
     /// `"5%"`, or a number.
     pub(crate) fn read(reader: &mut Reader, value: &Value) -> Read<Self> {
         if value.is_number() {
@@ -105,7 +105,7 @@ impl Amount {
     }
 }
 
-impl Comparison {
+impl OutcomeComparison {
     /// The members that such a gate has beside those that all have.
     pub(super) const MEMBERS: [&'static str; 11] = [
         "outcome",
@@ -153,7 +153,7 @@ impl Comparison {
         });
         let deadline = reader.optional(map, "deadline", Reader::parsed);
         let (outcome, against) = measured?;
-        if map.contains_key("compare") && matches!(against, Against::Limit(_)) {
+        if map.contains_key("compare") && matches!(against, ComparedTo::Limit(_)) {
             reader.within("compare", |reader| {
                 reader.note("is for gates that say \"worse_by\"; this one has a limit and needs no control");
             });
@@ -188,12 +188,12 @@ fn kind(reader: &mut Reader, value: &Value) -> Read<Kind> {
 }
 
 /// `worse_by` as percentage points, where it is there.
-fn points(reader: &mut Reader, map: &Map<String, Value>) -> Option<Read<Against>> {
+fn points(reader: &mut Reader, map: &Map<String, Value>) -> Option<Read<ComparedTo>> {
     let value = map.get("worse_by")?;
     Some(
         reader
             .within("worse_by", |reader| Percent::read(reader, value))
-            .map(|points| Against::Control(Amount::Share(points))),
+            .map(|points| ComparedTo::Control(Threshold::Share(points))),
     )
 }
 
@@ -203,14 +203,16 @@ fn unfit(reader: &mut Reader, map: &Map<String, Value>, names: &[&str], why: &st
     }
 }
 
-fn errors(reader: &mut Reader, map: &Map<String, Value>) -> Read<(Counted, Against)> {
+fn errors(reader: &mut Reader, map: &Map<String, Value>) -> Read<(OutcomeMeasure, ComparedTo)> {
     unfit(
         reader,
         map,
         &["above", "share", "worse"],
         "is for latencies and numbers; errors have \"worse_by\" or \"below\"",
     );
-    let limit = reader.optional(map, "below", Percent::read).map(|limit| Against::Limit(Amount::Share(limit)));
+    let limit = reader
+        .optional(map, "below", Percent::read)
+        .map(|limit| ComparedTo::Limit(Threshold::Share(limit)));
     let against = match (points(reader, map), map.contains_key("below")) {
         (Some(points), false) => points?,
         (None, true) => match limit {
@@ -222,72 +224,72 @@ fn errors(reader: &mut Reader, map: &Map<String, Value>) -> Read<(Counted, Again
             return reader.refuse("says not how many errors are too many; add \"worse_by\" (percentage points above the control) or \"below\"");
         }
     };
-    Ok((Counted::Error, against))
+    Ok((OutcomeMeasure::Error, against))
 }
 
-fn latency(reader: &mut Reader, map: &Map<String, Value>) -> Read<(Counted, Against)> {
+fn latency(reader: &mut Reader, map: &Map<String, Value>) -> Read<(OutcomeMeasure, ComparedTo)> {
     unfit(reader, map, &["above", "worse"], "is for numbers; latencies have \"below\"");
-    let below = reader.required(map, "below", "what is fast enough, such as \"300ms\"", Reader::parsed::<Span>);
+    let below = reader.required(map, "below", "what is fast enough, such as \"300ms\"", Reader::parsed::<HumanDuration>);
     let share = reader.optional(map, "share", Percent::read);
     let against = match points(reader, map) {
         Some(_) if map.contains_key("share") => return reader.refuse("has both \"worse_by\" and \"share\"; make two gates of it"),
         Some(points) => points?,
         None => {
             let slow = 100_000 - share.unwrap_or(SHARE).thousandths();
-            Against::Limit(Amount::Share(Percent::from_thousandths(slow)))
+            ComparedTo::Limit(Threshold::Share(Percent::from_thousandths(slow)))
         }
     };
-    Ok((Counted::Latency(below?), against))
+    Ok((OutcomeMeasure::Latency(below?), against))
 }
 
-fn number(reader: &mut Reader, map: &Map<String, Value>, name: NumberName) -> Read<(Counted, Against)> {
+fn number(reader: &mut Reader, map: &Map<String, Value>, name: NumberName) -> Read<(OutcomeMeasure, ComparedTo)> {
     unfit(reader, map, &["share"], "is for latencies; numbers have \"worse_by\", \"below\" or \"above\"");
     let unit = |reader: &mut Reader, value: &Value| reader.number(value).map(|number| number.as_f64().unwrap_or_default());
     let worse = reader.optional(map, "worse", |reader, value| match value.as_str() {
-        Some("higher") => Ok(Worse::Higher),
-        Some("lower") => Ok(Worse::Lower),
+        Some("higher") => Ok(WorseDirection::Higher),
+        Some("lower") => Ok(WorseDirection::Lower),
         _ => reader.refuse(format!("must be \"higher\" or \"lower\", not {value}")),
     });
-    let worse_by = reader.optional(map, "worse_by", Amount::read);
+    let worse_by = reader.optional(map, "worse_by", Threshold::read);
     let (below, above) = (reader.optional(map, "below", unit), reader.optional(map, "above", unit));
     match (worse_by, below, above) {
         (Some(worse_by), None, None) => match worse {
-            Some(worse) => Ok((Counted::Number(name, worse), Against::Control(worse_by))),
+            Some(worse) => Ok((OutcomeMeasure::Number(name, worse), ComparedTo::Control(worse_by))),
             None => reader.refuse("says not which way the number is worse; add \"worse\": \"higher\" or \"lower\""),
         },
-        (None, Some(most), None) => Ok((Counted::Number(name, Worse::Higher), Against::Limit(Amount::Number(most)))),
-        (None, None, Some(least)) => Ok((Counted::Number(name, Worse::Lower), Against::Limit(Amount::Number(least)))),
+        (None, Some(most), None) => Ok((OutcomeMeasure::Number(name, WorseDirection::Higher), ComparedTo::Limit(Threshold::Number(most)))),
+        (None, None, Some(least)) => Ok((OutcomeMeasure::Number(name, WorseDirection::Lower), ComparedTo::Limit(Threshold::Number(least)))),
         (None, None, None) => reader.refuse("says not how much is too much; add \"worse_by\", \"below\" or \"above\""),
         (_, _, _) => reader.refuse("has more than one of \"worse_by\", \"below\" and \"above\"; make several gates of it"),
     }
 }
 
-impl Serialize for Comparison {
+impl Serialize for OutcomeComparison {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         match &self.outcome {
-            Counted::Error => map.serialize_entry("outcome", "error")?,
-            Counted::Latency(below) => {
+            OutcomeMeasure::Error => map.serialize_entry("outcome", "error")?,
+            OutcomeMeasure::Latency(below) => {
                 map.serialize_entry("outcome", "latency")?;
                 map.serialize_entry("below", below)?;
             }
-            Counted::Number(name, worse) => {
+            OutcomeMeasure::Number(name, worse) => {
                 map.serialize_entry("outcome", &format!("{NUMBER}{name}"))?;
-                if matches!(self.against, Against::Control(_)) {
+                if matches!(self.against, ComparedTo::Control(_)) {
                     map.serialize_entry("worse", worse)?;
                 }
             }
         }
         match (&self.outcome, self.against) {
-            (_, Against::Control(worse_by)) => {
+            (_, ComparedTo::Control(worse_by)) => {
                 map.serialize_entry("compare", "control")?;
                 map.serialize_entry("worse_by", &worse_by)?;
             }
-            (Counted::Latency(_), Against::Limit(Amount::Share(slow))) => {
+            (OutcomeMeasure::Latency(_), ComparedTo::Limit(Threshold::Share(slow))) => {
                 map.serialize_entry("share", &Percent::from_thousandths(100_000 - slow.thousandths()))?;
             }
-            (Counted::Number(_, Worse::Lower), Against::Limit(limit)) => map.serialize_entry("above", &limit)?,
-            (Counted::Error | Counted::Latency(_) | Counted::Number(_, Worse::Higher), Against::Limit(limit)) => {
+            (OutcomeMeasure::Number(_, WorseDirection::Lower), ComparedTo::Limit(limit)) => map.serialize_entry("above", &limit)?,
+            (OutcomeMeasure::Error | OutcomeMeasure::Latency(_) | OutcomeMeasure::Number(_, WorseDirection::Higher), ComparedTo::Limit(limit)) => {
                 map.serialize_entry("below", &limit)?;
             }
         }

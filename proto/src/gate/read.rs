@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{Comparison, Gate, Measure, Mode, OnFail, Percent, Query};
+use super::{Gate, GateMode, Measure, OnFail, OutcomeComparison, Percent, PrometheusQuery};
 use crate::check::Check;
+use crate::duration::HumanDuration;
 use crate::limits;
 use crate::reader::{self, Read, Reader};
-use crate::span::Span;
 use crate::split;
 
-const EVERY: Span = Span::from_millis(1_000);
-const EVERY_PROMETHEUS: Span = Span::from_millis(10_000);
-const FASTEST: Span = Span::from_millis(100);
+const EVERY: HumanDuration = HumanDuration::from_millis(1_000);
+const EVERY_PROMETHEUS: HumanDuration = HumanDuration::from_millis(10_000);
+const FASTEST: HumanDuration = HumanDuration::from_millis(100);
 const SHARED: [&str; 4] = ["name", "on_fail", "every", "dry_run"];
 const OF_PROMETHEUS: [&str; 5] = ["prometheus", "url", "below", "above", "for"];
 const OF_PROBE: [&str; 1] = ["probe"];
@@ -34,8 +34,8 @@ impl Gate {
 
     fn read(reader: &mut Reader, value: &Value) -> Read<Self> {
         let map = reader.object(value)?;
-        let (own, fastest): (&[&str], Span) = match map {
-            map if map.contains_key("outcome") => (&Comparison::MEMBERS, EVERY),
+        let (own, fastest): (&[&str], HumanDuration) = match map {
+            map if map.contains_key("outcome") => (&OutcomeComparison::MEMBERS, EVERY),
             map if map.contains_key("prometheus") => (&OF_PROMETHEUS, EVERY_PROMETHEUS),
             map if map.contains_key("probe") => (&OF_PROBE, EVERY),
             _ => return reader.refuse("says not what it measures; it has one of \"outcome\", \"prometheus\" and \"probe\""),
@@ -45,7 +45,7 @@ impl Gate {
         let name = reader.required(map, "name", "a short name", Reader::prose);
         let on_fail = reader.required(map, "on_fail", "\"hold\" or \"rollback\"", on_fail);
         let every = reader.optional(map, "every", |reader, value| {
-            let every: Span = reader.parsed(value)?;
+            let every: HumanDuration = reader.parsed(value)?;
             if every < FASTEST {
                 return reader.refuse(format!("is {every}; a gate is read every {FASTEST} at most"));
             }
@@ -58,7 +58,7 @@ impl Gate {
             measure,
             on_fail: on_fail?,
             every: every.unwrap_or(fastest),
-            mode: if dry_run { Mode::DryRun } else { Mode::Armed },
+            mode: if dry_run { GateMode::DryRun } else { GateMode::Armed },
         })
     }
 }
@@ -66,10 +66,10 @@ impl Gate {
 impl Measure {
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
         if map.contains_key("outcome") {
-            return Comparison::read(reader, map).map(Self::Outcome);
+            return OutcomeComparison::read(reader, map).map(Self::Outcome);
         }
         if map.contains_key("prometheus") {
-            return Query::read(reader, map).map(Self::Prometheus);
+            return PrometheusQuery::read(reader, map).map(Self::Prometheus);
         }
         let name = map.get("name").and_then(Value::as_str).unwrap_or("probe").to_owned();
         reader
@@ -78,7 +78,7 @@ impl Measure {
     }
 }
 
-impl Query {
+impl PrometheusQuery {
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
         let number = |reader: &mut Reader, value: &Value| reader.number(value).map(|number| number.as_f64().unwrap_or_default());
         let prometheus = reader.required(map, "prometheus", "a query", |reader, value| {

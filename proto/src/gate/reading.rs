@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub enum GateVerdict {
     /// All is as it must be.
     Pass,
     /// It is not.
@@ -15,7 +15,7 @@ pub enum Verdict {
     Unknown,
 }
 
-impl Verdict {
+impl GateVerdict {
     /// As it is written.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -34,7 +34,7 @@ pub struct GateReading {
     /// The gate.
     pub name: String,
     /// What it said.
-    pub verdict: Verdict,
+    pub verdict: GateVerdict,
     /// By what, in words: `3.1 % errors against 1.0 %: worse by more than 0.5 points`.
     pub detail: String,
     /// When.
@@ -144,7 +144,7 @@ impl Arm {
 /// What a gate had to go by at a moment of a step, kept so that another threshold can be tried on it.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Look {
+pub struct GateSample {
     /// Milliseconds since the step began.
     pub after_ms: u64,
     /// The counts, where it compares outcomes.

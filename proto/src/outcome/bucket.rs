@@ -8,9 +8,9 @@ const LAST: u32 = 26;
 
 /// A class of latencies. Below 32 microseconds each has its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-pub struct Bucket(u16);
+pub struct LatencyBucket(u16);
 
-impl Bucket {
+impl LatencyBucket {
     /// How many classes there are.
     pub const COUNT: usize = ((LAST - BITS + 2) as usize) << BITS;
 
@@ -62,17 +62,17 @@ mod tests {
 
     #[test]
     fn classes_follow_each_other_without_a_gap_and_are_narrow() {
-        for place in 0..Bucket::COUNT {
-            let bucket = Bucket::at(place);
+        for place in 0..LatencyBucket::COUNT {
+            let bucket = LatencyBucket::at(place);
             assert_eq!(bucket.place(), place);
-            assert_eq!(Bucket::of(bucket.shortest()), bucket, "place {place}");
+            assert_eq!(LatencyBucket::of(bucket.shortest()), bucket, "place {place}");
             if place > 0 {
-                let (below, own) = (Bucket::at(place - 1).shortest(), bucket.shortest());
-                assert_eq!(Bucket::of(own - 1), Bucket::at(place - 1));
+                let (below, own) = (LatencyBucket::at(place - 1).shortest(), bucket.shortest());
+                assert_eq!(LatencyBucket::of(own - 1), LatencyBucket::at(place - 1));
                 assert!(own > below && (own - below) * 32 <= own.max(32), "{below} to {own}");
             }
         }
-        assert_eq!(Bucket::of(u64::MAX).place(), Bucket::COUNT - 1);
-        assert!(Bucket::at(Bucket::COUNT).shortest() > 120_000_000);
+        assert_eq!(LatencyBucket::of(u64::MAX).place(), LatencyBucket::COUNT - 1);
+        assert!(LatencyBucket::at(LatencyBucket::COUNT).shortest() > 120_000_000);
     }
 }

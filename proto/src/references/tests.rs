@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use super::*;
 use crate::revision::Position;
-use crate::table::{Entry, Member};
+use crate::table::{Entity, Entry};
 
-fn table<M: Member>(entries: &[(&str, &str)], key: impl Fn(&str) -> M::Key) -> Table<M> {
+fn table<M: Entity>(entries: &[(&str, &str)], key: impl Fn(&str) -> M::Key) -> Table<M> {
     entries
         .iter()
         .map(|(name, json)| Arc::new(Entry::new(key(name), M::parse(json).unwrap(), Position::START).unwrap()))
@@ -19,14 +19,14 @@ fn segments(entries: &[(&str, &str)]) -> Table<Segment> {
     table(entries, |name| SegmentKey::new(name).unwrap())
 }
 
-fn touched(flags: &[&str], segments: &[&str]) -> Touched {
-    Touched {
+fn touched(flags: &[&str], segments: &[&str]) -> TouchedKeys {
+    TouchedKeys {
         flags: flags.iter().map(|key| FlagKey::new(key).unwrap()).collect(),
         segments: segments.iter().map(|key| SegmentKey::new(key).unwrap()).collect(),
     }
 }
 
-fn problems(flags: &Table<Flag>, segments: &Table<Segment>, touched: &Touched) -> Vec<String> {
+fn problems(flags: &Table<Flag>, segments: &Table<Segment>, touched: &TouchedKeys) -> Vec<String> {
     check(flags, segments, touched).iter().map(ToString::to_string).collect()
 }
 
@@ -124,7 +124,7 @@ fn segments_may_stand_within_each_other_only_so_deep() {
 fn flags_that_require_and_are_required_by_plain_ones_pass() {
     let all = flags(&[("a", PLAIN), ("b", REQUIRES_A), ("c", REQUIRES_B), ("d", USES_BETA)]);
     let segments = segments(&[("beta", r#"{"attribute":"plan","equals":"beta"}"#)]);
-    assert_eq!(problems(&all, &segments, &Touched::everything(&all, &segments)), Vec::<String>::new());
+    assert_eq!(problems(&all, &segments, &TouchedKeys::everything(&all, &segments)), Vec::<String>::new());
 }
 
 #[test]

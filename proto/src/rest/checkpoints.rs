@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::Members;
-use crate::checkpoint::{Checkpoint, Standing};
+use crate::checkpoint::{Checkpoint, CheckpointState};
 use crate::key::{CheckpointName, ReleaseName};
 use crate::limits;
 use crate::reader::{self, Read, Reader};
@@ -53,7 +53,7 @@ pub struct CheckpointView {
     #[serde(flatten)]
     pub checkpoint: Checkpoint,
     /// How it stands.
-    pub standing: Standing,
+    pub standing: CheckpointState,
     /// Whether `last-known-good` stands for it now.
     pub last_known_good: bool,
     /// Releases that began with it; while there are any it cannot be deleted.
@@ -71,7 +71,7 @@ pub struct CheckpointDetail {
     /// Whether the state that the log gives has the hash that the checkpoint was taken with.
     pub proven: bool,
     /// How far the environment has moved since.
-    pub moved: Moved,
+    pub moved: StateDrift,
     /// With `?state=true`, the whole state: settings, flags, segments and kills.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
@@ -81,7 +81,7 @@ pub struct CheckpointDetail {
 /// How far an environment has moved from a state.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Moved {
+pub struct StateDrift {
     /// Where it is now.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "1:57"))]
     pub now: Position,

@@ -8,7 +8,6 @@ use serde_json::{Map, Value};
 use super::settings::SettingsRequest;
 use super::{Members, Request as _};
 use crate::digest::Digest;
-use crate::fault::Faults;
 use crate::file_set::FileSet;
 use crate::flag::Flag;
 use crate::key::{FlagKey, SegmentKey};
@@ -17,6 +16,7 @@ use crate::limits;
 use crate::reader::{Read, Reader};
 use crate::role::Action;
 use crate::segment::Segment;
+use crate::validation::ValidationErrors;
 
 /// `POST commits` and `POST commits/plan`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -33,7 +33,7 @@ pub struct CommitRequest {
     pub plan: Option<Digest>,
     /// Whether the caller knows that it changes what a killed flag serves.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub changes_served: bool,
+    pub allow_killed_edit: bool,
 }
 
 /// One change of a commit: an object with one member that names it.
@@ -104,7 +104,7 @@ impl ChangeRequest {
     }
 
     /// Reads the JSON form and reports every problem.
-    pub fn from_value(value: &Value) -> Result<Self, Faults> {
+    pub fn from_value(value: &Value) -> Result<Self, ValidationErrors> {
         crate::reader::read(value, Self::read)
     }
 
@@ -165,9 +165,9 @@ impl<'de> serde::Deserialize<'de> for ChangeRequest {
 }
 
 /// `{"key": …, MEMBER: …}`
-fn put<K, V>(reader: &mut Reader, value: &Value, member: &str, parse: impl Fn(&Value) -> Result<V, crate::Faults>) -> Read<(K, V)>
+fn put<K, V>(reader: &mut Reader, value: &Value, member: &str, parse: impl Fn(&Value) -> Result<V, crate::ValidationErrors>) -> Read<(K, V)>
 where
-    K: std::str::FromStr<Err = crate::Faults>,
+    K: std::str::FromStr<Err = crate::ValidationErrors>,
 {
     let map = reader.object(value)?;
     reader.members(map, &format!("put_{member}"), &["key", member], &[]);
@@ -180,7 +180,7 @@ where
 
 impl Members for CommitRequest {
     const WHAT: &'static str = "a commit";
-    const KNOWN: &'static [&'static str] = &["reason", "changes", "plan", "changes_served"];
+    const KNOWN: &'static [&'static str] = &["reason", "changes", "plan", "allow_killed_edit"];
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
         let reason = super::reason(reader, map);
@@ -192,12 +192,12 @@ impl Members for CommitRequest {
             Ok(changes)
         });
         let plan = reader.optional(map, "plan", Reader::parsed);
-        let changes_served = reader.optional(map, "changes_served", Reader::boolean).unwrap_or_default();
+        let allow_killed_edit = reader.optional(map, "allow_killed_edit", Reader::boolean).unwrap_or_default();
         Ok(Self {
             reason,
             changes: changes?,
             plan,
-            changes_served,
+            allow_killed_edit,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! `connections`: who is connected, and what each evaluates at.
 
 use crate::confirmation::Instance;
-use crate::flagd::LeftOut;
+use crate::flagd::SkippedFlag;
 use crate::revision::{Epoch, Revision};
 
 /// A connection: an item of `GET connections`.
@@ -14,7 +14,7 @@ pub struct ConnectionView {
     /// How.
     pub transport: Transport,
     /// What its confirmations are worth.
-    pub level: Level,
+    pub level: ConnectionLevel,
     /// The epoch that it has confirmed, or was sent where it cannot confirm.
     pub epoch: Option<Epoch>,
     /// The revision that it has confirmed, or was sent where it cannot confirm.
@@ -27,7 +27,7 @@ pub struct ConnectionView {
     pub lost: bool,
     /// The flags that it is not sent, since its protocol cannot express them, each with the reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub left_out: Vec<LeftOut>,
+    pub left_out: Vec<SkippedFlag>,
 }
 
 /// How a client is connected.
@@ -49,7 +49,7 @@ pub enum Transport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ConnectionLevel))]
 #[serde(rename_all = "lowercase")]
-pub enum Level {
+pub enum ConnectionLevel {
     /// It acknowledges what it evaluates at.
     Applied,
     /// It fetched the answers.

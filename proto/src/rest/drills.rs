@@ -32,7 +32,7 @@ pub struct DrillRequest {
 /// The answer to `POST drills`: the report as it is kept.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct DrillKept {
+pub struct DrillRecorded {
     /// The report.
     #[serde(flatten)]
     pub drill: Drill,

@@ -85,7 +85,7 @@ pub struct KnownGood {
 /// The answer to making or deleting an environment.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct EnvironmentWritten {
+pub struct EnvironmentResponse {
     /// Its name.
     pub key: EnvironmentKey,
     /// The epoch of the `system` log.

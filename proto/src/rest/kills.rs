@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::Members;
 use crate::confirmation::Confirmation;
 use crate::key::{FlagKey, VariantName};
-use crate::kill::{All, Kill, KillId, KillScope};
+use crate::kill::{AllFlags, Kill, KillId, KillScope};
 use crate::reader::{Read, Reader};
 use crate::revision::{Epoch, Revision};
 
@@ -31,7 +31,7 @@ pub struct ReasonRequest {
 /// The answer to `POST kills`: 201, or 200 where the scope was killed already.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct KillAnswer {
+pub struct KillResponse {
     /// The kill's id.
     pub id: KillId,
     /// The epoch.
@@ -80,7 +80,7 @@ pub const NAMED_FLAGS: usize = 1_000;
 /// The answer to `DELETE kills/{id}`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct RestoreAnswer {
+pub struct RestoreResponse {
     /// The kill that was lifted.
     pub id: KillId,
     /// The epoch.
@@ -136,7 +136,7 @@ pub(super) fn scope(reader: &mut Reader, value: &Value) -> Read<KillScope> {
     let tag = reader.optional(map, "tag", Reader::parsed).map(KillScope::Tag);
     let all = reader.optional(map, "all", |reader, value| {
         let all = reader.boolean(value)?;
-        All::try_from(all).map(KillScope::All).or_else(|problem| reader.refuse(problem))
+        AllFlags::try_from(all).map(KillScope::All).or_else(|problem| reader.refuse(problem))
     });
     flag.or(tag).or(all).map_or_else(|| reader.refuse(format!("must be {SCOPE}")), Ok)
 }

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use crate::actor::{Actor, Origin};
-use crate::commit::Approved;
+use crate::commit::CommitApproval;
 use crate::digest::Digest;
 use crate::key::ReleaseName;
 use crate::revision::{Epoch, Revision, Sequence};
@@ -35,7 +35,7 @@ pub struct LogEntry {
     pub release: Option<ReleaseName>,
     /// The second person who approved it, where one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub approved: Option<Approved>,
+    pub approved: Option<CommitApproval>,
     /// Whether it went ahead of everything that was queued.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub urgent: bool,
@@ -55,7 +55,7 @@ pub struct ChangeSummary {
     /// Its name: `put_flag`.
     pub change: String,
     /// What it is about: a key, a kill's id and scope.
-    pub what: String,
+    pub subject: String,
 }
 
 /// A commit as somebody who is surprised by it needs it: which one, and whom to ask.
@@ -101,7 +101,7 @@ pub struct LogEntryView {
 /// `GET diff?from=&to=`: how two revisions differ.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Diff {
+pub struct RevisionDiff {
     /// The epoch.
     pub epoch: Epoch,
     /// The older revision.

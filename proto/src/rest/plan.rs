@@ -17,7 +17,7 @@ use crate::settings::Settings;
 /// The answer to `POST commits/plan`. Committing with `hash` as `plan` does exactly this, or is refused.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct PlanAnswer {
+pub struct PlanResponse {
     /// What to give as `plan`.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub hash: Digest,
@@ -38,10 +38,10 @@ pub struct PlanAnswer {
     /// What stays otherwise than a file set says, because it was changed by hand since the set was last applied and its files say
     /// what they said then.
     #[serde(default)]
-    pub kept: Vec<Kept>,
+    pub kept: Vec<KeptEdit>,
     /// What the file set takes over.
     #[serde(default)]
-    pub adopted: Vec<Adopted>,
+    pub adopted: Vec<AdoptedEntry>,
     /// How many users would be served otherwise, computed by the engine that applications evaluate with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<UserShare>,
@@ -59,7 +59,7 @@ pub struct PlanAnswer {
 /// A part of a flag or a segment that stays otherwise than its file says.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Kept {
+pub struct KeptEdit {
     /// Where it is: `flags.checkout-v2.rules[gradual].serve.split`.
     pub path: String,
     /// What the file says; absent = it has nothing there.
@@ -79,7 +79,7 @@ pub struct Kept {
 /// A flag or a segment that gets another owner.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Adopted {
+pub struct AdoptedEntry {
     /// Which: `flags.checkout-v2`.
     pub path: String,
     /// The set that owned it; absent = nobody did.

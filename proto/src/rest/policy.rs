@@ -5,14 +5,14 @@ use serde_json::{Map, Value};
 use super::Members;
 use crate::check::{self, Check};
 use crate::limits;
-use crate::policy::{Guarded, Policy, Protection};
+use crate::policy::{GuardedOperation, Policy, Protection};
 use crate::reader::{Read, Reader};
 use crate::revision::Revision;
 
 /// The answer to `PUT policy`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct PolicyWritten {
+pub struct PolicyResponse {
     /// `null`: a policy changes no answer, so it makes no revision.
     pub revision: Option<Revision>,
     /// Whether it was another one before.
@@ -53,7 +53,9 @@ impl Members for Policy {
         let review_within_seconds = seconds("review_within_seconds", 60, limits::REVIEW_WITHIN_SECONDS_MAX);
         let proposals_expire_seconds = seconds("proposals_expire_seconds", 60, limits::PROPOSALS_EXPIRE_SECONDS_MAX);
         let checks = reader.optional(map, "checks", Check::read_all);
-        let second_person = reader.optional(map, "second_person", |reader, value| reader.items(value, Guarded::ALL.len(), Reader::parsed));
+        let second_person = reader.optional(map, "second_person", |reader, value| {
+            reader.items(value, GuardedOperation::ALL.len(), Reader::parsed)
+        });
         let given = |name: &str| map.get(name).is_some_and(|value| !value.is_null());
         let approve_own = given("approve_own").then(|| reader.optional(map, "approve_own", Reader::boolean)).flatten();
         let prometheus = given("prometheus").then(|| reader.optional(map, "prometheus", check::url)).flatten();

@@ -9,12 +9,12 @@ use super::Members;
 use super::log::ChangedBy;
 use super::plan::SegmentStep;
 use crate::check::Check;
-use crate::fault::{Fault, Faults};
 use crate::key::{FlagKey, ReleaseName, SegmentKey};
 use crate::limits;
 use crate::reader::{self, Read, Reader};
 use crate::release::{Release, ReleaseDetails};
 use crate::revision::Revision;
+use crate::validation::{ValidationError, ValidationErrors};
 
 const REQUEST: [&str; 13] = [
     "name",
@@ -71,16 +71,16 @@ pub struct ReleaseView {
     pub release: Release,
     /// Until when it can be taken back as planned, where it says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub window: Option<Window>,
+    pub window: Option<RollbackWindow>,
     /// What it does not say yet, and must before a protected environment lets its flags be served to more people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub missing: Vec<Fault>,
+    pub missing: Vec<ValidationError>,
 }
 
 /// The time within which a release can be taken back as planned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Window {
+pub struct RollbackWindow {
     /// When it ends.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub ends: jiff::Timestamp,
@@ -173,12 +173,12 @@ impl Members for ReleasePatch {
 
 impl ReleasePatch {
     /// A patch of these members.
-    pub fn new(members: Map<String, Value>, reason: Option<String>) -> Result<Self, Faults> {
+    pub fn new(members: Map<String, Value>, reason: Option<String>) -> Result<Self, ValidationErrors> {
         reader::read(&Value::Object(members), Self::read_object).map(|patch| Self { reason, ..patch })
     }
 
     /// `details` as they are with it.
-    pub fn apply(&self, details: &ReleaseDetails) -> Result<ReleaseDetails, Faults> {
+    pub fn apply(&self, details: &ReleaseDetails) -> Result<ReleaseDetails, ValidationErrors> {
         let mut merged = match serde_json::to_value(details) {
             Ok(Value::Object(merged)) => merged,
             Ok(_) | Err(_) => Map::new(),
@@ -238,7 +238,7 @@ fn details(reader: &mut Reader, map: &Map<String, Value>) -> ReleaseDetails {
     }
 }
 
-fn set<K: Ord + std::str::FromStr<Err = Faults>>(reader: &mut Reader, map: &Map<String, Value>, name: &str) -> BTreeSet<K> {
+fn set<K: Ord + std::str::FromStr<Err = ValidationErrors>>(reader: &mut Reader, map: &Map<String, Value>, name: &str) -> BTreeSet<K> {
     let items = reader.optional(map, name, |reader, value| reader.items(value, limits::RELEASE_FLAGS, Reader::parsed));
     items.unwrap_or_default().into_iter().collect()
 }
@@ -249,7 +249,7 @@ fn texts(reader: &mut Reader, map: &Map<String, Value>, name: &str) -> Vec<Strin
 }
 
 /// Texts by a checked name.
-fn by_name<K: Ord>(reader: &mut Reader, map: &Map<String, Value>, name: &str, key: impl Fn(&str) -> Result<K, Faults>) -> BTreeMap<K, String> {
+fn by_name<K: Ord>(reader: &mut Reader, map: &Map<String, Value>, name: &str, key: impl Fn(&str) -> Result<K, ValidationErrors>) -> BTreeMap<K, String> {
     let read = reader.optional(map, name, |reader, value| {
         let members = reader.object(value)?;
         if members.len() > limits::RELEASE_FLAGS {
@@ -268,11 +268,11 @@ fn by_name<K: Ord>(reader: &mut Reader, map: &Map<String, Value>, name: &str, ke
     read.unwrap_or_default()
 }
 
-fn owner_role(text: &str) -> Result<String, Faults> {
+fn owner_role(text: &str) -> Result<String, ValidationErrors> {
     if (1..=limits::KEY_CHARACTERS).contains(&text.chars().count()) && !text.chars().any(char::is_whitespace) {
         return Ok(text.to_owned());
     }
-    Err(Faults::one(
+    Err(ValidationErrors::one(
         "",
         format!("{text:?} is no role of an owner; one is called \"commander\" or \"operations\""),
     ))

@@ -9,7 +9,7 @@ use crate::digest::Digest;
 use crate::key::FlagKey;
 use crate::limits;
 use crate::reader::{Read, Reader};
-use crate::rollback::Latitude;
+use crate::rollback::RollbackOptions;
 
 /// `POST rollbacks/{id}/resume`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
@@ -28,7 +28,7 @@ pub struct ResumeRequest {
 pub struct UndoRequest {
     /// What it may do beyond its scope.
     #[serde(flatten)]
-    pub latitude: Latitude,
+    pub latitude: RollbackOptions,
     /// Flags whose one-way door it passes knowingly.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub acknowledge_one_way: BTreeSet<FlagKey>,
@@ -62,13 +62,20 @@ impl Members for ResumeRequest {
 
 impl Members for UndoRequest {
     const WHAT: &'static str = "this request";
-    const KNOWN: &'static [&'static str] = &["include_conflicts", "with_segments", "changes_served", "acknowledge_one_way", "plan", "reason"];
+    const KNOWN: &'static [&'static str] = &[
+        "include_conflicts",
+        "with_segments",
+        "allow_killed_edit",
+        "acknowledge_one_way",
+        "plan",
+        "reason",
+    ];
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
-        let latitude = Latitude {
+        let latitude = RollbackOptions {
             include_conflicts: reader.optional(map, "include_conflicts", Reader::boolean).unwrap_or_default(),
             with_segments: reader.optional(map, "with_segments", Reader::boolean).unwrap_or_default(),
-            changes_served: reader.optional(map, "changes_served", Reader::boolean).unwrap_or_default(),
+            allow_killed_edit: reader.optional(map, "allow_killed_edit", Reader::boolean).unwrap_or_default(),
         };
         let acknowledged = reader.optional(map, "acknowledge_one_way", |reader, value| reader.items(value, limits::FLAGS, Reader::parsed));
         let plan = reader.optional(map, "plan", |reader, value| {

@@ -4,6 +4,7 @@ mod plan;
 mod request;
 
 pub use self::plan::{
-    CannotView, ConflictView, FlagShare, FlagView, KilledView, LadderView, OneWayView, Population, RollbackPlan, RolloutView, StepView, UserShare,
+    BlockedFlag, FlagShare, KilledFlag, OneWayCrossing, PlanConflict, PlannedFlag, PlannedStage, PlannedStages, Population, RollbackPlan, StoppedRollout,
+    UserShare,
 };
 pub use self::request::{PlanRequest, RollbackRequest};

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::Members;
-use crate::gate::{Amount, Percent, Verdict};
+use crate::gate::{GateVerdict, Percent, Threshold};
 use crate::reader::{Read, Reader};
 
 /// `POST rollouts/{id}/replay`: another threshold for one gate.
@@ -15,7 +15,7 @@ pub struct ReplayRequest {
     /// By how much the variant may be worse: percentage points, or a number's own unit.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "0.5%"))]
-    pub worse_by: Option<Amount>,
+    pub worse_by: Option<Threshold>,
     /// How sure it must be.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "99%"))]
@@ -26,11 +26,11 @@ pub struct ReplayRequest {
     /// The value, the mean or the share of errors must be below this.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<f64>, example = 0.5))]
-    pub below: Option<Amount>,
+    pub below: Option<Threshold>,
     /// The value or the mean must be above this.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<f64>))]
-    pub above: Option<Amount>,
+    pub above: Option<Threshold>,
     /// As many must have been served fast enough.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "95%"))]
@@ -44,13 +44,13 @@ impl Members for ReplayRequest {
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
         let gate = reader.required(map, "gate", "the name of a gate of the rollout", Reader::prose);
         Ok(Self {
-            worse_by: reader.optional(map, "worse_by", Amount::read),
+            worse_by: reader.optional(map, "worse_by", Threshold::read),
             confidence: reader.optional(map, "confidence", Percent::read),
             min_samples: reader.optional(map, "min_samples", |reader, value| {
                 value.as_u64().map_or_else(|| reader.refuse(format!("must be a whole number, not {value}")), Ok)
             }),
-            below: reader.optional(map, "below", Amount::read),
-            above: reader.optional(map, "above", Amount::read),
+            below: reader.optional(map, "below", Threshold::read),
+            above: reader.optional(map, "above", Threshold::read),
             share: reader.optional(map, "share", Percent::read),
             gate: gate?,
         })
@@ -74,9 +74,9 @@ pub struct ReplayedStep {
     /// Which, from 1.
     pub step: u32,
     /// What it said at the end of the step.
-    pub recorded: Option<Verdict>,
+    pub recorded: Option<GateVerdict>,
     /// What it would have said: at the first look at which it failed, else at the last.
-    pub verdict: Verdict,
+    pub verdict: GateVerdict,
     /// By what.
     pub detail: String,
     /// Milliseconds after the step's beginning at which it would have said so.

@@ -3,15 +3,15 @@
 mod request;
 
 use crate::actor::Actor;
+use crate::duration::HumanDuration;
 use crate::key::{EnvironmentKey, TriggerName};
 use crate::kill::KillId;
 use crate::policy::Policy;
 use crate::revision::Revision;
 use crate::rollback::RollbackId;
-use crate::span::Span;
-use crate::trigger::{Conditions, Firing, FiringId, FlagMove, HookName, Source, Trigger, TriggerAction, TriggerMode, TriggerState};
+use crate::trigger::{Firing, FiringId, FlagTransition, HookName, SignalConditions, SignalSource, Trigger, TriggerAction, TriggerMode, TriggerState};
 
-pub use self::request::{CredentialKind, Narrowing, TestRequest, TriggerPatch, TriggerRequest};
+pub use self::request::{CredentialKind, ModeOverride, TriggerPatch, TriggerRequest, TriggerTestRequest};
 
 /// A trigger: an item of `GET triggers`. It says by what kind of secret it knows its signals, and never the secret.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -23,7 +23,7 @@ pub struct TriggerView {
     pub name: TriggerName,
     /// Where its signals come from.
     #[cfg_attr(feature = "openapi", schema(value_type = Object, example = "alertmanager"))]
-    pub source: Source,
+    pub source: SignalSource,
     /// By what a signal proves that it is genuine: `bearer`, `hmac`, or `none` for a gate.
     pub credential: String,
     /// Where its signals are sent; absent for a gate.
@@ -32,17 +32,17 @@ pub struct TriggerView {
     /// What it does.
     pub action: TriggerAction,
     /// The same in words.
-    pub says: String,
+    pub message: String,
     /// When a signal counts.
-    pub conditions: Conditions,
+    pub conditions: SignalConditions,
     /// How long after an action it takes no other.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "15m"))]
-    pub cooldown: Span,
+    pub cooldown: HumanDuration,
     /// Actions that it may take in an hour.
     pub max_per_hour: u32,
     /// How long a person may take to answer where it asks.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "1h"))]
-    pub answer_within: Span,
+    pub answer_within: HumanDuration,
     /// Whether it is on.
     pub state: TriggerState,
     /// What it does when it fires: what the environment's policy says, narrowed where the trigger is.
@@ -63,7 +63,7 @@ pub struct TriggerView {
 /// The answer to `POST triggers`: the trigger, and its secret, which is never shown again.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct TriggerMade {
+pub struct TriggerCreated {
     /// The trigger.
     #[serde(flatten)]
     pub trigger: TriggerView,
@@ -101,17 +101,17 @@ pub struct FiringView {
 /// The answer to `POST triggers/{name}/test`: what a signal would come to.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct TestAnswer {
+pub struct TriggerTestResponse {
     /// Whether the trigger would fire.
     pub matched: bool,
     /// Why, or why not, and what it would do.
-    pub says: String,
+    pub message: String,
     /// The group that it would belong to, where it could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
     /// Flags that it would move.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub flags: Vec<FlagMove>,
+    pub flags: Vec<FlagTransition>,
 }
 
 /// What a delivery came to.
@@ -136,11 +136,11 @@ pub enum HookOutcome {
 /// The answer of `POST /v1/hooks/{hook}`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct HookAnswer {
+pub struct HookResponse {
     /// What it came to.
     pub outcome: HookOutcome,
     /// The same in words.
-    pub says: String,
+    pub message: String,
     /// The firing, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub firing: Option<FiringId>,
@@ -177,8 +177,8 @@ impl TriggerView {
             trigger: trigger.name.clone(),
         };
         let hook = match &trigger.source {
-            Source::Alertmanager | Source::Pagerduty | Source::Json(_) => Some(format!("/v1/hooks/{hook}")),
-            Source::Gate(_) => None,
+            SignalSource::Alertmanager | SignalSource::Pagerduty | SignalSource::Json(_) => Some(format!("/v1/hooks/{hook}")),
+            SignalSource::Gate(_) => None,
         };
         Self {
             revision: None,
@@ -187,7 +187,7 @@ impl TriggerView {
             credential: trigger.credential.kind().to_owned(),
             hook,
             action: trigger.action.clone(),
-            says: trigger.action.to_string(),
+            message: trigger.action.to_string(),
             conditions: trigger.conditions.clone(),
             cooldown: trigger.cooldown,
             max_per_hour: trigger.max_per_hour,

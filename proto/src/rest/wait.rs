@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::de::{Deserializer, Error as _};
 
-use crate::Faults;
+use crate::ValidationErrors;
 
 /// How long a call waits for confirmations before it answers: `2s`, `500ms`, at most 60 s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,10 +15,10 @@ pub struct Wait(pub Duration);
 const LONGEST: Duration = Duration::from_mins(1);
 
 impl FromStr for Wait {
-    type Err = Faults;
+    type Err = ValidationErrors;
 
-    fn from_str(text: &str) -> Result<Self, Faults> {
-        let refuse = || Faults::one("", format!("{text:?} is no time to wait; write 2s or 500ms, at most {}s", LONGEST.as_secs()));
+    fn from_str(text: &str) -> Result<Self, ValidationErrors> {
+        let refuse = || ValidationErrors::one("", format!("{text:?} is no time to wait; write 2s or 500ms, at most {}s", LONGEST.as_secs()));
         let (number, unit) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
             (Some(number), _) => (number, 1),
             (None, Some(number)) => (number, 1_000),

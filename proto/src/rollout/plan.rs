@@ -9,16 +9,16 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::fault::Faults;
-use crate::gate::{Gate, Mode, Percent};
+use crate::duration::HumanDuration;
+use crate::gate::{Gate, GateMode, Percent};
 use crate::key::{FlagKey, ReleaseName, RuleId, SegmentKey, VariantName};
 use crate::role::Role;
-use crate::span::Span;
+use crate::validation::ValidationErrors;
 use crate::{json, reader, yaml};
 
 /// A plan that is valid in itself; whether the flag can follow it is known when it is started.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct Plan {
+pub struct RolloutPlan {
     /// The flag.
     pub flag: FlagKey,
     /// The variant whose share is raised.
@@ -30,55 +30,34 @@ pub struct Plan {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<RuleId>,
     /// The steps, in order; exposure never falls from one to the next.
-    pub steps: Vec<Step>,
+    pub steps: Vec<RolloutStep>,
     /// What judges every step.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<Gate>,
     /// When steps may begin.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub window: Option<Window>,
+    pub window: Option<RolloutWindow>,
     /// How long it is watched on after the last step's hold.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub bake: Option<Span>,
+    pub bake: Option<HumanDuration>,
     /// The release that its steps belong to. All rollouts of a release move and go back in lockstep.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub release: Option<ReleaseName>,
     /// The first step begins no sooner.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_at: Option<jiff::Timestamp>,
-    /// Whether steps that no gate can judge are meant so.
-    #[serde(skip_serializing_if = "Judged::is_required", serialize_with = "write_judged", rename = "unjudged")]
-    pub judged: Judged,
-}
-
-/// Whether every step must have a gate that can judge it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Judged {
-    /// Yes.
-    Required,
-    /// Time alone may do: the plan says `unjudged: true`.
-    Waived,
-}
-
-impl Judged {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-    const fn is_required(&self) -> bool {
-        matches!(self, Self::Required)
-    }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-fn write_judged<S: serde::Serializer>(judged: &Judged, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_bool(*judged == Judged::Waived)
+    /// Whether steps may advance on time alone. Unless this is set, every step must have a gate that can judge it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_gates: bool,
 }
 
 /// One step.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Step {
+pub struct RolloutStep {
     /// Who gets the variant from this step on.
     pub to: Exposure,
     /// How long it is held before the next.
-    pub hold: Span,
+    pub hold: HumanDuration,
     /// The least role of a person who must approve it before it begins.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approve: Option<Role>,
@@ -109,7 +88,7 @@ pub enum Day {
 
 /// Times of the week within which steps may begin. Going back never waits for it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Window {
+pub struct RolloutWindow {
     /// Days on which it opens.
     pub days: BTreeSet<Day>,
     /// From when to when.
@@ -127,19 +106,19 @@ pub struct Hours {
     pub to: u16,
 }
 
-impl Plan {
+impl RolloutPlan {
     /// Reads the JSON form and reports every problem.
-    pub fn from_value(value: &Value) -> Result<Self, Faults> {
+    pub fn from_value(value: &Value) -> Result<Self, ValidationErrors> {
         reader::read(value, read::plan)
     }
 
     /// Reads YAML or JSON. A syntax error is told with line and column; else all problems are told at once.
-    pub fn parse(text: &str) -> Result<Self, Faults> {
+    pub fn parse(text: &str) -> Result<Self, ValidationErrors> {
         Self::from_value(&yaml::parse(text)?)
     }
 
     /// The step of a number that counts from 1.
-    pub fn step(&self, number: u32) -> Option<&Step> {
+    pub fn step(&self, number: u32) -> Option<&RolloutStep> {
         let place = usize::try_from(number).ok()?.checked_sub(1)?;
         self.steps.get(place)
     }
@@ -150,8 +129,8 @@ impl Plan {
     }
 
     /// How long a step is held, the last one with its bake time.
-    pub fn hold(&self, number: u32) -> Span {
-        let hold = self.step(number).map_or(Span::ZERO, |step| step.hold);
+    pub fn hold(&self, number: u32) -> HumanDuration {
+        let hold = self.step(number).map_or(HumanDuration::ZERO, |step| step.hold);
         if number == self.last() {
             hold.and(self.bake.unwrap_or_default())
         } else {
@@ -173,17 +152,23 @@ impl Plan {
     }
 
     /// Steps that no gate judges, by number.
-    pub fn unjudged_steps(&self) -> Vec<u32> {
-        let armed: Vec<&Gate> = self.gates.iter().filter(|gate| gate.mode == Mode::Armed).collect();
+    pub fn steps_without_gate(&self) -> Vec<u32> {
+        let armed: Vec<&Gate> = self.gates.iter().filter(|gate| gate.mode == GateMode::Armed).collect();
         (1..=self.last())
             .filter(|number| !armed.iter().any(|gate| self.can_judge(gate, *number)))
             .collect()
     }
 }
 
-impl<'de> serde::Deserialize<'de> for Plan {
+impl<'de> serde::Deserialize<'de> for RolloutPlan {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let json::Strict(value) = json::Strict::deserialize(deserializer)?;
+        let json::Strict(mut value) = json::Strict::deserialize(deserializer)?;
+        // Records written before 0.1.0 have the member's old name.
+        if let Some(members) = value.as_object_mut()
+            && let Some(no_gates) = members.remove("unjudged")
+        {
+            members.insert("no_gates".to_owned(), no_gates);
+        }
         Self::from_value(&value).map_err(serde::de::Error::custom)
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::whole;
-use crate::check::When;
+use crate::check::CheckPhase;
 use crate::key::FlagKey;
 use crate::reader::{Read, Reader};
 
@@ -13,12 +13,12 @@ pub enum DrillFault {
     /// The store cannot be reached when the rollback is first tried, and comes back after a kill has made its scope safe.
     StoreAway {
         /// How.
-        how: Outage,
+        how: StoreOutage,
     },
     /// A node is ended on the spot (`kill -9`): one of two on Redis, else the only one, which is started again.
     NodeKilled {
         /// When.
-        at: Moment,
+        at: FaultTime,
     },
     /// Some applications are sent everything late.
     SlowReaders {
@@ -32,7 +32,7 @@ pub enum DrillFault {
         /// How many.
         count: u64,
         /// When.
-        at: Moment,
+        at: FaultTime,
     },
     /// Clients are connected that never confirm anything.
     Straggler {
@@ -42,7 +42,7 @@ pub enum DrillFault {
     /// A check says that service is not there.
     FailingCheck {
         /// When it is asked.
-        when: When,
+        when: CheckPhase,
     },
     /// A flag has a one-way door that the rollback must pass.
     OneWayDoor {
@@ -58,7 +58,7 @@ pub enum DrillFault {
 
 /// How a store goes away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outage {
+pub enum StoreOutage {
     /// It holds its connections and answers nothing.
     Frozen,
     /// It is gone, and started again with what it had on disk.
@@ -67,7 +67,7 @@ pub enum Outage {
 
 /// When a fault strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Moment {
+pub enum FaultTime {
     /// Before the rollback is planned.
     BeforeRollback,
     /// Between the plan and the rollback.
@@ -114,12 +114,12 @@ impl DrillFault {
         match name {
             "store-away" => {
                 members(reader, &["how"]);
-                let how = reader.optional(map, "how", outage).unwrap_or(Outage::Frozen);
+                let how = reader.optional(map, "how", outage).unwrap_or(StoreOutage::Frozen);
                 Self::StoreAway { how }
             }
             "node-killed" => {
                 members(reader, &["at"]);
-                let at = moment(reader, map, Moment::AfterCommit);
+                let at = moment(reader, map, FaultTime::AfterCommit);
                 Self::NodeKilled { at }
             }
             "slow-readers" => {
@@ -134,7 +134,7 @@ impl DrillFault {
                 members(reader, &["count", "at"]);
                 Self::LostConnections {
                     count: count(reader, map, "count"),
-                    at: moment(reader, map, Moment::BeforeRollback),
+                    at: moment(reader, map, FaultTime::BeforeRollback),
                 }
             }
             "straggler" => {
@@ -145,7 +145,7 @@ impl DrillFault {
             }
             "failing-check" => {
                 members(reader, &["when"]);
-                let when = reader.optional(map, "when", when).unwrap_or(When::After);
+                let when = reader.optional(map, "when", when).unwrap_or(CheckPhase::After);
                 Self::FailingCheck { when }
             }
             "one-way-door" => {
@@ -167,29 +167,29 @@ fn count(reader: &mut Reader, map: &Map<String, Value>, member: &str) -> u64 {
     count.unwrap_or(1)
 }
 
-fn outage(reader: &mut Reader, value: &Value) -> Read<Outage> {
+fn outage(reader: &mut Reader, value: &Value) -> Read<StoreOutage> {
     match reader.text(value)? {
-        "frozen" => Ok(Outage::Frozen),
-        "killed" => Ok(Outage::Killed),
+        "frozen" => Ok(StoreOutage::Frozen),
+        "killed" => Ok(StoreOutage::Killed),
         other => reader.refuse(format!("{other:?} is no way for a store to go; it is frozen or killed")),
     }
 }
 
-fn moment(reader: &mut Reader, map: &Map<String, Value>, otherwise: Moment) -> Moment {
+fn moment(reader: &mut Reader, map: &Map<String, Value>, otherwise: FaultTime) -> FaultTime {
     let at = reader.optional(map, "at", |reader, value| match reader.text(value)? {
-        "before-rollback" => Ok(Moment::BeforeRollback),
-        "after-plan" => Ok(Moment::AfterPlan),
-        "after-commit" => Ok(Moment::AfterCommit),
+        "before-rollback" => Ok(FaultTime::BeforeRollback),
+        "after-plan" => Ok(FaultTime::AfterPlan),
+        "after-commit" => Ok(FaultTime::AfterCommit),
         other => reader.refuse(format!("{other:?} is no moment of a drill; it is before-rollback, after-plan or after-commit")),
     });
     at.unwrap_or(otherwise)
 }
 
-fn when(reader: &mut Reader, value: &Value) -> Read<When> {
+fn when(reader: &mut Reader, value: &Value) -> Read<CheckPhase> {
     match reader.text(value)? {
-        "before" => Ok(When::Before),
-        "step" => Ok(When::Step),
-        "after" => Ok(When::After),
+        "before" => Ok(CheckPhase::Before),
+        "step" => Ok(CheckPhase::Step),
+        "after" => Ok(CheckPhase::After),
         other => reader.refuse(format!("{other:?} is not when a check is asked; it is before, step or after")),
     }
 }

@@ -8,7 +8,7 @@ fn problems(text: &str) -> Vec<String> {
 fn a_scenario_needs_a_name_and_nothing_else() {
     let scenario = Scenario::parse("name: happy").unwrap();
     assert_eq!(scenario.scope, DrillScope::Environment);
-    assert_eq!(scenario.aim, Aim::LastKnownGood);
+    assert_eq!(scenario.aim, DrillTarget::LastKnownGood);
     assert_eq!(scenario.faults, Vec::new());
     assert_eq!(scenario.expect, Expectation::default());
 }
@@ -42,14 +42,14 @@ expect: { state: partial, within_ms: 1500, refused: ONE_WAY_DOOR }
     )
     .unwrap();
     assert_eq!(scenario.store, Some(DrillStore::Redis));
-    assert_eq!(scenario.aim, Aim::Revision);
+    assert_eq!(scenario.aim, DrillTarget::Revision);
     assert_eq!(scenario.steps.unwrap().every_seconds, 2);
     assert_eq!(scenario.change.unwrap().len(), 1);
     assert_eq!(
         scenario.faults[3],
         DrillFault::LostConnections {
             count: 1,
-            at: Moment::BeforeRollback
+            at: FaultTime::BeforeRollback
         }
     );
     assert_eq!(scenario.faults[7], DrillFault::ConcurrentEdits { writers: 3 });

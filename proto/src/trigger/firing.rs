@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use super::TriggerAction;
 use crate::actor::Actor;
 use crate::digest::Digest;
-use crate::fault::Faults;
-use crate::id::made_id;
+use crate::id::define_id;
 use crate::key::{FlagKey, TriggerName};
 use crate::kill::KillId;
 use crate::rollback::RollbackId;
 use crate::rollout::RolloutId;
-use crate::table::Member;
+use crate::table::Entity;
+use crate::validation::ValidationErrors;
 
-made_id!(
+define_id!(
     /// The id of a firing: `f_` and 26 lower-case letters or digits. It is made from the signal, so that two nodes that are told
     /// of one incident make the same.
     FiringId, "f_", "firing", "ripcord trigger firings"
@@ -47,17 +47,18 @@ pub struct Firing {
     /// What came of it.
     pub state: FiringState,
     /// The same in words, and what can be done next.
-    pub says: String,
+    #[serde(alias = "says")]
+    pub message: String,
     /// What it did.
     #[serde(default)]
-    pub effects: Effects,
+    pub effects: FiringEffects,
     /// Until when a person may answer, where it waits or was held back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub answer_by: Option<jiff::Timestamp>,
     /// What a person answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub answered: Option<Answered>,
+    pub answered: Option<Attribution>,
     /// How often it was told again while it was open.
     #[serde(default)]
     pub repeats: u64,
@@ -98,7 +99,7 @@ pub enum FiringState {
 /// What a firing did, or would have done.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Effects {
+pub struct FiringEffects {
     /// The kills that it pulled, or found in force.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kills: Vec<KillId>,
@@ -113,13 +114,13 @@ pub struct Effects {
     pub held: Vec<RolloutId>,
     /// Flags, as they were served and as they were to be served.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub flags: Vec<FlagMove>,
+    pub flags: Vec<FlagTransition>,
 }
 
 /// A flag that a firing moves.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct FlagMove {
+pub struct FlagTransition {
     /// Which.
     pub key: FlagKey,
     /// Whom it serves what, in words.
@@ -131,7 +132,7 @@ pub struct FlagMove {
 /// What a person answered.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Answered {
+pub struct Attribution {
     /// Who.
     pub by: Actor,
     /// When.
@@ -202,11 +203,11 @@ impl Firing {
     }
 }
 
-impl Member for Firing {
+impl Entity for Firing {
     type Key = FiringId;
     const KIND: &'static str = "firing";
 
-    fn parse(json: &str) -> Result<Self, Faults> {
-        serde_json::from_str(json).map_err(|error| Faults::one("", error.to_string()))
+    fn parse(json: &str) -> Result<Self, ValidationErrors> {
+        serde_json::from_str(json).map_err(|error| ValidationErrors::one("", error.to_string()))
     }
 }

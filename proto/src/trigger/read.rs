@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::{About, BackScope, BackTo, Conditions, During, FlagNames, GateFilter, Source, TriggerAction};
+use super::{ActivePeriod, FlagSelection, GateFilter, SignalConditions, SignalSource, TrafficFilter, TriggerAction, TriggerRollback, TriggerRollbackScope};
 use crate::check::BodyCheck;
 use crate::limits;
 use crate::reader::{Read, Reader};
@@ -13,7 +13,7 @@ const SOURCES: &str = "\"alertmanager\", \"pagerduty\", {\"json\": {\"pointer\":
 const ACTIONS: &str = "{\"hold\": {}}, {\"rollback\": {\"scope\": \"open_release\"}} or {\"kill\": {\"flags\": [\"checkout\"]}}";
 const SCOPES: &str = "\"open_release\", \"environment\", {\"release\": \"web-12\"} or {\"flags\": [\"checkout\"]}";
 
-impl Source {
+impl SignalSource {
     pub(crate) fn read(reader: &mut Reader, value: &Value) -> Read<Self> {
         match value.as_str() {
             Some("alertmanager") => return Ok(Self::Alertmanager),
@@ -41,7 +41,7 @@ fn gate(reader: &mut Reader, value: &Value) -> Read<GateFilter> {
 impl TriggerAction {
     pub(crate) fn read(reader: &mut Reader, value: &Value) -> Read<Self> {
         if value.as_str() == Some("hold") {
-            return Ok(Self::Hold(FlagNames::default()));
+            return Ok(Self::Hold(FlagSelection::default()));
         }
         match only_member(value) {
             Some(("hold", value)) => reader.within("hold", |reader| names(reader, value)).map(Self::Hold),
@@ -52,16 +52,16 @@ impl TriggerAction {
     }
 }
 
-fn names(reader: &mut Reader, value: &Value) -> Read<FlagNames> {
+fn names(reader: &mut Reader, value: &Value) -> Read<FlagSelection> {
     let map = reader.object(value)?;
     reader.members(map, "flags by name", &["flags"], &[]);
     let flags = reader.optional(map, "flags", |reader, value| reader.items(value, limits::TRIGGER_FLAGS, Reader::parsed));
-    Ok(FlagNames {
+    Ok(FlagSelection {
         flags: flags.unwrap_or_default().into_iter().collect(),
     })
 }
 
-fn back(reader: &mut Reader, value: &Value) -> Read<BackTo> {
+fn back(reader: &mut Reader, value: &Value) -> Read<TriggerRollback> {
     let map = reader.object(value)?;
     reader.members(map, "a rollback", &["scope", "to"], &[]);
     let scope = reader.required(map, "scope", SCOPES, scope);
@@ -69,36 +69,36 @@ fn back(reader: &mut Reader, value: &Value) -> Read<BackTo> {
         Some(revision) => Ok(crate::TargetName::Revision(crate::Revision(revision))),
         None => reader.parsed(value),
     });
-    Ok(BackTo { scope: scope?, to })
+    Ok(TriggerRollback { scope: scope?, to })
 }
 
-fn scope(reader: &mut Reader, value: &Value) -> Read<BackScope> {
+fn scope(reader: &mut Reader, value: &Value) -> Read<TriggerRollbackScope> {
     match value.as_str() {
-        Some("open_release") => return Ok(BackScope::OpenRelease),
-        Some("environment") => return Ok(BackScope::Environment),
+        Some("open_release") => return Ok(TriggerRollbackScope::OpenRelease),
+        Some("environment") => return Ok(TriggerRollbackScope::Environment),
         Some(_) | None => {}
     }
     match only_member(value) {
-        Some(("release", value)) => reader.within("release", |reader| reader.parsed(value)).map(BackScope::Release),
+        Some(("release", value)) => reader.within("release", |reader| reader.parsed(value)).map(TriggerRollbackScope::Release),
         Some(("flags", value)) => reader.within("flags", |reader| {
             let flags: Vec<_> = reader.items(value, limits::TRIGGER_FLAGS, Reader::parsed)?;
             if flags.is_empty() {
                 return reader.refuse("is empty; name at least one flag");
             }
-            Ok(BackScope::Flags(flags.into_iter().collect()))
+            Ok(TriggerRollbackScope::Flags(flags.into_iter().collect()))
         }),
         Some(_) | None => reader.refuse(format!("must be {SCOPES}")),
     }
 }
 
-impl Conditions {
+impl SignalConditions {
     pub(crate) fn read(reader: &mut Reader, value: &Value) -> Read<Self> {
         let map = reader.object(value)?;
         reader.members(map, "conditions", &["labels", "during", "about"], &[]);
         Ok(Self {
             labels: reader.optional(map, "labels", labels).unwrap_or_default(),
-            during: reader.optional(map, "during", Reader::parsed::<During>).unwrap_or_default(),
-            about: reader.optional(map, "about", Reader::parsed::<About>).unwrap_or_default(),
+            during: reader.optional(map, "during", Reader::parsed::<ActivePeriod>).unwrap_or_default(),
+            about: reader.optional(map, "about", Reader::parsed::<TrafficFilter>).unwrap_or_default(),
         })
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::rest::Request as _;
 use crate::rest::triggers::{TriggerPatch, TriggerRequest};
 
-fn asked(more: &Value) -> Result<TriggerRequest, Faults> {
+fn asked(more: &Value) -> Result<TriggerRequest, ValidationErrors> {
     let mut request = json!({"name": "error-rate", "source": "alertmanager", "action": {"kill": {"flags": ["checkout"]}}});
     request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     TriggerRequest::from_value(&request)
@@ -17,14 +17,17 @@ fn paths(more: &Value) -> Vec<String> {
 
 #[test]
 fn what_is_asked_for_is_read_in_its_short_and_its_long_form() {
-    for (source, read) in [(json!("pagerduty"), Source::Pagerduty), (json!("gate"), Source::Gate(GateFilter::default()))] {
+    for (source, read) in [
+        (json!("pagerduty"), SignalSource::Pagerduty),
+        (json!("gate"), SignalSource::Gate(GateFilter::default())),
+    ] {
         let action = json!({"rollback": {"scope": "open_release"}});
         assert_eq!(asked(&json!({"source": source, "action": action})).unwrap().source, read);
     }
     let conditions = asked(&json!({"conditions": {"labels": {"severity": "page", "team": ["a", "b"]}, "during": "open_release", "about": "real_traffic"}}));
     let conditions = conditions.unwrap().conditions;
     assert_eq!(conditions.labels["team"].len(), 2);
-    assert_eq!((conditions.during, conditions.about), (During::OpenRelease, About::RealTraffic));
+    assert_eq!((conditions.during, conditions.about), (ActivePeriod::OpenRelease, TrafficFilter::RealTraffic));
     for action in [
         json!({"hold": {}}),
         json!({"rollback": {"scope": {"flags": ["a"]}, "to": 41}}),

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use ripcord_proto::delta::Delta;
-use ripcord_proto::references::Touched;
+use ripcord_proto::references::TouchedKeys;
 use ripcord_proto::{FlagKey, Kill, KillScope, Snapshot};
 
 /// What the engine must compile for a new state.
 #[derive(Debug, Clone)]
 pub(crate) enum Recompile {
     Everything,
-    Only(Touched),
+    Only(TouchedKeys),
 }
 
 impl Recompile {
@@ -19,7 +19,7 @@ impl Recompile {
         if changed.settings.is_some() {
             return Self::Everything;
         }
-        Self::Only(Touched {
+        Self::Only(TouchedKeys {
             flags: changed.flags.iter().map(|entry| entry.key()).chain(&removed.flags).cloned().collect(),
             segments: changed.segments.iter().map(|entry| entry.key()).chain(&removed.segments).cloned().collect(),
         })

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ripcord_proto::flags_file::FlagsFile;
-use ripcord_proto::table::{Entry, Member, Table};
-use ripcord_proto::{EnvironmentKey, Faults, Flag, Position, Segment, Snapshot};
+use ripcord_proto::table::{Entity, Entry, Table};
+use ripcord_proto::{EnvironmentKey, Flag, Position, Segment, Snapshot, ValidationErrors};
 
 use super::client::Client;
 
@@ -14,14 +14,14 @@ use super::client::Client;
 pub enum FlagsFileError {
     /// It is not valid. The error names each field.
     #[error("invalid flags file: {0}")]
-    Invalid(Faults),
+    Invalid(ValidationErrors),
     /// A value cannot be written as JSON.
     #[error("a value in the flags file cannot be written as JSON")]
     Json(#[from] serde_json::Error),
 }
 
-impl From<Faults> for FlagsFileError {
-    fn from(errors: Faults) -> Self {
+impl From<ValidationErrors> for FlagsFileError {
+    fn from(errors: ValidationErrors) -> Self {
         Self::Invalid(errors)
     }
 }
@@ -53,7 +53,7 @@ pub(crate) fn snapshot_of(text: &str) -> Result<Snapshot, FlagsFileError> {
     Ok(snapshot)
 }
 
-fn insert<M: Member>(table: &mut Table<M>, key: M::Key, value: M, at: Position) -> Result<(), serde_json::Error> {
+fn insert<M: Entity>(table: &mut Table<M>, key: M::Key, value: M, at: Position) -> Result<(), serde_json::Error> {
     table.insert(Arc::new(Entry::new(key, value, at)?));
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Why a client cannot start.
 
-use ripcord_proto::Faults;
+use ripcord_proto::ValidationErrors;
 
 /// The error of a library underneath, kept as the source of ours.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -25,7 +25,7 @@ pub enum StartError {
     Key(#[source] BoxError),
     /// The name of the environment is malformed.
     #[error("invalid environment name")]
-    Environment(#[source] Faults),
+    Environment(#[source] ValidationErrors),
     /// A root certificate cannot be read.
     #[error("a root certificate cannot be read")]
     Certificate(#[source] BoxError),

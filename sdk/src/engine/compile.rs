@@ -9,7 +9,7 @@ use hashbrown::hash_table::Entry as TableEntry;
 use hashbrown::{HashMap, HashTable};
 use ripcord_proto::key::{EnvironmentKey, FlagKey, SegmentKey};
 use ripcord_proto::kill::{Kill, KillScope};
-use ripcord_proto::references::Touched;
+use ripcord_proto::references::TouchedKeys;
 use ripcord_proto::revision::Position;
 use ripcord_proto::segment::Segment;
 use ripcord_proto::snapshot::Snapshot;
@@ -111,7 +111,7 @@ impl Compiled {
     /// Compiles `next`, which differs from this snapshot in `touched` and in any kills. Only what was touched is compiled. The
     /// provisional kills stay.
     #[must_use]
-    pub fn update(&self, next: &Snapshot, touched: &Touched) -> Self {
+    pub fn update(&self, next: &Snapshot, touched: &TouchedKeys) -> Self {
         let mut touched = Cow::Borrowed(touched);
         let mut interpreter = self.interpreter.clone();
         if next.settings.bucketing != interpreter.bucketing() {

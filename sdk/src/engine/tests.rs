@@ -15,9 +15,9 @@ use std::sync::Arc;
 
 use ripcord_proto::actor::Actor;
 use ripcord_proto::kill::{Kill, KillId};
-use ripcord_proto::references::Touched;
+use ripcord_proto::references::TouchedKeys;
 use ripcord_proto::revision::Position;
-use ripcord_proto::table::{Entry, Member};
+use ripcord_proto::table::{Entity, Entry};
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Segment, SegmentKey, Snapshot};
 use serde_json::{Value, json};
 
@@ -59,10 +59,10 @@ fn put_kill(snapshot: &mut Snapshot, kill: Kill) {
     snapshot.kills.insert(Arc::new(Entry::new(kill.id.clone(), kill, snapshot.position).unwrap()));
 }
 
-fn touched(flags: &[&str]) -> Touched {
-    Touched {
+fn touched(flags: &[&str]) -> TouchedKeys {
+    TouchedKeys {
         flags: flags.iter().map(|key| FlagKey::new(key).unwrap()).collect(),
-        ..Touched::default()
+        ..TouchedKeys::default()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ripcord_proto::frame::{Ended, Goodbye, encode_goodbye};
+use ripcord_proto::frame::{Goodbye, KillEnd, encode_goodbye};
 use ripcord_sdk::engine::Reason;
 use ripcord_sdk::{Client, ConnectionError, Context, State};
 
@@ -155,7 +155,7 @@ async fn a_provisional_kill_is_kept_over_a_reconnect_until_it_is_ended() {
     assert_eq!(other.ack().await.kills, std::slice::from_ref(&kill.id));
     assert!(!client.bool("checkout", &user, true));
     let mut after = ignorant;
-    after.overlay.ended.insert(kill.id.clone(), Ended::Withdrawn);
+    after.overlay.ended.insert(kill.id.clone(), KillEnd::Withdrawn);
     other.send(after.overlay_frame()).await;
     assert_eq!(other.ack().await.kills, []);
     assert!(client.bool("checkout", &user, false));

@@ -6,24 +6,20 @@ use std::time::Duration;
 
 use clap::Args;
 use ripcord_cli::{Announcement, Format, Keep, Key, Output, OwnServer, Paint, Server, ServerError, Signals, facts, indented, note, print};
-use ripcord_server::flagd;
-use ripcord_server::serve::config::{Config, Settings, StoreChoice};
-use ripcord_server::serve::{self, Started};
-use ripcord_server::telemetry::export::Exporter;
-use ripcord_server::telemetry::{self, LogFormat, TelemetryError};
+use ripcord_server::{Exporter, FlagdConfig, LogConfig, LogFormat, Secret, ServeConfig, ServeSettings, Started, StoreChoice, TelemetryError, start_logs};
 use tokio_util::sync::CancellationToken;
 
-/// What a newcomer can do next.
+/// First commands to try.
 const TRY: &str = "
-Commands on this machine find the server by themselves. Try, in another terminal:
+Commands on this machine find this server on their own. In another terminal, try:
   ripcord flags set checkout-v2 --boolean --reason \"first flag\"
   ripcord kill checkout-v2 --reason \"trying it\"
 ";
 
 /// Start a server
 ///
-/// It needs no settings: one node, all in one folder, reached from this machine alone. The first start makes the environment
-/// `production` and an admin key, which it prints once. Every setting is also an environment variable.
+/// Works without settings: a single node, all data in one folder, reachable only from this machine. The first start creates the
+/// environment `production` and an admin key, which it prints once. Most settings can also be given as environment variables.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -32,11 +28,11 @@ Examples:
   ripcord serve --store redis://127.0.0.1:6379 --peer http://10.0.0.2:8016
   ripcord serve --restore-backup ripcord-backup
 
-RIPCORD_ADMIN_KEY gives an admin key from outside, RIPCORD_PEER_SECRET what
-peers share; RUST_LOG says what is logged: info, or ripcord_server=debug.")]
+RIPCORD_ADMIN_KEY sets an admin key, RIPCORD_PEER_SECRET the secret shared by
+peers, RUST_LOG the log filter: info, or ripcord_server=debug.")]
 pub(crate) struct Serve {
     #[command(flatten)]
-    settings: Settings,
+    settings: ServeSettings,
 }
 
 /// The server of this program.
@@ -51,15 +47,15 @@ impl Server for RipcordServer {
 
     async fn run(settings: OwnServer, started: impl FnOnce(ripcord_cli::Started), stop: CancellationToken) -> Result<(), ServerError> {
         let started = |server: &Started| started(to_cli(server));
-        let ended = serve::run(own_config(settings), started, stop).await;
+        let ended = ripcord_server::run(own_config(settings), started, stop).await;
         ended.map_err(|error| ServerError::Failed(error.to_string()))
     }
 }
 
-/// Nothing but the given settings, whatever the environment variables say.
-fn own_config(settings: OwnServer) -> Config {
+/// Uses only the given settings and ignores environment variables.
+fn own_config(settings: OwnServer) -> ServeConfig {
     let free_port = SocketAddr::from(([127, 0, 0, 1], 0));
-    Config {
+    ServeConfig {
         listen: settings.listen,
         data_dir: settings.data_dir,
         store: StoreChoice::Embedded,
@@ -72,7 +68,7 @@ fn own_config(settings: OwnServer) -> Config {
         restore_backup: None,
         workers: 2,
         heartbeat: Duration::from_secs(15),
-        flagd: flagd::Config {
+        flagd: FlagdConfig {
             sync: free_port,
             evaluation: free_port,
             key: None,
@@ -83,42 +79,42 @@ fn own_config(settings: OwnServer) -> Config {
     }
 }
 
-/// Serves until a signal ends it.
+/// Serves until a signal arrives.
 fn run(output: Output, command: Serve) -> Result<(), ServerError> {
     let config = check(command.settings)?;
     let filter = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
-    let logs = telemetry::Config {
+    let logs = LogConfig {
         format: config.log_format,
-        filter: filter.unwrap_or_else(|| telemetry::Config::default().filter),
+        filter: filter.unwrap_or_else(|| LogConfig::default().filter),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.workers)
         .thread_name("ripcord")
         .enable_all()
         .build()
-        .map_err(|error| ServerError::Failed(format!("No runtime can be started: {error}.")))?;
+        .map_err(|error| ServerError::Failed(format!("Cannot start the runtime: {error}.")))?;
     let told = |error: TelemetryError| ServerError::Usage(error.to_string());
     let exporter = config
         .otlp_endpoint
         .as_deref()
         .map(|endpoint| Exporter::start(endpoint, runtime.handle().clone()));
     let exporter = exporter.transpose().map_err(told)?;
-    telemetry::start_logs(&logs, exporter.as_ref()).map_err(told)?;
+    start_logs(&logs, exporter.as_ref()).map_err(told)?;
     let ended = runtime.block_on(until_stopped(output, config));
     exporter.iter().for_each(Exporter::finish);
     ended
 }
 
-/// Checked settings, or every fault in them.
-fn check(settings: Settings) -> Result<Config, ServerError> {
+/// Checks the settings; reports every error in them.
+fn check(settings: ServeSettings) -> Result<ServeConfig, ServerError> {
     settings.check().map_err(|faults| {
         let lines: Vec<_> = faults.all().iter().map(|fault| format!("  {fault}")).collect();
-        ServerError::Usage(format!("the settings cannot be used\n{}", lines.join("\n")))
+        ServerError::Usage(format!("invalid settings\n{}", lines.join("\n")))
     })
 }
 
-async fn until_stopped(output: Output, config: Config) -> Result<(), ServerError> {
-    // A key from outside is where its owner put it, and is written nowhere else.
+async fn until_stopped(output: Output, config: ServeConfig) -> Result<(), ServerError> {
+    // A key from the settings is not saved anywhere.
     let own_key = config.admin_key.is_none();
     let mut announcement: Option<Announcement> = None;
     let started = |started: &Started| {
@@ -131,23 +127,23 @@ async fn until_stopped(output: Output, config: Config) -> Result<(), ServerError
             Format::Json => print(&greeting_json(started)),
         }
     };
-    let mut signals = Signals::listen().map_err(|error| ServerError::Failed(format!("Signals cannot be heard: {error}.")))?;
+    let mut signals = Signals::listen().map_err(|error| ServerError::Failed(format!("Cannot listen for signals: {error}.")))?;
     let stop = CancellationToken::new();
-    let mut serving = std::pin::pin!(serve::run(config, started, stop.clone()));
+    let mut serving = std::pin::pin!(ripcord_server::run(config, started, stop.clone()));
     let ended = tokio::select! {
         ended = &mut serving => ended,
         () = signals.next() => {
-            note("Stopping: streams are told goodbye, requests finish, the store closes. A second signal ends it at once.");
+            note("Shutting down (closing streams, finishing requests). Press Ctrl-C again to force.");
             stop.cancel();
             tokio::select! {
                 ended = serving => ended,
                 () = signals.next() => {
-                    return Err(ServerError::Failed("Ended by a second signal, without waiting for what was under way.".to_owned()));
+                    return Err(ServerError::Failed("Forced to stop by a second signal; requests in progress were cut off.".to_owned()));
                 }
             }
         }
     };
-    ended.map_err(|error| ServerError::Failed(format!("the server has stopped: {error}")))
+    ended.map_err(|error| ServerError::Failed(format!("the server stopped: {error}")))
 }
 
 fn to_cli(server: &Started) -> ripcord_cli::Started {
@@ -178,23 +174,23 @@ fn greeting(started: &Started, announced: Option<Key>, paint: Paint) -> String {
     if let Some(key) = &started.admin_key {
         let key = paint.strong(key.expose());
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "\nThe admin key, shown this once. Keep it safe:\n  {key}");
+        let _ = writeln!(text, "\nAdmin key (shown only now; keep it safe):\n  {key}");
     }
     for warning in &started.warnings {
         let _ = writeln!(text, "\n{}", paint.warn(warning));
     }
     text.push_str(match announced {
         Some(Key::Known) if started.admin_key.is_some() => TRY,
-        Some(Key::Known) => "\nCommands on this machine find the server by themselves.\n",
-        Some(Key::Unknown) => "\nCommands on this machine find the server by themselves, and need --key or RIPCORD_KEY.\n",
+        Some(Key::Known) => "\nCommands on this machine find this server on their own.\n",
+        Some(Key::Unknown) => "\nCommands on this machine find this server on their own, but need --key or RIPCORD_KEY.\n",
         None => "\nCommands need --server and --key, or RIPCORD_SERVER and RIPCORD_KEY.\n",
     });
-    text.push_str("\nCtrl-C stops it.");
+    text.push_str("\nPress Ctrl-C to stop.");
     text
 }
 
 fn greeting_json(started: &Started) -> String {
-    let key = started.admin_key.as_ref().map(ripcord_server::secret::Secret::expose);
+    let key = started.admin_key.as_ref().map(Secret::expose);
     serde_json::json!({
         "address": to_cli(started).url(), "node": started.node, "data_dir": started.data_dir, "admin_key": key, "warnings": started.warnings,
         "grpc": started.grpc.iter().map(|(name, address)| (*name, address.to_string())).collect::<std::collections::BTreeMap<_, _>>(),

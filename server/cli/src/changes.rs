@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use ripcord_proto::digest::Digest;
 use ripcord_proto::policy::Policy;
-use ripcord_proto::proposal::Difference;
+use ripcord_proto::proposal::ProposalDiff;
 use ripcord_proto::rest::commits::CommitRequest;
-use ripcord_proto::rest::plan::{Adopted, FlagStep, Kept, PlanAnswer, SegmentStep};
+use ripcord_proto::rest::plan::{AdoptedEntry, FlagStep, KeptEdit, PlanResponse, SegmentStep};
 use ripcord_proto::rest::rollbacks::Population;
 use ripcord_proto::{EnvironmentKey, Epoch, KillId, ReleaseName, Revision};
 use serde_json::Value;
@@ -23,7 +23,7 @@ pub(crate) async fn plan(
     environment: &EnvironmentKey,
     request: &CommitRequest,
     release: Option<&ReleaseName>,
-) -> Result<Answer<PlanAnswer>, ClientError> {
+) -> Result<Answer<PlanResponse>, ClientError> {
     let post = Call::post(path(environment, &["commits", "plan"])).query("release", release);
     call.client.call(post.json(request)?).await
 }
@@ -32,12 +32,12 @@ pub(crate) async fn plan(
 const SHOWN: usize = 160;
 
 /// How many things a plan changes.
-pub(crate) fn total(plan: &PlanAnswer) -> usize {
+pub(crate) fn total(plan: &PlanResponse) -> usize {
     plan.flags.len() + plan.segments.len() + usize::from(plan.settings.is_some())
 }
 
 /// What a proposal changes: as a plan shows it, with what else happens.
-pub(crate) fn of_proposal(diff: &Difference, paint: Paint) -> String {
+pub(crate) fn of_proposal(diff: &ProposalDiff, paint: Paint) -> String {
     let mut text = describe(&shown_as_plan(diff), paint);
     if let Some(policy) = &diff.policy {
         let value = |policy: &Policy| serde_json::to_value(policy).unwrap_or_default();
@@ -51,8 +51,8 @@ pub(crate) fn of_proposal(diff: &Difference, paint: Paint) -> String {
     text
 }
 
-fn shown_as_plan(diff: &Difference) -> PlanAnswer {
-    PlanAnswer {
+fn shown_as_plan(diff: &ProposalDiff) -> PlanResponse {
+    PlanResponse {
         hash: Digest::ZERO,
         epoch: Epoch::default(),
         revision: Revision::default(),
@@ -70,7 +70,7 @@ fn shown_as_plan(diff: &Difference) -> PlanAnswer {
 }
 
 /// The plan by kind of change: `+` new, `~` changed with what differs, `-` gone; then what stays as it is and why, and warnings.
-pub(crate) fn describe(plan: &PlanAnswer, paint: Paint) -> String {
+pub(crate) fn describe(plan: &PlanResponse, paint: Paint) -> String {
     let mut groups = [("Added", String::new(), 0), ("Changed", String::new(), 0), ("Removed", String::new(), 0)];
     let [added, changed, removed] = &mut groups;
     let mut tell = |told: String, from: Option<&RawValue>, to: Option<&RawValue>, kills: &[KillId]| {
@@ -125,7 +125,7 @@ fn killed(text: &mut String, paint: Paint, kills: &[KillId]) {
 }
 
 /// How many users would be served otherwise.
-fn users(text: &mut String, plan: &PlanAnswer, paint: Paint) {
+fn users(text: &mut String, plan: &PlanResponse, paint: Paint) {
     let Some(users) = &plan.users else { return };
     let of_whom = match users.source {
         Population::Synthetic => format!("{} made-up users", users.contexts),
@@ -151,7 +151,7 @@ fn percent(share: f64) -> String {
 }
 
 /// What stays although the files say otherwise, and who changed it last.
-fn kept(text: &mut String, plan: &PlanAnswer, paint: Paint) {
+fn kept(text: &mut String, plan: &PlanResponse, paint: Paint) {
     if plan.kept.is_empty() {
         return;
     }
@@ -160,7 +160,7 @@ fn kept(text: &mut String, plan: &PlanAnswer, paint: Paint) {
     kept_because(text, paint, "changed by hand since the last apply, and not by the files", &by_hand);
 }
 
-fn kept_because(text: &mut String, paint: Paint, why: &str, all: &[&Kept]) {
+fn kept_because(text: &mut String, paint: Paint, why: &str, all: &[&KeptEdit]) {
     if all.is_empty() {
         return;
     }
@@ -180,13 +180,13 @@ fn kept_because(text: &mut String, paint: Paint, why: &str, all: &[&Kept]) {
     let _ = writeln!(text, "  {}\n", paint.faint("Take it into the files, or let them win with --adopt."));
 }
 
-fn adopted(text: &mut String, plan: &PlanAnswer, paint: Paint) {
+fn adopted(text: &mut String, plan: &PlanResponse, paint: Paint) {
     if plan.adopted.is_empty() {
         return;
     }
     // Writing to a String cannot fail.
     let _ = writeln!(text, "{}", paint.strong(&format!("Taken over ({})", plan.adopted.len())));
-    for Adopted { path, from } in &plan.adopted {
+    for AdoptedEntry { path, from } in &plan.adopted {
         let owner = from.as_ref().map_or_else(|| "nobody".to_owned(), |set| format!("set {set}"));
         let _ = writeln!(text, "  {path}, from {owner}");
     }
@@ -204,7 +204,7 @@ pub(crate) fn segment(step: &SegmentStep, paint: Paint) -> String {
 }
 
 /// `2 flags and 1 segment`
-pub(crate) fn summary(plan: &PlanAnswer) -> String {
+pub(crate) fn summary(plan: &PlanResponse) -> String {
     let mut parts = Vec::new();
     if !plan.flags.is_empty() {
         parts.push(count(plan.flags.len(), "flag", "flags"));

@@ -5,8 +5,8 @@ use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use ripcord_proto::confirmation::{Confirmation, Level};
-use ripcord_proto::{EnvironmentKey, Faults, KillId, Revision};
+use ripcord_proto::confirmation::{Confirmation, LevelCounts};
+use ripcord_proto::{EnvironmentKey, KillId, Revision, ValidationErrors};
 
 use super::client::{Call, Client, ClientError};
 use super::context::path;
@@ -48,7 +48,7 @@ pub(crate) fn asked_of_server(output: Output, patience: Duration) -> Option<Stri
 }
 
 /// A time to wait: `30s`, `500ms`, or a number of seconds.
-pub(crate) fn patience(text: &str) -> Result<Wait, Faults> {
+pub(crate) fn patience(text: &str) -> Result<Wait, ValidationErrors> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if is_number { format!("{text}s").parse() } else { text.parse() }
 }
@@ -117,12 +117,12 @@ pub(crate) fn describe(confirmation: &Confirmation, patience: Duration, paint: P
     let mut text = applied(confirmation, patience, paint);
     // Writing to a String cannot fail.
     if confirmation.fetched.connected > 0 {
-        let Level { confirmed, connected, .. } = confirmation.fetched;
+        let LevelCounts { confirmed, connected, .. } = confirmation.fetched;
         let clients = count_of(connected, "OFREP client", "OFREP clients");
         let _ = write!(text, "\nFetched by {confirmed} of {clients}.");
     }
     if confirmation.sent.connected > 0 {
-        let Level { confirmed, connected, .. } = confirmation.sent;
+        let LevelCounts { confirmed, connected, .. } = confirmation.sent;
         let readers = count_of(connected, "reader that cannot confirm", "readers that cannot confirm");
         let _ = write!(text, "\nSent to {confirmed} of {readers}.");
     }
@@ -171,7 +171,7 @@ pub(crate) fn applied(confirmation: &Confirmation, patience: Duration, paint: Pa
     text
 }
 
-fn missing(level: &Level) -> String {
+fn missing(level: &LevelCounts) -> String {
     let rows = level.missing.iter().take(NAMED).map(|missing| {
         let at = missing
             .revision

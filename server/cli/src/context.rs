@@ -1,7 +1,7 @@
 //! What a command works with: the client, the environment, the output, and how it was called.
 
 use ripcord_proto::EnvironmentKey;
-use ripcord_proto::span::Span;
+use ripcord_proto::duration::HumanDuration;
 
 use super::Global;
 use super::client::Client;
@@ -20,7 +20,7 @@ pub(crate) struct Context {
     /// Prints.
     pub(crate) output: Output,
     /// How long a second person is waited for, where one is needed.
-    pub(crate) await_approval: Option<Span>,
+    pub(crate) await_approval: Option<HumanDuration>,
     environment: EnvironmentKey,
     environment_from: From,
 }

@@ -26,7 +26,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, ArgGroup, Args, Subcommand};
 use ripcord_proto::drill::{Drill, DrillId, DrillStore};
 use ripcord_proto::limits;
-use ripcord_proto::rest::drills::{DrillKept, DrillRequest};
+use ripcord_proto::rest::drills::{DrillRecorded, DrillRequest};
 use ripcord_proto::scenario::Scenario;
 
 use self::applications::Applications;
@@ -215,13 +215,13 @@ async fn earlier(call: &Context, spec: &Spec) -> Result<Option<Drill>, Failure> 
     Ok(drills.value.into_iter().find(same))
 }
 
-async fn keep(call: &Context, request: &DrillRequest) -> Result<Option<DrillKept>, Failure> {
-    let answer: Answer<DrillKept> = call.client.call(Call::post(call.path(&["drills"])).json(request)?).await?;
+async fn keep(call: &Context, request: &DrillRequest) -> Result<Option<DrillRecorded>, Failure> {
+    let answer: Answer<DrillRecorded> = call.client.call(Call::post(call.path(&["drills"])).json(request)?).await?;
     Ok(Some(answer.value))
 }
 
 /// The report as the API shows it, and whether a guard was in the way.
-fn json(request: &DrillRequest, judgement: &Judgement, kept: Option<&DrillKept>) -> Result<String, Failure> {
+fn json(request: &DrillRequest, judgement: &Judgement, kept: Option<&DrillRecorded>) -> Result<String, Failure> {
     let unwritable = |error: serde_json::Error| Failure::Local(format!("The report cannot be written: {error}."));
     let mut report = match kept {
         Some(kept) => serde_json::to_value(kept),

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::policy::Protection;
-use ripcord_proto::rest::environments::{EnvironmentRequest, EnvironmentView, EnvironmentWritten};
+use ripcord_proto::rest::environments::{EnvironmentRequest, EnvironmentResponse, EnvironmentView};
 use ripcord_proto::rest::settings::{SettingsRequest, SettingsView};
 use ripcord_proto::settings::Bucketing;
 
@@ -211,7 +211,7 @@ async fn show(call: &Context, name: &EnvironmentKey) -> Result<Exit, Failure> {
 const NOTHING_GOOD: &str = "nothing: nobody has vouched for a state (`ripcord checkpoint vouch`)";
 
 async fn create(call: &Context, request: &EnvironmentRequest) -> Result<Exit, Failure> {
-    let answer: Answer<EnvironmentWritten> = call.client.call(Call::post(["v1", "environments"]).json(request)?).await?;
+    let answer: Answer<EnvironmentResponse> = call.client.call(Call::post(["v1", "environments"]).json(request)?).await?;
     call.output.answer(&answer, |made| {
         let mut text = format!("Made environment {}", made.key);
         // Writing to a String cannot fail.
@@ -240,7 +240,7 @@ async fn delete(call: &Context, name: &EnvironmentKey, confirm: Option<&Environm
     let delete = Call::delete(["v1", "environments", name.as_str()])
         .query("confirm", Some(name))
         .query("reason", reason);
-    let answer: Answer<EnvironmentWritten> = call.client.call(delete).await?;
+    let answer: Answer<EnvironmentResponse> = call.client.call(delete).await?;
     call.output.answer(&answer, |gone| format!("Deleted environment {}.", gone.key));
     Ok(Exit::Done)
 }

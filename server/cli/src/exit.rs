@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use ripcord_proto::Faults;
+use ripcord_proto::ValidationErrors;
 use ripcord_proto::problem::{Code, Problem};
 
 use super::client::ClientError;
@@ -58,7 +58,7 @@ pub(crate) enum Failure {
         /// The file as it was named.
         file: String,
         /// Every problem in it.
-        faults: Faults,
+        faults: ValidationErrors,
     },
     /// Files of a folder hold what is not valid.
     #[error("{name} is not valid; nothing was changed")]
@@ -79,7 +79,7 @@ pub(crate) struct Faulty {
     /// The file.
     pub(crate) file: String,
     /// What is wrong.
-    pub(crate) faults: Faults,
+    pub(crate) faults: ValidationErrors,
 }
 
 impl Failure {
@@ -197,7 +197,7 @@ pub(crate) const fn of_code(code: Code) -> Exit {
 
 fn describe_problem(text: &mut String, problem: &Problem) {
     // How a header or a member of a body is written is of no use here.
-    let of_http = problem.code == Code::ReasonRequired || problem.detail.contains("Authorization: Bearer");
+    let of_http = problem.code == Code::ReasonRequired || problem.members.get("key").is_some_and(|key| key == "missing" || key == "malformed");
     if !problem.detail.is_empty() && !of_http {
         let _ = writeln!(text, "  {}", problem.detail);
     }
@@ -224,7 +224,7 @@ fn next_step(problem: &Problem) -> Option<&'static str> {
         }
         Code::EnvironmentNotFound => Some("`ripcord env list` shows the environments; name one with --env or RIPCORD_ENV."),
         Code::FlagNotFound => Some("`ripcord flags list` shows the flags.").filter(|_| !said("ripcord flags list")),
-        Code::FlagKilled => Some("Here that is --changes-served.").filter(|_| said("changes_served")),
+        Code::FlagKilled => Some("Here that is --allow-killed-edit.").filter(|_| said("allow_killed_edit")),
         Code::ReasonRequired => Some("Say why with --reason \"…\"; it goes into the log."),
         Code::OtherOwner => Some("Leave it out of the files, or take it over with --adopt."),
         Code::PlanStale => Some("Look at `ripcord plan` again, then apply with its new hash.").filter(|_| !said("ripcord rollback plan")),

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use ripcord_proto::{EnvironmentKey, Fault, Faults, FlagsFile, SetName};
+use ripcord_proto::{EnvironmentKey, FlagsFile, SetName, ValidationError, ValidationErrors};
 
 use super::exit::{Failure, Faulty};
 use super::input;
@@ -143,16 +143,16 @@ fn clashes(each: &[(PathBuf, FlagsFile)]) -> Vec<Faulty> {
     for (path, file) in each {
         let things = file.segments.keys().map(|key| format!("segments.{key}"));
         let things = things.chain(file.flags.keys().map(|key| format!("flags.{key}")));
-        let mut faults: Vec<Fault> = Vec::new();
+        let mut faults: Vec<ValidationError> = Vec::new();
         for thing in things {
             match first.get(&thing) {
-                Some(other) => faults.push(Fault::new(thing, format!("stands in {} too; keep one of them", other.display()))),
+                Some(other) => faults.push(ValidationError::new(thing, format!("stands in {} too; keep one of them", other.display()))),
                 None => drop(first.insert(thing, path)),
             }
         }
         faults.extend(differs("environment", path, each, |file| file.environment.as_ref().map(ToString::to_string)));
         faults.extend(differs("set", path, each, |file| file.set.as_ref().map(ToString::to_string)));
-        if let Err(faults) = Faults::check(faults, ()) {
+        if let Err(faults) = ValidationErrors::check(faults, ()) {
             faulty.push(Faulty {
                 file: input::name(path),
                 faults,
@@ -163,14 +163,14 @@ fn clashes(each: &[(PathBuf, FlagsFile)]) -> Vec<Faulty> {
 }
 
 /// Whether a file names something otherwise than the first one that names it.
-fn differs(member: &str, path: &Path, each: &[(PathBuf, FlagsFile)], named: impl Fn(&FlagsFile) -> Option<String>) -> Option<Fault> {
+fn differs(member: &str, path: &Path, each: &[(PathBuf, FlagsFile)], named: impl Fn(&FlagsFile) -> Option<String>) -> Option<ValidationError> {
     let own = each.iter().find(|(other, _)| other == path).and_then(|(_, file)| named(file))?;
     let (first, theirs) = each.iter().find_map(|(other, file)| Some((other, named(file)?)))?;
     let problem = format!(
         "{own} is not {theirs}, which {} says; the files of a folder are applied together",
         first.display()
     );
-    (own != theirs).then(|| Fault::new(member, problem))
+    (own != theirs).then(|| ValidationError::new(member, problem))
 }
 
 /// The flags files below a folder, in order of their paths.

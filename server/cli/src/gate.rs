@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use ripcord_proto::RolloutId;
-use ripcord_proto::gate::Verdict;
+use ripcord_proto::gate::GateVerdict;
 use ripcord_proto::rest::rollouts::Replay;
 use serde_json::{Map, Value, json};
 
@@ -85,11 +85,11 @@ fn describe(replay: &Replay, paint: Paint) -> String {
         return format!("No step is over yet, so nothing was kept of gate {}.", replay.gate);
     }
     let rows = replay.steps.iter().map(|step| {
-        let was = step.recorded.map_or("(not read)", Verdict::as_str);
+        let was = step.recorded.map_or("(not read)", GateVerdict::as_str);
         let would = match step.verdict {
-            Verdict::Fail => paint.bad(&format!("stopped after {} s", step.after_ms / 1_000)),
-            Verdict::Pass => paint.good("let through"),
-            Verdict::Samples | Verdict::Unknown => paint.warn(step.verdict.as_str()),
+            GateVerdict::Fail => paint.bad(&format!("stopped after {} s", step.after_ms / 1_000)),
+            GateVerdict::Pass => paint.good("let through"),
+            GateVerdict::Samples | GateVerdict::Unknown => paint.warn(step.verdict.as_str()),
         };
         [step.step.to_string(), was.to_owned(), would, step.detail.clone()]
     });

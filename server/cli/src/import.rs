@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use ripcord_proto::FlagsFile;
 use ripcord_proto::file_set::Takeover;
-use ripcord_proto::flagd::{self, Safe, SafeChoice};
+use ripcord_proto::flagd::{self, SafeChoice, SafeVariants};
 
 use super::context::Context;
 use super::exit::{Exit, Failure};
@@ -58,7 +58,7 @@ pub(crate) async fn run(call: &Context, command: Import) -> Result<Exit, Failure
     let System::Flagd(Flagd { file, safe, adopt, mut write }) = command.system;
     let name = input::name(&file);
     let text = input::text(&file)?;
-    let safe: Safe = safe.into_iter().collect();
+    let safe: SafeVariants = safe.into_iter().collect();
     let imported = flagd::parse(&text, &safe).map_err(|faults| Failure::File { file: name.clone(), faults })?;
     for warning in &imported.warnings {
         note(&format!("Warning: {warning}."));

@@ -4,8 +4,8 @@ use std::io::Read as _;
 use std::path::Path;
 
 use ripcord_proto::check::Check;
-use ripcord_proto::flagd::Either;
-use ripcord_proto::{Faults, FlagsFile, flagd};
+use ripcord_proto::flagd::ImportedFile;
+use ripcord_proto::{FlagsFile, ValidationErrors, flagd};
 
 use super::exit::Failure;
 use super::output::note;
@@ -41,7 +41,7 @@ pub(crate) fn flags_file(file: &Path) -> Result<FlagsFile, Failure> {
 }
 
 /// The same, told apart, with its problems for whoever collects those of many files. What is passed over is told.
-pub(crate) fn either(file: &Path) -> Result<Result<Either, Faults>, Failure> {
+pub(crate) fn either(file: &Path) -> Result<Result<ImportedFile, ValidationErrors>, Failure> {
     let read = flagd::parse_either(&text(file)?);
     if let Ok(read) = &read {
         for warning in read.warnings() {

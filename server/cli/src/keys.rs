@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::rest::keys::{KeyCreated, KeyRequest, KeyView};
-use ripcord_proto::rest::written::Recorded;
+use ripcord_proto::rest::responses::RecordResponse;
 use ripcord_proto::role::Role;
 
 use super::client::{Answer, Call};
@@ -132,7 +132,7 @@ async fn list(call: &Context) -> Result<Exit, Failure> {
 }
 
 async fn revoke(call: &Context, id: &str, reason: Option<&str>) -> Result<Exit, Failure> {
-    let answer: Answer<Recorded> = call.client.call(Call::delete(["v1", "keys", id]).query("reason", reason)).await?;
+    let answer: Answer<RecordResponse> = call.client.call(Call::delete(["v1", "keys", id]).query("reason", reason)).await?;
     call.output.answer(&answer, |gone| format!("Revoked key {}. Its streams end now.", gone.id));
     Ok(Exit::Done)
 }

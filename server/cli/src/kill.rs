@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use clap::{ArgGroup, Args};
 use reqwest::StatusCode;
-use ripcord_proto::kill::{All, KillScope};
-use ripcord_proto::rest::kills::{KillAnswer, KillRequest, KillView, ReasonRequest, ServedFlag};
+use ripcord_proto::kill::{AllFlags, KillScope};
+use ripcord_proto::rest::kills::{KillRequest, KillResponse, KillView, ReasonRequest, ServedFlag};
 use ripcord_proto::{FlagKey, Tag};
 
 use super::client::{Answer, Call, ClientError};
@@ -58,7 +58,7 @@ impl KillCommand {
     fn scope(&self) -> Option<KillScope> {
         let flag = self.flag.clone().map(KillScope::Flag);
         let tag = || self.tag.clone().map(KillScope::Tag);
-        flag.or_else(tag).or_else(|| self.all.then_some(KillScope::All(All)))
+        flag.or_else(tag).or_else(|| self.all.then_some(KillScope::All(AllFlags)))
     }
 }
 
@@ -75,7 +75,7 @@ pub(crate) async fn run(call: &Context, command: KillCommand) -> Result<Exit, Fa
         .query("wait", confirm::asked_of_server(call.output, command.wait.0))
         .urgent(command.wait.0)
         .json(&request)?;
-    let mut answer: Answer<KillAnswer> = call.client.call(post).await?;
+    let mut answer: Answer<KillResponse> = call.client.call(post).await?;
     if call.output.format() == Format::Json {
         if answer.value.reason_missing && command.reason.is_some() {
             give_reason(call, &answer.value, command.reason.as_deref()).await?;
@@ -101,7 +101,7 @@ pub(crate) async fn run(call: &Context, command: KillCommand) -> Result<Exit, Fa
     Ok(confirm::exit(followed.as_ref(), command.wait.0))
 }
 
-async fn give_reason(call: &Context, kill: &KillAnswer, reason: Option<&str>) -> Result<(), ClientError> {
+async fn give_reason(call: &Context, kill: &KillResponse, reason: Option<&str>) -> Result<(), ClientError> {
     let Some(reason) = reason else { return Ok(()) };
     let request = ReasonRequest { reason: reason.to_owned() };
     let patch = Call::patch(call.path(&["kills", kill.id.as_str()])).json(&request)?;
@@ -109,11 +109,11 @@ async fn give_reason(call: &Context, kill: &KillAnswer, reason: Option<&str>) ->
 }
 
 /// What was killed, and what it serves now.
-fn headline(call: &Context, kill: &KillAnswer, existed: bool) -> String {
+fn headline(call: &Context, kill: &KillResponse, existed: bool) -> String {
     describe(kill, existed, call.environment().as_str(), call.output.paint())
 }
 
-fn describe(kill: &KillAnswer, existed: bool, environment: &str, paint: Paint) -> String {
+fn describe(kill: &KillResponse, existed: bool, environment: &str, paint: Paint) -> String {
     let verb = if existed { "Killed already:" } else { "Killed" };
     let mut text = format!("{} in {environment}", paint.strong(&format!("{verb} {}", kill.scope)));
     // Writing to a String cannot fail.
@@ -142,7 +142,7 @@ fn describe(kill: &KillAnswer, existed: bool, environment: &str, paint: Paint) -
     text
 }
 
-const fn provisional(kill: &KillAnswer) -> &'static str {
+const fn provisional(kill: &KillResponse) -> &'static str {
     if kill.lost_on_restart {
         "PROVISIONAL AND NOT ON DISK: the store cannot be reached, and this node's journal cannot be written.\n\
          It is in force on every node that could be reached, and would be lost if this node restarted. Free its disk, and keep it running."
@@ -180,7 +180,7 @@ fn serves(served: &ServedFlag) -> String {
 }
 
 /// How to say why, and how to undo it.
-fn afterwards(call: &Context, kill: &KillAnswer) -> String {
+fn afterwards(call: &Context, kill: &KillResponse) -> String {
     let mut text = String::new();
     if kill.reason_missing {
         let again = call.command(&format!("kill {} --reason \"…\"", arguments(&kill.scope)));

@@ -70,7 +70,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use ripcord_proto::EnvironmentKey;
-use ripcord_proto::span::Span;
+use ripcord_proto::duration::HumanDuration;
 
 use self::client::ClientError;
 use self::context::Context;
@@ -124,7 +124,7 @@ pub(crate) struct Global {
     json: bool,
     /// Where a second person is needed, wait this long for one (30m, 2h) [env: RIPCORD_AWAIT_APPROVAL]
     #[arg(long, global = true, value_name = "TIME", env = "RIPCORD_AWAIT_APPROVAL", hide_env = true)]
-    await_approval: Option<Span>,
+    await_approval: Option<HumanDuration>,
     /// Trust the certificates in this PEM file too [env: RIPCORD_CA_CERT]
     #[arg(long, global = true, value_name = "FILE", env = "RIPCORD_CA_CERT", hide_env = true)]
     ca_cert: Option<PathBuf>,

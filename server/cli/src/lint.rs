@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use jiff::Timestamp;
-use ripcord_proto::references::{self, Touched};
+use ripcord_proto::references::{self, TouchedKeys};
 use ripcord_proto::rule::Serve;
-use ripcord_proto::table::{Entry, Member, Table};
-use ripcord_proto::{Fault, Faults, Flag, FlagsFile, Position, Segment};
+use ripcord_proto::table::{Entity, Entry, Table};
+use ripcord_proto::{Flag, FlagsFile, Position, Segment, ValidationError, ValidationErrors};
 
 use super::exit::{Exit, Failure};
 use super::files::Files;
@@ -41,7 +41,7 @@ pub(crate) fn run(output: Output, command: &Lint) -> Result<Exit, Failure> {
     let files = Files::read(path)?;
     let (name, file) = (&files.name, files.whole());
     let faults = unmet(&file).map_err(|error| Failure::Local(format!("{name} cannot be checked: {error}.")))?;
-    if let Err(faults) = Faults::check(faults, ()) {
+    if let Err(faults) = ValidationErrors::check(faults, ()) {
         return Err(Failure::File { file: name.clone(), faults });
     }
     let advice = advise(&file, Timestamp::now());
@@ -62,14 +62,14 @@ pub(crate) fn run(output: Output, command: &Lint) -> Result<Exit, Failure> {
 
 /// What refers to nothing within the file. An environment may have more than the file; a file that stands for itself should not
 /// rely on that.
-fn unmet(file: &FlagsFile) -> Result<Vec<Fault>, serde_json::Error> {
+fn unmet(file: &FlagsFile) -> Result<Vec<ValidationError>, serde_json::Error> {
     let flags: Table<Flag> = table(file.flags.iter())?;
     let segments: Table<Segment> = table(file.segments.iter())?;
-    let touched = Touched::everything(&flags, &segments);
+    let touched = TouchedKeys::everything(&flags, &segments);
     Ok(references::check(&flags, &segments, &touched))
 }
 
-fn table<'a, M: Member + Clone + 'a>(entries: impl Iterator<Item = (&'a M::Key, &'a M)>) -> Result<Table<M>, serde_json::Error>
+fn table<'a, M: Entity + Clone + 'a>(entries: impl Iterator<Item = (&'a M::Key, &'a M)>) -> Result<Table<M>, serde_json::Error>
 where
     M::Key: 'a,
 {
@@ -80,14 +80,14 @@ where
 
 /// Everything that can be said of a file, for a file that is a part of this program.
 #[cfg(test)]
-pub(crate) fn judge(file: &FlagsFile) -> Vec<Fault> {
+pub(crate) fn judge(file: &FlagsFile) -> Vec<ValidationError> {
     let mut faults = unmet(file).unwrap_or_default();
     faults.extend(advise(file, Timestamp::UNIX_EPOCH));
     faults
 }
 
 /// What is better done otherwise.
-fn advise(file: &FlagsFile, now: Timestamp) -> Vec<Fault> {
+fn advise(file: &FlagsFile, now: Timestamp) -> Vec<ValidationError> {
     let mut advice = Vec::new();
     for key in file.segments.keys() {
         kebab(&mut advice, &format!("segments.{key}"), key.as_str());
@@ -100,11 +100,14 @@ fn advise(file: &FlagsFile, now: Timestamp) -> Vec<Fault> {
     advice
 }
 
-fn kebab(advice: &mut Vec<Fault>, path: &str, key: &str) {
+fn kebab(advice: &mut Vec<ValidationError>, path: &str, key: &str) {
     let good = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     if !key.split('-').all(good) {
         let words: Vec<_> = words(key);
-        advice.push(Fault::new(path, format!("kebab-case is read alike everywhere; consider {:?}", words.join("-"))));
+        advice.push(ValidationError::new(
+            path,
+            format!("kebab-case is read alike everywhere; consider {:?}", words.join("-")),
+        ));
     }
 }
 
@@ -127,27 +130,33 @@ fn words(key: &str) -> Vec<String> {
     words
 }
 
-fn of_flag(advice: &mut Vec<Fault>, path: &str, flag: &Flag, now: Timestamp) {
+fn of_flag(advice: &mut Vec<ValidationError>, path: &str, flag: &Flag, now: Timestamp) {
     if flag.owner.is_none() {
-        advice.push(Fault::new(path, "has no owner: when it misbehaves at night, nobody knows whom to ask"));
+        advice.push(ValidationError::new(
+            path,
+            "has no owner: when it misbehaves at night, nobody knows whom to ask",
+        ));
     }
     if flag.description.is_none() {
-        advice.push(Fault::new(path, "has no description"));
+        advice.push(ValidationError::new(path, "has no description"));
     }
     if flag.safe.is_none() {
-        advice.push(Fault::new(
+        advice.push(ValidationError::new(
             format!("{path}.safe"),
             "is null: a kill serves each caller's own default, which may differ from one application to the next",
         ));
     }
     if let Some(at) = flag.expires_at.filter(|at| *at <= now) {
-        advice.push(Fault::new(format!("{path}.expires_at"), format!("was {at}: clean it up, or give it more time")));
+        advice.push(ValidationError::new(
+            format!("{path}.expires_at"),
+            format!("was {at}: clean it up, or give it more time"),
+        ));
     }
     let last = flag.rules.len().saturating_sub(1);
     for (index, rule) in flag.rules.iter().enumerate() {
         let ends = rule.when.is_none() && !matches!(rule.serve, Serve::JsonLogic(_));
         if ends && index < last {
-            advice.push(Fault::new(
+            advice.push(ValidationError::new(
                 format!("{path}.rules[{index}]"),
                 "always serves, so that the rules after it never do",
             ));

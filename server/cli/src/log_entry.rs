@@ -16,7 +16,7 @@ pub(crate) fn changes(entry: &LogEntry, most: usize) -> String {
         .changes
         .iter()
         .take(most)
-        .map(|change| format!("{} {}", verb(&change.change), change.what))
+        .map(|change| format!("{} {}", verb(&change.change), change.subject))
         .collect();
     if shown.is_empty() {
         return "nothing; an answer is kept for a repeated call".to_owned();

@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 use clap::Args;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::rest::commits::{ChangeRequest, CommitRequest};
-use ripcord_proto::rest::plan::PlanAnswer;
-use ripcord_proto::rest::written::Written;
+use ripcord_proto::rest::plan::PlanResponse;
+use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, FlagsFile, SegmentKey, Snapshot};
 
 use super::client::{Answer, Call};
@@ -78,12 +78,12 @@ pub(crate) async fn run(call: &Context, command: Promote) -> Result<Exit, Failur
             .as_ref()
             .map_or_else(|| written.clone(), |reason| format!("{reason} ({written})")),
     );
-    promotion.request.changes_served = command.write.changes_served;
+    promotion.request.allow_killed_edit = command.write.allow_killed_edit;
     let post = Call::post(path(&command.to, &["commits"]))
         .query("wait", confirm::asked_of_server(call.output, command.write.patience()))
         .query("release", command.write.release.as_ref())
         .json(&promotion.request)?;
-    let answer: Answer<Written> = call.client.call(post).await?;
+    let answer: Answer<WriteResponse> = call.client.call(post).await?;
     call.output.answer(&answer, |written| {
         let revision = written.revision.map_or_else(String::new, |revision| format!(", revision {revision}"));
         let flags = written.flags.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -127,7 +127,7 @@ fn promotion(command: &Promote, source: &FlagsFile, target: &Snapshot) -> Result
             reason: None,
             changes: brought,
             plan: None,
-            changes_served: false,
+            allow_killed_edit: false,
         },
         differing,
     })
@@ -148,7 +148,7 @@ fn segments_of(flag: &Flag, source: &FlagsFile, needed: &mut BTreeSet<SegmentKey
     }
 }
 
-fn describe(plan: &PlanAnswer, differing: &[SegmentKey], command: &Promote, call: &Context, paint: Paint) -> String {
+fn describe(plan: &PlanResponse, differing: &[SegmentKey], command: &Promote, call: &Context, paint: Paint) -> String {
     let mut text = changes::describe(plan, paint);
     for key in differing {
         let warning = format!(

@@ -133,7 +133,7 @@ async fn list(call: &Context, limit: usize, waiting: bool) -> Result<Exit, Failu
                 proposal.state.as_str().to_owned(),
                 moment(proposal.at),
                 proposal.by.name.clone(),
-                proposal.what.clone(),
+                proposal.summary.clone(),
             ]
         });
         table(["proposal", "state", "when", "who", "what"], rows)

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::Args;
 use ripcord_proto::KillId;
-use ripcord_proto::rest::kills::{ReasonRequest, RestoreAnswer};
+use ripcord_proto::rest::kills::{ReasonRequest, RestoreResponse};
 
 use super::client::{Answer, Call};
 use super::confirm::{self, Subject};
@@ -40,7 +40,7 @@ pub(crate) async fn run(call: &Context, command: Restore) -> Result<Exit, Failur
         .query("wait", confirm::asked_of_server(call.output, command.wait.0))
         .urgent(command.wait.0)
         .json(&request)?;
-    let answer: Answer<RestoreAnswer> = call.client.call(delete).await?;
+    let answer: Answer<RestoreResponse> = call.client.call(delete).await?;
     call.output.answer(&answer, describe);
     let restored = &answer.value;
     let mut confirmation = restored.confirmation.clone();
@@ -55,7 +55,7 @@ pub(crate) async fn run(call: &Context, command: Restore) -> Result<Exit, Failur
     Ok(confirm::exit(confirmation.as_ref(), command.wait.0))
 }
 
-fn describe(restored: &RestoreAnswer) -> String {
+fn describe(restored: &RestoreResponse) -> String {
     let mut text = match restored.revision {
         Some(revision) => format!("Restored: kill {} is lifted, revision {revision}.", restored.id),
         None if restored.withdrawn => format!("Withdrawn: kill {} is lifted. It had not reached the log yet.", restored.id),

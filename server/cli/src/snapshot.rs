@@ -24,7 +24,7 @@ pub(crate) async fn with_overlay(client: &Client, environment: &EnvironmentKey) 
 
 /// A snapshot as a flags file. A flag that this version cannot read would be lost in silence: it ends the export.
 pub(crate) fn flags_file(snapshot: &Snapshot) -> Result<FlagsFile, Failure> {
-    let unreadable = |kind: &str, key: &str, faults: &ripcord_proto::Faults| {
+    let unreadable = |kind: &str, key: &str, faults: &ripcord_proto::ValidationErrors| {
         Failure::Local(format!(
             "{kind} {key} cannot be read by this version, and would be lost: {faults}. Use the server's own version."
         ))

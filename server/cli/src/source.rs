@@ -1,10 +1,10 @@
 //! What an apply or an import puts into an environment, and how: the plan is shown, then exactly that is committed.
 
 use ripcord_proto::digest::Digest;
-use ripcord_proto::file_set::{Absent, FileSet, Takeover};
+use ripcord_proto::file_set::{FileSet, OnAbsent, Takeover};
 use ripcord_proto::problem::Code;
 use ripcord_proto::rest::commits::{ChangeRequest, CommitRequest};
-use ripcord_proto::rest::written::Written;
+use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::{EnvironmentKey, FlagsFile, SetName};
 
 use super::changes;
@@ -38,7 +38,7 @@ impl FlagsSource {
         Ok(Self {
             environment,
             set: FileSet {
-                absent: if which.prune { Absent::Delete } else { Absent::Stay },
+                absent: if which.prune { OnAbsent::Delete } else { OnAbsent::Stay },
                 takeover: if which.adopt { Takeover::Adopt } else { Takeover::Refuse },
                 ..file_set(set, files.whole())
             },
@@ -65,7 +65,7 @@ impl FlagsSource {
 
     /// Whether there is nothing in it that could change anything.
     fn is_empty(&self) -> bool {
-        self.set.flags.is_empty() && self.set.segments.is_empty() && self.set.absent == Absent::Stay
+        self.set.flags.is_empty() && self.set.segments.is_empty() && self.set.absent == OnAbsent::Stay
     }
 }
 
@@ -74,7 +74,7 @@ fn file_set(set: SetName, file: FlagsFile) -> FileSet {
         set,
         segments: file.segments,
         flags: file.flags,
-        absent: Absent::Stay,
+        absent: OnAbsent::Stay,
         takeover: Takeover::Refuse,
     }
 }
@@ -84,7 +84,7 @@ fn of(set: FileSet, reason: Option<String>) -> CommitRequest {
         reason,
         changes: vec![ChangeRequest::ApplySet(Box::new(set))],
         plan: None,
-        changes_served: false,
+        allow_killed_edit: false,
     }
 }
 
@@ -100,7 +100,7 @@ pub(crate) async fn apply(call: &Context, source: FlagsSource, plan: Option<Dige
         return Ok(Exit::Done);
     }
     let mut request = source.request(write.reason.clone());
-    request.changes_served = write.changes_served;
+    request.allow_killed_edit = write.allow_killed_edit;
     let written = commit(call, &source, request, plan, &write).await?;
     call.output.answer(&written, |written| describe(written, &source));
     wait_for_confirmations(call, &source.environment, &written.value, &write).await
@@ -109,7 +109,13 @@ pub(crate) async fn apply(call: &Context, source: FlagsSource, plan: Option<Dige
 /// Shows the plan, then commits exactly that. Without a hash of his own the caller is shown a new plan when the world moves.
 ///
 /// A plan that changes no flag is committed too: the set may own more than before, and its files may say otherwise than they did.
-async fn commit(call: &Context, source: &FlagsSource, mut request: CommitRequest, hash: Option<Digest>, write: &WriteArgs) -> Result<Answer<Written>, Failure> {
+async fn commit(
+    call: &Context,
+    source: &FlagsSource,
+    mut request: CommitRequest,
+    hash: Option<Digest>,
+    write: &WriteArgs,
+) -> Result<Answer<WriteResponse>, Failure> {
     request.plan = hash;
     let mut tries = TRIES;
     loop {
@@ -139,7 +145,7 @@ async fn commit(call: &Context, source: &FlagsSource, mut request: CommitRequest
     }
 }
 
-fn describe(written: &Written, source: &FlagsSource) -> String {
+fn describe(written: &WriteResponse, source: &FlagsSource) -> String {
     let revision = written.revision.map_or_else(String::new, |revision| format!(", revision {revision}"));
     let mut text = if written.changed {
         format!("Applied {} to {}{revision}.", source.name, source.environment)

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use ripcord_proto::TriggerName;
-use ripcord_proto::rest::triggers::{FiringView, TestAnswer, TestRequest, TriggerDetail, TriggerPatch, TriggerView};
+use ripcord_proto::rest::triggers::{FiringView, TriggerDetail, TriggerPatch, TriggerTestRequest, TriggerTestResponse, TriggerView};
 use ripcord_proto::trigger::TriggerState;
 use serde::de::IgnoredAny;
 
@@ -107,7 +107,7 @@ async fn list(call: &Context) -> Result<Exit, Failure> {
         }
         let rows = triggers.iter().map(|trigger| {
             let (state, mode) = (trigger.state.to_string(), trigger.mode.to_string());
-            [trigger.name.to_string(), trigger.source.kind().to_owned(), state, mode, trigger.says.clone()]
+            [trigger.name.to_string(), trigger.source.kind().to_owned(), state, mode, trigger.message.clone()]
         });
         table(["trigger", "source", "state", "mode", "does"], rows)
     });
@@ -138,8 +138,8 @@ async fn test(call: &Context, name: &TriggerName, file: &std::path::Path) -> Res
         file: input::name(file),
         faults,
     })?;
-    let post = Call::post(call.path(&["triggers", name.as_str(), "test"])).json(&TestRequest { payload })?;
-    let answer: Answer<TestAnswer> = call.client.call(post).await?;
+    let post = Call::post(call.path(&["triggers", name.as_str(), "test"])).json(&TriggerTestRequest { payload })?;
+    let answer: Answer<TriggerTestResponse> = call.client.call(post).await?;
     let matched = answer.value.matched;
     call.output.answer(&answer, messages::tried);
     Ok(if matched { Exit::Done } else { Exit::Refused })

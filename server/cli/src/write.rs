@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use clap::Args;
+use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::rest::wait::Wait;
-use ripcord_proto::rest::written::Written;
 use ripcord_proto::{EnvironmentKey, ReleaseName};
 
 use super::client::{Answer, Call};
@@ -27,7 +27,7 @@ pub(crate) struct WriteArgs {
     pub(crate) release: Option<ReleaseName>,
     /// Change what a killed flag serves, if it comes to that
     #[arg(long)]
-    pub(crate) changes_served: bool,
+    pub(crate) allow_killed_edit: bool,
 }
 
 impl WriteArgs {
@@ -42,13 +42,13 @@ pub(crate) async fn send(call: &Context, write_call: Call, done: &str, write: &W
     let write_call = write_call
         .query("wait", confirm::asked_of_server(call.output, write.patience()))
         .query("release", write.release.as_ref())
-        .query("changes_served", write.changes_served.then_some(true));
-    let answer: Answer<Written> = call.client.call(write_call).await?;
+        .query("allow_killed_edit", write.allow_killed_edit.then_some(true));
+    let answer: Answer<WriteResponse> = call.client.call(write_call).await?;
     call.output.answer(&answer, |written| describe(call, written, done));
     wait_for_confirmations(call, call.environment(), &answer.value, write).await
 }
 
-fn describe(call: &Context, written: &Written, done: &str) -> String {
+fn describe(call: &Context, written: &WriteResponse, done: &str) -> String {
     let revision = written.revision.map_or_else(String::new, |revision| format!(", revision {revision}"));
     let mut text = if written.changed {
         format!("{done} in {}{revision}.", call.environment())
@@ -63,7 +63,7 @@ fn describe(call: &Context, written: &Written, done: &str) -> String {
 }
 
 /// Waits for the confirmations of a write, says who has confirmed, and makes the exit code of it.
-pub(crate) async fn wait_for_confirmations(call: &Context, environment: &EnvironmentKey, written: &Written, write: &WriteArgs) -> Result<Exit, Failure> {
+pub(crate) async fn wait_for_confirmations(call: &Context, environment: &EnvironmentKey, written: &WriteResponse, write: &WriteArgs) -> Result<Exit, Failure> {
     let patience = write.patience();
     let mut confirmation = written.confirmation.clone();
     if call.output.format() == Format::Text

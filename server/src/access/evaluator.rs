@@ -1,36 +1,34 @@
-//! Who may have flags evaluated: asked with what a request carries, whatever protocol it came by.
+//! Permits for remote evaluation, shared by all protocols.
 //!
-//! Callers ask thousands of times a second with the same key, so a permit that was given is given again as long as keys and
-//! environments are what they were then: a key that is revoked is worth nothing from the moment in which its commit is in memory.
+//! Callers evaluate thousands of times a second with the same key, so permits are cached for as long as keys and environments do not
+//! change: a revoked key is refused from the moment its commit is in memory.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use ripcord_proto::actor::Origin;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::problem::Code;
-use ripcord_proto::{EnvironmentKey, Faults};
+use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::{EnvironmentKey, ValidationErrors};
 use subtle::ConstantTimeEq as _;
 
 use super::permit::Evaluate;
-use super::{Access, EnvironmentAccess, Permit, Principal, keys};
+use super::{Access, AccessError, Permit, Principal, keys};
 use crate::commit::Author;
-use crate::http::ApiError;
 use crate::system::SystemState;
 
 /// What separates the digests of tokens from those of anything else.
 const EVENTS: &[u8] = b"ripcord ofrep events";
 
-/// The permits that were given while keys and environments stood as `system` has them. There are at most as many as keys times the
-/// environments that each reaches, since only what was permitted is kept.
+/// The permits given under `system`. Only permits are cached, no refusals, so there are at most as many as keys times environments.
 #[derive(Debug, Default)]
 pub(super) struct PermitCache {
     system: Arc<SystemState>,
-    /// By the key's digest, and the environment that was asked for.
+    /// By the key's digest.
     permits: HashMap<Digest, Vec<CachedPermit>>,
 }
 
-/// A permit, and the environment that was asked for.
+/// The requested environment and the permit.
 type CachedPermit = (Option<Box<str>>, Arc<Permit<Evaluate>>);
 
 impl PermitCache {
@@ -40,7 +38,7 @@ impl PermitCache {
         Some(Arc::clone(permit))
     }
 
-    /// The same with one more.
+    /// This cache with one more permit.
     fn with(&self, system: &Arc<SystemState>, hash: Digest, asked: Option<&str>, permit: &Arc<Permit<Evaluate>>) -> Self {
         let still_stands = Arc::ptr_eq(&self.system, system);
         let mut permits = if still_stands { self.permits.clone() } else { HashMap::new() };
@@ -54,10 +52,10 @@ impl PermitCache {
 
 impl Access {
     /// Permits evaluation with the key `presented`, in the requested environment or else in the only one of the key.
-    pub fn evaluator(&self, presented: &str, asked: Option<&str>) -> Result<Arc<Permit<Evaluate>>, ApiError> {
-        // Taken first: what is permitted by a later state is not kept as one of this.
+    pub fn evaluator(&self, presented: Option<&str>, asked: Option<&str>) -> Result<Arc<Permit<Evaluate>>, AccessError> {
+        // Loaded first, so that a permit of a later state is never cached under this one.
         let system = self.environments().system();
-        let key = Self::told(keys::fit(presented))?;
+        let key = Self::count_refused(keys::presented(presented))?;
         let hash = keys::hash(key);
         let given = self.inner.evaluators.load();
         if Arc::ptr_eq(&given.system, &system)
@@ -70,8 +68,8 @@ impl Access {
         Ok(permit)
     }
 
-    fn decide_evaluator(&self, key: &str, asked: Option<&str>) -> Result<Permit<Evaluate>, ApiError> {
-        let principal = Self::told(self.principal_of(key))?;
+    fn decide_evaluator(&self, key: &str, asked: Option<&str>) -> Result<Permit<Evaluate>, AccessError> {
+        let principal = Self::count_refused(self.principal_of(key))?;
         let environment = environment_of(&principal, asked)?;
         let author = Author {
             actor: principal.actor(None),
@@ -84,7 +82,7 @@ impl Access {
         self.permit(&principal, author, &environment)
     }
 
-    /// What lets a browser listen to changes of the permitted environment, and nothing else: it goes where no header can be sent.
+    /// A token that lets a browser listen to changes of the permitted environment, and nothing else, where no header can be sent.
     pub fn events_token(&self, permit: &Permit<Evaluate>) -> Option<Digest> {
         self.token(&permit.principal().id, permit.environment().as_str())
     }
@@ -104,20 +102,14 @@ impl Access {
     }
 }
 
-fn environment_of(principal: &Principal, asked: Option<&str>) -> Result<EnvironmentKey, ApiError> {
-    if let Some(asked) = asked {
-        let missing = |faults: Faults| ApiError::new(Code::EnvironmentNotFound, format!("There is no such environment: {faults}."));
-        return EnvironmentKey::new(asked).map_err(missing);
-    }
-    match &principal.environments {
-        EnvironmentAccess::Only(own) if own.len() == 1 => own.first().cloned().ok_or_else(unnamed),
-        EnvironmentAccess::Only(_) | EnvironmentAccess::All => Err(unnamed()),
+fn environment_of(principal: &Principal, requested: Option<&str>) -> Result<EnvironmentKey, AccessError> {
+    match requested {
+        Some(name) => EnvironmentKey::new(name).map_err(|faults| unknown_environment(&faults).into()),
+        None => Ok(principal.only_environment()?.clone()),
     }
 }
 
-fn unnamed() -> ApiError {
-    ApiError::new(
-        Code::BadRequest,
-        "This key is valid in more than one environment; name one as ?environment=production, or by the selector source=production.",
-    )
+/// The problem of a name that no environment can have.
+pub fn unknown_environment(faults: &ValidationErrors) -> Problem {
+    Problem::new(Code::EnvironmentNotFound, format!("No such environment: {faults}."))
 }

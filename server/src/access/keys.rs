@@ -1,13 +1,13 @@
 //! Keys as text: `rc_<role>_<random>`. Shown once, when they are made; kept as SHA-256.
 
-use actix_web::http::header::{self, HeaderMap};
 use rand::RngExt as _;
 use rand::distr::Alphanumeric;
-use ripcord_proto::Faults;
+use ripcord_proto::ValidationErrors;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::role::Role;
 
+pub use crate::http::credentials::strip_bearer;
 use crate::secret::Secret;
 
 /// Random letters and digits of a key: 190 bits.
@@ -39,46 +39,33 @@ fn random(length: usize) -> String {
 }
 
 /// The admin key that the environment variable `RIPCORD_ADMIN_KEY` gives.
-pub fn admin(text: &str) -> Result<Secret, Faults> {
+pub fn admin(text: &str) -> Result<Secret, ValidationErrors> {
     let random = text.strip_prefix("rc_admin_").unwrap_or_default();
     let fits = random.len() >= ADMIN_CHARACTERS && text.len() <= LONGEST && random.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
     if fits {
         return Ok(Secret::new(text));
     }
-    Err(Faults::one(
+    Err(ValidationErrors::one(
         "RIPCORD_ADMIN_KEY",
         format!("must be rc_admin_ and {ADMIN_CHARACTERS} or more letters, digits, _ or -; `openssl rand -hex 32` makes such"),
     ))
 }
 
-/// The key that a request carries: `Authorization: Bearer rc_…`, or `X-API-Key: rc_…`.
-pub fn presented(headers: &HeaderMap) -> Result<&str, Box<Problem>> {
-    let refuse = |detail: &str| Box::new(Problem::new(Code::Unauthenticated, detail));
-    let bearer = headers.get(header::AUTHORIZATION);
-    let text = match (bearer, headers.get("x-api-key")) {
-        (Some(value), _) => value.to_str().ok().and_then(strip_bearer),
-        (None, Some(value)) => value.to_str().ok(),
-        (None, None) => {
-            return Err(refuse(
-                "Send a key as Authorization: Bearer rc_… or as X-API-Key; `ripcord keys create` makes one.",
-            ));
-        }
+/// The key of a caller, checked for its form; `None` if the caller sent none.
+pub fn presented(text: Option<&str>) -> Result<&str, Box<Problem>> {
+    let missing = || {
+        let detail = "No key was sent. Send one as Authorization: Bearer rc_… or X-API-Key; an admin creates it with `ripcord keys create`.";
+        Box::new(Problem::new(Code::Unauthenticated, detail).with("key", "missing"))
     };
-    fit(text.unwrap_or_default())
+    fit(text.ok_or_else(missing)?)
 }
 
-/// What looks like a key.
+/// Text in the form of a key.
 pub fn fit(text: &str) -> Result<&str, Box<Problem>> {
     let text = text.trim();
     if text.starts_with("rc_") && text.len() <= LONGEST {
         return Ok(text);
     }
-    let detail = "What was sent is no key: one looks like rc_sdk_ and 32 letters and digits, sent as Authorization: Bearer rc_… or as X-API-Key.";
-    Err(Box::new(Problem::new(Code::Unauthenticated, detail)))
-}
-
-/// The key in the value of an `Authorization` header.
-pub fn strip_bearer(value: &str) -> Option<&str> {
-    let (scheme, rest) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(rest)
+    let detail = "Malformed key; expected rc_<role>_ and 32 letters and digits, sent as Authorization: Bearer rc_… or X-API-Key.";
+    Err(Box::new(Problem::new(Code::Unauthenticated, detail).with("key", "malformed")))
 }

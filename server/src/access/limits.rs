@@ -1,26 +1,26 @@
-//! How many requests a key may send. Kills, restores, streams and evaluations are outside of it: a pipeline that has run away must not
-//! stand in the way of the kill that stops it.
+//! Rate limits per key. Kills, restores, streams and evaluations are not limited: a runaway pipeline must not block the kill that
+//! stops it.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use governor::clock::{Clock as _, DefaultClock};
-use governor::state::keyed::HashMapStateStore;
+use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
-use ripcord_proto::problem::Code;
+use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::role::Action;
 
-use crate::http::ApiError;
+use super::AccessError;
 use crate::telemetry::names;
 
-type Keyed = RateLimiter<Arc<str>, HashMapStateStore<Arc<str>>, DefaultClock>;
+type Keyed = RateLimiter<Arc<str>, DashMapStateStore<Arc<str>>, DefaultClock>;
 
-/// Settings, for each key.
+/// Quotas of each key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Config {
-    /// Reads a second, over time.
+    /// Sustained reads per second.
     pub reads: NonZeroU32,
-    /// Writes a second, over time.
+    /// Sustained writes per second.
     pub writes: NonZeroU32,
 }
 
@@ -33,7 +33,7 @@ impl Default for Config {
     }
 }
 
-/// Ten seconds' worth may come at once.
+/// Seconds of the sustained rate that may come as one burst.
 const BURST: u32 = 10;
 
 /// The limits of all keys.
@@ -45,10 +45,10 @@ pub struct RateLimits {
 }
 
 impl RateLimits {
-    /// Nobody has sent anything yet.
+    /// With full quotas for every key.
     pub fn new(config: Config) -> Self {
         let keyed =
-            |rate: NonZeroU32| RateLimiter::hashmap(Quota::per_second(rate).allow_burst(rate.saturating_mul(NonZeroU32::MIN.saturating_add(BURST - 1))));
+            |rate: NonZeroU32| RateLimiter::dashmap(Quota::per_second(rate).allow_burst(rate.saturating_mul(NonZeroU32::MIN.saturating_add(BURST - 1))));
         Self {
             reads: keyed(config.reads),
             writes: keyed(config.writes),
@@ -56,8 +56,11 @@ impl RateLimits {
         }
     }
 
-    /// Counts a request of the key `id`, or refuses it.
-    pub(super) fn check(&self, id: &Arc<str>, action: Action) -> Result<(), ApiError> {
+    /// Counts a request of the key `id`.
+    ///
+    /// # Errors
+    /// The key has used up its quota.
+    pub(crate) fn check(&self, id: &Arc<str>, action: Action) -> Result<(), AccessError> {
         let (limiter, name) = match action {
             Action::Stream
             | Action::Evaluate
@@ -85,8 +88,8 @@ impl RateLimits {
         limiter.check_key(id).map_err(|until| {
             metrics::counter!(names::RATE_LIMITED, "limit" => name).increment(1);
             let seconds = until.wait_time_from(self.clock.now()).as_secs() + 1;
-            let detail = format!("This key sends too many {name}; go on in {seconds} s. Kills, restores and rollbacks are not limited.");
-            ApiError::new(Code::RateLimited, detail).retry_after(seconds)
+            let detail = format!("This key sends too many {name}. Try again in {seconds} s. Kills, restores and rollbacks are not limited.");
+            AccessError::limited(Problem::new(Code::RateLimited, detail), seconds)
         })
     }
 }

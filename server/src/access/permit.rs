@@ -1,5 +1,5 @@
-//! Permits: the proof that a caller may do something at an environment. Handlers take them as arguments, so that the data
-//! cannot be reached without one; their only makers are here.
+//! Permits: proof that a caller may do something in an environment. Handlers take them as arguments, so that data cannot be reached
+//! without one. Only this file makes them.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -8,15 +8,14 @@ use ripcord_proto::EnvironmentKey;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::role::{Action, Role};
 
-use super::{Access, Principal};
+use super::{Access, AccessError, Principal};
 use crate::commit::Author;
-use crate::http::ApiError;
 
-/// Something that may be permitted.
+/// A kind of permission.
 pub trait Allows: 'static {
-    /// One of these must be the role's to do.
+    /// The role must be allowed at least one of these.
     const ACTIONS: &'static [Action];
-    /// What it counts as for the rate limits.
+    /// What it counts as towards the rate limits.
     const COUNTS_AS: Action;
 }
 
@@ -49,23 +48,23 @@ allows! {
     Vouch = &[Action::Vouch], Action::Edit;
     /// To begin, describe and finish releases.
     ManageRelease = &[Action::Release], Action::Edit;
-    /// To roll back, and to stop, hurry and review rollbacks.
+    /// To roll back, and to stop, resume and review rollbacks.
     RollBack = &[Action::Rollback], Action::Kill;
-    /// To start rollouts, and to let them go on.
+    /// To start and resume rollouts.
     RunRollout = &[Action::Rollout], Action::Edit;
-    /// To pause, abort and take back rollouts.
+    /// To pause, abort and roll back rollouts.
     StopRollout = &[Action::StopRollout], Action::Kill;
     /// To approve a step of a rollout.
     ApproveRollout = &[Action::ApproveRollout], Action::Edit;
     /// To make and delete triggers.
     ManageTrigger = &[Action::Trigger], Action::Edit;
-    /// To change triggers; whoever may only answer them may disarm them.
+    /// To change triggers; a role that may only answer them may disarm them.
     ChangeTrigger = &[Action::Trigger, Action::AnswerTrigger], Action::AnswerTrigger;
     /// To answer what a trigger asks.
     AnswerTrigger = &[Action::AnswerTrigger], Action::AnswerTrigger;
     /// To approve and decline proposals; what they do must be permitted too.
     DecideProposal = &[Action::Decide], Action::Edit;
-    /// To take back proposals of one's own.
+    /// To withdraw one's own proposals.
     WithdrawProposal = &[Action::Withdraw], Action::Edit;
     /// To send a ping.
     SendPing = &[Action::Ping], Action::Edit;
@@ -75,9 +74,9 @@ allows! {
     SetPolicy = &[Action::SetPolicy], Action::Edit;
     /// To manage keys, environments and settings.
     Administer = &[Action::Administer], Action::Administer;
-    /// To write something; what exactly is known when the body is read.
+    /// To write something; the body decides what.
     WriteSomething = &[Action::Edit, Action::Kill, Action::Restore, Action::Administer], Action::Edit;
-    /// To write everything that the body asks for.
+    /// To write everything in the body.
     WriteThis = &[], Action::Edit;
 }
 
@@ -91,12 +90,12 @@ pub struct Permit<A> {
 }
 
 impl<A> Permit<A> {
-    /// Where.
+    /// The environment.
     pub fn environment(&self) -> &EnvironmentKey {
         &self.environment
     }
 
-    /// Who, and from where, for the log.
+    /// Recorded in the log with each commit.
     pub fn author(&self) -> Author {
         self.author.clone()
     }
@@ -108,7 +107,7 @@ impl<A> Permit<A> {
 }
 
 impl Permit<Evaluate> {
-    /// Whose key it is: a public one sees less.
+    /// The role of the key: a public one sees less.
     pub const fn role(&self) -> Role {
         self.principal.role
     }
@@ -120,14 +119,14 @@ impl Permit<Evaluate> {
 
 impl<A> Permit<A> {
     /// Whether the principal may do all of `actions` too.
-    pub fn also(&self, actions: &[Action]) -> Result<(), ApiError> {
+    pub fn also(&self, actions: &[Action]) -> Result<(), AccessError> {
         Ok(self.principal.check_all(actions)?)
     }
 }
 
 impl Permit<WriteSomething> {
     /// The permit to do all of `actions`.
-    pub fn narrow(self, actions: &[Action]) -> Result<Permit<WriteThis>, ApiError> {
+    pub fn narrow(self, actions: &[Action]) -> Result<Permit<WriteThis>, AccessError> {
         self.principal.check_all(actions)?;
         Ok(Permit {
             environment: self.environment,
@@ -147,7 +146,7 @@ pub struct GlobalPermit<A> {
 }
 
 impl<A> GlobalPermit<A> {
-    /// Who, and from where, for the log.
+    /// Recorded in the log with each commit.
     pub fn author(&self) -> Author {
         self.author.clone()
     }
@@ -160,7 +159,7 @@ impl<A> GlobalPermit<A> {
 
 impl Access {
     /// Permits `A` in `environment`, or names the roles that may. Only a key that covers the environment learns whether it exists.
-    pub fn permit<A: Allows>(&self, principal: &Principal, author: Author, environment: &EnvironmentKey) -> Result<Permit<A>, ApiError> {
+    pub fn permit<A: Allows>(&self, principal: &Principal, author: Author, environment: &EnvironmentKey) -> Result<Permit<A>, AccessError> {
         principal.check_any(A::ACTIONS)?;
         principal.check_environment(environment)?;
         let system = self.environments().system();
@@ -171,7 +170,7 @@ impl Access {
                 .filter(|key| principal.environments.covers(key))
                 .map(EnvironmentKey::as_str)
                 .collect();
-            let detail = format!("There is no environment {environment}; there are {}.", names.join(", "));
+            let detail = format!("No environment {environment}. This key is valid in {}.", names.join(", "));
             return Err(Problem::new(Code::EnvironmentNotFound, detail).into());
         }
         Ok(Permit {
@@ -183,15 +182,15 @@ impl Access {
     }
 
     /// Permits `A` in each environment of the principal.
-    pub fn permits<A: Allows>(&self, principal: &Principal, author: &Author) -> Result<Vec<Permit<A>>, ApiError> {
+    pub fn permits<A: Allows>(&self, principal: &Principal, author: &Author) -> Result<Vec<Permit<A>>, AccessError> {
         principal.check_any(A::ACTIONS)?;
         let system = self.environments().system();
         let reached = system.environments.keys().filter(|key| principal.environments.covers(key));
         reached.map(|key| self.permit(principal, author.clone(), key)).collect()
     }
 
-    /// Permits `A` everywhere, or says who may.
-    pub fn permit_globally<A: Allows>(principal: &Principal, author: Author) -> Result<GlobalPermit<A>, ApiError> {
+    /// Permits `A` in every environment, or names the roles that may.
+    pub fn permit_globally<A: Allows>(principal: &Principal, author: Author) -> Result<GlobalPermit<A>, AccessError> {
         principal.check_any(A::ACTIONS)?;
         match &principal.environments {
             super::EnvironmentAccess::All => Ok(GlobalPermit {
@@ -199,11 +198,7 @@ impl Access {
                 author,
                 allows: PhantomData,
             }),
-            super::EnvironmentAccess::Only(_) => Err(Problem::new(
-                Code::Forbidden,
-                "This key is valid in some environments only; this needs one that is valid everywhere: an admin's.",
-            )
-            .into()),
+            super::EnvironmentAccess::Only(_) => Err(Problem::new(Code::Forbidden, "This needs a key that is valid in all environments: an admin's.").into()),
         }
     }
 }

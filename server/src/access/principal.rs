@@ -8,23 +8,23 @@ use ripcord_proto::change::KeyRecord;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::role::{Action, Role};
 
-/// The id by which the key of `RIPCORD_ADMIN_KEY` goes.
+/// The id of the key of `RIPCORD_ADMIN_KEY`.
 pub const ADMIN: &str = "admin";
 
-/// Who holds a valid key.
+/// The identity behind a valid key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
     /// The key's id, or [`ADMIN`]. No secret.
     pub id: Arc<str>,
     /// The key's name.
     pub name: String,
-    /// What it may do.
+    /// The role.
     pub role: Role,
-    /// Where it may do it.
+    /// The environments.
     pub environments: EnvironmentAccess,
 }
 
-/// Where a key is valid.
+/// The environments in which a key is valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EnvironmentAccess {
     /// All, including those created later: an admin's.
@@ -70,7 +70,7 @@ impl Principal {
         }
     }
 
-    /// As the log names him; `said` is the name that he gave for himself.
+    /// As the log names the caller; `said` is the name that the caller gave.
     pub fn actor(&self, said: Option<&str>) -> Actor {
         let name = match said {
             Some(said) => format!("{said} (via {})", self.name),
@@ -80,7 +80,26 @@ impl Principal {
         Actor { name, role: self.role, key }
     }
 
-    /// Whether the role may do one of `actions`.
+    /// The environment of a key that is valid in exactly one.
+    ///
+    /// # Errors
+    /// The key is valid in several, so that the caller must name one.
+    pub fn only_environment(&self) -> Result<&EnvironmentKey, Box<Problem>> {
+        let detail = "This key is valid in several environments. Name one with ?environment=production (flagd clients: selector source=production).";
+        let problem = Problem::new(Code::BadRequest, detail);
+        match &self.environments {
+            EnvironmentAccess::Only(own) => match &**own {
+                [only] => Ok(only),
+                several => {
+                    let names: Vec<&str> = several.iter().map(EnvironmentKey::as_str).collect();
+                    Err(Box::new(problem.with("environments", names)))
+                }
+            },
+            EnvironmentAccess::All => Err(Box::new(problem)),
+        }
+    }
+
+    /// Checks that the role may do at least one of `actions`.
     pub fn check_any(&self, actions: &[Action]) -> Result<(), Box<Problem>> {
         if actions.iter().any(|action| self.role.may(*action)) {
             return Ok(());
@@ -89,7 +108,7 @@ impl Principal {
         Err(forbidden(self.role, &may))
     }
 
-    /// Whether the role may do all of `actions`.
+    /// Checks that the role may do all of `actions`.
     pub fn check_all(&self, actions: &[Action]) -> Result<(), Box<Problem>> {
         if actions.iter().all(|action| self.role.may(*action)) {
             return Ok(());
@@ -98,14 +117,14 @@ impl Principal {
         Err(forbidden(self.role, &may))
     }
 
-    /// Whether the key is valid in `environment`.
+    /// Checks that the key is valid in `environment`.
     pub fn check_environment(&self, environment: &EnvironmentKey) -> Result<(), Box<Problem>> {
         match &self.environments {
             EnvironmentAccess::All => Ok(()),
             EnvironmentAccess::Only(own) if own.contains(environment) => Ok(()),
             EnvironmentAccess::Only(own) => {
                 let names: Vec<&str> = own.iter().map(EnvironmentKey::as_str).collect();
-                let detail = format!("This key is not valid in environment {environment}; it is valid in {}.", names.join(", "));
+                let detail = format!("This key is not valid in environment {environment}, only in {}.", names.join(", "));
                 Err(Box::new(Problem::new(Code::Forbidden, detail).with("environments", names)))
             }
         }
@@ -114,6 +133,6 @@ impl Principal {
 
 fn forbidden(role: Role, may: &[Role]) -> Box<Problem> {
     let names: Vec<&str> = may.iter().map(|role| role.as_str()).collect();
-    let detail = format!("A key of role {role} may not do this; keys of these roles may: {}.", names.join(", "));
+    let detail = format!("The role {role} is not allowed to do this. Allowed roles: {}.", names.join(", "));
     Box::new(Problem::new(Code::Forbidden, detail).with("roles", names))
 }

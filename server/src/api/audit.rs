@@ -6,10 +6,10 @@ use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::log::{AuditReport, LogEntry};
 
+use super::authorize::Caller;
 use super::revisions::sequence;
 use super::services::AppState;
 use crate::access::Access;
-use crate::access::extract::Caller;
 use crate::access::permit::{Administer, Read};
 use crate::audit::{self, LogPage};
 use crate::http::query::{Limit, Query};

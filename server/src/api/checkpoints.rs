@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
 use ripcord_proto::change::Change;
-use ripcord_proto::checkpoint::{Checkpoint, Judgement, Verdict};
+use ripcord_proto::checkpoint::{Checkpoint, CheckpointVerdict, Judgement};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::record::Record;
@@ -129,7 +129,7 @@ pub(super) async fn vouch(
     let PathKey(name) = name;
     let VouchRequest { evidence, figures } = body.value;
     let judgement = Judgement {
-        verdict: Verdict::Vouched,
+        verdict: CheckpointVerdict::Vouched,
         by: write.permit.author().actor,
         at: app.now(),
         evidence: Some(evidence.clone()),
@@ -156,7 +156,7 @@ pub(super) async fn doubt(
     let given = body.value.unwrap_or_default().reason;
     let given = given.or_else(|| write.given_reason());
     let judgement = Judgement {
-        verdict: Verdict::Doubted,
+        verdict: CheckpointVerdict::Doubted,
         by: write.permit.author().actor,
         at: app.now(),
         evidence: given.clone(),

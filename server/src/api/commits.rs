@@ -11,10 +11,10 @@ use ripcord_proto::file_set::FileSet;
 use ripcord_proto::kill::Kill;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::commits::{ChangeRequest, CommitRequest};
-use ripcord_proto::rest::plan::{FlagStep, PlanAnswer, SegmentStep, SettingsStep};
-use ripcord_proto::rest::written::Written;
+use ripcord_proto::rest::plan::{FlagStep, PlanResponse, SegmentStep, SettingsStep};
+use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::role::Action;
-use ripcord_proto::{Faults, KillId};
+use ripcord_proto::{KillId, ValidationErrors};
 use ripcord_sdk::engine::Compiled;
 
 use super::confirm::Subject;
@@ -32,7 +32,7 @@ use crate::{file_set, proposal};
 #[utoipa::path(post, path = "/v1/environments/{env}/commits", tag = "commits",
     params(("env" = String, Path, example = "production"), crate::http::query::WriteQuery),
     request_body(content = CommitRequest, example = json!({"reason": "launch", "changes": [{"set_enabled": {"key": "checkout-v2", "enabled": true}}, {"delete_flag": "checkout-v1"}]})),
-    responses((status = 200, description = "Committed, or so already", body = Written), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Committed, or so already", body = WriteResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn commit(write: Write<WriteSomething>, body: Body<CommitRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let actions: BTreeSet<Action> = body.value.changes.iter().map(ChangeRequest::action).collect();
     let actions: Vec<Action> = actions.into_iter().collect();
@@ -57,7 +57,7 @@ pub(super) async fn commit(write: Write<WriteSomething>, body: Body<CommitReques
 #[utoipa::path(post, path = "/v1/environments/{env}/commits/plan", tag = "commits",
     params(("env" = String, Path, example = "production"), crate::http::query::WriteQuery),
     request_body(content = CommitRequest, example = json!({"changes": [{"set_enabled": {"key": "checkout-v2", "enabled": true}}]})),
-    responses((status = 200, description = "What would happen", body = PlanAnswer), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "What would happen", body = PlanResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn plan(write: Write<Read>, body: Body<CommitRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let sets: Vec<FileSet> = body.value.changes.iter().filter_map(set_of).cloned().collect();
     let mut asked = asked(body.value, &write.permit.author(), &app)?;
@@ -113,12 +113,12 @@ fn asked(request: CommitRequest, author: &Author, app: &AppState) -> Result<Writ
         operations: operations.collect::<Result<_, _>>()?,
         precondition: None,
         plan: request.plan,
-        changes_served: request.changes_served,
+        allow_killed_edit: request.allow_killed_edit,
         reason: request.reason,
     })
 }
 
-fn ask(change: ChangeRequest, author: &Author, reason: Option<&String>, app: &AppState) -> Result<Operation, Faults> {
+fn ask(change: ChangeRequest, author: &Author, reason: Option<&String>, app: &AppState) -> Result<Operation, ValidationErrors> {
     if let ChangeRequest::PutSettings(request) = &change {
         rebuckets(request).map_err(|faults| faults.under("put_settings"))?;
     }
@@ -134,9 +134,9 @@ fn ask(change: ChangeRequest, author: &Author, reason: Option<&String>, app: &Ap
     }))
 }
 
-fn answer(plan: CommitPlan, mut warnings: Vec<String>) -> PlanAnswer {
+fn answer(plan: CommitPlan, mut warnings: Vec<String>) -> PlanResponse {
     warnings.extend(plan.warnings);
-    PlanAnswer {
+    PlanResponse {
         hash: plan.hash,
         epoch: plan.at.epoch,
         revision: plan.at.revision,

@@ -3,7 +3,7 @@
 use actix_web::web;
 use ripcord_proto::flagd;
 use ripcord_proto::problem::Problem;
-use ripcord_proto::rest::connections::{ConnectionView, Level, Transport};
+use ripcord_proto::rest::connections::{ConnectionLevel, ConnectionView, Transport};
 use ripcord_proto::rest::list::Page;
 
 use super::services::AppState;
@@ -56,9 +56,9 @@ fn view(connected: Connected) -> ConnectionView {
             fleet::Transport::Flagd => Transport::Flagd,
         },
         level: match connected.level {
-            fleet::ConfirmationLevel::Applied => Level::Applied,
-            fleet::ConfirmationLevel::Fetched => Level::Fetched,
-            fleet::ConfirmationLevel::Sent => Level::Sent,
+            fleet::ConfirmationLevel::Applied => ConnectionLevel::Applied,
+            fleet::ConfirmationLevel::Fetched => ConnectionLevel::Fetched,
+            fleet::ConfirmationLevel::Sent => ConnectionLevel::Sent,
         },
         epoch: connected.confirmed.map(|position| position.epoch),
         revision: connected.confirmed.map(|position| position.revision),

@@ -10,7 +10,7 @@ use ripcord_proto::drill::{Drill, DrillId};
 use ripcord_proto::limits;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::record::{Record, RecordKey};
-use ripcord_proto::rest::drills::{DrillKept, DrillRequest};
+use ripcord_proto::rest::drills::{DrillRecorded, DrillRequest};
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::table::{Entry, Table};
 
@@ -65,7 +65,7 @@ pub(super) async fn get(permit: Permit<Read>, id: PathKey<DrillId>, app: web::Da
     params(("env" = String, Path, example = "production"), WriteQuery),
     request_body(content = DrillRequest, example = json!({"scenario": "happy-path", "store": "embedded", "fork": "production at 1:41", "applications": 5,
         "verdicts": [{"name": "every application is back at known-good", "passed": true, "detail": "5 of 5"}], "figures": {"back_ms": 12.4}})),
-    responses((status = 201, description = "Kept", body = DrillKept), (status = "4XX", body = Problem)))]
+    responses((status = 201, description = "Kept", body = DrillRecorded), (status = "4XX", body = Problem)))]
 pub(super) async fn keep(write: Write<KeepDrill>, body: Body<DrillRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let kept = app.drills(&write.permit)?;
     let now = app.now();
@@ -88,7 +88,7 @@ pub(super) async fn keep(write: Write<KeepDrill>, body: Body<DrillRequest>, app:
         operations: std::iter::once(put).chain(surplus(&kept)).collect(),
         ..WriteRequest::default()
     };
-    let kept = DrillKept { drill, revision: None };
+    let kept = DrillRecorded { drill, revision: None };
     let prepared = write.prepare(asked, &body.digest, move |_| answer(StatusCode::CREATED, &kept));
     let committed = app.submit(prepared).await?;
     reply(&committed.answer, committed.replayed, None)

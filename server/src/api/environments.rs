@@ -8,13 +8,13 @@ use ripcord_proto::EnvironmentKey;
 use ripcord_proto::change::EnvironmentRecord;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::{Code, Problem};
-use ripcord_proto::rest::environments::{EnvironmentRequest, EnvironmentView, EnvironmentWritten};
+use ripcord_proto::rest::environments::{EnvironmentRequest, EnvironmentResponse, EnvironmentView};
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::pings::LastPing;
 
+use super::authorize::Caller;
 use super::services::AppState;
 use super::write::{NO_BODY, answer, reply};
-use crate::access::extract::Caller;
 use crate::access::permit::{Administer, Read};
 use crate::access::{Access, GlobalPermit, Permit};
 use crate::checkpoint;
@@ -73,7 +73,7 @@ fn view(permit: &Permit<Read>, app: &AppState) -> Result<EnvironmentView, ApiErr
 /// Makes an environment, empty or with the flags, segments and settings of another one.
 #[utoipa::path(post, path = "/v1/environments", tag = "environments",
     request_body(content = EnvironmentRequest, example = json!({"key": "staging", "copy_of": "production"})),
-    responses((status = 201, description = "Made", body = EnvironmentWritten), (status = "4XX", body = Problem)))]
+    responses((status = 201, description = "Made", body = EnvironmentResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn create(
     permit: GlobalPermit<Administer>,
     identity: Identity,
@@ -120,7 +120,7 @@ async fn copy(
         answer: ResponseBuilder(Arc::new({
             let key = key.clone();
             move |made| {
-                let body = EnvironmentWritten {
+                let body = EnvironmentResponse {
                     key: key.clone(),
                     epoch: made.position.epoch,
                     revision: Some(made.position.revision),
@@ -170,7 +170,7 @@ pub(super) struct DeleteQuery {
 
 /// Deletes an environment and its log, for good. It must be named twice.
 #[utoipa::path(delete, path = "/v1/environments/{env}", tag = "environments", params(("env" = String, Path, example = "staging"), DeleteQuery),
-    responses((status = 200, description = "Deleted", body = EnvironmentWritten), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Deleted", body = EnvironmentResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn delete(
     everywhere: GlobalPermit<Administer>,
     permit: Permit<Administer>,
@@ -219,7 +219,7 @@ fn draft_of(permit: &GlobalPermit<Administer>, ask: SystemOperation, reason: Opt
         operations: vec![ask],
         call: None,
         answer: ResponseBuilder(Arc::new(move |made| {
-            let body = EnvironmentWritten {
+            let body = EnvironmentResponse {
                 key: key.clone(),
                 epoch: made.position.epoch,
                 revision: None,

@@ -7,7 +7,7 @@ use ripcord_proto::key::Tag;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rest::flags::{FlagKill, FlagPatch, FlagView};
 use ripcord_proto::rest::list::Page;
-use ripcord_proto::rest::written::Written;
+use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{FlagKey, Position};
 
@@ -145,7 +145,7 @@ pub(super) fn no_flag(served: &Served, key: &FlagKey) -> ApiError {
     params(("env" = String, Path, example = "production"), ("key" = String, Path, example = "checkout-v2"), crate::http::query::WriteQuery),
     request_body(content = Flag, example = json!({"description": "New checkout", "variants": {"on": true, "off": false}, "default": "off", "safe": "off",
         "rules": [{"serve": {"split": [{"variant": "on", "weight": 25}, {"variant": "off", "weight": 75}]}}]})),
-    responses((status = 200, description = "Changed, or so already", body = Written), (status = 201, description = "Made", body = Written), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Changed, or so already", body = WriteResponse), (status = 201, description = "Made", body = WriteResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn put(write: Write<Edit>, key: PathKey<FlagKey>, body: Body<Flag>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let PathKey(key) = key;
     let status = if app.has_flag(&write.permit, &key)? {
@@ -165,7 +165,7 @@ pub(super) async fn put(write: Write<Edit>, key: PathKey<FlagKey>, body: Body<Fl
 #[utoipa::path(patch, path = "/v1/environments/{env}/flags/{key}", tag = "flags",
     params(("env" = String, Path, example = "production"), ("key" = String, Path, example = "checkout-v2"), crate::http::query::WriteQuery),
     request_body(content = FlagPatch, example = json!({"enabled": false, "reason": "not ready"})),
-    responses((status = 200, description = "Switched, or so already", body = Written), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Switched, or so already", body = WriteResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn patch(write: Write<Edit>, key: PathKey<FlagKey>, body: Body<FlagPatch>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let PathKey(key) = key;
     let asked = WriteRequest::one(Operation::SetEnabled(key.clone(), body.value.enabled))
@@ -181,7 +181,7 @@ pub(super) async fn patch(write: Write<Edit>, key: PathKey<FlagKey>, body: Body<
 /// Deletes a flag. Kills that cover it stay, and cover a flag that is made under its key again.
 #[utoipa::path(delete, path = "/v1/environments/{env}/flags/{key}", tag = "flags",
     params(("env" = String, Path, example = "production"), ("key" = String, Path, example = "checkout-v2"), crate::http::query::WriteQuery),
-    responses((status = 200, description = "Deleted", body = Written), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Deleted", body = WriteResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn delete(write: Write<Edit>, key: PathKey<FlagKey>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let PathKey(key) = key;
     let asked = WriteRequest::one(Operation::DeleteFlag(key.clone())).under(of_flag(write.condition, &key));

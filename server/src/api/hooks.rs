@@ -4,7 +4,7 @@ use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::{HttpRequest, web};
 use ripcord_proto::limits;
 use ripcord_proto::problem::{Code, Problem};
-use ripcord_proto::rest::triggers::HookAnswer;
+use ripcord_proto::rest::triggers::HookResponse;
 
 use super::services::AppState;
 use crate::http::body::collect;
@@ -21,7 +21,7 @@ use crate::trigger::signature::SignatureHeaders;
     params(("hook" = String, Path, description = "ENVIRONMENT.TRIGGER, as the trigger's making told", example = "production.error-rate"),
         ("Ripcord-Signature" = Option<String>, Header, description = "t=SECONDS,v1=HEX"), ("X-PagerDuty-Signature" = Option<String>, Header, description = "v1=HEX")),
     request_body(content = Object, example = json!({"version": "4", "groupKey": "{}:{alertname=\"HighErrorRate\"}", "status": "firing", "alerts": [{"status": "firing", "labels": {"alertname": "HighErrorRate", "severity": "page"}, "startsAt": "2026-11-24T14:02:00Z"}]})),
-    responses((status = 200, description = "What it came to", body = HookAnswer), (status = 401, description = "It is forged, or too old", body = Problem), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "What it came to", body = HookResponse), (status = 401, description = "It is forged, or too old", body = Problem), (status = "4XX", body = Problem)))]
 pub(super) async fn take(hook: web::Path<String>, request: HttpRequest, payload: web::Payload, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let body = collect(&request, payload, limits::SIGNAL_BYTES).await;
     let body = body.inspect_err(|error| {
@@ -35,7 +35,7 @@ pub(super) async fn take(hook: web::Path<String>, request: HttpRequest, payload:
         signature: header("ripcord-signature"),
         pagerduty: header("x-pagerduty-signature"),
     };
-    let answer: HookAnswer = app.triggers().deliver(&hook, &proof, body).await?;
+    let answer: HookResponse = app.triggers().deliver(&hook, &proof, body).await?;
     ApiResponse::ok(&answer)
 }
 

@@ -9,7 +9,7 @@ use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rest::keys::{KeyCreated, KeyRequest, KeyView};
 use ripcord_proto::rest::list::Page;
-use ripcord_proto::rest::written::Recorded;
+use ripcord_proto::rest::responses::RecordResponse;
 
 use super::services::AppState;
 use super::write::{NO_BODY, answer, reply};
@@ -102,7 +102,7 @@ fn created(id: &str, made: &Applied) -> Result<Answer, ApiError> {
 
 /// Revokes a key: it is worth nothing from now on, and its streams end.
 #[utoipa::path(delete, path = "/v1/keys/{key}", tag = "keys", params(("key" = String, Path, description = "The key's id", example = "key_4fK2mQ9xWz1B"), WriteQuery),
-    responses((status = 200, description = "Revoked", body = Recorded), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Revoked", body = RecordResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn revoke(
     permit: GlobalPermit<Administer>,
     identity: Identity,
@@ -113,7 +113,7 @@ pub(super) async fn revoke(
     let (id, Query(query)) = (id.into_inner(), query);
     let recorded = id.clone();
     let answer = move |made: &Applied| {
-        let body = Recorded {
+        let body = RecordResponse {
             id: recorded.clone(),
             epoch: made.position.epoch,
             revision: None,

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
 use ripcord_proto::problem::{Code, Problem};
-use ripcord_proto::rest::kills::{KillAnswer, KillRequest, KillView, NAMED_FLAGS, ReasonRequest, RestoreAnswer};
+use ripcord_proto::rest::kills::{KillRequest, KillResponse, KillView, NAMED_FLAGS, ReasonRequest, RestoreResponse};
 use ripcord_proto::rest::list::Page;
-use ripcord_proto::rest::written::Written;
+use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::{EnvironmentKey, FlagKey, KillId};
 
 use super::confirm::Subject;
@@ -59,7 +59,7 @@ pub(super) async fn get(permit: Permit<Read>, id: PathKey<KillId>, app: web::Dat
 #[utoipa::path(post, path = "/v1/environments/{env}/kills", tag = "kills",
     params(("env" = String, Path, example = "production"), WriteQuery),
     request_body(content = KillRequest, example = json!({"scope": {"flag": "checkout-v2"}, "reason": "5xx spike"})),
-    responses((status = 201, description = "KillInForce", body = KillAnswer), (status = 200, description = "The scope was killed already", body = KillAnswer), (status = "4XX", body = Problem)))]
+    responses((status = 201, description = "KillInForce", body = KillResponse), (status = 200, description = "The scope was killed already", body = KillResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn kill(write: Write<Kill>, body: Body<KillRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let (environment, wait) = (write.permit.environment().clone(), write.wait());
     let served = app.served_to_killers(&write.permit)?;
@@ -101,7 +101,7 @@ fn kill_answer(killed: &KillInForce, served: &Served) -> Answer {
             keys.filter(|key| killed.kill.covers(key.as_str())).collect()
         }
     };
-    let body = KillAnswer {
+    let body = KillResponse {
         id: killed.kill.id.clone(),
         epoch,
         revision,
@@ -142,7 +142,7 @@ fn warnings(killed: &KillInForce, covered: &[&FlagKey]) -> Vec<String> {
 #[utoipa::path(delete, path = "/v1/environments/{env}/kills/{key}", tag = "kills",
     params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The kill's id", example = "k_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "fixed in 2.1.1"})),
-    responses((status = 200, description = "Lifted", body = RestoreAnswer), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Lifted", body = RestoreResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn restore(
     write: Write<Restore>,
     id: PathKey<KillId>,
@@ -156,13 +156,13 @@ pub(super) async fn restore(
     let served = app.served_to_restorers(&write.permit)?;
     let asked = WriteRequest::one(Operation::Restore(id.clone())).because(body.value.map(|body| body.reason));
     let lifted = restored(&id, &served);
-    let withdrawn = RestoreAnswer {
+    let withdrawn = RestoreResponse {
         withdrawn: true,
         epoch: served.snapshot.position.epoch,
         ..lifted.clone()
     };
     let prepared = write.prepare(asked, &body.digest, move |made| {
-        let body = RestoreAnswer {
+        let body = RestoreResponse {
             epoch: made.position.epoch,
             revision: Some(made.position.revision),
             ..lifted.clone()
@@ -183,7 +183,7 @@ pub(super) async fn restore(
 }
 
 /// The answer to a restore, without its position.
-fn restored(id: &KillId, served: &Served) -> RestoreAnswer {
+fn restored(id: &KillId, served: &Served) -> RestoreResponse {
     let kills = || {
         served
             .snapshot
@@ -196,7 +196,7 @@ fn restored(id: &KillId, served: &Served) -> RestoreAnswer {
     let others = |key: &str| kills().any(|kill| kill.id != *id && kill.covers(key));
     let flags = served.snapshot.flags.iter().map(|entry| entry.key());
     let still = flags.filter(|key| lifted.is_some_and(|kill| kill.covers(key.as_str())) && others(key.as_str()));
-    RestoreAnswer {
+    RestoreResponse {
         id: id.clone(),
         epoch: served.snapshot.position.epoch,
         revision: None,
@@ -210,7 +210,7 @@ fn restored(id: &KillId, served: &Served) -> RestoreAnswer {
 #[utoipa::path(patch, path = "/v1/environments/{env}/kills/{key}", tag = "kills",
     params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The kill's id", example = "k_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = ReasonRequest, example = json!({"reason": "5xx spike since 14:02"})),
-    responses((status = 200, description = "Noted", body = Written), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Noted", body = WriteResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn give_reason(
     write: Write<Restore>,
     id: PathKey<KillId>,

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use ripcord_proto::Faults;
+use ripcord_proto::ValidationErrors;
 
 use crate::http::ApiError;
 
@@ -18,13 +18,16 @@ struct InPath {
     key: String,
 }
 
-impl<K: FromStr<Err = Faults>> FromRequest for PathKey<K> {
+impl<K: FromStr<Err = ValidationErrors>> FromRequest for PathKey<K> {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let text = request.match_info().load::<InPath>().map(|path| path.key).unwrap_or_default();
-        let read = text.parse().map(Self).map_err(|faults: Faults| ApiError::invalid(faults.under("key")));
+        let read = text
+            .parse()
+            .map(Self)
+            .map_err(|faults: ValidationErrors| ApiError::invalid(faults.under("key")));
         ready(read)
     }
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use actix_web::http::StatusCode;
 use actix_web::web;
 use ripcord_proto::Position;
-use ripcord_proto::policy::{Policy, Single};
+use ripcord_proto::policy::{Policy, SingletonKey};
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::record::RecordKey;
-use ripcord_proto::rest::policy::PolicyWritten;
+use ripcord_proto::rest::policy::PolicyResponse;
 use ripcord_proto::table::Entry;
 
 use super::records::{reason, submit};
@@ -27,7 +27,7 @@ use crate::http::{ApiError, ApiResponse, Body};
 pub(super) async fn get(permit: Permit<Read>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let (state, stale) = (app.state(&permit)?, app.stale());
     let reply = ApiResponse::ok(&state.records.policy())?.stale(stale);
-    Ok(match state.records.digest(&RecordKey::Policy(Single)) {
+    Ok(match state.records.digest(&RecordKey::Policy(SingletonKey)) {
         Some(digest) => reply.record_etag(&digest),
         None => reply,
     })
@@ -36,7 +36,7 @@ pub(super) async fn get(permit: Permit<Read>, app: web::Data<AppState>) -> Resul
 /// Puts the policy.
 #[utoipa::path(put, path = "/v1/environments/{env}/policy", tag = "policy", params(("env" = String, Path, example = "production"), WriteQuery),
     request_body(content = Policy, example = json!({"protection": "protected", "vouch_after_seconds": 1800})),
-    responses((status = 200, description = "Set, or so already", body = PolicyWritten), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Set, or so already", body = PolicyResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn put(write: WriteRecord<SetPolicy>, body: Body<Policy>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let expected = match write.condition {
         RecordCondition::Unconditional => Expected::Anything,
@@ -46,12 +46,12 @@ pub(super) async fn put(write: WriteRecord<SetPolicy>, body: Body<Policy>, app: 
     let given = write.given_reason();
     let why = reason("set the policy", given.as_deref());
     let policy = body.value;
-    let entry = Entry::new(Single, policy.clone(), Position::START);
+    let entry = Entry::new(SingletonKey, policy.clone(), Position::START);
     let entry = entry.map_err(|error| ApiError::new(Code::Internal, format!("The policy could not be written: {error}.")))?;
     let digest = *entry.digest();
     let ask = Operation::PutRecord(Arc::new(entry).into(), expected);
     let written = move |made: &Applied| {
-        Ok(PolicyWritten {
+        Ok(PolicyResponse {
             revision: None,
             changed: !made.changes.is_empty(),
             policy: policy.clone(),

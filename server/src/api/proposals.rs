@@ -9,7 +9,7 @@ use ripcord_proto::problem::Problem;
 use ripcord_proto::proposal::{Proposal, ProposalState};
 use ripcord_proto::rest::kills::ReasonRequest;
 use ripcord_proto::rest::list::Page;
-use ripcord_proto::rollout::Word;
+use ripcord_proto::rollout::Attribution;
 
 use super::confirm::Subject;
 use super::path::PathKey;
@@ -159,7 +159,7 @@ async fn decision<A: Allows>(
     Ok(ProposalDecision {
         environment: write.permit.environment().clone(),
         id,
-        word: Word {
+        word: Attribution {
             by: author.actor.clone(),
             at: app.now(),
             reason,

@@ -6,10 +6,10 @@ use ripcord_proto::delta::{Delta, Urgency};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rest::list::Page;
-use ripcord_proto::rest::log::{Diff, LogEntry, LogEntryView};
+use ripcord_proto::rest::log::{LogEntry, LogEntryView, RevisionDiff};
 use ripcord_proto::rest::plan::{FlagStep, SegmentStep, SettingsStep};
-use ripcord_proto::table::{Entry, Member, Table};
-use ripcord_proto::{Faults, Kill, Position, Revision, Sequence, Snapshot};
+use ripcord_proto::table::{Entity, Entry, Table};
+use ripcord_proto::{Kill, Position, Revision, Sequence, Snapshot, ValidationErrors};
 
 use super::services::AppState;
 use crate::access::Permit;
@@ -36,7 +36,12 @@ pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, app: web
 
 /// The sequence that `after` names.
 pub(super) fn sequence(text: &str) -> Result<Sequence, ApiError> {
-    let wrong = || ApiError::bad_parameter("after", Faults::one("", format!("{text:?} is no place in a log; give what `next` says")));
+    let wrong = || {
+        ApiError::bad_parameter(
+            "after",
+            ValidationErrors::one("", format!("{text:?} is no place in a log; give what `next` says")),
+        )
+    };
     text.parse().map(Sequence).map_err(|_| wrong())
 }
 
@@ -93,7 +98,7 @@ pub(super) struct DiffQuery {
 
 /// How two revisions differ: flags and segments before and after, kills pulled and lifted.
 #[utoipa::path(get, path = "/v1/environments/{env}/diff", tag = "history", params(("env" = String, Path, example = "production"), DiffQuery),
-    responses((status = 200, description = "The difference", body = Diff), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "The difference", body = RevisionDiff), (status = "4XX", body = Problem)))]
 pub(super) async fn diff(permit: Permit<Read>, query: Query<DiffQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let (served, Query(query)) = (app.served(&permit)?, query);
     let current = served.snapshot.position;
@@ -104,7 +109,7 @@ pub(super) async fn diff(permit: Permit<Read>, query: Query<DiffQuery>, app: web
     Ok(ApiResponse::ok(&between(&old, &new))?.stale(app.stale()))
 }
 
-fn between(old: &Snapshot, new: &Snapshot) -> Diff {
+fn between(old: &Snapshot, new: &Snapshot) -> RevisionDiff {
     let delta = Delta::between(old, new, new.content_hash(), Urgency::Ordinary);
     let flags = steps(&delta.changed.flags, &delta.removed.flags, &old.flags, |key, from, to| FlagStep {
         key,
@@ -118,7 +123,7 @@ fn between(old: &Snapshot, new: &Snapshot) -> Diff {
     });
     let pulled = delta.changed.kills.iter().filter(|entry| old.kills.get(entry.key().as_str()).is_none());
     let restored = delta.removed.kills.iter().filter_map(|id| old.kills.value(id.as_str()));
-    Diff {
+    RevisionDiff {
         epoch: new.position.epoch,
         from: old.position.revision,
         to: new.position.revision,
@@ -132,7 +137,7 @@ fn between(old: &Snapshot, new: &Snapshot) -> Diff {
 
 type Json = Option<Box<serde_json::value::RawValue>>;
 
-fn steps<M: Member, S>(changed: &Table<M>, removed: &[M::Key], old: &Table<M>, step: impl Fn(M::Key, Json, Json) -> S) -> Vec<S> {
+fn steps<M: Entity, S>(changed: &Table<M>, removed: &[M::Key], old: &Table<M>, step: impl Fn(M::Key, Json, Json) -> S) -> Vec<S> {
     let json = |entry: &Entry<M>| entry.json().to_owned();
     let was = |key: &M::Key| old.get(std::borrow::Borrow::borrow(key)).map(|entry| json(entry));
     let put = changed.iter().map(|entry| step(entry.key().clone(), was(entry.key()), Some(json(entry))));

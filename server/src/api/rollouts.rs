@@ -12,7 +12,7 @@ use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::record::Record;
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::rollouts::{Replay, ReplayRequest};
-use ripcord_proto::rollout::{Plan, Rollout, Word};
+use ripcord_proto::rollout::{Attribution, Rollout, RolloutPlan};
 
 use super::path::PathKey;
 use super::services::AppState;
@@ -29,9 +29,9 @@ use crate::rollout::{actions as done, replay as trial};
     params(("env" = String, Path, example = "production"), WriteQuery),
     request_body(content = Object, description = "The plan", example = json!({"flag": "checkout-v2", "variant": "on", "steps": [{"to": "10%", "hold": "1h"}, {"to": "100%", "hold": "24h"}], "gates": [{"name": "smoke", "probe": {"url": "http://127.0.0.1:9000/healthz"}, "on_fail": "rollback"}]})),
     responses((status = 201, description = "Started", body = Rollout), (status = "4XX", body = Problem)))]
-pub(super) async fn start(write: Write<RunRollout>, body: Body<Plan>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn start(write: Write<RunRollout>, body: Body<RolloutPlan>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let now = app.now();
-    let word = Word {
+    let word = Attribution {
         by: write.permit.author().actor,
         at: now,
         reason: write.query.reason.clone().map(Reason::into_text),

@@ -6,8 +6,8 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rest::list::Page;
+use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::rest::segments::SegmentView;
-use ripcord_proto::rest::written::Written;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{FlagKey, Segment, SegmentKey};
 
@@ -95,7 +95,7 @@ pub(super) async fn get(permit: Permit<Read>, key: PathKey<SegmentKey>, request:
 #[utoipa::path(put, path = "/v1/environments/{env}/segments/{key}", tag = "segments",
     params(("env" = String, Path, example = "production"), ("key" = String, Path, example = "beta"), WriteQuery),
     request_body(content = Segment, example = json!({"attribute": "plan", "equals": "beta"})),
-    responses((status = 200, description = "Changed, or so already", body = Written), (status = 201, description = "Made", body = Written), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Changed, or so already", body = WriteResponse), (status = 201, description = "Made", body = WriteResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn put(write: Write<Edit>, key: PathKey<SegmentKey>, body: Body<Segment>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let PathKey(key) = key;
     let known = app.last_change_of_segment(write.permit.environment(), &key).is_some();
@@ -109,7 +109,7 @@ pub(super) async fn put(write: Write<Edit>, key: PathKey<SegmentKey>, body: Body
 /// Deletes a segment that no flag names.
 #[utoipa::path(delete, path = "/v1/environments/{env}/segments/{key}", tag = "segments",
     params(("env" = String, Path, example = "production"), ("key" = String, Path, example = "beta"), WriteQuery),
-    responses((status = 200, description = "Deleted", body = Written), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Deleted", body = WriteResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn delete(write: Write<Edit>, key: PathKey<SegmentKey>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let PathKey(key) = key;
     let asked = WriteRequest::one(Operation::DeleteSegment(key.clone())).under(of_segment(write.condition, &key));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ripcord_proto::drill::Drill;
 use ripcord_proto::problem::Code;
-use ripcord_proto::proposal::Asked;
+use ripcord_proto::proposal::ProposedOperation;
 use ripcord_proto::record::{RecordKey, Records};
 use ripcord_proto::rest::rollbacks::RollbackPlan;
 use ripcord_proto::role::Action;
@@ -30,7 +30,6 @@ use crate::environment::Environments;
 use crate::fleet::Fleet;
 use crate::http::ApiError;
 use crate::kill::{self, Kills, RestoreOutcome};
-use crate::leader::LeaderLease;
 use crate::outcome::Outcomes;
 use crate::peer::Peers;
 use crate::ping::{self, Pings};
@@ -54,8 +53,6 @@ pub struct Services {
     pub kills: Kills,
     /// Who is connected and has confirmed what.
     pub fleet: Fleet,
-    /// Which node drives what goes on by itself.
-    pub drivers: LeaderLease,
     /// Sends pings.
     pub pings: Pings,
     /// Rollouts.
@@ -278,7 +275,7 @@ impl AppState {
         let state = self.parts.environments.state(permit.environment())?;
         let proposal = state.records.proposals.value(id.as_str());
         let proposal = proposal.ok_or_else(|| CommitError::NoRecord(RecordKey::Proposal(id.clone())))?;
-        Ok(proposal.asked.iter().flat_map(Asked::actions).collect())
+        Ok(proposal.asked.iter().flat_map(ProposedOperation::actions).collect())
     }
 
     /// Where proposals are decided on.

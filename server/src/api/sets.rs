@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use actix_web::web;
 use ripcord_proto::SetName;
-use ripcord_proto::claim::Claimed;
+use ripcord_proto::ownership::OwnedEntry;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::sets::SetView;
@@ -33,9 +33,9 @@ pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, app: web
             segments: Vec::new(),
         });
         match claimed {
-            Claimed::Flag(key) if state.snapshot.flags.get(key.as_str()).is_some() => view.flags.push(key),
-            Claimed::Segment(key) if state.snapshot.segments.get(key.as_str()).is_some() => view.segments.push(key),
-            Claimed::Flag(_) | Claimed::Segment(_) => {}
+            OwnedEntry::Flag(key) if state.snapshot.flags.get(key.as_str()).is_some() => view.flags.push(key),
+            OwnedEntry::Segment(key) if state.snapshot.segments.get(key.as_str()).is_some() => view.segments.push(key),
+            OwnedEntry::Flag(_) | OwnedEntry::Segment(_) => {}
         }
     }
     let after = query.after.unwrap_or_default();

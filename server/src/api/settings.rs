@@ -2,10 +2,10 @@
 
 use actix_web::http::StatusCode;
 use actix_web::web;
-use ripcord_proto::Faults;
+use ripcord_proto::ValidationErrors;
 use ripcord_proto::problem::Problem;
+use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::rest::settings::{SettingsRequest, SettingsView};
-use ripcord_proto::rest::written::Written;
 
 use super::confirm::Subject;
 use super::services::AppState;
@@ -34,7 +34,7 @@ pub(super) async fn get(permit: Permit<Read>, app: web::Data<AppState>) -> Resul
 #[utoipa::path(put, path = "/v1/environments/{env}/settings", tag = "settings",
     params(("env" = String, Path, example = "production"), crate::http::query::WriteQuery),
     request_body(content = SettingsRequest, example = json!({"bucketing": "v2", "rebuckets_everybody": true, "reason": "our flagd clients bucket by v2"})),
-    responses((status = 200, description = "Changed, or so already", body = Written), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Changed, or so already", body = WriteResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn put(write: Write<Administer>, body: Body<SettingsRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let ask = if app.has_settings(&write.permit, body.value.settings())? {
         Operation::PutSettings(body.value.settings())
@@ -55,11 +55,11 @@ pub(super) async fn put(write: Write<Administer>, body: Body<SettingsRequest>, a
 }
 
 /// The ask for settings whose caller says that he knows what they do.
-pub(super) fn rebuckets(request: &SettingsRequest) -> Result<Operation, Faults> {
+pub(super) fn rebuckets(request: &SettingsRequest) -> Result<Operation, ValidationErrors> {
     if request.rebuckets_everybody {
         return Ok(Operation::PutSettings(request.settings()));
     }
-    Err(Faults::one(
+    Err(ValidationErrors::one(
         "rebuckets_everybody",
         "must be true: another bucketing generation gives most users of a split another variant. Plan it with commits/plan first",
     ))

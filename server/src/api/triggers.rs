@@ -8,11 +8,13 @@ use ripcord_proto::TriggerName;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::record::{RecordKey, Records};
 use ripcord_proto::rest::list::Page;
-use ripcord_proto::rest::triggers::{FiringView, TestAnswer, TestRequest, TriggerDetail, TriggerMade, TriggerPatch, TriggerRequest, TriggerView};
+use ripcord_proto::rest::triggers::{
+    FiringView, TriggerCreated, TriggerDetail, TriggerPatch, TriggerRequest, TriggerTestRequest, TriggerTestResponse, TriggerView,
+};
 use ripcord_proto::role::Action;
 use ripcord_proto::table::Entry;
 use ripcord_proto::trigger::Trigger;
-use ripcord_proto::{EnvironmentKey, Faults};
+use ripcord_proto::{EnvironmentKey, ValidationErrors};
 
 use super::path::PathKey;
 use super::records::{lost, page, read_before, reason, submit};
@@ -62,7 +64,7 @@ pub(super) async fn get(permit: Permit<Read>, name: PathKey<TriggerName>, app: w
     params(("env" = String, Path, example = "production"), WriteQuery),
     request_body(content = TriggerRequest, example = json!({"name": "error-rate", "source": "alertmanager", "credential": "bearer",
         "action": {"rollback": {"scope": "open_release"}}, "conditions": {"labels": {"severity": "page"}, "during": "open_release"}, "cooldown": "15m", "max_per_hour": 3})),
-    responses((status = 201, description = "Applied", body = TriggerMade), (status = "4XX", body = Problem)))]
+    responses((status = 201, description = "Applied", body = TriggerCreated), (status = "4XX", body = Problem)))]
 pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<TriggerRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let request = body.value;
     let made = crud::new_trigger(&request, write.permit.author().actor, app.now());
@@ -71,7 +73,7 @@ pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<Trigger
     let view = viewer(&write, request.name);
     // What is recorded for a repeat of the call is everything but the secret.
     let recorded = move |made: &Applied| {
-        Ok(TriggerMade {
+        Ok(TriggerCreated {
             trigger: view(made)?,
             secret: None,
         })
@@ -80,9 +82,9 @@ pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<Trigger
     let Some(secret) = made.secret.filter(|_| !committed.replayed) else {
         return Ok(shown);
     };
-    let answered: TriggerMade = serde_json::from_str(committed.answer.body.get())
+    let answered: TriggerCreated = serde_json::from_str(committed.answer.body.get())
         .map_err(|error| ApiError::new(Code::Internal, format!("The trigger was made, and its answer could not be read back: {error}.")))?;
-    let shown = TriggerMade {
+    let shown = TriggerCreated {
         secret: Some(secret.expose().to_owned()),
         ..answered
     };
@@ -131,9 +133,14 @@ pub(super) async fn delete(write: WriteRecord<ManageTrigger>, name: PathKey<Trig
 /// Tries a signal: whether the trigger would fire, why not, and what it would do. Changes nothing, and needs no secret.
 #[utoipa::path(post, path = "/v1/environments/{env}/triggers/{key}/test", tag = "triggers",
     params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "Its name", example = "error-rate")),
-    request_body(content = TestRequest, example = json!({"payload": {"error_rate": 0.2}})),
-    responses((status = 200, description = "What it would come to", body = TestAnswer), (status = "4XX", body = Problem)))]
-pub(super) async fn test(permit: Permit<Read>, name: PathKey<TriggerName>, body: Body<TestRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+    request_body(content = TriggerTestRequest, example = json!({"payload": {"error_rate": 0.2}})),
+    responses((status = 200, description = "What it would come to", body = TriggerTestResponse), (status = "4XX", body = Problem)))]
+pub(super) async fn test(
+    permit: Permit<Read>,
+    name: PathKey<TriggerName>,
+    body: Body<TriggerTestRequest>,
+    app: web::Data<AppState>,
+) -> Result<ApiResponse, ApiError> {
     let (records, PathKey(name)) = (app.records(&permit)?, name);
     let (_, trigger) = find(&records, &name)?;
     let answer = app.triggers().test(permit.environment(), trigger, &body.value.payload).await?;
@@ -143,7 +150,7 @@ pub(super) async fn test(permit: Permit<Read>, name: PathKey<TriggerName>, body:
 fn find<'r>(records: &'r Records, name: &TriggerName) -> Result<(&'r Entry<Trigger>, &'r Trigger), ApiError> {
     let entry = records.triggers.get(name.as_str());
     let entry = entry.ok_or_else(|| CommitError::NoRecord(RecordKey::Trigger(name.clone())))?;
-    let unreadable = |faults: &Faults| ApiError::new(Code::Internal, format!("The trigger cannot be read: {faults}."));
+    let unreadable = |faults: &ValidationErrors| ApiError::new(Code::Internal, format!("The trigger cannot be read: {faults}."));
     Ok((entry, entry.value().map_err(unreadable)?))
 }
 

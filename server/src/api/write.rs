@@ -11,7 +11,7 @@ use ripcord_proto::change::Change;
 use ripcord_proto::confirmation::Confirmation;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::Code;
-use ripcord_proto::rest::written::Written;
+use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::role::Action;
 use ripcord_proto::{EnvironmentKey, FlagKey, Position, SegmentKey};
 
@@ -95,7 +95,7 @@ impl<A: Allows, C> Write<A, C> {
     ) -> PreparedWrite<A> {
         let call = self.call(body);
         let draft = Draft {
-            killed_edit: if asked.changes_served || self.query.changes_served {
+            killed_edit: if asked.allow_killed_edit || self.query.allow_killed_edit {
                 KilledEdit::Accept
             } else {
                 KilledEdit::Refuse
@@ -131,7 +131,7 @@ pub(super) struct WriteRequest {
     pub(super) precondition: Option<Precondition>,
     pub(super) reason: Option<String>,
     pub(super) plan: Option<Digest>,
-    pub(super) changes_served: bool,
+    pub(super) allow_killed_edit: bool,
 }
 
 impl WriteRequest {
@@ -217,7 +217,7 @@ pub(super) fn written(made: &Applied, status: StatusCode) -> Result<Answer, ApiE
 
 /// The answer to an edit, with what the caller should know although all went well.
 pub(super) fn written_with(made: &Applied, status: StatusCode, warnings: Vec<String>) -> Result<Answer, ApiError> {
-    let body = Written {
+    let body = WriteResponse {
         epoch: made.position.epoch,
         revision: Some(made.position.revision),
         changed: made

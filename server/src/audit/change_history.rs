@@ -8,7 +8,7 @@ use ripcord_proto::commit::{Commit, Sealed};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::record::Record;
 use ripcord_proto::rest::log::ChangedBy;
-use ripcord_proto::rollback::{RollbackId, Scope};
+use ripcord_proto::rollback::{RollbackId, RollbackScope};
 use ripcord_proto::{FlagKey, Position, SegmentKey, Sequence};
 
 use super::read::PAGE;
@@ -22,7 +22,7 @@ pub struct ChangeHistory {
     /// Segments that were put or deleted.
     pub segments: BTreeMap<SegmentKey, Vec<HistoryEntry>>,
     /// The rollbacks among the commits, by the sequence of each of their commits that changed something.
-    pub rollbacks: BTreeMap<Sequence, (RollbackId, Scope)>,
+    pub rollbacks: BTreeMap<Sequence, (RollbackId, RollbackScope)>,
 }
 
 /// One change of a flag or a segment.

@@ -63,5 +63,8 @@ fn change(change: &Change) -> ChangeSummary {
         Change::PutKey(record) => ("put_key", format!("{} ({}, {})", record.id, record.name, record.role)),
         Change::RevokeKey(id) => ("revoke_key", id.clone()),
     };
-    ChangeSummary { change: name.to_owned(), what }
+    ChangeSummary {
+        change: name.to_owned(),
+        subject: what,
+    }
 }

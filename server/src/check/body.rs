@@ -1,6 +1,6 @@
 //! What stands in a body, and whether it is what should stand there.
 
-use ripcord_proto::check::{BodyCheck, Comparison};
+use ripcord_proto::check::{BodyCheck, BodyComparison};
 use serde_json::Value;
 
 /// Characters of a found value that are shown.
@@ -33,9 +33,9 @@ pub(crate) fn compare(expected: &BodyCheck, body: &Value) -> Result<BodyMatch, S
     let shown = shortened(found);
     let number = || found.as_f64().ok_or_else(|| format!("{place} is {shown}, which is no number"));
     let (holds, wanted) = match &expected.comparison {
-        Comparison::Equals(value) => (is_same(found, value), shortened(value)),
-        Comparison::Below(limit) => (number()? < *limit, format!("below {limit}")),
-        Comparison::Above(limit) => (number()? > *limit, format!("above {limit}")),
+        BodyComparison::Equals(value) => (is_same(found, value), shortened(value)),
+        BodyComparison::Below(limit) => (number()? < *limit, format!("below {limit}")),
+        BodyComparison::Above(limit) => (number()? > *limit, format!("above {limit}")),
     };
     Ok(if holds {
         BodyMatch::Matches(format!("{place} is {shown}"))

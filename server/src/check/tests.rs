@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ripcord_proto::check::{Check, CheckOutcome, Probe, When};
+use ripcord_proto::check::{Check, CheckOutcome, CheckPhase, ScopedCheck};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -28,17 +28,17 @@ async fn serve(answer: &'static str) -> String {
     format!("http://{address}/health")
 }
 
-fn probe(name: &str, mut members: serde_json::Value, url: &str) -> Probe {
+fn probe(name: &str, mut members: serde_json::Value, url: &str) -> ScopedCheck {
     members["name"] = json!(name);
     members["url"] = json!(url);
-    Probe {
+    ScopedCheck {
         of: "environment".to_owned(),
         check: Check::from_value(&members).unwrap(),
     }
 }
 
-async fn run(probes: &[Probe]) -> Vec<CheckOutcome> {
-    Checks::new(Arc::new(SystemClock)).run(probes, When::After).await
+async fn run(probes: &[ScopedCheck]) -> Vec<CheckOutcome> {
+    Checks::new(Arc::new(SystemClock)).run(probes, CheckPhase::After).await
 }
 
 async fn one(members: serde_json::Value, answer: &'static str) -> CheckOutcome {
@@ -89,7 +89,7 @@ async fn a_redirect_is_what_came_and_is_not_followed() {
 #[tokio::test]
 async fn probes_that_hang_end_at_their_timeouts_and_side_by_side() {
     let url = serve("").await;
-    let probes: Vec<Probe> = (0..10).map(|n| probe(&format!("p{n}"), json!({"timeout_ms": 200}), &url)).collect();
+    let probes: Vec<ScopedCheck> = (0..10).map(|n| probe(&format!("p{n}"), json!({"timeout_ms": 200}), &url)).collect();
     let began = Instant::now();
     let outcomes = run(&probes).await;
     assert!(began.elapsed() < Duration::from_millis(1_500), "{:?}", began.elapsed());

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use ripcord_proto::check::{Probe, When};
-use ripcord_proto::checkpoint::{Judgement, Verdict};
+use ripcord_proto::check::{CheckPhase, ScopedCheck};
+use ripcord_proto::checkpoint::{CheckpointVerdict, Judgement};
 use ripcord_proto::{CheckpointName, EnvironmentKey, Position};
 use serde_json::{Map, Value};
 
@@ -108,11 +108,11 @@ impl AutoVouch {
     }
 
     async fn vouch(&self, environment: &EnvironmentKey, state: &EnvironmentState, found: ContentAge, (seconds, token): (u64, LeaderToken)) -> SoakCheck {
-        let probes = state.records.policy().checks.into_iter().map(|check| Probe {
+        let probes = state.records.policy().checks.into_iter().map(|check| ScopedCheck {
             of: "environment".to_owned(),
             check,
         });
-        let outcomes = self.checks.run(&probes.collect::<Vec<_>>(), When::After).await;
+        let outcomes = self.checks.run(&probes.collect::<Vec<_>>(), CheckPhase::After).await;
         if let Some(failed) = outcomes.iter().find(|outcome| !outcome.passed) {
             tracing::info!(env = %environment, check = failed.name, detail = failed.detail, "the environment does not vouch for its state: a probe is not green");
             return SoakCheck::Again(RETRY);
@@ -151,7 +151,7 @@ impl AutoVouch {
         let name = CheckpointName::new(&format!("auto-{}", position.revision)).ok()?;
         let reason = format!("vouched for checkpoint {name} by itself: {evidence}");
         let judgement = Judgement {
-            verdict: Verdict::Vouched,
+            verdict: CheckpointVerdict::Vouched,
             by: author.actor.clone(),
             at,
             evidence: Some(evidence),

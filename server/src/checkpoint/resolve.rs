@@ -2,7 +2,7 @@
 
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::record::Records;
-use ripcord_proto::rollback::Target;
+use ripcord_proto::rollback::RollbackTarget;
 use ripcord_proto::snapshot::ContentHash;
 use ripcord_proto::{CheckpointName, EnvironmentKey, Position, Revision, TargetName};
 
@@ -19,7 +19,7 @@ const NEAREST: usize = 3;
 #[derive(Debug, Clone)]
 pub struct ResolvedTarget {
     /// Which state it is; it names the checkpoint where one was named, also by `last-known-good`.
-    pub target: Target,
+    pub target: RollbackTarget,
     /// The state. Its records are those of that time.
     pub state: EnvironmentState,
 }
@@ -98,7 +98,7 @@ pub async fn resolve(environments: &Environments, environment: &EnvironmentKey, 
             computed: state.hash,
         });
     }
-    let target = Target {
+    let target = RollbackTarget {
         epoch: position.epoch,
         revision: position.revision,
         hash: state.hash,

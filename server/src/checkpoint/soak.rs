@@ -2,7 +2,7 @@
 //! and no rollback says that it is bad. Whether the probes are green is asked last, by whoever acts on the answer.
 
 use jiff::{SignedDuration, Timestamp};
-use ripcord_proto::checkpoint::{Checkpoint, Standing};
+use ripcord_proto::checkpoint::{Checkpoint, CheckpointState};
 use ripcord_proto::rollback::{Rollback, RollbackState};
 use ripcord_proto::{Position, Revision, Sequence};
 
@@ -98,9 +98,9 @@ fn judged<'a>(checkpoints: impl Iterator<Item = &'a Checkpoint>, content: Conten
     let mut found = None;
     for checkpoint in checkpoints {
         match checkpoint.standing() {
-            Standing::Doubted => return Some(NotDue::Doubted),
-            Standing::KnownGood if checkpoint.position() >= content.first => found = Some(NotDue::KnownGood),
-            Standing::KnownGood | Standing::Unvouched => {}
+            CheckpointState::Doubted => return Some(NotDue::Doubted),
+            CheckpointState::KnownGood if checkpoint.position() >= content.first => found = Some(NotDue::KnownGood),
+            CheckpointState::KnownGood | CheckpointState::Unvouched => {}
         }
     }
     found

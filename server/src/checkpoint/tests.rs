@@ -1,13 +1,14 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use ripcord_proto::checkpoint::{Judgement, Verdict};
+use ripcord_proto::checkpoint::{CheckpointVerdict, Judgement};
 use ripcord_proto::ping::PingId;
-use ripcord_proto::policy::{Policy, Single};
+use ripcord_proto::policy::{Policy, SingletonKey};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{CheckpointName, Position, TargetName};
 
-use super::{ContentAge, NewCheckpoint, ResolveError, Soak, content, due, judge, resolve, take};
+use super::soak::{ContentAge, Soak, content, due};
+use super::{NewCheckpoint, ResolveError, judge, resolve, take};
 use crate::checkpoint::soak::NotDue;
 use crate::commit::{Expected, Operation};
 use crate::environment::fixture::{TestNode, author, percent, production};
@@ -25,7 +26,7 @@ fn taking(name: &str) -> Operation {
     })
 }
 
-fn says(name: &str, verdict: Verdict) -> Operation {
+fn says(name: &str, verdict: CheckpointVerdict) -> Operation {
     let judgement = Judgement {
         verdict,
         by: author("ana").actor,
@@ -41,7 +42,7 @@ fn policy(vouch_after_seconds: u64) -> Operation {
         vouch_after_seconds: Some(vouch_after_seconds),
         ..Policy::default()
     };
-    Operation::PutRecord(Arc::new(Entry::new(Single, policy, Position::START).unwrap()).into(), Expected::Anything)
+    Operation::PutRecord(Arc::new(Entry::new(SingletonKey, policy, Position::START).unwrap()).into(), Expected::Anything)
 }
 
 async fn named(node: &TestNode, name: &str) -> Result<Position, ResolveError> {
@@ -56,7 +57,7 @@ async fn named(node: &TestNode, name: &str) -> Result<Position, ResolveError> {
 async fn a_name_stands_for_a_state_that_proves_itself() {
     let node = TestNode::start().await;
     node.submit(vec![percent("a", 1)]).await.unwrap();
-    node.submit(vec![taking("first"), says("first", Verdict::Vouched)]).await.unwrap();
+    node.submit(vec![taking("first"), says("first", CheckpointVerdict::Vouched)]).await.unwrap();
     node.submit(vec![percent("a", 2)]).await.unwrap();
     node.submit(vec![percent("b", 3)]).await.unwrap();
     for (name, position) in [
@@ -133,8 +134,8 @@ async fn an_environment_vouches_for_what_has_soaked_and_that_nobody_doubts() {
     assert_eq!(soak(20, 0), Soak::NotBefore(now + SignedDuration::from_secs(40)));
     assert_eq!(soak(100, 0), Soak::Due { seconds: 100 });
     assert_eq!(soak(100, 1), Soak::Not(NotDue::Killed));
-    node.submit(vec![taking("auto"), says("auto", Verdict::Vouched)]).await.unwrap();
+    node.submit(vec![taking("auto"), says("auto", CheckpointVerdict::Vouched)]).await.unwrap();
     assert_eq!(soak(100, 0), Soak::Not(NotDue::KnownGood));
-    node.submit(vec![says("auto", Verdict::Doubted)]).await.unwrap();
+    node.submit(vec![says("auto", CheckpointVerdict::Doubted)]).await.unwrap();
     assert_eq!(soak(100, 0), Soak::Not(NotDue::Doubted));
 }

@@ -3,9 +3,9 @@
 use ripcord_proto::Snapshot;
 use ripcord_proto::checkpoint::Checkpoint;
 use ripcord_proto::record::Records;
-use ripcord_proto::rest::checkpoints::{CheckpointView, Moved};
+use ripcord_proto::rest::checkpoints::{CheckpointView, StateDrift};
 use ripcord_proto::rest::environments::KnownGood;
-use ripcord_proto::table::{Member, Table};
+use ripcord_proto::table::{Entity, Table};
 
 /// A checkpoint beside the other records.
 pub fn view(records: &Records, checkpoint: &Checkpoint) -> CheckpointView {
@@ -32,8 +32,8 @@ pub fn known_good(checkpoint: &Checkpoint) -> Option<KnownGood> {
 }
 
 /// How far `now` has moved from `then`.
-pub fn distance(then: &Snapshot, now: &Snapshot) -> Moved {
-    Moved {
+pub fn distance(then: &Snapshot, now: &Snapshot) -> StateDrift {
+    StateDrift {
         now: now.position,
         revisions: now.position.revision.0.saturating_sub(then.position.revision.0),
         flags: differing(&then.flags, &now.flags),
@@ -43,7 +43,7 @@ pub fn distance(then: &Snapshot, now: &Snapshot) -> Moved {
 }
 
 /// How many entries are not the same in both.
-fn differing<M: Member>(then: &Table<M>, now: &Table<M>) -> usize {
+fn differing<M: Entity>(then: &Table<M>, now: &Table<M>) -> usize {
     let (changed, removed) = then.difference(now);
     changed.len() + removed.len()
 }

@@ -20,16 +20,16 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use ripcord_proto::change::Change;
-use ripcord_proto::commit::Approved;
+use ripcord_proto::commit::CommitApproval;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::policy::Guarded;
+use ripcord_proto::policy::GuardedOperation;
 use ripcord_proto::problem::{Code, Problem};
-use ripcord_proto::proposal::{Asked, Proposal, ProposalState};
+use ripcord_proto::proposal::{Proposal, ProposalState, ProposedOperation};
 use ripcord_proto::record::RecordKey;
-use ripcord_proto::references::Touched;
+use ripcord_proto::references::TouchedKeys;
 use ripcord_proto::rest::commits::ChangeRequest;
 use ripcord_proto::rest::settings::SettingsRequest;
-use ripcord_proto::rollout::Word;
+use ripcord_proto::rollout::Attribution;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{Position, ProposalId, Revision, limits};
 use serde_json::value::to_raw_value;
@@ -60,14 +60,14 @@ pub struct GivenApproval {
     /// Of which proposal.
     pub proposal: ProposalId,
     /// Whose, when and why.
-    pub word: Word,
+    pub word: Attribution,
 }
 
 impl Approval {
     /// As the commit names it.
-    pub(super) fn named(&self) -> Option<Approved> {
+    pub(super) fn named(&self) -> Option<CommitApproval> {
         match self {
-            Self::Given(given) => Some(Approved {
+            Self::Given(given) => Some(CommitApproval {
                 by: given.word.by.clone(),
                 proposal: given.proposal.clone(),
             }),
@@ -82,7 +82,7 @@ pub(super) struct Effect<'a> {
     pub(super) draft: &'a Draft,
     pub(super) before: &'a EnvironmentState,
     pub(super) after: &'a EnvironmentState,
-    pub(super) touched: &'a Touched,
+    pub(super) touched: &'a TouchedKeys,
     pub(super) changes: &'a [Change],
 }
 
@@ -120,7 +120,7 @@ fn applied(effect: Effect<'_>, given: &GivenApproval, revision: Option<Revision>
     }
     let next = Proposal {
         state: ProposalState::Applied,
-        says: messages::applied(&given.word, revision),
+        message: messages::applied(&given.word, revision),
         decided: Some(given.word.clone()),
         revision,
         ..proposal.clone()
@@ -154,24 +154,24 @@ fn propose(effect: Effect<'_>, now: Timestamp) -> Result<ApprovalOutcome, Commit
         id,
         environment: draft.environment.clone(),
         state: ProposalState::Proposed,
-        says: String::new(),
-        what: String::new(),
+        message: String::new(),
+        summary: String::new(),
         guarded,
         by: draft.author.actor.clone(),
         at: now,
         reason: draft.reason.clone(),
         release: draft.release.clone(),
-        shown: effect.before.head.position(),
+        base: effect.before.head.position(),
         plan: hash,
         diff: difference::of(effect, plan)?,
         asked,
-        changes_served: draft.killed_edit == super::KilledEdit::Accept,
+        allow_killed_edit: draft.killed_edit == super::KilledEdit::Accept,
         expires: Timestamp::from_second(expires).unwrap_or(Timestamp::MAX),
         decided: None,
         revision: None,
     };
-    proposal.what = messages::what(&proposal);
-    proposal.says = messages::waits(&proposal);
+    proposal.summary = messages::what(&proposal);
+    proposal.message = messages::waits(&proposal);
     let entry = entry(proposal)?;
     let room = room(effect.before, &entry, now)?;
     let put = Change::PutRecord(Arc::clone(&entry).into());
@@ -179,8 +179,8 @@ fn propose(effect: Effect<'_>, now: Timestamp) -> Result<ApprovalOutcome, Commit
 }
 
 /// Whether the same was proposed by the same before, and waits.
-fn is_repeated(entry: &Entry<Proposal>, draft: &Draft, asked: &[Asked], hash: Digest, now: Timestamp) -> bool {
-    let written = |asked: &[Asked]| serde_json::to_vec(asked).ok();
+fn is_repeated(entry: &Entry<Proposal>, draft: &Draft, asked: &[ProposedOperation], hash: Digest, now: Timestamp) -> bool {
+    let written = |asked: &[ProposedOperation]| serde_json::to_vec(asked).ok();
     entry.value().is_ok_and(|other| {
         other.plan == hash
             && other.by == draft.author.actor
@@ -225,7 +225,7 @@ fn hash(effect: Effect<'_>, plan: &plan::CommitPlan) -> Result<Digest, CommitErr
 }
 
 /// What was asked, as another node can do it; `None` for what no proposal can hold.
-fn kept(operation: &Operation) -> Option<Asked> {
+fn kept(operation: &Operation) -> Option<ProposedOperation> {
     let change = match operation {
         Operation::PutFlag(key, flag) => ChangeRequest::PutFlag {
             key: key.clone(),
@@ -247,9 +247,9 @@ fn kept(operation: &Operation) -> Option<Asked> {
             reason: None,
         }),
         Operation::Restore(id) => ChangeRequest::Restore(id.clone()),
-        Operation::PutRecord(record, _) => return Some(Asked::PutRecord(record.clone())),
+        Operation::PutRecord(record, _) => return Some(ProposedOperation::PutRecord(record.clone())),
         Operation::Decide(decider) | Operation::DecideNow(decider) => return decider.asked.clone(),
-        Operation::Rollback(reversal) => return Some(Asked::RollBack(Box::new(reversal.record.clone()))),
+        Operation::Rollback(reversal) => return Some(ProposedOperation::RollBack(Box::new(reversal.record.clone()))),
         Operation::Kill(_)
         | Operation::Merge(_)
         | Operation::Withdraw(_)
@@ -258,7 +258,7 @@ fn kept(operation: &Operation) -> Option<Asked> {
         | Operation::DeleteRecord(..)
         | Operation::Ping(_) => return None,
     };
-    Some(Asked::Change(change))
+    Some(ProposedOperation::Change(change))
 }
 
 impl Answer {
@@ -286,7 +286,7 @@ impl Answer {
 }
 
 /// What a plan says of a write that would wait.
-pub(super) fn warning(guarded: &BTreeSet<Guarded>) -> Option<String> {
+pub(super) fn warning(guarded: &BTreeSet<GuardedOperation>) -> Option<String> {
     (!guarded.is_empty()).then(|| messages::would_wait(guarded))
 }
 

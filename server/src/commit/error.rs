@@ -1,9 +1,9 @@
 //! Why nothing was committed, and what the caller is told.
 
 use ripcord_proto::digest::Digest;
-use ripcord_proto::fault::Faults;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::record::RecordKey;
+use ripcord_proto::validation::ValidationErrors;
 use ripcord_proto::{EnvironmentKey, FlagKey, Kill, KillId, Position, ReleaseName, SegmentKey};
 
 use super::Answer;
@@ -64,7 +64,7 @@ pub enum CommitError {
     },
     /// It would leave the environment in a state that is not valid.
     #[error("{0}")]
-    Invalid(Faults),
+    Invalid(ValidationErrors),
     /// A kill stands in the way.
     #[error("flag {flag} is killed by {}: {why}", kill.id)]
     Killed {

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ripcord_proto::digest::Digest;
-use ripcord_proto::references::Touched;
+use ripcord_proto::references::TouchedKeys;
 use ripcord_proto::settings::Settings;
-use ripcord_proto::table::{Member, Table};
+use ripcord_proto::table::{Entity, Table};
 use ripcord_proto::{FlagKey, KillId, Position, SegmentKey, Snapshot};
 use serde_json::value::RawValue;
 
@@ -46,7 +46,7 @@ pub struct PlannedCommit {
     /// What would be served.
     pub after: Snapshot,
     /// What would change between the two.
-    pub touched: Touched,
+    pub touched: TouchedKeys,
 }
 
 /// One thing, as it is and as it would be.
@@ -72,7 +72,7 @@ pub struct SettingsStep {
 }
 
 /// Makes the plan of the way from `before` to `after`.
-pub(super) fn make(draft: &Draft, before: &EnvironmentState, after: &EnvironmentState, touched: &Touched) -> CommitPlan {
+pub(super) fn make(draft: &Draft, before: &EnvironmentState, after: &EnvironmentState, touched: &TouchedKeys) -> CommitPlan {
     let (was, is) = (&before.snapshot, &after.snapshot);
     let flags: Vec<_> = touched.flags.iter().filter_map(|key| step(key, &was.flags, &is.flags)).collect();
     let segments: Vec<_> = touched.segments.iter().filter_map(|key| step(key, &was.segments, &is.segments)).collect();
@@ -100,7 +100,7 @@ pub(super) fn make(draft: &Draft, before: &EnvironmentState, after: &Environment
 }
 
 /// Refuses where the way is no longer the planned one.
-pub(super) fn check(expected: Digest, draft: &Draft, before: &EnvironmentState, after: &EnvironmentState, touched: &Touched) -> Result<(), CommitError> {
+pub(super) fn check(expected: Digest, draft: &Draft, before: &EnvironmentState, after: &EnvironmentState, touched: &TouchedKeys) -> Result<(), CommitError> {
     let plan = make(draft, before, after, touched);
     if plan.hash == expected {
         return Ok(());
@@ -119,7 +119,7 @@ pub(super) fn check(expected: Digest, draft: &Draft, before: &EnvironmentState, 
     Err(CommitError::PlanStale { moved, now: plan.hash })
 }
 
-fn step<M: Member>(key: &M::Key, was: &Table<M>, is: &Table<M>) -> Option<PlannedStep<M::Key>> {
+fn step<M: Entity>(key: &M::Key, was: &Table<M>, is: &Table<M>) -> Option<PlannedStep<M::Key>> {
     let text: &str = std::borrow::Borrow::borrow(key);
     let (from, to) = (was.get(text), is.get(text));
     if from.map(|entry| entry.digest()) == to.map(|entry| entry.digest()) {

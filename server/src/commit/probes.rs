@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use ripcord_proto::check::{Check, Probe};
+use ripcord_proto::check::{Check, ScopedCheck};
 use ripcord_proto::record::Records;
-use ripcord_proto::rollback::Scope;
+use ripcord_proto::rollback::RollbackScope;
 use ripcord_proto::{FlagKey, Snapshot};
 
 /// The probes of `flags` in all of these states, of the release that is taken back, and of the environment. Of two that are
 /// called alike and belong to the same, the one of the earlier state counts.
-pub fn of(flags: &BTreeSet<FlagKey>, scope: &Scope, states: [&Snapshot; 2], records: &Records) -> Vec<Probe> {
+pub fn of(flags: &BTreeSet<FlagKey>, scope: &RollbackScope, states: [&Snapshot; 2], records: &Records) -> Vec<ScopedCheck> {
     let mut probes = Vec::new();
     for snapshot in states {
         for (key, flag) in flags.iter().filter_map(|key| Some((key, snapshot.flags.value(key.as_str())?))) {
@@ -17,9 +17,9 @@ pub fn of(flags: &BTreeSet<FlagKey>, scope: &Scope, states: [&Snapshot; 2], reco
         }
     }
     let release = match scope {
-        Scope::Release(name) => Some(name),
-        Scope::Rollout(id) => records.rollouts.value(id.as_str()).and_then(|rollout| rollout.plan.release.as_ref()),
-        Scope::Environment | Scope::Flags(_) | Scope::Tags(_) | Scope::Rollback(_) => None,
+        RollbackScope::Release(name) => Some(name),
+        RollbackScope::Rollout(id) => records.rollouts.value(id.as_str()).and_then(|rollout| rollout.plan.release.as_ref()),
+        RollbackScope::Environment | RollbackScope::Flags(_) | RollbackScope::Tags(_) | RollbackScope::Rollback(_) => None,
     };
     if let Some(name) = release
         && let Some(release) = records.releases.value(name.as_str())
@@ -30,10 +30,10 @@ pub fn of(flags: &BTreeSet<FlagKey>, scope: &Scope, states: [&Snapshot; 2], reco
     probes
 }
 
-fn take(probes: &mut Vec<Probe>, of: &str, checks: &[Check]) {
+fn take(probes: &mut Vec<ScopedCheck>, of: &str, checks: &[Check]) {
     for check in checks {
         if !probes.iter().any(|known| known.of == of && known.check.name == check.name) {
-            probes.push(Probe {
+            probes.push(ScopedCheck {
                 of: of.to_owned(),
                 check: check.clone(),
             });
@@ -42,7 +42,7 @@ fn take(probes: &mut Vec<Probe>, of: &str, checks: &[Check]) {
 }
 
 /// Those that a rollback has from its first commit, and those of what a later step touches beside that.
-pub(super) fn united(known: &[Probe], found: Vec<Probe>) -> Vec<Probe> {
+pub(super) fn united(known: &[ScopedCheck], found: Vec<ScopedCheck>) -> Vec<ScopedCheck> {
     let mut probes = known.to_vec();
     for probe in found {
         take(&mut probes, &probe.of, std::slice::from_ref(&probe.check));

@@ -10,11 +10,11 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use ripcord_proto::fault::Fault;
 use ripcord_proto::policy::Protection;
 use ripcord_proto::problem::{Code, Problem};
-use ripcord_proto::references::Touched;
+use ripcord_proto::references::TouchedKeys;
 use ripcord_proto::release::Release;
+use ripcord_proto::validation::ValidationError;
 use ripcord_proto::{Flag, FlagKey, ReleaseName};
 
 use super::state::EnvironmentState;
@@ -27,7 +27,7 @@ const NAMED: usize = 5;
 
 /// Refuses a commit after which a flag of a protected environment could be served to more people, unless its release says all
 /// that it must.
-pub(super) fn check(draft: &Draft, before: &EnvironmentState, after: &EnvironmentState, touched: &Touched) -> Result<(), CommitError> {
+pub(super) fn check(draft: &Draft, before: &EnvironmentState, after: &EnvironmentState, touched: &TouchedKeys) -> Result<(), CommitError> {
     let is_open = before.records.policy().protection == Protection::Open;
     if is_open || draft.operations.iter().any(|ask| matches!(ask, Operation::Rollback(_))) {
         return Ok(());
@@ -51,13 +51,13 @@ pub(super) fn check(draft: &Draft, before: &EnvironmentState, after: &Environmen
 
 /// What a release does not say yet of all that it must say before more people are served these flags, each with the command that
 /// adds it.
-pub fn missing<'a>(release: &Release, flags: impl Iterator<Item = (&'a FlagKey, &'a Flag)>) -> Vec<Fault> {
+pub fn missing<'a>(release: &Release, flags: impl Iterator<Item = (&'a FlagKey, &'a Flag)>) -> Vec<ValidationError> {
     let details = &release.details;
     let set = |arguments: &str| format!("`ripcord release set {} {arguments}`", release.name);
     let mut missing = Vec::new();
     let mut need = |holds: bool, path: &str, what: &str, arguments: &str| {
         if !holds {
-            missing.push(Fault::new(path, format!("{what}: {}", set(arguments))));
+            missing.push(ValidationError::new(path, format!("{what}: {}", set(arguments))));
         }
     };
     let is_named = details.artifact.is_some() || details.commit.is_some() || details.image.is_some();
@@ -80,7 +80,7 @@ const OWNER: &str = "does not name who decides";
 const DATA: &str = "does not say how the data of this flag is protected (a flag that declares `one_way` needs no measure)";
 
 /// The same where there is no release: all of it.
-fn missing_without<'a>(flags: impl Iterator<Item = (&'a FlagKey, &'a Flag)>) -> Vec<Fault> {
+fn missing_without<'a>(flags: impl Iterator<Item = (&'a FlagKey, &'a Flag)>) -> Vec<ValidationError> {
     let data = flags.filter(|(_, flag)| flag.one_way.is_none());
     let data: Vec<_> = data.map(|(key, _)| format!(" --data {key}=\"…\"")).collect();
     let begin = format!(
@@ -88,10 +88,10 @@ fn missing_without<'a>(flags: impl Iterator<Item = (&'a FlagKey, &'a Flag)>) -> 
          then name it with `--release NAME`",
         data.concat()
     );
-    vec![Fault::new("release", begin)]
+    vec![ValidationError::new("release", begin)]
 }
 
-fn refusal(draft: &Draft, release: Option<&ReleaseName>, raised: &BTreeSet<FlagKey>, missing: Vec<Fault>) -> Problem {
+fn refusal(draft: &Draft, release: Option<&ReleaseName>, raised: &BTreeSet<FlagKey>, missing: Vec<ValidationError>) -> Problem {
     let names: Vec<_> = raised.iter().take(NAMED).map(FlagKey::as_str).collect();
     let more = raised.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };

@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ripcord_proto::change::Change;
-use ripcord_proto::check::Probe;
+use ripcord_proto::check::ScopedCheck;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::rollback::Rollback;
 use ripcord_proto::settings::Settings;
@@ -32,7 +32,7 @@ use ripcord_proto::{Flag, FlagKey, Position, Revision, Segment, SegmentKey, Snap
 
 pub use self::guard::under_way;
 pub use self::one_way::OneWayDoor;
-pub use self::preview::{KilledFlag, RollbackPreview};
+pub use self::preview::RollbackPreview;
 pub use self::staged::{ExposureCap, StageMethod};
 use super::state::EnvironmentState;
 use super::{CommitError, probes};
@@ -210,7 +210,7 @@ impl Reversal {
     }
 
     /// The probes that belong to what goes back, beside those that earlier commits of the same ladder found.
-    fn probes(&self, flags: &BTreeSet<FlagKey>, state: &EnvironmentState) -> Vec<Probe> {
+    fn probes(&self, flags: &BTreeSet<FlagKey>, state: &EnvironmentState) -> Vec<ScopedCheck> {
         let found = probes::of(flags, &self.record.scope, [&state.snapshot, &self.target], &state.records);
         probes::united(&self.record.probes, found)
     }

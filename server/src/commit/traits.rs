@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use ripcord_proto::ReleaseName;
-use ripcord_proto::commit::{Approved, Commit, Recorded, Sealed};
+use ripcord_proto::commit::{Commit, CommitApproval, Recorded, Sealed};
 use ripcord_proto::digest::Digest;
 
 use super::{Applied, Author, CommitError, IdempotentCall, ResponseBuilder};
@@ -19,7 +19,7 @@ pub(crate) trait LogDraft: Send + 'static {
         None
     }
     /// The second person's approval of it.
-    fn approved(&self) -> Option<Approved> {
+    fn approved(&self) -> Option<CommitApproval> {
         None
     }
     /// The idempotent call that it is.

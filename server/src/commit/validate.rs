@@ -6,12 +6,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use ripcord_proto::change::Change;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::fault::{Fault, Faults};
 use ripcord_proto::key::Tag;
 use ripcord_proto::proposal::Proposal;
-use ripcord_proto::references::{self, Touched};
+use ripcord_proto::references::{self, TouchedKeys};
 use ripcord_proto::settings::Settings;
-use ripcord_proto::table::{Entry, Member};
+use ripcord_proto::table::{Entity, Entry};
+use ripcord_proto::validation::{ValidationError, ValidationErrors};
 use ripcord_proto::{Flag, FlagKey, Kill, KillId, KillScope, Position, ReleaseName, Revision, Segment, SegmentKey, limits};
 
 use super::approval::{self, ApprovalOutcome, Effect};
@@ -73,7 +73,7 @@ pub(super) struct DraftPreview {
     /// The state with its changes made.
     pub(super) after: EnvironmentState,
     /// The flags and segments among them.
-    pub(super) touched: Touched,
+    pub(super) touched: TouchedKeys,
     /// The changes.
     pub(super) changes: Vec<Change>,
 }
@@ -121,7 +121,7 @@ struct Candidate<'a> {
     state: EnvironmentState,
     position: Position,
     changes: Vec<Change>,
-    touched: Touched,
+    touched: TouchedKeys,
     /// The hash of the plan that a rollback must still do.
     expected: Option<Digest>,
     kill: Option<(Arc<Kill>, KillStatus)>,
@@ -136,7 +136,7 @@ impl<'a> Candidate<'a> {
             state: before.clone(),
             position,
             changes: Vec::new(),
-            touched: Touched::default(),
+            touched: TouchedKeys::default(),
             expected: None,
             kill: None,
         }
@@ -197,7 +197,7 @@ impl<'a> Candidate<'a> {
         let entry = entry(key.clone(), flag.clone(), self.position)?;
         if entry.json().get().len() > limits::FLAG_BYTES {
             let problem = format!("it takes {} bytes as JSON; a flag may take {}", entry.json().get().len(), limits::FLAG_BYTES);
-            return Err(CommitError::Invalid(Faults::one(format!("flags.{key}"), problem)));
+            return Err(CommitError::Invalid(ValidationErrors::one(format!("flags.{key}"), problem)));
         }
         if self.state.snapshot.flags.get(key.as_str()).is_some_and(|old| old.digest() == entry.digest()) {
             return Ok(());
@@ -232,7 +232,7 @@ impl<'a> Candidate<'a> {
                 entry.json().get().len(),
                 limits::SEGMENT_BYTES
             );
-            return Err(CommitError::Invalid(Faults::one(format!("segments.{key}"), problem)));
+            return Err(CommitError::Invalid(ValidationErrors::one(format!("segments.{key}"), problem)));
         }
         if self.state.snapshot.segments.get(key.as_str()).is_some_and(|old| old.digest() == entry.digest()) {
             return Ok(());
@@ -364,9 +364,9 @@ impl<'a> Candidate<'a> {
     fn check(&self) -> Result<(), CommitError> {
         let snapshot = &self.state.snapshot;
         let mut found = references::check(&snapshot.flags, &snapshot.segments, &self.touched);
-        let limit = |found: &mut Vec<Fault>, what: &str, has: usize, may: usize| {
+        let limit = |found: &mut Vec<ValidationError>, what: &str, has: usize, may: usize| {
             if has > may {
-                found.push(Fault::new("", format!("the environment would hold {has} {what}; it may hold {may}")));
+                found.push(ValidationError::new("", format!("the environment would hold {has} {what}; it may hold {may}")));
             }
         };
         limit(&mut found, "flags", snapshot.flags.len(), limits::FLAGS);
@@ -377,7 +377,7 @@ impl<'a> Candidate<'a> {
             snapshot.flags.bytes() + snapshot.segments.bytes() + snapshot.kills.bytes(),
             limits::SNAPSHOT_BYTES,
         );
-        Faults::check(found, ()).map_err(CommitError::Invalid)
+        ValidationErrors::check(found, ()).map_err(CommitError::Invalid)
     }
 
     /// What the asks so far come to.
@@ -430,7 +430,7 @@ pub(crate) fn tagged(state: &EnvironmentState, tag: &Tag) -> BTreeSet<FlagKey> {
         .collect()
 }
 
-fn entry<M: Member>(key: M::Key, value: M, position: Position) -> Result<Arc<Entry<M>>, CommitError> {
+fn entry<M: Entity>(key: M::Key, value: M, position: Position) -> Result<Arc<Entry<M>>, CommitError> {
     Entry::new(key, value, position)
         .map(Arc::new)
         .map_err(|error| CommitError::Internal(error.to_string()))

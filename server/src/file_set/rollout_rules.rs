@@ -69,7 +69,7 @@ mod tests {
     /// A rollout that moves the rule `gradual`, which was `before`, and has added a rule for a segment.
     fn rollout(before: &Value) -> Rollout {
         let by = json!({"name": "anna", "role": "editor"});
-        let plan = json!({"flag": "checkout", "variant": "on", "steps": [{"to": "10%", "hold": "1h"}], "unjudged": true});
+        let plan = json!({"flag": "checkout", "variant": "on", "steps": [{"to": "10%", "hold": "1h"}], "no_gates": true});
         serde_json::from_value(
             json!({"id": "ro_01jd3x7q8v9w0y2z4a6b8c0d2e", "state": "holding", "reason": "", "plan": plan, "by": by,
             "at": "2026-11-25T03:00:00Z", "step": 1, "held_ms": 0,

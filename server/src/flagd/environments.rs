@@ -1,4 +1,4 @@
-//! What each environment serves, for streams to follow.
+//! What each environment serves, as watch channels for streams.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::snapshot::publication::{Publication, Served};
 #[derive(Debug, Default)]
 pub(super) struct WatchedEnvironments(Mutex<BTreeMap<EnvironmentKey, Arc<WatchedEnvironment>>>);
 
-/// One environment. It is over when its sender is gone.
+/// One environment. Its streams end when the sender is dropped.
 #[derive(Debug)]
 pub(super) struct WatchedEnvironment {
     sender: watch::Sender<Arc<Served>>,
@@ -36,7 +36,7 @@ impl WatchedEnvironments {
         }
     }
 
-    /// The environment, where it exists.
+    /// The environment, if it exists.
     pub(super) fn get(&self, environment: &EnvironmentKey) -> Option<Arc<WatchedEnvironment>> {
         self.0.lock().get(environment.as_str()).cloned()
     }
@@ -48,7 +48,7 @@ impl WatchedEnvironment {
         Arc::clone(&self.sender.borrow())
     }
 
-    /// What is served now, and whatever follows.
+    /// What is served now and from now on.
     pub(super) fn follow(&self) -> watch::Receiver<Arc<Served>> {
         self.sender.subscribe()
     }

@@ -1,4 +1,4 @@
-//! Remote evaluation, as both versions of the service have it.
+//! Remote evaluation, shared by both versions of the service.
 
 use prost_types::Struct;
 use ripcord_proto::value::{Value, ValueType};
@@ -7,7 +7,8 @@ use ripcord_sdk::engine::ErrorCode;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Status};
 
-use super::{FlagdState, context};
+use super::context;
+use super::state::FlagdState;
 use crate::remote::{RemoteEvaluation, trace};
 use crate::telemetry::export::Parent;
 
@@ -60,7 +61,7 @@ fn resolved<T>(answer: &RemoteEvaluation<'_>, key: &str, reading: ValueReader<T>
     if let Some(code) = answer.error() {
         return Err(status(code, answer.error_text(key)));
     }
-    let mismatch = || status(ErrorCode::TypeMismatch, format!("The flag {key:?} has values of another type."));
+    let mismatch = || status(ErrorCode::TypeMismatch, format!("Flag {key:?} has values of a different type."));
     let value = answer.value().map(|value| reading(value).ok_or_else(mismatch)).transpose()?;
     Ok(ResolvedFlag {
         served: value.zip(answer.variant().map(str::to_owned)),
@@ -85,7 +86,7 @@ pub(super) fn with_zero<T: Default>(resolved: ResolvedFlag<T>) -> Result<(T, Str
     match resolved.served {
         Some((value, variant)) => Ok((value, variant, resolved.reason, resolved.metadata)),
         None if resolved.reason == "DISABLED" => Ok((T::default(), String::new(), resolved.reason, resolved.metadata)),
-        None => Err(Status::not_found("the flag leaves its value to the caller's own default")),
+        None => Err(Status::not_found("the flag leaves the value to the caller's default")),
     }
 }
 

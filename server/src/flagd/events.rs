@@ -1,4 +1,4 @@
-//! The event stream of both versions: ready at once, then which flags may answer differently.
+//! The event stream of both versions: `provider_ready` at once, then the flags whose value may have changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
@@ -19,7 +19,7 @@ use super::grpc_caller::GrpcCaller;
 use crate::remote::Selection;
 use crate::snapshot::publication::Served;
 
-/// How often a quiet stream gets a sign of life.
+/// Interval of keep-alive events on a quiet stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
 /// An event: its type, and its data where it has some.
@@ -30,7 +30,7 @@ pub(super) type Events<M> = Pin<Box<dyn Stream<Item = Result<M, Status>> + Send>
 struct ChangeEvents {
     caller: GrpcCaller,
     served: watch::Receiver<Arc<Served>>,
-    /// What was served when the client was last told.
+    /// What was served at the last event.
     told: Arc<Served>,
     stop: CancellationToken,
     phase: EventPhase,
@@ -99,7 +99,7 @@ fn changes(before: &Served, after: &Served, selection: &Selection) -> BTreeMap<S
     let (old, new) = (&before.snapshot, &after.snapshot);
     let seen = |served: &Served, key: &str| served.snapshot.flags.value(key).is_none_or(|flag| selection.shows(flag));
     let everywhere = old.settings != new.settings || !same_segments(before, after);
-    let mut changed: BTreeSet<&str> = killed_otherwise(before, after);
+    let mut changed: BTreeSet<&str> = killed_on_one_side(before, after);
     for entry in &new.flags {
         let key = entry.key().as_str();
         if everywhere || old.flags.get(key).is_none_or(|was| was.digest() != entry.digest()) {
@@ -123,7 +123,7 @@ fn same_segments(before: &Served, after: &Served) -> bool {
 }
 
 /// The flags of kills that are in force on one side only.
-fn killed_otherwise<'s>(before: &'s Served, after: &'s Served) -> BTreeSet<&'s str> {
+fn killed_on_one_side<'s>(before: &'s Served, after: &'s Served) -> BTreeSet<&'s str> {
     let (was, is) = (kills(before), kills(after));
     let differing = was
         .iter()

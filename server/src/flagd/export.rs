@@ -1,25 +1,25 @@
-//! The flags of an environment as flagd's JSON, written once for all who are sent the same.
+//! The flags of an environment as flagd's JSON, rendered once for all clients.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ripcord_proto::flagd::{self, LeftOut};
+use ripcord_proto::flagd::{self, SkippedFlag};
 use tokio::sync::Mutex;
 use tonic::Status;
 
 use crate::snapshot::publication::Served;
 
-/// Flag sets whose text is kept, at most: anybody can ask for sets that do not exist.
+/// Most flag sets that are cached: clients may ask for sets that do not exist.
 const SETS: usize = 64;
 
-/// What was written last.
+/// The newest rendering.
 #[derive(Debug, Default)]
 pub(super) struct Rendered(Mutex<Option<RenderedRevision>>);
 
 #[derive(Debug)]
 struct RenderedRevision {
     served: Arc<Served>,
-    export: Arc<flagd::Export>,
+    export: Arc<flagd::FlagdExport>,
     texts: HashMap<Option<String>, Arc<str>>,
 }
 
@@ -60,13 +60,13 @@ impl RenderedRevision {
     }
 }
 
-fn log(served: &Served, left_out: &[LeftOut]) {
+fn log(served: &Served, left_out: &[SkippedFlag]) {
     for out in left_out {
-        tracing::warn!(env = %served.snapshot.environment, flag = %out.flag, "flagd's clients do not get this flag: {}", out.why);
+        tracing::warn!(env = %served.snapshot.environment, flag = %out.flag, "flag not exported to flagd clients: {}", out.why);
     }
 }
 
-/// Away from the threads that serve: a large environment takes a while.
+/// On a blocking thread, since large environments take a while.
 async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Status> {
     crate::tasks::blocking(work)
         .await

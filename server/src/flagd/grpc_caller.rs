@@ -1,4 +1,4 @@
-//! Who calls, and what of: by the call's metadata.
+//! Authenticates a call by its metadata and selects what it sees.
 
 use std::sync::Arc;
 
@@ -7,24 +7,27 @@ use ripcord_proto::role::Role;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
-use super::FlagdState;
 use super::environments::WatchedEnvironment;
-use crate::access::keys;
-use crate::http::ApiError;
+use super::state::FlagdState;
+use crate::access::{AccessError, keys};
 use crate::remote::Selection;
 
-/// A caller who may call.
+/// The answer to a call without a key.
+const NO_KEY: &str = "no key; send metadata authorization: Bearer rc_sdk_… or x-api-key, or start the server with --grpc-key. \
+    An admin creates keys with `ripcord keys create`";
+
+/// A permitted caller.
 pub(super) struct GrpcCaller {
     /// The requested environment.
     pub(super) environment: EnvironmentKey,
-    /// What it serves.
+    /// What that environment serves.
     pub(super) state: Arc<WatchedEnvironment>,
-    /// What he sees of it.
+    /// The flags that the caller sees.
     pub(super) selection: Selection,
 }
 
 impl FlagdState {
-    /// The caller; `selector` is what his message says, and counts where the metadata say nothing.
+    /// The caller. `selector` is the message's own, used if the metadata has none.
     pub(super) fn caller(&self, metadata: &MetadataMap, selector: &str) -> Result<GrpcCaller, Status> {
         let text = |name: &str| metadata.get(name).and_then(|value| value.to_str().ok());
         let selector = text("flagd-selector").filter(|selector| !selector.is_empty()).unwrap_or(selector);
@@ -34,27 +37,27 @@ impl FlagdState {
             None => text("x-api-key"),
         };
         let presented = sent.or_else(|| self.key.as_ref().map(crate::secret::Secret::expose));
-        let presented = presented.ok_or_else(|| {
-            Status::unauthenticated("send a key as metadata: authorization = Bearer rc_sdk_…, or x-api-key; `ripcord keys create` makes one, and a server started with --grpc-key needs none")
-        })?;
+        let presented = presented.ok_or_else(|| Status::unauthenticated(NO_KEY))?;
         let permit = self
             .access
-            .evaluator(presented, selection.environment.as_deref())
-            .map_err(|refusal| status(&refusal))?;
+            .evaluator(Some(presented), selection.environment.as_deref())
+            .map_err(|error| status(&error))?;
         if permit.role() == Role::Client {
-            return Err(Status::permission_denied("a public key evaluates by OFREP alone; use one of role sdk"));
+            return Err(Status::permission_denied(
+                "a public key (role client) can only use OFREP; use a key of role sdk",
+            ));
         }
-        let state = self.states.get(permit.environment());
+        let state = self.environments.get(permit.environment());
         Ok(GrpcCaller {
             environment: permit.environment().clone(),
-            state: state.ok_or_else(|| Status::unavailable("the environment is being loaded"))?,
+            state: state.ok_or_else(|| Status::unavailable("the environment is still loading"))?,
             selection,
         })
     }
 }
 
-fn status(refusal: &ApiError) -> Status {
-    let problem = refusal.problem();
+fn status(error: &AccessError) -> Status {
+    let problem = error.problem();
     let code = match problem.status {
         401 => tonic::Code::Unauthenticated,
         403 => tonic::Code::PermissionDenied,

@@ -1,4 +1,4 @@
-//! A listener of its own for a service.
+//! A gRPC listener.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,21 +15,21 @@ use crate::tasks::TaskSet;
 
 /// Interval and timeout of HTTP/2 keepalive pings.
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
-/// Streams and calls of one connection at once, at most.
+/// Most concurrent streams and calls of one connection.
 const STREAMS: u32 = 1_000;
 
-/// Listens, or says why not: another server may have the port.
+/// Binds the address; logs a warning and returns `None` if that fails.
 pub(super) async fn bind(name: &'static str, option: &'static str, address: SocketAddr) -> Option<TcpListener> {
     match TcpListener::bind(address).await {
         Ok(listener) => Some(listener),
         Err(error) => {
-            tracing::warn!(%address, %error, "{name} is not served: the address cannot be listened on; name another with {option}");
+            tracing::warn!(%address, %error, "{name} is not served: cannot listen on this address; choose another with {option}");
             None
         }
     }
 }
 
-/// Serves until `stop` fires. Clients may ping as often as they like, with streams or without.
+/// Serves until `stop` fires. Clients may ping as often as they like.
 pub(super) fn serve(
     name: &'static str,
     listener: TcpListener,

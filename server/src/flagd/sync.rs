@@ -1,4 +1,4 @@
-//! `FlagSyncService`: the flags themselves.
+//! `FlagSyncService`: the flags, for clients with an engine of their own.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::FlagdState;
 use super::grpc_caller::GrpcCaller;
+use super::state::FlagdState;
 use crate::fleet::{Membership, NewMember, Transport};
 use crate::snapshot::publication::Served;
 
-/// Characters of a client's name that are shown.
+/// Longest name of a client, in characters.
 const NAME: usize = 80;
 
 /// The service.
@@ -70,20 +70,20 @@ fn joining(request: &Request<SyncFlagsRequest>) -> NewMember {
     }
 }
 
-/// A client that is sent the configuration, and again whenever it has changed. Nothing is queued for it: one that reads slowly is
-/// sent the newest when it has read the last.
+/// A client that gets the configuration, and again whenever it changes. Nothing is queued: a slow reader gets the newest
+/// configuration once it has read the last one.
 struct SyncStream {
     caller: GrpcCaller,
     served: watch::Receiver<Arc<Served>>,
     member: Membership,
-    /// What it was sent last.
+    /// The last configuration sent.
     last: Option<Arc<str>>,
     stop: CancellationToken,
 }
 
 type SyncItem = Option<(Result<SyncFlagsResponse, Status>, Option<SyncStream>)>;
 
-/// A stream that is not to be followed any more ends with an error: a client would take a good end for the last word.
+/// A stream always ends with an error: clients take an orderly end as final and do not reconnect.
 async fn next(following: Option<SyncStream>) -> SyncItem {
     let mut following = following?;
     match following.next_text().await {
@@ -105,7 +105,7 @@ impl SyncStream {
                 changed = self.served.changed() => {
                     changed.map_err(|_| Status::not_found("the environment was deleted"))?;
                 }
-                () = self.stop.cancelled() => return Err(Status::unavailable("this node is shutting down; come back in a moment")),
+                () = self.stop.cancelled() => return Err(Status::unavailable("this node is shutting down; reconnect in a moment")),
             }
             let served = Arc::clone(&self.served.borrow_and_update());
             let text = self.caller.state.rendered.text(&served, self.caller.selection.set.as_deref()).await?;

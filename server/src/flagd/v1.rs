@@ -14,9 +14,10 @@ use ripcord_sdk::Context;
 use ripcord_sdk::engine::CompiledFlag;
 use tonic::{Request, Response, Status};
 
+use super::context;
 use super::evaluation::{ResolveRequest, boolean, float, integer, object, span, string, with_zero, zero_of};
 use super::events::{self, Event, Events};
-use super::{FlagdState, context};
+use super::state::FlagdState;
 use crate::remote::{RemoteEvaluation, trace};
 
 /// The service.

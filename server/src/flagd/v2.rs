@@ -9,9 +9,9 @@ use ripcord_proto::grpc::evaluation_v2::{
 };
 use tonic::{Request, Response, Status};
 
-use super::FlagdState;
 use super::evaluation::{ResolveRequest, boolean, float, integer, object, string};
 use super::events::{self, Event, Events};
+use super::state::FlagdState;
 
 /// The service.
 pub(super) struct EvaluationV2(pub(super) Arc<FlagdState>);

@@ -65,3 +65,20 @@ pub struct Connected {
     /// Whether its connection is lost; it is shown for a minute.
     pub lost: bool,
 }
+
+/// An application that connects.
+#[derive(Debug, Clone)]
+pub struct NewMember {
+    /// The instance's name.
+    pub name: String,
+    /// Random, new for each process.
+    pub id: String,
+    /// Name and version of its SDK.
+    pub sdk: String,
+    /// The position that it already has.
+    pub position: Option<Position>,
+    /// Whether it will acknowledge (`applied`). If not, it counts as `sent`.
+    pub acknowledges: bool,
+    /// What it is connected by.
+    pub transport: Transport,
+}

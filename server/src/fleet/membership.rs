@@ -16,10 +16,10 @@ use ripcord_proto::confirmation::Instance;
 use ripcord_proto::{EnvironmentKey, Epoch, KillId, Position};
 
 use self::kills::KillCountsById;
-use super::connections::{ConfirmationLevel, Transport};
+use super::connections::{ConfirmationLevel, NewMember, Transport};
 use super::counters::{CatchUp, DepartedCounts, PerLevel, RevisionCounts};
 use super::report::ConfirmationReport;
-use super::{FleetSettings, NewMember};
+use super::settings::FleetSettings;
 use crate::clock::{Clock as _, SystemClock};
 use crate::snapshot::publication::{Publication, PublishedChange};
 use crate::telemetry::names;

@@ -1,23 +1,24 @@
-//! Other nodes, as far as confirmations need them.
+//! Asking other nodes for their confirmations.
 
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use ripcord_proto::EnvironmentKey;
 
-use super::{ConfirmationReport, ConfirmationTarget};
+use super::report::PeerAnswer;
+use super::target::ConfirmationTarget;
 
 /// Asks the other nodes of this one's store, or its configured peers. A node that is asked answers with
-/// [`Fleet::settled`](super::Fleet::settled): at once where its clients have all confirmed, else when the patience is over.
+/// [`Fleet::settled`](super::Fleet::settled): at once if all of its clients have confirmed, else when `patience` is over.
 pub trait PeerConfirmations: Send + Sync + 'static {
-    /// One answer for each other node, within `patience` or very soon after.
+    /// One answer per other node, within `patience` or soon after.
     fn ask<'a>(&'a self, environment: &'a EnvironmentKey, target: &'a ConfirmationTarget, patience: Duration) -> BoxFuture<'a, Vec<PeerAnswer>>;
 }
 
-/// What a node asks another one: `POST /v1/peer/confirmations`.
+/// The question of one node to another: `POST /v1/peer/confirmations`.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct ConfirmationQuestion {
-    /// Where.
+    /// The environment.
     pub environment: EnvironmentKey,
     /// What is to be confirmed.
     pub target: ConfirmationTarget,
@@ -25,16 +26,7 @@ pub struct ConfirmationQuestion {
     pub patience_ms: u64,
 }
 
-/// What became of asking one node.
-#[derive(Debug, Clone, PartialEq)]
-pub enum PeerAnswer {
-    /// It answered.
-    Reported(Box<ConfirmationReport>),
-    /// It did not; this is its name.
-    NotReached(String),
-}
-
-/// A node without others.
+/// A node without peers.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoPeers;
 

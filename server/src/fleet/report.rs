@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use ripcord_proto::Position;
-use ripcord_proto::confirmation::{Confirmation, Instance, Level, Missing};
+use ripcord_proto::confirmation::{Confirmation, Instance, LevelCounts, MissingInstance};
 
-use super::ConfirmationTarget;
 use super::connections::ConfirmationLevel;
 use super::counters::ConfirmationTimes;
-use super::peers::PeerAnswer;
+use super::target::ConfirmationTarget;
 
 /// One node's counts of a revision or a provisional kill. Times are kept whole, so that percentiles over several nodes are
 /// those of all their clients.
@@ -32,7 +31,7 @@ pub(super) struct Count {
     /// Microseconds, and how many confirmations took about so long.
     times: Vec<(u64, u32)>,
     slowest: Option<(u64, Instance)>,
-    pub(super) missing: Vec<Missing>,
+    pub(super) missing: Vec<MissingInstance>,
 }
 
 impl Count {
@@ -58,7 +57,7 @@ impl Count {
         self.missing.truncate(Self::NAMED);
     }
 
-    fn level(self) -> Level {
+    fn level(self) -> LevelCounts {
         let mut counts = BTreeMap::<u64, u64>::new();
         for (micros, count) in self.times {
             *counts.entry(micros).or_default() += u64::from(count);
@@ -67,7 +66,7 @@ impl Count {
         let slowest = self.slowest.as_ref().map(|(micros, _)| *micros);
         // Of a handful the slowest is known exactly; a bucket's upper end must not be shown as slower than that.
         let at = |share: f64| percentile(&counts, total, share).map(|micros| millis(slowest.map_or(micros, |slowest| micros.min(slowest))));
-        Level {
+        LevelCounts {
             connected: self.connected,
             confirmed: self.confirmed,
             p50_ms: at(0.5),
@@ -132,6 +131,15 @@ impl ConfirmationReport {
         }
         self
     }
+}
+
+/// One peer's answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PeerAnswer {
+    /// Its report.
+    Reported(Box<ConfirmationReport>),
+    /// It did not answer; this is its name.
+    NotReached(String),
 }
 
 /// The confirmation over this node and those that answered; those that did not are named, and then it is never complete.

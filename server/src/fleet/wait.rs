@@ -7,19 +7,21 @@ use ripcord_proto::confirmation::Confirmation;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{ConfirmationReport, ConfirmationTarget, Fleet, merge};
+use super::registry::Fleet;
+use super::report::{ConfirmationReport, merge};
+use super::target::ConfirmationTarget;
 
-/// Progress of a wait, for those who show it.
+/// Progress of a wait, for callers that display it.
 pub type WaitProgress = watch::Sender<Option<Confirmation>>;
 
-/// How often the count is taken while somebody waits, at first. Counting ten thousand clients takes a tenth of a millisecond.
+/// First interval between two counts of a wait. Counting ten thousand clients takes a tenth of a millisecond.
 const LOOK: Duration = Duration::from_millis(5);
-/// How often it is taken at the least: who has not confirmed within seconds is not measured in milliseconds.
+/// Longest interval between two counts: after seconds, milliseconds no longer matter.
 const LOOK_LATE: Duration = Duration::from_millis(100);
 
 impl Fleet {
-    /// Returns when every client of every node has confirmed `target`, or after `patience`; `None` where it was never
-    /// published here. `progress`, where there is one, is told of this node's count while it changes.
+    /// Returns when every client of every node has confirmed `target`, or after `patience`; `None` if it was never published here.
+    /// `progress` receives this node's count whenever it changes.
     pub async fn wait(
         &self,
         environment: &EnvironmentKey,
@@ -29,12 +31,12 @@ impl Fleet {
     ) -> Option<Confirmation> {
         let (own, others) = tokio::join!(
             self.settle(environment, target, patience, progress),
-            self.0.peers.ask(environment, target, patience)
+            self.peers().ask(environment, target, patience)
         );
         Some(merge(target, own?, others))
     }
 
-    /// This node's report when its clients have all confirmed, or after `patience`. What a peer that asks is answered.
+    /// This node's report once its clients have all confirmed, or after `patience`. The answer to a peer.
     pub async fn settled(&self, environment: &EnvironmentKey, target: &ConfirmationTarget, patience: Duration) -> Option<ConfirmationReport> {
         self.settle(environment, target, patience, None).await
     }

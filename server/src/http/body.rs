@@ -23,12 +23,12 @@ use ripcord_proto::rest::rollback_acts::{ResumeRequest, ReviewRequest, UndoReque
 use ripcord_proto::rest::rollbacks::{PlanRequest, RollbackRequest};
 use ripcord_proto::rest::rollouts::ReplayRequest;
 use ripcord_proto::rest::settings::SettingsRequest;
-use ripcord_proto::rest::triggers::{TestRequest, TriggerPatch, TriggerRequest};
+use ripcord_proto::rest::triggers::{TriggerPatch, TriggerRequest, TriggerTestRequest};
 use ripcord_proto::rest::{self, Request};
-use ripcord_proto::rollout::Plan;
-use ripcord_proto::{Faults, Flag, Segment, limits};
+use ripcord_proto::rollout::RolloutPlan;
+use ripcord_proto::{Flag, Segment, ValidationErrors, limits};
 
-use super::ApiError;
+use super::error::ApiError;
 
 /// How large a body of this type may be.
 pub trait Bounded: Request {
@@ -65,7 +65,7 @@ impl Bounded for CommitRequest {
 impl Bounded for OutcomeBatch {
     const BYTES: usize = 1024 * 1024;
 }
-impl Bounded for Plan {
+impl Bounded for RolloutPlan {
     const BYTES: usize = limits::PLAN_BYTES + SLACK;
 }
 impl Bounded for ReplayRequest {
@@ -135,7 +135,7 @@ impl Bounded for TriggerRequest {
 impl Bounded for TriggerPatch {
     const BYTES: usize = 256 * 1024;
 }
-impl Bounded for TestRequest {
+impl Bounded for TriggerTestRequest {
     const BYTES: usize = limits::SIGNAL_BYTES + SLACK;
 }
 impl Bounded for EnvironmentRequest {
@@ -230,6 +230,6 @@ fn read<T: Request>(bytes: &[u8]) -> Result<T, ApiError> {
     T::from_value(&value).map_err(ApiError::invalid)
 }
 
-fn not_json(faults: Faults) -> ApiError {
+fn not_json(faults: ValidationErrors) -> ApiError {
     Problem::new(Code::ParseError, format!("The body {faults}.")).with_errors(faults).into()
 }

@@ -6,9 +6,9 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use ripcord_proto::problem::{Code, Problem};
-use ripcord_proto::{EnvironmentKey, Faults, ProposalId};
+use ripcord_proto::{EnvironmentKey, ProposalId, ValidationErrors};
 
-use super::request_tracing::RequestId;
+use super::request_id::RequestId;
 use crate::commit::{Answer, CommitError};
 use crate::store::StoreError;
 
@@ -31,14 +31,14 @@ impl ApiError {
     }
 
     /// Fields of the body that are wrong.
-    pub fn invalid(faults: Faults) -> Self {
+    pub fn invalid(faults: ValidationErrors) -> Self {
         Problem::new(Code::Invalid, "Nothing was changed; each field that is wrong is listed in errors.")
             .with_errors(faults)
             .into()
     }
 
     /// A header or a query parameter that is wrong.
-    pub fn bad_parameter(name: &str, faults: Faults) -> Self {
+    pub fn bad_parameter(name: &str, faults: ValidationErrors) -> Self {
         let detail = format!("{name} is wrong: {faults}");
         Problem::new(Code::BadRequest, detail).with_errors(faults.under(name)).into()
     }

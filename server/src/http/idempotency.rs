@@ -5,9 +5,9 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use ripcord_proto::digest::Digest;
-use ripcord_proto::{Faults, limits};
+use ripcord_proto::{ValidationErrors, limits};
 
-use super::ApiError;
+use super::error::ApiError;
 use crate::commit::IdempotentCall;
 
 /// What identifies a call beside its body.
@@ -43,7 +43,7 @@ impl FromRequest for Identity {
                 _ => {
                     let most = limits::IDEMPOTENCY_KEY_CHARACTERS;
                     let problem = format!("it must be 1 to {most} visible ASCII characters, for example a UUID");
-                    Err(ApiError::bad_parameter("Idempotency-Key", Faults::one("", problem)))
+                    Err(ApiError::bad_parameter("Idempotency-Key", ValidationErrors::one("", problem)))
                 }
             },
         };

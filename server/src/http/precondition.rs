@@ -9,9 +9,9 @@ use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{FromRequest, HttpRequest};
 use ripcord_proto::digest::Digest;
-use ripcord_proto::{Faults, Position};
+use ripcord_proto::{Position, ValidationErrors};
 
-use super::ApiError;
+use super::error::ApiError;
 
 /// What the caller's headers ask of the thing that a write is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +68,7 @@ enum Expectation<T> {
     Absence,
 }
 
-fn read<T>(request: &HttpRequest, etag: impl Fn(&HeaderValue) -> Result<T, Faults>) -> Result<Expectation<T>, ApiError> {
+fn read<T>(request: &HttpRequest, etag: impl Fn(&HeaderValue) -> Result<T, ValidationErrors>) -> Result<Expectation<T>, ApiError> {
     let header = |name: &HeaderName| request.headers().get(name);
     match (header(&header::IF_MATCH), header(&header::IF_NONE_MATCH)) {
         (None, None) => Ok(Expectation::Nothing),
@@ -78,29 +78,29 @@ fn read<T>(request: &HttpRequest, etag: impl Fn(&HeaderValue) -> Result<T, Fault
         (None, Some(value)) if value.as_bytes() == b"*" => Ok(Expectation::Absence),
         (None, Some(_)) => {
             let problem = "on a write it can only be *, which means that the thing must not exist yet";
-            Err(ApiError::bad_parameter("If-None-Match", Faults::one("", problem)))
+            Err(ApiError::bad_parameter("If-None-Match", ValidationErrors::one("", problem)))
         }
         (Some(_), Some(_)) => Err(ApiError::bad_parameter(
             "If-Match",
-            Faults::one("", "it contradicts If-None-Match; send one of them"),
+            ValidationErrors::one("", "it contradicts If-None-Match; send one of them"),
         )),
     }
 }
 
 /// The position that an ETag names.
-fn etag(value: &HeaderValue) -> Result<Position, Faults> {
+fn etag(value: &HeaderValue) -> Result<Position, ValidationErrors> {
     let text = value.to_str().unwrap_or_default().trim();
     let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-    let wrong = || Faults::one("", format!("{text:?} is no ETag of this server; one looks like \"1:42\", with the quotes"));
+    let wrong = || ValidationErrors::one("", format!("{text:?} is no ETag of this server; one looks like \"1:42\", with the quotes"));
     inner.ok_or_else(wrong)?.parse().map_err(|_| wrong())
 }
 
 /// The digest that the ETag of a record names.
-fn record_etag(value: &HeaderValue) -> Result<Digest, Faults> {
+fn record_etag(value: &HeaderValue) -> Result<Digest, ValidationErrors> {
     let text = value.to_str().unwrap_or_default().trim();
     let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
     let wrong = || {
-        Faults::one(
+        ValidationErrors::one(
             "",
             format!("{text:?} is no ETag of a record; one is 64 hexadecimal digits, with quotes around them"),
         )

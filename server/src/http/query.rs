@@ -9,7 +9,7 @@ pub use ripcord_proto::rest::wait::Wait;
 use ripcord_proto::{ReleaseName, limits};
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 
-use super::ApiError;
+use super::error::ApiError;
 
 /// The parameters of a request as a struct that denies unknown members.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub struct WriteQuery {
     /// Whether the caller knows that it changes what a killed flag serves.
     #[serde(default)]
     #[param(value_type = Option<bool>)]
-    pub changes_served: bool,
+    pub allow_killed_edit: bool,
     /// The release that the change belongs to.
     #[param(value_type = Option<String>, example = "web-2026.11.24")]
     pub release: Option<ReleaseName>,

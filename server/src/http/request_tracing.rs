@@ -1,54 +1,23 @@
-//! Around every request: its id, its span, its time; and every error that leaves is a problem document that carries the id.
+//! The middleware around every request: its id, tracing span, duration and security headers. It turns every error that leaves into a
+//! problem document that carries the request id.
 
-use std::fmt;
 use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _};
 use tracing::Instrument as _;
 use tracing::field::Empty;
 
 use super::error::{self, ApiError};
+use super::request_id::{self, RequestId};
 use crate::telemetry::export::{self, Parent};
 use crate::telemetry::names;
 
-/// The header that carries the id, in and out.
-pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
-
-/// Characters of an id that a caller may choose, at most.
-const LONGEST: usize = 128;
-
-/// What a request is found by in the logs: the caller's, where it sent a fit one, else made here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestId(String);
-
-impl RequestId {
-    /// Of a request with these headers.
-    pub fn of(headers: &HeaderMap) -> Self {
-        let fit = |text: &&str| !text.is_empty() && text.len() <= LONGEST && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
-        match headers.get(HEADER).and_then(|value| value.to_str().ok()).filter(fit) {
-            Some(given) => Self(given.to_owned()),
-            None => Self(format!("{:016x}", rand::random::<u64>())),
-        }
-    }
-
-    /// As text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// The middleware. What is inside finds the [`RequestId`] in the request's extensions, and fills in `env`, `actor`, `flag` and
-/// `revision` of the span as it learns them.
+/// The middleware. Handlers find the [`RequestId`] in the request's extensions and record `env`, `actor`, `flag` and `revision` in the
+/// span as they learn them.
 pub async fn around(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
     let id = RequestId::of(request.headers());
@@ -77,10 +46,10 @@ pub async fn around(request: ServiceRequest, next: Next<impl MessageBody + 'stat
     Ok(response)
 }
 
-/// Gives a refusal its request id, and an error that the framework made by itself its problem document.
+/// Adds the request id to our own errors, and gives the framework's errors a problem document.
 fn as_problem(response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceResponse<BoxBody> {
     let own = response.response().error().and_then(|error| error.as_error::<ApiError>().cloned());
-    // The framework makes no JSON by itself: `/readyz` says in JSON of its own why a node is not ready.
+    // JSON is never the framework's: `/readyz`, for example, answers 503 with its own JSON.
     let is_ours = |kind: &HeaderValue| kind == error::MEDIA_TYPE || kind.as_bytes().starts_with(b"application/json");
     let is_ours = response.headers().get(header::CONTENT_TYPE).is_some_and(is_ours);
     let refusal = match own {
@@ -102,7 +71,7 @@ fn as_problem(response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceResp
     }
 }
 
-/// Counts and logs. Errors of the server are for its operators; those of callers are told to the callers.
+/// Records metrics and logs. Server errors are logged as warnings; client errors only concern the client.
 fn account(response: &ServiceResponse<BoxBody>, started: Instant) {
     let request = response.request();
     let status = response.status();
@@ -124,12 +93,12 @@ fn account(response: &ServiceResponse<BoxBody>, started: Instant) {
 }
 
 fn finish(headers: &mut HeaderMap, id: &RequestId) {
-    // It only tells the compression to leave an answer alone.
+    // Only a mark for the compression to leave this response alone.
     if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "identity") {
         headers.remove(header::CONTENT_ENCODING);
     }
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
-        headers.insert(HEADER, value);
+        headers.insert(request_id::HEADER, value);
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));

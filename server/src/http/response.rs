@@ -8,7 +8,7 @@ use ripcord_proto::Position;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::Code;
 
-use super::ApiError;
+use super::error::ApiError;
 use super::precondition::etag_of;
 
 /// The header of an answer that was read while the store could not be reached; it says since when.

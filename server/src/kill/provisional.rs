@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ripcord_proto::commit::Recorded;
-use ripcord_proto::frame::{Ended, Overlay};
+use ripcord_proto::frame::{KillEnd, Overlay};
 use ripcord_proto::{EnvironmentKey, Kill, KillId, KillScope};
 
 use super::{KillDurability, KillInForce, KillOrder, KillOutcome, Kills};
@@ -144,13 +144,13 @@ impl Kills {
         };
         let unwritten = |error| CommitError::Internal(format!("the withdrawal cannot be written down, so the kill stands: {error}"));
         self.inner.journal.append(&record).map_err(unwritten)?;
-        self.end(environment, id, Ended::Withdrawn)?;
+        self.end(environment, id, KillEnd::Withdrawn)?;
         self.inner.peers.tell();
         self.inner.pending.notify_one();
         Ok(id.clone())
     }
 
-    fn end(&self, environment: &EnvironmentKey, id: &KillId, how: Ended) -> Result<(), CommitError> {
+    fn end(&self, environment: &EnvironmentKey, id: &KillId, how: KillEnd) -> Result<(), CommitError> {
         let running = self.inner.environments.running(environment)?;
         running.publisher.overlay(|overlay| {
             if overlay.kills.remove(id).is_some() {
@@ -183,8 +183,8 @@ impl Kills {
         let ended = overlay
             .ended
             .into_iter()
-            .filter(|(id, how)| *how != Ended::Merged && served.overlay.kills.contains_key(id));
-        let ended: Vec<(KillId, Ended)> = ended.collect();
+            .filter(|(id, how)| *how != KillEnd::Merged && served.overlay.kills.contains_key(id));
+        let ended: Vec<(KillId, KillEnd)> = ended.collect();
         for kill in &news {
             running.publisher.overlay(|overlay| drop(overlay.kills.insert(kill.id.clone(), kill.clone())));
             tracing::warn!(env = %environment, kill = %kill.id, peer, "a peer killed without the store");
@@ -234,7 +234,7 @@ pub fn overlay_from(journal: &Journal, environment: &EnvironmentKey) -> Overlay 
     for pending in journal.pending().into_iter().filter(|pending| pending.environment == *environment) {
         let id = pending.kill.id.clone();
         if pending.withdrawn {
-            overlay.ended.insert(id, Ended::Withdrawn);
+            overlay.ended.insert(id, KillEnd::Withdrawn);
         } else {
             overlay.kills.insert(id, pending.kill);
         }

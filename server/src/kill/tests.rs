@@ -3,11 +3,11 @@ use std::time::Duration;
 
 use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::change::EnvironmentRecord;
-use ripcord_proto::frame::{Ended, Overlay};
+use ripcord_proto::frame::{KillEnd, Overlay};
 use ripcord_proto::key::Tag;
-use ripcord_proto::kill::All;
+use ripcord_proto::kill::AllFlags;
 use ripcord_proto::role::Role;
-use ripcord_proto::table::Member;
+use ripcord_proto::table::Entity;
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, KillId, KillScope, Position};
 use serde_json::value::to_raw_value;
 
@@ -218,7 +218,7 @@ async fn no_edit_lifts_a_kill_not_even_untagging_deletion_and_re_creation() {
 #[tokio::test]
 async fn a_kill_of_everything_covers_flags_made_later() {
     let node = Node::start().await;
-    node.kill(KillScope::All(All)).await;
+    node.kill(KillScope::All(AllFlags)).await;
     node.put("new", "").await;
     assert_eq!(node.variant("new").as_deref(), Some("off"));
 }
@@ -266,7 +266,7 @@ async fn a_kill_without_the_store_takes_effect_and_is_merged_when_it_is_back() {
         let id = id_of(&outcome);
         node.eventually("the merge", |node| node.served().snapshot.kills.get(id.as_str()).is_some())
             .await;
-        node.eventually("the end of the overlay", |node| node.served().overlay.ended.get(&id) == Some(&Ended::Merged))
+        node.eventually("the end of the overlay", |node| node.served().overlay.ended.get(&id) == Some(&KillEnd::Merged))
             .await;
         node.eventually("an empty journal", |node| node.journal.pending().is_empty()).await;
         assert_eq!(node.variant("checkout").as_deref(), Some("off"), "{fault:?}");

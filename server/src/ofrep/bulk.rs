@@ -5,25 +5,25 @@ use std::time::{Duration, Instant};
 use actix_http::{Payload, RequestHead};
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH, USER_AGENT};
+use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH};
 use ripcord_proto::digest::Digest;
 use ripcord_sdk::Context;
 use serde_json::{Map, Value, json};
 
-use super::Service;
+use super::client;
 use super::context_body::{self, ContextBody};
 use super::error::{OfrepError, respond};
 use super::evaluate::{ENTRY_BYTES, mark_stale, write_entry};
 use super::events::EventStream;
 use super::request::OfrepRequest;
+use super::service::Service;
 use super::versions::VersionTag;
-use crate::fleet::{NewMember, Transport};
 use crate::remote::{RemoteEvaluation, trace};
 use crate::snapshot::publication::Served;
 
 /// How an answer begins.
 const FLAGS: &[u8] = b"{\"flags\":[";
-/// How long an answer waits for a configuration that the caller has heard of and this node has not.
+/// How long an answer waits for a configuration that the client has heard of but this node does not have yet.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Evaluates all flags.
@@ -44,8 +44,8 @@ async fn answer(head: &RequestHead, payload: Payload, service: &Service) -> Resu
     let served = service.served(request.permit.environment())?;
     let context = parsed.context().at(service.clock.now().as_second());
     trace::record_request(request.permit.environment().as_str(), &request.selection, served.snapshot.position, &context);
-    let client = client(head, &request, &context);
-    confirm(head, service, &request, &served, &client);
+    let client_id = client::id(head, &request, &context);
+    confirm(head, service, &request, &served, &client_id);
     let flags = VisibleFlags {
         request: &request,
         served: &served,
@@ -54,7 +54,7 @@ async fn answer(head: &RequestHead, payload: Payload, service: &Service) -> Resu
     let mut decisions = decisions(service, &request, &served);
     let mut list = Vec::new();
     let written = if head.headers.contains_key(IF_NONE_MATCH) {
-        // Most who have a tag need nothing written.
+        // Most clients with a tag get 304, so nothing is written yet.
         let decided = flags.each(|_, answer| {
             answer.decisions(&mut decisions);
             Ok(())
@@ -71,7 +71,7 @@ async fn answer(head: &RequestHead, payload: Payload, service: &Service) -> Resu
             add(key, answer, &mut list)
         })
     };
-    let stream = EventStream::of(service, &request, &served, &client);
+    let stream = EventStream::of(service, &request, &served, &client_id);
     let whole = written.and_then(|()| whole(list, &metadata(service, &request), &stream));
     let mut response = respond(StatusCode::OK, whole);
     tagged(&mut response, &etag(&served, &decisions));
@@ -79,7 +79,7 @@ async fn answer(head: &RequestHead, payload: Payload, service: &Service) -> Resu
     Ok(response)
 }
 
-/// The flags that somebody asks for.
+/// The flags that the caller sees.
 struct VisibleFlags<'a, 'c> {
     request: &'a OfrepRequest,
     served: &'a Served,
@@ -87,7 +87,7 @@ struct VisibleFlags<'a, 'c> {
 }
 
 impl VisibleFlags<'_, '_> {
-    /// Evaluates each that he sees, in order of their keys.
+    /// Evaluates each of them, in key order.
     fn each(&self, mut visit: impl FnMut(&str, &RemoteEvaluation<'_>) -> serde_json::Result<()>) -> serde_json::Result<()> {
         let selection = &self.request.selection;
         for entry in &self.served.snapshot.flags {
@@ -125,7 +125,7 @@ fn not_modified(etag: &str) -> HttpResponse {
     response
 }
 
-/// What the whole answer is under: what was selected, and whether it may be old.
+/// Metadata of the whole answer: the selection, and whether it is stale.
 fn metadata(service: &Service, request: &OfrepRequest) -> Map<String, Value> {
     let set = request
         .selection
@@ -137,7 +137,7 @@ fn metadata(service: &Service, request: &OfrepRequest) -> Map<String, Value> {
     set.into_iter().chain(source).chain(stale).collect()
 }
 
-/// What decides an answer besides what each flag answers.
+/// What determines the answer besides the flags' values.
 fn decisions(service: &Service, request: &OfrepRequest, served: &Served) -> Vec<u8> {
     let mut decisions = Vec::with_capacity(served.compiled.flag_count() * 8 + 128);
     decisions.extend_from_slice(request.permit.environment().as_str().as_bytes());
@@ -146,8 +146,8 @@ fn decisions(service: &Service, request: &OfrepRequest, served: &Served) -> Vec<
     decisions
 }
 
-/// Over everything that decides the answer, and nothing else: the same flags answered in the same way have the same tag, whenever
-/// and in whatever order the context was sent.
+/// Digest of everything that determines the answer and nothing else: equal answers have equal tags, whenever they were asked for and in
+/// whatever order the context was sent.
 fn etag(served: &Served, decisions: &[u8]) -> String {
     let digest = Digest::of([served.hash.bytes().as_slice(), decisions]).to_string();
     format!("\"{}\"", digest.get(..32).unwrap_or(&digest))
@@ -157,11 +157,11 @@ fn tagged(response: &mut HttpResponse, etag: &str) {
     if let Ok(value) = HeaderValue::from_str(etag) {
         response.headers_mut().insert(ETAG, value);
     }
-    // The tag would be no use to a cache that may keep nothing.
+    // With `no-store`, a cache could not use the tag.
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
 }
 
-/// The tags that the caller has; weak ones count as strong.
+/// The tags in `If-None-Match`; weak ones count as strong.
 fn given(head: &RequestHead) -> impl Iterator<Item = &str> {
     let values = head.headers.get_all(IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).map(|tag| {
@@ -170,40 +170,13 @@ fn given(head: &RequestHead) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A name for the client that is the same whenever it comes back, and tells nothing of it.
-fn client(head: &RequestHead, request: &OfrepRequest, context: &Context<'_>) -> String {
-    let address = head.peer_addr.map(|address| address.ip().to_string()).unwrap_or_default();
-    let agent = head.headers.get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
-    let parts = [
-        request.permit.caller().as_bytes(),
-        address.as_bytes(),
-        agent,
-        context.targeting_key().unwrap_or_default().as_bytes(),
-    ];
-    let digest = Digest::of(parts.into_iter().flat_map(|part| [part, &[0]])).to_string();
-    format!("ofrep-{}", digest.get(..16).unwrap_or(&digest))
-}
-
-/// Who comes back with what he was given earlier has fetched: what he is answered now is what he goes by.
-fn confirm(head: &RequestHead, service: &Service, request: &OfrepRequest, served: &Served, client: &str) {
+/// A client that presents an earlier tag is polling: it counts as having fetched what it gets now.
+fn confirm(head: &RequestHead, service: &Service, request: &OfrepRequest, served: &Served, client_id: &str) {
     let (environment, position) = (request.permit.environment(), served.snapshot.position);
     let presents = request.query.flag_config_etag.is_some() || head.headers.contains_key(IF_NONE_MATCH);
     if presents {
-        service.fleet.fetched(environment, joining(head, client), position);
+        service.fleet.fetched(environment, client::member(head, client_id), position);
     } else {
-        service.fleet.acknowledged(environment, client, position, &[], Instant::now());
-    }
-}
-
-/// How a client is shown.
-pub(super) fn joining(head: &RequestHead, client: &str) -> NewMember {
-    let agent = head.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or("ofrep");
-    NewMember {
-        name: client.to_owned(),
-        id: client.to_owned(),
-        sdk: agent.chars().take(80).collect(),
-        position: None,
-        acknowledges: true,
-        transport: Transport::Ofrep,
+        service.fleet.acknowledged(environment, client_id, position, &[], Instant::now());
     }
 }

@@ -1,4 +1,4 @@
-//! Whom flags are to be evaluated for: a body, read where it lies.
+//! The evaluation context in a request's body, borrowed from the body as far as possible.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,22 +13,22 @@ use serde_json::Value;
 
 use super::error::OfrepError;
 
-/// Bytes of a body, at most.
+/// Largest body, in bytes.
 const BODY: usize = 1024 * 1024;
-/// Attributes of a context that most callers stay below.
+/// Most contexts have fewer attributes.
 const ATTRIBUTES: usize = 8;
 
-/// Reads a body to its end, as far as it may go.
+/// Reads a body up to the limit.
 pub(super) async fn read(headers: &HeaderMap, mut payload: actix_http::Payload) -> Result<Bytes, OfrepError> {
     let stated = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if stated.is_some_and(|stated| stated > BODY) {
         return Err(OfrepError::TooLarge(BODY));
     }
-    let unread = |error| OfrepError::request("PARSE_ERROR", format!("The body could not be read to its end: {error}."));
+    let unread = |error| OfrepError::request("PARSE_ERROR", format!("The body could not be read: {error}."));
     let Some(first) = payload.next().await.transpose().map_err(unread)? else {
         return Ok(Bytes::new());
     };
-    // Most bodies come in one piece, and are read where they lie.
+    // Most bodies come in one piece, and are not copied.
     if stated == Some(first.len()) {
         return Ok(first);
     }
@@ -45,7 +45,7 @@ pub(super) async fn read(headers: &HeaderMap, mut payload: actix_http::Payload) 
     Ok(whole.freeze())
 }
 
-/// The attributes of a context, borrowed from the body as far as they stand there as they are.
+/// The attributes of a context, borrowed from the body if they need no unescaping.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct ContextBody<'b>(Vec<(Cow<'b, str>, ContextValue<'b>)>);
 
@@ -61,13 +61,13 @@ enum ContextValue<'b> {
 }
 
 impl<'b> ContextBody<'b> {
-    /// Reads a body. Nothing at all, `{}` and an empty context are contexts too.
+    /// Reads a body. An empty body, `{}` and an empty context are valid.
     pub(super) fn read(headers: &HeaderMap, body: &'b [u8]) -> Result<Self, OfrepError> {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self::default());
         }
         check_kind(headers)?;
-        let parsed = serde_json::from_slice(body).map_err(|error| OfrepError::request("PARSE_ERROR", format!("The body is no valid JSON: {error}.")))?;
+        let parsed = serde_json::from_slice(body).map_err(|error| OfrepError::request("PARSE_ERROR", format!("Invalid JSON: {error}.")))?;
         match parsed {
             ParsedBody::Of(request) => Ok(request),
             ParsedBody::NoObject => Err(OfrepError::request(
@@ -81,7 +81,7 @@ impl<'b> ContextBody<'b> {
         }
     }
 
-    /// The same as the engine takes it.
+    /// As a context for the engine.
     pub(super) fn context(&self) -> Context<'_> {
         let mut context = Context::anonymous();
         for (name, member) in &self.0 {
@@ -114,7 +114,7 @@ fn check_kind(headers: &HeaderMap) -> Result<(), OfrepError> {
     let said = String::from_utf8_lossy(kind.as_bytes());
     Err(OfrepError::request(
         "PARSE_ERROR",
-        format!("The body is said to be {said:?}; send JSON, with the header Content-Type: application/json."),
+        format!("Unsupported Content-Type {said:?}; send application/json."),
     ))
 }
 
@@ -132,7 +132,7 @@ enum ContextMember<'b> {
     Other,
 }
 
-/// A visitor for which anything but what it is for is the same thing. That is read to its end: it must be JSON all the same.
+/// The methods of a visitor that maps every unexpected kind of value to one result, reading it to its end.
 macro_rules! otherwise {
     ($other:expr) => {
         fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {

@@ -1,4 +1,4 @@
-//! Pages of other origins may call: keys travel in headers, never in cookies, so that a page can do nothing in a visitor's name.
+//! CORS: pages of any origin may call. Keys travel in headers and never in cookies, so a page cannot act for a visitor.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{
@@ -6,12 +6,12 @@ use actix_web::http::header::{
     HeaderValue, ORIGIN,
 };
 
-/// What a page may send.
+/// Request headers that a page may send.
 const SENT: &str = "content-type, authorization, x-api-key, if-none-match, flagd-selector, last-event-id, cache-control";
-/// What a page may read.
+/// Response headers that a page may read.
 const READ: &str = "ETag, Retry-After, Ripcord-Stale, X-Request-Id";
 
-/// The answer to the question that a browser asks first.
+/// The answer to a preflight request.
 pub(super) fn preflight() -> HttpResponse {
     HttpResponse::NoContent()
         .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
@@ -21,7 +21,7 @@ pub(super) fn preflight() -> HttpResponse {
         .finish()
 }
 
-/// Lets a page read the answer, where one asks.
+/// Lets a page read the response.
 pub(super) fn allow(request: &HeaderMap, answered: &mut HeaderMap) {
     if request.contains_key(ORIGIN) {
         answered.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));

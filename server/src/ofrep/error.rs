@@ -1,25 +1,26 @@
-//! What OFREP answers where it has no answer.
+//! Errors as OFREP spells them.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError as _};
 
+use crate::access::AccessError;
 use crate::http::ApiError;
 use crate::remote::FlagMetadata;
 
-/// A request that cannot be answered, as the protocol spells it.
+/// Why a request fails.
 #[derive(Debug)]
 pub(super) enum OfrepError {
     /// The request itself: 400.
     Request {
-        /// What is wrong, in the protocol's words.
+        /// The protocol's error code.
         code: &'static str,
-        /// The same for a person.
+        /// An explanation.
         details: String,
     },
     /// The body is too large: 413.
     TooLarge(usize),
-    /// Anything that has nothing to do with flags: no valid key, not allowed, not ready.
+    /// An error unrelated to flags: no valid key, not allowed, not ready.
     Refused(ApiError),
 }
 
@@ -27,7 +28,7 @@ pub(super) enum OfrepError {
 #[derive(Debug, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ErrorBody<'a> {
-    /// The flag, where the error is one of a flag.
+    /// The flag that the error is about, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) key: Option<&'a str>,
     /// The code.
@@ -43,6 +44,12 @@ pub(super) struct ErrorBody<'a> {
 impl From<ApiError> for OfrepError {
     fn from(refusal: ApiError) -> Self {
         Self::Refused(refusal)
+    }
+}
+
+impl From<AccessError> for OfrepError {
+    fn from(error: AccessError) -> Self {
+        Self::Refused(error.into())
     }
 }
 
@@ -78,12 +85,12 @@ impl OfrepError {
     }
 }
 
-/// The headers of a refusal that a client acts upon.
+/// The headers of an error that clients use.
 fn kept(name: &HeaderName) -> bool {
     *name == actix_web::http::header::RETRY_AFTER || *name == actix_web::http::header::WWW_AUTHENTICATE
 }
 
-/// An error that is of no flag.
+/// An error that is not about a flag.
 pub(super) fn without_flag(status: StatusCode, details: &str) -> HttpResponse {
     json(
         status,
@@ -101,15 +108,15 @@ pub(super) fn json(status: StatusCode, body: &impl serde::Serialize) -> HttpResp
     respond(status, serde_json::to_vec(body))
 }
 
-/// The same of what was written already.
+/// A JSON answer that is written already.
 pub(super) fn respond(status: StatusCode, written: serde_json::Result<Vec<u8>>) -> HttpResponse {
     match written {
         Ok(body) => HttpResponse::build(status).content_type("application/json").body(body),
         Err(error) => {
-            tracing::error!(%error, "an answer could not be written");
+            tracing::error!(%error, "response could not be serialized");
             HttpResponse::InternalServerError()
                 .content_type("application/json")
-                .body(r#"{"errorDetails":"The answer could not be written."}"#)
+                .body(r#"{"errorDetails":"The response could not be serialized."}"#)
         }
     }
 }

@@ -6,20 +6,20 @@ use actix_web::http::StatusCode;
 use ripcord_proto::value::Value;
 use ripcord_sdk::engine::ErrorCode;
 
-use super::Service;
 use super::context_body::{self, ContextBody};
 use super::error::{ErrorBody, OfrepError, respond};
 use super::request::OfrepRequest;
+use super::service::Service;
 use crate::http::response::STALE;
 use crate::remote::{RemoteEvaluation, trace};
 
 /// Bytes that the answer of one flag rarely exceeds.
 pub(super) const ENTRY_BYTES: usize = 128;
 
-/// Writes what one flag answered: exactly these members. Without a value the caller's own default is meant.
+/// Writes the answer of one flag. An answer without a value means the caller's own default.
 ///
-/// By hand, since a bulk answer holds hundreds of them, and most of each stands here. Keys and variants' names hold nothing that JSON
-/// would have to escape (`ripcord_proto::key`); the error of a key that is none is written by the serializer.
+/// Written by hand because a bulk answer has hundreds of them. Keys and variant names contain nothing that JSON must escape
+/// (`ripcord_proto::key`); the error for an invalid key goes through the serializer.
 pub(super) fn write_entry(key: &str, answer: &RemoteEvaluation<'_>, out: &mut Vec<u8>) -> serde_json::Result<()> {
     if let Some(code) = answer.error() {
         let body = ErrorBody {
@@ -90,7 +90,7 @@ async fn answer(head: &RequestHead, key: &str, payload: Payload, service: &Servi
     Ok(response)
 }
 
-/// Says since when answers are stale, where they are.
+/// Adds `Ripcord-Stale` while the store is away.
 pub(super) fn mark_stale(response: &mut HttpResponse, service: &Service) {
     if let Some(since) = service.stale()
         && let Ok(value) = format!("since={since}").parse()

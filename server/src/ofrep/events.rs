@@ -1,7 +1,7 @@
-//! Server-sent events that tell a client to fetch again. They carry no flag data: the client asks for its own.
+//! Server-sent events that tell a client to fetch again. They carry no flag data.
 //!
-//! A browser opens the stream with a URL and nothing else, so the URL that a bulk answer names carries a token: good for these events
-//! of one environment, as long as the key is valid.
+//! A browser can only send a URL, so the URL in a bulk answer carries a token, valid for the events of one environment for as long as
+//! the key is valid.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,25 +19,25 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::Service;
-use super::bulk::joining;
+use super::client;
 use super::error::OfrepError;
 use super::request::OfrepRequest;
+use super::service::Service;
 use super::versions::{Version, VersionTag};
 use crate::fleet::Membership;
 use crate::http::ApiError;
 use crate::snapshot::publication::Served;
 
-/// How often a stream gets a sign of life, which proxies wait for.
+/// Interval of comments that keep proxies from closing the stream.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// How long a burst of changes may go on before it is told of again.
+/// Shortest time between two events.
 const SPACING: Duration = Duration::from_millis(50);
-/// After how many seconds in the background a client may close its stream.
+/// Seconds in the background after which a client may close its stream.
 const INACTIVITY: u32 = 120;
-/// Streams of a node, at most.
+/// Most streams of a node.
 const STREAMS: usize = 20_000;
 
-/// A stream as a bulk answer names it.
+/// The stream as listed in a bulk answer.
 #[derive(Debug, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct EventStream {
@@ -53,7 +53,7 @@ struct Endpoint {
 }
 
 impl EventStream {
-    /// The stream of those who were answered from `served`.
+    /// The stream for a client that was answered from `served`.
     pub(super) fn of(service: &Service, request: &OfrepRequest, served: &Served, client: &str) -> Self {
         let token = service.access.events_token(&request.permit).map(|token| token.to_string()).unwrap_or_default();
         let (environment, key, at) = (request.permit.environment(), request.permit.caller(), VersionTag::of(served));
@@ -88,22 +88,17 @@ pub(super) fn listen(head: &RequestHead, service: &Arc<Service>) -> HttpResponse
 }
 
 fn open(request: &RequestHead, service: &Arc<Service>) -> Result<HttpResponse, OfrepError> {
-    let refuse = || {
-        ApiError::new(
-            Code::Unauthenticated,
-            "This stream is opened with the URL that a bulk evaluation names, whole and unchanged.",
-        )
-    };
+    let refuse = || ApiError::new(Code::Unauthenticated, "Open this stream with the exact URL from a bulk evaluation.");
     let query = web::Query::<StreamParams>::from_query(request.uri.query().unwrap_or_default())
         .map_err(|_| refuse())?
         .into_inner();
     if !service.access.knows_events_token(&query.key, query.environment.as_str(), &query.token) {
         return Err(refuse().into());
     }
-    let missing = || ApiError::new(Code::EnvironmentNotFound, format!("There is no environment {}.", query.environment));
+    let missing = || ApiError::new(Code::EnvironmentNotFound, format!("No environment {}.", query.environment));
     let head = service.versions.watch(query.environment.as_str()).ok_or_else(missing)?;
     let place = StreamSlot::take(service)
-        .ok_or_else(|| ApiError::new(Code::NotReady, "This node has as many streams as it can take; try again later.").retry_after(5))?;
+        .ok_or_else(|| ApiError::new(Code::NotReady, "This node has reached its limit of streams. Try again later.").retry_after(5))?;
     let last = request
         .headers
         .get("last-event-id")
@@ -112,7 +107,7 @@ fn open(request: &RequestHead, service: &Arc<Service>) -> Result<HttpResponse, O
         .to_owned();
     let member = service
         .fleet
-        .listens(&query.environment, joining(request, &query.client), VersionTag::position(&last));
+        .listens(&query.environment, client::member(request, &query.client), VersionTag::position(&last));
     let stream = ChangeStream {
         service: Arc::clone(service),
         head,
@@ -130,7 +125,7 @@ fn open(request: &RequestHead, service: &Arc<Service>) -> Result<HttpResponse, O
         .streaming(futures_util::stream::unfold(stream, ChangeStream::next)))
 }
 
-/// One of the streams that a node takes.
+/// A slot of the limit of streams.
 struct StreamSlot(Arc<Service>);
 
 impl StreamSlot {

@@ -1,5 +1,5 @@
-//! In front of the web framework: what this protocol answers goes through no router and no middleware, so that an evaluation costs
-//! little more than reading and writing it.
+//! OFREP is served in front of the web framework, without router and middleware, so that an evaluation costs little more than reading
+//! the request and writing the response.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,89 +9,16 @@ use actix_web::HttpResponse;
 use actix_web::body::BoxBody;
 use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderMap, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::http::{Method, StatusCode};
-use metrics::Histogram;
 use percent_encoding::percent_decode_str;
 use tracing::Instrument as _;
 
 use super::error::OfrepError;
-use super::{Service, bulk, cors, evaluate, events};
-use crate::http::request_tracing::{HEADER, RequestId};
+use super::route::{FLAGS, ROOT, Route, histogram};
+use super::service::Service;
+use super::{bulk, cors, evaluate, events};
+use crate::http::request_id::{HEADER, RequestId};
 use crate::remote::trace;
 use crate::telemetry::export::Parent;
-use crate::telemetry::names;
-
-const ROOT: &str = "/ofrep/v1/";
-const FLAGS: &str = "evaluate/flags";
-
-/// What a request is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Route {
-    /// All flags.
-    Bulk,
-    /// One flag, which the path names.
-    Single,
-    /// What tells of changes.
-    Events,
-    /// A browser asks what a page may do.
-    Preflight,
-    /// A path of this protocol, called by another method than this one.
-    Misused(&'static str),
-}
-
-impl Route {
-    /// None where it is for somebody else.
-    pub(super) fn of(request: &Request) -> Option<Self> {
-        let rest = request.path().strip_prefix(ROOT)?;
-        let (route, method) = match rest.strip_prefix(FLAGS) {
-            Some("") => (Self::Bulk, Method::POST),
-            Some(key) if key.len() > 1 && key.starts_with('/') && !key.contains("//") => (Self::Single, Method::POST),
-            None if rest == "events" => (Self::Events, Method::GET),
-            Some(_) | None => return None,
-        };
-        Some(match request.method() {
-            own if *own == method => route,
-            own if *own == Method::OPTIONS => Self::Preflight,
-            _ if route == Self::Events => Self::Misused("GET, OPTIONS"),
-            _ => Self::Misused("POST, OPTIONS"),
-        })
-    }
-
-    /// As metrics and spans name it.
-    const fn template(self) -> &'static str {
-        match self {
-            Self::Single => "/ofrep/v1/evaluate/flags/{key}",
-            Self::Bulk => "/ofrep/v1/evaluate/flags",
-            Self::Events => "/ofrep/v1/events",
-            Self::Preflight | Self::Misused(_) => "/ofrep/v1",
-        }
-    }
-}
-
-/// Counters of what is answered most.
-pub(super) struct EvaluationMetrics {
-    single: Histogram,
-    bulk: Histogram,
-}
-
-impl std::fmt::Debug for EvaluationMetrics {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("EvaluationMetrics")
-    }
-}
-
-impl EvaluationMetrics {
-    pub(super) fn new() -> Self {
-        Self {
-            single: histogram(&Method::POST, Route::Single, StatusCode::OK),
-            bulk: histogram(&Method::POST, Route::Bulk, StatusCode::OK),
-        }
-    }
-}
-
-fn histogram(method: &Method, route: Route, status: StatusCode) -> Histogram {
-    let (method, status) = (method.as_str().to_owned(), status.as_str().to_owned());
-    metrics::histogram!(names::HTTP_SECONDS, "method" => method, "route" => route.template(), "status" => status)
-}
 
 /// Answers a request.
 pub(super) async fn answer(service: Arc<Service>, route: Route, mut request: Request) -> Response<BoxBody> {
@@ -125,7 +52,7 @@ pub(super) async fn answer(service: Arc<Service>, route: Route, mut request: Req
     response.into()
 }
 
-/// What answers have in common. No page shows them, so that they need none of a page's headers.
+/// The headers of every response. No page displays these, so they need none of the headers that protect pages.
 fn finish(headers: &mut HeaderMap, id: &RequestId) {
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         headers.insert(HEADER, value);
@@ -136,22 +63,22 @@ fn finish(headers: &mut HeaderMap, id: &RequestId) {
     }
 }
 
-/// The flag that a path names.
+/// The flag key in the path.
 fn key(path: &str) -> Result<std::borrow::Cow<'_, str>, OfrepError> {
     let (_, key) = path.split_at(ROOT.len() + FLAGS.len() + 1);
     percent_decode_str(key)
         .decode_utf8()
-        .map_err(|_| OfrepError::request("PARSE_ERROR", "The flag's key in the path is no UTF-8."))
+        .map_err(|_| OfrepError::request("PARSE_ERROR", "The flag key in the path is not UTF-8."))
 }
 
 fn misused(allow: &'static str) -> HttpResponse {
-    let details = format!("This path is called by {allow}.");
+    let details = format!("This path allows {allow}.");
     let mut response = super::error::without_flag(StatusCode::METHOD_NOT_ALLOWED, &details);
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
     response
 }
 
-/// Counts and logs. An evaluation is a read, whatever its method; there are too many of them to log each.
+/// Records metrics and logs. Evaluations are reads, and too frequent to log at info level.
 fn account(service: &Service, route: Route, method: &Method, status: StatusCode, started: Instant) {
     let seconds = started.elapsed().as_secs_f64();
     match route {

@@ -1,14 +1,15 @@
-//! What a request asks: by whose key, and of which flags.
+//! A request without its body: the permit of its key, and the flags that it may see.
 
 use std::sync::Arc;
 
 use actix_http::RequestHead;
 use actix_web::web;
 
-use super::Service;
 use super::error::OfrepError;
+use super::service::Service;
 use crate::access::permit::Evaluate;
-use crate::access::{Permit, keys};
+use crate::access::{AccessError, Permit, keys};
+use crate::http::credentials;
 use crate::remote::Selection;
 
 /// Query parameters that every request takes; unknown ones are ignored.
@@ -16,24 +17,24 @@ use crate::remote::Selection;
 #[serde(rename_all = "camelCase")]
 pub(super) struct RequestParams {
     environment: Option<String>,
-    /// The configuration that the answer must be at least as new as.
+    /// The answer must be at least as new as this configuration.
     pub(super) flag_config_etag: Option<String>,
 }
 
-/// A caller who may ask, and what of.
+/// A permitted request.
 pub(super) struct OfrepRequest {
-    /// His permit.
+    /// The permit.
     pub(super) permit: Arc<Permit<Evaluate>>,
-    /// What he sees.
+    /// The flags that the caller sees.
     pub(super) selection: Selection,
-    /// What else he said.
+    /// The query.
     pub(super) query: RequestParams,
 }
 
 impl OfrepRequest {
-    /// Reads everything but the body, so that nobody's body is read who may not send one.
+    /// Reads everything but the body, so that no body is read for a caller without a permit.
     pub(super) fn of(head: &RequestHead, service: &Service) -> Result<Self, OfrepError> {
-        let presented = keys::presented(&head.headers).map_err(|problem| OfrepError::Refused(problem.into()))?;
+        let presented = keys::presented(credentials::presented(&head.headers)).map_err(AccessError::from)?;
         let query = match head.uri.query() {
             Some(query) => web::Query::<RequestParams>::from_query(query).map(web::Query::into_inner).unwrap_or_default(),
             None => RequestParams::default(),
@@ -41,7 +42,7 @@ impl OfrepRequest {
         let selector = head.headers.get("flagd-selector").and_then(|value| value.to_str().ok()).unwrap_or_default();
         let selection = Selection::parse(selector).map_err(|error| OfrepError::request("GENERAL", format!("The header Flagd-Selector: {error}.")))?;
         let environment = selection.environment.as_deref().or(query.environment.as_deref());
-        let permit = service.access.evaluator(presented, environment)?;
+        let permit = service.access.evaluator(Some(presented), environment)?;
         Ok(Self {
             selection: selection.seen_by(permit.role()),
             permit,

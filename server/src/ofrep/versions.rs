@@ -1,4 +1,4 @@
-//! What each environment serves, as a tag: what changes are told by, and what answers are waited for.
+//! The configuration tag of each environment, for change events and conditional requests.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::snapshot::board::Listener;
 use crate::snapshot::publication::{Publication, Served};
 
-/// A configuration: the position, and the provisional kills that lie over it. `1:57`, or `1:57.4f1c09a2`.
+/// Identifies a configuration: the position and a digest of provisional kills. `1:57`, or `1:57.4f1c09a2`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct VersionTag(String);
 
@@ -38,16 +38,16 @@ impl VersionTag {
     }
 }
 
-/// Where an environment stands.
+/// The configuration of one environment.
 #[derive(Debug, Clone)]
 pub(super) struct Version {
     pub(super) tag: VersionTag,
     pub(super) position: Position,
-    /// When it came to be served, in seconds since 1970.
+    /// Since when it is served, in seconds since 1970.
     pub(super) modified: i64,
 }
 
-/// Where all environments stand. Told by the board, right after each swap: who hears of a change finds it served.
+/// The configurations of all environments, updated by the board right after each swap: a client that hears of a change can fetch it.
 #[derive(Debug)]
 pub(super) struct Versions {
     clock: Arc<dyn Clock>,
@@ -81,12 +81,12 @@ impl Versions {
         senders.get(environment).map(watch::Sender::subscribe)
     }
 
-    /// Waits until the environment has come as far as `position`, or no longer than `patience`.
+    /// Waits until the environment is at `position` or later, at most for `patience`.
     pub(super) async fn reach(&self, environment: &EnvironmentKey, position: Position, patience: Duration) {
         let Some(mut head) = self.watch(environment.as_str()) else {
             return;
         };
-        // Who asks for more than there will be is answered with what there is.
+        // After the timeout, the client is answered with what is there.
         let _ = tokio::time::timeout(patience, head.wait_for(|head| head.position >= position)).await;
     }
 }

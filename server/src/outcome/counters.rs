@@ -1,4 +1,4 @@
-//! Sums, here and as metrics.
+//! Sums per series, kept in memory and shown as metrics.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -6,19 +6,19 @@ use ripcord_proto::outcome::{OutcomeCount, Traffic};
 use ripcord_proto::{EnvironmentKey, FlagKey, Snapshot, VariantName};
 
 use super::counts::Counts;
-use super::reports::{SeriesQuery, SeriesSums};
+use super::series::{SeriesQuery, SeriesSums};
 use super::window::{SeriesId, Window};
 use crate::telemetry::names;
 
-/// What became of a batch.
+/// The result of counting a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BatchResult {
-    /// It was counted, except for this many of its counts.
+    /// Counted.
     New {
-        /// Counts of flags or variants that are not there.
+        /// How many counts were left out, because the environment has no such flag or variant.
         unknown: usize,
     },
-    /// It had been counted before.
+    /// It was counted before.
     Again,
 }
 
@@ -29,18 +29,18 @@ pub struct OutcomeTotal {
     pub flag: FlagKey,
     /// The variant; `None` = the caller's own default.
     pub variant: Option<VariantName>,
-    /// Whom it was served to.
+    /// Real users, or probes and load tests.
     pub traffic: Traffic,
     /// How often it was served.
     pub evaluations: u64,
-    /// How often that went well.
+    /// How often the call that followed succeeded.
     pub successes: u64,
-    /// How often that went wrong.
+    /// How often it failed.
     pub errors: u64,
 }
 
-/// What is counted apart: a flag's variant (or the caller's own default) in an environment, by traffic.
-pub(super) type SeriesKey = (EnvironmentKey, FlagKey, Option<VariantName>, Traffic);
+/// A series within an environment: a flag's variant (or the caller's own default), by traffic.
+pub(super) type SeriesKey = (FlagKey, Option<VariantName>, Traffic);
 
 #[derive(Debug, Clone)]
 struct Sums {
@@ -48,36 +48,25 @@ struct Sums {
     counts: Counts,
 }
 
+/// The sums of one environment.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     series: BTreeMap<SeriesKey, Sums>,
 }
 
-impl Counters {
-    /// Adds counts of what the environment has; each goes to `taken` too, with the series that it belongs to.
-    pub(super) fn add(
-        &mut self,
-        environment: &EnvironmentKey,
-        counts: &[OutcomeCount],
-        snapshot: &Snapshot,
-        mut taken: impl FnMut(SeriesId, &Counts),
-    ) -> BatchResult {
-        let mut unknown = 0;
-        for count in counts {
-            if !is_known(count, snapshot) {
-                unknown += 1;
-                continue;
-            }
-            let series = (environment.clone(), count.flag.clone(), count.variant.clone(), count.traffic);
-            let counts = Counts::from(count);
-            taken(self.put(series, &counts), &counts);
-            meter(environment, count);
-        }
-        metrics::counter!(names::OUTCOMES_DROPPED, "why" => "unknown flag or variant").increment(unknown as u64);
-        BatchResult::New { unknown }
+/// The counts of what the environment has, ready to be added, and how many others there are.
+pub(super) fn prepare<'c>(counts: &'c [OutcomeCount], snapshot: &Snapshot) -> (Vec<(SeriesKey, Counts, &'c OutcomeCount)>, usize) {
+    let mut known = Vec::with_capacity(counts.len());
+    for count in counts.iter().filter(|count| is_known(count, snapshot)) {
+        let series = (count.flag.clone(), count.variant.clone(), count.traffic);
+        known.push((series, Counts::from(count), count));
     }
+    let unknown = counts.len() - known.len();
+    (known, unknown)
+}
 
-    /// Adds to a series, and tells which it is.
+impl Counters {
+    /// Adds to a series and returns its id.
     pub(super) fn put(&mut self, series: SeriesKey, counts: &Counts) -> SeriesId {
         let id = SeriesId(u32::try_from(self.series.len()).unwrap_or(u32::MAX));
         let fresh = || Sums { id, counts: Counts::default() };
@@ -86,53 +75,53 @@ impl Counters {
         sums.id
     }
 
-    /// Every series with what stands for it in the window.
+    /// Every series with its id in the window.
     pub(super) fn ids(&self) -> impl Iterator<Item = (&SeriesKey, SeriesId)> {
         self.series.iter().map(|(series, sums)| (series, sums.id))
     }
 
-    /// The series of these flags, by the traffic that they count.
-    pub(super) fn series_of(&self, environment: &EnvironmentKey, flags: &BTreeSet<FlagKey>, traffic: Traffic) -> HashSet<SeriesId> {
-        let own = self
-            .series
-            .iter()
-            .filter(|((of, flag, _, kind), _)| of == environment && *kind == traffic && flags.contains(flag));
+    /// The series of these flags with this traffic.
+    pub(super) fn series_of(&self, flags: &BTreeSet<FlagKey>, traffic: Traffic) -> HashSet<SeriesId> {
+        let own = self.series.iter().filter(|((flag, _, kind), _)| *kind == traffic && flags.contains(flag));
         own.map(|(_, sums)| sums.id).collect()
     }
 
-    /// The sums of a series, and what they were at the moment that it asks for.
-    pub(super) fn served(&self, environment: &EnvironmentKey, asked: &SeriesQuery, window: &Window) -> (SeriesSums, SeriesSums) {
+    /// The sums of a series, now and at the moment that the query names.
+    pub(super) fn sums(&self, query: &SeriesQuery, window: &Window) -> (SeriesSums, SeriesSums) {
         let sums = |traffic| {
-            let key = (environment.clone(), asked.flag.clone(), Some(asked.variant.clone()), traffic);
+            let key = (query.flag.clone(), Some(query.variant.clone()), traffic);
             self.series.get(&key).map_or_else(Default::default, |sums| {
-                let now = sums.counts.arm(&asked.what);
-                let since = window.after(sums.id, asked.since, &asked.what);
+                let now = sums.counts.arm(&query.what);
+                let since = window.after(sums.id, query.since, &query.what);
                 (now, now.since(since))
             })
         };
         let ((real, real_before), (synthetic, synthetic_before)) = (sums(Traffic::Real), sums(Traffic::Synthetic));
-        let (now, before) = (
+        (
             SeriesSums { real, synthetic },
             SeriesSums {
                 real: real_before,
                 synthetic: synthetic_before,
             },
-        );
-        (now, before)
+        )
     }
 
-    pub(super) fn totals(&self, environment: &EnvironmentKey) -> Vec<OutcomeTotal> {
-        let own = self.series.iter().filter(|((of, ..), _)| of == environment);
-        own.map(|((_, flag, variant, traffic), sums)| OutcomeTotal {
+    pub(super) fn totals(&self) -> Vec<OutcomeTotal> {
+        let totals = self.series.iter().map(|((flag, variant, traffic), sums)| OutcomeTotal {
             flag: flag.clone(),
             variant: variant.clone(),
             traffic: *traffic,
             evaluations: sums.counts.evaluations,
             successes: sums.counts.successes,
             errors: sums.counts.errors,
-        })
-        .collect()
+        });
+        totals.collect()
     }
+}
+
+/// Counts what was left out of a batch.
+pub(super) fn record_dropped(unknown: usize) {
+    metrics::counter!(names::OUTCOMES_DROPPED, "why" => "unknown flag or variant").increment(unknown as u64);
 }
 
 fn is_known(count: &OutcomeCount, snapshot: &Snapshot) -> bool {
@@ -142,7 +131,8 @@ fn is_known(count: &OutcomeCount, snapshot: &Snapshot) -> bool {
     count.variant.as_ref().is_none_or(|variant| flag.variants.get(variant.as_str()).is_some())
 }
 
-fn meter(environment: &EnvironmentKey, count: &OutcomeCount) {
+/// Adds a count to the metrics.
+pub(super) fn record_metrics(environment: &EnvironmentKey, count: &OutcomeCount) {
     let traffic = match count.traffic {
         Traffic::Real => "real",
         Traffic::Synthetic => "synthetic",

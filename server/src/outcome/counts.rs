@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use ripcord_proto::gate::{Arm, Counted};
+use ripcord_proto::gate::{Arm, OutcomeMeasure};
 use ripcord_proto::key::NumberName;
-use ripcord_proto::outcome::{Bucket, NUMBERS, NumberSums, OutcomeCount};
+use ripcord_proto::outcome::{LatencyBucket, NUMBERS, NumberSums, OutcomeCount};
 
 /// Counts of one series.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -23,7 +23,7 @@ pub(super) struct Counts {
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Measured {
     #[serde(default, rename = "l", skip_serializing_if = "BTreeMap::is_empty")]
-    latencies: BTreeMap<Bucket, u64>,
+    latencies: BTreeMap<LatencyBucket, u64>,
     #[serde(default, rename = "n", skip_serializing_if = "BTreeMap::is_empty")]
     numbers: BTreeMap<NumberName, NumberSums>,
 }
@@ -38,7 +38,7 @@ impl From<&OutcomeCount> for Counts {
         let measured = (!count.latencies_us.is_empty() || !count.numbers.is_empty()).then(|| {
             let mut measured = Measured::default();
             for (micros, times) in &count.latencies_us {
-                *measured.latencies.entry(Bucket::of(*micros)).or_default() += times;
+                *measured.latencies.entry(LatencyBucket::of(*micros)).or_default() += times;
             }
             measured.numbers.clone_from(&count.numbers);
             Box::new(measured)
@@ -77,16 +77,16 @@ impl Counts {
     }
 
     /// What a gate goes by that looks at `what`.
-    pub(super) fn arm(&self, what: &Counted) -> Arm {
+    pub(super) fn arm(&self, what: &OutcomeMeasure) -> Arm {
         match what {
-            Counted::Error => Arm::new(self.evaluations, self.errors),
-            Counted::Latency(limit) => self.measured.as_ref().map_or_else(Arm::default, |measured| {
+            OutcomeMeasure::Error => Arm::new(self.evaluations, self.errors),
+            OutcomeMeasure::Latency(limit) => self.measured.as_ref().map_or_else(Arm::default, |measured| {
                 let limit = limit.millis().saturating_mul(1_000);
                 // A class that begins below the limit counts as fast enough: a gate must not fail by rounding.
                 let slow = measured.latencies.iter().filter(|(bucket, _)| bucket.shortest() >= limit);
                 Arm::new(measured.latencies.values().sum(), slow.map(|(_, times)| times).sum())
             }),
-            Counted::Number(name, _) => {
+            OutcomeMeasure::Number(name, _) => {
                 let sums = self
                     .measured
                     .as_ref()
@@ -106,8 +106,8 @@ impl Counts {
 
 #[cfg(test)]
 mod tests {
-    use ripcord_proto::gate::Worse;
-    use ripcord_proto::span::Span;
+    use ripcord_proto::duration::HumanDuration;
+    use ripcord_proto::gate::WorseDirection;
 
     use super::*;
 
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn a_latency_is_slow_from_the_limit_on_to_within_three_in_a_hundred() {
         let counts = counts(r#"{"latencies_us": [[250000, 90], [299000, 5], [312000, 3], [2000000, 2]]}"#);
-        let slow = |millis| counts.arm(&Counted::Latency(Span::from_millis(millis)));
+        let slow = |millis| counts.arm(&OutcomeMeasure::Latency(HumanDuration::from_millis(millis)));
         assert_eq!(slow(300), Arm::new(100, 5));
         assert_eq!(slow(100), Arm::new(100, 100));
         assert_eq!(slow(10_000), Arm::new(100, 0));
@@ -136,10 +136,10 @@ mod tests {
         }
         let read: Counts = serde_json::from_str(&serde_json::to_string(&sum).unwrap()).unwrap();
         assert_eq!(read, sum);
-        let basket = Counted::Number(NumberName::new("basket").unwrap(), Worse::Lower);
+        let basket = OutcomeMeasure::Number(NumberName::new("basket").unwrap(), WorseDirection::Lower);
         let arm = read.arm(&basket);
         assert_eq!((arm.served, arm.sum, arm.squares), (6, 15.0, 39.0));
-        assert_eq!(read.arm(&Counted::Error), Arm::new(6, 3));
+        assert_eq!(read.arm(&OutcomeMeasure::Error), Arm::new(6, 3));
         assert_eq!(Counts::default().arm(&basket), Arm::default());
     }
 }

@@ -1,4 +1,4 @@
-//! What applications reported to other nodes: each reports to the node that it is connected to.
+//! What applications reported to other nodes: each application reports to the node that it is connected to.
 
 use std::collections::BTreeSet;
 
@@ -6,40 +6,42 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use ripcord_proto::{EnvironmentKey, FlagKey};
 
-use super::{Exposure, Outcomes};
+use super::registry::{Exposure, Outcomes};
 
-/// What one node asks another one.
+/// The question of one node to another: how often flags were served.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct ExposureQuery {
-    /// Where.
+    /// The environment.
     pub environment: EnvironmentKey,
-    /// Of which flags.
+    /// The flags.
     pub flags: BTreeSet<FlagKey>,
-    /// From when.
+    /// The beginning.
     pub from: Timestamp,
-    /// Until when.
+    /// The end.
     pub to: Timestamp,
 }
 
-/// What other nodes answered.
+/// The answers of other nodes.
 #[derive(Debug, Clone, Default)]
 pub struct PeerExposure {
     /// One answer for each node that gave one.
     pub counts: Vec<Exposure>,
-    /// The nodes that did not.
+    /// The nodes that did not answer.
     pub nodes_not_reached: Vec<String>,
 }
 
-/// The way to other nodes.
+/// Asks other nodes.
 pub trait PeerOutcomes: Send + Sync + std::fmt::Debug + 'static {
-    /// Asks all of them, for a moment: who does not answer is named.
+    /// Asks all of them, briefly; those that do not answer are named.
     fn served<'a>(&'a self, question: &'a ExposureQuery) -> BoxFuture<'a, PeerExposure>;
 }
 
-/// A node without others.
+/// A node without peers.
+#[cfg(test)]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoPeerOutcomes;
 
+#[cfg(test)]
 impl PeerOutcomes for NoPeerOutcomes {
     fn served<'a>(&'a self, _: &'a ExposureQuery) -> BoxFuture<'a, PeerExposure> {
         Box::pin(std::future::ready(PeerExposure::default()))
@@ -47,7 +49,7 @@ impl PeerOutcomes for NoPeerOutcomes {
 }
 
 impl Outcomes {
-    /// What this node answers.
+    /// This node's answer.
     pub fn answer(&self, question: &ExposureQuery) -> Exposure {
         self.served_between(&question.environment, &question.flags, question.from, question.to)
     }

@@ -1,8 +1,8 @@
-//! The window on disk: what was reported in the last hour survives a restart of this node.
+//! The window on disk, so that the reports of the last hour survive a restart of this node.
 //!
-//! Every slot is appended as a line once it is over, and the open one when the server ends; a crash loses five seconds. A slot that
-//! stands twice was written again after a restart within it, and the later line holds all of it. Files are by the hour, and gone
-//! when the window has left them behind.
+//! Every slot is appended as a line once it is over, the open one when the server stops; a crash loses five seconds. If a slot has two
+//! lines, the server was restarted within it, and the later line is complete. There is one file per hour, deleted once the window
+//! has passed it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write as _};
@@ -14,8 +14,8 @@ use jiff::Timestamp;
 use ripcord_proto::outcome::Traffic;
 use ripcord_proto::{EnvironmentKey, FlagKey, VariantName};
 
-use super::Outcomes;
 use super::counts::Counts;
+use super::registry::{EnvironmentOutcomes, Outcomes};
 use super::window::{SLOT, Window};
 use crate::clock::Clock;
 use crate::tasks::TaskSet;
@@ -49,7 +49,7 @@ struct WindowFolder {
     fresh: bool,
 }
 
-/// Takes back what `folder` holds of the last hour, and keeps what comes there, until the server stops.
+/// Restores the last hour from `folder` and keeps writing to it until the server stops.
 pub fn keep(outcomes: &Outcomes, folder: PathBuf, clock: Arc<dyn Clock>, tasks: &TaskSet) {
     let mut folder = WindowFolder {
         path: folder,
@@ -58,7 +58,7 @@ pub fn keep(outcomes: &Outcomes, folder: PathBuf, clock: Arc<dyn Clock>, tasks: 
     };
     folder.restore(outcomes, clock.now());
     let (outcomes, stop) = (outcomes.clone(), tasks.stop_token());
-    tasks.long_lived("the window of outcomes", async move {
+    tasks.long_lived("outcome-window", async move {
         let mut failed = false;
         loop {
             let ends = tokio::select! {
@@ -79,7 +79,7 @@ pub fn keep(outcomes: &Outcomes, folder: PathBuf, clock: Arc<dyn Clock>, tasks: 
             folder = kept;
             match written {
                 Err(error) if !std::mem::replace(&mut failed, true) => {
-                    tracing::warn!(%error, "what applications report cannot be kept; a restart would forget it");
+                    tracing::warn!(%error, "outcomes could not be saved; a restart would lose the last hour");
                 }
                 Err(_) => {}
                 Ok(()) => failed = false,
@@ -119,7 +119,7 @@ impl WindowFolder {
             Ok(lines) => lines,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return,
             Err(error) => {
-                tracing::warn!(%error, "what applications reported before this start cannot be read");
+                tracing::warn!(%error, "outcomes saved before this start could not be read");
                 return;
             }
         };
@@ -143,9 +143,9 @@ fn read(folder: &Path) -> io::Result<BTreeMap<i64, SlotLine>> {
             .filter(|line| !line.is_empty())
             .map(serde_json::from_slice::<SlotLine>)
             .partition(Result::is_ok);
-        // A crash cuts off one line of a file, more are no crash's.
+        // A crash cuts off one line at most; more than one means damage.
         if torn.len() > 1 {
-            tracing::warn!(file = %path.display(), lines = torn.len(), "lines of the window of outcomes cannot be read");
+            tracing::warn!(file = %path.display(), lines = torn.len(), "saved outcomes: unreadable lines were skipped");
         }
         lines.extend(whole.into_iter().flatten().map(|line| (line.slot, line)));
     }
@@ -170,32 +170,31 @@ const fn hour(slot: i64) -> i64 {
 }
 
 impl Outcomes {
-    /// The slots after `after` that are over.
+    /// The slots after `after` that are over, of all environments.
     fn over(&self, after: i64, now: Timestamp) -> Vec<SlotLine> {
-        let inner = self.inner.lock();
-        let names: HashMap<_, _> = inner.counters.ids().map(|(series, id)| (id, series)).collect();
-        let kept = |(id, counts): (&super::window::SeriesId, &Counts)| {
-            let (env, flag, variant, traffic) = *names.get(id)?;
-            Some(SeriesCounts {
-                env: env.clone(),
-                flag: flag.clone(),
-                variant: variant.clone(),
-                traffic: *traffic,
-                counts: counts.clone(),
-            })
-        };
-        let slots = inner.window.over(after, now);
-        let lines = slots.map(|(slot, counts)| SlotLine {
-            slot,
-            counts: counts.iter().filter_map(kept).collect(),
-        });
-        lines.collect()
+        let mut lines: BTreeMap<i64, Vec<SeriesCounts>> = BTreeMap::new();
+        for entry in &self.state.environments {
+            let (env, own) = entry.pair();
+            let names: HashMap<_, _> = own.counters.ids().map(|(series, id)| (id, series)).collect();
+            for (slot, counts) in own.window.over(after, now) {
+                let kept = counts.iter().filter_map(|(id, counts)| {
+                    let (flag, variant, traffic) = *names.get(id)?;
+                    Some(SeriesCounts {
+                        env: env.clone(),
+                        flag: flag.clone(),
+                        variant: variant.clone(),
+                        traffic: *traffic,
+                        counts: counts.clone(),
+                    })
+                });
+                lines.entry(slot).or_default().extend(kept);
+            }
+        }
+        lines.into_iter().map(|(slot, counts)| SlotLine { slot, counts }).collect()
     }
 
     /// Counts what was counted before a restart. It was shown as metrics then.
     fn restore(&self, line: &SlotLine) {
-        let mut inner = self.inner.lock();
-        let is_first = inner.window.since().is_none();
         for SeriesCounts {
             env,
             flag,
@@ -204,24 +203,25 @@ impl Outcomes {
             counts,
         } in &line.counts
         {
-            let series = (env.clone(), flag.clone(), variant.clone(), *traffic);
-            let id = inner.counters.put(series, counts);
-            inner.window.add_to(line.slot, id, counts);
+            let mut entry = self.state.environments.entry(env.clone()).or_default();
+            let EnvironmentOutcomes { counters, window } = &mut *entry;
+            let id = counters.put((flag.clone(), variant.clone(), *traffic), counts);
+            window.add_to(line.slot, id, counts);
         }
-        if is_first {
-            inner.window.reaches_back_to(line.slot);
+        if let Some(begin) = Window::begin_of(line.slot) {
+            self.state.first_report.get_or_init(|| begin);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use ripcord_proto::gate::Counted;
+    use ripcord_proto::gate::OutcomeMeasure;
     use ripcord_proto::outcome::OutcomeBatch;
-    use ripcord_proto::table::{Entry, Member as _};
+    use ripcord_proto::table::{Entity as _, Entry};
     use ripcord_proto::{Flag, Position, Snapshot};
 
-    use super::super::reports::SeriesQuery;
+    use super::super::series::SeriesQuery;
     use super::*;
 
     fn production() -> EnvironmentKey {
@@ -249,7 +249,7 @@ mod tests {
         let series = SeriesQuery {
             flag: FlagKey::new("checkout").unwrap(),
             variant: VariantName::new("on").unwrap(),
-            what: Counted::Error,
+            what: OutcomeMeasure::Error,
             since: at(since),
         };
         let (sums, before) = outcomes.sums(&production(), &[series]);

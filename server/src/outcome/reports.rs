@@ -1,45 +1,22 @@
-//! What applications have reported, over all nodes: sums that only grow, as long as a node's process lives.
+//! What applications have reported, over all nodes: sums that only grow while a node's process lives.
 
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
-use ripcord_proto::gate::{Arm, Counted};
-use ripcord_proto::{EnvironmentKey, FlagKey, VariantName};
+use ripcord_proto::EnvironmentKey;
 
-use super::Outcomes;
-
-/// What is asked for: what was reported of a flag that served a variant.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct SeriesQuery {
-    /// The flag.
-    pub flag: FlagKey,
-    /// The variant.
-    pub variant: VariantName,
-    /// What of the reports.
-    pub what: Counted,
-    /// The moment of which the asker knows the sums already, or from which on it counts.
-    pub since: Timestamp,
-}
-
-/// Sums of a series, by whom it was served to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct SeriesSums {
-    /// Users.
-    pub real: Arm,
-    /// Probes and load tests.
-    pub synthetic: Arm,
-}
+use super::registry::Outcomes;
+pub use super::series::{SeriesQuery, SeriesSums};
 
 /// The sums of one node.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct NodeSums {
-    /// What tells its process from every other.
+    /// Identifies the node's process.
     pub node: String,
-    /// In the order in which they were asked for.
+    /// In the order of the queries.
     pub sums: Vec<SeriesSums>,
-    /// What they were at the moments that were asked for, as far as the window reaches: what was reported within five seconds
-    /// after such a moment belongs to before it.
+    /// The sums at the moments that the queries name, as far as the window reaches. Reports within five seconds after such a moment
+    /// count as before it.
     pub before: Vec<SeriesSums>,
 }
 
@@ -49,7 +26,7 @@ pub trait Reports: Send + Sync + std::fmt::Debug + 'static {
     fn sums<'a>(&'a self, environment: &'a EnvironmentKey, series: &'a [SeriesQuery]) -> BoxFuture<'a, Vec<NodeSums>>;
 }
 
-/// A node without others.
+/// This node alone.
 #[derive(Debug, Clone)]
 pub struct LocalReports {
     outcomes: Outcomes,
@@ -57,7 +34,7 @@ pub struct LocalReports {
 }
 
 impl LocalReports {
-    /// What was reported to this node; `node` tells this process from every other.
+    /// Over the counts of this node; `node` identifies the process.
     pub fn new(outcomes: Outcomes, node: &str) -> Self {
         Self { outcomes, node: node.into() }
     }

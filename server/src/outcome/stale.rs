@@ -8,7 +8,7 @@ use ripcord_proto::rest::stale_flags::{StaleFlag, StaleReason};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{Flag, Snapshot, VariantName};
 
-use super::OutcomeTotal;
+use super::counters::OutcomeTotal;
 
 /// Users that must have been served before one variant for all of them says anything.
 const TELLING: u64 = 100;
@@ -73,7 +73,7 @@ fn only<'a>(served: &'a BTreeMap<VariantName, u64>, totals: &[&OutcomeTotal]) ->
 mod tests {
     use std::sync::Arc;
 
-    use ripcord_proto::table::Member as _;
+    use ripcord_proto::table::Entity as _;
     use ripcord_proto::{EnvironmentKey, FlagKey, Position};
 
     use super::*;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use ripcord_proto::outcome::{OutcomeBatch, OutcomeCount, Traffic};
-use ripcord_proto::table::{Entry, Member as _};
+use ripcord_proto::table::{Entity as _, Entry};
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Position, Snapshot, VariantName};
 
 use super::{BatchResult, Outcomes};

@@ -1,13 +1,13 @@
-//! What was served lately, by time: how often which flag was evaluated between two moments of the last hour.
+//! What was served in the last hour of one environment, by time: how often each series was reported between two moments.
 //!
 //! Counts lie in slots of five seconds, by the moment at which they were reported, and only where there are any. A slot is
-//! dropped whole, after an hour or when the window holds [`ENTRIES`] counts (some 20 MB); [`Window::since`] says how far back it
-//! reaches then.
+//! dropped whole, after an hour or when the window holds [`ENTRIES`] counts (some 20 MB); [`Window::complete_since`] says how far back
+//! it then reaches.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use jiff::Timestamp;
-use ripcord_proto::gate::{Arm, Counted};
+use ripcord_proto::gate::{Arm, OutcomeMeasure};
 
 use super::counts::Counts;
 
@@ -18,7 +18,7 @@ const SLOTS: i64 = 3_600 / SLOT;
 /// Counts that are kept over all slots, at most.
 const ENTRIES: usize = 500_000;
 
-/// A series of counters: one flag, variant and kind of traffic of an environment.
+/// A series: one flag, variant and kind of traffic of the environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct SeriesId(pub(super) u32);
 
@@ -34,14 +34,11 @@ pub(super) struct Window {
     entries: usize,
     /// Where the newest slot that was dropped for want of room ended.
     dropped: Option<i64>,
-    /// When the first count came.
-    began: Option<Timestamp>,
 }
 
 impl Window {
     /// Takes in counts that were reported `now`. A clock that went back adds to the newest slot.
     pub(super) fn add(&mut self, series: SeriesId, counts: &Counts, now: Timestamp) {
-        self.began.get_or_insert(now);
         self.add_to(number(now), series, counts);
     }
 
@@ -95,7 +92,7 @@ impl Window {
     }
 
     /// What was reported of a series since a moment's slot was over.
-    pub(super) fn after(&self, series: SeriesId, since: Timestamp, what: &Counted) -> Arm {
+    pub(super) fn after(&self, series: SeriesId, since: Timestamp, what: &OutcomeMeasure) -> Arm {
         let slots = self.slots.iter().rev().take_while(|slot| slot.number > number(since));
         let own = slots.filter_map(|slot| slot.counts.get(&series));
         own.fold(Arm::default(), |sum, counts| sum.and(counts.arm(what)))
@@ -108,9 +105,9 @@ impl Window {
         over.map(|slot| (slot.number, &slot.counts))
     }
 
-    /// Says from when on all is counted that is in it, after it was filled from elsewhere.
-    pub(super) fn reaches_back_to(&mut self, number: i64) {
-        self.began = Timestamp::from_second(number * SLOT).ok();
+    /// When a slot begins.
+    pub(super) fn begin_of(number: i64) -> Option<Timestamp> {
+        Timestamp::from_second(number * SLOT).ok()
     }
 
     /// The number of the slot that is open at a moment.
@@ -123,10 +120,9 @@ impl Window {
         SLOTS
     }
 
-    /// The moment from which on every report is in the window; `None` where nothing was ever reported.
-    pub(super) fn since(&self) -> Option<Timestamp> {
-        let dropped = self.dropped.and_then(|number| Timestamp::from_second(number * SLOT).ok());
-        dropped.max(self.began)
+    /// From when on every report is in the window, if the first one came at `first`; `None` if nothing was ever reported.
+    pub(super) fn complete_since(&self, first: Option<Timestamp>) -> Option<Timestamp> {
+        self.dropped.and_then(Self::begin_of).max(first)
     }
 }
 
@@ -165,7 +161,7 @@ mod tests {
         assert_eq!((sum.evaluations, sum.errors), (100, 10));
         assert_eq!(window.between(&of(&[1, 2]), at(0), at(59)).evaluations, 660);
         assert_eq!(window.between(&of(&[3]), at(0), at(59)).evaluations, 0);
-        assert_eq!(window.since(), Some(at(0)));
+        assert_eq!(window.complete_since(Some(at(0))), Some(at(0)));
     }
 
     #[test]
@@ -174,7 +170,7 @@ mod tests {
         for minute in 0..90 {
             window.add(SeriesId(1), &counts(1), at(minute * 60));
         }
-        let since = window.since().unwrap();
+        let since = window.complete_since(Some(at(0))).unwrap();
         assert!(since > at(25 * 60) && since <= at(30 * 60), "{since}");
         assert_eq!(window.between(&of(&[1]), at(0), at(90 * 60)).evaluations, 61);
     }
@@ -188,7 +184,7 @@ mod tests {
             }
         }
         assert!(window.entries <= ENTRIES, "{}", window.entries);
-        assert_eq!(window.since(), Some(at(2 * SLOT)));
+        assert_eq!(window.complete_since(Some(at(0))), Some(at(2 * SLOT)));
     }
 
     #[test]

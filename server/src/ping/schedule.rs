@@ -71,7 +71,7 @@ mod tests {
     use std::sync::Arc;
 
     use ripcord_proto::Position;
-    use ripcord_proto::policy::{Policy, Single};
+    use ripcord_proto::policy::{Policy, SingletonKey};
     use ripcord_proto::table::Entry;
 
     use super::*;
@@ -85,7 +85,7 @@ mod tests {
             ping_every_seconds: Some(60),
             ..Policy::default()
         };
-        records.put(&Arc::new(Entry::new(Single, policy, Position::START).unwrap()).into());
+        records.put(&Arc::new(Entry::new(SingletonKey, policy, Position::START).unwrap()).into());
         assert_eq!(due(&records, now), Some(Duration::ZERO), "none was ever sent");
     }
 }

@@ -1,7 +1,7 @@
 //! What decisions on proposals say.
 
 use ripcord_proto::proposal::Proposal;
-use ripcord_proto::rollout::Word;
+use ripcord_proto::rollout::Attribution;
 
 use super::error::Rejection;
 
@@ -30,7 +30,7 @@ pub(crate) fn not_yours(proposal: &Proposal, rejection: Rejection) -> String {
 }
 
 /// A proposal that ended without being applied.
-pub(super) fn rejected(word: &Word, rejection: Rejection) -> String {
+pub(super) fn rejected(word: &Attribution, rejection: Rejection) -> String {
     let verb = match rejection {
         Rejection::Decline => "declined",
         Rejection::Withdraw => "withdrew",

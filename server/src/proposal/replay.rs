@@ -1,7 +1,7 @@
 //! What a proposal keeps → what is asked of the commit path, once more.
 
 use ripcord_proto::KillScope;
-use ripcord_proto::proposal::{Asked, Proposal};
+use ripcord_proto::proposal::{Proposal, ProposedOperation};
 use ripcord_proto::rest::commits::ChangeRequest;
 
 use crate::check::Checks;
@@ -31,12 +31,14 @@ pub(super) async fn asks(environments: &Environments, checks: Option<&Checks>, a
     let mut asks = Vec::with_capacity(proposal.asked.len());
     for asked in &proposal.asked {
         asks.push(match asked {
-            Asked::Change(asked) => change(asked.clone()).map_err(|scope| ReplayError::Outdated(format!("{scope} is to be killed, which waits for nobody")))?,
-            Asked::PutRecord(record) => Operation::PutRecord(record.clone(), Expected::Anything),
-            Asked::StartRollout(rollout) => actions::start((**rollout).clone()),
-            Asked::ResumeRollout { rollout, word } => actions::ask(rollout.clone(), RolloutAction::Resume, word.clone()),
-            Asked::AdvanceRollout { rollout, word } => actions::ask(rollout.clone(), RolloutAction::Advance, word.clone()),
-            Asked::RollBack(record) => {
+            ProposedOperation::Change(asked) => {
+                change(asked.clone()).map_err(|scope| ReplayError::Outdated(format!("{scope} is to be killed, which waits for nobody")))?
+            }
+            ProposedOperation::PutRecord(record) => Operation::PutRecord(record.clone(), Expected::Anything),
+            ProposedOperation::StartRollout(rollout) => actions::start((**rollout).clone()),
+            ProposedOperation::ResumeRollout { rollout, word } => actions::ask(rollout.clone(), RolloutAction::Resume, word.clone()),
+            ProposedOperation::AdvanceRollout { rollout, word } => actions::ask(rollout.clone(), RolloutAction::Advance, word.clone()),
+            ProposedOperation::RollBack(record) => {
                 let prepared = rollback::prepare_again(environments, &proposal.environment, author, record).await;
                 let prepared = prepared.map_err(of_preparation)?;
                 if let Some(checks) = checks {

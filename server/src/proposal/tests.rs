@@ -2,9 +2,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use ripcord_proto::policy::{Guarded, Policy, Single};
+use ripcord_proto::policy::{Guarded, Policy, SingletonKey};
 use ripcord_proto::proposal::{Proposal, ProposalState};
-use ripcord_proto::rollout::Word;
+use ripcord_proto::rollout::Attribution;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{Position, limits};
 
@@ -13,16 +13,16 @@ use crate::check::Checks;
 use crate::clock::SystemClock;
 use crate::commit::{Approval, CommitError, Draft, Expected, Operation};
 use crate::environment::fixture::{TestNode, author, percent, production};
-use crate::store::fault_injection::{Fault, FaultyStore};
+use crate::store::fault_injection::{FaultyStore, ValidationError};
 use crate::store::memory::MemoryStore;
 
 /// A node whose policy asks for a second person for changes.
 async fn guarded(node: &TestNode) -> Proposals {
     let policy = Policy {
-        second_person: BTreeSet::from([Guarded::Changes]),
+        second_person: BTreeSet::from([GuardedOperation::Changes]),
         ..Policy::default()
     };
-    let entry = Entry::new(Single, policy, Position::START).unwrap();
+    let entry = Entry::new(SingletonKey, policy, Position::START).unwrap();
     node.submit(vec![Operation::PutRecord(Arc::new(entry).into(), Expected::Anything)])
         .await
         .unwrap();
@@ -46,7 +46,7 @@ fn after(proposal: &Proposal, while_: SignedDuration) -> ProposalDecision {
     ProposalDecision {
         environment: production(),
         id: proposal.id.clone(),
-        word: Word {
+        word: Attribution {
             by: ben.actor.clone(),
             at: proposal.at.checked_add(while_).unwrap_or(Timestamp::MAX),
             reason: Some("looked at it".to_owned()),

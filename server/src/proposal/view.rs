@@ -35,7 +35,7 @@ impl Proposals {
         };
         let asks = replay::asks(&self.environments, None, &author, proposal).await.ok()?;
         let draft = Draft {
-            killed_edit: super::changes_served(proposal),
+            killed_edit: super::allow_killed_edit(proposal),
             ..Draft::new(environment.clone(), author, asks)
         };
         let PlannedCommit {

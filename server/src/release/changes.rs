@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rest::log::ChangedBy;
-use ripcord_proto::rollback::Scope;
+use ripcord_proto::rollback::RollbackScope;
 use ripcord_proto::{EnvironmentKey, FlagKey, ReleaseName, SegmentKey, Sequence};
 
 use crate::audit::{self, ChangeHistory, HistoryEntry};
@@ -80,9 +80,9 @@ fn rollbacks_of(hands: &ChangeHistory, release: &ReleaseName) -> BTreeSet<Sequen
     let mut sequences = BTreeSet::new();
     for (sequence, (id, scope)) in &hands.rollbacks {
         let is_own = match scope {
-            Scope::Release(name) => name == release,
-            Scope::Rollback(undone) => own.contains(undone.as_str()),
-            Scope::Environment | Scope::Flags(_) | Scope::Tags(_) | Scope::Rollout(_) => false,
+            RollbackScope::Release(name) => name == release,
+            RollbackScope::Rollback(undone) => own.contains(undone.as_str()),
+            RollbackScope::Environment | RollbackScope::Flags(_) | RollbackScope::Tags(_) | RollbackScope::Rollout(_) => false,
         };
         if is_own {
             let id: &str = id.borrow();

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use ripcord_proto::actor::Actor;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::record::{Record, RecordKey, Records};
-use ripcord_proto::release::{Finished, Release, ReleaseDetails, ReleaseState};
+use ripcord_proto::release::{Release, ReleaseDetails, ReleaseEnd, ReleaseState};
 use ripcord_proto::rest::releases::ReleasePatch;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{CheckpointName, Position, ReleaseName, limits};
@@ -80,7 +80,7 @@ pub fn finish(name: ReleaseName, by: Actor, at: Timestamp, expected: Option<Dige
         }
         let finished = Release {
             state: ReleaseState::Finished,
-            finished: Some(Finished { by: by.clone(), at }),
+            finished: Some(ReleaseEnd { by: by.clone(), at }),
             ..release.clone()
         };
         Ok(vec![Operation::PutRecord(entry(finished)?, expected_of(state, &name, expected))])

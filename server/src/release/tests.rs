@@ -6,7 +6,7 @@ use ripcord_proto::digest::Digest;
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::release::ReleaseDetails;
 use ripcord_proto::rest::log::ChangedBy;
-use ripcord_proto::rollback::{RollbackId, Scope};
+use ripcord_proto::rollback::{RollbackId, RollbackScope};
 use ripcord_proto::{Epoch, FlagKey, ReleaseName, Revision, Sequence};
 
 use super::changes::of_history;
@@ -104,9 +104,9 @@ fn a_rollback_of_a_release_and_the_way_forward_again_are_its_own_hand() {
         flags: BTreeMap::from([(key("a"), vec![hand(1, Some("web-1")), hand(2, None), hand(3, None), hand(4, None)])]),
         segments: BTreeMap::new(),
         rollbacks: BTreeMap::from([
-            (Sequence(2), (back.clone(), Scope::Release(name("web-1")))),
-            (Sequence(3), (forward, Scope::Rollback(back))),
-            (Sequence(4), (other, Scope::Release(name("web-2")))),
+            (Sequence(2), (back.clone(), RollbackScope::Release(name("web-1")))),
+            (Sequence(3), (forward, RollbackScope::Rollback(back))),
+            (Sequence(4), (other, RollbackScope::Release(name("web-2")))),
         ]),
     };
     let touched = of_history(&hands, &name("web-1"));

@@ -4,13 +4,13 @@ use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use ripcord_proto::fault::Fault;
 use ripcord_proto::policy::Protection;
 use ripcord_proto::release::Release;
 use ripcord_proto::rest::log::ChangedBy;
 use ripcord_proto::rest::plan::SegmentStep;
-use ripcord_proto::rest::releases::{ReleaseDiff, ReleaseView, ReleasedFlag, Window};
-use ripcord_proto::table::{Member, Table};
+use ripcord_proto::rest::releases::{ReleaseDiff, ReleaseView, ReleasedFlag, RollbackWindow};
+use ripcord_proto::table::{Entity, Table};
+use ripcord_proto::validation::ValidationError;
 use ripcord_proto::{FlagKey, Snapshot};
 use serde_json::value::RawValue;
 
@@ -37,17 +37,17 @@ pub fn view(state: &EnvironmentState, release: &Release, touched: &BTreeSet<Flag
     }
 }
 
-fn missing(snapshot: &Snapshot, release: &Release, touched: &BTreeSet<FlagKey>) -> Vec<Fault> {
+fn missing(snapshot: &Snapshot, release: &Release, touched: &BTreeSet<FlagKey>) -> Vec<ValidationError> {
     let details = &release.details;
     let flags = snapshot.flags.iter().filter_map(|entry| Some((entry.key(), entry.value().ok()?)));
     let is_meant = |key: &FlagKey| touched.contains(key) || details.flags.contains(key);
     protect::missing(release, flags.filter(|(key, flag)| is_meant(key) || !flag.tags.is_disjoint(&details.tags)))
 }
 
-fn window(release: &Release, now: Timestamp) -> Option<Window> {
+fn window(release: &Release, now: Timestamp) -> Option<RollbackWindow> {
     let seconds = i64::try_from(release.details.window_seconds?).unwrap_or(i64::MAX);
     let ends = release.at.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX);
-    Some(Window {
+    Some(RollbackWindow {
         ends,
         remaining_seconds: u64::try_from(ends.duration_since(now).as_secs()).unwrap_or_default(),
     })
@@ -86,14 +86,14 @@ fn in_words((key, from, to): (FlagKey, RawJson, RawJson), baseline: &Snapshot, n
     }
 }
 
-fn digest<'a, M: Member>(table: &'a Table<M>, key: &M::Key) -> Option<&'a ripcord_proto::digest::Digest> {
+fn digest<'a, M: Entity>(table: &'a Table<M>, key: &M::Key) -> Option<&'a ripcord_proto::digest::Digest> {
     table.get(key.borrow()).map(|entry| entry.digest())
 }
 
 type RawJson = Option<Box<RawValue>>;
 
 /// The things of `keys` that differ, before and after.
-fn steps<'a, M: Member>(keys: impl Iterator<Item = &'a M::Key>, before: &Table<M>, after: &Table<M>) -> Vec<(M::Key, RawJson, RawJson)>
+fn steps<'a, M: Entity>(keys: impl Iterator<Item = &'a M::Key>, before: &Table<M>, after: &Table<M>) -> Vec<(M::Key, RawJson, RawJson)>
 where
     M::Key: 'a,
 {

@@ -86,7 +86,7 @@ pub fn stopped(rollback: &Rollback, environment: &EnvironmentKey) -> Result<Roll
     if let Some(ladder) = &mut next.ladder {
         ladder.next_at = None;
     }
-    next.says = messages::state(&next, environment);
+    next.message = messages::state(&next, environment);
     Ok(next)
 }
 
@@ -118,6 +118,6 @@ pub fn resumed(rollback: &Rollback, pace: ResumePace, now: Timestamp, environmen
         }
         Some(_) | None => next.confirmation = None,
     }
-    next.says = messages::state(&next, environment);
+    next.message = messages::state(&next, environment);
     Ok(next)
 }

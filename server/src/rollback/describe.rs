@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ripcord_proto::rest::log::ChangedBy;
 use ripcord_proto::rest::plan::{SegmentStep, SettingsStep};
-use ripcord_proto::rest::rollbacks::{CannotView, ConflictView, FlagShare, FlagView, KilledView, LadderView, OneWayView, StepView};
-use ripcord_proto::rollback::Ladder;
+use ripcord_proto::rest::rollbacks::{BlockedFlag, FlagShare, KilledFlag, OneWayCrossing, PlanConflict, PlannedFlag, PlannedStage, PlannedStages};
+use ripcord_proto::rollback::Stages;
 use ripcord_proto::{FlagKey, Snapshot};
 
 use super::prepare::PreparedRollback;
@@ -28,7 +28,7 @@ impl PlanDescriber<'_> {
     }
 
     /// Flags that change, in words.
-    pub(super) fn flags(&self, decision: &ReversalDecision, shares: &BTreeMap<FlagKey, FlagShare>) -> Vec<FlagView> {
+    pub(super) fn flags(&self, decision: &ReversalDecision, shares: &BTreeMap<FlagKey, FlagShare>) -> Vec<PlannedFlag> {
         decision
             .flags
             .iter()
@@ -36,10 +36,10 @@ impl PlanDescriber<'_> {
             .collect()
     }
 
-    fn flag(&self, step: &FlagReversal, users: FlagShare) -> FlagView {
+    fn flag(&self, step: &FlagReversal, users: FlagShare) -> PlannedFlag {
         let (from, to) = (step.from.as_deref(), &step.to);
         let (is, then) = (from.and_then(|from| from.value().ok()), to.value().ok());
-        FlagView {
+        PlannedFlag {
             key: step.key.clone(),
             from: from.map(|from| from.json().to_owned()),
             to: Some(to.json().to_owned()),
@@ -55,11 +55,11 @@ impl PlanDescriber<'_> {
     }
 
     /// What stays as it is, and by whom it was changed.
-    pub(super) fn conflicts(&self, decision: &ReversalDecision) -> Vec<ConflictView> {
+    pub(super) fn conflicts(&self, decision: &ReversalDecision) -> Vec<PlanConflict> {
         decision.conflicts.iter().map(|conflict| self.conflict(conflict)).collect()
     }
 
-    fn conflict(&self, conflict: &Conflict) -> ConflictView {
+    fn conflict(&self, conflict: &Conflict) -> PlanConflict {
         let why = conflict.why.as_str().to_owned();
         match &conflict.thing {
             FlagOrSegment::Flag(key) => {
@@ -68,14 +68,14 @@ impl PlanDescriber<'_> {
                     ConflictReason::ChangedBetween => between(),
                     ConflictReason::ChangedSince | ConflictReason::SegmentDiffers => self.last_of_flag(key).or_else(between),
                 };
-                ConflictView {
+                PlanConflict {
                     flag: Some(key.clone()),
                     segment: None,
                     why,
                     changed,
                 }
             }
-            FlagOrSegment::Segment(key) => ConflictView {
+            FlagOrSegment::Segment(key) => PlanConflict {
                 flag: None,
                 segment: Some(key.clone()),
                 why,
@@ -109,8 +109,8 @@ pub(super) fn settings(decision: &ReversalDecision, now: &Snapshot) -> Option<Se
 }
 
 /// One-way doors, and which of them the order named.
-pub(super) fn doors(decision: &ReversalDecision, prepared: &PreparedRollback) -> Vec<OneWayView> {
-    let doors = decision.doors.iter().map(|door| OneWayView {
+pub(super) fn doors(decision: &ReversalDecision, prepared: &PreparedRollback) -> Vec<OneWayCrossing> {
+    let doors = decision.doors.iter().map(|door| OneWayCrossing {
         flag: door.flag.clone(),
         from: door.one_way.from.clone(),
         reason: door.one_way.reason.clone(),
@@ -121,18 +121,18 @@ pub(super) fn doors(decision: &ReversalDecision, prepared: &PreparedRollback) ->
 }
 
 /// Flags that stay killed.
-pub(super) fn killed(preview: &RollbackPreview) -> Vec<KilledView> {
-    let killed = preview.killed.iter().map(|killed| KilledView {
+pub(super) fn killed(preview: &RollbackPreview) -> Vec<KilledFlag> {
+    let killed = preview.killed.iter().map(|killed| KilledFlag {
         flag: killed.flag.clone(),
         kills: killed.kills.clone(),
-        changes_served: killed.changes_served,
+        needs_allow_killed_edit: killed.needs_allow_killed_edit,
     });
     killed.collect()
 }
 
 /// Flags for which rules cannot say it.
-pub(super) fn cannot(decision: &ReversalDecision) -> Vec<CannotView> {
-    let cannot = decision.cannot.iter().map(|cannot| CannotView {
+pub(super) fn cannot(decision: &ReversalDecision) -> Vec<BlockedFlag> {
+    let cannot = decision.cannot.iter().map(|cannot| BlockedFlag {
         flag: cannot.flag.clone(),
         why: cannot.why.clone(),
     });
@@ -140,17 +140,17 @@ pub(super) fn cannot(decision: &ReversalDecision) -> Vec<CannotView> {
 }
 
 /// The steps of a ladder, and what each changes.
-pub(super) fn ladder(ladder: &Ladder, decision: &ReversalDecision, now: &Snapshot) -> Result<LadderView, CommitError> {
+pub(super) fn ladder(ladder: &Stages, decision: &ReversalDecision, now: &Snapshot) -> Result<PlannedStages, CommitError> {
     let caps: Result<Vec<ExposureCap>, _> = ladder.steps.iter().map(|percent| ExposureCap::percent(*percent)).collect();
     let counts = decision.by_step(&caps.map_err(CommitError::Invalid)?, now.position)?;
     let percents = ladder.steps.iter().copied().map(Some).chain([None]);
-    let steps = percents.zip(counts).zip(0_u64..).map(|((percent, flags), place)| StepView {
+    let steps = percents.zip(counts).zip(0_u64..).map(|((percent, flags), place)| PlannedStage {
         percent,
         after_seconds: place * ladder.every_seconds,
         flags: flags as u64,
     });
     let of = |way: StageMethod| decision.flags.iter().filter(move |step| step.way == way).map(|step| step.key.clone()).collect();
-    Ok(LadderView {
+    Ok(PlannedStages {
         every_seconds: ladder.every_seconds,
         steps: steps.collect(),
         whole: of(StageMethod::Whole),

@@ -2,7 +2,7 @@
 
 use ripcord_proto::check::CheckOutcome;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::rollback::{Rollback, RollbackState, Scope};
+use ripcord_proto::rollback::{Rollback, RollbackScope, RollbackState};
 
 use crate::checkpoint::ResolveError;
 use crate::commit::CommitError;
@@ -95,7 +95,7 @@ impl WrongRollbackState {
 
 impl RollbackError {
     /// The store is away: names the kills that make `scope` safe meanwhile.
-    pub fn store_away(error: CommitError, scope: &Scope, reach: Option<&ReversalScope>) -> Self {
+    pub fn store_away(error: CommitError, scope: &RollbackScope, reach: Option<&ReversalScope>) -> Self {
         Self::StoreAway {
             error,
             commands: commands(scope, reach),
@@ -109,13 +109,15 @@ fn named(failed: &[CheckOutcome]) -> String {
     named.collect::<Vec<_>>().join("; ")
 }
 
-fn commands(scope: &Scope, reach: Option<&ReversalScope>) -> Vec<String> {
+fn commands(scope: &RollbackScope, reach: Option<&ReversalScope>) -> Vec<String> {
     let flag = |key: &ripcord_proto::FlagKey| format!("ripcord kill {key}");
     match (scope, reach) {
-        (Scope::Environment, _) => vec!["ripcord kill --all".to_owned()],
-        (Scope::Flags(flags), _) => flags.iter().map(flag).collect(),
-        (Scope::Tags(tags), _) => tags.iter().map(|tag| format!("ripcord kill --tag {tag}")).collect(),
-        (Scope::Release(_) | Scope::Rollback(_) | Scope::Rollout(_), Some(ReversalScope::Touched(left))) => left.keys().map(flag).collect(),
-        (Scope::Release(_) | Scope::Rollback(_) | Scope::Rollout(_), _) => vec!["ripcord kill FLAG".to_owned()],
+        (RollbackScope::Environment, _) => vec!["ripcord kill --all".to_owned()],
+        (RollbackScope::Flags(flags), _) => flags.iter().map(flag).collect(),
+        (RollbackScope::Tags(tags), _) => tags.iter().map(|tag| format!("ripcord kill --tag {tag}")).collect(),
+        (RollbackScope::Release(_) | RollbackScope::Rollback(_) | RollbackScope::Rollout(_), Some(ReversalScope::Touched(left))) => {
+            left.keys().map(flag).collect()
+        }
+        (RollbackScope::Release(_) | RollbackScope::Rollback(_) | RollbackScope::Rollout(_), _) => vec!["ripcord kill FLAG".to_owned()],
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ripcord_proto::change::Change;
-use ripcord_proto::check::When;
+use ripcord_proto::check::CheckPhase;
 use ripcord_proto::record::Record;
 use ripcord_proto::rollback::{Rollback, RollbackId};
 use ripcord_proto::table::Entry;
@@ -93,7 +93,7 @@ pub async fn ask_probes(checks: &Checks, prepared: &PreparedRollback) -> Result<
     let decision = reversal.decide(&state.snapshot)?;
     let flags: BTreeSet<FlagKey> = decision.flags.into_iter().map(|step| step.key).collect();
     let probes = probes::of(&flags, &reversal.record.scope, [&state.snapshot, &reversal.target], &state.records);
-    let outcomes = checks.run(&probes, When::Before).await;
+    let outcomes = checks.run(&probes, CheckPhase::Before).await;
     let failed: Vec<_> = outcomes.into_iter().filter(|outcome| !outcome.passed).collect();
     if failed.is_empty() {
         Ok(())

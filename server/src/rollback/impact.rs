@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ripcord_proto::references::Touched;
+use ripcord_proto::references::TouchedKeys;
 use ripcord_proto::rest::rollbacks::{FlagShare, Population, UserShare};
 use ripcord_proto::rule::Serve;
 use ripcord_proto::{Flag, FlagKey, Snapshot};
@@ -23,7 +23,7 @@ pub(crate) struct ImpactComparison {
     pub(crate) now: Compiled,
     pub(crate) before: Snapshot,
     pub(crate) after: Snapshot,
-    pub(crate) touched: Touched,
+    pub(crate) touched: TouchedKeys,
 }
 
 /// Over whom.

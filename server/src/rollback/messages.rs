@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use ripcord_proto::check::{CheckOutcome, When};
+use ripcord_proto::check::{CheckOutcome, CheckPhase};
 use ripcord_proto::confirmation::Confirmation;
 use ripcord_proto::rollback::{Rollback, RollbackState};
 use ripcord_proto::{EnvironmentKey, RollbackId};
@@ -85,7 +85,7 @@ fn confirmed(rollback: &Rollback, next: &NextCommands<'_>) -> String {
         }
         Some(_) | None => "No connected application can still be on the old state".to_owned(),
     };
-    let checks = rollback.checks.iter().filter(|check| check.when == When::After).count();
+    let checks = rollback.checks.iter().filter(|check| check.when == CheckPhase::After).count();
     let checks = match checks {
         0 => ". No health check is configured, so Ripcord cannot tell whether the service has recovered".to_owned(),
         1 => ", and the health check passes".to_owned(),
@@ -123,7 +123,7 @@ fn partial(rollback: &Rollback, next: &NextCommands<'_>) -> String {
 
 fn failed(rollback: &Rollback, next: &NextCommands<'_>) -> String {
     let remaining = stages::remaining(rollback);
-    let when = if remaining > 0 { When::Step } else { When::After };
+    let when = if remaining > 0 { CheckPhase::Step } else { CheckPhase::After };
     let failing: Vec<&CheckOutcome> = rollback.checks.iter().filter(|check| check.when == when && !check.passed).collect();
     let named: Vec<String> = failing
         .iter()

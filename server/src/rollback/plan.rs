@@ -1,7 +1,7 @@
 //! The plan of a rollback: everything that a person has to know before it, with the hash that does exactly that.
 
 use ripcord_proto::rest::rollbacks::{RollbackPlan, UserShare};
-use ripcord_proto::rollback::Scope;
+use ripcord_proto::rollback::RollbackScope;
 use ripcord_sdk::engine::Compiled;
 
 use super::describe::{self, PlanDescriber};
@@ -105,7 +105,7 @@ fn warnings(prepared: &PreparedRollback, preview: &RollbackPreview, users: UserS
     if users.contexts < 1_000 && !decision.flags.is_empty() {
         warnings.push(format!("The impact is computed over only {} users.", users.contexts));
     }
-    if matches!(prepared.reversal.record.scope, Scope::Environment) && prepared.reversal.segment.is_some() && !decision.cannot.is_empty() {
+    if matches!(prepared.reversal.record.scope, RollbackScope::Environment) && prepared.reversal.segment.is_some() && !decision.cannot.is_empty() {
         warnings.push("This rollback would be refused: name the flags whose rules can express it with --flags.".to_owned());
     }
     warnings

@@ -90,10 +90,10 @@ fn one(entry: &Sealed) -> String {
         .filter(|change| change.change != "put_record")
         .take(TOLD)
         .map(|change| {
-            if change.what.is_empty() {
+            if change.subject.is_empty() {
                 change.change
             } else {
-                format!("{} {}", change.change.replace('_', " "), change.what)
+                format!("{} {}", change.change.replace('_', " "), change.subject)
             }
         })
         .collect();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use rand::random;
 use ripcord_proto::rest::log::ChangedBy;
-use ripcord_proto::rollback::{Ladder, Phases, Rollback, RollbackId, Scope, Target};
+use ripcord_proto::rollback::{PhaseTimes, Rollback, RollbackId, RollbackScope, RollbackTarget, Stages};
 use ripcord_proto::{EnvironmentKey, FlagKey, Sequence, TargetName};
 
 use super::error::PrepareError;
@@ -71,7 +71,7 @@ pub async fn prepare_again(
     let mut prepared = prepare(environments, environment, author, &RollbackSpec::again(record)).await?;
     let begun = &mut prepared.reversal.record;
     begun.id = record.id.clone();
-    begun.says.clone_from(&record.says);
+    begun.message.clone_from(&record.message);
     begun.target.checkpoint.clone_from(&record.target.checkpoint);
     Ok(prepared)
 }
@@ -80,25 +80,28 @@ pub async fn prepare_again(
 fn named(state: &EnvironmentState, order: &RollbackSpec) -> Result<TargetName, CommitError> {
     match (&order.to, &order.scope) {
         (Some(named), _) => Ok(named.clone()),
-        (None, Scope::Release(name)) => {
+        (None, RollbackScope::Release(name)) => {
             let release = state.records.releases.value(name.as_str());
             let missing = || CommitError::NoRecord(ripcord_proto::record::RecordKey::Release(name.clone()));
             Ok(TargetName::Checkpoint(release.ok_or_else(missing)?.baseline.clone()))
         }
-        (None, Scope::Rollback(id)) => Ok(TargetName::Position(scope::record(state, id)?.before)),
-        (None, Scope::Rollout(id)) => Ok(TargetName::Position(
-            scope::rollout(state, id)?.before.as_ref().map_or(state.head.position(), Target::position),
+        (None, RollbackScope::Rollback(id)) => Ok(TargetName::Position(scope::record(state, id)?.before)),
+        (None, RollbackScope::Rollout(id)) => Ok(TargetName::Position(
+            scope::rollout(state, id)?
+                .before
+                .as_ref()
+                .map_or(state.head.position(), RollbackTarget::position),
         )),
-        (None, Scope::Environment | Scope::Flags(_) | Scope::Tags(_)) => Ok(TargetName::LastKnownGood),
+        (None, RollbackScope::Environment | RollbackScope::Flags(_) | RollbackScope::Tags(_)) => Ok(TargetName::LastKnownGood),
     }
 }
 
 /// The record as it is after the first commit, but for what that commit decides.
-fn record(state: &EnvironmentState, target: Target, author: &Author, order: &RollbackSpec, decided: Timestamp) -> Rollback {
+fn record(state: &EnvironmentState, target: RollbackTarget, author: &Author, order: &RollbackSpec, decided: Timestamp) -> Rollback {
     let every = SignedDuration::from_secs(i64::try_from(order.every_seconds).unwrap_or(i64::MAX));
     let millis = u64::try_from(decided.as_millisecond()).unwrap_or_default();
     let id = RollbackId::from_parts(millis, random());
-    let ladder = (!order.steps.is_empty()).then(|| Ladder {
+    let ladder = (!order.steps.is_empty()).then(|| Stages {
         steps: order.steps.clone(),
         every_seconds: order.every_seconds,
         done: 1,
@@ -113,7 +116,7 @@ fn record(state: &EnvironmentState, target: Target, author: &Author, order: &Rol
         acknowledged: order.acknowledged.clone(),
         latitude: order.latitude,
         ladder,
-        phases: Phases {
+        phases: PhaseTimes {
             detected: order.detected,
             ..begun.phases
         },

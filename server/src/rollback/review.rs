@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use ripcord_proto::actor::Actor;
 use ripcord_proto::record::Records;
-use ripcord_proto::rollback::{Review, Reviewed, Rollback};
+use ripcord_proto::rollback::{Review, ReviewNote, Rollback};
 
 use super::error::WrongRollbackState;
 
@@ -17,7 +17,7 @@ pub fn reviewed(rollback: &Rollback, by: Actor, note: String, at: Timestamp) -> 
     }
     Ok(Rollback {
         review: Review {
-            done: Some(Reviewed { by, at, note }),
+            done: Some(ReviewNote { by, at, note }),
             ..rollback.review.clone()
         },
         ..rollback.clone()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rest::log::ChangedBy;
-use ripcord_proto::rollback::{Rollback, RollbackId, Scope};
+use ripcord_proto::rollback::{Rollback, RollbackId, RollbackScope};
 use ripcord_proto::rollout::Rollout;
 use ripcord_proto::{EnvironmentKey, FlagKey, RolloutId, SegmentKey, Sequence};
 
@@ -44,20 +44,20 @@ pub(super) async fn reached(
     environment: &EnvironmentKey,
     now: &EnvironmentState,
     target: &ResolvedTarget,
-    scope: &Scope,
+    scope: &RollbackScope,
 ) -> Result<ScopeReach, PrepareError> {
     match scope {
-        Scope::Environment => Ok(ReversalScope::Environment.into()),
-        Scope::Tags(tags) => Ok(ReversalScope::Tags(tags.clone()).into()),
-        Scope::Flags(flags) => {
+        RollbackScope::Environment => Ok(ReversalScope::Environment.into()),
+        RollbackScope::Tags(tags) => Ok(ReversalScope::Tags(tags.clone()).into()),
+        RollbackScope::Flags(flags) => {
             let known = |key: &&FlagKey| now.snapshot.flags.get(key.as_str()).is_some() || target.state.snapshot.flags.get(key.as_str()).is_some();
             match flags.iter().find(|key| !known(key)) {
                 Some(unknown) => Err(CommitError::NoFlag(unknown.clone()).into()),
                 None => Ok(ReversalScope::Flags(flags.clone()).into()),
             }
         }
-        Scope::Rollout(id) => Ok(ReversalScope::Flags(BTreeSet::from([rollout(now, id)?.plan.flag.clone()])).into()),
-        Scope::Release(name) => {
+        RollbackScope::Rollout(id) => Ok(ReversalScope::Flags(BTreeSet::from([rollout(now, id)?.plan.flag.clone()])).into()),
+        RollbackScope::Release(name) => {
             let touched = release::touched(environments, environment, name).await?;
             let foreign = touched
                 .flags
@@ -71,7 +71,7 @@ pub(super) async fn reached(
                 segments: BTreeSet::new(),
             })
         }
-        Scope::Rollback(id) => {
+        RollbackScope::Rollback(id) => {
             let rollback = record(now, id)?;
             let before = environments.state_at(environment, rollback.before).await?;
             let since = before.map_or(Sequence(0), |before| before.head.sequence);

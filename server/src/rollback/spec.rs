@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use ripcord_proto::rest::rollbacks::RollbackRequest;
-use ripcord_proto::rollback::{Latitude, Rollback, RollbackId, Scope, Target};
+use ripcord_proto::rollback::{Rollback, RollbackId, RollbackOptions, RollbackScope, RollbackTarget};
 use ripcord_proto::{FlagKey, SegmentKey, TargetName};
 
 /// Names that the log's reason tells, at most.
@@ -16,7 +16,7 @@ pub struct RollbackSpec {
     /// Where to go back to; `None` = where the scope says: a release's baseline, the state before an earlier rollback.
     pub to: Option<TargetName>,
     /// What is put back.
-    pub scope: Scope,
+    pub scope: RollbackScope,
     /// Only for users in this segment.
     pub segment: Option<SegmentKey>,
     /// Percentages by which exposure is lowered; empty = at once.
@@ -24,7 +24,7 @@ pub struct RollbackSpec {
     /// Seconds that each step is held.
     pub every_seconds: u64,
     /// What it may do beyond its scope.
-    pub latitude: Latitude,
+    pub latitude: RollbackOptions,
     /// Flags whose one-way door it passes knowingly.
     pub acknowledged: BTreeSet<FlagKey>,
     /// Why.
@@ -70,16 +70,20 @@ impl RollbackSpec {
     }
 
     /// What it does, for the log: `roll back flags a, b to last good (1:41): 5xx since 14:02`.
-    pub fn in_words(&self, target: &Target) -> String {
+    pub fn in_words(&self, target: &RollbackTarget) -> String {
         let scope = match &self.scope {
-            Scope::Environment => "the environment".to_owned(),
-            Scope::Release(name) => format!("release {name}"),
-            Scope::Flags(flags) => format!("flags {}", listed(flags.iter())),
-            Scope::Tags(tags) => format!("flags tagged {}", listed(tags.iter())),
-            Scope::Rollback(id) => format!("rollback {id}"),
-            Scope::Rollout(id) => format!("rollout {id}"),
+            RollbackScope::Environment => "the environment".to_owned(),
+            RollbackScope::Release(name) => format!("release {name}"),
+            RollbackScope::Flags(flags) => format!("flags {}", listed(flags.iter())),
+            RollbackScope::Tags(tags) => format!("flags tagged {}", listed(tags.iter())),
+            RollbackScope::Rollback(id) => format!("rollback {id}"),
+            RollbackScope::Rollout(id) => format!("rollout {id}"),
         };
-        let verb = if matches!(self.scope, Scope::Rollback(_)) { "undo" } else { "roll back" };
+        let verb = if matches!(self.scope, RollbackScope::Rollback(_)) {
+            "undo"
+        } else {
+            "roll back"
+        };
         let segment = self.segment.as_ref().map(|segment| format!(" for segment {segment}")).unwrap_or_default();
         let target = match &target.checkpoint {
             Some(name) => format!("{name} ({})", target.position()),
@@ -93,11 +97,11 @@ impl RollbackSpec {
     pub fn undoing(id: RollbackId) -> Self {
         Self {
             to: None,
-            scope: Scope::Rollback(id),
+            scope: RollbackScope::Rollback(id),
             segment: None,
             steps: Vec::new(),
             every_seconds: 0,
-            latitude: Latitude::default(),
+            latitude: RollbackOptions::default(),
             acknowledged: BTreeSet::new(),
             reason: None,
             detected: None,

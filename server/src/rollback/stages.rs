@@ -1,6 +1,6 @@
 //! The stages of a rollback that lowers exposure step by step: how many are left, and where it is.
 
-use ripcord_proto::rollback::{Ladder, Rollback};
+use ripcord_proto::rollback::{Rollback, Stages};
 
 /// How many commits are left; the target itself is the last.
 pub(super) fn remaining(rollback: &Rollback) -> usize {
@@ -10,7 +10,7 @@ pub(super) fn remaining(rollback: &Rollback) -> usize {
         .map_or(0, |ladder| (ladder.steps.len() + 1).saturating_sub(done(ladder)))
 }
 
-pub(super) fn done(ladder: &Ladder) -> usize {
+pub(super) fn done(ladder: &Stages) -> usize {
     usize::try_from(ladder.done).unwrap_or(usize::MAX)
 }
 

@@ -14,9 +14,9 @@ use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::change::EnvironmentRecord;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::frame::Overlay;
-use ripcord_proto::policy::{Policy, Single};
-use ripcord_proto::rollback::{Ladder, Latitude, Phases, Review, Rollback, RollbackState, Scope, ServedBad, Target};
-use ripcord_proto::table::{Entry, Member as _};
+use ripcord_proto::policy::{Policy, SingletonKey};
+use ripcord_proto::rollback::{BadExposure, PhaseTimes, Review, Rollback, RollbackOptions, RollbackScope, RollbackState, RollbackTarget, Stages};
+use ripcord_proto::table::{Entity as _, Entry};
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Position, RollbackId};
 
 use super::controller::{self, RollbackDeps};
@@ -153,7 +153,7 @@ impl World {
     }
 
     pub(super) async fn policy(&self, policy: Policy) {
-        let entry = Entry::new(Single, policy, Position::START).unwrap();
+        let entry = Entry::new(SingletonKey, policy, Position::START).unwrap();
         let put = Operation::PutRecord(Arc::new(entry).into(), Expected::Anything);
         self.submit(vec![put]).await.unwrap();
     }
@@ -167,7 +167,7 @@ impl World {
         let state = self.environments.state(&production()).unwrap();
         let target = self.environments.state_at(&production(), to).await.unwrap().unwrap();
         let flags: BTreeSet<FlagKey> = flags.iter().map(|key| FlagKey::new(key).unwrap()).collect();
-        let ladder = (!steps.is_empty()).then(|| Ladder {
+        let ladder = (!steps.is_empty()).then(|| Stages {
             steps: steps.to_vec(),
             every_seconds: 120,
             done: 1,
@@ -176,9 +176,9 @@ impl World {
         });
         let record = Rollback {
             id: id.clone(),
-            scope: Scope::Flags(flags.clone()),
+            scope: RollbackScope::Flags(flags.clone()),
             segment: None,
-            target: Target {
+            target: RollbackTarget {
                 epoch: to.epoch,
                 revision: to.revision,
                 hash: target.hash,
@@ -186,7 +186,7 @@ impl World {
             },
             plan: Digest::of([b"plan".as_slice()]),
             state: RollbackState::Committed,
-            says: String::new(),
+            message: String::new(),
             by: author().actor,
             reason: None,
             before: state.head.position(),
@@ -196,16 +196,16 @@ impl World {
             segments: BTreeSet::new(),
             skipped: BTreeSet::new(),
             acknowledged: BTreeSet::new(),
-            latitude: Latitude::default(),
+            latitude: RollbackOptions::default(),
             ladder,
-            phases: Phases {
+            phases: PhaseTimes {
                 decided: Some(now),
-                ..Phases::default()
+                ..PhaseTimes::default()
             },
             confirmation: None,
             probes: Vec::new(),
             checks: Vec::new(),
-            served_bad: ServedBad::default(),
+            bad_exposure: BadExposure::default(),
             undone_by: None,
             review: Review {
                 due: now + jiff::SignedDuration::from_hours(72),

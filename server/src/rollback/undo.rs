@@ -55,7 +55,7 @@ pub async fn commit(
                 Operation::Rollback(Box::new(prepared.reversal.clone())),
                 Operation::PutRecord(Arc::new(undone).into(), Expected::Digest(*entry.digest())),
             ],
-            killed_edit: if order.latitude.changes_served {
+            killed_edit: if order.latitude.allow_killed_edit {
                 KilledEdit::Accept
             } else {
                 KilledEdit::Refuse
@@ -78,6 +78,6 @@ fn undone(rollback: &Rollback, by: &RollbackId, environment: &EnvironmentKey) ->
     if let Some(ladder) = &mut next.ladder {
         ladder.next_at = None;
     }
-    next.says = messages::state(&next, environment);
+    next.message = messages::state(&next, environment);
     next
 }

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use ripcord_proto::duration::HumanDuration;
 use ripcord_proto::policy::Approvers;
-use ripcord_proto::proposal::Asked;
+use ripcord_proto::proposal::ProposedOperation;
 use ripcord_proto::record::RecordKey;
-use ripcord_proto::rollout::{Approval, Plan, Rollout, RolloutState, Word};
-use ripcord_proto::span::Span;
-use ripcord_proto::{Faults, RolloutId};
+use ripcord_proto::rollout::{Approval, Attribution, Rollout, RolloutPlan, RolloutState};
+use ripcord_proto::{RolloutId, ValidationErrors};
 
 use super::commits::{self, ObservedRollout};
 use super::transition::{self, StepObservations};
@@ -38,7 +38,7 @@ pub enum RolloutAction {
 ///
 /// # Errors
 /// The plan's time zone is not known here.
-pub fn begun(plan: Plan, id: RolloutId, word: Word) -> Result<Rollout, Faults> {
+pub fn begun(plan: RolloutPlan, id: RolloutId, word: Attribution) -> Result<Rollout, ValidationErrors> {
     if let Some(window) = &plan.window {
         window::check(window)?;
     }
@@ -76,13 +76,13 @@ pub fn start(rollout: Rollout) -> Operation {
 }
 
 /// What does `act`, decided on the record that the commit finds.
-pub fn ask(id: RolloutId, act: RolloutAction, word: Word) -> Operation {
+pub fn ask(id: RolloutId, act: RolloutAction, word: Attribution) -> Operation {
     let kept = match act {
-        RolloutAction::Resume => Some(Asked::ResumeRollout {
+        RolloutAction::Resume => Some(ProposedOperation::ResumeRollout {
             rollout: id.clone(),
             word: word.clone(),
         }),
-        RolloutAction::Advance => Some(Asked::AdvanceRollout {
+        RolloutAction::Advance => Some(ProposedOperation::AdvanceRollout {
             rollout: id.clone(),
             word: word.clone(),
         }),
@@ -179,7 +179,7 @@ fn check_can_go_back(rollout: &Rollout) -> Result<(), CommitError> {
     }
 }
 
-fn paused(rollout: &Rollout, word: &Word) -> Result<Rollout, CommitError> {
+fn paused(rollout: &Rollout, word: &Attribution) -> Result<Rollout, CommitError> {
     check_live(rollout)?;
     if rollout.state == RolloutState::Paused {
         return Err(wrong(rollout, "it is held already"));
@@ -187,7 +187,7 @@ fn paused(rollout: &Rollout, word: &Word) -> Result<Rollout, CommitError> {
     let ran = rollout
         .since
         .map_or(0, |since| u64::try_from(word.at.duration_since(since).as_millis()).unwrap_or_default());
-    let held = Span::from_millis(rollout.held_ms.saturating_add(ran));
+    let held = HumanDuration::from_millis(rollout.held_ms.saturating_add(ran));
     let reason = messages::held(rollout, &messages::by(&word.by, "paused it", word.reason.as_deref()));
     Ok(transition::paused(rollout, held, reason))
 }
@@ -200,7 +200,7 @@ fn resumed(rollout: &Rollout, now: Timestamp) -> Result<Rollout, CommitError> {
     Ok(transition::resumed(rollout, now))
 }
 
-fn advanced(rollout: &Rollout, word: &Word) -> Result<Rollout, CommitError> {
+fn advanced(rollout: &Rollout, word: &Attribution) -> Result<Rollout, CommitError> {
     check_live(rollout)?;
     let going = if rollout.state == RolloutState::Paused {
         transition::resumed(rollout, word.at)
@@ -214,7 +214,7 @@ fn advanced(rollout: &Rollout, word: &Word) -> Result<Rollout, CommitError> {
 }
 
 /// Approves the next step that asks for it and has no approval yet.
-fn approved(rollout: &Rollout, word: &Word, approvers: Approvers) -> Result<Rollout, CommitError> {
+fn approved(rollout: &Rollout, word: &Attribution, approvers: Approvers) -> Result<Rollout, CommitError> {
     check_live(rollout)?;
     let open = |number: &u32| rollout.plan.step(*number).is_some_and(|step| step.approve.is_some()) && rollout.approval(*number).is_none();
     let Some(number) = (rollout.step + 1..=rollout.plan.last()).find(open) else {

@@ -8,12 +8,12 @@ use jiff::Timestamp;
 use rand::random;
 use ripcord_proto::actor::Actor;
 use ripcord_proto::problem::{Code, Problem};
-use ripcord_proto::proposal::Asked;
+use ripcord_proto::proposal::ProposedOperation;
 use ripcord_proto::record::RecordKey;
-use ripcord_proto::rollback::{Rollback, Scope, Target};
+use ripcord_proto::rollback::{Rollback, RollbackScope, RollbackTarget};
 use ripcord_proto::rollout::{Rollout, RolloutState};
 use ripcord_proto::table::Entry;
-use ripcord_proto::{EnvironmentKey, Faults, Flag, FlagKey, Position, ReleaseName, RollbackId, RolloutId, limits};
+use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Position, ReleaseName, RollbackId, RolloutId, ValidationErrors, limits};
 
 use super::messages;
 use super::step;
@@ -158,8 +158,8 @@ fn rollback_of(state: &EnvironmentState, ways: &[Reversion], id: &RollbackId, by
     if flags.is_empty() {
         return None;
     }
-    let scope = Scope::Rollout(ways.first()?.entry.key().clone());
-    let before = ways.iter().filter_map(|way| way.next.before.clone()).min_by_key(Target::position);
+    let scope = RollbackScope::Rollout(ways.first()?.entry.key().clone());
+    let before = ways.iter().filter_map(|way| way.next.before.clone()).min_by_key(RollbackTarget::position);
     let target = before.unwrap_or_else(|| target(state));
     let (position, review) = (next_position(state), state.records.policy().review_within_seconds());
     let probes = probes::of(&flags, &scope, [&state.snapshot, &state.snapshot], &state.records);
@@ -174,9 +174,9 @@ fn rollback_of(state: &EnvironmentState, ways: &[Reversion], id: &RollbackId, by
 }
 
 /// The state that is there now, as one to go back to.
-fn target(state: &EnvironmentState) -> Target {
+fn target(state: &EnvironmentState) -> RollbackTarget {
     let position = state.head.position();
-    Target {
+    RollbackTarget {
         epoch: position.epoch,
         revision: position.revision,
         hash: state.hash,
@@ -186,7 +186,7 @@ fn target(state: &EnvironmentState) -> Target {
 
 /// A new rollout, unless another one moves its flag already.
 pub(super) fn begin(rollout: Rollout) -> Operation {
-    let kept = Asked::StartRollout(Box::new(rollout.clone()));
+    let kept = ProposedOperation::StartRollout(Box::new(rollout.clone()));
     let decide = move |state: &EnvironmentState| {
         if let Some(other) = live_on(state, &rollout.plan.flag) {
             return Err(CommitError::InUse {
@@ -203,7 +203,7 @@ pub(super) fn begin(rollout: Rollout) -> Operation {
         }
         let flag = state.snapshot.flags.value(rollout.plan.flag.as_str());
         let flag = flag.ok_or_else(|| CommitError::NoFlag(rollout.plan.flag.clone()))?;
-        step::rehearse(&rollout.plan, flag).map_err(|refused| CommitError::Invalid(Faults::from(refused)))?;
+        step::rehearse(&rollout.plan, flag).map_err(|refused| CommitError::Invalid(ValidationErrors::from(refused)))?;
         let mut asks = surplus(state);
         asks.push(put_at(rollout.clone(), Expected::Absent)?);
         Ok(asks)

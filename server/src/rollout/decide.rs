@@ -10,10 +10,10 @@
 mod tests;
 
 use jiff::Timestamp;
-use ripcord_proto::gate::{Gate, GateReading, Measure, Mode, OnFail, Verdict};
+use ripcord_proto::duration::HumanDuration;
+use ripcord_proto::gate::{Gate, GateMode, GateReading, GateVerdict, Measure, OnFail};
 use ripcord_proto::one_way::OneWay;
 use ripcord_proto::rollout::{Rollout, RolloutState, WaitsFor};
-use ripcord_proto::span::Span;
 
 use super::messages;
 use super::window::WindowStatus;
@@ -26,7 +26,7 @@ pub(super) struct DecisionInput<'a> {
     /// The time.
     pub(super) now: Timestamp,
     /// How long the step in force has been held.
-    pub(super) held: Span,
+    pub(super) held: HumanDuration,
     /// What its gates said, for those that can judge the step.
     pub(super) gates: Vec<GateStatus<'a>>,
     /// Whether steps may begin.
@@ -41,7 +41,7 @@ pub(super) struct GateStatus<'a> {
     pub(super) gate: &'a Gate,
     pub(super) reading: Option<&'a GateReading>,
     /// How long the step had been held when it was read.
-    pub(super) read_at: Span,
+    pub(super) read_at: HumanDuration,
 }
 
 /// What comes next.
@@ -132,14 +132,14 @@ fn stays(rollout: &Rollout) -> RolloutDecision {
 /// A gate that acts and has failed, or has lacked samples for too long. One that takes back goes before one that holds.
 fn failed(view: &DecisionInput<'_>) -> Option<RolloutDecision> {
     let rollout = view.rollout;
-    let armed = view.gates.iter().filter(|heard| heard.gate.mode == Mode::Armed);
+    let armed = view.gates.iter().filter(|heard| heard.gate.mode == GateMode::Armed);
     let mut found: Vec<(OnFail, String)> = armed
         .filter_map(|heard| {
             let reading = heard.reading?;
             let detail = match reading.verdict {
-                Verdict::Fail => reading.detail.clone(),
-                Verdict::Samples if is_starved(view, heard.gate) => format!("it still lacks samples after its deadline: {}", reading.detail),
-                Verdict::Pass | Verdict::Samples | Verdict::Unknown => return None,
+                GateVerdict::Fail => reading.detail.clone(),
+                GateVerdict::Samples if is_starved(view, heard.gate) => format!("it still lacks samples after its deadline: {}", reading.detail),
+                GateVerdict::Pass | GateVerdict::Samples | GateVerdict::Unknown => return None,
             };
             Some((heard.gate.on_fail, messages::failed(rollout, &heard.gate.name, &detail)))
         })
@@ -163,9 +163,9 @@ fn is_starved(view: &DecisionInput<'_>, gate: &Gate) -> bool {
 }
 
 /// What keeps a step from ending although its hold is over: each gate must have been read since, and have something to say.
-fn unsettled(view: &DecisionInput<'_>, hold: Span) -> Option<RolloutStatus> {
+fn unsettled(view: &DecisionInput<'_>, hold: HumanDuration) -> Option<RolloutStatus> {
     let rollout = view.rollout;
-    for heard in view.gates.iter().filter(|heard| heard.gate.mode == Mode::Armed) {
+    for heard in view.gates.iter().filter(|heard| heard.gate.mode == GateMode::Armed) {
         let name = &heard.gate.name;
         let Some(reading) = heard.reading.filter(|_| heard.read_at >= hold) else {
             return Some(RolloutStatus {
@@ -180,14 +180,14 @@ fn unsettled(view: &DecisionInput<'_>, hold: Span) -> Option<RolloutStatus> {
             });
         };
         match reading.verdict {
-            Verdict::Pass | Verdict::Fail => {}
-            Verdict::Samples => {
+            GateVerdict::Pass | GateVerdict::Fail => {}
+            GateVerdict::Samples => {
                 return Some(RolloutStatus::waiting(
                     WaitsFor::Samples,
                     messages::samples(rollout, heard.gate, &reading.detail),
                 ));
             }
-            Verdict::Unknown => return Some(RolloutStatus::waiting(WaitsFor::Gate, messages::unknown(rollout, name, &reading.detail))),
+            GateVerdict::Unknown => return Some(RolloutStatus::waiting(WaitsFor::Gate, messages::unknown(rollout, name, &reading.detail))),
         }
     }
     None

@@ -8,7 +8,7 @@ pub(super) mod watch;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ripcord_proto::gate::{Gate, GateReading, Mode, Verdict};
+use ripcord_proto::gate::{Gate, GateMode, GateReading, GateVerdict};
 
 pub(super) use self::watch::GateWatch;
 
@@ -16,13 +16,13 @@ pub(super) use self::watch::GateWatch;
 pub(super) type Lasting = Duration;
 
 /// A reading.
-pub(super) fn reading(gate: &Gate, verdict: Verdict, detail: String, at: Timestamp) -> GateReading {
+pub(super) fn reading(gate: &Gate, verdict: GateVerdict, detail: String, at: Timestamp) -> GateReading {
     GateReading {
         name: gate.name.clone(),
         verdict,
         detail,
         at,
-        dry_run: gate.mode == Mode::DryRun,
+        dry_run: gate.mode == GateMode::DryRun,
         figures: None,
         value: None,
     }

@@ -1,7 +1,7 @@
 //! Gates that fail are told to whoever listens: triggers, which act on them in their own way.
 
 use jiff::Timestamp;
-use ripcord_proto::gate::{Measure, Mode, Verdict};
+use ripcord_proto::gate::{GateMode, GateVerdict, Measure};
 use ripcord_proto::outcome::Traffic;
 use ripcord_proto::rollout::Rollout;
 use ripcord_proto::{EnvironmentKey, FlagKey, RolloutId};
@@ -49,8 +49,8 @@ impl GateEvents {
     /// Tells of the gates of a rollout that act and have failed.
     pub(super) fn tell(&self, environment: &EnvironmentKey, view: &DecisionInput<'_>) {
         let rollout: &Rollout = view.rollout;
-        let failed = view.gates.iter().filter(|heard| heard.gate.mode == Mode::Armed);
-        let failed = failed.filter_map(|heard| Some((heard.gate, heard.reading.filter(|reading| reading.verdict == Verdict::Fail)?)));
+        let failed = view.gates.iter().filter(|heard| heard.gate.mode == GateMode::Armed);
+        let failed = failed.filter_map(|heard| Some((heard.gate, heard.reading.filter(|reading| reading.verdict == GateVerdict::Fail)?)));
         for (gate, reading) in failed {
             let fired = GateFired {
                 environment: environment.clone(),

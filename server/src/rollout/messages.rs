@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 use ripcord_proto::actor::Actor;
+use ripcord_proto::duration::HumanDuration;
 use ripcord_proto::gate::{Gate, Measure};
 use ripcord_proto::one_way::OneWay;
 use ripcord_proto::role::Role;
 use ripcord_proto::rollout::Rollout;
-use ripcord_proto::span::Span;
 use ripcord_proto::{Kill, RollbackId};
 
 /// `step 2 of 5 (10%)`.
@@ -23,7 +23,7 @@ pub(super) fn scheduled(start: Timestamp) -> String {
     format!("the first step begins at {start}")
 }
 
-pub(super) fn holding(rollout: &Rollout, hold: Span) -> String {
+pub(super) fn holding(rollout: &Rollout, hold: HumanDuration) -> String {
     let baked = rollout.plan.bake.filter(|_| rollout.step == rollout.plan.last());
     let baked = baked.map(|bake| format!(", {bake} of that to see how it bakes")).unwrap_or_default();
     format!("{} is held for {hold}{baked}", step(rollout, rollout.step))
@@ -32,7 +32,7 @@ pub(super) fn holding(rollout: &Rollout, hold: Span) -> String {
 pub(super) fn samples(rollout: &Rollout, gate: &Gate, detail: &str) -> String {
     let deadline = match &gate.measure {
         Measure::Outcome(comparison) => comparison.deadline,
-        Measure::Prometheus(_) | Measure::Probe { .. } => Span::ZERO,
+        Measure::Prometheus(_) | Measure::Probe { .. } => HumanDuration::ZERO,
     };
     format!(
         "gate {} lacks samples: {detail}; it counts as failed {deadline} after the hold. `ripcord rollout advance {}` goes on without it",

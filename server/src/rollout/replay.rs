@@ -1,9 +1,9 @@
 //! Another threshold tried on what a gate went by: which past steps it would have stopped, and which let through.
 
-use ripcord_proto::gate::{Against, Amount, Comparison, Counted, Gate, Look, Measure, Percent, Verdict, Worse};
+use ripcord_proto::gate::{ComparedTo, Gate, GateSample, GateVerdict, Measure, OutcomeComparison, OutcomeMeasure, Percent, Threshold, WorseDirection};
 use ripcord_proto::rest::rollouts::{Replay, ReplayRequest, ReplayedStep};
 use ripcord_proto::rollout::{PastStep, Rollout};
-use ripcord_proto::{Fault, Faults};
+use ripcord_proto::{ValidationError, ValidationErrors};
 
 use super::gate::{comparison, prometheus};
 
@@ -11,10 +11,10 @@ use super::gate::{comparison, prometheus};
 ///
 /// # Errors
 /// The gate is not one of the plan, or measures nothing that was kept: a probe.
-pub fn replay(rollout: &Rollout, request: &ReplayRequest) -> Result<Replay, Faults> {
+pub fn replay(rollout: &Rollout, request: &ReplayRequest) -> Result<Replay, ValidationErrors> {
     let gate = rollout.plan.gates.iter().find(|gate| gate.name == request.gate).ok_or_else(|| {
         let names: Vec<&str> = rollout.plan.gates.iter().map(|gate| gate.name.as_str()).collect();
-        Faults::one("gate", format!("{:?} is no gate of this rollout; it has {}", request.gate, names.join(", ")))
+        ValidationErrors::one("gate", format!("{:?} is no gate of this rollout; it has {}", request.gate, names.join(", ")))
     })?;
     let changed = changed(gate, request)?;
     let steps = rollout.past.iter().map(|past| {
@@ -34,7 +34,7 @@ pub fn replay(rollout: &Rollout, request: &ReplayRequest) -> Result<Replay, Faul
     })
 }
 
-fn changed(gate: &Gate, request: &ReplayRequest) -> Result<Gate, Faults> {
+fn changed(gate: &Gate, request: &ReplayRequest) -> Result<Gate, ValidationErrors> {
     let mut changed = gate.clone();
     let own: &[&str] = match &mut changed.measure {
         Measure::Outcome(comparison) => {
@@ -47,7 +47,7 @@ fn changed(gate: &Gate, request: &ReplayRequest) -> Result<Gate, Faults> {
             query.above = number("above", request.above)?.or(query.above);
             &["below", "above"]
         }
-        Measure::Probe { .. } => return Err(Faults::one("gate", "is a probe, which has no threshold that could be changed")),
+        Measure::Probe { .. } => return Err(ValidationErrors::one("gate", "is a probe, which has no threshold that could be changed")),
     };
     let given = [
         ("worse_by", request.worse_by.is_some()),
@@ -59,28 +59,28 @@ fn changed(gate: &Gate, request: &ReplayRequest) -> Result<Gate, Faults> {
     ];
     let wrong = given.iter().filter(|(name, given)| *given && !own.contains(name));
     let problem = format!("is no threshold of gate {} that can be changed; those are {}", gate.name, own.join(", "));
-    let wrong = wrong.map(|(name, _)| Fault::new(*name, problem.clone())).collect();
-    Faults::check(wrong, changed)
+    let wrong = wrong.map(|(name, _)| ValidationError::new(*name, problem.clone())).collect();
+    ValidationErrors::check(wrong, changed)
 }
 
 /// Changes what a comparison fails by; which thresholds it has. What counts as slow cannot be changed: what was kept was counted
 /// by it.
-fn amount(comparison: &mut Comparison, request: &ReplayRequest) -> Result<&'static [&'static str], Faults> {
-    let fast = |share: Percent| Amount::Share(Percent::from_thousandths(100_000 - share.thousandths()));
+fn amount(comparison: &mut OutcomeComparison, request: &ReplayRequest) -> Result<&'static [&'static str], ValidationErrors> {
+    let fast = |share: Percent| Threshold::Share(Percent::from_thousandths(100_000 - share.thousandths()));
     let (slot, given, own): (_, _, &[&str]) = match (&comparison.outcome, &mut comparison.against) {
-        (Counted::Number(..), Against::Control(slot)) => (slot, request.worse_by, &["worse_by", "confidence", "min_samples"]),
-        (Counted::Error | Counted::Latency(_), Against::Control(slot)) => {
+        (OutcomeMeasure::Number(..), ComparedTo::Control(slot)) => (slot, request.worse_by, &["worse_by", "confidence", "min_samples"]),
+        (OutcomeMeasure::Error | OutcomeMeasure::Latency(_), ComparedTo::Control(slot)) => {
             let points = share("worse_by", request.worse_by)?;
             (slot, points, &["worse_by", "confidence", "min_samples"])
         }
-        (Counted::Error, Against::Limit(slot)) => (slot, share("below", request.below)?, &["below", "confidence", "min_samples"]),
-        (Counted::Latency(_), Against::Limit(slot)) => (slot, request.share.map(fast), &["share", "confidence", "min_samples"]),
-        (Counted::Number(_, Worse::Higher), Against::Limit(slot)) => {
-            let most = number("below", request.below)?.map(Amount::Number);
+        (OutcomeMeasure::Error, ComparedTo::Limit(slot)) => (slot, share("below", request.below)?, &["below", "confidence", "min_samples"]),
+        (OutcomeMeasure::Latency(_), ComparedTo::Limit(slot)) => (slot, request.share.map(fast), &["share", "confidence", "min_samples"]),
+        (OutcomeMeasure::Number(_, WorseDirection::Higher), ComparedTo::Limit(slot)) => {
+            let most = number("below", request.below)?.map(Threshold::Number);
             (slot, most, &["below", "confidence", "min_samples"])
         }
-        (Counted::Number(_, Worse::Lower), Against::Limit(slot)) => {
-            let least = number("above", request.above)?.map(Amount::Number);
+        (OutcomeMeasure::Number(_, WorseDirection::Lower), ComparedTo::Limit(slot)) => {
+            let least = number("above", request.above)?.map(Threshold::Number);
             (slot, least, &["above", "confidence", "min_samples"])
         }
     };
@@ -88,23 +88,26 @@ fn amount(comparison: &mut Comparison, request: &ReplayRequest) -> Result<&'stat
     Ok(own)
 }
 
-fn number(name: &str, given: Option<Amount>) -> Result<Option<f64>, Faults> {
+fn number(name: &str, given: Option<Threshold>) -> Result<Option<f64>, ValidationErrors> {
     match given {
-        Some(Amount::Share(share)) => Err(Faults::one(name, format!("must be a number here, not {share}"))),
-        Some(Amount::Number(number)) => Ok(Some(number)),
+        Some(Threshold::Share(share)) => Err(ValidationErrors::one(name, format!("must be a number here, not {share}"))),
+        Some(Threshold::Number(number)) => Ok(Some(number)),
         None => Ok(None),
     }
 }
 
-fn share(name: &str, given: Option<Amount>) -> Result<Option<Amount>, Faults> {
+fn share(name: &str, given: Option<Threshold>) -> Result<Option<Threshold>, ValidationErrors> {
     match given {
-        Some(Amount::Number(number)) => Err(Faults::one(name, format!("must be a percentage here, such as \"0.5%\", not {number}"))),
-        Some(Amount::Share(_)) | None => Ok(given),
+        Some(Threshold::Number(number)) => Err(ValidationErrors::one(
+            name,
+            format!("must be a percentage here, such as \"0.5%\", not {number}"),
+        )),
+        Some(Threshold::Share(_)) | None => Ok(given),
     }
 }
 
 /// The first look of a step at which the gate fails, else what it says at the last.
-fn walk(gate: &Gate, past: &PastStep) -> (Verdict, String, u64) {
+fn walk(gate: &Gate, past: &PastStep) -> (GateVerdict, String, u64) {
     let looks = past
         .looks
         .iter()
@@ -112,20 +115,20 @@ fn walk(gate: &Gate, past: &PastStep) -> (Verdict, String, u64) {
         .map(|looks| looks.looks.as_slice())
         .unwrap_or_default();
     let mut wrong_since = None;
-    let mut last = (Verdict::Unknown, "nothing was kept of it".to_owned(), 0);
+    let mut last = (GateVerdict::Unknown, "nothing was kept of it".to_owned(), 0);
     for look in looks {
         let Some((verdict, detail)) = judge(gate, look, &mut wrong_since) else {
             continue;
         };
         last = (verdict, detail, look.after_ms);
-        if verdict == Verdict::Fail {
+        if verdict == GateVerdict::Fail {
             break;
         }
     }
     last
 }
 
-fn judge(gate: &Gate, look: &Look, wrong_since: &mut Option<u64>) -> Option<(Verdict, String)> {
+fn judge(gate: &Gate, look: &GateSample, wrong_since: &mut Option<u64>) -> Option<(GateVerdict, String)> {
     match &gate.measure {
         Measure::Outcome(comparison) => Some(comparison::judge(comparison, &look.figures?)),
         Measure::Prometheus(query) => {

@@ -16,12 +16,12 @@ mod share;
 mod tests;
 
 use ripcord_proto::condition::Condition;
-use ripcord_proto::fault::Faults;
 use ripcord_proto::gate::Percent;
 use ripcord_proto::one_way::OneWay;
-use ripcord_proto::rollout::{Exposure, Moved, Plan};
+use ripcord_proto::rollout::{Exposure, MovedSplit, RolloutPlan};
 use ripcord_proto::rule::{Rule, Serve};
 use ripcord_proto::split::{Share, Split, Weight};
+use ripcord_proto::validation::ValidationErrors;
 use ripcord_proto::{Flag, RuleId, SegmentKey, VariantName};
 use serde_json::Value;
 
@@ -47,7 +47,7 @@ impl PlanMismatch {
     }
 }
 
-impl From<PlanMismatch> for Faults {
+impl From<PlanMismatch> for ValidationErrors {
     fn from(refused: PlanMismatch) -> Self {
         Self::one(refused.path, refused.problem)
     }
@@ -59,11 +59,11 @@ pub struct MovedFlag {
     /// The flag.
     pub flag: Flag,
     /// What was moved, from before the first step on.
-    pub moved: Moved,
+    pub moved: MovedSplit,
 }
 
 /// Walks all steps of a plan on a flag as it is: what would be refused later is refused now.
-pub fn rehearse(plan: &Plan, flag: &Flag) -> Result<(), PlanMismatch> {
+pub fn rehearse(plan: &RolloutPlan, flag: &Flag) -> Result<(), PlanMismatch> {
     if !flag.enabled {
         return Err(PlanMismatch::new(
             "flag",
@@ -79,7 +79,7 @@ pub fn rehearse(plan: &Plan, flag: &Flag) -> Result<(), PlanMismatch> {
 }
 
 /// The flag at step `number` of `plan`. `moved` is what the steps before it have moved.
-pub fn take(plan: &Plan, number: u32, flag: &Flag, moved: Option<&Moved>) -> Result<MovedFlag, PlanMismatch> {
+pub fn take(plan: &RolloutPlan, number: u32, flag: &Flag, moved: Option<&MovedSplit>) -> Result<MovedFlag, PlanMismatch> {
     let place = number.saturating_sub(1);
     let Some(step) = plan.step(number) else {
         return Err(PlanMismatch::new("steps", format!("there is no step {number}")));
@@ -100,7 +100,7 @@ pub fn take(plan: &Plan, number: u32, flag: &Flag, moved: Option<&Moved>) -> Res
 }
 
 /// Whether what a rollout moved still is as it left it; else what differs, in words.
-pub fn untouched(flag: &Flag, moved: &Moved) -> Result<(), String> {
+pub fn untouched(flag: &Flag, moved: &MovedSplit) -> Result<(), String> {
     let as_left = |left: &Value| {
         let id = left.get("id").and_then(Value::as_str).unwrap_or_default();
         let rule = flag.rules.iter().find(|rule| rule.id.as_ref().is_some_and(|own| own.as_str() == id));
@@ -115,12 +115,12 @@ pub fn untouched(flag: &Flag, moved: &Moved) -> Result<(), String> {
 }
 
 /// The one-way door of the variant that a plan raises: going back does not undo what it has done.
-pub fn door<'a>(plan: &Plan, flag: &'a Flag) -> Option<&'a OneWay> {
+pub fn door<'a>(plan: &RolloutPlan, flag: &'a Flag) -> Option<&'a OneWay> {
     flag.one_way.as_ref().filter(|door| door.from == plan.variant)
 }
 
 /// The flag with what the rollout moved put back, and only that.
-pub fn take_back(flag: &Flag, moved: &Moved) -> Result<Flag, Faults> {
+pub fn take_back(flag: &Flag, moved: &MovedSplit) -> Result<Flag, ValidationErrors> {
     let mut flag = flag.clone();
     let added: Vec<&str> = moved.added.iter().filter_map(|rule| rule.get("id").and_then(Value::as_str)).collect();
     flag.rules.retain(|rule| rule.id.as_ref().is_none_or(|id| !added.contains(&id.as_str())));
@@ -137,12 +137,12 @@ pub fn take_back(flag: &Flag, moved: &Moved) -> Result<Flag, Faults> {
         (None, None) => {}
     }
     // A variant that the rule served may be gone since; then the flag says so.
-    let value = serde_json::to_value(&flag).map_err(|error| Faults::one("", error.to_string()))?;
+    let value = serde_json::to_value(&flag).map_err(|error| ValidationErrors::one("", error.to_string()))?;
     Flag::from_value(&value)
 }
 
 /// Finds the rule that is moved, or makes one.
-fn begin(plan: &Plan, flag: &Flag) -> Result<MovedFlag, PlanMismatch> {
+fn begin(plan: &RolloutPlan, flag: &Flag) -> Result<MovedFlag, PlanMismatch> {
     if flag.variants.get(plan.variant.as_str()).is_none() {
         let names: Vec<&str> = flag.variants.iter().map(|(name, _)| name.as_str()).collect();
         let problem = format!("\"{}\" is no variant of {}; it has {}", plan.variant, plan.flag, names.join(", "));
@@ -155,7 +155,7 @@ fn begin(plan: &Plan, flag: &Flag) -> Result<MovedFlag, PlanMismatch> {
 }
 
 /// The place of the rule whose split is moved; none where the flag has no rule that splits.
-fn rule_of(plan: &Plan, flag: &Flag) -> Result<Option<usize>, PlanMismatch> {
+fn rule_of(plan: &RolloutPlan, flag: &Flag) -> Result<Option<usize>, PlanMismatch> {
     let splits = |rule: &Rule| matches!(rule.serve, Serve::Split(_));
     if let Some(id) = &plan.rule {
         return match flag.rules.iter().position(|rule| rule.id.as_ref() == Some(id)) {
@@ -186,7 +186,7 @@ fn rule_of(plan: &Plan, flag: &Flag) -> Result<Option<usize>, PlanMismatch> {
 }
 
 /// Takes over a rule that is there.
-fn adopt(plan: &Plan, flag: &Flag, place: usize) -> Result<MovedFlag, PlanMismatch> {
+fn adopt(plan: &RolloutPlan, flag: &Flag, place: usize) -> Result<MovedFlag, PlanMismatch> {
     let mut flag = flag.clone();
     let fresh = fresh_id(&flag, MADE);
     let Some(rule) = flag.rules.get_mut(place) else {
@@ -198,7 +198,7 @@ fn adopt(plan: &Plan, flag: &Flag, place: usize) -> Result<MovedFlag, PlanMismat
     let control = share::control(plan, split, flag.safe.as_ref()).map_err(|problem| PlanMismatch::new("control", problem))?;
     let before = Some(written(Some(rule))?);
     let id = rule.id.get_or_insert(fresh?).clone();
-    let moved = Moved {
+    let moved = MovedSplit {
         rule: id,
         before,
         left: Value::Null,
@@ -209,7 +209,7 @@ fn adopt(plan: &Plan, flag: &Flag, place: usize) -> Result<MovedFlag, PlanMismat
 }
 
 /// Makes a rule at the end that serves what the default serves, to all.
-fn make(plan: &Plan, flag: &Flag) -> Result<MovedFlag, PlanMismatch> {
+fn make(plan: &RolloutPlan, flag: &Flag) -> Result<MovedFlag, PlanMismatch> {
     let control = control_of_made(plan, flag)?;
     let mut flag = flag.clone();
     let share = |variant: &VariantName, thousandths| Share {
@@ -223,7 +223,7 @@ fn make(plan: &Plan, flag: &Flag) -> Result<MovedFlag, PlanMismatch> {
         when: None,
         serve: Serve::Split(split.map_err(|faults| PlanMismatch::new("steps", faults.to_string()))?),
     });
-    let moved = Moved {
+    let moved = MovedSplit {
         rule: id,
         before: None,
         left: Value::Null,
@@ -234,7 +234,7 @@ fn make(plan: &Plan, flag: &Flag) -> Result<MovedFlag, PlanMismatch> {
 }
 
 /// A rule that is made serves the control to whoever does not get the variant: what they are served now.
-fn control_of_made(plan: &Plan, flag: &Flag) -> Result<VariantName, PlanMismatch> {
+fn control_of_made(plan: &RolloutPlan, flag: &Flag) -> Result<VariantName, PlanMismatch> {
     let refuse = |problem: String| Err(PlanMismatch::new("control", problem));
     let Some(default) = &flag.default else {
         let problem = format!(
@@ -260,7 +260,7 @@ fn control_of_made(plan: &Plan, flag: &Flag) -> Result<VariantName, PlanMismatch
 }
 
 /// Raises the variant's share of the moved rule.
-fn raise(moving: &mut MovedFlag, plan: &Plan, share: Percent) -> Result<(), String> {
+fn raise(moving: &mut MovedFlag, plan: &RolloutPlan, share: Percent) -> Result<(), String> {
     let control = moving.moved.control.clone();
     let id = moving.moved.rule.clone();
     let rule = moving.flag.rules.iter_mut().find(|rule| rule.id.as_ref() == Some(&id));
@@ -275,7 +275,7 @@ fn raise(moving: &mut MovedFlag, plan: &Plan, share: Percent) -> Result<(), Stri
 }
 
 /// Adds a rule for a segment in front of the moved one.
-fn add_segment(moving: &mut MovedFlag, plan: &Plan, segment: &SegmentKey) -> Result<(), PlanMismatch> {
+fn add_segment(moving: &mut MovedFlag, plan: &RolloutPlan, segment: &SegmentKey) -> Result<(), PlanMismatch> {
     let id = fresh_id(&moving.flag, &format!("{MADE}-{segment}"))?;
     let place = moving.flag.rules.iter().position(|rule| rule.id.as_ref() == Some(&moving.moved.rule));
     let rule = Rule {

@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 use ripcord_proto::Position;
-use ripcord_proto::gate::{GateReading, Verdict};
-use ripcord_proto::rollout::{Looks, Moved, PastStep, Rollout, RolloutState};
-use ripcord_proto::span::Span;
+use ripcord_proto::duration::HumanDuration;
+use ripcord_proto::gate::{GateReading, GateVerdict};
+use ripcord_proto::rollout::{GateHistory, MovedSplit, PastStep, Rollout, RolloutState};
 
 use super::decide::RolloutStatus;
 use super::messages;
@@ -13,7 +13,7 @@ use super::messages;
 #[derive(Debug, Clone, Default)]
 pub(super) struct StepObservations {
     pub(super) gates: Vec<GateReading>,
-    pub(super) looks: Vec<Looks>,
+    pub(super) looks: Vec<GateHistory>,
 }
 
 /// It stands so from now on.
@@ -28,7 +28,7 @@ pub(super) fn stands(rollout: &Rollout, standing: RolloutStatus, observed: &Step
 }
 
 /// The next step has begun. `position` is where the split was moved, if it had to be.
-pub(super) fn entered(rollout: &Rollout, observed: &StepObservations, moved: Moved, position: Option<Position>, now: Timestamp) -> Rollout {
+pub(super) fn entered(rollout: &Rollout, observed: &StepObservations, moved: MovedSplit, position: Option<Position>, now: Timestamp) -> Rollout {
     let step = rollout.step + 1;
     let mut next = Rollout {
         state: RolloutState::Holding,
@@ -50,7 +50,7 @@ pub(super) fn entered(rollout: &Rollout, observed: &StepObservations, moved: Mov
 }
 
 /// It is held where it is, with what has run of its hold.
-pub(super) fn paused(rollout: &Rollout, held: Span, reason: String) -> Rollout {
+pub(super) fn paused(rollout: &Rollout, held: HumanDuration, reason: String) -> Rollout {
     Rollout {
         state: RolloutState::Paused,
         waits_for: None,
@@ -63,7 +63,7 @@ pub(super) fn paused(rollout: &Rollout, held: Span, reason: String) -> Rollout {
 
 /// It goes on from where it was held. A gate that had failed judges by what comes from now on.
 pub(super) fn resumed(rollout: &Rollout, now: Timestamp) -> Rollout {
-    let failed = rollout.gates.iter().any(|reading| reading.verdict == Verdict::Fail);
+    let failed = rollout.gates.iter().any(|reading| reading.verdict == GateVerdict::Fail);
     let mut next = Rollout {
         state: if rollout.step == 0 { RolloutState::Scheduled } else { RolloutState::Holding },
         waits_for: None,
@@ -71,7 +71,7 @@ pub(super) fn resumed(rollout: &Rollout, now: Timestamp) -> Rollout {
         judged_since: if failed { Some(now) } else { rollout.judged_since },
         ..rollout.clone()
     };
-    next.gates.retain(|reading| reading.verdict != Verdict::Fail);
+    next.gates.retain(|reading| reading.verdict != GateVerdict::Fail);
     next.reason = if rollout.step == 0 {
         messages::started(&next)
     } else {

@@ -3,8 +3,8 @@
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
-use ripcord_proto::fault::Faults;
-use ripcord_proto::rollout::{Day, Window};
+use ripcord_proto::rollout::{Day, RolloutWindow};
+use ripcord_proto::validation::ValidationErrors;
 
 /// Days that are looked ahead: a week, and one for windows that reach past midnight.
 const AHEAD: i64 = 8;
@@ -21,12 +21,12 @@ pub(super) enum WindowStatus {
 }
 
 /// Refuses a time zone that this machine does not know.
-pub(super) fn check(window: &Window) -> Result<(), Faults> {
+pub(super) fn check(window: &RolloutWindow) -> Result<(), ValidationErrors> {
     zone(window).map(drop)
 }
 
 /// Whether the window is open at `now`, and else when it opens.
-pub(super) fn opening(window: Option<&Window>, now: Timestamp) -> WindowStatus {
+pub(super) fn opening(window: Option<&RolloutWindow>, now: Timestamp) -> WindowStatus {
     let Some(window) = window else { return WindowStatus::Open };
     let Ok(zone) = zone(window) else { return WindowStatus::Unknown };
     let today = zone.to_datetime(now).date();
@@ -46,7 +46,7 @@ pub(super) fn opening(window: Option<&Window>, now: Timestamp) -> WindowStatus {
 }
 
 /// From when to when the window of a day is open.
-fn span(window: &Window, zone: &TimeZone, date: jiff::civil::Date) -> Option<(Timestamp, Timestamp)> {
+fn span(window: &RolloutWindow, zone: &TimeZone, date: jiff::civil::Date) -> Option<(Timestamp, Timestamp)> {
     let at = |minutes: u16| {
         let wanted = date.at(0, 0, 0, 0).checked_add(i64::from(minutes).minutes()).ok()?;
         zone.to_timestamp(wanted).ok()
@@ -56,13 +56,13 @@ fn span(window: &Window, zone: &TimeZone, date: jiff::civil::Date) -> Option<(Ti
     Some((at(from)?, at(to)?))
 }
 
-fn zone(window: &Window) -> Result<TimeZone, Faults> {
+fn zone(window: &RolloutWindow) -> Result<TimeZone, ValidationErrors> {
     TimeZone::get(&window.zone).map_err(|_| {
         let problem = format!(
             "{:?} is no time zone that this server knows; write an IANA name such as \"Europe/Amsterdam\"",
             window.zone
         );
-        Faults::one("window.zone", problem)
+        ValidationErrors::one("window.zone", problem)
     })
 }
 
@@ -84,8 +84,8 @@ mod tests {
 
     use super::*;
 
-    fn window(from: u16, to: u16) -> Window {
-        Window {
+    fn window(from: u16, to: u16) -> RolloutWindow {
+        RolloutWindow {
             days: [Day::Mon, Day::Tue, Day::Wed, Day::Thu].into(),
             hours: Hours { from: from * 60, to: to * 60 },
             zone: "Europe/Amsterdam".to_owned(),

@@ -20,7 +20,6 @@ use crate::trigger::Triggers;
 
 /// The parts that the API uses.
 pub(super) struct Background {
-    pub(super) drivers: LeaderLease,
     pub(super) checks: Checks,
     pub(super) pings: Pings,
     pub(super) rollouts: Rollouts,
@@ -29,7 +28,7 @@ pub(super) struct Background {
 
 /// Starts all background work on this node.
 pub(super) fn start(environments: &Environments, fleet: &Fleet, outcomes: &Outcomes, others: &Arc<OtherNodes>, node: &str, kills: &Kills) -> Background {
-    let drivers = LeaderLease::new(environments.clone(), Arc::clone(others) as Arc<dyn LiveNodes>, node, &others.own_id());
+    let leader = LeaderLease::new(environments.clone(), Arc::clone(others) as Arc<dyn LiveNodes>, node, &others.own_id());
     let checks = Checks::new(Arc::new(SystemClock));
     let deps = RollbackDeps {
         environments: environments.clone(),
@@ -37,23 +36,22 @@ pub(super) fn start(environments: &Environments, fleet: &Fleet, outcomes: &Outco
         outcomes: outcomes.clone(),
         elsewhere: Arc::clone(others) as Arc<dyn PeerOutcomes>,
         checks: checks.clone(),
-        drivers: drivers.clone(),
+        drivers: leader.clone(),
     };
-    controller::start(deps);
-    let pings = Pings::new(environments.clone(), fleet.clone(), drivers.clone());
+    progress.start();
+    let pings = Pings::new(environments.clone(), fleet.clone(), leader.clone());
     pings.start();
     let vouching = AutoVouch {
         environments: environments.clone(),
         fleet: fleet.clone(),
         checks: checks.clone(),
-        drivers: drivers.clone(),
+        drivers: leader.clone(),
     };
     vouching.start();
     let reports = Arc::clone(others) as Arc<dyn Reports>;
-    let rollouts = Rollouts::start(environments.clone(), drivers.clone(), kills.clone(), checks.clone(), reports);
+    let rollouts = Rollouts::start(environments.clone(), leader.clone(), kills.clone(), checks.clone(), reports);
     let triggers = Triggers::start(environments.clone(), kills.clone(), checks.clone(), rollouts.gate_events(), node);
     Background {
-        drivers,
         checks,
         pings,
         rollouts,

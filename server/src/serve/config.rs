@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use ripcord_proto::fault::{Fault, Faults};
+use ripcord_proto::validation::{ValidationError, ValidationErrors};
 
 use crate::access::keys;
-use crate::flagd;
+use crate::flagd::FlagdConfig;
 use crate::secret::Secret;
 use crate::telemetry::LogFormat;
 
@@ -17,7 +17,7 @@ const SECRET_CHARACTERS: usize = 32;
 
 /// The settings as given: by flags, or by environment variables of the same names.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Settings {
+pub struct ServeSettings {
     /// Address to listen on. 127.0.0.1 accepts only this machine; 0.0.0.0:8016 accepts every network
     #[arg(long, env = "RIPCORD_LISTEN", default_value = "127.0.0.1:8016", value_name = "ADDRESS")]
     pub listen: SocketAddr,
@@ -106,7 +106,7 @@ pub enum StoreChoice {
 
 /// Checked settings.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub struct ServeConfig {
     pub listen: SocketAddr,
     pub data_dir: PathBuf,
     pub store: StoreChoice,
@@ -125,7 +125,7 @@ pub struct Config {
     /// Worker threads.
     pub workers: usize,
     pub heartbeat: Duration,
-    pub flagd: flagd::Config,
+    pub flagd: FlagdConfig,
     pub otlp_endpoint: Option<String>,
     pub log_format: LogFormat,
 }
@@ -137,37 +137,37 @@ fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "write a duration such as 500ms, 15s, 10m or 2h".to_owned())
 }
 
-impl Settings {
+impl ServeSettings {
     /// Checks everything and reports every error at once.
-    pub fn check(self) -> Result<Config, Faults> {
+    pub fn check(self) -> Result<ServeConfig, ValidationErrors> {
         let mut found = Vec::new();
         let flagd = self.flagd(&mut found);
         let data_dir = self.data_dir.or_else(default_data_dir);
         if data_dir.is_none() {
-            found.push(Fault::new("--data-dir", "no home folder found; name a folder for the data"));
+            found.push(ValidationError::new("--data-dir", "no home folder found; name a folder for the data"));
         }
         let store = match self.store.as_str() {
             "embedded" => StoreChoice::Embedded,
             url if url.starts_with("redis://") => StoreChoice::Redis(Secret::new(url)),
             _ => {
-                found.push(Fault::new("--store", "must be `embedded` or a URL such as redis://127.0.0.1:6379"));
+                found.push(ValidationError::new("--store", "must be `embedded` or a URL such as redis://127.0.0.1:6379"));
                 StoreChoice::Embedded
             }
         };
         for peer in &self.peers {
             if !is_http(peer) {
-                found.push(Fault::new("--peer", format!("invalid URL {peer:?}; write http://HOST:PORT")));
+                found.push(ValidationError::new("--peer", format!("invalid URL {peer:?}; write http://HOST:PORT")));
             }
         }
         if let Some(url) = self.otlp_endpoint.as_deref().filter(|url| !url.is_empty() && !is_http(url)) {
-            found.push(Fault::new("--otlp-endpoint", format!("invalid URL {url:?}; write http://HOST:4318")));
+            found.push(ValidationError::new("--otlp-endpoint", format!("invalid URL {url:?}; write http://HOST:4318")));
         }
         check_peer_secret(&self.peers, self.peer_secret.as_deref(), &mut found);
         let admin_key = self.admin_key.as_deref().map(keys::admin).transpose().unwrap_or_else(|faults| {
             found.extend(faults);
             None
         });
-        let config = Config {
+        let config = ServeConfig {
             listen: self.listen,
             data_dir: data_dir.unwrap_or_default(),
             store,
@@ -187,14 +187,14 @@ impl Settings {
             otlp_endpoint: self.otlp_endpoint.filter(|url| !url.is_empty()),
             log_format: self.log_format,
         };
-        Faults::check(found, config)
+        ValidationErrors::check(found, config)
     }
 
     /// A key that every caller of a port gets must be a read-only one, and the port must not be reachable from other machines.
-    fn flagd(&self, found: &mut Vec<Fault>) -> flagd::Config {
+    fn flagd(&self, found: &mut Vec<ValidationError>) -> FlagdConfig {
         if let Some(key) = &self.grpc_key {
             if keys::fit(key).is_err() || !key.starts_with("rc_sdk_") {
-                found.push(Fault::new(
+                found.push(ValidationError::new(
                     "--grpc-key",
                     "must be a key of role sdk; create one with `ripcord keys create NAME --role sdk`",
                 ));
@@ -206,10 +206,10 @@ impl Settings {
                 let problem = format!(
                     "other machines can reach {address}, and every caller would have this key; have callers send their own keys, or add --grpc-key-beyond-loopback"
                 );
-                found.push(Fault::new("--grpc-key", problem));
+                found.push(ValidationError::new("--grpc-key", problem));
             }
         }
-        flagd::Config {
+        FlagdConfig {
             sync: self.grpc_sync_listen,
             evaluation: self.grpc_eval_listen,
             key: self.grpc_key.clone().map(Secret::new),
@@ -228,16 +228,16 @@ fn default_data_dir() -> Option<PathBuf> {
     data.filter(|path| path.is_absolute()).or_else(home).map(|path| path.join("ripcord"))
 }
 
-fn check_peer_secret(peers: &[String], secret: Option<&str>, found: &mut Vec<Fault>) {
+fn check_peer_secret(peers: &[String], secret: Option<&str>, found: &mut Vec<ValidationError>) {
     match secret {
         None if !peers.is_empty() => {
-            found.push(Fault::new(
+            found.push(ValidationError::new(
                 "RIPCORD_PEER_SECRET",
                 "nodes that send each other kills must share a secret; set the same one on every node",
             ));
         }
         Some(secret) if secret.len() < SECRET_CHARACTERS => {
-            found.push(Fault::new(
+            found.push(ValidationError::new(
                 "RIPCORD_PEER_SECRET",
                 format!("must have at least {SECRET_CHARACTERS} characters; it has {}", secret.len()),
             ));

@@ -22,7 +22,7 @@ use crate::stream::{ClientSocket, SocketControl, Streams, Worker};
 
 /// Where and how to listen.
 #[derive(Clone)]
-pub struct Settings {
+pub struct HttpServerSettings {
     /// Worker threads.
     pub workers: usize,
     /// `None` serves plain HTTP.
@@ -33,7 +33,7 @@ pub struct Settings {
     pub keep_alive: Duration,
 }
 
-impl Default for Settings {
+impl Default for HttpServerSettings {
     fn default() -> Self {
         Self {
             workers: std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get),
@@ -53,7 +53,7 @@ const CONNECTIONS: usize = 1_000_000;
 /// Starts the server on sockets that are already bound. `app` builds the application of one worker thread; it must call
 /// [`Worker::routes`] so that streams and their acknowledgements are mounted. The server does not handle signals: the caller
 /// stops it.
-pub fn start<F, I, S, B>(listeners: Vec<TcpListener>, settings: &Settings, streams: &Streams, app: F) -> io::Result<Server>
+pub fn start<F, I, S, B>(listeners: Vec<TcpListener>, settings: &HttpServerSettings, streams: &Streams, app: F) -> io::Result<Server>
 where
     F: Fn(Worker) -> I + Send + Clone + 'static,
     I: IntoServiceFactory<S, Request>,

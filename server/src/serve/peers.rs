@@ -9,7 +9,7 @@ use futures_util::future::{BoxFuture, join_all};
 use ripcord_proto::EnvironmentKey;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::config::Config;
+use super::config::ServeConfig;
 use crate::fleet::{self, ConfirmationQuestion, ConfirmationReport, ConfirmationTarget, Fleet, PeerAnswer};
 use crate::leader::LiveNodes;
 use crate::outcome::reports::{LocalReports, NodeSums, Reports, SeriesQuery};
@@ -209,7 +209,7 @@ impl QueryHandler for NodeAnswers {
 }
 
 /// The HTTP client for peers; `None` if there are no peers, or if TLS cannot be set up.
-pub(super) fn http_client(config: &Config) -> Option<reqwest::Client> {
+pub(super) fn http_client(config: &ServeConfig) -> Option<reqwest::Client> {
     if config.peers.is_empty() {
         return None;
     }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::config::{Config, StoreChoice};
+use super::config::{ServeConfig, StoreChoice};
 use super::data_dir::DataDir;
 use crate::clock::{Clock, SystemClock};
 use crate::store::backup::{Backup, BackupError};
@@ -22,7 +22,7 @@ pub(super) struct OpenedStore {
 }
 
 /// Opens the store, and restores a backup into it if the settings name one.
-pub(super) async fn open(config: &Config, data_dir: &DataDir, node: &str) -> Result<OpenedStore, StoreError> {
+pub(super) async fn open(config: &ServeConfig, data_dir: &DataDir, node: &str) -> Result<OpenedStore, StoreError> {
     let directory = data_dir.path().to_owned();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (store, redis): (Arc<dyn Store>, _) = match &config.store {
@@ -38,9 +38,6 @@ pub(super) async fn open(config: &Config, data_dir: &DataDir, node: &str) -> Res
     };
     if let Some(file) = &config.restore_backup {
         restore(file, &*store, node).await?;
-    }
-    for warning in &store.health().borrow().warnings {
-        tracing::warn!("{warning}");
     }
     Ok(OpenedStore { store, redis })
 }

@@ -1,8 +1,8 @@
 //! The board: one `ArcSwap` for each environment, and the only place where one is swapped.
 //!
-//! Readers load and go on; they never wait. Whoever must hear of a swap (the streams' hubs, the confirmations) registers a
-//! [`Listener`], which is called on the thread that swaps, right after the swap, in the order of revisions. Only after that is
-//! the caller of a commit answered.
+//! Readers never wait. A room that must hear of every swap (streams, confirmations, OFREP, flagd) registers a [`Listener`], which is
+//! called on the thread that swaps, right after the swap, in the order of revisions. The caller of a commit is answered only after
+//! that.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use ripcord_proto::EnvironmentKey;
 
 use super::publication::{Publication, PublishedChange, Served};
 
-/// Hears of every swap. Must return at once: it runs on the commit path.
+/// Is told of every swap. Must return at once: it runs on the commit path.
 pub trait Listener: Send + Sync {
     /// `environment` was swapped.
     fn published(&self, environment: &EnvironmentKey, publication: &Publication);
-    /// `environment` was deleted; its readers are to be sent away.
+    /// `environment` was deleted; its readers must be disconnected.
     fn removed(&self, environment: &EnvironmentKey);
 }
 
@@ -40,12 +40,12 @@ impl std::fmt::Debug for Board {
 }
 
 impl Board {
-    /// What is served of `environment` now.
+    /// The current state of `environment`.
     pub fn served(&self, environment: &str) -> Option<Arc<Served>> {
         self.environments.load().get(environment).map(|slot| slot.load_full())
     }
 
-    /// The slot of `environment`, for readers that come back often: a load of it is a few nanoseconds.
+    /// The slot of `environment`, for readers that load it often, in a few nanoseconds.
     pub fn slot(&self, environment: &str) -> Option<Arc<ArcSwap<Served>>> {
         self.environments.load().get(environment).cloned()
     }
@@ -72,7 +72,7 @@ impl Board {
         self.listeners.store(Arc::new(listeners));
     }
 
-    /// Swaps, then tells the listeners.
+    /// Swaps, then calls the listeners.
     pub fn publish(&self, publication: &Publication) {
         let environment = &publication.served.snapshot.environment;
         let _swapping = self.swapping.lock();
@@ -88,7 +88,7 @@ impl Board {
         }
     }
 
-    /// Takes an environment down.
+    /// Removes an environment.
     pub fn remove(&self, environment: &EnvironmentKey) {
         let _swapping = self.swapping.lock();
         let mut environments = BTreeMap::clone(&self.environments.load());

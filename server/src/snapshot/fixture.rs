@@ -7,7 +7,7 @@ use ripcord_proto::actor::Actor;
 use ripcord_proto::delta::{Delta, Urgency};
 use ripcord_proto::frame::Overlay;
 use ripcord_proto::kill::{Kill, KillScope};
-use ripcord_proto::table::{Entry, Member as _};
+use ripcord_proto::table::{Entity as _, Entry};
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, KillId, Position, Snapshot};
 use ripcord_sdk::engine::Compiled;
 

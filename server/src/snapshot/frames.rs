@@ -1,8 +1,8 @@
-//! Frames, encoded once and shared by everyone who is sent them.
+//! Frames, encoded once and shared by all connections.
 //!
-//! A [`Head`] is what an environment serves now, with every frame that leads to it: the delta from the revision before, one
-//! combined delta for each older revision that a reader still has, the snapshot, the overlay. Each is made when the first
-//! reader needs it, on that reader's thread, and then shared; a commit that nobody listens to encodes nothing.
+//! A [`FrameSet`] is the current state of an environment with every frame that leads to it: the delta from the revision before, one
+//! combined delta for each older revision that a reader still has, the snapshot, the overlay. Each is encoded when the first
+//! reader needs it, on that reader's thread, and then shared; a commit without readers encodes nothing.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -16,14 +16,14 @@ use ripcord_proto::{Position, Revision};
 use super::history::{self, History};
 use super::publication::Served;
 
-/// One encoded frame. Cloning it counts a reference.
+/// One encoded frame. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Frame(Arc<Encoded>);
 
 #[derive(Debug)]
 struct Encoded {
     kind: FrameKind,
-    /// Where a reader is once it has it; only for snapshots and deltas.
+    /// The position of a reader that has received it; only for snapshots and deltas.
     leads_to: Option<Position>,
     /// The WebSocket's header, then the JSON.
     websocket: Bytes,
@@ -36,7 +36,7 @@ struct Encoded {
 const LINE_BREAK: &[u8] = b"\r\n";
 
 impl Frame {
-    /// Wraps the JSON of a frame. `leads_to` is where a reader is once it has it, for snapshots and deltas.
+    /// Wraps the JSON of a frame. `leads_to` is the position of a reader that has received it, for snapshots and deltas.
     pub fn new(kind: FrameKind, leads_to: Option<Position>, json: &str) -> Self {
         let mut bytes = BytesMut::with_capacity(json.len() + 10);
         put_text_header(&mut bytes, json.len());
@@ -144,36 +144,35 @@ fn encoded(kind: FrameKind, json: Result<String, serde_json::Error>) -> Option<S
 
 /// What a poller gets: the snapshot frame's JSON and the tag that it goes by.
 #[derive(Debug, Clone)]
-pub struct Document {
+pub struct SnapshotDocument {
     /// The JSON.
     pub body: Bytes,
     /// The entity tag with its quotes.
     pub etag: Bytes,
 }
 
-/// What an environment serves, and the frames that lead there.
+/// The current state of an environment, and the frames that lead to it.
 #[derive(Debug)]
-pub struct Head {
-    /// What is served.
+pub struct FrameSet {
     pub served: Arc<Served>,
     /// When it was swapped in.
     pub at: Instant,
     /// Grows by one with every change of the overlay.
     pub overlay_number: u64,
     history: Arc<Mutex<History>>,
-    /// Where the newest delta starts: what nearly every reader has when it arrives.
+    /// Where the newest delta starts, which is the revision that nearly every reader has.
     previous: Option<Revision>,
-    step: CachedFrame,
-    ways: Mutex<HashMap<Revision, Arc<CachedFrame>>>,
+    newest: CachedFrame,
+    by_origin: Mutex<HashMap<Revision, Arc<CachedFrame>>>,
     snapshot: CachedFrame,
     overlay: CachedFrame,
-    document: OnceLock<Option<Document>>,
+    document: OnceLock<Option<SnapshotDocument>>,
 }
 
 type CachedFrame = OnceLock<Option<Frame>>;
 
-impl Head {
-    /// What is served after a swap. `previous` is the revision that the newest delta of `history` starts from.
+impl FrameSet {
+    /// The state after a swap. `previous` is the revision that the newest delta of `history` starts from.
     pub fn new(served: Arc<Served>, at: Instant, overlay_number: u64, history: Arc<Mutex<History>>, previous: Option<Revision>) -> Self {
         Self {
             served,
@@ -181,15 +180,14 @@ impl Head {
             overlay_number,
             history,
             previous,
-            step: OnceLock::new(),
-            ways: Mutex::default(),
+            newest: OnceLock::new(),
+            by_origin: Mutex::default(),
             snapshot: OnceLock::new(),
             overlay: OnceLock::new(),
             document: OnceLock::new(),
         }
     }
 
-    /// Where it is.
     pub fn position(&self) -> Position {
         self.served.snapshot.position
     }
@@ -199,24 +197,24 @@ impl Head {
         self.previous
     }
 
-    /// The frame that brings a reader from `from` here: one delta, or the snapshot where that is smaller, or where the
-    /// history does not reach back, or the epoch is another. `None` only where it cannot be encoded.
-    pub fn way_from(&self, from: Option<Position>) -> Option<Frame> {
+    /// The frame that brings a reader from `from` here: one delta, or the snapshot if that is smaller, if the history does not
+    /// reach back that far, or if the epoch differs. `None` only if it cannot be encoded.
+    pub fn frame_from(&self, from: Option<Position>) -> Option<Frame> {
         match from {
-            Some(from) if from.epoch == self.position().epoch => self.way_within(from.revision),
+            Some(from) if from.epoch == self.position().epoch => self.frame_within(from.revision),
             _ => self.snapshot(),
         }
     }
 
-    fn way_within(&self, from: Revision) -> Option<Frame> {
+    fn frame_within(&self, from: Revision) -> Option<Frame> {
         if self.previous == Some(from) {
-            return self.step.get_or_init(|| self.encode_way(from)).clone();
+            return self.newest.get_or_init(|| self.encode_from(from)).clone();
         }
-        let way = Arc::clone(self.ways.lock().entry(from).or_default());
-        way.get_or_init(|| self.encode_way(from)).clone()
+        let frame = Arc::clone(self.by_origin.lock().entry(from).or_default());
+        frame.get_or_init(|| self.encode_from(from)).clone()
     }
 
-    fn encode_way(&self, from: Revision) -> Option<Frame> {
+    fn encode_from(&self, from: Revision) -> Option<Frame> {
         let to = self.position();
         let deltas = self.history.lock().between(from, to);
         let delta =
@@ -230,7 +228,7 @@ impl Head {
         }
     }
 
-    /// Everything, the overlay with it.
+    /// The whole state, including the overlay.
     pub fn snapshot(&self) -> Option<Frame> {
         let encode = || {
             let Served { snapshot, hash, overlay, .. } = &*self.served;
@@ -240,7 +238,7 @@ impl Head {
         self.snapshot.get_or_init(encode).clone()
     }
 
-    /// The overlay as it is now, also when it is empty.
+    /// The current overlay, even if it is empty.
     pub fn overlay(&self) -> Option<Frame> {
         let encode = || {
             let json = encoded(FrameKind::Overlay, frame::encode_overlay(&self.served.overlay))?;
@@ -249,25 +247,25 @@ impl Head {
         self.overlay.get_or_init(encode).clone()
     }
 
-    /// Whether there is something in the overlay that a new reader must be told.
+    /// Whether a new reader needs the overlay.
     pub fn has_overlay(&self) -> bool {
         let Overlay { kills, ended } = &*self.served.overlay;
         !(kills.is_empty() && ended.is_empty())
     }
 
-    /// The snapshot for those who poll, with a tag that changes with the revision and with the overlay.
-    pub fn document(&self) -> Option<&Document> {
+    /// The snapshot for clients that poll, with an entity tag that changes with the revision and the overlay.
+    pub fn document(&self) -> Option<&SnapshotDocument> {
         let make = || {
             let body = self.snapshot()?.json();
             let tag = frame::snapshot_tag(self.position(), &self.served.hash, &self.served.overlay).ok()?;
-            Some(Document { body, etag: Bytes::from(tag) })
+            Some(SnapshotDocument { body, etag: Bytes::from(tag) })
         };
         self.document.get_or_init(make).as_ref()
     }
 }
 
-/// A delta of less than this many bytes is sent even where the whole snapshot would be smaller still: it keeps the reader's
-/// entries, and says what changed.
+/// A delta of less than this many bytes is sent even if the snapshot would be smaller: it keeps the reader's entries, and says what
+/// changed.
 const SMALL: usize = 4 * 1024;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The last deltas of an environment, from which the way from an older revision to the newest is made.
+//! The last deltas of an environment, which bring readers from an older revision to the newest.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,16 +6,16 @@ use std::sync::Arc;
 use ripcord_proto::delta::Delta;
 use ripcord_proto::{Position, Revision, Snapshot};
 
-/// How much is kept. Whichever limit is met first lets the oldest deltas go.
+/// How much history is kept. The limit that is reached first evicts the oldest deltas.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Deltas, at most.
+pub struct HistoryLimits {
+    /// Maximum number of deltas.
     pub deltas: usize,
-    /// Bytes of all kept deltas as JSON, about, at most.
+    /// Maximum size of all deltas as JSON, approximately, in bytes.
     pub bytes: usize,
 }
 
-impl Default for Limits {
+impl Default for HistoryLimits {
     fn default() -> Self {
         Self {
             deltas: 1_000,
@@ -24,17 +24,17 @@ impl Default for Limits {
     }
 }
 
-/// Deltas of one epoch, each starting where the one before it leads.
+/// Deltas of one epoch, each starting at the revision where the one before ends.
 #[derive(Debug, Default)]
 pub struct History {
-    limits: Limits,
+    limits: HistoryLimits,
     kept: VecDeque<(Arc<Delta>, usize)>,
     bytes: usize,
 }
 
 impl History {
     /// An empty history.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: HistoryLimits) -> Self {
         Self {
             limits,
             kept: VecDeque::new(),
@@ -42,13 +42,13 @@ impl History {
         }
     }
 
-    /// Forgets everything: a new epoch began.
+    /// Forgets everything, because a new epoch began.
     pub fn clear(&mut self) {
         self.kept.clear();
         self.bytes = 0;
     }
 
-    /// Keeps `delta`. One that does not start where the last leads ends what was kept before: readers from there take a snapshot.
+    /// Adds `delta`. If it does not start where the last one ends, the history is cleared first, and older readers take a snapshot.
     pub fn push(&mut self, delta: Arc<Delta>) {
         let follows = self
             .kept
@@ -68,7 +68,7 @@ impl History {
         }
     }
 
-    /// The deltas that lead from `from` to `to`, in order; empty where they do not reach back that far.
+    /// The deltas from `from` to `to`, in order; empty if the history does not reach back that far.
     pub fn between(&self, from: Revision, to: Position) -> Vec<Arc<Delta>> {
         let first = self.kept.partition_point(|(delta, _)| delta.from < from);
         let starts = self.kept.get(first).is_some_and(|(delta, _)| delta.from == from && delta.to.epoch == to.epoch);
@@ -85,13 +85,13 @@ impl History {
     }
 }
 
-/// One delta that does what `deltas` do one after the other; `None` for none.
+/// One delta with the effect of all `deltas` in order; `None` if there are none.
 pub fn combined(deltas: &[Arc<Delta>]) -> Option<Delta> {
     let (first, rest) = deltas.split_first()?;
     Some(rest.iter().fold(Delta::clone(first), |sum, next| sum.then(next)))
 }
 
-/// About how many bytes a delta's frame has.
+/// Approximate size of a delta's frame, in bytes.
 pub fn weight(delta: &Delta) -> usize {
     const KEY: usize = 24;
     let removed = delta.removed.flags.len() + delta.removed.segments.len() + delta.removed.kills.len();
@@ -99,7 +99,7 @@ pub fn weight(delta: &Delta) -> usize {
     200 + changed.flags.bytes() + changed.segments.bytes() + changed.kills.bytes() + KEY * removed
 }
 
-/// About how many bytes a snapshot's frame has.
+/// Approximate size of a snapshot's frame, in bytes.
 pub fn snapshot_weight(snapshot: &Snapshot) -> usize {
     200 + snapshot.flags.bytes() + snapshot.segments.bytes() + snapshot.kills.bytes()
 }

@@ -1,7 +1,7 @@
 //! The publisher: one for each environment, the only way onto the board.
 //!
-//! Two things change what an environment serves: commits, which the writer hands over in order, and provisional kills, which
-//! must take effect while a writer may be stuck behind a store that does not answer. Both meet here, under one short lock.
+//! Two things change what an environment serves: commits, which the writer delivers in order, and provisional kills, which must
+//! take effect while the writer may be stuck behind a store that does not answer. Both meet here, under one short lock.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,8 +9,8 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::delta::{Delta, Urgency};
-use ripcord_proto::frame::{Ended, Overlay};
-use ripcord_proto::references::Touched;
+use ripcord_proto::frame::{KillEnd, Overlay};
+use ripcord_proto::references::TouchedKeys;
 use ripcord_proto::{EnvironmentKey, Kill, KillId};
 use ripcord_sdk::engine::Compiled;
 use tokio::sync::mpsc;
@@ -24,24 +24,22 @@ use crate::store::state::StoredState;
 use crate::store::state::policy::StatePolicy;
 use crate::store::{Head, LogName, Store};
 
-/// Ids of ended provisional kills that an overlay goes on naming, so that clients which were away learn of it.
+/// Ended provisional kills that an overlay still lists, so that clients that were away learn of their end.
 const ENDED_REMEMBERED: usize = 1_000;
 
-/// When a state is kept.
+/// When a state is stored.
 const POLICY: StatePolicy = StatePolicy::DEFAULT;
-/// Entries after which a state that could not be kept is tried again.
+/// Entries after which storing a state is tried again if it failed.
 const RETRY: u64 = 64;
 
-/// Entries that a re-seeded log no longer holds.
+/// Entries that a re-seeded log no longer contains.
 #[derive(Debug)]
 pub(crate) struct Orphaned {
-    /// Whose.
     pub(crate) environment: EnvironmentKey,
-    /// Which.
     pub(crate) entries: Vec<Sealed>,
 }
 
-/// Shows an environment's state to its readers.
+/// Publishes the state of one environment.
 #[derive(Debug)]
 pub(crate) struct Publisher {
     board: Arc<Board>,
@@ -57,18 +55,17 @@ struct Inner {
     since_kept: SinceKept,
 }
 
-/// What a commit will show, worked out while the store makes it durable.
+/// The publication of a commit, prepared while the store makes the commit durable.
 #[derive(Debug)]
 struct PreparedSwap {
-    /// What is served without it, and where the log ends with it: it holds for these alone.
+    /// The state without the commit, and the head with it; the preparation is valid only for these.
     upon: Arc<Served>,
     head: Head,
-    /// What will be served.
     served: Arc<Served>,
     change: PublishedChange,
 }
 
-/// What was logged since a state was last kept.
+/// Size of the log since a state was last stored.
 #[derive(Debug, Default)]
 struct SinceKept {
     entries: u64,
@@ -76,7 +73,7 @@ struct SinceKept {
 }
 
 impl Publisher {
-    /// Shows `state`, with `overlay` over it, for the first time.
+    /// Publishes `state`, with `overlay` on top, for the first time.
     pub(crate) fn start(
         board: Arc<Board>,
         state: &EnvironmentState,
@@ -84,9 +81,9 @@ impl Publisher {
         orphaned: mpsc::UnboundedSender<Orphaned>,
         keeper: mpsc::Sender<(LogName, StoredState)>,
     ) -> Self {
-        // The log may have settled meanwhile what the journal of an earlier process still holds.
+        // The log may already contain kills that the journal of an earlier process still lists.
         settle(&mut overlay, state);
-        let served = Arc::new(serve_anew(state, Arc::new(overlay)));
+        let served = Arc::new(serve_from_scratch(state, Arc::new(overlay)));
         board.publish(&Publication {
             served: Arc::clone(&served),
             change: PublishedChange::Replaced,
@@ -104,7 +101,7 @@ impl Publisher {
         }
     }
 
-    /// What is served now.
+    /// The current state.
     pub(crate) fn served(&self) -> Arc<Served> {
         Arc::clone(&self.lock().served)
     }
@@ -113,7 +110,7 @@ impl Publisher {
         self.inner.lock()
     }
 
-    /// Lays provisional kills over what is served, or ends some of them. Answers whether anything changed.
+    /// Adds provisional kills to the overlay, or ends some of them. Returns whether anything changed.
     pub(crate) fn overlay(&self, alter: impl FnOnce(&mut Overlay)) -> bool {
         let mut inner = self.lock();
         let mut overlay = Overlay::clone(&inner.served.overlay);
@@ -151,7 +148,7 @@ impl Publisher {
         });
     }
 
-    /// Provisional kills whose end stands in `state` leave the overlay.
+    /// Removes provisional kills that `state` has settled from the overlay.
     fn settle_overlay(&self, inner: &mut Inner, state: &EnvironmentState) {
         let mut overlay = Overlay::clone(&inner.served.overlay);
         if settle(&mut overlay, state) {
@@ -159,7 +156,7 @@ impl Publisher {
         }
     }
 
-    /// Has the state kept now and then, so that a start need not replay the whole log.
+    /// Stores the state from time to time, so that a start does not replay the whole log.
     fn keep(&self, inner: &mut Inner, state: &EnvironmentState, entries: &[Sealed]) {
         let since = &mut inner.since_kept;
         since.entries += entries.len() as u64;
@@ -169,29 +166,28 @@ impl Publisher {
         if POLICY.is_due(since.entries, since.bytes, weighs as u64) {
             let log = LogName::Environment(state.snapshot.environment.clone());
             let sent = self.keeper.try_send((log, state.stored()));
-            // One that is not kept now is kept soon: what lies between two kept states bounds every look back.
+            // If it fails, try again soon: the distance between two stored states bounds every read of history.
             let entries = if sent.is_ok() { 0 } else { POLICY.entries - RETRY };
             *since = SinceKept { entries, bytes: 0 };
             if sent.is_err() {
-                tracing::debug!(env = %state.snapshot.environment, "a state is not kept this time: the last one is still being written");
+                tracing::debug!(env = %state.snapshot.environment, "not storing a state: the last one is still being written");
             }
         }
     }
 }
 
-/// Takes provisional kills whose end stands in `state` out of the overlay: they are committed kills now, or restored. Answers
-/// whether there were any.
+/// Removes provisional kills from the overlay that are committed or restored in `state`. Returns whether there were any.
 fn settle(overlay: &mut Overlay, state: &EnvironmentState) -> bool {
     let how = |id: &KillId| {
         if state.snapshot.kills.get(id.as_str()).is_some() {
-            Some(Ended::Merged)
+            Some(KillEnd::Merged)
         } else if state.ended_kills.contains(id) {
-            Some(Ended::Restored)
+            Some(KillEnd::Restored)
         } else {
             None
         }
     };
-    let ended: Vec<(KillId, Ended)> = overlay.kills.keys().filter_map(|id| Some((id.clone(), how(id)?))).collect();
+    let ended: Vec<(KillId, KillEnd)> = overlay.kills.keys().filter_map(|id| Some((id.clone(), how(id)?))).collect();
     for (id, how) in &ended {
         overlay.kills.remove(id);
         overlay.ended.insert(id.clone(), *how);
@@ -199,11 +195,11 @@ fn settle(overlay: &mut Overlay, state: &EnvironmentState) -> bool {
     !ended.is_empty()
 }
 
-/// Keeps states, one after the other, off the commit path, until `stop`.
+/// Stores states, one after the other, off the commit path, until `stop`.
 pub(crate) async fn keep_states(store: Arc<dyn Store>, mut states: mpsc::Receiver<(LogName, StoredState)>, stop: CancellationToken) {
     while let Some(Some((log, state))) = stop.run_until_cancelled(states.recv()).await {
         if let Err(error) = store.keep_state(&log, state).await {
-            tracing::warn!(%log, %error, "a state could not be kept; the next start replays more of the log");
+            tracing::warn!(%log, %error, "cannot store a state; the next start replays more of the log");
         }
     }
 }
@@ -225,7 +221,7 @@ impl Sink<EnvironmentState> for Publisher {
             return self.settle_overlay(&mut inner, after);
         }
         let prepared = inner.prepared.take();
-        // A kill may have been laid over it meanwhile, or the store may have refused and something else came first.
+        // The overlay may have changed since, or the store may have refused the commit and another one came first.
         let prepared = prepared.filter(|prepared| prepared.head == after.head && Arc::ptr_eq(&prepared.upon, &inner.served));
         let PreparedSwap { served, change, .. } = prepared.unwrap_or_else(|| prepare(&inner.served, before, after, entries));
         self.show(&mut inner, served, change);
@@ -234,7 +230,7 @@ impl Sink<EnvironmentState> for Publisher {
 
     fn replaced(&self, after: &EnvironmentState, orphaned: Vec<Sealed>) {
         let mut inner = self.lock();
-        let served = Arc::new(serve_anew(after, Arc::clone(&inner.served.overlay)));
+        let served = Arc::new(serve_from_scratch(after, Arc::clone(&inner.served.overlay)));
         self.show(&mut inner, served, PublishedChange::Replaced);
         self.settle_overlay(&mut inner, after);
         if !orphaned.is_empty() {
@@ -248,7 +244,7 @@ impl Sink<EnvironmentState> for Publisher {
     }
 }
 
-/// What the commits from `before` to `after` will show upon what is served now.
+/// The publication of the commits from `before` to `after`, on top of the current state.
 fn prepare(upon: &Arc<Served>, before: &EnvironmentState, after: &EnvironmentState, entries: &[Sealed]) -> PreparedSwap {
     let change = if before.head.epoch == after.head.epoch {
         let urgent = entries.iter().any(|entry| entry.commit.urgent);
@@ -266,7 +262,7 @@ fn prepare(upon: &Arc<Served>, before: &EnvironmentState, after: &EnvironmentSta
     }
 }
 
-fn serve_anew(state: &EnvironmentState, overlay: Arc<Overlay>) -> Served {
+fn serve_from_scratch(state: &EnvironmentState, overlay: Arc<Overlay>) -> Served {
     let kills: Vec<Kill> = overlay.kills.values().cloned().collect();
     let compiled = Compiled::new(&state.snapshot).with_overlay(&kills);
     serve(state, overlay, compiled)
@@ -283,8 +279,8 @@ fn serve(state: &EnvironmentState, overlay: Arc<Overlay>, compiled: Compiled) ->
 }
 
 /// The flags and segments that entries put or delete.
-fn touched(entries: &[Sealed]) -> Touched {
-    let mut touched = Touched::default();
+fn touched(entries: &[Sealed]) -> TouchedKeys {
+    let mut touched = TouchedKeys::default();
     for change in entries.iter().flat_map(|entry| &entry.commit.changes) {
         touched.flags.extend(change.flag().cloned());
         touched.segments.extend(change.segment().cloned());

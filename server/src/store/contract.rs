@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::change::{Change, EnvironmentRecord, EpochCause};
 use ripcord_proto::commit::{Commit, Sealed};
-use ripcord_proto::policy::{Policy, Single};
+use ripcord_proto::policy::{Policy, SingletonKey};
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::settings::{Bucketing, Settings};
 use ripcord_proto::table::Entry;
@@ -131,12 +131,14 @@ impl Writer {
             ping_every_seconds: Some(ping_every_seconds),
             ..Policy::default()
         };
-        self.seal(vec![Change::PutRecord(Arc::new(Entry::new(Single, policy, Position::START).unwrap()).into())])
+        self.seal(vec![Change::PutRecord(
+            Arc::new(Entry::new(SingletonKey, policy, Position::START).unwrap()).into(),
+        )])
     }
 
     /// Takes that record out.
     pub(crate) fn no_policy(&mut self) -> Sealed {
-        self.seal(vec![Change::DeleteRecord(RecordKey::Policy(Single))])
+        self.seal(vec![Change::DeleteRecord(RecordKey::Policy(SingletonKey))])
     }
 
     /// Restores the oldest kill in force.

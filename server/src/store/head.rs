@@ -4,7 +4,7 @@ use std::fmt;
 
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::{EnvironmentKey, Epoch, Faults, Position, Revision, Sequence};
+use ripcord_proto::{EnvironmentKey, Epoch, Position, Revision, Sequence, ValidationErrors};
 
 /// A log: one for each environment, and `system` for keys and environments.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,7 +25,7 @@ impl LogName {
     }
 
     /// The reverse of [`as_str`](Self::as_str).
-    pub fn parse(text: &str) -> Result<Self, Faults> {
+    pub fn parse(text: &str) -> Result<Self, ValidationErrors> {
         if text == "system" {
             return Ok(Self::System);
         }

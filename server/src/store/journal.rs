@@ -87,7 +87,7 @@ struct Inner {
 
 #[derive(Debug)]
 struct JournalState {
-    /// `None` for a node that keeps nothing on disk.
+    /// `None` for a journal in memory.
     file: Option<File>,
     pending: BTreeMap<KillId, PendingKill>,
 }
@@ -111,7 +111,8 @@ impl Journal {
         })
     }
 
-    /// A journal in memory, for a node that keeps nothing on disk.
+    /// A journal in memory.
+    #[cfg(test)]
     pub fn in_memory() -> Self {
         let state = Mutex::new(JournalState {
             file: None,

@@ -5,10 +5,10 @@
 //!                                       │
 //! feed   <── XREAD BLOCK over all logs ─┘  each entry proven against the chain, own ones not repeated
 //! mirror <── every entry, own and foreign, off the commit path
-//! watch      asks every quarter of a second where the logs end: gone, paused, emptied, older, diverged
+//! health_watch  asks every quarter of a second where the logs end: gone, paused, emptied, older, diverged
 //! ```
 //!
-//! `log_heads` is where own appends and the feed meet. All keys of a log share one hash tag (`keys`).
+//! `log_heads` is where this node's appends and the feed meet. All keys of a log share one hash tag (`keys`).
 
 mod append;
 mod backfill;
@@ -39,7 +39,7 @@ use ripcord_proto::commit::Sealed;
 use ripcord_proto::{Position, Sequence};
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub use self::cluster_query::{ClusterQuery, QueryAnswers, QueryHandler};
+pub use self::cluster_query::{ClusterQuery, QueryHandler};
 use self::connection::RedisConnector;
 use self::log_heads::LogHeads;
 use self::mirror::Mirror;
@@ -51,14 +51,14 @@ use super::{Append, AppendError, Contents, FeedEvent, Head, Loaded, LogName, Set
 use crate::clock::Clock;
 use crate::tasks::{self, TaskSet};
 
-/// Events that may wait for the follower; then the feed waits.
+/// Events that may wait for the receiver; beyond that, the feed waits.
 const EVENTS: usize = 1024;
-/// How long a start waits for Redis before it goes on without it.
+/// How long a start waits for Redis before it continues without it.
 const FIRST_CONTACT: Duration = Duration::from_secs(3);
-/// Entries of a log behind which the state is taken from Redis instead of replaying them at every start.
+/// If more entries than this were fetched, the state is fetched too, so that starts need not replay them.
 const WORTH_A_STATE: u64 = 512;
 
-/// What a Redis store needs to know.
+/// Settings of a store on Redis.
 pub struct RedisConfig {
     /// `redis://[user:password@]host:port[/database]`.
     pub url: String,
@@ -71,7 +71,7 @@ pub struct RedisConfig {
 }
 
 impl std::fmt::Debug for RedisConfig {
-    // The address can hold a password.
+    // The address can contain a password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RedisConfig")
             .field("directory", &self.directory)
@@ -89,10 +89,10 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// Opens the mirror, connects, and fetches what the mirror lacks. Where Redis cannot be reached within a few seconds it goes on
-    /// from the mirror; [`Store::health`] tells.
+    /// Opens the mirror, connects, and fetches what the mirror lacks. If Redis cannot be reached within a few seconds, it continues
+    /// from the mirror, and [`Store::health`] says so.
     pub async fn open(config: RedisConfig) -> Result<Self, StoreError> {
-        let unavailable = |error: redis::RedisError| StoreError::Unavailable(format!("the address of the store is not one of Redis: {error}"));
+        let unavailable = |error: redis::RedisError| StoreError::Unavailable(format!("invalid address of Redis: {error}"));
         let connector = RedisConnector::new(&config.url).map_err(unavailable)?;
         let (directory, clock) = (config.directory, Arc::clone(&config.clock));
         let opened = tasks::blocking(move || EmbeddedStore::open(&directory, Flush::Lazily, clock));
@@ -110,7 +110,7 @@ impl RedisStore {
             health: watch::Sender::new(StoreHealth {
                 state: StoreState::Unreachable,
                 since: config.clock.now(),
-                why: "it has not been reached yet".to_owned(),
+                why: "not connected to Redis yet".to_owned(),
                 warnings: Vec::new(),
             }),
             feed,
@@ -133,12 +133,12 @@ impl RedisStore {
         Ok(store)
     }
 
-    /// What tells this process from every other on the same Redis.
+    /// Identifies this process among all that use the same Redis.
     pub fn id(&self) -> &str {
         &self.node.id
     }
 
-    /// The way to the other nodes over the same Redis, whose questions `handler` answers. To be opened once.
+    /// Queries to the other nodes over the same Redis; `handler` answers theirs. Call it once.
     pub fn cluster_query(&self, handler: Arc<dyn QueryHandler>) -> ClusterQuery {
         ClusterQuery::start(Arc::clone(&self.node), handler, &self.tasks)
     }
@@ -146,25 +146,25 @@ impl RedisStore {
     async fn start(&self, batches: mpsc::Receiver<mirror::LogEntries>) -> Result<(), StoreError> {
         let node = Arc::clone(&self.node);
         let mirroring = async move { node.mirror.run(batches, &node.connector, node.closing.clone()).await };
-        self.tasks.long_lived("redis mirror", mirroring);
-        self.tasks.long_lived("redis watch", health_watch::run(Arc::clone(&self.node)));
+        self.tasks.long_lived("redis-mirror", mirroring);
+        self.tasks.long_lived("redis-health", health_watch::run(Arc::clone(&self.node)));
         let mut health = self.node.health.subscribe();
         let reached = health.wait_for(|health| health.state != StoreState::Unreachable);
         if tokio::time::timeout(FIRST_CONTACT, reached).await.is_ok() {
             match self.fetch_all().await {
                 Ok(()) => {}
                 Err(error @ StoreError::Corrupt(_)) => return Err(error),
-                Err(error) => tracing::warn!(%error, "what the mirror lacks could not be fetched before the start; the feed brings it"),
+                Err(error) => tracing::warn!(%error, "cannot fetch what the mirror lacks; the feed will bring it"),
             }
         }
-        self.tasks.long_lived("redis feed", feed::run(Arc::clone(&self.node)));
+        self.tasks.long_lived("redis-feed", feed::run(Arc::clone(&self.node)));
         Ok(())
     }
 
     /// Fetches what the mirror lacks: first the system log, which names the environments, then theirs.
     async fn fetch_all(&self) -> Result<(), StoreError> {
         self.node.mirror.catch_up(&LogName::System, &self.node.connector).await?;
-        // Logs of environments that are gone went with the entries that say so; one made again under the name starts anew.
+        // The log of a deleted environment was removed with the entry that deletes it; a new environment of that name starts at 0.
         let mirrored = self.node.mirror.look().await?;
         for log in self.node.log_heads.heads().into_keys().filter(|log| !mirrored.contains_key(log)) {
             self.node.log_heads.forget(&log);
@@ -173,7 +173,7 @@ impl RedisStore {
         for environment in reseed::environments(&system) {
             self.node.log_heads.track(&LogName::Environment(environment));
         }
-        // Only now: the watch must not see the end of an environment before its log is forgotten.
+        // Only now: the health watch must not see the deletion of an environment before its log is forgotten.
         self.node.log_heads.set(&LogName::System, self.node.mirror.head(&LogName::System));
         for log in self.node.log_heads.heads().keys().filter(|log| **log != LogName::System) {
             self.fetch(log).await?;
@@ -185,10 +185,10 @@ impl RedisStore {
         let before = self.node.mirror.head(log);
         let is_new_here = before == Head::START;
         let fetched = self.node.mirror.catch_up(log, &self.node.connector).await.map_err(|error| {
-            // The mirror cannot have gone another way: it is Redis that does not hold what was written.
+            // The mirror is empty, so it cannot have diverged: the log in Redis is damaged.
             if is_new_here && matches!(error, StoreError::Chain { .. }) {
                 return StoreError::Corrupt(format!(
-                    "in Redis {error}. Nothing is served from a log that does not prove itself: start a node whose mirror is whole, or restore a backup"
+                    "the log in Redis is damaged: {error}. It is not served. Start a node whose mirror is complete, or restore a backup"
                 ));
             }
             error
@@ -210,12 +210,12 @@ impl RedisStore {
     }
 }
 
-/// The same error, told as one of the mirror, which is a copy of what Redis holds.
+/// Adds to an error of the mirror how to recover: it is only a copy of what Redis has.
 fn of_mirror(error: StoreError) -> StoreError {
     if let StoreError::Corrupt(why) = error {
         return StoreError::Corrupt(format!(
-            "{why}. This is this node's mirror of Redis: where Redis, or another node, still has everything, move ripcord.redb and ripcord.head away and \
-             start again, and it is fetched anew"
+            "{why}. This is the node's mirror of Redis. If Redis or another node still has everything, move ripcord.redb and ripcord.head away and \
+             start again; the mirror is then fetched again"
         ));
     }
     error
@@ -227,7 +227,7 @@ impl Store for RedisStore {
     }
 
     fn append(&self, append: Append) -> BoxFuture<'_, Result<(), AppendError>> {
-        // A task of its own: it goes on when the caller hangs up.
+        // In a task of its own, so that it finishes even if the caller hangs up.
         let (answer, answered) = oneshot::channel();
         self.tasks.short_lived(append::run(Arc::clone(&self.node), append, answer));
         let lost = |_| Err(AppendError::Unknown("the store closed before it answered".to_owned()));
@@ -270,7 +270,7 @@ impl Store for RedisStore {
             if !is_written {
                 return Ok(Settled::NotWritten);
             }
-            // The writer goes on from here at once, so `log_heads` and the mirror must know it too, even before the feed brings it.
+            // The writer continues from here at once, so `log_heads` and the mirror must know the entry before the feed brings it.
             let known = self.node.log_heads.head(&append.log).sequence;
             let missing = usize::try_from(head.sequence.0.saturating_sub(known.0)).unwrap_or_default();
             if missing == 0 {
@@ -278,7 +278,7 @@ impl Store for RedisStore {
             }
             let raw = query::entries(&live, &append.log, known, missing).await.map_err(unavailable)?;
             if let Err(error) = self.node.ingest(&append.log, raw).await {
-                tracing::warn!(log = %append.log, %error, "the log in Redis does not follow what this node knows");
+                tracing::warn!(log = %append.log, %error, "the log in Redis does not continue the one that this node knows");
                 self.node.suspicion.notify_one();
             }
             Ok(Settled::Written)

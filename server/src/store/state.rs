@@ -16,10 +16,9 @@ use std::sync::Arc;
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::record::Records;
-use ripcord_proto::table::{Entry, Member, Table};
+use ripcord_proto::table::{Entity, Entry, Table};
 use ripcord_proto::{EnvironmentKey, KillId, Snapshot};
 
-pub use self::encoding::StateError;
 pub(crate) use self::snapshot_points::{along, keep_along};
 use super::Head;
 
@@ -75,7 +74,7 @@ impl StoredState {
 }
 
 /// Puts and takes out what one commit left of each key.
-fn put<M: Member>(table: &mut Table<M>, outcomes: BTreeMap<&M::Key, Option<&Arc<Entry<M>>>>) {
+fn put<M: Entity>(table: &mut Table<M>, outcomes: BTreeMap<&M::Key, Option<&Arc<Entry<M>>>>) {
     let changed: Table<M> = outcomes.values().flatten().map(|entry| Arc::clone(entry)).collect();
     if !changed.is_empty() {
         table.merge(&changed);

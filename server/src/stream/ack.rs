@@ -1,4 +1,4 @@
-//! `POST /v1/stream/ack`: how readers of the event stream acknowledge.
+//! `POST /v1/stream/ack`: acknowledgements of event stream readers.
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use super::hello::StreamQuery;
 use super::sse::HubHandle;
 use crate::http::ApiError;
 
-/// What is posted: an acknowledgement and whose it is.
+/// The body: an acknowledgement and the instance that sends it.
 #[derive(Debug, serde::Deserialize)]
 struct Posted {
     instance_id: String,
@@ -20,22 +20,22 @@ struct Posted {
     ack: Ack,
 }
 
-/// Bytes of the body, at most.
+/// Largest body, in bytes.
 pub(super) const BODY_BYTES: usize = 64 * 1024;
 
-/// A reader of the event stream confirms what it now evaluates at.
+/// An event stream reader acknowledges the revision that it now evaluates at.
 #[utoipa::path(post, path = "/v1/stream/ack", tag = "streams",
-    params(("environment" = Option<String>, Query, description = "Which, for keys of several")),
+    params(("environment" = Option<String>, Query, description = "The environment, for keys valid in several")),
     request_body(description = "`instance_id`, `epoch`, `revision`, `hash`, and `kills`: the provisional kills in force", content_type = "application/json"),
     responses(
         (status = 204, description = "Counted"), (status = 404, description = "No open stream of this instance", body = Problem),
-        (status = 409, description = "The content hash is another; open the stream anew without a revision", body = Problem), (status = "4XX", body = Problem)))]
+        (status = 409, description = "The content hash differs; reopen the stream without a revision", body = Problem), (status = "4XX", body = Problem)))]
 pub(super) async fn acknowledge(request: HttpRequest, body: Bytes, hub: web::Data<HubHandle>) -> Result<HttpResponse, ApiError> {
     let shared = &hub.0.shared;
     let query = StreamQuery::parse(request.query_string());
     let (feed, _) = shared.authorised(request.headers(), query.environment.as_deref())?;
     let Posted { instance_id, ack } = serde_json::from_slice(&body).map_err(|error| {
-        let detail = format!("The body is no acknowledgement: {error}; it has instance_id, epoch, revision, hash and, where there are any, kills.");
+        let detail = format!("Malformed acknowledgement: {error}. Send instance_id, epoch, revision, hash and, if there are any, kills.");
         ApiError::new(Code::ParseError, detail)
     })?;
     let at = Position {
@@ -45,14 +45,14 @@ pub(super) async fn acknowledge(request: HttpRequest, body: Bytes, hub: web::Dat
     let head = feed.head();
     if at == head.position() && ack.hash != head.served.hash {
         let detail = format!(
-            "At {at} the content hash is {}; open the stream again without a revision to get a snapshot.",
+            "The content hash at {at} is {}. Reopen the stream without a revision to get a snapshot.",
             head.served.hash
         );
         return Err(ApiError::new(Code::StaleRevision, detail));
     }
     let now = Instant::now();
     if !shared.fleet.acknowledged(&feed.environment, &instance_id, at, &ack.kills, now) {
-        let detail = format!("Instance {instance_id:?} has no open stream on this node; open one before acknowledging.");
+        let detail = format!("Instance {instance_id:?} has no open stream on this node. Open one before acknowledging.");
         return Err(ApiError::new(Code::NotFound, detail));
     }
     if at == head.position() {

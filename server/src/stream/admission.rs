@@ -1,15 +1,15 @@
-//! Who gets a first payload when: a reconnect storm is let in at a bounded rate, those first whose state is older than the
-//! newest urgent revision. Pure: time is passed in.
+//! The queue for first payloads. A reconnect storm is admitted at a bounded rate, clients that lack an urgent revision first. Pure: time
+//! is passed in.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// How soon a client must be let in.
+/// The queue of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Precedence {
-    /// A kill or rollback has passed it by.
+    /// The client lacks a kill or rollback.
     Urgent,
-    /// It is merely behind.
+    /// The client is behind.
     Ordinary,
 }
 
@@ -30,7 +30,7 @@ impl Bucket {
     }
 }
 
-/// The queue of those who wait, each in its turn within its precedence.
+/// The waiting clients, first in first out within each precedence.
 #[derive(Debug)]
 pub(super) struct AdmissionQueue<T> {
     bucket: Bucket,
@@ -39,7 +39,7 @@ pub(super) struct AdmissionQueue<T> {
 }
 
 impl<T> AdmissionQueue<T> {
-    /// Lets `rate` clients in a second, and up to a tenth of that at once.
+    /// Admits `rate` clients per second, up to a tenth of that at once.
     pub(super) fn new(rate: f64, now: Instant) -> Self {
         let burst = (rate / 10.0).max(1.0);
         Self {
@@ -62,7 +62,7 @@ impl<T> AdmissionQueue<T> {
         }
     }
 
-    /// Moves those of the ordinary queue to the urgent one for whom `urgent` says so: a kill came while they waited.
+    /// Moves ordinary clients for which `urgent` holds to the urgent queue: a kill came while they waited.
     pub(super) fn promote(&mut self, urgent: impl Fn(&T) -> bool) {
         let (first, rest) = std::mem::take(&mut self.ordinary).into_iter().partition(urgent);
         self.ordinary = rest;
@@ -70,7 +70,7 @@ impl<T> AdmissionQueue<T> {
         self.urgent.append(&mut first);
     }
 
-    /// The next client to let in now. Its cost is paid with [`AdmissionQueue::pay`].
+    /// The next client to admit now. Pay its cost with [`AdmissionQueue::pay`].
     pub(super) fn next(&mut self, now: Instant) -> Option<T> {
         if self.is_empty() {
             return None;
@@ -82,19 +82,19 @@ impl<T> AdmissionQueue<T> {
         self.urgent.pop_front().or_else(|| self.ordinary.pop_front())
     }
 
-    /// Pays for a payload of `bytes`: one token for each 64 KiB begun, so that large snapshots are spread wider. The bucket
-    /// may go into debt by one payload.
+    /// Pays for a payload of `bytes`: one token per 64 KiB begun, so that large snapshots are spread out more. The bucket may go into
+    /// debt by one payload.
     pub(super) fn pay(&mut self, bytes: usize) {
         let tokens = u32::try_from(bytes / (64 * 1024)).unwrap_or(u32::MAX);
         self.bucket.tokens -= 1.0 + f64::from(tokens);
     }
 
-    /// Whether nobody waits.
+    /// Whether no client waits.
     pub(super) fn is_empty(&self) -> bool {
         self.urgent.is_empty() && self.ordinary.is_empty()
     }
 
-    /// How long until the next can be let in; zero where one can be at once.
+    /// How long until the next client can be admitted; zero if one can be now.
     pub(super) fn delay(&mut self, now: Instant) -> Duration {
         self.bucket.fill(now);
         let missing = 1.0 - self.bucket.tokens;

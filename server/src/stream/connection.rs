@@ -1,4 +1,4 @@
-//! An open stream on its worker's thread: a session and the way out to its reader.
+//! An open stream on its worker's thread: the session and the outlet to its reader.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::{Buf, Bytes};
 use ripcord_proto::Position;
@@ -17,23 +17,24 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use super::client_socket::SocketControl;
 use super::feed::Feed;
 use super::session::Session;
-use super::websocket::Socket;
+use super::settings::Timeouts;
+use super::socket::Socket;
 use crate::fleet::{Fleet, Membership, NewMember, Transport};
 use crate::snapshot::frames::Frame;
 
 /// One open stream.
 pub(super) struct Connection {
-    /// What it is fed from.
+    /// The feed of its environment.
     pub(super) feed: Arc<Feed>,
-    /// Whose key opened it.
+    /// The id of the key that opened it.
     pub(super) key_id: Arc<str>,
     /// Its session.
     pub(super) session: RefCell<Session>,
-    /// Where it stands in its hub's list.
+    /// Its index in the hub's list.
     pub(super) place: Cell<usize>,
-    /// In which round of the heartbeat interval its heartbeat is due.
+    /// The round of the heartbeat interval in which its heartbeat is due.
     pub(super) phase: u32,
-    /// When the client was last heard.
+    /// When the client last sent something.
     pub(super) heard: Cell<Instant>,
     opened: Instant,
     ending: Cell<Option<Instant>>,
@@ -43,27 +44,27 @@ pub(super) struct Connection {
     _open: TaskTrackerToken,
 }
 
-/// The way out.
+/// How frames leave.
 pub(super) enum Outlet {
     /// The socket itself.
     WebSocket(RefCell<Socket>),
-    /// The body of a response, which asks for its next chunk when the one before is on its way.
+    /// A response body, which asks for its next chunk when the one before is written.
     Sse(EventBody),
 }
 
-/// The body of an event stream, seen from its hub.
+/// The hub's side of an event stream's body.
 pub(super) struct EventBody {
     framing: Framing,
     /// Set while the framework waits for the body's next chunk.
     waker: RefCell<Option<Waker>>,
 }
 
-/// How the chunks of a body are told apart.
+/// How the body is framed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Framing {
-    /// As HTTP/1.1 does it: each chunk stands for itself.
+    /// HTTP/1.1 chunks.
     Chunked,
-    /// As the framework sees fit.
+    /// Left to the framework.
     Other,
 }
 
@@ -75,7 +76,7 @@ impl EventBody {
         }
     }
 
-    /// The framework was told that there is nothing; it is to be woken when there is.
+    /// Remembers the waker of the framework, which found nothing to write.
     pub(super) fn waits(&self, cx: &Context<'_>) {
         let mut waker = self.waker.borrow_mut();
         if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
@@ -97,26 +98,13 @@ impl EventBody {
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Disconnect {
-    /// The client said goodbye, or was told it and took it.
+    /// After a goodbye from either side.
     Left,
-    /// It broke off.
+    /// The connection broke.
     Lost,
 }
 
-/// How long what must be given up may take.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Timeouts {
-    /// Until the client's hello.
-    pub(super) hello: Duration,
-    /// Without a byte from a WebSocket's client.
-    pub(super) silence: Duration,
-    /// Without the reader taking a byte.
-    pub(super) stuck: Duration,
-    /// From the goodbye to the end.
-    pub(super) goodbye: Duration,
-}
-
-/// What opens a connection.
+/// The parts of a new connection.
 pub(super) struct NewConnection {
     pub(super) feed: Arc<Feed>,
     pub(super) key_id: Arc<str>,
@@ -155,7 +143,7 @@ impl Connection {
         connection
     }
 
-    /// What it is carried by.
+    /// Its transport.
     pub(super) fn transport(&self) -> Transport {
         match self.outlet {
             Outlet::WebSocket(_) => Transport::WebSocket,
@@ -163,14 +151,14 @@ impl Connection {
         }
     }
 
-    /// Its way out.
+    /// Its outlet.
     pub(super) fn outlet(&self) -> &Outlet {
         &self.outlet
     }
 
-    /// The client is known by name from now on, and counted.
+    /// Counts the client as a member of the fleet.
     pub(super) fn join(&self, fleet: &Fleet, hello: Hello) {
-        // A state that is not the server's is one to come back with, and confirms nothing.
+        // A position that is not ours marks a reconnect, but confirms nothing.
         let nowhere = Position::new(0, 0);
         let joining = NewMember {
             position: hello.position().map(|_| self.session.borrow().position().unwrap_or(nowhere)),
@@ -183,7 +171,7 @@ impl Connection {
         *self.membership.borrow_mut() = Some(fleet.join(&self.feed.environment, joining));
     }
 
-    /// The client confirms what it has in force.
+    /// Records an acknowledgement.
     pub(super) fn confirmed(&self, ack: &Ack) {
         let now = Instant::now();
         if let Some(membership) = self.membership.borrow().as_ref() {
@@ -199,7 +187,7 @@ impl Connection {
         }
     }
 
-    /// The next frame to hand out, counted.
+    /// The next frame to write; updates the metrics.
     pub(super) fn next(&self) -> Option<Frame> {
         let mut session = self.session.borrow_mut();
         let frame = session.next(&self.feed.head())?;
@@ -213,14 +201,14 @@ impl Connection {
         Some(frame)
     }
 
-    /// A frame that leads to `position` has left for the reader.
+    /// A frame that leads to `position` was written.
     pub(super) fn handed(&self, position: Position) {
         if let Some(membership) = self.membership.borrow().as_ref() {
             membership.sent(position);
         }
     }
 
-    /// Hands out what is new as far as the reader takes it at once; the rest follows when it can take more. Never waits.
+    /// Writes what is new as far as the reader accepts it now; the rest follows later. Never waits.
     pub(super) fn push(&self) {
         match &self.outlet {
             Outlet::WebSocket(socket) => {
@@ -233,9 +221,8 @@ impl Connection {
         }
     }
 
-    /// Where the framework waits for the body and has written everything of it, a chunk goes to the socket at once, in the form
-    /// in which the framework would write it: to wake a task for each reader costs half as much again. What the reader does not
-    /// take, and the end, are left to the framework.
+    /// If the framework is idle, the chunk goes straight to the socket, in the framework's own framing: waking a task per reader costs
+    /// half as much again. The framework writes what the reader does not accept, and the end.
     fn push_events(&self, body: &EventBody) {
         if body.may_be_passed() {
             while self.control.is_idle()
@@ -253,7 +240,7 @@ impl Connection {
         body.wake();
     }
 
-    /// Writes to a WebSocket's socket until there is nothing more to write or the reader takes no more.
+    /// Writes to a WebSocket until everything is written or the reader accepts no more.
     pub(super) fn pump(&self, socket: &mut Socket, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             let Some((bytes, leads_to)) = &mut socket.writing else {
@@ -288,7 +275,7 @@ impl Connection {
         Some((frame.websocket().clone(), frame.leads_to()))
     }
 
-    /// The stream ends with this goodbye.
+    /// Ends the stream with this goodbye.
     pub(super) fn end(&self, goodbye: &Frame) {
         if self.session.borrow_mut().end(goodbye.clone()) {
             self.ending.set(Some(Instant::now()));
@@ -299,7 +286,7 @@ impl Connection {
         }
     }
 
-    /// The connection is over.
+    /// Leaves the fleet when the connection has ended.
     pub(super) fn ended(&self, end: Disconnect) {
         if let Some(membership) = self.membership.borrow_mut().take() {
             match end {
@@ -309,14 +296,14 @@ impl Connection {
         }
     }
 
-    /// Gives up on a client that is too slow for `patience`.
-    pub(super) fn check(&self, patience: &Timeouts, now: Instant) {
+    /// Cuts the connection if it is past a timeout.
+    pub(super) fn check(&self, timeouts: &Timeouts, now: Instant) {
         let since = |then: Instant| now.saturating_duration_since(then);
         let session = self.session.borrow();
-        let silent = matches!(self.outlet, Outlet::WebSocket(_)) && since(self.heard.get()) > patience.silence;
-        let unheard = session.is_greeting() && since(self.opened) > patience.hello;
-        let stuck = self.control.blocked_for(now) > patience.stuck;
-        let lingering = self.ending.get().is_some_and(|ending| since(ending) > patience.goodbye);
+        let silent = matches!(self.outlet, Outlet::WebSocket(_)) && since(self.heard.get()) > timeouts.silence;
+        let unheard = session.is_greeting() && since(self.opened) > timeouts.hello;
+        let stuck = self.control.blocked_for(now) > timeouts.stuck;
+        let lingering = self.ending.get().is_some_and(|ending| since(ending) > timeouts.goodbye);
         if silent || unheard || stuck || lingering {
             self.feed.metrics.transport_metrics(self.transport()).cuts.increment(1);
             self.control.cut();

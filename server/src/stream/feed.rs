@@ -1,4 +1,4 @@
-//! What each environment's readers are to be sent: the newest head, kept beside the board.
+//! The newest head of each environment: what its readers are to get.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,21 +11,21 @@ use ripcord_proto::table::Table;
 use ripcord_proto::{EnvironmentKey, Flag};
 
 use super::metrics::StreamMetrics;
-use crate::snapshot::frames::Head;
-use crate::snapshot::history::{History, Limits};
+use crate::snapshot::frames::FrameSet;
+use crate::snapshot::history::{History, HistoryLimits};
 use crate::snapshot::publication::{Publication, PublishedChange};
 
 /// The feed of one environment.
 #[derive(Debug)]
 pub(super) struct Feed {
-    /// Whose feed it is.
+    /// The environment.
     pub(super) environment: EnvironmentKey,
-    /// What it counts.
+    /// Its metrics.
     pub(super) metrics: StreamMetrics,
-    head: ArcSwap<Head>,
+    head: ArcSwap<FrameSet>,
     history: Arc<Mutex<History>>,
-    /// Seconds of the shortest lease of its flags; [`NO_LEASE`] where none has one. May be shorter than that after the flag with
-    /// the shortest one has changed, until everything is replaced: heartbeats then come more often than they must.
+    /// Seconds of the shortest lease of its flags, or [`NO_LEASE`]. May be too short after the flag with the shortest lease has changed,
+    /// until everything is replaced; heartbeats are then more frequent than necessary.
     shortest_lease: AtomicU32,
 }
 
@@ -37,9 +37,9 @@ fn shortest_lease(flags: &Table<Flag>) -> u32 {
 }
 
 impl Feed {
-    fn new(environment: EnvironmentKey, publication: &Publication, limits: Limits) -> Self {
+    fn new(environment: EnvironmentKey, publication: &Publication, limits: HistoryLimits) -> Self {
         let history = Arc::new(Mutex::new(History::new(limits)));
-        let head = Head::new(Arc::clone(&publication.served), publication.at, 0, Arc::clone(&history), None);
+        let head = FrameSet::new(Arc::clone(&publication.served), publication.at, 0, Arc::clone(&history), None);
         Self {
             metrics: StreamMetrics::new(&environment),
             environment,
@@ -49,14 +49,14 @@ impl Feed {
         }
     }
 
-    /// The shortest lease of its flags: heartbeats must come well within it.
+    /// The shortest lease of its flags; heartbeats must come well within it.
     pub(super) fn shortest_lease(&self) -> Option<Duration> {
         let seconds = self.shortest_lease.load(Ordering::Relaxed);
         (seconds != NO_LEASE).then(|| Duration::from_secs(u64::from(seconds)))
     }
 
     /// The newest head. The guard is cheap and must not be held over an await.
-    pub(super) fn head(&self) -> arc_swap::Guard<Arc<Head>> {
+    pub(super) fn head(&self) -> arc_swap::Guard<Arc<FrameSet>> {
         self.head.load()
     }
 
@@ -83,7 +83,7 @@ impl Feed {
             }
         };
         let overlay_number = before.overlay_number + u64::from(before.served.overlay != publication.served.overlay);
-        let head = Head::new(
+        let head = FrameSet::new(
             Arc::clone(&publication.served),
             publication.at,
             overlay_number,
@@ -97,14 +97,14 @@ impl Feed {
 /// All feeds of this node.
 #[derive(Debug, Default)]
 pub(super) struct Feeds {
-    limits: Limits,
+    limits: HistoryLimits,
     by_environment: ArcSwap<BTreeMap<EnvironmentKey, Arc<Feed>>>,
     /// Serialises writers.
     writing: Mutex<()>,
 }
 
 impl Feeds {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: HistoryLimits) -> Self {
         Self { limits, ..Self::default() }
     }
 
@@ -113,7 +113,7 @@ impl Feeds {
         self.by_environment.load().get(environment).cloned()
     }
 
-    /// Takes a publication in.
+    /// Takes in a publication.
     pub(super) fn publish(&self, environment: &EnvironmentKey, publication: &Publication) {
         let _writing = self.writing.lock();
         if let Some(feed) = self.by_environment.load().get(environment.as_str()) {

@@ -1,21 +1,21 @@
-//! Where a client introduces itself: in the query and headers of its request, or in its first frame.
+//! The hello of a client: in the query and headers of its request, or in its first frame.
 
 use actix_web::http::header::{HeaderMap, USER_AGENT};
 use percent_encoding::percent_decode_str;
 use rand::RngExt as _;
 use ripcord_proto::frame::Hello;
 use ripcord_proto::problem::Code;
-use ripcord_proto::{Faults, Position};
+use ripcord_proto::{Position, ValidationErrors};
 
 use crate::http::ApiError;
 
-/// Characters of each of the names in a hello, at most.
+/// Longest name in a hello, in characters.
 const NAME_CHARACTERS: usize = 255;
 
-/// The members of a request's query that concern a stream.
+/// The query parameters of a stream.
 #[derive(Debug, Default)]
 pub(super) struct StreamQuery {
-    /// The environment that is asked for.
+    /// The requested environment.
     pub(super) environment: Option<String>,
     members: Vec<(String, String)>,
 }
@@ -36,8 +36,8 @@ impl StreamQuery {
         self.members.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
-    /// The hello of a client of the event stream. What it leaves out is filled in: one without an id of its own gets one,
-    /// and since it cannot acknowledge under it, counts as one that does not.
+    /// The hello of an event stream reader, with defaults filled in. A reader without an instance id gets a random one; it does not know
+    /// that id, so it counts as not acknowledging.
     pub(super) fn hello(&self, headers: &HeaderMap) -> Result<Hello, ApiError> {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let own_id = self.get("instance_id");
@@ -71,11 +71,11 @@ fn parsed<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, ApiError>
 where
     T::Err: std::fmt::Display,
 {
-    let faults = |error: T::Err| Faults::one("", format!("{text:?}: {error}"));
+    let faults = |error: T::Err| ValidationErrors::one("", format!("{text:?}: {error}"));
     text.parse().map_err(|error| ApiError::bad_parameter(name, faults(error)))
 }
 
-/// Refuses names that are too long to be kept.
+/// Checks the length of the names.
 pub(super) fn check(hello: &Hello) -> Result<(), &'static str> {
     let fits = |text: &str| text.chars().take(NAME_CHARACTERS + 1).count() <= NAME_CHARACTERS;
     if !(fits(&hello.sdk) && fits(&hello.instance) && fits(&hello.instance_id)) {

@@ -1,5 +1,5 @@
-//! One hub for each worker thread: it owns that thread's streams and hands every frame out itself, in one loop over sockets
-//! that never waits for any of them.
+//! The hub of a worker thread: it owns the thread's streams and writes every frame itself, in one loop over the sockets that never
+//! waits for any of them.
 //!
 //! Commits, revocations and the shutdown reach a hub through its [`Mailbox`], the only part that other threads touch.
 
@@ -9,74 +9,34 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Instant;
 
-use parking_lot::Mutex;
 use ripcord_proto::EnvironmentKey;
-use ripcord_proto::frame::{Goodbye, Heartbeat};
-use tokio::sync::Notify;
+use ripcord_proto::frame::Heartbeat;
 
-use super::StreamState;
 use super::admission::{AdmissionQueue, Precedence};
 use super::connection::{Connection, Disconnect, NewConnection, Outlet};
 use super::feed::Feed;
+use super::mailbox::{HubMessage, Mailbox};
+use super::shared::StreamState;
 use crate::clock::{Clock as _, SystemClock};
 use crate::snapshot::frames::Frame;
-
-/// What other threads leave for a hub.
-#[derive(Debug, Default)]
-pub(super) struct Mailbox {
-    orders: Mutex<Vec<HubMessage>>,
-    arrived: Notify,
-}
-
-/// Something for a hub to do.
-#[derive(Debug, Clone)]
-pub(super) enum HubMessage {
-    /// An environment was swapped.
-    Published(EnvironmentKey),
-    /// An environment's streams end.
-    Removed(EnvironmentKey, Frame),
-    /// A key's streams end.
-    Revoked(Arc<str>, Frame),
-    /// All streams end.
-    Close(Frame),
-}
-
-impl Mailbox {
-    pub(super) fn post(&self, order: HubMessage) {
-        let mut orders = self.orders.lock();
-        let repeated = match (&order, orders.last()) {
-            (HubMessage::Published(now), Some(HubMessage::Published(before))) => now == before,
-            _ => false,
-        };
-        if !repeated {
-            orders.push(order);
-        }
-        drop(orders);
-        self.arrived.notify_one();
-    }
-
-    fn take(&self) -> Vec<HubMessage> {
-        std::mem::take(&mut *self.orders.lock())
-    }
-}
 
 /// The streams of one worker thread.
 pub(super) struct Hub {
     pub(super) shared: Arc<StreamState>,
-    /// Where bytes are read to before they are taken apart; one for all connections of the thread.
+    /// Read buffer, shared by all connections of the thread.
     pub(super) scratch: RefCell<Box<[u8]>>,
     mailbox: Arc<Mailbox>,
     lists: RefCell<BTreeMap<EnvironmentKey, Vec<Rc<Connection>>>>,
     admission: RefCell<AdmissionQueue<Weak<Connection>>>,
-    /// Keys that were revoked: a connection that was authorised before and arrives after is sent away too.
+    /// Revoked keys: a connection that was authorised before and arrives afterwards is closed too.
     revoked: RefCell<HashSet<Arc<str>>>,
     opened: Cell<u32>,
     round: Cell<u32>,
 }
 
-/// Rounds in which the heartbeats of one interval are spread.
+/// The heartbeats of one interval are spread over this many rounds.
 const ROUNDS: u32 = 60;
-/// Connections that are written to before other tasks of the thread get their turn.
+/// Connections written to before other tasks of the thread run.
 const STRIDE: usize = 2_048;
 
 impl Hub {
@@ -101,16 +61,16 @@ impl Hub {
         rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let admission = self.admission_delay();
-            // Whatever is ready has the same chance: a flood of commits holds up neither heartbeats nor those who wait.
+            // Fair among whatever is ready: a flood of commits delays neither heartbeats nor waiting clients.
             tokio::select! {
-                () = self.mailbox.arrived.notified() => self.obey().await,
+                () = self.mailbox.arrived.notified() => self.handle_messages().await,
                 () = async { tokio::time::sleep(admission.unwrap_or_default()).await }, if admission.is_some() => self.admit(),
                 _ = rounds.tick() => self.beat(),
             }
         }
     }
 
-    /// Opens a connection. It is sent away at once where its key has been revoked or the server is closing.
+    /// Opens a connection. Call [`Self::recheck`] afterwards.
     pub(super) fn open(&self, mut opening: NewConnection) -> Rc<Connection> {
         let opened = self.opened.get();
         self.opened.set(opened.wrapping_add(1));
@@ -124,8 +84,8 @@ impl Hub {
         connection
     }
 
-    /// Ends a connection that may no longer be: its key was revoked, its environment deleted or the server is closing while
-    /// it was being opened.
+    /// Closes a connection that is no longer allowed: its key was revoked, its environment deleted, or the server began to shut down
+    /// while it was being opened.
     pub(super) fn recheck(&self, connection: &Connection) {
         if self.revoked.borrow().contains(&connection.key_id) {
             connection.end(&self.shared.goodbyes.revoked);
@@ -136,7 +96,7 @@ impl Hub {
         }
     }
 
-    /// Forgets a connection that is over.
+    /// Removes a connection that has ended.
     pub(super) fn close(&self, connection: &Connection, end: Disconnect) {
         connection.ended(end);
         let mut lists = self.lists.borrow_mut();
@@ -173,9 +133,9 @@ impl Hub {
         })
     }
 
-    async fn obey(&self) {
-        for order in self.mailbox.take() {
-            match order {
+    async fn handle_messages(&self) {
+        for message in self.mailbox.take() {
+            match message {
                 HubMessage::Published(environment) => self.fan_out(&environment).await,
                 HubMessage::Removed(environment, goodbye) => self.end_where(&goodbye, |connection| connection.feed.environment == environment),
                 HubMessage::Revoked(key_id, goodbye) => {
@@ -187,8 +147,8 @@ impl Hub {
         }
     }
 
-    /// Hands what is new to every reader of an environment. From the last to the first: one that ends meanwhile has its place
-    /// taken by the last, which was served already, so that nobody is left out.
+    /// Writes what is new to every reader of an environment, from the last to the first: if one ends in between, its place in the list
+    /// is taken by the last, which was written to already, so no reader is skipped.
     async fn fan_out(&self, environment: &EnvironmentKey) {
         let mut left = usize::MAX;
         while left > 0 {
@@ -215,7 +175,7 @@ impl Hub {
         }
     }
 
-    /// Those who wait and whom an urgent revision has passed by since go first.
+    /// Moves waiting clients to the urgent queue if they lack an urgent revision.
     fn promote(&self) {
         self.admission.borrow_mut().promote(|waiting| {
             waiting
@@ -251,15 +211,15 @@ impl Hub {
             let payload = {
                 let mut session = connection.session.borrow_mut();
                 session.admit();
-                connection.feed.head().way_from(session.position()).map_or(0, |frame| frame.websocket().len())
+                connection.feed.head().frame_from(session.position()).map_or(0, |frame| frame.websocket().len())
             };
             self.admission.borrow_mut().pay(payload);
             connection.push();
         }
     }
 
-    /// In how many rounds each connection of a feed gets one heartbeat: all of them, or as few as bring three heartbeats within
-    /// the shortest lease. A divisor of [`ROUNDS`], so that the rounds come full circle.
+    /// Number of rounds within which each connection of a feed gets one heartbeat: all, or few enough for three heartbeats within the
+    /// shortest lease. A divisor of [`ROUNDS`], so that the phases stay aligned.
     fn rounds_of(&self, feed: &Feed) -> u32 {
         const DIVISORS: [u32; 12] = [60, 30, 20, 15, 12, 10, 6, 5, 4, 3, 2, 1];
         let Some(lease) = feed.shortest_lease() else { return ROUNDS };
@@ -267,18 +227,18 @@ impl Hub {
         DIVISORS.into_iter().find(|rounds| round * *rounds <= lease / 3).unwrap_or(1)
     }
 
-    /// One round: a sixtieth of the connections get their heartbeat, more where a lease is short, and all are looked at for those
-    /// to give up.
+    /// One round: a sixtieth of the connections get their heartbeat (more if a lease is short), and connections past a timeout are
+    /// closed.
     fn beat(&self) {
         let round = self.round.get();
         self.round.set((round + 1) % ROUNDS);
         let now = Instant::now();
-        let patience = self.shared.settings.patience();
+        let timeouts = self.shared.settings.timeouts();
         for list in self.lists.borrow().values() {
             let heartbeat = list.first().and_then(|connection| self.heartbeat(connection));
             let rounds = list.first().map_or(ROUNDS, |connection| self.rounds_of(&connection.feed));
             for connection in list {
-                connection.check(&patience, now);
+                connection.check(&timeouts, now);
                 if connection.phase % rounds == round % rounds
                     && let Some(heartbeat) = &heartbeat
                 {
@@ -293,28 +253,5 @@ impl Hub {
             }
         }
         self.shared.fleet.expire(now);
-    }
-}
-
-/// The goodbyes that are the same for everybody, encoded once.
-#[derive(Debug)]
-pub(super) struct Goodbyes {
-    pub(super) revoked: Frame,
-    pub(super) removed: Frame,
-}
-
-impl Goodbyes {
-    pub(super) fn new() -> Self {
-        let last = |why: &str| {
-            Frame::goodbye(&Goodbye {
-                why: why.to_owned(),
-                retry_after_ms: None,
-                retry: Some(false),
-            })
-        };
-        Self {
-            revoked: last("the key was revoked"),
-            removed: last("the environment was deleted"),
-        }
     }
 }

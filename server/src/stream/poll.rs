@@ -1,7 +1,7 @@
-//! `GET /v1/snapshot`, for those who poll: the bytes that streams are sent, under a tag that is compared and nothing else.
+//! `GET /v1/snapshot`, for clients that poll: the bytes that streams send, with an ETag.
 //!
-//! Nearly all polls are answered in [`fast_path`]: a poller that is answered as always is no event, and a
-//! router, a span and a line of log for each would cost more than the answer.
+//! Nearly all polls are answered by [`fast_path`], in front of the web framework: a router, a span and a log line per poll would cost
+//! more than the answer.
 
 use actix_http::{Request, Response};
 use actix_web::body::BoxBody;
@@ -10,29 +10,29 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, IF_N
 use actix_web::{HttpRequest, HttpResponse, web};
 use ripcord_proto::problem::{Code, Problem};
 
-use super::StreamState;
 use super::hello::StreamQuery;
+use super::shared::StreamState;
 use super::sse::HubHandle;
 use crate::http::ApiError;
-use crate::http::request_tracing;
+use crate::http::request_id;
 use crate::http::response::STALE;
 
 /// Where the snapshot is.
 pub(super) const PATH: &str = "/v1/snapshot";
 
-/// The snapshot frame of an environment, overlay and all, or 304 where the client has it.
+/// The snapshot frame of an environment, with its overlay; 304 if the client has it already.
 #[utoipa::path(get, path = "/v1/snapshot", tag = "streams",
-    params(("environment" = Option<String>, Query, description = "Which, for keys of several")),
+    params(("environment" = Option<String>, Query, description = "The environment, for keys valid in several")),
     responses((status = 200, description = "The snapshot frame; its ETag covers the overlay too"), (status = 304), (status = "4XX", body = Problem)))]
 pub(super) async fn snapshot(request: HttpRequest, hub: web::Data<HubHandle>) -> Result<HttpResponse, ApiError> {
     answer(&hub.0.shared, request.headers(), request.query_string())
 }
 
-/// The answer to a poll that succeeds. `None` leaves everything else to the framework: other paths, refusals, and callers that
-/// gave their request an id to find it by.
+/// The answer to a successful poll. `None` leaves everything else to the framework: other paths, errors, and requests with an id of
+/// their own, which are to be logged.
 pub(super) fn fast_path(shared: &StreamState, request: &Request) -> Option<Response<BoxBody>> {
     let head = request.head();
-    if head.method != Method::GET || request.path() != PATH || head.headers.contains_key(request_tracing::HEADER) {
+    if head.method != Method::GET || request.path() != PATH || head.headers.contains_key(request_id::HEADER) {
         return None;
     }
     answer(shared, &head.headers, request.uri().query().unwrap_or_default())
@@ -46,7 +46,7 @@ fn answer(shared: &StreamState, headers: &HeaderMap, query: &str) -> Result<Http
     let head = feed.head();
     let document = head
         .document()
-        .ok_or_else(|| ApiError::new(Code::Internal, "The snapshot cannot be encoded; the server's log says why."))?;
+        .ok_or_else(|| ApiError::new(Code::Internal, "The snapshot cannot be encoded. The server's log has the cause."))?;
     let known = headers
         .get_all(IF_NONE_MATCH)
         .any(|tags| tags == "*" || tags.as_bytes().split(|byte| *byte == b',').any(|tag| same(tag, &document.etag)));

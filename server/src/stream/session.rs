@@ -14,7 +14,7 @@ use ripcord_proto::frame::{Ack, ClientFrame, FrameKind, Hello};
 use ripcord_proto::snapshot::ContentHash;
 
 use super::admission::Precedence;
-use crate::snapshot::frames::{Frame, Head};
+use crate::snapshot::frames::{Frame, FrameSet};
 
 /// Where a session stands.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl Session {
     }
 
     /// Takes the client's hello in.
-    pub(super) fn greet(&mut self, hello: &Hello, head: &Head) -> Greeted {
+    pub(super) fn greet(&mut self, hello: &Hello, head: &FrameSet) -> Greeted {
         self.position = hello.position().filter(|position| !diverged(*position, hello.hash.as_ref(), head));
         if self.position.is_some_and(|position| position >= head.position()) {
             self.state = SessionState::Live;
@@ -99,7 +99,7 @@ impl Session {
 
     /// How soon it must be let in: a client that has nothing yet serves its own defaults, one that a kill has passed by serves
     /// what was killed.
-    pub(super) fn precedence(&self, head: &Head) -> Precedence {
+    pub(super) fn precedence(&self, head: &FrameSet) -> Precedence {
         if self.position.is_some_and(|position| position < head.served.urgent) {
             Precedence::Urgent
         } else {
@@ -115,7 +115,7 @@ impl Session {
     }
 
     /// Takes a frame of the client in.
-    pub(super) fn hear(&mut self, frame: ClientFrame, head: &Head) -> Reaction {
+    pub(super) fn hear(&mut self, frame: ClientFrame, head: &FrameSet) -> Reaction {
         match (frame, &self.state) {
             (ClientFrame::Hello(hello), SessionState::Greeting) => {
                 let greeted = self.greet(&hello, head);
@@ -136,7 +136,7 @@ impl Session {
     }
 
     /// An acknowledgement whose hash is not the server's confirms nothing: the client gets a snapshot, once for a position.
-    fn acknowledged(&mut self, ack: Ack, head: &Head) -> Reaction {
+    fn acknowledged(&mut self, ack: Ack, head: &FrameSet) -> Reaction {
         let at = Position {
             epoch: ack.epoch,
             revision: ack.revision,
@@ -189,7 +189,7 @@ impl Session {
     }
 
     /// The next frame to write, if there is one: what is new before signs of life. The frame counts as handed out.
-    pub(super) fn next(&mut self, head: &Head) -> Option<Frame> {
+    pub(super) fn next(&mut self, head: &FrameSet) -> Option<Frame> {
         match &self.state {
             SessionState::Greeting | SessionState::Ended => None,
             // A provisional kill is laid over whatever revision the client has; it does not wait.
@@ -205,10 +205,10 @@ impl Session {
         }
     }
 
-    fn news(&mut self, head: &Head) -> Option<Frame> {
+    fn news(&mut self, head: &FrameSet) -> Option<Frame> {
         let to = head.position();
         if self.position.is_none_or(|position| position < to) {
-            let Some(frame) = head.way_from(self.position) else {
+            let Some(frame) = head.frame_from(self.position) else {
                 self.state = SessionState::Ended;
                 return None;
             };
@@ -224,7 +224,7 @@ impl Session {
         self.overlay_news(head)
     }
 
-    fn overlay_news(&mut self, head: &Head) -> Option<Frame> {
+    fn overlay_news(&mut self, head: &FrameSet) -> Option<Frame> {
         let stale = match self.overlay {
             Some(number) => number != head.overlay_number,
             None => head.has_overlay(),
@@ -235,7 +235,7 @@ impl Session {
 }
 
 /// Whether a client that is at the head's position has other contents there.
-fn diverged(at: Position, hash: Option<&ContentHash>, head: &Head) -> bool {
+fn diverged(at: Position, hash: Option<&ContentHash>, head: &FrameSet) -> bool {
     at == head.position() && hash.is_some_and(|hash| *hash != head.served.hash)
 }
 

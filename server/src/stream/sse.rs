@@ -1,5 +1,5 @@
-//! Streams as `text/event-stream`. The body hands out one frame each time the framework can take one, and so holds none back:
-//! a slow reader finds the newest when it asks. While the framework waits for the body, its hub writes to the socket itself.
+//! Streams as `text/event-stream`. The body produces one frame whenever the framework can write one, so nothing is queued: a slow reader
+//! gets the newest. While the framework waits for the body, the hub writes to the socket itself.
 
 use std::pin::Pin;
 use std::rc::Rc;
@@ -12,34 +12,37 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use ripcord_proto::problem::{Code, Problem};
 
-use super::StreamState;
 use super::client_socket::SocketControl;
 use super::connection::{Connection, Disconnect, EventBody, Framing, NewConnection, Outlet};
 use super::hello::StreamQuery;
 use super::hub::Hub;
+use super::shared::StreamState;
 use crate::http::ApiError;
 
-/// The stream of an environment: with a WebSocket upgrade duplex JSON text frames, else the same frames as events. Over SSE the
-/// members of a hello are query parameters.
+/// The stream of an environment: JSON text frames over a WebSocket, or the same frames as server-sent events. With events, the members
+/// of the hello are query parameters.
 #[utoipa::path(get, path = "/v1/stream", tag = "streams",
     params(
-        ("environment" = Option<String>, Query, description = "Which, for keys of several"),
+        ("environment" = Option<String>, Query, description = "The environment, for keys valid in several"),
         ("sdk" = Option<String>, Query, description = "Name and version of the SDK"),
         ("instance" = Option<String>, Query, description = "The instance's name"),
-        ("instance_id" = Option<String>, Query, description = "Random, new for each process; by it the reader acknowledges"),
+        ("instance_id" = Option<String>, Query, description = "Random, new for each process; the reader acknowledges with it"),
         ("epoch" = Option<u64>, Query, description = "The epoch that the reader has"),
         ("revision" = Option<u64>, Query, description = "The revision that it has"),
         ("hash" = Option<String>, Query, description = "The content hash that it has"),
         ("acknowledges" = Option<bool>, Query, description = "Whether it will acknowledge"),
-        ("Last-Event-ID" = Option<String>, Header, description = "epoch:revision, where the reader left off")
+        ("Last-Event-ID" = Option<String>, Header, description = "epoch:revision of the last event received")
     ),
     responses(
-        (status = 101, description = "The WebSocket is open; the client's first frame is hello"),
+        (status = 101, description = "The WebSocket is open; the first frame of the client is hello"),
         (status = 200, description = "Frames as events", content_type = "text/event-stream"),
-        (status = "4XX", body = Problem), (status = 503, description = "As many streams as this node can take", body = Problem)))]
+        (status = "4XX", body = Problem), (status = 503, description = "This node has reached its limit of streams", body = Problem)))]
 pub(super) async fn stream(request: HttpRequest, hub: web::Data<HubHandle>) -> Result<HttpResponse, ApiError> {
     open(&request, &hub.0).inspect_err(StreamState::refused)
 }
+
+/// The path of streams.
+pub(super) const STREAM_PATH: &str = "/v1/stream";
 
 /// The hub of the thread that a request is handled on.
 #[derive(Clone)]
@@ -50,7 +53,7 @@ fn open(request: &HttpRequest, hub: &Rc<Hub>) -> Result<HttpResponse, ApiError> 
     if !(accepts.contains("text/event-stream") || accepts.contains("*/*") || accepts.contains("text/*")) {
         return Err(ApiError::new(
             Code::BadRequest,
-            "This is a stream; ask for it with a WebSocket upgrade, or with the header Accept: text/event-stream.",
+            "This is a stream. Use a WebSocket upgrade or the header Accept: text/event-stream.",
         ));
     }
     let query = StreamQuery::parse(request.query_string());

@@ -1,8 +1,5 @@
-//! Streams over WebSocket. The socket is taken over from the HTTP service after the handshake: what remains of a connection
-//! is its socket, its session and one small task that reads; writing is the hub's.
-
-mod codec;
-mod opening;
+//! Streams over WebSocket. After the handshake, the socket is taken over from the HTTP service: a connection is a socket, a session and
+//! one small task that reads; the hub writes.
 
 use std::io;
 use std::pin::Pin;
@@ -10,82 +7,29 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use bytes::Bytes;
-use ripcord_proto::Position;
 use ripcord_proto::frame::{ClientFrame, Goodbye};
 use tokio::io::{AsyncRead, AsyncWrite as _, ReadBuf};
 
-use self::codec::{Decoder, Incoming};
-pub(super) use self::opening::accept;
-use super::client_socket::ClientSocket;
+use super::codec::{self, Incoming};
 use super::connection::{Connection, Disconnect, Outlet};
 use super::hello;
 use super::hub::Hub;
 use super::session::{Greeted, Reaction};
+use super::socket::Socket;
 use crate::snapshot::frames::Frame;
 
-/// A WebSocket's socket with what is on its way through it.
-pub(super) struct Socket {
-    pub(super) transport: ClientSocket,
-    /// What is left of the frame that is being written, and where it leads.
-    pub(super) writing: Option<(Bytes, Option<Position>)>,
-    /// Control frames that go before the next frame.
-    control: Vec<u8>,
-    decoder: Decoder,
-    close_code: u16,
-}
-
-/// The status code of an orderly end (RFC 6455, 7.4.1).
-const NORMAL: u16 = 1000;
-/// The status code of one who sent what it must not.
+/// Close code for a client that broke the rules.
 const POLICY: u16 = 1008;
-/// Bytes of control frames that wait for a slow reader, at most: the pings of one who does not read go unanswered.
-const CONTROL_BYTES: usize = 512;
 
-impl Socket {
-    fn new(transport: ClientSocket) -> Self {
-        Self {
-            transport,
-            writing: None,
-            control: Vec::new(),
-            decoder: Decoder::default(),
-            close_code: NORMAL,
-        }
-    }
-
-    /// Asks for a sign of life.
-    pub(super) fn ping(&mut self) {
-        self.put_control(&codec::PING_FRAME);
-    }
-
-    /// The goodbye is on its way; the close frame follows it.
-    pub(super) fn close_after_goodbye(&mut self) {
-        self.control = codec::close_frame(self.close_code).to_vec();
-    }
-
-    pub(super) fn take_control(&mut self) -> Option<Bytes> {
-        if self.control.is_empty() {
-            None
-        } else {
-            Some(std::mem::take(&mut self.control).into())
-        }
-    }
-
-    fn put_control(&mut self, frame: &[u8]) {
-        if self.control.len() + frame.len() <= CONTROL_BYTES {
-            self.control.extend_from_slice(frame);
-        }
-    }
-}
-
-/// What came with one read.
+/// The result of one read.
 enum ReadResult {
     Messages(Vec<Incoming>),
     Violation(codec::Violation),
     Ended,
 }
 
-async fn drive(hub: Rc<Hub>, connection: Rc<Connection>) {
+/// Drives a connection to its end.
+pub(super) async fn drive(hub: Rc<Hub>, connection: Rc<Connection>) {
     let end = std::future::poll_fn(|cx| connection.poll(&hub, cx)).await;
     hub.close(&connection, end);
 }
@@ -117,8 +61,8 @@ impl Connection {
         }
         let mut socket = socket.borrow_mut();
         match self.pump(&mut socket, cx) {
-            // The client answers the close frame with its own and then closes. To close first, with something of the client's
-            // still unread, would have the kernel tear away what the client has not read yet: the goodbye.
+            // The client answers the close frame and then closes. If we closed first with unread input, the kernel would reset the
+            // connection and the client would lose the goodbye.
             Poll::Ready(Ok(())) if self.session.borrow().has_ended() => match Pin::new(&mut socket.transport).poll_shutdown(cx) {
                 Poll::Ready(Err(_)) => Poll::Ready(Disconnect::Left),
                 Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
@@ -128,8 +72,8 @@ impl Connection {
         }
     }
 
-    /// Takes in what came along with the opening request.
-    fn take_in(self: &Rc<Self>, hub: &Rc<Hub>, bytes: &[u8]) {
+    /// Handles bytes that came with the opening request.
+    pub(super) fn take_in(self: &Rc<Self>, hub: &Rc<Hub>, bytes: &[u8]) {
         let Outlet::WebSocket(socket) = self.outlet() else {
             return;
         };
@@ -139,7 +83,7 @@ impl Connection {
             self.refuse(&violation.to_string(), violation.close_code());
         }
         for message in messages {
-            // One that closes already is seen to when its socket is read.
+            // A close is noticed when the socket is read.
             let _ = self.hear(hub, message);
         }
     }
@@ -188,7 +132,7 @@ impl Connection {
         }
     }
 
-    /// The client has introduced itself: it is counted, and waits for its turn or hears that it has everything.
+    /// After the hello: the client is counted, and either queued for its first payload or told that it is up to date.
     pub(super) fn greeted(self: &Rc<Self>, hub: &Rc<Hub>, hello: ripcord_proto::frame::Hello, greeted: Greeted) {
         self.join(&hub.shared.fleet, hello);
         match greeted {
@@ -214,8 +158,7 @@ impl Connection {
     }
 }
 
-/// What nearly every frame is, an acknowledgement as the SDK writes it, is read without the detour that telling all frames apart
-/// takes.
+/// Fast path for the most frequent frame, an acknowledgement as the SDK writes it.
 fn parse(text: &str) -> serde_json::Result<ClientFrame> {
     if text.starts_with(r#"{"type":"ack","#) {
         serde_json::from_str(text).map(ClientFrame::Ack)

@@ -5,17 +5,17 @@ use metrics_exporter_prometheus::BuildError;
 /// Why telemetry could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    #[error("the log filter {filter:?} cannot be read ({source}); write it like info, or ripcord_server=debug,info")]
+    #[error("invalid log filter {filter:?} ({source}); write for example info, or ripcord_server=debug,info")]
     Filter {
         filter: String,
         source: tracing_subscriber::filter::ParseError,
     },
-    #[error("logs: {0}")]
+    #[error("cannot set up logs: {0}")]
     Logs(#[from] tracing_subscriber::util::TryInitError),
-    #[error("metrics: {0}")]
+    #[error("cannot set up metrics: {0}")]
     Recorder(#[from] BuildError),
-    #[error("metrics: {0}")]
+    #[error("cannot set up metrics: {0}")]
     Metrics(String),
-    #[error("spans cannot be sent to {0} ({1}); name a collector like http://127.0.0.1:4318")]
+    #[error("cannot send spans to {0} ({1}); give the URL of a collector, such as http://127.0.0.1:4318")]
     Export(String, String),
 }

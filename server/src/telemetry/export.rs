@@ -1,5 +1,5 @@
-//! Spans to an OpenTelemetry collector: OTLP over HTTP, in batches, from a thread of their own. A collector that is away or slow
-//! costs spans, and nothing else.
+//! Spans to an OpenTelemetry collector: OTLP over HTTP, in batches, from a thread of their own. If the collector is down or slow,
+//! spans are lost and nothing else is affected.
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,26 +21,26 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::error::TelemetryError;
 
-/// Where collectors take spans.
+/// The path of the collector for spans.
 const PATH: &str = "/v1/traces";
 /// How long a collector may take for a batch.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The variable that names a service to OpenTelemetry.
 const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
 
-/// Spans on their way out.
+/// Sends spans to a collector.
 #[derive(Debug)]
 pub struct Exporter(SdkTracerProvider);
 
 impl Exporter {
-    /// Sends the spans of this process to the collector at `endpoint`, its base URL (`http://127.0.0.1:4318`). What OpenTelemetry's
-    /// own variables say of headers, sampling, batches and the resource holds. `runtime` does the sending.
+    /// Sends the spans of this process to the collector at `endpoint`, its base URL (`http://127.0.0.1:4318`). OpenTelemetry's own
+    /// environment variables for headers, sampling, batches and the resource apply. `runtime` does the sending.
     ///
     /// # Errors
     /// The URL cannot be used.
     pub fn start(endpoint: &str, runtime: Handle) -> Result<Self, TelemetryError> {
         let unusable = |why: String| TelemetryError::Export(endpoint.to_owned(), why);
-        // Somebody else in this process may have done it already.
+        // Another part of this process may have installed it already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .timeout(PATIENCE)
@@ -67,7 +67,7 @@ impl Exporter {
         Ok(Self(provider.build()))
     }
 
-    /// Takes the spans of a process: requests and what they do, and every evaluation for somebody far away.
+    /// Collects the spans of requests and of their work, and of every remote evaluation.
     pub fn layer<S: Subscriber + for<'s> LookupSpan<'s>>(&self) -> impl Layer<S> + use<S> {
         let spans = Targets::new()
             .with_target("ripcord_server", Level::INFO)
@@ -75,10 +75,10 @@ impl Exporter {
         tracing_opentelemetry::layer().with_tracer(self.0.tracer("ripcord")).with_filter(spans)
     }
 
-    /// Sends what is left. Blocks, for a few seconds at most.
+    /// Sends the remaining spans. Blocks for a few seconds at most.
     pub fn finish(&self) {
         if let Err(error) = self.0.shutdown_with_timeout(Duration::from_secs(3)) {
-            tracing::warn!(%error, "the last spans could not be sent");
+            tracing::warn!(%error, "cannot send the last spans");
         }
     }
 }
@@ -101,8 +101,8 @@ impl SpanExporter for OnRuntime {
         .await;
         let was_failing = self.is_failing.swap(sent.is_err(), Ordering::Relaxed);
         match &sent {
-            Err(error) if !was_failing => tracing::warn!(%error, "spans cannot be sent to the collector; they are dropped until they can"),
-            Ok(()) if was_failing => tracing::info!("spans are sent to the collector again"),
+            Err(error) if !was_failing => tracing::warn!(%error, "cannot send spans to the collector; dropping them until it is reachable"),
+            Ok(()) if was_failing => tracing::info!("sending spans to the collector again"),
             Err(_) | Ok(()) => {}
         }
         sent
@@ -121,7 +121,7 @@ impl SpanExporter for OnRuntime {
     }
 }
 
-/// The trace that a caller names (W3C Trace Context).
+/// The trace context of a caller (W3C Trace Context).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Parent<'a> {
     /// The header `traceparent`.
@@ -144,14 +144,14 @@ impl Extractor for Parent<'_> {
     }
 }
 
-/// Has a span go on the caller's trace, where there is one and somebody takes spans.
+/// Makes a span part of the caller's trace, if there is one and spans are collected.
 pub fn follow(span: &Span, parent: Parent<'_>) {
     if parent.traceparent.is_none() || span.is_disabled() {
         return;
     }
     let context = TraceContextPropagator::new().extract(&parent);
     if context.span().span_context().is_valid() {
-        // Without a collector nobody holds the trace, and nothing is lost.
+        // Fails only if spans are not collected.
         let _ = span.set_parent(context);
     }
 }

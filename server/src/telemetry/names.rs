@@ -1,21 +1,54 @@
-//! Every metric that the server has: its name, what it counts, and in what. Labels are named beside each.
+//! All metrics of the server: name, unit, help text, and labels.
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
-/// Upper bounds of the buckets of every time, in seconds: from a commit on a fast disk to a lost client.
+/// Bucket bounds for durations, in seconds: from a commit on a fast disk to a lost client.
 pub const SECONDS: [f64; 18] = [
     0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
 ];
 
-/// Upper bounds of the buckets of batch sizes.
+/// Bucket bounds for batch sizes.
 pub const BATCH_SIZES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
-macro_rules! metrics_of_the_server {
-    ($($(#[$doc:meta])* $constant:ident = $name:literal, $describe:ident, $unit:expr, $help:literal;)*) => {
-        $(#[doc = $help] $(#[$doc])* pub const $constant: &str = $name;)*
+/// A metric, as the documentation lists it.
+#[cfg(test)]
+#[derive(Debug, Clone, Copy)]
+pub struct Metric {
+    /// Its name at `/metrics`.
+    pub name: &'static str,
+    /// `counter`, `gauge` or `histogram`.
+    pub kind: &'static str,
+    /// What it counts or measures.
+    pub help: &'static str,
+    /// Its labels, as they are written beside it.
+    pub labels: &'static [&'static str],
+}
 
-        /// Every name.
-        pub const ALL: &[&str] = &[$($name),*];
+#[cfg(test)]
+macro_rules! kind {
+    (describe_counter) => {
+        "counter"
+    };
+    (describe_gauge) => {
+        "gauge"
+    };
+    (describe_histogram) => {
+        "histogram"
+    };
+}
+
+macro_rules! metrics_of_the_server {
+    ($($(#[doc = $labels:literal])* $constant:ident = $name:literal, $describe:ident, $unit:expr, $help:literal;)*) => {
+        $(#[doc = $help] $(#[doc = $labels])* pub const $constant: &str = $name;)*
+
+        /// Every metric, for the page that documents them.
+        #[cfg(test)]
+        pub const ALL: &[Metric] = &[$(Metric {
+            name: $name,
+            kind: kind!($describe),
+            help: $help,
+            labels: &[$($labels),*],
+        }),*];
 
         /// Gives each metric its help text.
         pub fn describe() {
@@ -26,17 +59,17 @@ macro_rules! metrics_of_the_server {
 
 metrics_of_the_server! {
     /// Labels: `method`, `route` (the template), `status`.
-    HTTP_SECONDS = "ripcord_http_request_seconds", describe_histogram, Unit::Seconds, "Time from a request's head to its answer's head";
+    HTTP_SECONDS = "ripcord_http_request_seconds", describe_histogram, Unit::Seconds, "Time from the request head to the response head";
     /// Labels: `limit`.
-    RATE_LIMITED = "ripcord_rate_limited_total", describe_counter, Unit::Count, "Requests refused because their key sent too many";
+    RATE_LIMITED = "ripcord_rate_limited_total", describe_counter, Unit::Count, "Requests refused by the rate limit of their key";
     /// Labels: `code`.
-    REFUSED_KEYS = "ripcord_refused_keys_total", describe_counter, Unit::Count, "Requests refused for their key";
+    REFUSED_KEYS = "ripcord_refused_keys_total", describe_counter, Unit::Count, "Requests refused because of their key";
     /// Labels: `env`.
-    COMMIT_SECONDS = "ripcord_commit_seconds", describe_histogram, Unit::Seconds, "Time from a draft's arrival at the writer to its swap into memory";
+    COMMIT_SECONDS = "ripcord_commit_seconds", describe_histogram, Unit::Seconds, "Time from the arrival of a draft at the writer to its publication in memory";
     /// Labels: `env`, `outcome`.
-    COMMITS = "ripcord_commits_total", describe_counter, Unit::Count, "Drafts by what became of them";
+    COMMITS = "ripcord_commits_total", describe_counter, Unit::Count, "Drafts by outcome";
     /// Labels: `env`.
-    COMMIT_BATCH = "ripcord_commit_batch_size", describe_histogram, Unit::Count, "Drafts that went into one append";
+    COMMIT_BATCH = "ripcord_commit_batch_size", describe_histogram, Unit::Count, "Drafts written in one append";
     /// Labels: `env`.
     REVISION = "ripcord_revision", describe_gauge, Unit::Count, "The newest revision in memory";
     /// Labels: `env`.
@@ -44,66 +77,94 @@ metrics_of_the_server! {
     /// Labels: `env`, `provisional`.
     KILLS = "ripcord_kills", describe_gauge, Unit::Count, "Kills in force";
     /// Labels: `env`.
-    PROVISIONAL_KILLS = "ripcord_provisional_kills_total", describe_counter, Unit::Count, "Kills that took effect without the store";
+    PROVISIONAL_KILLS = "ripcord_provisional_kills_total", describe_counter, Unit::Count, "Kills that took effect while the store was down";
     /// Labels: `env`, `state`.
-    ROLLBACKS = "ripcord_rollbacks_total", describe_counter, Unit::Count, "Rollbacks by the state that they came to";
+    ROLLBACKS = "ripcord_rollbacks_total", describe_counter, Unit::Count, "Rollbacks by the state that they reached";
     /// Labels: `env`, `phase` (`decided`, `committed`, `applied`, `healthy`).
-    ROLLBACK_SECONDS = "ripcord_rollback_seconds", describe_histogram, Unit::Seconds, "Time that a phase of a rollback took: detected to decided, decided to committed, committed to applied by the last, committed to healthy";
+    ROLLBACK_SECONDS = "ripcord_rollback_seconds", describe_histogram, Unit::Seconds, "Duration of a phase of a rollback: detected to decided, decided to committed, committed to applied everywhere, committed to healthy";
     /// Labels: `env`, `state` (those that are not over).
-    ROLLOUTS = "ripcord_rollouts", describe_gauge, Unit::Count, "Rollouts that are not over, by how they stand";
+    ROLLOUTS = "ripcord_rollouts", describe_gauge, Unit::Count, "Rollouts in progress, by state";
     /// Labels: `env`, `state` (those of an end).
-    ROLLOUT_ENDS = "ripcord_rollout_ends_total", describe_counter, Unit::Count, "Rollouts that came to an end, by the state that they came to";
+    ROLLOUT_ENDS = "ripcord_rollout_ends_total", describe_counter, Unit::Count, "Rollouts that ended, by final state";
     /// Labels: `env`.
-    ROLLOUT_STEPS = "ripcord_rollout_steps_total", describe_counter, Unit::Count, "Steps that this node has taken";
+    ROLLOUT_STEPS = "ripcord_rollout_steps_total", describe_counter, Unit::Count, "Rollout steps taken by this node";
     /// Labels: `env`.
-    ROLLOUT_LATENESS = "ripcord_rollout_step_lateness_seconds", describe_histogram, Unit::Seconds, "Time from the end of a hold that nothing kept waiting to the next step's commit";
+    ROLLOUT_LATENESS = "ripcord_rollout_step_lateness_seconds", describe_histogram, Unit::Seconds, "Time from the end of a hold to the commit of the next step, if nothing delayed it";
     /// Labels: `env`, `verdict` (`pass`, `fail`, `samples`, `unknown`).
-    GATE_READINGS = "ripcord_gate_readings_total", describe_counter, Unit::Count, "Readings of gates by what they said";
+    GATE_READINGS = "ripcord_gate_readings_total", describe_counter, Unit::Count, "Gate readings by verdict";
     /// Labels: `env`.
     PINGS = "ripcord_pings_total", describe_counter, Unit::Count, "Pings sent";
     /// Labels: `env`, `trigger`, `outcome` (`fired`, `repeat`, `resolved`, `ignored`, `duplicate`, `disarmed`).
-    TRIGGER_DELIVERIES = "ripcord_trigger_deliveries_total", describe_counter, Unit::Count, "Genuine signals of triggers by what they came to";
+    TRIGGER_DELIVERIES = "ripcord_trigger_deliveries_total", describe_counter, Unit::Count, "Verified trigger signals by outcome";
     /// Labels: `env`, `trigger`, `action` (`hold`, `rollback`, `kill`), `state` (`acted`, `waiting`, `suppressed`, …).
-    TRIGGER_FIRINGS = "ripcord_trigger_firings_total", describe_counter, Unit::Count, "Firings of triggers by what came of them";
+    TRIGGER_FIRINGS = "ripcord_trigger_firings_total", describe_counter, Unit::Count, "Trigger firings by action and state";
     /// Labels: `why` (`forged`, `outside_the_window`, `too_large`, `unreadable`).
-    TRIGGER_REFUSALS = "ripcord_trigger_refusals_total", describe_counter, Unit::Count, "Deliveries to hooks that were not taken";
-    STORE_UP = "ripcord_store_up", describe_gauge, Unit::Count, "1 while appends can succeed, else 0";
-    APPEND_SECONDS = "ripcord_store_append_seconds", describe_histogram, Unit::Seconds, "Time of an append, until it is durable";
+    TRIGGER_REFUSALS = "ripcord_trigger_refusals_total", describe_counter, Unit::Count, "Webhook deliveries that were refused";
+    STORE_UP = "ripcord_store_up", describe_gauge, Unit::Count, "1 if the store is available, else 0";
+    APPEND_SECONDS = "ripcord_store_append_seconds", describe_histogram, Unit::Seconds, "Time until an append is durable";
     /// Labels: `env`, `transport` (`websocket`, `sse`).
     STREAM_CONNECTIONS = "ripcord_stream_connections", describe_gauge, Unit::Count, "Open streams";
     /// Labels: `env`, `transport` (`websocket`, `sse`).
-    STREAM_FRAMES = "ripcord_stream_frames_total", describe_counter, Unit::Count, "Frames handed to sockets";
+    STREAM_FRAMES = "ripcord_stream_frames_total", describe_counter, Unit::Count, "Frames written to sockets";
     /// Labels: `env`, `transport` (`websocket`, `sse`).
-    STREAM_BYTES = "ripcord_stream_bytes_total", describe_counter, Unit::Bytes, "Bytes of frames handed to sockets";
+    STREAM_BYTES = "ripcord_stream_bytes_total", describe_counter, Unit::Bytes, "Bytes of frames written to sockets";
     /// Labels: `env`, `transport` (`websocket`, `sse`).
-    STREAM_COLLAPSES = "ripcord_stream_collapses_total", describe_counter, Unit::Count, "Frames that took a slow reader over more than one revision";
+    STREAM_COLLAPSES = "ripcord_stream_collapses_total", describe_counter, Unit::Count, "Frames that combined several revisions for a slow reader";
     /// Labels: `env`, `transport` (`websocket`, `sse`).
-    STREAM_CUTS = "ripcord_stream_cuts_total", describe_counter, Unit::Count, "Streams ended because the client was silent, stuck, or sent what it must not";
+    STREAM_CUTS = "ripcord_stream_cuts_total", describe_counter, Unit::Count, "Streams closed because the client was silent, stuck, or violated the protocol";
     /// Labels: `env`.
-    STREAM_PROPAGATION = "ripcord_stream_propagation_seconds", describe_histogram, Unit::Seconds, "Time from a swap on this node to a client's acknowledgement";
-    STREAM_ADMISSIONS_WAITING = "ripcord_stream_admissions_waiting", describe_gauge, Unit::Count, "Clients that wait for their first payload";
+    STREAM_PROPAGATION = "ripcord_stream_propagation_seconds", describe_histogram, Unit::Seconds, "Time from the publication on this node to a client's acknowledgement";
+    STREAM_ADMISSIONS_WAITING = "ripcord_stream_admissions_waiting", describe_gauge, Unit::Count, "Clients waiting for their first payload";
     /// Labels: `why`.
     STREAM_REFUSALS = "ripcord_stream_refusals_total", describe_counter, Unit::Count, "Streams refused because too many clients were waiting or connected";
     /// Labels: `env`, `level` (`applied`, `fetched`, `sent`).
-    CONFIRMATIONS = "ripcord_confirmations_total", describe_counter, Unit::Count, "Confirmations counted";
+    CONFIRMATIONS = "ripcord_confirmations_total", describe_counter, Unit::Count, "Confirmations received";
     /// Labels: `env`, `flag`, `variant`, `traffic`.
-    EVALUATIONS = "ripcord_evaluations_total", describe_counter, Unit::Count, "Evaluations that applications have reported";
+    EVALUATIONS = "ripcord_evaluations_total", describe_counter, Unit::Count, "Evaluations reported by applications";
     /// Labels: `env`, `flag`, `variant`, `traffic`, `result`.
-    OUTCOMES = "ripcord_outcomes_total", describe_counter, Unit::Count, "Outcomes that applications have reported";
+    OUTCOMES = "ripcord_outcomes_total", describe_counter, Unit::Count, "Outcomes reported by applications";
     /// Labels: `why`.
-    OUTCOMES_DROPPED = "ripcord_outcomes_dropped_total", describe_counter, Unit::Count, "Reported counts that were not taken";
+    OUTCOMES_DROPPED = "ripcord_outcomes_dropped_total", describe_counter, Unit::Count, "Reported counts that were dropped";
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::ALL;
 
     #[test]
-    fn names_are_unique_and_say_whose_they_are() {
-        let mut names = ALL.to_vec();
+    fn names_are_unique_and_begin_with_ripcord() {
+        let mut names: Vec<_> = ALL.iter().map(|metric| metric.name).collect();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), ALL.len());
-        assert!(ALL.iter().all(|name| name.starts_with("ripcord_")));
+        assert!(names.iter().all(|name| name.starts_with("ripcord_")));
+    }
+
+    /// `RIPCORD_UPDATE_DOCS=1` writes the page anew.
+    #[test]
+    fn the_documentation_lists_every_metric() {
+        let mut page = String::from(
+            "# Metrics\n\n\
+            `GET /metrics` serves these in Prometheus' text format. Times are in seconds. This page is generated from\n\
+            `server/src/telemetry/names.rs`; `RIPCORD_UPDATE_DOCS=1 cargo test -p ripcord-server metric` writes it.\n\n\
+            | metric | type | what it measures | labels |\n|---|---|---|---|\n",
+        );
+        for metric in ALL {
+            let labels: Vec<_> = metric
+                .labels
+                .iter()
+                .map(|line| line.trim().trim_start_matches("Labels: ").trim_end_matches('.'))
+                .collect();
+            let (name, kind, help) = (metric.name, metric.kind, metric.help);
+            writeln!(page, "| `{name}` | {kind} | {help} | {} |", labels.join(" ")).unwrap();
+        }
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
+        if std::env::var_os("RIPCORD_UPDATE_DOCS").is_some() {
+            std::fs::write(path, &page).unwrap();
+        }
+        let written = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(written == page, "{path} is out of date: run this test with RIPCORD_UPDATE_DOCS=1");
     }
 }

@@ -8,7 +8,7 @@ use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::record::{RecordKey, Records};
 use ripcord_proto::table::Entry;
-use ripcord_proto::trigger::{Answered, Effects, Firing, FiringState, Source, Trigger};
+use ripcord_proto::trigger::{Attribution, Firing, FiringEffects, FiringState, SignalSource, Trigger};
 use ripcord_proto::{EnvironmentKey, FiringId, FlagKey, KillId, Position, limits};
 
 use super::decision::{self, Restraint, SignalDecision};
@@ -43,7 +43,7 @@ pub(super) enum Initiator {
 pub(super) struct PersonConfirmation {
     pub(super) id: FiringId,
     pub(super) author: Author,
-    pub(super) answered: Answered,
+    pub(super) answered: Attribution,
     /// The idempotent call that it came with, if any.
     pub(super) call: Option<IdempotentCall>,
 }
@@ -53,7 +53,7 @@ pub(super) struct PersonConfirmation {
 pub(super) struct FiringResult {
     pub(super) state: FiringState,
     pub(super) message: String,
-    pub(super) effects: Effects,
+    pub(super) effects: FiringEffects,
 }
 
 /// What an activation may do on the state that a commit finds.
@@ -116,7 +116,7 @@ impl Activation {
         match &self.by {
             Initiator::Trigger => format!("trigger {name} fired: {}", self.signal.summary),
             Initiator::Person(confirming) => {
-                let Answered { by, reason, .. } = &confirming.answered;
+                let Attribution { by, reason, .. } = &confirming.answered;
                 let reason = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
                 format!("{} confirmed trigger {name}{reason}: {}", by.name, self.signal.summary)
             }
@@ -150,7 +150,7 @@ impl Activation {
         let FiringResult { state, message, effects } = result;
         let waits = state.can_be_confirmed();
         // A gate's signal is a moment; it stays open only while a person may answer.
-        let is_moment = matches!(self.trigger.source, Source::Gate(_)) && !waits;
+        let is_moment = matches!(self.trigger.source, SignalSource::Gate(_)) && !waits;
         let answer_within = SignedDuration::from_millis(i64::try_from(self.trigger.answer_within.millis()).unwrap_or(i64::MAX));
         let answered = match &self.by {
             Initiator::Trigger => None,
@@ -167,8 +167,8 @@ impl Activation {
             node: self.node.clone(),
             action: self.trigger.action.clone(),
             state,
-            says: String::new(),
-            effects: Effects::default(),
+            message: String::new(),
+            effects: FiringEffects::default(),
             answer_by: None,
             answered: None,
             repeats: 0,
@@ -178,7 +178,7 @@ impl Activation {
         let base = before.cloned().unwrap_or(fresh);
         Firing {
             state,
-            says: message,
+            message: message,
             effects,
             answer_by: if waits { self.now.checked_add(answer_within).ok() } else { base.answer_by },
             resolved: if is_moment { Some(self.signal.at) } else { base.resolved },

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use ripcord_proto::policy::Guarded;
+use ripcord_proto::duration::HumanDuration;
+use ripcord_proto::policy::GuardedOperation;
 use ripcord_proto::record::RecordKey;
-use ripcord_proto::span::Span;
-use ripcord_proto::trigger::{Answered, Firing, FiringState, HookName, Source, Trigger, TriggerAction};
+use ripcord_proto::trigger::{Attribution, Firing, FiringState, HookName, SignalSource, Trigger, TriggerAction};
 use ripcord_proto::{EnvironmentKey, FiringId};
 
 use super::activation::{Activation, Initiator, PersonConfirmation, put, unanswerable};
@@ -50,7 +50,7 @@ impl Triggers {
         };
         let busy = || unanswerable(firing, "it is being handled; look again in a moment".to_owned());
         let guard = self.inner.in_flight.take(hook, &firing.group).map_err(|_| busy())?;
-        let answered = Answered {
+        let answered = Attribution {
             by: author.actor.clone(),
             at: now,
             reason,
@@ -77,7 +77,7 @@ impl Triggers {
     }
 
     /// Declines a firing that waits. Nothing is done.
-    pub fn decline(&self, id: FiringId, answered: Answered) -> Operation {
+    pub fn decline(&self, id: FiringId, answered: Attribution) -> Operation {
         let now = self.inner.environments.clock().now();
         Operation::decide(move |state: &EnvironmentState| {
             let firing = found(state, &id)?;
@@ -87,7 +87,7 @@ impl Triggers {
             let age = u64::try_from(now.duration_since(firing.at).as_secs()).unwrap_or_default();
             let next = Firing {
                 state: FiringState::Declined,
-                says: messages::declined(&answered.by.name, answered.reason.as_deref(), Span::from_millis(age * 1_000)),
+                message: messages::declined(&answered.by.name, answered.reason.as_deref(), HumanDuration::from_millis(age * 1_000)),
                 answered: Some(answered.clone()),
                 // A gate's signal is a moment: with the answer it is over.
                 resolved: firing.resolved.or_else(|| is_of_a_gate(state, firing).then_some(firing.started)),
@@ -111,7 +111,7 @@ fn needs_second_person(state: &EnvironmentState, trigger: &Trigger, firing: &Fir
 
 fn is_of_a_gate(state: &EnvironmentState, firing: &Firing) -> bool {
     let trigger = state.records.triggers.value(firing.trigger.as_str());
-    trigger.is_some_and(|trigger| matches!(trigger.source, Source::Gate(_)))
+    trigger.is_some_and(|trigger| matches!(trigger.source, SignalSource::Gate(_)))
 }
 
 /// The trigger with the action that the firing asked for, whatever it is now.

@@ -10,8 +10,8 @@ use ripcord_proto::digest::Digest;
 use ripcord_proto::record::{Record, RecordKey};
 use ripcord_proto::rest::triggers::{CredentialKind, TriggerPatch, TriggerRequest};
 use ripcord_proto::table::Entry;
-use ripcord_proto::trigger::{Credential, SigningKey, Source, Trigger};
-use ripcord_proto::{Faults, Position, TriggerName, limits};
+use ripcord_proto::trigger::{Credential, SignalSource, SigningKey, Trigger};
+use ripcord_proto::{Position, TriggerName, ValidationErrors, limits};
 
 use crate::commit::{CommitError, Expected, Operation};
 use crate::secret::Secret;
@@ -30,7 +30,7 @@ pub struct CreatedTrigger {
 
 /// A new trigger.
 pub fn new_trigger(request: &TriggerRequest, by: Actor, at: Timestamp) -> CreatedTrigger {
-    let is_gate = matches!(request.source, Source::Gate(_));
+    let is_gate = matches!(request.source, SignalSource::Gate(_));
     let minted = (!is_gate && request.secret.is_none()).then(|| Secret::new(format!("rct_{}", random())));
     let text = request.secret.clone().or_else(|| minted.as_ref().map(|secret| secret.expose().to_owned()));
     let credential = match (text, request.credential.unwrap_or(CredentialKind::Bearer)) {
@@ -68,7 +68,7 @@ pub fn create(trigger: Trigger) -> Operation {
                 "the environment has {} triggers, which is the most that it may have; delete one",
                 limits::TRIGGERS
             );
-            return Err(CommitError::Invalid(Faults::one("", problem)));
+            return Err(CommitError::Invalid(ValidationErrors::one("", problem)));
         }
         Ok(vec![Operation::PutRecord(entry(trigger.clone())?, Expected::Absent)])
     })
@@ -97,7 +97,7 @@ fn changed(trigger: &Trigger, patch: &TriggerPatch) -> Trigger {
         max_per_hour: patch.max_per_hour.unwrap_or(trigger.max_per_hour),
         answer_within: patch.answer_within.unwrap_or(trigger.answer_within),
         state: patch.state.unwrap_or(trigger.state),
-        mode: patch.mode.map_or(trigger.mode, ripcord_proto::rest::triggers::Narrowing::mode),
+        mode: patch.mode.map_or(trigger.mode, ripcord_proto::rest::triggers::ModeOverride::mode),
         note: patch.note.or_else(|| trigger.note.clone()),
         ..trigger.clone()
     }

@@ -6,14 +6,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 use ripcord_proto::FiringId;
+use ripcord_proto::duration::HumanDuration;
 use ripcord_proto::record::Records;
 use ripcord_proto::release::{Release, ReleaseState};
-use ripcord_proto::span::Span;
-use ripcord_proto::trigger::{BackScope, During, Firing, Source, Trigger, TriggerAction, TriggerMode, TriggerState};
+use ripcord_proto::trigger::{ActivePeriod, Firing, SignalSource, Trigger, TriggerAction, TriggerMode, TriggerRollbackScope, TriggerState};
 
 use super::signal::{Signal, SignalPhase};
 
-const HOUR: Span = Span::from_millis(60 * 60 * 1_000);
+const HOUR: HumanDuration = HumanDuration::from_millis(60 * 60 * 1_000);
 
 /// What a signal comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,8 +86,8 @@ fn resolved(records: &Records, trigger: &Trigger, signal: &Signal) -> SignalDeci
     match (&trigger.source, ended(records, trigger, signal)) {
         (_, Some(ended)) if signal.at <= ended => SignalDecision::Ignore(format!("it is known to have ended at {ended}")),
         // A level that is well says so again and again: this node remembers the newest.
-        (Source::Json(_) | Source::Gate(_), _) => SignalDecision::Ignore("nothing is open that it could end".to_owned()),
-        (Source::Alertmanager | Source::Pagerduty, _) => SignalDecision::ResolveUnknown,
+        (SignalSource::Json(_) | SignalSource::Gate(_), _) => SignalDecision::Ignore("nothing is open that it could end".to_owned()),
+        (SignalSource::Alertmanager | SignalSource::Pagerduty, _) => SignalDecision::ResolveUnknown,
     }
 }
 
@@ -113,13 +113,13 @@ pub(super) fn open_release(records: &Records) -> Option<&Release> {
 }
 
 fn check_during(records: &Records, trigger: &Trigger) -> Result<(), String> {
-    if trigger.conditions.during == During::Always {
+    if trigger.conditions.during == ActivePeriod::Always {
         return Ok(());
     }
     let named = match &trigger.action {
         TriggerAction::Rollback(back) => match &back.scope {
-            BackScope::Release(name) => Some(name),
-            BackScope::OpenRelease | BackScope::Flags(_) | BackScope::Environment => None,
+            TriggerRollbackScope::Release(name) => Some(name),
+            TriggerRollbackScope::OpenRelease | TriggerRollbackScope::Flags(_) | TriggerRollbackScope::Environment => None,
         },
         TriggerAction::Hold(_) | TriggerAction::Kill(_) => None,
     };
@@ -136,7 +136,7 @@ fn check_during(records: &Records, trigger: &Trigger) -> Result<(), String> {
 fn limited(records: &Records, trigger: &Trigger, now: Timestamp) -> Option<String> {
     let firings = records.firings.iter().filter_map(|entry| entry.value().ok());
     let acted: Vec<Timestamp> = firings.filter(|firing| firing.trigger == trigger.name).filter_map(Firing::acted_at).collect();
-    let until = |at: Timestamp, span: Span| at.checked_add(SignedDuration::from_millis(i64::try_from(span.millis()).unwrap_or(i64::MAX)));
+    let until = |at: Timestamp, span: HumanDuration| at.checked_add(SignedDuration::from_millis(i64::try_from(span.millis()).unwrap_or(i64::MAX)));
     let last = acted.iter().max().copied();
     if let Some(end) = last.and_then(|last| until(last, trigger.cooldown).ok()).filter(|end| now < *end) {
         return Some(format!("it acted less than {} ago and takes no other action before {end}", trigger.cooldown));
@@ -150,7 +150,7 @@ fn limited(records: &Records, trigger: &Trigger, now: Timestamp) -> Option<Strin
 }
 
 /// Whether a firing still counts for what its trigger may do, so that it must not be forgotten.
-pub(super) fn still_counts(firing: &Firing, cooldown: Span, now: Timestamp) -> bool {
+pub(super) fn still_counts(firing: &Firing, cooldown: HumanDuration, now: Timestamp) -> bool {
     let longest = HOUR.max(cooldown);
     let ago = firing.acted_at().map(|at| now.duration_since(at).as_millis());
     ago.is_some_and(|ago| ago < i128::from(longest.millis()))

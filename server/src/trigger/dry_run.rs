@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::rest::triggers::TestAnswer;
-use ripcord_proto::trigger::{Effects, Trigger, TriggerAction, TriggerState};
+use ripcord_proto::rest::triggers::TriggerTestResponse;
+use ripcord_proto::trigger::{FiringEffects, Trigger, TriggerAction, TriggerState};
 use serde_json::Value;
 
 use super::action::{HoldScope, live, order};
@@ -22,7 +22,7 @@ impl Triggers {
     pub(super) async fn preview(&self, activation: &Activation) -> Preview {
         let action = &activation.trigger.action;
         let Ok(state) = self.inner.environments.state(&activation.environment) else {
-            return Preview::new(messages::would(action, ""), Effects::default());
+            return Preview::new(messages::would(action, ""), FiringEffects::default());
         };
         match action {
             TriggerAction::Hold(names) => {
@@ -33,14 +33,26 @@ impl Triggers {
                 };
                 let held = live(&state, &held);
                 let detail = format!(", which pauses {}", messages::rollouts(held.len()));
-                Preview::new(messages::would(action, &detail), Effects { held, ..Effects::default() })
+                Preview::new(
+                    messages::would(action, &detail),
+                    FiringEffects {
+                        held,
+                        ..FiringEffects::default()
+                    },
+                )
             }
             TriggerAction::Kill(names) => {
                 let flags = flags_or_own(&names.flags, &activation.signal)
                     .iter()
                     .map(|key| effects::flag_killed(&state, key))
                     .collect();
-                Preview::new(messages::would(action, ""), Effects { flags, ..Effects::default() })
+                Preview::new(
+                    messages::would(action, ""),
+                    FiringEffects {
+                        flags,
+                        ..FiringEffects::default()
+                    },
+                )
             }
             TriggerAction::Rollback(back) => {
                 let prepared = match order(&state, back, activation) {
@@ -53,9 +65,15 @@ impl Triggers {
                     Ok(prepared) => {
                         let flags = effects::flags_moved(&prepared);
                         let detail = format!(", which changes {}", messages::flags(flags.len()));
-                        Preview::new(messages::would(action, &detail), Effects { flags, ..Effects::default() })
+                        Preview::new(
+                            messages::would(action, &detail),
+                            FiringEffects {
+                                flags,
+                                ..FiringEffects::default()
+                            },
+                        )
                     }
-                    Err(why) => Preview::new(messages::would(action, &format!(", but cannot: {why}")), Effects::default()),
+                    Err(why) => Preview::new(messages::would(action, &format!(", but cannot: {why}")), FiringEffects::default()),
                 }
             }
         }
@@ -65,7 +83,7 @@ impl Triggers {
     ///
     /// # Errors
     /// The payload cannot be read, or the environment is not there.
-    pub async fn test(&self, environment: &EnvironmentKey, trigger: &Trigger, payload: &Value) -> Result<TestAnswer, DryRunError> {
+    pub async fn test(&self, environment: &EnvironmentKey, trigger: &Trigger, payload: &Value) -> Result<TriggerTestResponse, DryRunError> {
         let now = self.inner.environments.clock().now();
         let state = self.inner.environments.state(environment)?;
         let signal = match signal::read(trigger, payload, now).map_err(DryRunError::Payload)? {
@@ -102,19 +120,19 @@ impl Triggers {
             SignalDecision::Ignore(why) => return Ok(unmatched(format!("It would not fire: {why}"), group)),
         };
         let Preview { would, effects } = self.preview(&activation).await;
-        Ok(TestAnswer {
+        Ok(TriggerTestResponse {
             matched: true,
-            says: format!("{fired}{would}"),
+            message: format!("{fired}{would}"),
             group,
             flags: effects.flags,
         })
     }
 }
 
-fn unmatched(says: String, group: Option<String>) -> TestAnswer {
-    TestAnswer {
+fn unmatched(message: String, group: Option<String>) -> TriggerTestResponse {
+    TriggerTestResponse {
         matched: false,
-        says,
+        message,
         group,
         flags: Vec::new(),
     }

@@ -1,6 +1,6 @@
 //! Why a delivery was not taken, or a payload could not be tried.
 
-use ripcord_proto::Faults;
+use ripcord_proto::ValidationErrors;
 
 use super::signature::SignatureError;
 use crate::commit::CommitError;
@@ -13,7 +13,7 @@ pub enum DeliveryError {
     Signature(#[from] SignatureError),
     /// The body is not what the trigger takes.
     #[error("{0}")]
-    Unreadable(Faults),
+    Unreadable(ValidationErrors),
     /// Too many alerts are being handled at once.
     #[error("too many alerts are being handled at once")]
     Busy,
@@ -27,7 +27,7 @@ pub enum DeliveryError {
 pub enum DryRunError {
     /// The payload is not what the trigger takes.
     #[error("{0}")]
-    Payload(Faults),
+    Payload(ValidationErrors),
     /// The environment is not there.
     #[error(transparent)]
     Commit(#[from] CommitError),

@@ -73,7 +73,7 @@ impl Triggers {
         let firing = firing_of(committed.commit.iter().flat_map(|commit| &commit.changes), &activation.id());
         if let Some(firing) = &firing {
             metrics::firing(&activation.environment, firing);
-            tracing::warn!(env = %activation.environment, trigger = %firing.trigger, firing = %firing.id, state = firing.state.as_str(), message = firing.says, "trigger fired");
+            tracing::warn!(env = %activation.environment, trigger = %firing.trigger, firing = %firing.id, state = firing.state.as_str(), message = firing.message, "trigger fired");
         }
         Ok(firing)
     }
@@ -93,8 +93,8 @@ impl Triggers {
             Ok(Err(error)) if !error.is_store_away() => Err(error),
             Ok(Err(_)) | Err(_) => {
                 self.write_behind(activation, deciding, guard);
-                let says = messages::deferred(&expected.says);
-                Ok(RecordOutcome::Deferred(Box::new(Firing { says, ..expected })))
+                let says = messages::deferred(&expected.message);
+                Ok(RecordOutcome::Deferred(Box::new(Firing { message: says, ..expected })))
             }
         }
     }
@@ -196,6 +196,6 @@ fn added(state: &EnvironmentState, activation: &Activation, done: &FiringResult)
     if !next.state.is_action() {
         next.state = FiringState::Acted;
     }
-    next.says = format!("{}. {}", next.says, done.message);
+    next.message = format!("{}. {}", next.message, done.message);
     put(&state.records, next, Expected::Anything, activation.now)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ripcord_proto::digest::Digest;
 use ripcord_proto::outcome::Traffic;
-use ripcord_proto::trigger::{About, GateFilter, HookName, Source, Trigger};
+use ripcord_proto::trigger::{GateFilter, HookName, SignalSource, TrafficFilter, Trigger};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
@@ -58,11 +58,11 @@ impl Triggers {
 }
 
 fn listens_for(trigger: &Trigger, fired: &GateFired) -> bool {
-    let Source::Gate(GateFilter { name, flag }) = &trigger.source else {
+    let SignalSource::Gate(GateFilter { name, flag }) = &trigger.source else {
         return false;
     };
     let named = name.as_ref().is_none_or(|name| *name == fired.gate) && flag.as_ref().is_none_or(|flag| *flag == fired.flag);
-    named && !(trigger.conditions.about == About::RealTraffic && fired.traffic == Traffic::Synthetic)
+    named && !(trigger.conditions.about == TrafficFilter::RealTraffic && fired.traffic == Traffic::Synthetic)
 }
 
 /// Each step of a rollout at which a gate fails is an alert of its own.

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
+use ripcord_proto::duration::HumanDuration;
 use ripcord_proto::problem::Code;
-use ripcord_proto::span::Span;
-use ripcord_proto::trigger::{Effects, TriggerAction};
+use ripcord_proto::trigger::{FiringEffects, TriggerAction};
 use ripcord_proto::{FiringId, RollbackId};
 
 use super::activation::Activation;
@@ -29,7 +29,7 @@ pub(super) fn restrained(activation: &Activation, restraint: &Restraint, would: 
 }
 
 /// A kill.
-pub(super) fn killed(flags: &[String], effects: &Effects, failed: &[String]) -> String {
+pub(super) fn killed(flags: &[String], effects: &FiringEffects, failed: &[String]) -> String {
     let mut message = if flags.is_empty() {
         "No flag was killed".to_owned()
     } else {
@@ -105,7 +105,7 @@ pub(super) fn deferred(message: &str) -> String {
 }
 
 /// A question that a person declined.
-pub(super) fn declined(by: &str, reason: Option<&str>, age: Span) -> String {
+pub(super) fn declined(by: &str, reason: Option<&str>, age: HumanDuration) -> String {
     let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
     format!("{by} declined it after {age}{reason}. Nothing was done")
 }

@@ -12,7 +12,7 @@
 use jiff::Timestamp;
 use ring::hmac;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::trigger::{Credential, Source, Trigger};
+use ripcord_proto::trigger::{Credential, SignalSource, Trigger};
 use subtle::ConstantTimeEq as _;
 
 /// Signatures that one header may carry: while a secret is being changed, senders send two.
@@ -91,7 +91,7 @@ pub(super) fn check(trigger: &Trigger, proof: &SignatureHeaders<'_>, body: &[u8]
             let key = hmac::Key::new(hmac::HMAC_SHA256, key.expose().as_bytes());
             match (proof.signature, proof.pagerduty) {
                 (Some(header), _) => signed(&key, header, body, now),
-                (None, Some(header)) if matches!(trigger.source, Source::Pagerduty) => signed_by_pagerduty(&key, header, body),
+                (None, Some(header)) if matches!(trigger.source, SignalSource::Pagerduty) => signed_by_pagerduty(&key, header, body),
                 (None, _) => Err(SignatureError::Invalid),
             }
         }

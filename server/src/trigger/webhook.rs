@@ -7,8 +7,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use ripcord_proto::FiringId;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::rest::triggers::{HookAnswer, HookOutcome};
-use ripcord_proto::trigger::{Effects, Firing, FiringState, HookName, Source, Trigger, TriggerState};
+use ripcord_proto::rest::triggers::{HookOutcome, HookResponse};
+use ripcord_proto::trigger::{Firing, FiringEffects, FiringState, HookName, SignalSource, Trigger, TriggerState};
 use tokio::sync::oneshot;
 
 use super::activation::{Activation, FiringResult, Initiator, put};
@@ -32,7 +32,7 @@ impl Triggers {
     ///
     /// # Errors
     /// It is not genuine, is outside the replay window, cannot be read, or its action could not be committed.
-    pub async fn deliver(&self, hook: &str, proof: &SignatureHeaders<'_>, body: Bytes) -> Result<HookAnswer, DeliveryError> {
+    pub async fn deliver(&self, hook: &str, proof: &SignatureHeaders<'_>, body: Bytes) -> Result<HookResponse, DeliveryError> {
         let now = self.inner.environments.clock().now();
         let refused = |unproven: SignatureError| {
             metrics::refusal(unproven.as_str());
@@ -85,7 +85,7 @@ impl Triggers {
         let hook: HookName = hook.parse().ok()?;
         let state = self.inner.environments.state(&hook.environment).ok()?;
         let trigger = state.records.triggers.value(hook.trigger.as_str())?.clone();
-        (!matches!(trigger.source, Source::Gate(_))).then(|| (hook, Arc::new(trigger)))
+        (!matches!(trigger.source, SignalSource::Gate(_))).then(|| (hook, Arc::new(trigger)))
     }
 
     /// Whether a delivery has made a firing on another node, or before a restart.
@@ -104,7 +104,7 @@ impl Triggers {
         genuine: &VerifiedDelivery,
         body: &[u8],
         now: Timestamp,
-    ) -> Result<HookAnswer, DeliveryError> {
+    ) -> Result<HookResponse, DeliveryError> {
         let told = match genuine.sent {
             SentAt::Signed(at) => at,
             SentAt::InBody | SentAt::Unknown => now,
@@ -117,7 +117,7 @@ impl Triggers {
         if genuine.sent == SentAt::InBody {
             signature::check_window(signal.at, now)?;
         }
-        if matches!(trigger.source, Source::Json(_)) && self.inner.replay_cache.is_overtaken(hook, signal.at) {
+        if matches!(trigger.source, SignalSource::Json(_)) && self.inner.replay_cache.is_overtaken(hook, signal.at) {
             let message = "Nothing was done: a newer delivery has already arrived".to_owned();
             return Ok(answer(HookOutcome::Ignored, message));
         }
@@ -125,7 +125,7 @@ impl Triggers {
     }
 
     /// Handles a signal of a trigger, from a delivery or from a gate.
-    pub(super) async fn handle_signal(&self, hook: &HookName, trigger: Arc<Trigger>, signal: Signal, delivery: Digest) -> Result<HookAnswer, DeliveryError> {
+    pub(super) async fn handle_signal(&self, hook: &HookName, trigger: Arc<Trigger>, signal: Signal, delivery: Digest) -> Result<HookResponse, DeliveryError> {
         if trigger.state == TriggerState::Disarmed {
             let message = format!("Nothing was done: trigger {} is disarmed", trigger.name);
             return Ok(answer(HookOutcome::Disarmed, message));
@@ -151,7 +151,7 @@ impl Triggers {
         }
     }
 
-    async fn fires(&self, hook: &HookName, activation: Activation, decision: SignalDecision) -> Result<HookAnswer, DeliveryError> {
+    async fn fires(&self, hook: &HookName, activation: Activation, decision: SignalDecision) -> Result<HookResponse, DeliveryError> {
         let guard = match self.guard(hook, &activation) {
             Ok(guard) => guard,
             Err(answered) => return answered,
@@ -178,7 +178,7 @@ impl Triggers {
     }
 
     /// The right to handle an alert, or the answer to a delivery that comes second.
-    fn guard(&self, hook: &HookName, activation: &Activation) -> Result<InFlightGuard, Result<HookAnswer, DeliveryError>> {
+    fn guard(&self, hook: &HookName, activation: &Activation) -> Result<InFlightGuard, Result<HookResponse, DeliveryError>> {
         self.inner.in_flight.take(hook.clone(), &activation.signal.group).map_err(|why| match why {
             InFlightError::AlreadyRunning => Ok(self.repeated(activation, &activation.id())),
             InFlightError::TooMany => Err(DeliveryError::Busy),
@@ -186,7 +186,7 @@ impl Triggers {
     }
 
     /// Counts a repeat, and arranges that the count is written later.
-    fn repeated(&self, activation: &Activation, id: &FiringId) -> HookAnswer {
+    fn repeated(&self, activation: &Activation, id: &FiringId) -> HookResponse {
         if self.inner.repeats.add(id) == RepeatFlush::Needed {
             let (triggers, activation, firing) = (self.clone(), activation.clone(), id.clone());
             let tasks = self.inner.environments.tasks();
@@ -197,7 +197,7 @@ impl Triggers {
                 triggers.write_repeats(&activation, &firing).await;
             });
         }
-        HookAnswer {
+        HookResponse {
             firing: Some(id.clone()),
             ..answer(HookOutcome::Repeat, messages::repeat(id))
         }
@@ -220,7 +220,7 @@ impl Triggers {
         self.inner.repeats.written(id, unwritten);
     }
 
-    async fn resolved(&self, activation: Activation, id: FiringId) -> Result<HookAnswer, DeliveryError> {
+    async fn resolved(&self, activation: Activation, id: FiringId) -> Result<HookResponse, DeliveryError> {
         let unwritten = self.inner.repeats.unwritten(&id);
         let (firing, signal, now) = (id.clone(), activation.signal.clone(), activation.now);
         let decide = move |state: &EnvironmentState| {
@@ -232,13 +232,13 @@ impl Triggers {
             next.resolved = Some(signal.at);
             next.repeats = next.repeats.saturating_add(unwritten);
             if next.state.can_be_confirmed() {
-                next.says = format!("{}. The alert ended at {} before anyone answered", next.says, signal.at);
+                next.message = format!("{}. The alert ended at {} before anyone answered", next.message, signal.at);
             }
             put(&state.records, next, Expected::Anything, now)
         };
         self.commit_quietly(&activation, Operation::decide(decide)).await?;
         self.inner.repeats.written(&id, unwritten);
-        Ok(HookAnswer {
+        Ok(HookResponse {
             firing: Some(id),
             ..answer(
                 HookOutcome::Resolved,
@@ -247,11 +247,11 @@ impl Triggers {
         })
     }
 
-    async fn resolved_first(&self, activation: Activation) -> Result<HookAnswer, DeliveryError> {
+    async fn resolved_first(&self, activation: Activation) -> Result<HookResponse, DeliveryError> {
         let result = FiringResult {
             state: FiringState::Resolved,
             message: messages::resolved_first(activation.signal.at),
-            effects: Effects::default(),
+            effects: FiringEffects::default(),
         };
         let mut firing = activation.firing(None, result);
         firing.resolved = Some(activation.signal.at);
@@ -280,10 +280,10 @@ impl Triggers {
     }
 }
 
-fn answer(outcome: HookOutcome, message: String) -> HookAnswer {
-    HookAnswer {
+fn answer(outcome: HookOutcome, message: String) -> HookResponse {
+    HookResponse {
         outcome,
-        says: message,
+        message: message,
         firing: None,
         kills: Vec::new(),
         rollback: None,
@@ -291,12 +291,12 @@ fn answer(outcome: HookOutcome, message: String) -> HookAnswer {
     }
 }
 
-fn fired(firing: &Firing, outcome: HookOutcome, later: bool) -> HookAnswer {
-    HookAnswer {
+fn fired(firing: &Firing, outcome: HookOutcome, later: bool) -> HookResponse {
+    HookResponse {
         firing: Some(firing.id.clone()),
         kills: firing.effects.kills.clone(),
         rollback: firing.effects.rollback.clone(),
         provisional: later || firing.effects.provisional,
-        ..answer(outcome, firing.says.clone())
+        ..answer(outcome, firing.message.clone())
     }
 }

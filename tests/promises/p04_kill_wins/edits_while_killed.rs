@@ -14,7 +14,7 @@ fn described() -> Value {
 }
 
 async fn commit_knowingly(api: &Api, changes: &[Value]) -> anyhow::Result<Answer> {
-    api.post("commits", &json!({"reason": "a test", "changes": changes, "changes_served": true}))
+    api.post("commits", &json!({"reason": "a test", "changes": changes, "allow_killed_edit": true}))
         .await
 }
 
@@ -78,7 +78,7 @@ async fn an_edit_that_would_change_what_a_killed_flag_serves_is_refused_unless_i
         let problem = editor.commit(&[flags::put("checkout", flag)]).await?.problem(409, "FLAG_KILLED")?;
         ensure!(named_kill(&problem) == &json!(id), "{problem}");
         ensure!(
-            problem["detail"].as_str().is_some_and(|detail| detail.contains("changes_served")),
+            problem["detail"].as_str().is_some_and(|detail| detail.contains("allow_killed_edit")),
             "no way out is named: {problem}"
         );
         editor.put_flag("checkout", flag).await?.problem(409, "FLAG_KILLED")?;

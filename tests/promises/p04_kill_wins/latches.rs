@@ -57,7 +57,7 @@ async fn deleting_and_making_it_again_does_not_free_a_flag(mut world: World) -> 
         ripcord_tests::api::id_of(&admin.kill(&json!({"tag": "payments"})).await?.ok()?)?,
     ];
     for flag in ["checkout", "tagged"] {
-        let deleted = admin.delete(&format!("flags/{flag}?reason=a+test&changes_served=true")).await?;
+        let deleted = admin.delete(&format!("flags/{flag}?reason=a+test&allow_killed_edit=true")).await?;
         ensure!([200, 204].contains(&deleted.status), "{} {}", deleted.status, deleted.body);
         admin.get(&format!("flags/{flag}")).await?.problem(404, "FLAG_NOT_FOUND")?;
         admin.put_flag(flag, &flags::boolean("on")).await?.ok()?;

@@ -24,7 +24,7 @@ async fn a_gate_that_fails_kills_the_flag_of_its_rollout(world: World) -> Outcom
     ensure!(made["secret"].is_null() && made["hook"].is_null(), "a gate has no hook: {made}");
     let other = json!({"name": "other", "source": {"gate": {"name": "errors"}}, "action": {"kill": {}}});
     admin.post("triggers", &other).await?.ok()?;
-    let plan = json!({"flag": "checkout", "variant": "on", "steps": [{"to": "10%", "hold": "1h"}], "unjudged": true,
+    let plan = json!({"flag": "checkout", "variant": "on", "steps": [{"to": "10%", "hold": "1h"}], "no_gates": true,
             "gates": [{"name": "smoke", "probe": {"url": dead()?}, "on_fail": "hold"}]});
     let id = admin.post("rollouts", &plan).await?.ok()?["id"].as_str().context("an id")?.to_owned();
     eventually(SOON, "the flag is killed", || async {

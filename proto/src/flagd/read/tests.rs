@@ -20,11 +20,11 @@ flags:
 "#;
 
 fn imported(text: &str) -> IndexMap<FlagKey, Flag> {
-    parse(text, &Safe::default()).unwrap().flags
+    parse(text, &SafeVariants::default()).unwrap().flags
 }
 
 fn faults(text: &str) -> String {
-    parse(text, &Safe::default()).unwrap_err().to_string()
+    parse(text, &SafeVariants::default()).unwrap_err().to_string()
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn evaluators_cannot_blow_a_flag_up() {
 #[test]
 fn what_flagd_passes_over_is_passed_over_with_a_warning() {
     let text = json!({"version": 2, "flags": {"f": {"variants": {"x": 1}, "description": "d"}}}).to_string();
-    let places: Vec<_> = parse(&text, &Safe::default())
+    let places: Vec<_> = parse(&text, &SafeVariants::default())
         .unwrap()
         .warnings
         .into_iter()
@@ -142,5 +142,5 @@ fn a_file_is_known_by_what_only_one_kind_has() {
     let native = "flags: {a: {variants: {x: 1}, default: x, safe: x}}";
     assert_eq!(parse_either(native).unwrap().into_file(), FlagsFile::parse(native).unwrap());
     assert_eq!(parse_either(FILE).unwrap().into_file().flags, imported(FILE));
-    assert_eq!(parse_either("flags: {}").unwrap(), Either::Native(FlagsFile::default()));
+    assert_eq!(parse_either("flags: {}").unwrap(), ImportedFile::Native(FlagsFile::default()));
 }

@@ -3,13 +3,13 @@
 use serde_json::value::RawValue;
 
 use crate::digest::Digest;
-use crate::fault::Fault;
 use crate::key::{FlagKey, SegmentKey, VariantName};
 use crate::kill::KillId;
 use crate::rest::log::ChangedBy;
 use crate::rest::plan::{SegmentStep, SettingsStep};
 use crate::revision::{Epoch, Revision};
-use crate::rollback::{RollbackId, Scope, Target};
+use crate::rollback::{RollbackId, RollbackScope, RollbackTarget};
+use crate::validation::ValidationError;
 
 /// What a rollback would do. Executing with `hash` as `plan` does exactly this, or is refused.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
@@ -19,9 +19,9 @@ pub struct RollbackPlan {
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub hash: Digest,
     /// Where it goes back to.
-    pub target: Target,
+    pub target: RollbackTarget,
     /// What it puts back.
-    pub scope: Scope,
+    pub scope: RollbackScope,
     /// Only for users in this segment, where it was asked so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segment: Option<SegmentKey>,
@@ -30,24 +30,24 @@ pub struct RollbackPlan {
     /// The revision that it was made against; the hash does not depend on it.
     pub revision: Revision,
     /// Flags that would change, by key.
-    pub flags: Vec<FlagView>,
+    pub flags: Vec<PlannedFlag>,
     /// Segments that would change.
     pub segments: Vec<SegmentStep>,
     /// The settings, where they would change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settings: Option<SettingsStep>,
     /// Flags and segments that stay as they are, because others have changed them.
-    pub conflicts: Vec<ConflictView>,
+    pub conflicts: Vec<PlanConflict>,
     /// Flags of the plan that stay killed.
-    pub kills: Vec<KilledView>,
+    pub kills: Vec<KilledFlag>,
     /// One-way doors that it would pass.
-    pub one_way: Vec<OneWayView>,
+    pub one_way: Vec<OneWayCrossing>,
     /// References that it would break, prerequisites among them: while there are any it is refused.
-    pub breaks: Vec<Fault>,
+    pub breaks: Vec<ValidationError>,
     /// Flags for which rules cannot say what is asked: while there are any it is refused.
-    pub cannot: Vec<CannotView>,
+    pub cannot: Vec<BlockedFlag>,
     /// Live rollouts that it would stop.
-    pub rollouts: Vec<RolloutView>,
+    pub rollouts: Vec<StoppedRollout>,
     /// A rollback of the same flags that is under way: while it is, this one is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under_way: Option<RollbackId>,
@@ -55,7 +55,7 @@ pub struct RollbackPlan {
     pub users: UserShare,
     /// The steps, where it goes down a ladder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub steps: Option<LadderView>,
+    pub steps: Option<PlannedStages>,
     /// What to think of before going on.
     pub warnings: Vec<String>,
 }
@@ -63,7 +63,7 @@ pub struct RollbackPlan {
 /// A flag, as it is and as it would be.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct FlagView {
+pub struct PlannedFlag {
     /// Which.
     pub key: FlagKey,
     /// As it is; `null` = it was deleted.
@@ -100,7 +100,7 @@ pub struct FlagShare {
 /// Something that stays as it is; exactly one of `flag` and `segment` is there.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct ConflictView {
+pub struct PlanConflict {
     /// A flag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flag: Option<FlagKey>,
@@ -117,19 +117,19 @@ pub struct ConflictView {
 /// A flag that stays killed.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct KilledView {
+pub struct KilledFlag {
     /// Which.
     pub flag: FlagKey,
     /// By what.
     pub kills: Vec<KillId>,
-    /// Whether what it serves meanwhile would change: then it is refused without `changes_served`.
-    pub changes_served: bool,
+    /// Whether what it serves meanwhile would change: then it is refused without `allow_killed_edit`.
+    pub needs_allow_killed_edit: bool,
 }
 
 /// A one-way door.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct OneWayView {
+pub struct OneWayCrossing {
     /// The flag.
     pub flag: FlagKey,
     /// The variant that is taken from somebody.
@@ -146,7 +146,7 @@ pub struct OneWayView {
 /// A flag for which rules cannot say it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct CannotView {
+pub struct BlockedFlag {
     /// Which.
     pub flag: FlagKey,
     /// Why not.
@@ -156,7 +156,7 @@ pub struct CannotView {
 /// A live rollout.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct RolloutView {
+pub struct StoppedRollout {
     /// Its name.
     pub name: String,
 }
@@ -189,11 +189,11 @@ pub enum Population {
 /// The way down in steps.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct LadderView {
+pub struct PlannedStages {
     /// Seconds that each is held.
     pub every_seconds: u64,
     /// Each step; the last is the target itself.
-    pub steps: Vec<StepView>,
+    pub steps: Vec<PlannedStage>,
     /// Flags that go back whole at the first step, because more than the weights of one split differs.
     pub whole: Vec<FlagKey>,
     /// Flags that go back at the last step, because they expose more at the target.
@@ -203,7 +203,7 @@ pub struct LadderView {
 /// One step of the way down.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct StepView {
+pub struct PlannedStage {
     /// Exposure is capped at this percentage; `null` = the target itself.
     pub percent: Option<f64>,
     /// Seconds after the first commit.

@@ -10,7 +10,7 @@ use crate::limits;
 use crate::reader::{Read, Reader};
 use crate::rest::Members;
 use crate::revision::Revision;
-use crate::rollback::{Latitude, Scope};
+use crate::rollback::{RollbackOptions, RollbackScope};
 use crate::target::TargetName;
 
 /// Seconds that a step is held where it does not say.
@@ -50,7 +50,7 @@ pub struct RollbackRequest {
     pub every_seconds: Option<u64>,
     /// What it may do beyond its scope.
     #[serde(flatten)]
-    pub latitude: Latitude,
+    pub latitude: RollbackOptions,
     /// Flags whose one-way door it passes knowingly.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub acknowledge_one_way: BTreeSet<FlagKey>,
@@ -85,17 +85,17 @@ pub struct PlanRequest {
 
 impl RollbackRequest {
     /// What it puts back.
-    pub fn scope(&self) -> Scope {
+    pub fn scope(&self) -> RollbackScope {
         if let Some(release) = &self.release {
-            return Scope::Release(release.clone());
+            return RollbackScope::Release(release.clone());
         }
         if !self.flags.is_empty() {
-            return Scope::Flags(self.flags.clone());
+            return RollbackScope::Flags(self.flags.clone());
         }
         if !self.tags.is_empty() {
-            return Scope::Tags(self.tags.clone());
+            return RollbackScope::Tags(self.tags.clone());
         }
-        Scope::Environment
+        RollbackScope::Environment
     }
 
     /// Seconds that each step is held.
@@ -114,7 +114,7 @@ const KNOWN: [&str; 14] = [
     "every_seconds",
     "include_conflicts",
     "with_segments",
-    "changes_served",
+    "allow_killed_edit",
     "acknowledge_one_way",
     "plan",
     "reason",
@@ -136,10 +136,10 @@ impl Members for RollbackRequest {
             every_seconds: reader.optional(map, "every_seconds", |reader, value| {
                 whole(reader, value, "a number of seconds", EVERY_SECONDS_MAX)
             }),
-            latitude: Latitude {
+            latitude: RollbackOptions {
                 include_conflicts: reader.optional(map, "include_conflicts", Reader::boolean).unwrap_or_default(),
                 with_segments: reader.optional(map, "with_segments", Reader::boolean).unwrap_or_default(),
-                changes_served: reader.optional(map, "changes_served", Reader::boolean).unwrap_or_default(),
+                allow_killed_edit: reader.optional(map, "allow_killed_edit", Reader::boolean).unwrap_or_default(),
             },
             acknowledge_one_way: named(reader, map, "acknowledge_one_way", limits::FLAGS),
             plan: reader.optional(map, "plan", |reader, value| {
@@ -233,7 +233,7 @@ fn target(reader: &mut Reader, value: &Value) -> Read<TargetName> {
 }
 
 /// A list of names, not empty where it is there.
-fn named<T: std::str::FromStr<Err = crate::Faults> + Ord>(reader: &mut Reader, map: &Map<String, Value>, name: &str, most: usize) -> BTreeSet<T> {
+fn named<T: std::str::FromStr<Err = crate::ValidationErrors> + Ord>(reader: &mut Reader, map: &Map<String, Value>, name: &str, most: usize) -> BTreeSet<T> {
     let read = reader.optional(map, name, |reader, value| {
         let items: Vec<T> = reader.items(value, most, Reader::parsed)?;
         if items.is_empty() {
@@ -276,7 +276,7 @@ mod tests {
 
     use super::{PlanRequest, RollbackRequest};
     use crate::rest::Request as _;
-    use crate::rollback::Scope;
+    use crate::rollback::RollbackScope;
 
     fn paths(value: &serde_json::Value) -> Vec<String> {
         let faults = RollbackRequest::from_value(value).unwrap_err();
@@ -286,11 +286,11 @@ mod tests {
     #[test]
     fn a_rollback_is_read_as_it_is_written() {
         let value = json!({"to": "before-web-12", "flags": ["a", "b"], "steps": [50.0, 12.5, 0.0], "every_seconds": 60, "include_conflicts": true,
-            "with_segments": false, "changes_served": false, "acknowledge_one_way": ["a"], "reason": "5xx", "detected_at": "2026-11-24T14:02:00Z"});
+            "with_segments": false, "allow_killed_edit": false, "acknowledge_one_way": ["a"], "reason": "5xx", "detected_at": "2026-11-24T14:02:00Z"});
         let read = RollbackRequest::from_value(&value).unwrap();
-        assert!(matches!(read.scope(), Scope::Flags(flags) if flags.len() == 2));
+        assert!(matches!(read.scope(), RollbackScope::Flags(flags) if flags.len() == 2));
         assert_eq!(serde_json::to_value(&read).unwrap(), value);
-        assert_eq!(RollbackRequest::from_value(&json!({"to": 41})).unwrap().scope(), Scope::Environment);
+        assert_eq!(RollbackRequest::from_value(&json!({"to": 41})).unwrap().scope(), RollbackScope::Environment);
     }
 
     #[test]

@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value};
 
-use crate::fault::Faults;
+use crate::duration::HumanDuration;
 use crate::key::TriggerName;
 use crate::limits;
 use crate::reader::{Read, Reader};
 use crate::rest::{Members, reason};
-use crate::span::Span;
-use crate::trigger::{Conditions, Source, TriggerAction, TriggerMode, TriggerState};
+use crate::trigger::{SignalConditions, SignalSource, TriggerAction, TriggerMode, TriggerState};
+use crate::validation::ValidationErrors;
 
 /// By what kind of secret signals are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -22,13 +22,13 @@ pub enum CredentialKind {
 }
 
 impl std::str::FromStr for CredentialKind {
-    type Err = Faults;
+    type Err = ValidationErrors;
 
-    fn from_str(text: &str) -> Result<Self, Faults> {
+    fn from_str(text: &str) -> Result<Self, ValidationErrors> {
         match text {
             "bearer" => Ok(Self::Bearer),
             "hmac" => Ok(Self::Hmac),
-            _ => Err(Faults::one("", format!("{text:?} is neither \"bearer\" nor \"hmac\""))),
+            _ => Err(ValidationErrors::one("", format!("{text:?} is neither \"bearer\" nor \"hmac\""))),
         }
     }
 }
@@ -41,7 +41,7 @@ pub struct TriggerRequest {
     pub name: TriggerName,
     /// Where its signals come from.
     #[cfg_attr(feature = "openapi", schema(value_type = Object, example = "alertmanager"))]
-    pub source: Source,
+    pub source: SignalSource,
     /// By what kind of secret it knows them: `bearer` where it does not say. A gate needs none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<CredentialKind>,
@@ -51,18 +51,18 @@ pub struct TriggerRequest {
     /// What it does.
     pub action: TriggerAction,
     /// When a signal counts.
-    pub conditions: Conditions,
+    pub conditions: SignalConditions,
     /// How long after an action it takes no other; 15 minutes where it does not say, at most a day.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "15m"))]
-    pub cooldown: Option<Span>,
+    pub cooldown: Option<HumanDuration>,
     /// Actions in an hour, at least one; three where it does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_per_hour: Option<u32>,
     /// How long a person may take to answer: a minute to a week; an hour where it does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "1h"))]
-    pub answer_within: Option<Span>,
+    pub answer_within: Option<HumanDuration>,
     /// Whether it is on; armed where it does not say.
     pub state: TriggerState,
     /// Narrows what the environment's policy says.
@@ -95,22 +95,22 @@ pub struct TriggerPatch {
     pub action: Option<TriggerAction>,
     /// When a signal counts.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub conditions: Option<Conditions>,
+    pub conditions: Option<SignalConditions>,
     /// How long after an action it takes no other.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "15m"))]
-    pub cooldown: Option<Span>,
+    pub cooldown: Option<HumanDuration>,
     /// Actions in an hour.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_per_hour: Option<u32>,
     /// How long a person may take to answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "1h"))]
-    pub answer_within: Option<Span>,
+    pub answer_within: Option<HumanDuration>,
     /// Narrows what the environment's policy says; `null` leaves it to the policy.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<TriggerMode>))]
-    pub mode: Option<Narrowing>,
+    pub mode: Option<ModeOverride>,
     /// What it is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -122,14 +122,14 @@ pub struct TriggerPatch {
 /// Whether a trigger narrows the policy's mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(untagged)]
-pub enum Narrowing {
+pub enum ModeOverride {
     /// To this.
     To(TriggerMode),
     /// It does not: written `null`.
     Not,
 }
 
-impl Narrowing {
+impl ModeOverride {
     /// The mode that is written into the trigger.
     pub const fn mode(self) -> Option<TriggerMode> {
         match self {
@@ -154,22 +154,22 @@ impl TriggerPatch {
 /// `POST triggers/{name}/test`: a signal to be tried.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct TestRequest {
+pub struct TriggerTestRequest {
     /// What would come in the body of a delivery.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub payload: Value,
 }
 
-fn cooldown(reader: &mut Reader, value: &Value) -> Read<Span> {
-    let span: Span = reader.parsed(value)?;
+fn cooldown(reader: &mut Reader, value: &Value) -> Read<HumanDuration> {
+    let span: HumanDuration = reader.parsed(value)?;
     if span.millis() > limits::COOLDOWN_MILLIS_MAX {
         return reader.refuse("is too long; a cooldown is at most a day");
     }
     Ok(span)
 }
 
-fn answer_within(reader: &mut Reader, value: &Value) -> Read<Span> {
-    let span: Span = reader.parsed(value)?;
+fn answer_within(reader: &mut Reader, value: &Value) -> Read<HumanDuration> {
+    let span: HumanDuration = reader.parsed(value)?;
     if !(limits::ANSWER_MILLIS_MIN..=limits::ANSWER_MILLIS_MAX).contains(&span.millis()) {
         return reader.refuse("must be a minute to a week");
     }
@@ -218,7 +218,7 @@ impl Members for TriggerRequest {
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
         let name = reader.required(map, "name", "a name such as \"error-rate\"", Reader::parsed);
-        let source = reader.required(map, "source", "where signals come from, such as \"alertmanager\"", Source::read);
+        let source = reader.required(map, "source", "where signals come from, such as \"alertmanager\"", SignalSource::read);
         let action = reader.required(
             map,
             "action",
@@ -228,7 +228,7 @@ impl Members for TriggerRequest {
         let request = Self {
             credential: reader.optional(map, "credential", Reader::parsed),
             secret: reader.optional(map, "secret", secret),
-            conditions: reader.optional(map, "conditions", Conditions::read).unwrap_or_default(),
+            conditions: reader.optional(map, "conditions", SignalConditions::read).unwrap_or_default(),
             cooldown: reader.optional(map, "cooldown", cooldown),
             max_per_hour: reader.optional(map, "max_per_hour", max_per_hour),
             answer_within: reader.optional(map, "answer_within", answer_within),
@@ -247,7 +247,7 @@ impl Members for TriggerRequest {
 
 /// What its members have to do with each other.
 fn together(reader: &mut Reader, request: &TriggerRequest) {
-    let is_gate = matches!(request.source, Source::Gate(_));
+    let is_gate = matches!(request.source, SignalSource::Gate(_));
     if is_gate && (request.credential.is_some() || request.secret.is_some()) {
         reader.within("credential", |reader| {
             reader.note("is not needed: a gate's signals come from this server itself");
@@ -277,13 +277,13 @@ impl Members for TriggerPatch {
 
     fn read(reader: &mut Reader, map: &Map<String, Value>) -> Read<Self> {
         let mode = |reader: &mut Reader, value: &Value| match value {
-            Value::Null => Ok(Narrowing::Not),
-            value @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_)) => reader.parsed(value).map(Narrowing::To),
+            Value::Null => Ok(ModeOverride::Not),
+            value @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_)) => reader.parsed(value).map(ModeOverride::To),
         };
         Ok(Self {
             state: reader.optional(map, "state", Reader::parsed),
             action: reader.optional(map, "action", TriggerAction::read),
-            conditions: reader.optional(map, "conditions", Conditions::read),
+            conditions: reader.optional(map, "conditions", SignalConditions::read),
             cooldown: reader.optional(map, "cooldown", cooldown),
             max_per_hour: reader.optional(map, "max_per_hour", max_per_hour),
             answer_within: reader.optional(map, "answer_within", answer_within),
@@ -294,7 +294,7 @@ impl Members for TriggerPatch {
     }
 }
 
-impl Members for TestRequest {
+impl Members for TriggerTestRequest {
     const WHAT: &'static str = "a signal to be tried";
     const KNOWN: &'static [&'static str] = &["payload"];
 

@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Day, Exposure, Hours, Judged, Plan, Step, Window};
+use super::{Day, Exposure, Hours, RolloutPlan, RolloutStep, RolloutWindow};
+use crate::duration::HumanDuration;
 use crate::gate::{Gate, Percent};
 use crate::limits;
 use crate::reader::{Read, Reader};
 use crate::role::Role;
-use crate::span::Span;
 use crate::split;
 
 const MEMBERS: [&str; 11] = [
-    "flag", "variant", "control", "rule", "steps", "gates", "window", "bake", "release", "start_at", "unjudged",
+    "flag", "variant", "control", "rule", "steps", "gates", "window", "bake", "release", "start_at", "no_gates",
 ];
 const DAYS: [(&str, Day); 7] = [
     ("mon", Day::Mon),
@@ -25,7 +25,7 @@ const DAYS: [(&str, Day); 7] = [
     ("sun", Day::Sun),
 ];
 
-pub(super) fn plan(reader: &mut Reader, value: &Value) -> Read<Plan> {
+pub(super) fn plan(reader: &mut Reader, value: &Value) -> Read<RolloutPlan> {
     if value.is_null() {
         return reader.refuse("is empty; a plan has \"flag\", \"variant\" and \"steps\"");
     }
@@ -42,10 +42,10 @@ pub(super) fn plan(reader: &mut Reader, value: &Value) -> Read<Plan> {
     let bake = reader.optional(map, "bake", Reader::parsed);
     let release = reader.optional(map, "release", Reader::parsed);
     let start_at = reader.optional(map, "start_at", Reader::instant);
-    let unjudged = reader.optional(map, "unjudged", Reader::boolean).unwrap_or_default();
+    let no_gates = reader.optional(map, "no_gates", Reader::boolean).unwrap_or_default();
     // Of gates that could not be read nothing is known, not even whether they would judge.
     let unreadable = map.contains_key("gates") && gates.is_none();
-    let plan = Plan {
+    let plan = RolloutPlan {
         flag: flag?,
         variant: variant?,
         control,
@@ -56,31 +56,31 @@ pub(super) fn plan(reader: &mut Reader, value: &Value) -> Read<Plan> {
         bake,
         release,
         start_at,
-        judged: if unjudged { Judged::Waived } else { Judged::Required },
+        no_gates,
     };
     if plan.control.as_ref() == Some(&plan.variant) {
         reader.within("control", |reader| reader.note("is the variant itself; name the one whose share is lowered"));
     }
-    if plan.judged == Judged::Required && !unreadable {
-        note_unjudged(reader, &plan);
+    if !plan.no_gates && !unreadable {
+        note_steps_without_gate(reader, &plan);
     }
     Ok(plan)
 }
 
 /// Steps that nothing judges are refused, unless that is meant.
-fn note_unjudged(reader: &mut Reader, plan: &Plan) {
-    for number in plan.unjudged_steps() {
+fn note_steps_without_gate(reader: &mut Reader, plan: &RolloutPlan) {
+    for number in plan.steps_without_gate() {
         let place = usize::try_from(number).unwrap_or_default().saturating_sub(1);
         let problem = if plan.gates.is_empty() {
-            "is judged by no gate; add gates, or say \"unjudged\": true if time alone shall decide"
+            "is judged by no gate; add gates, or say \"no_gates\": true if time alone shall decide"
         } else {
-            "has no control, now or earlier, that its gates could compare with; add a gate that needs none (a probe, prometheus, a limit), or say \"unjudged\": true"
+            "has no control, now or earlier, that its gates could compare with; add a gate that needs none (a probe, prometheus, a limit), or say \"no_gates\": true"
         };
         reader.within("steps", |reader| reader.item(place, |reader| reader.note(problem)));
     }
 }
 
-fn steps(reader: &mut Reader, value: &Value) -> Read<Vec<Step>> {
+fn steps(reader: &mut Reader, value: &Value) -> Read<Vec<RolloutStep>> {
     let steps = reader.items(value, limits::ROLLOUT_STEPS, step)?;
     if steps.is_empty() {
         return reader.refuse("is empty; a rollout has at least one step");
@@ -97,13 +97,13 @@ fn steps(reader: &mut Reader, value: &Value) -> Read<Vec<Step>> {
     Ok(steps)
 }
 
-fn step(reader: &mut Reader, value: &Value) -> Read<Step> {
+fn step(reader: &mut Reader, value: &Value) -> Read<RolloutStep> {
     let map = reader.object(value)?;
     reader.members(map, "a step", &["to", "hold", "approve"], &[]);
     let to = reader.required(map, "to", "a percentage such as \"10%\", or \"segment beta\"", exposure);
-    let hold = reader.required(map, "hold", "how long it is held, such as \"30m\"", Reader::parsed::<Span>);
+    let hold = reader.required(map, "hold", "how long it is held, such as \"30m\"", Reader::parsed::<HumanDuration>);
     let approve = reader.optional(map, "approve", approver);
-    Ok(Step { to: to?, hold: hold?, approve })
+    Ok(RolloutStep { to: to?, hold: hold?, approve })
 }
 
 fn exposure(reader: &mut Reader, value: &Value) -> Read<Exposure> {
@@ -133,7 +133,7 @@ fn approver(reader: &mut Reader, value: &Value) -> Read<Role> {
     reader.refuse(format!("{role} approves nothing; it must be \"oncall\", \"editor\" or \"admin\""))
 }
 
-fn window(reader: &mut Reader, value: &Value) -> Read<Window> {
+fn window(reader: &mut Reader, value: &Value) -> Read<RolloutWindow> {
     let map = reader.object(value)?;
     reader.members(map, "a window", &["days", "hours", "zone"], &[]);
     let days = reader.optional(map, "days", |reader, value| {
@@ -146,7 +146,7 @@ fn window(reader: &mut Reader, value: &Value) -> Read<Window> {
     });
     let hours = reader.required(map, "hours", "from when to when: \"09:00-16:00\"", hours);
     let zone = reader.required(map, "zone", "a time zone such as \"Europe/Amsterdam\"", Reader::prose);
-    Ok(Window {
+    Ok(RolloutWindow {
         days: days.unwrap_or_else(|| DAYS.into_iter().map(|(_, day)| day).collect()),
         hours: hours?,
         zone: zone?,

@@ -17,7 +17,7 @@ window: {days: [mon, tue, wed, thu], hours: \"09:00-16:00\", zone: Europe/Amster
 ";
 
 fn faults(text: &str) -> Vec<(String, String)> {
-    let faults = Plan::parse(text).unwrap_err();
+    let faults = RolloutPlan::parse(text).unwrap_err();
     faults.all().iter().map(|fault| (fault.path.clone(), fault.problem.clone())).collect()
 }
 
@@ -28,7 +28,7 @@ fn plan(steps: &str, more: &str) -> String {
 
 #[test]
 fn a_plan_is_read_as_people_write_it() {
-    let plan = Plan::parse(PLAN).unwrap();
+    let plan = RolloutPlan::parse(PLAN).unwrap();
     assert_eq!(plan.steps.len(), 5);
     assert_eq!(plan.steps[0].to.to_string(), "segment beta");
     assert_eq!(plan.steps[3].approve, Some(Role::Oncall));
@@ -40,9 +40,9 @@ fn a_plan_is_read_as_people_write_it() {
 
 #[test]
 fn a_plan_is_written_as_it_is_read() {
-    let plan = Plan::parse(PLAN).unwrap();
+    let plan = RolloutPlan::parse(PLAN).unwrap();
     let json = serde_json::to_string(&plan).unwrap();
-    assert_eq!(Plan::parse(&json).unwrap(), plan, "{json}");
+    assert_eq!(RolloutPlan::parse(&json).unwrap(), plan, "{json}");
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn every_problem_is_told_with_its_field() {
 fn a_step_that_lowers_is_refused() {
     let found = faults(&plan(
         "  - {to: 10%, hold: 1s}\n  - {to: segment beta, hold: 1s}\n  - {to: 5%, hold: 1s}",
-        "unjudged: true",
+        "no_gates: true",
     ));
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].0, "steps[2].to");
@@ -70,7 +70,7 @@ fn a_step_that_nothing_judges_is_refused_unless_that_is_meant() {
     let steps = "  - {to: segment beta, hold: 1s}\n  - {to: 5%, hold: 1s}\n  - {to: 100%, hold: 1s}";
     let found = faults(&plan(steps, errors));
     assert_eq!(found.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["steps[0]"], "{found:?}");
-    assert!(Plan::parse(&plan(steps, &format!("{errors}\nunjudged: true"))).is_ok());
+    assert!(RolloutPlan::parse(&plan(steps, &format!("{errors}\nno_gates: true"))).is_ok());
     assert!(faults(&plan("  - {to: 5%, hold: 1s}", ""))[0].1.contains("no gate"));
     let dry = "gates: [{name: s, probe: {url: 'http://h/'}, on_fail: hold, dry_run: true}]";
     assert_eq!(faults(&plan("  - {to: 5%, hold: 1s}", dry)).len(), 1, "a dry run judges nothing");

@@ -30,7 +30,7 @@ fn a_kill_concerns_the_flags_that_it_covers_when_it_comes_and_when_it_goes() {
 #[test]
 fn a_kill_of_everything_concerns_everything() {
     let mut everything = kill(1, "checkout");
-    everything.scope = KillScope::All(ripcord_proto::kill::All);
+    everything.scope = KillScope::All(ripcord_proto::kill::AllFlags);
     assert_eq!(Changes::of_kills([&everything]), Changes::Everything);
 }
 

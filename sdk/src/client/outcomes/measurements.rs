@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ripcord_proto::key::NumberName;
 use ripcord_proto::limits;
-use ripcord_proto::outcome::{Bucket, NUMBERS, NumberSums};
+use ripcord_proto::outcome::{LatencyBucket, NUMBERS, NumberSums};
 
 use super::striped_counters::{SHARED, own_stripe};
 
@@ -54,7 +54,7 @@ impl<T: Default> Striped<T> {
 /// A histogram of latencies for each counter.
 pub(super) struct Latencies(Striped<Histogram>);
 
-struct Histogram([AtomicU32; Bucket::COUNT]);
+struct Histogram([AtomicU32; LatencyBucket::COUNT]);
 
 impl Default for Histogram {
     fn default() -> Self {
@@ -77,7 +77,11 @@ impl Latencies {
     pub(super) fn count(&self, counter: usize, latency: Duration) {
         let micros = latency.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(latency.subsec_micros()));
         let stripe = own_stripe();
-        let Some(class) = self.0.own(stripe, counter).and_then(|histogram| histogram.0.get(Bucket::of(micros).place())) else {
+        let Some(class) = self
+            .0
+            .own(stripe, counter)
+            .and_then(|histogram| histogram.0.get(LatencyBucket::of(micros).place()))
+        else {
             return;
         };
         if stripe == SHARED {
@@ -98,7 +102,7 @@ impl ReadLatencies {
     pub(super) fn collect(&mut self, latencies: &Latencies) -> HashMap<usize, Vec<(u64, u64)>> {
         let mut totals: HashMap<usize, Vec<u32>> = HashMap::new();
         for (counter, histogram) in latencies.0.all() {
-            let sums = totals.entry(counter).or_insert_with(|| vec![0; Bucket::COUNT]);
+            let sums = totals.entry(counter).or_insert_with(|| vec![0; LatencyBucket::COUNT]);
             for (sum, class) in sums.iter_mut().zip(&histogram.0) {
                 *sum = sum.wrapping_add(class.load(Ordering::Relaxed));
             }
@@ -108,7 +112,7 @@ impl ReadLatencies {
             let before = before.iter().copied().chain(std::iter::repeat(0));
             let came = now.iter().zip(before).enumerate().filter_map(|(place, (now, before))| {
                 let times = now.wrapping_sub(before);
-                (times > 0).then(|| (Bucket::at(place).shortest(), u64::from(times)))
+                (times > 0).then(|| (LatencyBucket::at(place).shortest(), u64::from(times)))
             });
             (*counter, came.collect::<Vec<_>>())
         });

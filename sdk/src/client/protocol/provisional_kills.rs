@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ripcord_proto::frame::{Ended, Overlay};
+use ripcord_proto::frame::{KillEnd, Overlay};
 use ripcord_proto::{Kill, KillId, Snapshot};
 
 /// They are kept across reconnects and in the disk cache. A node that does not know a kill does not mention it, so only `ended` or a
@@ -21,19 +21,19 @@ impl ProvisionalKills {
         let mut touched = Vec::new();
         for (id, kill) in &overlay.kills {
             let known = committed.is_some_and(|snapshot| snapshot.kills.get(id.as_str()).is_some());
-            let lifted = matches!(overlay.ended.get(id), Some(Ended::Restored | Ended::Withdrawn));
+            let lifted = matches!(overlay.ended.get(id), Some(KillEnd::Restored | KillEnd::Withdrawn));
             if !known && !lifted && self.kills.insert(id.clone(), kill.clone()).as_ref() != Some(kill) {
                 touched.push(kill.clone());
             }
         }
         for (id, ended) in &overlay.ended {
             match ended {
-                Ended::Merged => {
+                KillEnd::Merged => {
                     if self.kills.contains_key(id) {
                         self.merged.insert(id.clone());
                     }
                 }
-                Ended::Restored | Ended::Withdrawn => {
+                KillEnd::Restored | KillEnd::Withdrawn => {
                     self.merged.remove(id);
                     touched.extend(self.kills.remove(id));
                 }
@@ -79,7 +79,7 @@ impl ProvisionalKills {
     pub(crate) fn as_overlay(&self) -> Overlay {
         Overlay {
             kills: self.kills.clone(),
-            ended: self.merged.iter().map(|id| (id.clone(), Ended::Merged)).collect(),
+            ended: self.merged.iter().map(|id| (id.clone(), KillEnd::Merged)).collect(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! How a new state differs from the one before.
 
 use ripcord_proto::delta::Delta;
-use ripcord_proto::references::Touched;
+use ripcord_proto::references::TouchedKeys;
 use ripcord_proto::{Kill, Snapshot};
 
 use super::provisional_kills::ProvisionalKills;
@@ -30,7 +30,7 @@ impl StateDiff {
 
     pub(super) fn nothing() -> Self {
         Self {
-            recompile: Recompile::Only(Touched::default()),
+            recompile: Recompile::Only(TouchedKeys::default()),
             overlay: None,
             changes: Changes::none(),
         }

@@ -77,7 +77,7 @@ fn the_generation_is_the_environments() {
     let v3 = Compiled::new(&snapshot);
     assert_eq!(answer(&v3, "fractional-flag", &context), "spades SPLIT");
     snapshot.settings.bucketing = Bucketing::V2;
-    let v2 = v3.with_overlay(&[]).update(&snapshot, &Touched::default());
+    let v2 = v3.with_overlay(&[]).update(&snapshot, &TouchedKeys::default());
     assert_eq!(
         answer(&v2, "fractional-flag", &context),
         "clubs SPLIT",

@@ -36,7 +36,7 @@ fn the_order_is_the_documented_one() {
     assert_eq!(reason("plain", u32::MAX), Reason::Static);
 
     put_kill(&mut snapshot, kill(json!({"all": true}), &[], 1));
-    let killed = compiled.update(&snapshot, &Touched::default());
+    let killed = compiled.update(&snapshot, &TouchedKeys::default());
     for (key, expected) in [
         ("leased", "off KILLED"),
         ("disabled", "off KILLED"),

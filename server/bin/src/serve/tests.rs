@@ -1,7 +1,5 @@
 use std::path::PathBuf;
 
-use ripcord_server::secret::Secret;
-
 use super::*;
 
 fn started(address: &str) -> Started {
@@ -24,14 +22,14 @@ fn the_first_start_shows_its_admin_key_and_what_to_try() {
       data     /var/lib/ripcord
       node     node-1
 
-    The admin key, shown this once. Keep it safe:
+    Admin key (shown only now; keep it safe):
       rc_admin_0123456789
 
-    Commands on this machine find the server by themselves. Try, in another terminal:
+    Commands on this machine find this server on their own. In another terminal, try:
       ripcord flags set checkout-v2 --boolean --reason "first flag"
       ripcord kill checkout-v2 --reason "trying it"
 
-    Ctrl-C stops it.
+    Press Ctrl-C to stop.
     "#);
 }
 
@@ -42,7 +40,7 @@ fn later_starts_say_how_commands_find_the_server() {
         ..started("127.0.0.1:8016")
     };
     let said = |announced| greeting(&again, announced, Paint::Plain);
-    assert!(said(Some(Key::Known)).contains("find the server by themselves.") && !said(Some(Key::Known)).contains("Try"));
+    assert!(said(Some(Key::Known)).contains("find this server on their own.") && !said(Some(Key::Known)).contains("try:"));
     assert!(said(Some(Key::Unknown)).contains("need --key or RIPCORD_KEY"));
     assert!(said(None).contains("need --server and --key"));
 }

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 
-fn plan(body: &Value) -> PlanAnswer {
+fn plan(body: &Value) -> PlanResponse {
     let mut whole = json!({"hash": "0".repeat(64), "epoch": 1, "revision": 7, "flags": [], "segments": []});
     whole.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
     serde_json::from_str(&whole.to_string()).unwrap()

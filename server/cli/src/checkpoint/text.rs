@@ -1,8 +1,8 @@
 //! Checkpoints for people.
 
 use ripcord_proto::EnvironmentKey;
-use ripcord_proto::checkpoint::{Judgement, Standing, Verdict};
-use ripcord_proto::rest::checkpoints::{CheckpointDetail, CheckpointView, Moved};
+use ripcord_proto::checkpoint::{CheckpointState, CheckpointVerdict, Judgement};
+use ripcord_proto::rest::checkpoints::{CheckpointDetail, CheckpointView, StateDrift};
 
 use crate::output::{Paint, count, facts, indented, moment, table};
 
@@ -39,10 +39,10 @@ pub(super) fn list(checkpoints: &[CheckpointView]) -> String {
 
 fn standing(view: &CheckpointView) -> String {
     match view.standing {
-        Standing::KnownGood if view.last_known_good => "last-known-good".to_owned(),
-        Standing::KnownGood => "known-good".to_owned(),
-        Standing::Unvouched => "nobody has vouched".to_owned(),
-        Standing::Doubted => "doubted".to_owned(),
+        CheckpointState::KnownGood if view.last_known_good => "last-known-good".to_owned(),
+        CheckpointState::KnownGood => "known-good".to_owned(),
+        CheckpointState::Unvouched => "nobody has vouched".to_owned(),
+        CheckpointState::Doubted => "doubted".to_owned(),
     }
 }
 
@@ -74,7 +74,7 @@ pub(super) fn detail(detail: &CheckpointDetail, paint: Paint) -> String {
 }
 
 /// How far the environment has moved, in words.
-fn moved(moved: &Moved) -> String {
+fn moved(moved: &StateDrift) -> String {
     if moved.flags == 0 && moved.segments == 0 && !moved.settings {
         return match moved.revisions {
             0 => "nothing has changed".to_owned(),
@@ -99,8 +99,8 @@ fn moved(moved: &Moved) -> String {
 
 fn judged(judgement: &Judgement, paint: Paint) -> String {
     let verdict = match judgement.verdict {
-        Verdict::Vouched => paint.good("vouched"),
-        Verdict::Doubted => paint.warn("doubted"),
+        CheckpointVerdict::Vouched => paint.good("vouched"),
+        CheckpointVerdict::Doubted => paint.warn("doubted"),
     };
     let figures: Vec<_> = judgement.figures.iter().map(|(name, value)| format!("{name} {value}")).collect();
     let evidence = judgement.evidence.iter().cloned().chain(figures).collect::<Vec<_>>().join("; ");

@@ -1,5 +1,5 @@
 use ripcord_proto::Epoch;
-use ripcord_proto::confirmation::{Instance, Missing};
+use ripcord_proto::confirmation::{Instance, MissingInstance};
 
 use super::*;
 
@@ -9,22 +9,22 @@ fn confirmation(connected: u64, confirmed: u64) -> Confirmation {
         revision: Some(Revision(42)),
         kill: None,
         complete: connected == confirmed,
-        applied: Level {
+        applied: LevelCounts {
             connected,
             confirmed,
             p50_ms: Some(3.96),
             max_ms: Some(12.4),
-            ..Level::default()
+            ..LevelCounts::default()
         },
-        fetched: Level::default(),
-        sent: Level::default(),
+        fetched: LevelCounts::default(),
+        sent: LevelCounts::default(),
         nodes: vec!["a".to_owned()],
         nodes_not_reached: Vec::new(),
     }
 }
 
-fn missing(name: &str, lost: bool) -> Missing {
-    Missing {
+fn missing(name: &str, lost: bool) -> MissingInstance {
+    MissingInstance {
         instance: Instance {
             name: name.to_owned(),
             id: "1".to_owned(),

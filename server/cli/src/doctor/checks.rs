@@ -6,7 +6,7 @@ use futures_util::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::header::DATE;
 use ripcord_proto::problem::Code;
-use ripcord_proto::rest::connections::{ConnectionView, Level};
+use ripcord_proto::rest::connections::{ConnectionLevel, ConnectionView};
 use ripcord_proto::rest::environments::EnvironmentView;
 use ripcord_proto::rest::health::{Readiness, ReadyState};
 use ripcord_proto::rest::kills::KillView;
@@ -257,11 +257,11 @@ async fn kills(call: &Context) -> Option<Finding> {
 
 /// The clients that cannot apply, and what those of flagd do not have.
 fn others(connections: &[ConnectionView]) -> String {
-    let at = |level: Level| connections.iter().filter(|connection| connection.level == level && !connection.lost).count();
+    let at = |level: ConnectionLevel| connections.iter().filter(|connection| connection.level == level && !connection.lost).count();
     let mut text = String::new();
     for (level, one, several) in [
-        (Level::Fetched, "client fetches answers", "clients fetch answers"),
-        (Level::Sent, "reader is sent states", "readers are sent states"),
+        (ConnectionLevel::Fetched, "client fetches answers", "clients fetch answers"),
+        (ConnectionLevel::Sent, "reader is sent states", "readers are sent states"),
     ] {
         if at(level) > 0 {
             text.push_str("; ");
@@ -281,7 +281,11 @@ fn others(connections: &[ConnectionView]) -> String {
 async fn applications(call: &Context) -> Option<Finding> {
     let connections: Answer<Vec<ConnectionView>> = call.client.list(&call.path(&["connections"]), usize::MAX).await.ok()?;
     let view: Answer<EnvironmentView> = call.client.call(Call::get(call.path(&[]))).await.ok()?;
-    let acknowledging: Vec<_> = connections.value.iter().filter(|connection| connection.level == Level::Applied).collect();
+    let acknowledging: Vec<_> = connections
+        .value
+        .iter()
+        .filter(|connection| connection.level == ConnectionLevel::Applied)
+        .collect();
     let behind: Vec<_> = acknowledging
         .iter()
         .filter(|connection| connection.revision.is_none_or(|revision| revision < view.value.revision))

@@ -8,10 +8,10 @@ use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::commits::{ChangeRequest, CommitRequest};
 use ripcord_proto::rest::flags::FlagView;
 use ripcord_proto::rest::keys::{KeyCreated, KeyRequest};
-use ripcord_proto::rest::kills::{KillAnswer, KillRequest};
+use ripcord_proto::rest::kills::{KillRequest, KillResponse};
 use ripcord_proto::rest::log::LogEntry;
+use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::rest::settings::SettingsRequest;
-use ripcord_proto::rest::written::Written;
 use ripcord_proto::role::Role;
 use ripcord_proto::rollback::Rollback;
 use ripcord_proto::{EnvironmentKey, FlagKey, KillId, Position, RollbackId, Snapshot};
@@ -108,7 +108,7 @@ impl Actors {
         });
         let kills = fork.kills.iter().map(|scope| ChangeRequest::Kill { scope: scope.clone() });
         let changes = std::iter::once(settings).chain(segments).chain(flags).chain(kills).collect();
-        let _: Answer<Written> = self.admin.call(self.commit("the state that is rehearsed on", changes)?).await?;
+        let _: Answer<WriteResponse> = self.admin.call(self.commit("the state that is rehearsed on", changes)?).await?;
         Ok(())
     }
 
@@ -117,7 +117,7 @@ impl Actors {
             reason: Some(reason.to_owned()),
             changes,
             plan: None,
-            changes_served: false,
+            allow_killed_edit: false,
         })
     }
 
@@ -150,7 +150,7 @@ impl Actors {
         let with_settings = changes.iter().any(|change| matches!(change, ChangeRequest::PutSettings(_)));
         let who = if with_settings { &self.admin } else { &self.pipeline };
         let commit = self.commit("the release that goes bad", changes)?.query("release", Some(RELEASE));
-        let written: Answer<Written> = who.call(commit).await?;
+        let written: Answer<WriteResponse> = who.call(commit).await?;
         let revision = written.value.revision.unwrap_or_default();
         Ok(Position {
             epoch: written.value.epoch,
@@ -184,13 +184,13 @@ impl Actors {
     }
 
     /// Kills a scope.
-    pub(super) async fn kill(&self, scope: KillScope) -> Result<KillAnswer, Failure> {
+    pub(super) async fn kill(&self, scope: KillScope) -> Result<KillResponse, Failure> {
         let request = KillRequest {
             scope,
             reason: Some("the store is away, and the release is bad".to_owned()),
         };
         let call = Call::post(path(&self.environment, &["kills"])).json(&request)?;
-        let answer: Answer<KillAnswer> = self.on_call.call(call.urgent(URGENT)).await?;
+        let answer: Answer<KillResponse> = self.on_call.call(call.urgent(URGENT)).await?;
         Ok(answer.value)
     }
 
@@ -228,7 +228,7 @@ impl Actors {
             revision: view.value.revision,
         };
         let put = Call::put(at()).json(&flag)?.if_match(read_at).query("reason", Some(words));
-        let written = told(self.admin.call::<Written>(put).await)?;
+        let written = told(self.admin.call::<WriteResponse>(put).await)?;
         Ok(written.ok().and_then(|written| {
             Some(Position {
                 epoch: written.epoch,

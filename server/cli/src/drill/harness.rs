@@ -13,7 +13,7 @@ use ripcord_proto::EnvironmentKey;
 use ripcord_proto::drill::DrillStore;
 use tempfile::TempDir;
 
-use self::common::{PATIENCE, PAUSE, failed, local};
+use self::common::{PATIENCE, PAUSE, failed};
 use self::node::{Node, Place};
 pub(super) use self::proxy::{Pace, Proxy};
 use self::redis::Redis;

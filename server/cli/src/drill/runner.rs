@@ -11,10 +11,10 @@ mod outage;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ripcord_proto::check::When;
+use ripcord_proto::check::CheckPhase;
 use ripcord_proto::drill::DrillStore;
 use ripcord_proto::one_way::OneWay;
-use ripcord_proto::scenario::{DrillFault, Moment, Scenario};
+use ripcord_proto::scenario::{DrillFault, FaultTime, Scenario};
 use ripcord_proto::{FlagKey, KillId};
 use serde_json::json;
 
@@ -106,9 +106,9 @@ const fn nodes(store: DrillStore) -> &'static str {
 async fn on(harness: &mut Harness, spec: &Spec, progress: &Progress) -> Result<Observations, Failure> {
     let mut runner = Runner::prepare(harness, spec, progress).await?;
     runner.go_bad().await?;
-    runner.strike(Moment::BeforeRollback).await?;
+    runner.strike(FaultTime::BeforeRollback).await?;
     if runner.roll_back().await? {
-        runner.strike(Moment::AfterCommit).await?;
+        runner.strike(FaultTime::AfterCommit).await?;
         runner.follow().await?;
     }
     runner.look().await
@@ -128,7 +128,7 @@ impl<'a> Runner<'a> {
                 "The scenario's change makes no difference to anybody, so that there is nothing to roll back.".to_owned(),
             ));
         }
-        let probe = Probe::open(if fails_at(spec, When::Before) { Health::Gone } else { Health::There }).await?;
+        let probe = Probe::open(if fails_at(spec, CheckPhase::Before) { Health::Gone } else { Health::There }).await?;
         actors.set_policy(&policy(spec, &probe)).await?;
         let faults = &spec.scenario.faults;
         let key = actors.application_key();
@@ -183,7 +183,7 @@ impl<'a> Runner<'a> {
     }
 
     /// What strikes at a moment.
-    async fn strike(&mut self, now: Moment) -> Result<(), Failure> {
+    async fn strike(&mut self, now: FaultTime) -> Result<(), Failure> {
         for fault in &self.spec.scenario.faults {
             match fault {
                 DrillFault::NodeKilled { at } if *at == now => {
@@ -195,8 +195,8 @@ impl<'a> Runner<'a> {
                     let lost = self.applications.lose_connections();
                     self.progress.done(&format!("{lost} applications lost their connections"));
                 }
-                DrillFault::StoreAway { how } if now == Moment::BeforeRollback => self.store_goes(*how).await?,
-                DrillFault::FailingCheck { when } if *when != When::Before && now == Moment::BeforeRollback => {
+                DrillFault::StoreAway { how } if now == FaultTime::BeforeRollback => self.store_goes(*how).await?,
+                DrillFault::FailingCheck { when } if *when != CheckPhase::Before && now == FaultTime::BeforeRollback => {
                     self.probe.set(Health::Gone);
                     self.progress.done("the check says that service is not there");
                 }
@@ -215,7 +215,7 @@ impl<'a> Runner<'a> {
 }
 
 /// Whether a check of the scenario fails at this moment.
-pub(super) fn fails_at(spec: &Spec, when: When) -> bool {
+pub(super) fn fails_at(spec: &Spec, when: CheckPhase) -> bool {
     spec.scenario.faults.contains(&DrillFault::FailingCheck { when })
 }
 
@@ -249,8 +249,8 @@ fn door_flag(spec: &Spec, named: Option<&FlagKey>) -> Result<FlagKey, Failure> {
 /// What the drill's environment asks of a rollback.
 fn policy(spec: &Spec, probe: &Probe) -> serde_json::Value {
     let mut when = vec!["after"];
-    when.extend(fails_at(spec, When::Before).then_some("before"));
-    when.extend(fails_at(spec, When::Step).then_some("step"));
+    when.extend(fails_at(spec, CheckPhase::Before).then_some("before"));
+    when.extend(fails_at(spec, CheckPhase::Step).then_some("step"));
     json!({
         "confirm_within_seconds": spec.confirm_within().as_secs(),
         "checks": [{"name": CHECK, "url": probe.url(), "when": when, "timeout_ms": 2_000}],

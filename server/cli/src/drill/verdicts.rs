@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ripcord_proto::Position;
-use ripcord_proto::check::When;
+use ripcord_proto::check::CheckPhase;
 use ripcord_proto::drill::DrillVerdict;
 use ripcord_proto::problem::Code;
 use ripcord_proto::rollback::{Rollback, RollbackState};
@@ -138,7 +138,7 @@ fn ended(bench: &mut Verdicts, scenario: &Scenario, observations: &Observations,
     );
     let wanted = wanted(scenario);
     let name = format!("the rollback ended as {}", wanted.as_str());
-    let detail = format!("{}. {}", rollback.state.as_str(), first_sentence(&rollback.says));
+    let detail = format!("{}. {}", rollback.state.as_str(), first_sentence(&rollback.message));
     bench.judge(format!("ended_{}", wanted.as_str()), name, rollback.state == wanted, detail);
 }
 
@@ -155,7 +155,7 @@ fn wanted(scenario: &Scenario) -> RollbackState {
             matches!(
                 fault,
                 DrillFault::FailingCheck {
-                    when: When::After | When::Step
+                    when: CheckPhase::After | CheckPhase::Step
                 }
             )
         });
@@ -201,7 +201,7 @@ fn stays_down(scenario: &Scenario) -> bool {
     scenario
         .faults
         .iter()
-        .any(|fault| matches!(fault, DrillFault::FailingCheck { when: When::Step }))
+        .any(|fault| matches!(fault, DrillFault::FailingCheck { when: CheckPhase::Step }))
 }
 
 /// What the server reports must be what the drill has measured itself.
@@ -243,7 +243,7 @@ fn figures(observations: &Observations) -> BTreeMap<String, f64> {
     let count = |count: u64| Some(count as f64);
     let time = |time: Option<Duration>| time.map(milliseconds);
     let phases = observations.rollback.as_ref().map(|rollback| &rollback.phases);
-    let served = observations.rollback.as_ref().map(|rollback| rollback.served_bad.real);
+    let served = observations.rollback.as_ref().map(|rollback| rollback.bad_exposure.real);
     let outage = observations.outage.as_ref();
     let figures = [
         ("plan_ms", observations.rollback.as_ref().map(|_| milliseconds(observations.plan_took))),
@@ -270,7 +270,7 @@ fn expected_refusals(scenario: &Scenario) -> Vec<Code> {
     let follows = scenario.faults.iter().filter_map(|fault| match fault {
         DrillFault::StoreAway { .. } => Some(Code::StoreUnavailable),
         DrillFault::OneWayDoor { .. } => Some(Code::OneWayDoor),
-        DrillFault::FailingCheck { when: When::Before } => Some(Code::CheckFailed),
+        DrillFault::FailingCheck { when: CheckPhase::Before } => Some(Code::CheckFailed),
         DrillFault::FailingCheck { .. }
         | DrillFault::NodeKilled { .. }
         | DrillFault::SlowReaders { .. }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use ripcord_proto::Faults;
-use ripcord_proto::policy::{Approvers, Guarded, Policy, Protection};
-use ripcord_proto::rest::policy::PolicyWritten;
+use ripcord_proto::ValidationErrors;
+use ripcord_proto::policy::{Approvers, GuardedOperation, Policy, Protection};
+use ripcord_proto::rest::policy::PolicyResponse;
 use ripcord_proto::trigger::TriggerMode;
 
 use crate::client::{Answer, Call};
@@ -86,7 +86,7 @@ pub(super) async fn run(call: &Context, command: PolicyCommand) -> Result<Exit, 
             let present: Answer<Policy> = call.client.call(Call::get(call.path(&["policy"]))).await?;
             let policy = set.over(present.value)?;
             let put = Call::put(call.path(&["policy"])).query("reason", set.reason.as_ref()).json(&policy)?;
-            let written: Answer<PolicyWritten> = call.client.call(put).await?;
+            let written: Answer<PolicyResponse> = call.client.call(put).await?;
             call.output.answer(&written, |written| describe(call, &written.policy));
         }
     }
@@ -124,9 +124,9 @@ impl Set {
 
 /// What needs a second person, as the command line says it.
 #[derive(Debug, Clone)]
-struct SecondPerson(BTreeSet<Guarded>);
+struct SecondPerson(BTreeSet<GuardedOperation>);
 
-fn guarded(text: &str) -> Result<SecondPerson, Faults> {
+fn guarded(text: &str) -> Result<SecondPerson, ValidationErrors> {
     if text == "none" {
         return Ok(SecondPerson(BTreeSet::new()));
     }

@@ -1,4 +1,4 @@
-use ripcord_proto::Fault;
+use ripcord_proto::ValidationError;
 
 use super::*;
 
@@ -45,8 +45,8 @@ fn guards_and_gates_have_an_exit_code_of_their_own() {
 #[test]
 fn a_problem_is_told_with_each_field_and_the_next_step() {
     let faults = [
-        Fault::new("changes[0].put_flag.flag.safe", "is missing"),
-        Fault::new(
+        ValidationError::new("changes[0].put_flag.flag.safe", "is missing"),
+        ValidationError::new(
             "changes[3].put_flag.flag.default",
             "\"blue\" is no variant of this flag; it has \"on\", \"off\"",
         ),
@@ -80,8 +80,11 @@ fn a_server_that_is_not_there_is_told_with_how_to_start_one() {
 
 #[test]
 fn a_file_that_is_not_valid_is_told_fault_by_fault_with_its_name() {
-    let faults = Faults::check(
-        vec![Fault::new("flags.a.safe", "is missing"), Fault::new("flags.b.rules[0].serve", "is missing")],
+    let faults = ValidationErrors::check(
+        vec![
+            ValidationError::new("flags.a.safe", "is missing"),
+            ValidationError::new("flags.b.rules[0].serve", "is missing"),
+        ],
         (),
     )
     .unwrap_err();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ripcord_proto::FlagsFile;
-use ripcord_proto::flagd::Either;
+use ripcord_proto::flagd::ImportedFile;
 
 use super::unwritable;
 use crate::exit::Failure;
@@ -26,7 +26,7 @@ pub(super) fn write(folder: &Path, whole: &FlagsFile) -> Result<(), Failure> {
     let is_same = |path: &Path, file: &FlagsFile| each.iter().any(|(known, before)| known == path && before == file);
     let changed: Vec<_> = written.iter().filter(|(path, file)| !is_same(path, file)).collect();
     for (path, _) in &changed {
-        if path.is_file() && matches!(input::either(path)?, Ok(Either::Flagd(_))) {
+        if path.is_file() && matches!(input::either(path)?, Ok(ImportedFile::Flagd(_))) {
             return Err(unwritable(format!(
                 "{} holds flagd's flags, which `ripcord export --format flagd -o FILE` writes",
                 path.display()

@@ -4,8 +4,8 @@ use super::*;
 
 const ID: &str = "k_01jd3x7q8v9w0y2z4a6b8c0d2e";
 
-fn answer(scope: KillScope, flags: &[(&str, Option<&str>)]) -> KillAnswer {
-    KillAnswer {
+fn answer(scope: KillScope, flags: &[(&str, Option<&str>)]) -> KillResponse {
+    KillResponse {
         id: KillId::new(ID).unwrap(),
         epoch: Epoch(1),
         revision: Some(Revision(42)),
@@ -35,7 +35,7 @@ fn tag(name: &str) -> KillScope {
     KillScope::Tag(Tag::new(name).unwrap())
 }
 
-fn described(answer: &KillAnswer) -> String {
+fn described(answer: &KillResponse) -> String {
     describe(answer, false, "production", Paint::Plain)
 }
 
@@ -96,7 +96,7 @@ fn a_provisional_kill_says_so_and_one_that_is_not_on_disk_too() {
 fn of_many_flags_the_first_are_listed() {
     let flags: Vec<_> = (0..30).map(|number| format!("flag-{number}")).collect();
     let flags: Vec<_> = flags.iter().map(|key| (key.as_str(), Some("off"))).collect();
-    let mut killed = answer(KillScope::All(All), &flags);
+    let mut killed = answer(KillScope::All(AllFlags), &flags);
     killed.flags_total = 5_000;
     let text = described(&killed);
     assert!(text.contains("flag-19") && !text.contains("flag-20"), "{text}");
@@ -107,5 +107,5 @@ fn of_many_flags_the_first_are_listed() {
 fn the_command_that_says_why_names_the_same_scope() {
     assert_eq!(arguments(&flag("checkout-v2")), "checkout-v2");
     assert_eq!(arguments(&tag("payments")), "--tag payments");
-    assert_eq!(arguments(&KillScope::All(All)), "--all");
+    assert_eq!(arguments(&KillScope::All(AllFlags)), "--all");
 }

@@ -16,7 +16,12 @@ pub(super) fn line(proposal: &Proposal, paint: Paint) -> String {
         ProposalState::Proposed => paint.warn(state),
         ProposalState::Declined | ProposalState::Withdrawn | ProposalState::Expired | ProposalState::Stale => paint.bad(state),
     };
-    format!("{} {state}: {} {}", paint.strong(proposal.id.as_str()), sentence(&proposal.what), proposal.says)
+    format!(
+        "{} {state}: {} {}",
+        paint.strong(proposal.id.as_str()),
+        sentence(&proposal.summary),
+        proposal.message
+    )
 }
 
 /// All of one.
@@ -26,7 +31,7 @@ pub(super) fn whole(proposal: &Proposal, paint: Paint) -> String {
         ("asked for by", proposal.by.name.clone()),
         ("when", moment(proposal.at)),
         ("guarded", guarded.join(", ")),
-        ("shown at", proposal.shown.to_string()),
+        ("planned at", proposal.base.to_string()),
     ];
     if let Some(reason) = &proposal.reason {
         members.insert(1, ("reason", reason.clone()));

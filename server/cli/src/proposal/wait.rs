@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use clap::Args;
+use ripcord_proto::duration::HumanDuration;
 use ripcord_proto::proposal::{Proposal, ProposalState};
-use ripcord_proto::span::Span;
 use ripcord_proto::{EnvironmentKey, ProposalId};
 use tokio::time::Instant;
 
@@ -29,7 +29,7 @@ pub(super) struct Wait {
     id: ProposalId,
     /// How long to wait at most (30m, 2h); exit code 4 then
     #[arg(long, value_name = "TIME")]
-    timeout: Option<Span>,
+    timeout: Option<HumanDuration>,
 }
 
 /// Waits.
@@ -38,7 +38,7 @@ pub(super) async fn run(call: &Context, command: Wait) -> Result<Exit, Failure> 
 }
 
 /// Waits until a proposal is decided on, or the time is up.
-pub(super) async fn decided(call: &Context, environment: &EnvironmentKey, id: &ProposalId, timeout: Option<Span>) -> Result<Exit, Failure> {
+pub(super) async fn decided(call: &Context, environment: &EnvironmentKey, id: &ProposalId, timeout: Option<HumanDuration>) -> Result<Exit, Failure> {
     let deadline = timeout.map(|timeout| Instant::now() + timeout.duration());
     let mut heard = Instant::now();
     loop {

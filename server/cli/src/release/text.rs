@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use ripcord_proto::FlagKey;
 use ripcord_proto::release::ReleaseState;
 use ripcord_proto::rest::log::ChangedBy;
-use ripcord_proto::rest::releases::{ReleaseDetail, ReleaseDiff, ReleaseView, ReleasedFlag, Window};
+use ripcord_proto::rest::releases::{ReleaseDetail, ReleaseDiff, ReleaseView, ReleasedFlag, RollbackWindow};
 
 use crate::changes;
 use crate::context::Context;
@@ -68,7 +68,7 @@ const fn state(state: ReleaseState) -> &'static str {
     }
 }
 
-fn window(window: &Window) -> String {
+fn window(window: &RollbackWindow) -> String {
     match window.remaining_seconds {
         0 => "over".to_owned(),
         seconds => format!("{} left", in_words(seconds)),

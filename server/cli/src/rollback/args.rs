@@ -7,7 +7,7 @@ use clap::{ArgGroup, Args};
 use jiff::Timestamp;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::rest::rollbacks::{RollbackPlan, RollbackRequest};
-use ripcord_proto::rollback::Latitude;
+use ripcord_proto::rollback::RollbackOptions;
 use ripcord_proto::{FlagKey, ReleaseName, SegmentKey, Tag, TargetName};
 
 use crate::duration::Span;
@@ -46,7 +46,7 @@ pub(super) struct RollbackArgs {
     pub(super) with_segments: bool,
     /// Change what a killed flag serves, if it comes to that
     #[arg(long)]
-    pub(super) changes_served: bool,
+    pub(super) allow_killed_edit: bool,
     /// Pass the one-way doors of these flags knowingly
     #[arg(long, value_name = "FLAG,…", value_delimiter = ',')]
     pub(super) acknowledge_one_way: Vec<FlagKey>,
@@ -80,10 +80,10 @@ impl RollbackArgs {
             segment: self.segment.clone(),
             steps: self.steps.clone(),
             every_seconds: self.every.map(|Span(seconds)| seconds),
-            latitude: Latitude {
+            latitude: RollbackOptions {
                 include_conflicts: self.include_conflicts,
                 with_segments: self.with_segments,
-                changes_served: self.changes_served,
+                allow_killed_edit: self.allow_killed_edit,
             },
             acknowledge_one_way: self.acknowledge_one_way.iter().cloned().collect(),
             plan,
@@ -123,11 +123,11 @@ impl RollbackArgs {
         argument("reason", self.reason.clone());
         argument("since", self.since.map(|at| at.to_string()));
         argument("plan", Some(plan.hash.to_string()));
-        let changes_served = self.changes_served || plan.kills.iter().any(|killed| killed.changes_served);
+        let allow_killed_edit = self.allow_killed_edit || plan.kills.iter().any(|killed| killed.needs_allow_killed_edit);
         let switches = [
             ("include-conflicts", self.include_conflicts),
             ("with-segments", self.with_segments),
-            ("changes-served", changes_served),
+            ("allow-killed-edit", allow_killed_edit),
         ];
         for (name, _) in switches.into_iter().filter(|(_, given)| *given) {
             let _ = write!(text, " --{name}");

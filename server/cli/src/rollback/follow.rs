@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ripcord_proto::RollbackId;
 use ripcord_proto::check::CheckOutcome;
-use ripcord_proto::rollback::{Ladder, Phases, Rollback, RollbackState, ServedBad};
+use ripcord_proto::rollback::{BadExposure, PhaseTimes, Rollback, RollbackState, Stages};
 
 use crate::client::{Answer, Call};
 use crate::confirm::{self, milliseconds};
@@ -59,7 +59,7 @@ pub(crate) async fn follow(call: &Context, id: &RollbackId, until: Until, patien
 }
 
 fn is_running(rollback: &Rollback) -> bool {
-    rollback.ladder.as_ref().is_some_and(Ladder::is_running)
+    rollback.ladder.as_ref().is_some_and(Stages::is_running)
 }
 
 /// 0 confirmed, stopped, or on its way down; 1 failed; 4 not confirmed in time.
@@ -90,7 +90,7 @@ fn shown(rollback: &Rollback, environment: &str, undo: &str, paint: Paint) -> St
     if !rollback.checks.is_empty() {
         let _ = write!(text, "\n\n{}", indented(&checks(&rollback.checks, paint)));
     }
-    let _ = write!(text, "\n\n{}\n{}", served(&rollback.served_bad), state(rollback, paint));
+    let _ = write!(text, "\n\n{}\n{}", served(&rollback.bad_exposure), state(rollback, paint));
     if rollback.state != RollbackState::Undone {
         let _ = write!(text, "\n\nUndo it with\n  {}", paint.strong(undo));
     }
@@ -117,10 +117,10 @@ pub(crate) fn state(rollback: &Rollback, paint: Paint) -> String {
         RollbackState::Stopped => paint.warn("Stopped."),
         RollbackState::Undone => "Undone.".to_owned(),
     };
-    format!("{name} {}", rollback.says)
+    format!("{name} {}", rollback.message)
 }
 
-fn phases(phases: &Phases) -> String {
+fn phases(phases: &PhaseTimes) -> String {
     let at = |moment_of: Option<jiff::Timestamp>| moment_of.map_or_else(|| "-".to_owned(), moment);
     let took = |ms: Option<f64>| ms.map(milliseconds).unwrap_or_default();
     let decided = phases
@@ -151,8 +151,8 @@ fn checks(checks: &[CheckOutcome], paint: Paint) -> String {
     )
 }
 
-fn served(served: &ServedBad) -> String {
-    if *served == ServedBad::default() {
+fn served(served: &BadExposure) -> String {
+    if *served == BadExposure::default() {
         return "No evaluation of the bad state was reported between its onset and the confirmation.".to_owned();
     }
     let mut text = format!(

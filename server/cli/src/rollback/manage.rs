@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use ripcord_proto::rest::kills::ReasonRequest;
 use ripcord_proto::rest::rollback_acts::{ResumeRequest, ReviewRequest, UndoRequest};
-use ripcord_proto::rollback::{Latitude, Rollback, Scope};
+use ripcord_proto::rollback::{Rollback, RollbackOptions, RollbackScope};
 use ripcord_proto::{FlagKey, RollbackId};
 
 use super::follow;
@@ -94,7 +94,7 @@ pub(crate) struct Undo {
     with_segments: bool,
     /// Know that it changes what a killed flag serves
     #[arg(long)]
-    changes_served: bool,
+    allow_killed_edit: bool,
     /// Pass the one-way doors of these flags
     #[arg(long, value_name = "FLAGS", value_delimiter = ',')]
     acknowledge_one_way: Vec<FlagKey>,
@@ -153,18 +153,18 @@ fn review_of(rollback: &Rollback, now: Timestamp) -> String {
     }
 }
 
-fn scope(scope: &Scope) -> String {
+fn scope(scope: &RollbackScope) -> String {
     match scope {
-        Scope::Environment => "environment".to_owned(),
-        Scope::Release(name) => format!("release {name}"),
-        Scope::Flags(flags) if flags.len() == 1 => flags.iter().map(ToString::to_string).collect(),
-        Scope::Flags(flags) => count(flags.len(), "flag", "flags"),
-        Scope::Tags(tags) => {
+        RollbackScope::Environment => "environment".to_owned(),
+        RollbackScope::Release(name) => format!("release {name}"),
+        RollbackScope::Flags(flags) if flags.len() == 1 => flags.iter().map(ToString::to_string).collect(),
+        RollbackScope::Flags(flags) => count(flags.len(), "flag", "flags"),
+        RollbackScope::Tags(tags) => {
             let tags: Vec<_> = tags.iter().map(ToString::to_string).collect();
             format!("tags {}", tags.join(", "))
         }
-        Scope::Rollback(id) => format!("undoes {id}"),
-        Scope::Rollout(id) => format!("rollout {id}"),
+        RollbackScope::Rollback(id) => format!("undoes {id}"),
+        RollbackScope::Rollout(id) => format!("rollout {id}"),
     }
 }
 
@@ -237,10 +237,10 @@ async fn resume(call: &Context, resume: Resume) -> Result<Exit, Failure> {
 
 async fn undo(call: &Context, undo: Undo) -> Result<Exit, Failure> {
     let request = UndoRequest {
-        latitude: Latitude {
+        latitude: RollbackOptions {
             include_conflicts: undo.include_conflicts,
             with_segments: undo.with_segments,
-            changes_served: undo.changes_served,
+            allow_killed_edit: undo.allow_killed_edit,
         },
         acknowledge_one_way: undo.acknowledge_one_way.into_iter().collect(),
         plan: undo.plan,

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ripcord_proto::rest::log::ChangedBy;
-use ripcord_proto::rest::rollbacks::{ConflictView, FlagView, LadderView, PlanRequest, Population, RollbackPlan};
-use ripcord_proto::rollback::Scope;
+use ripcord_proto::rest::rollbacks::{PlanConflict, PlanRequest, PlannedFlag, PlannedStages, Population, RollbackPlan};
+use ripcord_proto::rollback::RollbackScope;
 use serde_json::{Map, Value};
 
 use super::args::RollbackArgs;
@@ -125,12 +125,12 @@ fn headline(plan: &RollbackPlan, environment: &str, paint: Paint) -> String {
         None => format!("revision {}", plan.target.position()),
     };
     let scope = match &plan.scope {
-        Scope::Environment => "everything".to_owned(),
-        Scope::Release(name) => format!("release {name}"),
-        Scope::Flags(flags) => count(flags.len(), "flag", "flags"),
-        Scope::Tags(tags) => format!("flags tagged {}", tags.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
-        Scope::Rollback(id) => format!("rollback {id}"),
-        Scope::Rollout(id) => format!("rollout {id}"),
+        RollbackScope::Environment => "everything".to_owned(),
+        RollbackScope::Release(name) => format!("release {name}"),
+        RollbackScope::Flags(flags) => count(flags.len(), "flag", "flags"),
+        RollbackScope::Tags(tags) => format!("flags tagged {}", tags.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+        RollbackScope::Rollback(id) => format!("rollback {id}"),
+        RollbackScope::Rollout(id) => format!("rollout {id}"),
     };
     let segment = plan.segment.as_ref().map(|segment| format!(" for segment {segment}")).unwrap_or_default();
     let changes = count(plan.flags.len(), "flag changes", "flags change");
@@ -140,7 +140,7 @@ fn headline(plan: &RollbackPlan, environment: &str, paint: Paint) -> String {
     )
 }
 
-fn flags(flags: &[FlagView]) -> String {
+fn flags(flags: &[PlannedFlag]) -> String {
     let rows = flags.iter().take(LISTED).map(|flag| {
         [
             flag.key.to_string(),
@@ -164,7 +164,7 @@ fn by(changed: &ChangedBy) -> String {
     format!("{} at {} by {}{release}{reason}", changed.revision, moment(changed.at), changed.actor.name)
 }
 
-fn steps(ladder: &LadderView, paint: Paint) -> String {
+fn steps(ladder: &PlannedStages, paint: Paint) -> String {
     let rows = ladder.steps.iter().map(|step| {
         let cap = step.percent.map_or_else(|| "the target".to_owned(), |percent| format!("at most {percent} %"));
         let after = if step.after_seconds == 0 {
@@ -184,7 +184,7 @@ fn steps(ladder: &LadderView, paint: Paint) -> String {
     text
 }
 
-fn conflicts(conflicts: &[ConflictView]) -> String {
+fn conflicts(conflicts: &[PlanConflict]) -> String {
     let rows = conflicts.iter().take(LISTED).map(|conflict| {
         let flag = conflict.flag.as_ref().map(ToString::to_string);
         let segment = conflict.segment.as_ref().map(|segment| format!("segment {segment}"));
@@ -203,8 +203,8 @@ fn kills(plan: &RollbackPlan, paint: Paint) -> String {
     let mut text = String::new();
     for killed in plan.kills.iter().take(LISTED) {
         let ids: Vec<String> = killed.kills.iter().map(ToString::to_string).collect();
-        let changes = if killed.changes_served {
-            "; what it serves meanwhile would change, which needs --changes-served"
+        let changes = if killed.needs_allow_killed_edit {
+            "; what it serves meanwhile would change, which needs --allow-killed-edit"
         } else {
             ""
         };

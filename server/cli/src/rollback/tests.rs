@@ -48,7 +48,7 @@ fn a_plan_shows_each_flag_now_and_then_and_ends_with_the_command() {
 fn what_stands_in_the_way_is_said_before_the_command() {
     let more = json!({
         "conflicts": [{"flag": "search", "why": "changed by others since"}],
-        "kills": [{"flag": "checkout-v2", "kills": ["k_01jd3x7q8v9w0y2z4a6b8c0d2e"], "changes_served": true}],
+        "kills": [{"flag": "checkout-v2", "kills": ["k_01jd3x7q8v9w0y2z4a6b8c0d2e"], "needs_allow_killed_edit": true}],
         "one_way": [{"flag": "checkout-v2", "from": "on", "reason": "new format", "data_checkpoint": "backup job 118", "acknowledged": false}],
         "cannot": [{"flag": "cart", "why": "it was deleted since"}],
         "steps": {"every_seconds": 120, "steps": [{"percent": 50.0, "after_seconds": 0, "flags": 1}, {"percent": null, "after_seconds": 120, "flags": 0}], "whole": [], "last": ["banner"]}
@@ -69,7 +69,7 @@ fn what_stands_in_the_way_is_said_before_the_command() {
       what    why                      commit
       search  changed by others since
     --include-conflicts puts these flags back too, --with-segments these segments.
-    ! checkout-v2 stays killed by k_01jd3x7q8v9w0y2z4a6b8c0d2e; what it serves meanwhile would change, which needs --changes-served
+    ! checkout-v2 stays killed by k_01jd3x7q8v9w0y2z4a6b8c0d2e; what it serves meanwhile would change, which needs --allow-killed-edit
     ✗ one-way door: checkout-v2 serves on: new format (data: backup job 118)
     ✗ rules cannot say it for cart: it was deleted since
 
@@ -87,12 +87,12 @@ fn the_command_says_what_the_plan_showed_that_has_to_be_said() {
     };
     let shown = plan_of(&json!({
         "one_way": [{"flag": "b", "from": "on", "reason": "r", "acknowledged": false}],
-        "kills": [{"flag": "a", "kills": ["k_01jd3x7q8v9w0y2z4a6b8c0d2e"], "changes_served": true}]
+        "kills": [{"flag": "a", "kills": ["k_01jd3x7q8v9w0y2z4a6b8c0d2e"], "needs_allow_killed_edit": true}]
     }));
     assert_eq!(
         command.args().arguments(&shown),
         format!(
-            "rollback --to quiet --flags a,b --steps 50,12.5 --every 60s --acknowledge-one-way b --reason 'it'\\''s' --plan {HASH} --include-conflicts --changes-served"
+            "rollback --to quiet --flags a,b --steps 50,12.5 --every 60s --acknowledge-one-way b --reason 'it'\\''s' --plan {HASH} --include-conflicts --allow-killed-edit"
         )
     );
 }
@@ -124,7 +124,7 @@ fn a_rollback_needs_a_target_or_a_release_and_one_scope() {
 fn what_was_left_as_it_is_is_named() {
     let record = json!({
         "id": "rb_01jd3x7q8v9w0y2z4a6b8c0d2e", "scope": "environment", "target": {"epoch": 1, "revision": 41, "hash": HASH}, "plan": HASH, "state": "committed",
-        "says": "", "by": {"name": "ada", "role": "oncall"}, "before": "1:57", "revision": 58, "epoch": 1, "flags": ["a", "b"], "skipped": ["search"],
+        "message": "", "by": {"name": "ada", "role": "oncall"}, "before": "1:57", "revision": 58, "epoch": 1, "flags": ["a", "b"], "skipped": ["search"],
         "phases": {}, "review": {"due": "2026-11-27T14:00:00Z"}
     });
     let rollback = serde_json::from_value(record).unwrap();

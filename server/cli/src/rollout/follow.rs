@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use ripcord_proto::RolloutId;
-use ripcord_proto::gate::Verdict;
+use ripcord_proto::duration::HumanDuration;
+use ripcord_proto::gate::GateVerdict;
 use ripcord_proto::rollout::{Rollout, RolloutState};
-use ripcord_proto::span::Span;
 use tokio::time::Instant;
 
 use super::{actions, messages};
@@ -36,7 +36,7 @@ pub(crate) struct Wait {
     id: RolloutId,
     /// How long to wait at most (30m, 2h); exit code 4 then
     #[arg(long, value_name = "TIME")]
-    timeout: Option<Span>,
+    timeout: Option<HumanDuration>,
     /// What becomes of the rollout when this command is told to end (SIGTERM, Ctrl-C)
     #[arg(long, value_name = "WHAT")]
     on_cancel: Option<OnCancel>,
@@ -142,7 +142,7 @@ async fn cancelled(call: &Context, id: &RolloutId, on_cancel: Option<OnCancel>) 
 #[derive(Debug, Default)]
 struct Shown {
     line: String,
-    gates: Vec<(String, Verdict)>,
+    gates: Vec<(String, GateVerdict)>,
 }
 
 impl Shown {

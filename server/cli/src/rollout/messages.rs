@@ -1,6 +1,6 @@
 //! A rollout in words.
 
-use ripcord_proto::gate::{Figures, GateReading, Measure, Verdict};
+use ripcord_proto::gate::{Figures, GateReading, GateVerdict, Measure};
 use ripcord_proto::outcome::Traffic;
 use ripcord_proto::rollout::{Rollout, RolloutState};
 
@@ -17,12 +17,12 @@ pub(super) fn state(state: RolloutState, paint: Paint) -> String {
     }
 }
 
-fn verdict(verdict: Verdict, paint: Paint) -> String {
+fn verdict(verdict: GateVerdict, paint: Paint) -> String {
     let text = verdict.as_str();
     match verdict {
-        Verdict::Pass => paint.good(text),
-        Verdict::Fail => paint.bad(text),
-        Verdict::Samples | Verdict::Unknown => paint.warn(text),
+        GateVerdict::Pass => paint.good(text),
+        GateVerdict::Fail => paint.bad(text),
+        GateVerdict::Samples | GateVerdict::Unknown => paint.warn(text),
     }
 }
 

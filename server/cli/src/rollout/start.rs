@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use ripcord_proto::role::Role;
-use ripcord_proto::rollout::{Plan, Rollout};
+use ripcord_proto::rollout::{Rollout, RolloutPlan};
 use serde_json::{Value, json};
 
 use super::messages;
@@ -51,7 +51,7 @@ A plan:
 pub(crate) struct Start {
     /// The plan, YAML or JSON; - is the standard input
     #[arg(value_name = "FILE", required_unless_present = "flag", conflicts_with_all = ["flag", "variant", "control", "rule", "steps",
-        "probe", "errors_worse_by", "gates", "window", "bake", "release", "start_at", "unjudged"])]
+        "probe", "errors_worse_by", "gates", "window", "bake", "release", "start_at", "no_gates"])]
     file: Option<PathBuf>,
     #[command(flatten)]
     options: Options,
@@ -102,14 +102,14 @@ struct Options {
     start_at: Option<String>,
     /// Let time alone decide
     #[arg(long)]
-    unjudged: bool,
+    no_gates: bool,
 }
 
 impl Start {
-    fn plan(&self) -> Result<Plan, Failure> {
+    fn plan(&self) -> Result<RolloutPlan, Failure> {
         let Some(file) = &self.file else { return self.options.plan() };
         let text = input::text(file)?;
-        Plan::parse(&text).map_err(|faults| Failure::File {
+        RolloutPlan::parse(&text).map_err(|faults| Failure::File {
             file: input::name(file),
             faults,
         })
@@ -118,7 +118,7 @@ impl Start {
 
 impl Options {
     /// The plan as a file would say it: a gate stands in it as it was written.
-    fn plan(&self) -> Result<Plan, Failure> {
+    fn plan(&self) -> Result<RolloutPlan, Failure> {
         let text = |text: &Option<String>| text.as_ref().map(|text| json!(text).to_string());
         let steps: Vec<Value> = self.steps.iter().map(|text| step(text)).collect();
         let gates = self.gates();
@@ -133,10 +133,10 @@ impl Options {
             ("bake", text(&self.bake)),
             ("release", text(&self.release)),
             ("start_at", text(&self.start_at)),
-            ("unjudged", self.unjudged.then(|| "true".to_owned())),
+            ("no_gates", self.no_gates.then(|| "true".to_owned())),
         ];
         let members: Vec<String> = members.into_iter().filter_map(|(name, text)| Some(format!("\"{name}\": {}", text?))).collect();
-        Plan::parse(&format!("{{{}}}", members.join(", "))).map_err(|faults| Failure::Usage(format!("The plan is not valid: {faults}")))
+        RolloutPlan::parse(&format!("{{{}}}", members.join(", "))).map_err(|faults| Failure::Usage(format!("The plan is not valid: {faults}")))
     }
 
     fn gates(&self) -> Vec<String> {
@@ -249,24 +249,24 @@ mod tests {
             "web-1",
             "--start-at",
             "2026-11-25T12:00:00Z",
-            "--unjudged",
+            "--no-gates",
         ])
         .unwrap();
-        let file = Plan::parse(
+        let file = RolloutPlan::parse(
             "{flag: f, variant: on, control: off, rule: r1, steps: [{to: segment beta, hold: 10m}, {to: 10%, hold: 1h}, {to: 50%, hold: 2h, approve: oncall}],
               gates: [{name: errors, outcome: error, worse_by: 0.5%, on_fail: rollback}, {name: slow, outcome: latency, below: 300ms, worse_by: 1%, on_fail: hold}],
-              window: {days: [wed, fri, sat, sun], hours: '22:00-04:00', zone: UTC}, bake: 5m, release: web-1, start_at: '2026-11-25T12:00:00Z', unjudged: true}",
+              window: {days: [wed, fri, sat, sun], hours: '22:00-04:00', zone: UTC}, bake: 5m, release: web-1, start_at: '2026-11-25T12:00:00Z', no_gates: true}",
         );
         assert_eq!(made, json!(file.unwrap()));
     }
 
     #[test]
     fn what_is_wrong_with_them_is_told_as_of_a_file() {
-        let refused = plan(&["--step", "120%:1h", "--unjudged"]).unwrap_err();
+        let refused = plan(&["--step", "120%:1h", "--no-gates"]).unwrap_err();
         assert!(refused.contains("steps[0].to: is 120%; a step goes to 100% at most"), "{refused}");
-        let refused = plan(&["--step", "10%:1h", "--unjudged", "--window", "someday"]).unwrap_err();
+        let refused = plan(&["--step", "10%:1h", "--no-gates", "--window", "someday"]).unwrap_err();
         assert!(refused.contains("is no window"), "{refused}");
-        let refused = plan(&["--step", "10%:1h", "--unjudged", "--window", "mon-xyz 09:00-10:00 UTC"]).unwrap_err();
+        let refused = plan(&["--step", "10%:1h", "--no-gates", "--window", "mon-xyz 09:00-10:00 UTC"]).unwrap_err();
         assert!(refused.contains("\"mon-xyz\" is no day"), "{refused}");
         let refused = plan(&["--step", "10%:1h", "--gate", "{name: slow, outcome: latency"]).unwrap_err();
         assert!(refused.contains("not valid"), "{refused}");

@@ -14,5 +14,5 @@ flags:
         panic!("{request:?}");
     };
     assert_eq!((set.set.as_str(), set.flags.len(), set.segments.len()), ("default", 2, 1));
-    assert_eq!((set.absent, set.takeover), (Absent::Stay, Takeover::Refuse));
+    assert_eq!((set.absent, set.takeover), (OnAbsent::Stay, Takeover::Refuse));
 }

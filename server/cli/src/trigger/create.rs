@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use ripcord_proto::check::{BodyCheck, Comparison};
-use ripcord_proto::rest::triggers::{CredentialKind, TriggerMade, TriggerRequest};
-use ripcord_proto::span::Span;
-use ripcord_proto::trigger::{About, BackScope, BackTo, Conditions, During, FlagNames, GateFilter, Source, TriggerAction, TriggerMode, TriggerState};
+use ripcord_proto::check::{BodyCheck, BodyComparison};
+use ripcord_proto::duration::HumanDuration;
+use ripcord_proto::rest::triggers::{CredentialKind, TriggerCreated, TriggerRequest};
+use ripcord_proto::trigger::{
+    ActivePeriod, FlagSelection, GateFilter, SignalConditions, SignalSource, TrafficFilter, TriggerAction, TriggerMode, TriggerRollback, TriggerRollbackScope,
+    TriggerState,
+};
 use ripcord_proto::{FlagKey, ReleaseName, TargetName, TriggerName};
 use serde_json::Value;
 
@@ -30,13 +33,13 @@ pub(super) struct Create {
     conditions: ConditionArgs,
     /// Take no other action for this long after one (15m)
     #[arg(long, value_name = "TIME")]
-    cooldown: Option<Span>,
+    cooldown: Option<HumanDuration>,
     /// Act at most so often in an hour (3)
     #[arg(long, value_name = "NUMBER")]
     max_per_hour: Option<u32>,
     /// Where it asks: how long a person may take (1h)
     #[arg(long, value_name = "TIME")]
-    answer_within: Option<Span>,
+    answer_within: Option<HumanDuration>,
     /// Narrow what the environment's policy lets it do: automatic, ask or off
     #[arg(long, value_name = "MODE")]
     mode: Option<TriggerMode>,
@@ -163,7 +166,7 @@ fn label(text: &str) -> Result<(String, String), String> {
 /// Makes it.
 pub(super) async fn run(call: &Context, command: &Create) -> Result<Exit, Failure> {
     let post = Call::post(call.path(&["triggers"])).json(&command.request()?)?;
-    let made: Answer<TriggerMade> = call.client.call(post).await?;
+    let made: Answer<TriggerCreated> = call.client.call(post).await?;
     call.output.answer(&made, |made| messages::made(call, made));
     Ok(Exit::Done)
 }
@@ -194,25 +197,25 @@ impl Create {
 }
 
 impl SourceArgs {
-    fn read(&self) -> Result<Source, Failure> {
+    fn read(&self) -> Result<SignalSource, Failure> {
         match self.source {
-            Kind::Alertmanager => Ok(Source::Alertmanager),
-            Kind::Pagerduty => Ok(Source::Pagerduty),
-            Kind::Gate => Ok(Source::Gate(GateFilter {
+            Kind::Alertmanager => Ok(SignalSource::Alertmanager),
+            Kind::Pagerduty => Ok(SignalSource::Pagerduty),
+            Kind::Gate => Ok(SignalSource::Gate(GateFilter {
                 name: self.gate.clone(),
                 flag: self.gate_flag.clone(),
             })),
             Kind::Json => {
                 let equals = self.equals.as_ref().map(|text| {
                     let value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()));
-                    Comparison::Equals(value)
+                    BodyComparison::Equals(value)
                 });
-                let comparison = equals.or(self.above.map(Comparison::Above)).or(self.below.map(Comparison::Below));
+                let comparison = equals.or(self.above.map(BodyComparison::Above)).or(self.below.map(BodyComparison::Below));
                 let (Some(comparison), Some(pointer)) = (comparison, self.pointer.clone()) else {
                     let detail = "Say when something is wrong: --pointer /error_rate --above 0.05, or --below, or --equals.";
                     return Err(Failure::Usage(detail.to_owned()));
                 };
-                Ok(Source::Json(BodyCheck { pointer, comparison }))
+                Ok(SignalSource::Json(BodyCheck { pointer, comparison }))
             }
         }
     }
@@ -221,34 +224,42 @@ impl SourceArgs {
 impl ActionArgs {
     fn read(&self) -> Result<TriggerAction, Failure> {
         let flags: BTreeSet<FlagKey> = self.flags.iter().cloned().collect();
-        let names = FlagNames { flags: flags.clone() };
+        let names = FlagSelection { flags: flags.clone() };
         let Some(what) = &self.rollback else {
             return Ok(if self.kill { TriggerAction::Kill(names) } else { TriggerAction::Hold(names) });
         };
         let scope = match what {
             What::Flags if flags.is_empty() => return Err(Failure::Usage("Name the flags that go back: --rollback flags --flags checkout-v2.".to_owned())),
-            What::Flags => BackScope::Flags(flags),
+            What::Flags => TriggerRollbackScope::Flags(flags),
             What::OpenRelease | What::Environment | What::Release(_) if !flags.is_empty() => {
                 return Err(Failure::Usage("--flags goes with --rollback flags, --kill and --hold.".to_owned()));
             }
-            What::OpenRelease => BackScope::OpenRelease,
-            What::Environment => BackScope::Environment,
-            What::Release(name) => BackScope::Release(name.clone()),
+            What::OpenRelease => TriggerRollbackScope::OpenRelease,
+            What::Environment => TriggerRollbackScope::Environment,
+            What::Release(name) => TriggerRollbackScope::Release(name.clone()),
         };
-        Ok(TriggerAction::Rollback(BackTo { scope, to: self.to.clone() }))
+        Ok(TriggerAction::Rollback(TriggerRollback { scope, to: self.to.clone() }))
     }
 }
 
 impl ConditionArgs {
-    fn read(&self) -> Conditions {
+    fn read(&self) -> SignalConditions {
         let mut labels: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (name, value) in &self.labels {
             labels.entry(name.clone()).or_default().insert(value.clone());
         }
-        Conditions {
+        SignalConditions {
             labels,
-            during: if self.while_release_open { During::OpenRelease } else { During::Always },
-            about: if self.real_traffic { About::RealTraffic } else { About::AllTraffic },
+            during: if self.while_release_open {
+                ActivePeriod::OpenRelease
+            } else {
+                ActivePeriod::Always
+            },
+            about: if self.real_traffic {
+                TrafficFilter::RealTraffic
+            } else {
+                TrafficFilter::AllTraffic
+            },
         }
     }
 }

@@ -1,25 +1,25 @@
 //! Triggers and firings in words, for people who are woken by them.
 
-use ripcord_proto::rest::triggers::{FiringView, TestAnswer, TriggerDetail, TriggerMade, TriggerView};
-use ripcord_proto::trigger::{About, During, FlagMove, TriggerMode, TriggerState};
+use ripcord_proto::rest::triggers::{FiringView, TriggerCreated, TriggerDetail, TriggerTestResponse, TriggerView};
+use ripcord_proto::trigger::{ActivePeriod, FlagTransition, TrafficFilter, TriggerMode, TriggerState};
 
 use crate::context::Context;
 use crate::duration::in_words;
 use crate::output::{facts, indented, moment, table};
 
 /// A trigger that was made, with its secret and how signals are sent.
-pub(super) fn made(call: &Context, made: &TriggerMade) -> String {
+pub(super) fn made(call: &Context, made: &TriggerCreated) -> String {
     let trigger = &made.trigger;
     let Some(hook) = &trigger.hook else {
         return format!(
             "Made trigger {}: when a gate fails, it will {}.\n{}",
             trigger.name,
-            trigger.says,
+            trigger.message,
             state(trigger)
         );
     };
     let mut lines = vec![
-        format!("Made trigger {}: it will {}.", trigger.name, trigger.says),
+        format!("Made trigger {}: it will {}.", trigger.name, trigger.message),
         state(trigger),
         format!("Send signals to\n  {}{hook}", call.client.target().server),
     ];
@@ -55,11 +55,11 @@ pub(super) fn detail(call: &Context, detail: &TriggerDetail) -> String {
         let values: Vec<&str> = values.iter().map(String::as_str).collect();
         format!("{name}={}", values.join("|"))
     });
-    let during = (trigger.conditions.during == During::OpenRelease).then(|| "while a release is open".to_owned());
-    let about = (trigger.conditions.about == About::RealTraffic).then(|| "real traffic".to_owned());
+    let during = (trigger.conditions.during == ActivePeriod::OpenRelease).then(|| "while a release is open".to_owned());
+    let about = (trigger.conditions.about == TrafficFilter::RealTraffic).then(|| "real traffic".to_owned());
     let conditions: Vec<String> = labels.chain(during).chain(about).collect();
     let members = [
-        ("does", trigger.says.clone()),
+        ("does", trigger.message.clone()),
         ("mode", trigger.mode.to_string()),
         ("source", trigger.source.kind().to_owned()),
         ("hook", trigger.hook.clone().unwrap_or_else(|| "none: it hears gates".to_owned())),
@@ -117,15 +117,15 @@ pub(super) fn firing(call: &Context, view: &FiringView) -> String {
     let until = firing.answer_by.filter(|_| view.can_be_confirmed);
     let until = until.map(|until| format!("\nIt can be answered until {}.", moment(until))).unwrap_or_default();
     let flags = moves(&firing.effects.flags);
-    format!("{head}\n{}.{until}{flags}", firing.says)
+    format!("{head}\n{}.{until}{flags}", firing.message)
 }
 
 /// What a signal would come to.
-pub(super) fn tried(answer: &TestAnswer) -> String {
-    format!("{}.{}", answer.says, moves(&answer.flags))
+pub(super) fn tried(answer: &TriggerTestResponse) -> String {
+    format!("{}.{}", answer.message, moves(&answer.flags))
 }
 
-fn moves(flags: &[FlagMove]) -> String {
+fn moves(flags: &[FlagTransition]) -> String {
     let told = flags.iter().map(|step| format!("\n  {}: {} -> {}", step.key, step.from, step.to));
     told.collect::<Vec<_>>().concat()
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use ripcord_proto::Snapshot;
-use ripcord_proto::frame::{Ended, Overlay};
+use ripcord_proto::frame::{KillEnd, Overlay};
 use ripcord_proto::rest::log::LogEntry;
 
 use crate::log_entry::{changes, who};
@@ -52,9 +52,9 @@ pub(super) fn overlay(overlay: &Overlay, paint: Paint) -> String {
         .collect();
     lines.extend(overlay.ended.iter().map(|(id, ended)| {
         let how = match ended {
-            Ended::Merged => "is in the log now",
-            Ended::Restored => "was restored",
-            Ended::Withdrawn => "was withdrawn",
+            KillEnd::Merged => "is in the log now",
+            KillEnd::Restored => "was restored",
+            KillEnd::Withdrawn => "was withdrawn",
         };
         format!("provisional kill {id} {how}")
     }));

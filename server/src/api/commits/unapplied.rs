@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ripcord_proto::Position;
 use ripcord_proto::rest::log::ChangedBy;
-use ripcord_proto::rest::plan::Kept as Told;
+use ripcord_proto::rest::plan::KeptEdit as Told;
 
 use crate::access::permit::Read;
 use crate::api::services::AppState;

@@ -3,7 +3,7 @@
 use ripcord_proto::record::Records;
 use ripcord_proto::rule::{Rule, Serve};
 use ripcord_proto::split::Split;
-use ripcord_proto::table::Member as _;
+use ripcord_proto::table::Entity as _;
 use ripcord_proto::{Flag, FlagKey, VariantName};
 use serde_json::value::RawValue;
 

@@ -11,7 +11,7 @@ impl From<ProposalError> for ApiError {
             ProposalError::OwnProposal(proposal) => Self::new(Code::Forbidden, messages::own(&proposal)),
             ProposalError::NotYours(proposal, rejection) => Self::new(Code::Forbidden, messages::not_yours(&proposal, rejection)),
             ProposalError::AlreadyDecided(proposal) => {
-                let detail = format!("Proposal {} is {}: {}", proposal.id, proposal.state.as_str(), proposal.says);
+                let detail = format!("Proposal {} is {}: {}", proposal.id, proposal.state.as_str(), proposal.message);
                 Self::new(Code::WrongState, detail)
             }
             ProposalError::Stale { proposal, why } => {

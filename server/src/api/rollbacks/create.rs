@@ -7,7 +7,7 @@ use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rest::rollbacks::{PlanRequest, RollbackPlan, RollbackRequest};
 use ripcord_proto::role::Action;
 use ripcord_proto::rollback::Rollback;
-use ripcord_proto::{EnvironmentKey, Faults};
+use ripcord_proto::{EnvironmentKey, ValidationErrors};
 
 use super::read::with_confirmation;
 use crate::access::permit::{Read, RollBack};
@@ -31,7 +31,7 @@ pub(in crate::api) async fn create(write: Write<RollBack>, body: Body<RollbackRe
     }
     let mut order = order(&request, app.now())?;
     order.reason = order.reason.or_else(|| write.query.reason.clone().map(crate::http::query::Reason::into_text));
-    order.latitude.changes_served |= write.query.changes_served;
+    order.latitude.allow_killed_edit |= write.query.allow_killed_edit;
     let (environment, wait) = (write.permit.environment().clone(), write.wait());
     if let Some(call) = write.call(&body.digest)
         && let Some(done) = app.replayed_rollback(&write.permit, &call)?
@@ -44,7 +44,7 @@ pub(in crate::api) async fn create(write: Write<RollBack>, body: Body<RollbackRe
         precondition: None,
         reason: Some(order.in_words(&prepared.reversal.record.target)),
         plan: request.plan,
-        changes_served: order.latitude.changes_served,
+        allow_killed_edit: order.latitude.allow_killed_edit,
     };
     let draft = write.prepare(asked, &body.digest, recorded);
     let done = app.roll_back(draft, &prepared, &order).await?;
@@ -88,7 +88,7 @@ fn order(request: &RollbackRequest, now: Timestamp) -> Result<RollbackSpec, ApiE
     match request.detected_at {
         Some(detected) if detected > now => {
             let problem = format!("lies ahead: it is {now} here; say when the trouble was noticed");
-            Err(ApiError::invalid(Faults::one("detected_at", problem)))
+            Err(ApiError::invalid(ValidationErrors::one("detected_at", problem)))
         }
         Some(_) | None => Ok(RollbackSpec::of(request)),
     }

@@ -39,7 +39,7 @@ pub(in crate::api) async fn create(
     let (environment, wait, plan) = (write.permit.environment().clone(), write.wait(), asked.plan);
     let mut order = order(&id, asked);
     order.reason = order.reason.or_else(|| write.query.reason.clone().map(Reason::into_text));
-    order.latitude.changes_served |= write.query.changes_served;
+    order.latitude.allow_killed_edit |= write.query.allow_killed_edit;
     let asked = WriteRequest {
         plan,
         ..WriteRequest::default()

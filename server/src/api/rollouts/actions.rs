@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, web};
 use ripcord_proto::RolloutId;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::kills::ReasonRequest;
-use ripcord_proto::rollout::{Rollout, Word};
+use ripcord_proto::rollout::{Attribution, Rollout};
 
 use super::recorded;
 use crate::access::permit::{Allows, ApproveRollout, RunRollout, StopRollout};
@@ -115,7 +115,7 @@ async fn act<A: Allows>(
 ) -> Result<ApiResponse, ApiError> {
     let body = Body::<Option<ReasonRequest>>::optional(request, payload).await?;
     let reason = body.value.map(|body| body.reason).or_else(|| write.query.reason.clone().map(Reason::into_text));
-    let word = Word {
+    let word = Attribution {
         by: write.permit.author().actor,
         at: app.now(),
         reason: reason.clone(),

@@ -171,7 +171,6 @@ impl Node {
             checks,
             pings: Pings::new(environments.clone(), fleet.clone(), drivers.clone()),
             fleet,
-            drivers,
             environments,
             kills,
             peers,

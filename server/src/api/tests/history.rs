@@ -35,7 +35,7 @@ async fn every_change_names_who_when_why_and_from_where() {
         (&first["reason"], &first["origin"]["request"], &first["origin"]["node"]),
         (&json!("launch"), &json!("req-1"), &json!("a"))
     );
-    assert_eq!(first["changes"], json!([{"change": "put_flag", "what": "checkout"}]));
+    assert_eq!(first["changes"], json!([{"change": "put_flag", "subject": "checkout"}]));
 }
 
 #[actix_web::test]
@@ -69,7 +69,10 @@ async fn a_diff_shows_each_thing_before_and_after() {
 async fn the_audit_lists_what_the_key_may_read_and_proves_it() {
     let node = with_history().await;
     let list = node.get("/v1/audit?log=system").await.expect(200);
-    assert_eq!(list.body["items"][0]["changes"][0], json!({"change": "put_environment", "what": "production"}));
+    assert_eq!(
+        list.body["items"][0]["changes"][0],
+        json!({"change": "put_environment", "subject": "production"})
+    );
     let viewer = |path: &'static str| node.call(Method::GET, path).key(&key_of(Role::Viewer)).send();
     viewer("/v1/audit?log=system").await.expect(403);
     viewer("/v1/audit?log=staging").await.expect(403);

@@ -83,7 +83,7 @@ async fn a_pipeline_may_not_change_a_killed_flag_and_is_told_which_kill() {
     let mut serves = changed.clone();
     serves["safe"] = json!("on");
     assert_eq!(node.put(&format!("{FLAG}?reason=r"), &serves).await.expect(409).code(), "FLAG_KILLED");
-    node.put(&format!("{FLAG}?reason=r&changes_served=true"), &serves).await.expect(200);
+    node.put(&format!("{FLAG}?reason=r&allow_killed_edit=true"), &serves).await.expect(200);
 }
 
 #[actix_web::test]

@@ -129,7 +129,7 @@ fn of_proposals() -> Vec<Row> {
 }
 
 fn of_rollouts() -> Vec<Row> {
-    let plan = json!({"flag": "nothing", "variant": "on", "steps": [{"to": "1%", "hold": "1s"}], "unjudged": true});
+    let plan = json!({"flag": "nothing", "variant": "on", "steps": [{"to": "1%", "hold": "1s"}], "no_gates": true});
     let act = |template, action| (Method::POST, template, "", Value::Null, action);
     vec![
         (Method::GET, "/v1/environments/{env}/rollouts", "", Value::Null, Action::Read),

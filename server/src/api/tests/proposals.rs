@@ -55,7 +55,10 @@ fn off() -> Value {
 async fn an_edit_waits_for_the_holder_of_another_key_and_is_then_done_once_with_both_names() {
     let node = node(&["changes"]).await;
     let proposal = proposed(&node, Method::PATCH, FLAG, &off()).await;
-    assert_eq!((&proposal["what"], &proposal["guarded"]), (&json!("change flag checkout"), &json!(["changes"])));
+    assert_eq!(
+        (&proposal["summary"], &proposal["guarded"]),
+        (&json!("change flag checkout"), &json!(["changes"]))
+    );
     let step = &proposal["diff"]["flags"][0];
     assert_eq!((&step["key"], &step["to"]["enabled"]), (&json!("checkout"), &json!(false)));
     assert!(is_enabled(&node).await, "nothing is done before it is approved");
@@ -174,7 +177,7 @@ async fn a_rollback_waits_and_is_done_as_it_was_shown() {
     let node = node(&["rollback"]).await;
     send(&node, Role::Editor, Method::PATCH, FLAG, &off()).await.expect(200);
     let proposal = proposed(&node, Method::POST, &format!("{PRODUCTION}/rollbacks"), &json!({"to": 1, "reason": "5xx"})).await;
-    assert_eq!(proposal["what"], "roll back flag checkout to 1:1");
+    assert_eq!(proposal["summary"], "roll back flag checkout to 1:1");
     assert!(!is_enabled(&node).await);
     let applied = decide(&node, Role::Oncall, &proposal, "approve").await.expect(200).body;
     assert_eq!(applied["state"], "applied");
@@ -201,10 +204,10 @@ async fn a_rollout_waits_to_start_and_to_go_on_but_never_to_stop() {
     let node = node(&["rollouts"]).await;
     let dark = json!({"variants": {"on": true, "off": false}, "default": "off", "safe": "off"});
     node.put(&format!("{FLAG}?reason=r"), &dark).await.expect(200);
-    let plan = json!({"flag": "checkout", "variant": "on", "steps": [{"to": "10%", "hold": "1h"}, {"to": "50%", "hold": "1h"}], "unjudged": true});
+    let plan = json!({"flag": "checkout", "variant": "on", "steps": [{"to": "10%", "hold": "1h"}, {"to": "50%", "hold": "1h"}], "no_gates": true});
     let rollouts = format!("{PRODUCTION}/rollouts");
     let proposal = proposed(&node, Method::POST, &rollouts, &plan).await;
-    assert_eq!(proposal["what"], "start a rollout of checkout");
+    assert_eq!(proposal["summary"], "start a rollout of checkout");
     assert!(proposal["diff"]["also"][0].as_str().unwrap().contains("10%, 50%"), "{proposal}");
     assert!(node.get(&rollouts).await.body["items"].as_array().unwrap().is_empty());
     decide(&node, Role::Admin, &proposal, "approve").await.expect(200);
@@ -230,7 +233,7 @@ async fn a_rollout_waits_to_start_and_to_go_on_but_never_to_stop() {
         "its steps were agreed on"
     );
     let resume = proposed(&node, Method::POST, &format!("{rollouts}/{id}/resume"), &json!({"reason": "fine"})).await;
-    assert_eq!(resume["what"], format!("let rollout {id} go on"));
+    assert_eq!(resume["summary"], format!("let rollout {id} go on"));
     decide(&node, Role::Admin, &resume, "approve").await.expect(200);
     assert_eq!(node.get(&format!("{rollouts}/{id}")).await.body["state"], "holding");
     proposed(&node, Method::POST, &format!("{rollouts}/{id}/advance"), &json!({"reason": "enough"})).await;

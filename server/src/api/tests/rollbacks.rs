@@ -213,9 +213,9 @@ async fn what_a_killed_flag_serves_changes_only_knowingly_and_the_kill_stays() {
         .await
         .expect(201);
     let plan = node.post(PLAN, &json!({"to": 1})).await.expect(200).body;
-    assert_eq!(plan["kills"][0]["changes_served"], true);
+    assert_eq!(plan["kills"][0]["needs_allow_killed_edit"], true);
     assert_eq!(node.post(ROLLBACKS, &json!({"to": 1})).await.expect(409).code(), "FLAG_KILLED");
-    node.post(ROLLBACKS, &json!({"to": 1, "changes_served": true})).await.expect(201);
+    node.post(ROLLBACKS, &json!({"to": 1, "allow_killed_edit": true})).await.expect(201);
     assert_eq!(node.get(FLAG).await.body["kills"].as_array().unwrap().len(), 1);
 }
 

@@ -16,7 +16,7 @@ async fn node() -> Node {
 }
 
 fn plan() -> Value {
-    json!({"flag": "checkout", "variant": "on", "steps": [{"to": "10%", "hold": "1h"}, {"to": "50%", "hold": "1h"}], "unjudged": true})
+    json!({"flag": "checkout", "variant": "on", "steps": [{"to": "10%", "hold": "1h"}, {"to": "50%", "hold": "1h"}], "no_gates": true})
 }
 
 /// The rollout once its first step is taken.
@@ -79,7 +79,7 @@ async fn what_cannot_be_is_refused_with_its_field_and_nothing_is_started() {
             "window.zone",
             "no time zone",
         ),
-        (json!({"unjudged": false}), "steps[0]", "is judged by no gate"),
+        (json!({"no_gates": false}), "steps[0]", "is judged by no gate"),
         (json!({"stepps": []}), "stepps", "did you mean \"steps\"?"),
     ] {
         let mut plan = plan();

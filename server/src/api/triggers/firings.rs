@@ -9,7 +9,7 @@ use ripcord_proto::record::{Record, RecordKey, Records};
 use ripcord_proto::rest::kills::ReasonRequest;
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::triggers::FiringView;
-use ripcord_proto::trigger::{Answered, Firing};
+use ripcord_proto::trigger::{Attribution, Firing};
 
 use crate::access::Permit;
 use crate::access::permit::{AnswerTrigger, Read};
@@ -86,7 +86,7 @@ pub(in crate::api) async fn decline(
 ) -> Result<ApiResponse, ApiError> {
     let PathKey(id) = id;
     let (reason, digest) = given(&write, &request, payload).await?;
-    let answered = Answered {
+    let answered = Attribution {
         by: write.permit.author().actor,
         at: app.now(),
         reason: reason.clone(),

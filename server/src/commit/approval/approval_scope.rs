@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use ripcord_proto::FlagKey;
 use ripcord_proto::change::Change;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::policy::Guarded;
+use ripcord_proto::policy::GuardedOperation;
 use ripcord_proto::record::{Record, RecordKey};
 use ripcord_proto::rollout::{Rollout, RolloutState};
 
@@ -14,15 +14,19 @@ use super::super::{CommitError, Operation};
 use super::Effect;
 
 /// ConflictReason a commit needs a second person; empty where it needs none.
-pub(in crate::commit) fn guarded(effect: Effect<'_>) -> Result<BTreeSet<Guarded>, CommitError> {
+pub(in crate::commit) fn guarded(effect: Effect<'_>) -> Result<BTreeSet<GuardedOperation>, CommitError> {
     let policy = effect.before.records.policy();
     let mut found = BTreeSet::new();
     if policy.second_person.is_empty() {
         return Ok(found);
     }
     let back = taken_back(effect.changes);
-    let edits = if rolls_back(effect)? { Guarded::Rollback } else { Guarded::Changes };
-    found.extend(rolls_back(effect)?.then_some(Guarded::Rollback));
+    let edits = if rolls_back(effect)? {
+        GuardedOperation::Rollback
+    } else {
+        GuardedOperation::Changes
+    };
+    found.extend(rolls_back(effect)?.then_some(GuardedOperation::Rollback));
     let mut loosens = false;
     for change in effect.changes {
         match change {
@@ -30,15 +34,15 @@ pub(in crate::commit) fn guarded(effect: Effect<'_>) -> Result<BTreeSet<Guarded>
             Change::PutFlag(_) | Change::DeleteFlag(_) | Change::PutSegment(_) | Change::DeleteSegment(_) | Change::PutSettings(_) => {
                 found.insert(edits);
             }
-            Change::Restore(id) => found.extend(effect.before.snapshot.kills.get(id.as_str()).map(|_| Guarded::Restore)),
+            Change::Restore(id) => found.extend(effect.before.snapshot.kills.get(id.as_str()).map(|_| GuardedOperation::Restore)),
             Change::PutRecord(Record::Policy(entry)) => loosens |= entry.value().is_ok_and(|next| policy.guards_itself_against(next)),
-            Change::PutRecord(Record::Claim(_)) | Change::DeleteRecord(RecordKey::Claim(_)) => {
-                found.insert(Guarded::Changes);
+            Change::PutRecord(Record::Ownership(_)) | Change::DeleteRecord(RecordKey::Ownership(_)) => {
+                found.insert(GuardedOperation::Changes);
             }
             Change::PutRecord(Record::Rollout(entry)) => {
                 let was = effect.before.records.rollouts.value(entry.key().as_str());
                 let goes_on = entry.value().is_ok_and(|rollout| goes_on(was, rollout));
-                found.extend(goes_on.then_some(Guarded::Rollouts));
+                found.extend(goes_on.then_some(GuardedOperation::Rollouts));
             }
             Change::PutRecord(_)
             | Change::DeleteRecord(_)
@@ -52,7 +56,7 @@ pub(in crate::commit) fn guarded(effect: Effect<'_>) -> Result<BTreeSet<Guarded>
         }
     }
     found.retain(|guarded| policy.second_person.contains(guarded));
-    found.extend(loosens.then_some(Guarded::Changes));
+    found.extend(loosens.then_some(GuardedOperation::Changes));
     Ok(found)
 }
 
@@ -114,12 +118,12 @@ pub(super) fn relied_on(effect: Effect<'_>) -> Vec<Dependency<'_>> {
                 let was = records.digest(&RecordKey::Policy(*entry.key()));
                 relied_on.push(("policy", "", was, Some(entry.digest().to_string())));
             }
-            Change::PutRecord(Record::Claim(entry)) => {
+            Change::PutRecord(Record::Ownership(entry)) => {
                 let key: &str = entry.key().borrow();
                 let was = records.claims.get(key).map(|entry| *entry.digest());
                 relied_on.push(("claim", key, was, Some(entry.digest().to_string())));
             }
-            Change::DeleteRecord(RecordKey::Claim(key)) => {
+            Change::DeleteRecord(RecordKey::Ownership(key)) => {
                 let key: &str = key.borrow();
                 let was = records.claims.get(key).map(|entry| *entry.digest());
                 relied_on.push(("claim", key, was, None));

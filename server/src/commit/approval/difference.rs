@@ -1,7 +1,7 @@
 //! What a proposal changes, to be looked at by the second person.
 
 use ripcord_proto::change::Change;
-use ripcord_proto::proposal::{Difference, PolicyStep};
+use ripcord_proto::proposal::{PolicyStep, ProposalDiff};
 use ripcord_proto::record::Record;
 use ripcord_proto::rest::plan::{FlagStep, SegmentStep, SettingsStep};
 
@@ -10,8 +10,8 @@ use super::super::{CommitError, Operation};
 use super::{Effect, messages};
 
 /// The difference of an effect whose plan is `plan`.
-pub(super) fn of(effect: Effect<'_>, plan: CommitPlan) -> Result<Difference, CommitError> {
-    let mut difference = Difference {
+pub(super) fn of(effect: Effect<'_>, plan: CommitPlan) -> Result<ProposalDiff, CommitError> {
+    let mut difference = ProposalDiff {
         flags: plan.flags.into_iter().map(|PlannedStep { key, from, to }| FlagStep { key, from, to }).collect(),
         segments: plan
             .segments
@@ -19,7 +19,7 @@ pub(super) fn of(effect: Effect<'_>, plan: CommitPlan) -> Result<Difference, Com
             .map(|PlannedStep { key, from, to }| SegmentStep { key, from, to })
             .collect(),
         settings: plan.settings.map(|step| SettingsStep { from: step.from, to: step.to }),
-        ..Difference::default()
+        ..ProposalDiff::default()
     };
     for ask in &effect.draft.operations {
         if let Operation::Rollback(reversal) = ask {

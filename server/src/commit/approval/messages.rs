@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use ripcord_proto::policy::Guarded;
-use ripcord_proto::proposal::{Asked, Proposal};
+use ripcord_proto::policy::GuardedOperation;
+use ripcord_proto::proposal::{Proposal, ProposedOperation};
 use ripcord_proto::rest::commits::ChangeRequest;
 use ripcord_proto::rollback::Rollback;
-use ripcord_proto::rollout::{Rollout, Word};
+use ripcord_proto::rollout::{Attribution, Rollout};
 use ripcord_proto::{Kill, Revision};
 
 use super::super::reversal::ReversalDecision;
@@ -21,7 +21,7 @@ pub(super) const FULL: &str = "Nothing was changed: as many proposals wait as an
     them.";
 
 /// What a plan says of a write that would wait.
-pub(super) fn would_wait(guarded: &BTreeSet<Guarded>) -> String {
+pub(super) fn would_wait(guarded: &BTreeSet<GuardedOperation>) -> String {
     let guarded: Vec<_> = guarded.iter().map(|guarded| guarded.as_str()).collect();
     format!(
         "The policy asks for a second person ({}): this becomes a proposal, and is done when somebody else approves it.",
@@ -41,7 +41,7 @@ pub(super) fn waits(proposal: &Proposal) -> String {
 }
 
 /// What a proposal that was applied says.
-pub(super) fn applied(word: &Word, revision: Option<Revision>) -> String {
+pub(super) fn applied(word: &Attribution, revision: Option<Revision>) -> String {
     let what = revision.map_or_else(|| "recorded".to_owned(), |revision| format!("revision {}", revision.0));
     let reason = word.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
     format!("{} approved it{reason}: {what}.", word.by.name)
@@ -51,7 +51,7 @@ pub(super) fn applied(word: &Word, revision: Option<Revision>) -> String {
 pub(super) fn what(proposal: &Proposal) -> String {
     let own: BTreeSet<String> = proposal.asked.iter().filter_map(|asked| of_asked(asked, proposal)).collect();
     let mut parts: Vec<String> = own.into_iter().collect();
-    if !proposal.asked.iter().any(|asked| matches!(asked, Asked::RollBack(_))) {
+    if !proposal.asked.iter().any(|asked| matches!(asked, ProposedOperation::RollBack(_))) {
         let keys: Vec<_> = proposal.diff.flags.iter().map(|step| step.key.as_str()).collect();
         parts.extend(listed("flag", "flags", &keys).map(|flags| format!("change {flags}")));
         let keys: Vec<_> = proposal.diff.segments.iter().map(|step| step.key.as_str()).collect();
@@ -61,16 +61,16 @@ pub(super) fn what(proposal: &Proposal) -> String {
     if parts.is_empty() { "take things over".to_owned() } else { parts.join(", ") }
 }
 
-fn of_asked(asked: &Asked, proposal: &Proposal) -> Option<String> {
+fn of_asked(asked: &ProposedOperation, proposal: &Proposal) -> Option<String> {
     match asked {
-        Asked::Change(ChangeRequest::Restore(id)) => Some(format!("lift kill {id}")),
-        Asked::Change(ChangeRequest::ApplySet(set)) => Some(format!("apply the files of set {}", set.set)),
-        Asked::Change(_) => None,
-        Asked::PutRecord(_) => proposal.diff.policy.as_ref().map(|_| "set the policy".to_owned()),
-        Asked::StartRollout(rollout) => Some(format!("start a rollout of {}", rollout.plan.flag)),
-        Asked::ResumeRollout { rollout, .. } => Some(format!("let rollout {rollout} go on")),
-        Asked::AdvanceRollout { rollout, .. } => Some(format!("begin the next step of rollout {rollout}")),
-        Asked::RollBack(rollback) => {
+        ProposedOperation::Change(ChangeRequest::Restore(id)) => Some(format!("lift kill {id}")),
+        ProposedOperation::Change(ChangeRequest::ApplySet(set)) => Some(format!("apply the files of set {}", set.set)),
+        ProposedOperation::Change(_) => None,
+        ProposedOperation::PutRecord(_) => proposal.diff.policy.as_ref().map(|_| "set the policy".to_owned()),
+        ProposedOperation::StartRollout(rollout) => Some(format!("start a rollout of {}", rollout.plan.flag)),
+        ProposedOperation::ResumeRollout { rollout, .. } => Some(format!("let rollout {rollout} go on")),
+        ProposedOperation::AdvanceRollout { rollout, .. } => Some(format!("begin the next step of rollout {rollout}")),
+        ProposedOperation::RollBack(rollback) => {
             let keys: Vec<_> = proposal.diff.flags.iter().map(|step| step.key.as_str()).collect();
             let flags = listed("flag", "flags", &keys).unwrap_or_else(|| "nothing".to_owned());
             Some(format!("roll back {flags} to {}", rollback.target.position()))

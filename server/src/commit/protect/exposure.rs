@@ -4,14 +4,14 @@
 use std::collections::BTreeSet;
 
 use ripcord_proto::condition::Condition;
-use ripcord_proto::references::Touched;
+use ripcord_proto::references::TouchedKeys;
 use ripcord_proto::rule::{Rule, Serve};
 use ripcord_proto::split::Split;
 use ripcord_proto::{Flag, FlagKey, SegmentKey, Snapshot, VariantName};
 
 /// The flags that more people may be served after the change, through their own definitions, through segments that their rules
 /// name, and through flags that they require.
-pub(super) fn raised(before: &Snapshot, after: &Snapshot, touched: &Touched) -> BTreeSet<FlagKey> {
+pub(super) fn raised(before: &Snapshot, after: &Snapshot, touched: &TouchedKeys) -> BTreeSet<FlagKey> {
     let change = |key: &FlagKey| ExposureChange {
         before: before.flags.value(key.as_str()),
         after: after.flags.value(key.as_str()),
@@ -175,7 +175,7 @@ fn spans(split: &Split) -> Vec<BucketSpan<'_>> {
 }
 
 /// Flags whose rules go by a segment that has changed: whom it holds now cannot be told from here.
-fn through_segments(before: &Snapshot, after: &Snapshot, touched: &Touched) -> BTreeSet<FlagKey> {
+fn through_segments(before: &Snapshot, after: &Snapshot, touched: &TouchedKeys) -> BTreeSet<FlagKey> {
     let condition = |snapshot: &Snapshot, key: &SegmentKey| snapshot.segments.value(key.as_str()).map(|segment| segment.when.clone());
     let is_changed = |key: &&SegmentKey| condition(before, key) != condition(after, key);
     let mut changed: BTreeSet<&SegmentKey> = touched.segments.iter().filter(is_changed).collect();

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use ripcord_proto::references::{self, Touched};
+use ripcord_proto::references::{self, TouchedKeys};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Position, Segment, SegmentKey, Snapshot};
 use ripcord_sdk::engine::{Compiled, Context, SinceContact};
@@ -210,7 +210,7 @@ proptest! {
         let segment = json!({"attribute": "country", "equals": "de"});
         let moved = if moves_segment { json!({"attribute": "country", "exists": false}) } else { segment.clone() };
         let (before, after) = (snapshot(&flags, &segment), snapshot(&edited, &moved));
-        let touched = Touched {
+        let touched = TouchedKeys {
             flags: KEYS.iter().map(|key| FlagKey::new(key).unwrap()).collect(),
             segments: BTreeSet::from([SegmentKey::new("s").unwrap()]),
         };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ripcord_proto::rollback::Scope;
+use ripcord_proto::rollback::RollbackScope;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{Flag, FlagKey, Position, SegmentKey, Snapshot, Tag};
 
@@ -173,7 +173,7 @@ impl DecisionBuilder<'_> {
             was: &reversal.target,
             position: self.position,
         };
-        if reversal.record.scope == Scope::Environment {
+        if reversal.record.scope == RollbackScope::Environment {
             decision.settings = Some(reversal.target.settings).filter(|settings| *settings != self.now.settings);
             for (key, was) in reversal.target.segments.iter().map(|was| (was.key(), was)) {
                 match self.now.segments.get(key.as_str()) {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::record::Records;
-use ripcord_proto::rollback::{Rollback, Scope};
+use ripcord_proto::rollback::{Rollback, RollbackScope};
 use ripcord_proto::{FlagKey, Revision};
 
 use crate::commit::state::EnvironmentState;
@@ -39,7 +39,7 @@ impl Reversal {
 /// The rollback under way that has one of `flags` to itself, where one has.
 pub fn under_way<'a>(records: &'a Records, own: &Rollback, flags: &BTreeSet<FlagKey>) -> Option<&'a Rollback> {
     let others = records.rollbacks.iter().filter_map(|entry| entry.value().ok());
-    let mut live = others.filter(|other| other.id != own.id && other.is_live() && own.scope != Scope::Rollback(other.id.clone()));
+    let mut live = others.filter(|other| other.id != own.id && other.is_live() && own.scope != RollbackScope::Rollback(other.id.clone()));
     live.find(|other| !other.flags.is_disjoint(flags))
 }
 
@@ -48,7 +48,7 @@ fn refuse<T>(problem: Problem) -> Result<T, CommitError> {
 }
 
 fn busy(other: &Rollback) -> Problem {
-    let ladder = if other.ladder.as_ref().is_some_and(ripcord_proto::rollback::Ladder::is_running) {
+    let ladder = if other.ladder.as_ref().is_some_and(ripcord_proto::rollback::Stages::is_running) {
         format!(" It goes down step by step; `ripcord rollback stop {}` ends that.", other.id)
     } else {
         String::new()

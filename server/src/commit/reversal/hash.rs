@@ -6,9 +6,9 @@
 //! sampled figures.
 
 use ripcord_proto::digest::Digest;
-use ripcord_proto::rollback::Scope;
+use ripcord_proto::rollback::RollbackScope;
 use ripcord_proto::settings::Settings;
-use ripcord_proto::table::{Entry, Member};
+use ripcord_proto::table::{Entity, Entry};
 use ripcord_proto::{FlagKey, KillId, SegmentKey, Snapshot};
 
 use super::{Conflict, FlagOrSegment, FlagReversal, OneWayDoor, Reversal, ReversalDecision, StageMethod};
@@ -20,7 +20,7 @@ type CoveredFlag<'a> = (&'a FlagKey, Option<Digest>, Digest, &'static str);
 #[derive(serde::Serialize)]
 struct HashedContent<'a> {
     environment: &'a str,
-    scope: &'a Scope,
+    scope: &'a RollbackScope,
     segment: Option<&'a SegmentKey>,
     target: &'a Digest,
     ladder: Option<(&'a Vec<f64>, u64)>,
@@ -61,7 +61,7 @@ impl Reversal {
     }
 }
 
-fn digest<M: Member>(entry: &std::sync::Arc<Entry<M>>) -> Digest {
+fn digest<M: Entity>(entry: &std::sync::Arc<Entry<M>>) -> Digest {
     *entry.digest()
 }
 

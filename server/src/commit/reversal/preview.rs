@@ -1,8 +1,8 @@
 //! What a rollback would come to, for its plan.
 
 use ripcord_proto::digest::Digest;
-use ripcord_proto::references::{self, Touched};
-use ripcord_proto::{Fault, Flag, FlagKey, KillId, KillScope, RollbackId, Snapshot};
+use ripcord_proto::references::{self, TouchedKeys};
+use ripcord_proto::{Flag, FlagKey, KillId, KillScope, RollbackId, Snapshot, ValidationError};
 
 use super::super::kill_guard::served;
 use super::super::state::EnvironmentState;
@@ -18,9 +18,9 @@ pub struct RollbackPreview {
     /// What the environment would serve at the end.
     pub after: Snapshot,
     /// What changes on the way there.
-    pub touched: Touched,
+    pub touched: TouchedKeys,
     /// References that it would break, prerequisites among them.
-    pub breaks: Vec<Fault>,
+    pub breaks: Vec<ValidationError>,
     /// Flags that stay killed.
     pub killed: Vec<KilledFlag>,
     /// The rollback under way that is in the way.
@@ -35,7 +35,7 @@ pub struct KilledFlag {
     /// By what.
     pub kills: Vec<KillId>,
     /// Whether what it serves meanwhile would change.
-    pub changes_served: bool,
+    pub needs_allow_killed_edit: bool,
 }
 
 impl Reversal {
@@ -45,7 +45,7 @@ impl Reversal {
         let decision = self.decide(now)?;
         let hash = self.hash(&decision, now);
         let mut after = now.clone();
-        let mut touched = Touched::default();
+        let mut touched = TouchedKeys::default();
         for entry in decision.segments.iter().chain(&decision.missing) {
             touched.segments.insert(entry.key().clone());
             after.segments.insert(entry.clone());
@@ -74,12 +74,12 @@ fn killed(step: &FlagReversal, now: &Snapshot) -> Option<KilledFlag> {
     let to = step.to.value().ok();
     let standing: Vec<KillId> = now.kills_of(step.key.as_str()).map(|kill| kill.id.clone()).collect();
     let is = step.from.as_deref().and_then(|from| from.value().ok());
-    let changes_served = !standing.is_empty() && is.is_some_and(|is| to.map(served) != Some(served(is)));
+    let needs_allow_killed_edit = !standing.is_empty() && is.is_some_and(|is| to.map(served) != Some(served(is)));
     let kills = if standing.is_empty() { latching(to?, now) } else { standing };
     (!kills.is_empty()).then(|| KilledFlag {
         flag: step.key.clone(),
         kills,
-        changes_served,
+        needs_allow_killed_edit,
     })
 }
 

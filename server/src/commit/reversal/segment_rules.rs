@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ripcord_proto::condition::Condition;
 use ripcord_proto::rule::{Rule, Serve};
-use ripcord_proto::{Faults, Flag, SegmentKey, Snapshot, VariantName};
+use ripcord_proto::{Flag, SegmentKey, Snapshot, ValidationErrors, VariantName};
 use serde_json::Value;
 
 use super::CommitError;
 
 /// A flag that the environment has, or had: readable or not.
-type ReadableFlag<'a> = Option<Result<&'a Flag, &'a Faults>>;
+type ReadableFlag<'a> = Option<Result<&'a Flag, &'a ValidationErrors>>;
 
 /// What becomes of a flag.
 pub(super) enum Composed {

@@ -8,7 +8,7 @@ use ripcord_proto::limits::WEIGHT_SUM;
 use ripcord_proto::rule::{Rule, Serve};
 use ripcord_proto::split::{Share, Split, Weight};
 use ripcord_proto::table::Entry;
-use ripcord_proto::{Faults, Flag, Position, VariantName};
+use ripcord_proto::{Flag, Position, ValidationErrors, VariantName};
 
 use super::one_way::may_serve;
 use super::{CommitError, FlagReversal, internal};
@@ -22,13 +22,13 @@ pub struct ExposureCap(u32);
 
 impl ExposureCap {
     /// From percent: 0 to 100, with at most three decimals.
-    pub fn percent(percent: f64) -> Result<Self, Faults> {
+    pub fn percent(percent: f64) -> Result<Self, ValidationErrors> {
         let thousandths = (percent * 1_000.0).round();
         if (0.0..=100.0).contains(&percent) && (thousandths / 1_000.0 - percent).abs() < 1e-9 {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be whole and within 0 to 100 000")]
             return Ok(Self(thousandths as u32));
         }
-        Err(Faults::one(
+        Err(ValidationErrors::one(
             "",
             format!("{percent} is no step; a step is a percentage from 0 to 100 with at most three decimals"),
         ))

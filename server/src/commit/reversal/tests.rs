@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use ripcord_proto::actor::Actor;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::references::Touched;
-use ripcord_proto::rollback::{Ladder, Latitude, Phases, Review, Rollback, RollbackId, RollbackState, Scope, ServedBad, Target};
+use ripcord_proto::references::TouchedKeys;
+use ripcord_proto::rollback::{BadExposure, PhaseTimes, Review, Rollback, RollbackId, RollbackOptions, RollbackScope, RollbackState, RollbackTarget, Stages};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Epoch, Flag, FlagKey, Position, Revision, Segment, SegmentKey, Snapshot, VariantName};
 use ripcord_sdk::engine::{Compiled, Context, Reason, SinceContact};
@@ -41,13 +41,13 @@ pub(super) fn snapshot<'a>(flags: impl IntoIterator<Item = (&'a str, Value)>, se
     snapshot
 }
 
-pub(super) fn reversal(target: &Snapshot, reach: ReversalScope, scope: Scope) -> Reversal {
+pub(super) fn reversal(target: &Snapshot, reach: ReversalScope, scope: RollbackScope) -> Reversal {
     let actor = Actor::server("a");
     let record = Rollback {
         id: RollbackId::from_parts(1, 1),
         scope,
         segment: None,
-        target: Target {
+        target: RollbackTarget {
             epoch: Epoch(1),
             revision: Revision(1),
             hash: target.content_hash(),
@@ -55,7 +55,7 @@ pub(super) fn reversal(target: &Snapshot, reach: ReversalScope, scope: Scope) ->
         },
         plan: Digest::ZERO,
         state: RollbackState::Committed,
-        says: String::new(),
+        message: String::new(),
         by: actor,
         reason: None,
         before: Position::START,
@@ -65,13 +65,13 @@ pub(super) fn reversal(target: &Snapshot, reach: ReversalScope, scope: Scope) ->
         segments: BTreeSet::new(),
         skipped: BTreeSet::new(),
         acknowledged: BTreeSet::new(),
-        latitude: Latitude::default(),
+        latitude: RollbackOptions::default(),
         ladder: None,
-        phases: Phases::default(),
+        phases: PhaseTimes::default(),
         confirmation: None,
         probes: Vec::new(),
         checks: Vec::new(),
-        served_bad: ServedBad::default(),
+        bad_exposure: BadExposure::default(),
         undone_by: None,
         review: Review {
             due: Timestamp::UNIX_EPOCH,
@@ -88,7 +88,7 @@ pub(super) fn reversal(target: &Snapshot, reach: ReversalScope, scope: Scope) ->
 }
 
 pub(super) fn environment(target: &Snapshot) -> Reversal {
-    reversal(target, ReversalScope::Environment, Scope::Environment)
+    reversal(target, ReversalScope::Environment, RollbackScope::Environment)
 }
 
 pub(super) fn for_segment(target: &Snapshot, segment: &str) -> Reversal {
@@ -101,7 +101,7 @@ pub(super) fn for_segment(target: &Snapshot, segment: &str) -> Reversal {
 pub(super) fn laddered(target: &Snapshot, steps: &[f64], cap: Option<f64>) -> Reversal {
     let mut reversal = environment(target);
     reversal.cap = cap;
-    reversal.record.ladder = Some(Ladder {
+    reversal.record.ladder = Some(Stages {
         steps: steps.to_vec(),
         every_seconds: 60,
         done: 1,
@@ -220,6 +220,6 @@ pub(super) fn any_snapshot() -> impl Strategy<Value = Snapshot> {
 }
 
 pub(super) fn is_valid(snapshot: &Snapshot) -> bool {
-    let touched = Touched::everything(&snapshot.flags, &snapshot.segments);
+    let touched = TouchedKeys::everything(&snapshot.flags, &snapshot.segments);
     ripcord_proto::references::check(&snapshot.flags, &snapshot.segments, &touched).is_empty()
 }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use ripcord_proto::confirmation::Missing;
+use ripcord_proto::confirmation::MissingInstance;
 use ripcord_proto::{Position, Revision};
 
 use super::{FleetMember, MemberState, Members};
-use crate::fleet::ConfirmationTarget;
 use crate::fleet::connections::{ConfirmationLevel, Connected};
 use crate::fleet::counters::ConfirmationTimes;
 use crate::fleet::report::{ConfirmationReport, Count};
+use crate::fleet::target::ConfirmationTarget;
 
 impl Members {
     /// All members.
@@ -112,7 +112,7 @@ impl Members {
             if confirmed {
                 count.confirmed += 1;
             } else if count.missing.len() < Count::NAMED {
-                count.missing.push(Missing {
+                count.missing.push(MissingInstance {
                     instance: (*Arc::clone(&member.instance)).clone(),
                     revision: member
                         .confirmed

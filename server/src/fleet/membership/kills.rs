@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use ripcord_proto::KillId;
 use ripcord_proto::confirmation::Instance;
-use ripcord_proto::frame::{Ended, Overlay};
+use ripcord_proto::frame::{KillEnd, Overlay};
 
 use crate::fleet::counters::ConfirmationTimes;
 
@@ -52,7 +52,7 @@ impl KillCountsById {
             });
         }
         for (id, ended) in &overlay.ended {
-            if let (Ended::Merged, Some(tally)) = (ended, self.0.get_mut(id)) {
+            if let (KillEnd::Merged, Some(tally)) = (ended, self.0.get_mut(id)) {
                 tally.merged.get_or_insert(revision);
             }
         }

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use ripcord_proto::Revision;
-use ripcord_proto::confirmation::{Confirmation, Level};
-use ripcord_proto::frame::{Ended, Overlay};
+use ripcord_proto::confirmation::{Confirmation, LevelCounts};
+use ripcord_proto::frame::{KillEnd, Overlay};
 
 use super::*;
 use crate::fleet::{ConfirmationTarget, merge};
@@ -68,7 +68,7 @@ impl Play {
         merge(target, self.members.report(target, self.now).unwrap(), Vec::new())
     }
 
-    fn applied(&self, revision: u64) -> Level {
+    fn applied(&self, revision: u64) -> LevelCounts {
         self.confirmation(&ConfirmationTarget::Revision(Position::new(1, revision))).applied
     }
 
@@ -272,7 +272,7 @@ fn a_provisional_kill_is_confirmed_by_its_id_or_by_the_revision_that_it_was_merg
     let revision = play.commit();
     play.overlay(Overlay {
         kills: [].into(),
-        ended: [(id, Ended::Merged)].into(),
+        ended: [(id, KillEnd::Merged)].into(),
     });
     play.ack(by_revision, revision);
     assert_eq!(share(&play), (2, 2));

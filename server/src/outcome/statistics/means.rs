@@ -9,7 +9,7 @@
 //! Numbers that are mostly nothing and now and then very large need more samples than others before their mean is near to normal;
 //! `benches/benches/gates.rs` measures the false alarms of some.
 
-use ripcord_proto::gate::{Amount, Arm, Worse};
+use ripcord_proto::gate::{Arm, Threshold, WorseDirection};
 
 /// The effects that are mixed have this share of the numbers' standard deviation.
 const SCALE: f64 = 0.1;
@@ -18,9 +18,9 @@ const SCALE: f64 = 0.1;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MeansTest {
     /// Which way is worse.
-    pub worse: Worse,
+    pub worse: WorseDirection,
     /// By how much the variant may be worse: a share of the control's mean, or so much.
-    pub margin: Amount,
+    pub margin: Threshold,
     /// How likely a false alarm may be, over all looks together.
     pub alpha: f64,
 }
@@ -31,8 +31,8 @@ impl MeansTest {
         let sign = self.sign();
         // A share of the control's mean moves with it, and so does what is not sure about it.
         let (factor, margin) = match self.margin {
-            Amount::Share(share) => (1.0 + sign * share.share() * control.mean().signum(), 0.0),
-            Amount::Number(margin) => (1.0, margin),
+            Threshold::Share(share) => (1.0 + sign * share.share() * control.mean().signum(), 0.0),
+            Threshold::Number(margin) => (1.0, margin),
         };
         let difference = sign * (treatment.mean() - factor * control.mean()) - margin;
         let variance = variance_of_mean(treatment) + factor * factor * variance_of_mean(control);
@@ -42,8 +42,8 @@ impl MeansTest {
     /// Whether the variant's mean is on the worse side of the margin, whatever the control's is.
     pub fn is_beyond(&self, treatment: Arm) -> bool {
         let limit = match self.margin {
-            Amount::Share(share) => share.share(),
-            Amount::Number(limit) => limit,
+            Threshold::Share(share) => share.share(),
+            Threshold::Number(limit) => limit,
         };
         let difference = self.sign() * (treatment.mean() - limit);
         self.is_sure(difference, variance_of_mean(treatment), spread(treatment))
@@ -51,8 +51,8 @@ impl MeansTest {
 
     const fn sign(&self) -> f64 {
         match self.worse {
-            Worse::Higher => 1.0,
-            Worse::Lower => -1.0,
+            WorseDirection::Higher => 1.0,
+            WorseDirection::Lower => -1.0,
         }
     }
 
@@ -95,36 +95,36 @@ mod tests {
         }
     }
 
-    fn test(worse: Worse, margin: Amount) -> MeansTest {
+    fn test(worse: WorseDirection, margin: Threshold) -> MeansTest {
         MeansTest { worse, margin, alpha: 0.05 }
     }
 
     #[test]
     fn a_mean_is_worse_on_its_worse_side_alone() {
-        let lower = test(Worse::Lower, Amount::Number(0.1));
+        let lower = test(WorseDirection::Lower, Threshold::Number(0.1));
         assert!(lower.is_worse(around(9.0, 1_000), around(10.0, 1_000)));
         assert!(!lower.is_worse(around(11.0, 1_000), around(10.0, 1_000)));
         assert!(!lower.is_worse(around(9.95, 100_000), around(10.0, 100_000)), "within the margin");
         assert!(!lower.is_worse(around(9.0, 5), around(10.0, 5)), "ten say little");
-        assert!(test(Worse::Higher, Amount::Number(0.1)).is_worse(around(11.0, 1_000), around(10.0, 1_000)));
+        assert!(test(WorseDirection::Higher, Threshold::Number(0.1)).is_worse(around(11.0, 1_000), around(10.0, 1_000)));
     }
 
     #[test]
     fn a_margin_may_be_a_share_of_the_controls_mean() {
-        let share = |thousandths| Amount::Share(ripcord_proto::gate::Percent::from_thousandths(thousandths));
+        let share = |thousandths| Threshold::Share(ripcord_proto::gate::Percent::from_thousandths(thousandths));
         let (worse, control) = (around(9.0, 5_000), around(10.0, 5_000));
-        assert!(test(Worse::Lower, share(5_000)).is_worse(worse, control));
-        assert!(!test(Worse::Lower, share(15_000)).is_worse(worse, control));
+        assert!(test(WorseDirection::Lower, share(5_000)).is_worse(worse, control));
+        assert!(!test(WorseDirection::Lower, share(15_000)).is_worse(worse, control));
         assert!(
-            test(Worse::Lower, share(5_000)).is_worse(around(-11.0, 5_000), around(-10.0, 5_000)),
+            test(WorseDirection::Lower, share(5_000)).is_worse(around(-11.0, 5_000), around(-10.0, 5_000)),
             "below nothing, too"
         );
     }
 
     #[test]
     fn a_mean_is_beyond_a_limit_when_that_is_sure() {
-        assert!(test(Worse::Higher, Amount::Number(10.0)).is_beyond(around(11.0, 1_000)));
-        assert!(!test(Worse::Higher, Amount::Number(10.0)).is_beyond(around(9.0, 1_000)));
-        assert!(test(Worse::Lower, Amount::Number(10.0)).is_beyond(around(9.0, 1_000)));
+        assert!(test(WorseDirection::Higher, Threshold::Number(10.0)).is_beyond(around(11.0, 1_000)));
+        assert!(!test(WorseDirection::Higher, Threshold::Number(10.0)).is_beyond(around(9.0, 1_000)));
+        assert!(test(WorseDirection::Lower, Threshold::Number(10.0)).is_beyond(around(9.0, 1_000)));
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use ripcord_proto::commit::Sealed;
-use ripcord_proto::rollback::{Rollback, ServedBad};
+use ripcord_proto::rollback::{BadExposure, Rollback};
 use ripcord_proto::{EnvironmentKey, Position, Sequence};
 
 use super::deps::RollbackDeps;
@@ -17,7 +17,7 @@ const KEPT: SignedDuration = SignedDuration::from_hours(1);
 /// The counts, and what is not in them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ExposureCount {
-    pub(super) counts: ServedBad,
+    pub(super) counts: BadExposure,
     /// A sentence for people, if the counts do not reach back to the onset.
     pub(super) gap: Option<String>,
 }
@@ -69,7 +69,7 @@ pub(super) async fn count(deps: &RollbackDeps, environment: &EnvironmentKey, rol
     let elsewhere = deps.elsewhere.served(&question).await;
     let mut all = elsewhere.counts;
     all.push(deps.outcomes.answer(&question));
-    let mut counts = ServedBad::default();
+    let mut counts = BadExposure::default();
     for one in all.iter().map(|served| served.counts) {
         counts.real = counts.real.saturating_add(one.real);
         counts.synthetic = counts.synthetic.saturating_add(one.synthetic);

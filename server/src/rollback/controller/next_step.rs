@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ripcord_proto::rollback::{Ladder, Phases, Rollback, RollbackState};
+use ripcord_proto::rollback::{PhaseTimes, Rollback, RollbackState, Stages};
 use ripcord_proto::{EnvironmentKey, FlagKey, Snapshot};
 
 use super::deps::RollbackDeps;
@@ -63,20 +63,20 @@ fn next(rollback: &Rollback, now: Timestamp, environment: &EnvironmentKey) -> Op
         return None;
     }
     let mut after = rollback.clone();
-    after.ladder = Some(Ladder {
+    after.ladder = Some(Stages {
         done: ladder.done + 1,
         next_at: cap.is_some().then(|| now.checked_add(Duration::from_secs(ladder.every_seconds)).unwrap_or(now)),
         ..ladder.clone()
     });
     after.state = RollbackState::Committed;
     after.confirmation = None;
-    after.phases = Phases {
+    after.phases = PhaseTimes {
         detected: rollback.phases.detected,
         decided: rollback.phases.decided,
         commit_ms: rollback.phases.commit_ms,
-        ..Phases::default()
+        ..PhaseTimes::default()
     };
-    after.says = messages::state(&after, environment);
+    after.message = messages::state(&after, environment);
     Some((cap, after))
 }
 
@@ -87,6 +87,6 @@ pub(super) fn cannot_step(rollback: &Rollback, why: &str, environment: &Environm
     if let Some(ladder) = &mut next.ladder {
         ladder.next_at = None;
     }
-    next.says = messages::stuck(&next, why, environment);
+    next.message = messages::stuck(&next, why, environment);
     next
 }

@@ -173,7 +173,7 @@ impl Procedure<'_> {
         let reason = format!("rollback {}: {}", self.id, state.as_str());
         match self.submit(reason, vec![token.ask(), put], KilledEdit::Refuse).await {
             Ok(_) if was != Ok(state) => {
-                tracing::info!(env = %self.environment, rollback = %self.id, state = state.as_str(), message = told.says, "rollback");
+                tracing::info!(env = %self.environment, rollback = %self.id, state = state.as_str(), message = told.message, "rollback");
                 metrics::record(self.environment, &told);
             }
             Ok(_) => {}
@@ -184,7 +184,7 @@ impl Procedure<'_> {
     /// Commits a step, if the record is still the one that it was derived from.
     async fn step(&mut self, token: LeaderToken, entry: &Arc<Entry<Rollback>>, reversal: Reversal) {
         let record = reversal.record.clone();
-        let killed_edit = if record.latitude.changes_served {
+        let killed_edit = if record.latitude.allow_killed_edit {
             KilledEdit::Accept
         } else {
             KilledEdit::Refuse
@@ -211,10 +211,10 @@ impl Procedure<'_> {
         }
     }
 
-    async fn submit(&self, reason: String, asks: Vec<Operation>, changes_served: KilledEdit) -> Result<Committed, CommitError> {
+    async fn submit(&self, reason: String, asks: Vec<Operation>, allow_killed_edit: KilledEdit) -> Result<Committed, CommitError> {
         let draft = Draft {
             reason: Some(reason),
-            killed_edit: changes_served,
+            killed_edit: allow_killed_edit,
             // A rollback was approved as a whole when it began.
             approval: Approval::Agreed,
             ..Draft::new(self.environment.clone(), self.deps.drivers.author(), asks)

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ripcord_proto::check::{CheckOutcome, When};
+use ripcord_proto::check::{CheckOutcome, CheckPhase};
 use ripcord_proto::confirmation::Confirmation;
-use ripcord_proto::rollback::{Phases, Rollback, RollbackState};
+use ripcord_proto::rollback::{PhaseTimes, Rollback, RollbackState};
 use ripcord_proto::{EnvironmentKey, Position};
 use tokio::time::Instant;
 
@@ -200,9 +200,9 @@ fn target(deps: &RollbackDeps, environment: &EnvironmentKey, position: Position)
 /// Runs the checks of this commit. Those of the last commit are repeated until they pass or the time is up, those of a step run once.
 async fn checks(deps: &RollbackDeps, rollback: &Rollback, limits: VerificationWindow) -> Vec<CheckOutcome> {
     let is_step = stages::remaining(rollback) > 0;
-    let mut outcomes = deps.checks.run(&rollback.probes, When::After).await;
+    let mut outcomes = deps.checks.run(&rollback.probes, CheckPhase::After).await;
     if is_step {
-        outcomes.extend(deps.checks.run(&rollback.probes, When::Step).await);
+        outcomes.extend(deps.checks.run(&rollback.probes, CheckPhase::Step).await);
         return outcomes;
     }
     while outcomes.iter().any(|outcome| !outcome.passed) && Instant::now() < limits.until {
@@ -212,7 +212,7 @@ async fn checks(deps: &RollbackDeps, rollback: &Rollback, limits: VerificationWi
             outcomes.iter().find(is_own).is_some_and(|outcome| !outcome.passed)
         });
         let failed: Vec<_> = failed.cloned().collect();
-        replace(&mut outcomes, deps.checks.run(&failed, When::After).await);
+        replace(&mut outcomes, deps.checks.run(&failed, CheckPhase::After).await);
     }
     outcomes
 }
@@ -227,11 +227,11 @@ fn replace(known: &mut Vec<CheckOutcome>, newer: Vec<CheckOutcome>) {
 fn concluded(rollback: &Rollback, evidence: Evidence, environment: &EnvironmentKey) -> Rollback {
     let remaining = stages::remaining(rollback);
     let is_complete = evidence.confirmation.as_ref().is_some_and(|confirmation| confirmation.complete);
-    let fails = |when: When| evidence.checks.iter().any(|check| check.when == when && !check.passed);
+    let fails = |when: CheckPhase| evidence.checks.iter().any(|check| check.when == when && !check.passed);
     let state = match (remaining > 0, is_complete) {
-        (true, _) if fails(When::Step) => RollbackState::Failed,
+        (true, _) if fails(CheckPhase::Step) => RollbackState::Failed,
         (true, _) => RollbackState::Committed,
-        (false, _) if fails(When::After) => RollbackState::Failed,
+        (false, _) if fails(CheckPhase::After) => RollbackState::Failed,
         (false, true) => RollbackState::Confirmed,
         (false, false) => RollbackState::Partial,
     };
@@ -239,21 +239,21 @@ fn concluded(rollback: &Rollback, evidence: Evidence, environment: &EnvironmentK
     next.state = state;
     next.phases = phases(&rollback.phases, &evidence, is_complete);
     replace(&mut next.checks, evidence.checks);
-    next.served_bad = evidence.served.counts;
+    next.bad_exposure = evidence.served.counts;
     next.confirmation = evidence.confirmation.or_else(|| rollback.confirmation.clone());
     if state == RollbackState::Failed
         && let Some(ladder) = &mut next.ladder
     {
         ladder.next_at = None;
     }
-    next.says = messages::state(&next, environment);
+    next.message = messages::state(&next, environment);
     if let Some(gap) = evidence.served.gap {
-        next.says = format!("{} {gap}", next.says);
+        next.message = format!("{} {gap}", next.message);
     }
     next
 }
 
-fn phases(known: &Phases, evidence: &Evidence, is_complete: bool) -> Phases {
+fn phases(known: &PhaseTimes, evidence: &Evidence, is_complete: bool) -> PhaseTimes {
     let level = evidence.confirmation.as_ref().map(|confirmation| &confirmation.applied);
     // To the microsecond: what is finer is noise.
     let millis = |from: Timestamp, to: Timestamp| (between(from, to).as_secs_f64() * 1_000_000.0).round() / 1_000.0;
@@ -265,7 +265,7 @@ fn phases(known: &Phases, evidence: &Evidence, is_complete: bool) -> Phases {
     let is_healthy = is_complete && evidence.checks.iter().all(|check| check.passed);
     // The last acknowledgement is timed from the swap, this moment by the clock: service is restored when both are there.
     let healthy = applied.filter(|_| is_healthy).map(|applied| applied.max(evidence.now));
-    Phases {
+    PhaseTimes {
         detected: known.detected,
         decided: known.decided,
         committed: Some(evidence.committed),

@@ -29,14 +29,14 @@ async fn it_is_confirmed_when_everybody_has_acknowledged_it() {
         .await
         .unwrap()
         .unwrap();
-    assert_eq!(settled.state, RollbackState::Confirmed, "{}", settled.says);
+    assert_eq!(settled.state, RollbackState::Confirmed, "{}", settled.message);
     let confirmation = settled.confirmation.unwrap();
     assert_eq!((confirmation.applied.confirmed, confirmation.applied.connected), (2, 2));
     let phases = settled.phases;
     assert!(phases.committed >= phases.decided && phases.applied >= phases.committed && phases.healthy >= phases.committed);
     assert!(phases.commit_ms.is_some() && phases.applied_p50_ms.is_some() && phases.applied_last_ms.is_some() && phases.healthy_ms.is_some());
-    assert!(settled.says.contains("2 of 2 applications"), "{}", settled.says);
-    assert!(settled.says.contains(&format!("`ripcord rollback undo {id}`")), "{}", settled.says);
+    assert!(settled.message.contains("2 of 2 applications"), "{}", settled.message);
+    assert!(settled.message.contains(&format!("`ripcord rollback undo {id}`")), "{}", settled.message);
 }
 
 #[tokio::test(start_paused = true)]
@@ -47,7 +47,7 @@ async fn with_nobody_connected_it_is_confirmed_at_once() {
     world.put("checkout", 100, &[]).await;
     let id = world.roll_back(&["checkout"], good, &[]).await;
     let settled = world.until(&id, RollbackState::Confirmed).await;
-    assert!(settled.says.starts_with("No connected application"), "{}", settled.says);
+    assert!(settled.message.starts_with("No connected application"), "{}", settled.message);
 }
 
 #[tokio::test(start_paused = true)]
@@ -64,11 +64,11 @@ async fn who_is_missing_is_named_and_it_is_confirmed_when_they_are_gone() {
     let took = world.clock.now().duration_since(began);
     assert!((SignedDuration::from_secs(30)..SignedDuration::from_secs(31)).contains(&took), "{took}");
     assert!(
-        partial.says.contains("1 of 2 applications") && partial.says.contains("Missing: reports-7."),
+        partial.message.contains("1 of 2 applications") && partial.message.contains("Missing: reports-7."),
         "{}",
-        partial.says
+        partial.message
     );
-    assert!(partial.says.contains(&format!("`ripcord rollback wait {id}`")), "{}", partial.says);
+    assert!(partial.message.contains(&format!("`ripcord rollback wait {id}`")), "{}", partial.message);
     assert_eq!(partial.phases.applied, None);
     assert_eq!(partial.phases.healthy, None);
 
@@ -92,8 +92,8 @@ async fn a_check_that_keeps_failing_until_the_deadline_fails_it() {
     world.put("checkout", 100, &["http://127.0.0.1:9/health"]).await;
     let id = world.roll_back(&["checkout"], good, &[]).await;
     let failed = world.until(&id, RollbackState::Failed).await;
-    assert!(failed.says.contains("health of flag checkout"), "{}", failed.says);
-    assert!(failed.says.contains(&format!("`ripcord rollback resume {id}`")), "{}", failed.says);
+    assert!(failed.message.contains("health of flag checkout"), "{}", failed.message);
+    assert!(failed.message.contains(&format!("`ripcord rollback resume {id}`")), "{}", failed.message);
     assert_eq!(failed.phases.healthy, None);
     assert!(failed.phases.applied.is_some());
 }
@@ -129,8 +129,8 @@ async fn how_often_the_bad_state_was_served_counts_from_its_commit_on() {
     let id = world.roll_back(&["checkout"], good, &[]).await;
     let settled = world.until(&id, RollbackState::Confirmed).await;
     assert_eq!(
-        (settled.served_bad.real, settled.served_bad.errors_real, settled.served_bad.synthetic),
+        (settled.bad_exposure.real, settled.bad_exposure.errors_real, settled.bad_exposure.synthetic),
         (30, 2, 0)
     );
-    assert!(!settled.says.contains("only available since"), "{}", settled.says);
+    assert!(!settled.message.contains("only available since"), "{}", settled.message);
 }

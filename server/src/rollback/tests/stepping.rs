@@ -97,14 +97,14 @@ async fn a_check_that_fails_after_a_step_stops_the_ladder() {
     let failed = world.until(&id, RollbackState::Failed).await;
     assert!(
         failed
-            .says
+            .message
             .contains("Stopped after step 1 of 2, 50 %, because a check failed: health of flag checkout"),
         "{}",
-        failed.says
+        failed.message
     );
     tokio::time::sleep(Duration::from_mins(30)).await;
     assert_eq!(world.percent("checkout"), 50);
-    assert!(failed.says.contains(&format!("`ripcord rollback resume {id} --now`")), "{}", failed.says);
+    assert!(failed.message.contains(&format!("`ripcord rollback resume {id} --now`")), "{}", failed.message);
 }
 
 #[tokio::test(start_paused = true)]

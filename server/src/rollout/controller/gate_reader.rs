@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ripcord_proto::RolloutId;
-use ripcord_proto::check::{Check, Probe, When};
-use ripcord_proto::gate::{Counted, Gate, Measure, Query};
+use ripcord_proto::check::{Check, CheckPhase, Probe};
+use ripcord_proto::gate::{Gate, Measure, OutcomeMeasure, PrometheusQuery};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
@@ -79,7 +79,7 @@ impl RolloutController {
     }
 
     /// The two series of a comparison, from its last reading on.
-    fn pair(&self, id: &RolloutId, gate: usize, what: &Counted) -> Option<[SeriesQuery; 2]> {
+    fn pair(&self, id: &RolloutId, gate: usize, what: &OutcomeMeasure) -> Option<[SeriesQuery; 2]> {
         let tracked = self.tracked.get(id)?;
         let rollout = tracked.entry.value().ok()?;
         let control = rollout.moved.as_ref()?.control.clone();
@@ -96,19 +96,19 @@ impl RolloutController {
 
     fn probe(&mut self, asked: GateQuery, check: Check) {
         let checks = self.rollouts.checks.clone();
-        let probe = Probe {
+        let probe = ScopedCheck {
             of: format!("rollout {}", asked.id),
             check,
         };
         let span = self.span(&asked);
         let job = async move {
-            let outcomes = checks.run(&[probe], When::After).await;
+            let outcomes = checks.run(&[probe], CheckPhase::After).await;
             JobResult::Gate(GateAnswer::Probe(asked, outcomes.into_iter().next()))
         };
         self.jobs.push(Box::pin(job.instrument(span)));
     }
 
-    fn query(&mut self, asked: GateQuery, query: &Query) {
+    fn query(&mut self, asked: GateQuery, query: &PrometheusQuery) {
         let http = self.rollouts.http.clone();
         let address = query.url.clone().or_else(|| self.states.borrow().records.policy().prometheus);
         let query = query.prometheus.clone();
@@ -121,7 +121,7 @@ impl RolloutController {
     }
 
     /// The span of asking something outside for a gate.
-    fn span(&self, asked: &GateQuery) -> tracing::Span {
+    fn span(&self, asked: &GateQuery) -> tracing::HumanDuration {
         tracing::debug_span!("gate", env = %self.environment, rollout = %asked.id, step = asked.step, gate = asked.gate)
     }
 

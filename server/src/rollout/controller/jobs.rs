@@ -2,7 +2,7 @@
 
 use ripcord_proto::RolloutId;
 use ripcord_proto::check::CheckOutcome;
-use ripcord_proto::span::Span;
+use ripcord_proto::duration::HumanDuration;
 
 use crate::commit::CommitError;
 use crate::outcome::reports::NodeSums;
@@ -20,7 +20,7 @@ pub(super) struct GateQuery {
     /// The step: an answer that arrives after it is dropped.
     pub(super) step: u32,
     pub(super) gate: usize,
-    pub(super) held: Span,
+    pub(super) held: HumanDuration,
 }
 
 /// An answer of gates.

@@ -5,20 +5,20 @@ use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram};
 use ripcord_proto::EnvironmentKey;
-use ripcord_proto::gate::Verdict;
+use ripcord_proto::gate::GateVerdict;
 use ripcord_proto::rollout::RolloutState;
 
 use crate::telemetry::names;
 
 const LIVE: [RolloutState; 4] = [RolloutState::Scheduled, RolloutState::Holding, RolloutState::Waiting, RolloutState::Paused];
 const OVER: [RolloutState; 4] = [RolloutState::Completed, RolloutState::Aborted, RolloutState::RolledBack, RolloutState::Failed];
-const VERDICTS: [Verdict; 4] = [Verdict::Pass, Verdict::Fail, Verdict::Samples, Verdict::Unknown];
+const VERDICTS: [GateVerdict; 4] = [GateVerdict::Pass, GateVerdict::Fail, GateVerdict::Samples, GateVerdict::Unknown];
 
 /// The counters of one environment.
 pub(super) struct RolloutMetrics {
     live: [(RolloutState, Gauge); 4],
     over: [(RolloutState, Counter); 4],
-    readings: [(Verdict, Counter); 4],
+    readings: [(GateVerdict, Counter); 4],
     steps: Counter,
     lateness: Histogram,
 }
@@ -64,7 +64,7 @@ impl RolloutMetrics {
     }
 
     /// A gate has said something.
-    pub(super) fn read(&self, verdict: Verdict) {
+    pub(super) fn read(&self, verdict: GateVerdict) {
         self.readings
             .iter()
             .filter(|(own, _)| *own == verdict)

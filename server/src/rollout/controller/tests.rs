@@ -15,9 +15,9 @@ use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::change::EnvironmentRecord;
 use ripcord_proto::frame::Overlay;
 use ripcord_proto::gate::Arm;
-use ripcord_proto::policy::{Policy, Single};
+use ripcord_proto::policy::{Policy, SingletonKey};
 use ripcord_proto::role::Role;
-use ripcord_proto::rollout::{Plan, Rollout, RolloutState, Word};
+use ripcord_proto::rollout::{Attribution, Rollout, RolloutPlan, RolloutState};
 use ripcord_proto::rule::Serve;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Position, RolloutId};
@@ -34,7 +34,7 @@ use crate::peer::Peers;
 use crate::rollout::Rollouts;
 use crate::rollout::actions::{self, RolloutAction};
 use crate::snapshot::board::Board;
-use crate::store::fault_injection::{Fault, FaultyStore};
+use crate::store::fault_injection::{FaultyStore, ValidationError};
 use crate::store::journal::Journal;
 use crate::store::memory::MemoryStore;
 use crate::system::{SystemDraft, SystemOperation};
@@ -201,13 +201,13 @@ impl World {
     }
 
     async fn policy(&self, policy: Policy) {
-        let entry = Entry::new(Single, policy, Position::START).unwrap();
+        let entry = Entry::new(SingletonKey, policy, Position::START).unwrap();
         let put = Operation::PutRecord(Arc::new(entry).into(), Expected::Anything);
         self.submit(author("anna", Role::Editor), vec![put]).await.unwrap();
     }
 
-    fn word(&self, who: &Author) -> Word {
-        Word {
+    fn word(&self, who: &Author) -> Attribution {
+        Attribution {
             by: who.actor.clone(),
             at: self.clock.now(),
             reason: None,
@@ -227,9 +227,9 @@ impl World {
                 None => json!({"to": to, "hold": rest}),
             }
         };
-        let mut plan = json!({"flag": "checkout", "variant": "on", "steps": steps.iter().map(step).collect::<Vec<_>>(), "unjudged": true});
+        let mut plan = json!({"flag": "checkout", "variant": "on", "steps": steps.iter().map(step).collect::<Vec<_>>(), "no_gates": true});
         plan.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let plan = Plan::from_value(&plan).unwrap();
+        let plan = RolloutPlan::from_value(&plan).unwrap();
         let number = self.ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let id = RolloutId::from_parts(number, 1);
         let pipeline = author("pipeline", Role::Pipeline);

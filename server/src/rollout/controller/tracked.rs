@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use ripcord_proto::duration::HumanDuration;
 use ripcord_proto::gate::{Arm, GateReading};
-use ripcord_proto::rollout::{Looks, Rollout, RolloutState};
-use ripcord_proto::span::Span;
+use ripcord_proto::rollout::{GateHistory, Rollout, RolloutState};
 use ripcord_proto::table::Entry;
 use tokio::time::Instant;
 
@@ -61,7 +61,7 @@ impl TrackedRollout {
             // Met for the first time: what has run is worked out from the wall clock, once; one that went back counts as no time.
             Some(_) | None => {
                 let ran = u64::try_from(wall.duration_since(since).as_millis()).unwrap_or_default();
-                let ran = Span::from_millis(ran).duration();
+                let ran = HumanDuration::from_millis(ran).duration();
                 (since, now.checked_sub(ran).unwrap_or(now))
             }
         });
@@ -74,19 +74,19 @@ impl TrackedRollout {
     }
 
     /// How long the step in force has been held.
-    pub(super) fn held(&self, now: Instant) -> Span {
+    pub(super) fn held(&self, now: Instant) -> HumanDuration {
         let before = self.entry.value().map_or(0, |rollout| rollout.held_ms);
         let ran = self.clock.map_or(0, |(_, since)| {
             u64::try_from(now.saturating_duration_since(since).as_millis()).unwrap_or(u64::MAX)
         });
-        Span::from_millis(before.saturating_add(ran))
+        HumanDuration::from_millis(before.saturating_add(ran))
     }
 
     /// When it will have been held so long; `None` while the clock stands.
-    pub(super) fn instant_of(&self, held: Span) -> Option<Instant> {
+    pub(super) fn instant_of(&self, held: HumanDuration) -> Option<Instant> {
         let before = self.entry.value().map_or(0, |rollout| rollout.held_ms);
         let (_, since) = self.clock?;
-        since.checked_add(Span::from_millis(held.millis().saturating_sub(before)).duration())
+        since.checked_add(HumanDuration::from_millis(held.millis().saturating_sub(before)).duration())
     }
 
     /// When the hold of the step in force was over, where it is and nothing else was waited for or decided by a person.
@@ -106,7 +106,7 @@ impl TrackedRollout {
         let plan = self.entry.value().map(|rollout| rollout.plan.gates.as_slice()).unwrap_or_default();
         let looks = self.gates.iter().zip(plan).filter_map(|(watch, gate)| {
             let looks = watch.as_ref().map(|watch| watch.looks.clone()).filter(|looks| !looks.is_empty())?;
-            Some(Looks {
+            Some(GateHistory {
                 gate: gate.name.clone(),
                 looks,
             })

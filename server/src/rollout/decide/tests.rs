@@ -1,5 +1,5 @@
 use ripcord_proto::actor::Actor;
-use ripcord_proto::rollout::{Plan, Word};
+use ripcord_proto::rollout::{Attribution, RolloutPlan};
 use ripcord_proto::{RolloutId, rollout::Approval};
 use serde_json::json;
 
@@ -10,8 +10,8 @@ fn now() -> Timestamp {
     "2026-11-25T12:00:00Z".parse().unwrap()
 }
 
-fn word() -> Word {
-    Word {
+fn word() -> Attribution {
+    Attribution {
         by: Actor::server("a"),
         at: now(),
         reason: None,
@@ -20,7 +20,7 @@ fn word() -> Word {
 
 /// A rollout of two steps of a minute, with a gate that takes back and one that holds, at this step.
 fn rollout(step: u32) -> Rollout {
-    let plan = Plan::from_value(&json!({
+    let plan = RolloutPlan::from_value(&json!({
         "flag": "f", "variant": "on", "steps": [{"to": "10%", "hold": "1m"}, {"to": "50%", "hold": "1m", "approve": "oncall"}],
         "gates": [
             {"name": "hard", "outcome": "error", "worse_by": "1%", "on_fail": "rollback", "deadline": "10m"},
@@ -35,7 +35,7 @@ fn rollout(step: u32) -> Rollout {
     }
 }
 
-fn reading(name: &str, verdict: Verdict) -> GateReading {
+fn reading(name: &str, verdict: GateVerdict) -> GateReading {
     GateReading {
         name: name.to_owned(),
         verdict,
@@ -48,17 +48,17 @@ fn reading(name: &str, verdict: Verdict) -> GateReading {
 }
 
 /// What comes next when it has been held so many seconds and its gates said this, at that second.
-fn after(rollout: &Rollout, seconds: u64, verdicts: [Verdict; 2], read_at: u64) -> RolloutDecision {
+fn after(rollout: &Rollout, seconds: u64, verdicts: [GateVerdict; 2], read_at: u64) -> RolloutDecision {
     let readings = [reading("hard", verdicts[0]), reading("soft", verdicts[1])];
     let gates = rollout.plan.gates.iter().zip(&readings).map(|(gate, reading)| GateStatus {
         gate,
         reading: Some(reading),
-        read_at: Span::from_millis(read_at * 1_000),
+        read_at: HumanDuration::from_millis(read_at * 1_000),
     });
     next(&DecisionInput {
         rollout,
         now: now(),
-        held: Span::from_millis(seconds * 1_000),
+        held: HumanDuration::from_millis(seconds * 1_000),
         gates: gates.collect(),
         opening: WindowStatus::Open,
         door: None,
@@ -70,7 +70,7 @@ fn state(next: &RolloutDecision) -> (RolloutState, Option<WaitsFor>) {
     (standing.state, standing.waits_for)
 }
 
-const FINE: [Verdict; 2] = [Verdict::Pass, Verdict::Pass];
+const FINE: [GateVerdict; 2] = [GateVerdict::Pass, GateVerdict::Pass];
 
 #[test]
 fn a_step_is_held_then_read_once_more_and_then_the_next_asks_for_its_approval() {
@@ -91,23 +91,26 @@ fn a_step_is_held_then_read_once_more_and_then_the_next_asks_for_its_approval() 
 #[test]
 fn what_takes_back_goes_before_what_holds_and_does_so_at_any_time() {
     let rollout = rollout(1);
-    let taken = after(&rollout, 1, [Verdict::Fail, Verdict::Fail], 1);
+    let taken = after(&rollout, 1, [GateVerdict::Fail, GateVerdict::Fail], 1);
     assert!(
         matches!(&taken, RolloutDecision::TakeBack(reason) if reason.contains("gate hard failed at step 1 of 2 (10%)")),
         "{taken:?}"
     );
-    assert!(matches!(after(&rollout, 1, [Verdict::Pass, Verdict::Fail], 1), RolloutDecision::Pause(_)));
+    assert!(matches!(
+        after(&rollout, 1, [GateVerdict::Pass, GateVerdict::Fail], 1),
+        RolloutDecision::Pause(_)
+    ));
     let paused = Rollout {
         state: RolloutState::Paused,
         ..rollout
     };
     assert_eq!(
-        state(&after(&paused, 1, [Verdict::Pass, Verdict::Fail], 1)).0,
+        state(&after(&paused, 1, [GateVerdict::Pass, GateVerdict::Fail], 1)).0,
         RolloutState::Paused,
         "held is held"
     );
     assert!(
-        matches!(after(&paused, 1, [Verdict::Fail, Verdict::Pass], 1), RolloutDecision::TakeBack(_)),
+        matches!(after(&paused, 1, [GateVerdict::Fail, GateVerdict::Pass], 1), RolloutDecision::TakeBack(_)),
         "users are still exposed"
     );
 }
@@ -116,15 +119,18 @@ fn what_takes_back_goes_before_what_holds_and_does_so_at_any_time() {
 fn silence_never_passes() {
     let rollout = rollout(1);
     assert_eq!(
-        state(&after(&rollout, 60, [Verdict::Unknown, Verdict::Pass], 60)),
+        state(&after(&rollout, 60, [GateVerdict::Unknown, GateVerdict::Pass], 60)),
         (RolloutState::Waiting, Some(WaitsFor::Gate))
     );
     assert_eq!(
-        state(&after(&rollout, 600, [Verdict::Samples, Verdict::Pass], 600)),
+        state(&after(&rollout, 600, [GateVerdict::Samples, GateVerdict::Pass], 600)),
         (RolloutState::Waiting, Some(WaitsFor::Samples))
     );
     assert!(
-        matches!(after(&rollout, 660, [Verdict::Samples, Verdict::Pass], 660), RolloutDecision::TakeBack(_)),
+        matches!(
+            after(&rollout, 660, [GateVerdict::Samples, GateVerdict::Pass], 660),
+            RolloutDecision::TakeBack(_)
+        ),
         "ten minutes after the hold"
     );
 }
@@ -134,10 +140,13 @@ fn a_person_goes_past_what_a_machine_cannot_tell_but_not_past_an_approval_or_a_f
     let mut rollout = rollout(1);
     rollout.advance = Some(word());
     assert_eq!(
-        state(&after(&rollout, 1, [Verdict::Samples, Verdict::Unknown], 1)),
+        state(&after(&rollout, 1, [GateVerdict::Samples, GateVerdict::Unknown], 1)),
         (RolloutState::Waiting, Some(WaitsFor::Approval))
     );
-    assert!(matches!(after(&rollout, 1, [Verdict::Fail, Verdict::Pass], 1), RolloutDecision::TakeBack(_)));
+    assert!(matches!(
+        after(&rollout, 1, [GateVerdict::Fail, GateVerdict::Pass], 1),
+        RolloutDecision::TakeBack(_)
+    ));
     rollout.approvals.push(Approval { step: 2, word: word() });
-    assert_eq!(after(&rollout, 1, [Verdict::Samples, Verdict::Unknown], 1), RolloutDecision::EnterStep);
+    assert_eq!(after(&rollout, 1, [GateVerdict::Samples, GateVerdict::Unknown], 1), RolloutDecision::EnterStep);
 }

@@ -1,97 +1,97 @@
 //! A variant compared with its control, or with a limit.
 
-use ripcord_proto::gate::{Against, Amount, Arm, Comparison, Counted, Figures, Verdict};
+use ripcord_proto::gate::{Arm, ComparedTo, Figures, GateVerdict, OutcomeComparison, OutcomeMeasure, Threshold};
 
 use crate::outcome::statistics::RateTest;
 use crate::outcome::statistics::means::MeansTest;
 
 /// What the counts say, and in which words.
-pub(in crate::rollout) fn judge(comparison: &Comparison, figures: &Figures) -> (Verdict, String) {
+pub(in crate::rollout) fn judge(comparison: &OutcomeComparison, figures: &Figures) -> (GateVerdict, String) {
     if let Some(lacking) = lacking(comparison, figures) {
-        return (Verdict::Samples, lacking);
+        return (GateVerdict::Samples, lacking);
     }
     let Figures { treatment, control, .. } = *figures;
     let alpha = 1.0 - comparison.confidence.share();
     let failed = match (&comparison.outcome, comparison.against) {
-        (Counted::Number(_, worse), against) => {
+        (OutcomeMeasure::Number(_, worse), against) => {
             let test = |margin| MeansTest { worse: *worse, margin, alpha };
             match against {
-                Against::Control(margin) => test(margin).is_worse(treatment, control),
-                Against::Limit(limit) => test(limit).is_beyond(treatment),
+                ComparedTo::Control(margin) => test(margin).is_worse(treatment, control),
+                ComparedTo::Limit(limit) => test(limit).is_beyond(treatment),
             }
         }
-        (Counted::Error | Counted::Latency(_), against) => match against {
-            Against::Control(margin) => rates(margin, alpha).is_worse(treatment, control),
-            Against::Limit(limit) => rates(limit, alpha).is_above(treatment),
+        (OutcomeMeasure::Error | OutcomeMeasure::Latency(_), against) => match against {
+            ComparedTo::Control(margin) => rates(margin, alpha).is_worse(treatment, control),
+            ComparedTo::Limit(limit) => rates(limit, alpha).is_above(treatment),
         },
     };
     let said = said(comparison, figures);
     if failed {
-        (Verdict::Fail, format!("{said}: {}, {} sure", too_much(comparison), comparison.confidence))
+        (GateVerdict::Fail, format!("{said}: {}, {} sure", too_much(comparison), comparison.confidence))
     } else {
-        (Verdict::Pass, said)
+        (GateVerdict::Pass, said)
     }
 }
 
-fn rates(margin: Amount, alpha: f64) -> RateTest {
+fn rates(margin: Threshold, alpha: f64) -> RateTest {
     let margin = match margin {
-        Amount::Share(share) => share.share(),
-        Amount::Number(number) => number,
+        Threshold::Share(share) => share.share(),
+        Threshold::Number(number) => number,
     };
     RateTest { margin, alpha }
 }
 
 /// What there is too little of, where there is.
-fn lacking(comparison: &Comparison, figures: &Figures) -> Option<String> {
+fn lacking(comparison: &OutcomeComparison, figures: &Figures) -> Option<String> {
     let (treatment, control) = (figures.treatment.served, figures.control.served);
-    let needs_control = matches!(comparison.against, Against::Control(_));
+    let needs_control = matches!(comparison.against, ComparedTo::Control(_));
     let (fewest, whose) = if needs_control && control < treatment {
         (control, "the control")
     } else {
         (treatment, "the variant")
     };
     let what = match &comparison.outcome {
-        Counted::Error => "evaluations".to_owned(),
-        Counted::Latency(_) => "latencies".to_owned(),
-        Counted::Number(name, _) => format!("reports of {name}"),
+        OutcomeMeasure::Error => "evaluations".to_owned(),
+        OutcomeMeasure::Latency(_) => "latencies".to_owned(),
+        OutcomeMeasure::Number(name, _) => format!("reports of {name}"),
     };
     (fewest < comparison.min_samples).then(|| format!("{fewest} of {} {what} of {whose}", comparison.min_samples))
 }
 
 /// The figures: `3.00% errors of 5000 against 1.00% of 5000 of the control`.
-fn said(comparison: &Comparison, figures: &Figures) -> String {
+fn said(comparison: &OutcomeComparison, figures: &Figures) -> String {
     let Figures { treatment, control, .. } = *figures;
     let (own, its) = match &comparison.outcome {
-        Counted::Error => (format!("{} errors of {}", percent(treatment), treatment.served), percent(control)),
-        Counted::Latency(limit) => (
+        OutcomeMeasure::Error => (format!("{} errors of {}", percent(treatment), treatment.served), percent(control)),
+        OutcomeMeasure::Latency(limit) => (
             format!("{} took {limit} or longer of {}", percent(treatment), treatment.served),
             percent(control),
         ),
-        Counted::Number(name, _) => (
+        OutcomeMeasure::Number(name, _) => (
             format!("{name} {:.4} in the mean of {}", treatment.mean(), treatment.served),
             format!("{:.4}", control.mean()),
         ),
     };
     match comparison.against {
-        Against::Control(_) => {
+        ComparedTo::Control(_) => {
             let frozen = if figures.frozen { " (as it was when it was last served)" } else { "" };
             format!("{own} against {its} of {} of the control{frozen}", control.served)
         }
-        Against::Limit(_) => own,
+        ComparedTo::Limit(_) => own,
     }
 }
 
 /// `worse by more than 0.5 points`.
-fn too_much(comparison: &Comparison) -> String {
+fn too_much(comparison: &OutcomeComparison) -> String {
     match (&comparison.outcome, comparison.against) {
-        (Counted::Number(..), Against::Control(margin)) => format!("worse by more than {margin}"),
-        (Counted::Error | Counted::Latency(_), Against::Control(margin)) => {
+        (OutcomeMeasure::Number(..), ComparedTo::Control(margin)) => format!("worse by more than {margin}"),
+        (OutcomeMeasure::Error | OutcomeMeasure::Latency(_), ComparedTo::Control(margin)) => {
             let points = margin.to_string();
             let points = points.trim_end_matches('%');
             format!("worse by more than {points} point{}", if points == "1" { "" } else { "s" })
         }
-        (Counted::Number(_, ripcord_proto::gate::Worse::Lower), Against::Limit(limit)) => format!("below {limit}"),
-        (Counted::Error | Counted::Latency(_) | Counted::Number(..), Against::Limit(limit)) => format!("above {limit}"),
+        (OutcomeMeasure::Number(_, ripcord_proto::gate::WorseDirection::Lower), ComparedTo::Limit(limit)) => format!("below {limit}"),
+        (OutcomeMeasure::Error | OutcomeMeasure::Latency(_) | OutcomeMeasure::Number(..), ComparedTo::Limit(limit)) => format!("above {limit}"),
     }
 }
 
@@ -102,17 +102,17 @@ fn percent(arm: Arm) -> String {
 #[cfg(test)]
 mod tests {
     use ripcord_proto::gate::{Gate, Measure};
-    use ripcord_proto::rollout::Plan;
+    use ripcord_proto::rollout::RolloutPlan;
 
     use super::*;
 
-    fn comparison() -> Comparison {
+    fn comparison() -> OutcomeComparison {
         gate("outcome: error, worse_by: 0.5%")
     }
 
-    fn gate(members: &str) -> Comparison {
+    fn gate(members: &str) -> OutcomeComparison {
         let plan = format!("flag: f\nvariant: on\nsteps: [{{to: 1%, hold: 1s}}]\ngates: [{{name: e, {members}, on_fail: hold}}]");
-        let Gate { measure, .. } = Plan::parse(&plan).unwrap().gates.remove(0);
+        let Gate { measure, .. } = RolloutPlan::parse(&plan).unwrap().gates.remove(0);
         let Measure::Outcome(comparison) = measure else { panic!("{measure:?}") };
         comparison
     }
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn a_gate_says_what_it_lacks_before_it_says_anything_else() {
         let (verdict, detail) = judge(&comparison(), &figures((120, 120), (9_000, 0)));
-        assert_eq!((verdict, detail.as_str()), (Verdict::Samples, "120 of 500 evaluations of the variant"));
+        assert_eq!((verdict, detail.as_str()), (GateVerdict::Samples, "120 of 500 evaluations of the variant"));
         let (_, detail) = judge(&comparison(), &figures((9_000, 0), (0, 0)));
         assert_eq!(detail, "0 of 500 evaluations of the control");
     }
@@ -137,32 +137,32 @@ mod tests {
     #[test]
     fn a_gate_tells_the_figures_that_it_goes_by() {
         let (verdict, detail) = judge(&comparison(), &figures((5_000, 150), (5_000, 50)));
-        assert_eq!(verdict, Verdict::Fail);
+        assert_eq!(verdict, GateVerdict::Fail);
         assert_eq!(
             detail,
             "3.00% errors of 5000 against 1.00% of 5000 of the control: worse by more than 0.5 points, 95% sure"
         );
-        assert_eq!(judge(&comparison(), &figures((5_000, 50), (5_000, 50))).0, Verdict::Pass);
+        assert_eq!(judge(&comparison(), &figures((5_000, 50), (5_000, 50))).0, GateVerdict::Pass);
     }
 
     #[test]
     fn latencies_are_judged_by_the_share_of_those_who_waited_too_long() {
         let compared = gate("outcome: latency, below: 300ms, worse_by: 1%");
         let (verdict, detail) = judge(&compared, &figures((5_000, 250), (5_000, 50)));
-        assert_eq!(verdict, Verdict::Fail);
+        assert_eq!(verdict, GateVerdict::Fail);
         assert_eq!(
             detail,
             "5.00% took 300ms or longer of 5000 against 1.00% of 5000 of the control: worse by more than 1 point, 95% sure"
         );
-        assert_eq!(judge(&compared, &figures((5_000, 60), (5_000, 50))).0, Verdict::Pass);
+        assert_eq!(judge(&compared, &figures((5_000, 60), (5_000, 50))).0, GateVerdict::Pass);
         let limited = gate("outcome: latency, below: 300ms");
         let (verdict, detail) = judge(&limited, &figures((5_000, 250), (0, 0)));
         assert_eq!(
             (verdict, detail.as_str()),
-            (Verdict::Fail, "5.00% took 300ms or longer of 5000: above 1%, 95% sure"),
+            (GateVerdict::Fail, "5.00% took 300ms or longer of 5000: above 1%, 95% sure"),
             "no control is needed, and 99 % must be fast enough where the gate does not say it"
         );
-        assert_eq!(judge(&limited, &figures((5_000, 40), (0, 0))).0, Verdict::Pass);
+        assert_eq!(judge(&limited, &figures((5_000, 40), (0, 0))).0, GateVerdict::Pass);
     }
 
     #[test]
@@ -183,13 +183,16 @@ mod tests {
         assert_eq!(
             (verdict, detail.as_str()),
             (
-                Verdict::Fail,
+                GateVerdict::Fail,
                 "basket 9.0000 in the mean of 2000 against 10.0000 of 2000 of the control: worse by more than 5%, 95% sure"
             )
         );
-        assert_eq!(judge(&lower, &figures(arm(2_000, 11.0), arm(2_000, 10.0))).0, Verdict::Pass);
+        assert_eq!(judge(&lower, &figures(arm(2_000, 11.0), arm(2_000, 10.0))).0, GateVerdict::Pass);
         let (verdict, detail) = judge(&lower, &figures(arm(2_000, 9.0), arm(100, 10.0)));
-        assert_eq!((verdict, detail.as_str()), (Verdict::Samples, "100 of 500 reports of basket of the control"));
+        assert_eq!(
+            (verdict, detail.as_str()),
+            (GateVerdict::Samples, "100 of 500 reports of basket of the control")
+        );
         let most = gate("outcome: number queries, below: 3");
         assert_eq!(
             judge(&most, &figures(arm(2_000, 3.5), Arm::default())).1,

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ripcord_proto::gate::{Query, Verdict};
-use ripcord_proto::span::Span;
+use ripcord_proto::duration::HumanDuration;
+use ripcord_proto::gate::{GateVerdict, PrometheusQuery};
 use serde_json::Value;
 
 use super::Lasting;
@@ -77,27 +77,27 @@ fn value_of(text: &[u8]) -> Result<f64, String> {
 }
 
 /// What a value says that has not been as it must be for so long.
-pub(in crate::rollout) fn judge(query: &Query, value: f64, lasting: Option<Lasting>) -> (Verdict, String) {
+pub(in crate::rollout) fn judge(query: &PrometheusQuery, value: f64, lasting: Option<Lasting>) -> (GateVerdict, String) {
     let Some(lasting) = lasting else {
-        return (Verdict::Pass, format!("{value} is {}", bounds(query)));
+        return (GateVerdict::Pass, format!("{value} is {}", bounds(query)));
     };
-    let lasting = Span::from_millis(u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX));
+    let lasting = HumanDuration::from_millis(u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX));
     if lasting >= query.lasting {
-        let long = if query.lasting == Span::ZERO {
+        let long = if query.lasting == HumanDuration::ZERO {
             String::new()
         } else {
             format!(" for {}", query.lasting)
         };
-        return (Verdict::Fail, format!("{value} is not {}{long}", bounds(query)));
+        return (GateVerdict::Fail, format!("{value} is not {}{long}", bounds(query)));
     }
     // Not failed yet, and nothing that a step may end on.
     (
-        Verdict::Unknown,
+        GateVerdict::Unknown,
         format!("{value} is not {} since {lasting}; it fails after {}", bounds(query), query.lasting),
     )
 }
 
-fn bounds(query: &Query) -> String {
+fn bounds(query: &PrometheusQuery) -> String {
     let below = query.below.map(|most| format!("below {most}"));
     let above = query.above.map(|least| format!("above {least}"));
     below.into_iter().chain(above).collect::<Vec<_>>().join(" and ")
@@ -140,19 +140,19 @@ mod tests {
 
     #[test]
     fn a_value_fails_only_when_it_was_wrong_for_long_enough() {
-        let query = Query {
+        let query = PrometheusQuery {
             prometheus: "p99".to_owned(),
             url: None,
             below: Some(0.8),
             above: None,
-            lasting: Span::from_millis(120_000),
+            lasting: HumanDuration::from_millis(120_000),
         };
         let seconds = Duration::from_secs;
-        assert_eq!(judge(&query, 0.5, None), (Verdict::Pass, "0.5 is below 0.8".to_owned()));
-        assert_eq!(judge(&query, 0.9, Some(seconds(30))).0, Verdict::Unknown);
+        assert_eq!(judge(&query, 0.5, None), (GateVerdict::Pass, "0.5 is below 0.8".to_owned()));
+        assert_eq!(judge(&query, 0.9, Some(seconds(30))).0, GateVerdict::Unknown);
         assert_eq!(
             judge(&query, 0.9, Some(seconds(120))),
-            (Verdict::Fail, "0.9 is not below 0.8 for 2m".to_owned())
+            (GateVerdict::Fail, "0.9 is not below 0.8 for 2m".to_owned())
         );
     }
 }

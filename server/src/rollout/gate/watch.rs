@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use ripcord_proto::check::CheckOutcome;
-use ripcord_proto::gate::{Arm, Comparison, Gate, GateReading, Look, Measure, Query, Verdict};
-use ripcord_proto::span::Span;
+use ripcord_proto::duration::HumanDuration;
+use ripcord_proto::gate::{Arm, Gate, GateReading, GateSample, GateVerdict, Measure, OutcomeComparison, PrometheusQuery};
 use tokio::time::Instant;
 
 use super::tally::GateTally;
@@ -23,9 +23,9 @@ pub(in crate::rollout) struct GateWatch {
     /// What it said last.
     pub(in crate::rollout) reading: Option<GateReading>,
     /// How long the step had been held then.
-    pub(in crate::rollout) read_at: Span,
+    pub(in crate::rollout) read_at: HumanDuration,
     /// What it went by, thinned out.
-    pub(in crate::rollout) looks: Vec<Look>,
+    pub(in crate::rollout) looks: Vec<GateSample>,
     stride: usize,
     count: usize,
     tally: GateTally,
@@ -46,7 +46,7 @@ impl GateWatch {
             next: now,
             asked: false,
             reading: recorded.cloned(),
-            read_at: Span::ZERO,
+            read_at: HumanDuration::ZERO,
             looks: Vec::new(),
             stride: 1,
             count: 0,
@@ -57,12 +57,12 @@ impl GateWatch {
     }
 
     /// Whether it is to be asked: its time has come, or the hold is over and it was not asked since.
-    pub(in crate::rollout) fn is_due(&self, now: Instant, held: Span, hold: Span) -> bool {
+    pub(in crate::rollout) fn is_due(&self, now: Instant, held: HumanDuration, hold: HumanDuration) -> bool {
         !self.asked && (self.next <= now || (held >= hold && self.read_at < hold))
     }
 
     /// Takes in the sums of all nodes; of each the variant's stands at `place` and the control's behind it.
-    pub(in crate::rollout) fn counted(&mut self, gate: &Gate, comparison: &Comparison, nodes: &[NodeSums], place: usize, moment: ReadingTime) {
+    pub(in crate::rollout) fn counted(&mut self, gate: &Gate, comparison: &OutcomeComparison, nodes: &[NodeSums], place: usize, moment: ReadingTime) {
         let pair = |of: &[SeriesSums]| Some([*of.get(place)?, *of.get(place + 1)?]);
         for node in nodes {
             if let (Some(sums), Some(before)) = (pair(&node.sums), pair(&node.before)) {
@@ -72,7 +72,7 @@ impl GateWatch {
         let figures = self.tally.figures(comparison.traffic, self.frozen);
         let (verdict, detail) = comparison::judge(comparison, &figures);
         // What an always-valid test has once found stays found, however the figures move on.
-        let failed = self.reading.clone().filter(|reading| reading.verdict == Verdict::Fail);
+        let failed = self.reading.clone().filter(|reading| reading.verdict == GateVerdict::Fail);
         let mut made = failed.unwrap_or_else(|| reading(gate, verdict, detail, moment.at));
         made.figures = Some(figures);
         self.look(moment.held, |look| look.figures = Some(figures));
@@ -80,7 +80,7 @@ impl GateWatch {
     }
 
     /// Takes in a value, or why there is none.
-    pub(in crate::rollout) fn measured(&mut self, gate: &Gate, query: &Query, value: Result<f64, String>, moment: ReadingTime) {
+    pub(in crate::rollout) fn measured(&mut self, gate: &Gate, query: &PrometheusQuery, value: Result<f64, String>, moment: ReadingTime) {
         let made = match value {
             Ok(value) => {
                 let wrong_since = (!query.admits(value)).then(|| self.wrong_since.unwrap_or(moment.instant));
@@ -93,7 +93,7 @@ impl GateWatch {
                     ..reading(gate, verdict, detail, moment.at)
                 }
             }
-            Err(why) => reading(gate, Verdict::Unknown, why, moment.at),
+            Err(why) => reading(gate, GateVerdict::Unknown, why, moment.at),
         };
         self.said(made, moment);
     }
@@ -102,10 +102,10 @@ impl GateWatch {
     pub(in crate::rollout) fn probed(&mut self, gate: &Gate, outcome: Option<CheckOutcome>, moment: ReadingTime) {
         let made = match outcome {
             Some(outcome) => {
-                let verdict = if outcome.passed { Verdict::Pass } else { Verdict::Fail };
+                let verdict = if outcome.passed { GateVerdict::Pass } else { GateVerdict::Fail };
                 reading(gate, verdict, outcome.detail, moment.at)
             }
-            None => reading(gate, Verdict::Unknown, "it was not asked".to_owned(), moment.at),
+            None => reading(gate, GateVerdict::Unknown, "it was not asked".to_owned(), moment.at),
         };
         self.said(made, moment);
     }
@@ -116,9 +116,9 @@ impl GateWatch {
         self.reading = Some(made);
     }
 
-    fn look(&mut self, held: Span, fill: impl FnOnce(&mut Look)) {
+    fn look(&mut self, held: HumanDuration, fill: impl FnOnce(&mut GateSample)) {
         if self.count.is_multiple_of(self.stride) {
-            let mut look = Look {
+            let mut look = GateSample {
                 after_ms: held.millis(),
                 figures: None,
                 value: None,
@@ -146,7 +146,7 @@ pub(in crate::rollout) struct ReadingTime {
     /// By the monotonic clock.
     pub(in crate::rollout) instant: Instant,
     /// How long the step has been held.
-    pub(in crate::rollout) held: Span,
+    pub(in crate::rollout) held: HumanDuration,
     /// How long it had been held when the question was asked.
-    pub(in crate::rollout) asked_at: Span,
+    pub(in crate::rollout) asked_at: HumanDuration,
 }

@@ -2,7 +2,7 @@ use ripcord_proto::RolloutId;
 use ripcord_proto::actor::Actor;
 use ripcord_proto::gate::{Arm, Figures};
 use ripcord_proto::rest::Request as _;
-use ripcord_proto::rollout::{Looks, Plan, Word};
+use ripcord_proto::rollout::{Attribution, GateHistory, RolloutPlan};
 use serde_json::{Value, json};
 
 use super::*;
@@ -15,13 +15,13 @@ fn rollout(gate: &Value, looks: &[(u64, u64)]) -> Rollout {
     gate["on_fail"] = json!("hold");
     let plan = json!({"flag": "f", "variant": "on", "steps": [{"to": "10%", "hold": "1m"}], "gates": [gate]});
     let at: jiff::Timestamp = "2026-11-25T12:00:00Z".parse().unwrap();
-    let word = Word {
+    let word = Attribution {
         by: Actor::server("a"),
         at,
         reason: None,
     };
-    let mut rollout = actions::begun(Plan::from_value(&plan).unwrap(), RolloutId::from_parts(1, 1), word).unwrap();
-    let look = |(after_ms, errors): &(u64, u64)| Look {
+    let mut rollout = actions::begun(RolloutPlan::from_value(&plan).unwrap(), RolloutId::from_parts(1, 1), word).unwrap();
+    let look = |(after_ms, errors): &(u64, u64)| GateSample {
         after_ms: *after_ms,
         figures: Some(Figures {
             treatment: Arm::new(5_000, *errors),
@@ -35,7 +35,7 @@ fn rollout(gate: &Value, looks: &[(u64, u64)]) -> Rollout {
         entered: at,
         left: at,
         gates: Vec::new(),
-        looks: vec![Looks {
+        looks: vec![GateHistory {
             gate: "g".to_owned(),
             looks: looks.iter().map(look).collect(),
         }],
@@ -43,7 +43,7 @@ fn rollout(gate: &Value, looks: &[(u64, u64)]) -> Rollout {
     rollout
 }
 
-fn replayed(rollout: &Rollout, thresholds: &Value) -> Result<(Verdict, u64), String> {
+fn replayed(rollout: &Rollout, thresholds: &Value) -> Result<(GateVerdict, u64), String> {
     let mut request = thresholds.clone();
     request["gate"] = json!("g");
     let request = ReplayRequest::from_value(&request).map_err(|faults| faults.to_string())?;
@@ -56,16 +56,16 @@ const RISING: [(u64, u64); 3] = [(1_000, 50), (2_000, 120), (3_000, 250)];
 #[test]
 fn another_threshold_stops_sooner_later_or_not_at_all() {
     let compared = rollout(&json!({"outcome": "error", "worse_by": "1%"}), &RISING);
-    assert_eq!(replayed(&compared, &json!({})), Ok((Verdict::Fail, 3_000)));
-    assert_eq!(replayed(&compared, &json!({"worse_by": "0.1%"})), Ok((Verdict::Fail, 2_000)));
-    assert_eq!(replayed(&compared, &json!({"worse_by": "5%"})), Ok((Verdict::Pass, 3_000)));
-    assert_eq!(replayed(&compared, &json!({"min_samples": 6000})), Ok((Verdict::Samples, 3_000)));
+    assert_eq!(replayed(&compared, &json!({})), Ok((GateVerdict::Fail, 3_000)));
+    assert_eq!(replayed(&compared, &json!({"worse_by": "0.1%"})), Ok((GateVerdict::Fail, 2_000)));
+    assert_eq!(replayed(&compared, &json!({"worse_by": "5%"})), Ok((GateVerdict::Pass, 3_000)));
+    assert_eq!(replayed(&compared, &json!({"min_samples": 6000})), Ok((GateVerdict::Samples, 3_000)));
     let slow = rollout(&json!({"outcome": "latency", "below": "300ms", "share": "99%"}), &RISING);
-    assert_eq!(replayed(&slow, &json!({"share": "95%"})), Ok((Verdict::Pass, 3_000)));
+    assert_eq!(replayed(&slow, &json!({"share": "95%"})), Ok((GateVerdict::Pass, 3_000)));
     let few = rollout(&json!({"outcome": "error", "below": "2%"}), &RISING);
-    assert_eq!(replayed(&few, &json!({"below": "1%"})), Ok((Verdict::Fail, 2_000)));
+    assert_eq!(replayed(&few, &json!({"below": "1%"})), Ok((GateVerdict::Fail, 2_000)));
     let query = rollout(&json!({"prometheus": "x", "below": 500}), &RISING);
-    assert_eq!(replayed(&query, &json!({"below": 100})), Ok((Verdict::Fail, 2_000)));
+    assert_eq!(replayed(&query, &json!({"below": 100})), Ok((GateVerdict::Fail, 2_000)));
 }
 
 #[test]

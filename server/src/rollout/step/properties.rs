@@ -73,7 +73,7 @@ proptest! {
             "variants": {"on": true, "off": false, "other": false, "another": false}, "default": "off", "safe": "off", "rules": rules,
         })).unwrap();
         let steps: Vec<_> = steps.iter().map(|to| json!({"to": to, "hold": "1s"})).collect();
-        let plan = Plan::from_value(&json!({"flag": "checkout", "variant": "on", "steps": steps, "unjudged": true})).unwrap();
+        let plan = RolloutPlan::from_value(&json!({"flag": "checkout", "variant": "on", "steps": steps, "no_gates": true})).unwrap();
         let mut at = (flag.clone(), None);
         let mut before = served(&flag);
         for number in 1..=plan.last() {

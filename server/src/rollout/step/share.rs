@@ -3,14 +3,14 @@
 use ripcord_proto::VariantName;
 use ripcord_proto::gate::Percent;
 use ripcord_proto::limits;
-use ripcord_proto::rollout::Plan;
+use ripcord_proto::rollout::RolloutPlan;
 use ripcord_proto::split::{Share, Split, Weight};
 
 /// A whole, in thousandths of a percent.
 const WHOLE: u64 = 100_000;
 
 /// The variant whose share is lowered: the plan's, else the only other one, else the safe one.
-pub(super) fn control(plan: &Plan, split: &Split, safe: Option<&VariantName>) -> Result<VariantName, String> {
+pub(super) fn control(plan: &RolloutPlan, split: &Split, safe: Option<&VariantName>) -> Result<VariantName, String> {
     let others: Vec<&VariantName> = split
         .shares()
         .iter()

@@ -1,4 +1,4 @@
-use ripcord_proto::rollout::Plan;
+use ripcord_proto::rollout::RolloutPlan;
 use serde_json::{Value, json};
 
 use super::*;
@@ -10,9 +10,9 @@ fn flag(rules: &Value) -> Flag {
     Flag::from_value(&value).unwrap()
 }
 
-fn plan(steps: &[&str]) -> Plan {
+fn plan(steps: &[&str]) -> RolloutPlan {
     let steps: Vec<_> = steps.iter().map(|to| json!({"to": to, "hold": "1s"})).collect();
-    Plan::from_value(&json!({"flag": "checkout", "variant": "on", "steps": steps, "unjudged": true})).unwrap()
+    RolloutPlan::from_value(&json!({"flag": "checkout", "variant": "on", "steps": steps, "no_gates": true})).unwrap()
 }
 
 fn split(shares: &[(&str, Value)]) -> Value {
@@ -24,7 +24,7 @@ fn rules(flag: &Flag) -> Value {
     serde_json::to_value(&flag.rules).unwrap()
 }
 
-fn walked(plan: &Plan, flag: &Flag) -> MovedFlag {
+fn walked(plan: &RolloutPlan, flag: &Flag) -> MovedFlag {
     let mut at = take(plan, 1, flag, None).unwrap();
     for number in 2..=plan.last() {
         at = take(plan, number, &at.flag, Some(&at.moved)).unwrap();
@@ -101,7 +101,7 @@ fn a_flag_without_a_control_and_one_with_several_rules_are_refused() {
     let refused = rehearse(&plan(&["10%"]), &flag(&json!([two, two]))).unwrap_err();
     assert_eq!(refused.path, "rule");
     assert!(refused.problem.contains("rules[0], which has no id yet, rules[1]"), "{refused}");
-    let unknown = Plan::from_value(&json!({"flag": "checkout", "variant": "red", "steps": [{"to": "1%", "hold": "1s"}], "unjudged": true})).unwrap();
+    let unknown = RolloutPlan::from_value(&json!({"flag": "checkout", "variant": "red", "steps": [{"to": "1%", "hold": "1s"}], "no_gates": true})).unwrap();
     assert_eq!(rehearse(&unknown, &flag(&json!([]))).unwrap_err().path, "variant");
 }
 

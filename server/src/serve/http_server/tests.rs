@@ -7,7 +7,7 @@ mod tls;
 use std::time::Duration;
 
 use ripcord_proto::Position;
-use ripcord_proto::frame::{Ended, Overlay, ServerFrame};
+use ripcord_proto::frame::{KillEnd, Overlay, ServerFrame};
 
 use self::harness::{Client, Node, eventually, hello};
 use crate::fleet::ConfirmationTarget;
@@ -88,7 +88,7 @@ fn a_provisional_kill_is_an_overlay_over_the_revision_that_the_reader_has() {
 
         let ended = Overlay {
             kills: [].into(),
-            ended: [(id, Ended::Withdrawn)].into(),
+            ended: [(id, KillEnd::Withdrawn)].into(),
         };
         node.stage().overlay(ended.clone());
         assert!(matches!(late.next().await, ServerFrame::Overlay(seen) if seen == ended));

@@ -2,17 +2,17 @@ use ripcord_proto::frame::ServerFrame;
 
 use super::*;
 use crate::snapshot::fixture::Stage;
-use crate::snapshot::history::Limits;
+use crate::snapshot::history::HistoryLimits;
 
-fn head_after(stage: &mut Stage, revisions: u64) -> Head {
-    let history = Arc::new(Mutex::new(History::new(Limits::default())));
+fn head_after(stage: &mut Stage, revisions: u64) -> FrameSet {
+    let history = Arc::new(Mutex::new(History::new(HistoryLimits::default())));
     let mut previous = None;
     for round in 0..revisions {
         let delta = stage.put(round % 2 == 0);
         previous = Some(delta.from);
         history.lock().push(delta);
     }
-    Head::new(Arc::clone(&stage.served), Instant::now(), 0, history, previous)
+    FrameSet::new(Arc::clone(&stage.served), Instant::now(), 0, history, previous)
 }
 
 fn parsed(frame: &Frame) -> ServerFrame {
@@ -23,7 +23,7 @@ fn parsed(frame: &Frame) -> ServerFrame {
 fn a_frame_is_encoded_once_for_all_who_come_from_the_same_revision() {
     let head = head_after(&mut Stage::new(50), 5);
     for from in [Some(Position::new(1, 5)), Some(Position::new(1, 2)), None] {
-        let (one, other) = (head.way_from(from).unwrap(), head.way_from(from).unwrap());
+        let (one, other) = (head.frame_from(from).unwrap(), head.frame_from(from).unwrap());
         assert!(std::ptr::eq(one.websocket().as_ptr(), other.websocket().as_ptr()));
     }
 }
@@ -33,16 +33,16 @@ fn many_changes_give_way_to_the_snapshot_when_that_is_smaller() {
     let mut stage = Stage::new(1);
     let head = head_after(&mut stage, 3);
     assert_eq!(
-        head.way_from(Some(Position::new(1, 1))).unwrap().kind(),
+        head.frame_from(Some(Position::new(1, 1))).unwrap().kind(),
         FrameKind::Delta,
         "small deltas stay deltas"
     );
     assert_eq!(
-        head.way_from(Some(Position::new(1, 0))).unwrap().kind(),
+        head.frame_from(Some(Position::new(1, 0))).unwrap().kind(),
         FrameKind::Snapshot,
         "beyond the history"
     );
-    assert_eq!(head.way_from(Some(Position::new(0, 3))).unwrap().kind(), FrameKind::Snapshot, "another epoch");
+    assert_eq!(head.frame_from(Some(Position::new(0, 3))).unwrap().kind(), FrameKind::Snapshot, "another epoch");
 }
 
 #[test]

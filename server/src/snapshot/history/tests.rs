@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::snapshot::fixture::Stage;
 
-fn grown(revisions: u64, limits: Limits) -> (History, Vec<Snapshot>) {
+fn grown(revisions: u64, limits: HistoryLimits) -> (History, Vec<Snapshot>) {
     let mut stage = Stage::new(4);
     let mut history = History::new(limits);
     let mut snapshots = vec![stage.served.snapshot.clone()];
@@ -17,7 +17,7 @@ fn grown(revisions: u64, limits: Limits) -> (History, Vec<Snapshot>) {
 proptest! {
     #[test]
     fn the_combined_delta_leads_to_the_same_snapshot(revisions in 1..40_u64, from in 0..40_usize) {
-        let (history, snapshots) = grown(revisions, Limits::default());
+        let (history, snapshots) = grown(revisions, HistoryLimits::default());
         let from = &snapshots[from % snapshots.len()];
         let last = snapshots.last().unwrap();
         let deltas = history.between(from.position.revision, last.position);
@@ -31,7 +31,7 @@ proptest! {
 
 #[test]
 fn the_oldest_go_when_there_are_too_many() {
-    let limits = Limits { deltas: 5, bytes: usize::MAX };
+    let limits = HistoryLimits { deltas: 5, bytes: usize::MAX };
     let (history, snapshots) = grown(20, limits);
     let last = snapshots.last().unwrap().position;
     assert_eq!(history.between(Revision(16), last).len(), 5);
@@ -40,7 +40,7 @@ fn the_oldest_go_when_there_are_too_many() {
 
 #[test]
 fn the_oldest_go_when_they_are_too_large() {
-    let limits = Limits {
+    let limits = HistoryLimits {
         deltas: usize::MAX,
         bytes: 1_500,
     };
@@ -54,7 +54,7 @@ fn the_oldest_go_when_they_are_too_large() {
 #[test]
 fn a_gap_ends_what_was_kept() {
     let mut stage = Stage::new(2);
-    let mut history = History::new(Limits::default());
+    let mut history = History::new(HistoryLimits::default());
     history.push(stage.put(true));
     stage.put(false);
     history.push(stage.put(true));

@@ -14,7 +14,7 @@ pub(super) async fn run(node: Arc<RedisNode>, append: Append, answer: oneshot::S
     clear_for_new(&node, &append).await;
     node.log_heads.begin(&append);
     let outcome = match query::append(&node.connector, &node.scripts.append, &append).await {
-        // The feed has brought it: it is written, whatever became of the answer.
+        // The feed has brought it, so it is written even though the answer was lost.
         Err(AppendError::Unknown(_)) if node.log_heads.ended(&append) => Ok(()),
         Err(AppendError::Moved { actual }) => Err(refused(&node, &append, actual)),
         outcome => outcome,
@@ -35,9 +35,9 @@ pub(super) async fn run(node: Arc<RedisNode>, append: Append, answer: oneshot::S
     }
 }
 
-/// Removes what a log of an earlier environment has left under the name of one that `append` makes.
+/// Removes what an earlier environment has left under the name of one that `append` creates.
 async fn clear_for_new(node: &RedisNode, append: &Append) {
-    // A store without a system log is damaged: what else it holds is not thrown away.
+    // A store without a system log is damaged: nothing in it may be deleted.
     if append.log != LogName::System || append.expected == Head::START {
         return;
     }
@@ -48,19 +48,19 @@ async fn clear_for_new(node: &RedisNode, append: &Append) {
         if node.log_heads.tracks(&log) {
             continue;
         }
-        // In this order: as long as the system log has not moved the environment does not exist, and what was read is left over.
+        // In this order: while the system log has not moved, the environment does not exist, so whatever was read is left over.
         let left = query::heads(&live, [&log, &LogName::System]).await;
         if let Ok([left, system]) = left.as_deref()
             && !left.is_empty()
             && *system == keys::head_text(append.expected)
             && let Err(error) = query::remove(&live, &node.scripts.remove, &log, left).await
         {
-            tracing::info!(%log, %error, "what an earlier environment left is not removed");
+            tracing::info!(%log, %error, "cannot remove the log that an earlier environment left");
         }
     }
 }
 
-/// A log that ends before what this node knows has not moved on: it was lost.
+/// A log that ends before the head that this node knows has not moved: it was lost.
 fn refused(node: &RedisNode, append: &Append, actual: Head) -> AppendError {
     node.suspicion.notify_one();
     let known = node.log_heads.head(&append.log);

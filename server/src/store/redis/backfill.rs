@@ -1,5 +1,5 @@
-//! Fills a log from what this node has: aside, in keys of its own, then switched into place in one step. A node that dies half
-//! way leaves the log as it was, and keys that expire.
+//! Fills a lost log from this node's copy: into keys aside, which are then switched into place in one step. A node that dies half
+//! way leaves the log unchanged, and keys that expire.
 
 use redis::Pipeline;
 use ripcord_proto::commit::Sealed;
@@ -9,9 +9,9 @@ use super::keys;
 use crate::store::state::StoredState;
 use crate::store::{Head, LogName};
 
-/// Entries or fields of one round trip.
+/// Entries or fields sent in one round trip.
 const BATCH: usize = 500;
-/// Seconds after which keys aside are gone, where nobody switched them.
+/// Seconds after which keys aside expire if they are not switched into place.
 const EXPIRY: u64 = 600;
 
 /// A log being filled aside.
@@ -23,7 +23,7 @@ pub(super) struct Backfill<'a> {
 }
 
 impl<'a> Backfill<'a> {
-    /// Begins, with nothing.
+    /// Begins with empty keys.
     pub(super) async fn begin(live: &'a RedisConnection, log: &'a LogName, node: &str) -> Result<Self, CallError> {
         let backfill = Self {
             live,
@@ -57,7 +57,7 @@ impl<'a> Backfill<'a> {
         Ok(())
     }
 
-    /// Adds the head, and the state where there is one.
+    /// Adds the head, and the state if there is one.
     pub(super) async fn finish(&self, head: Head, state: Option<&StoredState>) -> Result<(), CallError> {
         let mut fields = vec![("head".to_owned(), keys::head_text(head))];
         fields.extend(state.map(keys::state_fields).unwrap_or_default());
@@ -74,8 +74,7 @@ impl<'a> Backfill<'a> {
         self.live.call_all(commands).await
     }
 
-    /// Puts it into place; `filler` is the node that must still be the one to fill it, where that is asked. Answers whether it was
-    /// done.
+    /// Switches it into place, unless `filler` is given and another node has taken over the filling. Returns whether it did.
     pub(super) async fn switch(&self, script: &Script, filler: Option<&str>) -> Result<bool, CallError> {
         let (state, log, claims) = (keys::state(self.log), keys::log(self.log), keys::claims(self.log));
         let mut command = script.over(&[&state, &log, &claims, &self.aside_state, &self.aside_log]);

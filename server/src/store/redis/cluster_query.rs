@@ -1,9 +1,9 @@
-//! Questions from one node to all others, over publish and subscribe: who has confirmed what, on every node.
+//! Queries from one node to all others, over publish and subscribe: which applications have confirmed a revision, on every node.
 //!
-//! Nodes say every second that they are alive. A question goes to all of them at once; answers are gathered until every live
-//! node has answered, or for as long as the asker will wait. Those that did not answer are named. What is published while a node
-//! has no connection is lost on it, so a question is put again every second while somebody lives who has not answered; a node
-//! that is at it already does not begin anew.
+//! Nodes announce every second that they are alive. A query goes to all of them at once; answers are gathered until every live
+//! node has answered, or until the caller's deadline. Nodes that did not answer are named. A node without a connection misses what
+//! is published, so a query is sent again every second while a live node has not answered; a node that is already working on it
+//! ignores the repeat.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -22,33 +22,33 @@ use super::keys;
 use super::node::RedisNode;
 use crate::tasks::TaskSet;
 
-/// How often a node says that it is alive.
+/// How often a node announces that it is alive.
 const BEAT: Duration = Duration::from_secs(1);
-/// How long its word counts.
+/// How long an announcement counts.
 const COUNTS: Duration = Duration::from_millis(3500);
-/// How long to wait before listening is tried again.
+/// Pause before a lost subscription is opened again.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_millis(300);
-/// Answers to one question that may wait to be gathered.
+/// Answers to one query that may wait to be gathered.
 const ANSWERS: usize = 256;
 
-/// Answers the questions of other nodes.
+/// Answers the queries of other nodes.
 pub trait QueryHandler: Send + Sync + 'static {
-    /// The answer to `question`; `None` where this node has nothing to say, which counts as an answer.
+    /// The answer to `question`; `None` if this node has nothing to report, which counts as an answer.
     fn answer<'a>(&'a self, question: &'a RawValue) -> BoxFuture<'a, Option<Box<RawValue>>>;
 }
 
-/// What the nodes answered.
+/// The answers of all nodes.
 #[derive(Debug, Clone, Default)]
 pub struct QueryAnswers {
-    /// By the names of the nodes; those that had nothing to say are here without an answer.
+    /// By node name; `None` for a node that had nothing to report.
     pub answered: BTreeMap<String, Option<Box<RawValue>>>,
     /// The names of live nodes that did not answer in time.
     pub missing: Vec<String>,
 }
 
-/// The way to the other nodes. Cheap to clone.
+/// Sends queries to the other nodes. Cheap to clone.
 #[derive(Clone)]
 pub struct ClusterQuery {
     inner: Arc<Inner>,
@@ -64,11 +64,11 @@ struct Inner {
     node: Arc<RedisNode>,
     handler: Arc<dyn QueryHandler>,
     tasks: TaskSet,
-    /// The other nodes, as last heard: name by id.
+    /// The other live nodes, as of the last announcement: name by id.
     others: Mutex<BTreeMap<String, String>>,
-    /// Questions of others that this node is answering, by id.
+    /// Ids of the queries that this node is answering.
     answering: Mutex<HashSet<String>>,
-    /// Questions that are being asked.
+    /// This node's queries under way, by id.
     asking: Mutex<HashMap<String, mpsc::Sender<ReplyMessage>>>,
 }
 
@@ -99,23 +99,23 @@ impl ClusterQuery {
                 asking: Mutex::default(),
             }),
         };
-        tasks.long_lived("redis beat", query.clone().beat_on());
-        tasks.long_lived("redis questions", query.clone().listen_on());
+        tasks.long_lived("redis-alive", query.clone().keep_announcing());
+        tasks.long_lived("redis-queries", query.clone().keep_listening());
         query
     }
 
-    /// The names of the other nodes that are alive, as last heard.
+    /// The names of the other live nodes, as of the last announcement.
     pub fn others(&self) -> Vec<String> {
         self.inner.others.lock().values().cloned().collect()
     }
 
-    /// The ids of the other nodes that are alive now; `None` where Redis cannot be asked.
+    /// The ids of the other live nodes; `None` if Redis cannot be reached.
     pub async fn alive(&self) -> Option<BTreeSet<String>> {
-        self.beat().await.ok().map(|others| others.into_keys().collect())
+        self.announce().await.ok().map(|others| others.into_keys().collect())
     }
 
-    /// Asks all other nodes, and waits until all that live have answered, or for `patience`. Without Redis nobody is reached, and all that
-    /// were alive are missing.
+    /// Queries all other nodes, and waits until every live node has answered, or for `patience`. Without Redis, all nodes that were
+    /// last known to be alive are missing.
     pub async fn ask(&self, question: &RawValue, patience: Duration) -> QueryAnswers {
         let id = format!("{:016x}", rand::rng().random::<u64>());
         let (sender, replies) = mpsc::channel(ANSWERS);
@@ -130,8 +130,8 @@ impl ClusterQuery {
         let mut missing = self.inner.others.lock().clone();
         let question = self.question(id, question);
         let asked = async {
-            // Whoever came or went in the last second counts as it is now.
-            missing = self.beat().await?;
+            // Nodes that started or stopped within the last second count correctly.
+            missing = self.announce().await?;
             self.publish(&keys::questions(), &question).await
         };
         let deadline = tokio::time::Instant::now() + patience;
@@ -151,22 +151,21 @@ impl ClusterQuery {
                 };
                 _ = tokio::time::timeout_at(deadline, gathered).await;
             }
-            Ok(Err(error)) => tracing::debug!(%error, "other nodes could not be asked"),
-            Err(_) => tracing::debug!("other nodes could not be asked in time"),
+            Ok(Err(error)) => tracing::debug!(%error, "cannot query the other nodes"),
+            Err(_) => tracing::debug!("cannot query the other nodes in time"),
         }
         answers.missing = missing.into_values().collect();
         answers
     }
 
-    /// Puts a question once more to those that have not answered and still live. One that has died meanwhile will not answer, and
-    /// has no client any more.
+    /// Sends a query again to live nodes that have not answered. A node that has died has no clients, so it is not missing.
     async fn ask_again(&self, question: &QueryMessage, missing: &mut BTreeMap<String, String>) {
-        let Ok(alive) = self.beat().await else { return };
+        let Ok(alive) = self.announce().await else { return };
         missing.retain(|id, _| alive.contains_key(id));
         if !missing.is_empty()
             && let Err(error) = self.publish(&keys::questions(), question).await
         {
-            tracing::debug!(%error, "a question could not be put again");
+            tracing::debug!(%error, "cannot repeat a query");
         }
     }
 
@@ -185,8 +184,8 @@ impl ClusterQuery {
         self.inner.node.connector.connection()?.call::<()>(&command).await
     }
 
-    /// Says that this node is alive; answers and remembers the others that are.
-    async fn beat(&self) -> Result<BTreeMap<String, String>, CallError> {
+    /// Announces that this node is alive; returns and remembers the other live nodes.
+    async fn announce(&self) -> Result<BTreeMap<String, String>, CallError> {
         let node = &self.inner.node;
         let mut command = node.scripts.beat.over(&[&keys::nodes()]);
         command.arg(member(node)).arg(millis(COUNTS));
@@ -197,7 +196,7 @@ impl ClusterQuery {
         Ok(others)
     }
 
-    async fn beat_on(self) {
+    async fn keep_announcing(self) {
         let node = &self.inner.node;
         let mut beat = tokio::time::interval(BEAT);
         loop {
@@ -205,20 +204,20 @@ impl ClusterQuery {
                 _ = beat.tick() => {}
                 () = node.closing.cancelled() => return,
             }
-            if let Err(error) = self.beat().await {
-                tracing::debug!(%error, "this node could not say that it is alive");
+            if let Err(error) = self.announce().await {
+                tracing::debug!(%error, "cannot announce that this node is alive");
             }
         }
     }
 
-    async fn listen_on(self) {
+    async fn keep_listening(self) {
         let node = &self.inner.node;
         while !node.closing.is_cancelled() {
             if let Ok(listening) = node.connector.connect_listening().await {
                 tokio::select! {
                     heard = self.listen(listening) => {
                         if let Err(error) = heard {
-                            tracing::debug!(%error, "the connection for questions was lost");
+                            tracing::debug!(%error, "lost the subscription for queries");
                         }
                     }
                     () = node.closing.cancelled() => return,
@@ -249,7 +248,7 @@ impl ClusterQuery {
 
     fn hear_question(&self, payload: &str) {
         let Ok(question) = serde_json::from_str::<QueryMessage>(payload) else {
-            tracing::warn!("a question of another node cannot be read; do all nodes run the same version?");
+            tracing::warn!("cannot read a query of another node; do all nodes run the same version?");
             return;
         };
         if question.from == self.inner.node.id || !self.inner.answering.lock().insert(question.id.clone()) {
@@ -275,24 +274,24 @@ impl ClusterQuery {
             name: node.name.clone(),
         };
         if let Err(error) = self.publish(&keys::replies(&question.from), &reply).await {
-            tracing::debug!(%error, "a question could not be answered");
+            tracing::debug!(%error, "cannot answer a query");
         }
     }
 
     fn hear_reply(&self, payload: &str) {
         let Ok(reply) = serde_json::from_str::<ReplyMessage>(payload) else {
-            tracing::warn!("an answer of another node cannot be read; do all nodes run the same version?");
+            tracing::warn!("cannot read an answer of another node; do all nodes run the same version?");
             return;
         };
-        // A late answer to a question that nobody asks any more is dropped, and so is one more than can be gathered.
+        // Late answers are dropped, and so are more than can be gathered.
         if let Some(asking) = self.inner.asking.lock().get(&reply.id) {
             _ = asking.try_send(reply);
         }
     }
 }
 
-/// Says that `node` is going, so that nobody waits for its answers. One that cannot say it is waited for until its last word no
-/// longer counts.
+/// Announces that `node` is stopping, so that other nodes do not wait for its answers. If that fails, they wait until its last
+/// announcement expires.
 pub(super) async fn say_goodbye(node: &RedisNode) {
     let mut command = redis::cmd("ZREM");
     command.arg(keys::nodes()).arg(member(node));

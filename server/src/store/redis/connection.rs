@@ -1,7 +1,7 @@
-//! The connection that commands go over, and what a command can come to.
+//! The connection for commands, and the ways in which a command can fail.
 //!
-//! There is one at a time; the [`health_watch`](super::health_watch) makes it, watches it, and declares it lost. Whoever waits for an answer
-//! then learns at once that none will come.
+//! There is one at a time; [`health_watch`](super::health_watch) opens it, watches it, and declares it lost. Every caller that waits
+//! for an answer then gets an error at once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +11,9 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, RedisError, ServerErrorKind};
 use tokio_util::sync::CancellationToken;
 
-/// How long making a connection may take, its greeting included.
+/// How long opening a connection may take, including its handshake.
 const CONNECT: Duration = Duration::from_secs(1);
-/// How long a command may take before its answer is given up; the watch finds a silent server much sooner.
+/// How long a command may take; the health watch notices a silent server much sooner.
 const ANSWER: Duration = Duration::from_secs(10);
 
 /// Why a command has no answer.
@@ -22,7 +22,6 @@ pub(super) enum CallError {
     /// It was not sent: there is no connection.
     #[error("there is no connection")]
     NotSent,
-    /// The server refused it.
     #[error("{0}")]
     Refused(RedisError),
     /// It was sent, and the connection was lost before the answer came.
@@ -52,12 +51,12 @@ impl RedisConnection {
         }
     }
 
-    /// Declares it lost: every call that waits on it ends.
+    /// Declares it lost: every waiting call ends.
     pub(super) fn lose(&self) {
         self.lost.cancel();
     }
 
-    /// Ends when it is lost.
+    /// Returns when it is lost.
     pub(super) async fn is_lost(&self) {
         self.lost.cancelled().await;
     }
@@ -89,7 +88,7 @@ impl RedisConnection {
         self.until_lost(commands.query_async(&mut connection)).await
     }
 
-    /// Runs a script by its digest, and teaches it to the server first where that does not know it.
+    /// Runs a script by its digest; loads it first if the server does not know it.
     pub(super) async fn run<T: FromRedisValue>(&self, script: &Script, arguments: &Cmd) -> Result<T, CallError> {
         match self.call(arguments).await {
             Err(CallError::Refused(error)) if error.kind() == ServerErrorKind::NoScript.into() => {
@@ -118,7 +117,7 @@ impl Script {
         }
     }
 
-    /// The command that runs it over `keys`, to be given its arguments.
+    /// The command that runs it over `keys`, without its arguments.
     pub(super) fn over(&self, keys: &[&str]) -> Cmd {
         let mut command = redis::cmd("EVALSHA");
         command.arg(&self.digest).arg(keys.len()).arg(keys);
@@ -126,14 +125,14 @@ impl Script {
     }
 }
 
-/// The server, and the connection in use.
+/// Opens connections to the server, and holds the one in use.
 pub(super) struct RedisConnector {
     client: Client,
     live: ArcSwapOption<RedisConnection>,
 }
 
 impl std::fmt::Debug for RedisConnector {
-    // The client knows the password.
+    // The client contains the password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RedisConnector").field("live", &self.live).finish_non_exhaustive()
     }
@@ -152,24 +151,24 @@ impl RedisConnector {
         self.live.load_full().ok_or(CallError::NotSent)
     }
 
-    /// Puts a connection in use, or takes it out.
+    /// Replaces the connection in use; `None` leaves none.
     pub(super) fn put(&self, live: Option<Arc<RedisConnection>>) {
         if let Some(before) = self.live.swap(live) {
             before.lose();
         }
     }
 
-    /// Makes a connection for commands.
+    /// Opens a connection for commands.
     pub(super) async fn connect(&self) -> Result<RedisConnection, RedisError> {
         Ok(RedisConnection::new(self.open(Some(ANSWER)).await?))
     }
 
-    /// Makes a connection for a command that waits for something to happen.
+    /// Opens a connection for commands that block.
     pub(super) async fn connect_patient(&self) -> Result<MultiplexedConnection, RedisError> {
         self.open(None).await
     }
 
-    /// Makes a connection that hears what is published.
+    /// Opens a connection that subscribes to channels.
     pub(super) async fn connect_listening(&self) -> Result<redis::aio::PubSub, RedisError> {
         let timed = tokio::time::timeout(CONNECT, self.client.get_async_pubsub()).await;
         timed.unwrap_or_else(|_| Err(RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut))))

@@ -1,5 +1,5 @@
-//! Settings of Redis that can lose acknowledged data, each with the way out. They are asked for once a connection; a server that
-//! does not tell them says so itself.
+//! Settings of Redis that can lose acknowledged data, each with how to fix it. They are read once per connection; if the server
+//! does not reveal them, that is a warning, too.
 
 use redis::FromRedisValue;
 use std::collections::HashMap;
@@ -8,19 +8,19 @@ use super::connection::RedisConnection;
 
 /// The warnings for the server behind `live`.
 pub(super) async fn warnings(live: &RedisConnection) -> Vec<String> {
-    let mut told = HashMap::new();
+    let mut settings = HashMap::new();
     for name in ["appendonly", "appendfsync", "maxmemory", "maxmemory-policy"] {
         match get(live, name).await {
-            Ok(value) => _ = told.insert(name, value),
+            Ok(value) => _ = settings.insert(name, value),
             Err(why) => {
                 return vec![format!(
-                    "Redis does not tell its settings ({why}), so whether acknowledged commits survive its restart is not known; make sure that it runs \
-                     with appendonly yes, appendfsync always and maxmemory-policy noeviction, or allow this user CONFIG GET"
+                    "Redis does not reveal its settings ({why}), so it is unknown whether it can lose acknowledged commits. Make sure that it \
+                     runs with appendonly yes, appendfsync always and maxmemory-policy noeviction, or allow this user CONFIG GET"
                 )];
             }
         }
     }
-    judge(&told)
+    judge(&settings)
 }
 
 async fn get(live: &RedisConnection, name: &str) -> Result<String, String> {
@@ -28,32 +28,29 @@ async fn get(live: &RedisConnection, name: &str) -> Result<String, String> {
     command.arg("GET").arg(name);
     let answer: redis::Value = live.call(&command).await.map_err(|error| error.to_string())?;
     let settings = HashMap::<String, String>::from_redis_value(answer).map_err(|error| error.to_string())?;
-    settings.get(name).cloned().ok_or_else(|| format!("{name} is not told"))
+    settings.get(name).cloned().ok_or_else(|| format!("no value for {name}"))
 }
 
 fn judge(told: &HashMap<&str, String>) -> Vec<String> {
     let is = |name, value: &str| told.get(name).is_some_and(|told| told == value);
     let mut warnings = Vec::new();
     if !is("appendonly", "yes") {
-        warnings.push(
-            "Redis runs without its append-only file, so a restart of Redis loses commits since its last snapshot; set appendonly yes (nodes \
-             re-seed it from their own copies until then)"
-                .to_owned(),
-        );
+        warnings
+            .push("Redis loses recent commits when it restarts (appendonly is off; nodes then re-seed it from their copies). Set appendonly yes.".to_owned());
     } else if is("appendfsync", "everysec") {
-        warnings.push("Redis flushes its append-only file once a second, so a power cut can lose the last second; set appendfsync always".to_owned());
+        warnings.push("Redis may lose the last second on a power cut (appendfsync everysec). Set appendfsync always.".to_owned());
     } else if !is("appendfsync", "always") {
-        warnings.push("Redis leaves flushing its append-only file to the kernel, so a power cut can lose commits; set appendfsync always".to_owned());
+        warnings.push("Redis may lose commits on a power cut (appendfsync no). Set appendfsync always.".to_owned());
     }
     let policy = told.get("maxmemory-policy").map_or("", String::as_str);
     if policy != "noeviction" {
-        let limited = if is("maxmemory", "0") {
+        let when = if is("maxmemory", "0") {
             "as soon as a maxmemory is set"
         } else {
             "when it is full"
         };
         warnings.push(format!(
-            "Redis evicts keys under its policy {policy} {limited}, and a flag or a kill can be among them; set maxmemory-policy noeviction"
+            "Redis may evict flags and kills {when} (maxmemory-policy {policy}). Set maxmemory-policy noeviction."
         ));
     }
     warnings
@@ -82,12 +79,12 @@ mod tests {
     }
 
     #[test]
-    fn each_setting_that_can_lose_data_is_named_with_the_way_out() {
+    fn each_setting_that_can_lose_data_is_named_with_its_remedy() {
         for (settings, names) in [
-            (told("no", "everysec", "noeviction"), "set appendonly yes"),
-            (told("yes", "everysec", "noeviction"), "set appendfsync always"),
-            (told("yes", "no", "noeviction"), "set appendfsync always"),
-            (told("yes", "always", "allkeys-lru"), "set maxmemory-policy noeviction"),
+            (told("no", "everysec", "noeviction"), "Set appendonly yes"),
+            (told("yes", "everysec", "noeviction"), "Set appendfsync always"),
+            (told("yes", "no", "noeviction"), "Set appendfsync always"),
+            (told("yes", "always", "allkeys-lru"), "Set maxmemory-policy noeviction"),
         ] {
             let warnings = judge(&settings);
             assert_eq!(warnings.len(), 1, "{warnings:?}");

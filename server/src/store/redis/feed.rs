@@ -1,4 +1,4 @@
-//! The feed: one connection that waits on the streams of all logs at once.
+//! The feed: one connection that blocks on the streams of all logs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use super::query::{self, Rows};
 use super::{keys, log_heads::FeedMismatch};
 use crate::store::LogName;
 
-/// How long one wait lasts, in milliseconds. New logs are waited on from the next one on; the system log, which announces them, ends it at once.
+/// How long one wait lasts, in milliseconds. A new log is included from the next wait on; the entry that announces it ends this one.
 const WAIT_MS: u64 = 1000;
-/// How much later than that the answer may come.
+/// How much longer than that an answer may take.
 const GRACE: Duration = Duration::from_secs(2);
-/// Entries of a stream taken at once, at most.
+/// Maximum number of entries read from one stream at once.
 const TAKE: usize = 512;
-/// How long to hold back after something that does not fit, until the watch has seen to it.
+/// How long to pause after a mismatch, so that the health watch can settle it.
 const HOLD: Duration = Duration::from_millis(100);
 
 type StreamReply = Option<Vec<(String, Rows)>>;
@@ -37,7 +37,7 @@ pub(super) async fn run(node: Arc<RedisNode>) {
                     () = node.closing.cancelled() => {}
                 }
             }
-            Err(error) => tracing::debug!(%error, "the feed's connection cannot be made"),
+            Err(error) => tracing::debug!(%error, "cannot open the feed's connection"),
         }
         hold_unless_lost(&node, &live).await;
     }
@@ -85,7 +85,7 @@ async fn wait(node: &RedisNode, connection: &mut MultiplexedConnection) -> Resul
     command.arg("COUNT").arg(TAKE).arg("BLOCK").arg(WAIT_MS).arg("STREAMS");
     command.arg(heads.keys().map(keys::log).collect::<Vec<_>>());
     command.arg(heads.values().map(|head| keys::id(head.sequence)).collect::<Vec<_>>());
-    // A connection that has died without a word would be waited on for ever.
+    // Without a timeout, a connection that died silently would be waited on forever.
     let answered = tokio::time::timeout(Duration::from_millis(WAIT_MS) + GRACE, command.query_async(connection)).await;
     answered.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
 }

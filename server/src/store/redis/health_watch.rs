@@ -1,5 +1,5 @@
-//! The watch: makes the connection, asks at short intervals where the logs end, and so notices within a second when Redis is gone,
-//! paused, or no longer holds what it held.
+//! The health watch: opens the connection, compares at short intervals where the logs end, and so notices within a second if Redis
+//! is gone, paused, or has lost data.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::store::{Head, LogName, StoreState};
 
 /// How often heads are compared.
 const INTERVAL: Duration = Duration::from_millis(250);
-/// How long the comparison may take before the server counts as gone.
+/// How long a comparison may take before the server counts as gone.
 const SILENCE: Duration = Duration::from_millis(700);
 /// The longest pause between two attempts to connect.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -25,10 +25,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 pub(super) async fn run(node: Arc<RedisNode>) {
     let mut attempt = 0;
     while !node.closing.is_cancelled() {
-        match arrive(&node).await {
+        match connect(&node).await {
             Ok(live) => {
                 attempt = 0;
-                let why = stay(&node, &live).await;
+                let why = watch(&node, &live).await;
                 node.connector.put(None);
                 node.report(StoreState::Unreachable, &why);
             }
@@ -47,7 +47,7 @@ fn pause(attempt: u32) -> Duration {
     longest.mul_f64(rand::rng().random_range(0.2..1.0))
 }
 
-async fn arrive(node: &RedisNode) -> Result<Arc<RedisConnection>, String> {
+async fn connect(node: &RedisNode) -> Result<Arc<RedisConnection>, String> {
     let connected = tokio::select! {
         connected = node.connector.connect() => connected,
         () = node.closing.cancelled() => return Err("it is closing".to_owned()),
@@ -55,7 +55,7 @@ async fn arrive(node: &RedisNode) -> Result<Arc<RedisConnection>, String> {
     let live = Arc::new(connected.map_err(|error| error.to_string())?);
     let stands = tokio::time::timeout(SILENCE, compare(node, &live)).await;
     stands
-        .map_err(|_| "it accepts connections and does not answer".to_owned())?
+        .map_err(|_| "Redis accepts connections but does not answer".to_owned())?
         .map_err(|error| error.to_string())?;
     let warnings = durability::warnings(&live).await;
     node.health.send_modify(|health| {
@@ -68,14 +68,14 @@ async fn arrive(node: &RedisNode) -> Result<Arc<RedisConnection>, String> {
     Ok(live)
 }
 
-/// Stays while Redis answers; answers why it did not.
-async fn stay(node: &Arc<RedisNode>, live: &RedisConnection) -> String {
+/// Watches while Redis answers; returns why it stopped.
+async fn watch(node: &Arc<RedisNode>, live: &RedisConnection) -> String {
     loop {
         let compared = tokio::time::timeout(SILENCE, compare(node, live)).await;
         match compared {
-            Ok(Ok(statuses)) => see_to(node, live, statuses).await,
+            Ok(Ok(statuses)) => settle_differences(node, live, statuses).await,
             Ok(Err(error)) => return error.to_string(),
-            Err(_) => return format!("it has not answered for {} ms", SILENCE.as_millis()),
+            Err(_) => return format!("Redis has not answered for {} ms", SILENCE.as_millis()),
         }
         let is_reseeding = node.health.borrow().state == StoreState::Reseeding;
         let interval = if is_reseeding { INTERVAL / 4 } else { INTERVAL };
@@ -89,7 +89,7 @@ async fn stay(node: &Arc<RedisNode>, live: &RedisConnection) -> String {
 }
 
 async fn compare(node: &RedisNode, live: &RedisConnection) -> Result<BTreeMap<LogName, LogStatus>, CallError> {
-    // Heads are read before Redis is asked: what this node knew then, Redis had confirmed.
+    // This node's heads are read before Redis is asked: Redis had confirmed all of them by then.
     let known = node.log_heads.heads();
     let stored = query::heads(live, known.keys()).await?;
     let mut statuses = BTreeMap::new();
@@ -97,7 +97,7 @@ async fn compare(node: &RedisNode, live: &RedisConnection) -> Result<BTreeMap<Lo
         let status = match keys::parse_head(&stored) {
             Some(StoredHead::At(stored)) if stored == known => LogStatus::InSync,
             Some(StoredHead::At(stored)) if stored.sequence > known.sequence => {
-                if goes_on(live, &log, known).await? {
+                if continues(live, &log, known).await? {
                     LogStatus::InSync
                 } else {
                     LogStatus::Diverged(stored)
@@ -113,25 +113,28 @@ async fn compare(node: &RedisNode, live: &RedisConnection) -> Result<BTreeMap<Lo
     Ok(statuses)
 }
 
-/// Whether the log in Redis holds the entry that this node knows as the last.
-async fn goes_on(live: &RedisConnection, log: &LogName, known: Head) -> Result<bool, CallError> {
+/// Whether the log in Redis contains the last entry that this node knows.
+async fn continues(live: &RedisConnection, log: &LogName, known: Head) -> Result<bool, CallError> {
     let Some(before) = known.sequence.0.checked_sub(1) else { return Ok(true) };
     let found = query::entries(live, log, ripcord_proto::Sequence(before), 1).await?;
     Ok(found.first().is_some_and(|raw| raw.sequence == known.sequence && raw.digest == known.chain))
 }
 
-/// Settles the first log that does not stand as it should: the system log comes before the environments that it names.
-async fn see_to(node: &RedisNode, live: &RedisConnection, statuses: BTreeMap<LogName, LogStatus>) {
+/// Settles every log that differs, the system log first; if that one differs, it alone, because it names the environments.
+async fn settle_differences(node: &RedisNode, live: &RedisConnection, statuses: BTreeMap<LogName, LogStatus>) {
     let odd = statuses.into_iter().filter(|(_, status)| *status != LogStatus::InSync);
     let (mut is_whole, mut is_reported) = (true, false);
     for (log, status) in odd {
         is_whole = false;
         if !is_reported {
-            node.report(StoreState::Reseeding, &format!("the log {log} in Redis is not the one that this node knows"));
+            node.report(
+                StoreState::Reseeding,
+                &format!("the log {log} in Redis differs from the one that this node knows"),
+            );
             is_reported = true;
         }
         if let Err(error) = reseed::settle(node, live, &log, status).await {
-            tracing::warn!(%log, %error, "a log that Redis lost is not settled yet");
+            tracing::warn!(%log, %error, "cannot settle a log that Redis lost; trying again");
         }
         if log == LogName::System {
             break;

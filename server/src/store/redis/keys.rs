@@ -1,10 +1,10 @@
-//! What is where in Redis. All keys of one log share a hash tag, so that one script may touch them and a cluster keeps them
-//! together: `ripcord:{production}:log`, `ripcord:{production}:state`.
+//! The keys in Redis. All keys of one log share a hash tag, so that a script can use them together and a cluster keeps them on one
+//! node: `ripcord:{production}:log`, `ripcord:{production}:state`.
 
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::record::{Record, RecordKey};
-use ripcord_proto::table::{Entry, Member};
+use ripcord_proto::table::{Entity, Entry};
 use ripcord_proto::{Epoch, Revision, Sequence};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -18,32 +18,32 @@ pub(super) fn log(name: &LogName) -> String {
 }
 
 /// The hash of an environment's state: `head`, `settings`, `hash` and one field for each flag (`f:`), segment (`s:`), kill (`k:`),
-/// ended kill (`ended:`) and record (`r:kind:`). Of the system log it holds the head alone.
+/// ended kill (`ended:`) and record (`r:kind:`). For the system log it contains only the head.
 pub(super) fn state(name: &LogName) -> String {
     format!("ripcord:{{{name}}}:state")
 }
 
-/// The hash of the claims of nodes that would fill a lost log again.
+/// The hash of the claims of nodes that offer to re-seed a lost log.
 pub(super) fn claims(name: &LogName) -> String {
     format!("ripcord:{{{name}}}:claims")
 }
 
-/// A key in which `node` fills a log aside.
+/// A key aside, in which `node` fills a log.
 pub(super) fn aside(name: &LogName, node: &str, what: &str) -> String {
     format!("ripcord:{{{name}}}:aside:{node}:{what}")
 }
 
-/// The nodes that are alive.
+/// The set of live nodes.
 pub(super) fn nodes() -> String {
     "ripcord:{system}:nodes".to_owned()
 }
 
-/// The channel of questions to all nodes.
+/// The channel for queries to all nodes.
 pub(super) fn questions() -> String {
     "ripcord:{system}:questions".to_owned()
 }
 
-/// The channel of answers to the node of this id.
+/// The channel for answers to the node with this id.
 pub(super) fn replies(id: &str) -> String {
     format!("ripcord:{{system}}:replies:{id}")
 }
@@ -64,7 +64,7 @@ pub(super) fn sequence(id: &str) -> Option<Sequence> {
     id.strip_suffix("-0")?.parse().ok().map(Sequence)
 }
 
-/// A head as it is stored; nothing for the head of a log that has no entry.
+/// A head as it is stored; empty for a log without entries.
 pub(super) fn head_text(head: Head) -> String {
     if head.sequence == Sequence(0) {
         return String::new();
@@ -72,19 +72,19 @@ pub(super) fn head_text(head: Head) -> String {
     format!("{} {} {} {}", head.epoch, head.revision, head.sequence, head.chain)
 }
 
-/// What the field `head` says.
+/// The contents of the field `head`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StoredHead {
     /// Where the log ends.
     At(Head),
-    /// It is being filled again.
+    /// It is being re-seeded.
     Reseeding,
 }
 
-/// A head that no append can expect: the log is being filled again.
+/// The value of `head` while the log is being re-seeded; no append expects it.
 pub(super) const RESEEDING: &str = "reseeding";
 
-/// Reads the field `head`; `None` where it is nothing that was ever written.
+/// Reads the field `head`; `None` if it is not something that ripcord writes.
 pub(super) fn parse_head(text: &str) -> Option<StoredHead> {
     if text.is_empty() {
         return Some(StoredHead::At(Head::START));
@@ -102,7 +102,7 @@ pub(super) fn parse_head(text: &str) -> Option<StoredHead> {
     Some(StoredHead::At(head))
 }
 
-/// All fields of a state but its head.
+/// All fields of a state except its head.
 pub(super) fn state_fields(state: &StoredState) -> Vec<(String, String)> {
     let snapshot = &state.snapshot;
     let settings = serde_json::to_string(&snapshot.settings).unwrap_or_default();
@@ -120,7 +120,7 @@ fn record_field(key: &RecordKey) -> String {
     format!("r:{}:{}", key.kind(), key.as_str())
 }
 
-/// The record of a field; nothing where it is the field of something else.
+/// The record in a field; `None` for a field of another kind.
 pub(super) fn record(field: &str, json: &str) -> Option<Record> {
     let (kind, key) = field.strip_prefix("r:")?.split_once(':')?;
     let json = RawValue::from_string(json.to_owned()).ok()?;
@@ -128,11 +128,11 @@ pub(super) fn record(field: &str, json: &str) -> Option<Record> {
 }
 
 /// An entry as it is stored: the position of its last change, then its JSON.
-fn entry_text<M: Member>(entry: &Entry<M>) -> String {
+fn entry_text<M: Entity>(entry: &Entry<M>) -> String {
     format!("{} {}", entry.changed(), entry.json())
 }
 
-/// What entries leave of each field of the state: a value, or nothing.
+/// How entries change the fields of the state: the new value of each, or `None` if it is removed.
 pub(super) fn fields(entries: &[Sealed]) -> BTreeMap<String, Option<String>> {
     let mut fields = BTreeMap::new();
     for entry in entries {

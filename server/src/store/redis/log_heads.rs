@@ -1,5 +1,5 @@
-//! What this node knows of each log: where it ends, and which own appends are under way. Own appends and the feed meet here, so
-//! that every entry is taken once.
+//! Where each log ends as far as this node knows, and which of its own appends are under way. Its appends and the feed meet here,
+//! so that every entry is taken exactly once.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use ripcord_proto::digest::Digest;
 
 use crate::store::{Append, Head, LogName};
 
-/// An entry as the feed brings it.
+/// An entry as the feed delivers it.
 #[derive(Debug, Clone)]
 pub(super) struct RawEntry {
     pub(super) sequence: Sequence,
@@ -19,34 +19,32 @@ pub(super) struct RawEntry {
     pub(super) body: String,
 }
 
-/// What the feed's entries were to this node.
+/// The result of taking entries from the feed.
 #[derive(Debug, Default)]
 pub(super) struct Ingested {
-    /// New to it, in order.
+    /// Entries that are new to this node, in order.
     pub(super) foreign: Vec<Sealed>,
-    /// All that move the head, its own included.
+    /// All entries that move the head, including this node's own.
     pub(super) all: Vec<Sealed>,
-    /// Logs of environments that they end.
+    /// Logs of the environments that they delete.
     pub(super) ended: Vec<EndedLog>,
 }
 
-/// The log of an environment that is gone, and where it ended as far as this node knows.
+/// The log of a deleted environment, and where it ended as far as this node knows.
 #[derive(Debug)]
 pub(super) struct EndedLog {
     pub(super) log: LogName,
     pub(super) head: Head,
 }
 
-/// The feed's entries do not follow what this node knows.
+/// The feed's entries do not continue the log that this node knows.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FeedMismatch {
-    /// Another entry stands where this node knows one.
-    #[error("entry {0} is another one than this node knows")]
+    /// Redis has a different entry at this sequence.
+    #[error("entry {0} differs from the one that this node knows")]
     Conflicting(Sequence),
-    /// Entries are missing in between.
     #[error("entry {0} is missing")]
     Missing(Sequence),
-    /// The chain is broken.
     #[error(transparent)]
     Chain(#[from] ChainError),
 }
@@ -61,7 +59,7 @@ struct TrackedLog {
 struct PendingAppend {
     expected: Head,
     entries: Vec<Sealed>,
-    /// The feed has brought its last entry.
+    /// The feed has delivered its last entry.
     is_seen: bool,
 }
 
@@ -71,7 +69,7 @@ impl PendingAppend {
     }
 }
 
-/// What this node knows of all logs.
+/// The head of every log, and this node's appends under way.
 #[derive(Debug, Default)]
 pub(super) struct LogHeads {
     logs: Mutex<BTreeMap<LogName, TrackedLog>>,
@@ -97,12 +95,12 @@ impl LogHeads {
         self.logs().contains_key(log)
     }
 
-    /// Knows a log from now on, from its start where it is new.
+    /// Tracks a log; a new one from its start.
     pub(super) fn track(&self, log: &LogName) {
         self.logs().entry(log.clone()).or_insert_with(TrackedLog::new);
     }
 
-    /// Knows a log to end here.
+    /// Sets where a log ends.
     pub(super) fn set(&self, log: &LogName, head: Head) {
         self.track(log);
         if let Some(tracked) = self.logs().get_mut(log) {
@@ -110,7 +108,7 @@ impl LogHeads {
         }
     }
 
-    /// Forgets a log; answers where it ended as far as this node knows.
+    /// Forgets a log; returns where it ended as far as this node knows.
     pub(super) fn forget(&self, log: &LogName) -> Option<EndedLog> {
         let tracked = self.logs().remove(log)?;
         Some(EndedLog {
@@ -119,7 +117,7 @@ impl LogHeads {
         })
     }
 
-    /// An own append sets out.
+    /// Notes that an append of this node is about to be sent.
     pub(super) fn begin(&self, append: &Append) {
         self.track(&append.log);
         if let Some(tracked) = self.logs().get_mut(&append.log) {
@@ -131,13 +129,13 @@ impl LogHeads {
         }
     }
 
-    /// An own append was answered: it is written. Answers the logs of environments that it ends.
+    /// Notes that an append of this node is written. Returns the logs of the environments that it deletes.
     pub(super) fn written(&self, append: &Append) -> Vec<EndedLog> {
         let (mut logs, head) = (self.logs(), append.head());
         let Some(tracked) = logs.get_mut(&append.log) else { return Vec::new() };
         let before = tracked.head.sequence;
         tracked.pending.retain(|pending| pending.last() != Some(head.chain));
-        // The feed may have brought some of it already, or all.
+        // The feed may have delivered some of it already, or all.
         if !(append.expected.sequence..head.sequence).contains(&before) {
             return Vec::new();
         }
@@ -146,7 +144,7 @@ impl LogHeads {
         follow_environments(&mut logs, &append.log, new)
     }
 
-    /// An own append was refused, or its answer never came; answers whether the feed has brought it all the same.
+    /// Notes that an append of this node was refused, or that its answer never came. Returns whether the feed has delivered it.
     pub(super) fn ended(&self, append: &Append) -> bool {
         let (mut logs, head) = (self.logs(), append.head());
         let Some(tracked) = logs.get_mut(&append.log) else { return false };
@@ -156,11 +154,11 @@ impl LogHeads {
         is_seen
     }
 
-    /// Takes what the feed brings, in order, each entry proven to follow the one before.
+    /// Takes entries from the feed, in order, each verified to follow the one before.
     pub(super) fn take(&self, log: &LogName, raw: Vec<RawEntry>) -> Result<Ingested, FeedMismatch> {
         let mut logs = self.logs();
         let mut ingested = Ingested::default();
-        // A log that was forgotten meanwhile has nothing to take.
+        // The log may have been forgotten in the meantime.
         let Some(tracked) = logs.get_mut(log) else { return Ok(ingested) };
         for raw in raw {
             tracked.take(&raw, &mut ingested)?;
@@ -170,8 +168,8 @@ impl LogHeads {
     }
 }
 
-/// Knows the environments that entries of the system log make, and forgets those that they remove: in the same breath as the
-/// entries themselves, so that no look at Redis finds the one without the other and takes a deletion for a loss.
+/// Tracks the environments that entries of the system log create and forgets those that they delete, under the same lock as the
+/// entries themselves: a comparison in between would take a deletion for a loss.
 fn follow_environments<'a>(logs: &mut BTreeMap<LogName, TrackedLog>, log: &LogName, entries: impl IntoIterator<Item = &'a Sealed>) -> Vec<EndedLog> {
     let mut ended = Vec::new();
     if *log != LogName::System {

@@ -1,9 +1,9 @@
 //! The mirror: the same logs in the data directory, so that this node can start without Redis, read history without the network,
-//! and fill an emptied Redis again.
+//! and re-seed an emptied Redis.
 //!
-//! It is fed off the commit path, by a bounded channel that nobody waits for: what does not fit is fetched from Redis afterwards.
-//! Entries gather for some milliseconds and are written together: it is flushed twice a second anyway, and a write of its own
-//! for each commit would take the processor from the next one.
+//! It is fed off the commit path, by a bounded channel that never blocks the sender: what does not fit is fetched from Redis later.
+//! Entries gather for some milliseconds and are written together. The mirror is flushed only twice a second anyway, and a separate
+//! write for each commit would take processor time from the next one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -20,24 +20,24 @@ use super::query;
 use crate::store::embedded::EmbeddedStore;
 use crate::store::{Append, AppendError, Contents, Head, LogName, Store as _, StoreError};
 
-/// Batches that may wait for the disk.
+/// Batches that may wait to be written.
 pub(super) const QUEUE: usize = 4096;
 /// Entries fetched from Redis at once.
 const BATCH: usize = 1000;
-/// How long entries gather before they are written, unless somebody waits for them.
+/// How long entries gather before they are written, unless a reader waits for them.
 const GATHER: Duration = Duration::from_millis(10);
 /// How often it is flushed.
 const FLUSH: Duration = Duration::from_millis(500);
-/// How long a reader waits for entries that are known and not mirrored yet.
+/// How long a reader waits for entries that are known but not mirrored yet.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 fn report(outcome: Result<(), StoreError>, done: &str) {
     if let Err(error) = outcome {
-        tracing::error!(%error, "the mirror in the data directory cannot be {done}; this node cannot start without Redis until it can");
+        tracing::error!(%error, "the mirror in the data directory cannot be {done}; until it can, this node cannot start without Redis");
     }
 }
 
-/// Entries of one log, one behind the other.
+/// Consecutive entries of one log.
 pub(super) type LogEntries = (LogName, Vec<Sealed>);
 
 /// The mirror.
@@ -46,15 +46,15 @@ pub(super) struct Mirror {
     pub(super) store: EmbeddedStore,
     queue: mpsc::Sender<LogEntries>,
     heads: Mutex<BTreeMap<LogName, Head>>,
-    /// Logs of which something did not fit, or did not follow.
+    /// Logs with entries that did not fit into the queue, or did not follow the mirror's.
     behind: Mutex<BTreeSet<LogName>>,
     advanced: Notify,
-    /// Somebody waits for entries that may still gather.
+    /// Wakes the task to write gathered entries at once, because a reader waits for them.
     wanted: Notify,
 }
 
 impl Mirror {
-    /// The mirror over `store`, and the queue that [`Self::run`] works off.
+    /// The mirror over `store`, and the queue for [`Self::run`].
     pub(super) async fn new(store: EmbeddedStore) -> Result<(Self, mpsc::Receiver<LogEntries>), StoreError> {
         let heads = store.heads().await?;
         let (queue, batches) = mpsc::channel(QUEUE);
@@ -83,14 +83,14 @@ impl Mirror {
         self.heads().get(log).copied().unwrap_or(Head::START)
     }
 
-    /// Takes entries, in the order in which they are offered. Never waits.
+    /// Queues entries, in the order of the calls. Never waits.
     pub(super) fn offer(&self, log: &LogName, entries: Vec<Sealed>) {
         if !entries.is_empty() && self.queue.try_send((log.clone(), entries)).is_err() {
             self.behind().insert(log.clone());
         }
     }
 
-    /// Waits until the mirror has the entry at `sequence`, for a while.
+    /// Waits a limited time until the mirror has the entry at `sequence`.
     pub(super) async fn reach(&self, log: &LogName, sequence: Sequence) {
         let reached = async {
             loop {
@@ -107,7 +107,7 @@ impl Mirror {
         }
     }
 
-    /// Works off the queue until `closing`, then what is left of it.
+    /// Writes the queue until `closing`, then the rest of it.
     pub(super) async fn run(&self, mut batches: mpsc::Receiver<LogEntries>, connector: &RedisConnector, closing: CancellationToken) {
         let mut flush = tokio::time::interval(FLUSH);
         flush.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -137,7 +137,7 @@ impl Mirror {
         }
     }
 
-    /// Writes what has gathered, each log's entries together.
+    /// Writes all gathered entries, each log's together.
     async fn take_gathered(&self, first: LogEntries, batches: &mut mpsc::Receiver<LogEntries>) {
         let mut gathered = BTreeMap::from([first]);
         while let Ok((log, entries)) = batches.try_recv() {
@@ -152,11 +152,11 @@ impl Mirror {
         let expected = self.head(log);
         let (mut head, mut news) = (expected, Vec::with_capacity(entries.len()));
         for entry in entries {
-            // An own entry is offered when it was answered, and again where the feed was faster.
+            // This node's own entry is offered when it is answered, and again if the feed was faster.
             if entry.commit.sequence <= head.sequence {
                 continue;
             }
-            // What was offered before the log was replaced does not follow any more.
+            // Entries offered before the log was replaced do not follow any more.
             let follows = Digest::of([head.chain.bytes().as_slice(), entry.body.as_bytes()]) == entry.digest;
             if entry.commit.sequence != head.sequence.next() || !follows {
                 self.behind().insert(log.clone());
@@ -205,8 +205,8 @@ impl Mirror {
         }
     }
 
-    /// Fetches what the mirror of `log` lacks; answers how many entries that were. Ends where the entries in Redis do not follow
-    /// the mirror's: the watch sees to that.
+    /// Fetches the entries that the mirror of `log` lacks; returns their number. Fails if the entries in Redis do not follow the
+    /// mirror's, which the health watch settles.
     pub(super) async fn catch_up(&self, log: &LogName, connector: &RedisConnector) -> Result<u64, StoreError> {
         let from = self.head(log);
         loop {
@@ -227,7 +227,7 @@ impl Mirror {
         }
     }
 
-    /// Replaces a log; answers where it ends now.
+    /// Replaces a log; returns where it ends now.
     pub(super) async fn replace(&self, contents: Contents) -> Result<Head, StoreError> {
         let (log, head) = (contents.log.clone(), contents.head());
         self.store.install(vec![contents]).await?;
@@ -236,7 +236,7 @@ impl Mirror {
         Ok(head)
     }
 
-    /// Looks anew where each log ends.
+    /// Reads again where each log ends.
     pub(super) async fn look(&self) -> Result<BTreeMap<LogName, Head>, StoreError> {
         let heads = self.store.heads().await?;
         self.heads().clone_from(&heads);

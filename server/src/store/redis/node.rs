@@ -1,4 +1,4 @@
-//! What the tasks of a Redis store share.
+//! The state that the tasks of a Redis store share.
 
 use std::sync::Arc;
 
@@ -36,12 +36,12 @@ impl Scripts {
     }
 }
 
-/// What the tasks share.
+/// The state that the tasks share.
 #[derive(Debug)]
 pub(super) struct RedisNode {
-    /// How this node is called, for people.
+    /// This node's name, for people.
     pub(super) name: String,
-    /// What tells it from the others, even from one of the same name: made anew at each start.
+    /// Distinguishes it from all others, even from one of the same name; new at each start.
     pub(super) id: String,
     pub(super) connector: RedisConnector,
     pub(super) log_heads: LogHeads,
@@ -49,14 +49,14 @@ pub(super) struct RedisNode {
     pub(super) scripts: Scripts,
     pub(super) health: watch::Sender<StoreHealth>,
     pub(super) feed: mpsc::Sender<FeedEvent>,
-    /// Something did not fit: the watch is to compare heads at once.
+    /// Wakes the health watch: something does not match, so it compares heads at once.
     pub(super) suspicion: Notify,
     pub(super) closing: CancellationToken,
     pub(super) clock: Arc<dyn Clock>,
 }
 
 impl RedisNode {
-    /// States how the store is. `since` is when it began to be so.
+    /// Sets the health of the store and logs a change of state.
     pub(super) fn report(&self, state: StoreState, why: &str) {
         self.health.send_if_modified(|health| {
             if health.state == state && health.why == why {
@@ -67,7 +67,7 @@ impl RedisNode {
                 match state {
                     StoreState::Available => tracing::info!("the store is available"),
                     StoreState::Unreachable => tracing::warn!(why, "the store cannot be reached"),
-                    StoreState::Reseeding => tracing::warn!(why, "the store is being filled again"),
+                    StoreState::Reseeding => tracing::warn!(why, "the store is being re-seeded"),
                 }
             }
             health.state = state;
@@ -76,7 +76,7 @@ impl RedisNode {
         });
     }
 
-    /// Takes entries that the feed brings: proves them, mirrors them, and passes on what is new to this node.
+    /// Takes entries from the feed: verifies them, mirrors them, and passes on those that are new to this node.
     pub(super) async fn ingest(&self, log: &LogName, raw: Vec<RawEntry>) -> Result<(), FeedMismatch> {
         let ingested = self.log_heads.take(log, raw)?;
         self.mirror.offer(log, ingested.all.clone());
@@ -92,17 +92,17 @@ impl RedisNode {
         Ok(())
     }
 
-    /// Removes the log of an environment that is gone, wherever it is.
+    /// Removes the log of a deleted environment from Redis and from the mirror.
     pub(super) async fn lose(&self, ended: EndedLog) {
         let EndedLog { log, head } = ended;
-        // Every node tries; one that died over it leaves nothing that the others do not remove.
+        // Every node tries, so one that dies here leaves nothing behind.
         if let Ok(live) = self.connector.connection()
             && let Err(error) = query::remove(&live, &self.scripts.remove, &log, &keys::head_text(head)).await
         {
-            tracing::info!(%log, %error, "the log of a deleted environment is not removed from Redis yet");
+            tracing::info!(%log, %error, "cannot remove the log of a deleted environment from Redis");
         }
         if let Err(error) = self.mirror.drop_log(&log).await {
-            tracing::error!(%log, %error, "the mirror of a deleted environment is not removed");
+            tracing::error!(%log, %error, "cannot remove the mirror of a deleted environment");
         }
         self.tell(FeedEvent::Dropped { log }).await;
     }
@@ -113,7 +113,7 @@ impl RedisNode {
         }
     }
 
-    /// Passes on that a log goes on in a new epoch.
+    /// Passes on that a log continues in a new epoch.
     pub(super) async fn tell_replaced(&self, log: &LogName, orphaned: Vec<Sealed>) {
         match self.load(log).await {
             Ok(loaded) => {
@@ -124,19 +124,19 @@ impl RedisNode {
                 };
                 self.tell(event).await;
             }
-            Err(error) => tracing::error!(%log, %error, "a log that was replaced cannot be read from the mirror"),
+            Err(error) => tracing::error!(%log, %error, "cannot read a replaced log from the mirror"),
         }
     }
 
     async fn tell(&self, event: FeedEvent) {
         tokio::select! {
-            // Nobody takes the feed any more: there is nobody to tell.
+            // Fails only if the receiver is gone, in which case the server is stopping.
             _ = self.feed.send(event) => {}
             () = self.closing.cancelled() => {}
         }
     }
 
-    /// Everything about a log, from the mirror, once that has what is known.
+    /// A log from the mirror, as soon as the mirror has all known entries.
     pub(super) async fn load(&self, log: &LogName) -> Result<Loaded, StoreError> {
         self.mirror.reach(log, self.log_heads.head(log).sequence).await;
         self.mirror.store.load(log).await

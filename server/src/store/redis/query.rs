@@ -1,10 +1,10 @@
-//! What is asked of Redis, one function for each question.
+//! The commands sent to Redis, one function each.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use redis::{FromRedisValue as _, Value};
-use ripcord_proto::table::{Entry, Member, Table};
+use ripcord_proto::table::{Entity, Entry, Table};
 use ripcord_proto::{EnvironmentKey, KillId, Position, Sequence, Snapshot};
 use serde_json::value::RawValue;
 
@@ -14,7 +14,7 @@ use super::log_heads::RawEntry;
 use crate::store::state::StoredState;
 use crate::store::{Append, AppendError, LogName};
 
-/// Entries of a stream as they are answered: id, then name and value of each field.
+/// Entries of a stream as Redis returns them: the id, then name and value of each field.
 pub(super) type Rows = Vec<(String, Vec<String>)>;
 
 /// Appends in one atomic step.
@@ -43,7 +43,7 @@ pub(super) async fn append(connector: &RedisConnector, script: &Script, append: 
     if answer == Value::Okay {
         return Ok(());
     }
-    let actual = Vec::<u8>::from_redis_value(answer).map_err(|error| AppendError::Unknown(format!("the append script answers otherwise: {error}")))?;
+    let actual = Vec::<u8>::from_redis_value(answer).map_err(|error| AppendError::Unknown(format!("unexpected answer of the append script: {error}")))?;
     Err(moved(&actual))
 }
 
@@ -58,7 +58,7 @@ fn moved(actual: &[u8]) -> AppendError {
     match std::str::from_utf8(actual).ok().and_then(keys::parse_head) {
         Some(StoredHead::At(actual)) => AppendError::Moved { actual },
         Some(StoredHead::Reseeding) => AppendError::Reseeding,
-        None => AppendError::Unavailable("the state in Redis has a head that ripcord never wrote".to_owned()),
+        None => AppendError::Unavailable("the head of the state in Redis cannot be read".to_owned()),
     }
 }
 
@@ -70,7 +70,7 @@ pub(super) async fn entries(live: &RedisConnection, log: &LogName, after: Sequen
     Ok(raw(rows))
 }
 
-/// Rows as entries; one that ripcord did not write ends them, and is missed where it should be.
+/// Rows as entries, up to the first that ripcord did not write; the caller then misses that one.
 pub(super) fn raw(rows: Rows) -> Vec<RawEntry> {
     let entry = |(id, fields): (String, Vec<String>)| {
         let mut fields = fields.into_iter();
@@ -85,20 +85,20 @@ pub(super) fn raw(rows: Rows) -> Vec<RawEntry> {
     rows.into_iter().map_while(entry).collect()
 }
 
-/// The heads of logs as they are stored, asked in one go.
+/// The heads of several logs as they are stored, in one round trip.
 pub(super) async fn heads(live: &RedisConnection, logs: impl IntoIterator<Item = &LogName>) -> Result<Vec<String>, CallError> {
     let mut commands = redis::pipe();
     for log in logs {
         commands.cmd("HGET").arg(keys::state(log)).arg("head");
     }
-    // A pipeline of nothing sends nothing, and the answer is what tells that the server is there.
+    // Without logs the pipeline would be empty and nothing would be sent, but the answer shows that the server is alive.
     commands.cmd("PING");
     let mut answers: Vec<Option<String>> = live.call_all(&commands).await?;
     answers.pop();
     Ok(answers.into_iter().map(Option::unwrap_or_default).collect())
 }
 
-/// The state of an environment as Redis has it; `None` where it has none, or where it does not agree with its own content hash.
+/// The state of an environment in Redis; `None` if there is none, or if it does not match its own content hash.
 pub(super) async fn state(live: &RedisConnection, environment: &EnvironmentKey) -> Result<Option<StoredState>, CallError> {
     let mut command = redis::cmd("HGETALL");
     command.arg(keys::state(&LogName::Environment(environment.clone())));
@@ -126,7 +126,7 @@ pub(super) async fn state(live: &RedisConnection, environment: &EnvironmentKey) 
     Ok(agrees.then_some(state))
 }
 
-fn table<M: Member>(fields: &BTreeMap<String, String>, prefix: &str) -> Table<M>
+fn table<M: Entity>(fields: &BTreeMap<String, String>, prefix: &str) -> Table<M>
 where
     M::Key: std::str::FromStr,
 {
@@ -140,7 +140,7 @@ where
     fields.iter().filter_map(entry).collect()
 }
 
-/// Removes a log, unless it has moved on from `head`.
+/// Removes a log, unless it has moved from `head`.
 pub(super) async fn remove(live: &RedisConnection, script: &Script, log: &LogName, head: &str) -> Result<(), CallError> {
     let (state, stream, claims) = (keys::state(log), keys::log(log), keys::claims(log));
     let mut command = script.over(&[&state, &stream, &claims]);

@@ -1,8 +1,8 @@
-//! A Redis that came back empty, older, or as another one: nodes agree who knows most, that one fills it again in a new epoch, the
-//! others take over what it filled. Nothing in memory is emptied meanwhile, and what only one node knew is handed to its
-//! follower as orphaned.
+//! Re-seeding a Redis that came back empty, older or different: nodes agree which of them knows most, that node fills it in a new
+//! epoch, and the others adopt the result. Memory is not emptied in the process, and entries that only one node knew are passed
+//! to its receiver as orphaned.
 //!
-//! Each log is settled by itself, the system log first, since it tells which environments there are.
+//! Each log is settled separately, the system log first, because it names the environments.
 
 use std::collections::BTreeSet;
 
@@ -22,12 +22,12 @@ use crate::store::{Append, Contents, Head, Loaded, LogName, Store as _, StoreErr
 
 /// How long nodes may claim, in milliseconds.
 const WINDOW_MS: u64 = 1500;
-/// How long a node that fills may be silent before another takes its place, in milliseconds.
+/// How long the filling node may be silent before another takes over, in milliseconds.
 const SILENCE_MS: u64 = 5000;
 /// Entries read from the mirror at once.
 const BATCH: usize = 1000;
 
-/// Why a log could not be settled this time. It is tried again at the next look.
+/// Why a log could not be settled this time. The health watch tries again.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReseedError {
     #[error(transparent)]
@@ -38,7 +38,7 @@ pub(super) enum ReseedError {
     Encode(#[from] serde_json::Error),
 }
 
-/// Does this node's part for a log that stands otherwise than this node knows it.
+/// Does this node's part for a log that differs from what it knows.
 pub(super) async fn settle(node: &RedisNode, live: &RedisConnection, log: &LogName, status: LogStatus) -> Result<(), ReseedError> {
     let known = node.log_heads.head(log);
     match status {
@@ -55,13 +55,13 @@ pub(super) async fn settle(node: &RedisNode, live: &RedisConnection, log: &LogNa
     }
 }
 
-/// What claims are compared by.
+/// Claims are compared by this text; the highest wins.
 fn rank(head: Head) -> String {
     format!("{:020} {:020} {:020} {}", head.epoch.0, head.revision.0, head.sequence.0, head.chain)
 }
 
 async fn claim(node: &RedisNode, live: &RedisConnection, log: &LogName, seen: &str) -> Result<(), ReseedError> {
-    // What the system log says comes first: an environment that was deleted is no loss.
+    // The system log comes first: the log of a deleted environment is not lost.
     let system = node.log_heads.head(&LogName::System).sequence;
     let is_news = *log != LogName::System && !query::entries(live, &LogName::System, system, 1).await?.is_empty();
     if is_news || !node.log_heads.tracks(log) {
@@ -73,7 +73,7 @@ async fn claim(node: &RedisNode, live: &RedisConnection, log: &LogName, seen: &s
     }
 }
 
-/// Claims, and asks whose turn it is. The node that fills says with it that it is alive.
+/// Claims, and asks which node is to fill. The filling node also signals with it that it is alive.
 async fn ask(node: &RedisNode, live: &RedisConnection, log: &LogName, seen: &str) -> Result<String, CallError> {
     let known = node.log_heads.head(log);
     let claim = if known == Head::START {
@@ -90,7 +90,7 @@ async fn ask(node: &RedisNode, live: &RedisConnection, log: &LogName, seen: &str
 
 async fn fill(node: &RedisNode, live: &RedisConnection, log: &LogName) -> Result<(), ReseedError> {
     let Loaded { state, tail, head } = node.load(log).await?;
-    tracing::warn!(%log, epoch = %head.epoch.next(), revision = %head.revision, "filling the log in Redis from what this node knows");
+    tracing::warn!(%log, epoch = %head.epoch.next(), revision = %head.revision, "re-seeding the log in Redis from this node's copy");
     let backfill = Backfill::begin(live, log, &node.id).await?;
     let mut after = Sequence(0);
     while after < head.sequence {
@@ -107,7 +107,7 @@ async fn fill(node: &RedisNode, live: &RedisConnection, log: &LogName) -> Result
     let state = state_at(log, state, &tail, &entry);
     backfill.finish(head.after(&entry), state.as_ref()).await?;
     if backfill.switch(&node.scripts.switch, Some(&node.id)).await? {
-        tracing::warn!(%log, epoch = %entry.commit.epoch, "the log in Redis is filled again");
+        tracing::warn!(%log, epoch = %entry.commit.epoch, "the log in Redis is re-seeded");
     }
     Ok(())
 }
@@ -126,12 +126,12 @@ fn epoch_entry(node: &RedisNode, head: Head) -> Result<Sealed, serde_json::Error
         at: node.clock.now(),
         node: &node.name,
         cause: EpochCause::Reseeded,
-        reason: "the store had lost this log, or held another one; it was filled again from what the nodes knew",
+        reason: "the store lost this log or had a different one; it was re-seeded from the nodes' copies",
     };
     epoch::begin(head, head.epoch.next(), beginning)
 }
 
-/// Begins an epoch in a log that was taken over within one: readers must not take two histories for one.
+/// Begins a new epoch in a log that was adopted within an epoch, so that readers do not mix two histories.
 async fn begin_epoch(node: &RedisNode, log: &LogName) -> Result<(), ReseedError> {
     let expected = node.log_heads.head(log);
     let append = Append {
@@ -139,21 +139,21 @@ async fn begin_epoch(node: &RedisNode, log: &LogName) -> Result<(), ReseedError>
         expected,
         entries: vec![epoch_entry(node, expected)?],
     };
-    // Where another node was faster, its entry serves as well.
+    // If another node was faster, its entry serves as well.
     if let Err(error) = query::append(&node.connector, &node.scripts.append, &append).await {
-        tracing::info!(%log, %error, "the epoch is begun by another node, or at the next look");
+        tracing::info!(%log, %error, "did not begin the epoch: another node did, or the next comparison will");
     }
     Ok(())
 }
 
-/// Takes over the log in Redis in place of the one that this node knows.
+/// Replaces this node's copy by the log in Redis.
 async fn adopt(node: &RedisNode, live: &RedisConnection, log: &LogName) -> Result<(), ReseedError> {
     let entries = fetch(live, log).await?;
     node.mirror.reach(log, node.log_heads.head(log).sequence).await;
     let known = node.mirror.store.read(log, Sequence(0), usize::MAX).await?;
     let common = entries.iter().zip(&known).take_while(|(new, old)| new.digest == old.digest).count();
     let orphaned: Vec<_> = known.iter().skip(common).cloned().collect();
-    tracing::warn!(%log, orphaned = orphaned.len(), "taking over the log in Redis, which other nodes filled or wrote meanwhile");
+    tracing::warn!(%log, orphaned = orphaned.len(), "adopting the log in Redis, which other nodes re-seeded or wrote");
     let state = match log {
         LogName::Environment(environment) => query::state(live, environment).await?,
         LogName::System => None,
@@ -161,7 +161,7 @@ async fn adopt(node: &RedisNode, live: &RedisConnection, log: &LogName) -> Resul
     let contents = Contents {
         log: log.clone(),
         entries,
-        // One that has moved on since the entries were fetched is kept another time.
+        // A state that is newer than the fetched entries does no harm: it is stored another time.
         state,
     };
     if *log == LogName::System {
@@ -178,7 +178,7 @@ async fn adopt(node: &RedisNode, live: &RedisConnection, log: &LogName) -> Resul
     Ok(())
 }
 
-/// The whole log, proven.
+/// The whole log, verified.
 async fn fetch(live: &RedisConnection, log: &LogName) -> Result<Vec<Sealed>, ReseedError> {
     let (mut entries, mut head) = (Vec::new(), Head::START);
     loop {
@@ -194,7 +194,7 @@ async fn fetch(live: &RedisConnection, log: &LogName) -> Result<Vec<Sealed>, Res
     }
 }
 
-/// The environments that a system log leaves.
+/// The environments that exist after a system log.
 pub(super) fn environments(system: &[Sealed]) -> BTreeSet<EnvironmentKey> {
     let mut environments = BTreeSet::new();
     for change in system.iter().flat_map(|entry| &entry.commit.changes) {
@@ -207,7 +207,7 @@ pub(super) fn environments(system: &[Sealed]) -> BTreeSet<EnvironmentKey> {
     environments
 }
 
-/// Replaces a log by `contents`, whatever it held. For restoring a backup.
+/// Replaces a log by `contents`, whatever it contained. For restoring a backup.
 pub(super) async fn install(node: &RedisNode, contents: Contents) -> Result<(), ReseedError> {
     let live = node.connector.connection()?;
     let log = contents.log.clone();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::record::{Record, Records};
 use ripcord_proto::settings::Settings;
-use ripcord_proto::table::{Entry, Member, Table};
+use ripcord_proto::table::{Entity, Entry, Table};
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Kill, KillId, Position, Segment, SegmentKey, Snapshot};
 use serde_json::value::RawValue;
 
@@ -68,9 +68,9 @@ struct StateJson<'a> {
     records: Vec<Record>,
 }
 
-struct Entries<'a, M: Member>(&'a Table<M>);
+struct Entries<'a, M: Entity>(&'a Table<M>);
 
-impl<M: Member> serde::Serialize for Entries<'_, M>
+impl<M: Entity> serde::Serialize for Entries<'_, M>
 where
     M::Key: serde::Serialize,
 {
@@ -125,7 +125,7 @@ fn parse(json: &[u8]) -> Result<StoredState, serde_json::Error> {
     })
 }
 
-fn table<M: Member>(entries: Vec<(M::Key, Position, Box<RawValue>)>) -> Table<M> {
+fn table<M: Entity>(entries: Vec<(M::Key, Position, Box<RawValue>)>) -> Table<M> {
     let entry = |(key, changed, json)| Arc::new(Entry::from_raw(key, json, changed));
     entries.into_iter().map(entry).collect()
 }

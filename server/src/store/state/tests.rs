@@ -1,7 +1,8 @@
 use ripcord_proto::Sequence;
 
+use super::StoredState;
+use super::encoding::StateError;
 use super::policy::StatePolicy;
-use super::{StateError, StoredState};
 use crate::store::contract::{Writer, environment};
 
 #[test]

@@ -7,7 +7,7 @@ use ripcord_proto::{Epoch, Revision};
 
 use super::*;
 use crate::snapshot::fixture::{self, Stage};
-use crate::snapshot::history::{History, Limits};
+use crate::snapshot::history::{History, HistoryLimits};
 
 /// A stage with the history and the overlay numbers that a feed would keep.
 struct Play {
@@ -21,14 +21,14 @@ impl Play {
     fn new(flags: usize) -> Self {
         Self {
             stage: Stage::new(flags),
-            history: Arc::new(Mutex::new(History::new(Limits::default()))),
+            history: Arc::new(Mutex::new(History::new(HistoryLimits::default()))),
             previous: None,
             overlays: 0,
         }
     }
 
-    fn head(&self) -> Head {
-        Head::new(
+    fn head(&self) -> FrameSet {
+        FrameSet::new(
             Arc::clone(&self.stage.served),
             Instant::now(),
             self.overlays,

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use ripcord_proto::rollout::{Rollout, RolloutState, Word};
-use ripcord_proto::trigger::{Effects, FiringState, FlagNames};
+use ripcord_proto::rollout::{Attribution, Rollout, RolloutState};
+use ripcord_proto::trigger::{FiringEffects, FiringState, FlagSelection};
 use ripcord_proto::{FlagKey, ReleaseName, RolloutId};
 
 use crate::commit::state::EnvironmentState;
@@ -48,7 +48,7 @@ pub(in crate::trigger) fn live(state: &EnvironmentState, held: &HoldScope) -> Ve
 }
 
 impl Triggers {
-    pub(super) async fn hold(&self, activation: Activation, names: &FlagNames, guard: InFlightGuard) -> Result<RecordOutcome, CommitError> {
+    pub(super) async fn hold(&self, activation: Activation, names: &FlagSelection, guard: InFlightGuard) -> Result<RecordOutcome, CommitError> {
         let scope = if names.flags.is_empty() {
             HoldScope::All
         } else {
@@ -76,7 +76,7 @@ impl Triggers {
             move |state: &EnvironmentState| match activation.verdict(state)? {
                 ActivationVerdict::Act(before, expected) => {
                     let paused = live(state, &scope);
-                    let word = Word {
+                    let word = Attribution {
                         by: activation.author().actor,
                         at: activation.now,
                         reason: Some(activation.signal.summary.clone()),
@@ -89,7 +89,7 @@ impl Triggers {
                 ActivationVerdict::Restrain(restraint) => {
                     let preview = Preview {
                         would: activation.trigger.action.to_string(),
-                        effects: Effects::default(),
+                        effects: FiringEffects::default(),
                     };
                     let firing = restrained(&activation, &restraint, &preview);
                     put(&state.records, firing, crate::commit::Expected::Absent, activation.now)
@@ -102,9 +102,9 @@ impl Triggers {
 }
 
 /// The effects of a hold.
-pub(super) fn held(rollouts: Vec<RolloutId>) -> Effects {
-    Effects {
+pub(super) fn held(rollouts: Vec<RolloutId>) -> FiringEffects {
+    FiringEffects {
         held: rollouts,
-        ..Effects::default()
+        ..FiringEffects::default()
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use ripcord_proto::trigger::{Effects, FiringState, FlagNames};
+use ripcord_proto::trigger::{FiringEffects, FiringState, FlagSelection};
 use ripcord_proto::{KillId, KillScope};
 use serde_json::value::to_raw_value;
 
@@ -17,7 +17,7 @@ use crate::trigger::{Triggers, messages};
 /// What came of the kills of an activation.
 #[derive(Debug, Default)]
 pub(super) struct KillResults {
-    pub(super) effects: Effects,
+    pub(super) effects: FiringEffects,
     /// What was killed, in words.
     pub(super) flags: Vec<String>,
     /// What was not, and why.
@@ -25,7 +25,7 @@ pub(super) struct KillResults {
 }
 
 impl Triggers {
-    pub(super) async fn kill(&self, activation: Activation, names: &FlagNames, guard: InFlightGuard) -> Result<RecordOutcome, CommitError> {
+    pub(super) async fn kill(&self, activation: Activation, names: &FlagSelection, guard: InFlightGuard) -> Result<RecordOutcome, CommitError> {
         let scopes: Vec<KillScope> = flags_or_own(&names.flags, &activation.signal).into_iter().map(KillScope::Flag).collect();
         let pulled = self.pull(&activation, scopes, &activation.why()).await;
         let message = messages::killed(&pulled.flags, &pulled.effects, &pulled.failed);

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ripcord_proto::record::RecordKey;
-use ripcord_proto::rollback::{Latitude, Scope};
-use ripcord_proto::trigger::{BackScope, BackTo, Effects, Firing, FiringState};
+use ripcord_proto::rollback::{RollbackOptions, RollbackScope};
+use ripcord_proto::trigger::{Firing, FiringEffects, FiringState, TriggerRollback, TriggerRollbackScope};
 use ripcord_proto::{FlagKey, KillScope, RolloutId};
 
 use super::hold::{self, HoldScope};
@@ -44,7 +44,7 @@ enum RollbackStopped {
 }
 
 impl Triggers {
-    pub(super) async fn roll_back(&self, activation: Activation, back: &BackTo, guard: InFlightGuard) -> Result<RecordOutcome, CommitError> {
+    pub(super) async fn roll_back(&self, activation: Activation, back: &TriggerRollback, guard: InFlightGuard) -> Result<RecordOutcome, CommitError> {
         let state = self.inner.environments.state(&activation.environment)?;
         let order = match order(&state, back, &activation) {
             Ok(order) => order,
@@ -124,10 +124,10 @@ impl Triggers {
             Some(name) => format!("{name} ({})", target.position()),
             None => target.position().to_string(),
         };
-        let effects = Effects {
+        let effects = FiringEffects {
             rollback: Some(reversal.record.id.clone()),
             flags: effects::flags_moved(prepared),
-            ..Effects::default()
+            ..FiringEffects::default()
         };
         let message = messages::rolled_back(&reversal.record.id, effects.flags.len(), &target);
         let asking = activation.clone();
@@ -182,15 +182,15 @@ fn stopped(error: &RollbackError) -> RollbackStopped {
 }
 
 /// The order of a rollback, or why there is none.
-pub(in crate::trigger) fn order(state: &EnvironmentState, back: &BackTo, activation: &Activation) -> Result<RollbackSpec, String> {
+pub(in crate::trigger) fn order(state: &EnvironmentState, back: &TriggerRollback, activation: &Activation) -> Result<RollbackSpec, String> {
     let scope = match &back.scope {
-        BackScope::OpenRelease => {
+        TriggerRollbackScope::OpenRelease => {
             let release = decision::open_release(&state.records).ok_or_else(|| "no release is open".to_owned())?;
-            Scope::Release(release.name.clone())
+            RollbackScope::Release(release.name.clone())
         }
-        BackScope::Release(name) => Scope::Release(name.clone()),
-        BackScope::Flags(flags) => Scope::Flags(flags.clone()),
-        BackScope::Environment => Scope::Environment,
+        TriggerRollbackScope::Release(name) => RollbackScope::Release(name.clone()),
+        TriggerRollbackScope::Flags(flags) => RollbackScope::Flags(flags.clone()),
+        TriggerRollbackScope::Environment => RollbackScope::Environment,
     };
     Ok(RollbackSpec {
         to: back.to.clone(),
@@ -198,7 +198,7 @@ pub(in crate::trigger) fn order(state: &EnvironmentState, back: &BackTo, activat
         segment: None,
         steps: Vec::new(),
         every_seconds: 0,
-        latitude: Latitude::default(),
+        latitude: RollbackOptions::default(),
         acknowledged: BTreeSet::new(),
         reason: Some(activation.why()),
         detected: Some(activation.signal.at),
@@ -214,23 +214,23 @@ fn moved(prepared: &PreparedRollback) -> BTreeSet<FlagKey> {
 }
 
 /// Which rollouts are held where a scope cannot go back.
-fn scope_of(scope: &Scope, flags: BTreeSet<FlagKey>) -> HoldScope {
+fn scope_of(scope: &RollbackScope, flags: BTreeSet<FlagKey>) -> HoldScope {
     match scope {
-        Scope::Environment => HoldScope::All,
-        Scope::Release(name) => HoldScope::Release(name.clone(), flags),
-        Scope::Flags(named) => HoldScope::Flags(named.clone()),
-        Scope::Tags(_) | Scope::Rollback(_) | Scope::Rollout(_) => HoldScope::Flags(flags),
+        RollbackScope::Environment => HoldScope::All,
+        RollbackScope::Release(name) => HoldScope::Release(name.clone(), flags),
+        RollbackScope::Flags(named) => HoldScope::Flags(named.clone()),
+        RollbackScope::Tags(_) | RollbackScope::Rollback(_) | RollbackScope::Rollout(_) => HoldScope::Flags(flags),
     }
 }
 
 /// What is killed where a scope was to go back: the flags that would have; where that cannot be told, those that it names.
-fn scopes(state: &EnvironmentState, scope: &Scope, moved: Option<BTreeSet<FlagKey>>) -> Vec<KillScope> {
+fn scopes(state: &EnvironmentState, scope: &RollbackScope, moved: Option<BTreeSet<FlagKey>>) -> Vec<KillScope> {
     let flags = |flags: BTreeSet<FlagKey>| flags.into_iter().map(KillScope::Flag).collect();
     match (moved, scope) {
         (Some(moved), _) => flags(moved),
-        (None, Scope::Flags(named)) => flags(named.clone()),
-        (None, Scope::Environment) => vec![KillScope::All(ripcord_proto::kill::All)],
-        (None, Scope::Release(name)) => {
+        (None, RollbackScope::Flags(named)) => flags(named.clone()),
+        (None, RollbackScope::Environment) => vec![KillScope::All(ripcord_proto::kill::AllFlags)],
+        (None, RollbackScope::Release(name)) => {
             let release = state.records.releases.value(name.as_str());
             let details = release.map(|release| &release.details);
             let tags = details.iter().flat_map(|details| details.tags.iter().cloned().map(KillScope::Tag));
@@ -242,6 +242,6 @@ fn scopes(state: &EnvironmentState, scope: &Scope, moved: Option<BTreeSet<FlagKe
             let named: BTreeSet<FlagKey> = named.chain(moving).collect();
             named.into_iter().map(KillScope::Flag).chain(tags).collect()
         }
-        (None, Scope::Tags(_) | Scope::Rollback(_) | Scope::Rollout(_)) => Vec::new(),
+        (None, RollbackScope::Tags(_) | RollbackScope::Rollback(_) | RollbackScope::Rollout(_)) => Vec::new(),
     }
 }

@@ -5,11 +5,11 @@ use proptest::prelude::*;
 use ripcord_proto::Position;
 use ripcord_proto::actor::Actor;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::policy::{Policy, Single};
+use ripcord_proto::policy::{Policy, SingletonKey};
 use ripcord_proto::rest::Request as _;
 use ripcord_proto::rest::triggers::TriggerRequest;
 use ripcord_proto::table::Entry;
-use ripcord_proto::trigger::{Effects, FiringState};
+use ripcord_proto::trigger::{FiringEffects, FiringState};
 use serde_json::{Value, json};
 
 use super::*;
@@ -31,7 +31,7 @@ fn records(mode: TriggerMode) -> Records {
         triggers: Some(mode),
         ..Policy::default()
     };
-    records.put(&Arc::new(Entry::new(Single, policy, Position::START).unwrap()).into());
+    records.put(&Arc::new(Entry::new(SingletonKey, policy, Position::START).unwrap()).into());
     records
 }
 
@@ -64,8 +64,8 @@ fn take(records: &mut Records, trigger: &Trigger, signal: &Signal, now: i64) -> 
         node: "a".to_owned(),
         action: trigger.action.clone(),
         state,
-        says: String::new(),
-        effects: Effects::default(),
+        message: String::new(),
+        effects: FiringEffects::default(),
         answer_by: None,
         answered: None,
         repeats: 0,

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use ripcord_proto::Faults;
-use ripcord_proto::trigger::Conditions;
+use ripcord_proto::ValidationErrors;
+use ripcord_proto::trigger::SignalConditions;
 use serde::Deserialize as _;
 use serde_json::Value;
 
@@ -50,10 +50,10 @@ enum Status {
     Resolved,
 }
 
-pub(super) fn read(payload: &Value, conditions: &Conditions, received: Timestamp) -> Result<ParsedPayload, Faults> {
-    let webhook = Webhook::deserialize(payload).map_err(|error| Faults::one("", format!("is not an Alertmanager webhook: {error}")))?;
+pub(super) fn read(payload: &Value, conditions: &SignalConditions, received: Timestamp) -> Result<ParsedPayload, ValidationErrors> {
+    let webhook = Webhook::deserialize(payload).map_err(|error| ValidationErrors::one("", format!("is not an Alertmanager webhook: {error}")))?;
     if webhook.alerts.is_empty() {
-        return Err(Faults::one("alerts", "is empty; an Alertmanager webhook has at least one alert"));
+        return Err(ValidationErrors::one("alerts", "is empty; an Alertmanager webhook has at least one alert"));
     }
     let mut why = String::new();
     let counts = |alert: &&Alert| match parsed::check(conditions, &alert.labels) {

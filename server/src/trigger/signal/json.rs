@@ -1,9 +1,9 @@
 //! Any JSON: one place of it says how things are. Where that is as stated something is wrong, and where it is not, it is over.
 
 use jiff::Timestamp;
-use ripcord_proto::Faults;
+use ripcord_proto::ValidationErrors;
 use ripcord_proto::check::BodyCheck;
-use ripcord_proto::trigger::Conditions;
+use ripcord_proto::trigger::SignalConditions;
 use serde_json::Value;
 
 use super::parsed::{self, ParsedPayload, Signal, SignalPhase};
@@ -12,8 +12,8 @@ use crate::check::{BodyMatch, compare};
 /// The one group of such a trigger.
 const GROUP: &str = "all";
 
-pub(super) fn read(payload: &Value, check: &BodyCheck, conditions: &Conditions, received: Timestamp) -> Result<ParsedPayload, Faults> {
-    let found = compare(check, payload).map_err(|why| Faults::one("", why))?;
+pub(super) fn read(payload: &Value, check: &BodyCheck, conditions: &SignalConditions, received: Timestamp) -> Result<ParsedPayload, ValidationErrors> {
+    let found = compare(check, payload).map_err(|why| ValidationErrors::one("", why))?;
     // What is given for people and to match by are the members of the top.
     let members = payload.as_object().into_iter().flatten();
     let labels = parsed::bounded_labels(members.filter_map(|(name, value)| Some((name.clone(), scalar(value)?))));

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use ripcord_proto::Faults;
-use ripcord_proto::trigger::Conditions;
+use ripcord_proto::ValidationErrors;
+use ripcord_proto::trigger::SignalConditions;
 use serde_json::Value;
 
 use super::parsed::{self, ParsedPayload, Signal, SignalPhase};
@@ -12,12 +12,12 @@ use super::parsed::{self, ParsedPayload, Signal, SignalPhase};
 /// Members of an event that count as its labels.
 const LABELS: [&str; 7] = ["severity", "source", "component", "group", "class", "urgency", "status"];
 
-pub(super) fn read(payload: &Value, conditions: &Conditions, received: Timestamp) -> Result<ParsedPayload, Faults> {
+pub(super) fn read(payload: &Value, conditions: &SignalConditions, received: Timestamp) -> Result<ParsedPayload, ValidationErrors> {
     let found = match (payload.get("event"), payload.get("event_action")) {
         (Some(event), _) => webhook(event, received)?,
         (None, Some(action)) => event(payload, action, received)?,
         (None, None) => {
-            return Err(Faults::one(
+            return Err(ValidationErrors::one(
                 "",
                 "is not a PagerDuty event: it has neither \"event\" (webhooks) nor \"event_action\" (Events API)",
             ));
@@ -34,7 +34,7 @@ pub(super) fn read(payload: &Value, conditions: &Conditions, received: Timestamp
 }
 
 /// `{"event_type": "incident.triggered", "occurred_at": …, "data": {"id": …, "title": …, "service": …}}`.
-fn webhook(event: &Value, received: Timestamp) -> Result<ParsedPayload, Faults> {
+fn webhook(event: &Value, received: Timestamp) -> Result<ParsedPayload, ValidationErrors> {
     let kind = text(event, "event_type").ok_or_else(|| missing("event.event_type", "such as \"incident.triggered\""))?;
     let phase = match kind.as_str() {
         "incident.triggered" | "incident.reopened" => SignalPhase::Firing,
@@ -66,13 +66,13 @@ fn webhook(event: &Value, received: Timestamp) -> Result<ParsedPayload, Faults> 
 }
 
 /// `{"event_action": "trigger", "dedup_key": …, "payload": {"summary": …, "severity": …, "custom_details": {…}}}`.
-fn event(event: &Value, action: &Value, received: Timestamp) -> Result<ParsedPayload, Faults> {
+fn event(event: &Value, action: &Value, received: Timestamp) -> Result<ParsedPayload, ValidationErrors> {
     let phase = match action.as_str() {
         Some("trigger") => SignalPhase::Firing,
         Some("resolve") => SignalPhase::Resolved,
         Some("acknowledge") => return Ok(ParsedPayload::NoSignal("an acknowledgement neither begins nor ends an incident".to_owned())),
         Some(_) | None => {
-            return Err(Faults::one(
+            return Err(ValidationErrors::one(
                 "event_action",
                 format!("must be \"trigger\", \"acknowledge\" or \"resolve\", not {action}"),
             ));
@@ -113,12 +113,12 @@ fn text(value: &Value, name: &str) -> Option<String> {
     value.get(name)?.as_str().map(ToOwned::to_owned)
 }
 
-fn time(value: &Value, name: &str, path: &str) -> Result<Option<Timestamp>, Faults> {
+fn time(value: &Value, name: &str, path: &str) -> Result<Option<Timestamp>, ValidationErrors> {
     let Some(text) = text(value, name) else { return Ok(None) };
     let read = text.parse().map(Some);
-    read.map_err(|_| Faults::one(path, format!("{text:?} is not a time; write it as RFC 3339")))
+    read.map_err(|_| ValidationErrors::one(path, format!("{text:?} is not a time; write it as RFC 3339")))
 }
 
-fn missing(path: &str, what: &str) -> Faults {
-    Faults::one(path, format!("is missing; it must be {what}"))
+fn missing(path: &str, what: &str) -> ValidationErrors {
+    ValidationErrors::one(path, format!("is missing; it must be {what}"))
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::trigger::{About, Conditions};
+use ripcord_proto::trigger::{SignalConditions, TrafficFilter};
 use ripcord_proto::{FlagKey, limits};
 
 /// A signal that matches its trigger's conditions.
@@ -43,7 +43,7 @@ pub(in crate::trigger) enum ParsedPayload {
 }
 
 /// Checks labels against the conditions.
-pub(super) fn check(conditions: &Conditions, labels: &BTreeMap<String, String>) -> Result<(), String> {
+pub(super) fn check(conditions: &SignalConditions, labels: &BTreeMap<String, String>) -> Result<(), String> {
     for (name, values) in &conditions.labels {
         let wanted = || values.iter().map(String::as_str).collect::<Vec<_>>().join(" or ");
         match labels.get(name) {
@@ -53,7 +53,7 @@ pub(super) fn check(conditions: &Conditions, labels: &BTreeMap<String, String>) 
         }
     }
     let is = |name: &str, value: &str| labels.get(name).is_some_and(|found| found.eq_ignore_ascii_case(value));
-    if conditions.about == About::RealTraffic && (is("traffic", "synthetic") || is("synthetic", "true")) {
+    if conditions.about == TrafficFilter::RealTraffic && (is("traffic", "synthetic") || is("synthetic", "true")) {
         return Err("it concerns synthetic traffic".to_owned());
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Provisional kills are kept until somebody says what became of them.
 
 use ripcord_proto::Kill;
-use ripcord_proto::frame::Ended;
+use ripcord_proto::frame::KillEnd;
 
 use super::world::{frame_of, kill};
 use super::*;
@@ -24,7 +24,7 @@ fn ignorant(world: &World) -> World {
     }
 }
 
-fn ended(world: &World, kill: &Kill, how: Ended) -> World {
+fn ended(world: &World, kill: &Kill, how: KillEnd) -> World {
     let mut world = ignorant(world);
     world.overlay.ended.insert(kill.id.clone(), how);
     world
@@ -54,7 +54,7 @@ fn a_node_that_does_not_know_of_a_kill_cannot_lift_it() {
 
 #[test]
 fn a_kill_that_was_restored_or_withdrawn_is_let_go() {
-    for how in [Ended::Restored, Ended::Withdrawn] {
+    for how in [KillEnd::Restored, KillEnd::Withdrawn] {
         let (mut harness, world, kill) = killed();
         harness.forget();
         harness.hear(&ended(&world, &kill, how).overlay_frame());
@@ -65,7 +65,7 @@ fn a_kill_that_was_restored_or_withdrawn_is_let_go() {
 #[test]
 fn between_the_provisional_kill_and_the_committed_one_lies_no_moment() {
     let (mut harness, mut world, kill) = killed();
-    harness.hear(&ended(&world, &kill, Ended::Merged).overlay_frame());
+    harness.hear(&ended(&world, &kill, KillEnd::Merged).overlay_frame());
     assert_eq!(harness.kills(), std::slice::from_ref(&kill.id), "the revision that holds it has not come");
     harness.hear(&frame_of(&world.commit(&kill)));
     assert_eq!(harness.kills(), [], "it is in force as a committed one");
@@ -80,7 +80,7 @@ fn a_kill_that_was_merged_and_restored_while_the_client_was_away_is_let_go_once_
     world.restore(&kill.id);
     harness.lose();
     harness.connect();
-    let after = ended(&world, &kill, Ended::Merged);
+    let after = ended(&world, &kill, KillEnd::Merged);
     harness.hear(&after.overlay_frame());
     assert_eq!(harness.kills(), [kill.id]);
     harness.hear(&after.frame());
@@ -126,7 +126,7 @@ fn a_kill_is_kept_over_a_restart_whatever_the_start_policy() {
 #[test]
 fn a_kill_that_is_said_to_be_in_force_and_ended_at_once_has_ended() {
     let (mut harness, mut world, kill) = killed();
-    world.overlay.ended.insert(kill.id.clone(), Ended::Restored);
+    world.overlay.ended.insert(kill.id.clone(), KillEnd::Restored);
     harness.hear(&world.overlay_frame());
     assert_eq!(harness.kills(), []);
 }

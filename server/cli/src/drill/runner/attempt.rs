@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use ripcord_proto::FlagKey;
-use ripcord_proto::check::When;
+use ripcord_proto::check::CheckPhase;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rollback::Rollback;
-use ripcord_proto::scenario::{Aim, DrillFault, DrillScope, Moment};
+use ripcord_proto::scenario::{DrillFault, DrillScope, DrillTarget, FaultTime};
 use serde_json::{Map, Value, json};
 
 use super::{Runner, fails_at, until};
@@ -127,7 +127,7 @@ impl Runner<'_> {
         self.observations.plan_took = began.elapsed();
         self.observations.planned = Actors::flags_of(&plan);
         self.pass_one_way_doors(&plan, order);
-        self.strike(Moment::AfterPlan).await?;
+        self.strike(FaultTime::AfterPlan).await?;
         let hash = (order.plan == PlanHash::Given).then(|| plan.get("hash").cloned()).flatten();
         let (body, identity) = (order.written(hash), format!("{:032x}", rand::random::<u128>()));
         let asked = Instant::now();
@@ -192,7 +192,7 @@ impl Runner<'_> {
             if order.acknowledged.is_empty() {
                 return Ok(false);
             }
-        } else if code == Code::CheckFailed && fails_at(self.spec, When::Before) && self.observations.refusals.is_empty() {
+        } else if code == Code::CheckFailed && fails_at(self.spec, CheckPhase::Before) && self.observations.refusals.is_empty() {
             self.probe.set(Health::There);
         } else {
             return Ok(false);
@@ -226,10 +226,10 @@ impl Runner<'_> {
     fn body(&self) -> Map<String, Value> {
         let scenario = &self.spec.scenario;
         let target = match scenario.aim {
-            Aim::LastKnownGood => Some(json!("last-known-good")),
-            Aim::Checkpoint => Some(json!(CHECKPOINT)),
-            Aim::Revision => self.observations.good.map(|good| json!(good.revision)),
-            Aim::Baseline => None,
+            DrillTarget::LastKnownGood => Some(json!("last-known-good")),
+            DrillTarget::Checkpoint => Some(json!(CHECKPOINT)),
+            DrillTarget::Revision => self.observations.good.map(|good| json!(good.revision)),
+            DrillTarget::Baseline => None,
         };
         let scope = match &scenario.scope {
             DrillScope::Environment => None,

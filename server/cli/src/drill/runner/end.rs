@@ -36,7 +36,7 @@ impl Runner<'_> {
         }
         if let Some(rollback) = &self.observations.rollback {
             self.progress
-                .done(&format!("the rollback is {}. {}", rollback.state.as_str(), first_sentence(&rollback.says)));
+                .done(&format!("the rollback is {}. {}", rollback.state.as_str(), first_sentence(&rollback.message)));
         }
         for kill in std::mem::take(&mut self.kills) {
             self.actors.restore(&kill).await?;

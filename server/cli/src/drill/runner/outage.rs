@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use ripcord_proto::kill::{All, KillScope};
+use ripcord_proto::kill::{AllFlags, KillScope};
 use ripcord_proto::problem::Problem;
-use ripcord_proto::scenario::Outage;
+use ripcord_proto::scenario::StoreOutage;
 use ripcord_proto::{FlagKey, KillId, Tag};
 use serde_json::Value;
 
@@ -22,10 +22,10 @@ const COMMAND: &str = "ripcord kill ";
 
 impl Runner<'_> {
     /// The store goes.
-    pub(super) async fn store_goes(&mut self, how: Outage) -> Result<(), Failure> {
+    pub(super) async fn store_goes(&mut self, how: StoreOutage) -> Result<(), Failure> {
         match how {
-            Outage::Frozen => self.harness.freeze_store().await?,
-            Outage::Killed => self.harness.kill_store().await?,
+            StoreOutage::Frozen => self.harness.freeze_store().await?,
+            StoreOutage::Killed => self.harness.kill_store().await?,
         }
         self.observations.outage = Some(OutageStory::default());
         self.progress.done("the store is away");
@@ -111,7 +111,7 @@ fn commands(text: &str) -> Vec<String> {
 fn scope(command: &str) -> Option<KillScope> {
     let mut words = command.strip_prefix(COMMAND)?.split_whitespace();
     match words.next()? {
-        "--all" => Some(KillScope::All(All)),
+        "--all" => Some(KillScope::All(AllFlags)),
         "--tag" => words.next()?.parse::<Tag>().ok().map(KillScope::Tag),
         flag => flag.parse::<FlagKey>().ok().map(KillScope::Flag),
     }
@@ -131,7 +131,7 @@ mod tests {
             [
                 Some(KillScope::Flag("checkout-v2".parse().unwrap())),
                 Some(KillScope::Tag("payments".parse().unwrap())),
-                Some(KillScope::All(All)),
+                Some(KillScope::All(AllFlags)),
             ]
         );
     }

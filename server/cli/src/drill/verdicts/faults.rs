@@ -89,9 +89,9 @@ pub(super) fn proof(bench: &mut Verdicts, scenario: &Scenario, observations: &Ob
         match fault {
             DrillFault::FailingCheck { when } => {
                 let outcome = rollback.checks.iter().rfind(|outcome| outcome.name == CHECK && outcome.when == *when);
-                let named = rollback.says.contains(CHECK) || outcome.is_some_and(|outcome| !outcome.passed);
-                let detail = outcome.map_or_else(|| rollback.says.clone(), |outcome| format!("{}: {}", outcome.name, outcome.detail));
-                if *when != ripcord_proto::check::When::Before {
+                let named = rollback.message.contains(CHECK) || outcome.is_some_and(|outcome| !outcome.passed);
+                let detail = outcome.map_or_else(|| rollback.message.clone(), |outcome| format!("{}: {}", outcome.name, outcome.detail));
+                if *when != ripcord_proto::check::CheckPhase::Before {
                     bench.judge("failed_check_named", "the record names the check that failed", named, detail);
                 }
             }

@@ -12,7 +12,7 @@ fn position(text: &str) -> Position {
 
 fn rollback(state: &str) -> Rollback {
     let json = serde_json::json!({
-        "id": "rb_01jd3x7q8v9w0y2z4a6b8c0d2e", "scope": "environment", "state": state, "says": "All of them. More.",
+        "id": "rb_01jd3x7q8v9w0y2z4a6b8c0d2e", "scope": "environment", "state": state, "message": "All of them. More.",
         "target": {"epoch": 1, "revision": 1, "hash": "0".repeat(64)}, "plan": "0".repeat(64),
         "by": {"name": "drill-on-call", "role": "oncall"}, "before": "1:2", "revision": 3, "epoch": 1, "flags": ["a"],
         "phases": {"commit_ms": 4.0, "applied_last_ms": 6.0}, "review": {"due": "2026-11-28T00:00:00Z"},

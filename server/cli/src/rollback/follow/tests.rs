@@ -11,12 +11,12 @@ fn rollback(state: &str, says: &str) -> Rollback {
     serde_json::from_value(json!({
         "id": "rb_01jd3x7q8v9w0y2z4a6b8c0d2e", "scope": {"flags": ["checkout"]},
         "target": {"epoch": 1, "revision": 41, "hash": hash, "checkpoint": "before-web"},
-        "plan": hash, "state": state, "says": says, "by": actor, "before": "1:56", "revision": 57, "epoch": 1,
+        "plan": hash, "state": state, "message": says, "by": actor, "before": "1:56", "revision": 57, "epoch": 1,
         "flags": ["checkout"], "latitude": {}, "review": {"due": "2026-11-28T00:00:00Z"},
         "phases": {"decided": "2026-11-25T00:00:00Z", "commit_ms": 3.1, "applied_p50_ms": 4.2, "applied_p99_ms": 9.8, "applied_last_ms": 11.3},
         "confirmation": {"epoch": 1, "revision": 57, "complete": true, "applied": level, "fetched": none, "sent": none, "nodes": ["a"]},
         "checks": [{"name": "health", "of": "environment", "when": "after", "passed": true, "detail": "200 in 12 ms", "at": "2026-11-25T00:00:01Z"}],
-        "served_bad": {"real": 1200, "synthetic": 0, "errors_real": 30, "errors_synthetic": 0},
+        "bad_exposure": {"real": 1200, "synthetic": 0, "errors_real": 30, "errors_synthetic": 0},
     }))
     .unwrap()
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use ripcord_proto::rollback::Scope;
+use ripcord_proto::rollback::RollbackScope;
 use ripcord_sdk::engine::{Compiled, Reason};
 use serde_json::json;
 
@@ -53,7 +53,7 @@ fn a_narrower_scope_touches_nothing_else() {
     let target = snapshot([("a", plain("off")), ("b", plain("off"))], []);
     let now = snapshot([("a", plain("on")), ("b", plain("on")), ("c", plain("on"))], []);
     let flags = [key("a")].into();
-    let decision = reversal(&target, ReversalScope::Flags(flags), Scope::Flags([key("a")].into()))
+    let decision = reversal(&target, ReversalScope::Flags(flags), RollbackScope::Flags([key("a")].into()))
         .decide(&now)
         .unwrap();
     assert_eq!(decision.flags.iter().map(|step| step.key.as_str()).collect::<Vec<_>>(), ["a"]);
@@ -76,7 +76,9 @@ fn tags_count_as_they_are_now_and_as_they_were() {
         [],
     );
     let tags = || [ripcord_proto::Tag::new("pay").unwrap()].into();
-    let decision = reversal(&target, ReversalScope::Tags(tags()), Scope::Tags(tags())).decide(&now).unwrap();
+    let decision = reversal(&target, ReversalScope::Tags(tags()), RollbackScope::Tags(tags()))
+        .decide(&now)
+        .unwrap();
     assert_eq!(decision.flags.iter().map(|step| step.key.as_str()).collect::<Vec<_>>(), ["is", "was"]);
 }
 
@@ -94,7 +96,7 @@ fn what_others_changed_since_or_in_between_stays_unless_it_was_asked_for() {
         (key("since"), left(digest("own"), Authorship::Own)),
         (key("between"), left(digest("between"), Authorship::Others)),
     ]);
-    let scope = Scope::Release("web-1".parse().unwrap());
+    let scope = RollbackScope::Release("web-1".parse().unwrap());
     let mut reversal = reversal(&target, ReversalScope::Touched(left), scope);
     let decision = reversal.decide(&now).unwrap();
     assert_eq!(decision.flags.iter().map(|step| step.key.as_str()).collect::<Vec<_>>(), ["own"]);
@@ -116,7 +118,7 @@ fn a_segment_that_differs_stays_in_a_narrower_scope_and_one_that_is_gone_comes_b
     let target = snapshot([("a", in_eu("off"))], [("eu", eu.clone())]);
     let moved = snapshot([("a", in_eu("on"))], [("eu", json!({"attribute": "region", "equals": "us"}))]);
     let flags = || [key("a")].into();
-    let mut narrow = reversal(&target, ReversalScope::Flags(flags()), Scope::Flags(flags()));
+    let mut narrow = reversal(&target, ReversalScope::Flags(flags()), RollbackScope::Flags(flags()));
     let decision = narrow.decide(&moved).unwrap();
     assert_eq!(decision.conflicts[0].thing, FlagOrSegment::Segment("eu".parse().unwrap()));
     assert!(decision.segments.is_empty());

@@ -3,7 +3,7 @@
 use ripcord_proto::Position;
 use ripcord_proto::Snapshot;
 use ripcord_proto::record::Records;
-use ripcord_proto::rollback::{RollbackId, RollbackState, Scope};
+use ripcord_proto::rollback::{RollbackId, RollbackScope, RollbackState};
 use ripcord_proto::table::Entry;
 use serde_json::{Value, json};
 
@@ -78,7 +78,7 @@ fn a_rollback_that_is_live_has_its_flags_to_itself() {
         record.ladder = record
             .ladder
             .zip(ladder)
-            .map(|(ladder, done)| ripcord_proto::rollback::Ladder { done, ..ladder });
+            .map(|(ladder, done)| ripcord_proto::rollback::Stages { done, ..ladder });
         let mut records = Records::default();
         records.put(&std::sync::Arc::new(Entry::new(record.id.clone(), record, Position::START).unwrap()).into());
         records
@@ -93,7 +93,12 @@ fn a_rollback_that_is_live_has_its_flags_to_itself() {
     for ended in [RollbackState::Confirmed, RollbackState::Failed, RollbackState::Stopped, RollbackState::Undone] {
         assert!(!blocks(&other(ended, Some(1)), "f"));
     }
-    let undo = reversal(&target, ReversalScope::Flags([key("f")].into()), Scope::Rollback(RollbackId::from_parts(9, 9))).record;
+    let undo = reversal(
+        &target,
+        ReversalScope::Flags([key("f")].into()),
+        RollbackScope::Rollback(RollbackId::from_parts(9, 9)),
+    )
+    .record;
     assert!(
         under_way(&other(RollbackState::Committed, None), &undo, &[key("f")].into()).is_none(),
         "what is undone is not in the way"

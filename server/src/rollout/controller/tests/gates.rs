@@ -1,7 +1,7 @@
 //! Gates: what fails, what waits, and what neither passes nor fails.
 
-use ripcord_proto::gate::Verdict;
-use ripcord_proto::rollback::Scope;
+use ripcord_proto::gate::GateVerdict;
+use ripcord_proto::rollback::RollbackScope;
 use ripcord_proto::rollout::WaitsFor;
 
 use super::*;
@@ -9,7 +9,7 @@ use super::*;
 fn errors(more: &Value) -> Value {
     let mut gate = json!({"name": "errors", "outcome": "error", "worse_by": "0.5%", "min_samples": 200, "on_fail": "rollback"});
     gate.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    json!({"gates": [gate], "unjudged": false})
+    json!({"gates": [gate], "no_gates": false})
 }
 
 #[tokio::test(start_paused = true)]
@@ -19,7 +19,7 @@ async fn a_variant_that_goes_wrong_more_often_is_taken_back_with_the_reason() {
     let before = world.flag("checkout");
     let id = world.start(&["1% for 1m", "10% for 1h", "100% for 1h"], &errors(&json!({}))).await;
     let rollout = world.until_step(&id, 2).await;
-    assert_eq!(rollout.past[0].gates[0].verdict, Verdict::Pass, "{:?}", rollout.past[0].gates);
+    assert_eq!(rollout.past[0].gates[0].verdict, GateVerdict::Pass, "{:?}", rollout.past[0].gates);
     world.serves(&[("on", 50, 4), ("off", 50, 1)]);
     let rollout = world.until(&id, RolloutState::RolledBack).await;
     assert!(rollout.reason.contains("gate errors failed at step 2 of 3 (10%)"), "{}", rollout.reason);
@@ -31,7 +31,7 @@ async fn a_variant_that_goes_wrong_more_often_is_taken_back_with_the_reason() {
     assert!(!rollout.past[1].looks[0].looks.is_empty());
     let state = world.environments.state(&production()).unwrap();
     let rollback = state.records.rollbacks.value(rollout.rollback.unwrap().as_str()).unwrap();
-    assert_eq!((&rollback.scope, rollback.position()), (&Scope::Rollout(id), rollout.position.unwrap()));
+    assert_eq!((&rollback.scope, rollback.position()), (&RollbackScope::Rollout(id), rollout.position.unwrap()));
     assert_eq!(rollback.target, rollout.before.unwrap());
     assert!(
         rollback.reason.as_ref().is_some_and(|reason| reason.contains("gate errors failed")),
@@ -69,10 +69,10 @@ async fn a_gate_that_holds_pauses_and_a_dry_run_does_nothing() {
     world.act(&id, RolloutAction::Abort, author("otto", Role::Oncall)).await.unwrap();
 
     let mut dry = errors(&json!({"dry_run": true}));
-    dry["unjudged"] = json!(true);
+    dry["no_gates"] = json!(true);
     let id = world.start(&["20% for 1m"], &dry).await;
     let rollout = world.until(&id, RolloutState::Completed).await;
-    assert_eq!((rollout.gates[0].verdict, rollout.gates[0].dry_run), (Verdict::Fail, true));
+    assert_eq!((rollout.gates[0].verdict, rollout.gates[0].dry_run), (GateVerdict::Fail, true));
 }
 
 #[tokio::test(start_paused = true)]
@@ -117,7 +117,7 @@ async fn a_prometheus_that_does_not_answer_holds_the_step() {
     let id = world.start(&["10% for 10s", "50% for 10s"], &json!({"gates": [gate]})).await;
     let waiting = world.until(&id, RolloutState::Waiting).await;
     assert_eq!(waiting.waits_for, Some(WaitsFor::Gate));
-    assert_eq!(waiting.gates[0].verdict, Verdict::Unknown);
+    assert_eq!(waiting.gates[0].verdict, GateVerdict::Unknown);
     assert_eq!(world.percent("checkout"), 10);
     // A person decides what the machine cannot.
     world.act(&id, RolloutAction::Advance, author("anna", Role::Editor)).await.unwrap();
@@ -184,5 +184,5 @@ async fn what_a_gate_said_before_a_person_let_it_go_on_does_not_hold_it_again() 
     world.serves(&[("on", 50, 1), ("off", 50, 1)]);
     world.act(&id, RolloutAction::Resume, author("anna", Role::Editor)).await.unwrap();
     let rollout = world.until_step(&id, 2).await;
-    assert_eq!(rollout.past[0].gates[0].verdict, Verdict::Pass);
+    assert_eq!(rollout.past[0].gates[0].verdict, GateVerdict::Pass);
 }

@@ -21,7 +21,7 @@ use tokio_tungstenite::tungstenite::handshake::client::Request;
 use crate::access::{EnvironmentAccess, Principal};
 use crate::fleet::{self, Fleet, NoPeers};
 use crate::http::ApiError;
-use crate::serve::http_server;
+use crate::serve::http_server::{self, HttpServerSettings};
 use crate::snapshot::fixture::Stage;
 use crate::stream::{Authorise, StreamSettings, Streams};
 
@@ -60,7 +60,7 @@ impl Node {
     }
 
     /// The same with other settings.
-    pub(super) fn run_with(stage: Stage, set: impl FnOnce(&mut StreamSettings, &mut http_server::Settings), test: impl AsyncFnOnce(Arc<Self>)) {
+    pub(super) fn run_with(stage: Stage, set: impl FnOnce(&mut StreamSettings, &mut HttpServerSettings), test: impl AsyncFnOnce(Arc<Self>)) {
         // Another test of the process may have been first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         actix_web::rt::System::new().block_on(async {
@@ -68,10 +68,10 @@ impl Node {
                 workers: 2,
                 ..StreamSettings::default()
             };
-            let mut entry = http_server::Settings {
+            let mut entry = HttpServerSettings {
                 workers: 2,
                 shutdown: Duration::from_secs(1),
-                ..http_server::Settings::default()
+                ..HttpServerSettings::default()
             };
             set(&mut settings, &mut entry);
             let (fresh, freshness) = watch::channel(true);

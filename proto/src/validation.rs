@@ -5,14 +5,14 @@ use std::fmt;
 /// One problem: where it is and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Fault {
+pub struct ValidationError {
     /// The field, as a path from the root of the input: `rules[2].serve.split[1].variant`. Empty for the input as a whole.
     pub path: String,
     /// What is wrong and what would be right, in one sentence for a person.
     pub problem: String,
 }
 
-impl Fault {
+impl ValidationError {
     /// A problem at `path`.
     pub fn new(path: impl Into<String>, problem: impl Into<String>) -> Self {
         Self {
@@ -22,7 +22,7 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ValidationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.path.is_empty() {
             f.write_str(&self.problem)
@@ -32,53 +32,53 @@ impl fmt::Display for Fault {
     }
 }
 
-/// At least one [`Fault`]; displays one per line.
+/// At least one [`ValidationError`]; displays one per line.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
-pub struct Faults(Vec<Fault>);
+pub struct ValidationErrors(Vec<ValidationError>);
 
-impl Faults {
+impl ValidationErrors {
     /// A single problem.
     pub fn one(path: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self(vec![Fault::new(path, problem)])
+        Self(vec![ValidationError::new(path, problem)])
     }
 
     /// `Ok(value)` where nothing was found, else all that was found.
-    pub fn check<T>(found: Vec<Fault>, value: T) -> Result<T, Self> {
+    pub fn check<T>(found: Vec<ValidationError>, value: T) -> Result<T, Self> {
         if found.is_empty() { Ok(value) } else { Err(Self(found)) }
     }
 
     /// All problems, in the order in which they were found.
-    pub fn all(&self) -> &[Fault] {
+    pub fn all(&self) -> &[ValidationError] {
         &self.0
     }
 
     /// The same problems with `prefix` before each path: `flags.checkout` + `rules[0]` → `flags.checkout.rules[0]`.
     #[must_use]
     pub fn under(self, prefix: &str) -> Self {
-        let place = |fault: Fault| {
+        let place = |fault: ValidationError| {
             let path = match (prefix.is_empty(), fault.path.is_empty()) {
                 (true, _) => fault.path,
                 (false, true) => prefix.to_owned(),
                 (false, false) if fault.path.starts_with('[') => format!("{prefix}{}", fault.path),
                 (false, false) => format!("{prefix}.{}", fault.path),
             };
-            Fault { path, problem: fault.problem }
+            ValidationError { path, problem: fault.problem }
         };
         Self(self.0.into_iter().map(place).collect())
     }
 }
 
-impl IntoIterator for Faults {
-    type Item = Fault;
-    type IntoIter = std::vec::IntoIter<Fault>;
+impl IntoIterator for ValidationErrors {
+    type Item = ValidationError;
+    type IntoIter = std::vec::IntoIter<ValidationError>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
     }
 }
 
-impl fmt::Display for Faults {
+impl fmt::Display for ValidationErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, fault) in self.0.iter().enumerate() {
             if index > 0 {
@@ -90,4 +90,4 @@ impl fmt::Display for Faults {
     }
 }
 
-impl std::error::Error for Faults {}
+impl std::error::Error for ValidationErrors {}

@@ -9,14 +9,14 @@ use std::fmt;
 
 use serde_json::value::RawValue;
 
-use crate::fault::Faults;
 use crate::key::{FlagKey, SegmentKey, SetName};
-use crate::table::Member;
+use crate::table::Entity;
+use crate::validation::ValidationErrors;
 
 /// A file set's claim on a flag or a segment.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Claim {
+pub struct Ownership {
     /// The set.
     pub set: SetName,
     /// The thing as the set's file had it when it was last applied.
@@ -25,7 +25,7 @@ pub struct Claim {
 
 /// What can be claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Claimed {
+pub enum OwnedEntry {
     /// A flag.
     Flag(FlagKey),
     /// A segment.
@@ -34,9 +34,9 @@ pub enum Claimed {
 
 /// What a claim is on: `flag/checkout-v2`, `segment/beta`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ClaimKey(String);
+pub struct OwnershipKey(String);
 
-impl ClaimKey {
+impl OwnershipKey {
     /// The claim on a flag.
     pub fn flag(key: &FlagKey) -> Self {
         Self(format!("flag/{key}"))
@@ -48,45 +48,45 @@ impl ClaimKey {
     }
 
     /// What it is on.
-    pub fn claimed(&self) -> Result<Claimed, Faults> {
+    pub fn claimed(&self) -> Result<OwnedEntry, ValidationErrors> {
         if let Some(key) = self.0.strip_prefix("flag/") {
-            return key.parse().map(Claimed::Flag);
+            return key.parse().map(OwnedEntry::Flag);
         }
         if let Some(key) = self.0.strip_prefix("segment/") {
-            return key.parse().map(Claimed::Segment);
+            return key.parse().map(OwnedEntry::Segment);
         }
         let problem = format!("{:?} names nothing that a set can own; it is written flag/KEY or segment/KEY", self.0);
-        Err(Faults::one("", problem))
+        Err(ValidationErrors::one("", problem))
     }
 }
 
-impl std::str::FromStr for ClaimKey {
-    type Err = Faults;
+impl std::str::FromStr for OwnershipKey {
+    type Err = ValidationErrors;
 
-    fn from_str(text: &str) -> Result<Self, Faults> {
+    fn from_str(text: &str) -> Result<Self, ValidationErrors> {
         let key = Self(text.to_owned());
         key.claimed().map(|_| key)
     }
 }
 
-impl Borrow<str> for ClaimKey {
+impl Borrow<str> for OwnershipKey {
     fn borrow(&self) -> &str {
         &self.0
     }
 }
 
-impl fmt::Display for ClaimKey {
+impl fmt::Display for OwnershipKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl Member for Claim {
-    type Key = ClaimKey;
+impl Entity for Ownership {
+    type Key = OwnershipKey;
     const KIND: &'static str = "claim";
 
-    fn parse(json: &str) -> Result<Self, Faults> {
-        serde_json::from_str(json).map_err(|error| Faults::one("", error.to_string()))
+    fn parse(json: &str) -> Result<Self, ValidationErrors> {
+        serde_json::from_str(json).map_err(|error| ValidationErrors::one("", error.to_string()))
     }
 }
 
@@ -96,20 +96,20 @@ mod tests {
 
     #[test]
     fn a_claim_says_what_it_is_on_whatever_its_key_is_made_of() {
-        let key = ClaimKey::flag(&FlagKey::new("segment/a/b").unwrap());
+        let key = OwnershipKey::flag(&FlagKey::new("segment/a/b").unwrap());
         assert_eq!(key.to_string(), "flag/segment/a/b");
         assert_eq!(
-            key.to_string().parse::<ClaimKey>().unwrap().claimed().unwrap(),
-            Claimed::Flag(FlagKey::new("segment/a/b").unwrap())
+            key.to_string().parse::<OwnershipKey>().unwrap().claimed().unwrap(),
+            OwnedEntry::Flag(FlagKey::new("segment/a/b").unwrap())
         );
-        assert!("checkout".parse::<ClaimKey>().is_err());
-        assert!("flag/".parse::<ClaimKey>().is_err());
+        assert!("checkout".parse::<OwnershipKey>().is_err());
+        assert!("flag/".parse::<OwnershipKey>().is_err());
     }
 
     #[test]
     fn a_claim_reads_back_what_it_writes() {
         let text = r#"{"set":"payments","said":{"variants":{"on":true},"default":"on","safe":null}}"#;
-        let claim = Claim::parse(text).unwrap();
+        let claim = Ownership::parse(text).unwrap();
         assert_eq!(serde_json::to_string(&claim).unwrap(), text);
     }
 }

@@ -1,5 +1,4 @@
-//! Requests → holders and permits, as extractors. They come first among a handler's arguments, so that nothing of a body is
-//! read for a caller who may not send it.
+//! Permits as extractors. They come first among a handler's arguments, so that no body is read for a caller who may not send it.
 
 use std::future::{Ready, ready};
 
@@ -8,13 +7,14 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use ripcord_proto::actor::Origin;
 use ripcord_proto::problem::Code;
 use ripcord_proto::role::Action;
-use ripcord_proto::{EnvironmentKey, Faults, limits};
+use ripcord_proto::{EnvironmentKey, ValidationErrors, limits};
 
-use super::permit::Allows;
-use super::{Access, EnvironmentAccess, GlobalPermit, Permit, Principal};
+use crate::access::evaluator::unknown_environment;
+use crate::access::permit::Allows;
+use crate::access::{Access, AccessError, GlobalPermit, Permit, Principal};
 use crate::commit::Author;
-use crate::http::ApiError;
-use crate::http::request_tracing::RequestId;
+use crate::http::request_id::RequestId;
+use crate::http::{ApiError, credentials};
 
 /// An authenticated caller.
 #[derive(Debug)]
@@ -25,6 +25,17 @@ pub struct Caller {
     pub author: Author,
 }
 
+impl From<AccessError> for ApiError {
+    fn from(error: AccessError) -> Self {
+        let retry_after = error.retry_after;
+        let error = Self::from(error.into_problem());
+        match retry_after {
+            Some(seconds) => error.retry_after(seconds),
+            None => error,
+        }
+    }
+}
+
 fn access(request: &HttpRequest) -> Result<&Access, ApiError> {
     let found = request.app_data::<web::Data<Access>>().map(web::Data::get_ref);
     found.ok_or_else(|| ApiError::new(Code::Internal, "This route was set up without access control."))
@@ -32,7 +43,7 @@ fn access(request: &HttpRequest) -> Result<&Access, ApiError> {
 
 fn caller(request: &HttpRequest) -> Result<Caller, ApiError> {
     let access = access(request)?;
-    let principal = access.authenticate(request.headers())?;
+    let principal = access.authenticate(credentials::presented(request.headers()))?;
     let actor = principal.actor(said_name(request)?);
     tracing::Span::current().record("actor", actor.name.as_str());
     let origin = Origin {
@@ -46,7 +57,7 @@ fn caller(request: &HttpRequest) -> Result<Caller, ApiError> {
     })
 }
 
-/// The name that the caller gives for himself.
+/// The name that the caller gives in `X-Ripcord-Actor`.
 fn said_name(request: &HttpRequest) -> Result<Option<&str>, ApiError> {
     let Some(value) = request.headers().get("x-ripcord-actor") else {
         return Ok(None);
@@ -54,8 +65,8 @@ fn said_name(request: &HttpRequest) -> Result<Option<&str>, ApiError> {
     let text = std::str::from_utf8(value.as_bytes()).unwrap_or_default().trim();
     let length = text.chars().count();
     if length == 0 || length > limits::KEY_CHARACTERS || text.chars().any(char::is_control) {
-        let problem = format!("it must be 1 to {} characters of UTF-8", limits::KEY_CHARACTERS);
-        return Err(ApiError::bad_parameter("X-Ripcord-Actor", Faults::one("", problem)));
+        let problem = format!("must have 1 to {} characters of UTF-8", limits::KEY_CHARACTERS);
+        return Err(ApiError::bad_parameter("X-Ripcord-Actor", ValidationErrors::one("", problem)));
     }
     Ok(Some(text))
 }
@@ -69,29 +80,19 @@ fn permit<A: Allows>(request: &HttpRequest) -> Result<Permit<A>, ApiError> {
     Ok(permit)
 }
 
-/// The environment that the path or `?environment=` names, else the key's only one.
+/// The environment named by the path or by `?environment=`, else the only one of the key.
 fn environment(request: &HttpRequest, principal: &Principal) -> Result<EnvironmentKey, ApiError> {
     let in_path = request.match_info().get("env").map(ToOwned::to_owned);
-    let asked = in_path.or_else(|| {
+    let requested = in_path.or_else(|| {
         web::Query::<EnvironmentParam>::from_query(request.query_string())
             .ok()?
             .into_inner()
             .environment
     });
-    match (asked, &principal.environments) {
-        (Some(name), _) => {
-            EnvironmentKey::new(&name).map_err(|faults| ApiError::new(Code::EnvironmentNotFound, format!("There is no such environment: {faults}.")))
-        }
-        (None, EnvironmentAccess::Only(own)) if own.len() == 1 => own.first().cloned().ok_or_else(unnamed),
-        (None, EnvironmentAccess::Only(_) | EnvironmentAccess::All) => Err(unnamed()),
+    match requested {
+        Some(name) => EnvironmentKey::new(&name).map_err(|faults| unknown_environment(&faults).into()),
+        None => Ok(principal.only_environment()?.clone()),
     }
-}
-
-fn unnamed() -> ApiError {
-    ApiError::new(
-        Code::BadRequest,
-        "This key is valid in more than one environment; name one as ?environment=production.",
-    )
 }
 
 #[derive(serde::Deserialize)]
@@ -110,7 +111,7 @@ impl FromRequest for Caller {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 
-    /// What such a caller does is read over several environments; it counts as a read.
+    /// Handlers that take a caller read over several environments; this counts as a read.
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let counted = |caller: Caller| {
             access(request)?.limits().check(&caller.principal.id, Action::Read)?;

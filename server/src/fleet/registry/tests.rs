@@ -4,6 +4,8 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use super::*;
+use crate::fleet::wait::WaitProgress;
+use crate::fleet::{NoPeers, Transport};
 use crate::snapshot::fixture::Stage;
 
 fn member(name: &str) -> NewMember {

@@ -7,7 +7,7 @@ use crate::revision::{Epoch, Revision};
 /// The answer to an edit of flags, segments or settings, alone or in a commit.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Written {
+pub struct WriteResponse {
     /// The epoch.
     pub epoch: Epoch,
     /// The revision from which on it holds: the new one, or the current one where nothing had to change.
@@ -31,7 +31,7 @@ pub struct Written {
 /// The answer to a write of records beside the flags (keys): it makes no revision.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Recorded {
+pub struct RecordResponse {
     /// Whose record was written.
     pub id: String,
     /// The epoch of the log that it stands in.

@@ -4,15 +4,15 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::fault::Faults;
+use crate::validation::ValidationErrors;
 
 const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
 /// A length of time, in whole milliseconds; at most a year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Span(u64);
+pub struct HumanDuration(u64);
 
-impl Span {
+impl HumanDuration {
     /// The longest: 366 days.
     pub const LONGEST: Self = Self(366 * 86_400_000);
     /// None at all.
@@ -40,12 +40,12 @@ impl Span {
     }
 }
 
-impl FromStr for Span {
-    type Err = Faults;
+impl FromStr for HumanDuration {
+    type Err = ValidationErrors;
 
-    fn from_str(text: &str) -> Result<Self, Faults> {
+    fn from_str(text: &str) -> Result<Self, ValidationErrors> {
         let refuse = || {
-            Faults::one(
+            ValidationErrors::one(
                 "",
                 format!("{text:?} is no length of time; write it as \"30s\", \"10m\", \"1h30m\" or \"2d\", at most 366d"),
             )
@@ -70,7 +70,7 @@ impl FromStr for Span {
     }
 }
 
-impl fmt::Display for Span {
+impl fmt::Display for HumanDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0 == 0 {
             return f.write_str("0s");
@@ -87,13 +87,13 @@ impl fmt::Display for Span {
     }
 }
 
-impl serde::Serialize for Span {
+impl serde::Serialize for HumanDuration {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-impl<'de> serde::Deserialize<'de> for Span {
+impl<'de> serde::Deserialize<'de> for HumanDuration {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
@@ -113,7 +113,7 @@ mod tests {
             ("1d", 86_400_000),
             ("0s", 0),
         ] {
-            let span: Span = text.parse().unwrap();
+            let span: HumanDuration = text.parse().unwrap();
             assert_eq!(span.millis(), millis);
             assert_eq!(span.to_string(), text);
         }
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn what_is_no_span_is_refused_with_an_example() {
         for text in ["", "10", "m", "1.5h", "-1s", "10 m", "1y", "400d", "99999999999999999999s"] {
-            let faults = text.parse::<Span>().unwrap_err().to_string();
+            let faults = text.parse::<HumanDuration>().unwrap_err().to_string();
             assert!(faults.contains("\"10m\""), "{faults}");
         }
     }

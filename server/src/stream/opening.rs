@@ -1,4 +1,4 @@
-//! The opening request of a WebSocket: granted and taken over, or refused with a problem document.
+//! The opening handshake of a WebSocket: the socket is taken over, or the request refused with a problem document.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,25 +11,27 @@ use bytes::Bytes;
 use ripcord_proto::problem::Code;
 use tokio::io::AsyncWriteExt as _;
 
-use super::{Socket, drive};
+use super::client_socket::ClientSocket;
+use super::connection::{NewConnection, Outlet};
+use super::feed::Feed;
+use super::hello::StreamQuery;
+use super::hub::Hub;
+use super::shared::StreamState;
+use super::socket::Socket;
+use super::sse::STREAM_PATH;
+use super::websocket::drive;
 use crate::http::ApiError;
-use crate::stream::client_socket::ClientSocket;
-use crate::stream::connection::{NewConnection, Outlet};
-use crate::stream::feed::Feed;
-use crate::stream::hello::StreamQuery;
-use crate::stream::hub::Hub;
-use crate::stream::{STREAM_PATH, StreamState};
 
-/// Answers a WebSocket's opening request and, where it is granted, drives the connection to its end.
-pub(in crate::stream) async fn accept(hub: Rc<Hub>, request: Request, mut transport: ClientSocket, early: Bytes) {
+/// Answers the handshake and, if it is granted, drives the connection to its end.
+pub(super) async fn accept(hub: Rc<Hub>, request: Request, mut transport: ClientSocket, early: Bytes) {
     let granted = handshake(request.head())
-        .map_err(|error| ApiError::new(Code::BadRequest, format!("This is no WebSocket's opening request: {error}.")))
+        .map_err(|error| ApiError::new(Code::BadRequest, format!("Not a WebSocket handshake: {error}.")))
         .and_then(|mut response| Ok((response.finish(), grant(&hub, &request)?)));
     let (response, (feed, key_id)) = match granted {
         Ok(granted) => granted,
         Err(refusal) => {
             StreamState::refused(&refusal);
-            // Whether a refused client still listens is its own affair.
+            // The client may be gone already.
             let _ = transport.write_all(&http1(&refusal)).await;
             let _ = transport.shutdown().await;
             return;
@@ -57,7 +59,7 @@ pub(in crate::stream) async fn accept(hub: Rc<Hub>, request: Request, mut transp
     if !early.is_empty() {
         connection.take_in(&hub, &early);
     }
-    // The connection holds a token, by which the end of the server waits for it.
+    // The connection holds a tracker token, so the shutdown waits for it.
     crate::tasks::on_this_worker(drive(Rc::clone(&hub), connection));
 }
 
@@ -65,7 +67,7 @@ fn grant(hub: &Hub, request: &Request) -> Result<(Arc<Feed>, Arc<str>), ApiError
     if request.path() != STREAM_PATH {
         return Err(ApiError::new(
             Code::NotFound,
-            format!("There is no WebSocket at {}; streams are at {}.", request.path(), STREAM_PATH),
+            format!("No WebSocket at {}; streams are at {}.", request.path(), STREAM_PATH),
         ));
     }
     let query = StreamQuery::parse(request.uri().query().unwrap_or_default());

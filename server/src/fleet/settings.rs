@@ -1,0 +1,31 @@
+//! Settings of the fleet.
+
+use std::time::Duration;
+
+/// How applications are counted and how long their confirmations are kept.
+#[derive(Debug, Clone)]
+pub struct FleetSettings {
+    /// This node's name in confirmations.
+    pub node: String,
+    /// An application that reconnects within this time after a commit counts as connected at the commit.
+    pub grace: Duration,
+    /// An application lost for longer than this is counted as gone instead of missing.
+    pub gone: Duration,
+    /// Number of revisions whose members are kept by name.
+    pub revisions: usize,
+    /// Number of older revisions of which only the figures are kept.
+    pub figures: usize,
+}
+
+impl FleetSettings {
+    /// The defaults for a node of this name.
+    pub fn new(node: impl Into<String>) -> Self {
+        Self {
+            node: node.into(),
+            grace: Duration::from_secs(30),
+            gone: Duration::from_mins(1),
+            revisions: 1_000,
+            figures: 20_000,
+        }
+    }
+}

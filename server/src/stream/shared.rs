@@ -1,0 +1,94 @@
+//! What the hubs of all workers share.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+
+use actix_web::http::header::HeaderMap;
+use parking_lot::Mutex;
+use ripcord_proto::EnvironmentKey;
+use ripcord_proto::problem::Code;
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+use super::authorise::{Authorise, environment_of};
+use super::feed::{Feed, Feeds};
+use super::mailbox::{Goodbyes, HubMessage, Mailbox};
+use super::settings::StreamSettings;
+use crate::fleet::Fleet;
+use crate::http::ApiError;
+use crate::snapshot::board::Listener;
+use crate::snapshot::frames::Frame;
+use crate::snapshot::publication::Publication;
+use crate::telemetry::names;
+
+/// Shared by the hubs of all workers.
+pub(super) struct StreamState {
+    pub(super) settings: StreamSettings,
+    pub(super) feeds: Feeds,
+    pub(super) fleet: Fleet,
+    pub(super) authorise: Arc<dyn Authorise>,
+    pub(super) fresh: watch::Receiver<bool>,
+    pub(super) mailboxes: Mutex<Vec<Weak<Mailbox>>>,
+    pub(super) goodbyes: Goodbyes,
+    pub(super) closing: OnceLock<Frame>,
+    pub(super) tracker: TaskTracker,
+    pub(super) waiting: AtomicUsize,
+}
+
+impl StreamState {
+    pub(super) fn post(&self, order: &HubMessage) {
+        let mailboxes = self.mailboxes.lock();
+        for mailbox in mailboxes.iter().filter_map(Weak::upgrade) {
+            mailbox.post(order.clone());
+        }
+    }
+
+    /// The feed that a request may read, and the id of its key.
+    pub(super) fn authorised(&self, headers: &HeaderMap, environment: Option<&str>) -> Result<(Arc<Feed>, Arc<str>), ApiError> {
+        let principal = self.authorise.authorise(headers)?;
+        let environment = environment_of(&principal, environment)?;
+        let feed = self
+            .feeds
+            .of(environment.as_str())
+            .ok_or_else(|| ApiError::new(Code::EnvironmentNotFound, format!("No environment {environment}.")))?;
+        Ok((feed, principal.id))
+    }
+
+    /// The same for a new stream, within the limits of this node.
+    pub(super) fn grant(&self, headers: &HeaderMap, environment: Option<&str>) -> Result<(Arc<Feed>, Arc<str>), ApiError> {
+        let granted = self.authorised(headers, environment)?;
+        if self.closing.get().is_some() {
+            return Err(ApiError::new(Code::NotReady, "This node is shutting down. Try again in a moment.").retry_after(1));
+        }
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        if waiting >= self.settings.waiting || self.tracker.len() >= self.settings.connections {
+            return Err(ApiError::new(Code::NotReady, "This node has reached its limit of streams. Try again later.").retry_after(5));
+        }
+        Ok(granted)
+    }
+
+    pub(super) fn waits(&self, change: i32) {
+        if change > 0 {
+            self.waiting.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+        metrics::gauge!(names::STREAM_ADMISSIONS_WAITING).increment(f64::from(change));
+    }
+
+    pub(super) fn refused(refusal: &ApiError) {
+        metrics::counter!(names::STREAM_REFUSALS, "why" => refusal.problem().code.as_str()).increment(1);
+    }
+}
+
+impl Listener for StreamState {
+    fn published(&self, environment: &EnvironmentKey, publication: &Publication) {
+        self.feeds.publish(environment, publication);
+        self.post(&HubMessage::Published(environment.clone()));
+    }
+
+    fn removed(&self, environment: &EnvironmentKey) {
+        self.feeds.remove(environment);
+        self.post(&HubMessage::Removed(environment.clone(), self.goodbyes.removed.clone()));
+    }
+}
