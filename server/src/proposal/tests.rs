@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use ripcord_proto::policy::{Guarded, Policy, SingletonKey};
+use ripcord_proto::policy::{GuardedOperation, Policy, SingletonKey};
 use ripcord_proto::proposal::{Proposal, ProposalState};
 use ripcord_proto::rollout::Attribution;
 use ripcord_proto::table::Entry;
@@ -13,7 +13,7 @@ use crate::check::Checks;
 use crate::clock::SystemClock;
 use crate::commit::{Approval, CommitError, Draft, Expected, Operation};
 use crate::environment::fixture::{TestNode, author, percent, production};
-use crate::store::fault_injection::{FaultyStore, ValidationError};
+use crate::store::fault_injection::{Fault, FaultyStore};
 use crate::store::memory::MemoryStore;
 
 /// A node whose policy asks for a second person for changes.

@@ -38,7 +38,7 @@ pub(super) fn start(environments: &Environments, fleet: &Fleet, outcomes: &Outco
         checks: checks.clone(),
         drivers: leader.clone(),
     };
-    progress.start();
+    controller::start(deps);
     let pings = Pings::new(environments.clone(), fleet.clone(), leader.clone());
     pings.start();
     let vouching = AutoVouch {

@@ -105,7 +105,7 @@ fn found<'s>(state: &'s EnvironmentState, id: &FiringId) -> Result<&'s Firing, C
 
 /// Whether a rollback needs a different person than the one who made the trigger.
 fn needs_second_person(state: &EnvironmentState, trigger: &Trigger, firing: &Firing, author: &Author) -> bool {
-    let is_guarded = state.records.policy().second_person.contains(&Guarded::Rollback);
+    let is_guarded = state.records.policy().second_person.contains(&GuardedOperation::Rollback);
     is_guarded && matches!(firing.action, TriggerAction::Rollback(_)) && author.actor.key == trigger.by.key
 }
 

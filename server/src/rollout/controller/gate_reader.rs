@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ripcord_proto::RolloutId;
-use ripcord_proto::check::{Check, CheckPhase, Probe};
+use ripcord_proto::check::{Check, CheckPhase, ScopedCheck};
 use ripcord_proto::gate::{Gate, Measure, OutcomeMeasure, PrometheusQuery};
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -121,7 +121,7 @@ impl RolloutController {
     }
 
     /// The span of asking something outside for a gate.
-    fn span(&self, asked: &GateQuery) -> tracing::HumanDuration {
+    fn span(&self, asked: &GateQuery) -> tracing::Span {
         tracing::debug_span!("gate", env = %self.environment, rollout = %asked.id, step = asked.step, gate = asked.gate)
     }
 

@@ -34,7 +34,7 @@ use crate::peer::Peers;
 use crate::rollout::Rollouts;
 use crate::rollout::actions::{self, RolloutAction};
 use crate::snapshot::board::Board;
-use crate::store::fault_injection::{FaultyStore, ValidationError};
+use crate::store::fault_injection::{Fault, FaultyStore};
 use crate::store::journal::Journal;
 use crate::store::memory::MemoryStore;
 use crate::system::{SystemDraft, SystemOperation};
