@@ -6,7 +6,7 @@ use ripcord_proto::EnvironmentKey;
 use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::change::EnvironmentRecord;
 use ripcord_proto::role::Role;
-use ripcord_server::bench::{Author, EnvironmentDeps, Environments, Orphans, ResponseBuilder, Store, SystemClock, SystemDraft, SystemOperation, TaskSet};
+use ripcord_server::bench::{Author, EnvironmentDeps, Environments, Orphans, Renderer, Store, SystemClock, SystemDraft, SystemOperation, TaskSet};
 
 /// The environments that `store` holds.
 pub async fn attach(store: Arc<dyn Store>) -> anyhow::Result<Environments> {
@@ -33,7 +33,7 @@ pub async fn start(store: Arc<dyn Store>) -> anyhow::Result<Environments> {
         reason: None,
         operations: vec![SystemOperation::CreateEnvironment(record)],
         call: None,
-        answer: ResponseBuilder::nothing(),
+        renderer: Renderer::default(),
     };
     environments.submit_system(draft).await?;
     Ok(environments)

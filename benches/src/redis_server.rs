@@ -1,76 +1,41 @@
 //! A Redis of the bench's own, and the bare calls that its figures are compared with.
 
-use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use redis::AsyncCommands as _;
+use ripcord_tests::Redis;
+
+pub use ripcord_tests::Durability;
 
 /// A redis-server process, ended when this is dropped.
 pub struct RedisServer {
-    process: Child,
-    port: u16,
-}
-
-/// What a Redis keeps when it dies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
-    /// Nothing: no append-only file, no snapshots.
-    None,
-    /// Every write that it answered.
-    Always,
-}
-
-impl Durability {
-    /// For the rows.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::None => "appendonly no",
-            Self::Always => "appendfsync always",
-        }
-    }
-
-    fn settings(self) -> &'static [&'static str] {
-        match self {
-            Self::None => &["--appendonly", "no"],
-            Self::Always => &["--appendonly", "yes", "--appendfsync", "always"],
-        }
-    }
+    process: Redis,
 }
 
 /// The script by which the store appends.
 const SCRIPT: &str = include_str!("../../server/src/store/redis/append.lua");
 
 impl RedisServer {
-    /// Starts one on a free port; `None` where it is not installed.
-    pub fn start(directory: &Path, durability: Durability) -> anyhow::Result<Option<Self>> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut command = Command::new("redis-server");
-        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"]);
-        let spawned = command
-            .arg(directory)
-            .args(durability.settings())
+    /// Starts one on a free port; `None` if it is not installed.
+    pub async fn start(durability: Durability) -> anyhow::Result<Option<Self>> {
+        let installed = Command::new("redis-server")
+            .arg("--version")
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .spawn();
-        let process = match spawned {
-            Ok(process) => process,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        let server = Self { process, port };
-        let start = Instant::now();
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            anyhow::ensure!(start.elapsed() < Duration::from_secs(5), "redis-server did not start");
-            std::thread::sleep(Duration::from_millis(20));
+            .status();
+        match installed {
+            Ok(_) => Ok(Some(Self {
+                process: Redis::with(durability, &[]).await?,
+            })),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
         }
-        Ok(Some(server))
     }
 
     /// Where it is.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        self.process.url()
     }
 
     async fn connection(&self) -> anyhow::Result<redis::aio::MultiplexedConnection> {
@@ -171,13 +136,5 @@ impl BareScripts {
             call.arg(field).arg(value);
         }
         call
-    }
-}
-
-impl Drop for RedisServer {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }

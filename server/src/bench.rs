@@ -2,7 +2,7 @@
 
 pub use crate::access::{EnvironmentAccess, Principal};
 pub use crate::clock::SystemClock;
-pub use crate::commit::{Answer, Author, Committed, Draft, Expected, Operation, ResponseBuilder};
+pub use crate::commit::{Applied, Author, Draft, Expected, Operation, Renderer};
 pub use crate::environment::{EnvironmentDeps, Environments, Orphans};
 pub use crate::fleet::{ConfirmationTarget, Fleet, FleetSettings, NoPeers};
 pub use crate::http::ApiError;

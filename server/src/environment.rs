@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use ripcord_proto::commit::Sealed;
+use ripcord_proto::commit::{Recorded, Sealed};
 use ripcord_proto::frame::Overlay;
 use ripcord_proto::{EnvironmentKey, Sequence};
 use tokio::sync::{mpsc, watch};
@@ -22,12 +22,12 @@ pub use self::orphans::Orphans;
 pub use self::per_environment::EnvironmentTask;
 use crate::clock::Clock;
 use crate::commit::committer::{Committer, OnDisconnect, Queue};
-use crate::commit::idempotency::{AnsweredCalls, REMEMBERED};
+use crate::commit::idempotency::{AnsweredCalls, REMEMBERED, tells_of_proposal};
 use crate::commit::plan::PlannedCommit;
 use crate::commit::state::EnvironmentState;
 use crate::commit::traits::{FeedMessage, Sink};
 use crate::commit::writer::{LogWriter, WriterDeps};
-use crate::commit::{self, CommitError, Committed, Draft};
+use crate::commit::{self, Applied, CommitError, Draft, Outcome};
 use crate::snapshot::board::Board;
 use crate::snapshot::publisher::{self, Orphaned, Publisher};
 use crate::store::{Loaded, LogName, Store, StoreError};
@@ -126,10 +126,10 @@ impl Environments {
             restore: |_, loaded| Some(SystemState::restore(loaded)),
         };
         let (writer, system) = LogWriter::new(LogName::System, SystemState::restore(&loaded), answered, around);
-        tasks.long_lived("writer of the system log", writer.run(tasks.stop_token()));
+        tasks.long_lived("system-log-writer", writer.run(tasks.stop_token()));
         let (orphaned, orphaned_rx) = mpsc::unbounded_channel();
         let (keeper, states) = mpsc::channel(4);
-        tasks.long_lived("keeping of states", publisher::keep_states(Arc::clone(&store), states, tasks.stop_token()));
+        tasks.long_lived("state-snapshots", publisher::keep_states(Arc::clone(&store), states, tasks.stop_token()));
         let inner = Inner {
             running: ArcSwap::default(),
             changed: watch::Sender::new(()),
@@ -153,21 +153,23 @@ impl Environments {
         Ok(environments)
     }
 
-    /// Submits a draft; answers when everybody is served by it.
-    pub async fn submit(&self, draft: Draft) -> Result<Committed, CommitError> {
+    /// Submits a draft; answers when every reader on this node is served by it.
+    pub async fn submit(&self, draft: Draft) -> Result<Outcome, CommitError> {
         let urgent = draft.operations.iter().any(commit::Operation::is_urgent);
         let queue = if urgent { Queue::Urgent } else { Queue::Ordinary };
         self.running(&draft.environment)?.committer.submit(draft, queue, OnDisconnect::Finish).await
     }
 
-    /// The answer that a call got before, where it did; the same key with another request is an error, and so is a proposal.
-    pub fn answered(&self, environment: &EnvironmentKey, call: &commit::IdempotentCall) -> Result<Option<commit::Answer>, CommitError> {
+    /// Submits a draft that must be done or fail: one that becomes a proposal is an error.
+    pub async fn commit(&self, draft: Draft) -> Result<Applied, CommitError> {
+        self.submit(draft).await?.applied()
+    }
+
+    /// The answer that a call got before, if any. The same key with another request is an error, and so is a proposal.
+    pub fn answered(&self, environment: &EnvironmentKey, call: &commit::IdempotentCall) -> Result<Option<Recorded>, CommitError> {
         match self.running(environment)?.committer.answered().find(call)? {
-            Some(answer) if answer.is_proposal() => Err(CommitError::Proposed {
-                answer: Box::new(answer),
-                replayed: true,
-            }),
-            answer => Ok(answer),
+            Some(recorded) if tells_of_proposal(&recorded) => Err(CommitError::Replayed(Box::new(recorded))),
+            recorded => Ok(recorded),
         }
     }
 
@@ -178,8 +180,8 @@ impl Environments {
     }
 
     /// Submits to the system log. An environment that was made is being served when this answers.
-    pub async fn submit_system(&self, draft: SystemDraft) -> Result<Committed, CommitError> {
-        let committed = self.inner.system.submit(draft, Queue::Ordinary, OnDisconnect::Finish).await?;
+    pub async fn submit_system(&self, draft: SystemDraft) -> Result<Outcome, CommitError> {
+        let outcome = self.inner.system.submit(draft, Queue::Ordinary, OnDisconnect::Finish).await?;
         let mut changed = self.inner.changed.subscribe();
         let settled = |environments: &Self| {
             let running = environments.inner.running.load();
@@ -191,7 +193,7 @@ impl Environments {
                 break;
             }
         }
-        Ok(committed)
+        Ok(outcome)
     }
 
     /// Environments and keys as they are now.

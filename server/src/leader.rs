@@ -124,7 +124,7 @@ impl LeaderLease {
             reason: Some(format!("node {} drives what goes on by itself here", self.node)),
             ..Draft::new(environment.clone(), self.author(), vec![Operation::PutRecord(Arc::new(entry).into(), expected)])
         };
-        match self.environments.submit(draft).await {
+        match self.environments.commit(draft).await {
             Ok(_) => Some(LeaderToken(token)),
             Err(CommitError::RecordMoved(_) | CommitError::Exists { .. } | CommitError::NoRecord(_)) => None,
             Err(error) => {

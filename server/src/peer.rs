@@ -1,8 +1,7 @@
-//! Peers: other nodes that are told of provisional kills directly, since the store that would carry them is away.
+//! Peers: the HTTP client for the other nodes, which learn of provisional kills directly because the store that would carry them
+//! is away. [`crate::kill`] runs the exchange (`POST /v1/peer/sync`, both ways in one call).
 //!
-//! Nodes exchange what lies over their snapshots (`POST /v1/peer/sync`, both ways in one call): at once when a kill is taken
-//! without the store, and every two seconds besides, so that a peer that was away learns of what it missed. The exchange is
-//! idempotent. Calls carry the shared `RIPCORD_PEER_SECRET`; without it, peers are refused at the start.
+//! Calls carry the shared `RIPCORD_PEER_SECRET`; without it, peers are refused at the start.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,14 +10,9 @@ use ripcord_proto::EnvironmentKey;
 use ripcord_proto::frame::Overlay;
 use subtle::ConstantTimeEq;
 use tokio::sync::{Notify, watch};
-use tokio_util::sync::CancellationToken;
 
-use crate::kill::Kills;
 use crate::secret::Secret;
-use crate::tasks::TaskSet;
 
-/// How often peers are spoken to when nothing has happened.
-const EVERY: Duration = Duration::from_secs(2);
 /// How long a peer may take to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -104,43 +98,18 @@ impl Peers {
         self.inner.http.as_ref().zip(self.inner.secret.as_ref())
     }
 
-    /// Keeps up the exchange.
-    pub fn start(&self, kills: Kills, node: String, tasks: &TaskSet) {
-        if !self.is_empty() {
-            tasks.long_lived("peers", self.clone().run(kills, node, tasks.stop_token()));
-        }
+    /// Waits until the peers are to be told at once.
+    pub(crate) async fn told(&self) {
+        self.inner.tell.notified().await;
     }
 
-    async fn run(self, kills: Kills, node: String, stop: CancellationToken) {
-        loop {
-            let sync = PeerSync {
-                node: node.clone(),
-                overlays: kills.overlays(),
-            };
-            let calls = self.inner.urls.iter().map(|url| self.exchange(url, &sync));
-            let answers = futures_util::future::join_all(calls).await;
-            let mut reached = PeerReachability::default();
-            for (url, answer) in self.inner.urls.iter().zip(answers) {
-                if let Some(theirs) = answer {
-                    reached.reached.push(url.clone());
-                    theirs
-                        .overlays
-                        .into_iter()
-                        .for_each(|(environment, overlay)| kills.accept(&theirs.node, &environment, overlay));
-                } else {
-                    reached.not_reached.push(url.clone());
-                }
-            }
-            self.inner.reached.send_if_modified(|was| std::mem::replace(was, reached.clone()) != reached);
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = self.inner.tell.notified() => {}
-                () = tokio::time::sleep(EVERY) => {}
-            }
-        }
+    /// Notes which peers answered.
+    pub(crate) fn set_reached(&self, reached: &PeerReachability) {
+        self.inner.reached.send_if_modified(|was| std::mem::replace(was, reached.clone()) != *reached);
     }
 
-    async fn exchange(&self, url: &str, sync: &PeerSync) -> Option<PeerSync> {
+    /// Exchanges provisional kills with the peer at `url`; `None` if it does not answer.
+    pub(crate) async fn exchange(&self, url: &str, sync: &PeerSync) -> Option<PeerSync> {
         let (http, secret) = self.http()?;
         let call = http
             .post(format!("{url}/v1/peer/sync"))
@@ -155,16 +124,5 @@ impl Peers {
         answer
             .map_err(|error| tracing::debug!(url, error = %error.without_url(), "a peer does not answer"))
             .ok()
-    }
-}
-
-/// Answers a peer's call: takes in what it says, and says the own.
-pub fn answer(kills: &Kills, node: &str, theirs: PeerSync) -> PeerSync {
-    for (environment, overlay) in theirs.overlays {
-        kills.accept(&theirs.node, &environment, overlay);
-    }
-    PeerSync {
-        node: node.to_owned(),
-        overlays: kills.overlays(),
     }
 }

@@ -15,7 +15,7 @@ use ripcord_proto::record::{RecordKey, Records};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Position};
 
-use crate::commit::{Answer, Applied, Author, CommitError, Draft, Expected, IdempotentCall, Operation, ResponseBuilder};
+use crate::commit::{Applied, Author, CommitError, Draft, Expected, IdempotentCall, Operation, Outcome, RenderedAnswer, Renderer};
 use crate::environment::Environments;
 use crate::fleet::{ConfirmationTarget, Fleet};
 use crate::leader::LeaderLease;
@@ -95,11 +95,18 @@ impl Pings {
     async fn send_with(&self, order: PingRequest, conditions: Vec<Operation>) -> Result<SentPing, CommitError> {
         let at = self.environments.clock().now();
         let id = PingId::from_parts(u64::try_from(at.as_millisecond()).unwrap_or_default(), rand::random());
-        let draft = draft(&order, id, conditions);
-        let committed = self.environments.submit(draft).await?;
-        let receipt: PingReceipt = serde_json::from_str(committed.answer.body.get()).map_err(|error| CommitError::Internal(error.to_string()))?;
+        let draft = draft(&order, id.clone(), conditions);
+        let outcome = self.environments.submit(draft).await?;
+        let is_replayed = outcome.is_replayed();
+        let receipt = match outcome {
+            Outcome::Replayed { recorded, .. } => serde_json::from_str(recorded.answer.get()).map_err(|error| CommitError::Internal(error.to_string()))?,
+            done => PingReceipt {
+                id,
+                position: done.applied()?.position,
+            },
+        };
         let target = ConfirmationTarget::Revision(receipt.position);
-        if !committed.replayed {
+        if !is_replayed {
             metrics::counter!(names::PINGS, "env" => order.environment.to_string()).increment(1);
             let (this, order, id, target) = (self.clone(), order.clone(), receipt.id.clone(), target.clone());
             self.environments.tasks().short_lived(async move {
@@ -117,7 +124,7 @@ impl Pings {
         };
         Ok(SentPing {
             ping: known,
-            replayed: committed.replayed,
+            replayed: is_replayed,
         })
     }
 
@@ -137,10 +144,10 @@ impl Pings {
                 reason: Some("what a ping measured".to_owned()),
                 operations: asks,
                 call: None,
-                answer: ResponseBuilder::nothing(),
+                renderer: Renderer::default(),
                 ..draft(order, entry.key().clone(), Vec::new())
             };
-            match self.environments.submit(draft).await {
+            match self.environments.commit(draft).await {
                 Ok(_) => return,
                 Err(error) => tracing::warn!(env = %order.environment, ping = %entry.key(), %error, "what a ping measured could not be kept yet"),
             }
@@ -157,17 +164,17 @@ fn draft(order: &PingRequest, id: PingId, conditions: Vec<Operation>) -> Draft {
     Draft {
         reason: Some(reason),
         call: order.call.clone(),
-        answer: ResponseBuilder(Arc::new(move |made: &Applied| receipt_of(&receipt, made))),
+        renderer: Renderer::new(move |made: &Applied| receipt_of(&receipt, made)),
         ..Draft::new(order.environment.clone(), order.author.clone(), asks)
     }
 }
 
-fn receipt_of(id: &PingId, made: &Applied) -> Answer {
+fn receipt_of(id: &PingId, made: &Applied) -> RenderedAnswer {
     let receipt = PingReceipt {
         id: id.clone(),
         position: made.position,
     };
-    Answer {
+    RenderedAnswer {
         status: StatusCode::CREATED.as_u16(),
         body: serde_json::value::to_raw_value(&receipt).unwrap_or_default(),
     }

@@ -28,9 +28,8 @@ use ripcord_proto::{EnvironmentKey, Position, ProposalId};
 pub use self::error::{ProposalError, Rejection};
 pub use self::replay::change;
 use crate::check::Checks;
-use crate::commit::approval::GivenApproval;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Answer, Applied, Approval, Author, CommitError, Committed, Draft, IdempotentCall, KilledEdit, Operation, ResponseBuilder};
+use crate::commit::{Applied, Approval, Author, CommitError, Draft, GivenApproval, IdempotentCall, KilledEdit, Operation, Outcome, RenderedAnswer, Renderer};
 use crate::environment::Environments;
 
 /// How often a decision is made anew where the record changes just then.
@@ -63,8 +62,8 @@ pub struct ProposalDecision {
 pub struct DecidedProposal {
     /// The proposal as it is now.
     pub proposal: Proposal,
-    /// What was committed; `None` where it had been decided so before.
-    pub committed: Option<Committed>,
+    /// The position from which on it holds; `None` if it had been decided so before.
+    pub position: Option<Position>,
 }
 
 impl Proposals {
@@ -96,7 +95,7 @@ impl Proposals {
                 Err(replay::ReplayError::Refused(refused)) => return Err((*refused).into()),
             };
             match self.environments.submit(draft).await {
-                Ok(committed) => return Ok(self.decided(decision, committed)?),
+                Ok(outcome) => return Ok(self.decided(decision, outcome.position())?),
                 Err(CommitError::RecordMoved(RecordKey::Proposal(_))) => {}
                 Err(error) if replay::has_moved(&error) => return Err(self.gone_stale(&proposal, decision, &error.to_string()).await?),
                 Err(error) => return Err(error.into()),
@@ -139,7 +138,7 @@ impl Proposals {
                 ..(*proposal).clone()
             };
             match self.amend(decision, next).await {
-                Ok(committed) => return Ok(self.decided(decision, committed)?),
+                Ok(outcome) => return Ok(self.decided(decision, outcome.position())?),
                 Err(CommitError::RecordMoved(_)) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -169,7 +168,7 @@ impl Proposals {
         let Some(call) = &decision.call else { return Ok(None) };
         let answer = self.environments.answered(&decision.environment, call)?;
         answer
-            .map(|_| self.found(decision).map(|proposal| DecidedProposal { proposal, committed: None }))
+            .map(|_| self.found(decision).map(|proposal| DecidedProposal { proposal, position: None }))
             .transpose()
     }
 
@@ -208,7 +207,7 @@ impl Proposals {
                 word: decision.word.clone(),
             })),
             call: decision.call.clone(),
-            answer: told(&proposal.id),
+            renderer: told(&proposal.id),
             ..Draft::new(decision.environment.clone(), author, asks)
         })
     }
@@ -235,9 +234,9 @@ impl Proposals {
     }
 
     /// Commits a proposal's record, if the proposal still waits.
-    async fn amend(&self, decision: &ProposalDecision, next: Proposal) -> Result<Committed, CommitError> {
+    async fn amend(&self, decision: &ProposalDecision, next: Proposal) -> Result<Outcome, CommitError> {
         let (id, at, reason) = (next.id.clone(), decision.word.at, decision.word.reason.clone());
-        let answer = told(&id);
+        let renderer = told(&id);
         let put = Operation::decide(move |state| {
             let waits = state.records.proposals.value(id.as_str());
             let waits = waits.is_some_and(|proposal| proposal.clone().at(at).state == ProposalState::Proposed);
@@ -250,17 +249,17 @@ impl Proposals {
         let draft = Draft {
             reason,
             call: decision.call.clone(),
-            answer,
+            renderer,
             ..Draft::new(decision.environment.clone(), decision.author.clone(), vec![put])
         };
         self.environments.submit(draft).await
     }
 
-    fn decided(&self, decision: &ProposalDecision, committed: Committed) -> Result<DecidedProposal, CommitError> {
+    fn decided(&self, decision: &ProposalDecision, position: Position) -> Result<DecidedProposal, CommitError> {
         let proposal = self.found(decision)?;
         Ok(DecidedProposal {
             proposal,
-            committed: Some(committed),
+            position: Some(position),
         })
     }
 }
@@ -278,7 +277,7 @@ impl From<ProposalStatus> for DecidedProposal {
         let (ProposalStatus::Waiting(proposal) | ProposalStatus::AlreadyDecided(proposal)) = standing;
         Self {
             proposal: *proposal,
-            committed: None,
+            position: None,
         }
     }
 }
@@ -288,10 +287,15 @@ fn allow_killed_edit(proposal: &Proposal) -> KilledEdit {
 }
 
 /// Answers with the record of a proposal.
-fn told(id: &ProposalId) -> ResponseBuilder {
+fn told(id: &ProposalId) -> Renderer<Applied> {
     let id = id.clone();
-    ResponseBuilder(Arc::new(move |made: &Applied| Answer {
+    Renderer::new(move |applied: &Applied| RenderedAnswer {
         status: 200,
-        body: made.records.proposals.get(id.as_str()).map(|entry| entry.json().to_owned()).unwrap_or_default(),
-    }))
+        body: applied
+            .records
+            .proposals
+            .get(id.as_str())
+            .map(|entry| entry.json().to_owned())
+            .unwrap_or_default(),
+    })
 }

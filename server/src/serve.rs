@@ -83,7 +83,7 @@ pub async fn run(config: ServeConfig, started: impl FnOnce(&Started), stop: Canc
 
     let peers = Peers::new(config.peers.clone(), config.peer_secret.clone(), peers::http_client(&config));
     let kills = Kills::start(environments.clone(), journal, peers.clone(), node.clone());
-    peers.start(kills.clone(), node.clone(), &tasks);
+    kills.keep_peers_told();
     let others = Arc::new(peers::OtherNodes::new(peers.clone(), opened.redis.clone()));
     let (fleet, outcomes) = open_fleet(&board, &node, &others);
     persistence::keep(&outcomes, data_dir.outcomes(), Arc::new(SystemClock), &tasks);

@@ -8,7 +8,7 @@ use ripcord_proto::commit::{Commit, Sealed};
 use ripcord_proto::digest::Digest;
 
 use crate::commit::traits::{AdmittedDraft, LogDraft, LogState};
-use crate::commit::{Applied, Author, CommitError, IdempotentCall, ResponseBuilder};
+use crate::commit::{Applied, Author, CommitError, IdempotentCall, Renderer};
 use crate::store::{Head, Loaded};
 
 /// Environments and keys. Copying it copies them; there are few.
@@ -86,8 +86,8 @@ pub struct SystemDraft {
     pub operations: Vec<SystemOperation>,
     /// The idempotent call that this is, where it is one.
     pub call: Option<IdempotentCall>,
-    /// Makes the answer's body.
-    pub answer: ResponseBuilder,
+    /// Renders the answer to be recorded with `call`.
+    pub renderer: Renderer<Applied>,
 }
 
 /// One thing that is asked.
@@ -116,8 +116,8 @@ impl LogDraft for SystemDraft {
         self.call.as_ref()
     }
 
-    fn answer(&self) -> &ResponseBuilder {
-        &self.answer
+    fn renderer(&self) -> &Renderer<Applied> {
+        &self.renderer
     }
 }
 
@@ -136,17 +136,18 @@ impl LogState for SystemState {
             candidate.change(std::slice::from_ref(&change));
             changes.push(change);
         }
-        let made = Applied {
+        let applied = Applied {
             position: self.head.position(),
             changes,
             flags: Vec::new(),
             kill: None,
             records: std::sync::Arc::default(),
-            proposal: None,
+            commit: None,
         };
         Ok(AdmittedDraft {
             urgent: false,
-            made,
+            applied,
+            proposal: None,
             candidate,
         })
     }

@@ -55,7 +55,7 @@ async fn a_release_collects_what_it_changed_and_tells_whose_hands_were_in_it(wor
     let shown = ripcord(&world, &["release", "show", "web-12"]).await?.expect(0)?;
     shown.names(&["web 12", "checkout", "search", "rollback plan --release web-12"])?;
     let shown = ripcord(&world, &["release", "show", "web-12", "--json"]).await?.expect(0)?.json()?;
-    ensure!(shown["foreign_flags"]["checkout"][0]["revision"] == 4, "{shown}");
+    ensure!(shown["diff"]["foreign_flags"]["checkout"][0]["revision"] == 4, "{shown}");
     ripcord(&world, &["release", "list"]).await?.expect(0)?.names(&["web-12"])?;
     ripcord(&world, &["release", "finish", "web-12"]).await?.expect(0)?;
     percent(&world, "40", &["--release", "web-12"]).await?.expect(3)?;
@@ -87,7 +87,7 @@ async fn a_protected_environment_is_satisfied_by_doing_what_it_says(world: World
     ripcord(&world, &["flags", "enable", "checkout", "--reason", "a test"]).await?.expect(3)?;
     ripcord(&world, &["kill", "checkout", "--reason", "a test"]).await?.expect(0)?;
     let list = ripcord(&world, &["env", "list", "--json"]).await?.expect(0)?.json()?;
-    ensure!(list["items"][0]["last_known_good"].is_object(), "{list}");
+    ensure!(list["items"][0]["protection"] == "protected", "{list}");
     Ok(())
 }
 

@@ -8,14 +8,14 @@
 //!
 //! The conventions of a document:
 //!
-//! - It says `<!-- run by tests/docs -->` somewhere near its top.
 //! - In a ```` ```console ```` block, a line that begins with `$ ` is a command; the lines after it are what it prints, on standard
 //!   output and standard error together. A line that ends with `\`, or a here-document (`<<'EOF'`), continues the command.
 //! - All blocks of a document share one shell, so that `cd` and `export` stay, and one folder, which is empty at first.
 //! - A command that ends with `&`, or the last command of a block under `<!-- background -->`, runs on until the document ends;
-//!   the runner waits until it has printed what the document shows.
-//! - A console block without any command shows what the newest background command prints from there on; what comes in between
-//!   is passed over.
+//!   the runner waits until it has printed what the document shows, which may be the beginning of its output.
+//! - A console block without any command shows what the newest background command prints after that; lines in between are
+//!   passed over.
+//! - `cargo run … --example NAME` runs the example that was built with the tests, against the server of the document.
 //! - A block under `<!-- not run: WHY -->` is left out. So is every block that is not `console`.
 //! - A block with a title (```` ```yaml title=flags.yaml ````) is written to the file of that name.
 //! - What differs in every run is not compared: ids, keys, digests, moments, durations, sizes, names of nodes. `…` stands for
@@ -36,8 +36,10 @@ use ripcord_tests::Outcome;
 
 use document::Document;
 
-/// By which a document says that it follows the conventions.
-const MARKER: &str = "<!-- run by tests/docs -->";
+/// Whether documents are written instead of compared.
+fn is_update() -> bool {
+    std::env::var_os("RIPCORD_UPDATE_DOCS").is_some()
+}
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -47,9 +49,8 @@ fn root() -> PathBuf {
 fn follow(name: &str) -> Outcome {
     let path = root().join(name);
     let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    ensure!(text.contains(MARKER), "{name} does not say {MARKER}");
     let run = runner::run(&Document::parse(&text)?)?;
-    if std::env::var_os("RIPCORD_UPDATE_DOCS").is_some() {
+    if is_update() {
         std::fs::write(&path, run.updated(&text))?;
         return Ok(());
     }
@@ -61,20 +62,14 @@ fn follow(name: &str) -> Outcome {
     Ok(())
 }
 
-/// A document that is followed once it says that it can be.
-fn follow_if_marked(name: &str) -> Outcome {
-    let text = std::fs::read_to_string(root().join(name)).unwrap_or_default();
-    if text.contains(MARKER) { follow(name) } else { Ok(()) }
-}
-
 #[test]
 fn the_readme_shows_what_is_printed() -> Outcome {
-    follow_if_marked("README.md")
+    follow("README.md")
 }
 
 #[test]
 fn the_tutorial_shows_what_is_printed() -> Outcome {
-    follow_if_marked("server/docs/tutorial.md")
+    follow("server/docs/tutorial.md")
 }
 
 const SAMPLE: &str = include_str!("sample.md");
@@ -89,7 +84,7 @@ fn a_document_that_shows_what_is_printed_passes() -> Outcome {
 
 #[test]
 fn a_document_that_shows_something_else_fails_and_is_updated() -> Outcome {
-    let wrong = SAMPLE.replace("checkout-v2 is here", "checkout-v2 is there");
+    let wrong = SAMPLE.replace("$ cat greeting.txt\ncheckout-v2 is here", "$ cat greeting.txt\ncheckout-v2 is there");
     let run = runner::run(&Document::parse(&wrong)?)?;
     ensure!(run.differences.len() == 1 && run.differences[0].contains("is there"), "{:?}", run.differences);
     ensure!(run.updated(&wrong) == SAMPLE, "{}", run.updated(&wrong));

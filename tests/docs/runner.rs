@@ -2,7 +2,7 @@
 
 use crate::document::{Document, Step};
 use crate::shell::Shell;
-use crate::volatile::{Names, contains, same};
+use crate::volatile::{Names, begins, contains, same};
 
 /// What came of a document.
 #[derive(Debug, Default)]
@@ -57,7 +57,7 @@ pub fn run(document: &Document) -> anyhow::Result<Run> {
                 let text = names.in_command(&command.text);
                 let shown = &command.output;
                 let printed = if command.background {
-                    shell.run_on(&text, |printed| same(shown, printed))?
+                    shell.run_on(&text, |printed| begins(shown, printed))?
                 } else {
                     shell.run(&text)?
                 };
@@ -67,7 +67,7 @@ pub fn run(document: &Document) -> anyhow::Result<Run> {
                 }
             }
             Step::MoreOutput { output, at } => {
-                let printed = shell.more(|printed| contains(output, printed))?;
+                let printed = shell.more(|printed| contains(output, printed).then_some(printed.len()))?;
                 if !contains(output, &printed) {
                     run.differs(*at, "more of the newest background command", output, &names.as_shown(&printed));
                 }

@@ -40,6 +40,8 @@ impl Shell {
         let ports: Vec<_> = PORTS.map(|(shown, setting)| (shown.to_string(), ports::free().to_string(), setting)).into();
         let programs = binary().parent().context("a program lies in a folder")?.display().to_string();
         let path = std::env::var("PATH").unwrap_or_default();
+        let shims = folder.path().join("bin");
+        cargo(&shims, &programs, &ports[0].1)?;
         let mut command = Command::new("bash");
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("RIPCORD_") || name.to_string_lossy().starts_with("XDG_") {
@@ -55,7 +57,7 @@ impl Shell {
             .env("HOME", &home)
             .env("USER", "ada")
             .env("LOGNAME", "ada")
-            .env("PATH", format!("{programs}:{path}"))
+            .env("PATH", format!("{}:{programs}:{path}", shims.display()))
             .env("NO_COLOR", "1")
             .env("TERM", "dumb")
             .env("COLUMNS", "200")
@@ -106,8 +108,8 @@ impl Shell {
         }
     }
 
-    /// Starts a command that runs on; what it has printed once `enough` says so, or once nothing more comes.
-    pub fn run_on(&mut self, command: &str, enough: impl Fn(&[String]) -> bool) -> anyhow::Result<Vec<String>> {
+    /// Starts a command that runs on; what it has printed once `enough` tells how many lines are, or once patience ends.
+    pub fn run_on(&mut self, command: &str, enough: impl Fn(&[String]) -> Option<usize>) -> anyhow::Result<Vec<String>> {
         let command = command.trim_end().trim_end_matches('&');
         let output = self.begin(command, " &")?;
         self.ended.recv_timeout(PATIENCE).with_context(|| format!("`{command}` does not start"))?;
@@ -116,13 +118,15 @@ impl Shell {
     }
 
     /// What the newest command that runs on has printed since it was asked last.
-    pub fn more(&mut self, enough: impl Fn(&[String]) -> bool) -> anyhow::Result<Vec<String>> {
+    pub fn more(&mut self, enough: impl Fn(&[String]) -> Option<usize>) -> anyhow::Result<Vec<String>> {
         let (output, from) = self.background.clone().context("nothing runs on")?;
-        let deadline = Instant::now() + PATIENCE / 3;
+        let deadline = Instant::now() + if super::is_update() { PATIENCE / 20 } else { PATIENCE / 2 };
         loop {
-            let printed = self.shown(&output, from);
-            if enough(&printed) || Instant::now() > deadline {
-                self.background = Some((output, from + printed.len()));
+            let mut printed = self.shown(&output, from);
+            let count = enough(&printed).or((Instant::now() > deadline).then_some(printed.len()));
+            if let Some(count) = count {
+                self.background = Some((output, from + count));
+                printed.truncate(count);
                 return Ok(printed);
             }
             std::thread::sleep(Duration::from_millis(50));
@@ -158,6 +162,19 @@ impl Shell {
         }
         text.lines().skip(from).map(|line| line.trim_end().to_owned()).collect()
     }
+}
+
+/// A `cargo` that runs the examples that were built with the tests, and nothing else: a document is followed without a source tree.
+fn cargo(folder: &Path, programs: &str, port: &str) -> anyhow::Result<()> {
+    let script = format!(
+        "#!/bin/sh\nwhile [ $# -gt 0 ] && [ \"$1\" != --example ]; do shift; done\n\
+         [ -x \"{programs}/examples/$2\" ] || {{ echo \"cargo: no example here: $2\"; exit 127; }}\n\
+         RIPCORD_SERVER=${{RIPCORD_SERVER:-http://127.0.0.1:{port}}} exec \"{programs}/examples/$2\"\n"
+    );
+    std::fs::create_dir_all(folder)?;
+    let path = folder.join("cargo");
+    std::fs::write(&path, script)?;
+    Ok(std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755))?)
 }
 
 impl Drop for Shell {

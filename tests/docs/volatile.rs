@@ -73,6 +73,11 @@ pub fn same(shown: &[String], printed: &[String]) -> bool {
     }
 }
 
+/// How many of the lines that were printed are what is shown, where that is how the output begins.
+pub fn begins(shown: &[String], printed: &[String]) -> Option<usize> {
+    (0..=printed.len()).find(|count| same(shown, &printed[..*count]))
+}
+
 /// Whether all lines that are shown were printed, in this order, whatever came in between.
 pub fn contains(shown: &[String], printed: &[String]) -> bool {
     let mut printed = printed.iter();

@@ -185,7 +185,7 @@ async fn the_command_line_shows_what_waits_and_what_became_of_it(world: World) -
     ensure!(waited["state"] == "applied", "{waited}");
     let audit = CommandOutput::of(by(&world, &two.ben, &["audit", "--json"])).await?.expect(0)?.json()?;
     let approved = audit["items"].as_array().context("items")?.iter().find(|entry| entry["revision"] == 2);
-    ensure!(approved.is_some_and(|entry| entry["approved"]["reason"] == "seen"), "{audit}");
+    ensure!(approved.is_some_and(|entry| entry["approved"]["proposal"] == id.as_str()), "{audit}");
     let json = CommandOutput::of(by(&world, &two.anna, &["flags", "disable", "checkout", "--reason", "r", "--json"]))
         .await?
         .expect(3)?

@@ -51,7 +51,7 @@ async fn a_plan_that_cannot_be_is_refused_by_its_field_and_starts_nothing() -> O
         ),
         (
             "{flag: plain, variant: on, steps: [{to: 20%, hold: 1s}], gates: [{name: g, outcome: number basket, worse_by: 5%, on_fail: hold}]}",
-            "gates[0].outcome",
+            "gates[0]",
         ),
         (
             "{flag: plain, variant: on, steps: [{to: 20%, hold: 1s}], gates: [{name: g, outcome: latency, worse_by: 5%, on_fail: hold}]}",

@@ -49,7 +49,7 @@ impl CommandOutput {
     }
 
     /// What it printed names all of these: keys, ids, files, addresses, settings, commands to copy. Never a sentence: wording is
-    /// read by the snapshots in `cli/wording.rs` alone.
+    /// compared by the suite `docs` alone.
     pub fn names(&self, things: &[&str]) -> anyhow::Result<&Self> {
         self.holds(&self.out, things)
     }

@@ -26,8 +26,8 @@
 //! waiting                         the only place that sleeps; `eventually` waits for a condition
 //! ```
 //!
-//! No test reads a sentence: fields, codes and exit codes are the interface. The wording has snapshots of its own, in
-//! `cli/wording.rs`, and in the documents that the suite `docs` follows. Every process is ended when its owner is dropped, and
+//! No test reads a sentence: fields, codes and exit codes are the interface. The wording is compared in one place only, the documents
+//! that the suite `docs` follows (and rewrites with `RIPCORD_UPDATE_DOCS=1`). Every process is ended when its owner is dropped, and
 //! every wait has a deadline. The folders beside this one are the test binaries.
 
 pub mod api;

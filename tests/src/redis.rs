@@ -22,6 +22,16 @@ pub enum Durability {
     Nothing,
 }
 
+impl Durability {
+    /// The setting of Redis that makes it so.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Always => "appendfsync always",
+            Self::Nothing => "appendonly no",
+        }
+    }
+}
+
 /// A running Redis on a directory of its own.
 #[derive(Debug)]
 pub struct Redis {

@@ -59,18 +59,19 @@ impl Crate {
         found
     }
 
-    /// Pairs of files that import each other.
+    /// Groups of files of which each imports every other, directly or by way of others of the group.
     pub fn circles(&self) -> Vec<String> {
         let imports = self.imports();
-        let mut found = Vec::new();
-        for (module, targets) in &imports {
-            for target in targets.iter().filter(|target| *module < **target) {
-                if imports.get(target).is_some_and(|back| back.contains(module)) {
-                    found.push(format!("{} <-> {}", self.files[*module].name(), self.files[*target].name()));
-                }
+        let reached: BTreeMap<&[String], BTreeSet<&[String]>> = imports.keys().map(|module| (*module, reached_from(module, &imports))).collect();
+        let mut circles = BTreeSet::new();
+        for (module, forth) in &reached {
+            let back = |other: &&&[String]| reached.get(**other).is_some_and(|reached| reached.contains(module));
+            let members: Vec<String> = forth.iter().filter(back).map(|member| self.files[*member].name()).collect();
+            if members.len() > 1 {
+                circles.insert(members.join(" <-> "));
             }
         }
-        found
+        circles.into_iter().collect()
     }
 
     /// The file that defines what `path` names, as seen from `module`; `None` for what other crates define.
@@ -126,4 +127,17 @@ impl Crate {
         }
         None
     }
+}
+
+/// All modules that `start` imports, directly or by way of others.
+fn reached_from<'a>(start: &'a [String], imports: &BTreeMap<&'a [String], BTreeSet<&'a [String]>>) -> BTreeSet<&'a [String]> {
+    let (mut reached, mut waiting) = (BTreeSet::new(), vec![start]);
+    while let Some(module) = waiting.pop() {
+        for target in imports.get(module).into_iter().flatten() {
+            if reached.insert(*target) {
+                waiting.push(target);
+            }
+        }
+    }
+    reached
 }

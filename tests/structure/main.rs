@@ -153,12 +153,12 @@ fn only_serve_imports_a_leaf() {
 }
 
 #[test]
-fn no_two_files_import_each_other() {
+fn imports_make_no_circle() {
     let mut circles = Vec::new();
     for (folder, read) in crates() {
         circles.extend(read.circles().into_iter().map(|circle| format!("{folder}: {circle}")));
     }
-    circles.retain(|circle| !allowed::CIRCLES.contains(&circle.as_str()));
+    circles.retain(|circle| !circle.starts_with("tests/") && !allowed::CIRCLES.contains(&circle.as_str()));
     assert_none(&circles, "move what both need into a file of its own");
 }
 

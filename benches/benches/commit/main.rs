@@ -7,6 +7,7 @@
 mod drafts;
 mod over_redis;
 mod statistics;
+mod timed;
 
 use std::io::Write as _;
 use std::path::Path;
@@ -19,10 +20,8 @@ use ripcord_server::bench::{EmbeddedStore, Environments, Flush, MemoryStore, Sys
 
 use self::drafts::{draft_of, put, start};
 use self::statistics::{mean, micros, p50, p99};
+use self::timed::{BLOCK, BLOCKS, timed};
 
-/// Blocks of what is compared, and calls in each, timed one by one.
-const BLOCKS: usize = 20;
-const BLOCK: usize = 100;
 /// Writers at once, and commits of each.
 const WRITERS: usize = 64;
 const EACH: usize = 100;
@@ -45,7 +44,7 @@ async fn measure() -> anyhow::Result<()> {
         rows.push(without_a_store(10_000, "2 ms").await?);
     }
     if wanted("redis") {
-        rows.extend(over_redis::rows(directory.path(), Durability::None).await?);
+        rows.extend(over_redis::rows(directory.path(), Durability::Nothing).await?);
     }
     if wanted("redis-always") {
         rows.extend(over_redis::rows(directory.path(), Durability::Always).await?);
@@ -90,18 +89,6 @@ fn appends_with_fdatasync(file: &mut std::fs::File) -> anyhow::Result<Vec<f64>> 
         let start = Instant::now();
         file.write_all(&bytes)?;
         file.sync_data()?;
-        times.push(start.elapsed().as_secs_f64());
-    }
-    Ok(times)
-}
-
-/// Commits of one flag each, numbered from `first` on.
-async fn timed(environments: &Environments, first: usize, commits: usize) -> anyhow::Result<Vec<f64>> {
-    let mut times = Vec::with_capacity(commits);
-    for number in first..first + commits {
-        let draft = draft_of(vec![put(number % 100, number + 1)?])?;
-        let start = Instant::now();
-        environments.submit(draft).await?;
         times.push(start.elapsed().as_secs_f64());
     }
     Ok(times)

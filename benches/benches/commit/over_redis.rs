@@ -14,13 +14,13 @@ use ripcord_benches::environments::attach;
 
 use crate::drafts::{draft_of, put, start};
 use crate::statistics::{micros, p50, p99};
-use crate::{BLOCK, BLOCKS, timed};
+use crate::timed::{BLOCK, BLOCKS, timed};
 
 /// The rows of a Redis with this durability; none where it is not installed.
 pub async fn rows(directory: &Path, durability: Durability) -> anyhow::Result<Vec<Row>> {
     let directory = directory.join(durability.name());
     std::fs::create_dir(&directory)?;
-    let Some(redis) = RedisServer::start(&directory, durability)? else {
+    let Some(redis) = RedisServer::start(durability).await? else {
         eprintln!("redis-server is not installed; its rows are left out");
         return Ok(Vec::new());
     };
@@ -80,7 +80,7 @@ async fn handed_over(from: &Environments, swaps: &mut mpsc::UnboundedReceiver<(P
     for number in first..first + commits {
         let draft = draft_of(vec![put(number % 100, number + 1)?])?;
         let start = Instant::now();
-        let committed = from.submit(draft).await?;
+        let committed = from.commit(draft).await?;
         loop {
             let swap = tokio::time::timeout(Duration::from_secs(5), swaps.recv()).await?;
             let (position, at) = swap.ok_or_else(|| anyhow::anyhow!("the other node ended"))?;

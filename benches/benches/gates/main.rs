@@ -2,13 +2,14 @@
 //! it takes to find a rise. `cargo bench -p ripcord-benches --bench gates [-- RUNS]`.
 
 mod means;
+mod simulation;
 
 use ripcord_benches::table::{Row, print};
 use ripcord_proto::gate::Arm;
 use ripcord_server::bench::RateTest;
 
-const SECONDS: usize = 3_600;
-const MIN_SAMPLES: u64 = 500;
+use self::simulation::{Dice, MIN_SAMPLES, SECONDS, median, share};
+
 const RUNS: usize = 4_000;
 
 /// A traffic: evaluations a second and the rate of errors, of the variant and of its control.
@@ -98,11 +99,6 @@ fn limits(runs: usize, dice: &mut Dice) -> Vec<Row> {
     ]
 }
 
-/// The median of sorted seconds.
-fn median(found: &[usize]) -> String {
-    found.get(found.len() / 2).map_or_else(|| "never".to_owned(), |second| format!("{second} s"))
-}
-
 /// The seconds at which the runs raised an alarm; those that never did are left out.
 fn alarms(traffic: Traffic, test: RateTest, runs: usize, dice: &mut Dice) -> Vec<usize> {
     let (treatment, control) = (Draws::new(traffic.treatment), Draws::new(traffic.control));
@@ -145,22 +141,4 @@ impl Draws {
         arm.served += u64::from(self.served);
         arm.errors += errors as u64;
     }
-}
-
-/// Marsaglia's xorshift: the same figures on every machine.
-struct Dice(u64);
-
-impl Dice {
-    #[allow(clippy::cast_precision_loss, reason = "53 bits are exact")]
-    fn throw(&mut self) -> f64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
-    }
-}
-
-#[allow(clippy::cast_precision_loss, reason = "counts are small")]
-fn share(part: usize, whole: usize) -> f64 {
-    part as f64 / whole as f64
 }

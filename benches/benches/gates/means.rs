@@ -4,7 +4,7 @@ use ripcord_benches::table::Row;
 use ripcord_proto::gate::{Arm, Percent, Threshold, WorseDirection};
 use ripcord_server::bench::MeansTest;
 
-use super::{Dice, MIN_SAMPLES, SECONDS, median, share};
+use crate::simulation::{Dice, MIN_SAMPLES, SECONDS, median, share};
 
 /// Numbers reported a second, of each side.
 const A_SECOND: usize = 50;

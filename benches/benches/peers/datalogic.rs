@@ -11,7 +11,7 @@ use ripcord_benches::interleaved::batch;
 use ripcord_benches::workload::{ATTRIBUTES, DOMAIN, ROLLOUT, USERS, countries};
 use serde_json::{Value, json};
 
-use crate::Engine;
+use crate::engine::Engine;
 
 /// Where the contexts live.
 #[derive(Default)]

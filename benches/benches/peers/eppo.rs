@@ -10,7 +10,7 @@ use ripcord_benches::interleaved::batch;
 use ripcord_benches::workload::{ATTRIBUTES, FIVE_RULES, PLAIN, ROLLOUT, USERS, countries};
 use serde_json::{Value, json};
 
-use crate::Engine;
+use crate::engine::Engine;
 
 fn rollout(flag: &str) -> Value {
     let shard = |start: u32, end: u32| json!([{"salt": flag, "ranges": [{"start": start, "end": end}]}]);

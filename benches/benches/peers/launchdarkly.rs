@@ -9,7 +9,7 @@ use ripcord_benches::interleaved::batch;
 use ripcord_benches::workload::{ATTRIBUTES, DOMAIN, FIVE_RULES, PLAIN, ROLLOUT, USERS, countries};
 use serde_json::{Value, json};
 
-use crate::Engine;
+use crate::engine::Engine;
 
 /// No flag here has prerequisites or segments.
 struct Nothing;

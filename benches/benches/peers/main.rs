@@ -4,6 +4,7 @@
 //! `cargo bench -p ripcord-benches --features peers --bench peers`
 
 mod datalogic;
+mod engine;
 mod eppo;
 mod launchdarkly;
 mod yggdrasil;
@@ -14,14 +15,10 @@ use ripcord_benches::table::{Row, print};
 use ripcord_benches::workload::{self, FIVE_RULES, PLAIN, ROLLOUT, USERS};
 use ripcord_sdk::{Client, Context};
 
+use self::engine::Engine;
+
 /// Rounds in which every engine is timed once for each flag.
 const ROUNDS: usize = 400;
-
-/// One engine: its name and a batch for each of the three flags, in the order plain, rollout, five rules.
-pub struct Engine<'b> {
-    name: &'static str,
-    batches: [Batch<'b>; 3],
-}
 
 fn main() -> anyhow::Result<()> {
     let users = workload::user_ids();

@@ -7,7 +7,7 @@ use ripcord_benches::workload::{ATTRIBUTES, DOMAIN, FIVE_RULES, PLAIN, ROLLOUT, 
 use serde_json::{Value, json};
 use unleash_yggdrasil::{Context, EngineState, UpdateMessage};
 
-use crate::Engine;
+use crate::engine::Engine;
 
 fn rollout(flag: &str) -> Value {
     json!({"name": "flexibleRollout", "parameters": {"rollout": "25", "stickiness": "userId", "groupId": flag}, "constraints": []})

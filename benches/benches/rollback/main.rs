@@ -34,7 +34,7 @@ async fn measure() -> anyhow::Result<()> {
     let directory = tempfile::tempdir_in(std::env::current_dir()?)?;
     let store = EmbeddedStore::open(&directory.path().join("embedded"), Flush::EachCommit, Arc::new(SystemClock))?;
     let mut rows = commits("embedded", &environments::start(Arc::new(store)).await?, 15.0).await?;
-    match RedisServer::start(directory.path(), Durability::None)? {
+    match RedisServer::start(Durability::Nothing).await? {
         Some(redis) => rows.extend(over_redis(directory.path(), &redis).await?),
         None => eprintln!("redis-server is not installed; its rows are left out"),
     }
@@ -84,7 +84,7 @@ async fn forth_and_back(environments: &Environments, scope: &RollbackScope) -> a
         let prepared = rollbacks::prepared(environments, &order).await?;
         let draft = rollbacks::rollback_of(&prepared)?;
         let since = Instant::now();
-        let committed = environments.submit(draft).await?;
+        let committed = environments.commit(draft).await?;
         times.push(since.elapsed().as_secs_f64());
         rollbacks::ended(environments, &committed).await?;
     }

@@ -9,21 +9,11 @@ use ripcord_proto::role::Role;
 use ripcord_proto::rollback::{Rollback, RollbackId, RollbackScope, RollbackState};
 use ripcord_proto::table::{Entity as _, Entry};
 use ripcord_proto::{Flag, FlagKey, Position, TargetName};
-use ripcord_server::bench::{
-    Answer, ApiError, Committed, Draft, Environments, Expected, Operation, PreparedRollback, ResponseBuilder, RollbackSpec, answer_of, prepare,
-};
-
-fn answer() -> ResponseBuilder {
-    ResponseBuilder(Arc::new(|made| Answer {
-        status: 200,
-        body: answer_of(made).map_or_else(Box::default, |entry| entry.json().to_owned()),
-    }))
-}
+use ripcord_server::bench::{ApiError, Applied, Draft, Environments, Expected, Operation, PreparedRollback, RollbackSpec, answer_of, prepare};
 
 fn draft(asks: Vec<Operation>) -> anyhow::Result<Draft> {
     Ok(Draft {
         reason: Some("a bench".to_owned()),
-        answer: answer(),
         ..Draft::new(environments::production()?, environments::author(Role::Oncall), asks)
     })
 }
@@ -74,8 +64,9 @@ pub fn rollback_of(prepared: &PreparedRollback) -> anyhow::Result<Draft> {
 }
 
 /// Nobody confirms here: the record is closed by hand, so that the next rollback is not refused.
-pub async fn ended(environments: &Environments, committed: &Committed) -> anyhow::Result<()> {
-    let made: Rollback = serde_json::from_str(committed.answer.body.get())?;
+pub async fn ended(environments: &Environments, applied: &Applied) -> anyhow::Result<()> {
+    let made = answer_of(applied).and_then(|entry| entry.value().ok()).cloned();
+    let made: Rollback = made.ok_or_else(|| anyhow::anyhow!("no rollback was committed"))?;
     let id: RollbackId = made.id.clone();
     let record = Rollback {
         state: RollbackState::Confirmed,

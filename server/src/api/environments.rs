@@ -1,7 +1,5 @@
 //! `/v1/environments`: made, listed, copied, and deleted by naming them twice.
 
-use std::sync::Arc;
-
 use actix_web::http::StatusCode;
 use actix_web::web;
 use ripcord_proto::EnvironmentKey;
@@ -14,11 +12,11 @@ use ripcord_proto::rest::pings::LastPing;
 
 use super::authorize::Caller;
 use super::services::AppState;
-use super::write::{NO_BODY, answer, reply};
+use super::write::{NO_BODY, answer, renderer, reply};
 use crate::access::permit::{Administer, Read};
 use crate::access::{Access, GlobalPermit, Permit};
 use crate::checkpoint;
-use crate::commit::{Draft, Operation, ResponseBuilder};
+use crate::commit::{Applied, Draft, Operation};
 use crate::http::idempotency::Identity;
 use crate::http::query::{Query, Reason};
 use crate::http::{ApiError, ApiResponse, Body};
@@ -117,17 +115,17 @@ async fn copy(
 ) -> Result<ApiResponse, ApiError> {
     let draft = Draft {
         reason: Some(reason.unwrap_or_else(|| format!("copy of {} at {}", source.environment, source.position))),
-        answer: ResponseBuilder(Arc::new({
+        renderer: renderer({
             let key = key.clone();
-            move |made| {
+            move |made: &Applied| {
                 let body = EnvironmentResponse {
                     key: key.clone(),
                     epoch: made.position.epoch,
                     revision: Some(made.position.revision),
                 };
-                answer(StatusCode::CREATED, &body).unwrap_or_else(|refusal| super::write::failed(&refusal))
+                answer(StatusCode::CREATED, &body)
             }
-        })),
+        }),
         ..Draft::new(key.clone(), permit.author(), contents(source))
     };
     match app.fill(permit, draft).await {
@@ -218,13 +216,13 @@ fn draft_of(permit: &GlobalPermit<Administer>, ask: SystemOperation, reason: Opt
         reason,
         operations: vec![ask],
         call: None,
-        answer: ResponseBuilder(Arc::new(move |made| {
+        renderer: renderer(move |made: &Applied| {
             let body = EnvironmentResponse {
                 key: key.clone(),
                 epoch: made.position.epoch,
                 revision: None,
             };
-            answer(status, &body).unwrap_or_else(|refusal| super::write::failed(&refusal))
-        })),
+            answer(status, &body)
+        }),
     }
 }

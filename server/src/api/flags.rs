@@ -14,10 +14,10 @@ use ripcord_proto::{FlagKey, Position};
 use super::confirm::Subject;
 use super::path::PathKey;
 use super::services::AppState;
-use super::write::{Write, WriteRequest, etag_after, of_flag, reply, written};
+use super::write::{Answered, Write, WriteRequest, of_flag, reply, written};
 use crate::access::Permit;
 use crate::access::permit::{Edit, Read};
-use crate::commit::{Committed, Operation};
+use crate::commit::Operation;
 use crate::http::precondition::has_already;
 use crate::http::query::{Limit, Query, Wait};
 use crate::http::{ApiError, ApiResponse, Body};
@@ -196,7 +196,7 @@ async fn answer(
     app: &AppState,
     environment: &ripcord_proto::EnvironmentKey,
     key: &FlagKey,
-    committed: &Committed,
+    committed: &Answered,
     wait: Option<Wait>,
 ) -> Result<ApiResponse, ApiError> {
     let span = tracing::Span::current();
@@ -204,7 +204,7 @@ async fn answer(
     let confirmation = app.confirmed(environment, Subject::Revision(committed.position), wait).await;
     let reply = reply(&committed.answer, committed.replayed, confirmation)?;
     let last_change = app.last_change_of_flag(environment, key);
-    Ok(match etag_after(&committed.answer, committed.position, last_change) {
+    Ok(match committed.etag(last_change) {
         Some(position) => reply.etag(position),
         None => reply,
     })

@@ -1,21 +1,19 @@
 //! `/v1/keys`: made, listed, revoked. A key is shown once, when it is made.
 
-use std::sync::Arc;
-
 use actix_web::http::StatusCode;
 use actix_web::web;
 use ripcord_proto::change::KeyRecord;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::keys::{KeyCreated, KeyRequest, KeyView};
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::responses::RecordResponse;
 
 use super::services::AppState;
-use super::write::{NO_BODY, answer, reply};
+use super::write::{NO_BODY, answer, renderer, reply};
 use crate::access::permit::Administer;
 use crate::access::{GlobalPermit, keys};
-use crate::commit::{Answer, Applied, ResponseBuilder};
+use crate::commit::{Applied, RenderedAnswer};
 use crate::http::idempotency::Identity;
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
@@ -51,7 +49,7 @@ fn view(record: &KeyRecord) -> KeyView {
 /// Makes a key. The answer is the only place where it is shown; a repeated call is answered without it.
 #[utoipa::path(post, path = "/v1/keys", tag = "keys",
     request_body(content = KeyRequest, example = json!({"role": "sdk", "environment": "production", "name": "checkout service"})),
-    responses((status = 201, description = "Applied", body = KeyCreated), (status = "4XX", body = Problem)))]
+    responses((status = 201, description = "Created", body = KeyCreated), (status = "4XX", body = Problem)))]
 pub(super) async fn create(
     permit: GlobalPermit<Administer>,
     identity: Identity,
@@ -74,23 +72,24 @@ pub(super) async fn create(
         created: app.now(),
     };
     let id = record.id.clone();
+    let shown_id = id.clone();
     let answer = move |made: &Applied| created(&id, made);
     let draft = draft(&permit, SystemOperation::CreateKey(record), reason, (&identity, &body.digest), answer);
     let committed = app.submit_system(&permit, draft).await?;
     if committed.replayed {
         return reply(&committed.answer, true, None);
     }
-    let shown: KeyCreated = serde_json::from_str(committed.answer.body.get())
-        .map_err(|error| ApiError::new(Code::Internal, format!("The key was made, and its answer could not be read back: {error}.")))?;
     let shown = KeyCreated {
+        id: shown_id,
         key: Some(secret.expose().to_owned()),
-        ..shown
+        epoch: committed.position.epoch,
+        revision: None,
     };
     ApiResponse::json(StatusCode::CREATED, &shown)
 }
 
 /// What is recorded of the making of a key: everything but the key.
-fn created(id: &str, made: &Applied) -> Result<Answer, ApiError> {
+fn created(id: &str, made: &Applied) -> Result<RenderedAnswer, ApiError> {
     let body = KeyCreated {
         id: id.to_owned(),
         key: None,
@@ -130,13 +129,13 @@ fn draft(
     ask: SystemOperation,
     reason: Option<String>,
     (identity, body): (&Identity, &Digest),
-    answer: impl Fn(&Applied) -> Result<Answer, ApiError> + Send + Sync + 'static,
+    answer: impl Fn(&Applied) -> Result<RenderedAnswer, ApiError> + Send + Sync + 'static,
 ) -> SystemDraft {
     SystemDraft {
         author: permit.author(),
         reason,
         operations: vec![ask],
         call: identity.clone().call(permit.caller(), body),
-        answer: ResponseBuilder(Arc::new(move |made| answer(made).unwrap_or_else(|refusal| super::write::failed(&refusal)))),
+        renderer: renderer(answer),
     }
 }

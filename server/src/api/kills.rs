@@ -2,8 +2,6 @@
 
 mod view;
 
-use std::sync::Arc;
-
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
 use ripcord_proto::problem::{Code, Problem};
@@ -15,13 +13,13 @@ use ripcord_proto::{EnvironmentKey, FlagKey, KillId};
 use super::confirm::Subject;
 use super::path::PathKey;
 use super::services::AppState;
-use super::write::{PreparedWrite, Write, WriteRequest, answer, reply, written};
+use super::write::{Answered, PreparedWrite, RecordedBody, Write, WriteRequest, answer, renderer, replayed, reply, written};
 use crate::access::Permit;
 use crate::access::permit::{Kill, Read, Restore};
-use crate::commit::{Answer, KillStatus, Operation};
+use crate::commit::{KillStatus, Operation, RenderedAnswer};
 use crate::http::query::{PageQuery, Query, Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
-use crate::kill::{KillDurability, KillInForce, KillOrder, KillResponseBuilder, RestoreOutcome};
+use crate::kill::{KillDurability, KillInForce, KillOrder, KillOutcome, RestoreOutcome};
 use crate::snapshot::publication::Served;
 
 /// The kills in force, newest first; provisional ones among them.
@@ -59,10 +57,11 @@ pub(super) async fn get(permit: Permit<Read>, id: PathKey<KillId>, app: web::Dat
 #[utoipa::path(post, path = "/v1/environments/{env}/kills", tag = "kills",
     params(("env" = String, Path, example = "production"), WriteQuery),
     request_body(content = KillRequest, example = json!({"scope": {"flag": "checkout-v2"}, "reason": "5xx spike"})),
-    responses((status = 201, description = "KillInForce", body = KillResponse), (status = 200, description = "The scope was killed already", body = KillResponse), (status = "4XX", body = Problem)))]
+    responses((status = 201, description = "Killed", body = KillResponse), (status = 200, description = "The scope was killed already", body = KillResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn kill(write: Write<Kill>, body: Body<KillRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let (environment, wait) = (write.permit.environment().clone(), write.wait());
     let served = app.served_to_killers(&write.permit)?;
+    let renderer = renderer(move |killed| kill_answer(killed, &served));
     let order = KillOrder {
         id: None,
         environment: environment.clone(),
@@ -70,31 +69,40 @@ pub(super) async fn kill(write: Write<Kill>, body: Body<KillRequest>, app: web::
         scope: body.value.scope,
         call: write.call(&body.digest),
         reason: body.value.reason.or_else(|| write.query.reason()),
-        answer: KillResponseBuilder(Arc::new(move |killed| kill_answer(killed, &served))),
+        renderer: renderer.clone(),
     };
-    let outcome = app.kill(&write.permit, order).await?;
-    if let Some(position) = outcome.position {
-        tracing::Span::current().record("revision", position.revision.0);
-    }
-    let subject = match (outcome.provisional, outcome.position) {
-        (Some(id), _) => Some(Subject::Kill(id)),
-        (None, Some(position)) => Some(Subject::Revision(position)),
-        (None, None) => view::position_in(&outcome.answer).map(Subject::Revision),
+    let (answer, subject, is_replayed) = match app.kill(&write.permit, order).await? {
+        KillOutcome::InForce(killed) => {
+            let subject = match killed.durability {
+                KillDurability::Committed(position) => {
+                    tracing::Span::current().record("revision", position.revision.0);
+                    Subject::Revision(position)
+                }
+                KillDurability::Journaled | KillDurability::Memory => Subject::Kill(killed.kill.id.clone()),
+            };
+            (renderer.render(&killed), Some(subject), false)
+        }
+        KillOutcome::Replayed(recorded) => {
+            let body = RecordedBody::of(&recorded);
+            let provisional = body.kill().filter(|id| app.kills().is_provisional(&environment, id).unwrap_or(false));
+            let subject = provisional.map(Subject::Kill).or_else(|| body.position().map(Subject::Revision));
+            (replayed(recorded)?, subject, true)
+        }
     };
     let confirmation = match subject {
         Some(subject) => app.confirmed(&environment, subject, wait).await,
         None => None,
     };
-    reply(&outcome.answer, outcome.replayed, confirmation)
+    reply(&answer, is_replayed, confirmation)
 }
 
-fn kill_answer(killed: &KillInForce, served: &Served) -> Answer {
-    let (epoch, revision) = match killed.held {
+fn kill_answer(killed: &KillInForce, served: &Served) -> Result<RenderedAnswer, ApiError> {
+    let (epoch, revision) = match killed.durability {
         KillDurability::Committed(position) => (position.epoch, Some(position.revision)),
         KillDurability::Journaled | KillDurability::Memory => (served.snapshot.position.epoch, None),
     };
     // What an order changes is nothing where the scope was killed already; what the kill covers is told all the same.
-    let covered: Vec<&FlagKey> = match killed.standing {
+    let covered: Vec<&FlagKey> = match killed.status {
         KillStatus::New => killed.flags.iter().collect(),
         KillStatus::Existing => {
             let keys = served.snapshot.flags.iter().map(|entry| entry.key());
@@ -106,7 +114,7 @@ fn kill_answer(killed: &KillInForce, served: &Served) -> Answer {
         epoch,
         revision,
         provisional: revision.is_none(),
-        lost_on_restart: killed.held == KillDurability::Memory,
+        lost_on_restart: killed.durability == KillDurability::Memory,
         scope: killed.kill.scope.clone(),
         reason: killed.kill.reason.clone(),
         reason_missing: killed.kill.reason.is_none(),
@@ -115,15 +123,15 @@ fn kill_answer(killed: &KillInForce, served: &Served) -> Answer {
         warnings: warnings(killed, &covered),
         confirmation: None,
     };
-    let status = match killed.standing {
+    let status = match killed.status {
         KillStatus::New => StatusCode::CREATED,
         KillStatus::Existing => StatusCode::OK,
     };
-    answer(status, &body).unwrap_or_else(|refusal| super::write::failed(&refusal))
+    answer(status, &body)
 }
 
 fn warnings(killed: &KillInForce, covered: &[&FlagKey]) -> Vec<String> {
-    let held = match killed.held {
+    let durability = match killed.durability {
         KillDurability::Committed(_) => None,
         KillDurability::Journaled => {
             Some("The store cannot be reached. The kill is in force here and on the peers that could be reached, and goes into the log when the store is back.")
@@ -135,7 +143,7 @@ fn warnings(killed: &KillInForce, covered: &[&FlagKey]) -> Vec<String> {
     let empty = covered
         .is_empty()
         .then_some("It covers no flag now; flags that match its scope later are covered.");
-    held.into_iter().chain(empty).map(ToOwned::to_owned).collect()
+    durability.into_iter().chain(empty).map(ToOwned::to_owned).collect()
 }
 
 /// Lifts one kill, and nothing but that one. A reason is needed, in the body or as `?reason=`.
@@ -170,8 +178,10 @@ pub(super) async fn restore(
         answer(StatusCode::OK, &body)
     });
     let environment = prepared.environment().clone();
+    let renderer = prepared.draft().renderer.clone();
     match app.restore(id.clone(), prepared).await? {
-        RestoreOutcome::Committed(committed) => {
+        RestoreOutcome::Committed(outcome) => {
+            let committed = Answered::of(outcome, &renderer)?;
             let confirmation = app.confirmed(&environment, Subject::Revision(committed.position), wait).await;
             reply(&committed.answer, committed.replayed, confirmation)
         }

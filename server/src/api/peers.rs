@@ -9,7 +9,7 @@ use ripcord_proto::problem::Code;
 use super::services::AppState;
 use crate::fleet::ConfirmationQuestion;
 use crate::http::{ApiError, ApiResponse};
-use crate::peer::{self, PeerSync};
+use crate::peer::PeerSync;
 
 /// The longest that a peer is kept waiting.
 const LONGEST: Duration = Duration::from_mins(1);
@@ -20,7 +20,7 @@ pub(super) const BYTES: usize = 16 * 1024 * 1024;
 pub(super) async fn sync(request: HttpRequest, theirs: web::Bytes, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     check(&request, &app)?;
     let theirs: PeerSync = read(&theirs)?;
-    ApiResponse::ok(&peer::answer(app.kills(), app.node(), theirs))
+    ApiResponse::ok(&app.kills().answer_peer(theirs))
 }
 
 /// Tells a peer who has confirmed something on this node: at once where all have, else when its patience is over.

@@ -101,12 +101,12 @@ pub(super) async fn approve(
     let wait = write.wait();
     let decision = decision(&app, write, id, &request, payload).await?;
     let decided = app.proposals().approve(&decision).await?;
-    let confirmation = match &decided.committed {
-        Some(committed) if wait.is_some() => app.confirmed(&decision.environment, Subject::Revision(committed.position), wait).await,
+    let confirmation = match decided.position {
+        Some(position) if wait.is_some() => app.confirmed(&decision.environment, Subject::Revision(position), wait).await,
         Some(_) | None => None,
     };
-    if let Some(committed) = &decided.committed {
-        tracing::Span::current().record("revision", committed.position.revision.0);
+    if let Some(position) = decided.position {
+        tracing::Span::current().record("revision", position.revision.0);
     }
     told(&decided, confirmation)
 }

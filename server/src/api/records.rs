@@ -6,9 +6,9 @@ use ripcord_proto::problem::Code;
 use ripcord_proto::rest::list::Page;
 
 use super::services::AppState;
-use super::write::{WriteRecord, WriteRequest, answer, reply};
+use super::write::{Answered, WriteRecord, WriteRequest, answer, reply};
 use crate::access::permit::Allows;
-use crate::commit::{Answer, Applied, Committed, Operation};
+use crate::commit::{Applied, Operation, RenderedAnswer};
 use crate::http::precondition::RecordCondition;
 use crate::http::query::PageQuery;
 use crate::http::{ApiError, ApiResponse};
@@ -38,7 +38,7 @@ pub(super) async fn submit<A: Allows, B: serde::Serialize>(
     (ask, reason): (Operation, String),
     status: StatusCode,
     body: impl Fn(&Applied) -> Result<B, ApiError> + Send + Sync + 'static,
-) -> Result<(Committed, ApiResponse), ApiError> {
+) -> Result<(Answered, ApiResponse), ApiError> {
     let asked = WriteRequest::one(ask).because(Some(reason));
     let prepared = write.prepare(asked, body_digest, move |made| answered(status, body(made)?));
     let committed = app.submit(prepared).await?;
@@ -46,7 +46,7 @@ pub(super) async fn submit<A: Allows, B: serde::Serialize>(
     Ok((committed, reply))
 }
 
-fn answered(status: StatusCode, body: impl serde::Serialize) -> Result<Answer, ApiError> {
+fn answered(status: StatusCode, body: impl serde::Serialize) -> Result<RenderedAnswer, ApiError> {
     answer(status, &body)
 }
 

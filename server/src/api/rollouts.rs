@@ -19,7 +19,7 @@ use super::services::AppState;
 use super::write::{Write, WriteRequest, reply};
 use crate::access::Permit;
 use crate::access::permit::{Read, RunRollout};
-use crate::commit::{Answer, Applied};
+use crate::commit::{Applied, RenderedAnswer};
 use crate::http::query::{PageQuery, Query, Reason, Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::rollout::{actions as done, replay as trial};
@@ -104,11 +104,11 @@ pub(super) async fn replay(permit: Permit<Read>, id: PathKey<RolloutId>, body: B
 }
 
 /// The first rollout that was recorded: the one that was asked for stands before those that are bound to it.
-fn recorded(made: &Applied, status: StatusCode) -> Result<Answer, ApiError> {
+fn recorded(made: &Applied, status: StatusCode) -> Result<RenderedAnswer, ApiError> {
     let record = made.changes.iter().find_map(|change| {
         let Change::PutRecord(Record::Rollout(entry)) = change else { return None };
         Some(entry.json().to_owned())
     });
     let body = record.ok_or_else(|| ApiError::new(Code::Internal, "Nothing was recorded."))?;
-    Ok(Answer { status: status.as_u16(), body })
+    Ok(RenderedAnswer { status: status.as_u16(), body })
 }

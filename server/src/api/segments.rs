@@ -14,7 +14,7 @@ use ripcord_proto::{FlagKey, Segment, SegmentKey};
 use super::confirm::Subject;
 use super::path::PathKey;
 use super::services::AppState;
-use super::write::{NO_BODY, PreparedWrite, Write, WriteRequest, etag_after, of_segment, reply, written};
+use super::write::{NO_BODY, PreparedWrite, Write, WriteRequest, of_segment, reply, written};
 use crate::access::Permit;
 use crate::access::permit::{Edit, Read};
 use crate::commit::Operation;
@@ -125,7 +125,7 @@ async fn commit(app: &AppState, prepared: PreparedWrite<Edit>, key: &SegmentKey,
     let confirmation = app.confirmed(&environment, Subject::Revision(committed.position), wait).await;
     let reply = reply(&committed.answer, committed.replayed, confirmation)?;
     let last_change = app.last_change_of_segment(&environment, key);
-    Ok(match etag_after(&committed.answer, committed.position, last_change) {
+    Ok(match committed.etag(last_change) {
         Some(position) => reply.etag(position),
         None => reply,
     })

@@ -16,7 +16,7 @@ use ripcord_proto::table::Table;
 use ripcord_proto::{EnvironmentKey, FlagKey, Position, ProposalId, ReleaseName, RollbackId, SegmentKey, Snapshot, TargetName};
 use tokio::sync::watch;
 
-use super::write::PreparedWrite;
+use super::write::{Answered, PreparedWrite, replayed};
 use crate::access::permit::{
     Administer, Allows, AnswerTrigger, DecideProposal, Edit, KeepDrill, Kill, ManageRelease, Read, Report, Restore, RollBack, SendPing,
 };
@@ -25,7 +25,7 @@ use crate::check::Checks;
 use crate::checkpoint::{self, ResolvedTarget};
 use crate::commit::plan::PlannedCommit;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Answer, CommitError, Committed, Draft, IdempotentCall};
+use crate::commit::{CommitError, Draft, IdempotentCall, RenderedAnswer};
 use crate::environment::Environments;
 use crate::fleet::Fleet;
 use crate::http::ApiError;
@@ -140,8 +140,10 @@ impl AppState {
     }
 
     /// Submits what a permit prepared.
-    pub(super) async fn submit<A: Allows>(&self, prepared: PreparedWrite<A>) -> Result<Committed, ApiError> {
-        Ok(self.parts.environments.submit(prepared.into_draft()).await?)
+    pub(super) async fn submit<A: Allows>(&self, prepared: PreparedWrite<A>) -> Result<Answered, ApiError> {
+        let draft = prepared.into_draft();
+        let renderer = draft.renderer.clone();
+        Answered::of(self.parts.environments.submit(draft).await?, &renderer)
     }
 
     /// What a draft would do; reading is enough for that.
@@ -192,8 +194,9 @@ impl AppState {
     }
 
     /// Writes to the system log.
-    pub(super) async fn submit_system(&self, _: &GlobalPermit<Administer>, draft: SystemDraft) -> Result<Committed, ApiError> {
-        Ok(self.parts.environments.submit_system(draft).await?)
+    pub(super) async fn submit_system(&self, _: &GlobalPermit<Administer>, draft: SystemDraft) -> Result<Answered, ApiError> {
+        let renderer = draft.renderer.clone();
+        Answered::of(self.parts.environments.submit_system(draft).await?, &renderer)
     }
 
     /// Environments and keys.
@@ -202,8 +205,9 @@ impl AppState {
     }
 
     /// Commits to an environment that an administrator has just made.
-    pub(super) async fn fill(&self, _: &GlobalPermit<Administer>, draft: Draft) -> Result<Committed, ApiError> {
-        Ok(self.parts.environments.submit(draft).await?)
+    pub(super) async fn fill(&self, _: &GlobalPermit<Administer>, draft: Draft) -> Result<Answered, ApiError> {
+        let renderer = draft.renderer.clone();
+        Answered::of(self.parts.environments.submit(draft).await?, &renderer)
     }
 
     /// What an environment that is to be copied serves.
@@ -235,8 +239,9 @@ impl AppState {
         prepared: &PreparedWrite<RollBack>,
         id: &RollbackId,
         change: impl Fn(&Rollback) -> Result<Rollback, WrongRollbackState>,
-    ) -> Result<Committed, ApiError> {
-        Ok(actions::amend(&self.parts.environments, prepared.draft(), id, change).await?)
+    ) -> Result<Answered, ApiError> {
+        let outcome = actions::amend(&self.parts.environments, prepared.draft(), id, change).await?;
+        Answered::of(outcome, &prepared.draft().renderer)
     }
 
     /// Rolls forward again from a rollback.
@@ -266,8 +271,9 @@ impl AppState {
     }
 
     /// The answer that a call got before, where it did.
-    pub(super) fn answered(&self, permit: &Permit<AnswerTrigger>, call: &IdempotentCall) -> Result<Option<Answer>, ApiError> {
-        Ok(self.parts.environments.answered(permit.environment(), call)?)
+    pub(super) fn answered(&self, permit: &Permit<AnswerTrigger>, call: &IdempotentCall) -> Result<Option<RenderedAnswer>, ApiError> {
+        let recorded = self.parts.environments.answered(permit.environment(), call)?;
+        recorded.map(replayed).transpose()
     }
 
     /// What a key must be allowed to do, to decide on a proposal.

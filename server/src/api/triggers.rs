@@ -64,7 +64,7 @@ pub(super) async fn get(permit: Permit<Read>, name: PathKey<TriggerName>, app: w
     params(("env" = String, Path, example = "production"), WriteQuery),
     request_body(content = TriggerRequest, example = json!({"name": "error-rate", "source": "alertmanager", "credential": "bearer",
         "action": {"rollback": {"scope": "open_release"}}, "conditions": {"labels": {"severity": "page"}, "during": "open_release"}, "cooldown": "15m", "max_per_hour": 3})),
-    responses((status = 201, description = "Applied", body = TriggerCreated), (status = "4XX", body = Problem)))]
+    responses((status = 201, description = "Created", body = TriggerCreated), (status = "4XX", body = Problem)))]
 pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<TriggerRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let request = body.value;
     let made = crud::new_trigger(&request, write.permit.author().actor, app.now());

@@ -1,23 +1,25 @@
 //! What every write shares: who asks, under which conditions, and how it is answered.
 
 use std::future::{Ready, ready};
-use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderName;
 use actix_web::{FromRequest, HttpRequest};
 use ripcord_proto::change::Change;
+use ripcord_proto::commit::Recorded;
 use ripcord_proto::confirmation::Confirmation;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::Code;
 use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::role::Action;
-use ripcord_proto::{EnvironmentKey, FlagKey, Position, SegmentKey};
+use ripcord_proto::{EnvironmentKey, Epoch, FlagKey, KillId, Position, Revision, SegmentKey};
+use serde_json::value::RawValue;
 
 use crate::access::Permit;
 use crate::access::permit::{Allows, WriteSomething, WriteThis};
-use crate::commit::{Answer, Applied, Draft, IdempotentCall, KilledEdit, Operation, Precondition, ResponseBuilder};
+use crate::commit::idempotency::tells_of_proposal;
+use crate::commit::{Applied, CommitError, Draft, IdempotentCall, KilledEdit, Operation, Outcome, Precondition, RenderedAnswer, Renderer};
 use crate::http::idempotency::Identity;
 use crate::http::precondition::{Condition, RecordCondition};
 use crate::http::query::{Query, Reason, Wait, WriteQuery};
@@ -91,7 +93,7 @@ impl<A: Allows, C> Write<A, C> {
         self,
         asked: WriteRequest,
         body: &Digest,
-        answer: impl Fn(&Applied) -> Result<Answer, ApiError> + Send + Sync + 'static,
+        answer: impl Fn(&Applied) -> Result<RenderedAnswer, ApiError> + Send + Sync + 'static,
     ) -> PreparedWrite<A> {
         let call = self.call(body);
         let draft = Draft {
@@ -105,7 +107,7 @@ impl<A: Allows, C> Write<A, C> {
             precondition: asked.precondition,
             plan: asked.plan,
             call,
-            answer: ResponseBuilder(Arc::new(move |made| answer(made).unwrap_or_else(|refusal| failed(&refusal)))),
+            renderer: renderer(answer),
             ..Draft::new(self.permit.environment().clone(), self.permit.author(), asked.operations)
         };
         PreparedWrite { permit: self.permit, draft }
@@ -211,19 +213,16 @@ pub(super) fn of_environment(condition: Condition) -> Result<Option<Precondition
 }
 
 /// The answer to an edit.
-pub(super) fn written(made: &Applied, status: StatusCode) -> Result<Answer, ApiError> {
+pub(super) fn written(made: &Applied, status: StatusCode) -> Result<RenderedAnswer, ApiError> {
     written_with(made, status, Vec::new())
 }
 
 /// The answer to an edit, with what the caller should know although all went well.
-pub(super) fn written_with(made: &Applied, status: StatusCode, warnings: Vec<String>) -> Result<Answer, ApiError> {
+pub(super) fn written_with(made: &Applied, status: StatusCode, warnings: Vec<String>) -> Result<RenderedAnswer, ApiError> {
     let body = WriteResponse {
         epoch: made.position.epoch,
         revision: Some(made.position.revision),
-        changed: made
-            .changes
-            .iter()
-            .any(|change| !matches!(change, Change::PutRecord(_) | Change::DeleteRecord(_))),
+        changed: changes_answers(made),
         flags: made.flags.clone(),
         segments: made.changes.iter().filter_map(Change::segment).cloned().collect(),
         warnings,
@@ -233,43 +232,131 @@ pub(super) fn written_with(made: &Applied, status: StatusCode, warnings: Vec<Str
 }
 
 /// An answer to be recorded and sent.
-pub(super) fn answer(status: StatusCode, body: &impl serde::Serialize) -> Result<Answer, ApiError> {
+pub(super) fn answer(status: StatusCode, body: &impl serde::Serialize) -> Result<RenderedAnswer, ApiError> {
     let body = serde_json::value::to_raw_value(body);
     let body = body.map_err(|error| ApiError::new(Code::Internal, format!("The answer could not be written: {error}.")))?;
-    Ok(Answer { status: status.as_u16(), body })
+    Ok(RenderedAnswer { status: status.as_u16(), body })
 }
 
-pub(super) fn failed(refusal: &ApiError) -> Answer {
-    let body = serde_json::value::to_raw_value(refusal.problem()).unwrap_or_default();
-    Answer { status: 500, body }
+/// Renders with `answer`; what cannot be rendered is answered with its problem.
+pub(super) fn renderer<T>(answer: impl Fn(&T) -> Result<RenderedAnswer, ApiError> + Send + Sync + 'static) -> Renderer<T> {
+    Renderer::new(move |done| {
+        answer(done).unwrap_or_else(|error| RenderedAnswer {
+            status: 500,
+            body: serde_json::value::to_raw_value(error.problem()).unwrap_or_default(),
+        })
+    })
+}
+
+/// What a write came to, as its caller is told.
+#[derive(Debug)]
+pub(super) struct Answered {
+    /// The answer, without the confirmation.
+    pub(super) answer: RenderedAnswer,
+    /// Whether the same call was answered before.
+    pub(super) replayed: bool,
+    /// From where on it holds; for a replay, where the log is now.
+    pub(super) position: Position,
+    changed: bool,
+}
+
+impl Answered {
+    /// The answer to `outcome`. What waits for a second person is an error, for now.
+    pub(super) fn of(outcome: Outcome, renderer: &Renderer<Applied>) -> Result<Self, ApiError> {
+        match outcome {
+            Outcome::Written(applied) | Outcome::Unchanged(applied) => Ok(Self {
+                answer: renderer.render(&applied),
+                replayed: false,
+                position: applied.position,
+                changed: changes_answers(&applied),
+            }),
+            Outcome::Proposed(proposal) => Err(CommitError::Proposed(proposal).into()),
+            Outcome::Replayed { recorded, position } => {
+                let changed = RecordedBody::of(&recorded).changed;
+                let answer = replayed(recorded)?;
+                Ok(Self {
+                    answer,
+                    replayed: true,
+                    position,
+                    changed,
+                })
+            }
+        }
+    }
+
+    /// The ETag of the thing that was written: the write's position if it changed the thing, otherwise that of its last change,
+    /// unless that came later.
+    pub(super) fn etag(&self, last_change: Option<Position>) -> Option<Position> {
+        if self.changed {
+            Some(self.position)
+        } else {
+            last_change.filter(|last| *last <= self.position)
+        }
+    }
+}
+
+/// A recorded answer, to be sent again. One that tells of a proposal is an error, for now.
+pub(super) fn replayed(recorded: Recorded) -> Result<RenderedAnswer, ApiError> {
+    if tells_of_proposal(&recorded) {
+        return Err(CommitError::Replayed(Box::new(recorded)).into());
+    }
+    Ok(RenderedAnswer {
+        status: recorded.status,
+        body: recorded.answer,
+    })
+}
+
+/// What has to be known of a recorded answer to send it again: the only place that reads an answer back.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub(super) struct RecordedBody {
+    changed: bool,
+    epoch: Option<Epoch>,
+    revision: Option<Revision>,
+    id: Option<String>,
+}
+
+impl RecordedBody {
+    pub(super) fn of(recorded: &Recorded) -> Self {
+        serde_json::from_str(recorded.answer.get()).unwrap_or_default()
+    }
+
+    /// The position that it names.
+    pub(super) fn position(&self) -> Option<Position> {
+        Some(Position {
+            epoch: self.epoch?,
+            revision: self.revision?,
+        })
+    }
+
+    /// The kill that it names.
+    pub(super) fn kill(&self) -> Option<KillId> {
+        KillId::new(self.id.clone()?).ok()
+    }
+}
+
+/// Whether it changed anything besides records.
+fn changes_answers(applied: &Applied) -> bool {
+    let is_record = |change: &Change| matches!(change, Change::PutRecord(_) | Change::DeleteRecord(_));
+    applied.changes.iter().any(|change| !is_record(change))
 }
 
 /// Sends an answer, with who has confirmed it. A repeated answer says so in `Idempotency-Replayed`.
-pub(super) fn reply(answer: &Answer, replayed: bool, confirmation: Option<Confirmation>) -> Result<ApiResponse, ApiError> {
+pub(super) fn reply(answer: &RenderedAnswer, replayed: bool, confirmation: Option<Confirmation>) -> Result<ApiResponse, ApiError> {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
-    let internal = |error: serde_json::Error| ApiError::new(Code::Internal, format!("The answer could not be read back: {error}."));
     let reply = match confirmation {
-        Some(confirmation) => {
-            let mut body: serde_json::Map<String, serde_json::Value> = serde_json::from_str(answer.body.get()).map_err(internal)?;
-            body.insert("confirmation".to_owned(), serde_json::to_value(confirmation).map_err(internal)?);
-            ApiResponse::json(status, &body)?
-        }
+        Some(confirmation) => ApiResponse::json(status, &with_confirmation(&answer.body, &confirmation)?)?,
         None => ApiResponse::json(status, &answer.body)?,
     };
     Ok(if replayed { reply.header(REPLAYED, "true") } else { reply })
 }
 
-/// The ETag of a thing after a write at `position`: that position where the thing changed, else that of its last change, if
-/// nobody has changed it since.
-pub(super) fn etag_after(answer: &Answer, position: Position, last_change: Option<Position>) -> Option<Position> {
-    #[derive(serde::Deserialize)]
-    struct Changed {
-        changed: bool,
-    }
-    let changed = serde_json::from_str::<Changed>(answer.body.get()).is_ok_and(|body| body.changed);
-    if changed {
-        Some(position)
-    } else {
-        last_change.filter(|last| *last <= position)
-    }
+/// The body, an object, with one more member at its end.
+fn with_confirmation(body: &RawValue, confirmation: &Confirmation) -> Result<Box<RawValue>, ApiError> {
+    let internal = |error: serde_json::Error| ApiError::new(Code::Internal, format!("The confirmation could not be added: {error}."));
+    let confirmation = serde_json::to_string(confirmation).map_err(internal)?;
+    let members = body.get().trim_end();
+    let members = members.strip_suffix('}').unwrap_or(members);
+    let comma = if members.trim_end().ends_with('{') { "" } else { "," };
+    RawValue::from_string(format!("{members}{comma}\"confirmation\":{confirmation}}}")).map_err(internal)
 }

@@ -133,7 +133,7 @@ impl AutoVouch {
         let Some(draft) = self.draft(environment, position, (evidence, figures), token) else {
             return SoakCheck::Settled;
         };
-        match self.environments.submit(draft).await {
+        match self.environments.commit(draft).await {
             Ok(_) => {
                 tracing::info!(env = %environment, revision = position.revision.0, "the environment vouches for its state");
                 SoakCheck::Settled

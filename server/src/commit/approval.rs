@@ -13,6 +13,7 @@
 
 mod approval_scope;
 mod difference;
+mod effect;
 mod messages;
 
 use std::collections::BTreeSet;
@@ -20,71 +21,23 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use ripcord_proto::change::Change;
-use ripcord_proto::commit::CommitApproval;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::policy::GuardedOperation;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::proposal::{Proposal, ProposalState, ProposedOperation};
 use ripcord_proto::record::RecordKey;
-use ripcord_proto::references::TouchedKeys;
 use ripcord_proto::rest::commits::ChangeRequest;
 use ripcord_proto::rest::settings::SettingsRequest;
-use ripcord_proto::rollout::Attribution;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{Position, ProposalId, Revision, limits};
-use serde_json::value::to_raw_value;
 
+use super::draft::{Approval, Draft, GivenApproval, KilledEdit, Operation};
+use super::error::CommitError;
+use super::plan;
 use super::state::EnvironmentState;
-use super::{Answer, CommitError, Draft, Operation, plan};
 
 pub(super) use self::approval_scope::guarded;
-
-/// The status of an answer that tells of a proposal. No other draft is answered with it.
-const PROPOSED: u16 = 202;
-
-/// Who has agreed to a draft beside its author.
-#[derive(Debug, Clone, Default)]
-pub enum Approval {
-    /// Nobody: where the policy asks for a second person, it becomes a proposal.
-    #[default]
-    AsPolicySays,
-    /// It was agreed on beforehand: a step of what was started with an approval, an action of an armed trigger.
-    Agreed,
-    /// A second person, to a proposal.
-    Given(Box<GivenApproval>),
-}
-
-/// A second person's approval.
-#[derive(Debug, Clone)]
-pub struct GivenApproval {
-    /// Of which proposal.
-    pub proposal: ProposalId,
-    /// Whose, when and why.
-    pub word: Attribution,
-}
-
-impl Approval {
-    /// As the commit names it.
-    pub(super) fn named(&self) -> Option<CommitApproval> {
-        match self {
-            Self::Given(given) => Some(CommitApproval {
-                by: given.word.by.clone(),
-                proposal: given.proposal.clone(),
-            }),
-            Self::AsPolicySays | Self::Agreed => None,
-        }
-    }
-}
-
-/// What a draft would do.
-#[derive(Clone, Copy)]
-pub(super) struct Effect<'a> {
-    pub(super) draft: &'a Draft,
-    pub(super) before: &'a EnvironmentState,
-    pub(super) after: &'a EnvironmentState,
-    pub(super) touched: &'a TouchedKeys,
-    pub(super) changes: &'a [Change],
-}
+pub(super) use self::effect::Effect;
 
 /// What becomes of a draft.
 pub(super) enum ApprovalOutcome {
@@ -165,7 +118,7 @@ fn propose(effect: Effect<'_>, now: Timestamp) -> Result<ApprovalOutcome, Commit
         plan: hash,
         diff: difference::of(effect, plan)?,
         asked,
-        allow_killed_edit: draft.killed_edit == super::KilledEdit::Accept,
+        allow_killed_edit: draft.killed_edit == KilledEdit::Accept,
         expires: Timestamp::from_second(expires).unwrap_or(Timestamp::MAX),
         decided: None,
         revision: None,
@@ -248,7 +201,7 @@ fn kept(operation: &Operation) -> Option<ProposedOperation> {
         }),
         Operation::Restore(id) => ChangeRequest::Restore(id.clone()),
         Operation::PutRecord(record, _) => return Some(ProposedOperation::PutRecord(record.clone())),
-        Operation::Decide(decider) | Operation::DecideNow(decider) => return decider.asked.clone(),
+        Operation::Decide(decider) | Operation::DecideNow(decider) => return decider.asked().cloned(),
         Operation::Rollback(reversal) => return Some(ProposedOperation::RollBack(Box::new(reversal.record.clone()))),
         Operation::Kill(_)
         | Operation::Merge(_)
@@ -259,30 +212,6 @@ fn kept(operation: &Operation) -> Option<ProposedOperation> {
         | Operation::Ping(_) => return None,
     };
     Some(ProposedOperation::Change(change))
-}
-
-impl Answer {
-    /// Tells of a proposal: nothing of what was asked is done.
-    pub(super) fn of_proposal(entry: &Entry<Proposal>) -> Self {
-        #[derive(serde::Serialize)]
-        struct Proposed<'a> {
-            revision: Option<Revision>,
-            proposal: &'a serde_json::value::RawValue,
-        }
-        let body = Proposed {
-            revision: None,
-            proposal: entry.json(),
-        };
-        Self {
-            status: PROPOSED,
-            body: to_raw_value(&body).unwrap_or_default(),
-        }
-    }
-
-    /// Whether it tells of a proposal.
-    pub fn is_proposal(&self) -> bool {
-        self.status == PROPOSED
-    }
 }
 
 /// What a plan says of a write that would wait.

@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::error::CommitError;
 use super::idempotency::AnsweredCalls;
 use super::metrics::CommitMetrics;
+use super::outcome::Outcome;
 use super::traits::{FeedMessage, LogState};
-use super::{CommitError, Committed};
 
 /// What becomes of an order whose caller has gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub(crate) enum OnDisconnect {
 pub(super) struct QueuedDraft<D> {
     pub(super) draft: D,
     pub(super) abandoned: OnDisconnect,
-    pub(super) reply: oneshot::Sender<Result<Committed, CommitError>>,
+    pub(super) reply: oneshot::Sender<Result<Outcome, CommitError>>,
     /// How often it was admitted and found the log moved.
     pub(super) attempts: u32,
 }
@@ -69,7 +70,7 @@ pub(crate) enum Queue {
 
 impl<S: LogState> Committer<S> {
     /// Submits a draft and waits for what becomes of it. A caller that stops waiting takes nothing back.
-    pub(crate) async fn submit(&self, draft: S::Draft, queue: Queue, abandoned: OnDisconnect) -> Result<Committed, CommitError> {
+    pub(crate) async fn submit(&self, draft: S::Draft, queue: Queue, abandoned: OnDisconnect) -> Result<Outcome, CommitError> {
         let (reply, answer) = oneshot::channel();
         let order = QueuedDraft {
             draft,

@@ -1,12 +1,15 @@
 //! Why nothing was committed, and what the caller is told.
 
+use std::sync::Arc;
+
+use ripcord_proto::commit::Recorded;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::proposal::Proposal;
 use ripcord_proto::record::RecordKey;
+use ripcord_proto::table::Entry;
 use ripcord_proto::validation::ValidationErrors;
 use ripcord_proto::{EnvironmentKey, FlagKey, Kill, KillId, Position, ReleaseName, SegmentKey};
-
-use super::Answer;
 
 /// Why nothing was committed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -94,14 +97,12 @@ pub enum CommitError {
     /// The rule of a room above forbids it.
     #[error("{}", .0.detail)]
     Refused(Box<Problem>),
-    /// It waits for a second person: nothing of what was asked is done, and a proposal was committed that holds it.
+    /// It waits for a second person: nothing of what was asked is done, and this proposal was committed instead.
     #[error("it waits for a second person")]
-    Proposed {
-        /// The answer that tells of the proposal.
-        answer: Box<Answer>,
-        /// Whether it was answered before.
-        replayed: bool,
-    },
+    Proposed(Arc<Entry<Proposal>>),
+    /// The same idempotent call was answered before, and its caller needs it to be done now. Holds the first answer.
+    #[error("it was answered before")]
+    Replayed(Box<Recorded>),
     /// Somebody's edit or restore came without a reason.
     #[error("a reason is needed")]
     ReasonRequired,
@@ -161,7 +162,7 @@ impl CommitError {
             | Self::PlanStale { .. }
             | Self::IdempotencyMismatch => ErrorKind::Conflict,
             Self::NoEnvironment(_) | Self::NoFlag(_) | Self::NoSegment(_) | Self::NoKill(_) | Self::NoRecord(_) | Self::NoKey(_) => ErrorKind::NotFound,
-            Self::Refused(_) | Self::Proposed { .. } => ErrorKind::Forbidden,
+            Self::Refused(_) | Self::Proposed(_) | Self::Replayed(_) => ErrorKind::Forbidden,
             Self::Invalid(_) | Self::ReasonRequired => ErrorKind::Invalid,
             Self::Internal(_) => ErrorKind::Internal,
         }
@@ -217,7 +218,7 @@ impl CommitError {
                 Problem::new(Code::PlanStale, detail).with("plan", now.to_string())
             }
             Self::Refused(problem) => (**problem).clone(),
-            Self::Proposed { .. } => Problem::new(Code::SecondPersonNeeded, PROPOSED),
+            Self::Proposed(_) | Self::Replayed(_) => Problem::new(Code::SecondPersonNeeded, PROPOSED),
             Self::ReasonRequired => Problem::new(Code::ReasonRequired, REASON_REQUIRED),
             Self::IdempotencyMismatch => Problem::new(Code::IdempotencyMismatch, IDEMPOTENCY_MISMATCH),
             Self::Unavailable(why) => {

@@ -1,18 +1,81 @@
-//! Calls that were answered within 24 hours, so that a repeat gets the same answer and changes nothing.
+//! Idempotent calls of the last 24 hours: a repeat gets the first answer and changes nothing.
 //!
-//! What stands here is only an index: the record itself is in the commit that the call made (or in the journal, for a
-//! provisional kill), so that both are there or neither.
+//! This is only an index. The record itself is in the commit that the call made (or in the journal, for a provisional kill), so
+//! that both are stored or neither. That is why the bytes of an answer must be known before the append: whoever hands in a call
+//! hands in a [`Renderer`] with it.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use ripcord_proto::commit::{Recorded, Sealed};
+use ripcord_proto::digest::Digest;
+use serde_json::value::RawValue;
 
-use super::{Answer, CommitError, IdempotentCall};
+use super::error::CommitError;
 
 /// How long an answer is remembered.
 pub const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
+
+/// An idempotent call: the same caller, route, key and body get the same answer for 24 hours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotentCall {
+    /// The id of the caller's key, or `admin`.
+    pub caller: String,
+    /// Method and path.
+    pub route: String,
+    /// The `Idempotency-Key`.
+    pub key: String,
+    /// SHA-256 of the body.
+    pub request: Digest,
+}
+
+/// The answer to an idempotent call, as it is recorded: without what is looked up again for each reply (the confirmation).
+#[derive(Debug, Clone)]
+pub struct RenderedAnswer {
+    /// The status of the reply.
+    pub status: u16,
+    /// The JSON body of the reply.
+    pub body: Box<RawValue>,
+}
+
+/// Renders the answer to an idempotent call from what it did.
+pub struct Renderer<T>(Arc<dyn Fn(&T) -> RenderedAnswer + Send + Sync>);
+
+impl<T> Renderer<T> {
+    /// Renders with `render`.
+    pub fn new(render: impl Fn(&T) -> RenderedAnswer + Send + Sync + 'static) -> Self {
+        Self(Arc::new(render))
+    }
+
+    /// The answer that tells of `done`.
+    pub fn render(&self, done: &T) -> RenderedAnswer {
+        (self.0)(done)
+    }
+}
+
+impl<T> Default for Renderer<T> {
+    /// An empty answer: for drafts without an idempotent call, whose answer is never recorded.
+    fn default() -> Self {
+        Self::new(|_| RenderedAnswer {
+            status: 200,
+            body: RawValue::NULL.to_owned(),
+        })
+    }
+}
+
+impl<T> Clone for Renderer<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> std::fmt::Debug for Renderer<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Renderer").finish_non_exhaustive()
+    }
+}
 
 type Key = (String, String, String);
 
@@ -29,16 +92,13 @@ struct Inner {
 }
 
 impl AnsweredCalls {
-    /// The answer that the call got before, where it did. The same key with another request is an error.
-    pub fn find(&self, call: &IdempotentCall) -> Result<Option<Answer>, CommitError> {
+    /// The answer that the call got before, if any. The same key with another request is an error.
+    pub fn find(&self, call: &IdempotentCall) -> Result<Option<Recorded>, CommitError> {
         let inner = self.inner.lock();
         let key = (call.caller.clone(), call.route.clone(), call.key.clone());
         match inner.calls.get(&key) {
             None => Ok(None),
-            Some(recorded) if recorded.request == call.request => Ok(Some(Answer {
-                status: recorded.status,
-                body: recorded.answer.clone(),
-            })),
+            Some(recorded) if recorded.request == call.request => Ok(Some(recorded.clone())),
             Some(_) => Err(CommitError::IdempotencyMismatch),
         }
     }
@@ -68,15 +128,49 @@ impl AnsweredCalls {
 }
 
 impl IdempotentCall {
+    /// Whether both are the same call, whatever their bodies.
+    pub(super) fn has_key_of(&self, other: &Self) -> bool {
+        self.caller == other.caller && self.route == other.route && self.key == other.key
+    }
+
+    /// Whether `recorded` is the answer to this call, whatever its body.
+    pub(super) fn is_answered_by(&self, recorded: &Recorded) -> bool {
+        self.caller == recorded.caller && self.route == recorded.route && self.key == recorded.key
+    }
+
     /// The record of an answer to this call.
-    pub fn record(&self, answer: &Answer) -> Recorded {
+    pub fn record(&self, answer: RenderedAnswer) -> Recorded {
         Recorded {
             caller: self.caller.clone(),
             route: self.route.clone(),
             key: self.key.clone(),
             request: self.request,
             status: answer.status,
-            answer: answer.body.clone(),
+            answer: answer.body,
         }
     }
+}
+
+/// The status of a recorded answer that tells of a proposal. Nothing else is recorded with it; older logs hold it, too.
+const PROPOSED: u16 = 202;
+
+impl RenderedAnswer {
+    /// The answer that tells of a proposal, from the proposal's JSON.
+    pub fn of_proposal(proposal: &RawValue) -> Self {
+        #[derive(serde::Serialize)]
+        struct Body<'a> {
+            revision: Option<u64>,
+            proposal: &'a RawValue,
+        }
+        let body = Body { revision: None, proposal };
+        Self {
+            status: PROPOSED,
+            body: serde_json::value::to_raw_value(&body).unwrap_or_default(),
+        }
+    }
+}
+
+/// Whether a recorded answer tells of a proposal.
+pub const fn tells_of_proposal(recorded: &Recorded) -> bool {
+    recorded.status == PROPOSED
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use ripcord_proto::FlagKey;
 use ripcord_proto::role::Role;
-use ripcord_proto::value::Value;
-use ripcord_proto::{Flag, FlagKey};
 
-use super::state::EnvironmentState;
-use super::{CommitError, Draft, KilledEdit, Operation};
+use super::draft::{Draft, KilledEdit, Operation};
+use super::error::CommitError;
+use super::state::{EnvironmentState, served};
 
 /// Refuses what a kill or a missing reason forbids.
 pub(super) fn check(draft: &Draft, before: &EnvironmentState, after: &EnvironmentState, touched: &BTreeSet<FlagKey>) -> Result<(), CommitError> {
@@ -79,9 +79,4 @@ fn check_killed(draft: &Draft, before: &EnvironmentState, after: &EnvironmentSta
         return refuse("the edit would change what the killed flag serves now. Say \"allow_killed_edit\": true if that is meant");
     }
     Ok(())
-}
-
-/// What a flag serves while it is killed; `None` = the caller's own default.
-pub(super) fn served(flag: &Flag) -> Option<&Value> {
-    flag.safe.as_ref().and_then(|safe| flag.variants.get(safe.as_str()))
 }

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use metrics::{Counter, Histogram};
 
-use super::{CommitError, Committed, ErrorKind};
+use super::error::{CommitError, ErrorKind};
+use super::outcome::Outcome;
 use crate::store::LogName;
 use crate::telemetry::names;
 
@@ -47,16 +48,15 @@ impl CommitMetrics {
     }
 
     /// A draft that was submitted at `since` has its answer.
-    pub(super) fn answered(&self, since: Instant, answer: &Result<Committed, CommitError>) {
+    pub(super) fn answered(&self, since: Instant, answer: &Result<Outcome, CommitError>) {
         let outcome = match answer {
-            Ok(committed) if committed.replayed => &self.replayed,
-            Ok(committed) if committed.commit.is_none() => &self.unchanged,
-            Ok(_) => {
+            Ok(Outcome::Replayed { .. }) => &self.replayed,
+            Ok(Outcome::Unchanged(_)) => &self.unchanged,
+            Ok(Outcome::Proposed(_)) => &self.proposed,
+            Ok(Outcome::Written(_)) => {
                 self.seconds.record(since.elapsed().as_secs_f64());
                 &self.committed
             }
-            Err(CommitError::Proposed { replayed: false, .. }) => &self.proposed,
-            Err(CommitError::Proposed { replayed: true, .. }) => &self.replayed,
             Err(error) => match error.kind() {
                 ErrorKind::StoreAway | ErrorKind::Internal => &self.failed,
                 ErrorKind::Conflict | ErrorKind::NotFound | ErrorKind::Forbidden | ErrorKind::Invalid => &self.refused,

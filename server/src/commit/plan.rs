@@ -13,8 +13,9 @@ use ripcord_proto::table::{Entity, Table};
 use ripcord_proto::{FlagKey, KillId, Position, SegmentKey, Snapshot};
 use serde_json::value::RawValue;
 
+use super::draft::Draft;
+use super::error::CommitError;
 use super::state::EnvironmentState;
-use super::{CommitError, Draft};
 
 /// What would happen.
 #[derive(Debug, Clone, serde::Serialize)]

@@ -2,8 +2,9 @@
 
 use ripcord_proto::{FlagKey, SegmentKey};
 
+use super::draft::{Draft, Precondition};
+use super::error::CommitError;
 use super::state::EnvironmentState;
-use super::{CommitError, Draft, Precondition};
 
 /// Refuses a draft whose precondition no longer holds.
 pub(super) fn check(draft: &Draft, state: &EnvironmentState) -> Result<(), CommitError> {

@@ -17,8 +17,9 @@ use ripcord_proto::release::Release;
 use ripcord_proto::validation::ValidationError;
 use ripcord_proto::{Flag, FlagKey, ReleaseName};
 
+use super::draft::{Draft, Operation};
+use super::error::CommitError;
 use super::state::EnvironmentState;
-use super::{CommitError, Draft, Operation};
 
 /// The role that an owner of a release must have at least: who decides.
 const COMMANDER: &str = "commander";

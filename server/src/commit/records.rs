@@ -7,7 +7,8 @@ use ripcord_proto::release::{Release, ReleaseState};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{Position, ReleaseName, Sequence};
 
-use super::{CommitError, Expected};
+use super::draft::Expected;
+use super::error::CommitError;
 
 /// Refuses where a record is not as expected.
 pub(super) fn check(records: &Records, key: &RecordKey, expected: Expected) -> Result<(), CommitError> {

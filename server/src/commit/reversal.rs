@@ -34,8 +34,9 @@ pub use self::guard::under_way;
 pub use self::one_way::OneWayDoor;
 pub use self::preview::RollbackPreview;
 pub use self::staged::{ExposureCap, StageMethod};
+use super::error::CommitError;
+use super::probes;
 use super::state::EnvironmentState;
-use super::{CommitError, probes};
 
 /// What shall be as it was.
 #[derive(Debug, Clone)]

@@ -3,17 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use ripcord_proto::change::Change;
-use ripcord_proto::commit::{Commit, Sealed};
-use ripcord_proto::digest::Digest;
+use ripcord_proto::commit::Sealed;
 use ripcord_proto::record::Records;
 use ripcord_proto::snapshot::ContentHash;
-use ripcord_proto::{EnvironmentKey, KillId, Position, Snapshot};
+use ripcord_proto::value::Value;
+use ripcord_proto::{EnvironmentKey, Flag, FlagKey, KillId, Position, Snapshot, Tag};
 
-use super::CommitError;
-use super::traits::{AdmittedDraft, LogState};
-use super::{Draft, validate};
 use crate::store::state::StoredState;
 use crate::store::{Head, Loaded};
 
@@ -62,7 +58,21 @@ impl EnvironmentState {
             },
             None => Self::empty(environment),
         };
-        loaded.tail.iter().fold(start, |state, entry| state.after(entry))
+        loaded.tail.iter().fold(start, |state, entry| state.followed_by(entry))
+    }
+
+    /// The state after one more entry of its log.
+    pub(super) fn followed_by(&self, entry: &Sealed) -> Self {
+        let mut next = self.clone();
+        next.head = self.head.after(entry);
+        next.change(&entry.commit.changes, next.head.position());
+        if entry.commit.revision.is_some() {
+            next.hash = next.snapshot.content_hash();
+            if entry.commit.urgent {
+                next.urgent = next.head.position();
+            }
+        }
+        next
     }
 
     /// As a store keeps it.
@@ -120,54 +130,14 @@ pub(super) fn makes_revision(changes: &[Change], state: &EnvironmentState) -> bo
     })
 }
 
-impl LogState for EnvironmentState {
-    type Draft = Draft;
+/// What a flag serves while it is killed; `None` = the caller's own default.
+pub(super) fn served(flag: &Flag) -> Option<&Value> {
+    flag.safe.as_ref().and_then(|safe| flag.variants.get(safe.as_str()))
+}
 
-    fn head(&self) -> Head {
-        self.head
-    }
-
-    fn admit(&self, draft: &Draft, now: Timestamp) -> Result<AdmittedDraft<Self>, CommitError> {
-        validate::admit(draft, self, now)
-    }
-
-    fn seal(&self, candidate: Self, mut commit: Commit) -> Result<(Sealed, Self), serde_json::Error> {
-        let mut next = candidate;
-        if makes_revision(&commit.changes, self) {
-            let position = Position {
-                epoch: commit.epoch,
-                revision: self.head.revision.next(),
-            };
-            next.snapshot.position = position;
-            next.hash = next.snapshot.content_hash();
-            commit.revision = Some(position.revision);
-            commit.hash = Some(next.hash);
-            if commit.urgent {
-                next.urgent = position;
-            }
-        }
-        let sealed = Sealed::seal(commit, &self.head.chain)?;
-        next.head = self.head.after(&sealed);
-        Ok((sealed, next))
-    }
-
-    fn after(&self, entry: &Sealed) -> Self {
-        let mut next = self.clone();
-        next.head = self.head.after(entry);
-        next.change(&entry.commit.changes, next.head.position());
-        if entry.commit.revision.is_some() {
-            next.hash = next.snapshot.content_hash();
-            if entry.commit.urgent {
-                next.urgent = next.head.position();
-            }
-        }
-        next
-    }
-
-    fn agrees(&self, entry: &Sealed) -> Result<(), Digest> {
-        match entry.commit.hash {
-            Some(stated) if stated != self.hash => Err(self.hash),
-            _ => Ok(()),
-        }
-    }
+/// The flags that carry a tag.
+pub(crate) fn flags_with_tag<'s>(snapshot: &'s Snapshot, tag: &'s Tag) -> impl Iterator<Item = FlagKey> + 's {
+    let flags = snapshot.flags.iter();
+    let tagged = flags.filter(|entry| entry.value().is_ok_and(|flag| flag.tags.contains(tag)));
+    tagged.map(|entry| entry.key().clone())
 }

@@ -1,11 +1,18 @@
 //! What a log is to its writer: drafts that can be admitted, a state that its commits add up to, and a sink that shows it.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use ripcord_proto::ReleaseName;
 use ripcord_proto::commit::{Commit, CommitApproval, Recorded, Sealed};
 use ripcord_proto::digest::Digest;
+use ripcord_proto::proposal::Proposal;
+use ripcord_proto::table::Entry;
 
-use super::{Applied, Author, CommitError, IdempotentCall, ResponseBuilder};
+use super::draft::Author;
+use super::error::CommitError;
+use super::idempotency::{IdempotentCall, Renderer};
+use super::outcome::Applied;
 use crate::store::Head;
 
 /// What a draft of any log has.
@@ -28,8 +35,8 @@ pub(crate) trait LogDraft: Send + 'static {
     fn answered(&self) -> Option<&Recorded> {
         None
     }
-    /// Makes its answer.
-    fn answer(&self) -> &ResponseBuilder;
+    /// Renders the answer to be recorded with the call.
+    fn renderer(&self) -> &Renderer<Applied>;
 }
 
 /// A draft that may be committed.
@@ -37,8 +44,10 @@ pub(crate) trait LogDraft: Send + 'static {
 pub(crate) struct AdmittedDraft<S> {
     /// Whether it goes ahead of everything on its way to the readers.
     pub(crate) urgent: bool,
-    /// What it makes.
-    pub(crate) made: Applied,
+    /// What it does.
+    pub(crate) applied: Applied,
+    /// The proposal that it becomes; if there is one, nothing of what was asked is done.
+    pub(crate) proposal: Option<Arc<Entry<Proposal>>>,
     /// The state with its changes made, whose head has not moved yet.
     pub(crate) candidate: S,
 }

@@ -1,10 +1,10 @@
 //! Draft + state → what has to change, or a refusal. Nothing here touches the state that is served.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use ripcord_proto::change::Change;
+use ripcord_proto::commit::{Commit, CommitApproval, Recorded, Sealed};
 use ripcord_proto::digest::Digest;
 use ripcord_proto::key::Tag;
 use ripcord_proto::proposal::Proposal;
@@ -15,11 +15,89 @@ use ripcord_proto::validation::{ValidationError, ValidationErrors};
 use ripcord_proto::{Flag, FlagKey, Kill, KillId, KillScope, Position, ReleaseName, Revision, Segment, SegmentKey, limits};
 
 use super::approval::{self, ApprovalOutcome, Effect};
+use super::draft::{Author, Draft, Operation};
+use super::error::CommitError;
+use super::idempotency::{IdempotentCall, Renderer};
 use super::kill_guard;
+use super::outcome::{Applied, KillStatus};
 use super::reversal::Reversal;
-use super::state::{self, EnvironmentState};
-use super::traits::AdmittedDraft;
-use super::{Applied, CommitError, Draft, KillStatus, Operation, plan, precondition, protect, records};
+use super::state::{self, EnvironmentState, flags_with_tag};
+use super::traits::{AdmittedDraft, LogDraft, LogState};
+use super::{plan, precondition, protect, records};
+use crate::store::Head;
+
+impl LogDraft for Draft {
+    fn author(&self) -> &Author {
+        &self.author
+    }
+
+    fn reason(&self) -> Option<String> {
+        self.reason.clone()
+    }
+
+    fn call(&self) -> Option<&IdempotentCall> {
+        self.call.as_ref()
+    }
+
+    fn release(&self) -> Option<&ReleaseName> {
+        self.release.as_ref()
+    }
+
+    fn approved(&self) -> Option<CommitApproval> {
+        self.approval.named()
+    }
+
+    fn answered(&self) -> Option<&Recorded> {
+        self.answered.as_ref()
+    }
+
+    fn renderer(&self) -> &Renderer<Applied> {
+        &self.renderer
+    }
+}
+
+impl LogState for EnvironmentState {
+    type Draft = Draft;
+
+    fn head(&self) -> Head {
+        self.head
+    }
+
+    fn admit(&self, draft: &Draft, now: Timestamp) -> Result<AdmittedDraft<Self>, CommitError> {
+        admit(draft, self, now)
+    }
+
+    fn seal(&self, candidate: Self, mut commit: Commit) -> Result<(Sealed, Self), serde_json::Error> {
+        let mut next = candidate;
+        if state::makes_revision(&commit.changes, self) {
+            let position = Position {
+                epoch: commit.epoch,
+                revision: self.head.revision.next(),
+            };
+            next.snapshot.position = position;
+            next.hash = next.snapshot.content_hash();
+            commit.revision = Some(position.revision);
+            commit.hash = Some(next.hash);
+            if commit.urgent {
+                next.urgent = position;
+            }
+        }
+        let sealed = Sealed::seal(commit, &self.head.chain)?;
+        next.head = self.head.after(&sealed);
+        Ok((sealed, next))
+    }
+
+    fn after(&self, entry: &Sealed) -> Self {
+        self.followed_by(entry)
+    }
+
+    fn agrees(&self, entry: &Sealed) -> Result<(), Digest> {
+        match entry.commit.hash {
+            Some(stated) if stated != self.hash => Err(self.hash),
+            _ => Ok(()),
+        }
+    }
+}
 
 /// Decides what a draft changes at `now`, in order, or why it may not. Where the policy asks for a second person, that is a
 /// proposal.
@@ -47,8 +125,13 @@ pub(super) fn admit(draft: &Draft, state: &EnvironmentState, now: Timestamp) -> 
         ApprovalOutcome::Propose(proposal, changes) => return Ok(proposed(state, proposal, changes)),
     }
     let urgent = draft.operations.iter().any(Operation::is_urgent);
-    let (made, candidate) = candidate.made();
-    Ok(AdmittedDraft { urgent, made, candidate })
+    let (applied, candidate) = candidate.applied();
+    Ok(AdmittedDraft {
+        urgent,
+        applied,
+        proposal: None,
+        candidate,
+    })
 }
 
 /// A proposal in the place of what was asked.
@@ -57,13 +140,11 @@ fn proposed(state: &EnvironmentState, proposal: Arc<Entry<Proposal>>, changes: V
     for change in changes {
         candidate.push(change);
     }
-    let (made, candidate) = candidate.made();
+    let (applied, candidate) = candidate.applied();
     AdmittedDraft {
         urgent: false,
-        made: Applied {
-            proposal: Some(proposal),
-            ..made
-        },
+        applied,
+        proposal: Some(proposal),
         candidate,
     }
 }
@@ -92,27 +173,6 @@ pub(super) fn preview(draft: &Draft, state: &EnvironmentState) -> Result<DraftPr
         touched: candidate.touched,
         changes: candidate.changes,
     })
-}
-
-impl Operation {
-    /// Whether it goes ahead of everything that is queued.
-    pub fn is_urgent(&self) -> bool {
-        match self {
-            Self::Kill(_) | Self::Merge(_) | Self::Withdraw(_) | Self::Restore(_) | Self::Rollback(_) | Self::DecideNow(_) => true,
-            Self::PutFlag(..)
-            | Self::DeleteFlag(_)
-            | Self::SetEnabled(..)
-            | Self::PutSegment(..)
-            | Self::DeleteSegment(_)
-            | Self::PutSettings(_)
-            | Self::Driven(_)
-            | Self::PutRecord(..)
-            | Self::DeleteRecord(..)
-            | Self::Decide(_)
-            | Self::Ping(_)
-            | Self::GiveReason(..) => false,
-        }
-    }
 }
 
 /// The state as the asks so far would make it, and the way there.
@@ -177,7 +237,7 @@ impl<'a> Candidate<'a> {
                 Ok(())
             }
             Operation::Decide(decider) | Operation::DecideNow(decider) => {
-                let operations = (decider.decision)(&self.state)?;
+                let operations = decider.run(&self.state)?;
                 operations.iter().try_for_each(|operation| self.apply(operation))
             }
             Operation::Ping(id) => {
@@ -326,7 +386,7 @@ impl<'a> Candidate<'a> {
     /// Puts a kill, latched onto every flag that carries its tag now, beside those that it has latched onto before.
     fn put_kill(&mut self, mut kill: Kill) -> Result<Kill, CommitError> {
         if let KillScope::Tag(tag) = &kill.scope {
-            kill.flags.extend(tagged(&self.state, tag));
+            kill.flags.extend(flags_with_tag(&self.state.snapshot, tag));
         }
         let entry = entry(kill.id.clone(), kill.clone(), self.position)?;
         self.push(Change::PutKill(entry));
@@ -396,7 +456,7 @@ impl<'a> Candidate<'a> {
         state::makes_revision(&self.changes, self.before).then_some(self.position.revision)
     }
 
-    fn made(self) -> (Applied, EnvironmentState) {
+    fn applied(self) -> (Applied, EnvironmentState) {
         let mut flags = self.touched.flags;
         for change in &self.changes {
             let lifted = change.restored().and_then(|id| self.before.snapshot.kills.value(id.as_str()));
@@ -409,25 +469,16 @@ impl<'a> Candidate<'a> {
         } else {
             self.before.head.position()
         };
-        let made = Applied {
+        let applied = Applied {
             position,
             changes: self.changes,
             flags: flags.into_iter().collect(),
             kill: self.kill,
             records: Arc::clone(&self.state.records),
-            proposal: None,
+            commit: None,
         };
-        (made, self.state)
+        (applied, self.state)
     }
-}
-
-/// The flags that carry a tag.
-pub(crate) fn tagged(state: &EnvironmentState, tag: &Tag) -> BTreeSet<FlagKey> {
-    let flags = state.snapshot.flags.iter();
-    flags
-        .filter(|entry| entry.value().is_ok_and(|flag| flag.tags.contains(tag)))
-        .map(|entry| entry.key().clone())
-        .collect()
 }
 
 fn entry<M: Entity>(key: M::Key, value: M, position: Position) -> Result<Arc<Entry<M>>, CommitError> {

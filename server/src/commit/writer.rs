@@ -12,9 +12,9 @@ use ripcord_proto::commit::Sealed;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::CommitError;
 use super::batch::DraftBatch;
 use super::committer::{Committer, OnDisconnect, QueuedDraft};
+use super::error::CommitError;
 use super::idempotency::AnsweredCalls;
 use super::metrics::CommitMetrics;
 use super::traits::{FeedMessage, LogState, Sink};

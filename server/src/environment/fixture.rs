@@ -10,7 +10,7 @@ use ripcord_proto::{EnvironmentKey, Flag, FlagKey, ReleaseName};
 
 use super::{EnvironmentDeps, Environments, Orphans};
 use crate::clock::SystemClock;
-use crate::commit::{Author, CommitError, Committed, Draft, Operation, ResponseBuilder};
+use crate::commit::{Applied, Author, CommitError, Draft, Operation, Renderer};
 use crate::store::Store;
 use crate::store::memory::MemoryStore;
 use crate::system::{SystemDraft, SystemOperation};
@@ -73,7 +73,7 @@ impl TestNode {
                 reason: None,
                 operations: vec![SystemOperation::CreateEnvironment(record)],
                 call: None,
-                answer: ResponseBuilder::nothing(),
+                renderer: Renderer::default(),
             };
             environments.submit_system(draft).await.unwrap();
         }
@@ -81,17 +81,17 @@ impl TestNode {
     }
 
     /// Commits, as somebody.
-    pub(crate) async fn submit(&self, operations: Vec<Operation>) -> Result<Committed, CommitError> {
+    pub(crate) async fn submit(&self, operations: Vec<Operation>) -> Result<Applied, CommitError> {
         self.submit_to(None, "ana", operations).await
     }
 
     /// Commits to a release, as `name`.
-    pub(crate) async fn submit_to(&self, release: Option<&str>, name: &str, operations: Vec<Operation>) -> Result<Committed, CommitError> {
+    pub(crate) async fn submit_to(&self, release: Option<&str>, name: &str, operations: Vec<Operation>) -> Result<Applied, CommitError> {
         let draft = Draft {
             reason: Some("r".to_owned()),
             release: release.map(|release| ReleaseName::new(release).unwrap()),
             ..Draft::new(production(), author(name), operations)
         };
-        self.environments.submit(draft).await
+        self.environments.commit(draft).await
     }
 }

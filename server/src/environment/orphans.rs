@@ -10,12 +10,11 @@ use parking_lot::Mutex;
 use ripcord_proto::change::Change;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::{EnvironmentKey, Kill, KillId};
-use serde_json::value::to_raw_value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Environments;
-use crate::commit::{Answer, Author, Draft, Operation, ResponseBuilder};
+use crate::commit::{Author, Draft, Operation};
 use crate::snapshot::publisher::Orphaned;
 
 /// An entry that is no longer part of its log.
@@ -92,7 +91,7 @@ impl Orphans {
 }
 
 async fn merge(environments: &Environments, environment: &EnvironmentKey, kill: &Kill, entry: &Sealed) {
-    if let Err(error) = environments.submit(merge_draft(environment, kill, entry)).await {
+    if let Err(error) = environments.commit(merge_draft(environment, kill, entry)).await {
         tracing::error!(env = %environment, kill = %kill.id, %error, "a kill of an orphaned entry could not be merged");
     }
 }
@@ -100,10 +99,6 @@ async fn merge(environments: &Environments, environment: &EnvironmentKey, kill: 
 fn merge_draft(environment: &EnvironmentKey, kill: &Kill, entry: &Sealed) -> Draft {
     Draft {
         reason: Some("a kill that the re-seeded log did not hold".to_owned()),
-        answer: ResponseBuilder(Arc::new(|_| Answer {
-            status: 200,
-            body: to_raw_value(&()).unwrap_or_default(),
-        })),
         ..Draft::new(
             environment.clone(),
             Author {

@@ -5,11 +5,12 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use ripcord_proto::commit::Recorded;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::{EnvironmentKey, ProposalId, ValidationErrors};
 
 use super::request_id::RequestId;
-use crate::commit::{Answer, CommitError};
+use crate::commit::{CommitError, RenderedAnswer};
 use crate::store::StoreError;
 
 /// The media type of problem documents.
@@ -21,7 +22,7 @@ pub struct ApiError {
     problem: Box<Problem>,
     headers: Vec<(HeaderName, HeaderValue)>,
     /// The answer of a write that waits for a second person: refused for now, and no error.
-    proposed: Option<Box<Answer>>,
+    proposed: Option<Box<RenderedAnswer>>,
 }
 
 impl ApiError {
@@ -61,10 +62,24 @@ impl ApiError {
         &self.problem
     }
 
-    /// A write that waits for a second person, as its proposal tells it.
-    fn proposed(answer: Box<Answer>) -> Self {
+    /// A write that waits for a second person: `answer` tells of its proposal, `id` of `environment`.
+    fn proposed(answer: RenderedAnswer, proposal: Option<(&EnvironmentKey, &ProposalId)>) -> Self {
+        let refusal = Self::new(Code::SecondPersonNeeded, "It waits for a second person.");
+        let location = proposal.and_then(|(environment, id)| HeaderValue::from_str(&format!("/v1/environments/{environment}/proposals/{id}")).ok());
+        let refusal = match location {
+            Some(location) => refusal.with_header(header::LOCATION, location),
+            None => refusal,
+        };
+        Self {
+            proposed: Some(Box::new(answer)),
+            ..refusal
+        }
+    }
+
+    /// The same, as it was answered before.
+    fn proposed_before(recorded: Recorded) -> Self {
         #[derive(serde::Deserialize)]
-        struct Told {
+        struct Body {
             proposal: Named,
         }
         #[derive(serde::Deserialize)]
@@ -72,19 +87,13 @@ impl ApiError {
             id: ProposalId,
             environment: EnvironmentKey,
         }
-        let refusal = Self::new(Code::SecondPersonNeeded, "It waits for a second person.");
-        let location = serde_json::from_str::<Told>(answer.body.get()).ok().and_then(|told| {
-            let Named { id, environment } = told.proposal;
-            HeaderValue::from_str(&format!("/v1/environments/{environment}/proposals/{id}")).ok()
-        });
-        let refusal = match location {
-            Some(location) => refusal.with_header(header::LOCATION, location),
-            None => refusal,
+        let body = serde_json::from_str::<Body>(recorded.answer.get()).ok();
+        let proposal = body.as_ref().map(|body| (&body.proposal.environment, &body.proposal.id));
+        let answer = RenderedAnswer {
+            status: recorded.status,
+            body: recorded.answer.clone(),
         };
-        Self {
-            proposed: Some(answer),
-            ..refusal
-        }
+        Self::proposed(answer, proposal)
     }
 
     /// The answer.
@@ -161,10 +170,14 @@ impl From<Box<Problem>> for ApiError {
 
 impl From<CommitError> for ApiError {
     fn from(error: CommitError) -> Self {
-        if let CommitError::Proposed { answer, .. } = error {
-            return Self::proposed(answer);
+        match error {
+            CommitError::Proposed(entry) => {
+                let proposal = entry.value().ok().map(|proposal| (&proposal.environment, &proposal.id));
+                Self::proposed(RenderedAnswer::of_proposal(entry.json()), proposal)
+            }
+            CommitError::Replayed(recorded) => Self::proposed_before(*recorded),
+            error => Problem::from(error).into(),
         }
-        Problem::from(error).into()
     }
 }
 

@@ -1,19 +1,19 @@
 //! Merging: provisional kills enter the log as soon as the store can take them. Safest wins: an id enters at most once, two kills
 //! of one scope both enter, and a withdrawn id is written down as ended so that no other node can bring it in later.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use ripcord_proto::actor::Origin;
 use ripcord_proto::{EnvironmentKey, KillId};
-use serde_json::value::to_raw_value;
 use tokio_util::sync::CancellationToken;
 
-use super::Kills;
+use super::service::Kills;
 use crate::commit::committer::{OnDisconnect, Queue};
-use crate::commit::{Answer, Approval, Author, CommitError, Draft, Operation, ResponseBuilder};
+use crate::commit::{Approval, Author, CommitError, Draft, Operation};
+use crate::environment::Environments;
+use crate::peer::Peers;
 use crate::store::StoreState;
-use crate::store::journal::{JournalRecord, PendingKill};
+use crate::store::journal::{Journal, JournalRecord, PendingKill};
 
 /// How often merging is tried while something is pending and the store seems to be there.
 const EVERY: Duration = Duration::from_millis(500);
@@ -21,7 +21,7 @@ const EVERY: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Merges whatever is pending until `stop`.
-pub(super) async fn run(kills: Kills, stop: CancellationToken) {
+async fn run(kills: Kills, stop: CancellationToken) {
     let mut health = kills.inner.environments.store().health();
     loop {
         if health.borrow_and_update().state == StoreState::Available {
@@ -40,6 +40,14 @@ pub(super) async fn run(kills: Kills, stop: CancellationToken) {
 }
 
 impl Kills {
+    /// Opens the room: what the journal holds is merged as soon as the store can take it.
+    pub fn start(environments: Environments, journal: Journal, peers: Peers, node: String) -> Self {
+        let kills = Self::new(environments, journal, peers, node);
+        let tasks = kills.inner.environments.tasks();
+        tasks.long_lived("kill-merge", run(kills.clone(), tasks.stop_token()));
+        kills
+    }
+
     /// What the journal holds, and kills in memory that could not be journaled.
     fn unmerged(&self) -> Vec<PendingKill> {
         let mut unmerged = self.inner.journal.pending();
@@ -98,20 +106,11 @@ fn merge_draft(pending: &PendingKill) -> Draft {
     } else {
         (Operation::Merge(Box::new(pending.kill.clone())), pending.kill.reason.clone())
     };
-    let recorded = pending.answered.as_ref().map(|recorded| Answer {
-        status: recorded.status,
-        body: recorded.answer.clone(),
-    });
-    let answer = recorded.unwrap_or_else(|| Answer {
-        status: 200,
-        body: to_raw_value(id).unwrap_or_default(),
-    });
     Draft {
         reason,
         answered: pending.answered.clone(),
         // Whether a withdrawal was allowed was decided when it took effect.
         approval: Approval::Agreed,
-        answer: ResponseBuilder(Arc::new(move |_| answer.clone())),
         ..Draft::new(
             pending.environment.clone(),
             Author {

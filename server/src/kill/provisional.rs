@@ -1,13 +1,15 @@
 //! Kills without the store: journaled on disk, laid over the snapshot, told to the peers.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ripcord_proto::commit::Recorded;
 use ripcord_proto::frame::{KillEnd, Overlay};
 use ripcord_proto::{EnvironmentKey, Kill, KillId, KillScope};
 
-use super::{KillDurability, KillInForce, KillOrder, KillOutcome, Kills};
+use super::order::{KillDurability, KillInForce, KillOrder};
+use super::service::Kills;
+use crate::commit::state::flags_with_tag;
 use crate::commit::{CommitError, KillStatus};
 use crate::snapshot::publication::Served;
 use crate::store::journal::{Journal, JournalRecord};
@@ -23,12 +25,6 @@ impl Kills {
         Ok(served.overlay.kills.values().find(|kill| kill.scope == *scope).cloned())
     }
 
-    /// Whether the kill lies over the snapshot and is not in the log yet.
-    pub(super) fn is_provisional(&self, environment: &EnvironmentKey, id: &KillId) -> Result<bool, CommitError> {
-        let served = self.inner.environments.running(environment)?.publisher.served();
-        Ok(served.overlay.kills.contains_key(id))
-    }
-
     /// An id that has ended never comes back, with the store or without it.
     pub(super) fn check_not_ended(&self, environment: &EnvironmentKey, id: &KillId) -> Result<(), CommitError> {
         let running = self.inner.environments.running(environment)?;
@@ -37,31 +33,23 @@ impl Kills {
     }
 
     /// The answer for a scope that is provisionally killed already.
-    pub(super) fn existing(&self, order: &KillOrder, kill: Kill) -> Result<KillOutcome, CommitError> {
-        let held = if self.inner.journal.holds(&kill.id) {
+    pub(super) fn existing(&self, order: &KillOrder, kill: Kill) -> Result<KillInForce, CommitError> {
+        let durability = if self.inner.journal.holds(&kill.id) {
             KillDurability::Journaled
         } else {
             KillDurability::Memory
         };
         let flags = kill.covered(&self.inner.environments.running(&order.environment)?.publisher.served().snapshot.flags);
-        let provisional = Some(kill.id.clone());
-        let killed = KillInForce {
+        Ok(KillInForce {
             kill: Arc::new(kill),
-            standing: KillStatus::Existing,
-            held,
+            status: KillStatus::Existing,
+            durability,
             flags,
-        };
-        Ok(KillOutcome {
-            answer: (order.answer.0)(&killed),
-            replayed: false,
-            provisional,
-            position: None,
-            at: Instant::now(),
         })
     }
 
     /// Takes effect here and now, whatever the store does.
-    pub(super) async fn take_provisionally(&self, order: &KillOrder, mut kill: Kill) -> Result<KillOutcome, CommitError> {
+    pub(super) async fn take_provisionally(&self, order: &KillOrder, mut kill: Kill) -> Result<KillInForce, CommitError> {
         let running = self.inner.environments.running(&order.environment)?;
         let served = running.publisher.served();
         if let KillScope::Flag(key) = &kill.scope
@@ -71,41 +59,27 @@ impl Kills {
         }
         latch(&served, &mut kill);
         let id = kill.id.clone();
-        let killed = |held| KillInForce {
+        let killed = |durability| KillInForce {
             kill: Arc::new(kill.clone()),
-            standing: KillStatus::New,
-            held,
+            status: KillStatus::New,
+            durability,
             flags: kill.covered(&served.snapshot.flags),
         };
-        let mut answer = (order.answer.0)(&killed(KillDurability::Journaled));
-        let recorded = order.call.as_ref().map(|call| call.record(&answer));
-        let held = self.write_down(&order.environment, &kill, recorded.clone()).await;
-        if held == KillDurability::Memory {
-            answer = (order.answer.0)(&killed(KillDurability::Memory));
-        }
-        if let Some(recorded) = recorded {
-            running.committer.answered().remember(
-                kill.at,
-                Recorded {
-                    status: answer.status,
-                    answer: answer.body.clone(),
-                    ..recorded
-                },
-            );
+        // What the journal records has to say that it is journaled; what is remembered says what came of it.
+        let recorded = |durability| {
+            let call = order.call.as_ref()?;
+            Some(call.record(order.renderer.render(&killed(durability))))
+        };
+        let durability = self.write_down(&order.environment, &kill, recorded(KillDurability::Journaled)).await;
+        if let Some(recorded) = recorded(durability) {
+            running.committer.answered().remember(kill.at, recorded);
         }
         running.publisher.overlay(|overlay| drop(overlay.kills.insert(id.clone(), kill.clone())));
-        let at = Instant::now();
         metrics::counter!(names::PROVISIONAL_KILLS, "env" => order.environment.to_string()).increment(1);
-        tracing::warn!(env = %order.environment, kill = %id, scope = %kill.scope, ?held, "killed without the store: provisional until it is back");
+        tracing::warn!(env = %order.environment, kill = %id, scope = %kill.scope, ?durability, "killed without the store: provisional until it is back");
         self.inner.peers.tell();
         self.inner.pending.notify_one();
-        Ok(KillOutcome {
-            answer,
-            replayed: false,
-            provisional: Some(id),
-            position: None,
-            at,
-        })
+        Ok(killed(durability))
     }
 
     /// Journals a kill, off this thread: a disk that hangs must not hold it up.
@@ -219,12 +193,7 @@ impl Kills {
 /// Latches a kill by tag onto the flags that carry the tag now.
 fn latch(served: &Served, kill: &mut Kill) {
     if let KillScope::Tag(tag) = &kill.scope {
-        let flags = served
-            .snapshot
-            .flags
-            .iter()
-            .filter(|entry| entry.value().is_ok_and(|flag| flag.tags.contains(tag)));
-        kill.flags.extend(flags.map(|entry| entry.key().clone()));
+        kill.flags.extend(flags_with_tag(&served.snapshot, tag));
     }
 }
 

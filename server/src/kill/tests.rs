@@ -12,9 +12,9 @@ use ripcord_proto::{EnvironmentKey, Flag, FlagKey, KillId, KillScope, Position};
 use serde_json::value::to_raw_value;
 
 use super::provisional::overlay_from;
-use super::{KillOrder, KillOutcome, KillResponseBuilder, Kills, RestoreOutcome};
+use super::{KillDurability, KillInForce, KillOrder, KillOutcome, Kills, RestoreOutcome};
 use crate::clock::SystemClock;
-use crate::commit::{Answer, Author, CommitError, Committed, Draft, IdempotentCall, KilledEdit, Operation, ResponseBuilder};
+use crate::commit::{Applied, Author, CommitError, Draft, IdempotentCall, KilledEdit, Operation, RenderedAnswer, Renderer};
 use crate::environment::{EnvironmentDeps, Environments, Orphans};
 use crate::peer::Peers;
 use crate::snapshot::publication::Served;
@@ -43,13 +43,6 @@ fn author(role: Role) -> Author {
     }
 }
 
-fn empty_answer() -> ResponseBuilder {
-    ResponseBuilder(Arc::new(|_| Answer {
-        status: 200,
-        body: to_raw_value(&()).unwrap(),
-    }))
-}
-
 /// A node: environments, kills and a store that fails on command.
 struct Node {
     store: Arc<FaultyStore<MemoryStore>>,
@@ -72,7 +65,7 @@ impl Node {
             reason: None,
             operations: vec![SystemOperation::CreateEnvironment(record)],
             call: None,
-            answer: empty_answer(),
+            renderer: Renderer::default(),
         };
         node.environments.submit_system(draft).await.unwrap();
         node
@@ -109,8 +102,8 @@ impl Node {
         detail.variant().map(ToString::to_string)
     }
 
-    async fn submit(&self, role: Role, operations: Vec<Operation>) -> Result<Committed, CommitError> {
-        self.environments.submit(draft(role, operations)).await
+    async fn submit(&self, role: Role, operations: Vec<Operation>) -> Result<Applied, CommitError> {
+        self.environments.commit(draft(role, operations)).await
     }
 
     async fn put(&self, key: &str, tags: &str) {
@@ -135,7 +128,6 @@ impl Node {
 fn draft(role: Role, operations: Vec<Operation>) -> Draft {
     Draft {
         reason: Some("test".to_owned()),
-        answer: empty_answer(),
         ..Draft::new(production(), author(role), operations)
     }
 }
@@ -148,10 +140,10 @@ fn order(scope: KillScope) -> KillOrder {
         scope,
         reason: Some("5xx spike".to_owned()),
         call: None,
-        answer: KillResponseBuilder(Arc::new(|killed| Answer {
+        renderer: Renderer::new(|killed: &KillInForce| RenderedAnswer {
             status: 201,
-            body: to_raw_value(&serde_json::json!({"id": killed.kill.id, "held": format!("{:?}", killed.held)})).unwrap(),
-        })),
+            body: to_raw_value(&serde_json::json!({"id": killed.kill.id})).unwrap(),
+        }),
     }
 }
 
@@ -172,8 +164,18 @@ fn restore(id: &KillId) -> Draft {
 }
 
 fn id_of(outcome: &KillOutcome) -> KillId {
-    let body: serde_json::Value = serde_json::from_str(outcome.answer.body.get()).unwrap();
-    KillId::new(body["id"].as_str().unwrap()).unwrap()
+    match outcome {
+        KillOutcome::InForce(killed) => killed.kill.id.clone(),
+        KillOutcome::Replayed(recorded) => {
+            let body: serde_json::Value = serde_json::from_str(recorded.answer.get()).unwrap();
+            KillId::new(body["id"].as_str().unwrap()).unwrap()
+        }
+    }
+}
+
+fn durability(outcome: &KillOutcome) -> KillDurability {
+    let KillOutcome::InForce(killed) = outcome else { panic!("{outcome:?}") };
+    killed.durability
 }
 
 #[tokio::test]
@@ -183,7 +185,7 @@ async fn a_killed_flag_serves_its_safe_variant_until_it_is_restored() {
     assert_eq!(node.variant("checkout").as_deref(), Some("on"));
     let outcome = node.kill(flag("checkout")).await;
     assert_eq!(node.variant("checkout").as_deref(), Some("off"));
-    assert_eq!(outcome.position, Some(Position::new(1, 2)));
+    assert_eq!(durability(&outcome), KillDurability::Committed(Position::new(1, 2)));
     node.kills.restore(id_of(&outcome), restore(&id_of(&outcome))).await.unwrap();
     assert_eq!(node.variant("checkout").as_deref(), Some("on"));
 }
@@ -257,7 +259,7 @@ async fn a_kill_without_the_store_takes_effect_and_is_merged_when_it_is_back() {
         node.put("checkout", "").await;
         node.store.set(fault);
         let outcome = node.kill(flag("checkout")).await;
-        assert_eq!(outcome.provisional, Some(id_of(&outcome)), "{fault:?}");
+        assert_eq!(durability(&outcome), KillDurability::Journaled, "{fault:?}");
         assert_eq!(node.variant("checkout").as_deref(), Some("off"), "{fault:?}");
         if fault == Fault::Silent {
             continue;
@@ -359,11 +361,12 @@ async fn a_repeated_call_gets_the_first_answer_and_changes_nothing() {
     let id = id_of(&first);
     node.kills.restore(id.clone(), restore(&id)).await.unwrap();
     let again = node.kills.kill(ask("a")).await.unwrap();
-    assert!(again.replayed && id_of(&again) == id);
+    assert!(matches!(again, KillOutcome::Replayed(_)) && id_of(&again) == id);
     assert_eq!(node.variant("checkout").as_deref(), Some("on"), "the repeat did not kill again");
     assert!(matches!(node.kills.kill(ask("b")).await, Err(CommitError::IdempotencyMismatch)));
     let restarted = Node::over(Arc::clone(&node.store), Journal::in_memory()).await;
-    assert!(restarted.kills.kill(ask("a")).await.unwrap().replayed, "it is remembered over a restart");
+    let over_a_restart = restarted.kills.kill(ask("a")).await.unwrap();
+    assert!(matches!(over_a_restart, KillOutcome::Replayed(_)), "it is remembered over a restart");
 }
 
 #[tokio::test]

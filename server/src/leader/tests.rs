@@ -23,7 +23,7 @@ impl LiveNodes for FixedNodes {
 /// Submits nothing but the question whether `token` still drives.
 async fn still_drives(drivers: &LeaderLease, token: LeaderToken) -> bool {
     let draft = Draft::new(production(), drivers.author(), vec![token.ask()]);
-    match drivers.environments.submit(draft).await {
+    match drivers.environments.commit(draft).await {
         Ok(_) => true,
         Err(CommitError::NotDriving) => false,
         Err(error) => panic!("{error}"),

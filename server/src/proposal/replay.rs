@@ -97,7 +97,8 @@ pub(super) fn has_moved(error: &CommitError) -> bool {
         | CommitError::NoKey(_)
         | CommitError::Killed { .. }
         | CommitError::Refused(_)
-        | CommitError::Proposed { .. }
+        | CommitError::Proposed(_)
+        | CommitError::Replayed(_)
         | CommitError::ReasonRequired
         | CommitError::IdempotencyMismatch
         | CommitError::Unavailable(_)

@@ -32,11 +32,8 @@ async fn guarded(node: &TestNode) -> Proposals {
 /// The proposal that Ana's ask becomes.
 async fn proposed(node: &TestNode, asks: Vec<Operation>) -> Proposal {
     let waits = node.submit(asks).await.unwrap_err();
-    let CommitError::Proposed { answer, replayed: false } = waits else {
-        panic!("{waits}")
-    };
-    let body: serde_json::Value = serde_json::from_str(answer.body.get()).unwrap();
-    serde_json::from_str(&body["proposal"].to_string()).unwrap()
+    let CommitError::Proposed(proposal) = waits else { panic!("{waits}") };
+    proposal.value().unwrap().clone()
 }
 
 /// Ben's decision, after a while.

@@ -2,7 +2,6 @@
 //! the node that drives takes it up.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use jiff::Timestamp;
 use ripcord_proto::record::RecordKey;
@@ -12,7 +11,7 @@ use ripcord_proto::{EnvironmentKey, Position, RollbackId};
 
 use super::error::{ActionError, WrongRollbackState};
 use super::{messages, stages};
-use crate::commit::{CommitError, Committed, Draft, Expected, Operation};
+use crate::commit::{CommitError, Draft, Expected, Operation, Outcome};
 use crate::environment::Environments;
 
 /// How a rollback goes on.
@@ -34,19 +33,16 @@ pub async fn amend(
     draft: &Draft,
     id: &RollbackId,
     change: impl Fn(&Rollback) -> Result<Rollback, WrongRollbackState>,
-) -> Result<Committed, ActionError> {
+) -> Result<Outcome, ActionError> {
     let key = RecordKey::Rollback(id.clone());
     for _ in 0..ATTEMPTS {
         let state = environments.state(&draft.environment)?;
         if let Some(call) = &draft.call
-            && let Some(answer) = environments.answered(&draft.environment, call)?
+            && let Some(recorded) = environments.answered(&draft.environment, call)?
         {
-            return Ok(Committed {
+            return Ok(Outcome::Replayed {
+                recorded,
                 position: state.head.position(),
-                commit: None,
-                answer,
-                replayed: true,
-                at: Instant::now(),
             });
         }
         let entry = state.records.rollbacks.get(id.as_str());

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
 
 use ripcord_proto::change::Change;
 use ripcord_proto::check::CheckPhase;
+use ripcord_proto::commit::Recorded;
 use ripcord_proto::record::Record;
 use ripcord_proto::rollback::{Rollback, RollbackId};
 use ripcord_proto::table::Entry;
@@ -16,7 +16,7 @@ use super::plan_drift;
 use super::prepare::PreparedRollback;
 use super::spec::RollbackSpec;
 use crate::check::Checks;
-use crate::commit::{Applied, CommitError, Committed, Draft, IdempotentCall, probes};
+use crate::commit::{Applied, CommitError, Draft, IdempotentCall, Outcome, probes};
 use crate::environment::Environments;
 
 /// A rollback that was committed, or was before.
@@ -24,8 +24,8 @@ use crate::environment::Environments;
 pub struct CommittedRollback {
     /// Its record as it is now.
     pub rollback: Rollback,
-    /// What the commit path answered.
-    pub committed: Committed,
+    /// Whether the same call was answered before.
+    pub replayed: bool,
 }
 
 /// The record that a rollback's commit made, as it goes into the answer.
@@ -38,17 +38,10 @@ pub fn answer_of(made: &Applied) -> Option<&Arc<Entry<Rollback>>> {
 
 /// The rollback that an idempotent call made before, where it did.
 pub fn replayed(environments: &Environments, environment: &EnvironmentKey, call: &IdempotentCall) -> Result<Option<CommittedRollback>, CommitError> {
-    let Some(answer) = environments.answered(environment, call)? else {
+    let Some(recorded) = environments.answered(environment, call)? else {
         return Ok(None);
     };
-    let committed = Committed {
-        position: environments.state(environment)?.head.position(),
-        commit: None,
-        answer,
-        replayed: true,
-        at: Instant::now(),
-    };
-    done(environments, environment, committed).map(Some)
+    done_before(environments, environment, &recorded).map(Some)
 }
 
 /// Commits what was prepared; the draft asks for it. Answers when everybody is served by it. A dropped future takes nothing back.
@@ -70,10 +63,11 @@ pub(super) async fn concluded(
     draft: &Draft,
     prepared: &PreparedRollback,
     order: &RollbackSpec,
-    submitted: Result<Committed, CommitError>,
+    submitted: Result<Outcome, CommitError>,
 ) -> Result<CommittedRollback, RollbackError> {
     match submitted {
-        Ok(committed) => Ok(done(environments, &draft.environment, committed)?),
+        Ok(Outcome::Replayed { recorded, .. }) => Ok(done_before(environments, &draft.environment, &recorded)?),
+        Ok(outcome) => Ok(done(environments, &draft.environment, &outcome.applied()?)?),
         Err(CommitError::PlanStale { now, moved }) => {
             let told = match draft.plan {
                 Some(expected) => plan_drift::told(environments, &draft.environment, &draft.author, order, expected).await,
@@ -103,22 +97,33 @@ pub async fn ask_probes(checks: &Checks, prepared: &PreparedRollback) -> Result<
 }
 
 /// The record as it stands, with what this node alone knows so soon after the commit.
-fn done(environments: &Environments, environment: &EnvironmentKey, committed: Committed) -> Result<CommittedRollback, CommitError> {
-    #[derive(serde::Deserialize)]
-    struct Named {
-        id: RollbackId,
-    }
-    let internal = |why: String| CommitError::Internal(format!("The answer could not be read back: {why}."));
-    let Named { id } = serde_json::from_str(committed.answer.body.get()).map_err(|error| internal(error.to_string()))?;
+fn done(environments: &Environments, environment: &EnvironmentKey, applied: &Applied) -> Result<CommittedRollback, CommitError> {
+    let lost = || CommitError::Internal("The rollback was committed and cannot be read back.".to_owned());
+    let written = answer_of(applied).and_then(|entry| entry.value().ok()).ok_or_else(lost)?;
     let state = environments.state(environment)?;
-    let live = state.records.rollbacks.value(id.as_str()).cloned();
-    let recorded = || serde_json::from_str(committed.answer.body.get()).map_err(|error| internal(error.to_string()));
-    let mut rollback: Rollback = live.map_or_else(recorded, Ok)?;
-    if rollback.phases.committed.is_none() && !committed.replayed {
+    let live = state.records.rollbacks.value(written.id.as_str());
+    let mut rollback = live.unwrap_or(written).clone();
+    if rollback.phases.committed.is_none() {
         let now = environments.clock().now();
         rollback.phases.committed = Some(now);
         let took = rollback.phases.decided.map(|decided| now.duration_since(decided).as_secs_f64() * 1_000.0);
         rollback.phases.commit_ms = rollback.phases.commit_ms.or(took);
     }
-    Ok(CommittedRollback { rollback, committed })
+    Ok(CommittedRollback { rollback, replayed: false })
+}
+
+/// The record as it stands, or as the first answer to the same call had it.
+fn done_before(environments: &Environments, environment: &EnvironmentKey, recorded: &Recorded) -> Result<CommittedRollback, CommitError> {
+    #[derive(serde::Deserialize)]
+    struct Named {
+        id: RollbackId,
+    }
+    let unreadable = |error: serde_json::Error| CommitError::Internal(format!("The answer could not be read back: {error}."));
+    let Named { id } = serde_json::from_str(recorded.answer.get()).map_err(unreadable)?;
+    let live = environments.state(environment)?.records.rollbacks.value(id.as_str()).cloned();
+    let first = || serde_json::from_str(recorded.answer.get()).map_err(unreadable);
+    Ok(CommittedRollback {
+        rollback: live.map_or_else(first, Ok)?,
+        replayed: true,
+    })
 }

@@ -23,7 +23,7 @@ use super::controller::{self, RollbackDeps};
 use crate::check::Checks;
 use crate::clock::{Clock, SystemClock};
 use crate::commit::reversal::{Reversal, ReversalScope};
-use crate::commit::{Author, CommitError, Committed, Draft, Expected, Operation, ResponseBuilder};
+use crate::commit::{Applied, Author, CommitError, Draft, Expected, Operation, Renderer};
 use crate::environment::{EnvironmentDeps, Environments, Orphans};
 use crate::fleet::{Fleet, FleetSettings, Membership, NewMember, NoPeers, Transport};
 use crate::leader::{LeaderLease, LiveNodes, SingleNode};
@@ -96,7 +96,7 @@ impl World {
             reason: None,
             operations: vec![SystemOperation::CreateEnvironment(record)],
             call: None,
-            answer: ResponseBuilder::nothing(),
+            renderer: Renderer::default(),
         };
         environments.submit_system(draft).await.unwrap();
         let world = Self {
@@ -129,12 +129,12 @@ impl World {
         self.drive("a", Arc::new(SingleNode));
     }
 
-    pub(super) async fn submit(&self, asks: Vec<Operation>) -> Result<Committed, CommitError> {
+    pub(super) async fn submit(&self, asks: Vec<Operation>) -> Result<Applied, CommitError> {
         let draft = Draft {
             reason: Some("a test".to_owned()),
             ..Draft::new(production(), author(), asks)
         };
-        self.environments.submit(draft).await
+        self.environments.commit(draft).await
     }
 
     /// The flag, on for so many percent; its checks are asked at these addresses.

@@ -1,16 +1,14 @@
 //! The first start of a store: creates the environment `production`, and an admin key if none was given.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::change::{EnvironmentRecord, KeyRecord};
 use ripcord_proto::role::Role;
-use serde_json::value::to_raw_value;
 
 use crate::access::keys;
-use crate::commit::{Answer, Author, CommitError, ResponseBuilder};
+use crate::commit::{Author, CommitError, Renderer};
 use crate::environment::Environments;
 use crate::secret::Secret;
 use crate::system::{SystemDraft, SystemOperation};
@@ -107,9 +105,6 @@ fn draft(node: &str, ask: SystemOperation) -> SystemDraft {
         reason: Some("the first start".to_owned()),
         operations: vec![ask],
         call: None,
-        answer: ResponseBuilder(Arc::new(|_| Answer {
-            status: 201,
-            body: to_raw_value(&()).unwrap_or_default(),
-        })),
+        renderer: Renderer::default(),
     }
 }

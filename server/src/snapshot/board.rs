@@ -100,3 +100,6 @@ impl Board {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,5 @@
 //! Records of firings: committed together with what they did, or after it; later if the store is away.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -17,7 +16,7 @@ use super::dedup::InFlightGuard;
 use super::effects::Preview;
 use super::{Triggers, messages, metrics};
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Answer, Applied, Approval, CommitError, Draft, Expected, Operation, Precheck, ResponseBuilder};
+use crate::commit::{Applied, Approval, CommitError, Draft, Expected, Operation, Outcome, Precheck, RenderedAnswer, Renderer};
 
 /// How long the caller waits for a record before it is answered; the record is then written behind.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -36,9 +35,9 @@ pub(super) enum RecordOutcome {
 }
 
 /// The answer to the person who confirmed it, kept for repeated calls.
-fn answer(made: &Applied, id: &FiringId, now: Timestamp) -> Answer {
+fn answer(made: &Applied, id: &FiringId, now: Timestamp) -> RenderedAnswer {
     let view = firing_of(&made.changes, id).map(|firing| FiringView::of(firing, now));
-    Answer {
+    RenderedAnswer {
         status: 200,
         body: to_raw_value(&view).unwrap_or_default(),
     }
@@ -66,11 +65,16 @@ impl Triggers {
             // What an armed trigger does was agreed on when it was made and its mode was set.
             approval: Approval::Agreed,
             call,
-            answer: ResponseBuilder(Arc::new(move |made| answer(made, &id, now))),
+            renderer: Renderer::new(move |made| answer(made, &id, now)),
             ..Draft::new(activation.environment.clone(), activation.author(), asks)
         };
-        let committed = self.inner.environments.submit(draft).await?;
-        let firing = firing_of(committed.commit.iter().flat_map(|commit| &commit.changes), &activation.id());
+        let changes = match self.inner.environments.submit(draft).await? {
+            Outcome::Written(applied) | Outcome::Unchanged(applied) => applied.changes,
+            // What was answered before put its firing then.
+            Outcome::Replayed { .. } => Vec::new(),
+            Outcome::Proposed(proposal) => return Err(CommitError::Proposed(proposal)),
+        };
+        let firing = firing_of(&changes, &activation.id());
         if let Some(firing) = &firing {
             metrics::firing(&activation.environment, firing);
             tracing::warn!(env = %activation.environment, trigger = %firing.trigger, firing = %firing.id, state = firing.state.as_str(), message = firing.message, "trigger fired");

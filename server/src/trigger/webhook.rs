@@ -276,7 +276,7 @@ impl Triggers {
             reason: Some(format!("trigger {} {phase}: {}", activation.trigger.name, activation.signal.summary)),
             ..crate::commit::Draft::new(activation.environment.clone(), activation.author(), vec![ask])
         };
-        self.inner.environments.submit(draft).await.map(drop)
+        self.inner.environments.commit(draft).await.map(drop)
     }
 }
 

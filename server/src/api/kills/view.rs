@@ -1,9 +1,8 @@
 //! Kills as they are shown.
 
 use ripcord_proto::rest::kills::{KillView, NAMED_FLAGS, ServedFlag};
-use ripcord_proto::{Epoch, FlagKey, Kill, Position, Revision};
+use ripcord_proto::{FlagKey, Kill, Position};
 
-use crate::commit::Answer;
 use crate::snapshot::publication::Served;
 
 /// All kills in force, committed ones first.
@@ -41,18 +40,4 @@ pub(super) fn serving<'a>(served: &Served, keys: impl Iterator<Item = &'a FlagKe
             serves: safe(key),
         })
         .collect()
-}
-
-/// The position that a recorded answer names.
-pub(super) fn position_in(answer: &Answer) -> Option<Position> {
-    #[derive(serde::Deserialize)]
-    struct Named {
-        epoch: Epoch,
-        revision: Option<Revision>,
-    }
-    let named: Named = serde_json::from_str(answer.body.get()).ok()?;
-    Some(Position {
-        epoch: named.epoch,
-        revision: named.revision?,
-    })
 }

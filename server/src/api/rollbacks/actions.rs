@@ -13,7 +13,7 @@ use crate::access::permit::RollBack;
 use crate::api::path::PathKey;
 use crate::api::services::AppState;
 use crate::api::write::{Write, WriteRequest, reply};
-use crate::commit::{Answer, Applied};
+use crate::commit::{Applied, RenderedAnswer};
 use crate::http::query::{Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::rollback::WrongRollbackState;
@@ -97,9 +97,9 @@ async fn amend(
 }
 
 /// The rollback as it was recorded.
-fn recorded(made: &Applied) -> Result<Answer, ApiError> {
+fn recorded(made: &Applied) -> Result<RenderedAnswer, ApiError> {
     let record = rollback::answer_of(made).ok_or_else(|| ApiError::new(Code::Internal, "Nothing was recorded."))?;
-    Ok(Answer {
+    Ok(RenderedAnswer {
         status: StatusCode::OK.as_u16(),
         body: record.json().to_owned(),
     })

@@ -13,7 +13,7 @@ use super::read::with_confirmation;
 use crate::access::permit::{Read, RollBack};
 use crate::api::services::AppState;
 use crate::api::write::{REPLAYED, Write, WriteRequest};
-use crate::commit::{Answer, Applied, Operation};
+use crate::commit::{Applied, Operation, RenderedAnswer};
 use crate::http::query::{Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::rollback::{self, CommittedRollback, RollbackSpec, SampleUsers};
@@ -63,7 +63,7 @@ pub(super) async fn answered(app: &AppState, environment: &EnvironmentKey, done:
     }
     let rollback = with_confirmation(app, environment, rollback).await;
     let reply = ApiResponse::json(StatusCode::CREATED, &rollback)?;
-    Ok(if done.committed.replayed { reply.header(REPLAYED, "true") } else { reply })
+    Ok(if done.replayed { reply.header(REPLAYED, "true") } else { reply })
 }
 
 /// What a rollback would do, and the hash with which it does exactly that. Changes nothing.
@@ -95,9 +95,9 @@ fn order(request: &RollbackRequest, now: Timestamp) -> Result<RollbackSpec, ApiE
 }
 
 /// The record as the commit made it.
-pub(super) fn recorded(made: &Applied) -> Result<Answer, ApiError> {
+pub(super) fn recorded(made: &Applied) -> Result<RenderedAnswer, ApiError> {
     let record = rollback::answer_of(made).ok_or_else(|| ApiError::new(Code::Internal, "Nothing was recorded."))?;
-    Ok(Answer {
+    Ok(RenderedAnswer {
         status: StatusCode::CREATED.as_u16(),
         body: record.json().to_owned(),
     })

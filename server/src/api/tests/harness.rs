@@ -13,7 +13,6 @@ use ripcord_proto::actor::{Actor, Origin};
 use ripcord_proto::change::{EnvironmentRecord, KeyRecord};
 use ripcord_proto::frame::Overlay;
 use ripcord_proto::role::Role;
-use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
 use crate::access::limits::{self, RateLimits};
@@ -21,7 +20,7 @@ use crate::access::{Access, keys};
 use crate::api::{Api, Services};
 use crate::check::Checks;
 use crate::clock::SystemClock;
-use crate::commit::{Answer, Author, ResponseBuilder};
+use crate::commit::Author;
 use crate::environment::{EnvironmentDeps, Environments, Orphans};
 use crate::fleet::{Fleet, FleetSettings, NoPeers};
 use crate::http::{error, request_tracing};
@@ -245,10 +244,7 @@ async fn fill(environments: &Environments) {
         reason: None,
         operations: made.into_iter().chain(keys).collect(),
         call: None,
-        answer: ResponseBuilder(Arc::new(|_| Answer {
-            status: 200,
-            body: to_raw_value(&()).unwrap(),
-        })),
+        renderer: crate::commit::Renderer::default(),
     };
     environments.submit_system(draft).await.unwrap();
 }

@@ -10,8 +10,9 @@ use ripcord_proto::policy::GuardedOperation;
 use ripcord_proto::record::{Record, RecordKey};
 use ripcord_proto::rollout::{Rollout, RolloutState};
 
-use super::super::{CommitError, Operation};
-use super::Effect;
+use super::super::draft::Operation;
+use super::super::error::CommitError;
+use super::effect::Effect;
 
 /// ConflictReason a commit needs a second person; empty where it needs none.
 pub(in crate::commit) fn guarded(effect: Effect<'_>) -> Result<BTreeSet<GuardedOperation>, CommitError> {

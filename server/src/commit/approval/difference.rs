@@ -5,9 +5,11 @@ use ripcord_proto::proposal::{PolicyStep, ProposalDiff};
 use ripcord_proto::record::Record;
 use ripcord_proto::rest::plan::{FlagStep, SegmentStep, SettingsStep};
 
+use super::super::draft::Operation;
+use super::super::error::CommitError;
 use super::super::plan::{CommitPlan, PlannedStep};
-use super::super::{CommitError, Operation};
-use super::{Effect, messages};
+use super::effect::Effect;
+use super::messages;
 
 /// The difference of an effect whose plan is `plan`.
 pub(super) fn of(effect: Effect<'_>, plan: CommitPlan) -> Result<ProposalDiff, CommitError> {

@@ -7,12 +7,13 @@ use ripcord_proto::rollback::RollbackScope;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{Flag, FlagKey, Position, SegmentKey, Snapshot, Tag};
 
+use super::super::error::CommitError;
 use super::merge_join::join;
 use super::segment_rules::{Composed, Composer};
 use super::segments::SegmentReversal;
 use super::{
-    Authorship, CommitError, Conflict, ConflictReason, FlagOrSegment, FlagReversal, Reversal, ReversalDecision, ReversalScope, StageMethod, TouchedFlag,
-    UnsupportedFlag, following, internal, one_way,
+    Authorship, Conflict, ConflictReason, FlagOrSegment, FlagReversal, Reversal, ReversalDecision, ReversalScope, StageMethod, TouchedFlag, UnsupportedFlag,
+    following, internal, one_way,
 };
 
 /// A flag of the scope, as it is and as it was.

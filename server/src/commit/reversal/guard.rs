@@ -10,7 +10,8 @@ use ripcord_proto::{FlagKey, Revision};
 
 use crate::commit::state::EnvironmentState;
 
-use super::{CommitError, OneWayDoor, Reversal, ReversalDecision, UnsupportedFlag};
+use super::super::error::CommitError;
+use super::{OneWayDoor, Reversal, ReversalDecision, UnsupportedFlag};
 
 /// Flags that a sentence names, at most.
 const NAMED: usize = 20;

@@ -4,9 +4,9 @@ use ripcord_proto::digest::Digest;
 use ripcord_proto::references::{self, TouchedKeys};
 use ripcord_proto::{Flag, FlagKey, KillId, KillScope, RollbackId, Snapshot, ValidationError};
 
-use super::super::kill_guard::served;
-use super::super::state::EnvironmentState;
-use super::{CommitError, FlagReversal, Reversal, ReversalDecision, under_way};
+use super::super::error::CommitError;
+use super::super::state::{EnvironmentState, served};
+use super::{FlagReversal, Reversal, ReversalDecision, under_way};
 
 /// What a rollback would come to. Nothing is changed by making it.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ use ripcord_proto::rule::{Rule, Serve};
 use ripcord_proto::{Flag, SegmentKey, Snapshot, ValidationErrors, VariantName};
 use serde_json::Value;
 
-use super::CommitError;
+use super::super::error::CommitError;
 
 /// A flag that the environment has, or had: readable or not.
 type ReadableFlag<'a> = Option<Result<&'a Flag, &'a ValidationErrors>>;

@@ -10,8 +10,9 @@ use ripcord_proto::split::{Share, Split, Weight};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{Flag, Position, ValidationErrors, VariantName};
 
+use super::super::error::CommitError;
 use super::one_way::may_serve;
-use super::{CommitError, FlagReversal, internal};
+use super::{FlagReversal, internal};
 
 /// A whole, in thousandths of a percent.
 const WHOLE: u32 = 100_000;

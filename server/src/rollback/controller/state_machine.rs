@@ -17,7 +17,7 @@ use super::next_step::{self, NextStep};
 use super::verification::{self, ObservedCommit, Pickup, VerificationWindow};
 use crate::commit::reversal::Reversal;
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Approval, CommitError, Committed, Draft, Expected, KilledEdit, Operation};
+use crate::commit::{Applied, Approval, CommitError, Draft, Expected, KilledEdit, Operation};
 use crate::leader::LeaderToken;
 use crate::rollback::messages;
 use crate::rollback::stages;
@@ -211,7 +211,7 @@ impl Procedure<'_> {
         }
     }
 
-    async fn submit(&self, reason: String, asks: Vec<Operation>, allow_killed_edit: KilledEdit) -> Result<Committed, CommitError> {
+    async fn submit(&self, reason: String, asks: Vec<Operation>, allow_killed_edit: KilledEdit) -> Result<Applied, CommitError> {
         let draft = Draft {
             reason: Some(reason),
             killed_edit: allow_killed_edit,
@@ -219,7 +219,7 @@ impl Procedure<'_> {
             approval: Approval::Agreed,
             ..Draft::new(self.environment.clone(), self.deps.drivers.author(), asks)
         };
-        self.deps.environments.submit(draft).await
+        self.deps.environments.commit(draft).await
     }
 
     async fn not_committed(&mut self, error: CommitError) {

@@ -8,16 +8,15 @@ use ripcord_proto::actor::Actor;
 use ripcord_proto::kill::KillScope;
 use ripcord_proto::rollout::{Rollout, RolloutState, WaitsFor};
 use ripcord_proto::{EnvironmentKey, Position, RolloutId, Sequence};
-use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::jobs::{CommitKind, CommitResult, JobResult};
 use super::state::{AbortReason, FOLLOWER_POLL, RolloutController};
 use crate::commit::state::EnvironmentState;
-use crate::commit::{Answer, CommitError, Draft, ErrorKind, Operation};
+use crate::commit::{CommitError, Draft, ErrorKind, Operation, Renderer};
 use crate::environment::Environments;
-use crate::kill::{KillOrder, KillResponseBuilder};
+use crate::kill::KillOrder;
 use crate::leader::LeaderToken;
 use crate::rollout::commits::{self, ObservedRollout};
 use crate::rollout::decide::{self, RolloutDecision, RolloutStatus};
@@ -58,7 +57,7 @@ impl RolloutController {
         let environments = self.rollouts.environments.clone();
         let span = tracing::info_span!("rollout", env = %self.environment, rollout = ids.first().map(tracing::field::display), what = what.as_str());
         let job = async move {
-            let submitted = environments.submit(draft);
+            let submitted = environments.commit(draft);
             let result = match what {
                 // A store that is silent must not keep users exposed: what waits no longer is carried out all the same.
                 CommitKind::TakeBack => tokio::time::timeout(PATIENCE, submitted).await.unwrap_or(Err(CommitError::OutcomeUnknown)),
@@ -253,10 +252,7 @@ impl RolloutController {
                 tracked.back.as_deref().unwrap_or_default()
             )),
             call: None,
-            answer: KillResponseBuilder(Arc::new(|_| Answer {
-                status: 201,
-                body: RawValue::NULL.to_owned(),
-            })),
+            renderer: Renderer::default(),
         };
         let (kills, ids) = (self.rollouts.kills.clone(), vec![id.clone()]);
         self.jobs.push(Box::pin(async move {

@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 
 use crate::check::Checks;
 use crate::clock::{Clock as _, SystemClock};
-use crate::commit::{Author, CommitError, Committed, Draft, Expected, Operation, ResponseBuilder};
+use crate::commit::{Applied, Author, CommitError, Draft, Expected, Operation, Renderer};
 use crate::environment::{EnvironmentDeps, Environments, Orphans};
 use crate::kill::Kills;
 use crate::leader::{LeaderLease, LiveNodes, SingleNode};
@@ -155,7 +155,7 @@ impl World {
             reason: None,
             operations: vec![SystemOperation::CreateEnvironment(record)],
             call: None,
-            answer: ResponseBuilder::nothing(),
+            renderer: Renderer::default(),
         };
         environments.submit_system(draft).await.unwrap();
         let world = Self {
@@ -183,12 +183,12 @@ impl World {
         *self.traffic.rates.lock().unwrap() = rates.to_vec();
     }
 
-    async fn submit(&self, who: Author, asks: Vec<Operation>) -> Result<Committed, CommitError> {
+    async fn submit(&self, who: Author, asks: Vec<Operation>) -> Result<Applied, CommitError> {
         let draft = Draft {
             reason: Some("a test".to_owned()),
             ..Draft::new(production(), who, asks)
         };
-        self.environments.submit(draft).await
+        self.environments.commit(draft).await
     }
 
     async fn put(&self, key: &str, rules: &Value) {
@@ -237,7 +237,7 @@ impl World {
         self.submit(pipeline, vec![actions::start(rollout)]).await.map(|_| id)
     }
 
-    async fn act(&self, id: &RolloutId, act: RolloutAction, who: Author) -> Result<Committed, CommitError> {
+    async fn act(&self, id: &RolloutId, act: RolloutAction, who: Author) -> Result<Applied, CommitError> {
         let word = self.word(&who);
         self.submit(who, vec![actions::ask(id.clone(), act, word)]).await
     }

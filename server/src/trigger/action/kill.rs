@@ -1,14 +1,11 @@
 //! A kill, taken the way of every kill, which waits for nothing; the record follows.
 
-use std::sync::Arc;
-
 use futures_util::future::join_all;
+use ripcord_proto::KillScope;
 use ripcord_proto::trigger::{FiringEffects, FiringState, FlagSelection};
-use ripcord_proto::{KillId, KillScope};
-use serde_json::value::to_raw_value;
 
-use crate::commit::{Answer, CommitError};
-use crate::kill::{KillInForce, KillOrder, KillResponseBuilder};
+use crate::commit::{CommitError, Renderer};
+use crate::kill::{KillOrder, KillOutcome};
 use crate::trigger::activation::{Activation, FiringResult, flags_or_own};
 use crate::trigger::dedup::InFlightGuard;
 use crate::trigger::firing_record::RecordOutcome;
@@ -51,11 +48,13 @@ impl Triggers {
         let mut pulled = KillResults::default();
         for (scope, result) in join_all(pulls).await {
             match result {
-                Ok(outcome) => {
-                    pulled.effects.provisional |= outcome.provisional.is_some();
-                    pulled.effects.kills.extend(serde_json::from_str::<KillId>(outcome.answer.body.get()).ok());
+                Ok(KillOutcome::InForce(killed)) => {
+                    pulled.effects.provisional |= killed.is_provisional();
+                    pulled.effects.kills.push(killed.kill.id.clone());
                     pulled.flags.push(scope.to_string());
                 }
+                // Its orders are not idempotent calls, so none is replayed.
+                Ok(KillOutcome::Replayed(_)) => {}
                 // An id that ended never comes back: the same alert does not undo what a person has restored.
                 Err(CommitError::NoKill(id)) => pulled.failed.push(format!("{scope}: kill {id} of this alert was already restored")),
                 Err(error) => pulled.failed.push(format!("{scope}: {error}")),
@@ -73,9 +72,6 @@ fn order(activation: &Activation, scope: &KillScope, why: &str) -> KillOrder {
         scope: scope.clone(),
         reason: Some(why.to_owned()),
         call: None,
-        answer: KillResponseBuilder(Arc::new(|killed: &KillInForce| Answer {
-            status: 201,
-            body: to_raw_value(&killed.kill.id).unwrap_or_default(),
-        })),
+        renderer: Renderer::default(),
     }
 }

@@ -1,0 +1,108 @@
+//! What is asked of the room of kills, and what comes of it.
+
+use std::sync::Arc;
+
+use ripcord_proto::commit::Recorded;
+use ripcord_proto::{EnvironmentKey, FlagKey, Kill, KillId, KillScope, Position};
+
+use crate::commit::{Author, Draft, IdempotentCall, KillStatus, Operation, Outcome, Renderer};
+
+/// A kill that is asked for.
+#[derive(Debug, Clone)]
+pub struct KillOrder {
+    /// Its id, if the caller makes it, so that asking twice makes one kill; otherwise it is made here.
+    pub id: Option<KillId>,
+    /// The environment.
+    pub environment: EnvironmentKey,
+    /// Who asks.
+    pub author: Author,
+    /// What it covers.
+    pub scope: KillScope,
+    /// Why; it can be added later.
+    pub reason: Option<String>,
+    /// The idempotent call that it answers.
+    pub call: Option<IdempotentCall>,
+    /// Renders the answer to be recorded with `call`.
+    pub renderer: Renderer<KillInForce>,
+}
+
+/// A kill in force, as its caller is told.
+#[derive(Debug, Clone)]
+pub struct KillInForce {
+    /// The kill.
+    pub kill: Arc<Kill>,
+    /// Whether it was in force before it was asked for.
+    pub status: KillStatus,
+    /// Where it is safe.
+    pub durability: KillDurability,
+    /// The flags that exist and are covered by it.
+    pub flags: Vec<FlagKey>,
+}
+
+impl KillInForce {
+    /// Whether it is not in the log yet.
+    pub const fn is_provisional(&self) -> bool {
+        match self.durability {
+            KillDurability::Committed(_) => false,
+            KillDurability::Journaled | KillDurability::Memory => true,
+        }
+    }
+}
+
+/// Where a kill is safe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KillDurability {
+    /// In the log, from this position on.
+    Committed(Position),
+    /// In this node's journal: it survives a restart, and is merged into the log when the store is back.
+    Journaled,
+    /// In memory alone: the journal could not be written, and it would not survive a restart of this node.
+    Memory,
+}
+
+/// What became of an order.
+#[derive(Debug, Clone)]
+pub enum KillOutcome {
+    /// The kill is in force.
+    InForce(KillInForce),
+    /// The same idempotent call was answered before.
+    Replayed(Recorded),
+}
+
+/// How a kill was lifted.
+#[derive(Debug, Clone)]
+pub enum RestoreOutcome {
+    /// By a commit.
+    Committed(Outcome),
+    /// It was provisional and was withdrawn; the log learns of it when the store is back.
+    Withdrawn(KillId),
+}
+
+impl KillOrder {
+    /// The draft that commits `kill`.
+    pub(super) fn draft(&self, kill: Kill) -> Draft {
+        let renderer = self.renderer.clone();
+        Draft {
+            reason: self.reason.clone(),
+            call: self.call.clone(),
+            renderer: Renderer::new(move |applied| match KillInForce::of(applied) {
+                Some(killed) => renderer.render(&killed),
+                None => Renderer::default().render(applied),
+            }),
+            ..Draft::new(self.environment.clone(), self.author.clone(), vec![Operation::Kill(Box::new(kill))])
+        }
+    }
+}
+
+impl KillInForce {
+    /// The kill that a draft asked for.
+    pub(super) fn of(applied: &crate::commit::Applied) -> Option<Self> {
+        let (kill, status) = applied.kill.as_ref()?;
+        Some(Self {
+            kill: Arc::clone(kill),
+            status: *status,
+            durability: KillDurability::Committed(applied.position),
+            flags: applied.flags.clone(),
+        })
+    }
+}
