@@ -105,9 +105,9 @@ impl Check {
         let name = reader.required(map, "name", "a short name", Reader::prose);
         let url = reader.required(map, "url", "an address that starts with http:// or https://", url);
         let when = reader.optional(map, "when", when);
-        let expect = reader.optional(map, "expect", |reader, value| whole(reader, value, "an HTTP status", 100, 599));
+        let expect = reader.optional(map, "expect", |reader, value| reader.whole(value, "an HTTP status", 100, 599));
         let timeout_ms = reader.optional(map, "timeout_ms", |reader, value| {
-            whole(reader, value, "a number of milliseconds", 1, Self::TIMEOUT_MS_MAX)
+            reader.whole(value, "a number of milliseconds", 1, Self::TIMEOUT_MS_MAX)
         });
         let body = BodyCheck::read(reader, map);
         Ok(Self {
@@ -194,13 +194,6 @@ fn when(reader: &mut Reader, value: &Value) -> Read<BTreeSet<CheckPhase>> {
         return one(reader, value).map(|when| BTreeSet::from([when]));
     }
     reader.items(value, 3, one).map(BTreeSet::from_iter)
-}
-
-fn whole(reader: &mut Reader, value: &Value, what: &str, least: u64, most: u64) -> Read<u64> {
-    match value.as_u64().filter(|number| (least..=most).contains(number)) {
-        Some(number) => Ok(number),
-        None => reader.refuse(format!("must be {what} from {least} to {most}, not {value}")),
-    }
 }
 
 /// A check, and whose it is.

@@ -12,11 +12,35 @@ use serde_json::Value;
 
 use crate::key::SegmentKey;
 use crate::limits;
-use crate::reader::{self, Read, Reader};
+use crate::reader::{Read, Reader};
 use crate::validation::ValidationErrors;
 use crate::value::Scalar;
 
-pub(crate) use self::read::{FORMS, OPERATORS};
+/// The forms of a condition that are not a test on an attribute.
+pub(crate) const FORMS: [&str; 5] = ["all", "any", "not", "segment", "jsonlogic"];
+/// The operators of a test on an attribute.
+pub(crate) const OPERATORS: [&str; 20] = [
+    "equals",
+    "one_of",
+    "contains",
+    "starts_with",
+    "ends_with",
+    "matches",
+    "lt",
+    "lte",
+    "gt",
+    "gte",
+    "semver_eq",
+    "semver_lt",
+    "semver_lte",
+    "semver_gt",
+    "semver_gte",
+    "semver_in",
+    "before",
+    "after",
+    "in_cidr",
+    "exists",
+];
 
 /// A dotted path into the context: `app.version`. It names the member `version` of the attribute `app`, or an attribute that
 /// is itself called `app.version`.
@@ -137,15 +161,6 @@ pub enum Test {
 }
 
 impl Condition {
-    /// Reads the JSON form and reports every problem.
-    pub fn from_value(value: &Value) -> Result<Self, ValidationErrors> {
-        reader::read(value, Self::read)
-    }
-
-    pub(crate) fn read(reader: &mut Reader, value: &Value) -> Read<Self> {
-        read::condition(reader, value, limits::CONDITION_DEPTH)
-    }
-
     /// The operator of an imported rule within it that nobody knows, where there is one; see [`crate::flagd::unknown_operator`].
     pub fn unknown_operator(&self) -> Option<&str> {
         match self {
@@ -187,6 +202,7 @@ impl Condition {
 }
 
 /// Compiles the pattern of [`Test::Matches`], within [`limits::REGEX_BYTES`].
+#[cfg(feature = "regex")]
 pub fn compile_pattern(pattern: &str) -> Result<regex::Regex, regex::Error> {
     regex::RegexBuilder::new(pattern)
         .size_limit(limits::REGEX_BYTES)

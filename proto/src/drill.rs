@@ -1,14 +1,10 @@
 //! Drills: reports of rehearsed rollbacks, kept with the environment that they were forked from.
 
 use crate::actor::Actor;
-use crate::id::define_id;
 use crate::table::Entity;
 use crate::validation::ValidationErrors;
 
-define_id!(
-    /// The id of a drill: `d_` and 26 lower-case letters or digits. It sorts by time of making.
-    DrillId, "d_", "drill", "ripcord drill list"
-);
+pub use crate::id::DrillId;
 
 /// A drill that was run, as it is kept.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]

@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::check::Check;
+use crate::json;
 use crate::key::{FlagKey, Tag, VariantName};
 use crate::lease::Lease;
 use crate::one_way::OneWay;
@@ -21,7 +22,6 @@ use crate::rule::Rule;
 use crate::table::Entity;
 use crate::validation::ValidationErrors;
 use crate::variant::Variants;
-use crate::{json, reader};
 
 /// A flag: typed variants, rules, a default and a safe variant. A value of this type is valid in itself; what it refers to
 /// outside of itself (segments, required flags) is checked against a snapshot, see [`crate::references`].
@@ -68,13 +68,6 @@ pub struct Requirement {
     pub flag: FlagKey,
     /// What it must serve.
     pub variant: VariantName,
-}
-
-impl Flag {
-    /// Reads the JSON form and reports every problem.
-    pub fn from_value(value: &Value) -> Result<Self, ValidationErrors> {
-        reader::read(value, read::flag)
-    }
 }
 
 impl Entity for Flag {

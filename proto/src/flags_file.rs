@@ -78,6 +78,7 @@ impl FlagsFile {
     }
 
     /// As YAML, in the order of the entries: the same file for the same content.
+    #[cfg(feature = "yaml")]
     pub fn to_yaml(&self) -> Result<String, serde_saphyr::ser::Error> {
         serde_saphyr::to_string(self)
     }

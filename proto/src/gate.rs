@@ -1,21 +1,16 @@
 //! Gates: conditions on measured outcomes, probes or figures of Prometheus that every step of a rollout must pass.
 
 mod comparison;
+mod percent;
 mod read;
 mod reading;
 
-use std::fmt;
-
 use crate::check::Check;
 use crate::duration::HumanDuration;
-use crate::split::Weight;
 
 pub use self::comparison::{ComparedTo, OutcomeComparison, OutcomeMeasure, Threshold, WorseDirection};
+pub use self::percent::Percent;
 pub use self::reading::{Arm, Figures, GateReading, GateSample, GateVerdict};
-
-/// A percentage, in thousandths of a percent; written `0.5%`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Percent(u32);
 
 /// A gate of a plan.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -108,35 +103,6 @@ impl Gate {
     /// Whether it goes by what applications report.
     pub const fn counts_outcomes(&self) -> bool {
         matches!(self.measure, Measure::Outcome(_))
-    }
-}
-
-impl Percent {
-    /// From thousandths of a percent; more than a whole is a whole.
-    pub const fn from_thousandths(thousandths: u32) -> Self {
-        if thousandths > 100_000 { Self(100_000) } else { Self(thousandths) }
-    }
-
-    /// In thousandths of a percent.
-    pub const fn thousandths(self) -> u32 {
-        self.0
-    }
-
-    /// As a share of one.
-    pub fn share(self) -> f64 {
-        f64::from(self.0) / 100_000.0
-    }
-}
-
-impl fmt::Display for Percent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Weight::Percent(self.0).fmt(f)
-    }
-}
-
-impl serde::Serialize for Percent {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
 

@@ -89,4 +89,39 @@ macro_rules! define_id {
         }
     };
 }
-pub(crate) use define_id;
+
+define_id!(
+    /// The id of a kill: `k_` and 26 lower-case letters or digits, made once by the node that took it. It sorts by time of making.
+    KillId, "k_", "kill", "ripcord kill --list"
+);
+
+define_id!(
+    /// The id of a ping: `p_` and 26 lower-case letters or digits. It sorts by time of making.
+    PingId, "p_", "ping", "ripcord ping list"
+);
+
+define_id!(
+    /// The id of a drill: `d_` and 26 lower-case letters or digits. It sorts by time of making.
+    DrillId, "d_", "drill", "ripcord drill list"
+);
+
+define_id!(
+    /// The id of a proposal: `pr_` and 26 lower-case letters or digits. It sorts by time of making.
+    ProposalId, "pr_", "proposal", "ripcord proposal list"
+);
+
+define_id!(
+    /// The id of a rollback: `rb_` and 26 lower-case letters or digits. It sorts by time of making.
+    RollbackId, "rb_", "rollback", "ripcord rollback list"
+);
+
+define_id!(
+    /// The id of a rollout: `ro_` and 26 lower-case letters or digits. It sorts by time of making.
+    RolloutId, "ro_", "rollout", "ripcord rollout list"
+);
+
+define_id!(
+    /// The id of a firing: `f_` and 26 lower-case letters or digits. It is made from the signal, so that two nodes that are told
+    /// of one incident make the same.
+    FiringId, "f_", "firing", "ripcord trigger firings"
+);

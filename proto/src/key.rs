@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::limits;
+use crate::revision::RevisionReference;
 use crate::validation::ValidationErrors;
 
 /// Letters and digits (Unicode) and `. _ - : /`, starting with a letter or digit; case is kept.
@@ -71,7 +72,7 @@ fn check_checkpoint(what: &str, text: &str) -> Result<(), ValidationErrors> {
             format!("the name {LAST_KNOWN_GOOD:?} always stands for the newest checkpoint that was vouched for; choose another"),
         ));
     }
-    if crate::target::revision(text).is_some() {
+    if RevisionReference::parse(text).is_some() {
         return Err(ValidationErrors::one(
             "",
             format!("{text:?} stands for a revision; let a checkpoint's name begin with a letter"),

@@ -5,15 +5,11 @@ use std::fmt;
 
 use crate::actor::Actor;
 use crate::flag::Flag;
-use crate::id::define_id;
 use crate::key::{FlagKey, Tag};
 use crate::table::{Entity, Table};
 use crate::validation::ValidationErrors;
 
-define_id!(
-    /// The id of a kill: `k_` and 26 lower-case letters or digits, made once by the node that took it. It sorts by time of making.
-    KillId, "k_", "kill", "ripcord kill --list"
-);
+pub use crate::id::KillId;
 
 /// What a kill covers: `{"flag": "checkout"}`, `{"tag": "payments"}` or `{"all": true}`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::key::VariantName;
 use crate::reader::{Read, Reader};
-use crate::rule::VariantNames;
+use crate::variant::VariantNames;
 
 /// A one-way door: once `from` was served, going back from it may not restore what it changed. A rollback that takes the variant
 /// from anybody is refused unless it names the flag.

@@ -2,15 +2,11 @@
 
 use crate::actor::Actor;
 use crate::confirmation::Confirmation;
-use crate::id::define_id;
 use crate::revision::{Epoch, Revision};
 use crate::table::Entity;
 use crate::validation::ValidationErrors;
 
-define_id!(
-    /// The id of a ping: `p_` and 26 lower-case letters or digits. It sorts by time of making.
-    PingId, "p_", "ping", "ripcord ping list"
-);
+pub use crate::id::PingId;
 
 /// A ping and what it measured.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]

@@ -2,8 +2,17 @@
 
 use crate::validation::ValidationError;
 
+/// How a command ends that the server refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommandExit {
+    /// Exit code 1: the request was wrong, or the server could not do it.
+    Failed,
+    /// Exit code 3: a guard or a gate refused it.
+    Refused,
+}
+
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $code:literal, $status:literal, $title:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $status:literal, $exit:ident, $retry:expr, $title:literal;)*) => {
         /// A public error code. Codes never change their meaning; programs match on them.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -25,6 +34,16 @@ macro_rules! codes {
                 match self { $(Self::$name => $status),* }
             }
 
+            /// How a command that gets this problem ends.
+            pub const fn exit(self) -> CommandExit {
+                match self { $(Self::$name => CommandExit::$exit),* }
+            }
+
+            /// Seconds after which repeating the request may help; `None` if waiting does not help, or if the answer states its own time.
+            pub const fn retry_after_seconds(self) -> Option<u64> {
+                match self { $(Self::$name => $retry),* }
+            }
+
             /// A short title, the same for every occurrence.
             pub const fn title(self) -> &'static str {
                 match self { $(Self::$name => $title),* }
@@ -34,78 +53,78 @@ macro_rules! codes {
 }
 
 codes! {
-    /// The body is no JSON, or not UTF-8.
-    ParseError = "PARSE_ERROR", 400, "The request cannot be parsed";
+    /// The body is not valid JSON or not UTF-8.
+    ParseError = "PARSE_ERROR", 400, Failed, None, "The request body cannot be parsed";
     /// A header or query parameter is malformed.
-    BadRequest = "BAD_REQUEST", 400, "The request is malformed";
-    /// No key, or one that is not valid.
-    Unauthenticated = "UNAUTHENTICATED", 401, "A valid key is needed";
-    /// The key's role or environments do not allow it.
-    Forbidden = "FORBIDDEN", 403, "The key may not do this";
+    BadRequest = "BAD_REQUEST", 400, Failed, None, "The request is malformed";
+    /// The key is missing or not valid.
+    Unauthenticated = "UNAUTHENTICATED", 401, Failed, None, "A valid key is required";
+    /// The key's role or environments do not allow this.
+    Forbidden = "FORBIDDEN", 403, Refused, None, "The key does not allow this";
     /// The environment does not exist.
-    EnvironmentNotFound = "ENVIRONMENT_NOT_FOUND", 404, "There is no such environment";
+    EnvironmentNotFound = "ENVIRONMENT_NOT_FOUND", 404, Failed, None, "Environment not found";
     /// The flag does not exist.
-    FlagNotFound = "FLAG_NOT_FOUND", 404, "There is no such flag";
-    /// The thing does not exist.
-    NotFound = "NOT_FOUND", 404, "There is no such thing";
-    /// The path exists, the method does not.
-    MethodNotAllowed = "METHOD_NOT_ALLOWED", 405, "The method is not allowed here";
+    FlagNotFound = "FLAG_NOT_FOUND", 404, Failed, None, "Flag not found";
+    /// The named object does not exist.
+    NotFound = "NOT_FOUND", 404, Failed, None, "Not found";
+    /// The path exists, but not with this method.
+    MethodNotAllowed = "METHOD_NOT_ALLOWED", 405, Failed, None, "Method not allowed";
     /// `If-Match` names an older state.
-    StaleRevision = "STALE_REVISION", 409, "It has changed since you read it";
-    /// A kill stands in the way.
-    FlagKilled = "FLAG_KILLED", 409, "The flag is killed";
+    StaleRevision = "STALE_REVISION", 409, Refused, None, "Changed since it was read";
+    /// A kill forbids the change; the member `kill` names it.
+    FlagKilled = "FLAG_KILLED", 409, Refused, None, "The flag is killed";
     /// The plan no longer describes what would happen.
-    PlanStale = "PLAN_STALE", 409, "The world has moved since the plan";
+    PlanStale = "PLAN_STALE", 409, Refused, None, "The plan is out of date";
     /// What a proposal would do is no longer what was shown.
-    ProposalStale = "PROPOSAL_STALE", 409, "The world has moved since it was proposed";
-    /// A second person is needed, and a proposal cannot say what was asked.
-    SecondPersonNeeded = "SECOND_PERSON_NEEDED", 409, "A second person is needed";
-    /// Another file set, or nobody, owns what a file set would change.
-    OtherOwner = "OTHER_OWNER", 409, "It belongs to somebody else";
-    /// Changes can no longer join the release.
-    ReleaseFinished = "RELEASE_FINISHED", 409, "The release is finished";
-    /// No checkpoint is known to be good.
-    NoKnownGood = "NO_KNOWN_GOOD", 409, "Nothing is vouched for";
-    /// A one-way door stands in the way of going back.
-    OneWayDoor = "ONE_WAY_DOOR", 409, "Going back does not undo everything";
-    /// A check that must pass before has failed.
-    CheckFailed = "CHECK_FAILED", 409, "A check failed";
-    /// Another rollback of the same flags is under way.
-    RollbackUnderWay = "ROLLBACK_UNDER_WAY", 409, "Another rollback is under way";
-    /// It cannot be done in the state that the thing is in.
-    WrongState = "WRONG_STATE", 409, "It is not in a state for that";
-    /// The environment is protected, and the release does not say what it must.
-    Protected = "PROTECTED", 422, "The environment is protected";
-    /// There is nothing in the scope.
-    EmptyScope = "EMPTY_SCOPE", 422, "There is nothing in this scope";
-    /// Rules cannot say it.
-    CannotExpress = "CANNOT_EXPRESS", 422, "Rules cannot say this";
-    /// It is there already.
-    AlreadyExists = "ALREADY_EXISTS", 409, "It exists already";
-    /// Something else refers to it.
-    InUse = "IN_USE", 409, "It is still in use";
+    ProposalStale = "PROPOSAL_STALE", 409, Refused, None, "The proposal is out of date";
+    /// A second person must approve, but this request cannot be stored as a proposal.
+    SecondPersonNeeded = "SECOND_PERSON_NEEDED", 409, Refused, None, "Approval by a second person is required";
+    /// Another file set owns what the request would change, or no file set does.
+    OtherOwner = "OTHER_OWNER", 409, Refused, None, "Owned by another file set";
+    /// The release is finished; it takes no more changes.
+    ReleaseFinished = "RELEASE_FINISHED", 409, Refused, None, "The release is finished";
+    /// No checkpoint is known-good.
+    NoKnownGood = "NO_KNOWN_GOOD", 409, Refused, None, "No known-good checkpoint";
+    /// The rollback would cross a one-way door that the request does not acknowledge.
+    OneWayDoor = "ONE_WAY_DOOR", 409, Refused, None, "Rolling back would cross a one-way door";
+    /// A check that must pass before the rollback failed.
+    CheckFailed = "CHECK_FAILED", 409, Refused, None, "A check failed";
+    /// Another rollback of the same flags is in progress.
+    RollbackUnderWay = "ROLLBACK_UNDER_WAY", 409, Refused, None, "Another rollback is in progress";
+    /// The object is not in a state that allows this.
+    WrongState = "WRONG_STATE", 409, Refused, None, "Not possible in the current state";
+    /// The environment is protected, and the release lacks details that it requires.
+    Protected = "PROTECTED", 422, Refused, None, "The environment is protected";
+    /// No flag is in the scope.
+    EmptyScope = "EMPTY_SCOPE", 422, Failed, None, "The scope is empty";
+    /// The requested state cannot be expressed by rules.
+    CannotExpress = "CANNOT_EXPRESS", 422, Refused, None, "Rules cannot express this";
+    /// An object of this name already exists.
+    AlreadyExists = "ALREADY_EXISTS", 409, Failed, None, "Already exists";
+    /// Something else refers to the object.
+    InUse = "IN_USE", 409, Failed, None, "Still in use";
     /// The body is larger than allowed.
-    TooLarge = "TOO_LARGE", 413, "The request is too large";
-    /// The body is of the wrong kind.
-    UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", 415, "The body has the wrong content type";
-    /// Fields are wrong; `errors` names each.
-    Invalid = "INVALID", 422, "The request is not valid";
+    TooLarge = "TOO_LARGE", 413, Failed, None, "The request is too large";
+    /// The content type of the body is not supported.
+    UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", 415, Failed, None, "Unsupported content type";
+    /// Fields are invalid; `errors` names each.
+    Invalid = "INVALID", 422, Failed, None, "The request is invalid";
     /// A reason is needed.
-    ReasonRequired = "REASON_REQUIRED", 422, "A reason is needed";
-    /// The idempotency key was used for another request.
-    IdempotencyMismatch = "IDEMPOTENCY_MISMATCH", 422, "The Idempotency-Key was used for another request";
+    ReasonRequired = "REASON_REQUIRED", 422, Failed, None, "A reason is required";
+    /// The `Idempotency-Key` was used for a different request.
+    IdempotencyMismatch = "IDEMPOTENCY_MISMATCH", 422, Failed, None, "The Idempotency-Key was used for a different request";
     /// Too many requests.
-    RateLimited = "RATE_LIMITED", 429, "Too many requests";
-    /// The fault is the server's.
-    Internal = "INTERNAL", 500, "The server failed";
+    RateLimited = "RATE_LIMITED", 429, Failed, None, "Too many requests";
+    /// The server failed.
+    Internal = "INTERNAL", 500, Failed, None, "Internal server error";
     /// The store cannot be reached; nothing was changed.
-    StoreUnavailable = "STORE_UNAVAILABLE", 503, "The store cannot be reached";
-    /// The store did not answer in time; whether the change was made is settled when it is back.
-    OutcomeUnknown = "OUTCOME_UNKNOWN", 503, "It is not known whether the change was made";
-    /// The log is being re-seeded; try again in a moment.
-    Reseeding = "RESEEDING", 503, "The store is being filled again";
-    /// This node is behind, was never hydrated, or is shutting down.
-    NotReady = "NOT_READY", 503, "This node is not ready";
+    StoreUnavailable = "STORE_UNAVAILABLE", 503, Failed, Some(5), "The store is unavailable";
+    /// The store did not answer in time; whether the change was made is settled once it is back.
+    OutcomeUnknown = "OUTCOME_UNKNOWN", 503, Failed, Some(5), "The outcome of the write is unknown";
+    /// The store is being re-seeded; try again in a few seconds.
+    Reseeding = "RESEEDING", 503, Failed, Some(2), "The store is being re-seeded";
+    /// This node is behind, has no data yet, or is shutting down.
+    NotReady = "NOT_READY", 503, Failed, Some(5), "This node is not ready";
 }
 
 /// A problem document: the body of every error, as `application/problem+json`.

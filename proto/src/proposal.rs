@@ -1,16 +1,13 @@
 //! Proposals: writes that wait for a second person, kept exactly as they were asked for, with what they would change.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::actor::Actor;
 use crate::digest::Digest;
-use crate::id::define_id;
-use crate::key::{EnvironmentKey, FlagKey, ReleaseName};
+use crate::key::{EnvironmentKey, ReleaseName};
 use crate::policy::{GuardedOperation, Policy};
-use crate::record::Record;
+use crate::raw_record::RawRecord;
 use crate::rest::commits::ChangeRequest;
-use crate::rest::plan::{FlagStep, SegmentStep, SettingsStep};
-use crate::rest::rollbacks::{FlagShare, UserShare};
 use crate::revision::{Position, Revision};
 use crate::role::Action;
 use crate::rollback::Rollback;
@@ -18,10 +15,8 @@ use crate::rollout::{Attribution, Rollout, RolloutId};
 use crate::table::Entity;
 use crate::validation::ValidationErrors;
 
-define_id!(
-    /// The id of a proposal: `pr_` and 26 lower-case letters or digits. It sorts by time of making.
-    ProposalId, "pr_", "proposal", "ripcord proposal list"
-);
+pub use crate::diff::{PolicyDiff, ProposalDiff};
+pub use crate::id::ProposalId;
 
 /// A write that waits for a second person, or that one has decided on.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
@@ -118,44 +113,6 @@ impl ProposalState {
     }
 }
 
-/// What a proposal changes: each thing as it was when it was shown, and as it would be.
-#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(default)]
-pub struct ProposalDiff {
-    /// Flags that change; a staged rollback's as they are at its end.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub flags: Vec<FlagStep>,
-    /// Segments that change.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub segments: Vec<SegmentStep>,
-    /// The settings, where they change.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub settings: Option<SettingsStep>,
-    /// The policy, where it changes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub policy: Option<PolicyStep>,
-    /// What else happens, a sentence each: kills that are lifted, rollouts that start or go on.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub also: Vec<String>,
-    /// How many users would be served otherwise; told of one proposal that waits, not in lists.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub users: Option<UserShare>,
-    /// The same for each flag that would answer somebody otherwise.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub shares: BTreeMap<FlagKey, FlagShare>,
-}
-
-/// The policy, as it is and as it would be.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct PolicyStep {
-    /// Now.
-    pub from: Policy,
-    /// Then.
-    pub to: Policy,
-}
-
 /// One thing that was asked for, as another node can do it.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -163,7 +120,7 @@ pub enum ProposedOperation {
     /// A change as it stands in a commit.
     Change(ChangeRequest),
     /// A record as it shall be.
-    PutRecord(Record),
+    PutRecord(RawRecord),
     /// A rollout, as its record begins.
     StartRollout(Box<Rollout>),
     /// A rollout goes on from where it was held.
@@ -189,7 +146,7 @@ impl ProposedOperation {
     pub fn actions(&self) -> Vec<Action> {
         match self {
             Self::Change(change) => vec![change.action()],
-            Self::PutRecord(Record::Policy(_)) => vec![Action::SetPolicy],
+            Self::PutRecord(record) if record.kind == Policy::KIND => vec![Action::SetPolicy],
             Self::PutRecord(_) => Vec::new(),
             Self::StartRollout(_) | Self::ResumeRollout { .. } | Self::AdvanceRollout { .. } => vec![Action::Rollout],
             Self::RollBack(rollback) if rollback.acknowledged.is_empty() => vec![Action::Rollback],

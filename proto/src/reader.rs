@@ -189,6 +189,14 @@ impl Reader {
         read.into_iter().collect()
     }
 
+    /// A whole number from `least` to `most`; `what` names it in the error: `a number of seconds`.
+    pub(crate) fn whole(&mut self, value: &Value, what: &str, least: u64, most: u64) -> Read<u64> {
+        match value.as_u64().filter(|number| (least..=most).contains(number)) {
+            Some(number) => Ok(number),
+            None => self.refuse(format!("must be {what} from {least} to {most}, not {value}")),
+        }
+    }
+
     /// A string.
     pub(crate) fn text<'v>(&mut self, value: &'v Value) -> Read<&'v str> {
         value.as_str().ok_or(()).or_else(|()| {

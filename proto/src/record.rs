@@ -17,6 +17,7 @@ use crate::ownership::Ownership;
 use crate::ping::Ping;
 use crate::policy::{Policy, SingletonKey};
 use crate::proposal::Proposal;
+use crate::raw_record::RawRecord;
 use crate::release::Release;
 use crate::revision::Position;
 use crate::rollback::Rollback;
@@ -172,7 +173,7 @@ records! {
 impl Records {
     /// The newest checkpoint that is known to be good.
     pub fn last_known_good(&self) -> Option<&Checkpoint> {
-        let good = self.checkpoints.iter().filter_map(|entry| entry.value().ok());
+        let good = self.checkpoints.values();
         good.filter(|checkpoint| checkpoint.standing() == crate::checkpoint::CheckpointState::KnownGood)
             .max_by_key(|checkpoint| (checkpoint.position(), checkpoint.sequence))
     }
@@ -216,14 +217,27 @@ impl serde::Serialize for Record {
 
 impl<'de> serde::Deserialize<'de> for Record {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(serde::Deserialize)]
-        struct Read {
-            kind: String,
-            key: String,
-            record: Box<RawValue>,
+        Self::try_from(RawRecord::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+impl TryFrom<RawRecord> for Record {
+    type Error = ValidationErrors;
+
+    /// Fails if this version does not know the kind, or if the key is malformed.
+    fn try_from(raw: RawRecord) -> Result<Self, ValidationErrors> {
+        Self::from_raw(&raw.kind, &raw.key, raw.record)
+    }
+}
+
+impl From<&Record> for RawRecord {
+    fn from(record: &Record) -> Self {
+        let key = record.key();
+        Self {
+            kind: key.kind().to_owned(),
+            key: key.as_str().to_owned(),
+            record: record.json().to_owned(),
         }
-        let read = Read::deserialize(deserializer)?;
-        Self::from_raw(&read.kind, &read.key, read.record).map_err(serde::de::Error::custom)
     }
 }
 

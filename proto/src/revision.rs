@@ -64,6 +64,26 @@ impl Position {
     pub const START: Self = Self::new(1, 0);
 }
 
+/// A revision as people write it: `41`, or `1:41` with its epoch. No checkpoint may have such a name.
+pub(crate) enum RevisionReference {
+    /// `41`: whichever epoch it was made in.
+    Revision(Revision),
+    /// `1:41`.
+    Position(Position),
+}
+
+impl RevisionReference {
+    /// `None` if `text` has neither form.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        if digits(text) {
+            return text.parse().ok().map(Revision).map(Self::Revision);
+        }
+        let (epoch, revision) = text.split_once(':')?;
+        (digits(epoch) && digits(revision)).then(|| text.parse().ok())?.map(Self::Position)
+    }
+}
+
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.epoch, self.revision)

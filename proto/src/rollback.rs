@@ -6,18 +6,14 @@ use crate::actor::Actor;
 use crate::check::{CheckOutcome, ScopedCheck};
 use crate::confirmation::Confirmation;
 use crate::digest::Digest;
-use crate::id::define_id;
-use crate::key::{CheckpointName, FlagKey, ReleaseName, SegmentKey, Tag};
+use crate::key::{FlagKey, ReleaseName, SegmentKey, Tag};
 use crate::revision::{Epoch, Position, Revision};
 use crate::rollout::RolloutId;
-use crate::snapshot::ContentHash;
 use crate::table::Entity;
 use crate::validation::ValidationErrors;
 
-define_id!(
-    /// The id of a rollback: `rb_` and 26 lower-case letters or digits. It sorts by time of making.
-    RollbackId, "rb_", "rollback", "ripcord rollback list"
-);
+pub use crate::id::RollbackId;
+pub use crate::target::RollbackTarget;
 
 /// What a rollback puts back.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -36,31 +32,6 @@ pub enum RollbackScope {
     Rollback(RollbackId),
     /// What a rollout moved, and with it the other rollouts of its release.
     Rollout(RolloutId),
-}
-
-/// A state to go back to.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct RollbackTarget {
-    /// Its epoch.
-    pub epoch: Epoch,
-    /// Its revision.
-    pub revision: Revision,
-    /// The content hash there.
-    pub hash: ContentHash,
-    /// The checkpoint that it was named by, where it was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub checkpoint: Option<CheckpointName>,
-}
-
-impl RollbackTarget {
-    /// Where it is.
-    pub const fn position(&self) -> Position {
-        Position {
-            epoch: self.epoch,
-            revision: self.revision,
-        }
-    }
 }
 
 /// A rollback from its commit to its end.

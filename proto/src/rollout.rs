@@ -4,19 +4,16 @@ mod plan;
 
 use crate::actor::Actor;
 use crate::gate::{GateReading, GateSample};
-use crate::id::define_id;
 use crate::key::RuleId;
 use crate::revision::Position;
 use crate::rollback::{RollbackId, RollbackTarget};
 use crate::table::Entity;
 use crate::validation::ValidationErrors;
 
-pub use self::plan::{Day, Exposure, Hours, RolloutPlan, RolloutStep, RolloutWindow};
+pub use crate::actor::Attribution;
+pub use crate::id::RolloutId;
 
-define_id!(
-    /// The id of a rollout: `ro_` and 26 lower-case letters or digits. It sorts by time of making.
-    RolloutId, "ro_", "rollout", "ripcord rollout list"
-);
+pub use self::plan::{Day, Exposure, Hours, RolloutPlan, RolloutStep, RolloutWindow};
 
 /// A rollout from its start to its end.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -153,20 +150,6 @@ impl RolloutState {
             Self::Failed => "failed",
         }
     }
-}
-
-/// What somebody said.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Attribution {
-    /// Who.
-    pub by: Actor,
-    /// When.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
-    pub at: jiff::Timestamp,
-    /// Why, where that was said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
 }
 
 /// An approval of a step.

@@ -1,7 +1,7 @@
 //! Rules: when → serve, tried in order.
 
 use serde::ser::SerializeMap as _;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::condition::Condition;
 use crate::key::{RuleId, VariantName};
@@ -9,6 +9,7 @@ use crate::limits;
 use crate::reader::{self, Read, Reader};
 use crate::split::Split;
 use crate::validation::ValidationErrors;
+use crate::variant::VariantNames;
 
 const MEMBERS: [&str; 3] = ["id", "when", "serve"];
 
@@ -32,29 +33,6 @@ pub enum Serve {
     Split(Split),
     /// The variant that an imported JSONLogic rule names.
     JsonLogic(Value),
-}
-
-/// The names of the variants that a rule may serve, as the flag states them; unknown where it states none at all.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct VariantNames<'a>(pub(crate) Option<&'a Map<String, Value>>);
-
-impl VariantNames<'_> {
-    /// The name of one of them.
-    pub(crate) fn read(self, reader: &mut Reader, value: &Value) -> Read<VariantName> {
-        let name: VariantName = reader.parsed(value)?;
-        match self.0 {
-            Some(names) if !names.contains_key(name.as_str()) => {
-                let known = reader::quoted(names.keys().map(String::as_str));
-                reader.refuse(format!("\"{name}\" is no variant of this flag; it has {known}"))
-            }
-            Some(_) | None => Ok(name),
-        }
-    }
-
-    /// The name of one of them, or null for the caller's own default.
-    pub(crate) fn read_or_null(self, reader: &mut Reader, value: &Value) -> Read<Option<VariantName>> {
-        if value.is_null() { Ok(None) } else { self.read(reader, value).map(Some) }
-    }
 }
 
 impl Rule {

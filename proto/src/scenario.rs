@@ -138,7 +138,7 @@ impl Scenario {
         let name = reader.required(map, "name", "a short name", name);
         let about = reader.optional(map, "about", Reader::prose);
         let applications = reader.optional(map, "applications", |reader, value| {
-            whole(reader, value, "a number of applications", 1, limits::DRILL_APPLICATIONS)
+            reader.whole(value, "a number of applications", 1, limits::DRILL_APPLICATIONS)
         });
         let store = reader.optional(map, "store", Reader::parsed);
         let scope = reader.optional(map, "scope", scope).unwrap_or(DrillScope::Environment);
@@ -146,7 +146,7 @@ impl Scenario {
         let steps = steps(reader, map);
         let change = reader.optional(map, "change", changes);
         let faults = reader.optional(map, "faults", |reader, value| reader.items(value, limits::DRILL_FAULTS, DrillFault::read));
-        let confirm_within_seconds = reader.optional(map, "confirm_within_seconds", |reader, value| whole(reader, value, "seconds", 1, 300));
+        let confirm_within_seconds = reader.optional(map, "confirm_within_seconds", |reader, value| reader.whole(value, "seconds", 1, 300));
         let expect = reader.optional(map, "expect", expectation).unwrap_or_default();
         let scenario = Self {
             name: name?,
@@ -242,7 +242,7 @@ fn aim(reader: &mut Reader, value: &Value) -> Read<DrillTarget> {
 }
 
 fn steps(reader: &mut Reader, map: &Map<String, Value>) -> Option<DrillStages> {
-    let every = reader.optional(map, "every_seconds", |reader, value| whole(reader, value, "seconds", 1, 60));
+    let every = reader.optional(map, "every_seconds", |reader, value| reader.whole(value, "seconds", 1, 60));
     let percentages = reader.optional(map, "steps", |reader, value| {
         let steps = reader.items(value, limits::LADDER_STEPS, percentage)?;
         if steps.is_empty() || !steps.is_sorted_by(|a, b| a > b) {
@@ -286,7 +286,7 @@ fn expectation(reader: &mut Reader, value: &Value) -> Read<Expectation> {
         "failed" => Ok(RollbackState::Failed),
         other => reader.refuse(format!("{other:?} is no end that a drill can expect; it is confirmed, partial or failed")),
     });
-    let within_ms = reader.optional(map, "within_ms", |reader, value| whole(reader, value, "milliseconds", 1, 300_000));
+    let within_ms = reader.optional(map, "within_ms", |reader, value| reader.whole(value, "milliseconds", 1, 300_000));
     let refused = reader.optional(map, "refused", |reader, value| {
         let text = reader.text(value)?;
         let found = Code::ALL.iter().copied().find(|code| code.as_str() == text);
@@ -296,11 +296,4 @@ fn expectation(reader: &mut Reader, value: &Value) -> Read<Expectation> {
         )
     });
     Ok(Expectation { state, within_ms, refused })
-}
-
-fn whole(reader: &mut Reader, value: &Value, what: &str, least: u64, most: u64) -> Read<u64> {
-    match value.as_u64().filter(|number| (least..=most).contains(number)) {
-        Some(number) => Ok(number),
-        None => reader.refuse(format!("must be {what} from {least} to {most}, not {value}")),
-    }
 }

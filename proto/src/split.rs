@@ -9,8 +9,8 @@ use crate::condition::AttributePath;
 use crate::key::VariantName;
 use crate::limits;
 use crate::reader::{self, Read, Reader};
-use crate::rule::VariantNames;
 use crate::validation::ValidationErrors;
+use crate::variant::VariantNames;
 
 /// A whole, in the unit of [`Weight::Percent`].
 const WHOLE: u64 = 100_000;

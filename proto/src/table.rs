@@ -183,6 +183,11 @@ impl<M: Entity> Table<M> {
         self.entries.iter()
     }
 
+    /// The values of all entries, by key. Entries that this version cannot read are passed over.
+    pub fn values(&self) -> impl DoubleEndedIterator<Item = &M> {
+        self.entries.iter().filter_map(|entry| entry.value().ok())
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.entries.len()

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::digest::Digest;
 use crate::key::{CheckpointName, LAST_KNOWN_GOOD};
-use crate::revision::{Position, Revision};
+use crate::revision::{Epoch, Position, Revision, RevisionReference};
 use crate::validation::ValidationErrors;
 
 /// The name of a state. In JSON a revision may also be a number.
@@ -20,14 +21,29 @@ pub enum TargetName {
     Position(Position),
 }
 
-/// The revision or position that `text` is, where it is one: no checkpoint can be called so.
-pub(crate) fn revision(text: &str) -> Option<TargetName> {
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if digits(text) {
-        return text.parse().ok().map(Revision).map(TargetName::Revision);
+/// A state to go back to.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RollbackTarget {
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// Its revision.
+    pub revision: Revision,
+    /// The content hash there.
+    pub hash: Digest,
+    /// The checkpoint that it was named by, where it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<CheckpointName>,
+}
+
+impl RollbackTarget {
+    /// Where it is.
+    pub const fn position(&self) -> Position {
+        Position {
+            epoch: self.epoch,
+            revision: self.revision,
+        }
     }
-    let (epoch, revision) = text.split_once(':')?;
-    (digits(epoch) && digits(revision)).then(|| text.parse().ok())?.map(TargetName::Position)
 }
 
 impl fmt::Display for TargetName {
@@ -48,7 +64,11 @@ impl FromStr for TargetName {
         if text == LAST_KNOWN_GOOD {
             return Ok(Self::LastKnownGood);
         }
-        revision(text).map_or_else(|| CheckpointName::new(text).map(Self::Checkpoint), Ok)
+        match RevisionReference::parse(text) {
+            Some(RevisionReference::Revision(revision)) => Ok(Self::Revision(revision)),
+            Some(RevisionReference::Position(position)) => Ok(Self::Position(position)),
+            None => CheckpointName::new(text).map(Self::Checkpoint),
+        }
     }
 }
 

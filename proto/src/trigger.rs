@@ -5,6 +5,7 @@
 //!                            mode: automatic, ask, off
 //! ```
 
+mod action;
 mod firing;
 mod read;
 mod secret;
@@ -16,11 +17,11 @@ use std::str::FromStr;
 use crate::actor::Actor;
 use crate::check::BodyCheck;
 use crate::duration::HumanDuration;
-use crate::key::{EnvironmentKey, FlagKey, ReleaseName, TriggerName};
+use crate::key::{EnvironmentKey, FlagKey, TriggerName};
 use crate::table::Entity;
-use crate::target::TargetName;
 use crate::validation::ValidationErrors;
 
+pub use self::action::{FlagSelection, TriggerAction, TriggerRollback, TriggerRollbackScope};
 pub use self::firing::{Attribution, Firing, FiringEffects, FiringId, FiringState, FlagTransition};
 pub use self::secret::{Credential, SigningKey};
 
@@ -68,9 +69,9 @@ impl Trigger {
     /// Seconds that a signed delivery may be away from the server's clock, either way.
     pub const REPLAY_WINDOW_SECONDS: i64 = 300;
 
-    /// What it does when it fires, where the environment has this policy: the lesser of what the two say.
-    pub fn mode_under(&self, policy: &crate::policy::Policy) -> TriggerMode {
-        self.mode.map_or(policy.triggers(), |own| own.min(policy.triggers()))
+    /// What it does when it fires in an environment whose policy allows `policy`: the more cautious of the two modes.
+    pub fn mode_under(&self, policy: TriggerMode) -> TriggerMode {
+        self.mode.map_or(policy, |own| own.min(policy))
     }
 }
 
@@ -98,54 +99,6 @@ pub struct GateFilter {
     /// Those of rollouts of this flag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flag: Option<FlagKey>,
-}
-
-/// What a trigger does.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum TriggerAction {
-    /// It pauses live rollouts.
-    Hold(FlagSelection),
-    /// It puts flags back to a known state.
-    Rollback(TriggerRollback),
-    /// It kills flags.
-    Kill(FlagSelection),
-}
-
-/// Flags by name. None: all live rollouts for a hold, and the rollout's own flag where a gate is the source.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct FlagSelection {
-    /// Their keys.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub flags: BTreeSet<FlagKey>,
-}
-
-/// What goes back, and to where.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct TriggerRollback {
-    /// What goes back.
-    pub scope: TriggerRollbackScope,
-    /// To where; a release goes back to its baseline, everything else to `last-known-good`, where it does not say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub to: Option<TargetName>,
-}
-
-/// What goes back: `"open_release"`, `"environment"`, `{"release": …}` or `{"flags": […]}`.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum TriggerRollbackScope {
-    /// What the release changed that is open then; the newest, where there are several.
-    OpenRelease,
-    /// What this release changed.
-    Release(ReleaseName),
-    /// These flags.
-    Flags(BTreeSet<FlagKey>),
-    /// Everything.
-    Environment,
 }
 
 /// When a signal counts.
@@ -276,42 +229,6 @@ words!(TriggerMode, "mode of a trigger", Automatic = "automatic", Ask = "ask", O
 words!(TriggerState, "state of a trigger", Armed = "armed", DryRun = "dry_run", Disarmed = "disarmed");
 words!(ActivePeriod, "time", Always = "always", OpenRelease = "open_release");
 words!(TrafficFilter, "kind of traffic", AllTraffic = "all_traffic", RealTraffic = "real_traffic");
-
-impl TriggerAction {
-    /// `hold`, `rollback`, `kill`.
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Hold(_) => "hold",
-            Self::Rollback(_) => "rollback",
-            Self::Kill(_) => "kill",
-        }
-    }
-}
-
-impl fmt::Display for TriggerAction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let listed = |flags: &BTreeSet<FlagKey>| flags.iter().map(FlagKey::as_str).collect::<Vec<_>>().join(", ");
-        match self {
-            Self::Hold(names) if names.flags.is_empty() => f.write_str("hold the live rollouts"),
-            Self::Hold(names) => write!(f, "hold the rollouts of {}", listed(&names.flags)),
-            Self::Kill(names) if names.flags.is_empty() => f.write_str("kill the rollout's flag"),
-            Self::Kill(names) => write!(f, "kill {}", listed(&names.flags)),
-            Self::Rollback(back) => {
-                match &back.scope {
-                    TriggerRollbackScope::OpenRelease => f.write_str("roll back the open release")?,
-                    TriggerRollbackScope::Release(name) => write!(f, "roll back release {name}")?,
-                    TriggerRollbackScope::Flags(flags) => write!(f, "roll back {}", listed(flags))?,
-                    TriggerRollbackScope::Environment => f.write_str("roll back the environment")?,
-                }
-                match (&back.to, &back.scope) {
-                    (Some(to), _) => write!(f, " to {to}"),
-                    (None, TriggerRollbackScope::OpenRelease | TriggerRollbackScope::Release(_)) => f.write_str(" to its baseline"),
-                    (None, TriggerRollbackScope::Flags(_) | TriggerRollbackScope::Environment) => f.write_str(" to last-known-good"),
-                }
-            }
-        }
-    }
-}
 
 impl SignalSource {
     /// `alertmanager`, `pagerduty`, `json`, `gate`.

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use crate::key::VariantName;
 use crate::limits;
-use crate::reader::{Read, Reader};
+use crate::reader::{self, Read, Reader};
 use crate::value::{Value, ValueType};
 
 /// 1 to 64 named values of one type.
@@ -92,5 +92,28 @@ fn read_variant(reader: &mut Reader, name: &str, value: &serde_json::Value, firs
 impl serde::Serialize for Variants {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(&self.values)
+    }
+}
+
+/// The names of the variants that a rule may serve, as the flag states them; unknown where it states none at all.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct VariantNames<'a>(pub(crate) Option<&'a serde_json::Map<String, serde_json::Value>>);
+
+impl VariantNames<'_> {
+    /// The name of one of them.
+    pub(crate) fn read(self, reader: &mut Reader, value: &serde_json::Value) -> Read<VariantName> {
+        let name: VariantName = reader.parsed(value)?;
+        match self.0 {
+            Some(names) if !names.contains_key(name.as_str()) => {
+                let known = reader::quoted(names.keys().map(String::as_str));
+                reader.refuse(format!("\"{name}\" is no variant of this flag; it has {known}"))
+            }
+            Some(_) | None => Ok(name),
+        }
+    }
+
+    /// The name of one of them, or null for the caller's own default.
+    pub(crate) fn read_or_null(self, reader: &mut Reader, value: &serde_json::Value) -> Read<Option<VariantName>> {
+        if value.is_null() { Ok(None) } else { self.read(reader, value).map(Some) }
     }
 }

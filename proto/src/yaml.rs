@@ -3,7 +3,9 @@
 
 use serde_json::Value;
 
-use crate::json::{self, Strict};
+use crate::json;
+#[cfg(feature = "yaml")]
+use crate::json::Strict;
 use crate::validation::ValidationErrors;
 
 /// Reads YAML or JSON text; a syntax error is told with line and column.
@@ -15,6 +17,13 @@ pub(crate) fn parse(text: &str) -> Result<Value, ValidationErrors> {
     }
 }
 
+/// Without the feature `yaml`: JSON only.
+#[cfg(not(feature = "yaml"))]
+fn strict(text: &str) -> Result<Value, ValidationErrors> {
+    json::parse(text)
+}
+
+#[cfg(feature = "yaml")]
 fn strict(text: &str) -> Result<Value, ValidationErrors> {
     let budget = serde_saphyr::budget! { max_events: 20_000_000, max_nodes: 10_000_000 };
     let options = serde_saphyr::options! {

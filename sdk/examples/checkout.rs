@@ -1,4 +1,4 @@
-//! A shop's checkout: prints what it serves once a second, and each change of the client's status.
+//! A shop's checkout: prints what a flag serves once a second, and each change of the client's status.
 //!
 //! ```sh
 //! RIPCORD_KEY=rc_sdk_… cargo run -p ripcord-sdk --example checkout
@@ -7,16 +7,14 @@
 
 use std::time::Duration;
 
-use ripcord_sdk::{Client, Context};
+use ripcord_sdk::{ClientBuilder, Context};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let server = std::env::var("RIPCORD_SERVER").unwrap_or_else(|_| "http://127.0.0.1:8016".to_owned());
-    let key = std::env::var("RIPCORD_KEY").map_err(|_| "set RIPCORD_KEY to an sdk key; `ripcord keys create --role sdk` makes one")?;
-    let environment = std::env::var("RIPCORD_ENV").unwrap_or_else(|_| "production".to_owned());
-    let client = Client::builder(&server, &key).environment(&environment).instance("checkout-1").start()?;
+    // RIPCORD_SERVER, RIPCORD_KEY, RIPCORD_ENV: `ripcord keys create --role sdk` makes a key.
+    let client = ClientBuilder::from_env().map_err(|error| error.to_string())?.instance("checkout-1").start()?;
 
-    // Evaluations answer from the first moment on; this only lets the first line be the server's answer.
+    // Not needed: evaluations work from the first moment. It makes the first line the server's value.
     if let Err(late) = client.ready_within(Duration::from_secs(2)).await {
         println!("-- {late}");
     }
@@ -27,10 +25,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     loop {
         tokio::select! {
             _ = second.tick() => {
-                let answer = client.bool_detail("checkout-v2", &customer, false);
-                let variant = answer.variant.as_ref().map_or("the default", |variant| variant.as_str());
-                let revision = answer.position.map_or_else(|| "-".to_owned(), |position| position.revision.to_string());
-                println!("checkout-v2 serves {variant:<11} {reason:<16} revision {revision}", reason = answer.reason.as_str());
+                let detail = client.bool_detail("checkout-v2", &customer, false);
+                let variant = detail.variant.as_ref().map_or("the default", |variant| variant.as_str());
+                let revision = detail.position.map_or_else(|| "-".to_owned(), |position| position.revision.to_string());
+                println!("checkout-v2 serves {variant:<11} {reason:<16} revision {revision}", reason = detail.reason.as_str());
             }
             Some(now) = status.next() => {
                 if now.state != state {

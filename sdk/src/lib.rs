@@ -32,10 +32,11 @@ pub mod testing;
 
 /// The types that the server and the SDK share: flags, snapshots, kills, and the names in them.
 pub mod model {
+    pub use ripcord_proto::actor::Actor;
     pub use ripcord_proto::key::RuleId;
     pub use ripcord_proto::outcome::Traffic;
     pub use ripcord_proto::references::TouchedKeys;
-    pub use ripcord_proto::table::Entry;
+    pub use ripcord_proto::table::{Entity, Entry};
     pub use ripcord_proto::value::{Value, ValueType};
     pub use ripcord_proto::{
         EnvironmentKey, Epoch, Flag, FlagKey, Kill, KillId, KillScope, Position, Revision, Segment, Snapshot, ValidationErrors, VariantName,

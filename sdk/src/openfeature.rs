@@ -213,7 +213,7 @@ fn value_of(value: serde_json::Value) -> Option<Value> {
 impl FeatureProvider for Provider {
     async fn initialize(&mut self, _: &EvaluationContext) {
         if let Err(not_ready) = self.client.ready_within(self.timeout).await {
-            tracing::warn!(%not_ready, "the provider details from what it has, and goes on trying");
+            tracing::warn!(error = %not_ready, "the provider serves what it has and keeps connecting");
         }
     }
 

@@ -13,6 +13,7 @@ pub mod evaluator;
 pub mod keys;
 pub mod limits;
 pub mod permit;
+mod permit_cache;
 pub mod principal;
 #[cfg(test)]
 mod tests;
@@ -20,15 +21,18 @@ mod tests;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use ripcord_proto::EnvironmentKey;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::{Code, Problem};
 use subtle::ConstantTimeEq as _;
 
 pub use self::error::AccessError;
-use self::evaluator::PermitCache;
 pub use self::limits::RateLimits;
+use self::permit::Allows;
 pub use self::permit::{GlobalPermit, Permit};
+use self::permit_cache::PermitCache;
 pub use self::principal::{EnvironmentAccess, Principal};
+use crate::commit::Author;
 use crate::environment::Environments;
 use crate::secret::Secret;
 use crate::telemetry::names;
@@ -100,6 +104,21 @@ impl Access {
     /// This node's name in the log.
     pub(crate) fn node(&self) -> &str {
         &self.inner.node
+    }
+
+    /// Permits `A` in `environment`, or names the roles that may. Only a key that covers the environment learns whether it exists.
+    pub fn permit<A: Allows>(&self, principal: &Principal, author: Author, environment: &EnvironmentKey) -> Result<Permit<A>, AccessError> {
+        Permit::issue(&self.environments().system(), principal, author, environment)
+    }
+
+    /// Permits `A` in each environment of the principal.
+    pub fn permits<A: Allows>(&self, principal: &Principal, author: &Author) -> Result<Vec<Permit<A>>, AccessError> {
+        Permit::issue_all(&self.environments().system(), principal, author)
+    }
+
+    /// Permits `A` in every environment, or names the roles that may.
+    pub fn permit_globally<A: Allows>(principal: &Principal, author: Author) -> Result<GlobalPermit<A>, AccessError> {
+        GlobalPermit::issue(principal, author)
     }
 
     /// The limits of requests.

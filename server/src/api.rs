@@ -1,4 +1,4 @@
-//! The REST API (DESIGN 7), a file per resource: extract → permit → one call → reply. No rule is decided here; the shapes are
+//! The REST API, a file per resource: extract → permit → one call → reply. No rule is decided here; the shapes are
 //! [`ripcord_proto::rest`]'s, and `/openapi.json` is generated from these handlers.
 
 mod audit;
@@ -21,6 +21,7 @@ mod kills;
 mod metrics;
 mod openapi;
 mod outcomes;
+mod page;
 mod path;
 mod peers;
 mod pings;

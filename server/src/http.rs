@@ -22,6 +22,6 @@ pub mod request_id;
 pub mod request_tracing;
 pub mod response;
 
-pub use self::body::Body;
+pub use self::body::{Body, OptionalBody};
 pub use self::error::ApiError;
 pub use self::response::ApiResponse;

@@ -1,8 +1,7 @@
-//! What remote evaluation answers, whatever protocol asks: who sees which flags, how a reason is told, what an answer carries beside
-//! its value.
+//! Remote evaluation, independent of the protocol: which flags a caller sees, reasons, and metadata.
 //!
-//! A client keeps what is told as `STATIC` until it hears of a change, and knows few reasons. So a killed flag, one whose lease has
-//! run out and one whose prerequisites are unmet are told as `DEFAULT`, and the metadata name the kill.
+//! Clients cache `STATIC` answers until they hear of a change, and know few reasons. Killed flags, flags with an expired lease and flags
+//! with unmet prerequisites therefore have the reason `DEFAULT`; the metadata name the kill.
 
 mod evaluation;
 mod selection;

@@ -2,9 +2,6 @@
 
 /// Pairs of files that import each other.
 pub const CIRCLES: &[&str] = &[
-    "benches/benches/commit: lib <-> over_redis",
-    "benches/benches/gates: lib <-> means",
-    "benches/benches/peers: lib <-> datalogic <-> eppo <-> launchdarkly <-> yggdrasil",
     "proto/src: change <-> commit <-> proposal <-> record <-> rest/log <-> rest/plan <-> rest/rollbacks/plan",
     "proto/src: condition <-> condition/read",
     "proto/src: flag <-> flag/read",
@@ -16,11 +13,8 @@ pub const CIRCLES: &[&str] = &[
     "proto/src: rule <-> split",
     "proto/src: scenario <-> scenario/fault",
     "server/cli/src: lib <-> apply <-> audit <-> backup <-> changes <-> checkpoint <-> checkpoint/text <-> client <-> completions <-> confirm <-> context <-> demo <-> demo/view <-> doctor <-> doctor/checks <-> drill <-> drill/actors <-> drill/applications <-> drill/applications/straggler <-> drill/builtin <-> drill/editors <-> drill/fork <-> drill/harness <-> drill/harness/common <-> drill/harness/node <-> drill/harness/process <-> drill/harness/proxy <-> drill/harness/redis <-> drill/junit <-> drill/observations <-> drill/probe <-> drill/progress <-> drill/release <-> drill/report <-> drill/runner <-> drill/verdicts <-> drill/verdicts/faults <-> env <-> env/policy <-> environment_state <-> exit <-> export <-> export/folder <-> files <-> flags <-> flags/explain <-> flags/list <-> flags/set <-> flags/stale <-> flags/usages <-> gate <-> import <-> input <-> keys <-> kill <-> lint <-> output <-> ping <-> plan <-> promote <-> proposal <-> proposal/messages <-> proposal/wait <-> release <-> release/details <-> release/text <-> restore <-> rollback <-> rollback/args <-> rollback/execute <-> rollback/follow <-> rollback/manage <-> rollback/plan <-> rollout <-> rollout/actions <-> rollout/follow <-> rollout/messages <-> rollout/start <-> schema <-> segments <-> server <-> signals <-> snapshot <-> source <-> target <-> trigger <-> trigger/confirm <-> trigger/create <-> trigger/messages <-> watch <-> watch/report <-> write",
-    "server/src: access <-> access/evaluator <-> access/permit",
     "server/src: audit <-> audit/change_history <-> audit/verify",
-    "server/src: commit <-> commit/approval <-> commit/approval/approval_scope <-> commit/approval/difference <-> commit/approval/messages <-> commit/error <-> commit/kill_guard <-> commit/plan <-> commit/precondition <-> commit/protect <-> commit/records <-> commit/reversal <-> commit/reversal/one_way <-> commit/reversal/staged <-> commit/state <-> commit/traits <-> commit/validate",
-    "server/src: environment <-> environment/feed <-> environment/orphans",
-    "server/src: kill <-> kill/merge <-> peer",
+    "server/src: commit/reversal <-> commit/reversal/one_way <-> commit/reversal/staged",
     "server/src: proposal <-> proposal/messages",
     "server/src: rollback/bad_exposure <-> rollback/controller <-> rollback/controller/state_machine <-> rollback/controller/verification <-> rollback/messages <-> rollback/stages",
     "server/src: rollback/prepare <-> rollback/scope",
@@ -31,7 +25,7 @@ pub const CIRCLES: &[&str] = &[
 ];
 
 /// Imports that go up, or reach for a leaf.
-pub const UPWARD: &[&str] = &["peer -> kill"];
+pub const UPWARD: &[&str] = &[];
 
 /// Type names that the server defines more than once, each with its reason.
 pub const TYPES: &[(&str, &str)] = &[("Inner", "what a cheap handle shares; private")];
@@ -56,6 +50,6 @@ pub const PATHS: &[&str] = &[
 pub const LONG: &[&str] = &[
     "proto/src: frame",
     "server/cli/src: client",
+    "server/src: api/services",
     "server/src: commit/validate",
-    "server/src: rollout/controller/commit_results",
 ];

@@ -5,38 +5,24 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde_json::{Map, Value};
 
-use crate::condition::{AttributePath, Condition, Test};
+use crate::condition::{AttributePath, Condition, FORMS, OPERATORS, Test};
 use crate::limits;
 use crate::reader::{self, Read, Reader};
+use crate::validation::ValidationErrors;
 use crate::value::Scalar;
 
-/// The forms of a condition that are not a test on an attribute.
-pub(crate) const FORMS: [&str; 5] = ["all", "any", "not", "segment", "jsonlogic"];
-/// The operators of a test on an attribute.
-pub(crate) const OPERATORS: [&str; 20] = [
-    "equals",
-    "one_of",
-    "contains",
-    "starts_with",
-    "ends_with",
-    "matches",
-    "lt",
-    "lte",
-    "gt",
-    "gte",
-    "semver_eq",
-    "semver_lt",
-    "semver_lte",
-    "semver_gt",
-    "semver_gte",
-    "semver_in",
-    "before",
-    "after",
-    "in_cidr",
-    "exists",
-];
+impl Condition {
+    /// Reads the JSON form and reports every problem.
+    pub fn from_value(value: &Value) -> Result<Self, ValidationErrors> {
+        reader::read(value, Self::read)
+    }
 
-pub(super) fn condition(reader: &mut Reader, value: &Value, depth: usize) -> Read<Condition> {
+    pub(crate) fn read(reader: &mut Reader, value: &Value) -> Read<Self> {
+        condition(reader, value, limits::CONDITION_DEPTH)
+    }
+}
+
+fn condition(reader: &mut Reader, value: &Value, depth: usize) -> Read<Condition> {
     let map = reader.object(value)?;
     let Some(depth) = depth.checked_sub(1) else {
         return reader.refuse(format!(
@@ -138,6 +124,12 @@ fn test(reader: &mut Reader, operator: &str, value: &Value) -> Read<Test> {
     }
 }
 
+#[cfg(not(feature = "regex"))]
+fn pattern(reader: &mut Reader, value: &Value) -> Read<String> {
+    reader.text(value).map(str::to_owned)
+}
+
+#[cfg(feature = "regex")]
 fn pattern(reader: &mut Reader, value: &Value) -> Read<String> {
     let text = reader.text(value)?;
     match crate::condition::compile_pattern(text) {

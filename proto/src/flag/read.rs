@@ -9,9 +9,10 @@ use crate::flag::{Flag, Requirement};
 use crate::lease::Lease;
 use crate::limits;
 use crate::one_way::OneWay;
-use crate::reader::{Read, Reader};
-use crate::rule::{Rule, VariantNames};
-use crate::variant::Variants;
+use crate::reader::{self, Read, Reader};
+use crate::rule::Rule;
+use crate::validation::ValidationErrors;
+use crate::variant::{VariantNames, Variants};
 
 const MEMBERS: [&str; 16] = [
     "description",
@@ -33,7 +34,14 @@ const MEMBERS: [&str; 16] = [
 ];
 const NAMED: &str = "the name of a variant, or null for the caller's own default";
 
-pub(super) fn flag(reader: &mut Reader, value: &Value) -> Read<Flag> {
+impl Flag {
+    /// Reads the JSON form and reports every problem.
+    pub fn from_value(value: &Value) -> Result<Self, ValidationErrors> {
+        reader::read(value, flag)
+    }
+}
+
+fn flag(reader: &mut Reader, value: &Value) -> Read<Flag> {
     reader.size(value, limits::FLAG_BYTES)?;
     let map = reader.object(value)?;
     reader.members(map, "a flag", &MEMBERS, &[]);

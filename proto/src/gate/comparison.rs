@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::ser::SerializeMap as _;
 use serde_json::{Map, Value};
 
-use super::Percent;
+use super::percent::Percent;
 use crate::duration::HumanDuration;
 use crate::key::NumberName;
 use crate::outcome::Traffic;

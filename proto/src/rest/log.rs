@@ -4,9 +4,12 @@ use serde_json::value::RawValue;
 
 use crate::actor::{Actor, Origin};
 use crate::commit::CommitApproval;
+use crate::diff::{FlagDiff, SegmentDiff, SettingsDiff};
 use crate::digest::Digest;
 use crate::key::ReleaseName;
 use crate::revision::{Epoch, Revision, Sequence};
+
+pub use crate::diff::ChangedBy;
 
 /// A commit in a list, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -58,29 +61,6 @@ pub struct ChangeSummary {
     pub subject: String,
 }
 
-/// A commit as somebody who is surprised by it needs it: which one, and whom to ask.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct ChangedBy {
-    /// Its place in the log.
-    pub sequence: Sequence,
-    /// The epoch.
-    pub epoch: Epoch,
-    /// The revision that it made.
-    pub revision: Revision,
-    /// When.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
-    pub at: jiff::Timestamp,
-    /// Who.
-    pub actor: Actor,
-    /// Why.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// The release that it belongs to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub release: Option<ReleaseName>,
-}
-
 /// `GET revisions/{n}`: one commit, whole.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -109,16 +89,16 @@ pub struct RevisionDiff {
     /// The newer revision.
     pub to: Revision,
     /// Flags that differ.
-    pub flags: Vec<super::plan::FlagStep>,
+    pub flags: Vec<FlagDiff>,
     /// Segments that differ.
-    pub segments: Vec<super::plan::SegmentStep>,
+    pub segments: Vec<SegmentDiff>,
     /// Kills that were pulled in between and stand.
     pub killed: Vec<crate::Kill>,
     /// Kills that were lifted in between.
     pub restored: Vec<crate::Kill>,
     /// The settings, where they differ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub settings: Option<super::plan::SettingsStep>,
+    pub settings: Option<SettingsDiff>,
 }
 
 /// `GET /v1/audit/verify`: the chains, proven entry by entry from what is stored.

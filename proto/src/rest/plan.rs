@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use serde_json::value::RawValue;
 
-use super::log::ChangedBy;
-use super::rollbacks::{FlagShare, UserShare};
+use crate::diff::{ChangedBy, FlagShare, UserShare};
 use crate::digest::Digest;
-use crate::key::{FlagKey, SegmentKey, SetName};
+use crate::key::{FlagKey, SetName};
 use crate::kill::KillId;
 use crate::revision::{Epoch, Revision};
 use crate::rollout::RolloutId;
-use crate::settings::Settings;
+
+pub use crate::diff::{FlagDiff, SegmentDiff, SettingsDiff};
 
 /// The answer to `POST commits/plan`. Committing with `hash` as `plan` does exactly this, or is refused.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
@@ -26,12 +25,12 @@ pub struct PlanResponse {
     /// The revision that it was made against; the hash does not depend on it.
     pub revision: Revision,
     /// Flags that would change.
-    pub flags: Vec<FlagStep>,
+    pub flags: Vec<FlagDiff>,
     /// Segments that would change.
-    pub segments: Vec<SegmentStep>,
+    pub segments: Vec<SegmentDiff>,
     /// The settings, where they would change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub settings: Option<SettingsStep>,
+    pub settings: Option<SettingsDiff>,
     /// How many flags and segments a file set has that are as its files say, or stay as they are.
     #[serde(default)]
     pub unchanged: usize,
@@ -85,46 +84,4 @@ pub struct AdoptedEntry {
     /// The set that owned it; absent = nobody did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<SetName>,
-}
-
-/// A flag, as it is and as it would be.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct FlagStep {
-    /// Which.
-    pub key: FlagKey,
-    /// As it is; absent = it is not there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::Flag>))]
-    pub from: Option<Box<RawValue>>,
-    /// As it would be; absent = it would be gone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::Flag>))]
-    pub to: Option<Box<RawValue>>,
-}
-
-/// A segment, as it is and as it would be.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct SegmentStep {
-    /// Which.
-    pub key: SegmentKey,
-    /// As it is; absent = it is not there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::Segment>))]
-    pub from: Option<Box<RawValue>>,
-    /// As it would be; absent = it would be gone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::Segment>))]
-    pub to: Option<Box<RawValue>>,
-}
-
-/// The settings, as they are and as they would be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct SettingsStep {
-    /// Now.
-    pub from: Settings,
-    /// Then.
-    pub to: Settings,
 }

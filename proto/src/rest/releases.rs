@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::Members;
 use super::log::ChangedBy;
-use super::plan::SegmentStep;
+use super::plan::SegmentDiff;
 use crate::check::Check;
 use crate::key::{FlagKey, ReleaseName, SegmentKey};
 use crate::limits;
@@ -106,7 +106,7 @@ pub struct ReleaseDiff {
     /// Flags that it changed and that are not as they were.
     pub flags: Vec<ReleasedFlag>,
     /// Segments that it changed and that are not as they were.
-    pub segments: Vec<SegmentStep>,
+    pub segments: Vec<SegmentDiff>,
     /// Flags that it changed and that are as they were again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub back: Vec<FlagKey>,

@@ -3,8 +3,6 @@
 mod plan;
 mod request;
 
-pub use self::plan::{
-    BlockedFlag, FlagShare, KilledFlag, OneWayCrossing, PlanConflict, PlannedFlag, PlannedStage, PlannedStages, Population, RollbackPlan, StoppedRollout,
-    UserShare,
-};
+pub use self::plan::{BlockedFlag, KilledFlag, OneWayCrossing, PlanConflict, PlannedFlag, PlannedStage, PlannedStages, RollbackPlan, StoppedRollout};
 pub use self::request::{PlanRequest, RollbackRequest};
+pub use crate::diff::{FlagShare, Population, UserShare};

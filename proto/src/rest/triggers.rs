@@ -193,7 +193,7 @@ impl TriggerView {
             max_per_hour: trigger.max_per_hour,
             answer_within: trigger.answer_within,
             state: trigger.state,
-            mode: trigger.mode_under(policy),
+            mode: trigger.mode_under(policy.triggers()),
             narrowed: trigger.mode,
             note: trigger.note.clone(),
             by: trigger.by.clone(),

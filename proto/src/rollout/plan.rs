@@ -7,14 +7,11 @@ mod tests;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use serde_json::Value;
-
 use crate::duration::HumanDuration;
 use crate::gate::{Gate, GateMode, Percent};
+use crate::json;
 use crate::key::{FlagKey, ReleaseName, RuleId, SegmentKey, VariantName};
 use crate::role::Role;
-use crate::validation::ValidationErrors;
-use crate::{json, reader, yaml};
 
 /// A plan that is valid in itself; whether the flag can follow it is known when it is started.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -107,16 +104,6 @@ pub struct Hours {
 }
 
 impl RolloutPlan {
-    /// Reads the JSON form and reports every problem.
-    pub fn from_value(value: &Value) -> Result<Self, ValidationErrors> {
-        reader::read(value, read::plan)
-    }
-
-    /// Reads YAML or JSON. A syntax error is told with line and column; else all problems are told at once.
-    pub fn parse(text: &str) -> Result<Self, ValidationErrors> {
-        Self::from_value(&yaml::parse(text)?)
-    }
-
     /// The step of a number that counts from 1.
     pub fn step(&self, number: u32) -> Option<&RolloutStep> {
         let place = usize::try_from(number).ok()?.checked_sub(1)?;

@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value};
 
-use super::whole;
 use crate::check::CheckPhase;
 use crate::key::FlagKey;
 use crate::reader::{Read, Reader};
@@ -124,7 +123,7 @@ impl DrillFault {
             }
             "slow-readers" => {
                 members(reader, &["count", "delay_ms"]);
-                let delay = reader.optional(map, "delay_ms", |reader, value| whole(reader, value, "milliseconds", 1, 60_000));
+                let delay = reader.optional(map, "delay_ms", |reader, value| reader.whole(value, "milliseconds", 1, 60_000));
                 Self::SlowReaders {
                     count: count(reader, map, "count"),
                     delay_ms: delay.unwrap_or(200),
@@ -155,7 +154,7 @@ impl DrillFault {
             }
             _ => {
                 members(reader, &["writers"]);
-                let writers = reader.optional(map, "writers", |reader, value| whole(reader, value, "a number of writers", 1, 16));
+                let writers = reader.optional(map, "writers", |reader, value| reader.whole(value, "a number of writers", 1, 16));
                 Self::ConcurrentEdits { writers: writers.unwrap_or(2) }
             }
         }
@@ -163,7 +162,7 @@ impl DrillFault {
 }
 
 fn count(reader: &mut Reader, map: &Map<String, Value>, member: &str) -> u64 {
-    let count = reader.optional(map, member, |reader, value| whole(reader, value, "a number", 1, 1_000));
+    let count = reader.optional(map, member, |reader, value| reader.whole(value, "a number", 1, 1_000));
     count.unwrap_or(1)
 }
 

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::TriggerAction;
-use crate::actor::Actor;
+use super::action::TriggerAction;
 use crate::digest::Digest;
-use crate::id::define_id;
 use crate::key::{FlagKey, TriggerName};
 use crate::kill::KillId;
 use crate::rollback::RollbackId;
@@ -13,11 +11,8 @@ use crate::rollout::RolloutId;
 use crate::table::Entity;
 use crate::validation::ValidationErrors;
 
-define_id!(
-    /// The id of a firing: `f_` and 26 lower-case letters or digits. It is made from the signal, so that two nodes that are told
-    /// of one incident make the same.
-    FiringId, "f_", "firing", "ripcord trigger firings"
-);
+pub use crate::actor::Attribution;
+pub use crate::id::FiringId;
 
 /// A firing.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -127,20 +122,6 @@ pub struct FlagTransition {
     pub from: String,
     /// The same, afterwards.
     pub to: String,
-}
-
-/// What a person answered.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Attribution {
-    /// Who.
-    pub by: Actor,
-    /// When.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
-    pub at: jiff::Timestamp,
-    /// Why, where that was said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
 }
 
 impl FiringState {

@@ -70,7 +70,7 @@ fn a_trigger_narrows_the_policy_and_never_widens_it() {
         (Some(TriggerMode::Off), Some(TriggerMode::Automatic), TriggerMode::Off),
     ] {
         trigger.mode = own;
-        assert_eq!(trigger.mode_under(&policy(says)), comes_to);
+        assert_eq!(trigger.mode_under(policy(says).triggers()), comes_to);
     }
 }
 

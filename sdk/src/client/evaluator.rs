@@ -13,7 +13,7 @@ use super::outcomes::Outcome;
 use super::shared::{CurrentState, Recording, Shared};
 use crate::engine::{Context, Evaluation, Reason, TypeMismatch};
 
-/// A loaded state, ready to be evaluated. Part of the interface of [`TypedFlag`](crate::TypedFlag), which nobody else implements.
+/// A loaded state, ready to be evaluated. Part of the interface of [`TypedFlag`](crate::TypedFlag), which is sealed.
 #[derive(Clone, Copy)]
 pub struct Evaluator<'r> {
     current: Option<&'r CurrentState>,

@@ -27,7 +27,7 @@ pub(crate) struct CurrentState {
 /// What was loaded for an evaluation; `None` before there is any data.
 pub(super) type Loaded = Option<CurrentState>;
 
-/// Who is told of an evaluation. One enum, so that an evaluation that nobody records costs a single comparison.
+/// How evaluations are recorded. One enum, so that an evaluation that is not recorded costs a single comparison.
 #[derive(Debug, Clone)]
 pub(crate) enum Recording<C> {
     Off,

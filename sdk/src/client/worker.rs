@@ -188,7 +188,7 @@ impl Worker {
         }
     }
 
-    /// Carries out the effects until there are no more. The status is published last, so that whoever waits for a revision finds it
+    /// Carries out the effects until there are no more. The status is published last, so that a caller who waits for a revision finds it
     /// current.
     async fn perform(&mut self) {
         loop {

@@ -69,7 +69,7 @@ impl Murmur3 {
     }
 }
 
-/// The up to three bytes of `rest`, read in one go from the last four where there are as many.
+/// The up to three bytes of `rest`, read at once as part of the last four bytes if there are that many.
 #[inline]
 fn last_bits(bytes: &[u8], rest: &[u8], bits: u32) -> u64 {
     match bytes.last_chunk::<4>() {
@@ -137,6 +137,7 @@ fn begin(bucketing: Bucketing, salt: &str, length: usize) -> Murmur3 {
 }
 
 /// The hash of bytes that are already encoded.
+#[cfg_attr(not(feature = "jsonlogic"), allow(dead_code, reason = "only JSONLogic rules need it"))]
 pub(super) fn hash_bytes(bytes: &[u8]) -> u32 {
     Murmur3::default().fed(bytes).finish()
 }

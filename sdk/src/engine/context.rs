@@ -129,6 +129,7 @@ impl<'a> Context<'a> {
         self
     }
 
+    #[cfg_attr(not(feature = "jsonlogic"), allow(dead_code, reason = "only JSONLogic rules need it"))]
     pub(super) const fn unix_seconds(&self) -> Option<i64> {
         self.unix_seconds
     }

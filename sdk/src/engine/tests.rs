@@ -6,7 +6,9 @@
 )]
 
 mod bucketing;
+#[cfg(all(feature = "networks", feature = "regex"))]
 mod conditions;
+#[cfg(feature = "jsonlogic")]
 mod jsonlogic;
 mod laws;
 mod order;

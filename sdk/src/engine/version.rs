@@ -26,10 +26,12 @@ impl<'a> VersionRef<'a> {
         Some(Self { major, minor, patch, pre })
     }
 
+    #[cfg_attr(not(feature = "jsonlogic"), allow(dead_code, reason = "only JSONLogic rules need it"))]
     pub(super) const fn major(&self) -> u64 {
         self.major
     }
 
+    #[cfg_attr(not(feature = "jsonlogic"), allow(dead_code, reason = "only JSONLogic rules need it"))]
     pub(super) const fn minor(&self) -> u64 {
         self.minor
     }

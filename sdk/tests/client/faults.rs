@@ -83,7 +83,10 @@ async fn a_server_that_goes_and_comes_back_is_found_again() {
     drop((stream, server));
     eventually("the client says that it is stale", || client.status().state == State::Stale).await;
     assert!(matches!(client.status().error, Some(ConnectionError::Unreachable(_))));
-    assert!(!client.bool("checkout", &Context::new("user-1"), true), "memory goes on answering");
+    assert!(
+        !client.bool("checkout", &Context::new("user-1"), true),
+        "the state in memory is still evaluated"
+    );
     world.put("checkout", true);
     let mut server = Server::restart(address).await;
     let mut stream = server.stream().await;

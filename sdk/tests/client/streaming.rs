@@ -33,7 +33,7 @@ async fn a_change_is_served_and_confirmed() {
     assert_eq!(client.bool_detail("checkout", &user, true).reason, Reason::Killed);
     client.close().await;
     assert_eq!(client.status().state, State::Closed);
-    assert!(!client.bool("checkout", &user, true), "what was in force goes on answering");
+    assert!(!client.bool("checkout", &user, true), "the last state is still evaluated");
 }
 
 #[tokio::test]

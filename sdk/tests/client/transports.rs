@@ -65,7 +65,7 @@ async fn polling_finds_changes_and_asks_by_tag() {
     eventually("it is polled", || client.bool("checkout", &Context::new("user-1"), false)).await;
     server.answer("/v1/snapshot", Detail::status(304));
     let before = server.requests("/v1/snapshot").len();
-    eventually("it goes on", || server.requests("/v1/snapshot").len() > before + 2).await;
+    eventually("it polls again", || server.requests("/v1/snapshot").len() > before + 2).await;
     let last = server.requests("/v1/snapshot").pop().unwrap();
     assert_eq!(crate::server::header(&last.head, "if-none-match"), Some("\"a-tag\""));
     assert_eq!(client.status().state, State::Ready);

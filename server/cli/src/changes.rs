@@ -7,7 +7,7 @@ use ripcord_proto::digest::Digest;
 use ripcord_proto::policy::Policy;
 use ripcord_proto::proposal::ProposalDiff;
 use ripcord_proto::rest::commits::CommitRequest;
-use ripcord_proto::rest::plan::{AdoptedEntry, FlagStep, KeptEdit, PlanResponse, SegmentStep};
+use ripcord_proto::rest::plan::{AdoptedEntry, FlagDiff, KeptEdit, PlanResponse, SegmentDiff};
 use ripcord_proto::rest::rollbacks::Population;
 use ripcord_proto::{EnvironmentKey, Epoch, KillId, ReleaseName, Revision};
 use serde_json::Value;
@@ -194,12 +194,12 @@ fn adopted(text: &mut String, plan: &PlanResponse, paint: Paint) {
 }
 
 /// A flag before and after.
-fn flag(step: &FlagStep, paint: Paint) -> String {
+fn flag(step: &FlagDiff, paint: Paint) -> String {
     thing(paint, &format!("flag {}", step.key), step.from.as_deref(), step.to.as_deref())
 }
 
 /// A segment before and after.
-pub(crate) fn segment(step: &SegmentStep, paint: Paint) -> String {
+pub(crate) fn segment(step: &SegmentDiff, paint: Paint) -> String {
     thing(paint, &format!("segment {}", step.key), step.from.as_deref(), step.to.as_deref())
 }
 

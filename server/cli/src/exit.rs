@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use ripcord_proto::ValidationErrors;
-use ripcord_proto::problem::{Code, Problem};
+use ripcord_proto::problem::{Code, CommandExit, Problem};
 
 use super::client::ClientError;
 use super::output::Paint;
@@ -155,43 +155,9 @@ impl Failure {
 
 /// Which of the codes are a guard's or a gate's.
 pub(crate) const fn of_code(code: Code) -> Exit {
-    match code {
-        Code::FlagKilled
-        | Code::PlanStale
-        | Code::ProposalStale
-        | Code::SecondPersonNeeded
-        | Code::OtherOwner
-        | Code::StaleRevision
-        | Code::Forbidden
-        | Code::ReleaseFinished
-        | Code::NoKnownGood
-        | Code::OneWayDoor
-        | Code::CheckFailed
-        | Code::RollbackUnderWay
-        | Code::WrongState
-        | Code::Protected
-        | Code::CannotExpress => Exit::Refused,
-        Code::ParseError
-        | Code::BadRequest
-        | Code::Unauthenticated
-        | Code::EnvironmentNotFound
-        | Code::FlagNotFound
-        | Code::NotFound
-        | Code::MethodNotAllowed
-        | Code::AlreadyExists
-        | Code::InUse
-        | Code::TooLarge
-        | Code::UnsupportedMediaType
-        | Code::Invalid
-        | Code::EmptyScope
-        | Code::ReasonRequired
-        | Code::IdempotencyMismatch
-        | Code::RateLimited
-        | Code::Internal
-        | Code::StoreUnavailable
-        | Code::OutcomeUnknown
-        | Code::Reseeding
-        | Code::NotReady => Exit::Failed,
+    match code.exit() {
+        CommandExit::Failed => Exit::Failed,
+        CommandExit::Refused => Exit::Refused,
     }
 }
 

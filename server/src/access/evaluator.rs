@@ -3,7 +3,6 @@
 //! Callers evaluate thousands of times a second with the same key, so permits are cached for as long as keys and environments do not
 //! change: a revoked key is refused from the moment its commit is in memory.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use ripcord_proto::actor::Origin;
@@ -15,40 +14,9 @@ use subtle::ConstantTimeEq as _;
 use super::permit::Evaluate;
 use super::{Access, AccessError, Permit, Principal, keys};
 use crate::commit::Author;
-use crate::system::SystemState;
 
 /// What separates the digests of tokens from those of anything else.
 const EVENTS: &[u8] = b"ripcord ofrep events";
-
-/// The permits given under `system`. Only permits are cached, no refusals, so there are at most as many as keys times environments.
-#[derive(Debug, Default)]
-pub(super) struct PermitCache {
-    system: Arc<SystemState>,
-    /// By the key's digest.
-    permits: HashMap<Digest, Vec<CachedPermit>>,
-}
-
-/// The requested environment and the permit.
-type CachedPermit = (Option<Box<str>>, Arc<Permit<Evaluate>>);
-
-impl PermitCache {
-    fn find(&self, hash: &Digest, asked: Option<&str>) -> Option<Arc<Permit<Evaluate>>> {
-        let permits = self.permits.get(hash)?;
-        let (_, permit) = permits.iter().find(|(own, _)| own.as_deref() == asked)?;
-        Some(Arc::clone(permit))
-    }
-
-    /// This cache with one more permit.
-    fn with(&self, system: &Arc<SystemState>, hash: Digest, asked: Option<&str>, permit: &Arc<Permit<Evaluate>>) -> Self {
-        let still_stands = Arc::ptr_eq(&self.system, system);
-        let mut permits = if still_stands { self.permits.clone() } else { HashMap::new() };
-        permits.entry(hash).or_default().push((asked.map(Box::from), Arc::clone(permit)));
-        Self {
-            system: Arc::clone(system),
-            permits,
-        }
-    }
-}
 
 impl Access {
     /// Permits evaluation with the key `presented`, in the requested environment or else in the only one of the key.

@@ -8,8 +8,10 @@ use ripcord_proto::EnvironmentKey;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::role::{Action, Role};
 
-use super::{Access, AccessError, Principal};
+use super::error::AccessError;
+use super::principal::{EnvironmentAccess, Principal};
 use crate::commit::Author;
+use crate::system::SystemState;
 
 /// A kind of permission.
 pub trait Allows: 'static {
@@ -106,6 +108,37 @@ impl<A> Permit<A> {
     }
 }
 
+impl<A: Allows> Permit<A> {
+    /// Permits `A` in `environment`, or names the roles that may. Only a key that covers the environment learns whether it exists.
+    pub(super) fn issue(system: &SystemState, principal: &Principal, author: Author, environment: &EnvironmentKey) -> Result<Self, AccessError> {
+        principal.check_any(A::ACTIONS)?;
+        principal.check_environment(environment)?;
+        if !system.environments.contains_key(environment.as_str()) {
+            let names: Vec<&str> = system
+                .environments
+                .keys()
+                .filter(|key| principal.environments.covers(key))
+                .map(EnvironmentKey::as_str)
+                .collect();
+            let detail = format!("No environment {environment}. This key is valid in {}.", names.join(", "));
+            return Err(Problem::new(Code::EnvironmentNotFound, detail).into());
+        }
+        Ok(Self {
+            environment: environment.clone(),
+            principal: principal.clone(),
+            author,
+            allows: PhantomData,
+        })
+    }
+
+    /// Permits `A` in each environment of the principal.
+    pub(super) fn issue_all(system: &SystemState, principal: &Principal, author: &Author) -> Result<Vec<Self>, AccessError> {
+        principal.check_any(A::ACTIONS)?;
+        let reached = system.environments.keys().filter(|key| principal.environments.covers(key));
+        reached.map(|key| Self::issue(system, principal, author.clone(), key)).collect()
+    }
+}
+
 impl Permit<Evaluate> {
     /// The role of the key: a public one sees less.
     pub const fn role(&self) -> Role {
@@ -157,48 +190,17 @@ impl<A> GlobalPermit<A> {
     }
 }
 
-impl Access {
-    /// Permits `A` in `environment`, or names the roles that may. Only a key that covers the environment learns whether it exists.
-    pub fn permit<A: Allows>(&self, principal: &Principal, author: Author, environment: &EnvironmentKey) -> Result<Permit<A>, AccessError> {
-        principal.check_any(A::ACTIONS)?;
-        principal.check_environment(environment)?;
-        let system = self.environments().system();
-        if !system.environments.contains_key(environment.as_str()) {
-            let names: Vec<&str> = system
-                .environments
-                .keys()
-                .filter(|key| principal.environments.covers(key))
-                .map(EnvironmentKey::as_str)
-                .collect();
-            let detail = format!("No environment {environment}. This key is valid in {}.", names.join(", "));
-            return Err(Problem::new(Code::EnvironmentNotFound, detail).into());
-        }
-        Ok(Permit {
-            environment: environment.clone(),
-            principal: principal.clone(),
-            author,
-            allows: PhantomData,
-        })
-    }
-
-    /// Permits `A` in each environment of the principal.
-    pub fn permits<A: Allows>(&self, principal: &Principal, author: &Author) -> Result<Vec<Permit<A>>, AccessError> {
-        principal.check_any(A::ACTIONS)?;
-        let system = self.environments().system();
-        let reached = system.environments.keys().filter(|key| principal.environments.covers(key));
-        reached.map(|key| self.permit(principal, author.clone(), key)).collect()
-    }
-
+impl<A: Allows> GlobalPermit<A> {
     /// Permits `A` in every environment, or names the roles that may.
-    pub fn permit_globally<A: Allows>(principal: &Principal, author: Author) -> Result<GlobalPermit<A>, AccessError> {
+    pub(super) fn issue(principal: &Principal, author: Author) -> Result<Self, AccessError> {
         principal.check_any(A::ACTIONS)?;
         match &principal.environments {
-            super::EnvironmentAccess::All => Ok(GlobalPermit {
+            EnvironmentAccess::All => Ok(Self {
                 principal: principal.clone(),
                 author,
                 allows: PhantomData,
             }),
-            super::EnvironmentAccess::Only(_) => Err(Problem::new(Code::Forbidden, "This needs a key that is valid in all environments: an admin's.").into()),
+            EnvironmentAccess::Only(_) => Err(Problem::new(Code::Forbidden, "This needs a key that is valid in all environments: an admin's.").into()),
         }
     }
 }

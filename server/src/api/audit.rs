@@ -1,4 +1,4 @@
-//! `/v1/audit` and `/v1/audit/verify`: the logs as they stand, and the proof that they are whole.
+//! `/v1/audit` and `/v1/audit/verify`: the logs, and the verification of their hash chains.
 
 use actix_web::web;
 use ripcord_proto::Sequence;
@@ -9,6 +9,7 @@ use ripcord_proto::rest::log::{AuditReport, LogEntry};
 use super::authorize::Caller;
 use super::revisions::sequence;
 use super::services::AppState;
+use super::services::guarded::{EnvironmentReader, OpenedBy as _};
 use crate::access::Access;
 use crate::access::permit::{Administer, Read};
 use crate::audit::{self, LogPage};
@@ -16,7 +17,7 @@ use crate::http::query::{Limit, Query};
 use crate::http::{ApiError, ApiResponse};
 use crate::store::LogName;
 
-/// `GET /v1/audit`: of which log.
+/// Query of `GET /v1/audit`.
 #[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -24,15 +25,15 @@ pub(super) struct AuditQuery {
     /// An environment's name, or `system` for keys and environments.
     #[param(example = "production")]
     log: String,
-    /// The `next` of the page before.
+    /// The `next` of the previous page.
     after: Option<String>,
-    /// Items of a page: 1 to 1,000, else 100.
+    /// Items per page: 1 to 1,000, 100 by default.
     #[serde(default)]
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1000)]
     limit: Limit,
 }
 
-/// A log's entries, newest first, records among them.
+/// The entries of a log, newest first, including those of records.
 #[utoipa::path(get, path = "/v1/audit", tag = "history", params(AuditQuery),
     responses((status = 200, description = "A page of entries", body = Page<LogEntry>), (status = "4XX", body = Problem)))]
 pub(super) async fn list(caller: Caller, access: web::Data<Access>, query: Query<AuditQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
@@ -49,7 +50,7 @@ pub(super) async fn list(caller: Caller, access: web::Data<Access>, query: Query
     Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
-/// The log of that name, where the caller may read it.
+/// The log of that name, if the caller may read it.
 fn readable(caller: &Caller, access: &Access, app: &AppState, name: &str) -> Result<(LogName, Sequence), ApiError> {
     let log = LogName::parse(name).map_err(|faults| ApiError::bad_parameter("log", faults))?;
     match log {
@@ -59,23 +60,23 @@ fn readable(caller: &Caller, access: &Access, app: &AppState, name: &str) -> Res
         }
         LogName::Environment(key) => {
             let permit = access.permit::<Read>(&caller.principal, caller.author.clone(), &key)?;
-            app.log(&permit)
+            EnvironmentReader::open(app, &permit).log()
         }
     }
 }
 
-/// `GET /v1/audit/verify`: of which log.
+/// Query of `GET /v1/audit/verify`.
 #[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct VerifyQuery {
-    /// One log; else all that the key may read.
+    /// One log; by default, all that the key may read.
     log: Option<String>,
 }
 
-/// Proves the hash chains from the first entry on, out of what is stored.
+/// Verifies the hash chain of each log from its first entry, as stored.
 #[utoipa::path(get, path = "/v1/audit/verify", tag = "history", params(VerifyQuery),
-    responses((status = 200, description = "Log by log, whether it is whole", body = AuditReport), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Whether each log is intact", body = AuditReport), (status = "4XX", body = Problem)))]
 pub(super) async fn verify(caller: Caller, access: web::Data<Access>, query: Query<VerifyQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let Query(query) = query;
     let logs = match query.log {
@@ -83,7 +84,7 @@ pub(super) async fn verify(caller: Caller, access: web::Data<Access>, query: Que
         None => all_readable(&caller, &access, &app)?,
     };
     if logs.is_empty() {
-        return Err(ApiError::new(Code::NotFound, "There is no log that this key may read."));
+        return Err(ApiError::new(Code::NotFound, "This key may not read any log."));
     }
     let mut reports = Vec::with_capacity(logs.len());
     for (log, head) in &logs {
@@ -97,7 +98,7 @@ fn all_readable(caller: &Caller, access: &Access, app: &AppState) -> Result<Vec<
     let system = Access::permit_globally::<Administer>(&caller.principal, caller.author.clone()).ok();
     let mut logs: Vec<_> = system.iter().map(|permit| app.system_log(permit)).collect();
     for permit in access.permits::<Read>(&caller.principal, &caller.author)? {
-        logs.push(app.log(&permit)?);
+        logs.push(EnvironmentReader::open(app, &permit).log()?);
     }
     Ok(logs)
 }

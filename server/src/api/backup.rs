@@ -1,4 +1,4 @@
-//! `/v1/backup`: every log of the store, in one file that proves itself.
+//! `/v1/backup`: every log of the store in one file, with digests that verify it.
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
 use actix_web::{HttpResponse, web};
@@ -10,7 +10,7 @@ use crate::access::permit::Administer;
 use crate::http::ApiError;
 use crate::store::backup::{Backup, BackupError};
 
-/// Everything that the store holds: environments, their history, hashed keys. `ripcord serve --restore-backup` starts from it.
+/// Everything in the store: environments with their history, and hashed keys. Restore it with `ripcord serve --restore-backup`.
 #[utoipa::path(get, path = "/v1/backup", tag = "operation",
     responses((status = 200, description = "The backup, as JSON lines", body = String, content_type = "application/x-ndjson"), (status = "4XX", body = Problem)))]
 pub(super) async fn download(permit: GlobalPermit<Administer>, app: web::Data<AppState>) -> Result<HttpResponse, ApiError> {
@@ -23,7 +23,7 @@ pub(super) async fn download(permit: GlobalPermit<Administer>, app: web::Data<Ap
     let file = written
         .await
         .map_err(|error| ApiError::new(Code::Internal, format!("The backup could not be written: {error}.")))??;
-    tracing::info!(bytes = file.len(), "a backup was taken");
+    tracing::info!(bytes = file.len(), "backup taken");
     Ok(HttpResponse::Ok()
         .content_type("application/x-ndjson")
         .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
@@ -42,7 +42,7 @@ impl From<BackupError> for ApiError {
             | BackupError::Damaged { .. }
             | BackupError::Chain { .. }
             | BackupError::Encode(_) => {
-                tracing::error!(%error, "a backup could not be taken");
+                tracing::error!(%error, "backup failed");
                 Self::new(Code::Internal, format!("The backup could not be taken: {error}."))
             }
         }

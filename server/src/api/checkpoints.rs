@@ -1,7 +1,7 @@
-//! `checkpoints` and `checkpoints/{name}`. In the place of a name, `last-known-good` stands for the newest one that was vouched for.
+//! `checkpoints` and `checkpoints/{name}`. The name `last-known-good` stands for the newest known-good checkpoint.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, web};
+use actix_web::web;
 use ripcord_proto::change::Change;
 use ripcord_proto::checkpoint::{Checkpoint, CheckpointVerdict, Judgement};
 use ripcord_proto::digest::Digest;
@@ -14,55 +14,61 @@ use ripcord_proto::table::Table;
 use ripcord_proto::{Flag, Kill, Segment, Snapshot, TargetName};
 use serde_json::value::RawValue;
 
+use super::page;
 use super::path::PathKey;
-use super::records::{lost, page, read_before, reason, submit};
+use super::records::{lost, read_before, reason, submit};
 use super::services::AppState;
+use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::{NO_BODY, WriteRecord};
-use crate::access::Permit;
 use crate::access::permit::{Allows, Read, TakeCheckpoint, Vouch};
 use crate::checkpoint::{self, NewCheckpoint};
 use crate::commit::Applied;
 use crate::http::query::{PageQuery, Query, WriteQuery};
-use crate::http::{ApiError, ApiResponse, Body};
+use crate::http::{ApiError, ApiResponse, Body, OptionalBody};
 
 /// The checkpoints, newest first.
 #[utoipa::path(get, path = "/v1/environments/{env}/checkpoints", tag = "checkpoints",
-    params(("env" = String, Path, example = "production"), PageQuery),
+    params(crate::api::path::EnvironmentPath, PageQuery),
     responses((status = 200, description = "A page of checkpoints", body = Page<CheckpointView>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let (state, stale, Query(query)) = (app.state(&permit)?, app.stale(), query);
+pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
+    let (state, stale, Query(query)) = (environment.state()?, environment.stale(), query);
     let mut checkpoints: Vec<&Checkpoint> = state.records.checkpoints.iter().filter_map(|entry| entry.value().ok()).collect();
     checkpoints.sort_by(|a, b| (b.position(), b.sequence, &b.name).cmp(&(a.position(), a.sequence, &a.name)));
     let view = |checkpoint: &&Checkpoint| checkpoint::view(&state.records, checkpoint);
-    let page = page(&checkpoints, |checkpoint| checkpoint.name.to_string(), view, &query, stale.is_some());
+    let page = page::listed(&checkpoints, |checkpoint| checkpoint.name.to_string(), view, &query, stale.is_some());
     Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
-/// `GET checkpoints/{name}`: what it shows.
+/// Query of `GET checkpoints/{name}`.
 #[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ShowQuery {
-    /// Whether the whole state is shown.
+    /// Whether to include the whole state.
     #[serde(default)]
     #[param(value_type = Option<bool>)]
     state: bool,
 }
 
-/// One checkpoint, its state read back and proven against its hash, and how far the environment has moved since.
+/// One checkpoint: its state, verified against its hash, and how far the environment has moved since.
 #[utoipa::path(get, path = "/v1/environments/{env}/checkpoints/{key}", tag = "checkpoints",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "Its name, or last-known-good", example = "last-known-good"), ShowQuery),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name, or last-known-good", example = "last-known-good"), ShowQuery),
     responses((status = 200, description = "The checkpoint", body = CheckpointDetail), (status = "4XX", body = Problem)))]
-pub(super) async fn get(permit: Permit<Read>, name: PathKey<TargetName>, query: Query<ShowQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let (PathKey(name), Query(query), stale) = (name, query, app.stale());
-    let resolved = app.resolve(&permit, &name).await?;
-    let state = app.state(&permit)?;
+pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, name: PathKey<TargetName>, query: Query<ShowQuery>) -> Result<ApiResponse, ApiError> {
+    let (PathKey(name), Query(query), stale) = (name, query, environment.stale());
+    let resolved = environment.resolve(&name).await?;
+    let state = environment.state()?;
     let found = resolved
         .target
         .checkpoint
         .as_ref()
         .and_then(|name| state.records.checkpoints.get(name.as_str()));
-    let entry = found.ok_or_else(|| ApiError::new(Code::NotFound, format!("{name} is a revision, no checkpoint; GET diff compares revisions.")))?;
+    let entry = found.ok_or_else(|| {
+        ApiError::new(
+            Code::NotFound,
+            format!("{name} is a revision, not a checkpoint. Use GET diff to compare revisions."),
+        )
+    })?;
     let checkpoint = entry
         .value()
         .map_err(|faults| ApiError::new(Code::Internal, format!("The checkpoint cannot be read: {faults}.")))?;
@@ -76,7 +82,7 @@ pub(super) async fn get(permit: Permit<Read>, name: PathKey<TargetName>, query: 
     Ok(ApiResponse::ok(&detail)?.record_etag(entry.digest()).stale(stale))
 }
 
-/// A snapshot as JSON, its entries as they were put.
+/// A snapshot as JSON, with its entries as they were sent.
 fn whole(snapshot: &Snapshot) -> Result<Box<RawValue>, ApiError> {
     #[derive(serde::Serialize)]
     struct Whole<'a> {
@@ -94,9 +100,9 @@ fn whole(snapshot: &Snapshot) -> Result<Box<RawValue>, ApiError> {
     serde_json::value::to_raw_value(&whole).map_err(|error| ApiError::new(Code::Internal, format!("The state could not be written: {error}.")))
 }
 
-/// Takes a checkpoint of the state as it is.
+/// Takes a checkpoint of the current state.
 #[utoipa::path(post, path = "/v1/environments/{env}/checkpoints", tag = "checkpoints",
-    params(("env" = String, Path, example = "production"), WriteQuery),
+    params(crate::api::path::EnvironmentPath, WriteQuery),
     request_body(content = CheckpointRequest, example = json!({"name": "before-web-12", "note": "the last quiet evening"})),
     responses((status = 201, description = "Taken", body = CheckpointView), (status = "4XX", body = Problem)))]
 pub(super) async fn create(write: WriteRecord<TakeCheckpoint>, body: Body<CheckpointRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
@@ -115,9 +121,9 @@ pub(super) async fn create(write: WriteRecord<TakeCheckpoint>, body: Body<Checkp
     Ok(reply)
 }
 
-/// Vouches for a checkpoint: its state is known to be good, and this is the evidence.
+/// Marks a checkpoint as known-good, with evidence.
 #[utoipa::path(post, path = "/v1/environments/{env}/checkpoints/{key}/vouch", tag = "checkpoints",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "Its name", example = "before-web-12"), WriteQuery),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "before-web-12"), WriteQuery),
     request_body(content = VouchRequest, example = json!({"evidence": "an hour at full traffic", "figures": {"error_rate": 0.002}})),
     responses((status = 200, description = "Vouched for", body = CheckpointView), (status = "4XX", body = Problem)))]
 pub(super) async fn vouch(
@@ -139,20 +145,18 @@ pub(super) async fn vouch(
     judge(&app, write, name, judgement, reason(&own, Some(&evidence)), &body.digest).await
 }
 
-/// Doubts a checkpoint: its state is not known to be good, or not any more.
+/// Marks a checkpoint as doubted: no longer known-good.
 #[utoipa::path(post, path = "/v1/environments/{env}/checkpoints/{key}/doubt", tag = "checkpoints",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "Its name", example = "before-web-12"), WriteQuery),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "before-web-12"), WriteQuery),
     request_body(content = Option<DoubtRequest>, example = json!({"reason": "orders of that evening were lost"})),
     responses((status = 200, description = "Doubted", body = CheckpointView), (status = "4XX", body = Problem)))]
 pub(super) async fn doubt(
     write: WriteRecord<Vouch>,
     name: PathKey<TargetName>,
-    request: HttpRequest,
-    payload: web::Payload,
+    body: OptionalBody<DoubtRequest>,
     app: web::Data<AppState>,
 ) -> Result<ApiResponse, ApiError> {
     let PathKey(name) = name;
-    let body = Body::<Option<DoubtRequest>>::optional(&request, payload).await?;
     let given = body.value.unwrap_or_default().reason;
     let given = given.or_else(|| write.given_reason());
     let judgement = Judgement {
@@ -180,9 +184,9 @@ async fn judge<A: Allows>(
     Ok(reply)
 }
 
-/// Deletes a checkpoint that no release began with.
+/// Deletes a checkpoint. The baseline of a release cannot be deleted.
 #[utoipa::path(delete, path = "/v1/environments/{env}/checkpoints/{key}", tag = "checkpoints",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "Its name", example = "before-web-12"), WriteQuery),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "before-web-12"), WriteQuery),
     responses((status = 200, description = "Deleted; its revision stays in the log", body = Object), (status = "4XX", body = Problem)))]
 pub(super) async fn delete(write: WriteRecord<TakeCheckpoint>, name: PathKey<TargetName>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let PathKey(name) = name;
@@ -202,7 +206,7 @@ fn deleted_name(change: &Change) -> Option<&str> {
     if let Change::DeleteRecord(key) = change { Some(key.as_str()) } else { None }
 }
 
-/// The checkpoint that a commit has put.
+/// The checkpoint that a commit wrote.
 fn put(made: &Applied) -> Result<CheckpointView, ApiError> {
     let checkpoint = made.changes.iter().find_map(|change| {
         let Change::PutRecord(Record::Checkpoint(entry)) = change else { return None };

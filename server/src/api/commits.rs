@@ -11,7 +11,7 @@ use ripcord_proto::file_set::FileSet;
 use ripcord_proto::kill::Kill;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::commits::{ChangeRequest, CommitRequest};
-use ripcord_proto::rest::plan::{FlagStep, PlanResponse, SegmentStep, SettingsStep};
+use ripcord_proto::rest::plan::{FlagDiff, PlanResponse, SegmentDiff, SettingsDiff};
 use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::role::Action;
 use ripcord_proto::{KillId, ValidationErrors};
@@ -30,7 +30,7 @@ use crate::{file_set, proposal};
 
 /// Changes many things at once. `If-Match` takes the environment's ETag.
 #[utoipa::path(post, path = "/v1/environments/{env}/commits", tag = "commits",
-    params(("env" = String, Path, example = "production"), crate::http::query::WriteQuery),
+    params(crate::api::path::EnvironmentPath, crate::http::query::WriteQuery),
     request_body(content = CommitRequest, example = json!({"reason": "launch", "changes": [{"set_enabled": {"key": "checkout-v2", "enabled": true}}, {"delete_flag": "checkout-v1"}]})),
     responses((status = 200, description = "Committed, or so already", body = WriteResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn commit(write: Write<WriteSomething>, body: Body<CommitRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
@@ -55,7 +55,7 @@ pub(super) async fn commit(write: Write<WriteSomething>, body: Body<CommitReques
 
 /// What a commit would do, and the hash with which it does exactly that. Changes nothing.
 #[utoipa::path(post, path = "/v1/environments/{env}/commits/plan", tag = "commits",
-    params(("env" = String, Path, example = "production"), crate::http::query::WriteQuery),
+    params(crate::api::path::EnvironmentPath, crate::http::query::WriteQuery),
     request_body(content = CommitRequest, example = json!({"changes": [{"set_enabled": {"key": "checkout-v2", "enabled": true}}]})),
     responses((status = 200, description = "What would happen", body = PlanResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn plan(write: Write<Read>, body: Body<CommitRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
@@ -140,13 +140,13 @@ fn answer(plan: CommitPlan, mut warnings: Vec<String>) -> PlanResponse {
         hash: plan.hash,
         epoch: plan.at.epoch,
         revision: plan.at.revision,
-        flags: plan.flags.into_iter().map(|PlannedStep { key, from, to }| FlagStep { key, from, to }).collect(),
+        flags: plan.flags.into_iter().map(|PlannedStep { key, from, to }| FlagDiff { key, from, to }).collect(),
         segments: plan
             .segments
             .into_iter()
-            .map(|PlannedStep { key, from, to }| SegmentStep { key, from, to })
+            .map(|PlannedStep { key, from, to }| SegmentDiff { key, from, to })
             .collect(),
-        settings: plan.settings.map(|step| SettingsStep { from: step.from, to: step.to }),
+        settings: plan.settings.map(|step| SettingsDiff { from: step.from, to: step.to }),
         unchanged: 0,
         kept: Vec::new(),
         adopted: Vec::new(),

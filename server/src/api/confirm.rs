@@ -6,7 +6,7 @@ use ripcord_proto::confirmation::Confirmation;
 use ripcord_proto::{EnvironmentKey, KillId, Position};
 
 use super::services::AppState;
-use crate::fleet::ConfirmationTarget;
+use crate::fleet::{ConfirmationTarget, Fleet};
 use crate::http::query::Wait;
 
 /// What is confirmed: a revision, or a provisional kill.
@@ -25,13 +25,18 @@ impl From<Subject> for ConfirmationTarget {
     }
 }
 
+/// Who has confirmed it: when all have or `wait` is over; without `wait`, what this node knows now.
+pub(super) async fn confirmed(fleet: &Fleet, environment: &EnvironmentKey, subject: Subject, wait: Option<Wait>) -> Option<Confirmation> {
+    let target = ConfirmationTarget::from(subject);
+    match wait {
+        Some(Wait(patience)) => fleet.wait(environment, &target, patience, None).await,
+        None => fleet.confirmation(environment, &target, Duration::ZERO).await,
+    }
+}
+
 impl AppState {
     /// Who has confirmed it: when all have or the time of `?wait=` is up, else as far as this node knows at once.
     pub(super) async fn confirmed(&self, environment: &EnvironmentKey, subject: Subject, wait: Option<Wait>) -> Option<Confirmation> {
-        let target = ConfirmationTarget::from(subject);
-        match wait {
-            Some(Wait(patience)) => self.fleet().wait(environment, &target, patience, None).await,
-            None => self.fleet().confirmation(environment, &target, Duration::ZERO).await,
-        }
+        confirmed(self.fleet(), environment, subject, wait).await
     }
 }

@@ -1,49 +1,48 @@
-//! `confirmations/{revision}`: who evaluates at a revision or a provisional kill, how fast, and who is missing.
+//! `confirmations/{revision}`: which applications have confirmed a revision or a provisional kill, how fast, and which are missing.
 
 use actix_web::web;
 use ripcord_proto::KillId;
 use ripcord_proto::confirmation::Confirmation;
 use ripcord_proto::problem::{Code, Problem};
 
-use super::confirm::Subject;
+use super::confirm::{Subject, confirmed};
 use super::revisions::position;
-use super::services::AppState;
-use crate::access::Permit;
+use super::services::guarded::{EnvironmentReader, Guarded};
 use crate::access::permit::Read;
+use crate::fleet::Fleet;
 use crate::http::query::{Query, Wait};
 use crate::http::{ApiError, ApiResponse};
 
-/// `GET confirmations/{revision}`: whether to wait.
+/// Query of `GET confirmations/{revision}`.
 #[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ConfirmationQuery {
-    /// How long to wait for everybody: `2s`, `500ms`, at most `60s`.
+    /// How long to wait for all applications: `2s`, `500ms`, at most `60s`.
     #[param(value_type = Option<String>, example = "2s")]
     wait: Option<Wait>,
 }
 
-/// Who has confirmed a revision, over all nodes that can be reached. A provisional kill, which has no revision, is asked
-/// about by its id.
+/// Who has confirmed a revision, over all reachable nodes. A provisional kill has no revision; use its id.
 #[utoipa::path(get, path = "/v1/environments/{env}/confirmations/{key}", tag = "confirmations",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "A revision, epoch:revision, or a provisional kill's id", example = "42"), ConfirmationQuery),
-    responses((status = 200, description = "As far as is known", body = Confirmation), (status = "4XX", body = Problem)))]
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "A revision, epoch:revision, or a provisional kill's id", example = "42"), ConfirmationQuery),
+    responses((status = 200, description = "The confirmation so far", body = Confirmation), (status = "4XX", body = Problem)))]
 pub(super) async fn get(
-    permit: Permit<Read>,
+    guarded: Guarded<Read, (EnvironmentReader, Fleet)>,
     path: web::Path<(String, String)>,
     query: Query<ConfirmationQuery>,
-    app: web::Data<AppState>,
 ) -> Result<ApiResponse, ApiError> {
+    let (environment, fleet) = &*guarded;
     let ((_, text), Query(query)) = (path.into_inner(), query);
     let subject = if text.starts_with("k_") {
         Subject::Kill(KillId::new(text.clone()).map_err(|faults| ApiError::bad_parameter("revision", faults))?)
     } else {
-        Subject::Revision(position("revision", &text, app.served(&permit)?.snapshot.position)?)
+        Subject::Revision(position("revision", &text, environment.served()?.snapshot.position)?)
     };
-    let confirmation = app.confirmed(permit.environment(), subject, query.wait).await;
+    let confirmation = confirmed(fleet, environment.key(), subject, query.wait).await;
     let confirmation = confirmation.ok_or_else(|| {
-        let detail = format!("Nothing is known of the confirmations of {text}: this node has not served it since it started.");
+        let detail = format!("No confirmations of {text}: this node has not served it since it started.");
         ApiError::new(Code::NotFound, detail)
     })?;
-    Ok(ApiResponse::ok(&confirmation)?.stale(app.stale()))
+    Ok(ApiResponse::ok(&confirmation)?.stale(environment.stale()))
 }

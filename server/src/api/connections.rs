@@ -1,42 +1,34 @@
-//! `connections`: who is connected to this node, and what each evaluates at.
+//! `connections`: the applications connected to this node, and the revision of each.
 
-use actix_web::web;
 use ripcord_proto::flagd;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::connections::{ConnectionLevel, ConnectionView, Transport};
 use ripcord_proto::rest::list::Page;
 
-use super::services::AppState;
-use crate::access::Permit;
+use super::page;
+use super::services::guarded::{EnvironmentReader, Guarded};
 use crate::access::permit::Read;
-use crate::fleet::{self, Connected};
+use crate::fleet::{self, Connected, Fleet};
 use crate::http::query::{PageQuery, Query};
 use crate::http::{ApiError, ApiResponse};
 use crate::snapshot::publication::Served;
 
 /// The applications that are connected to this node, by instance.
 #[utoipa::path(get, path = "/v1/environments/{env}/connections", tag = "confirmations",
-    params(("env" = String, Path, example = "production"), PageQuery),
+    params(crate::api::path::EnvironmentPath, PageQuery),
     responses((status = 200, description = "A page of connections", body = Page<ConnectionView>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn list(guarded: Guarded<Read, (EnvironmentReader, Fleet)>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
+    let (environment, fleet) = &*guarded;
     let Query(query) = query;
-    let mut connected = app.fleet().connections(permit.environment());
+    let mut connected = fleet.connections(environment.key());
     connected.sort_by(|a, b| a.instance.id.cmp(&b.instance.id));
-    let after = query.after.unwrap_or_default();
-    let mut found = connected.into_iter().filter(|connected| connected.instance.id > after);
-    let mut items: Vec<ConnectionView> = found.by_ref().take(query.limit.get()).map(view).collect();
-    name_left_out(&mut items, &*app.served(&permit)?);
-    let next = found.next().and(items.last().map(|item| item.instance.id.clone()));
-    let stale = app.stale();
-    let page = Page {
-        items,
-        next,
-        stale: stale.is_some(),
-    };
+    let stale = environment.stale();
+    let mut page = page::by_name(connected.into_iter(), |connected| connected.instance.id.as_str(), view, &query, stale.is_some());
+    name_left_out(&mut page.items, &*environment.served()?);
     Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
-/// Says of flagd's clients which flags they do not have.
+/// Lists the flags that flagd clients do not get.
 fn name_left_out(items: &mut [ConnectionView], served: &Served) {
     let mut clients = items.iter_mut().filter(|item| item.transport == Transport::Flagd).peekable();
     if clients.peek().is_none() {

@@ -1,4 +1,4 @@
-//! `drills`: reports of rehearsed rollbacks. A drill runs where it is started and never here; what comes here is its report.
+//! `drills`: reports of rehearsed rollbacks. A drill runs on the machine that starts it; the server only keeps its report.
 
 use std::borrow::Borrow as _;
 use std::sync::Arc;
@@ -14,60 +14,53 @@ use ripcord_proto::rest::drills::{DrillRecorded, DrillRequest};
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::table::{Entry, Table};
 
+use super::page;
 use super::path::PathKey;
 use super::services::AppState;
+use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::write::{Write, WriteRequest, answer, reply};
-use crate::access::Permit;
 use crate::access::permit::{KeepDrill, Read};
 use crate::commit::{Expected, Operation};
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 
-/// The reports that are kept, newest first.
+/// The stored reports, newest first.
 #[utoipa::path(get, path = "/v1/environments/{env}/drills", tag = "drills",
-    params(("env" = String, Path, example = "production"), PageQuery),
+    params(crate::api::path::EnvironmentPath, PageQuery),
     responses((status = 200, description = "A page of reports", body = Page<Drill>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let (records, stale, Query(query)) = (app.records(&permit)?, app.stale(), query);
-    let before = |id: &DrillId| query.after.as_deref().is_none_or(|after| id.as_str() < after);
+pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
+    let (records, stale, Query(query)) = (environment.records()?, environment.stale(), query);
     // An id sorts by its time of making.
     let newest_first = records.drills.iter().rev().filter_map(|entry| entry.value().ok());
-    let mut found = newest_first.filter(|drill| before(&drill.id));
-    let items: Vec<Drill> = found.by_ref().take(query.limit.get()).cloned().collect();
-    let next = found.next().and(items.last().map(|drill| drill.id.to_string()));
-    let page = Page {
-        items,
-        next,
-        stale: stale.is_some(),
-    };
+    let page = page::newest_first(newest_first, |drill| drill.id.as_str(), Drill::clone, &query, stale.is_some());
     Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
 /// One report.
 #[utoipa::path(get, path = "/v1/environments/{env}/drills/{key}", tag = "drills",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The drill's id", example = "d_01jd3x7q8v9w0y2z4a6b8c0d2e")),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The drill's id", example = "d_01jd3x7q8v9w0y2z4a6b8c0d2e")),
     responses((status = 200, description = "The report", body = Drill), (status = "4XX", body = Problem)))]
-pub(super) async fn get(permit: Permit<Read>, id: PathKey<DrillId>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let (records, PathKey(id)) = (app.records(&permit)?, id);
+pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, id: PathKey<DrillId>) -> Result<ApiResponse, ApiError> {
+    let (records, PathKey(id)) = (environment.records()?, id);
     let found = records.drills.value(id.borrow());
     let drill = found.ok_or_else(|| {
         let kept = limits::DRILLS;
         ApiError::new(
             Code::NotFound,
-            format!("There is no drill {id}; the newest {kept} are kept, and `ripcord drill list` shows them."),
+            format!("No drill {id}. The newest {kept} are kept; list them with `ripcord drill list`."),
         )
     })?;
-    Ok(ApiResponse::ok(drill)?.stale(app.stale()))
+    Ok(ApiResponse::ok(drill)?.stale(environment.stale()))
 }
 
-/// Keeps the report of a drill. The newest 200 stay.
+/// Stores the report of a drill. The newest 200 are kept.
 #[utoipa::path(post, path = "/v1/environments/{env}/drills", tag = "drills",
-    params(("env" = String, Path, example = "production"), WriteQuery),
+    params(crate::api::path::EnvironmentPath, WriteQuery),
     request_body(content = DrillRequest, example = json!({"scenario": "happy-path", "store": "embedded", "fork": "production at 1:41", "applications": 5,
         "verdicts": [{"name": "every application is back at known-good", "passed": true, "detail": "5 of 5"}], "figures": {"back_ms": 12.4}})),
     responses((status = 201, description = "Kept", body = DrillRecorded), (status = "4XX", body = Problem)))]
 pub(super) async fn keep(write: Write<KeepDrill>, body: Body<DrillRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let kept = app.drills(&write.permit)?;
+    let kept = EnvironmentReader::open(&app, &write.permit).records()?.drills.clone();
     let now = app.now();
     let drill = Drill {
         id: DrillId::from_parts(u64::try_from(now.as_millisecond()).unwrap_or_default(), rand::random()),
@@ -94,7 +87,7 @@ pub(super) async fn keep(write: Write<KeepDrill>, body: Body<DrillRequest>, app:
     reply(&committed.answer, committed.replayed, None)
 }
 
-/// The oldest reports, which make room for one more.
+/// Deletes the oldest reports to make room for one more.
 fn surplus(kept: &Table<Drill>) -> impl Iterator<Item = Operation> {
     let oldest = kept.iter().take((kept.len() + 1).saturating_sub(limits::DRILLS));
     oldest.map(|entry| Operation::DeleteRecord(RecordKey::Drill(entry.key().clone()), Expected::Anything))

@@ -1,4 +1,4 @@
-//! `/v1/environments`: made, listed, copied, and deleted by naming them twice.
+//! `/v1/environments`: create, list, copy and delete environments.
 
 use actix_web::http::StatusCode;
 use actix_web::web;
@@ -12,6 +12,7 @@ use ripcord_proto::rest::pings::LastPing;
 
 use super::authorize::Caller;
 use super::services::AppState;
+use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::write::{NO_BODY, answer, renderer, reply};
 use crate::access::permit::{Administer, Read};
 use crate::access::{Access, GlobalPermit, Permit};
@@ -24,12 +25,12 @@ use crate::ping;
 use crate::rollback::review;
 use crate::system::{SystemDraft, SystemOperation};
 
-/// The environments that the key reaches.
+/// The environments of the key.
 #[utoipa::path(get, path = "/v1/environments", tag = "environments",
     responses((status = 200, description = "All of them", body = Page<EnvironmentView>), (status = "4XX", body = Problem)))]
 pub(super) async fn list(caller: Caller, access: web::Data<Access>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let permits = access.permits::<Read>(&caller.principal, &caller.author)?;
-    let items: Vec<_> = permits.iter().filter_map(|permit| view(permit, &app).ok()).collect();
+    let items: Vec<_> = permits.iter().filter_map(|permit| view(&EnvironmentReader::open(&app, permit)).ok()).collect();
     let stale = app.stale();
     let page = Page {
         items,
@@ -39,22 +40,22 @@ pub(super) async fn list(caller: Caller, access: web::Data<Access>, app: web::Da
     Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
-/// One environment. Its ETag is what `If-Match` of a commit takes.
-#[utoipa::path(get, path = "/v1/environments/{env}", tag = "environments", params(("env" = String, Path, example = "production")),
+/// One environment. Its ETag is for `If-Match` of commits.
+#[utoipa::path(get, path = "/v1/environments/{env}", tag = "environments", params(crate::api::path::EnvironmentPath),
     responses((status = 200, description = "The environment", body = EnvironmentView), (status = "4XX", body = Problem)))]
-pub(super) async fn get(permit: Permit<Read>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let served = app.served(&permit)?;
-    Ok(ApiResponse::ok(&view(&permit, &app)?)?.etag(served.snapshot.position).stale(app.stale()))
+pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>) -> Result<ApiResponse, ApiError> {
+    let served = environment.served()?;
+    Ok(ApiResponse::ok(&view(&environment)?)?.etag(served.snapshot.position).stale(environment.stale()))
 }
 
-fn view(permit: &Permit<Read>, app: &AppState) -> Result<EnvironmentView, ApiError> {
-    let served = app.served(permit)?;
-    let record = app.record(permit);
-    let records = app.records(permit)?;
+fn view(environment: &EnvironmentReader) -> Result<EnvironmentView, ApiError> {
+    let served = environment.served()?;
+    let record = environment.description();
+    let records = environment.records()?;
     Ok(EnvironmentView {
-        key: permit.environment().clone(),
+        key: environment.key().clone(),
         description: record.as_ref().and_then(|record| record.description.clone()),
-        created: record.map_or_else(|| app.now(), |record| record.created),
+        created: record.map_or_else(|| environment.now(), |record| record.created),
         epoch: served.snapshot.position.epoch,
         revision: served.snapshot.position.revision,
         flags: served.snapshot.flags.len(),
@@ -63,15 +64,15 @@ fn view(permit: &Permit<Read>, app: &AppState) -> Result<EnvironmentView, ApiErr
         protection: records.policy().protection,
         last_known_good: records.last_known_good().and_then(checkpoint::known_good),
         last_ping: ping::newest(&records).map(LastPing::from),
-        reviews_overdue: review::overdue(&records, app.now()).count(),
-        stale: app.stale().is_some(),
+        reviews_overdue: review::overdue(&records, environment.now()).count(),
+        stale: environment.stale().is_some(),
     })
 }
 
-/// Makes an environment, empty or with the flags, segments and settings of another one.
+/// Creates an environment, empty or with the flags, segments and settings of another one.
 #[utoipa::path(post, path = "/v1/environments", tag = "environments",
     request_body(content = EnvironmentRequest, example = json!({"key": "staging", "copy_of": "production"})),
-    responses((status = 201, description = "Made", body = EnvironmentResponse), (status = "4XX", body = Problem)))]
+    responses((status = 201, description = "Created", body = EnvironmentResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn create(
     permit: GlobalPermit<Administer>,
     identity: Identity,
@@ -105,7 +106,7 @@ pub(super) async fn create(
     copy(&permit, &app, key, &source, reason).await
 }
 
-/// Fills a new environment; one that cannot be filled is taken back.
+/// Fills a new environment. If that fails, the environment is deleted again.
 async fn copy(
     permit: &GlobalPermit<Administer>,
     app: &AppState,
@@ -134,14 +135,14 @@ async fn copy(
             let undo = SystemOperation::DeleteEnvironment(key.clone());
             let undo = draft_of(permit, undo, Some("its copy could not be filled".to_owned()), key, StatusCode::OK);
             if let Err(left) = app.submit_system(permit, undo).await {
-                tracing::warn!(%left, "an environment whose copy failed is still there, empty");
+                tracing::warn!(%left, "copying an environment failed, and the empty environment could not be deleted");
             }
             Err(refusal)
         }
     }
 }
 
-/// Everything but the kills: they belong to what happens in an environment.
+/// Everything but the kills, which concern the original only.
 fn contents(source: &ripcord_proto::Snapshot) -> Vec<Operation> {
     let segments = source.segments.iter().filter_map(|entry| {
         let segment = entry.value().ok()?;
@@ -154,20 +155,20 @@ fn contents(source: &ripcord_proto::Snapshot) -> Vec<Operation> {
     std::iter::once(Operation::PutSettings(source.settings)).chain(segments).chain(flags).collect()
 }
 
-/// `DELETE /v1/environments/{env}`: what it takes.
+/// Query of `DELETE /v1/environments/{env}`.
 #[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct DeleteQuery {
     /// The environment's name again.
     confirm: Option<String>,
-    /// Why.
+    /// The reason, for the log.
     #[param(value_type = Option<String>)]
     reason: Option<Reason>,
 }
 
-/// Deletes an environment and its log, for good. It must be named twice.
-#[utoipa::path(delete, path = "/v1/environments/{env}", tag = "environments", params(("env" = String, Path, example = "staging"), DeleteQuery),
+/// Permanently deletes an environment with its log. Repeat its name as `?confirm=`.
+#[utoipa::path(delete, path = "/v1/environments/{env}", tag = "environments", params(crate::api::path::EnvironmentPath, DeleteQuery),
     responses((status = 200, description = "Deleted", body = EnvironmentResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn delete(
     everywhere: GlobalPermit<Administer>,
@@ -180,7 +181,7 @@ pub(super) async fn delete(
     if query.confirm.as_deref() != Some(key.as_str()) {
         return Err(ApiError::new(
             Code::BadRequest,
-            format!("Nothing was deleted. Deleting {key} ends its streams and removes its flags and its history for good; name it twice, with ?confirm={key}."),
+            format!("Nothing was deleted. Deleting {key} ends its streams and permanently removes its flags and history. Confirm with ?confirm={key}."),
         ));
     }
     let ask = SystemOperation::DeleteEnvironment(key.clone());

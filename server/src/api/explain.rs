@@ -1,23 +1,21 @@
 //! `explain`: one evaluation, rule by rule.
 
-use actix_web::web;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rest::explain::{ExplainRequest, Explanation};
 use ripcord_sdk::engine::{Context, SinceContact};
 use serde_json::Value;
 
 use super::flags::no_flag;
-use super::services::AppState;
-use crate::access::Permit;
+use super::services::guarded::{EnvironmentReader, Guarded};
 use crate::access::permit::Read;
 use crate::http::{ApiError, ApiResponse, Body};
 
-/// Evaluates a flag as an application does, and tells how: rule by rule, with what each condition saw.
-#[utoipa::path(post, path = "/v1/environments/{env}/explain", tag = "evaluation", params(("env" = String, Path, example = "production")),
+/// Evaluates a flag as an application would, and explains the result rule by rule, with the values that each condition saw.
+#[utoipa::path(post, path = "/v1/environments/{env}/explain", tag = "evaluation", params(crate::api::path::EnvironmentPath),
     request_body(content = ExplainRequest, example = json!({"flag": "checkout-v2", "context": {"targetingKey": "user-7", "email": "ada@example.com"}})),
     responses((status = 200, description = "What is served, and why", body = Explanation), (status = "4XX", body = Problem)))]
-pub(super) async fn explain(permit: Permit<Read>, body: Body<ExplainRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let (served, stale) = (app.served(&permit)?, app.stale());
+pub(super) async fn explain(environment: Guarded<Read, EnvironmentReader>, body: Body<ExplainRequest>) -> Result<ApiResponse, ApiError> {
+    let (served, stale) = (environment.served()?, environment.stale());
     let ExplainRequest { flag, context } = body.value;
     if served.snapshot.flags.get(flag.as_str()).is_none() {
         return Err(no_flag(&served, &flag));

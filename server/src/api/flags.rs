@@ -1,5 +1,7 @@
 //! `flags` and `flags/{key}`.
 
+use std::sync::Arc;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
 use ripcord_proto::flag::Flag;
@@ -12,36 +14,37 @@ use ripcord_proto::table::Entry;
 use ripcord_proto::{FlagKey, Position};
 
 use super::confirm::Subject;
+use super::page;
 use super::path::PathKey;
 use super::services::AppState;
+use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::write::{Answered, Write, WriteRequest, of_flag, reply, written};
-use crate::access::Permit;
 use crate::access::permit::{Edit, Read};
 use crate::commit::Operation;
 use crate::http::precondition::has_already;
-use crate::http::query::{Limit, Query, Wait};
+use crate::http::query::{Limit, PageQuery, Query, Wait};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::snapshot::publication::Served;
 
-/// `GET flags`: which of them.
+/// Query of `GET flags`.
 #[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct FlagsQuery {
-    /// The `next` of the page before.
+    /// The `next` of the previous page.
     after: Option<String>,
-    /// Items of a page: 1 to 1,000, else 100.
+    /// Items per page: 1 to 1,000, 100 by default.
     #[serde(default)]
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1000)]
     limit: Limit,
-    /// Only those with this tag.
+    /// Only flags with this tag.
     #[param(value_type = Option<String>)]
     tag: Option<Tag>,
-    /// Only those whose key, description or owner holds this text, in any case.
+    /// Only flags whose key, description or owner contains this text, ignoring case.
     search: Option<String>,
-    /// Only those that are killed, or that are not.
+    /// Only flags that are killed, or only those that are not.
     killed: Option<bool>,
-    /// Only those that are switched on, or off.
+    /// Only flags that are enabled, or only those that are not.
     enabled: Option<bool>,
 }
 
@@ -89,33 +92,27 @@ fn view(entry: &Entry<Flag>, served: &Served, stale: bool) -> FlagView {
 
 /// The flags of an environment, by key.
 #[utoipa::path(get, path = "/v1/environments/{env}/flags", tag = "flags",
-    params(("env" = String, Path, description = "The environment", example = "production"), FlagsQuery),
+    params(crate::api::path::EnvironmentPath, FlagsQuery),
     responses((status = 200, description = "A page of flags", body = Page<FlagView>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(permit: Permit<Read>, query: Query<FlagsQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let (served, stale, Query(query)) = (app.served(&permit)?, app.stale(), query);
-    let after = query.after.as_deref().unwrap_or_default();
-    let mut found = served
-        .snapshot
-        .flags
-        .iter()
-        .filter(|entry| entry.key().as_str() > after && query.takes(entry, &served));
-    let items: Vec<FlagView> = found.by_ref().take(query.limit.get()).map(|entry| view(entry, &served, false)).collect();
-    let next = found.next().and(items.last().map(|item| item.key.to_string()));
-    let page = Page {
-        items,
-        next,
-        stale: stale.is_some(),
+pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<FlagsQuery>) -> Result<ApiResponse, ApiError> {
+    let (served, stale, Query(query)) = (environment.served()?, environment.stale(), query);
+    let found = served.snapshot.flags.iter().filter(|entry| query.takes(entry, &served));
+    let view = |entry: &Arc<Entry<Flag>>| view(entry, &served, false);
+    let pages = PageQuery {
+        after: query.after.clone(),
+        limit: query.limit,
     };
+    let page = page::by_name(found, |entry| entry.key().as_str(), view, &pages, stale.is_some());
     Ok(ApiResponse::ok(&page)?.etag(served.snapshot.position).stale(stale))
 }
 
-/// One flag, as it was put, and the kills that cover it.
+/// One flag as it was sent, and the kills that cover it.
 #[utoipa::path(get, path = "/v1/environments/{env}/flags/{key}", tag = "flags",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "A / within it is sent as %2F", example = "checkout-v2")),
-    responses((status = 200, description = "The flag; its ETag is what If-Match takes", body = FlagView), (status = 304, description = "If-None-Match names its ETag"),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its key; send / as %2F", example = "checkout-v2")),
+    responses((status = 200, description = "The flag; its ETag is for If-Match", body = FlagView), (status = 304, description = "If-None-Match names its ETag"),
         (status = "4XX", body = Problem)))]
-pub(super) async fn get(permit: Permit<Read>, key: PathKey<FlagKey>, request: HttpRequest, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let (served, stale, PathKey(key)) = (app.served(&permit)?, app.stale(), key);
+pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, key: PathKey<FlagKey>, request: HttpRequest) -> Result<ApiResponse, ApiError> {
+    let (served, stale, PathKey(key)) = (environment.served()?, environment.stale(), key);
     let entry = served.snapshot.flags.get(key.as_str()).ok_or_else(|| no_flag(&served, &key))?;
     let kills_since = served.snapshot.kills.iter().map(|kill| kill.changed()).max().unwrap_or(Position::START);
     // The kills are part of the answer and not of the ETag: a 304 must not hide one that came since.
@@ -125,30 +122,27 @@ pub(super) async fn get(permit: Permit<Read>, key: PathKey<FlagKey>, request: Ht
     Ok(ApiResponse::ok(&view(entry, &served, stale.is_some()))?.etag(entry.changed()).stale(stale))
 }
 
-/// The problem that names the flag that was most likely meant.
+/// The problem of an unknown flag, with the most similar key.
 pub(super) fn no_flag(served: &Served, key: &FlagKey) -> ApiError {
     let near = served.snapshot.flags.iter().map(|entry| entry.key().as_str());
     let hint = near.map(|name| (strsim::osa_distance(name, key.as_str()), name)).min();
     let hint = hint
         .filter(|(distance, name)| *distance <= 1 + name.len() / 3)
         .map(|(_, name)| format!(" Did you mean {name}?"));
-    let detail = format!(
-        "There is no flag {key} in environment {}.{}",
-        served.snapshot.environment,
-        hint.unwrap_or_default()
-    );
+    let detail = format!("No flag {key} in environment {}.{}", served.snapshot.environment, hint.unwrap_or_default());
     ApiError::new(Code::FlagNotFound, detail)
 }
 
-/// Makes a flag, or puts it as it shall be from now on.
+/// Creates or replaces a flag.
 #[utoipa::path(put, path = "/v1/environments/{env}/flags/{key}", tag = "flags",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, example = "checkout-v2"), crate::http::query::WriteQuery),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, example = "checkout-v2"), crate::http::query::WriteQuery),
     request_body(content = Flag, example = json!({"description": "New checkout", "variants": {"on": true, "off": false}, "default": "off", "safe": "off",
         "rules": [{"serve": {"split": [{"variant": "on", "weight": 25}, {"variant": "off", "weight": 75}]}}]})),
-    responses((status = 200, description = "Changed, or so already", body = WriteResponse), (status = 201, description = "Made", body = WriteResponse), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Changed, or unchanged", body = WriteResponse), (status = 201, description = "Created", body = WriteResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn put(write: Write<Edit>, key: PathKey<FlagKey>, body: Body<Flag>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let PathKey(key) = key;
-    let status = if app.has_flag(&write.permit, &key)? {
+    let environment = EnvironmentReader::open(&app, &write.permit);
+    let status = if environment.served()?.snapshot.flags.get(key.as_str()).is_some() {
         StatusCode::OK
     } else {
         StatusCode::CREATED
@@ -156,54 +150,47 @@ pub(super) async fn put(write: Write<Edit>, key: PathKey<FlagKey>, body: Body<Fl
     let asked = WriteRequest::one(Operation::PutFlag(key.clone(), Box::new(body.value))).under(of_flag(write.condition, &key));
     let wait = write.wait();
     let prepared = write.prepare(asked, &body.digest, move |made| written(made, status));
-    let environment = prepared.environment().clone();
     let committed = app.submit(prepared).await?;
     answer(&app, &environment, &key, &committed, wait).await
 }
 
-/// Switches a flag on or off and leaves the rest of it as it is.
+/// Enables or disables a flag.
 #[utoipa::path(patch, path = "/v1/environments/{env}/flags/{key}", tag = "flags",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, example = "checkout-v2"), crate::http::query::WriteQuery),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, example = "checkout-v2"), crate::http::query::WriteQuery),
     request_body(content = FlagPatch, example = json!({"enabled": false, "reason": "not ready"})),
-    responses((status = 200, description = "Switched, or so already", body = WriteResponse), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Changed, or unchanged", body = WriteResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn patch(write: Write<Edit>, key: PathKey<FlagKey>, body: Body<FlagPatch>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let PathKey(key) = key;
+    let environment = EnvironmentReader::open(&app, &write.permit);
     let asked = WriteRequest::one(Operation::SetEnabled(key.clone(), body.value.enabled))
         .under(of_flag(write.condition, &key))
         .because(body.value.reason);
     let wait = write.wait();
     let prepared = write.prepare(asked, &body.digest, |made| written(made, StatusCode::OK));
-    let environment = prepared.environment().clone();
     let committed = app.submit(prepared).await?;
     answer(&app, &environment, &key, &committed, wait).await
 }
 
-/// Deletes a flag. Kills that cover it stay, and cover a flag that is made under its key again.
+/// Deletes a flag. Kills that cover it stay in force and cover a new flag with the same key.
 #[utoipa::path(delete, path = "/v1/environments/{env}/flags/{key}", tag = "flags",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, example = "checkout-v2"), crate::http::query::WriteQuery),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, example = "checkout-v2"), crate::http::query::WriteQuery),
     responses((status = 200, description = "Deleted", body = WriteResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn delete(write: Write<Edit>, key: PathKey<FlagKey>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let PathKey(key) = key;
+    let environment = EnvironmentReader::open(&app, &write.permit);
     let asked = WriteRequest::one(Operation::DeleteFlag(key.clone())).under(of_flag(write.condition, &key));
     let wait = write.wait();
     let prepared = write.prepare(asked, &super::write::NO_BODY, |made| written(made, StatusCode::OK));
-    let environment = prepared.environment().clone();
     let committed = app.submit(prepared).await?;
     answer(&app, &environment, &key, &committed, wait).await
 }
 
-async fn answer(
-    app: &AppState,
-    environment: &ripcord_proto::EnvironmentKey,
-    key: &FlagKey,
-    committed: &Answered,
-    wait: Option<Wait>,
-) -> Result<ApiResponse, ApiError> {
+async fn answer(app: &AppState, environment: &EnvironmentReader, key: &FlagKey, committed: &Answered, wait: Option<Wait>) -> Result<ApiResponse, ApiError> {
     let span = tracing::Span::current();
     span.record("flag", key.as_str()).record("revision", committed.position.revision.0);
-    let confirmation = app.confirmed(environment, Subject::Revision(committed.position), wait).await;
+    let confirmation = app.confirmed(environment.key(), Subject::Revision(committed.position), wait).await;
     let reply = reply(&committed.answer, committed.replayed, confirmation)?;
-    let last_change = app.last_change_of_flag(environment, key);
+    let last_change = environment.served()?.snapshot.flags.get(key.as_str()).map(|entry| entry.changed());
     Ok(match committed.etag(last_change) {
         Some(position) => reply.etag(position),
         None => reply,

@@ -1,14 +1,14 @@
-//! `/`: what this is, and where to go.
+//! `/`: what this server is, and where to go next.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 
-use super::services::AppState;
+use super::services::guarded::{NodeName, Unguarded};
 
 const PAGE: &str = include_str!("index_page.html");
 
 /// What this server is and where to go next: HTML for browsers, JSON for programs.
 #[utoipa::path(get, path = "/", tag = "operation", security(()), responses((status = 200, description = "Where to go")))]
-pub(super) async fn page(request: HttpRequest, app: web::Data<AppState>) -> HttpResponse {
+pub(super) async fn page(request: HttpRequest, node: Unguarded<NodeName>) -> HttpResponse {
     let accepts = request.headers().get("accept").and_then(|value| value.to_str().ok()).unwrap_or_default();
     if accepts.contains("text/html") {
         return HttpResponse::Ok()
@@ -22,7 +22,7 @@ pub(super) async fn page(request: HttpRequest, app: web::Data<AppState>) -> Http
     HttpResponse::Ok().json(serde_json::json!({
         "name": "ripcord",
         "version": env!("CARGO_PKG_VERSION"),
-        "node": app.node(),
+        "node": node.0.0,
         "api": "/v1/environments",
         "openapi": "/openapi.json",
         "ready": "/readyz",

@@ -1,4 +1,4 @@
-//! `/v1/keys`: made, listed, revoked. A key is shown once, when it is made.
+//! `/v1/keys`: create, list and revoke keys. A key is only shown when it is created.
 
 use actix_web::http::StatusCode;
 use actix_web::web;
@@ -46,7 +46,7 @@ fn view(record: &KeyRecord) -> KeyView {
     }
 }
 
-/// Makes a key. The answer is the only place where it is shown; a repeated call is answered without it.
+/// Creates a key. Only this answer shows it; a repeated call is answered without it.
 #[utoipa::path(post, path = "/v1/keys", tag = "keys",
     request_body(content = KeyRequest, example = json!({"role": "sdk", "environment": "production", "name": "checkout service"})),
     responses((status = 201, description = "Created", body = KeyCreated), (status = "4XX", body = Problem)))]
@@ -88,7 +88,7 @@ pub(super) async fn create(
     ApiResponse::json(StatusCode::CREATED, &shown)
 }
 
-/// What is recorded of the making of a key: everything but the key.
+/// The recorded answer to the creation of a key: everything but the key.
 fn created(id: &str, made: &Applied) -> Result<RenderedAnswer, ApiError> {
     let body = KeyCreated {
         id: id.to_owned(),
@@ -99,7 +99,7 @@ fn created(id: &str, made: &Applied) -> Result<RenderedAnswer, ApiError> {
     answer(StatusCode::CREATED, &body)
 }
 
-/// Revokes a key: it is worth nothing from now on, and its streams end.
+/// Revokes a key at once and ends its streams.
 #[utoipa::path(delete, path = "/v1/keys/{key}", tag = "keys", params(("key" = String, Path, description = "The key's id", example = "key_4fK2mQ9xWz1B"), WriteQuery),
     responses((status = 200, description = "Revoked", body = RecordResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn revoke(

@@ -3,7 +3,7 @@
 mod view;
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, web};
+use actix_web::web;
 use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rest::kills::{KillRequest, KillResponse, KillView, NAMED_FLAGS, ReasonRequest, RestoreResponse};
 use ripcord_proto::rest::list::Page;
@@ -11,43 +11,36 @@ use ripcord_proto::rest::responses::WriteResponse;
 use ripcord_proto::{EnvironmentKey, FlagKey, KillId};
 
 use super::confirm::Subject;
+use super::page;
 use super::path::PathKey;
 use super::services::AppState;
+use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::write::{Answered, PreparedWrite, RecordedBody, Write, WriteRequest, answer, renderer, replayed, reply, written};
-use crate::access::Permit;
 use crate::access::permit::{Kill, Read, Restore};
 use crate::commit::{KillStatus, Operation, RenderedAnswer};
 use crate::http::query::{PageQuery, Query, Wait, WriteQuery};
-use crate::http::{ApiError, ApiResponse, Body};
-use crate::kill::{KillDurability, KillInForce, KillOrder, KillOutcome, RestoreOutcome};
+use crate::http::{ApiError, ApiResponse, Body, OptionalBody};
+use crate::kill::{KillDurability, KillInForce, KillOrder, KillOutcome, Kills, RestoreOutcome};
 use crate::snapshot::publication::Served;
 
 /// The kills in force, newest first; provisional ones among them.
 #[utoipa::path(get, path = "/v1/environments/{env}/kills", tag = "kills",
-    params(("env" = String, Path, example = "production"), PageQuery),
+    params(crate::api::path::EnvironmentPath, PageQuery),
     responses((status = 200, description = "A page of kills", body = Page<KillView>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let (served, stale, Query(query)) = (app.served(&permit)?, app.stale(), query);
+pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
+    let (served, stale, Query(query)) = (environment.served()?, environment.stale(), query);
     let mut kills = view::all(&served);
     kills.sort_by(|a, b| b.kill.id.cmp(&a.kill.id));
-    let before = |id: &KillId| query.after.as_deref().is_none_or(|after| id.as_str() < after);
-    let mut found = kills.into_iter().filter(|view| before(&view.kill.id));
-    let items: Vec<KillView> = found.by_ref().take(query.limit.get()).collect();
-    let next = found.next().and(items.last().map(|view| view.kill.id.to_string()));
-    let page = Page {
-        items,
-        next,
-        stale: stale.is_some(),
-    };
+    let page = page::newest_first(kills.into_iter(), |view| view.kill.id.as_str(), |view| view, &query, stale.is_some());
     Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
 /// One kill in force.
 #[utoipa::path(get, path = "/v1/environments/{env}/kills/{key}", tag = "kills",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The kill's id", example = "k_01jd3x7q8v9w0y2z4a6b8c0d2e")),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The kill's id", example = "k_01jd3x7q8v9w0y2z4a6b8c0d2e")),
     responses((status = 200, description = "The kill", body = KillView), (status = "4XX", body = Problem)))]
-pub(super) async fn get(permit: Permit<Read>, id: PathKey<KillId>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let (served, stale, PathKey(id)) = (app.served(&permit)?, app.stale(), id);
+pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, id: PathKey<KillId>) -> Result<ApiResponse, ApiError> {
+    let (served, stale, PathKey(id)) = (environment.served()?, environment.stale(), id);
     let found = view::all(&served).into_iter().find(|view| view.kill.id == id);
     let view = found.ok_or_else(|| ApiError::new(Code::NotFound, format!("No kill {id} is in force; it was restored, or never made.")))?;
     Ok(ApiResponse::ok(&view)?.stale(stale))
@@ -55,12 +48,12 @@ pub(super) async fn get(permit: Permit<Read>, id: PathKey<KillId>, app: web::Dat
 
 /// Forces flags to their safe variant, at once. It waits for no reason, no approval and no store.
 #[utoipa::path(post, path = "/v1/environments/{env}/kills", tag = "kills",
-    params(("env" = String, Path, example = "production"), WriteQuery),
+    params(crate::api::path::EnvironmentPath, WriteQuery),
     request_body(content = KillRequest, example = json!({"scope": {"flag": "checkout-v2"}, "reason": "5xx spike"})),
     responses((status = 201, description = "Killed", body = KillResponse), (status = 200, description = "The scope was killed already", body = KillResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn kill(write: Write<Kill>, body: Body<KillRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let (environment, wait) = (write.permit.environment().clone(), write.wait());
-    let served = app.served_to_killers(&write.permit)?;
+    let served = EnvironmentReader::open(&app, &write.permit).served()?;
     let renderer = renderer(move |killed| kill_answer(killed, &served));
     let order = KillOrder {
         id: None,
@@ -84,7 +77,9 @@ pub(super) async fn kill(write: Write<Kill>, body: Body<KillRequest>, app: web::
         }
         KillOutcome::Replayed(recorded) => {
             let body = RecordedBody::of(&recorded);
-            let provisional = body.kill().filter(|id| app.kills().is_provisional(&environment, id).unwrap_or(false));
+            let provisional = body
+                .kill()
+                .filter(|id| Kills::open(&app, &write.permit).is_provisional(&environment, id).unwrap_or(false));
             let subject = provisional.map(Subject::Kill).or_else(|| body.position().map(Subject::Revision));
             (replayed(recorded)?, subject, true)
         }
@@ -148,20 +143,18 @@ fn warnings(killed: &KillInForce, covered: &[&FlagKey]) -> Vec<String> {
 
 /// Lifts one kill, and nothing but that one. A reason is needed, in the body or as `?reason=`.
 #[utoipa::path(delete, path = "/v1/environments/{env}/kills/{key}", tag = "kills",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The kill's id", example = "k_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The kill's id", example = "k_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "fixed in 2.1.1"})),
     responses((status = 200, description = "Lifted", body = RestoreResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn restore(
     write: Write<Restore>,
     id: PathKey<KillId>,
-    request: HttpRequest,
-    payload: web::Payload,
+    body: OptionalBody<ReasonRequest>,
     app: web::Data<AppState>,
 ) -> Result<ApiResponse, ApiError> {
     let PathKey(id) = id;
-    let body = Body::<Option<ReasonRequest>>::optional(&request, payload).await?;
     let wait = write.wait();
-    let served = app.served_to_restorers(&write.permit)?;
+    let served = EnvironmentReader::open(&app, &write.permit).served()?;
     let asked = WriteRequest::one(Operation::Restore(id.clone())).because(body.value.map(|body| body.reason));
     let lifted = restored(&id, &served);
     let withdrawn = RestoreResponse {
@@ -218,7 +211,7 @@ fn restored(id: &KillId, served: &Served) -> RestoreResponse {
 
 /// Says afterwards why something was killed.
 #[utoipa::path(patch, path = "/v1/environments/{env}/kills/{key}", tag = "kills",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The kill's id", example = "k_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The kill's id", example = "k_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = ReasonRequest, example = json!({"reason": "5xx spike since 14:02"})),
     responses((status = 200, description = "Noted", body = WriteResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn give_reason(

@@ -1,16 +1,16 @@
-//! `/metrics`, for Prometheus. Open to whoever reaches the port, as scrapers expect it: it names flags and variants, and holds
-//! no values, users or secrets.
+//! `/metrics`, for Prometheus. It needs no key, as scrapers expect: it names flags and variants, but contains no values, users or
+//! secrets.
 
-use actix_web::{HttpResponse, web};
+use actix_web::HttpResponse;
 
-use super::services::AppState;
+use super::services::guarded::Unguarded;
+use crate::telemetry::Metrics;
 
 /// The metrics of this node.
 #[utoipa::path(get, path = "/metrics", tag = "operation", security(()),
     responses((status = 200, description = "Prometheus text exposition", body = String, content_type = "text/plain")))]
-pub(super) async fn scrape(app: web::Data<AppState>) -> HttpResponse {
-    app.gauge();
+pub(super) async fn scrape(Unguarded(metrics): Unguarded<Metrics>) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
-        .body(app.metrics().render())
+        .body(metrics.render())
 }

@@ -9,7 +9,17 @@ use ripcord_proto::ValidationErrors;
 
 use crate::http::ApiError;
 
-/// What the path names as `{key}`, checked. A `/` within a key is sent as `%2F`.
+/// The environment in the path, for the OpenAPI document; [`Permit`](crate::access::Permit) reads it.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "it only describes the parameter")]
+pub(super) struct EnvironmentPath {
+    /// The environment.
+    #[param(example = "production")]
+    env: String,
+}
+
+/// The `{key}` of the path, checked. A `/` within a key is sent as `%2F`.
 #[derive(Debug)]
 pub(super) struct PathKey<K>(pub(super) K);
 

@@ -1,4 +1,4 @@
-//! `pings`: sent, and what the newest of them measured.
+//! `pings`: send a ping, and list the newest measurements.
 
 use std::time::Duration;
 
@@ -10,35 +10,29 @@ use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::pings::PingView;
 
+use super::page;
 use super::services::AppState;
+use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::{NO_BODY, Write};
-use crate::access::Permit;
 use crate::access::permit::{Read, SendPing};
 use crate::http::query::{PageQuery, Query, Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse};
 use crate::ping::{self, PingRequest};
 
-/// What was measured, newest first: the environment's propagation history.
+/// The measurements, newest first: the environment's propagation history.
 #[utoipa::path(get, path = "/v1/environments/{env}/pings", tag = "pings",
-    params(("env" = String, Path, example = "production"), PageQuery),
+    params(crate::api::path::EnvironmentPath, PageQuery),
     responses((status = 200, description = "A page of pings", body = Page<PingView>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let (records, stale, Query(query)) = (app.records(&permit)?, app.stale(), query);
-    let before = |ping: &Ping| query.after.as_deref().is_none_or(|after| ping.id.as_str() < after);
-    let mut found = ping::newest_first(&records).filter(|ping| before(ping));
-    let items: Vec<PingView> = found.by_ref().take(query.limit.get()).cloned().map(PingView::from).collect();
-    let next = found.next().and(items.last().map(|view| view.ping.id.to_string()));
-    let page = Page {
-        items,
-        next,
-        stale: stale.is_some(),
-    };
+pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
+    let (records, stale, Query(query)) = (environment.records()?, environment.stale(), query);
+    let view = |ping: &Ping| PingView::from(ping.clone());
+    let page = page::newest_first(ping::newest_first(&records), |ping| ping.id.as_str(), view, &query, stale.is_some());
     Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
-/// Sends a revision with identical content, which changes no answer, and measures how fast everybody confirms it.
+/// Sends a revision with identical content, which changes no evaluation, and measures how fast applications confirm it.
 #[utoipa::path(post, path = "/v1/environments/{env}/pings", tag = "pings",
-    params(("env" = String, Path, example = "production"), WriteQuery),
+    params(crate::api::path::EnvironmentPath, WriteQuery),
     responses((status = 201, description = "Sent", body = PingView), (status = "4XX", body = Problem)))]
 pub(super) async fn send(write: Write<SendPing>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let order = PingRequest {

@@ -1,4 +1,4 @@
-//! `policy`: what an environment asks of those who change it, and what it does by itself.
+//! `policy`: the protection that an environment requires, and its automation.
 
 use std::sync::Arc;
 
@@ -13,19 +13,19 @@ use ripcord_proto::table::Entry;
 
 use super::records::{reason, submit};
 use super::services::AppState;
+use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::WriteRecord;
-use crate::access::Permit;
 use crate::access::permit::{Read, SetPolicy};
 use crate::commit::{Applied, Expected, Operation};
 use crate::http::precondition::RecordCondition;
 use crate::http::query::WriteQuery;
 use crate::http::{ApiError, ApiResponse, Body};
 
-/// The environment's policy; the default where none was set.
-#[utoipa::path(get, path = "/v1/environments/{env}/policy", tag = "policy", params(("env" = String, Path, example = "production")),
+/// The environment's policy, or the default one.
+#[utoipa::path(get, path = "/v1/environments/{env}/policy", tag = "policy", params(crate::api::path::EnvironmentPath),
     responses((status = 200, description = "The policy", body = Policy), (status = "4XX", body = Problem)))]
-pub(super) async fn get(permit: Permit<Read>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let (state, stale) = (app.state(&permit)?, app.stale());
+pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>) -> Result<ApiResponse, ApiError> {
+    let (state, stale) = (environment.state()?, environment.stale());
     let reply = ApiResponse::ok(&state.records.policy())?.stale(stale);
     Ok(match state.records.digest(&RecordKey::Policy(SingletonKey)) {
         Some(digest) => reply.record_etag(&digest),
@@ -33,10 +33,10 @@ pub(super) async fn get(permit: Permit<Read>, app: web::Data<AppState>) -> Resul
     })
 }
 
-/// Puts the policy.
-#[utoipa::path(put, path = "/v1/environments/{env}/policy", tag = "policy", params(("env" = String, Path, example = "production"), WriteQuery),
+/// Sets the policy.
+#[utoipa::path(put, path = "/v1/environments/{env}/policy", tag = "policy", params(crate::api::path::EnvironmentPath, WriteQuery),
     request_body(content = Policy, example = json!({"protection": "protected", "vouch_after_seconds": 1800})),
-    responses((status = 200, description = "Set, or so already", body = PolicyResponse), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Set, or unchanged", body = PolicyResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn put(write: WriteRecord<SetPolicy>, body: Body<Policy>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let expected = match write.condition {
         RecordCondition::Unconditional => Expected::Anything,

@@ -1,105 +1,104 @@
-//! `proposals`, `proposals/{id}`, and what is decided on one.
+//! `proposals`, `proposals/{id}`, and the decisions on one.
 
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, web};
+use actix_web::web;
 use ripcord_proto::ProposalId;
 use ripcord_proto::problem::Problem;
-use ripcord_proto::proposal::{Proposal, ProposalState};
+use ripcord_proto::proposal::{Proposal, ProposalState, ProposedOperation};
+use ripcord_proto::record::RecordKey;
 use ripcord_proto::rest::kills::ReasonRequest;
 use ripcord_proto::rest::list::Page;
+use ripcord_proto::role::Action;
 use ripcord_proto::rollout::Attribution;
 
 use super::confirm::Subject;
+use super::page;
 use super::path::PathKey;
 use super::services::AppState;
+use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::write::Write;
-use crate::access::Permit;
 use crate::access::permit::{Allows, DecideProposal, Read, WithdrawProposal};
-use crate::http::query::{Limit, Query, Reason, Wait, WriteQuery};
-use crate::http::{ApiError, ApiResponse, Body};
-use crate::proposal::{DecidedProposal, ProposalDecision, Rejection};
+use crate::commit::CommitError;
+use crate::http::query::{Limit, PageQuery, Query, Wait, WriteQuery};
+use crate::http::{ApiError, ApiResponse, OptionalBody};
+use crate::proposal::{DecidedProposal, ProposalDecision, Proposals, Rejection};
 
-/// `GET proposals`: which of them.
+/// Query of `GET proposals`.
 #[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ProposalsQuery {
-    /// The `next` of the page before.
+    /// The `next` of the previous page.
     after: Option<String>,
-    /// Items of a page: 1 to 1,000, else 100.
+    /// Items per page: 1 to 1,000, 100 by default.
     #[serde(default)]
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1000)]
     limit: Limit,
-    /// Only those that stand so.
+    /// Only proposals in this state.
     state: Option<ProposalState>,
 }
 
-/// The proposals, newest first. The newest 200 are kept, and all that wait.
+/// The proposals, newest first. The newest 200 are kept, and all that are pending.
 #[utoipa::path(get, path = "/v1/environments/{env}/proposals", tag = "proposals",
-    params(("env" = String, Path, example = "production"), ProposalsQuery),
+    params(crate::api::path::EnvironmentPath, ProposalsQuery),
     responses((status = 200, description = "A page of proposals", body = Page<Proposal>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(permit: Permit<Read>, query: Query<ProposalsQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let (records, stale, now, Query(query)) = (app.records(&permit)?, app.stale(), app.now(), query);
-    let mut proposals: Vec<&Proposal> = records.proposals.iter().filter_map(|entry| entry.value().ok()).collect();
-    proposals.reverse();
-    let before = |proposal: &Proposal| query.after.as_deref().is_none_or(|after| proposal.id.as_str() < after);
-    let mut found = proposals
-        .into_iter()
-        .filter(|proposal| before(proposal))
+pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<ProposalsQuery>) -> Result<ApiResponse, ApiError> {
+    let (records, stale, now, Query(query)) = (environment.records()?, environment.stale(), environment.now(), query);
+    let ProposalsQuery { after, limit, state } = query;
+    let newest_first = records.proposals.iter().rev().filter_map(|entry| entry.value().ok());
+    let found = newest_first
         .map(|proposal| proposal.clone().at(now))
-        .filter(|proposal| query.state.is_none_or(|state| proposal.state == state));
-    let items: Vec<Proposal> = found.by_ref().take(query.limit.get()).collect();
-    let next = found.next().and(items.last().map(|proposal| proposal.id.to_string()));
-    let page = Page {
-        items,
-        next,
-        stale: stale.is_some(),
-    };
+        .filter(|proposal| state.is_none_or(|state| proposal.state == state));
+    let query = PageQuery { after, limit };
+    let page = page::newest_first(found, |proposal| proposal.id.as_str(), |proposal| proposal, &query, stale.is_some());
     Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
-/// `GET proposals/{id}`: whether to wait.
+/// Query of `GET proposals/{id}`.
 #[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ProposalQuery {
-    /// How long to wait until it is decided on: `30s`, at most `60s`.
+    /// How long to wait for a decision: `30s`, at most `60s`.
     #[param(value_type = Option<String>, example = "30s")]
     wait: Option<Wait>,
 }
 
-/// One proposal: how it stands and why, what it would change, and for how many users.
+/// One proposal: its state and why, what it would change, and for how many users.
 #[utoipa::path(get, path = "/v1/environments/{env}/proposals/{key}", tag = "proposals",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The proposal's id", example = "pr_01jd3x7q8v9w0y2z4a6b8c0d2e"), ProposalQuery),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The proposal's id", example = "pr_01jd3x7q8v9w0y2z4a6b8c0d2e"), ProposalQuery),
     responses((status = 200, description = "The proposal", body = Proposal), (status = "4XX", body = Problem)))]
-pub(super) async fn get(permit: Permit<Read>, id: PathKey<ProposalId>, query: Query<ProposalQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn get(
+    guarded: Guarded<Read, (EnvironmentReader, Proposals)>,
+    id: PathKey<ProposalId>,
+    query: Query<ProposalQuery>,
+) -> Result<ApiResponse, ApiError> {
+    let (environment, proposals) = &*guarded;
     let (PathKey(id), Query(query)) = (id, query);
     let patience = query.wait.map_or(Duration::ZERO, |Wait(patience)| patience);
-    let proposals = app.proposals();
-    let proposal = proposals.settled(permit.environment(), &id, patience).await?;
-    let proposal = proposals.with_shares(permit.environment(), proposal, permit.author()).await?;
-    Ok(ApiResponse::ok(&proposal)?.stale(app.stale()))
+    let proposal = proposals.settled(environment.key(), &id, patience).await?;
+    let proposal = proposals.with_shares(environment.key(), proposal, guarded.permit().author()).await?;
+    Ok(ApiResponse::ok(&proposal)?.stale(environment.stale()))
 }
 
-/// Approves a proposal of somebody else: what it holds is done in this very commit, exactly as it was shown, or refused as stale. The
-/// key must be another one than that which proposed it, a person's, and one that may do itself what is proposed.
+/// Approves a proposal: it is applied in this commit exactly as shown, or refused as stale. The key must be a person's, different from
+/// the one that proposed it, and allowed to make the proposed change itself.
 #[utoipa::path(post, path = "/v1/environments/{env}/proposals/{key}/approve", tag = "proposals",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The proposal's id", example = "pr_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The proposal's id", example = "pr_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "looked at it with Anna"})),
     responses((status = 200, description = "Applied, now or before", body = Proposal), (status = 409, description = "`PROPOSAL_STALE`: what it would do is no longer what was shown", body = Problem), (status = "4XX", body = Problem)))]
 pub(super) async fn approve(
     write: Write<DecideProposal>,
     id: PathKey<ProposalId>,
-    request: HttpRequest,
-    payload: web::Payload,
+    body: OptionalBody<ReasonRequest>,
     app: web::Data<AppState>,
 ) -> Result<ApiResponse, ApiError> {
     let PathKey(id) = id;
-    write.permit.also(&app.proposed_actions(&write.permit, &id)?)?;
+    write.permit.also(&proposed_actions(&EnvironmentReader::open(&app, &write.permit), &id)?)?;
     let wait = write.wait();
-    let decision = decision(&app, write, id, &request, payload).await?;
+    let decision = decision(&app, write, id, body);
     let decided = app.proposals().approve(&decision).await?;
     let confirmation = match decided.position {
         Some(position) if wait.is_some() => app.confirmed(&decision.environment, Subject::Revision(position), wait).await,
@@ -111,52 +110,51 @@ pub(super) async fn approve(
     told(&decided, confirmation)
 }
 
-/// Says no to a proposal of somebody else. A reason is needed.
+/// Declines a proposal. Requires a reason.
 #[utoipa::path(post, path = "/v1/environments/{env}/proposals/{key}/decline", tag = "proposals",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The proposal's id", example = "pr_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The proposal's id", example = "pr_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "not on a Friday"})),
     responses((status = 200, description = "Declined, now or before", body = Proposal), (status = "4XX", body = Problem)))]
 pub(super) async fn decline(
     write: Write<DecideProposal>,
     id: PathKey<ProposalId>,
-    request: HttpRequest,
-    payload: web::Payload,
+    body: OptionalBody<ReasonRequest>,
     app: web::Data<AppState>,
 ) -> Result<ApiResponse, ApiError> {
     let PathKey(id) = id;
-    write.permit.also(&app.proposed_actions(&write.permit, &id)?)?;
-    let decision = decision(&app, write, id, &request, payload).await?;
+    write.permit.also(&proposed_actions(&EnvironmentReader::open(&app, &write.permit), &id)?)?;
+    let decision = decision(&app, write, id, body);
     told(&app.proposals().refuse(&decision, Rejection::Decline).await?, None)
 }
 
-/// Takes back a proposal of one's own. A reason is needed.
+/// Withdraws a proposal of the same key. Requires a reason.
 #[utoipa::path(post, path = "/v1/environments/{env}/proposals/{key}/withdraw", tag = "proposals",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The proposal's id", example = "pr_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The proposal's id", example = "pr_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "superseded"})),
     responses((status = 200, description = "Withdrawn, now or before", body = Proposal), (status = "4XX", body = Problem)))]
 pub(super) async fn withdraw(
     write: Write<WithdrawProposal>,
     id: PathKey<ProposalId>,
-    request: HttpRequest,
-    payload: web::Payload,
+    body: OptionalBody<ReasonRequest>,
     app: web::Data<AppState>,
 ) -> Result<ApiResponse, ApiError> {
     let PathKey(id) = id;
-    let decision = decision(&app, write, id, &request, payload).await?;
+    let decision = decision(&app, write, id, body);
     told(&app.proposals().refuse(&decision, Rejection::Withdraw).await?, None)
 }
 
-async fn decision<A: Allows>(
-    app: &AppState,
-    write: Write<A>,
-    id: ProposalId,
-    request: &HttpRequest,
-    payload: web::Payload,
-) -> Result<ProposalDecision, ApiError> {
-    let body = Body::<Option<ReasonRequest>>::optional(request, payload).await?;
-    let reason = body.value.map(|body| body.reason).or_else(|| write.query.reason.clone().map(Reason::into_text));
+/// What a key must be allowed to do, to decide on a proposal.
+fn proposed_actions(environment: &EnvironmentReader, id: &ProposalId) -> Result<Vec<Action>, ApiError> {
+    let records = environment.records()?;
+    let proposal = records.proposals.value(id.as_str());
+    let proposal = proposal.ok_or_else(|| CommitError::NoRecord(RecordKey::Proposal(id.clone())))?;
+    Ok(proposal.asked.iter().flat_map(ProposedOperation::actions).collect())
+}
+
+fn decision<A: Allows>(app: &AppState, write: Write<A>, id: ProposalId, body: OptionalBody<ReasonRequest>) -> ProposalDecision {
+    let reason = body.value.map(|body| body.reason).or_else(|| write.given_reason());
     let author = write.permit.author();
-    Ok(ProposalDecision {
+    ProposalDecision {
         environment: write.permit.environment().clone(),
         id,
         word: Attribution {
@@ -166,7 +164,7 @@ async fn decision<A: Allows>(
         },
         author,
         call: write.call(&body.digest),
-    })
+    }
 }
 
 fn told(decided: &DecidedProposal, confirmation: Option<ripcord_proto::confirmation::Confirmation>) -> Result<ApiResponse, ApiError> {

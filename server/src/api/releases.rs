@@ -12,11 +12,12 @@ use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::releases::{ReleaseDetail, ReleasePatch, ReleaseRequest, ReleaseView};
 use ripcord_proto::{ReleaseName, TargetName};
 
+use super::page;
 use super::path::PathKey;
-use super::records::{lost, page, read_before, reason, submit};
+use super::records::{lost, read_before, reason, submit};
 use super::services::AppState;
+use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::write::{NO_BODY, WriteRecord};
-use crate::access::Permit;
 use crate::access::permit::{ManageRelease, Read};
 use crate::commit::state::EnvironmentState;
 use crate::commit::{Applied, CommitError};
@@ -24,45 +25,45 @@ use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::release::{self, NewRelease};
 
-/// The releases, newest first. What a protected environment misses is told of the flags that a release names.
+/// The releases, newest first, with what is still missing in a protected environment.
 #[utoipa::path(get, path = "/v1/environments/{env}/releases", tag = "releases",
-    params(("env" = String, Path, example = "production"), PageQuery),
+    params(crate::api::path::EnvironmentPath, PageQuery),
     responses((status = 200, description = "A page of releases", body = Page<ReleaseView>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let (state, stale, Query(query)) = (app.state(&permit)?, app.stale(), query);
+pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
+    let (state, stale, Query(query)) = (environment.state()?, environment.stale(), query);
     let mut releases: Vec<&Release> = state.records.releases.iter().filter_map(|entry| entry.value().ok()).collect();
     releases.sort_by(|a, b| (b.at, &b.name).cmp(&(a.at, &a.name)));
-    let now = app.now();
+    let now = environment.now();
     let view = |release: &&Release| release::view(&state, release, &BTreeSet::new(), now);
-    let page = page(&releases, |release| release.name.to_string(), view, &query, stale.is_some());
+    let page = page::listed(&releases, |release| release.name.to_string(), view, &query, stale.is_some());
     Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
-/// One release: what it changed against its baseline, how long it can still be taken back as planned, and what it does not say yet.
+/// One release: its changes against the baseline, how long it can still be rolled back as planned, and what is still missing.
 #[utoipa::path(get, path = "/v1/environments/{env}/releases/{key}", tag = "releases",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "Its name", example = "web-2026.11.24")),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "web-2026.11.24")),
     responses((status = 200, description = "The release", body = ReleaseDetail), (status = "4XX", body = Problem)))]
-pub(super) async fn get(permit: Permit<Read>, name: PathKey<ReleaseName>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let (PathKey(name), stale) = (name, app.stale());
-    let touched = app.touched(&permit, &name).await?;
-    let state = app.state(&permit)?;
+pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, name: PathKey<ReleaseName>) -> Result<ApiResponse, ApiError> {
+    let (PathKey(name), stale) = (name, environment.stale());
+    let touched = environment.changes_of(&name).await?;
+    let state = environment.state()?;
     let entry = state.records.releases.get(name.as_str());
     let entry = entry.ok_or_else(|| CommitError::NoRecord(RecordKey::Release(name.clone())))?;
     let release = entry
         .value()
         .map_err(|faults| ApiError::new(Code::Internal, format!("The release cannot be read: {faults}.")))?;
-    let baseline = app.resolve(&permit, &TargetName::Checkpoint(release.baseline.clone())).await?;
+    let baseline = environment.resolve(&TargetName::Checkpoint(release.baseline.clone())).await?;
     let flags = touched.flags.keys().cloned().collect();
     let detail = ReleaseDetail {
-        view: release::view(&state, release, &flags, app.now()),
+        view: release::view(&state, release, &flags, environment.now()),
         diff: release::diff(&baseline.state.snapshot, &state.snapshot, &touched),
     };
     Ok(ApiResponse::ok(&detail)?.record_etag(entry.digest()).stale(stale))
 }
 
-/// Begins a release: takes the checkpoint that it goes back to, and opens it, in one commit.
+/// Begins a release and takes its baseline checkpoint, in one commit.
 #[utoipa::path(post, path = "/v1/environments/{env}/releases", tag = "releases",
-    params(("env" = String, Path, example = "production"), WriteQuery),
+    params(crate::api::path::EnvironmentPath, WriteQuery),
     request_body(content = ReleaseRequest, example = json!({"name": "web-2026.11.24", "artifact": "web 2026.11.24", "failure": ["more than 1% of checkouts fail"], "window_seconds": 7200, "owners": {"commander": "ana"}})),
     responses((status = 201, description = "Begun", body = ReleaseView), (status = "4XX", body = Problem)))]
 pub(super) async fn begin(write: WriteRecord<ManageRelease>, body: Body<ReleaseRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
@@ -76,12 +77,12 @@ pub(super) async fn begin(write: WriteRecord<ManageRelease>, body: Body<ReleaseR
     Ok(reply)
 }
 
-/// Changes what a release says about itself: a member that is named replaces what was said, `null` takes it back; `data` and
-/// `owners` are changed entry by entry.
+/// Changes the description of a release: a given member replaces the old one, `null` removes it; `data` and `owners` are changed entry by
+/// entry.
 #[utoipa::path(patch, path = "/v1/environments/{env}/releases/{key}", tag = "releases",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "Its name", example = "web-2026.11.24"), WriteQuery),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "web-2026.11.24"), WriteQuery),
     request_body(content = Object, description = "The members of POST but the name", example = json!({"success": ["orders as before"], "data": {"checkout-v2": "both formats are read"}})),
-    responses((status = 200, description = "Changed, or so already", body = ReleaseView), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Changed, or unchanged", body = ReleaseView), (status = "4XX", body = Problem)))]
 pub(super) async fn set(
     write: WriteRecord<ManageRelease>,
     name: PathKey<ReleaseName>,
@@ -98,10 +99,10 @@ pub(super) async fn set(
     Ok(reply)
 }
 
-/// Finishes a release: nothing joins it any more. It can still be taken back.
+/// Finishes a release: no more changes can join it. It can still be rolled back.
 #[utoipa::path(post, path = "/v1/environments/{env}/releases/{key}/finish", tag = "releases",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "Its name", example = "web-2026.11.24"), WriteQuery),
-    responses((status = 200, description = "Finished, or so already", body = ReleaseView), (status = "4XX", body = Problem)))]
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "web-2026.11.24"), WriteQuery),
+    responses((status = 200, description = "Finished", body = ReleaseView), (status = "4XX", body = Problem)))]
 pub(super) async fn finish(write: WriteRecord<ManageRelease>, name: PathKey<ReleaseName>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let PathKey(name) = name;
     let expected = read_before(write.condition)?;
@@ -113,13 +114,13 @@ pub(super) async fn finish(write: WriteRecord<ManageRelease>, name: PathKey<Rele
     Ok(reply)
 }
 
-/// Makes the view of a release from what a commit made.
+/// The view of a release as a commit wrote it.
 fn viewer(
     app: &AppState,
     write: &WriteRecord<ManageRelease>,
     name: ReleaseName,
 ) -> Result<impl Fn(&Applied) -> Result<ReleaseView, ApiError> + use<>, ApiError> {
-    let (state, now) = (app.state_of_release(&write.permit)?, app.now());
+    let (state, now) = (EnvironmentReader::open(app, &write.permit).state()?, app.now());
     Ok(move |made: &Applied| {
         let state = EnvironmentState {
             records: Arc::clone(&made.records),

@@ -1,4 +1,4 @@
-//! `rollouts` and `rollouts/{id}`: started, listed, looked at, and replayed with another threshold.
+//! `rollouts` and `rollouts/{id}`: start, list and show rollouts, and replay one with a different threshold.
 
 pub(super) mod actions;
 
@@ -14,19 +14,21 @@ use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::rollouts::{Replay, ReplayRequest};
 use ripcord_proto::rollout::{Attribution, Rollout, RolloutPlan};
 
+use super::page;
 use super::path::PathKey;
 use super::services::AppState;
+use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::{Write, WriteRequest, reply};
-use crate::access::Permit;
 use crate::access::permit::{Read, RunRollout};
 use crate::commit::{Applied, RenderedAnswer};
 use crate::http::query::{PageQuery, Query, Reason, Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
+use crate::rollout::Rollouts;
 use crate::rollout::{actions as done, replay as trial};
 
-/// Starts a rollout of a plan. It is refused where the flag cannot follow it: every problem is named with its field.
+/// Starts a rollout. If the flag cannot follow the plan, every problem is reported with its field.
 #[utoipa::path(post, path = "/v1/environments/{env}/rollouts", tag = "rollouts",
-    params(("env" = String, Path, example = "production"), WriteQuery),
+    params(crate::api::path::EnvironmentPath, WriteQuery),
     request_body(content = Object, description = "The plan", example = json!({"flag": "checkout-v2", "variant": "on", "steps": [{"to": "10%", "hold": "1h"}, {"to": "100%", "hold": "24h"}], "gates": [{"name": "smoke", "probe": {"url": "http://127.0.0.1:9000/healthz"}, "on_fail": "rollback"}]})),
     responses((status = 201, description = "Started", body = Rollout), (status = "4XX", body = Problem)))]
 pub(super) async fn start(write: Write<RunRollout>, body: Body<RolloutPlan>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
@@ -48,62 +50,61 @@ pub(super) async fn start(write: Write<RunRollout>, body: Body<RolloutPlan>, app
 
 /// The rollouts, newest first.
 #[utoipa::path(get, path = "/v1/environments/{env}/rollouts", tag = "rollouts",
-    params(("env" = String, Path, example = "production"), PageQuery),
+    params(crate::api::path::EnvironmentPath, PageQuery),
     responses((status = 200, description = "A page of rollouts", body = Page<Rollout>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let (records, stale, Query(query)) = (app.records(&permit)?, app.stale(), query);
-    let mut rollouts: Vec<&Rollout> = records.rollouts.iter().filter_map(|entry| entry.value().ok()).collect();
-    rollouts.reverse();
-    let before = |id: &RolloutId| query.after.as_deref().is_none_or(|after| id.as_str() < after);
-    let mut found = rollouts.into_iter().filter(|rollout| before(&rollout.id));
-    let items: Vec<Rollout> = found
-        .by_ref()
-        .take(query.limit.get())
-        .map(|rollout| app.rollouts().with_readings(rollout.clone()))
-        .collect();
-    let next = found.next().and(items.last().map(|rollout| rollout.id.to_string()));
-    let page = Page {
-        items,
-        next,
-        stale: stale.is_some(),
-    };
+pub(super) async fn list(guarded: Guarded<Read, (EnvironmentReader, Rollouts)>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
+    let (environment, rollouts) = &*guarded;
+    let (records, stale, Query(query)) = (environment.records()?, environment.stale(), query);
+    let newest_first = records.rollouts.iter().rev().filter_map(|entry| entry.value().ok());
+    let view = |rollout: &Rollout| rollouts.with_readings(rollout.clone());
+    let page = page::newest_first(newest_first, |rollout| rollout.id.as_str(), view, &query, stale.is_some());
     Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
-/// `GET rollouts/{id}`: whether to wait.
+/// Query of `GET rollouts/{id}`.
 #[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct RolloutQuery {
-    /// How long to wait until it is over: `30s`, at most `60s`.
+    /// How long to wait until it has ended: `30s`, at most `60s`.
     #[param(value_type = Option<String>, example = "30s")]
     wait: Option<Wait>,
 }
 
-/// One rollout: how it stands and why, its step, and what its gates say.
+/// One rollout: its state and why, its step, and the readings of its gates.
 #[utoipa::path(get, path = "/v1/environments/{env}/rollouts/{key}", tag = "rollouts",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The rollout's id", example = "ro_01jd3x7q8v9w0y2z4a6b8c0d2e"), RolloutQuery),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollout's id", example = "ro_01jd3x7q8v9w0y2z4a6b8c0d2e"), RolloutQuery),
     responses((status = 200, description = "The rollout", body = Rollout), (status = "4XX", body = Problem)))]
-pub(super) async fn get(permit: Permit<Read>, id: PathKey<RolloutId>, query: Query<RolloutQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn get(
+    guarded: Guarded<Read, (EnvironmentReader, Rollouts)>,
+    id: PathKey<RolloutId>,
+    query: Query<RolloutQuery>,
+) -> Result<ApiResponse, ApiError> {
+    let (environment, rollouts) = &*guarded;
     let (PathKey(id), Query(query)) = (id, query);
     let patience = query.wait.map_or(Duration::ZERO, |Wait(patience)| patience);
-    let rollout = app.rollouts().settled(permit.environment(), &id, patience).await?;
-    Ok(ApiResponse::ok(&rollout)?.stale(app.stale()))
+    let rollout = rollouts.settled(environment.key(), &id, patience).await?;
+    Ok(ApiResponse::ok(&rollout)?.stale(environment.stale()))
 }
 
-/// What a gate would have said of the past steps with another threshold. Changes nothing.
+/// How a gate would have judged the past steps with a different threshold. Changes nothing.
 #[utoipa::path(post, path = "/v1/environments/{env}/rollouts/{key}/replay", tag = "rollouts",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The rollout's id", example = "ro_01jd3x7q8v9w0y2z4a6b8c0d2e")),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollout's id", example = "ro_01jd3x7q8v9w0y2z4a6b8c0d2e")),
     request_body(content = ReplayRequest, example = json!({"gate": "errors", "worse_by": "0.2%"})),
     responses((status = 200, description = "Step by step", body = Replay), (status = "4XX", body = Problem)))]
-pub(super) async fn replay(permit: Permit<Read>, id: PathKey<RolloutId>, body: Body<ReplayRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn replay(
+    guarded: Guarded<Read, (EnvironmentReader, Rollouts)>,
+    id: PathKey<RolloutId>,
+    body: Body<ReplayRequest>,
+) -> Result<ApiResponse, ApiError> {
+    let (environment, rollouts) = &*guarded;
     let PathKey(id) = id;
-    let rollout = app.rollouts().settled(permit.environment(), &id, Duration::ZERO).await?;
+    let rollout = rollouts.settled(environment.key(), &id, Duration::ZERO).await?;
     let replayed = trial::replay(&rollout, &body.value).map_err(ApiError::invalid)?;
-    Ok(ApiResponse::ok(&replayed)?.stale(app.stale()))
+    Ok(ApiResponse::ok(&replayed)?.stale(environment.stale()))
 }
 
-/// The first rollout that was recorded: the one that was asked for stands before those that are bound to it.
+/// The first recorded rollout: the requested one comes before those bound to it.
 fn recorded(made: &Applied, status: StatusCode) -> Result<RenderedAnswer, ApiError> {
     let record = made.changes.iter().find_map(|change| {
         let Change::PutRecord(Record::Rollout(entry)) = change else { return None };

@@ -1,6 +1,7 @@
 //! `segments` and `segments/{key}`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
@@ -12,10 +13,11 @@ use ripcord_proto::table::Entry;
 use ripcord_proto::{FlagKey, Segment, SegmentKey};
 
 use super::confirm::Subject;
+use super::page;
 use super::path::PathKey;
 use super::services::AppState;
+use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::write::{NO_BODY, PreparedWrite, Write, WriteRequest, of_segment, reply, written};
-use crate::access::Permit;
 use crate::access::permit::{Edit, Read};
 use crate::commit::Operation;
 use crate::http::precondition::has_already;
@@ -53,37 +55,25 @@ fn view(entry: &Entry<Segment>, users: &BTreeMap<SegmentKey, Vec<FlagKey>>, stal
 
 /// The segments of an environment, by key.
 #[utoipa::path(get, path = "/v1/environments/{env}/segments", tag = "segments",
-    params(("env" = String, Path, example = "production"), PageQuery),
+    params(crate::api::path::EnvironmentPath, PageQuery),
     responses((status = 200, description = "A page of segments", body = Page<SegmentView>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let (served, stale, Query(query)) = (app.served(&permit)?, app.stale(), query);
-    let after = query.after.unwrap_or_default();
+pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
+    let (served, stale, Query(query)) = (environment.served()?, environment.stale(), query);
     let users = users(&served);
-    let mut found = served.snapshot.segments.iter().filter(|entry| *entry.key().as_str() > *after);
-    let items: Vec<SegmentView> = found.by_ref().take(query.limit.get()).map(|entry| view(entry, &users, false)).collect();
-    let next = found.next().and(items.last().map(|item| item.key.to_string()));
-    let page = Page {
-        items,
-        next,
-        stale: stale.is_some(),
-    };
+    let view = |entry: &Arc<Entry<Segment>>| view(entry, &users, false);
+    let page = page::by_name(served.snapshot.segments.iter(), |entry| entry.key().as_str(), view, &query, stale.is_some());
     Ok(ApiResponse::ok(&page)?.etag(served.snapshot.position).stale(stale))
 }
 
-/// One segment, as it was put, and the flags whose rules name it.
+/// One segment as it was sent, and the flags whose rules use it.
 #[utoipa::path(get, path = "/v1/environments/{env}/segments/{key}", tag = "segments",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, example = "beta")),
-    responses((status = 200, description = "The segment; its ETag is what If-Match takes", body = SegmentView),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, example = "beta")),
+    responses((status = 200, description = "The segment; its ETag is for If-Match", body = SegmentView),
         (status = 304, description = "If-None-Match names its ETag"), (status = "4XX", body = Problem)))]
-pub(super) async fn get(permit: Permit<Read>, key: PathKey<SegmentKey>, request: HttpRequest, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let (served, stale, PathKey(key)) = (app.served(&permit)?, app.stale(), key);
+pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>, key: PathKey<SegmentKey>, request: HttpRequest) -> Result<ApiResponse, ApiError> {
+    let (served, stale, PathKey(key)) = (environment.served()?, environment.stale(), key);
     let entry = served.snapshot.segments.get(key.as_str());
-    let entry = entry.ok_or_else(|| {
-        ApiError::new(
-            Code::NotFound,
-            format!("There is no segment {key} in environment {}.", served.snapshot.environment),
-        )
-    })?;
+    let entry = entry.ok_or_else(|| ApiError::new(Code::NotFound, format!("No segment {key} in environment {}.", served.snapshot.environment)))?;
     if has_already(&request, entry.changed()) {
         return Ok(ApiResponse::unchanged(entry.changed()));
     }
@@ -91,40 +81,47 @@ pub(super) async fn get(permit: Permit<Read>, key: PathKey<SegmentKey>, request:
     Ok(ApiResponse::ok(&view)?.etag(entry.changed()).stale(stale))
 }
 
-/// Makes a segment, or puts it as it shall be from now on.
+/// Creates or replaces a segment.
 #[utoipa::path(put, path = "/v1/environments/{env}/segments/{key}", tag = "segments",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, example = "beta"), WriteQuery),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, example = "beta"), WriteQuery),
     request_body(content = Segment, example = json!({"attribute": "plan", "equals": "beta"})),
-    responses((status = 200, description = "Changed, or so already", body = WriteResponse), (status = 201, description = "Made", body = WriteResponse), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Changed, or unchanged", body = WriteResponse), (status = 201, description = "Created", body = WriteResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn put(write: Write<Edit>, key: PathKey<SegmentKey>, body: Body<Segment>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let PathKey(key) = key;
-    let known = app.last_change_of_segment(write.permit.environment(), &key).is_some();
+    let environment = EnvironmentReader::open(&app, &write.permit);
+    let known = environment.served()?.snapshot.segments.get(key.as_str()).is_some();
     let status = if known { StatusCode::OK } else { StatusCode::CREATED };
     let asked = WriteRequest::one(Operation::PutSegment(key.clone(), Box::new(body.value))).under(of_segment(write.condition, &key));
     let wait = write.wait();
     let prepared = write.prepare(asked, &body.digest, move |made| written(made, status));
-    commit(&app, prepared, &key, wait).await
+    commit(&app, &environment, prepared, &key, wait).await
 }
 
-/// Deletes a segment that no flag names.
+/// Deletes a segment that no flag uses.
 #[utoipa::path(delete, path = "/v1/environments/{env}/segments/{key}", tag = "segments",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, example = "beta"), WriteQuery),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, example = "beta"), WriteQuery),
     responses((status = 200, description = "Deleted", body = WriteResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn delete(write: Write<Edit>, key: PathKey<SegmentKey>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let PathKey(key) = key;
+    let environment = EnvironmentReader::open(&app, &write.permit);
     let asked = WriteRequest::one(Operation::DeleteSegment(key.clone())).under(of_segment(write.condition, &key));
     let wait = write.wait();
     let prepared = write.prepare(asked, &NO_BODY, |made| written(made, StatusCode::OK));
-    commit(&app, prepared, &key, wait).await
+    commit(&app, &environment, prepared, &key, wait).await
 }
 
-async fn commit(app: &AppState, prepared: PreparedWrite<Edit>, key: &SegmentKey, wait: Option<Wait>) -> Result<ApiResponse, ApiError> {
-    let environment = prepared.environment().clone();
+async fn commit(
+    app: &AppState,
+    environment: &EnvironmentReader,
+    prepared: PreparedWrite<Edit>,
+    key: &SegmentKey,
+    wait: Option<Wait>,
+) -> Result<ApiResponse, ApiError> {
     let committed = app.submit(prepared).await?;
     tracing::Span::current().record("revision", committed.position.revision.0);
-    let confirmation = app.confirmed(&environment, Subject::Revision(committed.position), wait).await;
+    let confirmation = app.confirmed(environment.key(), Subject::Revision(committed.position), wait).await;
     let reply = reply(&committed.answer, committed.replayed, confirmation)?;
-    let last_change = app.last_change_of_segment(&environment, key);
+    let last_change = environment.served()?.snapshot.segments.get(key.as_str()).map(|entry| entry.changed());
     Ok(match committed.etag(last_change) {
         Some(position) => reply.etag(position),
         None => reply,

@@ -1,30 +1,24 @@
-//! What handlers work with, behind permits: each way in takes the proof that the caller may go it.
+//! What handlers work with. Reads go through the extractors of [`guarded`]; writes through [`AppState`], whose methods take a permit or
+//! a write that was prepared with one.
+
+pub(super) mod guarded;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ripcord_proto::drill::Drill;
 use ripcord_proto::problem::Code;
-use ripcord_proto::proposal::ProposedOperation;
-use ripcord_proto::record::{RecordKey, Records};
+use ripcord_proto::record::RecordKey;
 use ripcord_proto::rest::rollbacks::RollbackPlan;
-use ripcord_proto::role::Action;
 use ripcord_proto::rollback::Rollback;
-use ripcord_proto::settings::Settings;
-use ripcord_proto::table::Table;
-use ripcord_proto::{EnvironmentKey, FlagKey, Position, ProposalId, ReleaseName, RollbackId, SegmentKey, Snapshot, TargetName};
+use ripcord_proto::{EnvironmentKey, RollbackId, Snapshot};
 use tokio::sync::watch;
 
 use super::write::{Answered, PreparedWrite, replayed};
-use crate::access::permit::{
-    Administer, Allows, AnswerTrigger, DecideProposal, Edit, KeepDrill, Kill, ManageRelease, Read, Report, Restore, RollBack, SendPing,
-};
+use crate::access::permit::{Administer, Allows, AnswerTrigger, Kill, Read, Restore, RollBack, SendPing};
 use crate::access::{GlobalPermit, Permit};
 use crate::check::Checks;
-use crate::checkpoint::{self, ResolvedTarget};
 use crate::commit::plan::PlannedCommit;
-use crate::commit::state::EnvironmentState;
 use crate::commit::{CommitError, Draft, IdempotentCall, RenderedAnswer};
 use crate::environment::Environments;
 use crate::fleet::Fleet;
@@ -34,7 +28,6 @@ use crate::outcome::Outcomes;
 use crate::peer::Peers;
 use crate::ping::{self, Pings};
 use crate::proposal::Proposals;
-use crate::release::{self, ReleaseChanges};
 use crate::rollback::actions;
 use crate::rollback::{self, RollbackError, RollbackSpec, WrongRollbackState, undo, wait};
 use crate::rollout::Rollouts;
@@ -71,66 +64,29 @@ pub struct Services {
     pub node: String,
 }
 
-/// All that handlers may reach, each part behind the permit for it.
-#[derive(Debug)]
+/// The parts behind the API. Cheap to clone.
+#[derive(Debug, Clone)]
 pub(super) struct AppState {
-    parts: Services,
+    parts: Arc<Services>,
     health: watch::Receiver<StoreHealth>,
 }
 
 impl AppState {
-    /// Opens them.
+    /// Over these parts.
     pub(super) fn new(parts: Services) -> Self {
         let health = parts.environments.store().health();
-        Self { parts, health }
-    }
-
-    /// What the environment serves.
-    pub(super) fn served(&self, permit: &Permit<Read>) -> Result<Arc<Served>, ApiError> {
-        self.board(permit.environment())
-    }
-
-    /// What the environment serves, to check reports against.
-    pub(super) fn served_to_reporters(&self, permit: &Permit<Report>) -> Result<Arc<Served>, ApiError> {
-        self.board(permit.environment())
-    }
-
-    /// What the environment serves, to tell what a kill does to it.
-    pub(super) fn served_to_killers(&self, permit: &Permit<Kill>) -> Result<Arc<Served>, ApiError> {
-        self.board(permit.environment())
-    }
-
-    /// What the environment serves, to tell what a restore does to it.
-    pub(super) fn served_to_restorers(&self, permit: &Permit<Restore>) -> Result<Arc<Served>, ApiError> {
-        self.board(permit.environment())
-    }
-
-    /// Whether the flag exists already: who may put it may know.
-    pub(super) fn has_flag(&self, permit: &Permit<Edit>, key: &FlagKey) -> Result<bool, ApiError> {
-        Ok(self.board(permit.environment())?.snapshot.flags.get(key.as_str()).is_some())
-    }
-
-    /// Whether these are the settings already.
-    pub(super) fn has_settings(&self, permit: &Permit<Administer>, settings: Settings) -> Result<bool, ApiError> {
-        Ok(self.board(permit.environment())?.snapshot.settings == settings)
-    }
-
-    /// The position of the flag's last change, as its ETag tells it.
-    pub(super) fn last_change_of_flag(&self, environment: &EnvironmentKey, key: &FlagKey) -> Option<Position> {
-        Some(self.board(environment).ok()?.snapshot.flags.get(key.as_str())?.changed())
-    }
-
-    /// The position of the segment's last change, as its ETag tells it.
-    pub(super) fn last_change_of_segment(&self, environment: &EnvironmentKey, key: &SegmentKey) -> Option<Position> {
-        Some(self.board(environment).ok()?.snapshot.segments.get(key.as_str())?.changed())
+        Self {
+            parts: Arc::new(parts),
+            health,
+        }
     }
 
     fn board(&self, environment: &EnvironmentKey) -> Result<Arc<Served>, ApiError> {
         let served = self.parts.environments.board().served(environment.as_str());
-        served.ok_or_else(|| ApiError::new(Code::NotReady, format!("Environment {environment} is being loaded.")).retry_after(1))
+        served.ok_or_else(|| ApiError::new(Code::NotReady, format!("Environment {environment} is still loading.")).retry_after(1))
     }
 
-    /// Since when answers are stale, where they are.
+    /// Since when the store is away; `None` while it is available.
     pub(super) fn stale(&self) -> Option<Timestamp> {
         let health = self.health.borrow();
         match health.state {
@@ -218,21 +174,6 @@ impl AppState {
         Ok(self.board(environment)?.snapshot.clone())
     }
 
-    /// How an environment is described.
-    pub(super) fn record(&self, permit: &Permit<Read>) -> Option<ripcord_proto::change::EnvironmentRecord> {
-        self.parts.environments.system().environments.get(permit.environment()).cloned()
-    }
-
-    /// What is kept beside the environment's flags.
-    pub(super) fn records(&self, permit: &Permit<Read>) -> Result<Arc<Records>, ApiError> {
-        Ok(Arc::clone(&self.parts.environments.state(permit.environment())?.records))
-    }
-
-    /// The drills that are kept, to those who keep them.
-    pub(super) fn drills(&self, permit: &Permit<KeepDrill>) -> Result<Table<Drill>, ApiError> {
-        Ok(self.parts.environments.state(permit.environment())?.records.drills.clone())
-    }
-
     /// Changes the record of a rollback by what `change` makes of it, as it is when that is committed.
     pub(super) async fn amend_rollback(
         &self,
@@ -260,28 +201,10 @@ impl AppState {
         settled.ok_or_else(|| CommitError::NoRecord(RecordKey::Rollback(id.clone())).into())
     }
 
-    /// What reads the gates of rollouts here, and waits for their end.
-    pub(super) fn rollouts(&self) -> &Rollouts {
-        &self.parts.rollouts
-    }
-
-    /// Triggers: what they take carries its own proof, and what people answer them is behind permits of its own.
-    pub(super) fn triggers(&self) -> &Triggers {
-        &self.parts.triggers
-    }
-
     /// The answer that a call got before, where it did.
     pub(super) fn answered(&self, permit: &Permit<AnswerTrigger>, call: &IdempotentCall) -> Result<Option<RenderedAnswer>, ApiError> {
         let recorded = self.parts.environments.answered(permit.environment(), call)?;
         recorded.map(replayed).transpose()
-    }
-
-    /// What a key must be allowed to do, to decide on a proposal.
-    pub(super) fn proposed_actions(&self, permit: &Permit<DecideProposal>, id: &ProposalId) -> Result<Vec<Action>, ApiError> {
-        let state = self.parts.environments.state(permit.environment())?;
-        let proposal = state.records.proposals.value(id.as_str());
-        let proposal = proposal.ok_or_else(|| CommitError::NoRecord(RecordKey::Proposal(id.clone())))?;
-        Ok(proposal.asked.iter().flat_map(ProposedOperation::actions).collect())
     }
 
     /// Where proposals are decided on.
@@ -294,41 +217,9 @@ impl AppState {
         Ok(self.parts.pings.send(order).await?)
     }
 
-    /// The log of an environment and where it ends.
-    pub(super) fn log(&self, permit: &Permit<Read>) -> Result<(LogName, ripcord_proto::Sequence), ApiError> {
-        let state = self.parts.environments.state(permit.environment())?;
-        Ok((LogName::Environment(permit.environment().clone()), state.head.sequence))
-    }
-
     /// The system log and where it ends.
     pub(super) fn system_log(&self, _: &GlobalPermit<Administer>) -> (LogName, ripcord_proto::Sequence) {
         (LogName::System, self.parts.environments.system().head.sequence)
-    }
-
-    /// The environment as it was.
-    pub(super) async fn state_at(&self, permit: &Permit<Read>, position: Position) -> Result<Option<Snapshot>, ApiError> {
-        let state = self.parts.environments.state_at(permit.environment(), position).await?;
-        Ok(state.map(|state| state.snapshot))
-    }
-
-    /// Where the environment's log stands, and its records.
-    pub(super) fn state(&self, permit: &Permit<Read>) -> Result<Arc<EnvironmentState>, ApiError> {
-        Ok(self.parts.environments.state(permit.environment())?)
-    }
-
-    /// The same, to tell what a change of a release leads to.
-    pub(super) fn state_of_release(&self, permit: &Permit<ManageRelease>) -> Result<Arc<EnvironmentState>, ApiError> {
-        Ok(self.parts.environments.state(permit.environment())?)
-    }
-
-    /// The state that a name stands for.
-    pub(super) async fn resolve(&self, permit: &Permit<Read>, name: &TargetName) -> Result<ResolvedTarget, ApiError> {
-        Ok(checkpoint::resolve(&self.parts.environments, permit.environment(), name).await?)
-    }
-
-    /// What a release changed.
-    pub(super) async fn touched(&self, permit: &Permit<Read>, release: &ReleaseName) -> Result<ReleaseChanges, ApiError> {
-        Ok(release::touched(&self.parts.environments, permit.environment(), release).await?)
     }
 
     /// The store, to read logs whose name a permit gave.
@@ -351,8 +242,8 @@ impl AppState {
         &self.parts.outcomes
     }
 
-    /// Takes the readings that are taken when somebody looks.
-    pub(super) fn gauge(&self) {
+    /// Sets the gauges that are only read when scraped.
+    fn set_gauges(&self) {
         let up = self.health.borrow().state == StoreState::Available;
         metrics::gauge!(names::STORE_UP).set(if up { 1.0 } else { 0.0 });
         let board = self.parts.environments.board();
@@ -370,26 +261,6 @@ impl AppState {
             kills("false", served.snapshot.kills.len());
             kills("true", served.overlay.kills.len());
         }
-    }
-
-    /// The metrics.
-    pub(super) fn metrics(&self) -> &Metrics {
-        &self.parts.metrics
-    }
-
-    /// Other nodes.
-    pub(super) fn peers(&self) -> &Peers {
-        &self.parts.peers
-    }
-
-    /// Kills, for the exchange with peers.
-    pub(super) fn kills(&self) -> &Kills {
-        &self.parts.kills
-    }
-
-    /// This node's name.
-    pub(super) fn node(&self) -> &str {
-        &self.parts.node
     }
 
     /// The time.

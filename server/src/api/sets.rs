@@ -1,27 +1,27 @@
-//! `sets`: which file sets there are, and what each owns.
+//! `sets`: the file sets and what each owns.
 
 use std::collections::BTreeMap;
 
-use actix_web::web;
 use ripcord_proto::SetName;
 use ripcord_proto::ownership::OwnedEntry;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::list::Page;
 use ripcord_proto::rest::sets::SetView;
 
-use super::services::AppState;
-use crate::access::Permit;
+use super::page;
+use super::services::guarded::{EnvironmentReader, Guarded};
 use crate::access::permit::Read;
 use crate::http::query::{PageQuery, Query};
 use crate::http::{ApiError, ApiResponse};
 
-/// The file sets of an environment, by name. The set `default` also owns whatever no other does; here it has what was applied.
+/// The file sets of an environment, by name. The set `default` also owns everything that no other set owns; here it lists what was
+/// applied.
 #[utoipa::path(get, path = "/v1/environments/{env}/sets", tag = "flags",
-    params(("env" = String, Path, example = "production"), PageQuery),
+    params(crate::api::path::EnvironmentPath, PageQuery),
     responses((status = 200, description = "A page of sets", body = Page<SetView>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
+pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
     let Query(query) = query;
-    let state = app.state(&permit)?;
+    let state = environment.state()?;
     let mut sets: BTreeMap<SetName, SetView> = BTreeMap::new();
     for claim in &state.records.claims {
         let (Ok(value), Ok(claimed)) = (claim.value(), claim.key().claimed()) else {
@@ -38,14 +38,7 @@ pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, app: web
             OwnedEntry::Flag(_) | OwnedEntry::Segment(_) => {}
         }
     }
-    let after = query.after.unwrap_or_default();
-    let mut sets = sets.into_values().filter(|view| view.set.as_str() > after.as_str());
-    let items: Vec<SetView> = sets.by_ref().take(query.limit.get()).collect();
-    let stale = app.stale();
-    let page = Page {
-        next: sets.next().and(items.last().map(|view| view.set.to_string())),
-        items,
-        stale: stale.is_some(),
-    };
+    let stale = environment.stale();
+    let page = page::by_name(sets.into_values(), |view| view.set.as_str(), |view| view, &query, stale.is_some());
     Ok(ApiResponse::ok(&page)?.stale(stale))
 }

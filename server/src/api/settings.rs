@@ -1,4 +1,4 @@
-//! `settings`: what an environment fixes for all of its flags.
+//! `settings`: the settings of an environment that apply to all of its flags.
 
 use actix_web::http::StatusCode;
 use actix_web::web;
@@ -9,17 +9,17 @@ use ripcord_proto::rest::settings::{SettingsRequest, SettingsView};
 
 use super::confirm::Subject;
 use super::services::AppState;
+use super::services::guarded::{EnvironmentReader, Guarded, OpenedBy as _};
 use super::write::{Write, WriteRequest, of_environment, reply, written_with};
-use crate::access::Permit;
 use crate::access::permit::{Administer, Read};
 use crate::commit::Operation;
 use crate::http::{ApiError, ApiResponse, Body};
 
 /// The environment's settings.
-#[utoipa::path(get, path = "/v1/environments/{env}/settings", tag = "settings", params(("env" = String, Path, example = "production")),
+#[utoipa::path(get, path = "/v1/environments/{env}/settings", tag = "settings", params(crate::api::path::EnvironmentPath),
     responses((status = 200, description = "The settings", body = SettingsView), (status = "4XX", body = Problem)))]
-pub(super) async fn get(permit: Permit<Read>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let (served, stale) = (app.served(&permit)?, app.stale());
+pub(super) async fn get(environment: Guarded<Read, EnvironmentReader>) -> Result<ApiResponse, ApiError> {
+    let (served, stale) = (environment.served()?, environment.stale());
     let position = served.snapshot.position;
     let view = SettingsView {
         epoch: position.epoch,
@@ -30,13 +30,13 @@ pub(super) async fn get(permit: Permit<Read>, app: web::Data<AppState>) -> Resul
     Ok(ApiResponse::ok(&view)?.etag(position).stale(stale))
 }
 
-/// Puts the settings. Another bucketing generation re-buckets everybody; the request must say that this is known.
+/// Changes the settings. A different bucketing generation re-buckets all users, which the request must acknowledge.
 #[utoipa::path(put, path = "/v1/environments/{env}/settings", tag = "settings",
-    params(("env" = String, Path, example = "production"), crate::http::query::WriteQuery),
+    params(crate::api::path::EnvironmentPath, crate::http::query::WriteQuery),
     request_body(content = SettingsRequest, example = json!({"bucketing": "v2", "rebuckets_everybody": true, "reason": "our flagd clients bucket by v2"})),
-    responses((status = 200, description = "Changed, or so already", body = WriteResponse), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Changed, or unchanged", body = WriteResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn put(write: Write<Administer>, body: Body<SettingsRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let ask = if app.has_settings(&write.permit, body.value.settings())? {
+    let ask = if EnvironmentReader::open(&app, &write.permit).served()?.snapshot.settings == body.value.settings() {
         Operation::PutSettings(body.value.settings())
     } else {
         rebuckets(&body.value).map_err(ApiError::invalid)?
@@ -54,21 +54,21 @@ pub(super) async fn put(write: Write<Administer>, body: Body<SettingsRequest>, a
     Ok(reply(&committed.answer, committed.replayed, confirmation)?.etag(committed.position))
 }
 
-/// The ask for settings whose caller says that he knows what they do.
+/// The operation of a request that acknowledges its effect.
 pub(super) fn rebuckets(request: &SettingsRequest) -> Result<Operation, ValidationErrors> {
     if request.rebuckets_everybody {
         return Ok(Operation::PutSettings(request.settings()));
     }
     Err(ValidationErrors::one(
         "rebuckets_everybody",
-        "must be true: another bucketing generation gives most users of a split another variant. Plan it with commits/plan first",
+        "must be true: a different bucketing generation gives most users of a split a different variant. Preview it with commits/plan",
     ))
 }
 
-/// What the caller should know of an ask although all goes well.
+/// A warning about an operation that succeeds.
 pub(super) fn warning(ask: &Operation) -> Option<String> {
     match ask {
-        Operation::PutSettings(_) => Some("A change of the bucketing generation re-buckets everybody: most users of a split get another variant.".to_owned()),
+        Operation::PutSettings(_) => Some("Changing the bucketing generation re-buckets all users: most users of a split get a different variant.".to_owned()),
         Operation::PutFlag(..)
         | Operation::DeleteFlag(_)
         | Operation::SetEnabled(..)

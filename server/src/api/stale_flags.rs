@@ -1,26 +1,24 @@
-//! `stale-flags`: flags that may have had their day.
+//! `stale-flags`: flags that look unused.
 
-use actix_web::web;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::stale_flags::StaleFlags;
 
-use super::services::AppState;
-use crate::access::Permit;
+use super::services::guarded::{EnvironmentReader, Guarded, NodeName};
 use crate::access::permit::Read;
 use crate::http::{ApiError, ApiResponse};
-use crate::outcome;
+use crate::outcome::{self, Outcomes};
 
-/// Flags that are served by one variant only, that nobody evaluates, or whose time is up, with what this node has counted.
+/// Flags that serve one variant only, that are never evaluated, or that have expired, with the counts of this node.
 #[utoipa::path(get, path = "/v1/environments/{env}/stale-flags", tag = "flags",
-    params(("env" = String, Path, example = "production")),
+    params(crate::api::path::EnvironmentPath),
     responses((status = 200, description = "The flags and the evidence", body = StaleFlags), (status = "4XX", body = Problem)))]
-pub(super) async fn list(permit: Permit<Read>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let (served, stale) = (app.served(&permit)?, app.stale());
-    let outcomes = app.outcomes();
+pub(super) async fn list(guarded: Guarded<Read, ((EnvironmentReader, NodeName), Outcomes)>) -> Result<ApiResponse, ApiError> {
+    let ((environment, node), outcomes) = &*guarded;
+    let (served, stale) = (environment.served()?, environment.stale());
     let answer = StaleFlags {
-        node: app.node().to_owned(),
+        node: node.0.clone(),
         counted_since: outcomes.since(),
-        items: outcome::stale(&served.snapshot, &outcomes.totals(permit.environment()), app.now()),
+        items: outcome::stale(&served.snapshot, &outcomes.totals(environment.key()), environment.now()),
         stale: stale.is_some(),
     };
     Ok(ApiResponse::ok(&answer)?.etag(served.snapshot.position).stale(stale))

@@ -1,4 +1,4 @@
-//! `triggers` and `triggers/{name}`: made, changed, tried, and looked at without their secrets.
+//! `triggers` and `triggers/{name}`: create, change, test and show triggers, without their secrets.
 
 pub(super) mod firings;
 
@@ -16,52 +16,55 @@ use ripcord_proto::table::Entry;
 use ripcord_proto::trigger::Trigger;
 use ripcord_proto::{EnvironmentKey, ValidationErrors};
 
+use super::page;
 use super::path::PathKey;
-use super::records::{lost, page, read_before, reason, submit};
+use super::records::{lost, read_before, reason, submit};
 use super::services::AppState;
+use super::services::guarded::{EnvironmentReader, Guarded};
 use super::write::{NO_BODY, WriteRecord, reply};
-use crate::access::Permit;
 use crate::access::permit::{ChangeTrigger, ManageTrigger, Read};
 use crate::commit::{Applied, CommitError};
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
+use crate::trigger::Triggers;
 use crate::trigger::crud;
 
-/// Firings that are shown with their trigger.
+/// Firings shown with a trigger.
 const SHOWN: usize = 10;
 
 /// The triggers, by name.
 #[utoipa::path(get, path = "/v1/environments/{env}/triggers", tag = "triggers",
-    params(("env" = String, Path, example = "production"), PageQuery),
+    params(crate::api::path::EnvironmentPath, PageQuery),
     responses((status = 200, description = "A page of triggers", body = Page<TriggerView>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(permit: Permit<Read>, query: Query<PageQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let (records, stale, Query(query)) = (app.records(&permit)?, app.stale(), query);
+pub(super) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
+    let (records, stale, Query(query)) = (environment.records()?, environment.stale(), query);
     let triggers: Vec<&Trigger> = records.triggers.iter().filter_map(|entry| entry.value().ok()).collect();
     let policy = records.policy();
-    let view = |trigger: &&Trigger| TriggerView::of(permit.environment(), trigger, &policy);
-    let page = page(&triggers, |trigger| trigger.name.to_string(), view, &query, stale.is_some());
+    let view = |trigger: &&Trigger| TriggerView::of(environment.key(), trigger, &policy);
+    let page = page::listed(&triggers, |trigger| trigger.name.to_string(), view, &query, stale.is_some());
     Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
 /// One trigger and its newest firings.
 #[utoipa::path(get, path = "/v1/environments/{env}/triggers/{key}", tag = "triggers",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "Its name", example = "error-rate")),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "error-rate")),
     responses((status = 200, description = "The trigger", body = TriggerDetail), (status = "4XX", body = Problem)))]
-pub(super) async fn get(permit: Permit<Read>, name: PathKey<TriggerName>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let (records, PathKey(name)) = (app.records(&permit)?, name);
+pub(super) async fn get(guarded: Guarded<Read, (EnvironmentReader, Triggers)>, name: PathKey<TriggerName>) -> Result<ApiResponse, ApiError> {
+    let (environment, triggers) = &*guarded;
+    let (records, PathKey(name)) = (environment.records()?, name);
     let (entry, trigger) = find(&records, &name)?;
-    let firings = firings::newest_first(&app, &records);
+    let firings = firings::newest_first(triggers, &records);
     let own = firings.into_iter().filter(|firing| firing.trigger == name).take(SHOWN);
     let detail = TriggerDetail {
-        trigger: TriggerView::of(permit.environment(), trigger, &records.policy()),
-        firings: own.map(|firing| FiringView::of(firing, app.now())).collect(),
+        trigger: TriggerView::of(environment.key(), trigger, &records.policy()),
+        firings: own.map(|firing| FiringView::of(firing, environment.now())).collect(),
     };
-    Ok(ApiResponse::ok(&detail)?.record_etag(entry.digest()).stale(app.stale()))
+    Ok(ApiResponse::ok(&detail)?.record_etag(entry.digest()).stale(environment.stale()))
 }
 
-/// Makes a trigger. The answer has its secret, which is never shown again.
+/// Creates a trigger. The answer contains its secret, which is never shown again.
 #[utoipa::path(post, path = "/v1/environments/{env}/triggers", tag = "triggers",
-    params(("env" = String, Path, example = "production"), WriteQuery),
+    params(crate::api::path::EnvironmentPath, WriteQuery),
     request_body(content = TriggerRequest, example = json!({"name": "error-rate", "source": "alertmanager", "credential": "bearer",
         "action": {"rollback": {"scope": "open_release"}}, "conditions": {"labels": {"severity": "page"}, "during": "open_release"}, "cooldown": "15m", "max_per_hour": 3})),
     responses((status = 201, description = "Created", body = TriggerCreated), (status = "4XX", body = Problem)))]
@@ -82,8 +85,12 @@ pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<Trigger
     let Some(secret) = made.secret.filter(|_| !committed.replayed) else {
         return Ok(shown);
     };
-    let answered: TriggerCreated = serde_json::from_str(committed.answer.body.get())
-        .map_err(|error| ApiError::new(Code::Internal, format!("The trigger was made, and its answer could not be read back: {error}.")))?;
+    let answered: TriggerCreated = serde_json::from_str(committed.answer.body.get()).map_err(|error| {
+        ApiError::new(
+            Code::Internal,
+            format!("The trigger was created, but the answer could not be read back: {error}."),
+        )
+    })?;
     let shown = TriggerCreated {
         secret: Some(secret.expose().to_owned()),
         ..answered
@@ -91,11 +98,11 @@ pub(super) async fn create(write: WriteRecord<ManageTrigger>, body: Body<Trigger
     ApiResponse::json(StatusCode::CREATED, &shown)
 }
 
-/// Changes what is named of a trigger. Whoever is on call may disarm it, and nothing else.
+/// Changes the given members of a trigger. The role oncall may disarm it, and nothing else.
 #[utoipa::path(patch, path = "/v1/environments/{env}/triggers/{key}", tag = "triggers",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "Its name", example = "error-rate"), WriteQuery),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "error-rate"), WriteQuery),
     request_body(content = TriggerPatch, example = json!({"state": "disarmed", "reason": "it is the monitoring that fails"})),
-    responses((status = 200, description = "Changed, or so already", body = TriggerView), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Changed, or unchanged", body = TriggerView), (status = "4XX", body = Problem)))]
 pub(super) async fn change(
     write: WriteRecord<ChangeTrigger>,
     name: PathKey<TriggerName>,
@@ -117,7 +124,7 @@ pub(super) async fn change(
 
 /// Deletes a trigger. Its firings stay.
 #[utoipa::path(delete, path = "/v1/environments/{env}/triggers/{key}", tag = "triggers",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "Its name", example = "error-rate"), WriteQuery),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "error-rate"), WriteQuery),
     responses((status = 200, description = "Deleted", body = Object), (status = "4XX", body = Problem)))]
 pub(super) async fn delete(write: WriteRecord<ManageTrigger>, name: PathKey<TriggerName>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
     let PathKey(name) = name;
@@ -130,21 +137,21 @@ pub(super) async fn delete(write: WriteRecord<ManageTrigger>, name: PathKey<Trig
     reply(&committed.answer, committed.replayed, None)
 }
 
-/// Tries a signal: whether the trigger would fire, why not, and what it would do. Changes nothing, and needs no secret.
+/// Tests a signal: whether the trigger would fire, why not, and what it would do. Changes nothing and needs no secret.
 #[utoipa::path(post, path = "/v1/environments/{env}/triggers/{key}/test", tag = "triggers",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "Its name", example = "error-rate")),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "Its name", example = "error-rate")),
     request_body(content = TriggerTestRequest, example = json!({"payload": {"error_rate": 0.2}})),
-    responses((status = 200, description = "What it would come to", body = TriggerTestResponse), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "What the signal would lead to", body = TriggerTestResponse), (status = "4XX", body = Problem)))]
 pub(super) async fn test(
-    permit: Permit<Read>,
+    guarded: Guarded<Read, (EnvironmentReader, Triggers)>,
     name: PathKey<TriggerName>,
     body: Body<TriggerTestRequest>,
-    app: web::Data<AppState>,
 ) -> Result<ApiResponse, ApiError> {
-    let (records, PathKey(name)) = (app.records(&permit)?, name);
+    let (environment, triggers) = &*guarded;
+    let (records, PathKey(name)) = (environment.records()?, name);
     let (_, trigger) = find(&records, &name)?;
-    let answer = app.triggers().test(permit.environment(), trigger, &body.value.payload).await?;
-    Ok(ApiResponse::ok(&answer)?.stale(app.stale()))
+    let answer = triggers.test(environment.key(), trigger, &body.value.payload).await?;
+    Ok(ApiResponse::ok(&answer)?.stale(environment.stale()))
 }
 
 fn find<'r>(records: &'r Records, name: &TriggerName) -> Result<(&'r Entry<Trigger>, &'r Trigger), ApiError> {
@@ -154,7 +161,7 @@ fn find<'r>(records: &'r Records, name: &TriggerName) -> Result<(&'r Entry<Trigg
     Ok((entry, entry.value().map_err(unreadable)?))
 }
 
-/// Makes the view of a trigger from what a commit made.
+/// The view of a trigger as a commit wrote it.
 fn viewer<A>(write: &WriteRecord<A>, name: TriggerName) -> impl Fn(&Applied) -> Result<TriggerView, ApiError> + use<A> {
     let environment: EnvironmentKey = write.permit.environment().clone();
     move |made: &Applied| {

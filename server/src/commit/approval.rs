@@ -200,7 +200,7 @@ fn kept(operation: &Operation) -> Option<ProposedOperation> {
             reason: None,
         }),
         Operation::Restore(id) => ChangeRequest::Restore(id.clone()),
-        Operation::PutRecord(record, _) => return Some(ProposedOperation::PutRecord(record.clone())),
+        Operation::PutRecord(record, _) => return Some(ProposedOperation::PutRecord(record.into())),
         Operation::Decide(decider) | Operation::DecideNow(decider) => return decider.asked().cloned(),
         Operation::Rollback(reversal) => return Some(ProposedOperation::RollBack(Box::new(reversal.record.clone()))),
         Operation::Kill(_)

@@ -30,7 +30,7 @@ pub struct CommitPlan {
     pub segments: Vec<PlannedStep<SegmentKey>>,
     /// The settings, where they would change.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub settings: Option<SettingsStep>,
+    pub settings: Option<SettingsDiff>,
     /// Kills that stay on flags of the plan.
     pub kills: BTreeMap<FlagKey, Vec<KillId>>,
     /// What stands in the way of doing it now; not part of the hash.
@@ -65,7 +65,7 @@ pub struct PlannedStep<K> {
 
 /// The settings, as they are and as they would be.
 #[derive(Debug, Clone, serde::Serialize)]
-pub struct SettingsStep {
+pub struct SettingsDiff {
     /// Now.
     pub from: Settings,
     /// Then.
@@ -77,7 +77,7 @@ pub(super) fn make(draft: &Draft, before: &EnvironmentState, after: &Environment
     let (was, is) = (&before.snapshot, &after.snapshot);
     let flags: Vec<_> = touched.flags.iter().filter_map(|key| step(key, &was.flags, &is.flags)).collect();
     let segments: Vec<_> = touched.segments.iter().filter_map(|key| step(key, &was.segments, &is.segments)).collect();
-    let settings = (was.settings != is.settings).then_some(SettingsStep {
+    let settings = (was.settings != is.settings).then_some(SettingsDiff {
         from: was.settings,
         to: is.settings,
     });

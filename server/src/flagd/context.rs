@@ -1,10 +1,10 @@
-//! JSON in protobuf's clothes, both ways. Its numbers are doubles, so that a whole one comes in as what it was.
+//! JSON from and to protobuf's `Struct`. Its numbers are doubles; integers are converted back.
 
 use prost_types::value::Kind;
 use prost_types::{ListValue, Struct, Value as Wire};
 use serde_json::{Map, Number, Value};
 
-/// The largest whole number that a double holds for certain.
+/// The largest integer that a double holds exactly.
 const WHOLE: f64 = 9_007_199_254_740_991.0;
 
 /// A context as JSON.

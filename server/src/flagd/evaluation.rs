@@ -20,13 +20,13 @@ pub(super) struct ResolveRequest {
 
 /// The answer to a request for a value of one type.
 pub(super) struct ResolvedFlag<T> {
-    /// The value and its variant; none = the caller's own default.
+    /// The value and its variant; `None` means the caller's own default.
     pub(super) served: Option<(T, String)>,
     pub(super) reason: String,
     pub(super) metadata: Struct,
 }
 
-/// Reads a value as a type; none where it is of another.
+/// Reads a value as a type; `None` if it has a different one.
 pub(super) type ValueReader<T> = fn(&Value) -> Option<T>;
 
 impl FlagdState {
@@ -70,7 +70,7 @@ fn resolved<T>(answer: &RemoteEvaluation<'_>, key: &str, reading: ValueReader<T>
     })
 }
 
-/// The codes that clients know.
+/// The gRPC status of an error.
 fn status(code: ErrorCode, text: String) -> Status {
     match code.as_str() {
         "FLAG_NOT_FOUND" => Status::not_found(text),
@@ -80,8 +80,8 @@ fn status(code: ErrorCode, text: String) -> Status {
     }
 }
 
-/// What an older client is told who must have a value: of a flag that is switched off the zero value, which it takes for one; of one
-/// without a default variant that it is not there, so that it takes its own.
+/// The value for older clients, which must get one: the zero value of a disabled flag; "not found" for a flag without a default variant,
+/// so that the client uses its own default.
 pub(super) fn with_zero<T: Default>(resolved: ResolvedFlag<T>) -> Result<(T, String, String, Struct), Status> {
     match resolved.served {
         Some((value, variant)) => Ok((value, variant, resolved.reason, resolved.metadata)),
@@ -103,7 +103,7 @@ pub(super) fn float(value: &Value) -> Option<f64> {
     if let Value::Number(number) = value { number.as_f64() } else { None }
 }
 
-/// A whole number, however it is spelled.
+/// An integer, also if written as a float.
 pub(super) fn integer(value: &Value) -> Option<i64> {
     let Value::Number(number) = value else { return None };
     let whole = |float: &f64| float.fract() == 0.0 && float.abs() <= 9_007_199_254_740_991.0;

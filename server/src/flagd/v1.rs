@@ -1,4 +1,4 @@
-//! Version 1 of the evaluation service, for older clients: an answer always holds a value.
+//! Version 1 of the evaluation service, for older clients: an answer always has a value.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::remote::{RemoteEvaluation, trace};
 /// The service.
 pub(super) struct EvaluationV1(pub(super) Arc<FlagdState>);
 
-/// An answer of one type, with the zero value where there is none.
+/// The answer of one type, with the zero value if there is none.
 macro_rules! resolve {
     ($self:ident, $request:ident, $reading:path, $response:ident) => {{
         let resolved = $self.0.resolve(
@@ -100,7 +100,7 @@ fn message((kind, data): Event) -> EventStreamResponse {
     EventStreamResponse { r#type: kind.to_owned(), data }
 }
 
-/// One flag among all; none where it leaves its value to the caller's own default.
+/// One flag of all; `None` if it leaves the value to the caller's default.
 fn any_flag(answer: &RemoteEvaluation<'_>, flag: Option<&CompiledFlag>) -> Option<AnyFlag> {
     let value = match (answer.value(), answer.error()) {
         (Some(value), _) => Some(any_value(value)),

@@ -1,4 +1,4 @@
-//! Version 2 of the evaluation service: an answer may hold no value.
+//! Version 2 of the evaluation service: an answer may have no value.
 
 use std::sync::Arc;
 

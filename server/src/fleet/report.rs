@@ -1,4 +1,4 @@
-//! What one node knows of a revision, and what several know together.
+//! The confirmation report of one node, and the merge of several.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ pub(super) struct Count {
 }
 
 impl Count {
-    /// Missing instances by name, at most.
+    /// MissingInstance instances by name, at most.
     pub(super) const NAMED: usize = 100;
 
     fn new(times: &ConfirmationTimes) -> Self {
@@ -142,7 +142,7 @@ pub enum PeerAnswer {
     NotReached(String),
 }
 
-/// The confirmation over this node and those that answered; those that did not are named, and then it is never complete.
+/// The confirmation over this node and those that answered. Nodes that did not answer are named, and then it is never complete.
 pub fn merge(target: &ConfirmationTarget, own: ConfirmationReport, answers: Vec<PeerAnswer>) -> Confirmation {
     let (epoch, revision, kill) = match target {
         ConfirmationTarget::Revision(position) => (position.epoch, Some(position.revision), None),

@@ -1,4 +1,4 @@
-//! Bodies that come in: bounded, JSON, read strictly.
+//! Request bodies: bounded, JSON, read strictly.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -30,25 +30,24 @@ use ripcord_proto::{Flag, Segment, ValidationErrors, limits};
 
 use super::error::ApiError;
 
-/// How large a body of this type may be.
+/// The limits of a body of this type.
 pub trait Bounded: Request {
-    /// Bytes, at most.
+    /// Largest size, in bytes.
     const BYTES: usize;
-    /// What it may call itself.
+    /// Accepted content types.
     const KIND: ContentKind = ContentKind::Json;
 }
 
-/// What a body may call itself in `Content-Type`.
+/// The content types that a body accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ContentKind {
-    /// JSON, or nothing at all.
+    /// JSON, or no `Content-Type`.
     Json,
-    /// Whatever it likes, as long as it is JSON: nobody who kills is sent back for a header, such as the one that a bare
-    /// `curl -d` sends.
+    /// Any `Content-Type`, if the body is JSON: a kill is never refused for a header, such as the one that a bare `curl -d` sends.
     Any,
 }
 
-/// Spaces and line breaks of a body that was written for people, in bytes.
+/// Room for whitespace in bodies written by people, in bytes.
 const SLACK: usize = 64 * 1024;
 /// A small body.
 const SMALL: usize = 16 * 1024;
@@ -142,10 +141,10 @@ impl Bounded for EnvironmentRequest {
     const BYTES: usize = SMALL;
 }
 
-/// A body and its digest, by which a repeated call is told from another one.
+/// A body and its digest, which tells a repeated call from a different one.
 #[derive(Debug)]
 pub struct Body<T> {
-    /// What it says.
+    /// Its content.
     pub value: T,
     /// SHA-256 of its bytes.
     pub digest: Digest,
@@ -170,19 +169,34 @@ impl<T: Bounded + 'static> FromRequest for Body<T> {
     }
 }
 
-/// A body that may be left out.
-impl<T: Bounded + 'static> Body<Option<T>> {
-    /// Reads what is there.
-    pub async fn optional(request: &HttpRequest, payload: web::Payload) -> Result<Self, ApiError> {
-        let bytes = collect(request, payload, T::BYTES).await?;
-        let digest = Digest::of([bytes.as_ref()]);
-        if bytes.is_empty() {
-            return Ok(Self { value: None, digest });
-        }
-        check_kind(request, T::KIND)?;
-        Ok(Self {
-            value: Some(read(&bytes)?),
-            digest,
+/// A body that may be left out, and its digest.
+#[derive(Debug)]
+pub struct OptionalBody<T> {
+    /// Its content; `None` if it is empty.
+    pub value: Option<T>,
+    /// SHA-256 of its bytes.
+    pub digest: Digest,
+}
+
+impl<T: Bounded + 'static> FromRequest for OptionalBody<T> {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let taken = web::Payload::from_request(request, payload);
+        let request = request.clone();
+        Box::pin(async move {
+            let payload = taken.await.map_err(|error| ApiError::new(Code::BadRequest, error.to_string()))?;
+            let bytes = collect(&request, payload, T::BYTES).await?;
+            let digest = Digest::of([bytes.as_ref()]);
+            if bytes.is_empty() {
+                return Ok(Self { value: None, digest });
+            }
+            check_kind(&request, T::KIND)?;
+            Ok(Self {
+                value: Some(read(&bytes)?),
+                digest,
+            })
         })
     }
 }
@@ -194,18 +208,13 @@ fn check_kind(request: &HttpRequest, allowed: ContentKind) -> Result<(), ApiErro
     }
     Err(ApiError::new(
         Code::UnsupportedMediaType,
-        format!("The body is said to be {kind:?}; send JSON, with the header Content-Type: application/json."),
+        format!("Unsupported Content-Type {kind:?}; send application/json."),
     ))
 }
 
-/// The bytes of a body, at most `most`. A larger one is refused before it is read to its end.
+/// The bytes of a body, at most `most`. A larger one is refused before it is read completely.
 pub async fn collect(request: &HttpRequest, payload: web::Payload, most: usize) -> Result<web::Bytes, ApiError> {
-    let too_large = || {
-        ApiError::new(
-            Code::TooLarge,
-            format!("The body is larger than {most} bytes, which is the most that this path takes."),
-        )
-    };
+    let too_large = || ApiError::new(Code::TooLarge, format!("The body is larger than {most} bytes, the limit of this path."));
     let stated = request
         .headers()
         .get(header::CONTENT_LENGTH)
@@ -215,7 +224,7 @@ pub async fn collect(request: &HttpRequest, payload: web::Payload, most: usize) 
     }
     match payload.to_bytes_limited(most).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) => Err(ApiError::new(Code::ParseError, format!("The body could not be read to its end: {error}."))),
+        Ok(Err(error)) => Err(ApiError::new(Code::ParseError, format!("The body could not be read: {error}."))),
         Err(_) => Err(too_large()),
     }
 }
@@ -223,7 +232,7 @@ pub async fn collect(request: &HttpRequest, payload: web::Payload, most: usize) 
 /// Bytes → text → JSON → `T`.
 fn read<T: Request>(bytes: &[u8]) -> Result<T, ApiError> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
-        let detail = format!("The body is not UTF-8: byte {} does not belong.", error.valid_up_to());
+        let detail = format!("The body is not UTF-8: byte {} is invalid.", error.valid_up_to());
         ApiError::new(Code::ParseError, detail)
     })?;
     let value = rest::parse_json(text).map_err(not_json)?;

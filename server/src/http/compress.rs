@@ -1,4 +1,4 @@
-//! Large answers are compressed where the caller takes it; small ones would only get larger.
+//! Compression of large responses; small ones would only get larger.
 
 use actix_web::Error;
 use actix_web::body::{BodySize, MessageBody};
@@ -6,10 +6,10 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
 
-/// Answers below this many bytes go out as they are: they fit into one packet.
+/// Smaller responses fit into one packet and are not compressed.
 const WORTH_IT: u64 = 1_400;
 
-/// To be wrapped by [`actix_web::middleware::Compress`]: marks small answers as not to be encoded.
+/// Marks small responses as not to be encoded. Wrap it with [`actix_web::middleware::Compress`].
 pub async fn spare_small<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
     let mut response = next.call(request).await?;
     let small = matches!(response.response().body().size(), BodySize::None | BodySize::Sized(0..WORTH_IT));

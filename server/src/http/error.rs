@@ -16,7 +16,7 @@ use crate::store::StoreError;
 /// The media type of problem documents.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// A request that is refused, or that failed: the problem document, and the headers that go with it.
+/// An error response: the problem document and its headers.
 #[derive(Debug, Clone)]
 pub struct ApiError {
     problem: Box<Problem>,
@@ -26,21 +26,21 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// Refused with this code.
+    /// An error with this code.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Problem::new(code, detail).into()
     }
 
-    /// Fields of the body that are wrong.
+    /// Invalid fields in the body.
     pub fn invalid(faults: ValidationErrors) -> Self {
-        Problem::new(Code::Invalid, "Nothing was changed; each field that is wrong is listed in errors.")
+        Problem::new(Code::Invalid, "Nothing was changed. Every invalid field is listed in errors.")
             .with_errors(faults)
             .into()
     }
 
-    /// A header or a query parameter that is wrong.
+    /// An invalid header or query parameter.
     pub fn bad_parameter(name: &str, faults: ValidationErrors) -> Self {
-        let detail = format!("{name} is wrong: {faults}");
+        let detail = format!("Invalid {name}: {faults}");
         Problem::new(Code::BadRequest, detail).with_errors(faults.under(name)).into()
     }
 
@@ -51,7 +51,7 @@ impl ApiError {
         self
     }
 
-    /// With the seconds after which another try makes sense.
+    /// With `Retry-After`, in seconds.
     #[must_use]
     pub fn retry_after(self, seconds: u64) -> Self {
         self.with_header(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)))
@@ -123,41 +123,15 @@ impl From<Problem> for ApiError {
             problem: Box::new(problem),
             proposed: None,
         };
-        match refusal.problem.code {
-            Code::Unauthenticated => refusal.with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"ripcord\"")),
-            Code::Reseeding => refusal.retry_after(2),
-            Code::StoreUnavailable | Code::OutcomeUnknown | Code::NotReady => refusal.retry_after(5),
-            Code::ParseError
-            | Code::BadRequest
-            | Code::Forbidden
-            | Code::EnvironmentNotFound
-            | Code::FlagNotFound
-            | Code::NotFound
-            | Code::MethodNotAllowed
-            | Code::StaleRevision
-            | Code::FlagKilled
-            | Code::PlanStale
-            | Code::ProposalStale
-            | Code::SecondPersonNeeded
-            | Code::OtherOwner
-            | Code::ReleaseFinished
-            | Code::NoKnownGood
-            | Code::OneWayDoor
-            | Code::CheckFailed
-            | Code::RollbackUnderWay
-            | Code::WrongState
-            | Code::Protected
-            | Code::EmptyScope
-            | Code::CannotExpress
-            | Code::AlreadyExists
-            | Code::InUse
-            | Code::TooLarge
-            | Code::UnsupportedMediaType
-            | Code::Invalid
-            | Code::ReasonRequired
-            | Code::IdempotencyMismatch
-            | Code::RateLimited
-            | Code::Internal => refusal,
+        let code = refusal.problem.code;
+        let refusal = match code.retry_after_seconds() {
+            Some(seconds) => refusal.retry_after(seconds),
+            None => refusal,
+        };
+        if code == Code::Unauthenticated {
+            refusal.with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"ripcord\""))
+        } else {
+            refusal
         }
     }
 }
@@ -186,10 +160,10 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::Unavailable(why) => Self::new(
                 Code::StoreUnavailable,
-                format!("The history cannot be read: the store cannot be reached ({why}). Flags go on being served from memory, and kills work."),
+                format!("The history cannot be read: the store is unreachable ({why}). Flags are still served from memory, and kills work."),
             ),
             StoreError::InUse(_) | StoreError::File { .. } | StoreError::Corrupt(_) | StoreError::Chain { .. } => {
-                tracing::error!(%error, "the store cannot be read");
+                tracing::error!(%error, "store read failed");
                 Self::new(Code::Internal, format!("The history cannot be read: {error}."))
             }
         }
@@ -215,26 +189,25 @@ impl ResponseError for ApiError {
     }
 }
 
-/// A path that leads nowhere.
+/// The error for an unknown path.
 pub async fn no_such_path(request: HttpRequest) -> Result<HttpResponse, ApiError> {
-    Err(ApiError::new(
-        Code::NotFound,
-        format!("There is nothing at {}; /openapi.json lists every path.", request.path()),
-    ))
+    Err(unknown_path(request.path()))
 }
 
-/// The problem of an answer that the framework made by itself; `None` where the status is no error.
+fn unknown_path(path: &str) -> ApiError {
+    let detail = format!("No such path: {path}. See /openapi.json for all paths.");
+    Problem::new(Code::NotFound, detail).with("path", path).into()
+}
+
+/// Our error for a response that the framework made; `None` if its status is no error.
 pub(super) fn of_status(status: StatusCode, path: &str) -> Option<ApiError> {
     let refusal = match status {
-        StatusCode::NOT_FOUND => ApiError::new(Code::NotFound, format!("There is nothing at {path}; /openapi.json lists every path.")),
-        StatusCode::METHOD_NOT_ALLOWED => ApiError::new(
-            Code::MethodNotAllowed,
-            format!("{path} does not take this method; /openapi.json lists what it takes."),
-        ),
-        StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(Code::TooLarge, "The body is larger than this path takes."),
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => ApiError::new(Code::UnsupportedMediaType, "This path takes application/json."),
+        StatusCode::NOT_FOUND => unknown_path(path),
+        StatusCode::METHOD_NOT_ALLOWED => ApiError::new(Code::MethodNotAllowed, format!("{path} does not allow this method. See /openapi.json.")),
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(Code::TooLarge, "The body is larger than this path allows."),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => ApiError::new(Code::UnsupportedMediaType, "Unsupported Content-Type; send application/json."),
         status if status.is_client_error() => ApiError::new(Code::BadRequest, "The request is malformed."),
-        status if status.is_server_error() => ApiError::new(Code::Internal, "The server failed; its log has the cause under this request id."),
+        status if status.is_server_error() => ApiError::new(Code::Internal, "Internal error. The server's log has the cause under this request id."),
         _ => return None,
     };
     Some(refusal)

@@ -10,7 +10,7 @@ use ripcord_proto::{ValidationErrors, limits};
 use super::error::ApiError;
 use crate::commit::IdempotentCall;
 
-/// What identifies a call beside its body.
+/// What identifies a call, apart from its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     key: Option<String>,
@@ -19,7 +19,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The call, where the caller gave it a key. `caller` is the key's id, or `admin`.
+    /// The call, if the request has an `Idempotency-Key`. `caller` is the id of the API key, or `admin`.
     pub fn call(self, caller: &str, body: &Digest) -> Option<IdempotentCall> {
         let key = self.key?;
         Some(IdempotentCall {
@@ -42,7 +42,7 @@ impl FromRequest for Identity {
                 Ok(text) if (1..=limits::IDEMPOTENCY_KEY_CHARACTERS).contains(&text.len()) => Ok(Some(text.to_owned())),
                 _ => {
                     let most = limits::IDEMPOTENCY_KEY_CHARACTERS;
-                    let problem = format!("it must be 1 to {most} visible ASCII characters, for example a UUID");
+                    let problem = format!("must have 1 to {most} visible ASCII characters, for example a UUID");
                     Err(ApiError::bad_parameter("Idempotency-Key", ValidationErrors::one("", problem)))
                 }
             },

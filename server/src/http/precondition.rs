@@ -13,10 +13,10 @@ use ripcord_proto::{Position, ValidationErrors};
 
 use super::error::ApiError;
 
-/// What the caller's headers ask of the thing that a write is about.
+/// The condition of a write on a flag, segment or environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Condition {
-    /// Nothing.
+    /// No condition.
     Unconditional,
     /// It must be at this position.
     At(Position),
@@ -24,12 +24,12 @@ pub enum Condition {
     Absent,
 }
 
-/// What the caller's headers ask of the record that a write is about.
+/// The condition of a write on a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordCondition {
-    /// Nothing.
+    /// No condition.
     Unconditional,
-    /// It must be the one of this digest.
+    /// It must have this digest.
     Is(Digest),
     /// It must not exist.
     Absent,
@@ -61,7 +61,7 @@ impl FromRequest for RecordCondition {
     }
 }
 
-/// What the two headers say together.
+/// Both headers together.
 enum Expectation<T> {
     Nothing,
     Match(T),
@@ -77,34 +77,29 @@ fn read<T>(request: &HttpRequest, etag: impl Fn(&HeaderValue) -> Result<T, Valid
             .map_err(|faults| ApiError::bad_parameter("If-Match", faults)),
         (None, Some(value)) if value.as_bytes() == b"*" => Ok(Expectation::Absence),
         (None, Some(_)) => {
-            let problem = "on a write it can only be *, which means that the thing must not exist yet";
+            let problem = "on a write, only * is possible, which means that it must not exist yet";
             Err(ApiError::bad_parameter("If-None-Match", ValidationErrors::one("", problem)))
         }
         (Some(_), Some(_)) => Err(ApiError::bad_parameter(
             "If-Match",
-            ValidationErrors::one("", "it contradicts If-None-Match; send one of them"),
+            ValidationErrors::one("", "contradicts If-None-Match; send only one of them"),
         )),
     }
 }
 
-/// The position that an ETag names.
+/// Parses the ETag of a thing.
 fn etag(value: &HeaderValue) -> Result<Position, ValidationErrors> {
     let text = value.to_str().unwrap_or_default().trim();
     let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-    let wrong = || ValidationErrors::one("", format!("{text:?} is no ETag of this server; one looks like \"1:42\", with the quotes"));
+    let wrong = || ValidationErrors::one("", format!("invalid ETag {text:?}; expected a quoted position such as \"1:42\""));
     inner.ok_or_else(wrong)?.parse().map_err(|_| wrong())
 }
 
-/// The digest that the ETag of a record names.
+/// Parses the ETag of a record.
 fn record_etag(value: &HeaderValue) -> Result<Digest, ValidationErrors> {
     let text = value.to_str().unwrap_or_default().trim();
     let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-    let wrong = || {
-        ValidationErrors::one(
-            "",
-            format!("{text:?} is no ETag of a record; one is 64 hexadecimal digits, with quotes around them"),
-        )
-    };
+    let wrong = || ValidationErrors::one("", format!("invalid ETag {text:?}; expected 64 hexadecimal digits in quotes"));
     inner.ok_or_else(wrong)?.parse().map_err(|_| wrong())
 }
 

@@ -1,4 +1,4 @@
-//! Query parameters, read strictly: one that is not known is refused.
+//! Query parameters, read strictly: unknown ones are refused.
 
 use std::future::{Ready, ready};
 
@@ -24,23 +24,23 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
         ready(read.map(|query| Self(query.into_inner())).map_err(|error| {
             let detail = error.to_string();
             let detail = detail.strip_prefix("Query deserialize error: ").unwrap_or(&detail).to_owned();
-            ApiError::new(Code::BadRequest, format!("A query parameter is wrong: {detail}."))
+            ApiError::new(Code::BadRequest, format!("Invalid query parameter: {detail}."))
         }))
     }
 }
 
-/// What every write takes: `?wait=2s&reason=why`.
+/// The parameters of every write: `?wait=2s&reason=why`.
 #[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct WriteQuery {
-    /// How long to wait for the confirmations of all clients before the answer: `2s`, `500ms`, at most `60s`.
+    /// How long to wait for the confirmations of all clients: `2s`, `500ms`, at most `60s`.
     #[param(value_type = Option<String>, example = "2s")]
     pub wait: Option<Wait>,
-    /// Why, where the body is the thing itself or there is none.
+    /// The reason, if the body is the thing itself or there is no body.
     #[param(value_type = Option<String>, example = "launch")]
     pub reason: Option<Reason>,
-    /// Whether the caller knows that it changes what a killed flag serves.
+    /// Allow an edit that changes what a killed flag serves.
     #[serde(default)]
     #[param(value_type = Option<bool>)]
     pub allow_killed_edit: bool,
@@ -56,20 +56,20 @@ impl WriteQuery {
     }
 }
 
-/// What every list takes: `?after=…&limit=100`.
+/// The parameters of every list: `?after=…&limit=100`.
 #[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
-    /// The `next` of the page before.
+    /// The `next` of the previous page.
     pub after: Option<String>,
-    /// Items of a page: 1 to 1,000, else 100.
+    /// Items per page: 1 to 1,000, 100 by default.
     #[serde(default)]
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1000)]
     pub limit: Limit,
 }
 
-/// Items of a page: 1 to 1,000.
+/// Items per page: 1 to 1,000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit(usize);
 
@@ -91,12 +91,12 @@ impl<'de> serde::Deserialize<'de> for Limit {
         let text = String::deserialize(deserializer)?;
         match text.parse() {
             Ok(limit @ 1..=1_000) => Ok(Self(limit)),
-            _ => Err(D::Error::custom(format!("limit is {text:?}; it must be a number from 1 to 1000"))),
+            _ => Err(D::Error::custom(format!("limit must be a number from 1 to 1000, not {text:?}"))),
         }
     }
 }
 
-/// A reason that is text with something in it.
+/// A reason: text that is not empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason(String);
 
@@ -114,7 +114,7 @@ impl<'de> serde::Deserialize<'de> for Reason {
         let length = text.chars().count();
         if length == 0 || length > limits::TEXT_CHARACTERS {
             let most = limits::TEXT_CHARACTERS;
-            return Err(D::Error::custom(format!("reason has {length} characters; it must have 1 to {most}")));
+            return Err(D::Error::custom(format!("reason must have 1 to {most} characters, not {length}")));
         }
         Ok(Self(text.to_owned()))
     }

@@ -1,4 +1,4 @@
-//! Answers: JSON, with the ETag of the thing and, while the store is away, `Ripcord-Stale`.
+//! Responses: JSON, with an ETag and, while the store is away, `Ripcord-Stale`.
 
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
@@ -11,10 +11,10 @@ use ripcord_proto::problem::Code;
 use super::error::ApiError;
 use super::precondition::etag_of;
 
-/// The header of an answer that was read while the store could not be reached; it says since when.
+/// Marks a response that was read while the store is unreachable, with the time since when.
 pub const STALE: HeaderName = HeaderName::from_static("ripcord-stale");
 
-/// An answer on its way out.
+/// A successful response.
 #[derive(Debug)]
 pub struct ApiResponse {
     status: StatusCode,
@@ -30,7 +30,7 @@ impl ApiResponse {
 
     /// This status with this body.
     pub fn json(status: StatusCode, body: &impl serde::Serialize) -> Result<Self, ApiError> {
-        let body = serde_json::to_vec(body).map_err(|error| ApiError::new(Code::Internal, format!("The answer could not be written: {error}.")))?;
+        let body = serde_json::to_vec(body).map_err(|error| ApiError::new(Code::Internal, format!("The response could not be serialized: {error}.")))?;
         Ok(Self {
             status,
             headers: Vec::new(),
@@ -38,7 +38,7 @@ impl ApiResponse {
         })
     }
 
-    /// 304: the caller has it already.
+    /// 304: the caller has this state already.
     pub fn unchanged(position: Position) -> Self {
         let reply = Self {
             status: StatusCode::NOT_MODIFIED,
@@ -48,7 +48,7 @@ impl ApiResponse {
         reply.etag(position)
     }
 
-    /// With a header; one whose value cannot be sent is left out.
+    /// With a header. An invalid value is left out.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -60,7 +60,7 @@ impl ApiResponse {
     /// With the ETag of a thing that last changed at `position`.
     #[must_use]
     pub fn etag(self, position: Position) -> Self {
-        // `no-store` would keep a cache from using the ETag; the answer is the caller's own, and must be asked for again.
+        // With `no-store`, a cache could not use the ETag.
         self.header(header::ETAG, &etag_of(position)).header(header::CACHE_CONTROL, "private, no-cache")
     }
 
@@ -71,7 +71,7 @@ impl ApiResponse {
             .header(header::CACHE_CONTROL, "private, no-cache")
     }
 
-    /// Marked as read without the store, since `since`; unmarked where that is `None`.
+    /// Marked as stale since `since`, if given.
     #[must_use]
     pub fn stale(self, since: Option<jiff::Timestamp>) -> Self {
         match since {

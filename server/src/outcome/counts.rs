@@ -1,4 +1,4 @@
-//! What is counted of one series: over a time, or since this node counts.
+//! The counts of one series.
 
 use std::collections::BTreeMap;
 
@@ -53,7 +53,7 @@ impl From<&OutcomeCount> for Counts {
 }
 
 impl Counts {
-    /// Adds others. Of more numbers than an application may report, those that are new are left out.
+    /// Adds other counts. New numbers beyond the limit per series are left out.
     pub(super) fn add(&mut self, other: &Self) {
         self.evaluations = self.evaluations.saturating_add(other.evaluations);
         self.successes = self.successes.saturating_add(other.successes);
@@ -71,12 +71,12 @@ impl Counts {
         }
     }
 
-    /// How much room it takes, in counts.
+    /// Its size, in counts.
     pub(super) fn size(&self) -> usize {
         1 + self.measured.as_ref().map_or(0, |measured| measured.latencies.len() + measured.numbers.len())
     }
 
-    /// What a gate goes by that looks at `what`.
+    /// The figures for a gate that judges `what`.
     pub(super) fn arm(&self, what: &OutcomeMeasure) -> Arm {
         match what {
             OutcomeMeasure::Error => Arm::new(self.evaluations, self.errors),

@@ -1,4 +1,4 @@
-//! Which flags may have had their day, by what was counted of them.
+//! Stale flags: flags that look unused, by their counts.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,12 @@ use ripcord_proto::{Flag, Snapshot, VariantName};
 
 use super::counters::OutcomeTotal;
 
-/// Users that must have been served before one variant for all of them says anything.
+/// Evaluations that are needed before one variant for all of them means anything.
 const TELLING: u64 = 100;
 
-/// The flags of `snapshot` that may go: served by one variant only, never evaluated, or past their time.
+/// The flags of `snapshot` that look unused: they serve one variant only, are never evaluated, or have expired.
 ///
-/// A killed flag serves one variant because it is killed, and a flag that is off serves none: of those only the time tells.
+/// A killed flag serves one variant because it is killed, and a disabled flag serves none; for these only the expiry counts.
 pub fn stale(snapshot: &Snapshot, totals: &[OutcomeTotal], now: Timestamp) -> Vec<StaleFlag> {
     let mut counted: BTreeMap<&str, Vec<&OutcomeTotal>> = BTreeMap::new();
     for total in totals {
@@ -57,7 +57,7 @@ fn served(totals: &[&OutcomeTotal]) -> BTreeMap<VariantName, u64> {
     served
 }
 
-/// The one variant that every user was served, where there were enough of them to tell.
+/// The only variant that was served, if there were enough evaluations.
 fn only<'a>(served: &'a BTreeMap<VariantName, u64>, totals: &[&OutcomeTotal]) -> Option<&'a VariantName> {
     let by_default = totals
         .iter()

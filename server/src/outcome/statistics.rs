@@ -19,7 +19,7 @@
 //! A rate that is compared with a limit instead of a control is the same test with a control that is known for sure, and whose
 //! variance is the variant's own at the limit. Means of numbers: [`means`].
 //!
-//! The rates of false alarms are measured in `benches/benches/gates.rs`.
+//! The rates of false alarms are measured in `benches/benches/gates/main.rs`.
 
 pub mod means;
 

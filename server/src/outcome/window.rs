@@ -15,7 +15,7 @@ use super::counts::Counts;
 pub(super) const SLOT: i64 = 5;
 /// Slots that are kept: an hour.
 const SLOTS: i64 = 3_600 / SLOT;
-/// Counts that are kept over all slots, at most.
+/// Most counts over all slots of an environment.
 const ENTRIES: usize = 500_000;
 
 /// A series: one flag, variant and kind of traffic of the environment.
@@ -32,17 +32,17 @@ struct Slot {
 pub(super) struct Window {
     slots: VecDeque<Slot>,
     entries: usize,
-    /// Where the newest slot that was dropped for want of room ended.
+    /// End of the newest slot that was dropped.
     dropped: Option<i64>,
 }
 
 impl Window {
-    /// Takes in counts that were reported `now`. A clock that went back adds to the newest slot.
+    /// Adds counts that were reported `now`. If the clock went back, they go into the newest slot.
     pub(super) fn add(&mut self, series: SeriesId, counts: &Counts, now: Timestamp) {
         self.add_to(number(now), series, counts);
     }
 
-    /// Takes in counts of the slot of a number; those of an older one than the newest belong to the newest.
+    /// Adds counts to the slot of this number, or to the newest one if that is later.
     pub(super) fn add_to(&mut self, number: i64, series: SeriesId, counts: &Counts) {
         let newest = self.slots.back().map_or(i64::MIN, |slot| slot.number);
         let number = number.max(newest);
@@ -91,7 +91,7 @@ impl Window {
         sum
     }
 
-    /// What was reported of a series since a moment's slot was over.
+    /// What was reported of a series since the end of the slot of `since`.
     pub(super) fn after(&self, series: SeriesId, since: Timestamp, what: &OutcomeMeasure) -> Arm {
         let slots = self.slots.iter().rev().take_while(|slot| slot.number > number(since));
         let own = slots.filter_map(|slot| slot.counts.get(&series));

@@ -2,6 +2,7 @@
 
 use ripcord_proto::KillScope;
 use ripcord_proto::proposal::{Proposal, ProposedOperation};
+use ripcord_proto::record::Record;
 use ripcord_proto::rest::commits::ChangeRequest;
 
 use crate::check::Checks;
@@ -34,7 +35,10 @@ pub(super) async fn asks(environments: &Environments, checks: Option<&Checks>, a
             ProposedOperation::Change(asked) => {
                 change(asked.clone()).map_err(|scope| ReplayError::Outdated(format!("{scope} is to be killed, which waits for nobody")))?
             }
-            ProposedOperation::PutRecord(record) => Operation::PutRecord(record.clone(), Expected::Anything),
+            ProposedOperation::PutRecord(record) => {
+                let record = Record::try_from(record.clone()).map_err(|errors| ReplayError::Outdated(format!("its record cannot be read: {errors}")))?;
+                Operation::PutRecord(record, Expected::Anything)
+            }
             ProposedOperation::StartRollout(rollout) => actions::start((**rollout).clone()),
             ProposedOperation::ResumeRollout { rollout, word } => actions::ask(rollout.clone(), RolloutAction::Resume, word.clone()),
             ProposedOperation::AdvanceRollout { rollout, word } => actions::ask(rollout.clone(), RolloutAction::Advance, word.clone()),

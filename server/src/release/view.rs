@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use ripcord_proto::policy::Protection;
 use ripcord_proto::release::Release;
 use ripcord_proto::rest::log::ChangedBy;
-use ripcord_proto::rest::plan::SegmentStep;
+use ripcord_proto::rest::plan::SegmentDiff;
 use ripcord_proto::rest::releases::{ReleaseDiff, ReleaseView, ReleasedFlag, RollbackWindow};
 use ripcord_proto::table::{Entity, Table};
 use ripcord_proto::validation::ValidationError;
@@ -61,7 +61,7 @@ pub fn diff(baseline: &Snapshot, now: &Snapshot, touched: &ReleaseChanges) -> Re
     let own = touched.own.iter().skip(touched.own.len().saturating_sub(NAMED_COMMITS));
     ReleaseDiff {
         flags: flags.into_iter().map(|step| in_words(step, baseline, now)).collect(),
-        segments: segments.into_iter().map(|(key, from, to)| SegmentStep { key, from, to }).collect(),
+        segments: segments.into_iter().map(|(key, from, to)| SegmentDiff { key, from, to }).collect(),
         back: touched.flags.keys().filter(|key| !differs(key)).cloned().collect(),
         foreign_flags: foreign(&touched.flags),
         foreign_segments: foreign(&touched.segments),

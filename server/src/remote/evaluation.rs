@@ -1,4 +1,4 @@
-//! One answer.
+//! The answer of one flag.
 
 use ripcord_proto::flagd::KILL_METADATA;
 use ripcord_proto::kill::KillId;
@@ -6,7 +6,7 @@ use ripcord_proto::value::Value;
 use ripcord_sdk::engine::{CompiledFlag, ErrorCode, Evaluation};
 use serde::ser::SerializeMap as _;
 
-/// What a flag answers to somebody far away.
+/// The remote evaluation of a flag.
 #[derive(Debug, Clone, Copy)]
 pub struct RemoteEvaluation<'c> {
     evaluation: Evaluation<'c>,
@@ -24,39 +24,39 @@ impl<'c> RemoteEvaluation<'c> {
         self.evaluation.value()
     }
 
-    /// The variant, wherever there is a value.
+    /// The variant; present whenever there is a value.
     pub fn variant(&self) -> Option<&'c str> {
         self.evaluation.variant().map(AsRef::as_ref)
     }
 
-    /// The reason, in the words that every client knows.
+    /// The reason, as one that every client knows.
     pub const fn reason(&self) -> &'static str {
         self.evaluation.reason().as_openfeature()
     }
 
-    /// What went wrong, where something did.
+    /// The error, if any.
     pub const fn error(&self) -> Option<ErrorCode> {
         self.evaluation.reason().error_code()
     }
 
-    /// What went wrong, in one sentence for a person.
+    /// The error in one sentence.
     pub fn error_text(&self, key: &str) -> String {
         match self.error() {
-            Some(ErrorCode::FlagNotFound) => format!("There is no flag {key:?}."),
+            Some(ErrorCode::FlagNotFound) => format!("No flag {key:?}."),
             Some(ErrorCode::ParseError) => {
                 let why = self
                     .evaluation
                     .flag()
                     .and_then(CompiledFlag::issue)
                     .unwrap_or("a segment that it names cannot be read");
-                format!("The flag {key:?} cannot be evaluated: {why}.")
+                format!("Flag {key:?} cannot be evaluated: {why}.")
             }
-            Some(ErrorCode::TypeMismatch) => format!("The values of the flag {key:?} are of another type."),
-            Some(_) | None => format!("The rule of the flag {key:?} names no variant of it."),
+            Some(ErrorCode::TypeMismatch) => format!("Flag {key:?} has values of a different type."),
+            Some(_) | None => format!("A rule of flag {key:?} refers to a variant that does not exist."),
         }
     }
 
-    /// What goes with it.
+    /// The metadata.
     pub fn metadata(&self) -> FlagMetadata<'c> {
         FlagMetadata {
             own: self.evaluation.flag().and_then(|flag| flag.entry().value().ok()).map(|flag| &flag.metadata),
@@ -64,7 +64,7 @@ impl<'c> RemoteEvaluation<'c> {
         }
     }
 
-    /// Writes what decides it into `decisions`: equal decisions over equal flags are equal answers.
+    /// Appends what determines the answer to `decisions`: equal decisions over equal flags mean equal answers.
     pub fn decisions(&self, decisions: &mut Vec<u8>) {
         decisions.extend_from_slice(self.variant().unwrap_or_default().as_bytes());
         decisions.push(0);
@@ -79,7 +79,7 @@ impl<'c> RemoteEvaluation<'c> {
     }
 }
 
-/// The flag's own metadata, as far as clients take them (texts, numbers, booleans), and the kill where there is one.
+/// The flag's own metadata of types that clients accept (strings, numbers, booleans), and the kill, if any.
 #[derive(Debug, Clone, Copy)]
 pub struct FlagMetadata<'c> {
     own: Option<&'c serde_json::Map<String, serde_json::Value>>,

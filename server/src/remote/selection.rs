@@ -7,23 +7,23 @@ use ripcord_sdk::engine::{Compiled, CompiledFlag, Context, Evaluation, SinceCont
 
 use super::RemoteEvaluation;
 
-/// A selector that nobody knows.
+/// An unknown selector.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no selector; write flagSetId=SET or source=ENVIRONMENT")]
+#[error("unknown selector {0:?}; use flagSetId=SET or source=ENVIRONMENT")]
 pub struct SelectorError(String);
 
-/// What a selector asks for, and what the caller's key lets him see of it.
+/// A selector, restricted to what the caller's key may see.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Selection {
-    /// The environment that was asked for, where one was.
+    /// The requested environment, if any.
     pub environment: Option<String>,
-    /// The flag set that was asked for; the empty one is that of flags without a set.
+    /// The requested flag set, if any; the empty name selects flags without a set.
     pub set: Option<String>,
     public: bool,
 }
 
 impl Selection {
-    /// Reads flagd's selector: one `key=value`; text alone is a source; nothing is everything.
+    /// Parses flagd's selector: one `key=value`. Text without a key is a source; empty text selects everything.
     pub fn parse(text: &str) -> Result<Self, SelectorError> {
         let text = text.trim();
         let (key, value) = text.split_once('=').unwrap_or(("source", text));
@@ -41,19 +41,19 @@ impl Selection {
         }
     }
 
-    /// The same for the holder of a key of this role.
+    /// Restricted to what this role may see.
     #[must_use]
     pub fn seen_by(mut self, role: Role) -> Self {
         self.public = role == Role::Client;
         self
     }
 
-    /// Whether every flag is seen.
+    /// Whether every flag is visible.
     pub const fn is_everything(&self) -> bool {
         self.set.is_none() && !self.public
     }
 
-    /// Whether a flag is seen.
+    /// Whether a flag is visible.
     pub fn shows(&self, flag: &Flag) -> bool {
         (!self.public || flag.client) && self.set.as_deref().is_none_or(|set| belongs_to(flag, set))
     }
@@ -62,22 +62,22 @@ impl Selection {
         self.is_everything() || flag.entry().value().is_ok_and(|flag| self.shows(flag))
     }
 
-    /// Evaluates a flag. One that is not seen is not there.
+    /// Evaluates a flag. A flag that is not visible is not found.
     pub fn evaluate<'c>(&self, compiled: &'c Compiled, key: &str, context: &Context<'_>) -> Evaluation<'c> {
         let evaluation = compiled.evaluate(key, context, SinceContact::FRESH);
         match evaluation.flag() {
-            // The empty key is nobody's.
+            // No flag has the empty key.
             Some(flag) if !self.shows_compiled(flag) => compiled.evaluate("", context, SinceContact::FRESH),
             Some(_) | None => evaluation,
         }
     }
 
-    /// The same, as it is answered.
+    /// The same as an answer for clients.
     pub fn answer<'c>(&self, compiled: &'c Compiled, key: &str, context: &Context<'_>) -> RemoteEvaluation<'c> {
         self.evaluate(compiled, key, context).into()
     }
 
-    /// Adds to a digest what tells this selection from another.
+    /// Appends what distinguishes this selection from others to `decisions`.
     pub fn decisions(&self, decisions: &mut Vec<u8>) {
         decisions.push(u8::from(self.public));
         for part in [&self.environment, &self.set] {

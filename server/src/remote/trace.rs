@@ -1,6 +1,6 @@
-//! Evaluations as OpenTelemetry's conventions for feature flags spell them, on the span of the request that asked.
+//! Evaluations as attributes of the request's span, by OpenTelemetry's conventions for feature flags.
 //!
-//! The spans are of level `DEBUG`: there are as many as evaluations. Where nobody takes them they cost a comparison.
+//! The spans have level `DEBUG`, because there is one per evaluation. If no subscriber takes them, they cost one comparison.
 
 use ripcord_proto::Position;
 use ripcord_sdk::Context;
@@ -10,10 +10,10 @@ use tracing::field::{Empty, display};
 use super::{RemoteEvaluation, Selection};
 use crate::telemetry::export::{self, Parent};
 
-/// As the conventions call whoever answers.
+/// The provider name of the conventions.
 const PROVIDER: &str = "ripcord";
 
-/// The span of a request that asks for evaluations: `name` is its route or method. It goes on the caller's trace, where there is one.
+/// The span of an evaluation request. `name` is its route or method. It continues the caller's trace, if there is one.
 pub fn span(name: &'static str, parent: Parent<'_>) -> Span {
     let span = tracing::debug_span!(
         "evaluation",
@@ -35,7 +35,7 @@ pub fn span(name: &'static str, parent: Parent<'_>) -> Span {
     span
 }
 
-/// Tells the span which state answers, whom, and with which flags.
+/// Records the state, the targeting key and the flag set in the current span.
 pub fn record_request(environment: &str, selection: &Selection, at: Position, context: &Context<'_>) {
     let span = Span::current();
     if span.is_disabled() {
@@ -51,7 +51,7 @@ pub fn record_request(environment: &str, selection: &Selection, at: Position, co
     }
 }
 
-/// Tells the span what one flag answered.
+/// Records the answer of one flag in the current span.
 pub fn record_result(key: &str, answer: &RemoteEvaluation<'_>) {
     let span = Span::current();
     if span.is_disabled() {

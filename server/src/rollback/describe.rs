@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ripcord_proto::rest::log::ChangedBy;
-use ripcord_proto::rest::plan::{SegmentStep, SettingsStep};
+use ripcord_proto::rest::plan::{SegmentDiff, SettingsDiff};
 use ripcord_proto::rest::rollbacks::{BlockedFlag, FlagShare, KilledFlag, OneWayCrossing, PlanConflict, PlannedFlag, PlannedStage, PlannedStages};
 use ripcord_proto::rollback::Stages;
 use ripcord_proto::{FlagKey, Snapshot};
@@ -91,21 +91,21 @@ impl PlanDescriber<'_> {
 }
 
 /// Segments that change.
-pub(super) fn segments(decision: &ReversalDecision, now: &Snapshot) -> Vec<SegmentStep> {
+pub(super) fn segments(decision: &ReversalDecision, now: &Snapshot) -> Vec<SegmentDiff> {
     let back = decision.segments.iter().chain(&decision.missing);
-    let step = |entry: &Arc<ripcord_proto::table::Entry<ripcord_proto::Segment>>| SegmentStep {
+    let step = |entry: &Arc<ripcord_proto::table::Entry<ripcord_proto::Segment>>| SegmentDiff {
         key: entry.key().clone(),
         from: now.segments.get(entry.key().as_str()).map(|entry| entry.json().to_owned()),
         to: Some(entry.json().to_owned()),
     };
-    let mut steps: Vec<SegmentStep> = back.map(step).collect();
+    let mut steps: Vec<SegmentDiff> = back.map(step).collect();
     steps.sort_by(|one, other| one.key.cmp(&other.key));
     steps
 }
 
 /// The settings, where they change.
-pub(super) fn settings(decision: &ReversalDecision, now: &Snapshot) -> Option<SettingsStep> {
-    decision.settings.map(|to| SettingsStep { from: now.settings, to })
+pub(super) fn settings(decision: &ReversalDecision, now: &Snapshot) -> Option<SettingsDiff> {
+    decision.settings.map(|to| SettingsDiff { from: now.settings, to })
 }
 
 /// One-way doors, and which of them the order named.

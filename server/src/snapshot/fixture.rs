@@ -110,7 +110,7 @@ impl Stage {
         self.publish(PublishedChange::Overlay);
     }
 
-    /// Goes on in the next epoch.
+    /// Continues in the next epoch.
     pub(crate) fn next_epoch(&mut self) {
         let mut snapshot = self.served.snapshot.clone();
         snapshot.position = Position::new(snapshot.position.epoch.0 + 1, 1);

@@ -57,19 +57,17 @@ impl Frame {
         Some(Self::new(FrameKind::Heartbeat, None, &json))
     }
 
-    /// A goodbye.
     pub fn goodbye(goodbye: &Goodbye) -> Self {
         let json = encoded(FrameKind::Goodbye, frame::encode_goodbye(goodbye));
         let json = json.as_deref().unwrap_or(r#"{"type":"goodbye","why":"the stream ends"}"#);
         Self::new(FrameKind::Goodbye, None, json)
     }
 
-    /// Its kind.
     pub fn kind(&self) -> FrameKind {
         self.0.kind
     }
 
-    /// Where a reader is once it has it; `None` for frames that move nobody.
+    /// The position of a reader that has received it; `None` for frames that do not move readers.
     pub fn leads_to(&self) -> Option<Position> {
         self.0.leads_to
     }

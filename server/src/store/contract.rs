@@ -1,6 +1,6 @@
-//! What every backend must do, as one suite, and the hand that seals entries for it.
+//! The test suite that every backend must pass, and a writer that seals entries for it.
 //!
-//! A backend's tests name the suite once: `contract!(fresh())`, where the expression is a future of a store and whatever it needs to live.
+//! A backend's tests run the suite with `contract!(fresh())`; the expression is a future of a store and everything that must outlive it.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ pub(crate) fn log(name: &str) -> LogName {
     LogName::parse(name).unwrap()
 }
 
-/// Seals commits of one log, one behind the other.
+/// Seals consecutive commits of one log.
 #[derive(Debug, Clone)]
 pub(crate) struct Writer {
     pub(crate) log: LogName,
@@ -49,7 +49,7 @@ impl Writer {
         }
     }
 
-    /// One that goes on where a log ends.
+    /// A writer that continues a log.
     pub(crate) fn at(log: &LogName, head: Head) -> Self {
         Self {
             log: log.clone(),
@@ -59,7 +59,7 @@ impl Writer {
         }
     }
 
-    /// Seals a commit of these changes; one without a revision where there is none that changes an answer.
+    /// Seals a commit of these changes. It has no revision if none of them changes what flags evaluate to.
     pub(crate) fn seal(&mut self, changes: Vec<Change>) -> Sealed {
         let reseeded = changes.iter().any(|change| matches!(change, Change::NewEpoch(_)));
         let of_records = |change: &Change| matches!(change, Change::PutRecord(_) | Change::DeleteRecord(_));

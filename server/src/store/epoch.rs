@@ -7,7 +7,7 @@ use ripcord_proto::commit::{Commit, Sealed};
 
 use super::Head;
 
-/// Why and by whom an epoch is begun.
+/// The circumstances of a new epoch.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct EpochStart<'a> {
     /// When it begins.

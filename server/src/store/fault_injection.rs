@@ -1,4 +1,4 @@
-//! A store that fails on command, laid around a real one, for tests of what must go on working without it.
+//! A wrapper around a store that fails on command, for tests of what must keep working without the store.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,15 +14,15 @@ use super::{Append, AppendError, Contents, FeedEvent, Loaded, LogName, Settled, 
 /// What the store does with an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// What it should.
+    /// It works.
     None,
-    /// It refuses.
+    /// It reports that it is unavailable.
     Away,
     /// It never answers.
     Silent,
-    /// It writes and says that it does not know.
+    /// It writes, and reports an unknown outcome.
     UnknownWritten,
-    /// It does not write and says that it does not know.
+    /// It does not write, and reports an unknown outcome.
     UnknownLost,
 }
 

@@ -1,4 +1,4 @@
-//! The bytes' way: a TCP or TLS stream that knows whether its peer still takes what is written, and that can be cut.
+//! A TCP or TLS stream that knows whether its peer still accepts data, and that can be cut.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -12,10 +12,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-/// What a kernel may hold for a stuck reader, unseen in the server's own memory (4 MB were it left to itself).
+/// Kernel send buffer of a stream, so that a stuck reader does not hold kernel memory (the default may grow to 4 MB).
 const SEND_BUFFER: usize = 16 * 1024;
 
-/// A connection as the HTTP service is given it.
+/// A client's connection, as passed to the HTTP service.
 #[derive(Debug)]
 pub struct ClientSocket {
     control: Rc<SocketControl>,
@@ -27,21 +27,21 @@ enum Wire {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// A connection as it is known outside of the task that drives it. It lives on that task's thread.
+/// Controls a connection from outside of the task that drives it, on the same thread.
 #[derive(Debug, Default)]
 pub struct SocketControl {
     /// Gone with its [`ClientSocket`].
     wire: RefCell<Option<Wire>>,
-    /// What is left of what was written past the task that drives the connection: it goes before anything of that task's.
+    /// The rest of what was written past the driving task; it precedes anything that the task writes.
     ahead: RefCell<Bytes>,
-    /// Since when the peer has taken no byte of what is to be written.
+    /// Since when the peer has accepted no bytes.
     blocked: Cell<Option<Instant>>,
     cut: Cell<bool>,
     narrow: Cell<Narrow>,
     waker: RefCell<Option<Waker>>,
 }
 
-/// Whether the send buffer is to be made small: wanted before the next write, since only the owner has the socket.
+/// Whether the send buffer is to be made small. That is done before the next write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Narrow {
     #[default]
@@ -51,19 +51,19 @@ enum Narrow {
 }
 
 impl SocketControl {
-    /// From the next write on the kernel buffers little: this connection has become a stream.
+    /// This connection is a stream from now on: the kernel buffers little.
     pub(super) fn become_stream(&self) {
         if self.narrow.get() == Narrow::No {
             self.narrow.set(Narrow::Wanted);
         }
     }
 
-    /// How long the peer has taken no byte of what is to be written.
+    /// How long the peer has accepted no bytes.
     pub(super) fn blocked_for(&self, now: Instant) -> Duration {
         self.blocked.get().map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
-    /// Ends the connection, whatever it is doing.
+    /// Cuts the connection, whatever it is doing.
     pub(super) fn cut(&self) {
         self.cut.set(true);
         if let Some(waker) = self.waker.borrow_mut().take() {
@@ -71,7 +71,7 @@ impl SocketControl {
         }
     }
 
-    /// Whether it is about to end, whatever it is doing.
+    /// Whether it was cut.
     pub(super) fn is_cut(&self) -> bool {
         self.cut.get()
     }
@@ -83,13 +83,13 @@ impl SocketControl {
         }
     }
 
-    /// Whether nothing waits to be written, as far as the task that drives the connection has handed it over.
+    /// Whether no write is pending.
     pub(super) fn is_idle(&self) -> bool {
         self.blocked.get().is_none() && self.ahead.borrow().is_empty()
     }
 
-    /// Writes past the task that drives the connection, as far as the peer takes it. That task has to be woken unless the
-    /// connection [`is_idle`](Self::is_idle) afterwards: it writes the rest, or finds the connection broken.
+    /// Writes past the driving task, as much as the peer accepts. Wake that task unless the connection [`is_idle`](Self::is_idle)
+    /// afterwards: it writes the rest or notices that the connection broke.
     pub(super) fn write_ahead(&self, bytes: &Bytes) {
         let cx = &mut Context::from_waker(Waker::noop());
         let mut written = 0;
@@ -133,7 +133,7 @@ impl SocketControl {
         })
     }
 
-    /// Writes what is left of what was written ahead.
+    /// Writes the rest of what was written ahead.
     fn poll_ahead(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut ahead = self.ahead.borrow_mut();
         while !ahead.is_empty() {
@@ -204,7 +204,7 @@ impl ClientSocket {
         Self { control: Rc::new(control) }
     }
 
-    /// What is known of it.
+    /// Its control handle.
     pub fn control(&self) -> &Rc<SocketControl> {
         &self.control
     }

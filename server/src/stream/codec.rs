@@ -1,4 +1,4 @@
-//! What clients send over a WebSocket (RFC 6455): masked frames in, text out. Pure.
+//! The decoder for client frames of a WebSocket (RFC 6455): masked frames in, text out. Pure.
 
 /// What a client sent.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,10 +13,10 @@ pub(super) enum Incoming {
     Close,
 }
 
-/// Why the connection must be closed; each has its close code.
+/// A protocol violation; each has its close code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Violation {
-    /// Not what RFC 6455 allows.
+    /// RFC 6455 does not allow it.
     #[error("the client broke the WebSocket protocol")]
     Protocol,
     /// A binary message.
@@ -25,7 +25,7 @@ pub(super) enum Violation {
     /// Not UTF-8.
     #[error("messages must be UTF-8")]
     Utf8,
-    /// More than a client has to say.
+    /// Larger than any legitimate message.
     #[error("the message is too large")]
     TooLarge,
 }
@@ -42,7 +42,7 @@ impl Violation {
     }
 }
 
-/// Takes bytes apart; keeps what is not whole yet, and nothing when all is.
+/// Decodes frames; keeps incomplete ones until the rest arrives.
 #[derive(Debug, Default)]
 pub(super) struct Decoder {
     partial: Vec<u8>,
@@ -50,7 +50,7 @@ pub(super) struct Decoder {
     message: Option<Vec<u8>>,
 }
 
-/// Bytes of a client's message, at most. A hello or an acknowledgement has a few hundred.
+/// Largest message of a client, in bytes. A hello or an acknowledgement has a few hundred.
 const MESSAGE_BYTES: usize = 64 * 1024;
 
 const CONTINUATION: u8 = 0x0;
@@ -69,7 +69,7 @@ struct Header {
 }
 
 impl Decoder {
-    /// Takes `bytes` in and hands every whole message to `each`, in order, until it or a violation says stop.
+    /// Decodes `bytes` and passes every complete message to `each`, in order, up to the first violation.
     pub(super) fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(Incoming)) -> Result<(), Violation> {
         let joined;
         let mut rest = if self.partial.is_empty() {
@@ -130,7 +130,7 @@ impl Decoder {
     }
 }
 
-/// The header of the frame that `bytes` start with; `None` while it is not whole.
+/// The header of the frame at the start of `bytes`; `None` if it is incomplete.
 fn header(bytes: &[u8]) -> Result<Option<Header>, Violation> {
     let &[first, second, ..] = bytes else {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! The counters of one environment's streams, looked up once.
+//! The metrics of one environment's streams, looked up once.
 
 use std::fmt;
 
@@ -48,7 +48,7 @@ impl StreamMetrics {
         }
     }
 
-    /// Those of one transport.
+    /// The metrics of one transport.
     pub(super) fn transport_metrics(&self, transport: Transport) -> &TransportMetrics {
         match transport {
             Transport::WebSocket => &self.websocket,

@@ -1,8 +1,8 @@
-//! One reader's stream, without its socket: what was written to it, and so what is next.
+//! One reader's stream without its socket: what was written to it, and therefore what comes next.
 //!
-//! There is no queue. A session knows the position that was last handed to its connection; asked for the next frame, it
-//! answers with the one that leads from there to the newest head, whatever happened in between. A slow reader thereby
-//! collapses to one delta or snapshot, the newest is never dropped, and an urgent revision has nothing old before it.
+//! There is no queue. A session knows the position of the last frame that was written; the next frame leads from there to the newest
+//! head, whatever happened in between. A slow reader therefore gets one delta or snapshot, the newest state is never dropped, and nothing
+//! old precedes an urgent revision.
 //!
 //! ```text
 //! Greeting --hello--> Waiting --admitted--> Live --end--> Ending --goodbye written--> Ended
@@ -16,7 +16,7 @@ use ripcord_proto::snapshot::ContentHash;
 use super::admission::Precedence;
 use crate::snapshot::frames::{Frame, FrameSet};
 
-/// Where a session stands.
+/// The state of a session.
 #[derive(Debug)]
 enum SessionState {
     /// The client has not said hello.
@@ -25,7 +25,7 @@ enum SessionState {
     Waiting,
     /// It gets whatever is new.
     Live,
-    /// It is about to be told goodbye.
+    /// The goodbye is to be written.
     Ending(Frame),
     /// Nothing more is written.
     Ended,
@@ -35,40 +35,40 @@ enum SessionState {
 #[derive(Debug)]
 pub(super) struct Session {
     state: SessionState,
-    /// Where the reader is once it has read what was handed to its connection.
+    /// The position of the reader once it has read everything written.
     position: Option<Position>,
-    /// The number of the overlay that it was handed.
+    /// The number of the last overlay written.
     overlay: Option<u64>,
     /// A heartbeat is due.
     heartbeat: Option<Frame>,
-    /// The position at which its hash was found to differ; it is healed there once, not again and again.
+    /// The position at which the client's hash differed. It gets a snapshot there once, not repeatedly.
     healed: Option<Position>,
-    /// Whether it was handed a payload before.
+    /// Whether it has got a payload.
     fed: bool,
     collapses: u32,
 }
 
-/// What a hello calls for.
+/// What a hello leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Greeted {
-    /// The client has everything.
+    /// The client is up to date.
     UpToDate,
-    /// It must be let in to get its first payload.
+    /// The client must be admitted to get its first payload.
     Behind(Precedence),
 }
 
-/// What a client's frame calls for.
+/// What a client's frame leads to.
 #[derive(Debug, PartialEq)]
 pub(super) enum Reaction {
     /// The client introduced itself.
     Greeted(Hello, Greeted),
     /// It confirms what it has.
     Confirmed(Ack),
-    /// Nothing but what the session now has to write.
+    /// Nothing for the connection to do.
     Noted,
     /// It ends.
     Left,
-    /// It must be cut off, for this reason.
+    /// The client must be disconnected, for this reason.
     Refused(&'static str),
 }
 
@@ -86,7 +86,7 @@ impl Session {
         }
     }
 
-    /// Takes the client's hello in.
+    /// Handles the client's hello.
     pub(super) fn greet(&mut self, hello: &Hello, head: &FrameSet) -> Greeted {
         self.position = hello.position().filter(|position| !diverged(*position, hello.hash.as_ref(), head));
         if self.position.is_some_and(|position| position >= head.position()) {
@@ -97,8 +97,7 @@ impl Session {
         Greeted::Behind(self.precedence(head))
     }
 
-    /// How soon it must be let in: a client that has nothing yet serves its own defaults, one that a kill has passed by serves
-    /// what was killed.
+    /// The queue for its first payload: a client without state serves its own defaults, but one that lacks a kill serves what was killed.
     pub(super) fn precedence(&self, head: &FrameSet) -> Precedence {
         if self.position.is_some_and(|position| position < head.served.urgent) {
             Precedence::Urgent
@@ -107,14 +106,14 @@ impl Session {
         }
     }
 
-    /// Lets a waiting client have its first payload.
+    /// Admits a waiting client to its first payload.
     pub(super) fn admit(&mut self) {
         if matches!(self.state, SessionState::Waiting) {
             self.state = SessionState::Live;
         }
     }
 
-    /// Takes a frame of the client in.
+    /// Handles a frame of the client.
     pub(super) fn hear(&mut self, frame: ClientFrame, head: &FrameSet) -> Reaction {
         match (frame, &self.state) {
             (ClientFrame::Hello(hello), SessionState::Greeting) => {
@@ -135,7 +134,7 @@ impl Session {
         }
     }
 
-    /// An acknowledgement whose hash is not the server's confirms nothing: the client gets a snapshot, once for a position.
+    /// An acknowledgement with a different hash confirms nothing: the client gets a snapshot, once per position.
     fn acknowledged(&mut self, ack: Ack, head: &FrameSet) -> Reaction {
         let at = Position {
             epoch: ack.epoch,
@@ -151,15 +150,15 @@ impl Session {
         Reaction::Noted
     }
 
-    /// A heartbeat is due. One that could not be written before is replaced. Who waits gets none: it would renew the leases of
-    /// a client that may not have heard of a kill.
+    /// Queues a heartbeat; it replaces one that could not be written. Waiting clients get none: it would renew the leases of a client that
+    /// may have missed a kill.
     pub(super) fn beat(&mut self, heartbeat: Frame) {
         if matches!(self.state, SessionState::Live) {
             self.heartbeat = Some(heartbeat);
         }
     }
 
-    /// The stream ends with this goodbye; what is not written yet never will be. Says whether it was not ending already.
+    /// Ends the stream with this goodbye; nothing else is written. Returns whether it was not ending already.
     pub(super) fn end(&mut self, goodbye: Frame) -> bool {
         let open = !matches!(self.state, SessionState::Ending(_) | SessionState::Ended);
         if open {
@@ -178,17 +177,17 @@ impl Session {
         matches!(self.state, SessionState::Greeting)
     }
 
-    /// Where the reader is once it has read everything that was handed out.
+    /// The position of the reader once it has read everything written.
     pub(super) fn position(&self) -> Option<Position> {
         self.position
     }
 
-    /// How often since the last call a frame spanned revisions that the reader was too slow to get one by one.
+    /// Number of frames since the last call that combined several revisions for a slow reader.
     pub(super) fn take_collapses(&mut self) -> u32 {
         std::mem::take(&mut self.collapses)
     }
 
-    /// The next frame to write, if there is one: what is new before signs of life. The frame counts as handed out.
+    /// The next frame to write, if any: new state before heartbeats. The frame counts as written.
     pub(super) fn next(&mut self, head: &FrameSet) -> Option<Frame> {
         match &self.state {
             SessionState::Greeting | SessionState::Ended => None,
@@ -234,7 +233,7 @@ impl Session {
     }
 }
 
-/// Whether a client that is at the head's position has other contents there.
+/// Whether a client at the head's position has different content.
 fn diverged(at: Position, hash: Option<&ContentHash>, head: &FrameSet) -> bool {
     at == head.position() && hash.is_some_and(|hash| *hash != head.served.hash)
 }

@@ -142,7 +142,7 @@ mod tests {
         assert!(names.iter().all(|name| name.starts_with("ripcord_")));
     }
 
-    /// `RIPCORD_UPDATE_DOCS=1` writes the page anew.
+    /// `RIPCORD_UPDATE_DOCS=1` rewrites the page.
     #[test]
     fn the_documentation_lists_every_metric() {
         let mut page = String::from(

@@ -66,7 +66,7 @@ fn firing(records: &Records, trigger: &Trigger, signal: &Signal, now: Timestamp)
     if trigger.state == TriggerState::DryRun {
         return SignalDecision::Restrain(Restraint::DryRun);
     }
-    match trigger.mode_under(&records.policy()) {
+    match trigger.mode_under(records.policy().triggers()) {
         TriggerMode::Off => SignalDecision::Restrain(Restraint::RecordOnly),
         TriggerMode::Ask => SignalDecision::Restrain(Restraint::AskFirst),
         TriggerMode::Automatic => match limited(records, trigger, now) {

@@ -2,11 +2,10 @@
 
 use serde_json::value::RawValue;
 
+use crate::diff::{ChangedBy, FlagShare, SegmentDiff, SettingsDiff, UserShare};
 use crate::digest::Digest;
 use crate::key::{FlagKey, SegmentKey, VariantName};
 use crate::kill::KillId;
-use crate::rest::log::ChangedBy;
-use crate::rest::plan::{SegmentStep, SettingsStep};
 use crate::revision::{Epoch, Revision};
 use crate::rollback::{RollbackId, RollbackScope, RollbackTarget};
 use crate::validation::ValidationError;
@@ -32,10 +31,10 @@ pub struct RollbackPlan {
     /// Flags that would change, by key.
     pub flags: Vec<PlannedFlag>,
     /// Segments that would change.
-    pub segments: Vec<SegmentStep>,
+    pub segments: Vec<SegmentDiff>,
     /// The settings, where they would change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub settings: Option<SettingsStep>,
+    pub settings: Option<SettingsDiff>,
     /// Flags and segments that stay as they are, because others have changed them.
     pub conflicts: Vec<PlanConflict>,
     /// Flags of the plan that stay killed.
@@ -85,16 +84,6 @@ pub struct PlannedFlag {
     pub changed: Option<ChangedBy>,
     /// Whose variant changes.
     pub users: FlagShare,
-}
-
-/// Of how many contexts a flag's variant changes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct FlagShare {
-    /// How many.
-    pub changed: u64,
-    /// Of one: 0.125 is an eighth.
-    pub share: f64,
 }
 
 /// Something that stays as it is; exactly one of `flag` and `segment` is there.
@@ -159,31 +148,6 @@ pub struct BlockedFlag {
 pub struct StoppedRollout {
     /// Its name.
     pub name: String,
-}
-
-/// Of how many users at least one flag's variant changes.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct UserShare {
-    /// Who they are.
-    pub source: Population,
-    /// How many there are.
-    pub contexts: u64,
-    /// How many of them are served another variant of at least one flag.
-    pub changed: u64,
-    /// The same, of one: 0.125 is an eighth.
-    pub share: f64,
-}
-
-/// Over whom a share is computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum Population {
-    /// Made up: `user-1` to `user-n`, with attributes from the constants that rules and segments mention.
-    Synthetic,
-    /// As it was uploaded.
-    Sample,
 }
 
 /// The way down in steps.

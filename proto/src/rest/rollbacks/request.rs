@@ -134,7 +134,7 @@ impl Members for RollbackRequest {
             segment: reader.optional(map, "segment", Reader::parsed),
             steps: reader.optional(map, "steps", steps).unwrap_or_default(),
             every_seconds: reader.optional(map, "every_seconds", |reader, value| {
-                whole(reader, value, "a number of seconds", EVERY_SECONDS_MAX)
+                reader.whole(value, "a number of seconds", 1, EVERY_SECONDS_MAX)
             }),
             latitude: RollbackOptions {
                 include_conflicts: reader.optional(map, "include_conflicts", Reader::boolean).unwrap_or_default(),
@@ -205,7 +205,7 @@ impl Members for PlanRequest {
                 reader.object(context).cloned()
             })
         });
-        let population = reader.optional(map, "population", |reader, value| whole(reader, value, "a number of contexts", POPULATION));
+        let population = reader.optional(map, "population", |reader, value| reader.whole(value, "a number of contexts", 1, POPULATION));
         if sample.as_ref().is_some_and(Vec::is_empty) {
             reader.within("sample", |reader| {
                 reader.note("is empty; give contexts, or leave it out for a made-up population");
@@ -261,13 +261,6 @@ fn steps(reader: &mut Reader, value: &Value) -> Read<Vec<f64>> {
         return reader.refuse("must fall from step to step, as in [50, 25, 5, 0]");
     }
     Ok(steps)
-}
-
-fn whole(reader: &mut Reader, value: &Value, what: &str, most: u64) -> Read<u64> {
-    match value.as_u64().filter(|number| (1..=most).contains(number)) {
-        Some(number) => Ok(number),
-        None => reader.refuse(format!("must be {what} from 1 to {most}, not {value}")),
-    }
 }
 
 #[cfg(test)]

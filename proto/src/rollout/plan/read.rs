@@ -8,9 +8,11 @@ use super::{Day, Exposure, Hours, RolloutPlan, RolloutStep, RolloutWindow};
 use crate::duration::HumanDuration;
 use crate::gate::{Gate, Percent};
 use crate::limits;
-use crate::reader::{Read, Reader};
+use crate::reader::{self, Read, Reader};
 use crate::role::Role;
 use crate::split;
+use crate::validation::ValidationErrors;
+use crate::yaml;
 
 const MEMBERS: [&str; 11] = [
     "flag", "variant", "control", "rule", "steps", "gates", "window", "bake", "release", "start_at", "no_gates",
@@ -25,7 +27,19 @@ const DAYS: [(&str, Day); 7] = [
     ("sun", Day::Sun),
 ];
 
-pub(super) fn plan(reader: &mut Reader, value: &Value) -> Read<RolloutPlan> {
+impl RolloutPlan {
+    /// Reads the JSON form and reports every problem.
+    pub fn from_value(value: &Value) -> Result<Self, ValidationErrors> {
+        reader::read(value, plan)
+    }
+
+    /// Reads YAML or JSON. A syntax error is told with line and column; else all problems are told at once.
+    pub fn parse(text: &str) -> Result<Self, ValidationErrors> {
+        Self::from_value(&yaml::parse(text)?)
+    }
+}
+
+fn plan(reader: &mut Reader, value: &Value) -> Read<RolloutPlan> {
     if value.is_null() {
         return reader.refuse("is empty; a plan has \"flag\", \"variant\" and \"steps\"");
     }

@@ -35,7 +35,7 @@ impl CounterRegistry {
     pub(crate) fn collect(&self) -> Vec<OutcomeCount> {
         let mut counts = Vec::new();
         self.0.lock().retain_mut(|reader| {
-            // Checked before they are read: if nobody else holds the counters now, this collection is complete.
+            // Checked before they are read: if nothing else holds the counters now, this collection is complete.
             let in_use = Arc::strong_count(&reader.counters) > 1;
             counts.extend(reader.collect());
             in_use

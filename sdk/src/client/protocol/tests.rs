@@ -28,7 +28,7 @@ struct Harness {
 }
 
 impl Harness {
-    /// Started, nothing done yet.
+    /// A new client.
     fn new() -> Self {
         Self::seeded(7)
     }
@@ -54,14 +54,14 @@ impl Harness {
         }
     }
 
-    /// Connected, nothing sent yet.
+    /// Connected, before any frame.
     fn connected() -> Self {
         let mut harness = Self::new();
         harness.connect();
         harness
     }
 
-    /// Connected, and in sync with `world`.
+    /// Connected, with the state of `world`.
     fn ready(world: &World) -> Self {
         let mut harness = Self::connected();
         harness.hear(&world.frame());
@@ -75,7 +75,7 @@ impl Harness {
         self.done.extend(effects);
     }
 
-    /// Opens the stream that is due, whenever that is; answers with what the client says of itself.
+    /// Opens the stream that is due, whenever that is, and returns the client's hello.
     fn connect(&mut self) -> Hello {
         for _ in 0..1_000 {
             self.protocol.due(self.now);

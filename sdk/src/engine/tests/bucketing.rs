@@ -81,7 +81,7 @@ fn the_generation_is_the_environments() {
     assert_eq!(
         answer(&v2, "fractional-flag", &context),
         "clubs SPLIT",
-        "changing the generation compiles everything anew"
+        "changing the generation recompiles everything"
     );
     assert_eq!(v2.counters(), v3.counters(), "what is counted keeps its numbers");
 }
@@ -130,7 +130,7 @@ fn numbers_and_booleans_are_bucketed_as_the_text_that_cat_makes_of_them() {
 }
 
 #[test]
-fn a_share_of_nothing_serves_nobody_and_a_salt_moves_everybody() {
+fn a_weight_of_zero_serves_no_one_and_a_salt_moves_everyone() {
     let split = |on: Value, off: Value, salt: Value| {
         flag(json!([{"serve": {"split": [{"variant": "on", "weight": on}, {"variant": "off", "weight": off}], "salt": salt}}]))
     };

@@ -149,7 +149,7 @@ proptest! {
     }
 
     #[test]
-    fn raising_a_percentage_takes_it_from_nobody(low in 0..=100_000_u32, high in 0..=100_000_u32, salt in "[a-z]{1,12}", v2 in any::<bool>()) {
+    fn raising_a_percentage_takes_it_from_no_one(low in 0..=100_000_u32, high in 0..=100_000_u32, salt in "[a-z]{1,12}", v2 in any::<bool>()) {
         let (low, high) = (low.min(high), low.max(high));
         let share = |part: u32| format!("{}.{:03}%", part / 1000, part % 1000);
         let at = |part: u32| flag(json!([{"serve": {"split": [{"variant": "on", "weight": share(part)}, {"variant": "off", "weight": share(100_000 - part)}], "salt": salt}}]));

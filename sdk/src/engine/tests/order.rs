@@ -142,7 +142,7 @@ fn an_overlay_of_provisional_kills_lies_over_any_revision() {
     assert_eq!(
         answer(&gone.update(&snapshot, &touched(&["leased"])), "leased", &context),
         "off KILLED",
-        "nor does a flag made anew"
+        "nor does a flag that is created again"
     );
 }
 

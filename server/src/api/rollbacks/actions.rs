@@ -1,7 +1,7 @@
-//! `rollbacks/{id}/stop`, `resume` and `review`: what people do to a rollback that was made.
+//! `rollbacks/{id}/stop`, `resume` and `review`: actions on an existing rollback.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, web};
+use actix_web::web;
 use ripcord_proto::RollbackId;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::problem::{Code, Problem};
@@ -15,43 +15,38 @@ use crate::api::services::AppState;
 use crate::api::write::{Write, WriteRequest, reply};
 use crate::commit::{Applied, RenderedAnswer};
 use crate::http::query::{Wait, WriteQuery};
-use crate::http::{ApiError, ApiResponse, Body};
+use crate::http::{ApiError, ApiResponse, Body, OptionalBody};
 use crate::rollback::WrongRollbackState;
 use crate::rollback::actions::{self, ResumePace};
 use crate::rollback::{self, review};
 
-/// Leaves a staged rollback where it is.
+/// Stops a staged rollback at its current step.
 #[utoipa::path(post, path = "/v1/environments/{env}/rollbacks/{key}/stop", tag = "rollbacks",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ReasonRequest>, example = json!({"reason": "the cause lies elsewhere"})),
     responses((status = 200, description = "Stopped", body = Rollback), (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn stop(
     write: Write<RollBack>,
     id: PathKey<RollbackId>,
-    request: HttpRequest,
-    payload: web::Payload,
+    body: OptionalBody<ReasonRequest>,
     app: web::Data<AppState>,
 ) -> Result<ApiResponse, ApiError> {
-    let body = Body::<Option<ReasonRequest>>::optional(&request, payload).await?;
     let reason = body.value.map(|body| body.reason);
     let environment = write.permit.environment().clone();
     amend(&app, write, id, (reason, &body.digest), |rollback| actions::stopped(rollback, &environment)).await
 }
 
-/// Lets a staged rollback that was stopped go on, or makes all that is left of one at once; asks the checks of one that failed
-/// again.
+/// Resumes a stopped staged rollback, or completes it at once; repeats the checks of a failed one.
 #[utoipa::path(post, path = "/v1/environments/{env}/rollbacks/{key}/resume", tag = "rollbacks",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<ResumeRequest>, example = json!({"now": true})),
-    responses((status = 200, description = "It goes on", body = Rollback), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Resumed", body = Rollback), (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn resume(
     write: Write<RollBack>,
     id: PathKey<RollbackId>,
-    request: HttpRequest,
-    payload: web::Payload,
+    body: OptionalBody<ResumeRequest>,
     app: web::Data<AppState>,
 ) -> Result<ApiResponse, ApiError> {
-    let body = Body::<Option<ResumeRequest>>::optional(&request, payload).await?;
     let ResumeRequest { now, reason } = body.value.unwrap_or_default();
     let pace = if now { ResumePace::Now } else { ResumePace::Steps };
     let (environment, at) = (write.permit.environment().clone(), app.now());
@@ -61,9 +56,9 @@ pub(in crate::api) async fn resume(
     .await
 }
 
-/// Notes what people found when they looked back at a rollback.
+/// Records the review of a rollback.
 #[utoipa::path(post, path = "/v1/environments/{env}/rollbacks/{key}/review", tag = "rollbacks",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = ReviewRequest, example = json!({"note": "the new tax service timed out; the flag needs a canary step"})),
     responses((status = 200, description = "Noted", body = Rollback), (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn review(
@@ -96,7 +91,7 @@ async fn amend(
     }
 }
 
-/// The rollback as it was recorded.
+/// The recorded rollback.
 fn recorded(made: &Applied) -> Result<RenderedAnswer, ApiError> {
     let record = rollback::answer_of(made).ok_or_else(|| ApiError::new(Code::Internal, "Nothing was recorded."))?;
     Ok(RenderedAnswer {

@@ -1,4 +1,4 @@
-//! `POST rollbacks` and `POST rollbacks/plan`: going back, and what it would come to.
+//! `POST rollbacks` and `POST rollbacks/plan`: roll back, or preview it.
 
 use actix_web::http::StatusCode;
 use actix_web::web;
@@ -18,10 +18,10 @@ use crate::http::query::{Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body};
 use crate::rollback::{self, CommittedRollback, RollbackSpec, SampleUsers};
 
-/// Puts the flags of a scope back to a known state, in one commit whatever its size. It waits for nobody, unless the policy asks
-/// for a second person; a review falls due.
+/// Returns the flags of a scope to an earlier state in one commit. It needs no approval unless the policy requires one. A review is due
+/// afterwards.
 #[utoipa::path(post, path = "/v1/environments/{env}/rollbacks", tag = "rollbacks",
-    params(("env" = String, Path, example = "production"), WriteQuery),
+    params(crate::api::path::EnvironmentPath, WriteQuery),
     request_body(content = RollbackRequest, example = json!({"to": "last-known-good", "reason": "5xx since 14:02"})),
     responses((status = 201, description = "Committed", body = Rollback), (status = "4XX", body = Problem), (status = 503, description = "The store is away; `commands` makes the scope safe", body = Problem)))]
 pub(in crate::api) async fn create(write: Write<RollBack>, body: Body<RollbackRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
@@ -51,7 +51,7 @@ pub(in crate::api) async fn create(write: Write<RollBack>, body: Body<RollbackRe
     answered(&app, &environment, done, wait).await
 }
 
-/// The answer to a rollback that was committed: what became of it within `wait`, or how it stands.
+/// The answer to a committed rollback: its outcome within `wait`, or its current state.
 pub(super) async fn answered(app: &AppState, environment: &EnvironmentKey, done: CommittedRollback, wait: Option<Wait>) -> Result<ApiResponse, ApiError> {
     let mut rollback = done.rollback;
     tracing::Span::current().record("revision", rollback.revision.0);
@@ -66,9 +66,9 @@ pub(super) async fn answered(app: &AppState, environment: &EnvironmentKey, done:
     Ok(if done.replayed { reply.header(REPLAYED, "true") } else { reply })
 }
 
-/// What a rollback would do, and the hash with which it does exactly that. Changes nothing.
+/// What a rollback would do, and the hash that makes it do exactly that. Changes nothing.
 #[utoipa::path(post, path = "/v1/environments/{env}/rollbacks/plan", tag = "rollbacks",
-    params(("env" = String, Path, example = "production"), WriteQuery),
+    params(crate::api::path::EnvironmentPath, WriteQuery),
     request_body(content = PlanRequest, example = json!({"to": "last-known-good", "flags": ["checkout-v2"], "population": 1000})),
     responses((status = 200, description = "What would happen", body = RollbackPlan), (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn plan(write: Write<Read>, body: Body<PlanRequest>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
@@ -87,14 +87,14 @@ pub(in crate::api) async fn plan(write: Write<Read>, body: Body<PlanRequest>, ap
 fn order(request: &RollbackRequest, now: Timestamp) -> Result<RollbackSpec, ApiError> {
     match request.detected_at {
         Some(detected) if detected > now => {
-            let problem = format!("lies ahead: it is {now} here; say when the trouble was noticed");
+            let problem = format!("lies in the future: the server's time is {now}; give the time at which the problem was noticed");
             Err(ApiError::invalid(ValidationErrors::one("detected_at", problem)))
         }
         Some(_) | None => Ok(RollbackSpec::of(request)),
     }
 }
 
-/// The record as the commit made it.
+/// The record that the commit wrote.
 pub(super) fn recorded(made: &Applied) -> Result<RenderedAnswer, ApiError> {
     let record = rollback::answer_of(made).ok_or_else(|| ApiError::new(Code::Internal, "Nothing was recorded."))?;
     Ok(RenderedAnswer {

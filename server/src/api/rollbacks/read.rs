@@ -1,4 +1,4 @@
-//! `rollbacks` and `rollbacks/{id}`: what became of those that were made.
+//! `rollbacks` and `rollbacks/{id}`: list and show rollbacks.
 
 use std::time::Duration;
 
@@ -11,32 +11,25 @@ use ripcord_proto::{EnvironmentKey, RollbackId};
 use crate::access::Permit;
 use crate::access::permit::Read;
 use crate::api::confirm::Subject;
+use crate::api::page;
 use crate::api::path::PathKey;
 use crate::api::services::AppState;
+use crate::api::services::guarded::{EnvironmentReader, Guarded};
 use crate::http::query::{PageQuery, Query, Wait};
 use crate::http::{ApiError, ApiResponse};
 
 /// The rollbacks, newest first.
 #[utoipa::path(get, path = "/v1/environments/{env}/rollbacks", tag = "rollbacks",
-    params(("env" = String, Path, example = "production"), PageQuery),
+    params(crate::api::path::EnvironmentPath, PageQuery),
     responses((status = 200, description = "A page of rollbacks", body = Page<Rollback>), (status = "4XX", body = Problem)))]
-pub(in crate::api) async fn list(permit: Permit<Read>, query: Query<PageQuery>, app: web::Data<AppState>) -> Result<ApiResponse, ApiError> {
-    let (records, stale, Query(query)) = (app.records(&permit)?, app.stale(), query);
-    let mut rollbacks: Vec<&Rollback> = records.rollbacks.iter().filter_map(|entry| entry.value().ok()).collect();
-    rollbacks.reverse();
-    let before = |id: &RollbackId| query.after.as_deref().is_none_or(|after| id.as_str() < after);
-    let mut found = rollbacks.into_iter().filter(|rollback| before(&rollback.id));
-    let items: Vec<&Rollback> = found.by_ref().take(query.limit.get()).collect();
-    let next = found.next().and(items.last().map(|rollback| rollback.id.to_string()));
-    let page = Page {
-        items,
-        next,
-        stale: stale.is_some(),
-    };
+pub(in crate::api) async fn list(environment: Guarded<Read, EnvironmentReader>, query: Query<PageQuery>) -> Result<ApiResponse, ApiError> {
+    let (records, stale, Query(query)) = (environment.records()?, environment.stale(), query);
+    let newest_first = records.rollbacks.iter().rev().filter_map(|entry| entry.value().ok());
+    let page = page::newest_first(newest_first, |rollback| rollback.id.as_str(), |rollback| rollback, &query, stale.is_some());
     Ok(ApiResponse::ok(&page)?.stale(stale))
 }
 
-/// `GET rollbacks/{id}`: whether to wait.
+/// Query of `GET rollbacks/{id}`.
 #[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -46,10 +39,10 @@ pub(in crate::api) struct RollbackQuery {
     wait: Option<Wait>,
 }
 
-/// One rollback: how it stands, its phases, who has confirmed it and what can be done next. While it goes on, its confirmation is
-/// as it is now.
+/// One rollback: its state and phases, who has confirmed it, and what can be done next. While it is in progress, its confirmation is the
+/// current one.
 #[utoipa::path(get, path = "/v1/environments/{env}/rollbacks/{key}", tag = "rollbacks",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), RollbackQuery),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), RollbackQuery),
     responses((status = 200, description = "The rollback", body = Rollback), (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn get(
     permit: Permit<Read>,
@@ -64,8 +57,7 @@ pub(in crate::api) async fn get(
     Ok(ApiResponse::ok(&rollback)?.stale(app.stale()))
 }
 
-/// What is recorded of a rollback's confirmations is of the moment at which its state changed last; while they come in, they are
-/// looked up.
+/// The recorded confirmation is of the last change of state; while confirmations still arrive, the current one is looked up.
 pub(super) async fn with_confirmation(app: &AppState, environment: &EnvironmentKey, mut rollback: Rollback) -> Rollback {
     if matches!(rollback.state, RollbackState::Committed | RollbackState::Partial) {
         let subject = Subject::Revision(rollback.position());

@@ -1,6 +1,6 @@
-//! `rollbacks/{id}/undo`: forward again, by the same act under the same guards.
+//! `rollbacks/{id}/undo`: roll forward again, under the same guards.
 
-use actix_web::{HttpRequest, web};
+use actix_web::web;
 use ripcord_proto::RollbackId;
 use ripcord_proto::problem::Problem;
 use ripcord_proto::rest::rollback_acts::UndoRequest;
@@ -14,24 +14,22 @@ use crate::api::path::PathKey;
 use crate::api::services::AppState;
 use crate::api::write::{Write, WriteRequest};
 use crate::http::query::{Reason, WriteQuery};
-use crate::http::{ApiError, ApiResponse, Body};
+use crate::http::{ApiError, ApiResponse, OptionalBody};
 use crate::rollback::{RollbackSpec, SampleUsers};
 
-/// Rolls forward again: what a rollback put back is as it was before it. It is a rollback of its own, under the same guards, and
-/// marks the first one as undone.
+/// Undoes a rollback: the flags are as they were before it. The undo is a rollback of its own, under the same guards, and marks the first
+/// one as undone.
 #[utoipa::path(post, path = "/v1/environments/{env}/rollbacks/{key}/undo", tag = "rollbacks",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<UndoRequest>, example = json!({"reason": "fixed in 2.1.1"})),
     responses((status = 201, description = "Committed", body = Rollback), (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn create(
     write: Write<RollBack>,
     id: PathKey<RollbackId>,
-    request: HttpRequest,
-    payload: web::Payload,
+    body: OptionalBody<UndoRequest>,
     app: web::Data<AppState>,
 ) -> Result<ApiResponse, ApiError> {
     let PathKey(id) = id;
-    let body = Body::<Option<UndoRequest>>::optional(&request, payload).await?;
     let asked = body.value.unwrap_or_default();
     if !asked.acknowledge_one_way.is_empty() {
         write.permit.also(&[Action::PassOneWay])?;
@@ -49,20 +47,18 @@ pub(in crate::api) async fn create(
     answered(&app, &environment, done, wait).await
 }
 
-/// What undoing a rollback would do, and the hash with which it does exactly that. Changes nothing.
+/// What undoing a rollback would do, and the hash that makes it do exactly that. Changes nothing.
 #[utoipa::path(post, path = "/v1/environments/{env}/rollbacks/{key}/undo/plan", tag = "rollbacks",
-    params(("env" = String, Path, example = "production"), ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
+    params(crate::api::path::EnvironmentPath, ("key" = String, Path, description = "The rollback's id", example = "rb_01jd3x7q8v9w0y2z4a6b8c0d2e"), WriteQuery),
     request_body(content = Option<UndoRequest>, example = json!({"include_conflicts": true})),
     responses((status = 200, description = "What would happen", body = RollbackPlan), (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn plan(
     write: Write<Read>,
     id: PathKey<RollbackId>,
-    request: HttpRequest,
-    payload: web::Payload,
+    body: OptionalBody<UndoRequest>,
     app: web::Data<AppState>,
 ) -> Result<ApiResponse, ApiError> {
     let PathKey(id) = id;
-    let body = Body::<Option<UndoRequest>>::optional(&request, payload).await?;
     let order = order(&id, body.value.unwrap_or_default());
     let plan = app.plan_rollback(&write.permit, &order, SampleUsers::default()).await?;
     Ok(ApiResponse::ok(&plan)?.stale(app.stale()))

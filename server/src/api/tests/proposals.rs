@@ -103,7 +103,6 @@ async fn what_would_do_something_else_by_now_is_refused_as_stale_and_stays_so() 
     decide(&node, Role::Admin, &meanwhile, "approve").await.expect(200);
     let refused = decide(&node, Role::Admin, &proposal, "approve").await.expect(409);
     assert_eq!((refused.code(), &refused.body["proposal"]["state"]), ("PROPOSAL_STALE", &json!("stale")));
-    assert!(refused.body["detail"].as_str().unwrap().contains("Ask for it again"), "{}", refused.body);
     assert_eq!(state_of(&node, &proposal).await["state"], "stale");
     assert_eq!(decide(&node, Role::Admin, &proposal, "approve").await.expect(409).code(), "WRONG_STATE");
     assert!(is_enabled(&node).await);

@@ -1,9 +1,9 @@
 //! What a proposal changes, to be looked at by the second person.
 
 use ripcord_proto::change::Change;
-use ripcord_proto::proposal::{PolicyStep, ProposalDiff};
+use ripcord_proto::proposal::{PolicyDiff, ProposalDiff};
 use ripcord_proto::record::Record;
-use ripcord_proto::rest::plan::{FlagStep, SegmentStep, SettingsStep};
+use ripcord_proto::rest::plan::{FlagDiff, SegmentDiff, SettingsDiff};
 
 use super::super::draft::Operation;
 use super::super::error::CommitError;
@@ -14,13 +14,13 @@ use super::messages;
 /// The difference of an effect whose plan is `plan`.
 pub(super) fn of(effect: Effect<'_>, plan: CommitPlan) -> Result<ProposalDiff, CommitError> {
     let mut difference = ProposalDiff {
-        flags: plan.flags.into_iter().map(|PlannedStep { key, from, to }| FlagStep { key, from, to }).collect(),
+        flags: plan.flags.into_iter().map(|PlannedStep { key, from, to }| FlagDiff { key, from, to }).collect(),
         segments: plan
             .segments
             .into_iter()
-            .map(|PlannedStep { key, from, to }| SegmentStep { key, from, to })
+            .map(|PlannedStep { key, from, to }| SegmentDiff { key, from, to })
             .collect(),
-        settings: plan.settings.map(|step| SettingsStep { from: step.from, to: step.to }),
+        settings: plan.settings.map(|step| SettingsDiff { from: step.from, to: step.to }),
         ..ProposalDiff::default()
     };
     for ask in &effect.draft.operations {
@@ -36,7 +36,7 @@ pub(super) fn of(effect: Effect<'_>, plan: CommitPlan) -> Result<ProposalDiff, C
             difference.also.extend(effect.before.snapshot.kills.value(id.as_str()).map(messages::lifted));
         } else if let Change::PutRecord(Record::Policy(entry)) = change {
             let from = effect.before.records.policy();
-            difference.policy = entry.value().ok().map(|to| PolicyStep { from, to: to.clone() });
+            difference.policy = entry.value().ok().map(|to| PolicyDiff { from, to: to.clone() });
         } else if let Change::PutRecord(Record::Rollout(entry)) = change {
             let was = effect.before.records.rollouts.value(entry.key().as_str());
             difference.also.extend(entry.value().ok().map(|rollout| messages::rollout(was, rollout)));
@@ -45,8 +45,8 @@ pub(super) fn of(effect: Effect<'_>, plan: CommitPlan) -> Result<ProposalDiff, C
     Ok(difference)
 }
 
-fn flag(step: &super::super::reversal::FlagReversal) -> FlagStep {
-    FlagStep {
+fn flag(step: &super::super::reversal::FlagReversal) -> FlagDiff {
+    FlagDiff {
         key: step.key.clone(),
         from: step.from.as_ref().map(|entry| entry.json().to_owned()),
         to: Some(step.to.json().to_owned()),

@@ -16,7 +16,7 @@ const NAMED: usize = 5;
 
 pub(super) const KILL_APART: &str = "Nothing was changed: the rest of this needs a second person, and a kill waits for nobody. Pull the kill by itself \
     (`ripcord kill FLAG`); it is in force at once. Then ask for the rest.";
-pub(super) const NOT_KEPT: &str = "Nothing was changed: this needs a second person, and no proposal can hold it. Operation for its parts one by one.";
+pub(super) const NOT_KEPT: &str = "Nothing was changed: this needs a second person, and no proposal can hold it. Propose its parts one by one.";
 pub(super) const FULL: &str = "Nothing was changed: as many proposals wait as an environment keeps. Decide on some of them first; `ripcord proposal list` shows \
     them.";
 

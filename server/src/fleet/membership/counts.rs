@@ -26,7 +26,7 @@ impl Members {
         self.members.iter().flatten().map(shown).collect()
     }
 
-    /// What is known of a revision or a kill; `None` where it was never published here.
+    /// The report of a revision or a kill; `None` if it was never published here.
     pub(in crate::fleet) fn report(&self, target: &ConfirmationTarget, now: Instant) -> Option<ConfirmationReport> {
         match target {
             ConfirmationTarget::Revision(position) => self.report_of(*position, now),
@@ -101,7 +101,7 @@ impl Members {
         times
     }
 
-    /// Counts every member for which `confirmed` has an answer.
+    /// Counts every member for which `confirmed` returns something.
     fn count(&self, report: &mut ConfirmationReport, confirmed: impl Fn(&FleetMember) -> Option<bool>) {
         for member in self.members.iter().flatten() {
             let Some(confirmed) = confirmed(member) else {

@@ -35,7 +35,7 @@ impl Members {
         }
     }
 
-    /// Marks the long lost as gone and lets old revisions go to figures.
+    /// Marks members lost for too long as gone and reduces old revisions to figures.
     pub(in crate::fleet) fn expire(&mut self, now: Instant) {
         let head = self.head();
         for slot in 0..self.members.len() {

@@ -1,4 +1,4 @@
-//! Provisional kills: they have no revision, and are confirmed by their ids.
+//! Confirmations of provisional kills, which have no revision and are confirmed by id.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -10,16 +10,16 @@ use ripcord_proto::frame::{KillEnd, Overlay};
 
 use crate::fleet::counters::ConfirmationTimes;
 
-/// The count of one provisional kill.
+/// The counts of one provisional kill.
 #[derive(Debug)]
 pub(super) struct KillCounts {
     /// When this node began to serve it.
     pub(super) at: Instant,
-    /// The revision that it was merged at: who has confirmed that one has confirmed the kill.
+    /// The revision that it was merged at; confirming that revision confirms the kill.
     pub(super) merged: Option<u64>,
-    /// How fast.
+    /// How long confirmations took.
     pub(super) times: ConfirmationTimes,
-    /// Ids of the instances that have it in force.
+    /// Ids of the instances that have confirmed it.
     pub(super) confirmed: HashSet<String>,
     /// Instances that confirmed it and left since.
     pub(super) departed: u64,
@@ -27,11 +27,11 @@ pub(super) struct KillCounts {
     pub(super) gone: u64,
 }
 
-/// The counts of the last provisional kills.
+/// The counts of the newest provisional kills.
 #[derive(Debug, Default)]
 pub(super) struct KillCountsById(BTreeMap<KillId, KillCounts>);
 
-/// Provisional kills that are kept. Their ids sort by time, so the first goes.
+/// Most provisional kills that are kept. Ids sort by time, so the first one is dropped.
 const KEPT: usize = 1_000;
 
 impl KillCountsById {
@@ -39,7 +39,7 @@ impl KillCountsById {
         self.0.get(id)
     }
 
-    /// Opens a count for each kill that is new, and notes which are in the log now.
+    /// Starts counting new kills, and marks those that are in the log now.
     pub(super) fn published(&mut self, overlay: &Overlay, revision: u64, at: Instant) {
         for id in overlay.kills.keys() {
             self.0.entry(id.clone()).or_insert_with(|| KillCounts {

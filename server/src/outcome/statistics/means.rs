@@ -7,7 +7,7 @@
 //! P. Koomen, L. Pekelis, D. Walsh, Operations Research 70(3), 2022. `min_samples` is the first look.
 //!
 //! Numbers that are mostly nothing and now and then very large need more samples than others before their mean is near to normal;
-//! `benches/benches/gates.rs` measures the false alarms of some.
+//! `benches/benches/gates/means.rs` measures the false alarms of some.
 
 use ripcord_proto::gate::{Arm, Threshold, WorseDirection};
 

@@ -168,7 +168,7 @@ fn prove(entries: &impl redb::ReadableTable<(u32, u64), &'static [u8]>, log: &Lo
         if sequence != head.sequence.0 + 1 {
             return Err(bad(head.sequence.0 + 1, "is missing"));
         }
-        // The first entry of a tail is the one that the state stands at: what it follows is proven with the state.
+        // The first entry of a tail belongs to the stored state, and its link to the entry before is verified with the state.
         let follows_known = sequence != from.0;
         if follows_known && Digest::of([head.chain.bytes().as_slice(), record.body.as_bytes()]) != record.digest {
             return Err(bad(sequence, "was altered, or an entry before it"));

@@ -45,7 +45,7 @@ impl LogReader {
         StoreError::Corrupt(format!("entry {sequence} of the log {} is missing or cannot be read; {WAY_OUT}", self.name))
     }
 
-    /// The digest of the entry at `sequence`; that of no entry for 0. `None` where the log ends before it.
+    /// The digest of the entry at `sequence`, or [`Digest::ZERO`] for 0. `None` if the log ends before it.
     fn digest(&self, sequence: Sequence) -> Result<Option<Digest>, StoreError> {
         if sequence == Sequence(0) {
             return Ok(Some(Digest::ZERO));
@@ -59,7 +59,7 @@ impl LogReader {
         Ok(Some(record.digest))
     }
 
-    /// Where the log ends, as its last entry tells.
+    /// Where the log ends, according to its last entry.
     fn head(&self) -> Result<Head, StoreError> {
         let Some(id) = self.id else { return Ok(Head::START) };
         let table = self.transaction.open_table(ENTRIES).map_err(failed)?;

@@ -1,4 +1,4 @@
-//! Provisional kills are kept until somebody says what became of them.
+//! Provisional kills are kept until a frame says how they ended.
 
 use ripcord_proto::Kill;
 use ripcord_proto::frame::KillEnd;
@@ -16,7 +16,7 @@ fn killed() -> (Harness, World, Kill) {
     (harness, world, kill)
 }
 
-/// What a node knows that has not heard of the kill.
+/// The state of a node that does not know the kill.
 fn ignorant(world: &World) -> World {
     World {
         overlay: Overlay::default(),

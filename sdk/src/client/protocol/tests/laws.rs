@@ -137,7 +137,7 @@ proptest! {
             }
             harness.forget();
         }
-        // Whatever happened, the server's snapshot brings the client to where the server is.
+        // Whatever happened before, the server's snapshot brings the client to the server's position.
         harness.lose();
         harness.connect();
         harness.hear(&history.world.frame());

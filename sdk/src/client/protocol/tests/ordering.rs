@@ -78,7 +78,7 @@ fn a_silent_stream_is_given_up() {
     assert_eq!(harness.state(), State::Ready);
     harness.pass(Duration::from_secs(1));
     assert_eq!((harness.state(), harness.disconnects()), (State::Stale, 1));
-    assert_eq!(harness.error(), "nothing was heard from the server for 45 s");
+    assert_eq!(harness.error(), "the server has been silent for 45 s");
     harness.connect();
 }
 

@@ -1,0 +1,149 @@
+//! How two states of an environment differ, and whom a difference affects.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+use crate::actor::Actor;
+use crate::key::{FlagKey, ReleaseName, SegmentKey};
+use crate::policy::Policy;
+use crate::revision::{Epoch, Revision, Sequence};
+use crate::settings::Settings;
+
+/// What a proposal changes: each thing as it was when it was shown, and as it would be.
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct ProposalDiff {
+    /// Flags that change; a staged rollback's as they are at its end.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<FlagDiff>,
+    /// Segments that change.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<SegmentDiff>,
+    /// The settings, where they change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settings: Option<SettingsDiff>,
+    /// The policy, where it changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicyDiff>,
+    /// What else happens, a sentence each: kills that are lifted, rollouts that start or go on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
+    /// How many users would be served otherwise; told of one proposal that waits, not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub users: Option<UserShare>,
+    /// The same for each flag that would answer somebody otherwise.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub shares: BTreeMap<FlagKey, FlagShare>,
+}
+
+/// The policy, as it is and as it would be.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PolicyDiff {
+    /// Now.
+    pub from: Policy,
+    /// Then.
+    pub to: Policy,
+}
+
+/// A flag, as it is and as it would be.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FlagDiff {
+    /// Which.
+    pub key: FlagKey,
+    /// As it is; absent = it is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::Flag>))]
+    pub from: Option<Box<RawValue>>,
+    /// As it would be; absent = it would be gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::Flag>))]
+    pub to: Option<Box<RawValue>>,
+}
+
+/// A segment, as it is and as it would be.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SegmentDiff {
+    /// Which.
+    pub key: SegmentKey,
+    /// As it is; absent = it is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::Segment>))]
+    pub from: Option<Box<RawValue>>,
+    /// As it would be; absent = it would be gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::Segment>))]
+    pub to: Option<Box<RawValue>>,
+}
+
+/// The settings, as they are and as they would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SettingsDiff {
+    /// Now.
+    pub from: Settings,
+    /// Then.
+    pub to: Settings,
+}
+
+/// Of how many contexts a flag's variant changes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FlagShare {
+    /// How many.
+    pub changed: u64,
+    /// Of one: 0.125 is an eighth.
+    pub share: f64,
+}
+
+/// Of how many users at least one flag's variant changes.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct UserShare {
+    /// Who they are.
+    pub source: Population,
+    /// How many there are.
+    pub contexts: u64,
+    /// How many of them are served another variant of at least one flag.
+    pub changed: u64,
+    /// The same, of one: 0.125 is an eighth.
+    pub share: f64,
+}
+
+/// Over whom a share is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Population {
+    /// Made up: `user-1` to `user-n`, with attributes from the constants that rules and segments mention.
+    Synthetic,
+    /// As it was uploaded.
+    Sample,
+}
+
+/// A commit as somebody who is surprised by it needs it: which one, and whom to ask.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ChangedBy {
+    /// Its place in the log.
+    pub sequence: Sequence,
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The revision that it made.
+    pub revision: Revision,
+    /// When.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub at: jiff::Timestamp,
+    /// Who.
+    pub actor: Actor,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The release that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<ReleaseName>,
+}

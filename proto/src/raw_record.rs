@@ -1,0 +1,14 @@
+//! A record of any kind as it is written, before it is parsed.
+
+use serde_json::value::RawValue;
+
+/// The wire form of a record: `{"kind": "policy", "key": "…", "record": {…}}`.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub struct RawRecord {
+    /// Its kind: `policy`, `checkpoint`, …
+    pub kind: String,
+    /// Its key as text.
+    pub key: String,
+    /// Its JSON.
+    pub record: Box<RawValue>,
+}
