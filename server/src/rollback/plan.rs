@@ -104,7 +104,7 @@ fn warnings(prepared: &PreparedRollback, preview: &RollbackPreview, users: UserS
         warnings.push(format!("The share of users is computed over {} contexts only.", users.contexts));
     }
     if matches!(prepared.reversal.record.scope, RollbackScope::Environment) && prepared.reversal.segment.is_some() && !decision.cannot.is_empty() {
-        warnings.push("It is refused as it stands: name the flags that rules can say it for with --flags.".to_owned());
+        warnings.push("It is refused as it stands: name the flags that rules can say it for with --flag.".to_owned());
     }
     warnings
 }
