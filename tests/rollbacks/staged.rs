@@ -37,7 +37,7 @@ async fn begin(api: &Api, every: u64) -> anyhow::Result<String> {
 
 async fn exposure_goes_down_step_by_step_to_the_target(world: World) -> Outcome {
     let admin = world.admin();
-    let rollback = begin(&admin, 2).await?;
+    let rollback = begin(&admin, 6).await?;
     step(&admin, &rollback, 1).await?;
     let half = exposed(&admin, "checkout").await?;
     ensure!((30..=70).contains(&half), "{half}");

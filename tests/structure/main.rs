@@ -158,8 +158,21 @@ fn imports_make_no_circle() {
     for (folder, read) in crates() {
         circles.extend(read.circles().into_iter().map(|circle| format!("{folder}: {circle}")));
     }
-    circles.retain(|circle| !circle.starts_with("tests/") && !allowed::CIRCLES.contains(&circle.as_str()));
+    circles.retain(|circle| !circle.starts_with("tests/") && !is_tolerated(circle));
     assert_none(&circles, "move what both need into a file of its own");
+}
+
+/// Whether all members of a circle belong to one that is allowed: a circle may shrink, and not grow.
+fn is_tolerated(circle: &str) -> bool {
+    let members = |circle: &str| -> BTreeSet<String> {
+        circle
+            .split(" <-> ")
+            .map(|member| member.rsplit(": ").next().unwrap_or(member).to_owned())
+            .collect()
+    };
+    let folder = |circle: &str| circle.split(": ").next().unwrap_or_default().to_owned();
+    let is_part = |allowed: &&str| folder(allowed) == folder(circle) && members(circle).is_subset(&members(allowed));
+    allowed::CIRCLES.iter().any(|allowed| is_part(&allowed))
 }
 
 #[test]

@@ -25,7 +25,6 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    /// The number.
     pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Done => 0,
@@ -76,7 +75,6 @@ pub(crate) enum Failure {
 /// A file and every problem in it.
 #[derive(Debug)]
 pub(crate) struct Faulty {
-    /// The file.
     pub(crate) file: String,
     /// What is wrong.
     pub(crate) faults: ValidationErrors,
@@ -190,7 +188,7 @@ fn next_step(problem: &Problem) -> Option<&'static str> {
         }
         Code::EnvironmentNotFound => Some("`ripcord env list` shows the environments; name one with --env or RIPCORD_ENV."),
         Code::FlagNotFound => Some("`ripcord flags list` shows the flags.").filter(|_| !said("ripcord flags list")),
-        Code::FlagKilled => Some("Here that is --allow-killed-edit.").filter(|_| said("allow_killed_edit")),
+        Code::FlagKilled => Some("On the command line: --allow-killed-edit.").filter(|_| said("allow_killed_edit")),
         Code::ReasonRequired => Some("Say why with --reason \"…\"; it goes into the log."),
         Code::OtherOwner => Some("Leave it out of the files, or take it over with --adopt."),
         Code::PlanStale => Some("Look at `ripcord plan` again, then apply with its new hash.").filter(|_| !said("ripcord rollback plan")),

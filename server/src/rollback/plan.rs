@@ -106,7 +106,7 @@ fn warnings(prepared: &PreparedRollback, preview: &RollbackPreview, users: UserS
         warnings.push(format!("The impact is computed over only {} users.", users.contexts));
     }
     if matches!(prepared.reversal.record.scope, RollbackScope::Environment) && prepared.reversal.segment.is_some() && !decision.cannot.is_empty() {
-        warnings.push("This rollback would be refused: name the flags whose rules can express it with --flags.".to_owned());
+        warnings.push("This rollback would be refused: name the flags whose rules can express it with --flag.".to_owned());
     }
     warnings
 }
