@@ -41,7 +41,7 @@ apply)
     ripcord apply -f "$flags" $options --plan "$hash" --reason "$reason" --wait "${RIPCORD_WAIT:-30s}"
     ;;
 rollout)
-    started=$(ripcord rollout start "${RIPCORD_ROLLOUT:-rollout.yaml}" --reason "$reason" --json) || {
+    started=$(ripcord rollout start -f "${RIPCORD_ROLLOUT:-rollout.yaml}" --reason "$reason" --json) || {
         ended=$?
         printf '%s\n' "$started" >&2
         exit "$ended"
@@ -50,7 +50,7 @@ rollout)
     id=$(printf '%s\n' "$started" | sed -n 's/.*"id":"\(ro_[0-9a-z]*\)".*/\1/p')
     echo "Started rollout $id."
     # In the place of this shell, so that the signal of a cancelled pipeline reaches it.
-    exec ripcord rollout wait "$id" --timeout "${RIPCORD_TIMEOUT:-24h}" --on-cancel "${RIPCORD_ON_CANCEL:-hold}"
+    exec ripcord rollout wait "$id" --wait "${RIPCORD_TIMEOUT:-24h}" --on-cancel "${RIPCORD_ON_CANCEL:-hold}"
     ;;
 *)
     echo "usage: $0 plan|apply|rollout" >&2

@@ -205,7 +205,7 @@ async fn a_promotion_is_planned_and_then_does_exactly_that() -> Outcome {
     let mut flag = flags::boolean("off");
     flag["rules"] = json!([{"when": {"segment": "beta"}, "serve": "on"}]);
     staging.put_flag("checkout", &flag).await?.ok()?;
-    let line = ["promote", "--from", "staging", "--to", "production", "--flags", "checkout"];
+    let line = ["promote", "--from", "staging", "--to", "production", "--flag", "checkout"];
     let plan = ripcord(&server, &[&line[..], &["--json"]].concat()).await?.expect(0)?.json()?;
     ensure!(plan["segments"][0]["key"] == "beta" && plan["flags"][0]["key"] == "checkout", "{plan}");
     ensure!(admin.revision().await? == 0, "a plan changes nothing");
@@ -225,7 +225,7 @@ async fn a_promotion_is_planned_and_then_does_exactly_that() -> Outcome {
             .is_some_and(|reason| reason.contains("launch") && reason.contains("staging"))),
         "{log:?}"
     );
-    let unknown = ripcord(&server, &["promote", "--from", "staging", "--to", "production", "--flags", "nothing"])
+    let unknown = ripcord(&server, &["promote", "--from", "staging", "--to", "production", "--flag", "nothing"])
         .await?
         .expect(2)?;
     ensure!(unknown.err.contains("nothing"), "{}", unknown.err);

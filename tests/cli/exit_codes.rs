@@ -85,7 +85,7 @@ async fn with_json_the_answer_is_json_and_so_is_a_refusal() -> Outcome {
         &["flags", "list", "--json"][..],
         &["flags", "show", "checkout", "--json"],
         &["kill", "checkout", "--reason", "x", "--json"],
-        &["kill", "--list", "--json"],
+        &["kill", "list", "--json"],
         &["audit", "--json"],
         &["audit", "verify", "--json"],
         &["keys", "list", "--json"],

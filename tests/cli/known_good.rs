@@ -69,7 +69,7 @@ async fn an_environment_vouches_for_what_has_soaked_and_not_while_something_is_k
     flag(&world, "10").await?;
     ripcord(&world, &["kill", "checkout", "--reason", "a test"]).await?.expect(0)?;
     ripcord(&world, &["env", "policy", "set", "--vouch-after", "1s"]).await?.expect(0)?;
-    let kills = ripcord(&world, &["kill", "--list", "--json"]).await?.expect(0)?.json()?;
+    let kills = ripcord(&world, &["kill", "list", "--json"]).await?.expect(0)?.json()?;
     let id = kills["items"][0]["id"].as_str().unwrap_or_default().to_owned();
     ripcord(&world, &["checkpoint", "show", "last-known-good"]).await?.expect(3)?;
     ripcord(&world, &["restore", &id, "--reason", "fixed"]).await?.expect(0)?;

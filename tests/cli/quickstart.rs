@@ -45,7 +45,7 @@ async fn on_the_servers_machine_the_first_kill_needs_no_setting() -> Outcome {
     at_the_machine(&server, &["doctor"]).await?.expect(0)?;
     server.stop()?;
     server.restart().await?;
-    at_the_machine(&server, &["kill", "--list"]).await?.expect(0)?.names(&["checkout"])?;
+    at_the_machine(&server, &["kill", "list"]).await?.expect(0)?.names(&["checkout"])?;
     Ok(())
 }
 

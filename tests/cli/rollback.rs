@@ -66,6 +66,6 @@ async fn what_is_refused_says_what_to_do_and_ends_with_its_code() -> Outcome {
     nothing.problem("NO_KNOWN_GOOD")?;
     ripcord(&server, &["rollback"]).await?.expect(2)?;
     ripcord(&server, &["rollback", "--to", "1", "--steps", "5,50"]).await?.expect(2)?;
-    ripcord(&server, &["rollback", "--to", "1", "--flags", "a", "--tags", "b"]).await?.expect(2)?;
+    ripcord(&server, &["rollback", "--to", "1", "--flag", "a", "--tag", "b"]).await?.expect(2)?;
     Ok(())
 }

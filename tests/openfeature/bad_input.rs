@@ -172,7 +172,7 @@ async fn imports() -> Result<()> {
     let nested = |levels: usize| format!("{}true{}", r#"{"!":["#.repeat(levels), "]}".repeat(levels));
     for targeting in [nested(100), nested(10_000), format!(r#"{{"cat": ["{}"]}}"#, "x".repeat(1024 * 1024))] {
         std::fs::write(&file, flag(&targeting))?;
-        let ran = node.server.command().args(["import", "flagd"]).arg(&file).args(node.access()).output()?;
+        let ran = node.server.command().args(["import", "flagd", "-f"]).arg(&file).args(node.access()).output()?;
         let said = String::from_utf8_lossy(&ran.stderr);
         ensure!(!ran.status.success() && said.len() < 8_192, "{} bytes: {said}", said.len());
         ensure!(said.contains("deep") || said.contains("recursion") || said.contains("nest"), "{said}");

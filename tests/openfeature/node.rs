@@ -45,7 +45,7 @@ impl Node {
     }
 
     pub fn import(&self, file: &Path) -> Result<()> {
-        let ran = self.run(&["import", "flagd", &file.display().to_string()])?;
+        let ran = self.run(&["import", "flagd", "-f", &file.display().to_string()])?;
         ensure!(!ran.is_empty(), "an import says what it did");
         Ok(())
     }

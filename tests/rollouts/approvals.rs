@@ -167,15 +167,11 @@ async fn the_command_line_shows_what_waits_and_what_became_of_it(world: World) -
         .await?
         .expect(0)?
         .names(&["2.14"])?;
-    CommandOutput::of(by(&world, &two.anna, &["proposal", "wait", &id, "--timeout", "1s"]))
+    CommandOutput::of(by(&world, &two.anna, &["proposal", "wait", &id, "--wait", "1s"]))
         .await?
         .expect(4)?;
     CommandOutput::of(by(&world, &two.anna, &["proposal", "approve", &id])).await?.expect(3)?;
-    let waiting = tokio::spawn(CommandOutput::of(by(
-        &world,
-        &two.anna,
-        &["proposal", "wait", &id, "--timeout", "1m", "--json"],
-    )));
+    let waiting = tokio::spawn(CommandOutput::of(by(&world, &two.anna, &["proposal", "wait", &id, "--wait", "1m", "--json"])));
     let applied = CommandOutput::of(by(&world, &two.ben, &["proposal", "approve", &id, "--reason", "seen", "--json"]))
         .await?
         .expect(0)?

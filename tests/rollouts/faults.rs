@@ -59,7 +59,7 @@ async fn a_plan_that_cannot_be_is_refused_by_its_field_and_starts_nothing() -> O
         ),
         ("{flag: nothing, variant: on, steps: [{to: 20%, hold: 1s}], no_gates: true}", ""),
     ] {
-        let (code, text) = ran(&server, &format!("cat <<'END' | ripcord rollout start - --json\n{plan}\nEND")).await?;
+        let (code, text) = ran(&server, &format!("cat <<'END' | ripcord rollout start -f - --json\n{plan}\nEND")).await?;
         let problem: Value = serde_json::from_str(&text).with_context(|| text.clone())?;
         let paths: Vec<_> = problem["errors"]
             .as_array()
@@ -162,7 +162,7 @@ async fn a_wait_that_is_told_to_end_holds_the_rollout_and_one_whose_time_is_up_l
     let started: Value = serde_json::from_str(&text)?;
     let id = started["id"].as_str().context("an id")?.to_owned();
     ensure!(code == 0 && started["state"] == "scheduled", "{text}");
-    let (code, text) = ran(&server, &format!("ripcord rollout wait {id} --timeout 1s")).await?;
+    let (code, text) = ran(&server, &format!("ripcord rollout wait {id} --wait 1s")).await?;
     ensure!(code == 4, "{code}: {text}");
     let cancelled = format!("ripcord rollout wait {id} --on-cancel hold & waiting=$!; sleep 1; kill -TERM $waiting; wait $waiting");
     let (code, text) = ran(&server, &cancelled).await?;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -18,19 +19,24 @@ Commands on this machine find this server on their own. In another terminal, try
 
 /// Start a server
 ///
-/// Works without settings: a single node, all data in one folder, reachable only from this machine. The first start creates the
-/// environment `production` and an admin key, which it prints once. Most settings can also be given as environment variables.
+/// It needs no settings: one node that keeps everything in one folder and listens on localhost only. The first start creates the
+/// environment `production` and an admin key, which it prints once. Every setting is also an environment variable and a member of
+/// the --config file; an option wins over a variable, a variable over the file.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   ripcord serve
   ripcord serve --listen 0.0.0.0:8016 --tls-cert cert.pem --tls-key key.pem
   ripcord serve --store redis://127.0.0.1:6379 --peer http://10.0.0.2:8016
+  ripcord serve --config /etc/ripcord.toml
   ripcord serve --restore-backup ripcord-backup
 
 RIPCORD_ADMIN_KEY sets an admin key, RIPCORD_PEER_SECRET the secret shared by
 peers, RUST_LOG the log filter: info, or ripcord_server=debug.")]
 pub(crate) struct Serve {
+    /// A TOML file of settings, named like the options: data_dir = "/var/lib/ripcord"
+    #[arg(long, env = "RIPCORD_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
     #[command(flatten)]
     settings: ServeSettings,
 }

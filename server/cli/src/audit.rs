@@ -12,7 +12,7 @@ use super::output::{Paint, moment, table};
 /// Changes of an entry that are shown.
 const SHOWN: usize = 4;
 
-/// List who changed what, when and why; prove that the record is whole
+/// Show who changed what, when and why
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -21,12 +21,18 @@ Examples:
   ripcord audit                        the newest entries of the environment
   ripcord audit --limit 500
   ripcord audit --system               keys and environments
-  ripcord audit verify                 proves every hash chain"
+  ripcord audit verify                 verify every hash chain"
 )]
 pub(crate) struct Audit {
     #[command(subcommand)]
     action: Option<Action>,
-    /// How many entries to list
+    #[command(flatten)]
+    entries: Entries,
+}
+
+#[derive(Debug, Args)]
+struct Entries {
+    /// List at most this many
     #[arg(long, default_value_t = 20, value_name = "NUMBER")]
     limit: usize,
     /// The log of keys and environments instead of the environment's
@@ -36,19 +42,21 @@ pub(crate) struct Audit {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Prove the hash chains of all logs that the key may read
+    /// List the newest entries; the same as `ripcord audit` alone
+    List(Entries),
+    /// Verify the hash chains of all logs that the key may read
     Verify,
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: Audit) -> Result<Exit, Failure> {
     match command.action {
         Some(Action::Verify) => verify(call).await,
-        None => list(call, &command).await,
+        Some(Action::List(entries)) => list(call, &entries).await,
+        None => list(call, &command.entries).await,
     }
 }
 
-async fn list(call: &Context, command: &Audit) -> Result<Exit, Failure> {
+async fn list(call: &Context, command: &Entries) -> Result<Exit, Failure> {
     let log = if command.system { "system" } else { call.environment().as_str() };
     let path = ["v1", "audit"];
     let entries: Answer<Vec<LogEntry>> = call.client.list_with(&path, &[("log", log)], command.limit.max(1)).await?;

@@ -11,10 +11,11 @@ use serde_json::Value;
 use super::client::{Answer, Call};
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use super::input::ListArgs;
 
-/// Take, vouch for, doubt, list and show checkpoints: states to go back to
+/// Name states to return to, and mark the good ones
 ///
-/// `last-known-good` is the name of the newest one that somebody has vouched for.
+/// `last-known-good` names the newest checkpoint that is marked known-good.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -30,51 +31,56 @@ pub(crate) struct Checkpoint {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Give the state as it is a name
+    /// Name the current state
     Create {
-        /// Its name
+        /// The name of the checkpoint
+        #[arg(value_name = "CHECKPOINT")]
         name: CheckpointName,
-        /// What it is, for people
+        /// A note for people
         #[arg(long, value_name = "TEXT")]
         note: Option<String>,
-        /// Why; it goes into the log
+        /// Reason, recorded in the audit log
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
     /// List the checkpoints, newest first
-    List,
-    /// Read a checkpoint's state back, prove it, and tell how far things have moved since
+    List(ListArgs),
+    /// Show a checkpoint, verify its state, and show what has changed since
     Show {
-        /// Its name, or last-known-good
+        /// The name of the checkpoint, or last-known-good
+        #[arg(value_name = "CHECKPOINT")]
         name: TargetName,
-        /// With --json: the whole state too
+        /// With --json: include the whole state
         #[arg(long)]
         state: bool,
     },
-    /// Say that a checkpoint is known to be good, and what says so
+    /// Mark a checkpoint known-good, with evidence
     Vouch {
-        /// Its name
+        /// The name of the checkpoint
+        #[arg(value_name = "CHECKPOINT")]
         name: TargetName,
-        /// What was seen
+        /// Why it is known to be good
         #[arg(long, value_name = "TEXT")]
         evidence: String,
-        /// A figure of the evidence; can be given several times
+        /// A figure of the evidence; repeat for several
         #[arg(long = "figure", value_name = "NAME=VALUE", value_parser = figure)]
         figures: Vec<(String, Value)>,
     },
-    /// Say that a checkpoint is not known to be good, or not any more
+    /// Withdraw the known-good mark of a checkpoint
     Doubt {
-        /// Its name, or last-known-good
+        /// The name of the checkpoint, or last-known-good
+        #[arg(value_name = "CHECKPOINT")]
         name: TargetName,
-        /// Why
+        /// Reason, recorded in the audit log
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
-    /// Delete a checkpoint that no release began with
+    /// Delete a checkpoint that no release started with
     Delete {
-        /// Its name
+        /// The name of the checkpoint
+        #[arg(value_name = "CHECKPOINT")]
         name: TargetName,
-        /// Why; it goes into the log
+        /// Reason, recorded in the audit log
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
@@ -92,11 +98,10 @@ fn figure(text: &str) -> Result<(String, Value), String> {
     Ok((name.to_owned(), read.unwrap_or_else(|| Value::String(value.to_owned()))))
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: Checkpoint) -> Result<Exit, Failure> {
     match command.action {
         Action::Create { name, note, reason } => create(call, &CheckpointRequest { name, note, reason }).await,
-        Action::List => list(call).await,
+        Action::List(arguments) => list(call, arguments).await,
         Action::Show { name, state } => show(call, &name, state).await,
         Action::Vouch { name, evidence, figures } => {
             let figures = figures.into_iter().collect();
@@ -117,8 +122,8 @@ async fn create(call: &Context, request: &CheckpointRequest) -> Result<Exit, Fai
     Ok(Exit::Done)
 }
 
-async fn list(call: &Context) -> Result<Exit, Failure> {
-    let checkpoints: Answer<Vec<CheckpointView>> = call.client.list(&call.path(&["checkpoints"]), usize::MAX).await?;
+async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Failure> {
+    let checkpoints: Answer<Vec<CheckpointView>> = call.client.list(&call.path(&["checkpoints"]), arguments.most()).await?;
     call.output.answer(&checkpoints, |checkpoints| {
         if checkpoints.is_empty() {
             let create = call.command("checkpoint create NAME");

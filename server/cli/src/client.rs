@@ -1,5 +1,7 @@
 //! The HTTP client of all commands: one call, one answer, as a type and as the text that came.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -32,14 +34,12 @@ pub(crate) struct Answer<T> {
     pub(crate) value: T,
     /// As it came.
     pub(crate) text: String,
-    /// Its status.
     pub(crate) status: StatusCode,
 }
 
 /// A proposal in the place of what was asked.
 #[derive(Debug)]
 pub(crate) struct Proposed {
-    /// The proposal.
     pub(crate) proposal: Proposal,
     /// The answer as it came.
     pub(crate) text: String,
@@ -62,7 +62,6 @@ pub(crate) enum ClientError {
     /// The server refused.
     #[error("{}", problem.title)]
     Problem {
-        /// Why.
         problem: Box<Problem>,
         /// The document as it came.
         text: String,
@@ -75,7 +74,6 @@ pub(crate) enum ClientError {
     Unreachable {
         /// Where it was looked for.
         address: String,
-        /// Why not.
         why: String,
         /// What to do.
         advice: String,
@@ -85,7 +83,6 @@ pub(crate) enum ClientError {
     Silent {
         /// Who was asked.
         address: String,
-        /// Why not.
         why: String,
     },
     /// Something answers that is no Ripcord, or another version of it.
@@ -123,7 +120,7 @@ impl ClientError {
 
 /// The answer to a write that waits.
 #[derive(serde::Deserialize)]
-struct Told {
+struct ProposalAnswer {
     proposal: Proposal,
 }
 
@@ -212,11 +209,13 @@ impl Call {
     }
 }
 
-/// Talks to one server.
+/// Talks to one server; if it cannot be reached, to the next of its target.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     http: reqwest::Client,
     target: Target,
+    /// Which of the target's servers is called: 0 is the first, the others are its alternatives.
+    current: Arc<AtomicUsize>,
 }
 
 impl Client {
@@ -244,12 +243,29 @@ impl Client {
         let http = builder
             .build()
             .map_err(|error| ClientError::Usage(format!("No connection can be set up: {}", root(&error))))?;
-        Ok(Self { http, target })
+        Ok(Self {
+            http,
+            target,
+            current: Arc::default(),
+        })
     }
 
     /// Whom it talks to.
     pub(crate) const fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// The server that is called.
+    fn server(&self) -> &str {
+        let current = self.current.load(Ordering::Relaxed);
+        let alternative = current.checked_sub(1).and_then(|index| self.target.alternatives.get(index));
+        alternative.unwrap_or(&self.target.server)
+    }
+
+    /// Turns to the next server; false if there is none left.
+    fn next_server(&self) -> bool {
+        let has_more = |current: usize| (current < self.target.alternatives.len()).then_some(current + 1);
+        self.current.fetch_update(Ordering::Relaxed, Ordering::Relaxed, has_more).is_ok()
     }
 
     /// Makes a call and reads its answer.
@@ -259,7 +275,7 @@ impl Client {
             return Err(self.refusal(status, text));
         }
         if status == StatusCode::ACCEPTED
-            && let Ok(Told { proposal }) = serde_json::from_str(&text)
+            && let Ok(ProposalAnswer { proposal }) = serde_json::from_str(&text)
         {
             return Err(ClientError::Proposed(Box::new(Proposed {
                 proposal,
@@ -321,8 +337,13 @@ impl Client {
 
     /// Makes a call whose answer is read as it comes: a stream, a file.
     pub(crate) async fn open(&self, call: Call, accept: &'static str) -> Result<reqwest::Response, ClientError> {
-        let request = self.request(&call, None).header(ACCEPT, accept);
-        let response = request.send().await.map_err(|error| self.unanswered(&error))?;
+        let response = loop {
+            let request = self.request(&call, None).header(ACCEPT, accept);
+            match request.send().await.map_err(|error| self.unanswered(&error)) {
+                Err(ClientError::Unreachable { .. }) if self.next_server() => {}
+                sent => break sent?,
+            }
+        };
         if response.status().is_success() {
             return Ok(response);
         }
@@ -339,6 +360,7 @@ impl Client {
             let request = self.request(&call, identity.as_deref()).timeout(call.patience);
             match self.answer(request).await {
                 Err(ClientError::Silent { .. }) if repeats < REPEATS => repeats += 1,
+                Err(ClientError::Unreachable { .. }) if self.next_server() => {}
                 answered => return answered,
             }
         }
@@ -352,7 +374,7 @@ impl Client {
     }
 
     fn request(&self, call: &Call, identity: Option<&str>) -> reqwest::RequestBuilder {
-        let mut url = format!("{}{}", self.target.server, call.path);
+        let mut url = format!("{}{}", self.server(), call.path);
         for (index, (name, value)) in call.query.iter().enumerate() {
             url.push(if index == 0 { '?' } else { '&' });
             url.push_str(name);
@@ -373,7 +395,7 @@ impl Client {
     }
 
     fn unanswered(&self, error: &reqwest::Error) -> ClientError {
-        let address = self.target.server.clone();
+        let address = self.server().to_owned();
         if error.is_builder() {
             return ClientError::Usage(format!("{address:?} is no address of a server: it looks like http://127.0.0.1:8016."));
         }
@@ -397,7 +419,7 @@ impl Client {
 
     fn foreign(&self, status: StatusCode, error: &serde_json::Error) -> ClientError {
         ClientError::Foreign {
-            address: self.target.server.clone(),
+            address: self.server().to_owned(),
             status,
             why: error.to_string(),
         }

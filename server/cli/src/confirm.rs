@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ripcord_proto::confirmation::{Confirmation, LevelCounts};
-use ripcord_proto::{EnvironmentKey, KillId, Revision, ValidationErrors};
+use ripcord_proto::{EnvironmentKey, KillId, Revision};
 
 use super::client::{Call, Client, ClientError};
 use super::context::path;
 use super::exit::Exit;
 use super::output::{Format, Output, Paint, count, indented, table};
-use ripcord_proto::rest::wait::Wait;
 
 /// How often it is looked up.
 const EVERY: Duration = Duration::from_millis(50);
@@ -45,12 +44,6 @@ impl std::fmt::Display for Subject {
 /// that they can be seen coming in.
 pub(crate) fn asked_of_server(output: Output, patience: Duration) -> Option<String> {
     (output.format() == Format::Json && !patience.is_zero()).then(|| format!("{}ms", patience.as_millis()))
-}
-
-/// A time to wait: `30s`, `500ms`, or a number of seconds.
-pub(crate) fn patience(text: &str) -> Result<Wait, ValidationErrors> {
-    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if is_number { format!("{text}s").parse() } else { text.parse() }
 }
 
 /// Waits until `subject` is confirmed or the time is up, and answers with what is known then.

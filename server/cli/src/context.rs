@@ -5,9 +5,10 @@ use ripcord_proto::duration::HumanDuration;
 
 use super::Global;
 use super::client::Client;
+use super::config::{self, Profile};
 use super::exit::Failure;
 use super::output::Output;
-use super::target::{From, Target};
+use super::target::{From, Target, setting};
 
 /// The environment that exists from the first start.
 const DEFAULT_ENVIRONMENT: &str = "production";
@@ -17,29 +18,42 @@ const DEFAULT_ENVIRONMENT: &str = "production";
 pub(crate) struct Context {
     /// Talks to the server.
     pub(crate) client: Client,
-    /// Prints.
     pub(crate) output: Output,
     /// How long a second person is waited for, where one is needed.
     pub(crate) await_approval: Option<HumanDuration>,
+    environments: Vec<EnvironmentKey>,
     environment: EnvironmentKey,
     environment_from: From,
+    /// As it was given on the command line.
+    profile: Option<String>,
 }
 
 impl Context {
     /// From what every command takes.
     pub(crate) fn new(global: &Global, output: Output) -> Result<Self, Failure> {
-        let client = Client::new(Target::find(global)?)?;
-        let (environment, environment_from) = environment(global)?;
+        let profile = config::profile(setting(global.profile.clone(), "RIPCORD_PROFILE").map(|(name, _)| name).as_deref())?.unwrap_or_default();
+        let client = Client::new(Target::find(global, &profile)?)?;
+        let (environment, environment_from) = environment(global, &profile)?;
         Ok(Self {
             client,
             output,
             await_approval: global.await_approval,
+            environments: if global.environment.is_empty() {
+                vec![environment.clone()]
+            } else {
+                global.environment.clone()
+            },
             environment,
             environment_from,
+            profile: global.profile.clone(),
         })
     }
 
-    /// The environment.
+    /// The environments, where a command takes several.
+    pub(crate) fn environments(&self) -> &[EnvironmentKey] {
+        &self.environments
+    }
+
     pub(crate) const fn environment(&self) -> &EnvironmentKey {
         &self.environment
     }
@@ -78,6 +92,10 @@ impl Context {
             text.push_str(" --env ");
             text.push_str(environment.as_str());
         }
+        if let Some(profile) = &self.profile {
+            text.push_str(" --profile ");
+            text.push_str(profile);
+        }
         let target = self.client.target();
         if target.server_from == From::CommandLine {
             text.push_str(" --server ");
@@ -94,14 +112,15 @@ pub(crate) fn path<'a>(environment: &'a EnvironmentKey, rest: &[&'a str]) -> Vec
     path
 }
 
-fn environment(global: &Global) -> Result<(EnvironmentKey, From), Failure> {
-    if let Some(environment) = &global.environment {
+fn environment(global: &Global, profile: &Profile) -> Result<(EnvironmentKey, From), Failure> {
+    if let Some(environment) = global.environment.first() {
         return Ok((environment.clone(), From::CommandLine));
     }
     let variable = std::env::var("RIPCORD_ENV").ok().filter(|value| !value.is_empty());
-    let (text, from) = match &variable {
-        Some(text) => (text.as_str(), From::Variable("RIPCORD_ENV")),
-        None => (DEFAULT_ENVIRONMENT, From::Default),
+    let (text, from) = match (&variable, &profile.environment) {
+        (Some(text), _) => (text.as_str(), From::Variable("RIPCORD_ENV")),
+        (None, Some(environment)) => return Ok((environment.clone(), From::Profile)),
+        (None, None) => (DEFAULT_ENVIRONMENT, From::Default),
     };
     let environment = EnvironmentKey::new(text).map_err(|faults| Failure::Usage(format!("{from}: {faults}")))?;
     Ok((environment, from))

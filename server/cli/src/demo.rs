@@ -106,6 +106,7 @@ async fn show(output: Output, demo: &Demo, is_ready: oneshot::Receiver<Started>)
     let (server, admin) = (started.url(), started.admin_key.clone());
     let client = Client::new(Target {
         server: server.clone(),
+        alternatives: Vec::new(),
         server_from: From::Local,
         key: admin.clone(),
         key_from: From::Local,

@@ -44,19 +44,13 @@ pub enum DiscoveryError {
         path.display(), path.display()
     )]
     Exposed {
-        /// The file.
         path: PathBuf,
         /// Its permissions.
         mode: u32,
     },
     /// It could not be read or written.
     #[error("{}: {source}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    File { path: PathBuf, source: std::io::Error },
 }
 
 /// What becomes of the file when the server ends.

@@ -8,9 +8,10 @@ use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::output::{Format, Paint, print};
 
-/// Say what is wrong where, and what to do
+/// Diagnose the setup and suggest fixes
 ///
-/// It looks at everything between this terminal and the applications. Exit code 1 where something is wrong; warnings alone are no failure.
+/// Checks everything between this terminal and the applications. Exit code 1 if something is wrong; warnings alone are no
+/// failure.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -61,7 +62,6 @@ impl Finding {
     }
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, _command: Doctor) -> Result<Exit, Failure> {
     let findings = checks::all(call).await;
     let well = !findings.iter().any(|finding| finding.state == State::Wrong);

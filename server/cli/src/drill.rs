@@ -39,20 +39,21 @@ use super::client::{Answer, Call};
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::input;
+use super::input::ListArgs;
 use super::output::{Format, count, facts, moment, note, print, table};
 use super::signals;
 
 /// Rehearse a rollback on a fork of the environment
 ///
-/// It starts servers and applications of its own, releases something bad, rolls it back, and judges what came of it. The
-/// environment is read and never touched; the report is kept there.
+/// It starts its own servers and applications, makes a bad release, rolls it back, and checks the result. The environment is read
+/// and never changed; the report is kept there.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   ripcord drill run --builtin happy-path
   ripcord drill run --builtin store-outage --store redis
   ripcord drill run --scenario friday.yaml --junit drill.xml
-  ripcord drill run --builtin straggler --file flags.yaml --keep=false
+  ripcord drill run --builtin straggler -f flags.yaml --keep=false
   ripcord drill builtins                     what can be rehearsed
   ripcord drill list                         what was
 
@@ -68,7 +69,7 @@ enum Action {
     /// Run a drill
     Run(Run),
     /// List the reports that are kept, newest first
-    List,
+    List(ListArgs),
     /// Show a report
     Show {
         /// The drill's id
@@ -97,7 +98,7 @@ struct Run {
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=limits::DRILL_APPLICATIONS))]
     applications: Option<u64>,
     /// Rehearse on this flags file instead of the environment
-    #[arg(long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
     /// Write the verdicts as JUnit XML
     #[arg(long, value_name = "FILE")]
@@ -107,11 +108,10 @@ struct Run {
     keep: bool,
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: DrillCommand) -> Result<Exit, Failure> {
     match command.action {
         Action::Run(command) => rehearse(call, &command).await,
-        Action::List => list(call).await,
+        Action::List(arguments) => list(call, arguments).await,
         Action::Show { id } => show(call, &id).await,
         Action::Builtins { name } => builtins(call, name.as_deref()),
     }
@@ -235,8 +235,8 @@ fn json(request: &DrillRequest, judgement: &Judgement, kept: Option<&DrillRecord
     serde_json::to_string(&report).map_err(unwritable)
 }
 
-async fn list(call: &Context) -> Result<Exit, Failure> {
-    let drills: Answer<Vec<Drill>> = call.client.list(&call.path(&["drills"]), limits::DRILLS).await?;
+async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Failure> {
+    let drills: Answer<Vec<Drill>> = call.client.list(&call.path(&["drills"]), arguments.most().min(limits::DRILLS)).await?;
     call.output.answer(&drills, |drills| {
         if drills.is_empty() {
             return format!("No drill was kept yet. Run one: {}", call.command("drill run --builtin happy-path"));

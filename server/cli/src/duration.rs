@@ -1,6 +1,9 @@
-//! Spans of time on the command line: `30s`, `30m`, `2h`, `3d`, or `never`.
+//! Durations on the command line: `30s`, `30m`, `2h`, `3d`, or `never`.
 
 use std::str::FromStr;
+
+use ripcord_proto::duration::HumanDuration;
+use ripcord_proto::rest::wait::Wait;
 
 const UNITS: [(char, u64); 4] = [('d', 24 * 60 * 60), ('h', 60 * 60), ('m', 60), ('s', 1)];
 
@@ -50,6 +53,26 @@ impl After {
     }
 }
 
+/// The value of `--wait` where the server waits, up to a minute: `2s`, `500ms`, `1m`, or a bare number of seconds.
+pub(crate) fn wait(text: &str) -> Result<Wait, String> {
+    let minutes = text.strip_suffix('m').and_then(|number| number.parse::<u64>().ok());
+    let text = match minutes {
+        Some(minutes) => format!("{}s", minutes.saturating_mul(60)),
+        None => with_unit(text),
+    };
+    text.parse().map_err(|faults: ripcord_proto::ValidationErrors| faults.to_string())
+}
+
+/// The value of `--wait` where the command itself waits, for as long as it takes: `30m`, `2h`, or a bare number of seconds.
+pub(crate) fn long_wait(text: &str) -> Result<HumanDuration, String> {
+    with_unit(text).parse().map_err(|faults: ripcord_proto::ValidationErrors| faults.to_string())
+}
+
+fn with_unit(text: &str) -> String {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { format!("{text}s") } else { text.to_owned() }
+}
+
 /// A span in its two largest units: `1 h 12 min`, `45 s`.
 pub(crate) fn in_words(seconds: u64) -> String {
     let named = |unit: char| match unit {
@@ -72,7 +95,19 @@ pub(crate) fn in_words(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{After, Span, in_words};
+    use super::{After, Span, in_words, long_wait, wait};
+
+    #[test]
+    fn a_wait_may_be_a_bare_number_of_seconds() {
+        for (text, millis) in [("5", 5_000), ("5s", 5_000), ("250ms", 250), ("1m", 60_000)] {
+            assert_eq!(wait(text).unwrap().0.as_millis(), millis, "{text}");
+        }
+        assert_eq!(long_wait("90").unwrap().duration().as_secs(), 90);
+        assert_eq!(long_wait("2h").unwrap().duration().as_secs(), 7_200);
+        for wrong in ["soon", "", "-1", "2m30"] {
+            assert!(wait(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_span_is_read_with_its_unit_and_never_is_a_word() {

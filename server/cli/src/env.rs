@@ -16,10 +16,11 @@ use super::client::{Answer, Call};
 use super::context::Context;
 use super::environment_state::{known_good, last_ping};
 use super::exit::{Exit, Failure};
+use super::input::ListArgs;
 use super::output::{count, facts, indented, moment, table};
 use super::write::{self, WriteArgs};
 
-/// List, show, make, copy and delete environments
+/// List, show, create, copy and delete environments
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -37,54 +38,57 @@ pub(crate) struct Env {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// List the environments that the key reaches
-    List,
-    /// Show one environment; else that of --env
+    List(ListArgs),
+    /// Show an environment [default: that of --env]
     Show {
         /// Its name
+        #[arg(value_name = "ENV")]
         name: Option<EnvironmentKey>,
     },
-    /// Make an empty environment
+    /// Create an empty environment
     Create {
         /// Its name
+        #[arg(value_name = "ENV")]
         name: EnvironmentKey,
-        /// What it is, for people
+        /// A description for people
         #[arg(long, value_name = "TEXT")]
         description: Option<String>,
-        /// Why; it goes into the log
+        /// Reason, recorded in the audit log
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
-    /// Make an environment with the flags, segments and settings of another
+    /// Create an environment with the flags, segments and settings of another
     Copy {
         /// The environment to copy
         from: EnvironmentKey,
         /// The name of the copy
         to: EnvironmentKey,
-        /// What it is, for people
+        /// A description for people
         #[arg(long, value_name = "TEXT")]
         description: Option<String>,
-        /// Why; it goes into the log
+        /// Reason, recorded in the audit log
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
     /// Delete an environment, its flags and its history, for good
     Delete {
         /// Its name
+        #[arg(value_name = "ENV")]
         name: EnvironmentKey,
         /// Its name again
         #[arg(long, value_name = "NAME")]
         confirm: Option<EnvironmentKey>,
-        /// Why; it goes into the log
+        /// Reason, recorded in the audit log
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
-    /// Show or change what the environment asks of those who change it, and what it does by itself
+    /// Show or change the policy: protection and automation
     Policy(Box<policy::PolicyCommand>),
-    /// Show or change the bucketing generation, which decides who falls where in every split
+    /// Show or change the bucketing generation, which assigns users to splits
     Bucketing {
         /// v3 (the default) or v2 (older flagd clients)
         generation: Option<Generation>,
-        /// Know that everybody may be served another variant afterwards
+        /// Confirm that every user may get a different variant afterwards
         #[arg(long)]
         rebuckets_everybody: bool,
         #[command(flatten)]
@@ -107,10 +111,9 @@ impl From<Generation> for Bucketing {
     }
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: Env) -> Result<Exit, Failure> {
     match command.action {
-        Action::List => list(call).await,
+        Action::List(arguments) => list(call, arguments).await,
         Action::Show { name } => show(call, name.as_ref().unwrap_or(call.environment())).await,
         Action::Create { name, description, reason } => {
             let request = EnvironmentRequest {
@@ -144,8 +147,8 @@ pub(crate) async fn run(call: &Context, command: Env) -> Result<Exit, Failure> {
     }
 }
 
-async fn list(call: &Context) -> Result<Exit, Failure> {
-    let environments: Answer<Vec<EnvironmentView>> = call.client.list(&["v1", "environments"], usize::MAX).await?;
+async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Failure> {
+    let environments: Answer<Vec<EnvironmentView>> = call.client.list(&["v1", "environments"], arguments.most()).await?;
     call.output.answer(&environments, |environments| {
         table(
             [

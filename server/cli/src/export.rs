@@ -20,7 +20,9 @@ const FLAGD_SCHEMA: &str = "https://flagd.dev/schema/v0/flags.json";
 
 /// Write the environment, or a file set of it, as flags files
 ///
-/// It is what `ripcord apply` takes, whole at one revision. In a folder each flag goes back into the file that has it, in its place; new ones go into flags.yaml, and a file in which nothing changed is not touched. With `--format flagd` it is what flagd and its clients take: every flag gives everybody the same variant there; one that flagd cannot express is left out, and named.
+/// The output is what `ripcord apply` reads, all at one revision. Into a folder, each flag is written to the file that has it; new
+/// flags go to flags.yaml, and files without changes are not touched. `--format flagd` writes a file for flagd and its clients:
+/// every user gets the same variant from it; flags that flagd cannot express are left out and named.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -60,7 +62,6 @@ struct Written {
     notes: Vec<String>,
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: Export) -> Result<Exit, Failure> {
     let (snapshot, overlay) = snapshot::with_overlay(&call.client, call.environment()).await?;
     let mut file = snapshot::flags_file(&snapshot)?;

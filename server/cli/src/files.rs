@@ -23,13 +23,13 @@ pub(crate) struct FileArgs {
     /// A flags file (YAML or JSON), or a folder of them; `-` reads the standard input
     #[arg(short, long, value_name = "PATH")]
     pub(crate) file: PathBuf,
-    /// The file set that they are, where they do not say `set:` themselves [default: default]
-    #[arg(long, value_name = "NAME")]
+    /// The file set that the files belong to, if they do not name one with `set:` [default: default]
+    #[arg(long, value_name = "SET")]
     pub(crate) set: Option<SetName>,
-    /// Delete what the set owns and its files do not have
+    /// Delete what the set owns and its files do not contain
     #[arg(long)]
     pub(crate) prune: bool,
-    /// Take over what another set or nobody owns, and what was changed by hand
+    /// Overwrite what another set owns, what no set owns, and what was edited by hand
     #[arg(long)]
     pub(crate) adopt: bool,
 }

@@ -13,9 +13,10 @@ use ripcord_proto::rest::flags::FlagPatch;
 use super::client::Call;
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use super::input::ListArgs;
 use super::write::{self, WriteArgs};
 
-/// List, show, set, switch, delete and explain flags, and find those that may go
+/// List, show, change and explain flags; find flags safe to remove
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -34,13 +35,13 @@ pub(crate) struct Flags {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// List the flags of the environment
-    List,
+    List(ListArgs),
     /// Show one flag
     Show {
         /// Its key
         flag: FlagKey,
     },
-    /// Make a flag, or change parts of it
+    /// Create a flag, or change parts of it
     Set(set::Set),
     /// Switch a flag on
     Enable(Switch),
@@ -53,9 +54,9 @@ enum Action {
         #[command(flatten)]
         write: WriteArgs,
     },
-    /// Evaluate a flag for a user and tell how the answer came about
+    /// Evaluate a flag for a user and explain the result
     Explain(explain::Explain),
-    /// List flags that are served by one variant only, never evaluated, or past their time
+    /// List flags that look unused: one variant only, never evaluated, or expired
     Stale,
     Usages(usages::Usages),
 }
@@ -68,10 +69,9 @@ struct Switch {
     write: WriteArgs,
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: Flags) -> Result<Exit, Failure> {
     match command.action {
-        Action::List => list::list(call).await,
+        Action::List(arguments) => list::list(call, arguments).await,
         Action::Show { flag } => list::show(call, &flag).await,
         Action::Set(set) => set::run(call, set).await,
         Action::Enable(switch) => set_enabled(call, switch, Enabled::On).await,

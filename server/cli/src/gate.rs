@@ -11,7 +11,7 @@ use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::output::{Paint, table};
 
-/// Try another threshold of a gate on what was seen
+/// Try a different threshold of a gate on recorded data
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -27,7 +27,7 @@ enum Command {
     Replay(ReplayCommand),
 }
 
-/// Say which past steps of a rollout another threshold would have stopped, and which let through
+/// Show which past steps of a rollout a different threshold would have stopped
 #[derive(Debug, Args)]
 struct ReplayCommand {
     /// The rollout's id
@@ -36,7 +36,7 @@ struct ReplayCommand {
     /// The gate
     #[arg(value_name = "GATE")]
     gate: String,
-    /// Percentage points by which the variant may be worse; of a number, so much
+    /// How much worse the variant may be: percentage points, or an amount for numbers
     #[arg(long, value_name = "AMOUNT")]
     worse_by: Option<String>,
     /// How sure the gate must be
@@ -45,13 +45,13 @@ struct ReplayCommand {
     /// Samples that each side needs
     #[arg(long, value_name = "NUMBER")]
     min_samples: Option<u64>,
-    /// The value must be below this; of errors, their share
+    /// The value must be below this; for errors, their share
     #[arg(long, value_name = "AMOUNT")]
     below: Option<String>,
     /// The value must be above this
     #[arg(long, value_name = "AMOUNT")]
     above: Option<String>,
-    /// As many must have been served fast enough
+    /// The share that must have been fast enough
     #[arg(long, value_name = "PERCENT")]
     share: Option<String>,
 }
@@ -61,7 +61,6 @@ fn amount(text: &str) -> Value {
     text.parse::<f64>().map_or_else(|_| json!(text), |number| json!(number))
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: GateCommand) -> Result<Exit, Failure> {
     let Command::Replay(replay) = command.command;
     let given = [

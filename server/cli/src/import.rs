@@ -16,12 +16,12 @@ use super::write::WriteArgs;
 
 const EXAMPLES: &str = "\
 Examples:
-  ripcord import flagd flags.json
-  ripcord import flagd flags.json --safe off               where a flag has it
-  ripcord import flagd flags.json --safe checkout=legacy   of one flag
-  ripcord import flagd flags.json --safe checkout=         the caller's default";
+  ripcord import flagd -f flags.json
+  ripcord import flagd -f flags.json --safe off               if a flag has it
+  ripcord import flagd -f flags.json --safe checkout=legacy   of one flag
+  ripcord import flagd -f flags.json --safe checkout=         the caller's default";
 
-/// Take over the flags of another system, in one atomic commit
+/// Import the flags of another system, in one atomic commit
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Import {
@@ -34,26 +34,26 @@ enum System {
     Flagd(Flagd),
 }
 
-/// Take over flagd's flags, JSON or YAML
+/// Import flagd's flags, JSON or YAML
 ///
-/// All of them, or nothing where one cannot be taken. What changes is shown first. flagd knows no safe variant: it is the default variant, unless --safe names another. A flag without a default variant leaves both to the caller's own default.
+/// All or nothing: one flag that cannot be imported rejects the file. What changes is shown first. flagd has no safe variants: the
+/// default variant is used, unless --safe names another. For a flag without a default variant, both are the caller's own default.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 struct Flagd {
     /// flagd's file; `-` reads the standard input
-    #[arg(value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE")]
     file: PathBuf,
     /// The safe variant: VARIANT of every flag that has it, or FLAG=VARIANT. Repeat for several
     #[arg(long, value_name = "VARIANT")]
     safe: Vec<SafeChoice>,
-    /// Take over what a file set owns, and what was changed by hand
+    /// Also overwrite what a file set owns and what was edited by hand
     #[arg(long)]
     adopt: bool,
     #[command(flatten)]
     write: WriteArgs,
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: Import) -> Result<Exit, Failure> {
     let System::Flagd(Flagd { file, safe, adopt, mut write }) = command.system;
     let name = input::name(&file);

@@ -1,14 +1,30 @@
-//! What comes from files and the standard input.
+//! What several commands take: files, the standard input, the limit of a list.
 
 use std::io::Read as _;
 use std::path::Path;
 
+use clap::Args;
 use ripcord_proto::check::Check;
 use ripcord_proto::flagd::ImportedFile;
 use ripcord_proto::{FlagsFile, ValidationErrors, flagd};
 
 use super::exit::Failure;
 use super::output::note;
+
+/// What every `list` takes.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct ListArgs {
+    /// List at most this many [default: all]
+    #[arg(long, value_name = "NUMBER")]
+    limit: Option<usize>,
+}
+
+impl ListArgs {
+    /// At most this many; all, if no limit was given.
+    pub(crate) fn most(self) -> usize {
+        self.limit.unwrap_or(usize::MAX).max(1)
+    }
+}
 
 /// The text of a file; `-` is the standard input.
 pub(crate) fn text(file: &Path) -> Result<String, Failure> {

@@ -9,21 +9,22 @@ use ripcord_proto::role::Role;
 use super::client::{Answer, Call};
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use super::input::ListArgs;
 use super::output::{moment, table};
 
-/// Make, list and revoke keys
+/// Create, list and revoke keys
 ///
-/// A key is shown once, when it is made; the server keeps only its hash.
+/// A key is shown once, when it is created; the server keeps only its hash. `--env` says which environments it is for.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   ripcord keys create \"checkout service\" --role sdk
-  ripcord keys create ci --role pipeline --for production --for staging
+  ripcord keys create ci --role pipeline --env production,staging
   ripcord keys list
   ripcord keys revoke key_4fK2mQ9xWz1B --reason \"lost laptop\"
 
-Roles: sdk (applications), viewer, pipeline (edit and kill),
-oncall (kill and restore), editor (both), admin.")]
+Roles: sdk (applications), client (browsers), viewer (read), pipeline (edit,
+kill), oncall (kill, restore, roll back), editor (all of these), admin.")]
 pub(crate) struct Keys {
     #[command(subcommand)]
     action: Action,
@@ -31,61 +32,49 @@ pub(crate) struct Keys {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Make a key, and show it once
+    /// Create a key and show it once
     Create {
-        /// What it is called; the log names its holder by it
+        /// A name for the key, shown in the audit log
         name: String,
         /// What it may do: sdk, client, viewer, pipeline, oncall, editor or admin
         #[arg(long)]
         role: Role,
-        /// An environment that it is for; can be given several times. Else that of --env
-        #[arg(long = "for", value_name = "NAME")]
-        environments: Vec<EnvironmentKey>,
-        /// Why; it goes into the log
+        /// Reason, recorded in the audit log
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
     /// List the keys
-    List,
-    /// Revoke a key: it is worth nothing from now on
+    List(ListArgs),
+    /// Revoke a key, effective immediately
     Revoke {
         /// Its id, as `ripcord keys list` shows it
         #[arg(value_name = "KEY_ID")]
         id: String,
-        /// Why; it goes into the log
+        /// Reason, recorded in the audit log
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: Keys) -> Result<Exit, Failure> {
     match command.action {
-        Action::Create {
-            name,
-            role,
-            environments,
-            reason,
-        } => {
+        Action::Create { name, role, reason } => {
             let request = KeyRequest {
                 role,
-                environments: reach(call, role, environments),
+                environments: reach(call, role),
                 name,
                 reason,
             };
             create(call, &request).await
         }
-        Action::List => list(call).await,
+        Action::List(arguments) => list(call, arguments).await,
         Action::Revoke { id, reason } => revoke(call, &id, reason.as_deref()).await,
     }
 }
 
-/// An admin key is for every environment; another one is for those that are named, or that of the call.
-fn reach(call: &Context, role: Role, named: Vec<EnvironmentKey>) -> Vec<EnvironmentKey> {
-    if role == Role::Admin || !named.is_empty() {
-        return named;
-    }
-    vec![call.environment().clone()]
+/// An admin key is for every environment; another one is for those of --env.
+fn reach(call: &Context, role: Role) -> Vec<EnvironmentKey> {
+    if role == Role::Admin { Vec::new() } else { call.environments().to_vec() }
 }
 
 async fn create(call: &Context, request: &KeyRequest) -> Result<Exit, Failure> {
@@ -113,8 +102,8 @@ async fn create(call: &Context, request: &KeyRequest) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-async fn list(call: &Context) -> Result<Exit, Failure> {
-    let keys: Answer<Vec<KeyView>> = call.client.list(&["v1", "keys"], usize::MAX).await?;
+async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Failure> {
+    let keys: Answer<Vec<KeyView>> = call.client.list(&["v1", "keys"], arguments.most()).await?;
     call.output.answer(&keys, |keys| {
         if keys.is_empty() {
             return "There is no key but the admin key that the server was started with.".to_owned();

@@ -1,8 +1,9 @@
 //! `ripcord kill`: forces flags to their safe variant, and says with proof how far it got.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
-use clap::{ArgGroup, Args};
+use clap::{ArgGroup, Args, Subcommand};
 use reqwest::StatusCode;
 use ripcord_proto::kill::{AllFlags, KillScope};
 use ripcord_proto::rest::kills::{KillRequest, KillResponse, KillView, ReasonRequest, ServedFlag};
@@ -11,94 +12,132 @@ use ripcord_proto::{FlagKey, Tag};
 use super::client::{Answer, Call, ClientError};
 use super::confirm::{self, Subject};
 use super::context::Context;
+use super::duration;
 use super::exit::{Exit, Failure};
-use super::output::{Format, Paint, count, indented, moment, print, table};
+use super::input::ListArgs;
+use super::output::{Format, Paint, count, indented, moment, note, print, table};
 use ripcord_proto::rest::wait::Wait;
 
 /// Flags that are listed one by one; of more the number is told.
 const LISTED: usize = 20;
 
-/// Force flags to their safe variant, now, with proof
+/// Force flags to their safe variant, now
 ///
-/// It holds in every application until `ripcord restore` lifts it; no edit of a flag can. A kill never waits for a reason, an
+/// A kill holds in every application until `ripcord restore` lifts it; no edit of a flag can. It never waits for a reason, an
 /// approval, other writes or a slow store.
 #[derive(Debug, Args)]
 #[command(
-    group = ArgGroup::new("scope").required(true),
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    group = ArgGroup::new("scope").required(true).multiple(true),
     after_help = "\
 Examples:
   ripcord kill checkout-v2 --reason \"5xx spike\"
   ripcord kill --tag payments --reason \"provider down\"
-  ripcord kill --all                              first the kill; then, of the
-  ripcord kill --all --reason \"bad deployment\"    same kill, the reason
-  ripcord kill --list                             kills in force"
+  ripcord kill --all                       kill first,
+  ripcord kill --all --reason \"outage\"    add the reason later
+  ripcord kill list                        kills in force
+  ripcord kill --flag list                 a flag that is called list"
 )]
 pub(crate) struct KillCommand {
-    /// The flag to kill
-    #[arg(group = "scope", value_name = "FLAG")]
-    flag: Option<FlagKey>,
-    /// Kill every flag with this tag, also those that are given it later
-    #[arg(long, group = "scope", value_name = "TAG")]
-    tag: Option<Tag>,
+    #[command(subcommand)]
+    action: Option<Action>,
+    /// The flags to kill
+    #[arg(group = "scope", value_name = "FLAG", value_delimiter = ',')]
+    flags: Vec<FlagKey>,
+    /// A flag to kill; repeat or separate with commas
+    #[arg(long = "flag", group = "scope", value_name = "FLAG", value_delimiter = ',')]
+    named: Vec<FlagKey>,
+    /// Kill every flag with this tag, also flags that get it later; repeat or separate with commas
+    #[arg(long = "tag", group = "scope", value_name = "TAG", value_delimiter = ',')]
+    tags: Vec<Tag>,
     /// Kill every flag of the environment
-    #[arg(long, group = "scope")]
+    #[arg(long, group = "scope", conflicts_with_all = ["flags", "named", "tags"])]
     all: bool,
-    /// List the kills in force
-    #[arg(long, group = "scope", conflicts_with_all = ["reason", "wait"])]
+    /// The old spelling of `kill list`
+    #[arg(long, group = "scope", hide = true, conflicts_with_all = ["flags", "named", "tags", "all", "reason"])]
     list: bool,
-    /// Why; can also be said afterwards, with the same command
+    /// Reason, recorded in the audit log; can be added later with the same command
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// Wait until every application has confirmed, up to this long; exit code 4 where one has not
-    #[arg(long, value_name = "TIME", default_value = "2s")]
+    /// Wait for the applications to confirm, up to this long (2s, 500ms, or seconds); exit code 4 if one does not
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration::wait)]
     wait: Wait,
 }
 
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// List the kills in force
+    List(ListArgs),
+}
+
 impl KillCommand {
-    fn scope(&self) -> Option<KillScope> {
-        let flag = self.flag.clone().map(KillScope::Flag);
-        let tag = || self.tag.clone().map(KillScope::Tag);
-        flag.or_else(tag).or_else(|| self.all.then_some(KillScope::All(AllFlags)))
+    /// What is to be killed: each flag and each tag is a kill of its own.
+    fn scopes(&self) -> Vec<KillScope> {
+        let flags = self.flags.iter().chain(&self.named).cloned().map(KillScope::Flag);
+        let tags = self.tags.iter().cloned().map(KillScope::Tag);
+        let all = self.all.then_some(KillScope::All(AllFlags));
+        flags.chain(tags).chain(all).collect()
     }
 }
 
-/// Does it.
+/// Kills, or lists the kills in force. One scope that fails keeps none of the others from being killed.
 pub(crate) async fn run(call: &Context, command: KillCommand) -> Result<Exit, Failure> {
-    let Some(scope) = command.scope() else {
-        return list(call).await;
-    };
+    if let Some(Action::List(arguments)) = command.action {
+        return list(call, arguments.most()).await;
+    }
+    if command.list {
+        note("`ripcord kill --list` is now `ripcord kill list`.");
+        return list(call, usize::MAX).await;
+    }
+    let (mut exit, mut failed) = (Exit::Done, None);
+    for scope in command.scopes() {
+        match kill(call, scope, command.reason.as_deref(), command.wait.0).await {
+            Ok(ended) if ended.code() > exit.code() => exit = ended,
+            Ok(_) => {}
+            Err(failure) => {
+                if let Some(before) = failed.replace(failure) {
+                    note(&before.describe(call.output.error_paint()));
+                }
+            }
+        }
+    }
+    failed.map_or(Ok(exit), Err)
+}
+
+async fn kill(call: &Context, scope: KillScope, reason: Option<&str>, patience: Duration) -> Result<Exit, Failure> {
     let request = KillRequest {
         scope,
-        reason: command.reason.clone(),
+        reason: reason.map(str::to_owned),
     };
     let post = Call::post(call.path(&["kills"]))
-        .query("wait", confirm::asked_of_server(call.output, command.wait.0))
-        .urgent(command.wait.0)
+        .query("wait", confirm::asked_of_server(call.output, patience))
+        .urgent(patience)
         .json(&request)?;
     let mut answer: Answer<KillResponse> = call.client.call(post).await?;
     if call.output.format() == Format::Json {
-        if answer.value.reason_missing && command.reason.is_some() {
-            give_reason(call, &answer.value, command.reason.as_deref()).await?;
+        if answer.value.reason_missing && reason.is_some() {
+            give_reason(call, &answer.value, reason).await?;
         }
         print(&answer.text);
-        return Ok(confirm::exit(answer.value.confirmation.as_ref(), command.wait.0));
+        return Ok(confirm::exit(answer.value.confirmation.as_ref(), patience));
     }
     let existed = answer.status == StatusCode::OK;
     print(&headline(call, &answer.value, existed));
-    if existed && answer.value.reason_missing && command.reason.is_some() {
-        give_reason(call, &answer.value, command.reason.as_deref()).await?;
-        answer.value.reason = command.reason;
+    if existed && answer.value.reason_missing && reason.is_some() {
+        give_reason(call, &answer.value, reason).await?;
+        answer.value.reason = reason.map(str::to_owned);
         answer.value.reason_missing = false;
         print("Its reason is recorded now.");
     }
     let kill = &answer.value;
     let subject = kill.revision.map_or_else(|| Subject::Kill(kill.id.clone()), Subject::Revision);
-    let followed = confirm::follow(&call.client, call.environment(), &subject, kill.confirmation.clone(), command.wait.0).await?;
+    let followed = confirm::follow(&call.client, call.environment(), &subject, kill.confirmation.clone(), patience).await?;
     if let Some(confirmation) = &followed {
-        print(&confirm::describe(confirmation, command.wait.0, call.output.paint()));
+        print(&confirm::describe(confirmation, patience, call.output.paint()));
     }
     print(&afterwards(call, kill));
-    Ok(confirm::exit(followed.as_ref(), command.wait.0))
+    Ok(confirm::exit(followed.as_ref(), patience))
 }
 
 async fn give_reason(call: &Context, kill: &KillResponse, reason: Option<&str>) -> Result<(), ClientError> {
@@ -193,14 +232,15 @@ fn afterwards(call: &Context, kill: &KillResponse) -> String {
 
 fn arguments(scope: &KillScope) -> String {
     match scope {
+        KillScope::Flag(flag) if flag.as_str() == "list" => "--flag list".to_owned(),
         KillScope::Flag(flag) => flag.to_string(),
         KillScope::Tag(tag) => format!("--tag {tag}"),
         KillScope::All(_) => "--all".to_owned(),
     }
 }
 
-async fn list(call: &Context) -> Result<Exit, Failure> {
-    let kills: Answer<Vec<KillView>> = call.client.list(&call.path(&["kills"]), usize::MAX).await?;
+async fn list(call: &Context, most: usize) -> Result<Exit, Failure> {
+    let kills: Answer<Vec<KillView>> = call.client.list(&call.path(&["kills"]), most).await?;
     call.output.answer(&kills, |kills| {
         if kills.is_empty() {
             return format!("No kill is in force in {}.", call.environment());

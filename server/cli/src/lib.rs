@@ -8,9 +8,9 @@
         reason = "a test that fails may panic"
     )
 )]
-//! The command line: a file per command. Every command but `serve`, `demo`, `lint`, `schema` and `completions` talks to a server over
-//! HTTP and nothing else, so that whatever it can do, any program can do. `drill` starts servers and applications of its own
-//! beside that.
+//! The command line: a file per command. Commands import no other command; what they share has a file of its own. Every command but
+//! `serve`, `demo`, `lint`, `schema`, `man` and `completions` talks to a server over HTTP and nothing else, so any HTTP client can do
+//! the same. `drill` also starts servers and applications of its own.
 //!
 //! ```text
 //! Arguments -> Target (which server, which key) -> Context -> a command -> Output (text or --json) -> Exit
@@ -23,6 +23,7 @@ mod changes;
 mod checkpoint;
 mod client;
 mod completions;
+mod config;
 mod confirm;
 mod context;
 mod demo;
@@ -37,6 +38,8 @@ mod export;
 mod files;
 mod flags;
 mod gate;
+mod help;
+mod hints;
 mod import;
 mod input;
 mod keys;
@@ -48,6 +51,7 @@ mod ping;
 mod plan;
 mod promote;
 mod proposal;
+mod reference;
 mod release;
 mod restore;
 mod rollback;
@@ -56,6 +60,7 @@ mod sample_flags;
 mod schema;
 mod segments;
 mod server;
+mod settings_file;
 mod signals;
 mod snapshot;
 mod source;
@@ -65,10 +70,13 @@ mod trigger;
 mod watch;
 mod write;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::error::ContextKind;
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap_complete::CompleteEnv;
 use ripcord_proto::EnvironmentKey;
 use ripcord_proto::duration::HumanDuration;
 
@@ -81,7 +89,7 @@ pub use self::output::{Format, Output, Paint, facts, indented, note, print};
 pub use self::server::{OwnServer, Server, ServerError, Started};
 pub use self::signals::Signals;
 
-/// Feature flags that can be taken back in one atomic revision, with proof.
+/// Feature flags, and the way back: kill, roll back, confirm
 #[derive(Parser)]
 #[command(
     name = "ripcord",
@@ -90,13 +98,13 @@ pub use self::signals::Signals;
     arg_required_else_help = true,
     after_help = "\
 Examples:
-  ripcord demo                                    all of it in one terminal
-  ripcord serve                                   a server
-  ripcord apply -f flags.yaml                     what the file says
-  ripcord kill checkout-v2 --reason \"5xx spike\"   the safe variant, now
+  ripcord demo                                    try it in one terminal
+  ripcord serve                                   start a server
+  ripcord apply -f flags.yaml                     apply a flags file
+  ripcord kill checkout-v2 --reason \"5xx spike\"   serve the safe variant, now
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by a guard or
-waiting for a second person, 4 not confirmed in time."
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by a guard or waiting
+for a second person, 4 not confirmed in time."
 )]
 struct Arguments<S: Server> {
     #[command(flatten)]
@@ -105,27 +113,34 @@ struct Arguments<S: Server> {
     command: Command<S>,
 }
 
-/// What every command takes.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Everywhere")]
+/// What every command that calls a server takes. Each can come from the command line, a variable or a profile, in this order.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Global options")]
 #[expect(clippy::doc_markdown, reason = "these comments are the help, which is no markdown")]
 pub(crate) struct Global {
-    /// Where the server answers [env: RIPCORD_SERVER] [default: the server on this machine]
+    /// The server; separate several with commas, the next is tried if one is down [env: RIPCORD_SERVER] [default: the server on this
+    /// machine]
     #[arg(long, global = true, value_name = "URL")]
     server: Option<String>,
-    /// The key to call with [env: RIPCORD_KEY]
+    /// The key; visible to other users of this machine, so prefer --key-file [env: RIPCORD_KEY]
     #[arg(long, global = true, value_name = "KEY", hide_default_value = true)]
     key: Option<String>,
+    /// A file that holds the key [env: RIPCORD_KEY_FILE]
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "key")]
+    key_file: Option<PathBuf>,
     /// The environment [env: RIPCORD_ENV] [default: production]
-    #[arg(long = "env", global = true, value_name = "NAME")]
-    environment: Option<EnvironmentKey>,
+    #[arg(long = "env", global = true, value_name = "ENV", value_delimiter = ',')]
+    environment: Vec<EnvironmentKey>,
+    /// A profile of ~/.config/ripcord/config.toml [env: RIPCORD_PROFILE]
+    #[arg(long, global = true, value_name = "PROFILE")]
+    profile: Option<String>,
     /// Print the API's JSON
     #[arg(long, global = true)]
     json: bool,
-    /// Where a second person is needed, wait this long for one (30m, 2h) [env: RIPCORD_AWAIT_APPROVAL]
-    #[arg(long, global = true, value_name = "TIME", env = "RIPCORD_AWAIT_APPROVAL", hide_env = true)]
+    /// If a second person is needed, wait this long (30m, 2h) [env: RIPCORD_AWAIT_APPROVAL]
+    #[arg(long, global = true, value_name = "DURATION", env = "RIPCORD_AWAIT_APPROVAL", hide_env = true, value_parser = duration::long_wait)]
     await_approval: Option<HumanDuration>,
-    /// Trust the certificates in this PEM file too [env: RIPCORD_CA_CERT]
+    /// Also trust the certificates in this PEM file [env: RIPCORD_CA_CERT]
     #[arg(long, global = true, value_name = "FILE", env = "RIPCORD_CA_CERT", hide_env = true)]
     ca_cert: Option<PathBuf>,
 }
@@ -139,6 +154,8 @@ enum Command<S: Server> {
     Lint(lint::Lint),
     Completions(completions::Completions),
     Schema(schema::SchemaCommand),
+    Man(reference::Man),
+    HelpMarkdown(reference::HelpMarkdown),
 }
 
 /// The commands that ask a server.
@@ -170,14 +187,36 @@ enum Remote {
     Drill(drill::DrillCommand),
 }
 
+/// The whole command line, dressed for people.
+fn command<S: Server>() -> clap::Command {
+    help::dressed(Arguments::<S>::command())
+}
+
+/// The reference of the command line in Markdown.
+pub fn reference<S: Server>() -> String {
+    reference::markdown(command::<S>())
+}
+
 /// Reads the command line, does what it says, and answers with the exit code.
 pub fn run<S: Server>() -> ExitCode {
-    let arguments = match Arguments::<S>::try_parse() {
+    // Printed by the shell's script, which reads nothing else.
+    if std::env::var_os(completions::VARIABLE).is_some() {
+        let factory = || completions::completed(command::<S>());
+        let here = std::env::current_dir().ok();
+        match CompleteEnv::with_factory(factory).try_complete(std::env::args_os(), here.as_deref()) {
+            Ok(true) => return Exit::Done.into(),
+            Ok(false) => {}
+            Err(_) => return Exit::Usage.into(),
+        }
+    }
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let line: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let arguments = match parsed::<S>(words) {
         Ok(arguments) => arguments,
-        Err(error) => {
-            // Help that was asked for is printed by the same way and is no error.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        Err(Unparsed::Clap(error)) => return wrong(&error, &line),
+        Err(Unparsed::SettingsFile(problem)) => {
+            note(&format!("error: {problem}"));
+            return Exit::Usage.into();
         }
     };
     let format = if arguments.global.json { Format::Json } else { Format::Text };
@@ -194,12 +233,58 @@ pub fn run<S: Server>() -> ExitCode {
     }
 }
 
+/// Why a command line cannot be read.
+enum Unparsed {
+    Clap(clap::Error),
+    SettingsFile(String),
+}
+
+/// Reads the command line; `serve --config FILE` a second time, with the file's settings as defaults.
+fn parsed<S: Server>(line: impl IntoIterator<Item = OsString> + Clone) -> Result<Arguments<S>, Unparsed> {
+    let matches = command::<S>().try_get_matches_from(line.clone()).map_err(Unparsed::Clap)?;
+    let file = matches
+        .subcommand_matches("serve")
+        .and_then(|serve| serve.try_get_one::<PathBuf>("config").ok().flatten().cloned());
+    let matches = match file {
+        None => matches,
+        Some(file) => {
+            let mut serve = command::<S>().find_subcommand("serve").cloned().unwrap_or_default();
+            serve = settings_file::with_defaults(serve, &file).map_err(Unparsed::SettingsFile)?;
+            let whole = command::<S>().mut_subcommand("serve", |_| serve);
+            whole.try_get_matches_from(line).map_err(Unparsed::Clap)?
+        }
+    };
+    Arguments::from_arg_matches(&matches).map_err(Unparsed::Clap)
+}
+
+/// Says what is wrong with a command line; help that was asked for comes by the same way and is no error.
+fn wrong(error: &clap::Error, line: &[String]) -> ExitCode {
+    match hints::hint(error, line) {
+        Some(hint) if hints::replaces_suggestion(error) => {
+            let name = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string).unwrap_or_default();
+            note(&format!("error: there is no command `{name}`\n\n  {hint}"));
+        }
+        Some(hint) => {
+            // What clap says of it stays the first line.
+            let text = error.to_string();
+            let first = text.lines().next().unwrap_or_default();
+            note(&format!("{first}\n\n  {hint}"));
+        }
+        None => {
+            let _ = error.print();
+        }
+    }
+    if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() }
+}
+
 fn dispatch<S: Server>(arguments: Arguments<S>, output: Output) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Serve(command) => Ok(S::serve(command, output).map(|()| Exit::Done)?),
         Command::Demo(command) => demo::run::<S>(output, &command),
         Command::Lint(command) => lint::run(output, &command),
-        Command::Completions(command) => Ok(completions::run(&command, Arguments::<S>::command())),
+        Command::Completions(command) => completions::run(&command),
+        Command::Man(command) => reference::man(&command, self::command::<S>()),
+        Command::HelpMarkdown(_) => Ok(reference::help_markdown(self::command::<S>())),
         Command::Schema(command) => schema::run(&command),
         Command::Remote(command) => {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -207,6 +292,9 @@ fn dispatch<S: Server>(arguments: Arguments<S>, output: Output) -> Result<Exit, 
                 .build()
                 .map_err(|error| Failure::Local(format!("No runtime can be started: {error}.")))?;
             let call = Context::new(&arguments.global, output)?;
+            if call.environments().len() > 1 && !matches!(command, Remote::Keys(_)) {
+                return Err(Failure::Usage("--env takes one environment here".to_owned()));
+            }
             runtime.block_on(ask(&call, command))
         }
     }

@@ -9,15 +9,16 @@ use ripcord_proto::rest::pings::PingView;
 use super::client::{Answer, Call};
 use super::confirm::{self, milliseconds};
 use super::context::Context;
+use super::duration;
 use super::environment_state::spread;
 use super::exit::{Exit, Failure};
+use super::input::ListArgs;
 use super::output::{moment, table};
 use ripcord_proto::rest::wait::Wait;
 
 /// Measure how fast a change reaches every application
 ///
-/// It sends a revision with identical content, which changes no answer, and waits until every connected application has confirmed
-/// it.
+/// Publishes a revision that changes nothing, and measures how long every connected application takes to confirm it.
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -30,24 +31,23 @@ Examples:
 pub(crate) struct Ping {
     #[command(subcommand)]
     action: Option<Action>,
-    /// Wait until every application has confirmed, up to this long; exit code 4 where one has not
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = confirm::patience)]
+    /// Wait for the applications to confirm, up to this long (2s, 500ms, or seconds); exit code 4 if one does not
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration::wait)]
     wait: Wait,
-    /// Why
+    /// Reason, recorded in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// List what was measured, newest first
-    List,
+    /// List past pings, newest first
+    List(ListArgs),
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: Ping) -> Result<Exit, Failure> {
     match command.action {
-        Some(Action::List) => list(call).await,
+        Some(Action::List(arguments)) => list(call, arguments).await,
         None => send(call, command.wait.0, command.reason).await,
     }
 }
@@ -70,8 +70,8 @@ async fn send(call: &Context, patience: Duration, reason: Option<String>) -> Res
     Ok(confirm::exit(Some(&answer.value.ping.confirmation), patience))
 }
 
-async fn list(call: &Context) -> Result<Exit, Failure> {
-    let pings: Answer<Vec<PingView>> = call.client.list(&call.path(&["pings"]), usize::MAX).await?;
+async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Failure> {
+    let pings: Answer<Vec<PingView>> = call.client.list(&call.path(&["pings"]), arguments.most()).await?;
     call.output.answer(&pings, |pings| {
         if pings.is_empty() {
             return format!("{} was never pinged. `{}` measures it.", call.environment(), call.command("ping"));

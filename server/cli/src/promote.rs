@@ -20,30 +20,34 @@ use super::output::Paint;
 use super::write::{WriteArgs, wait_for_confirmations};
 use super::{changes, confirm, snapshot};
 
-/// Bring flags of one environment, as they are there, into another
+/// Copy flags from one environment to another
 ///
-/// Without --plan it shows what would change and the hash that does exactly that. Segments that the flags need and the other environment lacks come along; those that differ stay, unless --with-segments brings them too.
+/// Without --plan it only shows what would change, and the hash to do exactly that. Segments that the flags need and the target
+/// lacks are copied too; segments that differ stay as they are, unless --with-segments is given.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  ripcord promote --from staging --to production --flags checkout-v2,theme
-  ripcord promote --from staging --to production --flags checkout-v2 --plan HASH")]
+  ripcord promote --from staging --to production --flag checkout-v2,theme
+  ripcord promote --from staging --to production --flag checkout-v2 --plan HASH")]
 pub(crate) struct Promote {
-    /// Where the flags are as they shall be
-    #[arg(long, value_name = "NAME")]
+    /// The environment to copy from
+    #[arg(long, value_name = "ENV")]
     from: EnvironmentKey,
-    /// Where they shall be so
-    #[arg(long, value_name = "NAME")]
+    /// The environment to copy to
+    #[arg(long, value_name = "ENV")]
     to: EnvironmentKey,
-    /// Which, separated by commas
-    #[arg(long, value_name = "KEYS", value_delimiter = ',', required = true)]
+    /// A flag to copy; repeat or separate with commas
+    #[arg(long = "flag", value_name = "FLAG", value_delimiter = ',', required = true)]
     flags: Vec<FlagKey>,
-    /// Bring the segments too that are otherwise there
+    /// Also overwrite segments that differ in the target
     #[arg(long)]
     with_segments: bool,
-    /// The hash that the plan printed: do exactly that, or refuse because the world has moved
-    #[arg(long, value_name = "HASH")]
+    /// The hash that a first run printed: do exactly that, or refuse if anything has changed since
+    #[arg(long, value_name = "HASH", conflicts_with = "dry_run")]
     plan: Option<Digest>,
+    /// Only show what would change; the default without --plan
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     write: WriteArgs,
 }
@@ -55,7 +59,6 @@ struct Promotion {
     differing: Vec<SegmentKey>,
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: Promote) -> Result<Exit, Failure> {
     if command.from == command.to {
         return Err(Failure::Usage(format!("--from and --to are both {}.", command.from)));
@@ -165,7 +168,7 @@ fn describe(plan: &PlanResponse, differing: &[SegmentKey], command: &Promote, ca
     let flags: Vec<_> = command.flags.iter().map(FlagKey::as_str).collect();
     let with = if command.with_segments { " --with-segments" } else { "" };
     let line = format!(
-        "promote --from {} --to {} --flags {}{with} --plan {}",
+        "promote --from {} --to {} --flag {}{with} --plan {}",
         command.from,
         command.to,
         flags.join(","),

@@ -14,11 +14,11 @@ use super::context::{Context, path};
 use super::exit::{Exit, Failure};
 use super::output::{Format, moment, print, table};
 
-/// Look at, approve or decline what waits for a second person
+/// Show, approve or decline changes that need a second person
 ///
-/// Where the policy of an environment asks for a second person (`ripcord env policy set --second-person`), a write is not done: it
-/// becomes a proposal, and the command that asked for it ends with exit code 3. The holder of another key approves it, and it is
-/// done exactly as it was shown; or it is refused as stale because the world has moved. Kills wait for nobody.
+/// If the policy of an environment requires a second person (`ripcord env policy set --second-person`), a change becomes a
+/// proposal, and the command that asked for it ends with exit code 3. A different person with a different key approves it, and it
+/// is applied exactly as it was shown, or refused as stale if anything has changed since. Kills never wait.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -26,10 +26,10 @@ Examples:
   ripcord proposal show pr_01jd3x7q8v9w0y2z4a6b8c0d2e
   ripcord proposal approve pr_01jd3x7q8v9w0y2z4a6b8c0d2e
   ripcord proposal decline pr_01jd3x7q8v9w0y2z4a6b8c0d2e --reason \"not today\"
-  ripcord proposal wait pr_01jd3x7q8v9w0y2z4a6b8c0d2e --timeout 1h
+  ripcord proposal wait pr_01jd3x7q8v9w0y2z4a6b8c0d2e --wait 1h
 
 Exit codes of wait: 0 applied; 3 declined, withdrawn, expired or stale;
-4 not decided on in time.")]
+4 not decided in time.")]
 pub(crate) struct ProposalCommand {
     #[command(subcommand)]
     command: Command,
@@ -39,25 +39,25 @@ pub(crate) struct ProposalCommand {
 enum Command {
     /// List proposals, newest first
     List {
-        /// How many at most
+        /// List at most this many
         #[arg(long, value_name = "NUMBER", default_value_t = 50)]
         limit: usize,
-        /// Only those that wait
+        /// Only proposals that wait for a decision
         #[arg(long)]
         waiting: bool,
     },
-    /// Show what one would change, for how many users, and how it stands
+    /// Show a proposal: its change, its impact and its state
     Show {
         /// The proposal's id
         #[arg(value_name = "PROPOSAL_ID")]
         id: ProposalId,
     },
     Wait(wait::Wait),
-    /// Approve what somebody else proposed: it is done now, exactly as it was shown
+    /// Approve a proposal of another person: it is applied now, exactly as shown
     Approve(Decision),
-    /// Say no to what somebody else proposed
+    /// Decline a proposal of another person
     Decline(Decision),
-    /// Take back what you proposed
+    /// Withdraw a proposal of your own
     Withdraw(Decision),
 }
 
@@ -67,12 +67,11 @@ struct Decision {
     /// The proposal's id
     #[arg(value_name = "PROPOSAL_ID")]
     id: ProposalId,
-    /// Why; it goes into the log
+    /// Reason, recorded in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: ProposalCommand) -> Result<Exit, Failure> {
     match command.command {
         Command::List { limit, waiting } => list(call, limit, waiting).await,

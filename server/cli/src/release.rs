@@ -12,10 +12,11 @@ use self::details::Details;
 use super::client::{Answer, Call};
 use super::context::Context;
 use super::exit::{Exit, Failure};
+use super::input::ListArgs;
 
-/// Begin, describe, show and finish releases: what one deployment changes
+/// Group the changes of one deployment, to roll them back as one
 ///
-/// A release begins with a checkpoint. Changes that are made with `--release NAME` belong to it, and it is taken back as one.
+/// A release starts with a checkpoint. Changes made with `--release RELEASE` belong to it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -31,22 +32,24 @@ pub(crate) struct Release {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Take a checkpoint, and open a release
+    /// Open a release, with a checkpoint of the state before it
     Begin(Described),
-    /// Change what a release says about itself; lists are replaced, data and owners changed entry by entry
+    /// Change the description of a release: lists are replaced, data and owners merged
     Set(Described),
     /// List the releases, newest first
-    List,
-    /// Show what a release changed against its baseline, and how long it can be taken back as planned
+    List(ListArgs),
+    /// Show what a release changed since its checkpoint
     Show {
-        /// Its name
+        /// The release's name
+        #[arg(value_name = "RELEASE")]
         name: ReleaseName,
     },
-    /// Close a release: nothing joins it any more
+    /// Close a release: no further changes can join it
     Finish {
-        /// Its name
+        /// The release's name
+        #[arg(value_name = "RELEASE")]
         name: ReleaseName,
-        /// Why; it goes into the log
+        /// Reason, recorded in the audit log
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
@@ -54,13 +57,13 @@ enum Action {
 
 #[derive(Debug, Args)]
 struct Described {
-    /// Its name
+    /// The release's name
+    #[arg(value_name = "RELEASE")]
     name: ReleaseName,
     #[command(flatten)]
     details: Box<Details>,
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: Release) -> Result<Exit, Failure> {
     match command.action {
         Action::Begin(begin) => {
@@ -79,7 +82,7 @@ pub(crate) async fn run(call: &Context, command: Release) -> Result<Exit, Failur
             }
             describe(call, &set.name, &body).await
         }
-        Action::List => list(call).await,
+        Action::List(arguments) => list(call, arguments).await,
         Action::Show { name } => show(call, &name).await,
         Action::Finish { name, reason } => {
             let post = Call::post(call.path(&["releases", name.as_str(), "finish"])).query("reason", reason);
@@ -99,8 +102,8 @@ async fn written(call: &Context, write: Call, text: impl FnOnce(&ReleaseView) ->
     Ok(Exit::Done)
 }
 
-async fn list(call: &Context) -> Result<Exit, Failure> {
-    let releases: Answer<Vec<ReleaseView>> = call.client.list(&call.path(&["releases"]), usize::MAX).await?;
+async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Failure> {
+    let releases: Answer<Vec<ReleaseView>> = call.client.list(&call.path(&["releases"]), arguments.most()).await?;
     call.output.answer(&releases, |releases| {
         if releases.is_empty() {
             let begin = call.command("release begin NAME");

@@ -9,6 +9,7 @@ use ripcord_proto::rest::kills::{ReasonRequest, RestoreResponse};
 use super::client::{Answer, Call};
 use super::confirm::{self, Subject};
 use super::context::Context;
+use super::duration;
 use super::exit::{Exit, Failure};
 use super::output::{Format, print};
 use ripcord_proto::rest::wait::Wait;
@@ -20,7 +21,7 @@ use ripcord_proto::rest::wait::Wait;
 #[command(after_help = "\
 Examples:
   ripcord restore k_01jd3x7q8v9w0y2z4a6b8c0d2e --reason \"fixed by 2.14.1\"
-  ripcord kill --list                  the kills in force, with their ids")]
+  ripcord kill list                    the kills in force, with their ids")]
 pub(crate) struct Restore {
     /// The kill's id
     #[arg(value_name = "KILL_ID")]
@@ -28,12 +29,11 @@ pub(crate) struct Restore {
     /// Why it is safe again
     #[arg(long, value_name = "TEXT", required = true)]
     reason: String,
-    /// Wait until every application has confirmed, up to this long; exit code 4 where one has not
-    #[arg(long, value_name = "TIME", default_value = "2s")]
+    /// Wait for the applications to confirm, up to this long (2s, 500ms, or seconds); exit code 4 if one does not
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration::wait)]
     wait: Wait,
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: Restore) -> Result<Exit, Failure> {
     let request = ReasonRequest { reason: command.reason };
     let delete = Call::delete(call.path(&["kills", command.id.as_str()]))
@@ -64,7 +64,7 @@ fn describe(restored: &RestoreResponse) -> String {
     if !restored.still_killed.is_empty() {
         let flags: Vec<_> = restored.still_killed.iter().map(ToString::to_string).collect();
         // Writing to a String cannot fail.
-        let _ = write!(text, "\nStill killed by other kills (`ripcord kill --list`): {}.", flags.join(", "));
+        let _ = write!(text, "\nStill killed by other kills (`ripcord kill list`): {}.", flags.join(", "));
     }
     text
 }

@@ -11,22 +11,23 @@ use clap::{Args, Subcommand};
 use super::context::Context;
 use super::exit::{Exit, Failure};
 
-/// Put flags back to a known state, in one commit whatever its size, with proof
+/// Return flags to a known state, in one commit
 ///
-/// Of the whole environment, unless --release, --flags or --tags name less. It needs no approval; a review falls due afterwards.
+/// Covers the whole environment, unless --release, --flag or --tag narrow it down. It needs no approval; a review is due
+/// afterwards. The answer says which applications have confirmed it.
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     after_help = "\
 Examples:
-  ripcord rollback plan --to last-known-good      first look, then the command
+  ripcord rollback plan --to last-known-good      preview
   ripcord rollback --to last-known-good --reason \"5xx since 14:02\"
-  ripcord rollback --release web-2026.11.24       to where it began
-  ripcord rollback --to quiet --flags checkout-v2,cart-v2 --wait 30
+  ripcord rollback --release web-2026.11.24       to before the release
+  ripcord rollback --to quiet --flag checkout-v2,cart-v2 --wait 30
   ripcord rollback --to 41 --steps 50,25,5,0 --every 2m
-  ripcord rollback --to quiet --segment eu        for these users alone
-  ripcord rollback undo rb_01jd3x7q8v9w0y2z4a6b8c0d2e             forward again"
+  ripcord rollback --to quiet --segment eu        only for these users
+  ripcord rollback undo rb_01jd3x7q8v9w0y2z4a6b8c0d2e             re-apply"
 )]
 pub(crate) struct RollbackCommand {
     #[command(subcommand)]
@@ -37,13 +38,12 @@ pub(crate) struct RollbackCommand {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Show what a rollback would do, whom it would affect and what stands in the way; changes nothing
+    /// Show what a rollback would change, who is affected, and what prevents it
     Plan(plan::Plan),
     #[command(flatten)]
     Manage(manage::Manage),
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: RollbackCommand) -> Result<Exit, Failure> {
     match command.action {
         Some(Action::Plan(command)) => plan::run(call, command).await,

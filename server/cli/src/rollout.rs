@@ -14,12 +14,12 @@ use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::output::table;
 
-/// Raise exposure step by step, judged by gates
+/// Raise exposure step by step, checked by gates
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  ripcord rollout start plan.yaml --reason \"checkout 2.14\"
-  ripcord rollout wait ro_01jd3x7q8v9w0y2z4a6b8c0d2e --timeout 2h
+  ripcord rollout start -f plan.yaml --reason \"checkout 2.14\"
+  ripcord rollout wait ro_01jd3x7q8v9w0y2z4a6b8c0d2e --wait 2h
   ripcord rollout show ro_01jd3x7q8v9w0y2z4a6b8c0d2e
   ripcord rollout approve ro_01jd3x7q8v9w0y2z4a6b8c0d2e
   ripcord rollout rollback ro_01jd3x7q8v9w0y2z4a6b8c0d2e --reason \"5xx\"")]
@@ -33,11 +33,11 @@ enum Command {
     Start(Box<start::Start>),
     /// List rollouts, newest first
     List {
-        /// How many at most
+        /// List at most this many
         #[arg(long, value_name = "NUMBER", default_value_t = 50)]
         limit: usize,
     },
-    /// Show how one stands, and why
+    /// Show a rollout: its steps, gates and state
     Show {
         /// The rollout's id
         #[arg(value_name = "ROLLOUT_ID")]
@@ -45,21 +45,20 @@ enum Command {
     },
     Watch(follow::Watch),
     Wait(follow::Wait),
-    /// Hold it where it is
+    /// Hold a rollout at its current step
     Pause(actions::Act),
-    /// Let it go on from where it was held
+    /// Continue a rollout that is held
     Resume(actions::Act),
-    /// Begin the next step now; approvals and failing gates still count
+    /// Start the next step now; approvals and failing gates still apply
     Advance(actions::Act),
-    /// End it; exposure stays as it is
+    /// End a rollout; exposure stays as it is
     Abort(actions::Act),
-    /// End it, and put back what it moved
+    /// End a rollout and undo what it changed
     Rollback(actions::Act),
-    /// Approve the next step that asks for it
+    /// Approve the next step that needs it
     Approve(actions::Act),
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: RolloutCommand) -> Result<Exit, Failure> {
     match command.command {
         Command::Start(command) => start::run(call, *command).await,
@@ -80,7 +79,7 @@ async fn list(call: &Context, limit: usize) -> Result<Exit, Failure> {
     let rollouts: Answer<Vec<Rollout>> = call.client.list(&call.path(&["rollouts"]), limit).await?;
     call.output.answer(&rollouts, |rollouts| {
         if rollouts.is_empty() {
-            return format!("No rollout was started in {}. `ripcord rollout start FILE` starts one.", call.environment());
+            return format!("No rollout was started in {}. `ripcord rollout start -f FILE` starts one.", call.environment());
         }
         let rows = rollouts.iter().map(|rollout| {
             let step = format!("{}/{}", rollout.step, rollout.plan.last());

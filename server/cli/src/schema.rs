@@ -8,7 +8,7 @@ use ripcord_proto::flags_file::schema::schema;
 use super::exit::{Exit, Failure};
 use super::output::{note, print};
 
-/// Print the JSON Schema of flags files, with which editors complete and check them
+/// Print the JSON Schema of flags files, for editors
 ///
 /// A server publishes the same at /schema/flags.json, without a key. A YAML file names its schema in its first line:
 /// `# yaml-language-server: $schema=http://127.0.0.1:8016/schema/flags.json`

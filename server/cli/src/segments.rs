@@ -11,10 +11,11 @@ use super::client::{Answer, Call};
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::input;
+use super::input::ListArgs;
 use super::output::{facts, indented, table};
 use super::write::{self, WriteArgs};
 
-/// List, show, set and delete segments: named conditions
+/// List, show, set and delete segments (named conditions)
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -30,13 +31,13 @@ pub(crate) struct Segments {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// List the segments of the environment
-    List,
+    List(ListArgs),
     /// Show one segment
     Show {
         /// Its key
         segment: SegmentKey,
     },
-    /// Make or change a segment
+    /// Create or change a segment
     Set {
         /// Its key
         segment: SegmentKey,
@@ -58,10 +59,9 @@ enum Action {
     },
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: Segments) -> Result<Exit, Failure> {
     match command.action {
-        Action::List => list(call).await,
+        Action::List(arguments) => list(call, arguments).await,
         Action::Show { segment } => show(call, &segment).await,
         Action::Set {
             segment,
@@ -95,8 +95,8 @@ fn read(key: &SegmentKey, condition: Option<String>, file: Option<PathBuf>) -> R
     segment.ok_or_else(|| Failure::Usage(format!("{name} is empty.")))
 }
 
-async fn list(call: &Context) -> Result<Exit, Failure> {
-    let segments: Answer<Vec<SegmentView>> = call.client.list(&call.path(&["segments"]), usize::MAX).await?;
+async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Failure> {
+    let segments: Answer<Vec<SegmentView>> = call.client.list(&call.path(&["segments"]), arguments.most()).await?;
     call.output.answer(&segments, |segments| {
         if segments.is_empty() {
             return format!("{} has no segments.", call.environment());

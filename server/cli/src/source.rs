@@ -5,7 +5,7 @@ use ripcord_proto::file_set::{FileSet, OnAbsent, Takeover};
 use ripcord_proto::problem::Code;
 use ripcord_proto::rest::commits::{ChangeRequest, CommitRequest};
 use ripcord_proto::rest::responses::WriteResponse;
-use ripcord_proto::{EnvironmentKey, FlagsFile, SetName};
+use ripcord_proto::{EnvironmentKey, FlagsFile, ReleaseName, SetName};
 
 use super::changes;
 use super::client::{Answer, Call, ClientError, DifferenceShown, Proposed};
@@ -104,6 +104,27 @@ pub(crate) async fn apply(call: &Context, source: FlagsSource, plan: Option<Dige
     let written = commit(call, &source, request, plan, &write).await?;
     call.output.answer(&written, |written| describe(written, &source));
     wait_for_confirmations(call, &source.environment, &written.value, &write).await
+}
+
+/// Shows what an apply would change, and the command that does exactly that.
+pub(crate) async fn show_plan(call: &Context, source: &FlagsSource, which: &FileArgs, release: Option<&ReleaseName>) -> Result<Exit, Failure> {
+    let answer = changes::plan(call, &source.environment, &source.request(None), release).await?;
+    call.output.answer(&answer, |plan| {
+        let told = changes::describe(plan, call.output.paint());
+        if changes::total(plan) == 0 {
+            return format!("{told}Nothing would change in what {} answers.", source.environment);
+        }
+        let option = release.map(|release| format!(" --release {release}")).unwrap_or_default();
+        let apply = call.command(&format!("apply {}{option} --plan {}", which.options(), plan.hash));
+        format!(
+            "{}\n\nWould change {} of {}, planned at revision {}. Nothing is changed yet; do exactly this with\n  {apply}",
+            told.trim_end(),
+            changes::summary(plan),
+            source.environment,
+            plan.revision,
+        )
+    });
+    Ok(Exit::Done)
 }
 
 /// Shows the plan, then commits exactly that. Without a hash of his own the caller is shown a new plan when the world moves.

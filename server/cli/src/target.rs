@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Global;
+use super::config::{self, Profile};
 use super::discovery;
 use super::exit::Failure;
 
@@ -14,6 +15,8 @@ pub(crate) const DEFAULT_SERVER: &str = "http://127.0.0.1:8016";
 pub(crate) struct Target {
     /// The server's address without a slash at its end.
     pub(crate) server: String,
+    /// Others, which are tried in order if it cannot be reached.
+    pub(crate) alternatives: Vec<String>,
     /// Where the address is from.
     pub(crate) server_from: From,
     /// The key, where there is one.
@@ -33,6 +36,8 @@ pub(crate) enum From {
     CommandLine,
     /// An environment variable.
     Variable(&'static str),
+    /// The profile of the configuration file.
+    Profile,
     /// The file that a server on this machine wrote.
     Local,
     /// Nobody said.
@@ -44,6 +49,7 @@ impl std::fmt::Display for From {
         match self {
             Self::CommandLine => f.write_str("the command line"),
             Self::Variable(name) => f.write_str(name),
+            Self::Profile => f.write_str("the profile in config.toml"),
             Self::Local => f.write_str("the server on this machine"),
             Self::Default => f.write_str("the default"),
         }
@@ -62,42 +68,52 @@ impl std::fmt::Debug for Target {
 }
 
 impl Target {
-    /// Finds it.
-    pub(crate) fn find(global: &Global) -> Result<Self, Failure> {
-        let given = setting(global.server.clone(), "RIPCORD_SERVER");
-        let key = setting(global.key.clone(), "RIPCORD_KEY");
-        let local = discovery::find().map_err(|error| Failure::Local(error.to_string()));
-        let local = if given.is_some() && key.is_some() { None } else { local? };
-        Ok(Self::choose(given, key, local, global.ca_cert.clone(), actor()))
+    /// From the command line, else variables, else the profile, else the server on this machine.
+    pub(crate) fn find(global: &Global, profile: &Profile) -> Result<Self, Failure> {
+        let server = setting(global.server.clone(), "RIPCORD_SERVER");
+        let server = server.map(|(text, from)| (text.split(',').map(normal).collect(), from));
+        let of_profile = (!profile.server.is_empty()).then(|| (profile.server.iter().map(|text| normal(text)).collect(), From::Profile));
+        let given = Given {
+            key: given_key(global)?,
+            profile_key: profile.key_file.as_deref().map(config::key).transpose(),
+            ca_cert: global.ca_cert.clone().or_else(|| profile.ca_cert.clone()),
+            server: server.or_else(|| of_profile.clone()),
+            profile_servers: of_profile.map(|(servers, _)| servers).unwrap_or_default(),
+        };
+        let local = if given.server.is_some() && (given.key.is_some() || profile.key_file.is_some()) {
+            None
+        } else {
+            discovery::find().map_err(|error| Failure::Local(error.to_string()))?
+        };
+        Self::choose(given, local, actor())
     }
 
-    /// The local server's key is only for the local server.
-    fn choose(
-        server: Option<(String, From)>,
-        key: Option<(String, From)>,
-        local: Option<discovery::Announced>,
-        ca_cert: Option<PathBuf>,
-        actor: Option<String>,
-    ) -> Self {
-        let (server, server_from) = match (server, &local) {
+    /// A key of the local server is only for the local server, and one of the profile only for the profile's servers.
+    fn choose(given: Given, local: Option<discovery::Announced>, actor: Option<String>) -> Result<Self, Failure> {
+        let (servers, server_from): (Vec<String>, From) = match (given.server, &local) {
             (Some(given), _) => given,
-            (None, Some(local)) => (local.address.clone(), From::Local),
-            (None, None) => (DEFAULT_SERVER.to_owned(), From::Default),
+            (None, Some(local)) => (vec![normal(&local.address)], From::Local),
+            (None, None) => (vec![DEFAULT_SERVER.to_owned()], From::Default),
         };
-        let server = normal(&server);
-        let (key, key_from) = match (key, local) {
-            (Some((key, from)), _) => (Some(key), from),
-            (None, Some(local)) if normal(&local.address) == server => (local.key, From::Local),
-            (None, _) => (None, From::Default),
+        let mut servers = servers.into_iter();
+        let server = servers.next().unwrap_or_else(|| DEFAULT_SERVER.to_owned());
+        let of_profile = given.profile_servers.is_empty() || given.profile_servers.contains(&server);
+        let profile_key = if given.key.is_none() && of_profile { given.profile_key? } else { None };
+        let (key, key_from) = match (given.key, profile_key, local) {
+            (Some((key, from)), ..) => (Some(key), from),
+            (None, Some(key), _) => (Some(key), From::Profile),
+            (None, None, Some(local)) if normal(&local.address) == server => (local.key, From::Local),
+            (None, None, _) => (None, From::Default),
         };
-        Self {
+        Ok(Self {
             server,
+            alternatives: servers.collect(),
             server_from,
             key,
             key_from,
             actor,
-            ca_cert,
-        }
+            ca_cert: given.ca_cert,
+        })
     }
 
     /// What to do when nobody answers there.
@@ -105,9 +121,34 @@ impl Target {
         match self.server_from {
             From::Local => "The server that ran on this machine has stopped. Start it again: ripcord serve".to_owned(),
             From::Default => "Start a server with `ripcord serve`, or name one with --server or RIPCORD_SERVER.".to_owned(),
-            From::CommandLine | From::Variable(_) => format!("The address is from {}; is it right, and does the server run?", self.server_from),
+            From::CommandLine | From::Variable(_) | From::Profile => format!("The address is from {}; is it right, and does the server run?", self.server_from),
         }
     }
+}
+
+/// What the caller or a profile says.
+struct Given {
+    server: Option<(Vec<String>, From)>,
+    key: Option<(String, From)>,
+    profile_servers: Vec<String>,
+    /// Read when it is used: a file that cannot be read matters only then.
+    profile_key: Result<Option<String>, Failure>,
+    ca_cert: Option<PathBuf>,
+}
+
+/// `--key`, else `--key-file`, else the variables of the same names.
+fn given_key(global: &Global) -> Result<Option<(String, From)>, Failure> {
+    if let Some(key) = &global.key {
+        return Ok(Some((key.clone(), From::CommandLine)));
+    }
+    if let Some(file) = &global.key_file {
+        return Ok(Some((config::key(file)?, From::CommandLine)));
+    }
+    if let Some(key) = setting(None, "RIPCORD_KEY") {
+        return Ok(Some(key));
+    }
+    let file = setting(None, "RIPCORD_KEY_FILE");
+    file.map(|(file, from)| Ok((config::key(std::path::Path::new(&file))?, from))).transpose()
 }
 
 /// An address with its scheme and without a slash at its end.
@@ -120,7 +161,7 @@ fn normal(address: &str) -> String {
     }
 }
 
-fn setting(given: Option<String>, variable: &'static str) -> Option<(String, From)> {
+pub(crate) fn setting(given: Option<String>, variable: &'static str) -> Option<(String, From)> {
     let given = given.map(|value| (value, From::CommandLine));
     given.or_else(|| {
         let value = std::env::var(variable).ok().filter(|value| !value.is_empty())?;

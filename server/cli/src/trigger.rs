@@ -16,17 +16,18 @@ use super::client::{Answer, Call};
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::input;
+use super::input::ListArgs;
 use super::output::table;
 
-/// Hold, roll back or kill by themselves when an alert or a gate fires
+/// Hold, roll back or kill automatically on alerts and gates
 ///
-/// Whether they act, ask or only record is the environment's policy: `ripcord env policy set --triggers ask`.
+/// The policy of the environment decides whether triggers act, ask or only record: `ripcord env policy set --triggers ask`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   ripcord trigger create errors --source alertmanager --rollback open-release
   ripcord trigger create smoke --source gate --gate smoke --kill
-  ripcord trigger test errors webhook.json
+  ripcord trigger test errors -f webhook.json
   ripcord trigger firings
   ripcord trigger confirm f_01jd3x7q8v9w0y2z4a6b8c0d2e
   ripcord trigger disarm errors --reason \"the monitoring is wrong\"")]
@@ -39,54 +40,57 @@ pub(crate) struct TriggerCommand {
 enum Command {
     Create(Box<create::Create>),
     /// List the triggers
-    List,
-    /// Show one, and what it did last
+    List(ListArgs),
+    /// Show a trigger and its last actions
     Show {
-        /// Its name
+        /// The trigger's name
+        #[arg(value_name = "TRIGGER")]
         name: TriggerName,
     },
-    /// Let it act as its mode says
+    /// Enable it
     Arm(Switch),
-    /// Let its signals come to nothing
+    /// Stop it from acting on signals
     Disarm(Switch),
-    /// Let it record what it would do
+    /// Only record what it would do
     DryRun(Switch),
-    /// Try a signal: whether it would fire, and what it would do; nothing is changed
+    /// Try a signal: would it fire, and what would it do? Nothing is changed
     Test {
-        /// Its name
+        /// The trigger's name
+        #[arg(value_name = "TRIGGER")]
         name: TriggerName,
-        /// The body of a signal, as JSON; - is the standard input
+        /// The body of a signal, as JSON; `-` reads the standard input
+        #[arg(short, long, value_name = "FILE")]
         file: PathBuf,
     },
-    /// Delete it; what it did stays on record
+    /// Delete it; its history is kept
     Delete(Switch),
-    /// List what triggers did, and what they ask, newest first
+    /// List what triggers did and what they ask, newest first
     Firings {
-        /// How many at most
+        /// List at most this many
         #[arg(long, value_name = "NUMBER", default_value_t = 50)]
         limit: usize,
     },
-    /// Have a firing that waits act
+    /// Approve a pending firing: it acts now
     Confirm(confirm::Reply),
-    /// Have a firing that waits do nothing
+    /// Decline a pending firing
     Decline(confirm::Reply),
 }
 
 /// Which trigger, and why.
 #[derive(Debug, Args)]
 struct Switch {
-    /// Its name
+    /// The trigger's name
+    #[arg(value_name = "TRIGGER")]
     name: TriggerName,
-    /// Why; it goes into the log
+    /// Reason, recorded in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, command: TriggerCommand) -> Result<Exit, Failure> {
     match command.command {
         Command::Create(command) => create::run(call, &command).await,
-        Command::List => list(call).await,
+        Command::List(arguments) => list(call, arguments).await,
         Command::Show { name } => show(call, &name).await,
         Command::Arm(switch) => turn(call, switch, TriggerState::Armed).await,
         Command::Disarm(switch) => turn(call, switch, TriggerState::Disarmed).await,
@@ -99,8 +103,8 @@ pub(crate) async fn run(call: &Context, command: TriggerCommand) -> Result<Exit,
     }
 }
 
-async fn list(call: &Context) -> Result<Exit, Failure> {
-    let triggers: Answer<Vec<TriggerView>> = call.client.list(&call.path(&["triggers"]), usize::MAX).await?;
+async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Failure> {
+    let triggers: Answer<Vec<TriggerView>> = call.client.list(&call.path(&["triggers"]), arguments.most()).await?;
     call.output.answer(&triggers, |triggers| {
         if triggers.is_empty() {
             return format!("{} has no triggers. `ripcord trigger create --help` shows how to make one.", call.environment());

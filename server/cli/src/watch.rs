@@ -39,7 +39,6 @@ Examples:
   ripcord watch --json              the stream's frames, one a line")]
 pub(crate) struct Watch {}
 
-/// Does it.
 pub(crate) async fn run(call: &Context, _command: Watch) -> Result<Exit, Failure> {
     tokio::select! {
         ended = follow(call) => ended,

@@ -10,22 +10,23 @@ use ripcord_proto::{EnvironmentKey, ReleaseName};
 use super::client::{Answer, Call};
 use super::confirm::{self, Subject};
 use super::context::Context;
+use super::duration;
 use super::exit::{Exit, Failure};
 use super::output::{Format, print};
 
 /// What every write takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct WriteArgs {
-    /// Why; it goes into the log
+    /// Reason, recorded in the audit log
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
-    /// Wait until every application has confirmed, up to this long (2s, 500ms); exit code 4 where one has not
-    #[arg(long, value_name = "TIME")]
+    /// Wait for the applications to confirm, up to this long (2s, 500ms, or seconds); exit code 4 if one does not
+    #[arg(long, value_name = "DURATION", value_parser = duration::wait)]
     wait: Option<Wait>,
-    /// The release that the change belongs to
-    #[arg(long, value_name = "NAME")]
+    /// The release that this change belongs to
+    #[arg(long, value_name = "RELEASE")]
     pub(crate) release: Option<ReleaseName>,
-    /// Change what a killed flag serves, if it comes to that
+    /// Allow edits that change what a killed flag serves
     #[arg(long)]
     pub(crate) allow_killed_edit: bool,
 }

@@ -188,7 +188,7 @@ impl CommitError {
                 Code::NotFound,
                 format!("There is no segment {key} in this environment; `ripcord segments list` shows those that exist."),
             ),
-            Self::NoKill(id) => Problem::new(Code::NotFound, format!("No kill {id} is in force; `ripcord kill --list` shows those that are.")),
+            Self::NoKill(id) => Problem::new(Code::NotFound, format!("No kill {id} is in force; `ripcord kill list` shows those that are.")),
             Self::NoRecord(key) => {
                 let (kind, name) = (key.kind(), key.as_str());
                 Problem::new(

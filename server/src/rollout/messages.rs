@@ -107,7 +107,7 @@ pub(super) fn door(rollout: &Rollout, door: &OneWay) -> String {
         .map_or_else(|| "CHECKPOINT".to_owned(), |before| before.position().to_string());
     format!(
         "going back does not undo what {flag} has done where it served {from}: {}{data}. If that is understood, \
-         `ripcord rollback --to {to} --flags {flag} --acknowledge-one-way {flag}` takes it back",
+         `ripcord rollback --to {to} --flag {flag} --acknowledge-one-way {flag}` takes it back",
         door.reason
     )
 }

@@ -51,15 +51,15 @@ pub struct ServeSettings {
     pub stale_after: Duration,
 
     /// Certificate chain (PEM) for HTTPS
-    #[arg(long, env = "RIPCORD_TLS_CERT", requires = "tls_key", value_name = "FILE")]
+    #[arg(long, env = "RIPCORD_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
 
     /// Private key of the certificate (PEM)
-    #[arg(long, env = "RIPCORD_TLS_KEY", requires = "tls_cert", value_name = "FILE")]
+    #[arg(long, env = "RIPCORD_TLS_KEY", value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
 
     /// Replace everything in the store with this backup, in a new epoch, before serving
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "RIPCORD_RESTORE_BACKUP", value_name = "FILE")]
     pub restore_backup: Option<PathBuf>,
 
     /// Threads that serve HTTP and streams [default: one per processor]
@@ -83,7 +83,7 @@ pub struct ServeSettings {
     pub grpc_key: Option<String>,
 
     /// Allow --grpc-key on addresses that other machines can reach
-    #[arg(long, requires = "grpc_key")]
+    #[arg(long, env = "RIPCORD_GRPC_KEY_BEYOND_LOOPBACK", value_parser = clap::builder::BoolishValueParser::new())]
     pub grpc_key_beyond_loopback: bool,
 
     /// OpenTelemetry collector for spans (OTLP over HTTP), for example `http://127.0.0.1:4318` [default: none]
@@ -161,6 +161,9 @@ impl ServeSettings {
         }
         if let Some(url) = self.otlp_endpoint.as_deref().filter(|url| !url.is_empty() && !is_http(url)) {
             found.push(ValidationError::new("--otlp-endpoint", format!("invalid URL {url:?}; write http://HOST:4318")));
+        }
+        if self.tls_cert.is_some() != self.tls_key.is_some() {
+            found.push(ValidationError::new("--tls-cert", "--tls-cert and --tls-key are given together, or not at all"));
         }
         check_peer_secret(&self.peers, self.peer_secret.as_deref(), &mut found);
         let admin_key = self.admin_key.as_deref().map(keys::admin).transpose().unwrap_or_else(|faults| {

@@ -138,7 +138,7 @@ async fn commands_make_try_and_show_a_trigger(world: World) -> Outcome {
         "--hmac",
         "--rollback",
         "flags",
-        "--flags",
+        "--flag",
         "checkout",
         "--to",
         "last-known-good",
@@ -152,7 +152,7 @@ async fn commands_make_try_and_show_a_trigger(world: World) -> Outcome {
     std::fs::write(world.scratch().join("good.json"), "{\"error_rate\": 0.01}")?;
     let file = |name: &str| world.scratch().join(name).display().to_string();
     for (body, code, matched) in [("bad.json", 0, true), ("good.json", 3, false)] {
-        let tried = ripcord(&world, &admin, &["trigger", "test", "error-rate", &file(body), "--json"])
+        let tried = ripcord(&world, &admin, &["trigger", "test", "error-rate", "-f", &file(body), "--json"])
             .await?
             .expect(code)?
             .json()?;

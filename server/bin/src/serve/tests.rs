@@ -56,3 +56,26 @@ fn the_server_of_a_demo_keeps_everything_in_its_own_folder() {
     assert!(config.data_dir.starts_with("/tmp/demo"));
     assert!(config.peers.is_empty());
 }
+
+#[test]
+fn every_setting_has_a_variable() {
+    let command = Serve::augment_args(clap::Command::new("serve"));
+    for argument in command.get_arguments() {
+        assert!(argument.get_env().is_some(), "{} has none", argument.get_id());
+    }
+}
+
+/// `RIPCORD_UPDATE_DOCS=1 cargo test -p ripcord` writes it.
+#[test]
+fn the_reference_of_the_command_line_is_current() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/cli.md");
+    let current = ripcord_cli::reference::<RipcordServer>();
+    if std::env::var_os("RIPCORD_UPDATE_DOCS").is_some() {
+        std::fs::write(&path, format!("{}\n", current.trim_end())).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        written.trim_end() == current.trim_end(),
+        "server/docs/cli.md is out of date: run RIPCORD_UPDATE_DOCS=1 cargo test -p ripcord"
+    );
+}

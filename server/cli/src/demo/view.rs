@@ -110,7 +110,7 @@ impl View {
     fn suggestions(&self, paint: Paint) -> String {
         let commands = [
             "ripcord kill checkout-v2 --reason \"5xx spike\"",
-            "ripcord kill --list",
+            "ripcord kill list",
             "ripcord kill --tag release-2.14 --reason \"bad deployment\"",
             "ripcord flags explain checkout-v2 --user user-7 -a plan=beta",
             "ripcord watch",

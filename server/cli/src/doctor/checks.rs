@@ -249,7 +249,7 @@ async fn kills(call: &Context) -> Option<Finding> {
         return Some(Finding::warning(
             "kills",
             found,
-            "`ripcord kill --list` shows them; the same kill with --reason says why.",
+            "`ripcord kill list` shows them; the same kill with --reason says why.",
         ));
     }
     None

@@ -121,7 +121,6 @@ impl Applications {
         }
     }
 
-    /// The clients.
     pub(super) fn clients(&self) -> &[Client] {
         &self.clients
     }

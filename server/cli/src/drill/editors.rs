@@ -1,7 +1,8 @@
 //! People who edit flags while a rollback commits: none of their acknowledged edits may be lost.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use ripcord_proto::{FlagKey, Position};
 use tokio_util::sync::CancellationToken;
 
@@ -45,7 +46,7 @@ impl Editors {
             let flags = flags.to_vec();
             editors.tasks.spawn(async move {
                 if let Err(failure) = edit(&actors, &flags, writer, &seen, &stop).await {
-                    held(&seen).failure = Some(failure);
+                    seen.lock().failure = Some(failure);
                 }
             });
         }
@@ -54,13 +55,13 @@ impl Editors {
 
     /// How many edits were acknowledged.
     pub(super) fn count(&self) -> usize {
-        held(&self.seen).edits.len()
+        self.seen.lock().edits.len()
     }
 
     /// Lets each finish what it is at; what was acknowledged, in the order of the log.
     pub(super) async fn end(self) -> Result<Vec<Edit>, Failure> {
         self.tasks.end().await;
-        let seen = std::mem::take(&mut *held(&self.seen));
+        let seen = std::mem::take(&mut *self.seen.lock());
         if let Some(failure) = seen.failure {
             return Err(failure);
         }
@@ -68,10 +69,6 @@ impl Editors {
         edits.sort_by_key(|edit| edit.at);
         Ok(edits)
     }
-}
-
-fn held(seen: &Mutex<Seen>) -> std::sync::MutexGuard<'_, Seen> {
-    seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn edit(actors: &Actors, flags: &[FlagKey], writer: u64, seen: &Mutex<Seen>, stop: &CancellationToken) -> Result<(), Failure> {
@@ -82,7 +79,7 @@ async fn edit(actors: &Actors, flags: &[FlagKey], writer: u64, seen: &Mutex<Seen
         let words = format!("edit {number} of editor {writer}");
         if let Some(at) = actors.describe(flag, &words).await? {
             let flag = flag.clone();
-            held(seen).edits.push(Edit { flag, words, at });
+            seen.lock().edits.push(Edit { flag, words, at });
         }
     }
     Ok(())

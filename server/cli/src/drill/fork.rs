@@ -71,12 +71,10 @@ impl Fork {
         }
     }
 
-    /// Its flags.
     pub(super) fn flags(&self) -> impl Iterator<Item = (&FlagKey, &Flag)> {
         self.file.flags.iter()
     }
 
-    /// Its segments.
     pub(super) fn segments(&self) -> impl Iterator<Item = (&SegmentKey, &ripcord_proto::Segment)> {
         self.file.segments.iter()
     }

@@ -111,6 +111,7 @@ impl Harness {
     fn client_at(&self, proxy: &Proxy, key: Option<&str>, actor: &str) -> Result<Client, Failure> {
         let target = Target {
             server: proxy.url(),
+            alternatives: Vec::new(),
             server_from: From::Local,
             key: Some(key.unwrap_or(&self.key).to_owned()),
             key_from: From::Local,

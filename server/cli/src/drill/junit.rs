@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 
 use super::report::Report;
 
-/// The document.
 pub(super) fn document(report: &Report<'_>) -> String {
     let suite = format!("drill {} on {}", report.scenario, report.store);
     let failures = report.verdicts.iter().filter(|verdict| !verdict.passed).count();

@@ -69,7 +69,6 @@ pub(super) struct Observations {
 /// A refusal that a fault explains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
-    /// Its code.
     pub(super) code: Code,
     /// What it said.
     pub(super) detail: String,

@@ -18,7 +18,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of a question, at most.
 const QUESTION: usize = 8 * 1024;
 
-/// The endpoint.
 #[derive(Debug)]
 pub(super) struct Probe {
     address: SocketAddr,
@@ -42,7 +41,6 @@ pub(super) enum Health {
 }
 
 impl Probe {
-    /// Opens it.
     pub(super) async fn open(health: Health) -> Result<Self, Failure> {
         let refused = |error: std::io::Error| Failure::Local(format!("No port can be opened for the drill's check: {error}."));
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.map_err(refused)?;

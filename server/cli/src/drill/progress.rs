@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use crate::output::Output;
 
-/// Shows it.
 #[derive(Debug)]
 pub(super) struct Progress {
     output: Output,

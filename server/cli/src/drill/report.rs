@@ -34,13 +34,11 @@ const SAME_MS: f64 = 0.5;
 pub(super) struct Report<'a> {
     /// The scenario's name.
     pub(super) scenario: &'a str,
-    /// The store.
     pub(super) store: DrillStore,
     /// What was rehearsed on.
     pub(super) fork: &'a str,
     /// What was judged.
     pub(super) verdicts: &'a [DrillVerdict],
-    /// The figures.
     pub(super) figures: &'a BTreeMap<String, f64>,
 }
 

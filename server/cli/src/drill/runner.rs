@@ -40,7 +40,6 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub(super) struct Spec {
     /// What is rehearsed.
     pub(super) scenario: Scenario,
-    /// On what.
     pub(super) fork: Fork,
     /// On which store.
     pub(super) store: DrillStore,

@@ -1,11 +1,12 @@
 //! Evaluation traffic: threads that ask the applications for their users, as requests would, and note what they see.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use ripcord_proto::Position;
 use ripcord_sdk::{Client, Outcome};
 
@@ -60,7 +61,6 @@ pub(super) struct Traffic {
 }
 
 impl Traffic {
-    /// Begins.
     pub(super) fn start(expected: Arc<Expected>, applications: Vec<Client>) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             expected,
@@ -103,16 +103,15 @@ impl Traffic {
     }
 
     fn last(&self, when: impl Fn(&Sight) -> Option<Instant>) -> Option<Instant> {
-        let each = self.shared.sights.iter().map(|sight| when(&held(sight)));
+        let each = self.shared.sights.iter().map(|sight| when(&sight.lock()));
         each.collect::<Option<Vec<_>>>()?.into_iter().max()
     }
 
     /// The views by position.
     pub(super) fn views(&self) -> BTreeMap<Position, Views> {
-        held(&self.shared.views).clone()
+        self.shared.views.lock().clone()
     }
 
-    /// Ends it.
     pub(super) fn end(&mut self) {
         self.shared.ends.store(true, Ordering::Relaxed);
         for thread in self.threads.drain(..) {
@@ -126,10 +125,6 @@ impl Drop for Traffic {
     fn drop(&mut self) {
         self.end();
     }
-}
-
-fn held<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What one view held for all users.
@@ -177,9 +172,9 @@ impl Shared {
         }
         self.evaluations.fetch_add(look.asked, Ordering::Relaxed);
         self.bad.fetch_add(look.bad, Ordering::Relaxed);
-        held(sight).update(&look);
+        sight.lock().update(&look);
         if let Some(position) = view.position() {
-            held(&self.views).entry(position).or_default().count(look);
+            self.views.lock().entry(position).or_default().count(look);
         }
     }
 }

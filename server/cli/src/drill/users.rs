@@ -92,7 +92,6 @@ pub(super) enum Seen {
 }
 
 impl Seen {
-    /// The value.
     pub(super) fn value(&self) -> Value {
         match self {
             Self::Boolean(answer) => Value::Bool(answer.value),
@@ -102,7 +101,6 @@ impl Seen {
         }
     }
 
-    /// Why.
     pub(super) const fn reason(&self) -> Reason {
         match self {
             Self::Boolean(answer) => answer.reason,

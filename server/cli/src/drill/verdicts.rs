@@ -69,7 +69,6 @@ fn on_one_line(text: &str) -> String {
     }
 }
 
-/// Judges.
 pub(super) fn judge(scenario: &Scenario, confirm_within: Duration, observations: &Observations) -> Judgement {
     let mut bench = Verdicts::default();
     release(&mut bench, observations);

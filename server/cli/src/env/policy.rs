@@ -25,57 +25,57 @@ pub(super) struct PolicyCommand {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Show what holds
+    /// Show the policy
     Show,
-    /// Change parts of it; what is not named stays as it is
+    /// Change parts of the policy; the rest stays as it is
     Set(Set),
 }
 
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
+#[command(override_usage = "ripcord env policy set [OPTIONS]")]
 struct Set {
-    /// Ask for a complete release before more people are served a flag
+    /// Require a complete release before exposure is raised
     #[arg(long, conflicts_with = "open")]
     protected: bool,
-    /// Ask for nothing
+    /// Require no protection
     #[arg(long)]
     open: bool,
-    /// Vouch by itself after this long without a change and all probes green (30m, 2h), or never
-    #[arg(long, value_name = "TIME")]
+    /// Mark known-good automatically after this long without changes, with all probes passing (30m, 2h), or never
+    #[arg(long, value_name = "DURATION")]
     vouch_after: Option<After>,
     /// How soon a rollback must be confirmed (30s)
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "DURATION")]
     confirm_within: Option<Span>,
-    /// Send a ping by itself this often (10m), or never
-    #[arg(long, value_name = "TIME")]
+    /// Ping automatically this often (10m), or never
+    #[arg(long, value_name = "DURATION")]
     ping_every: Option<After>,
     /// How soon after a rollback its review is due (3d)
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "DURATION")]
     review_within: Option<Span>,
-    /// Whether the one who started a rollout may approve its steps: yes or no
+    /// Whether people may approve steps of their own rollouts: yes or no
     #[arg(long, value_name = "YES_OR_NO", value_parser = yes_or_no)]
     approve_own: Option<bool>,
-    /// Where Prometheus answers the gates of rollouts, such as <http://127.0.0.1:9090>
+    /// The Prometheus that gates of rollouts query, such as <http://127.0.0.1:9090>
     #[arg(long, value_name = "URL")]
     prometheus: Option<String>,
-    /// What triggers do when they fire: automatic (they act), ask (a person is asked) or off (they are recorded)
+    /// What triggers do: automatic (act), ask (a person decides) or off (only record)
     #[arg(long, value_name = "MODE")]
     triggers: Option<TriggerMode>,
-    /// What needs a second person: changes, rollouts, rollback, restore, separated by commas; or none
+    /// What needs a second person: changes, rollouts, rollback, restore (separated by commas), or none
     #[arg(long, value_name = "LIST", value_parser = guarded)]
     second_person: Option<SecondPerson>,
-    /// After how long a proposal that nobody decided on lapses (1d)
-    #[arg(long, value_name = "TIME")]
+    /// How long a proposal stays open (1d)
+    #[arg(long, value_name = "DURATION")]
     proposals_expire: Option<Span>,
-    /// Probes that every rollback here asks: a file with a list of them, YAML or JSON; an empty list takes them away
+    /// A file of probes that every rollback here runs, YAML or JSON; an empty list removes them
     #[arg(long, value_name = "FILE")]
     checks: Option<PathBuf>,
-    /// Why; it goes into the log
+    /// Reason, recorded in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }
 
-/// Does it.
 pub(super) async fn run(call: &Context, command: PolicyCommand) -> Result<Exit, Failure> {
     match command.action {
         Action::Show => {

@@ -13,7 +13,7 @@ use crate::exit::{Exit, Failure};
 use crate::input;
 use crate::output::{Paint, indented, table};
 
-/// Evaluate a flag for a user and tell, rule by rule, how the answer came about
+/// Evaluate a flag for a user and explain the result, rule by rule
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -53,7 +53,6 @@ impl std::str::FromStr for Attribute {
     }
 }
 
-/// Does it.
 pub(super) async fn run(call: &Context, command: Explain) -> Result<Exit, Failure> {
     let request = ExplainRequest {
         context: context(&command)?,

@@ -10,11 +10,12 @@ use ripcord_proto::{Flag, FlagKey, VariantName};
 use crate::client::{Answer, Call};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
+use crate::input::ListArgs;
 use crate::output::{Paint, facts, indented, table};
 
 /// Lists all flags.
-pub(super) async fn list(call: &Context) -> Result<Exit, Failure> {
-    let flags: Answer<Vec<FlagView>> = call.client.list(&call.path(&["flags"]), usize::MAX).await?;
+pub(super) async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Failure> {
+    let flags: Answer<Vec<FlagView>> = call.client.list(&call.path(&["flags"]), arguments.most()).await?;
     call.output.answer(&flags, |flags| {
         if flags.is_empty() {
             let set = call.command("flags set checkout-v2 --boolean --reason \"first flag\"");

@@ -17,9 +17,9 @@ use crate::write::{self, WriteArgs};
 /// The id of the rule that `--percent` puts.
 const ROLLOUT: &str = "percent";
 
-/// Make a flag, or change parts of it
+/// Create a flag, or change parts of it
 ///
-/// The parts that are not named stay as they are.
+/// Parts that are not named stay as they are.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -33,25 +33,25 @@ pub(crate) struct Set {
     /// The whole flag, as YAML or JSON; `-` reads the standard input
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["boolean", "percent", "default", "safe", "tags", "owner", "description"])]
     file: Option<PathBuf>,
-    /// Make it, where it is not there yet, with the variants on and off; it serves off
+    /// Create it, if it does not exist, with the variants on and off; it serves off
     #[arg(long)]
     boolean: bool,
     /// Serve true to this percentage of users (0 to 100, to a thousandth), after the other rules
     #[arg(long, value_name = "NUMBER")]
     percent: Option<Percent>,
-    /// The variant to serve where no rule does; null = the caller's own default
+    /// The variant to serve if no rule matches; null = the caller's own default
     #[arg(long, value_name = "VARIANT")]
     default: Option<String>,
     /// The variant to serve when it is killed; null = the caller's own default
     #[arg(long, value_name = "VARIANT")]
     safe: Option<String>,
-    /// A tag to add; can be given several times
-    #[arg(long = "tag", value_name = "TAG")]
+    /// A tag to add; repeat or separate with commas
+    #[arg(long = "tag", value_name = "TAG", value_delimiter = ',')]
     tags: Vec<Tag>,
-    /// Who answers for it
+    /// Who is responsible for it
     #[arg(long, value_name = "NAME")]
     owner: Option<String>,
-    /// What it is, for people
+    /// A description for people
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
     #[command(flatten)]
@@ -92,7 +92,6 @@ impl Percent {
     }
 }
 
-/// Does it.
 pub(super) async fn run(call: &Context, set: Set) -> Result<Exit, Failure> {
     let path = call.path(&["flags", set.flag.as_str()]);
     let put = if let Some(file) = &set.file {

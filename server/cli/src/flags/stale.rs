@@ -11,7 +11,6 @@ use crate::output::{Paint, count, moment, table};
 /// Seconds that a node should have counted before that nobody evaluates a flag says much.
 const A_DAY: i64 = 24 * 60 * 60;
 
-/// Does it.
 pub(super) async fn run(call: &Context) -> Result<Exit, Failure> {
     let answer: Answer<StaleFlags> = call.client.call(Call::get(call.path(&["stale-flags"]))).await?;
     let environment = call.environment().as_str();

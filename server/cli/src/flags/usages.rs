@@ -25,9 +25,10 @@ const USAGES: usize = 20_000;
 /// Bytes at a file's beginning in which a zero byte says that it is no text.
 const HEAD: usize = 8 * 1024;
 
-/// Find where the keys of flags stand in a source tree
+/// Find flag keys in a source tree
 ///
-/// Hidden files, binary files, and what .gitignore names are left out. A key counts where it stands whole: checkout is not found in checkout-v2.
+/// Hidden files, binary files and files that .gitignore names are skipped. Only whole keys count: checkout is not found in
+/// checkout-v2.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -37,10 +38,10 @@ Examples:
 pub(super) struct Usages {
     /// The folder
     directory: PathBuf,
-    /// Only this flag; may be given more than once
-    #[arg(long = "flag", value_name = "KEY")]
+    /// Only this flag; repeat or separate with commas
+    #[arg(long = "flag", value_name = "FLAG", value_delimiter = ',')]
     flags: Vec<FlagKey>,
-    /// Leave out what matches this pattern, written as in .gitignore; may be given more than once
+    /// Skip files that match this pattern, as in .gitignore; repeat for several
     #[arg(long, value_name = "PATTERN")]
     exclude: Vec<String>,
 }
@@ -48,7 +49,6 @@ pub(super) struct Usages {
 /// What was found.
 #[derive(Debug, Default, serde::Serialize)]
 struct Found {
-    /// By flag.
     usages: BTreeMap<FlagKey, Vec<Usage>>,
     /// Flags whose key was not found.
     unused: Vec<FlagKey>,
@@ -65,7 +65,6 @@ struct Usage {
     line: usize,
 }
 
-/// Does it.
 pub(super) async fn run(call: &Context, command: Usages) -> Result<Exit, Failure> {
     let keys = if command.flags.is_empty() {
         let flags: Answer<Vec<FlagView>> = call.client.list(&call.path(&["flags"]), usize::MAX).await?;

@@ -74,7 +74,7 @@ pub(super) fn made(proposal: &Proposal, call: &Context) -> String {
     let _ = writeln!(
         text,
         "  {}",
-        call.command_in(&proposal.environment, &format!("proposal wait {} --timeout 1h", proposal.id))
+        call.command_in(&proposal.environment, &format!("proposal wait {} --wait 1h", proposal.id))
     );
     text
 }

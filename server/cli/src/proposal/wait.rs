@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::messages;
 use crate::client::{Answer, Call, ClientError};
 use crate::context::{Context, path};
+use crate::duration;
 use crate::exit::{Exit, Failure};
 use crate::output::note;
 
@@ -21,20 +22,19 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// How long until it is asked again.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// Wait until a proposal is decided on
+/// Wait until a proposal is decided
 #[derive(Debug, Args)]
 pub(super) struct Wait {
     /// The proposal's id
     #[arg(value_name = "PROPOSAL_ID")]
     id: ProposalId,
-    /// How long to wait at most (30m, 2h); exit code 4 then
-    #[arg(long, value_name = "TIME")]
-    timeout: Option<HumanDuration>,
+    /// How long to wait at most (30m, 2h, or seconds); exit code 4 then
+    #[arg(long, value_name = "DURATION", value_parser = duration::long_wait)]
+    wait: Option<HumanDuration>,
 }
 
-/// Waits.
 pub(super) async fn run(call: &Context, command: Wait) -> Result<Exit, Failure> {
-    decided(call, call.environment(), &command.id, command.timeout).await
+    decided(call, call.environment(), &command.id, command.wait).await
 }
 
 /// Waits until a proposal is decided on, or the time is up.

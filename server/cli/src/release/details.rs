@@ -13,11 +13,11 @@ use crate::input;
 /// What a release says about itself. What is not named stays as it is.
 #[derive(Debug, Args)]
 pub(super) struct Details {
-    /// Flags that it is meant to change; what it does change belongs to it in any case
-    #[arg(long, value_name = "FLAGS", value_delimiter = ',')]
+    /// A flag that the release is expected to change; repeat or separate with commas
+    #[arg(long = "flag", value_name = "FLAG", value_delimiter = ',')]
     flags: Vec<FlagKey>,
-    /// Tags of flags that it is meant to change
-    #[arg(long, value_name = "TAGS", value_delimiter = ',')]
+    /// A tag of flags that the release is expected to change; repeat or separate with commas
+    #[arg(long = "tag", value_name = "TAG", value_delimiter = ',')]
     tags: Vec<Tag>,
     /// What is deployed
     #[arg(long, value_name = "TEXT")]
@@ -28,25 +28,25 @@ pub(super) struct Details {
     /// The digest of the image
     #[arg(long, value_name = "TEXT")]
     image: Option<String>,
-    /// What must be seen for it to count as well; can be given several times
+    /// A criterion of success; repeat for several
     #[arg(long, value_name = "TEXT")]
     success: Vec<String>,
-    /// What must be seen for it to be taken back; can be given several times
+    /// A criterion for rolling back; repeat for several
     #[arg(long, value_name = "TEXT")]
     failure: Vec<String>,
-    /// How long from its beginning it can be taken back as planned (30m, 2h, 3d)
-    #[arg(long, value_name = "TIME")]
+    /// How long after its start the rollback plan holds (30m, 2h, 3d)
+    #[arg(long, value_name = "DURATION")]
     window: Option<Span>,
-    /// How the data of a flag is protected; can be given several times
+    /// How the data behind a flag is protected; repeat for several
     #[arg(long, value_name = "FLAG=TEXT", value_parser = pair)]
     data: Vec<(String, String)>,
-    /// Who answers for what, at least a commander; can be given several times
+    /// Owners by role; a commander is required. Repeat for several
     #[arg(long = "owner", value_name = "ROLE=NAME", value_parser = pair)]
     owners: Vec<(String, String)>,
-    /// Probes that a rollback of it asks: a file with a list of them, YAML or JSON
+    /// A file of probes that a rollback of the release runs, YAML or JSON
     #[arg(long, value_name = "FILE")]
     checks: Option<PathBuf>,
-    /// Why; it goes into the log
+    /// Reason, recorded in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }
@@ -113,7 +113,7 @@ mod tests {
     fn only_what_was_given_is_sent() {
         assert_eq!(members(&[]), json!({}));
         let line = [
-            "--flags",
+            "--flag",
             "a,b",
             "--window",
             "2h",

@@ -17,43 +17,43 @@ use crate::exit::Failure;
 #[derive(Debug, Clone, Args)]
 #[command(group = ArgGroup::new("scope"))]
 pub(super) struct RollbackArgs {
-    /// Where to go back to: last-known-good, a checkpoint, or a revision (41, 1:41); a release goes back to where it began
+    /// The state to return to: last-known-good, a checkpoint, or a revision (41, 1:41); a release returns to where it began
     #[arg(long, value_name = "TARGET", required_unless_present = "release")]
     pub(super) to: Option<TargetName>,
-    /// What this release changed
-    #[arg(long, group = "scope", value_name = "NAME")]
+    /// Only what this release changed
+    #[arg(long, group = "scope", value_name = "RELEASE")]
     pub(super) release: Option<ReleaseName>,
-    /// These flags
-    #[arg(long, group = "scope", value_name = "FLAG,…", value_delimiter = ',')]
+    /// Only this flag; repeat or separate with commas
+    #[arg(long = "flag", group = "scope", value_name = "FLAG", value_delimiter = ',')]
     pub(super) flags: Vec<FlagKey>,
-    /// Every flag that carries one of these tags, now or at the target
-    #[arg(long, group = "scope", value_name = "TAG,…", value_delimiter = ',')]
+    /// Only flags that have this tag, now or at the target; repeat or separate with commas
+    #[arg(long = "tag", group = "scope", value_name = "TAG", value_delimiter = ',')]
     pub(super) tags: Vec<Tag>,
-    /// Only for users in this segment; everybody else sees no change
+    /// Only for users in this segment; all others see no change
     #[arg(long, value_name = "SEGMENT", conflicts_with = "steps")]
     pub(super) segment: Option<SegmentKey>,
-    /// Lower exposure step by step: percentages, falling
-    #[arg(long, value_name = "PERCENT,…", value_delimiter = ',')]
+    /// Lower exposure in steps: falling percentages, as in 50,25,5,0
+    #[arg(long, value_name = "PERCENT", value_delimiter = ',')]
     pub(super) steps: Vec<f64>,
-    /// How long each step is held: 30s, 2m, 1h [default: 2m]
-    #[arg(long, value_name = "TIME", requires = "steps")]
+    /// How long to hold each step (30s, 2m, 1h) [default: 2m]
+    #[arg(long, value_name = "DURATION", requires = "steps")]
     pub(super) every: Option<Span>,
-    /// Put back flags that others have changed since, too
+    /// Also roll back flags that others have changed since
     #[arg(long)]
     pub(super) include_conflicts: bool,
-    /// Put back segments that differ, too
+    /// Also roll back segments that differ
     #[arg(long)]
     pub(super) with_segments: bool,
-    /// Change what a killed flag serves, if it comes to that
+    /// Allow edits that change what a killed flag serves
     #[arg(long)]
     pub(super) allow_killed_edit: bool,
-    /// Pass the one-way doors of these flags knowingly
-    #[arg(long, value_name = "FLAG,…", value_delimiter = ',')]
+    /// Confirm that irreversible changes of this flag are understood; repeat or separate with commas
+    #[arg(long, value_name = "FLAG", value_delimiter = ',')]
     pub(super) acknowledge_one_way: Vec<FlagKey>,
-    /// Why; goes into the log
+    /// Reason, recorded in the audit log
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: Option<String>,
-    /// When the trouble began: an instant (2026-11-24T14:02:00Z) or how long ago (10m)
+    /// When the problem began: a time (2026-11-24T14:02:00Z) or how long ago (10m)
     #[arg(long, value_name = "TIME", value_parser = since)]
     pub(super) since: Option<Timestamp>,
 }
@@ -112,8 +112,8 @@ impl RollbackArgs {
         };
         argument("to", self.to.as_ref().map(ToString::to_string));
         argument("release", self.release.as_ref().map(ToString::to_string));
-        argument("flags", listed(&self.flags));
-        argument("tags", listed(&self.tags));
+        argument("flag", listed(&self.flags));
+        argument("tag", listed(&self.tags));
         argument("segment", self.segment.as_ref().map(ToString::to_string));
         argument("steps", listed(&self.steps));
         argument("every", self.every.map(|Span(seconds)| format!("{seconds}s")));

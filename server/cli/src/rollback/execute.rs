@@ -7,10 +7,11 @@ use ripcord_proto::digest::Digest;
 use ripcord_proto::rollback::Rollback;
 
 use super::args::RollbackArgs;
-use super::follow;
+use super::{follow, plan};
 use crate::client::{Answer, Call};
 use crate::confirm;
 use crate::context::Context;
+use crate::duration;
 use crate::exit::{Exit, Failure};
 use crate::output::{Format, print};
 use ripcord_proto::rest::wait::Wait;
@@ -25,16 +26,21 @@ const NAMED: usize = 20;
 pub(super) struct Execute {
     #[command(flatten)]
     args: RollbackArgs,
-    /// The hash that `rollback plan` printed: do exactly that, or refuse because the world has moved
+    /// The hash that `rollback plan` printed: do exactly that, or refuse if anything has changed since
     #[arg(long, value_name = "HASH")]
     plan: Option<Digest>,
-    /// Wait until it is confirmed, up to this many seconds; exit code 4 where it is not
-    #[arg(long, value_name = "SECONDS", value_parser = confirm::patience)]
+    /// Only show what it would do, like `rollback plan`
+    #[arg(long, conflicts_with = "plan")]
+    dry_run: bool,
+    /// Wait for the applications to confirm, up to this long (30s, or seconds); exit code 4 if one does not [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = duration::wait)]
     wait: Option<Wait>,
 }
 
-/// Does it.
 pub(super) async fn run(call: &Context, command: Execute) -> Result<Exit, Failure> {
+    if command.dry_run {
+        return plan::show(call, &command.args, None, None).await;
+    }
     command.args.check()?;
     let json = call.output.format() == Format::Json;
     let patience = match command.wait {

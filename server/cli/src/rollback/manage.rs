@@ -14,44 +14,50 @@ use super::follow;
 use crate::client::{Answer, Call};
 use crate::confirm;
 use crate::context::Context;
+use crate::duration;
 use crate::exit::{Exit, Failure};
+use crate::input::ListArgs;
 use crate::output::{Format, count, facts, moment, print, table};
 use ripcord_proto::rest::wait::Wait;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Manage {
     /// List the rollbacks, newest first
-    List,
-    /// Show one: its phases, who has confirmed it, the checks, and what can be done next
+    List(ListArgs),
+    /// Show a rollback: its phases, confirmations, checks and next steps
     Show {
         /// The rollback's id
+        #[arg(value_name = "ROLLBACK_ID")]
         id: RollbackId,
     },
-    /// Wait until it is confirmed; exit code 4 where it is not in time, 1 where it failed
+    /// Wait until it is confirmed; exit code 4 on timeout, 1 on failure
     Wait {
         /// The rollback's id
+        #[arg(value_name = "ROLLBACK_ID")]
         id: RollbackId,
-        /// How long, at most
-        #[arg(long, value_name = "SECONDS", default_value = "30s", value_parser = confirm::patience)]
+        /// How long to wait at most (30s, or seconds)
+        #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration::wait)]
         wait: Wait,
     },
-    /// Leave a staged rollback where it is
+    /// Stop a staged rollback where it is
     Stop {
         /// The rollback's id
+        #[arg(value_name = "ROLLBACK_ID")]
         id: RollbackId,
-        /// Why
+        /// Reason, recorded in the audit log
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
-    /// Let a staged rollback go on; ask the checks of one that failed again
+    /// Continue a staged rollback, or repeat the checks of one that failed
     Resume(Resume),
-    /// Roll forward again: what it put back is as it was before it
+    /// Undo a rollback: return to the state before it
     Undo(Undo),
-    /// Note what was found when people looked back at it
+    /// Record the review of a rollback
     Review {
         /// The rollback's id
+        #[arg(value_name = "ROLLBACK_ID")]
         id: RollbackId,
-        /// What was found
+        /// What the review found
         #[arg(long, value_name = "TEXT")]
         note: String,
     },
@@ -60,15 +66,16 @@ pub(crate) enum Manage {
 #[derive(Debug, Args)]
 pub(crate) struct Resume {
     /// The rollback's id
+    #[arg(value_name = "ROLLBACK_ID")]
     id: RollbackId,
-    /// Make all steps that are left at once
+    /// Do all remaining steps at once
     #[arg(long)]
     now: bool,
-    /// Why
+    /// Reason, recorded in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// Wait until it is confirmed, up to this long; only with --now
-    #[arg(long, value_name = "SECONDS", default_value = "30s", value_parser = confirm::patience)]
+    /// With --now: wait for the applications to confirm, up to this long
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration::wait)]
     wait: Wait,
 }
 
@@ -76,37 +83,37 @@ pub(crate) struct Resume {
 #[expect(clippy::struct_excessive_bools, reason = "these are options of a command line")]
 pub(crate) struct Undo {
     /// The rollback's id
+    #[arg(value_name = "ROLLBACK_ID")]
     id: RollbackId,
-    /// Why
+    /// Reason, recorded in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Only show what it would do, as JSON, with the hash for --plan
     #[arg(long, conflicts_with = "plan")]
     dry_run: bool,
-    /// Do exactly what the plan of this hash shows, or refuse
+    /// The hash of a --dry-run: do exactly that, or refuse if anything has changed since
     #[arg(long, value_name = "HASH")]
     plan: Option<ripcord_proto::digest::Digest>,
-    /// Flags that others have changed since go back too
+    /// Also undo flags that others have changed since
     #[arg(long)]
     include_conflicts: bool,
-    /// Segments that differ go back too
+    /// Also undo segments that differ
     #[arg(long)]
     with_segments: bool,
-    /// Know that it changes what a killed flag serves
+    /// Allow edits that change what a killed flag serves
     #[arg(long)]
     allow_killed_edit: bool,
-    /// Pass the one-way doors of these flags
-    #[arg(long, value_name = "FLAGS", value_delimiter = ',')]
+    /// Confirm that irreversible changes of this flag are understood; repeat or separate with commas
+    #[arg(long, value_name = "FLAG", value_delimiter = ',')]
     acknowledge_one_way: Vec<FlagKey>,
-    /// Wait until it is confirmed, up to this long; exit code 4 where it is not
-    #[arg(long, value_name = "SECONDS", default_value = "30s", value_parser = confirm::patience)]
+    /// Wait for the applications to confirm, up to this long; exit code 4 if one does not
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration::wait)]
     wait: Wait,
 }
 
-/// Does it.
 pub(crate) async fn run(call: &Context, action: Manage) -> Result<Exit, Failure> {
     match action {
-        Manage::List => list(call).await,
+        Manage::List(arguments) => list(call, arguments).await,
         Manage::Show { id } => show(call, &id).await,
         Manage::Wait { id, wait } => waited(call, &id, wait.0).await,
         Manage::Stop { id, reason } => stop(call, &id, reason).await,
@@ -116,8 +123,8 @@ pub(crate) async fn run(call: &Context, action: Manage) -> Result<Exit, Failure>
     }
 }
 
-async fn list(call: &Context) -> Result<Exit, Failure> {
-    let rollbacks: Answer<Vec<Rollback>> = call.client.list(&call.path(&["rollbacks"]), usize::MAX).await?;
+async fn list(call: &Context, arguments: ListArgs) -> Result<Exit, Failure> {
+    let rollbacks: Answer<Vec<Rollback>> = call.client.list(&call.path(&["rollbacks"]), arguments.most()).await?;
     call.output.answer(&rollbacks, |rollbacks| {
         if rollbacks.is_empty() {
             return format!("{} was never rolled back.", call.environment());

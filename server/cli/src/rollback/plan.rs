@@ -20,24 +20,25 @@ use crate::output::{Paint, count, indented, moment, table};
 /// Flags that are listed one by one; of more the number is told.
 const LISTED: usize = 40;
 
-/// Show what a rollback would do, whom it would affect and what stands in the way; changes nothing
+/// Show what a rollback would change, who is affected, and what prevents it
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   ripcord rollback plan --to last-known-good
   ripcord rollback plan --release web-2026.11.24 --sample users.json
-  ripcord rollback plan --to quiet --flags checkout-v2 --json")]
+  ripcord rollback plan --to quiet --flag checkout-v2 --json")]
 pub(super) struct Plan {
     #[command(flatten)]
     args: RollbackArgs,
-    /// Contexts of real users, to say whom it affects: a JSON list, or an object a line
+    /// Contexts of real users, to estimate who is affected: a JSON list, or one object per line
     #[arg(long, value_name = "FILE", conflicts_with = "population")]
     sample: Option<PathBuf>,
-    /// How many users are made up to say whom it affects [default: 10000]
+    /// How many users to simulate for that estimate [default: 10000]
     #[arg(long, value_name = "NUMBER")]
     population: Option<u64>,
 }
 
+#[cfg(test)]
 impl Plan {
     /// What is planned.
     pub(super) const fn args(&self) -> &RollbackArgs {
@@ -45,18 +46,23 @@ impl Plan {
     }
 }
 
-/// Does it.
 pub(super) async fn run(call: &Context, command: Plan) -> Result<Exit, Failure> {
-    command.args().check()?;
+    let sample = command.sample.as_deref().map(sample).transpose()?;
+    show(call, &command.args, sample, command.population).await
+}
+
+/// Asks for the plan and shows it.
+pub(super) async fn show(call: &Context, args: &RollbackArgs, sample: Option<Vec<Map<String, Value>>>, population: Option<u64>) -> Result<Exit, Failure> {
+    args.check()?;
     let request = PlanRequest {
-        rollback: command.args().request(None),
-        sample: command.sample.as_deref().map(sample).transpose()?,
-        population: command.population,
+        rollback: args.request(None),
+        sample,
+        population,
     };
     let post = Call::post(call.path(&["rollbacks", "plan"])).json(&request)?;
     let plan: Answer<RollbackPlan> = call.client.call(post).await?;
     call.output.answer(&plan, |plan| {
-        let next = call.command(&command.args().arguments(plan));
+        let next = call.command(&args.arguments(plan));
         describe(plan, call.environment().as_str(), &next, call.output.paint())
     });
     Ok(Exit::Done)

@@ -81,7 +81,7 @@ fn what_stands_in_the_way_is_said_before_the_command() {
 
 #[test]
 fn the_command_says_what_the_plan_showed_that_has_to_be_said() {
-    let command = parsed("rollback plan --to quiet --flags a,b --steps 50,12.5 --every 1m --reason it's --include-conflicts").unwrap();
+    let command = parsed("rollback plan --to quiet --flag a,b --steps 50,12.5 --every 1m --reason it's --include-conflicts").unwrap();
     let Some(super::Action::Plan(command)) = command.action else {
         panic!("{command:?}")
     };
@@ -92,7 +92,7 @@ fn the_command_says_what_the_plan_showed_that_has_to_be_said() {
     assert_eq!(
         command.args().arguments(&shown),
         format!(
-            "rollback --to quiet --flags a,b --steps 50,12.5 --every 60s --acknowledge-one-way b --reason 'it'\\''s' --plan {HASH} --include-conflicts --allow-killed-edit"
+            "rollback --to quiet --flag a,b --steps 50,12.5 --every 60s --acknowledge-one-way b --reason 'it'\\''s' --plan {HASH} --include-conflicts --allow-killed-edit"
         )
     );
 }
@@ -103,8 +103,8 @@ fn a_rollback_needs_a_target_or_a_release_and_one_scope() {
     assert!(parsed("rollback --release web-1 --plan 1111111111111111111111111111111111111111111111111111111111111111").is_ok());
     for wrong in [
         "rollback",
-        "rollback --flags a",
-        "rollback --to 41 --flags a --tags b",
+        "rollback --flag a",
+        "rollback --to 41 --flag a --tag b",
         "rollback --to 41 --every 2m",
         "rollback --to 41 --segment eu --steps 50",
     ] {

@@ -16,12 +16,11 @@ pub(crate) struct Act {
     /// The rollout's id
     #[arg(value_name = "ROLLOUT_ID")]
     id: RolloutId,
-    /// Why; it goes into the log
+    /// Reason, recorded in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }
 
-/// Does it.
 pub(super) async fn run(call: &Context, name: &str, command: Act) -> Result<Exit, Failure> {
     let answer = post(call, name, &command.id, command.reason).await?;
     call.output.answer(&answer, |rollout| messages::line(rollout, call.output.paint()));

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::{actions, messages};
 use crate::client::{Answer, ClientError};
 use crate::context::Context;
+use crate::duration;
 use crate::exit::{Exit, Failure};
 use crate::output::{Format, Paint, note, print};
 use crate::signals;
@@ -21,23 +22,23 @@ const EVERY: Duration = Duration::from_millis(250);
 /// How long a server that does not answer is asked again.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Wait until a rollout is over, line by line for a log
+/// Wait until a rollout has ended, with a line per event
 ///
-/// Exit codes: 0 completed; 3 failed, aborted or rolled back; 4 not over in time. A hold by a gate or a person goes on being
-/// waited for.
+/// Exit codes: 0 completed; 3 failed, aborted or rolled back; 4 not ended in time. A hold by a gate or a person does not end the
+/// wait.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  ripcord rollout wait ro_01jd3x7q8v9w0y2z4a6b8c0d2e --timeout 2h
+  ripcord rollout wait ro_01jd3x7q8v9w0y2z4a6b8c0d2e --wait 2h
   ripcord rollout wait ro_01jd3x7q8v9w0y2z4a6b8c0d2e --on-cancel rollback")]
 pub(crate) struct Wait {
     /// The rollout's id
     #[arg(value_name = "ROLLOUT_ID")]
     id: RolloutId,
-    /// How long to wait at most (30m, 2h); exit code 4 then
-    #[arg(long, value_name = "TIME")]
-    timeout: Option<HumanDuration>,
-    /// What becomes of the rollout when this command is told to end (SIGTERM, Ctrl-C)
+    /// How long to wait at most (30m, 2h, or seconds); exit code 4 then
+    #[arg(long, value_name = "DURATION", value_parser = duration::long_wait)]
+    wait: Option<HumanDuration>,
+    /// What to do with the rollout if this command is interrupted (SIGTERM, Ctrl-C) [default: it continues]
     #[arg(long, value_name = "WHAT")]
     on_cancel: Option<OnCancel>,
 }
@@ -59,13 +60,11 @@ pub(crate) struct Watch {
     id: RolloutId,
 }
 
-/// Waits.
 pub(super) async fn wait(call: &Context, command: Wait) -> Result<Exit, Failure> {
-    let deadline = command.timeout.map(|timeout| Instant::now() + timeout.duration());
+    let deadline = command.wait.map(|wait| Instant::now() + wait.duration());
     follow(call, &command.id, deadline, command.on_cancel).await
 }
 
-/// Watches.
 pub(super) async fn watch(call: &Context, command: Watch) -> Result<Exit, Failure> {
     follow(call, &command.id, None, None).await
 }

@@ -13,14 +13,14 @@ use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::input;
 
-/// Start a rollout of a plan
+/// Start a rollout
 ///
-/// The plan is a YAML or JSON file, or is put together from options. It is refused with every problem named where the flag cannot
-/// follow it.
+/// The plan is a YAML or JSON file, or is given by options. If the flag cannot follow it, it is refused with every problem
+/// named.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  ripcord rollout start plan.yaml
+  ripcord rollout start -f plan.yaml
   ripcord rollout start --flag checkout-v2 --variant on \\
     --step 1%:30m --step 10%:1h --step 50%:2h:oncall --step 100%:24h \\
     --errors-worse-by 0.5% --probe http://127.0.0.1:9000/healthz
@@ -49,13 +49,13 @@ A plan:
   window: {days: [mon, tue], hours: '09:00-16:00', zone: Europe/Amsterdam}
   bake: 1h")]
 pub(crate) struct Start {
-    /// The plan, YAML or JSON; - is the standard input
-    #[arg(value_name = "FILE", required_unless_present = "flag", conflicts_with_all = ["flag", "variant", "control", "rule", "steps",
+    /// The plan, YAML or JSON; `-` reads the standard input
+    #[arg(short, long, value_name = "FILE", required_unless_present = "flag", conflicts_with_all = ["flag", "variant", "control", "rule", "steps",
         "probe", "errors_worse_by", "gates", "window", "bake", "release", "start_at", "no_gates"])]
     file: Option<PathBuf>,
     #[command(flatten)]
     options: Options,
-    /// Why; it goes into the log
+    /// Reason, recorded in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }
@@ -63,44 +63,44 @@ pub(crate) struct Start {
 /// A plan by options.
 #[derive(Debug, Args)]
 struct Options {
-    /// The flag, where there is no file
+    /// The flag, if there is no file
     #[arg(long, value_name = "FLAG", requires = "variant", requires = "steps")]
     flag: Option<String>,
-    /// The variant whose share is raised
+    /// The variant whose share goes up
     #[arg(long, value_name = "VARIANT")]
     variant: Option<String>,
-    /// The variant whose share is lowered [default: the split's other one]
+    /// The variant whose share goes down [default: the other one of the split]
     #[arg(long, value_name = "VARIANT")]
     control: Option<String>,
-    /// The rule that is moved, where several split
+    /// The rule to change, if several rules split
     #[arg(long, value_name = "ID")]
     rule: Option<String>,
-    /// A step as TO:HOLD, such as 10%:1h or "segment beta:10m", with :ROLE behind it where a person of that role must approve;
-    /// several in order
+    /// A step as TO:HOLD, such as 10%:1h or "segment beta:10m"; add :ROLE if a person of that role must approve. Repeat in
+    /// order
     #[arg(long = "step", id = "steps", value_name = "TO:HOLD")]
     steps: Vec<String>,
-    /// A probe that takes it back when it fails once
+    /// A URL to probe; one failure rolls back
     #[arg(long, value_name = "URL")]
     probe: Option<String>,
-    /// Take it back when errors are worse than the control's by more points
+    /// Roll back if the error rate exceeds the control's by more than this
     #[arg(long, value_name = "PERCENT")]
     errors_worse_by: Option<String>,
-    /// A gate as a plan writes it, in braces; several are allowed
+    /// A gate as in a plan, in braces; repeat for several
     #[arg(long = "gate", id = "gates", value_name = "{…}")]
     gates: Vec<String>,
-    /// When steps may begin, as DAYS HOURS ZONE
+    /// When steps may start, as DAYS HOURS ZONE
     #[arg(long, value_name = "WINDOW")]
     window: Option<String>,
-    /// How long it is watched after the last step's hold
-    #[arg(long, value_name = "TIME")]
+    /// How long to watch it after the last step
+    #[arg(long, value_name = "DURATION")]
     bake: Option<String>,
-    /// The release with whose other rollouts it moves and goes back
-    #[arg(long, value_name = "NAME")]
+    /// The release that it belongs to: rollouts of one release advance and roll back together
+    #[arg(long, value_name = "RELEASE")]
     release: Option<String>,
-    /// The first step begins no sooner (RFC 3339)
+    /// Start no earlier than this (RFC 3339)
     #[arg(long, value_name = "TIME")]
     start_at: Option<String>,
-    /// Let time alone decide
+    /// Advance on time alone, without gates
     #[arg(long)]
     no_gates: bool,
 }
@@ -186,7 +186,6 @@ fn window(text: &str) -> Result<Value, Failure> {
     Ok(json!({"days": days.collect::<Vec<_>>(), "hours": hours, "zone": zone}))
 }
 
-/// Does it.
 pub(super) async fn run(call: &Context, command: Start) -> Result<Exit, Failure> {
     let plan = command.plan()?;
     let post = Call::post(call.path(&["rollouts"])).query("reason", command.reason.as_ref()).json(&plan)?;

@@ -10,7 +10,31 @@ fn announced(address: &str) -> discovery::Announced {
 
 fn chosen(server: Option<&str>, key: Option<&str>, local: Option<discovery::Announced>) -> Target {
     let given = |value: &str| (value.to_owned(), From::CommandLine);
-    Target::choose(server.map(given), key.map(given), local, None, None)
+    let given = Given {
+        server: server.map(|value| (vec![normal(value)], From::CommandLine)),
+        key: key.map(given),
+        profile_servers: Vec::new(),
+        profile_key: Ok(None),
+        ca_cert: None,
+    };
+    Target::choose(given, local, None).unwrap()
+}
+
+#[test]
+fn the_key_of_a_profile_is_never_sent_to_another_server() {
+    let choose = |server: &str| {
+        let given = Given {
+            server: Some((vec![server.to_owned(), "https://b.example".to_owned()], From::CommandLine)),
+            key: None,
+            profile_servers: vec!["https://a.example".to_owned()],
+            profile_key: Ok(Some("rc_oncall_profile".to_owned())),
+            ca_cert: None,
+        };
+        Target::choose(given, None, None).unwrap()
+    };
+    assert_eq!(choose("https://a.example").key.as_deref(), Some("rc_oncall_profile"));
+    assert_eq!(choose("https://a.example").alternatives, ["https://b.example"]);
+    assert_eq!(choose("https://evil.example").key, None);
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(super) struct Reply {
     /// The firing's id
     #[arg(value_name = "FIRING_ID")]
     id: FiringId,
-    /// Why; it goes into the log
+    /// Reason, recorded in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }

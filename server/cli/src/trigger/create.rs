@@ -20,10 +20,11 @@ use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::input;
 
-/// Make a trigger; its secret is printed once
+/// Create a trigger; its secret is printed once
 #[derive(Debug, Args)]
 pub(super) struct Create {
     /// Its name: lower-case letters, digits and -
+    #[arg(value_name = "NAME")]
     name: TriggerName,
     #[command(flatten)]
     source: SourceArgs,
@@ -31,28 +32,28 @@ pub(super) struct Create {
     action: ActionArgs,
     #[command(flatten)]
     conditions: ConditionArgs,
-    /// Take no other action for this long after one (15m)
-    #[arg(long, value_name = "TIME")]
+    /// Minimum time between two actions (15m)
+    #[arg(long, value_name = "DURATION")]
     cooldown: Option<HumanDuration>,
-    /// Act at most so often in an hour (3)
+    /// Most actions in an hour (3)
     #[arg(long, value_name = "NUMBER")]
     max_per_hour: Option<u32>,
-    /// Where it asks: how long a person may take (1h)
-    #[arg(long, value_name = "TIME")]
+    /// If it asks: how long a person has to answer (1h)
+    #[arg(long, value_name = "DURATION")]
     answer_within: Option<HumanDuration>,
-    /// Narrow what the environment's policy lets it do: automatic, ask or off
+    /// Allow less than the environment's policy does: automatic, ask or off
     #[arg(long, value_name = "MODE")]
     mode: Option<TriggerMode>,
-    /// Let it record what it would do, and do nothing
+    /// Only record what it would do
     #[arg(long, conflicts_with = "disarmed")]
     dry_run: bool,
-    /// Make it, and leave it off
+    /// Create it disarmed
     #[arg(long)]
     disarmed: bool,
     /// What it is for
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
-    /// Why; it goes into the log
+    /// Reason, recorded in the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }
@@ -63,16 +64,16 @@ struct SourceArgs {
     /// Where signals come from
     #[arg(long, value_enum)]
     source: Kind,
-    /// json: the place that says how things are, such as `/error_rate`
+    /// json: JSON pointer to the value to check, such as `/error_rate`
     #[arg(long, value_name = "POINTER")]
     pointer: Option<String>,
-    /// json: something is wrong where it is above this
+    /// json: fire if the value is above this
     #[arg(long, value_name = "NUMBER", conflicts_with_all = ["below", "equals"])]
     above: Option<f64>,
-    /// json: something is wrong where it is below this
+    /// json: fire if the value is below this
     #[arg(long, value_name = "NUMBER", conflicts_with = "equals")]
     below: Option<f64>,
-    /// json: something is wrong where it is this
+    /// json: fire if the value equals this
     #[arg(long, value_name = "VALUE")]
     equals: Option<String>,
     /// gate: only gates of this name
@@ -84,7 +85,7 @@ struct SourceArgs {
     /// Signals are signed (HMAC-SHA256), instead of carrying a bearer token
     #[arg(long)]
     hmac: bool,
-    /// A file with the secret, where the sender makes it; - is the standard input
+    /// A file with the secret, if the sender chooses it; `-` reads the standard input
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
 }
@@ -95,7 +96,7 @@ enum Kind {
     Alertmanager,
     /// Webhooks and events of PagerDuty
     Pagerduty,
-    /// Any JSON, one place of which is looked at
+    /// Any JSON, of which one value is checked
     Json,
     /// Gates of rollouts
     Gate,
@@ -103,36 +104,36 @@ enum Kind {
 
 /// What it does.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "What it does")]
+#[command(next_help_heading = "Action")]
 struct ActionArgs {
-    /// Pause live rollouts; with --flags only those
+    /// Hold live rollouts; with --flag only those of these flags
     #[arg(long, conflicts_with_all = ["rollback", "kill"], required_unless_present_any = ["rollback", "kill"])]
     hold: bool,
-    /// Put back what this is: open-release, environment, flags (with --flags), or the name of a release as release:NAME
+    /// Roll back: open-release, environment, flags (with --flag), or release:RELEASE
     #[arg(long, value_name = "WHAT", value_parser = back, conflicts_with = "kill")]
     rollback: Option<What>,
-    /// Kill the flags of --flags; a gate's own where none are named
+    /// Kill the flags of --flag; without it, the flag of the gate
     #[arg(long)]
     kill: bool,
-    /// Flags, with commas between them
-    #[arg(long, value_name = "FLAGS", value_delimiter = ',')]
+    /// A flag to act on; repeat or separate with commas
+    #[arg(long = "flag", value_name = "FLAG", value_delimiter = ',')]
     flags: Vec<FlagKey>,
-    /// Where to go back to: last-known-good, a checkpoint, a revision
+    /// The state to return to: last-known-good, a checkpoint, a revision
     #[arg(long, value_name = "TARGET", requires = "rollback")]
     to: Option<TargetName>,
 }
 
 /// When a signal counts.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "When a signal counts")]
+#[command(next_help_heading = "Conditions")]
 struct ConditionArgs {
-    /// Only with this label; can be given several times, several values of one name are alternatives
+    /// Only signals with this label; repeat for several, values of one name are alternatives
     #[arg(long = "label", value_name = "NAME=VALUE", value_parser = label)]
     labels: Vec<(String, String)>,
     /// Only while a release is open
     #[arg(long)]
     while_release_open: bool,
-    /// Not where it is labelled as synthetic traffic
+    /// Not signals about synthetic traffic
     #[arg(long)]
     real_traffic: bool,
 }
@@ -163,7 +164,6 @@ fn label(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// Makes it.
 pub(super) async fn run(call: &Context, command: &Create) -> Result<Exit, Failure> {
     let post = Call::post(call.path(&["triggers"])).json(&command.request()?)?;
     let made: Answer<TriggerCreated> = call.client.call(post).await?;
@@ -229,10 +229,10 @@ impl ActionArgs {
             return Ok(if self.kill { TriggerAction::Kill(names) } else { TriggerAction::Hold(names) });
         };
         let scope = match what {
-            What::Flags if flags.is_empty() => return Err(Failure::Usage("Name the flags that go back: --rollback flags --flags checkout-v2.".to_owned())),
+            What::Flags if flags.is_empty() => return Err(Failure::Usage("Name the flags that go back: --rollback flags --flag checkout-v2.".to_owned())),
             What::Flags => TriggerRollbackScope::Flags(flags),
             What::OpenRelease | What::Environment | What::Release(_) if !flags.is_empty() => {
-                return Err(Failure::Usage("--flags goes with --rollback flags, --kill and --hold.".to_owned()));
+                return Err(Failure::Usage("--flag goes with --rollback flags, --kill and --hold.".to_owned()));
             }
             What::OpenRelease => TriggerRollbackScope::OpenRelease,
             What::Environment => TriggerRollbackScope::Environment,

@@ -89,7 +89,7 @@ fn cannot(flags: &[UnsupportedFlag]) -> Problem {
     }
     let list: Vec<_> = flags.iter().map(|cannot| serde_json::json!({"flag": cannot.flag, "why": cannot.why})).collect();
     let detail = format!(
-        "Nothing was changed: rules cannot say this. {}. Name the other flags with --flags, or leave --segment out.",
+        "Nothing was changed: rules cannot say this. {}. Name the other flags with --flag, or leave --segment out.",
         lines.join("; ")
     );
     Problem::new(Code::CannotExpress, detail).with("flags", list)

@@ -64,7 +64,6 @@ impl Straggler {
         })
     }
 
-    /// Its name.
     pub(super) fn name(&self) -> &str {
         &self.name
     }

@@ -60,7 +60,6 @@ impl Node {
         }
     }
 
-    /// Its name.
     pub(super) const fn name(&self) -> &'static str {
         self.name
     }
@@ -152,6 +151,7 @@ impl Node {
     async fn ready(&mut self, address: SocketAddr) -> Result<(), Failure> {
         let client = Client::new(Target {
             server: format!("http://{address}"),
+            alternatives: Vec::new(),
             server_from: From::Local,
             key: None,
             key_from: From::Local,

@@ -42,7 +42,6 @@ impl Proxy {
         Ok(Self { address, leads_to })
     }
 
-    /// Its address.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
