@@ -197,13 +197,13 @@ async fn away() -> Result<()> {
     let told = || {
         node.server
             .output()
-            .contains("spans cannot be sent to the collector")
+            .contains("collector_unreachable")
             .then_some(())
             .context("not yet")
     };
     eventually(SOON, "the log says so", || std::future::ready(told())).await?;
     node.api.kill_flag("plain").await?;
     tokio::task::block_in_place(|| node.server.stop())?;
-    ensure!(node.server.output().matches("spans cannot be sent").count() == 1, "once");
+    ensure!(node.server.output().matches("collector_unreachable").count() == 1, "once");
     Ok(())
 }
