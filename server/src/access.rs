@@ -88,12 +88,11 @@ impl Access {
             return Ok(Principal::admin());
         }
         let system = self.inner.environments.system();
-        match system.key_by_hash(&hash).filter(|record| same(&record.hash)) {
-            Some(record) => Ok(Principal::of(record)),
-            None => {
-                let detail = "The server does not know this key: it is mistyped, revoked, or for another server.";
-                Err(Box::new(Problem::new(Code::Unauthenticated, detail).with("key", "unknown")))
-            }
+        if let Some(record) = system.key_by_hash(&hash).filter(|record| same(&record.hash)) {
+            Ok(Principal::of(record))
+        } else {
+            let detail = "The server does not know this key: it is mistyped, revoked, or for another server.";
+            Err(Box::new(Problem::new(Code::Unauthenticated, detail).with("key", "unknown")))
         }
     }
 

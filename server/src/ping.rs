@@ -98,12 +98,11 @@ impl Pings {
         let draft = draft(&order, id.clone(), conditions);
         let outcome = self.environments.submit(draft).await?;
         let is_replayed = outcome.is_replayed();
-        let receipt = match outcome {
-            Outcome::Replayed { recorded, .. } => serde_json::from_str(recorded.answer.get()).map_err(|error| CommitError::Internal(error.to_string()))?,
-            done => PingReceipt {
-                id,
-                position: done.applied()?.position,
-            },
+        let receipt = if let Outcome::Replayed { recorded, .. } = &outcome {
+            serde_json::from_str(recorded.answer.get()).map_err(|error| CommitError::Internal(error.to_string()))?
+        } else {
+            let position = outcome.applied()?.position;
+            PingReceipt { id, position }
         };
         let target = ConfirmationTarget::Revision(receipt.position);
         if !is_replayed {

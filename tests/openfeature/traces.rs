@@ -194,13 +194,7 @@ async fn away() -> Result<()> {
         .variable("OTEL_BSP_SCHEDULE_DELAY", "50");
     let mut node = Node::started_with(setup).await?;
     node.api.put_flag("plain", &flags::boolean("on")).await?.ok()?;
-    let told = || {
-        node.server
-            .output()
-            .contains("collector_unreachable")
-            .then_some(())
-            .context("not yet")
-    };
+    let told = || node.server.output().contains("collector_unreachable").then_some(()).context("not yet");
     eventually(SOON, "the log says so", || std::future::ready(told())).await?;
     node.api.kill_flag("plain").await?;
     tokio::task::block_in_place(|| node.server.stop())?;

@@ -34,7 +34,7 @@ Examples:
 RIPCORD_ADMIN_KEY sets an admin key, RIPCORD_PEER_SECRET the secret shared by
 peers, RUST_LOG the log filter: info, or ripcord_server=debug.")]
 pub(crate) struct Serve {
-    /// A TOML file of settings, named like the options: data_dir = "/var/lib/ripcord"
+    /// A TOML file of settings, named like the options: `data_dir` = "/var/lib/ripcord"
     #[arg(long, env = "RIPCORD_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(flatten)]

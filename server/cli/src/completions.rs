@@ -92,7 +92,7 @@ pub(crate) fn completed(command: Command) -> Command {
 }
 
 fn with_completer(argument: Arg) -> Arg {
-    let kind = match argument.get_value_names().and_then(|names| names.first()).map(|name| name.as_str()) {
+    let kind = match argument.get_value_names().and_then(|names| names.first()).map(clap::builder::Str::as_str) {
         Some("FLAG") => Kind::Flags,
         Some("TAG") => Kind::Tags,
         Some("ENV") => Kind::Environments,

@@ -62,21 +62,20 @@ fn choose(mut config: Config, name: Option<&str>, path: &Path) -> Result<Option<
         (None, Some(name)) => (name, "default_profile"),
         (None, None) => return Ok(None),
     };
-    match config.profiles.remove(&name) {
-        Some(profile) => Ok(Some(Profile {
+    if let Some(profile) = config.profiles.remove(&name) {
+        Ok(Some(Profile {
             key_file: profile.key_file.map(at_home),
             ca_cert: profile.ca_cert.map(at_home),
             ..profile
-        })),
-        None => {
-            let names: Vec<_> = config.profiles.keys().map(String::as_str).collect();
-            let known = if names.is_empty() {
-                format!("add [profiles.{name}] to {}", path.display())
-            } else {
-                format!("{} has {}", path.display(), names.join(", "))
-            };
-            Err(Failure::Usage(format!("{field} names the profile {name}, which does not exist; {known}")))
-        }
+        }))
+    } else {
+        let names: Vec<_> = config.profiles.keys().map(String::as_str).collect();
+        let known = if names.is_empty() {
+            format!("add [profiles.{name}] to {}", path.display())
+        } else {
+            format!("{} has {}", path.display(), names.join(", "))
+        };
+        Err(Failure::Usage(format!("{field} names the profile {name}, which does not exist; {known}")))
     }
 }
 

@@ -185,7 +185,10 @@ const NEXT_STEPS: &[(Code, &str)] = &[
         Code::Unauthenticated,
         "Set RIPCORD_KEY or pass --key. An admin makes a key with `ripcord keys create NAME --role ROLE`; a server prints its first admin key once.",
     ),
-    (Code::EnvironmentNotFound, "`ripcord env list` shows the environments; name one with --env or RIPCORD_ENV."),
+    (
+        Code::EnvironmentNotFound,
+        "`ripcord env list` shows the environments; name one with --env or RIPCORD_ENV.",
+    ),
     (Code::ReasonRequired, "Give a reason with --reason \"…\"; it is recorded in the audit log."),
     (Code::OtherOwner, "Leave it out of the files, or take it over with --adopt."),
 ];

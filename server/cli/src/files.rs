@@ -17,7 +17,7 @@ const FILES: usize = 10_000;
 /// How the names of flags files end.
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
 
-/// FileArgs files, and how they are taken.
+/// `FileArgs` files, and how they are taken.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct FileArgs {
     /// A flags file (YAML or JSON), or a folder of them; `-` reads the standard input

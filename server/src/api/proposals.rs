@@ -98,7 +98,7 @@ pub(super) async fn approve(
     let PathKey(id) = id;
     write.permit.also(&proposed_actions(&EnvironmentReader::open(&app, &write.permit), &id)?)?;
     let wait = write.wait();
-    let decision = decision(&app, write, id, body);
+    let decision = decision(&app, &write, id, body);
     let decided = app.proposals().approve(&decision).await?;
     let confirmation = match decided.position {
         Some(position) if wait.is_some() => app.confirmed(&decision.environment, Subject::Revision(position), wait).await,
@@ -123,7 +123,7 @@ pub(super) async fn decline(
 ) -> Result<ApiResponse, ApiError> {
     let PathKey(id) = id;
     write.permit.also(&proposed_actions(&EnvironmentReader::open(&app, &write.permit), &id)?)?;
-    let decision = decision(&app, write, id, body);
+    let decision = decision(&app, &write, id, body);
     told(&app.proposals().refuse(&decision, Rejection::Decline).await?, None)
 }
 
@@ -139,7 +139,7 @@ pub(super) async fn withdraw(
     app: web::Data<AppState>,
 ) -> Result<ApiResponse, ApiError> {
     let PathKey(id) = id;
-    let decision = decision(&app, write, id, body);
+    let decision = decision(&app, &write, id, body);
     told(&app.proposals().refuse(&decision, Rejection::Withdraw).await?, None)
 }
 
@@ -151,7 +151,7 @@ fn proposed_actions(environment: &EnvironmentReader, id: &ProposalId) -> Result<
     Ok(proposal.asked.iter().flat_map(ProposedOperation::actions).collect())
 }
 
-fn decision<A: Allows>(app: &AppState, write: Write<A>, id: ProposalId, body: OptionalBody<ReasonRequest>) -> ProposalDecision {
+fn decision<A: Allows>(app: &AppState, write: &Write<A>, id: ProposalId, body: OptionalBody<ReasonRequest>) -> ProposalDecision {
     let reason = body.value.map(|body| body.reason).or_else(|| write.given_reason());
     let author = write.permit.author();
     ProposalDecision {

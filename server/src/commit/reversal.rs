@@ -91,9 +91,9 @@ pub enum Authorship {
 pub struct ReversalDecision {
     /// Flags that change, by key.
     pub flags: Vec<FlagReversal>,
-    /// SegmentReversal that go back with their differences, by key.
+    /// `SegmentReversal` that go back with their differences, by key.
     pub segments: Vec<Arc<Entry<Segment>>>,
-    /// SegmentReversal that are gone and that flags which go back need.
+    /// `SegmentReversal` that are gone and that flags which go back need.
     pub missing: Vec<Arc<Entry<Segment>>>,
     /// The settings, where they go back.
     pub settings: Option<Settings>,
@@ -150,7 +150,7 @@ pub struct OneWayDoor {
 pub struct Conflict {
     /// What.
     pub thing: FlagOrSegment,
-    /// ConflictReason.
+    /// `ConflictReason`.
     pub why: ConflictReason,
     /// The position of its last change; `None` where it is gone.
     pub changed: Option<Position>,
@@ -167,7 +167,7 @@ pub enum FlagOrSegment {
     Segment(SegmentKey),
 }
 
-/// ConflictReason something is a conflict.
+/// `ConflictReason` something is a conflict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConflictReason {
     /// Others changed it after those commits that are to be taken back.
@@ -183,7 +183,7 @@ pub enum ConflictReason {
 pub struct UnsupportedFlag {
     /// Which.
     pub flag: FlagKey,
-    /// ConflictReason not, as the end of a sentence.
+    /// `ConflictReason` not, as the end of a sentence.
     pub why: String,
 }
 

@@ -87,7 +87,7 @@ pub(super) struct Members {
     kills: KillCountsById,
     /// Reports of revisions that are no longer kept by name, newest last.
     figures: VecDeque<(Position, ConfirmationReport)>,
-    members: Vec<Option<FleetMember>>,
+    slots: Vec<Option<FleetMember>>,
     free: Vec<usize>,
     by_instance: HashMap<String, usize>,
     generations: u64,
@@ -110,7 +110,7 @@ impl Members {
             catch_ups: VecDeque::new(),
             kills: KillCountsById::default(),
             figures: VecDeque::new(),
-            members: Vec::new(),
+            slots: Vec::new(),
             free: Vec::new(),
             by_instance: HashMap::new(),
             generations: 0,
@@ -153,9 +153,9 @@ impl Members {
         self.counts_by_revision = VecDeque::from([RevisionCounts::new(at, PerLevel::default())]);
         self.departed = PerLevel::default();
         self.catch_ups.clear();
-        let (first, slots) = (self.first, 0..self.members.len());
+        let (first, slots) = (self.first, 0..self.slots.len());
         for slot in slots {
-            match self.members.get_mut(slot) {
+            match self.slots.get_mut(slot) {
                 Some(Some(member)) if !matches!(member.state, MemberState::Lost(..)) => member.counts_from = first,
                 Some(taken) if taken.is_some() => self.forget(slot),
                 _ => {}
@@ -164,7 +164,7 @@ impl Members {
     }
 
     fn forget(&mut self, slot: usize) {
-        if let Some(member) = self.members.get_mut(slot).and_then(Option::take) {
+        if let Some(member) = self.slots.get_mut(slot).and_then(Option::take) {
             self.by_instance.remove(&member.instance.id);
             self.free.push(slot);
         }
@@ -173,12 +173,12 @@ impl Members {
     /// The member with this instance id.
     pub(super) fn member_of(&self, instance_id: &str) -> Option<MemberId> {
         let slot = *self.by_instance.get(instance_id)?;
-        let generation = self.members.get(slot)?.as_ref()?.generation;
+        let generation = self.slots.get(slot)?.as_ref()?.generation;
         Some(MemberId { slot, generation })
     }
 
     fn member(&self, id: MemberId) -> Option<&FleetMember> {
-        self.members.get(id.slot)?.as_ref().filter(|member| member.generation == id.generation)
+        self.slots.get(id.slot)?.as_ref().filter(|member| member.generation == id.generation)
     }
 
     /// An application connects, or is back.
@@ -204,7 +204,7 @@ impl Members {
             .filter(|position| position.epoch == self.epoch && position.revision.0 <= self.head());
         let recent = self.first_within_grace(now);
         let before = self.by_instance.get(&member.id).copied();
-        let counts_from = match before.and_then(|slot| self.members.get(slot)?.as_ref()) {
+        let counts_from = match before.and_then(|slot| self.slots.get(slot)?.as_ref()) {
             Some(known) => match known.state {
                 // What was committed while it was away counts if that was shortly before.
                 MemberState::Lost(_, last) if last + 1 < recent => {
@@ -220,7 +220,7 @@ impl Members {
                 (None, _) => self.head() + 1,
             },
         };
-        let confirmed = before.and_then(|slot| self.members.get(slot)?.as_ref()).and_then(|known| known.confirmed);
+        let confirmed = before.and_then(|slot| self.slots.get(slot)?.as_ref()).and_then(|known| known.confirmed);
         let member = FleetMember {
             instance: Arc::new(Instance {
                 name: member.name,
@@ -250,11 +250,11 @@ impl Members {
     }
 
     fn seat(&mut self, before: Option<usize>, member: FleetMember) -> usize {
-        let slot = before.or_else(|| self.free.pop()).unwrap_or(self.members.len());
+        let slot = before.or_else(|| self.free.pop()).unwrap_or(self.slots.len());
         self.by_instance.insert(member.instance.id.clone(), slot);
-        match self.members.get_mut(slot) {
+        match self.slots.get_mut(slot) {
             Some(seat) => *seat = Some(member),
-            None => self.members.push(Some(member)),
+            None => self.slots.push(Some(member)),
         }
         slot
     }
@@ -291,7 +291,7 @@ impl Members {
             Some(id) if self.member(id).is_some_and(FleetMember::is_fetching) => id,
             Some(_) | None => self.enter(member, ConfirmationLevel::Fetched, MemberState::Polling(now), now),
         };
-        if let Some(Some(member)) = self.members.get_mut(id.slot)
+        if let Some(Some(member)) = self.slots.get_mut(id.slot)
             && let MemberState::Polling(last) = &mut member.state
         {
             *last = now;
@@ -303,7 +303,7 @@ impl Members {
     fn move_forward(&mut self, id: MemberId, at: Position, now: Instant) {
         let (epoch, head) = (self.epoch, self.head());
         let Some(member) = self
-            .members
+            .slots
             .get_mut(id.slot)
             .and_then(Option::as_mut)
             .filter(|member| member.generation == id.generation)
@@ -351,7 +351,7 @@ impl Members {
     pub(super) fn lost(&mut self, id: MemberId, now: Instant) {
         let head = self.head();
         if let Some(member) = self
-            .members
+            .slots
             .get_mut(id.slot)
             .and_then(Option::as_mut)
             .filter(|member| member.generation == id.generation)

@@ -77,7 +77,7 @@ impl ApiError {
     }
 
     /// The same, as it was answered before.
-    fn proposed_before(recorded: Recorded) -> Self {
+    fn proposed_before(recorded: &Recorded) -> Self {
         #[derive(serde::Deserialize)]
         struct Body {
             proposal: Named,
@@ -144,14 +144,14 @@ impl From<Box<Problem>> for ApiError {
 
 impl From<CommitError> for ApiError {
     fn from(error: CommitError) -> Self {
-        match error {
-            CommitError::Proposed(entry) => {
-                let proposal = entry.value().ok().map(|proposal| (&proposal.environment, &proposal.id));
-                Self::proposed(RenderedAnswer::of_proposal(entry.json()), proposal)
-            }
-            CommitError::Replayed(recorded) => Self::proposed_before(*recorded),
-            error => Problem::from(error).into(),
+        if let CommitError::Proposed(entry) = &error {
+            let proposal = entry.value().ok().map(|proposal| (&proposal.environment, &proposal.id));
+            return Self::proposed(RenderedAnswer::of_proposal(entry.json()), proposal);
         }
+        if let CommitError::Replayed(recorded) = &error {
+            return Self::proposed_before(recorded);
+        }
+        Problem::from(error).into()
     }
 }
 

@@ -13,7 +13,7 @@ use crate::telemetry::names;
 /// The result of counting a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BatchResult {
-    /// OutcomeMeasure.
+    /// `OutcomeMeasure`.
     New {
         /// How many counts were left out, because the environment has no such flag or variant.
         unknown: usize,

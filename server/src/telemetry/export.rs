@@ -101,7 +101,9 @@ impl SpanExporter for OnRuntime {
         .await;
         let was_failing = self.is_failing.swap(sent.is_err(), Ordering::Relaxed);
         match &sent {
-            Err(error) if !was_failing => tracing::warn!(event = "collector_unreachable", %error, "cannot send spans to the collector; dropping them until it is reachable"),
+            Err(error) if !was_failing => {
+                tracing::warn!(event = "collector_unreachable", %error, "cannot send spans to the collector; dropping them until it is reachable")
+            }
             Ok(()) if was_failing => tracing::info!("sending spans to the collector again"),
             Err(_) | Ok(()) => {}
         }

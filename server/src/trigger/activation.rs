@@ -178,7 +178,7 @@ impl Activation {
         let base = before.cloned().unwrap_or(fresh);
         Firing {
             state,
-            message: message,
+            message,
             effects,
             answer_by: if waits { self.now.checked_add(answer_within).ok() } else { base.answer_by },
             resolved: if is_moment { Some(self.signal.at) } else { base.resolved },

@@ -283,7 +283,7 @@ impl Triggers {
 fn answer(outcome: HookOutcome, message: String) -> HookResponse {
     HookResponse {
         outcome,
-        message: message,
+        message,
         firing: None,
         kills: Vec::new(),
         rollback: None,

@@ -36,7 +36,7 @@ pub(super) struct Observations {
     pub(super) planned: BTreeSet<String>,
     /// How long the plan took.
     pub(super) plan_took: Duration,
-    /// One-way one_way_doors of the environment's own, which were acknowledged as the plan named them.
+    /// One-way `one_way_doors` of the environment's own, which were acknowledged as the plan named them.
     pub(super) one_way_doors: BTreeSet<String>,
     /// The refusals that were expected, in order.
     pub(super) refusals: Vec<Refusal>,

@@ -1,4 +1,4 @@
-//! `ripcord rollout wait` and `watch`: how a rollout goes on, line by line.
+//! `ripcord rollout wait` and `watch`: follow a rollout line by line.
 
 use std::time::Duration;
 
@@ -36,8 +36,8 @@ pub(crate) struct Wait {
     #[arg(value_name = "ROLLOUT_ID")]
     id: RolloutId,
     /// How long to wait at most (30m, 2h, or seconds); exit code 4 then
-    #[arg(long, value_name = "DURATION", value_parser = duration::long_wait)]
-    wait: Option<HumanDuration>,
+    #[arg(long = "wait", id = "wait", value_name = "DURATION", value_parser = duration::long_wait)]
+    timeout: Option<HumanDuration>,
     /// What to do with the rollout if this command is interrupted (SIGTERM, Ctrl-C) [default: it continues]
     #[arg(long, value_name = "WHAT")]
     on_cancel: Option<OnCancel>,
@@ -61,7 +61,7 @@ pub(crate) struct Watch {
 }
 
 pub(super) async fn wait(call: &Context, command: Wait) -> Result<Exit, Failure> {
-    let deadline = command.wait.map(|wait| Instant::now() + wait.duration());
+    let deadline = command.timeout.map(|wait| Instant::now() + wait.duration());
     follow(call, &command.id, deadline, command.on_cancel).await
 }
 
@@ -93,7 +93,7 @@ async fn follow(call: &Context, id: &RolloutId, deadline: Option<Instant>, on_ca
         }
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             note(&format!(
-                "The time is up, and rollout {id} goes on. `{}` waits again.",
+                "Time is up; rollout {id} continues. `{}` waits again.",
                 call.command(&format!("rollout wait {id}"))
             ));
             return Ok(Exit::Unconfirmed);

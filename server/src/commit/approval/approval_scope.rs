@@ -14,7 +14,7 @@ use super::super::draft::Operation;
 use super::super::error::CommitError;
 use super::effect::Effect;
 
-/// ConflictReason a commit needs a second person; empty where it needs none.
+/// `ConflictReason` a commit needs a second person; empty where it needs none.
 pub(in crate::commit) fn guarded(effect: Effect<'_>) -> Result<BTreeSet<GuardedOperation>, CommitError> {
     let policy = effect.before.records.policy();
     let mut found = BTreeSet::new();

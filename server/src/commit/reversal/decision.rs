@@ -29,7 +29,7 @@ struct DecisionBuilder<'a> {
     now: &'a Snapshot,
     position: Position,
     decision: ReversalDecision,
-    /// SegmentReversal that the flags in scope use as they were.
+    /// `SegmentReversal` that the flags in scope use as they were.
     used: BTreeSet<SegmentKey>,
 }
 
@@ -166,7 +166,7 @@ impl DecisionBuilder<'_> {
         self.decision.cannot.push(UnsupportedFlag { flag: flag.clone(), why });
     }
 
-    /// SegmentReversal go back in an environment, or where it was asked for; those that are gone and needed come back in any case.
+    /// `SegmentReversal` go back in an environment, or where it was asked for; those that are gone and needed come back in any case.
     fn segments(&mut self) {
         let (reversal, decision) = (self.reversal, &mut self.decision);
         let segments = SegmentReversal {
@@ -243,7 +243,7 @@ impl DecisionBuilder<'_> {
 }
 
 impl TouchedFlag {
-    /// ConflictReason what is there now is not what was left, where it is not.
+    /// `ConflictReason` what is there now is not what was left, where it is not.
     fn disputed(&self, pair: &FlagPair<'_>) -> Option<ConflictReason> {
         if self.digest != pair.is.map(|is| *is.digest()) {
             return Some(ConflictReason::ChangedSince);

@@ -26,7 +26,7 @@ pub(super) struct Composer<'a> {
     segment: &'a SegmentKey,
     now: &'a Snapshot,
     was: &'a Snapshot,
-    /// SegmentReversal that are not what they were, or have one within them that is not.
+    /// `SegmentReversal` that are not what they were, or have one within them that is not.
     moved: BTreeSet<SegmentKey>,
 }
 

@@ -1,4 +1,4 @@
-//! SegmentReversal that flags use, and which of them are not what they were.
+//! `SegmentReversal` that flags use, and which of them are not what they were.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -23,7 +23,7 @@ impl Members {
             since: member.since,
             lost: matches!(member.state, MemberState::Lost(..)),
         };
-        self.members.iter().flatten().map(shown).collect()
+        self.slots.iter().flatten().map(shown).collect()
     }
 
     /// The report of a revision or a kill; `None` if it was never published here.
@@ -103,7 +103,7 @@ impl Members {
 
     /// Counts every member for which `confirmed` returns something.
     fn count(&self, report: &mut ConfirmationReport, confirmed: impl Fn(&FleetMember) -> Option<bool>) {
-        for member in self.members.iter().flatten() {
+        for member in self.slots.iter().flatten() {
             let Some(confirmed) = confirmed(member) else {
                 continue;
             };

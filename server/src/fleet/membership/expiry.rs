@@ -38,8 +38,8 @@ impl Members {
     /// Marks members lost for too long as gone and reduces old revisions to figures.
     pub(in crate::fleet) fn expire(&mut self, now: Instant) {
         let head = self.head();
-        for slot in 0..self.members.len() {
-            let Some(Some(member)) = self.members.get_mut(slot) else {
+        for slot in 0..self.slots.len() {
+            let Some(Some(member)) = self.slots.get_mut(slot) else {
                 continue;
             };
             match member.state {

@@ -175,9 +175,10 @@ fn stopped(error: &RollbackError) -> RollbackStopped {
     if is_store_away {
         return RollbackStopped::StoreAway(error.to_string());
     }
-    RollbackStopped::Refused(match error {
-        RollbackError::Commit(CommitError::Refused(problem)) => messages::guarded(problem.code).to_owned(),
-        error => error.to_string(),
+    RollbackStopped::Refused(if let RollbackError::Commit(CommitError::Refused(problem)) = &error {
+        messages::guarded(problem.code).to_owned()
+    } else {
+        error.to_string()
     })
 }
 
