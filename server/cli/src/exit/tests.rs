@@ -52,7 +52,7 @@ fn a_problem_is_told_with_each_field_and_the_next_step() {
         ),
     ];
     insta::assert_snapshot!(failed(problem(Code::Invalid).with_errors(faults)).describe(Paint::Plain), @r#"
-    error: The request is not valid (INVALID)
+    error: The request is invalid (INVALID)
       What happened.
       changes[0].put_flag.flag.safe: is missing
       changes[3].put_flag.flag.default: "blue" is no variant of this flag; it has "on", "off"
