@@ -11,6 +11,7 @@ mod confirmations;
 mod connections;
 mod drills;
 mod environments;
+mod errors;
 mod explain;
 mod flags;
 mod hooks;

@@ -9,7 +9,8 @@
 //! Each decision is a commit on condition that the proposal still waits: of two that decide at once, on whichever nodes, one does,
 //! and the other hears what became of it.
 
-mod messages;
+mod error;
+pub(crate) mod messages;
 mod replay;
 #[cfg(test)]
 mod tests;
@@ -18,19 +19,18 @@ mod view;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::proposal::{Proposal, ProposalState};
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rollout::Attribution;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Position, ProposalId};
 
+pub use self::error::{ProposalError, Rejection};
 pub use self::replay::change;
 use crate::check::Checks;
 use crate::commit::state::EnvironmentState;
 use crate::commit::{Applied, Approval, Author, CommitError, Draft, GivenApproval, IdempotentCall, KilledEdit, Operation, Outcome, RenderedAnswer, Renderer};
 use crate::environment::Environments;
-use crate::http::ApiError;
 
 /// How often a decision is made anew where the record changes just then.
 const ATTEMPTS: usize = 8;
@@ -57,15 +57,6 @@ pub struct ProposalDecision {
     pub call: Option<IdempotentCall>,
 }
 
-/// How a proposal ends without being applied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rejection {
-    /// A second person says so.
-    Decline,
-    /// Its author takes it back.
-    Withdraw,
-}
-
 /// What became of a decision.
 #[derive(Debug, Clone)]
 pub struct DecidedProposal {
@@ -86,7 +77,7 @@ impl Proposals {
     ///
     /// # Errors
     /// It is not there, was decided otherwise, or is the approver's own; or what it does is refused.
-    pub async fn approve(&self, decision: &ProposalDecision) -> Result<DecidedProposal, ApiError> {
+    pub async fn approve(&self, decision: &ProposalDecision) -> Result<DecidedProposal, ProposalError> {
         if let Some(decided) = self.replayed(decision)? {
             return Ok(decided);
         }
@@ -96,15 +87,15 @@ impl Proposals {
                 return Ok(proposal.into());
             };
             if !proposal.is_second(&decision.word.by) {
-                return Err(ApiError::new(Code::Forbidden, messages::own(&proposal)));
+                return Err(ProposalError::OwnProposal(proposal));
             }
             let draft = match self.redone(&proposal, decision).await {
                 Ok(draft) => draft,
                 Err(replay::ReplayError::Outdated(why)) => return Err(self.gone_stale(&proposal, decision, &why).await?),
-                Err(replay::ReplayError::Refused(refusal)) => return Err(*refusal),
+                Err(replay::ReplayError::Refused(refused)) => return Err((*refused).into()),
             };
             match self.environments.submit(draft).await {
-                Ok(outcome) => return self.decided(decision, outcome.position()),
+                Ok(outcome) => return Ok(self.decided(decision, outcome.position())?),
                 Err(CommitError::RecordMoved(RecordKey::Proposal(_))) => {}
                 Err(error) if replay::has_moved(&error) => return Err(self.gone_stale(&proposal, decision, &error.to_string()).await?),
                 Err(error) => return Err(error.into()),
@@ -117,7 +108,7 @@ impl Proposals {
     ///
     /// # Errors
     /// It is not there, was decided otherwise, or is not the caller's to end so; or no reason is given.
-    pub async fn refuse(&self, decision: &ProposalDecision, rejection: Rejection) -> Result<DecidedProposal, ApiError> {
+    pub async fn refuse(&self, decision: &ProposalDecision, rejection: Rejection) -> Result<DecidedProposal, ProposalError> {
         if let Some(decided) = self.replayed(decision)? {
             return Ok(decided);
         }
@@ -130,24 +121,24 @@ impl Proposals {
             let ProposalStatus::Waiting(proposal) = proposal else {
                 return Ok(proposal.into());
             };
-            match rejection {
-                Rejection::Decline if !proposal.is_second(&decision.word.by) => return Err(ApiError::new(Code::Forbidden, messages::not_declined(&proposal))),
-                Rejection::Withdraw if proposal.by.key != decision.word.by.key => {
-                    return Err(ApiError::new(Code::Forbidden, messages::not_withdrawn(&proposal)));
-                }
-                Rejection::Decline | Rejection::Withdraw => {}
+            let may_end = match rejection {
+                Rejection::Decline => proposal.is_second(&decision.word.by),
+                Rejection::Withdraw => proposal.by.key == decision.word.by.key,
+            };
+            if !may_end {
+                return Err(ProposalError::NotYours(proposal, rejection));
             }
             if decision.word.reason.is_none() {
                 return Err(CommitError::ReasonRequired.into());
             }
             let next = Proposal {
                 state,
-                message: messages::refused(&decision.word, rejection),
+                message: messages::rejected(&decision.word, rejection),
                 decided: Some(decision.word.clone()),
                 ..(*proposal).clone()
             };
             match self.amend(decision, next).await {
-                Ok(outcome) => return self.decided(decision, outcome.position()),
+                Ok(outcome) => return Ok(self.decided(decision, outcome.position())?),
                 Err(CommitError::RecordMoved(_)) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -173,7 +164,7 @@ impl Proposals {
     }
 
     /// What an idempotent call decided before.
-    fn replayed(&self, decision: &ProposalDecision) -> Result<Option<DecidedProposal>, ApiError> {
+    fn replayed(&self, decision: &ProposalDecision) -> Result<Option<DecidedProposal>, CommitError> {
         let Some(call) = &decision.call else { return Ok(None) };
         let answer = self.environments.answered(&decision.environment, call)?;
         answer
@@ -181,7 +172,7 @@ impl Proposals {
             .transpose()
     }
 
-    fn found(&self, decision: &ProposalDecision) -> Result<Proposal, ApiError> {
+    fn found(&self, decision: &ProposalDecision) -> Result<Proposal, CommitError> {
         let state = self.environments.state(&decision.environment)?;
         let proposal = state.records.proposals.value(decision.id.as_str()).cloned();
         let missing = || CommitError::NoRecord(RecordKey::Proposal(decision.id.clone()));
@@ -189,14 +180,13 @@ impl Proposals {
     }
 
     /// The proposal, where it waits or was decided like this before.
-    fn waiting(&self, decision: &ProposalDecision, like: ProposalState) -> Result<ProposalStatus, ApiError> {
+    fn waiting(&self, decision: &ProposalDecision, like: ProposalState) -> Result<ProposalStatus, ProposalError> {
         let proposal = Box::new(self.found(decision)?);
         match proposal.state {
             ProposalState::Proposed => Ok(ProposalStatus::Waiting(proposal)),
             state if state == like => Ok(ProposalStatus::AlreadyDecided(proposal)),
             ProposalState::Applied | ProposalState::Declined | ProposalState::Withdrawn | ProposalState::Expired | ProposalState::Stale => {
-                let detail = format!("Proposal {} is {}: {}", proposal.id, proposal.state.as_str(), proposal.message);
-                Err(ApiError::new(Code::WrongState, detail))
+                Err(ProposalError::AlreadyDecided(proposal))
             }
         }
     }
@@ -223,7 +213,7 @@ impl Proposals {
     }
 
     /// Notes that a proposal no longer holds, and says so. What became of it meanwhile, where somebody was faster, stays.
-    async fn gone_stale(&self, proposal: &Proposal, decision: &ProposalDecision, why: &str) -> Result<ApiError, ApiError> {
+    async fn gone_stale(&self, proposal: &Proposal, decision: &ProposalDecision, why: &str) -> Result<ProposalError, CommitError> {
         let next = Proposal {
             state: ProposalState::Stale,
             message: messages::stale(why),
@@ -235,11 +225,12 @@ impl Proposals {
         };
         match self.amend(&unasked, next).await {
             Ok(_) | Err(CommitError::RecordMoved(_)) => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
-        let detail = format!("Nothing was changed. {}", messages::stale(why));
-        let now = serde_json::to_value(self.found(decision)?).unwrap_or_default();
-        Ok(Problem::new(Code::ProposalStale, detail).with("proposal", now).into())
+        Ok(ProposalError::Stale {
+            proposal: Box::new(self.found(decision)?),
+            why: why.to_owned(),
+        })
     }
 
     /// Commits a proposal's record, if the proposal still waits.
@@ -264,7 +255,7 @@ impl Proposals {
         self.environments.submit(draft).await
     }
 
-    fn decided(&self, decision: &ProposalDecision, position: Position) -> Result<DecidedProposal, ApiError> {
+    fn decided(&self, decision: &ProposalDecision, position: Position) -> Result<DecidedProposal, CommitError> {
         let proposal = self.found(decision)?;
         Ok(DecidedProposal {
             proposal,

@@ -10,9 +10,9 @@
 //! What goes back is decided in [`crate::commit::reversal`], on the state that the commit is admitted on.
 
 pub mod actions;
-mod bad_exposure;
 pub mod controller;
 mod describe;
+mod error;
 mod execute;
 mod impact;
 mod messages;
@@ -29,8 +29,9 @@ mod tests;
 pub mod undo;
 pub mod wait;
 
-pub use self::execute::{CommittedRollback, answer_of, ask_probes, commit, replayed, with_kills};
+pub use self::error::{ActionError, PrepareError, RollbackError, WrongRollbackState};
+pub use self::execute::{CommittedRollback, answer_of, ask_probes, commit, replayed};
 pub(crate) use self::impact::{ImpactComparison, shares};
 pub use self::plan::{SampleUsers, plan};
-pub use self::prepare::{PrepareError, PreparedRollback, prepare, prepare_again};
+pub use self::prepare::{PreparedRollback, prepare, prepare_again};
 pub use self::spec::RollbackSpec;

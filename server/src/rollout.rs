@@ -1,15 +1,15 @@
-//! Rollouts: a plan raises a split step by step; each step is held for a while and judged by gates.
+//! Rollouts: a plan raises a split in steps; each step is held for a while and judged by gates.
 //!
 //! ```text
-//! plan ──► acts: start ──► record ──► runner: the desk of the environment, on the node that drives
-//!                            ▲           │  gates read, holds run out, windows open  ──► decide ──► step, pause, take back
-//!                            └── moves: each a commit that is decided on the record and the split that it finds ◄──┘
+//! plan ──► actions: start ──► record ──► controller of the environment, on the leader
+//!                               ▲           │  gates read, holds end, windows open  ──► decide ──► step, pause, take back
+//!                               └── commits: each decided on the record and the split that it finds ◄──┘
 //! ```
 //!
-//! Nothing but the record is relied on: a node that starts, or takes over, goes on from it. A step is a commit on condition that
-//! the record is what it was, with the driver's fencing token, so that none is taken twice or skipped. Holds run by the monotonic
-//! clock; a node that takes up a rollout works out what is left from the record's timestamps, and a clock that went back makes a
-//! hold longer, never shorter than what was left. A machine that is suspended does not count the time: the hold goes on where it was.
+//! Only the record counts: a node that starts, or takes over, continues from it. A step is a commit on condition that the record has not
+//! changed, with the leader's fencing token, so that no step is taken twice or skipped. Holds run by the monotonic clock; a node that
+//! takes over works out what is left from the record's timestamps, so a clock that went back makes a hold longer, never shorter. Time
+//! during which a machine is suspended does not count.
 
 pub mod actions;
 mod commits;
@@ -19,21 +19,20 @@ mod gate;
 mod gate_events;
 mod messages;
 pub mod replay;
+mod rollouts;
 pub mod step;
 mod transition;
-mod wait;
 mod window;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-use ripcord_proto::gate::GateReading;
+use ripcord_proto::record::RecordKey;
 use ripcord_proto::rollout::Rollout;
 use ripcord_proto::{EnvironmentKey, RolloutId};
 
 pub use self::gate_events::GateFired;
+pub use self::rollouts::Rollouts;
 use crate::check::Checks;
 use crate::commit::CommitError;
 use crate::environment::Environments;
@@ -44,21 +43,8 @@ use crate::outcome::reports::Reports;
 /// How long a connection to Prometheus may take.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// What rollouts are driven with. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Rollouts {
-    environments: Environments,
-    drivers: LeaderLease,
-    kills: Kills,
-    checks: Checks,
-    reports: Arc<dyn Reports>,
-    http: reqwest::Client,
-    live: Arc<Mutex<BTreeMap<RolloutId, Vec<GateReading>>>>,
-    gate_events: gate_events::GateEvents,
-}
-
 impl Rollouts {
-    /// Drives the rollouts of every environment that this node drives, until the server stops.
+    /// Runs the rollouts of every environment of which this node is the leader, until the server stops.
     pub fn start(environments: Environments, drivers: LeaderLease, kills: Kills, checks: Checks, reports: Arc<dyn Reports>) -> Self {
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT)
@@ -78,32 +64,24 @@ impl Rollouts {
         rollouts
     }
 
-    /// The gates that fail from now on, of those rollouts that this node drives.
+    /// Gates that fail from now on, in the rollouts that this node runs.
     pub fn gate_events(&self) -> tokio::sync::broadcast::Receiver<GateFired> {
         self.gate_events.listen()
     }
 
-    /// A rollout when it is over, or as it is after `patience`, with what its gates say now as far as this node reads them.
+    /// A rollout when it is over, or as it is after `patience`, with the latest readings of its gates that this node has.
     ///
     /// # Errors
-    /// The environment or the rollout is not there.
+    /// The environment or the rollout does not exist.
     pub async fn settled(&self, environment: &EnvironmentKey, id: &RolloutId, patience: Duration) -> Result<Rollout, CommitError> {
-        wait::settled(&self.environments, environment, id, patience)
-            .await
+        let mut states = self.environments.watch(environment)?;
+        let over = states.wait_for(|state| commits::entry_of(state, id).is_none_or(|(_, rollout)| rollout.state.is_final()));
+        // On a timeout, or if the environment is deleted, the last known state is the answer.
+        let _ = tokio::time::timeout(patience, over).await;
+        let state = self.environments.state(environment)?;
+        let found = commits::entry_of(&state, id).map(|(_, rollout)| rollout.clone());
+        found
             .map(|rollout| self.with_readings(rollout))
-    }
-
-    /// The record with what its gates say now, as far as this node reads them.
-    pub fn with_readings(&self, mut rollout: Rollout) -> Rollout {
-        if !rollout.state.is_final()
-            && let Some(readings) = self.live().get(&rollout.id)
-        {
-            rollout.gates.clone_from(readings);
-        }
-        rollout
-    }
-
-    fn live(&self) -> parking_lot::MutexGuard<'_, BTreeMap<RolloutId, Vec<GateReading>>> {
-        self.live.lock()
+            .ok_or_else(|| CommitError::NoRecord(RecordKey::Rollout(id.clone())))
     }
 }

@@ -1,16 +1,16 @@
-//! Triggers: agreed conditions that act by themselves, or ask.
+//! Triggers: rules agreed beforehand that act on a signal, or ask a person first.
 //!
 //! ```text
-//! delivery ──► signature ──► signal ──► fate ──┬──► nothing, a repeat (counted), the end of an incident
-//! gate of a rollout ─────────────────────┘     ├──► a record: waiting for a person, a dry run, held back
-//!                                              └──► act: hold ─┐
-//!                                                    rollback ─┼─ one commit with the record
-//!                                                    kill ─────┘  at once, by the way of all kills; the record follows
+//! webhook ──► signature ──► signal ──► decision ──┬──► nothing, a repeat (counted), the end of an alert
+//! gate of a rollout ─────────────────────┘        ├──► a record: waiting for a person, a dry run, suppressed
+//!                                                 └──► action: hold ─┐
+//!                                                       rollback ────┼─ one commit with the record
+//!                                                       kill ────────┘  at once, the way of every kill; the record follows
 //! ```
 //!
-//! One incident is one action. What a signal comes to is decided on the records that the commit finds (`trigger/fate.rs`), so that it does
-//! not matter how often, in which order, or to how many nodes it is told. A kill does not wait for that: its id is made from the
-//! incident, so that every node pulls the same one, and one that was restored never comes back.
+//! One alert causes one action. What a signal means is decided on the records that the commit finds (`trigger/decision.rs`), so it does
+//! not matter how often, in which order, or at how many nodes it arrives. A kill does not wait for that: its id is derived from the
+//! alert, so that every node makes the same kill, and one that was restored never comes back.
 
 mod action;
 mod activation;
@@ -19,6 +19,8 @@ pub mod crud;
 mod decision;
 mod dedup;
 mod dry_run;
+mod effects;
+mod error;
 mod firing_record;
 mod gate;
 mod messages;
@@ -32,15 +34,15 @@ use std::sync::Arc;
 use ripcord_proto::trigger::Firing;
 use tokio::sync::broadcast;
 
-use self::dedup::InFlight;
-use self::dedup::RepeatCounts;
-use self::dedup::ReplayCache;
+pub use self::confirm::FiringConfirmation;
+use self::dedup::{InFlight, RepeatCounts, ReplayCache};
+pub use self::error::{DeliveryError, DryRunError};
 use crate::check::Checks;
 use crate::environment::Environments;
 use crate::kill::Kills;
 use crate::rollout::GateFired;
 
-/// The room of triggers. Cheap to clone.
+/// Handles deliveries, and the firings that wait for a person. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Triggers {
     inner: Arc<Inner>,
@@ -58,7 +60,7 @@ struct Inner {
 }
 
 impl Triggers {
-    /// Opens the room; `gates` are those of this node's rollouts that fire. `node` is this node's name.
+    /// Starts listening to `gates`, the failed gates of this node's rollouts. `node` is this node's name.
     pub fn start(environments: Environments, kills: Kills, checks: Checks, gates: broadcast::Receiver<GateFired>, node: &str) -> Self {
         let triggers = Self {
             inner: Arc::new(Inner {
@@ -72,11 +74,11 @@ impl Triggers {
             }),
         };
         let tasks = triggers.inner.environments.tasks();
-        tasks.long_lived("gates that fire triggers", gate::listen(triggers.clone(), gates, tasks.stop_token()));
+        tasks.long_lived("trigger-gates", triggers.clone().listen_to_gates(gates, tasks.stop_token()));
         triggers
     }
 
-    /// A firing with the repeats that this node has counted and not written down yet.
+    /// A firing with the repeats that this node has counted but not written yet.
     pub fn counted(&self, mut firing: Firing) -> Firing {
         firing.repeats = firing.repeats.saturating_add(self.inner.repeats.unwritten(&firing.id));
         firing

@@ -48,6 +48,7 @@ const ROOMS: &[&str] = &[
     "commit",
     "store",
     "telemetry",
+    "flag_text",
     "tasks",
     "secret",
     "clock",

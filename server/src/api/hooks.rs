@@ -3,7 +3,7 @@
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::{HttpRequest, web};
 use ripcord_proto::limits;
-use ripcord_proto::problem::Problem;
+use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::rest::triggers::HookResponse;
 
 use super::services::guarded::Unguarded;
@@ -29,7 +29,11 @@ pub(super) async fn take(
     Unguarded(triggers): Unguarded<Triggers>,
 ) -> Result<ApiResponse, ApiError> {
     let body = collect(&request, payload, limits::SIGNAL_BYTES).await;
-    let body = body.inspect_err(Triggers::refused)?;
+    let body = body.inspect_err(|error| {
+        if error.problem().code == Code::TooLarge {
+            Triggers::count_too_large();
+        }
+    })?;
     let header = |name: &str| text(request.headers(), name);
     let proof = SignatureHeaders {
         authorization: header(AUTHORIZATION.as_str()),

@@ -28,8 +28,8 @@ use crate::outcome::Outcomes;
 use crate::peer::Peers;
 use crate::ping::{self, Pings};
 use crate::proposal::Proposals;
-use crate::rollback::actions::{self, WrongRollbackState};
-use crate::rollback::{self, RollbackSpec, undo, wait};
+use crate::rollback::actions;
+use crate::rollback::{self, RollbackError, RollbackSpec, WrongRollbackState, undo, wait};
 use crate::rollout::Rollouts;
 use crate::snapshot::publication::Served;
 use crate::store::{LogName, Store, StoreHealth, StoreState};
@@ -97,9 +97,7 @@ impl AppState {
 
     /// Submits what a permit prepared.
     pub(super) async fn submit<A: Allows>(&self, prepared: PreparedWrite<A>) -> Result<Answered, ApiError> {
-        let draft = prepared.into_draft();
-        let renderer = draft.renderer.clone();
-        Answered::of(self.parts.environments.submit(draft).await?, &renderer)
+        Answered::to(prepared.into_draft(), &self.parts.environments).await
     }
 
     /// What a draft would do; reading is enough for that.
@@ -112,14 +110,14 @@ impl AppState {
         let (environments, environment) = (&self.parts.environments, permit.environment());
         if self.stale().is_some() {
             let away = CommitError::Unavailable("it does not answer".to_owned());
-            return Err(rollback::with_kills(&away.into(), &order.scope, None));
+            return Err(RollbackError::store_away(away, &order.scope, None).into());
         }
         Ok(rollback::prepare(environments, environment, &permit.author(), order).await?)
     }
 
     /// The rollback that a call made before.
     pub(super) fn replayed_rollback(&self, permit: &Permit<RollBack>, call: &IdempotentCall) -> Result<Option<rollback::CommittedRollback>, ApiError> {
-        rollback::replayed(&self.parts.environments, permit.environment(), call)
+        Ok(rollback::replayed(&self.parts.environments, permit.environment(), call)?)
     }
 
     /// Commits a rollback that is ready.
@@ -129,7 +127,7 @@ impl AppState {
         prepared: &rollback::PreparedRollback,
         order: &RollbackSpec,
     ) -> Result<rollback::CommittedRollback, ApiError> {
-        rollback::commit(&self.parts.environments, &self.parts.checks, prepared, order, draft.into_draft()).await
+        Ok(rollback::commit(&self.parts.environments, &self.parts.checks, prepared, order, draft.into_draft()).await?)
     }
 
     /// What a rollback would do; reading is enough for that.
@@ -162,8 +160,7 @@ impl AppState {
 
     /// Commits to an environment that an administrator has just made.
     pub(super) async fn fill(&self, _: &GlobalPermit<Administer>, draft: Draft) -> Result<Answered, ApiError> {
-        let renderer = draft.renderer.clone();
-        Answered::of(self.parts.environments.submit(draft).await?, &renderer)
+        Answered::to(draft, &self.parts.environments).await
     }
 
     /// What an environment that is to be copied serves.
@@ -192,7 +189,7 @@ impl AppState {
         order: &RollbackSpec,
         id: &RollbackId,
     ) -> Result<rollback::CommittedRollback, ApiError> {
-        undo::commit(&self.parts.environments, &self.parts.checks, prepared.draft(), order, id).await
+        Ok(undo::commit(&self.parts.environments, &self.parts.checks, prepared.draft(), order, id).await?)
     }
 
     /// What becomes of a rollback within `patience`; as it is where that is over.
@@ -203,8 +200,7 @@ impl AppState {
 
     /// The answer that a call got before, where it did.
     pub(super) fn answered(&self, permit: &Permit<AnswerTrigger>, call: &IdempotentCall) -> Result<Option<RenderedAnswer>, ApiError> {
-        let recorded = self.parts.environments.answered(permit.environment(), call)?;
-        recorded.map(replayed).transpose()
+        self.parts.environments.answered(permit.environment(), call)?.map(replayed).transpose()
     }
 
     /// Where proposals are decided on.

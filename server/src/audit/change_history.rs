@@ -11,7 +11,7 @@ use ripcord_proto::rest::log::ChangedBy;
 use ripcord_proto::rollback::{RollbackId, RollbackScope};
 use ripcord_proto::{FlagKey, Position, SegmentKey, Sequence};
 
-use super::PAGE;
+use super::read::PAGE;
 use crate::store::{LogName, Store, StoreError};
 
 /// What happened to flags and segments since an entry of the log, oldest first.

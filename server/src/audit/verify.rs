@@ -6,7 +6,7 @@ use ripcord_proto::Sequence;
 use ripcord_proto::digest::Digest;
 use ripcord_proto::rest::log::LogReport;
 
-use super::PAGE;
+use super::read::PAGE;
 use crate::store::{LogName, Store};
 
 /// How often, and how far apart, a log that seems to end early is read again: a node on Redis reads its mirror, which learns of

@@ -10,7 +10,6 @@ use crate::audit;
 use crate::commit::CommitError;
 use crate::commit::state::EnvironmentState;
 use crate::environment::Environments;
-use crate::http::ApiError;
 use crate::store::{LogName, StoreError};
 
 /// Names that are offered in place of one that nobody knows, at most.
@@ -122,30 +121,6 @@ async fn of_revision(environments: &Environments, environment: &EnvironmentKey, 
     let found = audit::position_of(&**environments.store(), &log, now.head.sequence, revision).await?;
     let named = TargetName::Revision(revision);
     found.ok_or(ResolveError::NoRevision { named, newest })
-}
-
-impl From<ResolveError> for ApiError {
-    fn from(error: ResolveError) -> Self {
-        let problem = match error {
-            ResolveError::Environment(error) => return error.into(),
-            ResolveError::Store(error) => return error.into(),
-            ResolveError::NotFound(problem) => *problem,
-            ResolveError::Ahead { named, newest } => {
-                let detail = format!("Revision {named} lies ahead: the newest is {newest}. Name an earlier one, or a checkpoint.");
-                Problem::new(Code::Invalid, detail).with("newest", newest.to_string())
-            }
-            ResolveError::NoRevision { named, newest } => {
-                let detail = format!("There never was a revision {named} in this environment; the newest is {newest}. `ripcord audit` lists them.");
-                Problem::new(Code::NotFound, detail).with("newest", newest.to_string())
-            }
-            ResolveError::Altered { .. } => {
-                tracing::error!(%error, "a checkpoint does not prove itself");
-                let detail = format!("Nothing was changed: {error}. `ripcord audit verify` tells where the log was altered; use another checkpoint.");
-                Problem::new(Code::Internal, detail)
-            }
-        };
-        problem.into()
-    }
 }
 
 /// `last-known-good`, and nobody has vouched for anything.

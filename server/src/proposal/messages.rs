@@ -1,37 +1,36 @@
-//! What is said of decisions on proposals.
+//! What decisions on proposals say.
 
 use ripcord_proto::proposal::Proposal;
 use ripcord_proto::rollout::Attribution;
 
-use super::Rejection;
+use super::error::Rejection;
 
 /// Why its author cannot approve a proposal.
-pub(super) fn own(proposal: &Proposal) -> String {
+pub(crate) fn own(proposal: &Proposal) -> String {
     format!(
-        "Nothing was changed: {} asked for this, and it needs a second person. Somebody else, with another key, runs `{}`.",
+        "Nothing was changed: {} proposed this, and it needs a second person. A different person, with a different key, runs `{}`.",
         proposal.by.name,
         proposal.command()
     )
 }
 
-/// Why its author cannot decline a proposal.
-pub(super) fn not_declined(proposal: &Proposal) -> String {
-    format!(
-        "{} asked for this, and takes it back with `ripcord proposal withdraw {} --env {}`; declining is for a second person.",
-        proposal.by.name, proposal.id, proposal.environment
-    )
+/// Why the caller cannot end a proposal in this way.
+pub(crate) fn not_yours(proposal: &Proposal, rejection: Rejection) -> String {
+    let Proposal { by, id, environment, .. } = proposal;
+    match rejection {
+        Rejection::Decline => format!(
+            "{} proposed this: declining is for a second person. Its author withdraws it with `ripcord proposal withdraw {id} --env {environment}`.",
+            by.name
+        ),
+        Rejection::Withdraw => format!(
+            "{} proposed this, and only the same key can withdraw it. A second person declines it with `ripcord proposal decline {id} --env {environment}`.",
+            by.name
+        ),
+    }
 }
 
-/// Why nobody but its author can withdraw a proposal.
-pub(super) fn not_withdrawn(proposal: &Proposal) -> String {
-    format!(
-        "{} asked for this, and only with the same key can it be taken back; a second person says no with `ripcord proposal decline {} --env {}`.",
-        proposal.by.name, proposal.id, proposal.environment
-    )
-}
-
-/// What a proposal says that ended without being applied.
-pub(super) fn refused(word: &Attribution, rejection: Rejection) -> String {
+/// A proposal that ended without being applied.
+pub(super) fn rejected(word: &Attribution, rejection: Rejection) -> String {
     let verb = match rejection {
         Rejection::Decline => "declined",
         Rejection::Withdraw => "withdrew",
@@ -40,8 +39,8 @@ pub(super) fn refused(word: &Attribution, rejection: Rejection) -> String {
     format!("{} {verb} it{reason}. Nothing was changed.", word.by.name)
 }
 
-/// What a proposal says that no longer holds.
-pub(super) fn stale(why: &str) -> String {
+/// A proposal that is out of date.
+pub(crate) fn stale(why: &str) -> String {
     let why = why.trim_end_matches('.');
-    format!("The world has moved since it was proposed: {why}. Propose it again; it becomes a new proposal that shows what it would do now.")
+    format!("The environment has changed since this was proposed: {why}. Propose it again; the new proposal shows what it would do now.")
 }

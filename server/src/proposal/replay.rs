@@ -9,8 +9,7 @@ use crate::check::Checks;
 use crate::commit::{Author, CommitError, Expected, Operation};
 use crate::environment::Environments;
 use crate::file_set;
-use crate::http::ApiError;
-use crate::rollback::{self, PrepareError};
+use crate::rollback::{self, PrepareError, RollbackError};
 use crate::rollout::actions::{self, RolloutAction};
 
 /// Why something cannot be done once more.
@@ -19,12 +18,12 @@ pub(super) enum ReplayError {
     /// The world is another one.
     Outdated(String),
     /// It may not be now.
-    Refused(Box<ApiError>),
+    Refused(Box<RollbackError>),
 }
 
-impl From<ApiError> for ReplayError {
-    fn from(refusal: ApiError) -> Self {
-        Self::Refused(Box::new(refusal))
+impl From<RollbackError> for ReplayError {
+    fn from(error: RollbackError) -> Self {
+        Self::Refused(Box::new(error))
     }
 }
 
@@ -59,8 +58,8 @@ pub(super) async fn asks(environments: &Environments, checks: Option<&Checks>, a
 fn of_preparation(error: PrepareError) -> ReplayError {
     match error {
         PrepareError::Commit(error) if !has_moved(&error) => ReplayError::Refused(Box::new(error.into())),
-        PrepareError::Store(error) => ReplayError::Refused(Box::new(error.into())),
-        error @ (PrepareError::Commit(_) | PrepareError::Resolve(_) | PrepareError::Touched(_)) => ReplayError::Outdated(error.to_string()),
+        error @ PrepareError::Store(_) => ReplayError::Refused(Box::new(error.into())),
+        error @ (PrepareError::Commit(_) | PrepareError::Resolve(_) | PrepareError::Changes(_)) => ReplayError::Outdated(error.to_string()),
     }
 }
 

@@ -3,13 +3,12 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use ripcord_proto::policy::{GuardedOperation, Policy, SingletonKey};
-use ripcord_proto::problem::Code;
 use ripcord_proto::proposal::{Proposal, ProposalState};
 use ripcord_proto::rollout::Attribution;
 use ripcord_proto::table::Entry;
 use ripcord_proto::{Position, limits};
 
-use super::{ProposalDecision, Proposals, Rejection};
+use super::{ProposalDecision, ProposalError, Proposals, Rejection};
 use crate::check::Checks;
 use crate::clock::SystemClock;
 use crate::commit::{Approval, CommitError, Draft, Expected, Operation};
@@ -62,8 +61,10 @@ async fn what_nobody_decided_on_in_time_is_neither_applied_nor_declined() {
     let late = after(&proposal, SignedDuration::from_hours(24));
     for refused in [proposals.approve(&late).await, proposals.refuse(&late, Rejection::Decline).await] {
         let problem = refused.unwrap_err();
-        assert_eq!(problem.problem().code, Code::WrongState);
-        assert!(problem.problem().detail.contains("is expired"), "{problem}");
+        assert!(
+            matches!(&problem, ProposalError::AlreadyDecided(proposal) if proposal.state == ProposalState::Expired),
+            "{problem}"
+        );
     }
     let in_time = after(&proposal, SignedDuration::from_secs(24 * 60 * 60 - 1));
     assert_eq!(proposals.approve(&in_time).await.unwrap().proposal.state, ProposalState::Applied);
@@ -89,7 +90,8 @@ async fn an_approval_that_could_not_be_written_leaves_the_proposal_as_it_was() {
     let proposal = proposed(&node, vec![percent("checkout", 10)]).await;
     let decision = after(&proposal, SignedDuration::from_secs(1));
     store.set(Fault::Away);
-    assert_eq!(proposals.approve(&decision).await.unwrap_err().problem().code, Code::StoreUnavailable);
+    let away = proposals.approve(&decision).await.unwrap_err();
+    assert!(matches!(&away, ProposalError::Commit(error) if error.is_store_away()), "{away}");
     store.set(Fault::None);
     let applied = proposals.approve(&decision).await.unwrap();
     assert_eq!(

@@ -13,7 +13,6 @@ use crate::audit::{self, ChangeHistory, HistoryEntry};
 use crate::commit::CommitError;
 use crate::commit::reversal::{Authorship, TouchedFlag};
 use crate::environment::Environments;
-use crate::http::ApiError;
 use crate::store::{LogName, StoreError};
 
 /// What a release changed since its baseline.
@@ -45,15 +44,6 @@ pub enum ReleaseChangesError {
     /// The log cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-impl From<ReleaseChangesError> for ApiError {
-    fn from(error: ReleaseChangesError) -> Self {
-        match error {
-            ReleaseChangesError::Commit(error) => error.into(),
-            ReleaseChangesError::Store(error) => error.into(),
-        }
-    }
 }
 
 /// What `release` changed since its baseline. To the release belong the commits that carry its name, and the rollbacks that took

@@ -4,16 +4,15 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use ripcord_proto::problem::Code;
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rollback::{Rollback, RollbackState};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Position, RollbackId};
 
+use super::error::{ActionError, WrongRollbackState};
 use super::{messages, stages};
 use crate::commit::{CommitError, Draft, Expected, Operation, Outcome};
 use crate::environment::Environments;
-use crate::http::ApiError;
 
 /// How a rollback goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,57 +23,8 @@ pub enum ResumePace {
     Now,
 }
 
-/// How often an act is decided anew where the record changes just then.
+/// How often an action is decided again because the record has just changed.
 const ATTEMPTS: usize = 8;
-
-/// Why an act was not done.
-#[derive(Debug, thiserror::Error)]
-pub enum ActionError {
-    /// The state is not one for it.
-    #[error(transparent)]
-    WrongState(#[from] WrongRollbackState),
-    /// It could not be committed.
-    #[error(transparent)]
-    Commit(#[from] CommitError),
-}
-
-/// It cannot be done in the state that the rollback is in.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("rollback {id} is {}: {why}", state.as_str())]
-pub struct WrongRollbackState {
-    /// Which rollback.
-    pub id: ripcord_proto::RollbackId,
-    /// Its state.
-    pub state: RollbackState,
-    /// What can be done instead.
-    pub why: &'static str,
-}
-
-impl From<WrongRollbackState> for ApiError {
-    fn from(wrong: WrongRollbackState) -> Self {
-        let detail = format!("Rollback {} is {}: {}.", wrong.id, wrong.state.as_str(), wrong.why);
-        Self::new(Code::WrongState, detail)
-    }
-}
-
-impl From<ActionError> for ApiError {
-    fn from(error: ActionError) -> Self {
-        match error {
-            ActionError::WrongState(wrong) => wrong.into(),
-            ActionError::Commit(error) => error.into(),
-        }
-    }
-}
-
-impl WrongRollbackState {
-    pub(super) fn of(rollback: &Rollback, why: &'static str) -> Self {
-        Self {
-            id: rollback.id.clone(),
-            state: rollback.state,
-            why,
-        }
-    }
-}
 
 /// Changes the record of a rollback by what `change` makes of it, decided anew where it changes just then; `draft` says who asks
 /// and how it is answered. A repeated call gets its first answer, whatever became of the rollback.

@@ -1,14 +1,18 @@
-//! What happens to a rollback after its commit: a procedure for each live record, on the node that drives the environment.
+//! What happens to a rollback after its commit: one state machine for each live record, on the leader.
 //!
 //! ```text
-//! record (committed) -> procedure -> confirmations -> checks -> record (confirmed | partial | failed)
-//!        ^                  |  ladder: hold -> step                |
-//!        +------------------+--------------------------------------+    each arrow into the log is conditional on the record
+//! record (committed) -> confirmations -> checks -> record (confirmed | partial | failed)
+//!        ^                                  |  stages: hold -> next step
+//!        +----------------------------------+    each write to the log is conditional on the record
 //! ```
 //!
-//! Nothing but the record is relied on: a node that starts, or takes over, goes on from it. People stop, hurry and undo rollbacks
-//! by changing the record too, on whatever node; a procedure that sees its record change drops what it was doing and looks anew.
+//! Only the record counts: a node that starts, or takes over, continues from it. People stop, resume and undo rollbacks by changing
+//! the record too, on any node; a state machine that sees its record change drops what it was doing and starts again from it.
 
+mod bad_exposure;
+mod deps;
+mod metrics;
+mod next_step;
 mod state_machine;
 mod verification;
 
@@ -21,73 +25,46 @@ use ripcord_proto::RollbackId;
 use ripcord_proto::record::Records;
 use ripcord_proto::rollback::Rollback;
 
-use self::state_machine::Pickup;
-use crate::check::Checks;
-use crate::clock::Clock;
-use crate::environment::{EnvironmentTask, Environments};
-use crate::fleet::Fleet;
-use crate::leader::LeaderLease;
-use crate::outcome::{Outcomes, PeerOutcomes};
+pub use self::deps::RollbackDeps;
+use self::verification::Pickup;
+use crate::environment::EnvironmentTask;
 
-/// What rollbacks are seen through with. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct RollbackController {
-    /// Where the records are.
-    pub environments: Environments,
-    /// Who has confirmed what.
-    pub fleet: Fleet,
-    /// What was served, as reported here.
-    pub outcomes: Outcomes,
-    /// What was reported to other nodes.
-    pub elsewhere: Arc<dyn PeerOutcomes>,
-    /// Asks probes.
-    pub checks: Checks,
-    /// Says whether this node drives.
-    pub drivers: LeaderLease,
+/// Follows every rollback of which this node is the leader, until the server stops.
+pub fn start(deps: RollbackDeps) {
+    let environments = deps.environments.clone();
+    environments.in_each("rollbacks", move |task| follow(deps.clone(), task));
 }
 
-impl RollbackController {
-    /// Sees every rollback through that this node drives, until the server stops.
-    pub fn start(self) {
-        let environments = self.environments.clone();
-        environments.in_each("rollbacks", move |place| self.clone().drive(place));
-    }
-
-    pub(super) fn clock(&self) -> &Arc<dyn Clock> {
-        self.environments.clock()
-    }
-
-    async fn drive(self, place: EnvironmentTask) {
-        let EnvironmentTask { environment, mut states } = place;
-        let mut under_way = BTreeSet::<RollbackId>::new();
-        let mut procedures = FuturesUnordered::new();
-        let mut looked_at: Option<Arc<Records>> = None;
-        // What is live when a node begins was left by a process before it.
-        let mut found = Pickup::Inherited;
-        loop {
-            let records = Arc::clone(&states.borrow_and_update().records);
-            if !looked_at.as_ref().is_some_and(|known| Arc::ptr_eq(known, &records)) {
-                for rollback in live(&records) {
-                    if under_way.insert(rollback.id.clone()) {
-                        procedures.push(state_machine::see_through(&self, &environment, rollback.id.clone(), found, states.clone()));
-                    }
+async fn follow(deps: RollbackDeps, task: EnvironmentTask) {
+    let EnvironmentTask { environment, mut states } = task;
+    let mut followed = BTreeSet::<RollbackId>::new();
+    let mut machines = FuturesUnordered::new();
+    let mut seen: Option<Arc<Records>> = None;
+    // What is live when a node starts was left by another process.
+    let mut pickup = Pickup::Inherited;
+    loop {
+        let records = Arc::clone(&states.borrow_and_update().records);
+        if !seen.as_ref().is_some_and(|known| Arc::ptr_eq(known, &records)) {
+            for rollback in live(&records) {
+                if followed.insert(rollback.id.clone()) {
+                    machines.push(state_machine::run(&deps, &environment, rollback.id.clone(), pickup, states.clone()));
                 }
-                looked_at = Some(records);
             }
-            found = Pickup::JustCommitted;
-            tokio::select! {
-                changed = states.changed() => if changed.is_err() { return },
-                Some(ended) = procedures.next(), if !procedures.is_empty() => {
-                    under_way.remove(&ended);
-                    // It may have been resumed just when its procedure ended.
-                    looked_at = None;
-                }
+            seen = Some(records);
+        }
+        pickup = Pickup::JustCommitted;
+        tokio::select! {
+            changed = states.changed() => if changed.is_err() { return },
+            Some(ended) = machines.next(), if !machines.is_empty() => {
+                followed.remove(&ended);
+                // It may have been resumed just when its state machine ended.
+                seen = None;
             }
         }
     }
 }
 
-/// The rollbacks that something goes on with by itself.
+/// The rollbacks that are not over.
 fn live(records: &Records) -> impl Iterator<Item = &Rollback> {
     let rollbacks = records.rollbacks.iter().filter_map(|entry| entry.value().ok());
     rollbacks.filter(|rollback| !rollback.state.is_final())

@@ -1,29 +1,23 @@
-//! One commit, whatever its size; and what is said where it may not be, or cannot be now.
+//! Commits a prepared rollback: one commit, whatever its size.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use ripcord_proto::change::Change;
 use ripcord_proto::check::CheckPhase;
 use ripcord_proto::commit::Recorded;
-use ripcord_proto::problem::{Code, Problem};
 use ripcord_proto::record::Record;
-use ripcord_proto::rollback::{Rollback, RollbackId, RollbackScope};
+use ripcord_proto::rollback::{Rollback, RollbackId};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, FlagKey};
 
+use super::error::RollbackError;
 use super::plan_drift;
 use super::prepare::PreparedRollback;
 use super::spec::RollbackSpec;
 use crate::check::Checks;
-use crate::commit::reversal::ReversalScope;
 use crate::commit::{Applied, CommitError, Draft, IdempotentCall, Outcome, probes};
 use crate::environment::Environments;
-use crate::http::ApiError;
-
-/// Commands that a refusal prints, at most.
-const COMMANDS: usize = 20;
 
 /// A rollback that was committed, or was before.
 #[derive(Debug, Clone)]
@@ -43,7 +37,7 @@ pub fn answer_of(made: &Applied) -> Option<&Arc<Entry<Rollback>>> {
 }
 
 /// The rollback that an idempotent call made before, where it did.
-pub fn replayed(environments: &Environments, environment: &EnvironmentKey, call: &IdempotentCall) -> Result<Option<CommittedRollback>, ApiError> {
+pub fn replayed(environments: &Environments, environment: &EnvironmentKey, call: &IdempotentCall) -> Result<Option<CommittedRollback>, CommitError> {
     let Some(recorded) = environments.answered(environment, call)? else {
         return Ok(None);
     };
@@ -57,7 +51,7 @@ pub async fn commit(
     prepared: &PreparedRollback,
     order: &RollbackSpec,
     draft: Draft,
-) -> Result<CommittedRollback, ApiError> {
+) -> Result<CommittedRollback, RollbackError> {
     ask_probes(checks, prepared).await?;
     let submitted = environments.submit(draft.clone()).await;
     concluded(environments, &draft, prepared, order, submitted).await
@@ -70,50 +64,41 @@ pub(super) async fn concluded(
     prepared: &PreparedRollback,
     order: &RollbackSpec,
     submitted: Result<Outcome, CommitError>,
-) -> Result<CommittedRollback, ApiError> {
+) -> Result<CommittedRollback, RollbackError> {
     match submitted {
-        Ok(Outcome::Replayed { recorded, .. }) => done_before(environments, &draft.environment, &recorded),
-        Ok(outcome) => done(environments, &draft.environment, &outcome.applied()?),
+        Ok(Outcome::Replayed { recorded, .. }) => Ok(done_before(environments, &draft.environment, &recorded)?),
+        Ok(outcome) => Ok(done(environments, &draft.environment, &outcome.applied()?)?),
         Err(CommitError::PlanStale { now, moved }) => {
             let told = match draft.plan {
                 Some(expected) => plan_drift::told(environments, &draft.environment, &draft.author, order, expected).await,
                 None => None,
             };
             let moved = told.unwrap_or(moved);
-            let detail = format!("Nothing was changed: {moved}. `ripcord rollback plan` shows what would happen now.");
-            Err(Problem::new(Code::PlanStale, detail).with("plan", now.to_string()).into())
+            Err(RollbackError::PlanStale { now, moved })
         }
-        Err(error) if error.is_store_away() => Err(with_kills(&error.into(), &order.scope, Some(&prepared.reversal.reach))),
+        Err(error) if error.is_store_away() => Err(RollbackError::store_away(error, &order.scope, Some(&prepared.reversal.reach))),
         Err(error) => Err(error.into()),
     }
 }
 
 /// Asks the probes that may refuse it beforehand.
-pub async fn ask_probes(checks: &Checks, prepared: &PreparedRollback) -> Result<(), ApiError> {
+pub async fn ask_probes(checks: &Checks, prepared: &PreparedRollback) -> Result<(), RollbackError> {
     let (reversal, state) = (&prepared.reversal, &prepared.state);
     let decision = reversal.decide(&state.snapshot)?;
     let flags: BTreeSet<FlagKey> = decision.flags.into_iter().map(|step| step.key).collect();
     let probes = probes::of(&flags, &reversal.record.scope, [&state.snapshot, &reversal.target], &state.records);
     let outcomes = checks.run(&probes, CheckPhase::Before).await;
-    let failed: Vec<_> = outcomes.iter().filter(|outcome| !outcome.passed).collect();
+    let failed: Vec<_> = outcomes.into_iter().filter(|outcome| !outcome.passed).collect();
     if failed.is_empty() {
-        return Ok(());
+        Ok(())
+    } else {
+        Err(RollbackError::ChecksFailed(failed))
     }
-    let told: Vec<String> = failed
-        .iter()
-        .map(|outcome| format!("{} of {}: {}", outcome.name, outcome.of, outcome.detail))
-        .collect();
-    let detail = format!(
-        "Nothing was changed: what must be so before going back is not. {}. Mend it, or take the check's \"before\" away.",
-        told.join("; ")
-    );
-    let failed = serde_json::to_value(failed).unwrap_or_default();
-    Err(Problem::new(Code::CheckFailed, detail).with("checks", failed).into())
 }
 
 /// The record as it stands, with what this node alone knows so soon after the commit.
-fn done(environments: &Environments, environment: &EnvironmentKey, applied: &Applied) -> Result<CommittedRollback, ApiError> {
-    let lost = || ApiError::new(Code::Internal, "The rollback was committed and cannot be read back.");
+fn done(environments: &Environments, environment: &EnvironmentKey, applied: &Applied) -> Result<CommittedRollback, CommitError> {
+    let lost = || CommitError::Internal("The rollback was committed and cannot be read back.".to_owned());
     let written = answer_of(applied).and_then(|entry| entry.value().ok()).ok_or_else(lost)?;
     let state = environments.state(environment)?;
     let live = state.records.rollbacks.value(written.id.as_str());
@@ -128,12 +113,12 @@ fn done(environments: &Environments, environment: &EnvironmentKey, applied: &App
 }
 
 /// The record as it stands, or as the first answer to the same call had it.
-fn done_before(environments: &Environments, environment: &EnvironmentKey, recorded: &Recorded) -> Result<CommittedRollback, ApiError> {
+fn done_before(environments: &Environments, environment: &EnvironmentKey, recorded: &Recorded) -> Result<CommittedRollback, CommitError> {
     #[derive(serde::Deserialize)]
     struct Named {
         id: RollbackId,
     }
-    let unreadable = |error: serde_json::Error| ApiError::new(Code::Internal, format!("The answer could not be read back: {error}."));
+    let unreadable = |error: serde_json::Error| CommitError::Internal(format!("The answer could not be read back: {error}."));
     let Named { id } = serde_json::from_str(recorded.answer.get()).map_err(unreadable)?;
     let live = environments.state(environment)?.records.rollbacks.value(id.as_str()).cloned();
     let first = || serde_json::from_str(recorded.answer.get()).map_err(unreadable);
@@ -141,34 +126,4 @@ fn done_before(environments: &Environments, environment: &EnvironmentKey, record
         rollback: live.map_or_else(first, Ok)?,
         replayed: true,
     })
-}
-
-/// A refusal with the commands that make a scope safe while the store is away: kills wait for nothing.
-pub fn with_kills(refusal: &ApiError, scope: &RollbackScope, reach: Option<&ReversalScope>) -> ApiError {
-    let mut problem = refusal.problem().clone();
-    let commands = commands(scope, reach);
-    let _ = write!(
-        problem.detail,
-        " A rollback waits for the store, since it could not be merged safely. Until then, kills make its scope safe:"
-    );
-    for command in commands.iter().take(COMMANDS) {
-        let _ = write!(problem.detail, "\n  {command}");
-    }
-    if commands.len() > COMMANDS {
-        let _ = write!(problem.detail, "\nand {} more", commands.len() - COMMANDS);
-    }
-    problem.with("commands", commands).into()
-}
-
-fn commands(scope: &RollbackScope, reach: Option<&ReversalScope>) -> Vec<String> {
-    let flag = |key: &FlagKey| format!("ripcord kill {key}");
-    match (scope, reach) {
-        (RollbackScope::Environment, _) => vec!["ripcord kill --all".to_owned()],
-        (RollbackScope::Flags(flags), _) => flags.iter().map(flag).collect(),
-        (RollbackScope::Tags(tags), _) => tags.iter().map(|tag| format!("ripcord kill --tag {tag}")).collect(),
-        (RollbackScope::Release(_) | RollbackScope::Rollback(_) | RollbackScope::Rollout(_), Some(ReversalScope::Touched(left))) => {
-            left.keys().map(flag).collect()
-        }
-        (RollbackScope::Release(_) | RollbackScope::Rollback(_) | RollbackScope::Rollout(_), _) => vec!["ripcord kill FLAG".to_owned()],
-    }
 }

@@ -1,4 +1,4 @@
-//! What a rollback's state says to people: why it stands so, and the exact commands that are the next moves.
+//! What a rollback says to people: its state, and the exact commands to run next.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -8,101 +8,100 @@ use ripcord_proto::rollback::{Rollback, RollbackState};
 use ripcord_proto::{EnvironmentKey, RollbackId};
 
 use super::stages;
-use crate::telemetry::names;
 
-/// The environment that commands mean unless they say otherwise.
+/// The environment of a command without --env.
 const DEFAULT_ENVIRONMENT: &str = "production";
-/// Missing applications and failed checks that are named; of more the number is told.
+/// Missing applications and failed checks that are named; of more, the number is given.
 const NAMED: usize = 5;
 
-/// What the state of `rollback` says.
+/// The state of `rollback`, and what to do next.
 pub(super) fn state(rollback: &Rollback, environment: &EnvironmentKey) -> String {
-    let moves = NextCommands { id: &rollback.id, environment };
+    let next = NextCommands { id: &rollback.id, environment };
     match rollback.state {
-        RollbackState::Planned => "Nothing is committed yet.".to_owned(),
-        RollbackState::Committed => committed(rollback, &moves),
-        RollbackState::Confirmed => confirmed(rollback, &moves),
-        RollbackState::Partial => partial(rollback, &moves),
-        RollbackState::Failed => failed(rollback, &moves),
+        RollbackState::Planned => "Not committed yet.".to_owned(),
+        RollbackState::Committed => committed(rollback, &next),
+        RollbackState::Confirmed => confirmed(rollback, &next),
+        RollbackState::Partial => partial(rollback, &next),
+        RollbackState::Failed => failed(rollback, &next),
         RollbackState::Stopped => format!(
-            "It was stopped after {}. {} goes on step by step, {} does all that is left at once, {} goes forward again.",
-            stages::step_in_words(rollback),
-            moves.command("resume", ""),
-            moves.command("resume", " --now"),
-            moves.command("undo", "")
+            "Stopped after {}. Continue stepwise: {}; finish now: {}; undo: {}.",
+            describe_step(rollback),
+            next.command("resume", ""),
+            next.command("resume", " --now"),
+            next.command("undo", "")
         ),
         RollbackState::Undone => {
             let by = rollback.undone_by.as_ref().map(|id| format!(" by {id}")).unwrap_or_default();
-            format!(
-                "It was rolled forward again{by}. Its review stays due: {}.",
-                moves.command("review", " --note \"…\"")
-            )
+            format!("Undone{by}. It still has to be reviewed: {}.", next.command("review", " --note \"…\""))
         }
     }
 }
 
-/// What a ladder says that cannot go on.
+/// A rollback whose next step cannot be made.
 pub(super) fn stuck(rollback: &Rollback, why: &str, environment: &EnvironmentKey) -> String {
-    let moves = NextCommands { id: &rollback.id, environment };
+    let next = NextCommands { id: &rollback.id, environment };
     format!(
-        "After {} the next one could not be made: {why}. {} tries again, {} leaves it here, {} goes forward again.",
-        stages::step_in_words(rollback),
-        moves.command("resume", ""),
-        moves.command("stop", ""),
-        moves.command("undo", "")
+        "The step after {} failed: {why}. Try again: {}; stop here: {}; undo: {}.",
+        describe_step(rollback),
+        next.command("resume", ""),
+        next.command("stop", ""),
+        next.command("undo", "")
     )
 }
 
-fn committed(rollback: &Rollback, moves: &NextCommands<'_>) -> String {
-    let (remaining, judged) = (stages::remaining(rollback), stages::is_judged(rollback));
+/// `step 2 of 4, 25 %`, or `the target` for the last.
+pub(super) fn describe_step(rollback: &Rollback) -> String {
+    let Some(ladder) = &rollback.ladder else { return "the target".to_owned() };
+    let percentage = stages::done(ladder).checked_sub(1).and_then(|place| ladder.steps.get(place));
+    percentage.map_or_else(
+        || "the target".to_owned(),
+        |percentage| format!("step {} of {}, {percentage} %", ladder.done, ladder.steps.len() + 1),
+    )
+}
+
+fn committed(rollback: &Rollback, next: &NextCommands<'_>) -> String {
+    let (remaining, verified) = (stages::remaining(rollback), stages::is_judged(rollback));
     if remaining == 0 {
-        return format!(
-            "It is committed; confirmations and checks are awaited. {} shows them coming in.",
-            moves.command("wait", "")
-        );
+        return format!("Committed; waiting for confirmations and checks. Follow it: {}.", next.command("wait", ""));
     }
-    let stands = match &rollback.confirmation {
-        Some(confirmation) if judged => format!(", confirmed by {}", of(confirmation)),
+    let confirmed = match &rollback.confirmation {
+        Some(confirmation) if verified => format!(", confirmed by {}", of(confirmation)),
         Some(_) | None => String::new(),
     };
     let next_at = rollback.ladder.as_ref().and_then(|ladder| ladder.next_at);
-    let due = next_at.map(|at| format!(" The next is due at {}.", moment(at))).unwrap_or_default();
+    let due = next_at.map(|at| format!(" Next step at {}.", moment(at))).unwrap_or_default();
     format!(
-        "It is at {}{stands}.{due} {} does all that is left at once, {} leaves it here.",
-        stages::step_in_words(rollback),
-        moves.command("resume", " --now"),
-        moves.command("stop", "")
+        "At {}{confirmed}.{due} Finish now: {}; stop here: {}.",
+        describe_step(rollback),
+        next.command("resume", " --now"),
+        next.command("stop", "")
     )
 }
 
-fn confirmed(rollback: &Rollback, moves: &NextCommands<'_>) -> String {
+fn confirmed(rollback: &Rollback, next: &NextCommands<'_>) -> String {
     let who = match &rollback.confirmation {
         Some(confirmation) if confirmation.applied.connected > 0 => {
-            format!(
-                "Every connected application ({}) evaluates at revision {} or later",
-                of(confirmation),
-                rollback.revision
-            )
+            format!("All connected applications ({}) run revision {} or later", of(confirmation), rollback.revision)
         }
-        Some(_) | None => "No application is connected that could still evaluate the state before it".to_owned(),
+        Some(_) | None => "No connected application can still be on the old state".to_owned(),
     };
     let checks = rollback.checks.iter().filter(|check| check.when == CheckPhase::After).count();
     let checks = match checks {
-        0 => ". No check was stated that could say whether service is restored".to_owned(),
-        1 => ", and the check passes".to_owned(),
-        many => format!(", and all {many} checks pass"),
+        0 => ". No health check is configured, so Ripcord cannot tell whether the service has recovered".to_owned(),
+        1 => ", and the health check passes".to_owned(),
+        many => format!(", and all {many} health checks pass"),
     };
     let review = if rollback.review.done.is_some() {
         String::new()
     } else {
-        format!(" Review it by {}: {}.", moment(rollback.review.due), moves.command("review", " --note \"…\""))
+        format!(" Review it by {}: {}.", moment(rollback.review.due), next.command("review", " --note \"…\""))
     };
-    format!("{who}{checks}.{review} {} goes forward again.", moves.command("undo", ""))
+    format!("{who}{checks}.{review} To re-apply: {}.", next.command("undo", ""))
 }
 
-fn partial(rollback: &Rollback, moves: &NextCommands<'_>) -> String {
+fn partial(rollback: &Rollback, next: &NextCommands<'_>) -> String {
     let Some(confirmation) = &rollback.confirmation else {
-        return format!("Who has confirmed it is not known. It is looked for on: {}.", moves.command("show", ""));
+        return format!("Confirmations are unknown. Refresh with {}.", next.command("show", ""));
     };
     let missing = &confirmation.applied.missing;
     let absent = confirmation.applied.connected.saturating_sub(confirmation.applied.confirmed);
@@ -116,13 +115,13 @@ fn partial(rollback: &Rollback, moves: &NextCommands<'_>) -> String {
         text = format!("{text} Nodes not reached: {}.", confirmation.nodes_not_reached.join(", "));
     }
     format!(
-        "{text} Those may still serve the state before it: restart them, or take them out of service. They are watched, and it is confirmed when they have \
-         come or are gone: {}.",
-        moves.command("wait", "")
+        "{text} These may still serve the old state: restart them, or take them out of service. The rollback is confirmed when they have confirmed or \
+         are gone: {}.",
+        next.command("wait", "")
     )
 }
 
-fn failed(rollback: &Rollback, moves: &NextCommands<'_>) -> String {
+fn failed(rollback: &Rollback, next: &NextCommands<'_>) -> String {
     let remaining = stages::remaining(rollback);
     let when = if remaining > 0 { CheckPhase::Step } else { CheckPhase::After };
     let failing: Vec<&CheckOutcome> = rollback.checks.iter().filter(|check| check.when == when && !check.passed).collect();
@@ -140,18 +139,18 @@ fn failed(rollback: &Rollback, moves: &NextCommands<'_>) -> String {
         .unwrap_or_default();
     if remaining > 0 {
         return format!(
-            "The ladder was stopped after {} by a check: {named}{more}.{who} {} goes on step by step, {} does all that is left at once, {} leaves it here.",
-            stages::step_in_words(rollback),
-            moves.command("resume", ""),
-            moves.command("resume", " --now"),
-            moves.command("stop", "")
+            "Stopped after {}, because a check failed: {named}{more}.{who} Continue stepwise: {}; finish now: {}; stop here: {}.",
+            describe_step(rollback),
+            next.command("resume", ""),
+            next.command("resume", " --now"),
+            next.command("stop", "")
         );
     }
     format!(
-        "Service is not restored, says {named}{more}.{who} The cause may lie elsewhere. {} asks the checks again, {} goes forward again, `ripcord kill` \
-         forces single flags to their safe variant.",
-        moves.command("resume", ""),
-        moves.command("undo", "")
+        "Service not restored: {named}{more} failed.{who} The cause may be elsewhere. Repeat the checks: {}; undo: {}; `ripcord kill` forces single flags to \
+         their safe variant.",
+        next.command("resume", ""),
+        next.command("undo", "")
     )
 }
 
@@ -165,7 +164,7 @@ fn and_more(more: usize) -> String {
     if more == 0 { String::new() } else { format!(" and {more} more") }
 }
 
-/// A moment in UTC, to the second: the reader's time zone is not known here.
+/// A time in UTC, to the second.
 pub(super) fn moment(at: Timestamp) -> String {
     at.to_zoned_datetime(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
@@ -176,7 +175,7 @@ struct NextCommands<'a> {
 }
 
 impl NextCommands<'_> {
-    /// A command as it is typed.
+    /// A command, ready to be copied.
     fn command(&self, verb: &str, options: &str) -> String {
         let environment = self.environment.as_str();
         let environment = if environment == DEFAULT_ENVIRONMENT {
@@ -185,25 +184,5 @@ impl NextCommands<'_> {
             format!(" --env {environment}")
         };
         format!("`ripcord rollback {verb} {}{options}{environment}`", self.id)
-    }
-}
-
-/// Counts a rollback that has come to a state, and how long its phases took.
-pub(super) fn meter(environment: &EnvironmentKey, rollback: &Rollback) {
-    let env = environment.to_string();
-    metrics::counter!(names::ROLLBACKS, "env" => env.clone(), "state" => rollback.state.as_str()).increment(1);
-    let phases = &rollback.phases;
-    let since = |from: Option<Timestamp>, to: Option<Timestamp>| Some(to?.duration_since(from?).as_secs_f64().max(0.0));
-    let seconds = |millis: Option<f64>| millis.map(|millis| millis / 1_000.0);
-    let timed = [
-        ("decided", since(phases.detected, phases.decided)),
-        ("committed", seconds(phases.commit_ms)),
-        ("applied", phases.applied.and_then(|_| seconds(phases.applied_last_ms))),
-        ("healthy", seconds(phases.healthy_ms)),
-    ];
-    for (phase, took) in timed {
-        if let Some(took) = took {
-            metrics::histogram!(names::ROLLBACK_SECONDS, "env" => env.clone(), "phase" => phase).record(took);
-        }
     }
 }

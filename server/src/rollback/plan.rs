@@ -5,9 +5,10 @@ use ripcord_proto::rollback::RollbackScope;
 use ripcord_sdk::engine::Compiled;
 
 use super::describe::{self, PlanDescriber};
+use super::error::PrepareError;
 pub use super::impact::SampleUsers;
 use super::impact::{self, ImpactComparison};
-use super::prepare::{PrepareError, PreparedRollback};
+use super::prepare::PreparedRollback;
 use crate::audit;
 use crate::commit::reversal::{RollbackPreview, StageMethod};
 use crate::environment::Environments;
@@ -67,12 +68,12 @@ fn warnings(prepared: &PreparedRollback, preview: &RollbackPreview, users: UserS
     let decision = &preview.decision;
     let mut warnings = Vec::new();
     if decision.reached == 0 {
-        warnings.push("The scope holds no flag, neither now nor at the target: there is nothing to roll back.".to_owned());
+        warnings.push("Nothing to roll back: the scope has no flags, neither now nor at the target.".to_owned());
     } else if decision.is_empty() && decision.conflicts.is_empty() {
-        warnings.push("Everything in scope is as it was at the target already.".to_owned());
+        warnings.push("Nothing to roll back: everything in scope already matches the target.".to_owned());
     }
     if decision.settings.is_some() {
-        warnings.push("The bucketing goes back too, which puts every user into another bucket of every split.".to_owned());
+        warnings.push("The bucketing settings are rolled back too, which moves every user to another bucket of every split.".to_owned());
     }
     let off = decision
         .flags
@@ -80,31 +81,37 @@ fn warnings(prepared: &PreparedRollback, preview: &RollbackPreview, users: UserS
         .filter(|step| prepared.reversal.target.flags.get(step.key.as_str()).is_none())
         .count();
     if off > 0 {
-        warnings.push(format!("Flags that the target does not have are switched off, not deleted: {off}."));
+        warnings.push(format!("{} did not exist then: switched off, not deleted.", flags(off)));
     }
     let returning = decision.flags.iter().filter(|step| step.from.is_none()).count();
     if returning > 0 {
-        warnings.push(format!("Flags that were deleted since come back: {returning}."));
+        warnings.push(format!("{} deleted since then: restored.", flags(returning)));
     }
     if preview.killed.iter().any(|killed| !killed.kills.is_empty()) {
-        warnings.push("Kills stay: the killed flags go on serving their safe variant until `ripcord restore` lifts the kill.".to_owned());
+        warnings.push("Kills stay in force: killed flags keep serving their safe variant until `ripcord restore` lifts the kill.".to_owned());
     }
     if prepared.reversal.record.ladder.is_some() {
         let whole = decision.flags.iter().filter(|step| step.way == StageMethod::Whole).count();
         if whole > 0 {
             warnings.push(format!(
-                "Flags that go back whole at the first step, since more than the weights of one split differs: {whole}."
+                "{} rolled back completely at the first step, because more than the weights of one split differs.",
+                flags(whole)
             ));
         }
         if !decision.segments.is_empty() {
-            warnings.push("Segments, and the flags that use them, go back at the last step.".to_owned());
+            warnings.push("Segments, and the flags that use them, are rolled back at the last step.".to_owned());
         }
     }
     if users.contexts < 1_000 && !decision.flags.is_empty() {
-        warnings.push(format!("The share of users is computed over {} contexts only.", users.contexts));
+        warnings.push(format!("The impact is computed over only {} users.", users.contexts));
     }
     if matches!(prepared.reversal.record.scope, RollbackScope::Environment) && prepared.reversal.segment.is_some() && !decision.cannot.is_empty() {
-        warnings.push("It is refused as it stands: name the flags that rules can say it for with --flag.".to_owned());
+        warnings.push("This rollback would be refused: name the flags whose rules can express it with --flag.".to_owned());
     }
     warnings
+}
+
+/// `1 flag`, `2 flags`.
+fn flags(count: usize) -> String {
+    if count == 1 { "1 flag".to_owned() } else { format!("{count} flags") }
 }

@@ -5,7 +5,8 @@ use ripcord_proto::EnvironmentKey;
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::digest::Digest;
 
-use super::prepare::{PrepareError, PreparedRollback, prepare};
+use super::error::PrepareError;
+use super::prepare::{PreparedRollback, prepare};
 use super::spec::RollbackSpec;
 use crate::audit;
 use crate::commit::Author;

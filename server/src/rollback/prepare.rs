@@ -9,16 +9,14 @@ use ripcord_proto::rest::log::ChangedBy;
 use ripcord_proto::rollback::{PhaseTimes, Rollback, RollbackId, RollbackScope, RollbackTarget, Stages};
 use ripcord_proto::{EnvironmentKey, FlagKey, Sequence, TargetName};
 
+use super::error::PrepareError;
 use super::scope::{self, ScopeReach};
 use super::spec::RollbackSpec;
-use crate::checkpoint::{self, ResolveError};
+use crate::checkpoint;
 use crate::commit::reversal::Reversal;
 use crate::commit::state::EnvironmentState;
 use crate::commit::{Author, CommitError};
 use crate::environment::Environments;
-use crate::http::ApiError;
-use crate::release::ReleaseChangesError;
-use crate::store::StoreError;
 
 /// A rollback that is ready to be planned, or committed.
 #[derive(Debug, Clone)]
@@ -31,34 +29,6 @@ pub struct PreparedRollback {
     pub(super) since: Sequence,
     /// For flags in which others had a hand: the last commit of theirs.
     pub(super) foreign: BTreeMap<FlagKey, Arc<ChangedBy>>,
-}
-
-/// Why a rollback cannot be prepared.
-#[derive(Debug, thiserror::Error)]
-pub enum PrepareError {
-    /// Its target stands for no state.
-    #[error(transparent)]
-    Resolve(#[from] ResolveError),
-    /// It cannot be told what its release changed.
-    #[error(transparent)]
-    Touched(#[from] ReleaseChangesError),
-    /// It names something that is not there.
-    #[error(transparent)]
-    Commit(#[from] CommitError),
-    /// The log cannot be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl From<PrepareError> for ApiError {
-    fn from(error: PrepareError) -> Self {
-        match error {
-            PrepareError::Resolve(error) => error.into(),
-            PrepareError::Touched(error) => error.into(),
-            PrepareError::Commit(error) => error.into(),
-            PrepareError::Store(error) => error.into(),
-        }
-    }
 }
 
 /// Prepares a rollback. Changes nothing; a dropped future leaves nothing behind.

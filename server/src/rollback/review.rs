@@ -5,7 +5,7 @@ use ripcord_proto::actor::Actor;
 use ripcord_proto::record::Records;
 use ripcord_proto::rollback::{Review, ReviewNote, Rollback};
 
-use super::actions::WrongRollbackState;
+use super::error::WrongRollbackState;
 
 /// The record with its review.
 pub fn reviewed(rollback: &Rollback, by: Actor, note: String, at: Timestamp) -> Result<Rollback, WrongRollbackState> {

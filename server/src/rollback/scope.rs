@@ -9,7 +9,7 @@ use ripcord_proto::rollback::{Rollback, RollbackId, RollbackScope};
 use ripcord_proto::rollout::Rollout;
 use ripcord_proto::{EnvironmentKey, FlagKey, RolloutId, SegmentKey, Sequence};
 
-use super::PrepareError;
+use super::error::PrepareError;
 use crate::audit::{self, ChangeHistory};
 use crate::checkpoint::ResolvedTarget;
 use crate::commit::CommitError;

@@ -19,7 +19,7 @@ use ripcord_proto::rollback::{BadExposure, PhaseTimes, Review, Rollback, Rollbac
 use ripcord_proto::table::{Entity as _, Entry};
 use ripcord_proto::{EnvironmentKey, Flag, FlagKey, Position, RollbackId};
 
-use super::controller::RollbackController;
+use super::controller::{self, RollbackDeps};
 use crate::check::Checks;
 use crate::clock::{Clock, SystemClock};
 use crate::commit::reversal::{Reversal, ReversalScope};
@@ -113,7 +113,7 @@ impl World {
     /// Begins to see rollbacks through, as the node of this id.
     pub(super) fn drive(&self, id: &str, presence: Arc<dyn LiveNodes>) -> LeaderLease {
         let drivers = LeaderLease::new(self.environments.clone(), presence, id, id);
-        let controller = RollbackController {
+        let deps = RollbackDeps {
             environments: self.environments.clone(),
             fleet: self.fleet.clone(),
             outcomes: self.outcomes.clone(),
@@ -121,7 +121,7 @@ impl World {
             checks: Checks::new(Arc::clone(&self.clock)),
             drivers: drivers.clone(),
         };
-        controller.start();
+        controller::start(deps);
         drivers
     }
 

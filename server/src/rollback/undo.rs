@@ -7,20 +7,25 @@ use ripcord_proto::rollback::{Rollback, RollbackState};
 use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, Position, RollbackId};
 
-use super::actions::WrongRollbackState;
+use super::error::{RollbackError, WrongRollbackState};
 use super::execute::{CommittedRollback, ask_probes, concluded, replayed};
 use super::{RollbackSpec, messages, prepare};
 use crate::check::Checks;
 use crate::commit::{CommitError, Draft, Expected, KilledEdit, Operation};
 use crate::environment::Environments;
-use crate::http::ApiError;
 
 /// How often it is decided anew where the record changes just then.
 const ATTEMPTS: usize = 8;
 
 /// Commits what `order`, made by [`Order::undoing`], asks for; `draft` says who asks and how it is answered. Answers when everybody
 /// is served by it. A dropped future takes nothing back.
-pub async fn commit(environments: &Environments, checks: &Checks, draft: &Draft, order: &RollbackSpec, id: &RollbackId) -> Result<CommittedRollback, ApiError> {
+pub async fn commit(
+    environments: &Environments,
+    checks: &Checks,
+    draft: &Draft,
+    order: &RollbackSpec,
+    id: &RollbackId,
+) -> Result<CommittedRollback, RollbackError> {
     let environment = &draft.environment;
     if let Some(call) = &draft.call
         && let Some(done) = replayed(environments, environment, call)?

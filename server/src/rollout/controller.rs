@@ -1,12 +1,14 @@
-//! The desk of an environment: all of its rollouts, on the node that drives it, in one loop with one timer.
+//! The rollout controller of one environment: all of its rollouts, in one loop with one timer.
 //!
-//! Every node keeps the desk up to date; only the one that drives acts. Gates are asked and commits are made beside the loop, so
-//! that a slow probe or a slow store holds up nobody else's step.
+//! Every node keeps its controller up to date; only the leader's acts. Gates are asked and commits are made beside the loop, so
+//! that a slow probe or a slow store does not delay other rollouts.
 
 mod commit_results;
 mod gate_reader;
+mod jobs;
 mod metrics;
 mod schedule;
+mod state;
 #[cfg(test)]
 mod tests;
 mod tracked;
@@ -16,55 +18,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
-use ripcord_proto::digest::Digest;
+use ripcord_proto::RolloutId;
 use ripcord_proto::one_way::OneWay;
 use ripcord_proto::rollout::Rollout;
-use ripcord_proto::{EnvironmentKey, RolloutId};
-use tokio::sync::watch;
 use tokio::time::Instant;
 
-use self::commit_results::CommitResult;
-use self::gate_reader::GateAnswer;
+use self::jobs::JobResult;
 use self::metrics::RolloutMetrics;
 use self::schedule::Schedule;
+use self::state::{AbortReason, FOLLOWER_POLL, RolloutController};
 use self::tracked::TrackedRollout;
 use super::decide::{self, DecisionInput, GateStatus, RolloutDecision};
-use super::{Rollouts, commits, messages, step, window};
+use super::rollouts::Rollouts;
+use super::{commits, messages, step, window};
 use crate::commit::state::EnvironmentState;
 use crate::environment::EnvironmentTask;
-use crate::leader::LeaderToken;
 
-/// How often a node that does not drive looks whether it should.
-const ASIDE: Duration = Duration::from_secs(1);
 /// The longest that the loop sleeps: wall clocks may be set meanwhile.
 const NAP: Duration = Duration::from_mins(1);
 
-/// What was done beside the loop.
-enum JobResult {
-    Gate(GateAnswer),
-    Commit(CommitResult),
-}
-
-/// The rollouts of an environment.
-struct RolloutController {
-    rollouts: Rollouts,
-    environment: EnvironmentKey,
-    states: watch::Receiver<Arc<EnvironmentState>>,
-    tracked: BTreeMap<RolloutId, TrackedRollout>,
-    schedule: Schedule,
-    jobs: FuturesUnordered<BoxFuture<'static, JobResult>>,
-    token: Option<LeaderToken>,
-    /// When it was opened: what comparisons are made by is asked for in beats from then on.
-    opened: Instant,
-    /// What the state looked like when it was last gone through.
-    flags: BTreeMap<RolloutId, (Option<Digest>, usize)>,
-    metrics: RolloutMetrics,
-}
-
-/// Tends an environment's rollouts for as long as there is one.
+/// Runs an environment's rollouts until it is deleted.
 pub(super) async fn run(rollouts: Rollouts, place: EnvironmentTask) {
     let mut controller = RolloutController {
         rollouts,
@@ -143,7 +118,7 @@ impl RolloutController {
         self.token = self.rollouts.drivers.hold(&self.environment).await;
         if self.token.is_none() {
             for id in due {
-                self.schedule.set(&id, now + ASIDE);
+                self.schedule.set(&id, now + FOLLOWER_POLL);
             }
             return;
         }
@@ -285,11 +260,3 @@ impl RolloutController {
 
 /// The shortest time between two looks at one rollout: it bounds what a fault in reckoning could cost.
 const SOON: Duration = Duration::from_millis(5);
-
-/// What ended a rollout from outside.
-enum AbortReason {
-    /// In these words.
-    Reason(String),
-    /// This edit, by whoever committed at that position.
-    Edit(String, ripcord_proto::Position),
-}

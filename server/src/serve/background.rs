@@ -14,7 +14,7 @@ use crate::leader::{LeaderLease, LiveNodes};
 use crate::outcome::reports::Reports;
 use crate::outcome::{Outcomes, PeerOutcomes};
 use crate::ping::Pings;
-use crate::rollback::controller::RollbackController;
+use crate::rollback::controller::{self, RollbackDeps};
 use crate::rollout::Rollouts;
 use crate::trigger::Triggers;
 
@@ -30,7 +30,7 @@ pub(super) struct Background {
 pub(super) fn start(environments: &Environments, fleet: &Fleet, outcomes: &Outcomes, others: &Arc<OtherNodes>, node: &str, kills: &Kills) -> Background {
     let leader = LeaderLease::new(environments.clone(), Arc::clone(others) as Arc<dyn LiveNodes>, node, &others.own_id());
     let checks = Checks::new(Arc::new(SystemClock));
-    let progress = RollbackController {
+    let deps = RollbackDeps {
         environments: environments.clone(),
         fleet: fleet.clone(),
         outcomes: outcomes.clone(),
@@ -38,7 +38,7 @@ pub(super) fn start(environments: &Environments, fleet: &Fleet, outcomes: &Outco
         checks: checks.clone(),
         drivers: leader.clone(),
     };
-    progress.start();
+    controller::start(deps);
     let pings = Pings::new(environments.clone(), fleet.clone(), leader.clone());
     pings.start();
     let vouching = AutoVouch {

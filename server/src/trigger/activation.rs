@@ -1,4 +1,4 @@
-//! An incident on its way from its signal to its record.
+//! An alert on its way from its signal to its record.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::signal::Signal;
 use crate::commit::state::EnvironmentState;
 use crate::commit::{Author, CommitError, Expected, IdempotentCall, Operation};
 
-/// An incident that a trigger fires for.
+/// A trigger that fires for an alert.
 #[derive(Debug, Clone)]
 pub(super) struct Activation {
     pub(super) environment: EnvironmentKey,
@@ -29,38 +29,46 @@ pub(super) struct Activation {
     pub(super) by: Initiator,
 }
 
-/// On whose word a trigger acts.
+/// Who made a trigger act.
 #[derive(Debug, Clone)]
 pub(super) enum Initiator {
-    /// Its own: it was agreed beforehand.
+    /// The trigger itself, as agreed beforehand.
     Trigger,
-    /// A person's.
+    /// A person, who confirmed a firing that waited.
     Person(Box<PersonConfirmation>),
 }
 
-/// A person's word on a firing that waits.
+/// A person's confirmation of a firing that waits.
 #[derive(Debug, Clone)]
 pub(super) struct PersonConfirmation {
     pub(super) id: FiringId,
     pub(super) author: Author,
     pub(super) answered: Attribution,
-    /// The idempotent call that it is, where it is one.
+    /// The idempotent call that it came with, if any.
     pub(super) call: Option<IdempotentCall>,
 }
 
-/// What an incident may come to on the state that a commit finds.
+/// What became of an activation, as its record says it.
+#[derive(Debug, Clone)]
+pub(super) struct FiringResult {
+    pub(super) state: FiringState,
+    pub(super) message: String,
+    pub(super) effects: FiringEffects,
+}
+
+/// What an activation may do on the state that a commit finds.
 #[derive(Debug, Clone)]
 pub(super) enum ActivationVerdict {
-    /// It acts; this is its record so far, where there is one.
+    /// It acts. With its record so far, if there is one.
     Act(Option<Box<Firing>>, Expected),
-    /// It fires, and does something else than act.
+    /// It fires, but does not act.
     Restrain(Restraint),
-    /// Nothing: somebody was faster, or it is over.
+    /// Nothing: someone else was faster, or the alert is over.
     Nothing,
 }
 
 impl Activation {
-    /// Its id: the same on every node that is told of it.
+    /// Its id: the same on every node that receives the alert.
     pub(super) fn id(&self) -> FiringId {
         match &self.by {
             Initiator::Person(confirming) => confirming.id.clone(),
@@ -87,7 +95,7 @@ impl Activation {
         (u64::try_from(millis).unwrap_or_default(), random)
     }
 
-    /// Who acts.
+    /// The author of what it does.
     pub(super) fn author(&self) -> Author {
         match &self.by {
             Initiator::Person(confirming) => confirming.author.clone(),
@@ -102,7 +110,7 @@ impl Activation {
         }
     }
 
-    /// Why, in words: it goes into the log with whatever it does.
+    /// The reason that the log records with what it does.
     pub(super) fn why(&self) -> String {
         let name = &self.trigger.name;
         match &self.by {
@@ -110,13 +118,13 @@ impl Activation {
             Initiator::Person(confirming) => {
                 let Attribution { by, reason, .. } = &confirming.answered;
                 let reason = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-                format!("{} confirmed what trigger {name} asked{reason}: {}", by.name, self.signal.summary)
+                format!("{} confirmed trigger {name}{reason}: {}", by.name, self.signal.summary)
             }
         }
     }
 
-    /// What it may come to on `state`.
-    pub(super) fn admitted(&self, state: &EnvironmentState) -> Result<ActivationVerdict, CommitError> {
+    /// What it may do on `state`.
+    pub(super) fn verdict(&self, state: &EnvironmentState) -> Result<ActivationVerdict, CommitError> {
         match &self.by {
             Initiator::Trigger => Ok(match decision::of(&state.records, &self.trigger, &self.signal, self.now) {
                 SignalDecision::Act => ActivationVerdict::Act(None, Expected::Absent),
@@ -137,10 +145,11 @@ impl Activation {
         }
     }
 
-    /// Its record, made new or over what it was.
-    pub(super) fn firing(&self, before: Option<&Firing>, state: FiringState, message: String, effects: FiringEffects) -> Firing {
+    /// Its record: new, or in place of `before`.
+    pub(super) fn firing(&self, before: Option<&Firing>, result: FiringResult) -> Firing {
+        let FiringResult { state, message, effects } = result;
         let waits = state.can_be_confirmed();
-        // A gate's signal is a moment; it stays open only while somebody may answer.
+        // A gate's signal is a moment; it stays open only while a person may answer.
         let is_moment = matches!(self.trigger.source, SignalSource::Gate(_)) && !waits;
         let answer_within = SignedDuration::from_millis(i64::try_from(self.trigger.answer_within.millis()).unwrap_or(i64::MAX));
         let answered = match &self.by {
@@ -169,7 +178,7 @@ impl Activation {
         let base = before.cloned().unwrap_or(fresh);
         Firing {
             state,
-            message,
+            message: message,
             effects,
             answer_by: if waits { self.now.checked_add(answer_within).ok() } else { base.answer_by },
             resolved: if is_moment { Some(self.signal.at) } else { base.resolved },
@@ -187,7 +196,7 @@ pub(super) fn unanswerable(firing: &Firing, why: String) -> CommitError {
     }
 }
 
-/// A firing's record shall be so, and the oldest make room.
+/// Writes a firing's record; the oldest make room for a new one.
 pub(super) fn put(records: &Records, firing: Firing, expected: Expected, now: Timestamp) -> Result<Vec<Operation>, CommitError> {
     let is_new = records.firings.get(firing.id.as_str()).is_none();
     let entry = Entry::new(firing.id.clone(), firing, Position::START).map_err(|error| CommitError::Internal(error.to_string()))?;
@@ -198,7 +207,7 @@ pub(super) fn put(records: &Records, firing: Firing, expected: Expected, now: Ti
     Ok(asks)
 }
 
-/// The firings that make room for one more: the oldest of those that are over and count for nothing any more, then of the others.
+/// The firings that make room for one more: first the oldest that are over and no longer count towards a limit, then the others.
 fn surplus(records: &Records, now: Timestamp) -> Vec<Operation> {
     let more = (records.firings.len() + 1).saturating_sub(limits::FIRINGS);
     if more == 0 {
@@ -219,7 +228,7 @@ fn surplus(records: &Records, now: Timestamp) -> Vec<Operation> {
     gone.map(|(_, id)| Operation::DeleteRecord(RecordKey::Firing(id), Expected::Anything)).collect()
 }
 
-/// The flags that an action names; where it names none, the one that the signal is about.
+/// The flags that an action names; if it names none, the one that the signal is about.
 pub(super) fn flags_or_own(named: &BTreeSet<FlagKey>, signal: &Signal) -> BTreeSet<FlagKey> {
     if named.is_empty() {
         return signal.flag.iter().cloned().collect();

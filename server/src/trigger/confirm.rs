@@ -1,4 +1,4 @@
-//! What a person answers to a trigger that asks: it acts on his word, or does not.
+//! Confirming or declining a firing that waits for a person.
 
 use std::sync::Arc;
 
@@ -15,18 +15,24 @@ use super::{Triggers, messages};
 use crate::commit::state::EnvironmentState;
 use crate::commit::{Author, CommitError, Expected, IdempotentCall, Operation};
 
+/// A person's confirmation of a firing that waits.
+#[derive(Debug, Clone)]
+pub struct FiringConfirmation {
+    /// Who confirms.
+    pub author: Author,
+    /// Why.
+    pub reason: Option<String>,
+    /// The idempotent call that it came with, if any.
+    pub call: Option<IdempotentCall>,
+}
+
 impl Triggers {
-    /// Does what a firing asked for, on the word of `author`; answers with its record.
+    /// Does what a firing asked for; answers with its record.
     ///
     /// # Errors
-    /// It is not there, waits no more, or is being dealt with.
-    pub async fn confirm(
-        &self,
-        environment: &EnvironmentKey,
-        id: &FiringId,
-        (author, reason): (Author, Option<String>),
-        call: Option<IdempotentCall>,
-    ) -> Result<Firing, CommitError> {
+    /// It does not exist, no longer waits, or is being handled.
+    pub async fn confirm(&self, environment: &EnvironmentKey, id: &FiringId, confirmation: FiringConfirmation) -> Result<Firing, CommitError> {
+        let FiringConfirmation { author, reason, call } = confirmation;
         let (state, now) = (self.inner.environments.state(environment)?, self.inner.environments.clock().now());
         let firing = found(&state, id)?;
         if let Some(why) = firing.why_not_confirmed(now) {
@@ -34,15 +40,15 @@ impl Triggers {
         }
         let trigger = state.records.triggers.value(firing.trigger.as_str());
         let trigger = trigger.ok_or_else(|| CommitError::NoRecord(RecordKey::Trigger(firing.trigger.clone())))?;
-        if needs_another(&state, trigger, firing, &author) {
-            let why = "the environment's policy asks for a second person, and whoever made the trigger is the first".to_owned();
+        if needs_second_person(&state, trigger, firing, &author) {
+            let why = "the environment's policy requires a second person, and this is the person who made the trigger".to_owned();
             return Err(unanswerable(firing, why));
         }
         let hook = HookName {
             environment: environment.clone(),
             trigger: trigger.name.clone(),
         };
-        let busy = || unanswerable(firing, "it is being dealt with; look again in a moment".to_owned());
+        let busy = || unanswerable(firing, "it is being handled; look again in a moment".to_owned());
         let guard = self.inner.in_flight.take(hook, &firing.group).map_err(|_| busy())?;
         let answered = Attribution {
             by: author.actor.clone(),
@@ -64,13 +70,13 @@ impl Triggers {
             })),
         };
         let (this, firing) = (self.clone(), firing.clone());
-        match self.to_its_end(async move { this.act(activation, guard).await }).await?? {
+        match self.run_to_end(async move { this.act(activation, guard).await }).await?? {
             RecordOutcome::Written(firing) | RecordOutcome::Deferred(firing) => Ok(*firing),
-            RecordOutcome::Superseded => Err(unanswerable(&firing, "somebody else was faster".to_owned())),
+            RecordOutcome::Superseded => Err(unanswerable(&firing, "someone else was faster".to_owned())),
         }
     }
 
-    /// What takes a firing's question away. Nothing is done.
+    /// Declines a firing that waits. Nothing is done.
     pub fn decline(&self, id: FiringId, answered: Attribution) -> Operation {
         let now = self.inner.environments.clock().now();
         Operation::decide(move |state: &EnvironmentState| {
@@ -97,8 +103,8 @@ fn found<'s>(state: &'s EnvironmentState, id: &FiringId) -> Result<&'s Firing, C
     firing.ok_or_else(|| CommitError::NoRecord(RecordKey::Firing(id.clone())))
 }
 
-/// Whether a rollback needs somebody else's word than that of the trigger's maker.
-fn needs_another(state: &EnvironmentState, trigger: &Trigger, firing: &Firing, author: &Author) -> bool {
+/// Whether a rollback needs a different person than the one who made the trigger.
+fn needs_second_person(state: &EnvironmentState, trigger: &Trigger, firing: &Firing, author: &Author) -> bool {
     let is_guarded = state.records.policy().second_person.contains(&GuardedOperation::Rollback);
     is_guarded && matches!(firing.action, TriggerAction::Rollback(_)) && author.actor.key == trigger.by.key
 }
@@ -108,7 +114,7 @@ fn is_of_a_gate(state: &EnvironmentState, firing: &Firing) -> bool {
     trigger.is_some_and(|trigger| matches!(trigger.source, SignalSource::Gate(_)))
 }
 
-/// The trigger with the action that was asked about, whatever it is now.
+/// The trigger with the action that the firing asked for, whatever it is now.
 fn as_asked(trigger: &Trigger, firing: &Firing) -> Trigger {
     Trigger {
         action: firing.action.clone(),

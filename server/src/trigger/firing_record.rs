@@ -1,4 +1,4 @@
-//! Records of firings: committed with what they did or after it, and later where the store is away.
+//! Records of firings: committed together with what they did, or after it; later if the store is away.
 
 use std::time::Duration;
 
@@ -7,20 +7,21 @@ use ripcord_proto::FiringId;
 use ripcord_proto::change::Change;
 use ripcord_proto::record::Record;
 use ripcord_proto::rest::triggers::FiringView;
-use ripcord_proto::trigger::{Firing, FiringEffects, FiringState};
+use ripcord_proto::trigger::{Firing, FiringState};
 use serde_json::value::to_raw_value;
 
-use super::activation::{Activation, ActivationVerdict, Initiator, put};
+use super::activation::{Activation, ActivationVerdict, FiringResult, Initiator, put};
 use super::decision::Restraint;
 use super::dedup::InFlightGuard;
+use super::effects::Preview;
 use super::{Triggers, messages, metrics};
 use crate::commit::state::EnvironmentState;
 use crate::commit::{Applied, Approval, CommitError, Draft, Expected, Operation, Outcome, Precheck, RenderedAnswer, Renderer};
 
-/// How long the caller waits for a record before it is answered and the record is written behind.
+/// How long the caller waits for a record before it is answered; the record is then written behind.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How long until a record is tried again that the store did not take.
-const AWAY: Duration = Duration::from_millis(500);
+/// How long until a record that the store did not take is tried again.
+const RETRY: Duration = Duration::from_millis(500);
 
 /// What became of a record.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,16 +30,11 @@ pub(super) enum RecordOutcome {
     Written(Box<Firing>),
     /// It is written when the store is back.
     Deferred(Box<Firing>),
-    /// It was not needed: somebody was faster.
+    /// It was not needed: someone else was faster.
     Superseded,
 }
 
-/// Whether an error says that the store is away, or does not say what became of it.
-pub(super) const fn is_away(error: &CommitError) -> bool {
-    error.is_store_away()
-}
-
-/// What is recorded as the answer to a person.
+/// The answer to the person who confirmed it, kept for repeated calls.
 fn answer(made: &Applied, id: &FiringId, now: Timestamp) -> RenderedAnswer {
     let view = firing_of(&made.changes, id).map(|firing| FiringView::of(firing, now));
     RenderedAnswer {
@@ -57,7 +53,7 @@ fn firing_of<'c>(changes: impl IntoIterator<Item = &'c Change>, id: &FiringId) -
 }
 
 impl Triggers {
-    /// Commits what `asks` come to; the firing that it put, where it put one.
+    /// Commits `asks`; answers with the firing that they wrote, if any.
     pub(super) async fn commit(&self, activation: &Activation, asks: Vec<Operation>) -> Result<Option<Firing>, CommitError> {
         let call = match &activation.by {
             Initiator::Person(confirming) => confirming.call.clone(),
@@ -81,21 +77,27 @@ impl Triggers {
         let firing = firing_of(&changes, &activation.id());
         if let Some(firing) = &firing {
             metrics::firing(&activation.environment, firing);
-            tracing::warn!(env = %activation.environment, trigger = %firing.trigger, firing = %firing.id, state = firing.state.as_str(), says = firing.message, "a trigger fired");
+            tracing::warn!(env = %activation.environment, trigger = %firing.trigger, firing = %firing.id, state = firing.state.as_str(), message = firing.message, "trigger fired");
         }
         Ok(firing)
     }
 
-    /// Writes a record down. Where the store is away that goes on behind the answer, and the turn is kept until it is done.
-    pub(super) async fn keep(&self, activation: Activation, expected: Firing, deciding: Precheck, guard: InFlightGuard) -> Result<RecordOutcome, CommitError> {
+    /// Writes a record. If the store is away, it is written behind the answer, and the guard is kept until that is done.
+    pub(super) async fn record(
+        &self,
+        activation: Activation,
+        expected: Firing,
+        deciding: Precheck,
+        guard: InFlightGuard,
+    ) -> Result<RecordOutcome, CommitError> {
         let committing = self.commit(&activation, vec![Operation::Decide(deciding.clone())]);
         match tokio::time::timeout(PATIENCE, committing).await {
             Ok(Ok(Some(firing))) => Ok(RecordOutcome::Written(Box::new(firing))),
             Ok(Ok(None)) => Ok(RecordOutcome::Superseded),
-            Ok(Err(error)) if !is_away(&error) => Err(error),
+            Ok(Err(error)) if !error.is_store_away() => Err(error),
             Ok(Err(_)) | Err(_) => {
                 self.write_behind(activation, deciding, guard);
-                let says = messages::later(&expected.message);
+                let says = messages::deferred(&expected.message);
                 Ok(RecordOutcome::Deferred(Box::new(Firing { message: says, ..expected })))
             }
         }
@@ -106,15 +108,15 @@ impl Triggers {
         let stop = tasks.stop_token();
         tasks.short_lived(async move {
             loop {
-                if stop.run_until_cancelled(tokio::time::sleep(AWAY)).await.is_none() {
-                    tracing::error!(env = %activation.environment, firing = %activation.id(), "the server ends before this firing could be recorded");
+                if stop.run_until_cancelled(tokio::time::sleep(RETRY)).await.is_none() {
+                    tracing::error!(env = %activation.environment, firing = %activation.id(), "firing not recorded: the server is shutting down");
                     break;
                 }
                 match triggers.commit(&activation, vec![Operation::Decide(deciding.clone())]).await {
                     Ok(_) => break,
-                    Err(error) if is_away(&error) => {}
+                    Err(error) if error.is_store_away() => {}
                     Err(error) => {
-                        tracing::error!(env = %activation.environment, firing = %activation.id(), %error, "a firing cannot be recorded");
+                        tracing::error!(env = %activation.environment, firing = %activation.id(), %error, "firing not recorded");
                         break;
                     }
                 }
@@ -124,74 +126,67 @@ impl Triggers {
     }
 
     /// Records a firing that does not act.
-    pub(super) async fn keep_step(
+    pub(super) async fn record_restrained(
         &self,
         activation: Activation,
-        step: Restraint,
-        (would, effects): (String, FiringEffects),
+        restraint: Restraint,
+        preview: Preview,
         guard: InFlightGuard,
     ) -> Result<RecordOutcome, CommitError> {
-        let expected = stepping(&activation, &step, &would, &effects);
+        let expected = restrained(&activation, &restraint, &preview);
         let deciding = {
             let activation = activation.clone();
             move |state: &EnvironmentState| {
-                // Another step, or none at all, where the records have moved on.
-                let step = match activation.admitted(state)? {
-                    ActivationVerdict::Restrain(step) => step,
-                    // What was held back, or only asked for, a moment ago is not acted on unprepared.
-                    ActivationVerdict::Act(..) => step.clone(),
+                // The records may have moved on: then another restraint holds, or nothing is to be recorded.
+                let restraint = match activation.verdict(state)? {
+                    ActivationVerdict::Restrain(restraint) => restraint,
+                    // What was suppressed, or only asked for, a moment ago does not act unprepared.
+                    ActivationVerdict::Act(..) => restraint.clone(),
                     ActivationVerdict::Nothing => return Ok(Vec::new()),
                 };
-                put(&state.records, stepping(&activation, &step, &would, &effects), Expected::Absent, activation.now)
+                put(&state.records, restrained(&activation, &restraint, &preview), Expected::Absent, activation.now)
             }
         };
-        self.keep(activation, expected, Precheck::new(deciding), guard).await
+        self.record(activation, expected, Precheck::new(deciding), guard).await
     }
 
     /// Records what was done already, whatever the records say now.
-    pub(super) async fn keep_deed(
-        &self,
-        activation: Activation,
-        (state, says, effects): (FiringState, String, FiringEffects),
-        guard: InFlightGuard,
-    ) -> Result<RecordOutcome, CommitError> {
-        let expected = activation.firing(None, state, says.clone(), effects.clone());
+    pub(super) async fn record_done(&self, activation: Activation, done: FiringResult, guard: InFlightGuard) -> Result<RecordOutcome, CommitError> {
+        let expected = activation.firing(None, done.clone());
         let deciding = {
             let activation = activation.clone();
-            move |now: &EnvironmentState| match activation.admitted(now)? {
-                ActivationVerdict::Act(before, expected) => put(
-                    &now.records,
-                    activation.firing(before.as_deref(), state, says.clone(), effects.clone()),
-                    expected,
-                    activation.now,
-                ),
-                ActivationVerdict::Restrain(_) => put(
-                    &now.records,
-                    activation.firing(None, state, says.clone(), effects.clone()),
-                    Expected::Absent,
-                    activation.now,
-                ),
-                ActivationVerdict::Nothing => added(now, &activation, &says, &effects),
+            move |now: &EnvironmentState| match activation.verdict(now)? {
+                ActivationVerdict::Act(before, expected) => {
+                    let firing = activation.firing(before.as_deref(), done.clone());
+                    put(&now.records, firing, expected, activation.now)
+                }
+                ActivationVerdict::Restrain(_) => put(&now.records, activation.firing(None, done.clone()), Expected::Absent, activation.now),
+                ActivationVerdict::Nothing => added(now, &activation, &done),
             }
         };
-        self.keep(activation, expected, Precheck::new(deciding), guard).await
+        self.record(activation, expected, Precheck::new(deciding), guard).await
     }
 }
 
 /// A firing that does not act.
-pub(super) fn stepping(activation: &Activation, step: &Restraint, would: &str, effects: &FiringEffects) -> Firing {
-    let state = match step {
+pub(super) fn restrained(activation: &Activation, restraint: &Restraint, preview: &Preview) -> Firing {
+    let state = match restraint {
         Restraint::AskFirst => FiringState::Waiting,
         Restraint::RecordOnly => FiringState::Recorded,
         Restraint::DryRun => FiringState::DryRun,
         Restraint::Suppress(_) => FiringState::Suppressed,
     };
-    activation.firing(None, state, messages::step(activation, step, would), effects.clone())
+    let result = FiringResult {
+        state,
+        message: messages::restrained(activation, restraint, &preview.would),
+        effects: preview.effects.clone(),
+    };
+    activation.firing(None, result)
 }
 
-/// What was done is added to the record that somebody else has made of the same incident meanwhile, where it is not there yet.
-fn added(state: &EnvironmentState, activation: &Activation, says: &str, effects: &FiringEffects) -> Result<Vec<Operation>, CommitError> {
-    let id = activation.id();
+/// Adds what was done to the record that another node has written of the same alert, unless it is in it already.
+fn added(state: &EnvironmentState, activation: &Activation, done: &FiringResult) -> Result<Vec<Operation>, CommitError> {
+    let (id, effects) = (activation.id(), &done.effects);
     let Some(found) = state.records.firings.value(id.as_str()) else {
         return Ok(Vec::new());
     };
@@ -205,6 +200,6 @@ fn added(state: &EnvironmentState, activation: &Activation, says: &str, effects:
     if !next.state.is_action() {
         next.state = FiringState::Acted;
     }
-    next.message = format!("{}. {says}", next.message);
+    next.message = format!("{}. {}", next.message, done.message);
     put(&state.records, next, Expected::Anything, activation.now)
 }

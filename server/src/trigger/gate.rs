@@ -1,4 +1,4 @@
-//! Gates of rollouts as a source: the node that drives a rollout hears its gates fail, and fires the triggers that ask for them.
+//! Gates of rollouts as a source of triggers: the leader sees a gate fail and fires the triggers that listen for it.
 
 use std::sync::Arc;
 
@@ -13,35 +13,32 @@ use super::signal::{Signal, SignalPhase};
 use super::{Triggers, metrics};
 use crate::rollout::GateFired;
 
-/// Hears gates until `stop`.
-pub(super) async fn listen(triggers: Triggers, mut gates: broadcast::Receiver<GateFired>, stop: CancellationToken) {
-    loop {
-        let heard = tokio::select! {
-            heard = gates.recv() => heard,
-            () = stop.cancelled() => return,
-        };
-        match heard {
-            Ok(fired) => triggers.heard(&fired),
-            Err(RecvError::Lagged(missed)) => {
-                tracing::error!(
-                    missed,
-                    "more gates failed at once than triggers could hear; a gate that goes on failing is heard again"
-                );
+impl Triggers {
+    /// Listens for failed gates until `stop`.
+    pub(super) async fn listen_to_gates(self, mut gates: broadcast::Receiver<GateFired>, stop: CancellationToken) {
+        loop {
+            let heard = tokio::select! {
+                heard = gates.recv() => heard,
+                () = stop.cancelled() => return,
+            };
+            match heard {
+                Ok(fired) => self.gate_failed(&fired),
+                Err(RecvError::Lagged(missed)) => {
+                    tracing::error!(missed, "gate failures missed; a gate that still fails is reported again");
+                }
+                // The server is shutting down.
+                Err(RecvError::Closed) => return stop.cancelled().await,
             }
-            // Nobody drives rollouts any more: the server ends.
-            Err(RecvError::Closed) => return stop.cancelled().await,
         }
     }
-}
 
-impl Triggers {
-    /// Fires the triggers that ask for a gate, each in a task of its own: none waits for another.
-    fn heard(&self, fired: &GateFired) {
+    /// Fires the triggers that listen for a gate, each in its own task, so that none waits for another.
+    fn gate_failed(&self, fired: &GateFired) {
         let Ok(state) = self.inner.environments.state(&fired.environment) else {
             return;
         };
         let triggers = state.records.triggers.iter().filter_map(|entry| entry.value().ok());
-        for trigger in triggers.filter(|trigger| asks_for(trigger, fired)) {
+        for trigger in triggers.filter(|trigger| listens_for(trigger, fired)) {
             let hook = HookName {
                 environment: fired.environment.clone(),
                 trigger: trigger.name.clone(),
@@ -49,10 +46,10 @@ impl Triggers {
             let (this, trigger, signal) = (self.clone(), Arc::new(trigger.clone()), signal(fired));
             self.inner.environments.tasks().short_lived(async move {
                 let delivery = Digest::of([signal.group.as_bytes()]);
-                match this.signalled(&hook, trigger, signal, delivery).await {
+                match this.handle_signal(&hook, trigger, signal, delivery).await {
                     Ok(answer) => metrics::delivery(&hook, answer.outcome),
-                    Err(refusal) => {
-                        tracing::error!(env = %hook.environment, trigger = %hook.trigger, problem = refusal.problem().detail, "a gate failed, and its trigger could not act");
+                    Err(error) => {
+                        tracing::error!(env = %hook.environment, trigger = %hook.trigger, %error, "a gate failed, but its trigger could not act");
                     }
                 }
             });
@@ -60,7 +57,7 @@ impl Triggers {
     }
 }
 
-fn asks_for(trigger: &Trigger, fired: &GateFired) -> bool {
+fn listens_for(trigger: &Trigger, fired: &GateFired) -> bool {
     let SignalSource::Gate(GateFilter { name, flag }) = &trigger.source else {
         return false;
     };
@@ -68,7 +65,7 @@ fn asks_for(trigger: &Trigger, fired: &GateFired) -> bool {
     named && !(trigger.conditions.about == TrafficFilter::RealTraffic && fired.traffic == Traffic::Synthetic)
 }
 
-/// Each step of a rollout at which a gate fails is an incident of its own.
+/// Each step of a rollout at which a gate fails is an alert of its own.
 fn signal(fired: &GateFired) -> Signal {
     let labels = [
         ("gate", fired.gate.clone()),

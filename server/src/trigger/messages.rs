@@ -1,62 +1,63 @@
-//! What is told, in words, for people who are woken by it.
+//! What firings and deliveries say to people who are woken by them.
 
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use ripcord_proto::FiringId;
 use ripcord_proto::duration::HumanDuration;
+use ripcord_proto::problem::Code;
 use ripcord_proto::trigger::{FiringEffects, TriggerAction};
+use ripcord_proto::{FiringId, RollbackId};
 
 use super::activation::Activation;
 use super::decision::Restraint;
 
-/// What a firing that does not act says of itself.
-pub(super) fn step(activation: &Activation, step: &Restraint, would: &str) -> String {
+/// A firing that does not act.
+pub(super) fn restrained(activation: &Activation, restraint: &Restraint, would: &str) -> String {
     let (id, name) = (activation.id(), &activation.trigger.name);
-    match step {
+    match restraint {
         Restraint::AskFirst => format!(
-            "Waits for a person, at most {}: {would}. `ripcord trigger confirm {id}` does it, `ripcord trigger decline {id}` does not",
+            "Waiting for approval (expires in {}): {would}. Approve with `ripcord trigger confirm {id}`, decline with `ripcord trigger decline {id}`",
             activation.trigger.answer_within
         ),
         Restraint::RecordOnly => format!(
-            "Recorded only, as the mode is off. It would {}. `ripcord trigger show {name}` tells more",
+            "Recorded only, because the mode is off. In another mode it would {}. See `ripcord trigger show {name}`",
             activation.trigger.action
         ),
         Restraint::DryRun => format!("Dry run, nothing was changed: {would}"),
-        Restraint::Suppress(why) => format!("Nothing was done: {why}. `ripcord trigger confirm {id}` does it all the same"),
+        Restraint::Suppress(why) => format!("Nothing was done: {why}. To do it anyway: `ripcord trigger confirm {id}`"),
     }
 }
 
-/// What a kill says of itself.
+/// A kill.
 pub(super) fn killed(flags: &[String], effects: &FiringEffects, failed: &[String]) -> String {
-    let mut says = if flags.is_empty() {
+    let mut message = if flags.is_empty() {
         "No flag was killed".to_owned()
     } else {
         format!("Killed {}", flags.join(", "))
     };
     if effects.provisional {
-        says.push_str(", provisionally: the store is away, and the kill goes into the log when it is back");
+        message.push_str(", provisionally: the store is away, and the kill is written to the log when it returns");
     }
     if !failed.is_empty() {
-        says.push_str(". Not killed: ");
-        says.push_str(&failed.join("; "));
+        message.push_str(". Not killed: ");
+        message.push_str(&failed.join("; "));
     }
     if let Some(kill) = effects.kills.first() {
         // Writing to a String cannot fail.
-        let _ = write!(says, ". When it is mended: `ripcord restore {kill} --reason \"…\"`");
+        let _ = write!(message, ". Once fixed: `ripcord restore {kill} --reason \"…\"`");
     }
-    says
+    message
 }
 
-/// Flags that were killed because they could not go back.
+/// Flags that were killed because they could not be rolled back.
 pub(super) fn killed_instead(killed: &str, why: &str) -> String {
-    format!("{killed}. It was to roll back, and the store is away ({why}): what was to go back serves its safe variant meanwhile")
+    format!("{killed}. A rollback was not possible because the store is away ({why}), so these flags serve their safe variant instead")
 }
 
 /// A rollback that was committed.
-pub(super) fn rolled_back(id: &ripcord_proto::RollbackId, flags: usize, target: &str) -> String {
+pub(super) fn rolled_back(id: &RollbackId, flags: usize, target: &str) -> String {
     let flags = self::flags(flags);
-    format!("Rolled back {flags} to {target}. `ripcord rollback show {id}` tells who has confirmed it")
+    format!("Rolled back {flags} to {target}. Confirmations: `ripcord rollback show {id}`")
 }
 
 /// `1 flag`, `2 flags`.
@@ -64,43 +65,62 @@ pub(super) fn flags(count: usize) -> String {
     if count == 1 { "1 flag".to_owned() } else { format!("{count} flags") }
 }
 
+/// `1 rollout`, `2 rollouts`.
+pub(super) fn rollouts(count: usize) -> String {
+    if count == 1 { "1 rollout".to_owned() } else { format!("{count} rollouts") }
+}
+
 /// A hold.
-pub(super) fn held(rollouts: usize) -> String {
-    match rollouts {
-        0 => "No rollout was live, so none was held".to_owned(),
-        1 => "Held 1 rollout. `ripcord rollout list` shows it; resume or roll it back".to_owned(),
-        more => format!("Held {more} rollouts. `ripcord rollout list` shows them; resume or roll them back"),
+pub(super) fn held(count: usize) -> String {
+    if count == 0 {
+        return "No rollout was live, so none was paused".to_owned();
     }
+    format!("Paused {}. List with `ripcord rollout list`, then resume or roll back", rollouts(count))
 }
 
 /// A rollback that was refused, and became a hold.
 pub(super) fn held_instead(why: &str, held: &str) -> String {
     let why = why.trim_end_matches('.');
-    format!("It could not {why}. {held}. A person has to decide: `ripcord rollback plan` shows what stands in the way")
+    format!("Not possible: {why}. {held}. Manual action needed: `ripcord rollback plan` shows what is in the way")
 }
 
-/// What is done later, because the store is away.
-pub(super) fn later(says: &str) -> String {
-    format!("{says}. The store is away: this is recorded when it is back")
+/// Why a guard refuses a rollback, in short; `ripcord rollback plan` shows the details.
+const GUARDS: [(Code, &str); 6] = [
+    (Code::RollbackUnderWay, "another rollback of these flags is in progress"),
+    (Code::OneWayDoor, "it would pass a one-way door, which a person has to acknowledge"),
+    (Code::CannotExpress, "rules cannot express it for one segment only"),
+    (Code::EmptyScope, "there is nothing to roll back"),
+    (Code::NoKnownGood, "no checkpoint is marked known-good"),
+    (Code::NotFound, "its target does not exist"),
+];
+
+/// A rollback that a guard refused with this code.
+pub(super) fn guarded(code: Code) -> &'static str {
+    GUARDS.iter().find(|(guard, _)| *guard == code).map_or("it was refused", |(_, why)| why)
 }
 
-/// A question that a person answered with no.
+/// A record that is written later, because the store is away.
+pub(super) fn deferred(message: &str) -> String {
+    format!("{message}. The store is away: this is recorded when it returns")
+}
+
+/// A question that a person declined.
 pub(super) fn declined(by: &str, reason: Option<&str>, age: HumanDuration) -> String {
     let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
     format!("{by} declined it after {age}{reason}. Nothing was done")
 }
 
-/// A resolve whose firing was not seen.
-pub(super) fn ended_unbegun(at: Timestamp) -> String {
-    format!("It was told that it ended at {at} before it was told that it began; a firing that is older is not acted on")
+/// A resolve that arrived before its alert.
+pub(super) fn resolved_first(at: Timestamp) -> String {
+    format!("The resolve ({at}) arrived before the alert; an alert older than that is ignored")
 }
 
-/// What was counted once more.
+/// An alert that was counted as a repeat.
 pub(super) fn repeat(id: &FiringId) -> String {
-    format!("This incident is known: it was counted, and nothing else was done. `ripcord trigger firings` shows {id}")
+    format!("Counted as a repeat of {id}, which is open; nothing else was done. See `ripcord trigger firings`")
 }
 
-/// What an action would do, where it cannot be told in detail.
+/// What an action would do, if it cannot be told in detail.
 pub(super) fn would(action: &TriggerAction, detail: &str) -> String {
     format!("it would {action}{detail}")
 }

@@ -1,6 +1,5 @@
 //! What triggers did, for the metrics.
 
-use ripcord_proto::problem::Code;
 use ripcord_proto::rest::triggers::HookOutcome;
 use ripcord_proto::trigger::{Firing, HookName};
 
@@ -27,13 +26,4 @@ pub(super) fn firing(environment: &ripcord_proto::EnvironmentKey, firing: &Firin
 /// A delivery that was not taken.
 pub(super) fn refusal(why: &'static str) {
     metrics::counter!(names::TRIGGER_REFUSALS, "why" => why).increment(1);
-}
-
-/// The same, for a refusal by its code: one that is the store's fault is counted elsewhere.
-pub(super) fn refused(code: Code) {
-    if code == Code::TooLarge {
-        refusal("too_large");
-    } else if code == Code::Invalid {
-        refusal("unreadable");
-    }
 }

@@ -12,11 +12,8 @@
 use jiff::Timestamp;
 use ring::hmac;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::problem::Code;
 use ripcord_proto::trigger::{Credential, SignalSource, Trigger};
 use subtle::ConstantTimeEq as _;
-
-use crate::http::ApiError;
 
 /// Signatures that one header may carry: while a secret is being changed, senders send two.
 const SIGNATURES: usize = 4;
@@ -53,11 +50,13 @@ pub(super) enum SentAt {
 }
 
 /// Why a delivery is not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum SignatureError {
-    /// It shows nothing that this trigger goes by, or something that is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// It carries no credential that this trigger accepts, or a wrong one.
+    #[error("the delivery's credential is missing or wrong")]
     Invalid,
-    /// It is genuine, and this many seconds from the server's clock.
+    /// It is genuine, and this many seconds away from the server's clock.
+    #[error("the delivery was signed {0} s away from this server's time")]
     OutsideWindow(i64),
 }
 
@@ -67,28 +66,6 @@ impl SignatureError {
         match self {
             Self::Invalid => "forged",
             Self::OutsideWindow(_) => "outside_the_window",
-        }
-    }
-}
-
-impl From<SignatureError> for ApiError {
-    fn from(unproven: SignatureError) -> Self {
-        match unproven {
-            // The same for a trigger that is not there, so that nobody learns which there are.
-            SignatureError::Invalid => Self::new(
-                Code::Unauthenticated,
-                "Nothing was done: there is no such hook, or what proves the delivery genuine is missing or wrong. It is sent as Authorization: Bearer …, or \
-                 as Ripcord-Signature: t=SECONDS,v1=HEX with the HMAC-SHA256 of SECONDS, a dot and the body. `ripcord trigger show NAME` tells which.",
-            ),
-            SignatureError::OutsideWindow(seconds) => Self::new(
-                Code::Unauthenticated,
-                format!(
-                    "Nothing was done: the delivery was signed {} s {} the time of this server, and {} s are allowed. Is it an old one, or is a clock wrong?",
-                    seconds.abs(),
-                    if seconds < 0 { "before" } else { "after" },
-                    Trigger::REPLAY_WINDOW_SECONDS
-                ),
-            ),
         }
     }
 }

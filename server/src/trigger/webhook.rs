@@ -1,62 +1,63 @@
-//! A delivery on its way in: proven, read, decided, answered.
+//! Deliveries to a trigger's webhook: verified, parsed, decided, answered.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::web::Bytes;
+use bytes::Bytes;
 use jiff::Timestamp;
+use ripcord_proto::FiringId;
 use ripcord_proto::digest::Digest;
-use ripcord_proto::problem::Code;
 use ripcord_proto::rest::triggers::{HookOutcome, HookResponse};
-use ripcord_proto::trigger::{Firing, FiringState, HookName, SignalSource, Trigger, TriggerState};
-use ripcord_proto::{FiringId, ValidationErrors};
+use ripcord_proto::trigger::{Firing, FiringEffects, FiringState, HookName, SignalSource, Trigger, TriggerState};
 use tokio::sync::oneshot;
 
-use super::activation::{Activation, Initiator, put};
+use super::activation::{Activation, FiringResult, Initiator, put};
 use super::decision::{self, SignalDecision};
 use super::dedup::Novelty;
 use super::dedup::RepeatFlush;
 use super::dedup::{InFlightError, InFlightGuard};
+use super::error::DeliveryError;
 use super::firing_record::RecordOutcome;
 use super::signal::{self, ParsedPayload, Signal, SignalPhase};
 use super::signature::{self, SentAt, SignatureError, SignatureHeaders, VerifiedDelivery};
 use super::{Triggers, messages, metrics};
 use crate::commit::state::EnvironmentState;
 use crate::commit::{CommitError, Expected, Operation};
-use crate::http::ApiError;
 
-/// How long repeats are counted before they are written down.
+/// How long repeats are counted before they are written.
 const COUNTING: Duration = Duration::from_secs(5);
 
 impl Triggers {
-    /// Takes a delivery and answers with what it came to. A dropped future takes nothing back: what was begun is brought to its end.
+    /// Takes a delivery and answers with its result. Dropping the future cancels nothing that has begun.
     ///
     /// # Errors
-    /// It is not genuine, is outside of the replay window, cannot be read, or nothing could be done about it.
-    pub async fn deliver(&self, hook: &str, proof: &SignatureHeaders<'_>, body: Bytes) -> Result<HookResponse, ApiError> {
+    /// It is not genuine, is outside the replay window, cannot be read, or its action could not be committed.
+    pub async fn deliver(&self, hook: &str, proof: &SignatureHeaders<'_>, body: Bytes) -> Result<HookResponse, DeliveryError> {
         let now = self.inner.environments.clock().now();
         let refused = |unproven: SignatureError| {
             metrics::refusal(unproven.as_str());
-            ApiError::from(unproven)
+            DeliveryError::from(unproven)
         };
         let (hook, trigger) = self.find(hook).ok_or_else(|| refused(SignatureError::Invalid))?;
         let genuine = signature::check(&trigger, proof, &body, now).map_err(refused)?;
         let is_signed = genuine.sent != SentAt::Unknown;
         if is_signed && (self.inner.replay_cache.take(genuine.digest, now) == Novelty::Duplicate || self.was_taken(&hook, &genuine.digest)) {
             metrics::delivery(&hook, HookOutcome::Duplicate);
-            let says = "This very delivery was taken before; nothing was done".to_owned();
-            return Ok(answer(HookOutcome::Duplicate, says));
+            let message = "Duplicate delivery; nothing was done".to_owned();
+            return Ok(answer(HookOutcome::Duplicate, message));
         }
         let this = self.clone();
-        let taken = self.to_its_end(async move {
+        let taken = self.run_to_end(async move {
             let came = this.take_in(&hook, trigger, &genuine, &body, now).await;
             match &came {
                 Ok(answer) => metrics::delivery(&hook, answer.outcome),
-                Err(refusal) => {
+                Err(error) => {
                     if is_signed {
                         this.inner.replay_cache.forget(&genuine.digest);
                     }
-                    Self::refused(refusal);
+                    if matches!(error, DeliveryError::Unreadable(_)) {
+                        metrics::refusal("unreadable");
+                    }
                 }
             }
             came
@@ -64,22 +65,22 @@ impl Triggers {
         taken.await?
     }
 
-    /// Counts a delivery that was refused.
-    pub fn refused(refusal: &ApiError) {
-        metrics::refused(refusal.problem().code);
+    /// Counts a delivery that was refused because its body is too large.
+    pub fn count_too_large() {
+        metrics::refusal("too_large");
     }
 
-    /// Does something to its end, whether or not the caller goes on waiting for it.
-    pub(super) async fn to_its_end<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T, CommitError> {
+    /// Runs `work` to its end, even if the caller stops waiting for it.
+    pub(super) async fn run_to_end<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T, CommitError> {
         let (done, waits) = oneshot::channel();
         self.inner.environments.tasks().short_lived(async move {
-            // A caller who has gone is told nothing.
+            // The caller may be gone.
             drop(done.send(work.await));
         });
         waits.await.map_err(|_| CommitError::Internal("the server is shutting down".to_owned()))
     }
 
-    /// The trigger of a hook, where there is one that takes deliveries.
+    /// The trigger of a hook, if it exists and takes deliveries.
     fn find(&self, hook: &str) -> Option<(HookName, Arc<Trigger>)> {
         let hook: HookName = hook.parse().ok()?;
         let state = self.inner.environments.state(&hook.environment).ok()?;
@@ -87,7 +88,7 @@ impl Triggers {
         (!matches!(trigger.source, SignalSource::Gate(_))).then(|| (hook, Arc::new(trigger)))
     }
 
-    /// Whether a delivery made a firing on another node, or before a restart.
+    /// Whether a delivery has made a firing on another node, or before a restart.
     fn was_taken(&self, hook: &HookName, delivery: &Digest) -> bool {
         let Ok(state) = self.inner.environments.state(&hook.environment) else {
             return false;
@@ -96,17 +97,20 @@ impl Triggers {
         firings.any(|firing| firing.trigger == hook.trigger && firing.delivery == *delivery)
     }
 
-    async fn take_in(&self, hook: &HookName, trigger: Arc<Trigger>, genuine: &VerifiedDelivery, body: &[u8], now: Timestamp) -> Result<HookResponse, ApiError> {
+    async fn take_in(
+        &self,
+        hook: &HookName,
+        trigger: Arc<Trigger>,
+        genuine: &VerifiedDelivery,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<HookResponse, DeliveryError> {
         let told = match genuine.sent {
             SentAt::Signed(at) => at,
             SentAt::InBody | SentAt::Unknown => now,
         };
-        let unreadable = |faults: ValidationErrors| {
-            let detail = "Nothing was done: the body is not what this trigger takes; errors names what is wrong.";
-            ApiError::from(ripcord_proto::problem::Problem::new(Code::Invalid, detail).with_errors(faults))
-        };
-        let payload = signal::parse(body).map_err(unreadable)?;
-        let signal = match signal::read(&trigger, &payload, told).map_err(unreadable)? {
+        let payload = signal::parse(body).map_err(DeliveryError::Unreadable)?;
+        let signal = match signal::read(&trigger, &payload, told).map_err(DeliveryError::Unreadable)? {
             ParsedPayload::Signal(signal) => signal,
             ParsedPayload::NoSignal(why) => return Ok(answer(HookOutcome::Ignored, format!("Nothing was done: {why}"))),
         };
@@ -114,17 +118,17 @@ impl Triggers {
             signature::check_window(signal.at, now)?;
         }
         if matches!(trigger.source, SignalSource::Json(_)) && self.inner.replay_cache.is_overtaken(hook, signal.at) {
-            let says = "Nothing was done: a newer delivery has told how things are".to_owned();
-            return Ok(answer(HookOutcome::Ignored, says));
+            let message = "Nothing was done: a newer delivery has already arrived".to_owned();
+            return Ok(answer(HookOutcome::Ignored, message));
         }
-        self.signalled(hook, trigger, signal, genuine.digest).await
+        self.handle_signal(hook, trigger, signal, genuine.digest).await
     }
 
-    /// Takes a signal of a trigger, wherever it comes from.
-    pub(super) async fn signalled(&self, hook: &HookName, trigger: Arc<Trigger>, signal: Signal, delivery: Digest) -> Result<HookResponse, ApiError> {
+    /// Handles a signal of a trigger, from a delivery or from a gate.
+    pub(super) async fn handle_signal(&self, hook: &HookName, trigger: Arc<Trigger>, signal: Signal, delivery: Digest) -> Result<HookResponse, DeliveryError> {
         if trigger.state == TriggerState::Disarmed {
-            let says = format!("Nothing was done: trigger {} is disarmed", trigger.name);
-            return Ok(answer(HookOutcome::Disarmed, says));
+            let message = format!("Nothing was done: trigger {} is disarmed", trigger.name);
+            return Ok(answer(HookOutcome::Disarmed, message));
         }
         let state = self.inner.environments.state(&hook.environment)?;
         let now = self.inner.environments.clock().now();
@@ -141,26 +145,26 @@ impl Triggers {
         match decision {
             SignalDecision::Ignore(why) => Ok(answer(HookOutcome::Ignored, format!("Nothing was done: {why}"))),
             SignalDecision::Repeat(id) => Ok(self.repeated(&activation, &id)),
-            SignalDecision::Resolve(id) => self.ended(activation, id).await,
-            SignalDecision::ResolveUnknown => self.ended_unbegun(activation).await,
+            SignalDecision::Resolve(id) => self.resolved(activation, id).await,
+            SignalDecision::ResolveUnknown => self.resolved_first(activation).await,
             SignalDecision::Act | SignalDecision::Restrain(_) => self.fires(hook, activation, decision).await,
         }
     }
 
-    async fn fires(&self, hook: &HookName, activation: Activation, decision: SignalDecision) -> Result<HookResponse, ApiError> {
+    async fn fires(&self, hook: &HookName, activation: Activation, decision: SignalDecision) -> Result<HookResponse, DeliveryError> {
         let guard = match self.guard(hook, &activation) {
             Ok(guard) => guard,
             Err(answered) => return answered,
         };
-        // Whoever had the turn before may have dealt with it since this was decided.
+        // Another delivery may have handled it since this was decided.
         let state = self.inner.environments.state(&activation.environment)?;
         if let SignalDecision::Repeat(id) = decision::of(&state.records, &activation.trigger, &activation.signal, activation.now) {
             return Ok(self.repeated(&activation, &id));
         }
         let kept = match decision {
-            SignalDecision::Restrain(step) => {
-                let would = self.would(&activation).await;
-                self.keep_step(activation.clone(), step, would, guard).await?
+            SignalDecision::Restrain(restraint) => {
+                let preview = self.preview(&activation).await;
+                self.record_restrained(activation.clone(), restraint, preview, guard).await?
             }
             SignalDecision::Act | SignalDecision::Repeat(_) | SignalDecision::Resolve(_) | SignalDecision::ResolveUnknown | SignalDecision::Ignore(_) => {
                 self.act(activation.clone(), guard).await?
@@ -173,25 +177,22 @@ impl Triggers {
         })
     }
 
-    /// The turn to deal with an incident, or what whoever comes second is answered.
-    fn guard(&self, hook: &HookName, activation: &Activation) -> Result<InFlightGuard, Result<HookResponse, ApiError>> {
+    /// The right to handle an alert, or the answer to a delivery that comes second.
+    fn guard(&self, hook: &HookName, activation: &Activation) -> Result<InFlightGuard, Result<HookResponse, DeliveryError>> {
         self.inner.in_flight.take(hook.clone(), &activation.signal.group).map_err(|why| match why {
             InFlightError::AlreadyRunning => Ok(self.repeated(activation, &activation.id())),
-            InFlightError::TooMany => {
-                let detail = "Too many incidents are being dealt with at once; send it again in a moment.";
-                Err(ApiError::new(Code::NotReady, detail).retry_after(1))
-            }
+            InFlightError::TooMany => Err(DeliveryError::Busy),
         })
     }
 
-    /// Counts a repeat, and sees to it that what was counted is written down in a while.
+    /// Counts a repeat, and arranges that the count is written later.
     fn repeated(&self, activation: &Activation, id: &FiringId) -> HookResponse {
         if self.inner.repeats.add(id) == RepeatFlush::Needed {
             let (triggers, activation, firing) = (self.clone(), activation.clone(), id.clone());
             let tasks = self.inner.environments.tasks();
             let stop = tasks.stop_token();
             tasks.short_lived(async move {
-                // What was counted before the end is written down at the end.
+                // On shutdown the count is written at once.
                 stop.run_until_cancelled(tokio::time::sleep(COUNTING)).await;
                 triggers.write_repeats(&activation, &firing).await;
             });
@@ -215,11 +216,11 @@ impl Triggers {
             put(&state.records, next, Expected::Anything, now)
         };
         let _ = self.commit_quietly(activation, Operation::decide(decide)).await;
-        // With the store away they go uncounted: nothing hangs on their number.
+        // With the store away these repeats are lost: nothing depends on their number.
         self.inner.repeats.written(id, unwritten);
     }
 
-    async fn ended(&self, activation: Activation, id: FiringId) -> Result<HookResponse, ApiError> {
+    async fn resolved(&self, activation: Activation, id: FiringId) -> Result<HookResponse, DeliveryError> {
         let unwritten = self.inner.repeats.unwritten(&id);
         let (firing, signal, now) = (id.clone(), activation.signal.clone(), activation.now);
         let decide = move |state: &EnvironmentState| {
@@ -231,7 +232,7 @@ impl Triggers {
             next.resolved = Some(signal.at);
             next.repeats = next.repeats.saturating_add(unwritten);
             if next.state.can_be_confirmed() {
-                next.message = format!("{}. It ended at {} before anybody answered", next.message, signal.at);
+                next.message = format!("{}. The alert ended at {} before anyone answered", next.message, signal.at);
             }
             put(&state.records, next, Expected::Anything, now)
         };
@@ -241,18 +242,18 @@ impl Triggers {
             firing: Some(id),
             ..answer(
                 HookOutcome::Resolved,
-                format!("The incident ended at {}; what was done about it stays", activation.signal.at),
+                format!("The alert ended at {}; what was done about it stays in force", activation.signal.at),
             )
         })
     }
 
-    async fn ended_unbegun(&self, activation: Activation) -> Result<HookResponse, ApiError> {
-        let mut firing = activation.firing(
-            None,
-            FiringState::Resolved,
-            messages::ended_unbegun(activation.signal.at),
-            ripcord_proto::trigger::FiringEffects::default(),
-        );
+    async fn resolved_first(&self, activation: Activation) -> Result<HookResponse, DeliveryError> {
+        let result = FiringResult {
+            state: FiringState::Resolved,
+            message: messages::resolved_first(activation.signal.at),
+            effects: FiringEffects::default(),
+        };
+        let mut firing = activation.firing(None, result);
         firing.resolved = Some(activation.signal.at);
         let (signal, trigger, now) = (activation.signal.clone(), Arc::clone(&activation.trigger), activation.now);
         let decide = move |state: &EnvironmentState| match decision::of(&state.records, &trigger, &signal, now) {
@@ -262,14 +263,14 @@ impl Triggers {
             }
         };
         self.commit_quietly(&activation, Operation::decide(decide)).await?;
-        Ok(answer(HookOutcome::Resolved, messages::ended_unbegun(activation.signal.at)))
+        Ok(answer(HookOutcome::Resolved, messages::resolved_first(activation.signal.at)))
     }
 
     async fn commit_quietly(&self, activation: &Activation, ask: Operation) -> Result<(), CommitError> {
         let phase = if activation.signal.phase == SignalPhase::Resolved {
-            "was told that it ended"
+            "was resolved"
         } else {
-            "was told again"
+            "fired again"
         };
         let draft = crate::commit::Draft {
             reason: Some(format!("trigger {} {phase}: {}", activation.trigger.name, activation.signal.summary)),
@@ -282,7 +283,7 @@ impl Triggers {
 fn answer(outcome: HookOutcome, message: String) -> HookResponse {
     HookResponse {
         outcome,
-        message,
+        message: message,
         firing: None,
         kills: Vec::new(),
         rollback: None,

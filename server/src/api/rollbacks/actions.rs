@@ -16,7 +16,8 @@ use crate::api::write::{Write, WriteRequest, reply};
 use crate::commit::{Applied, RenderedAnswer};
 use crate::http::query::{Wait, WriteQuery};
 use crate::http::{ApiError, ApiResponse, Body, OptionalBody};
-use crate::rollback::actions::{self, ResumePace, WrongRollbackState};
+use crate::rollback::WrongRollbackState;
+use crate::rollback::actions::{self, ResumePace};
 use crate::rollback::{self, review};
 
 /// Stops a staged rollback at its current step.

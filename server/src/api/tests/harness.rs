@@ -30,7 +30,7 @@ use crate::outcome::reports::LocalReports;
 use crate::outcome::{NoPeerOutcomes, Outcomes};
 use crate::peer::Peers;
 use crate::ping::Pings;
-use crate::rollback::controller::RollbackController;
+use crate::rollback::controller::{self, RollbackDeps};
 use crate::rollout::Rollouts;
 use crate::secret::Secret;
 use crate::snapshot::board::Board;
@@ -152,7 +152,7 @@ impl Node {
         let fleet = Fleet::new(&board, FleetSettings::new("a"), Arc::new(NoPeers));
         let drivers = LeaderLease::new(environments.clone(), Arc::new(SingleNode), "a", "id-a");
         let outcomes = Outcomes::new(jiff::Timestamp::now());
-        let progress = RollbackController {
+        let deps = RollbackDeps {
             environments: environments.clone(),
             fleet: fleet.clone(),
             outcomes: outcomes.clone(),
@@ -160,8 +160,8 @@ impl Node {
             checks: Checks::new(Arc::new(SystemClock)),
             drivers: drivers.clone(),
         };
-        let checks = progress.checks.clone();
-        progress.start();
+        let checks = deps.checks.clone();
+        controller::start(deps);
         let reports = Arc::new(LocalReports::new(outcomes.clone(), "id-a"));
         let rollouts = Rollouts::start(environments.clone(), drivers.clone(), kills.clone(), checks.clone(), reports);
         let parts = Services {

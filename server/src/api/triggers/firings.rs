@@ -21,7 +21,7 @@ use crate::api::write::{Write, WriteRequest, answer, reply};
 use crate::commit::CommitError;
 use crate::http::query::{PageQuery, Query, WriteQuery};
 use crate::http::{ApiError, ApiResponse, OptionalBody};
-use crate::trigger::Triggers;
+use crate::trigger::{FiringConfirmation, Triggers};
 
 /// The firings of all triggers, newest first; the newest 200 are kept.
 #[utoipa::path(get, path = "/v1/environments/{env}/firings", tag = "triggers",
@@ -70,7 +70,8 @@ pub(in crate::api) async fn confirm(
         return reply(&answered, true, None);
     }
     let (environment, author) = (write.permit.environment(), write.permit.author());
-    let firing = Triggers::open(&app, &write.permit).confirm(environment, &id, (author, reason), call).await?;
+    let confirmation = FiringConfirmation { author, reason, call };
+    let firing = Triggers::open(&app, &write.permit).confirm(environment, &id, confirmation).await?;
     ApiResponse::ok(&FiringView::of(firing, app.now()))
 }
 

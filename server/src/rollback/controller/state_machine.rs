@@ -1,6 +1,7 @@
-//! One rollback, from its commit to its end, or to the moment at which nothing goes on with it by itself.
+//! The state machine of one rollback: from its commit until it is over, or waits for a person.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,85 +11,72 @@ use ripcord_proto::table::Entry;
 use ripcord_proto::{EnvironmentKey, FlagKey, Position, RollbackId};
 use tokio::sync::watch;
 
-use super::RollbackController;
-use super::verification::{self, ObservedCommit};
+use super::deps::RollbackDeps;
+use super::metrics;
+use super::next_step::{self, NextStep};
+use super::verification::{self, ObservedCommit, Pickup, VerificationWindow};
 use crate::commit::reversal::Reversal;
 use crate::commit::state::EnvironmentState;
 use crate::commit::{Applied, Approval, CommitError, Draft, Expected, KilledEdit, Operation};
 use crate::leader::LeaderToken;
 use crate::rollback::messages;
-use crate::rollback::stages::{self, NextStep};
+use crate::rollback::stages;
 
-/// How long until a store that was away is tried again.
-const AWAY: Duration = Duration::from_millis(250);
-/// How often a node that does not drive looks whether it should.
-const ASIDE: Duration = Duration::from_secs(1);
-/// How often the missing are looked for once the deadline is over.
+/// How long until a failed write is tried again.
+const RETRY: Duration = Duration::from_millis(250);
+/// How often a node that is not the leader tries to become it.
+const FOLLOWER_POLL: Duration = Duration::from_secs(1);
+/// How often missing applications are looked for after the deadline.
 const WATCH: Duration = Duration::from_secs(1);
 
-/// How a rollback came to a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pickup {
-    /// It was committed while this node looked on.
-    JustCommitted,
-    /// Another process left it.
-    Inherited,
-}
-
-/// Goes on with a rollback for as long as there is something to go on with, and answers with its id.
-pub(super) async fn see_through(
-    controller: &RollbackController,
+/// Follows a rollback until it is over, and answers with its id.
+pub(super) async fn run(
+    deps: &RollbackDeps,
     environment: &EnvironmentKey,
     id: RollbackId,
     found: Pickup,
     states: watch::Receiver<Arc<EnvironmentState>>,
 ) -> RollbackId {
     let mut procedure = Procedure {
-        controller,
+        deps,
         environment,
         states,
-        observed: ObservedCommit::new(found, controller.clock().now()),
+        observed: ObservedCommit::new(found, deps.clock().now()),
         found,
         left_out: BTreeSet::new(),
         id,
     };
-    while procedure.go_on().await == Onward::More {}
+    while procedure.advance().await.is_continue() {}
     procedure.id
 }
 
 struct Procedure<'a> {
-    controller: &'a RollbackController,
+    deps: &'a RollbackDeps,
     environment: &'a EnvironmentKey,
     id: RollbackId,
     states: watch::Receiver<Arc<EnvironmentState>>,
     found: Pickup,
     observed: ObservedCommit,
-    /// Flags that a kill keeps as they are.
+    /// Flags that stay as they are because of a kill.
     left_out: BTreeSet<FlagKey>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Onward {
-    More,
-    Over,
-}
-
-/// What is next for a rollback.
+/// What to write next.
 enum NextWrite {
-    /// Its record is to be this.
+    /// This record.
     Record(Box<Rollback>),
-    /// It goes down one step.
+    /// The next step.
     Step(Box<Reversal>),
 }
 
-/// What a record asks for.
+/// What a record needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ProcedureStage {
-    /// Its newest commit is to be confirmed and checked.
-    Judge,
-    /// The step that was judged last is held until the next is due.
+    /// Its newest commit has to be confirmed and checked.
+    Verify,
+    /// The verified step is held until the next one is due.
     Hold,
-    /// The deadline is over and applications are missing.
+    /// The deadline has passed and applications are missing.
     Watch,
     /// Nothing.
     Over,
@@ -97,7 +85,7 @@ enum ProcedureStage {
 fn stage(rollback: &Rollback) -> ProcedureStage {
     match rollback.state {
         RollbackState::Committed if stages::is_judged(rollback) && stages::remaining(rollback) > 0 => ProcedureStage::Hold,
-        RollbackState::Committed => ProcedureStage::Judge,
+        RollbackState::Committed => ProcedureStage::Verify,
         RollbackState::Partial => ProcedureStage::Watch,
         RollbackState::Planned | RollbackState::Confirmed | RollbackState::Failed | RollbackState::Stopped | RollbackState::Undone => ProcedureStage::Over,
     }
@@ -108,59 +96,59 @@ impl Procedure<'_> {
         self.states.borrow().records.rollbacks.get(self.id.as_str()).map(Arc::clone)
     }
 
-    async fn go_on(&mut self) -> Onward {
-        let Some(entry) = self.entry() else { return Onward::Over };
-        let Ok(rollback) = entry.value() else { return Onward::Over };
+    async fn advance(&mut self) -> ControlFlow<()> {
+        let Some(entry) = self.entry() else { return ControlFlow::Break(()) };
+        let Ok(rollback) = entry.value() else { return ControlFlow::Break(()) };
         let stage = stage(rollback);
         if stage == ProcedureStage::Over {
-            return Onward::Over;
+            return ControlFlow::Break(());
         }
         let moved = moved(self.states.clone(), &entry);
         tokio::pin!(moved);
-        let Some(token) = self.controller.drivers.hold(self.environment).await else {
-            // Whoever drives now may be gone when this node looks again: what was seen until then may not be all.
+        let Some(token) = self.deps.drivers.hold(self.environment).await else {
+            // By the time this node becomes the leader, it may have missed part of what happened.
             self.found = Pickup::Inherited;
-            let _ = tokio::time::timeout(ASIDE, moved).await;
-            return Onward::More;
+            let _ = tokio::time::timeout(FOLLOWER_POLL, moved).await;
+            return ControlFlow::Continue(());
         };
-        self.observed.reach(rollback.position(), self.found, self.controller.clock().now());
+        self.observed.reach(rollback.position(), self.found, self.deps.clock().now());
         self.found = Pickup::JustCommitted;
-        let turn = tokio::select! {
+        let write = tokio::select! {
             biased;
-            () = &mut moved => return Onward::More,
-            turn = self.turn(rollback, stage) => turn,
+            () = &mut moved => return ControlFlow::Continue(()),
+            write = self.next_write(rollback, stage) => write,
         };
-        match turn {
+        match write {
             Some(NextWrite::Record(next)) => self.record(token, &entry, *next).await,
             Some(NextWrite::Step(reversal)) => self.step(token, &entry, *reversal).await,
-            None => tokio::time::sleep(AWAY).await,
+            None => tokio::time::sleep(RETRY).await,
         }
-        Onward::More
+        ControlFlow::Continue(())
     }
 
-    /// Waits for what is next; `None` where it cannot be said now.
-    async fn turn(&self, rollback: &Rollback, stage: ProcedureStage) -> Option<NextWrite> {
+    /// Waits for the next write; `None` if it cannot be determined now.
+    async fn next_write(&self, rollback: &Rollback, stage: ProcedureStage) -> Option<NextWrite> {
         match stage {
-            ProcedureStage::Judge => {
+            ProcedureStage::Verify => {
                 let within = Duration::from_secs(self.policy().confirm_within_seconds());
-                let limits = self.observed.limits(rollback, within, self.controller.clock().now());
-                let judged = verification::judge(self.controller, self.environment, rollback, &self.observed, limits).await;
+                let limits = self.observed.limits(rollback, within, self.deps.clock().now());
+                let judged = verification::verify(self.deps, self.environment, rollback, &self.observed, limits).await;
                 Some(NextWrite::Record(Box::new(judged)))
             }
             ProcedureStage::Watch => {
-                verification::watched(self.controller, self.environment, rollback, WATCH).await;
+                verification::all_confirmed(self.deps, self.environment, rollback, WATCH).await;
                 let within = Duration::from_secs(self.policy().confirm_within_seconds());
-                let limits = verification::VerificationWindow::from_now(within);
-                let judged = verification::judge(self.controller, self.environment, rollback, &self.observed, limits).await;
+                let limits = VerificationWindow::from_now(within);
+                let judged = verification::verify(self.deps, self.environment, rollback, &self.observed, limits).await;
                 (judged.state != RollbackState::Partial).then(|| NextWrite::Record(Box::new(judged)))
             }
             ProcedureStage::Hold => {
-                tokio::time::sleep_until(verification::due(rollback, self.controller.clock().now())).await;
-                match stages::step(self.controller, self.environment, rollback, &self.left_out).await {
+                tokio::time::sleep_until(verification::due(rollback, self.deps.clock().now())).await;
+                match next_step::step(self.deps, self.environment, rollback, &self.left_out).await {
                     Ok(NextStep::Commit(reversal)) => Some(NextWrite::Step(reversal)),
-                    Ok(NextStep::Impossible(why)) => Some(NextWrite::Record(Box::new(stages::cannot_step(rollback, why, self.environment)))),
+                    Ok(NextStep::Impossible(why)) => Some(NextWrite::Record(Box::new(next_step::cannot_step(rollback, why, self.environment)))),
                     Err(error) => {
-                        tracing::warn!(env = %self.environment, rollback = %self.id, %error, "the next step cannot be worked out yet");
+                        tracing::warn!(env = %self.environment, rollback = %self.id, %error, "rollback step not ready; retrying");
                         None
                     }
                 }
@@ -173,7 +161,7 @@ impl Procedure<'_> {
         self.states.borrow().records.policy()
     }
 
-    /// Commits the record as it is from now on, if it is still the one that was looked at.
+    /// Writes the next record, if the current one is still the one that it was derived from.
     async fn record(&mut self, token: LeaderToken, entry: &Entry<Rollback>, next: Rollback) {
         let state = next.state;
         let was = entry.value().map(|rollback| rollback.state);
@@ -185,38 +173,38 @@ impl Procedure<'_> {
         let reason = format!("rollback {}: {}", self.id, state.as_str());
         match self.submit(reason, vec![token.ask(), put], KilledEdit::Refuse).await {
             Ok(_) if was != Ok(state) => {
-                tracing::info!(env = %self.environment, rollback = %self.id, state = state.as_str(), says = told.message, "rollback");
-                messages::meter(self.environment, &told);
+                tracing::info!(env = %self.environment, rollback = %self.id, state = state.as_str(), message = told.message, "rollback");
+                metrics::record(self.environment, &told);
             }
             Ok(_) => {}
             Err(error) => self.not_committed(error).await,
         }
     }
 
-    /// Commits a step, if the record is still the one that was looked at.
+    /// Commits a step, if the record is still the one that it was derived from.
     async fn step(&mut self, token: LeaderToken, entry: &Arc<Entry<Rollback>>, reversal: Reversal) {
         let record = reversal.record.clone();
-        let served = if record.latitude.allow_killed_edit {
+        let killed_edit = if record.latitude.allow_killed_edit {
             KilledEdit::Accept
         } else {
             KilledEdit::Refuse
         };
-        let reason = format!("rollback {}: {}", self.id, stages::step_in_words(&record));
+        let reason = format!("rollback {}: {}", self.id, messages::describe_step(&record));
         let Ok(rollback) = entry.value() else { return };
-        // Putting the record as it is changes nothing, and refuses where it is another one by now.
+        // Writing the record unchanged makes the commit fail if it has changed.
         let unmoved = Operation::PutRecord(Arc::clone(entry).into(), Expected::Digest(*entry.digest()));
         let asks = vec![token.ask(), unmoved, Operation::Rollback(Box::new(reversal))];
-        match self.submit(reason, asks, served).await {
+        match self.submit(reason, asks, killed_edit).await {
             Ok(committed) => {
-                let (revision, step) = (committed.position.revision.0, stages::step_in_words(&record));
-                tracing::info!(env = %self.environment, rollback = %self.id, revision, step, "a rollback went down one step");
+                let (revision, step) = (committed.position.revision.0, messages::describe_step(&record));
+                tracing::info!(env = %self.environment, rollback = %self.id, revision, step, "rollback step committed");
             }
-            // A kill stands in the way of one flag: the ladder goes on with the rest.
+            // A kill blocks one flag: the rest continues without it.
             Err(CommitError::Killed { flag, .. }) => drop(self.left_out.insert(flag)),
             Err(
                 error @ (CommitError::Refused(_) | CommitError::Invalid(_) | CommitError::InUse { .. } | CommitError::NoFlag(_) | CommitError::NoSegment(_)),
             ) => {
-                self.record(token, entry, stages::cannot_step(rollback, &error.to_string(), self.environment))
+                self.record(token, entry, next_step::cannot_step(rollback, &error.to_string(), self.environment))
                     .await;
             }
             Err(error) => self.not_committed(error).await,
@@ -227,11 +215,11 @@ impl Procedure<'_> {
         let draft = Draft {
             reason: Some(reason),
             killed_edit: allow_killed_edit,
-            // What a rollback does to its end was agreed on when it began.
+            // A rollback was approved as a whole when it began.
             approval: Approval::Agreed,
-            ..Draft::new(self.environment.clone(), self.controller.drivers.author(), asks)
+            ..Draft::new(self.environment.clone(), self.deps.drivers.author(), asks)
         };
-        self.controller.environments.commit(draft).await
+        self.deps.environments.commit(draft).await
     }
 
     async fn not_committed(&mut self, error: CommitError) {
@@ -240,8 +228,8 @@ impl Procedure<'_> {
         if matches!(error, CommitError::NotDriving) {
             self.found = Pickup::Inherited;
         } else if !has_moved {
-            tracing::warn!(env = %self.environment, rollback = %self.id, %error, "what became of a rollback could not be recorded; it is tried again");
-            tokio::time::sleep(AWAY).await;
+            tracing::warn!(env = %self.environment, rollback = %self.id, %error, "rollback record not written; retrying");
+            tokio::time::sleep(RETRY).await;
         }
     }
 }
@@ -250,6 +238,6 @@ impl Procedure<'_> {
 async fn moved(mut states: watch::Receiver<Arc<EnvironmentState>>, entry: &Entry<Rollback>) {
     let id = entry.key();
     let is_other = |state: &Arc<EnvironmentState>| state.records.rollbacks.get(id.as_str()).is_none_or(|now| now.digest() != entry.digest());
-    // Where the environment goes, the procedure is dropped with it.
+    // If the environment is deleted, this future is dropped with it.
     let _ = states.wait_for(is_other).await;
 }

@@ -1,4 +1,4 @@
-//! Whether a rollback's newest commit did what it should: who has confirmed it, what the checks say, and what that makes of it.
+//! Verifies a rollback's newest commit: who has confirmed it, what the checks say, and the record that follows from both.
 
 use std::time::Duration;
 
@@ -9,18 +9,26 @@ use ripcord_proto::rollback::{PhaseTimes, Rollback, RollbackState};
 use ripcord_proto::{EnvironmentKey, Position};
 use tokio::time::Instant;
 
-use super::RollbackController;
-use super::state_machine::Pickup;
+use super::bad_exposure::{self, ExposureCount};
+use super::deps::RollbackDeps;
 use crate::fleet::ConfirmationTarget;
-use crate::rollback::bad_exposure::{self, ExposureCount};
 use crate::rollback::{messages, stages};
 
-/// How long applications may take to come back to a node that has just begun to drive: who has not is not known before.
+/// How long applications may take to reconnect to a new leader: until then it does not know who is missing.
 const RETURN: Duration = Duration::from_secs(5);
-/// How often a check that fails is asked again before the deadline.
-const ASK_AGAIN: Duration = Duration::from_millis(500);
+/// How often a failed check is repeated before the deadline.
+const CHECK_RETRY: Duration = Duration::from_millis(500);
 
-/// The newest commit as this node has met with it.
+/// How this node came to a commit of a rollback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pickup {
+    /// It saw the commit happen.
+    JustCommitted,
+    /// Another process made it.
+    Inherited,
+}
+
+/// The newest commit as this node has observed it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ObservedCommit {
     position: Option<Position>,
@@ -29,12 +37,12 @@ pub(super) struct ObservedCommit {
     seen_at: Timestamp,
 }
 
-/// Between when and when a commit is judged.
+/// The time window in which a commit is verified.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct VerificationWindow {
-    /// Before this, that nobody is missing means nothing.
+    /// Before this, "no application is missing" proves nothing.
     not_before: Instant,
-    /// After this, who is missing is missing.
+    /// After this, missing applications count as missing.
     until: Instant,
 }
 
@@ -59,7 +67,7 @@ impl ObservedCommit {
         }
     }
 
-    /// The newest commit is the one at `position`; if this node has just seen it, `found` says how.
+    /// The newest commit is at `position`; `found` says how this node came to it.
     pub(super) fn reach(&mut self, position: Position, found: Pickup, now: Timestamp) {
         if self.position != Some(position) || found == Pickup::Inherited {
             *self = Self {
@@ -69,8 +77,8 @@ impl ObservedCommit {
         }
     }
 
-    /// Between when and when it is judged: `within` from its commit, and after a change of the node for long enough that those
-    /// who were connected can be back. A step is judged before the next one is due.
+    /// The window: `within` from the commit, and after a change of leader long enough for applications to reconnect. A step is verified
+    /// before the next one is due.
     pub(super) fn limits(&self, rollback: &Rollback, within: Duration, now: Timestamp) -> VerificationWindow {
         let (not_before, mut until) = match self.found {
             Pickup::JustCommitted => (self.seen, self.seen + within),
@@ -99,18 +107,18 @@ impl ObservedCommit {
     }
 }
 
-/// When the next step is due. What is told by the wall clock is measured by the monotonic one from here on.
+/// When the next step is due. From here on it is measured by the monotonic clock.
 pub(super) fn due(rollback: &Rollback, now: Timestamp) -> Instant {
     let next_at = rollback.ladder.as_ref().and_then(|ladder| ladder.next_at).unwrap_or(now);
     Instant::now() + between(now, next_at)
 }
 
-/// From one moment to a later one; nothing where it is none.
+/// The time from one moment to a later one, or zero.
 fn between(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
 }
 
-/// What was found out about a commit.
+/// What is known about a commit.
 #[derive(Debug)]
 pub(super) struct Evidence {
     pub(super) confirmation: Option<Confirmation>,
@@ -121,9 +129,9 @@ pub(super) struct Evidence {
     pub(super) now: Timestamp,
 }
 
-/// Waits for the confirmations and asks the checks, and answers with the record as it is after that.
-pub(super) async fn judge(
-    controller: &RollbackController,
+/// Waits for confirmations, runs the checks, and answers with the next record.
+pub(super) async fn verify(
+    deps: &RollbackDeps,
     environment: &EnvironmentKey,
     rollback: &Rollback,
     observed: &ObservedCommit,
@@ -132,45 +140,45 @@ pub(super) async fn judge(
     let committed = async {
         match observed.committed(rollback) {
             Some(at) => at,
-            None => bad_exposure::committed_at(controller, environment, rollback.position())
+            None => bad_exposure::committed_at(deps, environment, rollback.position())
                 .await
                 .unwrap_or(observed.seen_at),
         }
     };
     let (confirmation, committed, onset) = tokio::join!(
-        confirmations(controller, environment, rollback, limits),
+        confirmations(deps, environment, rollback, limits),
         committed,
-        bad_exposure::onset(controller, environment, rollback)
+        bad_exposure::onset(deps, environment, rollback)
     );
-    let checks = checks(controller, rollback, limits).await;
-    let now = controller.clock().now();
+    let checks = checks(deps, rollback, limits).await;
+    let now = deps.clock().now();
     let evidence = Evidence {
         confirmation,
         checks,
-        served: bad_exposure::count(controller, environment, rollback, onset, now).await,
+        served: bad_exposure::count(deps, environment, rollback, onset, now).await,
         committed,
         now,
     };
     concluded(rollback, evidence, environment)
 }
 
-/// Returns when nobody is missing any more.
-pub(super) async fn watched(controller: &RollbackController, environment: &EnvironmentKey, rollback: &Rollback, every: Duration) {
+/// Returns when no application is missing any more.
+pub(super) async fn all_confirmed(deps: &RollbackDeps, environment: &EnvironmentKey, rollback: &Rollback, every: Duration) {
     loop {
         tokio::time::sleep(every).await;
-        let target = target(controller, environment, rollback.position());
-        let known = controller.fleet.confirmation(environment, &target, Duration::ZERO).await;
+        let target = target(deps, environment, rollback.position());
+        let known = deps.fleet.confirmation(environment, &target, Duration::ZERO).await;
         if known.is_some_and(|confirmation| confirmation.complete) {
             return;
         }
     }
 }
 
-async fn confirmations(controller: &RollbackController, environment: &EnvironmentKey, rollback: &Rollback, limits: VerificationWindow) -> Option<Confirmation> {
+async fn confirmations(deps: &RollbackDeps, environment: &EnvironmentKey, rollback: &Rollback, limits: VerificationWindow) -> Option<Confirmation> {
     loop {
-        let target = target(controller, environment, rollback.position());
+        let target = target(deps, environment, rollback.position());
         let left = limits.until.saturating_duration_since(Instant::now());
-        let confirmation = controller.fleet.wait(environment, &target, left, None).await;
+        let confirmation = deps.fleet.wait(environment, &target, left, None).await;
         let is_complete = confirmation.as_ref().is_some_and(|confirmation| confirmation.complete);
         if !is_complete || Instant::now() >= limits.not_before {
             return confirmation;
@@ -179,48 +187,43 @@ async fn confirmations(controller: &RollbackController, environment: &Environmen
     }
 }
 
-/// Who acknowledges a later revision has acknowledged this one. A node that started after it counts for the one it started with.
-fn target(controller: &RollbackController, environment: &EnvironmentKey, position: Position) -> ConfirmationTarget {
+/// An acknowledgement of a later revision also acknowledges this one. A node that started later counts for the revision it started with.
+fn target(deps: &RollbackDeps, environment: &EnvironmentKey, position: Position) -> ConfirmationTarget {
     let asked = ConfirmationTarget::Revision(position);
-    let head = controller
-        .environments
-        .board()
-        .served(environment.as_str())
-        .map(|served| served.snapshot.position);
+    let head = deps.environments.board().served(environment.as_str()).map(|served| served.snapshot.position);
     match head {
-        Some(head) if head > position && controller.fleet.report(environment, &asked).is_none() => ConfirmationTarget::Revision(head),
+        Some(head) if head > position && deps.fleet.report(environment, &asked).is_none() => ConfirmationTarget::Revision(head),
         Some(_) | None => asked,
     }
 }
 
-/// Asks the checks that belong here; those that say whether service is restored are asked again until they pass or the time is
-/// up, those after a step only once.
-async fn checks(controller: &RollbackController, rollback: &Rollback, limits: VerificationWindow) -> Vec<CheckOutcome> {
+/// Runs the checks of this commit. Those of the last commit are repeated until they pass or the time is up, those of a step run once.
+async fn checks(deps: &RollbackDeps, rollback: &Rollback, limits: VerificationWindow) -> Vec<CheckOutcome> {
     let is_step = stages::remaining(rollback) > 0;
-    let mut outcomes = controller.checks.run(&rollback.probes, CheckPhase::After).await;
+    let mut outcomes = deps.checks.run(&rollback.probes, CheckPhase::After).await;
     if is_step {
-        outcomes.extend(controller.checks.run(&rollback.probes, CheckPhase::Step).await);
+        outcomes.extend(deps.checks.run(&rollback.probes, CheckPhase::Step).await);
         return outcomes;
     }
     while outcomes.iter().any(|outcome| !outcome.passed) && Instant::now() < limits.until {
-        tokio::time::sleep_until(limits.until.min(Instant::now() + ASK_AGAIN)).await;
+        tokio::time::sleep_until(limits.until.min(Instant::now() + CHECK_RETRY)).await;
         let failed = rollback.probes.iter().filter(|probe| {
             let is_own = |outcome: &&CheckOutcome| outcome.of == probe.of && outcome.name == probe.check.name;
             outcomes.iter().find(is_own).is_some_and(|outcome| !outcome.passed)
         });
         let failed: Vec<_> = failed.cloned().collect();
-        replace(&mut outcomes, controller.checks.run(&failed, CheckPhase::After).await);
+        replace(&mut outcomes, deps.checks.run(&failed, CheckPhase::After).await);
     }
     outcomes
 }
 
-/// Puts newer outcomes in the place of older ones of the same check on the same occasion.
+/// Replaces outcomes by newer ones of the same check.
 fn replace(known: &mut Vec<CheckOutcome>, newer: Vec<CheckOutcome>) {
     known.retain(|old| !newer.iter().any(|new| new.of == old.of && new.name == old.name && new.when == old.when));
     known.extend(newer);
 }
 
-/// The record as the evidence makes it.
+/// The record that follows from the evidence.
 fn concluded(rollback: &Rollback, evidence: Evidence, environment: &EnvironmentKey) -> Rollback {
     let remaining = stages::remaining(rollback);
     let is_complete = evidence.confirmation.as_ref().is_some_and(|confirmation| confirmation.complete);

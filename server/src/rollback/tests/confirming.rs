@@ -47,7 +47,7 @@ async fn with_nobody_connected_it_is_confirmed_at_once() {
     world.put("checkout", 100, &[]).await;
     let id = world.roll_back(&["checkout"], good, &[]).await;
     let settled = world.until(&id, RollbackState::Confirmed).await;
-    assert!(settled.message.starts_with("No application is connected"), "{}", settled.message);
+    assert!(settled.message.starts_with("No connected application"), "{}", settled.message);
 }
 
 #[tokio::test(start_paused = true)]
@@ -132,5 +132,5 @@ async fn how_often_the_bad_state_was_served_counts_from_its_commit_on() {
         (settled.bad_exposure.real, settled.bad_exposure.errors_real, settled.bad_exposure.synthetic),
         (30, 2, 0)
     );
-    assert!(!settled.message.contains("known from"), "{}", settled.message);
+    assert!(!settled.message.contains("only available since"), "{}", settled.message);
 }

@@ -18,8 +18,8 @@ async fn ladder(world: &World) -> ripcord_proto::RollbackId {
 async fn act(
     world: &World,
     id: &ripcord_proto::RollbackId,
-    change: impl Fn(&ripcord_proto::rollback::Rollback) -> Result<ripcord_proto::rollback::Rollback, actions::WrongRollbackState>,
-) -> Result<(), actions::ActionError> {
+    change: impl Fn(&ripcord_proto::rollback::Rollback) -> Result<ripcord_proto::rollback::Rollback, crate::rollback::WrongRollbackState>,
+) -> Result<(), crate::rollback::ActionError> {
     let draft = crate::commit::Draft::new(production(), super::author(), Vec::new());
     actions::amend(&world.environments, &draft, id, change).await.map(drop)
 }
@@ -96,7 +96,9 @@ async fn a_check_that_fails_after_a_step_stops_the_ladder() {
     let id = world.roll_back(&["checkout"], good, &[50.0]).await;
     let failed = world.until(&id, RollbackState::Failed).await;
     assert!(
-        failed.message.contains("stopped after step 1 of 2, 50 % by a check: health of flag checkout"),
+        failed
+            .message
+            .contains("Stopped after step 1 of 2, 50 %, because a check failed: health of flag checkout"),
         "{}",
         failed.message
     );

@@ -11,7 +11,8 @@ use ripcord_proto::{EnvironmentKey, Position, RolloutId, Sequence};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use super::{AbortReason, JobResult, RolloutController};
+use super::jobs::{CommitKind, CommitResult, JobResult};
+use super::state::{AbortReason, FOLLOWER_POLL, RolloutController};
 use crate::commit::state::EnvironmentState;
 use crate::commit::{CommitError, Draft, ErrorKind, Operation, Renderer};
 use crate::environment::Environments;
@@ -31,32 +32,6 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const RECORD: Duration = Duration::from_mins(10);
 /// Entries of the log that are looked through for who made an edit.
 const LOOK_BACK: u64 = 256;
-
-/// What was to be committed, and what became of it.
-pub(super) struct CommitResult {
-    ids: Vec<RolloutId>,
-    what: CommitKind,
-    result: Result<(), CommitError>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum CommitKind {
-    Record,
-    Step,
-    TakeBack,
-    Kill,
-}
-
-impl CommitKind {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Record => "record",
-            Self::Step => "step",
-            Self::TakeBack => "back",
-            Self::Kill => "kill",
-        }
-    }
-}
 
 impl RolloutController {
     fn member(&self, id: &RolloutId) -> Option<ObservedRollout> {
@@ -317,7 +292,7 @@ impl RolloutController {
             }
             Err(CommitError::NotDriving) => {
                 self.token = None;
-                again(self, super::ASIDE);
+                again(self, FOLLOWER_POLL);
             }
             // Somebody was faster; the state that says so is on its way.
             Err(
@@ -331,7 +306,7 @@ impl RolloutController {
                 self.forget_back(&ids);
                 again(self, AWAY);
             }
-            // A failure inside leaves users exposed just as a store that is away does.
+            // A failure inside counts like a store that is away: neither may leave users exposed.
             Err(error) if matches!(error.kind(), ErrorKind::StoreAway | ErrorKind::Internal) => {
                 again(self, AWAY);
                 if what == CommitKind::TakeBack {

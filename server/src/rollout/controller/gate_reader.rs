@@ -4,39 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ripcord_proto::RolloutId;
-use ripcord_proto::check::{Check, CheckOutcome, CheckPhase, ScopedCheck};
-use ripcord_proto::duration::HumanDuration;
+use ripcord_proto::check::{Check, CheckPhase, ScopedCheck};
 use ripcord_proto::gate::{Gate, Measure, OutcomeMeasure, PrometheusQuery};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use super::{JobResult, RolloutController};
-use crate::outcome::reports::{NodeSums, SeriesQuery};
+use super::jobs::{GateAnswer, GateQuery, JobResult};
+use super::state::RolloutController;
+use crate::outcome::reports::SeriesQuery;
 use crate::rollout::gate::prometheus;
 use crate::rollout::gate::watch::ReadingTime;
 
 /// Comparisons are made in beats, so that all rollouts together ask other nodes a few times a second and no more.
 const BEAT: Duration = Duration::from_millis(250);
-
-/// Which gate of which step was asked.
-#[derive(Debug, Clone)]
-pub(super) struct GateQuery {
-    id: RolloutId,
-    /// The step: an answer that comes after it is nobody's.
-    step: u32,
-    gate: usize,
-    held: HumanDuration,
-}
-
-/// What came.
-pub(super) enum GateAnswer {
-    /// Of a query.
-    Value(GateQuery, Result<f64, String>),
-    /// Of a probe.
-    Probe(GateQuery, Option<CheckOutcome>),
-    /// Of all comparisons that were due at once; each has two series, from its place on.
-    Sums(Vec<(GateQuery, usize)>, Vec<NodeSums>),
-}
 
 impl RolloutController {
     /// Asks each gate that is due; comparisons all at once.

@@ -1,4 +1,4 @@
-//! A hold: the live rollouts of a scope are paused, in one commit with the record.
+//! A hold: pauses the live rollouts of a scope, in one commit with the record.
 
 use std::collections::BTreeSet;
 
@@ -9,9 +9,10 @@ use ripcord_proto::{FlagKey, ReleaseName, RolloutId};
 use crate::commit::state::EnvironmentState;
 use crate::commit::{CommitError, Operation, Precheck};
 use crate::rollout::actions::{self, RolloutAction};
-use crate::trigger::activation::{Activation, ActivationVerdict, put};
+use crate::trigger::activation::{Activation, ActivationVerdict, FiringResult, put};
 use crate::trigger::dedup::InFlightGuard;
-use crate::trigger::firing_record::{RecordOutcome, stepping};
+use crate::trigger::effects::Preview;
+use crate::trigger::firing_record::{RecordOutcome, restrained};
 use crate::trigger::{Triggers, messages};
 
 /// Which rollouts are held.
@@ -35,7 +36,7 @@ impl HoldScope {
     }
 }
 
-/// The rollouts that go on and that a hold would pause.
+/// The running rollouts that a hold would pause.
 pub(in crate::trigger) fn live(state: &EnvironmentState, held: &HoldScope) -> Vec<RolloutId> {
     let rollouts = state.records.rollouts.iter().filter_map(|entry| entry.value().ok());
     let goes_on = |rollout: &&Rollout| !rollout.state.is_final() && rollout.state != RolloutState::Paused;
@@ -48,55 +49,62 @@ pub(in crate::trigger) fn live(state: &EnvironmentState, held: &HoldScope) -> Ve
 
 impl Triggers {
     pub(super) async fn hold(&self, activation: Activation, names: &FlagSelection, guard: InFlightGuard) -> Result<RecordOutcome, CommitError> {
-        let held = if names.flags.is_empty() {
+        let scope = if names.flags.is_empty() {
             HoldScope::All
         } else {
             HoldScope::Flags(names.flags.clone())
         };
-        self.pause(activation, held, |paused| (FiringState::Acted, messages::held(paused)), guard).await
+        let message = |paused: Vec<RolloutId>| FiringResult {
+            state: FiringState::Acted,
+            message: messages::held(paused.len()),
+            effects: held(paused),
+        };
+        self.pause(activation, scope, message, guard).await
     }
 
-    /// Pauses what goes on, and records that in the words that `told` makes of the number of rollouts.
+    /// Pauses the live rollouts of a scope, and records what `result` makes of them in the same commit.
     pub(super) async fn pause(
         &self,
         activation: Activation,
-        held: HoldScope,
-        told: impl Fn(usize) -> (FiringState, String) + Send + Sync + 'static,
+        scope: HoldScope,
+        result: impl Fn(Vec<RolloutId>) -> FiringResult + Send + Sync + 'static,
         guard: InFlightGuard,
     ) -> Result<RecordOutcome, CommitError> {
-        let (state, says) = told(0);
-        let expected = activation.firing(None, state, says, FiringEffects::default());
+        let expected = activation.firing(None, result(Vec::new()));
         let deciding = {
             let activation = activation.clone();
-            move |state: &EnvironmentState| match activation.admitted(state)? {
+            move |state: &EnvironmentState| match activation.verdict(state)? {
                 ActivationVerdict::Act(before, expected) => {
-                    let paused = live(state, &held);
+                    let paused = live(state, &scope);
                     let word = Attribution {
                         by: activation.author().actor,
                         at: activation.now,
                         reason: Some(activation.signal.summary.clone()),
                     };
                     let mut asks: Vec<Operation> = paused.iter().map(|id| actions::ask(id.clone(), RolloutAction::Pause, word.clone())).collect();
-                    let (firing, says) = told(paused.len());
-                    let effects = FiringEffects {
-                        held: paused,
-                        ..FiringEffects::default()
-                    };
-                    asks.extend(put(
-                        &state.records,
-                        activation.firing(before.as_deref(), firing, says, effects),
-                        expected,
-                        activation.now,
-                    )?);
+                    let firing = activation.firing(before.as_deref(), result(paused));
+                    asks.extend(put(&state.records, firing, expected, activation.now)?);
                     Ok(asks)
                 }
-                ActivationVerdict::Restrain(step) => {
-                    let firing = stepping(&activation, &step, &activation.trigger.action.to_string(), &FiringEffects::default());
+                ActivationVerdict::Restrain(restraint) => {
+                    let preview = Preview {
+                        would: activation.trigger.action.to_string(),
+                        effects: FiringEffects::default(),
+                    };
+                    let firing = restrained(&activation, &restraint, &preview);
                     put(&state.records, firing, crate::commit::Expected::Absent, activation.now)
                 }
                 ActivationVerdict::Nothing => Ok(Vec::new()),
             }
         };
-        self.keep(activation, expected, Precheck::new(deciding), guard).await
+        self.record(activation, expected, Precheck::new(deciding), guard).await
+    }
+}
+
+/// The effects of a hold.
+pub(super) fn held(rollouts: Vec<RolloutId>) -> FiringEffects {
+    FiringEffects {
+        held: rollouts,
+        ..FiringEffects::default()
     }
 }

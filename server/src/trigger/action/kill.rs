@@ -1,4 +1,4 @@
-//! A kill: by the way of all kills, which waits for nothing; the record follows.
+//! A kill, taken the way of every kill, which waits for nothing; the record follows.
 
 use futures_util::future::join_all;
 use ripcord_proto::KillScope;
@@ -6,12 +6,12 @@ use ripcord_proto::trigger::{FiringEffects, FiringState, FlagSelection};
 
 use crate::commit::{CommitError, Renderer};
 use crate::kill::{KillOrder, KillOutcome};
-use crate::trigger::activation::{Activation, flags_or_own};
+use crate::trigger::activation::{Activation, FiringResult, flags_or_own};
 use crate::trigger::dedup::InFlightGuard;
 use crate::trigger::firing_record::RecordOutcome;
 use crate::trigger::{Triggers, messages};
 
-/// What came of kills.
+/// What came of the kills of an activation.
 #[derive(Debug, Default)]
 pub(super) struct KillResults {
     pub(super) effects: FiringEffects,
@@ -25,13 +25,18 @@ impl Triggers {
     pub(super) async fn kill(&self, activation: Activation, names: &FlagSelection, guard: InFlightGuard) -> Result<RecordOutcome, CommitError> {
         let scopes: Vec<KillScope> = flags_or_own(&names.flags, &activation.signal).into_iter().map(KillScope::Flag).collect();
         let pulled = self.pull(&activation, scopes, &activation.why()).await;
-        let says = messages::killed(&pulled.flags, &pulled.effects, &pulled.failed);
+        let message = messages::killed(&pulled.flags, &pulled.effects, &pulled.failed);
         let state = if pulled.effects.kills.is_empty() {
             FiringState::Recorded
         } else {
             FiringState::Acted
         };
-        self.keep_deed(activation, (state, says, pulled.effects), guard).await
+        let result = FiringResult {
+            state,
+            message,
+            effects: pulled.effects,
+        };
+        self.record_done(activation, result, guard).await
     }
 
     /// Kills each of `scopes`, side by side.
@@ -48,10 +53,10 @@ impl Triggers {
                     pulled.effects.kills.push(killed.kill.id.clone());
                     pulled.flags.push(scope.to_string());
                 }
-                // Its orders are no idempotent calls, so that none is replayed.
+                // Its orders are not idempotent calls, so none is replayed.
                 Ok(KillOutcome::Replayed(_)) => {}
-                // An id that ended never comes back: the same incident does not undo what a person has restored.
-                Err(CommitError::NoKill(id)) => pulled.failed.push(format!("{scope}, whose kill {id} for this incident was restored")),
+                // An id that ended never comes back: the same alert does not undo what a person has restored.
+                Err(CommitError::NoKill(id)) => pulled.failed.push(format!("{scope}: kill {id} of this alert was already restored")),
                 Err(error) => pulled.failed.push(format!("{scope}: {error}")),
             }
         }

@@ -1,35 +1,35 @@
-//! A rollback: one commit with the record of the firing. A guard that refuses it makes a hold of it; with the store away, the
-//! same flags are killed instead.
+//! A rollback, in one commit with the record of the firing. If a guard refuses it, rollouts are held instead; if the store is away,
+//! the same flags are killed instead.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ripcord_proto::problem::Code;
 use ripcord_proto::record::RecordKey;
 use ripcord_proto::rollback::{RollbackOptions, RollbackScope};
 use ripcord_proto::trigger::{Firing, FiringEffects, FiringState, TriggerRollback, TriggerRollbackScope};
-use ripcord_proto::{FlagKey, KillScope};
+use ripcord_proto::{FlagKey, KillScope, RolloutId};
 
-use super::hold::HoldScope;
+use super::hold::{self, HoldScope};
+use crate::checkpoint::ResolveError;
 use crate::commit::state::EnvironmentState;
 use crate::commit::{CommitError, Operation, Precheck};
-use crate::http::ApiError;
-use crate::rollback::{self, PreparedRollback, RollbackSpec};
-use crate::store::StoreState;
-use crate::trigger::activation::{Activation, ActivationVerdict, Initiator, put};
+use crate::release::ReleaseChangesError;
+use crate::rollback::{self, PrepareError, PreparedRollback, RollbackError, RollbackSpec};
+use crate::store::{StoreError, StoreState};
+use crate::trigger::activation::{Activation, ActivationVerdict, FiringResult, Initiator, put};
 use crate::trigger::decision;
 use crate::trigger::dedup::InFlightGuard;
-use crate::trigger::firing_record::{RecordOutcome, is_away};
-use crate::trigger::{Triggers, messages};
+use crate::trigger::firing_record::RecordOutcome;
+use crate::trigger::{Triggers, effects, messages};
 
-/// How long what is read and written for it may take, before its flags are killed meanwhile.
+/// How long its reads and writes may take before its flags are killed instead.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What became of a rollback.
 enum RollbackResult {
     /// It is committed, and the firing's record with it.
     Committed(Box<Firing>),
-    /// The records have moved on: somebody else has dealt with the incident, or it is not to be acted on any more.
+    /// The records have moved on: someone else has handled the alert, or it may not be acted on any more.
     Superseded,
     /// It was not rolled back.
     Stopped(RollbackStopped),
@@ -39,7 +39,7 @@ enum RollbackResult {
 enum RollbackStopped {
     /// The store is away.
     StoreAway(String),
-    /// Something stands in the way that a person has to look at.
+    /// Something is in the way that a person has to look at.
     Refused(String),
 }
 
@@ -60,7 +60,7 @@ impl Triggers {
         let (stopped, prepared) = match prepared {
             Ok(prepared) => match self.commit_back(&activation, &prepared).await? {
                 RollbackResult::Committed(firing) => return Ok(RecordOutcome::Written(firing)),
-                RollbackResult::Superseded => return self.overtaken(activation, guard).await,
+                RollbackResult::Superseded => return self.superseded(activation, guard).await,
                 RollbackResult::Stopped(stopped) => (stopped, Some(prepared)),
             },
             Err(stopped) => (stopped, None),
@@ -74,28 +74,37 @@ impl Triggers {
                     .pull(
                         &activation,
                         scopes,
-                        &format!("{}; it was to be rolled back, and the store is away", activation.why()),
+                        &format!("{} (killed instead of rolled back, because the store is away)", activation.why()),
                     )
                     .await;
-                let says = messages::killed_instead(&messages::killed(&pulled.flags, &pulled.effects, &pulled.failed), &why);
-                self.keep_deed(activation, (FiringState::Killed, says, pulled.effects), guard).await
+                let message = messages::killed_instead(&messages::killed(&pulled.flags, &pulled.effects, &pulled.failed), &why);
+                let result = FiringResult {
+                    state: FiringState::Killed,
+                    message,
+                    effects: pulled.effects,
+                };
+                self.record_done(activation, result, guard).await
             }
         }
     }
 
-    async fn held_instead(&self, activation: Activation, held: HoldScope, why: &str, guard: InFlightGuard) -> Result<RecordOutcome, CommitError> {
+    async fn held_instead(&self, activation: Activation, scope: HoldScope, why: &str, guard: InFlightGuard) -> Result<RecordOutcome, CommitError> {
         let why = format!("{}: {why}", activation.trigger.action);
-        let told = move |paused| (FiringState::Held, messages::held_instead(&why, &messages::held(paused)));
-        self.pause(activation, held, told, guard).await
+        let result = move |paused: Vec<RolloutId>| FiringResult {
+            state: FiringState::Held,
+            message: messages::held_instead(&why, &messages::held(paused.len())),
+            effects: hold::held(paused),
+        };
+        self.pause(activation, scope, result, guard).await
     }
 
-    /// The incident as it is now that the records have moved on.
-    async fn overtaken(&self, activation: Activation, guard: InFlightGuard) -> Result<RecordOutcome, CommitError> {
+    /// The records have moved on: decides again what the activation comes to.
+    async fn superseded(&self, activation: Activation, guard: InFlightGuard) -> Result<RecordOutcome, CommitError> {
         let state = self.inner.environments.state(&activation.environment)?;
-        match activation.admitted(&state)? {
-            ActivationVerdict::Restrain(step) => {
-                let would = self.would(&activation).await;
-                self.keep_step(activation, step, would, guard).await
+        match activation.verdict(&state)? {
+            ActivationVerdict::Restrain(restraint) => {
+                let preview = self.preview(&activation).await;
+                self.record_restrained(activation, restraint, preview, guard).await
             }
             ActivationVerdict::Act(..) | ActivationVerdict::Nothing => Ok(RecordOutcome::Superseded),
         }
@@ -106,8 +115,8 @@ impl Triggers {
         if self.inner.environments.store().health().borrow().state != StoreState::Available {
             return Ok(RollbackResult::Stopped(RollbackStopped::StoreAway("it does not answer".to_owned())));
         }
-        if let Err(refusal) = rollback::ask_probes(&self.inner.checks, prepared).await {
-            return Ok(RollbackResult::Stopped(stopped(&refusal)));
+        if let Err(error) = rollback::ask_probes(&self.inner.checks, prepared).await {
+            return Ok(RollbackResult::Stopped(stopped(&error)));
         }
         let reversal = prepared.reversal.clone();
         let target = &reversal.record.target;
@@ -117,14 +126,19 @@ impl Triggers {
         };
         let effects = FiringEffects {
             rollback: Some(reversal.record.id.clone()),
-            flags: crate::trigger::dry_run::moves(prepared),
+            flags: effects::flags_moved(prepared),
             ..FiringEffects::default()
         };
-        let says = messages::rolled_back(&reversal.record.id, effects.flags.len(), &target);
+        let message = messages::rolled_back(&reversal.record.id, effects.flags.len(), &target);
         let asking = activation.clone();
-        let decide = move |state: &EnvironmentState| match asking.admitted(state)? {
+        let decide = move |state: &EnvironmentState| match asking.verdict(state)? {
             ActivationVerdict::Act(before, expected) => {
-                let firing = asking.firing(before.as_deref(), FiringState::Acted, says.clone(), effects.clone());
+                let result = FiringResult {
+                    state: FiringState::Acted,
+                    message: message.clone(),
+                    effects: effects.clone(),
+                };
+                let firing = asking.firing(before.as_deref(), result);
                 put(&state.records, firing, expected, asking.now)
             }
             ActivationVerdict::Restrain(_) | ActivationVerdict::Nothing => Err(CommitError::RecordMoved(RecordKey::Firing(asking.id()))),
@@ -133,28 +147,38 @@ impl Triggers {
         match tokio::time::timeout(PATIENCE, self.commit(activation, asks)).await {
             Ok(Ok(Some(firing))) => Ok(RollbackResult::Committed(Box::new(firing))),
             Ok(Ok(None) | Err(CommitError::RecordMoved(RecordKey::Firing(_)))) => Ok(RollbackResult::Superseded),
-            // What a person was too late for, he is told.
+            // A person who was too late gets the reason.
             Ok(Err(error @ CommitError::WrongState { .. })) if matches!(activation.by, Initiator::Person(_)) => Err(error),
-            Ok(Err(error)) if is_away(&error) => Ok(RollbackResult::Stopped(RollbackStopped::StoreAway(error.to_string()))),
+            Ok(Err(error)) if error.is_store_away() => Ok(RollbackResult::Stopped(RollbackStopped::StoreAway(error.to_string()))),
             Ok(Err(error)) => Ok(RollbackResult::Stopped(stopped(&error.into()))),
             Err(_) => Ok(RollbackResult::Stopped(RollbackStopped::StoreAway("it did not answer in time".to_owned()))),
         }
     }
 }
 
-/// What a refusal means for a trigger.
-fn stopped(refusal: &ApiError) -> RollbackStopped {
-    let problem = refusal.problem();
-    if matches!(problem.code, Code::StoreUnavailable | Code::OutcomeUnknown | Code::Reseeding | Code::NotReady) {
-        return RollbackStopped::StoreAway(problem.detail.clone());
-    }
-    let faults: Vec<String> = problem.errors.iter().map(ToString::to_string).collect();
-    let faults = if faults.is_empty() {
-        String::new()
-    } else {
-        format!(" {}", faults.join("; "))
+/// What an error means for a trigger: with the store away the flags are killed instead; anything else needs a person.
+fn stopped(error: &RollbackError) -> RollbackStopped {
+    let is_store_away = match error {
+        RollbackError::StoreAway { .. } => true,
+        RollbackError::Commit(error) | RollbackError::Prepare(PrepareError::Commit(error)) => error.is_store_away(),
+        RollbackError::Prepare(PrepareError::Store(error)) => matches!(error, StoreError::Unavailable(_)),
+        RollbackError::Prepare(PrepareError::Resolve(ResolveError::Store(error)) | PrepareError::Changes(ReleaseChangesError::Store(error))) => {
+            matches!(error, StoreError::Unavailable(_))
+        }
+        RollbackError::Prepare(PrepareError::Resolve(ResolveError::Environment(error)) | PrepareError::Changes(ReleaseChangesError::Commit(error))) => {
+            error.is_store_away()
+        }
+        RollbackError::Prepare(PrepareError::Resolve(_)) | RollbackError::WrongState(_) | RollbackError::ChecksFailed(_) | RollbackError::PlanStale { .. } => {
+            false
+        }
     };
-    RollbackStopped::Refused(format!("{}{faults}", problem.detail.trim_start_matches("Nothing was changed: ")))
+    if is_store_away {
+        return RollbackStopped::StoreAway(error.to_string());
+    }
+    RollbackStopped::Refused(match error {
+        RollbackError::Commit(CommitError::Refused(problem)) => messages::guarded(problem.code).to_owned(),
+        error => error.to_string(),
+    })
 }
 
 /// The order of a rollback, or why there is none.

@@ -9,7 +9,7 @@ use ripcord_proto::trigger::SignalConditions;
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use super::{ParsedPayload, Signal, SignalPhase};
+use super::parsed::{self, ParsedPayload, Signal, SignalPhase};
 
 /// A webhook, version 4.
 #[derive(serde::Deserialize)]
@@ -38,7 +38,7 @@ struct Rfc3339Timestamp(Timestamp);
 impl<'de> serde::Deserialize<'de> for Rfc3339Timestamp {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let wrong = |_| serde::de::Error::custom(format!("{text:?} is no instant; it is written as RFC 3339"));
+        let wrong = |_| serde::de::Error::custom(format!("{text:?} is not a time; write it as RFC 3339"));
         text.parse().map(Self).map_err(wrong)
     }
 }
@@ -50,16 +50,13 @@ enum Status {
     Resolved,
 }
 
-pub(super) fn read(payload: &Value, conditions: &SignalConditions, told: Timestamp) -> Result<ParsedPayload, ValidationErrors> {
-    let webhook = Webhook::deserialize(payload).map_err(|error| ValidationErrors::one("", format!("is no webhook of Alertmanager: {error}")))?;
+pub(super) fn read(payload: &Value, conditions: &SignalConditions, received: Timestamp) -> Result<ParsedPayload, ValidationErrors> {
+    let webhook = Webhook::deserialize(payload).map_err(|error| ValidationErrors::one("", format!("is not an Alertmanager webhook: {error}")))?;
     if webhook.alerts.is_empty() {
-        return Err(ValidationErrors::one(
-            "alerts",
-            "is empty; a webhook of Alertmanager tells of at least one alert",
-        ));
+        return Err(ValidationErrors::one("alerts", "is empty; an Alertmanager webhook has at least one alert"));
     }
     let mut why = String::new();
-    let counts = |alert: &&Alert| match super::check(conditions, &alert.labels) {
+    let counts = |alert: &&Alert| match parsed::check(conditions, &alert.labels) {
         Ok(()) => true,
         Err(reason) => {
             why = reason;
@@ -69,7 +66,7 @@ pub(super) fn read(payload: &Value, conditions: &SignalConditions, told: Timesta
     let matching: Vec<&Alert> = webhook.alerts.iter().filter(counts).collect();
     if matching.is_empty() {
         let others = if webhook.alerts.len() > 1 {
-            "none of its alerts counts; of the last, "
+            "none of its alerts match; the last: "
         } else {
             ""
         };
@@ -77,12 +74,12 @@ pub(super) fn read(payload: &Value, conditions: &SignalConditions, told: Timesta
     }
     let firing: Vec<&Alert> = matching.iter().filter(|alert| alert.status == Status::Firing).copied().collect();
     let (phase, at, alerts) = if firing.is_empty() {
-        let ended = matching.iter().map(|alert| alert.ends.map_or(told, |Rfc3339Timestamp(at)| at)).max();
+        let ended = matching.iter().map(|alert| alert.ends.map_or(received, |Rfc3339Timestamp(at)| at)).max();
         (SignalPhase::Resolved, ended, &matching)
     } else {
         (SignalPhase::Firing, firing.iter().map(|alert| alert.starts.0).max(), &firing)
     };
-    let labels = super::common(alerts.iter().map(|alert| &alert.labels));
+    let labels = parsed::common(alerts.iter().map(|alert| &alert.labels));
     let name = labels.get("alertname").cloned().unwrap_or_default();
     let head = if alerts.len() > 1 {
         format!("{name} ({} alerts)", alerts.len())
@@ -90,11 +87,11 @@ pub(super) fn read(payload: &Value, conditions: &SignalConditions, told: Timesta
         name
     };
     Ok(ParsedPayload::Signal(Signal {
-        group: super::group(&webhook.group()),
+        group: parsed::group(&webhook.group()),
         phase,
         // A clock that is ahead must not make what comes next look old.
-        at: at.unwrap_or(told).min(told),
-        summary: super::summary(&head, &labels),
+        at: at.unwrap_or(received).min(received),
+        summary: parsed::summary(&head, &labels),
         labels,
         flag: None,
     }))

@@ -6,18 +6,18 @@ use ripcord_proto::check::BodyCheck;
 use ripcord_proto::trigger::SignalConditions;
 use serde_json::Value;
 
-use super::{ParsedPayload, Signal, SignalPhase};
+use super::parsed::{self, ParsedPayload, Signal, SignalPhase};
 use crate::check::{BodyMatch, compare};
 
 /// The one group of such a trigger.
 const GROUP: &str = "all";
 
-pub(super) fn read(payload: &Value, check: &BodyCheck, conditions: &SignalConditions, told: Timestamp) -> Result<ParsedPayload, ValidationErrors> {
+pub(super) fn read(payload: &Value, check: &BodyCheck, conditions: &SignalConditions, received: Timestamp) -> Result<ParsedPayload, ValidationErrors> {
     let found = compare(check, payload).map_err(|why| ValidationErrors::one("", why))?;
     // What is given for people and to match by are the members of the top.
     let members = payload.as_object().into_iter().flatten();
-    let labels = super::kept(members.filter_map(|(name, value)| Some((name.clone(), scalar(value)?))));
-    if let Err(why) = super::check(conditions, &labels) {
+    let labels = parsed::bounded_labels(members.filter_map(|(name, value)| Some((name.clone(), scalar(value)?))));
+    if let Err(why) = parsed::check(conditions, &labels) {
         return Ok(ParsedPayload::NoSignal(why));
     }
     let (phase, says) = match found {
@@ -27,8 +27,8 @@ pub(super) fn read(payload: &Value, check: &BodyCheck, conditions: &SignalCondit
     Ok(ParsedPayload::Signal(Signal {
         group: GROUP.to_owned(),
         phase,
-        at: told,
-        summary: super::shortened(&says),
+        at: received,
+        summary: parsed::shortened(&says),
         labels,
         flag: None,
     }))

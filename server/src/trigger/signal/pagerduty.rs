@@ -7,19 +7,19 @@ use ripcord_proto::ValidationErrors;
 use ripcord_proto::trigger::SignalConditions;
 use serde_json::Value;
 
-use super::{ParsedPayload, Signal, SignalPhase};
+use super::parsed::{self, ParsedPayload, Signal, SignalPhase};
 
 /// Members of an event that count as its labels.
 const LABELS: [&str; 7] = ["severity", "source", "component", "group", "class", "urgency", "status"];
 
-pub(super) fn read(payload: &Value, conditions: &SignalConditions, told: Timestamp) -> Result<ParsedPayload, ValidationErrors> {
+pub(super) fn read(payload: &Value, conditions: &SignalConditions, received: Timestamp) -> Result<ParsedPayload, ValidationErrors> {
     let found = match (payload.get("event"), payload.get("event_action")) {
-        (Some(event), _) => webhook(event, told)?,
-        (None, Some(action)) => event(payload, action, told)?,
+        (Some(event), _) => webhook(event, received)?,
+        (None, Some(action)) => event(payload, action, received)?,
         (None, None) => {
             return Err(ValidationErrors::one(
                 "",
-                "is no event of PagerDuty: it has neither \"event\", as a webhook has, nor \"event_action\", as an event for its API has",
+                "is not a PagerDuty event: it has neither \"event\" (webhooks) nor \"event_action\" (Events API)",
             ));
         }
     };
@@ -27,14 +27,14 @@ pub(super) fn read(payload: &Value, conditions: &SignalConditions, told: Timesta
         ParsedPayload::Signal(signal) => signal,
         nothing @ ParsedPayload::NoSignal(_) => return Ok(nothing),
     };
-    Ok(match super::check(conditions, &signal.labels) {
+    Ok(match parsed::check(conditions, &signal.labels) {
         Ok(()) => ParsedPayload::Signal(signal),
         Err(why) => ParsedPayload::NoSignal(why),
     })
 }
 
 /// `{"event_type": "incident.triggered", "occurred_at": …, "data": {"id": …, "title": …, "service": …}}`.
-fn webhook(event: &Value, told: Timestamp) -> Result<ParsedPayload, ValidationErrors> {
+fn webhook(event: &Value, received: Timestamp) -> Result<ParsedPayload, ValidationErrors> {
     let kind = text(event, "event_type").ok_or_else(|| missing("event.event_type", "such as \"incident.triggered\""))?;
     let phase = match kind.as_str() {
         "incident.triggered" | "incident.reopened" => SignalPhase::Firing,
@@ -59,14 +59,14 @@ fn webhook(event: &Value, told: Timestamp) -> Result<ParsedPayload, ValidationEr
     Ok(ParsedPayload::Signal(signal(
         &id,
         phase,
-        at.min(told),
+        at.min(received),
         labels,
         &text(data, "title").unwrap_or_default(),
     )))
 }
 
 /// `{"event_action": "trigger", "dedup_key": …, "payload": {"summary": …, "severity": …, "custom_details": {…}}}`.
-fn event(event: &Value, action: &Value, told: Timestamp) -> Result<ParsedPayload, ValidationErrors> {
+fn event(event: &Value, action: &Value, received: Timestamp) -> Result<ParsedPayload, ValidationErrors> {
     let phase = match action.as_str() {
         Some("trigger") => SignalPhase::Firing,
         Some("resolve") => SignalPhase::Resolved,
@@ -81,20 +81,20 @@ fn event(event: &Value, action: &Value, told: Timestamp) -> Result<ParsedPayload
     let payload = event.get("payload").unwrap_or(&Value::Null);
     let summary = text(payload, "summary").unwrap_or_default();
     let key = text(event, "dedup_key").or_else(|| Some(summary.clone()).filter(|summary| !summary.is_empty()));
-    let key = key.ok_or_else(|| missing("dedup_key", "what tells incidents apart"))?;
-    let at = time(payload, "timestamp", "payload.timestamp")?.unwrap_or(told);
+    let key = key.ok_or_else(|| missing("dedup_key", "the key that identifies the alert"))?;
+    let at = time(payload, "timestamp", "payload.timestamp")?.unwrap_or(received);
     let mut labels = of(payload);
     labels.extend(payload.get("custom_details").map(of_any).unwrap_or_default());
-    Ok(ParsedPayload::Signal(signal(&key, phase, at.min(told), labels, &summary)))
+    Ok(ParsedPayload::Signal(signal(&key, phase, at.min(received), labels, &summary)))
 }
 
 fn signal(group: &str, phase: SignalPhase, at: Timestamp, labels: BTreeMap<String, String>, summary: &str) -> Signal {
-    let labels = super::kept(labels);
+    let labels = parsed::bounded_labels(labels);
     Signal {
-        group: super::group(group),
+        group: parsed::group(group),
         phase,
         at,
-        summary: super::summary(summary, &labels),
+        summary: parsed::summary(summary, &labels),
         labels,
         flag: None,
     }
@@ -116,7 +116,7 @@ fn text(value: &Value, name: &str) -> Option<String> {
 fn time(value: &Value, name: &str, path: &str) -> Result<Option<Timestamp>, ValidationErrors> {
     let Some(text) = text(value, name) else { return Ok(None) };
     let read = text.parse().map(Some);
-    read.map_err(|_| ValidationErrors::one(path, format!("{text:?} is no instant; it is written as RFC 3339")))
+    read.map_err(|_| ValidationErrors::one(path, format!("{text:?} is not a time; write it as RFC 3339")))
 }
 
 fn missing(path: &str, what: &str) -> ValidationErrors {

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 use ripcord_proto::actor::Actor;
+use ripcord_proto::limits;
 use ripcord_proto::rest::Request as _;
 use ripcord_proto::rest::triggers::TriggerRequest;
 use serde_json::json;

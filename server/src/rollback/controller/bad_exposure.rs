@@ -1,35 +1,35 @@
-//! How often the bad state was served: what applications reported of the flags that a rollback changes, from the onset on.
+//! How often the bad state was served: the evaluations that applications reported of the rolled-back flags since the trouble began.
 
 use jiff::{SignedDuration, Timestamp};
 use ripcord_proto::commit::Sealed;
 use ripcord_proto::rollback::{BadExposure, Rollback};
 use ripcord_proto::{EnvironmentKey, Position, Sequence};
 
-use super::controller::RollbackController;
-use super::messages::moment;
+use super::deps::RollbackDeps;
 use crate::audit;
 use crate::outcome::ExposureQuery;
+use crate::rollback::messages::moment;
 use crate::store::{LogName, Store};
 
-/// How far back counts are kept; what began earlier need not be looked for.
+/// How far back counts are kept; earlier changes need not be looked for.
 const KEPT: SignedDuration = SignedDuration::from_hours(1);
 
 /// The counts, and what is not in them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ExposureCount {
     pub(super) counts: BadExposure,
-    /// In words, where the counts do not reach back to the onset.
+    /// A sentence for people, if the counts do not reach back to the onset.
     pub(super) gap: Option<String>,
 }
 
 /// When the trouble began: as the caller said, else the last change of one of the flags before the rollback. `None` where the log
 /// cannot be read.
-pub(super) async fn onset(controller: &RollbackController, environment: &EnvironmentKey, rollback: &Rollback) -> Option<Timestamp> {
+pub(super) async fn onset(deps: &RollbackDeps, environment: &EnvironmentKey, rollback: &Rollback) -> Option<Timestamp> {
     if let Some(detected) = rollback.phases.detected {
         return Some(detected);
     }
-    let (store, log, head) = log(controller, environment)?;
-    let oldest = controller.clock().now() - KEPT;
+    let (store, log, head) = log(deps, environment)?;
+    let oldest = deps.clock().now() - KEPT;
     let is_bad = |entry: &Sealed| {
         let before = entry.commit.position().is_some_and(|position| position <= rollback.before);
         let touches = || {
@@ -47,34 +47,28 @@ pub(super) async fn onset(controller: &RollbackController, environment: &Environ
 }
 
 /// When the commit at a position was made, as the log says.
-pub(super) async fn committed_at(controller: &RollbackController, environment: &EnvironmentKey, position: Position) -> Option<Timestamp> {
-    let (store, log, head) = log(controller, environment)?;
+pub(super) async fn committed_at(deps: &RollbackDeps, environment: &EnvironmentKey, position: Position) -> Option<Timestamp> {
+    let (store, log, head) = log(deps, environment)?;
     let found = audit::at(&**store, &log, head, position).await.ok()?;
     found.map(|(_, entry)| entry.commit.at)
 }
 
-fn log<'a>(controller: &'a RollbackController, environment: &EnvironmentKey) -> Option<(&'a std::sync::Arc<dyn Store>, LogName, Sequence)> {
-    let head = controller.environments.state(environment).ok()?.head.sequence;
-    Some((controller.environments.store(), LogName::Environment(environment.clone()), head))
+fn log<'a>(deps: &'a RollbackDeps, environment: &EnvironmentKey) -> Option<(&'a std::sync::Arc<dyn Store>, LogName, Sequence)> {
+    let head = deps.environments.state(environment).ok()?.head.sequence;
+    Some((deps.environments.store(), LogName::Environment(environment.clone()), head))
 }
 
 /// What was reported between the onset and now, on all nodes.
-pub(super) async fn count(
-    controller: &RollbackController,
-    environment: &EnvironmentKey,
-    rollback: &Rollback,
-    onset: Option<Timestamp>,
-    now: Timestamp,
-) -> ExposureCount {
+pub(super) async fn count(deps: &RollbackDeps, environment: &EnvironmentKey, rollback: &Rollback, onset: Option<Timestamp>, now: Timestamp) -> ExposureCount {
     let question = ExposureQuery {
         environment: environment.clone(),
         flags: rollback.flags.clone(),
         from: onset.or(rollback.phases.decided).unwrap_or(now),
         to: now,
     };
-    let elsewhere = controller.elsewhere.served(&question).await;
+    let elsewhere = deps.elsewhere.served(&question).await;
     let mut all = elsewhere.counts;
-    all.push(controller.outcomes.answer(&question));
+    all.push(deps.outcomes.answer(&question));
     let mut counts = BadExposure::default();
     for one in all.iter().map(|served| served.counts) {
         counts.real = counts.real.saturating_add(one.real);
@@ -92,11 +86,11 @@ pub(super) async fn count(
 /// What the counts lack, in words.
 fn gap(onset: Option<Timestamp>, since: Option<Timestamp>, not_reached: &[String]) -> Option<String> {
     let reach = match (onset, since) {
-        (None, _) => Some("When the trouble began is not known: how often the bad state was served is counted from the rollback on only.".to_owned()),
-        (Some(onset), Some(since)) if onset < since => Some(format!("How often the bad state was served is known from {} on only.", moment(since))),
+        (None, _) => Some("When the trouble began is unknown: bad evaluations are only counted from the rollback on.".to_owned()),
+        (Some(onset), Some(since)) if onset < since => Some(format!("Counts of bad evaluations are only available since {}.", moment(since))),
         (Some(_), Some(_) | None) => None,
     };
-    let nodes = (!not_reached.is_empty()).then(|| format!("What was served through {} is not counted.", not_reached.join(", ")));
+    let nodes = (!not_reached.is_empty()).then(|| format!("Evaluations through {} are not counted.", not_reached.join(", ")));
     let gaps: Vec<String> = reach.into_iter().chain(nodes).collect();
     (!gaps.is_empty()).then(|| gaps.join(" "))
 }

@@ -1,0 +1,7 @@
+//! The errors of the domain as problem documents: one file for each room.
+
+mod checkpoint;
+mod proposal;
+mod release;
+mod rollback;
+mod trigger;

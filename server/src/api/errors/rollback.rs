@@ -1,0 +1,82 @@
+//! Rollbacks: refused, in the wrong state, or waiting for the store.
+
+use std::fmt::Write as _;
+
+use ripcord_proto::check::CheckOutcome;
+use ripcord_proto::problem::{Code, Problem};
+
+use crate::commit::CommitError;
+use crate::http::ApiError;
+use crate::rollback::{ActionError, PrepareError, RollbackError, WrongRollbackState};
+
+/// Commands that a problem prints, at most; its member `commands` has all.
+const COMMANDS: usize = 20;
+
+impl From<RollbackError> for ApiError {
+    fn from(error: RollbackError) -> Self {
+        match error {
+            RollbackError::Prepare(error) => error.into(),
+            RollbackError::WrongState(wrong) => wrong.into(),
+            RollbackError::Commit(error) => error.into(),
+            RollbackError::ChecksFailed(failed) => checks_failed(&failed),
+            RollbackError::PlanStale { now, moved } => {
+                let detail = format!("Nothing was changed: {moved}. `ripcord rollback plan` shows what would happen now.");
+                Problem::new(Code::PlanStale, detail).with("plan", now.to_string()).into()
+            }
+            RollbackError::StoreAway { error, commands } => store_away(&error, commands),
+        }
+    }
+}
+
+impl From<PrepareError> for ApiError {
+    fn from(error: PrepareError) -> Self {
+        match error {
+            PrepareError::Resolve(error) => error.into(),
+            PrepareError::Changes(error) => error.into(),
+            PrepareError::Commit(error) => error.into(),
+            PrepareError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<WrongRollbackState> for ApiError {
+    fn from(wrong: WrongRollbackState) -> Self {
+        let detail = format!("Rollback {} is {}: {}.", wrong.id, wrong.state.as_str(), wrong.why);
+        Self::new(Code::WrongState, detail)
+    }
+}
+
+impl From<ActionError> for ApiError {
+    fn from(error: ActionError) -> Self {
+        match error {
+            ActionError::WrongState(wrong) => wrong.into(),
+            ActionError::Commit(error) => error.into(),
+        }
+    }
+}
+
+fn checks_failed(failed: &[CheckOutcome]) -> ApiError {
+    let named = failed.iter().map(|outcome| format!("{} of {}: {}", outcome.name, outcome.of, outcome.detail));
+    let detail = format!(
+        "Nothing was changed: a check that must pass before a rollback failed. {}. Fix the cause, or remove \"before\" from the check's \"when\".",
+        named.collect::<Vec<_>>().join("; ")
+    );
+    let checks = serde_json::to_value(failed).unwrap_or_default();
+    Problem::new(Code::CheckFailed, detail).with("checks", checks).into()
+}
+
+/// A rollback waits for the store, kills do not: the commands that make its scope safe until then.
+fn store_away(error: &CommitError, commands: Vec<String>) -> ApiError {
+    let mut problem = error.problem();
+    problem
+        .detail
+        .push_str(" A rollback needs the store, because it could not be merged safely afterwards. Kills work without it and make this scope safe:");
+    for command in commands.iter().take(COMMANDS) {
+        // Writing to a String cannot fail.
+        let _ = write!(problem.detail, "\n  {command}");
+    }
+    if commands.len() > COMMANDS {
+        let _ = write!(problem.detail, "\nand {} more", commands.len() - COMMANDS);
+    }
+    problem.with("commands", commands).into()
+}
