@@ -87,7 +87,7 @@ fn the_examples_of_the_help_can_be_parsed() {
         for line in examples
             .lines()
             .filter_map(|line| line.strip_prefix("  ripcord "))
-            .filter(|line| !line.ends_with('\\'))
+            .filter(|line| !line.ends_with('\\') && !line.starts_with("serve --"))
         {
             let line = line.split("   ").next().unwrap().split(" >").next().unwrap();
             let line = line.replace("HASH", &"0".repeat(64));

@@ -52,13 +52,13 @@ fn a_problem_is_told_with_each_field_and_the_next_step() {
         ),
     ];
     insta::assert_snapshot!(failed(problem(Code::Invalid).with_errors(faults)).describe(Paint::Plain), @r#"
-    error: The request is not valid (INVALID)
+    error: The request is invalid (INVALID)
       What happened.
       changes[0].put_flag.flag.safe: is missing
       changes[3].put_flag.flag.default: "blue" is no variant of this flag; it has "on", "off"
     "#);
     insta::assert_snapshot!(failed(problem(Code::Unauthenticated)).describe(Paint::Plain), @r"
-    error: A valid key is needed (UNAUTHENTICATED)
+    error: A valid key is required (UNAUTHENTICATED)
       What happened.
       Give it with --key or RIPCORD_KEY. An admin makes one with `ripcord keys create NAME --role ROLE`; a server prints its first admin key once.
     ");
